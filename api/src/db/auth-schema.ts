@@ -1,0 +1,20 @@
+// The tables of better-auth, which names and migrates them in its own manner (camel case, real dates on
+// PostgreSQL, ISO text on SQLite). Only accounts/ reads them.
+
+type AuthDate = Date | string;
+
+export interface AuthSchema {
+  user: {
+    id: string; name: string; email: string; emailVerified: number | boolean; image: string | null; createdAt: AuthDate; updatedAt: AuthDate;
+    role: string | null; banned: number | boolean | null; banReason: string | null; banExpires: AuthDate | null; twoFactorEnabled: number | boolean | null;
+  };
+  session: {
+    id: string; expiresAt: AuthDate; token: string; createdAt: AuthDate; updatedAt: AuthDate; ipAddress: string | null; userAgent: string | null;
+    userId: string; activeOrganizationId: string | null; activeTeamId: string | null; impersonatedBy: string | null;
+  };
+  organization: { id: string; name: string; slug: string; logo: string | null; createdAt: AuthDate; metadata: string | null };
+  member: { id: string; organizationId: string; userId: string; role: string; createdAt: AuthDate };
+  /** A department: `slug` is what Berth calls `department` on the wire, unique in its organisation. */
+  team: { id: string; name: string; memberCount: number; organizationId: string; createdAt: AuthDate; updatedAt: AuthDate | null; slug: string };
+  teamMember: { id: string; teamId: string; userId: string; membershipKey: string | null; createdAt: AuthDate | null };
+}

@@ -1,0 +1,22 @@
+// Column types that differ between the two databases.
+
+import { sql, type RawBuilder } from 'kysely';
+import type { DialectName } from '../database.ts';
+
+export interface ColumnTypes {
+  /** Text compared byte by byte, as SQLite does by default. */
+  text: RawBuilder<unknown>;
+  /** Whole numbers up to 2^53. */
+  int8: RawBuilder<unknown>;
+  /** better-auth's own date and boolean. */
+  authDate: RawBuilder<unknown>;
+  authBoolean: RawBuilder<unknown>;
+  /** A row number that the database hands out. */
+  sequence: RawBuilder<unknown>;
+}
+
+export function columnTypes(dialect: DialectName): ColumnTypes {
+  return dialect === 'postgres'
+    ? { text: sql`text collate "C"`, int8: sql`bigint`, authDate: sql`timestamptz`, authBoolean: sql`boolean`, sequence: sql`bigint generated always as identity` }
+    : { text: sql`text`, int8: sql`integer`, authDate: sql`date`, authBoolean: sql`integer`, sequence: sql`integer` };
+}

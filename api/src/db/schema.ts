@@ -1,0 +1,154 @@
+// The tables as TypeScript sees them, the same on SQLite and PostgreSQL: ISO 8601 text for times, 0 or 1
+// for booleans, JSON as text. migrations/ creates them; better-auth's own tables are in auth-schema.ts.
+
+import type { Generated } from 'kysely';
+import type { AuthSchema } from './auth-schema.ts';
+
+export interface Schema extends AuthSchema {
+  access_grants: AccessGrantsTable;
+  api_keys: ApiKeysTable;
+  artefact_access: ArtefactAccessTable;
+  artefacts: ArtefactsTable;
+  audit_events: AuditEventsTable;
+  blob_writers: BlobWritersTable;
+  blobs: BlobsTable;
+  slots: SlotsTable;
+  tarball_scans: TarballScansTable;
+}
+
+export interface AccessGrantsTable {
+  id: string;
+  account_type: string;
+  account_id: string;
+  account_name: string | null;
+  /** Empty string: the organisation and all its departments. */
+  department: string;
+  granted_by: string;
+  granted_at: string;
+}
+
+export interface ApiKeysTable {
+  id: string;
+  type: string;
+  name: string;
+  short_id: string;
+  /** HMAC-SHA-512 of the key under API_KEYS_SALT, hexadecimal. */
+  hash: string;
+  allowed_name: string | null;
+  allowed_name_prefix: string | null;
+  allowed_package_name: string | null;
+  allowed_category: string | null;
+  owner_type: string | null;
+  owner_id: string | null;
+  owner_name: string | null;
+  owner_department: string | null;
+  created_at: string;
+  created_by: string;
+  expires_at: string | null;
+  last_used_at: string | null;
+}
+
+export interface ArtefactsTable {
+  /** Row number: ties the row to its full-text entry on SQLite. */
+  seq: Generated<number>;
+  id: string;
+  format: string;
+  package_name: string | null;
+  version: string | null;
+  licence: string | null;
+  category: string;
+  /** `{ fr?, en? }` as JSON. */
+  title: string | null;
+  description: string | null;
+  group_name: string | null;
+  documentation: string | null;
+  processing_config_schema: string | null;
+  application_config_schema: string | null;
+  /** `{ id, width, height }` as JSON. */
+  thumbnail: string | null;
+  public: number;
+  deprecated: number;
+  origin: string | null;
+  uploaded_by: string;
+  /** Bytes of the slot uploaded last. */
+  size: number;
+  created_at: string;
+  updated_at: string;
+  data_updated_at: string;
+  /** Whole seconds since the epoch, strictly increasing: `Last-Modified` of downloads. */
+  last_modified: number;
+  /** Folded words of id, package name, title and description. */
+  search_text: string;
+  /** The wire document for those who may not see who uploaded, and its ETag. */
+  document: string;
+  document_etag: string;
+  /** The wire document for superadmins and internal services, and its ETag. */
+  full_document: string;
+  full_document_etag: string;
+}
+
+export interface ArtefactAccessTable {
+  artefact_id: string;
+  account_type: string;
+  account_id: string;
+  account_name: string | null;
+  /** Empty string: the organisation and all its departments. */
+  department: string;
+}
+
+export interface SlotsTable {
+  artefact_id: string;
+  /** Architecture of an npm slot; FILE_SLOT (empty string) on a file artefact. */
+  architecture: string;
+  digest: string;
+  path: string;
+  size: number;
+  version: string | null;
+  file_name: string | null;
+  uploaded_at: string;
+  uploaded_by: string;
+  has_native_modules: number;
+  has_install_scripts: number;
+}
+
+export interface BlobsTable {
+  /** `sha256:<hex>`. */
+  digest: string;
+  storage_key: string;
+  size: number;
+  state: string;
+  created_at: string;
+}
+
+/** A write in flight: its row exists before its first byte, so that a sweep knows the object is wanted. */
+export interface BlobWritersTable {
+  storage_key: string;
+  created_at: string;
+  heartbeat_at: string;
+}
+
+/** What publishing captured of a tarball, by content: equal bytes, equal scan. */
+export interface TarballScansTable {
+  digest: string;
+  scan_version: number;
+  readme: string | null;
+  files: string;
+  packages: string;
+  unpacked_size: number;
+}
+
+export interface AuditEventsTable {
+  id: string;
+  at: string;
+  actor_kind: string;
+  actor_id: string | null;
+  actor_name: string | null;
+  action: string;
+  target_type: string;
+  target_id: string;
+  outcome: string;
+  ip: string | null;
+  request_id: string | null;
+  /** JSON. */
+  details: string | null;
+}

@@ -1,0 +1,80 @@
+// SQLite through node:sqlite: opening a file with durable settings, and the Kysely dialect over it.
+// PostgreSQL lives in postgres.ts; transactions and the guard around both in database.ts.
+
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { CompiledQuery, SqliteDialect, SqliteDriver, type DatabaseConnection, type Driver, type SqliteDatabase, type SqliteStatement } from 'kysely';
+
+/** How long a statement waits for another process's write lock, such as `berth scrub` beside the server. */
+const BUSY_TIMEOUT_MS = 10_000;
+/** Prepared statements kept; the program has fewer distinct ones, list filters included. */
+const STATEMENT_CACHE_SIZE = 256;
+/** Page cache in KiB (negative means KiB to SQLite, https://sqlite.org/pragma.html#pragma_cache_size). */
+const PAGE_CACHE_KIB = 16_384;
+
+/** Opens (or creates) a database file: WAL, every commit flushed to disk, foreign keys enforced. */
+export function openSqlite(file: string): DatabaseSync {
+  const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+  database.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -${PAGE_CACHE_KIB}; pragma temp_store = memory;`);
+  return database;
+}
+
+export function sqliteDialect(database: DatabaseSync): SqliteDialect { return new NodeSqliteDialect(new NodeSqlite(database)); }
+
+class NodeSqliteDialect extends SqliteDialect {
+  readonly #database: NodeSqlite;
+
+  constructor(database: NodeSqlite) {
+    super({ database });
+    this.#database = database;
+  }
+
+  override createDriver(): Driver { return new ImmediateDriver({ database: this.#database }); }
+}
+
+/** Begins transactions with the write lock taken, so that two of them queue instead of failing half-way. */
+class ImmediateDriver extends SqliteDriver {
+  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
+    await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+  }
+}
+
+/** Presents node:sqlite as the subset that Kysely's driver uses, with a cache of prepared statements. */
+class NodeSqlite implements SqliteDatabase {
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, SqliteStatement>();
+
+  constructor(database: DatabaseSync) { this.#database = database; }
+
+  prepare(sql: string): SqliteStatement {
+    const cached = this.#statements.get(sql);
+    if (cached) this.#statements.delete(sql);
+    const statement = cached ?? wrapStatement(this.#database.prepare(sql));
+    this.#statements.set(sql, statement);
+    if (this.#statements.size > STATEMENT_CACHE_SIZE) {
+      for (const oldest of this.#statements.keys()) { this.#statements.delete(oldest); break; }
+    }
+    return statement;
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#database.close();
+  }
+}
+
+function wrapStatement(statement: StatementSync): SqliteStatement {
+  const reader = statement.columns().length > 0;
+  return {
+    reader,
+    all: (parameters) => statement.all(...parameters.map(toSqliteValue)),
+    run: (parameters) => statement.run(...parameters.map(toSqliteValue)),
+    iterate: (parameters) => statement.iterate(...parameters.map(toSqliteValue)),
+  };
+}
+
+/** node:sqlite binds neither booleans nor dates; a `Date` would silently become NULL. */
+function toSqliteValue(value: unknown): SQLInputValue {
+  if (typeof value === 'boolean') return value ? 1 : 0;
+  if (value instanceof Date) return value.toISOString();
+  return value as SQLInputValue;
+}
