@@ -1,0 +1,128 @@
+// The whole policy: one table of pure functions, from a caller and what he asks for to nothing, or to the
+// error that refuses him. Services call it and throw what it returns; a test walks every cell.
+
+import type { BerthError } from '../errors.ts';
+import { accountMatches, accountOf, isUnlimited, type Account, type Caller, type KeyScopes } from './caller.ts';
+import { AccountReadOnlyError, ForbiddenError, KeyScopeError, NoAccessGrantError, NotVisibleError, UnauthenticatedError } from './errors.ts';
+
+/** What of an artefact decides who may see it. */
+export interface Visibility { public: boolean; privateAccess: readonly Account[] }
+
+/** What an upload would write; `presentCategory` where the artefact exists. */
+export interface Upload { id: string; format: 'npm' | 'file'; category: string; presentCategory?: string; packageName?: string }
+
+export type Refusal = BerthError | undefined;
+
+export const policy = {
+  /** Metadata, thumbnail, README and licences of an artefact. Refused as if it did not exist. */
+  seeArtefact(caller: Caller, artefact: Visibility): Refusal {
+    return canSee(caller, artefact) ? undefined : new NotVisibleError('There is no artefact with this id, or it is not shared with you.');
+  },
+
+  /** Bytes of an artefact. */
+  downloadArtefact(caller: Caller, artefact: Visibility): Refusal {
+    if (!canSee(caller, artefact)) return policy.seeArtefact(caller, artefact);
+    if (isUnlimited(caller) || caller.kind === 'internal') return undefined;
+    if (caller.kind === 'anonymous' || caller.kind === 'upload-key') {
+      return new UnauthenticatedError('Downloading needs a read key (x-api-key) or a session of an account with an access grant.');
+    }
+    return caller.hasGrant ? undefined : new NoAccessGrantError('Your account has no access grant for this registry: ask its administrator for one.');
+  },
+
+  /** Who uploaded, and with whom an artefact is shared. */
+  seeProvenance(caller: Caller): Refusal {
+    return isUnlimited(caller) || caller.kind === 'internal' ? undefined : forbidden(caller, 'a superadmin or an internal service');
+  },
+
+  /** Before the body is read: may the caller upload under this id at all? */
+  startUpload(caller: Caller, id: string): Refusal {
+    if (caller.kind === 'upload-key') return nameScopes(caller.scopes, id);
+    return mayWrite(caller, 'an upload key');
+  },
+
+  /** At commit: do all scopes hold for what was read? */
+  commitUpload(caller: Caller, upload: Upload): Refusal {
+    return policy.startUpload(caller, upload.id) ?? (caller.kind === 'upload-key' ? contentScopes(caller.scopes, upload) : undefined);
+  },
+
+  /** Metadata, access, thumbnail, slots and deletion of an artefact. */
+  editArtefact(caller: Caller): Refusal { return mayWrite(caller, 'a superadmin or an internal service'); },
+
+  listGroups(caller: Caller): Refusal { return superadminOnly(caller); },
+
+  createUploadKey(caller: Caller): Refusal { return superadminOnly(caller); },
+
+  /** Read keys are made by superadmins and by admins of the owning account; the owner needs an access grant either way. */
+  createReadKey(caller: Caller, owner: Account): Refusal { return accountAdminOnly(caller, owner); },
+
+  /** Everybody signed in may list; what he gets is limited to his account (see listedKeys). */
+  listKeys(caller: Caller): Refusal { return sessionOnly(caller); },
+
+  /** `owner` is undefined for an upload key. */
+  revokeKey(caller: Caller, owner: Account | undefined): Refusal { return owner ? accountAdminOnly(caller, owner) : superadminOnly(caller); },
+
+  createGrant(caller: Caller): Refusal { return mayWrite(caller, 'a superadmin or an internal service'); },
+  listGrants(caller: Caller): Refusal { return superadminOnly(caller); },
+  deleteGrant(caller: Caller): Refusal { return superadminOnly(caller); },
+  seeOwnGrant(caller: Caller): Refusal { return sessionOnly(caller); },
+
+  chooseAccount(caller: Caller): Refusal { return sessionOnly(caller); },
+  /** Users and organisations. */
+  manageAccounts(caller: Caller): Refusal { return superadminOnly(caller); },
+  seeServerInfo(caller: Caller): Refusal { return superadminOnly(caller); },
+} as const;
+
+/** Throws what the policy returned, if anything. */
+export function enforce(refusal: Refusal): void {
+  if (refusal) throw refusal;
+}
+
+/** Tells whether the caller may see an artefact; lists ask the same in SQL, and a property test holds the two equal. */
+export function canSee(caller: Caller, artefact: Visibility): boolean {
+  if (artefact.public || isUnlimited(caller)) return true;
+  const account = accountOf(caller);
+  return account !== undefined && artefact.privateAccess.some((entry) => accountMatches(entry, account));
+}
+
+function nameScopes(scopes: KeyScopes, id: string): Refusal {
+  if (scopes.allowedName !== undefined && scopes.allowedName !== id) {
+    return new KeyScopeError(`This key may upload only to the id ${scopes.allowedName}.`);
+  }
+  if (scopes.allowedNamePrefix !== undefined && !id.startsWith(scopes.allowedNamePrefix)) {
+    return new KeyScopeError(`This key may upload only to ids that start with ${scopes.allowedNamePrefix}.`);
+  }
+  return undefined;
+}
+
+function contentScopes(scopes: KeyScopes, upload: Upload): Refusal {
+  if (scopes.allowedPackageName !== undefined && scopes.allowedPackageName !== upload.packageName) {
+    return new KeyScopeError(`This key may upload only the npm package ${scopes.allowedPackageName}.`);
+  }
+  const categories = [upload.category, upload.presentCategory ?? upload.category];
+  if (scopes.allowedCategory !== undefined && categories.some((category) => category !== scopes.allowedCategory)) {
+    return new KeyScopeError(`This key may upload only to artefacts of the category ${scopes.allowedCategory}.`);
+  }
+  return undefined;
+}
+
+function mayWrite(caller: Caller, who: string): Refusal {
+  if (caller.kind === 'internal' && caller.account) return new AccountReadOnlyError('An internal service that names an account may only read: leave x-account out to write.');
+  return isUnlimited(caller) ? undefined : forbidden(caller, who);
+}
+
+function superadminOnly(caller: Caller): Refusal {
+  return caller.kind === 'user' && caller.isAdmin ? undefined : forbidden(caller, 'a superadmin');
+}
+
+function sessionOnly(caller: Caller): Refusal {
+  return caller.kind === 'user' ? undefined : forbidden(caller, 'somebody who is signed in');
+}
+
+function accountAdminOnly(caller: Caller, owner: Account): Refusal {
+  const administers = caller.kind === 'user' && caller.accountRole === 'admin' && accountMatches(caller.account, owner);
+  return administers ? undefined : superadminOnly(caller);
+}
+
+function forbidden(caller: Caller, who: string): BerthError {
+  return caller.kind === 'anonymous' ? new UnauthenticatedError(`This needs ${who}: sign in or send a key.`) : new ForbiddenError(`This needs ${who}.`);
+}

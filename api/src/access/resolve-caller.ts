@@ -1,0 +1,121 @@
+// From a request to its Caller: internal secret, API key, session, anonymous, in this order and without
+// falling back from one to the next. How keys and sessions are checked is handed in by app.ts.
+
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http';
+import { ANONYMOUS, type Account, type Caller, type InternalCaller, type ReadKeyCaller, type UploadKeyCaller, type UserCaller } from './caller.ts';
+import { AccountHeaderInvalidError, ApiKeyInvalidError, CrossOriginError, SecretKeyThroughProxyError, SecretKeyWrongError } from './errors.ts';
+
+/** What of a request decides who is asking. */
+export interface CallerRequest {
+  method: string;
+  headers: IncomingHttpHeaders;
+  /** Host that the client addressed: the trusted proxy's forwarded host, else the `Host` header. */
+  host: string;
+}
+
+export interface Authenticators {
+  /** Resolves the caller of a raw key, or undefined when it is unknown or expired. */
+  apiKey: (rawKey: string) => Promise<UploadKeyCaller | ReadKeyCaller | undefined>;
+  /** Resolves the caller of the session cookie, or undefined without a session that holds. */
+  session: (headers: IncomingHttpHeaders) => Promise<UserCaller | undefined>;
+  /** The internal secret; empty or undefined: internal access is off. */
+  internalSecret: string | undefined;
+}
+
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
+const MAX_ACCOUNT_FIELD_LENGTH = 256;
+
+/**
+ * Works out who is asking.
+ * @throws secret_key_through_proxy, secret_key_wrong, account_header_invalid, api_key_invalid, cross_origin
+ */
+export async function resolveCaller(request: CallerRequest, authenticators: Authenticators): Promise<Caller> {
+  const secretKey = headerValue(request.headers, 'x-secret-key');
+  if (secretKey !== undefined) return resolveInternal(request, secretKey, authenticators.internalSecret);
+
+  const rawKey = headerValue(request.headers, 'x-api-key') ?? bearerToken(request.headers.authorization);
+  if (rawKey !== undefined) {
+    const caller = await authenticators.apiKey(rawKey);
+    if (!caller) throw new ApiKeyInvalidError('This API key is unknown, revoked or expired: ask an administrator of the registry for a new one.');
+    return caller;
+  }
+
+  if (request.headers.cookie === undefined) return ANONYMOUS;
+  const caller = await authenticators.session(request.headers);
+  if (!caller) return ANONYMOUS;
+  assertSameOrigin(request);
+  return caller;
+}
+
+/**
+ * Refuses a request that changes state and that a page of another origin sent with the user's cookie.
+ * Requests without `Origin` and `Sec-Fetch-Site` come from programs, not from pages, and pass.
+ * @throws cross_origin
+ */
+export function assertSameOrigin({ method, headers, host }: CallerRequest): void {
+  if (SAFE_METHODS.has(method)) return;
+  const site = headerValue(headers, 'sec-fetch-site');
+  const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
+  const origin = headers.origin;
+  const foreignOrigin = origin !== undefined && hostOf(origin) !== host.toLowerCase();
+  if (foreignSite || foreignOrigin) throw new CrossOriginError('A signed-in session may change things only from the registry\'s own pages: open the registry itself, or use an API key.');
+}
+
+function resolveInternal({ headers }: CallerRequest, secretKey: string, expected: string | undefined): InternalCaller {
+  if (cameThroughProxy(headers)) {
+    throw new SecretKeyThroughProxyError('The internal secret is not accepted through the public proxy: call the registry at its internal address.');
+  }
+  if (!expected || !equalInConstantTime(secretKey, expected)) {
+    throw new SecretKeyWrongError('The internal secret is wrong, or internal access is off: compare it with SECRET_INTERNAL_SERVICES of the registry.');
+  }
+  const account = headerValue(headers, 'x-account');
+  return account === undefined ? { kind: 'internal' } : { kind: 'internal', account: parseAccount(account) };
+}
+
+/** Tells whether a public proxy forwarded the request: it names the host that the client asked for. */
+export function cameThroughProxy(headers: IncomingHttpHeaders): boolean {
+  return headers['x-forwarded-host'] !== undefined || /(^|[;,\s])host\s*=/i.test(headerValue(headers, 'forwarded') ?? '');
+}
+
+/** Both sides are hashed first, so that neither length nor prefix shows in the time taken. */
+function equalInConstantTime(left: string, right: string): boolean {
+  const hash = (text: string) => createHash('sha256').update(text).digest();
+  return timingSafeEqual(hash(left), hash(right));
+}
+
+function parseAccount(header: string): Account {
+  const invalid = new AccountHeaderInvalidError('x-account must be JSON such as {"type":"organization","id":"acme","department":"geo"}, with type "user" or "organization" and a non-empty id.');
+  let value: unknown;
+  try { value = JSON.parse(decodeHeader(header)); } catch { throw invalid; }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid;
+  const { type, id, name, department } = value as Record<string, unknown>;
+  if ((type !== 'user' && type !== 'organization') || !isText(id) || id === '') throw invalid;
+  if ((name !== undefined && name !== null && !isText(name)) || (department !== undefined && department !== null && !isText(department))) throw invalid;
+  if (type === 'user' && department) throw invalid;
+  return { type, id, ...(name ? { name } : {}), ...(department ? { department } : {}) };
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_ACCOUNT_FIELD_LENGTH;
+}
+
+/** Node reads header bytes as Latin-1; clients that send UTF-8 mean UTF-8. */
+function decodeHeader(header: string): string {
+  const bytes = Buffer.from(header, 'latin1');
+  const text = bytes.toString('utf8');
+  return text.includes('\uFFFD') ? header : text;
+}
+
+function headerValue(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+function bearerToken(authorization: string | undefined): string | undefined {
+  return authorization === undefined ? undefined : /^bearer +(\S+)\s*$/i.exec(authorization)?.[1];
+}
+
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}

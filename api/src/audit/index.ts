@@ -1,0 +1,1 @@
+export { appendAudit, type AuditEvent } from './repository.ts';

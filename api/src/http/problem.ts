@@ -1,0 +1,81 @@
+// Renders every failure as application/problem+json (RFC 9457). Services throw, routes never map.
+
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Type, type TObject } from 'typebox';
+import { isDatabaseUnavailable, DatabaseUnavailableError } from '../db/index.ts';
+import { BerthError, type FieldError } from '../errors.ts';
+import { BodyInvalidError, BodyTooLargeError, InternalError, MediaTypeError, RequestInvalidError, RouteNotFoundError } from './errors.ts';
+
+/** The problem document of RFC 9457, with a stable machine code. */
+export const ProblemSchema = Type.Object({
+  status: Type.Integer({ minimum: 400, maximum: 599 }),
+  title: Type.String(),
+  detail: Type.String({ description: 'What went wrong here, and what to do' }),
+  code: Type.String({ description: 'Stable code; the list is in docs/reference/errors.md' }),
+  requestId: Type.String({ description: 'Finds the request in the server\'s log' }),
+  errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
+}, { title: 'Problem' });
+
+type Problems<Status extends number> = { [S in Status]: TObject & { description: string } };
+
+/** The response schemas of a route's failures: `response: { 200: …, ...problems(400, 404) }`. */
+export function problems<const Status extends number>(...statuses: Status[]): Problems<Status> {
+  const schema = (status: number) => ({ description: `Problem document, status ${status}`, content: { 'application/problem+json': { schema: ProblemSchema } } });
+  return Object.fromEntries(statuses.map((status) => [status, schema(status)])) as unknown as Problems<Status>;
+}
+
+/** Makes the app answer every error, and every unknown path, with a problem document. */
+export function registerProblems(app: FastifyInstance): void {
+  app.setErrorHandler((error, request, reply) => sendProblem(toBerthError(error), request, reply));
+  app.setNotFoundHandler((request, reply) => sendProblem(new RouteNotFoundError(`There is nothing at ${request.method} ${pathOf(request.url)}: the API is described at /api-docs.`), request, reply));
+}
+
+/** Answers a request with the problem document of an error. */
+export function sendProblem(error: BerthError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error.status >= 500) request.log.error({ err: error.cause ?? error, code: error.code }, error.message);
+  const body = {
+    status: error.status,
+    title: error.title,
+    detail: error.message,
+    code: error.code,
+    requestId: request.id,
+    ...(error.errors && { errors: error.errors }),
+  };
+  return reply.code(error.status).headers(error.headers ?? {}).header('cache-control', 'no-store').type('application/problem+json').send(JSON.stringify(body));
+}
+
+/** Turns whatever was thrown into an error that may be shown: what is unknown becomes internal_error. */
+export function toBerthError(error: unknown): BerthError {
+  if (error instanceof BerthError) return error;
+  if (isDatabaseUnavailable(error)) {
+    return new DatabaseUnavailableError('The registry cannot reach its database: try again in a moment.', { cause: error, headers: { 'retry-after': '2' } });
+  }
+  return fromFastify(error) ?? new InternalError('Something went wrong in the registry: its administrator finds the reason in the log under this request id.', { cause: error });
+}
+
+interface FastifyFailure { code?: string; statusCode?: number; validation?: { instancePath?: string; message?: string; params?: Record<string, unknown> }[]; validationContext?: string }
+
+function fromFastify(error: unknown): BerthError | undefined {
+  if (typeof error !== 'object' || error === null) return undefined;
+  const { code, statusCode, validation, validationContext } = error as FastifyFailure;
+  if (validation) return new RequestInvalidError(`The ${validationContext ?? 'request'} is not what this route takes: see errors.`, { errors: fieldErrors(validation) });
+  switch (code) {
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new MediaTypeError('This route does not take that content type: send application/json, or multipart/form-data for uploads.');
+    case 'FST_ERR_CTP_BODY_TOO_LARGE': return new BodyTooLargeError('The JSON body is larger than this route takes.');
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY': return new BodyInvalidError('The body is empty: send a JSON document.');
+  }
+  if (error instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY') return new BodyInvalidError('The body is not valid JSON.');
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new RequestInvalidError('The request is malformed: check its path, headers and length.');
+  return undefined;
+}
+
+/** One line per field; an unknown field is named by itself. */
+function fieldErrors(validation: NonNullable<FastifyFailure['validation']>): FieldError[] {
+  return validation.map(({ instancePath = '', message = 'is not valid', params = {} }) => {
+    const named = params['additionalProperties'] ?? params['requiredProperties'];
+    const names = Array.isArray(named) ? named.join(', ') : '';
+    return { path: instancePath, message: names === '' ? message : `${message}: ${names}` };
+  });
+}
+
+function pathOf(url: string): string { return url.split('?', 1)[0] ?? ''; }
