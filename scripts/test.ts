@@ -1,0 +1,115 @@
+// `npm test`: every test of the repository, with whatever they need installed and started.
+// `npm test -- api/test/db "drops what"` runs the files of these paths, or else the tests of these names.
+
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startPostgresCluster } from '../api/test/support/postgres-cluster.ts';
+import { assertPinnedRuntime, repositoryRoot } from './runtime.ts';
+import { ensureNode, ensurePostgres } from './test-programs.ts';
+
+/** The newest of each older line that lib-node supports; its tests run there once more. */
+const OLDER_NODES = ['20.20.2', '22.23.3'];
+const TEST_FILES = '{api,cli,docs,lib-node,scripts}/test/**/*.test.ts';
+const COMPILED_TEST_FILES = 'lib-node/.test-build/**/*.test.js';
+/** Test files at a time; whole servers run in them. */
+const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()));
+/** After which a test that hangs fails. */
+const TEST_TIMEOUT_MS = 600_000;
+
+interface Selection { files: string[]; names: string[] }
+interface Counts { passed: number; failed: number; skipped: number }
+
+try {
+  assertPinnedRuntime();
+  const complete = await runSelected(process.argv.slice(2));
+  process.exitCode = complete ? 0 : 1;
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+
+/** Whether everything that was asked for ran and passed. */
+async function runSelected(words: string[]): Promise<boolean> {
+  const selection = select(TEST_FILES, words);
+  build();
+  const compiled = select(COMPILED_TEST_FILES, words);
+  await ensurePostgres();
+  const cluster = await startPostgresCluster();
+  process.env.BERTH_TEST_POSTGRES_URL = cluster.url;
+  // Tests on an older Node start the server with this one.
+  process.env.BERTH_TEST_NODE = process.execPath;
+  try {
+    const results = new Map([[process.versions.node, await runFiles(process.execPath, selection)]]);
+    for (const version of compiled.files.length > 0 ? OLDER_NODES : []) {
+      results.set(version, await runFiles(await ensureNode(version), compiled));
+    }
+    return summarise(results, selection);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** Takes words that are part of a file's path as files, the others as names of tests. */
+function select(pattern: string, words: string[]): Selection {
+  const all = globSync(pattern, { cwd: repositoryRoot }).sort();
+  const sources = globSync(TEST_FILES, { cwd: repositoryRoot });
+  const paths = words.filter((word) => sources.some((file) => file.includes(word)));
+  const source = (file: string) => file.replace('.test-build/', '').replace(/\.js$/, '.ts');
+  return {
+    files: paths.length > 0 ? all.filter((file) => paths.some((path) => source(file).includes(path))) : all,
+    names: words.filter((word) => !paths.includes(word)),
+  };
+}
+
+function build(): void {
+  const tsc = (...parameters: string[]) => execFileSync('tsc', parameters, { cwd: repositoryRoot, stdio: 'inherit' });
+  tsc('-b', 'lib-node', 'cli');
+  if (existsSync(join(repositoryRoot, 'lib-node/test/tsconfig.json'))) tsc('-p', 'lib-node/test');
+}
+
+async function runFiles(node: string, { files, names }: Selection): Promise<Counts> {
+  const scratch = await mkdtemp(join(tmpdir(), 'berth-test-'));
+  const countsFile = join(scratch, 'counts.json');
+  try {
+    const exitCode = await runProgram(node, [
+      '--test', `--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TEST_TIMEOUT_MS}`, ...names.map((name) => `--test-name-pattern=${name}`),
+      '--test-reporter=spec', '--test-reporter-destination=stdout',
+      `--test-reporter=${join(import.meta.dirname, 'test-counts.js')}`, `--test-reporter-destination=${countsFile}`,
+      ...files,
+    ]);
+    const counts = JSON.parse(readFileSync(countsFile, 'utf8')) as Counts;
+    return exitCode === 0 ? counts : { ...counts, failed: Math.max(1, counts.failed) };
+  } finally {
+    await rm(scratch, { recursive: true });
+  }
+}
+
+/** Runs to the end; a signal to this process ends that one too. */
+async function runProgram(program: string, parameters: string[]): Promise<number> {
+  const child = spawn(program, parameters, { cwd: repositoryRoot, stdio: 'inherit' });
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  let received: NodeJS.Signals | null = null;
+  const forward = (signal: NodeJS.Signals) => { received = signal; child.kill(signal); };
+  for (const signal of signals) process.on(signal, forward);
+  const [exitCode, own] = await once(child, 'exit') as [number | null, NodeJS.Signals | null];
+  for (const signal of signals) process.off(signal, forward);
+  const endedBy = received ?? own;
+  if (endedBy) throw new Error(`Ended by ${endedBy}.`);
+  return exitCode ?? 1;
+}
+
+function summarise(results: Map<string, Counts>, { names }: Selection): boolean {
+  const total = (field: keyof Counts) => [...results.values()].reduce((sum, counts) => sum + counts[field], 0);
+  console.log();
+  for (const [version, counts] of results) console.log(`Node ${version}: ${counts.passed} passed, ${counts.failed} failed`);
+  // Where only some names are asked for, older Nodes count the other tests as skipped.
+  const skipped = names.length > 0 ? 0 : total('skipped');
+  if (skipped > 0) console.log(`${skipped} skipped: a test that cannot run here has to fail and say why`);
+  if (total('passed') + total('failed') === 0) console.log('No test has this name.');
+  console.log(`${total('passed')} passed, ${total('failed')} failed`);
+  return total('passed') > 0 && total('failed') === 0 && skipped === 0;
+}
