@@ -1,0 +1,129 @@
+// The configuration: one typed schema, read once at start from the environment and the optional BERTH_CONFIG
+// file. The only reader of the environment; only server.ts and index.ts import it. Secrets live in secrets.ts.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Type, type Static, type TSchema } from 'typebox';
+import { Value } from 'typebox/value';
+import { parse as parseYaml } from 'yaml';
+
+const GIB = 1024 ** 3;
+const MIN_SECRET_LENGTH = 32;
+
+const Secret = (description: string, minLength = MIN_SECRET_LENGTH) => Type.Optional(Type.String({ minLength, secret: true, description }));
+const OneOf = <const Values extends string[]>(values: Values, rest: { default: Values[number]; description: string }) =>
+  Type.Unsafe<Values[number]>({ type: 'string', enum: values, ...rest });
+const List = (rest: { default: string[]; description: string }) => Type.Array(Type.String({ minLength: 1 }), { minItems: 1, ...rest });
+
+/** Every setting, by the name of its environment variable. */
+const ConfigSchema = Type.Object({
+  PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 8080, description: 'Port to listen on; 0 takes a free one' }),
+  HOST: Type.String({ minLength: 1, default: '127.0.0.1', description: 'Address to listen on; the container image sets 0.0.0.0' }),
+  PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^/?#@]+(/[^?#]*)?$', description: 'Where users reach Berth; may carry a path. Default: http://localhost:PORT' })),
+  TRUSTED_PROXIES: List({ default: ['loopback'], description: 'Whose forwarding headers count: addresses, CIDR ranges, loopback, linklocal, uniquelocal' }),
+  DATA_DIR: Type.String({ minLength: 1, default: './data', description: 'Embedded database, files and generated secrets' }),
+  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://', secret: true, description: 'postgres://… for several replicas. Default: SQLite in DATA_DIR' })),
+  FILES_STORAGE: OneOf(['fs'], { default: 'fs', description: 'Where the bytes of artefacts are kept: files in DATA_DIR' }),
+  MAX_UPLOAD_BYTES: Type.Integer({ minimum: 1, default: 200 * GIB, description: 'Largest upload, in bytes (200 GiB)' }),
+  MAX_UNPACKED_BYTES: Type.Integer({ minimum: 1, default: 4 * GIB, description: 'Largest inflated size of an npm tarball, in bytes (4 GiB)' }),
+  MAX_TAR_ENTRIES: Type.Integer({ minimum: 1, default: 200_000, description: 'Most entries of an npm tarball' }),
+  CATEGORIES: List({ default: ['processing', 'catalog', 'application', 'tileset', 'maplibre-style', 'other'], description: 'Categories of artefacts; "other" is always one of them' }),
+  AUTH_MODE: OneOf(['local'], { default: 'local', description: 'Where users come from: own users and organisations' }),
+  ADMIN_EMAIL: Type.String({ minLength: 3, default: 'admin@localhost', description: 'E-mail address of the superadmin who is created at the first start' }),
+  ADMIN_PASSWORD: Type.Optional(Type.String({ minLength: 8, maxLength: 128, secret: true, description: 'His password. Default: generated and printed once' })),
+  SECRET_INTERNAL_SERVICES: Secret('Secret that internal services send as x-secret-key; empty: internal access is off. Generated when embedded', 0),
+  API_KEYS_SALT: Secret('Key of the HMAC under which API keys are stored. Generated when embedded'),
+  CIPHER_PASSWORD: Secret('Encrypts the keys of remote registries. Generated when embedded'),
+  AUTH_SECRET: Secret('Signs session cookies. Generated when embedded'),
+  FRAME_ANCESTORS: Type.String({ minLength: 1, default: '\'self\'', description: 'Who may embed the web interface (Content-Security-Policy frame-ancestors)' }),
+  SHUTDOWN_GRACE_SECONDS: Type.Integer({ minimum: 0, maximum: 3600, default: 30, description: 'How long requests in flight may go on after SIGTERM' }),
+  LOG_LEVEL: OneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info', description: 'Least severe log line that is written' }),
+  METRICS: Type.Boolean({ default: true, description: 'Serve Prometheus metrics on /metrics, never through the public proxy' }),
+  METRICS_PORT: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, description: 'Serve /metrics on a port of its own instead' })),
+}, { additionalProperties: false });
+
+type Settings = Static<typeof ConfigSchema>;
+export type Config = Settings & { PUBLIC_URL: string };
+
+/** A setting that stops the start; its message names the variable, what it holds and what it may hold. */
+export class ConfigError extends Error { override readonly name = 'ConfigError'; }
+
+/**
+ * Reads the configuration; the environment wins over the file.
+ * @param env `process.env`; `BERTH_CONFIG` names a JSON or YAML file of the same names
+ * @throws ConfigError
+ */
+export function readConfig(env: NodeJS.ProcessEnv): Config {
+  const file = env['BERTH_CONFIG'] ? readConfigFile(env['BERTH_CONFIG']) : {};
+  const values: Record<string, unknown> = {};
+  for (const [name, schema] of Object.entries(ConfigSchema.properties)) {
+    const raw = env[name] ?? file[name];
+    const value = raw === undefined || raw === null || (raw === '' && !isSecret(schema)) ? defaultOf(schema) : fromText(schema, raw);
+    if (value === undefined) continue;
+    if (!Value.Check(schema, value)) throw new ConfigError(`${name} ${shown(schema, raw)}, but it must be ${expectation(schema)}.`);
+    values[name] = value;
+  }
+  const settings = values as Settings;
+  return { ...settings, CATEGORIES: [...new Set([...settings.CATEGORIES, 'other'])], PUBLIC_URL: (settings.PUBLIC_URL ?? `http://localhost:${settings.PORT}`).replace(/\/+$/, '') };
+}
+
+/** Path of the embedded database, or the URL of the PostgreSQL one. */
+export function databaseUrl(config: Config): string {
+  return config.DATABASE_URL ?? join(config.DATA_DIR, 'berth.db');
+}
+
+/** Lists every setting for docs/reference/configuration.md. */
+export function configReference(): { name: string; default: string; description: string }[] {
+  return Object.entries(ConfigSchema.properties).map(([name, schema]) => {
+    const value = defaultOf(schema);
+    return { name, default: Array.isArray(value) ? value.join(',') : value === undefined ? '' : String(value), description: describe(schema) };
+  });
+}
+
+function readConfigFile(path: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = parseYaml(readFileSync(path, 'utf8')); // JSON is YAML
+  } catch (error) {
+    throw new ConfigError(`BERTH_CONFIG holds ${path}, which cannot be read as JSON or YAML: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new ConfigError(`BERTH_CONFIG holds ${path}, whose content must be an object of settings.`);
+  for (const name of Object.keys(parsed)) {
+    if (!(name in ConfigSchema.properties)) throw new ConfigError(`BERTH_CONFIG (${path}) has the unknown setting ${name}; known are ${Object.keys(ConfigSchema.properties).join(', ')}.`);
+  }
+  return parsed as Record<string, unknown>;
+}
+
+interface Keywords { type?: string; enum?: string[]; minimum?: number; maximum?: number; minLength?: number; maxLength?: number; pattern?: string; default?: unknown; description?: string; secret?: boolean }
+const keywords = (schema: TSchema) => schema as Keywords;
+const isSecret = (schema: TSchema) => keywords(schema).secret === true;
+const defaultOf = (schema: TSchema) => keywords(schema).default;
+
+function fromText(schema: TSchema, raw: unknown): unknown {
+  if (typeof raw !== 'string') return raw;
+  switch (keywords(schema).type) {
+    case 'integer': return /^\d+$/.test(raw) ? Number(raw) : raw;
+    case 'boolean': return /^(true|1|on|yes)$/i.test(raw) ? true : /^(false|0|off|no)$/i.test(raw) ? false : raw;
+    case 'array': return raw.split(',').map((item) => item.trim()).filter((item) => item !== '');
+    default: return raw;
+  }
+}
+
+function shown(schema: TSchema, raw: unknown): string {
+  if (isSecret(schema)) return typeof raw === 'string' ? `holds a value of ${raw.length} characters (not shown)` : 'holds a value of the wrong type';
+  return `holds ${JSON.stringify(raw)}`;
+}
+
+function expectation(schema: TSchema): string {
+  const { type, enum: values, minimum, maximum, minLength, maxLength, pattern } = keywords(schema);
+  if (values) return `one of ${values.join(', ')}`;
+  if (type === 'integer') return `a whole number${minimum === undefined ? '' : ` from ${minimum}`}${maximum === undefined ? '' : ` to ${maximum}`}`;
+  if (type === 'boolean') return 'true or false';
+  if (type === 'array') return 'a comma-separated list with at least one item';
+  if (pattern) return `text like ${pattern}`;
+  return `text of at least ${minLength ?? 0}${maxLength === undefined ? '' : ` and at most ${maxLength}`} characters`;
+}
+
+function describe(schema: TSchema): string {
+  return keywords(schema).enum ? `${keywords(schema).description ?? ''} (${expectation(schema)})` : keywords(schema).description ?? '';
+}

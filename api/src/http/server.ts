@@ -1,0 +1,82 @@
+// The Fastify instance itself: routing below PUBLIC_URL's path, proxies, time-outs, one log line a request.
+// What it serves is put together in app.ts.
+
+import { randomUUID } from 'node:crypto';
+import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
+import { registerBodyHandling } from './body.ts';
+import { registerProblems, sendProblem, toBerthError } from './problem.ts';
+
+export interface HttpServerOptions {
+  /** Path of PUBLIC_URL without a trailing slash, `''` or `/registry`: served with and without it. */
+  basePath: string;
+  /** Whose forwarding headers count: addresses, CIDR ranges, `loopback`, `linklocal`, `uniquelocal`. */
+  trustedProxies: string[];
+  logLevel: string;
+  /** Where log lines go; default the standard output. */
+  logStream?: { write: (line: string) => void };
+}
+
+/** Connections on which nothing moves for this long are closed; there is no bound on a whole upload. */
+const IDLE_TIMEOUT_MS = 120_000;
+/** Kept above the usual 60 s of proxies, so that they and not Berth close idle connections first. */
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+/** Longest decoded id in a path. */
+const MAX_PARAM_LENGTH = 1024;
+/** JSON bodies; uploads are streamed and have their own limit. */
+const JSON_BODY_LIMIT_BYTES = 1024 * 1024;
+
+export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const app = Fastify({
+    logger: { level: options.logLevel, base: null, serializers: { err: describeError }, ...(options.logStream && { stream: options.logStream }) },
+    logController: new OneLinePerRequest(),
+    genReqId: () => randomUUID(),
+    trustProxy: options.trustedProxies,
+    connectionTimeout: IDLE_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestTimeout: 0,
+    bodyLimit: JSON_BODY_LIMIT_BYTES,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    rewriteUrl: (request) => withoutBasePath(request.url ?? '/', options.basePath),
+    frameworkErrors: (error, request, reply) => { void sendProblem(toBerthError(error), request, reply); },
+  });
+  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    done();
+  });
+  registerProblems(app);
+  registerBodyHandling(app);
+  return app;
+}
+
+function withoutBasePath(url: string, basePath: string): string {
+  if (basePath === '' || !url.startsWith(basePath)) return url;
+  const rest = url.slice(basePath.length);
+  if (rest === '' || rest.startsWith('?')) return `/${rest}`;
+  return rest.startsWith('/') ? rest : url;
+}
+
+/** Messages, stacks and causes; never the fields of a request, which may hold secrets. */
+function describeError(error: Error): { type: string; message: string; stack: string; code?: string; cause?: string } {
+  const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
+  const cause = error.cause instanceof Error ? { cause: error.cause.stack ?? error.cause.message } : {};
+  return { type: error.name, message: error.message, stack: error.stack ?? '', ...code, ...cause };
+}
+
+class OneLinePerRequest extends LogController {
+  override incomingRequest(): void { /* requestCompleted says all of it */ }
+  override defaultErrorLog(): void { /* problem.ts logs what a client must not see */ }
+  override routeNotFound(): void { /* an ordinary 404 */ }
+
+  override requestCompleted(_error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
+    reply.log.info({
+      method: request.method,
+      path: request.url.split('?', 1)[0],
+      status: reply.statusCode,
+      durationMs: Math.round(reply.elapsedTime * 10) / 10,
+      ip: request.ip,
+    }, 'request');
+  }
+}
