@@ -1,0 +1,223 @@
+// The rules of the house, as pure functions from its source files to what breaks them: who may know whom, what a
+// file name promises, sizes. Reading the files lives in source-files.ts, the map for readers in docs/architecture.md.
+
+import { posix } from 'node:path';
+import type { Import, PackageName, SourceFile } from './source-files.ts';
+
+/** Slices by height: one may know those further up in this list. The four foundations share the first line. */
+const SLICES = [
+  ['errors', 'db', 'jobs', 'http'],
+  ['access'], ['audit'], ['blobs'], ['accounts'], ['api-keys'], ['tarballs'], ['artefacts'], ['thumbnails'], ['remotes'],
+];
+
+/** What a file of a slice may know of its own slice, by what its name says it is. */
+const LAYERS = {
+  face: ['routes', 'service', 'repository', 'operations', 'shapes', 'driver'],
+  routes: ['routes', 'service', 'repository', 'operations', 'shapes'],
+  service: ['service', 'repository', 'operations', 'shapes'],
+  repository: ['service', 'repository', 'operations', 'shapes'],
+  operations: ['service', 'operations', 'shapes'],
+  driver: ['service', 'operations', 'shapes', 'driver'],
+  shapes: ['operations', 'shapes'],
+} as const;
+type Layer = keyof typeof LAYERS;
+
+/** The other packages that each may import, and how; scripts and docs may import all. */
+const PACKAGE_IMPORTS: Partial<Record<PackageName, { always: PackageName[]; dynamic?: PackageName[]; inTests?: PackageName[] }>> = {
+  'api': { always: [], inTests: ['lib-node', 'cli', 'scripts'] },
+  'lib-node': { always: [] },
+  'cli': { always: ['lib-node'], dynamic: ['api'] },
+  'ui': { always: [] },
+  'bench': { always: ['lib-node', 'cli', 'scripts'] },
+};
+
+/** What computes only. */
+const PURE_LIBRARIES = new Set(['node:crypto', 'node:path', 'node:url', 'node:util', 'node:buffer', 'semver', 'typebox']);
+const SQL_LIBRARIES = new Set(['kysely', 'pg', 'node:sqlite']);
+const NAMES_BY_KIND = new Set(['util', 'utils', 'helper', 'helpers', 'controllers', 'models']);
+const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*\.ts$/;
+const MAX_LINES = 400;
+const MAX_LINES_WITHOUT_REASON = 300;
+
+export interface HouseRules {
+  /** Names that each package's package.json lists: those that its code may import, and those that its tests may too. */
+  dependencies: Partial<Record<PackageName, { code: Set<string>; tests: Set<string> }>>;
+  /** Why a file has more than 300 lines, by its path. */
+  reasonsForLength: Record<string, string>;
+}
+
+/** Returns what breaks a rule, in lines like `api/src/db/migrate.ts:3 imports ../http/index.ts`. */
+type Rule = (files: SourceFile[], house: HouseRules) => string[];
+
+/** Every rule, by the sentence that it keeps. */
+export const RULES = {
+  'inside a slice, routes know services, services know repositories and operations': (files) => server(files).flatMap((file) => {
+    const slice = sliceOf(file.path);
+    if (!slice) return [];
+    return file.imports.filter((it) => it.file !== undefined && sliceOf(it.file) === slice && !mayKnow(layerOf(file.path), layerOf(it.file), it)).map(at(file));
+  }),
+
+  'a slice knows another only through its index.ts and only further down': (files) => server(files).flatMap((file) => {
+    return file.imports.filter((it) => it.file?.startsWith('api/') && !mayEnter(file.path, it.file)).map(at(file));
+  }),
+
+  'no slices know each other in a circle': (files) => findCycles(server(files)),
+
+  'only the start of the process knows the configuration and the environment': (files) => server(files).flatMap((file) => {
+    if (startsTheProcess(file.path)) return [];
+    const configuration = file.imports.filter((it) => it.file !== undefined && isConfiguration(it.file)).map(at(file));
+    return isConfiguration(file.path) ? [] : [...configuration, ...file.environmentReads.map((line) => `${file.path}:${line} reads process.env`)];
+  }),
+
+  'no module of the server holds state': (files) => server(files).flatMap((file) => file.mutableState.map((line) => `${file.path}:${line} declares a variable of the module`)),
+
+  'a driver knows its interface and one library, and a test runs it': (files) => {
+    const drivers = Object.groupBy(server(files).filter((file) => layerOf(file.path) === 'driver'), (file) => driverOf(file.path));
+    return Object.entries(drivers).flatMap(([driver, parts = []]) => checkDriver(driver, parts, files));
+  },
+
+  'operations and the policy compute and do no I/O': (files) => {
+    const byPath = new Map(files.map((file) => [file.path, file]));
+    return server(files).filter((file) => layerOf(file.path) === 'operations')
+      .flatMap((file) => reachable(file, byPath).flatMap((reached) => reached.imports.filter((it) => doesInputOutput(it)).map(at(reached))));
+  },
+
+  'SQL is in repositories and in db/ alone': (files) => server(files).flatMap((file) => {
+    if (layerOf(file.path) === 'repository' || sliceOf(file.path) === 'db') return [];
+    const typesAllowed = layerOf(file.path) === 'service';
+    return [
+      ...file.imports.filter((it) => SQL_LIBRARIES.has(it.library ?? '') && !(it.typeOnly && typesAllowed)).map(at(file)),
+      ...file.queries.map((line) => `${file.path}:${line} begins an SQL statement`),
+    ];
+  }),
+
+  'the index.ts of a slice has named re-exports alone': (files) => server(files).filter((file) => layerOf(file.path) === 'face')
+    .flatMap((file) => file.logic.map((line) => `${file.path}:${line} is no named re-export`)),
+
+  'a package imports only those packages that it may know': (files) => files.flatMap((file) => {
+    return file.imports.filter((it) => !mayImportPackage(file, packageOf(it), it)).map(at(file));
+  }),
+
+  'a package imports only what its package.json lists': (files, { dependencies }) => files.flatMap((file) => {
+    const listed = file.isTest ? dependencies[file.package]?.tests : dependencies[file.package]?.code;
+    return file.imports.filter((it) => listed && it.library !== undefined && packageOf(it) === undefined && !it.library.startsWith('node:') && !listed.has(it.library)).map(at(file));
+  }),
+
+  'imports name their file': (files) => files.flatMap((file) => {
+    return file.imports.filter((it) => it.specifier === '' && file.package === 'api' && !file.isTest).map((it) => `${file.path}:${it.line} computes what it imports`);
+  }),
+
+  'files are named in kebab-case and after what they hold': (files) => files.flatMap(({ path }) => {
+    const names = path.replace(/\.(ts|vue)$/, '').split('/');
+    return [
+      ...names.some((name) => NAMES_BY_KIND.has(name)) ? [`${path} is named after its kind`] : [],
+      ...path.endsWith('.ts') && !KEBAB_CASE.test(posix.basename(path)) ? [`${path} is not in kebab-case`] : [],
+    ];
+  }),
+
+  'a file over 300 lines has a reason, and none has over 400': (files, { reasonsForLength }) => [
+    ...files.filter(({ lineCount }) => lineCount > MAX_LINES).map((file) => `${file.path} has ${file.lineCount} lines`),
+    ...files.filter(({ path, lineCount }) => lineCount > MAX_LINES_WITHOUT_REASON && lineCount <= MAX_LINES && !(path in reasonsForLength))
+      .map((file) => `${file.path} has ${file.lineCount} lines and no reason`),
+    ...Object.keys(reasonsForLength).filter((path) => !files.some((file) => file.path === path && file.lineCount > MAX_LINES_WITHOUT_REASON))
+      .map((path) => `${path} has a reason for a length that it does not have`),
+  ],
+} satisfies Record<string, Rule>;
+
+const server = (files: SourceFile[]) => files.filter((file) => file.package === 'api' && !file.isTest);
+const at = (file: SourceFile) => (it: Import) => `${file.path}:${it.line} imports ${it.specifier}`;
+
+const isConfiguration = (path: string) => path === 'api/src/config.ts' || path === 'api/src/secrets.ts';
+const startsTheProcess = (path: string) => path === 'api/server.ts' || path === 'api/index.ts';
+
+/** `errors` for `api/src/errors.ts`, `db` for `api/src/db/…`; nothing for the frame around them: app.ts, server.ts. */
+function sliceOf(path: string): string | undefined {
+  return path === 'api/src/errors.ts' ? 'errors' : /^api\/src\/([^/]+)\//.exec(path)?.[1];
+}
+
+function layerOf(path: string): Layer {
+  const name = posix.basename(path, '.ts');
+  if (/^api\/src\/[^/]+\/index\.ts$/.test(path)) return 'face';
+  if (posix.basename(posix.dirname(path)) === 'drivers') return 'driver';
+  if (name === 'schemas' || name === 'errors') return 'shapes';
+  if (name === 'policy') return 'operations';
+  return (['routes', 'repository', 'operations'] as const).find((layer) => name === layer || name.endsWith(`-${layer}`)) ?? 'service';
+}
+
+/** The main file of a driver: `drivers/fs.ts` for `drivers/fs-reader.ts`. */
+const driverOf = (path: string) => path.replace(/(drivers\/[^-/.]+)[^/]*$/, '$1.ts');
+
+/** A repository takes only types from its services: what to store is theirs to say. */
+function mayKnow(importer: Layer, imported: Layer, { typeOnly }: Import): boolean {
+  if (importer === 'repository' && imported === 'service') return typeOnly;
+  return (LAYERS[importer] as readonly Layer[]).includes(imported);
+}
+
+function mayEnter(importer: string, imported: string): boolean {
+  const from = sliceOf(importer);
+  const to = sliceOf(imported);
+  if (!to) return !from;
+  if (from === to) return true;
+  const isFace = to === 'errors' || imported === `api/src/${to}/index.ts`;
+  return isFace && heightOf(to) >= 0 && (!from || (heightOf(from) >= heightOf(to) && from !== 'errors'));
+}
+
+/** How far down the list a slice stands; -1 when nobody has said yet. */
+const heightOf = (slice: string) => SLICES.findIndex((line) => line.includes(slice));
+
+function checkDriver(driver: string, parts: SourceFile[], files: SourceFile[]): string[] {
+  const imports = parts.flatMap((part) => part.imports);
+  const interfaces = new Set(imports.flatMap(({ file }) => file !== undefined && layerOf(file) === 'service' ? [file] : []));
+  const vendors = new Set(imports.flatMap(({ library }) => library?.startsWith('node:') === false ? [library.split('/')[0]] : []));
+  const isForeign = ({ file }: Import) => file !== undefined && (layerOf(file) === 'driver' ? driverOf(file) !== driver : ![sliceOf(driver), 'errors'].includes(sliceOf(file)));
+  const isTested = files.some((file) => file.isTest && file.imports.some((it) => it.file === driver));
+  return [
+    ...parts.flatMap((part) => part.imports.filter(isForeign).map(at(part))),
+    ...interfaces.size > 1 ? [`${driver} knows more than its interface: ${[...interfaces].join(', ')}`] : [],
+    ...vendors.size > 1 ? [`${driver} knows more than one library: ${[...vendors].join(', ')}`] : [],
+    ...isTested ? [] : [`${driver} is in no test`],
+  ];
+}
+
+function findCycles(files: SourceFile[]): string[] {
+  const known = new Map<string, Set<string>>();
+  for (const file of files) {
+    const from = sliceOf(file.path);
+    for (const { file: imported } of file.imports) {
+      const to = imported === undefined ? undefined : sliceOf(imported);
+      if (from && to && from !== to) known.set(from, (known.get(from) ?? new Set()).add(to));
+    }
+  }
+  const reaches = (from: string, to: string, seen: Set<string>): boolean => {
+    return [...known.get(from) ?? []].some((next) => next === to || (!seen.has(next) && reaches(next, to, seen.add(next))));
+  };
+  const circle = [...known.keys()].filter((slice) => reaches(slice, slice, new Set())).sort();
+  return circle.length > 0 ? [`${circle.join(', ')} know each other in a circle`] : [];
+}
+
+/** The file and what it runs of its own slice. */
+function reachable(file: SourceFile, byPath: Map<string, SourceFile>, reached = new Set<SourceFile>()): SourceFile[] {
+  reached.add(file);
+  for (const it of file.imports) {
+    const next = it.file === undefined || it.typeOnly || sliceOf(it.file) !== sliceOf(file.path) ? undefined : byPath.get(it.file);
+    if (next && !reached.has(next)) reachable(next, byPath, reached);
+  }
+  return [...reached];
+}
+
+function doesInputOutput({ library, typeOnly }: Import): boolean {
+  if (library === undefined || PURE_LIBRARIES.has(library)) return false;
+  return !typeOnly || library === 'fastify' || SQL_LIBRARIES.has(library);
+}
+
+function packageOf({ file, library }: Import): PackageName | undefined {
+  const name = file === undefined ? /^@berth\/(.+)$/.exec(library ?? '')?.[1] : file.split('/')[0];
+  return name as PackageName | undefined;
+}
+
+function mayImportPackage(file: SourceFile, imported: PackageName | undefined, it: Import): boolean {
+  const allowed = PACKAGE_IMPORTS[file.package];
+  if (!allowed || !imported || imported === file.package || allowed.always.includes(imported)) return true;
+  if (imported === 'api' && it.file !== undefined && it.file !== 'api/index.ts') return false;
+  return (it.dynamic && allowed.dynamic?.includes(imported) === true) || (file.isTest && allowed.inTests?.includes(imported) === true);
+}
