@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import { globSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { describe, test } from 'node:test';
+import { REFERENCE_PAGES } from '../../scripts/docs.ts';
+import { repositoryRoot } from '../../scripts/runtime.ts';
+import { findBrokenReferences, listMarkdown } from './references.ts';
+
+describe('what a Markdown file names exists', () => {
+  for (const path of listMarkdown(repositoryRoot)) {
+    test(path, () => { assert.deepEqual(findBrokenReferences(repositoryRoot, path), []); });
+  }
+});
+
+describe('the reference equals the code (npm run docs:write)', () => {
+  for (const [path, render] of Object.entries(REFERENCE_PAGES)) {
+    test(path, async () => { assert.equal(readFileSync(join(repositoryRoot, path), 'utf8'), await render()); });
+  }
+
+  test('errors are defined in files named errors.ts alone, which the reference is made from', () => {
+    const others = globSync('api/**/*.ts', { cwd: repositoryRoot, exclude: (path) => ['node_modules', 'test'].includes(basename(path)) })
+      .filter((path) => basename(path) !== 'errors.ts' && /\bdefineError\(/.test(readFileSync(join(repositoryRoot, path), 'utf8')));
+    assert.deepEqual(others, []);
+  });
+});
+
+describe('nothing in the repository points at one machine', () => {
+  test('the lock names no server', () => {
+    assert.doesNotMatch(readFileSync(join(repositoryRoot, 'package-lock.json'), 'utf8'), /"resolved": "[a-z+]+:/);
+  });
+
+  test('no file holds the path of somebody\'s folder', () => {
+    const made = ['node_modules', 'dist', 'data', '.cache', '.git', '.test-build'];
+    const files = globSync('**/*.{ts,js,vue,json,md,sh,yaml,yml,html}', { cwd: repositoryRoot, exclude: (path) => made.includes(basename(path)) });
+    assert.ok(files.includes('package.json'));
+    const personal = files.filter((path) => /(?<![\w.$}])\/(?:home|Users|root|work)\/\w/.test(readFileSync(join(repositoryRoot, path), 'utf8')));
+    assert.deepEqual(personal, []);
+  });
+});

@@ -1,0 +1,53 @@
+// The reference pages that are written from the code: `npm run docs:write` writes them, a test in docs/test/
+// holds them equal.
+
+import { globSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { configReference } from '../api/src/config.ts';
+import { definedErrors } from '../api/src/errors.ts';
+import { repositoryRoot } from './runtime.ts';
+
+/** How to make each page, by its path. */
+export const REFERENCE_PAGES: Record<string, () => Promise<string> | string> = {
+  'docs/reference/configuration.md': renderConfiguration,
+  'docs/reference/errors.md': renderErrors,
+};
+
+if (import.meta.main && process.argv.includes('--write')) {
+  for (const [path, render] of Object.entries(REFERENCE_PAGES)) {
+    await mkdir(dirname(join(repositoryRoot, path)), { recursive: true });
+    await writeFile(join(repositoryRoot, path), await render());
+    console.log(path);
+  }
+}
+
+function renderConfiguration(): string {
+  return `# Configuration
+
+Berth reads these variables once, at its start, from the environment; \`BERTH_CONFIG\` may name a JSON or YAML file with
+the same names, and the environment wins over it. A wrong value, or an unknown key in the file, stops the start with a message
+that names the variable, what it holds and what it may hold.
+
+${table(['variable', 'default', 'meaning'], configReference().map((setting) => [code(setting.name), code(setting.default), setting.description]))}`;
+}
+
+async function renderErrors(): Promise<string> {
+  const files = globSync('api/src/**/errors.ts', { cwd: repositoryRoot });
+  await Promise.all(files.map((path) => import(pathToFileURL(join(repositoryRoot, path)).href)));
+  const errors = [...definedErrors().values()].sort((a, b) => a.code < b.code ? -1 : 1);
+  return `# Errors
+
+A request that fails is answered with a problem document (RFC 9457, \`application/problem+json\`): \`status\`, \`title\`, a
+\`detail\` that says what to do, and a \`code\` that stays the same from release to release. A program decides by the code.
+
+${table(['code', 'status', 'title'], errors.map((error) => [code(error.code), String(error.status), error.title]))}`;
+}
+
+function table(head: string[], rows: string[][]): string {
+  const line = (cells: string[]) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('');
+}
+
+function code(text: string): string { return text === '' ? '' : `\`${text}\``; }
