@@ -38,25 +38,30 @@ export async function ensureNode(version: string): Promise<string> {
 async function installDebianPackage(name: string): Promise<boolean> {
   if (!existsSync('/usr/bin/apt-get')) return false;
   const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
-  const aptGet = (...parameters: string[]) => runFirst([...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...parameters]);
-  if (asRoot.length > 0 && !await runFirst([...asRoot, 'true'])) return false;
+  const aptGet = (...parameters: string[]) => succeeds([...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...parameters]);
+  if (asRoot.length > 0 && !await succeeds([...asRoot, 'true'])) return false;
   console.log(`Installing the Debian package ${name}`);
   const install = () => aptGet('install', ...APT_OPTIONS, name);
   return await install() || (await aptGet('update', '-qq') && await install());
 }
 
-async function runFirst([program = '', ...parameters]: string[]): Promise<boolean> {
+/** Whether the command succeeds. */
+async function succeeds([program = '', ...parameters]: string[]): Promise<boolean> {
   return run(program, parameters).then(() => true, () => false);
 }
 
-/** Installs beside and renames, so that what is there is complete. */
+/** Installs beside and renames, so that what is there is complete; of two at the same time the first wins. */
 async function installOnce(specifier: string, directory: string, complete?: (directory: string) => Promise<void>): Promise<void> {
   if (existsSync(directory)) return;
   console.log(`Installing ${specifier} from npm`);
-  const partial = `${directory}.partial`;
-  await rm(partial, { recursive: true, force: true });
-  await mkdir(partial, { recursive: true });
-  await run('npm', ['install', '--prefix', partial, '--no-save', '--no-package-lock', '--ignore-scripts', '--prefer-offline', specifier]);
-  await complete?.(partial);
-  await rename(partial, directory);
+  const partial = `${directory}.${process.pid}`;
+  try {
+    await mkdir(partial, { recursive: true });
+    await run('npm', ['install', '--prefix', partial, '--no-save', '--no-package-lock', '--ignore-scripts', '--prefer-offline', specifier]);
+    await complete?.(partial);
+    await rename(partial, directory);
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    if (!existsSync(directory)) throw error;
+  }
 }
