@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { createStorageKey, type BlobStore, type StoredBlob } from '../../../src/blobs/blob-store.ts';
+import type { DefineCase } from '../driver-contract.ts';
+import { assertHolds, assertUnreadable, listBlobs, listKeys, MIB, sampleBytes, writeBlob } from './blob-bytes.ts';
+
+/** Clocks of this machine and of the storage may differ by less. */
+const DAY_MS = 24 * 3600 * 1000;
+
+export function describeKeeping(it: DefineCase): void {
+  const key = createStorageKey();
+
+  it('lists nothing at first', async (store) => {
+    assert.deepEqual(await listKeys(store), []);
+  });
+
+  it('lists a finished blob with its size and time', async (store) => {
+    await writeBlob(store, key, sampleBytes(1234));
+    const [blob, ...others] = await listBlobs(store);
+    assert.deepEqual(others, []);
+    assert.deepEqual({ ...blob, modifiedAt: undefined }, { key, sizeBytes: 1234, finished: true, modifiedAt: undefined });
+    assert.ok(Math.abs(blob!.modifiedAt.getTime() - Date.now()) < DAY_MS);
+  });
+
+  it('lists a suspended blob as unfinished', async (store) => {
+    await suspendBlob(store, key, 6 * MIB);
+    assertUnfinished(await listBlobs(store), 6 * MIB);
+  });
+
+  it('lists a blob that is being written as unfinished', async (store) => {
+    const writer = await store.create(key);
+    await writer.append(0, sampleBytes(6 * MIB));
+    assertUnfinished(await listBlobs(store), 6 * MIB);
+    await writer.abort();
+  });
+
+  it('lists each of many blobs once', async (store) => {
+    const keys = Array.from({ length: 40 }, () => createStorageKey()).sort();
+    await Promise.all(keys.map((each, n) => n % 2 ? writeBlob(store, each, sampleBytes(n)) : suspendBlob(store, each, n)));
+    const blobs = await listBlobs(store);
+    assert.deepEqual(blobs.map((blob) => [blob.key, blob.finished]), keys.map((each, n) => [each, n % 2 === 1]));
+  });
+
+  it('lists what an earlier process wrote', async (store, fixture) => {
+    await writeBlob(store, key, sampleBytes(3));
+    assert.deepEqual(await listKeys(fixture.open()), [key]);
+    await assertHolds(fixture.open(), key, sampleBytes(3));
+  });
+
+  it('allows to delete each blob while it lists', async (store, fixture) => {
+    await Promise.all(Array.from({ length: 10 }, () => writeBlob(store, createStorageKey(), sampleBytes(3))));
+    for await (const blob of store.list()) await store.delete(blob.key);
+    assert.deepEqual(await fixture.leftovers(), []);
+  });
+
+  it('leaves nothing of a deleted blob', async (store, fixture) => {
+    await writeBlob(store, key, sampleBytes(3));
+    await store.delete(key);
+    await assertUnreadable(store, key);
+    assert.deepEqual(await listKeys(store), []);
+    assert.deepEqual(await fixture.leftovers(), []);
+  });
+
+  it('leaves nothing of a deleted blob that was suspended', async (store, fixture) => {
+    await suspendBlob(store, key, 6 * MIB);
+    await store.delete(key);
+    assert.deepEqual(await listKeys(store), []);
+    assert.deepEqual(await fixture.leftovers(), []);
+  });
+
+  it('deletes nothing else', async (store) => {
+    const sibling = key.slice(0, -1) + (key.endsWith('0') ? '1' : '0');
+    await writeBlob(store, key, sampleBytes(3));
+    await writeBlob(store, sibling, sampleBytes(4));
+    await store.delete(key);
+    await assertHolds(store, sibling, sampleBytes(4));
+  });
+
+  it('allows to delete twice, and what never was', async (store) => {
+    await writeBlob(store, key, sampleBytes(3));
+    await store.delete(key);
+    await store.delete(key);
+    await store.delete(createStorageKey());
+    assert.deepEqual(await listKeys(store), []);
+  });
+
+  it('keeps other bytes under a key that was deleted', async (store) => {
+    await writeBlob(store, key, sampleBytes(3, 'old'));
+    await store.delete(key);
+    await writeBlob(store, key, sampleBytes(5, 'new'));
+    await assertHolds(store, key, sampleBytes(5, 'new'));
+  });
+
+  it('passes its check again and again, and leaves nothing of it', async (store, fixture) => {
+    await store.check();
+    await Promise.all([store.check(), store.check()]);
+    assert.deepEqual(await fixture.leftovers(), []);
+  });
+}
+
+async function suspendBlob(store: BlobStore, key: string, sizeBytes: number): Promise<void> {
+  const writer = await store.create(key);
+  await writer.append(0, sampleBytes(sizeBytes));
+  await writer.suspend();
+}
+
+function assertUnfinished(blobs: StoredBlob[], mostBytes: number): void {
+  assert.deepEqual(blobs.map(({ finished }) => finished), [false]);
+  assert.ok(blobs[0]!.sizeBytes <= mostBytes);
+  assert.ok(Math.abs(blobs[0]!.modifiedAt.getTime() - Date.now()) < DAY_MS);
+}

@@ -1,0 +1,102 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { READ_CHUNK_BYTES, createStorageKey, type ByteRange } from '../../../src/blobs/blob-store.ts';
+import type { DefineCase } from '../driver-contract.ts';
+import { assertHolds, assertUnreadable, listKeys, MIB, readBlob, sampleBytes, writeBlob } from './blob-bytes.ts';
+
+const SIZE = 3 * MIB + 100;
+
+const RANGES: Record<string, ByteRange> = {
+  'the first byte': { start: 0, end: 0 },
+  'the last byte': { start: SIZE - 1, end: SIZE - 1 },
+  'the whole blob': { start: 0, end: SIZE - 1 },
+  'bytes in the middle': { start: 1000, end: 4321 },
+  'bytes across the border of two chunks': { start: MIB - 1, end: MIB },
+  'exactly one chunk': { start: MIB, end: 2 * MIB - 1 },
+  'bytes across several chunks': { start: 5, end: SIZE - 5 },
+  'bytes up to an end that is beyond the last byte': { start: SIZE - 10, end: SIZE + 10 },
+};
+
+const INVALID_RANGES: Record<string, ByteRange> = {
+  'starts right behind the last byte': { start: SIZE, end: SIZE },
+  'starts far behind the last byte': { start: SIZE + 5 * MIB, end: SIZE + 6 * MIB },
+  'ends before its start': { start: 10, end: 9 },
+  'starts below 0': { start: -1, end: 5 },
+  'is not made of whole numbers': { start: 0.5, end: 5 },
+};
+
+export function describeReading(it: DefineCase): void {
+  const key = createStorageKey();
+
+  for (const [what, range] of Object.entries(RANGES)) {
+    it(`reads ${what}`, async (store) => {
+      await writeBlob(store, key, sampleBytes(SIZE));
+      assert.ok((await readBlob(store, key, range)).equals(sampleBytes(SIZE).subarray(range.start, range.end + 1)));
+    });
+  }
+
+  for (const [what, range] of Object.entries(INVALID_RANGES)) {
+    it(`refuses a range that ${what}`, async (store) => {
+      await writeBlob(store, key, sampleBytes(SIZE));
+      await assert.rejects(store.read(key, range), { code: 'blob_range_invalid', status: 416 });
+    });
+  }
+
+  it('refuses every range of an empty blob', async (store) => {
+    await writeBlob(store, key, sampleBytes(0));
+    await assert.rejects(store.read(key, { start: 0, end: 0 }), { code: 'blob_range_invalid' });
+  });
+
+  it('gives no chunk that is empty or longer than 1 MiB', async (store) => {
+    await writeBlob(store, key, sampleBytes(SIZE));
+    for await (const chunk of await store.read(key) as AsyncIterable<Buffer>) {
+      assert.ok(chunk.length > 0 && chunk.length <= READ_CHUNK_BYTES);
+    }
+  });
+
+  it('serves several readers of one blob at once', async (store) => {
+    await writeBlob(store, key, sampleBytes(SIZE));
+    await Promise.all(Array.from({ length: 5 }, () => assertHolds(store, key, sampleBytes(SIZE))));
+  });
+
+  it('gives each reader its own memory', async (store) => {
+    await writeBlob(store, key, sampleBytes(SIZE));
+    (await readBlob(store, key)).fill(0);
+    await assertHolds(store, key, sampleBytes(SIZE));
+  });
+
+  it('does not let a blob be read before its finish', async (store) => {
+    const writer = await store.create(key);
+    await assertUnreadable(store, key);
+    await writer.append(0, sampleBytes(2 * MIB));
+    await assertUnreadable(store, key);
+    await writer.finish();
+    await assertHolds(store, key, sampleBytes(2 * MIB));
+  });
+
+  it('says that a blob is missing before the first byte, with or without a range', async (store) => {
+    await assert.rejects(store.stat(key), { code: 'blob_missing', status: 500 });
+    await assert.rejects(store.read(key), { code: 'blob_missing', status: 500 });
+    await assert.rejects(store.read(key, { start: 0, end: 0 }), { code: 'blob_missing', status: 500 });
+  });
+
+  it('goes on as before when a reader stops early', async (store, fixture) => {
+    await writeBlob(store, key, sampleBytes(SIZE));
+    const stream = await store.read(key);
+    await once(stream, 'readable');
+    stream.destroy();
+    await once(stream, 'close');
+    await assertHolds(store, key, sampleBytes(SIZE));
+    await store.delete(key);
+    assert.deepEqual(await fixture.leftovers(), []);
+  });
+
+  it('goes on as before when a reader never starts', async (store) => {
+    await writeBlob(store, key, sampleBytes(SIZE));
+    const stream = await store.read(key);
+    stream.destroy();
+    await once(stream, 'close');
+    await store.delete(key);
+    assert.deepEqual(await listKeys(store), []);
+  });
+}

@@ -1,0 +1,43 @@
+// The behaviour that every storage driver shares, run once for each; contract/ holds the cases by subject.
+
+import { describe, test } from 'node:test';
+import type { BlobStore } from '../../src/blobs/blob-store.ts';
+import { describeKeeping } from './contract/keeping-cases.ts';
+import { describeKeys } from './contract/key-cases.ts';
+import { describeReading } from './contract/reading-cases.ts';
+import { describeResuming } from './contract/resuming-cases.ts';
+import { describeWriting } from './contract/writing-cases.ts';
+
+/** An empty place of its own for one case. */
+export interface BlobStoreFixture {
+  /** Makes a store over this place; a second one is what a restarted process has. */
+  open(): BlobStore;
+  /** Names all that lies in this place, in the storage's own words: files and folders; objects, uploads and parts. */
+  leftovers(): Promise<string[]>;
+  remove(): Promise<void>;
+}
+
+/** Defines one case on an empty store. Its name is a sentence about stores. */
+export type DefineCase = (behaviour: string, run: (store: BlobStore, fixture: BlobStoreFixture) => Promise<void>) => void;
+
+/**
+ * Defines the tests of the `BlobStore` interface for one driver.
+ *
+ * @param name of the driver, `'fs'`
+ * @param makeStore called for each case, which removes its fixture at the end
+ */
+export function describeBlobStore(name: string, makeStore: () => Promise<BlobStoreFixture>): void {
+  const defineCase: DefineCase = (behaviour, run) => {
+    test(behaviour, async (t) => {
+      const fixture = await makeStore();
+      t.after(() => fixture.remove());
+      await run(fixture.open(), fixture);
+    });
+  };
+
+  describe(`${name} store: writing`, () => { describeWriting(defineCase); });
+  describe(`${name} store: reading`, () => { describeReading(defineCase); });
+  describe(`${name} store: resuming`, () => { describeResuming(defineCase); });
+  describe(`${name} store: keeping`, () => { describeKeeping(defineCase); });
+  describe(`${name} store: keys`, () => { describeKeys(defineCase); });
+}

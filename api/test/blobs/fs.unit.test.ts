@@ -1,0 +1,254 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { describe, test, type TestContext } from 'node:test';
+import { promisify } from 'node:util';
+import type { BlobStore } from '../../src/blobs/blob-store.ts';
+import { createFsStore } from '../../src/blobs/drivers/fs.ts';
+import { BerthError } from '../../src/errors.ts';
+import { appendAll, assertHolds, KIB, listKeys, MIB, readBlob, sampleBytes, writeBlob } from './contract/blob-bytes.ts';
+import { describeBlobStore } from './driver-contract.ts';
+import { makeFsStore, openFiles, type FsStoreFixture } from './fs-fixture.ts';
+
+describeBlobStore('fs', makeFsStore);
+
+const key = '3f/3fa94c';
+
+async function openStore(t: TestContext): Promise<{ store: BlobStore; fixture: FsStoreFixture; root: string }> {
+  const fixture = await makeFsStore();
+  t.after(() => fixture.remove());
+  return { store: fixture.open(), fixture, root: fixture.root };
+}
+
+/** Every way to use a store. */
+function attempts(store: BlobStore): Record<string, () => Promise<unknown>> {
+  return {
+    create: () => store.create(key),
+    resume: () => store.resume(key, ''),
+    stat: () => store.stat(key),
+    read: () => store.read(key),
+    delete: () => store.delete(key),
+    list: () => listKeys(store),
+    check: () => store.check(),
+  };
+}
+
+describe('fs store: a root that is gone', () => {
+  for (const method of Object.keys(attempts({} as BlobStore))) {
+    for (const instead of ['nothing', 'a file']) {
+      test(`${method} says that the storage is not available when ${instead} is in its place`, async (t) => {
+        const { store, root } = await openStore(t);
+        await rm(root, { recursive: true });
+        if (instead === 'a file') await writeFile(root, '');
+        await assert.rejects(attempts(store)[method]!(), (error) => {
+          assert.ok(error instanceof BerthError);
+          assert.equal(error.code, 'storage_unavailable');
+          assert.equal(error.status, 503);
+          assert.match(String((error.cause as NodeJS.ErrnoException).code), /^(ENOENT|ENOTDIR)$/);
+          assert.ok(!JSON.stringify([error.title, error.message]).includes(root));
+          return true;
+        });
+      });
+    }
+  }
+
+  test('a writer says so as well, and nothing is written elsewhere', async (t) => {
+    const { store, root } = await openStore(t);
+    const writer = await store.create(key);
+    await writer.append(0, sampleBytes(3));
+    await rm(root, { recursive: true });
+    await assert.rejects(writer.finish(), { code: 'storage_unavailable' });
+    await writer.abort();
+    await assert.rejects(stat(root), { code: 'ENOENT' });
+  });
+});
+
+describe('fs store: files', () => {
+  test('a root is made with the folders above it, and kept when it is there', async (t) => {
+    const { store, root } = await openStore(t);
+    const deep = join(root, 'deeper', 'still');
+    await writeBlob(createFsStore({ root: `${deep}/` }), key, sampleBytes(3));
+    await assertHolds(createFsStore({ root: deep }), key, sampleBytes(3));
+    await assertHolds(store, `deeper/still/${key}`, sampleBytes(3));
+  });
+
+  test('a root that cannot be made stops the start', async (t) => {
+    const { root } = await openStore(t);
+    await writeFile(join(root, 'file'), '');
+    assert.throws(() => createFsStore({ root: join(root, 'file', 'blobs') }), { code: 'ENOTDIR' });
+  });
+
+  test('only their owner can read and enter them', async (t) => {
+    const { store, root } = await openStore(t);
+    const writer = await store.create(key);
+    assert.equal((await stat(join(root, `${key}~part`))).mode & 0o777, 0o600);
+    await writer.finish();
+    assert.equal((await stat(join(root, key))).mode & 0o777, 0o600);
+    assert.equal((await stat(join(root, dirname(key)))).mode & 0o777, 0o700);
+    assert.equal((await stat(root)).mode & 0o777, 0o700);
+  });
+
+  test('a finish does not replace a file that something else put there', async (t) => {
+    const { store, root } = await openStore(t);
+    const writer = await store.create(key);
+    await writeFile(join(root, key), 'restored');
+    await assert.rejects(writer.finish(), { code: 'blob_exists' });
+    await writer.abort();
+    assert.equal(String(await readBlob(store, key)), 'restored');
+    assert.deepEqual(await listKeys(store), [key]);
+  });
+
+  test('a finish fails when the blob was deleted beneath its writer', async (t) => {
+    const { store, fixture } = await openStore(t);
+    const writer = await store.create(key);
+    await writer.append(0, sampleBytes(3));
+    await store.delete(key);
+    await assert.rejects(writer.finish(), { code: 'blob_missing' });
+    await writer.abort();
+    assert.deepEqual(await fixture.leftovers(), []);
+  });
+
+  test('two stores over one root let exactly one create of a key win', async (t) => {
+    const { store, fixture } = await openStore(t);
+    const attempted = await Promise.allSettled([store, fixture.open(), store, fixture.open()].map((each) => each.create(key)));
+    const writers = attempted.flatMap((attempt) => attempt.status === 'fulfilled' ? [attempt.value] : []);
+    assert.equal(writers.length, 1);
+    await writers[0]!.abort();
+  });
+
+  test('blobs come and go in one folder at once without being in each other\'s way', async (t) => {
+    const { store, fixture } = await openStore(t);
+    await Promise.all(Array.from({ length: 8 }, async (_, n) => {
+      for (let round = 0; round < 25; round++) {
+        const writer = await store.create(`ab/${n}`);
+        await (round % 2 ? writer.abort() : writer.finish());
+        await store.delete(`ab/${n}`);
+      }
+    }));
+    assert.deepEqual(await fixture.leftovers(), []);
+  });
+
+  test('a key cannot be a folder of another one, and a folder is no blob', async (t) => {
+    const { store } = await openStore(t);
+    await writeBlob(store, 'ab/cd', sampleBytes(3));
+    await assert.rejects(store.create('ab'), { code: 'blob_exists' });
+    await assert.rejects(store.create('ab/cd/ef'), { code: 'blob_exists' });
+    for (const missing of ['ab', 'ab/cd/ef']) {
+      await assert.rejects(store.stat(missing), { code: 'blob_missing' });
+      await assert.rejects(store.read(missing), { code: 'blob_missing' });
+      await assert.rejects(store.resume(missing, ''), { code: /^blob_(missing|exists)$/ });
+      await store.delete(missing);
+    }
+    await assertHolds(store, 'ab/cd', sampleBytes(3));
+  });
+
+  test('what no store wrote is not listed', async (t) => {
+    const { store, root } = await openStore(t);
+    await mkdir(join(root, 'lost+found', 'ab'), { recursive: true });
+    await writeFile(join(root, 'lost+found', 'ab', 'cd'), '');
+    await writeFile(join(root, '.DS_Store'), '');
+    await mkdir(join(root, 'empty'));
+    await writeBlob(store, key, sampleBytes(3));
+    assert.deepEqual(await listKeys(store), [key]);
+  });
+});
+
+describe('fs store: readers', () => {
+  test('a reader ends well when the blob is deleted underway', async (t) => {
+    const { store } = await openStore(t);
+    await writeBlob(store, key, sampleBytes(5 * MIB));
+    const stream = await store.read(key);
+    await once(stream, 'readable');
+    await store.delete(key);
+    assert.ok((await buffer(stream)).equals(sampleBytes(5 * MIB)));
+  });
+
+  test('a reader of a file that was cut short fails instead of ending early', async (t) => {
+    const { store, root } = await openStore(t);
+    await writeBlob(store, key, sampleBytes(5 * MIB));
+    const stream = await store.read(key);
+    await truncate(join(root, key), 4 * MIB + 10);
+    await assert.rejects(buffer(stream), { code: 'blob_missing' });
+  });
+
+  test('a renamed root does not disturb a reader', async (t) => {
+    const { store, root } = await openStore(t);
+    await writeBlob(store, key, sampleBytes(5 * MIB));
+    const stream = await store.read(key);
+    await rename(root, `${root}-moved`);
+    assert.ok((await buffer(stream)).equals(sampleBytes(5 * MIB)));
+  });
+});
+
+describe('fs store: descriptors', () => {
+  test('every end of a writer releases its file', async (t) => {
+    const { store, root } = await openStore(t);
+    for (const end of ['finish', 'suspend', 'abort'] as const) {
+      const writer = await store.create(`ab/${end}`);
+      await appendAll(writer, sampleBytes(MIB));
+      assert.equal((await openFiles(root)).length, 1);
+      await writer[end]();
+      assert.deepEqual(await openFiles(root), []);
+    }
+  });
+
+  test('a refused create or read holds no file open', async (t) => {
+    const { store, root } = await openStore(t);
+    await writeBlob(store, key, sampleBytes(3));
+    await assert.rejects(store.create(key), { code: 'blob_exists' });
+    await assert.rejects(store.read(key, { start: 3, end: 3 }), { code: 'blob_range_invalid' });
+    await assert.rejects(store.read(dirname(key)), { code: 'blob_missing' });
+    assert.deepEqual(await openFiles(root), []);
+  });
+
+  test('every end of a reader releases its file', async (t) => {
+    const { store, root } = await openStore(t);
+    await writeBlob(store, key, sampleBytes(5 * MIB));
+    await readBlob(store, key);
+    assert.deepEqual(await openFiles(root), []);
+    for (const started of [true, false]) {
+      const stream = await store.read(key);
+      assert.equal((await openFiles(root)).length, 1);
+      if (started) await once(stream, 'readable');
+      stream.destroy();
+      await once(stream, 'close');
+      assert.deepEqual(await openFiles(root), []);
+    }
+  });
+});
+
+describe('fs store: a full disk', () => {
+  const script = join(import.meta.dirname, 'fs-full-disk.ts');
+
+  async function onFullDisk(t: TestContext, scenario: string, limitKib: number): Promise<unknown> {
+    const { root } = await openStore(t);
+    const limited = `ulimit -f ${limitKib}; exec "$@"`;
+    const { stdout } = await promisify(execFile)('bash', ['-c', limited, 'bash', process.execPath, script, root, scenario]);
+    return JSON.parse(stdout);
+  }
+
+  test('is told as such, whatever the chunks, and an abort leaves nothing', async (t) => {
+    const codes = ['storage_full', 'storage_full', 'storage_full'];
+    assert.deepEqual(await onFullDisk(t, 'abort', 512), { codes, left: [] });
+  });
+
+  test('is told by the finish of a blob that no append had to write, after which only an abort is left', async (t) => {
+    assert.deepEqual(await onFullDisk(t, 'finish', 50), { code: 'storage_full', again: 'blob_writer_closed', left: [] });
+  });
+
+  test('leaves no byte of a chunk that did not fit', async (t) => {
+    const offset = 300 * KIB;
+    assert.deepEqual(await onFullDisk(t, 'smaller', 512), { code: 'storage_full', offset, sizeBytes: offset + 10, identical: true });
+  });
+
+  test('lets a suspended blob be resumed where it stood', async (t) => {
+    assert.deepEqual(await onFullDisk(t, 'resume', 512), { code: 'storage_full', kept: true });
+  });
+
+  test('passes the check, since blobs can be served', async (t) => {
+    assert.deepEqual(await onFullDisk(t, 'check', 0), { left: [] });
+  });
+});
