@@ -60,7 +60,8 @@ export interface ArtefactsTable {
   /** `{ fr?, en? }` as JSON. */
   title: string | null;
   description: string | null;
-  group_name: string | null;
+  group_fr: string | null;
+  group_en: string | null;
   documentation: string | null;
   processing_config_schema: string | null;
   application_config_schema: string | null;

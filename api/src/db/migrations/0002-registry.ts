@@ -87,7 +87,8 @@ async function createArtefacts(db: Executor, dialect: DialectName): Promise<void
     .addColumn('category', text, (c) => c.notNull())
     .addColumn('title', text)
     .addColumn('description', text)
-    .addColumn('group_name', text)
+    .addColumn('group_fr', text)
+    .addColumn('group_en', text)
     .addColumn('documentation', text)
     .addColumn('processing_config_schema', text)
     .addColumn('application_config_schema', text)
@@ -110,7 +111,7 @@ async function createArtefacts(db: Executor, dialect: DialectName): Promise<void
   // The default list (newest first), and its filters; the trailing columns let counts stay inside the index.
   await db.schema.createIndex('artefacts_newest_idx').on('artefacts').columns(['deprecated', 'data_updated_at', 'id', 'public']).execute();
   await db.schema.createIndex('artefacts_category_idx').on('artefacts').columns(['category', 'deprecated', 'data_updated_at', 'id', 'public']).execute();
-  for (const column of ['package_name', 'origin', 'group_name']) {
+  for (const column of ['package_name', 'origin', 'group_fr', 'group_en']) {
     await db.schema.createIndex(`artefacts_${column}_idx`).on('artefacts').column(column).execute();
   }
 

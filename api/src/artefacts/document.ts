@@ -1,0 +1,76 @@
+// An artefact on the wire. Documents are rendered once, in the transaction that changes them, and stored.
+
+import { createHash } from 'node:crypto';
+import type { Artefact, Slot } from './artefact.ts';
+import { lastUploaded, slotForDownload } from './operations.ts';
+
+/** Who reads: `full` also tells who uploaded and with whom the artefact is shared. */
+export type Audience = 'full' | 'limited';
+
+export interface RenderedDocument { json: string; etag: string }
+
+/** Renders a document and its entity tag. */
+export function renderDocument(artefact: Artefact, slots: readonly Slot[], audience: Audience): RenderedDocument {
+  const json = JSON.stringify(toDocument(artefact, slots, audience));
+  return { json, etag: `"${createHash('sha256').update(json).digest('base64url').slice(0, 22)}"` };
+}
+
+/** Renders the answer to an upload: the limited document, and who pushed the new slot. */
+export function renderReceipt(artefact: Artefact, slots: readonly Slot[], uploaded: Slot): string {
+  const document = toDocument(artefact, slots, 'limited');
+  const tarballs = Object.fromEntries(slots.map((slot) => [slot.architecture, tarball(slot, slot === uploaded ? 'full' : 'limited')]));
+  return JSON.stringify({ ...document, ...(artefact.format === 'npm' && { tarballs }), uploadedBy: artefact.uploadedBy });
+}
+
+function toDocument(artefact: Artefact, slots: readonly Slot[], audience: Audience): Record<string, unknown> {
+  const served = slotForDownload(slots, undefined);
+  return {
+    _id: artefact.id,
+    name: artefact.id,
+    format: artefact.format,
+    packageName: artefact.packageName,
+    version: artefact.version,
+    licence: artefact.licence,
+    category: artefact.category,
+    ...(artefact.format === 'npm' ? npmFields(slots, audience) : fileFields(served)),
+    path: served?.path,
+    hasNativeModules: served?.hasNativeModules ?? false,
+    size: lastUploaded(slots)?.sizeBytes ?? 0,
+    title: artefact.title,
+    description: artefact.description,
+    group: artefact.group,
+    documentation: artefact.documentation,
+    processingConfigSchema: artefact.processingConfigSchema,
+    applicationConfigSchema: artefact.applicationConfigSchema,
+    thumbnail: artefact.thumbnail,
+    public: artefact.public,
+    privateAccess: audience === 'full' ? artefact.privateAccess : [],
+    deprecated: artefact.deprecated,
+    origin: artefact.origin,
+    uploadedBy: audience === 'full' ? served?.uploadedBy ?? artefact.uploadedBy : undefined,
+    createdAt: artefact.createdAt,
+    updatedAt: artefact.updatedAt,
+    dataUpdatedAt: artefact.dataUpdatedAt,
+  };
+}
+
+function npmFields(slots: readonly Slot[], audience: Audience): { tarballs: Record<string, unknown> } {
+  return { tarballs: Object.fromEntries(slots.map((slot) => [slot.architecture, tarball(slot, audience)])) };
+}
+
+function tarball(slot: Slot, audience: Audience): Record<string, unknown> {
+  return {
+    path: slot.path,
+    size: slot.sizeBytes,
+    digest: slot.digest,
+    version: slot.version,
+    uploadedAt: slot.uploadedAt,
+    uploadedBy: audience === 'full' ? slot.uploadedBy : undefined,
+    hasNativeModules: slot.hasNativeModules,
+    hasInstallScripts: slot.hasInstallScripts,
+  };
+}
+
+function fileFields(slot: Slot | undefined): Record<string, unknown> {
+  return { filePath: slot?.path, fileName: slot?.fileName, digest: slot?.digest };
+}

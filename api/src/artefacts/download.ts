@@ -1,0 +1,91 @@
+// Downloads: which bytes, whether the caller may have them, and the headers that clients read. Conditions and
+// ranges are decided by http/conditional.ts, bytes come from blobs/.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { enforce, NotVisibleError, policy, type Caller } from '../access/index.ts';
+import type { Blobs } from '../blobs/index.ts';
+import type { Database } from '../db/index.ts';
+import { answerTo, httpDate, RangeNotSatisfiableError } from '../http/index.ts';
+import type { Slot } from './artefact.ts';
+import { NotATarballError, SlotNotFoundError } from './errors.ts';
+import { assertArchitecture, slotFor, slotForDownload } from './operations.ts';
+import { artefactRepository, type DownloadFacts } from './repository.ts';
+
+export interface DownloadRequest {
+  id: string;
+  /** `tarball` never falls back to a slot of another architecture, `download` does. */
+  kind: 'tarball' | 'download';
+  architecture: string | undefined;
+  method: string;
+  headers: IncomingHttpHeaders;
+}
+
+export interface Download {
+  status: 200 | 206 | 304;
+  headers: Record<string, string>;
+  /** Undefined for HEAD and 304. */
+  body?: Readable;
+}
+
+export function createDownload({ database, blobs }: { database: Database; blobs: Blobs }) {
+  const artefacts = artefactRepository(database.db);
+
+  /** @throws artefact_not_found, unauthenticated, no_access_grant, slot_not_found, not_a_tarball, range_not_satisfiable, blob_missing */
+  return async function download(caller: Caller, request: DownloadRequest): Promise<Download> {
+    if (request.architecture !== undefined) assertArchitecture(request.architecture);
+    const facts = await artefacts.findDownloadFacts(request.id);
+    const privateAccess = facts && !facts.public ? await artefacts.findPrivateAccess(request.id) : [];
+    enforce(policy.downloadArtefact(caller, { public: facts?.public ?? false, privateAccess }));
+    if (!facts) throw new NotVisibleError('There is no artefact with this id.');
+
+    const slot = chooseSlot(facts, request);
+    const representation = { etag: `"${slot.digest}"`, lastModifiedSeconds: facts.lastModifiedSeconds, sizeBytes: slot.sizeBytes };
+    const answer = answerTo(request.method, request.headers, representation);
+    const headers = commonHeaders(facts, slot, representation.etag);
+    if (answer.status === 304) return { status: 304, headers };
+    if (answer.status === 416) {
+      throw new RangeNotSatisfiableError(`The range lies outside the ${slot.sizeBytes} bytes of this artefact.`, { headers: { 'content-range': `bytes */${slot.sizeBytes}` } });
+    }
+    const range = answer.status === 206 ? answer.range : undefined;
+    Object.assign(headers, {
+      'content-length': String(range ? range.end - range.start + 1 : slot.sizeBytes),
+      ...(range && { 'content-range': `bytes ${range.start}-${range.end}/${slot.sizeBytes}` }),
+    });
+    return request.method === 'HEAD' ? { status: answer.status, headers } : { status: answer.status, headers, body: await blobs.read(slot.digest, range) };
+  };
+}
+
+function chooseSlot({ format, slots }: DownloadFacts, { kind, architecture }: DownloadRequest): Slot {
+  if (kind === 'tarball' && format !== 'npm') throw new NotATarballError('This artefact is a file: get it from /download.');
+  const slot = kind === 'tarball' ? slotFor(slots, architecture) : slotForDownload(slots, architecture);
+  if (!slot) throw new SlotNotFoundError(`There is no tarball for ${architecture ?? 'noarch'}: the slots of this artefact are ${slots.map((other) => other.architecture).join(', ') || 'none'}.`);
+  return slot;
+}
+
+function commonHeaders(facts: DownloadFacts, slot: Slot, etag: string): Record<string, string> {
+  return {
+    'etag': etag,
+    'last-modified': httpDate(facts.lastModifiedSeconds),
+    'accept-ranges': 'bytes',
+    'cache-control': 'no-cache',
+    'x-content-type-options': 'nosniff',
+    'content-type': facts.format === 'npm' ? 'application/gzip' : 'application/octet-stream',
+    'content-disposition': `attachment; filename*=UTF-8''${encodeExtendedValue(fileNameOf(slot))}`,
+    'repr-digest': `sha-256=:${Buffer.from(slot.digest.replace('sha256:', ''), 'hex').toString('base64')}:`,
+    ...(facts.format === 'npm' && {
+      'x-artefact-architecture': slot.architecture,
+      'x-artefact-version': slot.version ?? '',
+      'x-artefact-has-native-modules': String(slot.hasNativeModules),
+    }),
+  };
+}
+
+function fileNameOf(slot: Slot): string {
+  return (slot.fileName ?? slot.path.replace(/^npm\//, '').replace(/-[0-9a-f]+\.tgz$/, '.tgz')).replaceAll('/', '-');
+}
+
+/** Percent-encodes what RFC 8187 (3.2.1) does not take as an attr-char. */
+function encodeExtendedValue(text: string): string {
+  return encodeURIComponent(text).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+}

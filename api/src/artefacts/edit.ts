@@ -1,0 +1,102 @@
+// Curation: metadata, access, removal of a slot or of the whole.
+
+import { enforce, NotVisibleError, policy, type Account, type Actor } from '../access/index.ts';
+import { appendAudit } from '../audit/index.ts';
+import type { Database, Tx } from '../db/index.ts';
+import type { Artefact, LocalisedText } from './artefact.ts';
+import { renderDocument } from './document.ts';
+import { MirroredReadOnlyError, SlotNotFoundError } from './errors.ts';
+import { assertCategory, laterThan, nextDataDates } from './operations.ts';
+import { artefactRepository, type StoredArtefact } from './repository.ts';
+import type { Patch } from './schemas.ts';
+
+export interface EditOptions {
+  database: Database;
+  categories: readonly string[];
+  /** Called in the transaction that deletes an artefact, so that what hangs on it goes with it. */
+  onArtefactDeleted: readonly ((tx: Tx, id: string) => Promise<void>)[];
+}
+
+/** What stays local on a mirror. */
+const LOCAL_FIELDS = new Set(['public', 'privateAccess']);
+
+export function createEdit({ database, categories, onArtefactDeleted }: EditOptions) {
+  return {
+    /** Changes metadata and returns the document as JSON. @throws artefact_not_found, mirrored_read_only, category_invalid */
+    async patch(actor: Actor, id: string, patch: Patch): Promise<string> {
+      enforce(policy.editArtefact(actor.caller));
+      return database.transaction(async (tx) => {
+        const { artefact, slots } = await lockExisting(tx, id);
+        const fields = Object.keys(patch);
+        if (fields.some((field) => !LOCAL_FIELDS.has(field))) refuseMirror(artefact);
+        if (fields.length === 0) return renderDocument(artefact, slots, 'full').json;
+        const changed = patched(artefact, patch);
+        assertCategory(changed.category, changed.format, categories);
+        const artefacts = artefactRepository(tx);
+        await artefacts.update(changed, slots);
+        if ('privateAccess' in patch) await artefacts.putPrivateAccess(id, changed.privateAccess);
+        await appendAudit(tx, actor, { action: 'artefact.edit', targetType: 'artefact', targetId: id, details: { fields, public: changed.public, privateAccess: changed.privateAccess } });
+        return renderDocument(changed, slots, 'full').json;
+      });
+    },
+
+    /** Deletes an artefact; its bytes go when nothing else refers to them. @throws artefact_not_found, mirrored_read_only */
+    async delete(actor: Actor, id: string): Promise<void> {
+      enforce(policy.editArtefact(actor.caller));
+      await database.transaction(async (tx) => {
+        const { artefact, slots } = await lockExisting(tx, id);
+        refuseMirror(artefact);
+        for (const hook of onArtefactDeleted) await hook(tx, id);
+        await artefactRepository(tx).delete(id);
+        await appendAudit(tx, actor, { action: 'artefact.delete', targetType: 'artefact', targetId: id, details: { digests: slots.map(({ digest }) => digest) } });
+      });
+    },
+
+    /** Drops one slot and leaves the others alone. @throws artefact_not_found, slot_not_found, mirrored_read_only */
+    async deleteSlot(actor: Actor, id: string, architecture: string): Promise<void> {
+      enforce(policy.editArtefact(actor.caller));
+      await database.transaction(async (tx) => {
+        const { artefact, slots } = await lockExisting(tx, id);
+        refuseMirror(artefact);
+        const dropped = slots.find((slot) => slot.architecture === architecture);
+        if (!dropped || artefact.format !== 'npm') throw new SlotNotFoundError(`The artefact has no slot ${architecture}: its slots are listed in tarballs.`);
+        const artefacts = artefactRepository(tx);
+        await artefacts.update({ ...artefact, ...nextDataDates(artefact, new Date()) }, slots.filter((slot) => slot !== dropped));
+        await artefacts.deleteSlot(id, architecture);
+        await appendAudit(tx, actor, { action: 'artefact.delete-slot', targetType: 'artefact', targetId: id, details: { architecture, digest: dropped.digest } });
+      });
+    },
+  };
+}
+
+async function lockExisting(tx: Tx, id: string): Promise<StoredArtefact> {
+  const stored = await artefactRepository(tx).lock(id);
+  if (!stored) throw new NotVisibleError('There is no artefact with this id.');
+  return stored;
+}
+
+function refuseMirror({ origin }: Artefact): void {
+  if (origin) throw new MirroredReadOnlyError(`This artefact is a mirror of ${origin}: only public and privateAccess can be changed here.`);
+}
+
+/** Applies a patch; null unsets, and what has no unset state goes back to its default. */
+function patched(artefact: Artefact, patch: Patch): Artefact {
+  const changed = { ...artefact, updatedAt: laterThan(new Date(), artefact.updatedAt) };
+  if (patch.title !== undefined) changed.title = textOrNothing(patch.title);
+  if (patch.description !== undefined) changed.description = textOrNothing(patch.description);
+  if (patch.group !== undefined) changed.group = textOrNothing(patch.group);
+  if (patch.documentation !== undefined) changed.documentation = patch.documentation ?? undefined;
+  if (patch.category !== undefined) changed.category = patch.category ?? 'other';
+  if (patch.public !== undefined) changed.public = patch.public ?? false;
+  if (patch.deprecated !== undefined) changed.deprecated = patch.deprecated ?? false;
+  if (patch.privateAccess !== undefined) changed.privateAccess = distinct(patch.privateAccess ?? []);
+  return changed;
+}
+
+function textOrNothing(text: LocalisedText | null): LocalisedText | undefined {
+  return text?.fr || text?.en ? text : undefined;
+}
+
+function distinct(accounts: Account[]): Account[] {
+  return [...new Map(accounts.map((account) => [JSON.stringify([account.type, account.id, account.department ?? '']), account])).values()];
+}

@@ -1,0 +1,3 @@
+export { artefactRoutes } from './routes.ts';
+export { transferRoutes } from './transfer-routes.ts';
+export { createArtefacts, type ArtefactOptions, type ArtefactServices } from './service.ts';

@@ -1,0 +1,54 @@
+// Documents, one and many, for whoever may see them.
+
+import { canSee, enforce, policy, type Caller } from '../access/index.ts';
+import type { Database } from '../db/index.ts';
+import type { Audience, RenderedDocument } from './document.ts';
+import { CategoryInvalidError } from './errors.ts';
+import { listRepository, type ListFilters } from './list-repository.ts';
+import { searchWords } from './operations.ts';
+import { artefactRepository } from './repository.ts';
+import type { ListQuery } from './schemas.ts';
+
+/** Longest page; longer ones are clamped. */
+const MAX_PAGE_SIZE = 1000;
+const DEFAULT_PAGE_SIZE = 10;
+
+export function createRead({ database, categories }: { database: Database; categories: readonly string[] }) {
+  const artefacts = artefactRepository(database.db);
+  const lists = listRepository(database.db, database.dialect);
+
+  return {
+    /** Returns the stored document. @throws artefact_not_found when there is none or it is not visible */
+    async get(caller: Caller, id: string): Promise<RenderedDocument> {
+      const row = await artefacts.findDocument(id);
+      const visibility = { public: row?.public ?? false, privateAccess: [] };
+      if (!row || !canSee(caller, visibility)) enforce(policy.seeArtefact(caller, { ...visibility, privateAccess: row ? await artefacts.findPrivateAccess(id) : [] }));
+      if (!row) throw new Error('an artefact that does not exist was found visible');
+      return row[audienceOf(caller)];
+    },
+
+    /** Returns `{ results, count }` as JSON. @throws category_invalid */
+    async list(caller: Caller, query: ListQuery): Promise<string> {
+      if (query.category !== undefined) assertKnownCategory(query.category, categories);
+      const filters: ListFilters = { ...query, words: searchWords(query.q ?? ''), includeDeprecated: query.includeDeprecated ?? false };
+      const page = { sort: query.sort ?? 'dataUpdatedAt', skip: query.skip ?? 0, size: Math.min(query.size ?? DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE) };
+      const [documents, count] = await Promise.all([lists.page(caller, filters, page, audienceOf(caller)), lists.count(caller, filters)]);
+      return `{"results":[${documents.join(',')}],"count":${count}}`;
+    },
+
+    /** Lists the distinct group names of a category. @throws category_invalid */
+    async groups(caller: Caller, category: string, locale: 'fr' | 'en'): Promise<string[]> {
+      enforce(policy.listGroups(caller));
+      assertKnownCategory(category, categories);
+      return lists.groups(category, locale);
+    },
+
+    countSlots: () => lists.countSlots(),
+  };
+}
+
+function audienceOf(caller: Caller): Audience { return policy.seeProvenance(caller) ? 'limited' : 'full'; }
+
+function assertKnownCategory(category: string, categories: readonly string[]): void {
+  if (!categories.includes(category)) throw new CategoryInvalidError(`There is no category ${JSON.stringify(category)}: the categories are ${categories.join(', ')}.`);
+}

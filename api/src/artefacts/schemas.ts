@@ -1,0 +1,106 @@
+// The wire shapes of artefacts (fixed: existing clients speak them).
+
+import { Type, type Static } from 'typebox';
+import { AccountSchema } from '../access/index.ts';
+
+const MAX_TEXT_LENGTH = 2000;
+const MAX_QUERY_LENGTH = 500;
+
+export const LocalisedTextSchema = Type.Object({
+  fr: Type.Optional(Type.String({ maxLength: MAX_TEXT_LENGTH })),
+  en: Type.Optional(Type.String({ maxLength: MAX_TEXT_LENGTH })),
+}, { additionalProperties: false, title: 'LocalisedText' });
+
+const UploaderSchema = Type.Union([
+  Type.Object({ apiKeyId: Type.String(), apiKeyName: Type.String(), shortId: Type.String() }),
+  Type.Object({ internal: Type.Literal(true) }),
+  Type.Object({ userId: Type.String(), userName: Type.String() }),
+], { title: 'Uploader', description: 'Who pushed; only for superadmins, internal services and the uploader himself' });
+
+const Digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' });
+const Timestamp = Type.String({ format: 'date-time', description: 'ISO 8601 UTC with milliseconds' });
+
+const TarballSchema = Type.Object({
+  path: Type.String({ description: 'Names these bytes in this slot' }),
+  size: Type.Integer({ description: 'Bytes' }),
+  digest: Digest,
+  version: Type.String(),
+  uploadedAt: Timestamp,
+  uploadedBy: Type.Optional(UploaderSchema),
+  hasNativeModules: Type.Boolean(),
+  hasInstallScripts: Type.Boolean(),
+}, { title: 'Tarball' });
+
+/** The document; it is stored rendered, so that this schema documents and the tests hold it true. */
+export const ArtefactSchema = Type.Object({
+  _id: Type.String(),
+  name: Type.String(),
+  format: Type.Union([Type.Literal('npm'), Type.Literal('file')]),
+  packageName: Type.Optional(Type.String()),
+  version: Type.Optional(Type.String({ description: 'From the manifest, for display only' })),
+  licence: Type.Optional(Type.String()),
+  category: Type.String(),
+  tarballs: Type.Optional(Type.Record(Type.String(), TarballSchema, { description: 'npm only: one slot an architecture' })),
+  filePath: Type.Optional(Type.String()),
+  fileName: Type.Optional(Type.String()),
+  digest: Type.Optional(Digest),
+  path: Type.Optional(Type.String()),
+  hasNativeModules: Type.Optional(Type.Boolean()),
+  size: Type.Integer(),
+  title: Type.Optional(LocalisedTextSchema),
+  description: Type.Optional(LocalisedTextSchema),
+  group: Type.Optional(LocalisedTextSchema),
+  documentation: Type.Optional(Type.String()),
+  processingConfigSchema: Type.Optional(Type.Unknown({ description: 'JSON schema' })),
+  applicationConfigSchema: Type.Optional(Type.Unknown({ description: 'JSON schema' })),
+  thumbnail: Type.Optional(Type.Object({ id: Type.String(), width: Type.Integer(), height: Type.Integer() })),
+  public: Type.Boolean(),
+  privateAccess: Type.Array(AccountSchema, { description: 'Empty for those who may not see it' }),
+  deprecated: Type.Boolean(),
+  origin: Type.Optional(Type.String({ description: 'Set on mirrors only' })),
+  uploadedBy: Type.Optional(UploaderSchema),
+  createdAt: Timestamp,
+  updatedAt: Timestamp,
+  dataUpdatedAt: Timestamp,
+}, { title: 'Artefact' });
+
+export const ReceiptSchema = Type.Object({ artefact: ArtefactSchema }, { title: 'Receipt' });
+export const ArtefactListSchema = Type.Object({ results: Type.Array(ArtefactSchema), count: Type.Integer({ description: 'All that match, not only this page' }) });
+export const GroupListSchema = Type.Object({ results: Type.Array(Type.String()) });
+
+export const IdParamsSchema = Type.Object({ id: Type.String({ description: 'One URL-encoded path segment: %40acme%2Fimport-gpkg%401' }) });
+export const SlotParamsSchema = Type.Object({ id: Type.String(), architecture: Type.String() });
+export const ArchitectureQuerySchema = Type.Object({ architecture: Type.Optional(Type.String({ description: 'Such as x64 or arm64; falls back to noarch' })) });
+
+export const ListQuerySchema = Type.Object({
+  q: Type.Optional(Type.String({ maxLength: MAX_QUERY_LENGTH, description: 'Words in any order, without regard to case and accents' })),
+  category: Type.Optional(Type.String()),
+  format: Type.Optional(Type.Union([Type.Literal('npm'), Type.Literal('file')])),
+  group: Type.Optional(Type.String()),
+  packageName: Type.Optional(Type.String()),
+  origin: Type.Optional(Type.String()),
+  includeDeprecated: Type.Optional(Type.Boolean({ default: false })),
+  sort: Type.Optional(Type.Union([Type.Literal('dataUpdatedAt'), Type.Literal('name'), Type.Literal('-name')], { default: 'dataUpdatedAt' })),
+  skip: Type.Optional(Type.Integer({ minimum: 0, default: 0 })),
+  size: Type.Optional(Type.Integer({ minimum: 0, default: 10, description: 'Clamped to 1000' })),
+});
+export type ListQuery = Static<typeof ListQuerySchema>;
+
+export const GroupsQuerySchema = Type.Object({
+  category: Type.String(),
+  locale: Type.Union([Type.Literal('fr'), Type.Literal('en')]),
+}, { additionalProperties: false });
+
+const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) => Type.Optional(Type.Union([schema, Type.Null()]));
+
+export const PatchSchema = Type.Object({
+  title: Nullable(LocalisedTextSchema),
+  description: Nullable(LocalisedTextSchema),
+  group: Nullable(LocalisedTextSchema),
+  documentation: Nullable(Type.String({ format: 'uri', maxLength: MAX_TEXT_LENGTH, pattern: '^https?://' })),
+  category: Nullable(Type.String()),
+  public: Nullable(Type.Boolean()),
+  privateAccess: Nullable(Type.Array(AccountSchema, { maxItems: 1000 })),
+  deprecated: Nullable(Type.Boolean()),
+}, { additionalProperties: false, title: 'ArtefactPatch', description: 'null unsets' });
+export type Patch = Static<typeof PatchSchema>;

@@ -1,0 +1,25 @@
+// The heart: artefacts with their slots. A file per verb: publish.ts, read.ts, edit.ts, download.ts.
+
+import type { Database, Tx } from '../db/index.ts';
+import type { Blobs } from '../blobs/index.ts';
+import { createDownload } from './download.ts';
+import { createEdit } from './edit.ts';
+import { createPublish, type PublishOptions } from './publish.ts';
+import { createRead } from './read.ts';
+
+export interface ArtefactOptions extends PublishOptions {
+  database: Database;
+  blobs: Blobs;
+  onArtefactDeleted?: readonly ((tx: Tx, id: string) => Promise<void>)[];
+}
+
+export function createArtefacts(options: ArtefactOptions) {
+  return {
+    publish: createPublish(options),
+    read: createRead(options),
+    edit: createEdit({ ...options, onArtefactDeleted: options.onArtefactDeleted ?? [] }),
+    download: createDownload(options),
+  };
+}
+
+export type ArtefactServices = ReturnType<typeof createArtefacts>;

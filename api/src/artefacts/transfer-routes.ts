@@ -1,0 +1,51 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Type } from 'typebox';
+import { acceptMultipart, problems, readMultipart } from '../http/index.ts';
+import { FORMATS } from './artefact.ts';
+import type { DownloadRequest } from './download.ts';
+import { UPLOAD_FIELDS } from './publish.ts';
+import { ArchitectureQuerySchema, IdParamsSchema, ReceiptSchema } from './schemas.ts';
+import type { ArtefactServices } from './service.ts';
+
+/** Uploads and downloads: bytes in, bytes out. */
+export function transferRoutes({ publish, download }: ArtefactServices): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    acceptMultipart(app);
+
+    for (const format of FORMATS) {
+      app.post(`/artefacts/${format}/:id`, {
+        config: { lateBody: true },
+        schema: {
+          summary: format === 'npm' ? 'Upload an npm tarball into a slot' : 'Upload a file',
+          tags: ['artefacts'], consumes: ['multipart/form-data'], params: IdParamsSchema,
+          response: { 201: ReceiptSchema, ...problems(400, 401, 403, 409, 413, 415, 507) },
+        },
+      }, async (request, reply) => {
+        const document = await publish(request.actor, { id: request.params.id, format }, (onFile) => readMultipart(request, { fields: UPLOAD_FIELDS[format], onFile }));
+        return reply.code(201).type('application/json; charset=utf-8').send(`{"artefact":${document}}` as never);
+      });
+    }
+
+    for (const kind of ['tarball', 'download'] as const) {
+      app.route({
+        method: ['GET', 'HEAD'],
+        url: `/artefacts/:id/${kind}`,
+        schema: {
+          summary: kind === 'tarball' ? 'Download the tarball of an architecture' : 'Download the file, or the most fitting tarball',
+          tags: ['artefacts'], params: IdParamsSchema, querystring: ArchitectureQuerySchema,
+          response: { 304: Type.Null({ description: 'Not modified' }), ...problems(400, 401, 403, 404, 416) },
+        },
+        handler: async (request, reply) => {
+          const { id } = request.params;
+          return send(request, reply, { id, kind, architecture: request.query.architecture, method: request.method, headers: request.headers });
+        },
+      });
+    }
+
+    async function send(request: FastifyRequest, reply: FastifyReply, asked: DownloadRequest): Promise<FastifyReply> {
+      const { status, headers, body } = await download(request.actor.caller, asked);
+      return reply.code(status).headers(headers).send(body);
+    }
+  };
+}

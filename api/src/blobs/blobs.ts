@@ -1,0 +1,33 @@
+// The slice's service: blobs by digest. Where the bytes are is a driver's business (blob-store.ts, drivers/).
+
+import type { Readable } from 'node:stream';
+import type { Database } from '../db/index.ts';
+import type { BlobStore, ByteRange } from './blob-store.ts';
+import { BlobMissingError } from './errors.ts';
+import { blobRepository } from './repository.ts';
+import { beginUpload, type BlobUpload } from './upload.ts';
+
+export interface Blobs {
+  /** Begins to take in a blob. @throws storage_full, storage_unavailable */
+  begin(): Promise<BlobUpload>;
+  /** Opens the bytes of a digest (`sha256:<hex>`), or a part of them. @throws blob_missing, storage_unavailable */
+  read(digest: string, range?: ByteRange): Promise<Readable>;
+  /** Counts blobs and the bytes they hold. */
+  totals(): Promise<{ count: number; sizeBytes: number }>;
+  /** Throws storage_unavailable when the storage does not answer. */
+  check(): Promise<void>;
+}
+
+export function createBlobs({ database, store }: { database: Database; store: BlobStore }): Blobs {
+  const repository = blobRepository(database.db);
+  return {
+    begin: () => beginUpload(database, store),
+    async read(digest, range) {
+      const row = await repository.find(digest);
+      if (!row) throw new BlobMissingError('The registry has lost the bytes of this artefact: its administrator should upload it again.');
+      return store.read(row.storageKey, range);
+    },
+    totals: () => repository.totals(),
+    check: () => store.check(),
+  };
+}

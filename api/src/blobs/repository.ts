@@ -1,0 +1,58 @@
+import type { BlobsTable, Executor, Tx } from '../db/index.ts';
+
+export interface BlobRow { digest: string; storageKey: string; sizeBytes: number; state: 'sound' | 'damaged' | 'missing' }
+
+export function blobRepository(executor: Executor | Tx) {
+  return {
+    async find(digest: string): Promise<BlobRow | undefined> {
+      const row = await executor.selectFrom('blobs').selectAll().where('digest', '=', digest).executeTakeFirst();
+      return row && fromRow(row);
+    },
+
+    /** Inserts the row, or does nothing and returns false when the digest is known. */
+    async insert({ digest, storageKey, sizeBytes }: Omit<BlobRow, 'state'>): Promise<boolean> {
+      const row = { digest, storage_key: storageKey, size: sizeBytes, state: 'sound', created_at: new Date().toISOString() };
+      const { numInsertedOrUpdatedRows } = await executor.insertInto('blobs').values(row).onConflict((conflict) => conflict.column('digest').doNothing()).executeTakeFirst();
+      return numInsertedOrUpdatedRows === 1n;
+    },
+
+    /** Takes the row's lock until the transaction ends, so that a sweep cannot delete it meanwhile. */
+    async lock(digest: string): Promise<BlobRow | undefined> {
+      const row = await executor.updateTable('blobs').set((eb) => ({ state: eb.ref('state') })).where('digest', '=', digest).returningAll().executeTakeFirst();
+      return row && fromRow(row);
+    },
+
+    async repoint(digest: string, storageKey: string): Promise<void> {
+      await executor.updateTable('blobs').set({ storage_key: storageKey, state: 'sound' }).where('digest', '=', digest).execute();
+    },
+
+    async mark(digest: string, state: BlobRow['state']): Promise<void> {
+      await executor.updateTable('blobs').set({ state }).where('digest', '=', digest).execute();
+    },
+
+    async beginWriter(storageKey: string): Promise<void> {
+      const now = new Date().toISOString();
+      await executor.insertInto('blob_writers').values({ storage_key: storageKey, created_at: now, heartbeat_at: now }).execute();
+    },
+
+    async beatWriter(storageKey: string): Promise<void> {
+      await executor.updateTable('blob_writers').set({ heartbeat_at: new Date().toISOString() }).where('storage_key', '=', storageKey).execute();
+    },
+
+    /** Removes the writer's row; of all who try, one gets true. */
+    async endWriter(storageKey: string): Promise<boolean> {
+      const { numDeletedRows } = await executor.deleteFrom('blob_writers').where('storage_key', '=', storageKey).executeTakeFirst();
+      return numDeletedRows === 1n;
+    },
+
+    /** Counts blobs and the bytes they hold. */
+    async totals(): Promise<{ count: number; sizeBytes: number }> {
+      const row = await executor.selectFrom('blobs').select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number | null>('size').as('size')]).executeTakeFirstOrThrow();
+      return { count: row.count, sizeBytes: Number(row.size ?? 0) };
+    },
+  };
+}
+
+function fromRow(row: BlobsTable): BlobRow {
+  return { digest: row.digest, storageKey: row.storage_key, sizeBytes: row.size, state: row.state as BlobRow['state'] };
+}
