@@ -32,7 +32,7 @@ export function blobRepository(executor: Executor | Tx) {
 
     async beginWriter(storageKey: string): Promise<void> {
       const now = new Date().toISOString();
-      await executor.insertInto('blob_writers').values({ storage_key: storageKey, created_at: now, heartbeat_at: now }).execute();
+      await executor.insertInto('blob_writers').values({ storage_key: storageKey, state: '', created_at: now, heartbeat_at: now }).execute();
     },
 
     async beatWriter(storageKey: string): Promise<void> {

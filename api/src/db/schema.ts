@@ -124,6 +124,8 @@ export interface BlobsTable {
 /** A write in flight: its row exists before its first byte, so that a sweep knows the object is wanted. */
 export interface BlobWritersTable {
   storage_key: string;
+  /** What the driver needs to resume; empty until it is known. */
+  state: string;
   created_at: string;
   heartbeat_at: string;
 }

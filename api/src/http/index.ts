@@ -5,3 +5,7 @@ export type { Answer, ByteRange, Representation } from './conditional.ts';
 export { createHttpServer, type HttpServerOptions } from './server.ts';
 export { problems, ProblemSchema, registerProblems } from './problem.ts';
 export { RangeNotSatisfiableError, UploadTooLargeError } from './errors.ts';
+export { FormFileSchema, registerApiDescription, registerOpenApiRoute } from './api-description.ts';
+export { registerHealth, type HealthChecks } from './health.ts';
+export { createMetrics, registerMetricsRoute, type Metrics } from './metrics.ts';
+export { registerStaticUi } from './static-ui.ts';

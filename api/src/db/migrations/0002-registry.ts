@@ -62,6 +62,7 @@ async function createBlobs(db: Executor, dialect: DialectName): Promise<void> {
     .execute();
   await db.schema.createTable('blob_writers')
     .addColumn('storage_key', text, (c) => c.notNull().primaryKey())
+    .addColumn('state', text, (c) => c.notNull())
     .addColumn('created_at', text, (c) => c.notNull())
     .addColumn('heartbeat_at', text, (c) => c.notNull())
     .execute();

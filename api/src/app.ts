@@ -1,0 +1,82 @@
+// The map of the house: every slice and every URL prefix, in order.
+
+import { fileURLToPath } from 'node:url';
+import type { FastifyInstance } from 'fastify';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { cameThroughProxy, enforce, policy, registerActor } from './access/index.ts';
+import type { Accounts } from './accounts/index.ts';
+import type { ApiKeys } from './api-keys/index.ts';
+import { artefactRoutes, transferRoutes, type ArtefactServices } from './artefacts/index.ts';
+import type { Blobs } from './blobs/index.ts';
+import type { Database } from './db/index.ts';
+import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerStaticUi, type HttpServerOptions, type Metrics } from './http/index.ts';
+
+export interface AppDependencies {
+  http: HttpServerOptions;
+  publicUrl: string;
+  frameAncestors: string;
+  build: BuildInfo;
+  internalSecret: string | undefined;
+  database: Database;
+  blobs: Blobs;
+  accounts: Accounts;
+  apiKeys: ApiKeys;
+  artefacts: ArtefactServices;
+  metrics: Metrics;
+  /** Serve /metrics on the app itself. */
+  serveMetrics: boolean;
+  isStopping: () => boolean;
+}
+
+/** Which Berth this is. */
+export interface BuildInfo { version: string; commit?: string; date?: string }
+
+const UI_DIRECTORY = fileURLToPath(new URL('../../ui/public', import.meta.url));
+
+/** Puts the app together; it neither listens nor reads the environment. */
+export async function createApp(deps: AppDependencies): Promise<FastifyInstance> {
+  const app = createHttpServer(deps.http);
+  deps.metrics.observe(app);
+  await registerApiDescription(app, {
+    title: 'Berth',
+    version: deps.build.version,
+    description: 'Artefact registry for platforms that run plug-ins. Ids are one URL-encoded path segment.',
+    publicUrl: deps.publicUrl,
+  });
+
+  const authenticators = { internalSecret: deps.internalSecret, apiKey: deps.apiKeys.authenticate, session: deps.accounts.authenticateSession };
+  await app.register(async (v1) => {
+    registerActor(v1, authenticators);
+    registerOpenApiRoute(v1);
+    await v1.register(deps.accounts.routes);
+    await v1.register(deps.apiKeys.routes);
+    await v1.register(artefactRoutes(deps.artefacts));
+    await v1.register(transferRoutes(deps.artefacts));
+  }, { prefix: '/api/v1' });
+
+  await app.register(async (api) => {
+    registerHealth(api, { database: () => deps.database.check(), storage: () => deps.blobs.check() }, deps.isStopping);
+    await api.register(deps.accounts.authRoutes, { prefix: '/auth' });
+    await api.register(async (admin) => {
+      registerActor(admin, authenticators);
+      await admin.register(infoRoute(deps.build));
+    });
+  }, { prefix: '/api' });
+
+  if (deps.serveMetrics) registerMetricsRoute(app, deps.metrics, cameThroughProxy);
+  await registerStaticUi(app, { directory: UI_DIRECTORY, frameAncestors: deps.frameAncestors });
+  return app;
+}
+
+function infoRoute(build: BuildInfo): FastifyPluginAsyncTypebox {
+  const BuildInfoSchema = Type.Object({ version: Type.String(), commit: Type.Optional(Type.String()), date: Type.Optional(Type.String()) });
+  return async (app) => {
+    app.get('/admin/info', {
+      schema: { summary: 'Tell which Berth this is', tags: ['server'], response: { 200: BuildInfoSchema, ...problems(401, 403) } },
+    }, async (request) => {
+      enforce(policy.seeServerInfo(request.actor.caller));
+      return build;
+    });
+  };
+}

@@ -1,0 +1,49 @@
+// The API's own description: OpenAPI 3.1 from the route schemas, and a page to browse it.
+
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { FastifyInstance } from 'fastify';
+import { Type, type TSchema } from 'typebox';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The multipart form of a route that streams its body: described, but not validated as a whole. */
+    form?: TSchema;
+  }
+}
+
+export interface ApiDescriptionOptions { title: string; version: string; description: string; publicUrl: string }
+
+/** A file in a form, for descriptions. */
+export const FormFileSchema = Type.Unsafe<never>({ type: 'string', format: 'binary' });
+
+/** Must be registered before the routes that it describes; the page is at `/api-docs`. */
+export async function registerApiDescription(app: FastifyInstance, { title, version, description, publicUrl }: ApiDescriptionOptions): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title, version, description, license: { name: 'MIT', identifier: 'MIT' } },
+      servers: [{ url: publicUrl }],
+      components: {
+        securitySchemes: {
+          apiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+          bearer: { type: 'http', scheme: 'bearer' },
+          session: { type: 'apiKey', in: 'cookie', name: 'better-auth.session_token' },
+          internalSecret: { type: 'apiKey', in: 'header', name: 'x-secret-key' },
+        },
+      },
+      security: [{}, { apiKey: [] }, { bearer: [] }, { session: [] }, { internalSecret: [] }],
+    },
+    hideUntagged: true,
+    transform: ({ schema, url, route }) => {
+      const form = route.config?.form;
+      return { url, schema: form ? { ...schema, body: form } : schema };
+    },
+  });
+  await app.register(swaggerUi, { routePrefix: '/api-docs', uiConfig: { docExpansion: 'list', deepLinking: true }, staticCSP: true });
+}
+
+/** Serves the description as `openapi.json` of the app's prefix. */
+export function registerOpenApiRoute(app: FastifyInstance): void {
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}
