@@ -1,0 +1,56 @@
+// The errors that callers of this library meet, beside the TypeError of a wrong option.
+
+export interface RegistryErrorDetails {
+  status: number;
+  code: string;
+  artefactId?: string | undefined;
+  retryAfterMs?: number | undefined;
+  cause?: unknown;
+}
+
+/**
+ * A request that the registry refused, or that never got an answer worth having.
+ *
+ * `code` is the registry's own (`artefact_not_found`, `key_scope`, …), `http_<status>` where it gave none, or one of this
+ * library's: `unreachable`, `body_cut`, `bad_answer`, `digest_mismatch`, `redirect_refused`, `slot_not_found`, `wrong_format`.
+ */
+export class RegistryError extends Error {
+  override readonly name = 'RegistryError';
+  /** HTTP status of the answer; 0 when there was none: connection refused, time-out, body cut short. */
+  readonly status: number;
+  readonly code: string;
+  readonly artefactId: string | undefined;
+  /** What the registry asked to wait for (`Retry-After`), in milliseconds. */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, details: RegistryErrorDetails) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.status = details.status;
+    this.code = details.code;
+    this.artefactId = details.artefactId;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+export type ArchiveErrorCode = 'archive_damaged' | 'archive_unsafe';
+
+/** A tarball that cannot be unpacked (`archive_damaged`) or that would write or point outside (`archive_unsafe`). */
+export class ArchiveError extends Error {
+  override readonly name = 'ArchiveError';
+  readonly code: ArchiveErrorCode;
+
+  constructor(code: ArchiveErrorCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+/** Tells whether no registry answered at all: the one failure that `allowStale` covers. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof RegistryError && error.code === 'unreachable';
+}
+
+/** Tells a failed system call by its code (`ENOENT`, …). */
+export function isErrno(error: unknown, ...codes: string[]): boolean {
+  return error instanceof Error && 'code' in error && codes.includes(String(error.code));
+}

@@ -1,0 +1,94 @@
+// What callers may pass, checked before anything is sent. The options' meaning is documented here, their checks in rules.ts.
+
+import type { AccountRef, ArtefactFormat, LocalisedText } from './types.ts';
+
+/** A step of a transfer. `bytesTotal` is undefined where the size is not known in advance. */
+export interface Progress {
+  phase: 'download' | 'unpack' | 'upload';
+  bytesDone: number;
+  bytesTotal: number | undefined;
+}
+
+/** Where the registry is, who calls, and how patient the call is. */
+export interface RegistryOptions {
+  /** Base URL of the registry, without `/api/v1`; it may carry a path: `https://example.org/registry`. */
+  registryUrl: string;
+  /** Secret of internal services, sent as `x-secret-key`. At most one of `secretKey` and `apiKey`. */
+  secretKey?: string | undefined;
+  /** API key `reg_…`, sent as `x-api-key`. With neither the call is anonymous. */
+  apiKey?: string | undefined;
+  /** The account that an internal service acts for, sent as `x-account`. */
+  account?: AccountRef | undefined;
+  /** Ends the call with the signal's reason. */
+  signal?: AbortSignal | undefined;
+  /** How many times in a row a transient failure is tried again; default 5, which takes about 6 seconds. */
+  retries?: number | undefined;
+  /** Longest silence of the registry, in milliseconds, before the connection counts as lost; default 30,000. */
+  timeoutMs?: number | undefined;
+}
+
+export interface GetArtefactOptions extends RegistryOptions {
+  artefactId: string;
+}
+
+export interface ListArtefactsOptions extends RegistryOptions {
+  /** Words, in any order, over id, package name, title and description. */
+  q?: string | undefined;
+  category?: string | undefined;
+  format?: ArtefactFormat | undefined;
+  group?: string | undefined;
+  packageName?: string | undefined;
+  origin?: string | undefined;
+  includeDeprecated?: boolean | undefined;
+  /** Default `dataUpdatedAt`: newest first. */
+  sort?: 'dataUpdatedAt' | 'name' | '-name' | undefined;
+  skip?: number | undefined;
+  /** Results in one answer; the registry's default is 10, its bound 1000. */
+  size?: number | undefined;
+}
+
+export interface EnsureArtefactOptions extends RegistryOptions {
+  /** The only selector: `@acme/import-gpkg@1`. */
+  artefactId: string;
+  /** Directory of the cache; made when it is missing. Processes and architectures share it. */
+  cacheDir: string;
+  /** Slot to prefer to `noarch`; default `process.arch`, `''` asks for `noarch` only. */
+  architecture?: string | undefined;
+  build?: false | undefined;
+  /** How many unpacked directories stay, the current one included; default 1. See the README for those that stay longer. */
+  keep?: number | undefined;
+  /** Answer with what is cached when the registry cannot be reached at all; default false. */
+  allowStale?: boolean | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+export interface EnsuredArtefact {
+  /** Absolute path of the unpacked package, which holds its `package.json`. It is never changed afterwards. */
+  path: string;
+  version: string | undefined;
+  dataUpdatedAt: string | undefined;
+  /** `sha256:<64 hex digits>` of the tarball; computed here where the registry gives none. */
+  digest: string;
+  /** Whether this very call downloaded it. */
+  downloaded: boolean;
+  /** Whether the registry could not be asked if there is something newer. */
+  stale: boolean;
+}
+
+/** Bytes to upload: a file's path, or a stream, which cannot be sent a second time. */
+export type UploadSource = string | AsyncIterable<Uint8Array>;
+
+export interface PublishArtefactOptions extends RegistryOptions {
+  artefactId: string;
+  /** `npm` (default): `file` is what `npm pack` made; `file`: any one file. */
+  format?: ArtefactFormat | undefined;
+  file: UploadSource;
+  /** Slot to fill, npm only; the registry's default is `noarch`. */
+  architecture?: string | undefined;
+  category?: string | undefined;
+  title?: LocalisedText | undefined;
+  description?: LocalisedText | undefined;
+  /** Name that downloads carry, format `file` only; default: the path's last part. */
+  fileName?: string | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+}

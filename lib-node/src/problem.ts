@@ -1,0 +1,41 @@
+// Turns an HTTP answer of 400 and above into the RegistryError that callers see.
+
+import { RegistryError } from './errors.ts';
+
+const MAX_MESSAGE_LENGTH = 1000;
+
+export interface Refusal {
+  status: number;
+  contentType: string | null | undefined;
+  retryAfter: string | null | undefined;
+  text: string;
+  artefactId: string | undefined;
+}
+
+/** Reads `application/problem+json` (RFC 9457), or whatever an older registry or a proxy answered instead. */
+export function refusalError(refusal: Refusal): RegistryError {
+  const { status, artefactId } = refusal;
+  const problem = /\bjson\b/.test(refusal.contentType ?? '') ? parseObject(refusal.text) : {};
+  const code = typeof problem.code === 'string' ? problem.code : `http_${status}`;
+  const reason = [problem.detail, problem.title, problem.message, refusal.text, code].find((text): text is string => typeof text === 'string' && text !== '');
+  const subject = artefactId === undefined ? '' : ` for ${artefactId}`;
+  return new RegistryError(`the registry answered ${status}${subject}: ${reason?.slice(0, MAX_MESSAGE_LENGTH)}`, {
+    status, code, artefactId, retryAfterMs: parseRetryAfter(refusal.retryAfter),
+  });
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? value as Record<string, unknown> : {};
+  } catch {
+    return {};
+  }
+}
+
+/** Seconds or an HTTP date (RFC 9110 section 10.2.3), as milliseconds from now. */
+function parseRetryAfter(value: string | null | undefined): number | undefined {
+  if (value == null) return undefined;
+  const delayMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isNaN(delayMs) ? undefined : Math.max(0, delayMs);
+}

@@ -1,0 +1,47 @@
+// A registry as one call sees it: where its routes are, what proves who calls, how patient the call is.
+
+import type { RegistryOptions } from './options.ts';
+import type { AccountRef } from './types.ts';
+
+export const DEFAULT_RETRIES = 5;
+export const DEFAULT_TIMEOUT_MS = 30_000;
+
+export interface Registry {
+  /** Base URL without a slash at its end. */
+  url: string;
+  /** Headers that prove who calls; they go to this registry's origin alone. */
+  credentials: Record<string, string>;
+  retries: number;
+  timeoutMs: number;
+}
+
+type QueryValue = string | number | boolean | undefined;
+
+/** Makes the registry that checked options describe. */
+export function createRegistry(options: RegistryOptions): Registry {
+  return {
+    url: new URL(options.registryUrl).href.replace(/\/+$/, ''),
+    credentials: {
+      ...options.secretKey !== undefined && { 'x-secret-key': options.secretKey },
+      ...options.apiKey !== undefined && { 'x-api-key': options.apiKey },
+      ...options.account !== undefined && { 'x-account': encodeAccount(options.account) },
+    },
+    retries: options.retries ?? DEFAULT_RETRIES,
+    timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+  };
+}
+
+/** Builds the URL of a route below `/api/v1`; each part becomes one encoded path segment. */
+export function routeUrl(registry: Registry, parts: string[], query: Record<string, QueryValue> = {}): URL {
+  const url = new URL(`${registry.url}/api/v1/${parts.map(encodeURIComponent).join('/')}`);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) url.searchParams.set(name, String(value));
+  }
+  return url;
+}
+
+/** Header values are Latin-1 at best, so what is not ASCII is written as JSON escapes: `é` as `\u00e9`. */
+function encodeAccount({ type, id, department }: AccountRef): string {
+  return JSON.stringify({ type, id, department })
+    .replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}

@@ -1,0 +1,51 @@
+// What a slot of the cache knows: the directory that is current, the ETag of the document that said so, and since when
+// other directories have not been current. One small file, written by whoever holds the slot's lock.
+
+import { readFile, rename, writeFile } from 'node:fs/promises';
+import { isErrno } from './errors.ts';
+import { isEntryName } from './layout.ts';
+import type { CacheSlot } from './layout.ts';
+
+/** An unpacked directory and the tarball that it came from. */
+export interface CacheEntry {
+  /** Name inside the slot. */
+  name: string;
+  /** What the document called these bytes: the digest, or `at:<dataUpdatedAt>` where there is none. */
+  key: string;
+  digest: string;
+  version: string | undefined;
+  dataUpdatedAt: string | undefined;
+}
+
+export interface CacheState {
+  artefactId: string;
+  /** An ETag means something to the registry that gave it only. */
+  registryUrl: string;
+  etag: string | undefined;
+  current: CacheEntry;
+  /** Since when, in ISO 8601, each other directory has not been handed out any more. */
+  retired: Record<string, string>;
+}
+
+/** Reads the state of a slot; undefined when there is none, or none that can be used: then the slot is filled anew. */
+export async function readState(slot: CacheSlot): Promise<CacheState | undefined> {
+  try {
+    const state = JSON.parse(await readFile(slot.stateFile, 'utf8')) as CacheState;
+    return isUsable(state) ? state : undefined;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT') || error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Replaces the state of a slot at once. The slot's lock must be held. */
+export async function writeState(slot: CacheSlot, state: CacheState): Promise<void> {
+  const draft = `${slot.stateFile}.draft`;
+  await writeFile(draft, `${JSON.stringify(state, null, 2)}\n`);
+  await rename(draft, slot.stateFile);
+}
+
+/** The name becomes a path, so a file that was tampered with must not lead elsewhere. */
+function isUsable(state: CacheState | null): boolean {
+  return typeof state?.current?.name === 'string' && isEntryName(state.current.name) && Object(state.retired) === state.retired;
+}

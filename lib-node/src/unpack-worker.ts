@@ -1,0 +1,44 @@
+// The thread that unpacks one gzipped tarball: its stdin is the tarball, its workerData the directory.
+// Inflating runs on the thread pool meanwhile. Started by unpack.ts, which reads the messages.
+
+import { pipeline } from 'node:stream/promises';
+import { parentPort, workerData } from 'node:worker_threads';
+import { createGunzip } from 'node:zlib';
+import { Parser } from 'tar/parse';
+import { ArchiveError } from './errors.ts';
+import { createTreeWriter } from './tree-writer.ts';
+import type { UnpackMessage } from './unpack.ts';
+
+/** Bytes inflated in one piece, and those inflated ahead while a piece is written. */
+const INFLATE = { chunkSize: 256 * 1024, readableHighWaterMark: 4 * 1024 * 1024 };
+
+const writer = createTreeWriter(workerData as string);
+const parser = new Parser({
+  onReadEntry: writer.add,
+  onwarn: (_code, message) => { throw new ArchiveError('archive_damaged', `the archive is damaged: ${String(message)}`); },
+});
+parser.on('ignoredEntry', writer.add);
+const gunzip = createGunzip(INFLATE);
+
+try {
+  await pipeline(process.stdin, gunzip, async (pieces: AsyncIterable<Buffer>) => {
+    for await (const piece of pieces) {
+      parser.write(piece);
+      post({ type: 'consumed', bytes: gunzip.bytesWritten });
+    }
+    parser.end();
+    writer.finish();
+  });
+  post({ type: 'done' });
+} catch (error) {
+  post({ type: 'failed', ...describe(error) });
+}
+
+function post(message: UnpackMessage): void { parentPort?.postMessage(message); }
+
+/** An error loses its class and its fields on the way to another thread. */
+function describe(error: unknown): { code: string | undefined; message: string } {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code?.startsWith('Z_')) return { code: 'archive_damaged', message: `the archive is damaged: ${message}` };
+  return { code, message };
+}
