@@ -13,7 +13,7 @@ import { ensureNode, ensurePostgres } from './test-programs.ts';
 
 /** The newest of each older line that lib-node supports; its tests run there once more. */
 const OLDER_NODES = ['20.20.2', '22.23.3'];
-const TEST_FILES = '{api,cli,docs,lib-node,scripts}/test/**/*.test.ts';
+const TEST_FILES = '{api,bench,cli,docs,lib-node,scripts}/test/**/*.test.ts';
 const COMPILED_TEST_FILES = 'lib-node/.test-build/**/*.test.js';
 /** Test files at a time; whole servers run in them. */
 const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()));
@@ -38,6 +38,7 @@ async function runSelected(words: string[]): Promise<boolean> {
   build();
   const compiled = select(COMPILED_TEST_FILES, words);
   await ensurePostgres();
+  for (const version of OLDER_NODES) await ensureNode(version);
   const cluster = await startPostgresCluster();
   process.env.BERTH_TEST_POSTGRES_URL = cluster.url;
   // Tests on an older Node start the server with this one.
