@@ -12,6 +12,11 @@ export interface AuthSchema {
     id: string; expiresAt: AuthDate; token: string; createdAt: AuthDate; updatedAt: AuthDate; ipAddress: string | null; userAgent: string | null;
     userId: string; activeOrganizationId: string | null; activeTeamId: string | null; impersonatedBy: string | null;
   };
+  /** Ways to sign in; the one with a password has the provider `credential`. */
+  account: {
+    id: string; accountId: string; providerId: string; userId: string; accessToken: string | null; refreshToken: string | null; idToken: string | null;
+    accessTokenExpiresAt: AuthDate | null; refreshTokenExpiresAt: AuthDate | null; scope: string | null; password: string | null; createdAt: AuthDate; updatedAt: AuthDate;
+  };
   organization: { id: string; name: string; slug: string; logo: string | null; createdAt: AuthDate; metadata: string | null };
   member: { id: string; organizationId: string; userId: string; role: string; createdAt: AuthDate };
   /** A department: `slug` is what Berth calls `department` on the wire, unique in its organisation. */

@@ -1,0 +1,85 @@
+// Accounts: users, organisations with departments, sessions, sign-in, access grants. Working out the caller of a
+// request and who may do what is access/; this slice answers who a session belongs to and who has a grant.
+
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import type { Account, UserCaller } from '../access/index.ts';
+import type { Database, Executor, Tx } from '../db/index.ts';
+import { createAuthGateway } from './auth/gateway.ts';
+import { createAuthLoader, prolongSession } from './auth/load-auth.ts';
+import { authRoutes } from './auth/routes.ts';
+import { deleteGrantsOf } from './grants/repository.ts';
+import { grantRoutes } from './grants/routes.ts';
+import { createGrantService } from './grants/service.ts';
+import { createMemberService } from './organizations/members.ts';
+import { organizationRoutes } from './organizations/routes.ts';
+import { createOrganizationService } from './organizations/service.ts';
+import { createSessionAuthenticator } from './sessions/authenticator.ts';
+import { sessionRoutes } from './sessions/routes.ts';
+import { createSessionService } from './sessions/service.ts';
+import { createSessionCookies } from './sessions/session-cookie.ts';
+import { userRoutes } from './users/routes.ts';
+import { createUserService, type FirstSuperadmin } from './users/service.ts';
+
+export interface AccountsOptions {
+  database: Database;
+  /** PUBLIC_URL without a trailing slash; https makes the cookies secure, its path is theirs. */
+  publicUrl: string;
+  /** AUTH_SECRET, at least 32 characters: another one ends all sessions. */
+  secret: string;
+  /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
+  signInsPerMinute?: number;
+  /**
+   * Removes what a deleted account owned elsewhere, in the transaction that deletes it; grants are removed already.
+   * A department that goes alone has `department`; an organisation without it takes all its departments along.
+   */
+  onAccountDeleted?: (tx: Tx, account: Account) => Promise<void>;
+}
+
+export interface Accounts {
+  /** Resolves the caller of the session cookie, or undefined without a session that holds; prolongs it when due. */
+  authenticateSession(headers: IncomingHttpHeaders): Promise<UserCaller | undefined>;
+  /** Makes the answers of a scope of the app carry the cookies of sessions that authenticateSession prolonged. */
+  registerSessionCookies(app: FastifyInstance): void;
+  /** better-auth's own API, for the prefix /api/auth. */
+  authRoutes: FastifyPluginCallback;
+  /** `/session`, `/users`, `/organizations` and `/access-grants`. */
+  routes: FastifyPluginAsyncTypebox;
+  /** Creates the first superadmin; undefined when there is any user already. Any number of replicas may try. @throws email_invalid */
+  createFirstSuperadmin(admin: { email: string; password?: string }): Promise<FirstSuperadmin | undefined>;
+  /** Tells whether a grant covers an account: one without department covers all departments. */
+  hasGrant(account: Account, executor?: Executor): Promise<boolean>;
+}
+
+export function createAccounts({ database, publicUrl, secret, signInsPerMinute, onAccountDeleted }: AccountsOptions): Accounts {
+  const loadAuth = createAuthLoader({ database, publicUrl, secret, signInsPerMinute });
+  const forgetAccount = async (tx: Tx, account: Account): Promise<void> => {
+    await deleteGrantsOf(tx, account);
+    await onAccountDeleted?.(tx, account);
+  };
+  const grants = createGrantService(database);
+  const users = createUserService({ database, onAccountDeleted: forgetAccount });
+  const organizations = createOrganizationService({ database, onAccountDeleted: forgetAccount });
+  const members = createMemberService(database);
+  const authenticator = createSessionAuthenticator({
+    database,
+    cookies: createSessionCookies({ secret, secure: publicUrl.startsWith('https:') }),
+    prolong: async (headers) => prolongSession(await loadAuth(), headers),
+  });
+  const sessions = createSessionService({ database, hasGrant: (account, executor) => grants.hasGrant(account, executor) });
+  const gateway = createAuthGateway({ database, publicUrl, loadAuth, sessions: authenticator });
+  return {
+    authenticateSession: (headers) => authenticator.authenticate(headers),
+    registerSessionCookies: (app) => authenticator.register(app),
+    authRoutes: authRoutes(gateway),
+    async routes(app) {
+      await app.register(sessionRoutes(sessions));
+      await app.register(userRoutes(users));
+      await app.register(organizationRoutes(organizations, members));
+      await app.register(grantRoutes(grants));
+    },
+    createFirstSuperadmin: (admin) => users.createFirstSuperadmin(admin),
+    hasGrant: (account, executor) => grants.hasGrant(account, executor),
+  };
+}

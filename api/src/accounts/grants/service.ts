@@ -1,0 +1,84 @@
+// Access grants: which accounts may download. Who belongs to an account is the matter of users/ and organizations/.
+
+import { randomUUID } from 'node:crypto';
+import { accountOf, enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
+import { appendAudit } from '../../audit/index.ts';
+import type { AccessGrantsTable, Database, Executor } from '../../db/index.ts';
+import { AccountInvalidError, GrantExistsError, GrantNotFoundError } from '../errors.ts';
+import type { Page, PageQuery } from '../schemas.ts';
+import { findAccountName, findGrantFor, insertGrant, listGrants, takeGrant } from './repository.ts';
+import type { Grant } from './schemas.ts';
+
+export interface GrantService {
+  /** Grants an account access to the registry. @throws account_invalid, grant_exists */
+  create(actor: Actor, account: Account): Promise<Grant>;
+  /** Lists all grants, the newest first. */
+  list(caller: Caller, query: PageQuery): Promise<Page<Grant>>;
+  /** Finds the grant that covers the account the caller acts for. @throws access_grant_not_found */
+  findOwn(caller: Caller): Promise<Grant>;
+  /** Takes a grant back; downloads of the account end at once. @throws access_grant_not_found */
+  remove(actor: Actor, id: string): Promise<void>;
+  /** Tells whether a grant covers an account: one without department covers all departments. */
+  hasGrant(account: Account, executor?: Executor): Promise<boolean>;
+}
+
+export function createGrantService(database: Database): GrantService {
+  return {
+    async create(actor, account) {
+      enforce(policy.createGrant(actor.caller));
+      if (account.type === 'user' && account.department !== undefined) throw new AccountInvalidError('A user has no departments: leave department out.');
+      return database.transaction(async (tx) => {
+        const name = await findAccountName(tx, account) ?? account.name;
+        const row = {
+          id: randomUUID(), account_type: account.type, account_id: account.id, account_name: name ?? null, department: account.department ?? '',
+          granted_by: JSON.stringify(granterOf(actor.caller)), granted_at: new Date().toISOString(),
+        };
+        if (!await insertGrant(tx, row)) throw new GrantExistsError('This account already has an access grant.');
+        const grant = toGrant(row);
+        await appendAudit(tx, actor, { action: 'access-grant.create', targetType: 'access-grant', targetId: row.id, details: { account: grant.account } });
+        return grant;
+      });
+    },
+
+    async list(caller, query) {
+      enforce(policy.listGrants(caller));
+      const { results, count } = await listGrants(database.db, query);
+      return { results: results.map(toGrant), count };
+    },
+
+    async findOwn(caller) {
+      enforce(policy.seeOwnGrant(caller));
+      const account = accountOf(caller);
+      const row = account && await findGrantFor(database.db, account);
+      if (!row) throw new GrantNotFoundError('Your account has no access grant: ask an administrator of the registry for one.');
+      return toGrant(row);
+    },
+
+    async remove(actor, id) {
+      enforce(policy.deleteGrant(actor.caller));
+      await database.transaction(async (tx) => {
+        const row = await takeGrant(tx, id);
+        if (!row) throw new GrantNotFoundError('There is no access grant with this id.');
+        await appendAudit(tx, actor, { action: 'access-grant.delete', targetType: 'access-grant', targetId: id, details: { account: toGrant(row).account } });
+      });
+    },
+
+    async hasGrant(account, executor = database.db) {
+      return await findGrantFor(executor, account) !== undefined;
+    },
+  };
+}
+
+function granterOf(caller: Caller): Grant['grantedBy'] {
+  return caller.kind === 'user' ? { userId: caller.user.id, userName: caller.user.name } : { internal: true };
+}
+
+function toGrant(row: AccessGrantsTable): Grant {
+  const account = {
+    type: row.account_type === 'user' ? 'user' as const : 'organization' as const,
+    id: row.account_id,
+    ...(row.account_name !== null && { name: row.account_name }),
+    ...(row.department !== '' && { department: row.department }),
+  };
+  return { _id: row.id, account, grantedBy: JSON.parse(row.granted_by) as Grant['grantedBy'], grantedAt: row.granted_at };
+}

@@ -1,0 +1,3 @@
+export { createAccounts } from './accounts.ts';
+export type { Accounts, AccountsOptions } from './accounts.ts';
+export type { FirstSuperadmin } from './users/service.ts';

@@ -1,0 +1,49 @@
+// Members of organisations: their role and the departments that they are in.
+
+import { enforce, policy, type Actor } from '../../access/index.ts';
+import { appendAudit } from '../../audit/index.ts';
+import type { Database } from '../../db/index.ts';
+import { DepartmentNotFoundError, MemberNotFoundError, OrganizationNotFoundError, UserNotFoundError } from '../errors.ts';
+import { accountRoleOf } from '../sessions/operations.ts';
+import { findUser } from '../users/repository.ts';
+import { deleteMember, listMembers, replaceDepartments, saveMember, type MemberRow } from './member-repository.ts';
+import { findOrganization } from './repository.ts';
+import type { Member, Membership } from './schemas.ts';
+
+export interface MemberService {
+  /** Makes a user a member with exactly this role and these departments. @throws organization_not_found, user_not_found, department_not_found */
+  save(actor: Actor, organizationId: string, userId: string, membership: Membership): Promise<Member>;
+  /** Ends a membership; sessions that act for the organisation act for the user alone at once. @throws member_not_found */
+  remove(actor: Actor, organizationId: string, userId: string): Promise<void>;
+}
+
+export function createMemberService(database: Database): MemberService {
+  return {
+    async save(actor, organizationId, userId, { role, departments = [] }) {
+      enforce(policy.manageAccounts(actor.caller));
+      return database.transaction(async (tx) => {
+        if (!await findOrganization(tx, organizationId)) throw new OrganizationNotFoundError('There is no organisation with this id.');
+        if (!await findUser(tx, userId)) throw new UserNotFoundError('There is no user with this id.');
+        await saveMember(tx, { organizationId, userId, role });
+        const unknown = await replaceDepartments(tx, organizationId, userId, departments);
+        if (unknown.length > 0) throw new DepartmentNotFoundError(`The organisation has no department ${unknown.join(', ')}: create it first.`);
+        await appendAudit(tx, actor, { action: 'organization.save-member', targetType: 'organization', targetId: organizationId, details: { userId, role, departments } });
+        const [member] = await listMembers(tx, organizationId, userId);
+        if (!member) throw new MemberNotFoundError('The user was removed from the organisation at this moment: try again.');
+        return toMember(member);
+      });
+    },
+
+    async remove(actor, organizationId, userId) {
+      enforce(policy.manageAccounts(actor.caller));
+      await database.transaction(async (tx) => {
+        if (!await deleteMember(tx, organizationId, userId)) throw new MemberNotFoundError('The organisation has no such member.');
+        await appendAudit(tx, actor, { action: 'organization.delete-member', targetType: 'organization', targetId: organizationId, details: { userId } });
+      });
+    },
+  };
+}
+
+export function toMember({ userId, name, email, role, departments }: MemberRow): Member {
+  return { user: { id: userId, name, email }, role: accountRoleOf(role), departments };
+}

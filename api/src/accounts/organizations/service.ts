@@ -1,0 +1,112 @@
+// Organisations and their departments, made and managed by superadmins. Who is a member lives in members.ts.
+
+import { enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
+import { appendAudit } from '../../audit/index.ts';
+import type { Database, Tx } from '../../db/index.ts';
+import { DepartmentNotFoundError, OrganizationExistsError, OrganizationNotFoundError } from '../errors.ts';
+import { toIso } from '../operations.ts';
+import type { Page, PageQuery } from '../schemas.ts';
+import { listMembers, saveMember } from './member-repository.ts';
+import { toMember } from './members.ts';
+import { deleteDepartment, deleteOrganization, findOrganization, insertOrganization, listDepartments, listOrganizations, renameOrganization, saveDepartment, type OrganizationRow } from './repository.ts';
+import type { Department, NewOrganization, Organization, OrganizationDetails } from './schemas.ts';
+
+export interface OrganizationService {
+  /** Creates an organisation; the superadmin who does becomes its first admin. @throws organization_exists */
+  create(actor: Actor, organization: NewOrganization): Promise<Organization>;
+  /** Lists organisations by name. */
+  list(caller: Caller, query: PageQuery): Promise<Page<Organization>>;
+  /** Finds an organisation with its departments and members. @throws organization_not_found */
+  find(caller: Caller, id: string): Promise<OrganizationDetails>;
+  /** Changes the name that is shown. @throws organization_not_found */
+  rename(actor: Actor, id: string, name: string): Promise<Organization>;
+  /** Deletes an organisation with its departments, memberships and access grants. @throws organization_not_found */
+  remove(actor: Actor, id: string): Promise<void>;
+  /** Creates a department or renames it. @throws organization_not_found */
+  saveDepartment(actor: Actor, organizationId: string, department: Department): Promise<Department>;
+  /** Deletes a department with its access grant; its members stay in the organisation. @throws department_not_found */
+  removeDepartment(actor: Actor, organizationId: string, department: string): Promise<void>;
+}
+
+export interface OrganizationServiceOptions {
+  database: Database;
+  /** Removes what else belonged to an account, in the same transaction. */
+  onAccountDeleted: (tx: Tx, account: Account) => Promise<void>;
+}
+
+export function createOrganizationService({ database, onAccountDeleted }: OrganizationServiceOptions): OrganizationService {
+  return {
+    async create(actor, { id, name }) {
+      enforce(policy.manageAccounts(actor.caller));
+      return database.transaction(async (tx) => {
+        const row = await insertOrganization(tx, { id, name: name.trim() });
+        if (!row) throw new OrganizationExistsError('There is an organisation with this id already.');
+        if (actor.caller.kind === 'user') await saveMember(tx, { organizationId: id, userId: actor.caller.user.id, role: 'admin' });
+        await appendAudit(tx, actor, { action: 'organization.create', targetType: 'organization', targetId: id, details: { name: row.name } });
+        return toOrganization(row);
+      });
+    },
+
+    async list(caller, query) {
+      enforce(policy.manageAccounts(caller));
+      const { results, count } = await listOrganizations(database.db, query);
+      return { results: results.map(toOrganization), count };
+    },
+
+    async find(caller, id) {
+      enforce(policy.manageAccounts(caller));
+      const organization = toOrganization(known(await findOrganization(database.db, id)));
+      const members = await listMembers(database.db, id);
+      return { ...organization, departments: await listDepartments(database.db, id), members: members.map(toMember) };
+    },
+
+    async rename(actor, id, name) {
+      enforce(policy.manageAccounts(actor.caller));
+      return database.transaction(async (tx) => {
+        const row = known(await renameOrganization(tx, id, name.trim()));
+        await appendAudit(tx, actor, { action: 'organization.update', targetType: 'organization', targetId: id, details: { name: row.name } });
+        return toOrganization(row);
+      });
+    },
+
+    async remove(actor, id) {
+      enforce(policy.manageAccounts(actor.caller));
+      await database.transaction(async (tx) => {
+        if (!await deleteOrganization(tx, id)) throw unknownOrganization();
+        await onAccountDeleted(tx, { type: 'organization', id });
+        await appendAudit(tx, actor, { action: 'organization.delete', targetType: 'organization', targetId: id });
+      });
+    },
+
+    async saveDepartment(actor, organizationId, { id, name }) {
+      enforce(policy.manageAccounts(actor.caller));
+      return database.transaction(async (tx) => {
+        known(await findOrganization(tx, organizationId));
+        const department = { id, name: name.trim() };
+        await saveDepartment(tx, organizationId, department);
+        await appendAudit(tx, actor, { action: 'organization.save-department', targetType: 'organization', targetId: organizationId, details: { department } });
+        return department;
+      });
+    },
+
+    async removeDepartment(actor, organizationId, department) {
+      enforce(policy.manageAccounts(actor.caller));
+      await database.transaction(async (tx) => {
+        if (!await deleteDepartment(tx, organizationId, department)) throw new DepartmentNotFoundError('The organisation has no department with this id.');
+        await onAccountDeleted(tx, { type: 'organization', id: organizationId, department });
+        await appendAudit(tx, actor, { action: 'organization.delete-department', targetType: 'organization', targetId: organizationId, details: { department } });
+      });
+    },
+  };
+}
+
+function known(row: OrganizationRow | undefined): OrganizationRow {
+  if (!row) throw unknownOrganization();
+  return row;
+}
+
+function unknownOrganization(): Error { return new OrganizationNotFoundError('There is no organisation with this id.'); }
+
+function toOrganization(row: OrganizationRow): Organization {
+  return { id: row.id, name: row.name, createdAt: toIso(row.createdAt) };
+}

@@ -1,0 +1,103 @@
+// A small app around the accounts slice, on SQLite or PostgreSQL, and browsers that sign in to it.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { registerActor } from '../../src/access/index.ts';
+import { createAccounts, type Accounts, type AccountsOptions } from '../../src/accounts/index.ts';
+import { createDatabase, migrate, type Database } from '../../src/db/index.ts';
+import { createHttpServer } from '../../src/http/index.ts';
+import { createTestDatabaseUrl } from '../support/postgres.ts';
+
+export const DIALECTS = ['sqlite', 'postgres'] as const;
+export const SECRET = 'kJ3n-0dVw8YhQ2sZ5xRb7uTcLf1mPe4A';
+export const INTERNAL_SECRET = 'between-services';
+export const ADMIN = { email: 'admin@localhost', password: 'first mate 1' };
+export const PASSWORD = 'second mate 2';
+
+export interface AccountsApp {
+  app: FastifyInstance;
+  accounts: Accounts;
+  database: Database;
+  /** Signs in as the superadmin that the first start made. */
+  admin(): Promise<Browser>;
+  signIn(email: string, password?: string): Promise<Browser>;
+  close(): Promise<void>;
+}
+
+/** The answer of a request: status, body as JSON, headers. */
+export interface Answer { status: number; body: Record<string, unknown>; headers: Record<string, string | string[] | number | undefined> }
+
+export interface Browser {
+  /** What it would send, kept up to date with what answers set. */
+  cookie: string;
+  get(path: string, headers?: Record<string, string>): Promise<Answer>;
+  send(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+}
+
+export async function openTestDatabase(dialect: typeof DIALECTS[number]): Promise<{ database: Database; close: () => Promise<void> }> {
+  if (dialect === 'postgres') {
+    const empty = await createTestDatabaseUrl();
+    const database = createDatabase({ url: empty.url });
+    await migrate(database);
+    return { database, close: async () => { await database.close(); await empty.drop(); } };
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'berth-accounts-'));
+  const database = createDatabase({ url: join(directory, 'berth.db') });
+  await migrate(database);
+  return { database, close: async () => { await database.close(); await rm(directory, { recursive: true }); } };
+}
+
+export async function createAccountsApp(dialect: typeof DIALECTS[number], options: Partial<AccountsOptions> = {}): Promise<AccountsApp> {
+  const { database, close } = await openTestDatabase(dialect);
+  const publicUrl = options.publicUrl ?? 'http://localhost';
+  const accounts = createAccounts({ database, publicUrl, secret: SECRET, signInsPerMinute: 1000, ...options });
+  const app = createHttpServer({ basePath: new URL(publicUrl).pathname.replace(/\/$/, ''), trustedProxies: ['127.0.0.1'], logLevel: 'silent' });
+  await app.register(async (v1) => {
+    registerActor(v1, { session: (headers) => accounts.authenticateSession(headers), apiKey: () => Promise.resolve(undefined), internalSecret: INTERNAL_SECRET });
+    accounts.registerSessionCookies(v1);
+    await v1.register(accounts.routes);
+  }, { prefix: '/api/v1' });
+  await app.register(accounts.authRoutes, { prefix: '/api/auth' });
+  await accounts.createFirstSuperadmin(ADMIN);
+  const signIn = async (email: string, password = PASSWORD): Promise<Browser> => {
+    const browser = createBrowser(app);
+    const { status, body } = await browser.send('POST', '/api/auth/sign-in/email', { email, password });
+    if (status !== 200) throw new Error(`signing in as ${email} was answered with ${status}: ${JSON.stringify(body)}`);
+    return browser;
+  };
+  return {
+    app, accounts, database, signIn,
+    admin: () => signIn(ADMIN.email, ADMIN.password),
+    async close() { await app.close(); await close(); },
+  };
+}
+
+/** A client with a cookie jar; paths are below /api/v1 unless they start with /api. */
+export function createBrowser(app: FastifyInstance, cookie = ''): Browser {
+  const request = async (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> => {
+    const response = await app.inject({
+      method,
+      url: path.startsWith('/api') ? path : `/api/v1${path}`,
+      headers: { ...(browser.cookie !== '' && { cookie: browser.cookie }), ...headers },
+      ...(body !== undefined && { payload: body as object }),
+    });
+    for (const { name, value, maxAge } of response.cookies) browser.cookie = maxAge === 0 ? without(browser.cookie, name) : withCookie(browser.cookie, name, value);
+    return { status: response.statusCode, body: response.body === '' ? {} : response.json(), headers: response.headers };
+  };
+  const browser: Browser = {
+    cookie,
+    get: (path, headers) => request('GET', path, undefined, headers),
+    send: request,
+  };
+  return browser;
+}
+
+function without(cookies: string, name: string): string {
+  return cookies.split('; ').filter((pair) => pair !== '' && !pair.startsWith(`${name}=`)).join('; ');
+}
+
+function withCookie(cookies: string, name: string, value: string): string {
+  return [without(cookies, name), `${name}=${encodeURIComponent(value)}`].filter((part) => part !== '').join('; ');
+}
