@@ -1,0 +1,68 @@
+// Headers that describe the entry after them: pax records and GNU long names. Whole and strict, since what one tar program
+// skips here another one unpacks. The headers of entries themselves are decoded by node-tar.
+
+import { TarballNotTarError, TarballUnsafeEntryError } from './errors.ts';
+
+/** As much as node-tar reads; it skips larger ones, and the names in them. */
+export const MAX_EXTENDED_HEADER_BYTES = 1024 * 1024;
+
+/** What an extended header says in place of the entry's own header. */
+export interface Overrides { path?: string; linkpath?: string; size?: number }
+
+/** Reads the body of an extended header by the kind of header (node-tar's names), for those kinds that are understood. */
+export const extendedHeaderReaders: Partial<Record<string, (body: Buffer) => Overrides>> = {
+  ExtendedHeader: readPaxRecords,
+  OldExtendedHeader: readPaxRecords,
+  GlobalExtendedHeader: readGlobalRecords,
+  NextFileHasLongPath: (body) => ({ path: readLongName(body) }),
+  NextFileHasLongLinkpath: (body) => ({ linkpath: readLongName(body) }),
+};
+
+/**
+ * Joins what several extended headers say of one entry.
+ * @throws tarball_unsafe_entry when they contradict one another
+ */
+export function joinOverrides(known: Overrides, more: Overrides): Overrides {
+  for (const key of ['path', 'linkpath', 'size'] as const) {
+    if (known[key] !== undefined && more[key] !== undefined && known[key] !== more[key]) {
+      throw new TarballUnsafeEntryError(`Two extended headers give one entry different values of ${key}: pack the tarball again with npm pack.`);
+    }
+  }
+  return { ...known, ...more };
+}
+
+/** POSIX.1-2017 pax, "pax Extended Header": records of `<length of the record in decimal> <key>=<value>\n`, the values in UTF-8. */
+function readPaxRecords(body: Buffer): Overrides {
+  const overrides: Overrides = {};
+  for (let at = 0; at < body.length;) {
+    const space = body.indexOf(' ', at);
+    const end = at + Number(body.toString('latin1', at, space));
+    const equals = body.indexOf('=', space);
+    if (space < at || !(end > space) || end > body.length || body[end - 1] !== 0x0a || equals < space || equals >= end) throw malformed();
+    const key = body.toString('utf8', space + 1, equals);
+    const value = body.toString('utf8', equals + 1, end - 1);
+    if (key.startsWith('GNU.sparse.')) throw new TarballUnsafeEntryError('Sparse files cannot be served: pack the tarball again with npm pack.');
+    if (key === 'path' || key === 'linkpath') overrides[key] = value;
+    if (key === 'size') overrides.size = readSize(value);
+    at = end;
+  }
+  return overrides;
+}
+
+function readGlobalRecords(body: Buffer): Overrides {
+  if (Object.keys(readPaxRecords(body)).length > 0) {
+    throw new TarballUnsafeEntryError('A global extended header names all entries alike: pack the tarball again with npm pack.');
+  }
+  return {};
+}
+
+function readSize(value: string): number {
+  const sizeBytes = Number(value);
+  if (!/^\d+$/.test(value) || !Number.isSafeInteger(sizeBytes)) throw malformed();
+  return sizeBytes;
+}
+
+/** GNU tar ends the name with one zero byte, others fill up with them. */
+function readLongName(body: Buffer): string { return body.toString('utf8').replace(/\0+$/, ''); }
+
+function malformed(): Error { return new TarballNotTarError('An extended header cannot be read: pack the tarball again with npm pack.'); }

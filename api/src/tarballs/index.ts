@@ -1,0 +1,9 @@
+export { createTarballScanner, type TarballLimits, type TarballScanner } from './scanner.ts';
+export { SCAN_VERSION, type FileEntry, type TarballScan } from './scan.ts';
+export type { EntryType } from './tar-reader.ts';
+export type { JsonObject, Manifest } from './manifest.ts';
+export type { BundledPackage } from './packages.ts';
+export {
+  ManifestDuplicateError, ManifestInvalidError, ManifestMissingError, ManifestTooLargeError, TarballNotGzipError, TarballNotTarError,
+  TarballTooLargeUnpackedError, TarballTooManyEntriesError, TarballTruncatedError, TarballUnsafeEntryError,
+} from './errors.ts';
