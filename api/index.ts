@@ -56,7 +56,7 @@ export async function createServer({ env, logStream }: ServerOptions): Promise<B
     blobs,
     limits: { maxUploadBytes: config.MAX_UPLOAD_BYTES, maxUnpackedBytes: config.MAX_UNPACKED_BYTES, maxTarEntries: config.MAX_TAR_ENTRIES },
     categories: config.CATEGORIES,
-    keyScopes: apiKeys.currentScopes,
+    keyScopes: apiKeys.isStillValid,
     onError,
   });
   metrics.gauge('berth_slots', 'Slots of all artefacts', artefacts.read.countSlots);
