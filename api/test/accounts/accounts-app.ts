@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { registerActor } from '../../src/access/index.ts';
 import { createAccounts, type Accounts, type AccountsOptions } from '../../src/accounts/index.ts';
-import { createDatabase, migrate, type Database } from '../../src/db/index.ts';
+import { createDatabase, migrate, type AuditEventsTable, type Database } from '../../src/db/index.ts';
 import { createHttpServer } from '../../src/http/index.ts';
 import { createTestDatabaseUrl } from '../support/postgres.ts';
 
@@ -72,6 +72,11 @@ export async function createAccountsApp(dialect: typeof DIALECTS[number], option
     admin: () => signIn(ADMIN.email, ADMIN.password),
     async close() { await app.close(); await close(); },
   };
+}
+
+/** What was audited, in the order in which it happened. */
+export function auditOf({ db }: Database): Promise<AuditEventsTable[]> {
+  return db.selectFrom('audit_events').selectAll().orderBy('at').execute();
 }
 
 /** A client with a cookie jar; paths are below /api/v1 unless they start with /api. */

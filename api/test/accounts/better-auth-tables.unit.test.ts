@@ -1,0 +1,16 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { getMigrations } from 'better-auth/db/migration';
+import { createAuth } from '../../src/accounts/auth/auth.ts';
+import { DIALECTS, openTestDatabase, SECRET } from './accounts-app.ts';
+
+for (const dialect of DIALECTS) {
+  test(`better-auth finds every table, column and index it wants, on ${dialect}`, async (t) => {
+    const { database, close } = await openTestDatabase(dialect);
+    t.after(close);
+    const auth = createAuth({ database, publicUrl: 'http://localhost', secret: SECRET });
+    const { toBeCreated, toBeAdded, toBeAddedIndexes, unsafeChanges, schemaProblems } = await getMigrations(auth.options);
+    assert.deepEqual({ toBeCreated, toBeAdded, toBeAddedIndexes, unsafeChanges, schemaProblems },
+      { toBeCreated: [], toBeAdded: [], toBeAddedIndexes: [], unsafeChanges: [], schemaProblems: [] });
+  });
+}

@@ -1,0 +1,47 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { ADMIN, auditOf, createAccountsApp, DIALECTS, type AccountsApp } from './accounts-app.ts';
+
+const PER_MINUTE = 3;
+
+for (const dialect of DIALECTS) {
+  describe(`the limit of sign-in attempts, on ${dialect}`, () => {
+    let it: AccountsApp;
+    before(async () => { it = await createAccountsApp(dialect, { signInsPerMinute: PER_MINUTE }); });
+    after(() => it.close());
+
+    const attempt = async (remoteAddress: string, headers: Record<string, string> = {}, password = 'not his at all') => {
+      const response = await it.app.inject({ method: 'POST', url: '/api/auth/sign-in/email', remoteAddress, headers, payload: { email: ADMIN.email, password } });
+      return { status: response.statusCode, retryAfter: Number(response.headers['retry-after']), body: response.json<{ code: string; requestId: string }>() };
+    };
+
+    test('is by the real address: forged headers do not help, right passwords neither', async () => {
+      const forgeries = [{ 'x-forwarded-for': '198.51.100.1' }, { 'x-berth-ip': '198.51.100.2' }, { 'x-real-ip': '198.51.100.3', 'forwarded': 'for=198.51.100.3' }];
+      for (const headers of forgeries) assert.equal((await attempt('203.0.113.5', headers)).status, 401);
+      const { status, retryAfter, body } = await attempt('203.0.113.5', { 'x-forwarded-for': '198.51.100.4', 'x-berth-ip': '198.51.100.5' }, ADMIN.password);
+      assert.deepEqual([status, body.code], [429, 'too_many_attempts']);
+      assert.ok(retryAfter > 0 && retryAfter <= 60);
+      assert.ok(body.requestId);
+      assert.equal((await attempt('203.0.113.6', {}, ADMIN.password)).status, 200);
+    });
+
+    test('follows the forwarding headers of a trusted proxy', async () => {
+      for (let count = 0; count < PER_MINUTE; count++) assert.equal((await attempt('127.0.0.1', { 'x-forwarded-for': '192.0.2.1' })).status, 401);
+      assert.equal((await attempt('127.0.0.1', { 'x-forwarded-for': '192.0.2.1' })).status, 429);
+      assert.equal((await attempt('127.0.0.1', { 'x-forwarded-for': '192.0.2.2' })).status, 401);
+      assert.equal((await attempt('127.0.0.1', { 'x-forwarded-for': '198.51.100.7, 192.0.2.1' })).status, 429);
+    });
+
+    test('holds for attempts made at once', async () => {
+      const statuses = await Promise.all(Array.from({ length: 8 }, async () => (await attempt('203.0.113.9')).status));
+      assert.equal(statuses.filter((status) => status === 401).length, PER_MINUTE);
+      assert.equal(statuses.filter((status) => status === 429).length, 8 - PER_MINUTE);
+    });
+
+    test('keeps what is over it out of the audit', async () => {
+      await it.database.db.deleteFrom('audit_events').execute();
+      for (let count = 0; count <= PER_MINUTE + 2; count++) await attempt('203.0.113.10');
+      assert.equal((await auditOf(it.database)).length, PER_MINUTE);
+    });
+  });
+}
