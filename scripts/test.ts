@@ -19,6 +19,8 @@ const COMPILED_TEST_FILES = 'lib-node/.test-build/**/*.test.js';
 const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()));
 /** After which a test that hangs fails. */
 const TEST_TIMEOUT_MS = 600_000;
+/** After which a run is ended and names the files that go on: a file with something left open never ends by itself. */
+const RUN_TIMEOUT_MS = 1_800_000;
 
 interface Selection { files: string[]; names: string[] }
 interface Counts { passed: number; failed: number; skipped: number }
@@ -93,13 +95,15 @@ async function runFiles(node: string, { files, names }: Selection): Promise<Coun
 async function runProgram(program: string, parameters: string[]): Promise<number> {
   const child = spawn(program, parameters, { cwd: repositoryRoot, stdio: 'inherit' });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  let received: NodeJS.Signals | null = null;
-  const forward = (signal: NodeJS.Signals) => { received = signal; child.kill(signal); };
-  for (const signal of signals) process.on(signal, forward);
-  const [exitCode, own] = await once(child, 'exit') as [number | null, NodeJS.Signals | null];
-  for (const signal of signals) process.off(signal, forward);
-  const endedBy = received ?? own;
-  if (endedBy) throw new Error(`Ended by ${endedBy}.`);
+  let reason: string | undefined;
+  const end = (why: string) => { reason = why; child.kill(); };
+  for (const signal of signals) process.on(signal, end);
+  const timeout = setTimeout(() => { end(`the limit of ${RUN_TIMEOUT_MS / 60_000} minutes`); }, RUN_TIMEOUT_MS);
+  const [exitCode, killedBy] = await once(child, 'exit') as [number | null, NodeJS.Signals | null];
+  clearTimeout(timeout);
+  for (const signal of signals) process.off(signal, end);
+  reason ??= killedBy ?? undefined;
+  if (reason) throw new Error(`Ended by ${reason}.`);
   return exitCode ?? 1;
 }
 

@@ -1,10 +1,10 @@
 // A private PostgreSQL server for tests: where its programs are and how one is started.
 // Installing them lives in scripts/postgres.ts, a database for one test in postgres.ts.
 
-import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { execFileSync, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, globSync, readFileSync } from 'node:fs';
-import { chown, cp, mkdtemp } from 'node:fs/promises';
+import { cp, mkdtemp } from 'node:fs/promises';
 import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
@@ -36,8 +36,8 @@ export async function startPostgresCluster({ durable = false }: PostgresClusterO
   if (!installed) throw new Error('PostgreSQL is missing: install the Debian package postgresql, or run `npm test` once, which does.');
   const directory = await mkdtemp(join(tmpdir(), 'berth-postgres-'));
   const user = process.getuid?.() === 0 ? unprivilegedUser() : undefined;
-  if (user) await chown(directory, user.uid, user.gid);
   const programs = user ? await withinReach(installed, directory) : installed;
+  if (user) execFileSync('chown', ['-R', `${user.uid}:${user.gid}`, directory]);
   // As text: the other user may not be able to read this checkout.
   const script = readFileSync(join(import.meta.dirname, 'postgres-cluster.sh'), 'utf8');
   const server = spawn('/bin/sh', ['-c', script, 'postgres-cluster.sh', programs, directory, durable ? DURABLE : FAST], {
