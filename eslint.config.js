@@ -11,7 +11,7 @@ export default ts.config(
   stylistic.configs.customize({ semi: true, arrowParens: true, braceStyle: '1tbs' }),
   { languageOptions: { parserOptions: { projectService: { allowDefaultProject: ['eslint.config.js'] }, tsconfigRootDir: import.meta.dirname, extraFileExtensions: ['.vue'] } } },
   { files: ['**/*.vue'], languageOptions: { parserOptions: { parser: ts.parser } }, rules: { 'no-undef': 'off' } },
-  { rules: { 'vue/max-attributes-per-line': 'off', '@stylistic/max-statements-per-line': 'off', '@typescript-eslint/require-await': 'off', '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'describe', 'it', 'suite'], package: 'node:test' }] }] } },
+  { rules: { 'vue/max-attributes-per-line': 'off', '@stylistic/max-statements-per-line': 'off', '@typescript-eslint/require-await': 'off', '@typescript-eslint/unbound-method': 'off', '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', name: ['test', 'describe', 'it', 'suite'], package: 'node:test' }] }] } },
   { files: ['**/*.ts'], rules: { 'no-undef': 'off' } },
   { files: ['**/*.js'], ...ts.configs.disableTypeChecked, languageOptions: { globals: { process: 'readonly', console: 'readonly' } } },
 );

@@ -13,6 +13,7 @@ import { databaseUrl, readConfig, type Config } from './src/config.ts';
 import { createDatabase, migrate } from './src/db/index.ts';
 import { createHttpServer, createMetrics, registerMetricsRoute, type Metrics } from './src/http/index.ts';
 import { resolveSecrets } from './src/secrets.ts';
+import { createThumbnails } from './src/thumbnails/index.ts';
 
 export { ConfigError } from './src/config.ts';
 
@@ -70,6 +71,7 @@ export async function createServer({ env, logStream }: ServerOptions): Promise<B
     build: buildInfo(env),
     internalSecret: secrets.SECRET_INTERNAL_SERVICES,
     database, blobs, accounts, apiKeys, artefacts, metrics,
+    thumbnails: createThumbnails({ database, artefacts }),
     serveMetrics: config.METRICS && config.METRICS_PORT === undefined,
     isStopping: () => stopping,
   });

@@ -11,6 +11,7 @@ import { artefactRoutes, transferRoutes, type ArtefactServices } from './artefac
 import type { Blobs } from './blobs/index.ts';
 import type { Database } from './db/index.ts';
 import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerStaticUi, type HttpServerOptions, type Metrics } from './http/index.ts';
+import { thumbnailRoutes, type ThumbnailService } from './thumbnails/index.ts';
 
 export interface AppDependencies {
   http: HttpServerOptions;
@@ -23,6 +24,7 @@ export interface AppDependencies {
   accounts: Accounts;
   apiKeys: ApiKeys;
   artefacts: ArtefactServices;
+  thumbnails: ThumbnailService;
   metrics: Metrics;
   /** Serve /metrics on the app itself. */
   serveMetrics: boolean;
@@ -53,6 +55,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     await v1.register(deps.apiKeys.routes);
     await v1.register(artefactRoutes(deps.artefacts));
     await v1.register(transferRoutes(deps.artefacts));
+    await v1.register(thumbnailRoutes(deps.thumbnails));
   }, { prefix: '/api/v1' });
 
   await app.register(async (api) => {

@@ -20,6 +20,8 @@ export interface EditOptions {
 /** What stays local on a mirror. */
 const LOCAL_FIELDS = new Set(['public', 'privateAccess']);
 
+export type ArtefactEdit = ReturnType<typeof createEdit>;
+
 export function createEdit({ database, categories, onArtefactDeleted }: EditOptions) {
   return {
     /** Changes metadata and returns the document as JSON. @throws artefact_not_found, mirrored_read_only, category_invalid */
@@ -38,6 +40,16 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         await appendAudit(tx, actor, { action: 'artefact.edit', targetType: 'artefact', targetId: id, details: { fields, public: changed.public, privateAccess: changed.privateAccess } });
         return renderDocument(changed, slots, 'full').json;
       });
+    },
+
+    /** Gives an artefact another thumbnail, or none, in the caller's transaction; returns the document as JSON. @throws artefact_not_found, mirrored_read_only */
+    async setThumbnail(tx: Tx, actor: Actor, id: string, thumbnail: Artefact['thumbnail']): Promise<string> {
+      const { artefact, slots } = await lockExisting(tx, id);
+      refuseMirror(artefact);
+      const changed = { ...artefact, thumbnail, updatedAt: laterThan(new Date(), artefact.updatedAt) };
+      await artefactRepository(tx).update(changed, slots);
+      await appendAudit(tx, actor, { action: thumbnail ? 'artefact.set-thumbnail' : 'artefact.delete-thumbnail', targetType: 'artefact', targetId: id });
+      return renderDocument(changed, slots, 'full').json;
     },
 
     /** Deletes an artefact; its bytes go when nothing else refers to them. @throws artefact_not_found, mirrored_read_only */

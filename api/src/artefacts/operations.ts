@@ -89,7 +89,8 @@ export function fold(text: string): string {
 /** The text that searches look at. */
 export function searchText({ id, packageName, title, description }: Artefact): string {
   const texts = [id, packageName, ...localised(title), ...localised(description)];
-  return fold(texts.filter((text) => text !== undefined).join('\n'));
+  // PostgreSQL stores no NUL character.
+  return fold(texts.filter((text) => text !== undefined).join('\n')).replaceAll('\0', '');
 }
 
 /** Splits what somebody typed into folded words, in any order. */

@@ -1,6 +1,6 @@
 // Documents, one and many, for whoever may see them.
 
-import { canSee, enforce, policy, type Caller } from '../access/index.ts';
+import { canSee, enforce, NotVisibleError, policy, type Caller } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
 import type { Audience, RenderedDocument } from './document.ts';
 import { CategoryInvalidError } from './errors.ts';
@@ -17,14 +17,23 @@ export function createRead({ database, categories }: { database: Database; categ
   const artefacts = artefactRepository(database.db);
   const lists = listRepository(database.db, database.dialect);
 
+  async function get(caller: Caller, id: string): Promise<RenderedDocument> {
+    const row = await artefacts.findDocument(id);
+    if (!row) throw new NotVisibleError('There is no artefact with this id.');
+    if (!canSee(caller, { public: row.public, privateAccess: [] })) {
+      enforce(policy.seeArtefact(caller, { public: row.public, privateAccess: await artefacts.findPrivateAccess(id) }));
+    }
+    return row[audienceOf(caller)];
+  }
+
   return {
     /** Returns the stored document. @throws artefact_not_found when there is none or it is not visible */
-    async get(caller: Caller, id: string): Promise<RenderedDocument> {
-      const row = await artefacts.findDocument(id);
-      const visibility = { public: row?.public ?? false, privateAccess: [] };
-      if (!row || !canSee(caller, visibility)) enforce(policy.seeArtefact(caller, { ...visibility, privateAccess: row ? await artefacts.findPrivateAccess(id) : [] }));
-      if (!row) throw new Error('an artefact that does not exist was found visible');
-      return row[audienceOf(caller)];
+    get,
+
+    /** Returns the id of the thumbnail of an artefact, if it has one. @throws artefact_not_found */
+    async thumbnailId(caller: Caller, id: string): Promise<string | undefined> {
+      const document = JSON.parse((await get(caller, id)).json) as { thumbnail?: { id: string } };
+      return document.thumbnail?.id;
     },
 
     /** Returns `{ results, count }` as JSON. @throws category_invalid */

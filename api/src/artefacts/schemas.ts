@@ -2,6 +2,7 @@
 
 import { Type, type Static } from 'typebox';
 import { AccountSchema } from '../access/index.ts';
+import { FormFileSchema } from '../http/index.ts';
 
 const MAX_TEXT_LENGTH = 2000;
 const MAX_QUERY_LENGTH = 500;
@@ -71,6 +72,18 @@ export const GroupListSchema = Type.Object({ results: Type.Array(Type.String()) 
 export const IdParamsSchema = Type.Object({ id: Type.String({ description: 'One URL-encoded path segment: %40acme%2Fimport-gpkg%401' }) });
 export const SlotParamsSchema = Type.Object({ id: Type.String(), architecture: Type.String() });
 export const ArchitectureQuerySchema = Type.Object({ architecture: Type.Optional(Type.String({ description: 'Such as x64 or arm64; falls back to noarch' })) });
+
+const commonFormFields = {
+  category: Type.Optional(Type.String({ description: 'Default: package.json#registry.category, else the present one, else other' })),
+  title: Type.Optional(Type.String({ description: 'JSON: {"fr":"…","en":"…"}' })),
+  description: Type.Optional(Type.String({ description: 'JSON: {"fr":"…","en":"…"}' })),
+};
+
+/** The forms of uploads, for the API description: their bodies are streamed, in any order of fields. */
+export const UploadFormSchemas = {
+  npm: Type.Object({ file: FormFileSchema, architecture: Type.Optional(Type.String({ description: 'Default: noarch' })), ...commonFormFields }),
+  file: Type.Object({ file: FormFileSchema, fileName: Type.Optional(Type.String({ description: 'Default: the name of the file sent, else the id' })), ...commonFormFields }),
+};
 
 export const ListQuerySchema = Type.Object({
   q: Type.Optional(Type.String({ maxLength: MAX_QUERY_LENGTH, description: 'Words in any order, without regard to case and accents' })),

@@ -5,7 +5,7 @@ import { acceptMultipart, problems, readMultipart } from '../http/index.ts';
 import { FORMATS } from './artefact.ts';
 import type { DownloadRequest } from './download.ts';
 import { UPLOAD_FIELDS } from './publish.ts';
-import { ArchitectureQuerySchema, IdParamsSchema, ReceiptSchema } from './schemas.ts';
+import { ArchitectureQuerySchema, IdParamsSchema, ReceiptSchema, UploadFormSchemas } from './schemas.ts';
 import type { ArtefactServices } from './service.ts';
 
 /** Uploads and downloads: bytes in, bytes out. */
@@ -15,7 +15,7 @@ export function transferRoutes({ publish, download }: ArtefactServices): Fastify
 
     for (const format of FORMATS) {
       app.post(`/artefacts/${format}/:id`, {
-        config: { lateBody: true },
+        config: { lateBody: true, form: UploadFormSchemas[format] },
         schema: {
           summary: format === 'npm' ? 'Upload an npm tarball into a slot' : 'Upload a file',
           tags: ['artefacts'], consumes: ['multipart/form-data'], params: IdParamsSchema,

@@ -1,19 +1,32 @@
-import { defineError } from '../errors.ts';
+import { defineError, type BerthError } from '../errors.ts';
 
 export const DatabaseTooNewError = defineError('database_too_new', 500, 'Database newer than the program');
 export const DatabaseUnavailableError = defineError('database_unavailable', 503, 'Database unavailable');
+export const DatabaseFullError = defineError('database_full', 507, 'Database full');
+export const TextInvalidError = defineError('text_invalid', 400, 'Text that cannot be stored');
 
-/** SQLSTATE classes of a server that is away, starting, stopping or full (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
-const AWAY_SQLSTATES = /^(08...|53...|57P0[1-4])$/;
+/** SQLSTATE classes of a server that is away, starting, stopping or overloaded (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
+const AWAY_SQLSTATES = /^(08...|53[023]..|57P0[1-4])$/;
+const DISK_FULL_SQLSTATE = '53100';
+/** PostgreSQL stores no NUL character. */
+const CHARACTER_SQLSTATE = '22021';
 const AWAY_CODES = new Set(['ECONNREFUSED', 'ECONNRESET', 'EHOSTUNREACH', 'ENOENT', 'ENOTFOUND', 'EAI_AGAIN', 'EPIPE', 'ETIMEDOUT']);
+const AWAY_SYSCALLS = new Set(['connect', 'getaddrinfo', 'read', 'write']);
 /** pg gives these without a code. */
 const AWAY_MESSAGES = /^(Connection terminated|timeout exceeded when trying to connect|Client has encountered a connection error)/;
+/** SQLITE_BUSY, SQLITE_LOCKED, SQLITE_IOERR, SQLITE_CANTOPEN (https://sqlite.org/rescode.html). */
+const AWAY_SQLITE = new Set([5, 6, 10, 14]);
+const SQLITE_FULL = 13;
 
-/** Tells whether an error of a query means that PostgreSQL cannot be reached right now. */
-export function isDatabaseUnavailable(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code, syscall } = error as NodeJS.ErrnoException;
-  if (code !== undefined && AWAY_SQLSTATES.test(code)) return true;
-  if (code !== undefined && AWAY_CODES.has(code) && (syscall === 'connect' || syscall === 'getaddrinfo' || syscall === 'read' || syscall === 'write')) return true;
-  return AWAY_MESSAGES.test(error.message);
+/** Tells a client what a failing query means, or returns undefined when it is a fault of the program. */
+export function toDatabaseError(error: unknown): BerthError | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { code = '', syscall = '', errcode = 0 } = error as NodeJS.ErrnoException & { errcode?: number };
+  const sqliteCode = code === 'ERR_SQLITE_ERROR' ? errcode % 256 : 0;
+  if (code === DISK_FULL_SQLSTATE || sqliteCode === SQLITE_FULL) {
+    return new DatabaseFullError('The disk of the registry\'s database is full: its administrator must make room.', { cause: error });
+  }
+  if (code === CHARACTER_SQLSTATE) return new TextInvalidError('The request holds a NUL character, which cannot be stored or looked up.', { cause: error });
+  const away = AWAY_SQLSTATES.test(code) || AWAY_SQLITE.has(sqliteCode) || (AWAY_CODES.has(code) && AWAY_SYSCALLS.has(syscall)) || AWAY_MESSAGES.test(error.message);
+  return away ? new DatabaseUnavailableError('The registry cannot reach its database: try again in a moment.', { cause: error, headers: { 'retry-after': '2' } }) : undefined;
 }

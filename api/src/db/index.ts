@@ -1,5 +1,5 @@
 export { createDatabase } from './database.ts';
 export type { Database, DatabaseOptions, DialectName, Executor, Tx } from './database.ts';
-export { DatabaseTooNewError, DatabaseUnavailableError, isDatabaseUnavailable } from './errors.ts';
+export { DatabaseFullError, DatabaseTooNewError, DatabaseUnavailableError, TextInvalidError, toDatabaseError } from './errors.ts';
 export { migrate } from './migrate.ts';
 export type * from './schema.ts';

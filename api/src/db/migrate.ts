@@ -6,6 +6,7 @@ import type { Database, DialectName, Executor } from './database.ts';
 import { DatabaseTooNewError } from './errors.ts';
 import { createAccounts } from './migrations/0001-accounts.ts';
 import { createRegistry } from './migrations/0002-registry.ts';
+import { createThumbnails } from './migrations/0003-thumbnails.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
@@ -13,6 +14,7 @@ type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 const STEPS: Record<string, MigrationStep> = {
   '0001-accounts': createAccounts,
   '0002-registry': createRegistry,
+  '0003-thumbnails': createThumbnails,
 };
 
 /**

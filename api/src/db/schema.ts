@@ -14,6 +14,7 @@ export interface Schema extends AuthSchema {
   blobs: BlobsTable;
   slots: SlotsTable;
   tarball_scans: TarballScansTable;
+  thumbnails: ThumbnailsTable;
 }
 
 export interface AccessGrantsTable {
@@ -154,4 +155,11 @@ export interface AuditEventsTable {
   request_id: string | null;
   /** JSON. */
   details: string | null;
+}
+
+export interface ThumbnailsTable {
+  id: string;
+  artefact_id: string;
+  content_type: string;
+  data: Uint8Array;
 }

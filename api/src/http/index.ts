@@ -1,4 +1,4 @@
-export { acceptMultipart, readMultipart } from './multipart.ts';
+export { acceptMultipart, readMultipart, readSmallFile } from './multipart.ts';
 export type { MultipartFile, MultipartOptions } from './multipart.ts';
 export { answerTo, httpDate, isNotModified } from './conditional.ts';
 export type { Answer, ByteRange, Representation } from './conditional.ts';

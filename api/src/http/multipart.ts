@@ -6,7 +6,7 @@ import { Busboy, type BusboyInstance } from '@fastify/busboy';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { BerthError } from '../errors.ts';
 import { startBody } from './body.ts';
-import { MediaTypeError, MultipartInvalidError, UploadAbortedError } from './errors.ts';
+import { MediaTypeError, MultipartInvalidError, UploadAbortedError, UploadTooLargeError } from './errors.ts';
 
 export interface MultipartOptions<Field extends string> {
   /** Text fields that the route takes; any other is refused. */
@@ -77,6 +77,23 @@ export async function readMultipart<Field extends string>(request: FastifyReques
     request.raw.pipe(parser);
   });
   return Object.fromEntries(fields) as Partial<Record<Field, string>>;
+}
+
+/** Reads a body whose one file is held in memory, at most `maxBytes` of it. @throws as readMultipart, and upload_too_large */
+export async function readSmallFile(request: FastifyRequest, maxBytes: number): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let sizeBytes = 0;
+  await readMultipart(request, {
+    fields: [],
+    onFile: async ({ content }) => {
+      for await (const chunk of content as AsyncIterable<Uint8Array>) {
+        sizeBytes += chunk.length;
+        if (sizeBytes > maxBytes) throw new UploadTooLargeError(`The file is larger than the ${maxBytes} bytes that this route takes.`);
+        chunks.push(chunk);
+      }
+    },
+  });
+  return Buffer.concat(chunks);
 }
 
 function createParser(headers: IncomingHttpHeaders): BusboyInstance {

@@ -2,7 +2,7 @@
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type, type TObject } from 'typebox';
-import { isDatabaseUnavailable, DatabaseUnavailableError } from '../db/index.ts';
+import { toDatabaseError } from '../db/index.ts';
 import { BerthError, type FieldError } from '../errors.ts';
 import { BodyInvalidError, BodyTooLargeError, InternalError, MediaTypeError, RequestInvalidError, RouteNotFoundError } from './errors.ts';
 
@@ -47,10 +47,7 @@ export function sendProblem(error: BerthError, request: FastifyRequest, reply: F
 /** Turns whatever was thrown into an error that may be shown: what is unknown becomes internal_error. */
 export function toBerthError(error: unknown): BerthError {
   if (error instanceof BerthError) return error;
-  if (isDatabaseUnavailable(error)) {
-    return new DatabaseUnavailableError('The registry cannot reach its database: try again in a moment.', { cause: error, headers: { 'retry-after': '2' } });
-  }
-  return fromFastify(error) ?? new InternalError('Something went wrong in the registry: its administrator finds the reason in the log under this request id.', { cause: error });
+  return toDatabaseError(error) ?? fromFastify(error) ?? new InternalError('Something went wrong in the registry: its administrator finds the reason in the log under this request id.', { cause: error });
 }
 
 interface FastifyFailure { code?: string; statusCode?: number; validation?: { instancePath?: string; message?: string; params?: Record<string, unknown> }[]; validationContext?: string }

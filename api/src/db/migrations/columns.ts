@@ -8,6 +8,7 @@ export interface ColumnTypes {
   text: RawBuilder<unknown>;
   /** Whole numbers up to 2^53. */
   int8: RawBuilder<unknown>;
+  bytes: RawBuilder<unknown>;
   /** better-auth's own date and boolean. */
   authDate: RawBuilder<unknown>;
   authBoolean: RawBuilder<unknown>;
@@ -17,6 +18,6 @@ export interface ColumnTypes {
 
 export function columnTypes(dialect: DialectName): ColumnTypes {
   return dialect === 'postgres'
-    ? { text: sql`text collate "C"`, int8: sql`bigint`, authDate: sql`timestamptz`, authBoolean: sql`boolean`, sequence: sql`bigint generated always as identity` }
-    : { text: sql`text`, int8: sql`integer`, authDate: sql`date`, authBoolean: sql`integer`, sequence: sql`integer` };
+    ? { text: sql`text collate "C"`, int8: sql`bigint`, bytes: sql`bytea`, authDate: sql`timestamptz`, authBoolean: sql`boolean`, sequence: sql`bigint generated always as identity` }
+    : { text: sql`text`, int8: sql`integer`, bytes: sql`blob`, authDate: sql`date`, authBoolean: sql`integer`, sequence: sql`integer` };
 }

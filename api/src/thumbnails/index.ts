@@ -1,0 +1,2 @@
+export { thumbnailRoutes } from './routes.ts';
+export { createThumbnails, type ThumbnailOptions, type ThumbnailService } from './service.ts';
