@@ -3,7 +3,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, globSync, readFileSync } from 'node:fs';
+import { globSync, readFileSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -61,7 +61,7 @@ function select(pattern: string, words: string[]): Selection {
   const all = globSync(pattern, { cwd: repositoryRoot }).sort();
   const sources = globSync(TEST_FILES, { cwd: repositoryRoot });
   const paths = words.filter((word) => sources.some((file) => file.includes(word)));
-  const source = (file: string) => file.replace('.test-build/', '').replace(/\.js$/, '.ts');
+  const source = (file: string) => file.replace('/.test-build/', '/test/').replace(/\.js$/, '.ts');
   return {
     files: paths.length > 0 ? all.filter((file) => paths.some((path) => source(file).includes(path))) : all,
     names: words.filter((word) => !paths.includes(word)),
@@ -71,7 +71,8 @@ function select(pattern: string, words: string[]): Selection {
 function build(): void {
   const tsc = (...parameters: string[]) => execFileSync('tsc', parameters, { cwd: repositoryRoot, stdio: 'inherit' });
   tsc('-b', 'lib-node', 'cli');
-  if (existsSync(join(repositoryRoot, 'lib-node/test/tsconfig.json'))) tsc('-p', 'lib-node/test');
+  rmSync(join(repositoryRoot, 'lib-node/.test-build'), { recursive: true, force: true });
+  tsc('-p', 'lib-node/test');
 }
 
 async function runFiles(node: string, { files, names }: Selection): Promise<Counts> {
