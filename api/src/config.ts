@@ -76,7 +76,7 @@ export function databaseUrl(config: Config): string {
 export function configReference(): { name: string; default: string; description: string }[] {
   return Object.entries(ConfigSchema.properties).map(([name, schema]) => {
     const value = defaultOf(schema);
-    return { name, default: Array.isArray(value) ? value.join(',') : value === undefined ? '' : String(value), description: describe(schema) };
+    return { name, default: Array.isArray(value) ? value.join(',') : `${value as string | number | boolean | undefined ?? ''}`, description: describe(schema) };
   });
 }
 
