@@ -10,13 +10,17 @@ const SLICES = [
   ['access'], ['audit'], ['blobs'], ['accounts'], ['api-keys'], ['tarballs'], ['artefacts'], ['thumbnails'], ['remotes'],
 ];
 
-/** What a file of a slice may know of its own slice, by what its name says it is. */
+/**
+ * What a file of a slice may know of its own slice, by what its name says it is: `face` is index.ts, `main` the file
+ * named after the slice, which puts it together, `service` every name without a meaning of its own.
+ */
 const LAYERS = {
-  face: ['routes', 'service', 'repository', 'operations', 'shapes', 'driver'],
+  face: ['main', 'routes', 'service', 'repository', 'operations', 'shapes', 'driver'],
+  main: ['routes', 'service', 'repository', 'operations', 'shapes', 'driver'],
   routes: ['routes', 'service', 'repository', 'operations', 'shapes'],
   service: ['service', 'repository', 'operations', 'shapes'],
-  repository: ['service', 'repository', 'operations', 'shapes'],
-  operations: ['service', 'operations', 'shapes'],
+  repository: ['repository', 'operations', 'shapes'],
+  operations: ['operations', 'shapes'],
   driver: ['service', 'operations', 'shapes', 'driver'],
   shapes: ['operations', 'shapes'],
 } as const;
@@ -51,11 +55,14 @@ type Rule = (files: SourceFile[], house: HouseRules) => string[];
 
 /** Every rule, by the sentence that it keeps. */
 export const RULES = {
-  'inside a slice, routes know services, services know repositories and operations': (files) => server(files).flatMap((file) => {
-    const slice = sliceOf(file.path);
-    if (!slice) return [];
-    return file.imports.filter((it) => it.file !== undefined && sliceOf(it.file) === slice && !mayKnow(layerOf(file.path), layerOf(it.file), it)).map(at(file));
-  }),
+  'inside a slice, routes know services, services know repositories and operations': (files) => {
+    const computing = findComputing(server(files));
+    const layer = (path: string) => computing.has(path) ? 'operations' : layerOf(path);
+    return server(files).flatMap((file) => {
+      const slice = sliceOf(file.path);
+      return file.imports.filter((it) => slice && it.file !== undefined && sliceOf(it.file) === slice && !mayKnow(layer(file.path), layer(it.file), it)).map(at(file));
+    });
+  },
 
   'a slice knows another only through its index.ts and only further down': (files) => server(files).flatMap((file) => {
     return file.imports.filter((it) => it.file?.startsWith('api/') && !mayEnter(file.path, it.file)).map(at(file));
@@ -141,16 +148,25 @@ function layerOf(path: string): Layer {
   if (posix.basename(posix.dirname(path)) === 'drivers') return 'driver';
   if (name === 'schemas' || name === 'errors') return 'shapes';
   if (name === 'policy') return 'operations';
+  if (/^api\/src\/([^/]+)\/\1\.ts$/.test(path)) return 'main';
   return (['routes', 'repository', 'operations'] as const).find((layer) => name === layer || name.endsWith(`-${layer}`)) ?? 'service';
 }
 
 /** The main file of a driver: `drivers/fs.ts` for `drivers/fs-reader.ts`. */
 const driverOf = (path: string) => path.replace(/(drivers\/[^-/.]+)[^/]*$/, '$1.ts');
 
-/** A repository takes only types from its services: what to store is theirs to say. */
+/** Repositories and operations may take the types of what services work on. */
 function mayKnow(importer: Layer, imported: Layer, { typeOnly }: Import): boolean {
-  if (importer === 'repository' && imported === 'service') return typeOnly;
+  if (typeOnly && imported === 'service' && (importer === 'repository' || importer === 'operations')) return true;
   return (LAYERS[importer] as readonly Layer[]).includes(imported);
+}
+
+/** Finds the files that compute only and so are operations whatever their name: they reach neither I/O nor storage. */
+function findComputing(files: SourceFile[]): Set<string> {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const touches = (it: Import) => doesInputOutput(it) || ['db', 'jobs', 'blobs'].includes(sliceOf(it.file ?? '') ?? '');
+  const computes = (file: SourceFile) => reachable(file, byPath).every((reached) => layerOf(reached.path) !== 'repository' && !reached.imports.some(touches));
+  return new Set(files.filter((file) => layerOf(file.path) === 'service' && computes(file)).map((file) => file.path));
 }
 
 function mayEnter(importer: string, imported: string): boolean {
