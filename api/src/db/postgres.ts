@@ -15,8 +15,10 @@ export function openPostgres(url: string): pg.Pool {
   const types = new pg.TypeOverrides();
   types.setTypeParser(INT8_OID, Number);
   const pool = new pg.Pool({ connectionString: url, types, max: POOL_SIZE, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true });
-  // An idle connection that breaks must not end the process: the pool replaces it at the next query.
+  // A connection that breaks must not end the process, whether it is idle or in use: the query under way, if any,
+  // fails by itself, and the pool replaces the connection.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return pool;
 }
 

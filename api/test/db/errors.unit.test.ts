@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { AsyncResource } from 'node:async_hooks';
 import { createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { sql } from 'kysely';
@@ -9,6 +10,10 @@ import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
 async function failureOf(work: () => Promise<unknown>): Promise<unknown> {
   return work().then(() => assert.fail('it succeeded'), (error: unknown) => error);
 }
+
+/** Outside of the transaction that the call comes from, as another request would be. */
+const outside = new AsyncResource('outside');
+const inAnotherContext = <T>(work: () => Promise<T>): Promise<T> => outside.runInAsyncScope(work);
 
 /** Takes a port and gives it back, so that nobody listens there. */
 async function closedPort(): Promise<number> {
@@ -38,6 +43,38 @@ test('a connection that PostgreSQL ends during a query is told as unavailable, a
   const { database, close } = await openTestDatabase('postgres', { migrated: false });
   assert.equal(toDatabaseError(await failureOf(() => sql`select pg_terminate_backend(pg_backend_pid())`.execute(database.db)))?.code, 'database_unavailable');
   await eventually(() => database.check());
+  await close();
+});
+
+test('a connection that PostgreSQL ends within a transaction fails that transaction and nothing else', async () => {
+  const { database, close } = await openTestDatabase('postgres', { migrated: false });
+  const failure = await failureOf(() => database.transaction(async (tx) => {
+    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx);
+    await inAnotherContext(() => sql`select pg_terminate_backend(${rows[0]!.pid}, 5000)`.execute(database.db));
+    await sql`select 1`.execute(tx);
+  }));
+  assert.equal(toDatabaseError(failure)?.code, 'database_unavailable');
+  await eventually(() => database.check());
+  await close();
+});
+
+test('a full disk is told as such', async () => {
+  const { database, close } = await openTestDatabase('sqlite');
+  await sql`pragma max_page_count = 1`.execute(database.db);
+  const fill = async () => {
+    for (let index = 0; ; index++) await database.db.insertInto('blob_writers').values({ storage_key: `${index}`.padEnd(10_000), state: '', created_at: '', heartbeat_at: '' }).execute();
+  };
+  const error = toDatabaseError(await failureOf(fill));
+  assert.equal(error?.code, 'database_full');
+  assert.equal(error.status, 507);
+  await database.check();
+  await close();
+});
+
+test('a text that PostgreSQL cannot store is the fault of whoever sent it', async () => {
+  const { database, close } = await openTestDatabase('postgres');
+  const error = toDatabaseError(await failureOf(() => database.db.selectFrom('artefacts').select('id').where('id', '=', 'a\0b').execute()));
+  assert.equal(error?.code, 'text_invalid');
   await close();
 });
 
