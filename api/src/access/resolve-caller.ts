@@ -5,6 +5,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { ANONYMOUS, type Account, type Caller, type InternalCaller, type ReadKeyCaller, type UploadKeyCaller, type UserCaller } from './caller.ts';
 import { AccountHeaderInvalidError, ApiKeyInvalidError, CrossOriginError, SecretKeyThroughProxyError, SecretKeyWrongError } from './errors.ts';
+import { ACCOUNT_FIELD_PATTERN, MAX_ACCOUNT_FIELD_LENGTH } from './schemas.ts';
 
 /** What of a request decides who is asking. */
 export interface CallerRequest {
@@ -24,7 +25,7 @@ export interface Authenticators {
 }
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
-const MAX_ACCOUNT_FIELD_LENGTH = 256;
+const ACCOUNT_FIELD = new RegExp(ACCOUNT_FIELD_PATTERN, 'u');
 
 /**
  * Works out who is asking.
@@ -97,7 +98,7 @@ function parseAccount(header: string): Account {
 }
 
 function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.length <= MAX_ACCOUNT_FIELD_LENGTH;
+  return typeof value === 'string' && value.length <= MAX_ACCOUNT_FIELD_LENGTH && ACCOUNT_FIELD.test(value);
 }
 
 /** Node reads header bytes as Latin-1; clients that send UTF-8 mean UTF-8. */

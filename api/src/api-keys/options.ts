@@ -1,0 +1,16 @@
+import type { Account } from '../access/index.ts';
+import type { Database, Executor } from '../db/index.ts';
+
+export interface ApiKeysOptions {
+  database: Database;
+  /** API_KEYS_SALT: keys are stored as HMAC-SHA-512 under it, so another salt makes every key unknown. */
+  salt: string;
+  /** What `allowedCategory` may be. */
+  categories: readonly string[];
+  /** Tells whether an access grant covers an account. */
+  accountHasGrant: (account: Account, executor: Executor) => Promise<boolean>;
+  /** Told of what went wrong beside a request, such as a `lastUsedAt` that could not be written. */
+  onError: (error: unknown) => void;
+  /** Default the system's clock. */
+  now?: () => Date;
+}

@@ -1,0 +1,121 @@
+import type { Account } from '../access/index.ts';
+import type { ApiKeysTable, DialectName, Executor, Tx } from '../db/index.ts';
+import type { ApiKey, ApiKeyList } from './schemas.ts';
+
+export interface ApiKeyFilter {
+  type?: ApiKey['type'];
+  /** Only keys of this account; without a department also those of its departments. */
+  owner?: Account;
+}
+
+export function apiKeyRepository(executor: Executor | Tx) {
+  const matching = ({ type, owner }: ApiKeyFilter) => {
+    let query = executor.selectFrom('api_keys');
+    if (type) query = query.where('type', '=', type);
+    if (owner) query = query.where('owner_type', '=', owner.type).where('owner_id', '=', owner.id);
+    return owner?.department ? query.where('owner_department', '=', owner.department) : query;
+  };
+
+  return {
+    async insert(key: ApiKey, hash: string): Promise<void> {
+      await executor.insertInto('api_keys').values(toRow(key, hash)).execute();
+    },
+
+    async findByHash(hash: string): Promise<ApiKey | undefined> {
+      const row = await executor.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst();
+      return row && fromRow(row);
+    },
+
+    async find(id: string): Promise<ApiKey | undefined> {
+      const row = await executor.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && fromRow(row);
+    },
+
+    /** Reads a key and keeps it from being deleted until the transaction ends; on SQLite the transaction itself does. */
+    async hold(id: string, dialect: DialectName): Promise<ApiKey | undefined> {
+      const row = await executor.selectFrom('api_keys').selectAll().where('id', '=', id)
+        .$if(dialect === 'postgres', (query) => query.forKeyShare())
+        .executeTakeFirst();
+      return row && fromRow(row);
+    },
+
+    async list(filter: ApiKeyFilter, page: { skip: number; size: number }): Promise<ApiKeyList> {
+      const rows = await matching(filter).selectAll().orderBy('created_at', 'desc').orderBy('id').limit(page.size).offset(page.skip).execute();
+      const { count } = await matching(filter).select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+      return { results: rows.map(fromRow), count };
+    },
+
+    /** Notes a use, unless one after `notBefore` is noted already. */
+    async touch(id: string, usedAt: string, notBefore: string): Promise<void> {
+      await executor.updateTable('api_keys').set({ last_used_at: usedAt })
+        .where('id', '=', id)
+        .where((eb) => eb.or([eb('last_used_at', 'is', null), eb('last_used_at', '<=', notBefore)]))
+        .execute();
+    },
+
+    /** Deletes a key; of all who try, one gets true. */
+    async delete(id: string): Promise<boolean> {
+      const { numDeletedRows } = await executor.deleteFrom('api_keys').where('id', '=', id).executeTakeFirst();
+      return numDeletedRows === 1n;
+    },
+
+    /** Deletes the keys of an account, and returns how many there were. */
+    async deleteOf(owner: Account): Promise<number> {
+      const { numDeletedRows } = await executor.deleteFrom('api_keys').where('id', 'in', matching({ owner }).select('id')).executeTakeFirst();
+      return Number(numDeletedRows);
+    },
+  };
+}
+
+function toRow(key: ApiKey, hash: string): ApiKeysTable {
+  return {
+    id: key._id,
+    type: key.type,
+    name: key.name,
+    short_id: key.shortId,
+    hash,
+    allowed_name: key.allowedName ?? null,
+    allowed_name_prefix: key.allowedNamePrefix ?? null,
+    allowed_package_name: key.allowedPackageName ?? null,
+    allowed_category: key.allowedCategory ?? null,
+    owner_type: key.owner?.type ?? null,
+    owner_id: key.owner?.id ?? null,
+    owner_name: key.owner?.name ?? null,
+    owner_department: key.owner?.department ?? null,
+    created_at: key.createdAt,
+    created_by: JSON.stringify(key.createdBy ?? null),
+    expires_at: key.expiresAt ?? null,
+    last_used_at: key.lastUsedAt ?? null,
+  };
+}
+
+function fromRow(row: ApiKeysTable): ApiKey {
+  return {
+    _id: row.id,
+    type: row.type === 'upload' ? 'upload' : 'read',
+    name: row.name,
+    shortId: row.short_id,
+    createdAt: row.created_at,
+    ...withoutNulls({
+      allowedName: row.allowed_name,
+      allowedNamePrefix: row.allowed_name_prefix,
+      allowedPackageName: row.allowed_package_name,
+      allowedCategory: row.allowed_category,
+      owner: toOwner(row),
+      createdBy: JSON.parse(row.created_by) as ApiKey['createdBy'] | null,
+      expiresAt: row.expires_at,
+      lastUsedAt: row.last_used_at,
+    }),
+  };
+}
+
+function toOwner({ owner_type: type, owner_id: id, owner_name: name, owner_department: department }: ApiKeysTable): Account | null {
+  if (type === null || id === null) return null;
+  return { type: type === 'user' ? 'user' : 'organization', id, ...withoutNulls({ name, department }) };
+}
+
+type WithoutNulls<T> = { [Field in keyof T]?: NonNullable<T[Field]> };
+
+function withoutNulls<T extends object>(fields: T): WithoutNulls<T> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null)) as WithoutNulls<T>;
+}

@@ -1,0 +1,187 @@
+import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
+import { test } from 'node:test';
+import { apiKeyRepository } from '../../src/api-keys/repository.ts';
+import { createApiKeyService } from '../../src/api-keys/service.ts';
+import type { NewApiKey } from '../../src/api-keys/schemas.ts';
+import { createDatabase } from '../../src/db/index.ts';
+import { ACME, ACME_GEO, ACME_SEA, CALLERS } from '../access/callers.ts';
+import { actorOf, describeOnBothDatabases, failingAt, noonPlus } from './api-keys-fixture.ts';
+
+const superadmin = actorOf(CALLERS.superadmin);
+const SCOPES = { allowedName: '@acme/a@1', allowedNamePrefix: '@acme/', allowedPackageName: '@acme/a', allowedCategory: 'other' };
+
+describeOnBothDatabases('a raw key', (fixture) => {
+  const create = (fields: Partial<NewApiKey> = {}) => createApiKeyService(fixture.options).create(superadmin, { type: 'upload', name: 'CI', ...fields });
+  const revoke = (id: string) => createApiKeyService(fixture.options).revoke(superadmin, id);
+  const lastUsedAt = async (id: string) => (await apiKeyRepository(fixture.database.db).find(id))?.lastUsedAt;
+
+  test('of an upload key becomes a caller with the scopes that it carries', async () => {
+    const keys = fixture.open();
+    const { key, _id: id, shortId } = await create(SCOPES);
+    assert.deepEqual(await keys.authenticate(key), { kind: 'upload-key', key: { id, name: 'CI', shortId }, scopes: SCOPES });
+    const bare = await create();
+    assert.deepEqual(await keys.authenticate(bare.key), { kind: 'upload-key', key: { id: bare._id, name: 'CI', shortId: bare.shortId }, scopes: {} });
+  });
+
+  test('of a read key becomes a caller for its owner, whose grant is asked for at each call', async () => {
+    const keys = fixture.open();
+    fixture.grants = [ACME];
+    const { key, _id: id, shortId } = await create({ type: 'read', owner: ACME_GEO });
+    const caller = { kind: 'read-key', key: { id, name: 'CI', shortId }, account: ACME_GEO, hasGrant: true } as const;
+    assert.deepEqual(await keys.authenticate(key), caller);
+    fixture.grants = [ACME_SEA];
+    assert.deepEqual(await keys.authenticate(key), { ...caller, hasGrant: false });
+    fixture.grants = [ACME_GEO];
+    assert.deepEqual(await keys.authenticate(key), caller);
+  });
+
+  test('that is malformed, or of nobody, or stored under another salt, is no caller', async () => {
+    const { key, shortId } = await create();
+    const keys = fixture.open();
+    for (const other of ['', 'x', shortId, `${key} `, `${shortId}_${'0'.repeat(64)}`, key.repeat(10_000)]) assert.equal(await keys.authenticate(other), undefined);
+    assert.equal(await fixture.open({ salt: 'another' }).authenticate(key), undefined);
+  });
+
+  test('that is malformed is refused without asking the database', async () => {
+    const closed = createDatabase({ url: ':memory:' });
+    await closed.close();
+    const keys = fixture.open({ database: closed });
+    assert.equal(await keys.authenticate('not a key'), undefined);
+    await assert.rejects(keys.authenticate(`reg_12345678_${'0'.repeat(64)}`));
+  });
+
+  test('is refused from the moment of its expiry on, by the clock of each call', async () => {
+    const keys = fixture.open();
+    const { key } = await create({ expiresAt: noonPlus(1000).toISOString() });
+    fixture.now = noonPlus(999);
+    assert.ok(await keys.authenticate(key));
+    fixture.now = noonPlus(1000);
+    assert.equal(await keys.authenticate(key), undefined);
+  });
+
+  test('that was made with a past expiry never is a caller, nor counts as used', async () => {
+    const keys = fixture.open();
+    const { key, _id: id } = await create({ expiresAt: '2020-01-01' });
+    assert.equal(await keys.authenticate(key), undefined);
+    await keys.close();
+    assert.equal(await lastUsedAt(id), undefined);
+  });
+
+  test('is refused by every replica as soon as it is revoked at one', async () => {
+    const replicas = [fixture.open(), fixture.open()];
+    const { key, _id: id } = await create();
+    for (const replica of replicas) assert.ok(await replica.authenticate(key));
+    await revoke(id);
+    for (const replica of replicas) assert.equal(await replica.authenticate(key), undefined);
+  });
+
+  test('is refused as soon as the keys of its owner are deleted', async () => {
+    const keys = fixture.open();
+    fixture.grants = [ACME];
+    const [geo, sea] = [await create({ type: 'read', owner: ACME_GEO }), await create({ type: 'read', owner: ACME_SEA })];
+    assert.equal(await fixture.database.transaction((tx) => keys.deleteKeysOf(tx, ACME_GEO)), 1);
+    assert.equal(await keys.authenticate(geo.key), undefined);
+    assert.ok(await keys.authenticate(sea.key));
+  });
+
+  test('is noted as used at once the first time, then once a minute', async () => {
+    const keys = fixture.open();
+    const { key, _id: id } = await create();
+    const useAfter = async (milliseconds: number) => {
+      fixture.now = noonPlus(milliseconds);
+      await keys.authenticate(key);
+      await keys.close();
+      return lastUsedAt(id);
+    };
+    assert.equal(await lastUsedAt(id), undefined);
+    assert.equal(await useAfter(0), noonPlus(0).toISOString());
+    assert.equal(await useAfter(1), noonPlus(0).toISOString());
+    assert.equal(await useAfter(59_999), noonPlus(0).toISOString());
+    assert.equal(await useAfter(60_000), noonPlus(60_000).toISOString());
+    assert.equal(await useAfter(119_999), noonPlus(60_000).toISOString());
+    assert.equal(await useAfter(600_000), noonPlus(600_000).toISOString());
+  });
+
+  test('is noted as used once for many calls at once', async () => {
+    const keys = fixture.open();
+    const { key, _id: id } = await create();
+    await Promise.all(Array.from({ length: 20 }, (_, index) => {
+      fixture.now = noonPlus(index);
+      return keys.authenticate(key);
+    }));
+    await keys.close();
+    const noted = await lastUsedAt(id);
+    assert.ok(noted);
+    fixture.now = noonPlus(1000);
+    await keys.authenticate(key);
+    await keys.close();
+    assert.equal(await lastUsedAt(id), noted);
+  });
+
+  test('becomes a caller even when its use cannot be noted, which onError is told', async () => {
+    const { key } = await create();
+    const keys = fixture.open({ database: failingAt(fixture.database, 'update api_keys') });
+    assert.equal((await keys.authenticate(key))?.kind, 'upload-key');
+    await keys.close();
+    assert.equal(fixture.errors.length, 1);
+    assert.match(String(fixture.errors[0]), /update api_keys fails/);
+  });
+});
+
+describeOnBothDatabases('a key at the commit of an upload', (fixture) => {
+  const service = () => createApiKeyService(fixture.options);
+  const stillValid = (id: string) => fixture.database.transaction((tx) => fixture.open().isStillValid(tx, id));
+
+  test('still has the scopes that it carries', async () => {
+    const { _id: id } = await service().create(superadmin, { type: 'upload', name: 'CI', ...SCOPES });
+    assert.deepEqual(await stillValid(id), SCOPES);
+    const bare = await service().create(superadmin, { type: 'upload', name: 'CI' });
+    assert.deepEqual(await stillValid(bare._id), {});
+  });
+
+  test('is valid no more when it has expired, was revoked or was never there', async () => {
+    const { _id: id } = await service().create(superadmin, { type: 'upload', name: 'CI', expiresAt: noonPlus(1).toISOString() });
+    assert.deepEqual(await stillValid(id), {});
+    fixture.now = noonPlus(1);
+    assert.equal(await stillValid(id), undefined);
+    fixture.now = noonPlus(0);
+    await service().revoke(superadmin, id);
+    assert.equal(await stillValid(id), undefined);
+    assert.equal(await stillValid('no such key'), undefined);
+  });
+
+  test('is no upload key when it is a read key', async () => {
+    fixture.grants = [ACME];
+    const { _id: id } = await service().create(superadmin, { type: 'read', name: 'mirror', owner: ACME });
+    assert.equal(await stillValid(id), undefined);
+  });
+
+  test('cannot be revoked between the check and the commit', async () => {
+    const keys = fixture.open();
+    const { _id: id } = await service().create(superadmin, { type: 'upload', name: 'CI' });
+    const events: string[] = [];
+    let revoked: Promise<unknown> | undefined;
+    await fixture.database.transaction(async (tx) => {
+      assert.ok(await keys.isStillValid(tx, id));
+      revoked = service().revoke(superadmin, id).then(() => events.push('revoked'));
+      for (let round = 0; round < 50; round++) { await apiKeyRepository(tx).find(id); await setImmediate(); }
+      assert.ok(await apiKeyRepository(tx).find(id));
+      events.push('committed');
+    });
+    await revoked;
+    assert.deepEqual(events, ['committed', 'revoked']);
+  });
+
+  test('is not valid when a revocation that began before commits', async () => {
+    const keys = fixture.open();
+    const { _id: id } = await service().create(superadmin, { type: 'upload', name: 'CI' });
+    let checked: Promise<unknown> | undefined;
+    await fixture.database.transaction(async (tx) => {
+      await apiKeyRepository(tx).delete(id);
+      checked = fixture.database.transaction((other) => keys.isStillValid(other, id));
+      for (let round = 0; round < 50; round++) { await apiKeyRepository(tx).find(id); await setImmediate(); }
+    });
+    assert.equal(await checked, undefined);
+  });
+});
