@@ -1,5 +1,6 @@
 // A small app around the accounts slice, on SQLite or PostgreSQL, and browsers that sign in to it.
 
+import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +73,23 @@ export async function createAccountsApp(dialect: typeof DIALECTS[number], option
     admin: () => signIn(ADMIN.email, ADMIN.password),
     async close() { await app.close(); await close(); },
   };
+}
+
+/** Creates a user through the API and returns his id. */
+export async function createUser(admin: Browser, email: string, more: Record<string, unknown> = {}): Promise<string> {
+  const { status, body } = await admin.send('POST', '/users', { email, name: email.split('@')[0], password: PASSWORD, ...more });
+  assert.equal(status, 201, JSON.stringify(body));
+  return body['id'] as string;
+}
+
+/** The organisation acme: its departments are geo and sea, its members boss (an admin), mate (in none of them) and diver (in sea). */
+export async function createAcme(admin: Browser): Promise<{ boss: string; mate: string; diver: string }> {
+  await admin.send('POST', '/organizations', { id: 'acme', name: 'Acme' });
+  for (const [id, name] of [['geo', 'Geography'], ['sea', 'Sea']]) await admin.send('PUT', `/organizations/acme/departments/${id}`, { name });
+  const [boss, mate, diver] = [await createUser(admin, 'boss@acme.example'), await createUser(admin, 'mate@acme.example'), await createUser(admin, 'diver@acme.example')];
+  const memberships = { [boss]: { role: 'admin' }, [mate]: { role: 'member' }, [diver]: { role: 'member', departments: ['sea'] } };
+  for (const [id, membership] of Object.entries(memberships)) assert.equal((await admin.send('PUT', `/organizations/acme/members/${id}`, membership)).status, 200);
+  return { boss, mate, diver };
 }
 
 /** What was audited, in the order in which it happened. */
