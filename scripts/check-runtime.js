@@ -2,6 +2,7 @@
 // Plain JavaScript for that reason.
 
 import { readFileSync } from 'node:fs';
+import { URL } from 'node:url';
 
 const { engines } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
 const minimum = engines.node.replace('>=', '');
