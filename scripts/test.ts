@@ -43,8 +43,6 @@ async function runSelected(words: string[]): Promise<boolean> {
   for (const version of OLDER_NODES) await ensureNode(version);
   const cluster = await startPostgresCluster();
   process.env.BERTH_TEST_POSTGRES_URL = cluster.url;
-  // Tests on an older Node start the server with this one.
-  process.env.BERTH_TEST_NODE = process.execPath;
   try {
     const results = new Map([[process.versions.node, await runFiles(process.execPath, selection)]]);
     for (const version of compiled.files.length > 0 ? OLDER_NODES : []) {
