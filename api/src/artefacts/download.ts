@@ -33,7 +33,6 @@ export function createDownload({ database, blobs }: { database: Database; blobs:
 
   /** @throws artefact_not_found, unauthenticated, no_access_grant, slot_not_found, not_a_tarball, range_not_satisfiable, blob_missing */
   return async function download(caller: Caller, request: DownloadRequest): Promise<Download> {
-    if (request.architecture !== undefined) assertArchitecture(request.architecture);
     const facts = await artefacts.findDownloadFacts(request.id);
     const privateAccess = facts && !facts.public ? await artefacts.findPrivateAccess(request.id) : [];
     enforce(policy.downloadArtefact(caller, { public: facts?.public ?? false, privateAccess }));
@@ -56,7 +55,9 @@ export function createDownload({ database, blobs }: { database: Database; blobs:
   };
 }
 
-function chooseSlot({ format, slots }: DownloadFacts, { kind, architecture }: DownloadRequest): Slot {
+/** Chooses the slot that a route serves. @throws not_a_tarball, slot_not_found */
+export function chooseSlot({ format, slots }: DownloadFacts, { kind, architecture }: Pick<DownloadRequest, 'kind' | 'architecture'>): Slot {
+  if (architecture !== undefined) assertArchitecture(architecture);
   if (kind === 'tarball' && format !== 'npm') throw new NotATarballError('This artefact is a file: get it from /download.');
   const slot = kind === 'tarball' ? slotFor(slots, architecture) : slotForDownload(slots, architecture);
   if (!slot) throw new SlotNotFoundError(`There is no tarball for ${architecture ?? 'noarch'}: the slots of this artefact are ${slots.map((other) => other.architecture).join(', ') || 'none'}.`);

@@ -12,3 +12,5 @@ export const MirroredReadOnlyError = defineError('mirrored_read_only', 403, 'Art
 export const SlotNotFoundError = defineError('slot_not_found', 404, 'No such slot');
 export const NotATarballError = defineError('not_a_tarball', 400, 'Artefact is no npm tarball');
 export const KeyNoLongerValidError = defineError('api_key_revoked', 401, 'API key revoked meanwhile');
+export const ReadmeNotFoundError = defineError('readme_not_found', 404, 'No README');
+export const FileNotFoundError = defineError('file_not_found', 404, 'No such file in the package');

@@ -1,3 +1,4 @@
+export { contentRoutes } from './content-routes.ts';
 export { artefactRoutes } from './routes.ts';
 export { transferRoutes } from './transfer-routes.ts';
 export { createArtefacts, type ArtefactOptions, type ArtefactServices } from './service.ts';

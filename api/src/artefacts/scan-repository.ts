@@ -1,9 +1,12 @@
 // What publishing captured of tarballs, by digest: equal bytes share one scan.
 
 import type { Executor, Tx } from '../db/index.ts';
-import type { TarballScan } from '../tarballs/index.ts';
+import type { BundledPackage, FileEntry, TarballScan } from '../tarballs/index.ts';
 
 export function scanRepository(executor: Executor | Tx) {
+  const column = async (digest: string, name: 'readme' | 'files' | 'packages') =>
+    (await executor.selectFrom('tarball_scans').select(`${name} as value`).where('digest', '=', digest).executeTakeFirst())?.value;
+
   return {
     async put(digest: string, scan: TarballScan): Promise<void> {
       const row = {
@@ -16,5 +19,9 @@ export function scanRepository(executor: Executor | Tx) {
       };
       await executor.insertInto('tarball_scans').values(row).onConflict((conflict) => conflict.column('digest').doUpdateSet(row)).execute();
     },
+
+    findReadme: async (digest: string): Promise<string | undefined> => await column(digest, 'readme') ?? undefined,
+    findFiles: async (digest: string): Promise<FileEntry[]> => JSON.parse(await column(digest, 'files') ?? '[]') as FileEntry[],
+    findPackages: async (digest: string): Promise<BundledPackage[]> => JSON.parse(await column(digest, 'packages') ?? '[]') as BundledPackage[],
   };
 }

@@ -69,6 +69,21 @@ export const ReceiptSchema = Type.Object({ artefact: ArtefactSchema }, { title: 
 export const ArtefactListSchema = Type.Object({ results: Type.Array(ArtefactSchema), count: Type.Integer({ description: 'All that match, not only this page' }) });
 export const GroupListSchema = Type.Object({ results: Type.Array(Type.String()) });
 
+export const PackageListSchema = Type.Object({
+  results: Type.Array(Type.Object({ name: Type.String(), version: Type.String(), licence: Type.Optional(Type.String()), path: Type.String() })),
+  count: Type.Integer(),
+});
+export const FileListSchema = Type.Object({
+  results: Type.Array(Type.Object({
+    path: Type.String({ description: 'Below package/' }),
+    size: Type.Integer({ description: 'Bytes' }),
+    mode: Type.Integer({ description: 'Permission bits' }),
+    type: Type.String({ description: 'file, directory, link or symlink' }),
+    target: Type.Optional(Type.String()),
+  })),
+  count: Type.Integer(),
+});
+
 export const IdParamsSchema = Type.Object({ id: Type.String({ description: 'One URL-encoded path segment: %40acme%2Fimport-gpkg%401' }) });
 export const SlotParamsSchema = Type.Object({ id: Type.String(), architecture: Type.String() });
 export const ArchitectureQuerySchema = Type.Object({ architecture: Type.Optional(Type.String({ description: 'Such as x64 or arm64; falls back to noarch' })) });

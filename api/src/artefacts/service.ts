@@ -1,7 +1,8 @@
-// The heart: artefacts with their slots. A file per verb: publish.ts, read.ts, edit.ts, download.ts.
+// The heart: artefacts with their slots. A file per verb: publish.ts, read.ts, edit.ts, download.ts, contents.ts.
 
 import type { Database, Tx } from '../db/index.ts';
 import type { Blobs } from '../blobs/index.ts';
+import { createContents } from './contents.ts';
 import { createDownload } from './download.ts';
 import { createEdit } from './edit.ts';
 import { createPublish, type PublishOptions } from './publish.ts';
@@ -19,6 +20,7 @@ export function createArtefacts(options: ArtefactOptions) {
     read: createRead(options),
     edit: createEdit({ ...options, onArtefactDeleted: options.onArtefactDeleted ?? [] }),
     download: createDownload(options),
+    contents: createContents(options),
   };
 }
 

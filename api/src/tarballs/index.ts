@@ -1,3 +1,4 @@
+export { readTarballBytes } from './entry-reader.ts';
 export { createTarballScanner, type TarballLimits, type TarballScanner } from './scanner.ts';
 export { SCAN_VERSION, type FileEntry, type TarballScan } from './scan.ts';
 export type { EntryType } from './tar-reader.ts';

@@ -1,0 +1,59 @@
+// What is inside a tarball, as publishing captured it. README and licences follow the right to see the
+// artefact; its files, and their list, the right to download it.
+
+import { Readable } from 'node:stream';
+import { enforce, NotVisibleError, policy, type Caller, type Refusal, type Visibility } from '../access/index.ts';
+import type { Blobs } from '../blobs/index.ts';
+import type { Database } from '../db/index.ts';
+import { readTarballBytes, type BundledPackage, type FileEntry } from '../tarballs/index.ts';
+import { FileNotFoundError, NotATarballError, ReadmeNotFoundError } from './errors.ts';
+import { chooseSlot } from './download.ts';
+import { artefactRepository } from './repository.ts';
+import { scanRepository } from './scan-repository.ts';
+
+export interface ContentsRequest { id: string; architecture: string | undefined }
+export interface FileContent { sizeBytes: number; content: Readable }
+
+type Right = (caller: Caller, artefact: Visibility) => Refusal;
+
+export function createContents({ database, blobs }: { database: Database; blobs: Blobs }) {
+  const artefacts = artefactRepository(database.db);
+  const scans = scanRepository(database.db);
+
+  /** Finds the digest of the slot that `/download` would serve. */
+  async function digestFor(caller: Caller, { id, architecture }: ContentsRequest, right: Right): Promise<string> {
+    const facts = await artefacts.findDownloadFacts(id);
+    const privateAccess = facts && !facts.public ? await artefacts.findPrivateAccess(id) : [];
+    enforce(right(caller, { public: facts?.public ?? false, privateAccess }));
+    if (!facts) throw new NotVisibleError('There is no artefact with this id.');
+    if (facts.format !== 'npm') throw new NotATarballError('This artefact is a file: there is nothing inside it to list.');
+    return chooseSlot(facts, { kind: 'download', architecture }).digest;
+  }
+
+  return {
+    /** Returns the README as text. @throws artefact_not_found, not_a_tarball, readme_not_found */
+    async readme(caller: Caller, request: ContentsRequest): Promise<string> {
+      const readme = await scans.findReadme(await digestFor(caller, request, policy.seeArtefact));
+      if (readme === undefined) throw new ReadmeNotFoundError('The package has no README.');
+      return readme;
+    },
+
+    async packages(caller: Caller, request: ContentsRequest): Promise<BundledPackage[]> {
+      return scans.findPackages(await digestFor(caller, request, policy.seeArtefact));
+    },
+
+    async files(caller: Caller, request: ContentsRequest): Promise<FileEntry[]> {
+      return scans.findFiles(await digestFor(caller, request, policy.downloadArtefact));
+    },
+
+    /** Opens one file; a hard link is its file. @throws file_not_found */
+    async file(caller: Caller, request: ContentsRequest, path: string): Promise<FileContent> {
+      const digest = await digestFor(caller, request, policy.downloadArtefact);
+      const files = await scans.findFiles(digest);
+      const named = files.find((file) => file.path === path);
+      const file = named?.type === 'link' ? files.find(({ path: target }) => target === named.target) : named;
+      if (file?.type !== 'file') throw new FileNotFoundError('The package has no such file: /files lists what it has.');
+      return { sizeBytes: file.sizeBytes, content: Readable.from(readTarballBytes(await blobs.read(digest), file), { objectMode: false }) };
+    },
+  };
+}
