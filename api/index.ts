@@ -1,4 +1,4 @@
-// The public face of the server: createServer, and the operations that the command line runs.
+// The public face of the server: createServer, which puts one together, and what the command line runs.
 
 import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -9,13 +9,15 @@ import { createApiKeys } from './src/api-keys/index.ts';
 import { createApp, type BuildInfo } from './src/app.ts';
 import { createArtefacts } from './src/artefacts/index.ts';
 import { createBlobs, createFsStore } from './src/blobs/index.ts';
-import { databaseUrl, readConfig, type Config } from './src/config.ts';
+import { ConfigError, databaseUrl, readConfig, type Config } from './src/config.ts';
 import { createDatabase, migrate } from './src/db/index.ts';
+import { BerthError } from './src/errors.ts';
 import { createHttpServer, createMetrics, registerMetricsRoute, type Metrics } from './src/http/index.ts';
 import { resolveSecrets } from './src/secrets.ts';
+import { explainStartFailure } from './src/start-failure.ts';
 import { createThumbnails } from './src/thumbnails/index.ts';
 
-export { ConfigError } from './src/config.ts';
+export { ConfigError };
 
 export interface BerthServer {
   app: FastifyInstance;
@@ -35,16 +37,54 @@ export interface ServerOptions {
   logStream?: { write: (line: string) => void };
 }
 
+/** What a start has opened so far, in order; closed in the opposite one. */
+type Opened = { close(): Promise<unknown> }[];
+
 /**
- * Starts a server and resolves once it listens.
- * @throws ConfigError for a wrong setting; database_too_new
+ * Starts a server and resolves once it listens. A start that fails leaves nothing open.
+ * @throws ConfigError for a wrong setting, and for one that leads to a taken port, a folder or a database that cannot be used; database_too_new
  */
-export async function createServer({ env, logStream }: ServerOptions): Promise<BerthServer> {
-  const config = readConfig(env);
+export async function createServer(options: ServerOptions): Promise<BerthServer> {
+  const config = readConfig(options.env);
+  const opened: Opened = [];
+  try {
+    return await start(config, options, opened);
+  } catch (error) {
+    await closeAll(opened);
+    const reason = explainStartFailure(error, config);
+    throw reason === undefined ? error : new ConfigError(reason, { cause: error });
+  }
+}
+
+/**
+ * Runs a server as this process until SIGTERM or SIGINT; exit status 0.
+ * What stops a start is said in one sentence on the standard error; exit status 1.
+ */
+export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
+  try {
+    const server = await createServer({ env });
+    if (server.firstSuperadmin) announce(server.firstSuperadmin, server.config.PUBLIC_URL);
+    let stopped: Promise<never> | undefined;
+    // Ctrl-C reaches a process below npm twice: from the terminal and from npm.
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => { stopped ??= server.close().then(() => process.exit(0)); });
+  } catch (error) {
+    const isExplained = error instanceof ConfigError || error instanceof BerthError;
+    process.stderr.write(`Berth cannot start: ${isExplained ? error.message : error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
+    process.exit(1);
+  }
+}
+
+/** Says once where to sign in and with what. */
+function announce({ email, password }: { email: string; password?: string }, publicUrl: string): void {
+  process.stdout.write(`\n  Berth is ready at ${publicUrl}\n  Sign in as ${email} with the password ${password ?? 'in ADMIN_PASSWORD'}${password ? ' (shown only now)' : ''}\n\n`);
+}
+
+async function start(config: Config, { env, logStream }: ServerOptions, opened: Opened): Promise<BerthServer> {
   const secrets = resolveSecrets(config);
   const metrics = createMetrics();
   await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
   const database = createDatabase({ url: databaseUrl(config), onQuery: metrics.onQuery });
+  opened.push(database);
   let stopping = false;
 
   await migrate(database);
@@ -52,6 +92,7 @@ export async function createServer({ env, logStream }: ServerOptions): Promise<B
   const blobs = createBlobs({ database, store: createFsStore({ root: join(config.DATA_DIR, 'blobs') }) });
   const accounts = createAccounts({ database, publicUrl: config.PUBLIC_URL, secret: secrets.AUTH_SECRET });
   const apiKeys = createApiKeys({ database, salt: secrets.API_KEYS_SALT, categories: config.CATEGORIES, accountHasGrant: accounts.hasGrant, onError });
+  opened.push(apiKeys);
   const artefacts = createArtefacts({
     database,
     blobs,
@@ -60,9 +101,10 @@ export async function createServer({ env, logStream }: ServerOptions): Promise<B
     keyScopes: apiKeys.isStillValid,
     onError,
   });
-  metrics.gauge('berth_slots', 'Slots of all artefacts', artefacts.read.countSlots);
+  metrics.gauge('berth_slots', 'Slots of all artefacts', async () => (await artefacts.read.totals()).slots);
   metrics.gauge('berth_blobs', 'Blobs stored', async () => (await blobs.totals()).count);
   metrics.gauge('berth_blob_bytes', 'Bytes stored in blobs', async () => (await blobs.totals()).sizeBytes);
+  if (config.METRICS && config.METRICS_PORT !== undefined) opened.push(await serveMetrics(metrics, config.HOST, config.METRICS_PORT));
 
   const app = await createApp({
     http: { basePath: new URL(config.PUBLIC_URL).pathname.replace(/\/$/, ''), trustedProxies: config.TRUSTED_PROXIES, logLevel: config.LOG_LEVEL, ...(logStream && { logStream }) },
@@ -75,23 +117,24 @@ export async function createServer({ env, logStream }: ServerOptions): Promise<B
     serveMetrics: config.METRICS && config.METRICS_PORT === undefined,
     isStopping: () => stopping,
   });
-  const firstSuperadmin = await accounts.createFirstSuperadmin({ email: config.ADMIN_EMAIL, ...(config.ADMIN_PASSWORD && { password: config.ADMIN_PASSWORD }) });
+  opened.push(app);
   const address = await app.listen({ port: config.PORT, host: config.HOST });
-  const metricsApp = config.METRICS && config.METRICS_PORT !== undefined ? await serveMetrics(metrics, config.HOST, config.METRICS_PORT) : undefined;
+  // Last, because his password is shown once: a start that fails after it would lose it.
+  const firstSuperadmin = await accounts.createFirstSuperadmin({ email: config.ADMIN_EMAIL, ...(config.ADMIN_PASSWORD && { password: config.ADMIN_PASSWORD }) });
 
   return {
     app, config, address, firstSuperadmin,
     async close() {
       stopping = true;
-      const closed = app.close();
       const timer = setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE_SECONDS * 1000);
-      await closed;
+      await closeAll(opened);
       clearTimeout(timer);
-      await metricsApp?.close();
-      await apiKeys.close();
-      await database.close();
     },
   };
+}
+
+async function closeAll(opened: Opened): Promise<void> {
+  for (const it of opened.splice(0).reverse()) await it.close();
 }
 
 async function serveMetrics(metrics: Metrics, host: string, port: number): Promise<FastifyInstance> {

@@ -7,7 +7,7 @@ import { Type } from 'typebox';
 import { cameThroughProxy, enforce, policy, registerActor } from './access/index.ts';
 import type { Accounts } from './accounts/index.ts';
 import type { ApiKeys } from './api-keys/index.ts';
-import { artefactRoutes, contentRoutes, transferRoutes, type ArtefactServices } from './artefacts/index.ts';
+import { artefactRoutes, contentRoutes, statsRoutes, transferRoutes, type ArtefactServices } from './artefacts/index.ts';
 import type { Blobs } from './blobs/index.ts';
 import type { Database } from './db/index.ts';
 import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerStaticUi, type HttpServerOptions, type Metrics } from './http/index.ts';
@@ -56,6 +56,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     await v1.register(artefactRoutes(deps.artefacts));
     await v1.register(transferRoutes(deps.artefacts));
     await v1.register(contentRoutes(deps.artefacts));
+    await v1.register(statsRoutes(deps.artefacts, deps.blobs));
     await v1.register(thumbnailRoutes(deps.thumbnails));
   }, { prefix: '/api/v1' });
 

@@ -70,6 +70,7 @@ export const policy = {
   /** Users and organisations. */
   manageAccounts(caller: Caller): Refusal { return superadminOnly(caller); },
   seeServerInfo(caller: Caller): Refusal { return superadminOnly(caller); },
+  seeStats(caller: Caller): Refusal { return superadminOnly(caller); },
 } as const;
 
 /** Throws what the policy returned, if anything. */

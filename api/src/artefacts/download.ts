@@ -11,6 +11,7 @@ import type { Slot } from './artefact.ts';
 import { NotATarballError, SlotNotFoundError } from './errors.ts';
 import { assertArchitecture, slotFor, slotForDownload } from './operations.ts';
 import { artefactRepository, type DownloadFacts } from './repository.ts';
+import type { TransferCounts } from './transfer-counts.ts';
 
 export interface DownloadRequest {
   id: string;
@@ -28,7 +29,9 @@ export interface Download {
   body?: Readable;
 }
 
-export function createDownload({ database, blobs }: { database: Database; blobs: Blobs }) {
+export interface DownloadOptions { database: Database; blobs: Blobs; counts: Pick<TransferCounts, 'countDownload'> }
+
+export function createDownload({ database, blobs, counts }: DownloadOptions) {
   const artefacts = artefactRepository(database.db);
 
   /** @throws artefact_not_found, unauthenticated, no_access_grant, slot_not_found, not_a_tarball, range_not_satisfiable, blob_missing */
@@ -51,7 +54,11 @@ export function createDownload({ database, blobs }: { database: Database; blobs:
       'content-length': String(range ? range.end - range.start + 1 : slot.sizeBytes),
       ...(range && { 'content-range': `bytes ${range.start}-${range.end}/${slot.sizeBytes}` }),
     });
-    return request.method === 'HEAD' ? { status: answer.status, headers } : { status: answer.status, headers, body: await blobs.read(slot.digest, range) };
+    if (request.method === 'HEAD') return { status: answer.status, headers };
+    const body = await blobs.read(slot.digest, range);
+    // A download that is resumed, or read piece by piece, counts once.
+    if (!range || range.start === 0) counts.countDownload(request.id, Number(headers['content-length']));
+    return { status: answer.status, headers, body };
   };
 }
 

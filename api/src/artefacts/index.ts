@@ -1,5 +1,6 @@
 export { contentRoutes } from './content-routes.ts';
 export { artefactRoutes } from './routes.ts';
+export { statsRoutes } from './stats-routes.ts';
 export { transferRoutes } from './transfer-routes.ts';
 export { createArtefacts, type ArtefactOptions, type ArtefactServices } from './service.ts';
 export { ArtefactSchema, IdParamsSchema } from './schemas.ts';

@@ -54,10 +54,11 @@ export function listRepository(executor: Executor, dialect: DialectName) {
       return rows.flatMap(({ name }) => name ?? []);
     },
 
-    /** Counts all slots, for the metrics. */
-    async countSlots(): Promise<number> {
-      const { count } = await executor.selectFrom('slots').select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
-      return Number(count);
+    /** Counts everything, whoever may see it. */
+    async totals(): Promise<{ artefacts: number; slots: number; referredBytes: number }> {
+      const { artefacts } = await executor.selectFrom('artefacts').select((eb) => eb.fn.countAll<number>().as('artefacts')).executeTakeFirstOrThrow();
+      const slots = await executor.selectFrom('slots').select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number | null>('size').as('size')]).executeTakeFirstOrThrow();
+      return { artefacts: Number(artefacts), slots: Number(slots.count), referredBytes: Number(slots.size ?? 0) };
     },
   };
 }

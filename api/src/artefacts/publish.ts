@@ -13,6 +13,7 @@ import { FormatConflictError, KeyNoLongerValidError, MirroredConflictError, Pack
 import { assertArchitecture, assertArtefactId, assertCategory, assertFileName, filePath, nextDataDates, npmPath } from './operations.ts';
 import { artefactRepository, type StoredArtefact } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
+import type { TransferCounts } from './transfer-counts.ts';
 import { parseLocalisedField } from './upload-fields.ts';
 
 export interface PublishOptions {
@@ -22,6 +23,7 @@ export interface PublishOptions {
   categories: readonly string[];
   /** Returns the present scopes of an upload key, or undefined when it was revoked or has expired. */
   keyScopes: (tx: Tx, keyId: string) => Promise<KeyScopes | undefined>;
+  counts: Pick<TransferCounts, 'countUpload'>;
   /** Told of what went wrong after the answer was already certain. */
   onError: (error: unknown) => void;
 }
@@ -58,6 +60,7 @@ export function createPublish(options: PublishOptions): Publish {
       const received = await receive(upload, target.format, readForm, options);
       const document = await database.transaction((tx) => commit(tx, actor, target, received, upload, options));
       upload.settle().catch(options.onError);
+      options.counts.countUpload(target.id, received.blob.sizeBytes);
       return document;
     } catch (error) {
       await upload.abort().catch(options.onError);

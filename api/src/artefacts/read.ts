@@ -52,7 +52,7 @@ export function createRead({ database, categories }: { database: Database; categ
       return lists.groups(category, locale);
     },
 
-    countSlots: () => lists.countSlots(),
+    totals: () => lists.totals(),
   };
 }
 

@@ -84,6 +84,23 @@ export const FileListSchema = Type.Object({
   count: Type.Integer(),
 });
 
+const MAX_STATS_DAYS = 3660;
+export const StatsQuerySchema = Type.Object({
+  days: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_STATS_DAYS, default: 30, description: 'How many days back, today included' })),
+  artefact: Type.Optional(Type.String({ description: 'Id of one artefact' })),
+}, { additionalProperties: false });
+export const StatsSchema = Type.Object({
+  artefacts: Type.Integer(),
+  slots: Type.Integer(),
+  blobs: Type.Integer(),
+  storedBytes: Type.Integer({ description: 'Bytes that are kept' }),
+  referredBytes: Type.Integer({ description: 'Bytes of all slots: what would be kept if equal bytes were not shared' }),
+  results: Type.Array(Type.Object({
+    day: Type.String({ description: '2026-01-31, UTC' }),
+    uploads: Type.Integer(), uploadedBytes: Type.Integer(), downloads: Type.Integer(), downloadedBytes: Type.Integer(),
+  }), { description: 'The latest day first; days without transfers are left out' }),
+}, { title: 'Stats' });
+
 export const IdParamsSchema = Type.Object({ id: Type.String({ description: 'One URL-encoded path segment: %40acme%2Fimport-gpkg%401' }) });
 export const SlotParamsSchema = Type.Object({ id: Type.String(), architecture: Type.String() });
 export const ArchitectureQuerySchema = Type.Object({ architecture: Type.Optional(Type.String({ description: 'Such as x64 or arm64; falls back to noarch' })) });

@@ -7,17 +7,21 @@ import { createDownload } from './download.ts';
 import { createEdit } from './edit.ts';
 import { createPublish, type PublishOptions } from './publish.ts';
 import { createRead } from './read.ts';
+import { createTransferCounts } from './transfer-counts.ts';
 
-export interface ArtefactOptions extends PublishOptions {
+export interface ArtefactOptions extends Omit<PublishOptions, 'counts'> {
   database: Database;
   blobs: Blobs;
   onArtefactDeleted?: readonly ((tx: Tx, id: string) => Promise<void>)[];
 }
 
-export function createArtefacts(options: ArtefactOptions) {
+export function createArtefacts(given: ArtefactOptions) {
+  const counts = createTransferCounts(given);
+  const options = { ...given, counts };
   return {
     publish: createPublish(options),
     read: createRead(options),
+    counts,
     edit: createEdit({ ...options, onArtefactDeleted: options.onArtefactDeleted ?? [] }),
     download: createDownload(options),
     contents: createContents(options),

@@ -7,6 +7,7 @@ import { DatabaseTooNewError } from './errors.ts';
 import { createAccounts } from './migrations/0001-accounts.ts';
 import { createRegistry } from './migrations/0002-registry.ts';
 import { createThumbnails } from './migrations/0003-thumbnails.ts';
+import { createTransfers } from './migrations/0004-transfers.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
@@ -15,6 +16,7 @@ const STEPS: Record<string, MigrationStep> = {
   '0001-accounts': createAccounts,
   '0002-registry': createRegistry,
   '0003-thumbnails': createThumbnails,
+  '0004-transfers': createTransfers,
 };
 
 /**

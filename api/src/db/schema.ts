@@ -12,6 +12,7 @@ export interface Schema extends AuthSchema {
   audit_events: AuditEventsTable;
   blob_writers: BlobWritersTable;
   blobs: BlobsTable;
+  daily_transfers: DailyTransfersTable;
   slots: SlotsTable;
   tarball_scans: TarballScansTable;
   thumbnails: ThumbnailsTable;
@@ -162,4 +163,14 @@ export interface ThumbnailsTable {
   artefact_id: string;
   content_type: string;
   data: Uint8Array;
+}
+
+export interface DailyTransfersTable {
+  /** `2026-01-31`, UTC. */
+  day: string;
+  artefact_id: string;
+  uploads: number;
+  uploaded_bytes: number;
+  downloads: number;
+  downloaded_bytes: number;
 }
