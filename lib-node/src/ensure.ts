@@ -53,7 +53,7 @@ export function createArtefactCache(): ArtefactCache {
         const { entry, downloaded } = await bringUpToDate(options, subject, cached);
         return handOut(subject, entry, { downloaded, stale: false });
       } catch (error) {
-        if (!allowStale || cached === undefined || !isUnreachable(error)) throw error;
+        if (!allowStale || cached?.registryUrl !== subject.registry.url || !isUnreachable(error)) throw error;
         return handOut(subject, cached.current, { downloaded: false, stale: true });
       }
     },

@@ -1,5 +1,6 @@
 // What has been downloaded so far, in a file that outlives the process.
 
+import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 const READ_BYTES = 1024 * 1024;
@@ -16,7 +17,7 @@ export interface PartFile {
 export async function openPartFile(path: string): Promise<PartFile> {
   const file = await open(path, 'a+');
   return {
-    read: () => file.createReadStream({ start: 0, autoClose: false, highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>,
+    read: () => createReadStream(path, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>,
     append: (chunk) => file.appendFile(chunk),
     clear: () => file.truncate(0),
     close: () => file.close(),

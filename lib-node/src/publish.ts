@@ -1,6 +1,7 @@
 // publishArtefact: one npm tarball or one file, streamed into the registry. The body is made in multipart.ts, sent in upload.ts.
 
-import { open } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { RegistryError } from './errors.ts';
 import { createMultipart } from './multipart.ts';
@@ -37,18 +38,10 @@ export async function publishArtefact(options: PublishArtefactOptions): Promise<
 
   const registry = createRegistry(options);
   if (typeof file !== 'string') return await post(registry, options, { fileName: fileName ?? artefactId, sizeBytes: undefined, read: () => file });
-  const handle = await open(file);
-  try {
-    const { size } = await handle.stat();
-    const source: Source = {
-      fileName: fileName ?? basename(file),
-      sizeBytes: size,
-      read: () => handle.createReadStream({ start: 0, autoClose: false, highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>,
-    };
-    return await retrying(registry.retries, options.signal, () => post(registry, options, source));
-  } finally {
-    await handle.close();
-  }
+  return await retrying(registry.retries, options.signal, async () => {
+    const { size } = await stat(file);
+    return await post(registry, options, { fileName: fileName ?? basename(file), sizeBytes: size, read: () => createReadStream(file, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer> });
+  });
 }
 
 async function post(registry: Registry, options: PublishArtefactOptions, source: Source): Promise<Artefact> {

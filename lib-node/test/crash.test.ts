@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'node:test';
+import { ensureArtefact } from '../dist/index.js';
+import type { EnsuredArtefact } from '../dist/index.js';
+import { startEnsure } from './support/children.ts';
+import { onRequests, stalling } from './support/misbehaviours.ts';
+import { ID, makeSetting } from './support/setting.ts';
+import type { Setting } from './support/setting.ts';
+import { incompressible, packPackage } from './support/tarballs.ts';
+
+const FILES = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`lib/${index % 20}/${index}.bin`, incompressible(4000, `${index}`)]));
+const TREE = packPackage('1.0.0', FILES);
+const OLDER = packPackage('0.9.0');
+
+async function assertWhole({ path, digest }: EnsuredArtefact): Promise<void> {
+  assert.equal(digest, TREE.digest);
+  for (const [name, content] of Object.entries(FILES)) assert.deepEqual(await readFile(join(path, name)), content);
+  assert.deepEqual((await readdir(join(path, '..'))).filter((name) => !/^[0-9a-f]{16}$/.test(name)).sort(), ['.lock', '.state.json']);
+}
+
+const slotOf = ({ cacheDir }: Setting): string => join(cacheDir, encodeURIComponent(ID), 'x64');
+
+test('a process killed half-way through the download leaves what the next call continues', async (t) => {
+  const setting = await makeSetting(t);
+  setting.registry.publish(ID, { noarch: TREE });
+  let child: ReturnType<typeof startEnsure> | undefined;
+  await new Promise<void>((resolve) => {
+    setting.registry.misbehave(onRequests('/tarball', 1, stalling(700_000, () => { resolve(); })));
+    child = startEnsure(setting.options);
+  });
+  await waitFor(async () => (await readdir(slotOf(setting))).some((name) => name.endsWith('.part')) && await partSize(setting) > 500_000);
+  await child?.kill();
+  assert.ok((await readdir(slotOf(setting))).some((name) => name.startsWith('.staging-')));
+  const result = await ensureArtefact(setting.options);
+  await assertWhole(result);
+  assert.match(setting.registry.requests.at(-1)?.headers.range ?? '', /^bytes=[5-7]\d{5}-$/);
+});
+
+test('a partial file that holds other bytes costs a second download and nothing else', async (t) => {
+  const setting = await makeSetting(t);
+  setting.registry.publish(ID, { noarch: TREE });
+  await mkdir(slotOf(setting), { recursive: true });
+  const part = join(slotOf(setting), `.${TREE.digest.slice(7, 23)}.part`);
+  for (const bytes of [incompressible(1000), incompressible(TREE.bytes.length), incompressible(TREE.bytes.length + 10), Buffer.alloc(0)]) {
+    await rm(slotOf(setting), { recursive: true });
+    await mkdir(slotOf(setting));
+    await writeFile(part, bytes);
+    await assertWhole(await ensureArtefact(setting.options));
+  }
+});
+
+test('a whole partial file is unpacked without another download', async (t) => {
+  const setting = await makeSetting(t);
+  setting.registry.publish(ID, { noarch: TREE });
+  await mkdir(slotOf(setting), { recursive: true });
+  await writeFile(join(slotOf(setting), `.${TREE.digest.slice(7, 23)}.part`), TREE.bytes);
+  await assertWhole(await ensureArtefact(setting.options));
+  assert.equal(setting.registry.countRequests('/tarball'), 0);
+});
+
+test('a process killed between the renaming and the writing of the state leaves a directory that is used', async (t) => {
+  const setting = await makeSetting(t);
+  setting.registry.publish(ID, { noarch: TREE });
+  const first = await ensureArtefact(setting.options);
+  await rm(join(slotOf(setting), '.state.json'));
+  await writeFile(join(slotOf(setting), '.state.json.draft'), '{"artefa');
+  const second = await ensureArtefact(setting.options);
+  assert.deepEqual(second, { ...first, downloaded: false });
+  await assertWhole(second);
+});
+
+test('what dead processes left half done is swept by the next download', async (t) => {
+  const setting = await makeSetting(t);
+  setting.registry.publish(ID, { noarch: OLDER });
+  await ensureArtefact(setting.options);
+  for (const name of ['.staging-0123', '.trash-0123', '.lock.0123']) {
+    await mkdir(join(slotOf(setting), name, 'node_modules'), { recursive: true });
+    await writeFile(join(slotOf(setting), name, 'node_modules', 'x.js'), '');
+  }
+  await writeFile(join(slotOf(setting), '.0000000000000000.part'), 'x');
+  setting.registry.publish(ID, { noarch: TREE });
+  await assertWhole(await ensureArtefact(setting.options));
+});
+
+test('processes killed at any moment leave a cache that the next call repairs', async (t) => {
+  const setting = await makeSetting(t);
+  for (let round = 0; round < 8; round += 1) {
+    await rm(slotOf(setting), { recursive: true, force: true });
+    setting.registry.publish(ID, { noarch: OLDER });
+    const { path: older } = await ensureArtefact(setting.options);
+    setting.registry.publish(ID, { noarch: TREE });
+    const before = setting.registry.countRequests('/tarball');
+    const child = startEnsure(setting.options);
+    await waitFor(() => Promise.resolve(setting.registry.countRequests('/tarball') > before));
+    await new Promise((resolve) => { setTimeout(resolve, round * 20); });
+    await child.kill();
+    await assertWhole(await ensureArtefact(setting.options));
+    assert.deepEqual(JSON.parse(await readFile(join(older, 'package.json'), 'utf8')), { name: '@acme/sample', version: '0.9.0' });
+  }
+});
+
+async function partSize(setting: Setting): Promise<number> {
+  return (await readFile(join(slotOf(setting), `.${TREE.digest.slice(7, 23)}.part`))).length;
+}
+
+async function waitFor(condition: () => Promise<boolean>): Promise<void> {
+  while (!await condition()) await new Promise((resolve) => { setTimeout(resolve, 10); });
+}

@@ -1,0 +1,60 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { ensureArtefact } from '../dist/index.js';
+import { cutting, dropping, failing, hanging, onRequests } from './support/misbehaviours.ts';
+import { ID, makeSetting } from './support/setting.ts';
+import { incompressible, packPackage } from './support/tarballs.ts';
+
+const ONE = packPackage('1.0.0');
+const TWO = packPackage('1.1.0', { 'data.bin': incompressible(300_000) });
+
+test('a registry that cannot be reached leaves what is cached, when that is allowed', async (t) => {
+  const { registry, options } = await makeSetting(t);
+  registry.publish(ID, { noarch: ONE }, { version: '1.0.0' });
+  const first = await ensureArtefact(options);
+  for (const misbehaviour of [dropping(), hanging()]) {
+    registry.misbehave(misbehaviour);
+    const patience = { ...options, retries: 1, timeoutMs: 200 };
+    assert.deepEqual(await ensureArtefact({ ...patience, allowStale: true }), { ...first, downloaded: false, stale: true });
+    await assert.rejects(ensureArtefact(patience), { code: 'unreachable' });
+  }
+});
+
+test('a registry that disappears before the download leaves what is cached', async (t) => {
+  const { registry, options } = await makeSetting(t);
+  registry.publish(ID, { noarch: ONE });
+  const first = await ensureArtefact(options);
+  registry.publish(ID, { noarch: TWO });
+  registry.misbehave(onRequests('/tarball', Infinity, dropping()));
+  const result = await ensureArtefact({ ...options, retries: 0, allowStale: true });
+  assert.deepEqual(result, { ...first, downloaded: false, stale: true });
+  registry.misbehave(undefined);
+  assert.equal((await ensureArtefact({ ...options, allowStale: true })).digest, TWO.digest);
+});
+
+test('with nothing cached an unreachable registry is an error', async (t) => {
+  const { registry, options } = await makeSetting(t);
+  registry.misbehave(dropping());
+  await assert.rejects(ensureArtefact({ ...options, retries: 0, allowStale: true }), { code: 'unreachable', artefactId: ID });
+});
+
+test('a registry that answers is reachable, whatever it answers', async (t) => {
+  const { registry, options } = await makeSetting(t);
+  registry.publish(ID, { noarch: ONE });
+  await ensureArtefact(options);
+  for (const [status, code] of [[401, 'key_expired'], [403, 'key_scope'], [404, 'artefact_not_found'], [429, 'busy'], [500, 'broken']] as const) {
+    registry.misbehave(failing(status, code));
+    await assert.rejects(ensureArtefact({ ...options, retries: 0, allowStale: true }), { status, code });
+  }
+  registry.publish(ID, { noarch: TWO });
+  registry.misbehave(onRequests('/tarball', Infinity, cutting(1000)));
+  await assert.rejects(ensureArtefact({ ...options, retries: 0, allowStale: true }), { code: 'body_cut' });
+});
+
+test('what another registry gave is not handed out for this one', async (t) => {
+  const { registry, options } = await makeSetting(t);
+  registry.publish(ID, { noarch: ONE });
+  await ensureArtefact(options);
+  registry.misbehave(dropping());
+  await assert.rejects(ensureArtefact({ ...options, registryUrl: `${registry.url}/other`, retries: 0, allowStale: true }), { code: 'unreachable' });
+});

@@ -1,0 +1,44 @@
+// Starts processes that use the library, to be waited for or killed.
+
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { EnsuredArtefact } from '../../dist/index.js';
+
+/** Beside this file, and compiled where this one is. */
+const SCRIPT = fileURLToPath(new URL(`./ensure-child${extname(import.meta.url)}`, import.meta.url));
+
+export interface EnsureChild {
+  process: ChildProcess;
+  /** What the child printed; rejects with its stderr when it failed. */
+  result: Promise<EnsuredArtefact>;
+  /** Kills without warning and waits until the process is gone. */
+  kill: () => Promise<void>;
+}
+
+/** Starts a process that calls ensureArtefact. */
+export function startEnsure(options: object): EnsureChild {
+  const child = spawn(process.execPath, [SCRIPT, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const result = collect(child);
+  result.catch(() => undefined);
+  return {
+    process: child,
+    result,
+    kill: async () => {
+      const exited = once(child, 'exit');
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+async function collect(child: ChildProcess): Promise<EnsuredArtefact> {
+  let [stdout, stderr] = ['', ''];
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => { stdout += text; });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
+  const [code, signal] = await once(child, 'close') as [number | null, string | null];
+  if (code !== 0) throw new Error(`the child ended with ${code ?? signal}: ${stderr}`);
+  return JSON.parse(stdout) as EnsuredArtefact;
+}

@@ -1,0 +1,82 @@
+// Ways in which a registry, or what is between it and us, lets its clients down.
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { sendProblem } from './registry-fixture.ts';
+import type { Misbehaviour } from './registry-fixture.ts';
+
+/** Limits a misbehaviour to the first `times` requests whose path ends with `suffix`, query left out. */
+export function onRequests(suffix: string, times: number, misbehaviour: Misbehaviour): Misbehaviour {
+  let left = times;
+  return (request, response) => {
+    if (left === 0 || !endsWith(request, suffix)) return false;
+    left -= 1;
+    return misbehaviour(request, response);
+  };
+}
+
+/** Answers with an error. */
+export function failing(status: number, code: string, headers: Record<string, string> = {}): Misbehaviour {
+  return (_request, response) => {
+    sendProblem(response, status, code, headers);
+    return true;
+  };
+}
+
+/** Closes the connection without an answer. */
+export function dropping(): Misbehaviour {
+  return (request) => {
+    request.socket.destroy();
+    return true;
+  };
+}
+
+/** Never answers. */
+export function hanging(): Misbehaviour {
+  return () => true;
+}
+
+/** Sends the right answer with the wrong body. */
+export function corrupting(change: (body: Buffer) => Buffer): Misbehaviour {
+  return (_request, response) => {
+    replaceEnd(response, (body, end) => { end(change(Buffer.from(body))); });
+    return false;
+  };
+}
+
+/** Sends `bytes` of the body and closes the connection. */
+export function cutting(bytes: number): Misbehaviour {
+  return (_request, response) => {
+    replaceEnd(response, (body) => { response.write(body.subarray(0, bytes), () => { response.destroy(); }); });
+    return false;
+  };
+}
+
+/** Sends `bytes` of the body, tells, and then nothing until the returned function is called. */
+export function stalling(bytes: number, onStalled: (proceed: () => void) => void): Misbehaviour {
+  return (_request, response) => {
+    replaceEnd(response, (body, end) => {
+      response.write(body.subarray(0, bytes), () => { onStalled(() => { end(body.subarray(bytes)); }); });
+    });
+    return false;
+  };
+}
+
+/** Redirects. */
+export function redirecting(location: (request: IncomingMessage) => string, headers: Record<string, string> = {}): Misbehaviour {
+  return (request, response) => {
+    response.writeHead(302, { location: location(request), ...headers }).end();
+    return true;
+  };
+}
+
+function endsWith(request: IncomingMessage, suffix: string): boolean {
+  return request.url?.split('?')[0]?.endsWith(suffix) ?? false;
+}
+
+function replaceEnd(response: ServerResponse, replacement: (body: Buffer, end: (body: Buffer) => void) => void): void {
+  const end = response.end.bind(response) as (body: Buffer) => void;
+  response.end = ((body: Buffer) => {
+    replacement(Buffer.from(body), end);
+    return response;
+  }) as typeof response.end;
+}

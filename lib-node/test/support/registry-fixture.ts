@@ -1,0 +1,139 @@
+// A small registry that speaks the wire contract from memory, and misbehaves when a test asks it to.
+
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Tarball } from './tarballs.ts';
+
+export interface SeenRequest {
+  method: string;
+  /** Path and query as they came. */
+  url: string;
+  headers: IncomingMessage['headers'];
+  body: Buffer;
+}
+
+/** Answers a request in the registry's place when it returns true. */
+export type Misbehaviour = (request: IncomingMessage, response: ServerResponse) => boolean;
+
+export interface RegistryFixture {
+  /** Base URL, with the path that the registry was started with. */
+  url: string;
+  origin: string;
+  requests: SeenRequest[];
+  /** Puts tarballs into slots, replacing what they held; `document` overrides fields. */
+  publish: (id: string, slots: Record<string, Tarball>, document?: Record<string, unknown>) => void;
+  /** Changes metadata only. */
+  edit: (id: string, document: Record<string, unknown>) => void;
+  remove: (id: string) => void;
+  /** Sets what is asked before each request; the last one set counts. */
+  misbehave: (misbehaviour: Misbehaviour | undefined) => void;
+  /** Requests whose path ends so, query left out. */
+  countRequests: (suffix: string) => number;
+  close: () => Promise<void>;
+}
+
+export interface FixtureOptions {
+  /** Path below which everything is served. */
+  basePath?: string;
+  /** `tarballs`: slots without digests, ETags and ranges; `single`: one tarball at the root of the document. */
+  age?: 'today' | 'tarballs' | 'single';
+}
+
+interface Stored { document: Record<string, unknown>; slots: Record<string, Tarball> }
+
+/** Starts a registry on a free port. */
+export async function startRegistry({ basePath = '', age = 'today' }: FixtureOptions = {}): Promise<RegistryFixture> {
+  const artefacts = new Map<string, Stored>();
+  const requests: SeenRequest[] = [];
+  let misbehaviour: Misbehaviour | undefined;
+  let clockMs = Date.parse('2026-01-01T00:00:00.000Z');
+  const tick = (): string => new Date(clockMs += 1).toISOString();
+
+  const server = createServer((request, response) => {
+    const seen: SeenRequest = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body: Buffer.alloc(0) };
+    requests.push(seen);
+    if (misbehaviour?.(request, response)) return;
+    const [path = '', query = ''] = seen.url.split('?');
+    const parts = path.slice(`${basePath}/api/v1/`.length).split('/').map(decodeURIComponent);
+    if (!path.startsWith(`${basePath}/api/v1/artefacts`)) return sendProblem(response, 404, 'route_not_found');
+    if (request.method === 'POST') return void receive(request, seen).then(() => { sendJson(response, 201, { artefact: { _id: parts[2], format: parts[1] } }); }, () => undefined);
+    if (parts.length === 1) return sendJson(response, 200, { results: [...artefacts.values()].map(({ document }) => document), count: artefacts.size });
+    const stored = artefacts.get(parts[1] ?? '');
+    if (stored === undefined) return sendProblem(response, 404, 'artefact_not_found');
+    if (parts.length === 2) return sendDocument(request, response, stored);
+    const asked = new URLSearchParams(query).get('architecture') ?? 'noarch';
+    const tarball = stored.slots[asked] ?? stored.slots.noarch;
+    if (tarball === undefined || parts[2] !== (age === 'single' ? 'download' : 'tarball')) return sendProblem(response, 404, 'slot_not_found');
+    sendTarball(request, response, tarball);
+  });
+
+  function sendDocument(request: IncomingMessage, response: ServerResponse, { document }: Stored): void {
+    const text = JSON.stringify(document);
+    if (age !== 'today') return sendJson(response, 200, document);
+    const etag = `"${createHash('sha256').update(text).digest('hex').slice(0, 20)}"`;
+    response.setHeader('etag', etag);
+    if (request.headers['if-none-match'] === etag) return void response.writeHead(304).end();
+    sendJson(response, 200, document);
+  }
+
+  function sendTarball(request: IncomingMessage, response: ServerResponse, { bytes, digest }: Tarball): void {
+    if (age !== 'today') return void response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
+    const etag = `"${digest}"`;
+    response.setHeader('etag', etag);
+    response.setHeader('repr-digest', `sha-256=:${Buffer.from(digest.slice(7), 'hex').toString('base64')}:`);
+    const start = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
+    if (start === undefined || (request.headers['if-range'] ?? etag) !== etag) return void response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
+    if (Number(start) >= bytes.length) return void response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
+    const rest = bytes.subarray(Number(start));
+    response.writeHead(206, { 'content-length': rest.length, 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }).end(rest);
+  }
+
+  function publish(id: string, slots: Record<string, Tarball>, document: Record<string, unknown> = {}): void {
+    const uploadedAt = tick();
+    const described = Object.entries(slots).map(([name, { bytes, digest }]) => [name, {
+      path: `npm/${id}/${name}-${digest.slice(7, 23)}.tgz`, size: bytes.length, version: document.version, uploadedAt, hasNativeModules: false,
+      ...age === 'today' && { digest },
+    }]);
+    const root = age === 'single' ? { path: `npm/${id}.tgz`, hasNativeModules: false } : { tarballs: Object.fromEntries(described) as unknown };
+    artefacts.set(id, { slots, document: { _id: id, name: id, format: 'npm', dataUpdatedAt: uploadedAt, updatedAt: uploadedAt, ...root, ...document } });
+  }
+
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return {
+    url: origin + basePath,
+    origin,
+    requests,
+    publish,
+    edit: (id, document) => {
+      const stored = artefacts.get(id);
+      if (stored !== undefined) stored.document = { ...stored.document, updatedAt: tick(), ...document };
+    },
+    remove: (id) => { artefacts.delete(id); },
+    misbehave: (next) => { misbehaviour = next; },
+    countRequests: (suffix) => requests.filter(({ url }) => url.split('?')[0]?.endsWith(suffix)).length,
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+export function sendProblem(response: ServerResponse, status: number, code: string, headers: Record<string, string> = {}): void {
+  response.writeHead(status, { 'content-type': 'application/problem+json', ...headers }).end(JSON.stringify({ status, title: 'No', detail: `because ${code}`, code }));
+}
+
+function sendJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+async function receive(request: IncomingMessage, seen: SeenRequest): Promise<void> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  seen.body = Buffer.concat(chunks);
+}

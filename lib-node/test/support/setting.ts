@@ -1,0 +1,36 @@
+// What nearly every test needs: a registry and an empty cache, both gone afterwards.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import { startRegistry } from './registry-fixture.ts';
+import type { FixtureOptions, RegistryFixture } from './registry-fixture.ts';
+
+export const ID = '@acme/sample@1';
+
+/** Makes a temporary directory that goes with the test. */
+export async function makeDirectory(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-lib-node-'));
+  t.after(() => rm(directory, { recursive: true, force: true }));
+  return directory;
+}
+
+export async function makeRegistry(t: TestContext, options?: FixtureOptions): Promise<RegistryFixture> {
+  const registry = await startRegistry(options);
+  t.after(() => registry.close());
+  return registry;
+}
+
+export interface Setting {
+  registry: RegistryFixture;
+  cacheDir: string;
+  /** Options of an ensureArtefact that finds the registry. */
+  options: { registryUrl: string; secretKey: string; artefactId: string; cacheDir: string; architecture: string };
+}
+
+export async function makeSetting(t: TestContext, options?: FixtureOptions): Promise<Setting> {
+  const registry = await makeRegistry(t, options);
+  const cacheDir = await makeDirectory(t);
+  return { registry, cacheDir, options: { registryUrl: registry.url, secretKey: 'internal', artefactId: ID, cacheDir, architecture: 'x64' } };
+}
