@@ -19,10 +19,10 @@ const List = (rest: { default: string[]; description: string }) => Type.Array(Ty
 const ConfigSchema = Type.Object({
   PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 8080, description: 'Port to listen on; 0 takes a free one' }),
   HOST: Type.String({ minLength: 1, default: '127.0.0.1', description: 'Address to listen on; the container image sets 0.0.0.0' }),
-  PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^/?#@]+(/[^?#]*)?$', description: 'Where users reach Berth; may carry a path. Default: http://localhost:PORT' })),
+  PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^/?#@]+(/[^?#]*)?$', examples: ['https://example.org/registry'], description: 'Where users reach Berth; may carry a path. Default: http://localhost:PORT' })),
   TRUSTED_PROXIES: List({ default: ['loopback'], description: 'Whose forwarding headers count: addresses, CIDR ranges, loopback, linklocal, uniquelocal' }),
   DATA_DIR: Type.String({ minLength: 1, default: './data', description: 'Embedded database, files and generated secrets' }),
-  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://', secret: true, description: 'postgres://… for several replicas. Default: SQLite in DATA_DIR' })),
+  DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://', examples: ['postgres://berth:password@db.example.org/berth'], secret: true, description: 'postgres://… for several replicas. Default: SQLite in DATA_DIR' })),
   FILES_STORAGE: OneOf(['fs'], { default: 'fs', description: 'Where the bytes of artefacts are kept: files in DATA_DIR' }),
   MAX_UPLOAD_BYTES: Type.Integer({ minimum: 1, default: 200 * GIB, description: 'Largest upload, in bytes (200 GiB)' }),
   MAX_UNPACKED_BYTES: Type.Integer({ minimum: 1, default: 4 * GIB, description: 'Largest inflated size of an npm tarball, in bytes (4 GiB)' }),
@@ -85,7 +85,7 @@ function readConfigFile(path: string): Record<string, unknown> {
   try {
     parsed = parseYaml(readFileSync(path, 'utf8')); // JSON is YAML
   } catch (error) {
-    throw new ConfigError(`BERTH_CONFIG holds ${path}, which cannot be read as JSON or YAML: ${error instanceof Error ? error.message : String(error)}`);
+    throw new ConfigError(`BERTH_CONFIG holds ${path}, which cannot be read as JSON or YAML: ${reasonOf(error)}.`);
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new ConfigError(`BERTH_CONFIG holds ${path}, whose content must be an object of settings.`);
   for (const name of Object.keys(parsed)) {
@@ -94,7 +94,12 @@ function readConfigFile(path: string): Record<string, unknown> {
   return parsed as Record<string, unknown>;
 }
 
-interface Keywords { type?: string; enum?: string[]; minimum?: number; maximum?: number; minLength?: number; maxLength?: number; pattern?: string; default?: unknown; description?: string; secret?: boolean }
+/** The first line alone: a YAML error goes on with the lines around it, which may hold secrets. */
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]?.replace(/:$/, '') ?? '';
+}
+
+interface Keywords { type?: string; enum?: string[]; minimum?: number; maximum?: number; minLength?: number; maxLength?: number; pattern?: string; examples?: string[]; default?: unknown; description?: string; secret?: boolean }
 const keywords = (schema: TSchema) => schema as Keywords;
 const isSecret = (schema: TSchema) => keywords(schema).secret === true;
 const defaultOf = (schema: TSchema) => keywords(schema).default;
@@ -115,12 +120,12 @@ function shown(schema: TSchema, raw: unknown): string {
 }
 
 function expectation(schema: TSchema): string {
-  const { type, enum: values, minimum, maximum, minLength, maxLength, pattern } = keywords(schema);
+  const { type, enum: values, minimum, maximum, minLength, maxLength, pattern, examples } = keywords(schema);
   if (values) return `one of ${values.join(', ')}`;
   if (type === 'integer') return `a whole number${minimum === undefined ? '' : ` from ${minimum}`}${maximum === undefined ? '' : ` to ${maximum}`}`;
   if (type === 'boolean') return 'true or false';
   if (type === 'array') return 'a comma-separated list with at least one item';
-  if (pattern) return `text like ${pattern}`;
+  if (pattern) return `text like ${examples?.[0] ?? pattern}`;
   return `text of at least ${minLength ?? 0}${maxLength === undefined ? '' : ` and at most ${maxLength}`} characters`;
 }
 
