@@ -10,16 +10,13 @@ import { createAuthGateway } from './auth/gateway.ts';
 import { createAuthLoader, prolongSession } from './auth/load-auth.ts';
 import { authRoutes } from './auth/routes.ts';
 import { deleteGrantsOf } from './grants/repository.ts';
-import { grantRoutes } from './grants/routes.ts';
 import { createGrantService } from './grants/service.ts';
 import { createMemberService } from './organizations/members.ts';
-import { organizationRoutes } from './organizations/routes.ts';
 import { createOrganizationService } from './organizations/service.ts';
+import { accountRoutes } from './routes.ts';
 import { createSessionAuthenticator } from './sessions/authenticator.ts';
-import { sessionRoutes } from './sessions/routes.ts';
 import { createSessionService } from './sessions/service.ts';
 import { createSessionCookies } from './sessions/session-cookie.ts';
-import { userRoutes } from './users/routes.ts';
 import { createUserService, type FirstSuperadmin } from './users/service.ts';
 
 export interface AccountsOptions {
@@ -73,12 +70,7 @@ export function createAccounts({ database, publicUrl, secret, signInsPerMinute, 
     authenticateSession: (headers) => authenticator.authenticate(headers),
     registerSessionCookies: (app) => authenticator.register(app),
     authRoutes: authRoutes(gateway),
-    async routes(app) {
-      await app.register(sessionRoutes(sessions));
-      await app.register(userRoutes(users));
-      await app.register(organizationRoutes(organizations, members));
-      await app.register(grantRoutes(grants));
-    },
+    routes: accountRoutes({ sessions, users, organizations, members, grants }),
     createFirstSuperadmin: (admin) => users.createFirstSuperadmin(admin),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),
   };

@@ -8,10 +8,13 @@ export function toIso(date: Date | string): string { return new Date(date).toISO
 /** Brings an e-mail address to the one form that is stored and compared. */
 export function normalizeEmail(email: string): string { return email.trim().toLowerCase(); }
 
-/** Turns a search into one LIKE pattern for each word, in lower case; `\` escapes. */
+/**
+ * Turns a search into one LIKE pattern for each word, in lower case; `\` escapes. Letters beyond ASCII match any
+ * one character, because neither database knows their upper case.
+ */
 export function searchPatterns(query: string | undefined): string[] {
-  const words = (query ?? '').toLowerCase().split(/\s+/).filter((word) => word !== '');
-  return words.map((word) => `%${word.replace(/[\\%_]/g, (special) => `\\${special}`)}%`);
+  const words = (query ?? '').normalize('NFC').toLowerCase().split(/\s+/).filter((word) => word !== '');
+  return words.map((word) => `%${word.replace(/[\\%_]/g, (special) => `\\${special}`).replace(/[^ -~]/gu, '_')}%`);
 }
 
 /** Bounds of the page that is asked for; larger ones than MAX_PAGE_SIZE are cut. */

@@ -1,10 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { Type } from 'typebox';
 import { problems } from '../http/index.ts';
 import { ArchitectureQuerySchema, FileListSchema, IdParamsSchema, PackageListSchema } from './schemas.ts';
 import type { ArtefactServices } from './service.ts';
-
-const FileParamsSchema = Type.Object({ 'id': Type.String(), '*': Type.String({ description: 'Path below package/' }) });
 
 /** What is inside a tarball: README, bundled packages, files. */
 export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyncTypebox {
@@ -33,9 +30,9 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
     });
 
     app.get('/artefacts/:id/files/*', {
-      schema: { summary: 'Read one file', tags: ['contents'], params: FileParamsSchema, querystring: ArchitectureQuerySchema, response: { ...problems(400, 401, 403, 404) } },
+      schema: { summary: 'Read one file', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { ...problems(400, 401, 403, 404) } },
     }, async (request, reply) => {
-      const { id, '*': path } = request.params;
+      const { id, '*': path = '' } = request.params as { 'id': string; '*'?: string };
       const { sizeBytes, content } = await contents.file(request.actor.caller, { id, architecture: request.query.architecture }, path);
       // Never a type that a browser would run: the file is somebody's upload.
       return reply.headers({ 'content-length': String(sizeBytes), 'content-security-policy': 'sandbox; default-src \'none\'' }).type('text/plain; charset=utf-8').send(content as never);

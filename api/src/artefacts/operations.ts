@@ -81,16 +81,15 @@ export function laterThan(now: Date, ...earlier: (string | undefined)[]): string
   return new Date(latest).toISOString();
 }
 
-/** Folds text for searching: lower case, no accents, ligatures spelled out. */
+/** Folds text for searching: lower case, no accents, ligatures spelled out, and no NUL, which databases refuse. */
 export function fold(text: string): string {
-  return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replaceAll('œ', 'oe').replaceAll('æ', 'ae').replaceAll('ß', 'ss');
+  return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replaceAll('œ', 'oe').replaceAll('æ', 'ae').replaceAll('ß', 'ss').replaceAll('\0', '');
 }
 
 /** The text that searches look at. */
 export function searchText({ id, packageName, title, description }: Artefact): string {
   const texts = [id, packageName, ...localised(title), ...localised(description)];
-  // PostgreSQL stores no NUL character.
-  return fold(texts.filter((text) => text !== undefined).join('\n')).replaceAll('\0', '');
+  return fold(texts.filter((text) => text !== undefined).join('\n'));
 }
 
 /** Splits what somebody typed into folded words, in any order. */

@@ -11,6 +11,9 @@ export interface Representation {
   sizeBytes: number;
 }
 
+/** The three forms of RFC 9110, 5.6.7; the last one, of asctime, names no zone and means GMT. Others must not count. */
+const HTTP_DATE = /^(?:[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT|[A-Z][a-z]+, \d\d-[A-Z][a-z]{2}-\d\d [\d:]{8} GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/;
+
 /** First and last byte, both included. */
 export interface ByteRange { start: number; end: number }
 
@@ -62,7 +65,7 @@ function parseRange(header: string, sizeBytes: number): Answer {
 }
 
 function secondsOf(date: string | undefined): number | undefined {
-  if (date === undefined) return undefined;
-  const milliseconds = Date.parse(date);
+  if (date === undefined || !HTTP_DATE.test(date)) return undefined;
+  const milliseconds = Date.parse(date.endsWith('GMT') ? date : `${date} GMT`);
   return Number.isNaN(milliseconds) ? undefined : Math.floor(milliseconds / 1000);
 }

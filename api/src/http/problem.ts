@@ -61,7 +61,7 @@ function fromFastify(error: unknown): BerthError | undefined {
     case 'FST_ERR_CTP_BODY_TOO_LARGE': return new BodyTooLargeError('The JSON body is larger than this route takes.');
     case 'FST_ERR_CTP_EMPTY_JSON_BODY': return new BodyInvalidError('The body is empty: send a JSON document.');
   }
-  if (error instanceof SyntaxError || code === 'FST_ERR_CTP_INVALID_JSON_BODY') return new BodyInvalidError('The body is not valid JSON.');
+  if ((error instanceof SyntaxError && statusCode === 400) || code === 'FST_ERR_CTP_INVALID_JSON_BODY') return new BodyInvalidError('The body is not valid JSON.');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new RequestInvalidError('The request is malformed: check its path, headers and length.');
   return undefined;
 }
