@@ -29,7 +29,7 @@ export function createArtefactCache(): ArtefactCache {
     const finding = await look(subject, cached, signal);
     if (finding.type === 'hit') return { entry: finding.entry, downloaded: false };
     const { slot, registry } = subject;
-    const key = JSON.stringify([slot.directory, finding.offer.key, registry.url, registry.credentials]);
+    const key = JSON.stringify([slot.directory, finding.offer, finding.etag, registry.url, registry.credentials]);
     const { value, isFirst } = await flights.join(key, { signal, onProgress }, (shared, report) => fillSlot({
       ...subject, keep, isHeld: (path) => held.has(path), seen: cached, finding, signal: shared, report,
     }));
