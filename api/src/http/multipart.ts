@@ -52,6 +52,7 @@ export async function readMultipart<Field extends string>(request: FastifyReques
     const onClose = () => { if (!request.raw.complete) fail(new UploadAbortedError('The connection closed before the whole body had arrived: send it again.')); };
 
     parser.on('field', (name, value, nameTruncated, valueTruncated) => {
+      if (name === FILE_FIELD) return fail(fileAsText());
       if (nameTruncated || !(options.fields as readonly string[]).includes(name)) return fail(unknownField(name, options.fields));
       if (valueTruncated) return fail(new MultipartInvalidError(`The field ${name} is larger than ${MAX_FIELD_BYTES} bytes.`));
       if (fields.has(name)) return fail(new MultipartInvalidError(`The field ${name} was sent twice: send it once.`));
@@ -109,6 +110,10 @@ function createParser(headers: IncomingHttpHeaders): BusboyInstance {
   } catch {
     throw new MultipartInvalidError('The content type names no multipart boundary.');
   }
+}
+
+function fileAsText(): BerthError {
+  return new MultipartInvalidError('The field "file" came as text, without a file name: send it as a file, as `curl -F file=@plugin.tgz` does.', { errors: [{ path: `/${FILE_FIELD}`, message: 'is not a file' }] });
 }
 
 function unknownField(name: string, known: readonly string[]): BerthError {

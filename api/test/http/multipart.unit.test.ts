@@ -1,0 +1,165 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { buffer } from 'node:stream/consumers';
+import { setImmediate as tick } from 'node:timers/promises';
+import { describe, test, type TestContext } from 'node:test';
+import { defineError } from '../../src/errors.ts';
+import { acceptMultipart, readMultipart, type MultipartFile } from '../../src/http/index.ts';
+import { eventually } from '../support/eventually.ts';
+import { BOUNDARY, fieldPart, filePart, multipartBody, MULTIPART_TYPE, openConnection, requestHead, type RawPart } from '../support/raw-http.ts';
+import { startTestApp } from './test-app.ts';
+
+const RefusedError = defineError('test_refused', 409, 'Refused by the test');
+const MIB = 1024 * 1024;
+
+interface Received { fields: Record<string, string>; file: string; fileName: string | undefined }
+
+async function startReceiver(t: TestContext, onFile?: (file: MultipartFile) => Promise<void>) {
+  const outcomes: unknown[] = [];
+  const started = await startTestApp(t, {
+    routes(app) {
+      acceptMultipart(app);
+      app.post('/form', { config: { lateBody: true } }, async (request): Promise<Received> => {
+        let received: Pick<Received, 'file' | 'fileName'> = { file: '', fileName: '' };
+        const keep = async ({ content, fileName }: MultipartFile) => { received = { file: (await buffer(content)).toString(), fileName }; };
+        const reading = readMultipart(request, { fields: ['title', 'category'], onFile: onFile ?? keep });
+        await reading.then(() => outcomes.push('read'), (error: unknown) => outcomes.push(error));
+        return { fields: await reading, ...received };
+      });
+    },
+  });
+  const post = async (body: Uint8Array, contentType: string = MULTIPART_TYPE) => {
+    const response = await fetch(`${started.url}/form`, { method: 'POST', headers: { 'content-type': contentType }, body });
+    return { status: response.status, body: await response.json() as Received & { code?: string; errors?: { path: string }[] } };
+  };
+  return { ...started, outcomes, post };
+}
+
+describe('a form', () => {
+  for (const [order, parts] of Object.entries({
+    'first': [filePart('content'), fieldPart('title', 'Été'), fieldPart('category', 'other')],
+    'in the middle': [fieldPart('title', 'Été'), filePart('content'), fieldPart('category', 'other')],
+    'last': [fieldPart('category', 'other'), fieldPart('title', 'Été'), filePart('content')],
+  })) {
+    test(`is read with the file ${order}`, async (t) => {
+      const { post } = await startReceiver(t);
+      assert.deepEqual(await post(multipartBody(parts)), { status: 200, body: { fields: { title: 'Été', category: 'other' }, file: 'content', fileName: 'plugin.tgz' } });
+    });
+  }
+
+  test('may leave out every field, and its file may be empty', async (t) => {
+    const { post } = await startReceiver(t);
+    assert.deepEqual((await post(multipartBody([filePart('')]))).body, { fields: {}, file: '', fileName: 'plugin.tgz' });
+  });
+
+  test('gives the name of the file without any path', async (t) => {
+    const { post } = await startReceiver(t);
+    for (const [sent, expected] of [['/etc/passwd', 'passwd'], ['C:\\\\temp\\\\été.tgz', 'été.tgz'], ['../../x', 'x'], ['', undefined]] as const) {
+      assert.equal((await post(multipartBody([filePart('x', { fileName: sent })]))).body.fileName, expected, sent);
+    }
+  });
+
+  test('is read to its end before it counts, whatever comes after the file', async (t) => {
+    const { post } = await startReceiver(t);
+    const { status, body } = await post(multipartBody([filePart('content'), fieldPart('unknown', 'x')]));
+    assert.deepEqual([status, body.code], [400, 'multipart_invalid']);
+  });
+});
+
+describe('a form is refused', () => {
+  const refused: Record<string, [parts: RawPart[], path?: string]> = {
+    'without a file': [[fieldPart('title', 'x')]],
+    'with nothing in it': [[]],
+    'with two files': [[filePart('one'), filePart('two')]],
+    'with a file in another field': [[filePart('x', { name: 'tarball' })], '/tarball'],
+    'with the file as text': [[fieldPart('file', 'x')], '/file'],
+    'with an unknown field': [[fieldPart('colour', 'x'), filePart('x')], '/colour'],
+    'with a field named as a property of every object': [[fieldPart('__proto__', 'x'), filePart('x')], '/__proto__'],
+    'with a field twice': [[fieldPart('title', 'x'), fieldPart('title', 'x'), filePart('x')]],
+    'with a field over 64 KiB': [[fieldPart('title', 'x'.repeat(64 * 1024 + 1)), filePart('x')]],
+    'with a part without a name': [[{ headers: ['content-disposition: form-data'], body: 'x' }, filePart('x')]],
+  };
+  for (const [why, [parts, path]] of Object.entries(refused)) {
+    test(why, async (t) => {
+      const { post } = await startReceiver(t);
+      const { status, body } = await post(multipartBody(parts));
+      assert.deepEqual([status, body.code], [400, 'multipart_invalid']);
+      if (path) assert.deepEqual(body.errors?.map((error) => error.path), [path]);
+    });
+  }
+
+  test('when it ends before its last boundary', async (t) => {
+    const { post } = await startReceiver(t);
+    const whole = multipartBody([filePart('content'), fieldPart('title', 'x')]);
+    for (const cut of [whole.length - 8, whole.length - 60, 150, 60, 0]) {
+      const { status, body } = await post(whole.subarray(0, cut));
+      assert.deepEqual([status, body.code], [400, 'multipart_invalid'], `cut at ${cut}`);
+    }
+  });
+
+  test('when it is no multipart body or names no boundary', async (t) => {
+    const { post } = await startReceiver(t);
+    assert.deepEqual((await post(Buffer.from('garbage'))).body.code, 'multipart_invalid');
+    assert.deepEqual((await post(multipartBody([filePart('x')]), 'multipart/form-data')).body.code, 'multipart_invalid');
+    assert.deepEqual((await post(multipartBody([filePart('x')]), 'multipart/form-data; boundary=another')).body.code, 'multipart_invalid');
+  });
+
+  test('of another content type', async (t) => {
+    const { post } = await startReceiver(t);
+    for (const type of ['application/json', 'application/x-www-form-urlencoded', 'multipart/mixed; boundary=x', 'application/octet-stream']) {
+      const { status, body } = await post(Buffer.from('{}'), type);
+      assert.deepEqual([status, body.code], [415, 'media_type_unsupported'], type);
+    }
+  });
+});
+
+test('a form whose file is refused is answered at once, and the rest of it is not waited for', async (t) => {
+  const { url } = await startReceiver(t, async () => { throw new RefusedError('No.'); });
+  const connection = await openConnection(url);
+  await connection.send(requestHead('POST', '/form', { 'content-type': MULTIPART_TYPE, 'content-length': 1024 * MIB }));
+  await connection.send(multipartBody([filePart('x'.repeat(1000))], ''));
+  const { status, headers } = await connection.answer();
+  assert.deepEqual([status, headers['connection']], [409, 'close']);
+  connection.end();
+});
+
+test('a client that goes away ends the file with an error', async (t) => {
+  let failure: unknown;
+  const { url, outcomes } = await startReceiver(t, async ({ content }) => {
+    await buffer(content).catch((error: unknown) => { failure = error; throw error; });
+  });
+  const connection = await openConnection(url);
+  await connection.send(requestHead('POST', '/form', { 'content-type': MULTIPART_TYPE, 'content-length': MIB }));
+  await connection.send(`--${BOUNDARY}\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\nbytes`);
+  await tick();
+  connection.end();
+  await eventually(async () => assert.equal((outcomes[0] as { code?: string } | undefined)?.code, 'upload_aborted'));
+  assert.equal((failure as { code?: string }).code, 'upload_aborted');
+});
+
+test('a body comes no faster than its file is taken', async (t) => {
+  let take = (): void => undefined;
+  const taken = new Promise<void>((resolve) => { take = resolve; });
+  const { url, app } = await startReceiver(t, async ({ content }) => {
+    await taken;
+    await content.resume().toArray();
+  });
+  const [socket] = [once(app.server, 'connection')];
+  const connection = await openConnection(url);
+  const [serverSocket] = await socket as [{ bytesRead: number }];
+  const body = multipartBody([filePart(Buffer.alloc(64 * MIB))]);
+  await connection.send(requestHead('POST', '/form', { 'content-type': MULTIPART_TYPE, 'content-length': body.length }));
+  const sent = connection.send(body);
+  // Bytes stop arriving once every buffer on the way is full.
+  let seen = -1;
+  await eventually(async () => {
+    const before = seen;
+    seen = serverSocket.bytesRead;
+    assert.ok(seen > 0 && seen === before);
+  });
+  assert.ok(seen < 16 * MIB, `${seen} bytes were read`);
+  take();
+  await sent;
+  assert.equal((await connection.answer()).status, 200);
+  connection.end();
+});
