@@ -36,17 +36,17 @@ export interface AccountsOptions {
 
 export interface Accounts {
   /** Resolves the caller of the session cookie, or undefined without a session that holds; prolongs it when due. */
-  authenticateSession(headers: IncomingHttpHeaders): Promise<UserCaller | undefined>;
+  authenticateSession: (headers: IncomingHttpHeaders) => Promise<UserCaller | undefined>;
   /** Makes the answers of a scope of the app carry the cookies of sessions that authenticateSession prolonged. */
-  registerSessionCookies(app: FastifyInstance): void;
+  registerSessionCookies: (app: FastifyInstance) => void;
   /** better-auth's own API, for the prefix /api/auth. */
   authRoutes: FastifyPluginCallback;
   /** `/session`, `/users`, `/organizations` and `/access-grants`. */
   routes: FastifyPluginAsyncTypebox;
   /** Creates the first superadmin; undefined when there is any user already. Any number of replicas may try. @throws email_invalid */
-  createFirstSuperadmin(admin: { email: string; password?: string }): Promise<FirstSuperadmin | undefined>;
+  createFirstSuperadmin: (admin: { email: string; password?: string }) => Promise<FirstSuperadmin | undefined>;
   /** Tells whether a grant covers an account: one without department covers all departments. */
-  hasGrant(account: Account, executor?: Executor): Promise<boolean>;
+  hasGrant: (account: Account, executor?: Executor) => Promise<boolean>;
 }
 
 export function createAccounts({ database, publicUrl, secret, signInsPerMinute, onAccountDeleted }: AccountsOptions): Accounts {

@@ -23,7 +23,9 @@ for (const dialect of DIALECTS) {
 
     test('tells programs and strangers who they are', async () => {
       const stranger = createBrowser(it.app);
-      assert.deepEqual((await stranger.get('/session')).body, { kind: 'anonymous', isAdmin: false, hasGrant: false });
+      const { body, headers } = await stranger.get('/session');
+      assert.deepEqual(body, { kind: 'anonymous', isAdmin: false, hasGrant: false });
+      assert.deepEqual([headers['cache-control'], headers.vary], ['private, no-cache', 'Cookie, Authorization, X-Api-Key, X-Secret-Key, X-Account']);
       assert.deepEqual((await stranger.get('/session', { 'x-secret-key': INTERNAL_SECRET })).body, { kind: 'internal', isAdmin: false, hasGrant: false });
       assert.deepEqual((await stranger.get('/session', { 'x-secret-key': INTERNAL_SECRET, 'x-account': JSON.stringify(ACME) })).body, { kind: 'internal', account: ACME, isAdmin: false, hasGrant: false });
     });

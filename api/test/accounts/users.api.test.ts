@@ -47,12 +47,13 @@ for (const dialect of DIALECTS) {
     });
 
     test('the list is by address, searched by word and paged', async () => {
-      for (const email of ['zoe@list.example', 'yan_x@list.example', 'xavier@list.example']) await createUser(admin, email, { name: `${email[0]} of the List` });
+      for (const email of ['zoe@list.example', 'yan_x@list.example', 'xavier@list.example']) await createUser(admin, email, { name: `${email[0]} of the Éluded List` });
       const emails = async (query: string) => { const { body } = await admin.get(`/users?${query}`); return [body['count'], (body['results'] as { email: string }[]).map(({ email }) => email)]; };
       assert.deepEqual(await emails('q=list.example'), [3, ['xavier@list.example', 'yan_x@list.example', 'zoe@list.example']]);
       assert.deepEqual(await emails('q=LIST+zoe'), [1, ['zoe@list.example']]);
       assert.deepEqual(await emails('q=n_x'), [1, ['yan_x@list.example']]);
       assert.deepEqual(await emails('q=%25list'), [0, []]);
+      assert.deepEqual(await emails(`q=zoe+${encodeURIComponent('éluded')}`), [1, ['zoe@list.example']]);
       assert.deepEqual(await emails('q=list.example&skip=1&size=1'), [3, ['yan_x@list.example']]);
       assert.deepEqual(await emails('q=list.example&size=0'), [3, []]);
       assert.equal((await admin.get('/users?size=5000')).status, 200);

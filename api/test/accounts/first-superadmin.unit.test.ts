@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { createAccounts } from '../../src/accounts/index.ts';
+import { auditOf, DIALECTS, openTestDatabase, SECRET } from './accounts-app.ts';
+
+for (const dialect of DIALECTS) {
+  describe(`the first superadmin, on ${dialect}`, () => {
+    const open = async (t: { after: (done: () => Promise<void>) => void }) => {
+      const { database, close } = await openTestDatabase(dialect);
+      t.after(close);
+      return { database, accounts: createAccounts({ database, publicUrl: 'http://localhost', secret: SECRET }) };
+    };
+
+    test('gets the password that is configured, which is not told back', async (t) => {
+      const { accounts } = await open(t);
+      assert.deepEqual(await accounts.createFirstSuperadmin({ email: 'Root@Example.org', password: 'configured 1' }), { email: 'root@example.org' });
+    });
+
+    test('else gets a generated one, told once, and is audited', async (t) => {
+      const { accounts, database } = await open(t);
+      const first = await accounts.createFirstSuperadmin({ email: 'admin@localhost' });
+      assert.match(first?.password ?? '', /^[\w-]{16}$/);
+      assert.equal(await accounts.createFirstSuperadmin({ email: 'admin@localhost' }), undefined);
+      assert.equal(await accounts.createFirstSuperadmin({ email: 'other@localhost' }), undefined);
+      const [event, ...more] = await auditOf(database);
+      assert.deepEqual([event?.action, event?.actor_kind, more.length], ['user.create', 'internal', 0]);
+    });
+
+    test('is one, however many replicas start at once', async (t) => {
+      const { accounts, database } = await open(t);
+      const made = await Promise.all(['a', 'b', 'c', 'd'].map((name) => accounts.createFirstSuperadmin({ email: `${name}@example.org` })));
+      assert.equal(made.filter((admin) => admin !== undefined).length, 1);
+      assert.equal((await database.db.selectFrom('user').select('id').execute()).length, 1);
+    });
+
+    test('must have an address that can sign in', async (t) => {
+      const { accounts } = await open(t);
+      await assert.rejects(accounts.createFirstSuperadmin({ email: 'admin' }), { code: 'email_invalid' });
+    });
+  });
+}
