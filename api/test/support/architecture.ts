@@ -30,7 +30,7 @@ type Layer = keyof typeof LAYERS;
 const PACKAGE_IMPORTS: Partial<Record<PackageName, { always: PackageName[]; dynamic?: PackageName[]; inTests?: PackageName[] }>> = {
   'api': { always: [], inTests: ['lib-node', 'cli', 'scripts'] },
   'lib-node': { always: [] },
-  'cli': { always: ['lib-node'], dynamic: ['api'] },
+  'cli': { always: ['lib-node'], dynamic: ['api'], inTests: ['scripts'] },
   'ui': { always: [] },
   'bench': { always: ['lib-node', 'cli', 'scripts'] },
 };
