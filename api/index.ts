@@ -61,12 +61,13 @@ export async function createServer(options: ServerOptions): Promise<BerthServer>
  * What stops a start is said in one sentence on the standard error; exit status 1.
  */
 export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
+  const started = createServer({ env });
+  let stopped: Promise<never> | undefined;
+  // Ctrl-C reaches a process below npm twice: from the terminal and from npm.
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => { stopped ??= started.then((server) => server.close()).then(() => process.exit(0)); });
   try {
-    const server = await createServer({ env });
-    if (server.firstSuperadmin) announce(server.firstSuperadmin, server.config.PUBLIC_URL);
-    let stopped: Promise<never> | undefined;
-    // Ctrl-C reaches a process below npm twice: from the terminal and from npm.
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => { stopped ??= server.close().then(() => process.exit(0)); });
+    const { firstSuperadmin, config } = await started;
+    if (firstSuperadmin) announce(firstSuperadmin, config.PUBLIC_URL);
   } catch (error) {
     const isExplained = error instanceof ConfigError || error instanceof BerthError;
     process.stderr.write(`Berth cannot start: ${isExplained ? error.message : error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
