@@ -27,7 +27,13 @@ export function problems<const Status extends number>(...statuses: Status[]): Pr
 /** Makes the app answer every error, and every unknown path, with a problem document. */
 export function registerProblems(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendProblem(toBerthError(error), request, reply));
-  app.setNotFoundHandler((request, reply) => sendProblem(new RouteNotFoundError(`There is nothing at ${request.method} ${pathOf(request.url)}: the API is described at /api-docs.`), request, reply));
+  app.setNotFoundHandler((request, reply) => sendProblem(routeNotFound(request), request, reply));
+  // Before the body is looked at, which would be refused for its type or size instead.
+  app.addHook('onRequest', (request, _reply, done) => { done(request.is404 ? routeNotFound(request) : undefined); });
+}
+
+function routeNotFound({ method, url }: FastifyRequest): BerthError {
+  return new RouteNotFoundError(`There is nothing at ${method} ${pathOf(url)}: the API is described at /api-docs.`);
 }
 
 /** Answers a request with the problem document of an error. */

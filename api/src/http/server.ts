@@ -39,7 +39,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: (request) => withoutBasePath(request.url ?? '/', options.basePath),
-    frameworkErrors: (error, request, reply) => { void sendProblem(toBerthError(error), request, reply); },
+    frameworkErrors: (error, request, reply) => { void sendProblem(toBerthError(error), request, reply.header('x-request-id', request.id)); },
   });
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.addHook('onRequest', (request, reply, done) => {
