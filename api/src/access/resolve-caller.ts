@@ -58,8 +58,9 @@ export function assertSameOrigin({ method, headers, host }: CallerRequest): void
   if (SAFE_METHODS.has(method)) return;
   const site = headerValue(headers, 'sec-fetch-site');
   const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
-  const origin = headers.origin;
-  const foreignOrigin = origin !== undefined && hostOf(origin) !== host.toLowerCase();
+  const { origin } = headers;
+  // Any Forwarded header will do: a page of another origin cannot make a browser send one unasked.
+  const foreignOrigin = origin !== undefined && ![host, forwardedHost(headers) ?? host].some((own) => isAtHost(origin, own));
   if (foreignSite || foreignOrigin) throw new CrossOriginError('A signed-in session may change things only from the registry\'s own pages: open the registry itself, or use an API key.');
 }
 
@@ -76,7 +77,13 @@ function resolveInternal({ headers }: CallerRequest, secretKey: string, expected
 
 /** Tells whether a public proxy forwarded the request: it names the host that the client asked for. */
 export function cameThroughProxy(headers: IncomingHttpHeaders): boolean {
-  return headers['x-forwarded-host'] !== undefined || /(^|[;,\s])host\s*=/i.test(headerValue(headers, 'forwarded') ?? '');
+  return headers['x-forwarded-host'] !== undefined || forwardedHost(headers) !== undefined;
+}
+
+/** Returns the host of a `Forwarded` header (RFC 7239, section 4), as the proxy next to the client wrote it. */
+function forwardedHost(headers: IncomingHttpHeaders): string | undefined {
+  const [, quoted, token] = /(?:^|[;,\s])host\s*=\s*(?:"([^"]*)"|([^;,\s]*))/i.exec(headerValue(headers, 'forwarded') ?? '') ?? [];
+  return quoted ?? token;
 }
 
 /** Both sides are hashed first, so that neither length nor prefix shows in the time taken. */
@@ -113,10 +120,13 @@ function headerValue(headers: IncomingHttpHeaders, name: string): string | undef
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
+/** Anything after `Bearer` counts as a key, so that a mangled one is refused and not taken for anonymous. */
 function bearerToken(authorization: string | undefined): string | undefined {
-  return authorization === undefined ? undefined : /^bearer +(\S+)\s*$/i.exec(authorization)?.[1];
+  return authorization !== undefined && /^bearer(\s|$)/i.test(authorization) ? authorization.slice('bearer'.length).trim() : undefined;
 }
 
-function hostOf(origin: string): string | undefined {
-  return URL.canParse(origin) ? new URL(origin).host : undefined;
+/** Compares hosts as the origin's scheme writes them: in lower case, without that scheme's own port. */
+function isAtHost(origin: string, host: string): boolean {
+  const theirs = URL.parse(origin);
+  return theirs !== null && theirs.host !== '' && theirs.host === URL.parse(`${theirs.protocol}//${host}`)?.host;
 }

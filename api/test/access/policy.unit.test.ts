@@ -1,0 +1,278 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import type { Caller, KeyScopes, Refusal, Upload, Visibility } from '../../src/access/index.ts';
+import { enforce, policy } from '../../src/access/index.ts';
+import { ACME, ACME_GEO, ACME_SEA, CALLER_NAMES, CALLERS, OTHER, UMA, uploadKeyCaller, type CallerName } from './callers.ts';
+
+/** What stands in the cells below, and the error's code and status that it means. */
+const OUTCOMES = {
+  'yes': undefined,
+  '401': { code: 'unauthenticated', status: 401 },
+  '403': { code: 'forbidden', status: 403 },
+  '404': { code: 'artefact_not_found', status: 404 },
+  'no grant': { code: 'no_access_grant', status: 403 },
+  'read only': { code: 'account_read_only', status: 403 },
+  'scope': { code: 'key_scope', status: 403 },
+};
+
+type PolicyName = keyof typeof policy;
+/** A function of the policy and what it is asked about, the caller aside. */
+type Question = { [Name in PolicyName]: Parameters<typeof policy[Name]> extends [Caller, ...infer About] ? [Name, ...About] : never }[PolicyName];
+interface Matrix { questions: Record<string, Question>; cells: string }
+
+const UPLOAD: Upload = { id: '@acme/a@1', format: 'npm', category: 'processing', packageName: '@acme/a' };
+const sharedWith = (...privateAccess: Visibility['privateAccess']): Visibility => ({ public: false, privateAccess });
+
+const ARTEFACTS = {
+  'public': { public: true, privateAccess: [] },
+  'private': sharedWith(),
+  'of Acme': sharedWith(OTHER, ACME),
+  'of geo': sharedWith(ACME_GEO),
+  'of sea': sharedWith(ACME_SEA),
+  'of Uma': sharedWith(UMA),
+  'of user acme': sharedWith({ type: 'user', id: 'acme' }),
+};
+const aboutArtefacts = (name: 'seeArtefact' | 'downloadArtefact') => Object.fromEntries(Object.entries(ARTEFACTS).map(([column, artefact]) => [column, [name, artefact] satisfies Question]));
+
+/** Every caller × every function of the policy × what makes a difference to it. */
+const MATRICES: Record<string, Matrix> = {
+  'seeing an artefact that is': { questions: aboutArtefacts('seeArtefact'), cells: `
+                                    | public | private | of Acme | of geo | of sea | of Uma | of user acme
+      anonymous                     | yes    | 404     | 404     | 404    | 404    | 404    | 404
+      internal                      | yes    | yes     | yes     | yes    | yes    | yes    | yes
+      internal for Acme             | yes    | 404     | yes     | 404    | 404    | 404    | 404
+      internal for Acme/geo         | yes    | 404     | yes     | yes    | 404    | 404    | 404
+      upload key                    | yes    | 404     | 404     | 404    | 404    | 404    | 404
+      read key of Acme              | yes    | 404     | yes     | 404    | 404    | 404    | 404
+      read key of Acme without grant| yes    | 404     | yes     | 404    | 404    | 404    | 404
+      read key of Acme/geo          | yes    | 404     | yes     | yes    | 404    | 404    | 404
+      superadmin                    | yes    | yes     | yes     | yes    | yes    | yes    | yes
+      admin of Acme                 | yes    | 404     | yes     | 404    | 404    | 404    | 404
+      admin of Acme/geo             | yes    | 404     | yes     | yes    | 404    | 404    | 404
+      member of Acme                | yes    | 404     | yes     | 404    | 404    | 404    | 404
+      member of Acme without grant  | yes    | 404     | yes     | 404    | 404    | 404    | 404
+      member of Acme/geo            | yes    | 404     | yes     | yes    | 404    | 404    | 404
+      Uma for herself               | yes    | 404     | 404     | 404    | 404    | yes    | 404
+      admin of another organisation | yes    | 404     | yes     | 404    | 404    | 404    | 404` },
+
+  'downloading an artefact that is': { questions: aboutArtefacts('downloadArtefact'), cells: `
+                                    | public   | private | of Acme  | of geo | of sea | of Uma | of user acme
+      anonymous                     | 401      | 404     | 404      | 404    | 404    | 404    | 404
+      internal                      | yes      | yes     | yes      | yes    | yes    | yes    | yes
+      internal for Acme             | yes      | 404     | yes      | 404    | 404    | 404    | 404
+      internal for Acme/geo         | yes      | 404     | yes      | yes    | 404    | 404    | 404
+      upload key                    | 401      | 404     | 404      | 404    | 404    | 404    | 404
+      read key of Acme              | yes      | 404     | yes      | 404    | 404    | 404    | 404
+      read key of Acme without grant| no grant | 404     | no grant | 404    | 404    | 404    | 404
+      read key of Acme/geo          | yes      | 404     | yes      | yes    | 404    | 404    | 404
+      superadmin                    | yes      | yes     | yes      | yes    | yes    | yes    | yes
+      admin of Acme                 | yes      | 404     | yes      | 404    | 404    | 404    | 404
+      admin of Acme/geo             | yes      | 404     | yes      | yes    | 404    | 404    | 404
+      member of Acme                | yes      | 404     | yes      | 404    | 404    | 404    | 404
+      member of Acme without grant  | no grant | 404     | no grant | 404    | 404    | 404    | 404
+      member of Acme/geo            | yes      | 404     | yes      | yes    | 404    | 404    | 404
+      Uma for herself               | yes      | 404     | 404      | 404    | 404    | yes    | 404
+      admin of another organisation | yes      | 404     | yes      | 404    | 404    | 404    | 404` },
+
+  'artefacts: may': { questions: {
+    'start upload': ['startUpload', UPLOAD.id], 'commit upload': ['commitUpload', UPLOAD], 'edit': ['editArtefact'], 'see provenance': ['seeProvenance'], 'list groups': ['listGroups'],
+  }, cells: `
+                                    | start upload | commit upload | edit      | see provenance | list groups
+      anonymous                     | 401          | 401           | 401       | 401            | 401
+      internal                      | yes          | yes           | yes       | yes            | 403
+      internal for Acme             | read only    | read only     | read only | yes            | 403
+      internal for Acme/geo         | read only    | read only     | read only | yes            | 403
+      upload key                    | yes          | yes           | 403       | 403            | 403
+      read key of Acme              | 403          | 403           | 403       | 403            | 403
+      read key of Acme without grant| 403          | 403           | 403       | 403            | 403
+      read key of Acme/geo          | 403          | 403           | 403       | 403            | 403
+      superadmin                    | yes          | yes           | yes       | yes            | yes
+      admin of Acme                 | 403          | 403           | 403       | 403            | 403
+      admin of Acme/geo             | 403          | 403           | 403       | 403            | 403
+      member of Acme                | 403          | 403           | 403       | 403            | 403
+      member of Acme without grant  | 403          | 403           | 403       | 403            | 403
+      member of Acme/geo            | 403          | 403           | 403       | 403            | 403
+      Uma for herself               | 403          | 403           | 403       | 403            | 403
+      admin of another organisation | 403          | 403           | 403       | 403            | 403` },
+
+  'creating a key': { questions: {
+    'list': ['listKeys'], 'upload': ['createUploadKey'], 'of Acme': ['createReadKey', ACME], 'of geo': ['createReadKey', ACME_GEO], 'of sea': ['createReadKey', ACME_SEA], 'of Uma': ['createReadKey', UMA],
+  }, cells: `
+                                    | list | upload | of Acme | of geo | of sea | of Uma
+      anonymous                     | 401  | 401    | 401     | 401    | 401    | 401
+      internal                      | 403  | 403    | 403     | 403    | 403    | 403
+      internal for Acme             | 403  | 403    | 403     | 403    | 403    | 403
+      internal for Acme/geo         | 403  | 403    | 403     | 403    | 403    | 403
+      upload key                    | 403  | 403    | 403     | 403    | 403    | 403
+      read key of Acme              | 403  | 403    | 403     | 403    | 403    | 403
+      read key of Acme without grant| 403  | 403    | 403     | 403    | 403    | 403
+      read key of Acme/geo          | 403  | 403    | 403     | 403    | 403    | 403
+      superadmin                    | yes  | yes    | yes     | yes    | yes    | yes
+      admin of Acme                 | yes  | 403    | yes     | yes    | yes    | 403
+      admin of Acme/geo             | yes  | 403    | 403     | yes    | 403    | 403
+      member of Acme                | yes  | 403    | 403     | 403    | 403    | 403
+      member of Acme without grant  | yes  | 403    | 403     | 403    | 403    | 403
+      member of Acme/geo            | yes  | 403    | 403     | 403    | 403    | 403
+      Uma for herself               | yes  | 403    | 403     | 403    | 403    | yes
+      admin of another organisation | yes  | 403    | 403     | 403    | 403    | 403` },
+
+  'revoking a key': { questions: {
+    'upload': ['revokeKey', undefined], 'of Acme': ['revokeKey', ACME], 'of geo': ['revokeKey', ACME_GEO], 'of sea': ['revokeKey', ACME_SEA], 'of Uma': ['revokeKey', UMA],
+  }, cells: `
+                                    | upload | of Acme | of geo | of sea | of Uma
+      anonymous                     | 401    | 401     | 401    | 401    | 401
+      internal                      | 403    | 403     | 403    | 403    | 403
+      internal for Acme             | 403    | 403     | 403    | 403    | 403
+      internal for Acme/geo         | 403    | 403     | 403    | 403    | 403
+      upload key                    | 403    | 403     | 403    | 403    | 403
+      read key of Acme              | 403    | 403     | 403    | 403    | 403
+      read key of Acme without grant| 403    | 403     | 403    | 403    | 403
+      read key of Acme/geo          | 403    | 403     | 403    | 403    | 403
+      superadmin                    | yes    | yes     | yes    | yes    | yes
+      admin of Acme                 | 403    | yes     | yes    | yes    | 403
+      admin of Acme/geo             | 403    | 403     | yes    | 403    | 403
+      member of Acme                | 403    | 403     | 403    | 403    | 403
+      member of Acme without grant  | 403    | 403     | 403    | 403    | 403
+      member of Acme/geo            | 403    | 403     | 403    | 403    | 403
+      Uma for herself               | 403    | 403     | 403    | 403    | yes
+      admin of another organisation | 403    | 403     | 403    | 403    | 403` },
+
+  'access grants: may': { questions: { 'create': ['createGrant'], 'list': ['listGrants'], 'delete': ['deleteGrant'], 'see own': ['seeOwnGrant'] }, cells: `
+                                    | create    | list | delete | see own
+      anonymous                     | 401       | 401  | 401    | 401
+      internal                      | yes       | 403  | 403    | 403
+      internal for Acme             | read only | 403  | 403    | 403
+      internal for Acme/geo         | read only | 403  | 403    | 403
+      upload key                    | 403       | 403  | 403    | 403
+      read key of Acme              | 403       | 403  | 403    | 403
+      read key of Acme without grant| 403       | 403  | 403    | 403
+      read key of Acme/geo          | 403       | 403  | 403    | 403
+      superadmin                    | yes       | yes  | yes    | yes
+      admin of Acme                 | 403       | 403  | 403    | yes
+      admin of Acme/geo             | 403       | 403  | 403    | yes
+      member of Acme                | 403       | 403  | 403    | yes
+      member of Acme without grant  | 403       | 403  | 403    | yes
+      member of Acme/geo            | 403       | 403  | 403    | yes
+      Uma for herself               | 403       | 403  | 403    | yes
+      admin of another organisation | 403       | 403  | 403    | yes` },
+
+  'accounts and server: may': { questions: { 'choose account': ['chooseAccount'], 'manage accounts': ['manageAccounts'], 'see server info': ['seeServerInfo'], 'see stats': ['seeStats'] }, cells: `
+                                    | choose account | manage accounts | see server info | see stats
+      anonymous                     | 401            | 401             | 401             | 401
+      internal                      | 403            | 403             | 403             | 403
+      internal for Acme             | 403            | 403             | 403             | 403
+      internal for Acme/geo         | 403            | 403             | 403             | 403
+      upload key                    | 403            | 403             | 403             | 403
+      read key of Acme              | 403            | 403             | 403             | 403
+      read key of Acme without grant| 403            | 403             | 403             | 403
+      read key of Acme/geo          | 403            | 403             | 403             | 403
+      superadmin                    | yes            | yes             | yes             | yes
+      admin of Acme                 | yes            | 403             | 403             | 403
+      admin of Acme/geo             | yes            | 403             | 403             | 403
+      member of Acme                | yes            | 403             | 403             | 403
+      member of Acme without grant  | yes            | 403             | 403             | 403
+      member of Acme/geo            | yes            | 403             | 403             | 403
+      Uma for herself               | yes            | 403             | 403             | 403
+      admin of another organisation | yes            | 403             | 403             | 403` },
+};
+
+for (const [name, { questions, cells }] of Object.entries(MATRICES)) {
+  describe(name, () => {
+    const { columns, rows } = readTable(cells);
+    test('every caller and every question has a cell', () => {
+      assert.deepEqual(columns, Object.keys(questions));
+      assert.deepEqual([...rows.keys()], CALLER_NAMES);
+    });
+    for (const [caller, outcomes] of rows) {
+      test(`${caller}: ${outcomes.map((outcome, index) => `${columns[index]} ${outcome}`).join(', ')}`, () => {
+        assert.deepEqual(columns.map((column) => outcomeOf(ask(CALLERS[caller as CallerName], questions[column]!))), outcomes);
+      });
+    }
+  });
+}
+
+test('every function of the policy is in a matrix', () => {
+  const asked = new Set(Object.values(MATRICES).flatMap(({ questions }) => Object.values(questions)).map(([name]) => name));
+  assert.deepEqual([...asked].sort(), Object.keys(policy).sort());
+});
+
+describe('the scopes of an upload key, all of which must hold', () => {
+  const SCOPES: Record<string, KeyScopes> = {
+    'none': {},
+    'name': { allowedName: '@acme/a@1' },
+    'prefix': { allowedNamePrefix: '@acme/' },
+    'package': { allowedPackageName: '@acme/a' },
+    'category': { allowedCategory: 'processing' },
+    'name and prefix': { allowedName: '@acme/a@1', allowedNamePrefix: '@acme/' },
+    'name, wrong prefix': { allowedName: '@acme/a@1', allowedNamePrefix: '@other/' },
+    'package and category': { allowedPackageName: '@acme/a', allowedCategory: 'processing' },
+    'all four': { allowedName: '@acme/a@1', allowedNamePrefix: '@acme/', allowedPackageName: '@acme/a', allowedCategory: 'processing' },
+  };
+  const UPLOADS: Record<string, Upload> = {
+    'as meant': { ...UPLOAD, presentCategory: 'processing' },
+    'new': UPLOAD,
+    'id @2': { ...UPLOAD, id: '@acme/a@2' },
+    'id @10': { ...UPLOAD, id: '@acme/a@10' },
+    'id @Acme': { ...UPLOAD, id: '@Acme/a@1' },
+    'id x': { ...UPLOAD, id: 'x@acme/a@1' },
+    'package': { ...UPLOAD, packageName: '@acme/ab' },
+    'category': { ...UPLOAD, category: 'catalog' },
+    'present': { ...UPLOAD, presentCategory: 'catalog' },
+    'file': { id: UPLOAD.id, format: 'file', category: 'processing' },
+  };
+  const atCommit = readTable(`
+                         | as meant | new   | id @2 | id @10 | id @Acme | id x  | package | category | present | file
+    none                 | yes      | yes   | yes   | yes    | yes      | yes   | yes     | yes      | yes     | yes
+    name                 | yes      | yes   | scope | scope  | scope    | scope | yes     | yes      | yes     | yes
+    prefix               | yes      | yes   | yes   | yes    | scope    | scope | yes     | yes      | yes     | yes
+    package              | yes      | yes   | yes   | yes    | yes      | yes   | scope   | yes      | yes     | scope
+    category             | yes      | yes   | yes   | yes    | yes      | yes   | yes     | scope    | scope   | yes
+    name and prefix      | yes      | yes   | scope | scope  | scope    | scope | yes     | yes      | yes     | yes
+    name, wrong prefix   | scope    | scope | scope | scope  | scope    | scope | scope   | scope    | scope   | scope
+    package and category | yes      | yes   | yes   | yes    | yes      | yes   | scope   | scope    | scope   | scope
+    all four             | yes      | yes   | scope | scope  | scope    | scope | scope   | scope    | scope   | scope`);
+  const atStart = readTable(`
+                         | new   | id @2 | id @10 | id @Acme | id x
+    none                 | yes   | yes   | yes    | yes      | yes
+    name                 | yes   | scope | scope  | scope    | scope
+    prefix               | yes   | yes   | yes    | scope    | scope
+    package              | yes   | yes   | yes    | yes      | yes
+    category             | yes   | yes   | yes    | yes      | yes
+    name and prefix      | yes   | scope | scope  | scope    | scope
+    name, wrong prefix   | scope | scope | scope  | scope    | scope
+    package and category | yes   | yes   | yes    | yes      | yes
+    all four             | yes   | scope | scope  | scope    | scope`);
+
+  test('every set of scopes and every upload has a cell', () => {
+    assert.deepEqual(atCommit.columns, Object.keys(UPLOADS));
+    for (const { rows } of [atCommit, atStart]) assert.deepEqual([...rows.keys()], Object.keys(SCOPES));
+  });
+  for (const [name, scopes] of Object.entries(SCOPES)) {
+    test(`${name}: at commit`, () => {
+      assert.deepEqual(atCommit.columns.map((column) => outcomeOf(policy.commitUpload(uploadKeyCaller(scopes), UPLOADS[column]!))), atCommit.rows.get(name));
+    });
+    test(`${name}: before the body is read, as far as the id tells`, () => {
+      assert.deepEqual(atStart.columns.map((column) => outcomeOf(policy.startUpload(uploadKeyCaller(scopes), UPLOADS[column]!.id))), atStart.rows.get(name));
+    });
+  }
+});
+
+test('enforce throws a refusal and lets the rest pass', () => {
+  assert.throws(() => { enforce(policy.editArtefact(CALLERS.anonymous)); }, { code: 'unauthenticated', status: 401 });
+  enforce(policy.editArtefact(CALLERS.superadmin));
+});
+
+/** Reads a table like those above: its columns, and the cells of each row by its name. */
+function readTable(text: string): { columns: string[]; rows: Map<string, string[]> } {
+  const [[, ...columns] = [], ...lines] = text.trim().split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+  return { columns, rows: new Map(lines.map(([name = '', ...cells]) => [name, cells])) };
+}
+
+function ask(caller: Caller, [name, ...about]: Question): Refusal {
+  return (policy[name] as (caller: Caller, ...about: unknown[]) => Refusal)(caller, ...about);
+}
+
+function outcomeOf(refusal: Refusal): string {
+  const found = Object.entries(OUTCOMES).find(([, error]) => error?.code === refusal?.code && error?.status === refusal?.status);
+  return found?.[0] ?? String(refusal);
+}
