@@ -1,7 +1,6 @@
 // The thread that unpacks one gzipped tarball: its stdin is the tarball, its workerData the directory.
 // Inflating runs on the thread pool meanwhile. Started by unpack.ts, which reads the messages.
 
-import { pipeline } from 'node:stream/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
 import { Parser } from 'tar/parse';
@@ -21,14 +20,13 @@ parser.on('ignoredEntry', writer.add);
 const gunzip = createGunzip(INFLATE);
 
 try {
-  await pipeline(process.stdin, gunzip, async (pieces: AsyncIterable<Buffer>) => {
-    for await (const piece of pieces) {
-      parser.write(piece);
-      post({ type: 'consumed', bytes: gunzip.bytesWritten });
-    }
-    parser.end();
-    writer.finish();
-  });
+  // Not by stream.pipeline: on Node 20 it may tell of a damaged tarball as "aborted".
+  for await (const piece of process.stdin.pipe(gunzip) as AsyncIterable<Buffer>) {
+    parser.write(piece);
+    post({ type: 'consumed', bytes: gunzip.bytesWritten });
+  }
+  parser.end();
+  writer.finish();
   post({ type: 'done' });
 } catch (error) {
   post({ type: 'failed', ...describe(error) });
