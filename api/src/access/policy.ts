@@ -31,7 +31,7 @@ export const policy = {
 
   /** Who uploaded, and with whom an artefact is shared. */
   seeProvenance(caller: Caller): Refusal {
-    return isUnlimited(caller) || caller.kind === 'internal' ? undefined : forbidden(caller, 'a superadmin or an internal service');
+    return canSeeProvenance(caller) ? undefined : forbidden(caller, 'a superadmin or an internal service');
   },
 
   /** Before the body is read: may the caller upload under this id at all? */
@@ -83,6 +83,11 @@ export function canSee(caller: Caller, artefact: Visibility): boolean {
   if (artefact.public || isUnlimited(caller)) return true;
   const account = accountOf(caller);
   return account !== undefined && artefact.privateAccess.some((entry) => accountMatches(entry, account));
+}
+
+/** Tells whether the caller may see who uploaded, and with whom an artefact is shared. */
+export function canSeeProvenance(caller: Caller): boolean {
+  return isUnlimited(caller) || caller.kind === 'internal';
 }
 
 function nameScopes(scopes: KeyScopes, id: string): Refusal {

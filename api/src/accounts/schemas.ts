@@ -26,7 +26,8 @@ export interface Page<T> { results: T[]; count: number }
 
 export const PageSchema = <Item extends TSchema>(item: Item) => Type.Object({ results: Type.Array(item), count: Type.Integer({ description: 'How many there are in all' }) });
 
-export const NameSchema = Type.String({ minLength: 1, maxLength: MAX_NAME_LENGTH, pattern: '\\S' });
+/** One line, not blank; PostgreSQL stores no NUL. */
+export const NameSchema = Type.String({ maxLength: MAX_NAME_LENGTH, pattern: '^(?!\\s*$)[^\\u0000-\\u001f\\u007f]*$' });
 
 /** What better-auth takes at sign-in, and beyond it domains without a dot such as `localhost`. */
 export const EmailSchema = Type.String({

@@ -1,6 +1,6 @@
 // Documents, one and many, for whoever may see them.
 
-import { canSee, enforce, NotVisibleError, policy, type Caller } from '../access/index.ts';
+import { canSee, canSeeProvenance, enforce, NotVisibleError, policy, type Caller } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
 import type { Audience, RenderedDocument } from './document.ts';
 import { CategoryInvalidError } from './errors.ts';
@@ -18,12 +18,12 @@ export function createRead({ database, categories }: { database: Database; categ
   const lists = listRepository(database.db, database.dialect);
 
   async function get(caller: Caller, id: string): Promise<RenderedDocument> {
-    const row = await artefacts.findDocument(id);
+    const row = await artefacts.findDocument(id, audienceOf(caller));
     if (!row) throw new NotVisibleError('There is no artefact with this id.');
     if (!canSee(caller, { public: row.public, privateAccess: [] })) {
       enforce(policy.seeArtefact(caller, { public: row.public, privateAccess: await artefacts.findPrivateAccess(id) }));
     }
-    return row[audienceOf(caller)];
+    return row;
   }
 
   return {
@@ -56,7 +56,7 @@ export function createRead({ database, categories }: { database: Database; categ
   };
 }
 
-function audienceOf(caller: Caller): Audience { return policy.seeProvenance(caller) ? 'limited' : 'full'; }
+function audienceOf(caller: Caller): Audience { return canSeeProvenance(caller) ? 'full' : 'limited'; }
 
 function assertKnownCategory(category: string, categories: readonly string[]): void {
   if (!categories.includes(category)) throw new CategoryInvalidError(`There is no category ${JSON.stringify(category)}: the categories are ${categories.join(', ')}.`);

@@ -1,9 +1,10 @@
 // The artefacts, their slots and access entries as rows. Lists have a file of their own: list-repository.ts.
 
+import type { CompiledQuery } from 'kysely';
 import type { Account, Uploader } from '../access/index.ts';
 import type { ArtefactsTable, Executor, SlotsTable, Tx } from '../db/index.ts';
 import type { Artefact, Format, LocalisedText, Slot } from './artefact.ts';
-import { renderDocument } from './document.ts';
+import { renderDocument, type Audience, type RenderedDocument } from './document.ts';
 import { lastUploaded, searchText } from './operations.ts';
 
 export interface StoredArtefact { artefact: Artefact; slots: Slot[] }
@@ -11,20 +12,21 @@ export interface StoredArtefact { artefact: Artefact; slots: Slot[] }
 /** What decides how a download is answered. */
 export interface DownloadFacts { format: Format; public: boolean; lastModifiedSeconds: number; slots: Slot[] }
 
-/** The rendered documents, and what decides who may see them. */
-export interface DocumentRow { public: boolean; limited: { json: string; etag: string }; full: { json: string; etag: string } }
+/** A rendered document, and what decides who may see it. */
+export interface DocumentRow extends RenderedDocument { public: boolean }
+
+type DocumentColumns = { public: number; json: string; etag: string };
 
 export function artefactRepository(executor: Executor | Tx) {
+  // Compiled once for each audience: building the query anew would cost more than running it.
+  const documentById: Partial<Record<Audience, CompiledQuery<DocumentColumns>>> = {};
+
   const repository = {
-    async findDocument(id: string): Promise<DocumentRow | undefined> {
-      const row = await executor.selectFrom('artefacts')
-        .select(['public', 'document', 'document_etag', 'full_document', 'full_document_etag'])
-        .where('id', '=', id).executeTakeFirst();
-      return row && {
-        public: row.public === 1,
-        limited: { json: row.document, etag: row.document_etag },
-        full: { json: row.full_document, etag: row.full_document_etag },
-      };
+    async findDocument(id: string, audience: Audience): Promise<DocumentRow | undefined> {
+      const column = audience === 'full' ? 'full_document' : 'document';
+      const query = documentById[audience] ??= executor.selectFrom('artefacts').select(['public', `${column} as json`, `${column}_etag as etag`]).where('id', '=', id).compile();
+      const { rows: [row] } = await executor.executeQuery<DocumentColumns>({ ...query, parameters: [id] });
+      return row && { json: row.json, etag: row.etag, public: row.public === 1 };
     },
 
     async findPrivateAccess(id: string): Promise<Account[]> {

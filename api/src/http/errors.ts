@@ -9,5 +9,7 @@ export const RangeNotSatisfiableError = defineError('range_not_satisfiable', 416
 export const MultipartInvalidError = defineError('multipart_invalid', 400, 'Invalid multipart body');
 export const UploadTooLargeError = defineError('upload_too_large', 413, 'Upload too large');
 export const UploadAbortedError = defineError('upload_aborted', 400, 'Upload aborted by the client');
+export const HeadersTooLargeError = defineError('headers_too_large', 431, 'Headers too large');
+export const RequestTimeoutError = defineError('request_timeout', 408, 'Request timed out');
 export const InternalError = defineError('internal_error', 500, 'Internal error');
 export const ShuttingDownError = defineError('shutting_down', 503, 'Shutting down');

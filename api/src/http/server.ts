@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { registerBodyHandling } from './body.ts';
+import { answerMalformed } from './malformed.ts';
 import { registerProblems, sendProblem, toBerthError } from './problem.ts';
 
 export interface HttpServerOptions {
@@ -39,6 +40,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: (request) => withoutBasePath(request.url ?? '/', options.basePath),
+    clientErrorHandler: answerMalformed,
     frameworkErrors: (error, request, reply) => { void sendProblem(toBerthError(error), request, reply.header('x-request-id', request.id)); },
   });
   app.setValidatorCompiler(TypeBoxValidatorCompiler);

@@ -69,7 +69,7 @@ function outcomeOf({ status }: Response): 'success' | 'refused' | 'failed' {
 function signInTarget({ call, body }: AuthRequest): Pick<AuditEvent, 'targetType' | 'targetId'> | undefined {
   if (call.action !== 'session.sign-in') return undefined;
   const email = emailIn(body);
-  return { targetType: 'user', targetId: email.includes('@') ? normalizeEmail(email).slice(0, MAX_EMAIL_LENGTH) : 'unknown' };
+  return { targetType: 'user', targetId: email.includes('@') ? normalizeEmail(email).replace(/\p{Cc}/gu, '').slice(0, MAX_EMAIL_LENGTH) : 'unknown' };
 }
 
 function emailIn(body: Buffer | undefined): string {

@@ -23,7 +23,7 @@ export function grantRoutes(grants: GrantService): FastifyPluginCallbackTypebox 
     }, (request) => grants.findOwn(request.actor.caller));
 
     app.delete('/access-grants/:id', {
-      schema: { summary: 'Take an access grant back', tags, params, response: { 204: Type.Null(), ...problems(401, 403, 404) } },
+      schema: { summary: 'Take an access grant back', tags, params, response: { 204: Type.Null(), ...problems(400, 401, 403, 404) } },
     }, async (request, reply) => {
       await grants.remove(request.actor, request.params.id);
       return reply.code(204).send(null);

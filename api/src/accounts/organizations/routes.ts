@@ -22,7 +22,7 @@ export function organizationRoutes(organizations: OrganizationService, members: 
     }, (request) => organizations.list(request.actor.caller, request.query));
 
     app.get('/organizations/:id', {
-      schema: { summary: 'Get an organisation, its departments and members', tags, params, response: { 200: OrganizationDetailsSchema, ...problems(401, 403, 404) } },
+      schema: { summary: 'Get an organisation, its departments and members', tags, params, response: { 200: OrganizationDetailsSchema, ...problems(400, 401, 403, 404) } },
     }, (request) => organizations.find(request.actor.caller, request.params.id));
 
     app.patch('/organizations/:id', {
@@ -30,7 +30,7 @@ export function organizationRoutes(organizations: OrganizationService, members: 
     }, (request) => organizations.rename(request.actor, request.params.id, request.body.name));
 
     app.delete('/organizations/:id', {
-      schema: { summary: 'Delete an organisation', tags, params, response: { 204: Type.Null(), ...problems(401, 403, 404) } },
+      schema: { summary: 'Delete an organisation', tags, params, response: { 204: Type.Null(), ...problems(400, 401, 403, 404) } },
     }, async (request, reply) => {
       await organizations.remove(request.actor, request.params.id);
       return reply.code(204).send(null);
@@ -41,7 +41,7 @@ export function organizationRoutes(organizations: OrganizationService, members: 
     }, (request) => members.save(request.actor, request.params.id, request.params.userId, request.body));
 
     app.delete('/organizations/:id/members/:userId', {
-      schema: { summary: 'End a membership', tags, params: memberParams, response: { 204: Type.Null(), ...problems(401, 403, 404) } },
+      schema: { summary: 'End a membership', tags, params: memberParams, response: { 204: Type.Null(), ...problems(400, 401, 403, 404) } },
     }, async (request, reply) => {
       await members.remove(request.actor, request.params.id, request.params.userId);
       return reply.code(204).send(null);

@@ -19,7 +19,7 @@ export function userRoutes(users: UserService): FastifyPluginCallbackTypebox {
     }, (request) => users.list(request.actor.caller, request.query));
 
     app.get('/users/:id', {
-      schema: { summary: 'Get a user and what he is a member of', tags, params, response: { 200: UserDetailsSchema, ...problems(401, 403, 404) } },
+      schema: { summary: 'Get a user and what he is a member of', tags, params, response: { 200: UserDetailsSchema, ...problems(400, 401, 403, 404) } },
     }, (request) => users.find(request.actor.caller, request.params.id));
 
     app.patch('/users/:id', {
@@ -27,7 +27,7 @@ export function userRoutes(users: UserService): FastifyPluginCallbackTypebox {
     }, (request) => users.update(request.actor, request.params.id, request.body));
 
     app.delete('/users/:id', {
-      schema: { summary: 'Delete a user', tags, params, response: { 204: Type.Null(), ...problems(401, 403, 404, 409) } },
+      schema: { summary: 'Delete a user', tags, params, response: { 204: Type.Null(), ...problems(400, 401, 403, 404, 409) } },
     }, async (request, reply) => {
       await users.remove(request.actor, request.params.id);
       return reply.code(204).send(null);
