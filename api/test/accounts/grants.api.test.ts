@@ -49,8 +49,8 @@ for (const dialect of DIALECTS) {
     });
 
     test('what is no account is refused', async () => {
-      for (const account of [{ type: 'user', id: 'x', department: 'y' }]) assert.equal((await grant(account)).body['code'], 'account_invalid');
-      for (const account of [{ type: 'group', id: 'x' }, { type: 'user' }, { type: 'user', id: '' }, { type: 'user', id: 'x', colour: 'blue' }, {}]) assert.equal((await grant(account)).body['code'], 'request_invalid');
+      assert.equal((await grant({ type: 'user', id: 'x', department: 'y' })).body['code'], 'account_invalid');
+      for (const account of [{ type: 'user', id: 'x\0' }, { type: 'user', id: 'x', name: '\0' }, { type: 'group', id: 'x' }, { type: 'user' }, { type: 'user', id: '' }, { type: 'user', id: 'x', colour: 'blue' }, {}]) assert.equal((await grant(account)).body['code'], 'request_invalid');
     });
 
     test('covers what accountMatches says it covers', async () => {

@@ -110,14 +110,16 @@ for (const dialect of DIALECTS) {
       await browser.send('POST', '/api/auth/sign-out', {});
       await signIn({ ...ADA, password: 'not hers at all' });
       await signIn({ email: 'My Secret Passw0rd', password: 'x' });
+      await signIn({ email: 'a\0@b', password: 'x' });
       const events = await auditOf(it.database);
       assert.deepEqual(events.map(({ actor_kind, actor_name, action, target_type, outcome, ip }) => [actor_kind, actor_name, action, target_type, outcome, ip]), [
         ['user', ADA.email, 'session.sign-in', 'session', 'success', '127.0.0.1'],
         ['user', ADA.email, 'session.sign-out', 'session', 'success', '127.0.0.1'],
         ['anonymous', null, 'session.sign-in', 'user', 'refused', '127.0.0.1'],
         ['anonymous', null, 'session.sign-in', 'user', 'refused', '127.0.0.1'],
+        ['anonymous', null, 'session.sign-in', 'user', 'refused', '127.0.0.1'],
       ]);
-      assert.deepEqual(events.slice(2).map(({ target_id }) => target_id), [ADA.email, 'unknown']);
+      assert.deepEqual(events.slice(2).map(({ target_id }) => target_id), [ADA.email, 'unknown', 'a@b']);
       assert.equal(events[0]?.target_id, events[1]?.target_id);
     });
   });

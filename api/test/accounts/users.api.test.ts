@@ -32,7 +32,7 @@ for (const dialect of DIALECTS) {
 
     test('what nobody could sign in with is refused', async () => {
       const user = { email: 'x@example.org', name: 'X', password: PASSWORD };
-      const wrong = [{ email: 'x' }, { email: 'x@example.c' }, { email: 'x@.org' }, { email: 'é@example.org' }, { password: '7 chars' }, { password: 'x'.repeat(129) }, { name: ' ' }, { name: '' }, { role: 'admin' }, { isAdmin: 'yes' }];
+      const wrong = [{ email: 'x' }, { email: 'x@example.c' }, { email: 'x@.org' }, { email: 'é@example.org' }, { password: '7 chars' }, { password: 'x'.repeat(129) }, { name: ' ' }, { name: 'a\0b' }, { name: 'two\nlines' }, { name: '' }, { role: 'admin' }, { isAdmin: 'yes' }];
       for (const change of wrong) {
         const { status, body } = await admin.send('POST', '/users', { ...user, ...change });
         assert.deepEqual([status, body['code']], [400, 'request_invalid'], JSON.stringify(change));
@@ -139,6 +139,7 @@ for (const dialect of DIALECTS) {
         assert.deepEqual([status, body['code']], [404, 'user_not_found']);
       }
       assert.equal((await admin.send('PATCH', '/users/nobody', {})).body['code'], 'request_invalid');
+      assert.equal((await admin.get('/users?q=%00')).status, 200);
     });
 
     test('every change is audited, without passwords', async () => {
