@@ -50,7 +50,21 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   });
   registerProblems(app);
   registerBodyHandling(app);
+  hangUpWhenStopping(app);
   return app;
+}
+
+/** A client that keeps its connection after the last answer would hold up the stop. */
+function hangUpWhenStopping(app: FastifyInstance): void {
+  let stopping = false;
+  app.addHook('preClose', (done) => {
+    stopping = true;
+    done();
+  });
+  app.addHook('onResponse', (_request, _reply, done) => {
+    if (stopping) setImmediate(() => { app.server.closeIdleConnections(); });
+    done();
+  });
 }
 
 function withoutBasePath(url: string, basePath: string): string {
