@@ -4,7 +4,7 @@ import vue from 'eslint-plugin-vue';
 import ts from 'typescript-eslint';
 
 export default ts.config(
-  { ignores: ['**/node_modules', '**/dist', '.cache', 'data'] },
+  { ignores: ['**/node_modules', '**/dist', '**/.test-build', '.cache', 'data'] },
   js.configs.recommended,
   ...ts.configs.recommendedTypeChecked,
   ...vue.configs['flat/recommended'],

@@ -91,7 +91,15 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
   await migrate(database);
   const onError = (error: unknown) => { app.log.error({ err: error }, 'background work failed'); };
   const blobs = createBlobs({ database, store: createFsStore({ root: join(config.DATA_DIR, 'blobs') }) });
-  const accounts = createAccounts({ database, publicUrl: config.PUBLIC_URL, secret: secrets.AUTH_SECRET });
+  const accounts = createAccounts({
+    database,
+    publicUrl: config.PUBLIC_URL,
+    secret: secrets.AUTH_SECRET,
+    async onAccountDeleted(tx, account) {
+      await apiKeys.deleteKeysOf(tx, account);
+      await artefacts.edit.forgetAccount(tx, account);
+    },
+  });
   const apiKeys = createApiKeys({ database, salt: secrets.API_KEYS_SALT, categories: config.CATEGORIES, accountHasGrant: accounts.hasGrant, onError });
   opened.push(apiKeys);
   const artefacts = createArtefacts({

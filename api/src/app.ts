@@ -10,7 +10,7 @@ import type { ApiKeys } from './api-keys/index.ts';
 import { artefactRoutes, contentRoutes, statsRoutes, transferRoutes, type ArtefactServices } from './artefacts/index.ts';
 import type { Blobs } from './blobs/index.ts';
 import type { Database } from './db/index.ts';
-import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerStaticUi, type HttpServerOptions, type Metrics } from './http/index.ts';
+import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerPrivateDocuments, registerStaticUi, type HttpServerOptions, type Metrics } from './http/index.ts';
 import { thumbnailRoutes, type ThumbnailService } from './thumbnails/index.ts';
 
 export interface AppDependencies {
@@ -49,7 +49,9 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
 
   const authenticators = { internalSecret: deps.internalSecret, apiKey: deps.apiKeys.authenticate, session: deps.accounts.authenticateSession };
   await app.register(async (v1) => {
+    registerPrivateDocuments(v1);
     registerActor(v1, authenticators);
+    deps.accounts.registerSessionCookies(v1);
     registerOpenApiRoute(v1);
     await v1.register(deps.accounts.routes);
     await v1.register(deps.apiKeys.routes);
@@ -64,6 +66,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     registerHealth(api, { database: () => deps.database.check(), storage: () => deps.blobs.check() }, deps.isStopping);
     await api.register(deps.accounts.authRoutes, { prefix: '/auth' });
     await api.register(async (admin) => {
+      registerPrivateDocuments(admin);
       registerActor(admin, authenticators);
       await admin.register(infoRoute(deps.build));
     });

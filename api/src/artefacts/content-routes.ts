@@ -6,7 +6,7 @@ import type { ArtefactServices } from './service.ts';
 /** What is inside a tarball: README, bundled packages, files. */
 export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.addHook('onRequest', async (_request, reply) => { reply.headers({ 'cache-control': 'private, no-cache', 'x-content-type-options': 'nosniff' }); });
+    app.addHook('onRequest', async (_request, reply) => { reply.header('x-content-type-options', 'nosniff'); });
 
     app.get('/artefacts/:id/readme', {
       schema: { summary: 'Read the README', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { ...problems(400, 401, 404) } },

@@ -1,6 +1,6 @@
 // Curation: metadata, access, removal of a slot or of the whole.
 
-import { enforce, NotVisibleError, policy, type Account, type Actor } from '../access/index.ts';
+import { accountMatches, enforce, NotVisibleError, policy, type Account, type Actor } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import type { Artefact, LocalisedText } from './artefact.ts';
@@ -50,6 +50,16 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
       await artefactRepository(tx).update(changed, slots);
       await appendAudit(tx, actor, { action: thumbnail ? 'artefact.set-thumbnail' : 'artefact.delete-thumbnail', targetType: 'artefact', targetId: id });
       return renderDocument(changed, slots, 'full').json;
+    },
+
+    /** Takes a deleted account off all access lists, so that nobody inherits its rights with its id. */
+    async forgetAccount(tx: Tx, account: Account): Promise<void> {
+      for (const id of await artefactRepository(tx).findSharedWith(account)) {
+        const { artefact, slots } = await lockExisting(tx, id);
+        const privateAccess = artefact.privateAccess.filter((entry) => !accountMatches(account, entry));
+        await artefactRepository(tx).update({ ...artefact, privateAccess, updatedAt: laterThan(new Date(), artefact.updatedAt) }, slots);
+        await artefactRepository(tx).putPrivateAccess(id, privateAccess);
+      }
     },
 
     /** Deletes an artefact; its bytes go when nothing else refers to them. @throws artefact_not_found, mirrored_read_only */

@@ -89,6 +89,13 @@ export function artefactRepository(executor: Executor | Tx) {
       await executor.insertInto('artefact_access').values(rows).onConflict((conflict) => conflict.doNothing()).execute();
     },
 
+    /** Lists the artefacts that are shared with an account: an organisation stands for all its departments too. */
+    async findSharedWith({ type, id, department }: Account): Promise<string[]> {
+      const shared = executor.selectFrom('artefact_access').select('artefact_id').distinct().where('account_type', '=', type).where('account_id', '=', id);
+      const rows = await (department ? shared.where('department', '=', department) : shared).orderBy('artefact_id').execute();
+      return rows.map((row) => row.artefact_id);
+    },
+
     /** Deletes the artefact with its slots and access entries; their blobs stay for the sweep. */
     async delete(id: string): Promise<void> { await executor.deleteFrom('artefacts').where('id', '=', id).execute(); },
   };

@@ -5,8 +5,6 @@ import { isNotModified, problems } from '../http/index.ts';
 import type { ArtefactServices } from './service.ts';
 import { ArtefactListSchema, ArtefactSchema, GroupListSchema, GroupsQuerySchema, IdParamsSchema, ListQuerySchema, PatchSchema, SlotParamsSchema } from './schemas.ts';
 
-/** What a document depends on besides its address. */
-const VARY = 'Cookie, Authorization, X-Api-Key, X-Secret-Key, X-Account';
 const NO_CONTENT = Type.Null({ description: 'Done' });
 
 /** Documents: read, list, change, delete. Uploads and downloads are in their own files. */
@@ -25,7 +23,7 @@ export function artefactRoutes({ read, edit }: ArtefactServices): FastifyPluginA
     }, async (request, reply) => {
       const { json, etag } = await read.get(request.actor.caller, request.params.id);
       reply.header('etag', etag);
-      if (isNotModified(request.headers, { etag })) return privateDocument(reply).code(304).send(null);
+      if (isNotModified(request.headers, { etag })) return reply.code(304).send(null);
       return sendDocument(reply, json);
     });
 
@@ -49,12 +47,7 @@ export function artefactRoutes({ read, edit }: ArtefactServices): FastifyPluginA
   };
 }
 
-function privateDocument<Reply extends Pick<FastifyReply, 'headers'>>(reply: Reply): Reply {
-  reply.headers({ 'cache-control': 'private, no-cache', 'vary': VARY });
-  return reply;
-}
-
 /** Sends a document that is stored rendered: serialising it again would only cost. */
 function sendDocument(reply: FastifyReply, json: string): never {
-  return privateDocument(reply).type('application/json; charset=utf-8').send(json) as never;
+  return reply.type('application/json; charset=utf-8').send(json) as never;
 }

@@ -9,3 +9,4 @@ export { FormFileSchema, registerApiDescription, registerOpenApiRoute } from './
 export { registerHealth, type HealthChecks } from './health.ts';
 export { createMetrics, registerMetricsRoute, type Metrics } from './metrics.ts';
 export { registerStaticUi } from './static-ui.ts';
+export { registerPrivateDocuments } from './caching.ts';

@@ -31,7 +31,6 @@ export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyn
     app.get('/artefacts/:id/thumbnail', {
       schema: { summary: 'Get the thumbnail of an artefact', tags: ['thumbnails'], params: IdParamsSchema, response: { ...problems(401, 404) } },
     }, async (request, reply) => {
-      reply.header('cache-control', 'private, no-cache');
       return sendImage(reply, await thumbnails.findOf(request.actor.caller, request.params.id));
     });
 
@@ -39,7 +38,7 @@ export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyn
       schema: { summary: 'Get a thumbnail by its own id', tags: ['thumbnails'], params: IdParamsSchema, response: { ...problems(404) } },
     }, async (request, reply) => {
       const image = await thumbnails.find(request.params.id);
-      reply.header('cache-control', 'public, max-age=31536000, immutable');
+      reply.removeHeader('vary').header('cache-control', 'public, max-age=31536000, immutable');
       return sendImage(reply, image);
     });
   };
