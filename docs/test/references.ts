@@ -17,10 +17,10 @@ export function listMarkdown(root: string): string[] {
 
 /**
  * Finds what `path` names and `root` does not have: targets of relative links and their headings, `npm run …`
- * without a script, paths that begin with a folder or file of the repository or of the package around `path`.
- * A `*` in a path stands for what matches, and what holds `<…>` or `…` is an example.
+ * without a script, `berth …` without a command, paths that begin with a folder or file of the repository or of the
+ * package around `path`. A `*` in a path stands for what matches, and what holds `<…>` or `…` is an example.
  */
-export function findBrokenReferences(root: string, path: string): BrokenReference[] {
+export function findBrokenReferences(root: string, path: string, berthCommands: ReadonlySet<string>): BrokenReference[] {
   const file = join(root, path);
   const bases = [root, dirname(file)];
   const scripts = readScripts(root, dirname(file));
@@ -31,7 +31,7 @@ export function findBrokenReferences(root: string, path: string): BrokenReferenc
     const links = fenced ? [] : [...text.replaceAll(/`[^`]*`/g, '').matchAll(/\]\(([^)\s]+)[^)]*\)/g)].map((match) => match[1] ?? '');
     return [
       ...links.filter((link) => !reaches(link, file)),
-      ...commands.flatMap((command) => [...missingScripts(command, scripts), ...missingPaths(command, bases)]),
+      ...commands.flatMap((command) => [...missingScripts(command, scripts), ...missingCommands(command, berthCommands), ...missingPaths(command, bases)]),
     ].map((names) => ({ line: index + 1, names }));
   });
 }
@@ -53,6 +53,10 @@ function missingScripts(command: string, scripts: Set<string>): string[] {
   return [...command.matchAll(/\bnpm (?:(run) )?([\w:.-]+)/g)].flatMap(([names, run, name = '']) => {
     return scripts.has(name) || (!run && NPM_COMMANDS.has(name)) ? [] : [names];
   });
+}
+
+function missingCommands(command: string, known: ReadonlySet<string>): string[] {
+  return [...command.matchAll(/(?:^|[\s;&|])berth ([a-z][\w-]*)/g)].flatMap(([, name = '']) => known.has(name) ? [] : [`berth ${name}`]);
 }
 
 function missingPaths(command: string, bases: string[]): string[] {
