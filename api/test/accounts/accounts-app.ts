@@ -1,17 +1,13 @@
 // A small app around the accounts slice, on SQLite or PostgreSQL, and browsers that sign in to it.
 
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { registerActor } from '../../src/access/index.ts';
 import { createAccounts, type Accounts, type AccountsOptions } from '../../src/accounts/index.ts';
-import { createDatabase, migrate, type AuditEventsTable, type Database } from '../../src/db/index.ts';
+import type { AuditEventsTable, Database, DialectName } from '../../src/db/index.ts';
 import { createHttpServer } from '../../src/http/index.ts';
-import { createTestDatabaseUrl } from '../support/postgres.ts';
+import { openTestDatabase } from '../support/test-database.ts';
 
-export const DIALECTS = ['sqlite', 'postgres'] as const;
 export const SECRET = 'kJ3n-0dVw8YhQ2sZ5xRb7uTcLf1mPe4A';
 export const INTERNAL_SECRET = 'between-services';
 export const ADMIN = { email: 'admin@localhost', password: 'first mate 1' };
@@ -37,20 +33,7 @@ export interface Browser {
   send(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
 }
 
-export async function openTestDatabase(dialect: typeof DIALECTS[number]): Promise<{ database: Database; close: () => Promise<void> }> {
-  if (dialect === 'postgres') {
-    const empty = await createTestDatabaseUrl();
-    const database = createDatabase({ url: empty.url });
-    await migrate(database);
-    return { database, close: async () => { await database.close(); await empty.drop(); } };
-  }
-  const directory = await mkdtemp(join(tmpdir(), 'berth-accounts-'));
-  const database = createDatabase({ url: join(directory, 'berth.db') });
-  await migrate(database);
-  return { database, close: async () => { await database.close(); await rm(directory, { recursive: true }); } };
-}
-
-export async function createAccountsApp(dialect: typeof DIALECTS[number], options: Partial<AccountsOptions> = {}): Promise<AccountsApp> {
+export async function createAccountsApp(dialect: DialectName, options: Partial<AccountsOptions> = {}): Promise<AccountsApp> {
   const { database, close } = await openTestDatabase(dialect);
   const publicUrl = options.publicUrl ?? 'http://localhost';
   const accounts = createAccounts({ database, publicUrl, secret: SECRET, signInsPerMinute: 1000, ...options });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { getMigrations } from 'better-auth/db/migration';
 import { createAuth } from '../../src/accounts/auth/auth.ts';
-import { DIALECTS, openTestDatabase, SECRET } from './accounts-app.ts';
+import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
+import { SECRET } from './accounts-app.ts';
 
 for (const dialect of DIALECTS) {
   test(`better-auth finds every table, column and index it wants, on ${dialect}`, async (t) => {

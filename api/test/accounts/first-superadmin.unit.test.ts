@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { createAccounts } from '../../src/accounts/index.ts';
-import { auditOf, DIALECTS, openTestDatabase, SECRET } from './accounts-app.ts';
+import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
+import { auditOf, SECRET } from './accounts-app.ts';
 
 for (const dialect of DIALECTS) {
   describe(`the first superadmin, on ${dialect}`, () => {

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Account } from '../../src/access/index.ts';
 import { accountMatches } from '../../src/access/index.ts';
-import { auditOf, createAcme, createAccountsApp, createBrowser, createUser, DIALECTS, INTERNAL_SECRET, type AccountsApp, type Browser } from './accounts-app.ts';
+import { DIALECTS } from '../support/test-database.ts';
+import { auditOf, createAcme, createAccountsApp, createBrowser, createUser, INTERNAL_SECRET, type AccountsApp, type Browser } from './accounts-app.ts';
 
 const INTERNAL = { 'x-secret-key': INTERNAL_SECRET };
 const organization = (id: string, department?: string): Account => ({ type: 'organization', id, ...(department !== undefined && { department }) });

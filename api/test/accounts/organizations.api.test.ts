@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Account } from '../../src/access/index.ts';
-import { ADMIN, auditOf, createAcme, createAccountsApp, createUser, DIALECTS, type AccountsApp, type Browser } from './accounts-app.ts';
+import { DIALECTS } from '../support/test-database.ts';
+import { ADMIN, auditOf, createAcme, createAccountsApp, createUser, type AccountsApp, type Browser } from './accounts-app.ts';
 
 for (const dialect of DIALECTS) {
   describe(`organisations, on ${dialect}`, () => {

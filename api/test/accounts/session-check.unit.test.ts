@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { createAuth, type Auth } from '../../src/accounts/auth/auth.ts';
-import { createAccountsApp, createUser, DIALECTS, SECRET, type AccountsApp, type Browser } from './accounts-app.ts';
+import { DIALECTS } from '../support/test-database.ts';
+import { createAccountsApp, createUser, SECRET, type AccountsApp, type Browser } from './accounts-app.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 const NAME = 'better-auth.session_token';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { auditOf, createAcme, createAccountsApp, createBrowser, createUser, DIALECTS, INTERNAL_SECRET, type AccountsApp, type Browser } from './accounts-app.ts';
+import { DIALECTS } from '../support/test-database.ts';
+import { auditOf, createAcme, createAccountsApp, createBrowser, createUser, INTERNAL_SECRET, type AccountsApp, type Browser } from './accounts-app.ts';
 
 const ACME = { type: 'organization', id: 'acme' };
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ADMIN, auditOf, createAccountsApp, DIALECTS, type AccountsApp } from './accounts-app.ts';
+import { DIALECTS } from '../support/test-database.ts';
+import { ADMIN, auditOf, createAccountsApp, type AccountsApp } from './accounts-app.ts';
 
 const PER_MINUTE = 3;
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ADMIN, auditOf, createAccountsApp, createBrowser, DIALECTS, PASSWORD, type AccountsApp, type Answer } from './accounts-app.ts';
+import { DIALECTS } from '../support/test-database.ts';
+import { ADMIN, auditOf, createAccountsApp, createBrowser, PASSWORD, type AccountsApp, type Answer } from './accounts-app.ts';
 
 const SIGN_IN = '/api/auth/sign-in/email';
 const ADA = { email: 'ada@example.org', password: PASSWORD };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { ADMIN, auditOf, createAccountsApp, createBrowser, createUser, DIALECTS, PASSWORD, type AccountsApp, type Browser } from './accounts-app.ts';
+import { DIALECTS } from '../support/test-database.ts';
+import { ADMIN, auditOf, createAccountsApp, createBrowser, createUser, PASSWORD, type AccountsApp, type Browser } from './accounts-app.ts';
 
 for (const dialect of DIALECTS) {
   describe(`users, on ${dialect}`, () => {
