@@ -8,7 +8,7 @@ import { createServer, type BerthServer } from '../../index.ts';
 import type { DialectName } from '../../src/db/index.ts';
 import { createTestDatabaseUrl } from './postgres.ts';
 
-export const DIALECTS = ['sqlite', 'postgres'] as const satisfies DialectName[];
+export { DIALECTS } from './test-database.ts';
 
 export interface TestServerOptions {
   /** Default `sqlite`. */

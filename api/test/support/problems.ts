@@ -1,0 +1,29 @@
+// Problem documents as every route answers them.
+
+import assert from 'node:assert/strict';
+
+export interface Problem { status: number; title: string; detail: string; code: string; requestId: string; errors?: { path: string; message: string }[] }
+
+/** What no client may see: stacks, SQL, errors of the system, paths of a server, secrets of the tests. */
+const LEAKS = [/\bat .*:\d+:\d+/, /node_modules|file:\/\//, /\b(select|insert|update|delete)\b.*\b(from|into|set|where)\b/i, /\bE[A-Z]{4,}\b|SQLITE|SQLSTATE/, /\/(tmp|var|home|work|root|etc)\//, /internal-secret|reg_[0-9a-f]{8}_/];
+
+/** Reads an answer that must be a refusal with this status and code, complete and without leaks. */
+export async function readProblem(response: Response, status: number, code: string): Promise<Problem> {
+  const text = await response.text();
+  assert.deepEqual([response.status, codeOf(text)], [status, code], text);
+  assert.match(response.headers.get('content-type') ?? '', /^application\/problem\+json(;|$)/);
+  const problem = JSON.parse(text) as Problem;
+  assert.equal(problem.status, status);
+  assert.ok(problem.title.length > 0 && problem.detail.length > 10, text);
+  assert.equal(problem.requestId, response.headers.get('x-request-id'));
+  assertNoLeak(text);
+  return problem;
+}
+
+export function assertNoLeak(text: string): void {
+  for (const leak of LEAKS) assert.doesNotMatch(text, leak);
+}
+
+function codeOf(text: string): unknown {
+  try { return (JSON.parse(text) as Partial<Problem>).code; } catch { return text; }
+}

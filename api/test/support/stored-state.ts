@@ -1,0 +1,63 @@
+// What a server keeps, seen from behind its back: rows of its database and files of its storage.
+
+import assert from 'node:assert/strict';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import pg from 'pg';
+import { eventually } from './eventually.ts';
+import type { TestServer } from './test-server.ts';
+
+/** Runs one statement on the server's database, over a connection of its own. */
+export async function query<Row extends object = Record<string, unknown>>({ server: { config } }: TestServer, statement: string): Promise<Row[]> {
+  if (config.DATABASE_URL === undefined) {
+    const database = new DatabaseSync(join(config.DATA_DIR, 'berth.db'));
+    try {
+      return database.prepare(statement).all().map((row) => ({ ...row }) as Row);
+    } finally {
+      database.close();
+    }
+  }
+  const client = new pg.Client({ connectionString: config.DATABASE_URL });
+  await client.connect();
+  try {
+    return (await client.query<Row>(statement)).rows;
+  } finally {
+    await client.end();
+  }
+}
+
+/** Everything that an upload may leave, each as a sorted list of short texts. */
+export async function readStoredState(server: TestServer): Promise<Record<string, string[]>> {
+  const list = async (expression: string, table: string) => (await query<{ it: string }>(server, `select ${expression} as it from ${table} order by 1`)).map(({ it }) => it);
+  return {
+    artefacts: await list(`id || ' ' || full_document_etag`, 'artefacts'),
+    slots: await list(`artefact_id || ' ' || architecture || ' ' || digest`, 'slots'),
+    scans: await list('digest', 'tarball_scans'),
+    blobs: await list(`digest || ' ' || storage_key`, 'blobs'),
+    writers: await list('storage_key', 'blob_writers'),
+    files: await listFiles(server),
+  };
+}
+
+/** Lists the files of the storage, unfinished ones too. */
+export async function listFiles({ dataDir }: TestServer): Promise<string[]> {
+  const entries = await readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map((entry) => entry.name).sort();
+}
+
+/** Remembers what is stored; the function that it returns fails when anything else is, once all has settled. */
+export async function rememberStored(server: TestServer): Promise<() => Promise<void>> {
+  await assertTidy(server);
+  const before = await readStoredState(server);
+  return () => eventually(async () => { assert.deepEqual(await readStoredState(server), before); });
+}
+
+/** Waits until nobody writes any more and every file of the storage is one that a blob names, and none is missing. */
+export async function assertTidy(server: TestServer): Promise<void> {
+  await eventually(async () => {
+    const { writers, blobs, files } = await readStoredState(server);
+    assert.deepEqual(writers, []);
+    assert.deepEqual(files, blobs!.map((blob) => blob.split('/').at(-1)).sort());
+  });
+}
