@@ -43,6 +43,8 @@ async function runSelected(words: string[]): Promise<boolean> {
   for (const version of OLDER_NODES) await ensureNode(version);
   const cluster = await startPostgresCluster();
   process.env.BERTH_TEST_POSTGRES_URL = cluster.url;
+  // On older Nodes lib-node is tested against a server that needs this one.
+  process.env.BERTH_TEST_NODE = process.execPath;
   try {
     const results = new Map([[process.versions.node, await runFiles(process.execPath, selection)]]);
     for (const version of compiled.files.length > 0 ? OLDER_NODES : []) {
