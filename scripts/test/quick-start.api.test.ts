@@ -1,0 +1,41 @@
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { after, test } from 'node:test';
+import { freePort } from '../../bench/support/berth-process.ts';
+import { repositoryRoot } from '../runtime.ts';
+import { makeClone } from './support/clone.ts';
+import { runInTerminal } from './support/terminal.ts';
+
+/** What running the tests has done already. */
+const DONE = new Set(['npm run build']);
+const MAX_CONSUMER_LINES = 12;
+
+const clone = makeClone();
+after(() => { clone.remove(); });
+
+const port = await freePort();
+const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8').replaceAll('localhost:8080', `localhost:${port}`);
+const byHand = readme.slice(readme.indexOf('## The same by hand'), readme.indexOf('## Packages'));
+const blocks = (language: string) => [...byHand.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map((match) => match[1] ?? '');
+
+test('what the README says to type leads from nothing to a plug-in that runs', async () => {
+  const [start = '', ...commands] = blocks('sh');
+  const [consumer = '', ...others] = blocks('js');
+  assert.match(start, /npm start/);
+  assert.deepEqual(others, []);
+  assert.ok(consumer.trim().split('\n').length <= MAX_CONSUMER_LINES, 'the consumer is short');
+  writeFileSync(join(clone.directory, 'consume.mjs'), consumer);
+
+  using server = runInTerminal(start.replace('npm start', 'exec npm start'), { directory: clone.directory, env: { PORT: String(port) } });
+  await server.shows(/Sign in as admin@localhost/);
+
+  const script = commands.join('').split('\n').filter((line) => !DONE.has(line)).join('\n');
+  using shell = runInTerminal('sh -eu', { directory: clone.directory, stdin: script });
+  assert.equal(await shell.ended, 0, shell.output());
+  assert.match(shell.output(), /"artefact":{"_id":"@data-fair\/processing-hello-world@0"/);
+  assert.match(shell.output(), /api\/v1\/datasets\/hello\/lines\/hello { message: 'Hello world!' }\n1 ligne de donnée écrite/);
+
+  server.pressCtrlC();
+  assert.equal(await server.ended, 0);
+});
