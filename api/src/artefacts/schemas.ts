@@ -7,9 +7,12 @@ import { FormFileSchema } from '../http/index.ts';
 const MAX_TEXT_LENGTH = 2000;
 const MAX_QUERY_LENGTH = 500;
 
+/** PostgreSQL stores no NUL. */
+const Text = Type.String({ maxLength: MAX_TEXT_LENGTH, pattern: '^[^\\u0000]*$' });
+
 export const LocalisedTextSchema = Type.Object({
-  fr: Type.Optional(Type.String({ maxLength: MAX_TEXT_LENGTH })),
-  en: Type.Optional(Type.String({ maxLength: MAX_TEXT_LENGTH })),
+  fr: Type.Optional(Text),
+  en: Type.Optional(Text),
 }, { additionalProperties: false, title: 'LocalisedText' });
 
 const UploaderSchema = Type.Union([

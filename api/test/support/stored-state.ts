@@ -27,17 +27,23 @@ export async function query<Row extends object = Record<string, unknown>>({ serv
   }
 }
 
+/** What identifies a row of each table that an upload writes. */
+const ROWS = {
+  artefacts: `id || ' ' || data_updated_at`,
+  slots: `artefact_id || ' ' || architecture || ' ' || digest`,
+  tarball_scans: 'digest',
+  blobs: `digest || ' ' || storage_key`,
+  blob_writers: 'storage_key',
+};
+
+export type StoredState = Record<keyof typeof ROWS | 'files', string[]>;
+
 /** Everything that an upload may leave, each as a sorted list of short texts. */
-export async function readStoredState(server: TestServer): Promise<Record<string, string[]>> {
-  const list = async (expression: string, table: string) => (await query<{ it: string }>(server, `select ${expression} as it from ${table} order by 1`)).map(({ it }) => it);
-  return {
-    artefacts: await list(`id || ' ' || full_document_etag`, 'artefacts'),
-    slots: await list(`artefact_id || ' ' || architecture || ' ' || digest`, 'slots'),
-    scans: await list('digest', 'tarball_scans'),
-    blobs: await list(`digest || ' ' || storage_key`, 'blobs'),
-    writers: await list('storage_key', 'blob_writers'),
-    files: await listFiles(server),
-  };
+export async function readStoredState(server: TestServer): Promise<StoredState> {
+  const selects = Object.entries(ROWS).map(([table, row]) => `select '${table}' as kind, ${row} as it from ${table}`);
+  const rows = await query<{ kind: string; it: string }>(server, selects.join(' union all '));
+  const of = (table: string) => rows.filter(({ kind }) => kind === table).map(({ it }) => it).sort();
+  return { artefacts: of('artefacts'), slots: of('slots'), tarball_scans: of('tarball_scans'), blobs: of('blobs'), blob_writers: of('blob_writers'), files: await listFiles(server) };
 }
 
 /** Lists the files of the storage, unfinished ones too. */
@@ -56,8 +62,8 @@ export async function rememberStored(server: TestServer): Promise<() => Promise<
 /** Waits until nobody writes any more and every file of the storage is one that a blob names, and none is missing. */
 export async function assertTidy(server: TestServer): Promise<void> {
   await eventually(async () => {
-    const { writers, blobs, files } = await readStoredState(server);
-    assert.deepEqual(writers, []);
-    assert.deepEqual(files, blobs!.map((blob) => blob.split('/').at(-1)).sort());
+    const { blob_writers, blobs, files } = await readStoredState(server);
+    assert.deepEqual(blob_writers, []);
+    assert.deepEqual(files, blobs.map((blob) => blob.split('/').at(-1)).sort());
   });
 }
