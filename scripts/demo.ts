@@ -24,13 +24,12 @@ const DEFAULT_PORT = 8080;
 const opened: { close(): unknown }[] = [];
 let ended: Promise<never> | undefined;
 // Ctrl-C reaches a process below npm twice: from the terminal and from npm.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { ended ??= end(0); });
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { ended ??= end(0, '\nBerth has stopped.'); });
 
 try {
   await walk();
 } catch (error) {
-  if (!ended) process.stderr.write(`\n${explain(error)}\n`);
-  ended ??= end(1);
+  ended ??= end(1, `\n${explain(error)}`);
 }
 
 async function walk(): Promise<void> {
@@ -55,7 +54,7 @@ async function walk(): Promise<void> {
   tell(`Version ${slot.version} is in the slot noarch: ${slot.size} bytes, ${slot.digest}`);
 
   const consumer = { registryUrl: url, secretKey: await readInternalSecret(), artefactId: ARTEFACT_ID, cacheDir: `${DATA_DIR}/plugins` };
-  step('Consume it, as a service does', `export SECRET_REGISTRY=$(node -p "require('./${DATA_DIR}/secrets.json').SECRET_INTERNAL_SERVICES")`, 'node consume.mjs');
+  step('Consume it, as a service does', `export SECRET_REGISTRY=$(node -p "require('./${DATA_DIR}/secrets.json').SECRET_INTERNAL_SERVICES")`, 'node consume.mjs   # a file with these lines');
   code(consumerCode(consumer));
   const { path, downloaded } = await ensureArtefact(consumer);
   const place = relative(process.cwd(), path);
@@ -89,7 +88,8 @@ async function readInternalSecret(): Promise<string> {
 }
 
 function consumerCode({ registryUrl, artefactId, cacheDir }: EnsureArtefactOptions): string {
-  return `const { path } = await ensureArtefact({
+  return `import { ensureArtefact } from '@berth/lib-node';
+const { path } = await ensureArtefact({
   registryUrl: '${registryUrl}', secretKey: process.env.SECRET_REGISTRY,
   artefactId: '${artefactId}', cacheDir: '${cacheDir}',
 });`;
@@ -112,7 +112,8 @@ function explain(error: unknown): string {
   return `Berth cannot start: ${error.message}${isTaken ? `\nFor the demo: PORT=${Number(process.env['PORT'] ?? DEFAULT_PORT) + 1} npm run demo` : ''}`;
 }
 
-async function end(status: number): Promise<never> {
-  for (const it of opened.splice(0)) await it.close();
+async function end(status: 0 | 1, lastWords: string): Promise<never> {
+  for (const it of opened.splice(0).reverse()) await it.close();
+  (status === 0 ? process.stdout : process.stderr).write(`${lastWords}\n`);
   process.exit(status);
 }

@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { freePort } from '../../bench/support/berth-process.ts';
 import { makeClone } from './support/clone.ts';
+import { findFreePort } from './support/free-port.ts';
 import { runInTerminal } from './support/terminal.ts';
 
 const clone = makeClone();
 after(() => { clone.remove(); });
 
-const port = await freePort();
+const port = await findFreePort();
 const startDemo = () => runInTerminal('exec npm run demo', { directory: clone.directory, env: { PORT: String(port) } });
 const isServing = () => fetch(`http://localhost:${port}/api/ping`).then((response) => response.ok, () => false);
 

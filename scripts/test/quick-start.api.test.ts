@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
-import { freePort } from '../../bench/support/berth-process.ts';
 import { repositoryRoot } from '../runtime.ts';
 import { makeClone } from './support/clone.ts';
+import { findFreePort } from './support/free-port.ts';
 import { runInTerminal } from './support/terminal.ts';
 
 /** What running the tests has done already. */
@@ -14,7 +14,7 @@ const MAX_CONSUMER_LINES = 12;
 const clone = makeClone();
 after(() => { clone.remove(); });
 
-const port = await freePort();
+const port = await findFreePort();
 const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8').replaceAll('localhost:8080', `localhost:${port}`);
 const byHand = readme.slice(readme.indexOf('## The same by hand'), readme.indexOf('## Packages'));
 const blocks = (language: string) => [...byHand.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map((match) => match[1] ?? '');
