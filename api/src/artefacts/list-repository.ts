@@ -1,13 +1,14 @@
-// Lists: filters, search, visibility and exact counts in SQL, over stored documents.
+// Lists: filters, search, visibility and exact counts in SQL. Rows are found inside the indexes of the narrow table
+// artefacts; only the documents of the page are fetched.
 
-import { sql, type ExpressionBuilder, type ExpressionWrapper, type SqlBool } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import { accountOf, isUnlimited, type Caller } from '../access/index.ts';
-import type { DialectName, Executor, Schema } from '../db/index.ts';
+import type { DialectName, Executor } from '../db/index.ts';
 import type { Audience } from './document.ts';
 
 export interface ListFilters {
-  /** Folded words, all of which must occur. */
-  words: string[];
+  /** What somebody looks for, see searchPatterns: all must occur. */
+  patterns: readonly string[];
   category?: string | undefined;
   format?: string | undefined;
   /** In either language. */
@@ -19,31 +20,26 @@ export interface ListFilters {
 
 export type ListSort = 'dataUpdatedAt' | 'name' | '-name';
 export interface ListPage { sort: ListSort; skip: number; size: number }
+export interface Listing { documents: string[]; count: number }
 
-type Condition = ExpressionWrapper<Schema, 'artefacts', SqlBool>;
-type Builder = ExpressionBuilder<Schema, 'artefacts'>;
+type Sql = RawBuilder<unknown>;
 
-/** A trigram index finds words of at least three characters. */
+/** A trigram index finds patterns of at least three characters. */
 const MIN_INDEXED_LENGTH = 3;
+/** Up to so many matches SQLite looks each up; beyond, it is quicker to walk the index of the whole list. */
+const FEW_MATCHES = 2000;
+const ORDERS: Record<ListSort, Sql> = { 'dataUpdatedAt': sql`data_updated_at desc, id`, 'name': sql`id`, '-name': sql`id desc` };
+
+/** On SQLite, the index that holds each order. */
+const INDEXES: Record<ListSort, string> = { 'dataUpdatedAt': 'artefacts_newest_idx', 'name': 'artefacts_name_idx', '-name': 'artefacts_name_idx' };
 
 export function listRepository(executor: Executor, dialect: DialectName) {
-  const matching = (caller: Caller, filters: ListFilters) => executor.selectFrom('artefacts')
-    .where((eb) => eb.and([...visibleTo(eb, caller), ...filtered(eb, filters), ...searched(eb, dialect, filters.words)]));
-
   return {
-    /** Returns the stored documents of one page, as JSON texts. */
-    async page(caller: Caller, filters: ListFilters, { sort, skip, size }: ListPage, audience: Audience): Promise<string[]> {
-      const column = audience === 'full' ? 'full_document' : 'document';
-      const query = matching(caller, filters).select(`${column} as json`).limit(size).offset(skip);
-      const sorted = sort === 'dataUpdatedAt'
-        ? query.orderBy('data_updated_at', 'desc').orderBy('id')
-        : query.orderBy('id', sort === 'name' ? 'asc' : 'desc');
-      return (await sorted.execute()).map((row) => row.json);
-    },
-
-    async count(caller: Caller, filters: ListFilters): Promise<number> {
-      const { count } = await matching(caller, filters).select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
-      return Number(count);
+    /** Returns the stored documents of one page, as JSON texts, and how many match in all. */
+    async list(caller: Caller, filters: ListFilters, page: ListPage, audience: Audience): Promise<Listing> {
+      const { from, conditions } = dialect === 'sqlite' ? await sqliteSearch(filters.patterns, page.sort) : { from: sql`artefacts`, conditions: filters.patterns.map(like) };
+      const source = sql`${from} where ${sql.join([sql`1 = 1`, ...conditions, ...visibleTo(caller), ...filtered(filters)], sql` and `)}`;
+      return { documents: await documents(source, page, audience), count: await count(source) };
     },
 
     /** Lists distinct group names of a category in one language, in byte order. */
@@ -56,45 +52,59 @@ export function listRepository(executor: Executor, dialect: DialectName) {
 
     /** Counts everything, whoever may see it. */
     async totals(): Promise<{ artefacts: number; slots: number; referredBytes: number }> {
-      const { artefacts } = await executor.selectFrom('artefacts').select((eb) => eb.fn.countAll<number>().as('artefacts')).executeTakeFirstOrThrow();
       const slots = await executor.selectFrom('slots').select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number | null>('size').as('size')]).executeTakeFirstOrThrow();
-      return { artefacts: Number(artefacts), slots: Number(slots.count), referredBytes: Number(slots.size ?? 0) };
+      return { artefacts: await count(sql`artefacts`), slots: slots.count, referredBytes: Number(slots.size ?? 0) };
     },
   };
+
+  /** Few matches of the full-text index are looked up one by one; many are met on a walk along the order of the list. */
+  async function sqliteSearch(patterns: readonly string[], sort: ListSort): Promise<{ from: Sql; conditions: Sql[] }> {
+    const indexed = patterns.filter((pattern) => pattern.length >= MIN_INDEXED_LENGTH);
+    const conditions = patterns.filter((pattern) => pattern.length < MIN_INDEXED_LENGTH).map(like);
+    if (indexed.length === 0) return { from: sql`artefacts`, conditions };
+    const match = indexed.map((pattern) => `"${pattern.replaceAll('"', '""')}"`).join(' AND ');
+    const found = sql<{ seq: number }>`select rowid as seq from artefact_search where artefact_search match ${match}`;
+    const { rows: few } = await sql<{ seq: number }>`${found} limit ${FEW_MATCHES}`.execute(executor);
+    if (few.length === FEW_MATCHES) return { from: sql`artefacts indexed by ${sql.ref(INDEXES[sort])}`, conditions: [sql`seq in (${found})`, ...conditions] };
+    // A cross join keeps its order: first the matches, then their rows.
+    return { from: sql`(select value as found from json_each(${JSON.stringify(few.map(({ seq }) => seq))})) cross join artefacts on seq = found`, conditions };
+  }
+
+  /** Cuts the page first, and joins documents to it alone. */
+  async function documents(source: Sql, { sort, skip, size }: ListPage, audience: Audience): Promise<string[]> {
+    const order = ORDERS[sort];
+    const { rows } = await sql<{ json: string }>`select ${sql.ref(`${audience}_document`)} as json
+      from (select id, data_updated_at from ${source} order by ${order} limit ${size} offset ${skip}) as page
+      join artefact_documents on artefact_id = id order by ${order}`.execute(executor);
+    return rows.map(({ json }) => json);
+  }
+
+  async function count(source: Sql): Promise<number> {
+    const { rows: [row] } = await sql<{ count: number }>`select count(*) as count from ${source}`.execute(executor);
+    return Number(row?.count);
+  }
 }
 
 /** The SQL of `canSee` in access/; a property test holds the two equal. */
-function visibleTo(eb: Builder, caller: Caller): Condition[] {
+function visibleTo(caller: Caller): Sql[] {
   if (isUnlimited(caller)) return [];
-  const isPublic = eb('public', '=', 1);
   const account = accountOf(caller);
-  if (!account) return [isPublic];
-  const shared = eb.selectFrom('artefact_access').select('artefact_id')
-    .where('account_type', '=', account.type).where('account_id', '=', account.id)
-    .where('department', 'in', account.department ? ['', account.department] : ['']);
-  return [eb.or([isPublic, eb('id', 'in', shared)])];
+  if (!account) return [sql`public = 1`];
+  const department = account.department ? sql`department in ('', ${account.department})` : sql`department = ''`;
+  return [sql`(public = 1 or id in (select artefact_id from artefact_access where account_type = ${account.type} and account_id = ${account.id} and ${department}))`];
 }
 
-function filtered(eb: Builder, filters: ListFilters): Condition[] {
-  const conditions: Condition[] = [];
-  if (!filters.includeDeprecated) conditions.push(eb('deprecated', '=', 0));
-  if (filters.category !== undefined) conditions.push(eb('category', '=', filters.category));
-  if (filters.format !== undefined) conditions.push(eb('format', '=', filters.format));
-  if (filters.packageName !== undefined) conditions.push(eb('package_name', '=', filters.packageName));
-  if (filters.origin !== undefined) conditions.push(eb('origin', '=', filters.origin));
-  if (filters.group !== undefined) conditions.push(eb.or([eb('group_fr', '=', filters.group), eb('group_en', '=', filters.group)]));
+function filtered({ includeDeprecated, category, format, packageName, origin, group }: ListFilters): Sql[] {
+  const conditions: Sql[] = includeDeprecated ? [] : [sql`deprecated = 0`];
+  if (category !== undefined) conditions.push(sql`category = ${category}`);
+  if (format !== undefined) conditions.push(sql`format = ${format}`);
+  if (packageName !== undefined) conditions.push(sql`package_name = ${packageName}`);
+  if (origin !== undefined) conditions.push(sql`origin = ${origin}`);
+  if (group !== undefined) conditions.push(sql`(group_fr = ${group} or group_en = ${group})`);
   return conditions;
 }
 
-function searched(eb: Builder, dialect: DialectName, words: readonly string[]): Condition[] {
-  const indexed = dialect === 'sqlite' ? words.filter((word) => word.length >= MIN_INDEXED_LENGTH) : [];
-  const scanned = words.filter((word) => !indexed.includes(word));
-  const conditions = scanned.map((word) => eb(sql<string>`search_text`, 'like', sql<string>`${`%${escapeLike(word)}%`} escape '\\'`));
-  if (indexed.length > 0) {
-    const match = indexed.map((word) => `"${word.replaceAll('"', '""')}"`).join(' AND ');
-    conditions.push(eb('seq', 'in', sql<number>`(select rowid from artefact_search where artefact_search match ${match})`));
-  }
-  return conditions;
+function like(pattern: string): Sql {
+  const escaped = pattern.replace(/[\\%_]/g, (character) => `\\${character}`);
+  return sql`search_text like ${`%${escaped}%`} escape '\\'`;
 }
-
-function escapeLike(word: string): string { return word.replace(/[\\%_]/g, (character) => `\\${character}`); }

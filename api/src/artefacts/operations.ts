@@ -12,6 +12,7 @@ const MAX_FILE_NAME_BYTES = 255;
 /** Categories whose artefacts are run, which a raw file cannot be. */
 const NPM_ONLY_CATEGORIES = new Set(['processing', 'catalog', 'application']);
 const PATH_DIGEST_LENGTH = 16;
+const MIN_TRIGRAM_LENGTH = 3;
 const CONTROL_CHARACTERS = /\p{Cc}/u;
 
 /** Refuses ids that are reserved, too long, or would be unsafe as a path. @throws artefact_id_invalid */
@@ -86,16 +87,25 @@ export function fold(text: string): string {
   return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replaceAll('œ', 'oe').replaceAll('æ', 'ae').replaceAll('ß', 'ss').replaceAll('\0', '');
 }
 
-/** The text that searches look at. */
+/** The text that searches look at: folded, with two spaces before every word, so that trigrams know where words begin. */
 export function searchText({ id, packageName, title, description }: Artefact): string {
   const texts = [id, packageName, ...localised(title), ...localised(description)];
-  return fold(texts.filter((text) => text !== undefined).join('\n'));
+  return spaceWords(fold(texts.filter((text) => text !== undefined).join('\n')));
 }
 
-/** Splits what somebody typed into folded words, in any order. */
-export function searchWords(q: string): string[] {
-  return [...new Set(fold(q).split(/\s+/).filter((word) => word !== ''))];
+/**
+ * Splits what somebody typed into patterns of which each must occur in the search text, in any order: text of three
+ * and more characters anywhere, shorter text at the beginning of a word.
+ */
+export function searchPatterns(q: string): string[] {
+  const words = fold(q).split(/\s+/).filter((word) => word !== '');
+  return [...new Set(words.map((word) => {
+    const spaced = spaceWords(word);
+    return word.length < MIN_TRIGRAM_LENGTH ? spaced.slice(-MIN_TRIGRAM_LENGTH) : spaced.trimStart();
+  }))];
 }
+
+function spaceWords(text: string): string { return text.replace(/(?<![\p{L}\p{N}])(?=[\p{L}\p{N}])/gu, '  '); }
 
 function localised(text: LocalisedText | undefined): (string | undefined)[] { return [text?.fr, text?.en]; }
 

@@ -4,8 +4,8 @@ import { canSee, canSeeProvenance, enforce, NotVisibleError, policy, type Caller
 import type { Database } from '../db/index.ts';
 import type { Audience, RenderedDocument } from './document.ts';
 import { CategoryInvalidError } from './errors.ts';
-import { listRepository, type ListFilters } from './list-repository.ts';
-import { searchWords } from './operations.ts';
+import { listRepository, type ListFilters, type ListPage } from './list-repository.ts';
+import { searchPatterns } from './operations.ts';
 import { artefactRepository } from './repository.ts';
 import type { ListQuery } from './schemas.ts';
 
@@ -39,9 +39,9 @@ export function createRead({ database, categories }: { database: Database; categ
     /** Returns `{ results, count }` as JSON. @throws category_invalid */
     async list(caller: Caller, query: ListQuery): Promise<string> {
       if (query.category !== undefined) assertKnownCategory(query.category, categories);
-      const filters: ListFilters = { ...query, words: searchWords(query.q ?? ''), includeDeprecated: query.includeDeprecated ?? false };
-      const page = { sort: query.sort ?? 'dataUpdatedAt', skip: query.skip ?? 0, size: Math.min(query.size ?? DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE) };
-      const [documents, count] = await Promise.all([lists.page(caller, filters, page, audienceOf(caller)), lists.count(caller, filters)]);
+      const filters: ListFilters = { ...query, patterns: searchPatterns(query.q ?? ''), includeDeprecated: query.includeDeprecated ?? false };
+      const page: ListPage = { sort: query.sort ?? 'dataUpdatedAt', skip: query.skip ?? 0, size: Math.min(query.size ?? DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE) };
+      const { documents, count } = await lists.list(caller, filters, page, audienceOf(caller));
       return `{"results":[${documents.join(',')}],"count":${count}}`;
     },
 

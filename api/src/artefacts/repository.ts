@@ -2,10 +2,10 @@
 
 import type { CompiledQuery } from 'kysely';
 import type { Account, Uploader } from '../access/index.ts';
-import type { ArtefactsTable, Executor, SlotsTable, Tx } from '../db/index.ts';
-import type { Artefact, Format, LocalisedText, Slot } from './artefact.ts';
+import type { ArtefactDocumentsTable, ArtefactsTable, Executor, SlotsTable, Tx } from '../db/index.ts';
+import type { Artefact, Format, Slot } from './artefact.ts';
 import { renderDocument, type Audience, type RenderedDocument } from './document.ts';
-import { lastUploaded, searchText } from './operations.ts';
+import { searchText } from './operations.ts';
 
 export interface StoredArtefact { artefact: Artefact; slots: Slot[] }
 
@@ -23,8 +23,8 @@ export function artefactRepository(executor: Executor | Tx) {
 
   const repository = {
     async findDocument(id: string, audience: Audience): Promise<DocumentRow | undefined> {
-      const column = audience === 'full' ? 'full_document' : 'document';
-      const query = documentById[audience] ??= executor.selectFrom('artefacts').select(['public', `${column} as json`, `${column}_etag as etag`]).where('id', '=', id).compile();
+      const query = documentById[audience] ??= executor.selectFrom('artefact_documents').innerJoin('artefacts', 'id', 'artefact_id')
+        .select(['public', `${audience}_document as json`, `${audience}_etag as etag`]).where('id', '=', id).compile();
       const { rows: [row] } = await executor.executeQuery<DocumentColumns>({ ...query, parameters: [id] });
       return row && { json: row.json, etag: row.etag, public: row.public === 1 };
     },
@@ -51,26 +51,31 @@ export function artefactRepository(executor: Executor | Tx) {
     },
 
     async find(id: string): Promise<StoredArtefact | undefined> {
-      const row = await executor.selectFrom('artefacts').selectAll().where('id', '=', id).executeTakeFirst();
-      return row && { artefact: toArtefact(row, await repository.findPrivateAccess(id)), slots: await repository.findSlots(id) };
+      const row = await executor.selectFrom('artefact_documents').select('record').where('artefact_id', '=', id).executeTakeFirst();
+      if (!row) return undefined;
+      const record = JSON.parse(row.record) as Omit<Artefact, 'privateAccess'>;
+      return { artefact: { ...record, privateAccess: await repository.findPrivateAccess(id) }, slots: await repository.findSlots(id) };
     },
 
     /** Takes the artefact's lock until the transaction ends, and reads it. */
     async lock(id: string): Promise<StoredArtefact | undefined> {
-      const { numUpdatedRows } = await executor.updateTable('artefacts').set((eb) => ({ version: eb.ref('version') })).where('id', '=', id).executeTakeFirst();
+      const { numUpdatedRows } = await executor.updateTable('artefacts').set((eb) => ({ format: eb.ref('format') })).where('id', '=', id).executeTakeFirst();
       return numUpdatedRows === 0n ? undefined : repository.find(id);
     },
 
     /** Writes a new artefact; returns false when another transaction was first. */
     async insert(artefact: Artefact, slots: readonly Slot[]): Promise<boolean> {
-      const { numInsertedOrUpdatedRows } = await executor.insertInto('artefacts').values(toRow(artefact, slots))
+      const { numInsertedOrUpdatedRows } = await executor.insertInto('artefacts').values(toIndexRow(artefact))
         .onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst();
-      return numInsertedOrUpdatedRows === 1n;
+      if (numInsertedOrUpdatedRows !== 1n) return false;
+      await executor.insertInto('artefact_documents').values({ artefact_id: artefact.id, ...toDocumentColumns(artefact, slots) }).execute();
+      return true;
     },
 
-    /** Writes the artefact's row with its documents rendered anew; slots and access entries have methods of their own. */
+    /** Writes the artefact with its documents rendered anew; slots and access entries have methods of their own. */
     async update(artefact: Artefact, slots: readonly Slot[]): Promise<void> {
-      await executor.updateTable('artefacts').set(toRow(artefact, slots)).where('id', '=', artefact.id).execute();
+      await executor.updateTable('artefacts').set(toIndexRow(artefact)).where('id', '=', artefact.id).execute();
+      await executor.updateTable('artefact_documents').set(toDocumentColumns(artefact, slots)).where('artefact_id', '=', artefact.id).execute();
     },
 
     async putSlot(artefactId: string, slot: Slot): Promise<void> {
@@ -102,71 +107,27 @@ export function artefactRepository(executor: Executor | Tx) {
   return repository;
 }
 
-function toRow(artefact: Artefact, slots: readonly Slot[]): Omit<ArtefactsTable, 'seq'> {
-  const limited = renderDocument(artefact, slots, 'limited');
-  const full = renderDocument(artefact, slots, 'full');
+function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
   return {
     id: artefact.id,
     format: artefact.format,
-    package_name: artefact.packageName ?? null,
-    version: artefact.version ?? null,
-    licence: artefact.licence ?? null,
     category: artefact.category,
-    title: toJson(artefact.title),
-    description: toJson(artefact.description),
+    package_name: artefact.packageName ?? null,
     group_fr: artefact.group?.fr ?? null,
     group_en: artefact.group?.en ?? null,
-    documentation: artefact.documentation ?? null,
-    processing_config_schema: toJson(artefact.processingConfigSchema),
-    application_config_schema: toJson(artefact.applicationConfigSchema),
-    thumbnail: toJson(artefact.thumbnail),
     public: Number(artefact.public),
     deprecated: Number(artefact.deprecated),
     origin: artefact.origin ?? null,
-    uploaded_by: JSON.stringify(artefact.uploadedBy),
-    size: lastUploaded(slots)?.sizeBytes ?? 0,
-    created_at: artefact.createdAt,
-    updated_at: artefact.updatedAt,
     data_updated_at: artefact.dataUpdatedAt,
     last_modified: artefact.lastModifiedSeconds,
     search_text: searchText(artefact),
-    document: limited.json,
-    document_etag: limited.etag,
-    full_document: full.json,
-    full_document_etag: full.etag,
   };
 }
 
-function toArtefact(row: Omit<ArtefactsTable, 'seq'>, privateAccess: Account[]): Artefact {
-  return {
-    id: row.id,
-    format: row.format as Format,
-    packageName: row.package_name ?? undefined,
-    version: row.version ?? undefined,
-    licence: row.licence ?? undefined,
-    category: row.category,
-    title: fromJson<LocalisedText>(row.title),
-    description: fromJson<LocalisedText>(row.description),
-    group: toGroup(row),
-    documentation: row.documentation ?? undefined,
-    processingConfigSchema: fromJson(row.processing_config_schema),
-    applicationConfigSchema: fromJson(row.application_config_schema),
-    thumbnail: fromJson(row.thumbnail),
-    public: row.public === 1,
-    privateAccess,
-    deprecated: row.deprecated === 1,
-    origin: row.origin ?? undefined,
-    uploadedBy: JSON.parse(row.uploaded_by) as Uploader,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    dataUpdatedAt: row.data_updated_at,
-    lastModifiedSeconds: row.last_modified,
-  };
-}
-
-function toGroup({ group_fr: fr, group_en: en }: Pick<ArtefactsTable, 'group_fr' | 'group_en'>): LocalisedText | undefined {
-  if (fr === null && en === null) return undefined;
-  return { ...(fr !== null && { fr }), ...(en !== null && { en }) };
+function toDocumentColumns(artefact: Artefact, slots: readonly Slot[]): Omit<ArtefactDocumentsTable, 'artefact_id'> {
+  const limited = renderDocument(artefact, slots, 'limited');
+  const full = renderDocument(artefact, slots, 'full');
+  return { record: JSON.stringify({ ...artefact, privateAccess: undefined }), limited_document: limited.json, limited_etag: limited.etag, full_document: full.json, full_etag: full.etag };
 }
 
 function toSlot(row: SlotsTable): Slot {
@@ -199,7 +160,3 @@ function toSlotRow(artefactId: string, slot: Slot): SlotsTable {
     has_install_scripts: Number(slot.hasInstallScripts),
   };
 }
-
-function toJson(value: unknown): string | null { return value === undefined ? null : JSON.stringify(value); }
-
-function fromJson<T>(text: string | null): T | undefined { return text === null ? undefined : JSON.parse(text) as T; }

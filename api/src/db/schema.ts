@@ -8,6 +8,7 @@ export interface Schema extends AuthSchema {
   access_grants: AccessGrantsTable;
   api_keys: ApiKeysTable;
   artefact_access: ArtefactAccessTable;
+  artefact_documents: ArtefactDocumentsTable;
   artefacts: ArtefactsTable;
   audit_events: AuditEventsTable;
   blob_writers: BlobWritersTable;
@@ -50,44 +51,37 @@ export interface ApiKeysTable {
   last_used_at: string | null;
 }
 
+/** What lists filter, sort and search by, and what decides about access: kept narrow, so that scanning it is quick. */
 export interface ArtefactsTable {
   /** Row number: ties the row to its full-text entry on SQLite. */
   seq: Generated<number>;
   id: string;
   format: string;
-  package_name: string | null;
-  version: string | null;
-  licence: string | null;
   category: string;
-  /** `{ fr?, en? }` as JSON. */
-  title: string | null;
-  description: string | null;
+  package_name: string | null;
   group_fr: string | null;
   group_en: string | null;
-  documentation: string | null;
-  processing_config_schema: string | null;
-  application_config_schema: string | null;
-  /** `{ id, width, height }` as JSON. */
-  thumbnail: string | null;
   public: number;
   deprecated: number;
   origin: string | null;
-  uploaded_by: string;
-  /** Bytes of the slot uploaded last. */
-  size: number;
-  created_at: string;
-  updated_at: string;
   data_updated_at: string;
   /** Whole seconds since the epoch, strictly increasing: `Last-Modified` of downloads. */
   last_modified: number;
   /** Folded words of id, package name, title and description. */
   search_text: string;
+}
+
+/** The rest of an artefact, and its documents as they are sent. */
+export interface ArtefactDocumentsTable {
+  artefact_id: string;
+  /** All fields but the access list, as JSON; the columns of `artefacts` are taken from it. */
+  record: string;
   /** The wire document for those who may not see who uploaded, and its ETag. */
-  document: string;
-  document_etag: string;
+  limited_document: string;
+  limited_etag: string;
   /** The wire document for superadmins and internal services, and its ETag. */
   full_document: string;
-  full_document_etag: string;
+  full_etag: string;
 }
 
 export interface ArtefactAccessTable {

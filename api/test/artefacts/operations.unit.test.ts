@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Artefact, Slot } from '../../src/artefacts/artefact.ts';
-import { assertArchitecture, assertArtefactId, assertCategory, assertFileName, filePath, fold, lastUploaded, laterThan, nextDataDates, npmPath, searchText, searchWords, slotFor, slotForDownload } from '../../src/artefacts/operations.ts';
+import { assertArchitecture, assertArtefactId, assertCategory, assertFileName, filePath, fold, lastUploaded, laterThan, nextDataDates, npmPath, searchPatterns, searchText, slotFor, slotForDownload } from '../../src/artefacts/operations.ts';
 import { sampleArtefact, sampleSlot } from './samples.ts';
 
 const CATEGORIES = ['processing', 'catalog', 'application', 'tileset', 'maplibre-style', 'other'];
@@ -129,11 +129,12 @@ describe('search', () => {
 
   test('looks at id, package name, title and description', () => {
     const artefact = sampleArtefact({ id: '@Acme/Import', packageName: 'acme-pkg', title: { fr: 'Été', en: 'Summer' }, description: { en: 'Maps' }, group: { en: 'hidden' } });
-    assert.equal(searchText(artefact), '@acme/import\nacme-pkg\nete\nsummer\nmaps');
+    assert.equal(searchText(artefact), '  @  acme/  import\n  acme-  pkg\n  ete\n  summer\n  maps'.trimStart());
   });
 
   test('takes words apart at any white space, each once', () => {
-    assert.deepEqual(searchWords('  Été  import\tÉTÉ\u00a0 gpkg\n'), ['ete', 'import', 'gpkg']);
-    assert.deepEqual(searchWords(' \n'), []);
+    assert.deepEqual(searchPatterns('  Été  import\tÉTÉ\u00a0 gpkg\n'), ['ete', 'import', 'gpkg']);
+    assert.deepEqual(searchPatterns(' \n'), []);
+    assert.deepEqual(searchPatterns('@acme/import-gpkg@1 x gp'), ['@  acme/  import-  gpkg@  1', '  x', ' gp']);
   });
 });

@@ -115,10 +115,6 @@ function slotOf(digest: string) {
 }
 
 function artefactRow() {
-  const nothing = { package_name: null, version: null, licence: null, title: null, description: null, group_fr: null, group_en: null, documentation: null, processing_config_schema: null, application_config_schema: null, thumbnail: null, origin: null };
-  const at = BLOB.created_at;
-  return {
-    ...nothing, id: 'a', format: 'npm', category: 'other', public: 0, deprecated: 0, uploaded_by: '{}', size: 1, created_at: at, updated_at: at, data_updated_at: at,
-    last_modified: 1, search_text: 'a', document: '{}', document_etag: '""', full_document: '{}', full_document_etag: '""',
-  };
+  const nothing = { package_name: null, group_fr: null, group_en: null, origin: null };
+  return { ...nothing, id: 'a', format: 'npm', category: 'other', public: 0, deprecated: 0, data_updated_at: BLOB.created_at, last_modified: 1, search_text: 'a' };
 }

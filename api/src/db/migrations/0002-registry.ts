@@ -82,39 +82,33 @@ async function createArtefacts(db: Executor, dialect: DialectName): Promise<void
     .addColumn('seq', sequence, (c) => c.notNull().primaryKey())
     .addColumn('id', text, (c) => c.notNull().unique())
     .addColumn('format', text, (c) => c.notNull().check(sql`format in ('npm', 'file')`))
-    .addColumn('package_name', text)
-    .addColumn('version', text)
-    .addColumn('licence', text)
     .addColumn('category', text, (c) => c.notNull())
-    .addColumn('title', text)
-    .addColumn('description', text)
+    .addColumn('package_name', text)
     .addColumn('group_fr', text)
     .addColumn('group_en', text)
-    .addColumn('documentation', text)
-    .addColumn('processing_config_schema', text)
-    .addColumn('application_config_schema', text)
-    .addColumn('thumbnail', text)
     .addColumn('public', 'integer', (c) => c.notNull())
     .addColumn('deprecated', 'integer', (c) => c.notNull())
     .addColumn('origin', text)
-    .addColumn('uploaded_by', text, (c) => c.notNull())
-    .addColumn('size', int8, (c) => c.notNull())
-    .addColumn('created_at', text, (c) => c.notNull())
-    .addColumn('updated_at', text, (c) => c.notNull())
     .addColumn('data_updated_at', text, (c) => c.notNull())
     .addColumn('last_modified', int8, (c) => c.notNull())
     .addColumn('search_text', text, (c) => c.notNull())
-    .addColumn('document', text, (c) => c.notNull())
-    .addColumn('document_etag', text, (c) => c.notNull())
-    .addColumn('full_document', text, (c) => c.notNull())
-    .addColumn('full_document_etag', text, (c) => c.notNull())
     .execute();
-  // The default list (newest first), and its filters; the trailing columns let counts stay inside the index.
-  await db.schema.createIndex('artefacts_newest_idx').on('artefacts').columns(['deprecated', 'data_updated_at', 'id', 'public']).execute();
-  await db.schema.createIndex('artefacts_category_idx').on('artefacts').columns(['category', 'deprecated', 'data_updated_at', 'id', 'public']).execute();
-  for (const column of ['package_name', 'origin', 'group_fr', 'group_en']) {
-    await db.schema.createIndex(`artefacts_${column}_idx`).on('artefacts').column(column).execute();
+  // Each order of lists with all that filters look at, so that pages and counts stay inside an index.
+  const filters = ['deprecated', 'public', 'format', 'category', 'package_name', 'group_fr', 'group_en', 'origin', 'seq'];
+  await db.schema.createIndex('artefacts_newest_idx').on('artefacts').columns(['data_updated_at desc', 'id', ...filters]).execute();
+  await db.schema.createIndex('artefacts_name_idx').on('artefacts').columns(['id', ...filters]).execute();
+  for (const column of ['format', 'category', 'package_name', 'origin', 'group_fr', 'group_en']) {
+    await db.schema.createIndex(`artefacts_${column}_idx`).on('artefacts').columns([column, 'deprecated', 'data_updated_at desc', 'id', 'public', 'seq']).execute();
   }
+
+  await db.schema.createTable('artefact_documents')
+    .addColumn('artefact_id', text, (c) => c.notNull().primaryKey().references('artefacts.id').onDelete('cascade'))
+    .addColumn('record', text, (c) => c.notNull())
+    .addColumn('limited_document', text, (c) => c.notNull())
+    .addColumn('limited_etag', text, (c) => c.notNull())
+    .addColumn('full_document', text, (c) => c.notNull())
+    .addColumn('full_etag', text, (c) => c.notNull())
+    .execute();
 
   await db.schema.createTable('slots')
     .addColumn('artefact_id', text, (c) => c.notNull().references('artefacts.id').onDelete('cascade'))
