@@ -48,7 +48,8 @@ export async function readStoredState(server: TestServer): Promise<StoredState> 
 
 /** Lists the files of the storage, unfinished ones too. */
 export async function listFiles({ dataDir }: TestServer): Promise<string[]> {
-  const entries = await readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true });
+  // A folder that empties goes away, while it is listed too.
+  const entries = await eventually(() => readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true }));
   return entries.filter((entry) => entry.isFile()).map((entry) => entry.name).sort();
 }
 
