@@ -11,7 +11,7 @@ import { artefactRoutes, contentRoutes, statsRoutes, transferRoutes, type Artefa
 import type { Blobs } from './blobs/index.ts';
 import type { Database } from './db/index.ts';
 import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerPrivateDocuments, registerStaticUi, type HttpServerOptions, type Metrics } from './http/index.ts';
-import { thumbnailRoutes, type ThumbnailService } from './thumbnails/index.ts';
+import { thumbnailDataRoutes, thumbnailRoutes, type ThumbnailService } from './thumbnails/index.ts';
 
 export interface AppDependencies {
   http: HttpServerOptions;
@@ -61,6 +61,8 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     await v1.register(statsRoutes(deps.artefacts, deps.blobs));
     await v1.register(thumbnailRoutes(deps.thumbnails));
   }, { prefix: '/api/v1' });
+  // Outside of the scope that asks who is calling: answers that shared caches keep carry no cookies.
+  await app.register(thumbnailDataRoutes(deps.thumbnails), { prefix: '/api/v1' });
 
   await app.register(async (api) => {
     registerHealth(api, { database: () => deps.database.check(), storage: () => deps.blobs.check() }, deps.isStopping);

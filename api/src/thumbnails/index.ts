@@ -1,2 +1,2 @@
-export { thumbnailRoutes } from './routes.ts';
+export { thumbnailDataRoutes, thumbnailRoutes } from './routes.ts';
 export { createThumbnails, type ThumbnailOptions, type ThumbnailService } from './service.ts';

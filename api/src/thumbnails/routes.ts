@@ -1,14 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { ArtefactSchema, IdParamsSchema } from '../artefacts/index.ts';
-import { acceptMultipart, FormFileSchema, problems, readSmallFile } from '../http/index.ts';
+import { acceptMultipart, FormFileSchema, isNotModified, problems, readSmallFile } from '../http/index.ts';
 import type { ThumbnailData, ThumbnailService } from './service.ts';
 
 const MAX_IMAGE_BYTES = 5 * 1024 * 1024;
 /** An SVG may carry scripts: in a sandbox of its own origin they cannot run, nor load anything. */
 const SVG_CONTENT_SECURITY_POLICY = 'default-src \'none\'; style-src \'unsafe-inline\'; img-src data:; sandbox';
 
+/** The image of an artefact, for those who may see or change the artefact. */
 export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyncTypebox {
   return async (app) => {
     acceptMultipart(app);
@@ -30,21 +31,29 @@ export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyn
 
     app.get('/artefacts/:id/thumbnail', {
       schema: { summary: 'Get the thumbnail of an artefact', tags: ['thumbnails'], params: IdParamsSchema, response: { ...problems(401, 404) } },
-    }, async (request, reply) => {
-      return sendImage(reply, await thumbnails.findOf(request.actor.caller, request.params.id));
-    });
+    }, async (request, reply) => sendImage(request, reply, await thumbnails.findOf(request.actor.caller, request.params.id)));
+  };
+}
 
+/**
+ * The images by their own ids, the same for everybody and for ever. For a scope that asks nobody who he is: what shared
+ * caches keep must not carry the cookie of a session.
+ */
+export function thumbnailDataRoutes(thumbnails: ThumbnailService): FastifyPluginAsyncTypebox {
+  return async (app) => {
     app.get('/thumbnails/:id/data', {
-      schema: { summary: 'Get a thumbnail by its own id', tags: ['thumbnails'], params: IdParamsSchema, response: { ...problems(404) } },
+      schema: { summary: 'Get a thumbnail by its own id', tags: ['thumbnails'], security: [], params: IdParamsSchema, response: { ...problems(404) } },
     }, async (request, reply) => {
       const image = await thumbnails.find(request.params.id);
-      reply.removeHeader('vary').header('cache-control', 'public, max-age=31536000, immutable');
-      return sendImage(reply, image);
+      return sendImage(request, reply.header('cache-control', 'public, max-age=31536000, immutable'), image);
     });
   };
 }
 
-function sendImage(reply: FastifyReply, { contentType, data }: ThumbnailData): FastifyReply {
+function sendImage({ headers }: Pick<FastifyRequest, 'headers'>, reply: FastifyReply, { id, contentType, data }: ThumbnailData): FastifyReply {
+  const etag = `"${id}"`;
+  reply.headers({ etag, 'x-content-type-options': 'nosniff' });
   if (contentType === 'image/svg+xml') reply.header('content-security-policy', SVG_CONTENT_SECURITY_POLICY);
-  return reply.header('x-content-type-options', 'nosniff').type(contentType).send(Buffer.from(data));
+  if (isNotModified(headers, { etag })) return reply.code(304).send();
+  return reply.type(contentType).send(Buffer.from(data.buffer, data.byteOffset, data.length));
 }

@@ -9,7 +9,7 @@ import { toThumbnail } from './image.ts';
 import { thumbnailRepository } from './repository.ts';
 
 export interface ThumbnailOptions { database: Database; artefacts: ArtefactServices }
-export interface ThumbnailData { contentType: string; data: Uint8Array }
+export interface ThumbnailData { id: string; contentType: string; data: Uint8Array }
 
 const ID_BYTES = 16;
 
@@ -17,7 +17,12 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
   const find = async (id: string): Promise<ThumbnailData> => {
     const row = await thumbnailRepository(database.db).find(id);
     if (!row) throw new ThumbnailNotFoundError('There is no thumbnail with this id: it may have been replaced.');
-    return { contentType: row.content_type, data: row.data };
+    return { id, contentType: row.content_type, data: row.data };
+  };
+  const idOf = async (caller: Caller, artefactId: string): Promise<string> => {
+    const id = await artefacts.read.thumbnailId(caller, artefactId);
+    if (id === undefined) throw new ThumbnailNotFoundError('This artefact has no thumbnail.');
+    return id;
   };
 
   return {
@@ -37,7 +42,7 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
     /** @throws artefact_not_found, mirrored_read_only, thumbnail_not_found */
     async delete(actor: Actor, artefactId: string): Promise<void> {
       enforce(policy.editArtefact(actor.caller));
-      if (!await artefacts.read.thumbnailId(actor.caller, artefactId)) throw new ThumbnailNotFoundError('This artefact has no thumbnail.');
+      await idOf(actor.caller, artefactId);
       await database.transaction(async (tx) => {
         await artefacts.edit.setThumbnail(tx, actor, artefactId, undefined);
         await thumbnailRepository(tx).deleteOf(artefactId);
@@ -48,11 +53,7 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
     find,
 
     /** Returns the image of an artefact that the caller may see. @throws artefact_not_found, thumbnail_not_found */
-    async findOf(caller: Caller, artefactId: string): Promise<ThumbnailData> {
-      const id = await artefacts.read.thumbnailId(caller, artefactId);
-      if (!id) throw new ThumbnailNotFoundError('This artefact has no thumbnail.');
-      return find(id);
-    },
+    findOf: async (caller: Caller, artefactId: string): Promise<ThumbnailData> => find(await idOf(caller, artefactId)),
   };
 }
 
