@@ -1,11 +1,11 @@
-// What happens to the directories of a slot while its lock is held: they appear whole, they go whole, none ever changes.
+// What happens to the unpacked directories of a slot while its lock is held: they appear whole, they go whole, none ever changes.
 
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isErrno } from './errors.ts';
-import { entryName, isEntryName, isLeftover, trashName } from './layout.ts';
+import { isEntryName, isLeftover, trashName } from './layout.ts';
 import type { CacheSlot } from './layout.ts';
-import { writeState } from './state.ts';
+import { readState, writeState } from './state.ts';
 import type { CacheState } from './state.ts';
 
 /** A process elsewhere that was handed a directory just before it went out of date has this long to load what it needs. */
@@ -36,9 +36,9 @@ export async function sweepLeftovers(slot: CacheSlot, part: string): Promise<voi
 }
 
 /** Gives a staged directory its name. Where an equal one is there already, from before a crash or a rollback, that one stays. */
-export async function publishStaged(slot: CacheSlot, staged: string, digest: string): Promise<void> {
+export async function publishStaged(slot: CacheSlot, staged: string, name: string): Promise<void> {
   try {
-    await rename(staged, join(slot.directory, entryName(digest)));
+    await rename(staged, join(slot.directory, name));
   } catch (error) {
     if (!isErrno(error, 'ENOTEMPTY', 'EEXIST')) throw error;
   }
@@ -47,8 +47,9 @@ export async function publishStaged(slot: CacheSlot, staged: string, digest: str
 /** Writes the slot's new state and removes what neither `keep` nor anybody's use protects. */
 export async function makeCurrent(slot: CacheSlot, next: CacheState, keeping: Keeping): Promise<void> {
   const names = (await readdir(slot.directory)).filter((name) => isEntryName(name) && name !== next.current.name);
+  const known = (await readState(slot))?.retired;
   const now = new Date().toISOString();
-  const retired = Object.fromEntries(names.map((name) => [name, next.retired[name] ?? now]));
+  const retired = Object.fromEntries(names.map((name) => [name, known?.[name] ?? now]));
   const trash: string[] = [];
   for (const name of pickRemovable(retired, keeping.keep)) {
     const path = join(slot.directory, name);

@@ -1,61 +1,78 @@
-// ensureArtefact: the package of an artefact, unpacked and up to date, in a cache that processes share.
-// What the registry offers is compared in look.ts, a miss is filled in fill.ts, the directories are kept in cache.ts.
+// ensureArtefact and ensureArtefactFile: what a registry offers, up to date in a cache that processes share.
+// What it offers is compared in look.ts, a miss is filled in fill.ts; packages and files have their places in package-shelf.ts and file-shelf.ts.
 
 import { join } from 'node:path';
 import { isUnreachable } from './errors.ts';
-import { fillSlot } from './fill.ts';
+import { createFileShelf } from './file-shelf.ts';
+import { fillShelf } from './fill.ts';
 import type { Filled } from './fill.ts';
 import { createFlights } from './flights.ts';
-import { placeSlot } from './layout.ts';
-import { look, readCached } from './look.ts';
+import type { Passenger } from './flights.ts';
+import { isFileName } from './layout.ts';
+import { look } from './look.ts';
 import type { Subject } from './look.ts';
-import type { EnsureArtefactOptions, EnsuredArtefact } from './options.ts';
+import type { EnsureArtefactFileOptions, EnsureArtefactOptions, EnsuredArtefact, EnsuredFile } from './options.ts';
+import { createPackageShelf } from './package-shelf.ts';
 import { createRegistry } from './registry.ts';
-import { checkOptions, ensureRules } from './rules.ts';
-import type { CacheEntry, CacheState } from './state.ts';
+import { checkOptions, ensureFileRules, ensureRules } from './rules.ts';
+import type { Shelf } from './shelf.ts';
+import type { CacheState } from './state.ts';
 
 export interface ArtefactCache {
   ensureArtefact: (options: EnsureArtefactOptions) => Promise<EnsuredArtefact>;
+  ensureArtefactFile: (options: EnsureArtefactFileOptions) => Promise<EnsuredFile>;
   releaseArtefact: (path: string) => void;
 }
+
+interface Ensured extends Filled { stale: boolean }
 
 /** Makes what one process knows of its caches: the downloads under way and the directories that were handed out. */
 export function createArtefactCache(): ArtefactCache {
   const flights = createFlights<Filled>();
   const held = new Map<string, number>();
+  const isHeld = (path: string): boolean => held.has(path);
 
-  async function bringUpToDate(options: EnsureArtefactOptions, subject: Subject, cached: CacheState | undefined): Promise<Filled> {
-    const { signal, onProgress, keep = 1 } = options;
-    const finding = await look(subject, cached, signal);
-    if (finding.type === 'hit') return { entry: finding.entry, downloaded: false };
-    const { slot, registry } = subject;
-    const key = JSON.stringify([slot.directory, finding.offer, finding.etag, registry.url, registry.credentials]);
-    const { value, isFirst } = await flights.join(key, { signal, onProgress }, (shared, report) => fillSlot({
-      ...subject, keep, isHeld: (path) => held.has(path), seen: cached, finding, signal: shared, report,
-    }));
-    return { entry: value.entry, downloaded: value.downloaded && isFirst };
+  async function ensure(options: EnsureArtefactFileOptions, shelf: Shelf): Promise<Ensured> {
+    const { artefactId, allowStale = false } = options;
+    const subject = { registry: createRegistry(options), artefactId, shelf };
+    const cached = await shelf.readCached();
+    try {
+      return { ...await bringUpToDate(subject, cached, options), stale: false };
+    } catch (error) {
+      if (!allowStale || cached?.registryUrl !== subject.registry.url || !isUnreachable(error)) throw error;
+      return { entry: cached.current, downloaded: false, stale: true };
+    }
   }
 
-  function handOut({ slot }: Subject, entry: CacheEntry, flags: { downloaded: boolean; stale: boolean }): EnsuredArtefact {
-    const path = join(slot.directory, entry.name);
-    held.set(path, (held.get(path) ?? 0) + 1);
-    const { version, dataUpdatedAt, digest } = entry;
-    return { path, version, dataUpdatedAt, digest, ...flags };
+  async function bringUpToDate(subject: Subject, cached: CacheState | undefined, { signal, onProgress }: Passenger): Promise<Filled> {
+    const finding = await look(subject, cached, signal);
+    if (finding.type === 'hit') return { entry: finding.entry, downloaded: false };
+    const { registry, shelf } = subject;
+    const key = JSON.stringify([shelf.slot.directory, finding.offer, finding.etag, registry.url, registry.credentials]);
+    const { value, isFirst } = await flights.join(key, { signal, onProgress }, (shared, report) => fillShelf({
+      ...subject, seen: cached, finding, signal: shared, report,
+    }));
+    return { entry: value.entry, downloaded: value.downloaded && isFirst };
   }
 
   return {
     ensureArtefact: async (options) => {
       checkOptions('ensureArtefact', options, ensureRules);
-      const { artefactId, cacheDir, architecture = process.arch, allowStale = false } = options;
-      const subject = { registry: createRegistry(options), artefactId, architecture, slot: placeSlot(cacheDir, artefactId, architecture) };
-      const cached = await readCached(subject);
-      try {
-        const { entry, downloaded } = await bringUpToDate(options, subject, cached);
-        return handOut(subject, entry, { downloaded, stale: false });
-      } catch (error) {
-        if (!allowStale || cached?.registryUrl !== subject.registry.url || !isUnreachable(error)) throw error;
-        return handOut(subject, cached.current, { downloaded: false, stale: true });
-      }
+      const { artefactId, cacheDir, architecture = process.arch, keep = 1 } = options;
+      const shelf = createPackageShelf({ cacheDir, artefactId, architecture, keep, isHeld });
+      const { entry, downloaded, stale } = await ensure(options, shelf);
+      const { name, version, dataUpdatedAt, digest } = entry;
+      const path = join(shelf.slot.directory, name);
+      held.set(path, (held.get(path) ?? 0) + 1);
+      return { path, version, dataUpdatedAt, digest, downloaded, stale };
+    },
+    ensureArtefactFile: async (options) => {
+      checkOptions('ensureArtefactFile', options, ensureFileRules);
+      const { artefactId, cacheDir, fileName = artefactId } = options;
+      if (!isFileName(fileName)) throw new TypeError(`ensureArtefactFile: the id ${JSON.stringify(artefactId)} cannot be the path of a file in the cache: give a fileName`);
+      const shelf = createFileShelf({ cacheDir, artefactId, fileName });
+      const { entry: { digest }, downloaded, stale } = await ensure(options, shelf);
+      return { path: shelf.path, digest, downloaded, stale };
     },
     releaseArtefact: (path) => {
       const count = held.get(path) ?? 0;

@@ -3,8 +3,8 @@
 import type { Progress } from './options.ts';
 
 export interface Passenger {
-  signal: AbortSignal | undefined;
-  onProgress: ((progress: Progress) => void) | undefined;
+  signal?: AbortSignal | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 type Report = (progress: Progress) => void;

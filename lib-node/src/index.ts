@@ -5,7 +5,7 @@ import { createArtefactCache } from './ensure.ts';
 export { getArtefact, listArtefacts } from './document.ts';
 export { ArchiveError, RegistryError } from './errors.ts';
 export type { ArchiveErrorCode } from './errors.ts';
-export type { EnsureArtefactOptions, EnsuredArtefact, GetArtefactOptions, ListArtefactsOptions, Progress, PublishArtefactOptions, RegistryOptions, UploadSource } from './options.ts';
+export type { EnsureArtefactFileOptions, EnsureArtefactOptions, EnsuredArtefact, EnsuredFile, GetArtefactOptions, ListArtefactsOptions, Progress, PublishArtefactOptions, RegistryOptions, UploadSource } from './options.ts';
 export { publishArtefact } from './publish.ts';
 export type { AccountRef, Artefact, ArtefactFormat, ArtefactList, ArtefactSlot, LocalisedText } from './types.ts';
 export { extractTarball } from './unpack.ts';
@@ -22,6 +22,16 @@ const cache = createArtefactCache();
  * @throws ArchiveError when the tarball is damaged or holds what would land outside
  */
 export const ensureArtefact = cache.ensureArtefact;
+
+/**
+ * Brings the file of a file artefact to exactly `<cacheDir>/<fileName>` and answers its path and digest. Every call asks the
+ * registry whether there is something newer; a download goes on where an earlier one, of another process too, was interrupted, and
+ * replaces the file when it is whole.
+ *
+ * @throws TypeError when an option is unknown, missing or wrong, or when the id cannot be a file name and none is given
+ * @throws RegistryError when the registry refuses (401, 403, 404), stays out of reach, or gives bytes that are not what it says
+ */
+export const ensureArtefactFile = cache.ensureArtefactFile;
 
 /**
  * Tells that a directory from `ensureArtefact` is not used any more, once for each time it was handed out; then it may be removed

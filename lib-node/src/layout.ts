@@ -1,21 +1,26 @@
-// Names and places in the cache: `<cacheDir>/<encoded id>/<architecture>/<digest prefix>`.
-// Whatever is not an unpacked directory begins with a dot, which no digest prefix does.
+// Names and places in the cache: `<cacheDir>/<encoded id>/<architecture>/<digest prefix>` and `<cacheDir>/<file name>`.
+// Whatever is neither an unpacked directory nor a file begins with a dot, which no name of theirs does.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { digestPrefix } from './digest.ts';
 
-/** Longer encoded ids would not fit into a file name (255 bytes on common file systems). */
+/** Of one part of a path, on common file systems. */
+const MAX_NAME_BYTES = 255;
+/** Longer encoded ids would not fit into a file name with a hash at their end. */
 const MAX_PLAIN_NAME = 200;
 /** Stands for "noarch only"; an architecture never begins with an underscore. */
 const NOARCH_ONLY = '_noarch';
+
+/** Holds what belongs to files, each in a directory of its own: the lock, the state, the partial download. */
+const FILES = '.files';
 
 const STAGING = '.staging-';
 const TRASH = '.trash-';
 const PART = /^\..+\.part$/;
 const FRESH_LOCK = '.lock.';
 
-/** The part of the cache that belongs to one artefact and one architecture asked for. */
+/** The part of the cache that belongs to one artefact and one architecture asked for, or to one file. */
 export interface CacheSlot {
   directory: string;
   stateFile: string;
@@ -24,8 +29,17 @@ export interface CacheSlot {
 
 /** Places a slot. `architecture` is as the caller asked for it, `''` included. */
 export function placeSlot(cacheDir: string, artefactId: string, architecture: string): CacheSlot {
-  const directory = join(resolve(cacheDir), encodeId(artefactId), architecture === '' ? NOARCH_ONLY : architecture);
-  return { directory, stateFile: join(directory, '.state.json'), lockDirectory: join(directory, '.lock') };
+  return describeSlot(join(resolve(cacheDir), encodeId(artefactId), architecture === '' ? NOARCH_ONLY : architecture));
+}
+
+/** Places a file, at exactly `<cacheDir>/<fileName>`, and what belongs to it. */
+export function placeFile(cacheDir: string, fileName: string): { path: string; slot: CacheSlot } {
+  return { path: join(resolve(cacheDir), fileName), slot: describeSlot(join(resolve(cacheDir), FILES, encodeId(fileName))) };
+}
+
+/** Tells whether a name stays inside the cache, apart from what is not a file: `tiles/europe.pmtiles`, no part of it with a dot in front. */
+export function isFileName(name: string): boolean {
+  return !/[\\\p{Cc}]/u.test(name) && name.split('/').every((part) => part !== '' && !part.startsWith('.') && Buffer.byteLength(part) <= MAX_NAME_BYTES);
 }
 
 /** Names the unpacked directory of a tarball. */
@@ -48,9 +62,14 @@ export function isLeftover(name: string): boolean {
   return name.startsWith(STAGING) || name.startsWith(TRASH) || name.startsWith(FRESH_LOCK) || PART.test(name);
 }
 
-function encodeId(artefactId: string): string {
-  const encoded = encodeURIComponent(artefactId);
+function describeSlot(directory: string): CacheSlot {
+  return { directory, stateFile: join(directory, '.state.json'), lockDirectory: join(directory, '.lock') };
+}
+
+/** Encodes a dot in front as well. */
+function encodeId(id: string): string {
+  const encoded = encodeURIComponent(id).replace(/^\./, '%2E');
   if (encoded.length <= MAX_PLAIN_NAME) return encoded;
-  const hash = createHash('sha256').update(artefactId).digest('hex').slice(0, 32);
+  const hash = createHash('sha256').update(id).digest('hex').slice(0, 32);
   return `${encoded.slice(0, MAX_PLAIN_NAME - hash.length)}~${hash}`;
 }

@@ -62,12 +62,34 @@ export interface EnsureArtefactOptions extends RegistryOptions {
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
+export interface EnsureArtefactFileOptions extends RegistryOptions {
+  artefactId: string;
+  /** Directory of the file; made when it is missing. Processes and files share it. */
+  cacheDir: string;
+  /** Path of the file inside `cacheDir`, such as `tiles/europe.pmtiles`; no part of it begins with a dot. Default: the id. */
+  fileName?: string | undefined;
+  /** Answer with what is cached when the registry cannot be reached at all; default false. */
+  allowStale?: boolean | undefined;
+  onProgress?: ((progress: Progress) => void) | undefined;
+}
+
 export interface EnsuredArtefact {
   /** Absolute path of the unpacked package, which holds its `package.json`. It is never changed afterwards. */
   path: string;
   version: string | undefined;
   dataUpdatedAt: string | undefined;
   /** `sha256:<64 hex digits>` of the tarball; computed here where the registry gives none. */
+  digest: string;
+  /** Whether this very call downloaded it. */
+  downloaded: boolean;
+  /** Whether the registry could not be asked if there is something newer. */
+  stale: boolean;
+}
+
+export interface EnsuredFile {
+  /** Absolute path, `<cacheDir>/<fileName>`. A newer upload replaces the file at once: what has it open keeps the old bytes. */
+  path: string;
+  /** `sha256:<64 hex digits>` of the file; computed here where the registry gives none. */
   digest: string;
   /** Whether this very call downloaded it. */
   downloaded: boolean;

@@ -1,5 +1,6 @@
 // Checks options at the door: a mistake is a TypeError that names it, never a request that means something else.
 
+import { isFileName } from './layout.ts';
 import type { AccountRef } from './types.ts';
 
 interface Rule {
@@ -59,14 +60,23 @@ export const listRules: Rules = {
   size: { expected: 'an integer of at least 0', holds: isIntegerFrom(0) },
 };
 
-export const ensureRules: Rules = {
+const cacheRules: Rules = {
   ...artefactRules,
   cacheDir: { ...text, required: true },
+  allowStale: flag,
+  onProgress: callback,
+};
+
+export const ensureRules: Rules = {
+  ...cacheRules,
   architecture: { expected: 'an architecture such as x64, or an empty string', holds: (value) => value === '' || isArchitecture(value) },
   build: { expected: 'false: building is not available in this release', holds: oneOf(false) },
   keep: { expected: 'an integer of at least 1', holds: isIntegerFrom(1) },
-  allowStale: flag,
-  onProgress: callback,
+};
+
+export const ensureFileRules: Rules = {
+  ...cacheRules,
+  fileName: { expected: 'a path inside cacheDir, such as tiles/europe.pmtiles, no part of which begins with a dot', holds: (value) => typeof value === 'string' && isFileName(value) },
 };
 
 export const publishRules: Rules = {

@@ -1,4 +1,4 @@
-// Chooses what to download from an artefact's document, as the server would: the architecture's slot, else noarch.
+// Chooses what to download from an artefact's document. Of tarballs as the server would: the architecture's slot, else noarch.
 
 import { parseDigest } from './digest.ts';
 import { RegistryError } from './errors.ts';
@@ -6,7 +6,7 @@ import type { Artefact, ArtefactSlot } from './types.ts';
 
 const NOARCH = 'noarch';
 
-/** The tarball that a document offers to one architecture. */
+/** The bytes that a document offers. */
 export interface Offer {
   /** What these bytes are called: their digest, or `at:<dataUpdatedAt>` where the registry gives none. */
   key: string;
@@ -14,8 +14,10 @@ export interface Offer {
   sizeBytes: number | undefined;
   version: string | undefined;
   dataUpdatedAt: string | undefined;
-  /** Where the bytes are, below the artefact; registries that know no slots have `/download` only. */
+  /** Where the bytes are, below the artefact; files, and registries that know no slots, have `/download` only. */
   route: 'tarball' | 'download';
+  /** The slot to ask for there. */
+  architecture?: string;
 }
 
 /**
@@ -23,25 +25,37 @@ export interface Offer {
  *
  * @throws RegistryError `wrong_format` (400) on a file artefact, `slot_not_found` (404) when no slot fits
  */
-export function chooseOffer(document: Artefact, architecture: string): Offer {
-  const fail = (status: number, code: string, reason: string): RegistryError =>
-    new RegistryError(`${document._id} ${reason}`, { status, code, artefactId: document._id });
-  if (document.format === 'file') throw fail(400, 'wrong_format', 'is a file artefact, not an npm package');
+export function chooseTarball(document: Artefact, architecture: string): Offer {
+  if (document.format === 'file') throw refusal(document, 400, 'wrong_format', 'is a file, not an npm package: ensureArtefactFile fetches it');
   const slots = document.tarballs;
-  if (slots === undefined && typeof document.path === 'string') return describe(document, document, 'download');
+  if (slots === undefined && typeof document.path === 'string') return describe(document, document, { route: 'download' });
   const slot = [architecture, NOARCH].filter((name) => slots !== undefined && Object.hasOwn(slots, name)).map((name) => slots?.[name])[0];
-  if (slot === undefined) throw fail(404, 'slot_not_found', `has no tarball for ${architecture || NOARCH}${architecture === '' ? '' : ` and no ${NOARCH} one`}`);
-  return describe(document, slot, 'tarball');
+  if (slot === undefined) {
+    const wanted = architecture === '' ? NOARCH : `${architecture} and no ${NOARCH} one`;
+    throw refusal(document, 404, 'slot_not_found', `has no tarball for ${wanted}`);
+  }
+  return describe(document, slot, { route: 'tarball', architecture: architecture === '' ? NOARCH : architecture });
 }
 
-/** Names the slot to ask for in a download's query. */
-export function requestedSlot(architecture: string): string { return architecture === '' ? NOARCH : architecture; }
+/**
+ * Chooses the file of a file artefact.
+ *
+ * @throws RegistryError `wrong_format` (400) on an npm artefact
+ */
+export function chooseFile(document: Artefact): Offer {
+  if (document.format !== 'file') throw refusal(document, 400, 'wrong_format', 'is an npm package, not a file: ensureArtefact fetches it');
+  return describe(document, document, { route: 'download' });
+}
 
-function describe(document: Artefact, slot: ArtefactSlot, route: Offer['route']): Offer {
+function refusal({ _id }: Artefact, status: number, code: string, reason: string): RegistryError {
+  return new RegistryError(`${_id} ${reason}`, { status, code, artefactId: _id });
+}
+
+function describe(document: Artefact, slot: ArtefactSlot, where: Pick<Offer, 'route' | 'architecture'>): Offer {
   const digest = parseDigest(slot.digest);
   const { dataUpdatedAt = document.updatedAt } = document;
   if (digest === undefined && dataUpdatedAt === undefined) {
     throw new RegistryError(`the document of ${document._id} has neither a digest nor dataUpdatedAt`, { status: 200, code: 'bad_answer', artefactId: document._id });
   }
-  return { key: digest ?? `at:${dataUpdatedAt}`, digest, sizeBytes: slot.size, version: slot.version ?? document.version, dataUpdatedAt, route };
+  return { key: digest ?? `at:${dataUpdatedAt}`, digest, sizeBytes: slot.size, version: slot.version ?? document.version, dataUpdatedAt, ...where };
 }

@@ -1,14 +1,13 @@
-// What a slot of the cache knows: the directory that is current, the ETag of the document that said so, and since when
-// other directories have not been current. One small file, written by whoever holds the slot's lock.
+// What a slot of the cache knows: the entry that is current and the ETag of the document that said so, and since when other
+// entries have not been current. One small file, written by whoever holds the slot's lock.
 
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { isErrno } from './errors.ts';
-import { isEntryName } from './layout.ts';
 import type { CacheSlot } from './layout.ts';
 
-/** An unpacked directory and the tarball that it came from. */
+/** What is handed out and the bytes that it came from. */
 export interface CacheEntry {
-  /** Name inside the slot. */
+  /** By which its place tells it from others: a directory inside the slot, or a fingerprint of the file. */
   name: string;
   /** What the document called these bytes: the digest, or `at:<dataUpdatedAt>` where there is none. */
   key: string;
@@ -24,7 +23,7 @@ export interface CacheState {
   etag: string | undefined;
   current: CacheEntry;
   /** Since when, in ISO 8601, each other directory has not been handed out any more. */
-  retired: Record<string, string>;
+  retired?: Record<string, string>;
 }
 
 /** Reads the state of a slot; undefined when there is none, or none that can be used: then the slot is filled anew. */
@@ -45,7 +44,6 @@ export async function writeState(slot: CacheSlot, state: CacheState): Promise<vo
   await rename(draft, slot.stateFile);
 }
 
-/** The name becomes a path, so a file that was tampered with must not lead elsewhere. */
 function isUsable(state: CacheState | null): boolean {
-  return typeof state?.current?.name === 'string' && isEntryName(state.current.name) && Object(state.retired) === state.retired;
+  return typeof state?.current?.name === 'string' && (state.retired === undefined || Object(state.retired) === state.retired);
 }

@@ -6,13 +6,13 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import test, { after, before } from 'node:test';
 import type { TestContext } from 'node:test';
-import { ensureArtefact, getArtefact, listArtefacts, publishArtefact, releaseArtefact } from '../dist/index.js';
+import { ensureArtefact, ensureArtefactFile, getArtefact, listArtefacts, publishArtefact, releaseArtefact } from '../dist/index.js';
 import type { AccountRef, Artefact, EnsureArtefactOptions, PublishArtefactOptions } from '../dist/index.js';
 import { startBerth } from './support/berth.ts';
 import type { Berth } from './support/berth.ts';
 import { startProxy } from './support/proxy.ts';
 import { makeDirectory } from './support/setting.ts';
-import { incompressible, packPackage } from './support/tarballs.ts';
+import { describeTarball, incompressible, packPackage } from './support/tarballs.ts';
 import type { Tarball } from './support/tarballs.ts';
 
 const ONE = packPackage('1.0.0', { 'index.js': 'export default 1' });
@@ -167,4 +167,24 @@ test('directories beyond keep go when they have been out of date for an hour', a
   }
   const left = (await readdir(join(paths[0] ?? '', '..'))).filter((name) => !name.startsWith('.'));
   assert.deepEqual(left.sort(), paths.slice(2).map((path) => path.split('/').at(-1)).sort());
+});
+
+test('a file is published, brought to its place, continued where it was cut, and replaced', async (t) => {
+  const [one, two] = ['one', 'two'].map((seed) => describeTarball(incompressible(3_000_000, seed)));
+  assert.ok(one && two);
+  await publish('@acme/europe.pmtiles', one, { format: 'file', category: 'tileset' });
+  const proxy = await startProxy(t, berth.url);
+  const { architecture, ...options } = { ...await consumer(t, '@acme/europe.pmtiles'), registryUrl: proxy.url };
+  proxy.cut('/download', 1_000_000);
+  const first = await ensureArtefactFile(options);
+  assert.deepEqual(first, { path: join(options.cacheDir, '@acme/europe.pmtiles'), digest: one.digest, downloaded: true, stale: false });
+  assert.match(proxy.requests.at(-1)?.headers.range ?? '', /^bytes=[1-9]\d{4,6}-$/);
+  assert.deepEqual(await readFile(first.path), one.bytes);
+  proxy.requests.length = 0;
+  assert.deepEqual(await ensureArtefactFile(options), { ...first, downloaded: false });
+  assert.equal(proxy.requests.length, 1);
+  await publish('@acme/europe.pmtiles', two, { format: 'file' });
+  assert.deepEqual(await ensureArtefactFile(options), { ...first, digest: two.digest });
+  assert.deepEqual(await readFile(first.path), two.bytes);
+  await assert.rejects(ensureArtefact({ ...options, architecture }), { status: 400, code: 'wrong_format' });
 });

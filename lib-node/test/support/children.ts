@@ -18,9 +18,9 @@ export interface EnsureChild {
   kill: () => Promise<void>;
 }
 
-/** Starts a process that calls ensureArtefact. */
-export function startEnsure(options: object): EnsureChild {
-  const child = spawn(process.execPath, [SCRIPT, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts a process that calls ensureArtefact, or ensureArtefactFile. */
+export function startEnsure(options: object, verb = 'ensureArtefact'): EnsureChild {
+  const child = spawn(process.execPath, [SCRIPT, verb, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] });
   const result = collect(child);
   result.catch(() => undefined);
   return {

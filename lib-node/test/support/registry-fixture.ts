@@ -25,6 +25,8 @@ export interface RegistryFixture {
   requests: SeenRequest[];
   /** Puts tarballs into slots, replacing what they held; `document` overrides fields. */
   publish: (id: string, slots: Record<string, Tarball>, document?: Record<string, unknown>) => void;
+  /** Puts a file, replacing what was there. */
+  publishFile: (id: string, file: Tarball, document?: Record<string, unknown>) => void;
   /** Changes metadata only. */
   edit: (id: string, document: Record<string, unknown>) => void;
   remove: (id: string) => void;
@@ -66,7 +68,8 @@ export async function startRegistry({ basePath = '', age = 'today' }: FixtureOpt
     if (parts.length === 2) return sendDocument(request, response, stored);
     const asked = new URLSearchParams(query).get('architecture') ?? 'noarch';
     const tarball = stored.slots[asked] ?? stored.slots.noarch;
-    if (tarball === undefined || parts[2] !== (age === 'single' ? 'download' : 'tarball')) return sendProblem(response, 404, 'slot_not_found');
+    const hasDownload = age === 'single' || stored.document.format === 'file';
+    if (tarball === undefined || parts[2] !== (hasDownload ? 'download' : 'tarball')) return sendProblem(response, 404, 'slot_not_found');
     sendTarball(request, response, tarball);
   });
 
@@ -101,6 +104,12 @@ export async function startRegistry({ basePath = '', age = 'today' }: FixtureOpt
     artefacts.set(id, { slots, document: { _id: id, name: id, format: 'npm', dataUpdatedAt: uploadedAt, updatedAt: uploadedAt, ...root, ...document } });
   }
 
+  function publishFile(id: string, { bytes, digest }: Tarball, document: Record<string, unknown> = {}): void {
+    const filePath = `files/${id}/${digest.slice(7, 23)}-${id}`;
+    const file = { format: 'file', filePath, path: filePath, fileName: id, size: bytes.length, tarballs: undefined, ...age === 'today' && { digest } };
+    publish(id, { noarch: { bytes, digest } }, { ...file, ...document });
+  }
+
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -109,6 +118,7 @@ export async function startRegistry({ basePath = '', age = 'today' }: FixtureOpt
     origin,
     requests,
     publish,
+    publishFile,
     edit: (id, document) => {
       const stored = artefacts.get(id);
       if (stored !== undefined) stored.document = { ...stored.document, updatedAt: tick(), ...document };

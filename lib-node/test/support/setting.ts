@@ -25,12 +25,19 @@ export async function makeRegistry(t: TestContext, options?: FixtureOptions): Pr
 export interface Setting {
   registry: RegistryFixture;
   cacheDir: string;
-  /** Options of an ensureArtefact that finds the registry. */
-  options: { registryUrl: string; secretKey: string; artefactId: string; cacheDir: string; architecture: string };
+  /** Options of an ensureArtefact, or ensureArtefactFile, that finds the registry. */
+  options: { registryUrl: string; secretKey: string; artefactId: string; cacheDir: string; architecture?: string };
 }
 
 export async function makeSetting(t: TestContext, options?: FixtureOptions): Promise<Setting> {
   const registry = await makeRegistry(t, options);
   const cacheDir = await makeDirectory(t);
   return { registry, cacheDir, options: { registryUrl: registry.url, secretKey: 'internal', artefactId: ID, cacheDir, architecture: 'x64' } };
+}
+
+/** The same for ensureArtefactFile, which knows no architectures. */
+export async function makeFileSetting(t: TestContext, artefactId: string, options?: FixtureOptions): Promise<Setting> {
+  const registry = await makeRegistry(t, options);
+  const cacheDir = await makeDirectory(t);
+  return { registry, cacheDir, options: { registryUrl: registry.url, secretKey: 'internal', artefactId, cacheDir } };
 }
