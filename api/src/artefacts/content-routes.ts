@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { problems } from '../http/index.ts';
 import { ArchitectureQuerySchema, FileListSchema, IdParamsSchema, PackageListSchema } from './schemas.ts';
@@ -33,9 +34,10 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
       schema: { summary: 'Read one file', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { ...problems(400, 401, 403, 404) } },
     }, async (request, reply) => {
       const { id, '*': path = '' } = request.params as { 'id': string; '*'?: string };
-      const { sizeBytes, content } = await contents.file(request.actor.caller, { id, architecture: request.query.architecture }, path);
+      const { sizeBytes, open } = await contents.file(request.actor.caller, { id, architecture: request.query.architecture }, path);
       // Never a type that a browser would run: the file is somebody's upload.
-      return reply.headers({ 'content-length': String(sizeBytes), 'content-security-policy': 'sandbox; default-src \'none\'' }).type('text/plain; charset=utf-8').send(content as never);
+      reply.headers({ 'content-length': String(sizeBytes), 'content-security-policy': 'sandbox; default-src \'none\'' }).type('text/plain; charset=utf-8');
+      return reply.send((request.method === 'HEAD' ? Readable.from([]) : await open()) as never);
     });
   };
 }

@@ -12,7 +12,7 @@ import { artefactRepository } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
 
 export interface ContentsRequest { id: string; architecture: string | undefined }
-export interface FileContent { sizeBytes: number; content: Readable }
+export interface FileContent { sizeBytes: number; open(): Promise<Readable> }
 
 type Right = (caller: Caller, artefact: Visibility) => Refusal;
 
@@ -46,14 +46,20 @@ export function createContents({ database, blobs }: { database: Database; blobs:
       return scans.findFiles(await digestFor(caller, request, policy.downloadArtefact));
     },
 
-    /** Opens one file; a hard link is its file. @throws file_not_found */
+    /** Finds one file by its path below `package/`; a hard link is its file. @throws file_not_found; `open` blob_missing */
     async file(caller: Caller, request: ContentsRequest, path: string): Promise<FileContent> {
       const digest = await digestFor(caller, request, policy.downloadArtefact);
-      const files = await scans.findFiles(digest);
-      const named = files.find((file) => file.path === path);
-      const file = named?.type === 'link' ? files.find(({ path: target }) => target === named.target) : named;
-      if (file?.type !== 'file') throw new FileNotFoundError('The package has no such file: /files lists what it has.');
-      return { sizeBytes: file.sizeBytes, content: Readable.from(readTarballBytes(await blobs.read(digest), file), { objectMode: false }) };
+      const file = findFile(await scans.findFiles(digest), path);
+      if (!file) throw new FileNotFoundError('The package has no such file: /files lists what it has.');
+      return { sizeBytes: file.sizeBytes, open: async () => file.sizeBytes === 0 ? Readable.from([]) : readTarballBytes(await blobs.read(digest), file) };
     },
   };
+}
+
+/** Of several entries with one name the last is the one that unpacking leaves; a hard link means the one before it. */
+function findFile(files: readonly FileEntry[], path: string): FileEntry | undefined {
+  const index = files.findLastIndex((file) => file.path === path);
+  const named = files[index];
+  if (named?.type !== 'link') return named?.type === 'file' ? named : undefined;
+  return files.slice(0, index).findLast((file) => file.path === named.target);
 }

@@ -2,11 +2,10 @@
 // ranges are decided by http/conditional.ts, bytes come from blobs/.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
 import { enforce, NotVisibleError, policy, type Caller } from '../access/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
-import { answerTo, httpDate, RangeNotSatisfiableError } from '../http/index.ts';
+import { answerTo, httpDate, RangeNotSatisfiableError, type ByteSource } from '../http/index.ts';
 import type { Slot } from './artefact.ts';
 import { NotATarballError, SlotNotFoundError } from './errors.ts';
 import { assertArchitecture, slotFor, slotForDownload } from './operations.ts';
@@ -26,7 +25,7 @@ export interface Download {
   status: 200 | 206 | 304;
   headers: Record<string, string>;
   /** Undefined for HEAD and 304. */
-  body?: Readable;
+  body?: ByteSource;
 }
 
 export interface DownloadOptions { database: Database; blobs: Blobs; counts: Pick<TransferCounts, 'countDownload'> }
@@ -55,10 +54,9 @@ export function createDownload({ database, blobs, counts }: DownloadOptions) {
       ...(range && { 'content-range': `bytes ${range.start}-${range.end}/${slot.sizeBytes}` }),
     });
     if (request.method === 'HEAD') return { status: answer.status, headers };
-    const body = await blobs.read(slot.digest, range);
     // A download that is resumed, or read piece by piece, counts once.
     if (!range || range.start === 0) counts.countDownload(request.id, Number(headers['content-length']));
-    return { status: answer.status, headers, body };
+    return { status: answer.status, headers, body: (write) => blobs.send(slot.digest, range, write) };
   };
 }
 

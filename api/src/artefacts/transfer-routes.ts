@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { acceptMultipart, problems, readMultipart } from '../http/index.ts';
+import { acceptMultipart, problems, readMultipart, sendBytes } from '../http/index.ts';
 import { FORMATS } from './artefact.ts';
 import type { DownloadRequest } from './download.ts';
 import { UPLOAD_FIELDS } from './publish.ts';
@@ -45,7 +45,7 @@ export function transferRoutes({ publish, download }: ArtefactServices): Fastify
 
     async function send(request: FastifyRequest, reply: FastifyReply, asked: DownloadRequest): Promise<FastifyReply> {
       const { status, headers, body } = await download(request.actor.caller, asked);
-      return reply.code(status).headers(headers).send(body);
+      return body ? sendBytes(reply, { status, headers }, body) : reply.code(status).headers(headers).send();
     }
   };
 }

@@ -48,6 +48,14 @@ export interface BlobStore {
    */
   read(key: string, range?: ByteRange): Promise<Readable>;
 
+  /**
+   * Hands a finished blob, or a part of it, to `write` in chunks of at most 1 MiB, in order and never two at a time; the quickest
+   * way out. A chunk's memory is used again as soon as its `write` has settled.
+   *
+   * @throws as `read`, before the first `write` or underway; whatever `write` throws, and then nothing more is written
+   */
+  send(key: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void>;
+
   /** Removes a blob, finished or not. Succeeds when there is none. Not for the key of a live writer: abort that. */
   delete(key: string): Promise<void>;
 

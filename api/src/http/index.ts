@@ -10,3 +10,4 @@ export { registerHealth, type HealthChecks } from './health.ts';
 export { createMetrics, registerMetricsRoute, type Metrics } from './metrics.ts';
 export { registerStaticUi } from './static-ui.ts';
 export { registerPrivateDocuments } from './caching.ts';
+export { sendBytes, type ByteSource } from './send-bytes.ts';

@@ -1,4 +1,4 @@
-// Streams the bytes of an open file.
+// Streams the bytes of an open file, or sends them from memory that is used again and again.
 
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -26,4 +26,33 @@ export function readFileRange(handle: FileHandle, range: ByteRange): Readable {
       handle.close().then(() => { done(error); }, (closeError: unknown) => { done(error ?? toStorageError(closeError) as Error); });
     },
   });
+}
+
+/**
+ * Hands a range of a file to `write`, a chunk at a time, reading ahead by one. The memory of a chunk is used again once its
+ * `write` has settled: nothing is allocated on the way, which is what makes this quicker than a stream.
+ *
+ * @throws blob_missing when the file ends before the range does; storage_unavailable; whatever `write` throws
+ */
+export async function sendFileRange(handle: FileHandle, range: ByteRange, write: (chunk: Uint8Array) => Promise<void>): Promise<void> {
+  const bufferBytes = Math.min(READ_CHUNK_BYTES, range.end + 1 - range.start);
+  let reading: Buffer = Buffer.allocUnsafeSlow(bufferBytes);
+  let spare: Buffer | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  for (let position = range.start; position <= range.end;) {
+    const wantedBytes = Math.min(bufferBytes, range.end + 1 - position);
+    const [{ bytesRead }] = await Promise.all([readAt(handle, reading, wantedBytes, position), writing]);
+    position += bytesRead;
+    writing = write(reading.subarray(0, bytesRead));
+    // Awaited one turn later: until then a failure must not count as unhandled.
+    writing.catch(() => undefined);
+    [reading, spare] = [spare ?? Buffer.allocUnsafeSlow(bufferBytes), reading];
+  }
+  await writing;
+}
+
+async function readAt(handle: FileHandle, buffer: Buffer, length: number, position: number): Promise<{ bytesRead: number }> {
+  const result = await handle.read(buffer, 0, length, position).catch((error: unknown) => { throw toStorageError(error); });
+  if (result.bytesRead === 0) throw blobMissing();
+  return result;
 }

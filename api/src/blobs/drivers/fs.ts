@@ -9,7 +9,7 @@ import { assertStorageKey, isStorageKey, resolveRange, type BlobStore, type Blob
 import { BlobExistsError, StorageFullError } from '../errors.ts';
 import { blobMissing, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
 import { makeFolders, makeRoot, removeEmptyFolders, requireFolder } from './fs-folders.ts';
-import { readFileRange } from './fs-reader.ts';
+import { readFileRange, sendFileRange } from './fs-reader.ts';
 import { FsBlobWriter } from './fs-writer.ts';
 
 /** Marks an unfinished file; `~` is in no key. */
@@ -88,16 +88,18 @@ class FsBlobStore implements BlobStore {
 
   read(key: string, range?: ByteRange): Promise<Readable> {
     return atEdge(async () => {
-      const handle = await open(this.#paths(key).finishedPath, 'r').catch((error: unknown) => this.#missing(error));
-      try {
-        const stats = await handle.stat();
-        if (!stats.isFile()) throw blobMissing();
-        return readFileRange(handle, resolveRange(stats.size, range));
-      } catch (error) {
-        await handle.close();
-        throw error;
-      }
+      const opened = await this.#open(key, range);
+      return readFileRange(opened.handle, opened.range);
     });
+  }
+
+  async send(key: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void> {
+    const opened = await atEdge(() => this.#open(key, range));
+    try {
+      await sendFileRange(opened.handle, opened.range, write);
+    } finally {
+      await opened.handle.close();
+    }
   }
 
   delete(key: string): Promise<void> {
@@ -128,6 +130,18 @@ class FsBlobStore implements BlobStore {
         await unlink(probe).catch(ignore('ENOENT', 'ENOTDIR'));
       }
     }).catch((error: unknown) => { if (!(error instanceof StorageFullError)) throw error; });
+  }
+
+  async #open(key: string, range?: ByteRange): Promise<{ handle: FileHandle; range: ByteRange }> {
+    const handle = await open(this.#paths(key).finishedPath, 'r').catch((error: unknown) => this.#missing(error));
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw blobMissing();
+      return { handle, range: resolveRange(stats.size, range) };
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
   }
 
   #paths(key: string): { finishedPath: string; unfinishedPath: string } {

@@ -33,14 +33,54 @@ export function describeReading(it: DefineCase): void {
       await writeBlob(store, key, sampleBytes(SIZE));
       assert.ok((await readBlob(store, key, range)).equals(sampleBytes(SIZE).subarray(range.start, range.end + 1)));
     });
+
+    it(`sends ${what}`, async (store) => {
+      await writeBlob(store, key, sampleBytes(SIZE));
+      const chunks: Buffer[] = [];
+      await store.send(key, range, async (chunk) => { chunks.push(Buffer.from(chunk)); });
+      assert.ok(Buffer.concat(chunks).equals(sampleBytes(SIZE).subarray(range.start, range.end + 1)));
+    });
   }
 
   for (const [what, range] of Object.entries(INVALID_RANGES)) {
     it(`refuses a range that ${what}`, async (store) => {
       await writeBlob(store, key, sampleBytes(SIZE));
       await assert.rejects(store.read(key, range), { code: 'blob_range_invalid', status: 416 });
+      await assert.rejects(store.send(key, range, async () => assert.fail('nothing to write')), { code: 'blob_range_invalid' });
     });
   }
+
+  it('sends an empty blob without a chunk', async (store) => {
+    await writeBlob(store, key, sampleBytes(0));
+    await store.send(key, undefined, () => assert.fail('there is nothing to write'));
+  });
+
+  it('sends chunks of at most 1 MiB, each after the one before was taken', async (store) => {
+    await writeBlob(store, key, sampleBytes(SIZE));
+    let underway = 0;
+    await store.send(key, undefined, async (chunk) => {
+      assert.ok(chunk.length > 0 && chunk.length <= READ_CHUNK_BYTES);
+      assert.equal(++underway, 1);
+      await new Promise((resolve) => setImmediate(resolve));
+      underway--;
+    });
+  });
+
+  it('sends nothing of a blob that is missing or not finished', async (store) => {
+    const write = () => assert.fail('there is nothing to write');
+    await assert.rejects(store.send(key, undefined, write), { code: 'blob_missing' });
+    const writer = await store.create(key);
+    await writer.append(0, sampleBytes(10));
+    await assert.rejects(store.send(key, undefined, write), { code: 'blob_missing' });
+    await writer.abort();
+  });
+
+  it('stops sending when a chunk is refused', async (store) => {
+    await writeBlob(store, key, sampleBytes(SIZE));
+    let chunks = 0;
+    await assert.rejects(store.send(key, undefined, () => Promise.reject(new Error(`gone after ${++chunks}`))), { message: 'gone after 1' });
+    assert.equal(chunks, 1);
+  });
 
   it('refuses every range of an empty blob', async (store) => {
     await writeBlob(store, key, sampleBytes(0));

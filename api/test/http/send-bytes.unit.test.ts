@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { FastifyInstance } from 'fastify';
+import { createHttpServer, sendBytes, type ByteSource } from '../../src/http/index.ts';
+
+const HEADERS = { 'content-length': '6', 'x-kind': 'bytes' };
+
+describe('answers that are sent chunk by chunk', () => {
+  let app: FastifyInstance;
+  let url: string;
+  let source: ByteSource;
+  const logs: string[] = [];
+
+  before(async () => {
+    app = createHttpServer({ basePath: '', trustedProxies: ['loopback'], logLevel: 'info', logStream: { write: (line) => void logs.push(line) } });
+    app.get('/', async (_request, reply) => sendBytes(reply, { status: 200, headers: HEADERS }, source));
+    url = await app.listen({ port: 0, host: '127.0.0.1' });
+  });
+  after(() => app.close());
+
+  test('arrive with their head, whole, and are logged as a request', async () => {
+    source = async (write) => { for (const part of ['abc', 'def']) await write(Buffer.from(part)); };
+    const response = await fetch(url);
+    assert.equal(response.headers.get('x-kind'), 'bytes');
+    assert.equal(response.headers.get('x-request-id')?.length, 36);
+    assert.equal(await response.text(), 'abcdef');
+    assert.ok(logs.some((line) => line.includes('"status":200')));
+  });
+
+  test('may be used again once they are taken', async () => {
+    const memory = Buffer.alloc(3);
+    source = async (write) => { for (const part of ['abc', 'def']) { memory.write(part); await write(memory); } };
+    assert.equal(await (await fetch(url)).text(), 'abcdef');
+  });
+
+  test('become a problem document when their source fails before the first', async () => {
+    source = () => Promise.reject(new Error('secret path /var'));
+    const response = await fetch(url);
+    assert.equal(response.status, 500);
+    const problem = await response.json() as { code: string };
+    assert.equal(problem.code, 'internal_error');
+    assert.ok(!JSON.stringify(problem).includes('/var'));
+  });
+
+  test('are cut when their source fails underway, so that the client sees that bytes are missing', async () => {
+    source = async (write) => { await write(Buffer.from('abc')); throw new Error('disk'); };
+    const response = await fetch(url);
+    await assert.rejects(response.text());
+    assert.ok(logs.some((line) => line.includes('an answer was cut short')));
+  });
+
+  test('end when the client goes away', async () => {
+    const gone = new AbortController();
+    const ended = new Promise<void>((resolve) => {
+      source = async (write) => {
+        try { for (;;) await write(Buffer.alloc(1024 * 1024)); } finally { resolve(); }
+      };
+    });
+    const response = await fetch(url, { signal: gone.signal });
+    gone.abort();
+    await assert.rejects(response.arrayBuffer());
+    await ended;
+  });
+
+  test('may be none at all', async () => {
+    source = async () => undefined;
+    assert.equal((await fetch(url, { method: 'HEAD' })).headers.get('content-length'), '6');
+  });
+});
