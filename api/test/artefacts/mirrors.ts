@@ -1,0 +1,21 @@
+// Mirrors, as the federation will make them: artefacts with an origin.
+
+import assert from 'node:assert/strict';
+import { artefactRepository } from '../../src/artefacts/repository.ts';
+import { databaseUrl } from '../../src/config.ts';
+import { createDatabase } from '../../src/db/index.ts';
+import type { TestServer } from '../support/test-server.ts';
+
+export const ORIGIN = 'https://elsewhere.example/registry';
+
+/** Turns an artefact into a mirror, behind the server's back. */
+export async function makeMirror({ server: { config } }: TestServer, id: string): Promise<void> {
+  const database = createDatabase({ url: databaseUrl(config) });
+  await database.transaction(async (tx) => {
+    const artefacts = artefactRepository(tx);
+    const stored = await artefacts.find(id);
+    assert.ok(stored);
+    await artefacts.update({ ...stored.artefact, origin: ORIGIN }, stored.slots);
+  });
+  await database.close();
+}

@@ -1,0 +1,53 @@
+// An upload that stops half-way, for what happens meanwhile.
+
+import { fieldPart, filePart, multipartBody, MULTIPART_TYPE, openConnection, requestHead, type RawAnswer, type RawConnection } from './raw-http.ts';
+import { eventually } from './eventually.ts';
+import { readStoredState } from './stored-state.ts';
+import type { TestServer } from './test-server.ts';
+
+export interface SlowUploadOptions {
+  id: string;
+  format?: 'npm' | 'file';
+  file: Uint8Array;
+  fields?: Record<string, string>;
+  /** Default those of an internal service. */
+  headers?: Record<string, string>;
+  /** Part of the body that is sent at first; default 0.5. */
+  share?: number;
+}
+
+export interface SlowUpload {
+  connection: RawConnection;
+  /** Sends the rest and returns the answer. */
+  finish(): Promise<RawAnswer & { code?: string }>;
+  /** Hangs up. */
+  abandon(): Promise<void>;
+}
+
+/** Sends the first part of an upload, and returns once the server has begun to store it. */
+export async function beginSlowUpload(server: TestServer, { id, format = 'npm', file, fields = {}, headers = server.internal, share = 0.5 }: SlowUploadOptions): Promise<SlowUpload> {
+  const body = multipartBody([...Object.entries(fields).map(([name, value]) => fieldPart(name, value)), filePart(file)]);
+  const connection = await openConnection(server.url);
+  const { blob_writers: before } = await readStoredState(server);
+  await connection.send(requestHead('POST', `/api/v1/artefacts/${format}/${encodeURIComponent(id)}`, { ...headers, 'content-type': MULTIPART_TYPE, 'content-length': body.length }));
+  const cut = Math.floor(body.length * share);
+  await connection.send(body.subarray(0, cut));
+  await eventually(async () => {
+    const { blob_writers } = await readStoredState(server);
+    if (blob_writers.length <= before.length) throw new Error('the upload has not begun');
+  });
+  return {
+    connection,
+    async finish() {
+      await connection.send(body.subarray(cut));
+      const answer = await connection.answer();
+      connection.end();
+      const { code } = JSON.parse(answer.body) as { code?: string };
+      return { ...answer, ...(code !== undefined && { code }) };
+    },
+    async abandon() {
+      connection.end();
+      await connection.closed();
+    },
+  };
+}
