@@ -110,6 +110,7 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
     keyScopes: apiKeys.isStillValid,
     onError,
   });
+  opened.push(artefacts.counts);
   metrics.gauge('berth_slots', 'Slots of all artefacts', async () => (await artefacts.read.totals()).slots);
   metrics.gauge('berth_blobs', 'Blobs stored', async () => (await blobs.totals()).count);
   metrics.gauge('berth_blob_bytes', 'Bytes stored in blobs', async () => (await blobs.totals()).sizeBytes);

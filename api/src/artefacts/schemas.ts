@@ -88,8 +88,9 @@ export const FileListSchema = Type.Object({
 });
 
 const MAX_STATS_DAYS = 3660;
+export const DEFAULT_STATS_DAYS = 30;
 export const StatsQuerySchema = Type.Object({
-  days: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_STATS_DAYS, default: 30, description: 'How many days back, today included' })),
+  days: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_STATS_DAYS, default: DEFAULT_STATS_DAYS, description: 'How many days back, today included' })),
   artefact: Type.Optional(Type.String({ description: 'Id of one artefact' })),
 }, { additionalProperties: false });
 export const StatsSchema = Type.Object({
@@ -129,7 +130,7 @@ export const ListQuerySchema = Type.Object({
   origin: Type.Optional(Type.String()),
   includeDeprecated: Type.Optional(Type.Boolean({ default: false })),
   sort: Type.Optional(Type.Union([Type.Literal('dataUpdatedAt'), Type.Literal('name'), Type.Literal('-name')], { default: 'dataUpdatedAt' })),
-  skip: Type.Optional(Type.Integer({ minimum: 0, default: 0 })),
+  skip: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 })),
   size: Type.Optional(Type.Integer({ minimum: 0, default: 10, description: 'Clamped to 1000' })),
 });
 export type ListQuery = Static<typeof ListQuerySchema>;

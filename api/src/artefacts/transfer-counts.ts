@@ -12,13 +12,20 @@ export interface TransferCounts {
   close(): Promise<void>;
 }
 
-/** What a crash may lose of the counts. */
+export interface TransferCountsOptions {
+  database: Database;
+  /** Told when counts could not be written; they are lost then. */
+  onError: (error: unknown) => void;
+  /** How long counts stay in memory, which is what a crash may lose of them. Default 5 s. */
+  flushMs?: number;
+}
+
 const FLUSH_MS = 5_000;
 const DAY_MS = 86_400_000;
 
 type Sums = Omit<DailyTransfers, 'day'>;
 
-export function createTransferCounts({ database, onError }: { database: Database; onError: (error: unknown) => void }): TransferCounts {
+export function createTransferCounts({ database, onError, flushMs = FLUSH_MS }: TransferCountsOptions): TransferCounts {
   let pending = new Map<string, { day: string; artefactId: string; sums: Sums }>();
   let timer: NodeJS.Timeout | undefined;
   let flushing = Promise.resolve();
@@ -26,7 +33,8 @@ export function createTransferCounts({ database, onError }: { database: Database
   const flush = (): Promise<void> => {
     clearTimeout(timer);
     timer = undefined;
-    const batch = [...pending.values()];
+    // In one order, so that two replicas that write the same rows never wait for each other.
+    const batch = [...pending].sort(([one], [other]) => one < other ? -1 : 1).map(([, entry]) => entry);
     pending = new Map();
     if (batch.length > 0) {
       flushing = flushing.then(() => database.transaction((tx) => transferRepository(tx).add(batch))).catch(onError);
@@ -42,7 +50,7 @@ export function createTransferCounts({ database, onError }: { database: Database
     entry.sums.uploadedBytes += added.uploadedBytes ?? 0;
     entry.sums.downloads += added.downloads ?? 0;
     entry.sums.downloadedBytes += added.downloadedBytes ?? 0;
-    timer ??= setTimeout(() => void flush(), FLUSH_MS).unref();
+    timer ??= setTimeout(() => void flush(), flushMs).unref();
   };
 
   return {

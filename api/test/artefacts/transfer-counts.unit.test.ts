@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, test } from 'node:test';
+import { createTransferCounts } from '../../src/artefacts/transfer-counts.ts';
+import { eventually } from '../support/eventually.ts';
+import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+for (const dialect of DIALECTS) {
+  describe(`counts of transfers on ${dialect}`, () => {
+    let opened: TestDatabase;
+    before(async () => { opened = await openTestDatabase(dialect); });
+    afterEach(() => opened.database.db.deleteFrom('daily_transfers').execute());
+    after(() => opened.close());
+
+    const create = (flushMs?: number) => createTransferCounts({ database: opened.database, onError: (error) => { throw error; }, ...(flushMs !== undefined && { flushMs }) });
+    const rows = async () => (await opened.database.db.selectFrom('daily_transfers').selectAll().orderBy('artefact_id').execute()).map((row) => ({ ...row, day: '' }));
+
+    test('are written together after a while, one row a day and artefact', async () => {
+      const counts = create(10);
+      counts.countUpload('a', 100);
+      for (let count = 0; count < 1000; count++) counts.countDownload('a', 7);
+      counts.countDownload('b', 3);
+      await eventually(async () => {
+        assert.deepEqual(await rows(), [
+          { day: '', artefact_id: 'a', uploads: 1, uploaded_bytes: 100, downloads: 1000, downloaded_bytes: 7000 },
+          { day: '', artefact_id: 'b', uploads: 0, uploaded_bytes: 0, downloads: 1, downloaded_bytes: 3 },
+        ]);
+      });
+      counts.countDownload('b', 3);
+      await eventually(async () => { assert.equal((await rows())[1]?.downloads, 2); });
+    });
+
+    test('of all replicas add up, whoever writes first', async () => {
+      const replicas = [create(), create(), create()];
+      const ids = Array.from({ length: 50 }, (_, index) => `artefact-${index}`);
+      for (const [index, replica] of replicas.entries()) {
+        for (const id of index % 2 ? ids : ids.toReversed()) replica.countDownload(id, 2 ** 40);
+      }
+      await Promise.all(replicas.map((replica) => replica.close()));
+      const written = await rows();
+      assert.equal(written.length, ids.length);
+      for (const row of written) assert.deepEqual([row.downloads, row.downloaded_bytes], [3, 3 * 2 ** 40]);
+      assert.deepEqual((await create().byDay({ days: 1 })).map(({ downloads, downloadedBytes }) => [downloads, downloadedBytes]), [[150, 150 * 2 ** 40]]);
+    });
+
+    test('stay in memory until they are asked for, or closed', async () => {
+      const counts = create();
+      counts.countUpload('a', 5);
+      assert.deepEqual(await rows(), []);
+      const [today, ...others] = await counts.byDay({ days: 1 });
+      assert.deepEqual([today?.uploads, today?.uploadedBytes, others], [1, 5, []]);
+      counts.countUpload('a', 5);
+      await counts.close();
+      assert.equal((await rows())[0]?.uploads, 2);
+    });
+
+    test('that cannot be written are reported and hold up nobody', async () => {
+      const errors: unknown[] = [];
+      const gone = await openTestDatabase(dialect);
+      const counts = createTransferCounts({ database: gone.database, onError: (error) => errors.push(error) });
+      await gone.close();
+      counts.countDownload('a', 1);
+      await counts.close();
+      assert.equal(errors.length, 1);
+    });
+  });
+}
