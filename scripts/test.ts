@@ -9,7 +9,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgresCluster } from '../api/test/support/postgres-cluster.ts';
 import { assertPinnedRuntime, repositoryRoot } from './runtime.ts';
-import { ensureNode, ensurePostgres } from './test-programs.ts';
+import { ensureCompiler, ensureNode, ensurePostgres } from './test-programs.ts';
 
 /** The newest of each older line that lib-node supports; its tests run there once more. */
 const OLDER_NODES = ['20.20.2', '22.23.3'];
@@ -40,6 +40,7 @@ async function runSelected(words: string[]): Promise<boolean> {
   build();
   const compiled = select(COMPILED_TEST_FILES, words);
   await ensurePostgres();
+  await ensureCompiler();
   for (const version of OLDER_NODES) await ensureNode(version);
   const cluster = await startPostgresCluster();
   process.env.BERTH_TEST_POSTGRES_URL = cluster.url;

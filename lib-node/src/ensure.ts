@@ -2,6 +2,8 @@
 // What it offers is compared in look.ts, a miss is filled in fill.ts; packages and files have their places in package-shelf.ts and file-shelf.ts.
 
 import { join } from 'node:path';
+import { createBuilder } from './build.ts';
+import type { Builder, BuilderOptions } from './build.ts';
 import { isUnreachable } from './errors.ts';
 import { createFileShelf } from './file-shelf.ts';
 import { fillShelf } from './fill.ts';
@@ -27,7 +29,8 @@ export interface ArtefactCache {
 interface Ensured extends Filled { stale: boolean }
 
 /** Makes what one process knows of its caches: the downloads under way and the directories that were handed out. */
-export function createArtefactCache(): ArtefactCache {
+export function createArtefactCache(builderOptions: BuilderOptions = {}): ArtefactCache {
+  let builder: Builder | undefined;
   const flights = createFlights<Filled>();
   const held = new Map<string, number>();
   const isHeld = (path: string): boolean => held.has(path);
@@ -58,8 +61,9 @@ export function createArtefactCache(): ArtefactCache {
   return {
     ensureArtefact: async (options) => {
       checkOptions('ensureArtefact', options, ensureRules);
-      const { artefactId, cacheDir, architecture = process.arch, keep = 1 } = options;
-      const shelf = createPackageShelf({ cacheDir, artefactId, architecture, keep, isHeld });
+      const { artefactId, cacheDir, architecture = process.arch, build = false, keep = 1 } = options;
+      if (build) builder ??= createBuilder(builderOptions);
+      const shelf = createPackageShelf({ cacheDir, artefactId, architecture, keep, isHeld, builder: build ? builder : undefined });
       const { entry, downloaded, stale } = await ensure(options, shelf);
       const { name, version, dataUpdatedAt, digest } = entry;
       const path = join(shelf.slot.directory, name);

@@ -45,6 +45,28 @@ export class ArchiveError extends Error {
   }
 }
 
+export type BuildErrorCode = 'rebuild_failed' | 'addon_unloadable' | 'headers_missing' | 'npm_missing' | 'build_timeout';
+
+/**
+ * Native modules that could not be built: `npm rebuild` failed (`rebuild_failed`), what it built cannot be loaded
+ * (`addon_unloadable`), the headers of the running Node or npm itself are not there (`headers_missing`, `npm_missing`), or it has not
+ * ended (`build_timeout`).
+ */
+export class BuildError extends Error {
+  override readonly name = 'BuildError';
+  readonly code: BuildErrorCode;
+  readonly artefactId: string;
+  /** What the build has written to its standard error, the last 256 KiB of it. It ran without secrets, so there are none in it. */
+  readonly stderr: string;
+
+  constructor(code: BuildErrorCode, message: string, { artefactId, stderr }: { artefactId: string; stderr: string }) {
+    super(message);
+    this.code = code;
+    this.artefactId = artefactId;
+    this.stderr = stderr;
+  }
+}
+
 /** Tells whether no registry answered at all: the one failure that `allowStale` covers. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof RegistryError && error.code === 'unreachable';

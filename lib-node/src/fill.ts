@@ -4,6 +4,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sweepLeftovers } from './cache.ts';
 import { digestMismatch, download } from './download.ts';
+import { BuildError } from './errors.ts';
 import { partName } from './layout.ts';
 import { acquireLock } from './lock.ts';
 import type { Lock } from './lock.ts';
@@ -87,6 +88,7 @@ async function takeIn(job: FillJob, offer: Offer, etag: string | undefined, lock
     });
     if (downloaded === undefined) return undefined;
     const { digest, sizeBytes, sink } = downloaded;
+    let isSpent = true;
     try {
       const name = await sink.finish(digest, sizeBytes);
       signal.throwIfAborted();
@@ -95,9 +97,13 @@ async function takeIn(job: FillJob, offer: Offer, etag: string | undefined, lock
       const state = describe(job, offer, etag, { name, digest });
       await sink.place(state);
       return { entry: state.current, downloaded: true };
+    } catch (error) {
+      // The bytes are sound: the next call builds from them without another download.
+      isSpent = !(error instanceof BuildError || signal.aborted);
+      throw error;
     } finally {
       await sink.abort();
-      await rm(partPath, { force: true });
+      if (isSpent) await rm(partPath, { force: true });
     }
   } finally {
     await part.close();

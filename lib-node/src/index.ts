@@ -3,8 +3,8 @@
 import { createArtefactCache } from './ensure.ts';
 
 export { getArtefact, listArtefacts } from './document.ts';
-export { ArchiveError, RegistryError } from './errors.ts';
-export type { ArchiveErrorCode } from './errors.ts';
+export { ArchiveError, BuildError, RegistryError } from './errors.ts';
+export type { ArchiveErrorCode, BuildErrorCode } from './errors.ts';
 export type { EnsureArtefactFileOptions, EnsureArtefactOptions, EnsuredArtefact, EnsuredFile, GetArtefactOptions, ListArtefactsOptions, Progress, PublishArtefactOptions, RegistryOptions, UploadSource } from './options.ts';
 export { publishArtefact } from './publish.ts';
 export type { AccountRef, Artefact, ArtefactFormat, ArtefactList, ArtefactSlot, LocalisedText } from './types.ts';
@@ -20,6 +20,7 @@ const cache = createArtefactCache();
  * @throws TypeError when an option is unknown, missing or wrong
  * @throws RegistryError when the registry refuses (401, 403, 404), stays out of reach, or gives bytes that are not what it says
  * @throws ArchiveError when the tarball is damaged or holds what would land outside
+ * @throws BuildError when native modules cannot be built; directories that were handed out before stay
  */
 export const ensureArtefact = cache.ensureArtefact;
 

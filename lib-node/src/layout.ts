@@ -27,9 +27,15 @@ export interface CacheSlot {
   lockDirectory: string;
 }
 
-/** Places a slot. `architecture` is as the caller asked for it, `''` included. */
-export function placeSlot(cacheDir: string, artefactId: string, architecture: string): CacheSlot {
-  return describeSlot(join(resolve(cacheDir), encodeId(artefactId), architecture === '' ? NOARCH_ONLY : architecture));
+/**
+ * Places a slot.
+ *
+ * @param architecture as the caller asked for it, `''` included
+ * @param runtime what its directories are built for, if they are: `x64+abi137-linux-x64-glibc` is apart from `x64`
+ */
+export function placeSlot(cacheDir: string, artefactId: string, architecture: string, runtime?: string): CacheSlot {
+  const name = architecture === '' ? NOARCH_ONLY : architecture;
+  return describeSlot(join(resolve(cacheDir), encodeId(artefactId), runtime === undefined ? name : `${name}+${runtime}`));
 }
 
 /** Places a file, at exactly `<cacheDir>/<fileName>`, and what belongs to it. */

@@ -2,9 +2,9 @@
 
 import type { AccountRef, ArtefactFormat, LocalisedText } from './types.ts';
 
-/** A step of a transfer. `bytesTotal` is undefined where the size is not known in advance. */
+/** A step of a transfer. `bytesTotal` is undefined where the size is not known in advance. A build only tells that it begins. */
 export interface Progress {
-  phase: 'download' | 'unpack' | 'upload';
+  phase: 'download' | 'unpack' | 'build' | 'upload';
   bytesDone: number;
   bytesTotal: number | undefined;
 }
@@ -54,7 +54,8 @@ export interface EnsureArtefactOptions extends RegistryOptions {
   cacheDir: string;
   /** Slot to prefer to `noarch`; default `process.arch`, `''` asks for `noarch` only. */
   architecture?: string | undefined;
-  build?: false | undefined;
+  /** Build native modules for the running Node by `npm rebuild`, offline, before the directory is handed out; default false. */
+  build?: boolean | undefined;
   /** How many unpacked directories stay, the current one included; default 1. See the README for those that stay longer. */
   keep?: number | undefined;
   /** Answer with what is cached when the registry cannot be reached at all; default false. */

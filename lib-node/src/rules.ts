@@ -70,7 +70,7 @@ const cacheRules: Rules = {
 export const ensureRules: Rules = {
   ...cacheRules,
   architecture: { expected: 'an architecture such as x64, or an empty string', holds: (value) => value === '' || isArchitecture(value) },
-  build: { expected: 'false: building is not available in this release', holds: oneOf(false) },
+  build: flag,
   keep: { expected: 'an integer of at least 1', holds: isIntegerFrom(1) },
 };
 

@@ -18,6 +18,8 @@ export interface Offer {
   route: 'tarball' | 'download';
   /** The slot to ask for there. */
   architecture?: string;
+  /** False where the registry has found no native code. */
+  mayBeNative: boolean;
 }
 
 /**
@@ -57,5 +59,5 @@ function describe(document: Artefact, slot: ArtefactSlot, where: Pick<Offer, 'ro
   if (digest === undefined && dataUpdatedAt === undefined) {
     throw new RegistryError(`the document of ${document._id} has neither a digest nor dataUpdatedAt`, { status: 200, code: 'bad_answer', artefactId: document._id });
   }
-  return { key: digest ?? `at:${dataUpdatedAt}`, digest, sizeBytes: slot.size, version: slot.version ?? document.version, dataUpdatedAt, ...where };
+  return { key: digest ?? `at:${dataUpdatedAt}`, digest, sizeBytes: slot.size, version: slot.version ?? document.version, dataUpdatedAt, mayBeNative: slot.hasNativeModules !== false, ...where };
 }

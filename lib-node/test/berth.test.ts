@@ -8,6 +8,7 @@ import test, { after, before } from 'node:test';
 import type { TestContext } from 'node:test';
 import { ensureArtefact, ensureArtefactFile, getArtefact, listArtefacts, publishArtefact, releaseArtefact } from '../dist/index.js';
 import type { AccountRef, Artefact, EnsureArtefactOptions, PublishArtefactOptions } from '../dist/index.js';
+import { callAddon, makeGate, packAddon } from './support/addons.ts';
 import { startBerth } from './support/berth.ts';
 import type { Berth } from './support/berth.ts';
 import { startProxy } from './support/proxy.ts';
@@ -187,4 +188,12 @@ test('a file is published, brought to its place, continued where it was cut, and
   assert.deepEqual(await ensureArtefactFile(options), { ...first, digest: two.digest });
   assert.deepEqual(await readFile(first.path), two.bytes);
   await assert.rejects(ensureArtefact({ ...options, architecture }), { status: 400, code: 'wrong_format' });
+});
+
+test('an add-on that the server has found is built', async (t) => {
+  const gate = await makeGate(t);
+  const { tarballs } = await publish('native', packAddon('1.0.0', gate, '42'));
+  assert.equal(tarballs?.noarch?.hasNativeModules, true);
+  const { path } = await ensureArtefact({ ...await consumer(t, 'native'), build: true });
+  assert.equal(callAddon(path), 42);
 });

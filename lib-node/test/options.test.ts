@@ -29,7 +29,7 @@ test('an option of the wrong shape is named', async () => {
     account: ['acme', { type: 'organization' }, { type: 'team', id: 'acme' }, { type: 'user', id: '' }],
     secretKey: ['', 'two\nlines', 'é'],
     keep: [0, 1.5, '2'],
-    build: [true],
+    build: ['yes'],
     allowStale: ['yes'],
     retries: [-1],
     timeoutMs: [0],

@@ -96,11 +96,11 @@ export async function startRegistry({ basePath = '', age = 'today' }: FixtureOpt
 
   function publish(id: string, slots: Record<string, Tarball>, document: Record<string, unknown> = {}): void {
     const uploadedAt = tick();
-    const described = Object.entries(slots).map(([name, { bytes, digest }]) => [name, {
-      path: `npm/${id}/${name}-${digest.slice(7, 23)}.tgz`, size: bytes.length, version: document.version, uploadedAt, hasNativeModules: false,
+    const described = Object.entries(slots).map(([name, { bytes, digest, hasNativeModules = false }]) => [name, {
+      path: `npm/${id}/${name}-${digest.slice(7, 23)}.tgz`, size: bytes.length, version: document.version, uploadedAt, hasNativeModules,
       ...age === 'today' && { digest },
     }]);
-    const root = age === 'single' ? { path: `npm/${id}.tgz`, hasNativeModules: false } : { tarballs: Object.fromEntries(described) as unknown };
+    const root = age === 'single' ? { path: `npm/${id}.tgz`, hasNativeModules: slots.noarch?.hasNativeModules ?? false } : { tarballs: Object.fromEntries(described) as unknown };
     artefacts.set(id, { slots, document: { _id: id, name: id, format: 'npm', dataUpdatedAt: uploadedAt, updatedAt: uploadedAt, ...root, ...document } });
   }
 

@@ -12,7 +12,7 @@ export const ID = '@acme/sample@1';
 /** Makes a temporary directory that goes with the test. */
 export async function makeDirectory(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-lib-node-'));
-  t.after(() => rm(directory, { recursive: true, force: true }));
+  t.after(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
   return directory;
 }
 

@@ -17,7 +17,12 @@ export interface TarEntry {
   mode?: number;
 }
 
-export interface Tarball { bytes: Buffer; digest: string }
+export interface Tarball {
+  bytes: Buffer;
+  digest: string;
+  /** What the registry has found in it. */
+  hasNativeModules?: boolean;
+}
 
 /** Packs entries as they are given, gzipped. */
 export function packTarball(entries: TarEntry[]): Tarball {

@@ -1,0 +1,21 @@
+// The runtime that a native add-on is built for.
+
+import { readFileSync } from 'node:fs';
+
+/** Names everything that an add-on depends on beside its source: `abi137-linux-x64-glibc`. */
+export function describeRuntime(): string {
+  return [`abi${process.versions.modules}`, process.platform, process.arch, ...process.platform === 'linux' ? [detectLibc(readOwnMaps())] : []].join('-');
+}
+
+/** Tells the C library by the files that a process has mapped, as proc_pid_maps(5) lists them: musl is its own dynamic linker. */
+export function detectLibc(maps: string): 'glibc' | 'musl' {
+  return /\/(?:ld-musl-|libc\.musl-)[^/]*$/m.test(maps) ? 'musl' : 'glibc';
+}
+
+function readOwnMaps(): string {
+  try {
+    return readFileSync('/proc/self/maps', 'utf8');
+  } catch {
+    return '';
+  }
+}
