@@ -4,6 +4,7 @@
 import { sql, type RawBuilder } from 'kysely';
 import { accountOf, isUnlimited, type Caller } from '../access/index.ts';
 import type { DialectName, Executor } from '../db/index.ts';
+import { createCountCache } from './count-cache.ts';
 import type { Audience } from './document.ts';
 
 export interface ListFilters {
@@ -24,22 +25,25 @@ export interface Listing { documents: string[]; count: number }
 
 type Sql = RawBuilder<unknown>;
 
+/** Where rows come from, and what they must fulfil. */
+interface Search { from: Sql; conditions: Sql[] }
+
 /** A trigram index finds patterns of at least three characters. */
 const MIN_INDEXED_LENGTH = 3;
-/** Up to so many matches SQLite looks each up; beyond, it is quicker to walk the index of the whole list. */
-const FEW_MATCHES = 2000;
+/** Up to so many matches of its full-text index SQLite looks each up; with more it is quicker to read the texts along the list. */
+const FEW_MATCHES = 5000;
 const ORDERS: Record<ListSort, Sql> = { 'dataUpdatedAt': sql`data_updated_at desc, id`, 'name': sql`id`, '-name': sql`id desc` };
 
-/** On SQLite, the index that holds each order. */
-const INDEXES: Record<ListSort, string> = { 'dataUpdatedAt': 'artefacts_newest_idx', 'name': 'artefacts_name_idx', '-name': 'artefacts_name_idx' };
-
 export function listRepository(executor: Executor, dialect: DialectName) {
+  const counts = createCountCache();
+
   return {
     /** Returns the stored documents of one page, as JSON texts, and how many match in all. */
     async list(caller: Caller, filters: ListFilters, page: ListPage, audience: Audience): Promise<Listing> {
-      const { from, conditions } = dialect === 'sqlite' ? await sqliteSearch(filters.patterns, page.sort) : { from: sql`artefacts`, conditions: filters.patterns.map(like) };
+      const { from, conditions } = dialect === 'sqlite' ? await sqliteSearch(filters.patterns) : searchByReading(filters.patterns);
       const source = sql`${from} where ${sql.join([sql`1 = 1`, ...conditions, ...visibleTo(caller), ...filtered(filters)], sql` and `)}`;
-      return { documents: await documents(source, page, audience), count: await count(source) };
+      const counted = counts.get(await version(), JSON.stringify([isUnlimited(caller) || (accountOf(caller) ?? ''), filters]), () => count(source));
+      return { documents: await documents(source, page, audience), count: await counted };
     },
 
     /** Lists distinct group names of a category in one language, in byte order. */
@@ -57,17 +61,16 @@ export function listRepository(executor: Executor, dialect: DialectName) {
     },
   };
 
-  /** Few matches of the full-text index are looked up one by one; many are met on a walk along the order of the list. */
-  async function sqliteSearch(patterns: readonly string[], sort: ListSort): Promise<{ from: Sql; conditions: Sql[] }> {
+  /** Looks up the matches of the full-text index, unless they are many: then the first page is full long before they are all found. */
+  async function sqliteSearch(patterns: readonly string[]): Promise<Search> {
     const indexed = patterns.filter((pattern) => pattern.length >= MIN_INDEXED_LENGTH);
-    const conditions = patterns.filter((pattern) => pattern.length < MIN_INDEXED_LENGTH).map(like);
-    if (indexed.length === 0) return { from: sql`artefacts`, conditions };
+    if (indexed.length === 0) return searchByReading(patterns);
     const match = indexed.map((pattern) => `"${pattern.replaceAll('"', '""')}"`).join(' AND ');
-    const found = sql<{ seq: number }>`select rowid as seq from artefact_search where artefact_search match ${match}`;
-    const { rows: few } = await sql<{ seq: number }>`${found} limit ${FEW_MATCHES}`.execute(executor);
-    if (few.length === FEW_MATCHES) return { from: sql`artefacts indexed by ${sql.ref(INDEXES[sort])}`, conditions: [sql`seq in (${found})`, ...conditions] };
+    const { rows } = await sql<{ seq: number }>`select rowid as seq from artefact_search where artefact_search match ${match} limit ${FEW_MATCHES}`.execute(executor);
+    if (rows.length === FEW_MATCHES) return searchByReading(patterns);
     // A cross join keeps its order: first the matches, then their rows.
-    return { from: sql`(select value as found from json_each(${JSON.stringify(few.map(({ seq }) => seq))})) cross join artefacts on seq = found`, conditions };
+    const from = sql`(select value as found from json_each(${JSON.stringify(rows.map(({ seq }) => seq))})) cross join artefacts on seq = found`;
+    return { from, conditions: patterns.filter((pattern) => !indexed.includes(pattern)).map(contains) };
   }
 
   /** Cuts the page first, and joins documents to it alone. */
@@ -77,6 +80,12 @@ export function listRepository(executor: Executor, dialect: DialectName) {
       from (select id, data_updated_at from ${source} order by ${order} limit ${size} offset ${skip}) as page
       join artefact_documents on artefact_id = id order by ${order}`.execute(executor);
     return rows.map(({ json }) => json);
+  }
+
+  /** Changes with every committed change of any artefact, in whichever process. */
+  async function version(): Promise<number> {
+    const { rows: [row] } = await sql<{ version: number }>`select sum(version) as version from list_versions`.execute(executor);
+    return Number(row?.version);
   }
 
   async function count(source: Sql): Promise<number> {
@@ -104,7 +113,10 @@ function filtered({ includeDeprecated, category, format, packageName, origin, gr
   return conditions;
 }
 
-function like(pattern: string): Sql {
+/** Reads the texts themselves; PostgreSQL finds candidates in its trigram index. */
+function searchByReading(patterns: readonly string[]): Search { return { from: sql`artefacts`, conditions: patterns.map(contains) }; }
+
+function contains(pattern: string): Sql {
   const escaped = pattern.replace(/[\\%_]/g, (character) => `\\${character}`);
   return sql`search_text like ${`%${escaped}%`} escape '\\'`;
 }

@@ -1,8 +1,9 @@
 // The artefacts, their slots and access entries as rows. Lists have a file of their own: list-repository.ts.
 
+import { createHash } from 'node:crypto';
 import type { CompiledQuery } from 'kysely';
 import type { Account, Uploader } from '../access/index.ts';
-import type { ArtefactDocumentsTable, ArtefactsTable, Executor, SlotsTable, Tx } from '../db/index.ts';
+import { LIST_VERSION_SHARDS, type ArtefactDocumentsTable, type ArtefactsTable, type Executor, type SlotsTable, type Tx } from '../db/index.ts';
 import type { Artefact, Format, Slot } from './artefact.ts';
 import { renderDocument, type Audience, type RenderedDocument } from './document.ts';
 import { searchText } from './operations.ts';
@@ -68,12 +69,14 @@ export function artefactRepository(executor: Executor | Tx) {
       const { numInsertedOrUpdatedRows } = await executor.insertInto('artefacts').values(toIndexRow(artefact))
         .onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst();
       if (numInsertedOrUpdatedRows !== 1n) return false;
+      await countChange(artefact.id);
       await executor.insertInto('artefact_documents').values({ artefact_id: artefact.id, ...toDocumentColumns(artefact, slots) }).execute();
       return true;
     },
 
     /** Writes the artefact with its documents rendered anew; slots and access entries have methods of their own. */
     async update(artefact: Artefact, slots: readonly Slot[]): Promise<void> {
+      await countChange(artefact.id);
       await executor.updateTable('artefacts').set(toIndexRow(artefact)).where('id', '=', artefact.id).execute();
       await executor.updateTable('artefact_documents').set(toDocumentColumns(artefact, slots)).where('artefact_id', '=', artefact.id).execute();
     },
@@ -102,9 +105,18 @@ export function artefactRepository(executor: Executor | Tx) {
     },
 
     /** Deletes the artefact with its slots and access entries; their blobs stay for the sweep. */
-    async delete(id: string): Promise<void> { await executor.deleteFrom('artefacts').where('id', '=', id).execute(); },
+    async delete(id: string): Promise<void> {
+      await countChange(id);
+      await executor.deleteFrom('artefacts').where('id', '=', id).execute();
+    },
   };
   return repository;
+
+  /** Lets lists know that counts which they keep do not hold any more. */
+  async function countChange(id: string): Promise<void> {
+    const shard = createHash('sha256').update(id).digest().readUInt8() % LIST_VERSION_SHARDS;
+    await executor.updateTable('list_versions').set((eb) => ({ version: eb('version', '+', 1) })).where('shard', '=', shard).execute();
+  }
 }
 
 function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {

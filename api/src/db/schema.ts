@@ -14,6 +14,7 @@ export interface Schema extends AuthSchema {
   blob_writers: BlobWritersTable;
   blobs: BlobsTable;
   daily_transfers: DailyTransfersTable;
+  list_versions: ListVersionsTable;
   slots: SlotsTable;
   tarball_scans: TarballScansTable;
   thumbnails: ThumbnailsTable;
@@ -82,6 +83,15 @@ export interface ArtefactDocumentsTable {
   /** The wire document for superadmins and internal services, and its ETag. */
   full_document: string;
   full_etag: string;
+}
+
+/** Rows of list_versions. */
+export const LIST_VERSION_SHARDS = 16;
+
+/** Counts the changes of artefacts, in several rows so that writers seldom wait for each other; readers add them up. */
+export interface ListVersionsTable {
+  shard: number;
+  version: number;
 }
 
 export interface ArtefactAccessTable {

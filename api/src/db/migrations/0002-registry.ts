@@ -2,6 +2,7 @@
 
 import { sql } from 'kysely';
 import type { DialectName, Executor } from '../database.ts';
+import { LIST_VERSION_SHARDS } from '../schema.ts';
 import { columnTypes } from './columns.ts';
 
 export async function createRegistry(db: Executor, dialect: DialectName): Promise<void> {
@@ -109,6 +110,12 @@ async function createArtefacts(db: Executor, dialect: DialectName): Promise<void
     .addColumn('full_document', text, (c) => c.notNull())
     .addColumn('full_etag', text, (c) => c.notNull())
     .execute();
+
+  await db.schema.createTable('list_versions')
+    .addColumn('shard', 'integer', (c) => c.notNull().primaryKey())
+    .addColumn('version', int8, (c) => c.notNull())
+    .execute();
+  await db.insertInto('list_versions').values(Array.from({ length: LIST_VERSION_SHARDS }, (_unused, shard) => ({ shard, version: 0 }))).execute();
 
   await db.schema.createTable('slots')
     .addColumn('artefact_id', text, (c) => c.notNull().references('artefacts.id').onDelete('cascade'))
