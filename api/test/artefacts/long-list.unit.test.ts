@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { createRead } from '../../src/artefacts/read.ts';
+import { artefactRepository } from '../../src/artefacts/repository.ts';
+import { CALLERS } from '../access/callers.ts';
+import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { sampleArtefact } from './samples.ts';
+
+/** Beyond the number of matches up to which SQLite looks each of them up. */
+const ARTEFACTS = 5200;
+const RARE_EVERY = 1000;
+
+interface Listing { results: { _id: string }[]; count: number }
+
+for (const dialect of DIALECTS) {
+  describe(`a list of thousands on ${dialect}`, () => {
+    let opened: TestDatabase;
+    before(async () => {
+      opened = await openTestDatabase(dialect);
+      await opened.database.transaction(async (tx) => {
+        for (let index = 0; index < ARTEFACTS; index++) {
+          const title = { en: index % RARE_EVERY === 0 ? 'common rare' : 'common' };
+          await artefactRepository(tx).insert(sampleArtefact({ id: `a${String(index).padStart(5, '0')}`, title, public: index % 2 === 0 }), []);
+        }
+      });
+    });
+    after(() => opened.close());
+
+    const list = async (query: Parameters<ReturnType<typeof createRead>['list']>[1], caller: 'internal' | 'anonymous' = 'internal') => {
+      const read = createRead({ database: opened.database, categories: ['processing'] });
+      const { results, count } = JSON.parse(await read.list(CALLERS[caller], query)) as Listing;
+      return { ids: results.map(({ _id }) => _id), count };
+    };
+
+    test('gives a thousand at a time and no more', async () => {
+      const { ids, count } = await list({ size: 5000, sort: 'name' });
+      assert.deepEqual([ids.length, ids[0], ids.at(-1), count], [1000, 'a00000', 'a00999', ARTEFACTS]);
+    });
+
+    test('gives ten when nobody says how many', async () => {
+      assert.equal((await list({})).ids.length, 10);
+    });
+
+    test('finds the same words, and counts them, whether few or many match', async () => {
+      const many = await list({ q: 'common', sort: 'name', size: 3, skip: 2000 });
+      assert.deepEqual(many, { ids: ['a02000', 'a02001', 'a02002'], count: ARTEFACTS });
+      const few = await list({ q: 'rare common', sort: '-name', size: 2 });
+      assert.deepEqual(few, { ids: ['a05000', 'a04000'], count: 6 });
+      assert.deepEqual(await list({ q: 'common', sort: '-name', size: 1 }, 'anonymous'), { ids: ['a05198'], count: ARTEFACTS / 2 });
+    });
+  });
+}
