@@ -1,13 +1,15 @@
 // Kills Berth at random moments while clients upload, starts it again on the same data, and checks that every
 // visible slot resolves to bytes of its digest, every blob row has its bytes, and what was acknowledged is there.
-// `node bench/crash.ts 200` runs 200 rounds; the tests run 20.
+// 200 kills make the claim, the tests run 20.
 
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { INTERNAL, startBerth, type ServerProcess } from './support/berth-process.ts';
+import { artefactUrl, INTERNAL, startBerth } from './support/berth-process.ts';
+import { runBench } from './support/bench.ts';
+import type { ServerProcess } from './support/processes.ts';
 import { npmTarball } from './support/tarball.ts';
 
 const IDS = ['@acme/import-gpkg@1', '@acme/import-gpkg@main', '@acme-export-1'];
@@ -50,7 +52,7 @@ async function uploadUntilKilled(berth: ServerProcess, expectations: Map<string,
   let alive = true;
   const workers = Array.from({ length: WORKERS }, async (_unused, worker) => {
     // A worker has slots of its own, so that the order of its answers is the order of its commits.
-    while (alive) await uploadOnce(berth.url, slotOf(worker), expectations, report);
+    while (alive) await uploadOnce(berth, slotOf(worker), expectations, report);
   });
   await new Promise((resolve) => setTimeout(resolve, randomInt(MAX_LIFE_MS)));
   alive = false;
@@ -65,7 +67,7 @@ function slotOf(worker: number): { id: string; architecture: string } {
   return slot;
 }
 
-async function uploadOnce(url: string, { id, architecture }: { id: string; architecture: string }, expectations: Map<string, Expectation>, report: CrashReport): Promise<void> {
+async function uploadOnce(berth: ServerProcess, { id, architecture }: { id: string; architecture: string }, expectations: Map<string, Expectation>, report: CrashReport): Promise<void> {
   const tarball = npmTarball('@acme/import-gpkg', '1.0.0', randomBytes(randomInt(MAX_CONTENT_BYTES)));
   const digest = `sha256:${createHash('sha256').update(tarball).digest('hex')}`;
   const key = `${id} ${architecture}`;
@@ -76,7 +78,7 @@ async function uploadOnce(url: string, { id, architecture }: { id: string; archi
   form.set('architecture', architecture);
   form.set('file', new Blob([tarball]), 'plugin.tgz');
   try {
-    const response = await fetch(`${url}/api/v1/artefacts/npm/${encodeURIComponent(id)}`, { method: 'POST', headers: INTERNAL, body: form });
+    const response = await fetch(artefactUrl(berth, 'npm', id), { method: 'POST', headers: INTERNAL, body: form });
     await response.text();
     if (response.status !== 201) report.broken.push(`an upload to ${key} was answered with ${response.status}`);
     expectations.set(key, { acknowledged: digest, unanswered: new Set() });
@@ -87,7 +89,7 @@ async function uploadOnce(url: string, { id, architecture }: { id: string; archi
 }
 
 async function findBroken(berth: ServerProcess, dataDir: string, expectations: Map<string, Expectation>): Promise<string[]> {
-  const { results } = await (await fetch(`${berth.url}/api/v1/artefacts?size=1000`, { headers: INTERNAL })).json() as { results: { _id: string; tarballs: Record<string, { digest: string; size: number }> }[] };
+  const { results } = await (await fetch(`${artefactUrl(berth)}?size=1000`, { headers: INTERNAL })).json() as { results: { _id: string; tarballs: Record<string, { digest: string; size: number }> }[] };
   const broken: string[] = [];
   const seen = new Set<string>();
   for (const { _id: id, tarballs } of results) {
@@ -96,7 +98,7 @@ async function findBroken(berth: ServerProcess, dataDir: string, expectations: M
       seen.add(key);
       const expectation = expectations.get(key);
       if (slot.digest !== expectation?.acknowledged && !expectation?.unanswered.has(slot.digest)) broken.push(`${key} holds ${slot.digest}, which was not its last upload`);
-      const response = await fetch(`${berth.url}/api/v1/artefacts/${encodeURIComponent(id)}/tarball?architecture=${architecture}`, { headers: INTERNAL });
+      const response = await fetch(`${artefactUrl(berth, id, 'tarball')}?architecture=${architecture}`, { headers: INTERNAL });
       const bytes = new Uint8Array(await response.arrayBuffer());
       if (response.status !== 200 || bytes.length !== slot.size || `sha256:${createHash('sha256').update(bytes).digest('hex')}` !== slot.digest) {
         broken.push(`${key} does not resolve to bytes of its digest (status ${response.status}, ${bytes.length} of ${slot.size} bytes)`);
@@ -120,7 +122,11 @@ async function findRowsWithoutBytes(dataDir: string): Promise<string[]> {
 }
 
 if (import.meta.main) {
-  const report = await runCrashes(Number(process.argv[2] ?? 200));
-  console.log(JSON.stringify(report, null, 2));
-  process.exitCode = report.broken.length === 0 ? 0 : 1;
+  await runBench(async ({ sizes, say }) => {
+    const { runs: kills } = sizes({ full: { runs: 200 }, small: { runs: 3 } });
+    const { broken, acknowledged, unanswered } = await runCrashes(kills);
+    for (const invariant of broken) say(invariant);
+    say(`${acknowledged} uploads were acknowledged, ${unanswered} were cut`);
+    return [{ claim: `crash: invariants after ${kills} SIGKILLs under uploads`, unit: 'broken', ours: [broken.length], bar: { atMost: 0 } }];
+  });
 }

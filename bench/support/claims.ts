@@ -1,0 +1,65 @@
+// What a bench claims, and the line, row and verdict that come of it.
+
+import { median } from './statistics.ts';
+
+export type Unit = 'MB/s' | 'requests/s' | 'ms' | 'MiB' | 'broken';
+export type Bar = { atLeast: number } | { atMost: number };
+
+export interface Claim {
+  /** Begins with the name of its bench: `upload: 1 GiB file, beside nginx`. */
+  claim: string;
+  unit: Unit;
+  /** One figure for each run. */
+  ours: number[];
+  /** The peer's, of the same runs; then the bar is one for the ratio of ours to it. */
+  peer?: number[];
+  /** Without one the figure is not judged. */
+  bar?: Bar;
+}
+
+export interface Result {
+  claim: string;
+  unit: Unit;
+  /** Medians. */
+  ours: number;
+  peer?: number;
+  /** Median of the ratios of each run, which neighbours in time make: not quite the ratio of the medians. */
+  ratio?: number;
+  bar?: Bar;
+  verdict: 'pass' | 'fail' | 'not judged';
+  runs: { ours: number[]; peer?: number[] };
+}
+
+/** Compares a claim with its bar. */
+export function judge({ claim, unit, ours, peer, bar }: Claim): Result {
+  const ratio = peer && median(ours.map((figure, run) => figure / (peer[run] ?? Number.NaN)));
+  const verdict = bar ? keeps(ratio ?? median(ours), bar) ? 'pass' : 'fail' : 'not judged';
+  return {
+    claim, unit, ours: median(ours), ...(peer && { peer: median(peer) }), ...(ratio !== undefined && { ratio }), ...(bar && { bar }),
+    verdict, runs: { ours, ...(peer && { peer }) },
+  };
+}
+
+export const COLUMNS = ['claim', 'ours', 'peer', 'ratio', 'bar', 'pass/fail'] as const;
+
+/** The cells of a result, in the order of COLUMNS; `-` where there is nothing to say. */
+export function toCells({ claim, unit, ours, peer, ratio, bar, verdict }: Result): string[] {
+  const quantity = (figure: number) => `${format(figure)} ${unit}`;
+  return [
+    claim, quantity(ours), peer === undefined ? '-' : quantity(peer), ratio === undefined ? '-' : ratio.toFixed(2),
+    bar ? formatBar(bar, ratio === undefined ? ` ${unit}` : '') : '-', verdict,
+  ];
+}
+
+function keeps(figure: number, bar: Bar): boolean {
+  return 'atLeast' in bar ? figure >= bar.atLeast : figure <= bar.atMost;
+}
+
+function formatBar(bar: Bar, unit: string): string {
+  return 'atLeast' in bar ? `≥ ${bar.atLeast}${unit}` : `≤ ${bar.atMost}${unit}`;
+}
+
+/** Three digits that count. */
+function format(figure: number): string {
+  return figure >= 100 || Number.isInteger(figure) ? figure.toFixed(0) : figure.toPrecision(3);
+}
