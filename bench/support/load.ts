@@ -1,16 +1,34 @@
-// HTTP load by wrk (Debian: wrk), a client written in C that leaves the processor to the server.
+// HTTP load by wrk, a client written in C that leaves the processor to the server.
 
 import { execFile } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { headerParameters } from './curl.ts';
+import { requireTool } from './tools.ts';
 
 const run = promisify(execFile);
+const SCRIPT = fileURLToPath(new URL('./random-paths.lua', import.meta.url));
 
-export interface LoadOptions { seconds?: number; connections?: number; headers?: Record<string, string> }
+export interface Load {
+  url: string;
+  /** A file with a path in each line, one of which each request asks for at random. */
+  pathsFile: string;
+  headers?: Record<string, string>;
+  seconds: number;
+  connections?: number;
+}
 
-/** Asks one URL again and again and returns the requests answered per second; anything but 2xx fails. */
-export async function requestsPerSecond(url: string, { seconds = 4, connections = 16, headers = {} }: LoadOptions = {}): Promise<number> {
-  const parameters = ['-t1', `-c${connections}`, `-d${seconds}s`, ...Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]), url];
-  const { stdout } = await run('wrk', parameters);
-  if (/Non-2xx or 3xx responses/.test(stdout)) throw new Error(`${url} did not answer with 2xx`);
+/** Asks for random paths as fast as they are answered and returns the requests per second; anything but 2xx fails. */
+export async function requestsPerSecond({ url, pathsFile, headers = {}, seconds, connections = 16 }: Load): Promise<number> {
+  const parameters = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', SCRIPT, ...headerParameters(headers), url, '--', pathsFile];
+  const { stdout } = await run(requireTool('wrk'), parameters, { timeout: (seconds + 30) * 1000 });
+  if (/Non-2xx or 3xx responses|Socket errors/.test(stdout)) throw new Error(`${url} did not answer every request with 2xx:\n${stdout}`);
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
+}
+
+/** Writes what `pathsFile` names. */
+export async function writePaths(file: string, paths: readonly string[]): Promise<string> {
+  await writeFile(file, `${paths.join('\n')}\n`);
+  return file;
 }

@@ -1,0 +1,62 @@
+// Verdaccio (npm), a registry of npm packages, installed once into .cache/.
+
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { repositoryRoot } from '../../scripts/runtime.ts';
+import { freePort, startServer, type ServerProcess } from '../support/processes.ts';
+import { npmTarball } from '../support/tarball.ts';
+
+const VERSION = '6.10.4';
+/** The release that it asks for prints a warning on Nodes of today. */
+const OVERRIDES = { 'node-fetch': '2.7.0' };
+const INSTALLED = join(repositoryRoot, '.cache/verdaccio');
+
+const run = promisify(execFile);
+
+/** Starts it without upstream registries, everybody may publish; one line a request is logged, as by Berth. */
+export async function startVerdaccio(directory: string): Promise<ServerProcess> {
+  await install();
+  const port = await freePort();
+  await mkdir(directory);
+  const config = { storage: join(directory, 'storage'), auth: { htpasswd: { file: join(directory, 'htpasswd') } }, packages: { '**': { access: '$all', publish: '$all' } }, log: { type: 'stdout', format: 'json', level: 'http' } };
+  await writeFile(join(directory, 'config.yaml'), JSON.stringify(config));
+  const parameters = ['--no-warnings', join(INSTALLED, 'node_modules/verdaccio/bin/verdaccio'), '--config', join(directory, 'config.yaml'), '--listen', `127.0.0.1:${port}`];
+  return startServer({ program: process.execPath, parameters, env: { HOME: directory }, port, readyPath: '/-/ping' });
+}
+
+/** Publishes a small package as `npm publish` does, and returns the path of its packument. */
+export async function publishPackage({ url }: ServerProcess, name: string): Promise<string> {
+  const [version, path] = ['1.0.0', `/${name.replace('/', '%2f')}`];
+  const tarball = npmTarball(name, version, Buffer.from('export {};\n'));
+  const file = `${name}-${version}.tgz`;
+  const dist = { integrity: `sha512-${createHash('sha512').update(tarball).digest('base64')}`, shasum: createHash('sha1').update(tarball).digest('hex'), tarball: `${url}/${name}/-/${file}` };
+  const response = await fetch(url + path, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      '_id': name, name, 'dist-tags': { latest: version }, 'versions': { [version]: { _id: `${name}@${version}`, name, version, dist } },
+      '_attachments': { [file]: { content_type: 'application/octet-stream', data: tarball.toString('base64'), length: tarball.length } },
+    }),
+  });
+  if (!response.ok) throw new Error(`Verdaccio answered ${response.status} to a package: ${await response.text()}`);
+  return path;
+}
+
+/** Installs beside and renames, so that what is there is complete. */
+async function install(): Promise<void> {
+  if (existsSync(INSTALLED)) return;
+  console.error(`Installing verdaccio@${VERSION} from npm`);
+  const partial = `${INSTALLED}.${process.pid}`;
+  try {
+    await mkdir(partial, { recursive: true });
+    await writeFile(join(partial, 'package.json'), JSON.stringify({ private: true, dependencies: { verdaccio: VERSION }, overrides: OVERRIDES }));
+    await run('npm', ['install', '--prefix', partial, '--no-package-lock', '--ignore-scripts', '--prefer-offline', '--loglevel=error']);
+    await rename(partial, INSTALLED);
+  } finally {
+    await rm(partial, { recursive: true, force: true });
+  }
+}
