@@ -1,0 +1,45 @@
+// A process that asks a server for /api/ping every 5 ms, whether the last answer has come or not, and tells at its end
+// how long the answers took: as long as something else held the server's event loop, at the most.
+
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { endWithThisProcess } from './processes.ts';
+import { percentile } from './statistics.ts';
+
+const INTERVAL_MS = 5;
+const TIMEOUT_MS = 5_000;
+
+export interface PingTimes { p99Ms: number; maxMs: number }
+
+/** Starts the process; the function that it returns ends it. */
+export async function startPings(url: string): Promise<() => Promise<PingTimes>> {
+  const child = fork(import.meta.filename, [url], { execArgv: [] });
+  const failed = endWithThisProcess(child).then(() => { throw new Error('The process that asks for /api/ping has ended: it got no answer.'); });
+  failed.catch(() => undefined);
+  await Promise.race([once(child, 'message'), failed]);
+  return async () => {
+    child.send('end');
+    const [times] = await Promise.race([once(child, 'message'), failed]) as [PingTimes];
+    return times;
+  };
+}
+
+if (import.meta.main) {
+  const agent = new Agent({ keepAlive: true });
+  const url = `${process.argv[2] ?? ''}/api/ping`;
+  const timesMs: number[] = [];
+  const ping = async () => {
+    const startedAt = performance.now();
+    const [response] = await once(request(url, { agent, timeout: TIMEOUT_MS }).end(), 'response') as [NodeJS.ReadableStream];
+    await once(response.resume(), 'end');
+    return performance.now() - startedAt;
+  };
+  await ping();
+  const timer = setInterval(() => { void ping().then((timeMs) => { timesMs.push(timeMs); }); }, INTERVAL_MS);
+  process.once('message', () => {
+    clearInterval(timer);
+    process.send?.({ p99Ms: percentile(timesMs, 99), maxMs: Math.max(...timesMs) } satisfies PingTimes, () => { process.exit(); });
+  });
+  process.send?.('ready');
+}
