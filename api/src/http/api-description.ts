@@ -40,7 +40,12 @@ export async function registerApiDescription(app: FastifyInstance, { title, vers
       return { url, schema: form ? { ...schema, body: form } : schema };
     },
   });
-  await app.register(swaggerUi, { routePrefix: '/api-docs', uiConfig: { docExpansion: 'list', deepLinking: true }, staticCSP: true });
+  await app.register(swaggerUi, {
+    routePrefix: '/api-docs',
+    uiConfig: { docExpansion: 'list', deepLinking: true },
+    theme: { title: `${title} API`, css: [{ filename: 'berth.css', content: '.swagger-ui .topbar { display: none }' }] },
+    staticCSP: true,
+  });
 }
 
 /** Serves the description as `openapi.json` of the app's prefix. */

@@ -46,6 +46,8 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   app.setValidatorCompiler(TypeBoxValidatorCompiler);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
+    // The page's relative addresses need the slash.
+    if (options.basePath !== '' && request.originalUrl === options.basePath) return reply.redirect(`${options.basePath}/`, 308);
     done();
   });
   registerProblems(app);
