@@ -54,11 +54,14 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
 
     /** Takes a deleted account off all access lists, so that nobody inherits its rights with its id. */
     async forgetAccount(tx: Tx, account: Account): Promise<void> {
-      for (const id of await artefactRepository(tx).findSharedWith(account)) {
-        const { artefact, slots } = await lockExisting(tx, id);
+      const artefacts = artefactRepository(tx);
+      for (const id of await artefacts.findSharedWith(account)) {
+        const stored = await artefacts.lock(id);
+        if (!stored) continue; // Deleted meanwhile
+        const { artefact, slots } = stored;
         const privateAccess = artefact.privateAccess.filter((entry) => !accountMatches(account, entry));
-        await artefactRepository(tx).update({ ...artefact, privateAccess, updatedAt: laterThan(new Date(), artefact.updatedAt) }, slots);
-        await artefactRepository(tx).putPrivateAccess(id, privateAccess);
+        await artefacts.update({ ...artefact, privateAccess, updatedAt: laterThan(new Date(), artefact.updatedAt) }, slots);
+        await artefacts.putPrivateAccess(id, privateAccess);
       }
     },
 
@@ -115,8 +118,9 @@ function patched(artefact: Artefact, patch: Patch): Artefact {
   return changed;
 }
 
+/** An empty text is none, in each language by itself. */
 function textOrNothing(text: LocalisedText | null): LocalisedText | undefined {
-  return text?.fr || text?.en ? text : undefined;
+  return text?.fr || text?.en ? { ...(text.fr && { fr: text.fr }), ...(text.en && { en: text.en }) } : undefined;
 }
 
 function distinct(accounts: Account[]): Account[] {

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { artefactPath, patched, readDocument, uploaded, type Document } from '../artefacts/documents.ts';
+import { makeMirror } from '../artefacts/mirrors.ts';
 import { createCallers, type CallerName, type Callers, type Headers } from '../support/callers.ts';
-import { makeMirror } from '../support/mirrors.ts';
 import { readProblem } from '../support/problems.ts';
 import { query } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
