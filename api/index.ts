@@ -12,7 +12,7 @@ import { createBlobs, createFsStore } from './src/blobs/index.ts';
 import { ConfigError, databaseUrl, readConfig, type Config } from './src/config.ts';
 import { createDatabase, migrate } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
-import { createHttpServer, createMetrics, registerMetricsRoute, type Metrics } from './src/http/index.ts';
+import { createHttpServer, createMetrics, registerMetricsRoute, type Metrics, type ServerPhase } from './src/http/index.ts';
 import { resolveSecrets } from './src/secrets.ts';
 import { explainStartFailure } from './src/start-failure.ts';
 import { createThumbnails } from './src/thumbnails/index.ts';
@@ -86,7 +86,7 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
   await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
   const database = createDatabase({ url: databaseUrl(config), onQuery: metrics.onQuery });
   opened.push(database);
-  let stopping = false;
+  let phase: ServerPhase = 'starting';
 
   await migrate(database);
   const onError = (error: unknown) => { app.log.error({ err: error }, 'background work failed'); };
@@ -125,17 +125,18 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
     database, blobs, accounts, apiKeys, artefacts, metrics,
     thumbnails: createThumbnails({ database, artefacts }),
     serveMetrics: config.METRICS && config.METRICS_PORT === undefined,
-    isStopping: () => stopping,
+    phaseNow: () => phase,
   });
   opened.push(app);
   const address = await app.listen({ port: config.PORT, host: config.HOST });
   // Last, because his password is shown once: a start that fails after it would lose it.
   const firstSuperadmin = await accounts.createFirstSuperadmin({ email: config.ADMIN_EMAIL, ...(config.ADMIN_PASSWORD && { password: config.ADMIN_PASSWORD }) });
+  phase = 'serving';
 
   return {
     app, config, address, firstSuperadmin,
     async close() {
-      stopping = true;
+      phase = 'stopping';
       const timer = setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE_SECONDS * 1000);
       await closeAll(opened);
       clearTimeout(timer);

@@ -10,7 +10,7 @@ import type { ApiKeys } from './api-keys/index.ts';
 import { artefactRoutes, contentRoutes, statsRoutes, transferRoutes, type ArtefactServices } from './artefacts/index.ts';
 import type { Blobs } from './blobs/index.ts';
 import type { Database } from './db/index.ts';
-import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerPrivateDocuments, registerStaticUi, type HttpServerOptions, type Metrics } from './http/index.ts';
+import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerPrivateDocuments, registerStaticUi, type HttpServerOptions, type Metrics, type ServerPhase } from './http/index.ts';
 import { thumbnailDataRoutes, thumbnailRoutes, type ThumbnailService } from './thumbnails/index.ts';
 
 export interface AppDependencies {
@@ -28,7 +28,7 @@ export interface AppDependencies {
   metrics: Metrics;
   /** Serve /metrics on the app itself. */
   serveMetrics: boolean;
-  isStopping: () => boolean;
+  phaseNow: () => ServerPhase;
 }
 
 /** Which Berth this is. */
@@ -65,7 +65,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   await app.register(thumbnailDataRoutes(deps.thumbnails), { prefix: '/api/v1' });
 
   await app.register(async (api) => {
-    registerHealth(api, { database: () => deps.database.check(), storage: () => deps.blobs.check() }, deps.isStopping);
+    registerHealth(api, { database: () => deps.database.check(), storage: () => deps.blobs.check() }, deps.phaseNow);
     await api.register(deps.accounts.authRoutes, { prefix: '/auth' });
     await api.register(async (admin) => {
       registerPrivateDocuments(admin);

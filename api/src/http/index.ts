@@ -6,7 +6,7 @@ export { createHttpServer, type HttpServerOptions } from './server.ts';
 export { problems, ProblemSchema, registerProblems } from './problem.ts';
 export { RangeNotSatisfiableError, UploadTooLargeError } from './errors.ts';
 export { FormFileSchema, registerApiDescription, registerOpenApiRoute } from './api-description.ts';
-export { registerHealth, type HealthChecks } from './health.ts';
+export { registerHealth, type HealthChecks, type ServerPhase } from './health.ts';
 export { createMetrics, registerMetricsRoute, type Metrics } from './metrics.ts';
 export { registerStaticUi } from './static-ui.ts';
 export { registerPrivateDocuments } from './caching.ts';

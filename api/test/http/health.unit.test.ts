@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { createHttpServer, registerHealth, type HealthChecks } from '../../src/http/index.ts';
+import { createHttpServer, registerHealth, type HealthChecks, type ServerPhase } from '../../src/http/index.ts';
 
 const passes = () => Promise.resolve();
 const fails = () => Promise.reject(new Error('connect ECONNREFUSED 10.1.2.3 password=hunter2'));
 
-async function askReady(checks: HealthChecks, isStopping = false): Promise<{ status: number; body: unknown }> {
+async function askReady(checks: HealthChecks, phase: ServerPhase = 'serving'): Promise<{ status: number; body: unknown }> {
   const app = createHttpServer({ basePath: '', trustedProxies: [], logLevel: 'warn', logStream: { write: () => undefined } });
-  registerHealth(app, checks, () => isStopping);
+  registerHealth(app, checks, () => phase);
   const { statusCode, body, headers } = await app.inject('/health/ready');
   assert.equal(headers['cache-control'], 'no-store');
   assert.doesNotMatch(body, /10\.1\.2\.3|hunter2/);
@@ -34,13 +34,14 @@ test('a part that does not answer in time counts as one that is not there', asyn
   assert.deepEqual(await answer, { status: 503, body: { status: 'unavailable', database: 'unavailable', storage: 'ok' } });
 });
 
-test('a server that stops is not ready, though all its parts are', async () => {
-  assert.deepEqual(await askReady({ database: passes }, true), { status: 503, body: { status: 'stopping', database: 'ok' } });
+test('a server that starts or stops is not ready, though all its parts are', async () => {
+  assert.deepEqual(await askReady({ database: passes }, 'starting'), { status: 503, body: { status: 'starting', database: 'ok' } });
+  assert.deepEqual(await askReady({ database: passes }, 'stopping'), { status: 503, body: { status: 'stopping', database: 'ok' } });
 });
 
 test('a server whose parts are away is alive all the same', async () => {
   const app = createHttpServer({ basePath: '', trustedProxies: [], logLevel: 'warn', logStream: { write: () => undefined } });
-  registerHealth(app, { database: fails }, () => false);
+  registerHealth(app, { database: fails }, () => 'serving');
   assert.equal((await app.inject('/health/live')).statusCode, 200);
   const { statusCode, body } = await app.inject('/ping');
   assert.deepEqual([statusCode, body], [200, 'ok']);
