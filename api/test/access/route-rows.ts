@@ -1,0 +1,111 @@
+// Every route of the API and what each caller gets from it: one row a request, one column a caller.
+
+/** The columns, in order. Acme has an access grant, initech and hooli have none. */
+export const COLUMNS = [
+  'anonymous', 'an internal service', 'an internal service for acme', 'an upload key', 'a read key of acme', 'a read key whose grant was taken back',
+  'a plain member of acme', 'an admin of acme', 'an admin of initech', 'a superadmin',
+] as const;
+export type Column = typeof COLUMNS[number];
+
+/**
+ * Short words of the cells: `ok` is what the row reaches, the others are refusals by the policy.
+ * A number with a code, `404 user_not_found`, is an answer of its own.
+ */
+export const REFUSALS = {
+  unauth: '401 unauthenticated', forbid: '403 forbidden', acting: '403 account_read_only', grant: '403 no_access_grant', hidden: '404 artefact_not_found',
+} as const;
+
+export interface Row {
+  /** `GET /api/v1/artefacts/{id}` as the description names it. */
+  route: string;
+  /** Below the server's address. */
+  path: string;
+  /** JSON, or an empty multipart form. */
+  body?: object | 'form';
+  /** Status, and the code of a problem, of who gets past the policy. */
+  ok: string;
+  cells: string;
+}
+
+const ALL = 'ok ok ok ok ok ok ok ok ok ok';
+const SIGNED_IN = 'unauth forbid forbid forbid forbid forbid ok ok ok ok';
+const SUPERADMIN = 'unauth forbid forbid forbid forbid forbid forbid forbid forbid ok';
+const CURATORS = 'unauth ok acting forbid forbid forbid forbid forbid forbid ok';
+const UPLOADERS = 'unauth ok acting ok forbid forbid forbid forbid forbid ok';
+const OF_ACME = 'unauth forbid forbid forbid forbid forbid forbid ok forbid ok';
+
+/** Of an artefact that is public, shared with acme, or private. */
+const SEE = { public: ALL, shared: 'hidden ok ok hidden ok hidden ok ok hidden ok', private: 'hidden ok hidden hidden hidden hidden hidden hidden hidden ok' };
+const DOWNLOAD = { public: 'unauth ok ok unauth ok grant ok ok grant ok', shared: SEE.shared, private: SEE.private };
+
+const v1 = (method: string, template: string, ok: string, cells: string, { path = template, body }: { path?: string; body?: object | 'form' } = {}): Row => (
+  { route: `${method} /api/v1${template}`, path: `/api/v1${path}`, ok, cells, ...(body !== undefined && { body }) }
+);
+
+/** Rows of a route that reads an artefact, one for each way in which it is visible. */
+const reading = (method: string, template: string, ok: string, cells: typeof SEE): Row[] => (
+  Object.entries(cells).map(([artefact, row]) => v1(method, template, ok, row, { path: template.replace('{id}', artefact).replace('{*}', 'index.js') }))
+);
+
+const NOBODY = { path: '/users/nobody' };
+const NOWHERE = { path: '/organizations/nowhere' };
+const owner = (id: string) => ({ type: 'organization', id });
+
+export const ROWS: Row[] = [
+  v1('GET', '/session', '200', ALL),
+  v1('PUT', '/session/account', '403 account_not_allowed', SIGNED_IN, { body: owner('nowhere') }),
+
+  v1('POST', '/users', '409 email_taken', SUPERADMIN, { body: { email: 'admin@example.org', name: 'Again', password: 'correct horse' } }),
+  v1('GET', '/users', '200', SUPERADMIN),
+  v1('GET', '/users/{id}', '404 user_not_found', SUPERADMIN, NOBODY),
+  v1('PATCH', '/users/{id}', '404 user_not_found', SUPERADMIN, { ...NOBODY, body: { name: 'New' } }),
+  v1('DELETE', '/users/{id}', '404 user_not_found', SUPERADMIN, NOBODY),
+
+  v1('POST', '/organizations', '409 organization_exists', SUPERADMIN, { body: { id: 'acme', name: 'Again' } }),
+  v1('GET', '/organizations', '200', SUPERADMIN),
+  v1('GET', '/organizations/{id}', '200', SUPERADMIN, { path: '/organizations/acme' }),
+  v1('PATCH', '/organizations/{id}', '404 organization_not_found', SUPERADMIN, { ...NOWHERE, body: { name: 'New' } }),
+  v1('DELETE', '/organizations/{id}', '404 organization_not_found', SUPERADMIN, NOWHERE),
+  v1('PUT', '/organizations/{id}/members/{userId}', '404 organization_not_found', SUPERADMIN, { path: '/organizations/nowhere/members/nobody', body: { role: 'admin' } }),
+  v1('DELETE', '/organizations/{id}/members/{userId}', '404 member_not_found', SUPERADMIN, { path: '/organizations/acme/members/nobody' }),
+  v1('PUT', '/organizations/{id}/departments/{department}', '404 organization_not_found', SUPERADMIN, { path: '/organizations/nowhere/departments/geo', body: { name: 'Geo' } }),
+  v1('DELETE', '/organizations/{id}/departments/{department}', '404 department_not_found', SUPERADMIN, { path: '/organizations/acme/departments/nowhere' }),
+
+  v1('POST', '/access-grants', '409 grant_exists', CURATORS, { body: { account: owner('acme') } }),
+  v1('GET', '/access-grants', '200', SUPERADMIN),
+  v1('GET', '/access-grants/me', '200', 'unauth forbid forbid forbid forbid forbid ok ok 404:access_grant_not_found 404:access_grant_not_found'),
+  v1('DELETE', '/access-grants/{id}', '404 access_grant_not_found', SUPERADMIN, { path: '/access-grants/none' }),
+
+  v1('POST', '/api-keys', '201', SUPERADMIN, { body: { type: 'upload', name: 'CI' } }),
+  v1('POST', '/api-keys', '201', OF_ACME, { body: { type: 'read', name: 'reader', owner: owner('acme') } }),
+  v1('POST', '/api-keys', '403 no_access_grant', 'unauth forbid forbid forbid forbid forbid forbid forbid ok ok', { body: { type: 'read', name: 'reader', owner: owner('initech') } }),
+  v1('GET', '/api-keys', '200', SIGNED_IN),
+  v1('DELETE', '/api-keys/{id}', '404 api_key_not_found', SIGNED_IN, { path: '/api-keys/none' }),
+
+  v1('GET', '/artefacts', '200', ALL),
+  v1('GET', '/artefacts/groups', '200', SUPERADMIN, { path: '/artefacts/groups?category=other&locale=fr' }),
+  ...reading('GET', '/artefacts/{id}', '200', SEE),
+  v1('PATCH', '/artefacts/{id}', '404 artefact_not_found', CURATORS, { path: '/artefacts/nowhere', body: { deprecated: true } }),
+  v1('PATCH', '/artefacts/{id}', '200', CURATORS, { path: '/artefacts/public', body: {} }),
+  v1('DELETE', '/artefacts/{id}', '404 artefact_not_found', CURATORS, { path: '/artefacts/nowhere' }),
+  v1('DELETE', '/artefacts/{id}/tarballs/{architecture}', '404 slot_not_found', CURATORS, { path: '/artefacts/public/tarballs/riscv64' }),
+  v1('POST', '/artefacts/npm/{id}', '400 multipart_invalid', UPLOADERS, { path: '/artefacts/npm/new', body: 'form' }),
+  v1('POST', '/artefacts/file/{id}', '400 multipart_invalid', UPLOADERS, { path: '/artefacts/file/new', body: 'form' }),
+  ...reading('GET', '/artefacts/{id}/tarball', '200', DOWNLOAD),
+  ...reading('HEAD', '/artefacts/{id}/tarball', '200', DOWNLOAD),
+  ...reading('GET', '/artefacts/{id}/download', '200', DOWNLOAD),
+  ...reading('HEAD', '/artefacts/{id}/download', '200', DOWNLOAD),
+
+  ...reading('GET', '/artefacts/{id}/readme', '200', SEE),
+  ...reading('GET', '/artefacts/{id}/packages', '200', SEE),
+  ...reading('GET', '/artefacts/{id}/files', '200', DOWNLOAD),
+  ...reading('GET', '/artefacts/{id}/files/{*}', '200', DOWNLOAD),
+
+  v1('POST', '/artefacts/{id}/thumbnail', '400 multipart_invalid', CURATORS, { path: '/artefacts/public/thumbnail', body: 'form' }),
+  v1('DELETE', '/artefacts/{id}/thumbnail', '404 thumbnail_not_found', CURATORS, { path: '/artefacts/public/thumbnail' }),
+  ...reading('GET', '/artefacts/{id}/thumbnail', '404 thumbnail_not_found', SEE),
+  v1('GET', '/thumbnails/{id}/data', '404 thumbnail_not_found', ALL, { path: '/thumbnails/none/data' }),
+
+  v1('GET', '/stats', '200', SUPERADMIN),
+  { route: 'GET /api/admin/info', path: '/api/admin/info', ok: '200', cells: SUPERADMIN },
+];

@@ -1,0 +1,124 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { createCallers, type Headers } from '../support/callers.ts';
+import { assertNoLeak } from '../support/problems.ts';
+import { npmTarball } from '../support/tarball-builder.ts';
+import { DIALECTS, signIn, startTestServer, type TestServer } from '../support/test-server.ts';
+import { COLUMNS, REFUSALS, ROWS, type Column, type Row } from './route-rows.ts';
+
+const ACME = { type: 'organization', id: 'acme' };
+const HOOLI = { type: 'organization', id: 'hooli' } as const;
+const MEMBER = { email: 'member@acme.example', name: 'Member', password: 'second mate 2' };
+
+interface Description { paths: Record<string, Record<string, unknown>> }
+
+for (const dialect of DIALECTS) {
+  describe(`who gets what on ${dialect}`, () => {
+    let server: TestServer;
+    let callers: Record<Column, Headers>;
+
+    before(async () => {
+      server = await startTestServer({ dialect });
+      callers = await createColumns(server);
+      for (const id of ['public', 'shared', 'private']) await server.upload(id, { file: await npmTarball({ files: { 'README.md': '# Hello', 'index.js': '' } }) });
+      for (const [id, body] of [['public', { public: true }], ['shared', { privateAccess: [ACME] }]] as const) await server.api('PATCH', `/artefacts/${id}`, { headers: server.internal, body });
+    });
+    after(() => server.close());
+
+    for (const row of ROWS) {
+      const words = row.cells.split(' ');
+      test(`${row.route.split(' ')[0]} ${row.path}${row.body ? ` ${JSON.stringify(row.body)}` : ''}: ${words.join(' ')}`, async () => {
+        assert.equal(words.length, COLUMNS.length);
+        for (const [index, column] of COLUMNS.entries()) {
+          const answer = await ask(server, row, callers[column]);
+          assert.equal(answer, expected(row, words[index] ?? ''), column);
+        }
+      });
+    }
+
+    test('every route that the description names has a row, and no other', async () => {
+      const { paths } = await (await server.api('GET', '/openapi.json')).json() as Description;
+      const routes = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+      // Signing in and out is better-auth's, where nobody is a caller yet: its tests are in accounts/.
+      const ours = routes.filter((route) => !route.includes(' /api/auth/'));
+      assert.deepEqual([...new Set(ROWS.map(({ route }) => route))].sort(), ours.sort());
+    });
+
+    test('every route that is not described answers everybody', async () => {
+      for (const column of COLUMNS) {
+        for (const path of ['/api/v1/openapi.json', '/api/ping', '/api/health/live', '/api/health/ready', '/metrics', '/api-docs']) {
+          assert.equal((await fetch(`${server.url}${path}`, { headers: callers[column] })).status, 200, `${path} for ${column}`);
+        }
+      }
+    });
+
+    test('what the contract says is no route is none', async () => {
+      for (const path of ['/api/v1/artefacts/public/versions', '/api/v1/artefacts/public/versions/1.0.0', '/api/v1/artefacts/public/branch/main', '/api/v1/artefacts/branch/x', '/api/v1/nothing', '/api/auth/sign-up/email']) {
+        for (const method of ['GET', 'POST']) {
+          const response = await fetch(`${server.url}${path}`, { method, headers: callers['a superadmin'] });
+          assert.deepEqual([response.status, ((await response.json()) as { code: string }).code], [404, 'route_not_found'], path);
+        }
+      }
+    });
+  });
+}
+
+/** Answers with the status, and the code of a problem. */
+async function ask(server: TestServer, { route, path, body }: Row, headers: Headers): Promise<string> {
+  const method = route.split(' ')[0] ?? '';
+  const response = await fetch(`${server.url}${path}`, {
+    method,
+    headers: { ...headers, ...(typeof body === 'object' && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { body: body === 'form' ? emptyForm() : JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (response.status < 400 || method === 'HEAD') return `${response.status}`;
+  assertNoLeak(text);
+  return `${response.status} ${(JSON.parse(text) as { code: string }).code}`;
+}
+
+function expected({ route, ok }: Row, word: string): string {
+  const answer = word === 'ok' ? ok : word in REFUSALS ? REFUSALS[word as keyof typeof REFUSALS] : word.replace(':', ' ');
+  return route.startsWith('HEAD ') ? answer.split(' ')[0] ?? '' : answer;
+}
+
+/** With a field, since fetch sends none as no form at all. */
+function emptyForm(): FormData {
+  const form = new FormData();
+  form.set('colour', 'red');
+  return form;
+}
+
+async function createColumns(server: TestServer): Promise<Record<Column, Headers>> {
+  const callers = await createCallers(server);
+  return {
+    'anonymous': callers['anonymous'],
+    'an internal service': callers['an internal service'],
+    'an internal service for acme': callers['an internal service for acme'],
+    'an upload key': callers['an upload key'],
+    'a read key of acme': callers['a read key of acme'],
+    'a read key whose grant was taken back': await createKeyWithoutGrant(server),
+    'a plain member of acme': await createPlainMember(server),
+    'an admin of acme': callers['a member of acme'],
+    'an admin of initech': callers['a member of initech'],
+    'a superadmin': callers['a superadmin'],
+  };
+}
+
+async function createKeyWithoutGrant(server: TestServer): Promise<Headers> {
+  const key = await server.readKey(HOOLI);
+  const headers = await server.superadmin();
+  const { results } = await (await server.api('GET', '/access-grants?size=1000', { headers })).json() as { results: { _id: string; account: { id: string } }[] };
+  const grant = results.find(({ account }) => account.id === HOOLI.id);
+  assert.equal((await server.api('DELETE', `/access-grants/${grant?._id}`, { headers })).status, 204);
+  return { 'x-api-key': key };
+}
+
+async function createPlainMember(server: TestServer): Promise<Headers> {
+  const admin = await server.superadmin();
+  const { id } = await (await server.api('POST', '/users', { headers: admin, body: MEMBER })).json() as { id: string };
+  assert.equal((await server.api('PUT', `/organizations/acme/members/${id}`, { headers: admin, body: { role: 'member' } })).status, 200);
+  const headers = await signIn(server.url, MEMBER.email, MEMBER.password);
+  assert.equal((await server.api('PUT', '/session/account', { headers, body: ACME })).status, 200);
+  return headers;
+}
