@@ -1,8 +1,12 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
 import { problems } from '../http/index.ts';
 import { ArchitectureQuerySchema, FileListSchema, IdParamsSchema, PackageListSchema } from './schemas.ts';
 import type { ArtefactServices } from './service.ts';
+
+const README = { description: 'The README', content: { 'text/markdown': { schema: Type.String() } } };
+const FILE = { description: 'The bytes of the file, never as a type that a browser would run', content: { 'text/plain': { schema: Type.String() } } };
 
 /** What is inside a tarball: README, bundled packages, files. */
 export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyncTypebox {
@@ -10,10 +14,10 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
     app.addHook('onRequest', async (_request, reply) => { reply.header('x-content-type-options', 'nosniff'); });
 
     app.get('/artefacts/:id/readme', {
-      schema: { summary: 'Read the README', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { ...problems(400, 401, 404) } },
+      schema: { summary: 'Read the README', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { 200: README, ...problems(400, 401, 404) } },
     }, async (request, reply) => {
       const readme = await contents.readme(request.actor.caller, { ...request.params, architecture: request.query.architecture });
-      return reply.type('text/markdown; charset=utf-8').send(readme as never);
+      return reply.type('text/markdown; charset=utf-8').send(readme);
     });
 
     app.get('/artefacts/:id/packages', {
@@ -31,11 +35,11 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
     });
 
     app.get('/artefacts/:id/files/*', {
-      schema: { summary: 'Read one file', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { ...problems(400, 401, 403, 404) } },
+      schema: { summary: 'Read one file', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { 200: FILE, ...problems(400, 401, 403, 404) } },
     }, async (request, reply) => {
+      // Not in a schema: typebox 1.4 takes the name of a property for a regular expression when it converts.
       const { id, '*': path = '' } = request.params as { 'id': string; '*'?: string };
       const { sizeBytes, open } = await contents.file(request.actor.caller, { id, architecture: request.query.architecture }, path);
-      // Never a type that a browser would run: the file is somebody's upload.
       reply.headers({ 'content-length': String(sizeBytes), 'content-security-policy': 'sandbox; default-src \'none\'' }).type('text/plain; charset=utf-8');
       return reply.send((request.method === 'HEAD' ? Readable.from([]) : await open()) as never);
     });

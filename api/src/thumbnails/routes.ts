@@ -9,6 +9,9 @@ const MAX_IMAGE_BYTES = 5 * 1024 * 1024;
 /** An SVG may carry scripts: in a sandbox of its own origin they cannot run, nor load anything. */
 const SVG_CONTENT_SECURITY_POLICY = 'default-src \'none\'; style-src \'unsafe-inline\'; img-src data:; sandbox';
 
+const IMAGE = { description: 'The image', content: { 'image/webp': { schema: FormFileSchema }, 'image/svg+xml': { schema: FormFileSchema } } };
+const ThumbnailParamsSchema = Type.Object({ id: Type.String({ description: 'Id of the image: `thumbnail.id` of a document' }) });
+
 /** The image of an artefact, for those who may see or change the artefact. */
 export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -30,7 +33,7 @@ export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyn
     });
 
     app.get('/artefacts/:id/thumbnail', {
-      schema: { summary: 'Get the thumbnail of an artefact', tags: ['thumbnails'], params: IdParamsSchema, response: { ...problems(401, 404) } },
+      schema: { summary: 'Get the thumbnail of an artefact', tags: ['thumbnails'], params: IdParamsSchema, response: { 200: IMAGE, ...problems(401, 404) } },
     }, async (request, reply) => sendImage(request, reply, await thumbnails.findOf(request.actor.caller, request.params.id)));
   };
 }
@@ -42,7 +45,7 @@ export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyn
 export function thumbnailDataRoutes(thumbnails: ThumbnailService): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get('/thumbnails/:id/data', {
-      schema: { summary: 'Get a thumbnail by its own id', tags: ['thumbnails'], security: [], params: IdParamsSchema, response: { ...problems(404) } },
+      schema: { summary: 'Get a thumbnail by its own id', tags: ['thumbnails'], security: [], params: ThumbnailParamsSchema, response: { 200: IMAGE, ...problems(404) } },
     }, async (request, reply) => {
       const image = await thumbnails.find(request.params.id);
       return sendImage(request, reply.header('cache-control', 'public, max-age=31536000, immutable'), image);

@@ -74,7 +74,7 @@ for (const dialect of DIALECTS) {
       const etag = first.headers.get('etag') ?? '';
       assert.deepEqual([first.headers.get('cache-control'), first.headers.get('vary')], ['public, max-age=31536000, immutable', null]);
       const again = await server.api('GET', dataPath(document), { headers: { 'if-none-match': etag } });
-      assert.deepEqual([again.status, again.headers.get('etag'), again.headers.get('cache-control'), await again.text()], [304, etag, 'public, max-age=31536000, immutable', '']);
+      assert.deepEqual([again.status, again.headers.get('etag'), again.headers.get('cache-control'), again.headers.get('content-length')], [304, etag, 'public, max-age=31536000, immutable', null]);
       const head = await server.api('HEAD', dataPath(document));
       assert.deepEqual([head.status, head.headers.get('content-length')], [200, String((await bytesOf(first)).length)]);
     });
