@@ -23,7 +23,7 @@ export function artefactRoutes({ read, edit }: ArtefactServices): FastifyPluginA
     }, async (request, reply) => {
       const { json, etag } = await read.get(request.actor.caller, request.params.id);
       reply.header('etag', etag);
-      if (isNotModified(request.headers, { etag })) return reply.code(304).send(null);
+      if (isNotModified(request.headers, { etag })) return sendNotModified(reply);
       return sendDocument(reply, json);
     });
 
@@ -45,6 +45,11 @@ export function artefactRoutes({ read, edit }: ArtefactServices): FastifyPluginA
       return reply.code(204).send(null);
     });
   };
+}
+
+/** Sends no body at all: the length of a 304 would be taken for that of the document (RFC 9110, 8.6). */
+function sendNotModified(reply: FastifyReply): never {
+  return reply.code(304).send() as never;
 }
 
 /** Sends a document that is stored rendered: serialising it again would only cost. */
