@@ -103,6 +103,16 @@ for (const dialect of DIALECTS) {
       assert.notEqual(same.thumbnail?.id, replaced.thumbnail?.id);
     });
 
+    test('of several at once the last one stays, whole', async () => {
+      await artefact('contested');
+      const drawings = Array.from({ length: 5 }, (_, index) => `<svg><!-- ${index} --></svg>`);
+      const documents = await Promise.all(drawings.map((drawing) => posted('contested', drawing)));
+      const { thumbnail } = await readDocument(server, 'contested');
+      const winner = documents.findIndex((document) => document.thumbnail?.id === thumbnail?.id);
+      assert.equal(await (await server.api('GET', path('contested'), { headers: server.internal })).text(), drawings[winner]);
+      assert.deepEqual(await query(server, `select id from thumbnails where artefact_id = 'contested'`), [{ id: thumbnail?.id }]);
+    });
+
     test('a change moves updatedAt and the ETag of the document, and not dataUpdatedAt', async () => {
       const before = await artefact('dated');
       const etag = async () => (await server.api('GET', artefactPath('dated'), { headers: server.internal })).headers.get('etag');
