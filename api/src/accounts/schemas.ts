@@ -14,7 +14,7 @@ export const MAX_PASSWORD_LENGTH = 128;
 
 export const PageQuerySchema = Type.Object({
   q: Type.Optional(Type.String({ maxLength: MAX_QUERY_LENGTH, description: 'Words, in any order and case' })),
-  skip: Type.Optional(Type.Integer({ minimum: 0, description: 'Items to leave out at the start' })),
+  skip: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Items to leave out at the start' })),
   size: Type.Optional(Type.Integer({ minimum: 0, description: `Most items to return: ${DEFAULT_PAGE_SIZE} by default, at most ${MAX_PAGE_SIZE}` })),
 }, { additionalProperties: false });
 
