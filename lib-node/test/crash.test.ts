@@ -84,23 +84,6 @@ test('what dead processes left half done is swept by the next download', async (
   await assertWhole(await ensureArtefact(setting.options));
 });
 
-test('processes killed at any moment leave a cache that the next call repairs', async (t) => {
-  const setting = await makeSetting(t);
-  for (let round = 0; round < 8; round += 1) {
-    await rm(slotOf(setting), { recursive: true, force: true });
-    setting.registry.publish(ID, { noarch: OLDER });
-    const { path: older } = await ensureArtefact(setting.options);
-    setting.registry.publish(ID, { noarch: TREE });
-    const before = setting.registry.countRequests('/tarball');
-    const child = startEnsure(setting.options);
-    await waitFor(() => Promise.resolve(setting.registry.countRequests('/tarball') > before));
-    await new Promise((resolve) => { setTimeout(resolve, round * 20); });
-    await child.kill();
-    await assertWhole(await ensureArtefact(setting.options));
-    assert.deepEqual(JSON.parse(await readFile(join(older, 'package.json'), 'utf8')), { name: '@acme/sample', version: '0.9.0' });
-  }
-});
-
 async function partSize(setting: Setting): Promise<number> {
   return (await readFile(join(slotOf(setting), `.${TREE.digest.slice(7, 23)}.part`))).length;
 }

@@ -14,7 +14,7 @@ export interface EnsureChild {
   process: ChildProcess;
   /** What the child printed; rejects with its stderr when it failed. */
   result: Promise<EnsuredArtefact>;
-  /** Kills without warning and waits until the process is gone. */
+  /** Kills without warning, if it still lives, and waits until the process is gone. */
   kill: () => Promise<void>;
 }
 
@@ -27,9 +27,8 @@ export function startEnsure(options: object, verb = 'ensureArtefact'): EnsureChi
     process: child,
     result,
     kill: async () => {
-      const exited = once(child, 'exit');
       child.kill('SIGKILL');
-      await exited;
+      await result.catch(() => undefined);
     },
   };
 }

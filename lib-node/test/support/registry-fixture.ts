@@ -40,14 +40,16 @@ export interface RegistryFixture {
 export interface FixtureOptions {
   /** Path below which everything is served. */
   basePath?: string;
+  /** Default: a free one. */
+  port?: number;
   /** `tarballs`: slots without digests, ETags and ranges; `single`: one tarball at the root of the document. */
   age?: 'today' | 'tarballs' | 'single';
 }
 
 interface Stored { document: Record<string, unknown>; slots: Record<string, Tarball> }
 
-/** Starts a registry on a free port. */
-export async function startRegistry({ basePath = '', age = 'today' }: FixtureOptions = {}): Promise<RegistryFixture> {
+/** Starts an empty registry. */
+export async function startRegistry({ basePath = '', port = 0, age = 'today' }: FixtureOptions = {}): Promise<RegistryFixture> {
   const artefacts = new Map<string, Stored>();
   const requests: SeenRequest[] = [];
   let misbehaviour: Misbehaviour | undefined;
@@ -110,7 +112,7 @@ export async function startRegistry({ basePath = '', age = 'today' }: FixtureOpt
     publish(id, { noarch: { bytes, digest } }, { ...file, ...document });
   }
 
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {
