@@ -16,7 +16,8 @@ export async function startBerth(dataDir: string, env: Record<string, string> = 
   const port = await freePort();
   return startServer({
     program: process.execPath,
-    parameters: [SERVER],
+    // As npm start and berth serve do.
+    parameters: ['--max-semi-space-size=1', SERVER],
     env: { ...SECRETS, PORT: String(port), DATA_DIR: dataDir, SECRET_INTERNAL_SERVICES: INTERNAL['x-secret-key'], ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, ...env },
     port,
     readyPath: '/api/health/ready',

@@ -1,6 +1,8 @@
 // Publishing: bytes stream into a blob and through the scanner in one pass, then one transaction swaps the slot.
 // The multipart body is http/'s, blobs are blobs/'s, tarballs are read by tarballs/.
 
+import { Writable, type Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { enforce, isUnlimited, policy, uploaderOf, type Actor, type Caller, type KeyScopes, type Uploader } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { BlobUpload, Blobs, FinishedBlob } from '../blobs/index.ts';
@@ -86,11 +88,13 @@ async function receive(upload: BlobUpload, format: Format, readForm: ReadForm, {
   }
 }
 
-async function stream(content: AsyncIterable<Uint8Array>, upload: BlobUpload, scanner: TarballScanner | undefined, maxUploadBytes: number): Promise<void> {
-  for await (const chunk of content) {
+/** One pass, chunk by chunk as they arrive: an async iterator would join them first, copying every byte once more. */
+async function stream(content: Readable, upload: BlobUpload, scanner: TarballScanner | undefined, maxUploadBytes: number): Promise<void> {
+  const take = async (chunk: Uint8Array): Promise<void> => {
     if (upload.sizeBytes + chunk.length > maxUploadBytes) throw new UploadTooLargeError(`This registry takes uploads of at most ${maxUploadBytes} bytes (MAX_UPLOAD_BYTES).`);
     await Promise.all([upload.write(chunk), scanner?.write(chunk)]);
-  }
+  };
+  await pipeline(content, new Writable({ write(chunk: Uint8Array, _encoding, done) { take(chunk).then(() => done(), done); } }));
 }
 
 async function commit(tx: Tx, actor: Actor, target: { id: string; format: Format }, received: Received, upload: BlobUpload, options: PublishOptions): Promise<string> {

@@ -26,7 +26,7 @@ const FILE_FIELD = 'file';
 /** Title and description in two languages, 2,000 characters each, fit with room. */
 const MAX_FIELD_BYTES = 64 * 1024;
 /** Held twice by each upload under way; larger buffers grow the server's memory and not its speed. */
-const BUFFER_BYTES = 128 * 1024;
+const BUFFER_BYTES = 64 * 1024;
 
 /** Lets routes of this scope take multipart bodies, which they read themselves with readMultipart. */
 export function acceptMultipart(app: FastifyInstance): void {

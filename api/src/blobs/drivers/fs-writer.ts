@@ -7,8 +7,8 @@ import { blobMissing, failedWith, ignore, toStorageError, unlessGone } from './f
 import { removeEmptyFolders, requireFolder, syncFolders } from './fs-folders.ts';
 
 /**
- * Small chunks are gathered up to this size: with the 64 KiB of a request's body, a quarter of the system calls and half of the
- * time (1 GiB: 0.85 s without, 0.4 s with; 1 MiB gains little more and costs its size in memory for each upload).
+ * Small chunks are gathered up to this size, and written while the next ones are gathered: with the 64 KiB of a request's body, a
+ * quarter of the system calls and half of the time (1 MiB gains little more and costs twice its size in memory for each upload).
  */
 const WRITE_BUFFER_BYTES = 256 * 1024;
 
@@ -35,6 +35,9 @@ export class FsBlobWriter implements BlobWriter {
   #offset: number;
   #buffer: Buffer | undefined;
   #bufferedBytes = 0;
+  #spareBuffer: Buffer | undefined;
+  /** Gathered bytes on their way to the file; `written` is undefined after a failure, until they are tried again. */
+  #inFlight: { bytes: Buffer; position: number; written: Promise<void> | undefined } | undefined;
   /** A failed append may have left bytes behind `offset`. */
   #torn = false;
   /** `failed`: only `abort` is left; `released`: the file is no longer this writer's. */
@@ -56,8 +59,10 @@ export class FsBlobWriter implements BlobWriter {
     return this.#inTurn(async () => {
       this.#requireOpen();
       if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at byte ${this.#offset}.`);
-      if (this.#bufferedBytes + chunk.length > WRITE_BUFFER_BYTES) await this.#flush();
+      if (this.#bufferedBytes + chunk.length > WRITE_BUFFER_BYTES) await this.#startFlush();
       if (chunk.length >= WRITE_BUFFER_BYTES) {
+        // Never bytes behind bytes that are not there yet: a crash would leave a hole.
+        await this.#drain();
         await this.#writeWhole(chunk);
       } else {
         this.#buffer ??= Buffer.allocUnsafeSlow(WRITE_BUFFER_BYTES);
@@ -119,15 +124,32 @@ export class FsBlobWriter implements BlobWriter {
 
   /** Makes the file durable with exactly the bytes up to `offset`. */
   async #settle(): Promise<void> {
-    await this.#flush();
+    await this.#startFlush();
+    await this.#drain();
     if (this.#torn) await this.#handle.truncate(this.#offset);
     await this.#handle.sync();
   }
 
-  async #flush(): Promise<void> {
+  /** Sends what is gathered on its way, once what was sent before has arrived. */
+  async #startFlush(): Promise<void> {
+    await this.#drain();
     if (!this.#buffer || this.#bufferedBytes === 0) return;
-    await this.#write(this.#buffer.subarray(0, this.#bufferedBytes), this.#offset - this.#bufferedBytes);
+    const bytes = this.#buffer.subarray(0, this.#bufferedBytes);
+    const position = this.#offset - this.#bufferedBytes;
+    const written = this.#write(bytes, position);
+    // Awaited by the next call: until then a failure must not count as unhandled.
+    written.catch(() => undefined);
+    this.#inFlight = { bytes, position, written };
+    [this.#buffer, this.#spareBuffer] = [this.#spareBuffer, this.#buffer];
     this.#bufferedBytes = 0;
+  }
+
+  async #drain(): Promise<void> {
+    if (!this.#inFlight) return;
+    const { bytes, position, written = this.#write(bytes, position) } = this.#inFlight;
+    this.#inFlight.written = undefined;
+    await written;
+    this.#inFlight = undefined;
   }
 
   async #writeWhole(chunk: Uint8Array): Promise<void> {
