@@ -3,8 +3,8 @@
 import type { Readable } from 'node:stream';
 import type { Database } from '../db/index.ts';
 import type { BlobStore, ByteRange } from './blob-store.ts';
-import { BlobMissingError } from './errors.ts';
-import { blobRepository } from './repository.ts';
+import { BlobMissingError, BlobRangeInvalidError } from './errors.ts';
+import { blobRepository, type BlobRow } from './repository.ts';
 import { beginUpload, type BlobUpload } from './upload.ts';
 
 export interface Blobs {
@@ -12,7 +12,10 @@ export interface Blobs {
   begin(): Promise<BlobUpload>;
   /** Opens the bytes of a digest (`sha256:<hex>`), or a part of them. @throws blob_missing, storage_unavailable */
   read(digest: string, range?: ByteRange): Promise<Readable>;
-  /** Hands the bytes of a digest, or a part of them, to `write`; the quickest way out, see BlobStore.send. */
+  /**
+   * Hands the bytes of a digest, or a range within them, to `write`; the quickest way out, see BlobStore.send.
+   * @throws blob_missing, also at the end when there were fewer; storage_unavailable; whatever `write` throws
+   */
   send(digest: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void>;
   /** Counts blobs and the bytes they hold. */
   totals(): Promise<{ count: number; sizeBytes: number }>;
@@ -23,17 +26,31 @@ export interface Blobs {
 export function createBlobs({ database, store }: { database: Database; store: BlobStore }): Blobs {
   const repository = blobRepository(database.db);
 
-  async function storageKeyOf(digest: string): Promise<string> {
+  async function find(digest: string): Promise<BlobRow> {
     const row = await repository.find(digest);
-    if (!row) throw new BlobMissingError('The registry has lost the bytes of this artefact: its administrator should upload it again.');
-    return row.storageKey;
+    if (!row) throw lost();
+    return row;
   }
 
   return {
     begin: () => beginUpload(database, store),
-    read: async (digest, range) => store.read(await storageKeyOf(digest), range),
-    send: async (digest, range, write) => store.send(await storageKeyOf(digest), range, write),
+    read: async (digest, range) => store.read((await find(digest)).storageKey, range),
+    async send(digest, range, write) {
+      const { storageKey, sizeBytes } = await find(digest);
+      let bytesLeft = range ? range.end - range.start + 1 : sizeBytes;
+      const sending = store.send(storageKey, range, (chunk) => {
+        bytesLeft -= chunk.length;
+        return write(chunk);
+      });
+      await sending.catch((error: unknown) => { throw error instanceof BlobRangeInvalidError ? lost(error) : error; });
+      // The driver knows no more than what is there: an object that was cut short is whole to it.
+      if (bytesLeft > 0) throw lost();
+    },
     totals: () => repository.totals(),
     check: () => store.check(),
   };
+}
+
+function lost(cause?: unknown): Error {
+  return new BlobMissingError('The registry has lost the bytes of this artefact: its administrator should upload it again.', { cause });
 }

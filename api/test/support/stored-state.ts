@@ -8,8 +8,11 @@ import pg from 'pg';
 import { eventually } from './eventually.ts';
 import type { TestServer } from './test-server.ts';
 
+/** What tells where the database of a server is. */
+interface WithDatabase { server: { config: { DATA_DIR: string; DATABASE_URL?: string } } }
+
 /** Runs one statement on the server's database, over a connection of its own. */
-export async function query<Row extends object = Record<string, unknown>>({ server: { config } }: TestServer, statement: string): Promise<Row[]> {
+export async function query<Row extends object = Record<string, unknown>>({ server: { config } }: WithDatabase, statement: string): Promise<Row[]> {
   if (config.DATABASE_URL === undefined) {
     const database = new DatabaseSync(join(config.DATA_DIR, 'berth.db'));
     try {

@@ -1,0 +1,40 @@
+// A Berth in a process of its own, for what must not happen to the process of a test.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+
+export interface ServerProcess {
+  /** Such as `http://127.0.0.1:40123`. */
+  url: string;
+  /** Whether it has not ended. */
+  isRunning(): boolean;
+  /** Ends it at once, and returns what it logged. */
+  stop(): Promise<string>;
+}
+
+export interface ServerProcessOptions {
+  env: Record<string, string>;
+  /** Shell commands that run first, in the same process: `ulimit -f 8192`. */
+  limits?: string;
+}
+
+/** Starts it on a free port and returns once it listens. It ends with this process, however that ends. */
+export async function startServerProcess({ env, limits = ':' }: ServerProcessOptions): Promise<ServerProcess> {
+  const script = join(import.meta.dirname, 'berth-child.ts');
+  const child = spawn('bash', ['-c', `${limits}; exec "$@"`, 'bash', process.execPath, script], { env: { PATH: process.env.PATH, PORT: '0', ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  const log = text(child.stderr);
+  const started = await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => undefined)]) as [Buffer] | undefined;
+  if (!started) throw new Error(`the server did not start: ${await log}`);
+  return {
+    url: started[0].toString().trim(),
+    isRunning: () => child.exitCode === null && child.signalCode === null,
+    async stop() {
+      const ended = once(child, 'exit');
+      child.kill('SIGKILL');
+      await ended;
+      return log;
+    },
+  };
+}
