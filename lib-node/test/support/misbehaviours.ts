@@ -75,7 +75,7 @@ function endsWith(request: IncomingMessage, suffix: string): boolean {
 
 function replaceEnd(response: ServerResponse, replacement: (body: Buffer, end: (body: Buffer) => void) => void): void {
   const end = response.end.bind(response) as (body: Buffer) => void;
-  response.end = ((body: Buffer) => {
+  response.end = ((body: Buffer = Buffer.alloc(0)) => {
     replacement(Buffer.from(body), end);
     return response;
   }) as typeof response.end;
