@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { sql } from 'kysely';
 import { createDatabase, toDatabaseError } from '../../src/db/index.ts';
 import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
 
 async function failureOf(work: () => Promise<unknown>): Promise<unknown> {
@@ -15,17 +16,8 @@ async function failureOf(work: () => Promise<unknown>): Promise<unknown> {
 const outside = new AsyncResource('outside');
 const inAnotherContext = <T>(work: () => Promise<T>): Promise<T> => outside.runInAsyncScope(work);
 
-/** Takes a port and gives it back, so that nobody listens there. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 test('a PostgreSQL that refuses connections is unavailable', async () => {
-  const database = createDatabase({ url: `postgres://nobody@127.0.0.1:${await closedPort()}/none` });
+  const database = createDatabase({ url: `postgres://nobody@127.0.0.1:${await freePort()}/none` });
   assert.equal(toDatabaseError(await failureOf(() => database.check()))?.code, 'database_unavailable');
   await database.close();
 });
