@@ -80,6 +80,7 @@ export async function download<S extends Sink>(job: DownloadJob<S>): Promise<Dow
         }
         const digest = `sha256:${transfer.hash.copy().digest('hex')}`;
         if (!isOther(digest, transfer.promised ?? job.digest)) {
+          await job.part.flush();
           isDelivered = true;
           return { digest, sizeBytes: transfer.bytesDone, sink: transfer.sink };
         }

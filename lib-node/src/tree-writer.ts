@@ -2,17 +2,16 @@
 // call costs less than a promise. Files keep their modes (umask applied, never setuid); nothing is ever written through a link.
 
 import { closeSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
-import type { ReadEntry } from 'tar';
 import { checkLinks, splitPath } from './archive-path.ts';
 import { ArchiveError, isErrno } from './errors.ts';
+import type { EntryContent, TarEntry } from './tar-reader.ts';
 
 const PERMISSIONS = 0o777;
 const DEFAULT_MODE = 0o644;
 
 export interface TreeWriter {
-  /** Writes one entry as its data arrives. @throws ArchiveError */
-  add: (entry: ReadEntry) => void;
+  /** Makes one entry; what it returns takes the content of a file. @throws ArchiveError */
+  add: (entry: TarEntry) => EntryContent | undefined;
   /** Checks what can only be known at the end. @throws ArchiveError when a link leads outside or nothing was unpacked */
   finish: () => void;
 }
@@ -31,11 +30,13 @@ export function createTreeWriter(directory: string): TreeWriter {
     return parts.join('/');
   }
 
+  const targetOf = (path: string): string => `${directory}/${path}`;
+
   /** Makes a directory and its parents; each must be a real one: what is already there may be a link. */
   function makeDirectory(path: string): void {
     if (path === '' || directories.has(path)) return;
     makeDirectory(parentOf(path));
-    const target = join(directory, path);
+    const target = targetOf(path);
     try {
       mkdirSync(target);
     } catch (error) {
@@ -49,7 +50,7 @@ export function createTreeWriter(directory: string): TreeWriter {
   function create<T>(path: string, make: (target: string) => T): T {
     if (path === '' || directories.has(path)) throw unsafe(path, 'is a directory and something else');
     makeDirectory(parentOf(path));
-    const target = join(directory, path);
+    const target = targetOf(path);
     try {
       return make(target);
     } catch (error) {
@@ -61,43 +62,42 @@ export function createTreeWriter(directory: string): TreeWriter {
     }
   }
 
-  function writeFile(entry: ReadEntry, path: string): void {
-    const file = create(path, (target) => openSync(target, 'wx', (entry.mode ?? DEFAULT_MODE) & PERMISSIONS));
+  function openFile(path: string, mode = DEFAULT_MODE): EntryContent {
+    const file = create(path, (target) => openSync(target, 'wx', mode & PERMISSIONS));
     files.add(path);
-    entry.on('data', (chunk) => { writeAll(file, chunk); });
-    entry.on('end', () => { closeSync(file); });
+    return {
+      write: (piece) => { writeAll(file, piece); },
+      end: () => { closeSync(file); },
+    };
   }
 
-  function add(entry: ReadEntry): void {
+  function add(entry: TarEntry): EntryContent | undefined {
     const path = place(entry.path);
     switch (entry.type) {
       case 'Directory':
       case 'GNUDumpDir':
         makeDirectory(path);
-        break;
+        return undefined;
       case 'File':
       case 'OldFile':
       case 'ContiguousFile':
-        if (entry.path.endsWith('/')) makeDirectory(path);
-        else writeFile(entry, path);
-        break;
-      case 'SymbolicLink': {
-        const target = entry.linkpath ?? '';
-        create(path, (link) => { symlinkSync(target, link); });
-        links.set(path, target);
-        break;
-      }
+        if (!entry.path.endsWith('/')) return openFile(path, entry.mode);
+        makeDirectory(path);
+        return undefined;
+      case 'SymbolicLink':
+        create(path, (link) => { symlinkSync(entry.linkpath, link); });
+        links.set(path, entry.linkpath);
+        return undefined;
       case 'Link': {
-        const source = place(entry.linkpath ?? '');
+        const source = place(entry.linkpath);
         if (!files.has(source)) throw unsafe(entry.path, 'is a hard link to what is no file of the archive');
-        if (source !== path) create(path, (link) => { linkSync(join(directory, source), link); });
+        if (source !== path) create(path, (link) => { linkSync(targetOf(source), link); });
         files.add(path);
-        break;
+        return undefined;
       }
       default:
         throw unsafe(entry.path, `is of the type ${entry.type}`);
     }
-    entry.resume();
   }
 
   return {

@@ -3,33 +3,37 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
-import { Parser } from 'tar/parse';
-import { ArchiveError } from './errors.ts';
+import { createTarReader } from './tar-reader.ts';
 import { createTreeWriter } from './tree-writer.ts';
 import type { UnpackMessage } from './unpack.ts';
 
 /** Bytes inflated in one piece, and those inflated ahead while a piece is written. */
-const INFLATE = { chunkSize: 256 * 1024, readableHighWaterMark: 4 * 1024 * 1024 };
+const INFLATE = { chunkSize: 1024 * 1024, readableHighWaterMark: 4 * 1024 * 1024 };
+/** Bytes of the tarball between two messages: each wakes the other thread. */
+const REPORT_BYTES = 1024 * 1024;
 
 const writer = createTreeWriter(workerData as string);
-const parser = new Parser({
-  onReadEntry: writer.add,
-  onwarn: (_code, message) => { throw new ArchiveError('archive_damaged', `the archive is damaged: ${String(message)}`); },
-});
-parser.on('ignoredEntry', writer.add);
+const reader = createTarReader(writer.add);
 const gunzip = createGunzip(INFLATE);
+let reportedBytes = 0;
 
 try {
   // Not by stream.pipeline: on Node 20 it may tell of a damaged tarball as "aborted".
   for await (const piece of process.stdin.pipe(gunzip) as AsyncIterable<Buffer>) {
-    parser.write(piece);
-    post({ type: 'consumed', bytes: gunzip.bytesWritten });
+    reader.push(piece);
+    if (gunzip.bytesWritten - reportedBytes >= REPORT_BYTES) report();
   }
-  parser.end();
+  report();
+  reader.end();
   writer.finish();
   post({ type: 'done' });
 } catch (error) {
   post({ type: 'failed', ...describe(error) });
+}
+
+function report(): void {
+  reportedBytes = gunzip.bytesWritten;
+  post({ type: 'consumed', bytes: reportedBytes });
 }
 
 function post(message: UnpackMessage): void { parentPort?.postMessage(message); }

@@ -5,6 +5,9 @@ import { mkdir } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { ArchiveError } from './errors.ts';
 
+/** Bytes that may wait for the thread; what waits when it asks for more goes there in one message. */
+const MAX_WAITING_BYTES = 1024 * 1024;
+
 export type UnpackMessage
   = | { type: 'consumed'; bytes: number }
     | { type: 'done' }
@@ -42,7 +45,7 @@ export function startUnpacking(directory: string, onConsumed: (bytes: number) =>
   input.on('error', () => undefined);
   return {
     write: async (chunk) => {
-      if (ended || input.write(chunk)) return;
+      if (ended || input.write(chunk) || input.writableLength < MAX_WAITING_BYTES) return;
       await Promise.race([once(input, 'drain'), settled]);
     },
     finish: async () => {

@@ -5,8 +5,8 @@ import { gzipSync } from 'node:zlib';
 
 const BLOCK = 512;
 
-/** Type flags of POSIX ustar: pax(1), "ustar Interchange Format". */
-const TYPE_FLAGS = { file: '0', hardlink: '1', symlink: '2', device: '3', directory: '5', fifo: '6', pax: 'x' } as const;
+/** Type flags of POSIX ustar, pax(1), "ustar Interchange Format", and GNU tar's for long names. */
+const TYPE_FLAGS = { file: '0', hardlink: '1', symlink: '2', device: '3', directory: '5', fifo: '6', pax: 'x', globalPax: 'g', longPath: 'L', longLink: 'K' } as const;
 
 export interface TarEntry {
   path: string;
