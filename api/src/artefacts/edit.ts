@@ -33,7 +33,7 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         if (fields.some((field) => !LOCAL_FIELDS.has(field))) refuseMirror(artefact);
         if (fields.length === 0) return renderDocument(artefact, slots, 'full').json;
         const changed = patched(artefact, patch);
-        assertCategory(changed.category, changed.format, categories);
+        if (patch.category !== undefined) assertCategory(changed.category, changed.format, categories);
         const artefacts = artefactRepository(tx);
         await artefacts.update(changed, slots);
         if ('privateAccess' in patch) await artefacts.putPrivateAccess(id, changed.privateAccess);

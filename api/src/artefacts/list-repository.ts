@@ -40,9 +40,11 @@ export function listRepository(executor: Executor, dialect: DialectName) {
   return {
     /** Returns the stored documents of one page, as JSON texts, and how many match in all. */
     async list(caller: Caller, filters: ListFilters, page: ListPage, audience: Audience): Promise<Listing> {
+      // First of all: what is found from now on is never too old for this version.
+      const at = await version();
       const { from, conditions } = dialect === 'sqlite' ? await sqliteSearch(filters.patterns) : searchByReading(filters.patterns);
       const source = sql`${from} where ${sql.join([sql`1 = 1`, ...conditions, ...visibleTo(caller), ...filtered(filters)], sql` and `)}`;
-      const counted = counts.get(await version(), JSON.stringify([isUnlimited(caller) || (accountOf(caller) ?? ''), filters]), () => count(source));
+      const counted = counts.get(at, JSON.stringify([isUnlimited(caller) || (accountOf(caller) ?? ''), filters]), () => count(source));
       return { documents: await documents(source, page, audience), count: await counted };
     },
 

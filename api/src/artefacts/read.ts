@@ -39,8 +39,9 @@ export function createRead({ database, categories }: { database: Database; categ
     /** Returns `{ results, count }` as JSON. @throws category_invalid */
     async list(caller: Caller, query: ListQuery): Promise<string> {
       if (query.category !== undefined) assertKnownCategory(query.category, categories);
-      const filters: ListFilters = { ...query, patterns: searchPatterns(query.q ?? ''), includeDeprecated: query.includeDeprecated ?? false };
-      const page: ListPage = { sort: query.sort ?? 'dataUpdatedAt', skip: query.skip ?? 0, size: Math.min(query.size ?? DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE) };
+      const { q = '', sort = 'dataUpdatedAt', skip = 0, size = DEFAULT_PAGE_SIZE, includeDeprecated = false, category, format, group, packageName, origin } = query;
+      const filters: ListFilters = { patterns: searchPatterns(q), category, format, group, packageName, origin, includeDeprecated };
+      const page: ListPage = { sort, skip, size: Math.min(size, MAX_PAGE_SIZE) };
       const { documents, count } = await lists.list(caller, filters, page, audienceOf(caller));
       return `{"results":[${documents.join(',')}],"count":${count}}`;
     },

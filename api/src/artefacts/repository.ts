@@ -41,9 +41,17 @@ export function artefactRepository(executor: Executor | Tx) {
       }));
     },
 
+    /** Reads what a download depends on in one statement, so that it never mixes two states. */
     async findDownloadFacts(id: string): Promise<DownloadFacts | undefined> {
-      const row = await executor.selectFrom('artefacts').select(['format', 'public', 'last_modified']).where('id', '=', id).executeTakeFirst();
-      return row && { format: row.format as Format, public: row.public === 1, lastModifiedSeconds: row.last_modified, slots: await repository.findSlots(id) };
+      const rows = await executor.selectFrom('artefacts').leftJoin('slots', 'artefact_id', 'id')
+        .select(['format', 'public', 'last_modified']).selectAll('slots').where('id', '=', id).orderBy('architecture').execute();
+      const [first] = rows;
+      return first && {
+        format: first.format as Format,
+        public: first.public === 1,
+        lastModifiedSeconds: first.last_modified,
+        slots: rows.flatMap((row) => (row.artefact_id === null ? [] : [toSlot(row as SlotsTable)])),
+      };
     },
 
     async findSlots(id: string): Promise<Slot[]> {

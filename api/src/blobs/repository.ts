@@ -26,8 +26,9 @@ export function blobRepository(executor: Executor | Tx) {
       await executor.updateTable('blobs').set({ storage_key: storageKey, state: 'sound' }).where('digest', '=', digest).execute();
     },
 
-    async mark(digest: string, state: BlobRow['state']): Promise<void> {
-      await executor.updateTable('blobs').set({ state }).where('digest', '=', digest).execute();
+    /** Marks what was found wrong with an object, unless the row has another object by now. */
+    async mark({ digest, storageKey }: Pick<BlobRow, 'digest' | 'storageKey'>, state: BlobRow['state']): Promise<void> {
+      await executor.updateTable('blobs').set({ state }).where('digest', '=', digest).where('storage_key', '=', storageKey).execute();
     },
 
     async beginWriter(storageKey: string): Promise<void> {

@@ -66,7 +66,8 @@ class StreamedUpload implements BlobUpload {
     await this.#writer.append(this.#writer.offset, chunk);
     if (Date.now() - this.#heartbeatAt < HEARTBEAT_MS) return;
     this.#heartbeatAt = Date.now();
-    await blobRepository(this.#database.db).beatWriter(this.#writer.key);
+    // Not awaited: a database that is away for a moment must not end an upload; the next beat comes, and adopt() checks.
+    blobRepository(this.#database.db).beatWriter(this.#writer.key).catch(() => undefined);
   }
 
   async finish(): Promise<FinishedBlob> {
@@ -84,11 +85,12 @@ class StreamedUpload implements BlobUpload {
     this.#superfluousKey = undefined;
     if (!await blobs.insert({ digest, storageKey, sizeBytes })) {
       const present = await blobs.lock(digest);
-      if (present?.state === 'sound') {
+      if (!present) throw new SweptMeanwhileError();
+      if (present.state === 'sound') {
         this.#superfluousKey = storageKey;
       } else {
         await blobs.repoint(digest, storageKey);
-        this.#superfluousKey = present?.storageKey;
+        this.#superfluousKey = present.storageKey;
       }
     }
     if (!await blobs.endWriter(storageKey)) throw new BlobWriterClosedError('The upload was given up meanwhile: send it again.');
@@ -115,10 +117,13 @@ class StreamedUpload implements BlobUpload {
     if (present?.state !== 'sound') return;
     try {
       const stat = await this.#store.stat(present.storageKey);
-      if (stat.sizeBytes !== sizeBytes) await blobs.mark(digest, 'damaged');
+      if (stat.sizeBytes !== sizeBytes) await blobs.mark(present, 'damaged');
     } catch (error) {
       if (!(error instanceof BlobMissingError)) throw error;
-      await blobs.mark(digest, 'missing');
+      await blobs.mark(present, 'missing');
     }
   }
 }
+
+/** Makes the transaction run again: the row of equal bytes was swept between our insert and our lock. */
+class SweptMeanwhileError extends Error { readonly code = '40001'; }

@@ -74,6 +74,8 @@ export async function readMultipart<Field extends string>(request: FastifyReques
     parser.on('partsLimit', () => fail(new MultipartInvalidError('The body has too many parts.')));
 
     request.raw.once('close', onClose);
+    // The client may have left while the caller was still looking things up: then 'close' has been told already.
+    if (request.raw.destroyed && !request.raw.complete) return onClose();
     startBody(request);
     request.raw.pipe(parser);
   });

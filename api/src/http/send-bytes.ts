@@ -17,19 +17,34 @@ export async function sendBytes(reply: FastifyReply, { status, headers }: BytesA
     reply.hijack();
     raw.writeHead(status, { ...reply.getHeaders() as Record<string, string>, ...headers });
   };
+  // A write that meets a connection about to close is never told: only the close itself is certain.
+  let giveUp: ((reason: Error) => void) | undefined;
+  const onClose = () => { giveUp?.(new ClientGoneError()); };
+  raw.once('close', onClose);
+  reply.request.raw.socket.once('close', onClose);
   try {
-    await source((chunk) => {
+    await source(async (chunk) => {
+      if (raw.destroyed || reply.request.raw.socket.destroyed) throw new ClientGoneError();
       if (!raw.headersSent) start();
-      return new Promise((resolve, reject) => { raw.write(chunk, (error) => { if (error) reject(error); else resolve(); }); });
+      return new Promise((resolve, reject) => {
+        giveUp = reject;
+        raw.write(chunk, (error) => { if (error) reject(error); else resolve(); });
+      });
     });
   } catch (error) {
-    if (!raw.headersSent) throw error;
-    if (raw.destroyed) reply.log.info('the client went away before the end of the answer');
+    if (!raw.headersSent && !(error instanceof ClientGoneError)) throw error;
+    if (raw.destroyed || error instanceof ClientGoneError) reply.log.info('the client went away before the end of the answer');
     else reply.log.error({ err: error }, 'an answer was cut short');
+    reply.hijack();
     raw.destroy();
     return reply;
+  } finally {
+    reply.request.raw.socket.off('close', onClose);
   }
   if (!raw.headersSent) start();
   raw.end();
   return reply;
 }
+
+/** Nobody is there to read the rest. */
+class ClientGoneError extends Error {}

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { createTestDatabaseUrl } from '../support/postgres.ts';
 import { beginSlowUpload } from '../support/slow-upload.ts';
 import { assertTidy, query, readStoredState } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
@@ -142,3 +143,15 @@ for (const dialect of DIALECTS) {
     });
   });
 }
+
+test('uploads of equal bytes to artefacts that they make never lock each other out', { timeout: 30_000 }, async () => {
+  const database = await createTestDatabaseUrl();
+  // A deadlock would be found only after the time that this test has.
+  const server = await startTestServer({ dialect: 'postgres', env: { DATABASE_URL: `${database.url}&options=${encodeURIComponent('-c deadlock_timeout=60s')}` } });
+  for (let round = 0; round < 4; round++) {
+    const file = await npmTarball({ name: 'p', version: `${round}.0.0` });
+    await Promise.all(Array.from({ length: 12 }, (_value, index) => uploaded(server, `equal-${round}-${index % 4}`, { file, fields: { architecture: `a${index}` } })));
+  }
+  await server.close();
+  await database.drop();
+});

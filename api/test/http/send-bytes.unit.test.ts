@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { after, before, describe, test } from 'node:test';
 import type { FastifyInstance } from 'fastify';
 import { createHttpServer, sendBytes, type ByteSource } from '../../src/http/index.ts';
+import { eventually } from '../support/eventually.ts';
 
 const HEADERS = { 'content-length': '6', 'x-kind': 'bytes' };
 
@@ -66,4 +69,24 @@ describe('answers that are sent chunk by chunk', () => {
     source = async () => undefined;
     assert.equal((await fetch(url, { method: 'HEAD' })).headers.get('content-length'), '6');
   });
+});
+
+test('every answer ends, however its client resets the connection', async () => {
+  const app = createHttpServer({ basePath: '', trustedProxies: ['loopback'], logLevel: 'silent' });
+  let underway = 0;
+  app.get('/', async (_request, reply) => {
+    underway++;
+    return sendBytes(reply, { status: 200, headers: {} }, async (write) => {
+      // Reading ahead, as a store does, writes right when the connection closes.
+      for (let chunk = 0; chunk < 200; chunk++) await Promise.all([write(Buffer.alloc(256 * 1024)), new Promise((resolve) => { setImmediate(resolve); })]);
+    }).finally(() => { underway--; });
+  });
+  const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
+  for (let round = 0; round < 20; round++) {
+    const socket = connect(Number(port), '127.0.0.1', () => { socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n'); });
+    await once(socket, 'data');
+    socket.resetAndDestroy();
+  }
+  await eventually(async () => { assert.equal(underway, 0); });
+  await app.close();
 });

@@ -57,7 +57,8 @@ export function createSessionAuthenticator({ database, cookies, prolong }: Sessi
     },
 
     register(app) {
-      app.addHook('onSend', (request, reply, _payload, done) => {
+      // Early, since answers that are sent past the framework's streams have no onSend.
+      app.addHook('onRequest', (request, reply, done) => {
         for (const cookie of prolonged.get(request.headers) ?? []) reply.header('set-cookie', cookie);
         done();
       });
