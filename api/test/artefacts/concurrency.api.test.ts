@@ -144,14 +144,17 @@ for (const dialect of DIALECTS) {
   });
 }
 
-test('uploads of equal bytes to artefacts that they make never lock each other out', { timeout: 30_000 }, async () => {
+test('uploads of equal bytes to artefacts that they make never lock each other out', { timeout: 30_000 }, async (t) => {
   const database = await createTestDatabaseUrl();
   // A deadlock would be found only after the time that this test has.
   const server = await startTestServer({ dialect: 'postgres', env: { DATABASE_URL: `${database.url}&options=${encodeURIComponent('-c deadlock_timeout=60s')}` } });
+  t.after(async () => {
+    // Ends the connections, and with them whoever still waits.
+    await database.drop();
+    await server.close();
+  });
   for (let round = 0; round < 4; round++) {
     const file = await npmTarball({ name: 'p', version: `${round}.0.0` });
     await Promise.all(Array.from({ length: 12 }, (_value, index) => uploaded(server, `equal-${round}-${index % 4}`, { file, fields: { architecture: `a${index}` } })));
   }
-  await server.close();
-  await database.drop();
 });
