@@ -13,6 +13,7 @@ import { ConfigError, databaseUrl, readConfig, type Config } from './src/config.
 import { createDatabase, migrate } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import { createHttpServer, createMetrics, registerMetricsRoute, type Metrics, type ServerPhase } from './src/http/index.ts';
+import { createJobs } from './src/jobs/index.ts';
 import { resolveSecrets } from './src/secrets.ts';
 import { explainStartFailure } from './src/start-failure.ts';
 import { createThumbnails } from './src/thumbnails/index.ts';
@@ -111,6 +112,8 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
     onError,
   });
   opened.push(artefacts.counts);
+  const jobs = createJobs({ database, onError });
+  opened.push(jobs);
   metrics.gauge('berth_slots', 'Slots of all artefacts', async () => (await artefacts.read.totals()).slots);
   metrics.gauge('berth_blobs', 'Blobs stored', async () => (await blobs.totals()).count);
   metrics.gauge('berth_blob_bytes', 'Bytes stored in blobs', async () => (await blobs.totals()).sizeBytes);
@@ -129,6 +132,7 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
   });
   opened.push(app);
   const address = await app.listen({ port: config.PORT, host: config.HOST });
+  await jobs.start();
   // Last, because his password is shown once: a start that fails after it would lose it.
   const firstSuperadmin = await accounts.createFirstSuperadmin({ email: config.ADMIN_EMAIL, ...(config.ADMIN_PASSWORD && { password: config.ADMIN_PASSWORD }) });
   phase = 'serving';
@@ -138,6 +142,8 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
     async close() {
       phase = 'stopping';
       const timer = setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE_SECONDS * 1000);
+      // At once, not after the last request: another replica takes over what ran here.
+      void jobs.close();
       await closeAll(opened);
       clearTimeout(timer);
     },

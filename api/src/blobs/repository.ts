@@ -54,6 +54,6 @@ export function blobRepository(executor: Executor | Tx) {
   };
 }
 
-function fromRow(row: BlobsTable): BlobRow {
+function fromRow(row: Omit<BlobsTable, 'unreferenced_since'>): BlobRow {
   return { digest: row.digest, storageKey: row.storage_key, sizeBytes: row.size, state: row.state as BlobRow['state'] };
 }

@@ -8,6 +8,7 @@ import { createAccounts } from './migrations/0001-accounts.ts';
 import { createRegistry } from './migrations/0002-registry.ts';
 import { createThumbnails } from './migrations/0003-thumbnails.ts';
 import { createTransfers } from './migrations/0004-transfers.ts';
+import { createJobs } from './migrations/0005-jobs.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
@@ -17,6 +18,7 @@ const STEPS: Record<string, MigrationStep> = {
   '0002-registry': createRegistry,
   '0003-thumbnails': createThumbnails,
   '0004-transfers': createTransfers,
+  '0005-jobs': createJobs,
 };
 
 /**

@@ -14,6 +14,8 @@ export interface Schema extends AuthSchema {
   blob_writers: BlobWritersTable;
   blobs: BlobsTable;
   daily_transfers: DailyTransfersTable;
+  job_runs: JobRunsTable;
+  leases: LeasesTable;
   list_versions: ListVersionsTable;
   slots: SlotsTable;
   tarball_scans: TarballScansTable;
@@ -125,6 +127,8 @@ export interface BlobsTable {
   size: number;
   state: string;
   created_at: string;
+  /** When a sweep first saw that no slot refers to it; null while one does, as far as is known. */
+  unreferenced_since: Generated<string | null>;
 }
 
 /** A write in flight: its row exists before its first byte, so that a sweep knows the object is wanted. */
@@ -177,4 +181,36 @@ export interface DailyTransfersTable {
   uploaded_bytes: number;
   downloads: number;
   downloaded_bytes: number;
+}
+
+/** The right to do something alone among all replicas; all times are the database's. */
+export interface LeasesTable {
+  name: string;
+  /** Null when it was given back. */
+  holder: string | null;
+  /** Grows with every holder, so that a former one can be told from the present. */
+  token: number;
+  expires_at: string;
+}
+
+/** What a job needs to be due, to go on in another replica, and to be watched from any; all times are the database's. */
+export interface JobRunsTable {
+  name: string;
+  /** Null: only when somebody asks for it. It lies in the past while the job runs. */
+  due_at: string | null;
+  /** Of the lease under which the last run began. */
+  token: number;
+  started_at: string | null;
+  /** Null while it runs, and when it was interrupted. */
+  ended_at: string | null;
+  /** `succeeded` or `failed`, of the last run that ended. */
+  outcome: string | null;
+  /** Failed runs since the last success. */
+  failures: number;
+  /** Code or message of the last failure. */
+  error: string | null;
+  /** JSON, of the run that is under way or was the last. */
+  progress: string | null;
+  /** JSON, of the last run that succeeded. */
+  result: string | null;
 }

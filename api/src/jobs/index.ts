@@ -1,0 +1,5 @@
+export { createJobs, type Jobs, type JobsOptions } from './jobs.ts';
+export { JobRunningError, LeaseLostError } from './errors.ts';
+export type { JobState } from './job-repository.ts';
+export type { Lease, Leases } from './leases.ts';
+export type { Job, JobContext } from './run.ts';
