@@ -8,7 +8,7 @@ import { createAccounts } from './src/accounts/index.ts';
 import { createApiKeys } from './src/api-keys/index.ts';
 import { createApp, type BuildInfo } from './src/app.ts';
 import { createArtefacts } from './src/artefacts/index.ts';
-import { createBlobs, createFsStore } from './src/blobs/index.ts';
+import { createBlobs, createFsStore, createStorage, type ScrubProgress, type ScrubResult, type Storage, type StorageOptions, type SweepProgress, type SweepResult } from './src/blobs/index.ts';
 import { ConfigError, databaseUrl, readConfig, type Config } from './src/config.ts';
 import { createDatabase, migrate } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
@@ -19,6 +19,7 @@ import { explainStartFailure } from './src/start-failure.ts';
 import { createThumbnails } from './src/thumbnails/index.ts';
 
 export { ConfigError };
+export type { Finding, ScrubProgress, ScrubResult, SweepProgress, SweepResult } from './src/blobs/index.ts';
 
 export interface BerthServer {
   app: FastifyInstance;
@@ -37,6 +38,9 @@ export interface ServerOptions {
   /** Where log lines go; default the standard output. */
   logStream?: { write: (line: string) => void };
 }
+
+/** Leaves most of a disk, and of a core, to those who download; the command line reads as fast as it can. */
+const SCRUB_BYTES_PER_SECOND = 100 * 1024 * 1024;
 
 /** What a start has opened so far, in order; closed in the opposite one. */
 type Opened = { close(): Promise<unknown> }[];
@@ -91,7 +95,8 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
 
   await migrate(database);
   const onError = (error: unknown) => { app.log.error({ err: error }, 'background work failed'); };
-  const blobs = createBlobs({ database, store: createFsStore({ root: join(config.DATA_DIR, 'blobs') }) });
+  const store = openStore(config);
+  const blobs = createBlobs({ database, store });
   const accounts = createAccounts({
     database,
     publicUrl: config.PUBLIC_URL,
@@ -114,6 +119,7 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
   opened.push(artefacts.counts);
   const jobs = createJobs({ database, onError });
   opened.push(jobs);
+  const storage = createStorage({ database, store, jobs, graceMs: graceMs(config), scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND });
   metrics.gauge('berth_slots', 'Slots of all artefacts', async () => (await artefacts.read.totals()).slots);
   metrics.gauge('berth_blobs', 'Blobs stored', async () => (await blobs.totals()).count);
   metrics.gauge('berth_blob_bytes', 'Bytes stored in blobs', async () => (await blobs.totals()).sizeBytes);
@@ -125,7 +131,7 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
     frameAncestors: config.FRAME_ANCESTORS,
     build: buildInfo(env),
     internalSecret: secrets.SECRET_INTERNAL_SERVICES,
-    database, blobs, accounts, apiKeys, artefacts, metrics,
+    database, blobs, storage, accounts, apiKeys, artefacts, metrics,
     thumbnails: createThumbnails({ database, artefacts }),
     serveMetrics: config.METRICS && config.METRICS_PORT === undefined,
     phaseNow: () => phase,
@@ -149,6 +155,47 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
     },
   };
 }
+
+/**
+ * Sweeps what nobody refers to, in this process, beside a server or without one.
+ *
+ * @param env settings by the names of docs/reference/configuration.md
+ * @param options `dryRun` only tells what would go, by its digests
+ * @throws ConfigError; job_running while another process sweeps or a backup is made; storage_unavailable, database_unavailable
+ */
+export function sweep(env: NodeJS.ProcessEnv, options: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void } = {}): Promise<SweepResult> {
+  return withStorage(env, (storage) => storage.sweep(options));
+}
+
+/**
+ * Reads every blob back, in this process, beside a server or without one, and reports what is damaged or missing.
+ * One that was interrupted goes on where it was.
+ *
+ * @throws as `sweep`
+ */
+export function scrub(env: NodeJS.ProcessEnv, options: { onProgress?: (progress: ScrubProgress) => void } = {}): Promise<ScrubResult> {
+  return withStorage(env, (storage) => storage.scrub(options));
+}
+
+async function withStorage<T>(env: NodeJS.ProcessEnv, work: (storage: Storage) => Promise<T>): Promise<T> {
+  const config = readConfig(env);
+  const opened: Opened = [];
+  try {
+    await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
+    const database = createDatabase({ url: databaseUrl(config) });
+    opened.push(database);
+    await migrate(database);
+    const jobs = createJobs({ database, onError: () => undefined });
+    opened.push(jobs);
+    return await work(createStorage({ database, store: openStore(config), jobs, graceMs: graceMs(config) }));
+  } finally {
+    await closeAll(opened);
+  }
+}
+
+function openStore(config: Config): StorageOptions['store'] { return createFsStore({ root: join(config.DATA_DIR, 'blobs') }); }
+
+function graceMs(config: Config): number { return config.GC_GRACE_HOURS * 3_600_000; }
 
 async function closeAll(opened: Opened): Promise<void> {
   for (const it of opened.splice(0).reverse()) await it.close();

@@ -8,7 +8,7 @@ import { cameThroughProxy, enforce, policy, registerActor } from './access/index
 import type { Accounts } from './accounts/index.ts';
 import type { ApiKeys } from './api-keys/index.ts';
 import { artefactRoutes, contentRoutes, statsRoutes, transferRoutes, type ArtefactServices } from './artefacts/index.ts';
-import type { Blobs } from './blobs/index.ts';
+import { storageRoutes, type Blobs, type Storage } from './blobs/index.ts';
 import type { Database } from './db/index.ts';
 import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerPrivateDocuments, registerStaticUi, type HttpServerOptions, type Metrics, type ServerPhase } from './http/index.ts';
 import { thumbnailDataRoutes, thumbnailRoutes, type ThumbnailService } from './thumbnails/index.ts';
@@ -21,6 +21,7 @@ export interface AppDependencies {
   internalSecret: string | undefined;
   database: Database;
   blobs: Blobs;
+  storage: Storage;
   accounts: Accounts;
   apiKeys: ApiKeys;
   artefacts: ArtefactServices;
@@ -59,6 +60,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     await v1.register(transferRoutes(deps.artefacts));
     await v1.register(contentRoutes(deps.artefacts));
     await v1.register(statsRoutes(deps.artefacts, deps.blobs));
+    await v1.register(storageRoutes(deps.storage));
     await v1.register(thumbnailRoutes(deps.thumbnails));
   }, { prefix: '/api/v1' });
   // Outside of the scope that asks who is calling: answers that shared caches keep carry no cookies.

@@ -71,6 +71,8 @@ export const policy = {
   manageAccounts(caller: Caller): Refusal { return superadminOnly(caller); },
   seeServerInfo(caller: Caller): Refusal { return superadminOnly(caller); },
   seeStats(caller: Caller): Refusal { return superadminOnly(caller); },
+  /** What is stored, sweeps and scrubs. */
+  manageStorage(caller: Caller): Refusal { return superadminOnly(caller); },
 } as const;
 
 /** Throws what the policy returned, if anything. */

@@ -16,9 +16,9 @@ export function blobRepository(executor: Executor | Tx) {
       return numInsertedOrUpdatedRows === 1n;
     },
 
-    /** Takes the row's lock until the transaction ends, so that a sweep cannot delete it meanwhile. */
+    /** For an adoption: takes the row's lock until the transaction ends, so that a sweep cannot delete it meanwhile, and forgets since when nobody wanted it. */
     async lock(digest: string): Promise<BlobRow | undefined> {
-      const row = await executor.updateTable('blobs').set((eb) => ({ state: eb.ref('state') })).where('digest', '=', digest).returningAll().executeTakeFirst();
+      const row = await executor.updateTable('blobs').set({ unreferenced_since: null }).where('digest', '=', digest).returningAll().executeTakeFirst();
       return row && fromRow(row);
     },
 
@@ -26,9 +26,10 @@ export function blobRepository(executor: Executor | Tx) {
       await executor.updateTable('blobs').set({ storage_key: storageKey, state: 'sound' }).where('digest', '=', digest).execute();
     },
 
-    /** Marks what was found wrong with an object, unless the row has another object by now. */
-    async mark({ digest, storageKey }: Pick<BlobRow, 'digest' | 'storageKey'>, state: BlobRow['state']): Promise<void> {
-      await executor.updateTable('blobs').set({ state }).where('digest', '=', digest).where('storage_key', '=', storageKey).execute();
+    /** Marks what was found of an object; false when the row has another object by now, or is gone. */
+    async mark({ digest, storageKey }: Pick<BlobRow, 'digest' | 'storageKey'>, state: BlobRow['state']): Promise<boolean> {
+      const { numUpdatedRows } = await executor.updateTable('blobs').set({ state }).where('digest', '=', digest).where('storage_key', '=', storageKey).executeTakeFirst();
+      return numUpdatedRows === 1n;
     },
 
     async beginWriter(storageKey: string): Promise<void> {

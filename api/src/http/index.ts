@@ -11,3 +11,4 @@ export { createMetrics, registerMetricsRoute, type Metrics } from './metrics.ts'
 export { registerStaticUi } from './static-ui.ts';
 export { registerPrivateDocuments } from './caching.ts';
 export { sendBytes, type ByteSource } from './send-bytes.ts';
+export { eventStreams, type EventStream, type OpenEventStream } from './events.ts';

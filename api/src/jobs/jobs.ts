@@ -2,10 +2,11 @@
 // Leases live in leases.ts, a single run in run.ts.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database } from '../db/index.ts';
+import type { Database, Tx } from '../db/index.ts';
 import { JobRunningError, LeaseLostError } from './errors.ts';
 import { jobRepository, type JobState } from './job-repository.ts';
 import { createLeases, type Leases } from './leases.ts';
+import { createWatcher } from './watcher.ts';
 import { runUnderLease, type Job, type RunEnd, type RunPlan } from './run.ts';
 
 export interface Jobs {
@@ -14,8 +15,13 @@ export interface Jobs {
   register<Progress, Result>(job: Job<Progress, Result>): void;
   /** Makes the rows of jobs that are new and begins to run what is due. */
   start(): Promise<void>;
-  /** Makes a job due now: this replica tries at once, others within a second. @throws job_running while it is due or under way */
-  runNow(name: string): Promise<void>;
+  /**
+   * Makes a job due now: this replica tries at once, others within a second.
+   *
+   * @param alongside writes in the same transaction, an audit line for example
+   * @throws job_running while it is due or under way, or something else holds its lease
+   */
+  runNow(name: string, alongside?: (tx: Tx) => Promise<void>): Promise<void>;
   /**
    * Runs a job in this process to its end, due or not, started or not; for the command line.
    *
@@ -25,6 +31,13 @@ export interface Jobs {
   runHere(name: string, options?: { onProgress?: (value: unknown) => void }): Promise<unknown>;
   /** Reads what is known of jobs, by name: all that are registered, or these. A job that never ran anywhere has no entry. */
   states(names?: readonly string[]): Promise<Map<string, JobState>>;
+  /**
+   * Tells the states of jobs now, and each that changes from then on, whichever replica runs it. The database is asked once a second,
+   * for all who watch together, and not at all while nobody does.
+   *
+   * @returns ends it
+   */
+  watch(names: readonly string[], onState: (state: JobState) => void): () => void;
   /** Runs no more, interrupts what runs and waits up to 5 s for it, and gives every lease back. */
   close(): Promise<void>;
 }
@@ -62,6 +75,11 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
   let started = false;
   let askingFails = false;
   let closing: Promise<void> | undefined;
+
+  const states = async (names: readonly string[] = [...registered.keys()]) => (
+    new Map(names.length === 0 ? [] : (await rows.list(names)).map((it) => [it.name, it]))
+  );
+  const watcher = createWatcher({ read: states, onError, intervalMs: pollMs });
 
   const planFor = (job: Job): RunPlan => ({
     onlyWhenDue: true,
@@ -113,10 +131,14 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
       for (const { name, everyMs } of registered.values()) await rows.insert(name, everyMs === undefined ? undefined : withJitter(everyMs));
       if (!stopping.signal.aborted) poll();
     },
-    async runNow(name) {
+    async runNow(name, alongside) {
       const job = find(name);
-      await rows.insert(name, undefined);
-      if (!await rows.makeDue(name)) throw alreadyRunning(name);
+      await database.transaction(async (tx) => {
+        const inside = jobRepository(tx, database.dialect);
+        await inside.insert(name, undefined);
+        if (!await inside.makeDue(name)) throw alreadyRunning(name);
+        await alongside?.(tx);
+      });
       if (started) begin(job);
     },
     async runHere(name, { onProgress } = {}) {
@@ -132,12 +154,14 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
         running.delete(name);
       }
     },
-    states: async (names = [...registered.keys()]) => new Map(names.length === 0 ? [] : (await rows.list(names)).map((it) => [it.name, it])),
+    states,
+    watch: watcher.watch,
     close: () => closing ??= close(),
   };
 
   async function close(): Promise<void> {
     clearTimeout(timer);
+    watcher.close();
     stopping.abort(new Error('the process stops'));
     await asking;
     const stopped = new AbortController();

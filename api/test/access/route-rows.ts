@@ -107,5 +107,10 @@ export const ROWS: Row[] = [
   v1('GET', '/thumbnails/{id}/data', '404 thumbnail_not_found', ALL, { path: '/thumbnails/none/data' }),
 
   v1('GET', '/stats', '200', SUPERADMIN),
+  v1('GET', '/storage', '200', SUPERADMIN),
+  v1('GET', '/storage/events', '200', SUPERADMIN),
+  v1('POST', '/storage/sweep', '200', SUPERADMIN, { body: { dryRun: true } }),
+  v1('POST', '/storage/sweep', '202', SUPERADMIN, { body: {} }),
+  v1('POST', '/storage/scrub', '202', SUPERADMIN),
   { route: 'GET /api/admin/info', path: '/api/admin/info', ok: '200', cells: SUPERADMIN },
 ];

@@ -24,5 +24,6 @@ export async function createJobs(db: Executor, dialect: DialectName): Promise<vo
     .addColumn('result', text)
     .execute();
   await db.schema.alterTable('blobs').addColumn('unreferenced_since', text).execute();
-  await db.schema.createIndex('blobs_unreferenced_idx').on('blobs').column('unreferenced_since').where('unreferenced_since', 'is not', null).execute();
+  await db.schema.createIndex('blobs_unreferenced_idx').on('blobs').columns(['digest', 'unreferenced_since']).where('unreferenced_since', 'is not', null).execute();
+  await db.schema.createIndex('blobs_unsound_idx').on('blobs').columns(['digest', 'state']).where('state', '<>', 'sound').execute();
 }

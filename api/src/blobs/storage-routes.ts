@@ -1,0 +1,46 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { Type } from 'typebox';
+import { eventStreams, problems } from '../http/index.ts';
+import { ScrubJobSchema, StorageSchema, SweepJobSchema, SweepRequestSchema, SweepResultSchema } from './schemas.ts';
+import type { Storage } from './storage.ts';
+
+const tags = ['storage'];
+
+/** The storage, for superadmins: what it holds, its sweep and its scrub. */
+export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
+  return async (app) => {
+    const openStream = eventStreams(app);
+
+    app.get('/storage', {
+      schema: { summary: 'Tell what the storage holds, and how sweep and scrub went', tags, response: { 200: StorageSchema, ...problems(401, 403) } },
+    }, async (request) => await storage.overview(request.actor.caller) as never);
+
+    app.post('/storage/sweep', {
+      schema: {
+        summary: 'Sweep what nobody refers to, or tell what would go', tags, body: Type.Union([SweepRequestSchema, Type.Null()]),
+        response: { 200: SweepResultSchema, 202: SweepJobSchema, ...problems(400, 401, 403, 409, 503) },
+      },
+    }, async (request, reply) => {
+      if (request.body?.dryRun) return await storage.tellSweep(request.actor.caller);
+      return reply.code(202).send(await storage.begin(request.actor, 'sweep') as never);
+    });
+
+    app.post('/storage/scrub', {
+      schema: { summary: 'Read every blob back and compare', tags, response: { 202: ScrubJobSchema, ...problems(401, 403, 409) } },
+    }, async (request, reply) => reply.code(202).send(await storage.begin(request.actor, 'scrub') as never));
+
+    app.get('/storage/events', {
+      schema: {
+        summary: 'Watch sweep and scrub as server-sent events',
+        description: 'Events `sweep` and `scrub`, each with the job as GET /storage shows it: first as it stands, then with every change, whichever replica runs it.',
+        tags,
+        response: { 200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: Type.String() } } }, ...problems(401, 403) },
+      },
+    }, (request, reply) => {
+      let stream: ReturnType<typeof openStream> | undefined;
+      const stop = storage.watch(request.actor.caller, (job, state) => { stream?.send(job, state); });
+      stream = openStream(reply);
+      stream.onClose(stop);
+    });
+  };
+}

@@ -1,0 +1,108 @@
+// What an operator does with the storage: looking at it, sweeping and scrubbing it, and watching both.
+
+import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
+import { appendAudit } from '../audit/index.ts';
+import type { Database } from '../db/index.ts';
+import type { Jobs, JobState } from '../jobs/index.ts';
+import type { BlobStore } from './blob-store.ts';
+import { createScrub, type ScrubProgress, type ScrubResult } from './scrub.ts';
+import { storageRepository } from './storage-repository.ts';
+import { createSweep, type SweepProgress, type SweepResult } from './sweep.ts';
+
+/** Names of the jobs, and of their leases: whoever must not meet a sweep, such as a backup, takes its lease. */
+export const SWEEP_JOB = 'storage.sweep';
+export const SCRUB_JOB = 'storage.scrub';
+
+const JOBS = { sweep: SWEEP_JOB, scrub: SCRUB_JOB } as const;
+export type StorageJob = keyof typeof JOBS;
+
+export interface StorageOptions {
+  database: Database;
+  store: BlobStore;
+  jobs: Jobs;
+  graceMs: number;
+  /** How quickly a scrub reads. Default: as fast as it goes. */
+  scrubBytesPerSecond?: number;
+}
+
+export type JobView = Omit<JobState, 'name'>;
+
+export interface StorageOverview {
+  blobs: number;
+  storedBytes: number;
+  /** What equal bytes in several slots would need besides, if each slot had its own. */
+  sharedBytes: number;
+  /** Blobs that were found damaged or missing and have not been uploaded again since. */
+  unsoundBlobs: number;
+  graceHours: number;
+  sweep: JobView;
+  scrub: JobView;
+}
+
+export interface Storage {
+  overview(caller: Caller): Promise<StorageOverview>;
+  /** Tells what a sweep would remove now. */
+  tellSweep(caller: Caller): Promise<SweepResult>;
+  /** Asks for a sweep or a scrub, by whichever replica gets to it. @throws job_running */
+  begin(actor: Actor, job: StorageJob): Promise<JobView>;
+  /** Calls back with the state of both now and with each change, until the returned function is called. */
+  watch(caller: Caller, onState: (job: StorageJob, state: JobView) => void): () => void;
+  /** For the command line: in this process, to its end. @throws job_running, storage_unavailable */
+  sweep(options?: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void }): Promise<SweepResult>;
+  /** As `sweep`. */
+  scrub(options?: { onProgress?: (progress: ScrubProgress) => void }): Promise<ScrubResult>;
+}
+
+const SWEEP_INTERVAL_MS = 3_600_000;
+const HOUR_MS = 3_600_000;
+const NEVER_RAN: JobView = { running: false, dueAt: undefined, startedAt: undefined, endedAt: undefined, outcome: undefined, error: undefined, progress: undefined, result: undefined };
+
+/** Registers the jobs of the storage and makes its service. */
+export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSecond }: StorageOptions): Storage {
+  const rows = storageRepository(database.db);
+  const sweeper = createSweep({ database, store, graceMs });
+  const scrub = createScrub({ database, store, ...(scrubBytesPerSecond !== undefined && { bytesPerSecond: scrubBytesPerSecond }) });
+  jobs.register<SweepProgress, SweepResult>({
+    name: SWEEP_JOB,
+    everyMs: SWEEP_INTERVAL_MS,
+    run: ({ signal, progress, assertHeld }) => sweeper.run({ signal, onProgress: progress, assertHeld }),
+  });
+  jobs.register<ScrubProgress, ScrubResult>({
+    name: SCRUB_JOB,
+    run: ({ signal, progress, assertHeld, interrupted }) => scrub({ signal, onProgress: progress, assertHeld, from: interrupted }),
+  });
+
+  async function view(job: StorageJob): Promise<JobView> {
+    const state = (await jobs.states([JOBS[job]])).get(JOBS[job]);
+    return state ? toView(state) : NEVER_RAN;
+  }
+
+  return {
+    async overview(caller) {
+      enforce(policy.manageStorage(caller));
+      return { ...await rows.totals(), graceHours: graceMs / HOUR_MS, sweep: await view('sweep'), scrub: await view('scrub') };
+    },
+    async tellSweep(caller) {
+      enforce(policy.manageStorage(caller));
+      return sweeper.dryRun();
+    },
+    async begin(actor, job) {
+      enforce(policy.manageStorage(actor.caller));
+      await jobs.runNow(JOBS[job], (tx) => appendAudit(tx, actor, { action: `storage.${job}`, targetType: 'storage', targetId: job }));
+      return view(job);
+    },
+    watch(caller, onState) {
+      enforce(policy.manageStorage(caller));
+      return jobs.watch(Object.values(JOBS), (state) => { onState(state.name === SWEEP_JOB ? 'sweep' : 'scrub', toView(state)); });
+    },
+    async sweep({ dryRun = false, onProgress } = {}) {
+      const options = onProgress && { onProgress: onProgress as (value: unknown) => void };
+      return dryRun ? sweeper.dryRun(options) : await jobs.runHere(SWEEP_JOB, options) as SweepResult;
+    },
+    async scrub({ onProgress } = {}) {
+      return await jobs.runHere(SCRUB_JOB, onProgress && { onProgress: onProgress as (value: unknown) => void }) as ScrubResult;
+    },
+  };
+}
+
+function toView({ name: _name, ...state }: JobState): JobView { return state; }
