@@ -8,7 +8,7 @@ import { createAccounts } from './src/accounts/index.ts';
 import { createApiKeys } from './src/api-keys/index.ts';
 import { createApp, type BuildInfo } from './src/app.ts';
 import { createArtefacts } from './src/artefacts/index.ts';
-import { createBlobs, createFsStore, createStorage, type ScrubProgress, type ScrubResult, type Storage, type StorageOptions, type SweepProgress, type SweepResult } from './src/blobs/index.ts';
+import { createBlobs, createFsStore, createStorage, openS3Store, type BlobStore, type ScrubProgress, type ScrubResult, type Storage, type SweepProgress, type SweepResult } from './src/blobs/index.ts';
 import { ConfigError, databaseUrl, readConfig, type Config } from './src/config.ts';
 import { createDatabase, migrate } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
@@ -95,7 +95,7 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
 
   await migrate(database);
   const onError = (error: unknown) => { app.log.error({ err: error }, 'background work failed'); };
-  const store = openStore(config);
+  const store = await openStore(config);
   const blobs = createBlobs({ database, store });
   const accounts = createAccounts({
     database,
@@ -187,15 +187,31 @@ async function withStorage<T>(env: NodeJS.ProcessEnv, work: (storage: Storage) =
     await migrate(database);
     const jobs = createJobs({ database, onError: () => undefined });
     opened.push(jobs);
-    return await work(createStorage({ database, store: openStore(config), jobs, graceMs: graceMs(config) }));
+    return await work(createStorage({ database, store: await openStore(config), jobs, graceMs: graceMs(config) }));
   } finally {
     await closeAll(opened);
   }
 }
 
-function openStore(config: Config): StorageOptions['store'] { return createFsStore({ root: join(config.DATA_DIR, 'blobs') }); }
-
 function graceMs(config: Config): number { return config.GC_GRACE_HOURS * 3_600_000; }
+
+/** Opens the storage that is chosen. @throws storage_unavailable when S3 does not let Berth write there */
+async function openStore(config: Config): Promise<BlobStore> {
+  if (config.FILES_STORAGE === 'fs') return createFsStore({ root: join(config.DATA_DIR, 'blobs') });
+  const store = await openS3Store({
+    ...(config.S3_ENDPOINT !== undefined && { endpoint: config.S3_ENDPOINT }),
+    region: config.S3_REGION,
+    bucket: config.S3_BUCKET ?? '',
+    root: `${config.S3_ROOT_DIR ?? ''}/blobs`.replace(/^\//, ''),
+    accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
+    secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',
+    forcePathStyle: config.S3_FORCE_PATH_STYLE,
+    checksums: config.S3_CHECKSUMS,
+    ...(config.S3_REDIRECT && { linkExpirySeconds: config.S3_DOWNLOAD_URL_EXPIRY_SECONDS }),
+  });
+  await store.check();
+  return store;
+}
 
 async function closeAll(opened: Opened): Promise<void> {
   for (const it of opened.splice(0).reverse()) await it.close();

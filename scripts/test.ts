@@ -8,8 +8,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgresCluster } from '../api/test/support/postgres-cluster.ts';
+import { startSwiftCluster } from '../api/test/support/swift-cluster.ts';
 import { assertPinnedRuntime, repositoryRoot } from './runtime.ts';
-import { ensureCompiler, ensureNode, ensurePostgres } from './test-programs.ts';
+import { ensureCompiler, ensureNode, ensurePostgres, ensureSwift } from './test-programs.ts';
 
 /** The newest of each older line that lib-node supports; its tests run there once more. */
 const OLDER_NODES = ['20.20.2', '22.23.3'];
@@ -40,10 +41,12 @@ async function runSelected(words: string[]): Promise<boolean> {
   build();
   const compiled = select(COMPILED_TEST_FILES, words);
   await ensurePostgres();
+  await ensureSwift();
   await ensureCompiler();
   for (const version of OLDER_NODES) await ensureNode(version);
-  const cluster = await startPostgresCluster();
+  const [cluster, swift] = await Promise.all([startPostgresCluster(), startSwiftCluster()]);
   process.env.BERTH_TEST_POSTGRES_URL = cluster.url;
+  process.env.BERTH_TEST_S3_URL = swift.url;
   // On older Nodes lib-node is tested against a server that needs this one.
   process.env.BERTH_TEST_NODE = process.execPath;
   try {
@@ -53,7 +56,7 @@ async function runSelected(words: string[]): Promise<boolean> {
     }
     return summarise(results, selection);
   } finally {
-    await cluster.stop();
+    await Promise.all([cluster.stop(), swift.stop()]);
   }
 }
 

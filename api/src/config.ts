@@ -10,6 +10,9 @@ import { parse as parseYaml } from 'yaml';
 const GIB = 1024 ** 3;
 const MIN_SECRET_LENGTH = 32;
 
+/** Folders of the characters that S3 and every proxy take as they are, none of them `.` or `..`. */
+const S3_FOLDERS = '^/?(?!.*(?:^|/)\\.{1,2}(?:/|$))[\\w!*\'().-]+(?:/[\\w!*\'().-]+)*/?$';
+
 const Secret = (description: string, minLength = MIN_SECRET_LENGTH) => Type.Optional(Type.String({ minLength, secret: true, description }));
 const OneOf = <const Values extends string[]>(values: Values, rest: { default: Values[number]; description: string }) =>
   Type.Unsafe<Values[number]>({ type: 'string', enum: values, ...rest });
@@ -23,7 +26,17 @@ const ConfigSchema = Type.Object({
   TRUSTED_PROXIES: List({ default: ['loopback'], description: 'Whose forwarding headers count: addresses, CIDR ranges, loopback, linklocal, uniquelocal' }),
   DATA_DIR: Type.String({ minLength: 1, default: './data', description: 'Embedded database, files and generated secrets' }),
   DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://', examples: ['postgres://berth:password@db.example.org/berth'], secret: true, description: 'postgres://… for several replicas. Default: SQLite in DATA_DIR' })),
-  FILES_STORAGE: OneOf(['fs'], { default: 'fs', description: 'Where the bytes of artefacts are kept: files in DATA_DIR' }),
+  FILES_STORAGE: OneOf(['fs', 's3'], { default: 'fs', description: 'Where the bytes of artefacts are kept: files in DATA_DIR, or objects in an S3 bucket' }),
+  S3_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://[^/?#@]+/?$', examples: ['https://s3.example.org'], description: 'Where the S3 server answers, for Berth and, where downloads are redirected, for clients. Default: Amazon\'s of S3_REGION' })),
+  S3_REGION: Type.String({ minLength: 1, default: 'us-east-1', description: 'Region that requests are signed for' }),
+  S3_BUCKET: Type.Optional(Type.String({ minLength: 3, maxLength: 63, description: 'Bucket; it must exist. Required with FILES_STORAGE=s3' })),
+  S3_ACCESS_KEY_ID: Type.Optional(Type.String({ minLength: 1, description: 'Name of the key. Required with FILES_STORAGE=s3' })),
+  S3_SECRET_ACCESS_KEY: Type.Optional(Type.String({ minLength: 1, secret: true, description: 'The key itself. Required with FILES_STORAGE=s3' })),
+  S3_FORCE_PATH_STYLE: Type.Boolean({ default: false, description: 'Name the bucket in the path of a URL, not in its host: what most servers beside Amazon\'s want' }),
+  S3_ROOT_DIR: Type.Optional(Type.String({ maxLength: 512, pattern: S3_FOLDERS, examples: ['registry/production'], description: 'Folder inside of the bucket; nothing outside of it is ever written, listed, read or deleted. Default: none' })),
+  S3_REDIRECT: Type.Boolean({ default: true, description: 'Let clients fetch files from S3 itself, by a signed URL; false when they cannot reach it' }),
+  S3_DOWNLOAD_URL_EXPIRY_SECONDS: Type.Integer({ minimum: 1, maximum: 604_800, default: 900, description: 'How long such a URL is good for the start of a download' }),
+  S3_CHECKSUMS: OneOf(['WHEN_REQUIRED', 'WHEN_SUPPORTED'], { default: 'WHEN_REQUIRED', description: 'When the S3 client adds checksums of its own and checks those of answers; Amazon takes both, others may refuse more than what is required' }),
   MAX_UPLOAD_BYTES: Type.Integer({ minimum: 1, default: 200 * GIB, description: 'Largest upload, in bytes (200 GiB)' }),
   MAX_UNPACKED_BYTES: Type.Integer({ minimum: 1, default: 4 * GIB, description: 'Largest inflated size of an npm tarball, in bytes (4 GiB)' }),
   MAX_TAR_ENTRIES: Type.Integer({ minimum: 1, default: 200_000, description: 'Most entries of an npm tarball' }),
@@ -42,6 +55,8 @@ const ConfigSchema = Type.Object({
   METRICS: Type.Boolean({ default: true, description: 'Serve Prometheus metrics on /metrics, never through the public proxy' }),
   METRICS_PORT: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, description: 'Serve /metrics on a port of its own instead' })),
 }, { additionalProperties: false });
+
+const REQUIRED_FOR_S3 = ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
 
 type Settings = Static<typeof ConfigSchema>;
 export type Config = Settings & { PUBLIC_URL: string };
@@ -65,7 +80,8 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     values[name] = value;
   }
   const settings = values as Settings;
-  return { ...settings, CATEGORIES: [...new Set([...settings.CATEGORIES, 'other'])], PUBLIC_URL: (settings.PUBLIC_URL ?? `http://localhost:${settings.PORT}`).replace(/\/+$/, '') };
+  assertComplete(settings);
+  return { ...settings, CATEGORIES: [...new Set([...settings.CATEGORIES, 'other'])], ...(settings.S3_ROOT_DIR !== undefined && { S3_ROOT_DIR: settings.S3_ROOT_DIR.replace(/^\/|\/$/g, '') }), PUBLIC_URL: (settings.PUBLIC_URL ?? `http://localhost:${settings.PORT}`).replace(/\/+$/, '') };
 }
 
 /** Path of the embedded database, or the URL of the PostgreSQL one. */
@@ -79,6 +95,12 @@ export function configReference(): { name: string; default: string; description:
     const value = defaultOf(schema);
     return { name, default: Array.isArray(value) ? value.join(',') : `${value as string | number | boolean | undefined ?? ''}`, description: describe(schema) };
   });
+}
+
+/** Refuses a storage without the settings that have no default. */
+function assertComplete(settings: Settings): void {
+  const missing = settings.FILES_STORAGE === 's3' ? REQUIRED_FOR_S3.filter((name) => settings[name] === undefined) : [];
+  if (missing.length > 0) throw new ConfigError(`FILES_STORAGE holds "s3", but ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not set: give ${missing.length === 1 ? 'it' : 'them'} too, or choose FILES_STORAGE=fs.`);
 }
 
 function readConfigFile(path: string): Record<string, unknown> {

@@ -1,9 +1,12 @@
-// What stops a start from outside: a port, a folder, a database. A wrong setting is config.ts's own to refuse.
+// What stops a start from outside: a port, a folder, a database, a bucket. A wrong setting is config.ts's own to refuse.
 
 import { toDatabaseError } from './db/index.ts';
 import { BerthError } from './errors.ts';
 
-interface Settings { PORT: number; HOST: string; METRICS_PORT?: number; DATA_DIR: string; DATABASE_URL?: string; ADMIN_EMAIL: string }
+interface Settings {
+  PORT: number; HOST: string; METRICS_PORT?: number; DATA_DIR: string; DATABASE_URL?: string; ADMIN_EMAIL: string;
+  FILES_STORAGE: string; S3_ENDPOINT?: string; S3_REGION: string; S3_BUCKET?: string; S3_ACCESS_KEY_ID?: string;
+}
 type StartError = NodeJS.ErrnoException & { errcode?: number; port?: number; hostname?: string };
 
 /** Refused logins, missing databases and missing rights (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
@@ -21,7 +24,10 @@ const FILE_TROUBLES: Record<string, string> = {
  */
 export function explainStartFailure(error: unknown, settings: Settings): string | undefined {
   if (!(error instanceof Error)) return undefined;
-  if (error instanceof BerthError) return error.code === 'email_invalid' ? `ADMIN_EMAIL holds ${settings.ADMIN_EMAIL}, which is no e-mail address.` : undefined;
+  if (error instanceof BerthError) {
+    if (error.code === 'email_invalid') return `ADMIN_EMAIL holds ${settings.ADMIN_EMAIL}, which is no e-mail address.`;
+    return error.code === 'storage_unavailable' && settings.FILES_STORAGE === 's3' ? explainS3(error.cause, settings) : undefined;
+  }
   const { code = '', syscall, errcode = 0, port, hostname } = error as StartError;
   if (syscall === 'getaddrinfo' && hostname === settings.HOST) return `HOST holds ${settings.HOST}, which is no address of this machine.`;
   if (syscall === 'listen') return explainListening(code, port ?? settings.PORT, settings);
@@ -31,6 +37,22 @@ export function explainStartFailure(error: unknown, settings: Settings): string 
     return `${database} cannot be used: ${firstLine(error.message) || code}.`;
   }
   return FILE_TROUBLES[code] && `DATA_DIR holds ${settings.DATA_DIR}, but Berth ${FILE_TROUBLES[code]}.`;
+}
+
+/** The names are S3's own (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). */
+function explainS3(cause: unknown, { S3_ENDPOINT, S3_REGION, S3_BUCKET = '', S3_ACCESS_KEY_ID = '' }: Settings): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  switch (cause.name) {
+    case 'NoSuchBucket': return `S3_BUCKET holds ${S3_BUCKET}, which does not exist: create it, or choose another one.`;
+    case 'InvalidAccessKeyId': return `S3_ACCESS_KEY_ID holds ${S3_ACCESS_KEY_ID}, which the S3 server does not know.`;
+    case 'SignatureDoesNotMatch': return `S3_SECRET_ACCESS_KEY holds a value (not shown) that is not the secret of S3_ACCESS_KEY_ID (${S3_ACCESS_KEY_ID}).`;
+    case 'AccessDenied': return `S3_ACCESS_KEY_ID holds ${S3_ACCESS_KEY_ID}, which may not write, read and delete in the bucket ${S3_BUCKET}.`;
+    case 'AuthorizationHeaderMalformed': case 'PermanentRedirect': return `S3_REGION holds ${S3_REGION}, which is not where the bucket ${S3_BUCKET} is.`;
+    default: {
+      const server = S3_ENDPOINT === undefined ? `S3_REGION holds ${S3_REGION}, whose S3 server` : `S3_ENDPOINT holds ${S3_ENDPOINT}, where the S3 server`;
+      return `${server} cannot be used: ${firstLine(cause.message) || cause.name}.`;
+    }
+  }
 }
 
 function explainListening(code: string, port: number, { HOST, METRICS_PORT }: Settings): string | undefined {

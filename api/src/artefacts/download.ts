@@ -1,5 +1,5 @@
-// Downloads: which bytes, whether the caller may have them, and the headers that clients read. Conditions and
-// ranges are decided by http/conditional.ts, bytes come from blobs/.
+// Downloads: which bytes, whether the caller may have them, the headers that clients read, and who serves them.
+// Conditions and ranges are decided by http/conditional.ts, bytes come from blobs/.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { enforce, NotVisibleError, policy, type Caller } from '../access/index.ts';
@@ -19,12 +19,14 @@ export interface DownloadRequest {
   architecture: string | undefined;
   method: string;
   headers: IncomingHttpHeaders;
+  /** False keeps the download with this server, whatever the storage could serve itself. Default true. */
+  redirect?: boolean;
 }
 
 export interface Download {
-  status: 200 | 206 | 304;
+  status: 200 | 206 | 302 | 304;
   headers: Record<string, string>;
-  /** Undefined for HEAD and 304. */
+  /** Undefined for HEAD, 302 and 304. */
   body?: ByteSource;
 }
 
@@ -49,15 +51,32 @@ export function createDownload({ database, blobs, counts }: DownloadOptions) {
       throw new RangeNotSatisfiableError(`The range lies outside the ${slot.sizeBytes} bytes of this artefact.`, { headers: { 'content-range': `bytes */${slot.sizeBytes}` } });
     }
     const range = answer.status === 206 ? answer.range : undefined;
+    const sentBytes = range ? range.end - range.start + 1 : slot.sizeBytes;
+    // A download that is resumed, or read piece by piece, counts once.
+    const count = () => { if (!range || range.start === 0) counts.countDownload(request.id, sentBytes); };
+
+    const location = mayRedirect(facts, request) ? await blobs.link(slot.digest, { contentDisposition: headers['content-disposition'], contentType: headers['content-type'] }) : undefined;
+    if (location !== undefined) {
+      count();
+      // The storage has an ETag of its own: by ours a client knows what it fetches, and whether that is what it began with.
+      return { status: 302, headers: { location, 'etag': headers.etag, 'repr-digest': headers['repr-digest'], 'cache-control': 'no-store' } };
+    }
     Object.assign(headers, {
-      'content-length': String(range ? range.end - range.start + 1 : slot.sizeBytes),
+      'content-length': String(sentBytes),
       ...(range && { 'content-range': `bytes ${range.start}-${range.end}/${slot.sizeBytes}` }),
     });
     if (request.method === 'HEAD') return { status: answer.status, headers };
-    // A download that is resumed, or read piece by piece, counts once.
-    if (!range || range.start === 0) counts.countDownload(request.id, Number(headers['content-length']));
+    count();
     return { status: answer.status, headers, body: (write) => blobs.send(slot.digest, range, write) };
   };
+}
+
+/**
+ * Tarballs have headers that clients read, and a HEAD wants nothing else. The storage knows neither our dates nor our ETags, so that
+ * who sends them along on his way there would be answered wrongly.
+ */
+function mayRedirect({ format }: DownloadFacts, { method, headers, redirect = true }: DownloadRequest): boolean {
+  return redirect && format === 'file' && method === 'GET' && headers['if-modified-since'] === undefined && headers['if-range'] === undefined;
 }
 
 /** Chooses the slot that a route serves. @throws not_a_tarball, slot_not_found */
@@ -69,7 +88,7 @@ export function chooseSlot({ format, slots }: DownloadFacts, { kind, architectur
   return slot;
 }
 
-function commonHeaders(facts: DownloadFacts, slot: Slot, etag: string): Record<string, string> {
+function commonHeaders(facts: DownloadFacts, slot: Slot, etag: string) {
   return {
     'etag': etag,
     'last-modified': httpDate(facts.lastModifiedSeconds),

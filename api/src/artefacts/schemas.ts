@@ -108,6 +108,10 @@ export const StatsSchema = Type.Object({
 export const IdParamsSchema = Type.Object({ id: Type.String({ description: 'One URL-encoded path segment: %40acme%2Fimport-gpkg%401' }) });
 export const SlotParamsSchema = Type.Object({ id: Type.String(), architecture: Type.String() });
 export const ArchitectureQuerySchema = Type.Object({ architecture: Type.Optional(Type.String({ description: 'Such as x64 or arm64; falls back to noarch' })) });
+export const DownloadQuerySchema = Type.Object({
+  ...ArchitectureQuerySchema.properties,
+  redirect: Type.Optional(Type.Boolean({ description: 'False: the bytes come from this server, never by way of a redirect to the storage' })),
+});
 
 const commonFormFields = {
   category: Type.Optional(Type.String({ description: 'Default: package.json#registry.category, else the present one, else other' })),

@@ -5,7 +5,7 @@ import { acceptMultipart, problems, readMultipart, sendBytes } from '../http/ind
 import { FORMATS } from './artefact.ts';
 import type { DownloadRequest } from './download.ts';
 import { UPLOAD_FIELDS } from './publish.ts';
-import { ArchitectureQuerySchema, IdParamsSchema, ReceiptSchema, UploadFormSchemas } from './schemas.ts';
+import { DownloadQuerySchema, IdParamsSchema, ReceiptSchema, UploadFormSchemas } from './schemas.ts';
 import type { ArtefactServices } from './service.ts';
 
 /** Uploads and downloads: bytes in, bytes out. */
@@ -33,12 +33,13 @@ export function transferRoutes({ publish, download }: ArtefactServices): Fastify
         url: `/artefacts/:id/${kind}`,
         schema: {
           summary: kind === 'tarball' ? 'Download the tarball of an architecture' : 'Download the file, or the most fitting tarball',
-          tags: ['artefacts'], params: IdParamsSchema, querystring: ArchitectureQuerySchema,
-          response: { 304: Type.Null({ description: 'Not modified' }), ...problems(400, 401, 403, 404, 416) },
+          tags: ['artefacts'], params: IdParamsSchema, querystring: DownloadQuerySchema,
+          response: { 302: Type.Null({ description: 'The file is at Location, for anybody and for a while: fetch it without credentials' }), 304: Type.Null({ description: 'Not modified' }), ...problems(400, 401, 403, 404, 416) },
         },
         handler: async (request, reply) => {
           const { id } = request.params;
-          return send(request, reply, { id, kind, architecture: request.query.architecture, method: request.method, headers: request.headers });
+          const { architecture, redirect } = request.query;
+          return send(request, reply, { id, kind, architecture, ...(redirect !== undefined && { redirect }), method: request.method, headers: request.headers });
         },
       });
     }

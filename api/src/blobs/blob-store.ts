@@ -32,7 +32,7 @@ export interface BlobStore {
    *
    * @param state what `BlobWriter.state` of the earlier writer gave
    * @returns a writer whose `offset` is the count of bytes that are kept: after `suspend()` all that was appended, after a crash
-   *   possibly fewer (fs: up to 512 KiB; S3: up to one part), never others
+   *   possibly fewer (fs: up to 512 KiB; S3: up to two parts and one chunk), never others
    * @throws blob_missing when nothing unfinished has this key and state; blob_exists when the blob is finished already
    */
   resume(key: string, state: string): Promise<BlobWriter>;
@@ -55,6 +55,12 @@ export interface BlobStore {
    * @throws as `read`, before the first `write` or underway; whatever `write` throws, and then nothing more is written
    */
   send(key: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void>;
+
+  /**
+   * Makes a URL under which anybody can fetch a finished blob for a while; whether there is one is not looked at. Left out where the
+   * storage gives no URLs out, or is not to.
+   */
+  readonly link?: (key: string, headers: BlobLinkHeaders) => Promise<string>;
 
   /** Removes a blob, finished or not. Succeeds when there is none. Not for the key of a live writer: abort that. */
   delete(key: string): Promise<void>;
@@ -106,6 +112,9 @@ export interface BlobWriter {
 
 /** First and last byte, both included, counted from 0. */
 export interface ByteRange { start: number; end: number }
+
+/** Headers that the storage answers a link with. */
+export interface BlobLinkHeaders { contentDisposition: string; contentType: string }
 
 export interface StoredBlob {
   key: string;

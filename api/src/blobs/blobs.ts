@@ -2,7 +2,7 @@
 
 import type { Readable } from 'node:stream';
 import type { Database } from '../db/index.ts';
-import type { BlobStore, ByteRange } from './blob-store.ts';
+import type { BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
 import { BlobMissingError, BlobRangeInvalidError } from './errors.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
 import { beginUpload, type BlobUpload } from './upload.ts';
@@ -17,6 +17,8 @@ export interface Blobs {
    * @throws blob_missing, also at the end when there were fewer; storage_unavailable; whatever `write` throws
    */
   send(digest: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void>;
+  /** Makes a URL that the storage itself serves the bytes of a digest under, or tells that there is none. @throws blob_missing */
+  link(digest: string, headers: BlobLinkHeaders): Promise<string | undefined>;
   /** Counts blobs and the bytes they hold. */
   totals(): Promise<{ count: number; sizeBytes: number }>;
   /** Throws storage_unavailable when the storage does not answer. */
@@ -45,6 +47,11 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
       await sending.catch((error: unknown) => { throw error instanceof BlobRangeInvalidError ? lost(error) : error; });
       // The driver knows no more than what is there: an object that was cut short is whole to it.
       if (bytesLeft > 0) throw lost();
+    },
+    async link(digest, headers) {
+      const { storageKey, state } = await find(digest);
+      // What is known to be unsound is refused by us, in our words.
+      return state === 'sound' ? store.link?.(storageKey, headers) : undefined;
     },
     totals: () => repository.totals(),
     check: () => store.check(),

@@ -11,7 +11,7 @@ import { describeWriting } from './contract/writing-cases.ts';
 /** An empty place of its own for one case. */
 export interface BlobStoreFixture {
   /** Makes a store over this place; a second one is what a restarted process has. */
-  open(): BlobStore;
+  open(): BlobStore | Promise<BlobStore>;
   /** Names all that lies in this place, in the storage's own words: files and folders; objects, uploads and parts. */
   leftovers(): Promise<string[]>;
   remove(): Promise<void>;
@@ -31,7 +31,7 @@ export function describeBlobStore(name: string, makeStore: () => Promise<BlobSto
     test(behaviour, async (t) => {
       const fixture = await makeStore();
       t.after(() => fixture.remove());
-      await run(fixture.open(), fixture);
+      await run(await fixture.open(), fixture);
     });
   };
 

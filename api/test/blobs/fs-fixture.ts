@@ -3,10 +3,11 @@
 import { readdir, readlink, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { BlobStore } from '../../src/blobs/blob-store.ts';
 import { createFsStore } from '../../src/blobs/drivers/fs.ts';
 import type { BlobStoreFixture } from './driver-contract.ts';
 
-export interface FsStoreFixture extends BlobStoreFixture { root: string }
+export interface FsStoreFixture extends BlobStoreFixture { root: string; open(): BlobStore }
 
 export async function makeFsStore(): Promise<FsStoreFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-blobs-'));

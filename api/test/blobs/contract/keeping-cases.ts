@@ -42,8 +42,8 @@ export function describeKeeping(it: DefineCase): void {
 
   it('lists what an earlier process wrote', async (store, fixture) => {
     await writeBlob(store, key, sampleBytes(3));
-    assert.deepEqual(await listKeys(fixture.open()), [key]);
-    await assertHolds(fixture.open(), key, sampleBytes(3));
+    assert.deepEqual(await listKeys(await fixture.open()), [key]);
+    await assertHolds(await fixture.open(), key, sampleBytes(3));
   });
 
   it('allows to delete each blob while it lists', async (store, fixture) => {

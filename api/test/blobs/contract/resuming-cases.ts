@@ -25,7 +25,7 @@ export function describeResuming(it: DefineCase): void {
     const first = await store.create(key);
     await appendAll(first, sampleBytes(LONG).subarray(0, 7 * MIB + 9));
     await first.suspend();
-    const restarted = fixture.open();
+    const restarted = await fixture.open();
     const second = await restarted.resume(key, first.state);
     assert.equal(second.offset, 7 * MIB + 9);
     await finishWith(second, sampleBytes(LONG));
@@ -35,7 +35,7 @@ export function describeResuming(it: DefineCase): void {
   it('keeps a true beginning of a blob whose writer was not suspended', async (store, fixture) => {
     const crashed = await store.create(key);
     await appendAll(crashed, sampleBytes(LONG).subarray(0, 11 * MIB + 5), 100 * KIB);
-    const restarted = fixture.open();
+    const restarted = await fixture.open();
     const second = await restarted.resume(key, crashed.state);
     assert.ok(second.offset > 0 && second.offset <= crashed.offset);
     await finishWith(second, sampleBytes(LONG));

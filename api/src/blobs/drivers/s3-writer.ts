@@ -1,0 +1,204 @@
+// Writes one blob as a multipart upload, which S3 shows to no reader before it is complete.
+
+import type { CompletedPart } from '@aws-sdk/client-s3';
+import type { BlobWriter } from '../blob-store.ts';
+import { BlobOffsetMismatchError, BlobWriterClosedError, StorageFullError } from '../errors.ts';
+import { blobMissing, isObjectGone, isUploadGone, toStorageError, unlessUploadGone } from './s3-errors.ts';
+import { MAX_S3_BLOB_BYTES, partBytesOf } from './s3-parts.ts';
+import type { S3Place } from './s3-place.ts';
+
+/** While so many are on their way no chunk is taken. Memory: these parts, and one that is being filled. */
+const PARTS_IN_FLIGHT = 2;
+
+/** Under which a tail keeps the count of bytes before it. */
+export const TAIL_OFFSET = 'offset';
+
+export interface S3BlobWriterOptions {
+  place: S3Place;
+  key: string;
+  uploadId: string;
+  /** What a resumed upload has stored. */
+  parts?: { stored: CompletedPart[]; sizeBytes: number };
+  /** The bytes behind those parts, where a tail holds them. */
+  tail?: Uint8Array;
+  /** A tail, be it a stale one, lies in the bucket. */
+  hasTail?: boolean;
+}
+
+interface FullPart { number: number; bytes: Buffer; sending: Promise<void> | undefined }
+
+/** Writes a blob as `BlobWriter` says; `openS3Store` tells about tails. */
+export class S3BlobWriter implements BlobWriter {
+  readonly key: string;
+  readonly state: string;
+  readonly #place: S3Place;
+  readonly #stored: CompletedPart[];
+  readonly #cancelling = new AbortController();
+  #offset: number;
+  #nextPartNumber: number;
+  #filling: Buffer | undefined;
+  #filledBytes = 0;
+  /** Full parts that are not stored yet, in their order. */
+  #unstored: FullPart[] = [];
+  #spareBuffers: Buffer[] = [];
+  #hasTail: boolean;
+  /** Its completion was asked for, so that an object may be there. */
+  #mayBeFinished = false;
+  /** `failed`: only `abort` is left; `released`: the upload is no longer this writer's. */
+  #phase: 'open' | 'failed' | 'released' = 'open';
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor({ place, key, uploadId, parts = { stored: [], sizeBytes: 0 }, tail, hasTail = false }: S3BlobWriterOptions) {
+    this.#place = place;
+    this.key = key;
+    this.state = uploadId;
+    this.#stored = parts.stored;
+    this.#offset = parts.sizeBytes;
+    this.#nextPartNumber = parts.stored.length + 1;
+    this.#hasTail = hasTail;
+    if (tail) this.#take(tail);
+  }
+
+  get offset(): number { return this.#offset; }
+
+  append(offset: number, chunk: Uint8Array): Promise<void> {
+    return this.#inTurn(async () => {
+      this.#requireOpen();
+      if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at byte ${this.#offset}.`);
+      if (offset + chunk.length > MAX_S3_BLOB_BYTES) throw new StorageFullError(`The storage takes at most ${MAX_S3_BLOB_BYTES} bytes in one piece.`);
+      // All waiting comes before the first byte is taken: what fails has taken none.
+      while (this.#unstored.length >= PARTS_IN_FLIGHT) await Promise.race(this.#sendParts());
+      this.#take(chunk);
+    });
+  }
+
+  finish(): Promise<{ sizeBytes: number }> {
+    return this.#inTurn(async () => {
+      this.#requireOpen();
+      this.#phase = 'failed';
+      if (this.#filledBytes > 0) this.#endPart();
+      await this.#storeParts();
+      this.#mayBeFinished = true;
+      if (this.#offset === 0) await this.#finishEmpty();
+      else await this.#complete();
+      this.#phase = 'released';
+      // Bytes that nobody asks for: that they could not be removed must not undo what is finished. `delete` removes them too.
+      if (this.#hasTail) await this.#deleteTail().catch(() => undefined);
+      return { sizeBytes: this.#offset };
+    });
+  }
+
+  suspend(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#phase === 'released') return;
+      const isOpen = this.#phase === 'open';
+      this.#phase = 'released';
+      if (!isOpen) return;
+      await this.#storeParts();
+      if (!this.#filling || this.#filledBytes === 0) return;
+      const before = this.#offset - this.#filledBytes;
+      await this.#place.s3.putObject({ ...this.#place.tail(this.key), Body: this.#filling.subarray(0, this.#filledBytes), Metadata: { [TAIL_OFFSET]: String(before) } });
+    });
+  }
+
+  abort(): Promise<void> {
+    return this.#inTurn(async () => {
+      if (this.#phase === 'released') return;
+      this.#phase = 'failed';
+      this.#cancelling.abort();
+      await Promise.allSettled(this.#unstored.map(({ sending }) => sending));
+      this.#unstored = [];
+      await this.#abortUpload().catch(unlessUploadGone);
+      if (this.#mayBeFinished) await this.#place.s3.deleteObject(this.#place.object(this.key));
+      if (this.#hasTail) await this.#deleteTail();
+      this.#phase = 'released';
+    });
+  }
+
+  /** Copies a chunk into parts, and sends those that are full. Takes all of it, however long it is. */
+  #take(chunk: Uint8Array): void {
+    for (let taken = 0; taken < chunk.length;) {
+      this.#filling ??= this.#bufferFor(partBytesOf(this.#nextPartNumber));
+      const bytes = chunk.subarray(taken, taken + this.#filling.length - this.#filledBytes);
+      this.#filling.set(bytes, this.#filledBytes);
+      this.#filledBytes += bytes.length;
+      taken += bytes.length;
+      if (this.#filledBytes === this.#filling.length) this.#endPart();
+    }
+    this.#offset += chunk.length;
+    this.#sendParts();
+  }
+
+  #bufferFor(sizeBytes: number): Buffer {
+    const spare = this.#spareBuffers.pop();
+    return spare?.length === sizeBytes ? spare : Buffer.allocUnsafeSlow(sizeBytes);
+  }
+
+  #endPart(): void {
+    if (!this.#filling) return;
+    this.#unstored.push({ number: this.#nextPartNumber++, bytes: this.#filling.subarray(0, this.#filledBytes), sending: undefined });
+    this.#filling = undefined;
+    this.#filledBytes = 0;
+  }
+
+  /** Sends what is full, as many at a time as may be; what failed before is tried again. Gives what is on its way. */
+  #sendParts(): Promise<void>[] {
+    return this.#unstored.slice(0, PARTS_IN_FLIGHT).map((part) => part.sending ??= this.#sendPart(part));
+  }
+
+  async #storeParts(): Promise<void> {
+    while (this.#unstored.length > 0) await Promise.all(this.#sendParts());
+  }
+
+  #sendPart(part: FullPart): Promise<void> {
+    const { number, bytes } = part;
+    const sending = this.#place.s3.uploadPart(
+      { ...this.#place.object(this.key), UploadId: this.state, PartNumber: number, Body: bytes },
+      { abortSignal: this.#cancelling.signal },
+    ).then(({ ETag }) => {
+      this.#stored.push({ PartNumber: number, ETag });
+      this.#unstored.splice(this.#unstored.indexOf(part), 1);
+      this.#spareBuffers = [...this.#spareBuffers, bytes].slice(-PARTS_IN_FLIGHT);
+    }, (error: unknown) => {
+      part.sending = undefined;
+      throw isUploadGone(error) ? blobMissing(error) : error;
+    });
+    // Awaited by a later call: until then a failure must not count as unhandled.
+    sending.catch(() => undefined);
+    return sending;
+  }
+
+  /** An upload without a part cannot be completed. */
+  async #finishEmpty(): Promise<void> {
+    await this.#abortUpload().catch((error: unknown) => { throw isUploadGone(error) ? blobMissing(error) : error; });
+    await this.#place.s3.putObject({ ...this.#place.object(this.key), Body: '' });
+  }
+
+  async #complete(): Promise<void> {
+    const Parts = this.#stored.sort((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0));
+    try {
+      await this.#place.s3.completeMultipartUpload({ ...this.#place.object(this.key), UploadId: this.state, MultipartUpload: { Parts } });
+    } catch (error) {
+      if (!isUploadGone(error)) throw error;
+      // Either it was deleted, or an answer was lost and the SDK has asked for the second time.
+      const { ContentLength } = await this.#place.s3.headObject(this.#place.object(this.key)).catch((cause: unknown) => { throw isObjectGone(cause) ? blobMissing(error) : cause; });
+      if (ContentLength !== this.#offset) throw blobMissing(error);
+    }
+  }
+
+  #abortUpload(): Promise<unknown> {
+    return this.#place.s3.abortMultipartUpload({ ...this.#place.object(this.key), UploadId: this.state });
+  }
+
+  #deleteTail(): Promise<unknown> { return this.#place.s3.deleteObject(this.#place.tail(this.key)); }
+
+  #requireOpen(): void {
+    if (this.#phase !== 'open') throw new BlobWriterClosedError('Start the upload again, or resume it.');
+  }
+
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const result = this.#turn.then(step).catch((error: unknown) => { throw toStorageError(error); });
+    this.#turn = result.catch(() => undefined);
+    return result;
+  }
+}

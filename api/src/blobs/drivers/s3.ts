@@ -1,0 +1,215 @@
+// Blobs as objects of an S3 bucket, below one root. s3-writer.ts writes them in parts, s3-reader.ts reads them,
+// s3-place.ts knows all names, s3-errors.ts turns the vendor's failures into the store's.
+
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import type { CompletedPart } from '@aws-sdk/client-s3';
+import type { BlobStore, BlobWriter, ByteRange, StoredBlob } from '../blob-store.ts';
+import { BlobExistsError, StorageFullError } from '../errors.ts';
+import { createS3Client, createUrlSigner, type S3ClientOptions } from './s3-client.ts';
+import { atEdge, blobMissing, isObjectGone, isUploadGone, toStorageError, unlessUploadGone } from './s3-errors.ts';
+import { listObjects, listParts, listUploads, listUploadsOf } from './s3-listing.ts';
+import { createS3Place, type S3Place } from './s3-place.ts';
+import { openObject, streamOf } from './s3-reader.ts';
+import { S3BlobWriter, TAIL_OFFSET } from './s3-writer.ts';
+
+export interface S3StoreOptions extends S3ClientOptions {
+  bucket: string;
+  /** Folder of the blobs and of nothing else, such as `registry/blobs`; the empty text means the whole bucket. */
+  root: string;
+  /** Gives links out that are good for so long; without it there are none. */
+  linkExpirySeconds?: number;
+}
+
+/**
+ * Opens a store in a bucket that exists: a blob of the key `'3f/3fa9…'` is the object `<root>/3f/3fa9…`, and a multipart upload of
+ * that name until it is finished. Nothing is asked of S3 yet.
+ *
+ * Parts but the last have 5 MiB at least. So the bytes of a suspended blob that do not fill one wait in an object of their own, the
+ * tail, `<root>/~tails/3f/3fa9…`, which tells how many bytes come before it: when a crash comes after more parts were stored, it is
+ * stale and known to be. A tail goes when its blob is finished, aborted or deleted.
+ *
+ * S3 has no atomic create: two processes that create the same key get an upload each, and the one that finishes last wins. Keys are
+ * random, so that does not happen.
+ *
+ * @throws Error when the root is none
+ */
+export async function openS3Store(options: S3StoreOptions): Promise<BlobStore> {
+  const s3 = await createS3Client(options);
+  const place = createS3Place({ s3, bucket: options.bucket, root: options.root });
+  return new S3BlobStore(place, options.linkExpirySeconds === undefined ? undefined : createLinks(place, options.linkExpirySeconds));
+}
+
+function createLinks(place: S3Place, expirySeconds: number): NonNullable<BlobStore['link']> {
+  const sign = createUrlSigner(place.s3);
+  return (key, { contentDisposition, contentType }) => atEdge(async () => {
+    const object = { ...place.object(key), ResponseContentDisposition: contentDisposition, ResponseContentType: contentType };
+    return await sign(object, expirySeconds);
+  });
+}
+
+class S3BlobStore implements BlobStore {
+  readonly kind = 's3';
+  readonly link?: NonNullable<BlobStore['link']>;
+  readonly #place: S3Place;
+  /** Keys between the look whether they are free and their upload's start. */
+  readonly #creating = new Set<string>();
+
+  constructor(place: S3Place, link: BlobStore['link']) {
+    this.#place = place;
+    if (link) this.link = link;
+  }
+
+  create(key: string): Promise<BlobWriter> {
+    return atEdge(async () => {
+      const object = this.#place.object(key);
+      if (this.#creating.has(key)) throw keyTaken();
+      this.#creating.add(key);
+      try {
+        const [isFinished, uploads] = await Promise.all([this.#isFinished(key), listUploadsOf(this.#place, key)]);
+        if (isFinished || uploads.length > 0) throw keyTaken();
+        const { UploadId } = await this.#place.s3.createMultipartUpload(object);
+        if (!UploadId) throw new Error('the storage gave no upload id');
+        return new S3BlobWriter({ place: this.#place, key, uploadId: UploadId });
+      } finally {
+        this.#creating.delete(key);
+      }
+    });
+  }
+
+  resume(key: string, state: string): Promise<BlobWriter> {
+    return atEdge(async () => {
+      this.#place.object(key);
+      const parts = state === '' ? undefined : await this.#storedParts(key, state);
+      if (!parts) throw await this.#isFinished(key) ? keyTaken() : blobMissing();
+      const tail = await this.#readTail(key);
+      return new S3BlobWriter({
+        place: this.#place, key, uploadId: state, parts, hasTail: tail !== undefined,
+        ...(tail?.offset === parts.sizeBytes && { tail: tail.bytes }),
+      });
+    });
+  }
+
+  stat(key: string): Promise<{ sizeBytes: number }> {
+    return atEdge(async () => {
+      const { ContentLength } = await this.#place.s3.headObject(this.#place.object(key)).catch((error: unknown) => this.#missing(error));
+      return { sizeBytes: ContentLength ?? 0 };
+    });
+  }
+
+  read(key: string, range?: ByteRange): Promise<Readable> {
+    return atEdge(async () => streamOf(await openObject(this.#place, key, range)));
+  }
+
+  async send(key: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void> {
+    const { chunks, cancel } = await atEdge(() => openObject(this.#place, key, range));
+    try {
+      for await (const chunk of chunks) await write(chunk);
+    } finally {
+      cancel();
+    }
+  }
+
+  delete(key: string): Promise<void> {
+    return atEdge(async () => {
+      const object = this.#place.object(key);
+      const abortAll = async () => {
+        for (const { UploadId } of await listUploadsOf(this.#place, key)) await this.#place.s3.abortMultipartUpload({ ...object, UploadId }).catch(unlessUploadGone);
+      };
+      await Promise.all([this.#place.s3.deleteObject(object), this.#place.s3.deleteObject(this.#place.tail(key)), abortAll()]);
+    });
+  }
+
+  async* list(): AsyncIterable<StoredBlob> {
+    try {
+      // First, and kept: a blob that is finished meanwhile is met among the objects then, and told once. Few uploads are underway.
+      const unfinished = await this.#listUnfinished();
+      for await (const { Key, Size = 0, LastModified } of listObjects(this.#place, this.#place.prefix)) {
+        const key = this.#place.keyOf(Key);
+        if (key === undefined) continue;
+        unfinished.delete(key);
+        yield { key, sizeBytes: Size, modifiedAt: LastModified ?? new Date(0), finished: true };
+      }
+      yield* unfinished.values();
+    } catch (error) {
+      throw toStorageError(error);
+    }
+  }
+
+  check(): Promise<void> {
+    return atEdge(async () => {
+      const probe = this.#place.probe(randomUUID());
+      try {
+        await this.#place.s3.putObject({ ...probe, Body: 'x' });
+        await this.#place.s3.headObject(probe);
+      } finally {
+        await this.#place.s3.deleteObject(probe);
+      }
+    }).catch((error: unknown) => { if (!(error instanceof StorageFullError)) throw error; });
+  }
+
+  async #listUnfinished(): Promise<Map<string, StoredBlob>> {
+    const blobs = new Map<string, StoredBlob>();
+    const add = (key: string, sizeBytes: number, modifiedAt = new Date(0)) => {
+      const present = blobs.get(key);
+      blobs.set(key, { key, sizeBytes: sizeBytes + (present?.sizeBytes ?? 0), modifiedAt: present && present.modifiedAt > modifiedAt ? present.modifiedAt : modifiedAt, finished: false });
+    };
+    for await (const { Key, Initiated } of listUploads(this.#place, this.#place.prefix)) {
+      const key = this.#place.keyOf(Key);
+      if (key !== undefined) add(key, 0, Initiated);
+    }
+    for await (const { Key, Size, LastModified } of listObjects(this.#place, this.#place.tailPrefix)) {
+      const key = this.#place.keyOfTail(Key);
+      if (key !== undefined) add(key, Size ?? 0, LastModified);
+    }
+    return blobs;
+  }
+
+  /** Tells the parts from the first on without a gap, or undefined when there is no such upload. What lies behind a gap is sent again. */
+  async #storedParts(key: string, uploadId: string): Promise<{ stored: CompletedPart[]; sizeBytes: number } | undefined> {
+    const stored: CompletedPart[] = [];
+    let sizeBytes = 0;
+    try {
+      for await (const { PartNumber, ETag, Size } of listParts(this.#place, key, uploadId)) {
+        if (PartNumber !== stored.length + 1) break;
+        stored.push({ PartNumber, ETag });
+        sizeBytes += Size;
+      }
+      return { stored, sizeBytes };
+    } catch (error) {
+      if (isUploadGone(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #readTail(key: string): Promise<{ bytes: Uint8Array; offset: number } | undefined> {
+    try {
+      const { Body, Metadata } = await this.#place.s3.getObject(this.#place.tail(key));
+      return { bytes: await Body?.transformToByteArray() ?? new Uint8Array(), offset: Number(Metadata?.[TAIL_OFFSET]) };
+    } catch (error) {
+      if (isObjectGone(error)) return undefined;
+      throw error;
+    }
+  }
+
+  async #isFinished(key: string): Promise<boolean> {
+    try {
+      await this.#place.s3.headObject(this.#place.object(key));
+      return true;
+    } catch (error) {
+      if (isObjectGone(error)) return false;
+      throw error;
+    }
+  }
+
+  /** Throws `blob_missing` for an object that is not there, in a bucket that is: the answer to a HEAD does not tell them apart. */
+  async #missing(error: unknown): Promise<never> {
+    if (!isObjectGone(error)) throw error;
+    await this.#place.s3.headBucket({ Bucket: this.#place.bucket });
+    throw blobMissing(error);
+  }
+}
+
+function keyTaken(cause?: unknown): Error {
+  return new BlobExistsError('This is a fault of the server; report it to its operator.', { cause });
+}

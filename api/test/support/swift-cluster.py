@@ -1,0 +1,180 @@
+"""swift-cluster.py DIRECTORY fast|durable PORT PORT PORT PORT PORT: runs a private OpenStack Swift on 127.0.0.1, with its S3 API on the
+first of five free ports, and prints "ready". It ends when its standard input does, that is when whoever started it ends, be it by SIGKILL: no server and no
+directory stays behind.
+"""
+
+import getpass
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import traceback
+import urllib.request
+
+import swift.common.db
+from swift.common.ring import RingBuilder
+from swift.common.utils import set_swift_dir
+from swift.common.wsgi import run_wsgi
+
+directory, durability = sys.argv[1:3]
+port, memcached_port, *storage_ports = [int(argument) for argument in sys.argv[3:]]
+ports = dict(zip(('account', 'container', 'object'), storage_ports))
+etc = os.path.join(directory, 'etc')
+
+# Small machines under load answer late: an error is one only after a long while, and never remembered.
+PATIENCE = 'conn_timeout = 20\nnode_timeout = 60\n'
+
+DEFAULT = """[DEFAULT]
+bind_ip = 127.0.0.1
+bind_port = {port}
+workers = 0
+user = {user}
+swift_dir = {etc}
+devices = {directory}/srv
+mount_check = false
+disable_fallocate = true
+fallocate_reserve = 0
+log_name = {name}
+log_address = {directory}/no-syslog
+"""
+
+PROXY = """
+[pipeline:main]
+pipeline = catch_errors gatekeeper healthcheck cache listing_formats bulk s3api tempauth copy container-quotas slo dlo versioned_writes symlink proxy-server
+[app:proxy-server]
+use = egg:swift#proxy
+account_autocreate = true
+allow_account_management = true
+error_suppression_interval = 0
+{patience}
+[filter:catch_errors]
+use = egg:swift#catch_errors
+[filter:gatekeeper]
+use = egg:swift#gatekeeper
+[filter:healthcheck]
+use = egg:swift#healthcheck
+[filter:cache]
+use = egg:swift#memcache
+memcache_servers = 127.0.0.1:{memcached_port}
+[filter:listing_formats]
+use = egg:swift#listing_formats
+[filter:bulk]
+use = egg:swift#bulk
+[filter:s3api]
+use = egg:swift#s3api
+location = us-east-1
+dns_compliant_bucket_names = true
+allow_multipart_uploads = true
+min_segment_size = 5242880
+[filter:tempauth]
+use = egg:swift#tempauth
+user_test_tester = testing .admin
+[filter:copy]
+use = egg:swift#copy
+[filter:container-quotas]
+use = egg:swift#container_quotas
+[filter:slo]
+use = egg:swift#slo
+allow_async_delete = false
+[filter:dlo]
+use = egg:swift#dlo
+[filter:versioned_writes]
+use = egg:swift#versioned_writes
+allow_versioned_writes = true
+allow_object_versioning = true
+[filter:symlink]
+use = egg:swift#symlink
+"""
+
+STORAGE = """
+[pipeline:main]
+pipeline = {name}
+[app:{name}]
+use = egg:swift#{kind}
+container_update_timeout = 60
+{patience}
+"""
+
+
+def write(name, text):
+    with open(os.path.join(etc, name), 'w') as file:
+        file.write(text)
+
+
+def configure():
+    for folder in ('etc', 'srv/d1'):
+        os.makedirs(os.path.join(directory, folder))
+    write('swift.conf', '[swift-hash]\nswift_hash_path_suffix = berth\nswift_hash_path_prefix = berth\n')
+    set_swift_dir(etc)
+    common = {'user': getpass.getuser(), 'etc': etc, 'directory': directory, 'patience': PATIENCE, 'memcached_port': memcached_port}
+    for kind, its_port in ports.items():
+        write(kind + '-server.conf', (DEFAULT + STORAGE).format(port=its_port, name=kind + '-server', kind=kind, **common))
+        ring = RingBuilder(4, 1, 0)
+        ring.add_dev({'region': 1, 'zone': 1, 'ip': '127.0.0.1', 'port': its_port, 'device': 'd1', 'weight': 1})
+        ring.rebalance()
+        ring.get_ring().save(os.path.join(etc, kind + '.ring.gz'))
+    write('proxy-server.conf', (DEFAULT + PROXY).format(port=port, name='proxy-server', **common))
+
+
+def never_wait_for_the_disk():
+    os.fsync = os.fdatasync = lambda descriptor: None
+    connect = swift.common.db.get_db_connection
+
+    def connect_without_syncing(*arguments, **named):
+        connection = connect(*arguments, **named)
+        connection.execute('PRAGMA synchronous = OFF')
+        return connection
+    swift.common.db.get_db_connection = connect_without_syncing
+
+
+def fork(kind):
+    pid = os.fork()
+    if pid:
+        return pid
+    os.dup2(log.fileno(), 1)
+    os.dup2(log.fileno(), 2)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    try:
+        status = run_wsgi(os.path.join(etc, kind + '-server.conf'), kind + '-server')
+    except BaseException:  # whatever it is, the parent's clean-up must not run here
+        traceback.print_exc()
+        status = 1
+    os._exit(status or 0)
+
+
+def await_answer():
+    for _ in range(1200):
+        try:
+            with urllib.request.urlopen('http://127.0.0.1:%d/healthcheck' % port, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.05)
+    raise SystemExit('no answer within a minute')
+
+
+def end(*_):
+    raise SystemExit(1)
+
+
+pids = []
+memcached = None
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, end)
+try:
+    configure()
+    if durability == 'fast':
+        never_wait_for_the_disk()
+    log = open(os.path.join(directory, 'log'), 'w')
+    memcached = subprocess.Popen(['memcached', '-u', getpass.getuser(), '-l', '127.0.0.1', '-p', str(memcached_port), '-U', '0', '-m', '64'], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    pids = [fork(kind) for kind in (*ports, 'proxy')]
+    await_answer()
+    print('ready', flush=True)
+    sys.stdin.read()
+finally:
+    if memcached:
+        memcached.kill()
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    shutil.rmtree(directory, ignore_errors=True)
