@@ -1,24 +1,27 @@
 // The public face of the server: createServer, which puts one together, and what the command line runs.
 
-import { readFileSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import { createAccounts } from './src/accounts/index.ts';
 import { createApiKeys } from './src/api-keys/index.ts';
-import { createApp, type BuildInfo } from './src/app.ts';
+import { createApp } from './src/app.ts';
 import { createArtefacts } from './src/artefacts/index.ts';
-import { createBlobs, createFsStore, createStorage, openS3Store, type BlobStore, type ScrubProgress, type ScrubResult, type Storage, type SweepProgress, type SweepResult } from './src/blobs/index.ts';
-import { ConfigError, databaseUrl, readConfig, type Config } from './src/config.ts';
-import { createDatabase, migrate } from './src/db/index.ts';
+import { createBlobs, createStorage } from './src/blobs/index.ts';
+import { readBuildInfo } from './src/build-info.ts';
+import { ConfigError, readConfig, type Config } from './src/config.ts';
+import { migrate } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import { createHttpServer, createMetrics, registerMetricsRoute, type Metrics, type ServerPhase } from './src/http/index.ts';
 import { createJobs } from './src/jobs/index.ts';
+import { graceMs, openDatabase, openStore, refuseHalfRestored } from './src/open.ts';
 import { resolveSecrets } from './src/secrets.ts';
 import { explainStartFailure } from './src/start-failure.ts';
 import { createThumbnails } from './src/thumbnails/index.ts';
 
 export { ConfigError };
+export { backup, migrateDatabase, restore, scrub, sweep } from './src/maintenance.ts';
+export type { BackupReport, MigrateReport, OperationOptions, RestoreReport } from './src/maintenance.ts';
+export type { BackupProgress, LostBlob } from './src/backup/index.ts';
 export type { Finding, ScrubProgress, ScrubResult, SweepProgress, SweepResult } from './src/blobs/index.ts';
 
 export interface BerthServer {
@@ -89,10 +92,11 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
   const secrets = resolveSecrets(config);
   const metrics = createMetrics();
   await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
-  const database = createDatabase({ url: databaseUrl(config), onQuery: metrics.onQuery });
+  const database = openDatabase(config, { onQuery: metrics.onQuery });
   opened.push(database);
   let phase: ServerPhase = 'starting';
 
+  await refuseHalfRestored(database);
   await migrate(database);
   const onError = (error: unknown) => { app.log.error({ err: error }, 'background work failed'); };
   const store = await openStore(config);
@@ -129,7 +133,7 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
     http: { basePath: new URL(config.PUBLIC_URL).pathname.replace(/\/$/, ''), trustedProxies: config.TRUSTED_PROXIES, logLevel: config.LOG_LEVEL, ...(logStream && { logStream }) },
     publicUrl: config.PUBLIC_URL,
     frameAncestors: config.FRAME_ANCESTORS,
-    build: buildInfo(env),
+    build: readBuildInfo(env),
     internalSecret: secrets.SECRET_INTERNAL_SERVICES,
     database, blobs, storage, accounts, apiKeys, artefacts, metrics,
     thumbnails: createThumbnails({ database, artefacts }),
@@ -156,63 +160,6 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
   };
 }
 
-/**
- * Sweeps what nobody refers to, in this process, beside a server or without one.
- *
- * @param env settings by the names of docs/reference/configuration.md
- * @param options `dryRun` only tells what would go, by its digests
- * @throws ConfigError; job_running while another process sweeps or a backup is made; storage_unavailable, database_unavailable
- */
-export function sweep(env: NodeJS.ProcessEnv, options: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void } = {}): Promise<SweepResult> {
-  return withStorage(env, (storage) => storage.sweep(options));
-}
-
-/**
- * Reads every blob back, in this process, beside a server or without one, and reports what is damaged or missing.
- * One that was interrupted goes on where it was.
- *
- * @throws as `sweep`
- */
-export function scrub(env: NodeJS.ProcessEnv, options: { onProgress?: (progress: ScrubProgress) => void } = {}): Promise<ScrubResult> {
-  return withStorage(env, (storage) => storage.scrub(options));
-}
-
-async function withStorage<T>(env: NodeJS.ProcessEnv, work: (storage: Storage) => Promise<T>): Promise<T> {
-  const config = readConfig(env);
-  const opened: Opened = [];
-  try {
-    await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
-    const database = createDatabase({ url: databaseUrl(config) });
-    opened.push(database);
-    await migrate(database);
-    const jobs = createJobs({ database, onError: () => undefined });
-    opened.push(jobs);
-    return await work(createStorage({ database, store: await openStore(config), jobs, graceMs: graceMs(config) }));
-  } finally {
-    await closeAll(opened);
-  }
-}
-
-function graceMs(config: Config): number { return config.GC_GRACE_HOURS * 3_600_000; }
-
-/** Opens the storage that is chosen. @throws storage_unavailable when S3 does not let Berth write there */
-async function openStore(config: Config): Promise<BlobStore> {
-  if (config.FILES_STORAGE === 'fs') return createFsStore({ root: join(config.DATA_DIR, 'blobs') });
-  const store = await openS3Store({
-    ...(config.S3_ENDPOINT !== undefined && { endpoint: config.S3_ENDPOINT }),
-    region: config.S3_REGION,
-    bucket: config.S3_BUCKET ?? '',
-    root: `${config.S3_ROOT_DIR ?? ''}/blobs`.replace(/^\//, ''),
-    accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
-    secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',
-    forcePathStyle: config.S3_FORCE_PATH_STYLE,
-    checksums: config.S3_CHECKSUMS,
-    ...(config.S3_REDIRECT && { linkExpirySeconds: config.S3_DOWNLOAD_URL_EXPIRY_SECONDS }),
-  });
-  await store.check();
-  return store;
-}
-
 async function closeAll(opened: Opened): Promise<void> {
   for (const it of opened.splice(0).reverse()) await it.close();
 }
@@ -222,10 +169,4 @@ async function serveMetrics(metrics: Metrics, host: string, port: number): Promi
   registerMetricsRoute(app, metrics, () => false);
   await app.listen({ port, host });
   return app;
-}
-
-/** Reads the version of the package, and what the image's build left in the environment. */
-function buildInfo(env: NodeJS.ProcessEnv): BuildInfo {
-  const { version } = JSON.parse(readFileSync(new URL('./package.json', import.meta.url), 'utf8')) as { version: string };
-  return { version, ...(env['BERTH_COMMIT'] && { commit: env['BERTH_COMMIT'] }), ...(env['BERTH_DATE'] && { date: env['BERTH_DATE'] }) };
 }

@@ -9,6 +9,7 @@ import type { Accounts } from './accounts/index.ts';
 import type { ApiKeys } from './api-keys/index.ts';
 import { artefactRoutes, contentRoutes, statsRoutes, transferRoutes, type ArtefactServices } from './artefacts/index.ts';
 import { storageRoutes, type Blobs, type Storage } from './blobs/index.ts';
+import type { BuildInfo } from './build-info.ts';
 import type { Database } from './db/index.ts';
 import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerPrivateDocuments, registerStaticUi, type HttpServerOptions, type Metrics, type ServerPhase } from './http/index.ts';
 import { thumbnailDataRoutes, thumbnailRoutes, type ThumbnailService } from './thumbnails/index.ts';
@@ -31,9 +32,6 @@ export interface AppDependencies {
   serveMetrics: boolean;
   phaseNow: () => ServerPhase;
 }
-
-/** Which Berth this is. */
-export interface BuildInfo { version: string; commit?: string; date?: string }
 
 const UI_DIRECTORY = fileURLToPath(new URL('../../ui/public', import.meta.url));
 

@@ -1,6 +1,7 @@
 import { defineError, type BerthError } from '../errors.ts';
 
 export const DatabaseTooNewError = defineError('database_too_new', 500, 'Database newer than the program');
+export const DatabaseTooOldError = defineError('database_too_old', 500, 'Database older than the program');
 export const DatabaseUnavailableError = defineError('database_unavailable', 503, 'Database unavailable');
 export const DatabaseFullError = defineError('database_full', 507, 'Database full');
 export const TextInvalidError = defineError('text_invalid', 400, 'Text that cannot be stored');

@@ -3,7 +3,7 @@
 import { Migrator, type Migration } from 'kysely/migration';
 import { sql } from 'kysely';
 import type { Database, DialectName, Executor } from './database.ts';
-import { DatabaseTooNewError } from './errors.ts';
+import { DatabaseTooNewError, DatabaseTooOldError } from './errors.ts';
 import { createAccounts } from './migrations/0001-accounts.ts';
 import { createRegistry } from './migrations/0002-registry.ts';
 import { createThumbnails } from './migrations/0003-thumbnails.ts';
@@ -23,25 +23,48 @@ const STEPS: Record<string, MigrationStep> = {
 
 /**
  * Runs the migrations that are missing.
- * @throws DatabaseTooNewError when the database has migrations that this program does not know
+ * @param upTo the last one to run; default all. For a restore, which fills the tables of an older program before they are changed
+ * @throws database_too_new when the database has migrations that this program does not know
  */
-export async function migrate(database: Database): Promise<void> {
-  await refuseNewerDatabase(database);
+export async function migrate(database: Database, { upTo }: { upTo?: string } = {}): Promise<void> {
+  refuseUnknown(await appliedMigrations(database.db));
   const provider = { getMigrations: () => Promise.resolve(migrationsFor(database.dialect)) };
-  const { error } = await new Migrator({ db: database.db, provider }).migrateToLatest();
+  const migrator = new Migrator({ db: database.db, provider });
+  const { error } = await (upTo === undefined ? migrator.migrateToLatest() : migrator.migrateTo(upTo));
   if (error) throw error instanceof Error ? error : new Error('a migration failed', { cause: error });
+}
+
+/** Names the migrations that this program knows, in order. */
+export function knownMigrations(): string[] { return Object.keys(STEPS); }
+
+/** Names the migrations that a database has, in order; none of an empty one. */
+export async function appliedMigrations(db: Executor): Promise<string[]> {
+  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
+  if (!tables.some((table) => table.name === 'kysely_migration')) return [];
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
+  return rows.map((row) => row.name);
+}
+
+/**
+ * Refuses a database that is not at this program's schema, and returns the migrations that it has.
+ * @throws database_too_new, database_too_old
+ */
+export async function refuseOtherSchema(db: Executor): Promise<string[]> {
+  const applied = await appliedMigrations(db);
+  refuseUnknown(applied);
+  const missing = knownMigrations().filter((name) => !applied.includes(name));
+  if (applied.length === 0) throw new DatabaseTooOldError('The database holds no Berth: check DATA_DIR and DATABASE_URL.');
+  if (missing.length > 0) throw new DatabaseTooOldError(`The database is one of an older Berth and lacks ${missing.join(', ')}: use that Berth's own command, or upgrade the server or run berth migrate first.`);
+  return applied;
+}
+
+function refuseUnknown(applied: readonly string[]): void {
+  const unknown = applied.filter((name) => !(name in STEPS));
+  if (unknown.length > 0) {
+    throw new DatabaseTooNewError(`The database was migrated by a newer Berth (${unknown.join(', ')}): start that version or a later one, or restore a backup made before the upgrade.`);
+  }
 }
 
 function migrationsFor(dialect: DialectName): Record<string, Migration> {
   return Object.fromEntries(Object.entries(STEPS).map(([name, step]) => [name, { up: (db) => step(db as Executor, dialect) } satisfies Migration]));
-}
-
-async function refuseNewerDatabase({ db }: Database): Promise<void> {
-  const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
-  if (!tables.some((table) => table.name === 'kysely_migration')) return;
-  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
-  const unknown = rows.map((row) => row.name).filter((name) => !(name in STEPS));
-  if (unknown.length > 0) {
-    throw new DatabaseTooNewError(`The database was migrated by a newer Berth (${unknown.join(', ')}): start that version or a later one, or restore a backup made before the upgrade.`);
-  }
 }

@@ -1,0 +1,80 @@
+// What a backup's folder holds, and the manifest that makes it one:
+//   manifest.json                    written last; names the snapshot that counts
+//   snapshot-<time>-<random>/        <table>.jsonl for each table; secrets.json
+//   blobs/sha256/<2 digits>/<hex>    bytes by their digest, shared by this snapshot and the next
+
+import { join } from 'node:path';
+import { Type, type Static } from 'typebox';
+import { Value } from 'typebox/value';
+
+/** Raised when an older program could not restore what a newer one writes. */
+export const FORMAT_VERSION = 1;
+export const MANIFEST_FILE = 'manifest.json';
+export const SECRETS_FILE = 'secrets.json';
+/** Marks what is being written; a later backup removes what is left of it. */
+export const PARTIAL_SUFFIX = '~part';
+
+const DIGEST = '^sha256:[0-9a-f]{64}$';
+export const SNAPSHOT_NAME = /^snapshot-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}$/;
+export const BLOB_FILE_NAME = /^[0-9a-f]{64}$/;
+
+const Count = Type.Integer({ minimum: 0 });
+const Digest = Type.String({ pattern: DIGEST });
+const LostBlobSchema = Type.Object({
+  digest: Digest,
+  sizeBytes: Count,
+  /** `missing`: no bytes; `damaged`: other bytes than the digest says; `unreadable`: the storage fails on these. */
+  problem: Type.Union([Type.Literal('missing'), Type.Literal('damaged'), Type.Literal('unreadable')]),
+  /** Whose bytes they are; an architecture of npm artefacts, none of files. */
+  slots: Type.Array(Type.Object({ artefact: Type.String(), architecture: Type.Optional(Type.String()) })),
+});
+
+export const ManifestSchema = Type.Object({
+  format: Type.Literal('berth-backup'),
+  formatVersion: Type.Integer({ minimum: 1 }),
+  berthVersion: Type.String(),
+  /** When the snapshot was taken. */
+  createdAt: Type.String(),
+  snapshot: Type.String({ pattern: SNAPSHOT_NAME.source }),
+  /** Of the database, in order. */
+  migrations: Type.Array(Type.String(), { minItems: 1 }),
+  /** In the order in which they can be filled. */
+  tables: Type.Array(Type.Object({ name: Type.String({ pattern: '^[A-Za-z_]+$' }), rows: Count, sizeBytes: Count, digest: Digest })),
+  blobs: Type.Object({ count: Count, sizeBytes: Count, lost: Type.Array(LostBlobSchema) }),
+  secrets: Type.Object({
+    /** In secrets.json, with its digest; none are when all are given by the environment. */
+    included: Type.Array(Type.String()),
+    digest: Type.Optional(Digest),
+    /** Given by the environment of the instance: kept wherever that comes from. */
+    leftOut: Type.Array(Type.String()),
+  }),
+});
+
+export type Manifest = Static<typeof ManifestSchema>;
+export type LostBlob = Static<typeof LostBlobSchema>;
+
+/** Tells what is wrong with a manifest, or gives it. */
+export function parseManifest(text: string): { manifest: Manifest } | { wrong: 'format' | 'newer' } {
+  const value = parseJson(text);
+  const { format, formatVersion } = (value ?? {}) as Partial<Manifest>;
+  if (format === 'berth-backup' && typeof formatVersion === 'number' && formatVersion > FORMAT_VERSION) return { wrong: 'newer' };
+  return Value.Check(ManifestSchema, value) ? { manifest: value } : { wrong: 'format' };
+}
+
+function parseJson(text: string): unknown {
+  try { return JSON.parse(text); } catch { return undefined; }
+}
+
+export function newSnapshotName(createdAt: string, random: string): string {
+  return `snapshot-${createdAt.replaceAll(/[-:]|\.\d+/g, '')}-${random}`;
+}
+
+export function tablePath(directory: string, snapshot: string, table: string): string { return join(directory, snapshot, `${table}.jsonl`); }
+export function secretsPath(directory: string, snapshot: string): string { return join(directory, snapshot, SECRETS_FILE); }
+export function blobsFolder(directory: string): string { return join(directory, 'blobs', 'sha256'); }
+
+/** @param digest `sha256:<hex>` */
+export function blobPath(directory: string, digest: string): string {
+  const hex = digest.replace(/^sha256:/, '');
+  return join(blobsFolder(directory), hex.slice(0, 2), hex);
+}

@@ -1,0 +1,180 @@
+// What the command line does with the server's own data, while the server serves or without it. Each opens what the settings
+// name, does its work and closes everything.
+
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { checkBackup, restoreBackup, writeBackup, type BackupProgress, type LostBlob, type Manifest } from './backup/index.ts';
+import { createBlobs, createStorage, SWEEP_JOB, type Blobs, type BlobStore, type ScrubProgress, type ScrubResult, type Storage, type SweepProgress, type SweepResult } from './blobs/index.ts';
+import { readBuildInfo } from './build-info.ts';
+import { ConfigError, readConfig, type Config } from './config.ts';
+import { appliedMigrations, migrate, refuseOtherSchema, type Database } from './db/index.ts';
+import { createJobs, type Jobs } from './jobs/index.ts';
+import { graceMs, openDatabase, openStore, refuseHalfRestored, requireInstance } from './open.ts';
+import { keptSecrets, restoreSecrets } from './secrets.ts';
+import { explainStartFailure } from './start-failure.ts';
+
+export interface OperationOptions {
+  /** Told of every step; whoever shows it decides how often. */
+  onProgress?: ((progress: BackupProgress) => void) | undefined;
+  /** Ends the work early, with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** How often a backup asks whether the sweep has ended. */
+const LEASE_POLL_MS = 500;
+
+/** What a backup holds, and whose bytes it lacks. */
+export interface BackupSummary {
+  /** Absolute. */
+  directory: string;
+  berthVersion: string;
+  createdAt: string;
+  /** Rows by table. */
+  rows: Record<string, number>;
+  blobs: { count: number; sizeBytes: number };
+  lost: LostBlob[];
+  secrets: Pick<Manifest['secrets'], 'included' | 'leftOut'>;
+}
+
+export interface BackupReport extends BackupSummary {
+  blobs: { count: number; sizeBytes: number; copied: number; kept: number; removed: number };
+}
+
+export interface RestoreReport extends BackupSummary {
+  blobs: { count: number; sizeBytes: number; restored: number };
+}
+
+export interface MigrateReport {
+  /** Migrations that were run now, in order. */
+  migrated: string[];
+}
+
+/**
+ * Copies the whole instance into a folder, see `writeBackup`.
+ * @param env settings, such as `process.env`
+ * @throws ConfigError; restore_incomplete; and what `writeBackup` throws
+ */
+export async function backup(env: NodeJS.ProcessEnv, directory: string, { verify = false, ...options }: OperationOptions & { verify?: boolean } = {}): Promise<BackupReport> {
+  const config = readConfig(env);
+  requireInstance(config);
+  return withInstance(config, async ({ database, blobs, jobs }) => {
+    await refuseOther(database);
+    const { kept, given } = keptSecrets(config);
+    const result = await withoutSweep(jobs, options, (signal) => writeBackup({
+      ...options, signal, database, blobs, directory, verify, berthVersion: readBuildInfo(env).version, secrets: { kept, given },
+    }));
+    const summary = summarise(result.directory, result.manifest);
+    return { ...summary, blobs: { ...summary.blobs, ...result.blobs } };
+  });
+}
+
+/**
+ * Rebuilds an empty instance from a backup, see `restoreBackup`, and puts its secrets in place.
+ * @param env settings of the new instance
+ * @throws ConfigError; and what `restoreBackup` throws
+ */
+export async function restore(env: NodeJS.ProcessEnv, directory: string, { allowLost = false, ...options }: OperationOptions & { allowLost?: boolean } = {}): Promise<RestoreReport> {
+  const config = readConfig(env);
+  const checked = await checkBackup(directory);
+  return withInstance(config, async ({ database, blobs, store }) => {
+    restoreSecrets(config, checked);
+    const result = await restoreBackup({ ...options, database, blobs, store, directory, allowLost });
+    const summary = summarise(result.directory, result.manifest);
+    return { ...summary, blobs: { ...summary.blobs, restored: result.blobs.restored }, lost: result.lost };
+  });
+}
+
+/**
+ * Brings the database to this program's schema, as every start of the server does.
+ * @throws ConfigError; restore_incomplete; database_too_new
+ */
+export async function migrateDatabase(env: NodeJS.ProcessEnv): Promise<MigrateReport> {
+  return withInstance(readConfig(env), async ({ database }) => {
+    await refuseHalfRestored(database);
+    const before = await appliedMigrations(database.db);
+    await migrate(database);
+    return { migrated: (await appliedMigrations(database.db)).filter((name) => !before.includes(name)) };
+  });
+}
+
+/**
+ * Sweeps what nobody refers to, in this process, beside a server or without one.
+ *
+ * @param env settings by the names of docs/reference/configuration.md
+ * @param options `dryRun` only tells what would go, by its digests
+ * @throws ConfigError; job_running while another process sweeps or a backup is made; storage_unavailable, database_unavailable
+ */
+export function sweep(env: NodeJS.ProcessEnv, options: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void } = {}): Promise<SweepResult> {
+  return withStorage(env, (storage) => storage.sweep(options));
+}
+
+/**
+ * Reads every blob back, in this process, beside a server or without one, and reports what is damaged or missing.
+ * One that was interrupted goes on where it was.
+ *
+ * @throws as `sweep`
+ */
+export function scrub(env: NodeJS.ProcessEnv, options: { onProgress?: (progress: ScrubProgress) => void } = {}): Promise<ScrubResult> {
+  return withStorage(env, (storage) => storage.scrub(options));
+}
+
+interface Instance { database: Database; store: BlobStore; blobs: Blobs; jobs: Jobs }
+
+/** Opens what the settings name, and closes it whatever comes. */
+async function withInstance<T>(config: Config, work: (instance: Instance) => Promise<T>): Promise<T> {
+  const opened: { close(): Promise<unknown> }[] = [];
+  try {
+    await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
+    const database = openDatabase(config);
+    opened.push(database);
+    const store = await openStore(config);
+    const jobs = createJobs({ database, onError: () => undefined });
+    opened.push(jobs);
+    return await work({ database, store, blobs: createBlobs({ database, store }), jobs });
+  } catch (error) {
+    const reason = explainStartFailure(error, config);
+    throw reason === undefined ? error : new ConfigError(reason, { cause: error });
+  } finally {
+    for (const it of opened.reverse()) await it.close();
+  }
+}
+
+async function withStorage<T>(env: NodeJS.ProcessEnv, work: (storage: Storage) => Promise<T>): Promise<T> {
+  const config = readConfig(env);
+  requireInstance(config);
+  return withInstance(config, async ({ database, store, jobs }) => {
+    await refuseOther(database);
+    return work(createStorage({ database, store, jobs, graceMs: graceMs(config) }));
+  });
+}
+
+/** Refuses what is no whole instance of this Berth. Nothing is migrated here: a server of another version may be serving. */
+async function refuseOther(database: Database): Promise<void> {
+  await refuseHalfRestored(database);
+  await refuseOtherSchema(database.db);
+}
+
+/** Holds the lease of the sweep, so that no blob goes meanwhile; waits for a sweep, or another backup, that is under way. */
+async function withoutSweep<T>({ leases }: Jobs, { onProgress, signal }: OperationOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  let lease = await leases.acquire(SWEEP_JOB);
+  while (!lease) {
+    onProgress?.({ phase: 'waiting', done: 0 });
+    await sleep(LEASE_POLL_MS, undefined, signal && { signal });
+    lease = await leases.acquire(SWEEP_JOB);
+  }
+  try {
+    return await work(signal ? AbortSignal.any([signal, lease.signal]) : lease.signal);
+  } finally {
+    await lease.release();
+  }
+}
+
+function summarise(directory: string, { berthVersion, createdAt, tables, blobs, secrets }: Manifest): BackupSummary {
+  return {
+    directory, berthVersion, createdAt,
+    rows: Object.fromEntries(tables.map(({ name, rows }) => [name, rows])),
+    blobs: { count: blobs.count, sizeBytes: blobs.sizeBytes },
+    lost: blobs.lost,
+    secrets: { included: secrets.included, leftOut: secrets.leftOut },
+  };
+}

@@ -1,0 +1,46 @@
+// The database and the storage that the settings name: the same ones for the server and for what the command line runs.
+
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { isHalfRestored, RestoreIncompleteError } from './backup/index.ts';
+import { createFsStore, openS3Store, type BlobStore } from './blobs/index.ts';
+import { ConfigError, databaseUrl, type Config } from './config.ts';
+import { createDatabase, type Database, type DatabaseOptions } from './db/index.ts';
+
+/** Opens the database; on SQLite the file is made when it is missing. */
+export function openDatabase(config: Config, options: Omit<DatabaseOptions, 'url'> = {}): Database {
+  return createDatabase({ url: databaseUrl(config), ...options });
+}
+
+/** Opens the storage that is chosen; a folder is made when it is missing. @throws storage_unavailable when S3 does not let Berth write there */
+export async function openStore(config: Config): Promise<BlobStore> {
+  if (config.FILES_STORAGE === 'fs') return createFsStore({ root: join(config.DATA_DIR, 'blobs') });
+  const store = await openS3Store({
+    ...(config.S3_ENDPOINT !== undefined && { endpoint: config.S3_ENDPOINT }),
+    region: config.S3_REGION,
+    bucket: config.S3_BUCKET ?? '',
+    root: `${config.S3_ROOT_DIR ?? ''}/blobs`.replace(/^\//, ''),
+    accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
+    secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',
+    forcePathStyle: config.S3_FORCE_PATH_STYLE,
+    checksums: config.S3_CHECKSUMS,
+    ...(config.S3_REDIRECT && { linkExpirySeconds: config.S3_DOWNLOAD_URL_EXPIRY_SECONDS }),
+  });
+  await store.check();
+  return store;
+}
+
+/** For how long something that nobody refers to is kept. */
+export function graceMs(config: Config): number { return config.GC_GRACE_HOURS * 3_600_000; }
+
+/** Refuses settings that lead to no instance, where opening would make an empty one. @throws ConfigError */
+export function requireInstance(config: Config): void {
+  if (config.DATABASE_URL === undefined && !existsSync(databaseUrl(config))) {
+    throw new ConfigError(`DATA_DIR holds ${config.DATA_DIR}, where there is no database berth.db: name the folder of the instance, or set DATABASE_URL.`);
+  }
+}
+
+/** @throws restore_incomplete */
+export async function refuseHalfRestored(database: Database): Promise<void> {
+  if (await isHalfRestored(database)) throw new RestoreIncompleteError('A restore into this instance has not come to its end: run berth restore again with the same backup, or begin anew with an empty database and storage.');
+}
