@@ -9,7 +9,7 @@ import { createArtefacts } from './src/artefacts/index.ts';
 import { createBlobs, createStorage } from './src/blobs/index.ts';
 import { readBuildInfo } from './src/build-info.ts';
 import { ConfigError, readConfig, type Config } from './src/config.ts';
-import { migrate } from './src/db/index.ts';
+import { migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import { createHttpServer, createMetrics, registerMetricsRoute, type Metrics, type ServerPhase } from './src/http/index.ts';
 import { createJobs } from './src/jobs/index.ts';
@@ -40,10 +40,13 @@ export interface ServerOptions {
   env: NodeJS.ProcessEnv;
   /** Where log lines go; default the standard output. */
   logStream?: { write: (line: string) => void };
+  /** How long a start waits for a database that does not answer yet. Default 30 s. */
+  databasePatienceMs?: number;
 }
 
 /** Leaves most of a disk, and of a core, to those who download; the command line reads as fast as it can. */
 const SCRUB_BYTES_PER_SECOND = 100 * 1024 * 1024;
+const DATABASE_PATIENCE_MS = 30_000;
 
 /** What a start has opened so far, in order; closed in the opposite one. */
 type Opened = { close(): Promise<unknown> }[];
@@ -88,7 +91,7 @@ function announce({ email, password }: { email: string; password?: string }, pub
   process.stdout.write(`\n  Berth is ready at ${publicUrl}\n  Sign in as ${email} with the password ${password ?? 'in ADMIN_PASSWORD'}${password ? ' (shown only now)' : ''}\n\n`);
 }
 
-async function start(config: Config, { env, logStream }: ServerOptions, opened: Opened): Promise<BerthServer> {
+async function start(config: Config, { env, logStream, databasePatienceMs = DATABASE_PATIENCE_MS }: ServerOptions, opened: Opened): Promise<BerthServer> {
   const secrets = resolveSecrets(config);
   const metrics = createMetrics();
   await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
@@ -96,8 +99,6 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
   opened.push(database);
   let phase: ServerPhase = 'starting';
 
-  await refuseHalfRestored(database);
-  await migrate(database);
   const onError = (error: unknown) => { app.log.error({ err: error }, 'background work failed'); };
   const store = await openStore(config);
   const blobs = createBlobs({ database, store });
@@ -141,6 +142,9 @@ async function start(config: Config, { env, logStream }: ServerOptions, opened: 
     phaseNow: () => phase,
   });
   opened.push(app);
+  await untilReachable(database, { patienceMs: databasePatienceMs, onWait: (error) => { app.log.warn({ err: error }, `the database does not answer: trying for ${databasePatienceMs / 1000} s`); } });
+  await refuseHalfRestored(database);
+  await migrate(database);
   const address = await app.listen({ port: config.PORT, host: config.HOST });
   await jobs.start();
   // Last, because his password is shown once: a start that fails after it would lose it.

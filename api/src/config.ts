@@ -26,6 +26,7 @@ const ConfigSchema = Type.Object({
   TRUSTED_PROXIES: List({ default: ['loopback'], description: 'Whose forwarding headers count: addresses, CIDR ranges, loopback, linklocal, uniquelocal' }),
   DATA_DIR: Type.String({ minLength: 1, default: './data', description: 'Embedded database, files and generated secrets' }),
   DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://', examples: ['postgres://berth:password@db.example.org/berth'], secret: true, description: 'postgres://… for several replicas. Default: SQLite in DATA_DIR' })),
+  DATABASE_POOL_SIZE: Type.Integer({ minimum: 2, maximum: 1000, default: 20, description: 'Connections of one replica to PostgreSQL at most; all replicas together must stay below its max_connections' }),
   FILES_STORAGE: OneOf(['fs', 's3'], { default: 'fs', description: 'Where the bytes of artefacts are kept: files in DATA_DIR, or objects in an S3 bucket' }),
   S3_ENDPOINT: Type.Optional(Type.String({ pattern: '^https?://[^/?#@]+/?$', examples: ['https://s3.example.org'], description: 'Where the S3 server answers, for Berth and, where downloads are redirected, for clients. Default: Amazon\'s of S3_REGION' })),
   S3_REGION: Type.String({ minLength: 1, default: 'us-east-1', description: 'Region that requests are signed for' }),

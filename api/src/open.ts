@@ -9,7 +9,7 @@ import { createDatabase, type Database, type DatabaseOptions } from './db/index.
 
 /** Opens the database; on SQLite the file is made when it is missing. */
 export function openDatabase(config: Config, options: Omit<DatabaseOptions, 'url'> = {}): Database {
-  return createDatabase({ url: databaseUrl(config), ...options });
+  return createDatabase({ url: databaseUrl(config), poolSize: config.DATABASE_POOL_SIZE, ...options });
 }
 
 /** Opens the storage that is chosen; a folder is made when it is missing. @throws storage_unavailable when S3 does not let Berth write there */

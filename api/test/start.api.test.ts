@@ -27,7 +27,7 @@ after(async () => {
 });
 
 const takenPort = () => String((taken.address() as { port: number }).port);
-const start = (env: Record<string, string>) => createServer({ env: { PORT: '0', DATA_DIR: join(directory, 'data'), LOG_LEVEL: 'silent', ...env } });
+const start = (env: Record<string, string>) => createServer({ env: { PORT: '0', DATA_DIR: join(directory, 'data'), LOG_LEVEL: 'silent', ...env }, databasePatienceMs: 0 });
 
 /** Starts, and returns the one sentence by which it was refused. */
 async function refusal(env: Record<string, string>): Promise<string> {

@@ -1,6 +1,6 @@
 // Counts uploads and downloads by day and artefact: in memory first, written together, never in a request's way.
 
-import type { Database } from '../db/index.ts';
+import { toDatabaseError, type Database } from '../db/index.ts';
 import { transferRepository, type DailyTransfers } from './transfer-repository.ts';
 
 export interface TransferCounts {
@@ -14,7 +14,7 @@ export interface TransferCounts {
 
 export interface TransferCountsOptions {
   database: Database;
-  /** Told when counts could not be written; they are lost then. */
+  /** Told when counts could not be written. They are kept for the next time when the database is away, else lost. */
   onError: (error: unknown) => void;
   /** How long counts stay in memory, which is what a crash may lose of them. Default 5 s. */
   flushMs?: number;
@@ -37,12 +37,14 @@ export function createTransferCounts({ database, onError, flushMs = FLUSH_MS }: 
     const batch = [...pending].sort(([one], [other]) => one < other ? -1 : 1).map(([, entry]) => entry);
     pending = new Map();
     if (batch.length > 0) {
-      flushing = flushing.then(() => database.transaction((tx) => transferRepository(tx).add(batch))).catch(onError);
+      flushing = flushing.then(() => database.transaction((tx) => transferRepository(tx).add(batch))).catch((error: unknown) => {
+        if (toDatabaseError(error)) for (const { day, artefactId, sums } of batch) add(day, artefactId, sums);
+        onError(error);
+      });
     }
     return flushing;
   };
-  const count = (artefactId: string, added: Partial<Sums>) => {
-    const day = new Date().toISOString().slice(0, 10);
+  const add = (day: string, artefactId: string, added: Partial<Sums>) => {
     const key = `${day} ${artefactId}`;
     const entry = pending.get(key) ?? { day, artefactId, sums: { uploads: 0, uploadedBytes: 0, downloads: 0, downloadedBytes: 0 } };
     pending.set(key, entry);
@@ -52,6 +54,7 @@ export function createTransferCounts({ database, onError, flushMs = FLUSH_MS }: 
     entry.sums.downloadedBytes += added.downloadedBytes ?? 0;
     timer ??= setTimeout(() => void flush(), flushMs).unref();
   };
+  const count = (artefactId: string, added: Partial<Sums>) => { add(new Date().toISOString().slice(0, 10), artefactId, added); };
 
   return {
     countUpload: (artefactId, sizeBytes) => count(artefactId, { uploads: 1, uploadedBytes: sizeBytes }),

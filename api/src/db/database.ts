@@ -18,19 +18,27 @@ export interface Database {
   readonly db: Executor;
   /** Runs SQL only (no I/O, no hashing) in one transaction; a serialisation conflict is tried again up to 3 times. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
+  /**
+   * Lends a way to the database without time limits, for what takes its time, such as migrations: connections of its own on
+   * PostgreSQL, `db` itself on SQLite.
+   */
+  unhurried<T>(work: (db: Executor) => Promise<T>): Promise<T>;
   /** Throws when the database does not answer. */
   check(): Promise<void>;
   close(): Promise<void>;
 }
 
 export interface DatabaseOptions {
-  /** `postgres://…`, or the path of a SQLite file. */
+  /** `postgres://…`, see PostgresOptions, or the path of a SQLite file. */
   url: string;
+  /** Connections to PostgreSQL at most. Default 20. */
+  poolSize?: number | undefined;
   /** Called after each query with its duration in seconds. */
   onQuery?: (seconds: number) => void;
 }
 
 const MAX_ATTEMPTS = 4;
+const UNHURRIED_POOL_SIZE = 2;
 /** serialization_failure and deadlock_detected (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
 
@@ -38,7 +46,7 @@ const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
 export function createDatabase(options: DatabaseOptions): Database {
   const dialectName: DialectName = /^postgres(ql)?:/.test(options.url) ? 'postgres' : 'sqlite';
   const unguarded = new Kysely<Schema>({
-    dialect: dialectName === 'postgres' ? postgresDialect(openPostgres(options.url)) : sqliteDialect(openSqlite(options.url)),
+    dialect: dialectName === 'postgres' ? postgresDialect(openPostgres(options)) : sqliteDialect(openSqlite(options.url)),
     ...(options.onQuery && { log: (event) => options.onQuery?.(event.queryDurationMillis / 1000) }),
   });
   const insideTransaction = new AsyncLocalStorage<true>();
@@ -53,6 +61,15 @@ export function createDatabase(options: DatabaseOptions): Database {
         } catch (error) {
           if (attempt === MAX_ATTEMPTS || !RETRYABLE_SQLSTATES.has(sqlState(error))) throw error;
         }
+      }
+    },
+    async unhurried(work) {
+      if (dialectName === 'sqlite') return work(db);
+      const lent = new Kysely<Schema>({ dialect: postgresDialect(openPostgres({ url: options.url, poolSize: UNHURRIED_POOL_SIZE, timeLimits: false })) });
+      try {
+        return await work(lent);
+      } finally {
+        await lent.destroy();
       }
     },
     async check() { await sql`select 1`.execute(db); },

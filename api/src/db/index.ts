@@ -6,3 +6,4 @@ export { appliedMigrations, knownMigrations, migrate, refuseOtherSchema } from '
 export { LIST_VERSION_SHARDS } from './schema.ts';
 export { readSnapshot, streamRows } from './snapshot.ts';
 export type * from './schema.ts';
+export { untilReachable } from './until-reachable.ts';

@@ -22,15 +22,17 @@ const STEPS: Record<string, MigrationStep> = {
 };
 
 /**
- * Runs the migrations that are missing.
+ * Runs the migrations that are missing; while another replica does, waits for it for an hour at most.
  * @param upTo the last one to run; default all. For a restore, which fills the tables of an older program before they are changed
  * @throws database_too_new when the database has migrations that this program does not know
  */
 export async function migrate(database: Database, { upTo }: { upTo?: string } = {}): Promise<void> {
-  refuseUnknown(await appliedMigrations(database.db));
   const provider = { getMigrations: () => Promise.resolve(migrationsFor(database.dialect)) };
-  const migrator = new Migrator({ db: database.db, provider });
-  const { error } = await (upTo === undefined ? migrator.migrateToLatest() : migrator.migrateTo(upTo));
+  const { error } = await database.unhurried(async (db) => {
+    refuseUnknown(await appliedMigrations(db));
+    const migrator = new Migrator({ db, provider });
+    return upTo === undefined ? migrator.migrateToLatest() : migrator.migrateTo(upTo);
+  });
   if (error) throw error instanceof Error ? error : new Error('a migration failed', { cause: error });
 }
 

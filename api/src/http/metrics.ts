@@ -42,7 +42,8 @@ export function createMetrics(): Metrics {
     },
     onQuery(seconds) { queries.observe(seconds); },
     gauge(name, help, read) {
-      new Gauge({ name, help, registers: [registry], async collect() { this.set(await read()); } });
+      // Without its value while that cannot be read, such as when the database is away: the other metrics matter most then.
+      new Gauge({ name, help, registers: [registry], async collect() { await read().then((value) => this.set(value), () => this.remove()); } });
     },
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };

@@ -1,13 +1,33 @@
 #!/bin/sh
 # postgres-cluster.sh PROGRAMS DIRECTORY SETTINGS: runs a private PostgreSQL that listens on a socket in DIRECTORY, and
-# prints "ready". It ends when its standard input does, that is when whoever started it ends, be it by SIGKILL:
+# prints "ready". A word on a line of the standard input changes its state: `down` ends it as a power cut would, `up` starts
+# it again on its data, `freeze` stops all of its processes and `thaw` lets them go on; each is answered with "ready".
+# It ends when its standard input does, that is when whoever started it ends, be it by SIGKILL:
 # no server and no directory stays behind.
 set -eu
 programs=$1 directory=$2 settings=$3
 
 quietly() { "$@" >>"$directory/log" 2>&1 || { tail -n 20 "$directory/log" >&2; exit 1; }; }
 
+up() {
+  quietly "$programs/pg_ctl" start -w -t 60 -D "$directory/data" -l "$directory/log" \
+    -o "-c unix_socket_directories='$directory' -c listen_addresses='' -c max_connections=300 $settings"
+}
+
+down() { quietly "$programs/pg_ctl" stop -w -m immediate -D "$directory/data"; }
+
+# The postmaster first when it stops, so that it starts nothing new; last when it goes on.
+freeze() { postmaster=$(head -n 1 "$directory/data/postmaster.pid"); kill -STOP "$postmaster"; signal_children STOP; }
+thaw() { signal_children CONT; kill -CONT "$postmaster"; postmaster=; }
+signal_children() { for status in /proc/[0-9]*/status; do
+  while read -r name value; do
+    [ "$name" != PPid: ] || [ "$value" != "$postmaster" ] || kill "-$1" "$(basename "$(dirname "$status")")" || true
+  done <"$status" 2>/dev/null || true
+done; }
+
+postmaster=
 clean_up() {
+  [ -z "$postmaster" ] || thaw
   "$programs/pg_ctl" stop -w -m immediate -D "$directory/data" >/dev/null 2>&1 || true
   rm -rf "$directory"
 }
@@ -15,7 +35,9 @@ trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
 
 quietly "$programs/initdb" -D "$directory/data" -U berth -A trust -E UTF8 --locale=C.UTF-8 --no-sync
-quietly "$programs/pg_ctl" start -w -t 60 -D "$directory/data" -l "$directory/log" \
-  -o "-c unix_socket_directories='$directory' -c listen_addresses='' -c max_connections=300 $settings"
+up
 echo ready
-cat >/dev/null
+while read -r state; do
+  "$state"
+  echo ready
+done

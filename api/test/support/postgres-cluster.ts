@@ -18,6 +18,8 @@ const DURABLE = '-c fsync=on -c synchronous_commit=on -c full_page_writes=on';
 export interface PostgresCluster {
   /** `postgres://berth@localhost/postgres?host=<socket directory>`: a superuser, without a password. */
   readonly url: string;
+  /** Ends the server as a power cut would (`down`), starts it again on its data (`up`), stops all of its processes (`freeze`), lets them go on (`thaw`). */
+  become(state: 'down' | 'up' | 'freeze' | 'thaw'): Promise<void>;
   /** Stops the server and removes its data. Happens by itself when this process ends, however it ends. */
   stop(): Promise<void>;
 }
@@ -46,6 +48,10 @@ export async function startPostgresCluster({ durable = false }: PostgresClusterO
   await untilReady(server);
   return {
     url: `postgres://berth@localhost/postgres?host=${encodeURIComponent(directory)}`,
+    async become(state) {
+      server.stdin.write(`${state}\n`);
+      await untilReady(server);
+    },
     async stop() {
       if (server.exitCode !== null) return;
       server.ref();
@@ -74,13 +80,14 @@ async function withinReach(programs: string, directory: string): Promise<string>
 /** Waits for the script's "ready"; from then on the server does not keep this process alive. */
 async function untilReady(server: ChildProcessWithoutNullStreams): Promise<void> {
   let complaint = '';
-  server.stderr.on('data', (chunk) => { complaint += String(chunk); });
-  const started = await Promise.race([once(server.stdout, 'data').then(() => true), once(server, 'close').then(() => false)]);
-  if (!started) throw new Error(`PostgreSQL did not start: ${complaint.trim()}`);
-  server.stdout.destroy();
-  server.stderr.destroy();
-  if (server.stdin instanceof Socket) server.stdin.unref();
-  server.unref();
+  const complain = (chunk: unknown) => { complaint += String(chunk); };
+  const streams = [server.stdin, server.stdout, server.stderr].filter((stream) => stream instanceof Socket);
+  for (const it of [server, ...streams]) it.ref();
+  server.stderr.on('data', complain);
+  const ready = await Promise.race([once(server.stdout, 'data').then(() => true), once(server, 'close').then(() => false)]);
+  if (!ready) throw new Error(`PostgreSQL did not start, or ended: ${complaint.trim()}`);
+  server.stderr.off('data', complain);
+  for (const it of [server, ...streams]) it.unref();
 }
 
 /** PostgreSQL refuses to run as root. */
