@@ -78,11 +78,18 @@ class Pool extends pg.Pool {
       } catch (error) {
         // After a time-out the answer may still come, and would be taken for that of the next query; a primary that became
         // a standby answers, but is of no use.
-        if (isConnectionLost(error)) hangUp(client);
+        if (isConnectionLost(error)) discard(client);
         throw error;
       }
     }) as typeof client.query;
   }
+}
+
+/** Hangs up, and lets the pool know when it gets the client back, which is before it hears of the end. */
+function discard(client: Client): void {
+  hangUp(client);
+  const { release } = client;
+  client.release = () => { release(true); };
 }
 
 /** Closes a connection without the farewell that a frozen server would not take. */

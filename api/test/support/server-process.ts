@@ -12,6 +12,8 @@ export interface ServerProcess {
   isRunning(): boolean;
   /** Ends it at once, and returns what it logged. */
   stop(): Promise<string>;
+  /** Lets it finish what it does, by SIGTERM, and returns its exit status. */
+  terminate(): Promise<number | null>;
 }
 
 export interface ServerProcessOptions {
@@ -27,14 +29,18 @@ export async function startServerProcess({ env, limits = ':' }: ServerProcessOpt
   const log = text(child.stderr);
   const started = await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => undefined)]) as [Buffer] | undefined;
   if (!started) throw new Error(`the server did not start: ${await log}`);
+  const ended = once(child, 'exit') as Promise<[number | null]>;
   return {
     url: started[0].toString().trim(),
     isRunning: () => child.exitCode === null && child.signalCode === null,
     async stop() {
-      const ended = once(child, 'exit');
       child.kill('SIGKILL');
       await ended;
       return log;
+    },
+    async terminate() {
+      child.kill('SIGTERM');
+      return (await ended)[0];
     },
   };
 }

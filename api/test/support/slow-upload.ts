@@ -2,8 +2,8 @@
 
 import { fieldPart, filePart, multipartBody, MULTIPART_TYPE, openConnection, requestHead, type RawAnswer, type RawConnection } from './raw-http.ts';
 import { eventually } from './eventually.ts';
-import { readStoredState } from './stored-state.ts';
-import type { TestServer } from './test-server.ts';
+import { readStoredState, type WithStorage } from './stored-state.ts';
+import type { TestClient } from './test-client.ts';
 
 export interface SlowUploadOptions {
   id: string;
@@ -25,7 +25,7 @@ export interface SlowUpload {
 }
 
 /** Sends the first part of an upload, and returns once the server has begun to store it. */
-export async function beginSlowUpload(server: TestServer, { id, format = 'npm', file, fields = {}, headers = server.internal, share = 0.5 }: SlowUploadOptions): Promise<SlowUpload> {
+export async function beginSlowUpload(server: WithStorage & Pick<TestClient, 'url' | 'internal'>, { id, format = 'npm', file, fields = {}, headers = server.internal, share = 0.5 }: SlowUploadOptions): Promise<SlowUpload> {
   const body = multipartBody([...Object.entries(fields).map(([name, value]) => fieldPart(name, value)), filePart(file)]);
   const connection = await openConnection(server.url);
   const { blob_writers: before } = await readStoredState(server);

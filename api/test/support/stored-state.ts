@@ -6,10 +6,12 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
 import { eventually } from './eventually.ts';
-import type { TestServer } from './test-server.ts';
 
 /** What tells where the database of a server is. */
 interface WithDatabase { server: { config: { DATA_DIR: string; DATABASE_URL?: string } } }
+
+/** What tells where its storage is, too. */
+export interface WithStorage extends WithDatabase { dataDir: string }
 
 /** Runs one statement on the server's database, over a connection of its own. */
 export async function query<Row extends object = Record<string, unknown>>({ server: { config } }: WithDatabase, statement: string): Promise<Row[]> {
@@ -42,7 +44,7 @@ const ROWS = {
 export type StoredState = Record<keyof typeof ROWS | 'files', string[]>;
 
 /** Everything that an upload may leave, each as a sorted list of short texts. */
-export async function readStoredState(server: TestServer): Promise<StoredState> {
+export async function readStoredState(server: WithStorage): Promise<StoredState> {
   const selects = Object.entries(ROWS).map(([table, row]) => `select '${table}' as kind, ${row} as it from ${table}`);
   const rows = await query<{ kind: string; it: string }>(server, selects.join(' union all '));
   const of = (table: string) => rows.filter(({ kind }) => kind === table).map(({ it }) => it).sort();
@@ -50,21 +52,21 @@ export async function readStoredState(server: TestServer): Promise<StoredState> 
 }
 
 /** Lists the files of the storage, unfinished ones too. */
-export async function listFiles({ dataDir }: TestServer): Promise<string[]> {
+export async function listFiles({ dataDir }: WithStorage): Promise<string[]> {
   // A folder that empties goes away, while it is listed too.
   const entries = await eventually(() => readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true }));
   return entries.filter((entry) => entry.isFile()).map((entry) => entry.name).sort();
 }
 
 /** Remembers what is stored; the function that it returns fails when anything else is, once all has settled. */
-export async function rememberStored(server: TestServer): Promise<() => Promise<void>> {
+export async function rememberStored(server: WithStorage): Promise<() => Promise<void>> {
   await assertTidy(server);
   const before = await readStoredState(server);
   return () => eventually(async () => { assert.deepEqual(await readStoredState(server), before); });
 }
 
 /** Waits until nobody writes any more and every file of the storage is one that a blob names, and none is missing. */
-export async function assertTidy(server: TestServer): Promise<void> {
+export async function assertTidy(server: WithStorage): Promise<void> {
   await eventually(async () => {
     const { blob_writers, blobs, files } = await readStoredState(server);
     assert.deepEqual(blob_writers, []);

@@ -1,0 +1,57 @@
+// Several Berths, each a process of its own, on one PostgreSQL and one storage.
+
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createTestDatabaseUrl } from '../support/postgres.ts';
+import { startServerProcess, type ServerProcess } from '../support/server-process.ts';
+import type { WithStorage } from '../support/stored-state.ts';
+import { ADMIN_EMAIL, ADMIN_PASSWORD, createTestClient, type TestClient } from '../support/test-client.ts';
+
+export type Replica = TestClient & ServerProcess & WithStorage;
+
+export interface Replicas {
+  readonly all: Replica[];
+  /** Starts one more. */
+  start(): Promise<Replica>;
+  close(): Promise<void>;
+}
+
+export interface ReplicasOptions {
+  count: number;
+  /** Default: a new database, dropped by close(). */
+  databaseUrl?: string;
+  /** Settings beside those of all tests. */
+  env?: Record<string, string>;
+}
+
+/** Starts them all at once, on an empty database. */
+export async function startReplicas({ count, databaseUrl, env = {} }: ReplicasOptions): Promise<Replicas> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'berth-replicas-'));
+  const database = databaseUrl === undefined ? await createTestDatabaseUrl() : undefined;
+  const secret = () => randomBytes(32).toString('hex');
+  const settings = {
+    DATA_DIR: dataDir, DATABASE_URL: databaseUrl ?? database?.url ?? '', LOG_LEVEL: 'warn', PUBLIC_URL: 'http://localhost', ADMIN_EMAIL, ADMIN_PASSWORD,
+    SECRET_INTERNAL_SERVICES: 'internal-secret', API_KEYS_SALT: secret(), CIPHER_PASSWORD: secret(), AUTH_SECRET: secret(), ...env,
+  };
+  const all: Replica[] = [];
+  const start = async (): Promise<Replica> => {
+    const child = await startServerProcess({ env: settings });
+    const replica = { ...createTestClient(child.url, settings.SECRET_INTERNAL_SERVICES), ...child, dataDir, server: { config: settings } };
+    all.push(replica);
+    return replica;
+  };
+  const close = async () => {
+    await Promise.all(all.filter((replica) => replica.isRunning()).map((replica) => replica.stop()));
+    await database?.drop();
+    await rm(dataDir, { recursive: true, force: true });
+  };
+  try {
+    await Promise.all(Array.from({ length: count }, start));
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { all, start, close };
+}
