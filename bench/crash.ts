@@ -1,58 +1,63 @@
-// Kills Berth at random moments while clients upload, starts it again on the same data, and checks that every
+// Kills Berth at random moments while clients upload, swap and delete, starts it again on the same data, and checks that every
 // visible slot resolves to bytes of its digest, every blob row has its bytes, and what was acknowledged is there.
-// 200 kills make the claim, the tests run 20.
+// 200 kills on each site make the claim, the tests run 20.
 
-import { createHash, randomBytes, randomInt } from 'node:crypto';
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import { randomBytes, randomInt } from 'node:crypto';
 import { artefactUrl, INTERNAL, startBerth } from './support/berth-process.ts';
 import { runBench } from './support/bench.ts';
+import { ABSENT, createExpectations, type Expectations } from './support/expectations.ts';
+import { digestOf, findRowsWithoutBytes, readSlots } from './support/invariants.ts';
 import type { ServerProcess } from './support/processes.ts';
+import { openEmbeddedSite, openSharedSite, type Site } from './support/sites.ts';
 import { npmTarball } from './support/tarball.ts';
 
-const IDS = ['@acme/import-gpkg@1', '@acme/import-gpkg@main', '@acme-export-1'];
-const ARCHITECTURES = ['noarch', 'x64', 'arm64'];
+const SHARED_IDS = ['@acme/import-gpkg@1', '@acme/import-gpkg@main'];
+const ARCHITECTURES = ['noarch', 'x64', 'arm64', 'ia32'];
 const WORKERS = 4;
 const MAX_CONTENT_BYTES = 3 * 1024 * 1024;
 const MAX_LIFE_MS = 700;
 
-/** What a slot may hold: what was acknowledged last, or anything that was sent since without an answer. */
-interface Expectation { acknowledged: string | undefined; unanswered: Set<string> }
+export const SITES = { 'SQLite and files': openEmbeddedSite, 'PostgreSQL and files': openSharedSite };
 
 export interface CrashReport { kills: number; acknowledged: number; unanswered: number; broken: string[] }
 
-/** Runs the rounds on a fresh data directory and reports every broken invariant, none when all is well. */
-export async function runCrashes(kills: number): Promise<CrashReport> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'berth-crash-'));
-  const expectations = new Map<string, Expectation>();
-  const report: CrashReport = { kills: 0, acknowledged: 0, unanswered: 0, broken: [] };
-  try {
-    while (report.kills < kills && report.broken.length === 0) {
-      const berth = await startBerth(dataDir);
-      try {
-        report.broken.push(...await findBroken(berth, dataDir, expectations));
-        await uploadUntilKilled(berth, expectations, report);
-      } finally {
-        await berth.kill();
-      }
-      report.kills++;
+/** What clients do, by how often. */
+const DEEDS: readonly { share: number; run: (berth: ServerProcess, worker: number, expectations: Expectations) => Promise<void> }[] = [
+  { share: 6, run: uploadSlot },
+  { share: 2, run: deleteSlot },
+  { share: 2, run: uploadOwn },
+  { share: 1, run: deleteOwn },
+];
+
+/** Runs the rounds on a fresh site and reports every broken invariant, none when all is well. */
+export async function runCrashes(kills: number, openSite: () => Promise<Site> = openEmbeddedSite): Promise<CrashReport> {
+  await using site = await openSite();
+  const expectations = createExpectations();
+  const broken: string[] = [];
+  const check = async (berth: ServerProcess) => {
+    const { held, broken: unreadable } = await readSlots(berth);
+    broken.push(...unreadable, ...expectations.findBroken(held), ...expectations.refused, ...await findRowsWithoutBytes(site));
+  };
+  let killed = 0;
+  for (; killed < kills && broken.length === 0; killed++) {
+    const berth = await startBerth(site.dataDir, site.env);
+    try {
+      await check(berth);
+      await workUntilKilled(berth, expectations);
+    } finally {
+      await berth.kill();
     }
-    const berth = await startBerth(dataDir);
-    report.broken.push(...await findBroken(berth, dataDir, expectations));
-    if (await berth.stop() !== 0) report.broken.push('SIGTERM did not end the server with 0');
-    return report;
-  } finally {
-    await rm(dataDir, { recursive: true, force: true });
   }
+  const berth = await startBerth(site.dataDir, site.env);
+  await check(berth);
+  if (await berth.stop() !== 0) broken.push('SIGTERM did not end the server with 0');
+  return { kills: killed, ...expectations.counts, broken };
 }
 
-async function uploadUntilKilled(berth: ServerProcess, expectations: Map<string, Expectation>, report: CrashReport): Promise<void> {
+async function workUntilKilled(berth: ServerProcess, expectations: Expectations): Promise<void> {
   let alive = true;
   const workers = Array.from({ length: WORKERS }, async (_unused, worker) => {
-    // A worker has slots of its own, so that the order of its answers is the order of its commits.
-    while (alive) await uploadOnce(berth, slotOf(worker), expectations, report);
+    while (alive) await chooseDeed()(berth, worker, expectations);
   });
   await new Promise((resolve) => setTimeout(resolve, randomInt(MAX_LIFE_MS)));
   alive = false;
@@ -60,73 +65,58 @@ async function uploadUntilKilled(berth: ServerProcess, expectations: Map<string,
   await Promise.all(workers);
 }
 
-function slotOf(worker: number): { id: string; architecture: string } {
-  const slots = IDS.flatMap((id) => ARCHITECTURES.map((architecture) => ({ id, architecture }))).filter((_slot, index) => index % WORKERS === worker);
-  const slot = slots[randomInt(slots.length)];
-  if (!slot) throw new Error('every worker has slots');
-  return slot;
+function chooseDeed() {
+  let lot = randomInt(DEEDS.reduce((sum, { share }) => sum + share, 0));
+  for (const { share, run } of DEEDS) if ((lot -= share) < 0) return run;
+  throw new Error('a lot is below the sum of all shares');
 }
 
-async function uploadOnce(berth: ServerProcess, { id, architecture }: { id: string; architecture: string }, expectations: Map<string, Expectation>, report: CrashReport): Promise<void> {
+/** Of artefacts that all work on, each worker has an architecture to himself: his answers come in the order of his commits. */
+const chooseSlot = (worker: number) => ({ id: SHARED_IDS[randomInt(SHARED_IDS.length)]!, architecture: ARCHITECTURES[worker]! });
+const ownSlot = (worker: number) => ({ id: `@acme/own-${worker}`, architecture: 'noarch' });
+
+function uploadSlot(berth: ServerProcess, worker: number, expectations: Expectations): Promise<void> {
+  return upload(berth, chooseSlot(worker), expectations);
+}
+
+function uploadOwn(berth: ServerProcess, worker: number, expectations: Expectations): Promise<void> {
+  return upload(berth, ownSlot(worker), expectations);
+}
+
+async function upload(berth: ServerProcess, { id, architecture }: { id: string; architecture: string }, expectations: Expectations): Promise<void> {
   const tarball = npmTarball('@acme/import-gpkg', '1.0.0', randomBytes(randomInt(MAX_CONTENT_BYTES)));
-  const digest = `sha256:${createHash('sha256').update(tarball).digest('hex')}`;
-  const key = `${id} ${architecture}`;
-  const expectation = expectations.get(key) ?? { acknowledged: undefined, unanswered: new Set<string>() };
-  expectations.set(key, expectation);
-  expectation.unanswered.add(digest);
   const form = new FormData();
   form.set('architecture', architecture);
   form.set('file', new Blob([tarball]), 'plugin.tgz');
-  try {
-    const response = await fetch(artefactUrl(berth, 'npm', id), { method: 'POST', headers: INTERNAL, body: form });
-    await response.text();
-    if (response.status !== 201) report.broken.push(`an upload to ${key} was answered with ${response.status}`);
-    expectations.set(key, { acknowledged: digest, unanswered: new Set() });
-    report.acknowledged++;
-  } catch {
-    report.unanswered++;
-  }
+  await expectations.attempt(`${id} ${architecture}`, digestOf(tarball), () => send(artefactUrl(berth, 'npm', id), { method: 'POST', body: form }, [201]));
 }
 
-async function findBroken(berth: ServerProcess, dataDir: string, expectations: Map<string, Expectation>): Promise<string[]> {
-  const { results } = await (await fetch(`${artefactUrl(berth)}?size=1000`, { headers: INTERNAL })).json() as { results: { _id: string; tarballs: Record<string, { digest: string; size: number }> }[] };
-  const broken: string[] = [];
-  const seen = new Set<string>();
-  for (const { _id: id, tarballs } of results) {
-    for (const [architecture, slot] of Object.entries(tarballs)) {
-      const key = `${id} ${architecture}`;
-      seen.add(key);
-      const expectation = expectations.get(key);
-      if (slot.digest !== expectation?.acknowledged && !expectation?.unanswered.has(slot.digest)) broken.push(`${key} holds ${slot.digest}, which was not its last upload`);
-      const response = await fetch(`${artefactUrl(berth, id, 'tarball')}?architecture=${architecture}`, { headers: INTERNAL });
-      const bytes = new Uint8Array(await response.arrayBuffer());
-      if (response.status !== 200 || bytes.length !== slot.size || `sha256:${createHash('sha256').update(bytes).digest('hex')}` !== slot.digest) {
-        broken.push(`${key} does not resolve to bytes of its digest (status ${response.status}, ${bytes.length} of ${slot.size} bytes)`);
-      }
-    }
-  }
-  for (const [key, { acknowledged }] of expectations) if (acknowledged && !seen.has(key)) broken.push(`${key} was acknowledged and is gone`);
-  return [...broken, ...await findRowsWithoutBytes(dataDir)];
+async function deleteSlot(berth: ServerProcess, worker: number, expectations: Expectations): Promise<void> {
+  const { id, architecture } = chooseSlot(worker);
+  await expectations.attempt(`${id} ${architecture}`, ABSENT, () => send(artefactUrl(berth, id, 'tarballs', architecture), { method: 'DELETE' }, [204, 404]));
 }
 
-async function findRowsWithoutBytes(dataDir: string): Promise<string[]> {
-  const database = new DatabaseSync(join(dataDir, 'berth.db'), { readOnly: true });
-  const rows = database.prepare('select digest, storage_key, size from blobs').all() as { digest: string; storage_key: string; size: number }[];
-  database.close();
-  const broken: string[] = [];
-  for (const row of rows) {
-    const size = await stat(join(dataDir, 'blobs', row.storage_key)).then((file) => file.size, () => -1);
-    if (size !== row.size) broken.push(`blob ${row.digest} has ${size} of ${row.size} bytes`);
-  }
-  return broken;
+async function deleteOwn(berth: ServerProcess, worker: number, expectations: Expectations): Promise<void> {
+  const { id, architecture } = ownSlot(worker);
+  await expectations.attempt(`${id} ${architecture}`, ABSENT, () => send(artefactUrl(berth, id), { method: 'DELETE' }, [204, 404]));
+}
+
+async function send(url: string, init: RequestInit, expected: number[]): Promise<string | undefined> {
+  const response = await fetch(url, { headers: INTERNAL, ...init });
+  const text = await response.text();
+  return expected.includes(response.status) ? undefined : `${init.method} was answered with ${response.status}: ${text}`;
 }
 
 if (import.meta.main) {
   await runBench(async ({ sizes, say }) => {
     const { runs: kills } = sizes({ full: { runs: 200 }, small: { runs: 3 } });
-    const { broken, acknowledged, unanswered } = await runCrashes(kills);
-    for (const invariant of broken) say(invariant);
-    say(`${acknowledged} uploads were acknowledged, ${unanswered} were cut`);
-    return [{ claim: `crash: invariants after ${kills} SIGKILLs under uploads`, unit: 'broken', ours: [broken.length], bar: { atMost: 0 } }];
+    const claims = [];
+    for (const [name, openSite] of Object.entries(SITES)) {
+      const { broken, acknowledged, unanswered } = await runCrashes(kills, openSite);
+      for (const invariant of broken) say(invariant);
+      say(`${name}: ${acknowledged} requests were acknowledged, ${unanswered} were cut`);
+      claims.push({ claim: `crash: invariants after ${kills} SIGKILLs on ${name}`, unit: 'broken' as const, ours: [broken.length], bar: { atMost: 0 } });
+    }
+    return claims;
   });
 }

@@ -16,8 +16,8 @@ const LEVEL = 1;
 export interface Entry { path: string; content: Uint8Array }
 
 /** Builds a tarball with a manifest and one file of the given content. */
-export function npmTarball(name: string, version: string, content: Uint8Array): Buffer {
-  return gzipSync(Buffer.concat([...blocks([manifest(name, version), { path: 'data.bin', content }])]), { level: LEVEL });
+export function npmTarball(name: string, version: string, content: Uint8Array, license = 'MIT'): Buffer {
+  return gzipSync(Buffer.concat([...blocks([manifest(name, version, license), { path: 'data.bin', content }])]), { level: LEVEL });
 }
 
 /** Writes a tarball with a manifest and the entries, as many as make `maxBytes`, and returns its path. */
@@ -68,8 +68,8 @@ function slice(bytes: Buffer, index: number): Uint8Array {
   return bytes.subarray(start, start + MIB);
 }
 
-function manifest(name: string, version: string): Entry {
-  return { path: 'package.json', content: Buffer.from(JSON.stringify({ name, version, license: 'MIT' })) };
+function manifest(name: string, version: string, license = 'MIT'): Entry {
+  return { path: 'package.json', content: Buffer.from(JSON.stringify({ name, version, license })) };
 }
 
 function* blocks(entries: Iterable<Entry>): Generator<Uint8Array> {

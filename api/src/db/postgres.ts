@@ -58,7 +58,7 @@ class Pool extends pg.Pool {
     // A connection that breaks must not end the process, whether it is idle or in use: the query under way, if any,
     // fails by itself, and the pool replaces the connection.
     this.on('error', () => undefined);
-    this.on('connect', (client) => { this.#watch(client as Client); });
+    this.on('connect', (client) => { this.#watch(client); });
     this.on('remove', (client) => this.#clients.delete(client as Client));
   }
 
