@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { registerBodyHandling } from './body.ts';
+import { waitForSlowHandlers } from './idle-connections.ts';
 import { answerMalformed } from './malformed.ts';
 import { registerProblems, sendProblem, toBerthError } from './problem.ts';
 
@@ -16,9 +17,11 @@ export interface HttpServerOptions {
   logLevel: string;
   /** Where log lines go; default the standard output. */
   logStream?: { write: (line: string) => void };
+  /** How long nothing may move on a connection, see IDLE_TIMEOUT_MS. */
+  idleTimeoutMs?: number;
 }
 
-/** Connections on which nothing moves for this long are closed; there is no bound on a whole upload. */
+/** Connections on which nothing moves for this long are closed, unless the server has the next word; there is no bound on a whole upload. */
 const IDLE_TIMEOUT_MS = 120_000;
 /** Kept above the usual 60 s of proxies, so that they and not Berth close idle connections first. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
@@ -33,11 +36,13 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     logController: new OneLinePerRequest(),
     genReqId: () => randomUUID(),
     trustProxy: options.trustedProxies,
-    connectionTimeout: IDLE_TIMEOUT_MS,
+    connectionTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: 0,
     bodyLimit: JSON_BODY_LIMIT_BYTES,
     forceCloseConnections: 'idle',
+    // What arrives on a connection that was taken before a stop is served: the proxy would not send an upload again.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: (request) => withoutBasePath(request.url ?? '/', options.basePath),
     clientErrorHandler: answerMalformed,
@@ -50,6 +55,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     if (options.basePath !== '' && request.originalUrl === options.basePath) return reply.redirect(`${options.basePath}/`, 308);
     done();
   });
+  waitForSlowHandlers(app);
   registerProblems(app);
   registerBodyHandling(app);
   hangUpWhenStopping(app);
