@@ -2,6 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { problems } from '../http/index.ts';
+import type { FileEntry } from '../tarballs/index.ts';
 import { ArchitectureQuerySchema, FileListSchema, IdParamsSchema, PackageListSchema } from './schemas.ts';
 import type { ArtefactServices } from './service.ts';
 
@@ -29,9 +30,9 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
 
     app.get('/artefacts/:id/files', {
       schema: { summary: 'List the files', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { 200: FileListSchema, ...problems(400, 401, 403, 404) } },
-    }, async (request) => {
+    }, async (request, reply) => {
       const files = await contents.files(request.actor.caller, { ...request.params, architecture: request.query.architecture });
-      return { results: files.map(({ path, sizeBytes: size, mode, type, target }) => ({ path, size, mode, type, ...(target !== undefined && { target }) })), count: files.length };
+      return reply.type('application/json; charset=utf-8').send(Readable.from(renderFileList(files)) as never);
     });
 
     app.get('/artefacts/:id/files/*', {
@@ -44,4 +45,15 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
       return reply.send((request.method === 'HEAD' ? Readable.from([]) : await open()) as never);
     });
   };
+}
+
+/** Writes a FileListSchema as it is read, since it may be huge. */
+async function* renderFileList(files: AsyncIterable<FileEntry[]>): AsyncGenerator<string> {
+  let count = 0;
+  for await (const piece of files) {
+    const entries = piece.map(({ path, sizeBytes: size, mode, type, target }) => JSON.stringify({ path, size, mode, type, target }));
+    yield (count === 0 ? '{"results":[' : ',') + entries.join(',');
+    count += piece.length;
+  }
+  yield `${count === 0 ? '{"results":[' : ''}],"count":${count}}`;
 }

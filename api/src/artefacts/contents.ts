@@ -8,6 +8,7 @@ import type { Database } from '../db/index.ts';
 import { readTarballBytes, type BundledPackage, type FileEntry } from '../tarballs/index.ts';
 import { FileNotFoundError, NotATarballError, ReadmeNotFoundError } from './errors.ts';
 import { chooseSlot } from './download.ts';
+import { findInFileIndex, parseFileIndex } from './file-index.ts';
 import { artefactRepository } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
 
@@ -42,24 +43,17 @@ export function createContents({ database, blobs }: { database: Database; blobs:
       return scans.findPackages(await digestFor(caller, request, policy.seeArtefact));
     },
 
-    async files(caller: Caller, request: ContentsRequest): Promise<FileEntry[]> {
-      return scans.findFiles(await digestFor(caller, request, policy.downloadArtefact));
+    /** Lists the files in the order of the archive, piece by piece. */
+    async files(caller: Caller, request: ContentsRequest): Promise<AsyncIterable<FileEntry[]>> {
+      return parseFileIndex(await scans.findFileIndex(await digestFor(caller, request, policy.downloadArtefact)));
     },
 
     /** Finds one file by its path below `package/`; a hard link is its file. @throws file_not_found; `open` blob_missing */
     async file(caller: Caller, request: ContentsRequest, path: string): Promise<FileContent> {
       const digest = await digestFor(caller, request, policy.downloadArtefact);
-      const file = findFile(await scans.findFiles(digest), path);
+      const file = await findInFileIndex(await scans.findFileIndex(digest), path);
       if (!file) throw new FileNotFoundError('The package has no such file: /files lists what it has.');
       return { sizeBytes: file.sizeBytes, open: async () => file.sizeBytes === 0 ? Readable.from([]) : readTarballBytes(await blobs.read(digest), file) };
     },
   };
-}
-
-/** Of several entries with one name the last is the one that unpacking leaves; a hard link means the one before it. */
-function findFile(files: readonly FileEntry[], path: string): FileEntry | undefined {
-  const index = files.findLastIndex((file) => file.path === path);
-  const named = files[index];
-  if (named?.type !== 'link') return named?.type === 'file' ? named : undefined;
-  return files.slice(0, index).findLast((file) => file.path === named.target);
 }

@@ -12,6 +12,7 @@ import { createTarballScanner, type TarballLimits, type TarballScan, type Tarbal
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type Slot } from './artefact.ts';
 import { renderDocument, renderReceipt } from './document.ts';
 import { FormatConflictError, KeyNoLongerValidError, MirroredConflictError, PackageNameConflictError } from './errors.ts';
+import { formatFileIndex } from './file-index.ts';
 import { assertArchitecture, assertArtefactId, assertCategory, assertFileName, filePath, nextDataDates, npmPath } from './operations.ts';
 import { artefactRepository, type StoredArtefact } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
@@ -40,7 +41,7 @@ export type UploadFields = Partial<Record<typeof UPLOAD_FIELDS[Format][number], 
 export type ReadForm = (onFile: (file: MultipartFile) => Promise<void>) => Promise<UploadFields>;
 
 /** What was read of the body: everything that the commit needs. */
-interface Received { fields: UploadFields; blob: FinishedBlob; scan: TarballScan | undefined; fileName: string | undefined }
+interface Received { fields: UploadFields; blob: FinishedBlob; scan: TarballScan | undefined; fileIndex: string; fileName: string | undefined }
 
 export type Publish = (actor: Actor, target: { id: string; format: Format }, readForm: ReadForm) => Promise<string>;
 
@@ -81,7 +82,7 @@ async function receive(upload: BlobUpload, format: Format, readForm: ReadForm, {
       await stream(file.content, upload, scanner, limits.maxUploadBytes);
       scan = await scanner?.finish();
     });
-    return { fields, blob: await upload.finish(), scan, fileName };
+    return { fields, blob: await upload.finish(), scan, fileIndex: await formatFileIndex(scan?.files ?? []), fileName };
   } catch (error) {
     scanner?.abort();
     throw error;
@@ -117,7 +118,7 @@ async function commit(tx: Tx, actor: Actor, target: { id: string; format: Format
   if (present) await artefacts.update(artefact, slots);
   else if (!await artefacts.insert(artefact, slots)) throw new ConcurrentCreationError();
   await upload.adopt(tx);
-  if (received.scan) await scanRepository(tx).put(slot.digest, received.scan);
+  if (received.scan) await scanRepository(tx).put(slot.digest, received.scan, received.fileIndex);
   await artefacts.putSlot(artefact.id, slot);
   await appendAudit(tx, actor, {
     action: 'artefact.upload',
