@@ -1,0 +1,102 @@
+// Replicas that leave while a load runs through nginx.
+
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { eventually } from '../support/eventually.ts';
+import { npmTarball } from '../support/tarball-builder.ts';
+import { startNginx, type Nginx } from './nginx.ts';
+import { startReplicas, type Replicas } from './replicas.ts';
+
+const WORKERS = 6;
+const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+
+let replicas: Replicas;
+let nginx: Nginx;
+let key: Record<string, string>;
+
+beforeEach(async () => {
+  replicas = await startReplicas({ count: 3 });
+  nginx = await startNginx(replicas.all.map(({ url }) => url));
+  key = { 'x-api-key': await replicas.all[0]!.uploadKey() };
+});
+afterEach(async () => {
+  await nginx.close();
+  await replicas.close();
+});
+
+interface Load {
+  /** Answered as it should be. */
+  done: number;
+  /** Digests by id of what was acknowledged. */
+  acknowledged: Map<string, string>;
+  failures: string[];
+  stop(): Promise<void>;
+}
+
+/** Uploads and lists by turns through nginx. */
+function startLoad(): Load {
+  let running = true;
+  const load: Load = { done: 0, acknowledged: new Map(), failures: [], stop: async () => { running = false; await workers; } };
+  const request = async (expected: number, path: string, init: RequestInit) => {
+    const response = await fetch(`${nginx.url}/api/v1${path}`, init).catch((error: unknown) => String(error));
+    const text = typeof response === 'string' ? response : await response.text();
+    const isDone = typeof response !== 'string' && response.status === expected;
+    if (isDone) load.done++;
+    else load.failures.push(`${init.method} ${path}: ${typeof response === 'string' ? '' : response.status} ${text.slice(0, 200)}`);
+    return isDone;
+  };
+  const workers = Promise.all(Array.from({ length: WORKERS }, async (_unused, worker) => {
+    for (let count = 0; running; count++) {
+      const id = `worker-${worker}-${count}`;
+      const file = await npmTarball({ name: 'p', version: '1.0.0', files: { 'data.bin': randomBytes(200_000) } });
+      const form = new FormData();
+      form.set('file', new Blob([file]), 'plugin.tgz');
+      if (await request(201, `/artefacts/npm/${id}`, { method: 'POST', headers: key, body: form })) load.acknowledged.set(id, digestOf(file));
+      await request(200, '/artefacts', { method: 'GET' });
+    }
+  }));
+  return load;
+}
+
+/** Waits until this many more requests were answered. */
+async function untilDone(load: Load, more: number): Promise<void> {
+  const floor = load.done + more;
+  await eventually(async () => { assert.ok(load.done >= floor, `${load.done} of ${floor}: ${load.failures.join('\n')}`); });
+}
+
+async function assertAcknowledged(load: Load): Promise<void> {
+  const replica = replicas.all.find(({ isRunning }) => isRunning())!;
+  assert.ok(load.acknowledged.size > 0);
+  for (const [id, digest] of load.acknowledged) {
+    const response = await replica.api('GET', `/artefacts/${id}/tarball`, { headers: replica.internal });
+    assert.equal(digestOf(new Uint8Array(await response.arrayBuffer())), digest, id);
+  }
+}
+
+describe('under load', () => {
+  test('a replica that is told to stop loses no request, and another one takes its place', async () => {
+    const load = startLoad();
+    await untilDone(load, 30);
+    assert.equal(await replicas.all[1]!.terminate(), 0);
+    await untilDone(load, 30);
+    assert.equal(await replicas.all[2]!.terminate(), 0);
+    await untilDone(load, 30);
+    await load.stop();
+    assert.deepEqual(load.failures, []);
+    await assertAcknowledged(load);
+  });
+
+  test('a replica that is killed takes along what it had in hand, and the others go on', async () => {
+    const load = startLoad();
+    await untilDone(load, 30);
+    await replicas.all[1]!.stop();
+    await untilDone(load, 10);
+    const failedWhenKilled = load.failures.length;
+    await untilDone(load, 60);
+    await load.stop();
+    assert.equal(load.failures.length, failedWhenKilled, load.failures.join('\n'));
+    assert.ok(failedWhenKilled <= WORKERS, load.failures.join('\n'));
+    await assertAcknowledged(load);
+  });
+});

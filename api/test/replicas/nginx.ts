@@ -1,0 +1,78 @@
+// nginx (Debian: nginx-light) before several Berths, by turns and without stickiness, set up as docs/guides/deployment.md says.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
+
+/** Where servers are, which is on the PATH of root alone. */
+const SERVER_PROGRAMS = '/usr/sbin';
+
+export interface Nginx {
+  url: string;
+  close(): Promise<void>;
+}
+
+/** Starts it before servers such as `http://127.0.0.1:40123`; its answers say in `x-upstream` who has answered. */
+export async function startNginx(upstreams: readonly string[]): Promise<Nginx> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-nginx-'));
+  const port = await freePort();
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(directory, name)};`);
+  // Root's workers would run as another user, who cannot look into the directory.
+  const user = process.getuid?.() === 0 ? 'user root;' : '';
+  await writeFile(join(directory, 'nginx.conf'), `
+    ${user} daemon off; worker_processes 1; pid ${join(directory, 'pid')}; error_log stderr error;
+    events {}
+    http {
+      ${temporary.join(' ')}
+      access_log off;
+      upstream berth { ${upstreams.map((url) => `server ${new URL(url).host} max_fails=1 fail_timeout=1s;`).join(' ')} }
+      server {
+        listen 127.0.0.1:${port};
+        client_max_body_size 0;
+        merge_slashes off;
+        location / {
+          proxy_pass http://berth;
+          proxy_http_version 1.1;
+          proxy_buffering off;
+          proxy_next_upstream error timeout http_503 non_idempotent;
+          proxy_set_header Host $http_host;
+          proxy_set_header X-Forwarded-Host $http_host;
+          proxy_set_header X-Forwarded-For $remote_addr;
+          proxy_set_header X-Forwarded-Proto $scheme;
+          add_header X-Upstream $upstream_addr always;
+        }
+      }
+    }`);
+  const child = spawn(findNginx(), ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const ended = once(child, 'exit');
+  let complaints = '';
+  child.stderr.on('data', (chunk) => { complaints += String(chunk); });
+  const endWithThisProcess = () => { child.kill('SIGKILL'); };
+  process.once('exit', endWithThisProcess);
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(async () => {
+    if (child.exitCode !== null) throw new Error(`nginx did not start: ${complaints}`);
+    await (await fetch(`${url}/api/ping`)).text();
+  });
+  return {
+    url,
+    async close() {
+      child.kill('SIGTERM');
+      await ended;
+      process.off('exit', endWithThisProcess);
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Finds the program. @throws Error that says what to install */
+export function findNginx(): string {
+  const path = [...(process.env.PATH ?? '').split(delimiter), SERVER_PROGRAMS].map((directory) => join(directory, 'nginx')).find((candidate) => existsSync(candidate));
+  if (path === undefined) throw new Error('nginx is missing: install the Debian package nginx-light, or run `npm test` once, which does.');
+  return path;
+}
