@@ -8,7 +8,7 @@ import { runBench } from './support/bench.ts';
 import { ABSENT, createExpectations, type Expectations } from './support/expectations.ts';
 import { digestOf, findRowsWithoutBytes, readSlots } from './support/invariants.ts';
 import type { ServerProcess } from './support/processes.ts';
-import { openEmbeddedSite, openSharedSite, type Site } from './support/sites.ts';
+import { openEmbeddedSite, openClusterSite, type Site } from './support/sites.ts';
 import { npmTarball } from './support/tarball.ts';
 
 const SHARED_IDS = ['@acme/import-gpkg@1', '@acme/import-gpkg@main'];
@@ -17,7 +17,7 @@ const WORKERS = 4;
 const MAX_CONTENT_BYTES = 3 * 1024 * 1024;
 const MAX_LIFE_MS = 700;
 
-export const SITES = { 'SQLite and files': openEmbeddedSite, 'PostgreSQL and files': openSharedSite };
+export const SITES = { 'SQLite and files': openEmbeddedSite, 'PostgreSQL and S3': openClusterSite };
 
 export interface CrashReport { kills: number; acknowledged: number; unanswered: number; broken: string[] }
 

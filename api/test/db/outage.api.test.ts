@@ -24,7 +24,7 @@ let key: string;
 before(async () => {
   cluster = await startPostgresCluster({ durable: true });
   // One frozen statement is not to take longer than the freeze.
-  replicas = await startReplicas({ count: 1, databaseUrl: `${cluster.url}&query_timeout=2000` });
+  replicas = await startReplicas({ count: 1, storage: 'fs', databaseUrl: `${cluster.url}&query_timeout=2000` });
   berth = replicas.all[0]!;
   key = await berth.uploadKey();
   assert.equal((await berth.upload('present', { file: await tarball() })).status, 201);

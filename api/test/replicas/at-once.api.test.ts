@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { ADMIN_EMAIL, ADMIN_PASSWORD, signIn } from '../support/test-client.ts';
-import { startNginx, type Nginx } from './nginx.ts';
+import { startNginx, type Nginx } from '../support/nginx.ts';
 import { startReplicas, type Replica, type Replicas } from './replicas.ts';
 
 let replicas: Replicas;

@@ -5,7 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
-import { startNginx, type Nginx } from './nginx.ts';
+import { startNginx, type Nginx } from '../support/nginx.ts';
 import { startReplicas, type Replicas } from './replicas.ts';
 
 const WORKERS = 6;

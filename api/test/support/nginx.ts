@@ -6,8 +6,8 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { eventually } from '../support/eventually.ts';
-import { freePort } from '../support/free-port.ts';
+import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
 
 /** Where servers are, which is on the PATH of root alone. */
 const SERVER_PROGRAMS = '/usr/sbin';
@@ -70,9 +70,13 @@ export async function startNginx(upstreams: readonly string[]): Promise<Nginx> {
   };
 }
 
-/** Finds the program. @throws Error that says what to install */
+/** @throws Error that says what to install */
 export function findNginx(): string {
-  const path = [...(process.env.PATH ?? '').split(delimiter), SERVER_PROGRAMS].map((directory) => join(directory, 'nginx')).find((candidate) => existsSync(candidate));
+  const path = programs().find((candidate) => existsSync(candidate));
   if (path === undefined) throw new Error('nginx is missing: install the Debian package nginx-light, or run `npm test` once, which does.');
   return path;
 }
+
+export function isNginxInstalled(): boolean { return programs().some((candidate) => existsSync(candidate)); }
+
+const programs = () => [...(process.env.PATH ?? '').split(delimiter), SERVER_PROGRAMS].map((directory) => join(directory, 'nginx'));
