@@ -1,11 +1,14 @@
-// Kills Berth at random moments while clients upload, swap and delete, starts it again on the same data, and checks that every
-// visible slot resolves to bytes of its digest, every blob row has its bytes, and what was acknowledged is there.
+// Kills Berth at random moments while clients upload, swap and delete, while it sweeps or is backed up, starts it again on the
+// same data, and checks that every visible slot resolves to bytes of its digest, every blob row has its bytes, and what was
+// acknowledged is there. In the end what a backup makes of it must be the same.
 // 200 kills on each site make the claim, the tests run 20.
 
 import { randomBytes, randomInt } from 'node:crypto';
+import { join } from 'node:path';
 import { artefactUrl, INTERNAL, startBerth } from './support/berth-process.ts';
 import { runBench } from './support/bench.ts';
 import { ABSENT, createExpectations, type Expectations } from './support/expectations.ts';
+import { carryOver, countSweeps, letTimePass, startBackups } from './support/housekeeping.ts';
 import { digestOf, findRowsWithoutBytes, readSlots } from './support/invariants.ts';
 import type { ServerProcess } from './support/processes.ts';
 import { openEmbeddedSite, openClusterSite, type Site } from './support/sites.ts';
@@ -16,10 +19,12 @@ const ARCHITECTURES = ['noarch', 'x64', 'arm64', 'ia32'];
 const WORKERS = 4;
 const MAX_CONTENT_BYTES = 3 * 1024 * 1024;
 const MAX_LIFE_MS = 700;
+/** What nobody refers to goes at once: the sweep works as close behind the clients as it can. */
+const SWEEP_AT_ONCE = { GC_GRACE_HOURS: '0' };
 
 export const SITES = { 'SQLite and files': openEmbeddedSite, 'PostgreSQL and S3': openClusterSite };
 
-export interface CrashReport { kills: number; acknowledged: number; unanswered: number; broken: string[] }
+export interface CrashReport { kills: number; sweeps: number; acknowledged: number; unanswered: number; broken: string[] }
 
 /** What clients do, by how often. */
 const DEEDS: readonly { share: number; run: (berth: ServerProcess, worker: number, expectations: Expectations) => Promise<void> }[] = [
@@ -32,26 +37,36 @@ const DEEDS: readonly { share: number; run: (berth: ServerProcess, worker: numbe
 /** Runs the rounds on a fresh site and reports every broken invariant, none when all is well. */
 export async function runCrashes(kills: number, openSite: () => Promise<Site> = openEmbeddedSite): Promise<CrashReport> {
   await using site = await openSite();
+  await using restored = await openEmbeddedSite();
+  const backups = join(restored.dataDir, 'backup');
   const expectations = createExpectations();
   const broken: string[] = [];
-  const check = async (berth: ServerProcess) => {
+  const check = async (berth: ServerProcess, where: Site) => {
     const { held, broken: unreadable } = await readSlots(berth);
-    broken.push(...unreadable, ...expectations.findBroken(held), ...expectations.refused, ...await findRowsWithoutBytes(site));
+    broken.push(...unreadable, ...expectations.findBroken(held), ...expectations.refused, ...await findRowsWithoutBytes(where));
   };
   let killed = 0;
   for (; killed < kills && broken.length === 0; killed++) {
-    const berth = await startBerth(site.dataDir, site.env);
+    if (killed > 0) await letTimePass(site);
+    const berth = await startBerth(site.dataDir, { ...site.env, ...SWEEP_AT_ONCE });
+    // By turns, since a backup keeps the sweep away.
+    const backingUp = killed % 2 === 1 ? startBackups(site, backups) : undefined;
     try {
-      await check(berth);
+      await check(berth, site);
       await workUntilKilled(berth, expectations);
     } finally {
-      await berth.kill();
+      await Promise.all([berth.kill(), backingUp?.kill()]);
     }
   }
-  const berth = await startBerth(site.dataDir, site.env);
-  await check(berth);
-  if (await berth.stop() !== 0) broken.push('SIGTERM did not end the server with 0');
-  return { kills: killed, ...expectations.counts, broken };
+  const sweeps = await countSweeps(site);
+  await letTimePass(site);
+  await carryOver(site, backups, restored);
+  for (const where of [site, restored]) {
+    const berth = await startBerth(where.dataDir, where.env);
+    await check(berth, where);
+    if (await berth.stop() !== 0) broken.push('SIGTERM did not end the server with 0');
+  }
+  return { kills: killed, sweeps, ...expectations.counts, broken };
 }
 
 async function workUntilKilled(berth: ServerProcess, expectations: Expectations): Promise<void> {
@@ -112,9 +127,9 @@ if (import.meta.main) {
     const { runs: kills } = sizes({ full: { runs: 200 }, small: { runs: 3 } });
     const claims = [];
     for (const [name, openSite] of Object.entries(SITES)) {
-      const { broken, acknowledged, unanswered } = await runCrashes(kills, openSite);
+      const { broken, sweeps, acknowledged, unanswered } = await runCrashes(kills, openSite);
       for (const invariant of broken) say(invariant);
-      say(`${name}: ${acknowledged} requests were acknowledged, ${unanswered} were cut`);
+      say(`${name}: ${acknowledged} requests were acknowledged, ${unanswered} were cut, ${sweeps} sweeps were begun`);
       claims.push({ claim: `crash: invariants after ${kills} SIGKILLs on ${name}`, unit: 'broken' as const, ours: [broken.length], bar: { atMost: 0 } });
     }
     return claims;

@@ -6,7 +6,7 @@ import { freePort, startServer, type ServerProcess } from './processes.ts';
 const SERVER = fileURLToPath(new URL('../../api/server.ts', import.meta.url));
 const ADMIN = { email: 'admin@localhost', password: 'bench-password' };
 /** What a Berth generates for itself only beside an embedded database. */
-const SECRETS = Object.fromEntries(['API_KEYS_SALT', 'CIPHER_PASSWORD', 'AUTH_SECRET'].map((name) => [name, `bench ${name} of 32 bytes and more`]));
+export const SECRETS: Record<string, string> = Object.fromEntries(['API_KEYS_SALT', 'CIPHER_PASSWORD', 'AUTH_SECRET'].map((name) => [name, `bench ${name} of 32 bytes and more`]));
 
 /** Headers of an internal service of every Berth that is started here. */
 export const INTERNAL = { 'x-secret-key': 'bench-internal-secret' };

@@ -27,12 +27,12 @@ export async function readSlots(berth: ServerProcess): Promise<{ held: Map<strin
   return { held, broken };
 }
 
-/** Every blob row has its bytes. */
+/** Every blob row has its bytes; of a row that a sweep removes meanwhile nothing is asked. */
 export async function findRowsWithoutBytes(site: Site): Promise<string[]> {
-  const rows = await site.query<{ digest: string; storage_key: string; size: number | string }>('select digest, storage_key, size from blobs');
-  const broken = await Promise.all(rows.map(async (row) => {
-    const sizeBytes = await site.sizeOf(row.storage_key);
-    return sizeBytes === Number(row.size) ? [] : [`blob ${row.digest} has ${sizeBytes} of ${row.size} bytes`];
-  }));
-  return broken.flat();
+  const listRows = () => site.query<{ digest: string; storage_key: string; size: number | string }>('select digest, storage_key, size from blobs');
+  const sizes = new Map(await Promise.all((await listRows()).map(async (row) => [row.storage_key, await site.sizeOf(row.storage_key)] as const)));
+  return (await listRows()).flatMap(({ digest, storage_key: key, size }) => {
+    const sizeBytes = sizes.get(key);
+    return sizeBytes === undefined || sizeBytes === Number(size) ? [] : [`blob ${digest} has ${sizeBytes} of ${size} bytes`];
+  });
 }
