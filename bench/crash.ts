@@ -3,21 +3,17 @@
 // acknowledged is there. In the end what a backup makes of it must be the same.
 // 200 kills on each site make the claim, the tests run 20.
 
-import { randomBytes, randomInt } from 'node:crypto';
+import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
-import { artefactUrl, INTERNAL, startBerth } from './support/berth-process.ts';
+import { startBerth } from './support/berth-process.ts';
 import { runBench } from './support/bench.ts';
-import { ABSENT, createExpectations, type Expectations } from './support/expectations.ts';
+import { chooseDeed, MAX_WORKERS } from './support/deeds.ts';
+import { createExpectations, type Expectations } from './support/expectations.ts';
 import { carryOver, countSweeps, letTimePass, startBackups } from './support/housekeeping.ts';
-import { digestOf, findRowsWithoutBytes, readSlots } from './support/invariants.ts';
+import { findRowsWithoutBytes, readSlots } from './support/invariants.ts';
 import type { ServerProcess } from './support/processes.ts';
 import { openEmbeddedSite, openClusterSite, type Site } from './support/sites.ts';
-import { npmTarball } from './support/tarball.ts';
 
-const SHARED_IDS = ['@acme/import-gpkg@1', '@acme/import-gpkg@main'];
-const ARCHITECTURES = ['noarch', 'x64', 'arm64', 'ia32'];
-const WORKERS = 4;
-const MAX_CONTENT_BYTES = 3 * 1024 * 1024;
 const MAX_LIFE_MS = 700;
 /** What nobody refers to goes at once: the sweep works as close behind the clients as it can. */
 const SWEEP_AT_ONCE = { GC_GRACE_HOURS: '0' };
@@ -26,19 +22,11 @@ export const SITES = { 'SQLite and files': openEmbeddedSite, 'PostgreSQL and S3'
 
 export interface CrashReport { kills: number; sweeps: number; acknowledged: number; unanswered: number; broken: string[] }
 
-/** What clients do, by how often. */
-const DEEDS: readonly { share: number; run: (berth: ServerProcess, worker: number, expectations: Expectations) => Promise<void> }[] = [
-  { share: 6, run: uploadSlot },
-  { share: 2, run: deleteSlot },
-  { share: 2, run: uploadOwn },
-  { share: 1, run: deleteOwn },
-];
-
 /** Runs the rounds on a fresh site and reports every broken invariant, none when all is well. */
 export async function runCrashes(kills: number, openSite: () => Promise<Site> = openEmbeddedSite): Promise<CrashReport> {
   await using site = await openSite();
   await using restored = await openEmbeddedSite();
-  const backups = join(restored.dataDir, 'backup');
+  const backups = join(site.dataDir, 'backup');
   const expectations = createExpectations();
   const broken: string[] = [];
   const check = async (berth: ServerProcess, where: Site) => {
@@ -71,55 +59,13 @@ export async function runCrashes(kills: number, openSite: () => Promise<Site> = 
 
 async function workUntilKilled(berth: ServerProcess, expectations: Expectations): Promise<void> {
   let alive = true;
-  const workers = Array.from({ length: WORKERS }, async (_unused, worker) => {
-    while (alive) await chooseDeed()(berth, worker, expectations);
+  const workers = Array.from({ length: MAX_WORKERS }, async (_unused, worker) => {
+    while (alive) await chooseDeed()({ berth, worker, expectations });
   });
   await new Promise((resolve) => setTimeout(resolve, randomInt(MAX_LIFE_MS)));
   alive = false;
   await berth.kill();
   await Promise.all(workers);
-}
-
-function chooseDeed() {
-  let lot = randomInt(DEEDS.reduce((sum, { share }) => sum + share, 0));
-  for (const { share, run } of DEEDS) if ((lot -= share) < 0) return run;
-  throw new Error('a lot is below the sum of all shares');
-}
-
-/** Of artefacts that all work on, each worker has an architecture to himself: his answers come in the order of his commits. */
-const chooseSlot = (worker: number) => ({ id: SHARED_IDS[randomInt(SHARED_IDS.length)]!, architecture: ARCHITECTURES[worker]! });
-const ownSlot = (worker: number) => ({ id: `@acme/own-${worker}`, architecture: 'noarch' });
-
-function uploadSlot(berth: ServerProcess, worker: number, expectations: Expectations): Promise<void> {
-  return upload(berth, chooseSlot(worker), expectations);
-}
-
-function uploadOwn(berth: ServerProcess, worker: number, expectations: Expectations): Promise<void> {
-  return upload(berth, ownSlot(worker), expectations);
-}
-
-async function upload(berth: ServerProcess, { id, architecture }: { id: string; architecture: string }, expectations: Expectations): Promise<void> {
-  const tarball = npmTarball('@acme/import-gpkg', '1.0.0', randomBytes(randomInt(MAX_CONTENT_BYTES)));
-  const form = new FormData();
-  form.set('architecture', architecture);
-  form.set('file', new Blob([tarball]), 'plugin.tgz');
-  await expectations.attempt(`${id} ${architecture}`, digestOf(tarball), () => send(artefactUrl(berth, 'npm', id), { method: 'POST', body: form }, [201]));
-}
-
-async function deleteSlot(berth: ServerProcess, worker: number, expectations: Expectations): Promise<void> {
-  const { id, architecture } = chooseSlot(worker);
-  await expectations.attempt(`${id} ${architecture}`, ABSENT, () => send(artefactUrl(berth, id, 'tarballs', architecture), { method: 'DELETE' }, [204, 404]));
-}
-
-async function deleteOwn(berth: ServerProcess, worker: number, expectations: Expectations): Promise<void> {
-  const { id, architecture } = ownSlot(worker);
-  await expectations.attempt(`${id} ${architecture}`, ABSENT, () => send(artefactUrl(berth, id), { method: 'DELETE' }, [204, 404]));
-}
-
-async function send(url: string, init: RequestInit, expected: number[]): Promise<string | undefined> {
-  const response = await fetch(url, { headers: INTERNAL, ...init });
-  const text = await response.text();
-  return expected.includes(response.status) ? undefined : `${init.method} was answered with ${response.status}: ${text}`;
 }
 
 if (import.meta.main) {

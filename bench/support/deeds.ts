@@ -1,0 +1,57 @@
+// What clients do to a Berth that may be killed at any moment: upload, swap, delete.
+
+import { randomBytes, randomInt } from 'node:crypto';
+import { artefactUrl, INTERNAL } from './berth-process.ts';
+import { ABSENT, type Expectations } from './expectations.ts';
+import { digestOf } from './invariants.ts';
+import type { ServerProcess } from './processes.ts';
+import { npmTarball } from './tarball.ts';
+
+/** One client of several, by its number. */
+export interface Client { berth: ServerProcess; worker: number; expectations: Expectations }
+
+interface Slot { id: string; architecture: string }
+
+const SHARED_IDS = ['@acme/import-gpkg@1', '@acme/import-gpkg@main'];
+/** Of the artefacts that all work on, each client has an architecture to himself: his answers come in the order of his commits. */
+const ARCHITECTURES = ['noarch', 'x64', 'arm64', 'ia32'];
+export const MAX_WORKERS = ARCHITECTURES.length;
+const MAX_CONTENT_BYTES = 3 * 1024 * 1024;
+
+/** By how often. */
+const DEEDS: readonly { share: number; run: (client: Client) => Promise<void> }[] = [
+  { share: 6, run: (client) => upload(client, sharedSlot(client)) },
+  { share: 2, run: (client) => remove(client, sharedSlot(client), (berth, { id, architecture }) => artefactUrl(berth, id, 'tarballs', architecture)) },
+  { share: 2, run: (client) => upload(client, ownSlot(client)) },
+  { share: 1, run: (client) => remove(client, ownSlot(client), (berth, { id }) => artefactUrl(berth, id)) },
+];
+
+/** Draws what a client does next; it resolves whether there was an answer or not. */
+export function chooseDeed(): (client: Client) => Promise<void> {
+  let lot = randomInt(DEEDS.reduce((sum, { share }) => sum + share, 0));
+  for (const { share, run } of DEEDS) if ((lot -= share) < 0) return run;
+  throw new Error('a lot is below the sum of all shares');
+}
+
+const sharedSlot = ({ worker }: Client): Slot => ({ id: SHARED_IDS[randomInt(SHARED_IDS.length)] ?? '', architecture: ARCHITECTURES[worker] ?? '' });
+const ownSlot = ({ worker }: Client): Slot => ({ id: `@acme/own-${worker}`, architecture: 'noarch' });
+const nameOf = ({ id, architecture }: Slot) => `${id} ${architecture}`;
+
+async function upload({ berth, expectations }: Client, slot: Slot): Promise<void> {
+  const tarball = npmTarball('@acme/import-gpkg', '1.0.0', randomBytes(randomInt(MAX_CONTENT_BYTES)));
+  const form = new FormData();
+  form.set('architecture', slot.architecture);
+  form.set('file', new Blob([tarball]), 'plugin.tgz');
+  await expectations.attempt(nameOf(slot), digestOf(tarball), () => send(artefactUrl(berth, 'npm', slot.id), { method: 'POST', body: form }, [201]));
+}
+
+async function remove({ berth, expectations }: Client, slot: Slot, urlOf: (berth: ServerProcess, slot: Slot) => string): Promise<void> {
+  await expectations.attempt(nameOf(slot), ABSENT, () => send(urlOf(berth, slot), { method: 'DELETE' }, [204, 404]));
+}
+
+/** @returns what is wrong with the answer */
+async function send(url: string, init: RequestInit, expected: number[]): Promise<string | undefined> {
+  const response = await fetch(url, { headers: INTERNAL, ...init });
+  const text = await response.text();
+  return expected.includes(response.status) ? undefined : `${init.method} was answered with ${response.status}: ${text}`;
+}
