@@ -11,7 +11,7 @@ import { readBuildInfo } from './src/build-info.ts';
 import { ConfigError, readConfig, type Config } from './src/config.ts';
 import { migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
-import { createHttpServer, createMetrics, registerMetricsRoute, type Metrics, type ServerPhase } from './src/http/index.ts';
+import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute, type LogStream, type Metrics, type ServerPhase } from './src/http/index.ts';
 import { createJobs } from './src/jobs/index.ts';
 import { graceMs, openDatabase, openStore, refuseHalfRestored } from './src/open.ts';
 import { resolveSecrets } from './src/secrets.ts';
@@ -39,7 +39,7 @@ export interface ServerOptions {
   /** Settings by the names of docs/reference/configuration.md, such as `process.env`. */
   env: NodeJS.ProcessEnv;
   /** Where log lines go; default the standard output. */
-  logStream?: { write: (line: string) => void };
+  logStream?: LogStream;
   /** How long a start waits for a database that does not answer yet. Default 30 s. */
   databasePatienceMs?: number;
 }
@@ -92,6 +92,7 @@ function announce({ email, password }: { email: string; password?: string }, pub
 }
 
 async function start(config: Config, { env, logStream, databasePatienceMs = DATABASE_PATIENCE_MS }: ServerOptions, opened: Opened): Promise<BerthServer> {
+  const log = logStream ?? openLogOutput(opened);
   const secrets = resolveSecrets(config);
   const metrics = createMetrics();
   await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
@@ -131,7 +132,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   if (config.METRICS && config.METRICS_PORT !== undefined) opened.push(await serveMetrics(metrics, config.HOST, config.METRICS_PORT));
 
   const app = await createApp({
-    http: { basePath: new URL(config.PUBLIC_URL).pathname.replace(/\/$/, ''), trustedProxies: config.TRUSTED_PROXIES, logLevel: config.LOG_LEVEL, ...(logStream && { logStream }) },
+    http: { basePath: new URL(config.PUBLIC_URL).pathname.replace(/\/$/, ''), trustedProxies: config.TRUSTED_PROXIES, logLevel: config.LOG_LEVEL, logStream: log },
     publicUrl: config.PUBLIC_URL,
     frameAncestors: config.FRAME_ANCESTORS,
     build: readBuildInfo(env),
@@ -162,6 +163,12 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
       clearTimeout(timer);
     },
   };
+}
+
+function openLogOutput(opened: Opened): LogStream {
+  const output = createLogOutput();
+  opened.push(output);
+  return output;
 }
 
 async function closeAll(opened: Opened): Promise<void> {

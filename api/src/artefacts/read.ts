@@ -2,7 +2,8 @@
 
 import { canSee, canSeeProvenance, enforce, NotVisibleError, policy, type Caller } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
-import type { Audience, RenderedDocument } from './document.ts';
+import type { Audience } from './document.ts';
+import { documentRepository, type DocumentRow } from './document-repository.ts';
 import { CategoryInvalidError } from './errors.ts';
 import { listRepository, type ListFilters, type ListPage } from './list-repository.ts';
 import { searchPatterns } from './operations.ts';
@@ -15,13 +16,14 @@ const DEFAULT_PAGE_SIZE = 10;
 
 export function createRead({ database, categories }: { database: Database; categories: readonly string[] }) {
   const artefacts = artefactRepository(database.db);
+  const documents = documentRepository(database);
   const lists = listRepository(database.db, database.dialect);
 
-  async function get(caller: Caller, id: string): Promise<RenderedDocument> {
-    const row = await artefacts.findDocument(id, audienceOf(caller));
+  async function get(caller: Caller, id: string): Promise<DocumentRow> {
+    const row = await documents.find(id, audienceOf(caller));
     if (!row) throw new NotVisibleError('There is no artefact with this id.');
-    if (!canSee(caller, { public: row.public, privateAccess: [] })) {
-      enforce(policy.seeArtefact(caller, { public: row.public, privateAccess: await artefacts.findPrivateAccess(id) }));
+    if (!canSee(caller, { public: row.public === 1, privateAccess: [] })) {
+      enforce(policy.seeArtefact(caller, { public: row.public === 1, privateAccess: await artefacts.findPrivateAccess(id) }));
     }
     return row;
   }
@@ -32,7 +34,7 @@ export function createRead({ database, categories }: { database: Database; categ
 
     /** Returns the id of the thumbnail of an artefact, if it has one. @throws artefact_not_found */
     async thumbnailId(caller: Caller, id: string): Promise<string | undefined> {
-      const document = JSON.parse((await get(caller, id)).json) as { thumbnail?: { id: string } };
+      const document = JSON.parse(Buffer.from((await get(caller, id)).json).toString()) as { thumbnail?: { id: string } };
       return document.thumbnail?.id;
     },
 

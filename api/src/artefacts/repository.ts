@@ -1,11 +1,10 @@
 // The artefacts, their slots and access entries as rows. Lists have a file of their own: list-repository.ts.
 
 import { createHash } from 'node:crypto';
-import type { CompiledQuery } from 'kysely';
 import type { Account, Uploader } from '../access/index.ts';
 import { LIST_VERSION_SHARDS, type ArtefactDocumentsTable, type ArtefactsTable, type Executor, type SlotsTable, type Tx } from '../db/index.ts';
 import type { Artefact, Format, Slot } from './artefact.ts';
-import { renderDocument, type Audience, type RenderedDocument } from './document.ts';
+import { renderDocument } from './document.ts';
 import { searchText } from './operations.ts';
 
 export interface StoredArtefact { artefact: Artefact; slots: Slot[] }
@@ -13,23 +12,8 @@ export interface StoredArtefact { artefact: Artefact; slots: Slot[] }
 /** What decides how a download is answered. */
 export interface DownloadFacts { format: Format; public: boolean; lastModifiedSeconds: number; slots: Slot[] }
 
-/** A rendered document, and what decides who may see it. */
-export interface DocumentRow extends RenderedDocument { public: boolean }
-
-type DocumentColumns = { public: number; json: string; etag: string };
-
 export function artefactRepository(executor: Executor | Tx) {
-  // Compiled once for each audience: building the query anew would cost more than running it.
-  const documentById: Partial<Record<Audience, CompiledQuery<DocumentColumns>>> = {};
-
   const repository = {
-    async findDocument(id: string, audience: Audience): Promise<DocumentRow | undefined> {
-      const query = documentById[audience] ??= executor.selectFrom('artefact_documents').innerJoin('artefacts', 'id', 'artefact_id')
-        .select(['public', `${audience}_document as json`, `${audience}_etag as etag`]).where('id', '=', id).compile();
-      const { rows: [row] } = await executor.executeQuery<DocumentColumns>({ ...query, parameters: [id] });
-      return row && { json: row.json, etag: row.etag, public: row.public === 1 };
-    },
-
     async findPrivateAccess(id: string): Promise<Account[]> {
       const rows = await executor.selectFrom('artefact_access').selectAll().where('artefact_id', '=', id)
         .orderBy('account_type').orderBy('account_id').orderBy('department').execute();
@@ -147,7 +131,7 @@ function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
 function toDocumentColumns(artefact: Artefact, slots: readonly Slot[]): Omit<ArtefactDocumentsTable, 'artefact_id'> {
   const limited = renderDocument(artefact, slots, 'limited');
   const full = renderDocument(artefact, slots, 'full');
-  return { record: JSON.stringify({ ...artefact, privateAccess: undefined }), limited_document: limited.json, limited_etag: limited.etag, full_document: full.json, full_etag: full.etag };
+  return { public: Number(artefact.public), record: JSON.stringify({ ...artefact, privateAccess: undefined }), limited_document: limited.json, limited_etag: limited.etag, full_document: full.json, full_etag: full.etag };
 }
 
 function toSlot(row: SlotsTable): Slot {

@@ -53,6 +53,6 @@ function sendNotModified(reply: FastifyReply): never {
 }
 
 /** Sends a document that is stored rendered: serialising it again would only cost. */
-function sendDocument(reply: FastifyReply, json: string): never {
+function sendDocument(reply: FastifyReply, json: string | Uint8Array): never {
   return reply.type('application/json; charset=utf-8').send(json) as never;
 }

@@ -77,6 +77,8 @@ export interface ArtefactsTable {
 /** The rest of an artefact, and its documents as they are sent. */
 export interface ArtefactDocumentsTable {
   artefact_id: string;
+  /** As in `artefacts`: what decides who may read stands in the row that is read. */
+  public: number;
   /** All fields but the access list, as JSON; the columns of `artefacts` are taken from it. */
   record: string;
   /** The wire document for those who may not see who uploaded, and its ETag. */

@@ -1,5 +1,5 @@
 // SQLite through node:sqlite: opening a file with durable settings, and the Kysely dialect over it.
-// PostgreSQL lives in postgres.ts; transactions and the guard around both in database.ts.
+// Reading past Kysely lives in sqlite-reader.ts, PostgreSQL in postgres.ts; transactions and the guard around both in database.ts.
 
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { CompiledQuery, SqliteDialect, SqliteDriver, type DatabaseConnection, type Driver, type SqliteDatabase, type SqliteStatement } from 'kysely';
@@ -73,7 +73,7 @@ function wrapStatement(statement: StatementSync): SqliteStatement {
 }
 
 /** node:sqlite binds neither booleans nor dates; a `Date` would silently become NULL. */
-function toSqliteValue(value: unknown): SQLInputValue {
+export function toSqliteValue(value: unknown): SQLInputValue {
   if (typeof value === 'boolean') return value ? 1 : 0;
   if (value instanceof Date) return value.toISOString();
   return value as SQLInputValue;

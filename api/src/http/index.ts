@@ -2,6 +2,7 @@ export { acceptMultipart, readMultipart, readSmallFile } from './multipart.ts';
 export type { MultipartFile, MultipartOptions } from './multipart.ts';
 export { answerTo, httpDate, isNotModified } from './conditional.ts';
 export type { Answer, ByteRange, Representation } from './conditional.ts';
+export { createLogOutput, type LogOutput, type LogStream } from './log-output.ts';
 export { createHttpServer, type HttpServerOptions } from './server.ts';
 export { problems, ProblemSchema, registerProblems } from './problem.ts';
 export { RangeNotSatisfiableError, UploadTooLargeError } from './errors.ts';

@@ -33,10 +33,12 @@ export function createMetrics(): Metrics {
         requests.observe({ method: request.method, route: request.routeOptions.url ?? 'unknown', status: reply.statusCode }, reply.elapsedTime / 1000);
         // A kept-alive connection carries many requests: count what it moved since the last one.
         const { socket } = request.raw;
-        const before = counted.get(socket) ?? { read: 0, written: 0 };
-        received.inc(socket.bytesRead - before.read);
-        sent.inc(socket.bytesWritten - before.written);
-        counted.set(socket, { read: socket.bytesRead, written: socket.bytesWritten });
+        const { bytesRead, bytesWritten } = socket;
+        const before = counted.get(socket);
+        received.inc(bytesRead - (before?.read ?? 0));
+        sent.inc(bytesWritten - (before?.written ?? 0));
+        if (before) Object.assign(before, { read: bytesRead, written: bytesWritten });
+        else counted.set(socket, { read: bytesRead, written: bytesWritten });
         done();
       });
     },

@@ -3,11 +3,12 @@
 
 import { randomUUID } from 'node:crypto';
 import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox';
 import { registerBodyHandling } from './body.ts';
 import { waitForSlowHandlers } from './idle-connections.ts';
+import type { LogStream } from './log-output.ts';
 import { answerMalformed } from './malformed.ts';
 import { registerProblems, sendProblem, toBerthError } from './problem.ts';
+import { compileValidator } from './validation.ts';
 
 export interface HttpServerOptions {
   /** Path of PUBLIC_URL without a trailing slash, `''` or `/registry`: served with and without it. */
@@ -15,10 +16,10 @@ export interface HttpServerOptions {
   /** Whose forwarding headers count: addresses, CIDR ranges, `loopback`, `linklocal`, `uniquelocal`. */
   trustedProxies: string[];
   logLevel: string;
-  /** Where log lines go; default the standard output. */
-  logStream?: { write: (line: string) => void };
   /** How long nothing may move on a connection, see IDLE_TIMEOUT_MS. */
   idleTimeoutMs?: number;
+  /** Where log lines go; default the standard output, line by line. */
+  logStream?: LogStream;
 }
 
 /** Connections on which nothing moves for this long are closed, unless the server has the next word; there is no bound on a whole upload. */
@@ -48,7 +49,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     clientErrorHandler: answerMalformed,
     frameworkErrors: (error, request, reply) => { void sendProblem(toBerthError(error), request, reply.header('x-request-id', request.id)); },
   });
-  app.setValidatorCompiler(TypeBoxValidatorCompiler);
+  app.setValidatorCompiler(compileValidator);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     // The page's relative addresses need the slash.

@@ -104,6 +104,7 @@ async function createArtefacts(db: Executor, dialect: DialectName): Promise<void
 
   await db.schema.createTable('artefact_documents')
     .addColumn('artefact_id', text, (c) => c.notNull().primaryKey().references('artefacts.id').onDelete('cascade'))
+    .addColumn('public', 'integer', (c) => c.notNull())
     .addColumn('record', text, (c) => c.notNull())
     .addColumn('limited_document', text, (c) => c.notNull())
     .addColumn('limited_etag', text, (c) => c.notNull())

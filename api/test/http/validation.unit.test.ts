@@ -1,0 +1,27 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Type } from 'typebox';
+import { compileValidator } from '../../src/http/validation.ts';
+
+const schema = Type.Object({ q: Type.Optional(Type.String()), size: Type.Optional(Type.Integer({ minimum: 0 })), all: Type.Optional(Type.Boolean()) }, { additionalProperties: false });
+const validator = (httpPart: string) => compileValidator({ schema, method: 'GET', url: '/', httpPart });
+
+describe('a value of a request', () => {
+  test('that fits stays as it is', () => {
+    const value = { q: '10', size: 10 };
+    assert.deepEqual(validator('querystring')(value), { value });
+  });
+
+  test('of a query is taken from its text', () => {
+    assert.deepEqual(validator('querystring')({ q: '10', size: '10', all: 'true' }), { value: { q: '10', size: 10, all: true } });
+  });
+
+  test('of a body is never converted', () => {
+    assert.ok(Object.hasOwn(validator('body')({ size: '10' }) as object, 'error'));
+  });
+
+  test('that does not fit is refused with what is wrong', () => {
+    const answer = validator('querystring')({ size: 'ten' }) as { error: { instancePath: string }[] };
+    assert.deepEqual(answer.error.map(({ instancePath }) => instancePath), ['/size']);
+  });
+});
