@@ -100,8 +100,9 @@ export function configReference(): { name: string; default: string; description:
 
 /** Refuses a storage without the settings that have no default. */
 function assertComplete(settings: Settings): void {
-  const missing = settings.FILES_STORAGE === 's3' ? REQUIRED_FOR_S3.filter((name) => settings[name] === undefined) : [];
-  if (missing.length > 0) throw new ConfigError(`FILES_STORAGE holds "s3", but ${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} not set: give ${missing.length === 1 ? 'it' : 'them'} too, or choose FILES_STORAGE=fs.`);
+  if (settings.FILES_STORAGE !== 's3') return;
+  const missing = REQUIRED_FOR_S3.filter((name) => settings[name] === undefined);
+  if (missing.length > 0) throw new ConfigError(`FILES_STORAGE holds "s3", which needs ${missing.join(', ')} too: not set so far.`);
 }
 
 function readConfigFile(path: string): Record<string, unknown> {

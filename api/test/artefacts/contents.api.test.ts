@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.ts';
 import { readProblem } from '../support/problems.ts';
 import { openConnection, requestHead } from '../support/raw-http.ts';
 import { buildTar, buildTarball, npmTarball } from '../support/tarball-builder.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
+import { DIALECTS, startTestServer, storageOf, type TestServer } from '../support/test-server.ts';
 import { artefactPath, patched, uploaded } from './documents.ts';
 
 interface Listed<T> { results: T[]; count: number }
@@ -178,12 +178,14 @@ for (const dialect of DIALECTS) {
       for (const rest of ['/readme', '/packages', '/files', '/files/package.json']) await readProblem(await get(rest, server.internal, 'absent'), 404, 'artefact_not_found');
     });
 
-    test('a large file, and one behind it, come out whole; a client that goes away leaves no file open', async () => {
+    test('a large file, and one behind it, come out whole', async () => {
       const tar = buildTar([{ path: 'package/package.json', content: MANIFEST }, { path: 'package/large.bin', content: LARGE }, { path: 'package/behind.txt', content: 'behind' }]);
       await uploaded(server, 'large', { file: gzipSync(tar, { level: 0 }) });
       assert.ok(LARGE.equals(Buffer.from(await (await file('large.bin', 'large')).arrayBuffer())));
       assert.equal(await (await file('behind.txt', 'large')).text(), 'behind');
+    });
 
+    if (storageOf(dialect) === 'fs') test('a client that goes away leaves no file open', async () => {
       const connection = await openConnection(server.url);
       connection.socket.pause();
       await connection.send(requestHead('GET', artefactPath('large', '/files/large.bin').replace('/', '/api/v1/'), server.internal));

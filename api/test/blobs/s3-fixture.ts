@@ -1,9 +1,14 @@
 // A store of objects below a root of its own in the bucket of the tests.
 
+import type { TestContext } from 'node:test';
 import type { BlobStore } from '../../src/blobs/blob-store.ts';
 import { openS3Store, type S3StoreOptions } from '../../src/blobs/drivers/s3.ts';
-import { createTestS3, TEST_BUCKET, type TestS3 } from '../support/s3.ts';
+import { startS3Proxy, type S3Proxy } from '../support/s3-proxy.ts';
+import { createTestS3, TEST_BUCKET, testS3Url, type TestS3 } from '../support/s3.ts';
 import type { BlobStoreFixture } from './driver-contract.ts';
+
+/** Long enough for an answer of a busy machine, short enough to wait for. */
+const SILENCE_MS = 1500;
 
 export interface S3StoreFixture extends BlobStoreFixture {
   place: TestS3;
@@ -18,4 +23,15 @@ export async function makeS3Store(): Promise<S3StoreFixture> {
     ...options,
   });
   return { place, openWith, open: () => openWith({}), leftovers: () => place.leftovers(), remove: () => place.remove() };
+}
+
+/** Makes a store that reaches S3 by way of a proxy; all of it ends with the test. */
+export async function makeS3StoreBehindProxy(t: TestContext, options: Partial<S3StoreOptions> = {}): Promise<{ store: BlobStore; fixture: S3StoreFixture; proxy: S3Proxy }> {
+  const fixture = await makeS3Store();
+  const proxy = await startS3Proxy(await testS3Url());
+  t.after(async () => {
+    await proxy.close();
+    await fixture.remove();
+  });
+  return { store: await fixture.openWith({ endpoint: proxy.url, timeouts: { silenceMs: SILENCE_MS }, ...options }), fixture, proxy };
 }

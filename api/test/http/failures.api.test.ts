@@ -17,7 +17,7 @@ for (const dialect of DIALECTS) {
     let server: TestServer;
     let blobs: string;
     before(async () => {
-      server = await startTestServer({ dialect });
+      server = await startTestServer({ dialect, storage: 'fs' });
       blobs = join(server.dataDir, 'blobs');
       assert.equal((await put()).status, 201);
     });

@@ -66,3 +66,23 @@ async function listAll(s3: S3, Prefix: string): Promise<string[]> {
   }));
   return [...Contents.map(({ Key }) => Key ?? ''), ...parts.flat()];
 }
+
+/** Where the server is: `http://127.0.0.1:40123`. */
+export async function testS3Url(): Promise<string> {
+  server ??= connect();
+  return (await server).url.origin;
+}
+
+/** Sets the quota of a bucket, in bytes, or removes it: by Swift's own API, since S3 has none. */
+export async function limitBucket(bucket: string, sizeBytes: number | undefined): Promise<void> {
+  server ??= connect();
+  const { url } = await server;
+  const { headers } = await fetch(`${url.origin}/auth/v1.0`, { headers: { 'x-auth-user': decodeURIComponent(url.username), 'x-auth-key': url.password } });
+  // Parts lie in a container of their own.
+  for (const container of [bucket, `${bucket}+segments`]) {
+    const { ok, status } = await fetch(`${headers.get('x-storage-url') ?? ''}/${container}`, {
+      method: 'POST', headers: { 'x-auth-token': headers.get('x-auth-token') ?? '', 'x-container-meta-quota-bytes': String(sizeBytes ?? '') },
+    });
+    if (!ok) throw new Error(`the quota of ${container} was answered with ${status}`);
+  }
+}

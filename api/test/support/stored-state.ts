@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import pg from 'pg';
 import { eventually } from './eventually.ts';
+import type { TestS3 } from './s3.ts';
 
 /** What tells where the database of a server is. */
 interface WithDatabase { server: { config: { DATA_DIR: string; DATABASE_URL?: string } } }
 
 /** What tells where its storage is, too. */
-export interface WithStorage extends WithDatabase { dataDir: string }
+export interface WithStorage extends WithDatabase { dataDir: string; s3?: TestS3 | undefined }
 
 /** Runs one statement on the server's database, over a connection of its own. */
 export async function query<Row extends object = Record<string, unknown>>({ server: { config } }: WithDatabase, statement: string): Promise<Row[]> {
@@ -51,8 +52,9 @@ export async function readStoredState(server: WithStorage): Promise<StoredState>
   return { artefacts: of('artefacts'), slots: of('slots'), tarball_scans: of('tarball_scans'), blobs: of('blobs'), blob_writers: of('blob_writers'), files: await listFiles(server) };
 }
 
-/** Lists the files of the storage, unfinished ones too. */
-export async function listFiles({ dataDir }: WithStorage): Promise<string[]> {
+/** Lists the files or objects of the storage, unfinished ones too, without their folders. */
+export async function listFiles({ dataDir, s3 }: WithStorage): Promise<string[]> {
+  if (s3) return (await s3.leftovers()).map((name) => name.split('/').at(-1) ?? '').sort();
   // A folder that empties goes away, while it is listed too.
   const entries = await eventually(() => readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true }));
   return entries.filter((entry) => entry.isFile()).map((entry) => entry.name).sort();

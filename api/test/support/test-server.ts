@@ -1,4 +1,5 @@
-// A whole Berth in this process, on a temporary directory and a free port, for tests over real HTTP.
+// A whole Berth in this process, on a temporary directory and a free port, for tests over real HTTP. Of the four combinations of
+// database and storage a run takes two, SQLite with files and PostgreSQL with S3; `npm run test:full` takes the other two as well.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -7,14 +8,28 @@ import { join } from 'node:path';
 import { createServer, type BerthServer } from '../../index.ts';
 import type { DialectName } from '../../src/db/index.ts';
 import { createTestDatabaseUrl } from './postgres.ts';
+import { createTestS3, type TestS3 } from './s3.ts';
 import { ADMIN_EMAIL, ADMIN_PASSWORD, createTestClient, type TestClient } from './test-client.ts';
 
 export { ADMIN_EMAIL, ADMIN_PASSWORD, signIn, type UploadForm } from './test-client.ts';
 export { DIALECTS } from './test-database.ts';
 
+export type StorageName = 'fs' | 's3';
+
+/** All four, for what depends on both; everything else runs on DIALECTS, each with its `storageOf`. */
+export const BACKENDS = (['sqlite', 'postgres'] as const).flatMap((dialect) => (['fs', 's3'] as const).map((storage) => ({ dialect, storage })));
+
+/** The storage that goes with a database in this run. */
+export function storageOf(dialect: DialectName): StorageName {
+  const isCrossed = process.env.BERTH_TEST_BACKENDS === 'crossed';
+  return (dialect === 'postgres') === isCrossed ? 'fs' : 's3';
+}
+
 export interface TestServerOptions {
   /** Default `sqlite`. */
   dialect?: DialectName;
+  /** Default `storageOf` the dialect, files where none is named. From S3 all bytes come by way of the server unless `env` says otherwise. */
+  storage?: StorageName;
   /** Settings beside the defaults of a test: log level `warn`, random secrets. */
   env?: Record<string, string>;
   /** Kept after close() when given, so that another server can start on it. */
@@ -24,27 +39,31 @@ export interface TestServerOptions {
 export interface TestServer extends TestClient {
   server: BerthServer;
   dataDir: string;
+  /** Where its files are when they are on S3. */
+  s3: TestS3 | undefined;
   logs: string[];
   close: () => Promise<void>;
 }
 
-export async function startTestServer({ dialect = 'sqlite', env = {}, dataDir }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({ dialect, storage = dialect ? storageOf(dialect) : 'fs', env = {}, dataDir }: TestServerOptions = {}): Promise<TestServer> {
   const directory = dataDir ?? await mkdtemp(join(tmpdir(), 'berth-test-'));
   const database = dialect === 'postgres' && env['DATABASE_URL'] === undefined ? await createTestDatabaseUrl() : undefined;
+  const s3 = storage === 's3' ? await createTestS3() : undefined;
   const secret = () => randomBytes(32).toString('hex');
   const logs: string[] = [];
   const settings: Record<string, string> = {
     PORT: '0', DATA_DIR: directory, LOG_LEVEL: 'warn', PUBLIC_URL: 'http://localhost', ADMIN_EMAIL, ADMIN_PASSWORD,
     SECRET_INTERNAL_SERVICES: 'internal-secret', API_KEYS_SALT: secret(), CIPHER_PASSWORD: secret(), AUTH_SECRET: secret(),
-    ...(database && { DATABASE_URL: database.url }), ...env,
+    ...(database && { DATABASE_URL: database.url }), ...(s3 && { ...s3.env, S3_REDIRECT: 'false' }), ...env,
   };
   const server = await createServer({ env: settings, logStream: { write: (line) => void logs.push(line) } });
   return {
     ...createTestClient(server.address, settings['SECRET_INTERNAL_SERVICES'] ?? ''),
-    server, dataDir: directory, logs,
+    server, dataDir: directory, s3, logs,
     close: async () => {
       await server.close();
       await database?.drop();
+      await s3?.remove();
       if (dataDir === undefined) await rm(directory, { recursive: true, force: true });
     },
   };

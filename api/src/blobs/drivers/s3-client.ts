@@ -43,6 +43,8 @@ export async function createS3Client(options: S3ClientOptions): Promise<S3> {
     // Berth's own settings decide, never a profile in somebody's home directory.
     retryMode: 'standard',
     maxAttempts: MAX_ATTEMPTS,
+    // Else every long part would wait for a connection of its own; its bytes are in memory and can be sent again.
+    expectContinueHeader: false,
     requestHandler: {
       connectionTimeout: connectMs,
       socketTimeout: silenceMs,

@@ -106,7 +106,7 @@ export class S3BlobWriter implements BlobWriter {
       if (this.#phase === 'released') return;
       this.#phase = 'failed';
       this.#cancelling.abort();
-      await Promise.allSettled(this.#unstored.map(({ sending }) => sending));
+      await Promise.allSettled(this.#unstored.flatMap(({ sending }) => sending ?? []));
       this.#unstored = [];
       await this.#abortUpload().catch(unlessUploadGone);
       if (this.#mayBeFinished) await this.#place.s3.deleteObject(this.#place.object(this.key));
@@ -126,7 +126,8 @@ export class S3BlobWriter implements BlobWriter {
       if (this.#filledBytes === this.#filling.length) this.#endPart();
     }
     this.#offset += chunk.length;
-    this.#sendParts();
+    // Nobody waits for these here: the next call that needs them does.
+    void this.#sendParts();
   }
 
   #bufferFor(sizeBytes: number): Buffer {

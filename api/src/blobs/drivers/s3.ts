@@ -13,6 +13,8 @@ import { createS3Place, type S3Place } from './s3-place.ts';
 import { openObject, streamOf } from './s3-reader.ts';
 import { S3BlobWriter, TAIL_OFFSET } from './s3-writer.ts';
 
+export { MAX_S3_BLOB_BYTES } from './s3-parts.ts';
+
 export interface S3StoreOptions extends S3ClientOptions {
   bucket: string;
   /** Folder of the blobs and of nothing else, such as `registry/blobs`; the empty text means the whole bucket. */

@@ -1,0 +1,108 @@
+// Who serves the bytes where files are on S3: the storage by way of a redirect, or the server.
+
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { after, before, describe, test } from 'node:test';
+import { readProblem } from '../support/problems.ts';
+import { npmTarball } from '../support/tarball-builder.ts';
+import { BACKENDS, startTestServer, type TestServer } from '../support/test-server.ts';
+import { artefactPath, uploaded } from './documents.ts';
+
+const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
+const FILE = randomBytes(300_000);
+const ETAG = `"sha256:${sha256(FILE).toString('hex')}"`;
+const TARBALL = await npmTarball();
+
+for (const { dialect } of BACKENDS.filter(({ storage }) => storage === 's3')) {
+  describe(`a download from S3, with ${dialect},`, () => {
+    let server: TestServer;
+    before(async () => {
+      server = await startTestServer({ dialect, storage: 's3', env: { S3_REDIRECT: 'true', S3_DOWNLOAD_URL_EXPIRY_SECONDS: '120' } });
+      await uploaded(server, 'maps/france', { format: 'file', file: FILE, fields: { fileName: `l'été.mbtiles` } });
+      await uploaded(server, 'plugin', { file: TARBALL });
+    });
+    after(() => server.close());
+
+    const get = (headers: Record<string, string> = {}, { id = 'maps/france', query = '', method = 'GET' } = {}) => server.api(method, artefactPath(id, `/download${query}`), { headers: { ...server.internal, ...headers } });
+    const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
+
+    test('of a file is a redirect that tells what will be found there', async () => {
+      const redirect = await get();
+      assert.equal(redirect.status, 302);
+      assert.equal(redirect.headers.get('etag'), ETAG);
+      assert.equal(redirect.headers.get('repr-digest'), `sha-256=:${sha256(FILE).toString('base64')}:`);
+      assert.equal(redirect.headers.get('cache-control'), 'no-store');
+      const location = new URL(redirect.headers.get('location') ?? '');
+      assert.equal(location.origin, server.s3?.env['S3_ENDPOINT']);
+      assert.equal(location.searchParams.get('X-Amz-Expires'), '120');
+      const response = await fetch(location);
+      assert.deepEqual([response.status, response.headers.get('content-type')], [200, 'application/octet-stream']);
+      assert.equal(response.headers.get('content-disposition'), `attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9.mbtiles`);
+      assert.ok((await bytesOf(response)).equals(FILE));
+    });
+
+    test('of a range of a file is one too, and the storage serves the range', async () => {
+      const redirect = await get({ range: 'bytes=100-199' });
+      assert.equal(redirect.status, 302);
+      const response = await fetch(redirect.headers.get('location') ?? '', { headers: { range: 'bytes=100-199' } });
+      assert.equal(response.status, 206);
+      assert.ok((await bytesOf(response)).equals(FILE.subarray(100, 200)));
+    });
+
+    for (const [what, headers, query] of [
+      ['If-Modified-Since', { 'if-modified-since': 'Mon, 01 Jan 2001 00:00:00 GMT' }, ''],
+      ['If-Range', { 'if-range': ETAG, 'range': 'bytes=0-' }, ''],
+      ['?redirect=false', {}, '?redirect=false'],
+    ] as const) {
+      test(`of a file comes from the server when the request has ${what}`, async () => {
+        const response = await get(headers, { query });
+        assert.equal(response.status, 'range' in headers ? 206 : 200);
+        assert.equal(response.headers.get('etag'), ETAG);
+        assert.ok((await bytesOf(response)).equals(FILE));
+      });
+    }
+
+    test('is decided by its conditions first', async () => {
+      assert.equal((await get({ 'if-none-match': ETAG })).status, 304);
+      assert.equal((await get({ 'if-none-match': '"other"' })).status, 302);
+      assert.equal((await get({ 'if-modified-since': new Date(Date.now() + 60_000).toUTCString() })).status, 304);
+      await readProblem(await get({ range: 'bytes=300000-' }), 416, 'range_not_satisfiable');
+      assert.equal((await get({ 'range': 'bytes=0-9', 'if-range': '"other"' })).status, 200);
+    });
+
+    test('is refused by the server, not by the storage', async () => {
+      for (const [id, status, code, headers] of [['absent', 404, 'artefact_not_found', server.internal], ['maps/france', 404, 'artefact_not_found', {}]] as const) {
+        await readProblem(await server.api('GET', artefactPath(id, '/download'), { headers }), status, code);
+      }
+    });
+
+    test('answers HEAD itself', async () => {
+      const { status, headers } = await get({}, { method: 'HEAD' });
+      assert.deepEqual([status, headers.get('content-length'), headers.get('etag'), headers.get('location')], [200, '300000', ETAG, null]);
+    });
+
+    test('of a tarball comes from the server, by either route', async () => {
+      for (const path of ['/download', '/tarball']) {
+        const response = await server.api('GET', artefactPath('plugin', path), { headers: server.internal });
+        assert.deepEqual([response.status, response.headers.get('x-artefact-architecture')], [200, 'noarch']);
+        assert.ok((await bytesOf(response)).equals(TARBALL));
+      }
+    });
+
+    test('is counted like any other when it is redirected, and once when it comes in pieces', async () => {
+      await uploaded(server, 'counted', { format: 'file', file: FILE });
+      for (const headers of [{}, { range: 'bytes=0-99' }, { range: 'bytes=100-' }]) assert.equal((await get(headers, { id: 'counted' })).status, 302);
+      const stats = await (await server.api('GET', '/stats?artefact=counted', { headers: await server.superadmin() })).json() as { results: { downloads: number; downloadedBytes: number }[] };
+      assert.deepEqual(stats.results.map(({ downloads, downloadedBytes }) => [downloads, downloadedBytes]), [[2, FILE.length + 100]]);
+    });
+
+    test('is never a redirect with S3_REDIRECT=false', async (t) => {
+      const other = await startTestServer({ dialect, storage: 's3', env: { S3_REDIRECT: 'false' } });
+      t.after(() => other.close());
+      await uploaded(other, 'raw', { format: 'file', file: FILE });
+      const response = await other.api('GET', artefactPath('raw', '/download'), { headers: other.internal });
+      assert.equal(response.status, 200);
+      assert.ok((await bytesOf(response)).equals(FILE));
+    });
+  });
+}

@@ -1,0 +1,216 @@
+// What the S3 driver makes of a storage that refuses, breaks off, falls silent or is full.
+
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { describe, test } from 'node:test';
+import { createStorageKey, type BlobStore } from '../../src/blobs/blob-store.ts';
+import { BerthError } from '../../src/errors.ts';
+import { eventually } from '../support/eventually.ts';
+import type { Fault } from '../support/s3-proxy.ts';
+import { limitBucket } from '../support/s3.ts';
+import { appendAll, assertHolds, assertUnreadable, listKeys, MIB, readBlob, sampleBytes, writeBlob } from './contract/blob-bytes.ts';
+import { makeS3Store, makeS3StoreBehindProxy } from './s3-fixture.ts';
+
+const BYTES = sampleBytes(12 * MIB);
+/** Two parts. */
+const SHORT = sampleBytes(5 * MIB + 100);
+const AWAY = { code: 'storage_unavailable', status: 503 };
+
+const PASSING: Record<string, Fault> = {
+  'a 500': { status: 500, name: 'InternalError' },
+  'a 503': { status: 503, name: 'SlowDown' },
+  'a connection that breaks before': { reset: 'before' },
+  'an answer that is lost': { reset: 'after' },
+  'silence': 'silent',
+};
+const STEPS: Record<string, { calls: RegExp; nth?: number }> = {
+  'the start of an upload': { calls: /^POST .*\?uploads/ },
+  'a part': { calls: /partNumber=/, nth: 2 },
+  'the end of an upload': { calls: /^POST .*\?uploadId=/ },
+};
+
+describe('an S3 store', () => {
+  for (const [what, fault] of Object.entries(PASSING)) {
+    for (const [step, breaking] of Object.entries(STEPS)) {
+      test(`gets over ${what} at ${step}`, async (t) => {
+        const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
+        const key = createStorageKey();
+        proxy.break(fault, breaking);
+        await writeBlob(store, key, SHORT);
+        await assertHolds(store, key, SHORT);
+        assert.deepEqual((await fixture.leftovers()).filter((name) => !/^(upload|part)/.test(name)), [`${fixture.place.root}/${key}`]);
+      });
+    }
+
+    test(`gets over ${what} in its check, and when a blob is opened or deleted`, async (t) => {
+      const { store, proxy } = await makeS3StoreBehindProxy(t);
+      const key = createStorageKey();
+      await writeBlob(store, key, sampleBytes(10));
+      for (const [calls, work] of [[/^PUT /, () => store.check()], [/^GET /, () => readBlob(store, key)], [/^HEAD /, () => store.stat(key)], [/^DELETE /, () => store.delete(key)]] as const) {
+        proxy.break(fault, { calls });
+        await work();
+      }
+      assert.deepEqual(await listKeys(store), []);
+    });
+  }
+
+  test('says that it is away when that lasts, whatever is asked of it, and names nothing', async (t) => {
+    const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
+    const key = createStorageKey();
+    const calls: ((it: BlobStore) => Promise<unknown>)[] = [
+      (it) => it.create(key), (it) => it.resume(key, 'state'), (it) => it.stat(key), (it) => it.read(key), (it) => it.send(key, undefined, async () => undefined),
+      (it) => it.delete(key), (it) => listKeys(it), (it) => it.check(),
+    ];
+    const assertAway = async (it: BlobStore) => {
+      for (const call of calls) {
+        const error = await call(it).then(() => undefined, (reason: unknown) => reason);
+        assert.ok(error instanceof BerthError && error.cause instanceof Error, call.toString());
+        assert.deepEqual({ code: error.code, status: error.status }, AWAY, call.toString());
+        for (const secret of [key, fixture.place.root, 'berth-test', '127.0.0.1']) assert.ok(!error.message.includes(secret));
+      }
+    };
+    proxy.break({ reset: 'before' }, { calls: /./, times: Infinity });
+    await assertAway(store);
+    proxy.break({ status: 403, name: 'AccessDenied' }, { calls: /./, times: Infinity });
+    await assertAway(store);
+    await assertAway(await fixture.openWith({ bucket: 'no-such-bucket' }));
+    await assertAway(await fixture.openWith({ secretAccessKey: 'wrong' }));
+    await assertAway(await fixture.openWith({ endpoint: 'http://127.0.0.1:1' }));
+    proxy.heal();
+    await store.check();
+    assert.deepEqual(await fixture.leftovers(), []);
+  });
+
+  test('takes the append that failed once more when it is back', async (t) => {
+    const { store, proxy } = await makeS3StoreBehindProxy(t);
+    const key = createStorageKey();
+    const writer = await store.create(key);
+    proxy.break({ status: 503, name: 'SlowDown' }, { calls: /partNumber=/, times: Infinity });
+    await assert.rejects(appendAll(writer, BYTES), AWAY);
+    const { offset } = writer;
+    assert.ok(offset > 0 && offset < BYTES.length);
+    await assert.rejects(writer.append(offset, BYTES.subarray(offset, offset + 10)), AWAY);
+    assert.equal(writer.offset, offset);
+    proxy.heal();
+    await appendAll(writer, BYTES.subarray(offset));
+    await writer.finish();
+    await assertHolds(store, key, BYTES);
+  });
+
+  test('keeps what was appended while it was away, when it is suspended and back', async (t) => {
+    const { store, proxy } = await makeS3StoreBehindProxy(t);
+    const key = createStorageKey();
+    const writer = await store.create(key);
+    proxy.break({ reset: 'before' }, { calls: /partNumber=/, times: Infinity });
+    await writer.append(0, BYTES.subarray(0, 6 * MIB));
+    proxy.heal();
+    await writer.suspend();
+    const resumed = await store.resume(key, writer.state);
+    assert.equal(resumed.offset, 6 * MIB);
+    await appendAll(resumed, BYTES.subarray(6 * MIB));
+    await resumed.finish();
+    await assertHolds(store, key, BYTES);
+  });
+
+  for (const [what, fault] of Object.entries({ 'is refused': { status: 503, name: 'SlowDown' }, 'is never answered although it was done': { reset: 'after' } } as Record<string, Fault>)) {
+    test(`shows nothing of a blob whose end ${what}, once it is aborted`, async (t) => {
+      const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
+      const key = createStorageKey();
+      for (const bytes of [BYTES, sampleBytes(0)]) {
+        const writer = await store.create(key);
+        await appendAll(writer, bytes);
+        proxy.break(fault, { calls: bytes.length > 0 ? /^POST .*\?uploadId=/ : /^PUT /, times: Infinity });
+        await assert.rejects(writer.finish(), AWAY);
+        await assert.rejects(writer.append(bytes.length, sampleBytes(1)), { code: 'blob_writer_closed' });
+        proxy.heal();
+        await writer.abort();
+        await assertUnreadable(store, key);
+        assert.deepEqual(await fixture.leftovers(), []);
+      }
+    });
+  }
+
+  test('leaves an abort that failed to be tried again', async (t) => {
+    const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
+    const writer = await store.create(createStorageKey());
+    await appendAll(writer, BYTES);
+    proxy.break({ status: 503, name: 'SlowDown' }, { calls: /^DELETE /, times: Infinity });
+    await assert.rejects(writer.abort(), AWAY);
+    proxy.heal();
+    await writer.abort();
+    assert.deepEqual(await fixture.leftovers(), []);
+  });
+
+  test('says of a blob that was deleted beneath its writer that it is missing', async (t) => {
+    const fixture = await makeS3Store();
+    t.after(() => fixture.remove());
+    const store = await fixture.open();
+    for (const bytes of [BYTES, sampleBytes(0)]) {
+      const key = createStorageKey();
+      const writer = await store.create(key);
+      await appendAll(writer, bytes);
+      await store.delete(key);
+      await assert.rejects(writer.finish(), { code: 'blob_missing' });
+      await writer.abort();
+    }
+    assert.deepEqual(await fixture.leftovers(), []);
+  });
+
+  for (const [what, fault] of Object.entries({ 'breaks': { cutAfterBytes: 2 * MIB + 5 }, 'falls silent': { silentAfterBytes: MIB + 7 } })) {
+    test(`goes on where a connection ${what} in the middle of a blob`, async (t) => {
+      const { store, proxy } = await makeS3StoreBehindProxy(t);
+      const key = createStorageKey();
+      await writeBlob(store, key, BYTES);
+      proxy.break(fault, { calls: /^GET /, times: 3 });
+      assert.ok((await readBlob(store, key)).equals(BYTES));
+      proxy.break(fault, { calls: /^GET /, times: 3 });
+      const chunks: Buffer[] = [];
+      await store.send(key, { start: 9, end: BYTES.length - 9 }, async (chunk) => { chunks.push(Buffer.from(chunk)); });
+      assert.ok(Buffer.concat(chunks).equals(BYTES.subarray(9, -8)));
+    });
+  }
+
+  test('ends a reading with an error when nothing more comes', async (t) => {
+    const { store, proxy } = await makeS3StoreBehindProxy(t);
+    const key = createStorageKey();
+    await writeBlob(store, key, BYTES);
+    for (const read of [() => readBlob(store, key), () => store.send(key, undefined, async () => undefined)]) {
+      proxy.break({ cutAfterBytes: 0 }, { calls: /^GET /, times: Infinity });
+      await assert.rejects(read(), AWAY);
+    }
+    proxy.heal();
+    assert.ok((await readBlob(store, key)).equals(BYTES));
+  });
+
+  test('gives the connection free when a reader stops early', async (t) => {
+    const { store, proxy } = await makeS3StoreBehindProxy(t);
+    const key = createStorageKey();
+    await writeBlob(store, key, BYTES);
+    const stream = await store.read(key);
+    await once(stream, 'readable');
+    assert.equal(proxy.underway(), 1);
+    stream.destroy();
+    await eventually(async () => { assert.equal(proxy.underway(), 0); });
+    await assert.rejects(store.send(key, undefined, () => Promise.reject(new Error('gone'))), { message: 'gone' });
+    await eventually(async () => { assert.equal(proxy.underway(), 0); });
+  });
+
+  test('says that it is full when its quota is used up, still reads and still passes its check', async (t) => {
+    const fixture = await makeS3Store();
+    const bucket = `berth-quota-${fixture.place.root.slice(-8)}`;
+    await fixture.place.s3.createBucket({ Bucket: bucket });
+    const store = await fixture.openWith({ bucket });
+    const key = createStorageKey();
+    await writeBlob(store, key, sampleBytes(1000));
+    await limitBucket(bucket, 2000);
+    t.after(() => limitBucket(bucket, undefined));
+
+    const writer = await store.create(createStorageKey());
+    await writer.append(0, BYTES.subarray(0, 6 * MIB));
+    await assert.rejects(writer.finish(), { code: 'storage_full', status: 507 });
+    await writer.abort();
+    await assertHolds(store, key, sampleBytes(1000));
+    assert.deepEqual(await listKeys(store), [key]);
+    await store.check();
+  });
+});
