@@ -1,5 +1,6 @@
 // `npm test`: every test of the repository, with whatever they need installed and started.
-// `npm test -- api/test/db "drops what"` runs the files of these paths, or else the tests of these names.
+// `npm test -- api/test/db "drops what"` runs the files of these paths, or else the tests of these names; with --full the
+// whole server is tested on the other combinations of database and storage as well.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,6 +16,8 @@ import { ensureCompiler, ensureNode, ensureNginx, ensurePostgres, ensureSwift } 
 /** The newest of each older line that lib-node supports; its tests run there once more. */
 const OLDER_NODES = ['20.20.2', '22.23.3'];
 const TEST_FILES = '{api,bench,cli,docs,lib-node,scripts}/test/**/*.test.ts';
+/** What runs whole servers, whose databases and storages are chosen by api/test/support/test-server.ts. */
+const SERVER_TEST_FILES = 'api/test/**/*.api.test.ts';
 const COMPILED_TEST_FILES = 'lib-node/.test-build/**/*.test.js';
 /** Test files at a time; whole servers run in them. */
 const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()));
@@ -36,7 +39,9 @@ try {
 }
 
 /** Whether everything that was asked for ran and passed. */
-async function runSelected(words: string[]): Promise<boolean> {
+async function runSelected(parameters: string[]): Promise<boolean> {
+  const isFull = parameters.includes('--full');
+  const words = parameters.filter((word) => word !== '--full');
   const selection = select(TEST_FILES, words);
   build();
   const compiled = select(COMPILED_TEST_FILES, words);
@@ -52,6 +57,8 @@ async function runSelected(words: string[]): Promise<boolean> {
   process.env.BERTH_TEST_NODE = process.execPath;
   try {
     const results = new Map([[process.versions.node, await runFiles(process.execPath, selection)]]);
+    const servers = select(SERVER_TEST_FILES, words);
+    if (isFull && servers.files.length > 0) results.set(`${process.versions.node}, databases and storages crossed`, await runFiles(process.execPath, servers, { BERTH_TEST_BACKENDS: 'crossed' }));
     for (const version of compiled.files.length > 0 ? OLDER_NODES : []) {
       results.set(version, await runFiles(await ensureNode(version), compiled));
     }
@@ -80,7 +87,7 @@ function build(): void {
   tsc('-p', 'lib-node/test');
 }
 
-async function runFiles(node: string, { files, names }: Selection): Promise<Counts> {
+async function runFiles(node: string, { files, names }: Selection, env: Record<string, string> = {}): Promise<Counts> {
   const scratch = await mkdtemp(join(tmpdir(), 'berth-test-'));
   const countsFile = join(scratch, 'counts.json');
   try {
@@ -89,7 +96,7 @@ async function runFiles(node: string, { files, names }: Selection): Promise<Coun
       '--test-reporter=spec', '--test-reporter-destination=stdout',
       `--test-reporter=${join(import.meta.dirname, 'test-counts.js')}`, `--test-reporter-destination=${countsFile}`,
       ...files,
-    ]);
+    ], env);
     const counts = JSON.parse(readFileSync(countsFile, 'utf8')) as Counts;
     return exitCode === 0 ? counts : { ...counts, failed: Math.max(1, counts.failed) };
   } finally {
@@ -98,8 +105,8 @@ async function runFiles(node: string, { files, names }: Selection): Promise<Coun
 }
 
 /** Runs to the end; a signal to this process ends that one too. */
-async function runProgram(program: string, parameters: string[]): Promise<number> {
-  const child = spawn(program, parameters, { cwd: repositoryRoot, stdio: 'inherit' });
+async function runProgram(program: string, parameters: string[], env: Record<string, string>): Promise<number> {
+  const child = spawn(program, parameters, { cwd: repositoryRoot, stdio: 'inherit', env: { ...process.env, ...env } });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let reason: string | undefined;
   const end = (why: string) => { reason = why; child.kill(); };

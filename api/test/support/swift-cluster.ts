@@ -18,6 +18,8 @@ const PROGRAMS = [PYTHON, '/usr/lib/python3/dist-packages/swift/common/wsgi.py',
 export interface SwiftCluster {
   /** `http://<access key>:<secret key>@127.0.0.1:<port>`, percent-encoded. There is no bucket yet. */
   readonly url: string;
+  /** Everything that it has on the disk. */
+  readonly directory: string;
   /** Stops the server and removes its data. Happens by itself when this process ends, however it ends. */
   stop(): Promise<void>;
 }
@@ -50,6 +52,7 @@ export async function startSwiftCluster({ durable = false }: SwiftClusterOptions
   if (server.stdin instanceof Socket) server.stdin.unref();
   server.unref();
   return {
+    directory,
     url: `http://test%3Atester:testing@127.0.0.1:${ports[0]}`,
     async stop() {
       if (server.exitCode !== null) return;

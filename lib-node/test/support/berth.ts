@@ -24,12 +24,12 @@ export interface Berth {
   close: () => Promise<void>;
 }
 
-/** Starts a Berth on an empty data directory and a free port. */
-export async function startBerth(): Promise<Berth> {
+/** Starts a Berth on an empty data directory and a free port, with settings beside its defaults. */
+export async function startBerth(env: Record<string, string> = {}): Promise<Berth> {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-lib-node-server-'));
   const secretKey = 'internal secret of these tests, in 42 bytes';
   const child = spawn(process.env.BERTH_TEST_NODE ?? process.execPath, [SERVER], {
-    env: { PATH: process.env.PATH, PORT: '0', DATA_DIR: dataDir, SECRET_INTERNAL_SERVICES: secretKey, ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password },
+    env: { PATH: process.env.PATH, PORT: '0', DATA_DIR: dataDir, SECRET_INTERNAL_SERVICES: secretKey, ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const url = await readAddress(child);

@@ -1,4 +1,4 @@
-// A proxy before a real registry, which sees the requests and breaks answers off.
+// A proxy before a real registry, or the storage of one, which sees the requests and breaks answers off.
 
 import { once } from 'node:events';
 import { createServer, request as httpRequest } from 'node:http';
@@ -27,8 +27,10 @@ export async function startProxy(t: TestContext, target: string): Promise<Proxy>
       response.writeHead(answer.statusCode ?? 0, answer.headers);
       void relay(answer, response, limit ?? Infinity);
     });
-    onward.on('error', () => { response.destroy(); });
-    request.pipe(onward);
+    // OpenStack Swift sends what belongs to no body behind its answer to a HEAD, and takes an announced body for one.
+    onward.on('error', () => { if (!response.headersSent) response.destroy(); });
+    if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) onward.end();
+    else request.pipe(onward);
   });
 
   server.listen(0, '127.0.0.1');

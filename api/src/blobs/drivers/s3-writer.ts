@@ -7,7 +7,7 @@ import { blobMissing, isObjectGone, isUploadGone, toStorageError, unlessUploadGo
 import { MAX_S3_BLOB_BYTES, partBytesOf } from './s3-parts.ts';
 import type { S3Place } from './s3-place.ts';
 
-/** While so many are on their way no chunk is taken. Memory: these parts, and one that is being filled. */
+/** Memory is held for so many parts, on their way or being filled, and while all of them are on their way no chunk is taken. */
 const PARTS_IN_FLIGHT = 2;
 
 /** Under which a tail keeps the count of bytes before it. */
@@ -40,6 +40,8 @@ export class S3BlobWriter implements BlobWriter {
   #filledBytes = 0;
   /** Full parts that are not stored yet, in their order. */
   #unstored: FullPart[] = [];
+  /** The rest of the chunk that filled the last part there was memory for. */
+  #overflow: Uint8Array | undefined;
   #spareBuffers: Buffer[] = [];
   #hasTail: boolean;
   /** Its completion was asked for, so that an object may be there. */
@@ -67,7 +69,7 @@ export class S3BlobWriter implements BlobWriter {
       if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at byte ${this.#offset}.`);
       if (offset + chunk.length > MAX_S3_BLOB_BYTES) throw new StorageFullError(`The storage takes at most ${MAX_S3_BLOB_BYTES} bytes in one piece.`);
       // All waiting comes before the first byte is taken: what fails has taken none.
-      while (this.#unstored.length >= PARTS_IN_FLIGHT) await Promise.race(this.#sendParts());
+      await this.#makeRoom();
       this.#take(chunk);
     });
   }
@@ -76,6 +78,7 @@ export class S3BlobWriter implements BlobWriter {
     return this.#inTurn(async () => {
       this.#requireOpen();
       this.#phase = 'failed';
+      await this.#makeRoom();
       if (this.#filledBytes > 0) this.#endPart();
       await this.#storeParts();
       this.#mayBeFinished = true;
@@ -94,6 +97,7 @@ export class S3BlobWriter implements BlobWriter {
       const isOpen = this.#phase === 'open';
       this.#phase = 'released';
       if (!isOpen) return;
+      await this.#makeRoom();
       await this.#storeParts();
       if (!this.#filling || this.#filledBytes === 0) return;
       const before = this.#offset - this.#filledBytes;
@@ -115,19 +119,36 @@ export class S3BlobWriter implements BlobWriter {
     });
   }
 
-  /** Copies a chunk into parts, and sends those that are full. Takes all of it, however long it is. */
+  /** Takes all of a chunk, however long it is. */
   #take(chunk: Uint8Array): void {
-    for (let taken = 0; taken < chunk.length;) {
+    this.#offset += chunk.length;
+    const rest = this.#fill(chunk);
+    if (rest.length > 0) this.#overflow = Uint8Array.from(rest);
+  }
+
+  /** Waits until bytes can be taken: fewer parts than there is memory for, and nothing left of earlier chunks. */
+  async #makeRoom(): Promise<void> {
+    while (this.#overflow || this.#unstored.length >= PARTS_IN_FLIGHT) {
+      while (this.#unstored.length >= PARTS_IN_FLIGHT) await Promise.race(this.#sendParts());
+      const rest = this.#fill(this.#overflow ?? new Uint8Array());
+      this.#overflow = rest.length > 0 ? rest : undefined;
+    }
+  }
+
+  /** Copies bytes into parts while there is memory for them, and sends those that are full. Gives what did not fit. */
+  #fill(bytes: Uint8Array): Uint8Array {
+    let rest = bytes;
+    while (rest.length > 0 && this.#unstored.length < PARTS_IN_FLIGHT) {
       this.#filling ??= this.#bufferFor(partBytesOf(this.#nextPartNumber));
-      const bytes = chunk.subarray(taken, taken + this.#filling.length - this.#filledBytes);
-      this.#filling.set(bytes, this.#filledBytes);
-      this.#filledBytes += bytes.length;
-      taken += bytes.length;
+      const fitting = rest.subarray(0, this.#filling.length - this.#filledBytes);
+      this.#filling.set(fitting, this.#filledBytes);
+      this.#filledBytes += fitting.length;
+      rest = rest.subarray(fitting.length);
       if (this.#filledBytes === this.#filling.length) this.#endPart();
     }
-    this.#offset += chunk.length;
     // Nobody waits for these here: the next call that needs them does.
     void this.#sendParts();
+    return rest;
   }
 
   #bufferFor(sizeBytes: number): Buffer {
