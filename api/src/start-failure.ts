@@ -50,7 +50,7 @@ function explainS3(cause: unknown, { S3_ENDPOINT, S3_REGION, S3_BUCKET = '', S3_
     case 'AuthorizationHeaderMalformed': case 'PermanentRedirect': return `S3_REGION holds ${S3_REGION}, which is not where the bucket ${S3_BUCKET} is.`;
     default: {
       const server = S3_ENDPOINT === undefined ? `S3_REGION holds ${S3_REGION}, whose S3 server` : `S3_ENDPOINT holds ${S3_ENDPOINT}, where the S3 server`;
-      return `${server} cannot be used: ${firstLine(cause.message) || cause.name}.`;
+      return `${server} cannot be used: ${cause.name === 'AbortError' ? 'no answer in time' : firstLine(cause.message) || cause.name}.`;
     }
   }
 }

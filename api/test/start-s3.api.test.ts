@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { registerHooks } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -59,6 +60,8 @@ describe('a start with files on S3 that cannot succeed says in one sentence whic
     assert.match(await refusal({ S3_ENDPOINT: 'http://nowhere.invalid' }), /^S3_ENDPOINT holds http:\/\/nowhere\.invalid, where the S3 server cannot be used: getaddrinfo /);
     const proxy = await startS3Proxy(await testS3Url());
     t.after(() => proxy.close());
+    proxy.break('silent', { calls: /./, times: Infinity });
+    assert.match(await refusal({ S3_ENDPOINT: proxy.url }), /^S3_ENDPOINT holds [^ ]+, where the S3 server cannot be used: no answer in time\.$/);
     proxy.break({ status: 403, name: 'AccessDenied' }, { calls: /./, times: Infinity });
     assert.equal(await refusal({ S3_ENDPOINT: proxy.url }), 'S3_ACCESS_KEY_ID holds test:tester, which may not write, read and delete in the bucket berth-test.');
     proxy.break({ status: 400, name: 'AuthorizationHeaderMalformed' }, { calls: /./, times: Infinity });
@@ -73,4 +76,18 @@ test('a start leaves nothing in the bucket, and takes a root with or without sla
     await server.close();
   }
   assert.deepEqual(await place.leftovers(), []);
+});
+
+test('a server loads the SDK of S3 where its files are there, and not otherwise', async () => {
+  const asked: string[] = [];
+  const hooks = registerHooks({ resolve(specifier, context, next) { asked.push(specifier); return next(specifier, context); } });
+  try {
+    for (const storage of ['fs', 's3']) {
+      const server = await start({ FILES_STORAGE: storage });
+      await server.close();
+      assert.equal(asked.some((specifier) => specifier.startsWith('@aws-sdk/')), storage === 's3');
+    }
+  } finally {
+    hooks.deregister();
+  }
 });

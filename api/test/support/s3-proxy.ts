@@ -4,15 +4,13 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-export type Fault =
-  /** Answers so instead of asking the server; the name is S3's, such as `SlowDown`. */
-  | { status: number; name: string }
-  /** Closes the connection before the server hears of the call, or after it has done what was asked. */
-  | { reset: 'before' | 'after' }
-  /** Gives so many bytes of the answer's body and then closes the connection, or falls silent. */
-  | { cutAfterBytes: number } | { silentAfterBytes: number }
-  /** Never answers. */
-  | 'silent';
+/**
+ * - `status`: answers so instead of asking the server; the name is S3's, such as `SlowDown`
+ * - `reset`: closes the connection before the server hears of the call, or after it has done what was asked
+ * - `cutAfterBytes`, `silentAfterBytes`: gives so many bytes of the answer's body, then closes the connection or falls silent
+ * - `silent`: never answers
+ */
+export type Fault = { status: number; name: string } | { reset: 'before' | 'after' } | { cutAfterBytes: number } | { silentAfterBytes: number } | 'silent';
 
 export interface Breaking {
   /** Of `'PUT /bucket/key?partNumber=1&uploadId=…'`. */

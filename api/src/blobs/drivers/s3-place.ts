@@ -3,9 +3,8 @@
 import type { S3 } from '@aws-sdk/client-s3';
 import { assertStorageKey, isStorageKey } from '../blob-store.ts';
 
-/** Marks what is no blob; `~` is in no key. */
+/** Folder of what is no blob; `~` is in no key. */
 const TAILS = '~tails/';
-const PROBES = '~probes/';
 
 /** Room for the root, a folder of tails and the longest key in the 1,024 bytes that S3 allows. */
 const MAX_ROOT_BYTES = 800;
@@ -21,8 +20,6 @@ export interface S3Place {
   object(key: string): { Bucket: string; Key: string };
   /** Names the object of a suspended blob's last bytes. @throws blob_key_invalid */
   tail(key: string): { Bucket: string; Key: string };
-  /** Names an object that is written and removed to see whether that is possible. */
-  probe(id: string): { Bucket: string; Key: string };
   /** Tells the key of the blob whose object has this name, or undefined for anything else. */
   keyOf(objectName: string): string | undefined;
   /** The same for names of tails. */
@@ -45,7 +42,6 @@ export function createS3Place({ s3, bucket, root }: { s3: S3; bucket: string; ro
     tailPrefix: prefix + TAILS,
     object: named(prefix),
     tail: named(prefix + TAILS),
-    probe: named(prefix + PROBES),
     keyOf: (name) => below(prefix, name),
     keyOfTail: (name) => below(prefix + TAILS, name),
   };

@@ -15,6 +15,9 @@ import { S3BlobWriter, TAIL_OFFSET } from './s3-writer.ts';
 
 export { MAX_S3_BLOB_BYTES } from './s3-parts.ts';
 
+/** For each step of a check: who asks whether S3 is there does not wait through all the time-outs of a try and its repetitions. */
+const CHECK_STEP_TIMEOUT_MS = 5_000;
+
 export interface S3StoreOptions extends S3ClientOptions {
   bucket: string;
   /** Folder of the blobs and of nothing else, such as `registry/blobs`; the empty text means the whole bucket. */
@@ -140,12 +143,13 @@ class S3BlobStore implements BlobStore {
 
   check(): Promise<void> {
     return atEdge(async () => {
-      const probe = this.#place.probe(randomUUID());
+      // Among the tails: what a crash leaves of it is listed as an unfinished blob, and swept as one.
+      const probe = this.#place.tail(`check-${randomUUID()}`);
       try {
-        await this.#place.s3.putObject({ ...probe, Body: 'x' });
-        await this.#place.s3.headObject(probe);
+        await this.#place.s3.putObject({ ...probe, Body: 'x' }, patience());
+        await this.#place.s3.headObject(probe, patience());
       } finally {
-        await this.#place.s3.deleteObject(probe);
+        await this.#place.s3.deleteObject(probe, patience());
       }
     }).catch((error: unknown) => { if (!(error instanceof StorageFullError)) throw error; });
   }
@@ -215,3 +219,5 @@ class S3BlobStore implements BlobStore {
 function keyTaken(cause?: unknown): Error {
   return new BlobExistsError('This is a fault of the server; report it to its operator.', { cause });
 }
+
+function patience(): { abortSignal: AbortSignal } { return { abortSignal: AbortSignal.timeout(CHECK_STEP_TIMEOUT_MS) }; }
