@@ -123,6 +123,17 @@ test('an upload has at most two parts on their way, however quickly it is fed', 
   await assertHolds(store, key, bytes);
 });
 
+for (const [checksums, isSent] of [['WHEN_REQUIRED', false], ['WHEN_SUPPORTED', true]] as const) {
+  test(`an upload carries ${isSent ? 'the' : 'no'} checksums of the SDK with ${checksums}`, async (t) => {
+    const { store, proxy } = await makeS3StoreBehindProxy(t, { checksums });
+    const key = createStorageKey();
+    await writeBlob(store, key, sampleBytes(6 * MIB));
+    await assertHolds(store, key, sampleBytes(6 * MIB));
+    const parts = proxy.headers.filter((_headers, call) => proxy.calls[call]?.includes('partNumber='));
+    assert.deepEqual(parts.map((headers) => 'x-amz-checksum-crc32' in headers), [isSent, isSent]);
+  });
+}
+
 test('200 GiB and more fit into the 10,000 parts of an upload, the first of them short', () => {
   let sizeBytes = 0;
   for (let number = 1; number <= 10_000; number++) {

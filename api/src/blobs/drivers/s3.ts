@@ -73,8 +73,10 @@ class S3BlobStore implements BlobStore {
       try {
         const [isFinished, uploads] = await Promise.all([this.#isFinished(key), listUploadsOf(this.#place, key)]);
         if (isFinished || uploads.length > 0) throw keyTaken();
-        const { UploadId } = await this.#place.s3.createMultipartUpload(object);
+        const { UploadId, $metadata } = await this.#place.s3.createMultipartUpload(object);
         if (!UploadId) throw new Error('the storage gave no upload id');
+        // Of a try whose answer was lost the upload is there.
+        if ($metadata.attempts !== 1) await this.#abortUploads(key, UploadId);
         return new S3BlobWriter({ place: this.#place, key, uploadId: UploadId });
       } finally {
         this.#creating.delete(key);
@@ -118,10 +120,7 @@ class S3BlobStore implements BlobStore {
   delete(key: string): Promise<void> {
     return atEdge(async () => {
       const object = this.#place.object(key);
-      const abortAll = async () => {
-        for (const { UploadId } of await listUploadsOf(this.#place, key)) await this.#place.s3.abortMultipartUpload({ ...object, UploadId }).catch(unlessUploadGone);
-      };
-      await Promise.all([this.#place.s3.deleteObject(object), this.#place.s3.deleteObject(this.#place.tail(key)), abortAll()]);
+      await Promise.all([this.#place.s3.deleteObject(object), this.#place.s3.deleteObject(this.#place.tail(key)), this.#abortUploads(key)]);
     });
   }
 
@@ -152,6 +151,13 @@ class S3BlobStore implements BlobStore {
         await this.#place.s3.deleteObject(probe, patience());
       }
     }).catch((error: unknown) => { if (!(error instanceof StorageFullError)) throw error; });
+  }
+
+  /** Aborts all uploads of a key, but for one that is named. */
+  async #abortUploads(key: string, exceptId?: string): Promise<void> {
+    for (const { UploadId } of await listUploadsOf(this.#place, key)) {
+      if (UploadId !== exceptId) await this.#place.s3.abortMultipartUpload({ ...this.#place.object(key), UploadId }).catch(unlessUploadGone);
+    }
   }
 
   async #listUnfinished(): Promise<Map<string, StoredBlob>> {
