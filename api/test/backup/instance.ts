@@ -36,7 +36,7 @@ export async function createPlace(combination: Combination): Promise<Place> {
   const env = { ...SECRETS, DATA_DIR: dataDir, LOG_LEVEL: 'warn', ...(database && { DATABASE_URL: database.url }) };
   return {
     combination, env,
-    start: () => startTestServer({ dialect: combination.dialect, env, dataDir }),
+    start: () => startTestServer({ ...combination, env, dataDir }),
     remove: async () => {
       await database?.drop();
       await rm(directory, { recursive: true, force: true });

@@ -30,6 +30,8 @@ export interface TestServerOptions {
   dialect?: DialectName;
   /** Default `storageOf` the dialect, files where none is named. From S3 all bytes come by way of the server unless `env` says otherwise. */
   storage?: StorageName;
+  /** Place on S3 that is kept after close(), so that another server can start on it. */
+  s3?: TestS3;
   /** Settings beside the defaults of a test: log level `warn`, random secrets. */
   env?: Record<string, string>;
   /** Kept after close() when given, so that another server can start on it. */
@@ -45,10 +47,10 @@ export interface TestServer extends TestClient {
   close: () => Promise<void>;
 }
 
-export async function startTestServer({ dialect, storage = dialect ? storageOf(dialect) : 'fs', env = {}, dataDir }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({ dialect, storage = dialect ? storageOf(dialect) : 'fs', s3: place, env = {}, dataDir }: TestServerOptions = {}): Promise<TestServer> {
   const directory = dataDir ?? await mkdtemp(join(tmpdir(), 'berth-test-'));
   const database = dialect === 'postgres' && env['DATABASE_URL'] === undefined ? await createTestDatabaseUrl() : undefined;
-  const s3 = storage === 's3' ? await createTestS3() : undefined;
+  const s3 = storage === 's3' ? place ?? await createTestS3() : undefined;
   const secret = () => randomBytes(32).toString('hex');
   const logs: string[] = [];
   const settings: Record<string, string> = {
@@ -63,7 +65,7 @@ export async function startTestServer({ dialect, storage = dialect ? storageOf(d
     close: async () => {
       await server.close();
       await database?.drop();
-      await s3?.remove();
+      if (s3 !== place) await s3?.remove();
       if (dataDir === undefined) await rm(directory, { recursive: true, force: true });
     },
   };
