@@ -17,6 +17,7 @@ import { graceMs, openDatabase, openStore, refuseHalfRestored } from './src/open
 import { resolveSecrets } from './src/secrets.ts';
 import { explainStartFailure } from './src/start-failure.ts';
 import { createThumbnails } from './src/thumbnails/index.ts';
+import { createUploads } from './src/uploads/index.ts';
 
 export { ConfigError };
 export { backup, migrateDatabase, restore, scrub, sweep } from './src/maintenance.ts';
@@ -47,6 +48,9 @@ export interface ServerOptions {
 /** Leaves most of a disk, and of a core, to those who download; the command line reads as fast as it can. */
 const SCRUB_BYTES_PER_SECOND = 100 * 1024 * 1024;
 const DATABASE_PATIENCE_MS = 30_000;
+
+/** Uploads expire a day after their last byte; an hour more or less is nothing to them. */
+const EXPIRE_UPLOADS_EVERY_MS = 3_600_000;
 
 /** What a start has opened so far, in order; closed in the opposite one. */
 type Opened = { close(): Promise<unknown> }[];
@@ -126,6 +130,9 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   const jobs = createJobs({ database, onError });
   opened.push(jobs);
   const storage = createStorage({ database, store, jobs, graceMs: graceMs(config), scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND });
+  const uploads = createUploads({ database, publishing: artefacts.publishing, maxUploadBytes: config.MAX_UPLOAD_BYTES, onError });
+  opened.push(uploads);
+  jobs.register({ name: 'uploads.expire', everyMs: EXPIRE_UPLOADS_EVERY_MS, run: () => uploads.expireUploads() });
   metrics.gauge('berth_slots', 'Slots of all artefacts', async () => (await artefacts.read.totals()).slots);
   metrics.gauge('berth_blobs', 'Blobs stored', async () => (await blobs.totals()).count);
   metrics.gauge('berth_blob_bytes', 'Bytes stored in blobs', async () => (await blobs.totals()).sizeBytes);
@@ -137,7 +144,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
     frameAncestors: config.FRAME_ANCESTORS,
     build: readBuildInfo(env),
     internalSecret: secrets.SECRET_INTERNAL_SERVICES,
-    database, blobs, storage, accounts, apiKeys, artefacts, metrics,
+    database, blobs, storage, accounts, apiKeys, artefacts, uploads, metrics,
     thumbnails: createThumbnails({ database, artefacts }),
     serveMetrics: config.METRICS && config.METRICS_PORT === undefined,
     phaseNow: () => phase,

@@ -13,6 +13,7 @@ import type { BuildInfo } from './build-info.ts';
 import type { Database } from './db/index.ts';
 import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerPrivateDocuments, registerStaticUi, type HttpServerOptions, type Metrics, type ServerPhase } from './http/index.ts';
 import { thumbnailDataRoutes, thumbnailRoutes, type ThumbnailService } from './thumbnails/index.ts';
+import type { Uploads } from './uploads/index.ts';
 
 export interface AppDependencies {
   http: HttpServerOptions;
@@ -27,6 +28,7 @@ export interface AppDependencies {
   apiKeys: ApiKeys;
   artefacts: ArtefactServices;
   thumbnails: ThumbnailService;
+  uploads: Uploads;
   metrics: Metrics;
   /** Serve /metrics on the app itself. */
   serveMetrics: boolean;
@@ -56,6 +58,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     await v1.register(deps.apiKeys.routes);
     await v1.register(artefactRoutes(deps.artefacts));
     await v1.register(transferRoutes(deps.artefacts));
+    await v1.register(deps.uploads.routes);
     await v1.register(contentRoutes(deps.artefacts));
     await v1.register(statsRoutes(deps.artefacts, deps.blobs));
     await v1.register(storageRoutes(deps.storage));

@@ -65,3 +65,16 @@ export function uploaderOf(caller: UploadKeyCaller | InternalCaller | UserCaller
   if (caller.kind === 'upload-key') return { apiKeyId: caller.key.id, apiKeyName: caller.key.name, shortId: caller.key.shortId };
   return caller.kind === 'internal' ? { internal: true } : { userId: caller.user.id, userName: caller.user.name };
 }
+
+/**
+ * Names the one who calls, whichever session or connection he uses: `upload-key:<id>`, `read-key:<id>`, `user:<id>`, `internal`;
+ * undefined when nobody is known.
+ */
+export function identityOf(caller: Caller): string | undefined {
+  switch (caller.kind) {
+    case 'anonymous': return undefined;
+    case 'internal': return 'internal';
+    case 'user': return `user:${caller.user.id}`;
+    default: return `${caller.kind}:${caller.key.id}`;
+  }
+}

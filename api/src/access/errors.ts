@@ -11,3 +11,4 @@ export const CrossOriginError = defineError('cross_origin', 403, 'Request from a
 export const KeyScopeError = defineError('key_scope', 403, 'Outside the scope of the key');
 export const NoAccessGrantError = defineError('no_access_grant', 403, 'No access grant');
 export const NotVisibleError = defineError('artefact_not_found', 404, 'Artefact not found');
+export const UploadNotFoundError = defineError('upload_not_found', 404, 'Upload not found');

@@ -1,9 +1,9 @@
-export { accountMatches, accountOf, ANONYMOUS, isUnlimited, uploaderOf } from './caller.ts';
+export { accountMatches, accountOf, ANONYMOUS, identityOf, isUnlimited, uploaderOf } from './caller.ts';
 export type { Account, AnonymousCaller, Caller, InternalCaller, KeyIdentity, KeyScopes, ReadKeyCaller, UploadKeyCaller, Uploader, UserCaller } from './caller.ts';
 export { AccountSchema } from './schemas.ts';
 export { registerActor, type Actor } from './actor.ts';
 export { assertSameOrigin, cameThroughProxy, resolveCaller } from './resolve-caller.ts';
 export type { Authenticators, CallerRequest } from './resolve-caller.ts';
 export { canSee, canSeeProvenance, enforce, policy } from './policy.ts';
-export type { Refusal, Upload, Visibility } from './policy.ts';
-export { NoAccessGrantError, NotVisibleError } from './errors.ts';
+export type { AnnouncedUpload, Refusal, Upload, Visibility } from './policy.ts';
+export { NoAccessGrantError, NotVisibleError, UploadNotFoundError } from './errors.ts';

@@ -2,14 +2,17 @@
 // error that refuses him. Services call it and throw what it returns; a test walks every cell.
 
 import type { BerthError } from '../errors.ts';
-import { accountMatches, accountOf, isUnlimited, type Account, type Caller, type KeyScopes } from './caller.ts';
-import { AccountReadOnlyError, ForbiddenError, KeyScopeError, NoAccessGrantError, NotVisibleError, UnauthenticatedError } from './errors.ts';
+import { accountMatches, accountOf, identityOf, isUnlimited, type Account, type Caller, type KeyScopes } from './caller.ts';
+import { AccountReadOnlyError, ForbiddenError, KeyScopeError, NoAccessGrantError, NotVisibleError, UnauthenticatedError, UploadNotFoundError } from './errors.ts';
 
 /** What of an artefact decides who may see it. */
 export interface Visibility { public: boolean; privateAccess: readonly Account[] }
 
 /** What an upload would write; `presentCategory` where the artefact exists. */
 export interface Upload { id: string; format: 'npm' | 'file'; category: string; presentCategory?: string; packageName?: string }
+
+/** What is said of an upload before its first byte; `category` where it is known by then. */
+export interface AnnouncedUpload { id: string; format: 'npm' | 'file'; category?: string; presentCategory?: string }
 
 export type Refusal = BerthError | undefined;
 
@@ -38,6 +41,19 @@ export const policy = {
   startUpload(caller: Caller, id: string): Refusal {
     if (caller.kind === 'upload-key') return nameScopes(caller.scopes, id);
     return mayWrite(caller, 'an upload key');
+  },
+
+  /** Before the first byte of an upload whose fields are known: do the scopes hold, as far as can be told? */
+  announceUpload(caller: Caller, upload: AnnouncedUpload): Refusal {
+    return policy.startUpload(caller, upload.id) ?? (caller.kind === 'upload-key' ? announcedScopes(caller.scopes, upload) : undefined);
+  },
+
+  /** A resumable upload: its state, more bytes, its end. That of another caller is refused as if it did not exist. */
+  continueUpload(caller: Caller, upload: { id: string; createdBy: string } | undefined): Refusal {
+    const refusal = caller.kind === 'upload-key' ? undefined : mayWrite(caller, 'an upload key');
+    if (refusal) return refusal;
+    if (!upload || upload.createdBy !== identityOf(caller)) return new UploadNotFoundError('There is no upload here, or it is not yours: start a new one.');
+    return policy.startUpload(caller, upload.id);
   },
 
   /** At commit: do all scopes hold for what was read? */
@@ -102,11 +118,22 @@ function nameScopes(scopes: KeyScopes, id: string): Refusal {
   return undefined;
 }
 
+function announcedScopes(scopes: KeyScopes, upload: AnnouncedUpload): Refusal {
+  return (upload.format === 'file' ? packageScope(scopes, undefined) : undefined) ?? categoryScope(scopes, upload);
+}
+
 function contentScopes(scopes: KeyScopes, upload: Upload): Refusal {
-  if (scopes.allowedPackageName !== undefined && scopes.allowedPackageName !== upload.packageName) {
-    return new KeyScopeError(`This key may upload only the npm package ${scopes.allowedPackageName}.`);
-  }
-  const categories = [upload.category, upload.presentCategory ?? upload.category];
+  return packageScope(scopes, upload.packageName) ?? categoryScope(scopes, upload);
+}
+
+function packageScope(scopes: KeyScopes, packageName: string | undefined): Refusal {
+  if (scopes.allowedPackageName === undefined || scopes.allowedPackageName === packageName) return undefined;
+  return new KeyScopeError(`This key may upload only the npm package ${scopes.allowedPackageName}.`);
+}
+
+/** Both the category that the upload brings and the present one count, where they are known. */
+function categoryScope(scopes: KeyScopes, { category, presentCategory }: Pick<AnnouncedUpload, 'category' | 'presentCategory'>): Refusal {
+  const categories = [category, presentCategory].filter((it) => it !== undefined);
   if (scopes.allowedCategory !== undefined && categories.some((category) => category !== scopes.allowedCategory)) {
     return new KeyScopeError(`This key may upload only to artefacts of the category ${scopes.allowedCategory}.`);
   }

@@ -1,15 +1,16 @@
-// The heart: artefacts with their slots. A file per verb: publish.ts, read.ts, edit.ts, download.ts, contents.ts.
+// The heart: artefacts with their slots. A file per verb: publish.ts (with publishing.ts), read.ts, edit.ts, download.ts, contents.ts.
 
 import type { Database, Tx } from '../db/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import { createContents } from './contents.ts';
 import { createDownload } from './download.ts';
 import { createEdit } from './edit.ts';
-import { createPublish, type PublishOptions } from './publish.ts';
+import { createPublish } from './publish.ts';
+import { createPublishing, type PublishingOptions } from './publishing.ts';
 import { createRead } from './read.ts';
 import { createTransferCounts } from './transfer-counts.ts';
 
-export interface ArtefactOptions extends Omit<PublishOptions, 'counts'> {
+export interface ArtefactOptions extends Omit<PublishingOptions, 'counts'> {
   database: Database;
   blobs: Blobs;
   onArtefactDeleted?: readonly ((tx: Tx, id: string) => Promise<void>)[];
@@ -18,8 +19,10 @@ export interface ArtefactOptions extends Omit<PublishOptions, 'counts'> {
 export function createArtefacts(given: ArtefactOptions) {
   const counts = createTransferCounts(given);
   const options = { ...given, counts };
+  const publishing = createPublishing(options);
   return {
-    publish: createPublish(options),
+    publishing,
+    publish: createPublish({ publishing, maxUploadBytes: given.limits.maxUploadBytes, onError: given.onError }),
     read: createRead(options),
     counts,
     edit: createEdit({ ...options, onArtefactDeleted: options.onArtefactDeleted ?? [] }),

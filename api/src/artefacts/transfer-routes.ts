@@ -4,7 +4,7 @@ import { Type } from 'typebox';
 import { acceptMultipart, problems, readMultipart, sendBytes } from '../http/index.ts';
 import { FORMATS } from './artefact.ts';
 import type { DownloadRequest } from './download.ts';
-import { UPLOAD_FIELDS } from './publish.ts';
+import { UPLOAD_FIELDS } from './publishing.ts';
 import { DownloadQuerySchema, IdParamsSchema, ReceiptSchema, UploadFormSchemas } from './schemas.ts';
 import type { ArtefactServices } from './service.ts';
 

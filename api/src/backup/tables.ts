@@ -39,6 +39,7 @@ export const LEFT_OUT_TABLES: Readonly<Record<string, string>> = {
   verification: 'steps of a sign-in that is under way; they expire within minutes',
   rateLimit: 'attempts of the last minutes',
   blob_writers: 'uploads that are under way on the instance that was backed up',
+  resumable_uploads: 'as blob_writers; what they published is in the backup',
   leases: 'held by processes of the instance that was backed up',
   job_runs: 'when work is due and how its last run went, on the instance that was backed up',
   list_versions: 'tells running processes that something has changed; the migration makes its rows',

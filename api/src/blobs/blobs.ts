@@ -5,11 +5,18 @@ import type { Database } from '../db/index.ts';
 import type { BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
 import { BlobMissingError, BlobRangeInvalidError } from './errors.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
-import { beginUpload, type BlobUpload } from './upload.ts';
+import { beginUpload, discardUpload, resumeUpload, type BlobUpload } from './upload.ts';
 
 export interface Blobs {
   /** Begins to take in a blob. @throws storage_full, storage_unavailable */
   begin(): Promise<BlobUpload>;
+  /**
+   * Continues an upload that was suspended, or whose process died, by its `storageKey`. One caller at a time, in all processes together.
+   * @throws blob_missing when it is gone; storage_unavailable
+   */
+  resume(storageKey: string): Promise<BlobUpload>;
+  /** Removes every trace of an upload that nobody has open, unless it was adopted. */
+  discard(storageKey: string): Promise<void>;
   /** Opens the bytes of a digest (`sha256:<hex>`), or a part of them. @throws blob_missing, storage_unavailable */
   read(digest: string, range?: ByteRange): Promise<Readable>;
   /**
@@ -36,6 +43,8 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
 
   return {
     begin: () => beginUpload(database, store),
+    resume: (storageKey) => resumeUpload(database, store, storageKey),
+    discard: (storageKey) => discardUpload(database, store, storageKey),
     read: async (digest, range) => store.read((await find(digest)).storageKey, range),
     async send(digest, range, write) {
       const { storageKey, sizeBytes } = await find(digest);

@@ -37,8 +37,18 @@ export function blobRepository(executor: Executor | Tx) {
       await executor.insertInto('blob_writers').values({ storage_key: storageKey, state: '', created_at: now, heartbeat_at: now }).execute();
     },
 
-    async beatWriter(storageKey: string): Promise<void> {
-      await executor.updateTable('blob_writers').set({ heartbeat_at: new Date().toISOString() }).where('storage_key', '=', storageKey).execute();
+    /** Says that a writer lives. @param at in the future for one that is suspended and wanted until then */
+    async beatWriter(storageKey: string, at: Date): Promise<void> {
+      await executor.updateTable('blob_writers').set({ heartbeat_at: at.toISOString() }).where('storage_key', '=', storageKey).execute();
+    },
+
+    /** Keeps what the driver needs to resume. */
+    async putWriterState(storageKey: string, state: string): Promise<void> {
+      await executor.updateTable('blob_writers').set({ state }).where('storage_key', '=', storageKey).execute();
+    },
+
+    async findWriterState(storageKey: string): Promise<string | undefined> {
+      return (await executor.selectFrom('blob_writers').select('state').where('storage_key', '=', storageKey).executeTakeFirst())?.state;
     },
 
     /** Removes the writer's row; of all who try, one gets true. */

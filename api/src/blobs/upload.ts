@@ -4,7 +4,7 @@
 import { createHash } from 'node:crypto';
 import type { Database, Tx } from '../db/index.ts';
 import { createStorageKey, type BlobStore, type BlobWriter } from './blob-store.ts';
-import { BlobMissingError, BlobWriterClosedError } from './errors.ts';
+import { BlobExistsError, BlobMissingError, BlobWriterClosedError } from './errors.ts';
 import { blobRepository } from './repository.ts';
 
 /** A blob whose bytes are durable; visible once `adopt` has committed. */
@@ -15,11 +15,22 @@ export interface FinishedBlob {
 }
 
 export interface BlobUpload {
+  /** Names the upload for `Blobs.resume`; no client may see it. */
+  readonly storageKey: string;
   readonly sizeBytes: number;
-  /** Hashes and stores the next chunk; the memory belongs to the upload until the promise settles. */
+  /** Whether every byte so far has been hashed here. Not after `Blobs.resume`: `finish` reads back what was missed. */
+  readonly isHashed: boolean;
+  /** Hashes (where `isHashed`) and stores the next chunk; the memory belongs to the upload until the promise settles. */
   write(chunk: Uint8Array): Promise<void>;
-  /** Makes the bytes durable. */
-  finish(): Promise<FinishedBlob>;
+  /** Makes the bytes durable and lets go of the storage; the hash lives on in this object. @param keptUntil no sweep takes the bytes before */
+  suspend(keptUntil: Date): Promise<void>;
+  /**
+   * Continues after `suspend`, behind what others have appended meanwhile. Does nothing when it is open or finished.
+   * @throws blob_missing when it is gone, or shorter than it was
+   */
+  reopen(): Promise<void>;
+  /** Makes the bytes durable. @param onMissed gets the bytes that were not hashed here, read back in order */
+  finish(onMissed?: (chunk: Uint8Array) => Promise<void>): Promise<FinishedBlob>;
   /** In a transaction: inserts the blob's row, or adopts the row of equal bytes, healing it where it was unsound. */
   adopt(tx: Tx): Promise<void>;
   /** After the commit: drops whichever object is not needed any more. */
@@ -34,54 +45,119 @@ const HEARTBEAT_MS = 30_000;
 /** Begins an upload; its row exists before its first byte, which is what "in flight" means to a sweep. */
 export async function beginUpload(database: Database, store: BlobStore): Promise<BlobUpload> {
   const storageKey = createStorageKey();
-  await blobRepository(database.db).beginWriter(storageKey);
+  const repository = blobRepository(database.db);
+  await repository.beginWriter(storageKey);
   try {
-    return new StreamedUpload(database, store, await store.create(storageKey));
+    const writer = await store.create(storageKey);
+    const upload = new StreamedUpload(database, store, storageKey, writer);
+    try {
+      if (writer.state !== '') await repository.putWriterState(storageKey, writer.state);
+      return upload;
+    } catch (error) {
+      await writer.abort();
+      throw error;
+    }
   } catch (error) {
-    await blobRepository(database.db).endWriter(storageKey);
+    await repository.endWriter(storageKey);
     throw error;
   }
 }
 
+/** As Blobs.resume; one whose process died between the last byte and the commit has its whole object, and no writer any more. */
+export async function resumeUpload(database: Database, store: BlobStore, storageKey: string): Promise<BlobUpload> {
+  const state = await blobRepository(database.db).findWriterState(storageKey);
+  if (state === undefined) throw new BlobMissingError('The upload is gone: send it again.');
+  try {
+    return new StreamedUpload(database, store, storageKey, await store.resume(storageKey, state));
+  } catch (error) {
+    if (!(error instanceof BlobExistsError)) throw error;
+    return new StreamedUpload(database, store, storageKey, undefined, (await store.stat(storageKey)).sizeBytes);
+  }
+}
+
+/** As Blobs.discard. The row first: an adoption that is committed at the same moment has removed it, and then the bytes stay. */
+export async function discardUpload(database: Database, store: BlobStore, storageKey: string): Promise<void> {
+  if (await blobRepository(database.db).endWriter(storageKey)) await store.delete(storageKey);
+}
+
 class StreamedUpload implements BlobUpload {
+  readonly storageKey: string;
   readonly #database: Database;
   readonly #store: BlobStore;
-  readonly #writer: BlobWriter;
   readonly #hash = createHash('sha256');
+  /** Undefined while the upload is suspended, and once its object is whole. */
+  #writer: BlobWriter | undefined;
+  /** Size without a writer. */
+  #keptBytes: number;
+  #isWhole: boolean;
+  #hashedBytes = 0;
   #heartbeatAt = Date.now();
   #finished: FinishedBlob | undefined;
   #superfluousKey: string | undefined;
   #settled = false;
 
-  constructor(database: Database, store: BlobStore, writer: BlobWriter) {
+  constructor(database: Database, store: BlobStore, storageKey: string, writer: BlobWriter | undefined, keptBytes = 0) {
     this.#database = database;
     this.#store = store;
+    this.storageKey = storageKey;
+    this.#writer = writer;
+    this.#keptBytes = keptBytes;
+    this.#isWhole = writer === undefined;
+  }
+
+  get sizeBytes(): number { return this.#writer?.offset ?? this.#keptBytes; }
+
+  get isHashed(): boolean { return this.#hashedBytes === this.sizeBytes; }
+
+  async write(chunk: Uint8Array): Promise<void> {
+    const writer = this.#writer;
+    if (!writer) throw new BlobWriterClosedError('Resume the upload before you send more.');
+    if (this.isHashed) this.#addToHash(chunk);
+    await writer.append(writer.offset, chunk);
+    this.#beat();
+  }
+
+  async suspend(keptUntil: Date): Promise<void> {
+    if (!this.#writer) return;
+    await this.#writer.suspend();
+    this.#keptBytes = this.#writer.offset;
+    this.#writer = undefined;
+    await blobRepository(this.#database.db).beatWriter(this.storageKey, keptUntil);
+  }
+
+  async reopen(): Promise<void> {
+    if (this.#writer || this.#isWhole) return;
+    const state = await blobRepository(this.#database.db).findWriterState(this.storageKey);
+    if (state === undefined) throw new BlobMissingError('The upload is gone: send it again.');
+    const writer = await this.#store.resume(this.storageKey, state);
+    if (writer.offset < this.#keptBytes) {
+      await writer.suspend();
+      throw new BlobMissingError('Some bytes of the upload are gone: ask where it stands, and continue there.');
+    }
     this.#writer = writer;
   }
 
-  get sizeBytes(): number { return this.#writer.offset; }
-
-  async write(chunk: Uint8Array): Promise<void> {
-    this.#hash.update(chunk);
-    await this.#writer.append(this.#writer.offset, chunk);
-    if (Date.now() - this.#heartbeatAt < HEARTBEAT_MS) return;
-    this.#heartbeatAt = Date.now();
-    // Not awaited: a database that is away for a moment must not end an upload; the next beat comes, and adopt() checks.
-    blobRepository(this.#database.db).beatWriter(this.#writer.key).catch(() => undefined);
-  }
-
-  async finish(): Promise<FinishedBlob> {
-    const { sizeBytes } = await this.#writer.finish();
-    this.#finished = { digest: `sha256:${this.#hash.digest('hex')}`, sizeBytes };
-    await this.#markIfLost(this.#finished);
-    return this.#finished;
+  async finish(onMissed?: (chunk: Uint8Array) => Promise<void>): Promise<FinishedBlob> {
+    if (this.#finished) return this.#finished;
+    await this.reopen();
+    if (this.#writer) {
+      this.#keptBytes = (await this.#writer.finish()).sizeBytes;
+      this.#isWhole = true;
+      this.#writer = undefined;
+    }
+    const sizeBytes = this.#keptBytes;
+    await this.#readMissed(onMissed);
+    const finished = { digest: `sha256:${this.#hash.copy().digest('hex')}`, sizeBytes };
+    await this.#markIfLost(finished);
+    this.#finished = finished;
+    return finished;
   }
 
   async adopt(tx: Tx): Promise<void> {
     if (!this.#finished) throw new Error('finish() comes before adopt()');
     const { digest, sizeBytes } = this.#finished;
     const blobs = blobRepository(tx);
-    const storageKey = this.#writer.key;
+    const { storageKey } = this;
     this.#superfluousKey = undefined;
     if (!await blobs.insert({ digest, storageKey, sizeBytes })) {
       const present = await blobs.lock(digest);
@@ -104,10 +180,34 @@ class StreamedUpload implements BlobUpload {
   async abort(): Promise<void> {
     if (this.#settled) return;
     this.#settled = true;
-    await this.#writer.abort();
+    const hadObject = !this.#writer;
+    await this.#writer?.abort();
     // Whoever removes the writer's row decides: a commit whose answer was lost has removed it, and then its bytes stay.
-    const undecided = await blobRepository(this.#database.db).endWriter(this.#writer.key);
-    if (undecided && this.#finished) await this.#store.delete(this.#writer.key);
+    const undecided = await blobRepository(this.#database.db).endWriter(this.storageKey);
+    if (undecided && hadObject) await this.#store.delete(this.storageKey);
+  }
+
+  #addToHash(chunk: Uint8Array): void {
+    this.#hash.update(chunk);
+    this.#hashedBytes += chunk.length;
+  }
+
+  /** Reads back what came before this object was made, or to another process: no library saves the state of a hash. */
+  async #readMissed(onMissed: ((chunk: Uint8Array) => Promise<void>) | undefined): Promise<void> {
+    if (this.isHashed) return;
+    await this.#store.send(this.storageKey, { start: this.#hashedBytes, end: this.#keptBytes - 1 }, async (chunk) => {
+      this.#addToHash(chunk);
+      await onMissed?.(chunk);
+      this.#beat();
+    });
+    if (!this.isHashed) throw new BlobMissingError('Some bytes of the upload are gone: send it again.');
+  }
+
+  #beat(): void {
+    if (Date.now() - this.#heartbeatAt < HEARTBEAT_MS) return;
+    this.#heartbeatAt = Date.now();
+    // Not awaited: a database that is away for a moment must not end an upload; the next beat comes, and adopt() checks.
+    blobRepository(this.#database.db).beatWriter(this.storageKey, new Date()).catch(() => undefined);
   }
 
   /** Equal bytes that are known but gone or cut short are marked, so that adopt() puts these in their place. */

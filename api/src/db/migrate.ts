@@ -9,6 +9,7 @@ import { createRegistry } from './migrations/0002-registry.ts';
 import { createThumbnails } from './migrations/0003-thumbnails.ts';
 import { createTransfers } from './migrations/0004-transfers.ts';
 import { createJobs } from './migrations/0005-jobs.ts';
+import { createResumableUploads } from './migrations/0006-resumable-uploads.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
@@ -19,6 +20,7 @@ const STEPS: Record<string, MigrationStep> = {
   '0003-thumbnails': createThumbnails,
   '0004-transfers': createTransfers,
   '0005-jobs': createJobs,
+  '0006-resumable-uploads': createResumableUploads,
 };
 
 /**

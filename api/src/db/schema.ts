@@ -17,6 +17,7 @@ export interface Schema extends AuthSchema {
   job_runs: JobRunsTable;
   leases: LeasesTable;
   list_versions: ListVersionsTable;
+  resumable_uploads: ResumableUploadsTable;
   slots: SlotsTable;
   tarball_scans: TarballScansTable;
   thumbnails: ThumbnailsTable;
@@ -215,4 +216,33 @@ export interface JobRunsTable {
   progress: string | null;
   /** JSON, of the last run that succeeded. */
   result: string | null;
+}
+
+/** An upload that may be continued, and for a while after its end what came of it; all times are the database's. */
+export interface ResumableUploadsTable {
+  /** Unguessable: the last part of the upload's URL. */
+  id: string;
+  /** Of the row in blob_writers, until the upload is published. */
+  storage_key: string;
+  artefact_id: string;
+  format: string;
+  /** Form fields as JSON. */
+  fields: string;
+  /** Announced length in bytes. */
+  size: number;
+  /** Bytes that are kept; null while some are arriving, and when the process that took them died. */
+  received: number | null;
+  /** See identityOf in access/caller.ts. */
+  created_by: string;
+  created_at: string;
+  expires_at: string;
+  /** Random name of the one request that may write; null while none does. */
+  claim: string | null;
+  /** When the claim counts no more, because its holder must have died. */
+  claimed_until: string | null;
+  /** 1 when another request waits for the claim. */
+  claim_wanted: number;
+  /** The artefact's document as the uploader gets it, once it is published. */
+  document: string | null;
+  digest: string | null;
 }

@@ -1,7 +1,9 @@
 // Request bodies that may be huge: read only once a route wants them, and left unread politely when it refuses.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Writable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { UploadAbortedError } from './errors.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -38,6 +40,52 @@ export function registerBodyHandling(app: FastifyInstance): void {
 export function startBody(request: FastifyRequest): void {
   awaitingContinue.get(request.raw)?.writeContinue();
   awaitingContinue.delete(request.raw);
+}
+
+/** Lets routes of this scope, which have `lateBody`, take bodies of any type; each says itself which one it means. */
+export function acceptRawBody(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => { done(null); });
+}
+
+/**
+ * Hands the body to `write`, chunk by chunk as they arrive, and resolves when all of it is written. What has arrived before the
+ * client left, or before the signal, is written too. From then on the connection may be silent for as long as the answer takes.
+ *
+ * @throws upload_aborted when the client leaves; the signal's reason; whatever `write` throws, at once
+ */
+export async function readRawBody(request: FastifyRequest, write: (chunk: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void> {
+  const { raw } = request;
+  const sink = new Writable({ write(chunk: Uint8Array, _encoding, done) { write(chunk).then(() => done(), done); } });
+  let end: (() => void) | undefined;
+  try {
+    await new Promise<void>((resolve, reject) => {
+      end = () => {
+        raw.unpipe(sink);
+        sink.end();
+      };
+      sink.once('error', (error) => {
+        raw.unpipe(sink);
+        reject(error);
+      });
+      sink.once('finish', resolve);
+      raw.once('close', end);
+      signal.addEventListener('abort', end);
+      // The client may have left while the caller was still looking things up: then 'close' has been told already.
+      if (raw.destroyed || signal.aborted) return end();
+      startBody(request);
+      raw.pipe(sink);
+    });
+  } finally {
+    if (end) {
+      raw.off('close', end);
+      signal.removeEventListener('abort', end);
+    }
+    if (!raw.complete) raw.resume();
+  }
+  signal.throwIfAborted();
+  if (!raw.complete) throw new UploadAbortedError('The connection closed before the whole body had arrived: send it again.');
+  raw.setTimeout(0);
 }
 
 function hasUnreadBody(request: IncomingMessage): boolean {

@@ -1,3 +1,4 @@
+export { acceptRawBody, readRawBody } from './body.ts';
 export { acceptMultipart, readMultipart, readSmallFile } from './multipart.ts';
 export type { MultipartFile, MultipartOptions } from './multipart.ts';
 export { answerTo, httpDate, isNotModified } from './conditional.ts';
@@ -5,7 +6,7 @@ export type { Answer, ByteRange, Representation } from './conditional.ts';
 export { createLogOutput, type LogOutput, type LogStream } from './log-output.ts';
 export { createHttpServer, type HttpServerOptions } from './server.ts';
 export { problems, ProblemSchema, registerProblems } from './problem.ts';
-export { RangeNotSatisfiableError, UploadTooLargeError } from './errors.ts';
+export { MediaTypeError, RangeNotSatisfiableError, RequestInvalidError, UploadAbortedError, UploadTooLargeError } from './errors.ts';
 export { FormFileSchema, registerApiDescription, registerOpenApiRoute } from './api-description.ts';
 export { registerHealth, type HealthChecks, type ServerPhase } from './health.ts';
 export { createMetrics, registerMetricsRoute, type Metrics } from './metrics.ts';

@@ -20,10 +20,15 @@ const MAX_README_BYTES = 512 * 1024;
 /** Which README is shown when there are several: the first that matches. */
 const README_PREFERENCE = [/^readme\.md$/i, /^readme\.(?:markdown|mkdn?)$/i, /^readme[^/]*\.md$/i, /^readme$/i, /^readme[^/]*$/i];
 
+/** Of an entry in the index without its names, as measured with Node 24. */
+const ENTRY_BYTES = 160;
+
 const UNSAFE_NAME = 'would land outside package/ when unpacked, or not everywhere alike: all names must begin with package/, '
   + 'without "..", backslashes and control characters, in at most 1,024 characters.';
 
 export interface Contents {
+  /** About how much memory is held. */
+  readonly heldBytes: number;
   /**
    * Takes the next entry, and asks for its content where that matters.
    * @throws tarball_too_many_entries, tarball_unsafe_entry, manifest_duplicate, manifest_too_large; later, from the content, manifest_invalid
@@ -89,6 +94,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
   }
 
   return {
+    get heldBytes() { return files.length * ENTRY_BYTES + indexLength * 2 + (readme?.length ?? 0) * 2; },
     add(entry) {
       if (++entries > maxTarEntries) throw new TarballTooManyEntriesError(`The tarball has more than ${maxTarEntries} entries: leave out what is not needed to run it.`);
       const file = toFileEntry(entry);

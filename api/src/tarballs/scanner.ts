@@ -13,6 +13,9 @@ const INFLATED_CHUNK_BYTES = 64 * 1024;
 const UPLOAD_TGZ = 'upload the .tgz file that npm pack writes';
 const DAMAGED = `The gzip file is damaged, or other data follows it: ${UPLOAD_TGZ}.`;
 
+/** The inflater's window and buffers, and a content that is being gathered. */
+const INFLATER_BYTES = 256 * 1024;
+
 export interface TarballLimits {
   /** Bytes of the inflated archive, headers included; default of the server 4 GiB. */
   maxUnpackedBytes: number;
@@ -21,6 +24,8 @@ export interface TarballLimits {
 }
 
 export interface TarballScanner {
+  /** About how much memory is held, which grows with the index of the files. */
+  readonly heldBytes: number;
   /**
    * Feeds the next bytes of the file, which must stay as they are until it resolves: when all of them are inflated and read. Await it
    * before the next one.
@@ -71,6 +76,7 @@ export function createTarballScanner(limits: TarballLimits): TarballScanner {
   });
 
   return {
+    get heldBytes() { return INFLATER_BYTES + contents.heldBytes; },
     write(chunk) {
       if (failure) return Promise.reject(failure);
       receivedBytes += chunk.length;

@@ -1,0 +1,74 @@
+// The bytes of one upload on their way in: stored, hashed and, of a tarball, scanned in one pass.
+
+import type { BlobUpload, FinishedBlob } from '../blobs/index.ts';
+import type { Tx } from '../db/index.ts';
+import { createTarballScanner, type TarballLimits, type TarballScan } from '../tarballs/index.ts';
+import type { Format } from './artefact.ts';
+import { formatFileIndex } from './file-index.ts';
+
+/** What was learnt of the bytes; `scan` and `fileIndex` (see file-index.ts) of a tarball. */
+export interface Taken { blob: FinishedBlob; scan: TarballScan | undefined; fileIndex: string }
+
+export interface Intake {
+  /** See Blobs.resume. */
+  readonly storageKey: string;
+  readonly sizeBytes: number;
+  /** About how much memory is held between two writes. */
+  readonly heldBytes: number;
+  /** Takes the next chunk, whose memory is in use until it resolves. @throws what the storage and the scanner do; then only `abort` and `forget` are left */
+  write(chunk: Uint8Array): Promise<void>;
+  /** Makes the bytes durable and lets go of the storage; what was hashed and scanned lives on in this object. @param keptUntil no sweep takes the bytes before */
+  suspend(keptUntil: Date): Promise<void>;
+  /** Continues after `suspend`. @throws blob_missing when bytes are gone */
+  reopen(): Promise<void>;
+  /**
+   * Ends the bytes: durable, hashed and scanned, reading back what was taken by another process or before a restart. May be asked again.
+   * @throws as `write`, and what is wrong with the tarball as a whole
+   */
+  finish(): Promise<Taken>;
+  /** As BlobUpload.adopt. */
+  adopt(tx: Tx): Promise<void>;
+  /** As BlobUpload.settle. */
+  settle(): Promise<void>;
+  /** Removes every trace, unless the upload has been committed after all. */
+  abort(): Promise<void>;
+  /** Lets go of the memory and leaves what is stored to `Publishing.resume`. */
+  forget(): void;
+}
+
+/** A hash and its surroundings. */
+const BASE_BYTES = 4 * 1024;
+
+export function createIntake(upload: BlobUpload, format: Format, limits: TarballLimits): Intake {
+  const scanner = format === 'npm' ? createTarballScanner(limits) : undefined;
+  let taken: Taken | undefined;
+  return {
+    storageKey: upload.storageKey,
+    get sizeBytes() { return upload.sizeBytes; },
+    get heldBytes() { return BASE_BYTES + (scanner?.heldBytes ?? 0); },
+    async write(chunk) {
+      // The scanner goes along with the hash: what they miss, they are given by finish().
+      const goesAlong = upload.isHashed;
+      await Promise.all([upload.write(chunk), goesAlong ? scanner?.write(chunk) : undefined]);
+    },
+    suspend: (keptUntil) => upload.suspend(keptUntil),
+    reopen: () => upload.reopen(),
+    async finish() {
+      if (taken) return taken;
+      await upload.reopen();
+      // Where nothing was missed, a tarball that is refused need not be made durable first.
+      const early = upload.isHashed ? await scanner?.finish() : undefined;
+      const blob = await upload.finish((chunk) => scanner?.write(chunk) ?? Promise.resolve());
+      const scan = early ?? await scanner?.finish();
+      taken = { blob, scan, fileIndex: await formatFileIndex(scan?.files ?? []) };
+      return taken;
+    },
+    adopt: (tx) => upload.adopt(tx),
+    settle: () => upload.settle(),
+    async abort() {
+      scanner?.abort();
+      await upload.abort();
+    },
+    forget() { scanner?.abort(); },
+  };
+}

@@ -1,0 +1,135 @@
+// One writer at a time, among all processes: a claim in the upload's row, kept by a heartbeat, given up when its holder dies.
+
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { UploadNotFoundError } from '../access/index.ts';
+import type { Database } from '../db/index.ts';
+import { UploadLockedError } from './errors.ts';
+import { uploadRepository } from './repository.ts';
+
+export interface Claim {
+  readonly id: string;
+  /** What the row holds while the claim is good. */
+  readonly claim: string;
+  /** Aborted, with upload_locked, once another may have the claim: write nothing from then on. */
+  readonly signal: AbortSignal;
+  /** Called about every two seconds while another request waits for the claim. */
+  onWanted: (() => void) | undefined;
+  /** Gives it back. Does nothing the second time. */
+  release(): Promise<void>;
+}
+
+export interface Claims {
+  /** Makes the claim of an upload whose row `insert` writes in this moment. */
+  create(id: string, insert: (claim: string, claimMs: number) => Promise<void>): Promise<Claim>;
+  /**
+   * Takes the claim. A holder who does nothing any more, such as one whose client was cut off, gives it up when he is asked; one who
+   * has died is waited for until his claim ends.
+   * @throws upload_locked when the holder is at work
+   */
+  take(id: string): Promise<Claim>;
+  /** Waits until every claim is given back. */
+  settled(): Promise<void>;
+}
+
+export interface ClaimsOptions {
+  database: Database;
+  /** How long the claim of a process that died lasts. Default 30 s: several beats, and a database that is away for a moment. */
+  claimMs?: number;
+}
+
+const CLAIM_MS = 30_000;
+const BEAT_MS = 2_000;
+/** The holder stops this share of the claim before its end by his own clock, so that no other has begun by then. */
+const SAFE_SHARE = 0.8;
+const POLL_MS = 100;
+/** A holder who is still at work after this has had time to see that he is asked. */
+const PATIENCE_MS = 6_000;
+
+export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): Claims {
+  const uploads = uploadRepository(database.db, database.dialect);
+  const held = new Set<Promise<void>>();
+  let orphansReleased: Promise<void> | undefined;
+
+  /** On SQLite one process serves: claims of earlier ones are of the dead. Once, before the first claim of this one. */
+  function releaseOrphans(): Promise<void> {
+    if (database.dialect !== 'sqlite') return Promise.resolve();
+    orphansReleased ??= uploads.releaseAll().catch((error: unknown) => {
+      orphansReleased = undefined;
+      throw error;
+    });
+    return orphansReleased;
+  }
+
+  /** Time is measured from the moment of asking, which is before the database's answer. */
+  function keep(id: string, claim: string, askedAt: number): Claim {
+    const lost = new AbortController();
+    const beatMs = Math.min(BEAT_MS, claimMs / 5);
+    let goodUntil = askedAt + claimMs * SAFE_SHARE;
+    let released: Promise<void> | undefined;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held.add(promise);
+
+    const lose = () => {
+      clearInterval(timer);
+      lost.abort(locked());
+    };
+    const beat = async (): Promise<void> => {
+      const now = performance.now();
+      const answer = await uploads.beat({ id, claim }, claimMs);
+      if (!answer) return lose();
+      goodUntil = now + claimMs * SAFE_SHARE;
+      if (answer.wanted) it.onWanted?.();
+    };
+    const timer = setInterval(() => {
+      if (performance.now() > goodUntil) lose();
+      // A database that is away for a moment does not end the claim; one that stays away longer than it lasts does.
+      else beat().catch(() => undefined);
+    }, beatMs).unref();
+
+    const it: Claim = {
+      id, claim, signal: lost.signal, onWanted: undefined,
+      release: () => released ??= (async () => {
+        clearInterval(timer);
+        try {
+          await uploads.release({ id, claim });
+        } finally {
+          held.delete(promise);
+          resolve();
+        }
+      })(),
+    };
+    return it;
+  }
+
+  return {
+    async create(id, insert) {
+      await releaseOrphans();
+      const claim = randomUUID();
+      const askedAt = performance.now();
+      await insert(claim, claimMs);
+      return keep(id, claim, askedAt);
+    },
+    async take(id) {
+      await releaseOrphans();
+      const claim = randomUUID();
+      let firstSeen: string | undefined;
+      for (const startedAt = performance.now(); ;) {
+        const askedAt = performance.now();
+        if (await uploads.claim({ id, claim }, claimMs)) return keep(id, claim, askedAt);
+        const claimedUntil = await uploads.askForClaim(id);
+        if (claimedUntil === undefined && !await uploads.find(id)) throw new UploadNotFoundError('The upload was ended meanwhile: start a new one.');
+        firstSeen ??= claimedUntil;
+        const waitedMs = performance.now() - startedAt;
+        const holderBeats = claimedUntil !== undefined && claimedUntil !== firstSeen;
+        if (holderBeats ? waitedMs > PATIENCE_MS : waitedMs > claimMs + PATIENCE_MS) throw locked();
+        await sleep(POLL_MS);
+      }
+    },
+    settled: async () => { await Promise.all(held); },
+  };
+}
+
+function locked(): Error {
+  return new UploadLockedError('Another request sends bytes of this upload, or publishes it: wait for it, or try again in a moment.', { headers: { 'retry-after': '2' } });
+}

@@ -1,0 +1,1 @@
+export { createUploads, type Uploads, type UploadsOptions } from './uploads.ts';

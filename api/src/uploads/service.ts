@@ -1,0 +1,222 @@
+// What can be done with a resumable upload, by the one request that has its claim: more bytes, publishing, its end.
+
+import { randomBytes } from 'node:crypto';
+import { enforce, identityOf, policy, type Actor } from '../access/index.ts';
+import type { Intake, Publishing, Target, UploadFields } from '../artefacts/index.ts';
+import { BlobMissingError } from '../blobs/index.ts';
+import type { Database } from '../db/index.ts';
+import { BerthError } from '../errors.ts';
+import { UploadTooLargeError } from '../http/index.ts';
+import { createClaims, type Claim } from './claims.ts';
+import { UploadGoneError, UploadLockedError } from './errors.ts';
+import { createLiveIntakes } from './live-intakes.ts';
+import { uploadRepository } from './repository.ts';
+import { EXPIRY_MS, type ResumableUpload } from './upload.ts';
+
+export interface UploadServiceOptions {
+  database: Database;
+  publishing: Publishing;
+  /** Told of what went wrong beside an answer. */
+  onError: (error: unknown) => void;
+  /** See ClaimsOptions. */
+  claimMs?: number;
+}
+
+/** Hands over a body, chunk by chunk; rejects when the client leaves and, with its reason, when the signal says so. */
+export type ReadBody = (write: (chunk: Uint8Array) => Promise<void>, signal: AbortSignal) => Promise<void>;
+
+export type UploadService = ReturnType<typeof createUploadService>;
+
+/** 192 random bits: the URL alone lets nobody in, but it cannot be guessed either. */
+const ID_BYTES = 24;
+/** A client that sends nothing for this long, while another request waits, has been cut off. */
+const IDLE_MS = 1_000;
+const EXPIRED_BATCH = 100;
+
+export function createUploadService({ database, publishing, onError, claimMs }: UploadServiceOptions) {
+  const live = createLiveIntakes();
+  const claims = createClaims({ database, ...(claimMs !== undefined && { claimMs }) });
+  const rows = uploadRepository(database.db, database.dialect);
+  const keptUntil = () => new Date(Date.now() + EXPIRY_MS);
+
+  /** What is known of the bytes; where this process was not there from the start, finishing reads them back. */
+  async function openIntake(upload: ResumableUpload): Promise<Intake> {
+    const kept = live.take(upload.id);
+    try {
+      if (kept) {
+        await kept.reopen();
+        return kept;
+      }
+      return await publishing.resume(upload.target.format, upload.storageKey);
+    } catch (error) {
+      kept?.forget();
+      if (!(error instanceof BlobMissingError)) throw error;
+      throw new UploadGoneError('The registry has lost the bytes of this upload: start a new one.', { cause: error });
+    }
+  }
+
+  /** Lets go of the storage and notes how far the upload has come. */
+  async function pause(intake: Intake, claim: Claim): Promise<void> {
+    await intake.suspend(keptUntil());
+    await rows.putReceived(claim, intake.sizeBytes);
+    live.keep(claim.id, intake);
+  }
+
+  async function pauseQuietly(intake: Intake, claim: Claim): Promise<void> {
+    await pause(intake, claim).catch((error: unknown) => {
+      intake.forget();
+      onError(error);
+    });
+  }
+
+  /** Ends an upload that is refused for what it is; after any other failure, such as a storage that is away, it can be continued. */
+  async function endOrKeep(error: unknown, intake: Intake, claim: Claim): Promise<void> {
+    if (isRefusal(error)) {
+      await intake.abort().catch(onError);
+      await rows.remove(claim).catch(onError);
+    } else {
+      // What was hashed and scanned may be ahead of what was stored.
+      await intake.suspend(keptUntil()).catch(onError);
+      intake.forget();
+    }
+  }
+
+  async function publish(actor: Actor, upload: ResumableUpload, intake: Intake, claim: Claim): Promise<void> {
+    try {
+      const taken = await intake.finish();
+      const { digest } = taken.blob;
+      const document = await publishing.commit(actor, upload.target, { fields: upload.fields, ...taken }, intake, async (tx, rendered) => {
+        if (!await uploadRepository(tx, database.dialect).publish(claim, { document: rendered, digest })) throw takenOver();
+      });
+      upload.result = { document, digest };
+      upload.receivedBytes = upload.sizeBytes;
+    } catch (error) {
+      await endOrKeep(error, intake, claim);
+      throw error;
+    }
+  }
+
+  return {
+    /** Finds an upload of the caller. @throws as policy.continueUpload */
+    async find({ caller }: Actor, id: string): Promise<ResumableUpload> {
+      const upload = await rows.find(id);
+      enforce(policy.continueUpload(caller, upload && { id: upload.target.id, createdBy: upload.createdBy }));
+      return upload!;
+    },
+
+    claim: (id: string): Promise<Claim> => claims.take(id),
+
+    nextId: (): string => randomBytes(ID_BYTES).toString('base64url'),
+
+    /** Makes an upload, claimed by the caller of this function. @throws as Publishing.announce and Publishing.begin */
+    async create(actor: Actor, { id, target, fields, sizeBytes }: { id: string; target: Target; fields: UploadFields; sizeBytes: number }): Promise<Claim> {
+      await publishing.announce(actor, target, fields);
+      const intake = await publishing.begin(target.format);
+      try {
+        await intake.suspend(keptUntil());
+        const createdBy = identityOf(actor.caller) ?? '';
+        const claim = await claims.create(id, (name, ms) => rows.insert({ id, storageKey: intake.storageKey, target, fields, sizeBytes, createdBy }, name, ms));
+        live.keep(id, intake);
+        return claim;
+      } catch (error) {
+        await intake.abort().catch(onError);
+        throw error;
+      }
+    },
+
+    /**
+     * Tells how far a claimed upload has come. One that is complete, whose process died before it could publish it, is published now.
+     * @throws upload_gone; of the complete one as `append`
+     */
+    async look(actor: Actor, claim: Claim): Promise<ResumableUpload> {
+      const upload = await rows.find(claim.id);
+      if (!upload) throw gone();
+      if (upload.isExpired) throw gone();
+      if (upload.result || (upload.receivedBytes !== undefined && upload.receivedBytes < upload.sizeBytes)) return upload;
+      const intake = await openIntake(upload);
+      if (intake.sizeBytes >= upload.sizeBytes) {
+        await publish(actor, upload, intake, claim);
+      } else {
+        await pause(intake, claim);
+        upload.receivedBytes = intake.sizeBytes;
+      }
+      return upload;
+    },
+
+    /**
+     * Takes more bytes and, with the last one, publishes the artefact. What has come is kept when the client leaves.
+     *
+     * @throws upload_aborted, upload_locked, upload_too_large, storage_full, storage_unavailable: the upload can be continued.
+     *   All other problems, such as those of tarballs and scopes: nothing of it is left
+     */
+    async append(actor: Actor, upload: ResumableUpload, claim: Claim, readBody: ReadBody): Promise<void> {
+      if (upload.result) return;
+      const intake = await openIntake(upload);
+      const idle = new AbortController();
+      let lastByteAt = performance.now();
+      let failed = false;
+      claim.onWanted = () => { if (performance.now() - lastByteAt > IDLE_MS) idle.abort(takenOver()); };
+      try {
+        if (!await rows.beginReceiving(claim)) throw takenOver();
+        await readBody(async (chunk) => {
+          lastByteAt = performance.now();
+          claim.signal.throwIfAborted();
+          if (intake.sizeBytes + chunk.length > upload.sizeBytes) throw tooMuch(upload.sizeBytes);
+          await intake.write(chunk).catch((error: unknown) => {
+            failed = true;
+            throw error;
+          });
+        }, AbortSignal.any([claim.signal, idle.signal]));
+      } catch (error) {
+        await (failed ? endOrKeep(error, intake, claim) : pauseQuietly(intake, claim));
+        throw error;
+      } finally {
+        claim.onWanted = undefined;
+      }
+      if (intake.sizeBytes === upload.sizeBytes) return publish(actor, upload, intake, claim);
+      await pause(intake, claim);
+      upload.receivedBytes = intake.sizeBytes;
+    },
+
+    /** Removes a claimed upload with its bytes; of a published one only the memory that it was one. */
+    async remove(claim: Claim): Promise<void> {
+      live.take(claim.id)?.forget();
+      const upload = await rows.find(claim.id);
+      if (!upload || !await rows.remove(claim)) return;
+      if (!upload.result) await publishing.discard(upload.storageKey);
+    },
+
+    /** Removes uploads that have expired, and returns how many. */
+    async expire(): Promise<number> {
+      let count = 0;
+      for (let keys = await rows.removeExpired(EXPIRED_BATCH); keys.length > 0; keys = await rows.removeExpired(EXPIRED_BATCH)) {
+        count += keys.length;
+        for (const key of keys) await publishing.discard(key);
+      }
+      return count;
+    },
+
+    /** Waits for the requests that are still at work, and lets go of all memory. */
+    async close(): Promise<void> {
+      await claims.settled();
+      live.close();
+    },
+  };
+}
+
+/** Whether the same bytes would be refused again. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof BerthError && error.status < 500 && !(error instanceof UploadLockedError);
+}
+
+function takenOver(): Error {
+  return new UploadLockedError('Another request has taken over this upload: ask it where it stands.');
+}
+
+function gone(): Error {
+  return new UploadGoneError('The upload has expired, or was ended: start a new one.');
+}
+
+function tooMuch(sizeBytes: number): Error {
+  return new UploadTooLargeError(`The request has more bytes than the ${sizeBytes} that Upload-Length announced.`);
+}

@@ -1,0 +1,27 @@
+// Resumable uploads over tus: tus-answer.ts and tus-store.ts speak with its library, service.ts decides, claims.ts lets one
+// request at a time write. How bytes become an artefact is known by artefacts/, how they are stored by blobs/.
+
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { uploadRoutes } from './routes.ts';
+import { createUploadService, type UploadServiceOptions } from './service.ts';
+
+export interface UploadsOptions extends UploadServiceOptions {
+  maxUploadBytes: number;
+}
+
+export interface Uploads {
+  routes: FastifyPluginAsyncTypebox;
+  /** Removes uploads that have expired, and returns how many; due about every hour. */
+  expireUploads(): Promise<number>;
+  /** Waits for requests that still put away their bytes. */
+  close(): Promise<void>;
+}
+
+export function createUploads(options: UploadsOptions): Uploads {
+  const service = createUploadService(options);
+  return {
+    routes: uploadRoutes(service, options.maxUploadBytes),
+    expireUploads: () => service.expire(),
+    close: () => service.close(),
+  };
+}
