@@ -61,8 +61,10 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
       return numUpdatedRows === 1n;
     },
 
-    async putReceived(id: ClaimId, receivedBytes: number): Promise<void> {
-      await mine(id).set({ received: receivedBytes, expires_at: expiry }).execute();
+    /** Notes how many bytes are kept; false when the claim is lost. */
+    async putReceived(id: ClaimId, receivedBytes: number): Promise<boolean> {
+      const { numUpdatedRows } = await mine(id).set({ received: receivedBytes, expires_at: expiry }).executeTakeFirst();
+      return numUpdatedRows === 1n;
     },
 
     /** Keeps what came of the upload; false when the claim is lost. */

@@ -45,6 +45,14 @@ export function uploadRoutes(uploads: UploadService, maxUploadBytes: number): Fa
       },
     }, async (request, reply) => answerTus(request, reply, uploads, { maxUploadBytes, id: await permitted(request) }));
 
+    app.post('/uploads/:uploadId', {
+      config: { lateBody: true },
+      schema: {
+        summary: 'Send bytes of a resumable upload, or give it up, where nothing but POST comes through', tags: TAGS, params: UploadParamsSchema, headers: RequestHeaders.override,
+        response: { 204: Answers.patched, ...problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 423, 507) },
+      },
+    }, async (request, reply) => answerTus(request, reply, uploads, { maxUploadBytes, id: await permitted(request) }));
+
     app.get('/uploads/:uploadId', {
       exposeHeadRoute: false,
       schema: {

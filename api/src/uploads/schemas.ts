@@ -26,6 +26,10 @@ export const RequestHeaders = {
     'upload-metadata': Type.String({ description: 'Pairs "key base64-value" with commas between. Keys: id, format (npm or file), and the form fields of that format: architecture, category, title, description, fileName' }),
   }),
   patch: describeHeaders({ 'tus-resumable': Type.String({ description: '1.0.0' }), 'upload-offset': Type.String({ description: 'Where the bytes of this request begin' }) }),
+  override: describeHeaders({
+    'tus-resumable': Type.String({ description: '1.0.0' }), 'x-http-method-override': Type.String({ description: 'PATCH or DELETE' }),
+    'upload-offset': Type.String({ description: 'Of a PATCH: where the bytes of this request begin' }),
+  }),
 };
 
 /** Optional for the validator, so that what is missing is refused by the protocol's own status. */

@@ -39,18 +39,21 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
   const rows = uploadRepository(database.db, database.dialect);
   const keptUntil = () => new Date(Date.now() + EXPIRY_MS);
 
-  /** What is known of the bytes; where this process was not there from the start, finishing reads them back. */
-  async function openIntake(upload: ResumableUpload): Promise<Intake> {
+  /** Goes on with what this process knows of the bytes, or else with what is stored, which finishing reads back. */
+  async function openIntake(upload: ResumableUpload, claim: Claim): Promise<Intake> {
     const kept = live.take(upload.id);
     try {
-      if (kept) {
-        await kept.reopen();
-        return kept;
-      }
-      return await publishing.resume(upload.target.format, upload.storageKey);
+      await kept?.reopen();
+      if (kept) return kept;
     } catch (error) {
       kept?.forget();
       if (!(error instanceof BlobMissingError)) throw error;
+    }
+    try {
+      return await publishing.resume(upload.target.format, upload.storageKey);
+    } catch (error) {
+      if (!(error instanceof BlobMissingError)) throw error;
+      await rows.remove(claim);
       throw new UploadGoneError('The registry has lost the bytes of this upload: start a new one.', { cause: error });
     }
   }
@@ -58,8 +61,9 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
   /** Lets go of the storage and notes how far the upload has come. */
   async function pause(intake: Intake, claim: Claim): Promise<void> {
     await intake.suspend(keptUntil());
-    await rows.putReceived(claim, intake.sizeBytes);
-    live.keep(claim.id, intake);
+    // Once another may write, what was hashed here need not be what is stored.
+    if (await rows.putReceived(claim, intake.sizeBytes)) live.keep(claim.id, intake);
+    else intake.forget();
   }
 
   async function pauseQuietly(intake: Intake, claim: Claim): Promise<void> {
@@ -133,7 +137,7 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
       if (!upload) throw gone();
       if (upload.isExpired) throw gone();
       if (upload.result || (upload.receivedBytes !== undefined && upload.receivedBytes < upload.sizeBytes)) return upload;
-      const intake = await openIntake(upload);
+      const intake = await openIntake(upload, claim);
       if (intake.sizeBytes >= upload.sizeBytes) {
         await publish(actor, upload, intake, claim);
       } else {
@@ -151,7 +155,7 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
      */
     async append(actor: Actor, upload: ResumableUpload, claim: Claim, readBody: ReadBody): Promise<void> {
       if (upload.result) return;
-      const intake = await openIntake(upload);
+      const intake = await openIntake(upload, claim);
       const idle = new AbortController();
       let lastByteAt = performance.now();
       let failed = false;

@@ -1,5 +1,6 @@
 // Between Fastify and @tus/server: what of a request the library sees, and how its answers and refusals go out.
 
+import type { IncomingHttpHeaders } from 'node:http';
 import { Server } from '@tus/server';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { UploadNotFoundError } from '../access/index.ts';
@@ -24,7 +25,8 @@ const ANSWER_HEADERS = ['location', 'tus-resumable', 'tus-version', 'tus-extensi
  * @throws a problem of Berth's for everything that the library refuses
  */
 export async function answerTus(request: FastifyRequest, reply: FastifyReply, uploads: UploadService, { id, maxUploadBytes }: { id?: string; maxUploadBytes: number }): Promise<FastifyReply> {
-  assertProtocol(request);
+  const method = methodOf(request);
+  assertProtocol(method, request.headers);
   const uploadId = id ?? uploads.nextId();
   const store = new TusStore(uploads, { actor: request.actor, id: uploadId, isNew: id === undefined, readBody: (write, signal) => readRawBody(request, write, signal) });
   let failure: unknown;
@@ -41,7 +43,7 @@ export async function answerTus(request: FastifyRequest, reply: FastifyReply, up
       return undefined;
     },
   });
-  const answer = await server.handleWeb(toWebRequest(request, id));
+  const answer = await server.handleWeb(toWebRequest(method, request.headers, id));
   if (failure !== undefined) throw toProblem(failure);
   if (answer.status >= 400) throw new TusHeaderInvalidError(`${(await answer.text()).trim()}: see the protocol of tus 1.0.`);
 
@@ -54,8 +56,16 @@ export async function answerTus(request: FastifyRequest, reply: FastifyReply, up
   return reply.code(answer.status).send();
 }
 
+/** Some networks let nothing but GET and POST through: then a header says what is meant (tus 1.0, X-HTTP-Method-Override). */
+function methodOf({ method, headers, params }: FastifyRequest): string {
+  if (method !== 'POST' || !(params as { uploadId?: string }).uploadId) return method;
+  const meant = String(headers['x-http-method-override']).toUpperCase();
+  if (meant !== 'PATCH' && meant !== 'DELETE') throw new TusHeaderInvalidError('A POST to an upload needs X-HTTP-Method-Override: PATCH or DELETE.');
+  return meant;
+}
+
 /** What tus asks of every request, so that it is refused in Berth's words. */
-function assertProtocol({ method, headers }: FastifyRequest): void {
+function assertProtocol(method: string, headers: IncomingHttpHeaders): void {
   if (method === 'OPTIONS') return;
   if (headers['tus-resumable'] !== TUS_VERSION) {
     throw new TusVersionError(`Send the header "Tus-Resumable: ${TUS_VERSION}".`, { headers: { 'tus-version': TUS_VERSION } });
@@ -66,7 +76,7 @@ function assertProtocol({ method, headers }: FastifyRequest): void {
   if (headers['upload-concat'] !== undefined) throw new TusExtensionError('Uploads in several parts at once are not taken: send the bytes of one upload one after the other.');
 }
 
-function toWebRequest({ method, headers }: FastifyRequest, id: string | undefined): Request {
+function toWebRequest(method: string, headers: IncomingHttpHeaders, id: string | undefined): Request {
   const seen = REQUEST_HEADERS.flatMap((name): [string, string][] => typeof headers[name] === 'string' ? [[name, headers[name]]] : []);
   return new Request(`http://tus.invalid/uploads${id === undefined ? '' : `/${id}`}`, { method, headers: seen });
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import type { Caller, KeyScopes, Refusal, Upload, Visibility } from '../../src/access/index.ts';
+import type { AnnouncedUpload, Caller, KeyScopes, Refusal, Upload, Visibility } from '../../src/access/index.ts';
 import { enforce, policy } from '../../src/access/index.ts';
 import { ACME, ACME_GEO, ACME_SEA, CALLER_NAMES, CALLERS, OTHER, UMA, uploadKeyCaller, type CallerName } from './callers.ts';
 
@@ -10,6 +10,7 @@ const OUTCOMES = {
   '401': { code: 'unauthenticated', status: 401 },
   '403': { code: 'forbidden', status: 403 },
   '404': { code: 'artefact_not_found', status: 404 },
+  'unknown': { code: 'upload_not_found', status: 404 },
   'no grant': { code: 'no_access_grant', status: 403 },
   'read only': { code: 'account_read_only', status: 403 },
   'scope': { code: 'key_scope', status: 403 },
@@ -94,6 +95,29 @@ const MATRICES: Record<string, Matrix> = {
       member of Acme/geo            | 403          | 403           | 403       | 403            | 403
       Uma for herself               | 403          | 403           | 403       | 403            | 403
       admin of another organisation | 403          | 403           | 403       | 403            | 403` },
+
+  'resumable uploads: may': { questions: {
+    'announce': ['announceUpload', UPLOAD], 'of nobody': ['continueUpload', undefined], 'of the key': ['continueUpload', { id: UPLOAD.id, createdBy: 'upload-key:key-1' }],
+    'of another key': ['continueUpload', { id: UPLOAD.id, createdBy: 'upload-key:key-2' }], 'of Uma': ['continueUpload', { id: UPLOAD.id, createdBy: 'user:uma' }],
+    'of a service': ['continueUpload', { id: UPLOAD.id, createdBy: 'internal' }],
+  }, cells: `
+                                    | announce  | of nobody | of the key | of another key | of Uma    | of a service
+      anonymous                     | 401       | 401       | 401        | 401            | 401       | 401
+      internal                      | yes       | unknown   | unknown    | unknown        | unknown   | yes
+      internal for Acme             | read only | read only | read only  | read only      | read only | read only
+      internal for Acme/geo         | read only | read only | read only  | read only      | read only | read only
+      upload key                    | yes       | unknown   | yes        | unknown        | unknown   | unknown
+      read key of Acme              | 403       | 403       | 403        | 403            | 403       | 403
+      read key of Acme without grant| 403       | 403       | 403        | 403            | 403       | 403
+      read key of Acme/geo          | 403       | 403       | 403        | 403            | 403       | 403
+      superadmin                    | yes       | unknown   | unknown    | unknown        | yes       | unknown
+      admin of Acme                 | 403       | 403       | 403        | 403            | 403       | 403
+      admin of Acme/geo             | 403       | 403       | 403        | 403            | 403       | 403
+      member of Acme                | 403       | 403       | 403        | 403            | 403       | 403
+      member of Acme without grant  | 403       | 403       | 403        | 403            | 403       | 403
+      member of Acme/geo            | 403       | 403       | 403        | 403            | 403       | 403
+      Uma for herself               | 403       | 403       | 403        | 403            | 403       | 403
+      admin of another organisation | 403       | 403       | 403        | 403            | 403       | 403` },
 
   'creating a key': { questions: {
     'list': ['listKeys'], 'upload': ['createUploadKey'], 'of Acme': ['createReadKey', ACME], 'of geo': ['createReadKey', ACME_GEO], 'of sea': ['createReadKey', ACME_SEA], 'of Uma': ['createReadKey', UMA],
@@ -253,6 +277,33 @@ describe('the scopes of an upload key, all of which must hold', () => {
     });
     test(`${name}: before the body is read, as far as the id tells`, () => {
       assert.deepEqual(atStart.columns.map((column) => outcomeOf(policy.startUpload(uploadKeyCaller(scopes), UPLOADS[column]!.id))), atStart.rows.get(name));
+    });
+  }
+});
+
+describe('the scopes of an upload key before the first byte of an upload whose fields are known', () => {
+  const { id } = UPLOAD;
+  const ANNOUNCED: Record<string, AnnouncedUpload> = {
+    'as meant': { id, format: 'npm', category: 'processing', presentCategory: 'processing' },
+    'npm': { id, format: 'npm' },
+    'id @2': { id: '@acme/a@2', format: 'npm' },
+    'category': { id, format: 'npm', category: 'catalog' },
+    'present': { id, format: 'npm', presentCategory: 'catalog' },
+    'file': { id, format: 'file', category: 'processing' },
+    'its category': { id, format: 'file', category: 'other' },
+  };
+  const { columns, rows } = readTable(`
+             | as meant | npm | id @2 | category | present | file  | its category
+    none     | yes      | yes | yes   | yes      | yes     | yes   | yes
+    name     | yes      | yes | scope | yes      | yes     | yes   | yes
+    package  | yes      | yes | yes   | yes      | yes     | scope | scope
+    category | yes      | yes | yes   | scope    | scope   | yes   | scope`);
+  const SCOPES: Record<string, KeyScopes> = { none: {}, name: { allowedName: id }, package: { allowedPackageName: '@acme/a' }, category: { allowedCategory: 'processing' } };
+
+  for (const [name, cells] of rows) {
+    test(`${name}: what is certain by then`, () => {
+      assert.deepEqual(columns, Object.keys(ANNOUNCED));
+      assert.deepEqual(columns.map((column) => outcomeOf(policy.announceUpload(uploadKeyCaller(SCOPES[name]), ANNOUNCED[column]!))), cells);
     });
   }
 });

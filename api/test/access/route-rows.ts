@@ -22,6 +22,8 @@ export interface Row {
   path: string;
   /** JSON, or an empty multipart form. */
   body?: object | 'form';
+  /** Headers of the tus protocol beside its version. */
+  tus?: Record<string, string>;
   /** Status, and the code of a problem, of who gets past the policy. */
   ok: string;
   cells: string;
@@ -38,8 +40,8 @@ const OF_ACME = 'unauth forbid forbid forbid forbid forbid forbid ok forbid ok';
 const SEE = { public: ALL, shared: 'hidden ok ok hidden ok hidden ok ok hidden ok', private: 'hidden ok hidden hidden hidden hidden hidden hidden hidden ok' };
 const DOWNLOAD = { public: 'unauth ok ok unauth ok grant ok ok grant ok', shared: SEE.shared, private: SEE.private };
 
-const v1 = (method: string, template: string, ok: string, cells: string, { path = template, body }: { path?: string; body?: object | 'form' } = {}): Row => (
-  { route: `${method} /api/v1${template}`, path: `/api/v1${path}`, ok, cells, ...(body !== undefined && { body }) }
+const v1 = (method: string, template: string, ok: string, cells: string, { path = template, body, tus }: { path?: string } & Pick<Row, 'body' | 'tus'> = {}): Row => (
+  { route: `${method} /api/v1${template}`, path: `/api/v1${path}`, ok, cells, ...(body !== undefined && { body }), ...(tus && { tus }) }
 );
 
 /** Rows of a route that reads an artefact, one for each way in which it is visible. */
@@ -49,6 +51,7 @@ const reading = (method: string, template: string, ok: string, cells: typeof SEE
 
 const NOBODY = { path: '/users/nobody' };
 const NOWHERE = { path: '/organizations/nowhere' };
+const NO_UPLOAD = { path: '/uploads/none' };
 const owner = (id: string) => ({ type: 'organization', id });
 
 export const ROWS: Row[] = [
@@ -95,6 +98,14 @@ export const ROWS: Row[] = [
   ...reading('HEAD', '/artefacts/{id}/tarball', '200', DOWNLOAD),
   ...reading('GET', '/artefacts/{id}/download', '200', DOWNLOAD),
   ...reading('HEAD', '/artefacts/{id}/download', '200', DOWNLOAD),
+
+  v1('OPTIONS', '/uploads', '204', ALL),
+  v1('POST', '/uploads', '201', UPLOADERS, { tus: { 'upload-length': '1', 'upload-metadata': 'id bmV3,format ZmlsZQ==' } }),
+  v1('HEAD', '/uploads/{uploadId}', '404 upload_not_found', UPLOADERS, { ...NO_UPLOAD, tus: {} }),
+  v1('PATCH', '/uploads/{uploadId}', '404 upload_not_found', UPLOADERS, { ...NO_UPLOAD, tus: { 'content-type': 'application/offset+octet-stream', 'upload-offset': '0' } }),
+  v1('POST', '/uploads/{uploadId}', '404 upload_not_found', UPLOADERS, { ...NO_UPLOAD, tus: { 'x-http-method-override': 'DELETE' } }),
+  v1('DELETE', '/uploads/{uploadId}', '404 upload_not_found', UPLOADERS, { ...NO_UPLOAD, tus: {} }),
+  v1('GET', '/uploads/{uploadId}', '404 upload_not_found', UPLOADERS, NO_UPLOAD),
 
   ...reading('GET', '/artefacts/{id}/readme', '200', SEE),
   ...reading('GET', '/artefacts/{id}/packages', '200', SEE),

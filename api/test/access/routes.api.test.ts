@@ -64,11 +64,11 @@ for (const dialect of DIALECTS) {
 }
 
 /** Answers with the status, and the code of a problem. */
-async function ask(server: TestServer, { route, path, body }: Row, headers: Headers): Promise<string> {
+async function ask(server: TestServer, { route, path, body, tus }: Row, headers: Headers): Promise<string> {
   const method = route.split(' ')[0] ?? '';
   const response = await fetch(`${server.url}${path}`, {
     method,
-    headers: { ...headers, ...(typeof body === 'object' && { 'content-type': 'application/json' }) },
+    headers: { ...headers, ...(typeof body === 'object' && { 'content-type': 'application/json' }), ...(tus && { 'tus-resumable': '1.0.0', ...tus }) },
     ...(body !== undefined && { body: body === 'form' ? emptyForm() : JSON.stringify(body) }),
   });
   if (response.headers.get('content-type') === 'text/event-stream') {

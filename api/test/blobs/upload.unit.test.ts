@@ -49,6 +49,11 @@ for (const dialect of DIALECTS) {
       for (let start = 0; start < bytes.length; start += 70_000) await upload.write(bytes.subarray(start, start + 70_000));
       return upload;
     }
+    async function suspended(bytes: Buffer): Promise<BlobUpload> {
+      const upload = await receive(bytes);
+      await upload.suspend(new Date(Date.now() + 86_400_000));
+      return upload;
+    }
     const adopt = (upload: BlobUpload) => database.transaction((tx) => upload.adopt(tx));
     async function publish(bytes = BYTES): Promise<void> {
       const upload = await receive(bytes);
@@ -235,6 +240,97 @@ for (const dialect of DIALECTS) {
       await assert.rejects(broken.begin(), { code: 'storage_unavailable' });
       await assert.rejects(broken.check(), { code: 'storage_unavailable' });
       assert.deepEqual(await writers(), []);
+    });
+
+    const TOMORROW = new Date(Date.now() + 86_400_000);
+
+    test('goes on after it was suspended, and nobody needs to read anything back', async () => {
+      const upload = await receive(BYTES.subarray(0, 100_000));
+      await upload.suspend(TOMORROW);
+      assert.equal((await writers())[0]?.heartbeat_at, TOMORROW.toISOString());
+      assert.deepEqual([upload.sizeBytes, upload.isHashed], [100_000, true]);
+      await assert.rejects(upload.write(BYTES), { code: 'blob_writer_closed' });
+      await upload.reopen();
+      await upload.write(BYTES.subarray(100_000));
+      assert.deepEqual(await upload.finish(() => Promise.reject(new Error('nothing was missed'))), { digest: DIGEST, sizeBytes: BYTES.length });
+      await adopt(upload);
+      await upload.settle();
+      await assertStoredOnce();
+    });
+
+    test('goes on in another process by its key, and reads back once what that one did not see', async () => {
+      const { storageKey } = await suspended(BYTES.subarray(0, 100_000));
+      const upload = await blobs.resume(storageKey);
+      assert.deepEqual([upload.sizeBytes, upload.isHashed], [100_000, false]);
+      await upload.write(BYTES.subarray(100_000));
+      const missed: Buffer[] = [];
+      assert.deepEqual(await upload.finish(async (chunk) => { missed.push(Buffer.from(chunk)); }), { digest: DIGEST, sizeBytes: BYTES.length });
+      assert.ok(Buffer.concat(missed).equals(BYTES));
+      await adopt(upload);
+      await upload.settle();
+      await assertStoredOnce();
+    });
+
+    test('reads back no more than what others appended meanwhile', async () => {
+      const first = await suspended(BYTES.subarray(0, 100_000));
+      const other = await blobs.resume(first.storageKey);
+      await other.write(BYTES.subarray(100_000, 200_000));
+      await other.suspend(TOMORROW);
+      await first.reopen();
+      assert.deepEqual([first.sizeBytes, first.isHashed], [200_000, false]);
+      await first.write(BYTES.subarray(200_000));
+      const missed: Buffer[] = [];
+      assert.equal((await first.finish(async (chunk) => { missed.push(Buffer.from(chunk)); })).digest, DIGEST);
+      assert.ok(Buffer.concat(missed).equals(BYTES.subarray(100_000)));
+      await first.abort();
+      await assertNothing();
+    });
+
+    test('whose object was whole when its process died is adopted by the next one', async () => {
+      const dead = await blobs.begin();
+      await dead.write(BYTES);
+      await dead.finish();
+      const upload = await blobs.resume(dead.storageKey);
+      assert.equal(upload.sizeBytes, BYTES.length);
+      assert.equal((await upload.finish()).digest, DIGEST);
+      await adopt(upload);
+      await upload.settle();
+      await assertStoredOnce();
+    });
+
+    test('may be asked for its end again', async () => {
+      const upload = await receive();
+      assert.deepEqual(await upload.finish(), await upload.finish());
+      await upload.abort();
+      await assertNothing();
+    });
+
+    for (const [moment, prepare] of Object.entries({ 'suspended': () => suspended(BYTES.subarray(0, 1000)), 'resumed': async () => blobs.resume((await suspended(BYTES)).storageKey) })) {
+      test(`leaves nothing when it is aborted while it is ${moment}`, async () => {
+        await (await prepare()).abort();
+        await assertNothing();
+      });
+    }
+
+    test('that nobody has open leaves nothing when it is discarded, and what was adopted stays', async () => {
+      await blobs.discard((await suspended(BYTES)).storageKey);
+      await assertNothing();
+      const upload = await receive();
+      await upload.finish();
+      await adopt(upload);
+      await blobs.discard(upload.storageKey);
+      await assertStoredOnce();
+    });
+
+    test('cannot go on once it was discarded, or shorter than it was', async () => {
+      const gone = await suspended(BYTES);
+      await blobs.discard(gone.storageKey);
+      await assert.rejects(gone.reopen(), { code: 'blob_missing' });
+      await assert.rejects(blobs.resume(gone.storageKey), { code: 'blob_missing' });
+      const cut = await suspended(BYTES);
+      await truncate(join(fixture.root, `${cut.storageKey}~part`), 1000);
+      await assert.rejects(cut.reopen(), { code: 'blob_missing' });
+      assert.equal((await blobs.resume(cut.storageKey)).sizeBytes, 1000);
     });
 
     test('of a digest that nobody sent cannot be read', async () => {

@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import type { Actor } from '../../src/access/index.ts';
+import { createArtefacts } from '../../src/artefacts/index.ts';
+import { createBlobs, type BlobStore } from '../../src/blobs/index.ts';
+import { createUploadService, type UploadService } from '../../src/uploads/service.ts';
+import { listBlobs } from '../blobs/contract/blob-bytes.ts';
+import { makeFsStore, type FsStoreFixture } from '../blobs/fs-fixture.ts';
+import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '127.0.0.1', requestId: 'r' };
+const BYTES = Buffer.from('ten bytes!');
+
+for (const dialect of DIALECTS) {
+  describe(`uploads that expire on ${dialect}`, () => {
+    let opened: TestDatabase;
+    let fixture: FsStoreFixture;
+    let store: BlobStore;
+    let uploads: UploadService;
+    let close: () => Promise<unknown>;
+    before(async () => {
+      opened = await openTestDatabase(dialect);
+      fixture = await makeFsStore();
+      store = fixture.open();
+      const { database } = opened;
+      const onError = (error: unknown) => { throw error; };
+      const limits = { maxUploadBytes: 1000, maxUnpackedBytes: 1000, maxTarEntries: 10 };
+      const artefacts = createArtefacts({ database, blobs: createBlobs({ database, store }), limits, categories: ['other'], keyScopes: () => Promise.resolve({}), onError });
+      uploads = createUploadService({ database, publishing: artefacts.publishing, onError });
+      close = async () => { await uploads.close(); await artefacts.counts.close(); };
+    });
+    after(async () => {
+      await close();
+      await opened.close();
+      await fixture.remove();
+    });
+
+    async function create(id: string): Promise<void> {
+      const claim = await uploads.create(ACTOR, { id, target: { id, format: 'file' }, fields: {}, sizeBytes: BYTES.length });
+      if (id === 'published') await uploads.append(ACTOR, await uploads.look(ACTOR, claim), claim, (write) => write(BYTES));
+      await claim.release();
+    }
+    const expireAll = () => opened.database.db.updateTable('resumable_uploads').set({ expires_at: '2020-01-01T00:00:00.000Z' }).execute();
+    const rows = () => opened.database.db.selectFrom('resumable_uploads').select('id').execute();
+
+    test('go with their bytes and writers, and of published ones the artefact stays', async () => {
+      for (const id of ['begun', 'published']) await create(id);
+      assert.equal(await uploads.expire(), 0);
+      await expireAll();
+      await create('young');
+      assert.equal(await uploads.expire(), 2);
+      assert.deepEqual(await rows(), [{ id: 'young' }]);
+      const [blob] = await opened.database.db.selectFrom('blobs').select('storage_key').execute();
+      const [writer, ...others] = await opened.database.db.selectFrom('blob_writers').select('storage_key').execute();
+      assert.deepEqual(others, []);
+      assert.deepEqual((await listBlobs(store)).map(({ key }) => key).sort(), [blob?.storage_key, writer?.storage_key].sort());
+      await expireAll();
+      assert.equal(await uploads.expire(), 1);
+      assert.deepEqual((await listBlobs(store)).map(({ key }) => key), [blob?.storage_key]);
+    });
+
+    test('are kept from a sweep until then', async () => {
+      await create('kept');
+      const { heartbeat_at } = await opened.database.db.selectFrom('blob_writers').select('heartbeat_at').executeTakeFirstOrThrow();
+      assert.ok(Date.parse(heartbeat_at) > Date.now() + 23 * 3_600_000);
+    });
+  });
+}
