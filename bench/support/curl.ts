@@ -10,15 +10,15 @@ const TIMEOUT_MS = 300_000;
 export interface Transfer {
   url: string;
   headers?: Record<string, string>;
-  /** Path of a file to send: in the field `file` of a form, or as the body of a PUT. */
-  send?: { form: string } | { body: string };
+  /** Path of a file to send: in the field `file` of a form, or as the body of a PUT or of what `method` says. */
+  send?: { form: string } | { body: string; method?: 'PATCH' };
   /** The only status that counts as done. */
   status: number;
 }
 
 /** Sends or fetches something and returns how many seconds it took, from connecting to the last byte of the answer. */
 export async function transfer({ url, headers = {}, send, status }: Transfer): Promise<number> {
-  const source = !send ? [] : 'form' in send ? ['-F', `file=@${send.form}`] : ['-T', send.body];
+  const source = !send ? [] : 'form' in send ? ['-F', `file=@${send.form}`] : ['-T', send.body, ...(send.method ? ['-X', send.method] : [])];
   const parameters = ['-sS', '-o', '/dev/null', '-w', '%{http_code} %{time_total}', ...headerParameters(headers), ...source, url];
   const { stdout } = await run(requireTool('curl'), parameters, { timeout: TIMEOUT_MS });
   const [answered, seconds] = stdout.split(' ').map(Number);
