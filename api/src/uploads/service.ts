@@ -1,6 +1,7 @@
 // What can be done with a resumable upload, by the one request that has its claim: more bytes, publishing, its end.
 
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { enforce, identityOf, policy, type Actor } from '../access/index.ts';
 import type { Intake, Publishing, Target, UploadFields } from '../artefacts/index.ts';
 import { BlobMissingError } from '../blobs/index.ts';
@@ -32,6 +33,8 @@ const ID_BYTES = 24;
 /** A client that sends nothing for this long, while another request waits, has been cut off. */
 const IDLE_MS = 1_000;
 const EXPIRED_BATCH = 100;
+/** One that reads back a large upload, or waits for a storage that is away, must not hold up the stop: its claim ends by itself. */
+const STOP_TIMEOUT_MS = 5_000;
 
 export function createUploadService({ database, publishing, onError, claimMs }: UploadServiceOptions) {
   const live = createLiveIntakes();
@@ -200,9 +203,11 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
       return count;
     },
 
-    /** Waits for the requests that are still at work, and lets go of all memory. */
+    /** Waits for a moment for requests that still put away their bytes, and lets go of all memory. */
     async close(): Promise<void> {
-      await claims.settled();
+      const stopped = new AbortController();
+      await Promise.race([claims.settled(), sleep(STOP_TIMEOUT_MS, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined)]);
+      stopped.abort();
       live.close();
     },
   };
