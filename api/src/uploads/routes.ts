@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import { acceptRawBody, problems } from '../http/index.ts';
+import { acceptRawBody, FormFileSchema, problems } from '../http/index.ts';
 import { Answers, RequestHeaders, UploadParamsSchema, UploadSchema } from './schemas.ts';
 import type { UploadService } from './service.ts';
-import { answerTus } from './tus-answer.ts';
+import { answerTus, BODY_TYPE } from './tus-answer.ts';
 
 const TAGS = ['resumable uploads'];
 
@@ -16,8 +16,9 @@ export function uploadRoutes(uploads: UploadService, maxUploadBytes: number): Fa
     }, async (request, reply) => answerTus(request, reply, uploads, { maxUploadBytes }));
 
     app.post('/uploads', {
-      config: { lateBody: true },
+      config: { lateBody: true, form: FormFileSchema },
       schema: {
+        consumes: [BODY_TYPE],
         summary: 'Start a resumable upload', tags: TAGS, headers: RequestHeaders.creation,
         response: { 201: Answers.created, ...problems(400, 401, 403, 409, 412, 413, 415, 501, 507) },
       },
@@ -31,8 +32,9 @@ export function uploadRoutes(uploads: UploadService, maxUploadBytes: number): Fa
     }, async (request, reply) => answerTus(request, reply, uploads, { maxUploadBytes, id: await permitted(request) }));
 
     app.patch('/uploads/:uploadId', {
-      config: { lateBody: true },
+      config: { lateBody: true, form: FormFileSchema },
       schema: {
+        consumes: [BODY_TYPE],
         summary: 'Send bytes of a resumable upload; the last one publishes the artefact', tags: TAGS, params: UploadParamsSchema, headers: RequestHeaders.patch,
         response: { 204: Answers.patched, ...problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 423, 507) },
       },
@@ -46,8 +48,9 @@ export function uploadRoutes(uploads: UploadService, maxUploadBytes: number): Fa
     }, async (request, reply) => answerTus(request, reply, uploads, { maxUploadBytes, id: await permitted(request) }));
 
     app.post('/uploads/:uploadId', {
-      config: { lateBody: true },
+      config: { lateBody: true, form: FormFileSchema },
       schema: {
+        consumes: [BODY_TYPE],
         summary: 'Send bytes of a resumable upload, or give it up, where nothing but POST comes through', tags: TAGS, params: UploadParamsSchema, headers: RequestHeaders.override,
         response: { 204: Answers.patched, ...problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 423, 507) },
       },

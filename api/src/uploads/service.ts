@@ -137,8 +137,7 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
      */
     async look(actor: Actor, claim: Claim): Promise<ResumableUpload> {
       const upload = await rows.find(claim.id);
-      if (!upload) throw gone();
-      if (upload.isExpired) throw gone();
+      if (!upload || upload.isExpired) throw gone();
       if (upload.result || (upload.receivedBytes !== undefined && upload.receivedBytes < upload.sizeBytes)) return upload;
       const intake = await openIntake(upload, claim);
       if (intake.sizeBytes >= upload.sizeBytes) {

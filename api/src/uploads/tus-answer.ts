@@ -90,10 +90,15 @@ function toProblem(failure: unknown): unknown {
     case 410: return new UploadGoneError('The upload has expired: start a new one.');
     case 413: return new UploadTooLargeError('The upload is larger than this registry takes (Tus-Max-Size), or the request has more bytes than Upload-Length announced.');
     case 501: return new TusExtensionError('The request needs an extension of tus that Tus-Extension does not name.');
-    case 400: return body.startsWith('Upload-Metadata')
-      ? new UploadMetadataInvalidError('Upload-Metadata is not a list of pairs "key base64-value" with a comma between, each key once.')
-      : body.startsWith('Request aborted') ? new UploadAbortedError('The connection closed before the whole body had arrived: ask where the upload stands, and continue there.') : new TusHeaderInvalidError('Send Upload-Length, the number of bytes of the whole upload.');
+    case 400: return malformed(body);
     case 403: return new TusHeaderInvalidError('Send Upload-Offset, the number of the first byte that the request holds.');
     default: return failure;
   }
+}
+
+/** The library tells by its text alone what is wrong. */
+function malformed(body: string): BerthError {
+  if (body.startsWith('Upload-Metadata')) return new UploadMetadataInvalidError('Upload-Metadata is not a list of pairs "key base64-value" with a comma between, each key once.');
+  if (body.startsWith('Request aborted')) return new UploadAbortedError('The connection closed before the whole body had arrived: ask where the upload stands, and continue there.');
+  return new TusHeaderInvalidError('Send Upload-Length, the number of bytes of the whole upload.');
 }

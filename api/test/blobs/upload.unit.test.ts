@@ -305,7 +305,7 @@ for (const dialect of DIALECTS) {
       await assertNothing();
     });
 
-    for (const [moment, prepare] of Object.entries({ 'suspended': () => suspended(BYTES.subarray(0, 1000)), 'resumed': async () => blobs.resume((await suspended(BYTES)).storageKey) })) {
+    for (const [moment, prepare] of Object.entries({ suspended: () => suspended(BYTES.subarray(0, 1000)), resumed: async () => blobs.resume((await suspended(BYTES)).storageKey) })) {
       test(`leaves nothing when it is aborted while it is ${moment}`, async () => {
         await (await prepare()).abort();
         await assertNothing();
