@@ -16,6 +16,7 @@ import { createJobs } from './src/jobs/index.ts';
 import { graceMs, openDatabase, openStore, refuseHalfRestored } from './src/open.ts';
 import { resolveSecrets } from './src/secrets.ts';
 import { explainStartFailure } from './src/start-failure.ts';
+import { createTarballScanners } from './src/tarballs/index.ts';
 import { createThumbnails } from './src/thumbnails/index.ts';
 import { createUploads } from './src/uploads/index.ts';
 
@@ -118,9 +119,12 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   });
   const apiKeys = createApiKeys({ database, salt: secrets.API_KEYS_SALT, categories: config.CATEGORIES, accountHasGrant: accounts.hasGrant, onError });
   opened.push(apiKeys);
+  const scanners = createTarballScanners();
+  opened.push(scanners);
   const artefacts = createArtefacts({
     database,
     blobs,
+    scanners,
     limits: { maxUploadBytes: config.MAX_UPLOAD_BYTES, maxUnpackedBytes: config.MAX_UNPACKED_BYTES, maxTarEntries: config.MAX_TAR_ENTRIES },
     categories: config.CATEGORIES,
     keyScopes: apiKeys.isStillValid,

@@ -2,7 +2,7 @@
 
 import type { BlobUpload, FinishedBlob } from '../blobs/index.ts';
 import type { Tx } from '../db/index.ts';
-import { createTarballScanner, type TarballLimits, type TarballScan } from '../tarballs/index.ts';
+import type { TarballLimits, TarballScan, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';
 import { formatFileIndex } from './file-index.ts';
 
@@ -15,6 +15,8 @@ export interface Intake {
   readonly sizeBytes: number;
   /** About how much memory is held between two writes. */
   readonly heldBytes: number;
+  /** Rejects with what is wrong with a tarball as soon as it is found, be it that all was taken before; else it stays pending. */
+  readonly failed: Promise<never>;
   /** Takes the next chunk, whose memory is in use until it resolves. @throws what the storage and the scanner do; then only `abort` and `forget` are left */
   write(chunk: Uint8Array): Promise<void>;
   /** Makes the bytes durable and lets go of the storage; what was hashed and scanned lives on in this object. @param keptUntil no sweep takes the bytes before */
@@ -39,12 +41,13 @@ export interface Intake {
 /** A hash and its surroundings. */
 const BASE_BYTES = 4 * 1024;
 
-export function createIntake(upload: BlobUpload, format: Format, limits: TarballLimits): Intake {
-  const scanner = format === 'npm' ? createTarballScanner(limits) : undefined;
+export function createIntake(upload: BlobUpload, format: Format, { limits, scanners }: { limits: TarballLimits; scanners: TarballScanners }): Intake {
+  const scanner = format === 'npm' ? scanners.create(limits) : undefined;
   let taken: Taken | undefined;
   return {
     storageKey: upload.storageKey,
     get sizeBytes() { return upload.sizeBytes; },
+    failed: scanner?.failed ?? new Promise(() => undefined),
     get heldBytes() { return BASE_BYTES + (scanner?.heldBytes ?? 0); },
     async write(chunk) {
       // The scanner goes along with the hash: what they miss, they are given by finish().

@@ -53,5 +53,7 @@ async function stream(content: Readable, intake: Intake, maxUploadBytes: number)
     if (intake.sizeBytes + chunk.length > maxUploadBytes) throw new UploadTooLargeError(`This registry takes uploads of at most ${maxUploadBytes} bytes (MAX_UPLOAD_BYTES).`);
     await intake.write(chunk);
   };
-  await pipeline(content, new Writable({ write(chunk: Uint8Array, _encoding, done) { take(chunk).then(() => done(), done); } }));
+  const received = pipeline(content, new Writable({ write(chunk: Uint8Array, _encoding, done) { take(chunk).then(() => done(), done); } }));
+  // A scan may fail while the next chunk is not there yet.
+  await Promise.race([received, intake.failed]);
 }

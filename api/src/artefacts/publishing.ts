@@ -3,7 +3,7 @@
 import { enforce, policy, type Actor } from '../access/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database, Tx } from '../db/index.ts';
-import type { TarballLimits } from '../tarballs/index.ts';
+import type { TarballLimits, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';
 import { commitUpload, refuseConflicts, type CommitOptions, type Received, type Target, type UploadFields } from './commit.ts';
 import { createIntake, type Intake } from './intake.ts';
@@ -18,6 +18,7 @@ export interface PublishingOptions extends CommitOptions {
   database: Database;
   blobs: Blobs;
   limits: TarballLimits & { maxUploadBytes: number };
+  scanners: TarballScanners;
   counts: Pick<TransferCounts, 'countUpload'>;
   /** Told of what went wrong after the answer was already certain. */
   onError: (error: unknown) => void;
@@ -49,7 +50,7 @@ export interface Publishing {
 }
 
 export function createPublishing(options: PublishingOptions): Publishing {
-  const { database, blobs, limits, categories, counts, onError } = options;
+  const { database, blobs, categories, counts, onError } = options;
   return {
     async announce({ caller }, target, fields) {
       enforce(policy.startUpload(caller, target.id));
@@ -62,8 +63,8 @@ export function createPublishing(options: PublishingOptions): Publishing {
       const category = fields.category ?? (target.format === 'file' ? presentCategory ?? 'other' : undefined);
       enforce(policy.announceUpload(caller, { ...target, ...(category !== undefined && { category }), ...(presentCategory !== undefined && { presentCategory }) }));
     },
-    begin: async (format) => createIntake(await blobs.begin(), format, limits),
-    resume: async (format, storageKey) => createIntake(await blobs.resume(storageKey), format, limits),
+    begin: async (format) => createIntake(await blobs.begin(), format, options),
+    resume: async (format, storageKey) => createIntake(await blobs.resume(storageKey), format, options),
     discard: (storageKey) => blobs.discard(storageKey),
     async commit(actor, target, received, intake, alongside) {
       const document = await database.transaction(async (tx) => {
