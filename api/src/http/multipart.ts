@@ -1,12 +1,12 @@
 // Reads a multipart/form-data body with exactly one file, as a stream, and a few small text fields, in any order.
 
-import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
-import { Busboy, type BusboyInstance } from '@fastify/busboy';
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { BerthError } from '../errors.ts';
 import { startBody } from './body.ts';
 import { MediaTypeError, MultipartInvalidError, UploadAbortedError, UploadTooLargeError } from './errors.ts';
+import { createMultipartParser, MalformedBodyError, type PartHandler } from './multipart-parser.ts';
+import type { PartHeaders } from './part-headers.ts';
 
 export interface MultipartOptions<Field extends string> {
   /** Text fields that the route takes; any other is refused. */
@@ -25,8 +25,10 @@ export interface MultipartFile {
 const FILE_FIELD = 'file';
 /** Title and description in two languages, 2,000 characters each, fit with room. */
 const MAX_FIELD_BYTES = 64 * 1024;
-/** Held twice by each upload under way; larger buffers grow the server's memory and not its speed. */
-const BUFFER_BYTES = 64 * 1024;
+/** `"…"` or a token; RFC 2046 allows 70 characters. */
+const BOUNDARY = /;\s*boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))/i;
+/** Without a file name and of this type, a part is a file all the same. */
+const BINARY_TYPE = 'application/octet-stream';
 
 /** Lets routes of this scope take multipart bodies, which they read themselves with readMultipart. */
 export function acceptMultipart(app: FastifyInstance): void {
@@ -38,46 +40,75 @@ export function acceptMultipart(app: FastifyInstance): void {
  * @throws media_type_unsupported, multipart_invalid, upload_aborted, and whatever onFile throws, at once
  */
 export async function readMultipart<Field extends string>(request: FastifyRequest, options: MultipartOptions<Field>): Promise<Partial<Record<Field, string>>> {
-  const parser = createParser(request.headers);
+  const boundary = readBoundary(request.headers['content-type'] ?? '');
+  const body = request.raw;
   const fields = new Map<string, string>();
   let file: { content: Readable; consumed: Promise<void> } | undefined;
 
   await new Promise<void>((resolve, reject) => {
-    const fail = (error: Error) => {
-      request.raw.unpipe(parser);
-      request.raw.resume();
-      file?.content.destroy(error);
-      reject(error);
-    };
-    const onClose = () => { if (!request.raw.complete) fail(new UploadAbortedError('The connection closed before the whole body had arrived: send it again.')); };
+    const parser = createMultipartParser(boundary, (headers) => isFile(headers) ? beginFile(headers) : beginField(headers.name));
 
-    parser.on('field', (name, value, nameTruncated, valueTruncated) => {
-      if (name === FILE_FIELD) return fail(fileAsText());
-      if (nameTruncated || !(options.fields as readonly string[]).includes(name)) return fail(unknownField(name, options.fields));
-      if (valueTruncated) return fail(new MultipartInvalidError(`The field ${name} is larger than ${MAX_FIELD_BYTES} bytes.`));
-      if (fields.has(name)) return fail(new MultipartInvalidError(`The field ${name} was sent twice: send it once.`));
-      fields.set(name, value);
-    });
-    parser.on('file', (name, content, fileName) => {
+    function beginFile({ name, fileName }: PartHeaders): PartHandler {
+      if (name !== FILE_FIELD) throw unknownField(name, options.fields);
+      if (file) throw new MultipartInvalidError('The body holds two files: send exactly one, in the field "file".');
+      const content = new Readable({ read() { body.resume(); } });
       content.on('error', () => undefined);
-      if (name !== FILE_FIELD) return fail(unknownField(name, options.fields));
-      if (file) return fail(new MultipartInvalidError('The body holds two files: send exactly one, in the field "file".'));
       file = { content, consumed: options.onFile({ content, fileName: fileName || undefined }) };
-      file.consumed.catch(fail);
-    });
-    parser.on('error', () => fail(new MultipartInvalidError('The multipart body is malformed or ends too early: check its boundary and send it again.')));
-    parser.on('finish', () => {
-      if (file) file.consumed.then(resolve, reject);
-      else fail(new MultipartInvalidError('The file is missing: send it in the field "file".'));
-    });
-    parser.on('fieldsLimit', () => fail(new MultipartInvalidError('The body has too many fields.')));
-    parser.on('partsLimit', () => fail(new MultipartInvalidError('The body has too many parts.')));
+      // What is left of a file that its taker wants no more is dropped.
+      file.consumed.then(() => content.resume(), fail);
+      return {
+        data(bytes) { if (!content.push(bytes)) body.pause(); },
+        end() {
+          content.push(null);
+          // Whoever reads a stream that has ended asks for no more.
+          body.resume();
+        },
+      };
+    }
 
-    request.raw.once('close', onClose);
+    function beginField(name: string): PartHandler {
+      if (name === FILE_FIELD) throw fileAsText();
+      if (!(options.fields as readonly string[]).includes(name)) throw unknownField(name, options.fields);
+      if (fields.has(name)) throw new MultipartInvalidError(`The field ${name} was sent twice: send it once.`);
+      const pieces: Buffer[] = [];
+      let sizeBytes = 0;
+      return {
+        data(bytes) {
+          sizeBytes += bytes.length;
+          if (sizeBytes > MAX_FIELD_BYTES) throw new MultipartInvalidError(`The field ${name} is larger than ${MAX_FIELD_BYTES} bytes.`);
+          pieces.push(bytes);
+        },
+        end() { fields.set(name, Buffer.concat(pieces).toString('utf8')); },
+      };
+    }
+
+    function fail(error: unknown): void {
+      body.off('data', onData).off('end', onEnd).off('close', onClose);
+      body.resume();
+      const failure = error instanceof MalformedBodyError ? malformed(error) : error;
+      file?.content.destroy(failure as Error);
+      reject(failure);
+    }
+    function onData(chunk: Buffer): void {
+      try { parser.push(chunk); } catch (error) { fail(error); }
+    }
+    function onEnd(): void {
+      try {
+        parser.end();
+        if (!file) throw new MultipartInvalidError('The file is missing: send it in the field "file".');
+        file.consumed.then(resolve, reject);
+      } catch (error) {
+        fail(error);
+      }
+    }
+    function onClose(): void {
+      if (!body.complete) fail(new UploadAbortedError('The connection closed before the whole body had arrived: send it again.'));
+    }
+
     // The client may have left while the caller was still looking things up: then 'close' has been told already.
-    if (request.raw.destroyed && !request.raw.complete) return onClose();
+    if (body.destroyed && !body.complete) return onClose();
+    body.on('data', onData).once('end', onEnd).once('close', onClose);
     startBody(request);
-    request.raw.pipe(parser);
   });
   return Object.fromEntries(fields) as Partial<Record<Field, string>>;
 }
@@ -99,19 +130,18 @@ export async function readSmallFile(request: FastifyRequest, maxBytes: number): 
   return Buffer.concat(chunks);
 }
 
-function createParser(headers: IncomingHttpHeaders): BusboyInstance {
-  const contentType = headers['content-type'] ?? '';
+function readBoundary(contentType: string): string {
   if (!/^multipart\/form-data\s*(;|$)/i.test(contentType)) throw new MediaTypeError('Send the upload as multipart/form-data with the file in the field "file".');
-  try {
-    return new Busboy({
-      headers: { ...headers, 'content-type': contentType },
-      highWaterMark: BUFFER_BYTES,
-      fileHwm: BUFFER_BYTES,
-      limits: { fieldNameSize: 100, fieldSize: MAX_FIELD_BYTES, fields: 20, parts: 24, headerPairs: 50 },
-    });
-  } catch {
-    throw new MultipartInvalidError('The content type names no multipart boundary.');
-  }
+  const [, quoted, token] = BOUNDARY.exec(contentType) ?? [];
+  const boundary = quoted ?? token;
+  if (boundary === undefined) throw new MultipartInvalidError('The content type names no multipart boundary.');
+  return boundary;
+}
+
+function isFile({ fileName, contentType }: PartHeaders): boolean { return fileName !== undefined || contentType === BINARY_TYPE; }
+
+function malformed(cause: MalformedBodyError): BerthError {
+  return new MultipartInvalidError('The multipart body is malformed or ends too early: check its boundary and send it again.', { cause });
 }
 
 function fileAsText(): BerthError {
