@@ -118,7 +118,7 @@ export class FsBlobWriter implements BlobWriter {
     await this.#output.sync();
   }
 
-  /** Fills the buffer to its end before it is sent on its way, so that all begin and end where the output wants them to. */
+  /** Fills the buffer to its end before it is sent on its way: buffers begin and end where the output wants them to. */
   async #gather(chunk: Uint8Array): Promise<void> {
     this.#buffer ??= this.#output.allocate();
     const room = this.#bufferEnd() - this.#offset;
@@ -142,6 +142,7 @@ export class FsBlobWriter implements BlobWriter {
     const start = this.#offset - this.#bufferedBytes;
     return start + this.#output.bufferBytes - start % this.#output.bufferBytes;
   }
+
   /** Writes a chunk that is worth it without gathering it. */
   async #writeThrough(chunk: Uint8Array): Promise<void> {
     await this.#flush();
