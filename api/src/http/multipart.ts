@@ -82,15 +82,15 @@ export async function readMultipart<Field extends string>(request: FastifyReques
       };
     }
 
-    function fail(error: unknown): void {
+    function fail(error: Error): void {
       body.off('data', onData).off('end', onEnd).off('close', onClose);
       body.resume();
       const failure = error instanceof MalformedBodyError ? malformed(error) : error;
-      file?.content.destroy(failure as Error);
+      file?.content.destroy(failure);
       reject(failure);
     }
     function onData(chunk: Buffer): void {
-      try { parser.push(chunk); } catch (error) { fail(error); }
+      try { parser.push(chunk); } catch (error) { fail(error as Error); }
     }
     function onEnd(): void {
       try {
@@ -98,7 +98,7 @@ export async function readMultipart<Field extends string>(request: FastifyReques
         if (!file) throw new MultipartInvalidError('The file is missing: send it in the field "file".');
         file.consumed.then(resolve, reject);
       } catch (error) {
-        fail(error);
+        fail(error as Error);
       }
     }
     function onClose(): void {
