@@ -32,7 +32,7 @@ export interface BlobStore {
    *
    * @param state what `BlobWriter.state` of the earlier writer gave
    * @returns a writer whose `offset` is the count of bytes that are kept: after `suspend()` all that was appended, after a crash
-   *   possibly fewer (fs: up to 2 MiB; S3: up to two parts and one chunk), never others
+   *   possibly fewer (fs: up to 1 MiB; S3: up to two parts and one chunk), never others
    * @throws blob_missing when nothing unfinished has this key and state; blob_exists when the blob is finished already
    */
   resume(key: string, state: string): Promise<BlobWriter>;

@@ -7,8 +7,8 @@ import { failedWith } from './fs-errors.ts';
 /** With the 64 KiB of a request's body, a quarter of the system calls and half of the time. */
 const WRITE_BYTES = 256 * 1024;
 
-/** Without the page cache nothing joins writes any more: 256 KiB reach little more than half of the disk's speed, more than this gains little. */
-const DIRECT_WRITE_BYTES = 1024 * 1024;
+/** Without the page cache nothing joins writes any more. Each upload holds two of these: larger ones cost more memory than they bring speed. */
+const DIRECT_WRITE_BYTES = 512 * 1024;
 
 /** Smaller files stay in the page cache, since they are often asked for as soon as they are there; a multiple of both sizes above. */
 const DIRECT_FROM_BYTES = 8 * 1024 * 1024;
