@@ -24,7 +24,8 @@ export interface PublishersReport { uploads: number; uploadsPerSecond: number; d
 /** Runs the rounds on a fresh site and reports everything that is not as it should be. */
 export async function runPublishers({ publishers, rounds }: { publishers: number; rounds: number }, open: () => Promise<Site> = openClusterSite): Promise<PublishersReport> {
   await using site = await open();
-  const berths = await Promise.all(Array.from({ length: REPLICAS }, () => startBerth(site.dataDir, site.env)));
+  const berths: ServerProcess[] = [];
+  for (let count = 0; count < REPLICAS; count++) berths.push(await startBerth(site.dataDir, site.env));
   const report: PublishersReport = { uploads: 0, uploadsPerSecond: 0, documentsSeen: 0, broken: [] };
   const known = new Map<string, Upload>();
   let uploadingMs = 0;

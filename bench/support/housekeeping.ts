@@ -1,10 +1,11 @@
 // What an instance does beside its clients: sweeps in the server, backups by a process of their own.
 
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { backup, restore } from '../../api/index.ts';
+import { pathToFileURL } from 'node:url';
+import { repositoryRoot } from '../../scripts/runtime.ts';
 import { SECRETS } from './berth-process.ts';
+import { endWithThisProcess } from './processes.ts';
 import type { Site } from './sites.ts';
 
 const SWEEP = `'storage.sweep'`;
@@ -12,8 +13,8 @@ const THEN = `'1970-01-01T00:00:00.000Z'`;
 
 /** Lets what a killed process has held expire, and the sweep be due, as if an hour had gone by. */
 export async function letTimePass(site: Site): Promise<void> {
-  await site.query(`update leases set expires_at = ${THEN}`);
-  await site.query(`update job_runs set due_at = ${THEN} where name = ${SWEEP}`);
+  await site.execute(`update leases set expires_at = ${THEN}`);
+  await site.execute(`update job_runs set due_at = ${THEN} where name = ${SWEEP}`);
 }
 
 /** Counts the sweeps that were begun. */
@@ -22,10 +23,9 @@ export async function countSweeps(site: Site): Promise<number> {
   return Number(row?.token ?? 0);
 }
 
-/** Backs up into a folder until it is told to stop, which happens by SIGKILL. */
+/** Backs up into a folder, again and again, until it is killed. */
 export function startBackups(site: Site, directory: string): { kill(): Promise<void> } {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'backup-child.ts'), directory], { env: { PATH: process.env.PATH, ...environmentOf(site) }, stdio: ['ignore', 'ignore', 'inherit'] });
-  const exited = once(child, 'exit');
+  const { child, exited } = startOperation(site, `for (;;) await server.backup(process.env, ${JSON.stringify(directory)});`);
   return {
     async kill() {
       child.kill('SIGKILL');
@@ -36,8 +36,17 @@ export function startBackups(site: Site, directory: string): { kill(): Promise<v
 
 /** Backs up one site and rebuilds it in another, which is empty. */
 export async function carryOver(site: Site, directory: string, into: Site): Promise<void> {
-  await backup(environmentOf(site), directory);
-  await restore(environmentOf(into), directory);
+  for (const [where, operation] of [[site, 'backup'], [into, 'restore']] as const) {
+    const { exited } = startOperation(where, `await server.${operation}(process.env, ${JSON.stringify(directory)});`);
+    if (await exited !== 0) throw new Error(`${operation} failed`);
+  }
+}
+
+/** Runs what the command line would, in a process of its own. */
+function startOperation(site: Site, program: string): { child: ChildProcess; exited: Promise<number | null> } {
+  const load = `const server = await import(${JSON.stringify(pathToFileURL(join(repositoryRoot, 'api/index.ts')).href)});`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', load + program], { env: { PATH: process.env.PATH, ...environmentOf(site) }, stdio: ['ignore', 'ignore', 'inherit'] });
+  return { child, exited: endWithThisProcess(child) };
 }
 
 const environmentOf = ({ dataDir, env }: Site) => ({ ...SECRETS, DATA_DIR: dataDir, ...env });

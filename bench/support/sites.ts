@@ -1,18 +1,26 @@
 // Where Berths of a bench keep what they keep, and a look at it from behind their backs.
 
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createTestS3, TEST_BUCKET } from '../../api/test/support/s3.ts';
-import { query } from '../../api/test/support/stored-state.ts';
+import { DatabaseSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 import { startPostgres } from './postgres.ts';
+import { startSwift } from './swift.ts';
+import { requireTool } from './tools.ts';
+
+const run = promisify(execFile);
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 export interface Site extends AsyncDisposable {
   dataDir: string;
   /** Settings beside DATA_DIR. */
   env: Record<string, string>;
   /** Reads rows of the database. */
-  query<Row extends object>(statement: string): Promise<Row[]>;
+  query<Row extends object>(select: string): Promise<Row[]>;
+  /** Changes rows of the database. */
+  execute(statement: string): Promise<void>;
   /** Size of the bytes under a storage key; -1 when there are none. */
   sizeOf(storageKey: string): Promise<number>;
 }
@@ -20,27 +28,42 @@ export interface Site extends AsyncDisposable {
 /** SQLite and files: what a start without any setting uses. */
 export async function openEmbeddedSite(): Promise<Site> {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-site-'));
+  const withDatabase = <T>(work: (database: DatabaseSync) => T): T => {
+    const database = new DatabaseSync(join(dataDir, 'berth.db'));
+    try {
+      return work(database);
+    } finally {
+      database.close();
+    }
+  };
   return {
     dataDir,
     env: {},
-    query: (statement) => query({ server: { config: { DATA_DIR: dataDir } } }, statement),
+    query: async <Row extends object>(select: string) => withDatabase((database) => database.prepare(select).all() as Row[]),
+    execute: async (statement) => { withDatabase((database) => { database.exec(statement); }); },
     sizeOf: (storageKey) => stat(join(dataDir, 'blobs', storageKey)).then((file) => file.size, () => -1),
     [Symbol.asyncDispose]: () => rm(dataDir, { recursive: true, force: true }),
   };
 }
 
-/** PostgreSQL, flushed to the disk, and S3: what any number of replicas share. */
+/** PostgreSQL and S3, both flushed to the disk: what any number of replicas share. */
 export async function openClusterSite(): Promise<Site> {
-  const [postgres, s3] = await Promise.all([startPostgres(), createTestS3()]);
+  const [postgres, swift] = await Promise.all([startPostgres(), startSwift()]);
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-site-'));
+  const psql = requireTool('psql', 'postgresql');
+  const execute = async (statement: string) => (await run(psql, ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', postgres.url, '-c', statement], { maxBuffer: MAX_OUTPUT_BYTES })).stdout;
   return {
     dataDir,
-    env: { ...s3.env, DATABASE_URL: postgres.url },
-    query: (statement) => query({ server: { config: { DATA_DIR: dataDir, DATABASE_URL: postgres.url } } }, statement),
-    sizeOf: (storageKey) => s3.s3.headObject({ Bucket: TEST_BUCKET, Key: `${s3.root}/blobs/${storageKey}` }).then(({ ContentLength = -1 }) => ContentLength, () => -1),
+    env: { ...swift.env, DATABASE_URL: postgres.url },
+    async query<Row extends object>(select: string) {
+      const lines = await execute(`select row_to_json(it) from (${select}) as it`);
+      return lines.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Row);
+    },
+    execute: async (statement) => { await execute(statement); },
+    sizeOf: (storageKey) => swift.s3.headObject({ Bucket: swift.bucket, Key: `${swift.env['S3_ROOT_DIR']}/blobs/${storageKey}` }).then(({ ContentLength = -1 }) => ContentLength, () => -1),
     async [Symbol.asyncDispose]() {
-      await s3.remove();
       await postgres[Symbol.asyncDispose]();
+      await swift[Symbol.asyncDispose]();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
