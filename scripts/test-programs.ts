@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { EMBEDDED_POSTGRES_DIRECTORY, findPostgresPrograms } from '../api/test/support/postgres-cluster.ts';
 import { isSwiftInstalled, SWIFT_PACKAGES } from '../api/test/support/swift-cluster.ts';
-import { findNginx, isNginxInstalled } from '../api/test/support/nginx.ts';
+import { findNginx, isNginxInstalled } from '../api/test/replicas/balancer.ts';
 import { repositoryRoot } from './runtime.ts';
 
 const EMBEDDED_POSTGRES_VERSION = '18.4.0-beta.17';

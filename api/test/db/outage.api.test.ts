@@ -81,6 +81,12 @@ async function countDownloads(): Promise<number> {
   return row?.downloads ?? 0;
 }
 
+/** When the last sweep ended well. */
+async function lastSweep(): Promise<string | undefined> {
+  const [row] = await query<{ ended_at: string }>(berth, `select ended_at from job_runs where name = 'storage.sweep' and outcome = 'succeeded' and ended_at is not null`);
+  return row?.ended_at;
+}
+
 async function readiness(): Promise<unknown> {
   const response = await fetch(`${berth.url}/api/health/ready`);
   return [response.status, await response.json()];
@@ -117,6 +123,11 @@ describe('a PostgreSQL that goes away', () => {
       assert.deepEqual(load.unexpected, []);
       allAbove(load.refusals, Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0])));
       assert.ok(berth.isRunning());
+
+      // Work that is due is taken up again.
+      const sweptBefore = await lastSweep();
+      assert.equal((await berth.api('POST', '/storage/sweep', { headers: await berth.superadmin(), body: {} })).status, 202);
+      await eventually(async () => { assert.notEqual(await lastSweep(), sweptBefore); });
 
       // Counts wait in memory for the database.
       await eventually(async () => { assert.ok(await countDownloads() >= countedBefore + load.successes['downloading']!); });

@@ -4,18 +4,18 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { ADMIN_EMAIL, ADMIN_PASSWORD, signIn } from '../support/test-client.ts';
-import { startNginx, type Nginx } from '../support/nginx.ts';
+import { startBalancer, type Balancer } from './balancer.ts';
 import { startReplicas, type Replica, type Replicas } from './replicas.ts';
 
 let replicas: Replicas;
-let nginx: Nginx;
+let nginx: Balancer;
 let one: Replica;
 let others: Replica[];
 let file: Buffer;
 
 before(async () => {
   replicas = await startReplicas({ count: 3 });
-  nginx = await startNginx(replicas.all.map(({ url }) => url));
+  nginx = await startBalancer(replicas.all.map(({ url }) => url));
   [one, ...others] = replicas.all as [Replica, ...Replica[]];
   file = await npmTarball({ name: 'p', version: '1.0.0', files: { 'index.js': 'x' } });
 });

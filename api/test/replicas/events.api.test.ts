@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
-import { startNginx, type Nginx } from '../support/nginx.ts';
+import { startBalancer, type Balancer } from './balancer.ts';
 import { startReplicas, type Replicas } from './replicas.ts';
 
 let replicas: Replicas;
-let nginx: Nginx;
+let nginx: Balancer;
 let session: Record<string, string>;
 
 before(async () => {
   replicas = await startReplicas({ count: 3 });
-  nginx = await startNginx(replicas.all.map(({ url }) => url));
+  nginx = await startBalancer(replicas.all.map(({ url }) => url));
   session = await replicas.all[0]!.superadmin();
 });
 after(async () => {

@@ -5,19 +5,19 @@ import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
-import { startNginx, type Nginx } from '../support/nginx.ts';
+import { startBalancer, type Balancer } from './balancer.ts';
 import { startReplicas, type Replicas } from './replicas.ts';
 
 const WORKERS = 6;
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 let replicas: Replicas;
-let nginx: Nginx;
+let nginx: Balancer;
 let key: Record<string, string>;
 
 beforeEach(async () => {
   replicas = await startReplicas({ count: 3 });
-  nginx = await startNginx(replicas.all.map(({ url }) => url));
+  nginx = await startBalancer(replicas.all.map(({ url }) => url));
   key = { 'x-api-key': await replicas.all[0]!.uploadKey() };
 });
 afterEach(async () => {

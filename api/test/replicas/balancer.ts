@@ -1,4 +1,4 @@
-// nginx (Debian: nginx-light) before several Berths, by turns and without stickiness, set up as docs/guides/deployment.md says.
+// nginx (Debian: nginx-light) before several Berths, by turns and without stickiness.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,19 +6,19 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { eventually } from './eventually.ts';
-import { freePort } from './free-port.ts';
+import { eventually } from '../support/eventually.ts';
+import { freePort } from '../support/free-port.ts';
 
 /** Where servers are, which is on the PATH of root alone. */
 const SERVER_PROGRAMS = '/usr/sbin';
 
-export interface Nginx {
+export interface Balancer {
   url: string;
   close(): Promise<void>;
 }
 
 /** Starts it before servers such as `http://127.0.0.1:40123`; its answers say in `x-upstream` who has answered. */
-export async function startNginx(upstreams: readonly string[]): Promise<Nginx> {
+export async function startBalancer(upstreams: readonly string[]): Promise<Balancer> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-nginx-'));
   const port = await freePort();
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(directory, name)};`);
