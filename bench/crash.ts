@@ -1,4 +1,4 @@
-// Kills Berth at random moments while clients upload, swap and delete, while it sweeps or is backed up, starts it again on the
+// Kills Berth at random moments while clients upload, at once or resumably, swap and delete, while it sweeps or is backed up, starts it again on the
 // same data, and checks that every visible slot resolves to bytes of its digest, every blob row has its bytes, and what was
 // acknowledged is there. In the end what a backup makes of it must be the same.
 // 200 kills on each site make the claim, the tests run 20.
@@ -12,6 +12,7 @@ import { createExpectations, type Expectations } from './support/expectations.ts
 import { carryOver, countSweeps, letTimePass, startBackups } from './support/housekeeping.ts';
 import { findRowsWithoutBytes, readSlots } from './support/invariants.ts';
 import type { ServerProcess } from './support/processes.ts';
+import { createResumableClient, type ResumableClient } from './support/resumable-deed.ts';
 import { openEmbeddedSite, openClusterSite, type Site } from './support/sites.ts';
 
 const MAX_LIFE_MS = 700;
@@ -28,6 +29,7 @@ export async function runCrashes(kills: number, openSite: () => Promise<Site> = 
   await using restored = await openEmbeddedSite();
   const backups = join(site.dataDir, 'backup');
   const expectations = createExpectations();
+  const resumables = Array.from({ length: MAX_WORKERS }, createResumableClient);
   const broken: string[] = [];
   const check = async (berth: ServerProcess, where: Site) => {
     const { held, broken: unreadable } = await readSlots(berth);
@@ -41,7 +43,7 @@ export async function runCrashes(kills: number, openSite: () => Promise<Site> = 
     const backingUp = killed % 2 === 1 ? startBackups(site, backups) : undefined;
     try {
       await check(berth, site);
-      await workUntilKilled(berth, expectations);
+      await workUntilKilled(berth, expectations, resumables);
     } finally {
       await Promise.all([berth.kill(), backingUp?.kill()]);
     }
@@ -57,10 +59,10 @@ export async function runCrashes(kills: number, openSite: () => Promise<Site> = 
   return { kills: killed, sweeps, ...expectations.counts, broken };
 }
 
-async function workUntilKilled(berth: ServerProcess, expectations: Expectations): Promise<void> {
+async function workUntilKilled(berth: ServerProcess, expectations: Expectations, resumables: readonly ResumableClient[]): Promise<void> {
   let alive = true;
-  const workers = Array.from({ length: MAX_WORKERS }, async (_unused, worker) => {
-    while (alive) await chooseDeed()({ berth, worker, expectations });
+  const workers = resumables.map(async (resumable, worker) => {
+    while (alive) await chooseDeed()({ berth, worker, expectations, resumable });
   });
   await new Promise((resolve) => setTimeout(resolve, randomInt(MAX_LIFE_MS)));
   alive = false;

@@ -14,6 +14,7 @@ const THEN = `'1970-01-01T00:00:00.000Z'`;
 /** Lets what a killed process has held expire, and the sweep be due, as if an hour had gone by. */
 export async function letTimePass(site: Site): Promise<void> {
   await site.execute(`update leases set expires_at = ${THEN}`);
+  await site.execute(`update resumable_uploads set claimed_until = ${THEN} where claimed_until is not null`);
   await site.execute(`update job_runs set due_at = ${THEN} where name = ${SWEEP}`);
 }
 
