@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import type { Actor } from '../../src/access/index.ts';
 import { createArtefacts } from '../../src/artefacts/index.ts';
 import { createBlobs, type BlobStore } from '../../src/blobs/index.ts';
+import { createTarballScanners } from '../../src/tarballs/index.ts';
 import { createUploadService, type UploadService } from '../../src/uploads/service.ts';
 import { listBlobs } from '../blobs/contract/blob-bytes.ts';
 import { makeFsStore, type FsStoreFixture } from '../blobs/fs-fixture.ts';
@@ -25,9 +26,10 @@ for (const dialect of DIALECTS) {
       const { database } = opened;
       const onError = (error: unknown) => { throw error; };
       const limits = { maxUploadBytes: 1000, maxUnpackedBytes: 1000, maxTarEntries: 10 };
-      const artefacts = createArtefacts({ database, blobs: createBlobs({ database, store }), limits, categories: ['other'], keyScopes: () => Promise.resolve({}), onError });
+      const scanners = createTarballScanners();
+      const artefacts = createArtefacts({ database, blobs: createBlobs({ database, store }), scanners, limits, categories: ['other'], keyScopes: () => Promise.resolve({}), onError });
       uploads = createUploadService({ database, publishing: artefacts.publishing, onError });
-      close = async () => { await uploads.close(); await artefacts.counts.close(); };
+      close = async () => { await uploads.close(); await artefacts.counts.close(); await scanners.close(); };
     });
     after(async () => {
       await close();
