@@ -127,6 +127,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
     scanners,
     limits: { maxUploadBytes: config.MAX_UPLOAD_BYTES, maxUnpackedBytes: config.MAX_UNPACKED_BYTES, maxTarEntries: config.MAX_TAR_ENTRIES },
     categories: config.CATEGORIES,
+    accelRedirectPrefix: config.ACCEL_REDIRECT_PREFIX,
     keyScopes: apiKeys.isStillValid,
     onError,
   });

@@ -38,6 +38,7 @@ const ConfigSchema = Type.Object({
   S3_REDIRECT: Type.Boolean({ default: true, description: 'Let clients fetch files from S3 itself, by a signed URL; false when they cannot reach it' }),
   S3_DOWNLOAD_URL_EXPIRY_SECONDS: Type.Integer({ minimum: 1, maximum: 604_800, default: 900, description: 'How long such a URL is good for the start of a download' }),
   S3_CHECKSUMS: OneOf(['WHEN_REQUIRED', 'WHEN_SUPPORTED'], { default: 'WHEN_REQUIRED', description: 'When the S3 client adds checksums of its own and checks those of answers; Amazon takes both, others may refuse more than what is required' }),
+  ACCEL_REDIRECT_PREFIX: Type.Optional(Type.String({ pattern: '^(/[A-Za-z0-9_-]+)+/$', examples: ['/internal-blobs/'], description: 'Internal location of the nginx in front, which then sends downloads itself (X-Accel-Redirect); files on this machine only' })),
   MAX_UPLOAD_BYTES: Type.Integer({ minimum: 1, default: 200 * GIB, description: 'Largest upload, in bytes (200 GiB)' }),
   MAX_UNPACKED_BYTES: Type.Integer({ minimum: 1, default: 4 * GIB, description: 'Largest inflated size of an npm tarball, in bytes (4 GiB)' }),
   MAX_TAR_ENTRIES: Type.Integer({ minimum: 1, default: 200_000, description: 'Most entries of an npm tarball' }),

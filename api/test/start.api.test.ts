@@ -42,6 +42,7 @@ describe('a start that cannot succeed says in one sentence which setting to put 
     assert.equal(await refusal({ PORT: 'abc' }), 'PORT holds "abc", but it must be a whole number from 0 to 65535.');
     assert.equal(await refusal({ LOG_LEVEL: 'loud' }), 'LOG_LEVEL holds "loud", but it must be one of fatal, error, warn, info, debug, trace, silent.');
     assert.equal(await refusal({ PUBLIC_URL: 'example.org' }), 'PUBLIC_URL holds "example.org", but it must be text like https://example.org/registry.');
+    for (const prefix of ['internal-blobs', '/internal-blobs', '/', '/../']) assert.equal(await refusal({ ACCEL_REDIRECT_PREFIX: prefix }), `ACCEL_REDIRECT_PREFIX holds "${prefix}", but it must be text like /internal-blobs/.`);
     assert.equal(await refusal({ API_KEYS_SALT: 'short' }), 'API_KEYS_SALT holds a value of 5 characters (not shown), but it must be text of at least 32 characters.');
   });
 

@@ -8,6 +8,7 @@ import type { Database } from '../db/index.ts';
 import { answerTo, httpDate, RangeNotSatisfiableError, type ByteSource } from '../http/index.ts';
 import type { Slot } from './artefact.ts';
 import { NotATarballError, SlotNotFoundError } from './errors.ts';
+import { createHandOver, type HandOverOptions } from './hand-over.ts';
 import { assertArchitecture, slotFor, slotForDownload } from './operations.ts';
 import { artefactRepository, type DownloadFacts } from './repository.ts';
 import type { TransferCounts } from './transfer-counts.ts';
@@ -21,6 +22,8 @@ export interface DownloadRequest {
   headers: IncomingHttpHeaders;
   /** False keeps the download with this server, whatever the storage could serve itself. Default true. */
   redirect?: boolean;
+  /** Whether a proxy that is trusted handed it on. */
+  isProxied: boolean;
 }
 
 export interface Download {
@@ -30,10 +33,11 @@ export interface Download {
   body?: ByteSource;
 }
 
-export interface DownloadOptions { database: Database; blobs: Blobs; counts: Pick<TransferCounts, 'countDownload'> }
+export interface DownloadOptions extends HandOverOptions { database: Database; blobs: Blobs; counts: Pick<TransferCounts, 'countDownload'> }
 
-export function createDownload({ database, blobs, counts }: DownloadOptions) {
+export function createDownload({ database, blobs, counts, accelRedirectPrefix }: DownloadOptions) {
   const artefacts = artefactRepository(database.db);
+  const handOver = createHandOver({ blobs, accelRedirectPrefix });
 
   /** @throws artefact_not_found, unauthenticated, no_access_grant, slot_not_found, not_a_tarball, range_not_satisfiable, blob_missing */
   return async function download(caller: Caller, request: DownloadRequest): Promise<Download> {
@@ -67,7 +71,8 @@ export function createDownload({ database, blobs, counts }: DownloadOptions) {
     });
     if (request.method === 'HEAD') return { status: answer.status, headers };
     count();
-    return { status: answer.status, headers, body: (write) => blobs.send(slot.digest, range, write) };
+    const handedOver = await handOver(request, slot.digest, { status: answer.status, headers });
+    return handedOver ?? { status: answer.status, headers, body: (write) => blobs.send(slot.digest, range, write) };
   };
 }
 

@@ -3,14 +3,14 @@
 import type { Database, Tx } from '../db/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import { createContents } from './contents.ts';
-import { createDownload } from './download.ts';
+import { createDownload, type DownloadOptions } from './download.ts';
 import { createEdit } from './edit.ts';
 import { createPublish } from './publish.ts';
 import { createPublishing, type PublishingOptions } from './publishing.ts';
 import { createRead } from './read.ts';
 import { createTransferCounts } from './transfer-counts.ts';
 
-export interface ArtefactOptions extends Omit<PublishingOptions, 'counts'> {
+export interface ArtefactOptions extends Omit<PublishingOptions, 'counts'>, Pick<DownloadOptions, 'accelRedirectPrefix'> {
   database: Database;
   blobs: Blobs;
   onArtefactDeleted?: readonly ((tx: Tx, id: string) => Promise<void>)[];

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { acceptMultipart, problems, readMultipart, sendBytes } from '../http/index.ts';
+import { acceptMultipart, isProxied, problems, readMultipart, sendBytes } from '../http/index.ts';
 import { FORMATS } from './artefact.ts';
 import type { DownloadRequest } from './download.ts';
 import { UPLOAD_FIELDS } from './publishing.ts';
@@ -39,7 +39,7 @@ export function transferRoutes({ publish, download }: ArtefactServices): Fastify
         handler: async (request, reply) => {
           const { id } = request.params;
           const { architecture, redirect } = request.query;
-          return send(request, reply, { id, kind, architecture, ...(redirect !== undefined && { redirect }), method: request.method, headers: request.headers });
+          return send(request, reply, { id, kind, architecture, ...(redirect !== undefined && { redirect }), method: request.method, headers: request.headers, isProxied: isProxied(request) });
         },
       });
     }

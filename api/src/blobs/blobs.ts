@@ -26,6 +26,12 @@ export interface Blobs {
   send(digest: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void>;
   /** Makes a URL that the storage itself serves the bytes of a digest under, or tells that there is none. @throws blob_missing */
   link(digest: string, headers: BlobLinkHeaders): Promise<string | undefined>;
+  /**
+   * Tells which file below the store's folder holds the bytes of a digest, all of them, for a program that reads it itself: `'3f/3fa9…'`.
+   * @returns undefined where blobs are no files
+   * @throws blob_missing, also when there are fewer bytes; storage_unavailable
+   */
+  locate(digest: string): Promise<string | undefined>;
   /** Counts blobs and the bytes they hold. */
   totals(): Promise<{ count: number; sizeBytes: number }>;
   /** Throws storage_unavailable when the storage does not answer. */
@@ -61,6 +67,13 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
       const { storageKey, state } = await find(digest);
       // What is known to be unsound is refused by us, in our words.
       return state === 'sound' ? store.link?.(storageKey, headers) : undefined;
+    },
+    async locate(digest) {
+      if (store.kind !== 'fs') return undefined;
+      const row = await find(digest);
+      const { sizeBytes } = await store.stat(row.storageKey);
+      if (sizeBytes !== row.sizeBytes) throw lost();
+      return row.storageKey;
     },
     totals: () => repository.totals(),
     check: () => store.check(),

@@ -11,6 +11,7 @@ export { FormFileSchema, registerApiDescription, registerOpenApiRoute } from './
 export { registerHealth, type HealthChecks, type ServerPhase } from './health.ts';
 export { createMetrics, registerMetricsRoute, type Metrics } from './metrics.ts';
 export { registerStaticUi } from './static-ui.ts';
+export { isProxied } from './proxied.ts';
 export { registerPrivateDocuments } from './caching.ts';
 export { sendBytes, type ByteSource } from './send-bytes.ts';
 export { eventStreams, type EventStream, type OpenEventStream } from './events.ts';

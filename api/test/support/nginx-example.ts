@@ -1,0 +1,80 @@
+// nginx with deploy/nginx.conf, for what clients see of a Berth behind the very file that is handed out; nginx.ts has one before replicas.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { eventually } from './eventually.ts';
+import { freePort } from './free-port.ts';
+import { findNginx } from './nginx.ts';
+
+const EXAMPLE = join(import.meta.dirname, '../../../deploy/nginx.conf');
+const TEMPORARY_FOLDERS = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+
+export interface ExampleNginx {
+  /** Such as `http://127.0.0.1:40124`. */
+  url: string;
+  /** Stops it, and returns what it complained of. */
+  close(): Promise<string>;
+}
+
+export interface ExampleOptions {
+  /** Of the servers behind it: `http://127.0.0.1:40123`. */
+  upstreams: string[];
+  /** Folder that /internal-blobs/ stands for. */
+  blobsDirectory?: string;
+  /** What else of the example is written differently: `{ 'location / {': 'location /registry/ {' }`. */
+  changes?: Record<string, string>;
+}
+
+/** Starts it on a free port and returns once it listens; everything of deploy/nginx.conf but addresses and folders is as it stands there. */
+export async function startExampleNginx({ upstreams, blobsDirectory, changes = {} }: ExampleOptions): Promise<ExampleNginx> {
+  const directory = await mkdtemp(join(tmpdir(), 'berth-nginx-'));
+  const port = await freePort();
+  const servers = upstreams.map((url) => `server ${new URL(url).host};`).join(' ');
+  const site = changed(await readFile(EXAMPLE, 'utf8'), {
+    'server 127.0.0.1:8080;': servers, 'listen 80;': `listen 127.0.0.1:${port};`,
+    ...(blobsDirectory !== undefined && { '/var/lib/berth/blobs/': `${blobsDirectory}/` }), ...changes,
+  });
+  await writeFile(join(directory, 'site.conf'), site);
+  // Root's workers would run as another user, who may not look into the folder of the blobs.
+  await writeFile(join(directory, 'nginx.conf'), `
+    ${process.getuid?.() === 0 ? 'user root;' : ''} daemon off; worker_processes 1; pid ${directory}/pid; error_log stderr warn;
+    events {}
+    http {
+      ${TEMPORARY_FOLDERS.map((name) => `${name}_temp_path ${directory}/${name};`).join(' ')}
+      access_log off;
+      include ${directory}/site.conf;
+    }`);
+  const script = await readFile(join(import.meta.dirname, 'nginx-example.sh'), 'utf8');
+  const child = spawn('sh', ['-c', script, 'nginx-example.sh', findNginx(), directory], { stdio: ['pipe', 'ignore', 'pipe'] });
+  const complaints = text(child.stderr);
+  const ended = once(child, 'exit');
+  await Promise.race([eventually(() => reach(port)), ended.then(async () => { throw new Error(`nginx did not start: ${await complaints}`); })]);
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async close() {
+      child.stdin.end();
+      await ended;
+      await rm(directory, { recursive: true });
+      return complaints;
+    },
+  };
+}
+
+function changed(example: string, changes: Record<string, string>): string {
+  return Object.entries(changes).reduce((text, [from, to]) => {
+    assert.ok(text.includes(from), `deploy/nginx.conf has no ${from}`);
+    return text.replace(from, to);
+  }, example);
+}
+
+async function reach(port: number): Promise<void> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  socket.destroy();
+}
