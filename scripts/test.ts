@@ -11,11 +11,11 @@ import { join } from 'node:path';
 import { startPostgresCluster } from '../api/test/support/postgres-cluster.ts';
 import { startSwiftCluster } from '../api/test/support/swift-cluster.ts';
 import { assertPinnedRuntime, repositoryRoot } from './runtime.ts';
-import { ensureCompiler, ensureNode, ensureNginx, ensurePostgres, ensureSwift } from './test-programs.ts';
+import { ensureCompiler, ensureDeployPrograms, ensureNode, ensureNginx, ensurePostgres, ensureSwift } from './test-programs.ts';
 
 /** The newest of each older line that lib-node supports; its tests run there once more. */
 const OLDER_NODES = ['20.20.2', '22.23.3'];
-const TEST_FILES = '{api,bench,cli,docs,lib-node,scripts}/test/**/*.test.ts';
+const TEST_FILES = '{api,bench,cli,deploy,docs,lib-node,scripts}/test/**/*.test.ts';
 /** What runs whole servers, whose databases and storages are chosen by api/test/support/test-server.ts. */
 const SERVER_TEST_FILES = 'api/test/**/*.api.test.ts';
 const COMPILED_TEST_FILES = 'lib-node/.test-build/**/*.test.js';
@@ -49,6 +49,7 @@ async function runSelected(parameters: string[]): Promise<boolean> {
   await ensureSwift();
   await ensureNginx();
   await ensureCompiler();
+  await ensureDeployPrograms();
   for (const version of OLDER_NODES) await ensureNode(version);
   const [cluster, swift] = await Promise.all([startPostgresCluster(), startSwiftCluster()]);
   process.env.BERTH_TEST_POSTGRES_URL = cluster.url;

@@ -1,4 +1,4 @@
-// nginx with deploy/nginx.conf, for what clients see of a Berth behind the very file that is handed out; nginx.ts has one before replicas.
+// nginx with deploy/nginx.conf, for what clients see of a Berth behind the very file that is handed out.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -8,9 +8,9 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { findNginx } from '../replicas/balancer.ts';
 import { eventually } from './eventually.ts';
 import { freePort } from './free-port.ts';
-import { findNginx } from './nginx.ts';
 
 const EXAMPLE = join(import.meta.dirname, '../../../deploy/nginx.conf');
 const TEMPORARY_FOLDERS = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];

