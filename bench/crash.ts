@@ -1,6 +1,6 @@
-// Kills Berth at random moments while clients upload, at once or resumably, swap and delete, while it sweeps or is backed up, starts it again on the
-// same data, and checks that every visible slot resolves to bytes of its digest, every blob row has its bytes, and what was
-// acknowledged is there. In the end what a backup makes of it must be the same.
+// Kills Berth at random moments while clients upload, at once or resumably, swap and delete, while it sweeps or is backed up;
+// starts it again on the same data, and checks that every visible slot resolves to bytes of its digest, every blob row has its
+// bytes, and what was acknowledged is there. In the end what a backup makes of it must be the same.
 // 200 kills on each site make the claim, the tests run 20.
 
 import { randomInt } from 'node:crypto';
