@@ -143,7 +143,7 @@ for (const dialect of DIALECTS) {
 
   describe(`a storage of files beside ${dialect} that is away in the middle of a resumable upload`, () => {
     let server: TestServer;
-    before(async () => { server = await startTestServer({ dialect, env: { FILES_STORAGE: 'fs' } }); });
+    before(async () => { server = await startTestServer({ dialect, storage: 'fs' }); });
     after(() => server.close());
 
     test('does not end it', async () => {

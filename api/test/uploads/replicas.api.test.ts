@@ -31,8 +31,8 @@ for (const storage of ['fs', 's3'] as const) describe(`two replicas on one Postg
     ({ drop } = database);
     replicas = [];
     s3 = storage === 's3' ? await createTestS3() : undefined;
-    const env = { DATABASE_URL: database.url, FILES_STORAGE: 'fs', ...s3?.env };
-    for (let index = 0; index < 2; index++) replicas.push(await startTestServer({ dialect: 'postgres', dataDir, env }));
+    const env = { DATABASE_URL: database.url, ...s3?.env };
+    for (let index = 0; index < 2; index++) replicas.push(await startTestServer({ dialect: 'postgres', storage: 'fs', dataDir, env }));
   });
   after(async () => {
     for (const replica of replicas) await replica.close();
