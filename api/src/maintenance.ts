@@ -101,11 +101,11 @@ export async function migrateDatabase(env: NodeJS.ProcessEnv): Promise<MigrateRe
  * Sweeps what nobody refers to, in this process, beside a server or without one.
  *
  * @param env settings by the names of docs/reference/configuration.md
- * @param options `dryRun` only tells what would go, by its digests
+ * @param options `dryRun` only tells what would go, by its digests; `signal` ends it early, with its reason
  * @throws ConfigError; job_running while another process sweeps or a backup is made; storage_unavailable, database_unavailable
  */
-export function sweep(env: NodeJS.ProcessEnv, options: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void } = {}): Promise<SweepResult> {
-  return withStorage(env, (storage) => storage.sweep(options));
+export function sweep(env: NodeJS.ProcessEnv, { signal, ...options }: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void; signal?: AbortSignal } = {}): Promise<SweepResult> {
+  return withStorage(env, signal, (storage) => storage.sweep(options));
 }
 
 /**
@@ -114,8 +114,8 @@ export function sweep(env: NodeJS.ProcessEnv, options: { dryRun?: boolean; onPro
  *
  * @throws as `sweep`
  */
-export function scrub(env: NodeJS.ProcessEnv, options: { onProgress?: (progress: ScrubProgress) => void } = {}): Promise<ScrubResult> {
-  return withStorage(env, (storage) => storage.scrub(options));
+export function scrub(env: NodeJS.ProcessEnv, { signal, ...options }: { onProgress?: (progress: ScrubProgress) => void; signal?: AbortSignal } = {}): Promise<ScrubResult> {
+  return withStorage(env, signal, (storage) => storage.scrub(options));
 }
 
 interface Instance { database: Database; store: BlobStore; blobs: Blobs; jobs: Jobs }
@@ -139,12 +139,21 @@ async function withInstance<T>(config: Config, work: (instance: Instance) => Pro
   }
 }
 
-async function withStorage<T>(env: NodeJS.ProcessEnv, work: (storage: Storage) => Promise<T>): Promise<T> {
+async function withStorage<T>(env: NodeJS.ProcessEnv, signal: AbortSignal | undefined, work: (storage: Storage) => Promise<T>): Promise<T> {
   const config = readConfig(env);
   requireInstance(config);
   return withInstance(config, async ({ database, store, jobs }) => {
     await refuseOther(database);
-    return work(createStorage({ database, store, jobs, graceMs: graceMs(config) }));
+    const stop = () => void jobs.close();
+    signal?.addEventListener('abort', stop);
+    try {
+      return await work(createStorage({ database, store, jobs, graceMs: graceMs(config) }));
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', stop);
+    }
   });
 }
 

@@ -2,15 +2,15 @@
 // from one, layout.ts says what the folder holds. Whoever runs it keeps the sweep away meanwhile.
 
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Blobs } from '../blobs/index.ts';
 import { readSnapshot, refuseOtherSchema, type Database } from '../db/index.ts';
 import { forEachAtOnce } from './at-once.ts';
 import { copyBlob } from './blob-file.ts';
-import { aboutDirectory, absolute, openForWriting, putManifest, removeOtherBlobs, removeOtherSnapshots, syncFolder, writeDurably } from './directory.ts';
+import { aboutDirectory, absolute, listBlobFolders, openForWriting, putManifest, removeOtherBlobs, removeOtherSnapshots, syncFolder, writeDurably } from './directory.ts';
 import { blobsFolder, FORMAT_VERSION, newSnapshotName, secretsPath, tablePath, type LostBlob, type Manifest } from './layout.ts';
-import { listBlobs, nameSlots } from './listed-blobs.ts';
+import { listBlobs, nameArtefacts } from './listed-blobs.ts';
 import { createReport, type BackupProgress } from './progress.ts';
 import { countRows, readRows } from './repository.ts';
 import { digestOfFile, writeTableFile } from './table-file.ts';
@@ -56,7 +56,7 @@ export async function writeBackup(options: BackupOptions): Promise<BackupResult>
     await removeOtherSnapshots(directory, before?.snapshot);
     const manifest = await writeSnapshot({ ...options, directory });
     const copied = await copyBlobs({ ...options, directory }, manifest);
-    manifest.blobs.lost = await nameSlots({ directory, manifest }, copied.lost);
+    manifest.blobs.lost = await nameArtefacts({ directory, manifest }, copied.lost);
     await syncFolder(join(directory, manifest.snapshot));
     await syncBlobs(directory);
     options.signal?.throwIfAborted();
@@ -94,7 +94,7 @@ async function writeSnapshot({ database, directory, berthVersion, secrets, onPro
   };
 }
 
-interface CopiedBlobs { copied: number; kept: number; lost: Omit<LostBlob, 'slots'>[]; wanted: Set<string> }
+interface CopiedBlobs { copied: number; kept: number; lost: Omit<LostBlob, 'artefacts'>[]; wanted: Set<string> }
 
 async function copyBlobs({ blobs, directory, verify = false, onProgress, signal }: BackupOptions, manifest: Manifest): Promise<CopiedBlobs> {
   const report = createReport(onProgress);
@@ -113,7 +113,7 @@ async function copyBlobs({ blobs, directory, verify = false, onProgress, signal 
       result[outcome]++;
     } else {
       report.addBytes(wanted.sizeBytes);
-      result.lost.push({ ...wanted, problem: outcome });
+      result.lost.push({ ...wanted, reason: outcome });
     }
     report.add(1);
   });
@@ -124,6 +124,5 @@ async function copyBlobs({ blobs, directory, verify = false, onProgress, signal 
 /** Makes the names of all blobs durable: one flush for each folder, however many were copied into it. */
 async function syncBlobs(directory: string): Promise<void> {
   const root = blobsFolder(directory);
-  for (const folder of await readdir(root)) await syncFolder(join(root, folder));
-  for (const folder of [root, join(root, '..'), directory]) await syncFolder(folder);
+  for (const folder of [...await listBlobFolders(directory), root, dirname(root), directory]) await syncFolder(folder);
 }

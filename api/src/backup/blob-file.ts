@@ -9,7 +9,7 @@ import { blobPath, PARTIAL_SUFFIX, type LostBlob } from './layout.ts';
 import { digestOfFile } from './table-file.ts';
 
 export interface WantedBlob { digest: string; sizeBytes: number }
-export type CopyOutcome = 'copied' | 'kept' | LostBlob['problem'];
+export type CopyOutcome = 'copied' | 'kept' | LostBlob['reason'];
 
 export interface CopyOptions {
   blobs: Blobs;

@@ -7,7 +7,7 @@ import { hasBlobFile, type WantedBlob } from './blob-file.ts';
 import { aboutDirectory, absolute, readManifest } from './directory.ts';
 import { BackupInvalidError, BackupLostBlobsError, BackupTooNewError } from './errors.ts';
 import { secretsPath, tablePath, type LostBlob, type Manifest } from './layout.ts';
-import { listBlobs, nameSlots } from './listed-blobs.ts';
+import { listBlobs, nameArtefacts } from './listed-blobs.ts';
 import type { ProgressReport } from './progress.ts';
 import { digestOfFile } from './table-file.ts';
 
@@ -48,14 +48,14 @@ export async function findLost(backup: CheckedBackup, report: ProgressReport): P
     if (!await hasBlobFile(directory, wanted)) lost.push(wanted);
     report.add(1);
   });
-  return nameSlots(backup, lost.map((wanted) => ({ ...wanted, problem: 'missing' })));
+  return nameArtefacts(backup, lost.map((wanted) => ({ ...wanted, reason: 'missing' })));
 }
 
 /** Refuses what has lost bytes. @throws backup_lost_blobs */
 export function refuseLost({ directory }: CheckedBackup, lost: readonly LostBlob[]): void {
   if (lost.length === 0) return;
-  const artefacts = [...new Set(lost.flatMap(({ slots }) => slots.map(({ artefact }) => artefact)))];
-  throw new BackupLostBlobsError(`${directory} lacks the right bytes of ${artefacts.slice(0, NAMED_ARTEFACTS).join(', ')}${artefacts.length > NAMED_ARTEFACTS ? ` and ${artefacts.length - NAMED_ARTEFACTS} more` : ''}: use another copy of it, or restore the rest with --allow-lost.`);
+  const ids = [...new Set(lost.flatMap(({ artefacts }) => artefacts.map(({ id }) => id)))];
+  throw new BackupLostBlobsError(`${directory} lacks the right bytes of ${ids.slice(0, NAMED_ARTEFACTS).join(', ')}${ids.length > NAMED_ARTEFACTS ? ` and ${ids.length - NAMED_ARTEFACTS} more` : ''}: use another copy of it, or restore the rest with --allow-lost.`);
 }
 
 async function requireDigest(path: string, digest: string): Promise<void> {

@@ -55,16 +55,21 @@ export async function removeOtherSnapshots(directory: string, kept: string | und
 /** Removes the bytes of digests that are not wanted, and returns how many. @param wanted hexadecimal */
 export async function removeOtherBlobs(directory: string, wanted: ReadonlySet<string>): Promise<number> {
   let count = 0;
-  const root = blobsFolder(directory);
-  for (const folder of await readdir(root)) {
-    for (const name of await readdir(join(root, folder))) {
+  for (const folder of await listBlobFolders(directory)) {
+    for (const name of await readdir(folder)) {
       const isBlob = BLOB_FILE_NAME.test(name);
-      if (isBlob ? wanted.has(name) : !name.endsWith(PARTIAL_SUFFIX)) continue;
-      await rm(join(root, folder, name), { force: true });
+      if (isBlob ? wanted.has(name) : !isLeftover(name)) continue;
+      await rm(join(folder, name), { force: true });
       if (isBlob) count++;
     }
   }
   return count;
+}
+
+/** Lists the folders that files of blobs are in. */
+export async function listBlobFolders(directory: string): Promise<string[]> {
+  const root = blobsFolder(directory);
+  return (await readdir(root)).filter((name) => /^[0-9a-f]{2}$/.test(name)).map((name) => join(root, name));
 }
 
 /** Writes a file, mode 0600, that is on the disk when this resolves; its name is once its folder was synced. */

@@ -24,9 +24,9 @@ const LostBlobSchema = Type.Object({
   digest: Digest,
   sizeBytes: Count,
   /** `missing`: no bytes; `damaged`: other bytes than the digest says; `unreadable`: the storage fails on these. */
-  problem: Type.Union([Type.Literal('missing'), Type.Literal('damaged'), Type.Literal('unreadable')]),
-  /** Whose bytes they are; an architecture of npm artefacts, none of files. */
-  slots: Type.Array(Type.Object({ artefact: Type.String(), architecture: Type.Optional(Type.String()) })),
+  reason: Type.Union([Type.Literal('missing'), Type.Literal('damaged'), Type.Literal('unreadable')]),
+  /** Whose bytes they are; the architecture of file artefacts is empty. */
+  artefacts: Type.Array(Type.Object({ id: Type.String(), architecture: Type.String() })),
 });
 
 export const ManifestSchema = Type.Object({

@@ -12,12 +12,11 @@ export async function* listBlobs({ directory, manifest }: Backup): AsyncGenerato
 }
 
 /** Says whose bytes are lost, by the slots of the same moment; sorted by digest. */
-export async function nameSlots({ directory, manifest }: Backup, lost: readonly Omit<LostBlob, 'slots'>[]): Promise<LostBlob[]> {
-  const byDigest = new Map(lost.map((blob) => [blob.digest, { ...blob, slots: [] as LostBlob['slots'] }]));
+export async function nameArtefacts({ directory, manifest }: Backup, lost: readonly Omit<LostBlob, 'artefacts'>[]): Promise<LostBlob[]> {
+  const byDigest = new Map(lost.map((blob) => [blob.digest, { ...blob, artefacts: [] as LostBlob['artefacts'] }]));
   if (byDigest.size === 0) return [];
   for await (const row of readTableFile(tablePath(directory, manifest.snapshot, 'slots'))) {
-    const architecture = row['architecture'] as string;
-    byDigest.get(row['digest'] as string)?.slots.push({ artefact: row['artefact_id'] as string, ...(architecture !== '' && { architecture }) });
+    byDigest.get(row['digest'] as string)?.artefacts.push({ id: row['artefact_id'] as string, architecture: row['architecture'] as string });
   }
   return [...byDigest.values()].sort((a, b) => a.digest < b.digest ? -1 : 1);
 }

@@ -8,7 +8,7 @@ import { hasBlobFile, readBlobFile, type WantedBlob } from './blob-file.ts';
 import { checkBackup, findLost, refuseLost, type CheckedBackup } from './check.ts';
 import { aboutDirectory } from './directory.ts';
 import type { LostBlob, Manifest } from './layout.ts';
-import { nameSlots } from './listed-blobs.ts';
+import { nameArtefacts } from './listed-blobs.ts';
 import { createReport, type BackupProgress, type ProgressReport } from './progress.ts';
 import { restoreRepository } from './repository.ts';
 import { restoreRows } from './restore-rows.ts';
@@ -53,7 +53,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
     await restoreRows({ ...options, ...backup, report });
     await migrate(database);
     const { restored, sizeBytes, lost } = await restoreBlobs(options, backup, report);
-    const named = await nameSlots(backup, lost);
+    const named = await nameArtefacts(backup, lost);
     if (!allowLost) refuseLost(backup, named);
     report.begin('finishing');
     await restoreRepository(database.db).dropMark();
@@ -65,12 +65,12 @@ async function restoreBlobs(options: RestoreOptions, { directory }: CheckedBacku
   const { database, signal } = options;
   const missing = await restoreRepository(database.db).listMissingBlobs();
   report.begin('blobs', { total: missing.length, bytesTotal: missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) });
-  const lost: Omit<LostBlob, 'slots'>[] = [];
+  const lost: Omit<LostBlob, 'artefacts'>[] = [];
   let restoredBytes = 0;
   await forEachAtOnce(missing, BLOBS_AT_ONCE, async (wanted) => {
     signal?.throwIfAborted();
-    const problem = await hasBlobFile(directory, wanted) ? await restoreBlob(wanted, options, directory, report) : 'missing';
-    if (problem) lost.push({ ...wanted, problem });
+    const reason = await hasBlobFile(directory, wanted) ? await restoreBlob(wanted, options, directory, report) : 'missing';
+    if (reason) lost.push({ ...wanted, reason });
     else restoredBytes += wanted.sizeBytes;
     report.add(1);
   });

@@ -8,13 +8,16 @@ import { join } from 'node:path';
 import type { DialectName } from '../../src/db/index.ts';
 import { createCallers, type Callers } from '../support/callers.ts';
 import { createTestDatabaseUrl } from '../support/postgres.ts';
+import { createTestS3 } from '../support/s3.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
 import { makeRaster } from '../thumbnails/images.ts';
 
 /** A database with a storage; every one can be backed up, and restored into every other. */
-export interface Combination { dialect: DialectName; storage: 'fs' }
-export const COMBINATIONS: Combination[] = [{ dialect: 'sqlite', storage: 'fs' }, { dialect: 'postgres', storage: 'fs' }];
+export interface Combination { dialect: DialectName; storage: 'fs' | 's3' }
+export const EMBEDDED: Combination = { dialect: 'sqlite', storage: 'fs' };
+export const CLUSTER: Combination = { dialect: 'postgres', storage: 's3' };
+export const COMBINATIONS: Combination[] = [EMBEDDED, { dialect: 'postgres', storage: 'fs' }, { dialect: 'sqlite', storage: 's3' }, CLUSTER];
 export const nameOf = ({ dialect, storage }: Combination) => `${dialect} and ${storage}`;
 
 export const SECRETS = { SECRET_INTERNAL_SERVICES: 'internal-secret', API_KEYS_SALT: 's'.repeat(32), CIPHER_PASSWORD: 'c'.repeat(32), AUTH_SECRET: 'a'.repeat(32) };
@@ -32,13 +35,15 @@ export interface Place {
 export async function createPlace(combination: Combination): Promise<Place> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-backup-'));
   const database = combination.dialect === 'postgres' ? await createTestDatabaseUrl() : undefined;
+  const bucket = combination.storage === 's3' ? await createTestS3() : undefined;
   const dataDir = join(directory, 'data');
-  const env = { ...SECRETS, DATA_DIR: dataDir, LOG_LEVEL: 'warn', ...(database && { DATABASE_URL: database.url }) };
+  const env = { ...SECRETS, DATA_DIR: dataDir, LOG_LEVEL: 'warn', ...(database && { DATABASE_URL: database.url }), ...(bucket && { ...bucket.env, S3_REDIRECT: 'false' }) };
   return {
     combination, env,
     start: () => startTestServer({ ...combination, env, dataDir }),
     remove: async () => {
       await database?.drop();
+      await bucket?.remove();
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -3,12 +3,13 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { backup, restore } from '../../index.ts';
+import { restore } from '../../index.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { assertTidy, query } from '../support/stored-state.ts';
 import type { TestServer } from '../support/test-server.ts';
 import { readProblem } from '../support/problems.ts';
 import { COMBINATIONS, createPlace, expectOk, fill, nameOf, walk, type Combination, type Filled, type Place } from './instance.ts';
+import { runToEnd } from './operation-process.ts';
 
 let scratch: string;
 before(async () => { scratch = await mkdtemp(join(tmpdir(), 'berth-restore-')); });
@@ -29,7 +30,7 @@ for (const source of COMBINATIONS) {
       deadSession = await server.superadmin();
       seen = await walk(server, filled);
       directory = join(scratch, source.dialect + source.storage);
-      const report = await backup(place.env, directory);
+      const { report } = await runToEnd('backup', directory, place);
       assert.deepEqual(report.lost, []);
       await server.close();
     });
@@ -41,7 +42,7 @@ for (const source of COMBINATIONS) {
           assert.deepEqual(await walk(server, filled), seen);
           await readProblem(await server.api('GET', '/users', { headers: deadSession }), 401, 'unauthenticated');
           await goesOn(server, filled);
-          await assertTidy(server);
+          if (target.storage === 'fs') await assertTidy(server);
         });
       });
     }

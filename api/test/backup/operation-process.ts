@@ -1,0 +1,34 @@
+// A backup or a restore in a process of its own, for what must not happen to the process of a test.
+
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { BackupReport, RestoreReport } from '../../index.ts';
+
+export interface OperationProcess {
+  env: Record<string, string>;
+  /** Kills itself when it tells its progress for this time, counted from 1. */
+  killAt?: number;
+  /** Shell commands that run first, in the same process: `ulimit -f 1024`. */
+  limits?: string;
+}
+
+/** What it printed; nothing when it was killed. `steps` counts how often it told its progress. */
+export type Outcome = { report: BackupReport & RestoreReport; steps: number; code?: undefined } | { code: string; message: string } | undefined;
+
+export async function runOperation(name: 'backup' | 'restore', directory: string, { env, killAt, limits = ':' }: OperationProcess): Promise<Outcome> {
+  const script = join(import.meta.dirname, 'operation-child.ts');
+  const child = spawn('bash', ['-c', `${limits}; exec "$@"`, 'bash', process.execPath, script, name, directory], {
+    env: { PATH: process.env.PATH, ...env, ...(killAt !== undefined && { KILL_AT: String(killAt) }) }, stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  return output === '' ? undefined : JSON.parse(output) as Outcome;
+}
+
+/** Fails unless it came to its end. */
+export async function runToEnd(name: 'backup' | 'restore', directory: string, options: OperationProcess): Promise<{ report: BackupReport & RestoreReport; steps: number }> {
+  const outcome = await runOperation(name, directory, options);
+  if (!outcome || outcome.code !== undefined) throw new Error(`${name} ended early: ${outcome?.message ?? 'killed'}`);
+  return outcome;
+}
