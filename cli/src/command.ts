@@ -1,3 +1,7 @@
+// What a command is, and how one with options reads its command line.
+
+import { parseArgs, type ParseArgsConfig } from 'node:util';
+
 export interface Command {
   /** One line for `berth --help`. */
   summary: string;
@@ -5,9 +9,64 @@ export interface Command {
   usage: string;
   /** What `berth <command> --help` says below the usage. */
   description: string;
-  /** @throws UsageError for parameters that it does not understand */
-  run(parameters: string[]): Promise<void>;
+  /**
+   * @returns 1 when what it did shows something wrong, having said what
+   * @throws UsageError for parameters that it does not understand
+   */
+  run(parameters: string[]): Promise<1 | void>;
 }
 
 /** A command line that is not understood; the message is one clause, without a full stop. */
 export class UsageError extends Error { override readonly name = 'UsageError'; }
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>['values'];
+
+export interface CommandDefinition<O extends Options> {
+  summary: string;
+  /** What follows `berth`: `backup DIR [--verify]`. */
+  usage: string;
+  description: string;
+  /** What each option does, by its name without dashes. */
+  options: O;
+  optionTexts: Record<keyof O & string, string>;
+  /** Command lines that work as they are, each with what it does. */
+  examples: Record<string, string>;
+  /** What the positional parameters are, such as `DIR`; all must be given. */
+  parameters?: readonly string[];
+  run(values: Parsed<O>, ...parameters: string[]): Promise<1 | void>;
+}
+
+/** Makes a command from its options; the command line is checked and its help is written from the same definition. */
+export function defineCommand<const O extends Options>(definition: CommandDefinition<O>): Command {
+  const { summary, usage, description, parameters = [] } = definition;
+  return {
+    summary,
+    usage: `Usage: berth ${usage}`,
+    description: [description, table(Object.entries(definition.optionTexts).map(([name, text]) => [`--${name}`, text])), `Examples:\n${table(Object.entries(definition.examples))}`].join('\n\n'),
+    async run(words) {
+      const { values, positionals } = parse(words, definition.options);
+      const missing = parameters[positionals.length];
+      if (missing !== undefined) throw new UsageError(`name ${missing}`);
+      const surplus = positionals[parameters.length];
+      if (surplus !== undefined) throw new UsageError(`${surplus} is one parameter too many`);
+      return definition.run(values, ...positionals);
+    },
+  };
+}
+
+function parse<O extends Options>(args: string[], options: O) {
+  try {
+    return parseArgs({ args, options, allowPositionals: true });
+  } catch (error) {
+    const isUsage = error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_');
+    if (!isUsage) throw error;
+    const [unknown] = /(?<=Unknown option ')[^']+/.exec(error.message) ?? [];
+    throw new UsageError(unknown === undefined ? error.message.split('. ', 1)[0]!.replace(/^Option/, 'option').replace(/\.$/, '') : `there is no option ${unknown}`);
+  }
+}
+
+function table(lines: [string, string][]): string {
+  const width = Math.max(...lines.map(([left]) => left.length));
+  return lines.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join('\n');
+}

@@ -1,13 +1,20 @@
 // The berth command: picks what to run, and says in one line what went wrong. Each command has a file of its own.
 
-import { readManifest } from './manifest.ts';
-import { serve } from './serve.ts';
+import { backup } from './backup.ts';
 import { UsageError, type Command } from './command.ts';
+import { gc } from './gc.ts';
+import { readManifest } from './manifest.ts';
+import { migrate } from './migrate.ts';
+import { restore } from './restore.ts';
+import { scrub } from './scrub.ts';
+import { serve } from './serve.ts';
 
-const COMMANDS: Record<string, Command> = { serve };
+/** In the order of the help: first the server, then what works on its data. */
+const GROUPS: Record<string, Command>[] = [{ serve }, { backup, restore, scrub, gc, migrate }];
+const COMMANDS: Record<string, Command> = Object.assign({}, ...GROUPS);
 
 /**
- * Runs one command line and sets the exit status: 2 where it is not understood, 1 where it fails.
+ * Runs one command line and sets the exit status: 2 where it is not understood, 1 where it fails or finds something wrong.
  * @param words what follows `berth`: `['serve']`
  */
 export async function run(words: string[]): Promise<void> {
@@ -18,7 +25,7 @@ export async function run(words: string[]): Promise<void> {
     if (name === '--version' || name === '-v') return print(readManifest().version);
     if (!command) throw new UsageError(name === '' ? 'name a command' : `there is no command ${name}`);
     if (parameters.includes('--help') || parameters.includes('-h')) return print(`${command.usage}\n\n${command.description}`);
-    await command.run(parameters);
+    if (await command.run(parameters) === 1) process.exitCode = 1;
   } catch (error) {
     const isUsage = error instanceof UsageError;
     const reason = error instanceof Error ? error.message : String(error);
@@ -28,9 +35,11 @@ export async function run(words: string[]): Promise<void> {
 }
 
 function help(): string {
-  const width = Math.max(...Object.keys(COMMANDS).map((name) => name.length));
-  const lines = Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`);
-  return `Usage: berth <command>\n\n${lines.join('\n')}\n\nberth <command> --help says more; berth --version tells which Berth this is.`;
+  const groups = GROUPS.map((commands) => {
+    const width = Math.max(...Object.keys(commands).map((name) => name.length));
+    return Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`).join('\n');
+  });
+  return `Usage: berth <command>\n\n${groups.join('\n\n')}\n\nberth <command> --help says more; berth --version tells which Berth this is.`;
 }
 
 function print(text: string): void { process.stdout.write(`${text}\n`); }

@@ -1,0 +1,21 @@
+// The server is loaded only by the commands that work on its own data: the others work where it is not installed.
+
+import { readManifest } from './manifest.ts';
+
+export type Server = Awaited<ReturnType<typeof loadServer>>;
+
+/** @throws Error that says what is missing: a newer Node, or the server's package */
+export async function loadServer() {
+  refuseOlderNode();
+  try {
+    return await import('@berth/api');
+  } catch (error) {
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes('\'@berth/api\'');
+    throw isMissing ? new Error('the server is not installed here: npm install @berth/api', { cause: error }) : error;
+  }
+}
+
+function refuseOlderNode(): void {
+  const minimum = readManifest().engines.node.replace('>=', '');
+  if (process.versions.node.localeCompare(minimum, 'en', { numeric: true }) < 0) throw new Error(`the server needs Node ${minimum} or later, and this is ${process.version}`);
+}
