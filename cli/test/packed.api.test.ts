@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { packAll } from '../../scripts/pack.ts';
+
+const run = promisify(execFile);
+
+let folder: string;
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'berth-packed-'));
+  const tarballs = await packAll(join(folder, 'packages'));
+  await writeFile(join(folder, 'package.json'), '{"private":true}');
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--omit=dev', ...tarballs], { cwd: folder });
+});
+after(() => rm(folder, { recursive: true }));
+
+test('the packages, installed from npm into an empty folder, serve and back up', async () => {
+  const env = { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: join(folder, 'data') };
+  const program = join(folder, 'node_modules/.bin/berth');
+  const server = spawn(program, ['serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const exited = once(server, 'exit');
+  let url: string | undefined;
+  for await (const line of createInterface(server.stdout)) {
+    url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0];
+    if (url !== undefined) break;
+  }
+  server.stdout.resume();
+  assert.equal(await (await fetch(`${url}/api/ping`)).text(), 'ok');
+  assert.match(await (await fetch(`${url}/`)).text(), /<html/);
+  const form = new FormData();
+  form.set('file', new Blob(['x']), 'x');
+  assert.equal((await fetch(`${url}/api/v1/artefacts/file/x`, { method: 'POST', body: form })).status, 401);
+  const { stdout } = await run(program, ['backup', join(folder, 'backup')], { cwd: folder, env });
+  assert.match(stdout, /backup has 0 artefacts/);
+  server.kill();
+  assert.deepEqual(await exited, [0, null]);
+});

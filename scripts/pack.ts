@@ -1,0 +1,37 @@
+// `npm run packages`: the packages as they go to npm, as tarballs in data/packages. In the workspace the server is TypeScript
+// that Node runs as it is; below node_modules Node does not, so there it is JavaScript, in the same folders.
+
+import { execFileSync } from 'node:child_process';
+import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { repositoryRoot } from './runtime.ts';
+
+type Manifest = Record<string, unknown> & { version: string; files?: string[] };
+
+if (import.meta.main) for (const path of await packAll(join(repositoryRoot, 'data/packages'))) console.log(path);
+
+/** Packs the library, the command and the server, and returns the paths of the tarballs. */
+export async function packAll(destination: string): Promise<string[]> {
+  await mkdir(destination, { recursive: true });
+  run('tsc', '-b', 'lib-node', 'cli');
+  const server = await buildServer();
+  return ['lib-node', 'cli', server].map((folder) => join(destination, run('npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', destination, `./${folder}`).trim()));
+}
+
+/** Compiles the server into a package of its own and returns its folder. */
+async function buildServer(): Promise<string> {
+  const folder = 'api/dist';
+  const target = join(repositoryRoot, folder);
+  await rm(target, { recursive: true, force: true });
+  run('tsc', '-p', 'api/tsconfig.build.json');
+  await cp(join(repositoryRoot, 'ui/public'), join(target, 'ui/public'), { recursive: true });
+  const { private: _private, devDependencies: _forTests, ...manifest } = JSON.parse(await readFile(join(repositoryRoot, 'api/package.json'), 'utf8')) as Manifest;
+  const packed = JSON.stringify({ ...manifest, exports: { '.': './api/index.js' }, files: ['api', 'ui'] }, null, 2);
+  // The second one is where the code looks for its version.
+  for (const path of ['package.json', 'api/package.json']) await writeFile(join(target, path), packed);
+  return folder;
+}
+
+function run(program: string, ...parameters: string[]): string {
+  return execFileSync(program, parameters, { cwd: repositoryRoot, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+}
