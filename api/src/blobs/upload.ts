@@ -181,7 +181,13 @@ class StreamedUpload implements BlobUpload {
     if (this.#settled) return;
     this.#settled = true;
     const hadObject = !this.#writer;
-    await this.#writer?.abort();
+    try {
+      await this.#writer?.abort();
+    } catch (error) {
+      // Without its writer, a sweep finds the bytes that cannot be removed now.
+      await blobRepository(this.#database.db).endWriter(this.storageKey);
+      throw error;
+    }
     // Whoever removes the writer's row decides: a commit whose answer was lost has removed it, and then its bytes stay.
     const undecided = await blobRepository(this.#database.db).endWriter(this.storageKey);
     if (undecided && hadObject) await this.#store.delete(this.storageKey);
