@@ -43,7 +43,8 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
 
   async function find(digest: string): Promise<BlobRow> {
     const row = await repository.find(digest);
-    if (!row) throw lost();
+    // Bytes that a scrub found damaged would not be what was published; a missing object may be back.
+    if (!row || row.state === 'damaged') throw lost();
     return row;
   }
 
