@@ -142,10 +142,14 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
     return summarise(progress);
   };
 
-  async function summarise({ cursor: _cursor, findings, ...counts }: ScrubProgress): Promise<ScrubResult> {
+  async function summarise({ findings, checkedBlobs, checkedBytes, damagedBlobs, missingBlobs, recoveredBlobs }: ScrubProgress): Promise<ScrubResult> {
     const artefacts = await rows.listSlots(findings.map(({ digest }) => digest));
     const all = findings.map((finding) => ({ ...finding, artefacts: artefacts.get(finding.digest) ?? [] }));
-    return { ...counts, damaged: all.filter(({ reason }) => reason !== 'gone'), missing: all.filter(({ reason }) => reason === 'gone') };
+    return {
+      checkedBlobs, checkedBytes, damagedBlobs, missingBlobs, recoveredBlobs,
+      damaged: all.filter(({ reason }) => reason !== 'gone'),
+      missing: all.filter(({ reason }) => reason === 'gone'),
+    };
   }
 }
 

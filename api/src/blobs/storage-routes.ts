@@ -37,10 +37,9 @@ export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
         response: { 200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: Type.String() } } }, ...problems(401, 403) },
       },
     }, (request, reply) => {
-      let stream: ReturnType<typeof openStream> | undefined;
-      const stop = storage.watch(request.actor.caller, (job, state) => { stream?.send(job, state); });
-      stream = openStream(reply);
-      stream.onClose(stop);
+      const watch = storage.watcherFor(request.actor.caller);
+      const stream = openStream(reply);
+      stream.onClose(watch((job, state) => { stream.send(job, state); }));
     });
   };
 }

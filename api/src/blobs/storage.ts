@@ -25,8 +25,6 @@ export interface StorageOptions {
   scrubBytesPerSecond?: number;
 }
 
-export type JobView = Omit<JobState, 'name'>;
-
 export interface StorageOverview {
   blobs: number;
   storedBytes: number;
@@ -35,8 +33,8 @@ export interface StorageOverview {
   /** Blobs that were found damaged or missing and have not been uploaded again since. */
   unsoundBlobs: number;
   graceHours: number;
-  sweep: JobView;
-  scrub: JobView;
+  sweep: JobState;
+  scrub: JobState;
 }
 
 export interface Storage {
@@ -44,9 +42,9 @@ export interface Storage {
   /** Tells what a sweep would remove now. */
   tellSweep(caller: Caller): Promise<SweepResult>;
   /** Asks for a sweep or a scrub, by whichever replica gets to it. @throws job_running */
-  begin(actor: Actor, job: StorageJob): Promise<JobView>;
-  /** Calls back with the state of both now and with each change, until the returned function is called. */
-  watch(caller: Caller, onState: (job: StorageJob, state: JobView) => void): () => void;
+  begin(actor: Actor, job: StorageJob): Promise<JobState>;
+  /** Makes a function that calls back with the state of both now and with each change, until the function that it returns is called. */
+  watcherFor(caller: Caller): (onState: (job: StorageJob, state: JobState) => void) => () => void;
   /** For the command line: in this process, to its end. @throws job_running, storage_unavailable */
   sweep(options?: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void }): Promise<SweepResult>;
   /** As `sweep`. */
@@ -55,7 +53,7 @@ export interface Storage {
 
 const SWEEP_INTERVAL_MS = 3_600_000;
 const HOUR_MS = 3_600_000;
-const NEVER_RAN: JobView = { running: false, dueAt: undefined, startedAt: undefined, endedAt: undefined, outcome: undefined, error: undefined, progress: undefined, result: undefined };
+const NEVER_RAN: Omit<JobState, 'name'> = { running: false, dueAt: undefined, startedAt: undefined, endedAt: undefined, outcome: undefined, error: undefined, progress: undefined, result: undefined };
 
 /** Registers the jobs of the storage and makes its service. */
 export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSecond }: StorageOptions): Storage {
@@ -72,9 +70,9 @@ export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSec
     run: ({ signal, progress, assertHeld, interrupted }) => scrub({ signal, onProgress: progress, assertHeld, from: interrupted }),
   });
 
-  async function view(job: StorageJob): Promise<JobView> {
-    const state = (await jobs.states([JOBS[job]])).get(JOBS[job]);
-    return state ? toView(state) : NEVER_RAN;
+  async function view(job: StorageJob): Promise<JobState> {
+    const name = JOBS[job];
+    return (await jobs.states([name])).get(name) ?? { name, ...NEVER_RAN };
   }
 
   return {
@@ -91,9 +89,9 @@ export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSec
       await jobs.runNow(JOBS[job], (tx) => appendAudit(tx, actor, { action: `storage.${job}`, targetType: 'storage', targetId: job }));
       return view(job);
     },
-    watch(caller, onState) {
+    watcherFor(caller) {
       enforce(policy.manageStorage(caller));
-      return jobs.watch(Object.values(JOBS), (state) => { onState(state.name === SWEEP_JOB ? 'sweep' : 'scrub', toView(state)); });
+      return (onState) => jobs.watch(Object.values(JOBS), (state) => { onState(state.name === SWEEP_JOB ? 'sweep' : 'scrub', state); });
     },
     async sweep({ dryRun = false, onProgress } = {}) {
       const options = onProgress && { onProgress: onProgress as (value: unknown) => void };
@@ -104,5 +102,3 @@ export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSec
     },
   };
 }
-
-function toView({ name: _name, ...state }: JobState): JobView { return state; }

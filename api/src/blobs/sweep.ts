@@ -70,11 +70,12 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
   const silenceMs = Math.max(graceMs, MIN_WRITER_SILENCE_MS);
 
   async function sweep({ signal, onProgress, assertHeld }: SweepRun, dryRun: boolean): Promise<SweepResult> {
-    const progress: SweepProgress = { phase: 'blobs', checkedBlobs: 0, checkedObjects: 0, removedBlobs: 0, removedObjects: 0, endedUploads: 0, freedBytes: 0 };
+    let phase: SweepProgress['phase'] = 'blobs';
+    const progress = { checkedBlobs: 0, checkedObjects: 0, removedBlobs: 0, removedObjects: 0, endedUploads: 0, freedBytes: 0 };
     const digests: string[] = [];
     /** Between two batches: others have their turn, and a sweep that must stop does. */
     const pause = async () => {
-      onProgress?.({ ...progress });
+      onProgress?.({ phase, ...progress });
       await nextTurn();
       signal?.throwIfAborted();
     };
@@ -149,7 +150,7 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
     }
 
     async function removeObjects(ended: Set<string>): Promise<void> {
-      progress.phase = 'objects';
+      phase = 'objects';
       const newest = Date.now() - graceMs;
       for await (const listed of batchesOf(store.list(), BATCH)) {
         progress.checkedObjects += listed.length;
@@ -169,8 +170,7 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
     await markBlobs();
     await removeBlobs();
     await removeObjects(await endUploads());
-    const { phase: _phase, ...counts } = progress;
-    return { dryRun, ...counts, ...(dryRun && { digests }) };
+    return { dryRun, ...progress, ...(dryRun && { digests }) };
   }
 
   return {

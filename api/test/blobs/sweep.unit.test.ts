@@ -140,11 +140,9 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(told.digests, [digest]);
       assert.ok(told.dryRun);
       assert.deepEqual([await storage.rows(), await storage.writers(), await storage.files()], before);
-      const { dryRun: _dryRun, digests: _digests, ...wouldBe } = told;
-      const { dryRun, ...is } = await sweep.run();
-      assert.ok(!dryRun);
+      const done = await sweep.run();
       // A dry run leaves the blob's object in place, where it is counted among those that are checked.
-      assert.deepEqual({ ...is, checkedObjects: is.checkedObjects + 1 }, wouldBe);
+      assert.deepEqual(told, { ...done, dryRun: true, checkedObjects: done.checkedObjects + 1, digests: [digest] });
     });
 
     test('without a grace period tells in a dry run what is unreferenced now', async () => {
