@@ -17,8 +17,11 @@ const HEARTBEAT_MS = 15_000;
 /** For how long a browser waits before it connects again. */
 const RETRY_MS = 2_000;
 
-/** Makes what opens streams in a scope of the app. They end when the app closes, so that none holds up the stop. */
-export function eventStreams(app: FastifyInstance): OpenEventStream {
+/**
+ * Makes what opens streams in a scope of the app. They end when the app closes, so that none holds up the stop.
+ * @param options `heartbeatMs`: how often a comment shows a proxy that the stream lives; default 15 s
+ */
+export function eventStreams(app: FastifyInstance, { heartbeatMs = HEARTBEAT_MS }: { heartbeatMs?: number } = {}): OpenEventStream {
   const open = new Set<() => void>();
   let isClosing = false;
   app.addHook('preClose', (done) => {
@@ -37,7 +40,7 @@ export function eventStreams(app: FastifyInstance): OpenEventStream {
       // nginx would gather them.
       'x-accel-buffering': 'no',
     });
-    const heartbeat = setInterval(() => { raw.write(': still here\n\n'); }, HEARTBEAT_MS);
+    const heartbeat = setInterval(() => { raw.write(': still here\n\n'); }, heartbeatMs);
     const end = () => { raw.end(); };
     open.add(end);
     raw.once('close', () => {

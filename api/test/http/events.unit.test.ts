@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import type { FastifyInstance } from 'fastify';
+import { createHttpServer, eventStreams, type EventStream } from '../../src/http/index.ts';
+import { readEvents, type StreamedEvent } from '../support/event-stream.ts';
+import { eventually } from '../support/eventually.ts';
+
+describe('server-sent events', () => {
+  let app: FastifyInstance;
+  let url: string;
+  let streams: EventStream[];
+  let closed: number;
+
+  beforeEach(async () => {
+    streams = [];
+    closed = 0;
+    app = createHttpServer({ basePath: '', trustedProxies: ['loopback'], logLevel: 'silent' });
+    const open = eventStreams(app, { heartbeatMs: 10 });
+    app.get('/', (_request, reply) => {
+      const stream = open(reply);
+      stream.onClose(() => { closed++; });
+      streams.push(stream);
+    });
+    url = await app.listen({ port: 0, host: '127.0.0.1' });
+  });
+  afterEach(() => app.close());
+
+  test('arrive one by one, at everybody who listens, and are kept by no cache and no proxy', async () => {
+    const seen: StreamedEvent[] = [];
+    const responses = await Promise.all([fetch(url), fetch(url)]);
+    const readers = responses.map((response) => readEvents(response, (event) => seen.push(event)));
+    const [{ headers }] = responses;
+    assert.deepEqual(['content-type', 'cache-control', 'x-accel-buffering'].map((name) => headers.get(name)), ['text/event-stream', 'no-store', 'no']);
+    for (const stream of streams) stream.send('sweep', { removed: 'two\n\nlines' });
+    await eventually(async () => { assert.deepEqual(seen, Array.from({ length: 2 }, () => ({ event: 'sweep', data: { removed: 'two\n\nlines' } }))); });
+    for (const reader of readers) await reader.cancel();
+  });
+
+  test('have comments between them, so that nobody takes the connection for dead', async () => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('utf8');
+    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    let text = '';
+    socket.on('data', (part: string) => { text += part; });
+    await eventually(async () => { assert.ok(text.split(': still here\n\n').length > 3); });
+    socket.destroy();
+  });
+
+  test('end at the server when the client goes', async () => {
+    const reader = readEvents(await fetch(url), () => undefined);
+    await reader.cancel();
+    await eventually(async () => { assert.equal(closed, 1); });
+    streams[0]!.send('sweep', {});
+  });
+
+  test('end at the client when the server stops, which waits for none of them', async () => {
+    const reader = readEvents(await fetch(url), () => undefined);
+    await app.close();
+    await reader.ended;
+    assert.equal(closed, 1);
+  });
+
+  test('do not pile up behind a client that does not read', async () => {
+    const socket = connect(Number(new URL(url).port), '127.0.0.1').pause();
+    socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    await eventually(async () => { assert.equal(streams.length, 1); });
+    const large = 'x'.repeat(1_000_000);
+    const before = process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
+    for (let n = 0; n < 500; n++) streams[0]!.send('sweep', large);
+    assert.ok(process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed - before < 100_000_000);
+    socket.destroy();
+    await once(socket, 'close');
+  });
+});
