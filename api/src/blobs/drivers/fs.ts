@@ -98,7 +98,7 @@ class FsBlobStore implements BlobStore {
     try {
       await sendFileRange(opened.handle, opened.range, write);
     } finally {
-      await opened.handle.close();
+      await atEdge(() => opened.handle.close());
     }
   }
 
