@@ -42,7 +42,7 @@ export async function runUpkeep(seconds: number, openSite: () => Promise<Site>):
   await publish(berth, 'kept', kept, report);
   const endPings = await startPings(berth.url);
   const deadline = performance.now() + seconds * 1000;
-  const isOver = () => performance.now() > deadline && report.sweeps > 1 && report.scrubs > 1;
+  const isOver = () => performance.now() > deadline && report.sweeps > 1 && report.scrubs > 1 && report.removedBlobs > 0;
   const repeat = async (work: (round: number) => Promise<void>) => { for (let round = 0; !isOver(); round++) await work(round).catch((error: unknown) => { report.failed.push(String(error)); return sleep(POLL_MS); }); };
   const admin = await signIn(berth.url);
   await Promise.all([
