@@ -24,7 +24,7 @@ for (const dialect of DIALECTS) {
     let headers: Record<string, string>;
 
     before(async () => {
-      server = await startTestServer({ dialect, env: { GC_GRACE_HOURS: '0' } });
+      server = await startTestServer({ dialect, storage: 'fs', env: { GC_GRACE_HOURS: '0' } });
       headers = await server.superadmin();
     });
     after(() => server.close());
