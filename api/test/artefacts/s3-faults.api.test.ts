@@ -41,7 +41,7 @@ for (const dialect of DIALECTS.filter((name) => storageOf(name) === 's3')) {
       return [response.status, await response.json()];
     };
 
-    for (const [step, calls, fault] of [['its start', /^POST .*\?uploads/, { status: 500, name: 'InternalError' }], ['a part', /partNumber=/, { reset: 'before' }], ['its end', /^POST .*\?uploadId=/, { status: 503, name: 'SlowDown' }]] as const) {
+    for (const [step, calls, fault] of [['its start', /^POST .*\?uploads/, { status: 500, name: 'InternalError' }], ['a part', /partNumber=/, { reset: 'before' }], ['its end', /^POST .*\?uploadId=/, { status: 503, name: 'ServiceUnavailable' }]] as const) {
       test(`refuses an upload at ${step}, stores nothing of it, and takes it when S3 is back`, async () => {
         const assertUntouched = await rememberStored(server);
         proxy.break(fault, { calls, times: Infinity });
@@ -74,7 +74,7 @@ for (const dialect of DIALECTS.filter((name) => storageOf(name) === 's3')) {
       const response = await get();
       proxy.break({ cutAfterBytes: 0 }, { calls: /^GET /, times: Infinity });
       await assert.rejects(response.arrayBuffer());
-      proxy.break({ status: 503, name: 'SlowDown' }, { calls: /^GET /, times: Infinity });
+      proxy.break({ status: 503, name: 'ServiceUnavailable' }, { calls: /^GET /, times: Infinity });
       await readProblem(await get(), 503, 'storage_unavailable');
       proxy.heal();
       assert.ok((await bytesOf(await get())).equals(PRESENT));

@@ -96,7 +96,7 @@ test('parts left behind a gap by a crash are sent again', async (t) => {
   const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
   const key = createStorageKey();
   const bytes = sampleBytes(11 * MIB);
-  proxy.break({ status: 503, name: 'SlowDown' }, { calls: /partNumber=1&/, times: Infinity });
+  proxy.break({ status: 503, name: 'ServiceUnavailable' }, { calls: /partNumber=1&/, times: Infinity });
   const crashed = await store.create(key);
   await crashed.append(0, bytes.subarray(0, 10 * MIB));
   await eventually(async () => { assert.deepEqual((await fixture.leftovers()).map((name) => name.split(' ', 2).join(' ')), ['upload of', 'part 2']); });
