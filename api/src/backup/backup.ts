@@ -113,7 +113,7 @@ async function copyBlobs({ blobs, directory, verify = false, onProgress, signal 
       result[outcome]++;
     } else {
       report.addBytes(wanted.sizeBytes);
-      result.lost.push({ ...wanted, reason: outcome });
+      result.lost.push({ digest: wanted.digest, sizeBytes: wanted.sizeBytes, reason: outcome });
     }
     report.add(1);
   });

@@ -8,7 +8,12 @@ import { BerthError } from '../errors.ts';
 import { blobPath, PARTIAL_SUFFIX, type LostBlob } from './layout.ts';
 import { digestOfFile } from './table-file.ts';
 
-export interface WantedBlob { digest: string; sizeBytes: number }
+export interface WantedBlob {
+  digest: string;
+  sizeBytes: number;
+  /** A scrub has found other bytes in its place, which are not given out any more. */
+  isKnownDamaged?: boolean;
+}
 export type CopyOutcome = 'copied' | 'kept' | LostBlob['reason'];
 
 export interface CopyOptions {
@@ -44,7 +49,7 @@ export async function copyBlob(wanted: WantedBlob, { blobs, directory, verify, o
       return await write(wanted, { blobs, path, onBytes: count, signal });
     } catch (error) {
       onBytes(-counted);
-      if (error instanceof BlobMissingError) return counted === 0 ? 'missing' : 'damaged';
+      if (error instanceof BlobMissingError) return counted === 0 && !wanted.isKnownDamaged ? 'missing' : 'damaged';
       if (!(error instanceof BerthError) || error.code !== 'storage_unavailable') throw error;
       await blobs.check();
       if (attempt === ATTEMPTS) return 'unreadable';

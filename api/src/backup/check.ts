@@ -48,7 +48,7 @@ export async function findLost(backup: CheckedBackup, report: ProgressReport): P
     if (!await hasBlobFile(directory, wanted)) lost.push(wanted);
     report.add(1);
   });
-  return nameArtefacts(backup, lost.map((wanted) => ({ ...wanted, reason: 'missing' })));
+  return nameArtefacts(backup, lost.map(({ digest, sizeBytes }) => ({ digest, sizeBytes, reason: 'missing' })));
 }
 
 /** Refuses what has lost bytes. @throws backup_lost_blobs */

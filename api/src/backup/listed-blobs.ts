@@ -8,7 +8,9 @@ interface Backup { directory: string; manifest: Manifest }
 
 /** Yields every blob that a slot refers to. */
 export async function* listBlobs({ directory, manifest }: Backup): AsyncGenerator<WantedBlob> {
-  for await (const row of readTableFile(tablePath(directory, manifest.snapshot, 'blobs'))) yield { digest: row['digest'] as string, sizeBytes: row['size'] as number };
+  for await (const { digest, size, state } of readTableFile(tablePath(directory, manifest.snapshot, 'blobs'))) {
+    yield { digest: digest as string, sizeBytes: size as number, isKnownDamaged: state === 'damaged' };
+  }
 }
 
 /** Says whose bytes are lost, by the slots of the same moment; sorted by digest. */
