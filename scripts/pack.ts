@@ -6,8 +6,6 @@ import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { repositoryRoot } from './runtime.ts';
 
-type Manifest = Record<string, unknown> & { version: string; files?: string[] };
-
 if (import.meta.main) for (const path of await packAll(join(repositoryRoot, 'data/packages'))) console.log(path);
 
 /** Packs the library, the command and the server, and returns the paths of the tarballs. */
@@ -25,8 +23,9 @@ async function buildServer(): Promise<string> {
   await rm(target, { recursive: true, force: true });
   run('tsc', '-p', 'api/tsconfig.build.json');
   await cp(join(repositoryRoot, 'ui/public'), join(target, 'ui/public'), { recursive: true });
-  const { private: _private, devDependencies: _forTests, ...manifest } = JSON.parse(await readFile(join(repositoryRoot, 'api/package.json'), 'utf8')) as Manifest;
-  const packed = JSON.stringify({ ...manifest, exports: { '.': './api/index.js' }, files: ['api', 'ui'] }, null, 2);
+  const manifest = JSON.parse(await readFile(join(repositoryRoot, 'api/package.json'), 'utf8')) as Record<string, unknown>;
+  // What is undefined is left out.
+  const packed = JSON.stringify({ ...manifest, private: undefined, devDependencies: undefined, exports: { '.': './api/index.js' }, files: ['api', 'ui'] }, null, 2);
   // The second one is where the code looks for its version.
   for (const path of ['package.json', 'api/package.json']) await writeFile(join(target, path), packed);
   return folder;

@@ -11,7 +11,7 @@ import { serve } from './serve.ts';
 
 /** In the order of the help: first the server, then what works on its data. */
 const GROUPS: Record<string, Command>[] = [{ serve }, { backup, restore, scrub, gc, migrate }];
-const COMMANDS: Record<string, Command> = Object.assign({}, ...GROUPS);
+const COMMANDS = Object.fromEntries(GROUPS.flatMap((group) => Object.entries(group)));
 
 /**
  * Runs one command line and sets the exit status: 2 where it is not understood, 1 where it fails or finds something wrong.

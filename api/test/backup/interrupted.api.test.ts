@@ -10,7 +10,7 @@ import { CLUSTER, createPlace, EMBEDDED, fill, nameOf, walk, type Combination, t
 import { runOperation, runToEnd } from './operation-process.ts';
 
 /** Kills of each operation on each combination. */
-const KILLS = 5;
+const KILLS = 3;
 
 for (const combination of [EMBEDDED, CLUSTER]) {
   describe(`killed at any moment, on ${nameOf(combination)}`, () => {
