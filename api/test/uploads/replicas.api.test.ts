@@ -17,7 +17,7 @@ import { createUpload, INTERNAL, offsetOf, patchUpload, tusRequest } from './tus
 
 const MIB = 1024 * 1024;
 const FILE = randomBytes(6 * MIB);
-const TARBALL = await npmTarball({ name: 'shared', files: { data: FILE, 'index.js': 'x' } });
+const TARBALL = await npmTarball({ name: 'shared', files: { 'data': FILE, 'index.js': 'x' } });
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 for (const storage of ['fs', 's3'] as const) describe(`two replicas on one PostgreSQL and one storage (${storage})`, () => {

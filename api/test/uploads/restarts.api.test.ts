@@ -16,7 +16,7 @@ import { createUpload, INTERNAL, offsetOf, patchUpload, tusUpload } from './tus-
 
 const MIB = 1024 * 1024;
 const SIZE = 24 * MIB;
-const FORMS = { file: randomBytes(SIZE), npm: await npmTarball({ name: 'restarted', files: { data: randomBytes(SIZE), 'README.md': '# Restarted' } }) } as const;
+const FORMS = { file: randomBytes(SIZE), npm: await npmTarball({ name: 'restarted', files: { 'data': randomBytes(SIZE), 'README.md': '# Restarted' } }) } as const;
 /** What was in the buffers of the process on the way to the file. */
 const LOST_BY_A_KILL_BYTES = 768 * 1024;
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;

@@ -14,7 +14,7 @@ import { createUpload, endpointOf, INTERNAL, metadataHeader, offsetOf, patchUplo
 
 const MIB = 1024 * 1024;
 const FILE = randomBytes(8 * MIB);
-const TARBALL = await npmTarball({ name: 'resumed', files: { data: randomBytes(8 * MIB), 'README.md': '# Resumed' } });
+const TARBALL = await npmTarball({ name: 'resumed', files: { 'data': randomBytes(8 * MIB), 'README.md': '# Resumed' } });
 const FORMS = { file: FILE, npm: TARBALL } as const;
 /** Heads of requests, and what was in the buffers of the process on the way to the storage when the connection broke. */
 const LOST_BY_A_CUT_BYTES = 256 * 1024;
