@@ -33,7 +33,10 @@ export function createExpectations(): Expectations {
       expectation.unanswered.add(state);
       try {
         const complaint = await send();
-        if (complaint !== undefined) refused.push(`${slot}: ${complaint}`);
+        if (complaint !== undefined) {
+          refused.push(`${slot}: ${complaint}`);
+          return;
+        }
         expectations.set(slot, { acknowledged: state, unanswered: new Set() });
         counts.acknowledged++;
       } catch {

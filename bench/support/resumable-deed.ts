@@ -44,7 +44,7 @@ export function createResumableClient(): ResumableClient {
         const text = await response.text();
         const location = response.headers.get('location');
         if (response.status !== 201 || location === null) return complaint('POST', response, text);
-        unfinished = { path: new URL(location, berth.url).pathname, slot: `${id} ${architecture}`, bytes, acknowledgedBytes: 0 };
+        unfinished = { path: new URL(location, response.url).pathname, slot: `${id} ${architecture}`, bytes, acknowledgedBytes: 0 };
         return sendRest(berth, unfinished, 0);
       });
     },
