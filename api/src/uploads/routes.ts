@@ -25,6 +25,7 @@ export function uploadRoutes(uploads: UploadService, maxUploadBytes: number): Fa
     }, async (request, reply) => answerTus(request, reply, uploads, { maxUploadBytes }));
 
     app.head('/uploads/:uploadId', {
+      config: { swagger: { exposeHeadRoute: true } },
       schema: {
         summary: 'Tell where a resumable upload stands', tags: TAGS, params: UploadParamsSchema, headers: RequestHeaders.any,
         response: { 200: Answers.head, ...problems(400, 401, 403, 404, 409, 410, 412, 413, 423) },
