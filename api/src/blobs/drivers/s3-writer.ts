@@ -193,7 +193,7 @@ export class S3BlobWriter implements BlobWriter {
   /** An upload without a part cannot be completed. */
   async #finishEmpty(): Promise<void> {
     await this.#abortUpload().catch((error: unknown) => { throw isUploadGone(error) ? blobMissing(error) : error; });
-    await this.#place.s3.putObject({ ...this.#place.object(this.key), Body: '' });
+    await this.#place.s3.putObject({ ...this.#place.object(this.key), Body: new Uint8Array(), ContentLength: 0 });
   }
 
   async #complete(): Promise<void> {
