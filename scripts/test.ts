@@ -24,7 +24,7 @@ const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()));
 /** After which a test that hangs fails. */
 const TEST_TIMEOUT_MS = 600_000;
 /** After which a run is ended and names the files that go on: a file with something left open never ends by itself. */
-const RUN_TIMEOUT_MS = 1_800_000;
+const RUN_TIMEOUT_MS = 3_600_000;
 
 interface Selection { files: string[]; names: string[] }
 interface Counts { passed: number; failed: number; skipped: number }
