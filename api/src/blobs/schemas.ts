@@ -72,3 +72,5 @@ export const StorageSchema = Type.Object({
 export const SweepRequestSchema = Type.Object({
   dryRun: Type.Optional(Type.Boolean({ description: 'Only tell what would go, at once' })),
 }, { additionalProperties: false });
+
+export const ScrubRequestSchema = Type.Object({}, { additionalProperties: false });

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { eventStreams, problems } from '../http/index.ts';
-import { ScrubJobSchema, StorageSchema, SweepJobSchema, SweepRequestSchema, SweepResultSchema } from './schemas.ts';
+import { eventStreams, problems, refuseNull } from '../http/index.ts';
+import { ScrubJobSchema, ScrubRequestSchema, StorageSchema, SweepJobSchema, SweepRequestSchema, SweepResultSchema } from './schemas.ts';
 import type { Storage } from './storage.ts';
 
 const tags = ['storage'];
@@ -16,6 +16,7 @@ export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
     }, async (request) => await storage.overview(request.actor.caller) as never);
 
     app.post('/storage/sweep', {
+      preValidation: refuseNull,
       schema: {
         summary: 'Sweep what nobody refers to, or tell what would go', tags, body: Type.Union([SweepRequestSchema, Type.Null()]),
         response: { 200: SweepResultSchema, 202: SweepJobSchema, ...problems(400, 401, 403, 409, 503) },
@@ -26,7 +27,8 @@ export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
     });
 
     app.post('/storage/scrub', {
-      schema: { summary: 'Read every blob back and compare', tags, response: { 202: ScrubJobSchema, ...problems(401, 403, 409) } },
+      preValidation: refuseNull,
+      schema: { summary: 'Read every blob back and compare', tags, body: Type.Union([ScrubRequestSchema, Type.Null()]), response: { 202: ScrubJobSchema, ...problems(400, 401, 403, 409) } },
     }, async (request, reply) => reply.code(202).send(await storage.begin(request.actor, 'scrub') as never));
 
     app.get('/storage/events', {

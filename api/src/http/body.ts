@@ -3,7 +3,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Writable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { UploadAbortedError } from './errors.ts';
+import { BodyInvalidError, UploadAbortedError } from './errors.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -34,6 +34,11 @@ export function registerBodyHandling(app: FastifyInstance): void {
     if (hasUnreadBody(request.raw)) lingerThenClose(request, reply);
     done();
   });
+}
+
+/** Refuses the JSON text `null`, which looks as if nothing was sent: for routes whose body may be left out, as their `preValidation`. */
+export function refuseNull(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
+  done(request.body === null ? new BodyInvalidError('The body is null: send a JSON object, or nothing.') : undefined);
 }
 
 /** Tells a client that waits for it to send the body. */

@@ -1,4 +1,4 @@
-export { acceptRawBody, readRawBody } from './body.ts';
+export { acceptRawBody, readRawBody, refuseNull } from './body.ts';
 export { acceptMultipart, readMultipart, readSmallFile } from './multipart.ts';
 export type { MultipartFile, MultipartOptions } from './multipart.ts';
 export { answerTo, httpDate, isNotModified } from './conditional.ts';

@@ -19,6 +19,10 @@ const BODIES: [string, string][] = [
   ...['text/plain', 'multipart/form-data; boundary=x', 'application/json; charset=utf-16', ''].map((type): [string, string] => ['{}', type]),
 ];
 
+/** Routes that need nothing of their body. */
+const MAY_BE_EMPTY = /\/storage\/(?:sweep|scrub)$/;
+const isEmptyObject = (body: string) => /^\ufeff?\{\}$/.test(body);
+
 for (const dialect of DIALECTS) {
   describe(`no request on ${dialect} makes the server fail, or tell of its inside:`, () => {
     let server: TestServer;
@@ -74,7 +78,7 @@ for (const dialect of DIALECTS) {
         for (const [body, type] of BODIES) {
           const headers = { ...superadmin, ...(type !== '' && { 'content-type': type }) };
           const response = await fetch(`${server.url}${present(path)}`, { method, headers, body });
-          assert.ok(response.status >= 400 || method === 'PATCH', `${method} ${path} ${type} ${body.slice(0, 30)}: ${response.status}`);
+          assert.ok(response.status >= 400 || method === 'PATCH' || (MAY_BE_EMPTY.test(path) && isEmptyObject(body)), `${method} ${path} ${type} ${body.slice(0, 30)}: ${response.status}`);
           await assertPolite(response, `${method} ${path} ${type} ${body.slice(0, 30)}`);
         }
       }
