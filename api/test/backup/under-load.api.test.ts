@@ -12,8 +12,8 @@ import { runToEnd } from './operation-process.ts';
 /** One after another into the same folder, each while the load goes on. */
 const BACKUPS = 3;
 const IDS = Array.from({ length: 12 }, (_, n) => `tiles-${n}`);
-
-interface Load { stop(): Promise<{ uploads: number; deletions: number; sweeps: number }> }
+/** The others are only uploaded again, so that every backup has some. */
+const MAY_BE_DELETED = IDS.slice(0, 6);
 
 for (const combination of [EMBEDDED, CLUSTER]) {
   test(`a backup taken while uploads, deletions and sweeps go on has all bytes of all its documents, on ${nameOf(combination)}`, async () => {
@@ -22,13 +22,12 @@ for (const combination of [EMBEDDED, CLUSTER]) {
     place.env['GC_GRACE_HOURS'] = '0';
     try {
       const server = await place.start();
-      const load = await begin(server);
-      for (let n = 0; n < BACKUPS; n++) {
-        const { report } = await runToEnd('backup', join(scratch, 'backup'), place);
-        assert.deepEqual(report.lost, []);
-      }
-      const { uploads, deletions, sweeps } = await load.stop();
-      await server.close();
+      const { uploads, deletions, sweeps } = await underLoad(server, async () => {
+        for (let n = 0; n < BACKUPS; n++) {
+          const { report } = await runToEnd('backup', join(scratch, 'backup'), place);
+          assert.deepEqual(report.lost, []);
+        }
+      });
       assert.ok(uploads > BACKUPS && deletions > 0 && sweeps > 0, `${uploads} uploads, ${deletions} deletions, ${sweeps} sweeps`);
       await isConsistent(combination, join(scratch, 'backup'));
     } finally {
@@ -38,19 +37,22 @@ for (const combination of [EMBEDDED, CLUSTER]) {
   });
 }
 
-/** Keeps everything busy until it is stopped; no request of it may fail but those that a neighbour forestalled. */
-async function begin(server: TestServer): Promise<Load> {
+/**
+ * Keeps the server busy while work goes on, then closes it; no request may fail but those that a neighbour forestalled.
+ * @returns how much of each was done
+ */
+async function underLoad(server: TestServer, work: () => Promise<void>): Promise<{ uploads: number; deletions: number; sweeps: number }> {
   const counts = { uploads: 0, deletions: 0, sweeps: 0 };
   let going = true;
-  const pick = () => IDS[Math.floor(Math.random() * IDS.length)] ?? '';
+  const pick = (ids: readonly string[]) => ids[Math.floor(Math.random() * ids.length)] ?? '';
   const admin = await server.superadmin();
   const loop = async (step: () => Promise<void>) => { while (going) await step(); };
   const upload = async () => {
-    await expectOk(server.upload(pick(), { format: 'file', file: randomBytes(200_000) }));
+    await expectOk(server.upload(pick(IDS), { format: 'file', file: randomBytes(200_000) }));
     counts.uploads++;
   };
   const remove = async () => {
-    const { status } = await server.api('DELETE', `/artefacts/${pick()}`, { headers: admin });
+    const { status } = await server.api('DELETE', `/artefacts/${pick(MAY_BE_DELETED)}`, { headers: admin });
     assert.ok([204, 404].includes(status), `a deletion: ${status}`);
     if (status === 204) counts.deletions++;
   };
@@ -61,14 +63,17 @@ async function begin(server: TestServer): Promise<Load> {
     await new Promise((resolve) => { setTimeout(resolve, 50); });
   };
   for (const id of IDS) await expectOk(server.upload(id, { format: 'file', file: randomBytes(200_000) }));
-  const loops = [loop(upload), loop(upload), loop(remove), loop(sweep)];
-  return {
-    async stop() {
-      going = false;
-      await Promise.all(loops);
-      return counts;
-    },
-  };
+  const loops = Promise.all([loop(upload), loop(upload), loop(remove), loop(sweep)]);
+  try {
+    // A request that fails ends it all at once.
+    await Promise.race([work(), loops]);
+  } finally {
+    going = false;
+    await Promise.allSettled([loops]);
+    await server.close();
+  }
+  await loops;
+  return counts;
 }
 
 /** Every document of the restored instance leads to bytes of its digest. */
@@ -77,13 +82,16 @@ async function isConsistent(combination: Combination, directory: string): Promis
   try {
     await restore(target.env, directory);
     const server = await target.start();
-    const { results } = await (await server.api('GET', '/artefacts?size=1000', { headers: server.internal })).json() as { results: { _id: string; digest: string }[] };
-    assert.ok(results.length > 0);
-    for (const { _id, digest } of results) {
-      const bytes = await (await expectOk(server.api('GET', `/artefacts/${_id}/download`, { headers: server.internal }))).bytes();
-      assert.equal(`sha256:${createHash('sha256').update(bytes).digest('hex')}`, digest);
+    try {
+      const { results } = await (await server.api('GET', '/artefacts?size=1000', { headers: server.internal })).json() as { results: { _id: string; digest: string }[] };
+      assert.ok(results.length > 0);
+      for (const { _id, digest } of results) {
+        const bytes = await (await expectOk(server.api('GET', `/artefacts/${_id}/download`, { headers: server.internal }))).bytes();
+        assert.equal(`sha256:${createHash('sha256').update(bytes).digest('hex')}`, digest);
+      }
+    } finally {
+      await server.close();
     }
-    await server.close();
   } finally {
     await target.remove();
   }
