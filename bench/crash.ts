@@ -5,11 +5,12 @@
 
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startBerth } from './support/berth-process.ts';
 import { runBench } from './support/bench.ts';
 import { chooseDeed, MAX_WORKERS } from './support/deeds.ts';
 import { createExpectations, type Expectations } from './support/expectations.ts';
-import { carryOver, countSweeps, letTimePass, startBackups } from './support/housekeeping.ts';
+import { carryOver, countSweeps, letTimePass, startBackups, untilSwept } from './support/housekeeping.ts';
 import { findRowsWithoutBytes, readSlots } from './support/invariants.ts';
 import type { ServerProcess } from './support/processes.ts';
 import { createResumableClient, type ResumableClient } from './support/resumable-deed.ts';
@@ -37,13 +38,15 @@ export async function runCrashes(kills: number, openSite: () => Promise<Site> = 
   };
   let killed = 0;
   for (; killed < kills && broken.length === 0; killed++) {
-    if (killed > 0) await letTimePass(site);
+    // A fresh site has nothing to sweep in its first hour.
+    const sweepsBefore = killed > 0 ? await letTimePass(site) : undefined;
     const berth = await startBerth(site.dataDir, { ...site.env, ...SWEEP_AT_ONCE });
     // By turns, since a backup keeps the sweep away.
     const backingUp = killed % 2 === 1 ? startBackups(site, backups) : undefined;
     try {
       await check(berth, site);
-      await workUntilKilled(berth, expectations, resumables);
+      const swept = sweepsBefore === undefined || backingUp ? undefined : untilSwept(site, sweepsBefore);
+      await workUntilKilled(berth, expectations, resumables, swept);
     } finally {
       await Promise.all([berth.kill(), backingUp?.kill()]);
     }
@@ -59,15 +62,20 @@ export async function runCrashes(kills: number, openSite: () => Promise<Site> = 
   return { kills: killed, sweeps, ...expectations.counts, broken };
 }
 
-async function workUntilKilled(berth: ServerProcess, expectations: Expectations, resumables: readonly ResumableClient[]): Promise<void> {
+/** @param swept what has to have begun before the moment of the kill is drawn */
+async function workUntilKilled(berth: ServerProcess, expectations: Expectations, resumables: readonly ResumableClient[], swept: Promise<void> | undefined): Promise<void> {
   let alive = true;
   const workers = resumables.map(async (resumable, worker) => {
     while (alive) await chooseDeed()({ berth, worker, expectations, resumable });
   });
-  await new Promise((resolve) => setTimeout(resolve, randomInt(MAX_LIFE_MS)));
-  alive = false;
-  await berth.kill();
-  await Promise.all(workers);
+  try {
+    await swept;
+    await sleep(randomInt(MAX_LIFE_MS));
+  } finally {
+    alive = false;
+    await berth.kill();
+    await Promise.all(workers);
+  }
 }
 
 if (import.meta.main) {

@@ -2,6 +2,7 @@
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 import { SECRETS } from './berth-process.ts';
@@ -11,11 +12,28 @@ import type { Site } from './sites.ts';
 const SWEEP = `'storage.sweep'`;
 const THEN = `'1970-01-01T00:00:00.000Z'`;
 
-/** Lets what a killed process has held expire, and the sweep be due, as if an hour had gone by. */
-export async function letTimePass(site: Site): Promise<void> {
+const SWEEP_TIMEOUT_MS = 60_000;
+const ASK_EVERY_MS = 50;
+
+/**
+ * Lets what a killed process has held expire, and the sweep be due, as if an hour had gone by.
+ *
+ * @returns how many sweeps were begun before
+ */
+export async function letTimePass(site: Site): Promise<number> {
   await site.execute(`update leases set expires_at = ${THEN}`);
   await site.execute(`update resumable_uploads set claimed_until = ${THEN} where claimed_until is not null`);
   await site.execute(`update job_runs set due_at = ${THEN} where name = ${SWEEP}`);
+  return await countSweeps(site);
+}
+
+/** Waits for the sweep after so many others to begin. @throws Error after a minute without */
+export async function untilSwept(site: Site, sweepsBefore: number): Promise<void> {
+  const deadline = Date.now() + SWEEP_TIMEOUT_MS;
+  while (await countSweeps(site) <= sweepsBefore) {
+    if (Date.now() > deadline) throw new Error(`No sweep was begun in ${SWEEP_TIMEOUT_MS / 1000} s.`);
+    await sleep(ASK_EVERY_MS);
+  }
 }
 
 /** Counts the sweeps that were begun. */

@@ -8,13 +8,13 @@ import type { BackupReport, RestoreReport } from '../../index.ts';
 
 export interface OperationProcess {
   env: Record<string, string>;
-  /** Kills itself when it tells its progress for this time, counted from 1. */
+  /** Kills itself at this step, counted from 1: the begin of a phase, or some rows or a blob more. */
   killAt?: number;
   /** Shell commands that run first, in the same process: `ulimit -f 1024`. */
   limits?: string;
 }
 
-/** What it printed; nothing when it was killed. `steps` counts how often it told its progress. */
+/** What it printed; nothing when it was killed. `steps` counts how many it took. */
 export type Outcome = { report: BackupReport & RestoreReport; steps: number; code?: undefined } | { code: string; message: string } | undefined;
 
 export async function runOperation(name: 'backup' | 'restore', directory: string, { env, killAt, limits = ':' }: OperationProcess): Promise<Outcome> {
