@@ -7,11 +7,11 @@ import getpass
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 import traceback
-import urllib.request
 
 import swift.common.db
 from swift.common.ring import RingBuilder
@@ -144,13 +144,17 @@ def fork(kind):
     os._exit(status or 0)
 
 
-def await_answer():
+def await_all_servers():
+    # The proxy answers before the servers behind it listen; a bucket made then would be refused.
+    waiting = [memcached_port, *ports.values(), port]
     for _ in range(1200):
         try:
-            with urllib.request.urlopen('http://127.0.0.1:%d/healthcheck' % port, timeout=5):
-                return
+            with socket.create_connection(('127.0.0.1', waiting[0]), timeout=5):
+                waiting.pop(0)
         except OSError:
             time.sleep(0.05)
+        if not waiting:
+            return
     raise SystemExit('no answer within a minute')
 
 
@@ -169,7 +173,7 @@ try:
     log = open(os.path.join(directory, 'log'), 'w')
     memcached = subprocess.Popen(['memcached', '-u', getpass.getuser(), '-l', '127.0.0.1', '-p', str(memcached_port), '-U', '0', '-m', '64'], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     pids = [fork(kind) for kind in (*ports, 'proxy')]
-    await_answer()
+    await_all_servers()
     print('ready', flush=True)
     sys.stdin.read()
 finally:
