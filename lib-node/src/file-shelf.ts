@@ -29,7 +29,7 @@ export function createFileShelf({ cacheDir, artefactId, fileName }: FileShelfOpt
   const { path, slot } = placeFile(cacheDir, fileName);
 
   async function readPresent(): Promise<CacheState | undefined> {
-    const state: FileState | undefined = await readState(slot);
+    const state: FileState | undefined = readState(slot);
     if (state === undefined) return undefined;
     const name = await fingerprint(path);
     const { before, ...current } = state;

@@ -36,11 +36,11 @@ export function createPackageShelf({ cacheDir, artefactId, architecture, builder
     slot,
     choose: (document) => chooseTarball(document, architecture),
     readCached: async () => {
-      const state = await readState(slot);
+      const state = readState(slot);
       if (state?.artefactId !== artefactId || !isEntryName(state.current.name)) return undefined;
-      return await hasEntry(slot, state.current.name) ? state : undefined;
+      return hasEntry(slot, state.current.name) ? state : undefined;
     },
-    find: async ({ digest }) => digest !== undefined && await hasEntry(slot, entryName(digest)) ? entryName(digest) : undefined,
+    find: async ({ digest }) => digest !== undefined && hasEntry(slot, entryName(digest)) ? entryName(digest) : undefined,
     makeCurrent: async (state) => { await makeCurrent(slot, state, keeping); },
     open: async (intake) => {
       const staging = await openStaging(slot, intake);
