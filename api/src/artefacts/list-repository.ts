@@ -25,13 +25,13 @@ export interface Listing { documents: string[]; count: number }
 
 type Sql = RawBuilder<unknown>;
 
-/** Where rows come from, and what they must fulfil. */
-interface Search { from: Sql; conditions: Sql[] }
+/** Where rows come from, what they must fulfil, and whether they are few. */
+interface Search { from: Sql; conditions: Sql[]; few: boolean }
 
 /** A trigram index finds patterns of at least three characters. */
 const MIN_INDEXED_LENGTH = 3;
-/** Up to so many matches of its full-text index SQLite looks each up; with more it is quicker to read the texts along the list. */
-const FEW_MATCHES = 5000;
+/** Up to so many matches are found first and each is looked up; with more it is quicker to read the texts along the list. */
+const FEW_MATCHES = { sqlite: 5000, postgres: 1000 } as const;
 const ORDERS: Record<ListSort, Sql> = { 'dataUpdatedAt': sql`data_updated_at desc, id`, 'name': sql`id`, '-name': sql`id desc` };
 
 export function listRepository(executor: Executor, dialect: DialectName) {
@@ -42,8 +42,8 @@ export function listRepository(executor: Executor, dialect: DialectName) {
     async list(caller: Caller, filters: ListFilters, page: ListPage, audience: Audience): Promise<Listing> {
       // First of all: what is found from now on is never too old for this version.
       const at = await version();
-      const { from, conditions } = dialect === 'sqlite' ? await sqliteSearch(filters.patterns) : searchByReading(filters.patterns);
-      const source = sql`${from} where ${sql.join([sql`1 = 1`, ...conditions, ...visibleTo(caller), ...filtered(filters)], sql` and `)}`;
+      const { from, conditions, few } = await search(filters.patterns);
+      const source = sql`${from} where ${sql.join([sql`1 = 1`, ...conditions, ...visibleTo(caller, few), ...filtered(filters)], sql` and `)}`;
       const counted = counts.get(at, JSON.stringify([isUnlimited(caller) || (accountOf(caller) ?? ''), filters]), () => count(source));
       return { documents: await documents(source, page, audience), count: await counted };
     },
@@ -63,16 +63,25 @@ export function listRepository(executor: Executor, dialect: DialectName) {
     },
   };
 
-  /** Looks up the matches of the full-text index, unless they are many: then the first page is full long before they are all found. */
-  async function sqliteSearch(patterns: readonly string[]): Promise<Search> {
+  /** Finds what matches in the trigram index, unless that is much: then the first page is full long before all is found. */
+  async function search(patterns: readonly string[]): Promise<Search> {
     const indexed = patterns.filter((pattern) => pattern.length >= MIN_INDEXED_LENGTH);
-    if (indexed.length === 0) return searchByReading(patterns);
-    const match = indexed.map((pattern) => `"${pattern.replaceAll('"', '""')}"`).join(' AND ');
-    const { rows } = await sql<{ seq: number }>`select rowid as seq from artefact_search where artefact_search match ${match} limit ${FEW_MATCHES}`.execute(executor);
-    if (rows.length === FEW_MATCHES) return searchByReading(patterns);
+    const found = indexed.length === 0 ? undefined : await findFew(indexed);
+    if (!found) return { from: sql`artefacts`, conditions: patterns.map(contains), few: false };
+    return { from: found, conditions: patterns.filter((pattern) => !indexed.includes(pattern)).map(contains), few: true };
+  }
+
+  /** Returns the rows that hold all patterns, where they are few. */
+  async function findFew(patterns: readonly string[]): Promise<Sql | undefined> {
+    const few = FEW_MATCHES[dialect];
+    if (dialect === 'postgres') {
+      const { rows } = await sql<{ id: string }>`select id from artefacts where ${sql.join(patterns.map(contains), sql` and `)} limit ${few}`.execute(executor);
+      return rows.length === few ? undefined : sql`unnest(${rows.map(({ id }) => id)}::text[]) as found join artefacts on id = found`;
+    }
+    const match = patterns.map((pattern) => `"${pattern.replaceAll('"', '""')}"`).join(' AND ');
+    const { rows } = await sql<{ seq: number }>`select rowid as seq from artefact_search where artefact_search match ${match} limit ${few}`.execute(executor);
     // A cross join keeps its order: first the matches, then their rows.
-    const from = sql`(select value as found from json_each(${JSON.stringify(rows.map(({ seq }) => seq))})) cross join artefacts on seq = found`;
-    return { from, conditions: patterns.filter((pattern) => !indexed.includes(pattern)).map(contains) };
+    return rows.length === few ? undefined : sql`(select value as found from json_each(${JSON.stringify(rows.map(({ seq }) => seq))})) cross join artefacts on seq = found`;
   }
 
   /** Cuts the page first, and joins documents to it alone. */
@@ -96,13 +105,19 @@ export function listRepository(executor: Executor, dialect: DialectName) {
   }
 }
 
-/** The SQL of `canSee` in access/; a property test holds the two equal. */
-function visibleTo(caller: Caller): Sql[] {
+/**
+ * The SQL of `canSee` in access/; a property test holds the two equal.
+ *
+ * @param few whether each row had better be looked up than all that is shared with the account be collected first
+ */
+function visibleTo(caller: Caller, few: boolean): Sql[] {
   if (isUnlimited(caller)) return [];
   const account = accountOf(caller);
   if (!account) return [sql`public = 1`];
   const department = account.department ? sql`department in ('', ${account.department})` : sql`department = ''`;
-  return [sql`(public = 1 or id in (select artefact_id from artefact_access where account_type = ${account.type} and account_id = ${account.id} and ${department}))`];
+  const shared = sql`from artefact_access where account_type = ${account.type} and account_id = ${account.id} and ${department}`;
+  // PostgreSQL would collect for an `exists` too; a count it has to make for each row.
+  return [few ? sql`(public = 1 or (select count(*) ${shared} and artefact_id = id) > 0)` : sql`(public = 1 or id in (select artefact_id ${shared}))`];
 }
 
 function filtered({ includeDeprecated, category, format, packageName, origin, group }: ListFilters): Sql[] {
@@ -114,9 +129,6 @@ function filtered({ includeDeprecated, category, format, packageName, origin, gr
   if (group !== undefined) conditions.push(sql`(group_fr = ${group} or group_en = ${group})`);
   return conditions;
 }
-
-/** Reads the texts themselves; PostgreSQL finds candidates in its trigram index. */
-function searchByReading(patterns: readonly string[]): Search { return { from: sql`artefacts`, conditions: patterns.map(contains) }; }
 
 function contains(pattern: string): Sql {
   const escaped = pattern.replace(/[\\%_]/g, (character) => `\\${character}`);
