@@ -14,6 +14,7 @@ import { BerthError } from './src/errors.ts';
 import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute, type LogStream, type Metrics, type ServerPhase } from './src/http/index.ts';
 import { createJobs } from './src/jobs/index.ts';
 import { graceMs, openDatabase, openStore, refuseHalfRestored } from './src/open.ts';
+import { createRemotes } from './src/remotes/index.ts';
 import { resolveSecrets } from './src/secrets.ts';
 import { explainStartFailure } from './src/start-failure.ts';
 import { createTarballScanners } from './src/tarballs/index.ts';
@@ -138,6 +139,13 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   const uploads = createUploads({ database, publishing: artefacts.publishing, maxUploadBytes: config.MAX_UPLOAD_BYTES, onError });
   opened.push(uploads);
   jobs.register({ name: 'uploads.expire', everyMs: EXPIRE_UPLOADS_EVERY_MS, run: () => uploads.expireUploads() });
+  const thumbnails = createThumbnails({ database, artefacts });
+  const remotes = createRemotes({
+    database, jobs, blobs, thumbnails,
+    mirroring: artefacts.mirroring, publishing: artefacts.publishing,
+    cipherPassword: secrets.CIPHER_PASSWORD, publicUrl: config.PUBLIC_URL, maxUploadBytes: config.MAX_UPLOAD_BYTES,
+    timeoutMs: config.REMOTE_TIMEOUT_SECONDS * 1000, onError,
+  });
   metrics.gauge('berth_slots', 'Slots of all artefacts', async () => (await artefacts.read.totals()).slots);
   metrics.gauge('berth_blobs', 'Blobs stored', async () => (await blobs.totals()).count);
   metrics.gauge('berth_blob_bytes', 'Bytes stored in blobs', async () => (await blobs.totals()).sizeBytes);
@@ -149,8 +157,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
     frameAncestors: config.FRAME_ANCESTORS,
     build: readBuildInfo(env),
     internalSecret: secrets.SECRET_INTERNAL_SERVICES,
-    database, blobs, storage, accounts, apiKeys, artefacts, uploads, metrics,
-    thumbnails: createThumbnails({ database, artefacts }),
+    database, blobs, storage, accounts, apiKeys, artefacts, uploads, thumbnails, remotes, metrics,
     serveMetrics: config.METRICS && config.METRICS_PORT === undefined,
     phaseNow: () => phase,
   });

@@ -12,6 +12,7 @@ import { storageRoutes, type Blobs, type Storage } from './blobs/index.ts';
 import type { BuildInfo } from './build-info.ts';
 import type { Database } from './db/index.ts';
 import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerPrivateDocuments, registerStaticUi, type HttpServerOptions, type Metrics, type ServerPhase } from './http/index.ts';
+import { remoteRoutes, type Remotes } from './remotes/index.ts';
 import { thumbnailDataRoutes, thumbnailRoutes, type ThumbnailService } from './thumbnails/index.ts';
 import type { Uploads } from './uploads/index.ts';
 
@@ -28,6 +29,7 @@ export interface AppDependencies {
   apiKeys: ApiKeys;
   artefacts: ArtefactServices;
   thumbnails: ThumbnailService;
+  remotes: Remotes;
   uploads: Uploads;
   metrics: Metrics;
   /** Serve /metrics on the app itself. */
@@ -63,6 +65,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     await v1.register(statsRoutes(deps.artefacts, deps.blobs));
     await v1.register(storageRoutes(deps.storage));
     await v1.register(thumbnailRoutes(deps.thumbnails));
+    await v1.register(remoteRoutes(deps.remotes));
   }, { prefix: '/api/v1' });
   // Outside of the scope that asks who is calling: answers that shared caches keep carry no cookies.
   await app.register(thumbnailDataRoutes(deps.thumbnails), { prefix: '/api/v1' });

@@ -52,6 +52,7 @@ const ConfigSchema = Type.Object({
   AUTH_SECRET: Secret('Signs session cookies. Generated when embedded'),
   FRAME_ANCESTORS: Type.String({ minLength: 1, default: '\'self\'', description: 'Who may embed the web interface (Content-Security-Policy frame-ancestors)' }),
   GC_GRACE_HOURS: Type.Integer({ minimum: 0, maximum: 8760, default: 24, description: 'How long stored bytes must have been wanted by nobody before they are swept' }),
+  REMOTE_TIMEOUT_SECONDS: Type.Integer({ minimum: 1, maximum: 3600, default: 30, description: 'How long a remote registry may keep silent before a mirror gives up and tries again later' }),
   SHUTDOWN_GRACE_SECONDS: Type.Integer({ minimum: 0, maximum: 3600, default: 30, description: 'How long requests in flight may go on after SIGTERM' }),
   LOG_LEVEL: OneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info', description: 'Least severe log line that is written' }),
   METRICS: Type.Boolean({ default: true, description: 'Serve Prometheus metrics on /metrics, never through the public proxy' }),

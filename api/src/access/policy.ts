@@ -89,6 +89,8 @@ export const policy = {
   seeStats(caller: Caller): Refusal { return superadminOnly(caller); },
   /** What is stored, sweeps and scrubs. */
   manageStorage(caller: Caller): Refusal { return superadminOnly(caller); },
+  /** Remote registries, what is mirrored from them, and their keys. */
+  manageRemotes(caller: Caller): Refusal { return superadminOnly(caller); },
 } as const;
 
 /** Throws what the policy returned, if anything. */

@@ -2,6 +2,7 @@
 
 import { canSee, canSeeProvenance, enforce, NotVisibleError, policy, type Caller } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
+import type { Artefact } from './artefact.ts';
 import type { Audience } from './document.ts';
 import { documentRepository, type DocumentRow } from './document-repository.ts';
 import { CategoryInvalidError } from './errors.ts';
@@ -32,10 +33,9 @@ export function createRead({ database, categories }: { database: Database; categ
     /** Returns the stored document. @throws artefact_not_found when there is none or it is not visible */
     get,
 
-    /** Returns the id of the thumbnail of an artefact, if it has one. @throws artefact_not_found */
-    async thumbnailId(caller: Caller, id: string): Promise<string | undefined> {
-      const document = JSON.parse(Buffer.from((await get(caller, id)).json).toString()) as { thumbnail?: { id: string } };
-      return document.thumbnail?.id;
+    /** Returns what the document tells of the thumbnail of an artefact, if it has one. @throws artefact_not_found */
+    async thumbnail(caller: Caller, id: string): Promise<Artefact['thumbnail']> {
+      return (JSON.parse(Buffer.from((await get(caller, id)).json).toString()) as Pick<Artefact, 'thumbnail'>).thumbnail;
     },
 
     /** Returns `{ results, count }` as JSON. @throws category_invalid */

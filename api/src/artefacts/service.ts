@@ -5,6 +5,7 @@ import type { Blobs } from '../blobs/index.ts';
 import { createContents } from './contents.ts';
 import { createDownload, type DownloadOptions } from './download.ts';
 import { createEdit } from './edit.ts';
+import { createMirroring } from './mirroring.ts';
 import { createPublish } from './publish.ts';
 import { createPublishing, type PublishingOptions } from './publishing.ts';
 import { createRead } from './read.ts';
@@ -22,6 +23,7 @@ export function createArtefacts(given: ArtefactOptions) {
   const publishing = createPublishing(options);
   return {
     publishing,
+    mirroring: createMirroring(options),
     publish: createPublish({ publishing, maxUploadBytes: given.limits.maxUploadBytes, onError: given.onError }),
     read: createRead(options),
     counts,

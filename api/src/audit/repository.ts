@@ -7,7 +7,7 @@ import type { Executor } from '../db/index.ts';
 export interface AuditEvent {
   /** `<slice>.<verb>`, such as `artefact.upload`. */
   action: string;
-  targetType: 'artefact' | 'api-key' | 'access-grant' | 'user' | 'organization' | 'session' | 'setting' | 'storage';
+  targetType: 'artefact' | 'api-key' | 'access-grant' | 'user' | 'organization' | 'session' | 'setting' | 'storage' | 'remote-registry';
   targetId: string;
   /** Default `success`. */
   outcome?: 'success' | 'refused' | 'failed';

@@ -30,6 +30,8 @@ export const BACKED_UP_TABLES: readonly BackedUpTable[] = [
   { name: 'artefact_access', orderBy: ['artefact_id', 'account_type', 'account_id', 'department'] },
   { name: 'slots', orderBy: ['artefact_id', 'architecture'] },
   { name: 'thumbnails', orderBy: ['id'] },
+  { name: 'remote_registries', orderBy: ['id'] },
+  { name: 'remote_artefacts', orderBy: ['remote_id', 'artefact_id'] },
   { name: 'daily_transfers', orderBy: ['day', 'artefact_id'] },
 ];
 
@@ -40,6 +42,7 @@ export const LEFT_OUT_TABLES: Readonly<Record<string, string>> = {
   rateLimit: 'attempts of the last minutes',
   blob_writers: 'uploads that are under way on the instance that was backed up',
   resumable_uploads: 'as blob_writers; what they published is in the backup',
+  remote_fetches: 'as blob_writers: what is missing is fetched again',
   leases: 'held by processes of the instance that was backed up',
   job_runs: 'when work is due and how its last run went, on the instance that was backed up',
   list_versions: 'tells running processes that something has changed; the migration makes its rows',

@@ -62,6 +62,9 @@ export interface BlobStore {
    */
   readonly link?: (key: string, headers: BlobLinkHeaders) => Promise<string>;
 
+  /** Tells how many bytes more fit, where the storage is of a size that can be told. */
+  readonly freeBytes?: () => Promise<number>;
+
   /** Removes a blob, finished or not. Succeeds when there is none. Not for the key of a live writer: abort that. */
   delete(key: string): Promise<void>;
 

@@ -1,5 +1,6 @@
 // The slice's service: blobs by digest. Where the bytes are is a driver's business (blob-store.ts, drivers/).
 
+import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Database } from '../db/index.ts';
 import type { BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
@@ -32,6 +33,10 @@ export interface Blobs {
    * @throws blob_missing, also when there are fewer bytes; storage_unavailable
    */
   locate(digest: string): Promise<string | undefined>;
+  /** Reads the bytes of a digest back, compares them, and marks what is found, so that equal bytes that arrive take their place. */
+  verify(digest: string, signal?: AbortSignal): Promise<BlobRow['state']>;
+  /** Tells how many bytes more fit; undefined where the storage does not say. */
+  freeBytes(): Promise<number | undefined>;
   /** Counts blobs and the bytes they hold. */
   totals(): Promise<{ count: number; sizeBytes: number }>;
   /** Throws storage_unavailable when the storage does not answer. */
@@ -46,6 +51,22 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
     // Bytes that a scrub found damaged would not be what was published; a missing object may be back.
     if (!row || row.state === 'damaged') throw lost();
     return row;
+  }
+
+  async function look({ digest, storageKey, sizeBytes }: BlobRow, signal: AbortSignal | undefined): Promise<BlobRow['state']> {
+    const hash = createHash('sha256');
+    let bytesRead = 0;
+    try {
+      await store.send(storageKey, undefined, async (chunk) => {
+        signal?.throwIfAborted();
+        hash.update(chunk);
+        bytesRead += chunk.length;
+      });
+    } catch (error) {
+      if (error instanceof BlobMissingError) return 'missing';
+      throw error;
+    }
+    return bytesRead === sizeBytes && `sha256:${hash.digest('hex')}` === digest ? 'sound' : 'damaged';
   }
 
   return {
@@ -76,6 +97,14 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
       if (sizeBytes !== row.sizeBytes) throw lost();
       return row.storageKey;
     },
+    async verify(digest, signal) {
+      const row = await repository.find(digest);
+      if (!row) return 'missing';
+      const state = await look(row, signal);
+      if (state !== row.state) await repository.mark(row, state);
+      return state;
+    },
+    freeBytes: async () => store.freeBytes?.(),
     totals: () => repository.totals(),
     check: () => store.check(),
   };

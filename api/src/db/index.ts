@@ -5,5 +5,6 @@ export { DatabaseFullError, DatabaseTooNewError, DatabaseTooOldError, DatabaseUn
 export { appliedMigrations, knownMigrations, migrate, refuseOtherSchema } from './migrate.ts';
 export { LIST_VERSION_SHARDS } from './schema.ts';
 export { readSnapshot, streamRows } from './snapshot.ts';
+export type * from './remote-schema.ts';
 export type * from './schema.ts';
 export { untilReachable } from './until-reachable.ts';

@@ -10,6 +10,7 @@ import { createThumbnails } from './migrations/0003-thumbnails.ts';
 import { createTransfers } from './migrations/0004-transfers.ts';
 import { createJobs } from './migrations/0005-jobs.ts';
 import { createResumableUploads } from './migrations/0006-resumable-uploads.ts';
+import { createRemotes } from './migrations/0007-remotes.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
@@ -21,6 +22,7 @@ const STEPS: Record<string, MigrationStep> = {
   '0004-transfers': createTransfers,
   '0005-jobs': createJobs,
   '0006-resumable-uploads': createResumableUploads,
+  '0007-remotes': createRemotes,
 };
 
 /**

@@ -1,10 +1,11 @@
 // The tables as TypeScript sees them, the same on SQLite and PostgreSQL: ISO 8601 text for times, 0 or 1
-// for booleans, JSON as text. migrations/ creates them; better-auth's own tables are in auth-schema.ts.
+// for booleans, JSON as text. migrations/ creates them; better-auth's own tables are in auth-schema.ts, those of federation in remote-schema.ts.
 
 import type { Generated } from 'kysely';
 import type { AuthSchema } from './auth-schema.ts';
+import type { RemoteSchema } from './remote-schema.ts';
 
-export interface Schema extends AuthSchema {
+export interface Schema extends AuthSchema, RemoteSchema {
   access_grants: AccessGrantsTable;
   api_keys: ApiKeysTable;
   artefact_access: ArtefactAccessTable;

@@ -1,4 +1,4 @@
-export { createJobs, type Jobs, type JobsOptions } from './jobs.ts';
+export { createJobs, type JobFamily, type Jobs, type JobsOptions } from './jobs.ts';
 export { JobRunningError, LeaseLostError } from './errors.ts';
 export type { JobState } from './job-repository.ts';
 export type { Lease, Leases } from './leases.ts';

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { databaseTime, type DialectName, type Executor, type JobRunsTable, type Tx } from '../db/index.ts';
 
 /** What is known of a job and its last run. */
@@ -35,10 +36,23 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
       await executor.insertInto('job_runs').values(row).onConflict((conflict) => conflict.column('name').doNothing()).execute();
     },
 
-    async listDue(names: readonly string[]): Promise<string[]> {
-      const rows = await executor.selectFrom('job_runs').select('name').where('name', 'in', names).where('due_at', '<=', now).execute();
+    /** @param prefixes of names too */
+    async listDue(names: readonly string[], prefixes: readonly string[]): Promise<string[]> {
+      const rows = await executor.selectFrom('job_runs').select('name').where('due_at', '<=', now)
+        .where((eb) => eb.or([eb('name', 'in', names), ...prefixes.map((prefix) => eb(eb.fn<string>('substr', ['name', eb.lit(1), eb.lit(prefix.length)]), '=', prefix))])).execute();
       return rows.map(({ name }) => name);
     },
+
+    /** Makes a job due at another time than it was, be it that it runs: then it runs once more. @param dueInMs undefined: only on demand */
+    async putDue(name: string, dueInMs: number | undefined): Promise<void> {
+      // Later than a run that begins in this moment, so that its end can tell.
+      const dueAt = dueInMs === undefined ? null : databaseTime(dialect, Math.max(1, dueInMs));
+      const row = { name, token: 0, failures: 0, due_at: dueAt };
+      await executor.insertInto('job_runs').values(row).onConflict((conflict) => conflict.column('name').doUpdateSet({ due_at: dueAt })).execute();
+    },
+
+    /** Removes what is known of a job; a run that is under way writes nothing more. */
+    async remove(name: string): Promise<void> { await executor.deleteFrom('job_runs').where('name', '=', name).execute(); },
 
     /** Makes a job due; false while it is due already or somebody has its lease. */
     async makeDue(name: string): Promise<boolean> {
@@ -65,10 +79,13 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
       await executor.updateTable('job_runs').set({ progress: JSON.stringify(progress) }).where('name', '=', name).where('token', '=', token).execute();
     },
 
+    /** @param nextInMs undefined: only on demand. What was made due since the run began stays so */
     async succeed(name: string, token: number, result: unknown, nextInMs: number | undefined): Promise<void> {
-      await executor.updateTable('job_runs').set({
-        ended_at: now, outcome: 'succeeded', failures: 0, error: null, result: JSON.stringify(result ?? null), due_at: nextInMs === undefined ? null : databaseTime(dialect, nextInMs),
-      }).where('name', '=', name).where('token', '=', token).execute();
+      const nextAt = nextInMs === undefined ? sql<string | null>`null` : databaseTime(dialect, nextInMs);
+      await executor.updateTable('job_runs').set((eb) => ({
+        ended_at: now, outcome: 'succeeded', failures: 0, error: null, result: JSON.stringify(result ?? null),
+        due_at: eb.case().when('due_at', '>', eb.ref('started_at')).then(eb.ref('due_at')).else(nextAt).end(),
+      })).where('name', '=', name).where('token', '=', token).execute();
     },
 
     /** @param nextInMs undefined: leaves as it is when it is due */

@@ -13,6 +13,14 @@ export interface Jobs {
   readonly leases: Leases;
   /** Adds a job; before `start()`. */
   register<Progress, Result>(job: Job<Progress, Result>): void;
+  /** Adds all jobs of one kind, such as one for each remote registry; before `start()`. */
+  registerFamily<Progress, Result>(family: JobFamily<Progress, Result>): void;
+  /** Makes a job due at another time, in the caller's transaction; one that runs will run once more. @param dueInMs undefined: only on demand */
+  schedule(tx: Tx, name: string, dueInMs: number | undefined): Promise<void>;
+  /** Looks at once, in this replica, whether a job is due, for one that was scheduled in a transaction that has been committed. */
+  wake(name: string): void;
+  /** Forgets a member of a family, in the caller's transaction. */
+  forget(tx: Tx, name: string): Promise<void>;
   /** Makes the rows of jobs that are new and begins to run what is due. */
   start(): Promise<void>;
   /**
@@ -42,6 +50,15 @@ export interface Jobs {
   close(): Promise<void>;
 }
 
+/** Jobs that differ in a key, and come and go while the server runs; they are named `<prefix>:<key>`. */
+export interface JobFamily<Progress = unknown, Result = unknown> {
+  /** `<slice>.<work>`. */
+  prefix: string;
+  /** Keys of all members that there are, for a start on a database that knows nothing of their jobs. */
+  keys(): Promise<string[]>;
+  job(key: string): Omit<Job<Progress, Result>, 'name' | 'everyMs'>;
+}
+
 export interface JobsOptions {
   database: Database;
   /** Told of every run that failed, and of a database that does not answer. */
@@ -61,12 +78,15 @@ const BACK_OFF_MS = 5_000;
 const MAX_BACK_OFF_MS = 3_600_000;
 /** Keeps replicas, and jobs of one interval, from doing all at the same moment. */
 const JITTER = 0.1;
+/** What is scheduled for now is due a moment later by the database's clock. */
+const WAKE_MS = 5;
 /** A run that hangs in a storage that does not answer must not hold up the stop. */
 const STOP_TIMEOUT_MS = 5_000;
 
 export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseTtlMs, backOffMs = BACK_OFF_MS }: JobsOptions): Jobs {
   const leases = createLeases({ database, ...(holder !== undefined && { holder }) });
   const registered = new Map<string, Job>();
+  const families: JobFamily[] = [];
   const rows = jobRepository(database.db, database.dialect);
   const running = new Map<string, Promise<unknown>>();
   let timer: NodeJS.Timeout | undefined;
@@ -84,7 +104,7 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
   const planFor = (job: Job): RunPlan => ({
     onlyWhenDue: true,
     stopping: stopping.signal,
-    afterSuccessMs: job.everyMs === undefined ? undefined : withJitter(job.everyMs),
+    afterSuccessMs: async () => (job.nextInMs ? job.nextInMs() : job.everyMs && withJitter(job.everyMs)),
     afterFailureMs: (failures) => withJitter(Math.min(backOffMs * 2 ** (failures - 1), job.everyMs ?? MAX_BACK_OFF_MS, MAX_BACK_OFF_MS)),
   });
 
@@ -103,8 +123,8 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
 
   async function askWhatIsDue(): Promise<void> {
     const names = [...registered.keys()].filter((name) => !running.has(name));
-    if (names.length === 0) return;
-    for (const name of await rows.listDue(names)) begin(find(name));
+    if (names.length === 0 && families.length === 0) return;
+    for (const name of await rows.listDue(names, families.map(({ prefix }) => `${prefix}:`))) begin(find(name));
   }
 
   function poll(): void {
@@ -119,16 +139,32 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
 
   function find(name: string): Job {
     const job = registered.get(name);
-    if (!job) throw new Error(`no job is named ${name}`);
-    return job;
+    if (job) return job;
+    const family = families.find(({ prefix }) => name.startsWith(`${prefix}:`));
+    if (!family) throw new Error(`no job is named ${name}`);
+    return { name, ...family.job(name.slice(family.prefix.length + 1)) };
+  }
+
+  async function insertMissing(): Promise<void> {
+    for (const { name, everyMs } of registered.values()) await rows.insert(name, everyMs === undefined ? undefined : withJitter(everyMs));
+    for (const { prefix, keys } of families) {
+      for (const key of await keys()) {
+        const job = find(`${prefix}:${key}`);
+        await rows.insert(job.name, await job.nextInMs?.());
+      }
+    }
   }
 
   return {
     leases,
     register(job) { registered.set(job.name, job); },
+    registerFamily(family) { families.push(family); },
+    schedule: (tx, name, dueInMs) => jobRepository(tx, database.dialect).putDue(name, dueInMs),
+    wake(name) { if (started) setTimeout(() => { begin(find(name)); }, WAKE_MS).unref(); },
+    forget: (tx, name) => jobRepository(tx, database.dialect).remove(name),
     async start() {
       started = true;
-      for (const { name, everyMs } of registered.values()) await rows.insert(name, everyMs === undefined ? undefined : withJitter(everyMs));
+      await insertMissing();
       if (!stopping.signal.aborted) poll();
     },
     async runNow(name, alongside) {

@@ -22,6 +22,8 @@ export interface Job<Progress = unknown, Result = unknown> {
   name: string;
   /** From the end of a run to the next one, give or take a tenth. Undefined: only on demand. */
   everyMs?: number;
+  /** In place of `everyMs`, asked after each run that succeeded: undefined means only on demand. */
+  nextInMs?: () => Promise<number | undefined>;
   /** Does the work. What it returns is kept as JSON; what it throws is written down, and it is tried again later. */
   run(context: JobContext<Progress>): Promise<Result>;
 }
@@ -30,7 +32,7 @@ export interface Job<Progress = unknown, Result = unknown> {
 export interface RunPlan {
   onlyWhenDue: boolean;
   /** Undefined: none. */
-  afterSuccessMs: number | undefined;
+  afterSuccessMs: () => Promise<number | undefined>;
   afterFailureMs: (failures: number) => number | undefined;
   /** Shown the progress as well, at once. */
   onProgress?: ((value: unknown) => void) | undefined;
@@ -52,7 +54,7 @@ export async function runUnderLease(database: Database, job: Job, lease: Lease, 
     const shown = showProgress((value) => rows.putProgress(job.name, lease.token, value), plan.onProgress);
     const end = await attempt(job, lease, begun.interrupted, shown.show, plan.stopping);
     await shown.flush();
-    if (end.outcome === 'succeeded') await rows.succeed(job.name, lease.token, end.result, plan.afterSuccessMs);
+    if (end.outcome === 'succeeded') await rows.succeed(job.name, lease.token, end.result, await plan.afterSuccessMs());
     if (end.outcome === 'failed') await rows.fail(job.name, lease.token, describe(end.error), plan.afterFailureMs(begun.failures + 1));
     return end;
   } finally {

@@ -7,7 +7,7 @@ import type { ThumbnailData, ThumbnailService } from './service.ts';
 
 const MAX_IMAGE_BYTES = 5 * 1024 * 1024;
 /** An SVG may carry scripts: in a sandbox of its own origin they cannot run, nor load anything. */
-const SVG_CONTENT_SECURITY_POLICY = 'default-src \'none\'; style-src \'unsafe-inline\'; img-src data:; sandbox';
+export const SVG_CONTENT_SECURITY_POLICY = 'default-src \'none\'; style-src \'unsafe-inline\'; img-src data:; sandbox';
 
 const IMAGE = { description: 'The image', content: { 'image/webp': { schema: FormFileSchema }, 'image/svg+xml': { schema: FormFileSchema } } };
 const ThumbnailParamsSchema = Type.Object({ id: Type.String({ description: 'Id of the image: `thumbnail.id` of a document' }) });

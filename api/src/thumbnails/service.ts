@@ -3,9 +3,9 @@
 import { randomBytes } from 'node:crypto';
 import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import type { ArtefactServices } from '../artefacts/index.ts';
-import type { Database } from '../db/index.ts';
+import type { Database, Tx } from '../db/index.ts';
 import { ThumbnailNotFoundError } from './errors.ts';
-import { toThumbnail } from './image.ts';
+import { toThumbnail, type ThumbnailImage } from './image.ts';
 import { thumbnailRepository } from './repository.ts';
 
 export interface ThumbnailOptions { database: Database; artefacts: ArtefactServices }
@@ -20,9 +20,9 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
     return { id, contentType: row.content_type, data: row.data };
   };
   const idOf = async (caller: Caller, artefactId: string): Promise<string> => {
-    const id = await artefacts.read.thumbnailId(caller, artefactId);
-    if (id === undefined) throw new ThumbnailNotFoundError('This artefact has no thumbnail.');
-    return id;
+    const thumbnail = await artefacts.read.thumbnail(caller, artefactId);
+    if (!thumbnail) throw new ThumbnailNotFoundError('This artefact has no thumbnail.');
+    return thumbnail.id;
   };
 
   return {
@@ -47,6 +47,27 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
         await artefacts.edit.setThumbnail(tx, actor, artefactId, undefined);
         await thumbnailRepository(tx).deleteOf(artefactId);
       });
+    },
+
+    /** Makes an image of this registry out of any. @throws image_invalid */
+    make: (bytes: Uint8Array): Promise<ThumbnailImage> => toThumbnail(bytes),
+
+    /** Tells whose image has an id. */
+    ownerOf: async (id: string): Promise<string | undefined> => (await thumbnailRepository(database.db).find(id))?.artefact_id,
+
+    /** Returns an image as `make` has made it. */
+    async findWithSize(id: string): Promise<ThumbnailImage & { id: string } | undefined> {
+      const row = await thumbnailRepository(database.db).find(id);
+      if (!row) return undefined;
+      const thumbnail = await artefacts.read.thumbnail({ kind: 'internal' }, row.artefact_id);
+      return thumbnail?.id === id ? { id, contentType: row.content_type as ThumbnailImage['contentType'], data: row.data, width: thumbnail.width, height: thumbnail.height } : undefined;
+    },
+
+    /** Gives a mirror the image of its original, or takes it away, beside the mirror's own commit. */
+    async mirror(tx: Tx, artefactId: string, image: ThumbnailImage & { id: string } | undefined): Promise<void> {
+      const thumbnails = thumbnailRepository(tx);
+      if (image) await thumbnails.put({ id: image.id, artefact_id: artefactId, content_type: image.contentType, data: image.data });
+      else await thumbnails.deleteOf(artefactId);
     },
 
     /** Returns an image by its own id, to anybody. @throws thumbnail_not_found */

@@ -36,7 +36,7 @@ const PACKAGE_IMPORTS: Partial<Record<PackageName, { always: PackageName[]; dyna
 };
 
 /** What computes only. */
-const PURE_LIBRARIES = new Set(['node:crypto', 'node:path', 'node:url', 'node:util', 'node:buffer', 'semver', 'typebox']);
+const PURE_LIBRARIES = new Set(['node:crypto', 'node:path', 'node:url', 'node:util', 'node:buffer', 'croner', 'semver', 'typebox']);
 const SQL_LIBRARIES = new Set(['kysely', 'pg', 'node:sqlite']);
 const NAMES_BY_KIND = new Set(['util', 'utils', 'helper', 'helpers', 'controllers', 'models']);
 const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*\.ts$/;

@@ -2,7 +2,7 @@
 // removes the folders between, fs-errors.ts turns the file system's failures into the store's.
 
 import { randomUUID } from 'node:crypto';
-import { open, readdir, readFile, stat, unlink, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, readdir, readFile, stat, statfs, unlink, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { assertStorageKey, isStorageKey, resolveRange, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
@@ -48,6 +48,11 @@ class FsBlobStore implements BlobStore {
   readonly #root: string;
 
   constructor(root: string) { this.#root = root; }
+
+  readonly freeBytes = async (): Promise<number> => {
+    const { bavail, bsize } = await statfs(this.#root);
+    return bavail * bsize;
+  };
 
   create(key: string): Promise<BlobWriter> {
     return atEdge(async () => {

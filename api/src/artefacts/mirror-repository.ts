@@ -1,0 +1,39 @@
+import type { Executor, Tx } from '../db/index.ts';
+
+export function mirrorRepository(executor: Executor | Tx) {
+  return {
+    /** Digests of the slots of all mirrors of a registry: by architecture, by id. */
+    async digests(origin: string): Promise<Map<string, Map<string, string>>> {
+      const rows = await executor.selectFrom('artefacts').innerJoin('slots', 'artefact_id', 'id').select(['id', 'architecture', 'digest']).where('origin', '=', origin).execute();
+      const byId = new Map<string, Map<string, string>>();
+      for (const { id, architecture, digest } of rows) byId.set(id, (byId.get(id) ?? new Map<string, string>()).set(architecture, digest));
+      return byId;
+    },
+
+    async origins(): Promise<Map<string, string>> {
+      const rows = await executor.selectFrom('artefacts').select(['id', 'origin']).execute();
+      return new Map(rows.map(({ id, origin }) => [id, origin ?? '']));
+    },
+
+    async originOf(id: string): Promise<string | undefined> {
+      const row = await executor.selectFrom('artefacts').select('origin').where('id', '=', id).executeTakeFirst();
+      return row && (row.origin ?? '');
+    },
+
+    /** Ids of mirrors of a registry, all or those among `ids`. */
+    async ids(origin: string, ids?: readonly string[]): Promise<string[]> {
+      const rows = await executor.selectFrom('artefacts').select('id').where('origin', '=', origin)
+        .$if(ids !== undefined, (query) => query.where('id', 'in', ids ?? [])).orderBy('id').execute();
+      return rows.map(({ id }) => id);
+    },
+
+    /** Size of the bytes of a digest that are sound. */
+    async findSize(digest: string): Promise<number | undefined> {
+      return (await executor.selectFrom('blobs').select('size').where('digest', '=', digest).where('state', '=', 'sound').executeTakeFirst())?.size;
+    },
+
+    async hasScan(digest: string): Promise<boolean> {
+      return await executor.selectFrom('tarball_scans').select('digest').where('digest', '=', digest).executeTakeFirst() !== undefined;
+    },
+  };
+}

@@ -1,0 +1,112 @@
+// Artefacts that come from another registry: committed whole, all slots at once, and let go of when they become local.
+// What is fetched from where is the business of remotes/.
+
+import { appendAudit } from '../audit/index.ts';
+import type { Actor } from '../access/index.ts';
+import type { Database, Tx } from '../db/index.ts';
+import { FILE_SLOT, type Artefact, type Slot } from './artefact.ts';
+import { MirroredConflictError } from './errors.ts';
+import type { Intake, Taken } from './intake.ts';
+import { mirrorRepository } from './mirror-repository.ts';
+import { filePath, laterThan, npmPath } from './operations.ts';
+import { artefactRepository } from './repository.ts';
+import { scanRepository } from './scan-repository.ts';
+
+/** What of an artefact its mirror takes over. */
+export type MirroredFields = Pick<Artefact, 'id' | 'format' | 'packageName' | 'version' | 'licence' | 'category' | 'title' | 'description' | 'group' | 'documentation' | 'processingConfigSchema' | 'applicationConfigSchema' | 'thumbnail' | 'deprecated' | 'dataUpdatedAt'> & { origin: string };
+
+/** One slot of a mirror; of a file artefact with FILE_SLOT as its architecture. */
+export interface MirroredSlot extends Pick<Slot, 'architecture' | 'digest' | 'sizeBytes' | 'version' | 'fileName' | 'uploadedAt' | 'hasNativeModules' | 'hasInstallScripts'> {
+  /** Bytes that have just arrived; without them the digest is here already. */
+  arrived?: { taken: Taken; intake: Pick<Intake, 'adopt'> } | undefined;
+}
+
+export interface Mirroring {
+  /** Reads the slots of all mirrors of a registry: digest by architecture, by id. */
+  digests(origin: string): Promise<Map<string, Map<string, string>>>;
+  /** Reads where every artefact comes from, by id; `''` for those of this registry. */
+  origins(): Promise<Map<string, string>>;
+  /** Where one artefact comes from, `''` for one of this registry; undefined when there is none. */
+  originOf(tx: Tx, id: string): Promise<string | undefined>;
+  slots(id: string): Promise<Slot[]>;
+  /** Finds bytes of a digest that are here and sound and, for a tarball, scanned. */
+  findBytes(digest: string, format: Artefact['format']): Promise<{ sizeBytes: number } | undefined>;
+  /**
+   * Writes a mirror in the caller's transaction: its fields, and exactly these slots. `public` and `privateAccess` stay as they are here.
+   * @throws mirrored when the id has another origin, or none
+   */
+  commit(tx: Tx, actor: Actor, fields: MirroredFields, slots: readonly MirroredSlot[]): Promise<void>;
+  /** Makes mirrors of a registry local artefacts, all or those of these ids. */
+  detach(tx: Tx, origin: string, ids?: readonly string[]): Promise<void>;
+}
+
+export function createMirroring({ database }: { database: Database }): Mirroring {
+  const rows = mirrorRepository(database.db);
+  return {
+    digests: (origin) => rows.digests(origin),
+    origins: () => rows.origins(),
+    originOf: (tx, id) => mirrorRepository(tx).originOf(id),
+    slots: (id) => artefactRepository(database.db).findSlots(id),
+    async findBytes(digest, format) {
+      const sizeBytes = await rows.findSize(digest);
+      return sizeBytes !== undefined && (format === 'file' || await rows.hasScan(digest)) ? { sizeBytes } : undefined;
+    },
+
+    async commit(tx, actor, fields, slots) {
+      const artefacts = artefactRepository(tx);
+      const present = await artefacts.lock(fields.id);
+      if (present && present.artefact.origin !== fields.origin) throw new MirroredConflictError(`An artefact with this id is here already, and is no mirror of ${fields.origin}.`);
+      if (present && present.artefact.format !== fields.format) await artefacts.delete(fields.id);
+      const previous = present?.artefact.format === fields.format ? present : undefined;
+      const { artefact, next } = merge(previous?.artefact, fields, slots);
+      if (previous) await artefacts.update(artefact, next);
+      else if (!await artefacts.insert(artefact, next)) throw new ConcurrentCreationError();
+      // Several slots may have the same bytes.
+      for (const { intake, taken } of new Set(slots.flatMap(({ arrived }) => arrived ?? []))) {
+        await intake.adopt(tx);
+        if (taken.scan) await scanRepository(tx).put(taken.blob.digest, taken.scan, taken.fileIndex);
+      }
+      for (const slot of next) await artefacts.putSlot(artefact.id, slot);
+      for (const { architecture } of previous?.slots ?? []) {
+        if (!next.some((slot) => slot.architecture === architecture)) await artefacts.deleteSlot(artefact.id, architecture);
+      }
+      // An access list goes with its artefact, whatever the format is now.
+      if (present && !previous) await artefacts.putPrivateAccess(artefact.id, artefact.privateAccess);
+      await appendAudit(tx, actor, {
+        action: 'artefact.mirror', targetType: 'artefact', targetId: artefact.id,
+        details: { origin: fields.origin, dataUpdatedAt: fields.dataUpdatedAt, digests: Object.fromEntries(next.map((slot) => [slot.architecture, slot.digest])) },
+      });
+    },
+
+    async detach(tx, origin, ids) {
+      const artefacts = artefactRepository(tx);
+      for (const id of await mirrorRepository(tx).ids(origin, ids)) {
+        const stored = await artefacts.lock(id);
+        if (stored) await artefacts.update({ ...stored.artefact, origin: undefined, updatedAt: laterThan(new Date(), stored.artefact.updatedAt) }, stored.slots);
+      }
+    },
+  };
+}
+
+function merge(previous: Artefact | undefined, fields: MirroredFields, slots: readonly MirroredSlot[]): { artefact: Artefact; next: Slot[] } {
+  const now = new Date();
+  const seconds = Math.floor(Date.parse(fields.dataUpdatedAt) / 1000);
+  const moved = previous?.dataUpdatedAt !== fields.dataUpdatedAt;
+  const artefact: Artefact = {
+    public: false, privateAccess: [], createdAt: now.toISOString(),
+    ...previous,
+    ...fields,
+    uploadedBy: { internal: true },
+    updatedAt: laterThan(now, previous?.updatedAt),
+    lastModifiedSeconds: previous ? Math.max(seconds, previous.lastModifiedSeconds + (moved ? 1 : 0)) : seconds,
+  };
+  const next = slots.map(({ architecture, digest, sizeBytes, version, fileName, uploadedAt, hasNativeModules, hasInstallScripts }): Slot => ({
+    architecture, digest, sizeBytes, version, fileName, uploadedAt, hasNativeModules, hasInstallScripts,
+    uploadedBy: { internal: true },
+    path: architecture === FILE_SLOT ? filePath(fields.id, fileName ?? fields.id, digest) : npmPath(fields.id, architecture, digest),
+  }));
+  return { artefact, next: next.sort((a, b) => (a.architecture < b.architecture ? -1 : 1)) };
+}
+
+/** Makes the transaction run again: the artefact was created by somebody else between our look and our insert. */
+class ConcurrentCreationError extends Error { readonly code = '40001'; }

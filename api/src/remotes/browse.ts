@@ -1,0 +1,67 @@
+// What a remote registry offers, beside what of it is here: for those who select.
+
+import { enforce, policy, type Caller } from '../access/index.ts';
+import type { Mirroring } from '../artefacts/index.ts';
+import { RemoteAnswerInvalidError, ThumbnailIdInvalidError } from './errors.ts';
+import type { ArtefactResult, Remote } from './remote.ts';
+import type { RemoteListQuery } from './schemas.ts';
+import { fingerprintOf, readUpstreamArtefact, THUMBNAIL_ID } from './upstream-artefact.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface RemoteBrowserOptions {
+  find: (id: string) => Promise<Remote>;
+  openUpstream: (remote: Remote) => Promise<Upstream>;
+  mirroring: Mirroring;
+  results: (remoteId: string) => Promise<ArtefactResult[]>;
+}
+
+export interface RemoteArtefactPage {
+  results: Record<string, unknown>[];
+  count: number;
+}
+
+const IMAGE_TYPES = new Set(['image/webp', 'image/svg+xml', 'image/png', 'image/jpeg', 'image/gif', 'image/avif']);
+
+export function createRemoteBrowser({ find, openUpstream, mirroring, results: resultsOf }: RemoteBrowserOptions) {
+  async function ask<T>(caller: Caller, id: string, question: (upstream: Upstream, remote: Remote) => Promise<T>): Promise<T> {
+    enforce(policy.manageRemotes(caller));
+    const remote = await find(id);
+    const upstream = await openUpstream(remote);
+    try { return await question(upstream, remote); } finally { upstream.close(); }
+  }
+
+  return {
+    /** One page of what the remote has; deprecated artefacts only when they are selected. @throws remote_not_found, remote_unavailable, remote_refused, remote_answer_invalid */
+    list: (caller: Caller, id: string, query: RemoteListQuery): Promise<RemoteArtefactPage> => ask(caller, id, async (upstream, remote) => {
+      const asked = Object.entries(query).map(([name, value]) => [name, String(value)] as const);
+      const page = await upstream.page({ includeDeprecated: 'true', ...Object.fromEntries(asked) });
+      const results = new Map((await resultsOf(remote.id)).map((result) => [result.artefactId, result]));
+      const digests = await mirroring.digests(remote.id);
+      const shown = page.results.flatMap((document) => {
+        const artefact = read(document);
+        const result = artefact && results.get(artefact.id);
+        if (!artefact || (artefact.deprecated && !result)) return [];
+        const synced = digests.has(artefact.id);
+        const upToDate = synced && result?.upstreamState === fingerprintOf(artefact);
+        return [{ ...document as Record<string, unknown>, local: { synced, upToDate, selected: result !== undefined, ...(upToDate && { dataUpdatedAt: artefact.dataUpdatedAt }) } }];
+      });
+      return { results: shown, count: page.count - (page.results.length - shown.length) };
+    }),
+
+    /** @throws as `list`, thumbnail_id_invalid; undefined when there is none */
+    async thumbnail(caller: Caller, id: string, thumbnailId: string): Promise<{ bytes: Buffer; contentType: string } | undefined> {
+      if (!THUMBNAIL_ID.test(thumbnailId)) throw new ThumbnailIdInvalidError('The id of a thumbnail has 1 to 64 characters of A-Z, a-z, 0-9, "_" and "-".');
+      const image = await ask(caller, id, (upstream) => upstream.thumbnail(thumbnailId));
+      if (image && !IMAGE_TYPES.has(image.contentType)) throw new RemoteAnswerInvalidError('The remote registry answers with what is no image.');
+      return image;
+    },
+  };
+}
+
+/** What cannot be read cannot be selected either. */
+function read(document: unknown): ReturnType<typeof readUpstreamArtefact> | undefined {
+  try { return readUpstreamArtefact(document); } catch (error) {
+    if (error instanceof RemoteAnswerInvalidError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,32 @@
+// Keys of remote registries at rest: AES-256-GCM under CIPHER_PASSWORD, bound to the registry that they belong to.
+
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+
+export interface Cipher {
+  /** @returns `v1:<base64url of nonce, tag and text>` */
+  encrypt(text: string, boundTo: string): string;
+  /** @throws Error when the password or what it is bound to is another one, or the text was changed */
+  decrypt(encrypted: string, boundTo: string): string;
+}
+
+const NONCE_BYTES = 12;
+const TAG_BYTES = 16;
+
+/** Makes the cipher. @param password high in entropy, at least 32 characters (CIPHER_PASSWORD) */
+export function createCipher(password: string): Cipher {
+  const key = new Uint8Array(hkdfSync('sha256', password, '', 'berth remote registries', 32));
+  return {
+    encrypt(text, boundTo) {
+      const nonce = randomBytes(NONCE_BYTES);
+      const cipher = createCipheriv('aes-256-gcm', key, nonce).setAAD(Buffer.from(boundTo));
+      const body = Buffer.concat([cipher.update(text, 'utf8'), cipher.final()]);
+      return `v1:${Buffer.concat([nonce, cipher.getAuthTag(), body]).toString('base64url')}`;
+    },
+    decrypt(encrypted, boundTo) {
+      const bytes = Buffer.from(encrypted.replace(/^v1:/, ''), 'base64url');
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, NONCE_BYTES)).setAAD(Buffer.from(boundTo))
+        .setAuthTag(bytes.subarray(NONCE_BYTES, NONCE_BYTES + TAG_BYTES));
+      return decipher.update(bytes.subarray(NONCE_BYTES + TAG_BYTES), undefined, 'utf8') + decipher.final('utf8');
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { Executor, Tx } from '../db/index.ts';
+
+/** Which slot of which artefact of which remote registry. */
+export interface FetchId { remoteId: string; artefactId: string; architecture: string }
+
+/** A download that was begun. */
+export interface StoredFetch {
+  /** Names the bytes, see sourceOf. */
+  source: string;
+  /** What the remote calls them. */
+  etag: string | undefined;
+  /** See Publishing.resume. */
+  storageKey: string;
+}
+
+export function fetchRepository(executor: Executor | Tx) {
+  return {
+    async find({ remoteId, artefactId, architecture }: FetchId): Promise<StoredFetch | undefined> {
+      const row = await executor.selectFrom('remote_fetches').selectAll().where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).where('architecture', '=', architecture).executeTakeFirst();
+      return row && { source: row.source, etag: row.etag ?? undefined, storageKey: row.storage_key };
+    },
+
+    async put({ remoteId, artefactId, architecture }: FetchId, { source, etag, storageKey }: StoredFetch): Promise<void> {
+      const row = { remote_id: remoteId, artefact_id: artefactId, architecture, source, etag: etag ?? null, storage_key: storageKey };
+      await executor.insertInto('remote_fetches').values(row).onConflict((conflict) => conflict.columns(['remote_id', 'artefact_id', 'architecture']).doUpdateSet(row)).execute();
+    },
+
+    async remove({ remoteId, artefactId, architecture }: FetchId): Promise<void> {
+      await executor.deleteFrom('remote_fetches').where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).where('architecture', '=', architecture).execute();
+    },
+
+    /** Removes all of a registry, or of one of its artefacts, and returns their storage keys. */
+    async removeOf(remoteId: string, artefactId?: string): Promise<string[]> {
+      const rows = await executor.deleteFrom('remote_fetches').where('remote_id', '=', remoteId)
+        .$if(artefactId !== undefined, (query) => query.where('artefact_id', '=', artefactId ?? '')).returning('storage_key').execute();
+      return rows.map((row) => row.storage_key);
+    },
+  };
+}

@@ -1,0 +1,2 @@
+export { remoteRoutes } from './routes.ts';
+export { createRemotes, type Remotes, type RemotesOptions } from './service.ts';

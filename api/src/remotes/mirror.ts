@@ -1,0 +1,161 @@
+// One artefact of a remote registry: what differs is fetched, and when all of it is here and right, it is swapped in at once.
+
+import type { Actor } from '../access/index.ts';
+import type { MirroredSlot, Mirroring } from '../artefacts/index.ts';
+import type { Database, Tx } from '../db/index.ts';
+import { BerthError } from '../errors.ts';
+import type { ThumbnailImage, ThumbnailService } from '../thumbnails/index.ts';
+import { RemoteAnswerInvalidError } from './errors.ts';
+import { fetchRepository } from './fetch-repository.ts';
+import { SlotMovedError, type Fetched, type Fetcher } from './fetch.ts';
+import type { Remote } from './remote.ts';
+import { remoteRepository } from './repository.ts';
+import { fingerprintOf, sourceOf, type UpstreamArtefact, type UpstreamSlot } from './upstream-artefact.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface MirrorOptions {
+  database: Database;
+  mirroring: Mirroring;
+  thumbnails: ThumbnailService;
+  fetcher: Fetcher;
+}
+
+export interface MirrorOrder {
+  remote: Pick<Remote, 'id'>;
+  actor: Actor;
+  upstream: Upstream;
+  artefact: UpstreamArtefact;
+  signal: AbortSignal;
+  onBytes: (count: number) => void;
+  /** Refuses in the commit when another replica has taken over, or nobody wants the artefact any more. */
+  assertWanted: (tx: Tx) => Promise<void>;
+}
+
+export interface Mirrored { bytes: number; seconds: number; note: string | undefined }
+
+/** Brings the mirror of an artefact to the remote's state, or throws and leaves it as it was. */
+export type MirrorArtefact = (order: MirrorOrder) => Promise<Mirrored>;
+
+/** An artefact that changes each time it is looked at is left for the next run. */
+const MAX_LOOKS = 4;
+
+export function createMirror({ database, mirroring, thumbnails, fetcher }: MirrorOptions): MirrorArtefact {
+  return async (order) => {
+    const startedAt = performance.now();
+    const arrived = new Map<string, Fetched>();
+    const idOf = (slot: UpstreamSlot) => ({ remoteId: order.remote.id, artefactId: order.artefact.id, architecture: slot.architecture });
+    let { artefact } = order;
+    let bytes = 0;
+    try {
+      for (let look = 1; ; look++) {
+        try {
+          const slots = await gather(artefact);
+          await assertStill(artefact);
+          const note = await commit(artefact, slots);
+          return { bytes, seconds: (performance.now() - startedAt) / 1000, note };
+        } catch (error) {
+          if (!(error instanceof SlotMovedError)) throw error;
+          if (look === MAX_LOOKS) throw new RemoteAnswerInvalidError('It changes at the remote registry faster than it can be fetched.', { cause: error });
+          artefact = await lookAgain(artefact);
+        }
+      }
+    } finally {
+      for (const [source, fetched] of arrived) {
+        const slot = artefact.slots.find((it) => sourceOf(it) === source);
+        if (slot) await fetcher.release(idOf(slot), fetched).catch(() => undefined);
+        else await fetched.intake.abort().catch(() => undefined);
+      }
+    }
+
+    async function gather({ id, format, slots }: UpstreamArtefact): Promise<MirroredSlot[]> {
+      const local = await mirroring.slots(id);
+      const mirrored: MirroredSlot[] = [];
+      for (const slot of slots) {
+        const source = sourceOf(slot);
+        const present = local.find(({ architecture }) => architecture === slot.architecture);
+        // Without a digest, bytes that were uploaded at the same moment are the same.
+        const digest = slot.digest ?? (present?.uploadedAt === slot.uploadedAt && present.sizeBytes === (slot.sizeBytes ?? present.sizeBytes) ? present.digest : undefined);
+        let fetched = arrived.get(source);
+        const known = !fetched && digest !== undefined ? await mirroring.findBytes(digest, format) : undefined;
+        if (!fetched && !known) {
+          fetched = await fetcher.fetch({ upstream: order.upstream, id: idOf(slot), format, slot, signal: order.signal, onBytes: order.onBytes });
+          arrived.set(source, fetched);
+          bytes += fetched.fetchedBytes;
+        }
+        const scan = fetched?.taken.scan;
+        mirrored.push({
+          architecture: slot.architecture,
+          digest: fetched?.taken.blob.digest ?? digest ?? '',
+          sizeBytes: fetched?.taken.blob.sizeBytes ?? known?.sizeBytes ?? 0,
+          version: slot.version ?? scan?.manifest.version ?? (slot.architecture === '' ? undefined : artefact.version),
+          fileName: slot.fileName,
+          uploadedAt: slot.uploadedAt,
+          hasNativeModules: scan?.hasNativeModules ?? slot.hasNativeModules ?? present?.hasNativeModules ?? false,
+          hasInstallScripts: scan?.hasInstallScripts ?? slot.hasInstallScripts ?? present?.hasInstallScripts ?? false,
+          arrived: fetched,
+        });
+      }
+      return mirrored;
+    }
+
+    /** Bytes that no digest ties to the document may be newer than it. */
+    async function assertStill(read: UpstreamArtefact): Promise<void> {
+      if (arrived.size === 0 || read.slots.every(({ digest }) => digest !== undefined)) return;
+      const now = await order.upstream.artefact(read.id, order.signal);
+      if (!now || now.dataUpdatedAt !== read.dataUpdatedAt) {
+        // Which of them are still right cannot be told.
+        for (const fetched of arrived.values()) await fetched.intake.abort();
+        arrived.clear();
+        throw new SlotMovedError('the artefact has changed meanwhile');
+      }
+    }
+
+    async function lookAgain(read: UpstreamArtefact): Promise<UpstreamArtefact> {
+      const now = await order.upstream.artefact(read.id, order.signal);
+      if (!now) throw new RemoteAnswerInvalidError('It has gone from the remote registry while it was fetched.');
+      const sources = new Set(now.slots.map(sourceOf));
+      for (const [source, fetched] of arrived) {
+        if (sources.has(source)) continue;
+        arrived.delete(source);
+        await fetched.intake.abort();
+      }
+      return now;
+    }
+
+    async function commit(read: UpstreamArtefact, slots: MirroredSlot[]): Promise<string | undefined> {
+      const { image, note } = await fetchThumbnail(read);
+      await database.transaction(async (tx) => {
+        await order.assertWanted(tx);
+        const thumbnail = image && { id: image.id, width: image.width, height: image.height };
+        await mirroring.commit(tx, order.actor, { ...mirroredFields(read), origin: order.remote.id, thumbnail }, slots);
+        await thumbnails.mirror(tx, read.id, image);
+        await fetchRepository(tx).removeOf(order.remote.id, read.id);
+        await remoteRepository(tx).put(order.remote.id, read.id, { upstream_state: fingerprintOf(read) });
+      });
+      for (const fetched of arrived.values()) await fetched.intake.settle().catch(() => undefined);
+      arrived.clear();
+      return note;
+    }
+
+    /** An image that cannot be had does not keep the artefact away. */
+    async function fetchThumbnail({ id, thumbnail }: UpstreamArtefact): Promise<{ image?: ThumbnailImage & { id: string }; note?: string }> {
+      if (!thumbnail) return {};
+      try {
+        const owner = await thumbnails.ownerOf(thumbnail.id);
+        if (owner !== undefined && owner !== id) return { note: 'its thumbnail has the id of another artefact\'s' };
+        const present = owner === id ? await thumbnails.findWithSize(thumbnail.id) : undefined;
+        if (present) return { image: present };
+        const data = await order.upstream.thumbnail(thumbnail.id, order.signal);
+        return data ? { image: { ...await thumbnails.make(data.bytes), id: thumbnail.id } } : { note: 'its thumbnail is missing' };
+      } catch (error) {
+        order.signal.throwIfAborted();
+        if (!(error instanceof BerthError)) throw error;
+        return { note: `its thumbnail cannot be used: ${error.message}` };
+      }
+    }
+  };
+}
+
+function mirroredFields({ id, format, packageName, version, licence, category, title, description, group, documentation, processingConfigSchema, applicationConfigSchema, deprecated, dataUpdatedAt }: UpstreamArtefact) {
+  return { id, format, packageName, version, licence, category, title, description, group, documentation, processingConfigSchema, applicationConfigSchema, deprecated, dataUpdatedAt };
+}

@@ -1,0 +1,95 @@
+// The wire shapes of federation: docs/reference/api.md and openapi.json show them.
+
+import { Type, type Static } from 'typebox';
+import { STATUSES } from './remote.ts';
+
+const MAX_NAME_LENGTH = 200;
+const MAX_KEY_LENGTH = 4096;
+const MAX_SCHEDULE_LENGTH = 100;
+const MAX_PATTERNS = 1000;
+
+const Name = Type.String({ minLength: 1, maxLength: MAX_NAME_LENGTH });
+const ApiKey = Type.String({ minLength: 1, maxLength: MAX_KEY_LENGTH, description: 'A read key of the remote registry; stored encrypted, never shown' });
+const Schedule = Type.Union([Type.String({ maxLength: MAX_SCHEDULE_LENGTH }), Type.Null()], { description: 'Cron expression in UTC, such as `30 3 * * *`; null: only by hand' });
+const Patterns = Type.Array(Type.String(), { maxItems: MAX_PATTERNS, description: 'Ids in which `*` stands for anything but a slash, such as `@acme/*@1`, or `category:` and a category' });
+const Time = Type.String({ description: 'ISO 8601, UTC' });
+
+export const RemoteParamsSchema = Type.Object({ id: Type.String({ description: 'Base URL of the remote registry' }) });
+export const SelectedParamsSchema = Type.Object({ id: Type.String(), artefactId: Type.String() });
+export const RemoteThumbnailParamsSchema = Type.Object({ id: Type.String(), thumbnailId: Type.String() });
+
+export const CreateRemoteSchema = Type.Object({
+  url: Type.String({ minLength: 1, maxLength: 900, description: 'http(s), without credentials' }),
+  name: Name,
+  apiKey: ApiKey,
+  schedule: Type.Optional(Schedule),
+  selectedPatterns: Type.Optional(Patterns),
+}, { additionalProperties: false });
+export type CreateRemote = Static<typeof CreateRemoteSchema>;
+
+export const PatchRemoteSchema = Type.Object({
+  name: Type.Optional(Name), apiKey: Type.Optional(ApiKey), schedule: Type.Optional(Schedule), selectedPatterns: Type.Optional(Patterns),
+}, { additionalProperties: false });
+export type PatchRemote = Static<typeof PatchRemoteSchema>;
+
+export const SyncQuerySchema = Type.Object({
+  only: Type.Optional(Type.Union([Type.Literal('failed')], { description: 'Only those that failed' })),
+  verify: Type.Optional(Type.Boolean({ description: 'Read the local bytes back, compare every digest, and heal' })),
+  confirm: Type.Optional(Type.Boolean({ description: 'Go on although the remote has lost more than half of what it had' })),
+}, { additionalProperties: false });
+export type SyncQuery = Static<typeof SyncQuerySchema>;
+
+export const SelectSchema = Type.Object({ artefactId: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false });
+
+export const RemoteListQuerySchema = Type.Object({
+  q: Type.Optional(Type.String()), category: Type.Optional(Type.String()), format: Type.Optional(Type.String()),
+  skip: Type.Optional(Type.Integer({ minimum: 0 })), size: Type.Optional(Type.Integer({ minimum: 0 })),
+}, { additionalProperties: false });
+export type RemoteListQuery = Static<typeof RemoteListQuerySchema>;
+
+const ResultSchema = Type.Object({
+  artefactId: Type.String(),
+  status: Type.Unsafe<typeof STATUSES[number]>({
+    type: 'string', enum: [...STATUSES],
+    description: '`skipped`: a pattern found it, but its id is taken here; `gone`: the remote shows it no more, and what arrived last stays',
+  }),
+  at: Type.Optional(Time),
+  bytes: Type.Optional(Type.Number({ description: 'Fetched over the network' })),
+  seconds: Type.Optional(Type.Number()),
+  reason: Type.Optional(Type.String()),
+  attempts: Type.Optional(Type.Number({ description: 'Failures since the last success' })),
+  nextTryAt: Type.Optional(Time),
+});
+
+const ProgressSchema = Type.Object({
+  startedAt: Time, done: Type.Number(), total: Type.Number(), currentArtefact: Type.Optional(Type.String()), bytesDone: Type.Optional(Type.Number()), bytesTotal: Type.Optional(Type.Number()),
+});
+
+export const RemoteSchema = Type.Object({
+  _id: Type.String({ description: 'Base URL' }),
+  url: Type.String(),
+  name: Type.String(),
+  apiKeyShortId: Type.Optional(Type.String()),
+  schedule: Schedule,
+  nextSyncAt: Type.Optional(Time),
+  selectedArtefacts: Type.Array(Type.String()),
+  selectedPatterns: Type.Array(Type.String()),
+  createdAt: Time,
+  syncState: Type.Union([Type.Literal('running'), Type.Literal('interrupted'), Type.Literal('idle')]),
+  syncProgress: Type.Optional(ProgressSchema),
+  lastSyncAt: Type.Optional(Time),
+  lastSyncStatus: Type.Optional(Type.Union([Type.Literal('success'), Type.Literal('error')])),
+  lastSyncError: Type.Optional(Type.String()),
+  results: Type.Array(ResultSchema),
+});
+export type RemoteView = Static<typeof RemoteSchema>;
+
+export const RemoteListSchema = Type.Object({ results: Type.Array(RemoteSchema), count: Type.Number() });
+
+export const RemoteArtefactListSchema = Type.Object({
+  results: Type.Array(Type.Object({
+    _id: Type.String(),
+    local: Type.Object({ synced: Type.Boolean(), upToDate: Type.Boolean(), selected: Type.Boolean(), dataUpdatedAt: Type.Optional(Time) }),
+  }, { additionalProperties: true })),
+  count: Type.Number(),
+});

@@ -1,0 +1,251 @@
+// One run for one remote registry: what is selected is compared with its list, what differs is mirrored, and each result is noted. One
+// artefact that fails never stops the others.
+
+import { BerthError } from '../errors.ts';
+import type { Actor } from '../access/index.ts';
+import type { Mirroring } from '../artefacts/index.ts';
+import type { Blobs } from '../blobs/index.ts';
+import type { Database, Tx } from '../db/index.ts';
+import { LeaseLostError, type JobContext } from '../jobs/index.ts';
+import { RemoteNotFoundError } from './errors.ts';
+import type { MirrorArtefact } from './mirror.ts';
+import { hasShrunk, matches, nextRun, retryDelayMs } from './operations.ts';
+import type { ArtefactResult, Remote, SyncProgress } from './remote.ts';
+import { remoteRepository } from './repository.ts';
+import { fingerprintOf, type UpstreamArtefact } from './upstream-artefact.ts';
+import type { Upstream } from './upstream.ts';
+
+export interface SyncOptions {
+  database: Database;
+  mirroring: Mirroring;
+  blobs: Pick<Blobs, 'verify'>;
+  mirror: MirrorArtefact;
+  openUpstream: (remote: Remote) => Promise<Upstream>;
+  /** PUBLIC_URL, normalised: what comes from here is not fetched back. */
+  ownUrl: string;
+}
+
+export interface SyncReport { updated: number; unchanged: number; failed: number; gone: number }
+
+/** What a run compares: undefined stands for an artefact that the remote does not have. */
+interface Candidate { id: string; artefact: UpstreamArtefact | undefined; unusable?: string }
+
+const AT_ONCE = 4;
+/** The registry itself, of its own accord. */
+const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
+
+/** Makes the run. It throws when the remote cannot be asked at all, and is tried again later then. */
+export function createSync({ database, mirroring, blobs, mirror, openUpstream, ownUrl }: SyncOptions) {
+  const rows = remoteRepository(database.db);
+
+  return async function sync(remoteId: string, context: JobContext<SyncProgress>): Promise<SyncReport> {
+    const remote = await rows.find(remoteId);
+    if (!remote) throw new RemoteNotFoundError('The remote registry was removed.');
+    const upstream = await openUpstream(remote);
+    const startedAt = new Date();
+    context.progress({ startedAt: startedAt.toISOString(), done: 0, total: 0 });
+    try {
+      const report = await run(remote, upstream, startedAt, context);
+      await finish(remote, startedAt, report.failed === 0 ? undefined : `${report.failed} of the selected artefacts failed: see results.`, context);
+      return report;
+    } catch (error) {
+      if (context.signal.aborted || error instanceof LeaseLostError) throw error;
+      await rows.update(remoteId, { last_sync_at: new Date().toISOString(), last_sync_status: 'error', last_sync_error: reasonOf(error) });
+      // Later would be no better: somebody has to look.
+      if (error instanceof HeldBack) return await heldBack(remote, startedAt);
+      throw error;
+    } finally {
+      upstream.close();
+    }
+  };
+
+  async function run(remote: Remote, upstream: Upstream, startedAt: Date, { signal, progress, assertHeld }: JobContext<SyncProgress>): Promise<SyncReport> {
+    const { request } = remote;
+    const isFull = isFullRun(remote, startedAt);
+    const candidates = isFull ? await everything(remote, upstream, signal) : await dueOnes(remote, upstream, startedAt, signal);
+    const results = new Map((await rows.results(remote.id)).map((result) => [result.artefactId, result]));
+    const digests = await mirroring.digests(remote.id);
+    const origins = await mirroring.origins();
+    if (isFull && !request?.confirmed) holdBackRemovals(candidates, digests);
+
+    const report: SyncReport = { updated: 0, unchanged: 0, failed: 0, gone: 0 };
+    const unchanged: string[] = [];
+    const different: { id: string; artefact: UpstreamArtefact }[] = [];
+    for (const { id, artefact, unusable } of candidates) {
+      if (unusable !== undefined) await note(id, new Error(unusable));
+      else if (!artefact) await noteGone(id);
+      else if (isTaken(id, artefact)) await noteTaken(id, artefact);
+      else if (!request?.verify && isEqual(artefact, results.get(id), digests.get(id))) unchanged.push(id);
+      else different.push({ id, artefact });
+    }
+    await rows.putAll(remote.id, unchanged, 'unchanged', startedAt.toISOString());
+    report.unchanged = unchanged.length;
+
+    const shown: SyncProgress = { startedAt: startedAt.toISOString(), done: candidates.length - different.length, total: candidates.length, bytesDone: 0, bytesTotal: 0 };
+    for (const { id, artefact } of different) shown.bytesTotal = (shown.bytesTotal ?? 0) + missingBytes(artefact, digests.get(id));
+    progress({ ...shown });
+    const queue = different.values();
+    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+      for (const { id, artefact } of queue) {
+        progress({ ...shown, currentArtefact: id });
+        await mirrorOne(id, artefact, (count) => {
+          shown.bytesDone = (shown.bytesDone ?? 0) + count;
+          progress({ ...shown, currentArtefact: id });
+        });
+        shown.done++;
+        progress({ ...shown });
+      }
+    }));
+    return report;
+
+    async function mirrorOne(id: string, artefact: UpstreamArtefact, onBytes: (count: number) => void): Promise<void> {
+      try {
+        if (request?.verify) {
+          for (const digest of new Set(digests.get(id)?.values() ?? [])) await blobs.verify(digest, signal);
+        }
+        // Found sound, and nothing else is new.
+        if (request?.verify && isEqual(artefact, results.get(id), digests.get(id)) && await isWhole(artefact)) {
+          await rows.putAll(remote.id, [id], 'unchanged', new Date().toISOString());
+          report.unchanged++;
+          return;
+        }
+        const { bytes, seconds, note: reason } = await mirror({ remote, actor: ACTOR, upstream, artefact, signal, onBytes, assertWanted: (tx) => assertWanted(tx, id) });
+        await rows.put(remote.id, id, { status: 'updated', at: new Date().toISOString(), bytes, seconds, reason: reason ?? null, attempts: 0, next_try_at: null });
+        report.updated++;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (error instanceof LeaseLostError) throw error;
+        if (!(error instanceof NotWantedError)) await note(id, error);
+      }
+    }
+
+    async function isWhole({ format, slots }: UpstreamArtefact): Promise<boolean> {
+      for (const { digest } of slots) if (digest !== undefined && !await mirroring.findBytes(digest, format)) return false;
+      return true;
+    }
+
+    async function assertWanted(tx: Tx, id: string): Promise<void> {
+      await assertHeld(tx);
+      const inside = remoteRepository(tx);
+      if (!await inside.lock(remote.id) || !await inside.findResult(remote.id, id)) throw new NotWantedError();
+    }
+
+    async function note(id: string, error: unknown): Promise<void> {
+      const attempts = (results.get(id)?.attempts ?? 0) + 1;
+      const nextTryAt = new Date(Date.now() + retryDelayMs(attempts)).toISOString();
+      await rows.put(remote.id, id, { status: 'failed', at: new Date().toISOString(), bytes: null, seconds: null, reason: reasonOf(error), attempts, next_try_at: nextTryAt });
+      report.failed++;
+    }
+
+    async function noteGone(id: string): Promise<void> {
+      await rows.put(remote.id, id, { status: 'gone', at: startedAt.toISOString(), bytes: null, seconds: null, reason: 'The remote registry shows it no more; what arrived last stays here.', attempts: 0, next_try_at: null });
+      report.gone++;
+    }
+
+    /** What is here already under this id is never touched: not ours, not that of a third registry, and nothing comes back to where it is from. */
+    function isTaken(id: string, artefact: UpstreamArtefact): boolean {
+      const origin = origins.get(id);
+      return artefact.origin === ownUrl || (origin !== undefined && origin !== remote.id);
+    }
+
+    async function noteTaken(id: string, artefact: UpstreamArtefact): Promise<void> {
+      const owner = origins.get(id);
+      const reason = artefact.origin === ownUrl ? 'The remote registry has it from this one.' : `An artefact with this id is here already, ${owner === '' ? 'of this registry itself' : `from ${owner}`}.`;
+      if (results.get(id)?.selected) return note(id, new Error(reason));
+      await rows.put(remote.id, id, { status: 'skipped', at: startedAt.toISOString(), bytes: null, seconds: null, reason, attempts: 0, next_try_at: null });
+    }
+  }
+
+  /** All that is selected by id or by pattern. @throws HeldBack when the list lost more than half */
+  async function everything(remote: Remote, upstream: Upstream, signal: AbortSignal): Promise<Candidate[]> {
+    const { artefacts, unusable } = await upstream.all(signal);
+    const count = artefacts.length + unusable.size;
+    if (!remote.request?.confirmed && hasShrunk(remote.upstreamCount ?? 0, count)) {
+      throw new HeldBack(`The list of the remote registry went from ${remote.upstreamCount} artefacts to ${count}: nothing was changed here. If that is right, synchronise with confirm=true.`);
+    }
+    await rows.update(remote.id, { upstream_count: count });
+    const byId = new Map(artefacts.map((artefact) => [artefact.id, artefact]));
+    const known = new Set((await rows.results(remote.id)).map(({ artefactId }) => artefactId));
+    const found = artefacts.filter((artefact) => !known.has(artefact.id) && remote.selectedPatterns.some((pattern) => matches(pattern, artefact))).map(({ id }) => id);
+    await rows.select(remote.id, found, false);
+    const candidates: Candidate[] = [];
+    for (const id of [...known, ...found]) {
+      const reason = unusable.get(id);
+      // A list may leave out what its document still shows, such as deprecated artefacts of an older registry.
+      candidates.push({ id, artefact: byId.get(id) ?? (reason === undefined ? await upstream.artefact(id, signal) : undefined), ...(reason !== undefined && { unusable: reason }) });
+    }
+    return candidates;
+  }
+
+  /** What was selected since, or failed and is to be tried again. */
+  async function dueOnes({ id: remoteId, request }: Remote, upstream: Upstream, now: Date, signal: AbortSignal): Promise<Candidate[]> {
+    const due = (await rows.results(remoteId)).filter(({ status, nextTryAt }) => (nextTryAt !== undefined && nextTryAt <= now.toISOString()) || (request?.onlyFailed && status === 'failed'));
+    const candidates: Candidate[] = [];
+    for (const { artefactId } of due) {
+      try {
+        candidates.push({ id: artefactId, artefact: await upstream.artefact(artefactId, signal) });
+      } catch (error) {
+        if (!(error instanceof BerthError) || error.code !== 'remote_answer_invalid') throw error;
+        candidates.push({ id: artefactId, artefact: undefined, unusable: error.message });
+      }
+    }
+    return candidates;
+  }
+
+  async function finish(remote: Remote, startedAt: Date, error: string | undefined, { assertHeld }: JobContext): Promise<void> {
+    await database.transaction(async (tx) => {
+      await assertHeld(tx);
+      await remoteRepository(tx).endRequest(remote);
+      await remoteRepository(tx).update(remote.id, {
+        last_sync_at: new Date().toISOString(), last_sync_status: error === undefined ? 'success' : 'error', last_sync_error: error ?? null,
+        ...(isFullRun(remote, startedAt) && { next_full_at: nextFullAt(remote) }),
+      });
+    });
+  }
+
+  async function heldBack(remote: Remote, startedAt: Date): Promise<SyncReport> {
+    await rows.endRequest(remote);
+    if (isFullRun(remote, startedAt)) await rows.update(remote.id, { next_full_at: nextFullAt(remote) });
+    return { updated: 0, unchanged: 0, failed: 0, gone: 0 };
+  }
+}
+
+function isFullRun({ request, nextFullAt }: Remote, now: Date): boolean {
+  if (request) return !request.onlyFailed;
+  return nextFullAt !== undefined && nextFullAt <= now.toISOString();
+}
+
+function nextFullAt({ schedule }: Remote): string | null { return schedule === undefined ? null : nextRun(schedule)?.toISOString() ?? null; }
+
+/** Equal as far as both registries tell; the local bytes are read by `verify` alone. */
+function isEqual(artefact: UpstreamArtefact, result: ArtefactResult | undefined, local: ReadonlyMap<string, string> | undefined): boolean {
+  return local !== undefined && result?.upstreamState === fingerprintOf(artefact) && local.size === artefact.slots.length
+    && artefact.slots.every(({ architecture, digest }) => local.has(architecture) && (digest === undefined || local.get(architecture) === digest));
+}
+
+function missingBytes({ slots }: UpstreamArtefact, local: ReadonlyMap<string, string> | undefined): number {
+  const here = new Set(local?.values() ?? []);
+  return slots.reduce((sum, { digest, sizeBytes }) => sum + (digest !== undefined && here.has(digest) ? 0 : sizeBytes ?? 0), 0);
+}
+
+/** @throws HeldBack when more than half of all slots that are mirrored would go */
+function holdBackRemovals(candidates: readonly Candidate[], digests: ReadonlyMap<string, ReadonlyMap<string, string>>): void {
+  let [slots, removed] = [0, 0];
+  for (const { id, artefact } of candidates) {
+    const local = digests.get(id);
+    if (!artefact || !local) continue;
+    slots += local.size;
+    removed += [...local.keys()].filter((architecture) => !artefact.slots.some((slot) => slot.architecture === architecture)).length;
+  }
+  if (removed > 1 && hasShrunk(slots, slots - removed)) throw new HeldBack(`The remote registry has removed ${removed} of ${slots} slots that are mirrored: nothing was changed here. If that is right, synchronise with confirm=true.`);
+}
+
+function reasonOf(error: unknown): string {
+  if (error instanceof BerthError || error instanceof HeldBack || !(error instanceof Error)) return error instanceof Error ? error.message : String(error);
+  return (error as { code?: unknown }).code === undefined ? error.message : 'Something failed inside of this registry: its log tells what.';
+}
+
+/** The run changes nothing until a superadmin has looked. */
+class HeldBack extends Error { override readonly name = 'HeldBack'; }
+/** Unselected while it was fetched. */
+class NotWantedError extends Error { override readonly name = 'NotWantedError'; }

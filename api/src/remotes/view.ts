@@ -1,0 +1,40 @@
+// A remote registry on the wire.
+
+import type { JobState } from '../jobs/index.ts';
+import type { ArtefactResult, Remote, SyncProgress } from './remote.ts';
+import type { RemoteView } from './schemas.ts';
+
+/** @param state of its job; undefined when that never ran anywhere */
+export function toView(remote: Remote, state: JobState | undefined, results: readonly ArtefactResult[]): RemoteView {
+  const { id, apiKeyShortId, lastSyncAt, lastSyncStatus, lastSyncError } = remote;
+  const syncState = state?.running ? 'running' : state?.startedAt !== undefined && state.endedAt === undefined ? 'interrupted' : 'idle';
+  return {
+    _id: id,
+    url: id,
+    name: remote.name,
+    ...(apiKeyShortId !== undefined && { apiKeyShortId }),
+    schedule: remote.schedule ?? null,
+    ...(state?.dueAt !== undefined && { nextSyncAt: state.dueAt }),
+    selectedArtefacts: results.filter(({ selected }) => selected).map(({ artefactId }) => artefactId),
+    selectedPatterns: remote.selectedPatterns,
+    createdAt: remote.createdAt,
+    syncState,
+    ...(state?.progress !== undefined && { syncProgress: state.progress as SyncProgress }),
+    ...(lastSyncAt !== undefined && { lastSyncAt }),
+    ...(lastSyncStatus !== undefined && { lastSyncStatus }),
+    ...(lastSyncError !== undefined && { lastSyncError }),
+    results: results.map(toResult),
+  };
+}
+
+function toResult({ artefactId, status, at, bytes, seconds, reason, attempts, nextTryAt }: ArtefactResult): RemoteView['results'][number] {
+  return {
+    artefactId, status,
+    ...(at !== undefined && { at }),
+    ...(bytes !== undefined && { bytes }),
+    ...(seconds !== undefined && { seconds: Math.round(seconds * 1000) / 1000 }),
+    ...(reason !== undefined && { reason }),
+    ...(attempts > 0 && { attempts }),
+    ...(nextTryAt !== undefined && { nextTryAt }),
+  };
+}
