@@ -11,9 +11,9 @@ export const SECRETS: Record<string, string> = Object.fromEntries(['API_KEYS_SAL
 /** Headers of an internal service of every Berth that is started here. */
 export const INTERNAL = { 'x-secret-key': 'bench-internal-secret' };
 
-/** Starts a Berth on a data directory and resolves when it is ready. */
+/** Starts a Berth on a data directory, on a free port if `PORT` names none, and resolves when it is ready. */
 export async function startBerth(dataDir: string, env: Record<string, string> = {}): Promise<ServerProcess> {
-  const port = await freePort();
+  const port = env['PORT'] === undefined ? await freePort() : Number(env['PORT']);
   return startServer({
     program: process.execPath,
     // As npm start and berth serve do.

@@ -31,10 +31,8 @@ export interface MirrorOrder {
   assertWanted: (tx: Tx) => Promise<void>;
 }
 
-export interface Mirrored { bytes: number; seconds: number; note: string | undefined }
-
-/** Brings the mirror of an artefact to the remote's state, or throws and leaves it as it was. */
-export type MirrorArtefact = (order: MirrorOrder) => Promise<Mirrored>;
+/** Brings the mirror of an artefact to the remote's state and notes the result, or throws and leaves it as it was. */
+export type MirrorArtefact = (order: MirrorOrder) => Promise<void>;
 
 /** An artefact that changes each time it is looked at is left for the next run. */
 const MAX_LOOKS = 4;
@@ -51,8 +49,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher }: Mirro
         try {
           const slots = await gather(artefact);
           await assertStill(artefact);
-          const note = await commit(artefact, slots);
-          return { bytes, seconds: (performance.now() - startedAt) / 1000, note };
+          return await commit(artefact, slots);
         } catch (error) {
           if (!(error instanceof SlotMovedError)) throw error;
           if (look === MAX_LOOKS) throw new RemoteAnswerInvalidError('It changes at the remote registry faster than it can be fetched.', { cause: error });
@@ -122,7 +119,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher }: Mirro
       return now;
     }
 
-    async function commit(read: UpstreamArtefact, slots: MirroredSlot[]): Promise<string | undefined> {
+    async function commit(read: UpstreamArtefact, slots: MirroredSlot[]): Promise<void> {
       const { image, note } = await fetchThumbnail(read);
       await database.transaction(async (tx) => {
         await order.assertWanted(tx);
@@ -130,11 +127,13 @@ export function createMirror({ database, mirroring, thumbnails, fetcher }: Mirro
         await mirroring.commit(tx, order.actor, { ...mirroredFields(read), origin: order.remote.id, thumbnail }, slots);
         await thumbnails.mirror(tx, read.id, image);
         await fetchRepository(tx).removeOf(order.remote.id, read.id);
-        await remoteRepository(tx).put(order.remote.id, read.id, { upstream_state: fingerprintOf(read) });
+        await remoteRepository(tx).put(order.remote.id, read.id, {
+          status: 'updated', at: new Date().toISOString(), bytes, seconds: (performance.now() - startedAt) / 1000, reason: note ?? null,
+          attempts: 0, next_try_at: null, upstream_state: fingerprintOf(read),
+        });
       });
       for (const fetched of arrived.values()) await fetched.intake.settle().catch(() => undefined);
       arrived.clear();
-      return note;
     }
 
     /** An image that cannot be had does not keep the artefact away. */

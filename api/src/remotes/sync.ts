@@ -30,7 +30,8 @@ export interface SyncReport { updated: number; unchanged: number; failed: number
 /** What a run compares: undefined stands for an artefact that the remote does not have. */
 interface Candidate { id: string; artefact: UpstreamArtefact | undefined; unusable?: string }
 
-const AT_ONCE = 4;
+/** Hides the delays of the network and of the disk; each holds one file open and a few MiB. */
+const AT_ONCE = 8;
 /** The registry itself, of its own accord. */
 const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
@@ -109,8 +110,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
           report.unchanged++;
           return;
         }
-        const { bytes, seconds, note: reason } = await mirror({ remote, actor: ACTOR, upstream, artefact, signal, onBytes, assertWanted: (tx) => assertWanted(tx, id) });
-        await rows.put(remote.id, id, { status: 'updated', at: new Date().toISOString(), bytes, seconds, reason: reason ?? null, attempts: 0, next_try_at: null });
+        await mirror({ remote, actor: ACTOR, upstream, artefact, signal, onBytes, assertWanted: (tx) => assertWanted(tx, id) });
         report.updated++;
       } catch (error) {
         signal.throwIfAborted();

@@ -1,0 +1,91 @@
+// One Berth that mirrors another, as benches drive them.
+
+import { setTimeout as sleep } from 'node:timers/promises';
+import { artefactUrl, INTERNAL, signIn } from './berth-process.ts';
+import type { ServerProcess } from './processes.ts';
+
+export interface RemoteState {
+  syncState: 'running' | 'interrupted' | 'idle';
+  lastSyncAt?: string;
+  lastSyncStatus?: 'success' | 'error';
+  lastSyncError?: string;
+  syncProgress?: { startedAt: string; bytesDone?: number };
+  results: { artefactId: string; status: string; reason?: string }[];
+}
+
+const OWNER = { type: 'organization', id: 'mirrors' };
+/** Rare enough not to take part in what is measured: each look tells all results. */
+const POLL_MS = 250;
+const PATIENCE_MS = 600_000;
+
+type Berth = Pick<ServerProcess, 'url'>;
+
+/** Signs in once for each server process: those who sign in too often are refused. */
+const sessions = new WeakMap<Berth, Promise<{ cookie: string }>>();
+function sessionOf(berth: Berth): Promise<{ cookie: string }> {
+  const session = sessions.get(berth) ?? signIn(berth.url);
+  sessions.set(berth, session);
+  return session;
+}
+
+/** Makes a read key of a registry. */
+export async function makeReadKey(berth: Berth): Promise<string> {
+  const session = await sessionOf(berth);
+  await ask(berth, session, 'POST', '/access-grants', { account: OWNER });
+  return (await ask(berth, session, 'POST', '/api-keys', { type: 'read', name: 'mirror', owner: OWNER }) as { key: string }).key;
+}
+
+/** Lets everybody see an artefact. */
+export async function publishAll(berth: Berth, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    const response = await fetch(artefactUrl(berth, id), { method: 'PATCH', headers: { ...INTERNAL, 'content-type': 'application/json' }, body: '{"public":true}' });
+    if (!response.ok) throw new Error(`${id} could not be made public: ${await response.text()}`);
+  }
+}
+
+/** Adds a remote registry of which everything is mirrored, when it is asked for. */
+export async function addRemote(mirror: Berth, url: string, apiKey: string): Promise<void> {
+  await ask(mirror, await sessionOf(mirror), 'POST', '/remote-registries', { url, name: 'original', apiKey, schedule: null, selectedPatterns: ['**'] });
+}
+
+/** Asks for a run. */
+export async function beginSync(mirror: Berth, url: string, query = ''): Promise<void> {
+  await ask(mirror, await sessionOf(mirror), 'POST', `/remote-registries/${encodeURIComponent(url)}/sync${query}`);
+}
+
+export async function readRemote(mirror: Berth, url: string): Promise<RemoteState> {
+  return await ask(mirror, await sessionOf(mirror), 'GET', `/remote-registries/${encodeURIComponent(url)}`) as RemoteState;
+}
+
+/** Runs a synchronisation to its end and returns how long it took and what came of it. @throws Error when it failed */
+export async function synchronise(mirror: Berth, url: string, query = ''): Promise<{ seconds: number; state: RemoteState }> {
+  const session = await sessionOf(mirror);
+  const path = `/remote-registries/${encodeURIComponent(url)}`;
+  const { lastSyncAt: before } = await ask(mirror, session, 'GET', path) as RemoteState;
+  await ask(mirror, session, 'POST', `${path}/sync${query}`);
+  for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+    const state = await ask(mirror, session, 'GET', path) as RemoteState;
+    if (state.lastSyncAt === before || state.syncState !== 'idle') continue;
+    if (state.lastSyncStatus !== 'success') throw new Error(`${state.lastSyncError} ${JSON.stringify(state.results.filter(({ status }) => status === 'failed').slice(0, 3))}`);
+    return { seconds: (Date.parse(state.lastSyncAt ?? '') - Date.parse(state.syncProgress?.startedAt ?? '')) / 1000, state };
+  }
+  throw new Error(`No end within ${PATIENCE_MS / 1000} s.`);
+}
+
+/** Digests of all slots of all artefacts: `{ '<id> <architecture>': digest }`. */
+export async function readDigests(berth: Berth): Promise<Record<string, string>> {
+  const response = await fetch(`${berth.url}/api/v1/artefacts?size=1000&includeDeprecated=true&sort=name`, { headers: INTERNAL });
+  const { results } = await response.json() as { results: { _id: string; digest?: string; tarballs?: Record<string, { digest: string }> }[] };
+  return Object.fromEntries(results.flatMap(({ _id, digest, tarballs }) => (
+    tarballs ? Object.entries(tarballs).map(([architecture, slot]) => [`${_id} ${architecture}`, slot.digest]) : [[`${_id} `, digest ?? '']]
+  )));
+}
+
+async function ask({ url }: Berth, headers: Record<string, string>, method: string, path: string, body?: unknown): Promise<unknown> {
+  const response = await fetch(`${url}/api/v1${path}`, {
+    method, headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) }, ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path} was answered with ${response.status}: ${text}`);
+  return text === '' ? undefined : JSON.parse(text);
+}
