@@ -23,6 +23,7 @@ import { createUploads } from './src/uploads/index.ts';
 
 export { ConfigError };
 export { backup, migrateDatabase, restore, scrub, sweep } from './src/maintenance.ts';
+export { exportArtefacts, importArtefacts } from './src/carriage.ts';
 export type { BackupReport, MigrateReport, OperationOptions, RestoreReport } from './src/maintenance.ts';
 export type { BackupProgress, LostBlob } from './src/backup/index.ts';
 export type { Finding, ScrubProgress, ScrubResult, SweepProgress, SweepResult } from './src/blobs/index.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { artefactUrl, INTERNAL, startBerth } from './support/berth-process.ts';
 import { runBench } from './support/bench.ts';
-import { addRemote, beginSync, makeReadKey, publishAll, readDigests, readRemote, synchronise } from './support/federation.ts';
+import { addRemote, beginSync, keepSession, makeReadKey, publishAll, readDigests, readRemote, synchronise } from './support/federation.ts';
 import { letTimePass } from './support/housekeeping.ts';
 import { freePort, type ServerProcess } from './support/processes.ts';
 import { openEmbeddedSite, type Site } from './support/sites.ts';
@@ -42,7 +42,9 @@ export async function runMirrorCrashes(kills: number): Promise<MirrorCrashReport
       if (killed % 2 === 0) {
         await mirror.kill();
         await letTimePass(copy);
+        const before = mirror;
         mirror = await start(copy);
+        keepSession(before, mirror);
         if ((await readRemote(mirror, url)).syncState !== 'idle') interrupted++;
       } else {
         await upstream.kill();

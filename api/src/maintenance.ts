@@ -118,10 +118,10 @@ export function scrub(env: NodeJS.ProcessEnv, { signal, ...options }: { onProgre
   return withStorage(env, signal, (storage) => storage.scrub(options));
 }
 
-interface Instance { database: Database; store: BlobStore; blobs: Blobs; jobs: Jobs }
+export interface Instance { database: Database; store: BlobStore; blobs: Blobs; jobs: Jobs }
 
 /** Opens what the settings name, and closes it whatever comes. */
-async function withInstance<T>(config: Config, work: (instance: Instance) => Promise<T>): Promise<T> {
+export async function withInstance<T>(config: Config, work: (instance: Instance) => Promise<T>): Promise<T> {
   const opened: { close(): Promise<unknown> }[] = [];
   try {
     await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
@@ -158,7 +158,7 @@ async function withStorage<T>(env: NodeJS.ProcessEnv, signal: AbortSignal | unde
 }
 
 /** Refuses what is no whole instance of this Berth. Nothing is migrated here: a server of another version may be serving. */
-async function refuseOther(database: Database): Promise<void> {
+export async function refuseOther(database: Database): Promise<void> {
   await refuseHalfRestored(database);
   await refuseOtherSchema(database.db);
 }

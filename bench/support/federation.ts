@@ -28,6 +28,12 @@ function sessionOf(berth: Berth): Promise<{ cookie: string }> {
   return session;
 }
 
+/** Lets a process that serves the same data go on with the session of the one before. */
+export function keepSession(before: Berth, after: Berth): void {
+  const session = sessions.get(before);
+  if (session) sessions.set(after, session);
+}
+
 /** Makes a read key of a registry. */
 export async function makeReadKey(berth: Berth): Promise<string> {
   const session = await sessionOf(berth);

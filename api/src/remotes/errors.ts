@@ -13,3 +13,4 @@ export const NotSelectedError = defineError('not_selected', 404, 'Artefact is no
 export const SelectionConflictError = defineError('selection_conflict', 409, 'Id is taken');
 export const SyncRunningError = defineError('sync_running', 409, 'A synchronisation is under way');
 export const ThumbnailIdInvalidError = defineError('thumbnail_id_invalid', 400, 'Invalid thumbnail id');
+export const CarriageInvalidError = defineError('carriage_invalid', 400, 'Not a usable carriage file');

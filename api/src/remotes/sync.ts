@@ -35,18 +35,21 @@ const AT_ONCE = 8;
 /** The registry itself, of its own accord. */
 const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
+/** Artefacts that come in another way than over the network, and nothing else. */
+export interface Delivery { ids: readonly string[]; upstream: Upstream }
+
 /** Makes the run. It throws when the remote cannot be asked at all, and is tried again later then. */
 export function createSync({ database, mirroring, blobs, mirror, openUpstream, ownUrl }: SyncOptions) {
   const rows = remoteRepository(database.db);
 
-  return async function sync(remoteId: string, context: JobContext<SyncProgress>): Promise<SyncReport> {
+  return async function sync(remoteId: string, context: JobContext<SyncProgress>, delivery?: Delivery): Promise<SyncReport> {
     const remote = await rows.find(remoteId);
     if (!remote) throw new RemoteNotFoundError('The remote registry was removed.');
-    const upstream = await openUpstream(remote);
+    const upstream = delivery?.upstream ?? await openUpstream(remote);
     const startedAt = new Date();
     context.progress({ startedAt: startedAt.toISOString(), done: 0, total: 0 });
     try {
-      const report = await run(remote, upstream, startedAt, context);
+      const report = await run(remote, upstream, startedAt, context, delivery?.ids);
       await finish(remote, startedAt, report.failed === 0 ? undefined : `${report.failed} of the selected artefacts failed: see results.`, context);
       return report;
     } catch (error) {
@@ -60,10 +63,10 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     }
   };
 
-  async function run(remote: Remote, upstream: Upstream, startedAt: Date, { signal, progress, assertHeld }: JobContext<SyncProgress>): Promise<SyncReport> {
-    const { request } = remote;
-    const isFull = isFullRun(remote, startedAt);
-    const candidates = isFull ? await everything(remote, upstream, signal) : await dueOnes(remote, upstream, startedAt, signal);
+  async function run(remote: Remote, upstream: Upstream, startedAt: Date, { signal, progress, assertHeld }: JobContext<SyncProgress>, ids: readonly string[] | undefined): Promise<SyncReport> {
+    const request = ids ? undefined : remote.request;
+    const isFull = !ids && isFullRun(remote, startedAt);
+    const candidates = isFull ? await everything(remote, upstream, signal) : await some(upstream, ids ?? await dueIds(remote, startedAt), signal);
     const results = new Map((await rows.results(remote.id)).map((result) => [result.artefactId, result]));
     const digests = await mirroring.digests(remote.id);
     const origins = await mirroring.origins();
@@ -178,10 +181,14 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
   }
 
   /** What was selected since, or failed and is to be tried again. */
-  async function dueOnes({ id: remoteId, request }: Remote, upstream: Upstream, now: Date, signal: AbortSignal): Promise<Candidate[]> {
-    const due = (await rows.results(remoteId)).filter(({ status, nextTryAt }) => (nextTryAt !== undefined && nextTryAt <= now.toISOString()) || (request?.onlyFailed && status === 'failed'));
+  async function dueIds({ id: remoteId, request }: Remote, now: Date): Promise<string[]> {
+    return (await rows.results(remoteId)).filter(({ status, nextTryAt }) => (nextTryAt !== undefined && nextTryAt <= now.toISOString()) || (request?.onlyFailed && status === 'failed'))
+      .map(({ artefactId }) => artefactId);
+  }
+
+  async function some(upstream: Upstream, ids: readonly string[], signal: AbortSignal): Promise<Candidate[]> {
     const candidates: Candidate[] = [];
-    for (const { artefactId } of due) {
+    for (const artefactId of ids) {
       try {
         candidates.push({ id: artefactId, artefact: await upstream.artefact(artefactId, signal) });
       } catch (error) {
