@@ -28,6 +28,26 @@ export function restore(env: NodeJS.ProcessEnv, directory: string, options?: Hoo
   blobs: { count: number; sizeBytes: number; restored: number };
 }>;
 
+/** Writes chosen artefacts with their bytes into one file. */
+export function exportArtefacts(env: NodeJS.ProcessEnv, path: string, options: Hooks & { patterns: readonly string[]; from?: { url: string; apiKey: string | undefined } | undefined }): Promise<{
+  path: string;
+  origin: string;
+  artefacts: number;
+  sizeBytes: number;
+  failed: { id: string; reason: string }[];
+}>;
+
+/** Mirrors what such a file brings. */
+export function importArtefacts(env: NodeJS.ProcessEnv, path: string, options?: { onProgress?: (progress: Omit<Progress, 'phase'>) => void; signal?: AbortSignal }): Promise<{
+  origin: string;
+  createdAt: string;
+  updated: number;
+  unchanged: number;
+  failed: number;
+  gone: number;
+  problems: { id: string; reason: string }[];
+}>;
+
 /** Brings the database to the server's schema. */
 export function migrateDatabase(env: NodeJS.ProcessEnv): Promise<{ migrated: string[] }>;
 

@@ -9,6 +9,8 @@ export interface Command {
   usage: string;
   /** What `berth <command> --help` says below the usage. */
   description: string;
+  /** Of a group: the command that the words name, for its help. */
+  find?(words: readonly string[]): Command | undefined;
   /**
    * @returns 1 when what it did shows something wrong, having said what
    * @throws UsageError for parameters that it does not understand
@@ -32,7 +34,7 @@ export interface CommandDefinition<O extends Options> {
   optionTexts: Record<keyof O & string, string>;
   /** Command lines that work as they are, each with what it does. */
   examples: Record<string, string>;
-  /** What the positional parameters are, such as `DIR`; all must be given. */
+  /** What the positional parameters are, such as `DIR`; all must be given. A last one that ends in `…` may be given again and again. */
   parameters?: readonly string[];
   run(values: Parsed<O>, ...parameters: string[]): Promise<1 | void>;
 }
@@ -47,10 +49,26 @@ export function defineCommand<const O extends Options>(definition: CommandDefini
     async run(words) {
       const { values, positionals } = parse(words, definition.options);
       const missing = parameters[positionals.length];
-      if (missing !== undefined) throw new UsageError(`name ${missing}`);
-      const surplus = positionals[parameters.length];
+      if (missing !== undefined) throw new UsageError(`name ${missing.replace('…', '')}`);
+      const surplus = parameters.at(-1)?.endsWith('…') ? undefined : positionals[parameters.length];
       if (surplus !== undefined) throw new UsageError(`${surplus} is one parameter too many`);
       return definition.run(values, ...positionals);
+    },
+  };
+}
+
+/** Makes a command of several, each chosen by its next word. */
+export function defineGroup(name: string, summary: string, commands: Record<string, Command>): Command {
+  const list = table(Object.entries(commands).map(([word, command]) => [word, command.summary]));
+  return {
+    summary,
+    usage: `Usage: berth ${name} <${Object.keys(commands).join(' | ')}>`,
+    description: `${list}\n\nberth ${name} <command> --help says more.`,
+    find: (words) => (Object.hasOwn(commands, words[0] ?? '') ? commands[words[0] ?? ''] : undefined),
+    async run([word = '', ...words]) {
+      const command = Object.hasOwn(commands, word) ? commands[word] : undefined;
+      if (!command) throw new UsageError(word === '' ? `name one of ${Object.keys(commands).join(', ')}` : `there is no command ${name} ${word}`);
+      return command.run(words);
     },
   };
 }

@@ -5,12 +5,13 @@ import { UsageError, type Command } from './command.ts';
 import { gc } from './gc.ts';
 import { readManifest } from './manifest.ts';
 import { migrate } from './migrate.ts';
+import { remotes } from './remotes.ts';
 import { restore } from './restore.ts';
 import { scrub } from './scrub.ts';
 import { serve } from './serve.ts';
 
 /** In the order of the help: first the server, then what works on its data. */
-const GROUPS: Record<string, Command>[] = [{ serve }, { backup, restore, scrub, gc, migrate }];
+const GROUPS: Record<string, Command>[] = [{ serve }, { backup, restore, scrub, gc, migrate, remotes }];
 const COMMANDS = Object.fromEntries(GROUPS.flatMap((group) => Object.entries(group)));
 
 /**
@@ -24,7 +25,10 @@ export async function run(words: string[]): Promise<void> {
     if (name === '--help' || name === '-h') return print(help());
     if (name === '--version' || name === '-v') return print(readManifest().version);
     if (!command) throw new UsageError(name === '' ? 'name a command' : `there is no command ${name}`);
-    if (parameters.includes('--help') || parameters.includes('-h')) return print(`${command.usage}\n\n${command.description}`);
+    if (parameters.includes('--help') || parameters.includes('-h')) {
+      const { usage, description } = command.find?.(parameters) ?? command;
+      return print(`${usage}\n\n${description}`);
+    }
     if (await command.run(parameters) === 1) process.exitCode = 1;
   } catch (error) {
     const isUsage = error instanceof UsageError;

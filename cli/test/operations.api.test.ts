@@ -106,6 +106,33 @@ describe('beside a server that serves', () => {
   });
 });
 
+describe('remotes', () => {
+  test('carries artefacts from one instance to another in a file, and says what could not be carried', async () => {
+    const form = new FormData();
+    form.set('file', new Blob(['carried']), 'a.bin');
+    assert.equal((await fetch(`${url}/api/v1/artefacts/file/carried`, { method: 'POST', headers: { 'x-secret-key': SECRET }, body: form })).status, 201);
+    const file = join(scratch, 'ship.tar');
+    const target = { DATA_DIR: join(scratch, 'air-gapped'), PUBLIC_URL: 'https://island.example.org' };
+    const exported = berthJson(['remotes', 'export', file, 'carried'], { PUBLIC_URL: 'https://production.example.org' }) as { artefacts: number; failed: unknown[] };
+    assert.deepEqual([exported.artefacts, exported.failed], [1, []]);
+    assert.match(berth(['remotes', 'import', file], target).stderr, /there is no database/);
+    berth(['backup', directory]);
+    berth(['restore', directory, '--allow-lost'], target);
+    // The ids are taken there, by the artefacts of the backup.
+    const { status, stdout, stderr } = berth(['remotes', 'import', file], target);
+    assert.equal(status, 1);
+    assert.match(stdout, /^Mirrored 0 artefacts of https:\/\/production\.example\.org as of /);
+    assert.match(stderr, /1 artefact could not be mirrored:\n {2}carried: An artefact with this id is here already/);
+  });
+
+  test('is understood by its next word', () => {
+    assert.match(berth(['remotes', '--help']).stdout, /export .* write chosen artefacts into one file/);
+    assert.match(berth(['remotes', 'export', '--help']).stdout, /^Usage: berth remotes export FILE PATTERN…/);
+    assert.deepEqual([berth(['remotes']).status, berth(['remotes', 'sail']).status, berth(['remotes', 'export', 'f']).status], [2, 2, 2]);
+    assert.equal(berth(['remotes', 'export', 'f']).stderr, 'berth remotes: name PATTERN; see berth remotes --help\n');
+  });
+});
+
 describe('on a terminal', () => {
   const onTerminal = (env: Environment) => spawnSync('script', ['-qec', `${process.execPath} ${PROGRAM} backup ${join(scratch, 'terminal')}`, '/dev/null'], {
     encoding: 'utf8', env: { ...environment(env), TERM: 'xterm-256color' },

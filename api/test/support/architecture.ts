@@ -135,7 +135,7 @@ const server = (files: SourceFile[]) => files.filter((file) => file.package === 
 const at = (file: SourceFile) => (it: Import) => `${file.path}:${it.line} imports ${it.specifier}`;
 
 const isConfiguration = (path: string) => path === 'api/src/config.ts' || path === 'api/src/secrets.ts';
-const startsTheProcess = (path: string) => ['api/server.ts', 'api/index.ts', 'api/src/open.ts', 'api/src/maintenance.ts'].includes(path);
+const startsTheProcess = (path: string) => ['api/server.ts', 'api/index.ts', 'api/src/open.ts', 'api/src/carriage.ts', 'api/src/maintenance.ts'].includes(path);
 
 /** `errors` for `api/src/errors.ts`, `db` for `api/src/db/…`; nothing for the frame around them: app.ts, server.ts. */
 function sliceOf(path: string): string | undefined {
