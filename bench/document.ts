@@ -12,6 +12,9 @@ import { startFilledBerth } from './support/filled-berth.ts';
 import { requestsPerSecond, writePaths } from './support/load.ts';
 import { takeTurns } from './support/turns.ts';
 
+/** What a major of a plug-in gathers in a registry that keeps every version, where Berth has one ref. */
+const RELEASES = 10;
+
 if (import.meta.main) await runBench(measureDocuments);
 
 async function measureDocuments({ directory, sizes, say }: Bench): Promise<Claim[]> {
@@ -25,7 +28,7 @@ async function measureDocuments({ directory, sizes, say }: Bench): Promise<Claim
   const paths = {
     berth: await writePaths(join(directory, 'berth.txt'), ids.map((id) => `/api/v1/artefacts/${id}`)),
     trivial: await writePaths(join(directory, 'trivial.txt'), ids.map((id) => `/artefacts/${id}`)),
-    verdaccio: await writePaths(join(directory, 'verdaccio.txt'), [await publishPackage(verdaccio, '@bench/plugin')]),
+    verdaccio: await writePaths(join(directory, 'verdaccio.txt'), [await publishPackage(verdaccio, '@bench/plugin', RELEASES)]),
   };
   const rates = await takeTurns(runs, {
     berth: () => requestsPerSecond({ url: berth.url, pathsFile: paths.berth, headers: INTERNAL, seconds }),

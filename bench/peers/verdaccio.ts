@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { repositoryRoot } from '../../scripts/runtime.ts';
@@ -28,9 +28,15 @@ export async function startVerdaccio(directory: string): Promise<ServerProcess> 
   return startServer({ program: process.execPath, parameters, env: { HOME: directory }, port, readyPath: '/-/ping' });
 }
 
-/** Publishes a small package as `npm publish` does, and returns the path of its packument. */
-export async function publishPackage({ url }: ServerProcess, name: string): Promise<string> {
-  const [version, path] = ['1.0.0', `/${name.replace('/', '%2f')}`];
+/** Publishes releases of a package as `npm publish` does, each with the manifest of the sample plug-in, and returns the path of its packument. */
+export async function publishPackage(verdaccio: ServerProcess, name: string, releases: number): Promise<string> {
+  const manifest = JSON.parse(await readFile(join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world/package.json'), 'utf8')) as object;
+  for (let release = 0; release < releases; release++) await publishRelease(verdaccio, name, `1.0.${release}`, manifest);
+  return pathOf(name);
+}
+
+async function publishRelease({ url }: ServerProcess, name: string, version: string, manifest: object): Promise<void> {
+  const path = pathOf(name);
   const tarball = npmTarball(name, version, Buffer.from('export {};\n'));
   const file = `${name}-${version}.tgz`;
   const dist = { integrity: `sha512-${createHash('sha512').update(tarball).digest('base64')}`, shasum: createHash('sha1').update(tarball).digest('hex'), tarball: `${url}/${name}/-/${file}` };
@@ -38,13 +44,15 @@ export async function publishPackage({ url }: ServerProcess, name: string): Prom
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
-      '_id': name, name, 'dist-tags': { latest: version }, 'versions': { [version]: { _id: `${name}@${version}`, name, version, dist } },
+      '_id': name, name, 'dist-tags': { latest: version }, 'versions': { [version]: { ...manifest, _id: `${name}@${version}`, name, version, dist } },
       '_attachments': { [file]: { content_type: 'application/octet-stream', data: tarball.toString('base64'), length: tarball.length } },
     }),
   });
   if (!response.ok) throw new Error(`Verdaccio answered ${response.status} to a package: ${await response.text()}`);
-  return path;
+  await response.body?.cancel();
 }
+
+function pathOf(name: string): string { return `/${name.replace('/', '%2f')}`; }
 
 /** Installs beside and renames, so that what is there is complete. */
 async function install(): Promise<void> {
