@@ -11,6 +11,8 @@ export interface TroubledProxy {
   url: string;
   /** Cuts each body after so many bytes. */
   cutAfterBytes: number | undefined;
+  /** Falls silent in each body after so many bytes, and leaves the connection open. */
+  stallAfterBytes: number | undefined;
   /** Takes a request over when it returns true. */
   trouble: Trouble | undefined;
   /** Bytes of bodies that went through. */
@@ -29,7 +31,10 @@ export async function startTroubledProxy(targetUrl: string): Promise<TroubledPro
       const outgoing = request({ host: target.hostname, port: target.port, path: incoming.url, method: incoming.method, headers: incoming.headers }, (answer) => {
         response.writeHead(answer.statusCode ?? 502, answer.headers);
         let left = answer.statusCode === 200 || answer.statusCode === 206 ? proxy.cutAfterBytes ?? Infinity : Infinity;
+        let spoken = 0;
         answer.on('data', (chunk: Buffer) => {
+          spoken += chunk.length;
+          if (spoken > (proxy.stallAfterBytes ?? Infinity)) return void answer.pause();
           const part = chunk.subarray(0, Math.min(chunk.length, left));
           left -= part.length;
           proxy.passedBytes += part.length;
@@ -52,7 +57,7 @@ export async function startTroubledProxy(targetUrl: string): Promise<TroubledPro
   await once(server, 'listening');
   const proxy: TroubledProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    cutAfterBytes: undefined, trouble: undefined, passedBytes: 0, requests: [],
+    cutAfterBytes: undefined, stallAfterBytes: undefined, trouble: undefined, passedBytes: 0, requests: [],
     async close() {
       server.closeAllConnections();
       server.close();

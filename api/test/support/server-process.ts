@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 export interface ServerProcess {
   /** Such as `http://127.0.0.1:40123`. */
   url: string;
+  pid: number;
   /** Whether it has not ended. */
   isRunning(): boolean;
   /** Ends it at once, and returns what it logged. */
@@ -32,6 +33,7 @@ export async function startServerProcess({ env, limits = ':' }: ServerProcessOpt
   const ended = once(child, 'exit') as Promise<[number | null]>;
   return {
     url: started[0].toString().trim(),
+    pid: child.pid ?? 0,
     isRunning: () => child.exitCode === null && child.signalCode === null,
     async stop() {
       child.kill('SIGKILL');
