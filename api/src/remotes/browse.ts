@@ -50,6 +50,7 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
 
     /** @throws as `list`, thumbnail_id_invalid; undefined when there is none */
     async thumbnail(caller: Caller, id: string, thumbnailId: string): Promise<{ bytes: Buffer; contentType: string } | undefined> {
+      enforce(policy.manageRemotes(caller));
       if (!THUMBNAIL_ID.test(thumbnailId)) throw new ThumbnailIdInvalidError('The id of a thumbnail has 1 to 64 characters of A-Z, a-z, 0-9, "_" and "-".');
       const image = await ask(caller, id, (upstream) => upstream.thumbnail(thumbnailId));
       if (image && !IMAGE_TYPES.has(image.contentType)) throw new RemoteAnswerInvalidError('The remote registry answers with what is no image.');

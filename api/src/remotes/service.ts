@@ -136,6 +136,7 @@ export function createRemotes(options: RemotesOptions) {
 
     /** @throws remote_not_found, schedule_invalid, pattern_invalid */
     async patch(actor: Actor, id: string, patch: PatchRemote): Promise<RemoteView> {
+      enforce(policy.manageRemotes(actor.caller));
       const { name, apiKey, schedule, selectedPatterns } = patch;
       if (schedule) assertSchedule(schedule);
       for (const pattern of selectedPatterns ?? []) assertPattern(pattern);
@@ -166,6 +167,7 @@ export function createRemotes(options: RemotesOptions) {
 
     /** Selects an artefact, which is mirrored at once, or after the run that is under way. @throws remote_not_found, already_selected, selection_conflict, artefact_id_invalid */
     async select(actor: Actor, id: string, artefactId: string): Promise<RemoteView> {
+      enforce(policy.manageRemotes(actor.caller));
       assertArtefactId(artefactId);
       await change(actor, id, 'select', { artefactId }, async (tx, remote) => {
         if ((await remoteRepository(tx).findResult(remote.id, artefactId))?.selected) throw new AlreadySelectedError(`${artefactId} is selected from this registry already.`);

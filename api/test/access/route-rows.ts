@@ -51,6 +51,7 @@ const reading = (method: string, template: string, ok: string, cells: typeof SEE
 
 const NOBODY = { path: '/users/nobody' };
 const NOWHERE = { path: '/organizations/nowhere' };
+const NO_REMOTE = '/remote-registries/https%3A%2F%2Fnowhere.example.org';
 const NO_UPLOAD = { path: '/uploads/none' };
 const owner = (id: string) => ({ type: 'organization', id });
 
@@ -123,5 +124,17 @@ export const ROWS: Row[] = [
   v1('POST', '/storage/sweep', '200', SUPERADMIN, { body: { dryRun: true } }),
   v1('POST', '/storage/sweep', '202', SUPERADMIN, { body: {} }),
   v1('POST', '/storage/scrub', '202', SUPERADMIN),
+
+  v1('GET', '/remote-registries', '200', SUPERADMIN),
+  v1('POST', '/remote-registries', '400 remote_url_invalid', SUPERADMIN, { body: { url: 'nowhere', name: 'x', apiKey: 'x' } }),
+  v1('GET', '/remote-registries/{id}', '404 remote_not_found', SUPERADMIN, { path: NO_REMOTE }),
+  v1('PATCH', '/remote-registries/{id}', '404 remote_not_found', SUPERADMIN, { path: NO_REMOTE, body: {} }),
+  v1('DELETE', '/remote-registries/{id}', '404 remote_not_found', SUPERADMIN, { path: NO_REMOTE }),
+  v1('GET', '/remote-registries/{id}/remote-artefacts', '404 remote_not_found', SUPERADMIN, { path: `${NO_REMOTE}/remote-artefacts` }),
+  v1('GET', '/remote-registries/{id}/remote-thumbnails/{thumbnailId}/data', '404 remote_not_found', SUPERADMIN, { path: `${NO_REMOTE}/remote-thumbnails/x/data` }),
+  v1('POST', '/remote-registries/{id}/selected-artefacts', '404 remote_not_found', SUPERADMIN, { path: `${NO_REMOTE}/selected-artefacts`, body: { artefactId: 'x' } }),
+  v1('DELETE', '/remote-registries/{id}/selected-artefacts/{artefactId}', '404 remote_not_found', SUPERADMIN, { path: `${NO_REMOTE}/selected-artefacts/x` }),
+  v1('POST', '/remote-registries/{id}/sync', '404 remote_not_found', SUPERADMIN, { path: `${NO_REMOTE}/sync` }),
+  v1('GET', '/remote-registries/{id}/events', '404 remote_not_found', SUPERADMIN, { path: `${NO_REMOTE}/events` }),
   { route: 'GET /api/admin/info', path: '/api/admin/info', ok: '200', cells: SUPERADMIN },
 ];
