@@ -3,7 +3,7 @@ export type { BlobUpload, FinishedBlob } from './upload.ts';
 export type { BlobLinkHeaders, BlobStore } from './blob-store.ts';
 export { createFsStore } from './drivers/fs.ts';
 export { MAX_S3_BLOB_BYTES, openS3Store } from './drivers/s3.ts';
-export { BlobMissingError } from './errors.ts';
+export { BlobMissingError, StorageFullError } from './errors.ts';
 export { createStorage, SCRUB_JOB, SWEEP_JOB, type Storage, type StorageOptions } from './storage.ts';
 export { storageRoutes } from './storage-routes.ts';
 export type { Finding, FindingReason, ScrubProgress, ScrubResult } from './scrub.ts';

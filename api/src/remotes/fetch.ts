@@ -3,7 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Format, Intake, Publishing, Taken } from '../artefacts/index.ts';
-import { BlobMissingError } from '../blobs/index.ts';
+import { BlobMissingError, StorageFullError } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
 import { BerthError } from '../errors.ts';
 import { UploadTooLargeError } from '../http/index.ts';
@@ -83,7 +83,7 @@ export function createFetcher({ database, publishing, maxUploadBytes, onError, f
     if (sizeBytes === undefined) return;
     if (sizeBytes > maxUploadBytes) throw new UploadTooLargeError(`It has ${sizeBytes} bytes; this registry takes at most ${maxUploadBytes} (MAX_UPLOAD_BYTES).`);
     const free = await freeBytes();
-    if (free !== undefined && sizeBytes + SPARE_BYTES > free) throw new RemoteUnavailableError(`It has ${sizeBytes} bytes, but only ${free} are free on the disk of this registry: make room.`);
+    if (free !== undefined && sizeBytes + SPARE_BYTES > free) throw new StorageFullError(`It has ${sizeBytes} bytes, but only ${free} are free on the disk of this registry: make room.`);
   }
 
   async function fetch(order: FetchOrder): Promise<Fetched> {

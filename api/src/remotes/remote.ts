@@ -62,6 +62,6 @@ export interface SyncProgress {
   bytesTotal?: number;
 }
 
-/** Who acts when nobody asked: the registry itself. */
+/** Of the jobs, one for each registry; their names are those of their leases too. */
 export const JOB_PREFIX = 'remotes.sync';
 export const jobName = (remoteId: string): string => `${JOB_PREFIX}:${remoteId}`;

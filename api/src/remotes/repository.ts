@@ -84,9 +84,9 @@ export function remoteRepository(executor: Executor | Tx) {
       return row?.at ?? undefined;
     },
 
-    async countByStatus(): Promise<{ remoteId: string; status: string; count: number }[]> {
-      const rows = await executor.selectFrom('remote_artefacts').select(['remote_id', 'status', (eb) => eb.fn.countAll<number>().as('count')]).groupBy(['remote_id', 'status']).execute();
-      return rows.map(({ remote_id: remoteId, status, count }) => ({ remoteId, status, count }));
+    async countFailed(remoteId: string): Promise<number> {
+      const row = await executor.selectFrom('remote_artefacts').select((eb) => eb.fn.countAll<number>().as('count')).where('remote_id', '=', remoteId).where('status', '=', 'failed').executeTakeFirstOrThrow();
+      return row.count;
     },
   };
 }

@@ -50,7 +50,9 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     context.progress({ startedAt: startedAt.toISOString(), done: 0, total: 0 });
     try {
       const report = await run(remote, upstream, startedAt, context, delivery?.ids);
-      await finish(remote, startedAt, report.failed === 0 ? undefined : `${report.failed} of the selected artefacts failed: see results.`, context);
+      // Those of earlier runs count too: a success says that every selected artefact is as it is there.
+      const failed = await rows.countFailed(remoteId);
+      await finish(remote, startedAt, failed === 0 ? undefined : `${failed} of the selected artefacts failed: see results.`, context);
       return report;
     } catch (error) {
       if (context.signal.aborted || error instanceof LeaseLostError) throw error;
