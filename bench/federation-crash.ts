@@ -138,8 +138,8 @@ if (import.meta.main) {
     for (const line of reading.broken.slice(0, 10)) say(line);
     say(`${reading.reads} reads by 50 consumers met ${reading.versions} different tarballs`);
     return [
-      { claim: `federation: slots that differ after ${kills} SIGKILLs of either side`, unit: 'broken', ours: [crashes.broken.length], bar: { atMost: 0 } },
-      { claim: 'federation: answers that were not whole to 50 consumers of a mirror that is refreshed', unit: 'broken', ours: [reading.broken.length], bar: { atMost: 0 } },
+      { claim: `federation-crash: slots that differ after ${kills} SIGKILLs of either side`, unit: 'broken', ours: [crashes.broken.length], bar: { atMost: 0 } },
+      { claim: 'federation-crash: answers that were not whole to 50 consumers of a mirror that is refreshed', unit: 'broken', ours: [reading.broken.length], bar: { atMost: 0 } },
     ];
   });
 }
