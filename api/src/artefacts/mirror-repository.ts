@@ -1,5 +1,8 @@
 import type { Executor, Tx } from '../db/index.ts';
 
+/** Ids in one statement: SQLite takes no more than 32,766 parameters. */
+const MAX_IDS = 10_000;
+
 export function mirrorRepository(executor: Executor | Tx) {
   return {
     /** Digests of the slots of all mirrors of a registry: by architecture, by id. */
@@ -10,9 +13,19 @@ export function mirrorRepository(executor: Executor | Tx) {
       return byId;
     },
 
-    async origins(): Promise<Map<string, string>> {
-      const rows = await executor.selectFrom('artefacts').select(['id', 'origin']).execute();
-      return new Map(rows.map(({ id, origin }) => [id, origin ?? '']));
+    async origins(ids: readonly string[]): Promise<Map<string, string>> {
+      const found = new Map<string, string>();
+      for (let at = 0; at < ids.length; at += MAX_IDS) {
+        const rows = await executor.selectFrom('artefacts').select(['id', 'origin']).where('id', 'in', ids.slice(at, at + MAX_IDS)).execute();
+        for (const { id, origin } of rows) found.set(id, origin ?? '');
+      }
+      return found;
+    },
+
+    /** What of each mirror of a registry a look at it needs. */
+    async overview(origin: string): Promise<Map<string, { category: string; dataUpdatedAt: string }>> {
+      const rows = await executor.selectFrom('artefacts').select(['id', 'category', 'data_updated_at']).where('origin', '=', origin).execute();
+      return new Map(rows.map((row) => [row.id, { category: row.category, dataUpdatedAt: row.data_updated_at }]));
     },
 
     async originOf(id: string): Promise<string | undefined> {

@@ -24,8 +24,10 @@ export interface MirroredSlot extends Pick<Slot, 'architecture' | 'digest' | 'si
 export interface Mirroring {
   /** Reads the slots of all mirrors of a registry: digest by architecture, by id. */
   digests(origin: string): Promise<Map<string, Map<string, string>>>;
-  /** Reads where every artefact comes from, by id; `''` for those of this registry. */
-  origins(): Promise<Map<string, string>>;
+  /** Reads where artefacts come from, by id; `''` for those of this registry. */
+  origins(ids: readonly string[]): Promise<Map<string, string>>;
+  /** Reads category and date of each mirror of a registry, by id. */
+  overview(origin: string, tx?: Tx): Promise<Map<string, { category: string; dataUpdatedAt: string }>>;
   /** Where one artefact comes from, `''` for one of this registry; undefined when there is none. */
   originOf(tx: Tx, id: string): Promise<string | undefined>;
   slots(id: string): Promise<Slot[]>;
@@ -44,7 +46,8 @@ export function createMirroring({ database }: { database: Database }): Mirroring
   const rows = mirrorRepository(database.db);
   return {
     digests: (origin) => rows.digests(origin),
-    origins: () => rows.origins(),
+    origins: (ids) => rows.origins(ids),
+    overview: (origin, tx) => (tx ? mirrorRepository(tx) : rows).overview(origin),
     originOf: (tx, id) => mirrorRepository(tx).originOf(id),
     slots: (id) => artefactRepository(database.db).findSlots(id),
     async findBytes(digest, format) {

@@ -36,14 +36,14 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
       const asked = Object.entries(query).map(([name, value]) => [name, String(value)] as const);
       const page = await upstream.page({ includeDeprecated: 'true', ...Object.fromEntries(asked) });
       const results = new Map((await resultsOf(remote.id)).map((result) => [result.artefactId, result]));
-      const digests = await mirroring.digests(remote.id);
+      const mirrors = await mirroring.overview(remote.id);
       const shown = page.results.flatMap((document) => {
         const artefact = read(document);
         const result = artefact && results.get(artefact.id);
         if (!artefact || (artefact.deprecated && !result)) return [];
-        const synced = digests.has(artefact.id);
-        const upToDate = synced && result?.upstreamState === fingerprintOf(artefact);
-        return [{ ...document as Record<string, unknown>, local: { synced, upToDate, selected: result !== undefined, ...(upToDate && { dataUpdatedAt: artefact.dataUpdatedAt }) } }];
+        const mirror = mirrors.get(artefact.id);
+        const upToDate = mirror !== undefined && result?.upstreamState === fingerprintOf(artefact);
+        return [{ ...document as Record<string, unknown>, local: { synced: mirror !== undefined, upToDate, selected: result !== undefined, ...(mirror && { dataUpdatedAt: mirror.dataUpdatedAt }) } }];
       });
       return { results: shown, count: page.count - (page.results.length - shown.length) };
     }),

@@ -53,11 +53,19 @@ const LOCAL_FIELDS = ['public', 'privateAccess', 'uploadedBy', 'createdAt', 'upd
 
 /** Writes chosen artefacts into one file, each digest once and checked on the way. @throws the system's error of a path that cannot be written; the signal's reason */
 export async function exportCarriage({ source, patterns, path, onProgress, signal }: ExportOptions): Promise<ExportReport> {
-  const chosen = (await source.documents()).map((document) => ({ document: withoutLocalFields(document), artefact: readUpstreamArtefact(document) }))
-    .filter(({ artefact }) => patterns.some((pattern) => matches(pattern, artefact)));
+  const failed: ExportReport['failed'] = [];
+  const chosen = (await source.documents()).flatMap((document) => {
+    try {
+      const artefact = readUpstreamArtefact(document);
+      return patterns.some((pattern) => matches(pattern, artefact)) ? [{ document: withoutLocalFields(document), artefact }] : [];
+    } catch (error) {
+      if (!(error instanceof BerthError)) throw error;
+      failed.push({ id: String((document as { _id?: string } | null)?._id), reason: error.message });
+      return [];
+    }
+  });
   const writer = await createCarriage(path);
   const written = new Set<string>();
-  const failed: ExportReport['failed'] = [];
   const taken: Record<string, unknown>[] = [];
   const progress: CarriageProgress = { phase: 'blobs', done: 0, total: chosen.length, bytesDone: 0, bytesTotal: chosen.reduce((sum, { artefact }) => sum + artefact.slots.reduce((size, slot) => size + (slot.sizeBytes ?? 0), 0), 0) };
   try {

@@ -53,8 +53,9 @@ export class SlotMovedError extends Error { override readonly name = 'SlotMovedE
 const RESUMABLE_BYTES = 4 * 1024 * 1024;
 /** For how long bytes wait to be continued. */
 const KEPT_MS = 7 * 24 * 3_600_000;
-/** Cuts in a row without a single byte after which the artefact is left for later. */
+/** Cuts in a row that brought next to nothing, after which the artefact is left for later. */
 const MAX_BARREN_CUTS = 4;
+const MIN_PROGRESS_BYTES = 64 * 1024;
 const FIRST_PAUSE_MS = 200;
 /** What stays free for everything else. */
 const SPARE_BYTES = 64 * 1024 * 1024;
@@ -103,7 +104,7 @@ export function createFetcher({ database, publishing, maxUploadBytes, onError, f
         try {
           await intake?.reopen();
           const bytes = await upstream.open(id.artefactId, slot, intake && etag !== undefined ? { offset: intake.sizeBytes, etag } : undefined, signal);
-          if (!bytes) throw new SlotMovedError('the remote registry has these bytes no more');
+          if (!bytes) throw new SlotMovedError('it shows bytes that it does not have');
           assertExpected(bytes, slot);
           if (intake && bytes.offset !== intake.sizeBytes) {
             onBytes(-intake.sizeBytes);
@@ -118,7 +119,7 @@ export function createFetcher({ database, publishing, maxUploadBytes, onError, f
         } catch (error) {
           signal.throwIfAborted();
           if (!(error instanceof RemoteUnavailableError)) throw error;
-          barrenCuts = received > 0 ? 0 : barrenCuts + 1;
+          barrenCuts = received >= MIN_PROGRESS_BYTES ? 0 : barrenCuts + 1;
           if (barrenCuts >= MAX_BARREN_CUTS) throw error;
           await intake?.suspend(keptUntil());
           await sleep(FIRST_PAUSE_MS * 2 ** barrenCuts, undefined, { signal }).catch(() => undefined);
@@ -180,7 +181,8 @@ function assertExpected(bytes: UpstreamBytes, slot: UpstreamSlot): void {
   const hasOtherSize = slot.sizeBytes !== undefined && bytes.sizeBytes !== undefined && bytes.sizeBytes !== slot.sizeBytes;
   if (!differs && !hasOtherSize) return;
   bytes.end();
-  if (differs || slot.digest === undefined) throw new SlotMovedError('the remote registry has other bytes by now');
+  if (differs) throw new SlotMovedError(`its document says ${slot.digest}, its bytes are announced as ${bytes.digest}`);
+  if (slot.digest === undefined) throw new SlotMovedError(`its document says ${slot.sizeBytes} bytes, and it sends ${bytes.sizeBytes}`);
   throw new RemoteAnswerInvalidError(`It has ${bytes.sizeBytes} bytes, but the remote registry says ${slot.sizeBytes}.`);
 }
 

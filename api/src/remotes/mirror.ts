@@ -5,7 +5,7 @@ import type { MirroredSlot, Mirroring } from '../artefacts/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import { BerthError } from '../errors.ts';
 import type { ThumbnailImage, ThumbnailService } from '../thumbnails/index.ts';
-import { RemoteAnswerInvalidError } from './errors.ts';
+import { RemoteAnswerInvalidError, RemoteUnavailableError } from './errors.ts';
 import { fetchRepository } from './fetch-repository.ts';
 import { SlotMovedError, type Fetched, type Fetcher } from './fetch.ts';
 import type { Remote } from './remote.ts';
@@ -53,7 +53,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher }: Mirro
         } catch (error) {
           if (!(error instanceof SlotMovedError)) throw error;
           if (look === MAX_LOOKS) throw new RemoteAnswerInvalidError('It changes at the remote registry faster than it can be fetched.', { cause: error });
-          artefact = await lookAgain(artefact);
+          artefact = await lookAgain(artefact, error);
         }
       }
     } finally {
@@ -107,9 +107,11 @@ export function createMirror({ database, mirroring, thumbnails, fetcher }: Mirro
       }
     }
 
-    async function lookAgain(read: UpstreamArtefact): Promise<UpstreamArtefact> {
+    /** @throws remote_answer_invalid when the document is as it was: then it was not its time that made it wrong */
+    async function lookAgain(read: UpstreamArtefact, moved: SlotMovedError): Promise<UpstreamArtefact> {
       const now = await order.upstream.artefact(read.id, order.signal);
       if (!now) throw new RemoteAnswerInvalidError('It has gone from the remote registry while it was fetched.');
+      if (fingerprintOf(now) === fingerprintOf(read)) throw new RemoteAnswerInvalidError(`The remote registry contradicts itself: ${moved.message}.`);
       const sources = new Set(now.slots.map(sourceOf));
       for (const [source, fetched] of arrived) {
         if (sources.has(source)) continue;
@@ -120,7 +122,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher }: Mirro
     }
 
     async function commit(read: UpstreamArtefact, slots: MirroredSlot[]): Promise<void> {
-      const { image, note } = await fetchThumbnail(read);
+      const { image, note, isPassing } = await fetchThumbnail(read);
       await database.transaction(async (tx) => {
         await order.assertWanted(tx);
         const thumbnail = image && { id: image.id, width: image.width, height: image.height };
@@ -129,7 +131,9 @@ export function createMirror({ database, mirroring, thumbnails, fetcher }: Mirro
         await fetchRepository(tx).removeOf(order.remote.id, read.id);
         await remoteRepository(tx).put(order.remote.id, read.id, {
           status: 'updated', at: new Date().toISOString(), bytes, seconds: (performance.now() - startedAt) / 1000, reason: note ?? null,
-          attempts: 0, next_try_at: null, upstream_state: fingerprintOf(read),
+          attempts: 0, next_try_at: null,
+          // Without it, the next run compares everything anew.
+          upstream_state: isPassing ? null : fingerprintOf(read),
         });
       });
       for (const fetched of arrived.values()) await fetched.intake.settle().catch(() => undefined);
@@ -137,7 +141,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher }: Mirro
     }
 
     /** An image that cannot be had does not keep the artefact away. */
-    async function fetchThumbnail({ id, thumbnail }: UpstreamArtefact): Promise<{ image?: ThumbnailImage & { id: string }; note?: string }> {
+    async function fetchThumbnail({ id, thumbnail }: UpstreamArtefact): Promise<{ image?: ThumbnailImage & { id: string }; note?: string; isPassing?: boolean }> {
       if (!thumbnail) return {};
       try {
         const owner = await thumbnails.ownerOf(thumbnail.id);
@@ -149,7 +153,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher }: Mirro
       } catch (error) {
         order.signal.throwIfAborted();
         if (!(error instanceof BerthError)) throw error;
-        return { note: `its thumbnail cannot be used: ${error.message}` };
+        return { note: `its thumbnail cannot be used: ${error.message}`, isPassing: error instanceof RemoteUnavailableError };
       }
     }
   };

@@ -13,7 +13,7 @@ import { AlreadySelectedError, NotSelectedError, RemoteExistsError, RemoteNotFou
 import { fetchRepository } from './fetch-repository.ts';
 import { createFetcher } from './fetch.ts';
 import { createMirror } from './mirror.ts';
-import { assertPattern, assertSchedule, defaultSchedule, nextRun, normaliseUrl, shortIdOf } from './operations.ts';
+import { assertPattern, assertSchedule, defaultSchedule, matches, nextRun, normaliseUrl, shortIdOf } from './operations.ts';
 import { JOB_PREFIX, jobName, type Remote, type SyncProgress, type SyncRequest } from './remote.ts';
 import { createRemoteBrowser } from './browse.ts';
 import { remoteRepository } from './repository.ts';
@@ -96,6 +96,24 @@ export function createRemotes(options: RemotesOptions) {
     return view(remote);
   }
 
+  /** Makes a mirror local, and returns what of unfinished downloads is to be discarded after the commit. */
+  async function release(tx: Tx, remoteId: string, artefactId: string): Promise<string[]> {
+    await remoteRepository(tx).unselect(remoteId, artefactId);
+    await mirroring.detach(tx, remoteId, [artefactId]);
+    return fetchRepository(tx).removeOf(remoteId, artefactId);
+  }
+
+  /** Releases what was found by a pattern and is found by none of these. */
+  async function letGo(tx: Tx, remoteId: string, patterns: readonly string[]): Promise<string[]> {
+    const mirrors = await mirroring.overview(remoteId, tx);
+    const abandoned: string[] = [];
+    for (const { artefactId, selected } of await remoteRepository(tx).results(remoteId)) {
+      const found = { id: artefactId, category: mirrors.get(artefactId)?.category ?? '' };
+      if (!selected && !patterns.some((pattern) => matches(pattern, found))) abandoned.push(...await release(tx, remoteId, artefactId));
+    }
+    return abandoned;
+  }
+
   async function discard(storageKeys: readonly string[]): Promise<void> {
     for (const key of storageKeys) await publishing.discard(key).catch(onError);
   }
@@ -134,12 +152,13 @@ export function createRemotes(options: RemotesOptions) {
       return view(await find(id));
     },
 
-    /** @throws remote_not_found, schedule_invalid, pattern_invalid */
+    /** Changes a registry. What a pattern alone had found, and none finds any more, becomes local. @throws remote_not_found, schedule_invalid, pattern_invalid */
     async patch(actor: Actor, id: string, patch: PatchRemote): Promise<RemoteView> {
       enforce(policy.manageRemotes(actor.caller));
       const { name, apiKey, schedule, selectedPatterns } = patch;
       if (schedule) assertSchedule(schedule);
       for (const pattern of selectedPatterns ?? []) assertPattern(pattern);
+      let abandoned: string[] = [];
       await change(actor, id, 'edit', { fields: Object.keys(patch) }, async (tx, remote) => {
         if (Object.keys(patch).length === 0) return;
         await remoteRepository(tx).update(remote.id, {
@@ -149,7 +168,9 @@ export function createRemotes(options: RemotesOptions) {
           ...(selectedPatterns !== undefined && { selected_patterns: JSON.stringify(selectedPatterns) }),
         });
         if (schedule !== undefined) await jobs.schedule(tx, jobName(remote.id), msUntil(nextFullAt(schedule)));
+        if (selectedPatterns) abandoned = await letGo(tx, remote.id, selectedPatterns);
       });
+      await discard(abandoned);
       return view(await find(id));
     },
 
@@ -185,11 +206,8 @@ export function createRemotes(options: RemotesOptions) {
     async unselect(actor: Actor, id: string, artefactId: string): Promise<void> {
       let abandoned: string[] = [];
       await change(actor, id, 'unselect', { artefactId }, async (tx, remote) => {
-        const inside = remoteRepository(tx);
-        if (!await inside.findResult(remote.id, artefactId)) throw new NotSelectedError(`${artefactId} is not selected from this registry.`);
-        await inside.unselect(remote.id, artefactId);
-        await mirroring.detach(tx, remote.id, [artefactId]);
-        abandoned = await fetchRepository(tx).removeOf(remote.id, artefactId);
+        if (!await remoteRepository(tx).findResult(remote.id, artefactId)) throw new NotSelectedError(`${artefactId} is not selected from this registry.`);
+        abandoned = await release(tx, remote.id, artefactId);
       });
       await discard(abandoned);
     },

@@ -71,7 +71,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     const candidates = isFull ? await everything(remote, upstream, signal) : await some(upstream, ids ?? await dueIds(remote, startedAt), signal);
     const results = new Map((await rows.results(remote.id)).map((result) => [result.artefactId, result]));
     const digests = await mirroring.digests(remote.id);
-    const origins = await mirroring.origins();
+    const origins = await mirroring.origins(candidates.map(({ id }) => id));
     if (isFull && !request?.confirmed) holdBackRemovals(candidates, digests);
 
     const report: SyncReport = { updated: 0, unchanged: 0, failed: 0, gone: 0 };

@@ -16,17 +16,20 @@ export interface GetOptions {
 }
 
 export interface UpstreamAnswer {
+  /** For how long it may keep silent. */
+  timeoutMs: number;
   status: number;
   /** Of the registry itself: a storage that it redirects to knows other validators. */
   validators: http.IncomingHttpHeaders;
   headers: http.IncomingHttpHeaders;
-  /** Has to be read to its end or destroyed. */
+  /** Has to be read to its end, by `readChunks`, or destroyed. */
   body: IncomingMessage;
 }
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 const MAX_SOCKETS = 16;
+const MIN_BYTES_PER_TIMEOUT = 16 * 1024;
 
 /**
  * Makes the connections to one registry.
@@ -45,7 +48,7 @@ export function connectUpstream(baseUrl: string, credentials: Record<string, str
       const isHome = validators === undefined;
       const body = await send(url, isHome ? { ...asked, ...credentials } : asked, signal);
       const status = body.statusCode ?? 0;
-      if (!REDIRECTS.has(status)) return { status, headers: body.headers, validators: validators ?? body.headers, body };
+      if (!REDIRECTS.has(status)) return { timeoutMs, status, headers: body.headers, validators: validators ?? body.headers, body };
       body.destroy();
       url = redirected(url, body.headers.location);
       if (isHome && url.origin !== home) {
@@ -71,12 +74,33 @@ export function connectUpstream(baseUrl: string, credentials: Record<string, str
   return { get, close() { for (const agent of Object.values(agents)) agent.destroy(); } };
 }
 
+/**
+ * Reads a body in pieces. One that comes in drops is no better than silence: in each time-out that was spent waiting, 16 KiB must have come.
+ * @throws Error when it is cut, falls silent or is too slow
+ */
+export async function* readChunks({ body, timeoutMs }: Pick<UpstreamAnswer, 'body' | 'timeoutMs'>): AsyncGenerator<Buffer> {
+  let waitedMs = 0;
+  let receivedBytes = 0;
+  let askedAt = performance.now();
+  for await (const chunk of body as AsyncIterable<Buffer>) {
+    waitedMs += performance.now() - askedAt;
+    receivedBytes += chunk.length;
+    if (waitedMs > timeoutMs) {
+      if (receivedBytes < MIN_BYTES_PER_TIMEOUT) throw new Error(`only ${receivedBytes} bytes came in ${Math.round(waitedMs / 1000)} s`);
+      waitedMs = 0;
+      receivedBytes = 0;
+    }
+    yield chunk;
+    askedAt = performance.now();
+  }
+}
+
 /** Reads a whole body. @throws remote_answer_invalid beyond the limit; remote_unavailable when it is cut */
-export async function readBody({ body }: UpstreamAnswer, limitBytes: number): Promise<Buffer> {
+export async function readBody(answer: UpstreamAnswer, limitBytes: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
+    for await (const chunk of readChunks(answer)) {
       sizeBytes += chunk.length;
       if (sizeBytes > limitBytes) throw new RemoteAnswerInvalidError(`An answer of the remote registry has more than ${limitBytes} bytes.`);
       chunks.push(chunk);

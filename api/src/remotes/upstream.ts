@@ -2,7 +2,7 @@
 
 import { RemoteAnswerInvalidError, RemoteRefusedError, RemoteUnavailableError } from './errors.ts';
 import { readUpstreamArtefact, type UpstreamArtefact, type UpstreamSlot } from './upstream-artefact.ts';
-import { connectUpstream, readBody, type UpstreamAnswer } from './upstream-request.ts';
+import { connectUpstream, readBody, readChunks, type UpstreamAnswer } from './upstream-request.ts';
 
 export interface Upstream {
   /** One page of its list, as it stands there. */
@@ -125,7 +125,7 @@ function toBytes(answer: UpstreamAnswer, askedFrom: number, slot: UpstreamSlot):
     offset, sizeBytes,
     etag: strongEtag(validators.etag),
     digest: digestOf(validators['repr-digest']) ?? digestOf(headers['repr-digest']),
-    chunks: body as AsyncIterable<Uint8Array>,
+    chunks: readChunks(answer),
     end: () => { body.destroy(); },
   };
 }

@@ -134,6 +134,21 @@ for (const dialect of DIALECTS) {
       assert.equal(view.lastSyncStatus, 'success');
     });
 
+    test('becomes local when no pattern finds it any more and nobody chose it by its id', async () => {
+      const { upstream, mirror, remote } = pair;
+      await publish(upstream, '@let/go@1', '1.0.0');
+      await publish(upstream, '@let/stay@1', '1.0.0');
+      await remote.ask('PATCH', '', { selectedPatterns: ['@pattern/*@1', '@let/*'] });
+      await remote.sync();
+      await remote.select('@let/stay@1');
+      await remote.ask('PATCH', '', { selectedPatterns: ['@pattern/*@1'] });
+      assert.equal((await documentOf(mirror, '@let/go@1'))?.['origin'], undefined);
+      assert.equal((await documentOf(mirror, '@let/stay@1'))?.['origin'], upstream.url);
+      const view = await remote.sync();
+      assert.ok(!view.results.some(({ artefactId }) => artefactId === '@let/go@1'));
+      assert.ok(view.results.some(({ artefactId }) => artefactId === '@pattern/one@1'));
+    });
+
     test('is read back and healed by a run that verifies', async () => {
       const { upstream, mirror, remote } = pair;
       const id = '@acme/damaged@1';

@@ -74,17 +74,21 @@ for (const dialect of DIALECTS) {
       await publish(upstream, 'shown@1', '1.0.0');
       await publish(upstream, 'shown@2', '2.0.0');
       await upstream.api('PATCH', '/artefacts/shown%402', { headers: upstream.internal, body: { deprecated: true } });
+      let dates: Record<string, string | undefined> = {};
       const page = async () => {
         const response = await remote.ask('GET', '/remote-artefacts?q=shown');
         assert.equal(response.status, 200);
-        const { results, count } = await response.json() as { results: { _id: string; local: { synced: boolean; upToDate: boolean } }[]; count: number };
+        const { results, count } = await response.json() as { results: { _id: string; local: { synced: boolean; upToDate: boolean; dataUpdatedAt?: string } }[]; count: number };
+        dates = Object.fromEntries(results.map(({ _id, local }) => [_id, local.dataUpdatedAt]));
         return [results.map(({ _id, local }) => [_id, local.synced, local.upToDate]), count];
       };
       assert.deepEqual(await page(), [[['shown@1', false, false]], 1]);
       await remote.select('shown@1', 'shown@2');
       assert.deepEqual(new Set((await page())[0] as unknown[]), new Set([['shown@2', true, true], ['shown@1', true, true]]));
+      const before = (await documentOf(upstream, 'shown@1'))?.['dataUpdatedAt'];
       await publish(upstream, 'shown@1', '1.0.1');
       assert.deepEqual(new Set((await page())[0] as unknown[]), new Set([['shown@1', true, false], ['shown@2', true, true]]));
+      assert.equal(dates['shown@1'], before, 'how old the mirror is');
     });
 
     test('show their thumbnails, as images that can do nothing', async () => {

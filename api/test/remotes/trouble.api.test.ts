@@ -139,6 +139,35 @@ for (const dialect of DIALECTS) {
       });
     }
 
+    test('says so when the announced digest is steadily another one than that of the document', async () => {
+      await publishFile('contradicting', randomBytes(1000));
+      const other = Buffer.alloc(32, 7).toString('base64');
+      proxy.trouble = ({ url = '' }, response) => {
+        if (!url.includes('/artefacts/contradicting/download')) return false;
+        response.writeHead(200, { 'content-length': '1000', 'repr-digest': `sha-256=:${other}:` }).end(randomBytes(1000));
+        return true;
+      };
+      const result = resultOf(await remote.select('contradicting'), 'contradicting');
+      assert.equal(result.status, 'failed');
+      assert.match(result.reason ?? '', /contradicts itself: its document says sha256:[0-9a-f]{64}, its bytes are announced as sha256:0707/);
+      await remote.ask('DELETE', '/selected-artefacts/contradicting');
+    });
+
+    test('gives up bytes that come in drops, though it is never quite silent', async () => {
+      await publishFile('dripping', randomBytes(1000));
+      proxy.trouble = ({ url = '' }, response) => {
+        if (!url.includes('/artefacts/dripping/download')) return false;
+        response.writeHead(200, { 'content-length': '1000' });
+        const timer = setInterval(() => { response.write('x'); }, 200);
+        response.once('close', () => { clearInterval(timer); });
+        return true;
+      };
+      const result = resultOf(await remote.select('dripping'), 'dripping');
+      assert.equal(result.status, 'failed');
+      assert.match(result.reason ?? '', /cut short: only \d+ bytes came in 1 s/);
+      await remote.ask('DELETE', '/selected-artefacts/dripping');
+    });
+
     test('changes nothing when the list has shrunk by more than half, until somebody confirms it', async () => {
       for (const name of ['s1', 's2', 's3']) await publish(upstream, `${name}@1`, '1.0.0');
       await remote.select('s1@1', 's2@1', 's3@1');
