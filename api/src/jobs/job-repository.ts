@@ -39,7 +39,7 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
     /** @param prefixes of names too */
     async listDue(names: readonly string[], prefixes: readonly string[]): Promise<string[]> {
       const rows = await executor.selectFrom('job_runs').select('name').where('due_at', '<=', now)
-        .where((eb) => eb.or([eb('name', 'in', names), ...prefixes.map((prefix) => eb(eb.fn<string>('substr', ['name', eb.lit(1), eb.lit(prefix.length)]), '=', prefix))])).execute();
+        .where((eb) => eb.or([...(names.length > 0 ? [eb('name', 'in', names)] : []), ...prefixes.map((prefix) => eb(eb.fn<string>('substr', ['name', eb.lit(1), eb.lit(prefix.length)]), '=', prefix))])).execute();
       return rows.map(({ name }) => name);
     },
 
