@@ -23,6 +23,11 @@ export interface MultipartFile {
 
 /** The one file part's name. */
 const FILE_FIELD = 'file';
+/**
+ * Of a file, between the connection and the storage. With Node's 64 KiB each chunk that arrives fills it, and stops the connection until it is
+ * written: an upload of 1 GiB takes nearly twice as long.
+ */
+const FILE_BUFFER_BYTES = 512 * 1024;
 /** Title and description in two languages, 2,000 characters each, fit with room. */
 const MAX_FIELD_BYTES = 64 * 1024;
 /** `"…"` or a token; RFC 2046 allows 70 characters. */
@@ -51,7 +56,7 @@ export async function readMultipart<Field extends string>(request: FastifyReques
     function beginFile({ name, fileName }: PartHeaders): PartHandler {
       if (name !== FILE_FIELD) throw unknownField(name, options.fields);
       if (file) throw new MultipartInvalidError('The body holds two files: send exactly one, in the field "file".');
-      const content = new Readable({ read() { body.resume(); } });
+      const content = new Readable({ highWaterMark: FILE_BUFFER_BYTES, read() { body.resume(); } });
       content.on('error', () => undefined);
       file = { content, consumed: options.onFile({ content, fileName: fileName || undefined }) };
       // What is left of a file that its taker wants no more is dropped.
