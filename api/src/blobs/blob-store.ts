@@ -25,7 +25,7 @@ export interface BlobStore {
    *
    * @throws blob_exists when the key has a blob, finished or not; storage_full
    */
-  create(key: string): Promise<BlobWriter>;
+  create(key: string, options?: BlobCreateOptions): Promise<BlobWriter>;
 
   /**
    * Continues an unfinished blob that was suspended, or whose process died.
@@ -111,6 +111,11 @@ export interface BlobWriter {
 
   /** Removes what was written. Does nothing after a successful `finish()` or `suspend()` (then it is `BlobStore.delete`'s), nor the second time. */
   abort(): Promise<void>;
+}
+
+export interface BlobCreateOptions {
+  /** Nobody asks for these bytes soon: where that can be told a disk, they take no room in its cache. Default: large blobs do not. */
+  bypassCache?: boolean;
 }
 
 /** First and last byte, both included, counted from 0. */

@@ -6,11 +6,11 @@ import type { Database } from '../db/index.ts';
 import type { BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
 import { BlobMissingError, BlobRangeInvalidError } from './errors.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
-import { beginUpload, discardUpload, resumeUpload, type BlobUpload } from './upload.ts';
+import { beginUpload, discardUpload, resumeUpload, type BlobUpload, type UploadOptions } from './upload.ts';
 
 export interface Blobs {
   /** Begins to take in a blob. @throws storage_full, storage_unavailable */
-  begin(): Promise<BlobUpload>;
+  begin(options?: UploadOptions): Promise<BlobUpload>;
   /**
    * Continues an upload that was suspended, or whose process died, by its `storageKey`. One caller at a time, in all processes together.
    * @throws blob_missing when it is gone; storage_unavailable
@@ -70,7 +70,7 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
   }
 
   return {
-    begin: () => beginUpload(database, store),
+    begin: (options) => beginUpload(database, store, options),
     resume: (storageKey) => resumeUpload(database, store, storageKey),
     discard: (storageKey) => discardUpload(database, store, storageKey),
     read: async (digest, range) => store.read((await find(digest)).storageKey, range),

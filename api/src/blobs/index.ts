@@ -1,5 +1,5 @@
 export { createBlobs, type Blobs } from './blobs.ts';
-export type { BlobUpload, FinishedBlob } from './upload.ts';
+export type { BlobUpload, FinishedBlob, UploadOptions } from './upload.ts';
 export type { BlobLinkHeaders, BlobStore } from './blob-store.ts';
 export { createFsStore } from './drivers/fs.ts';
 export { MAX_S3_BLOB_BYTES, openS3Store } from './drivers/s3.ts';

@@ -3,7 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Database, Tx } from '../db/index.ts';
-import { createStorageKey, type BlobStore, type BlobWriter } from './blob-store.ts';
+import { createStorageKey, type BlobCreateOptions, type BlobStore, type BlobWriter } from './blob-store.ts';
 import { BlobExistsError, BlobMissingError, BlobWriterClosedError } from './errors.ts';
 import { blobRepository } from './repository.ts';
 
@@ -39,16 +39,22 @@ export interface BlobUpload {
   abort(): Promise<void>;
 }
 
+export interface UploadOptions extends BlobCreateOptions {
+  /** Where the upload's row is written; default: in a transaction of its own. */
+  transactions?: Pick<Database, 'transaction'>;
+}
+
 /** How often a long upload says that it lives. */
 const HEARTBEAT_MS = 30_000;
 
 /** Begins an upload; its row exists before its first byte, which is what "in flight" means to a sweep. */
-export async function beginUpload(database: Database, store: BlobStore): Promise<BlobUpload> {
+export async function beginUpload(database: Database, store: BlobStore, { transactions, ...createOptions }: UploadOptions = {}): Promise<BlobUpload> {
   const storageKey = createStorageKey();
   const repository = blobRepository(database.db);
-  await repository.beginWriter(storageKey);
+  if (transactions) await transactions.transaction((tx) => blobRepository(tx).beginWriter(storageKey));
+  else await repository.beginWriter(storageKey);
   try {
-    const writer = await store.create(storageKey);
+    const writer = await store.create(storageKey, createOptions);
     const upload = new StreamedUpload(database, store, storageKey, writer);
     try {
       if (writer.state !== '') await repository.putWriterState(storageKey, writer.state);

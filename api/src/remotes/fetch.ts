@@ -15,6 +15,8 @@ import type { Upstream, UpstreamBytes } from './upstream.ts';
 export interface FetcherOptions {
   database: Database;
   publishing: Publishing;
+  /** Where downloads are begun. */
+  transactions: Pick<Database, 'transaction'>;
   maxUploadBytes: number;
   /** Told of what went wrong beside the work. */
   onError: (error: unknown) => void;
@@ -60,7 +62,7 @@ const FIRST_PAUSE_MS = 200;
 /** What stays free for everything else. */
 const SPARE_BYTES = 64 * 1024 * 1024;
 
-export function createFetcher({ database, publishing, maxUploadBytes, onError, freeBytes }: FetcherOptions): Fetcher {
+export function createFetcher({ database, publishing, transactions, maxUploadBytes, onError, freeBytes }: FetcherOptions): Fetcher {
   const fetches = fetchRepository(database.db);
   const keptUntil = () => new Date(Date.now() + KEPT_MS);
 
@@ -111,8 +113,8 @@ export function createFetcher({ database, publishing, maxUploadBytes, onError, f
             await intake.abort();
             intake = undefined;
           }
-          await assertRoom(bytes.sizeBytes);
-          intake ??= await publishing.begin(format);
+          if (bytes.sizeBytes !== slot.sizeBytes) await assertRoom(bytes.sizeBytes);
+          intake ??= await publishing.begin(format, { bypassCache: true, transactions });
           if (bytes.etag !== undefined && (bytes.sizeBytes ?? RESUMABLE_BYTES) >= RESUMABLE_BYTES) await fetches.put(id, { source, etag: etag = bytes.etag, storageKey: intake.storageKey });
           await receive(bytes, intake, (count) => { received += count; fetchedBytes += count; onBytes(count); });
           break;

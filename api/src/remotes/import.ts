@@ -2,6 +2,7 @@
 
 import type { Actor } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
+import { groupTransactions } from '../db/index.ts';
 import { openCarriage } from './carriage.ts';
 import { RemoteUrlInvalidError } from './errors.ts';
 import { createFetcher } from './fetch.ts';
@@ -33,8 +34,9 @@ const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 export function createImport(options: ImportOptions): (path: string, onProgress?: (progress: SyncProgress) => void) => Promise<ImportReport> {
   const { database, jobs } = options;
   const ownUrl = normaliseUrl(options.publicUrl);
-  const fetcher = createFetcher({ ...options, freeBytes: () => options.blobs.freeBytes() });
-  const sync = createSync({ ...options, mirror: createMirror({ ...options, fetcher }), ownUrl, openUpstream: () => Promise.reject(new Error('a file is no network')) });
+  const transactions = groupTransactions(database);
+  const fetcher = createFetcher({ ...options, transactions, freeBytes: () => options.blobs.freeBytes() });
+  const sync = createSync({ ...options, mirror: createMirror({ ...options, transactions, fetcher }), ownUrl, openUpstream: () => Promise.reject(new Error('a file is no network')) });
 
   return async (path, onProgress) => {
     const { origin, createdAt, ids, upstream } = await openCarriage(path);

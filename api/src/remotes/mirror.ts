@@ -14,7 +14,8 @@ import { fingerprintOf, sourceOf, type UpstreamArtefact, type UpstreamSlot } fro
 import type { Upstream } from './upstream.ts';
 
 export interface MirrorOptions {
-  database: Database;
+  /** Where the commits run. */
+  transactions: Pick<Database, 'transaction'>;
   mirroring: Mirroring;
   thumbnails: ThumbnailService;
   fetcher: Fetcher;
@@ -37,7 +38,7 @@ export type MirrorArtefact = (order: MirrorOrder) => Promise<void>;
 /** An artefact that changes each time it is looked at is left for the next run. */
 const MAX_LOOKS = 4;
 
-export function createMirror({ database, mirroring, thumbnails, fetcher }: MirrorOptions): MirrorArtefact {
+export function createMirror({ transactions, mirroring, thumbnails, fetcher }: MirrorOptions): MirrorArtefact {
   return async (order) => {
     const startedAt = performance.now();
     const arrived = new Map<string, Fetched>();
@@ -123,7 +124,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher }: Mirro
 
     async function commit(read: UpstreamArtefact, slots: MirroredSlot[]): Promise<void> {
       const { image, note, isPassing } = await fetchThumbnail(read);
-      await database.transaction(async (tx) => {
+      await transactions.transaction(async (tx) => {
         await order.assertWanted(tx);
         const thumbnail = image && { id: image.id, width: image.width, height: image.height };
         await mirroring.commit(tx, order.actor, { ...mirroredFields(read), origin: order.remote.id, thumbnail }, slots);

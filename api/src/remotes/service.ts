@@ -5,7 +5,7 @@ import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import { assertArtefactId, type Mirroring, type Publishing } from '../artefacts/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Blobs } from '../blobs/index.ts';
-import type { Database, Tx } from '../db/index.ts';
+import { groupTransactions, type Database, type Tx } from '../db/index.ts';
 import type { Jobs, JobState } from '../jobs/index.ts';
 import type { ThumbnailService } from '../thumbnails/index.ts';
 import { createCipher } from './cipher.ts';
@@ -49,8 +49,9 @@ export function createRemotes(options: RemotesOptions) {
   const rows = remoteRepository(database.db);
   const cipher = createCipher(options.cipherPassword);
   const ownUrl = normaliseUrl(publicUrl);
-  const fetcher = createFetcher({ ...options, freeBytes: () => options.blobs.freeBytes() });
-  const sync = createSync({ ...options, mirror: createMirror({ ...options, fetcher }), openUpstream, ownUrl });
+  const transactions = groupTransactions(database);
+  const fetcher = createFetcher({ ...options, transactions, freeBytes: () => options.blobs.freeBytes() });
+  const sync = createSync({ ...options, mirror: createMirror({ ...options, transactions, fetcher }), openUpstream, ownUrl });
   jobs.registerFamily<SyncProgress, SyncReport>({
     prefix: JOB_PREFIX,
     keys: async () => (await rows.list()).map(({ id }) => id),

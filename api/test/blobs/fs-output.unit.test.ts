@@ -85,6 +85,29 @@ describe('a large blob', () => {
   });
 });
 
+describe('a blob that nobody asks for soon', () => {
+  test('goes past the page cache from its first byte', async (t) => {
+    const root = await makeDirectory(t);
+    const writer = await createFsStore({ root }).create('aa/unread', { bypassCache: true });
+    await writer.append(0, sampleBytes(64 * KIB));
+    assert.equal(await countDirect(root), 1);
+    await writer.abort();
+  });
+
+  test('is kept whole whatever its size, and next to others that use the same memory', async (t) => {
+    const store = createFsStore({ root: await makeDirectory(t) });
+    const sizes = [0, 1, 4096, 512 * KIB, MIB + 1, 3 * MIB - 7];
+    await Promise.all(sizes.flatMap((size) => [1, 2, 3].map(async (copy) => {
+      const key = `aa/${size}-${copy}`;
+      const bytes = sampleBytes(size).map((byte) => byte ^ copy);
+      const writer = await store.create(key, { bypassCache: true });
+      while (writer.offset < size) await writer.append(writer.offset, bytes.subarray(writer.offset, writer.offset + 64 * KIB));
+      await writer.finish();
+      await assertHolds(store, key, bytes);
+    })));
+  });
+});
+
 test('a file system without direct writes is written to all the same', async (t) => {
   const { output, content } = await openOutput(t, '/dev/null');
   const bytes = sampleBytes(MIB);

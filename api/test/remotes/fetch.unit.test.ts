@@ -16,7 +16,7 @@ for (const dialect of DIALECTS) {
     test(`bytes that have no room ${what} are not asked for, on ${dialect}`, async () => {
       const { database, close } = await openTestDatabase(dialect);
       try {
-        const fetcher = createFetcher({ database, publishing: untouched<FetcherOptions['publishing']>('publishing'), onError: (error) => { throw error; }, ...options });
+        const fetcher = createFetcher({ database, transactions: database, publishing: untouched<FetcherOptions['publishing']>('publishing'), onError: (error) => { throw error; }, ...options });
         await assert.rejects(fetcher.fetch({
           upstream: untouched<Upstream>('upstream'), id: { remoteId: 'https://example.org', artefactId: 'large', architecture: '' }, format: 'file', slot: SLOT,
           signal: new AbortController().signal, onBytes: () => undefined,

@@ -34,10 +34,30 @@ export async function removeEmptyFolders(root: string, file: string): Promise<vo
  * outer ones without having come to its own fsync; of a folder that did not change it costs 0.2 ms.
  */
 export async function syncFolders(root: string, file: string): Promise<void> {
-  for (const folder of foldersAbove(root, file)) {
-    const handle = await open(folder, 'r');
-    try { await handle.sync(); } finally { await handle.close(); }
-  }
+  await Promise.all(foldersAbove(root, file).map(syncFolder));
+}
+
+/** By folder: its fsync underway, and the one that follows it. */
+const underway = new Map<string, Promise<void>>();
+const following = new Map<string, Promise<void>>();
+
+/** Many who wait for the same folder share an fsync that began after each of them asked. */
+function syncFolder(folder: string): Promise<void> {
+  const shared = following.get(folder);
+  if (shared) return shared;
+  const next = (underway.get(folder) ?? Promise.resolve()).catch(() => undefined).then(async () => {
+    following.delete(folder);
+    const now = syncNow(folder);
+    underway.set(folder, now);
+    await now.finally(() => { if (underway.get(folder) === now) underway.delete(folder); });
+  });
+  following.set(folder, next);
+  return next;
+}
+
+async function syncNow(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try { await handle.sync(); } finally { await handle.close(); }
 }
 
 /** Throws ENOENT or ENOTDIR when the root is gone, to tell a storage that is away from a file that is missing. */

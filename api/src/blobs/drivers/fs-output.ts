@@ -10,6 +10,10 @@ const WRITE_BYTES = 256 * 1024;
 /** Without the page cache nothing joins writes any more. Each upload holds two of these: larger ones cost more memory than they bring speed. */
 const DIRECT_WRITE_BYTES = 512 * 1024;
 
+/** Buffers for direct writes that nobody uses: to make one costs as much as to fill it. */
+const spareBuffers: Uint8Array[] = [];
+const MAX_SPARE_BUFFERS = 16;
+
 /** Smaller files stay in the page cache, since they are often asked for as soon as they are there; a multiple of both sizes above. */
 const DIRECT_FROM_BYTES = 8 * 1024 * 1024;
 
@@ -24,13 +28,18 @@ const ALIGNMENT_BYTES = 4096;
 export class FsOutput {
   readonly #handle: FileHandle;
   readonly #path: string;
+  readonly #directFromBytes: number;
   #direct: FileHandle | undefined;
   #directRefused = constants.O_DIRECT === undefined;
 
-  /** @param handle open for writing, of the file at `path`; closed by `close` */
-  constructor(handle: FileHandle, path: string) {
+  /**
+   * @param handle open for writing, of the file at `path`; closed by `close`
+   * @param options `bypassCache` for a file that nobody asks for soon, however small it is
+   */
+  constructor(handle: FileHandle, path: string, { bypassCache = false }: { bypassCache?: boolean } = {}) {
     this.#handle = handle;
     this.#path = path;
+    this.#directFromBytes = bypassCache ? 0 : DIRECT_FROM_BYTES;
   }
 
   /** Length that buffers for `write` should have, and where in the file they should begin and end: at multiples of it. */
@@ -39,12 +48,18 @@ export class FsOutput {
   /** Makes a buffer that fits. A resizable one begins at a page, as V8 makes them of whole pages. */
   allocate(): Uint8Array {
     const sizeBytes = this.bufferBytes;
-    return this.#direct ? new Uint8Array(new ArrayBuffer(sizeBytes, { maxByteLength: sizeBytes })) : Buffer.allocUnsafeSlow(sizeBytes);
+    if (!this.#direct) return Buffer.allocUnsafeSlow(sizeBytes);
+    return spareBuffers.pop() ?? new Uint8Array(new ArrayBuffer(sizeBytes, { maxByteLength: sizeBytes }));
+  }
+
+  /** Takes back a buffer of `allocate` that no write uses any more. */
+  release(buffer: Uint8Array): void {
+    if (buffer.length === DIRECT_WRITE_BYTES && spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(buffer);
   }
 
   /** Goes over to direct writes where the next one begins far enough in the file; says whether it did: buffers are another size then. */
   async goDirect(position: number): Promise<boolean> {
-    if (this.#direct || this.#directRefused || position < DIRECT_FROM_BYTES) return false;
+    if (this.#direct || this.#directRefused || position < this.#directFromBytes) return false;
     try {
       this.#direct = await open(this.#path, constants.O_WRONLY | constants.O_DIRECT);
       return true;

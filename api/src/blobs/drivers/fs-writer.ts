@@ -16,6 +16,8 @@ export interface FsBlobWriterOptions {
   finishedPath: string;
   /** Bytes that the file holds. */
   offset: number;
+  /** See BlobStore.create. */
+  bypassCache?: boolean | undefined;
 }
 
 /** Writes a blob as `BlobWriter` says; `createFsStore` tells why the file has two names. */
@@ -43,7 +45,7 @@ export class FsBlobWriter implements BlobWriter {
   constructor(options: FsBlobWriterOptions) {
     this.key = options.key;
     this.#root = options.root;
-    this.#output = new FsOutput(options.handle, options.unfinishedPath);
+    this.#output = new FsOutput(options.handle, options.unfinishedPath, { bypassCache: options.bypassCache ?? false });
     this.#path = options.unfinishedPath;
     this.#finishedPath = options.finishedPath;
     this.#offset = options.offset;
@@ -116,11 +118,16 @@ export class FsBlobWriter implements BlobWriter {
     await this.#drain();
     if (this.#torn) await this.#output.truncate(this.#offset);
     await this.#output.sync();
+    for (const buffer of [this.#buffer, this.#spareBuffer]) if (buffer) this.#output.release(buffer);
+    this.#buffer = this.#spareBuffer = undefined;
   }
 
   /** Fills the buffer to its end before it is sent on its way: buffers begin and end where the output wants them to. */
   async #gather(chunk: Uint8Array): Promise<void> {
-    this.#buffer ??= this.#output.allocate();
+    if (!this.#buffer) {
+      await this.#output.goDirect(this.#offset);
+      this.#buffer = this.#output.allocate();
+    }
     const room = this.#bufferEnd() - this.#offset;
     this.#buffer.set(chunk.subarray(0, room), this.#bufferedBytes);
     if (chunk.length <= room) {

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { open, readdir, readFile, stat, statfs, unlink, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { assertStorageKey, isStorageKey, resolveRange, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
+import { assertStorageKey, isStorageKey, resolveRange, type BlobCreateOptions, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
 import { BlobExistsError, StorageFullError } from '../errors.ts';
 import { blobMissing, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
 import { makeFolders, makeRoot, removeEmptyFolders, requireFolder } from './fs-folders.ts';
@@ -54,11 +54,11 @@ class FsBlobStore implements BlobStore {
     return bavail * bsize;
   };
 
-  create(key: string): Promise<BlobWriter> {
+  create(key: string, { bypassCache }: BlobCreateOptions = {}): Promise<BlobWriter> {
     return atEdge(async () => {
       const paths = this.#paths(key);
       const handle = await this.#openNew(paths.unfinishedPath);
-      const writer = new FsBlobWriter({ key, root: this.#root, handle, ...paths, offset: 0 });
+      const writer = new FsBlobWriter({ key, root: this.#root, handle, ...paths, offset: 0, bypassCache });
       try {
         if (await unlessGone(stat(paths.finishedPath))) throw keyTaken();
         return writer;
@@ -158,7 +158,8 @@ class FsBlobStore implements BlobStore {
   async #openNew(path: string): Promise<FileHandle> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await makeFolders(this.#root, path);
+        // The folder is mostly there.
+        if (attempt > 1) await makeFolders(this.#root, path);
         return await open(path, 'wx', 0o600);
       } catch (error) {
         if (failedWith(error, 'EEXIST')) throw keyTaken(error);
