@@ -14,6 +14,8 @@ export interface SlowUploadOptions {
   headers?: Record<string, string>;
   /** Part of the body that is sent at first; default 0.5. */
   share?: number;
+  /** Whether to wait until the server stores it; one that is refused may come and go unseen. Default true. */
+  waits?: boolean;
 }
 
 export interface SlowUpload {
@@ -24,15 +26,15 @@ export interface SlowUpload {
   abandon(): Promise<void>;
 }
 
-/** Sends the first part of an upload, and returns once the server has begun to store it. */
-export async function beginSlowUpload(server: WithStorage & Pick<TestClient, 'url' | 'internal'>, { id, format = 'npm', file, fields = {}, headers = server.internal, share = 0.5 }: SlowUploadOptions): Promise<SlowUpload> {
+/** Sends the first part of an upload. */
+export async function beginSlowUpload(server: WithStorage & Pick<TestClient, 'url' | 'internal'>, { id, format = 'npm', file, fields = {}, headers = server.internal, share = 0.5, waits = true }: SlowUploadOptions): Promise<SlowUpload> {
   const body = multipartBody([...Object.entries(fields).map(([name, value]) => fieldPart(name, value)), filePart(file)]);
   const connection = await openConnection(server.url);
   const { blob_writers: before } = await readStoredState(server);
   await connection.send(requestHead('POST', `/api/v1/artefacts/${format}/${encodeURIComponent(id)}`, { ...headers, 'content-type': MULTIPART_TYPE, 'content-length': body.length }));
   const cut = Math.floor(body.length * share);
   await connection.send(body.subarray(0, cut));
-  await eventually(async () => {
+  if (waits) await eventually(async () => {
     const { blob_writers } = await readStoredState(server);
     if (blob_writers.length <= before.length) throw new Error('the upload has not begun');
   });
