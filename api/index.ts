@@ -5,10 +5,12 @@ import type { FastifyInstance } from 'fastify';
 import { createAccounts } from './src/accounts/index.ts';
 import { createApiKeys } from './src/api-keys/index.ts';
 import { createApp } from './src/app.ts';
+import { createAttemptLimit, forgetting } from './src/attempts/index.ts';
+import { createAuditLog } from './src/audit/index.ts';
 import { createArtefacts } from './src/artefacts/index.ts';
 import { createBlobs, createStorage } from './src/blobs/index.ts';
 import { readBuildInfo } from './src/build-info.ts';
-import { ConfigError, readConfig, type Config } from './src/config.ts';
+import { ConfigError, directoryOf, readConfig, type Config } from './src/config.ts';
 import { migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute, type LogStream, type Metrics, type ServerPhase } from './src/http/index.ts';
@@ -50,6 +52,8 @@ export interface ServerOptions {
 
 /** Leaves most of a disk, and of a core, to those who download; the command line reads as fast as it can. */
 const SCRUB_BYTES_PER_SECOND = 100 * 1024 * 1024;
+/** Of one address; keys that hold are taken whatever has failed before. */
+const UNKNOWN_KEYS = { max: 60, windowMs: 60_000 };
 const DATABASE_PATIENCE_MS = 30_000;
 
 /** Uploads expire a day after their last byte; an hour more or less is nothing to them. */
@@ -86,6 +90,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   try {
     const { firstSuperadmin, config } = await started;
     if (firstSuperadmin) announce(firstSuperadmin, config.PUBLIC_URL);
+    else if (config.AUTH_MODE === 'simple-directory') process.stdout.write(`\n  Berth is ready at ${config.PUBLIC_URL}\n  Sign in at ${config.DIRECTORY_URL}\n\n`);
   } catch (error) {
     const isExplained = error instanceof ConfigError || error instanceof BerthError;
     process.stderr.write(`Berth cannot start: ${isExplained ? error.message : error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
@@ -114,6 +119,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
     database,
     publicUrl: config.PUBLIC_URL,
     secret: secrets.AUTH_SECRET,
+    directory: directoryOf(config),
     async onAccountDeleted(tx, account) {
       await apiKeys.deleteKeysOf(tx, account);
       await artefacts.edit.forgetAccount(tx, account);
@@ -140,6 +146,10 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   const uploads = createUploads({ database, publishing: artefacts.publishing, maxUploadBytes: config.MAX_UPLOAD_BYTES, onError });
   opened.push(uploads);
   jobs.register({ name: 'uploads.expire', everyMs: EXPIRE_UPLOADS_EVERY_MS, run: () => uploads.expireUploads() });
+  jobs.register(forgetting(database));
+  const unknownKeys = createAttemptLimit({ database, name: 'api-key', ...UNKNOWN_KEYS });
+  const audit = createAuditLog({ database, retentionDays: config.AUDIT_RETENTION_DAYS });
+  jobs.register(audit.pruning);
   const thumbnails = createThumbnails({ database, artefacts });
   const remotes = createRemotes({
     database, jobs, blobs, thumbnails,
@@ -158,7 +168,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
     frameAncestors: config.FRAME_ANCESTORS,
     build: readBuildInfo(env),
     internalSecret: secrets.SECRET_INTERNAL_SERVICES,
-    database, blobs, storage, accounts, apiKeys, artefacts, uploads, thumbnails, remotes, metrics,
+    database, blobs, storage, accounts, apiKeys, unknownKeys, artefacts, uploads, thumbnails, remotes, audit, metrics,
     serveMetrics: config.METRICS && config.METRICS_PORT === undefined,
     phaseNow: () => phase,
   });

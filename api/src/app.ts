@@ -6,6 +6,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { cameThroughProxy, enforce, policy, registerActor } from './access/index.ts';
 import type { Accounts } from './accounts/index.ts';
+import { networkOf, type AttemptLimit } from './attempts/index.ts';
+import { auditRoutes, type AuditLog } from './audit/index.ts';
 import type { ApiKeys } from './api-keys/index.ts';
 import { artefactRoutes, contentRoutes, statsRoutes, transferRoutes, type ArtefactServices } from './artefacts/index.ts';
 import { storageRoutes, type Blobs, type Storage } from './blobs/index.ts';
@@ -27,9 +29,11 @@ export interface AppDependencies {
   storage: Storage;
   accounts: Accounts;
   apiKeys: ApiKeys;
+  unknownKeys: AttemptLimit;
   artefacts: ArtefactServices;
   thumbnails: ThumbnailService;
   remotes: Remotes;
+  audit: AuditLog;
   uploads: Uploads;
   metrics: Metrics;
   /** Serve /metrics on the app itself. */
@@ -50,7 +54,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     publicUrl: deps.publicUrl,
   });
 
-  const authenticators = { internalSecret: deps.internalSecret, apiKey: deps.apiKeys.authenticate, session: deps.accounts.authenticateSession };
+  const authenticators = { internalSecret: deps.internalSecret, apiKey: deps.apiKeys.authenticate, countUnknownKey: (ip: string) => deps.unknownKeys.count(networkOf(ip)), session: deps.accounts.authenticateSession };
   await app.register(async (v1) => {
     registerPrivateDocuments(v1);
     registerActor(v1, authenticators);
@@ -66,6 +70,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     await v1.register(storageRoutes(deps.storage));
     await v1.register(thumbnailRoutes(deps.thumbnails));
     await v1.register(remoteRoutes(deps.remotes));
+    await v1.register(auditRoutes(deps.audit));
   }, { prefix: '/api/v1' });
   // Outside of the scope that asks who is calling: answers that shared caches keep carry no cookies.
   await app.register(thumbnailDataRoutes(deps.thumbnails), { prefix: '/api/v1' });

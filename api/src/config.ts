@@ -13,6 +13,8 @@ const MIN_SECRET_LENGTH = 32;
 /** Folders of the characters that S3 and every proxy take as they are, none of them `.` or `..`. */
 const S3_FOLDERS = '^/?(?!.*(?:^|/)\\.{1,2}(?:/|$))[\\w!*\'().-]+(?:/[\\w!*\'().-]+)*/?$';
 
+const HTTP_URL = '^https?://[^/?#@]+(/[^?#]*)?$';
+
 const Secret = (description: string, minLength = MIN_SECRET_LENGTH) => Type.Optional(Type.String({ minLength, secret: true, description }));
 const OneOf = <const Values extends string[]>(values: Values, rest: { default: Values[number]; description: string }) =>
   Type.Unsafe<Values[number]>({ type: 'string', enum: values, ...rest });
@@ -22,7 +24,7 @@ const List = (rest: { default: string[]; description: string }) => Type.Array(Ty
 const ConfigSchema = Type.Object({
   PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 8080, description: 'Port to listen on; 0 takes a free one' }),
   HOST: Type.String({ minLength: 1, default: '127.0.0.1', description: 'Address to listen on; the container image sets 0.0.0.0' }),
-  PUBLIC_URL: Type.Optional(Type.String({ pattern: '^https?://[^/?#@]+(/[^?#]*)?$', examples: ['https://example.org/registry'], description: 'Where users reach Berth; may carry a path. Default: http://localhost:PORT' })),
+  PUBLIC_URL: Type.Optional(Type.String({ pattern: HTTP_URL, examples: ['https://example.org/registry'], description: 'Where users reach Berth; may carry a path. Default: http://localhost:PORT' })),
   TRUSTED_PROXIES: List({ default: ['loopback'], description: 'Whose forwarding headers count: addresses, CIDR ranges, loopback, linklocal, uniquelocal' }),
   DATA_DIR: Type.String({ minLength: 1, default: './data', description: 'Embedded database, files and generated secrets' }),
   DATABASE_URL: Type.Optional(Type.String({ pattern: '^postgres(ql)?://', examples: ['postgres://berth:password@db.example.org/berth'], secret: true, description: 'postgres://… for several replicas. Default: SQLite in DATA_DIR' })),
@@ -43,7 +45,9 @@ const ConfigSchema = Type.Object({
   MAX_UNPACKED_BYTES: Type.Integer({ minimum: 1, default: 4 * GIB, description: 'Largest inflated size of an npm tarball, in bytes (4 GiB)' }),
   MAX_TAR_ENTRIES: Type.Integer({ minimum: 1, default: 200_000, description: 'Most entries of an npm tarball' }),
   CATEGORIES: List({ default: ['processing', 'catalog', 'application', 'tileset', 'maplibre-style', 'other'], description: 'Categories of artefacts; "other" is always one of them' }),
-  AUTH_MODE: OneOf(['local'], { default: 'local', description: 'Where users come from: own users and organisations' }),
+  AUTH_MODE: OneOf(['local', 'simple-directory'], { default: 'local', description: 'Where users come from: users and organisations of this registry, or the Data Fair identity service' }),
+  DIRECTORY_URL: Type.Optional(Type.String({ pattern: HTTP_URL, examples: ['https://example.org/simple-directory'], description: 'Where users sign in. Required with AUTH_MODE=simple-directory' })),
+  PRIVATE_DIRECTORY_URL: Type.Optional(Type.String({ pattern: HTTP_URL, examples: ['http://simple-directory:8080'], description: 'Where Berth itself reaches the identity service. Default: DIRECTORY_URL' })),
   ADMIN_EMAIL: Type.String({ minLength: 3, default: 'admin@localhost', description: 'E-mail address of the superadmin who is created at the first start' }),
   ADMIN_PASSWORD: Type.Optional(Type.String({ minLength: 8, maxLength: 128, secret: true, description: 'His password. Default: generated and printed once' })),
   SECRET_INTERNAL_SERVICES: Secret('Secret that internal services send as x-secret-key; empty: internal access is off. Generated when embedded', 0),
@@ -51,6 +55,7 @@ const ConfigSchema = Type.Object({
   CIPHER_PASSWORD: Secret('Encrypts the keys of remote registries. Generated when embedded'),
   AUTH_SECRET: Secret('Signs session cookies. Generated when embedded'),
   FRAME_ANCESTORS: Type.String({ minLength: 1, default: '\'self\'', description: 'Who may embed the web interface (Content-Security-Policy frame-ancestors)' }),
+  AUDIT_RETENTION_DAYS: Type.Integer({ minimum: 1, maximum: 36_500, default: 365, description: 'How long events of the audit log are kept' }),
   GC_GRACE_HOURS: Type.Integer({ minimum: 0, maximum: 8760, default: 24, description: 'How long stored bytes must have been wanted by nobody before they are swept' }),
   REMOTE_TIMEOUT_SECONDS: Type.Integer({ minimum: 1, maximum: 3600, default: 30, description: 'How long a remote registry may keep silent before a mirror gives up and tries again later' }),
   SHUTDOWN_GRACE_SECONDS: Type.Integer({ minimum: 0, maximum: 3600, default: 30, description: 'How long requests in flight may go on after SIGTERM' }),
@@ -92,6 +97,12 @@ export function databaseUrl(config: Config): string {
   return config.DATABASE_URL ?? join(config.DATA_DIR, 'berth.db');
 }
 
+/** Where users come from when they are not this registry's own. */
+export function directoryOf({ AUTH_MODE, DIRECTORY_URL = '', PRIVATE_DIRECTORY_URL = DIRECTORY_URL }: Config): { url: string; privateUrl: string } | undefined {
+  const trim = (url: string) => url.replace(/\/+$/, '');
+  return AUTH_MODE === 'simple-directory' ? { url: trim(DIRECTORY_URL), privateUrl: trim(PRIVATE_DIRECTORY_URL) } : undefined;
+}
+
 /** Lists every setting for docs/reference/configuration.md. */
 export function configReference(): { name: string; default: string; description: string }[] {
   return Object.entries(ConfigSchema.properties).map(([name, schema]) => {
@@ -100,8 +111,9 @@ export function configReference(): { name: string; default: string; description:
   });
 }
 
-/** Refuses a storage without the settings that have no default. */
+/** Refuses what needs other settings that have no default. */
 function assertComplete(settings: Settings): void {
+  if (settings.AUTH_MODE === 'simple-directory' && settings.DIRECTORY_URL === undefined) throw new ConfigError('AUTH_MODE holds "simple-directory", which needs DIRECTORY_URL too: not set so far.');
   if (settings.FILES_STORAGE !== 's3') return;
   const missing = REQUIRED_FOR_S3.filter((name) => settings[name] === undefined);
   if (missing.length > 0) throw new ConfigError(`FILES_STORAGE holds "s3", which needs ${missing.join(', ')} too: not set so far.`);

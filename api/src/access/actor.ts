@@ -20,7 +20,7 @@ declare module 'fastify' {
 export function registerActor(app: FastifyInstance, authenticators: Authenticators): void {
   app.decorateRequest('actor');
   app.addHook('onRequest', async (request) => {
-    const caller = await resolveCaller({ method: request.method, headers: request.headers, host: request.host }, authenticators);
+    const caller = await resolveCaller({ method: request.method, headers: request.headers, host: request.host, ip: request.ip }, authenticators);
     request.actor = { caller, ip: request.ip, requestId: request.id };
   });
 }

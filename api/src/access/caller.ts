@@ -34,6 +34,10 @@ export interface UserCaller {
   account: Account;
   accountRole: 'admin' | 'member';
   hasGrant: boolean;
+  /** Somebody else looks through his eyes, and may change nothing. */
+  isReadOnly?: boolean;
+  /** What he wants to be spoken to in, where it is known: `fr`. */
+  language?: string;
 }
 export type Caller = AnonymousCaller | InternalCaller | UploadKeyCaller | ReadKeyCaller | UserCaller;
 

@@ -8,6 +8,7 @@ export const AccountHeaderInvalidError = defineError('account_header_invalid', 4
 export const AccountReadOnlyError = defineError('account_read_only', 403, 'Writing for an account');
 export const ApiKeyInvalidError = defineError('api_key_invalid', 401, 'Unknown or expired API key');
 export const CrossOriginError = defineError('cross_origin', 403, 'Request from another origin');
+export const SessionReadOnlyError = defineError('session_read_only', 403, 'Session of somebody else');
 export const KeyScopeError = defineError('key_scope', 403, 'Outside the scope of the key');
 export const NoAccessGrantError = defineError('no_access_grant', 403, 'No access grant');
 export const NotVisibleError = defineError('artefact_not_found', 404, 'Artefact not found');

@@ -86,6 +86,7 @@ export const policy = {
   /** Users and organisations. */
   manageAccounts(caller: Caller): Refusal { return superadminOnly(caller); },
   seeServerInfo(caller: Caller): Refusal { return superadminOnly(caller); },
+  seeAudit(caller: Caller): Refusal { return superadminOnly(caller); },
   seeStats(caller: Caller): Refusal { return superadminOnly(caller); },
   /** What is stored, sweeps and scrubs. */
   manageStorage(caller: Caller): Refusal { return superadminOnly(caller); },

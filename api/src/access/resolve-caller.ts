@@ -4,7 +4,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { ANONYMOUS, type Account, type Caller, type InternalCaller, type ReadKeyCaller, type UploadKeyCaller, type UserCaller } from './caller.ts';
-import { AccountHeaderInvalidError, ApiKeyInvalidError, CrossOriginError, SecretKeyThroughProxyError, SecretKeyWrongError } from './errors.ts';
+import { AccountHeaderInvalidError, ApiKeyInvalidError, CrossOriginError, SecretKeyThroughProxyError, SecretKeyWrongError, SessionReadOnlyError } from './errors.ts';
 import { ACCOUNT_FIELD_PATTERN, MAX_ACCOUNT_FIELD_LENGTH } from './schemas.ts';
 
 /** What of a request decides who is asking. */
@@ -13,6 +13,8 @@ export interface CallerRequest {
   headers: IncomingHttpHeaders;
   /** Host that the client addressed: the trusted proxy's forwarded host, else the `Host` header. */
   host: string;
+  /** Address of the client, forwarding headers of trusted proxies followed. */
+  ip: string;
 }
 
 export interface Authenticators {
@@ -20,6 +22,8 @@ export interface Authenticators {
   apiKey: (rawKey: string) => Promise<UploadKeyCaller | ReadKeyCaller | undefined>;
   /** Resolves the caller of the session cookie, or undefined without a session that holds. */
   session: (headers: IncomingHttpHeaders) => Promise<UserCaller | undefined>;
+  /** Counts a key that nobody knows. @throws too_many_attempts */
+  countUnknownKey: (ip: string) => Promise<void>;
   /** The internal secret; empty or undefined: internal access is off. */
   internalSecret: string | undefined;
 }
@@ -29,7 +33,7 @@ const ACCOUNT_FIELD = new RegExp(ACCOUNT_FIELD_PATTERN, 'u');
 
 /**
  * Works out who is asking.
- * @throws secret_key_through_proxy, secret_key_wrong, account_header_invalid, api_key_invalid, cross_origin
+ * @throws secret_key_through_proxy, secret_key_wrong, account_header_invalid, api_key_invalid, too_many_attempts, cross_origin, session_read_only, and what the session check does
  */
 export async function resolveCaller(request: CallerRequest, authenticators: Authenticators): Promise<Caller> {
   const secretKey = headerValue(request.headers, 'x-secret-key');
@@ -38,6 +42,7 @@ export async function resolveCaller(request: CallerRequest, authenticators: Auth
   const rawKey = headerValue(request.headers, 'x-api-key') ?? bearerToken(request.headers.authorization);
   if (rawKey !== undefined) {
     const caller = await authenticators.apiKey(rawKey);
+    if (!caller) await authenticators.countUnknownKey(request.ip);
     if (!caller) throw new ApiKeyInvalidError('This API key is unknown, revoked or expired: ask an administrator of the registry for a new one.');
     return caller;
   }
@@ -46,6 +51,7 @@ export async function resolveCaller(request: CallerRequest, authenticators: Auth
   const caller = await authenticators.session(request.headers);
   if (!caller) return ANONYMOUS;
   assertSameOrigin(request);
+  if (caller.isReadOnly && !SAFE_METHODS.has(request.method)) throw new SessionReadOnlyError('You look at the registry as somebody else, and may only read: go back to your own session to change things.');
   return caller;
 }
 
@@ -54,7 +60,7 @@ export async function resolveCaller(request: CallerRequest, authenticators: Auth
  * Requests without `Origin` and `Sec-Fetch-Site` come from programs, not from pages, and pass.
  * @throws cross_origin
  */
-export function assertSameOrigin({ method, headers, host }: CallerRequest): void {
+export function assertSameOrigin({ method, headers, host }: Omit<CallerRequest, 'ip'>): void {
   if (SAFE_METHODS.has(method)) return;
   const site = headerValue(headers, 'sec-fetch-site');
   const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';

@@ -9,14 +9,18 @@ import type { Database, Executor, Tx } from '../db/index.ts';
 import { createAuthGateway } from './auth/gateway.ts';
 import { createAuthLoader, prolongSession } from './auth/load-auth.ts';
 import { authRoutes } from './auth/routes.ts';
+import { createDirectoryAuthenticator } from './directory/authenticator.ts';
+import { peopleElsewhere } from './directory/routes.ts';
 import { deleteGrantsOf } from './grants/repository.ts';
 import { createGrantService } from './grants/service.ts';
 import { createMemberService } from './organizations/members.ts';
 import { createOrganizationService } from './organizations/service.ts';
+import { organizationRoutes } from './organizations/routes.ts';
 import { accountRoutes } from './routes.ts';
 import { createSessionAuthenticator } from './sessions/authenticator.ts';
-import { createSessionService } from './sessions/service.ts';
+import { createSessionService, LOCAL_CHOICES } from './sessions/service.ts';
 import { createSessionCookies } from './sessions/session-cookie.ts';
+import { userRoutes } from './users/routes.ts';
 import { createUserService, type FirstSuperadmin } from './users/service.ts';
 
 export interface AccountsOptions {
@@ -25,6 +29,8 @@ export interface AccountsOptions {
   publicUrl: string;
   /** AUTH_SECRET, at least 32 characters: another one ends all sessions. */
   secret: string;
+  /** The identity service that users come from; default: they are this registry's own. */
+  directory?: DirectoryOptions | undefined;
   /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
   signInsPerMinute?: number;
   /**
@@ -32,6 +38,13 @@ export interface AccountsOptions {
    * A department that goes alone has `department`; an organisation without it takes all its departments along.
    */
   onAccountDeleted?: (tx: Tx, account: Account) => Promise<void>;
+}
+
+export interface DirectoryOptions {
+  /** Where users sign in, without a trailing slash. */
+  url: string;
+  /** Where this server reaches it, without a trailing slash. */
+  privateUrl: string;
 }
 
 export interface Accounts {
@@ -49,7 +62,26 @@ export interface Accounts {
   hasGrant: (account: Account, executor?: Executor) => Promise<boolean>;
 }
 
-export function createAccounts({ database, publicUrl, secret, signInsPerMinute, onAccountDeleted }: AccountsOptions): Accounts {
+/** Puts the slice together, for users of its own or of an identity service. */
+export function createAccounts(options: AccountsOptions): Accounts {
+  return options.directory ? createDirectoryAccounts(options, options.directory) : createLocalAccounts(options);
+}
+
+function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, directory: DirectoryOptions): Accounts {
+  const grants = createGrantService(database);
+  const authenticator = createDirectoryAuthenticator({ directoryUrl: directory.privateUrl, secure: publicUrl.startsWith('https:'), hasGrant: (account) => grants.hasGrant(account) });
+  const sessions = createSessionService({ database, choices: authenticator, hasGrant: (account, executor) => grants.hasGrant(account, executor) });
+  return {
+    authenticateSession: (headers) => authenticator.authenticate(headers),
+    registerSessionCookies: () => undefined,
+    authRoutes: (_app, _options, done) => { done(); },
+    routes: accountRoutes({ sessions, grants, people: [peopleElsewhere(directory.url)], signIn: { mode: 'simple-directory', url: directory.url } }),
+    createFirstSuperadmin: () => Promise.resolve(undefined),
+    hasGrant: (account, executor) => grants.hasGrant(account, executor),
+  };
+}
+
+function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, onAccountDeleted }: AccountsOptions): Accounts {
   const loadAuth = createAuthLoader({ database, publicUrl, secret, signInsPerMinute });
   const forgetAccount = async (tx: Tx, account: Account): Promise<void> => {
     await deleteGrantsOf(tx, account);
@@ -64,13 +96,13 @@ export function createAccounts({ database, publicUrl, secret, signInsPerMinute, 
     cookies: createSessionCookies({ secret, secure: publicUrl.startsWith('https:') }),
     prolong: async (headers) => prolongSession(await loadAuth(), headers),
   });
-  const sessions = createSessionService({ database, hasGrant: (account, executor) => grants.hasGrant(account, executor) });
+  const sessions = createSessionService({ database, choices: LOCAL_CHOICES, hasGrant: (account, executor) => grants.hasGrant(account, executor) });
   const gateway = createAuthGateway({ database, publicUrl, loadAuth, sessions: authenticator });
   return {
     authenticateSession: (headers) => authenticator.authenticate(headers),
     registerSessionCookies: (app) => authenticator.register(app),
     authRoutes: authRoutes(gateway),
-    routes: accountRoutes({ sessions, users, organizations, members, grants }),
+    routes: accountRoutes({ sessions, grants, people: [userRoutes(users), organizationRoutes(organizations, members)], signIn: { mode: 'local' } }),
     createFirstSuperadmin: (admin) => users.createFirstSuperadmin(admin),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),
   };

@@ -12,4 +12,6 @@ export const AccountNotAllowedError = defineError('account_not_allowed', 403, 'A
 export const AccountInvalidError = defineError('account_invalid', 400, 'Invalid account');
 export const GrantNotFoundError = defineError('access_grant_not_found', 404, 'Access grant not found');
 export const GrantExistsError = defineError('grant_exists', 409, 'Access grant exists');
-export const TooManyAttemptsError = defineError('too_many_attempts', 429, 'Too many attempts');
+export const SessionInvalidError = defineError('session_invalid', 401, 'Invalid session');
+export const DirectoryUnavailableError = defineError('directory_unavailable', 503, 'Identity service unavailable');
+export const AccountsInDirectoryError = defineError('accounts_in_directory', 404, 'Managed by the identity service');

@@ -32,8 +32,8 @@ export function createKeyAuthenticator({ database, salt, accountHasGrant, onErro
   return {
     async authenticate(rawKey: string): Promise<UploadKeyCaller | ReadKeyCaller | undefined> {
       if (!isRawKey(rawKey)) return undefined;
-      const key = await keys.findByHash(hashKey(rawKey, salt));
       const at = now();
+      const key = await keys.findByHash(hashKey(rawKey, salt), at.toISOString());
       if (!key || isExpired(key, at)) return undefined;
       const caller = await callerOf(key);
       noteUse(key, at);

@@ -10,6 +10,7 @@ const SHORT_ID_BYTES = 4;
 const SECRET_BYTES = 32;
 const RAW_KEY = /^reg_[A-Za-z0-9]{8}_[0-9a-f]{64}$/;
 const KEY_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+const NO_MOMENT = 'must be a moment that exists on the clock, without leap seconds';
 const SCOPES = ['allowedName', 'allowedNamePrefix', 'allowedPackageName', 'allowedCategory'] as const;
 
 /** Makes a new raw key, `reg_<8 characters>_<64 hexadecimal digits>`, and its `shortId`, `reg_<8 characters>`. */
@@ -49,9 +50,16 @@ export function creatorOf(caller: Caller): Pick<ApiKey, 'createdBy'> {
 export function checkFields(fields: NewApiKey, categories: readonly string[]): NewApiKey {
   const expiresAt = fields.expiresAt === undefined ? undefined : new Date(fields.expiresAt);
   const errors = [...fields.type === 'read' ? readKeyErrors(fields) : uploadKeyErrors(fields, categories)];
-  if (expiresAt && Number.isNaN(expiresAt.getTime())) errors.push({ path: '/expiresAt', message: 'must be a moment that exists on the clock, without leap seconds' });
+  if (expiresAt && Number.isNaN(expiresAt.getTime())) errors.push({ path: '/expiresAt', message: NO_MOMENT });
   if (errors.length > 0) throw new ApiKeyFieldsError('A key cannot be made from these fields: see errors.', { errors });
   return { ...fields, ...(expiresAt && { expiresAt: expiresAt.toISOString() }) };
+}
+
+/** Brings a moment to UTC with milliseconds. @throws api_key_fields_invalid */
+export function toMoment(text: string): string {
+  const moment = new Date(text);
+  if (Number.isNaN(moment.getTime())) throw new ApiKeyFieldsError('A key cannot end at this moment: see errors.', { errors: [{ path: '/expiresAt', message: NO_MOMENT }] });
+  return moment.toISOString();
 }
 
 function readKeyErrors({ owner, ...fields }: NewApiKey): FieldError[] {

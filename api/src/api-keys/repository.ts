@@ -21,9 +21,31 @@ export function apiKeyRepository(executor: Executor | Tx) {
       await executor.insertInto('api_keys').values(toRow(key, hash)).execute();
     },
 
-    async findByHash(hash: string): Promise<ApiKey | undefined> {
-      const row = await executor.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst();
+    /** Finds a key by what is stored of it, or of the one that it has replaced while that one still holds. */
+    async findByHash(hash: string, at: string): Promise<ApiKey | undefined> {
+      const row = await executor.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst()
+        ?? await executor.selectFrom('api_keys').selectAll().where('previous_hash', '=', hash).where('previous_until', '>', at).executeTakeFirst();
       return row && fromRow(row);
+    },
+
+    /** Gives a key another raw form; the present one holds until `previousUntil`, the one before it no more. */
+    async rotate(id: string, { hash, shortId, at, previousUntil, expiresAt }: { hash: string; shortId: string; at: string; previousUntil: string; expiresAt: string | null | undefined }): Promise<ApiKey | undefined> {
+      const row = await executor.updateTable('api_keys').set((eb) => ({
+        previous_hash: eb.ref('hash'), previous_short_id: eb.ref('short_id'), previous_until: previousUntil, hash, short_id: shortId, rotated_at: at,
+        ...(expiresAt !== undefined && { expires_at: expiresAt, expiry_announced_at: null }),
+      })).where('id', '=', id).returningAll().executeTakeFirst();
+      return row && fromRow(row);
+    },
+
+    /** Keys that end within a time, and of which nobody was told yet. */
+    async listExpiring(after: string, before: string, limit: number): Promise<ApiKey[]> {
+      const rows = await executor.selectFrom('api_keys').selectAll().where('expires_at', '>', after).where('expires_at', '<=', before).where('expiry_announced_at', 'is', null)
+        .orderBy('expires_at').orderBy('id').limit(limit).execute();
+      return rows.map(fromRow);
+    },
+
+    async noteAnnounced(ids: readonly string[], at: string): Promise<void> {
+      await executor.updateTable('api_keys').set({ expiry_announced_at: at }).where('id', 'in', ids).execute();
     },
 
     async find(id: string): Promise<ApiKey | undefined> {
@@ -86,6 +108,11 @@ function toRow(key: ApiKey, hash: string): ApiKeysTable {
     created_by: JSON.stringify(key.createdBy ?? null),
     expires_at: key.expiresAt ?? null,
     last_used_at: key.lastUsedAt ?? null,
+    previous_hash: null,
+    previous_short_id: null,
+    previous_until: null,
+    rotated_at: null,
+    expiry_announced_at: null,
   };
 }
 
@@ -105,6 +132,9 @@ function fromRow(row: ApiKeysTable): ApiKey {
       createdBy: JSON.parse(row.created_by) as ApiKey['createdBy'] | null,
       expiresAt: row.expires_at,
       lastUsedAt: row.last_used_at,
+      rotatedAt: row.rotated_at,
+      previousShortId: row.previous_short_id,
+      previousUntil: row.previous_until,
     }),
   };
 }

@@ -49,6 +49,9 @@ export const ApiKeySchema = Type.Object({
   createdBy: Type.Optional(Type.Object({ userId: Type.String(), userName: Type.String() })),
   expiresAt: Type.Optional(Type.String({ format: 'date-time' })),
   lastUsedAt: Type.Optional(Type.String({ format: 'date-time', description: 'Exact to the minute' })),
+  rotatedAt: Type.Optional(Type.String({ format: 'date-time' })),
+  previousShortId: Type.Optional(Type.String({ description: 'Of the raw key that this one has replaced' })),
+  previousUntil: Type.Optional(Type.String({ format: 'date-time', description: 'Until then the raw key that was replaced holds as well' })),
 }, { title: 'ApiKey' });
 
 export type ApiKey = Static<typeof ApiKeySchema>;
@@ -60,6 +63,17 @@ export const CreatedApiKeySchema = Type.Object({
 }, { title: 'CreatedApiKey' });
 
 export type CreatedApiKey = Static<typeof CreatedApiKeySchema>;
+
+/** A day, for those who use the key to take over the new one. */
+export const DEFAULT_OVERLAP_SECONDS = 86_400;
+const MAX_OVERLAP_SECONDS = 30 * 86_400;
+
+export const RotationSchema = Type.Object({
+  overlapSeconds: Type.Optional(Type.Integer({ minimum: 0, maximum: MAX_OVERLAP_SECONDS, description: `How long the present raw key holds besides the new one: ${DEFAULT_OVERLAP_SECONDS} by default, 0 ends it at once` })),
+  expiresAt: Type.Optional(Type.Union([Type.String({ anyOf: [{ format: 'date-time' }, { format: 'date' }] }), Type.Null()], { description: 'When the key ends from now on; null: never. Left out: as before' })),
+}, { additionalProperties: false, title: 'Rotation' });
+
+export type Rotation = Static<typeof RotationSchema>;
 
 export const ApiKeyListQuerySchema = Type.Object({
   type: Type.Optional(KeyTypeSchema),

@@ -1,8 +1,8 @@
-// Who did what to what: services append an event in the transaction that makes the change.
+// Who did what to what: services append an event in the transaction that makes the change, superadmins read them, old ones are pruned.
 
 import { randomUUID } from 'node:crypto';
 import type { Actor, Caller } from '../access/index.ts';
-import type { Executor } from '../db/index.ts';
+import type { AuditEventsTable, Executor } from '../db/index.ts';
 
 export interface AuditEvent {
   /** `<slice>.<verb>`, such as `artefact.upload`. */
@@ -38,4 +38,61 @@ function actorColumns(caller: Caller): { actor_kind: string; actor_id: string | 
     case 'read-key': return { actor_kind: caller.kind, actor_id: caller.key.id, actor_name: caller.key.name };
     default: return { actor_kind: caller.kind, actor_id: null, actor_name: null };
   }
+}
+
+/** What of the log is asked for; all that is set must hold. */
+export interface AuditFilter {
+  /** Id of a user or of a key. */
+  actor?: string | undefined;
+  actorKind?: string | undefined;
+  /** `artefact.upload`, or all of a slice: `artefact.`. */
+  action?: string | undefined;
+  targetType?: string | undefined;
+  target?: string | undefined;
+  outcome?: string | undefined;
+  /** ISO 8601, both included. */
+  from?: string | undefined;
+  to?: string | undefined;
+}
+
+/** Where a reader of the whole log stands. */
+export type AuditPosition = Pick<AuditEventsTable, 'at' | 'id'>;
+
+export function auditRepository(executor: Executor) {
+  return {
+    async list(filter: AuditFilter, { offset, limit }: { offset: number; limit: number }): Promise<{ rows: AuditEventsTable[]; count: number }> {
+      const rows = await matching(executor, filter).selectAll().orderBy('at', 'desc').orderBy('id', 'desc').limit(limit).offset(offset).execute();
+      const { count } = await matching(executor, filter).select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+      return { rows, count };
+    },
+
+    /** The next events behind a position, the oldest first. */
+    readOn(filter: AuditFilter, behind: AuditPosition | undefined, limit: number): Promise<AuditEventsTable[]> {
+      return matching(executor, filter).selectAll()
+        .$if(behind !== undefined, (query) => query.where((eb) => eb(eb.refTuple('at', 'id'), '>', eb.tuple(behind?.at ?? '', behind?.id ?? ''))))
+        .orderBy('at').orderBy('id').limit(limit).execute();
+    },
+
+    /** Removes at most `limit` events from before a time, the oldest first, and tells how many. */
+    async prune(before: string, limit: number): Promise<number> {
+      const oldest = executor.selectFrom('audit_events').select('id').where('at', '<', before).orderBy('at').orderBy('id').limit(limit);
+      const { numDeletedRows } = await executor.deleteFrom('audit_events').where('id', 'in', oldest).executeTakeFirst();
+      return Number(numDeletedRows);
+    },
+  };
+}
+
+function matching(executor: Executor, { actor, actorKind, action, targetType, target, outcome, from, to }: AuditFilter) {
+  let query = executor.selectFrom('audit_events');
+  if (actor !== undefined) query = query.where('actor_id', '=', actor);
+  if (actorKind !== undefined) query = query.where('actor_kind', '=', actorKind);
+  // A range, not a pattern: `.` is followed by `/`.
+  if (action?.endsWith('.')) query = query.where('action', '>=', action).where('action', '<', `${action.slice(0, -1)}/`);
+  else if (action !== undefined) query = query.where('action', '=', action);
+  if (targetType !== undefined) query = query.where('target_type', '=', targetType);
+  if (target !== undefined) query = query.where('target_id', '=', target);
+  if (outcome !== undefined) query = query.where('outcome', '=', outcome);
+  if (from !== undefined) query = query.where('at', '>=', new Date(from).toISOString());
+  if (to !== undefined) query = query.where('at', '<=', new Date(to).toISOString());
+  return query;
 }

@@ -40,6 +40,7 @@ export const LEFT_OUT_TABLES: Readonly<Record<string, string>> = {
   session: 'a session that was ended since must not come back: after a restore everybody signs in again',
   verification: 'steps of a sign-in that is under way; they expire within minutes',
   rateLimit: 'attempts of the last minutes',
+  failed_attempts: 'as rateLimit',
   blob_writers: 'uploads that are under way on the instance that was backed up',
   resumable_uploads: 'as blob_writers; what they published is in the backup',
   remote_fetches: 'as blob_writers: what is missing is fetched again',

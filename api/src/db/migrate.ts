@@ -11,6 +11,7 @@ import { createTransfers } from './migrations/0004-transfers.ts';
 import { createJobs } from './migrations/0005-jobs.ts';
 import { createResumableUploads } from './migrations/0006-resumable-uploads.ts';
 import { createRemotes } from './migrations/0007-remotes.ts';
+import { createGuards } from './migrations/0008-guards.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
@@ -23,6 +24,7 @@ const STEPS: Record<string, MigrationStep> = {
   '0005-jobs': createJobs,
   '0006-resumable-uploads': createResumableUploads,
   '0007-remotes': createRemotes,
+  '0008-guards': createGuards,
 };
 
 /**

@@ -15,6 +15,7 @@ export interface Schema extends AuthSchema, RemoteSchema {
   blob_writers: BlobWritersTable;
   blobs: BlobsTable;
   daily_transfers: DailyTransfersTable;
+  failed_attempts: FailedAttemptsTable;
   job_runs: JobRunsTable;
   leases: LeasesTable;
   list_versions: ListVersionsTable;
@@ -54,6 +55,20 @@ export interface ApiKeysTable {
   created_by: string;
   expires_at: string | null;
   last_used_at: string | null;
+  /** Of the key that this one has replaced, and until when that one holds. */
+  previous_hash: string | null;
+  previous_short_id: string | null;
+  previous_until: string | null;
+  rotated_at: string | null;
+  /** When somebody was told that the key expires soon. */
+  expiry_announced_at: string | null;
+}
+
+export interface FailedAttemptsTable {
+  /** What was attempted and, as a hash, by whom. */
+  subject: string;
+  count: number;
+  until: string;
 }
 
 /** What lists filter, sort and search by, and what decides about access: kept narrow, so that scanning it is quick. */

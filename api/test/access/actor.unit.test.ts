@@ -6,7 +6,7 @@ import { userCaller } from './callers.ts';
 
 function startApp(t: TestContext) {
   const app = createHttpServer({ basePath: '', trustedProxies: ['10.0.0.0/8'], logLevel: 'silent' });
-  registerActor(app, { internalSecret: 'secret', apiKey: () => Promise.resolve(undefined), session: () => Promise.resolve(userCaller()) });
+  registerActor(app, { internalSecret: 'secret', apiKey: () => Promise.resolve(undefined), countUnknownKey: () => Promise.resolve(), session: () => Promise.resolve(userCaller()) });
   app.route({ method: ['GET', 'POST'], url: '/who', handler: ({ actor }) => actor });
   t.after(() => app.close());
   return app;

@@ -12,14 +12,15 @@ const key = uploadKeyCaller();
 const authenticators: Authenticators = {
   internalSecret: SECRET,
   apiKey: (rawKey) => Promise.resolve(rawKey === KEY ? key : undefined),
+  countUnknownKey: () => Promise.resolve(),
   session: ({ cookie }) => Promise.resolve(cookie === 'session=uma' ? user : undefined),
 };
 /** With these, whoever asks for a key or a session fails the test. */
-const secretOnly: Authenticators = { internalSecret: SECRET, apiKey: unexpected, session: unexpected };
+const secretOnly: Authenticators = { internalSecret: SECRET, apiKey: unexpected, countUnknownKey: unexpected, session: unexpected };
 
 function unexpected(): never { throw new Error('an authenticator was asked that should not have been'); }
 
-const requestWith = (headers: IncomingHttpHeaders, changes: Partial<CallerRequest> = {}): CallerRequest => ({ method: 'GET', headers, host: 'berth.example', ...changes });
+const requestWith = (headers: IncomingHttpHeaders, changes: Partial<CallerRequest> = {}): CallerRequest => ({ method: 'GET', headers, host: 'berth.example', ip: '192.0.2.1', ...changes });
 const resolve = (headers: IncomingHttpHeaders, given = authenticators) => resolveCaller(requestWith(headers), given);
 
 describe('the internal secret', () => {
@@ -209,4 +210,22 @@ describe('the same-origin rule', () => {
       assert.throws(() => { assertSameOrigin({ method: 'POST', headers, host }); }, { code: 'cross_origin', status: 403 });
     });
   }
+});
+
+describe('what may not pass', () => {
+  test('unknown keys are counted by the address that they come from, known ones are not', async () => {
+    const counted: string[] = [];
+    const counting = { ...authenticators, countUnknownKey: (ip: string) => { counted.push(ip); return Promise.resolve(); } };
+    await resolve({ 'x-api-key': KEY }, counting);
+    await assert.rejects(resolve({ 'x-api-key': 'reg_unknown' }, counting), { code: 'api_key_invalid' });
+    assert.deepEqual(counted, ['192.0.2.1']);
+  });
+
+  test('a session through which somebody else looks changes nothing', async () => {
+    const looking = { ...authenticators, session: () => Promise.resolve({ ...user, isReadOnly: true }) };
+    for (const method of ['GET', 'HEAD', 'OPTIONS']) assert.equal((await resolveCaller(requestWith({ cookie: 'session=uma' }, { method }), looking)).kind, 'user');
+    for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
+      await assert.rejects(resolveCaller(requestWith({ cookie: 'session=uma' }, { method }), looking), { code: 'session_read_only' });
+    }
+  });
 });

@@ -84,6 +84,7 @@ export const ROWS: Row[] = [
   v1('POST', '/api-keys', '201', OF_ACME, { body: { type: 'read', name: 'reader', owner: owner('acme') } }),
   v1('POST', '/api-keys', '403 no_access_grant', 'unauth forbid forbid forbid forbid forbid forbid forbid ok ok', { body: { type: 'read', name: 'reader', owner: owner('initech') } }),
   v1('GET', '/api-keys', '200', SIGNED_IN),
+  v1('POST', '/api-keys/{id}/rotate', '404 api_key_not_found', SIGNED_IN, { path: '/api-keys/none/rotate', body: {} }),
   v1('DELETE', '/api-keys/{id}', '404 api_key_not_found', SIGNED_IN, { path: '/api-keys/none' }),
 
   v1('GET', '/artefacts', '200', ALL),
@@ -119,6 +120,9 @@ export const ROWS: Row[] = [
   v1('GET', '/thumbnails/{id}/data', '404 thumbnail_not_found', ALL, { path: '/thumbnails/none/data' }),
 
   v1('GET', '/stats', '200', SUPERADMIN),
+  v1('GET', '/audit-events', '200', SUPERADMIN),
+  v1('GET', '/audit-events/export', '200', SUPERADMIN),
+  v1('GET', '/sign-in', '200', ALL),
   v1('GET', '/storage', '200', SUPERADMIN),
   v1('GET', '/storage/events', '200', SUPERADMIN),
   v1('POST', '/storage/sweep', '200', SUPERADMIN, { body: { dryRun: true } }),

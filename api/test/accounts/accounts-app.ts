@@ -39,7 +39,7 @@ export async function createAccountsApp(dialect: DialectName, options: Partial<A
   const accounts = createAccounts({ database, publicUrl, secret: SECRET, signInsPerMinute: 1000, ...options });
   const app = createHttpServer({ basePath: new URL(publicUrl).pathname.replace(/\/$/, ''), trustedProxies: ['127.0.0.1'], logLevel: 'silent' });
   await app.register(async (v1) => {
-    registerActor(v1, { session: accounts.authenticateSession, apiKey: () => Promise.resolve(undefined), internalSecret: INTERNAL_SECRET });
+    registerActor(v1, { session: accounts.authenticateSession, apiKey: () => Promise.resolve(undefined), countUnknownKey: () => Promise.resolve(), internalSecret: INTERNAL_SECRET });
     accounts.registerSessionCookies(v1);
     await v1.register(accounts.routes);
   }, { prefix: '/api/v1' });

@@ -86,6 +86,56 @@ describeOnBothDatabases('the routes of keys', (fixture) => {
     assert.equal((await as('superadmin', 'DELETE', `/api-keys/${_id}`)).json<{ code: string }>().code, 'api_key_not_found');
   });
 
+  test('a key is replaced: both hold for a while, then the new one alone', async (t) => {
+    const { as, withKey } = await startApp(t, fixture);
+    const { _id, key, shortId } = (await as('superadmin', 'POST', '/api-keys', { ...upload, ...SCOPES })).json<{ _id: string; key: string; shortId: string }>();
+    fixture.now = noonPlus(60_000);
+    const response = await as('superadmin', 'POST', `/api-keys/${_id}/rotate`, { overlapSeconds: 3600 });
+    assert.deepEqual([response.statusCode, response.headers['cache-control']], [201, 'no-store']);
+    const rotated = response.json<Record<string, string>>();
+    assert.partialDeepStrictEqual(rotated, { _id, ...SCOPES, rotatedAt: noonPlus(60_000).toISOString(), previousShortId: shortId, previousUntil: noonPlus(3_660_000).toISOString() });
+    assert.notEqual(rotated['key'], key);
+    assert.equal(rotated['shortId'], rotated['key']?.slice(0, 12));
+    const statuses = async () => Promise.all([key, rotated['key'] ?? ''].map(async (raw) => (await withKey(raw)).statusCode));
+    assert.deepEqual(await statuses(), [403, 403]);
+    fixture.now = noonPlus(3_660_000);
+    assert.deepEqual(await statuses(), [401, 403]);
+  });
+
+  test('a key that is replaced twice holds in its last two forms, and one that is replaced without overlap in the last one', async (t) => {
+    const { as, withKey } = await startApp(t, fixture);
+    const created = (await as('superadmin', 'POST', '/api-keys', upload)).json<{ _id: string; key: string }>();
+    const rotate = async (body?: object) => (await as('superadmin', 'POST', `/api-keys/${created._id}/rotate`, body)).json<{ key: string }>().key;
+    const [second, third] = [await rotate(), await rotate()];
+    const statuses = async (keys: string[]) => Promise.all(keys.map(async (raw) => (await withKey(raw)).statusCode));
+    assert.deepEqual(await statuses([created.key, second, third]), [401, 403, 403]);
+    const fourth = await rotate({ overlapSeconds: 0 });
+    assert.deepEqual(await statuses([second, third, fourth]), [401, 401, 403]);
+  });
+
+  test('a key that has ended is replaced only with a new end, which may be none', async (t) => {
+    const { as, withKey } = await startApp(t, fixture);
+    const { _id } = (await as('superadmin', 'POST', '/api-keys', { ...upload, expiresAt: '2020-01-01' })).json<{ _id: string }>();
+    const rotate = async (body: object) => as('superadmin', 'POST', `/api-keys/${_id}/rotate`, body);
+    assert.equal((await rotate({})).json<{ code: string }>().code, 'api_key_fields_invalid');
+    for (const expiresAt of ['2016-12-31T23:59:60Z', 'tomorrow', 7]) assert.equal((await rotate({ expiresAt })).statusCode, 400);
+    const endless = (await rotate({ expiresAt: null })).json<{ key: string; expiresAt?: string }>();
+    assert.equal(endless.expiresAt, undefined);
+    assert.equal((await withKey(endless.key)).statusCode, 403);
+    for (const overlapSeconds of [-1, 1.5, 31 * 86_400, 'day']) assert.equal((await rotate({ overlapSeconds })).statusCode, 400);
+  });
+
+  test('a key is replaced by those who may revoke it, and unknown to others', async (t) => {
+    const { as } = await startApp(t, fixture);
+    fixture.grants = [ACME];
+    const { _id } = (await as('superadmin', 'POST', '/api-keys', read)).json<{ _id: string }>();
+    const answers = await Promise.all((['admin of Acme', 'member of Acme', 'admin of another organisation'] as const).map(async (caller) => {
+      const response = await as(caller, 'POST', `/api-keys/${_id}/rotate`, {});
+      return [response.statusCode, response.json<{ code?: string }>().code];
+    }));
+    assert.deepEqual(answers, [[201, undefined], [403, 'forbidden'], [404, 'api_key_not_found']]);
+  });
+
   test('an unknown, a malformed, an expired and a revoked key get the same answer, with x-api-key and as a bearer', async (t) => {
     const { app, as } = await startApp(t, fixture);
     const create = async (fields: object) => (await as('superadmin', 'POST', '/api-keys', { ...upload, ...fields })).json<{ _id: string; key: string }>();
@@ -217,6 +267,7 @@ async function startApp(t: { after: (close: () => Promise<void>) => void }, fixt
   registerActor(app, {
     internalSecret: 'secret',
     apiKey: keys.authenticate,
+    countUnknownKey: () => Promise.resolve(),
     session: ({ cookie = '' }) => {
       const caller = CALLERS[decodeURIComponent(cookie) as CallerName];
       return Promise.resolve(caller.kind === 'user' ? caller : undefined);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { createMember, type Headers } from '../support/callers.ts';
+import type { Headers } from '../support/callers.ts';
 import { readProblem } from '../support/problems.ts';
 import { query } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
@@ -17,7 +17,7 @@ for (const dialect of DIALECTS) {
     let server: TestServer;
     let superadmin: Headers;
     before(async () => {
-      server = await startTestServer({ dialect });
+      server = await startTestServer({ dialect, signIn: 'local' });
       superadmin = await server.superadmin();
       await uploaded(server, SHARED, { file: await npmTarball() });
     });
@@ -42,7 +42,7 @@ for (const dialect of DIALECTS) {
       const acme: Account = { type: 'organization', id: 'acme' };
       const sea = { ...acme, department: 'sea' };
       const globex: Account = { type: 'organization', id: 'globex' };
-      await createMember(server, 'acme');
+      await server.member('acme', 'admin');
       await send('PUT', '/organizations/acme/departments/sea', { name: 'Sea' });
       const keys = [await server.readKey(acme), await server.readKey(sea)];
       const other = await server.readKey(globex);
@@ -61,7 +61,7 @@ for (const dialect of DIALECTS) {
 
     test('leaves nothing to another one of the same id', async () => {
       const umbrella: Account = { type: 'organization', id: 'umbrella' };
-      const old = await createMember(server, 'umbrella');
+      const old = await server.member('umbrella', 'admin');
       await server.readKey(umbrella);
       await share(umbrella);
       const sees = async (headers: Headers) => (await listed(server, '', headers)).count;
@@ -82,7 +82,7 @@ for (const dialect of DIALECTS) {
     test('as a department leaves what is the organisation\'s and that of other departments', async () => {
       const initech: Account = { type: 'organization', id: 'initech' };
       const [sea, geo] = [{ ...initech, department: 'sea' }, { ...initech, department: 'geo' }];
-      await createMember(server, 'initech');
+      await server.member('initech', 'admin');
       for (const department of ['sea', 'geo']) await send('PUT', `/organizations/initech/departments/${department}`, { name: department });
       const [seaKey, geoKey, key] = [await server.readKey(sea), await server.readKey(geo), await server.readKey(initech)];
       await share(sea, geo, initech);

@@ -5,7 +5,7 @@ import { STATUS_CODES } from 'node:http';
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
 import { assertSameOrigin } from '../../access/index.ts';
 import { problems } from '../../http/index.ts';
-import { TooManyAttemptsError } from '../errors.ts';
+import { TooManyAttemptsError } from '../../attempts/index.ts';
 import { AUTH_CALLS } from './calls.ts';
 import type { AuthGateway } from './gateway.ts';
 

@@ -15,6 +15,15 @@ export const SessionSchema = Type.Object({
   accounts: Type.Optional(Type.Array(ChoiceSchema, { description: 'What the user may act for' })),
   isAdmin: Type.Boolean({ description: 'Superadmin' }),
   hasGrant: Type.Boolean({ description: 'Whether the account may download what it sees' }),
+  isReadOnly: Type.Optional(Type.Boolean({ description: 'Whether somebody else looks through the eyes of the user, and may change nothing' })),
+  language: Type.Optional(Type.String({ description: 'What the user reads, as the identity service knows it' })),
 }, { title: 'Session' });
 
+/** How one signs in here. */
+export const SignInSchema = Type.Object({
+  mode: Type.Union([Type.Literal('local'), Type.Literal('simple-directory')], { description: 'local: at /api/auth; simple-directory: at the identity service' }),
+  url: Type.Optional(Type.String({ description: 'Where the identity service is' })),
+}, { title: 'SignIn' });
+
+export type SignIn = Static<typeof SignInSchema>;
 export type Session = Static<typeof SessionSchema>;

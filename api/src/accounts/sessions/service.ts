@@ -11,17 +11,33 @@ import type { Session } from './schemas.ts';
 export interface SessionService {
   /** Tells any caller who he is. */
   describe(caller: Caller): Promise<Session>;
-  /** Chooses the account that the session acts for from now on. @throws account_not_allowed */
-  chooseAccount(actor: Actor, account: Account): Promise<Session>;
+  /** Chooses the account that the session acts for from now on. `cookies` are to be set. @throws account_not_allowed */
+  chooseAccount(actor: Actor, account: Account): Promise<{ session: Session; cookies: string[] }>;
 }
 
-export interface SessionServiceOptions { database: Database; hasGrant: (account: Account, executor: Executor) => Promise<boolean> }
+/** What users may act for, and where their choice is kept. */
+export interface AccountChoices {
+  /** Lists what a user may act for: himself first. */
+  list(executor: Executor, caller: UserCaller): Promise<AccountChoice[]>;
+  /** Makes one of them the account that the session acts for; the `Set-Cookie` headers that this takes. */
+  choose(executor: Executor, caller: UserCaller, account: Account): Promise<string[]>;
+}
 
-export function createSessionService({ database, hasGrant }: SessionServiceOptions): SessionService {
-  const choicesOf = async (executor: Executor, { user }: UserCaller) => listChoices(user, await listMemberships(executor, user.id));
+export interface SessionServiceOptions { database: Database; choices: AccountChoices; hasGrant: (account: Account, executor: Executor) => Promise<boolean> }
+
+/** Choices of the users of this registry itself, kept with the session. */
+export const LOCAL_CHOICES: AccountChoices = {
+  list: async (executor, { user }) => listChoices(user, await listMemberships(executor, user.id)),
+  async choose(executor, { sessionId }, { type, id, department }) {
+    await writeActiveAccount(executor, sessionId, type === 'organization' ? { organizationId: id, department } : {});
+    return [];
+  },
+};
+
+export function createSessionService({ database, choices, hasGrant }: SessionServiceOptions): SessionService {
   return {
     async describe(caller) {
-      if (caller.kind === 'user') return toSession(caller, await choicesOf(database.db, caller));
+      if (caller.kind === 'user') return toSession(caller, await choices.list(database.db, caller));
       return {
         kind: caller.kind,
         ...('account' in caller && { account: caller.account }),
@@ -34,18 +50,18 @@ export function createSessionService({ database, hasGrant }: SessionServiceOptio
       enforce(policy.chooseAccount(actor.caller));
       const caller = actor.caller as UserCaller;
       return database.transaction(async (tx) => {
-        const choices = await choicesOf(tx, caller);
-        const chosen = choices.find((choice) => choice.type === type && choice.id === id && choice.department === department);
+        const offered = await choices.list(tx, caller);
+        const chosen = offered.find((choice) => choice.type === type && choice.id === id && choice.department === department);
         if (!chosen) throw new AccountNotAllowedError('You may not act for this account: choose one of those that GET /session lists.');
         const account: Account = { type, id, ...(chosen.name !== undefined && { name: chosen.name }), ...(department !== undefined && { department }) };
-        await writeActiveAccount(tx, caller.sessionId, type === 'organization' ? { organizationId: id, department } : {});
+        const cookies = await choices.choose(tx, caller, account);
         await appendAudit(tx, actor, { action: 'session.choose-account', targetType: 'session', targetId: caller.sessionId, details: { account } });
-        return toSession({ ...caller, account, accountRole: chosen.role, hasGrant: await hasGrant(account, tx) }, choices);
+        return { session: toSession({ ...caller, account, accountRole: chosen.role, hasGrant: await hasGrant(account, tx) }, offered), cookies };
       });
     },
   };
 }
 
-function toSession({ kind, user, account, accountRole, isAdmin, hasGrant }: UserCaller, accounts: AccountChoice[]): Session {
-  return { kind, user, account, accountRole, accounts, isAdmin, hasGrant };
+function toSession({ kind, user, account, accountRole, isAdmin, hasGrant, isReadOnly, language }: UserCaller, accounts: AccountChoice[]): Session {
+  return { kind, user, account, accountRole, accounts, isAdmin, hasGrant, ...(isReadOnly && { isReadOnly }), ...(language !== undefined && { language }) };
 }

@@ -30,7 +30,7 @@ export function createSessionCookies({ secret, secure }: { secret: string; secur
 }
 
 /** The first cookie of that name, as better-auth takes it, unquoted and URL-decoded. */
-function readCookie(header: string, name: string): string | undefined {
+export function readCookie(header: string, name: string): string | undefined {
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
     if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;

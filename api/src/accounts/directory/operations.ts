@@ -1,0 +1,49 @@
+// From what the identity service says of a user to the accounts that he may act for.
+
+import type { Account, UserCaller } from '../../access/index.ts';
+import type { AccountChoice } from '../sessions/operations.ts';
+import type { DirectoryCookies } from './cookies.ts';
+import type { DirectoryPayload } from './token.ts';
+
+const ADMIN_ROLE = 'admin';
+
+export type DirectoryUser = Pick<UserCaller, 'user' | 'isAdmin' | 'account' | 'accountRole'> & { isReadOnly: boolean };
+
+type Membership = NonNullable<DirectoryPayload['organizations']>[number];
+
+/** Tells who the user is and, by his cookies, under which membership he acts; one that he does not have leaves him alone. */
+export function toDirectoryUser(payload: DirectoryPayload, cookies: Omit<DirectoryCookies, 'token' | 'language'>): DirectoryUser {
+  const { id, name = id, email = '' } = payload;
+  const membership = payload.organizations?.find((it) => isChosen(it, cookies));
+  return {
+    user: { id, name, email },
+    // Superadmin powers are taken up for a while, and laid down.
+    isAdmin: Boolean(payload.isAdmin) && Boolean(payload.adminMode),
+    isReadOnly: Boolean(payload.pseudoSession),
+    ...(membership ? { account: accountOf(membership), accountRole: roleOf(membership) } : { account: { type: 'user', id, name }, accountRole: 'admin' }),
+  };
+}
+
+/** Lists what the user may act for: himself first. */
+export function listDirectoryChoices({ id, name = id, organizations = [] }: DirectoryPayload): AccountChoice[] {
+  return [
+    { type: 'user', id, name, role: 'admin' },
+    ...organizations.map((it) => ({ ...accountOf(it), ...(it.departmentName && { departmentName: it.departmentName }), role: roleOf(it) })),
+  ];
+}
+
+/** The membership for an account; of several, the one that administers it. */
+export function membershipFor({ organizations = [] }: DirectoryPayload, { id, department }: Account): Membership | undefined {
+  const fitting = organizations.filter((it) => it.id === id && (it.department || undefined) === department);
+  return fitting.find((it) => roleOf(it) === 'admin') ?? fitting[0];
+}
+
+function isChosen(membership: Membership, { organization, department, role }: Omit<DirectoryCookies, 'token' | 'language'>): boolean {
+  return membership.id === organization && (membership.department || undefined) === department && (role === undefined || membership.role === role);
+}
+
+function accountOf({ id, name, department }: Membership): Account {
+  return { type: 'organization', id, ...(name && { name }), ...(department && { department }) };
+}
+
+function roleOf({ role }: Membership): 'admin' | 'member' { return role === ADMIN_ROLE ? 'admin' : 'member'; }

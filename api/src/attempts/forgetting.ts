@@ -1,0 +1,10 @@
+import type { Database } from '../db/index.ts';
+import type { Job } from '../jobs/index.ts';
+import { attemptRepository } from './repository.ts';
+
+const EVERY_MS = 3_600_000;
+
+/** Removes what no limit counts any more. */
+export function forgetting(database: Database): Job {
+  return { name: 'attempts.forget', everyMs: EVERY_MS, run: () => attemptRepository(database).removeOld() };
+}
