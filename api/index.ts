@@ -10,7 +10,7 @@ import { createAuditLog } from './src/audit/index.ts';
 import { createArtefacts } from './src/artefacts/index.ts';
 import { createBlobs, createStorage } from './src/blobs/index.ts';
 import { readBuildInfo } from './src/build-info.ts';
-import { ConfigError, directoryOf, readConfig, type Config } from './src/config.ts';
+import { ConfigError, directoryOf, oidcOf, readConfig, type Config } from './src/config.ts';
 import { migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute, type LogStream, type Metrics, type ServerPhase } from './src/http/index.ts';
@@ -120,6 +120,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
     publicUrl: config.PUBLIC_URL,
     secret: secrets.AUTH_SECRET,
     directory: directoryOf(config),
+    oidc: oidcOf(config),
     async onAccountDeleted(tx, account) {
       await apiKeys.deleteKeysOf(tx, account);
       await artefacts.edit.forgetAccount(tx, account);

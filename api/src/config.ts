@@ -48,6 +48,14 @@ const ConfigSchema = Type.Object({
   AUTH_MODE: OneOf(['local', 'simple-directory'], { default: 'local', description: 'Where users come from: users and organisations of this registry, or the Data Fair identity service' }),
   DIRECTORY_URL: Type.Optional(Type.String({ pattern: HTTP_URL, examples: ['https://example.org/simple-directory'], description: 'Where users sign in. Required with AUTH_MODE=simple-directory' })),
   PRIVATE_DIRECTORY_URL: Type.Optional(Type.String({ pattern: HTTP_URL, examples: ['http://simple-directory:8080'], description: 'Where Berth itself reaches the identity service. Default: DIRECTORY_URL' })),
+  OIDC_ISSUER: Type.Optional(Type.String({ pattern: HTTP_URL, examples: ['https://login.example.org/realms/acme'], description: 'OpenID provider through which users sign in as well; its configuration is at /.well-known/openid-configuration below' })),
+  OIDC_CLIENT_ID: Type.Optional(Type.String({ minLength: 1, description: 'What the provider calls Berth. Required with OIDC_ISSUER' })),
+  OIDC_CLIENT_SECRET: Type.Optional(Type.String({ minLength: 1, secret: true, description: 'Its secret there. Required with OIDC_ISSUER' })),
+  OIDC_NAME: Type.String({ minLength: 1, maxLength: 100, default: 'single sign-on', description: 'What the sign-in page calls the provider' }),
+  OIDC_SCOPES: List({ default: ['openid', 'profile', 'email'], description: 'Scopes that are asked for' }),
+  OIDC_ORGANIZATIONS_CLAIM: Type.Optional(Type.String({ minLength: 1, examples: ['organizations'], description: 'Claim that lists the organisations of a user, as acme, acme:admin or { id, name, role }; his memberships are then exactly these' })),
+  OIDC_ADMIN_CLAIM: Type.Optional(Type.String({ minLength: 1, examples: ['groups'], description: 'Claim that makes a user a superadmin' })),
+  OIDC_ADMIN_VALUE: Type.Optional(Type.String({ minLength: 1, examples: ['berth-admins'], description: 'What that claim must be, or hold. Default: true' })),
   ADMIN_EMAIL: Type.String({ minLength: 3, default: 'admin@localhost', description: 'E-mail address of the superadmin who is created at the first start' }),
   ADMIN_PASSWORD: Type.Optional(Type.String({ minLength: 8, maxLength: 128, secret: true, description: 'His password. Default: generated and printed once' })),
   SECRET_INTERNAL_SERVICES: Secret('Secret that internal services send as x-secret-key; empty: internal access is off. Generated when embedded', 0),
@@ -64,6 +72,7 @@ const ConfigSchema = Type.Object({
   METRICS_PORT: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, description: 'Serve /metrics on a port of its own instead' })),
 }, { additionalProperties: false });
 
+const REQUIRED_FOR_OIDC = ['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const;
 const REQUIRED_FOR_S3 = ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
 
 type Settings = Static<typeof ConfigSchema>;
@@ -103,6 +112,15 @@ export function directoryOf({ AUTH_MODE, DIRECTORY_URL = '', PRIVATE_DIRECTORY_U
   return AUTH_MODE === 'simple-directory' ? { url: trim(DIRECTORY_URL), privateUrl: trim(PRIVATE_DIRECTORY_URL) } : undefined;
 }
 
+/** The OpenID provider through which users of this registry sign in as well. */
+export function oidcOf(config: Config) {
+  const { OIDC_ISSUER, OIDC_CLIENT_ID = '', OIDC_CLIENT_SECRET = '', OIDC_NAME, OIDC_SCOPES, OIDC_ORGANIZATIONS_CLAIM, OIDC_ADMIN_CLAIM, OIDC_ADMIN_VALUE } = config;
+  return OIDC_ISSUER === undefined ? undefined : {
+    name: OIDC_NAME, issuer: OIDC_ISSUER.replace(/\/+$/, ''), clientId: OIDC_CLIENT_ID, clientSecret: OIDC_CLIENT_SECRET, scopes: OIDC_SCOPES,
+    claims: { organizations: OIDC_ORGANIZATIONS_CLAIM, admin: OIDC_ADMIN_CLAIM, adminValue: OIDC_ADMIN_VALUE },
+  };
+}
+
 /** Lists every setting for docs/reference/configuration.md. */
 export function configReference(): { name: string; default: string; description: string }[] {
   return Object.entries(ConfigSchema.properties).map(([name, schema]) => {
@@ -113,6 +131,13 @@ export function configReference(): { name: string; default: string; description:
 
 /** Refuses what needs other settings that have no default. */
 function assertComplete(settings: Settings): void {
+  const withoutIssuer = (['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET', 'OIDC_ORGANIZATIONS_CLAIM', 'OIDC_ADMIN_CLAIM'] as const).find((name) => settings[name] !== undefined);
+  if (settings.OIDC_ISSUER === undefined && withoutIssuer !== undefined) throw new ConfigError(`${withoutIssuer} is set, which needs OIDC_ISSUER too: not set so far.`);
+  if (settings.OIDC_ISSUER !== undefined) {
+    if (settings.AUTH_MODE !== 'local') throw new ConfigError(`OIDC_ISSUER is set, but AUTH_MODE holds "${settings.AUTH_MODE}": an OpenID provider goes with AUTH_MODE=local alone.`);
+    const missing = REQUIRED_FOR_OIDC.filter((name) => settings[name] === undefined);
+    if (missing.length > 0) throw new ConfigError(`OIDC_ISSUER is set, which needs ${missing.join(', ')} too: not set so far.`);
+  }
   if (settings.AUTH_MODE === 'simple-directory' && settings.DIRECTORY_URL === undefined) throw new ConfigError('AUTH_MODE holds "simple-directory", which needs DIRECTORY_URL too: not set so far.');
   if (settings.FILES_STORAGE !== 's3') return;
   const missing = REQUIRED_FOR_S3.filter((name) => settings[name] === undefined);

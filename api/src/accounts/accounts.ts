@@ -5,7 +5,10 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Account, UserCaller } from '../access/index.ts';
+import { createAttemptLimit } from '../attempts/index.ts';
 import type { Database, Executor, Tx } from '../db/index.ts';
+import type { OidcProvider } from './auth/auth.ts';
+import { AUTH_CALLS, OIDC_CALLS } from './auth/calls.ts';
 import { createAuthGateway } from './auth/gateway.ts';
 import { createAuthLoader, prolongSession } from './auth/load-auth.ts';
 import { authRoutes } from './auth/routes.ts';
@@ -15,6 +18,8 @@ import { deleteGrantsOf } from './grants/repository.ts';
 import { createGrantService } from './grants/service.ts';
 import { createMemberService } from './organizations/members.ts';
 import { createOrganizationService } from './organizations/service.ts';
+import type { ClaimNames } from './oidc/operations.ts';
+import { createClaimSync } from './oidc/sync.ts';
 import { organizationRoutes } from './organizations/routes.ts';
 import { accountRoutes } from './routes.ts';
 import { createSessionAuthenticator } from './sessions/authenticator.ts';
@@ -31,6 +36,8 @@ export interface AccountsOptions {
   secret: string;
   /** The identity service that users come from; default: they are this registry's own. */
   directory?: DirectoryOptions | undefined;
+  /** An OpenID provider through which users of this registry sign in as well. */
+  oidc?: OidcOptions | undefined;
   /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
   signInsPerMinute?: number;
   /**
@@ -38,6 +45,12 @@ export interface AccountsOptions {
    * A department that goes alone has `department`; an organisation without it takes all its departments along.
    */
   onAccountDeleted?: (tx: Tx, account: Account) => Promise<void>;
+}
+
+export interface OidcOptions extends OidcProvider {
+  /** What the sign-in page calls it. */
+  name: string;
+  claims: ClaimNames;
 }
 
 export interface DirectoryOptions {
@@ -62,6 +75,9 @@ export interface Accounts {
   hasGrant: (account: Account, executor?: Executor) => Promise<boolean>;
 }
 
+/** Of one account; then a quarter of an hour has to pass, or an administrator sets another password. */
+const FAILED_SIGN_INS = { max: 20, windowMs: 15 * 60_000 };
+
 /** Puts the slice together, for users of its own or of an identity service. */
 export function createAccounts(options: AccountsOptions): Accounts {
   return options.directory ? createDirectoryAccounts(options, options.directory) : createLocalAccounts(options);
@@ -81,8 +97,8 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
   };
 }
 
-function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, onAccountDeleted }: AccountsOptions): Accounts {
-  const loadAuth = createAuthLoader({ database, publicUrl, secret, signInsPerMinute });
+function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oidc, onAccountDeleted }: AccountsOptions): Accounts {
+  const loadAuth = createAuthLoader({ database, publicUrl, secret, signInsPerMinute, oidc });
   const forgetAccount = async (tx: Tx, account: Account): Promise<void> => {
     await deleteGrantsOf(tx, account);
     await onAccountDeleted?.(tx, account);
@@ -97,12 +113,16 @@ function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, on
     prolong: async (headers) => prolongSession(await loadAuth(), headers),
   });
   const sessions = createSessionService({ database, choices: LOCAL_CHOICES, hasGrant: (account, executor) => grants.hasGrant(account, executor) });
-  const gateway = createAuthGateway({ database, publicUrl, loadAuth, sessions: authenticator });
+  const gateway = createAuthGateway({
+    database, publicUrl, loadAuth, sessions: authenticator,
+    failedSignIns: createAttemptLimit({ database, name: 'sign-in', ...FAILED_SIGN_INS }),
+    syncClaims: oidc && createClaimSync({ database, names: oidc.claims }),
+  });
   return {
     authenticateSession: (headers) => authenticator.authenticate(headers),
     registerSessionCookies: (app) => authenticator.register(app),
-    authRoutes: authRoutes(gateway),
-    routes: accountRoutes({ sessions, grants, people: [userRoutes(users), organizationRoutes(organizations, members)], signIn: { mode: 'local' } }),
+    authRoutes: authRoutes(gateway, [...AUTH_CALLS, ...oidc ? OIDC_CALLS : []]),
+    routes: accountRoutes({ sessions, grants, people: [userRoutes(users), organizationRoutes(organizations, members)], signIn: { mode: 'local', ...(oidc && { oidc: { name: oidc.name } }) } }),
     createFirstSuperadmin: (admin) => users.createFirstSuperadmin(admin),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),
   };

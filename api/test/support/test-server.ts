@@ -10,6 +10,8 @@ import { createServer, type BerthServer } from '../../index.ts';
 import type { DialectName } from '../../src/db/index.ts';
 import { createTestDatabaseUrl } from './postgres.ts';
 import { createTestS3, type TestS3 } from './s3.ts';
+import { freePort } from './free-port.ts';
+import { providerPeople, providerSettings, startTestProvider } from './openid-provider.ts';
 import { startTestDirectory } from './directory.ts';
 import { directoryPeople } from './people.ts';
 import { ADMIN_EMAIL, ADMIN_PASSWORD, createTestClient, type TestClient } from './test-client.ts';
@@ -18,7 +20,7 @@ export { ADMIN_EMAIL, ADMIN_PASSWORD, signIn, type UploadForm } from './test-cli
 export { DIALECTS } from './test-database.ts';
 
 export type StorageName = 'fs' | 's3';
-export type SignInMode = 'local' | 'simple-directory';
+export type SignInMode = 'local' | 'simple-directory' | 'oidc';
 
 /** All four, for what depends on both; everything else runs on DIALECTS, each with its `storageOf`. */
 export const BACKENDS = (['sqlite', 'postgres'] as const).flatMap((dialect) => (['fs', 's3'] as const).map((storage) => ({ dialect, storage })));
@@ -32,7 +34,8 @@ export function storageOf(dialect: DialectName): StorageName {
 /** The way to sign in that goes with a database in this run, for tests to which it makes no difference. */
 export function signInOf(dialect: DialectName): SignInMode {
   const isCrossed = process.env.BERTH_TEST_BACKENDS === 'crossed';
-  return (dialect === 'postgres') === isCrossed ? 'local' : 'simple-directory';
+  if (dialect === 'sqlite') return isCrossed ? 'oidc' : 'local';
+  return isCrossed ? 'local' : 'simple-directory';
 }
 
 export interface TestServerOptions {
@@ -40,7 +43,7 @@ export interface TestServerOptions {
   dialect?: DialectName;
   /** Default `storageOf` the dialect, files where none is named. From S3 all bytes come by way of the server unless `env` says otherwise. */
   storage?: StorageName;
-  /** Default `signInOf` the dialect, `local` where none is named. */
+  /** Default `signInOf` the dialect, `local` where none is named or `env` says where users reach the server. */
   signIn?: SignInMode;
   /** Place on S3 that is kept after close(), so that another server can start on it. */
   s3?: TestS3;
@@ -59,25 +62,29 @@ export interface TestServer extends TestClient {
   close: () => Promise<void>;
 }
 
-export async function startTestServer({ dialect, storage = dialect ? storageOf(dialect) : 'fs', signIn = dialect ? signInOf(dialect) : 'local', s3: place, env = {}, dataDir }: TestServerOptions = {}): Promise<TestServer> {
+export async function startTestServer({ dialect, env = {}, storage = dialect ? storageOf(dialect) : 'fs', signIn = dialect && env['PUBLIC_URL'] === undefined ? signInOf(dialect) : 'local', s3: place, dataDir }: TestServerOptions = {}): Promise<TestServer> {
   const folder = dataDir ?? await mkdtemp(join(tmpdir(), 'berth-test-'));
   const database = dialect === 'postgres' && env['DATABASE_URL'] === undefined ? await createTestDatabaseUrl() : undefined;
   const s3 = storage === 's3' ? place ?? await createTestS3() : undefined;
   const directory = signIn === 'simple-directory' ? await startTestDirectory() : undefined;
+  const port = signIn === 'oidc' ? await freePort() : 0;
+  const publicUrl = signIn === 'oidc' ? `http://127.0.0.1:${port}` : 'http://localhost';
+  const provider = signIn === 'oidc' ? await startTestProvider(publicUrl) : undefined;
   const secret = () => randomBytes(32).toString('hex');
   const logs: string[] = [];
   const settings: Record<string, string> = {
-    PORT: '0', DATA_DIR: folder, LOG_LEVEL: 'warn', PUBLIC_URL: 'http://localhost', ADMIN_EMAIL, ADMIN_PASSWORD,
+    PORT: `${port}`, DATA_DIR: folder, LOG_LEVEL: 'warn', PUBLIC_URL: publicUrl, ADMIN_EMAIL, ADMIN_PASSWORD,
     SECRET_INTERNAL_SERVICES: 'internal-secret', API_KEYS_SALT: secret(), CIPHER_PASSWORD: secret(), AUTH_SECRET: secret(),
-    ...(database && { DATABASE_URL: database.url }), ...(s3 && { ...s3.env, S3_REDIRECT: 'false' }), ...(directory && { AUTH_MODE: 'simple-directory', DIRECTORY_URL: directory.url }), ...env,
+    ...(database && { DATABASE_URL: database.url }), ...(s3 && { ...s3.env, S3_REDIRECT: 'false' }), ...(directory && { AUTH_MODE: 'simple-directory', DIRECTORY_URL: directory.url }), ...(provider && providerSettings(provider)), ...env,
   };
   const server = await createServer({ env: settings, logStream: { write: (line) => void logs.push(line) } });
   return {
-    ...createTestClient(server.address, settings['SECRET_INTERNAL_SERVICES'] ?? '', directory && directoryPeople(directory)),
+    ...createTestClient(server.address, settings['SECRET_INTERNAL_SERVICES'] ?? '', directory ? directoryPeople(directory) : provider ? providerPeople(publicUrl, provider) : undefined),
     server, dataDir: folder, s3, logs,
     close: async () => {
       await server.close();
       await directory?.stop();
+      await provider?.stop();
       await database?.drop();
       if (s3 !== place) await s3?.remove();
       if (dataDir === undefined) await rm(folder, { recursive: true, force: true });

@@ -3,12 +3,14 @@
 
 import { betterAuth } from 'better-auth';
 import { admin } from 'better-auth/plugins/admin';
+import { genericOAuth } from 'better-auth/plugins/generic-oauth';
 import { organization } from 'better-auth/plugins/organization';
 import { twoFactor } from 'better-auth/plugins/two-factor';
 import type { Database } from '../../db/index.ts';
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from '../schemas.ts';
 import { SESSION_LIFETIME_SECONDS, SESSION_PROLONG_AFTER_SECONDS } from '../sessions/authenticator.ts';
 import { addressesWithoutDot } from './addresses-without-dot.ts';
+import { keepProfile } from '../oidc/profile.ts';
 import { CLIENT_ADDRESS_HEADER, REQUEST_ORIGIN_HEADER } from './calls.ts';
 
 export type Auth = ReturnType<typeof createAuth>;
@@ -21,12 +23,25 @@ export interface AuthOptions {
   secret: string;
   /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
   signInsPerMinute?: number | undefined;
+  /** An OpenID provider through which users sign in as well. */
+  oidc?: OidcProvider | undefined;
 }
+
+export interface OidcProvider {
+  /** Without a trailing slash; its configuration is at `/.well-known/openid-configuration` below. */
+  issuer: string;
+  clientId: string;
+  clientSecret: string;
+  scopes: string[];
+}
+
+/** What better-auth and the callback's path call the provider. */
+export const OIDC_PROVIDER_ID = 'oidc';
 
 const SIGN_INS_PER_MINUTE = 20;
 
 /** Makes the instance; the tables are in db/migrations/0001-accounts.ts. */
-export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIGN_INS_PER_MINUTE }: AuthOptions) {
+export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIGN_INS_PER_MINUTE, oidc }: AuthOptions) {
   const { origin, pathname } = new URL(publicUrl);
   const attempts = { window: 60, max: signInsPerMinute };
   return betterAuth({
@@ -38,6 +53,8 @@ export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIG
     telemetry: { enabled: false },
     trustedOrigins: (request) => [origin, request?.headers.get(REQUEST_ORIGIN_HEADER)],
     emailAndPassword: { enabled: true, disableSignUp: true, minPasswordLength: MIN_PASSWORD_LENGTH, maxPasswordLength: MAX_PASSWORD_LENGTH },
+    // Superadmins make users by address: whoever a provider knows under it, and has seen it work, is that user.
+    account: { accountLinking: { enabled: true, requireLocalEmailVerified: false } },
     session: {
       expiresIn: SESSION_LIFETIME_SECONDS,
       updateAge: SESSION_PROLONG_AFTER_SECONDS,
@@ -58,6 +75,7 @@ export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIG
       admin({ bannedUserMessage: 'This user is disabled: ask an administrator of the registry.' }),
       twoFactor({ issuer: 'Berth' }),
       addressesWithoutDot(),
+      ...oidc ? [openIdProvider(oidc)] : [],
     ],
     advanced: {
       useSecureCookies: publicUrl.startsWith('https:'),
@@ -71,6 +89,23 @@ export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIG
     },
     logger: { disabled: true },
     // What is no answer to the client goes to the error handler of the app.
-    onAPIError: { throw: true },
+    onAPIError: { throw: true, errorURL: `${publicUrl}/` },
+  });
+}
+
+function openIdProvider({ issuer, clientId, clientSecret, scopes }: OidcProvider) {
+  return genericOAuth({
+    config: [{
+      providerId: OIDC_PROVIDER_ID,
+      discoveryUrl: `${issuer}/.well-known/openid-configuration`,
+      requireIdTokenVerification: true,
+      clientId, clientSecret, scopes,
+      overrideUserInfo: true,
+      mapProfileToUser: (profile) => {
+        keepProfile(profile);
+        // Some providers know no name.
+        return { name: profile.name ?? profile.email ?? undefined };
+      },
+    }],
   });
 }

@@ -2,13 +2,16 @@
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { ANONYMOUS } from '../../access/index.ts';
+import type { AttemptLimit } from '../../attempts/index.ts';
 import { appendAudit, type AuditEvent } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
+import { withProfile, type Profile } from '../oidc/profile.ts';
+import type { SyncClaims } from '../oidc/sync.ts';
 import { normalizeEmail } from '../operations.ts';
 import { MAX_EMAIL_LENGTH } from '../schemas.ts';
 import type { SessionAuthenticator } from '../sessions/authenticator.ts';
 import type { Auth } from './auth.ts';
-import { CLIENT_ADDRESS_HEADER, REQUEST_ORIGIN_HEADER, type AuthCall } from './calls.ts';
+import { CLIENT_ADDRESS_HEADER, PASSWORD_SIGN_IN, REQUEST_ORIGIN_HEADER, SIGN_IN, type AuthCall } from './calls.ts';
 
 export interface AuthRequest {
   call: AuthCall;
@@ -25,22 +28,40 @@ export interface AuthRequest {
 
 export interface AuthGateway { handle(request: AuthRequest): Promise<Response> }
 
-export interface AuthGatewayOptions { database: Database; publicUrl: string; loadAuth: () => Promise<Auth>; sessions: SessionAuthenticator }
+export interface AuthGatewayOptions {
+  database: Database;
+  publicUrl: string;
+  loadAuth: () => Promise<Auth>;
+  sessions: SessionAuthenticator;
+  /** Failed sign-ins to one account, from wherever they come. */
+  failedSignIns: AttemptLimit;
+  /** Follows the claims of an OpenID provider. */
+  syncClaims?: SyncClaims | undefined;
+}
 
+const UNAUTHORIZED = 401;
 const TOO_MANY_REQUESTS = 429;
 
-export function createAuthGateway({ database, publicUrl, loadAuth, sessions }: AuthGatewayOptions): AuthGateway {
+export function createAuthGateway({ database, publicUrl, loadAuth, sessions, failedSignIns, syncClaims }: AuthGatewayOptions): AuthGateway {
   return {
     async handle(request) {
       const { action } = request.call;
       const before = action === undefined ? undefined : await sessions.identify(request.headers);
+      const address = request.call.path === PASSWORD_SIGN_IN ? addressIn(request.body) : undefined;
+      // Known or not: who has no account here is told the same.
+      if (address !== undefined) await failedSignIns.assertFree(address);
       const auth = await loadAuth();
-      const response = await auth.handler(toFetchRequest(request, publicUrl));
+      const { result: response, profile } = await withProfile(() => auth.handler(toFetchRequest(request, publicUrl)));
+      if (address !== undefined) await (response.ok ? failedSignIns.forget(address) : response.status === UNAUTHORIZED ? failedSignIns.count(address) : undefined);
       // Attempts over the limit would fill the log at the pace of whoever makes them.
       if (action === undefined || response.status === TOO_MANY_REQUESTS) return response;
-      const caller = action === 'session.sign-in' ? await sessions.identify({ cookie: cookiesOf(response) }) : before;
-      const target = caller ? { targetType: 'session' as const, targetId: caller.sessionId } : signInTarget(request);
-      if (target) await appendAudit(database.db, { caller: caller ?? ANONYMOUS, ip: request.ip, requestId: request.requestId }, { action, ...target, outcome: outcomeOf(response) });
+      const caller = action === SIGN_IN ? await sessions.identify({ cookie: cookiesOf(response) }) : before;
+      const actor = { caller: caller ?? ANONYMOUS, ip: request.ip, requestId: request.requestId };
+      const target = caller ? { targetType: 'session' as const, targetId: caller.sessionId } : signInTarget(request, profile);
+      // A provider's callback leads on whatever came of it.
+      const isRefused = action === SIGN_IN && !caller && !isHalfWay(response);
+      if (target) await appendAudit(database.db, actor, { action, ...target, outcome: isRefused && response.status < 400 ? 'refused' : outcomeOf(response) });
+      if (profile && caller) await syncClaims?.(actor, caller.user.id, profile);
       return response;
     },
   };
@@ -66,15 +87,22 @@ function outcomeOf({ status }: Response): 'success' | 'refused' | 'failed' {
 }
 
 /** Whom somebody tried to sign in as; what is no address is not kept, since passwords are typed into the wrong field. */
-function signInTarget({ call, body }: AuthRequest): Pick<AuditEvent, 'targetType' | 'targetId'> | undefined {
-  if (call.action !== 'session.sign-in') return undefined;
-  const email = emailIn(body);
-  return { targetType: 'user', targetId: email.includes('@') ? normalizeEmail(email).replace(/\p{Cc}/gu, '').slice(0, MAX_EMAIL_LENGTH) : 'unknown' };
+function signInTarget({ call, body }: AuthRequest, profile: Profile | undefined): Pick<AuditEvent, 'targetType' | 'targetId'> | undefined {
+  if (call.action !== SIGN_IN) return undefined;
+  return { targetType: 'user', targetId: toAddress(profile?.['email']) ?? addressIn(body) ?? 'unknown' };
 }
 
-function emailIn(body: Buffer | undefined): string {
+function addressIn(body: Buffer | undefined): string | undefined {
   let parsed: unknown;
-  try { parsed = JSON.parse(body?.toString('utf8') ?? ''); } catch { return ''; }
-  const email = typeof parsed === 'object' && parsed !== null && 'email' in parsed ? parsed.email : undefined;
-  return typeof email === 'string' ? email : '';
+  try { parsed = JSON.parse(body?.toString('utf8') ?? ''); } catch { return undefined; }
+  return typeof parsed === 'object' && parsed !== null && 'email' in parsed ? toAddress(parsed.email) : undefined;
+}
+
+function toAddress(email: unknown): string | undefined {
+  return typeof email === 'string' && email.includes('@') ? normalizeEmail(email).replace(/\p{Cc}/gu, '').slice(0, MAX_EMAIL_LENGTH) : undefined;
+}
+
+/** The password was right, and a second factor is asked for. */
+function isHalfWay(response: Response): boolean {
+  return response.ok && response.headers.getSetCookie().some((cookie) => cookie.includes('two_factor='));
 }

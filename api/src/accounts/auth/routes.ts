@@ -6,19 +6,19 @@ import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastif
 import { assertSameOrigin } from '../../access/index.ts';
 import { problems } from '../../http/index.ts';
 import { TooManyAttemptsError } from '../../attempts/index.ts';
-import { AUTH_CALLS } from './calls.ts';
+import type { AuthCall } from './calls.ts';
 import type { AuthGateway } from './gateway.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
 /** Left to the server: what describes the connection or the body as better-auth sent it. */
 const OWN_HEADERS = new Set(['set-cookie', 'content-length', 'transfer-encoding', 'connection']);
 
-export function authRoutes(gateway: AuthGateway): FastifyPluginCallback {
+export function authRoutes(gateway: AuthGateway, calls: readonly AuthCall[]): FastifyPluginCallback {
   return (app, _options, done) => {
     app.removeAllContentTypeParsers();
     app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => parsed(null, body));
     app.setValidatorCompiler(() => () => true);
-    for (const call of AUTH_CALLS) {
+    for (const call of calls) {
       app.route({
         method: call.method,
         url: call.path,

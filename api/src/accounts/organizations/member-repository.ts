@@ -51,3 +51,9 @@ async function leaveDepartments(executor: Executor, organizationId: string, user
 function membershipKeyOf(teamId: string, userId: string): string {
   return createHash('sha256').update(JSON.stringify([teamId, userId])).digest('base64url');
 }
+
+/** Roles of a user by the organisations that he is a member of. */
+export async function listMembershipRoles(executor: Executor, userId: string): Promise<Map<string, string>> {
+  const rows = await executor.selectFrom('member').select(['organizationId', 'role']).where('userId', '=', userId).execute();
+  return new Map(rows.map(({ organizationId, role }) => [organizationId, role]));
+}

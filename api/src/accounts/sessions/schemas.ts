@@ -23,6 +23,7 @@ export const SessionSchema = Type.Object({
 export const SignInSchema = Type.Object({
   mode: Type.Union([Type.Literal('local'), Type.Literal('simple-directory')], { description: 'local: at /api/auth; simple-directory: at the identity service' }),
   url: Type.Optional(Type.String({ description: 'Where the identity service is' })),
+  oidc: Type.Optional(Type.Object({ name: Type.String() }, { description: 'An OpenID provider, at /api/auth/sign-in/social' })),
 }, { title: 'SignIn' });
 
 export type SignIn = Static<typeof SignInSchema>;

@@ -1,0 +1,46 @@
+// Makes the memberships and the superadmin's right of a user what his provider says, each time he signs in through it.
+
+import type { Actor } from '../../access/index.ts';
+import { appendAudit } from '../../audit/index.ts';
+import type { Database, Tx } from '../../db/index.ts';
+import { deleteMember, listMembershipRoles, saveMember } from '../organizations/member-repository.ts';
+import { insertOrganization } from '../organizations/repository.ts';
+import { isSuperadmin } from '../operations.ts';
+import { findUser, lockSuperadmins, updateUser } from '../users/repository.ts';
+import { readClaims, type ClaimedOrganization, type ClaimNames } from './operations.ts';
+
+export type SyncClaims = (actor: Actor, userId: string, profile: Record<string, unknown>) => Promise<void>;
+
+export function createClaimSync({ database, names }: { database: Database; names: ClaimNames }): SyncClaims {
+  async function syncOrganizations(tx: Tx, actor: Actor, userId: string, claimed: ClaimedOrganization[]): Promise<void> {
+    const present = await listMembershipRoles(tx, userId);
+    for (const { id, name, role } of claimed) {
+      if (await insertOrganization(tx, { id, name })) await appendAudit(tx, actor, { action: 'organization.create', targetType: 'organization', targetId: id, details: { name, by: 'oidc' } });
+      if (present.get(id) === role) continue;
+      await saveMember(tx, { organizationId: id, userId, role });
+      await appendAudit(tx, actor, { action: 'organization.save-member', targetType: 'organization', targetId: id, details: { userId, role, by: 'oidc' } });
+    }
+    for (const id of present.keys()) {
+      if (claimed.some((it) => it.id === id)) continue;
+      await deleteMember(tx, id, userId);
+      await appendAudit(tx, actor, { action: 'organization.delete-member', targetType: 'organization', targetId: id, details: { userId, by: 'oidc' } });
+    }
+  }
+
+  async function syncAdmin(tx: Tx, actor: Actor, userId: string, isAdmin: boolean): Promise<void> {
+    const user = await findUser(tx, userId);
+    if (!user || isSuperadmin(user.role) === isAdmin) return;
+    // The last one stays, or nobody could put right what the provider says.
+    if (!isAdmin && (await lockSuperadmins(tx, database.dialect)).every((id) => id === userId)) return;
+    await updateUser(tx, userId, { isAdmin });
+    await appendAudit(tx, actor, { action: 'user.update', targetType: 'user', targetId: userId, details: { isAdmin, by: 'oidc' } });
+  }
+
+  return async (actor, userId, profile) => {
+    const { organizations, isAdmin } = readClaims(profile, names);
+    await database.transaction(async (tx) => {
+      if (organizations) await syncOrganizations(tx, actor, userId, organizations);
+      if (isAdmin !== undefined) await syncAdmin(tx, actor, userId, isAdmin);
+    });
+  };
+}
