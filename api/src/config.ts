@@ -115,10 +115,12 @@ export function directoryOf({ AUTH_MODE, DIRECTORY_URL = '', PRIVATE_DIRECTORY_U
 /** The OpenID provider through which users of this registry sign in as well. */
 export function oidcOf(config: Config) {
   const { OIDC_ISSUER, OIDC_CLIENT_ID = '', OIDC_CLIENT_SECRET = '', OIDC_NAME, OIDC_SCOPES, OIDC_ORGANIZATIONS_CLAIM, OIDC_ADMIN_CLAIM, OIDC_ADMIN_VALUE } = config;
-  return OIDC_ISSUER === undefined ? undefined : {
-    name: OIDC_NAME, issuer: OIDC_ISSUER.replace(/\/+$/, ''), clientId: OIDC_CLIENT_ID, clientSecret: OIDC_CLIENT_SECRET, scopes: OIDC_SCOPES,
-    claims: { organizations: OIDC_ORGANIZATIONS_CLAIM, admin: OIDC_ADMIN_CLAIM, adminValue: OIDC_ADMIN_VALUE },
-  };
+  return OIDC_ISSUER === undefined
+    ? undefined
+    : {
+        name: OIDC_NAME, issuer: OIDC_ISSUER.replace(/\/+$/, ''), clientId: OIDC_CLIENT_ID, clientSecret: OIDC_CLIENT_SECRET, scopes: OIDC_SCOPES,
+        claims: { organizations: OIDC_ORGANIZATIONS_CLAIM, admin: OIDC_ADMIN_CLAIM, adminValue: OIDC_ADMIN_VALUE },
+      };
 }
 
 /** Lists every setting for docs/reference/configuration.md. */

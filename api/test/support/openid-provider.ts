@@ -34,7 +34,7 @@ export async function startTestProvider(publicUrl: string): Promise<TestProvider
   const users = new Map<string, ProviderUser>();
   const provider = new Provider(issuer, {
     clients: [{ client_id: CLIENT.clientId, client_secret: CLIENT.clientSecret, redirect_uris: [`${publicUrl}/api/auth/callback/oidc`], post_logout_redirect_uris: [`${publicUrl}/`], grant_types: ['authorization_code'], response_types: ['code'], token_endpoint_auth_method: 'client_secret_post' }],
-    jwks: { keys: [key as never] },
+    jwks: { keys: [key] },
     conformIdTokenClaims: false,
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'groups', 'organizations'] },
     features: { devInteractions: { enabled: false }, rpInitiatedLogout: { enabled: true } },
