@@ -10,11 +10,12 @@ import { createAuditLog } from './src/audit/index.ts';
 import { createArtefacts } from './src/artefacts/index.ts';
 import { createBlobs, createStorage } from './src/blobs/index.ts';
 import { readBuildInfo } from './src/build-info.ts';
-import { ConfigError, directoryOf, oidcOf, readConfig, type Config } from './src/config.ts';
+import { ConfigError, directoryOf, mailOf, oidcOf, readConfig, type Config } from './src/config.ts';
 import { migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute, type LogStream, type Metrics, type ServerPhase } from './src/http/index.ts';
 import { createJobs } from './src/jobs/index.ts';
+import { createMailer } from './src/mail/index.ts';
 import { graceMs, openDatabase, openStore, refuseHalfRestored } from './src/open.ts';
 import { createRemotes } from './src/remotes/index.ts';
 import { resolveSecrets } from './src/secrets.ts';
@@ -115,12 +116,16 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   const onError = (error: unknown) => { app.log.error({ err: error }, 'background work failed'); };
   const store = await openStore(config);
   const blobs = createBlobs({ database, store });
+  const mail = mailOf(config);
+  const mailer = mail && createMailer(mail);
   const accounts = createAccounts({
     database,
     publicUrl: config.PUBLIC_URL,
     secret: secrets.AUTH_SECRET,
     directory: directoryOf(config),
     oidc: oidcOf(config),
+    mailer,
+    onError,
     async onAccountDeleted(tx, account) {
       await apiKeys.deleteKeysOf(tx, account);
       await artefacts.edit.forgetAccount(tx, account);

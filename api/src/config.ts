@@ -62,6 +62,8 @@ const ConfigSchema = Type.Object({
   API_KEYS_SALT: Secret('Key of the HMAC under which API keys are stored. Generated when embedded'),
   CIPHER_PASSWORD: Secret('Encrypts the keys of remote registries. Generated when embedded'),
   AUTH_SECRET: Secret('Signs session cookies. Generated when embedded'),
+  SMTP_URL: Type.Optional(Type.String({ pattern: '^smtps?://', examples: ['smtps://berth:password@mail.example.org'], secret: true, description: 'Mail server: links to set passwords, invitations and notices are mailed. Default: none, and links are handed out by superadmins' })),
+  MAIL_FROM: Type.Optional(Type.String({ pattern: '^[^\\r\\n]*@[^\\r\\n]+$', examples: ['Berth <berth@example.org>'], description: 'Sender of mails. Default: berth@ and the host of PUBLIC_URL' })),
   FRAME_ANCESTORS: Type.String({ minLength: 1, default: '\'self\'', description: 'Who may embed the web interface (Content-Security-Policy frame-ancestors)' }),
   AUDIT_RETENTION_DAYS: Type.Integer({ minimum: 1, maximum: 36_500, default: 365, description: 'How long events of the audit log are kept' }),
   GC_GRACE_HOURS: Type.Integer({ minimum: 0, maximum: 8760, default: 24, description: 'How long stored bytes must have been wanted by nobody before they are swept' }),
@@ -121,6 +123,11 @@ export function oidcOf(config: Config) {
         name: OIDC_NAME, issuer: OIDC_ISSUER.replace(/\/+$/, ''), clientId: OIDC_CLIENT_ID, clientSecret: OIDC_CLIENT_SECRET, scopes: OIDC_SCOPES,
         claims: { organizations: OIDC_ORGANIZATIONS_CLAIM, admin: OIDC_ADMIN_CLAIM, adminValue: OIDC_ADMIN_VALUE },
       };
+}
+
+/** The mail server, where there is one. */
+export function mailOf({ SMTP_URL, MAIL_FROM, PUBLIC_URL }: Config): { url: string; from: string } | undefined {
+  return SMTP_URL === undefined ? undefined : { url: SMTP_URL, from: MAIL_FROM ?? `berth@${new URL(PUBLIC_URL).hostname}` };
 }
 
 /** Lists every setting for docs/reference/configuration.md. */

@@ -6,4 +6,4 @@ export { assertSameOrigin, cameThroughProxy, resolveCaller } from './resolve-cal
 export type { Authenticators, CallerRequest } from './resolve-caller.ts';
 export { canSee, canSeeProvenance, enforce, policy } from './policy.ts';
 export type { AnnouncedUpload, Refusal, Upload, Visibility } from './policy.ts';
-export { NoAccessGrantError, NotVisibleError, UploadNotFoundError } from './errors.ts';
+export { NoAccessGrantError, NotVisibleError, UnauthenticatedError, UploadNotFoundError } from './errors.ts';

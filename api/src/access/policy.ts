@@ -83,6 +83,8 @@ export const policy = {
   seeOwnGrant(caller: Caller): Refusal { return sessionOnly(caller); },
 
   chooseAccount(caller: Caller): Refusal { return sessionOnly(caller); },
+  /** On which devices one is signed in. */
+  manageOwnSessions(caller: Caller): Refusal { return sessionOnly(caller); },
   /** Users and organisations. */
   manageAccounts(caller: Caller): Refusal { return superadminOnly(caller); },
   seeServerInfo(caller: Caller): Refusal { return superadminOnly(caller); },

@@ -7,10 +7,11 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Account, UserCaller } from '../access/index.ts';
 import { createAttemptLimit } from '../attempts/index.ts';
 import type { Database, Executor, Tx } from '../db/index.ts';
+import type { Mailer } from '../mail/index.ts';
 import type { OidcProvider } from './auth/auth.ts';
 import { AUTH_CALLS, OIDC_CALLS } from './auth/calls.ts';
 import { createAuthGateway } from './auth/gateway.ts';
-import { createAuthLoader, prolongSession } from './auth/load-auth.ts';
+import { createAuthLoader, createResetToken, prolongSession } from './auth/load-auth.ts';
 import { authRoutes } from './auth/routes.ts';
 import { createDirectoryAuthenticator } from './directory/authenticator.ts';
 import { peopleElsewhere } from './directory/routes.ts';
@@ -18,10 +19,15 @@ import { deleteGrantsOf } from './grants/repository.ts';
 import { createGrantService } from './grants/service.ts';
 import { createMemberService } from './organizations/members.ts';
 import { createOrganizationService } from './organizations/service.ts';
+import { invitationRoutes } from './invitations/routes.ts';
+import { createInvitationService } from './invitations/service.ts';
 import type { ClaimNames } from './oidc/operations.ts';
 import { createClaimSync } from './oidc/sync.ts';
 import { organizationRoutes } from './organizations/routes.ts';
+import { passwordLink } from './operations.ts';
 import { accountRoutes } from './routes.ts';
+import { ownSessionRoutes } from './sessions/own-routes.ts';
+import { createOwnSessionService } from './sessions/own-sessions.ts';
 import { createSessionAuthenticator } from './sessions/authenticator.ts';
 import { createSessionService, LOCAL_CHOICES } from './sessions/service.ts';
 import { createSessionCookies } from './sessions/session-cookie.ts';
@@ -38,6 +44,10 @@ export interface AccountsOptions {
   directory?: DirectoryOptions | undefined;
   /** An OpenID provider through which users of this registry sign in as well. */
   oidc?: OidcOptions | undefined;
+  /** Sends mail, where there is a mail server. */
+  mailer?: Mailer | undefined;
+  /** Told of what went wrong beside an answer. */
+  onError?: (error: unknown) => void;
   /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
   signInsPerMinute?: number;
   /**
@@ -78,6 +88,8 @@ export interface Accounts {
 /** Of one account; then a quarter of an hour has to pass, or an administrator sets another password. */
 const FAILED_SIGN_INS = { max: 20, windowMs: 15 * 60_000 };
 
+const PASSWORD_LINK_LIFETIME_SECONDS = 24 * 3600;
+
 /** Puts the slice together, for users of its own or of an identity service. */
 export function createAccounts(options: AccountsOptions): Accounts {
   return options.directory ? createDirectoryAccounts(options, options.directory) : createLocalAccounts(options);
@@ -97,14 +109,21 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
   };
 }
 
-function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oidc, onAccountDeleted }: AccountsOptions): Accounts {
-  const loadAuth = createAuthLoader({ database, publicUrl, secret, signInsPerMinute, oidc });
+function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oidc, mailer, onError = () => undefined, onAccountDeleted }: AccountsOptions): Accounts {
+  const mailResetLink = mailer && ((email: string, token: string) => {
+    mailer.send({ to: [email], subject: 'Set another password', text: resetText(publicUrl, token) }).catch(onError);
+  });
+  const loadAuth = createAuthLoader({ database, publicUrl, secret, signInsPerMinute, mailResetLink, oidc });
   const forgetAccount = async (tx: Tx, account: Account): Promise<void> => {
     await deleteGrantsOf(tx, account);
     await onAccountDeleted?.(tx, account);
   };
   const grants = createGrantService(database);
-  const users = createUserService({ database, onAccountDeleted: forgetAccount });
+  const users = createUserService({
+    database, publicUrl, onAccountDeleted: forgetAccount,
+    createResetToken: async (userId) => createResetToken(await loadAuth(), userId, PASSWORD_LINK_LIFETIME_SECONDS),
+  });
+  const invitations = createInvitationService({ database, publicUrl, mailer, onError });
   const organizations = createOrganizationService({ database, onAccountDeleted: forgetAccount });
   const members = createMemberService(database);
   const authenticator = createSessionAuthenticator({
@@ -122,8 +141,12 @@ function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oi
     authenticateSession: (headers) => authenticator.authenticate(headers),
     registerSessionCookies: (app) => authenticator.register(app),
     authRoutes: authRoutes(gateway, [...AUTH_CALLS, ...oidc ? OIDC_CALLS : []]),
-    routes: accountRoutes({ sessions, grants, people: [userRoutes(users), organizationRoutes(organizations, members)], signIn: { mode: 'local', ...(oidc && { oidc: { name: oidc.name } }) } }),
+    routes: accountRoutes({ sessions, grants, people: [userRoutes(users), organizationRoutes(organizations, members), invitationRoutes(invitations), ownSessionRoutes(createOwnSessionService({ database }))], signIn: { mode: 'local', canResetPassword: mailer !== undefined, ...(oidc && { oidc: { name: oidc.name } }) } }),
     createFirstSuperadmin: (admin) => users.createFirstSuperadmin(admin),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),
   };
+}
+
+function resetText(publicUrl: string, token: string): string {
+  return `Somebody, probably you, wants to set another password in the registry at ${publicUrl}.\n\nTo do so, open this address within a day:\n${passwordLink(publicUrl, token)}\n\nIf it was not you, there is nothing to do: your password stays as it is.\n`;
 }

@@ -22,6 +22,9 @@ export function pageBounds({ skip = 0, size = DEFAULT_PAGE_SIZE }: PageQuery): {
   return { offset: skip, limit: Math.min(size, MAX_PAGE_SIZE) };
 }
 
+/** Where a user sets another password with a token. */
+export function passwordLink(publicUrl: string, token: string): string { return `${publicUrl}/reset-password?token=${encodeURIComponent(token)}`; }
+
 /** Tells whether a role of better-auth (several are joined by commas) makes a superadmin. */
 export function isSuperadmin(role: string | null): boolean { return rolesOf(role).includes('admin'); }
 

@@ -21,5 +21,8 @@ export interface AuthSchema {
   member: { id: string; organizationId: string; userId: string; role: string; createdAt: AuthDate };
   /** A department: `slug` is what Berth calls `department` on the wire, unique in its organisation. */
   team: { id: string; name: string; memberCount: number; organizationId: string; createdAt: AuthDate; updatedAt: AuthDate | null; slug: string };
+  invitation: {
+    id: string; organizationId: string; email: string; role: string | null; teamId: string | null; status: string; expiresAt: AuthDate; createdAt: AuthDate; inviterId: string;
+  };
   teamMember: { id: string; teamId: string; userId: string; membershipKey: string | null; createdAt: AuthDate | null };
 }

@@ -16,7 +16,7 @@ for (const dialect of DIALECTS) {
     let server: TestServer;
     let callers: Record<Column, Headers>;
     // Users of an identity service are managed there.
-    const rows = ROWS.filter(({ route }) => signInOf(dialect) !== 'simple-directory' || !/ \/api\/v1\/(users|organizations)(\/|$)/.test(route));
+    const rows = ROWS.filter(({ route }) => signInOf(dialect) !== 'simple-directory' || !/ \/api\/v1\/(users|organizations|invitations|sessions)(\/|$)/.test(route));
 
     before(async () => {
       server = await startTestServer({ dialect });

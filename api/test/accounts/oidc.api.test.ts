@@ -47,7 +47,7 @@ for (const dialect of DIALECTS) {
     };
 
     test('is offered to everybody', async () => {
-      assert.deepEqual(await (await server.api('GET', '/sign-in')).json(), { mode: 'local', oidc: { name: 'Acme login' } });
+      assert.deepEqual(await (await server.api('GET', '/sign-in')).json(), { mode: 'local', canResetPassword: false, oidc: { name: 'Acme login' } });
     });
 
     test('makes the user at the first time, and knows him again', async () => {

@@ -40,7 +40,7 @@ export async function createPlace(combination: Combination): Promise<Place> {
   const env = { ...SECRETS, DATA_DIR: dataDir, LOG_LEVEL: 'warn', ...(database && { DATABASE_URL: database.url }), ...(bucket && { ...bucket.env, S3_REDIRECT: 'false' }) };
   return {
     combination, env,
-    start: () => startTestServer({ ...combination, env, dataDir }),
+    start: () => startTestServer({ ...combination, signIn: 'local', env, dataDir }),
     remove: async () => {
       await database?.drop();
       await bucket?.remove();

@@ -23,6 +23,8 @@ export interface AuthOptions {
   secret: string;
   /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
   signInsPerMinute?: number | undefined;
+  /** Sends somebody the link to set another password; without it none can be asked for. Not awaited: how long a mail takes tells whether there is a user. */
+  mailResetLink?: ((email: string, token: string) => void) | undefined;
   /** An OpenID provider through which users sign in as well. */
   oidc?: OidcProvider | undefined;
 }
@@ -39,9 +41,11 @@ export interface OidcProvider {
 export const OIDC_PROVIDER_ID = 'oidc';
 
 const SIGN_INS_PER_MINUTE = 20;
+/** Of a link to set another password. */
+const RESET_LIFETIME_SECONDS = 24 * 3600;
 
 /** Makes the instance; the tables are in db/migrations/0001-accounts.ts. */
-export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIGN_INS_PER_MINUTE, oidc }: AuthOptions) {
+export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIGN_INS_PER_MINUTE, mailResetLink, oidc }: AuthOptions) {
   const { origin, pathname } = new URL(publicUrl);
   const attempts = { window: 60, max: signInsPerMinute };
   return betterAuth({
@@ -52,7 +56,11 @@ export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIG
     database: { db: database.db, type: database.dialect, transaction: false },
     telemetry: { enabled: false },
     trustedOrigins: (request) => [origin, request?.headers.get(REQUEST_ORIGIN_HEADER)],
-    emailAndPassword: { enabled: true, disableSignUp: true, minPasswordLength: MIN_PASSWORD_LENGTH, maxPasswordLength: MAX_PASSWORD_LENGTH },
+    emailAndPassword: {
+      enabled: true, disableSignUp: true, minPasswordLength: MIN_PASSWORD_LENGTH, maxPasswordLength: MAX_PASSWORD_LENGTH,
+      resetPasswordTokenExpiresIn: RESET_LIFETIME_SECONDS, revokeSessionsOnPasswordReset: true,
+      ...(mailResetLink && { sendResetPassword: ({ user, token }: { user: { email: string }; token: string }) => { mailResetLink(user.email, token); return Promise.resolve(); } }),
+    },
     // Superadmins make users by address: whoever a provider knows under it, and has seen it work, is that user.
     account: { accountLinking: { enabled: true, requireLocalEmailVerified: false } },
     session: {
@@ -63,7 +71,7 @@ export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIG
     rateLimit: {
       enabled: true,
       storage: 'database',
-      customRules: { '/sign-in/*': attempts, '/change-password': attempts, '/get-session': false },
+      customRules: { '/sign-in/*': attempts, '/change-password': attempts, '/request-password-reset': attempts, '/reset-password': attempts, '/get-session': false },
     },
     plugins: [
       organization({

@@ -11,7 +11,7 @@ import { normalizeEmail } from '../operations.ts';
 import { MAX_EMAIL_LENGTH } from '../schemas.ts';
 import type { SessionAuthenticator } from '../sessions/authenticator.ts';
 import type { Auth } from './auth.ts';
-import { CLIENT_ADDRESS_HEADER, PASSWORD_SIGN_IN, REQUEST_ORIGIN_HEADER, SIGN_IN, type AuthCall } from './calls.ts';
+import { CLIENT_ADDRESS_HEADER, PASSWORD_SIGN_IN, REQUEST_ORIGIN_HEADER, SECOND_FACTOR, SIGN_IN, type AuthCall } from './calls.ts';
 
 export interface AuthRequest {
   call: AuthCall;
@@ -55,11 +55,11 @@ export function createAuthGateway({ database, publicUrl, loadAuth, sessions, fai
       if (address !== undefined) await (response.ok ? failedSignIns.forget(address) : response.status === UNAUTHORIZED ? failedSignIns.count(address) : undefined);
       // Attempts over the limit would fill the log at the pace of whoever makes them.
       if (action === undefined || response.status === TOO_MANY_REQUESTS) return response;
-      const caller = action === SIGN_IN ? await sessions.identify({ cookie: cookiesOf(response) }) : before;
+      const caller = begins(action) ? await sessions.identify({ cookie: cookiesOf(response) }) : before;
       const actor = { caller: caller ?? ANONYMOUS, ip: request.ip, requestId: request.requestId };
       const target = caller ? { targetType: 'session' as const, targetId: caller.sessionId } : signInTarget(request, profile);
       // A provider's callback leads on whatever came of it.
-      const isRefused = action === SIGN_IN && !caller && !isHalfWay(response);
+      const isRefused = begins(action) && !caller && !isHalfWay(response);
       if (target) await appendAudit(database.db, actor, { action, ...target, outcome: isRefused && response.status < 400 ? 'refused' : outcomeOf(response) });
       if (profile && caller) await syncClaims?.(actor, caller.user.id, profile);
       return response;
@@ -88,9 +88,12 @@ function outcomeOf({ status }: Response): 'success' | 'refused' | 'failed' {
 
 /** Whom somebody tried to sign in as; what is no address is not kept, since passwords are typed into the wrong field. */
 function signInTarget({ call, body }: AuthRequest, profile: Profile | undefined): Pick<AuditEvent, 'targetType' | 'targetId'> | undefined {
-  if (call.action !== SIGN_IN) return undefined;
+  if (!begins(call.action) && call.action !== 'user.request-password-reset' && call.action !== 'user.reset-password') return undefined;
   return { targetType: 'user', targetId: toAddress(profile?.['email']) ?? addressIn(body) ?? 'unknown' };
 }
+
+/** Whether a session may come of it. */
+function begins(action: string | undefined): boolean { return action === SIGN_IN || action === SECOND_FACTOR; }
 
 function addressIn(body: Buffer | undefined): string | undefined {
   let parsed: unknown;

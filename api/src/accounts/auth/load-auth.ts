@@ -1,7 +1,10 @@
 // better-auth, loaded when it is first needed: see auth.ts for what it costs.
 
+import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Auth, AuthOptions } from './auth.ts';
+
+const RESET_TOKEN_BYTES = 32;
 
 /** Makes what gives the one instance; a load that failed is tried again. */
 export function createAuthLoader(options: AuthOptions): () => Promise<Auth> {
@@ -11,6 +14,15 @@ export function createAuthLoader(options: AuthOptions): () => Promise<Auth> {
     loading ??= load().catch((error: unknown) => { loading = undefined; throw error; });
     return loading;
   };
+}
+
+/** Makes the token of a link with which a user sets another password, once. */
+export async function createResetToken(auth: Auth, userId: string, lifetimeSeconds: number): Promise<{ token: string; expiresAt: Date }> {
+  const token = randomBytes(RESET_TOKEN_BYTES).toString('base64url');
+  const expiresAt = new Date(Date.now() + lifetimeSeconds * 1000);
+  const { internalAdapter } = await auth.$context;
+  await internalAdapter.createVerificationValue({ identifier: `reset-password:${token}`, value: userId, expiresAt });
+  return { token, expiresAt };
 }
 
 /** Prolongs a session; the `Set-Cookie` headers to send, or undefined when it ended meanwhile. */

@@ -36,6 +36,12 @@ export async function replaceDepartments(executor: Executor, organizationId: str
   return departments.filter((department) => !teams.some(({ slug }) => slug === department));
 }
 
+/** Puts a member into one department more. */
+export async function addDepartment(executor: Executor, organizationId: string, userId: string, department: string): Promise<void> {
+  const present = await executor.selectFrom('teamMember as tm').innerJoin('team as t', 't.id', 'tm.teamId').where('t.organizationId', '=', organizationId).where('tm.userId', '=', userId).select('t.slug').execute();
+  await replaceDepartments(executor, organizationId, userId, [...new Set([...present.map(({ slug }) => slug), department])]);
+}
+
 export async function deleteMember(executor: Executor, organizationId: string, userId: string): Promise<boolean> {
   await leaveDepartments(executor, organizationId, userId);
   const deleted = await executor.deleteFrom('member').where('organizationId', '=', organizationId).where('userId', '=', userId).returning('id').executeTakeFirst();

@@ -1,7 +1,7 @@
 // The session check as one query, compiled once, and what a user may act for.
 
 import { sql, type RawBuilder } from 'kysely';
-import type { Executor } from '../../db/index.ts';
+import type { Executor, Schema } from '../../db/index.ts';
 import type { Membership } from './operations.ts';
 
 type Flag = number | boolean;
@@ -64,4 +64,17 @@ export async function writeActiveAccount(executor: Executor, sessionId: string, 
     ? await executor.selectFrom('team').select('id').where('organizationId', '=', organizationId).where('slug', '=', department).executeTakeFirst()
     : undefined;
   await executor.updateTable('session').set({ activeOrganizationId: organizationId, activeTeamId: team?.id ?? null }).where('id', '=', sessionId).execute();
+}
+
+export type SessionListRow = Pick<Schema['session'], 'id' | 'createdAt' | 'updatedAt' | 'expiresAt' | 'ipAddress' | 'userAgent'>;
+
+/** Sessions of a user that still hold, the one prolonged last first. */
+export function listSessions(executor: Executor, userId: string, now: Date): Promise<SessionListRow[]> {
+  return executor.selectFrom('session').select(['id', 'createdAt', 'updatedAt', 'expiresAt', 'ipAddress', 'userAgent']).where('userId', '=', userId).where('expiresAt', '>', now)
+    .orderBy('updatedAt', 'desc').orderBy('id').execute();
+}
+
+/** Ends a session of a user; false when he has none of this id. */
+export async function deleteSession(executor: Executor, userId: string, id: string): Promise<boolean> {
+  return await executor.deleteFrom('session').where('userId', '=', userId).where('id', '=', id).returning('id').executeTakeFirst() !== undefined;
 }

@@ -23,8 +23,22 @@ export const SessionSchema = Type.Object({
 export const SignInSchema = Type.Object({
   mode: Type.Union([Type.Literal('local'), Type.Literal('simple-directory')], { description: 'local: at /api/auth; simple-directory: at the identity service' }),
   url: Type.Optional(Type.String({ description: 'Where the identity service is' })),
+  canResetPassword: Type.Optional(Type.Boolean({ description: 'Whether a link to set another password can be mailed' })),
   oidc: Type.Optional(Type.Object({ name: Type.String() }, { description: 'An OpenID provider, at /api/auth/sign-in/social' })),
 }, { title: 'SignIn' });
 
+export const OwnSessionSchema = Type.Object({
+  id: Type.String(),
+  isCurrent: Type.Boolean({ description: 'Whether it is the one that asks' }),
+  createdAt: Type.String({ format: 'date-time' }),
+  prolongedAt: Type.String({ format: 'date-time', description: 'Exact to the day' }),
+  expiresAt: Type.String({ format: 'date-time' }),
+  ip: Type.Optional(Type.String({ description: 'Address that it was begun from' })),
+  userAgent: Type.Optional(Type.String({ description: 'Browser that it was begun with' })),
+}, { title: 'OwnSession' });
+
+export const OwnSessionListSchema = Type.Object({ results: Type.Array(OwnSessionSchema), count: Type.Integer() });
+
+export type OwnSession = Static<typeof OwnSessionSchema>;
 export type SignIn = Static<typeof SignInSchema>;
 export type Session = Static<typeof SessionSchema>;

@@ -27,6 +27,10 @@ export function findUser(executor: Executor, id: string): Promise<UserRow | unde
   return executor.selectFrom('user').select(COLUMNS).where('id', '=', id).executeTakeFirst();
 }
 
+export function findUserByEmail(executor: Executor, email: string): Promise<UserRow | undefined> {
+  return executor.selectFrom('user').select(COLUMNS).where('email', '=', email).executeTakeFirst();
+}
+
 export async function listUsers(executor: Executor, query: PageQuery): Promise<Page<UserRow>> {
   let matching = executor.selectFrom('user');
   for (const pattern of searchPatterns(query.q)) matching = matching.where(sql<boolean>`lower(name || ' ' || email) like ${pattern} escape '\\'`);

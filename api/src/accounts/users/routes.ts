@@ -2,7 +2,7 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from 'typebox';
 import { problems } from '../../http/index.ts';
 import { PageQuerySchema, PageSchema } from '../schemas.ts';
-import { NewUserSchema, UserDetailsSchema, UserPatchSchema, UserSchema } from './schemas.ts';
+import { NewUserSchema, PasswordLinkSchema, UserDetailsSchema, UserPatchSchema, UserSchema } from './schemas.ts';
 import type { UserService } from './service.ts';
 
 const tags = ['users'];
@@ -25,6 +25,10 @@ export function userRoutes(users: UserService): FastifyPluginCallbackTypebox {
     app.patch('/users/:id', {
       schema: { summary: 'Change a user', tags, params, body: UserPatchSchema, response: { 200: UserSchema, ...problems(400, 401, 403, 404, 409) } },
     }, (request) => users.update(request.actor, request.params.id, request.body));
+
+    app.post('/users/:id/password-link', {
+      schema: { summary: 'Make a link with which a user sets another password', tags, params, response: { 201: PasswordLinkSchema, ...problems(401, 403, 404) } },
+    }, async (request, reply) => reply.code(201).header('cache-control', 'no-store').send(await users.makePasswordLink(request.actor, request.params.id)));
 
     app.delete('/users/:id', {
       schema: { summary: 'Delete a user', tags, params, response: { 204: Type.Null(), ...problems(400, 401, 403, 404, 409) } },

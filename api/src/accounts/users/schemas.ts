@@ -31,6 +31,12 @@ export const UserPatchSchema = Type.Object({
   password: Type.Optional(PasswordSchema),
 }, { additionalProperties: false, minProperties: 1 });
 
+export const PasswordLinkSchema = Type.Object({
+  url: Type.String({ description: 'Give it to the user and to nobody else: shown this one time' }),
+  expiresAt: Type.String({ format: 'date-time' }),
+}, { title: 'PasswordLink' });
+
+export type PasswordLink = Static<typeof PasswordLinkSchema>;
 export type User = Static<typeof UserSchema>;
 export type UserDetails = Static<typeof UserDetailsSchema>;
 export type NewUser = Static<typeof NewUserSchema>;

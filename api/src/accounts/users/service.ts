@@ -5,13 +5,13 @@ import { enforce, policy, type Account, type Actor, type Caller } from '../../ac
 import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
 import { EmailInvalidError, EmailTakenError, LastSuperadminError, UserNotFoundError } from '../errors.ts';
-import { isSuperadmin, normalizeEmail, toIso } from '../operations.ts';
+import { isSuperadmin, normalizeEmail, passwordLink, toIso } from '../operations.ts';
 import { generatePassword, hashPassword } from '../password.ts';
 import { EmailSchema, type Page, type PageQuery } from '../schemas.ts';
 import { accountRoleOf } from '../sessions/operations.ts';
 import { listMemberships } from '../sessions/repository.ts';
 import { deleteSessionsOf, deleteUser, findUser, insertUser, listUsers, lockEmptyUsers, lockSuperadmins, updateUser, writePassword, type UserRow } from './repository.ts';
-import type { NewUser, User, UserDetails, UserPatch } from './schemas.ts';
+import type { NewUser, PasswordLink, User, UserDetails, UserPatch } from './schemas.ts';
 
 export interface UserService {
   /** Creates a user. @throws email_taken */
@@ -22,6 +22,8 @@ export interface UserService {
   find(caller: Caller, id: string): Promise<UserDetails>;
   /** Changes a user; disabling him and setting his password end his sessions, but never the one that asks. @throws user_not_found, last_superadmin */
   update(actor: Actor, id: string, patch: UserPatch): Promise<User>;
+  /** Makes a link with which the user sets another password, once, within a day; his sessions end when he does. @throws user_not_found */
+  makePasswordLink(actor: Actor, id: string): Promise<PasswordLink>;
   /** Deletes a user with his sessions, memberships and access grant. @throws user_not_found, last_superadmin */
   remove(actor: Actor, id: string): Promise<void>;
   /** Creates the first superadmin; undefined when there is any user already. Any number of replicas may try. @throws email_invalid */
@@ -35,13 +37,15 @@ export interface UserServiceOptions {
   database: Database;
   /** Removes what else belonged to an account, in the same transaction. */
   onAccountDeleted: (tx: Tx, account: Account) => Promise<void>;
+  publicUrl: string;
+  createResetToken: (userId: string) => Promise<{ token: string; expiresAt: Date }>;
 }
 
 const FIRST_SUPERADMIN_NAME = 'Administrator';
 /** Who acts at the first start. */
 const THE_REGISTRY: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
-export function createUserService({ database, onAccountDeleted }: UserServiceOptions): UserService {
+export function createUserService({ database, onAccountDeleted, publicUrl, createResetToken }: UserServiceOptions): UserService {
   const refuseLastSuperadmin = async (tx: Tx, id: string): Promise<void> => {
     const superadmins = await lockSuperadmins(tx, database.dialect);
     if (superadmins.length === 1 && superadmins[0] === id) throw new LastSuperadminError('This is the last superadmin who can sign in: make another one first.');
@@ -84,6 +88,14 @@ export function createUserService({ database, onAccountDeleted }: UserServiceOpt
         await appendAudit(tx, actor, { action: 'user.update', targetType: 'user', targetId: id, details: { ...changes, ...(passwordHash !== undefined && { password: 'set' }) } });
         return toUser(row);
       });
+    },
+
+    async makePasswordLink(actor, id) {
+      enforce(policy.manageAccounts(actor.caller));
+      known(await findUser(database.db, id));
+      const { token, expiresAt } = await createResetToken(id);
+      await appendAudit(database.db, actor, { action: 'user.make-password-link', targetType: 'user', targetId: id, details: { expiresAt } });
+      return { url: passwordLink(publicUrl, token), expiresAt: toIso(expiresAt) };
     },
 
     async remove(actor, id) {

@@ -1,0 +1,132 @@
+// Invitations to organisations: a superadmin writes them, whoever holds the address of one accepts it, once.
+
+import { randomBytes } from 'node:crypto';
+import { enforce, policy, UnauthenticatedError, type Actor, type Caller } from '../../access/index.ts';
+import { appendAudit } from '../../audit/index.ts';
+import type { Database, Tx } from '../../db/index.ts';
+import type { Mailer } from '../../mail/index.ts';
+import { DepartmentNotFoundError, InvitationFieldsError, InvitationForAnotherError, InvitationNotFoundError, OrganizationNotFoundError } from '../errors.ts';
+import { administersOrganization, normalizeEmail, toIso } from '../operations.ts';
+import { addDepartment, saveMember } from '../organizations/member-repository.ts';
+import { findOrganization } from '../organizations/repository.ts';
+import { hashPassword } from '../password.ts';
+import { findUserByEmail, insertUser } from '../users/repository.ts';
+import { deleteInvitation, deleteInvitationsOf, findInvitation, findTeamId, insertInvitation, listInvitations, type InvitationRow } from './repository.ts';
+import type { Acceptance, Invitation, InvitationView, NewInvitation } from './schemas.ts';
+
+export interface InvitationService {
+  /** Invites an address, in place of an earlier invitation of it, and mails it where there is a mail server. @throws organization_not_found, department_not_found */
+  create(actor: Actor, organizationId: string, invitation: NewInvitation): Promise<Invitation>;
+  /** Lists what waits to be accepted. @throws organization_not_found */
+  list(caller: Caller, organizationId: string): Promise<Invitation[]>;
+  /** @throws invitation_not_found */
+  cancel(actor: Actor, organizationId: string, id: string): Promise<void>;
+  /** Shows an invitation to whoever holds its address. @throws invitation_not_found */
+  find(id: string): Promise<InvitationView>;
+  /**
+   * Makes whoever was invited a member: the user with the address, who must be signed in, or a new one.
+   * @throws invitation_not_found, unauthenticated, invitation_for_another, invitation_fields_invalid
+   */
+  accept(actor: Actor, id: string, acceptance: Acceptance): Promise<{ email: string }>;
+}
+
+export interface InvitationServiceOptions { database: Database; publicUrl: string; mailer: Mailer | undefined; onError: (error: unknown) => void }
+
+const LIFETIME_MS = 7 * 24 * 3_600_000;
+const ID_BYTES = 32;
+
+export function createInvitationService({ database, publicUrl, mailer, onError }: InvitationServiceOptions): InvitationService {
+  const urlOf = (id: string) => `${publicUrl}/invitations/${id}`;
+  const toInvitation = (row: InvitationRow): Invitation => ({ id: row.id, ...fieldsOf(row), url: urlOf(row.id) });
+
+  async function mail(row: InvitationRow): Promise<boolean> {
+    if (!mailer) return false;
+    try {
+      await mailer.send({
+        to: [row.email],
+        subject: `You are invited to ${row.organizationName}`,
+        text: `You are invited to join ${row.organizationName} in the registry at ${publicUrl}.\n\nTo accept, open this address before ${toIso(row.expiresAt)}:\n${urlOf(row.id)}\n\nIf you do not know why you get this mail, there is nothing to do.\n`,
+      });
+      return true;
+    } catch (error) {
+      onError(error);
+      return false;
+    }
+  }
+
+  async function join(tx: Tx, actor: Actor, row: InvitationRow, userId: string): Promise<void> {
+    if (!await deleteInvitation(tx, row.id)) throw notFound();
+    await saveMember(tx, { organizationId: row.organizationId, userId, role: row.role ?? 'member' });
+    if (row.department !== null) await addDepartment(tx, row.organizationId, userId, row.department);
+    await appendAudit(tx, actor, { action: 'organization.accept-invitation', targetType: 'organization', targetId: row.organizationId, details: { userId, role: row.role, email: row.email } });
+  }
+
+  return {
+    async create(actor, organizationId, { email, role, department }) {
+      enforce(policy.manageAccounts(actor.caller));
+      const id = randomBytes(ID_BYTES).toString('base64url');
+      const address = normalizeEmail(email);
+      const row = await database.transaction(async (tx) => {
+        if (!await findOrganization(tx, organizationId)) throw new OrganizationNotFoundError('There is no organisation with this id.');
+        const teamId = department === undefined ? null : await findTeamId(tx, organizationId, department) ?? undefined;
+        if (teamId === undefined) throw new DepartmentNotFoundError(`The organisation has no department ${department ?? ''}: create it first.`);
+        const inviterId = actor.caller.kind === 'user' ? actor.caller.user.id : '';
+        await deleteInvitationsOf(tx, organizationId, address);
+        await insertInvitation(tx, { id, organizationId, email: address, role, teamId, expiresAt: new Date(Date.now() + LIFETIME_MS), inviterId });
+        await appendAudit(tx, actor, { action: 'organization.invite', targetType: 'organization', targetId: organizationId, details: { email: address, role, department } });
+        const made = await findInvitation(tx, id, new Date());
+        if (!made) throw notFound();
+        return made;
+      });
+      return { ...toInvitation(row), mailed: await mail(row) };
+    },
+
+    async list(caller, organizationId) {
+      enforce(policy.manageAccounts(caller));
+      if (!await findOrganization(database.db, organizationId)) throw new OrganizationNotFoundError('There is no organisation with this id.');
+      return (await listInvitations(database.db, organizationId, new Date())).map(toInvitation);
+    },
+
+    async cancel(actor, organizationId, id) {
+      enforce(policy.manageAccounts(actor.caller));
+      await database.transaction(async (tx) => {
+        if (!await deleteInvitation(tx, id, organizationId)) throw notFound();
+        await appendAudit(tx, actor, { action: 'organization.cancel-invitation', targetType: 'organization', targetId: organizationId });
+      });
+    },
+
+    async find(id) {
+      const row = await findInvitation(database.db, id, new Date());
+      if (!row) throw notFound();
+      return { ...fieldsOf(row), organization: { id: row.organizationId, name: row.organizationName }, hasUser: await findUserByEmail(database.db, row.email) !== undefined };
+    },
+
+    async accept(actor, id, { name, password }) {
+      const row = await findInvitation(database.db, id, new Date());
+      if (!row) throw notFound();
+      const { caller } = actor;
+      if (await findUserByEmail(database.db, row.email)) {
+        if (caller.kind !== 'user') throw new UnauthenticatedError(`There is a user with the address ${row.email}: sign in as that user to accept.`);
+        if (normalizeEmail(caller.user.email) !== row.email) throw new InvitationForAnotherError(`This invitation is for ${row.email}: sign out, and in as that user.`);
+        await database.transaction((tx) => join(tx, actor, row, caller.user.id));
+        return { email: row.email };
+      }
+      if (name === undefined || password === undefined) throw new InvitationFieldsError('Give a name and a password: there is no user with this address yet.', { errors: (['name', 'password'] as const).filter((field) => ({ name, password })[field] === undefined).map((field) => ({ path: `/${field}`, message: 'must be given' })) });
+      const passwordHash = await hashPassword(password);
+      await database.transaction(async (tx) => {
+        const user = await insertUser(tx, { email: row.email, name: name.trim(), isAdmin: false, passwordHash });
+        // Made at this very moment by somebody else.
+        if (!user) throw new UnauthenticatedError(`There is a user with the address ${row.email}: sign in as that user to accept.`);
+        await appendAudit(tx, actor, { action: 'user.create', targetType: 'user', targetId: user.id, details: { email: user.email, isAdmin: false, by: 'invitation' } });
+        await join(tx, actor, row, user.id);
+      });
+      return { email: row.email };
+    },
+  };
+}
+
+function fieldsOf({ email, role, department, expiresAt }: InvitationRow): Pick<Invitation, 'email' | 'role' | 'department' | 'expiresAt'> {
+  return { email, role: administersOrganization(role) ? 'admin' : 'member', expiresAt: toIso(expiresAt), ...(department !== null && { department }) };
+}
+
+function notFound(): Error { return new InvitationNotFoundError('There is no such invitation: it has expired, was taken back, or was accepted already.'); }

@@ -1,0 +1,49 @@
+// The sessions of a user: on which devices he is signed in, and ending them.
+
+import { enforce, policy, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
+import { appendAudit } from '../../audit/index.ts';
+import type { Database } from '../../db/index.ts';
+import { SessionNotFoundError } from '../errors.ts';
+import { toIso } from '../operations.ts';
+import { deleteSession, listSessions } from './repository.ts';
+import type { OwnSession } from './schemas.ts';
+import { deleteSessionsOf } from '../users/repository.ts';
+
+export interface OwnSessionService {
+  /** Lists the sessions of the caller, the one used last first. */
+  list(caller: Caller): Promise<OwnSession[]>;
+  /** Ends one of them, at once. @throws session_not_found, also for one of somebody else */
+  end(actor: Actor, id: string): Promise<void>;
+  /** Ends all but the one that asks. */
+  endOthers(actor: Actor): Promise<void>;
+}
+
+export function createOwnSessionService({ database }: { database: Database }): OwnSessionService {
+  return {
+    async list(caller) {
+      enforce(policy.manageOwnSessions(caller));
+      const { user, sessionId } = caller as UserCaller;
+      const rows = await listSessions(database.db, user.id, new Date());
+      return rows.map((row) => ({
+        id: row.id, isCurrent: row.id === sessionId, createdAt: toIso(row.createdAt), prolongedAt: toIso(row.updatedAt), expiresAt: toIso(row.expiresAt),
+        ...(row.ipAddress && { ip: row.ipAddress }), ...(row.userAgent && { userAgent: row.userAgent }),
+      }));
+    },
+    async end(actor, id) {
+      enforce(policy.manageOwnSessions(actor.caller));
+      const { user } = actor.caller as UserCaller;
+      await database.transaction(async (tx) => {
+        if (!await deleteSession(tx, user.id, id)) throw new SessionNotFoundError('You have no session with this id: it may have ended already.');
+        await appendAudit(tx, actor, { action: 'session.end', targetType: 'session', targetId: id });
+      });
+    },
+    async endOthers(actor) {
+      enforce(policy.manageOwnSessions(actor.caller));
+      const { user, sessionId } = actor.caller as UserCaller;
+      await database.transaction(async (tx) => {
+        await deleteSessionsOf(tx, user.id, sessionId);
+        await appendAudit(tx, actor, { action: 'session.end-others', targetType: 'user', targetId: user.id });
+      });
+    },
+  };
+}
