@@ -3,7 +3,7 @@
 import { mkdir } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { createAccounts } from './src/accounts/index.ts';
-import { createApiKeys } from './src/api-keys/index.ts';
+import { createApiKeys, createExpiryNotices } from './src/api-keys/index.ts';
 import { createApp } from './src/app.ts';
 import { createAttemptLimit, forgetting } from './src/attempts/index.ts';
 import { createAuditLog } from './src/audit/index.ts';
@@ -153,6 +153,11 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   opened.push(uploads);
   jobs.register({ name: 'uploads.expire', everyMs: EXPIRE_UPLOADS_EVERY_MS, run: () => uploads.expireUploads() });
   jobs.register(forgetting(database));
+  const expiryNotices = createExpiryNotices({
+    database, mailer, publicUrl: config.PUBLIC_URL, daysBefore: config.KEY_EXPIRY_NOTICE_DAYS, webhookUrl: config.KEY_EXPIRY_WEBHOOK_URL,
+    recipients: async () => config.NOTICE_EMAILS ?? accounts.superadminEmails(),
+  });
+  if (expiryNotices) jobs.register(expiryNotices);
   const unknownKeys = createAttemptLimit({ database, name: 'api-key', ...UNKNOWN_KEYS });
   const audit = createAuditLog({ database, retentionDays: config.AUDIT_RETENTION_DAYS });
   jobs.register(audit.pruning);

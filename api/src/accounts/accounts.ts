@@ -31,6 +31,7 @@ import { createOwnSessionService } from './sessions/own-sessions.ts';
 import { createSessionAuthenticator } from './sessions/authenticator.ts';
 import { createSessionService, LOCAL_CHOICES } from './sessions/service.ts';
 import { createSessionCookies } from './sessions/session-cookie.ts';
+import { listSuperadminEmails } from './users/repository.ts';
 import { userRoutes } from './users/routes.ts';
 import { createUserService, type FirstSuperadmin } from './users/service.ts';
 
@@ -81,6 +82,8 @@ export interface Accounts {
   routes: FastifyPluginAsyncTypebox;
   /** Creates the first superadmin; undefined when there is any user already. Any number of replicas may try. @throws email_invalid */
   createFirstSuperadmin: (admin: { email: string; password?: string }) => Promise<FirstSuperadmin | undefined>;
+  /** Addresses of the superadmins, as far as this registry knows them. */
+  superadminEmails: () => Promise<string[]>;
   /** Tells whether a grant covers an account: one without department covers all departments. */
   hasGrant: (account: Account, executor?: Executor) => Promise<boolean>;
 }
@@ -105,6 +108,7 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
     authRoutes: (_app, _options, done) => { done(); },
     routes: accountRoutes({ sessions, grants, people: [peopleElsewhere(directory.url)], signIn: { mode: 'simple-directory', url: directory.url } }),
     createFirstSuperadmin: () => Promise.resolve(undefined),
+    superadminEmails: () => Promise.resolve([]),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),
   };
 }
@@ -143,6 +147,7 @@ function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oi
     authRoutes: authRoutes(gateway, [...AUTH_CALLS, ...oidc ? OIDC_CALLS : []]),
     routes: accountRoutes({ sessions, grants, people: [userRoutes(users), organizationRoutes(organizations, members), invitationRoutes(invitations), ownSessionRoutes(createOwnSessionService({ database }))], signIn: { mode: 'local', canResetPassword: mailer !== undefined, ...(oidc && { oidc: { name: oidc.name } }) } }),
     createFirstSuperadmin: (admin) => users.createFirstSuperadmin(admin),
+    superadminEmails: () => listSuperadminEmails(database.db),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),
   };
 }

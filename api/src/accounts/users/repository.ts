@@ -69,6 +69,12 @@ export function deleteUser(executor: Executor, id: string): Promise<UserRow | un
   return executor.deleteFrom('user').where('id', '=', id).returning(COLUMNS).executeTakeFirst();
 }
 
+/** Addresses of the superadmins who can sign in. */
+export async function listSuperadminEmails(executor: Executor): Promise<string[]> {
+  const rows = await executor.selectFrom('user').select('email').where('role', '=', ADMIN_ROLE).where((eb) => eb.or([eb('banned', 'is', null), eb('banned', '=', false)])).orderBy('email').execute();
+  return rows.map(({ email }) => email);
+}
+
 /** Lists the superadmins who can sign in, and keeps others from changing who they are until the transaction ends. */
 export async function lockSuperadmins(tx: Tx, dialect: DialectName): Promise<string[]> {
   const rows = await tx.selectFrom('user').select('id').where('role', '=', ADMIN_ROLE).where((eb) => eb.or([eb('banned', 'is', null), eb('banned', '=', false)]))
