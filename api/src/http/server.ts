@@ -8,11 +8,14 @@ import { waitForSlowHandlers } from './idle-connections.ts';
 import type { LogStream } from './log-output.ts';
 import { answerMalformed } from './malformed.ts';
 import { registerProblems, sendProblem, toBerthError } from './problem.ts';
+import { registerSecurityHeaders } from './security-headers.ts';
 import { compileValidator } from './validation.ts';
 
 export interface HttpServerOptions {
   /** Path of PUBLIC_URL without a trailing slash, `''` or `/registry`: served with and without it. */
   basePath: string;
+  /** Whether PUBLIC_URL is https. Default false. */
+  secure?: boolean;
   /** Whose forwarding headers count: addresses, CIDR ranges, `loopback`, `linklocal`, `uniquelocal`. */
   trustedProxies: string[];
   logLevel: string;
@@ -56,6 +59,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     if (options.basePath !== '' && request.originalUrl === options.basePath) return reply.redirect(`${options.basePath}/`, 308);
     done();
   });
+  registerSecurityHeaders(app, { secure: options.secure ?? false });
   waitForSlowHandlers(app);
   registerProblems(app);
   registerBodyHandling(app);

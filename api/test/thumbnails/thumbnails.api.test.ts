@@ -20,7 +20,7 @@ for (const dialect of DIALECTS) {
     let callers: Callers;
     let png: Buffer;
     before(async () => {
-      server = await startTestServer({ dialect });
+      server = await startTestServer({ dialect, signIn: 'local' });
       callers = await createCallers(server);
       png = await makeRaster({ width: 500, height: 100 });
     });
