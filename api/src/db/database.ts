@@ -2,6 +2,8 @@
 // with themselves. Dialects live in sqlite.ts and postgres.ts, tables in schema.ts.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { createHash } from 'node:crypto';
+import type { Pool } from 'pg';
 import { Kysely, sql, type CompiledQuery, type KyselyPlugin, type Transaction } from 'kysely';
 import { openPostgres, postgresDialect } from './postgres.ts';
 import { createSqliteReader, type SqliteReader } from './sqlite-reader.ts';
@@ -54,8 +56,9 @@ const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
 export function createDatabase(options: DatabaseOptions): Database {
   const dialectName: DialectName = /^postgres(ql)?:/.test(options.url) ? 'postgres' : 'sqlite';
   let reader: SqliteReader | undefined;
+  const pool = dialectName === 'postgres' ? openPostgres(options) : undefined;
   const unguarded = new Kysely<Schema>({
-    dialect: dialectName === 'postgres' ? postgresDialect(openPostgres(options)) : sqliteDialect(openSqlite(options.url)),
+    dialect: pool ? postgresDialect(pool) : sqliteDialect(openSqlite(options.url)),
     log: ({ queryDurationMillis }) => {
       reader?.refresh();
       options.onQuery?.(queryDurationMillis / 1000);
@@ -80,6 +83,18 @@ export function createDatabase(options: DatabaseOptions): Database {
     };
   }
 
+  /** Under a name, so that PostgreSQL plans it once for each connection. */
+  function prepareOneOnPostgres<Row>(from: Pool, query: CompiledQuery<Row>): (...parameters: readonly unknown[]) => Promise<Row | undefined> {
+    const name = createHash('sha256').update(query.sql).digest('base64url');
+    return async (...parameters) => {
+      refuseInside();
+      const startedAt = performance.now();
+      const { rows } = await from.query({ name, text: query.sql, values: [...parameters] });
+      options.onQuery?.((performance.now() - startedAt) / 1000);
+      return rows[0] as Row | undefined;
+    };
+  }
+
   return {
     dialect: dialectName,
     db,
@@ -101,12 +116,7 @@ export function createDatabase(options: DatabaseOptions): Database {
         await lent.destroy();
       }
     },
-    prepareOne: <Row>(query: CompiledQuery<Row>, columns: readonly string[]) => dialectName === 'sqlite'
-      ? prepareOneOnSqlite(query, columns)
-      : async (...parameters: readonly unknown[]) => {
-        refuseInside();
-        return (await db.executeQuery<Row>({ ...query, parameters })).rows[0];
-      },
+    prepareOne: <Row>(query: CompiledQuery<Row>, columns: readonly string[]) => (pool ? prepareOneOnPostgres(pool, query) : prepareOneOnSqlite<Row>(query, columns)),
     async check() { await sql`select 1`.execute(db); },
     async close() {
       reader?.close();

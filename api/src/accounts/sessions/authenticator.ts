@@ -31,7 +31,7 @@ export interface SessionAuthenticatorOptions {
 }
 
 export function createSessionAuthenticator({ database, cookies, prolong }: SessionAuthenticatorOptions): SessionAuthenticator {
-  const findSession = createFindSession(database.db);
+  const findSession = createFindSession(database);
   // By the headers object of the request, since that is all that authenticate() and the answer share.
   const prolonged = new WeakMap<IncomingHttpHeaders, string[]>();
   const findLive = async (headers: IncomingHttpHeaders): Promise<SessionRow | undefined> => {

@@ -1,7 +1,7 @@
 // The session check as one query, compiled once, and what a user may act for.
 
 import { sql, type RawBuilder } from 'kysely';
-import type { Executor, Schema } from '../../db/index.ts';
+import type { Database, Executor, Schema } from '../../db/index.ts';
 import type { Membership } from './operations.ts';
 
 type Flag = number | boolean;
@@ -15,8 +15,14 @@ export interface SessionRow {
   userGrant: Flag; organizationGrant: Flag; departmentGrant: Flag;
 }
 
+/** In the order in which the query of the session check selects them. */
+const COLUMNS = [
+  'sessionId', 'expiresAt', 'activeOrganizationId', 'activeTeamId', 'userId', 'userName', 'email', 'role', 'banned', 'banExpires',
+  'organizationId', 'organizationName', 'memberRole', 'department', 'isInDepartment', 'isInDepartments', 'userGrant', 'organizationGrant', 'departmentGrant',
+] as const satisfies readonly (keyof SessionRow)[];
+
 /** Makes the query of the session check; a session that is unknown or whose user is gone gives nothing. */
-export function createFindSession(db: Executor): (token: string) => Promise<SessionRow | undefined> {
+export function createFindSession({ db, prepareOne }: Pick<Database, 'db' | 'prepareOne'>): (token: string) => Promise<SessionRow | undefined> {
   const hasGrant = (type: 'user' | 'organization', id: string, department: RawBuilder<unknown>) => sql<Flag>`exists (select 1 from access_grants g
     where g.account_type = ${sql.lit(type)} and g.account_id = ${sql.ref(id)} and g.department = ${department})`;
   const compiled = db.selectFrom('session as s')
@@ -35,7 +41,7 @@ export function createFindSession(db: Executor): (token: string) => Promise<Sess
       hasGrant('organization', 'o.id', sql.ref('t.slug')).as('departmentGrant'),
     ])
     .compile();
-  return async (token) => (await db.executeQuery<SessionRow>({ ...compiled, parameters: [token] })).rows[0];
+  return prepareOne<SessionRow>(compiled, COLUMNS);
 }
 
 /** Everything that a user is a member of, organisations by name, departments by name. */
