@@ -43,6 +43,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(headers, {
         'etag': `"sha256:${sha256(X64).toString('hex')}"`,
         'accept-ranges': 'bytes', 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff',
+        'content-security-policy': 'default-src \'none\'; frame-ancestors \'none\'', 'referrer-policy': 'no-referrer',
         'content-type': 'application/gzip', 'content-length': String(X64.length),
         'content-disposition': `attachment; filename*=UTF-8''%40acme-both%401-x64.tgz`,
         'repr-digest': `sha-256=:${sha256(X64).toString('base64')}:`,
