@@ -4,6 +4,6 @@ export { AccountSchema } from './schemas.ts';
 export { registerActor, type Actor } from './actor.ts';
 export { assertSameOrigin, cameThroughProxy, resolveCaller } from './resolve-caller.ts';
 export type { Authenticators, CallerRequest } from './resolve-caller.ts';
-export { canSee, canSeeProvenance, enforce, policy } from './policy.ts';
+export { canSee, canSeeProvenance, enforce, notVisible, policy } from './policy.ts';
 export type { AnnouncedUpload, Refusal, Upload, Visibility } from './policy.ts';
 export { NoAccessGrantError, NotVisibleError, UnauthenticatedError, UploadNotFoundError } from './errors.ts';

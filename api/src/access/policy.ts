@@ -19,7 +19,7 @@ export type Refusal = BerthError | undefined;
 export const policy = {
   /** Metadata, thumbnail, README and licences of an artefact. Refused as if it did not exist. */
   seeArtefact(caller: Caller, artefact: Visibility): Refusal {
-    return canSee(caller, artefact) ? undefined : new NotVisibleError('There is no artefact with this id, or it is not shared with you.');
+    return canSee(caller, artefact) ? undefined : notVisible();
   },
 
   /** Bytes of an artefact. */
@@ -95,6 +95,11 @@ export const policy = {
   /** Remote registries, what is mirrored from them, and their keys. */
   manageRemotes(caller: Caller): Refusal { return superadminOnly(caller); },
 } as const;
+
+/** The one answer for what does not exist and for what the caller may not see. */
+export function notVisible(): BerthError {
+  return new NotVisibleError('There is no artefact with this id, or it is not shared with you.');
+}
 
 /** Throws what the policy returned, if anything. */
 export function enforce(refusal: Refusal): void {

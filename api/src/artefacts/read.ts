@@ -1,6 +1,6 @@
 // Documents, one and many, for whoever may see them.
 
-import { canSee, canSeeProvenance, enforce, NotVisibleError, policy, type Caller } from '../access/index.ts';
+import { canSee, canSeeProvenance, enforce, notVisible, policy, type Caller } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
 import type { Artefact } from './artefact.ts';
 import type { Audience } from './document.ts';
@@ -22,7 +22,7 @@ export function createRead({ database, categories }: { database: Database; categ
 
   async function get(caller: Caller, id: string): Promise<DocumentRow> {
     const row = await documents.find(id, audienceOf(caller));
-    if (!row) throw new NotVisibleError('There is no artefact with this id.');
+    if (!row) throw notVisible();
     if (!canSee(caller, { public: row.public === 1, privateAccess: [] })) {
       enforce(policy.seeArtefact(caller, { public: row.public === 1, privateAccess: await artefacts.findPrivateAccess(id) }));
     }

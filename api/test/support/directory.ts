@@ -51,6 +51,8 @@ export async function startTestDirectory(): Promise<TestDirectory> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  // Some tests stop their server and not what it asks.
+  server.unref();
 
   const sign: TestDirectory['sign'] = (user, { expiresIn = 3600, key = current.key, kid = current.kid, claims = {} } = {}) => (
     new SignJWT({ ...user, ...claims, ...(expiresIn !== null && { exp: Math.floor(Date.now() / 1000) + expiresIn }) }).setProtectedHeader({ alg: 'RS256', kid }).setIssuedAt().sign(key)

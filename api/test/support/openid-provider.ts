@@ -30,6 +30,7 @@ export async function startTestProvider(publicUrl: string): Promise<TestProvider
   const server = createServer((request, response) => { void handle(request, response); });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  server.unref();
   const issuer = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
   const users = new Map<string, ProviderUser>();
   const provider = new Provider(issuer, {
