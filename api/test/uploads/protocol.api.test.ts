@@ -16,7 +16,7 @@ const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(by
 for (const dialect of DIALECTS) {
   describe(`the protocol of resumable uploads on ${dialect}`, () => {
     let server: TestServer;
-    before(async () => { server = await startTestServer({ dialect, env: { MAX_UPLOAD_BYTES: String(MAX_BYTES) } }); });
+    before(async () => { server = await startTestServer({ dialect, signIn: 'local', env: { MAX_UPLOAD_BYTES: String(MAX_BYTES) } }); });
     after(() => server.close());
 
     const create = (headers: Record<string, string>, body?: Uint8Array, caller?: Record<string, string>) => tusRequest('POST', endpointOf(server), { headers, ...(body && { body }), ...(caller && { caller }) });
