@@ -46,3 +46,35 @@ for (const dialect of DIALECTS) {
     });
   });
 }
+
+const FAILURES_OF_ACCOUNT = 20;
+
+for (const dialect of DIALECTS) {
+  describe(`the limit of failed sign-ins to one account, on ${dialect}`, () => {
+    let it: AccountsApp;
+    before(async () => { it = await createAccountsApp(dialect); });
+    after(() => it.close());
+
+    const attempt = async (email: string, address: number, password = 'not his at all') => {
+      const response = await it.app.inject({ method: 'POST', url: '/api/auth/sign-in/email', remoteAddress: `203.0.113.${address}`, payload: { email, password } });
+      return [response.statusCode, response.json<{ code?: string }>().code];
+    };
+
+    test('holds from wherever they come, for an account that exists and for one that does not', async () => {
+      for (const email of [ADMIN.email, 'nobody@example.org']) {
+        for (let address = 1; address <= FAILURES_OF_ACCOUNT; address++) assert.deepEqual(await attempt(email, address), [401, 'INVALID_EMAIL_OR_PASSWORD'], `${email} ${address}`);
+        assert.deepEqual(await attempt(` ${email.toUpperCase()} `, 100), [429, 'too_many_attempts']);
+        assert.deepEqual(await attempt(email, 101, ADMIN.password), [429, 'too_many_attempts']);
+      }
+      assert.deepEqual(await attempt('somebody@example.org', 1), [401, 'INVALID_EMAIL_OR_PASSWORD']);
+    });
+
+    test('begins anew after a success', async () => {
+      await it.database.db.deleteFrom('failed_attempts').execute();
+      for (let round = 0; round < 2; round++) {
+        for (let address = 1; address < FAILURES_OF_ACCOUNT; address++) assert.equal((await attempt(ADMIN.email, address))[0], 401);
+        assert.equal((await attempt(ADMIN.email, 1, ADMIN.password))[0], 200);
+      }
+    });
+  });
+}
