@@ -114,6 +114,7 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
 }
 
 function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oidc, mailer, onError = () => undefined, onAccountDeleted }: AccountsOptions): Accounts {
+  const failedSignIns = createAttemptLimit({ database, name: 'sign-in', ...FAILED_SIGN_INS });
   const mailResetLink = mailer && ((email: string, token: string) => {
     mailer.send({ to: [email], subject: 'Set another password', text: resetText(publicUrl, token) }).catch(onError);
   });
@@ -125,6 +126,7 @@ function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oi
   const grants = createGrantService(database);
   const users = createUserService({
     database, publicUrl, onAccountDeleted: forgetAccount,
+    forgetFailures: (email) => failedSignIns.forget(email),
     createResetToken: async (userId) => createResetToken(await loadAuth(), userId, PASSWORD_LINK_LIFETIME_SECONDS),
   });
   const invitations = createInvitationService({ database, publicUrl, mailer, onError });
@@ -138,7 +140,7 @@ function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oi
   const sessions = createSessionService({ database, choices: LOCAL_CHOICES, hasGrant: (account, executor) => grants.hasGrant(account, executor) });
   const gateway = createAuthGateway({
     database, publicUrl, loadAuth, sessions: authenticator,
-    failedSignIns: createAttemptLimit({ database, name: 'sign-in', ...FAILED_SIGN_INS }),
+    failedSignIns,
     syncClaims: oidc && createClaimSync({ database, names: oidc.claims }),
   });
   return {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { DIALECTS } from '../support/test-database.ts';
-import { ADMIN, auditOf, createAccountsApp, type AccountsApp } from './accounts-app.ts';
+import { ADMIN, auditOf, createAccountsApp, createUser, PASSWORD, type AccountsApp } from './accounts-app.ts';
 
 const PER_MINUTE = 3;
 
@@ -67,6 +67,16 @@ for (const dialect of DIALECTS) {
         assert.deepEqual(await attempt(email, 101, ADMIN.password), [429, 'too_many_attempts']);
       }
       assert.deepEqual(await attempt('somebody@example.org', 1), [401, 'INVALID_EMAIL_OR_PASSWORD']);
+    });
+
+    test('is lifted by a superadmin who sets another password', async () => {
+      await it.database.db.deleteFrom('failed_attempts').execute();
+      const admin = await it.signIn(ADMIN.email, ADMIN.password);
+      const id = await createUser(admin, 'locked@example.org');
+      for (let address = 1; address <= FAILURES_OF_ACCOUNT; address++) await attempt('locked@example.org', address);
+      assert.equal((await attempt('locked@example.org', 1, PASSWORD))[0], 429);
+      assert.equal((await admin.send('PATCH', `/users/${id}`, { password: 'third mate 3' })).status, 200);
+      assert.equal((await attempt('locked@example.org', 1, 'third mate 3'))[0], 200);
     });
 
     test('begins anew after a success', async () => {

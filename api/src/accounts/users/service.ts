@@ -38,6 +38,8 @@ export interface UserServiceOptions {
   /** Removes what else belonged to an account, in the same transaction. */
   onAccountDeleted: (tx: Tx, account: Account) => Promise<void>;
   publicUrl: string;
+  /** Lets somebody sign in again who had failed too often. */
+  forgetFailures: (email: string) => Promise<void>;
   createResetToken: (userId: string) => Promise<{ token: string; expiresAt: Date }>;
 }
 
@@ -45,7 +47,7 @@ const FIRST_SUPERADMIN_NAME = 'Administrator';
 /** Who acts at the first start. */
 const THE_REGISTRY: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
-export function createUserService({ database, onAccountDeleted, publicUrl, createResetToken }: UserServiceOptions): UserService {
+export function createUserService({ database, onAccountDeleted, publicUrl, forgetFailures, createResetToken }: UserServiceOptions): UserService {
   const refuseLastSuperadmin = async (tx: Tx, id: string): Promise<void> => {
     const superadmins = await lockSuperadmins(tx, database.dialect);
     if (superadmins.length === 1 && superadmins[0] === id) throw new LastSuperadminError('This is the last superadmin who can sign in: make another one first.');
@@ -80,7 +82,7 @@ export function createUserService({ database, onAccountDeleted, publicUrl, creat
     async update(actor, id, { password, ...changes }) {
       enforce(policy.manageAccounts(actor.caller));
       const passwordHash = password === undefined ? undefined : await hashPassword(password);
-      return database.transaction(async (tx) => {
+      const user = await database.transaction(async (tx) => {
         if (changes.disabled === true || changes.isAdmin === false) await refuseLastSuperadmin(tx, id);
         const row = known(await updateUser(tx, id, { ...changes, name: changes.name?.trim() }));
         if (passwordHash !== undefined) await writePassword(tx, id, passwordHash);
@@ -88,6 +90,8 @@ export function createUserService({ database, onAccountDeleted, publicUrl, creat
         await appendAudit(tx, actor, { action: 'user.update', targetType: 'user', targetId: id, details: { ...changes, ...(passwordHash !== undefined && { password: 'set' }) } });
         return toUser(row);
       });
+      if (passwordHash !== undefined) await forgetFailures(user.email);
+      return user;
     },
 
     async makePasswordLink(actor, id) {
