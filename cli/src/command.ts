@@ -34,7 +34,7 @@ export interface CommandDefinition<O extends Options> {
   optionTexts: Record<keyof O & string, string>;
   /** Command lines that work as they are, each with what it does. */
   examples: Record<string, string>;
-  /** What the positional parameters are, such as `DIR`; all must be given. A last one that ends in `…` may be given again and again. */
+  /** What the positional parameters are, such as `DIR`; all must be given, but a last one in brackets. A last one with `…` may be given again and again. */
   parameters?: readonly string[];
   run(values: Parsed<O>, ...parameters: string[]): Promise<1 | void>;
 }
@@ -49,8 +49,8 @@ export function defineCommand<const O extends Options>(definition: CommandDefini
     async run(words) {
       const { values, positionals } = parse(words, definition.options);
       const missing = parameters[positionals.length];
-      if (missing !== undefined) throw new UsageError(`name ${missing.replace('…', '')}`);
-      const surplus = parameters.at(-1)?.endsWith('…') ? undefined : positionals[parameters.length];
+      if (missing !== undefined && !missing.startsWith('[')) throw new UsageError(`name ${missing.replace('…', '')}`);
+      const surplus = parameters.at(-1)?.includes('…') ? undefined : positionals[parameters.length];
       if (surplus !== undefined) throw new UsageError(`${surplus} is one parameter too many`);
       return definition.run(values, ...positionals);
     },

@@ -3,15 +3,21 @@
 import { backup } from './backup.ts';
 import { UsageError, type Command } from './command.ts';
 import { gc } from './gc.ts';
+import { info } from './info.ts';
+import { login } from './login.ts';
+import { ls } from './ls.ts';
 import { readManifest } from './manifest.ts';
 import { migrate } from './migrate.ts';
+import { publish } from './publish.ts';
+import { pull } from './pull.ts';
 import { remotes } from './remotes.ts';
 import { restore } from './restore.ts';
 import { scrub } from './scrub.ts';
 import { serve } from './serve.ts';
+import { upload } from './upload.ts';
 
-/** In the order of the help: first the server, then what works on its data. */
-const GROUPS: Record<string, Command>[] = [{ serve }, { backup, restore, scrub, gc, migrate, remotes }];
+/** In the order of the help: what speaks to a registry, the server, what works on its data. */
+const GROUPS: Record<string, Command>[] = [{ publish, upload, pull, ls, info, login }, { serve }, { backup, restore, scrub, gc, migrate, remotes }];
 const COMMANDS = Object.fromEntries(GROUPS.flatMap((group) => Object.entries(group)));
 
 /**

@@ -49,7 +49,7 @@ test('an older Node, which cannot run the server, is refused in one line', () =>
 test('tells its commands and its version', () => {
   const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string };
   assert.deepEqual(berth(['--version']), { status: 0, stdout: `${version}\n`, stderr: '' });
-  assert.match(berth(['--help']).stdout, /^Usage: berth <command>\n\n {2}serve {2}\S/);
+  assert.match(berth(['--help']).stdout, /^Usage: berth <command>\n\n {2}publish {2}\S/);
   assert.match(berth(['serve', '--help']).stdout, /^Usage: berth serve\n\n.+PORT/);
 });
 

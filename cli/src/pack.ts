@@ -1,0 +1,103 @@
+// Makes the tarball that is published, with npm: of a package as it is, or with its production dependencies inside.
+
+import { execFile } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { extractTarball } from '@berth/lib-node';
+
+export interface PackedPackage { path: string; name: string; version: string; sizeBytes: number; [Symbol.asyncDispose](): Promise<void> }
+
+export interface PackOptions {
+  /** A folder with a package.json, or a tarball that is taken as it is. */
+  source: string;
+  /** Bundle production dependencies, from the lock file. */
+  bundle: boolean;
+  /** Run install scripts while bundling: what they build goes into the tarball, for this architecture alone. */
+  scripts: boolean;
+}
+
+interface Manifest { name?: unknown; version?: unknown; dependencies?: Record<string, string>; [field: string]: unknown }
+
+const LOCK_FILES = ['npm-shrinkwrap.json', 'package-lock.json'];
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+const run = promisify(execFile);
+
+/** Packs into a temporary folder, which is removed with what is returned. @throws Error with what npm said */
+export async function pack({ source, bundle, scripts }: PackOptions): Promise<PackedPackage> {
+  const path = resolve(source);
+  const folder = await mkdtemp(join(tmpdir(), 'berth-publish-'));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    const isTarball = await stat(path).then((it) => it.isFile(), () => { throw new Error(`there is no package at ${source}`); });
+    if (isTarball && bundle) throw new Error('a tarball is published as it is: --bundle goes with a folder');
+    const packed = isTarball ? { ...await describeTarball(path, folder), path } : await packFolder(path, folder);
+    const result = bundle ? await bundleDependencies({ tarball: packed.path, lockFrom: path, folder, scripts }) : packed;
+    return { ...result, sizeBytes: (await stat(result.path)).size, [Symbol.asyncDispose]: remove };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}
+
+async function packFolder(directory: string, destination: string): Promise<{ path: string; name: string; version: string }> {
+  const [packed] = JSON.parse(await npm(['pack', '--json', '--pack-destination', destination], directory)) as { filename: string; name: string; version: string }[];
+  if (!packed) throw new Error(`npm pack made nothing of ${directory}`);
+  return { path: join(destination, packed.filename), name: packed.name, version: packed.version };
+}
+
+async function describeTarball(path: string, folder: string): Promise<{ name: string; version: string }> {
+  const unpacked = join(folder, 'described');
+  await extractTarball(createReadStream(path), unpacked);
+  return identify(await readManifest(unpacked));
+}
+
+/** Unpacks what npm packed, installs its production dependencies into it exactly as locked, and packs it again. */
+async function bundleDependencies({ tarball, lockFrom, folder, scripts }: { tarball: string; lockFrom: string; folder: string; scripts: boolean }): Promise<{ path: string; name: string; version: string }> {
+  const tree = join(folder, 'bundled');
+  await extractTarball(createReadStream(tarball), tree);
+  const manifest = await readManifest(tree);
+  const names = Object.keys(manifest.dependencies ?? {});
+  if (names.length > 0) {
+    await rm(join(tree, 'node_modules'), { recursive: true, force: true });
+    if (!await copyLock(lockFrom, tree)) throw new Error('--bundle needs a lock file beside package.json: run npm install once, and commit package-lock.json');
+    await npm(['ci', '--omit=dev', '--no-audit', '--no-fund', ...scripts ? [] : ['--ignore-scripts']], tree);
+    await writeFile(join(tree, 'package.json'), `${JSON.stringify({ ...manifest, bundleDependencies: names }, null, 2)}\n`);
+    await rm(join(tree, 'package-lock.json'), { force: true });
+  }
+  const destination = await mkdtemp(join(folder, 'packed-'));
+  const [packed] = JSON.parse(await npm(['pack', '--json', '--ignore-scripts', '--pack-destination', destination], tree)) as { filename: string }[];
+  return { path: join(destination, packed?.filename ?? ''), ...identify(manifest) };
+}
+
+async function copyLock(from: string, to: string): Promise<boolean> {
+  for (const name of LOCK_FILES) {
+    if (await cp(join(from, name), join(to, name)).then(() => true, () => false)) return true;
+  }
+  return false;
+}
+
+async function readManifest(directory: string): Promise<Manifest> {
+  try {
+    return JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as Manifest;
+  } catch (error) {
+    throw new Error('the tarball holds no package/package.json that can be read', { cause: error });
+  }
+}
+
+function identify({ name, version }: Manifest): { name: string; version: string } {
+  if (typeof name !== 'string' || typeof version !== 'string') throw new Error('package.json must say name and version');
+  return { name, version };
+}
+
+async function npm(words: string[], cwd: string): Promise<string> {
+  try {
+    return (await run('npm', words, { cwd, maxBuffer: MAX_OUTPUT_BYTES })).stdout;
+  } catch (error) {
+    const said = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
+    const [line = ''] = said.split('\n').filter((it) => /^npm (error|ERR!) (?!code|A complete log|errno|path|syscall)/.test(it)).map((it) => it.replace(/^npm (error|ERR!) /, ''));
+    throw new Error(`npm ${words[0]} failed${line === '' ? '' : `: ${line}`}`, { cause: error });
+  }
+}
