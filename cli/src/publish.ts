@@ -1,11 +1,11 @@
 // `berth publish`: what a pipeline does with a plug-in, in one step.
 
-import { publishArtefact } from '@berth/lib-node';
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './client.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes } from './format.ts';
 import { pack } from './pack.ts';
 import { findRef, idOf, parseRef } from './ref.ts';
+import { send } from './send.ts';
 
 const NOARCH = 'noarch';
 
@@ -43,10 +43,7 @@ otherwise. Tag and branch come from the CI (GitHub, GitLab), else from git.\n\n$
         const architecture = values.architecture ?? NOARCH;
         const facts = { id, architecture, package: packed.name, version: packed.version };
         if (values['dry-run']) return { ...facts, size: packed.sizeBytes, isPublished: false };
-        const artefact = await publishArtefact({
-          ...registry, artefactId: id, file: packed.path, architecture: values.architecture, category: values.category,
-          onProgress: ({ phase, bytesDone, bytesTotal }) => { onProgress({ phase, done: 0, bytesDone, bytesTotal }); },
-        });
+        const artefact = await send({ registry, artefactId: id, format: 'npm', file: packed.path, architecture: values.architecture, category: values.category, onProgress });
         const slot = artefact.tarballs?.[architecture];
         return { ...facts, digest: slot?.digest, size: slot?.size ?? packed.sizeBytes, dataUpdatedAt: artefact.dataUpdatedAt, isPublished: true };
       },

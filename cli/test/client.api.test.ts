@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,7 +23,7 @@ let key: string;
 let stopServer: () => Promise<void>;
 
 /** What npm needs to reach its registry, and nothing of a pipeline that these tests may run in. */
-const ENVIRONMENT = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BERTH_|GITHUB_|CI_)/.test(name))), XDG_CONFIG_HOME: join(scratch, 'home/.config') };
+const ENVIRONMENT = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BERTH_|GITHUB_|CI_)/.test(name))), XDG_CONFIG_HOME: join(scratch, 'home/.config'), XDG_CACHE_HOME: join(scratch, 'home/.cache') };
 
 /** Runs the command as a user would, with settings of its own; `cwd` default the scratch folder. */
 async function berth(words: string[], { env = {}, cwd = scratch, input = '' }: { env?: Record<string, string>; cwd?: string; input?: string } = {}): Promise<Outcome> {
@@ -171,6 +173,40 @@ describe('berth upload, ls, info and pull', () => {
     assert.equal((await berth(['ls', 'nothing like it'], { env: { BERTH_URL: url } })).stdout, 'Nothing is found.\n');
   });
 
+  test('go on with a large file where they were stopped', async () => {
+    const file = join(scratch, 'europe.pmtiles');
+    const size = 96 * 1024 * 1024;
+    writeFileSync(file, randomBytes(size));
+    const proxy = await startProxy(url);
+    try {
+      proxy.stallAfterBytes = 60 * 1024 * 1024;
+      const first = spawn(process.execPath, [PROGRAM, 'upload', file, '--id', 'europe', '--url', proxy.url], { cwd: scratch, env: { ...ENVIRONMENT, ...withKey() }, stdio: 'ignore' });
+      const ended = once(first, 'exit');
+      await proxy.stalled;
+      first.kill('SIGKILL');
+      await ended;
+      const passed = proxy.passedBytes;
+      assert.ok(passed >= proxy.stallAfterBytes);
+      proxy.stallAfterBytes = Infinity;
+      const uploaded = await json<{ digest: string; size: number }>(['upload', file, '--id', 'europe', '--url', proxy.url]);
+      assert.deepEqual([uploaded.size, uploaded.digest], [size, `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}`]);
+      const again = proxy.passedBytes - passed;
+      assert.ok(again < size - 40 * 1024 * 1024, `${again} bytes for the rest`);
+      assert.deepEqual(JSON.parse(readFileSync(join(scratch, 'home/.cache/berth/uploads.json'), 'utf8')), {});
+    } finally {
+      proxy.stop();
+    }
+  });
+
+  test('say why a large file is refused', async () => {
+    const file = join(scratch, 'huge.bin');
+    writeFileSync(file, Buffer.alloc(65 * 1024 * 1024));
+    const { status, stderr } = await berth(['upload', file, '--id', 'a/../b'], { env: withKey() });
+    assert.equal(status, 1);
+    assert.match(stderr, /^berth upload: .+\n$/);
+    assert.match((await berth(['upload', file, '--id', 'x'], { env: { BERTH_URL: url } })).stderr, /^berth upload: This needs an upload key.+\n$/);
+  });
+
   test('pull what the key may download, unpacked, and not twice', async () => {
     const granted = await fetch(`${url}/api/v1/access-grants`, { method: 'POST', headers: { 'x-secret-key': SECRET, 'content-type': 'application/json' }, body: JSON.stringify({ account: { type: 'organization', id: 'acme' } }) });
     assert.equal(granted.status, 201);
@@ -217,5 +253,43 @@ describe('berth login', () => {
     assert.equal(readFileSync(file, 'utf8'), before_);
   });
 });
+
+interface Proxy { url: string; passedBytes: number; stallAfterBytes: number; stalled: Promise<void>; stop(): void }
+
+/** Passes requests on, and takes no more from clients once so many bytes have come. */
+async function startProxy(target: string): Promise<Proxy> {
+  const { hostname, port } = new URL(target);
+  let tellStalled = () => { /* set below */ };
+  const sockets = new Set<Socket>();
+  const server = createServer((client) => {
+    const upstream = connect(Number(port), hostname);
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', () => { client.destroy(); upstream.destroy(); }).on('close', () => { client.destroy(); upstream.destroy(); });
+    }
+    upstream.pipe(client);
+    client.on('data', (chunk: Buffer) => {
+      proxy.passedBytes += chunk.length;
+      if (!upstream.write(chunk)) {
+        client.pause();
+        upstream.once('drain', () => client.resume());
+      }
+      if (proxy.passedBytes >= proxy.stallAfterBytes) {
+        client.removeAllListeners('data').pause();
+        tellStalled();
+      }
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const proxy: Proxy = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, passedBytes: 0, stallAfterBytes: Infinity,
+    stalled: new Promise((resolve) => { tellStalled = resolve; }),
+    stop() {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    },
+  };
+  return proxy;
+}
 
 function formatted(bytes: number): string { return bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).toFixed(1)} kB`; }
