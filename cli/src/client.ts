@@ -17,10 +17,20 @@ export const CLIENT_TEXTS = {
 /** Ends the description of each. */
 export const ABOUT_REGISTRY = 'The registry is that of --url, else of BERTH_URL, else of berth login; the key that of --api-key, else of BERTH_API_KEY, else of berth login.';
 
+/** Options of the commands of administrators. */
+export const ADMIN_OPTIONS = { url: { type: 'string' }, json: { type: 'boolean' } } as const;
+export const ADMIN_TEXTS = { url: CLIENT_TEXTS.url, json: CLIENT_TEXTS.json };
+export const ABOUT_SESSION = 'It needs the session of berth login URL --email ADDRESS. The registry is that of --url, else of BERTH_URL, else of berth login.';
+
 export interface ClientValues { 'url'?: string | undefined; 'api-key'?: string | undefined; 'json'?: boolean | undefined; 'quiet'?: boolean | undefined }
 
 /** What berth login has written down. */
-export interface SavedSettings { url?: string; apiKey?: string }
+export interface SavedSettings {
+  url?: string;
+  apiKey?: string;
+  /** Cookies of a session. */
+  session?: string;
+}
 
 export interface ClientWork<Result> {
   /** Of the command, before each line of progress. */
@@ -74,7 +84,8 @@ export async function runClient<Result>({ name, values, isOffline = false, work,
   }
 }
 
-function readSaved(file: string): SavedSettings {
+/** What is kept, or nothing. @throws Error that names a file which cannot be read */
+export function readSaved(file: string): SavedSettings {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -83,7 +94,8 @@ function readSaved(file: string): SavedSettings {
   }
   try {
     const saved = JSON.parse(text) as SavedSettings | null;
-    return { ...(typeof saved?.url === 'string' && { url: saved.url }), ...(typeof saved?.apiKey === 'string' && { apiKey: saved.apiKey }) };
+    const texts = (['url', 'apiKey', 'session'] as const).flatMap((name) => (typeof saved?.[name] === 'string' ? [[name, saved[name]]] : []));
+    return Object.fromEntries(texts) as SavedSettings;
   } catch {
     throw new Error(`${file} cannot be read as JSON: remove it and run berth login again`);
   }

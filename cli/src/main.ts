@@ -3,7 +3,9 @@
 import { backup } from './backup.ts';
 import { UsageError, type Command } from './command.ts';
 import { gc } from './gc.ts';
+import { grants } from './grants.ts';
 import { info } from './info.ts';
+import { keys } from './keys.ts';
 import { login } from './login.ts';
 import { ls } from './ls.ts';
 import { readManifest } from './manifest.ts';
@@ -17,7 +19,7 @@ import { serve } from './serve.ts';
 import { upload } from './upload.ts';
 
 /** In the order of the help: what speaks to a registry, the server, what works on its data. */
-const GROUPS: Record<string, Command>[] = [{ publish, upload, pull, ls, info, login }, { serve }, { backup, restore, scrub, gc, migrate, remotes }];
+const GROUPS: Record<string, Command>[] = [{ publish, upload, pull, ls, info, login }, { keys, grants }, { serve }, { backup, restore, scrub, gc, migrate, remotes }];
 const COMMANDS = Object.fromEntries(GROUPS.flatMap((group) => Object.entries(group)));
 
 /**

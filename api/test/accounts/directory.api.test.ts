@@ -21,7 +21,7 @@ for (const dialect of DIALECTS) {
     let server: TestServer;
     before(async () => {
       directory = await startTestDirectory();
-      server = await startTestServer({ dialect, env: { AUTH_MODE: 'simple-directory', DIRECTORY_URL: 'https://example.org/directory', PRIVATE_DIRECTORY_URL: `${directory.url}/` } });
+      server = await startTestServer({ dialect, signIn: 'local', env: { AUTH_MODE: 'simple-directory', DIRECTORY_URL: 'https://example.org/directory', PRIVATE_DIRECTORY_URL: `${directory.url}/` } });
     });
     after(async () => {
       await server.close();
