@@ -216,7 +216,7 @@ for (const dialect of DIALECTS) {
       await publish(mirror, 'ours@1', '1.0.0');
       proxy.trouble = ({ url = '' }, response) => {
         if (!url.includes('/artefacts?')) return false;
-        const body = { _id: 'back@1', format: 'npm', category: 'other', origin: 'http://localhost', dataUpdatedAt: '2026-01-01T00:00:00.000Z', tarballs: {} };
+        const body = { _id: 'back@1', format: 'npm', category: 'other', origin: mirror.server.config.PUBLIC_URL, dataUpdatedAt: '2026-01-01T00:00:00.000Z', tarballs: {} };
         response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ results: [body, { ...body, _id: 'ours@1' }], count: 2 }));
         return true;
       };

@@ -1,0 +1,73 @@
+// A registry of its own for tests of the commands that speak to one, and the command as a user runs it.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
+
+export const PROGRAM = join(import.meta.dirname, '../bin/berth.js');
+export const ADMIN = { email: 'admin@localhost', password: 'a long pass phrase' };
+const SECRET = 'internal-secret';
+
+export interface Outcome { status: number | null; stdout: string; stderr: string }
+export interface RunOptions { env?: Record<string, string>; cwd?: string; input?: string }
+
+export interface TestRegistry {
+  url: string;
+  /** A folder for files, the settings of users in `home`; removed in the end. */
+  scratch: string;
+  /** What npm needs to reach its registry, and nothing of a pipeline that these tests may run in. */
+  environment: Record<string, string | undefined>;
+  /** Headers of the superadmin's session. */
+  session: { cookie: string };
+  /** Runs the command as a user would, in `scratch` unless `cwd` says otherwise. */
+  berth(words: string[], options?: RunOptions): Promise<Outcome>;
+  /** Makes an upload key. */
+  uploadKey(): Promise<string>;
+  /** Lets everybody see an artefact. */
+  show(id: string): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export async function startTestRegistry(): Promise<TestRegistry> {
+  const scratch = mkdtempSync(join(tmpdir(), 'berth-client-'));
+  const environment = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BERTH_|GITHUB_|CI_)/.test(name))), XDG_CONFIG_HOME: join(scratch, 'home/.config'), XDG_CACHE_HOME: join(scratch, 'home/.cache') };
+  const server = spawn(process.execPath, [PROGRAM, 'serve'], {
+    env: { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: join(scratch, 'data'), SECRET_INTERNAL_SERVICES: SECRET, ADMIN_PASSWORD: ADMIN.password }, stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let url = '';
+  for await (const line of createInterface(server.stdout)) {
+    url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? url;
+    if (line.includes('Sign in as')) break;
+  }
+  server.stdout.resume();
+  const signedIn = await fetch(`${url}/api/auth/sign-in/email`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(ADMIN) });
+  const session = { cookie: signedIn.headers.getSetCookie().map((it) => it.split(';', 1)[0]).join('; ') };
+  return {
+    url, scratch, environment, session,
+    async berth(words, { env = {}, cwd = scratch, input = '' } = {}) {
+      const child = spawn(process.execPath, [PROGRAM, ...words], { cwd, env: { ...environment, ...env } });
+      child.stdin.end(input);
+      const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit') as Promise<[number | null]>]);
+      return { status, stdout, stderr };
+    },
+    async uploadKey() {
+      const created = await fetch(`${url}/api/v1/api-keys`, { method: 'POST', headers: { ...session, 'content-type': 'application/json' }, body: JSON.stringify({ type: 'upload', name: 'CI' }) });
+      return (await created.json() as { key: string }).key;
+    },
+    async show(id) {
+      const { status } = await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}`, { method: 'PATCH', headers: { 'x-secret-key': SECRET, 'content-type': 'application/json' }, body: '{"public":true}' });
+      assert.equal(status, 200);
+    },
+    async stop() {
+      const exited = once(server, 'exit');
+      server.kill();
+      await exited;
+      rmSync(scratch, { recursive: true });
+    },
+  };
+}
