@@ -29,30 +29,37 @@ export async function removeEmptyFolders(root: string, file: string): Promise<vo
   }
 }
 
-/**
- * Makes the name of a file durable: fsync of every folder above it. All of them each time, since another writer may have made the
- * outer ones without having come to its own fsync; of a folder that did not change it costs 0.2 ms.
- */
-export async function syncFolders(root: string, file: string): Promise<void> {
-  await Promise.all(foldersAbove(root, file).map(syncFolder));
-}
+/** Makes the names of files below one root durable. */
+export class FolderSync {
+  readonly #root: string;
+  /** By folder: its fsync underway, and the one that follows it. */
+  readonly #underway = new Map<string, Promise<void>>();
+  readonly #following = new Map<string, Promise<void>>();
 
-/** By folder: its fsync underway, and the one that follows it. */
-const underway = new Map<string, Promise<void>>();
-const following = new Map<string, Promise<void>>();
+  constructor(root: string) { this.#root = root; }
 
-/** Many who wait for the same folder share an fsync that began after each of them asked. */
-function syncFolder(folder: string): Promise<void> {
-  const shared = following.get(folder);
-  if (shared) return shared;
-  const next = (underway.get(folder) ?? Promise.resolve()).catch(() => undefined).then(async () => {
-    following.delete(folder);
-    const now = syncNow(folder);
-    underway.set(folder, now);
-    await now.finally(() => { if (underway.get(folder) === now) underway.delete(folder); });
-  });
-  following.set(folder, next);
-  return next;
+  /**
+   * Makes the name of a file durable: fsync of every folder above it. All of them each time, since another writer may have made the
+   * outer ones without having come to its own fsync; of a folder that did not change it costs 0.2 ms.
+   */
+  async sync(file: string): Promise<void> {
+    await Promise.all(foldersAbove(this.#root, file).map((folder) => this.#syncFolder(folder)));
+  }
+
+  /** Many who wait for the same folder share an fsync that began after each of them asked. */
+  #syncFolder(folder: string): Promise<void> {
+    const shared = this.#following.get(folder);
+    if (shared) return shared;
+    const before = this.#underway.get(folder) ?? Promise.resolve();
+    const next = before.catch(() => undefined).then(async () => {
+      this.#following.delete(folder);
+      const now = syncNow(folder);
+      this.#underway.set(folder, now);
+      await now.finally(() => { if (this.#underway.get(folder) === now) this.#underway.delete(folder); });
+    });
+    this.#following.set(folder, next);
+    return next;
+  }
 }
 
 async function syncNow(folder: string): Promise<void> {

@@ -11,7 +11,14 @@ const WRITE_BYTES = 256 * 1024;
 const DIRECT_WRITE_BYTES = 512 * 1024;
 
 /** Buffers for direct writes that nobody uses: to make one costs as much as to fill it. */
-const spareBuffers: Uint8Array[] = [];
+export class SpareBuffers {
+  readonly #buffers: Uint8Array[] = [];
+
+  take(): Uint8Array | undefined { return this.#buffers.pop(); }
+
+  keep(buffer: Uint8Array): void { if (this.#buffers.length < MAX_SPARE_BUFFERS) this.#buffers.push(buffer); }
+}
+
 const MAX_SPARE_BUFFERS = 16;
 
 /** Smaller files stay in the page cache, since they are often asked for as soon as they are there; a multiple of both sizes above. */
@@ -29,16 +36,18 @@ export class FsOutput {
   readonly #handle: FileHandle;
   readonly #path: string;
   readonly #directFromBytes: number;
+  readonly #spares: SpareBuffers | undefined;
   #direct: FileHandle | undefined;
   #directRefused = constants.O_DIRECT === undefined;
 
   /**
    * @param handle open for writing, of the file at `path`; closed by `close`
-   * @param options `bypassCache` for a file that nobody asks for soon, however small it is
+   * @param options `bypassCache` for a file that nobody asks for soon, however small it is; `spares` of the store
    */
-  constructor(handle: FileHandle, path: string, { bypassCache = false }: { bypassCache?: boolean } = {}) {
+  constructor(handle: FileHandle, path: string, { bypassCache = false, spares }: { bypassCache?: boolean; spares?: SpareBuffers } = {}) {
     this.#handle = handle;
     this.#path = path;
+    this.#spares = spares;
     this.#directFromBytes = bypassCache ? 0 : DIRECT_FROM_BYTES;
   }
 
@@ -49,12 +58,12 @@ export class FsOutput {
   allocate(): Uint8Array {
     const sizeBytes = this.bufferBytes;
     if (!this.#direct) return Buffer.allocUnsafeSlow(sizeBytes);
-    return spareBuffers.pop() ?? new Uint8Array(new ArrayBuffer(sizeBytes, { maxByteLength: sizeBytes }));
+    return this.#spares?.take() ?? new Uint8Array(new ArrayBuffer(sizeBytes, { maxByteLength: sizeBytes }));
   }
 
   /** Takes back a buffer of `allocate` that no write uses any more. */
   release(buffer: Uint8Array): void {
-    if (buffer.length === DIRECT_WRITE_BYTES && spareBuffers.length < MAX_SPARE_BUFFERS) spareBuffers.push(buffer);
+    if (buffer.length === DIRECT_WRITE_BYTES) this.#spares?.keep(buffer);
   }
 
   /** Goes over to direct writes where the next one begins far enough in the file; says whether it did: buffers are another size then. */

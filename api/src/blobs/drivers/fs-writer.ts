@@ -4,8 +4,8 @@ import { rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import type { BlobWriter } from '../blob-store.ts';
 import { BlobExistsError, BlobOffsetMismatchError, BlobWriterClosedError } from '../errors.ts';
 import { blobMissing, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
-import { removeEmptyFolders, requireFolder, syncFolders } from './fs-folders.ts';
-import { FsOutput } from './fs-output.ts';
+import { removeEmptyFolders, requireFolder, type FolderSync } from './fs-folders.ts';
+import { FsOutput, type SpareBuffers } from './fs-output.ts';
 
 export interface FsBlobWriterOptions {
   key: string;
@@ -18,6 +18,9 @@ export interface FsBlobWriterOptions {
   offset: number;
   /** See BlobStore.create. */
   bypassCache?: boolean | undefined;
+  /** What the writers of a store share. */
+  folders: FolderSync;
+  spares: SpareBuffers;
 }
 
 /** Writes a blob as `BlobWriter` says; `createFsStore` tells why the file has two names. */
@@ -26,6 +29,7 @@ export class FsBlobWriter implements BlobWriter {
   readonly state = '';
   readonly #root: string;
   readonly #output: FsOutput;
+  readonly #folders: FolderSync;
   readonly #finishedPath: string;
   /** Where the bytes are now. */
   #path: string;
@@ -45,7 +49,8 @@ export class FsBlobWriter implements BlobWriter {
   constructor(options: FsBlobWriterOptions) {
     this.key = options.key;
     this.#root = options.root;
-    this.#output = new FsOutput(options.handle, options.unfinishedPath, { bypassCache: options.bypassCache ?? false });
+    this.#output = new FsOutput(options.handle, options.unfinishedPath, { bypassCache: options.bypassCache ?? false, spares: options.spares });
+    this.#folders = options.folders;
     this.#path = options.unfinishedPath;
     this.#finishedPath = options.finishedPath;
     this.#offset = options.offset;
@@ -109,7 +114,7 @@ export class FsBlobWriter implements BlobWriter {
       throw blobMissing(error);
     }
     this.#path = this.#finishedPath;
-    await syncFolders(this.#root, this.#path);
+    await this.#folders.sync(this.#path);
   }
 
   /** Makes the file durable with exactly the bytes up to `offset`. */

@@ -8,8 +8,9 @@ import type { Readable } from 'node:stream';
 import { assertStorageKey, isStorageKey, resolveRange, type BlobCreateOptions, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
 import { BlobExistsError, StorageFullError } from '../errors.ts';
 import { blobMissing, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
-import { makeFolders, makeRoot, removeEmptyFolders, requireFolder } from './fs-folders.ts';
+import { FolderSync, makeFolders, makeRoot, removeEmptyFolders, requireFolder } from './fs-folders.ts';
 import { readFileRange, sendFileRange } from './fs-reader.ts';
+import { SpareBuffers } from './fs-output.ts';
 import { FsBlobWriter } from './fs-writer.ts';
 
 /** Marks an unfinished file; `~` is in no key. */
@@ -46,8 +47,12 @@ export function createFsStore(options: FsStoreOptions): BlobStore {
 class FsBlobStore implements BlobStore {
   readonly kind = 'fs';
   readonly #root: string;
+  readonly #shared: { folders: FolderSync; spares: SpareBuffers };
 
-  constructor(root: string) { this.#root = root; }
+  constructor(root: string) {
+    this.#root = root;
+    this.#shared = { folders: new FolderSync(root), spares: new SpareBuffers() };
+  }
 
   readonly freeBytes = async (): Promise<number> => {
     const { bavail, bsize } = await statfs(this.#root);
@@ -58,7 +63,7 @@ class FsBlobStore implements BlobStore {
     return atEdge(async () => {
       const paths = this.#paths(key);
       const handle = await this.#openNew(paths.unfinishedPath);
-      const writer = new FsBlobWriter({ key, root: this.#root, handle, ...paths, offset: 0, bypassCache });
+      const writer = new FsBlobWriter({ key, root: this.#root, handle, ...paths, offset: 0, bypassCache, ...this.#shared });
       try {
         if (await unlessGone(stat(paths.finishedPath))) throw keyTaken();
         return writer;
@@ -75,7 +80,7 @@ class FsBlobStore implements BlobStore {
       try {
         const { size } = await stat(paths.unfinishedPath);
         const handle = await open(paths.unfinishedPath, 'r+');
-        return new FsBlobWriter({ key, root: this.#root, handle, ...paths, offset: size });
+        return new FsBlobWriter({ key, root: this.#root, handle, ...paths, offset: size, ...this.#shared });
       } catch (error) {
         if (await unlessGone(stat(paths.finishedPath))) throw keyTaken(error);
         return this.#missing(error);
