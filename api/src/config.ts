@@ -65,7 +65,7 @@ const ConfigSchema = Type.Object({
   SMTP_URL: Type.Optional(Type.String({ pattern: '^smtps?://', examples: ['smtps://berth:password@mail.example.org'], secret: true, description: 'Mail server: links to set passwords, invitations and notices are mailed. Default: none, and links are handed out by superadmins' })),
   MAIL_FROM: Type.Optional(Type.String({ pattern: '^[^\\r\\n]*@[^\\r\\n]+$', examples: ['Berth <berth@example.org>'], description: 'Sender of mails. Default: berth@ and the host of PUBLIC_URL' })),
   KEY_EXPIRY_NOTICE_DAYS: Type.Integer({ minimum: 1, maximum: 365, default: 14, description: 'How long before its end an API key is announced, by mail or to the webhook' }),
-  KEY_EXPIRY_WEBHOOK_URL: Type.Optional(Type.String({ pattern: HTTP_URL.replace('(/[^?#]*)?$', '(/.*)?$'), examples: ['https://chat.example.org/hooks/berth'], secret: true, description: 'Gets a POST with { event, registry, key } for each API key that ends soon' })),
+  KEY_EXPIRY_WEBHOOK_URL: Type.Optional(Type.String({ pattern: '^https?://[^/?#@]+(/.*)?$', examples: ['https://chat.example.org/hooks/berth'], secret: true, description: 'Gets a POST with { event, registry, key } for each API key that ends soon' })),
   NOTICE_EMAILS: Type.Optional(Type.Array(Type.String({ pattern: '^[^\\s@]+@[^\\s@]+$' }), { minItems: 1, examples: ['ops@example.org'], description: 'Whom notices are mailed to. Default: the superadmins of this registry' })),
   FRAME_ANCESTORS: Type.String({ minLength: 1, default: '\'self\'', description: 'Who may embed the web interface (Content-Security-Policy frame-ancestors)' }),
   AUDIT_RETENTION_DAYS: Type.Integer({ minimum: 1, maximum: 36_500, default: 365, description: 'How long events of the audit log are kept' }),

@@ -37,9 +37,10 @@ export function createExpiryNotices({ database, daysBefore, publicUrl, webhookUr
     async run({ signal }) {
       const now = new Date();
       const keys = await rows.listExpiring(now.toISOString(), new Date(now.getTime() + daysBefore * DAY_MS).toISOString(), MAX_KEYS);
-      if (keys.length === 0) return 0;
+      const to = mailer && keys.length > 0 ? await recipients() : [];
+      // Whoever is to be told later shall be.
+      if (keys.length === 0 || (webhookUrl === undefined && to.length === 0)) return 0;
       if (webhookUrl !== undefined) for (const key of keys) await post(webhookUrl, key, publicUrl, signal);
-      const to = mailer ? await recipients() : [];
       if (mailer && to.length > 0) await mailer.send({ to, subject: keys.length === 1 ? 'An API key ends soon' : `${keys.length} API keys end soon`, text: textOf(keys, publicUrl) });
       await rows.noteAnnounced(keys.map(({ _id }) => _id), now.toISOString());
       return keys.length;

@@ -75,5 +75,17 @@ describeOnBothDatabases('notices of keys that end', (fixture) => {
     }
   });
 
+  test('wait for somebody who can be told', async () => {
+    const mail = await startMailServer();
+    const mailer = createMailer({ url: mail.url, from: 'berth@example.org' });
+    try {
+      await insert('soon', 1);
+      assert.equal(await run({ mailer, recipients: () => Promise.resolve([]) }), 0);
+      assert.equal(await run({ mailer }), 1);
+    } finally {
+      await mail.stop();
+    }
+  });
+
   test('are nobody\'s business where there is neither', () => { assert.equal(run({}), undefined); });
 });
