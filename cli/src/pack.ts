@@ -43,7 +43,7 @@ export async function pack({ source, bundle, scripts }: PackOptions): Promise<Pa
 }
 
 async function packFolder(directory: string, destination: string): Promise<{ path: string; name: string; version: string }> {
-  const [packed] = JSON.parse(await npm(['pack', '--json', '--pack-destination', destination], directory)) as { filename: string; name: string; version: string }[];
+  const [packed] = resultIn(await npm(['pack', '--json', '--pack-destination', destination], directory)) as { filename: string; name: string; version: string }[];
   if (!packed) throw new Error(`npm pack made nothing of ${directory}`);
   return { path: join(destination, packed.filename), name: packed.name, version: packed.version };
 }
@@ -68,7 +68,7 @@ async function bundleDependencies({ tarball, lockFrom, folder, scripts }: { tarb
     await rm(join(tree, 'package-lock.json'), { force: true });
   }
   const destination = await mkdtemp(join(folder, 'packed-'));
-  const [packed] = JSON.parse(await npm(['pack', '--json', '--ignore-scripts', '--pack-destination', destination], tree)) as { filename: string }[];
+  const [packed] = resultIn(await npm(['pack', '--json', '--ignore-scripts', '--pack-destination', destination], tree)) as { filename: string }[];
   return { path: join(destination, packed?.filename ?? ''), ...identify(manifest) };
 }
 
@@ -90,6 +90,11 @@ async function readManifest(directory: string): Promise<Manifest> {
 function identify({ name, version }: Manifest): { name: string; version: string } {
   if (typeof name !== 'string' || typeof version !== 'string') throw new Error('package.json must say name and version');
   return { name, version };
+}
+
+/** The JSON that npm ends with: what scripts of the package have said stands before it. */
+function resultIn(stdout: string): unknown[] {
+  return JSON.parse(stdout.slice(stdout.lastIndexOf('\n[') + 1)) as unknown[];
 }
 
 async function npm(words: string[], cwd: string): Promise<string> {

@@ -75,6 +75,16 @@ describe('berth publish', () => {
     assert.deepEqual([status, stderr], [1, 'berth publish: --bundle needs a lock file beside package.json: run npm install once, and commit package-lock.json\n']);
   });
 
+  test('packs what a script of the package builds, whatever that says', async () => {
+    const built = join(scratch, 'built');
+    mkdirSync(built);
+    writeFileSync(join(built, 'package.json'), JSON.stringify({ name: 'built', version: '2.0.0', scripts: { prepack: 'echo "[building]" && echo made > index.js' } }));
+    const { id } = await json<{ id: string }>(['publish', built, '--ref', 'main']);
+    await show(id);
+    const { results } = await (await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}/files`, { headers: registry.session })).json() as { results: { path: string }[] };
+    assert.ok(results.some(({ path }) => path.endsWith('index.js')), JSON.stringify(results));
+  });
+
   test('takes the major on a tag, which must be that of the version', async () => {
     const dry = (env: Record<string, string>, ...words: string[]) => berth(['publish', folder, '--dry-run', '--json', ...words], { env });
     const idFor = async (env: Record<string, string>, ...words: string[]) => (JSON.parse((await dry(env, ...words)).stdout) as { id: string }).id;
