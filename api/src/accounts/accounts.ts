@@ -22,6 +22,7 @@ import { createOrganizationService } from './organizations/service.ts';
 import { invitationRoutes } from './invitations/routes.ts';
 import { createInvitationService } from './invitations/service.ts';
 import type { ClaimNames } from './oidc/operations.ts';
+import { createProfileCarrier } from './oidc/profile.ts';
 import { createClaimSync } from './oidc/sync.ts';
 import { organizationRoutes } from './organizations/routes.ts';
 import { passwordLink } from './operations.ts';
@@ -115,10 +116,11 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
 
 function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oidc, mailer, onError = () => undefined, onAccountDeleted }: AccountsOptions): Accounts {
   const failedSignIns = createAttemptLimit({ database, name: 'sign-in', ...FAILED_SIGN_INS });
+  const profiles = createProfileCarrier();
   const mailResetLink = mailer && ((email: string, token: string) => {
     mailer.send({ to: [email], subject: 'Set another password', text: resetText(publicUrl, token) }).catch(onError);
   });
-  const loadAuth = createAuthLoader({ database, publicUrl, secret, signInsPerMinute, mailResetLink, oidc });
+  const loadAuth = createAuthLoader({ database, publicUrl, secret, signInsPerMinute, mailResetLink, oidc: oidc && { ...oidc, onProfile: (profile) => { profiles.keep(profile); } } });
   const forgetAccount = async (tx: Tx, account: Account): Promise<void> => {
     await deleteGrantsOf(tx, account);
     await onAccountDeleted?.(tx, account);
@@ -140,7 +142,7 @@ function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oi
   const sessions = createSessionService({ database, choices: LOCAL_CHOICES, hasGrant: (account, executor) => grants.hasGrant(account, executor) });
   const gateway = createAuthGateway({
     database, publicUrl, loadAuth, sessions: authenticator,
-    failedSignIns,
+    failedSignIns, profiles,
     syncClaims: oidc && createClaimSync({ database, names: oidc.claims }),
   });
   return {

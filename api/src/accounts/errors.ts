@@ -18,4 +18,5 @@ export const InvitationForAnotherError = defineError('invitation_for_another', 4
 export const InvitationFieldsError = defineError('invitation_fields_invalid', 400, 'Invalid fields of an acceptance');
 export const SessionInvalidError = defineError('session_invalid', 401, 'Invalid session');
 export const DirectoryUnavailableError = defineError('directory_unavailable', 503, 'Identity service unavailable');
+export const OidcUnavailableError = defineError('oidc_unavailable', 503, 'OpenID provider unavailable');
 export const AccountsInDirectoryError = defineError('accounts_in_directory', 404, 'Managed by the identity service');

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { freePort } from '../support/free-port.ts';
 import { Browser, signInThrough, startTestProvider, type TestProvider } from '../support/openid-provider.ts';
+import { readProblem } from '../support/problems.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
 
 const UMA = { sub: 'provider|uma', email: 'Uma@acme.example', email_verified: true, name: 'Uma' };
@@ -151,12 +152,22 @@ test('settings of a provider that are incomplete, or of no use, stop the start',
   await refused({ OIDC_ISSUER: 'https://login.example.org', OIDC_CLIENT_ID: 'a', OIDC_CLIENT_SECRET: 'b', AUTH_MODE: 'simple-directory', DIRECTORY_URL: 'https://example.org' }, /AUTH_MODE=local alone/);
 });
 
-test('a provider that is away is no reason not to start, and says so to who would sign in through it', async () => {
-  const server = await startTestServer({ env: { OIDC_ISSUER: `http://127.0.0.1:${await freePort()}`, OIDC_CLIENT_ID: 'berth', OIDC_CLIENT_SECRET: 'secret' } });
+test('a provider that is away is no reason not to start: who would sign in through it is told, and can once it is back', async () => {
+  const [port, providerPort] = [await freePort(), await freePort()];
+  const url = `http://127.0.0.1:${port}`;
+  const server = await startTestServer({ env: { PORT: `${port}`, PUBLIC_URL: url, OIDC_ISSUER: `http://127.0.0.1:${providerPort}`, OIDC_CLIENT_ID: 'berth', OIDC_CLIENT_SECRET: 'a secret between the two' } });
   try {
-    const response = await fetch(`${server.url}/api/auth/sign-in/social`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ provider: 'oidc' }) });
-    assert.ok(response.status >= 400 && response.status < 600, `${response.status}`);
+    const response = await fetch(`${url}/api/auth/sign-in/social`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ provider: 'oidc' }) });
+    assert.equal(response.headers.get('retry-after'), '10');
+    await readProblem(response, 503, 'oidc_unavailable');
     assert.ok((await server.superadmin())['cookie']);
+    const provider = await startTestProvider(url, providerPort);
+    try {
+      provider.user = UMA;
+      assert.equal(await signInThrough(url, new Browser()), `${url}/signed-in`);
+    } finally {
+      await provider.stop();
+    }
   } finally {
     await server.close();
   }

@@ -23,12 +23,12 @@ export interface TestProvider {
 
 const CLIENT = { clientId: 'berth', clientSecret: 'a secret between the two' };
 
-/** @param publicUrl of the Berth that users sign in to */
-export async function startTestProvider(publicUrl: string): Promise<TestProvider> {
+/** @param publicUrl of the Berth that users sign in to @param port default a free one */
+export async function startTestProvider(publicUrl: string, port = 0): Promise<TestProvider> {
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
   const key: JWK = { ...await exportJWK(privateKey), kid: 'key-1', alg: 'RS256', use: 'sig' };
   const server = createServer((request, response) => { void handle(request, response); });
-  server.listen(0, '127.0.0.1');
+  server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   server.unref();
   const issuer = `http://127.0.0.1:${(server.address() as { port: number }).port}`;

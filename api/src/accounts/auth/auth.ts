@@ -10,7 +10,6 @@ import type { Database } from '../../db/index.ts';
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from '../schemas.ts';
 import { SESSION_LIFETIME_SECONDS, SESSION_PROLONG_AFTER_SECONDS } from '../sessions/authenticator.ts';
 import { addressesWithoutDot } from './addresses-without-dot.ts';
-import { keepProfile } from '../oidc/profile.ts';
 import { CLIENT_ADDRESS_HEADER, REQUEST_ORIGIN_HEADER } from './calls.ts';
 
 export type Auth = ReturnType<typeof createAuth>;
@@ -35,6 +34,8 @@ export interface OidcProvider {
   clientId: string;
   clientSecret: string;
   scopes: string[];
+  /** Told what the provider says of a user who signs in. */
+  onProfile?: (profile: Record<string, unknown>) => void;
 }
 
 /** What better-auth and the callback's path call the provider. */
@@ -101,7 +102,7 @@ export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIG
   });
 }
 
-function openIdProvider({ issuer, clientId, clientSecret, scopes }: OidcProvider) {
+function openIdProvider({ issuer, clientId, clientSecret, scopes, onProfile }: OidcProvider) {
   return genericOAuth({
     config: [{
       providerId: OIDC_PROVIDER_ID,
@@ -110,7 +111,7 @@ function openIdProvider({ issuer, clientId, clientSecret, scopes }: OidcProvider
       clientId, clientSecret, scopes,
       overrideUserInfo: true,
       mapProfileToUser: (profile) => {
-        keepProfile(profile);
+        onProfile?.(profile);
         // Some providers know no name.
         return { name: profile.name ?? profile.email ?? undefined };
       },

@@ -22,6 +22,7 @@ export const SIGN_IN = 'session.sign-in';
 /** Its second half, and the first code of an app. */
 export const SECOND_FACTOR = 'session.verify-second-factor';
 export const PASSWORD_SIGN_IN = '/sign-in/email';
+export const OIDC_SIGN_IN = '/sign-in/social';
 
 export const AUTH_CALLS: readonly AuthCall[] = [
   {
@@ -53,7 +54,7 @@ export const AUTH_CALLS: readonly AuthCall[] = [
 /** With an OpenID provider. */
 export const OIDC_CALLS: readonly AuthCall[] = [
   {
-    method: 'POST', path: '/sign-in/social', summary: 'Begin to sign in through the OpenID provider; the answer says where to go on',
+    method: 'POST', path: OIDC_SIGN_IN, summary: 'Begin to sign in through the OpenID provider; the answer says where to go on',
     body: Type.Object({ provider: Type.Literal('oidc'), callbackURL: Type.Optional(Type.String()), errorCallbackURL: Type.Optional(Type.String()) }),
   },
   { method: 'GET', path: '/callback/oidc', summary: 'Where the OpenID provider sends users back to; sets the session cookie', action: SIGN_IN },

@@ -5,13 +5,14 @@ import { ANONYMOUS } from '../../access/index.ts';
 import type { AttemptLimit } from '../../attempts/index.ts';
 import { appendAudit, type AuditEvent } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
-import { withProfile, type Profile } from '../oidc/profile.ts';
+import { OidcUnavailableError } from '../errors.ts';
+import type { Profile, ProfileCarrier } from '../oidc/profile.ts';
 import type { SyncClaims } from '../oidc/sync.ts';
 import { normalizeEmail } from '../operations.ts';
 import { MAX_EMAIL_LENGTH } from '../schemas.ts';
 import type { SessionAuthenticator } from '../sessions/authenticator.ts';
 import type { Auth } from './auth.ts';
-import { CLIENT_ADDRESS_HEADER, PASSWORD_SIGN_IN, REQUEST_ORIGIN_HEADER, SECOND_FACTOR, SIGN_IN, type AuthCall } from './calls.ts';
+import { CLIENT_ADDRESS_HEADER, OIDC_SIGN_IN, PASSWORD_SIGN_IN, REQUEST_ORIGIN_HEADER, SECOND_FACTOR, SIGN_IN, type AuthCall } from './calls.ts';
 
 export interface AuthRequest {
   call: AuthCall;
@@ -35,14 +36,16 @@ export interface AuthGatewayOptions {
   sessions: SessionAuthenticator;
   /** Failed sign-ins to one account, from wherever they come. */
   failedSignIns: AttemptLimit;
+  profiles: ProfileCarrier;
   /** Follows the claims of an OpenID provider. */
   syncClaims?: SyncClaims | undefined;
 }
 
 const UNAUTHORIZED = 401;
+const NOT_FOUND = 404;
 const TOO_MANY_REQUESTS = 429;
 
-export function createAuthGateway({ database, publicUrl, loadAuth, sessions, failedSignIns, syncClaims }: AuthGatewayOptions): AuthGateway {
+export function createAuthGateway({ database, publicUrl, loadAuth, sessions, failedSignIns, profiles, syncClaims }: AuthGatewayOptions): AuthGateway {
   return {
     async handle(request) {
       const { action } = request.call;
@@ -51,8 +54,10 @@ export function createAuthGateway({ database, publicUrl, loadAuth, sessions, fai
       // Known or not: who has no account here is told the same.
       if (address !== undefined) await failedSignIns.assertFree(address);
       const auth = await loadAuth();
-      const { result: response, profile } = await withProfile(() => auth.handler(toFetchRequest(request, publicUrl)));
+      const { result: response, profile } = await profiles.run(() => auth.handler(toFetchRequest(request, publicUrl)));
       if (address !== undefined) await (response.ok ? failedSignIns.forget(address) : response.status === UNAUTHORIZED ? failedSignIns.count(address) : undefined);
+      // better-auth knows the provider once its configuration could be read, and looks again each time.
+      if (request.call.path === OIDC_SIGN_IN && response.status === NOT_FOUND) throw new OidcUnavailableError('The OpenID provider does not answer: try again in a moment, or sign in with a password.', { headers: { 'retry-after': '10' } });
       // Attempts over the limit would fill the log at the pace of whoever makes them.
       if (action === undefined || response.status === TOO_MANY_REQUESTS) return response;
       const caller = begins(action) ? await sessions.identify({ cookie: cookiesOf(response) }) : before;
