@@ -4,7 +4,8 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { RegistryOptions } from '@berth/lib-node';
-import { createProgressDisplay, type Progress } from './progress.ts';
+import { print, runInterruptibly } from './interruptible.ts';
+import type { Progress } from './progress.ts';
 
 /** Options of every such command. */
 export const CLIENT_OPTIONS = { 'url': { type: 'string' }, 'api-key': { type: 'string' }, 'json': { type: 'boolean' }, 'quiet': { type: 'boolean' } } as const;
@@ -69,19 +70,9 @@ export function toAddress(url: string): string {
 /** Does the work until Ctrl-C; the result goes to the standard output, progress to the standard error. */
 export async function runClient<Result>({ name, values, isOffline = false, work, say }: ClientWork<Result>): Promise<Result> {
   const registry = isOffline ? { registryUrl: '' } : resolveRegistry(values);
-  const display = createProgressDisplay({ name, stream: process.stderr, isQuiet: values.quiet === true });
-  const interrupted = new AbortController();
-  const interrupt = () => { interrupted.abort(new Error('interrupted')); };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
-  try {
-    const result = await work({ ...registry, signal: interrupted.signal }, display.show);
-    display.end();
-    process.stdout.write(`${values.json ? JSON.stringify(result) : say(result)}\n`);
-    return result;
-  } finally {
-    display.end();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
-  }
+  const result = await runInterruptibly({ name, isQuiet: values.quiet === true, interruption: 'interrupted', work: ({ onProgress, signal }) => work({ ...registry, signal }, onProgress) });
+  print(values.json ? JSON.stringify(result) : say(result));
+  return result;
 }
 
 /** What is kept, or nothing. @throws Error that names a file which cannot be read */

@@ -4,6 +4,7 @@ import { formatAccount, parseAccount, type AccountText } from './account.ts';
 import { openAdminApi } from './admin.ts';
 import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS } from './client.ts';
 import { defineCommand, defineGroup } from './command.ts';
+import { print } from './interruptible.ts';
 import { formatTable } from './table.ts';
 
 interface Grant { _id: string; account: AccountText & { name?: string }; grantedAt: string }
@@ -51,5 +52,3 @@ const revoke = defineCommand({
 });
 
 export const grants = defineGroup('grants', 'let accounts download, or not', { create, ls: list, revoke });
-
-function print(text: string): void { process.stdout.write(`${text}\n`); }

@@ -4,6 +4,7 @@ import { parseAccount } from './account.ts';
 import { openAdminApi } from './admin.ts';
 import { ADMIN_OPTIONS, ADMIN_TEXTS, ABOUT_SESSION } from './client.ts';
 import { defineCommand, defineGroup, UsageError } from './command.ts';
+import { print } from './interruptible.ts';
 import { formatTable } from './table.ts';
 
 interface Key { _id: string; type: string; name: string; shortId: string; key?: string; owner?: { id: string; name?: string; department?: string }; expiresAt?: string; lastUsedAt?: string; previousUntil?: string; [scope: string]: unknown }
@@ -81,5 +82,3 @@ function rowOf({ _id, type, name, shortId, owner, expiresAt, lastUsedAt, ...key 
   const may = owner ? `read for ${owner.name ?? owner.id}${owner.department ? `/${owner.department}` : ''}` : scopes.join(', ') || 'upload anything';
   return [_id, type, name, shortId, may, expiresAt?.slice(0, 10) ?? 'never', lastUsedAt?.slice(0, 16).replace('T', ' ') ?? 'never'];
 }
-
-function print(text: string): void { process.stdout.write(`${text}\n`); }

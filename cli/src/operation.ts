@@ -1,8 +1,9 @@
 // What the commands on the server's own data have in common: they load it, show its progress, end it on Ctrl-C and print
 // what came of it.
 
+import { print, runInterruptibly } from './interruptible.ts';
 import { loadServer, type Server } from './load-server.ts';
-import { createProgressDisplay, type Progress } from './progress.ts';
+import type { Progress } from './progress.ts';
 
 /** Options of every such command. */
 export const OPERATION_OPTIONS = { json: { type: 'boolean' }, quiet: { type: 'boolean' } } as const;
@@ -26,20 +27,9 @@ export interface Operation<Result> {
 /** Runs an operation and prints its result to the standard output; progress goes to the standard error. */
 export async function runOperation<Result>({ name, values, work, say }: Operation<Result>): Promise<Result> {
   const server = await loadServer();
-  const display = createProgressDisplay({ name, stream: process.stderr, isQuiet: values.quiet === true });
-  const interrupted = new AbortController();
-  const interrupt = () => { interrupted.abort(new Error('interrupted: run it again, it goes on where it stopped')); };
-  // Once: the second Ctrl-C ends the process at once.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
-  try {
-    const result = await work(server, { onProgress: display.show, signal: interrupted.signal });
-    display.end();
-    process.stdout.write(`${values.json ? JSON.stringify(result) : say(result)}\n`);
-    return result;
-  } finally {
-    display.end();
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
-  }
+  const result = await runInterruptibly({ name, isQuiet: values.quiet === true, interruption: 'interrupted: run it again, it goes on where it stopped', work: (hooks) => work(server, hooks) });
+  print(values.json ? JSON.stringify(result) : say(result));
+  return result;
 }
 
 /** A line of its own on the standard error, for what must be seen beside the result. */
