@@ -77,7 +77,7 @@ export async function createAcme(admin: Browser): Promise<{ boss: string; mate: 
 
 /** What was audited, in the order in which it happened. */
 export function auditOf({ db }: Database): Promise<AuditEventsTable[]> {
-  return db.selectFrom('audit_events').selectAll().orderBy('at').execute();
+  return db.selectFrom('audit_events').selectAll().orderBy('at').orderBy('id').execute();
 }
 
 /** A client with a cookie jar; paths are below /api/v1 unless they start with /api. */

@@ -13,7 +13,7 @@ const readKeyOf = (owner: Account, name = 'mirror'): NewApiKey => ({ type: 'read
 describeOnBothDatabases('the key service', (fixture) => {
   const service = () => createApiKeyService(fixture.options);
   const namesListed = async (caller: Caller, type?: 'upload' | 'read') => (await service().list(caller, type ? { type } : {})).results.map((key) => key.name);
-  const audited = () => fixture.database.db.selectFrom('audit_events').selectAll().orderBy('at').execute();
+  const audited = () => fixture.database.db.selectFrom('audit_events').selectAll().orderBy('at').orderBy('id').execute();
   const storedKeys = () => fixture.database.db.selectFrom('api_keys').selectAll().execute();
 
   test('creates a key and returns its fields with the raw key', async () => {
