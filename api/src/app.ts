@@ -41,7 +41,7 @@ export interface AppDependencies {
   phaseNow: () => ServerPhase;
 }
 
-const UI_DIRECTORY = fileURLToPath(new URL('../../ui/public', import.meta.url));
+const UI_DIRECTORY = fileURLToPath(new URL('../../ui/dist', import.meta.url));
 
 /** Puts the app together; it neither listens nor reads the environment. */
 export async function createApp(deps: AppDependencies): Promise<FastifyInstance> {
@@ -86,7 +86,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   }, { prefix: '/api' });
 
   if (deps.serveMetrics) registerMetricsRoute(app, deps.metrics, cameThroughProxy);
-  await registerStaticUi(app, { directory: UI_DIRECTORY, frameAncestors: deps.frameAncestors });
+  await registerStaticUi(app, { directory: UI_DIRECTORY, frameAncestors: deps.frameAncestors, basePath: deps.http.basePath });
   return app;
 }
 

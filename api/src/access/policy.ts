@@ -87,6 +87,10 @@ export const policy = {
   manageOwnSessions(caller: Caller): Refusal { return sessionOnly(caller); },
   /** Users and organisations. */
   manageAccounts(caller: Caller): Refusal { return superadminOnly(caller); },
+  /** One organisation, its members and invitations: its own admins may, too, while they act for all of it. */
+  manageOrganization(caller: Caller, id: string): Refusal { return accountAdminOnly(caller, { type: 'organization', id }); },
+  /** Whom to grant access, share with, or make an owner of keys. */
+  findAccounts(caller: Caller): Refusal { return superadminOnly(caller); },
   seeServerInfo(caller: Caller): Refusal { return superadminOnly(caller); },
   seeAudit(caller: Caller): Refusal { return superadminOnly(caller); },
   seeStats(caller: Caller): Refusal { return superadminOnly(caller); },

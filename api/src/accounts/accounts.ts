@@ -26,6 +26,9 @@ import { createProfileCarrier } from './oidc/profile.ts';
 import { createClaimSync } from './oidc/sync.ts';
 import { organizationRoutes } from './organizations/routes.ts';
 import { passwordLink } from './operations.ts';
+import { findDirectoryAccounts } from './picker/directory.ts';
+import { findLocalAccounts } from './picker/local.ts';
+import { pickerRoutes } from './picker/routes.ts';
 import { accountRoutes } from './routes.ts';
 import { ownSessionRoutes } from './sessions/own-routes.ts';
 import { createOwnSessionService } from './sessions/own-sessions.ts';
@@ -107,7 +110,7 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
     authenticateSession: (headers) => authenticator.authenticate(headers),
     registerSessionCookies: () => undefined,
     authRoutes: (_app, _options, done) => { done(); },
-    routes: accountRoutes({ sessions, grants, people: [peopleElsewhere(directory.url)], signIn: { mode: 'simple-directory', url: directory.url } }),
+    routes: accountRoutes({ sessions, grants, people: [pickerRoutes(findDirectoryAccounts(directory.privateUrl)), peopleElsewhere(directory.url)], signIn: { mode: 'simple-directory', url: directory.url } }),
     createFirstSuperadmin: () => Promise.resolve(undefined),
     superadminEmails: () => Promise.resolve([]),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),
@@ -149,7 +152,7 @@ function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oi
     authenticateSession: (headers) => authenticator.authenticate(headers),
     registerSessionCookies: (app) => authenticator.register(app),
     authRoutes: authRoutes(gateway, [...AUTH_CALLS, ...oidc ? OIDC_CALLS : []]),
-    routes: accountRoutes({ sessions, grants, people: [userRoutes(users), organizationRoutes(organizations, members), invitationRoutes(invitations), ownSessionRoutes(createOwnSessionService({ database }))], signIn: { mode: 'local', canResetPassword: mailer !== undefined, ...(oidc && { oidc: { name: oidc.name } }) } }),
+    routes: accountRoutes({ sessions, grants, people: [pickerRoutes(findLocalAccounts(database.db)), userRoutes(users), organizationRoutes(organizations, members), invitationRoutes(invitations), ownSessionRoutes(createOwnSessionService({ database }))], signIn: { mode: 'local', canResetPassword: mailer !== undefined, ...(oidc && { oidc: { name: oidc.name } }) } }),
     createFirstSuperadmin: (admin) => users.createFirstSuperadmin(admin),
     superadminEmails: () => listSuperadminEmails(database.db),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),

@@ -55,6 +55,9 @@ export function createRead({ database, categories }: { database: Database; categ
       return lists.groups(category, locale);
     },
 
+    /** What an artefact's category may be, by configuration. */
+    categories: [...categories],
+
     totals: () => lists.totals(),
   };
 }

@@ -3,7 +3,7 @@ import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { isNotModified, problems } from '../http/index.ts';
 import type { ArtefactServices } from './service.ts';
-import { ArtefactListSchema, ArtefactSchema, GroupListSchema, GroupsQuerySchema, IdParamsSchema, ListQuerySchema, PatchSchema, SlotParamsSchema } from './schemas.ts';
+import { ArtefactListSchema, ArtefactSchema, CategoryListSchema, GroupListSchema, GroupsQuerySchema, IdParamsSchema, ListQuerySchema, PatchSchema, SlotParamsSchema } from './schemas.ts';
 
 const NO_CONTENT = Type.Null({ description: 'Done' });
 
@@ -17,6 +17,10 @@ export function artefactRoutes({ read, edit }: ArtefactServices): FastifyPluginA
     app.get('/artefacts/groups', {
       schema: { summary: 'List group names', tags: ['artefacts'], querystring: GroupsQuerySchema, response: { 200: GroupListSchema, ...problems(400, 401, 403) } },
     }, async (request) => ({ results: await read.groups(request.actor.caller, request.query.category, request.query.locale) }));
+
+    app.get('/categories', {
+      schema: { summary: 'List the categories of this registry', tags: ['artefacts'], response: { 200: CategoryListSchema } },
+    }, async () => ({ results: read.categories }));
 
     app.get('/artefacts/:id', {
       schema: { summary: 'Read an artefact', tags: ['artefacts'], params: IdParamsSchema, response: { 200: ArtefactSchema, 304: Type.Null({ description: 'Not modified' }), ...problems(401, 404) } },

@@ -70,6 +70,7 @@ export const ArtefactSchema = Type.Object({
 
 export const ReceiptSchema = Type.Object({ artefact: ArtefactSchema }, { title: 'Receipt' });
 export const ArtefactListSchema = Type.Object({ results: Type.Array(ArtefactSchema), count: Type.Integer({ description: 'All that match, not only this page' }) });
+export const CategoryListSchema = Type.Object({ results: Type.Array(Type.String()) });
 export const GroupListSchema = Type.Object({ results: Type.Array(Type.String()) });
 
 export const PackageListSchema = Type.Object({

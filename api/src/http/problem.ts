@@ -32,7 +32,8 @@ export function registerProblems(app: FastifyInstance): void {
   app.addHook('onRequest', (request, _reply, done) => { done(request.is404 ? routeNotFound(request) : undefined); });
 }
 
-function routeNotFound({ method, url }: FastifyRequest): BerthError {
+/** What a path that leads nowhere is answered with. */
+export function routeNotFound({ method, url }: FastifyRequest): BerthError {
   return new RouteNotFoundError(`There is nothing at ${method} ${pathOf(url)}: the API is described at /api-docs.`);
 }
 

@@ -186,6 +186,25 @@ const MATRICES: Record<string, Matrix> = {
       member of Acme/geo            | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403
       Uma for herself               | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403
       admin of another organisation | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403` },
+
+  'one organisation and finding accounts: may': { questions: { 'manage Acme': ['manageOrganization', 'acme'], 'manage another': ['manageOrganization', 'nowhere'], 'find accounts': ['findAccounts'] }, cells: `
+                                    | manage Acme| manage another| find accounts
+      anonymous                     | 401        | 401           | 401
+      internal                      | 403        | 403           | 403
+      internal for Acme             | 403        | 403           | 403
+      internal for Acme/geo         | 403        | 403           | 403
+      upload key                    | 403        | 403           | 403
+      read key of Acme              | 403        | 403           | 403
+      read key of Acme without grant| 403        | 403           | 403
+      read key of Acme/geo          | 403        | 403           | 403
+      superadmin                    | yes        | yes           | yes
+      admin of Acme                 | yes        | 403           | 403
+      admin of Acme/geo             | 403        | 403           | 403
+      member of Acme                | 403        | 403           | 403
+      member of Acme without grant  | 403        | 403           | 403
+      member of Acme/geo            | 403        | 403           | 403
+      Uma for herself               | 403        | 403           | 403
+      admin of another organisation | 403        | 403           | 403` },
 };
 
 for (const [name, { questions, cells }] of Object.entries(MATRICES)) {

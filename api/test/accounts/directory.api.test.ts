@@ -41,6 +41,17 @@ for (const dialect of DIALECTS) {
       assert.equal(server.server.firstSuperadmin, undefined);
     });
 
+    test('are found there, in the name of the superadmin who looks for them', async () => {
+      const root = await directory.cookies({ ...ROOT, adminMode: true });
+      await directory.cookies(UMA);
+      assert.deepEqual((await ask('GET', '/accounts?q=acm', root)).body, { results: [{ type: 'organization', id: 'acme', name: 'Acme', departments: [{ id: 'sea', name: 'The sea' }] }] });
+      assert.deepEqual((await ask('GET', '/accounts?q=uma', root)).body, { results: [{ type: 'user', id: 'uma', name: 'Uma' }] });
+      directory.away = true;
+      assert.equal((await ask('GET', '/accounts?q=uma', root)).body['code'], 'directory_unavailable');
+      directory.away = false;
+      assert.equal((await ask('GET', '/accounts?q=uma', await directory.cookies(UMA))).body['code'], 'forbidden');
+    });
+
     test('act alone unless cookies name one of their memberships', async () => {
       const alone = { type: 'user', id: 'uma', name: 'Uma' };
       assert.deepEqual(await session(await directory.cookies(UMA)), {

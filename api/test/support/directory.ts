@@ -34,6 +34,8 @@ export async function startTestDirectory(): Promise<TestDirectory> {
   let count = 0;
   let shown: JWK[] = [];
   let current: { key: CryptoKey; kid: string };
+  /** Whoever a token was made for. */
+  const known = { users: new Map<string, { id: string; name: string }>(), organizations: new Map<string, { id: string; name: string; departments: { id: string; name: string }[] }>() };
 
   async function rotate({ keep = false } = {}): Promise<void> {
     const { privateKey, publicKey } = await generateKeyPair('RS256');
@@ -46,8 +48,14 @@ export async function startTestDirectory(): Promise<TestDirectory> {
   const server = createServer((request, response) => {
     asked++;
     if (directory.away) return response.writeHead(502).end('away');
-    if (request.url !== '/directory/.well-known/jwks.json') return response.writeHead(404).end();
-    return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ keys: shown }));
+    const { pathname, searchParams } = new URL(request.url ?? '/', directory.url);
+    const answer = (status: number, body: unknown) => response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    if (pathname === '/directory/.well-known/jwks.json') return answer(200, { keys: shown });
+    const kind = /^\/directory\/api\/(users|organizations)$/.exec(pathname)?.[1] as keyof typeof known | undefined;
+    if (!kind) return answer(404, 'nothing here');
+    if (!request.headers.cookie?.includes('id_token=')) return answer(401, 'sign in');
+    const results = [...known[kind].values()].filter(({ name }) => name.toLowerCase().includes((searchParams.get('q') ?? '').toLowerCase()));
+    return answer(200, { count: results.length, results });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -62,7 +70,11 @@ export async function startTestDirectory(): Promise<TestDirectory> {
     get asked() { return asked; },
     away: false,
     rotate, sign,
-    cookies: async (user, membership) => toHeaders(await sign(user), membership),
+    cookies: async (user, membership) => {
+      known.users.set(user.id, { id: user.id, name: user.name ?? user.id });
+      for (const { id, name = id, department, departmentName } of user.organizations ?? []) known.organizations.set(id, { id, name, departments: department ? [{ id: department, name: departmentName ?? department }] : [] });
+      return toHeaders(await sign(user), membership);
+    },
     async stop() {
       server.closeAllConnections();
       server.close();

@@ -1,4 +1,4 @@
-// Invitations to organisations: a superadmin writes them, whoever holds the address of one accepts it, once.
+// Invitations to organisations: superadmins and the organisation's admins write them, whoever holds the address of one accepts it, once.
 
 import { randomBytes } from 'node:crypto';
 import { enforce, policy, UnauthenticatedError, type Actor, type Caller } from '../../access/index.ts';
@@ -63,7 +63,7 @@ export function createInvitationService({ database, publicUrl, mailer, onError }
 
   return {
     async create(actor, organizationId, { email, role, department }) {
-      enforce(policy.manageAccounts(actor.caller));
+      enforce(policy.manageOrganization(actor.caller, organizationId));
       const id = randomBytes(ID_BYTES).toString('base64url');
       const address = normalizeEmail(email);
       const row = await database.transaction(async (tx) => {
@@ -82,13 +82,13 @@ export function createInvitationService({ database, publicUrl, mailer, onError }
     },
 
     async list(caller, organizationId) {
-      enforce(policy.manageAccounts(caller));
+      enforce(policy.manageOrganization(caller, organizationId));
       if (!await findOrganization(database.db, organizationId)) throw new OrganizationNotFoundError('There is no organisation with this id.');
       return (await listInvitations(database.db, organizationId, new Date())).map(toInvitation);
     },
 
     async cancel(actor, organizationId, id) {
-      enforce(policy.manageAccounts(actor.caller));
+      enforce(policy.manageOrganization(actor.caller, organizationId));
       await database.transaction(async (tx) => {
         if (!await deleteInvitation(tx, id, organizationId)) throw notFound();
         await appendAudit(tx, actor, { action: 'organization.cancel-invitation', targetType: 'organization', targetId: organizationId });

@@ -20,9 +20,11 @@ export interface MemberService {
 export function createMemberService(database: Database): MemberService {
   return {
     async save(actor, organizationId, userId, { role, departments = [] }) {
-      enforce(policy.manageAccounts(actor.caller));
+      enforce(policy.manageOrganization(actor.caller, organizationId));
       return database.transaction(async (tx) => {
         if (!await findOrganization(tx, organizationId)) throw new OrganizationNotFoundError('There is no organisation with this id.');
+        // Whoever administers an organisation alone brings nobody in by his id: he invites, and he who is invited accepts.
+        if (policy.manageAccounts(actor.caller) && !(await listMembers(tx, organizationId, userId))[0]) throw new MemberNotFoundError('The organisation has no such member: invite him.');
         if (!await findUser(tx, userId)) throw new UserNotFoundError('There is no user with this id.');
         await saveMember(tx, { organizationId, userId, role });
         const unknown = await replaceDepartments(tx, organizationId, userId, departments);
@@ -35,7 +37,7 @@ export function createMemberService(database: Database): MemberService {
     },
 
     async remove(actor, organizationId, userId) {
-      enforce(policy.manageAccounts(actor.caller));
+      enforce(policy.manageOrganization(actor.caller, organizationId));
       await database.transaction(async (tx) => {
         if (!await deleteMember(tx, organizationId, userId)) throw new MemberNotFoundError('The organisation has no such member.');
         await appendAudit(tx, actor, { action: 'organization.delete-member', targetType: 'organization', targetId: organizationId, details: { userId } });

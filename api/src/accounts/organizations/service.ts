@@ -54,7 +54,7 @@ export function createOrganizationService({ database, onAccountDeleted }: Organi
     },
 
     async find(caller, id) {
-      enforce(policy.manageAccounts(caller));
+      enforce(policy.manageOrganization(caller, id));
       const organization = toOrganization(known(await findOrganization(database.db, id)));
       const members = await listMembers(database.db, id);
       return { ...organization, departments: await listDepartments(database.db, id), members: members.map(toMember) };

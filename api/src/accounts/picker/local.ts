@@ -1,0 +1,16 @@
+import type { Executor } from '../../db/index.ts';
+import { listDepartments, listOrganizations } from '../organizations/repository.ts';
+import { listUsers } from '../users/repository.ts';
+import { MOST_FOUND, type FindAccounts } from './routes.ts';
+
+/** Finds among the registry's own users and organisations. */
+export function findLocalAccounts(executor: Executor): FindAccounts {
+  return async (q) => {
+    const organizations = await listOrganizations(executor, { q, size: MOST_FOUND });
+    const users = await listUsers(executor, { q, size: MOST_FOUND });
+    return [
+      ...await Promise.all(organizations.results.map(async ({ id, name }) => ({ type: 'organization' as const, id, name, departments: await listDepartments(executor, id) }))),
+      ...users.results.map(({ id, name, email }) => ({ type: 'user' as const, id, name, email })),
+    ];
+  };
+}
