@@ -17,6 +17,8 @@ COPY lib-node/tsconfig.json lib-node/
 COPY lib-node/src lib-node/src/
 COPY cli/tsconfig.json cli/
 COPY cli/src cli/src/
+COPY scripts scripts/
+COPY ui ui/
 RUN npm run build
 
 FROM ${NODE_IMAGE} AS dependencies
@@ -36,7 +38,7 @@ COPY --from=dependencies /app ./
 COPY --from=build /app/lib-node/dist lib-node/dist/
 COPY --from=build /app/cli/dist cli/dist/
 COPY cli/bin cli/bin/
-COPY ui/public ui/public/
+COPY --from=build /app/ui/dist ui/dist/
 COPY api/index.ts api/server.ts api/
 COPY api/src api/src/
 RUN install -d -o 10001 -g 10001 -m 700 /data /app/.compile-cache && ln -s /app/cli/bin/berth.js /usr/local/bin/berth

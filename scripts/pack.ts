@@ -4,6 +4,7 @@
 import { execFileSync } from 'node:child_process';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buildUi } from './build-ui.ts';
 import { repositoryRoot } from './runtime.ts';
 
 if (import.meta.main) for (const path of await packAll(join(repositoryRoot, 'data/packages'))) console.log(path);
@@ -22,7 +23,8 @@ async function buildServer(): Promise<string> {
   const target = join(repositoryRoot, folder);
   await rm(target, { recursive: true, force: true });
   run('tsc', '-p', 'api/tsconfig.build.json');
-  await cp(join(repositoryRoot, 'ui/public'), join(target, 'ui/public'), { recursive: true });
+  await buildUi({ ifChanged: true });
+  await cp(join(repositoryRoot, 'ui/dist'), join(target, 'ui/dist'), { recursive: true });
   const manifest = JSON.parse(await readFile(join(repositoryRoot, 'api/package.json'), 'utf8')) as Record<string, unknown>;
   // What is undefined is left out.
   const packed = JSON.stringify({ ...manifest, private: undefined, devDependencies: undefined, exports: { '.': './api/index.js' }, files: ['api', 'ui'] }, null, 2);

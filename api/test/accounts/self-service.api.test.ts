@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { createMailer } from '../../src/mail/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { startMailServer, type TestMailServer } from '../support/mail-server.ts';
+import { codeOf } from '../support/totp.ts';
 import { DIALECTS } from '../support/test-database.ts';
 import { auditOf, createAccountsApp, createAcme, createBrowser, createUser, PASSWORD, type AccountsApp, type Browser } from './accounts-app.ts';
 
@@ -196,15 +196,3 @@ test('no link can be asked for without a mail server', async () => {
     await it.close();
   }
 });
-
-/** The code that an app shows for a secret now (RFC 6238, SHA-1, six digits, 30 s). */
-function codeOf(secret: string): string {
-  const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
-  const bits = [...secret.replace(/=+$/, '')].map((letter) => alphabet.indexOf(letter).toString(2).padStart(5, '0')).join('');
-  const key = Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => parseInt(byte, 2)));
-  const counter = Buffer.alloc(8);
-  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
-  const digest = createHmac('sha1', key).update(counter).digest();
-  const offset = digest[19]! & 15;
-  return String((digest.readUInt32BE(offset) & 0x7fffffff) % 1_000_000).padStart(6, '0');
-}

@@ -31,7 +31,7 @@ const PACKAGE_IMPORTS: Partial<Record<PackageName, { always: PackageName[]; dyna
   'api': { always: [], inTests: ['lib-node', 'cli', 'scripts'] },
   'lib-node': { always: [] },
   'cli': { always: ['lib-node'], dynamic: ['api'], inTests: ['scripts'] },
-  'ui': { always: [] },
+  'ui': { always: [], inTests: ['api', 'scripts'] },
   'bench': { always: ['lib-node', 'cli', 'scripts'] },
 };
 
@@ -234,6 +234,7 @@ function packageOf({ file, library }: Import): PackageName | undefined {
 function mayImportPackage(file: SourceFile, imported: PackageName | undefined, it: Import): boolean {
   const allowed = PACKAGE_IMPORTS[file.package];
   if (!allowed || !imported || imported === file.package || allowed.always.includes(imported)) return true;
-  if (imported === 'api' && it.file !== undefined && it.file !== 'api/index.ts') return false;
+  const isForTests = file.isTest && it.file?.startsWith('api/test/support/') === true;
+  if (imported === 'api' && it.file !== undefined && it.file !== 'api/index.ts' && !isForTests) return false;
   return (it.dynamic && allowed.dynamic?.includes(imported) === true) || (file.isTest && allowed.inTests?.includes(imported) === true);
 }

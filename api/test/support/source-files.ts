@@ -28,6 +28,7 @@ export interface SourceFile {
   /** Inside the repository, with forward slashes. */
   path: string;
   package: PackageName;
+  /** A test, or a setting of a tool: either may import what only its developers install. */
   isTest: boolean;
   lineCount: number;
   imports: Import[];
@@ -52,7 +53,7 @@ function readSourceFile(path: string, packageName: PackageName, text: string): S
   const source = ts.createSourceFile(path, path.endsWith('.vue') ? scriptOf(text) : text, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
   const lineOf = (node: ts.Node) => source.getLineAndCharacterOfPosition(node.getStart()).line + 1;
   const file: SourceFile = {
-    path, package: packageName, isTest: /^[^/]+\/(test|e2e)\//.test(path), lineCount: text.trimEnd().split('\n').length,
+    path, package: packageName, isTest: /^[^/]+\/(test|e2e)\/|\.config\.ts$/.test(path), lineCount: text.trimEnd().split('\n').length,
     imports: [], queries: [], environmentReads: [],
     mutableState: source.statements.filter(isMutable).map(lineOf),
     logic: source.statements.filter((statement) => !isNamedReexport(statement)).map(lineOf),

@@ -47,7 +47,7 @@ export function createTestClient(url: string, internalSecret: string, people: Pe
     upload: (id, { format = 'npm', file, fileName = 'plugin.tgz', fields = {}, headers = internal }) => {
       const form = new FormData();
       for (const [name, value] of Object.entries(fields)) form.set(name, value);
-      if (file) form.set('file', new Blob([file]), fileName);
+      if (file) form.set('file', new Blob([new Uint8Array(file)]), fileName);
       return fetch(`${url}/api/v1/artefacts/${format}/${encodeURIComponent(id)}`, { method: 'POST', headers, body: form });
     },
     uploadKey: async (scopes = {}) => (await created('/api-keys', { type: 'upload', name: 'CI', ...scopes }))['key'] as string,

@@ -3,7 +3,7 @@
 import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { DirectoryUnavailableError } from '../errors.ts';
-import { MOST_FOUND, type FindAccounts } from './routes.ts';
+import { MOST_FOUND, type FindAccounts } from './schemas.ts';
 
 const TIMEOUT_MS = 5000;
 
@@ -25,10 +25,10 @@ export function findDirectoryAccounts(directoryUrl: string): FindAccounts {
 async function ask<Schema extends TSchema>(directoryUrl: string, kind: string, schema: Schema, q: string, cookie = ''): Promise<Static<Schema>> {
   const query = new URLSearchParams({ ...(q && { q }), size: String(MOST_FOUND) });
   try {
-    const response = await fetch(`${directoryUrl}/api/${kind}?${query}`, { headers: { cookie, accept: 'application/json' }, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
+    const response = await fetch(`${directoryUrl}/api/${kind}?${query.toString()}`, { headers: { cookie, accept: 'application/json' }, redirect: 'error', signal: AbortSignal.timeout(TIMEOUT_MS) });
     const answer: unknown = await response.json();
     if (!response.ok || !Value.Check(schema, answer)) throw new Error(`${kind} were answered with ${response.status}`);
-    return answer as Static<Schema>;
+    return answer;
   } catch (error) {
     throw new DirectoryUnavailableError('The identity service could not be searched: try again, or give the id of the account.', { cause: error });
   }

@@ -1,7 +1,7 @@
 import type { Executor } from '../../db/index.ts';
 import { listDepartments, listOrganizations } from '../organizations/repository.ts';
 import { listUsers } from '../users/repository.ts';
-import { MOST_FOUND, type FindAccounts } from './routes.ts';
+import { MOST_FOUND, type FindAccounts } from './schemas.ts';
 
 /** Finds among the registry's own users and organisations. */
 export function findLocalAccounts(executor: Executor): FindAccounts {

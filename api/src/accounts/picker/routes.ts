@@ -1,13 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { enforce, policy } from '../../access/index.ts';
 import { problems } from '../../http/index.ts';
-import { AccountQuerySchema, FoundAccountsSchema, type FoundAccount } from './schemas.ts';
-
-/** Finds accounts by words of their names, for whoever picks one. @param cookie of the session, which an identity service asks for */
-export type FindAccounts = (q: string, cookie: string | undefined) => Promise<FoundAccount[]>;
-
-/** Accounts of each kind that a search brings. */
-export const MOST_FOUND = 10;
+import { AccountQuerySchema, FoundAccountsSchema, type FindAccounts } from './schemas.ts';
 
 export function pickerRoutes(find: FindAccounts): FastifyPluginCallbackTypebox {
   return (app, _options, done) => {

@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
+import { npmTarball } from '../../api/test/support/tarball-builder.ts';
+import { buildPmtiles } from './support/pmtiles-builder.ts';
+import { ADMIN_EMAIL, ADMIN_PASSWORD, edit, HELLO, publish, publishHello, startRegistry, type Registry } from './support/registry.ts';
+import { journey, signIn, visit, VARIANTS, withBrowser } from './support/visitor.ts';
+
+const HELLO_PAGE = `artefacts/${encodeURIComponent(HELLO)}`;
+/** Everything that an artefact can say, as an attacker would say it; it runs when `window.owned` is there. */
+const HOSTILE_MARKDOWN = `# <img src=x onerror="window.owned=1">
+
+<script>window.owned = 2</script><svg onload="window.owned=3"></svg><iframe srcdoc="<script>parent.owned=4</script>"></iframe>
+<a href="javascript:window.owned=5" id="content" class="v-overlay" style="position:fixed;inset:0">click me</a> [and me](javascript:window.owned=6)
+<form action="https://evil.example"><input name=x><button>send</button></form> <style>body{display:none}</style>
+![picture](https://evil.example/pixel.png) <base href="https://evil.example/"><math><mi//xlink:href="data:x,<script>window.owned=7</script>">
+`;
+
+describe('the page of an artefact', () => {
+  withBrowser();
+  let registry: Registry;
+  const it = () => registry;
+  before(async () => {
+    registry = await startRegistry();
+    await publishHello(registry);
+    const schema = { type: 'object', required: ['city'], properties: { city: { type: 'string', title: 'City', description: 'Where to look' }, depth: { type: 'integer', default: 3 }, live: { type: 'boolean', title: 'Live' }, mode: { enum: ['fast', 'slow'] } } };
+    await publish(registry, 'native@1', { fields: { architecture: 'arm64' }, file: await npmTarball({ name: '@acme/native', version: '2.0.1' }) });
+    await publish(registry, 'native@1', { fields: { architecture: 'x64' }, file: await npmTarball({ name: '@acme/native', version: '2.0.0', manifest: { license: 'MIT', scripts: { install: 'node-gyp rebuild' }, bundleDependencies: ['addon'], registry: { category: 'processing', processingConfigSchema: schema } }, files: { 'index.js': 'exports.run = 1;\n', 'lib/deep/file.txt': 'deep inside', 'data.bin': Buffer.from([0, 1, 2, 255]), 'node_modules/addon/package.json': { name: 'addon', version: '1.1.1', license: 'ISC', scripts: { install: 'node-gyp rebuild' } }, 'node_modules/addon/binding.gyp': '{}' } }) });
+    await edit(registry, 'native@1', { public: true, deprecated: true, documentation: 'https://example.org/native?a=%3Cscript%3E' });
+    await publish(registry, 'world.pmtiles', { format: 'file', fileName: 'world.pmtiles', file: buildPmtiles(), fields: { category: 'tileset' } });
+    await edit(registry, 'world.pmtiles', { public: true });
+    await publish(registry, 'hostile@1', { file: await npmTarball({ name: 'hostile', manifest: { license: '<script>window.owned=8</script>' }, files: { 'README.md': HOSTILE_MARKDOWN, 'page.html': '<script>window.owned=9</script>', 'a&b "c\'<img src=x onerror=window.owned=10>.txt': 'odd name' } }) });
+    await edit(registry, 'hostile@1', { public: true, title: { en: '<img src=x onerror=window.owned=11>{{owned=12}}' } });
+    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="window.owned=14"><script>window.owned=15</script></svg>');
+    const form = new FormData();
+    form.set('file', new Blob([svg], { type: 'image/svg+xml' }), 'x.svg');
+    const response = await fetch(`${registry.url}/api/v1/artefacts/hostile@1/thumbnail`, { method: 'POST', headers: registry.internal, body: form });
+    assert.equal(response.status, 201, await response.text());
+  });
+  after(() => registry.close());
+
+  journey('tells a stranger what it is, and why he cannot download it', it, async ({ page, t, variant, open, assertAccessible }) => {
+    await open(HELLO_PAGE);
+    await page.getByRole('heading', { level: 1, name: variant.language === 'fr' ? 'Bonjour le monde' : 'Hello world' }).waitFor();
+    await page.getByText('Minimal plugin for data-fair/processings').waitFor();
+    await page.getByText(t('artefact.downloadSignIn')).waitFor();
+    assert.equal(await page.getByRole('link', { name: new RegExp(t('artefact.download')) }).count(), 0);
+    await assertAccessible();
+    const { digest } = (await (await registry.api('GET', `/artefacts/${encodeURIComponent(HELLO)}`)).json() as { tarballs: { noarch: { digest: string } } }).tarballs.noarch;
+    await page.getByRole('button', { name: `${t('common.copy')}: ${t('artefact.digest')}` }).click();
+    await page.getByRole('button', { name: t('common.copied') }).waitFor();
+    assert.equal(await page.evaluate(() => navigator.clipboard.readText()), digest);
+  });
+
+  journey('gives its bytes to who may have them', it, async ({ page, t, open }) => {
+    await open(HELLO_PAGE);
+    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: new RegExp(t('artefact.download')) }).click()]);
+    const sha256 = createHash('sha256').update(await readFile(await download.path())).digest('hex');
+    await page.getByText(`sha256:${sha256}`).waitFor();
+  }, { as: 'superadmin' });
+
+  journey('shows slots, badges, licences and deprecation', it, async ({ page, t, open, assertAccessible, expectFailures }) => {
+    // There is no README.
+    expectFailures();
+    await open('artefacts/native%401');
+    await page.getByText(t('artefact.deprecated')).waitFor();
+    for (const text of ['x64', 'arm64', '2.0.1']) await page.getByText(text, { exact: true }).first().waitFor();
+    await page.getByText(t('artefact.native'), { exact: true }).waitFor();
+    await page.getByText(t('artefact.scripts'), { exact: true }).waitFor();
+    await page.getByText(t('artefact.noReadme')).waitFor();
+    await assertAccessible();
+    await page.getByRole('link', { name: t('artefact.packages') }).click();
+    await assertAccessible();
+  });
+
+  journey('previews what can be configured, as a form and as JSON', it, async ({ page, t, open, assertAccessible }) => {
+    await open('artefacts/native%401?tab=configuration');
+    await page.getByLabel(`City (${t('artefact.required')})`).waitFor();
+    assert.equal(await page.getByLabel('depth').inputValue(), '3');
+    await page.getByText('Where to look').waitFor();
+    await assertAccessible();
+    await page.getByRole('button', { name: t('artefact.schemaJson') }).click();
+    await page.getByText('"Where to look"').waitFor();
+    await assertAccessible();
+  });
+
+  journey('walks through its files and shows texts', it, async ({ page, t, open, assertAccessible }) => {
+    await open('artefacts/native%401?tab=files');
+    await page.getByText('lib', { exact: true }).click();
+    await page.getByText('deep', { exact: true }).click();
+    await page.getByText('file.txt').click();
+    await page.getByText('deep inside').waitFor();
+    await assertAccessible();
+    await page.getByRole('link', { name: t('artefact.root'), exact: true }).click();
+    await page.getByText('data.bin').click();
+    await page.getByText(t('artefact.binary')).waitFor();
+  }, { as: 'superadmin' });
+
+  journey('draws a tileset on a map', it, async ({ page, t, open, assertAccessible }) => {
+    const ranges = page.waitForResponse((response) => response.status() === 206);
+    await open('artefacts/world.pmtiles?tab=map');
+    await page.getByRole('region', { name: t('artefact.mapOf', { id: 'world.pmtiles' }) }).locator('canvas').waitFor();
+    await ranges;
+    await page.waitForFunction(() => document.querySelector('canvas')?.width);
+    await assertAccessible();
+  }, { as: 'superadmin' });
+
+  journey('has snippets for this registry and this id', it, async ({ page, t, open, assertAccessible }) => {
+    await open(`${HELLO_PAGE}?tab=use`);
+    await page.getByRole('region', { name: t('artefact.snippetCurl') }).waitFor();
+    await assertAccessible();
+    const textOf = async (name: string) => page.getByRole('region', { name }).innerText();
+    for (const [name, part] of [[t('artefact.snippetNode'), `registryUrl: '${registry.pages.slice(0, -1)}'`], [t('artefact.snippetCli'), `berth pull ${HELLO}`], [t('artefact.snippetGithub'), `--id ${HELLO}`], [t('artefact.snippetGitlab'), `BERTH_URL: ${registry.pages.slice(0, -1)}`]] as const) {
+      assert.ok((await textOf(name)).includes(part), name);
+    }
+    const folder = await mkdtemp(join(tmpdir(), 'berth-snippet-'));
+    const key = await registry.readKey({ type: 'organization', id: 'snippets' });
+    await promisify(execFile)('sh', ['-c', await textOf(t('artefact.snippetCurl'))], { cwd: folder, env: { ...process.env, BERTH_API_KEY: key } });
+    assert.equal((await readdir(folder)).length, 1);
+  });
+
+  test('nothing that an artefact says runs in the page', async () => {
+    const visitor = await visit(registry, VARIANTS[0]!);
+    await signIn(visitor.context, registry, ADMIN_EMAIL, ADMIN_PASSWORD);
+    const { page, open } = visitor;
+    const isOwned = () => page.evaluate(() => (window as { owned?: number }).owned);
+    for (const tab of ['overview', 'use', 'packages', 'files', 'manage', 'files&file=page.html']) {
+      await open(`artefacts/hostile%401?tab=${tab}`);
+      await page.getByRole('heading', { level: 1 }).waitFor();
+      await page.waitForLoadState('networkidle');
+      assert.equal(await isOwned(), undefined, tab);
+    }
+    await page.getByText('window.owned=9').waitFor();
+    await open('artefacts/hostile%401');
+    await page.getByText('click me').click();
+    await page.getByText('and me').click();
+    assert.equal(await isOwned(), undefined);
+    assert.equal(await page.locator('.readme :is(script, iframe, form, input, style, svg, img, [style], [id], [class], [onerror])').count(), 0);
+    for (const path of ['api/v1/artefacts/hostile%401/files/page.html', 'api/v1/artefacts/hostile%401/readme', 'api/v1/artefacts/hostile%401/thumbnail']) {
+      await open(path).catch(() => undefined);
+      assert.equal(await isOwned(), undefined, path);
+    }
+    await open('');
+    const violations = await page.evaluate(async () => {
+      const script = document.createElement('script');
+      script.textContent = 'window.owned = 16';
+      document.body.append(script);
+      return (window as { owned?: number }).owned;
+    });
+    assert.equal(violations, undefined);
+    await visitor.context.close();
+  });
+});

@@ -1,0 +1,178 @@
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe } from 'node:test';
+import type { Page } from 'playwright-core';
+import { npmTarball } from '../../api/test/support/tarball-builder.ts';
+import { asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
+import { journey, VARIANTS, withBrowser, type Variant } from './support/visitor.ts';
+
+interface Document { title?: object; description?: object; group?: object; public: boolean; privateAccess: object[]; thumbnail?: { id: string }; deprecated: boolean; tarballs?: Record<string, object>; digest?: string }
+
+/** More than one request of the page carries. */
+const LARGE_BYTES = 100 * 1024 * 1024;
+
+const PIXEL = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==', 'base64');
+
+/** Lets go of a file over an element of the page, or pastes it. */
+async function give(page: Page, selector: string, kind: 'drop' | 'paste', { name, type, bytes }: { name: string; type: string; bytes: Uint8Array }): Promise<void> {
+  await page.locator(selector).evaluate((element, file) => {
+    const data = new DataTransfer();
+    data.items.add(new File([Uint8Array.from(atob(file.base64), (byte) => byte.charCodeAt(0))], file.name, { type: file.type }));
+    element.dispatchEvent(file.kind === 'drop' ? new DragEvent('drop', { dataTransfer: data, bubbles: true, cancelable: true }) : new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));
+  }, { name, type, kind, base64: Buffer.from(bytes).toString('base64') });
+}
+
+describe('curation', () => {
+  withBrowser();
+  let registry: Registry;
+  const it = () => registry;
+  const idFor = (name: string, { language, width }: Variant) => `${name}-${language}-${width}`;
+  const read = (id: string) => asAdmin<Document>(registry, 'GET', `/artefacts/${encodeURIComponent(id)}`);
+  before(async () => {
+    registry = await startRegistry();
+    await asAdmin(registry, 'POST', '/organizations', { id: 'acme', name: 'Acme Incorporated' });
+    await asAdmin(registry, 'PUT', '/organizations/acme/departments/geo', { name: 'Geography' });
+    await publish(registry, 'grouped', { format: 'file', file: Buffer.from('x'), fields: { category: 'tileset' } });
+    await edit(registry, 'grouped', { group: { en: 'Base maps', fr: 'Fonds de carte' } });
+  });
+  after(() => registry.close());
+
+  journey('describes an artefact in both languages, in a group that is suggested', it, async ({ page, t, variant, open, assertAccessible }) => {
+    const id = idFor('described', variant);
+    await publish(registry, id, { format: 'file', file: Buffer.from(id), fields: { category: 'tileset' } });
+    await open(`artefacts/${id}?tab=manage`);
+    const english = t('curation.english');
+    const french = t('curation.french');
+    await page.getByLabel(t('curation.titleIn', { language: english })).fill('A map');
+    await assertAccessible();
+    await page.getByLabel(t('curation.titleIn', { language: french })).fill('Une carte');
+    await page.getByLabel(t('curation.descriptionIn', { language: english })).fill('Of the world');
+    await page.getByLabel(t('curation.groupIn', { language: english })).fill('Base');
+    await page.getByRole('option', { name: 'Base maps' }).click();
+    await page.locator('form').filter({ hasText: t('curation.metadata') }).getByRole('button', { name: t('common.save') }).click();
+    await page.getByRole('heading', { level: 1, name: variant.language === 'fr' ? 'Une carte' : 'A map' }).waitFor();
+    const { title, description, group } = await read(id);
+    assert.deepEqual({ title, description, group }, { title: { en: 'A map', fr: 'Une carte' }, description: { en: 'Of the world' }, group: { en: 'Base maps' } });
+  }, { as: 'superadmin' });
+
+  journey('shares an artefact with an account that is found by its name, then with everybody', it, async ({ page, t, variant, open, assertAccessible }) => {
+    const id = idFor('shared', variant);
+    await publish(registry, id, { format: 'file', file: Buffer.from(id) });
+    await open(`artefacts/${id}?tab=manage`);
+    const form = page.locator('form').filter({ hasText: t('curation.access') });
+    await form.getByLabel(t('curation.findAccount')).fill('geography');
+    await page.getByText(t('curation.noAccount')).waitFor();
+    await form.getByLabel(t('curation.findAccount')).fill('acme');
+    await page.getByRole('option', { name: 'Acme Incorporated / Geography' }).waitFor();
+    await assertAccessible();
+    await page.getByRole('option', { name: 'Acme Incorporated / Geography' }).click();
+    await form.getByText('Acme Incorporated / geo').waitFor();
+    await form.getByRole('button', { name: t('common.save') }).click();
+    await page.getByText(t('common.saved')).first().waitFor();
+    assert.deepEqual((await read(id)).privateAccess, [{ type: 'organization', id: 'acme', name: 'Acme Incorporated', department: 'geo' }]);
+    await form.getByLabel(t('curation.isPublic')).check();
+    await form.getByRole('button', { name: t('common.save') }).click();
+    await page.waitForFunction(async (path) => (await (await fetch(path)).json() as { public: boolean }).public, `api/v1/artefacts/${id}`);
+    assert.equal((await read(id)).public, true);
+  }, { as: 'superadmin' });
+
+  journey('takes a thumbnail by drop and by paste, and refuses what is none', it, async ({ page, t, variant, open, expectFailures }) => {
+    const id = idFor('pictured', variant);
+    await publish(registry, id, { format: 'file', file: Buffer.from(id) });
+    await open(`artefacts/${id}?tab=manage`);
+    await page.getByText(t('curation.thumbnailHelp')).waitFor();
+    await give(page, '.zone', 'drop', { name: 'pixel.png', type: 'image/png', bytes: PIXEL });
+    await page.getByRole('button', { name: t('curation.removeThumbnail') }).waitFor();
+    const first = (await read(id)).thumbnail?.id;
+    assert.ok(first);
+    await page.locator(`img[src*="${first}"]`).first().waitFor();
+    await give(page, 'body', 'paste', { name: 'pixel.png', type: 'image/png', bytes: PIXEL });
+    await page.waitForFunction(async ([path, before]) => (await (await fetch(path!)).json() as Document).thumbnail?.id !== before, [`api/v1/artefacts/${id}`, first]);
+    expectFailures();
+    await page.getByText(t('curation.thumbnailHelp')).waitFor();
+    await give(page, '.zone', 'drop', { name: 'text.png', type: 'image/png', bytes: Buffer.from('no picture') });
+    await page.getByRole('alert').waitFor();
+    await page.getByRole('button', { name: t('curation.removeThumbnail') }).click();
+    await page.waitForFunction(async (path) => !(await (await fetch(path)).json() as Document).thumbnail, `api/v1/artefacts/${id}`);
+  }, { as: 'superadmin' });
+
+  journey('deprecates, drops a slot, and deletes, each once its name is typed', it, async ({ page, t, variant, open, assertAccessible }) => {
+    const id = idFor('doomed', variant);
+    const file = await npmTarball({ name: 'doomed' });
+    for (const architecture of ['noarch', 'x64']) await publish(registry, id, { file, fields: { architecture } });
+    await open(`artefacts/${id}?tab=manage`);
+    await page.getByRole('button', { name: t('curation.deprecate') }).click();
+    await page.getByRole('button', { name: t('curation.undeprecate') }).waitFor();
+    assert.equal((await read(id)).deprecated, true);
+    await page.getByRole('link', { name: t('artefact.overview') }).click();
+    await page.getByRole('button', { name: `${t('common.delete')} x64` }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByLabel(t('common.typeToConfirm', { phrase: 'x64' })).fill('x6');
+    assert.equal(await dialog.getByRole('button', { name: t('common.delete') }).isDisabled(), true);
+    await assertAccessible();
+    await dialog.getByLabel(t('common.typeToConfirm', { phrase: 'x64' })).fill('x64');
+    await dialog.getByRole('button', { name: t('common.delete') }).click();
+    await page.getByText('x64', { exact: true }).waitFor({ state: 'detached' });
+    assert.deepEqual(Object.keys((await read(id)).tarballs ?? {}), ['noarch']);
+    await page.getByRole('link', { name: t('artefact.manage') }).click();
+    await page.getByRole('button', { name: t('curation.deleteArtefact') }).click();
+    await dialog.getByLabel(t('common.typeToConfirm', { phrase: id })).fill(id);
+    await dialog.getByRole('button', { name: t('common.delete') }).click();
+    await page.waitForURL((url) => url.pathname === '/registry/');
+    assert.equal((await registry.api('GET', `/artefacts/${id}`, { headers: registry.internal })).status, 404);
+  }, { as: 'superadmin' });
+
+  journey('uploads an npm tarball by drag and drop', it, async ({ page, t, variant, open, assertAccessible }) => {
+    const id = idFor('dropped', variant);
+    await open('upload');
+    await assertAccessible();
+    await give(page, '.zone', 'drop', { name: 'dropped-3.1.4.tgz', type: 'application/gzip', bytes: await npmTarball({ name: 'dropped', version: '3.1.4' }) });
+    assert.equal(await page.getByLabel(t('curation.artefactId')).inputValue(), 'dropped@3');
+    await page.getByLabel(t('curation.artefactId')).fill(id);
+    await page.getByRole('button', { name: t('browse.upload'), exact: true }).click();
+    await page.waitForURL(new RegExp(`artefacts/${id}$`));
+    await page.getByText('3.1.4', { exact: true }).first().waitFor();
+  }, { as: 'superadmin' });
+
+  journey('says what is wrong with a tarball that is none', it, async ({ page, t, variant, open, expectFailures }) => {
+    expectFailures();
+    await open(`upload?id=${idFor('broken', variant)}`);
+    await give(page, '.zone', 'drop', { name: 'broken.tgz', type: 'application/gzip', bytes: Buffer.from('this is no tarball') });
+    await page.getByRole('button', { name: t('browse.upload'), exact: true }).click();
+    await page.getByRole('alert').getByText(/gzip/).waitFor();
+    assert.equal((await registry.api('GET', `/artefacts/${idFor('broken', variant)}`, { headers: registry.internal })).status, 404);
+  }, { as: 'superadmin' });
+
+  journey('goes on with a large file where it was cut, in another visit', it, async ({ page, context, t, variant, open, expectFailures }) => {
+    expectFailures();
+    const id = idFor('large', variant);
+    const path = join(await mkdtemp(join(tmpdir(), 'berth-large-')), 'large.bin');
+    const bytes = randomBytes(LARGE_BYTES);
+    await writeFile(path, bytes);
+    const offsets: number[] = [];
+    let isCut = true;
+    await context.route('**/api/v1/uploads/*', async (route, request) => {
+      if (request.method() !== 'PATCH') return route.continue();
+      const offset = Number(request.headers()['upload-offset']);
+      if (isCut && offset > 0) return route.abort();
+      offsets.push(offset);
+      return route.continue();
+    });
+    const send = async () => {
+      await open(`upload?id=${id}`);
+      await page.locator('input[type=file]').setInputFiles(path);
+      await page.getByRole('button', { name: t('browse.upload'), exact: true }).click();
+    };
+    const cut = page.waitForEvent('requestfailed');
+    await send();
+    await cut;
+    isCut = false;
+    await send();
+    await page.waitForURL(new RegExp(`artefacts/${id}$`), { timeout: 60_000 });
+    assert.equal(offsets.filter((offset) => offset === 0).length, 1);
+    assert.equal((await read(id)).digest, `sha256:${createHash('sha256').update(bytes).digest('hex')}`);
+  }, { as: 'superadmin', variants: [VARIANTS[0]!] });
+});

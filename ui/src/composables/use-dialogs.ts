@@ -1,0 +1,60 @@
+// What the whole application shows over a page: a line that something was done or went wrong, and the question before it is done.
+
+import { inject, shallowRef, type InjectionKey } from 'vue';
+import { useI18n } from 'vue-i18n';
+import { ApiProblem } from '../api/client.ts';
+
+export interface Question {
+  title: string;
+  text: string;
+  /** What must be typed before it can be answered with yes; for what cannot be undone. */
+  phrase?: string;
+  action: string;
+}
+
+const KEY: InjectionKey<Dialogs> = Symbol('dialogs');
+
+export type Dialogs = ReturnType<typeof createDialogs>;
+export const dialogsKey = KEY;
+
+export function createDialogs() {
+  const notice = shallowRef<{ text: string; isError: boolean }>();
+  const question = shallowRef<Question>();
+  let settle: ((yes: boolean) => void) | undefined;
+  return {
+    notice,
+    question,
+    tell(text: string, isError = false) { notice.value = { text, isError }; },
+    confirm(asked: Question): Promise<boolean> {
+      settle?.(false);
+      question.value = asked;
+      return new Promise((resolve) => { settle = resolve; });
+    },
+    answer(yes: boolean) {
+      settle?.(yes);
+      question.value = settle = undefined;
+    },
+  };
+}
+
+export function useDialogs(): Dialogs & {
+  /** Runs what a button does: tells of a failure, and of success when there is something to say. Resolves with whether it went well. */
+  attempt: (work: () => Promise<unknown>, done?: string) => Promise<boolean>;
+} {
+  const dialogs = inject(KEY);
+  if (!dialogs) throw new Error('The application provides no dialogs.');
+  const { t } = useI18n();
+  return {
+    ...dialogs,
+    async attempt(work, done) {
+      try {
+        await work();
+        if (done) dialogs.tell(done);
+        return true;
+      } catch (error) {
+        dialogs.tell(error instanceof ApiProblem && error.code === 'unreachable' ? t('common.unreachable') : error instanceof Error ? error.message : String(error), true);
+        return false;
+      }
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { computed, inject, shallowRef, type InjectionKey } from 'vue';
+import { answerOf, api, auth } from '../api/client.ts';
+import type { Account, Session, SignIn } from '../api/types.ts';
+
+const KEY: InjectionKey<SessionState> = Symbol('session');
+
+export type SessionState = ReturnType<typeof createSession>;
+export const sessionKey = KEY;
+
+/** Who is signed in and how one signs in here: one for the whole application. */
+export function createSession() {
+  const session = shallowRef<Session>({ kind: 'anonymous', isAdmin: false, hasGrant: false });
+  const signIn = shallowRef<SignIn>({ mode: 'local' });
+  return {
+    session,
+    signIn,
+    isSignedIn: computed(() => session.value.kind === 'user'),
+    isAdmin: computed(() => session.value.isAdmin),
+    /** Whether users and organisations are the registry's own. */
+    isLocal: computed(() => signIn.value.mode === 'local'),
+
+    async refresh(): Promise<void> {
+      [session.value, signIn.value] = await Promise.all([answerOf(api.GET('/api/v1/session')), answerOf(api.GET('/api/v1/sign-in'))]);
+    },
+    async actFor({ type, id, department }: Account): Promise<void> {
+      session.value = await answerOf(api.PUT('/api/v1/session/account', { body: { type, id, ...(department && { department }) } }));
+    },
+    /** Resolves with where the identity provider wants to end its own session, when it has one. */
+    async signOut(): Promise<string | undefined> {
+      const { url } = await auth<{ url?: string }>('sign-out', { callbackURL: '/' });
+      session.value = { kind: 'anonymous', isAdmin: false, hasGrant: false };
+      return url;
+    },
+  };
+}
+
+export function useSession(): SessionState {
+  const state = inject(KEY);
+  if (!state) throw new Error('The application provides no session.');
+  return state;
+}

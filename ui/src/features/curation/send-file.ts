@@ -1,0 +1,57 @@
+import { DetailedError, Upload } from 'tus-js-client';
+import { ApiProblem, pathTo } from '../../api/client.ts';
+
+export interface FileToSend {
+  file: File;
+  id: string;
+  format: 'npm' | 'file';
+  category?: string;
+  /** Of an npm tarball; default `noarch`. */
+  architecture?: string;
+}
+
+/** One request each: a cut costs no more than this. */
+const CHUNK_BYTES = 64 * 1024 * 1024;
+const RETRY_DELAYS_MS = [0, 1000, 3000, 10_000];
+
+/** Sends a file in pieces; one that was cut, in this visit or an earlier one, goes on where it was. @throws ApiProblem */
+export async function sendFile({ file, id, format, category, architecture }: FileToSend, onProgress: (sent: number, total: number) => void): Promise<void> {
+  const metadata: Record<string, string> = { id, format, ...(category && { category }), ...(architecture && format === 'npm' && { architecture }), ...(format === 'file' && { fileName: file.name }) };
+  await new Promise<void>((resolve, reject) => {
+    const upload = new Upload(file, {
+      endpoint: pathTo('api/v1/uploads'),
+      metadata,
+      chunkSize: CHUNK_BYTES,
+      retryDelays: RETRY_DELAYS_MS,
+      removeFingerprintOnSuccess: true,
+      fingerprint: (source) => Promise.resolve(['berth', id, format, source.name, source.size, source.lastModified, architecture ?? ''].join('/')),
+      onShouldRetry: (error) => { const status = error.originalResponse?.getStatus() ?? 0; return status === 0 || status >= 500 || status === 409 || status === 423; },
+      onProgress: (sent, total) => { onProgress(sent, total ?? file.size); },
+      onSuccess: () => { resolve(); },
+      onError: (error) => { reject(toProblem(error)); },
+    });
+    void upload.findPreviousUploads().then(([previous]) => {
+      if (previous) upload.resumeFromPreviousUpload(previous);
+      upload.start();
+    }, reject);
+  });
+}
+
+function toProblem(error: Error): Error {
+  const response = error instanceof DetailedError ? error.originalResponse : undefined;
+  if (!response) return new ApiProblem(0, { code: 'unreachable' });
+  try {
+    return new ApiProblem(response.getStatus(), JSON.parse(response.getBody()) as object);
+  } catch {
+    return new ApiProblem(response.getStatus(), { message: error.message });
+  }
+}
+
+/** Guesses from a file's name what it is: npm names its tarballs `.tgz`. */
+export function formatOf(name: string): 'npm' | 'file' { return /\.(tgz|tar\.gz)$/i.test(name) ? 'npm' : 'file'; }
+
+/** Proposes an id: `acme-import-1.2.3.tgz` stands for `acme-import@1`, another file for its name. */
+export function proposeId(name: string): string {
+  const packed = /^(.+?)-(\d+)\.\d+\.\d+.*\.(tgz|tar\.gz)$/i.exec(name);
+  return packed ? `${packed[1]}@${packed[2]}` : name.replace(/\.[^.]+$/, '');
+}

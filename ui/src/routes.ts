@@ -1,0 +1,65 @@
+// The map of the pages: every address, and who it is for.
+
+import { createRouter, createWebHistory, type Router } from 'vue-router';
+import { registryUrl } from './api/client.ts';
+import type { SessionState } from './composables/use-session.ts';
+import BrowsePage from './pages/browse-page.vue';
+
+declare module 'vue-router' {
+  interface RouteMeta {
+    /** Default: everybody. */
+    for?: 'signed-in' | 'superadmin';
+  }
+}
+
+const signedIn = { for: 'signed-in' } as const;
+const superadmin = { for: 'superadmin' } as const;
+
+export function createPages(session: SessionState): Router {
+  const router = createRouter({
+    history: createWebHistory(registryUrl.pathname),
+    scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? {} : { top: 0 }),
+    routes: [
+      { path: '/', component: BrowsePage },
+      { path: '/artefacts/:id', component: () => import('./pages/artefact-page.vue') },
+      { path: '/sign-in', component: () => import('./pages/sign-in-page.vue') },
+      { path: '/reset-password', component: () => import('./pages/reset-password-page.vue') },
+      { path: '/invitations/:id', component: () => import('./pages/invitation-page.vue') },
+      { path: '/welcome', component: () => import('./pages/welcome-page.vue'), meta: signedIn },
+      { path: '/upload', component: () => import('./pages/upload-page.vue'), meta: superadmin },
+      { path: '/account', component: () => import('./pages/account/account-page.vue'), meta: signedIn, children: [
+        { path: '', component: () => import('./pages/account/profile-page.vue') },
+        { path: 'security', component: () => import('./pages/account/security-page.vue') },
+        { path: 'organizations', component: () => import('./pages/account/organizations-page.vue') },
+        { path: 'keys', component: () => import('./pages/account/keys-page.vue') },
+      ] },
+      { path: '/admin', component: () => import('./pages/admin/admin-page.vue'), meta: superadmin, children: [
+        { path: '', component: () => import('./pages/admin/dashboard-page.vue') },
+        { path: 'keys', component: () => import('./pages/admin/keys-page.vue') },
+        { path: 'grants', component: () => import('./pages/admin/grants-page.vue') },
+        { path: 'users', component: () => import('./pages/admin/users-page.vue') },
+        { path: 'organizations', component: () => import('./pages/admin/organizations-page.vue') },
+        { path: 'organizations/:id', component: () => import('./pages/admin/organization-page.vue') },
+        { path: 'audit', component: () => import('./pages/admin/audit-page.vue') },
+        { path: 'remotes', component: () => import('./pages/admin/remotes-page.vue') },
+        { path: 'remotes/:id', component: () => import('./pages/admin/remote-page.vue') },
+        { path: 'storage', component: () => import('./pages/admin/storage-page.vue') },
+      ] },
+      { path: '/:rest(.*)*', component: () => import('./pages/not-found-page.vue') },
+    ],
+  });
+  router.beforeEach((to) => {
+    if (to.meta.for && !session.isSignedIn.value) return { path: '/sign-in', query: { redirect: to.fullPath } };
+    return true;
+  });
+  // Parts of an older build are gone when the server is updated under an open page: the new one is asked for, once.
+  router.onError((error, to) => { if (isMissingPart(error) && (history.state as { berthReloaded?: string } | null)?.berthReloaded !== to.fullPath) reloadAt(router, to.fullPath); });
+  return router;
+}
+
+function isMissingPart(error: unknown): boolean { return error instanceof TypeError && /module/i.test(error.message); }
+
+function reloadAt(router: Router, path: string): void {
+  history.replaceState({ ...history.state as object, berthReloaded: path }, '', router.resolve(path).href);
+  location.reload();
+}
