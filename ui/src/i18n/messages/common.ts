@@ -36,6 +36,7 @@ export const common = {
   nothing: ['Nothing here yet', 'Rien pour le moment'],
   typeToConfirm: ['Type {phrase} to confirm', 'Saisissez {phrase} pour confirmer'],
   unreachable: ['The registry does not answer. Check your connection and try again.', 'Le registre ne répond pas. Vérifiez votre connexion et réessayez.'],
+  loading: ['Loading', 'Chargement'],
   failed: ['This could not be loaded', 'Chargement impossible'],
   notFound: ['There is nothing at this address', 'Il n’y a rien à cette adresse'],
   notFoundHelp: ['The link may be old, or you may have to sign in to see what is here.', 'Le lien est peut-être ancien, ou il faut se connecter pour voir cette page.'],
