@@ -89,7 +89,7 @@ describe('lists', () => {
     const remote = (await asAdmin<{ results: { _id: string }[] }>(full, 'GET', '/remote-registries')).results[0];
     assert.ok(remote);
     const artefact = `artefacts/${encodeURIComponent(LONG_ID)}`;
-    const pages = { ...Object.fromEntries(Object.entries(LISTS).map(([name, { page }]) => [name, page])), 'cards': '', 'artefact': artefact, 'use': `${artefact}?tab=use`, 'packages': `${artefact}?tab=packages`, 'files': `${artefact}?tab=files&file=${'deep%2F'.repeat(12)}file.txt`, 'manage': `${artefact}?tab=manage`, 'organization': `admin/organizations/${'o'.repeat(120)}`, 'remote': `admin/remotes/${encodeURIComponent(remote._id)}` };
+    const pages = { ...Object.fromEntries(Object.entries(LISTS).map(([name, { page }]) => [name, page])), cards: '', artefact: artefact, use: `${artefact}?tab=use`, packages: `${artefact}?tab=packages`, files: `${artefact}?tab=files&file=${'deep%2F'.repeat(12)}file.txt`, manage: `${artefact}?tab=manage`, organization: `admin/organizations/${'o'.repeat(120)}`, remote: `admin/remotes/${encodeURIComponent(remote._id)}` };
     // The other registry of the long address is not there.
     visitor.expectFailures();
     for (const [name, page] of Object.entries(pages)) {
