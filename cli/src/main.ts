@@ -4,6 +4,7 @@ import { backup } from './backup.ts';
 import { UsageError, type Command } from './command.ts';
 import { gc } from './gc.ts';
 import { grants } from './grants.ts';
+import { importPlugins } from './import.ts';
 import { info } from './info.ts';
 import { keys } from './keys.ts';
 import { login } from './login.ts';
@@ -19,7 +20,7 @@ import { serve } from './serve.ts';
 import { upload } from './upload.ts';
 
 /** In the order of the help: what speaks to a registry, the server, what works on its data. */
-const GROUPS: Record<string, Command>[] = [{ publish, upload, pull, ls, info, login }, { keys, grants }, { serve }, { backup, restore, scrub, gc, migrate, remotes }];
+const GROUPS: Record<string, Command>[] = [{ publish, upload, pull, ls, info, login }, { keys, grants, import: importPlugins }, { serve }, { backup, restore, scrub, gc, migrate, remotes }];
 const COMMANDS = Object.fromEntries(GROUPS.flatMap((group) => Object.entries(group)));
 
 /**

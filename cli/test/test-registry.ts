@@ -11,7 +11,7 @@ import { text } from 'node:stream/consumers';
 
 export const PROGRAM = join(import.meta.dirname, '../bin/berth.js');
 export const ADMIN = { email: 'admin@localhost', password: 'a long pass phrase' };
-const SECRET = 'internal-secret';
+export const INTERNAL_SECRET = 'internal-secret';
 
 export interface Outcome { status: number | null; stdout: string; stderr: string }
 export interface RunOptions { env?: Record<string, string>; cwd?: string; input?: string }
@@ -28,6 +28,8 @@ export interface TestRegistry {
   berth(words: string[], options?: RunOptions): Promise<Outcome>;
   /** Makes an upload key. */
   uploadKey(): Promise<string>;
+  /** Makes a read key of the organisation acme, which may download. */
+  readKey(): Promise<string>;
   /** Lets everybody see an artefact. */
   show(id: string): Promise<void>;
   stop(): Promise<void>;
@@ -37,7 +39,7 @@ export async function startTestRegistry(): Promise<TestRegistry> {
   const scratch = mkdtempSync(join(tmpdir(), 'berth-client-'));
   const environment = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BERTH_|GITHUB_|CI_)/.test(name))), XDG_CONFIG_HOME: join(scratch, 'home/.config'), XDG_CACHE_HOME: join(scratch, 'home/.cache') };
   const server = spawn(process.execPath, [PROGRAM, 'serve'], {
-    env: { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: join(scratch, 'data'), SECRET_INTERNAL_SERVICES: SECRET, ADMIN_PASSWORD: ADMIN.password }, stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: join(scratch, 'data'), SECRET_INTERNAL_SERVICES: INTERNAL_SECRET, ADMIN_PASSWORD: ADMIN.password }, stdio: ['ignore', 'pipe', 'inherit'],
   });
   let url = '';
   for await (const line of createInterface(server.stdout)) {
@@ -59,8 +61,14 @@ export async function startTestRegistry(): Promise<TestRegistry> {
       const created = await fetch(`${url}/api/v1/api-keys`, { method: 'POST', headers: { ...session, 'content-type': 'application/json' }, body: JSON.stringify({ type: 'upload', name: 'CI' }) });
       return (await created.json() as { key: string }).key;
     },
+    async readKey() {
+      const owner = { type: 'organization', id: 'acme' };
+      const send = (path: string, body: object) => fetch(`${url}/api/v1${path}`, { method: 'POST', headers: { ...session, 'content-type': 'application/json' }, body: JSON.stringify(body) });
+      await send('/access-grants', { account: owner });
+      return (await (await send('/api-keys', { type: 'read', name: 'reader', owner })).json() as { key: string }).key;
+    },
     async show(id) {
-      const { status } = await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}`, { method: 'PATCH', headers: { 'x-secret-key': SECRET, 'content-type': 'application/json' }, body: '{"public":true}' });
+      const { status } = await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}`, { method: 'PATCH', headers: { 'x-secret-key': INTERNAL_SECRET, 'content-type': 'application/json' }, body: '{"public":true}' });
       assert.equal(status, 200);
     },
     async stop() {

@@ -115,3 +115,49 @@ export interface PublishArtefactOptions extends RegistryOptions {
   fileName?: string | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
 }
+
+/** What a service holds of one plug-in, or of one file, with what it knows of it. */
+export interface PluginToMigrate {
+  artefactId: string;
+  /** Folder of an installed package, which is packed with all that is in it; or path of a tarball, or of a file. */
+  path: string;
+  /** Default `npm`. */
+  format?: ArtefactFormat | undefined;
+  /** npm only; default `noarch`. */
+  architecture?: string | undefined;
+  category?: string | undefined;
+  title?: LocalisedText | undefined;
+  description?: LocalisedText | undefined;
+  group?: LocalisedText | undefined;
+  documentation?: string | undefined;
+  deprecated?: boolean | undefined;
+  public?: boolean | undefined;
+  privateAccess?: AccountRef[] | undefined;
+  /** Path of an image. */
+  thumbnail?: string | undefined;
+}
+
+export interface MigratePluginsOptions extends RegistryOptions {
+  plugins: Iterable<PluginToMigrate> | AsyncIterable<PluginToMigrate>;
+  /** Accounts that may download from the registry from now on. */
+  grants?: AccountRef[] | undefined;
+  /** Called with each result as it comes. */
+  onResult?: ((result: MigrationResult) => void) | undefined;
+}
+
+export interface MigrationResult {
+  artefactId: string;
+  /** `present`: the registry has bytes in this slot already, and they stay; what it lacked of the metadata is set all the same. */
+  status: 'uploaded' | 'present' | 'failed';
+  /** Fields that were set; of a failed one, those that were set before. */
+  metadata: string[];
+  /** Of a failed one, in one sentence. */
+  reason?: string;
+}
+
+export interface MigrationReport {
+  results: MigrationResult[];
+  grants: { account: AccountRef; status: 'granted' | 'present' | 'failed'; reason?: string }[];
+  /** Whether everything that was given is in the registry now. */
+  isComplete: boolean;
+}

@@ -79,6 +79,13 @@ export const ensureFileRules: Rules = {
   fileName: { expected: 'a path inside cacheDir, such as tiles/europe.pmtiles, no part of which begins with a dot', holds: (value) => typeof value === 'string' && isFileName(value) },
 };
 
+export const migrateRules: Rules = {
+  ...registryRules,
+  plugins: { required: true, expected: 'a list of what to migrate', holds: (value) => isObject(value) && (Symbol.iterator in value || Symbol.asyncIterator in value) },
+  grants: { expected: 'a list of accounts', holds: (value) => Array.isArray(value) && value.every(isAccount) },
+  onResult: callback,
+};
+
 export const publishRules: Rules = {
   ...artefactRules,
   format: { expected: 'npm or file', holds: oneOf('npm', 'file') },

@@ -1,4 +1,4 @@
-// One POST by node:http, not by fetch: it can ask before it sends (`Expect: 100-continue`), tells the length of a streamed body, and
+// One POST, or PATCH, by node:http, not by fetch: it can ask before it sends (`Expect: 100-continue`), tells the length of a streamed body, and
 // hears a refusal that arrives while the body is still on its way, where fetch reports a broken connection instead.
 
 import { once } from 'node:events';
@@ -14,6 +14,8 @@ const CONTINUE_WAIT_MS = 1000;
 const SILENCE_MS = 300_000;
 
 export interface Upload {
+  /** Default `POST`. */
+  method?: 'POST' | 'PATCH';
   url: URL;
   headers: Record<string, string | number>;
   body: AsyncIterable<Uint8Array>;
@@ -24,15 +26,15 @@ export interface Upload {
 export interface UploadAnswer { status: number; headers: IncomingMessage['headers']; text: string }
 
 /**
- * Posts a body and reads the answer, whatever its status is. The body is not begun where the registry refuses at once, and not
+ * Sends a body and reads the answer, whatever its status is. The body is not begun where the registry refuses at once, and not
  * finished where it refuses half-way.
  *
  * @throws RegistryError `unreachable` (status 0) when the connection fails before there is an answer
  */
-export async function upload({ url, headers, body, artefactId, signal }: Upload): Promise<UploadAnswer> {
+export async function upload({ method = 'POST', url, headers, body, artefactId, signal }: Upload): Promise<UploadAnswer> {
   signal?.throwIfAborted();
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-  const request = send(url, { method: 'POST', headers: { ...headers, expect: '100-continue' }, ...signal && { signal } });
+  const request = send(url, { method, headers: { ...headers, expect: '100-continue' }, ...signal && { signal } });
   request.setTimeout(SILENCE_MS, () => { request.destroy(new Error(`nothing came for ${SILENCE_MS} ms`)); });
   const answering = new AbortController();
   const answered = receive(request, answering);
