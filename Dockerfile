@@ -17,8 +17,9 @@ COPY lib-node/tsconfig.json lib-node/
 COPY lib-node/src lib-node/src/
 COPY cli/tsconfig.json cli/
 COPY cli/src cli/src/
-COPY scripts scripts/
-COPY ui ui/
+COPY scripts/build-ui.ts scripts/runtime.ts scripts/check-runtime.js scripts/
+COPY ui/index.html ui/vite.config.ts ui/tsconfig.json ui/
+COPY ui/src ui/src/
 RUN npm run build
 
 FROM ${NODE_IMAGE} AS dependencies
@@ -29,7 +30,8 @@ COPY bench/package.json bench/
 COPY cli/package.json cli/
 COPY lib-node/package.json lib-node/
 COPY ui/package.json ui/
-RUN npm ci --omit=dev --workspace=api --workspace=cli
+# better-auth has parts for Vue, and npm takes Vue along where the web interface has it; nothing here loads it.
+RUN npm ci --omit=dev --workspace=api --workspace=cli && rm -rf node_modules/vue node_modules/@vue node_modules/typescript node_modules/@typescript node_modules/@types
 
 FROM ${NODE_IMAGE}
 WORKDIR /app

@@ -30,7 +30,7 @@ describe('deploy/berth.service', () => {
 
   test('starts the server as package.json does', () => {
     const { scripts } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as { scripts: { start: string } };
-    assert.equal(valueOf('ExecStart'), scripts.start.replace('exec node', '/usr/bin/node').replace(' --import ./scripts/check-runtime.js', ''));
+    assert.equal(valueOf('ExecStart'), scripts.start.replace(/^.*exec node/, '/usr/bin/node').replace(' --import ./scripts/check-runtime.js', ''));
   });
 
   test('keeps its data where nginx looks for the blobs', () => {

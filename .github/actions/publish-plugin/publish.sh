@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# What the action runs: installs the command beside the plug-in, never into it, and publishes. The key is in the environment, since
+# others on a machine can read command lines.
+set -euo pipefail
+
+tools="$(mktemp -d)"
+trap 'rm -rf "$tools"' EXIT
+
+# The key is for the registry alone: not for npm, nor for any script of a package.
+read -r -a packages <<< "$BERTH_CLI"
+env -u BERTH_API_KEY npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools" "${packages[@]}"
+
+parameters=(publish "$PLUGIN_DIRECTORY" --json)
+[[ "$PLUGIN_BUNDLE" == true ]] && parameters+=(--bundle)
+[[ "$PLUGIN_SCRIPTS" == true ]] && parameters+=(--scripts)
+[[ -n "$PLUGIN_ID" ]] && parameters+=(--id "$PLUGIN_ID")
+[[ -n "$PLUGIN_ARCHITECTURE" ]] && parameters+=(--architecture "$PLUGIN_ARCHITECTURE")
+[[ -n "$PLUGIN_CATEGORY" ]] && parameters+=(--category "$PLUGIN_CATEGORY")
+
+result="$("$tools/node_modules/.bin/berth" "${parameters[@]}")"
+printf '%s\n' "$result"
+if [[ -n "${GITHUB_OUTPUT:-}" ]]; then
+  node -e 'const { id, digest = "" } = JSON.parse(process.argv[1]); console.log(`id=${id}\ndigest=${digest}`)' "$result" >> "$GITHUB_OUTPUT"
+fi
