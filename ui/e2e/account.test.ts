@@ -57,7 +57,7 @@ describe('my account', () => {
     await form.getByLabel(t('account.currentPassword')).fill('wrong one');
     await form.getByLabel(t('signing.newPassword')).fill('third mate 33');
     await form.getByRole('button', { name: t('common.save') }).click();
-    await page.getByRole('alert').waitFor();
+    await page.locator('[role=alert] .notice').waitFor();
     await form.getByLabel(t('account.currentPassword')).fill(PASSWORD);
     await form.getByRole('button', { name: t('common.save') }).click();
     await page.getByText(t('account.passwordChanged')).waitFor();

@@ -94,7 +94,7 @@ describe('curation', () => {
     expectFailures();
     await page.getByText(t('curation.thumbnailHelp')).waitFor();
     await give(page, '.zone', 'drop', { name: 'text.png', type: 'image/png', bytes: Buffer.from('no picture') });
-    await page.getByRole('alert').waitFor();
+    await page.locator('[role=alert] .notice').waitFor();
     await page.getByRole('button', { name: t('curation.removeThumbnail') }).click();
     await page.waitForFunction(async (path) => !(await (await fetch(path)).json() as Document).thumbnail, `api/v1/artefacts/${id}`);
   }, { as: 'superadmin' });

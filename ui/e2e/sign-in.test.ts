@@ -78,7 +78,7 @@ describe('signing in', () => {
     expectFailures();
     await open('sign-in?redirect=/account/keys');
     await enter(visitor, ADMIN_EMAIL, 'wrong password');
-    await page.getByRole('alert').waitFor();
+    await page.locator('[role=alert] .notice').waitFor();
     await assertAccessible();
     await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
     await page.waitForURL(/account\/keys$/);
