@@ -12,7 +12,7 @@ import { COLUMNS, toCells, type Result } from './support/claims.ts';
 import { withResults } from './support/performance-page.ts';
 import { endWithThisProcess } from './support/processes.ts';
 
-const BENCHES = ['upload', 'resume', 'download', 'document', 'list', 'ensure', 'start', 'memory', 's3', 'publishers', 'crash', 'upkeep', 'federation', 'federation-crash', 'session', 'pages'];
+const BENCHES = ['upload', 'resume', 'download', 'document', 'list', 'ensure', 'start', 'memory', 's3', 'publishers', 'crash', 'upkeep', 'federation', 'federation-crash', 'session', 'pages', 'cli'];
 const PAGE = join(repositoryRoot, 'docs/performance.md');
 /** After which a bench that hangs is ended, with all that it started. */
 const TIMEOUT_MS = 30 * 60_000;

@@ -18,11 +18,13 @@ const COMPILER_PROGRAMS = [
   { program: 'make', debianPackage: 'make' },
   { program: 'python3', debianPackage: 'python3' },
 ];
-/** What the tests of deploy/ run its files with; by the file that shows that it is there. */
+/** What the tests of deploy/ run its files with, and the shells that the command completes in; by the file that shows that it is there. */
 const DEPLOY_PROGRAMS = [
   { program: '/usr/bin/docker-compose', debianPackage: 'docker-compose' },
   { program: '/usr/bin/systemd-analyze', debianPackage: 'systemd' },
   { program: '/usr/bin/go', debianPackage: 'golang-go' },
+  { program: '/usr/bin/zsh', debianPackage: 'zsh' },
+  { program: '/usr/bin/fish', debianPackage: 'fish' },
   { program: '/usr/share/gocode/src/github.com/Masterminds/sprig', debianPackage: 'golang-github-masterminds-sprig-dev' },
 ];
 const CHROMIUM = '/usr/bin/chromium';
@@ -82,7 +84,7 @@ export async function ensureDeployPrograms(): Promise<void> {
   const findMissing = () => DEPLOY_PROGRAMS.filter(({ program }) => !existsSync(program));
   for (const { debianPackage } of findMissing()) await installDebianPackage(debianPackage);
   const missing = findMissing();
-  if (missing.length > 0) throw new Error(`The files of deploy/ are tested with programs that are missing: install the Debian packages ${missing.map(({ debianPackage }) => debianPackage).join(', ')}.`);
+  if (missing.length > 0) throw new Error(`Files are tested with programs that are missing: install the Debian packages ${missing.map(({ debianPackage }) => debianPackage).join(', ')}.`);
 }
 
 /**

@@ -9,8 +9,10 @@ export interface Command {
   usage: string;
   /** What `berth <command> --help` says below the usage. */
   description: string;
-  /** Of a group: the command that the words name, for its help. */
-  find?(words: readonly string[]): Command | undefined;
+  /** What each option does, by its name without dashes. */
+  options?: Readonly<Record<string, string>>;
+  /** Of a group. */
+  commands?: Readonly<Record<string, Command>>;
   /**
    * @returns 1 when what it did shows something wrong, having said what
    * @throws UsageError for parameters that it does not understand
@@ -45,6 +47,7 @@ export function defineCommand<const O extends Options>(definition: CommandDefini
   return {
     summary,
     usage: `Usage: berth ${usage}`,
+    options: definition.optionTexts,
     description: [description, table(Object.entries(definition.optionTexts).map(([name, text]) => [`--${name}`, text])), `Examples:\n${table(Object.entries(definition.examples))}`].join('\n\n'),
     async run(words) {
       const { values, positionals } = parse(words, definition.options);
@@ -64,7 +67,7 @@ export function defineGroup(name: string, summary: string, commands: Record<stri
     summary,
     usage: `Usage: berth ${name} <${Object.keys(commands).join(' | ')}>`,
     description: `${list}\n\nberth ${name} <command> --help says more.`,
-    find: (words) => (Object.hasOwn(commands, words[0] ?? '') ? commands[words[0] ?? ''] : undefined),
+    commands,
     async run([word = '', ...words]) {
       const command = Object.hasOwn(commands, word) ? commands[word] : undefined;
       if (!command) throw new UsageError(word === '' ? `name one of ${Object.keys(commands).join(', ')}` : `there is no command ${name} ${word}`);

@@ -1,6 +1,7 @@
 // The berth command: picks what to run, and says in one line what went wrong. Each command has a file of its own.
 
 import { backup } from './backup.ts';
+import { createCompletion } from './completion.ts';
 import { UsageError, type Command } from './command.ts';
 import { gc } from './gc.ts';
 import { grants } from './grants.ts';
@@ -20,8 +21,8 @@ import { serve } from './serve.ts';
 import { upload } from './upload.ts';
 
 /** In the order of the help: what speaks to a registry, the server, what works on its data. */
-const GROUPS: Record<string, Command>[] = [{ publish, upload, pull, ls, info, login }, { keys, grants, import: importPlugins }, { serve }, { backup, restore, scrub, gc, migrate, remotes }];
-const COMMANDS = Object.fromEntries(GROUPS.flatMap((group) => Object.entries(group)));
+const GROUPS: Record<string, Command>[] = [{ publish, upload, pull, ls, info, login }, { keys, grants, import: importPlugins }, { serve }, { backup, restore, scrub, gc, migrate, remotes }, { completion: createCompletion(() => COMMANDS) }];
+const COMMANDS: Record<string, Command> = Object.fromEntries(GROUPS.flatMap((group) => Object.entries(group)));
 
 /**
  * Runs one command line and sets the exit status: 2 where it is not understood, 1 where it fails or finds something wrong.
@@ -35,7 +36,7 @@ export async function run(words: string[]): Promise<void> {
     if (name === '--version' || name === '-v') return print(readManifest().version);
     if (!command) throw new UsageError(name === '' ? 'name a command' : `there is no command ${name}`);
     if (parameters.includes('--help') || parameters.includes('-h')) {
-      const { usage, description } = command.find?.(parameters) ?? command;
+      const { usage, description } = within(command, parameters[0]) ?? command;
       return print(`${usage}\n\n${description}`);
     }
     if (await command.run(parameters) === 1) process.exitCode = 1;
@@ -46,6 +47,9 @@ export async function run(words: string[]): Promise<void> {
     process.exitCode = isUsage ? 2 : 1;
   }
 }
+
+/** The command of a group that a word names. */
+function within({ commands = {} }: Command, word = ''): Command | undefined { return Object.hasOwn(commands, word) ? commands[word] : undefined; }
 
 function help(): string {
   const groups = GROUPS.map((commands) => {
