@@ -32,6 +32,8 @@ describe('the first visit to a new registry', () => {
         await assertAccessible();
         await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
         await page.waitForURL(/welcome$/);
+        await open('');
+        await page.getByRole('link', { name: t('browse.begin') }).click();
         await assertAccessible();
         await page.getByRole('link', { name: t('signing.createKey') }).click();
         await page.getByLabel(t('account.keyName')).fill('CI');

@@ -41,6 +41,8 @@ const SQL_LIBRARIES = new Set(['kysely', 'pg', 'node:sqlite']);
 const NAMES_BY_KIND = new Set(['util', 'utils', 'helper', 'helpers', 'controllers', 'models']);
 const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+)*\.ts$/;
 const MAX_LINES = 400;
+/** Of ui/src/pages: more belongs into a feature or a composable. */
+const MAX_PAGE_LINES = 150;
 const MAX_LINES_WITHOUT_REASON = 300;
 
 export interface HouseRules {
@@ -122,6 +124,14 @@ export const RULES = {
     ];
   }),
 
+  'in the web interface, pages know features, features know components, and nothing knows what stands above it': (files) => files
+    .filter((file) => file.path.startsWith('ui/src/'))
+    .flatMap((file) => file.imports.filter((it) => it.file !== undefined && heightInUi(it.file) > heightInUi(file.path)).map((it) => at(file)(it))),
+
+  'a page of the web interface has at most 150 lines': (files) => files
+    .filter(({ path, lineCount }) => path.startsWith('ui/src/pages/') && lineCount > MAX_PAGE_LINES)
+    .map(({ path, lineCount }) => `${path} has ${lineCount} lines`),
+
   'a file over 300 lines has a reason, and none has over 400': (files, { reasonsForLength }) => [
     ...files.filter(({ lineCount }) => lineCount > MAX_LINES).map((file) => `${file.path} has ${file.lineCount} lines`),
     ...files.filter(({ path, lineCount }) => lineCount > MAX_LINES_WITHOUT_REASON && lineCount <= MAX_LINES && !(path in reasonsForLength))
@@ -130,6 +140,13 @@ export const RULES = {
       .map((path) => `${path} has a reason for a length that it does not have`),
   ],
 } satisfies Record<string, Rule>;
+
+/** How high a file of the web interface stands; the application itself, which puts all together, highest. */
+function heightInUi(path: string): number {
+  const layers = ['composables', 'components', 'features', 'pages'];
+  const [, folder = ''] = /^ui\/src\/([^/]+)\//.exec(path) ?? [];
+  return folder === '' ? (/^ui\/src\/(app\.vue|routes\.ts|main\.ts)$/.test(path) ? layers.length : -1) : layers.indexOf(folder);
+}
 
 const server = (files: SourceFile[]) => files.filter((file) => file.package === 'api' && !file.isTest);
 const at = (file: SourceFile) => (it: Import) => `${file.path}:${it.line} imports ${it.specifier}`;
