@@ -78,7 +78,7 @@ export async function visit({ pages }: Pick<Registry, 'pages'>, variant: Variant
   // Each comes from elsewhere: what is limited by address is not what most tests are about.
   const address = `10.${[0, 0, 0].map(() => Math.floor(Math.random() * 256)).join('.')}`;
   const context = await browser.newContext({ baseURL: pages, locale: variant.language, viewport: { width: variant.width, height: variant.width === 390 ? 844 : 900 }, reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'], extraHTTPHeaders: { 'x-forwarded-for': address } });
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(20_000);
   const page = await context.newPage();
   const problems: string[] = [];
   let expectsFailures = false;
