@@ -60,7 +60,7 @@ async function uploadByCurl(url: string, key: string, path: string, sizeBytes: n
   const { stdout } = await run('curl', [...common, '-D', '-', '-o', '/dev/null', '-X', 'POST', '-H', `upload-length: ${sizeBytes}`, '-H', `upload-metadata: ${metadata}`, `${url}/api/v1/uploads`]);
   const location = /^location: (.+)$/im.exec(stdout)?.[1]?.trim();
   if (!location) throw new Error('the upload was not announced');
-  await run('curl', [...common, '-X', 'PATCH', '-H', 'upload-offset: 0', '-H', 'content-type: application/offset+octet-stream', '-T', path, new URL(location, url).href]);
+  await run('curl', [...common, '-X', 'PATCH', '-H', 'upload-offset: 0', '-H', 'content-type: application/offset+octet-stream', '-T', path, new URL(location, `${url}/api/v1/uploads`).href]);
 }
 
 async function makeKey(url: string): Promise<string> {
