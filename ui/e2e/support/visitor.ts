@@ -101,7 +101,8 @@ export async function visit({ pages }: Pick<Registry, 'pages'>, variant: Variant
     async choose(label, option) {
       // Its input lies below what it shows.
       await page.getByRole('combobox', { name: label, exact: true }).locator('xpath=ancestor::*[contains(concat(" ", @class, " "), " v-field ")][1]').click();
-      await page.getByRole('option', { name: option, exact: true }).click();
+      // By its key: a list that still finds its place may move from under a pointer.
+      await page.getByRole('option', { name: option, exact: true }).press('Enter');
     },
     async assertAccessible() {
       await page.getByRole('heading', { level: 1 }).waitFor();
