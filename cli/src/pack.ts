@@ -97,9 +97,12 @@ function resultIn(stdout: string): unknown[] {
   return JSON.parse(stdout.slice(stdout.lastIndexOf('\n[') + 1)) as unknown[];
 }
 
+/** Scripts of packages run below npm: the keys of the registry are not for them. */
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv { return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('BERTH_'))); }
+
 async function npm(words: string[], cwd: string): Promise<string> {
   try {
-    return (await run('npm', words, { cwd, maxBuffer: MAX_OUTPUT_BYTES })).stdout;
+    return (await run('npm', words, { cwd, env: withoutSecrets(process.env), maxBuffer: MAX_OUTPUT_BYTES })).stdout;
   } catch (error) {
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
     const [line = ''] = said.split('\n').filter((it) => /^npm (error|ERR!) (?!code|A complete log|errno|path|syscall)/.test(it)).map((it) => it.replace(/^npm (error|ERR!) /, ''));

@@ -61,14 +61,29 @@ describe('berth import', () => {
 
   test('leaves what is there, and what somebody has changed since, as it is', async () => {
     const before = (await read(HELLO)).tarballs?.['noarch']?.digest;
-    await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(HELLO)}`, { method: 'PATCH', headers: { 'x-secret-key': INTERNAL_SECRET, 'content-type': 'application/json' }, body: JSON.stringify({ title: { en: 'Curated' }, group: null }) });
+    await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(HELLO)}`, { method: 'PATCH', headers: { 'x-secret-key': INTERNAL_SECRET, 'content-type': 'application/json' }, body: JSON.stringify({ title: { en: 'Curated' }, group: null, privateAccess: [] }) });
     rmSync(join(held, 'broken'), { recursive: true });
     const { status, report } = await run([held]);
     assert.equal(status, 0);
-    assert.deepEqual(report?.results.map((it) => [it.artefactId, it.status, it.metadata]), [[HELLO, 'present', ['group']], ['picture', 'present', []], ['packed@1', 'present', []]]);
+    assert.deepEqual(report?.results.map((it) => [it.artefactId, it.status, it.metadata]), [[HELLO, 'present', []], ['picture', 'present', []], ['packed@1', 'present', []]]);
     assert.deepEqual([report.isComplete, report.grants.map((it) => it.status)], [true, ['present']]);
     const hello = await read(HELLO);
-    assert.deepEqual([hello.title, hello.group, hello.tarballs?.['noarch']?.digest], [{ en: 'Curated' }, { en: 'Samples' }, before]);
+    assert.deepEqual([hello.title, hello.group, hello.privateAccess, hello.tarballs?.['noarch']?.digest], [{ en: 'Curated' }, undefined, [], before]);
+  });
+
+  test('goes on where a run was cut between the bytes and what is known of them', async () => {
+    const form = new FormData();
+    form.set('file', new Blob(['tiles']), 'cut');
+    await fetch(`${registry.url}/api/v1/artefacts/file/cut`, { method: 'POST', headers: { 'x-secret-key': INTERNAL_SECRET }, body: form });
+    const folder = join(registry.scratch, 'cut');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'cut'), 'tiles');
+    writeFileSync(join(folder, 'cut.berth.json'), JSON.stringify({ title: { en: 'Cut' }, public: true }));
+    const { report } = await run([folder]);
+    assert.deepEqual(report?.results.map((it) => [it.status, it.metadata]), [['present', ['title', 'public']]]);
+    rmSync(folder, { recursive: true });
+    await fetch(`${registry.url}/api/v1/artefacts/cut`, { method: 'DELETE', headers: { 'x-secret-key': INTERNAL_SECRET } });
+    await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(HELLO)}`, { method: 'PATCH', headers: { 'x-secret-key': INTERNAL_SECRET, 'content-type': 'application/json' }, body: JSON.stringify({ privateAccess: [{ type: 'organization', id: 'acme' }] }) });
   });
 
   test('what was packed from a disk runs when it is pulled', async () => {

@@ -15,13 +15,12 @@ import type { Registry } from './registry.ts';
 import { checkOptions, migrateRules } from './rules.ts';
 import type { AccountRef, Artefact } from './types.ts';
 
-/** Texts that are set where the registry has none. */
-const METADATA = ['title', 'description', 'group', 'documentation'] as const;
+const METADATA = ['title', 'description', 'group', 'documentation', 'deprecated', 'public', 'privateAccess'] as const;
 const NOARCH = 'noarch';
 
 /**
- * Uploads plug-ins and files with what is known of them, and grants accounts their access. Slots that hold bytes already keep them; of the
- * metadata, what the registry lacks is set. One that fails does not stop the rest: the report says what became of each.
+ * Uploads plug-ins and files with what is known of them, and grants accounts their access. Slots that hold bytes already keep them;
+ * metadata is set on artefacts that nobody has touched since their first upload, a thumbnail where there is none. One that fails does not stop the rest: the report says what became of each.
  *
  * @throws TypeError when an option is unknown, missing or wrong; the signal's reason
  */
@@ -47,7 +46,12 @@ async function migrate(plugin: PluginToMigrate, registry: Registry, options: Omi
     const present = await find(registry, artefactId, options.signal);
     const isPresent = format === 'npm' ? present?.tarballs?.[architecture] !== undefined : present?.digest !== undefined || present?.filePath !== undefined;
     const document = present && isPresent ? present : await publish(plugin, options);
-    await complete(registry, document, plugin, metadata, options.signal);
+    // Whatever has happened to it since its first upload was somebody's decision.
+    if (document.createdAt === document.updatedAt) await describe(registry, document, plugin, metadata, options.signal);
+    if (plugin.thumbnail !== undefined && !document.thumbnail) {
+      await sendThumbnail(registry, artefactId, plugin.thumbnail, options.signal);
+      metadata.push('thumbnail');
+    }
     return { artefactId, status: isPresent ? 'present' : 'uploaded', metadata };
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -77,24 +81,12 @@ async function pack(directory: string, file: string): Promise<void> {
   await create({ file, cwd: directory, gzip: true, portable: true, noMtime: true, prefix: 'package', follow: false }, names.map((name) => `./${name}`));
 }
 
-/** Sets what the registry lacks. @param done gets the names of the fields as they are set */
-async function complete(registry: Registry, document: Artefact, plugin: PluginToMigrate, done: string[], signal: AbortSignal | undefined): Promise<void> {
-  const lacking = Object.fromEntries(METADATA.filter((name) => plugin[name] !== undefined && document[name] === undefined).map((name) => [name, plugin[name]]));
-  const isUnshared = !document.public && (document.privateAccess ?? []).length === 0;
-  const changes = {
-    ...lacking,
-    ...(plugin.deprecated && !document.deprecated && { deprecated: true }),
-    ...(isUnshared && plugin.public && { public: true }),
-    ...(isUnshared && plugin.privateAccess && plugin.privateAccess.length > 0 && { privateAccess: plugin.privateAccess }),
-  };
-  if (Object.keys(changes).length > 0) {
-    await sendJson(registry, 'PATCH', ['artefacts', document._id], changes, signal);
-    done.push(...Object.keys(changes));
-  }
-  if (plugin.thumbnail !== undefined && !document.thumbnail) {
-    await sendThumbnail(registry, document._id, plugin.thumbnail, signal);
-    done.push('thumbnail');
-  }
+/** Sets what the plug-in has, at once. @param done gets the names of the fields as they are set */
+async function describe(registry: Registry, document: Artefact, plugin: PluginToMigrate, done: string[], signal: AbortSignal | undefined): Promise<void> {
+  const changes = Object.fromEntries(METADATA.filter((name) => plugin[name] !== undefined).map((name) => [name, plugin[name]]));
+  if (Object.keys(changes).length === 0) return;
+  await sendJson(registry, 'PATCH', ['artefacts', document._id], changes, signal);
+  done.push(...Object.keys(changes));
 }
 
 async function grant(registry: Registry, account: AccountRef, signal: AbortSignal | undefined): Promise<MigrationReport['grants'][number]> {

@@ -147,7 +147,7 @@ export interface MigratePluginsOptions extends RegistryOptions {
 
 export interface MigrationResult {
   artefactId: string;
-  /** `present`: the registry has bytes in this slot already, and they stay; what it lacked of the metadata is set all the same. */
+  /** `present`: the registry has bytes in this slot already, and they stay. */
   status: 'uploaded' | 'present' | 'failed';
   /** Fields that were set; of a failed one, those that were set before. */
   metadata: string[];
