@@ -21,8 +21,8 @@ const ASSET_MAX_AGE_MS = 365 * 24 * 3_600_000;
 
 /** Serves the pages; whatever is under `/api/`, or no page is asked for, stays a 404 problem. */
 export async function registerStaticUi(app: FastifyInstance, { directory, frameAncestors, basePath }: StaticUiOptions): Promise<void> {
-  // Scripts come from files alone. Vuetify's theme is a style element; maps are drawn by workers made from blobs.
-  const contentSecurityPolicy = `default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; worker-src 'self' blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors ${frameAncestors}`;
+  // Scripts come from files alone. Vuetify's theme is a style element.
+  const contentSecurityPolicy = `default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors ${frameAncestors}`;
 
   await app.register(fastifyStatic, {
     root: join(directory, 'assets'), prefix: '/assets/', decorateReply: false, schemaHide: true, preCompressed: true, immutable: true, maxAge: ASSET_MAX_AGE_MS,

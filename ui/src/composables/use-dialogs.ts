@@ -52,6 +52,7 @@ export function useDialogs(): Dialogs & {
         if (done) dialogs.tell(done);
         return true;
       } catch (error) {
+        if (error instanceof DOMException && error.name === 'AbortError') return false;
         dialogs.tell(error instanceof ApiProblem && error.code === 'unreachable' ? t('common.unreachable') : error instanceof Error ? error.message : String(error), true);
         return false;
       }

@@ -26,7 +26,7 @@ declare module 'vue-i18n' {
 export function createTranslations(known?: string) {
   const locale = chooseLanguage(known);
   document.documentElement.lang = locale;
-  return createI18n({ legacy: false, locale, fallbackLocale: 'en', messages: { en: messagesIn(0), fr: messagesIn(1) } });
+  return createI18n({ legacy: false, locale, fallbackLocale: 'en', messages: { en: messagesIn(0), fr: messagesIn(1) }, pluralRules: { fr: (count) => count < 2 ? 0 : 1 } });
 }
 
 /** Keeps what the reader chose for the next visit. */

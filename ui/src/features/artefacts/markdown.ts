@@ -7,8 +7,8 @@ import { marked } from 'marked';
 const ELEMENTS = ['h2', 'h3', 'h4', 'h5', 'h6', 'p', 'br', 'hr', 'ul', 'ol', 'li', 'blockquote', 'pre', 'code', 'kbd', 'em', 'strong', 'del', 'sub', 'sup', 'a', 'img', 'table', 'thead', 'tbody', 'tr', 'th', 'td', 'details', 'summary'];
 const ATTRIBUTES = ['href', 'src', 'alt', 'title', 'align', 'start', 'open'];
 
-/** Makes safe HTML of Markdown. Its headings begin below the page's own and skip no level; of its pictures, links are left. */
-export async function renderMarkdown(markdown: string): Promise<string> {
+/** Makes safe elements of Markdown, which are never turned into text and parsed again. Its headings begin below the page's own and skip no level; of its pictures, links are left. */
+export async function renderMarkdown(markdown: string): Promise<DocumentFragment> {
   let above = 1;
   const html = await marked.parse(markdown, {
     async: true,
@@ -30,7 +30,5 @@ export async function renderMarkdown(markdown: string): Promise<string> {
     if (image.getAttribute('src')) image.replaceWith(image.closest('a') ? document.createTextNode(link.textContent) : link);
     else image.remove();
   }
-  const box = document.createElement('div');
-  box.append(fragment);
-  return box.innerHTML;
+  return fragment;
 }

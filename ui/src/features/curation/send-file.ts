@@ -14,8 +14,8 @@ export interface FileToSend {
 const CHUNK_BYTES = 64 * 1024 * 1024;
 const RETRY_DELAYS_MS = [0, 1000, 3000, 10_000];
 
-/** Sends a file in pieces; one that was cut, in this visit or an earlier one, goes on where it was. @throws ApiProblem */
-export async function sendFile({ file, id, format, category, architecture }: FileToSend, onProgress: (sent: number, total: number) => void): Promise<void> {
+/** Sends a file in pieces; one that was cut, in this visit or an earlier one, goes on where it was. @throws ApiProblem, an AbortError when it was left */
+export async function sendFile({ file, id, format, category, architecture }: FileToSend, onProgress: (sent: number, total: number) => void, signal: AbortSignal): Promise<void> {
   const metadata: Record<string, string> = { id, format, ...(category && { category }), ...(architecture && format === 'npm' && { architecture }), ...(format === 'file' && { fileName: file.name }) };
   await new Promise<void>((resolve, reject) => {
     const upload = new Upload(file, {
@@ -25,11 +25,12 @@ export async function sendFile({ file, id, format, category, architecture }: Fil
       retryDelays: RETRY_DELAYS_MS,
       removeFingerprintOnSuccess: true,
       fingerprint: (source) => Promise.resolve(['berth', id, format, source.name, source.size, source.lastModified, architecture ?? ''].join('/')),
-      onShouldRetry: (error) => { const status = error.originalResponse?.getStatus() ?? 0; return status === 0 || status >= 500 || status === 409 || status === 423; },
+      onShouldRetry: (error) => { const status = error.originalResponse?.getStatus() ?? 0; return status === 0 || status >= 500 || status === 423 || (error.originalResponse?.getBody().includes('upload_offset_conflict') ?? false); },
       onProgress: (sent, total) => { onProgress(sent, total ?? file.size); },
       onSuccess: () => { resolve(); },
       onError: (error) => { reject(toProblem(error)); },
     });
+    signal.addEventListener('abort', () => { void upload.abort().then(() => { reject(new DOMException('The upload was left.', 'AbortError')); }); }, { once: true });
     void upload.findPreviousUploads().then(([previous]) => {
       if (previous) upload.resumeFromPreviousUpload(previous);
       upload.start();
