@@ -52,6 +52,44 @@ describe('the first visit to a new registry', () => {
   }
 });
 
+describe('the first superadmin of an empty registry', () => {
+  withBrowser();
+
+  journey('comes from an OpenID provider to the welcome', () => byProvider, async ({ page, t, open, expectFailures }) => {
+    expectFailures();
+    provider.user = { sub: 'captain', email: 'captain@example.org', email_verified: true, name: 'Captain', groups: ['berth-admins'] };
+    await open('sign-in');
+    await page.getByRole('button', { name: new RegExp(t('signing.with', { name: '' })) }).click();
+    await page.waitForURL(/welcome$/);
+    await page.getByRole('link', { name: t('signing.createKey') }).waitFor();
+  });
+
+  journey('comes from the identity service to the welcome', () => byDirectory, async ({ page, context, t, open }) => {
+    const { cookie } = await directory.cookies({ id: 'root', name: 'Root', isAdmin: true, adminMode: true });
+    await context.addCookies(cookie.split('; ').map((pair) => ({ name: pair.split('=')[0] ?? '', value: pair.split('=')[1] ?? '', url: byDirectory.pages })));
+    await open('sign-in');
+    await page.waitForURL(/welcome$/);
+    await page.getByRole('link', { name: t('signing.uploadHere') }).waitFor();
+  });
+
+  let provider: TestProvider;
+  let directory: TestDirectory;
+  let byProvider: Registry;
+  let byDirectory: Registry;
+  before(async () => {
+    const port = await freePort();
+    const publicUrl = `http://127.0.0.1:${port}/registry`;
+    provider = await startTestProvider(publicUrl);
+    directory = await startTestDirectory();
+    byProvider = { ...await startRegistry({ env: () => ({ PORT: String(port), PUBLIC_URL: publicUrl, ...providerSettings(provider) }) }), pages: `${publicUrl}/` };
+    byDirectory = await startRegistry({ env: () => ({ AUTH_MODE: 'simple-directory', DIRECTORY_URL: directory.url }) });
+  });
+  after(async () => {
+    await Promise.all([byProvider.close(), byDirectory.close()]);
+    await Promise.all([provider.stop(), directory.stop()]);
+  });
+});
+
 describe('signing in', () => {
   withBrowser();
   let registry: Registry;
@@ -182,10 +220,11 @@ describe('users of the identity service', () => {
     await open('sign-in?redirect=/account');
     await assertAccessible();
     const link = new URL(await page.getByRole('link', { name: t('signing.toDirectory') }).getAttribute('href') ?? '');
-    assert.deepEqual([link.href.startsWith(directory.url), link.searchParams.get('redirect')], [true, `${registry.pages}account`]);
+    assert.deepEqual([link.href.startsWith(directory.url), link.searchParams.get('redirect')], [true, `${registry.pages}sign-in?redirect=/account`]);
     const uma = { id: 'uma', name: 'Uma', email: 'uma@acme.example', organizations: [{ id: 'acme', name: 'Acme', role: 'admin' }] };
     await context.addCookies(await cookiesOf(uma, { org: 'acme', role: 'admin' }));
-    await open('account');
+    await open('sign-in?redirect=/account');
+    await page.waitForURL((url) => url.pathname === '/registry/account');
     await page.getByText(t('account.elsewhere')).waitFor();
     await page.getByText('Acme', { exact: true }).waitFor();
     await assertAccessible();
