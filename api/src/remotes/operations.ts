@@ -40,7 +40,7 @@ export function assertPattern(pattern: string): void {
 /** Tells whether a pattern selects an artefact: `*` is any text without a slash, `**` any text. */
 export function matches(pattern: string, artefact: { id: string; category: string }): boolean {
   if (pattern.startsWith(CATEGORY_PREFIX)) return artefact.category === pattern.slice(CATEGORY_PREFIX.length);
-  const source = pattern.split(/(\*\*|\*)/).map((part) => (part === '**' ? '.*' : part === '*' ? '[^/]*' : part.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&'))).join('');
+  const source = pattern.split(/(\*\*|\*)/).map((part) => (part === '**' ? '.*' : part === '*' ? '[^/]*' : part.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))).join('');
   return new RegExp(`^${source}$`, 'u').test(artefact.id);
 }
 

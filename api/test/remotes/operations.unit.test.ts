@@ -13,6 +13,9 @@ describe('a pattern', () => {
     ['**', '@acme/x', true],
     ['a.b+c', 'a.b+c', true],
     ['a.b+c', 'axb+c', false],
+    ['@acme/import-gpkg@*', '@acme/import-gpkg@main', true],
+    ['@acme/import-gpkg@*', '@acme/import_gpkg@main', false],
+    ['\\^$.+?()[]{}|/-#&~,=:', '\\^$.+?()[]{}|/-#&~,=:', true],
     ['category:tileset', 'anything', true],
     ['category:tile', 'anything', false],
   ] as const) {
