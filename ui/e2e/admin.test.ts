@@ -3,6 +3,7 @@ import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
 import { asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
+import { startHeldLink } from './support/held-link.ts';
 import { journey, withBrowser, type Variant } from './support/visitor.ts';
 
 const as = 'superadmin';
@@ -16,6 +17,7 @@ describe('administration', () => {
   before(async () => {
     [registry, upstream] = await Promise.all([startRegistry(), startRegistry({ path: '' })]);
     for (const id of ['@acme/one@1', '@acme/two@1', 'other']) await publish(registry, id, { format: 'file', file: Buffer.from(id), fields: { category: 'tileset' } });
+    await asAdmin(registry, 'POST', '/api-keys', { type: 'upload', name: 'About to end', expiresAt: new Date(Date.now() + 10 * 86_400_000).toISOString() });
     for (const id of ['@up/one@1', '@up/two@1', '@up/broken@1']) {
       await publish(upstream, id, { format: 'file', file: Buffer.from(id) });
       await edit(upstream, id, { public: true });
@@ -27,6 +29,7 @@ describe('administration', () => {
     await open('admin');
     await page.getByText(t('admin.stored')).waitFor();
     await page.getByText('@acme/one@1').waitFor();
+    await page.getByText('About to end').waitFor();
     await page.getByRole('img', { name: new RegExp(t('admin.uploads')) }).waitFor();
     await assertAccessible();
   }, { as });
@@ -101,6 +104,10 @@ describe('administration', () => {
     await page.getByLabel(t('common.name'), { exact: true }).fill('The sea');
     await page.getByRole('button', { name: t('admin.newDepartment') }).click();
     await page.getByText('The sea (sea)').waitFor();
+    await page.getByRole('button', { name: t('curation.remove', { name: 'The sea' }) }).click();
+    await page.getByRole('dialog').getByLabel(t('common.typeToConfirm', { phrase: 'sea' })).fill('sea');
+    await page.getByRole('dialog').getByRole('button', { name: t('common.delete') }).click();
+    await page.getByText('The sea (sea)').waitFor({ state: 'detached' });
     await page.getByText('admin@example.org').waitFor();
     await assertAccessible();
     await page.getByRole('button', { name: t('common.delete'), exact: true }).click();
@@ -154,6 +161,8 @@ describe('administration', () => {
     await page.getByRole('button', { name: t('remotes.retry') }).click();
     await page.getByText(t('remotes.failed'), { exact: true }).waitFor({ state: 'detached' });
     await page.getByRole('button', { name: t('remotes.verify') }).click();
+    await page.getByText(t('remotes.unchanged'), { exact: true }).nth(2).waitFor();
+    await page.getByText(t('remotes.success'), { exact: true }).waitFor();
     await page.getByRole('button', { name: t('remotes.remove') }).click();
     await page.getByRole('dialog').getByLabel(t('common.typeToConfirm', { phrase: 'Upstream' })).fill('Upstream');
     await page.getByRole('dialog').getByRole('button', { name: t('remotes.remove') }).click();
@@ -162,7 +171,38 @@ describe('administration', () => {
     for (const id of ['@up/one@1', '@up/two@1', '@up/broken@1']) await asAdmin(registry, 'DELETE', `/artefacts/${encodeURIComponent(id)}`);
   }, { as });
 
-  journey('storage is swept, tried first, and scrubbed', it, async ({ page, t, open, assertAccessible }) => {
+  journey('a run shows its bytes as they come, and a mirror says where it comes from', it, async ({ page, t, variant, open, assertAccessible }) => {
+    const id = `@large/${suffix(variant)}@1`;
+    await publish(upstream, id, { format: 'file', file: Buffer.alloc(8_000_000, id) });
+    await edit(upstream, id, { public: true });
+    const link = await startHeldLink(upstream.url, 4_000_000);
+    try {
+      const apiKey = await upstream.readKey({ type: 'organization', id: `watcher-${suffix(variant)}` });
+      await asAdmin(registry, 'POST', '/remote-registries', { url: link.url, name: 'Held', apiKey, selectedPatterns: [id] });
+      await open(`admin/remotes/${encodeURIComponent(link.url)}`);
+      await page.getByRole('button', { name: t('remotes.sync') }).click();
+      await page.getByText(t('remotes.running'), { exact: true }).waitFor();
+      await page.getByText(/[1-4]([.,]\d)?\sM[Bo] \/ 8\sM[Bo]/).waitFor();
+      await page.getByRole('status').getByText(id).waitFor();
+      await assertAccessible();
+      link.release();
+      await page.getByText(t('remotes.updated'), { exact: true }).waitFor();
+      await open(`artefacts/${encodeURIComponent(id)}`);
+      await page.getByText(t('artefact.mirrored', { origin: link.url })).waitFor();
+      await assertAccessible();
+      await open(`?view=table&origin=${encodeURIComponent(link.url)}`);
+      await page.getByRole('cell', { name: id }).waitFor();
+      await page.getByText(/^1 artefact$/).waitFor();
+      await open('admin');
+      await page.locator('section').filter({ hasText: t('admin.mirrors') }).getByText(t('remotes.success'), { exact: true }).waitFor();
+    } finally {
+      link.release();
+      await asAdmin(registry, 'DELETE', `/remote-registries/${encodeURIComponent(link.url)}`);
+      link.stop();
+    }
+  }, { as });
+
+  journey('storage is swept, tried first, and scrubbed, and what is lost is named', it, async ({ page, t, variant, open, assertAccessible }) => {
     await open('admin/storage');
     await page.getByRole('button', { name: t('admin.dryRun') }).click();
     await page.getByText(t('admin.wouldRemove')).waitFor();
@@ -172,6 +212,15 @@ describe('administration', () => {
     await page.getByRole('button', { name: `${t('admin.sweep')}: ${t('admin.run')}` }).click();
     await page.getByText(t('admin.removed')).waitFor();
     await assertAccessible();
+    const lost = `lost-${suffix(variant)}`;
+    await publish(registry, lost, { format: 'file', file: Buffer.from(lost) });
+    await rm(await fileWith(registry, lost));
+    await page.getByRole('button', { name: `${t('admin.scrub')}: ${t('admin.run')}` }).click();
+    await page.getByText(t('admin.missing', { count: '1' })).waitFor();
+    await assertAccessible();
+    await page.getByRole('link', { name: lost }).click();
+    await page.waitForURL(new RegExp(`artefacts/${lost}$`));
+    await publish(registry, lost, { format: 'file', file: Buffer.from(lost) });
   }, { as });
 });
 

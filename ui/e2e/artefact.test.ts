@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
+import { repositoryRoot } from '../../scripts/runtime.ts';
 import { buildPmtiles } from './support/pmtiles-builder.ts';
-import { ADMIN_EMAIL, ADMIN_PASSWORD, edit, HELLO, publish, publishHello, startRegistry, type Registry } from './support/registry.ts';
+import { ADMIN_EMAIL, ADMIN_PASSWORD, asAdmin, edit, HELLO, publish, publishHello, startRegistry, type Registry } from './support/registry.ts';
 import { journey, signIn, visit, VARIANTS, withBrowser } from './support/visitor.ts';
 
 const HELLO_PAGE = `artefacts/${encodeURIComponent(HELLO)}`;
@@ -57,11 +58,22 @@ describe('the page of an artefact', () => {
     assert.equal(await page.evaluate(() => navigator.clipboard.readText()), digest);
   });
 
-  journey('gives its bytes to who may have them', it, async ({ page, t, open }) => {
+  journey('tells a member without a grant whom to ask', it, async ({ page, context, t, variant, open, assertAccessible }) => {
+    const email = `member-${variant.language}-${variant.width}@example.org`;
+    await asAdmin(registry, 'POST', '/users', { email, name: 'Member', password: 'second mate 2' });
+    await signIn(context, registry, email, 'second mate 2');
+    await open(HELLO_PAGE);
+    await page.getByText(t('artefact.downloadGrant')).waitFor();
+    assert.equal(await page.getByRole('link', { name: new RegExp(t('artefact.download')) }).count(), 0);
+    await assertAccessible();
+  });
+
+  journey('gives its bytes to who may have them, and tells who uploaded them', it, async ({ page, t, open }) => {
     await open(HELLO_PAGE);
     const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: new RegExp(t('artefact.download')) }).click()]);
     const sha256 = createHash('sha256').update(await readFile(await download.path())).digest('hex');
     await page.getByText(`sha256:${sha256}`).waitFor();
+    await page.getByText(t('common.internalService')).first().waitFor();
   }, { as: 'superadmin' });
 
   journey('shows slots, badges, licences and deprecation', it, async ({ page, t, open, assertAccessible, expectFailures }) => {
@@ -120,8 +132,16 @@ describe('the page of an artefact', () => {
     }
     const folder = await mkdtemp(join(tmpdir(), 'berth-snippet-'));
     const key = await registry.readKey({ type: 'organization', id: 'snippets' });
-    await promisify(execFile)('sh', ['-c', await textOf(t('artefact.snippetCurl'))], { cwd: folder, env: { ...process.env, BERTH_API_KEY: key } });
+    const run = (program: string, parameters: string[], cwd: string) => promisify(execFile)(program, parameters, { cwd, env: { ...process.env, BERTH_API_KEY: key, PATH: `${folder}/bin:${process.env['PATH'] ?? ''}` } });
+    await run('sh', ['-c', await textOf(t('artefact.snippetCurl'))], folder);
     assert.equal((await readdir(folder)).length, 1);
+    await mkdir(join(folder, 'bin'));
+    await symlink(join(repositoryRoot, 'cli/bin/berth.js'), join(folder, 'bin/berth'));
+    const { stdout } = await run('sh', ['-c', await textOf(t('artefact.snippetCli'))], folder);
+    assert.ok((await readdir(stdout.trim())).includes('package.json'));
+    const snippet = (await textOf(t('artefact.snippetNode'))).replace('data/artefacts', join(folder, 'artefacts')).trim();
+    const told = await run(process.execPath, ['--input-type=module', '-e', `${snippet}\nconsole.log(path);`], repositoryRoot);
+    assert.ok((await readdir(told.stdout.trim())).includes('package.json'));
   });
 
   test('nothing that an artefact says runs in the page', async () => {

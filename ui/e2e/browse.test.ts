@@ -52,6 +52,13 @@ describe('browsing', () => {
     await page.getByText(t('browse.none')).waitFor();
     await assertAccessible();
     await page.getByRole('button', { name: t('browse.clear') }).click();
+    const group = page.getByLabel(t('browse.group'), { exact: true });
+    await group.fill(variant.language === 'fr' ? 'Exemples' : 'Samples');
+    await group.press('Enter');
+    await page.waitForURL(/group=/);
+    await page.getByText(/^1 artefact$/).waitFor();
+    await group.fill('');
+    await group.press('Enter');
     await page.getByText(/^31 artefacts$/).waitFor();
     assert.equal(new URL(page.url()).search, '');
   });

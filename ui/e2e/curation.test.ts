@@ -169,6 +169,8 @@ describe('curation', () => {
     const cut = page.waitForEvent('requestfailed');
     await send();
     await cut;
+    await page.getByRole('progressbar', { name: t('curation.upload') }).waitFor();
+    await page.getByText(t('curation.resumes')).waitFor();
     isCut = false;
     await send();
     await page.waitForURL(new RegExp(`artefacts/${id}$`), { timeout: 60_000 });
