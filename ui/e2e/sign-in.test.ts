@@ -118,7 +118,7 @@ describe('signing in', () => {
     expectFailures();
     await open('sign-in?redirect=/account/keys');
     await enter(visitor, ADMIN_EMAIL, 'wrong password');
-    await page.locator('[role=alert] .notice').waitFor();
+    await page.locator('[role=alert] .notice').getByText(visitor.variant.language === 'fr' ? 'Courriel ou mot de passe incorrect' : 'Invalid email or password').waitFor();
     await assertAccessible();
     await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
     await page.waitForURL(/account\/keys$/);

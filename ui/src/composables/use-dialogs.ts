@@ -1,8 +1,7 @@
 // What the whole application shows over a page: a line that something was done or went wrong, and the question before it is done.
 
 import { inject, shallowRef, type InjectionKey } from 'vue';
-import { useI18n } from 'vue-i18n';
-import { ApiProblem } from '../api/client.ts';
+import { useProblem } from './use-problem.ts';
 
 export interface Question {
   title: string;
@@ -43,7 +42,7 @@ export function useDialogs(): Dialogs & {
 } {
   const dialogs = inject(KEY);
   if (!dialogs) throw new Error('The application provides no dialogs.');
-  const { t } = useI18n();
+  const describe = useProblem();
   return {
     ...dialogs,
     async attempt(work, done) {
@@ -53,7 +52,7 @@ export function useDialogs(): Dialogs & {
         return true;
       } catch (error) {
         if (error instanceof DOMException && error.name === 'AbortError') return false;
-        dialogs.tell(error instanceof ApiProblem && error.code === 'unreachable' ? t('common.unreachable') : error instanceof Error ? error.message : String(error), true);
+        dialogs.tell(describe(error), true);
         return false;
       }
     },
