@@ -22,6 +22,7 @@ import { resolveSecrets } from './src/secrets.ts';
 import { explainStartFailure } from './src/start-failure.ts';
 import { createTarballScanners } from './src/tarballs/index.ts';
 import { createThumbnails } from './src/thumbnails/index.ts';
+import { createTrustedPublisherService } from './src/trusted-publishers/index.ts';
 import { createUploads } from './src/uploads/index.ts';
 
 export { ConfigError };
@@ -59,6 +60,7 @@ const DATABASE_PATIENCE_MS = 30_000;
 
 /** Uploads expire a day after their last byte; an hour more or less is nothing to them. */
 const EXPIRE_UPLOADS_EVERY_MS = 3_600_000;
+const FORGET_TOKENS_EVERY_MS = 3_600_000;
 
 /** What a start has opened so far, in order; closed in the opposite one. */
 type Opened = { close(): Promise<unknown> }[];
@@ -159,6 +161,8 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   });
   if (expiryNotices) jobs.register(expiryNotices);
   const unknownKeys = createAttemptLimit({ database, name: 'api-key', ...UNKNOWN_KEYS });
+  const trustedPublishers = createTrustedPublisherService({ database, tokens: apiKeys.tokens, categories: config.CATEGORIES, publicUrl: config.PUBLIC_URL, refusals: unknownKeys });
+  jobs.register({ name: 'trusted-publishers.forget', everyMs: FORGET_TOKENS_EVERY_MS, run: () => trustedPublishers.forget() });
   const audit = createAuditLog({ database, retentionDays: config.AUDIT_RETENTION_DAYS });
   jobs.register(audit.pruning);
   const thumbnails = createThumbnails({ database, artefacts });
@@ -179,7 +183,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
     frameAncestors: config.FRAME_ANCESTORS,
     build: readBuildInfo(env),
     internalSecret: secrets.SECRET_INTERNAL_SERVICES,
-    database, blobs, storage, accounts, apiKeys, unknownKeys, artefacts, uploads, thumbnails, remotes, audit, metrics,
+    database, blobs, storage, accounts, apiKeys, unknownKeys, trustedPublishers, artefacts, uploads, thumbnails, remotes, audit, metrics,
     serveMetrics: config.METRICS && config.METRICS_PORT === undefined,
     phaseNow: () => phase,
   });

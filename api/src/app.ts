@@ -16,6 +16,7 @@ import type { Database } from './db/index.ts';
 import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerPrivateDocuments, registerStaticUi, type HttpServerOptions, type Metrics, type ServerPhase } from './http/index.ts';
 import { remoteRoutes, type Remotes } from './remotes/index.ts';
 import { thumbnailDataRoutes, thumbnailRoutes, type ThumbnailService } from './thumbnails/index.ts';
+import { trustedPublisherRoutes, type TrustedPublisherService } from './trusted-publishers/index.ts';
 import type { Uploads } from './uploads/index.ts';
 
 export interface AppDependencies {
@@ -30,6 +31,7 @@ export interface AppDependencies {
   accounts: Accounts;
   apiKeys: ApiKeys;
   unknownKeys: AttemptLimit;
+  trustedPublishers: TrustedPublisherService;
   artefacts: ArtefactServices;
   thumbnails: ThumbnailService;
   remotes: Remotes;
@@ -62,6 +64,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     registerOpenApiRoute(v1);
     await v1.register(deps.accounts.routes);
     await v1.register(deps.apiKeys.routes);
+    await v1.register(trustedPublisherRoutes(deps.trustedPublishers));
     await v1.register(artefactRoutes(deps.artefacts));
     await v1.register(transferRoutes(deps.artefacts));
     await v1.register(deps.uploads.routes);

@@ -13,15 +13,17 @@ import { ls } from './ls.ts';
 import { readManifest } from './manifest.ts';
 import { migrate } from './migrate.ts';
 import { publish } from './publish.ts';
+import { publishers } from './publishers.ts';
 import { pull } from './pull.ts';
 import { remotes } from './remotes.ts';
 import { restore } from './restore.ts';
 import { scrub } from './scrub.ts';
 import { serve } from './serve.ts';
+import { token } from './token.ts';
 import { upload } from './upload.ts';
 
 /** In the order of the help: what speaks to a registry, the server, what works on its data. */
-const GROUPS: Record<string, Command>[] = [{ publish, upload, pull, ls, info, login }, { keys, grants, import: importPlugins }, { serve }, { backup, restore, scrub, gc, migrate, remotes }, { completion: createCompletion(() => COMMANDS) }];
+const GROUPS: Record<string, Command>[] = [{ publish, upload, pull, ls, info, login, token }, { keys, publishers, grants, import: importPlugins }, { serve }, { backup, restore, scrub, gc, migrate, remotes }, { completion: createCompletion(() => COMMANDS) }];
 const COMMANDS: Record<string, Command> = Object.fromEntries(GROUPS.flatMap((group) => Object.entries(group)));
 
 /**

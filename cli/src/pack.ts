@@ -98,7 +98,7 @@ function resultIn(stdout: string): unknown[] {
 }
 
 /** Scripts of packages run below npm: the keys of the registry are not for them. */
-function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv { return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('BERTH_'))); }
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv { return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('BERTH_') && !name.startsWith('ACTIONS_ID_TOKEN_'))); }
 
 async function npm(words: string[], cwd: string): Promise<string> {
   try {

@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
 import { formatBytes } from './format.ts';
+import { withUploadKey } from './pipeline.ts';
 import { send } from './send.ts';
 
 export const upload = defineCommand({
@@ -23,7 +24,7 @@ it stopped when the command is run again within a day.\n\n${ABOUT_REGISTRY}`,
     await runClient({
       name: 'upload', values,
       work: async (registry, onProgress) => {
-        const artefact = await send({ registry, artefactId: id, format: 'file', file: path, category: values.category, fileName: values['file-name'], onProgress });
+        const artefact = await send({ registry: await withUploadKey(registry, id), artefactId: id, format: 'file', file: path, category: values.category, fileName: values['file-name'], onProgress });
         return { id: artefact._id, fileName: artefact.fileName, digest: artefact.digest, size: artefact.size, dataUpdatedAt: artefact.dataUpdatedAt };
       },
       say: (it) => `${it.id} is ${it.fileName ?? path}, ${formatBytes(it.size ?? 0)}, ${it.digest ?? ''}`,

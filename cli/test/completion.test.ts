@@ -29,7 +29,7 @@ for (const [shell, ask] of Object.entries(ASK)) {
       .split('\n').map((line) => line.split('\t', 1)[0]?.trim() ?? '').filter((word) => word.startsWith(words.at(-1) ?? '') && word !== '');
 
     test('knows the commands', () => {
-      assert.deepEqual(complete('pu').sort(), ['publish', 'pull']);
+      assert.deepEqual(complete('pu').sort(), ['publish', 'publishers', 'pull']);
     });
 
     test('knows the commands of a group, and the options of each', () => {

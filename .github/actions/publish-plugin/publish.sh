@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What the action runs: installs the command beside the plug-in, never into it, and publishes. The key is in the environment, since
-# others on a machine can read command lines.
+# others on a machine can read command lines; without one, the registry is asked to trust the job (id-token: write).
 set -euo pipefail
 
 tools="$(mktemp -d)"
@@ -8,7 +8,7 @@ trap 'rm -rf "$tools"' EXIT
 
 # The key is for the registry alone: not for npm, nor for any script of a package.
 read -r -a packages <<< "$BERTH_CLI"
-env -u BERTH_API_KEY npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools" "${packages[@]}"
+env -u BERTH_API_KEY -u ACTIONS_ID_TOKEN_REQUEST_URL -u ACTIONS_ID_TOKEN_REQUEST_TOKEN npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools" "${packages[@]}"
 
 parameters=(publish "$PLUGIN_DIRECTORY" --json)
 [[ "$PLUGIN_BUNDLE" == true ]] && parameters+=(--bundle)
@@ -17,6 +17,7 @@ parameters=(publish "$PLUGIN_DIRECTORY" --json)
 [[ -n "$PLUGIN_ARCHITECTURE" ]] && parameters+=(--architecture "$PLUGIN_ARCHITECTURE")
 [[ -n "$PLUGIN_CATEGORY" ]] && parameters+=(--category "$PLUGIN_CATEGORY")
 
+[[ -n "${BERTH_API_KEY:-}" ]] || unset BERTH_API_KEY
 result="$("$tools/node_modules/.bin/berth" "${parameters[@]}")"
 printf '%s\n' "$result"
 if [[ -n "${GITHUB_OUTPUT:-}" ]]; then

@@ -77,6 +77,9 @@ export const policy = {
   /** `owner` is undefined for an upload key. */
   revokeKey(caller: Caller, owner: Account | undefined): Refusal { return owner ? accountAdminOnly(caller, owner) : superadminOnly(caller); },
 
+  /** Pipelines that publish without a key. */
+  manageTrustedPublishers(caller: Caller): Refusal { return superadminOnly(caller); },
+
   createGrant(caller: Caller): Refusal { return mayWrite(caller, 'a superadmin or an internal service'); },
   listGrants(caller: Caller): Refusal { return superadminOnly(caller); },
   deleteGrant(caller: Caller): Refusal { return superadminOnly(caller); },

@@ -10,6 +10,7 @@ import type { ApiKeysOptions } from './options.ts';
 import { apiKeyRepository } from './repository.ts';
 import { apiKeyRoutes } from './routes.ts';
 import { createApiKeyService } from './service.ts';
+import { createUploadTokens, type UploadTokens } from './upload-tokens.ts';
 
 export interface ApiKeys {
   /** Resolves the caller of a raw key; undefined when it is malformed, unknown, revoked or expired. Nothing is cached. */
@@ -23,6 +24,8 @@ export interface ApiKeys {
   routes: FastifyPluginCallbackTypebox;
   /** Deletes the read keys of an account that goes, those of its departments included, and returns how many. */
   deleteKeysOf: (executor: Executor, account: Account) => Promise<number>;
+  /** Upload keys that hold for a short time, each in the name of a trusted publisher. */
+  tokens: UploadTokens;
   /** Waits for what is still to be written; the database may be closed afterwards. */
   close: () => Promise<void>;
 }
@@ -37,6 +40,7 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
       return key?.type === 'upload' && !isExpired(key, now()) ? scopesOf(key) : undefined;
     },
     routes: apiKeyRoutes(createApiKeyService(settings)),
+    tokens: createUploadTokens(settings),
     deleteKeysOf: (executor, account) => apiKeyRepository(executor).deleteOf(account),
   };
 }

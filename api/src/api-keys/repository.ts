@@ -8,17 +8,19 @@ export interface ApiKeyFilter {
   owner?: Account;
 }
 
+/** Keys that people make, and the tokens of pipelines beside them, which no list shows. */
 export function apiKeyRepository(executor: Executor | Tx) {
   const matching = ({ type, owner }: ApiKeyFilter) => {
-    let query = executor.selectFrom('api_keys');
+    let query = executor.selectFrom('api_keys').where('publisher_id', 'is', null);
     if (type) query = query.where('type', '=', type);
     if (owner) query = query.where('owner_type', '=', owner.type).where('owner_id', '=', owner.id);
     return owner?.department ? query.where('owner_department', '=', owner.department) : query;
   };
 
   return {
-    async insert(key: ApiKey, hash: string): Promise<void> {
-      await executor.insertInto('api_keys').values(toRow(key, hash)).execute();
+    /** @param publisherId of a token: who gets it */
+    async insert(key: ApiKey, hash: string, publisherId?: string): Promise<void> {
+      await executor.insertInto('api_keys').values(toRow(key, hash, publisherId)).execute();
     },
 
     /** Finds a key by what is stored of it, or of the one that it has replaced while that one still holds. */
@@ -39,7 +41,7 @@ export function apiKeyRepository(executor: Executor | Tx) {
 
     /** Keys that end within a time, and of which nobody was told yet. */
     async listExpiring(after: string, before: string, limit: number): Promise<ApiKey[]> {
-      const rows = await executor.selectFrom('api_keys').selectAll().where('expires_at', '>', after).where('expires_at', '<=', before).where('expiry_announced_at', 'is', null)
+      const rows = await executor.selectFrom('api_keys').selectAll().where('expires_at', '>', after).where('expires_at', '<=', before).where('expiry_announced_at', 'is', null).where('publisher_id', 'is', null)
         .orderBy('expires_at').orderBy('id').limit(limit).execute();
       return rows.map(fromRow);
     },
@@ -49,7 +51,7 @@ export function apiKeyRepository(executor: Executor | Tx) {
     },
 
     async find(id: string): Promise<ApiKey | undefined> {
-      const row = await executor.selectFrom('api_keys').selectAll().where('id', '=', id).executeTakeFirst();
+      const row = await executor.selectFrom('api_keys').selectAll().where('id', '=', id).where('publisher_id', 'is', null).executeTakeFirst();
       return row && fromRow(row);
     },
 
@@ -86,10 +88,18 @@ export function apiKeyRepository(executor: Executor | Tx) {
       const { numDeletedRows } = await executor.deleteFrom('api_keys').where('id', 'in', matching({ owner }).select('id')).executeTakeFirst();
       return Number(numDeletedRows);
     },
+
+    async deleteTokensOf(publisherId: string): Promise<void> {
+      await executor.deleteFrom('api_keys').where('publisher_id', '=', publisherId).execute();
+    },
+
+    async deleteEndedTokens(at: string): Promise<void> {
+      await executor.deleteFrom('api_keys').where('publisher_id', 'is not', null).where('expires_at', '<=', at).execute();
+    },
   };
 }
 
-function toRow(key: ApiKey, hash: string): ApiKeysTable {
+function toRow(key: ApiKey, hash: string, publisherId: string | undefined): ApiKeysTable {
   return {
     id: key._id,
     type: key.type,
@@ -113,6 +123,7 @@ function toRow(key: ApiKey, hash: string): ApiKeysTable {
     previous_until: null,
     rotated_at: null,
     expiry_announced_at: null,
+    publisher_id: publisherId ?? null,
   };
 }
 

@@ -18,7 +18,7 @@ const commonFields = {
 };
 
 /** Each scope that is set must hold for an upload. */
-const scopeFields = {
+export const scopeFields = {
   allowedName: Type.Optional(text(MAX_SCOPE_LENGTH, 'The one artefact id that the key may upload to')),
   allowedNamePrefix: Type.Optional(text(MAX_SCOPE_LENGTH, 'What the artefact id must start with')),
   allowedPackageName: Type.Optional(text(MAX_SCOPE_LENGTH, 'The package name that the manifest must have')),

@@ -7,7 +7,7 @@ import type { AuditEventsTable, Executor } from '../db/index.ts';
 export interface AuditEvent {
   /** `<slice>.<verb>`, such as `artefact.upload`. */
   action: string;
-  targetType: 'artefact' | 'api-key' | 'access-grant' | 'user' | 'organization' | 'session' | 'setting' | 'storage' | 'remote-registry';
+  targetType: 'artefact' | 'api-key' | 'access-grant' | 'user' | 'organization' | 'session' | 'setting' | 'storage' | 'remote-registry' | 'trusted-publisher';
   targetId: string;
   /** Default `success`. */
   outcome?: 'success' | 'refused' | 'failed';

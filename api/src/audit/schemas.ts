@@ -13,7 +13,7 @@ const filter = {
   actor: text('Id of the user or of the key who acted'),
   actorKind: Type.Optional(Kind),
   action: text('An action such as artefact.upload, or all of a kind: artefact.'),
-  targetType: text('What was acted upon: artefact, api-key, access-grant, user, organization, session, storage, remote-registry'),
+  targetType: text('What was acted upon: artefact, api-key, access-grant, user, organization, session, storage, remote-registry, trusted-publisher'),
   target: text('Id of what was acted upon'),
   outcome: Type.Optional(Outcome),
   from: Type.Optional(Type.String({ format: 'date-time', description: 'Not before this time' })),

@@ -22,6 +22,8 @@ export const BACKED_UP_TABLES: readonly BackedUpTable[] = [
   { name: 'invitation', orderBy: ['id'] },
   { name: 'access_grants', orderBy: ['id'] },
   { name: 'api_keys', orderBy: ['id'] },
+  { name: 'trusted_publishers', orderBy: ['id'] },
+  { name: 'used_identity_tokens', orderBy: ['digest'] },
   { name: 'audit_events', orderBy: ['at', 'id'] },
   { name: 'blobs', orderBy: ['digest'], blobColumn: 'digest' },
   { name: 'tarball_scans', orderBy: ['digest'], blobColumn: 'digest' },

@@ -12,6 +12,7 @@ import { createJobs } from './migrations/0005-jobs.ts';
 import { createResumableUploads } from './migrations/0006-resumable-uploads.ts';
 import { createRemotes } from './migrations/0007-remotes.ts';
 import { createGuards } from './migrations/0008-guards.ts';
+import { createTrustedPublishers } from './migrations/0009-trusted-publishers.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
@@ -25,6 +26,7 @@ const STEPS: Record<string, MigrationStep> = {
   '0006-resumable-uploads': createResumableUploads,
   '0007-remotes': createRemotes,
   '0008-guards': createGuards,
+  '0009-trusted-publishers': createTrustedPublishers,
 };
 
 /**

@@ -23,6 +23,8 @@ export interface Schema extends AuthSchema, RemoteSchema {
   slots: SlotsTable;
   tarball_scans: TarballScansTable;
   thumbnails: ThumbnailsTable;
+  trusted_publishers: TrustedPublishersTable;
+  used_identity_tokens: UsedIdentityTokensTable;
 }
 
 export interface AccessGrantsTable {
@@ -62,6 +64,34 @@ export interface ApiKeysTable {
   rotated_at: string | null;
   /** When somebody was told that the key expires soon. */
   expiry_announced_at: string | null;
+  /** Of a short-lived key that a pipeline got for its identity token. */
+  publisher_id: string | null;
+}
+
+export interface TrustedPublishersTable {
+  id: string;
+  name: string;
+  provider: string;
+  issuer: string;
+  repository: string;
+  repository_id: string | null;
+  workflow: string | null;
+  environment: string | null;
+  allowed_name: string | null;
+  allowed_name_prefix: string | null;
+  allowed_package_name: string | null;
+  allowed_category: string | null;
+  created_at: string;
+  /** JSON. */
+  created_by: string;
+  last_used_at: string | null;
+}
+
+export interface UsedIdentityTokensTable {
+  /** SHA-256 of what is signed of the token. */
+  digest: string;
+  /** When the token ends by itself. */
+  until: string;
 }
 
 export interface FailedAttemptsTable {

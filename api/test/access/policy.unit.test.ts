@@ -168,24 +168,24 @@ const MATRICES: Record<string, Matrix> = {
       Uma for herself               | 403       | 403  | 403    | yes
       admin of another organisation | 403       | 403  | 403    | yes` },
 
-  'accounts and server: may': { questions: { 'choose account': ['chooseAccount'], 'own sessions': ['manageOwnSessions'], 'manage accounts': ['manageAccounts'], 'see server info': ['seeServerInfo'], 'see stats': ['seeStats'], 'see audit': ['seeAudit'], 'manage storage': ['manageStorage'], 'manage remotes': ['manageRemotes'] }, cells: `
-                                    | choose account | own sessions   | manage accounts | see server info | see stats | see audit | manage storage | manage remotes
-      anonymous                     | 401            | 401            | 401             | 401             | 401       | 401       | 401            | 401
-      internal                      | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403
-      internal for Acme             | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403
-      internal for Acme/geo         | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403
-      upload key                    | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403
-      read key of Acme              | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403
-      read key of Acme without grant| 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403
-      read key of Acme/geo          | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403
-      superadmin                    | yes            | yes            | yes             | yes             | yes       | yes       | yes            | yes
-      admin of Acme                 | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403
-      admin of Acme/geo             | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403
-      member of Acme                | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403
-      member of Acme without grant  | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403
-      member of Acme/geo            | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403
-      Uma for herself               | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403
-      admin of another organisation | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403` },
+  'accounts and server: may': { questions: { 'choose account': ['chooseAccount'], 'own sessions': ['manageOwnSessions'], 'manage accounts': ['manageAccounts'], 'see server info': ['seeServerInfo'], 'see stats': ['seeStats'], 'see audit': ['seeAudit'], 'manage storage': ['manageStorage'], 'manage remotes': ['manageRemotes'], 'trust pipelines': ['manageTrustedPublishers'] }, cells: `
+                                    | choose account | own sessions   | manage accounts | see server info | see stats | see audit | manage storage | manage remotes | trust pipelines
+      anonymous                     | 401            | 401            | 401             | 401             | 401       | 401       | 401            | 401            | 401
+      internal                      | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      internal for Acme             | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      internal for Acme/geo         | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      upload key                    | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      read key of Acme              | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      read key of Acme without grant| 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      read key of Acme/geo          | 403            | 403            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      superadmin                    | yes            | yes            | yes             | yes             | yes       | yes       | yes            | yes            | yes
+      admin of Acme                 | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      admin of Acme/geo             | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      member of Acme                | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      member of Acme without grant  | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      member of Acme/geo            | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      Uma for herself               | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403            | 403
+      admin of another organisation | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403            | 403` },
 
   'one organisation and finding accounts: may': { questions: { 'manage Acme': ['manageOrganization', 'acme'], 'manage another': ['manageOrganization', 'nowhere'], 'find accounts': ['findAccounts'] }, cells: `
                                     | manage Acme| manage another| find accounts

@@ -74,6 +74,11 @@ export const ROWS: Row[] = [
   v1('GET', '/invitations/{id}', '404 invitation_not_found', ALL, { path: '/invitations/none' }),
   v1('POST', '/invitations/{id}/accept', '404 invitation_not_found', ALL, { path: '/invitations/none/accept', body: {} }),
 
+  v1('POST', '/trusted-publishers', '400 trusted_publisher_invalid', SUPERADMIN, { body: { name: 'CI', provider: 'gitlab', issuer: 'http://example.org', repository: 'acme/gpkg' } }),
+  v1('GET', '/trusted-publishers', '200', SUPERADMIN),
+  v1('DELETE', '/trusted-publishers/{id}', '404 trusted_publisher_not_found', SUPERADMIN, { path: '/trusted-publishers/none' }),
+  v1('POST', '/upload-tokens', '401 identity_token_invalid', ALL, { body: { token: 'none' } }),
+
   v1('POST', '/organizations', '409 organization_exists', SUPERADMIN, { body: { id: 'acme', name: 'Again' } }),
   v1('GET', '/organizations', '200', SUPERADMIN),
   v1('GET', '/organizations/{id}', '200', OF_ACME, { path: '/organizations/acme' }),

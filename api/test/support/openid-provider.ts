@@ -18,6 +18,8 @@ export interface TestProvider {
   tamper: ((payload: JWTPayload) => JWTPayload) | undefined;
   /** Has whoever sits at this browser ended his session here? */
   signedOut: number;
+  /** Signs a token with the provider's own key, as that of a job. */
+  sign(payload: JWTPayload): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -64,12 +66,15 @@ export async function startTestProvider(publicUrl: string, port = 0): Promise<Te
   }
 
   async function resign(token: string): Promise<string> {
-    const payload = test.tamper?.(decodeJwt(token)) ?? {};
+    return sign(test.tamper?.(decodeJwt(token)) ?? {});
+  }
+
+  async function sign(payload: JWTPayload): Promise<string> {
     return new SignJWT(payload).setProtectedHeader({ alg: 'RS256', kid: 'key-1' }).sign(await importJWK(key));
   }
 
   const test: TestProvider = {
-    issuer, ...CLIENT, user: { sub: 'nobody' }, tamper: undefined, signedOut: 0,
+    issuer, ...CLIENT, user: { sub: 'nobody' }, tamper: undefined, signedOut: 0, sign,
     async stop() {
       server.closeAllConnections();
       server.close();
