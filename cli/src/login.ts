@@ -11,15 +11,15 @@ const KINDS: Record<string, string> = { 'anonymous': 'without a key', 'upload-ke
 
 export const login = defineCommand({
   summary: 'keep the address of a registry, and a key or a session of it',
-  usage: 'login URL [--api-key KEY | --email ADDRESS] [--json]',
+  usage: 'login URL [--api-key KEY | --email ADDRESS [--code CODE]] [--json]',
   description: `Asks the registry at URL who the key is, and keeps both in ~/.config/berth/config.json, for you alone (mode 0600). The key is
 that of --api-key, else of BERTH_API_KEY, else what the standard input brings; without one, only the address is kept.
 
-With --email, it signs in and keeps the session, for berth keys and berth grants: the password is that of BERTH_PASSWORD, else
-what the standard input brings.`,
-  options: { 'api-key': { type: 'string' }, 'email': { type: 'string' }, 'json': { type: 'boolean' } },
+With --email, it signs in and keeps the session, for the commands of administrators: the password is that of BERTH_PASSWORD, else
+what the standard input brings. A user with a second factor gives its code, or a backup code, with --code.`,
+  options: { 'api-key': { type: 'string' }, 'email': { type: 'string' }, 'code': { type: 'string' }, 'json': { type: 'boolean' } },
   optionTexts: {
-    'api-key': 'API key; better on the standard input, as others on this machine can read command lines', 'email': 'address of a user of the registry, to sign in as', 'json': 'print the result as JSON, for scripts; its fields stay',
+    'api-key': 'API key; better on the standard input, as others on this machine can read command lines', 'email': 'address of a user of the registry, to sign in as', 'code': 'six digits that the authenticator shows now, or a backup code', 'json': 'print the result as JSON, for scripts; its fields stay',
   },
   examples: {
     'berth login https://registry.example.org < key.txt': 'with the key in a file',
@@ -29,11 +29,12 @@ what the standard input brings.`,
   async run(values, url) {
     if (url === undefined) throw new UsageError('name URL');
     if (values['api-key'] !== undefined && values.email !== undefined) throw new UsageError('--api-key and --email exclude each other');
+    if (values.code !== undefined && values.email === undefined) throw new UsageError('--code goes with --email');
     const registryUrl = toAddress(url);
     const piped = process.stdin.isTTY ? '' : (await text(process.stdin)).trim();
     const kept = values.email === undefined
       ? await withKey(registryUrl, values['api-key'] ?? process.env['BERTH_API_KEY'] ?? (piped || undefined))
-      : await withSession(registryUrl, values.email, process.env['BERTH_PASSWORD'] ?? piped);
+      : await withSession(registryUrl, values.email, process.env['BERTH_PASSWORD'] ?? piped, values.code);
     // A key and a session of one registry stand side by side.
     const before = readSaved(settingsFile());
     const { apiKey, session } = before.url === registryUrl ? before : {};
@@ -53,11 +54,19 @@ async function withKey(registryUrl: string, apiKey: string | undefined): Promise
 }
 
 /** @throws Error that says why the registry does not let this user in */
-async function withSession(registryUrl: string, email: string, password: string): Promise<Kept> {
+async function withSession(registryUrl: string, email: string, password: string, code: string | undefined): Promise<Kept> {
   if (password === '') throw new Error('give the password in BERTH_PASSWORD or on the standard input');
   const { answer, cookies } = await request<{ twoFactorRedirect?: boolean } | undefined>(registryUrl, 'POST', '/api/auth/sign-in/email', {}, { email, password });
-  if (answer?.twoFactorRedirect) throw new Error('this user has a second factor, which cannot be given here: administer the registry in a browser');
-  return { settings: { session: cookies }, kind: 'user', said: `as ${email}` };
+  const session = answer?.twoFactorRedirect ? await withSecondFactor(registryUrl, cookies, code) : cookies;
+  return { settings: { session }, kind: 'user', said: `as ${email}` };
+}
+
+/** @param begun cookies of a sign-in that waits for its second factor */
+async function withSecondFactor(registryUrl: string, begun: string, code: string | undefined): Promise<string> {
+  if (code === undefined) throw new Error('this user has a second factor: give its code with --code');
+  const kind = /^\d{6}$/.test(code) ? 'totp' : 'backup-code';
+  const { cookies } = await request(registryUrl, 'POST', `/api/auth/two-factor/verify-${kind}`, { cookie: begun }, { code });
+  return cookies;
 }
 
 function write(file: string, settings: { [Name in keyof SavedSettings]: SavedSettings[Name] | undefined }): void {
