@@ -1,0 +1,82 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { mkdtemp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { policy, type Account, type Caller } from '../../api/src/access/index.ts';
+import { npmTarball } from '../../api/test/support/tarball-builder.ts';
+import { startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
+import { repositoryRoot } from '../../scripts/runtime.ts';
+
+const guide = (name: string) => readFile(join(repositoryRoot, 'docs/guides', `${name}.md`), 'utf8');
+
+describe('the guide about running plug-ins', () => {
+  let berth: TestServer;
+  let folder: string;
+  before(async () => {
+    [berth, folder] = await Promise.all([startTestServer(), mkdtemp(join(tmpdir(), 'berth-guide-'))]);
+    await mkdir(join(folder, 'node_modules/@berth'), { recursive: true });
+    await symlink(join(repositoryRoot, 'lib-node'), join(folder, 'node_modules/@berth/lib-node'));
+    for (const [, program = ''] of (await guide('consuming')).matchAll(/```js\n([^]*?)```/g)) {
+      await writeFile(join(folder, /^\/\/ (\S+)/.exec(program)?.[1] ?? ''), program);
+    }
+    const plugin = (version: string) => npmTarball({ name: '@acme/hello', version, manifest: { type: 'module' }, files: { 'index.js': `export const run = () => 'hello from ${version}';` } });
+    await publishHello(await plugin('1.0.0'));
+    await berth.api('PATCH', `/artefacts/${encodeURIComponent('@acme/hello@1')}`, { headers: berth.internal, body: { privateAccess: [{ type: 'organization', id: 'acme' }] } });
+  });
+  after(async () => {
+    await berth.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  async function publishHello(file: Buffer): Promise<void> { assert.equal((await berth.upload('@acme/hello@1', { file })).status, 201); }
+
+  function run(program: string, ...words: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+    const env = { PATH: process.env['PATH'], REGISTRY_URL: berth.url, SECRET_REGISTRY: berth.internal['x-secret-key'], CACHE_DIR: join(folder, 'cache') };
+    return new Promise((done) => execFile(process.execPath, [program, ...words], { env, cwd: folder }, (error, stdout, stderr) => done({ status: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })));
+  }
+
+  test('runs a plug-in for whom it is shared with, and says what is refused to others', async () => {
+    assert.deepEqual(await run('run-plugin.mjs', '@acme/hello@1', 'acme'), { status: 0, stdout: '@acme/hello@1 1.0.0: hello from 1.0.0\n', stderr: '' });
+    assert.deepEqual(await run('run-plugin.mjs', '@acme/hello@1', 'initech'), { status: 1, stdout: '', stderr: '@acme/hello@1: 404 artefact_not_found\n' });
+  });
+
+  test('fetches a file once', async () => {
+    const bytes = Buffer.from('tiles of a map');
+    assert.equal((await berth.upload('tiles', { format: 'file', file: bytes, fileName: 'tiles.pmtiles' })).status, 201);
+    const path = join(folder, 'cache/tiles.pmtiles');
+    assert.match((await run('fetch-tiles.mjs', 'tiles')).stdout, new RegExp(`^new ${path} sha256:[0-9a-f]{64}\n$`));
+    assert.match((await run('fetch-tiles.mjs', 'tiles')).stdout, /^unchanged /);
+    assert.deepEqual(await readFile(path), bytes);
+  });
+});
+
+describe('the guide about access', async () => {
+  const acme: Account = { type: 'organization', id: 'acme' };
+  const other: Account = { type: 'organization', id: 'initech' };
+  const key = { id: 'key', name: 'key', shortId: 'reg_12345678' };
+  const reader = (account: Account, hasGrant: boolean): Caller => ({ kind: 'read-key', key, account, hasGrant });
+  const callers: Record<string, Caller> = {
+    'anonymous': { kind: 'anonymous' },
+    'upload key': { kind: 'upload-key', key, scopes: {} },
+    'account with a grant, shared with it': reader(acme, true),
+    'account with a grant, shared with others': reader(other, true),
+    'account without a grant, shared with it': reader(acme, false),
+    'internal service for an account, shared with it': { kind: 'internal', account: acme },
+    'internal service': { kind: 'internal' },
+    'superadmin': { kind: 'user', sessionId: 's', user: { id: 'u', name: 'U', email: 'u@example.org' }, isAdmin: true, account: { type: 'user', id: 'u' }, accountRole: 'admin', hasGrant: false },
+  };
+  const artefacts = { public: { public: true, privateAccess: [] }, shared: { public: false, privateAccess: [acme] }, private: { public: false, privateAccess: [] } };
+  const rows = [...(await guide('access')).matchAll(/^\| (?!who|---)(.*) \|$/gm)].map(([, row = '']) => row.split(' | '));
+
+  test('has a row for everybody', () => { assert.deepEqual(rows.map(([who]) => who), Object.keys(callers)); });
+
+  for (const [who = '', ...cells] of rows) {
+    test(`says what is so for ${who}`, () => {
+      const caller = callers[who]!;
+      const asked = [policy.seeArtefact, policy.downloadArtefact].flatMap((ask) => Object.values(artefacts).map((artefact) => (ask.call(policy, caller, artefact) === undefined ? 'yes' : 'no')));
+      assert.deepEqual(cells, asked);
+    });
+  }
+});
