@@ -4,6 +4,7 @@ import { mkdtemp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { promisify } from 'node:util';
 import { policy, type Account, type Caller } from '../../api/src/access/index.ts';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
 import { startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
@@ -49,6 +50,47 @@ describe('the guide about running plug-ins', () => {
     assert.match((await run('fetch-tiles.mjs', 'tiles')).stdout, new RegExp(`^new ${path} sha256:[0-9a-f]{64}\n$`));
     assert.match((await run('fetch-tiles.mjs', 'tiles')).stdout, /^unchanged /);
     assert.deepEqual(await readFile(path), bytes);
+  });
+});
+
+describe('the guide about security', () => {
+  test('names headers that every answer of the API carries', async () => {
+    const berth = await startTestServer();
+    try {
+      const headers = [...(await guide('security')).matchAll(/^\| `([a-z-]+)` \| `(.*)` \|$/gm)].map(([, name = '', value = '']) => [name, value] as const);
+      assert.equal(headers.length, 3);
+      for (const path of ['/artefacts', '/artefacts/none', '/nowhere']) {
+        const answer = await berth.api('GET', path);
+        for (const [name, value] of headers) assert.equal(answer.headers.get(name), value, `${name} of ${path}`);
+      }
+    } finally {
+      await berth.close();
+    }
+  });
+});
+
+describe('the guide about upgrading', () => {
+  test('has commands that save, migrate and bring back what is there', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'berth-upgrade-'));
+    const data = (name: string) => join(folder, name);
+    let berth: TestServer | undefined = await startTestServer({ dataDir: data('present') });
+    try {
+      assert.equal((await berth.upload('@acme/hello@1', { file: await npmTarball({ name: '@acme/hello' }) })).status, 201);
+      const commands = [...(await guide('upgrading')).matchAll(/^ *berth ([a-z]+.*)$/gm)].map(([, words = '']) => words.split(' '));
+      assert.deepEqual(commands.map(([name]) => name), ['backup', 'migrate', 'restore']);
+      for (const words of commands) {
+        const env = { PATH: process.env['PATH'], HOME: folder, DATA_DIR: data(words[0] === 'restore' ? 'earlier' : 'present') };
+        await promisify(execFile)(process.execPath, [join(repositoryRoot, 'cli/bin/berth.js'), ...words], { cwd: folder, env });
+      }
+      await berth.close();
+      berth = undefined;
+      berth = await startTestServer({ dataDir: data('earlier') });
+      const { results } = await (await berth.api('GET', '/artefacts', { headers: berth.internal })).json() as { results: { _id: string }[] };
+      assert.deepEqual(results.map(({ _id }) => _id), ['@acme/hello@1']);
+    } finally {
+      await berth?.close();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
 
