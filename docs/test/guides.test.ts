@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { policy, type Account, type Caller } from '../../api/src/access/index.ts';
+import { SLICES } from '../../api/test/support/architecture.ts';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
 import { startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
@@ -121,4 +122,22 @@ describe('the guide about access', async () => {
       assert.deepEqual(cells, asked);
     });
   }
+});
+
+describe('the guide about architecture', async () => {
+  const text = await readFile(join(repositoryRoot, 'docs/architecture.md'), 'utf8');
+  const slices = (await readdir(join(repositoryRoot, 'api/src'), { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
+
+  test('has each slice in its tree', () => {
+    for (const slice of slices) assert.match(text, new RegExp(`^ {4}${slice}/ +\\w`, 'm'), slice);
+  });
+
+  test('orders all of them by who knows whom, as the rules of the house do', () => {
+    const [line = ''] = /^errors +db .*$/m.exec(text) ?? [];
+    const levels = line.split('←').map((level) => level.trim().split(/ +/));
+    assert.deepEqual(levels.flat().filter((name) => name !== 'errors').sort(), slices);
+    const heights = new Map(SLICES.flatMap((level, height) => level.map((slice) => [slice, height] as const)));
+    const ordered = levels.flat().map((slice) => heights.get(slice) ?? -1);
+    assert.deepEqual(ordered, [...ordered].sort((a, b) => a - b));
+  });
 });
