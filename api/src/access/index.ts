@@ -4,6 +4,7 @@ export { AccountSchema } from './schemas.ts';
 export { registerActor, type Actor } from './actor.ts';
 export { assertSameOrigin, cameThroughProxy, resolveCaller } from './resolve-caller.ts';
 export type { Authenticators, CallerRequest } from './resolve-caller.ts';
+export { CLOCK_TOLERANCE_SECONDS, isTokenFault, SIGNATURE_ALGORITHMS } from './signed-token.ts';
 export { canSee, canSeeProvenance, enforce, notVisible, policy } from './policy.ts';
 export type { AnnouncedUpload, Refusal, Upload, Visibility } from './policy.ts';
 export { NoAccessGrantError, NotVisibleError, UnauthenticatedError, UploadNotFoundError } from './errors.ts';

@@ -1,7 +1,7 @@
 // Who may publish without a key, and the key for an hour that such a pipeline gets for its identity token.
 
 import { randomUUID } from 'node:crypto';
-import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
+import { CLOCK_TOLERANCE_SECONDS, enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import { scopesOf, type UploadTokens } from '../api-keys/index.ts';
 import { networkOf, type AttemptLimit } from '../attempts/index.ts';
 import { appendAudit } from '../audit/index.ts';
@@ -10,7 +10,7 @@ import { IdentityTokenInvalidError, IdentityTokenUsedError, PublisherFieldsError
 import { choose, isJobOf, issuerOf, jobOf, nameOf } from './operations.ts';
 import { publisherRepository } from './repository.ts';
 import { TOKEN_LIFETIME_SECONDS, type Exchange, type IssuedToken, type NewPublisher, type Publisher, type PublisherList } from './schemas.ts';
-import { CLOCK_TOLERANCE_SECONDS, createTokenCheck, readIssuer } from './token-check.ts';
+import { createTokenCheck, readIssuer } from './token-check.ts';
 
 export interface TrustedPublisherOptions {
   database: Database;

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { createRemoteJWKSet, decodeJwt, errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
+import { CLOCK_TOLERANCE_SECONDS, isTokenFault, SIGNATURE_ALGORITHMS } from '../access/index.ts';
 import { IdentityTokenInvalidError, IssuerUnavailableError } from './errors.ts';
 import type { Claims } from './operations.ts';
 
@@ -20,16 +21,11 @@ export interface TokenCheckOptions {
   timeoutMs?: number;
 }
 
-/** Signatures that need no secret of the issuer. */
-const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
-/** Clocks of two machines differ. */
-export const CLOCK_TOLERANCE_SECONDS = 30;
-
 /** The claim `iss` of a token that was not checked. @throws identity_token_invalid */
 export function readIssuer(token: string): string {
   try {
-    const { iss } = decodeJwt(token);
-    if (iss !== undefined) return iss;
+    const { iss }: { iss?: unknown } = decodeJwt(token);
+    if (typeof iss === 'string') return iss;
   } catch { /* told below */ }
   throw new IdentityTokenInvalidError('This is no identity token of a pipeline: send the JSON Web Token that it makes for the job.');
 }
@@ -45,16 +41,18 @@ export function createTokenCheck({ audience, timeoutMs = 5000 }: TokenCheckOptio
     if (known) return known;
     const found = discover(issuer, timeoutMs);
     keySets.set(issuer, found);
-    found.catch(() => keySets.delete(issuer));
     return found;
   };
   return async (token, issuer) => {
     try {
-      const { payload } = await jwtVerify(token, await keysOf(issuer), { issuer, audience, algorithms: ALGORITHMS, clockTolerance: CLOCK_TOLERANCE_SECONDS, requiredClaims: ['exp', 'iat'] });
+      const { payload } = await jwtVerify(token, await keysOf(issuer), { issuer, audience, algorithms: SIGNATURE_ALGORITHMS, clockTolerance: CLOCK_TOLERANCE_SECONDS, requiredClaims: ['exp', 'iat'] });
       const signed = token.slice(0, token.lastIndexOf('.'));
       return { claims: payload, digest: createHash('sha256').update(signed).digest('hex'), endsAt: new Date((payload.exp ?? 0) * 1000).toISOString() };
     } catch (error) {
-      throw refusalFor(error, issuer, audience);
+      const refusal = refusalFor(error, issuer, audience);
+      // It may have moved its keys: the next token asks where they are.
+      if (refusal instanceof IssuerUnavailableError) keySets.delete(issuer);
+      throw refusal;
     }
   };
 }
@@ -74,7 +72,6 @@ function refusalFor(error: unknown, issuer: string, audience: string): Error {
   if (error instanceof errors.JWTExpired) return invalid('This identity token has ended: ask the pipeline for a new one.');
   if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'aud') return invalid(`This identity token was made for somebody else: ask the pipeline for one with the audience ${audience}.`);
   if (error instanceof errors.JWTClaimValidationFailed) return invalid(`The claim ${error.claim} of this identity token does not hold.`);
-  const isAboutToken = [errors.JWSInvalid, errors.JWTInvalid, errors.JWSSignatureVerificationFailed, errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSEAlgNotAllowed, errors.JOSENotSupported].some((known) => error instanceof known);
-  if (isAboutToken) return invalid(`This identity token was not signed by ${issuer}.`);
+  if (isTokenFault(error)) return invalid(`This identity token was not signed by ${issuer}.`);
   return new IssuerUnavailableError(`The keys of ${issuer} cannot be had, so nobody can be recognised: try again in a moment.`, { cause: error, headers: { 'retry-after': '5' } });
 }

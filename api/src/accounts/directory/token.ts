@@ -3,6 +3,7 @@
 import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
+import { CLOCK_TOLERANCE_SECONDS, isTokenFault, SIGNATURE_ALGORITHMS } from '../../access/index.ts';
 import { DirectoryUnavailableError, SessionInvalidError } from '../errors.ts';
 
 const OrganizationSchema = Type.Object({
@@ -37,10 +38,6 @@ export interface DirectoryTokenOptions {
   timeoutMs?: number;
 }
 
-/** Signatures that need no secret of the directory. */
-const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
-/** Clocks of two machines differ. */
-const CLOCK_TOLERANCE_SECONDS = 30;
 /** Verified tokens that are remembered: verifying one costs as much as a request does besides. */
 const REMEMBERED_TOKENS = 1000;
 
@@ -66,22 +63,16 @@ export function createTokenCheck({ directoryUrl, keysLiveMs = 600_000, keysRestM
 
 async function verify(token: string, keys: JWTVerifyGetKey): Promise<{ payload: DirectoryPayload; expiresAt: number } | undefined> {
   try {
-    const { payload } = await jwtVerify(token, keys, { algorithms: ALGORITHMS, clockTolerance: CLOCK_TOLERANCE_SECONDS, requiredClaims: ['exp'] });
+    const { payload } = await jwtVerify(token, keys, { algorithms: SIGNATURE_ALGORITHMS, clockTolerance: CLOCK_TOLERANCE_SECONDS, requiredClaims: ['exp'] });
     const expiresAt = (payload.exp ?? 0) * 1000;
     if (!Value.Check(PayloadSchema, payload)) throw invalid();
     return { payload, expiresAt };
   } catch (error) {
     if (error instanceof errors.JWTExpired) return undefined;
     if (error instanceof SessionInvalidError) throw error;
-    if (isAboutToken(error)) throw invalid(error);
+    if (isTokenFault(error)) throw invalid(error);
     throw new DirectoryUnavailableError('The identity service does not answer, so nobody can be recognised: try again in a moment. You stay signed in.', { cause: error, headers: { 'retry-after': '5' } });
   }
-}
-
-/** Everything else that goes wrong, goes wrong while the keys are asked for. */
-function isAboutToken(error: unknown): boolean {
-  return [errors.JWSInvalid, errors.JWTInvalid, errors.JWSSignatureVerificationFailed, errors.JWTClaimValidationFailed, errors.JWKSNoMatchingKey, errors.JWKSMultipleMatchingKeys, errors.JOSEAlgNotAllowed, errors.JOSENotSupported]
-    .some((known) => error instanceof known);
 }
 
 function invalid(cause?: unknown): Error {
