@@ -5,26 +5,24 @@ import { openAdminApi } from './admin.ts';
 import { ADMIN_OPTIONS, ADMIN_TEXTS, ABOUT_SESSION } from './client.ts';
 import { defineCommand, defineGroup, UsageError } from './command.ts';
 import { print } from './interruptible.ts';
+import { formatScopes, SCOPE_OPTIONS, SCOPE_TEXTS, scopeFields } from './scopes.ts';
 import { formatTable } from './table.ts';
 
 interface Key { _id: string; type: string; name: string; shortId: string; key?: string; owner?: { id: string; name?: string; department?: string }; expiresAt?: string; lastUsedAt?: string; previousUntil?: string; [scope: string]: unknown }
-
-const SCOPES = { artefact: 'allowedName', prefix: 'allowedNamePrefix', package: 'allowedPackageName', category: 'allowedCategory' } as const;
 
 const create = defineCommand({
   summary: 'make a key, which is shown this one time',
   usage: 'keys create NAME [--artefact ID] [--prefix PREFIX] [--package NAME] [--category CATEGORY] [--owner ACCOUNT] [--expires DATE] [--url URL] [--json]',
   description: `Makes an upload key, within the scopes that are given, or with --owner a read key of an account. The key alone goes to the standard output.\n\n${ABOUT_SESSION}`,
-  options: { ...ADMIN_OPTIONS, artefact: { type: 'string' }, prefix: { type: 'string' }, package: { type: 'string' }, category: { type: 'string' }, owner: { type: 'string' }, expires: { type: 'string' } },
+  options: { ...ADMIN_OPTIONS, ...SCOPE_OPTIONS, owner: { type: 'string' }, expires: { type: 'string' } },
   optionTexts: {
-    artefact: 'the one artefact that it may upload to', prefix: 'what the ids of artefacts must start with', package: 'the one npm package', category: 'the one category',
+    ...SCOPE_TEXTS,
     owner: 'account of a read key: organization:acme, organization:acme/geo or user:ID', expires: 'when it ends: 2027-12-31, or with a time', ...ADMIN_TEXTS,
   },
   examples: { 'berth keys create "CI of gpkg" --package @acme/import-gpkg': 'for a pipeline', 'berth keys create staging --owner organization:acme': 'for another registry, or a service' },
   parameters: ['NAME'],
   async run({ owner, expires, ...values }, name) {
-    const scopes = Object.fromEntries(Object.entries(SCOPES).flatMap(([option, field]) => (values[option as keyof typeof SCOPES] === undefined ? [] : [[field, values[option as keyof typeof SCOPES]]])));
-    const body = { type: owner === undefined ? 'upload' : 'read', name, ...scopes, ...(owner !== undefined && { owner: parseAccount(owner) }), ...(expires !== undefined && { expiresAt: expires }) };
+    const body = { type: owner === undefined ? 'upload' : 'read', name, ...scopeFields(values), ...(owner !== undefined && { owner: parseAccount(owner) }), ...(expires !== undefined && { expiresAt: expires }) };
     const made = await openAdminApi(values).ask<Key>('POST', '/api-keys', body);
     print(values.json ? JSON.stringify(made) : made.key ?? '');
   },
@@ -78,7 +76,6 @@ const rotate = defineCommand({
 export const keys = defineGroup('keys', 'make, list, replace and end API keys', { create, ls: list, rotate, revoke });
 
 function rowOf({ _id, type, name, shortId, owner, expiresAt, lastUsedAt, ...key }: Key): string[] {
-  const scopes = Object.entries(SCOPES).flatMap(([option, field]) => (typeof key[field] === 'string' ? [`${option} ${key[field]}`] : []));
-  const may = owner ? `read for ${owner.name ?? owner.id}${owner.department ? `/${owner.department}` : ''}` : scopes.join(', ') || 'upload anything';
+  const may = owner ? `read for ${owner.name ?? owner.id}${owner.department ? `/${owner.department}` : ''}` : formatScopes(key);
   return [_id, type, name, shortId, may, expiresAt?.slice(0, 10) ?? 'never', lastUsedAt?.slice(0, 16).replace('T', ' ') ?? 'never'];
 }

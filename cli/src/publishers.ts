@@ -4,32 +4,29 @@ import { openAdminApi } from './admin.ts';
 import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS } from './client.ts';
 import { defineCommand, defineGroup, UsageError } from './command.ts';
 import { print } from './interruptible.ts';
+import { formatScopes, SCOPE_OPTIONS, SCOPE_TEXTS, scopeFields } from './scopes.ts';
 import { formatTable } from './table.ts';
 
 interface Publisher { _id: string; name: string; provider: string; issuer: string; repository: string; workflow?: string; environment?: string; lastUsedAt?: string; [scope: string]: unknown }
-
-const FIELDS = { 'repository-id': 'repositoryId', 'issuer': 'issuer', 'workflow': 'workflow', 'environment': 'environment', 'artefact': 'allowedName', 'prefix': 'allowedNamePrefix', 'package': 'allowedPackageName', 'category': 'allowedCategory' } as const;
 
 const add = defineCommand({
   summary: 'trust a pipeline',
   usage: 'publishers add NAME --provider github|gitlab --repository PATH [--workflow FILE] [--environment NAME] [--repository-id ID] [--issuer URL] [--artefact ID] [--prefix PREFIX] [--package NAME] [--category CATEGORY] [--url URL] [--json]',
   description: `Lets the jobs of a repository publish without a key, within the scopes that are given.\n\n${ABOUT_SESSION}`,
   options: {
-    ...ADMIN_OPTIONS, 'provider': { type: 'string' }, 'repository': { type: 'string' }, 'repository-id': { type: 'string' }, 'issuer': { type: 'string' }, 'workflow': { type: 'string' }, 'environment': { type: 'string' },
-    'artefact': { type: 'string' }, 'prefix': { type: 'string' }, 'package': { type: 'string' }, 'category': { type: 'string' },
+    ...ADMIN_OPTIONS, ...SCOPE_OPTIONS, 'provider': { type: 'string' }, 'repository': { type: 'string' }, 'repository-id': { type: 'string' }, 'issuer': { type: 'string' }, 'workflow': { type: 'string' }, 'environment': { type: 'string' },
   },
   optionTexts: {
     'provider': 'github or gitlab', 'repository': 'owner/name, or the path of the project', 'repository-id': 'its number, which nobody else gets', 'issuer': 'who signs tokens; default that of github.com or gitlab.com',
     'workflow': 'the one file, such as publish.yml or .gitlab-ci.yml', 'environment': 'the one environment of jobs',
-    'artefact': 'the one artefact that it may upload to', 'prefix': 'what the ids of artefacts must start with', 'package': 'the one npm package', 'category': 'the one category', ...ADMIN_TEXTS,
+    ...SCOPE_TEXTS, ...ADMIN_TEXTS,
   },
   examples: { 'berth publishers add gpkg --provider github --repository acme/import-gpkg --environment production --package @acme/import-gpkg': 'tags of a plug-in' },
   parameters: ['NAME'],
-  async run({ provider, repository, json, url, ...values }, name) {
+  async run({ provider, repository, 'repository-id': repositoryId, issuer, workflow, environment, json, url, ...values }, name) {
     if (provider !== 'github' && provider !== 'gitlab') throw new UsageError('--provider takes github or gitlab');
     if (repository === undefined) throw new UsageError('name the repository with --repository');
-    const others = Object.fromEntries(Object.entries(FIELDS).flatMap(([option, field]) => (values[option as keyof typeof FIELDS] === undefined ? [] : [[field, values[option as keyof typeof FIELDS]]])));
-    const made = await openAdminApi({ url }).ask<Publisher>('POST', '/trusted-publishers', { name, provider, repository, ...others });
+    const made = await openAdminApi({ url }).ask<Publisher>('POST', '/trusted-publishers', { name, provider, repository, repositoryId, issuer, workflow, environment, ...scopeFields(values) });
     print(json ? JSON.stringify(made) : `${made._id} may publish.`);
   },
 });
@@ -65,6 +62,5 @@ const remove = defineCommand({
 export const publishers = defineGroup('publishers', 'trust pipelines to publish without a key', { add, ls: list, remove });
 
 function rowOf({ _id, name, repository, workflow, environment, lastUsedAt, ...publisher }: Publisher): string[] {
-  const scopes = (['artefact', 'prefix', 'package', 'category'] as const).flatMap((option) => (typeof publisher[FIELDS[option]] === 'string' ? [`${option} ${publisher[FIELDS[option]] as string}`] : []));
-  return [_id, name, repository, workflow ?? 'any', environment ?? 'any', scopes.join(', ') || 'upload anything', lastUsedAt?.slice(0, 16).replace('T', ' ') ?? 'never'];
+  return [_id, name, repository, workflow ?? 'any', environment ?? 'any', formatScopes(publisher), lastUsedAt?.slice(0, 16).replace('T', ' ') ?? 'never'];
 }
