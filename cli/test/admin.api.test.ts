@@ -49,6 +49,19 @@ describe('berth keys and grants', () => {
     assert.match((await berth(['keys', 'create', 'x', '--category', 'nothing'], { env })).stderr, /^berth keys: .+allowedCategory must be one of .+\n$/);
   });
 
+  test('trust a pipeline, and no more', async () => {
+    const made = await done(['publishers', 'add', 'gpkg', '--provider', 'github', '--repository', 'acme/import-gpkg', '--repository-id', '42', '--workflow', 'publish.yml', '--environment', 'production', '--package', '@acme/gpkg', '--json']);
+    const { _id: id, ...publisher } = JSON.parse(made) as { _id: string };
+    assert.partialDeepStrictEqual(publisher, {
+      name: 'gpkg', provider: 'github', issuer: 'https://token.actions.githubusercontent.com', repository: 'acme/import-gpkg', repositoryId: '42', workflow: 'publish.yml', environment: 'production', allowedPackageName: '@acme/gpkg',
+    });
+    assert.match(await done(['publishers', 'ls']), new RegExp(`^ID .+\\n${id} +gpkg +acme/import-gpkg +publish\\.yml +production +package @acme/gpkg +never$`));
+    assert.equal(await done(['publishers', 'remove', id]), `${id} may publish no more.`);
+    assert.equal(await done(['publishers', 'ls']), 'No pipeline is trusted.');
+    assert.equal((await berth(['publishers', 'add', 'gpkg', '--provider', 'jenkins', '--repository', 'a/b'], { env })).status, 2);
+    assert.equal((await berth(['publishers', 'add', 'gpkg', '--provider', 'gitlab'], { env })).status, 2);
+  });
+
   test('let accounts download, and not', async () => {
     const id = await done(['grants', 'create', 'organization:globex/geo']);
     assert.match(await done(['grants', 'ls']), new RegExp(`(^|\\n)${id} +organization:globex/geo +- +\\d{4}-\\d\\d-\\d\\d`));

@@ -79,11 +79,12 @@ describe('berth publish', () => {
     const built = join(scratch, 'built');
     mkdirSync(built);
     writeFileSync(join(built, 'package.json'), JSON.stringify({ name: 'built', version: '2.0.0', scripts: { prepack: 'echo "[building]" && echo made > index.js && env > ../seen-by-prepack' } }));
-    const { id } = await json<{ id: string }>(['publish', built, '--ref', 'main']);
+    const { id } = await json<{ id: string }>(['publish', built, '--ref', 'main'], { env: { ...withKey(), ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'right of the job', BERTH_ID_TOKEN: 'token of the job' } });
     await show(id);
     const { results } = await (await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}/files`, { headers: registry.session })).json() as { results: { path: string }[] };
     assert.ok(results.some(({ path }) => path.endsWith('index.js')), JSON.stringify(results));
-    assert.ok(!readFileSync(join(built, '../seen-by-prepack'), 'utf8').includes(key), 'the key is not for scripts of packages');
+    const seen = readFileSync(join(built, '../seen-by-prepack'), 'utf8');
+    for (const secret of [key, 'right of the job', 'token of the job']) assert.ok(!seen.includes(secret), `${secret} is not for scripts of packages`);
   });
 
   test('takes the major on a tag, which must be that of the version', async () => {

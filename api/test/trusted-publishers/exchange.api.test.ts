@@ -178,6 +178,22 @@ for (const dialect of DIALECTS) {
       assert.ok(!JSON.stringify([used, made, pushed]).includes(key));
     });
 
+    test('what nobody could have named is refused, not broken by', async () => {
+      const claims = (iss: unknown) => ['{"alg":"RS256"}', JSON.stringify({ iss })].map((part) => Buffer.from(part).toString('base64url')).join('.');
+      for (const iss of [5, null, ['a'], {}]) await readProblem(await exchange(`${claims(iss)}.c2ln`), 401, 'identity_token_invalid');
+      assert.ok((await exchange(`${claims('\u0000')}.c2ln`)).status < 500);
+      assert.ok((await remove('%00')).status < 500);
+    });
+
+    test('an address whose tokens are refused again and again is stopped, but not a token that holds', async () => {
+      await trust();
+      const from = (token: string) => berth.api('POST', '/upload-tokens', { headers: { 'x-forwarded-for': '203.0.113.9' }, body: { token } });
+      const answers = [];
+      for (let attempt = 0; attempt < 70 && answers.at(-1) !== 429; attempt++) answers.push((await from('no token')).status);
+      assert.deepEqual([answers[0], answers.at(-1)], [401, 429]);
+      assert.equal((await from(await job())).status, 201);
+    });
+
     test('fields that cannot be trusted are refused, each by its name', async () => {
       const fields = { name: 'CI', provider: 'gitlab', repository: 'acme/gpkg' };
       for (const issuer of ['http://gitlab.example.org', 'https://user:secret@gitlab.example.org', 'https://gitlab.example.org?x', 'gitlab.example.org']) {
