@@ -8,6 +8,10 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
+import { freePort } from '../../api/test/support/free-port.ts';
+import { startTestProvider, type TestProvider } from '../../api/test/support/openid-provider.ts';
+import { gitlabJob, startJob } from '../../api/test/support/pipeline.ts';
+import { startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
 import { INTERNAL_SECRET, startTestRegistry, type TestRegistry } from '../../cli/test/test-registry.ts';
 import { packAll } from '../../scripts/pack.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
@@ -92,6 +96,41 @@ describe('recipes for pipelines', () => {
     await runPipeline({ ...env, CI_COMMIT_BRANCH: 'develop', BERTH_PUBLISH_OPTIONS: '' });
     assert.equal((await document('gitlab@0')).version, '0.13.0');
     assert.equal((await document('@data-fair/processing-hello-world@develop')).version, '0.13.0');
+  });
+
+  describe('without a key, in a registry that trusts the job', () => {
+    let trusting: TestServer;
+    let provider: TestProvider;
+    let address: string;
+    before(async () => {
+      const port = await freePort();
+      address = `http://127.0.0.1:${port}`;
+      [trusting, provider] = await Promise.all([startTestServer({ env: { PORT: `${port}`, PUBLIC_URL: address } }), startTestProvider(address)]);
+      for (const [of, repository] of [['github', 'acme/import-gpkg'], ['gitlab', 'acme/geo/import-gpkg']]) {
+        const made = await trusting.api('POST', '/trusted-publishers', { headers: await trusting.superadmin(), body: { name: of, provider: of, issuer: provider.issuer, repository } });
+        assert.equal(made.status, 201, await made.text());
+      }
+    });
+    after(async () => {
+      await trusting.close();
+      await provider.stop();
+    });
+    const uploaderOf = async (id: string) => (await (await trusting.api('GET', `/artefacts/${encodeURIComponent(id)}`, { headers: trusting.internal })).json() as { uploadedBy?: { apiKeyName?: string } }).uploadedBy?.apiKeyName;
+
+    test('the action publishes', async () => {
+      const job = await startJob(provider);
+      try {
+        const { id } = await runAction({ url: address, cli }, { ...job.env, GITHUB_REF_NAME: 'v0.13.0' });
+        assert.match(await uploaderOf(id ?? '') ?? '', /^github · acme\/import-gpkg · /);
+      } finally {
+        await job.stop();
+      }
+    });
+
+    test('the GitLab job publishes', async () => {
+      await runPipeline({ BERTH_URL: address, BERTH_CLI: cli, BERTH_ID_TOKEN: await provider.sign(gitlabJob(provider, address)), CI_COMMIT_BRANCH: 'main', BERTH_PUBLISH_OPTIONS: '--id gitlab@main' });
+      assert.match(await uploaderOf('gitlab@main') ?? '', /^gitlab · acme\/geo\/import-gpkg · main · /);
+    });
   });
 
   test('tags go to production and a branch to staging, each with an environment of its own', async () => {

@@ -17,7 +17,6 @@ parameters=(publish "$PLUGIN_DIRECTORY" --json)
 [[ -n "$PLUGIN_ARCHITECTURE" ]] && parameters+=(--architecture "$PLUGIN_ARCHITECTURE")
 [[ -n "$PLUGIN_CATEGORY" ]] && parameters+=(--category "$PLUGIN_CATEGORY")
 
-[[ -n "${BERTH_API_KEY:-}" ]] || unset BERTH_API_KEY
 result="$("$tools/node_modules/.bin/berth" "${parameters[@]}")"
 printf '%s\n' "$result"
 if [[ -n "${GITHUB_OUTPUT:-}" ]]; then
