@@ -11,6 +11,8 @@ export interface Command {
   description: string;
   /** What each option does, by its name without dashes. */
   options?: Readonly<Record<string, string>>;
+  /** What its parameter may be, where there are few. */
+  words?: readonly string[] | undefined;
   /** Of a group. */
   commands?: Readonly<Record<string, Command>>;
   /**
@@ -38,6 +40,8 @@ export interface CommandDefinition<O extends Options> {
   examples: Record<string, string>;
   /** What the positional parameters are, such as `DIR`; all must be given, but a last one in brackets. A last one with `…` may be given again and again. */
   parameters?: readonly string[];
+  /** What the parameter may be, where there are few. */
+  words?: readonly string[];
   run(values: Parsed<O>, ...parameters: string[]): Promise<1 | void>;
 }
 
@@ -48,6 +52,7 @@ export function defineCommand<const O extends Options>(definition: CommandDefini
     summary,
     usage: `Usage: berth ${usage}`,
     options: definition.optionTexts,
+    words: definition.words,
     description: [description, table(Object.entries(definition.optionTexts).map(([name, text]) => [`--${name}`, text])), `Examples:\n${table(Object.entries(definition.examples))}`].join('\n\n'),
     async run(words) {
       const { values, positionals } = parse(words, definition.options);

@@ -10,8 +10,8 @@ interface Place { behind: string; choices: { word: string; text: string }[] }
 
 const SHELLS: Record<string, (places: Place[]) => string> = { bash, zsh, fish };
 
-/** @param commands all of them, asked for when the script is made */
-export function createCompletion(commands: () => Commands): Command {
+/** @param loadCommands all of them, asked for when the script is made */
+export function createCompletion(loadCommands: () => Promise<Commands>): Command {
   return defineCommand({
     summary: 'print a script that completes commands in a shell',
     usage: 'completion bash|zsh|fish',
@@ -23,11 +23,11 @@ export function createCompletion(commands: () => Commands): Command {
       'berth completion fish > ~/.config/fish/completions/berth.fish': 'for fish',
     },
     parameters: ['SHELL'],
-    run: (_values, shell) => {
+    words: Object.keys(SHELLS),
+    async run(_values, shell) {
       const script = Object.hasOwn(SHELLS, shell ?? '') ? SHELLS[shell ?? ''] : undefined;
       if (!script) throw new UsageError(`there is no completion for ${shell}: name one of ${Object.keys(SHELLS).join(', ')}`);
-      print(script(placesIn(commands())));
-      return Promise.resolve();
+      print(script(placesIn(await loadCommands())));
     },
   });
 }
@@ -37,7 +37,8 @@ function placesIn(commands: Commands, behind = ''): Place[] {
   return [here, ...Object.entries(commands).flatMap(([word, command]): Place[] => {
     const path = behind === '' ? word : `${behind} ${word}`;
     if (command.commands) return placesIn(command.commands, path);
-    return [{ behind: path, choices: Object.entries({ ...command.options, help: 'say what it does' }).map(([name, text]) => ({ word: `--${name}`, text })) }];
+    const options = Object.entries({ ...command.options, help: 'say what it does' }).map(([name, text]) => ({ word: `--${name}`, text }));
+    return [{ behind: path, choices: [...(command.words ?? []).map((it) => ({ word: it, text: it })), ...options] }];
   })];
 }
 

@@ -38,6 +38,10 @@ for (const [shell, ask] of Object.entries(ASK)) {
       assert.deepEqual(complete('publish', '--b'), ['--bundle']);
       assert.deepEqual(complete('publish', '.', '--dry'), ['--dry-run']);
     });
+
+    test('knows the shells', () => {
+      assert.deepEqual(complete('completion', 'f').filter((word) => ['bash', 'zsh', 'fish'].includes(word)), ['fish']);
+    });
   });
 }
 
