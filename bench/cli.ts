@@ -22,7 +22,7 @@ const run = promisify(execFile);
 if (import.meta.main) await runBench(measureCommand);
 
 async function measureCommand({ directory, sizes, say }: Bench): Promise<Claim[]> {
-  const { runs, sizeMib } = sizes({ full: { runs: 5, sizeMib: 1024 }, small: { runs: 1, sizeMib: 65 } });
+  const { runs, sizeMib } = sizes({ full: { runs: 15, sizeMib: 1024 }, small: { runs: 1, sizeMib: 65 } });
   const megabytes = sizeMib * MIB / 1e6;
   await using berth = await startBerth(join(directory, 'data'));
   const key = await makeKey(berth.url);
@@ -31,10 +31,16 @@ async function measureCommand({ directory, sizes, say }: Bench): Promise<Claim[]
   say('upload');
   const upload: { ours: number[]; peer: number[] } = { ours: [], peer: [] };
   for (let number = 0; number < runs; number++) {
-    const [ours, peer] = [join(directory, `ours-${number}`), join(directory, `peer-${number}`)];
-    for (const path of [ours, peer]) await writeRandomFile(path, sizeMib);
-    upload.ours.push(megabytes / await seconds(() => run(process.execPath, [PROGRAM, 'upload', ours, '--id', 'ours', '--quiet'], { env })));
-    upload.peer.push(megabytes / await seconds(() => uploadByCurl(berth.url, key, peer, sizeMib * MIB)));
+    // In turn first and second, each with a disk that has nothing left to write.
+    const sides = [
+      { path: join(directory, 'ours'), rates: upload.ours, send: (path: string) => run(process.execPath, [PROGRAM, 'upload', path, '--id', 'ours', '--quiet'], { env }) },
+      { path: join(directory, 'peer'), rates: upload.peer, send: (path: string) => uploadByCurl(berth.url, key, path, sizeMib * MIB) },
+    ];
+    for (const { path, rates, send } of number % 2 === 0 ? sides : sides.toReversed()) {
+      await writeRandomFile(path, sizeMib);
+      await run('sync');
+      rates.push(megabytes / await seconds(() => send(path)));
+    }
   }
 
   say('publish');

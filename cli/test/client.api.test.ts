@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { repositoryRoot } from '../../scripts/runtime.ts';
@@ -164,6 +166,47 @@ describe('berth upload, ls, info and pull', () => {
     } finally {
       proxy.stop();
     }
+  });
+
+  test('go on by themselves where the network was cut', async () => {
+    const file = join(scratch, 'asia.pmtiles');
+    const size = 96 * 1024 * 1024;
+    writeFileSync(file, randomBytes(size));
+    const proxy = await startProxy(url);
+    try {
+      proxy.stallAfterBytes = 60 * 1024 * 1024;
+      const uploading = json<{ digest: string }>(['upload', file, '--id', 'asia', '--url', proxy.url]);
+      await proxy.stalled;
+      proxy.stallAfterBytes = Infinity;
+      proxy.cut();
+      assert.equal((await uploading).digest, `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}`);
+      assert.ok(proxy.passedBytes < size + 40 * 1024 * 1024, `${proxy.passedBytes} bytes in all`);
+    } finally {
+      proxy.stop();
+    }
+  });
+
+  test('say that a large file has become shorter meanwhile, and what is no registry', async () => {
+    const file = join(scratch, 'shrinking.bin');
+    writeFileSync(file, randomBytes(96 * 1024 * 1024));
+    const proxy = await startProxy(url);
+    try {
+      proxy.stallAfterBytes = 30 * 1024 * 1024;
+      const uploading = berth(['upload', file, '--id', 'shrinking', '--url', proxy.url], { env: withKey() });
+      await proxy.stalled;
+      truncateSync(file, 65 * 1024 * 1024);
+      proxy.stallAfterBytes = Infinity;
+      proxy.cut();
+      assert.deepEqual(await uploading, { status: 1, stdout: '', stderr: 'berth upload: the file has changed while it was uploaded\n' });
+    } finally {
+      proxy.stop();
+    }
+    const other = createServer((request, response) => { request.resume().on('end', () => { response.end('hello'); }); }).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
+    const { status, stderr } = await berth(['upload', file, '--id', 'x', '--url', address], { env: withKey() });
+    other.close();
+    assert.deepEqual([status, stderr], [1, `berth upload: ${address} takes no resumable uploads (200): is this the address of a registry?\n`]);
   });
 
   test('say why a large file is refused', async () => {

@@ -3,7 +3,8 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-export interface Proxy { url: string; passedBytes: number; stallAfterBytes: number; stalled: Promise<void>; stop(): void }
+/** `cut` ends all connections; what comes afterwards passes. */
+export interface Proxy { url: string; passedBytes: number; stallAfterBytes: number; stalled: Promise<void>; cut(): void; stop(): void }
 
 /** Passes requests on, and takes no more from clients once so many bytes have come. */
 export async function startProxy(target: string): Promise<Proxy> {
@@ -33,8 +34,12 @@ export async function startProxy(target: string): Promise<Proxy> {
   const proxy: Proxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, passedBytes: 0, stallAfterBytes: Infinity,
     stalled: new Promise((resolve) => { tellStalled = resolve; }),
-    stop() {
+    cut() {
       for (const socket of sockets) socket.destroy();
+      sockets.clear();
+    },
+    stop() {
+      proxy.cut();
       server.close();
     },
   };
