@@ -4,7 +4,7 @@ import { readSaved, resolveRegistry, settingsFile, type ClientValues } from './c
 
 export interface AdminApi {
   /** Asks a route below /api/v1. @throws Error with what the registry says */
-  ask<Answer>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<Answer>;
+  ask<Answer>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<Answer>;
 }
 
 const TIMEOUT_MS = 30_000;
