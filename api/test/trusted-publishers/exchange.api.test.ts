@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, beforeEach, describe, test } from 'node:test';
-import { generateKeyPair, SignJWT } from 'jose';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { freePort } from '../support/free-port.ts';
 import { startTestProvider, type TestProvider } from '../support/openid-provider.ts';
 import { githubJob, gitlabJob, startJob, type JobClaims } from '../support/pipeline.ts';
@@ -124,6 +127,29 @@ for (const dialect of DIALECTS) {
       const away = `http://127.0.0.1:${await freePort()}`;
       await trust({ issuer: away });
       await readProblem(await exchange(await job({ iss: away })), 503, 'issuer_unavailable');
+    });
+
+    test('an issuer that has moved its keys is found again', async () => {
+      const { publicKey, privateKey } = await generateKeyPair('RS256');
+      const keys = { keys: [{ ...await exportJWK(publicKey), kid: 'one', alg: 'RS256' }] };
+      let keysAt = '/before';
+      const server = createHttpServer((request, response) => {
+        if (request.url === '/.well-known/openid-configuration') response.end(JSON.stringify({ issuer, jwks_uri: `${issuer}${keysAt}` }));
+        else if (request.url === '/after') response.end(JSON.stringify(keys));
+        else response.writeHead(404).end();
+      }).listen(0, '127.0.0.1');
+      await once(server, 'listening');
+      const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+      try {
+        await trust({ issuer });
+        const token = await new SignJWT(githubJob(provider, audience, { iss: issuer })).setProtectedHeader({ alg: 'RS256', kid: 'one' }).sign(privateKey);
+        await readProblem(await exchange(token), 503, 'issuer_unavailable');
+        keysAt = '/after';
+        assert.ok(await keyFor(token));
+      } finally {
+        server.close();
+        server.closeAllConnections();
+      }
     });
 
     test('a token that its issuer has not signed is refused', async () => {
