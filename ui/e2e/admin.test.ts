@@ -52,6 +52,28 @@ describe('administration', () => {
     assert.deepEqual([await upload('@acme/one@1'), await upload('other')], [201, 403]);
   }, { as });
 
+  journey('a repository is trusted to publish without a key, and no more', it, async ({ page, t, variant, open, choose, assertAccessible }) => {
+    const name = `gpkg ${suffix(variant)}`;
+    await open('admin/publishers');
+    await page.getByRole('button', { name: t('publishers.add') }).click();
+    await page.getByLabel(t('common.name'), { exact: true }).fill(name);
+    await choose(t('publishers.provider'), 'GitLab');
+    await page.getByLabel(t('publishers.repository'), { exact: true }).fill('acme/geo/import-gpkg');
+    await page.getByLabel(t('publishers.environment'), { exact: true }).fill('production');
+    await page.getByLabel(t('admin.scopePrefix')).fill('@acme/');
+    await assertAccessible();
+    await page.getByRole('button', { name: t('common.create'), exact: true }).click();
+    const row = page.getByRole('row').filter({ hasText: name });
+    await row.getByText('https://gitlab.com', { exact: true }).waitFor();
+    await assertAccessible();
+    const listed = async () => (await (await registry.api('GET', '/trusted-publishers', { headers: await registry.superadmin() })).json() as { results: Record<string, unknown>[] }).results.find((publisher) => publisher['name'] === name);
+    assert.partialDeepStrictEqual(await listed(), { provider: 'gitlab', repository: 'acme/geo/import-gpkg', environment: 'production', allowedNamePrefix: '@acme/' });
+    await page.getByRole('button', { name: `${t('publishers.remove')}: ${name}` }).click();
+    await page.getByRole('dialog').getByRole('button', { name: t('publishers.remove') }).click();
+    await row.waitFor({ state: 'detached' });
+    assert.equal(await listed(), undefined);
+  }, { as });
+
   journey('access is granted to who is found by name, and taken back once it is typed', it, async ({ page, t, variant, open, assertAccessible }) => {
     const id = `grantee-${suffix(variant)}`;
     await asAdmin(registry, 'POST', '/organizations', { id, name: `Grantee ${suffix(variant)}` });

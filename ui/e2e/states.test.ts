@@ -15,6 +15,7 @@ const LONG_NAME = 'W'.repeat(180);
 /** Address of each page by what its list is asked for. */
 const LISTS: Record<string, { page: string; route: string; emptyKey?: Parameters<Visitor['t']>[0] }> = {
   'browse': { page: '?view=table', route: '**/api/v1/artefacts?**', emptyKey: 'browse.empty' },
+  'publishers': { page: 'admin/publishers', route: '**/api/v1/trusted-publishers', emptyKey: 'publishers.none' },
   'upload-keys': { page: 'admin/keys', route: '**/api/v1/api-keys?**', emptyKey: 'account.noKeys' },
   'grants': { page: 'admin/grants', route: '**/api/v1/access-grants?**', emptyKey: 'admin.noGrants' },
   'users': { page: 'admin/users', route: '**/api/v1/users?**' },
@@ -46,6 +47,7 @@ describe('lists', () => {
     await asAdmin(full, 'POST', '/organizations', { id, name: LONG_NAME });
     await asAdmin(full, 'POST', '/access-grants', { account: { type: 'organization', id, name: LONG_NAME } });
     await asAdmin(full, 'POST', '/api-keys', { type: 'upload', name: LONG_NAME, allowedNamePrefix: LONG_ID });
+    await asAdmin(full, 'POST', '/trusted-publishers', { name: LONG_NAME, provider: 'gitlab', repository: `acme/${'geo/'.repeat(50)}x`, environment: LONG_NAME, allowedNamePrefix: LONG_ID });
     await asAdmin(full, 'POST', '/api-keys', { type: 'read', name: LONG_NAME, owner: { type: 'organization', id } });
     await asAdmin(full, 'POST', '/remote-registries', { url: `http://127.0.0.1:9/${'path/'.repeat(20)}`, name: LONG_NAME, apiKey: 'x', selectedPatterns: [`${LONG_ID}*`] });
     await asAdmin(full, 'POST', `/remote-registries/${encodeURIComponent(`http://127.0.0.1:9/${'path/'.repeat(20)}`.replace(/\/$/, ''))}/sync`);

@@ -36,6 +36,7 @@ export function createPages(session: SessionState): Router {
       { path: '/admin', component: () => import('./pages/admin/admin-page.vue'), meta: superadmin, children: [
         { path: '', component: () => import('./pages/admin/dashboard-page.vue') },
         { path: 'keys', component: () => import('./pages/admin/keys-page.vue') },
+        { path: 'publishers', component: () => import('./pages/admin/publishers-page.vue') },
         { path: 'grants', component: () => import('./pages/admin/grants-page.vue') },
         { path: 'users', component: () => import('./pages/admin/users-page.vue') },
         { path: 'organizations', component: () => import('./pages/admin/organizations-page.vue') },

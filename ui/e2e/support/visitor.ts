@@ -11,6 +11,7 @@ import { artefact } from '../../src/i18n/messages/artefact.ts';
 import { browse } from '../../src/i18n/messages/browse.ts';
 import { common } from '../../src/i18n/messages/common.ts';
 import { curation } from '../../src/i18n/messages/curation.ts';
+import { publishers } from '../../src/i18n/messages/publishers.ts';
 import { remotes } from '../../src/i18n/messages/remotes.ts';
 import { signing } from '../../src/i18n/messages/signing.ts';
 import type { Registry } from './registry.ts';
@@ -22,7 +23,7 @@ export const VARIANTS: Variant[] = process.env['BERTH_TEST_BACKENDS'] === 'cross
   ? [{ language: 'fr', width: 1440 }, { language: 'en', width: 390 }]
   : [{ language: 'en', width: 1440 }, { language: 'fr', width: 390 }];
 
-const texts = { account, admin, artefact, browse, common, curation, remotes, signing };
+const texts = { account, admin, artefact, browse, common, curation, publishers, remotes, signing };
 type Key = { [Feature in keyof typeof texts]: `${Feature}.${keyof typeof texts[Feature] & string}` }[keyof typeof texts];
 
 export interface Visitor {

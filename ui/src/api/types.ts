@@ -17,6 +17,7 @@ export type LocalisedText = NonNullable<Artefact['title']>;
 export type BundledPackage = Item<Get<'/api/v1/artefacts/{id}/packages'>>;
 export type PackedFile = Item<Get<'/api/v1/artefacts/{id}/files'>>;
 export type ApiKey = Item<Get<'/api/v1/api-keys'>>;
+export type TrustedPublisher = Item<Get<'/api/v1/trusted-publishers'>>;
 export type AccessGrant = Item<Get<'/api/v1/access-grants'>>;
 export type User = Item<Get<'/api/v1/users'>>;
 export type Organization = Item<Get<'/api/v1/organizations'>>;

@@ -6,6 +6,7 @@ import { artefact } from './messages/artefact.ts';
 import { browse } from './messages/browse.ts';
 import { common } from './messages/common.ts';
 import { curation } from './messages/curation.ts';
+import { publishers } from './messages/publishers.ts';
 import { remotes } from './messages/remotes.ts';
 import { signing } from './messages/signing.ts';
 
@@ -15,7 +16,7 @@ export type Language = typeof LANGUAGES[number];
 /** Each text in English and in French, side by side. */
 export type Texts = Record<string, readonly [en: string, fr: string]>;
 
-const texts = { common, browse, artefact, curation, signing, account, admin, remotes };
+const texts = { common, browse, artefact, curation, signing, account, admin, publishers, remotes };
 type Messages = { [Feature in keyof typeof texts]: Record<keyof typeof texts[Feature], string> };
 
 declare module 'vue-i18n' {
