@@ -91,7 +91,7 @@ function check(answer: TusAnswer): TusAnswer {
 }
 
 /** The other end of a cut connection may hold the upload yet, or have more bytes of it than it said. */
-function isTransient({ status, body }: TusAnswer): boolean { return status >= 500 || status === 423 || status === 429 || body.includes('upload_offset_conflict'); }
+function isTransient({ status, body }: TusAnswer): boolean { return status >= 500 || status === 423 || body.includes('upload_offset_conflict'); }
 
 /** What a problem document says, for people. */
 function sentenceOf({ status, body }: TusAnswer): string {
