@@ -79,7 +79,7 @@ describe('administration', () => {
     await asAdmin(registry, 'POST', '/organizations', { id, name: `Grantee ${suffix(variant)}` });
     await open('admin/grants');
     await page.getByLabel(t('admin.newGrant')).fill(id);
-    await page.getByRole('option', { name: new RegExp(id) }).click();
+    await page.getByRole('option', { name: new RegExp(id) }).press('Enter');
     await page.locator('.entries').getByText(`Grantee ${suffix(variant)}`).waitFor();
     await assertAccessible();
     await page.getByRole('button', { name: `${t('admin.revokeGrant')}: Grantee ${suffix(variant)}` }).click();
