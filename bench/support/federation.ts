@@ -54,9 +54,19 @@ export async function addRemote(mirror: Berth, url: string, apiKey: string): Pro
   await ask(mirror, await sessionOf(mirror), 'POST', '/remote-registries', { url, name: 'original', apiKey, schedule: null, selectedPatterns: ['**'] });
 }
 
-/** Asks for a run. */
-export async function beginSync(mirror: Berth, url: string, query = ''): Promise<void> {
-  await ask(mirror, await sessionOf(mirror), 'POST', `/remote-registries/${encodeURIComponent(url)}/sync${query}`);
+/** Asks for a run, after the end of one that the mirror has begun by itself. Returns when the last one had ended before. */
+export async function beginSync(mirror: Berth, url: string, query = ''): Promise<string | undefined> {
+  for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+    const { syncState, lastSyncAt } = await readRemote(mirror, url);
+    if (syncState === 'running') continue;
+    try {
+      await ask(mirror, await sessionOf(mirror), 'POST', `/remote-registries/${encodeURIComponent(url)}/sync${query}`);
+      return lastSyncAt;
+    } catch (error) {
+      if (!String(error).includes('sync_running')) throw error;
+    }
+  }
+  throw new Error(`No end within ${PATIENCE_MS / 1000} s.`);
 }
 
 export async function readRemote(mirror: Berth, url: string): Promise<RemoteState> {
@@ -65,12 +75,9 @@ export async function readRemote(mirror: Berth, url: string): Promise<RemoteStat
 
 /** Runs a synchronisation to its end and returns how long it took and what came of it. @throws Error when it failed */
 export async function synchronise(mirror: Berth, url: string, query = ''): Promise<{ seconds: number; state: RemoteState }> {
-  const session = await sessionOf(mirror);
-  const path = `/remote-registries/${encodeURIComponent(url)}`;
-  const { lastSyncAt: before } = await ask(mirror, session, 'GET', path) as RemoteState;
-  await ask(mirror, session, 'POST', `${path}/sync${query}`);
+  const before = await beginSync(mirror, url, query);
   for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(POLL_MS)) {
-    const state = await ask(mirror, session, 'GET', path) as RemoteState;
+    const state = await readRemote(mirror, url);
     if (state.lastSyncAt === before || state.syncState !== 'idle') continue;
     if (state.lastSyncStatus !== 'success') throw new Error(`${state.lastSyncError} ${JSON.stringify(state.results.filter(({ status }) => status === 'failed').slice(0, 3))}`);
     return { seconds: (Date.parse(state.lastSyncAt ?? '') - Date.parse(state.syncProgress?.startedAt ?? '')) / 1000, state };
