@@ -7,6 +7,18 @@ export interface AdminApi {
   ask<Answer>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<Answer>;
 }
 
+/** What a registry refuses, in its words. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  /** Of the problem document, such as `sync_running`; undefined where the answer is none. */
+  readonly code: string | undefined;
+
+  constructor(message: string, code: string | undefined) {
+    super(message);
+    this.code = code;
+  }
+}
+
 const TIMEOUT_MS = 30_000;
 
 /** @throws Error that says to sign in */
@@ -37,7 +49,7 @@ export async function request<Answer>(registryUrl: string, method: string, path:
   }
   const text = await response.text();
   const answer = parse(text);
-  if (!response.ok) throw new Error(reasonIn(answer) ?? `the registry at ${registryUrl} answered with ${response.status}`);
+  if (!response.ok) throw new RefusedError(reasonIn(answer) ?? `the registry at ${registryUrl} answered with ${response.status}`, (answer as { code?: string } | undefined)?.code);
   const cookies = response.headers.getSetCookie().map((cookie) => cookie.split(';', 1)[0]).join('; ');
   return { answer: answer as Answer, cookies };
 }

@@ -1,7 +1,7 @@
 // `berth remotes sync`: a synchronisation by hand, watched to its end.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openAdminApi, type AdminApi } from './admin.ts';
+import { openAdminApi, RefusedError, type AdminApi } from './admin.ts';
 import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS, CLIENT_TEXTS } from './client.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes, plural } from './format.ts';
@@ -40,15 +40,27 @@ that runs already. The exit status is 1 when an artefact failed. Ctrl-C ends the
       name: 'remotes sync', isQuiet: quiet, interruption: `no longer watched; berth remotes show ${remote.name} tells how it goes`,
       work: async ({ onProgress, signal }) => {
         const watch = (isOver: (present: Remote) => boolean) => watchUntil(isOver, { api, remote, onProgress, signal });
-        // What runs already may compare a part of what is selected.
-        const { lastSyncAt } = await watch((present) => present.syncState !== 'running');
-        await api.ask('POST', path);
-        return watch((present) => present.syncState === 'idle' && present.lastSyncAt !== lastSyncAt);
+        for (;;) {
+          // What runs already may compare a part of what is selected.
+          const { lastSyncAt } = await watch((present) => present.syncState !== 'running');
+          if (await begin(api, path)) return watch((present) => present.syncState === 'idle' && present.lastSyncAt !== lastSyncAt);
+        }
       },
     });
     return tell(ended, json);
   },
 });
+
+/** False when a run has begun by itself a moment before. */
+async function begin(api: AdminApi, path: string): Promise<boolean> {
+  try {
+    await api.ask('POST', path);
+    return true;
+  } catch (error) {
+    if (error instanceof RefusedError && error.code === 'sync_running') return false;
+    throw error;
+  }
+}
 
 interface Watching { api: AdminApi; remote: Remote; onProgress: (progress: Progress) => void; signal: AbortSignal }
 

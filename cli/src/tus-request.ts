@@ -30,6 +30,7 @@ export class CutError extends Error { override readonly name = 'CutError'; }
 const PIECE_BYTES = 1024 * 1024;
 /** A registry may take its time to store what it was sent before it answers. */
 const SILENCE_MS = 300_000;
+
 /**
  * Sends one request and reads the answer, whatever its status is; an answer that comes early ends the sending.
  * @throws CutError
