@@ -3,7 +3,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { isHalfRestored, RestoreIncompleteError } from './backup/index.ts';
-import { createFsStore, MAX_S3_BLOB_BYTES, openS3Store, type BlobStore } from './blobs/index.ts';
+import { MAX_S3_BLOB_BYTES, openBlobStore, type BlobStore, type BlobStoreOptions } from './blobs/index.ts';
 import { ConfigError, databaseUrl, type Config } from './config.ts';
 import { createDatabase, type Database, type DatabaseOptions } from './db/index.ts';
 
@@ -12,11 +12,12 @@ export function openDatabase(config: Config, options: Omit<DatabaseOptions, 'url
   return createDatabase({ url: databaseUrl(config), poolSize: config.DATABASE_POOL_SIZE, ...options });
 }
 
-/** Opens the storage that is chosen; a folder is made when it is missing. @throws ConfigError for uploads that S3 cannot take; storage_unavailable when it does not let Berth write there */
-export async function openStore(config: Config): Promise<BlobStore> {
-  if (config.FILES_STORAGE === 'fs') return createFsStore({ root: join(config.DATA_DIR, 'blobs') });
+/** Tells which storage is chosen. @throws ConfigError for uploads that S3 cannot take */
+export function storeOptions(config: Config): BlobStoreOptions {
+  if (config.FILES_STORAGE === 'fs') return { kind: 'fs', root: join(config.DATA_DIR, 'blobs') };
   if (config.MAX_UPLOAD_BYTES > MAX_S3_BLOB_BYTES) throw new ConfigError(`MAX_UPLOAD_BYTES holds ${config.MAX_UPLOAD_BYTES}, but S3 takes at most ${MAX_S3_BLOB_BYTES} bytes in one upload.`);
-  const store = await openS3Store({
+  return {
+    kind: 's3',
     ...(config.S3_ENDPOINT !== undefined && { endpoint: config.S3_ENDPOINT }),
     region: config.S3_REGION,
     bucket: config.S3_BUCKET ?? '',
@@ -26,8 +27,15 @@ export async function openStore(config: Config): Promise<BlobStore> {
     forcePathStyle: config.S3_FORCE_PATH_STYLE,
     checksums: config.S3_CHECKSUMS,
     ...(config.S3_REDIRECT && { linkExpirySeconds: config.S3_DOWNLOAD_URL_EXPIRY_SECONDS }),
-  });
-  await store.check();
+  };
+}
+
+/** Opens the storage that is chosen; a folder is made when it is missing. @throws as `storeOptions`; storage_unavailable when it does not let Berth write there */
+export async function openStore(config: Config): Promise<BlobStore> {
+  const options = storeOptions(config);
+  const store = await openBlobStore(options);
+  // A folder was made, or looked at, just now.
+  if (options.kind !== 'fs') await store.check();
   return store;
 }
 

@@ -3,10 +3,13 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Database } from '../db/index.ts';
-import type { BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
+import { Adoption, type Adoptable, type FinishedBlob } from './adoption.ts';
+import type { BlobCreateOptions, BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
+import { createFsStore, type FsStoreOptions } from './drivers/fs.ts';
+import { openS3Store, type S3StoreOptions } from './drivers/s3.ts';
 import { BlobMissingError, BlobRangeInvalidError } from './errors.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
-import { beginUpload, discardUpload, resumeUpload, type BlobUpload, type UploadOptions } from './upload.ts';
+import { beginUpload, discardUpload, resumeUpload, type BlobUpload, type UploadRows } from './upload.ts';
 
 export interface Blobs {
   /** Begins to take in a blob. @throws storage_full, storage_unavailable */
@@ -18,6 +21,10 @@ export interface Blobs {
   resume(storageKey: string): Promise<BlobUpload>;
   /** Removes every trace of an upload that nobody has open, unless it was adopted. */
   discard(storageKey: string): Promise<void>;
+  /** Gives the rows of uploads to whoever takes them in elsewhere. @param transactions where uploads are begun; default: each in one of its own */
+  uploadRows(transactions?: Transactions): UploadRows;
+  /** Takes over what was taken in elsewhere, and is finished. */
+  takeOver(storageKey: string, blob: FinishedBlob): Adoptable;
   /** Opens the bytes of a digest (`sha256:<hex>`), or a part of them. @throws blob_missing, storage_unavailable */
   read(digest: string, range?: ByteRange): Promise<Readable>;
   /**
@@ -43,8 +50,27 @@ export interface Blobs {
   check(): Promise<void>;
 }
 
+export interface UploadOptions extends BlobCreateOptions {
+  /** Where the upload's row is written; default: in a transaction of its own. */
+  transactions?: Transactions;
+}
+
+type Transactions = Pick<Database, 'transaction'>;
+
+/** Which storage, in what another thread can be told. */
+export type BlobStoreOptions = ({ kind: 'fs' } & FsStoreOptions) | ({ kind: 's3' } & S3StoreOptions);
+
+/** Opens a storage; whether it answers is not looked at. */
+export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStore> {
+  return options.kind === 'fs' ? createFsStore(options) : openS3Store(options);
+}
+
 export function createBlobs({ database, store }: { database: Database; store: BlobStore }): Blobs {
   const repository = blobRepository(database.db);
+
+  function uploadRows(transactions?: Transactions): UploadRows {
+    return transactions ? { ...repository, beginWriter: (storageKey) => transactions.transaction((tx) => blobRepository(tx).beginWriter(storageKey)) } : repository;
+  }
 
   async function find(digest: string): Promise<BlobRow> {
     const row = await repository.find(digest);
@@ -70,9 +96,11 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
   }
 
   return {
-    begin: (options) => beginUpload(database, store, options),
-    resume: (storageKey) => resumeUpload(database, store, storageKey),
-    discard: (storageKey) => discardUpload(database, store, storageKey),
+    begin: ({ transactions, ...options } = {}) => beginUpload(uploadRows(transactions), store, options),
+    resume: (storageKey) => resumeUpload(repository, store, storageKey),
+    discard: (storageKey) => discardUpload(repository, store, storageKey),
+    uploadRows,
+    takeOver: (storageKey, blob) => new Adoption(repository, store, storageKey, blob),
     read: async (digest, range) => store.read((await find(digest)).storageKey, range),
     async send(digest, range, write) {
       const { storageKey, sizeBytes } = await find(digest);

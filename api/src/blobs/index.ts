@@ -1,8 +1,8 @@
-export { createBlobs, type Blobs } from './blobs.ts';
-export type { BlobUpload, FinishedBlob, UploadOptions } from './upload.ts';
+export { createBlobs, openBlobStore, type Blobs, type BlobStoreOptions, type UploadOptions } from './blobs.ts';
+export type { Adoptable, FinishedBlob } from './adoption.ts';
+export type { BlobUpload, UploadRows } from './upload.ts';
 export type { BlobLinkHeaders, BlobStore } from './blob-store.ts';
-export { createFsStore } from './drivers/fs.ts';
-export { MAX_S3_BLOB_BYTES, openS3Store } from './drivers/s3.ts';
+export { MAX_S3_BLOB_BYTES } from './drivers/s3.ts';
 export { BlobMissingError, StorageFullError } from './errors.ts';
 export { createStorage, SCRUB_JOB, SWEEP_JOB, type Storage, type StorageOptions } from './storage.ts';
 export { storageRoutes } from './storage-routes.ts';

@@ -2,6 +2,8 @@ import type { BlobsTable, Executor, Tx } from '../db/index.ts';
 
 export interface BlobRow { digest: string; storageKey: string; sizeBytes: number; state: 'sound' | 'damaged' | 'missing' }
 
+export type BlobRepository = ReturnType<typeof blobRepository>;
+
 export function blobRepository(executor: Executor | Tx) {
   return {
     async find(digest: string): Promise<BlobRow | undefined> {

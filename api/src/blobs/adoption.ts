@@ -1,0 +1,72 @@
+// Bytes that are durable and belong to nobody yet: the last steps of an upload.
+
+import type { Tx } from '../db/index.ts';
+import type { BlobStore } from './blob-store.ts';
+import { BlobWriterClosedError } from './errors.ts';
+import { blobRepository, type BlobRepository } from './repository.ts';
+
+/** A blob whose bytes are durable; visible once `adopt` has committed. */
+export interface FinishedBlob {
+  /** `sha256:<hex>`. */
+  digest: string;
+  sizeBytes: number;
+}
+
+export interface Adoptable {
+  /** In a transaction: inserts the blob's row, or adopts the row of equal bytes, healing it where it was unsound. */
+  adopt(tx: Tx): Promise<void>;
+  /** After the commit: drops whichever object is not needed any more. */
+  settle(): Promise<void>;
+  /** Removes every trace, unless `adopt` has committed after all. */
+  abort(): Promise<void>;
+}
+
+/** What becomes of a finished upload. */
+export class Adoption implements Adoptable {
+  readonly #rows: Pick<BlobRepository, 'endWriter'>;
+  readonly #store: Pick<BlobStore, 'delete'>;
+  readonly #storageKey: string;
+  readonly #blob: FinishedBlob;
+  #superfluousKey: string | undefined;
+  #isSettled = false;
+
+  constructor(rows: Pick<BlobRepository, 'endWriter'>, store: Pick<BlobStore, 'delete'>, storageKey: string, blob: FinishedBlob) {
+    this.#rows = rows;
+    this.#store = store;
+    this.#storageKey = storageKey;
+    this.#blob = blob;
+  }
+
+  async adopt(tx: Tx): Promise<void> {
+    const storageKey = this.#storageKey;
+    const { digest, sizeBytes } = this.#blob;
+    const blobs = blobRepository(tx);
+    this.#superfluousKey = undefined;
+    if (!await blobs.insert({ digest, storageKey, sizeBytes })) {
+      const present = await blobs.lock(digest);
+      if (!present) throw new SweptMeanwhileError();
+      if (present.state === 'sound') {
+        this.#superfluousKey = storageKey;
+      } else {
+        await blobs.repoint(digest, storageKey);
+        this.#superfluousKey = present.storageKey;
+      }
+    }
+    if (!await blobs.endWriter(storageKey)) throw new BlobWriterClosedError('The upload was given up meanwhile: send it again.');
+  }
+
+  async settle(): Promise<void> {
+    this.#isSettled = true;
+    if (this.#superfluousKey) await this.#store.delete(this.#superfluousKey);
+  }
+
+  async abort(): Promise<void> {
+    if (this.#isSettled) return;
+    this.#isSettled = true;
+    // Whoever removes the writer's row decides: a commit whose answer was lost has removed it, and then its bytes stay.
+    if (await this.#rows.endWriter(this.#storageKey)) await this.#store.delete(this.#storageKey);
+  }
+}
+
+/** Makes the transaction run again: the row of equal bytes was swept between our insert and our lock. */
+class SweptMeanwhileError extends Error { readonly code = '40001'; }
