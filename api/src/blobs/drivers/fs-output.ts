@@ -2,6 +2,7 @@
 
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import type { SpareBuffers } from './fs-buffers.ts';
 import { failedWith } from './fs-errors.ts';
 
 /** With the 64 KiB of a request's body, a quarter of the system calls and half of the time. */
@@ -10,16 +11,8 @@ const WRITE_BYTES = 256 * 1024;
 /** Without the page cache nothing joins writes any more. Each upload holds two of these: larger ones cost more memory than they bring speed. */
 const DIRECT_WRITE_BYTES = 512 * 1024;
 
-/** Buffers for direct writes that nobody uses: to make one costs as much as to fill it. */
-export class SpareBuffers {
-  readonly #buffers: Uint8Array[] = [];
-
-  take(): Uint8Array | undefined { return this.#buffers.pop(); }
-
-  keep(buffer: Uint8Array): void { if (this.#buffers.length < MAX_SPARE_BUFFERS) this.#buffers.push(buffer); }
-}
-
-const MAX_SPARE_BUFFERS = 16;
+/** Makes a buffer for direct writes. A resizable one begins at a page, as V8 makes them of whole pages. */
+export function makeDirectBuffer(): Uint8Array { return new Uint8Array(new ArrayBuffer(DIRECT_WRITE_BYTES, { maxByteLength: DIRECT_WRITE_BYTES })); }
 
 /** Smaller files stay in the page cache, since they are often asked for as soon as they are there; a multiple of both sizes above. */
 const DIRECT_FROM_BYTES = 8 * 1024 * 1024;
@@ -54,11 +47,10 @@ export class FsOutput {
   /** Length that buffers for `write` should have, and where in the file they should begin and end: at multiples of it. */
   get bufferBytes(): number { return this.#direct ? DIRECT_WRITE_BYTES : WRITE_BYTES; }
 
-  /** Makes a buffer that fits. A resizable one begins at a page, as V8 makes them of whole pages. */
+  /** Gives a buffer that fits. */
   allocate(): Uint8Array {
-    const sizeBytes = this.bufferBytes;
-    if (!this.#direct) return Buffer.allocUnsafeSlow(sizeBytes);
-    return this.#spares?.take() ?? new Uint8Array(new ArrayBuffer(sizeBytes, { maxByteLength: sizeBytes }));
+    if (!this.#direct) return Buffer.allocUnsafeSlow(WRITE_BYTES);
+    return this.#spares?.take() ?? makeDirectBuffer();
   }
 
   /** Takes back a buffer of `allocate` that no write uses any more. */

@@ -3,9 +3,10 @@
 import { rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import type { BlobWriter } from '../blob-store.ts';
 import { BlobExistsError, BlobOffsetMismatchError, BlobWriterClosedError } from '../errors.ts';
+import type { SpareBuffers } from './fs-buffers.ts';
 import { blobMissing, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
 import { removeEmptyFolders, requireFolder, type FolderSync } from './fs-folders.ts';
-import { FsOutput, type SpareBuffers } from './fs-output.ts';
+import { FsOutput } from './fs-output.ts';
 
 export interface FsBlobWriterOptions {
   key: string;

@@ -5,12 +5,13 @@ import { randomUUID } from 'node:crypto';
 import { open, readdir, readFile, stat, statfs, unlink, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { assertStorageKey, isStorageKey, resolveRange, type BlobCreateOptions, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
+import { assertStorageKey, isStorageKey, READ_CHUNK_BYTES, resolveRange, type BlobCreateOptions, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
 import { BlobExistsError, StorageFullError } from '../errors.ts';
+import { SpareBuffers } from './fs-buffers.ts';
 import { blobMissing, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
 import { FolderSync, makeFolders, makeRoot, removeEmptyFolders, requireFolder } from './fs-folders.ts';
 import { readFileRange, sendFileRange } from './fs-reader.ts';
-import { SpareBuffers } from './fs-output.ts';
+import { makeDirectBuffer } from './fs-output.ts';
 import { FsBlobWriter } from './fs-writer.ts';
 
 /** Marks an unfinished file; `~` is in no key. */
@@ -47,11 +48,12 @@ export function createFsStore(options: FsStoreOptions): BlobStore {
 class FsBlobStore implements BlobStore {
   readonly kind = 'fs';
   readonly #root: string;
+  readonly #readBuffers = new SpareBuffers(() => Buffer.allocUnsafeSlow(READ_CHUNK_BYTES));
   readonly #shared: { folders: FolderSync; spares: SpareBuffers };
 
   constructor(root: string) {
     this.#root = root;
-    this.#shared = { folders: new FolderSync(root), spares: new SpareBuffers() };
+    this.#shared = { folders: new FolderSync(root), spares: new SpareBuffers(makeDirectBuffer) };
   }
 
   readonly freeBytes = async (): Promise<number> => {
@@ -106,7 +108,7 @@ class FsBlobStore implements BlobStore {
   async send(key: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void> {
     const opened = await atEdge(() => this.#open(key, range));
     try {
-      await sendFileRange(opened.handle, opened.range, write);
+      await sendFileRange(opened.handle, opened.range, write, this.#readBuffers);
     } finally {
       await atEdge(() => opened.handle.close());
     }
