@@ -11,13 +11,13 @@ import { createArtefacts } from './src/artefacts/index.ts';
 import { createBlobs, createStorage } from './src/blobs/index.ts';
 import { readBuildInfo } from './src/build-info.ts';
 import { ConfigError, directoryOf, mailOf, oidcOf, readConfig, type Config } from './src/config.ts';
-import { migrate, untilReachable } from './src/db/index.ts';
+import { groupTransactions, migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute, type LogStream, type Metrics, type ServerPhase } from './src/http/index.ts';
 import { createJobs } from './src/jobs/index.ts';
 import { createMailer } from './src/mail/index.ts';
-import { graceMs, openDatabase, openStore, refuseHalfRestored } from './src/open.ts';
-import { createRemotes } from './src/remotes/index.ts';
+import { graceMs, openDatabase, openStore, refuseHalfRestored, storeOptions } from './src/open.ts';
+import { createFetchThread, createRemotes } from './src/remotes/index.ts';
 import { resolveSecrets } from './src/secrets.ts';
 import { explainStartFailure } from './src/start-failure.ts';
 import { createTarballScanners } from './src/tarballs/index.ts';
@@ -137,11 +137,15 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   opened.push(apiKeys);
   const scanners = createTarballScanners();
   opened.push(scanners);
+  const limits = { maxUploadBytes: config.MAX_UPLOAD_BYTES, maxUnpackedBytes: config.MAX_UNPACKED_BYTES, maxTarEntries: config.MAX_TAR_ENTRIES };
+  const transactions = groupTransactions(database);
+  const fetcher = createFetchThread({ database, transactions, blobs, store: storeOptions(config), limits, onError });
+  opened.push(fetcher);
   const artefacts = createArtefacts({
     database,
     blobs,
     scanners,
-    limits: { maxUploadBytes: config.MAX_UPLOAD_BYTES, maxUnpackedBytes: config.MAX_UNPACKED_BYTES, maxTarEntries: config.MAX_TAR_ENTRIES },
+    limits,
     categories: config.CATEGORIES,
     accelRedirectPrefix: config.ACCEL_REDIRECT_PREFIX,
     keyScopes: apiKeys.isStillValid,
@@ -167,7 +171,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   jobs.register(audit.pruning);
   const thumbnails = createThumbnails({ database, artefacts });
   const remotes = createRemotes({
-    database, jobs, blobs, thumbnails,
+    database, transactions, jobs, blobs, fetcher, thumbnails,
     mirroring: artefacts.mirroring, publishing: artefacts.publishing,
     cipherPassword: secrets.CIPHER_PASSWORD, publicUrl: config.PUBLIC_URL, maxUploadBytes: config.MAX_UPLOAD_BYTES,
     timeoutMs: config.REMOTE_TIMEOUT_SECONDS * 1000, onError,

@@ -63,3 +63,21 @@ export function defineError(code: string, status: number, title: string): BerthE
 
 /** Lists every error class that has been imported so far, by code. */
 export function definedErrors(): ReadonlyMap<string, BerthErrorClass> { return defined; }
+
+/** What of an error can be told another thread, where classes do not survive. */
+export interface ErrorDescription { message: string; code: string | undefined; status?: number; title?: string }
+
+export function describeError(error: unknown): ErrorDescription {
+  if (error instanceof BerthError) return { message: error.message, code: error.code, status: error.status, title: error.title };
+  if (!(error instanceof Error)) return { message: String(error), code: undefined };
+  const { code } = error as { code?: unknown };
+  return { message: error.message, code: typeof code === 'string' ? code : undefined };
+}
+
+/** Makes the error anew: of its class, where that has been imported. */
+export function errorOf({ message, code, status, title }: ErrorDescription): Error {
+  const ErrorClass = defined.get(code ?? '');
+  if (ErrorClass) return new ErrorClass(message);
+  if (code !== undefined && status !== undefined && title !== undefined) return new BerthError(code, status, title, message);
+  return Object.assign(new Error(message), code !== undefined && { code });
+}

@@ -31,13 +31,16 @@ export interface Mirroring {
   /** Where one artefact comes from, `''` for one of this registry; undefined when there is none. */
   originOf(tx: Tx, id: string): Promise<string | undefined>;
   slots(id: string): Promise<Slot[]>;
+  /** Finds which of these digests are here, in whatever state. */
+  known(digests: readonly string[]): Promise<Set<string>>;
   /** Finds bytes of a digest that are here and sound and, for a tarball, scanned. */
   findBytes(digest: string, format: Artefact['format']): Promise<{ sizeBytes: number } | undefined>;
   /**
    * Writes a mirror in the caller's transaction: its fields, and exactly these slots. `public` and `privateAccess` stay as they are here.
+   * @returns what it was before
    * @throws mirrored when the id has another origin, or none
    */
-  commit(tx: Tx, actor: Actor, fields: MirroredFields, slots: readonly MirroredSlot[]): Promise<void>;
+  commit(tx: Tx, actor: Actor, fields: MirroredFields, slots: readonly MirroredSlot[]): Promise<Artefact | undefined>;
   /** Makes mirrors of a registry local artefacts, all or those of these ids. */
   detach(tx: Tx, origin: string, ids?: readonly string[]): Promise<void>;
 }
@@ -50,6 +53,7 @@ export function createMirroring({ database }: { database: Database }): Mirroring
     overview: (origin, tx) => (tx ? mirrorRepository(tx) : rows).overview(origin),
     originOf: (tx, id) => mirrorRepository(tx).originOf(id),
     slots: (id) => artefactRepository(database.db).findSlots(id),
+    known: (digests) => rows.findKnown(digests),
     async findBytes(digest, format) {
       const sizeBytes = await rows.findSize(digest);
       return sizeBytes !== undefined && (format === 'file' || await rows.hasScan(digest)) ? { sizeBytes } : undefined;
@@ -79,6 +83,7 @@ export function createMirroring({ database }: { database: Database }): Mirroring
         action: 'artefact.mirror', targetType: 'artefact', targetId: artefact.id,
         details: { origin: fields.origin, dataUpdatedAt: fields.dataUpdatedAt, digests: Object.fromEntries(next.map((slot) => [slot.architecture, slot.digest])) },
       });
+      return present?.artefact;
     },
 
     async detach(tx, origin, ids) {

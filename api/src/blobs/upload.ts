@@ -131,15 +131,12 @@ class StreamedUpload implements BlobUpload {
   async finish(onMissed?: (chunk: Uint8Array) => Promise<void>): Promise<FinishedBlob> {
     if (this.#finished) return this.#finished;
     await this.reopen();
-    if (this.#writer) {
-      this.#keptBytes = (await this.#writer.finish()).sizeBytes;
-      this.#isWhole = true;
-      this.#writer = undefined;
-    }
-    const sizeBytes = this.#keptBytes;
+    // Where nothing was missed, the digest is known before the bytes are durable.
+    const early = this.isHashed ? this.#identify() : undefined;
+    await Promise.all([this.#complete(), early && this.#markIfLost(early)]);
     await this.#readMissed(onMissed);
-    const finished = { digest: `sha256:${this.#hash.copy().digest('hex')}`, sizeBytes };
-    await this.#markIfLost(finished);
+    const finished = early ?? this.#identify();
+    if (!early) await this.#markIfLost(finished);
     this.#finished = finished;
     this.#adoption = new Adoption(this.#rows, this.#store, this.storageKey, finished);
     return finished;
@@ -167,6 +164,15 @@ class StreamedUpload implements BlobUpload {
     const isOurs = await this.#rows.endWriter(this.storageKey);
     if (isOurs && hadObject) await this.#store.delete(this.storageKey);
   }
+
+  async #complete(): Promise<void> {
+    if (!this.#writer) return;
+    this.#keptBytes = (await this.#writer.finish()).sizeBytes;
+    this.#isWhole = true;
+    this.#writer = undefined;
+  }
+
+  #identify(): FinishedBlob { return { digest: `sha256:${this.#hash.copy().digest('hex')}`, sizeBytes: this.sizeBytes }; }
 
   #addToHash(chunk: Uint8Array): void {
     this.#hash.update(chunk);

@@ -6,7 +6,8 @@ import { BerthError } from '../errors.ts';
 import { createCarriage, indexCarriage, type CarriageEntry } from './carriage-file.ts';
 import { CarriageInvalidError } from './errors.ts';
 import { matches } from './operations.ts';
-import { readUpstreamArtefact, type UpstreamArtefact, type UpstreamSlot } from './upstream-artefact.ts';
+import { readUpstreamArtefact, type UpstreamArtefact } from './upstream-artefact.ts';
+import type { UpstreamSlot } from './upstream-bytes.ts';
 import type { Upstream } from './upstream.ts';
 
 /** A registry whose artefacts are to be carried. */

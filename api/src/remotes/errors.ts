@@ -14,3 +14,6 @@ export const SelectionConflictError = defineError('selection_conflict', 409, 'Id
 export const SyncRunningError = defineError('sync_running', 409, 'A synchronisation is under way');
 export const ThumbnailIdInvalidError = defineError('thumbnail_id_invalid', 400, 'Invalid thumbnail id');
 export const CarriageInvalidError = defineError('carriage_invalid', 400, 'Not a usable carriage file');
+
+/** The document was read before the bytes were replaced: it is worth reading it again. Never leaves the slice. */
+export class SlotMovedError extends Error { override readonly name = 'SlotMovedError'; }

@@ -1,4 +1,4 @@
-import type { Executor, Tx } from '../db/index.ts';
+import type { Executor, RemoteFetchesTable, Tx } from '../db/index.ts';
 
 /** Which slot of which artefact of which remote registry. */
 export interface FetchId { remoteId: string; artefactId: string; architecture: string }
@@ -13,11 +13,21 @@ export interface StoredFetch {
   storageKey: string;
 }
 
+export type FetchRepository = ReturnType<typeof fetchRepository>;
+
 export function fetchRepository(executor: Executor | Tx) {
   return {
+    /** Reads all of a registry: by architecture, by artefact. */
+    async allOf(remoteId: string): Promise<Map<string, Map<string, StoredFetch>>> {
+      const rows = await executor.selectFrom('remote_fetches').selectAll().where('remote_id', '=', remoteId).execute();
+      const byArtefact = new Map<string, Map<string, StoredFetch>>();
+      for (const row of rows) byArtefact.set(row.artefact_id, (byArtefact.get(row.artefact_id) ?? new Map<string, StoredFetch>()).set(row.architecture, toStored(row)));
+      return byArtefact;
+    },
+
     async find({ remoteId, artefactId, architecture }: FetchId): Promise<StoredFetch | undefined> {
       const row = await executor.selectFrom('remote_fetches').selectAll().where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).where('architecture', '=', architecture).executeTakeFirst();
-      return row && { source: row.source, etag: row.etag ?? undefined, storageKey: row.storage_key };
+      return row && toStored(row);
     },
 
     async put({ remoteId, artefactId, architecture }: FetchId, { source, etag, storageKey }: StoredFetch): Promise<void> {
@@ -37,3 +47,5 @@ export function fetchRepository(executor: Executor | Tx) {
     },
   };
 }
+
+function toStored(row: RemoteFetchesTable): StoredFetch { return { source: row.source, etag: row.etag ?? undefined, storageKey: row.storage_key }; }

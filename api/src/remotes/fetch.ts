@@ -2,54 +2,60 @@
 // before anybody can see them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Format, Intake, Publishing, Taken } from '../artefacts/index.ts';
-import { BlobMissingError, StorageFullError } from '../blobs/index.ts';
-import type { Database } from '../db/index.ts';
+import type { Format, Intake, Taken } from '../artefacts/index.ts';
 import { BerthError } from '../errors.ts';
-import { UploadTooLargeError } from '../http/index.ts';
-import { RemoteAnswerInvalidError, RemoteUnavailableError } from './errors.ts';
-import { fetchRepository, type FetchId } from './fetch-repository.ts';
-import { sourceOf, type UpstreamSlot } from './upstream-artefact.ts';
-import type { Upstream, UpstreamBytes } from './upstream.ts';
+import { RemoteAnswerInvalidError, RemoteUnavailableError, SlotMovedError } from './errors.ts';
+import type { FetchId, FetchRepository, StoredFetch } from './fetch-repository.ts';
+import { sourceOf, type UpstreamBytes, type UpstreamSlot, type UpstreamSource } from './upstream-bytes.ts';
 
 export interface FetcherOptions {
-  database: Database;
-  publishing: Publishing;
-  /** Where downloads are begun. */
-  transactions: Pick<Database, 'transaction'>;
+  fetches: FetchRows;
+  intakes: Intakes;
   maxUploadBytes: number;
+  /** Refuses what has no room here, where another size is announced than the slot's. @throws upload_too_large, storage_full */
+  assertRoom: (sizeBytes: number) => Promise<void>;
   /** Told of what went wrong beside the work. */
   onError: (error: unknown) => void;
-  /** Room that is left for files; undefined where that is nobody's business. */
-  freeBytes: () => Promise<number | undefined>;
 }
 
-export interface FetchOrder {
-  upstream: Upstream;
+/** What downloads note, so that they can be continued. */
+export type FetchRows = Pick<FetchRepository, 'find' | 'put' | 'remove'>;
+
+/** Where bytes are taken in. */
+export interface Intakes {
+  begin(format: Format): Promise<Intake>;
+  /** Continues what an earlier call has suspended, in any process. @throws blob_missing when it is gone */
+  resume(format: Format, storageKey: string): Promise<Intake>;
+  /** Removes what nobody takes in any more. */
+  discard(storageKey: string): Promise<void>;
+}
+
+export interface FetchOrder<Source = UpstreamSource> {
+  upstream: Source;
   id: FetchId;
   format: Format;
   slot: UpstreamSlot;
+  /** What an earlier run has left of it. */
+  stored?: StoredFetch | undefined;
   signal: AbortSignal;
   /** Told how many bytes more are here: of those that a continued download had already, too. */
   onBytes: (count: number) => void;
 }
 
-/** Bytes that are here whole and belong to nobody yet. `fetchedBytes` came over the network in this call. */
-export interface Fetched { intake: Intake; taken: Taken; fetchedBytes: number }
+/** Bytes that are here whole and belong to nobody yet. `fetchedBytes` came over the network in this call; `isNoted` tells that `FetchRows` may know of them. */
+export interface Fetched { isNoted: boolean; intake: Pick<Intake, 'storageKey' | 'adopt' | 'settle' | 'abort' | 'forget'>; taken: Taken; fetchedBytes: number }
 
-export interface Fetcher {
+/** @template Source what it fetches from */
+export interface Fetcher<Source = UpstreamSource> {
   /**
    * Fetches a slot. When it throws, what came is kept for the next call, unless it is wrong.
    * @throws SlotMovedError when the remote has other bytes by now; remote_unavailable, remote_refused, remote_answer_invalid, tarball errors,
    *   upload_too_large, storage_full; the signal's reason
    */
-  fetch(order: FetchOrder): Promise<Fetched>;
+  fetch(order: FetchOrder<Source>): Promise<Fetched>;
   /** Lets go of fetched bytes that were not committed, and leaves them to the next call where that is worth it. */
   release(id: FetchId, fetched: Fetched): Promise<void>;
 }
-
-/** The document was read before the bytes were replaced: it is worth reading it again. */
-export class SlotMovedError extends Error { override readonly name = 'SlotMovedError'; }
 
 /** Below it, beginning anew costs less than remembering. */
 const RESUMABLE_BYTES = 4 * 1024 * 1024;
@@ -59,93 +65,92 @@ const KEPT_MS = 7 * 24 * 3_600_000;
 const MAX_BARREN_CUTS = 4;
 const MIN_PROGRESS_BYTES = 64 * 1024;
 const FIRST_PAUSE_MS = 200;
-/** What stays free for everything else. */
-const SPARE_BYTES = 64 * 1024 * 1024;
 
-export function createFetcher({ database, publishing, transactions, maxUploadBytes, onError, freeBytes }: FetcherOptions): Fetcher {
-  const fetches = fetchRepository(database.db);
+export function createFetcher({ fetches, intakes, maxUploadBytes, assertRoom, onError }: FetcherOptions): Fetcher {
   const keptUntil = () => new Date(Date.now() + KEPT_MS);
 
-  /** Takes up what an earlier call, in any process, has left. */
-  async function takeUp(id: FetchId, source: string, format: Format): Promise<{ intake: Intake; etag: string | undefined } | undefined> {
-    const stored = await fetches.find(id);
+  /** Takes up what an earlier run, in any process, has left. */
+  async function takeUp({ id, format, slot, stored }: FetchOrder): Promise<{ intake: Intake; etag: string | undefined } | undefined> {
     if (!stored) return undefined;
-    if (stored.source === source && stored.etag !== undefined) {
+    if (stored.source === sourceOf(slot) && stored.etag !== undefined) {
       try {
-        return { intake: await publishing.resume(format, stored.storageKey), etag: stored.etag };
+        return { intake: await intakes.resume(format, stored.storageKey), etag: stored.etag };
       } catch (error) {
-        if (!(error instanceof BlobMissingError)) throw error;
+        if (!(error instanceof BerthError && error.code === 'blob_missing')) throw error;
       }
     }
     await fetches.remove(id);
-    await publishing.discard(stored.storageKey);
+    await intakes.discard(stored.storageKey);
     return undefined;
-  }
-
-  async function assertRoom(sizeBytes: number | undefined): Promise<void> {
-    if (sizeBytes === undefined) return;
-    if (sizeBytes > maxUploadBytes) throw new UploadTooLargeError(`It has ${sizeBytes} bytes; this registry takes at most ${maxUploadBytes} (MAX_UPLOAD_BYTES).`);
-    const free = await freeBytes();
-    if (free !== undefined && sizeBytes + SPARE_BYTES > free) throw new StorageFullError(`It has ${sizeBytes} bytes, but only ${free} are free on the disk of this registry: make room.`);
   }
 
   async function fetch(order: FetchOrder): Promise<Fetched> {
     const { upstream, id, format, slot, signal, onBytes } = order;
     const source = sourceOf(slot);
-    const taken = await takeUp(id, source, format);
+    const taken = await takeUp(order);
     let intake = taken?.intake;
     let etag = taken?.etag;
     let fetchedBytes = 0;
     let barrenCuts = 0;
     if (intake) onBytes(intake.sizeBytes);
-    else await assertRoom(slot.sizeBytes);
 
     try {
       while (!intake || intake.sizeBytes !== slot.sizeBytes) {
-        let received = 0;
+        const before = fetchedBytes;
         try {
-          await intake?.reopen();
-          const bytes = await upstream.open(id.artefactId, slot, intake && etag !== undefined ? { offset: intake.sizeBytes, etag } : undefined, signal);
-          if (!bytes) throw new SlotMovedError('it shows bytes that it does not have');
-          assertExpected(bytes, slot);
-          if (intake && bytes.offset !== intake.sizeBytes) {
-            onBytes(-intake.sizeBytes);
-            await intake.abort();
-            intake = undefined;
-          }
-          if (bytes.sizeBytes !== slot.sizeBytes) await assertRoom(bytes.sizeBytes);
-          intake ??= await publishing.begin(format, { bypassCache: true, transactions });
-          if (bytes.etag !== undefined && (bytes.sizeBytes ?? RESUMABLE_BYTES) >= RESUMABLE_BYTES) await fetches.put(id, { source, etag: etag = bytes.etag, storageKey: intake.storageKey });
-          await receive(bytes, intake, (count) => { received += count; fetchedBytes += count; onBytes(count); });
+          await fetchMore();
           break;
         } catch (error) {
           signal.throwIfAborted();
           if (!(error instanceof RemoteUnavailableError)) throw error;
-          barrenCuts = received >= MIN_PROGRESS_BYTES ? 0 : barrenCuts + 1;
+          barrenCuts = fetchedBytes - before >= MIN_PROGRESS_BYTES ? 0 : barrenCuts + 1;
           if (barrenCuts >= MAX_BARREN_CUTS) throw error;
           await intake?.suspend(keptUntil());
           await sleep(FIRST_PAUSE_MS * 2 ** barrenCuts, undefined, { signal }).catch(() => undefined);
         }
       }
-      const whole = await intake.finish();
+      const whole = await intake!.finish();
       if (slot.digest !== undefined && whole.blob.digest !== slot.digest) throw new RemoteAnswerInvalidError(`Its bytes have the digest ${whole.blob.digest}, but the remote registry says ${slot.digest}.`);
-      return { intake, taken: whole, fetchedBytes };
+      return { intake: intake!, taken: whole, fetchedBytes, isNoted: etag !== undefined };
     } catch (error) {
       await leave(id, intake, error, signal);
       throw error;
     }
 
-    async function receive(bytes: UpstreamBytes, into: Intake, onReceived: (count: number) => void): Promise<void> {
-      const limit = bytes.sizeBytes ?? maxUploadBytes;
+    /** Goes on where the intake stands, to the end or to a cut. */
+    async function fetchMore(): Promise<void> {
+      await intake?.reopen();
+      const from = intake && etag !== undefined ? { offset: intake.sizeBytes, etag } : undefined;
+      // While the remote looks for its bytes, a place is made for them.
+      const [opening, beginning] = await Promise.allSettled([upstream.open(id.artefactId, slot, from, signal), intake ?? intakes.begin(format)]);
+      if (beginning.status === 'fulfilled') intake = beginning.value;
+      const bytes = valueOf(opening);
+      if (!bytes) throw new SlotMovedError('it shows bytes that it does not have');
       try {
-        for await (const chunk of chunksOf(bytes)) {
-          signal.throwIfAborted();
-          if (into.sizeBytes + chunk.length > limit) throw new RemoteAnswerInvalidError(`The remote registry sends more than the ${limit} bytes that it announced.`);
-          await Promise.race([into.write(chunk), into.failed]);
-          onReceived(chunk.length);
+        const begun = valueOf(beginning);
+        assertExpected(bytes, slot);
+        if (bytes.offset !== begun.sizeBytes) {
+          onBytes(-begun.sizeBytes);
+          intake = undefined;
+          await begun.abort();
         }
+        if (bytes.sizeBytes !== undefined && bytes.sizeBytes !== slot.sizeBytes) await assertRoom(bytes.sizeBytes);
+        intake ??= await intakes.begin(format);
+        if (bytes.etag !== undefined && (bytes.sizeBytes ?? RESUMABLE_BYTES) >= RESUMABLE_BYTES) await fetches.put(id, { source, etag: etag = bytes.etag, storageKey: intake.storageKey });
+        await receive(bytes, intake);
       } finally {
         bytes.end();
+      }
+    }
+
+    async function receive(bytes: UpstreamBytes, into: Intake): Promise<void> {
+      const limit = bytes.sizeBytes ?? maxUploadBytes;
+      for await (const chunk of chunksOf(bytes)) {
+        signal.throwIfAborted();
+        if (into.sizeBytes + chunk.length > limit) throw new RemoteAnswerInvalidError(`The remote registry sends more than the ${limit} bytes that it announced.`);
+        await Promise.race([into.write(chunk), into.failed]);
+        fetchedBytes += chunk.length;
+        onBytes(chunk.length);
       }
       if (bytes.sizeBytes !== undefined && into.sizeBytes < bytes.sizeBytes) throw new RemoteUnavailableError('The answer of the remote registry was cut short.');
     }
@@ -168,13 +173,20 @@ export function createFetcher({ database, publishing, transactions, maxUploadByt
     }
   }
 
-  return {
-    fetch,
-    async release(id, { intake }) {
-      if ((await fetches.find(id))?.storageKey === intake.storageKey) intake.forget();
-      else await intake.abort();
-    },
+  return { fetch, release: createRelease(fetches) };
+}
+
+/** Makes the `release` of a fetcher. */
+export function createRelease(fetches: Pick<FetchRows, 'find'>): Fetcher['release'] {
+  return async (id, { intake }) => {
+    if ((await fetches.find(id))?.storageKey === intake.storageKey) intake.forget();
+    else await intake.abort();
   };
+}
+
+function valueOf<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
 }
 
 /** Refuses bytes that are not those of the document, before the first of them. */
@@ -182,7 +194,6 @@ function assertExpected(bytes: UpstreamBytes, slot: UpstreamSlot): void {
   const differs = slot.digest !== undefined && bytes.digest !== undefined && bytes.digest !== slot.digest;
   const hasOtherSize = slot.sizeBytes !== undefined && bytes.sizeBytes !== undefined && bytes.sizeBytes !== slot.sizeBytes;
   if (!differs && !hasOtherSize) return;
-  bytes.end();
   if (differs) throw new SlotMovedError(`its document says ${slot.digest}, its bytes are announced as ${bytes.digest}`);
   if (slot.digest === undefined) throw new SlotMovedError(`its document says ${slot.sizeBytes} bytes, and it sends ${bytes.sizeBytes}`);
   throw new RemoteAnswerInvalidError(`It has ${bytes.sizeBytes} bytes, but the remote registry says ${slot.sizeBytes}.`);

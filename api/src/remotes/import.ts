@@ -5,15 +5,17 @@ import { appendAudit } from '../audit/index.ts';
 import { groupTransactions } from '../db/index.ts';
 import { openCarriage } from './carriage.ts';
 import { RemoteUrlInvalidError } from './errors.ts';
+import { fetchRepository } from './fetch-repository.ts';
 import { createFetcher } from './fetch.ts';
 import { createMirror } from './mirror.ts';
 import { normaliseUrl } from './operations.ts';
 import { jobName, type SyncProgress } from './remote.ts';
 import { remoteRepository } from './repository.ts';
+import { createAssertRoom } from './room.ts';
 import type { RemotesOptions } from './service.ts';
 import { createSync, type SyncReport } from './sync.ts';
 
-export type ImportOptions = Omit<RemotesOptions, 'cipherPassword' | 'timeoutMs'>;
+export type ImportOptions = Omit<RemotesOptions, 'cipherPassword' | 'timeoutMs' | 'fetcher' | 'transactions'>;
 
 export interface ImportReport extends SyncReport {
   origin: string;
@@ -32,11 +34,15 @@ const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
  * @throws carriage_invalid, remote_url_invalid for a file of this registry itself; job_running while that registry is synchronised
  */
 export function createImport(options: ImportOptions): (path: string, onProgress?: (progress: SyncProgress) => void) => Promise<ImportReport> {
-  const { database, jobs } = options;
+  const { database, jobs, publishing, maxUploadBytes } = options;
   const ownUrl = normaliseUrl(options.publicUrl);
   const transactions = groupTransactions(database);
-  const fetcher = createFetcher({ ...options, transactions, freeBytes: () => options.blobs.freeBytes() });
-  const sync = createSync({ ...options, mirror: createMirror({ ...options, transactions, fetcher }), ownUrl, openUpstream: () => Promise.reject(new Error('a file is no network')) });
+  const assertRoom = createAssertRoom(options.blobs, maxUploadBytes);
+  const fetcher = createFetcher({
+    fetches: fetchRepository(database.db), maxUploadBytes, assertRoom, onError: options.onError,
+    intakes: { begin: (format) => publishing.begin(format, { bypassCache: true, transactions }), resume: publishing.resume, discard: publishing.discard },
+  });
+  const sync = createSync({ ...options, mirror: createMirror({ ...options, transactions, fetcher, assertRoom }), ownUrl, openUpstream: () => Promise.reject(new Error('a file is no network')) });
 
   return async (path, onProgress) => {
     const { origin, createdAt, ids, upstream } = await openCarriage(path);

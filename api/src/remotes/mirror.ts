@@ -5,12 +5,13 @@ import type { MirroredSlot, Mirroring } from '../artefacts/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import { BerthError } from '../errors.ts';
 import type { ThumbnailImage, ThumbnailService } from '../thumbnails/index.ts';
-import { RemoteAnswerInvalidError, RemoteUnavailableError } from './errors.ts';
-import { fetchRepository } from './fetch-repository.ts';
-import { SlotMovedError, type Fetched, type Fetcher } from './fetch.ts';
+import { RemoteAnswerInvalidError, RemoteUnavailableError, SlotMovedError } from './errors.ts';
+import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
+import type { Fetched, Fetcher } from './fetch.ts';
 import type { Remote } from './remote.ts';
-import { remoteRepository } from './repository.ts';
-import { fingerprintOf, sourceOf, type UpstreamArtefact, type UpstreamSlot } from './upstream-artefact.ts';
+import type { ResultChanges } from './repository.ts';
+import { fingerprintOf, type UpstreamArtefact } from './upstream-artefact.ts';
+import { sourceOf, type UpstreamSlot } from './upstream-bytes.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface MirrorOptions {
@@ -18,7 +19,9 @@ export interface MirrorOptions {
   transactions: Pick<Database, 'transaction'>;
   mirroring: Mirroring;
   thumbnails: ThumbnailService;
-  fetcher: Fetcher;
+  fetcher: Fetcher<Upstream>;
+  /** @throws upload_too_large, storage_full */
+  assertRoom: (sizeBytes: number) => Promise<void>;
 }
 
 export interface MirrorOrder {
@@ -28,8 +31,14 @@ export interface MirrorOrder {
   artefact: UpstreamArtefact;
   signal: AbortSignal;
   onBytes: (count: number) => void;
-  /** Refuses in the commit when another replica has taken over, or nobody wants the artefact any more. */
-  assertWanted: (tx: Tx) => Promise<void>;
+  /** What earlier runs have left of it, by architecture. */
+  begun: ReadonlyMap<string, StoredFetch>;
+  /** Whether bytes may be here; where they are not, nobody has to look. */
+  mayBeHere: (digest: string) => boolean;
+  /** Opens the commit: refuses when another replica has taken over. */
+  assertHeld: (tx: Tx) => Promise<void>;
+  /** Ends the commit with the result: refuses when nobody wants the artefact any more. */
+  note: (tx: Tx, result: ResultChanges) => Promise<void>;
 }
 
 /** Brings the mirror of an artefact to the remote's state and notes the result, or throws and leaves it as it was. */
@@ -38,7 +47,7 @@ export type MirrorArtefact = (order: MirrorOrder) => Promise<void>;
 /** An artefact that changes each time it is looked at is left for the next run. */
 const MAX_LOOKS = 4;
 
-export function createMirror({ transactions, mirroring, thumbnails, fetcher }: MirrorOptions): MirrorArtefact {
+export function createMirror({ transactions, mirroring, thumbnails, fetcher, assertRoom }: MirrorOptions): MirrorArtefact {
   return async (order) => {
     const startedAt = performance.now();
     const arrived = new Map<string, Fetched>();
@@ -66,7 +75,8 @@ export function createMirror({ transactions, mirroring, thumbnails, fetcher }: M
     }
 
     async function gather({ id, format, slots }: UpstreamArtefact): Promise<MirroredSlot[]> {
-      const local = await mirroring.slots(id);
+      // What is here already matters only where the document leaves something out.
+      const local = slots.every(({ digest, hasNativeModules }) => digest !== undefined && (format === 'file' || hasNativeModules !== undefined)) ? [] : await mirroring.slots(id);
       const mirrored: MirroredSlot[] = [];
       for (const slot of slots) {
         const source = sourceOf(slot);
@@ -74,9 +84,11 @@ export function createMirror({ transactions, mirroring, thumbnails, fetcher }: M
         // Without a digest, bytes that were uploaded at the same moment are the same.
         const digest = slot.digest ?? (present?.uploadedAt === slot.uploadedAt && present.sizeBytes === (slot.sizeBytes ?? present.sizeBytes) ? present.digest : undefined);
         let fetched = arrived.get(source);
-        const known = !fetched && digest !== undefined ? await mirroring.findBytes(digest, format) : undefined;
+        const known = !fetched && digest !== undefined && order.mayBeHere(digest) ? await mirroring.findBytes(digest, format) : undefined;
         if (!fetched && !known) {
-          fetched = await fetcher.fetch({ upstream: order.upstream, id: idOf(slot), format, slot, signal: order.signal, onBytes: order.onBytes });
+          const stored = order.begun.get(slot.architecture);
+          if (!stored && slot.sizeBytes !== undefined) await assertRoom(slot.sizeBytes);
+          fetched = await fetcher.fetch({ upstream: order.upstream, id: idOf(slot), format, slot, stored, signal: order.signal, onBytes: order.onBytes });
           arrived.set(source, fetched);
           bytes += fetched.fetchedBytes;
         }
@@ -125,12 +137,12 @@ export function createMirror({ transactions, mirroring, thumbnails, fetcher }: M
     async function commit(read: UpstreamArtefact, slots: MirroredSlot[]): Promise<void> {
       const { image, note, isPassing } = await fetchThumbnail(read);
       await transactions.transaction(async (tx) => {
-        await order.assertWanted(tx);
+        await order.assertHeld(tx);
         const thumbnail = image && { id: image.id, width: image.width, height: image.height };
-        await mirroring.commit(tx, order.actor, { ...mirroredFields(read), origin: order.remote.id, thumbnail }, slots);
-        await thumbnails.mirror(tx, read.id, image);
-        await fetchRepository(tx).removeOf(order.remote.id, read.id);
-        await remoteRepository(tx).put(order.remote.id, read.id, {
+        const previous = await mirroring.commit(tx, order.actor, { ...mirroredFields(read), origin: order.remote.id, thumbnail }, slots);
+        if (image || previous?.thumbnail) await thumbnails.mirror(tx, read.id, image);
+        if (order.begun.size > 0 || [...arrived.values()].some(({ isNoted }) => isNoted)) await fetchRepository(tx).removeOf(order.remote.id, read.id);
+        await order.note(tx, {
           status: 'updated', at: new Date().toISOString(), bytes, seconds: (performance.now() - startedAt) / 1000, reason: note ?? null,
           attempts: 0, next_try_at: null,
           // Without it, the next run compares everything anew.

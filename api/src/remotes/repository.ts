@@ -4,6 +4,9 @@ import type { ArtefactResult, Remote, ResultStatus, SyncRequest } from './remote
 /** Ids in one statement: SQLite takes no more than 32,766 parameters. */
 const MAX_IDS = 10_000;
 
+/** What of a result is noted anew. */
+export type ResultChanges = Partial<Omit<RemoteArtefactsTable, 'remote_id' | 'artefact_id' | 'selected'>>;
+
 export function remoteRepository(executor: Executor | Tx) {
   const of = (remoteId: string) => executor.selectFrom('remote_artefacts').selectAll().where('remote_id', '=', remoteId);
   return {
@@ -66,8 +69,10 @@ export function remoteRepository(executor: Executor | Tx) {
       await executor.deleteFrom('remote_artefacts').where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).execute();
     },
 
-    async put(remoteId: string, artefactId: string, changes: Partial<Omit<RemoteArtefactsTable, 'remote_id' | 'artefact_id' | 'selected'>>): Promise<void> {
-      await executor.updateTable('remote_artefacts').set(changes).where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).execute();
+    /** Notes the result of an artefact; false when it is selected no more. */
+    async put(remoteId: string, artefactId: string, changes: ResultChanges): Promise<boolean> {
+      const { numUpdatedRows } = await executor.updateTable('remote_artefacts').set(changes).where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).executeTakeFirst();
+      return numUpdatedRows === 1n;
     },
 
     /** Notes one result of many artefacts. */

@@ -5,19 +5,20 @@ import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import { assertArtefactId, type Mirroring, type Publishing } from '../artefacts/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Blobs } from '../blobs/index.ts';
-import { groupTransactions, type Database, type Tx } from '../db/index.ts';
+import type { Database, Tx } from '../db/index.ts';
 import type { Jobs, JobState } from '../jobs/index.ts';
 import type { ThumbnailService } from '../thumbnails/index.ts';
 import { createCipher } from './cipher.ts';
 import { AlreadySelectedError, NotSelectedError, RemoteExistsError, RemoteNotFoundError, RemoteUrlInvalidError, SelectionConflictError, SyncRunningError } from './errors.ts';
 import { fetchRepository } from './fetch-repository.ts';
-import { createFetcher } from './fetch.ts';
+import type { Fetcher } from './fetch.ts';
 import { createMirror } from './mirror.ts';
 import { assertPattern, assertSchedule, defaultSchedule, matches, nextRun, normaliseUrl, shortIdOf } from './operations.ts';
 import { JOB_PREFIX, jobName, type Remote, type SyncProgress, type SyncRequest } from './remote.ts';
 import { createRemoteBrowser } from './browse.ts';
 import { remoteRepository } from './repository.ts';
 import type { CreateRemote, PatchRemote, RemoteView, SyncQuery } from './schemas.ts';
+import { createAssertRoom } from './room.ts';
 import { createSync, type SyncReport } from './sync.ts';
 import { createUpstream, type Upstream } from './upstream.ts';
 import { toView } from './view.ts';
@@ -28,6 +29,10 @@ export interface RemotesOptions {
   mirroring: Mirroring;
   publishing: Publishing;
   blobs: Pick<Blobs, 'verify' | 'freeBytes'>;
+  /** Where mirrors are committed. */
+  transactions: Pick<Database, 'transaction'>;
+  /** Brings the bytes. */
+  fetcher: Fetcher<Upstream>;
   thumbnails: ThumbnailService;
   /** CIPHER_PASSWORD. */
   cipherPassword: string;
@@ -49,9 +54,7 @@ export function createRemotes(options: RemotesOptions) {
   const rows = remoteRepository(database.db);
   const cipher = createCipher(options.cipherPassword);
   const ownUrl = normaliseUrl(publicUrl);
-  const transactions = groupTransactions(database);
-  const fetcher = createFetcher({ ...options, transactions, freeBytes: () => options.blobs.freeBytes() });
-  const sync = createSync({ ...options, mirror: createMirror({ ...options, transactions, fetcher }), openUpstream, ownUrl });
+  const sync = createSync({ ...options, mirror: createMirror({ ...options, assertRoom: createAssertRoom(options.blobs, options.maxUploadBytes) }), openUpstream, ownUrl });
   jobs.registerFamily<SyncProgress, SyncReport>({
     prefix: JOB_PREFIX,
     keys: async () => (await rows.list()).map(({ id }) => id),

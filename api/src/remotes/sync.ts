@@ -8,10 +8,11 @@ import type { Blobs } from '../blobs/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import { LeaseLostError, type JobContext } from '../jobs/index.ts';
 import { RemoteNotFoundError } from './errors.ts';
+import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
 import type { MirrorArtefact } from './mirror.ts';
 import { hasShrunk, matches, nextRun, retryDelayMs } from './operations.ts';
 import type { ArtefactResult, Remote, SyncProgress } from './remote.ts';
-import { remoteRepository } from './repository.ts';
+import { remoteRepository, type ResultChanges } from './repository.ts';
 import { fingerprintOf, type UpstreamArtefact } from './upstream-artefact.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -30,8 +31,8 @@ export interface SyncReport { updated: number; unchanged: number; failed: number
 /** What a run compares: undefined stands for an artefact that the remote does not have. */
 interface Candidate { id: string; artefact: UpstreamArtefact | undefined; unusable?: string }
 
-/** Hides the delays of the network and of the disk; each holds one file open and a few MiB. */
-const AT_ONCE = 16;
+/** Enough that fetching goes on while others wait for the disk or for a commit that they share; see MAX_SOCKETS for how many fetch. */
+const AT_ONCE = 32;
 /** The registry itself, of its own accord. */
 const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
@@ -90,6 +91,9 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     const shown: SyncProgress = { startedAt: startedAt.toISOString(), done: candidates.length - different.length, total: candidates.length, bytesDone: 0, bytesTotal: 0 };
     for (const { id, artefact } of different) shown.bytesTotal = (shown.bytesTotal ?? 0) + missingBytes(artefact, digests.get(id));
     progress({ ...shown });
+    const begun = await fetchRepository(database.db).allOf(remote.id);
+    const absent = new Set(different.flatMap(({ artefact }) => artefact.slots.flatMap(({ digest }) => digest ?? [])));
+    for (const digest of await mirroring.known([...absent])) absent.delete(digest);
     const asserted = new WeakSet<Tx>();
     const queue = different.values();
     await Promise.all(Array.from({ length: AT_ONCE }, async () => {
@@ -116,7 +120,11 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
           report.unchanged++;
           return;
         }
-        await mirror({ remote, actor: ACTOR, upstream, artefact, signal, onBytes, assertWanted: (tx) => assertWanted(tx, id) });
+        await mirror({
+          remote, actor: ACTOR, upstream, artefact, signal, onBytes,
+          begun: begun.get(id) ?? new Map<string, StoredFetch>(), mayBeHere: (digest) => !absent.has(digest), assertHeld: assertStillOurs, note: (tx, result) => noteUpdated(tx, id, result),
+        });
+        for (const { digest = '' } of artefact.slots) absent.delete(digest);
         report.updated++;
       } catch (error) {
         signal.throwIfAborted();
@@ -130,14 +138,16 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
       return true;
     }
 
-    async function assertWanted(tx: Tx, id: string): Promise<void> {
-      const inside = remoteRepository(tx);
-      if (!asserted.has(tx)) {
-        await assertHeld(tx);
-        if (!await inside.lock(remote.id)) throw new NotWantedError();
-        asserted.add(tx);
-      }
-      if (!await inside.findResult(remote.id, id)) throw new NotWantedError();
+    /** Once for all commits that share a transaction. */
+    async function assertStillOurs(tx: Tx): Promise<void> {
+      if (asserted.has(tx)) return;
+      await assertHeld(tx);
+      if (!await remoteRepository(tx).lock(remote.id)) throw new NotWantedError();
+      asserted.add(tx);
+    }
+
+    async function noteUpdated(tx: Tx, id: string, result: ResultChanges): Promise<void> {
+      if (!await remoteRepository(tx).put(remote.id, id, result)) throw new NotWantedError();
     }
 
     async function note(id: string, error: unknown): Promise<void> {

@@ -5,20 +5,7 @@ import { createHash } from 'node:crypto';
 import { assertArchitecture, assertArtefactId, assertFileName, FILE_SLOT, NOARCH, type Format, type LocalisedText } from '../artefacts/index.ts';
 import { BerthError } from '../errors.ts';
 import { RemoteAnswerInvalidError } from './errors.ts';
-
-export interface UpstreamSlot {
-  architecture: string;
-  /** Undefined where the registry tells none. */
-  digest: string | undefined;
-  sizeBytes: number | undefined;
-  version: string | undefined;
-  fileName: string | undefined;
-  uploadedAt: string;
-  hasNativeModules: boolean | undefined;
-  hasInstallScripts: boolean | undefined;
-  /** Which route has its bytes. */
-  route: 'tarball' | 'download';
-}
+import type { UpstreamSlot } from './upstream-bytes.ts';
 
 export interface UpstreamArtefact {
   id: string;
@@ -78,9 +65,6 @@ export function readUpstreamArtefact(value: unknown): UpstreamArtefact {
     return invalid(`${id}, which cannot be kept here: ${error.message}`);
   }
 }
-
-/** Names the bytes of a slot: two slots with one name have equal bytes. */
-export function sourceOf({ digest, uploadedAt, sizeBytes }: UpstreamSlot): string { return digest ?? `${uploadedAt} ${sizeBytes ?? ''}`; }
 
 /** Fingerprint of everything that a mirror takes over; it changes when any of it does. */
 export function fingerprintOf(artefact: UpstreamArtefact): string {

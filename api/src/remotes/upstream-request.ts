@@ -4,7 +4,17 @@ import http, { type IncomingMessage } from 'node:http';
 import https from 'node:https';
 import { RemoteAnswerInvalidError, RemoteUnavailableError } from './errors.ts';
 
+/** Which registry, and how to reach it. */
+export interface UpstreamAccess {
+  url: string;
+  apiKey: string | undefined;
+  /** For how long it may keep silent. */
+  timeoutMs: number;
+}
+
 export interface UpstreamConnection {
+  /** Makes the address of a route of its API; the parts are encoded. */
+  route(...parts: string[]): string;
   /** Sends a GET. @throws remote_unavailable, remote_answer_invalid; the signal's reason */
   get(url: string, options?: GetOptions): Promise<UpstreamAnswer>;
   close(): void;
@@ -28,15 +38,13 @@ export interface UpstreamAnswer {
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-const MAX_SOCKETS = 16;
+/** To one registry, which has others to serve: more of them bring nothing but longer waits. */
+const MAX_SOCKETS = 8;
 const MIN_BYTES_PER_TIMEOUT = 16 * 1024;
 
-/**
- * Makes the connections to one registry.
- * @param credentials sent to the registry's own origin and, once a redirect has left it, nowhere any more
- * @param timeoutMs for how long an answer, or the next bytes of it, may keep silent
- */
-export function connectUpstream(baseUrl: string, credentials: Record<string, string>, timeoutMs: number): UpstreamConnection {
+/** Makes the connections to one registry. The key goes to the registry's own origin and, once a redirect has left it, nowhere any more. */
+export function connectUpstream({ url: baseUrl, apiKey, timeoutMs }: UpstreamAccess): UpstreamConnection {
+  const credentials = apiKey === undefined ? {} : { 'x-api-key': apiKey };
   const home = new URL(baseUrl).origin;
   const agents = { 'http:': new http.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }), 'https:': new https.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }) };
 
@@ -71,7 +79,11 @@ export function connectUpstream(baseUrl: string, credentials: Record<string, str
     });
   }
 
-  return { get, close() { for (const agent of Object.values(agents)) agent.destroy(); } };
+  return {
+    route: (...parts) => [`${baseUrl}/api/v1`, ...parts.map(encodeURIComponent)].join('/'),
+    get,
+    close() { for (const agent of Object.values(agents)) agent.destroy(); },
+  };
 }
 
 /**

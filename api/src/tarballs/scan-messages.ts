@@ -1,5 +1,6 @@
 // What the scans' thread and the one that receives uploads tell each other. The bytes themselves are in shared memory.
 
+import type { ErrorDescription } from '../errors.ts';
 import type { TarballScan } from './scan.ts';
 import type { TarballLimits } from './scanner.ts';
 
@@ -22,8 +23,7 @@ export type ScanReport = { scan: number } & (
   /** With about how much memory the thread holds for the scan now. */
   | { type: 'taken'; slot: number; heldBytes: number }
   | { type: 'done'; result: TarballScan }
-  /** Classes do not survive the way: `code` names that of a BerthError. */
-  | { type: 'failed'; code: string | undefined; message: string }
+  | { type: 'failed'; error: ErrorDescription }
 );
 
 /** Makes the view of one slot, the same on both sides. */

@@ -2,7 +2,7 @@
 
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import { definedErrors } from '../errors.ts';
+import { errorOf } from '../errors.ts';
 import { SLOT_BYTES, slotOf, SLOTS, type ScanReport, type ScanRequest } from './scan-messages.ts';
 import type { TarballScan } from './scan.ts';
 import type { TarballLimits, TarballScanner } from './scanner.ts';
@@ -146,7 +146,7 @@ class ThreadScan implements TarballScanner {
       case 'done':
         this.#result.resolve(report.result);
         break;
-      case 'failed': this.fail(toError(report));
+      case 'failed': this.fail(errorOf(report.error));
     }
   }
 
@@ -170,9 +170,4 @@ class ThreadScan implements TarballScanner {
     this.#result.reject(this.#failure);
     this.#room?.reject(this.#failure);
   }
-}
-
-function toError({ code, message }: { code: string | undefined; message: string }): Error {
-  const ErrorClass = definedErrors().get(code ?? '');
-  return ErrorClass ? new ErrorClass(message) : new Error(message);
 }

@@ -2,7 +2,7 @@
 // pool of the process: here are the tar and the garbage of inflating, in a heap too small to make collecting it dear.
 
 import { parentPort } from 'node:worker_threads';
-import { BerthError } from '../errors.ts';
+import { describeError } from '../errors.ts';
 import { slotOf, type ScanReport, type ScanRequest } from './scan-messages.ts';
 import { createTarballScanner, type TarballScanner } from './scanner.ts';
 
@@ -21,7 +21,7 @@ function serveScans(port: NonNullable<typeof parentPort>): void {
     scan.turn = scan.turn.then(async () => {
       if (scans.get(id) === scan) report(await step(scan));
     }).catch((error: unknown) => {
-      if (scans.delete(id)) report({ scan: id, type: 'failed', code: error instanceof BerthError ? error.code : undefined, message: error instanceof Error ? error.message : String(error) });
+      if (scans.delete(id)) report({ scan: id, type: 'failed', error: describeError(error) });
     });
   }
 

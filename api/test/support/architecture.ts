@@ -66,7 +66,7 @@ export const RULES = {
     });
   },
 
-  'a slice knows another only through its index.ts and only further down': (files) => server(files).flatMap((file) => {
+  'a slice knows another only further down, and only through its index.ts, but for the program of a thread': (files) => server(files).flatMap((file) => {
     return file.imports.filter((it) => it.file?.startsWith('api/') && !mayEnter(file.path, it.file)).map(at(file));
   }),
 
@@ -192,8 +192,11 @@ function mayEnter(importer: string, imported: string): boolean {
   if (!to) return !from;
   if (from === to) return true;
   const isFace = to === 'errors' || imported === `api/src/${to}/index.ts`;
-  return isFace && heightOf(to) >= 0 && (!from || (heightOf(from) >= heightOf(to) && from !== 'errors'));
+  return (isFace || isThreadProgram(importer)) && heightOf(to) >= 0 && (!from || (heightOf(from) >= heightOf(to) && from !== 'errors'));
 }
+
+/** Loads what its thread runs and nothing more: an index.ts would bring the whole server along. */
+const isThreadProgram = (path: string) => path.endsWith('-worker.ts');
 
 /** How far down the list a slice stands; -1 when nobody has said yet. */
 const heightOf = (slice: string) => SLICES.findIndex((line) => line.includes(slice));

@@ -1,0 +1,16 @@
+// Whether there is room for what another registry has.
+
+import { StorageFullError, type Blobs } from '../blobs/index.ts';
+import { UploadTooLargeError } from '../http/index.ts';
+
+/** What stays free for everything else. */
+const SPARE_BYTES = 64 * 1024 * 1024;
+
+/** Makes a function that refuses what has no room. @throws upload_too_large, storage_full */
+export function createAssertRoom(blobs: Pick<Blobs, 'freeBytes'>, maxUploadBytes: number): (sizeBytes: number) => Promise<void> {
+  return async (sizeBytes) => {
+    if (sizeBytes > maxUploadBytes) throw new UploadTooLargeError(`It has ${sizeBytes} bytes; this registry takes at most ${maxUploadBytes} (MAX_UPLOAD_BYTES).`);
+    const free = await blobs.freeBytes();
+    if (free !== undefined && sizeBytes + SPARE_BYTES > free) throw new StorageFullError(`It has ${sizeBytes} bytes, but only ${free} are free on the disk of this registry: make room.`);
+  };
+}
