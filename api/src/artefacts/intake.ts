@@ -15,8 +15,8 @@ export interface Intake {
   readonly sizeBytes: number;
   /** About how much memory is held between two writes. */
   readonly heldBytes: number;
-  /** Rejects with what is wrong with a tarball as soon as it is found, be it that all was taken before; else it stays pending. */
-  readonly failed: Promise<never>;
+  /** Rejects with what is wrong with a tarball as soon as it is found, be it that all was taken before; else it stays pending. Undefined where nothing is looked for. */
+  readonly failed: Promise<never> | undefined;
   /** Takes the next chunk, whose memory is in use until it resolves. @throws what the storage and the scanner do; then only `abort` and `forget` are left */
   write(chunk: Uint8Array): Promise<void>;
   /** Makes the bytes durable and lets go of the storage; what was hashed and scanned lives on in this object. @param keptUntil no sweep takes the bytes before */
@@ -47,12 +47,12 @@ export function createIntake(upload: BlobUpload, format: Format, { limits, scann
   return {
     storageKey: upload.storageKey,
     get sizeBytes() { return upload.sizeBytes; },
-    failed: scanner?.failed ?? new Promise(() => undefined),
+    failed: scanner?.failed,
     get heldBytes() { return BASE_BYTES + (scanner?.heldBytes ?? 0); },
     async write(chunk) {
       // The scanner goes along with the hash: what they miss, they are given by finish().
-      const goesAlong = upload.isHashed;
-      await Promise.all([upload.write(chunk), goesAlong ? scanner?.write(chunk) : undefined]);
+      if (!scanner || !upload.isHashed) await upload.write(chunk);
+      else await Promise.all([upload.write(chunk), scanner.write(chunk)]);
     },
     suspend: (keptUntil) => upload.suspend(keptUntil),
     reopen: () => upload.reopen(),

@@ -66,7 +66,7 @@ export function createMirroring({ database }: { database: Database }): Mirroring
       if (present && present.artefact.format !== fields.format) await artefacts.delete(fields.id);
       const previous = present?.artefact.format === fields.format ? present : undefined;
       const { artefact, next } = merge(previous?.artefact, fields, slots);
-      if (previous) await artefacts.update(artefact, next);
+      if (previous) await artefacts.update(artefact, next, previous.artefact);
       else if (!await artefacts.insert(artefact, next)) throw new ConcurrentCreationError();
       // Several slots may have the same bytes.
       for (const { intake, taken } of new Set(slots.flatMap(({ arrived }) => arrived ?? []))) {

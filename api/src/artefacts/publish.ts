@@ -55,5 +55,5 @@ async function stream(content: Readable, intake: Intake, maxUploadBytes: number)
   };
   const received = pipeline(content, new Writable({ write(chunk: Uint8Array, _encoding, done) { take(chunk).then(() => done(), done); } }));
   // A scan may fail while the next chunk is not there yet.
-  await Promise.race([received, intake.failed]);
+  await (intake.failed ? Promise.race([received, intake.failed]) : received);
 }

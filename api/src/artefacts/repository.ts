@@ -1,6 +1,7 @@
 // The artefacts, their slots and access entries as rows. Lists have a file of their own: list-repository.ts.
 
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import type { Account, Uploader } from '../access/index.ts';
 import { LIST_VERSION_SHARDS, type ArtefactDocumentsTable, type ArtefactsTable, type Executor, type SlotsTable, type Tx } from '../db/index.ts';
 import type { Artefact, Format, Slot } from './artefact.ts';
@@ -66,9 +67,12 @@ export function artefactRepository(executor: Executor | Tx) {
       return true;
     },
 
-    /** Writes the artefact with its documents rendered anew; slots and access entries have methods of their own. */
-    async update(artefact: Artefact, slots: readonly Slot[]): Promise<void> {
-      await countChange(artefact.id);
+    /**
+     * Writes the artefact with its documents rendered anew; slots and access entries have methods of their own.
+     * @param previous given where access entries stay as they are: unless something that lists choose by differs from it, their counts hold
+     */
+    async update(artefact: Artefact, slots: readonly Slot[], previous?: Artefact): Promise<void> {
+      if (!previous || !isDeepStrictEqual(toChoice(previous), toChoice(artefact))) await countChange(artefact.id);
       await executor.updateTable('artefacts').set(toIndexRow(artefact)).where('id', '=', artefact.id).execute();
       await executor.updateTable('artefact_documents').set(toDocumentColumns(artefact, slots)).where('artefact_id', '=', artefact.id).execute();
     },
@@ -110,6 +114,9 @@ export function artefactRepository(executor: Executor | Tx) {
     await executor.updateTable('list_versions').set((eb) => ({ version: eb('version', '+', 1) })).where('shard', '=', shard).execute();
   }
 }
+
+/** What lists choose by; their order does not change how many they are. */
+function toChoice(artefact: Artefact) { return { ...toIndexRow(artefact), data_updated_at: undefined, last_modified: undefined }; }
 
 function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
   return {

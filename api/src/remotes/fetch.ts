@@ -148,7 +148,8 @@ export function createFetcher({ fetches, intakes, maxUploadBytes, assertRoom, on
       for await (const chunk of chunksOf(bytes)) {
         signal.throwIfAborted();
         if (into.sizeBytes + chunk.length > limit) throw new RemoteAnswerInvalidError(`The remote registry sends more than the ${limit} bytes that it announced.`);
-        await Promise.race([into.write(chunk), into.failed]);
+        const writing = into.write(chunk);
+        await (into.failed ? Promise.race([writing, into.failed]) : writing);
         fetchedBytes += chunk.length;
         onBytes(chunk.length);
       }
