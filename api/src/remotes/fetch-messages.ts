@@ -33,10 +33,9 @@ export type FetchRequest
     | { type: 'answer'; call: number; value: unknown }
     | { type: 'refusal'; call: number; error: ErrorDescription };
 
-/** From the thread; nothing follows `done` and `failed`. */
+/** From the thread; nothing follows `done` and `failed`, whose `moved` stands for a SlotMovedError. */
 export type FetchReport
   = | { type: 'bytes'; fetch: number; count: number }
     | { type: 'call'; call: number; part: keyof Desk; method: string; args: unknown[] }
     | { type: 'done'; fetch: number; fetched: ToldFetched }
-  /** @see SlotMovedError for `moved` */
     | { type: 'failed'; fetch: number; moved: boolean; error: ErrorDescription };

@@ -55,7 +55,10 @@ export function createFetchThread({ database, transactions, blobs, store, limits
     const workerData: FetchThreadData = { store, limits };
     const started = new Worker(PROGRAM, { execArgv: [], workerData });
     started.on('message', (report: FetchReport) => { take(started, report); });
-    started.on('error', (error) => { lose(started, error); });
+    started.on('error', (error) => {
+      onError(error);
+      lose(started, error);
+    });
     started.on('exit', () => { lose(started); });
     return started;
   }

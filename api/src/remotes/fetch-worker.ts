@@ -30,6 +30,8 @@ async function serveFetches(port: Port, { store: storeOptions, limits }: FetchTh
   const connections = createConnections();
   const aborts = new Map<number, AbortController>();
   const ready = openFetcher();
+  // Told to whoever fetches.
+  ready.catch(() => undefined);
 
   async function openFetcher(): Promise<Fetcher> {
     const store = await openBlobStore(storeOptions);

@@ -24,6 +24,8 @@ export interface SyncOptions {
   openUpstream: (remote: Remote) => Promise<Upstream>;
   /** PUBLIC_URL, normalised: what comes from here is not fetched back. */
   ownUrl: string;
+  /** Told of failures that a result does not show. */
+  onError: (error: unknown) => void;
 }
 
 export interface SyncReport { updated: number; unchanged: number; failed: number; gone: number }
@@ -40,7 +42,7 @@ const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 export interface Delivery { ids: readonly string[]; upstream: Upstream }
 
 /** Makes the run. It throws when the remote cannot be asked at all, and is tried again later then. */
-export function createSync({ database, mirroring, blobs, mirror, openUpstream, ownUrl }: SyncOptions) {
+export function createSync({ database, mirroring, blobs, mirror, openUpstream, ownUrl, onError }: SyncOptions) {
   const rows = remoteRepository(database.db);
 
   return async function sync(remoteId: string, context: JobContext<SyncProgress>, delivery?: Delivery): Promise<SyncReport> {
@@ -151,6 +153,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     }
 
     async function note(id: string, error: unknown): Promise<void> {
+      if (isInside(error)) onError(error);
       const attempts = (results.get(id)?.attempts ?? 0) + 1;
       const nextTryAt = new Date(Date.now() + retryDelayMs(attempts)).toISOString();
       await rows.put(remote.id, id, { status: 'failed', at: new Date().toISOString(), bytes: null, seconds: null, reason: reasonOf(error), attempts, next_try_at: nextTryAt });
@@ -265,8 +268,13 @@ function holdBackRemovals(candidates: readonly Candidate[], digests: ReadonlyMap
 }
 
 function reasonOf(error: unknown): string {
-  if (error instanceof BerthError || error instanceof HeldBack || !(error instanceof Error)) return error instanceof Error ? error.message : String(error);
-  return (error as { code?: unknown }).code === undefined ? error.message : 'Something failed inside of this registry: its log tells what.';
+  if (isInside(error)) return 'Something failed inside of this registry: its log tells what.';
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** What the system or the database says is for the log alone. */
+function isInside(error: unknown): boolean {
+  return error instanceof Error && !(error instanceof BerthError) && (error as { code?: unknown }).code !== undefined;
 }
 
 /** The run changes nothing until a superadmin has looked. */

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, beforeEach, describe, test } from 'node:test';
 import { eventually } from '../support/eventually.ts';
+import { query } from '../support/stored-state.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
 import { addRemote, bytesOf, documentOf, publish, resultOf, share, type RemoteClient } from './pair.ts';
 import { startTroubledProxy, type TroubledProxy } from './troubled-proxy.ts';
@@ -44,6 +45,17 @@ for (const dialect of DIALECTS) {
       const ranges = proxy.requests.filter(({ headers }) => headers.range !== undefined).map(({ headers }) => [headers.range, headers['if-range'] !== undefined]);
       assert.equal(ranges.length, 2);
       assert.ok(ranges.every(([, hasCondition]) => hasCondition));
+    });
+
+    test('says of what failed inside no more than that, and the rest in its log', async () => {
+      await publish(upstream, 'inside@1', '1.0.0');
+      await query(mirror, 'alter table tarball_scans rename to away');
+      const view = await remote.select('inside@1');
+      await query(mirror, 'alter table away rename to tarball_scans');
+      const { status, reason } = resultOf(view, 'inside@1');
+      assert.deepEqual([status, reason], ['failed', 'Something failed inside of this registry: its log tells what.']);
+      assert.ok(mirror.logs.some((line) => line.includes('background work failed') && line.includes('tarball_scans')));
+      assert.equal(resultOf(await remote.sync('?only=failed'), 'inside@1').status, 'updated');
     });
 
     test('notes a failure with its reason, leaves the others alone, and goes on where it was when it is tried again', async () => {
