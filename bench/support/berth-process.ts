@@ -17,7 +17,7 @@ export async function startBerth(dataDir: string, env: Record<string, string> = 
   return startServer({
     program: process.execPath,
     // As npm start and berth serve do.
-    parameters: ['--max-semi-space-size=2', '--initial-old-space-size=64', SERVER],
+    parameters: ['--max-semi-space-size=2', SERVER],
     env: { ...SECRETS, PORT: String(port), DATA_DIR: dataDir, SECRET_INTERNAL_SERVICES: INTERNAL['x-secret-key'], ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, ...env },
     port,
     readyPath: '/api/health/ready',

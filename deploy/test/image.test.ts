@@ -49,7 +49,7 @@ describe('the Dockerfile', () => {
 
   test('runs as a user with a number and no rights, and hands signals to the server itself', () => {
     assert.match(valueOf(image, 'USER'), /^[1-9]\d{3,}:[1-9]\d{3,}$/);
-    assert.deepEqual(execForm(valueOf(image, 'ENTRYPOINT')), ['node', '--max-semi-space-size=2', '--initial-old-space-size=64', 'api/server.ts']);
+    assert.deepEqual(execForm(valueOf(image, 'ENTRYPOINT')), ['node', '--max-semi-space-size=2', 'api/server.ts']);
     assert.equal(valueOf(image, 'VOLUME'), '/data');
     const { HOST, DATA_DIR, PORT } = imageEnv({ stages, buildArguments: {} });
     assert.deepEqual({ HOST, DATA_DIR, PORT }, { HOST: '0.0.0.0', DATA_DIR: '/data', PORT: '8080' });
