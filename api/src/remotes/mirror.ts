@@ -54,6 +54,8 @@ export function createMirror({ transactions, mirroring, thumbnails, fetcher, ass
     const idOf = (slot: UpstreamSlot) => ({ remoteId: order.remote.id, artefactId: order.artefact.id, architecture: slot.architecture });
     let { artefact } = order;
     let bytes = 0;
+    /** Whether something of the artefact may be noted as begun. */
+    let isNoted = order.begun.size > 0;
     try {
       for (let look = 1; ; look++) {
         try {
@@ -91,6 +93,7 @@ export function createMirror({ transactions, mirroring, thumbnails, fetcher, ass
           fetched = await fetcher.fetch({ upstream: order.upstream, id: idOf(slot), format, slot, stored, signal: order.signal, onBytes: order.onBytes });
           arrived.set(source, fetched);
           bytes += fetched.fetchedBytes;
+          isNoted ||= fetched.isNoted;
         }
         const scan = fetched?.taken.scan;
         mirrored.push({
@@ -141,7 +144,7 @@ export function createMirror({ transactions, mirroring, thumbnails, fetcher, ass
         const thumbnail = image && { id: image.id, width: image.width, height: image.height };
         const previous = await mirroring.commit(tx, order.actor, { ...mirroredFields(read), origin: order.remote.id, thumbnail }, slots);
         if (image || previous?.thumbnail) await thumbnails.mirror(tx, read.id, image);
-        if (order.begun.size > 0 || [...arrived.values()].some(({ isNoted }) => isNoted)) await fetchRepository(tx).removeOf(order.remote.id, read.id);
+        if (isNoted) await fetchRepository(tx).removeOf(order.remote.id, read.id);
         await order.note(tx, {
           status: 'updated', at: new Date().toISOString(), bytes, seconds: (performance.now() - startedAt) / 1000, reason: note ?? null,
           attempts: 0, next_try_at: null,
