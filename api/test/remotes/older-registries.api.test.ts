@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { rememberStored } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
 import { startOlderRegistry, type Dialect, type OlderRegistry } from './older-registries.ts';
@@ -51,6 +52,26 @@ for (const dialect of ['slots', 'root'] satisfies Dialect[]) {
       };
       assert.equal(resultOf(await remote.sync(), id).status, 'updated');
       assert.deepEqual(await bytesOf(mirror, id), fourth);
+    });
+
+    test('is refused what is larger than uploads may be: unasked where its document tells the size, else before the first byte', async () => {
+      const small = await startTestServer({ env: { MAX_UPLOAD_BYTES: '100000' } });
+      try {
+        const there = await addRemote(small, older.url, KEY);
+        older.put('large@1', await npmTarball({ name: '@acme/plugin', version: '1.0.0', files: { data: randomBytes(300_000) } }));
+        const assertUntouched = await rememberStored(small);
+        for (const [tellsSizes, downloads] of [[true, 0], [false, 1]] as const) {
+          older.tellsSizes = tellsSizes;
+          const before = older.downloads;
+          const { status, reason = '', bytes } = resultOf(tellsSizes ? await there.select('large@1') : await there.sync('?only=failed'), 'large@1');
+          assert.deepEqual([status, older.downloads - before, bytes], ['failed', downloads, undefined]);
+          assert.match(reason, /^It has 30\d{4} bytes; this registry takes at most 100000 \(MAX_UPLOAD_BYTES\)\.$/);
+          await assertUntouched();
+        }
+      } finally {
+        older.tellsSizes = true;
+        await small.close();
+      }
     });
 
     if (dialect === 'slots') {

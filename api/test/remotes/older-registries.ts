@@ -14,6 +14,8 @@ export interface OlderRegistry {
   /** Called before each download is answered. */
   onDownload: (() => void) | undefined;
   downloads: number;
+  /** Whether documents tell the sizes of their tarballs. */
+  tellsSizes: boolean;
   close(): Promise<void>;
 }
 
@@ -26,8 +28,8 @@ export async function startOlderRegistry(dialect: Dialect, apiKey: string): Prom
   const document = (id: string, { files, dataUpdatedAt }: Stored) => {
     const common = { _id: id, name: id, format: 'npm', packageName: '@acme/plugin', version: '1.0.0', category: 'processing', title: { fr: 'Vieux' }, dataUpdatedAt, updatedAt: dataUpdatedAt, public: true };
     const [first] = files.values();
-    if (dialect === 'root') return { ...common, path: `npm/${id}.tgz`, size: first?.file.length, hasNativeModules: true };
-    return { ...common, tarballs: Object.fromEntries([...files].map(([name, { file, uploadedAt }]) => [name, { path: `npm/${id}/${name}.tgz`, size: file.length, uploadedAt, hasNativeModules: false }])) };
+    if (dialect === 'root') return { ...common, path: `npm/${id}.tgz`, ...(fixture.tellsSizes && { size: first?.file.length }), hasNativeModules: true };
+    return { ...common, tarballs: Object.fromEntries([...files].map(([name, { file, uploadedAt }]) => [name, { path: `npm/${id}/${name}.tgz`, ...(fixture.tellsSizes && { size: file.length }), uploadedAt, hasNativeModules: false }])) };
   };
 
   const server = createServer((request, response) => {
@@ -48,7 +50,7 @@ export async function startOlderRegistry(dialect: Dialect, apiKey: string): Prom
     if (!slot) return json(404, { message: 'not found' });
     fixture.onDownload?.();
     fixture.downloads++;
-    response.writeHead(200, { 'content-type': 'application/gzip' }).end(slot.file);
+    response.writeHead(200, { 'content-type': 'application/gzip', 'content-length': slot.file.length }).end(slot.file);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -56,6 +58,7 @@ export async function startOlderRegistry(dialect: Dialect, apiKey: string): Prom
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     onDownload: undefined,
     downloads: 0,
+    tellsSizes: true,
     put(id, file, architecture = 'noarch') {
       const stored = artefacts.get(id) ?? { files: new Map<string, { file: Buffer; uploadedAt: string }>(), dataUpdatedAt: '' };
       const now = new Date(clock += 1000).toISOString();
