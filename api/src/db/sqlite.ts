@@ -10,13 +10,11 @@ const BUSY_TIMEOUT_MS = 10_000;
 const STATEMENT_CACHE_SIZE = 256;
 /** Page cache in KiB (negative means KiB to SQLite, https://sqlite.org/pragma.html#pragma_cache_size). */
 const PAGE_CACHE_KIB = 16_384;
-/** Pages in the write-ahead log after which they are copied into the file: 16 MiB, so that many small commits copy what they share once. */
-const CHECKPOINT_PAGES = 4_000;
 
 /** Opens (or creates) a database file: WAL, every commit flushed to disk, foreign keys enforced. */
 export function openSqlite(file: string): DatabaseSync {
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
-  database.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -${PAGE_CACHE_KIB}; pragma temp_store = memory; pragma wal_autocheckpoint = ${CHECKPOINT_PAGES};`);
+  database.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -${PAGE_CACHE_KIB}; pragma temp_store = memory;`);
   return database;
 }
 
