@@ -38,15 +38,18 @@ async function countDirect(directory: string): Promise<number> {
 }
 
 describe('a large blob', () => {
-  for (const chunkBytes of [1000 * KIB + 1, 64 * KIB, 65_432, 300 * KIB]) {
-    test(`is kept whole in chunks of ${chunkBytes}`, async (t) => {
+  for (const [what, chunkBytes] of [
+    ['of 1 MB', [1000 * KIB + 1]], ['of 64 KiB', [64 * KIB]], ['of an odd length', [65_432]], ['of 300 KiB', [300 * KIB]],
+    ['short and long by turns', [100 * KIB, 300 * KIB]], ['of which a short one is the first past the page cache', [100 * KIB, ...new Array<number>(30).fill(300 * KIB)]],
+  ] as const) {
+    test(`is kept whole in chunks ${what}`, async (t) => {
       const store = createFsStore({ root: await makeDirectory(t) });
       const bytes = sampleBytes(LONG);
       const writer = await store.create('aa/large');
-      const chunk = new Uint8Array(chunkBytes);
-      while (writer.offset < LONG) {
+      const chunk = new Uint8Array(Math.max(...chunkBytes));
+      for (let turn = 0; writer.offset < LONG; turn++) {
         // The memory is used again, as the interface allows.
-        const length = Math.min(chunkBytes, LONG - writer.offset);
+        const length = Math.min(chunkBytes[turn % chunkBytes.length]!, LONG - writer.offset);
         chunk.set(bytes.subarray(writer.offset, writer.offset + length));
         await writer.append(writer.offset, chunk.subarray(0, length));
         chunk.fill(0);

@@ -122,16 +122,17 @@ export class FsBlobWriter implements BlobWriter {
   async #settle(): Promise<void> {
     await this.#flush();
     await this.#drain();
-    if (this.#torn) await this.#output.truncate(this.#offset);
-    await this.#output.sync();
+    // Others can gather in them while this file is made durable.
     for (const buffer of [this.#buffer, this.#spareBuffer]) if (buffer) this.#output.release(buffer);
     this.#buffer = this.#spareBuffer = undefined;
+    if (this.#torn) await this.#output.truncate(this.#offset);
+    await this.#output.sync();
   }
 
   /** Fills the buffer to its end before it is sent on its way: buffers begin and end where the output wants them to. */
   async #gather(chunk: Uint8Array): Promise<void> {
     if (!this.#buffer) {
-      await this.#output.goDirect(this.#offset);
+      if (await this.#output.goDirect(this.#offset)) this.#spareBuffer = undefined;
       this.#buffer = this.#output.allocate();
     }
     const room = this.#bufferEnd() - this.#offset;
