@@ -1,8 +1,7 @@
 // One GET to another registry: redirects followed by hand, silence bounded, credentials kept at home.
 
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
 import { RemoteAnswerInvalidError, RemoteUnavailableError } from './errors.ts';
+import { createHttpClient, type HttpAnswer, type HttpHeaders } from './http-client.ts';
 
 /** Which registry, and how to reach it. */
 export interface UpstreamAccess {
@@ -25,76 +24,71 @@ export interface GetOptions {
   signal?: AbortSignal | undefined;
 }
 
-export interface UpstreamAnswer {
+/** Its body has to be read by `readChunks`, or destroyed. */
+export interface UpstreamAnswer extends HttpAnswer {
   /** For how long it may keep silent. */
   timeoutMs: number;
-  status: number;
-  /** Of the registry itself: a storage that it redirects to knows other validators. */
-  validators: http.IncomingHttpHeaders;
-  headers: http.IncomingHttpHeaders;
-  /** Has to be read to its end, by `readChunks`, or destroyed. */
-  body: IncomingMessage;
+  /** Headers of the registry itself: a storage that it redirects to knows other validators. */
+  validators: HttpHeaders;
 }
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** To one registry, which has others to serve: more of them bring nothing but longer waits. */
-const MAX_SOCKETS = 8;
+const MAX_CONNECTIONS = 8;
 const MIN_BYTES_PER_TIMEOUT = 16 * 1024;
 
 /** Makes the connections to one registry. The key goes to the registry's own origin and, once a redirect has left it, nowhere any more. */
 export function connectUpstream({ url: baseUrl, apiKey, timeoutMs }: UpstreamAccess): UpstreamConnection {
   const credentials = apiKey === undefined ? {} : { 'x-api-key': apiKey };
   const home = new URL(baseUrl).origin;
-  const agents = { 'http:': new http.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }), 'https:': new https.Agent({ keepAlive: true, maxSockets: MAX_SOCKETS }) };
+  const client = createHttpClient({ timeoutMs, maxConnections: MAX_CONNECTIONS });
 
   async function get(target: string, { headers = {}, signal }: GetOptions = {}): Promise<UpstreamAnswer> {
     let url = new URL(target);
     let asked = headers;
-    let validators: http.IncomingHttpHeaders | undefined;
+    let validators: HttpHeaders | undefined;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       const isHome = validators === undefined;
-      const body = await send(url, isHome ? { ...asked, ...credentials } : asked, signal);
-      const status = body.statusCode ?? 0;
-      if (!REDIRECTS.has(status)) return { timeoutMs, status, headers: body.headers, validators: validators ?? body.headers, body };
+      const answer = await send(url, isHome ? { ...asked, ...credentials } : asked, signal);
+      const { status, headers, body } = answer;
+      if (!REDIRECTS.has(status)) return { ...answer, timeoutMs, validators: validators ?? headers };
       body.destroy();
-      url = redirected(url, body.headers.location);
+      url = redirected(url, headers['location']);
       if (isHome && url.origin !== home) {
-        validators = body.headers;
+        validators = headers;
         asked = conditionsElsewhere(asked, validators);
       }
     }
     throw new RemoteAnswerInvalidError(`The remote registry redirects more than ${MAX_REDIRECTS} times.`);
   }
 
-  function send(url: URL, headers: Record<string, string>, signal: AbortSignal | undefined): Promise<IncomingMessage> {
-    const { protocol } = url;
-    const [client, agent] = protocol === 'https:' ? [https, agents['https:']] as const : [http, agents['http:']] as const;
-    return new Promise((resolve, reject) => {
+  async function send(url: URL, headers: Record<string, string>, signal: AbortSignal | undefined): Promise<HttpAnswer> {
+    try {
       // A server behind a proxy may compress; bytes are wanted as they are.
-      const request = client.get(url, { agent, headers: { 'accept-encoding': 'identity', 'user-agent': 'Berth', ...headers }, timeout: timeoutMs, ...(signal && { signal }) });
-      request.once('timeout', () => request.destroy(new Error(`nothing came for ${timeoutMs / 1000} s`)));
-      request.once('response', resolve);
-      request.once('error', (cause) => { reject(signal?.aborted ? asError(signal.reason) : unavailable(url, cause)); });
-    });
+      return await client.get(url, { 'accept-encoding': 'identity', 'user-agent': 'Berth', ...headers }, signal);
+    } catch (cause) {
+      signal?.throwIfAborted();
+      throw unavailable(url, cause);
+    }
   }
 
   return {
     route: (...parts) => [`${baseUrl}/api/v1`, ...parts.map(encodeURIComponent)].join('/'),
     get,
-    close() { for (const agent of Object.values(agents)) agent.destroy(); },
+    close: () => { client.close(); },
   };
 }
 
 /**
- * Reads a body in pieces. One that comes in drops is no better than silence: in each time-out that was spent waiting, 16 KiB must have come.
+ * Reads a body in pieces, whose memory is used again as soon as the next one is asked for. One that comes in drops is no better than silence: in each time-out that was spent waiting, 16 KiB must have come.
  * @throws Error when it is cut, falls silent or is too slow
  */
-export async function* readChunks({ body, timeoutMs }: Pick<UpstreamAnswer, 'body' | 'timeoutMs'>): AsyncGenerator<Buffer> {
+export async function* readChunks({ body, timeoutMs }: Pick<UpstreamAnswer, 'body' | 'timeoutMs'>): AsyncGenerator<Uint8Array> {
   let waitedMs = 0;
   let receivedBytes = 0;
   let askedAt = performance.now();
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  for await (const chunk of body) {
     waitedMs += performance.now() - askedAt;
     receivedBytes += chunk.length;
     if (waitedMs > timeoutMs) {
@@ -109,13 +103,13 @@ export async function* readChunks({ body, timeoutMs }: Pick<UpstreamAnswer, 'bod
 
 /** Reads a whole body. @throws remote_answer_invalid beyond the limit; remote_unavailable when it is cut */
 export async function readBody(answer: UpstreamAnswer, limitBytes: number): Promise<Buffer> {
-  const chunks: Buffer[] = [];
+  const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
   try {
     for await (const chunk of readChunks(answer)) {
       sizeBytes += chunk.length;
       if (sizeBytes > limitBytes) throw new RemoteAnswerInvalidError(`An answer of the remote registry has more than ${limitBytes} bytes.`);
-      chunks.push(chunk);
+      chunks.push(Uint8Array.from(chunk));
     }
   } catch (error) {
     if (error instanceof RemoteAnswerInvalidError) throw error;
@@ -140,9 +134,7 @@ function redirected(from: URL, location: string | undefined): URL {
 }
 
 /** A range goes on, bare, where the redirect says that the bytes are still the same; otherwise all of them are asked for. */
-function conditionsElsewhere(headers: Record<string, string>, redirect: http.IncomingHttpHeaders): Record<string, string> {
+function conditionsElsewhere(headers: Record<string, string>, redirect: HttpHeaders): Record<string, string> {
   const { range, 'if-range': etag, ...rest } = headers;
-  return range !== undefined && etag !== undefined && redirect.etag === etag ? { ...rest, range } : rest;
+  return range !== undefined && etag !== undefined && redirect['etag'] === etag ? { ...rest, range } : rest;
 }
-
-function asError(reason: unknown): Error { return reason instanceof Error ? reason : new Error(String(reason)); }
