@@ -139,7 +139,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   opened.push(scanners);
   const limits = { maxUploadBytes: config.MAX_UPLOAD_BYTES, maxUnpackedBytes: config.MAX_UNPACKED_BYTES, maxTarEntries: config.MAX_TAR_ENTRIES };
   const transactions = groupTransactions(database);
-  const fetcher = createFetchThread({ database, transactions, blobs, store: storeOptions(config), limits, onError });
+  const fetcher = createFetchThread({ database, blobs, store: storeOptions(config), limits, onError });
   opened.push(fetcher);
   const artefacts = createArtefacts({
     database,

@@ -35,7 +35,7 @@ export function artefactRepository(executor: Executor | Tx) {
         format: first.format as Format,
         public: first.public === 1,
         lastModifiedSeconds: first.last_modified,
-        slots: rows.flatMap((row) => (row.artefact_id === null ? [] : [toSlot(row as SlotsTable)])),
+        slots: toSlots(rows),
       };
     },
 
@@ -45,10 +45,12 @@ export function artefactRepository(executor: Executor | Tx) {
     },
 
     async find(id: string): Promise<StoredArtefact | undefined> {
-      const row = await executor.selectFrom('artefact_documents').select('record').where('artefact_id', '=', id).executeTakeFirst();
-      if (!row) return undefined;
-      const record = JSON.parse(row.record) as Omit<Artefact, 'privateAccess'>;
-      return { artefact: { ...record, privateAccess: await repository.findPrivateAccess(id) }, slots: await repository.findSlots(id) };
+      const rows = await executor.selectFrom('artefact_documents as documents').leftJoin('slots', 'slots.artefact_id', 'documents.artefact_id')
+        .select('record').selectAll('slots').where('documents.artefact_id', '=', id).orderBy('architecture').execute();
+      const [first] = rows;
+      if (!first) return undefined;
+      const record = JSON.parse(first.record) as Omit<Artefact, 'privateAccess'>;
+      return { artefact: { ...record, privateAccess: await repository.findPrivateAccess(id) }, slots: toSlots(rows) };
     },
 
     /** Takes the artefact's lock until the transaction ends, and reads it. */
@@ -139,6 +141,11 @@ function toDocumentColumns(artefact: Artefact, slots: readonly Slot[]): Omit<Art
   const limited = renderDocument(artefact, slots, 'limited');
   const full = renderDocument(artefact, slots, 'full');
   return { public: Number(artefact.public), record: JSON.stringify({ ...artefact, privateAccess: undefined }), limited_document: limited.json, limited_etag: limited.etag, full_document: full.json, full_etag: full.etag };
+}
+
+/** What a left join found. */
+function toSlots(rows: readonly { [Column in keyof SlotsTable]: SlotsTable[Column] | null }[]): Slot[] {
+  return rows.flatMap((row) => (row.artefact_id === null ? [] : [toSlot(row as SlotsTable)]));
 }
 
 function toSlot(row: SlotsTable): Slot {

@@ -1,6 +1,6 @@
 // Who did what to what: services append an event in the transaction that makes the change, superadmins read them, old ones are pruned.
 
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Actor, Caller } from '../access/index.ts';
 import type { AuditEventsTable, Executor } from '../db/index.ts';
 
@@ -39,10 +39,9 @@ function timeOrderedId(): string {
   const nowMs = performance.timeOrigin + performance.now();
   const time = Math.floor(nowMs).toString(16).padStart(12, '0');
   const fraction = Math.floor((nowMs % 1) * 4096).toString(16).padStart(3, '0');
-  const random = randomBytes(8);
-  random[0] = (random[0]! & 0x3f) | 0x80;
-  const rest = random.toString('hex');
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${fraction}-${rest.slice(0, 4)}-${rest.slice(4)}`;
+  // Variant and random bits are those of version 4.
+  const rest = randomUUID().slice(19);
+  return `${time.slice(0, 8)}-${time.slice(8)}-7${fraction}-${rest}`;
 }
 
 function actorColumns(caller: Caller): { actor_kind: string; actor_id: string | null; actor_name: string | null } {

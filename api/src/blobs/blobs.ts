@@ -4,16 +4,19 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Database } from '../db/index.ts';
 import { Adoption, type Adoptable, type FinishedBlob } from './adoption.ts';
-import type { BlobCreateOptions, BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
+import type { BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
 import { createFsStore, type FsStoreOptions } from './drivers/fs.ts';
 import { openS3Store, type S3StoreOptions } from './drivers/s3.ts';
 import { BlobMissingError, BlobRangeInvalidError } from './errors.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
-import { beginUpload, discardUpload, resumeUpload, type BlobUpload, type UploadRows } from './upload.ts';
+import { createReservation } from './reservation.ts';
+import { beginUpload, discardUpload, resumeUpload, type BeginOptions, type BlobUpload, type UploadRows } from './upload.ts';
 
 export interface Blobs {
   /** Begins to take in a blob. @throws storage_full, storage_unavailable */
-  begin(options?: UploadOptions): Promise<BlobUpload>;
+  begin(options?: BeginOptions): Promise<BlobUpload>;
+  /** Gives a key for `begin`, in one statement for all who ask at about the same time; one that is not used is swept as an upload that was given up. */
+  reserve(): Promise<string>;
   /**
    * Continues an upload that was suspended, or whose process died, by its `storageKey`. One caller at a time, in all processes together.
    * @throws blob_missing when it is gone; storage_unavailable
@@ -21,8 +24,8 @@ export interface Blobs {
   resume(storageKey: string): Promise<BlobUpload>;
   /** Removes every trace of an upload that nobody has open, unless it was adopted. */
   discard(storageKey: string): Promise<void>;
-  /** Gives the rows of uploads to whoever takes them in elsewhere. @param transactions where uploads are begun; default: each in one of its own */
-  uploadRows(transactions?: Transactions): UploadRows;
+  /** The rows of uploads, for whoever takes them in elsewhere. */
+  readonly uploadRows: UploadRows;
   /** Takes over what was taken in elsewhere, and is finished. */
   takeOver(storageKey: string, blob: FinishedBlob): Adoptable;
   /** Opens the bytes of a digest (`sha256:<hex>`), or a part of them. @throws blob_missing, storage_unavailable */
@@ -50,13 +53,6 @@ export interface Blobs {
   check(): Promise<void>;
 }
 
-export interface UploadOptions extends BlobCreateOptions {
-  /** Where the upload's row is written; default: in a transaction of its own. */
-  transactions?: Transactions;
-}
-
-type Transactions = Pick<Database, 'transaction'>;
-
 /** Which storage, in what another thread can be told. */
 export type BlobStoreOptions = ({ kind: 'fs' } & FsStoreOptions) | ({ kind: 's3' } & S3StoreOptions);
 
@@ -67,10 +63,6 @@ export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStor
 
 export function createBlobs({ database, store }: { database: Database; store: BlobStore }): Blobs {
   const repository = blobRepository(database.db);
-
-  function uploadRows(transactions?: Transactions): UploadRows {
-    return transactions ? { ...repository, beginWriter: (storageKey) => transactions.transaction((tx) => blobRepository(tx).beginWriter(storageKey)) } : repository;
-  }
 
   async function find(digest: string): Promise<BlobRow> {
     const row = await repository.find(digest);
@@ -96,10 +88,11 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
   }
 
   return {
-    begin: ({ transactions, ...options } = {}) => beginUpload(uploadRows(transactions), store, options),
+    begin: (options) => beginUpload(repository, store, options),
+    reserve: createReservation(repository),
     resume: (storageKey) => resumeUpload(repository, store, storageKey),
     discard: (storageKey) => discardUpload(repository, store, storageKey),
-    uploadRows,
+    uploadRows: repository,
     takeOver: (storageKey, blob) => new Adoption(repository, store, storageKey, blob),
     read: async (digest, range) => store.read((await find(digest)).storageKey, range),
     async send(digest, range, write) {

@@ -34,9 +34,9 @@ export function blobRepository(executor: Executor | Tx) {
       return numUpdatedRows === 1n;
     },
 
-    async beginWriter(storageKey: string): Promise<void> {
+    async beginWriters(storageKeys: readonly string[]): Promise<void> {
       const now = new Date().toISOString();
-      await executor.insertInto('blob_writers').values({ storage_key: storageKey, state: '', created_at: now, heartbeat_at: now }).execute();
+      await executor.insertInto('blob_writers').values(storageKeys.map((storageKey) => ({ storage_key: storageKey, state: '', created_at: now, heartbeat_at: now }))).execute();
     },
 
     /** Says that a writer lives. @param at in the future for one that is suspended and wanted until then */

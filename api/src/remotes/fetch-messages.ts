@@ -13,7 +13,7 @@ import type { UpstreamAccess } from './upstream-request.ts';
 export interface FetchThreadData { store: BlobStoreOptions; limits: TarballLimits & { maxUploadBytes: number } }
 
 /** What can be told of an order. */
-export interface ToldOrder { upstream: UpstreamAccess; id: FetchId; format: Format; slot: UpstreamSlot; stored: StoredFetch | undefined }
+export interface ToldOrder { upstream: UpstreamAccess; id: FetchId; format: Format; slot: UpstreamSlot; stored: StoredFetch | undefined; isNew: boolean | undefined; reservedKey: string | undefined }
 
 /** What can be told of bytes that are here whole. */
 export interface ToldFetched { storageKey: string; taken: Taken; fetchedBytes: number; isNoted: boolean }
@@ -33,9 +33,9 @@ export type FetchRequest
     | { type: 'answer'; call: number; value: unknown }
     | { type: 'refusal'; call: number; error: ErrorDescription };
 
-/** From the thread; nothing follows `done` and `failed`, whose `moved` stands for a SlotMovedError. */
+/** From the thread; nothing follows `done` and `failed`, whose `count` was not told before. `moved` stands for a SlotMovedError. */
 export type FetchReport
   = | { type: 'bytes'; fetch: number; count: number }
     | { type: 'call'; call: number; part: keyof Desk; method: string; args: unknown[] }
-    | { type: 'done'; fetch: number; fetched: ToldFetched }
-    | { type: 'failed'; fetch: number; moved: boolean; error: ErrorDescription };
+    | { type: 'done'; fetch: number; count: number; fetched: ToldFetched }
+    | { type: 'failed'; fetch: number; count: number; moved: boolean; error: ErrorDescription };

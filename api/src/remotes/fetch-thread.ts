@@ -16,9 +16,7 @@ import type { Upstream } from './upstream.ts';
 
 export interface FetchThreadOptions {
   database: Database;
-  /** Where uploads are begun. */
-  transactions: Pick<Database, 'transaction'>;
-  blobs: Pick<Blobs, 'uploadRows' | 'takeOver' | 'freeBytes'>;
+  blobs: Pick<Blobs, 'reserve' | 'uploadRows' | 'takeOver' | 'freeBytes'>;
   /** The storage of `blobs`. */
   store: BlobStoreOptions;
   limits: TarballLimits & { maxUploadBytes: number };
@@ -38,11 +36,11 @@ const PROGRAM = join(import.meta.dirname, `fetch-worker${extname(import.meta.fil
 interface Running extends PromiseWithResolvers<ToldFetched> { onBytes: (count: number) => void }
 
 /** Makes a thread that starts with its first fetch, and anew with the next one when it has broken down. */
-export function createFetchThread({ database, transactions, blobs, store, limits, onError }: FetchThreadOptions): FetchThread {
+export function createFetchThread({ database, blobs, store, limits, onError }: FetchThreadOptions): FetchThread {
   const fetches = fetchRepository(database.db);
   const assertRoom = createAssertRoom(blobs, limits.maxUploadBytes);
   const desk: Desk = {
-    rows: blobs.uploadRows(transactions),
+    rows: blobs.uploadRows,
     fetches,
     room: { assert: assertRoom },
     errors: { report: async (error) => { onError(errorOf(error)); } },
@@ -74,9 +72,11 @@ export function createFetchThread({ database, transactions, blobs, store, limits
         running.get(report.fetch)?.onBytes(report.count);
         break;
       case 'done':
+        running.get(report.fetch)?.onBytes(report.count);
         running.get(report.fetch)?.resolve(report.fetched);
         break;
       case 'failed':
+        running.get(report.fetch)?.onBytes(report.count);
         running.get(report.fetch)?.reject(report.moved ? new SlotMovedError(report.error.message) : errorOf(report.error));
     }
   }
@@ -96,9 +96,10 @@ export function createFetchThread({ database, transactions, blobs, store, limits
     for (const { reject } of running.values()) reject(new Error('The thread that fetches from other registries has ended.', { cause }));
   }
 
-  async function fetch({ upstream, id, format, slot, stored, signal, onBytes }: FetchOrder<Pick<Upstream, 'access'>>) {
+  async function fetch({ upstream, id, format, slot, stored, isNew, signal, onBytes }: FetchOrder<Pick<Upstream, 'access'>>) {
     signal.throwIfAborted();
     if (!upstream.access) throw new Error('No network leads to this registry.');
+    const reservedKey = stored ? undefined : await blobs.reserve();
     const thread = worker ??= start();
     const number = ++lastId;
     const fetching = { ...Promise.withResolvers<ToldFetched>(), onBytes };
@@ -108,7 +109,8 @@ export function createFetchThread({ database, transactions, blobs, store, limits
     thread.ref();
     signal.addEventListener('abort', abort);
     try {
-      send(thread, { type: 'fetch', fetch: number, order: { upstream: upstream.access, id, format, slot, stored } });
+      send(thread, { type: 'fetch', fetch: number, order: { upstream: upstream.access, id, format, slot, stored, isNew, reservedKey } });
+      if (signal.aborted) abort();
       const { storageKey, ...fetched } = await fetching.promise;
       const bytes = blobs.takeOver(storageKey, fetched.taken.blob);
       const intake = { storageKey, adopt: (tx: Tx) => bytes.adopt(tx), settle: () => bytes.settle(), abort: () => bytes.abort(), forget: () => undefined };

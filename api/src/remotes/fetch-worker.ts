@@ -16,7 +16,7 @@ import { connectUpstream, type UpstreamAccess, type UpstreamConnection } from '.
 type Port = NonNullable<typeof parentPort>;
 
 /** How many bytes come between two messages about them. */
-const TOLD_BYTES = 1024 * 1024;
+const TOLD_BYTES = 4 * 1024 * 1024;
 /** After which they are told of, however few they are. */
 const TOLD_MS = 250;
 /** For how long a connection waits for the next fetch. */
@@ -40,7 +40,7 @@ async function serveFetches(port: Port, { store: storeOptions, limits }: FetchTh
       fetches: desk.fetches, maxUploadBytes: limits.maxUploadBytes, assertRoom: desk.room.assert,
       onError: (error) => { void desk.errors.report(describeError(error)); },
       intakes: {
-        begin: async (format) => createIntake(await beginUpload(desk.rows, store, { bypassCache: true }), format, parts),
+        begin: async (format, options) => createIntake(await beginUpload(desk.rows, store, { ...options, bypassCache: true }), format, parts),
         resume: async (format, storageKey) => createIntake(await resumeUpload(desk.rows, store, storageKey), format, parts),
         discard: (storageKey) => discardUpload(desk.rows, store, storageKey),
       },
@@ -54,11 +54,9 @@ async function serveFetches(port: Port, { store: storeOptions, limits }: FetchTh
     try {
       const fetcher = await ready;
       const { intake: { storageKey }, ...fetched } = await fetcher.fetch({ ...order, upstream: createSource(connection), signal, onBytes: progress.add });
-      progress.tell();
-      report({ type: 'done', fetch: number, fetched: { storageKey, ...fetched } });
+      report({ type: 'done', fetch: number, count: progress.rest(), fetched: { storageKey, ...fetched } });
     } catch (error) {
-      progress.tell();
-      report({ type: 'failed', fetch: number, moved: error instanceof SlotMovedError, error: describeError(error) });
+      report({ type: 'failed', fetch: number, count: progress.rest(), moved: error instanceof SlotMovedError, error: describeError(error) });
     } finally {
       connections.leave(connection);
       aborts.delete(number);
@@ -99,20 +97,24 @@ function connectDesk(report: (message: FetchReport) => void): { desk: Desk; sett
 }
 
 /** Adds counts up, so that not every chunk is a message. */
-function gatherCounts(onCount: (count: number) => void): { add(count: number): void; tell(): void } {
+function gatherCounts(onCount: (count: number) => void): { add(count: number): void; rest(): number } {
   let untold = 0;
-  let toldAt = performance.now();
-  const tell = () => {
-    if (untold !== 0) onCount(untold);
+  let timer: NodeJS.Timeout | undefined;
+  const rest = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    const count = untold;
     untold = 0;
-    toldAt = performance.now();
+    return count;
   };
+  const tell = () => { onCount(rest()); };
   return {
     add(count) {
       untold += count;
-      if (Math.abs(untold) >= TOLD_BYTES || performance.now() - toldAt > TOLD_MS) tell();
+      if (Math.abs(untold) >= TOLD_BYTES) tell();
+      else timer ??= setTimeout(tell, TOLD_MS);
     },
-    tell,
+    rest,
   };
 }
 

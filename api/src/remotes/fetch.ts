@@ -3,6 +3,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Format, Intake, Taken } from '../artefacts/index.ts';
+import type { BeginOptions } from '../blobs/index.ts';
 import { BerthError } from '../errors.ts';
 import { RemoteAnswerInvalidError, RemoteUnavailableError, SlotMovedError } from './errors.ts';
 import type { FetchId, FetchRepository, StoredFetch } from './fetch-repository.ts';
@@ -23,7 +24,7 @@ export type FetchRows = Pick<FetchRepository, 'find' | 'put' | 'remove'>;
 
 /** Where bytes are taken in. */
 export interface Intakes {
-  begin(format: Format): Promise<Intake>;
+  begin(format: Format, options: Pick<BeginOptions, 'isNew' | 'reservedKey'>): Promise<Intake>;
   /** Continues what an earlier call has suspended, in any process. @throws blob_missing when it is gone */
   resume(format: Format, storageKey: string): Promise<Intake>;
   /** Removes what nobody takes in any more. */
@@ -37,13 +38,21 @@ export interface FetchOrder<Source = UpstreamSource> {
   slot: UpstreamSlot;
   /** What an earlier run has left of it. */
   stored?: StoredFetch | undefined;
+  /** See BeginOptions. */
+  isNew?: boolean | undefined;
+  reservedKey?: string | undefined;
   signal: AbortSignal;
   /** Told how many bytes more are here: of those that a continued download had already, too. */
   onBytes: (count: number) => void;
 }
 
 /** Bytes that are here whole and belong to nobody yet. `fetchedBytes` came over the network in this call; `isNoted` tells that `FetchRows` may know of them. */
-export interface Fetched { isNoted: boolean; intake: Pick<Intake, 'storageKey' | 'adopt' | 'settle' | 'abort' | 'forget'>; taken: Taken; fetchedBytes: number }
+export interface Fetched {
+  intake: Pick<Intake, 'storageKey' | 'adopt' | 'settle' | 'abort' | 'forget'>;
+  taken: Taken;
+  fetchedBytes: number;
+  isNoted: boolean;
+}
 
 /** @template Source what it fetches from */
 export interface Fetcher<Source = UpstreamSource> {
@@ -85,7 +94,8 @@ export function createFetcher({ fetches, intakes, maxUploadBytes, assertRoom, on
   }
 
   async function fetch(order: FetchOrder): Promise<Fetched> {
-    const { upstream, id, format, slot, signal, onBytes } = order;
+    const { upstream, id, format, slot, isNew, signal, onBytes } = order;
+    let { reservedKey } = order;
     const source = sourceOf(slot);
     const taken = await takeUp(order);
     let intake = taken?.intake;
@@ -117,12 +127,18 @@ export function createFetcher({ fetches, intakes, maxUploadBytes, assertRoom, on
       throw error;
     }
 
+    function begin(): Promise<Intake> {
+      const options = { isNew, reservedKey };
+      reservedKey = undefined;
+      return intakes.begin(format, options);
+    }
+
     /** Goes on where the intake stands, to the end or to a cut. */
     async function fetchMore(): Promise<void> {
       await intake?.reopen();
       const from = intake && etag !== undefined ? { offset: intake.sizeBytes, etag } : undefined;
       // While the remote looks for its bytes, a place is made for them.
-      const [opening, beginning] = await Promise.allSettled([upstream.open(id.artefactId, slot, from, signal), intake ?? intakes.begin(format)]);
+      const [opening, beginning] = await Promise.allSettled([upstream.open(id.artefactId, slot, from, signal), intake ?? begin()]);
       if (beginning.status === 'fulfilled') intake = beginning.value;
       const bytes = valueOf(opening);
       if (!bytes) throw new SlotMovedError('it shows bytes that it does not have');
@@ -135,7 +151,7 @@ export function createFetcher({ fetches, intakes, maxUploadBytes, assertRoom, on
           await begun.abort();
         }
         if (bytes.sizeBytes !== undefined && bytes.sizeBytes !== slot.sizeBytes) await assertRoom(bytes.sizeBytes);
-        intake ??= await intakes.begin(format);
+        intake ??= await begin();
         if (bytes.etag !== undefined && (bytes.sizeBytes ?? RESUMABLE_BYTES) >= RESUMABLE_BYTES) await fetches.put(id, { source, etag: etag = bytes.etag, storageKey: intake.storageKey });
         await receive(bytes, intake);
       } finally {

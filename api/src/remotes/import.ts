@@ -34,13 +34,17 @@ const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
  * @throws carriage_invalid, remote_url_invalid for a file of this registry itself; job_running while that registry is synchronised
  */
 export function createImport(options: ImportOptions): (path: string, onProgress?: (progress: SyncProgress) => void) => Promise<ImportReport> {
-  const { database, jobs, publishing, maxUploadBytes } = options;
+  const { database, jobs, publishing, blobs, maxUploadBytes } = options;
   const ownUrl = normaliseUrl(options.publicUrl);
   const transactions = groupTransactions(database);
-  const assertRoom = createAssertRoom(options.blobs, maxUploadBytes);
+  const assertRoom = createAssertRoom(blobs, maxUploadBytes);
   const fetcher = createFetcher({
     fetches: fetchRepository(database.db), maxUploadBytes, assertRoom, onError: options.onError,
-    intakes: { begin: (format) => publishing.begin(format, { bypassCache: true, transactions }), resume: publishing.resume, discard: publishing.discard },
+    intakes: {
+      begin: async (format, begin) => publishing.begin(format, { ...begin, bypassCache: true, reservedKey: await blobs.reserve() }),
+      resume: publishing.resume,
+      discard: publishing.discard,
+    },
   });
   const sync = createSync({ ...options, mirror: createMirror({ ...options, transactions, fetcher, assertRoom }), ownUrl, openUpstream: () => Promise.reject(new Error('a file is no network')) });
 

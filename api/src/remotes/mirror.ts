@@ -90,7 +90,7 @@ export function createMirror({ transactions, mirroring, thumbnails, fetcher, ass
         if (!fetched && !known) {
           const stored = order.begun.get(slot.architecture);
           if (!stored && slot.sizeBytes !== undefined) await assertRoom(slot.sizeBytes);
-          fetched = await fetcher.fetch({ upstream: order.upstream, id: idOf(slot), format, slot, stored, signal: order.signal, onBytes: order.onBytes });
+          fetched = await fetcher.fetch({ upstream: order.upstream, id: idOf(slot), format, slot, stored, isNew: digest !== undefined && !order.mayBeHere(digest), signal: order.signal, onBytes: order.onBytes });
           arrived.set(source, fetched);
           bytes += fetched.fetchedBytes;
           isNoted ||= fetched.isNoted;

@@ -28,7 +28,7 @@ export interface RemotesOptions {
   jobs: Jobs;
   mirroring: Mirroring;
   publishing: Publishing;
-  blobs: Pick<Blobs, 'verify' | 'freeBytes'>;
+  blobs: Pick<Blobs, 'verify' | 'freeBytes' | 'reserve'>;
   /** Where mirrors are committed. */
   transactions: Pick<Database, 'transaction'>;
   /** Brings the bytes. */
