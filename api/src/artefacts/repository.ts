@@ -1,7 +1,6 @@
 // The artefacts, their slots and access entries as rows. Lists have a file of their own: list-repository.ts.
 
 import { createHash } from 'node:crypto';
-import { isDeepStrictEqual } from 'node:util';
 import type { Account, Uploader } from '../access/index.ts';
 import { LIST_VERSION_SHARDS, type ArtefactDocumentsTable, type ArtefactsTable, type Executor, type SlotsTable, type Tx } from '../db/index.ts';
 import type { Artefact, Format, Slot } from './artefact.ts';
@@ -31,12 +30,14 @@ export function artefactRepository(executor: Executor | Tx) {
       const rows = await executor.selectFrom('artefacts').leftJoin('slots', 'artefact_id', 'id')
         .select(['format', 'public', 'last_modified']).selectAll('slots').where('id', '=', id).orderBy('architecture').execute();
       const [first] = rows;
-      return first && {
-        format: first.format as Format,
-        public: first.public === 1,
-        lastModifiedSeconds: first.last_modified,
-        slots: toSlots(rows),
-      };
+      return first && toDownloadFacts(first, rows);
+    },
+
+    /** As findDownloadFacts, by id. */
+    async findManyDownloadFacts(ids: readonly string[]): Promise<Map<string, DownloadFacts>> {
+      const rows = await executor.selectFrom('artefacts').leftJoin('slots', 'artefact_id', 'id')
+        .select(['id', 'format', 'public', 'last_modified']).selectAll('slots').where('id', 'in', ids).execute();
+      return new Map([...Map.groupBy(rows, ({ id }) => id)].map(([id, of]) => [id, toDownloadFacts(of[0]!, of)]));
     },
 
     async findSlots(id: string): Promise<Slot[]> {
@@ -74,8 +75,10 @@ export function artefactRepository(executor: Executor | Tx) {
      * @param previous given where access entries stay as they are: unless something that lists choose by differs from it, their counts hold
      */
     async update(artefact: Artefact, slots: readonly Slot[], previous?: Artefact): Promise<void> {
-      if (!previous || !isDeepStrictEqual(toChoice(previous), toChoice(artefact))) await countChange(artefact.id);
-      await executor.updateTable('artefacts').set(toIndexRow(artefact)).where('id', '=', artefact.id).execute();
+      const changes = changesOf(previous && toIndexRow(previous), toIndexRow(artefact));
+      const isChosenAnew = Object.keys(changes).some((column) => column !== 'data_updated_at' && column !== 'last_modified');
+      if (!previous || isChosenAnew) await countChange(artefact.id);
+      if (Object.keys(changes).length > 0) await executor.updateTable('artefacts').set(changes).where('id', '=', artefact.id).execute();
       await executor.updateTable('artefact_documents').set(toDocumentColumns(artefact, slots)).where('artefact_id', '=', artefact.id).execute();
     },
 
@@ -117,8 +120,11 @@ export function artefactRepository(executor: Executor | Tx) {
   }
 }
 
-/** What lists choose by; their order does not change how many they are. */
-function toChoice(artefact: Artefact) { return { ...toIndexRow(artefact), data_updated_at: undefined, last_modified: undefined }; }
+/** What of a row is new. */
+function changesOf<Row extends object>(previous: Row | undefined, next: Row): Partial<Row> {
+  if (!previous) return next;
+  return Object.fromEntries(Object.entries(next).filter(([column, value]) => value !== previous[column as keyof Row])) as Partial<Row>;
+}
 
 function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
   return {
@@ -143,8 +149,14 @@ function toDocumentColumns(artefact: Artefact, slots: readonly Slot[]): Omit<Art
   return { public: Number(artefact.public), record: JSON.stringify({ ...artefact, privateAccess: undefined }), limited_document: limited.json, limited_etag: limited.etag, full_document: full.json, full_etag: full.etag };
 }
 
-/** What a left join found. */
-function toSlots(rows: readonly { [Column in keyof SlotsTable]: SlotsTable[Column] | null }[]): Slot[] {
+/** A row of a left join with slots. */
+type MaybeSlot = { [Column in keyof SlotsTable]: SlotsTable[Column] | null };
+
+function toDownloadFacts(artefact: Pick<ArtefactsTable, 'format' | 'public' | 'last_modified'>, rows: readonly MaybeSlot[]): DownloadFacts {
+  return { format: artefact.format as Format, public: artefact.public === 1, lastModifiedSeconds: artefact.last_modified, slots: toSlots(rows) };
+}
+
+function toSlots(rows: readonly MaybeSlot[]): Slot[] {
   return rows.flatMap((row) => (row.artefact_id === null ? [] : [toSlot(row as SlotsTable)]));
 }
 

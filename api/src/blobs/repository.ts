@@ -11,6 +11,12 @@ export function blobRepository(executor: Executor | Tx) {
       return row && fromRow(row);
     },
 
+    /** As find, by digest. */
+    async findMany(digests: readonly string[]): Promise<Map<string, BlobRow>> {
+      const rows = digests.length === 0 ? [] : await executor.selectFrom('blobs').selectAll().where('digest', 'in', digests).execute();
+      return new Map(rows.map((row) => [row.digest, fromRow(row)]));
+    },
+
     /** Inserts the row, or does nothing and returns false when the digest is known. */
     async insert({ digest, storageKey, sizeBytes }: Omit<BlobRow, 'state'>): Promise<boolean> {
       const row = { digest, storage_key: storageKey, size: sizeBytes, state: 'sound', created_at: new Date().toISOString() };

@@ -3,7 +3,7 @@
 import type { Database, Tx } from './database.ts';
 
 export interface GroupOptions {
-  /** Works that are run without waiting for more. Default 16. */
+  /** Works that are run without waiting for more. Default 32. */
   enough?: number;
   /** How long the first one waits for others. Default 20 ms. */
   patienceMs?: number;
@@ -20,7 +20,7 @@ interface Work {
  * its caller is the same: the work is committed, or it failed and left nothing. A work may run more often than once, and each of a group
  * that fails runs again by itself, as nobody can tell the others' changes from its.
  */
-export function groupTransactions(database: Pick<Database, 'transaction'>, { enough = 16, patienceMs = 20 }: GroupOptions = {}): Pick<Database, 'transaction'> {
+export function groupTransactions(database: Pick<Database, 'transaction'>, { enough = 32, patienceMs = 20 }: GroupOptions = {}): Pick<Database, 'transaction'> {
   let waiting: Work[] = [];
   let timer: NodeJS.Timeout | undefined;
 

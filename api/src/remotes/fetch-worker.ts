@@ -10,7 +10,8 @@ import { createTarballScanners } from '../tarballs/scanners.ts';
 import { SlotMovedError } from './errors.ts';
 import type { Desk, FetchReport, FetchRequest, FetchThreadData, ToldOrder } from './fetch-messages.ts';
 import { createFetcher, type Fetcher } from './fetch.ts';
-import { createSource } from './upstream-bytes.ts';
+import { createBulkSource } from './upstream-bulk.ts';
+import { createSource, type UpstreamSource } from './upstream-bytes.ts';
 import { connectUpstream, type UpstreamAccess, type UpstreamConnection } from './upstream-request.ts';
 
 type Port = NonNullable<typeof parentPort>;
@@ -50,15 +51,15 @@ async function serveFetches(port: Port, { store: storeOptions, limits }: FetchTh
   async function fetch(number: number, { upstream, ...order }: ToldOrder): Promise<void> {
     const { signal } = aborts.set(number, new AbortController()).get(number)!;
     const progress = gatherCounts((count) => { report({ type: 'bytes', fetch: number, count }); });
-    const connection = connections.use(upstream);
+    const source = connections.use(upstream);
     try {
       const fetcher = await ready;
-      const { intake: { storageKey }, ...fetched } = await fetcher.fetch({ ...order, upstream: createSource(connection), signal, onBytes: progress.add });
+      const { intake: { storageKey }, ...fetched } = await fetcher.fetch({ ...order, upstream: source, signal, onBytes: progress.add });
       report({ type: 'done', fetch: number, count: progress.rest(), fetched: { storageKey, ...fetched } });
     } catch (error) {
       report({ type: 'failed', fetch: number, count: progress.rest(), moved: error instanceof SlotMovedError, error: describeError(error) });
     } finally {
-      connections.leave(connection);
+      connections.leave(upstream);
       aborts.delete(number);
     }
   }
@@ -118,25 +119,32 @@ function gatherCounts(onCount: (count: number) => void): { add(count: number): v
   };
 }
 
-/** Connections by registry, each kept for as long as somebody fetches over it, and a moment longer. */
-function createConnections(): { use(access: UpstreamAccess): UpstreamConnection; leave(connection: UpstreamConnection): void } {
-  interface Held { connection: UpstreamConnection; users: number; timer?: NodeJS.Timeout | undefined }
+/** Sources by registry, each kept with its connections for as long as somebody fetches from it, and a moment longer. */
+function createConnections(): { use(access: UpstreamAccess): UpstreamSource; leave(access: UpstreamAccess): void } {
+  interface Held { connection: UpstreamConnection; source: UpstreamSource; users: number; timer?: NodeJS.Timeout | undefined }
   const held = new Map<string, Held>();
+
+  function connect(access: UpstreamAccess): Held {
+    const connection = connectUpstream(access);
+    return { connection, source: createBulkSource(connection, createSource(connection)), users: 0 };
+  }
+
   return {
     use(access) {
       const key = JSON.stringify(access);
-      const entry = held.get(key) ?? { connection: connectUpstream(access), users: 0 };
+      const entry = held.get(key) ?? connect(access);
       held.set(key, entry);
       clearTimeout(entry.timer);
       entry.users++;
-      return entry.connection;
+      return entry.source;
     },
-    leave(connection) {
-      const [key, entry] = [...held].find(([, it]) => it.connection === connection) ?? [];
-      if (key === undefined || !entry || --entry.users > 0) return;
+    leave(access) {
+      const key = JSON.stringify(access);
+      const entry = held.get(key);
+      if (!entry || --entry.users > 0) return;
       entry.timer = setTimeout(() => {
         held.delete(key);
-        connection.close();
+        entry.connection.close();
       }, IDLE_MS).unref();
     },
   };

@@ -34,7 +34,7 @@ export interface SyncReport { updated: number; unchanged: number; failed: number
 interface Candidate { id: string; artefact: UpstreamArtefact | undefined; unusable?: string }
 
 /** Enough that fetching goes on while others wait for the disk or for a commit that they share; see MAX_CONNECTIONS for how many fetch. */
-const AT_ONCE = 40;
+const AT_ONCE = 80;
 /** The registry itself, of its own accord. */
 const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
