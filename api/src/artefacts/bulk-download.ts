@@ -1,5 +1,5 @@
 // The bytes of many slots in one answer, one behind the other, for mirrors of many small artefacts: to be asked for each costs more than
-// to send it. The header `berth-parts` tells what is in it.
+// to send it (decision 23). The header `berth-parts` tells what is in it.
 
 import { enforce, NotVisibleError, policy, type Caller } from '../access/index.ts';
 import type { Blobs } from '../blobs/index.ts';

@@ -47,11 +47,13 @@ export function artefactRepository(executor: Executor | Tx) {
 
     async find(id: string): Promise<StoredArtefact | undefined> {
       const rows = await executor.selectFrom('artefact_documents as documents').leftJoin('slots', 'slots.artefact_id', 'documents.artefact_id')
-        .select('record').selectAll('slots').where('documents.artefact_id', '=', id).orderBy('architecture').execute();
+        .select('record').selectAll('slots')
+        .select((eb) => eb.selectFrom('artefact_access').select(eb.fn.countAll<number>().as('count')).whereRef('artefact_access.artefact_id', '=', 'documents.artefact_id').as('shared'))
+        .where('documents.artefact_id', '=', id).orderBy('architecture').execute();
       const [first] = rows;
       if (!first) return undefined;
       const record = JSON.parse(first.record) as Omit<Artefact, 'privateAccess'>;
-      return { artefact: { ...record, privateAccess: await repository.findPrivateAccess(id) }, slots: toSlots(rows) };
+      return { artefact: { ...record, privateAccess: first.shared ? await repository.findPrivateAccess(id) : [] }, slots: toSlots(rows) };
     },
 
     /** Takes the artefact's lock until the transaction ends, and reads it. */

@@ -1,7 +1,7 @@
-// The bytes of many small slots by one answer of the other registry, where it has a route for that: to ask for each costs more than
-// to receive it.
+// The bytes of many small slots in one answer of the other registry, where it has a route for that: to ask for each costs more than to
+// receive it (decision 23).
 
-import { type UpstreamBytes, type UpstreamSlot, type UpstreamSource } from './upstream-bytes.ts';
+import type { UpstreamBytes, UpstreamSlot, UpstreamSource } from './upstream-bytes.ts';
 import { readChunks, type UpstreamAnswer, type UpstreamConnection } from './upstream-request.ts';
 
 /** Larger ones are worth a request, and can be resumed. */

@@ -109,7 +109,7 @@ export async function readBody(answer: UpstreamAnswer, limitBytes: number): Prom
     for await (const chunk of readChunks(answer)) {
       sizeBytes += chunk.length;
       if (sizeBytes > limitBytes) throw new RemoteAnswerInvalidError(`An answer of the remote registry has more than ${limitBytes} bytes.`);
-      chunks.push(Uint8Array.from(chunk));
+      chunks.push(new Uint8Array(chunk));
     }
   } catch (error) {
     if (error instanceof RemoteAnswerInvalidError) throw error;
