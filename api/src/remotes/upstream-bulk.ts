@@ -22,7 +22,7 @@ interface Part { order: Order; sizeBytes: number; digest: string }
 
 /** Makes a source that asks for slots together where it can, and otherwise for each by `single`. */
 export function createBulkSource({ get, route }: Pick<UpstreamConnection, 'get' | 'route'>, single: UpstreamSource): UpstreamSource {
-  /** Until the registry turns out to have no such route. */
+  /** Until the registry turns out to have no such route, or to have its storage serve what it has. */
   let isServed = true;
   /** What did not arrive in company once. */
   const alone = new Set<string>();
@@ -38,42 +38,42 @@ export function createBulkSource({ get, route }: Pick<UpstreamConnection, 'get' 
   }
 
   async function serve(orders: readonly Order[]): Promise<void> {
-    const parts = orders.length > 1 ? await ask(orders) : undefined;
-    const answered = new Set(parts?.map(({ order }) => order));
-    for (const order of orders) if (!answered.has(order)) askAlone(order);
+    const served = new Set<Order>();
+    // Whoever asks alone is told what is wrong.
+    if (orders.length > 1) await ask(orders, served).catch(() => undefined);
+    for (const order of orders) {
+      if (served.has(order)) continue;
+      if (orders.length > 1) alone.add(nameOf(order.id, order.slot));
+      single.open(order.id, order.slot, undefined, order.signal).then(order.resolve, order.reject);
+    }
   }
 
-  /** @returns what was served, all of it @throws never */
-  async function ask(orders: readonly Order[]): Promise<Part[]> {
+  /** Asks for slots together, and adds to `served` those whose bytes have been handed out. */
+  async function ask(orders: readonly Order[], served: Set<Order>): Promise<void> {
     const query = new URLSearchParams(orders.map(({ id, slot }): [string, string] => ['slot', nameOf(id, slot)]));
+    const answer = await get(`${route('downloads')}?${query.toString()}`, { signal: AbortSignal.any(orders.map(({ signal }) => signal)) });
+    const parts = partsOf(answer, orders);
+    if (parts.length === 0) isServed = answer.status >= 500;
     try {
-      const answer = await get(`${route('downloads')}?${query.toString()}`, { signal: AbortSignal.any(orders.map(({ signal }) => signal)) });
-      const parts = answer.status === 200 ? partsOf(answer, orders) : undefined;
-      if (parts) return await divide(answer, parts);
-      isServed = false;
+      await divide(answer, parts, served);
+    } finally {
       answer.body.destroy();
-    } catch {
-      // Whoever asks alone is told what is wrong.
     }
-    return [];
   }
 
   /** Hands the body out, slot by slot, for as long as each is read to its end. */
-  async function divide(answer: UpstreamAnswer, parts: readonly Part[]): Promise<Part[]> {
-    const served: Part[] = [];
+  async function divide(answer: UpstreamAnswer, parts: readonly Part[], served: Set<Order>): Promise<void> {
     const chunks = readChunks(answer);
     let rest: Uint8Array | undefined;
-    for (const part of parts) {
-      const { order, sizeBytes, digest } = part;
+    for (const { order, sizeBytes, digest } of parts) {
       const ended = Promise.withResolvers<void>();
       let bytesLeft = sizeBytes;
       order.resolve({ offset: 0, sizeBytes, digest, etag: `"${digest}"`, chunks: read(), end: ended.resolve });
-      served.push(part);
+      served.add(order);
       await ended.promise;
       if (bytesLeft === 0) continue;
       alone.add(nameOf(order.id, order.slot));
-      answer.body.destroy();
-      return served;
+      return;
 
       async function* read(): AsyncGenerator<Uint8Array> {
         while (bytesLeft > 0) {
@@ -85,10 +85,8 @@ export function createBulkSource({ get, route }: Pick<UpstreamConnection, 'get' 
         }
       }
     }
-    // The end of the body frees the connection.
-    await chunks.next();
-    answer.body.destroy();
-    return served;
+    // Whoever reads the end of the body keeps the connection.
+    if (parts.length > 0) await chunks.next();
 
     async function next(): Promise<Uint8Array> {
       const result = await chunks.next();
@@ -96,8 +94,6 @@ export function createBulkSource({ get, route }: Pick<UpstreamConnection, 'get' 
       return result.value;
     }
   }
-
-  function askAlone({ id, slot, signal, resolve, reject }: Order): void { single.open(id, slot, undefined, signal).then(resolve, reject); }
 
   return {
     open(id, slot, from, signal) {
@@ -115,15 +111,15 @@ export function createBulkSource({ get, route }: Pick<UpstreamConnection, 'get' 
 /** As the route takes it. */
 function nameOf(id: string, { architecture }: UpstreamSlot): string { return `${architecture}:${id}`; }
 
-/** @returns undefined when the answer is not that of the route */
-function partsOf({ headers }: UpstreamAnswer, orders: readonly Order[]): Part[] | undefined {
+/** What is in the answer: nothing, when it is none that the route gives. */
+function partsOf({ status, headers }: UpstreamAnswer, orders: readonly Order[]): Part[] {
   const header = headers['berth-parts'];
-  if (header === undefined) return undefined;
+  if (status !== 200 || header === undefined) return [];
   const parts: Part[] = [];
-  for (const text of header === '' ? [] : header.split(', ')) {
+  for (const text of header.split(', ')) {
     const [, index, size, hex] = /^(\d{1,4}):(\d{1,15}):([0-9a-f]{64})$/.exec(text) ?? [];
     const order = orders[Number(index)];
-    if (!order || parts.some((other) => other.order === order)) return undefined;
+    if (!order || parts.some((other) => other.order === order)) return [];
     parts.push({ order, sizeBytes: Number(size), digest: `sha256:${hex}` });
   }
   return parts;

@@ -86,16 +86,17 @@ describe('a mirror of many small artefacts', () => {
     for (const [id, file] of files) assert.ok((await bytesOf(mirror, id)).equals(file), id);
   });
 
-  for (const [what, header] of [
-    ['that it lacks', undefined], ['that it lacks, and has a page for everything', ''], ['in words of its own', 'all of them'],
-    ['with what nobody asked for', `99:50000:${'0'.repeat(64)}`], ['twice', `0:50000:${'0'.repeat(64)}, 0:50000:${'0'.repeat(64)}`],
+  const answering = (header: string) => ({ 'berth-parts': header });
+  for (const [what, status, headers] of [
+    ['that it has no such route', 404, {}], ['that something went wrong', 500, {}], ['with a page, as it answers everything', 200, { 'content-type': 'text/html' }],
+    ['with nothing, as its storage serves all', 200, answering('')], ['in words of its own', 200, answering('all of them')],
+    ['with what nobody asked for', 200, answering(`99:50000:${'0'.repeat(64)}`)], ['with the same twice', 200, answering(`0:50000:${'0'.repeat(64)}, 0:50000:${'0'.repeat(64)}`)],
   ] as const) {
     test(`asks a registry for each that answers such a question ${what}`, async () => {
       await publishAll();
       proxy.trouble = ({ url = '' }, response) => {
         if (!url.includes('/downloads?')) return false;
-        if (header === undefined) response.writeHead(404).end('{}');
-        else response.writeHead(200, header === '' ? { 'content-type': 'text/html' } : { 'berth-parts': header }).end('<html>');
+        response.writeHead(status, headers).end('<html>');
         return true;
       };
       await assertMirrored();
