@@ -1,7 +1,7 @@
 // The steps of every upload, multipart (publish.ts) and resumable (uploads/) alike: announced, taken in, committed.
 
 import { enforce, policy, type Actor } from '../access/index.ts';
-import type { Blobs, BeginOptions } from '../blobs/index.ts';
+import type { BeginOptions, Blobs } from '../blobs/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import type { TarballLimits, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';

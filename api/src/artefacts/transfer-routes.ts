@@ -47,11 +47,12 @@ export function transferRoutes({ publish, download, bulkDownload }: ArtefactServ
     }
 
     app.get('/downloads', {
+      exposeHeadRoute: false,
       schema: {
         summary: 'Download many slots in one answer',
         description: 'For mirrors: the bytes of the slots, one behind the other in the order in which they are asked for. The header `berth-parts` names each that is there by its place among those asked for, its bytes and its SHA-256: `0:1048576:9f86…, 2:512:60303…`. '
           + 'Left out are slots that do not exist, that the caller may not see, and files that the storage serves itself.',
-        tags: ['artefacts'], querystring: BulkQuerySchema, response: { 200: BYTES, ...problems(400, 401, 403, 404) },
+        tags: ['artefacts'], querystring: BulkQuerySchema, response: { 200: BYTES, ...problems(400, 401, 403) },
       },
     }, async (request, reply) => {
       const { headers, body } = await bulkDownload(request.actor.caller, [request.query.slot].flat());

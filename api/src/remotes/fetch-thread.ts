@@ -16,7 +16,7 @@ import type { Upstream } from './upstream.ts';
 
 export interface FetchThreadOptions {
   database: Database;
-  blobs: Pick<Blobs, 'reserve' | 'uploadRows' | 'takeOver' | 'freeBytes'>;
+  blobs: Pick<Blobs, 'reserve' | 'discard' | 'uploadRows' | 'takeOver' | 'freeBytes'>;
   /** The storage of `blobs`. */
   store: BlobStoreOptions;
   limits: TarballLimits & { maxUploadBytes: number };
@@ -100,6 +100,10 @@ export function createFetchThread({ database, blobs, store, limits, onError }: F
     signal.throwIfAborted();
     if (!upstream.access) throw new Error('No network leads to this registry.');
     const reservedKey = stored ? undefined : await blobs.reserve();
+    if (reservedKey !== undefined && signal.aborted) {
+      await blobs.discard(reservedKey);
+      signal.throwIfAborted();
+    }
     const thread = worker ??= start();
     const number = ++lastId;
     const fetching = { ...Promise.withResolvers<ToldFetched>(), onBytes };
@@ -110,7 +114,6 @@ export function createFetchThread({ database, blobs, store, limits, onError }: F
     signal.addEventListener('abort', abort);
     try {
       send(thread, { type: 'fetch', fetch: number, order: { upstream: upstream.access, id, format, slot, stored, isNew, reservedKey } });
-      if (signal.aborted) abort();
       const { storageKey, ...fetched } = await fetching.promise;
       const bytes = blobs.takeOver(storageKey, fetched.taken.blob);
       const intake = { storageKey, adopt: (tx: Tx) => bytes.adopt(tx), settle: () => bytes.settle(), abort: () => bytes.abort(), forget: () => undefined };

@@ -40,8 +40,8 @@ const ANSWERS: Answers = {
 
 function answer(incoming: IncomingMessage, response: ServerResponse): void { ANSWERS[incoming.url ?? '']?.(response, incoming); }
 
-async function listen(server: net.Server): Promise<number> {
-  server.listen(0, '127.0.0.1');
+async function listen(server: net.Server, host = '127.0.0.1'): Promise<number> {
+  server.listen(0, host);
   await once(server, 'listening');
   return (server.address() as AddressInfo).port;
 }
@@ -158,13 +158,13 @@ describe('a client of other servers', () => {
 
   test('speaks TLS, and only with whom it can trust', async () => {
     const secure = https.createServer({ key: KEY, cert: CERTIFICATE }, answer);
-    const url = new URL(`https://localhost:${await listen(secure)}/sized`);
+    const url = new URL(`https://localhost:${await listen(secure, '0.0.0.0')}/sized`);
     await assert.rejects(client.get(url, NO_HEADERS), { code: 'DEPTH_ZERO_SELF_SIGNED_CERT' });
     const trusted = tls.getCACertificates('default');
     tls.setDefaultCACertificates([...trusted, CERTIFICATE]);
     try {
       for (const pauseMs of [0, 2]) assert.equal(digestOf(await bodyOf(await client.get(url, NO_HEADERS), pauseMs)), digestOf(BYTES));
-      await assert.rejects(client.get(new URL(url.href.replace('localhost', '127.0.0.2')), NO_HEADERS), { code: /ERR_TLS_CERT_ALTNAME_INVALID|ECONNREFUSED/ });
+      await assert.rejects(client.get(new URL(url.href.replace('localhost', '127.0.0.2')), NO_HEADERS), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' });
     } finally {
       tls.setDefaultCACertificates(trusted);
       secure.closeAllConnections();

@@ -5,6 +5,14 @@ import { createAssertRoom } from '../../src/remotes/room.ts';
 const MIB = 1024 ** 2;
 const GIB = 1024 ** 3;
 
+test('the disk is asked once for many that ask at the same moment', async () => {
+  let asked = 0;
+  const assertRoom = createAssertRoom({ freeBytes: async () => { asked++; return GIB; } }, GIB);
+  await Promise.all([1, 2, 3].map((sizeBytes) => assertRoom(sizeBytes)));
+  await assert.rejects(assertRoom(GIB - 63 * MIB), { code: 'storage_full' });
+  assert.equal(asked, 1);
+});
+
 for (const [what, freeBytes, maxUploadBytes, code] of [
   ['on the disk', 2 * GIB + 63 * MIB, 200 * GIB, 'storage_full'],
   ['under the limit of uploads', undefined, 2 * GIB - 1, 'upload_too_large'],
