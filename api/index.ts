@@ -11,7 +11,7 @@ import { createArtefacts } from './src/artefacts/index.ts';
 import { createBlobs, createStorage } from './src/blobs/index.ts';
 import { readBuildInfo } from './src/build-info.ts';
 import { ConfigError, directoryOf, mailOf, oidcOf, readConfig, type Config } from './src/config.ts';
-import { groupTransactions, migrate, untilReachable } from './src/db/index.ts';
+import { migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute, type LogStream, type Metrics, type ServerPhase } from './src/http/index.ts';
 import { createJobs } from './src/jobs/index.ts';
@@ -138,7 +138,6 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   const scanners = createTarballScanners();
   opened.push(scanners);
   const limits = { maxUploadBytes: config.MAX_UPLOAD_BYTES, maxUnpackedBytes: config.MAX_UNPACKED_BYTES, maxTarEntries: config.MAX_TAR_ENTRIES };
-  const transactions = groupTransactions(database);
   const fetcher = createFetchThread({ database, blobs, store: storeOptions(config), limits, onError });
   opened.push(fetcher);
   const artefacts = createArtefacts({
@@ -171,7 +170,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   jobs.register(audit.pruning);
   const thumbnails = createThumbnails({ database, artefacts });
   const remotes = createRemotes({
-    database, transactions, jobs, blobs, fetcher, thumbnails,
+    database, jobs, blobs, fetcher, thumbnails,
     mirroring: artefacts.mirroring, publishing: artefacts.publishing,
     cipherPassword: secrets.CIPHER_PASSWORD, publicUrl: config.PUBLIC_URL, maxUploadBytes: config.MAX_UPLOAD_BYTES,
     timeoutMs: config.REMOTE_TIMEOUT_SECONDS * 1000, onError,

@@ -56,11 +56,11 @@ export async function commitUpload(tx: Tx, actor: Actor, target: Target, receive
 
   const slots = [...(present?.slots ?? []).filter(({ architecture }) => architecture !== slot.architecture), slot].sort((a, b) => (a.architecture < b.architecture ? -1 : 1));
   // The artefact first and the blob second, new or not: in both orders, uploads of equal bytes would lock each other out.
-  if (present) await artefacts.update(artefact, slots);
-  else if (!await artefacts.insert(artefact, slots)) throw new ConcurrentCreationError();
+  if (present) await artefacts.update([{ artefact, slots }]);
+  else if (!await artefacts.insert([{ artefact, slots }])) throw new ConcurrentCreationError();
   await upload.adopt(tx);
   if (received.scan) await scanRepository(tx).put(slot.digest, received.scan, received.fileIndex);
-  await artefacts.putSlot(artefact.id, slot);
+  await artefacts.putSlots([{ artefactId: artefact.id, slot }]);
   await appendAudit(tx, actor, {
     action: 'artefact.upload',
     targetType: 'artefact',

@@ -35,7 +35,7 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         const changed = patched(artefact, patch);
         if (patch.category !== undefined) assertCategory(changed.category, changed.format, categories);
         const artefacts = artefactRepository(tx);
-        await artefacts.update(changed, slots);
+        await artefacts.update([{ artefact: changed, slots }]);
         if ('privateAccess' in patch) await artefacts.putPrivateAccess(id, changed.privateAccess);
         await appendAudit(tx, actor, { action: 'artefact.edit', targetType: 'artefact', targetId: id, details: { fields, public: changed.public, privateAccess: changed.privateAccess } });
         return renderDocument(changed, slots, 'full').json;
@@ -47,7 +47,7 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
       const { artefact, slots } = await lockExisting(tx, id);
       refuseMirror(artefact);
       const changed = { ...artefact, thumbnail, updatedAt: laterThan(new Date(), artefact.updatedAt) };
-      await artefactRepository(tx).update(changed, slots);
+      await artefactRepository(tx).update([{ artefact: changed, slots }]);
       await appendAudit(tx, actor, { action: thumbnail ? 'artefact.set-thumbnail' : 'artefact.delete-thumbnail', targetType: 'artefact', targetId: id });
       return renderDocument(changed, slots, 'full').json;
     },
@@ -60,7 +60,7 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         if (!stored) continue; // Deleted meanwhile
         const { artefact, slots } = stored;
         const privateAccess = artefact.privateAccess.filter((entry) => !accountMatches(account, entry));
-        await artefacts.update({ ...artefact, privateAccess, updatedAt: laterThan(new Date(), artefact.updatedAt) }, slots);
+        await artefacts.update([{ artefact: { ...artefact, privateAccess, updatedAt: laterThan(new Date(), artefact.updatedAt) }, slots }]);
         await artefacts.putPrivateAccess(id, privateAccess);
       }
     },
@@ -86,7 +86,7 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         const dropped = slots.find((slot) => slot.architecture === architecture);
         if (!dropped || artefact.format !== 'npm') throw new SlotNotFoundError(`The artefact has no slot ${architecture}: its slots are listed in tarballs.`);
         const artefacts = artefactRepository(tx);
-        await artefacts.update({ ...artefact, ...nextDataDates(artefact, new Date()) }, slots.filter((slot) => slot !== dropped));
+        await artefacts.update([{ artefact: { ...artefact, ...nextDataDates(artefact, new Date()) }, slots: slots.filter((slot) => slot !== dropped) }]);
         await artefacts.deleteSlot(id, architecture);
         await appendAudit(tx, actor, { action: 'artefact.delete-slot', targetType: 'artefact', targetId: id, details: { architecture, digest: dropped.digest } });
       });

@@ -8,5 +8,5 @@ export { UPLOAD_FIELDS, type Publishing, type Target, type UploadFields } from '
 export type { Intake, Taken } from './intake.ts';
 export { FILE_SLOT, FORMATS, NOARCH, type Format, type LocalisedText } from './artefact.ts';
 export { assertArchitecture, assertArtefactId, assertFileName } from './operations.ts';
-export type { MirroredFields, MirroredSlot, Mirroring } from './mirroring.ts';
+export type { MirroredArtefact, MirroredSlot, Mirroring } from './mirroring.ts';
 export { MirroredConflictError } from './errors.ts';

@@ -1,7 +1,6 @@
 // The bytes of one upload on their way in: stored, hashed and, of a tarball, scanned in one pass.
 
-import type { BlobUpload, FinishedBlob } from '../blobs/index.ts';
-import type { Tx } from '../db/index.ts';
+import type { Adoptable, BlobUpload, FinishedBlob } from '../blobs/index.ts';
 import type { TarballLimits, TarballScan, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';
 import { formatFileIndex } from './file-index.ts';
@@ -9,7 +8,7 @@ import { formatFileIndex } from './file-index.ts';
 /** What was learnt of the bytes; `scan` and `fileIndex` (see file-index.ts) of a tarball. */
 export interface Taken { blob: FinishedBlob; scan: TarballScan | undefined; fileIndex: string }
 
-export interface Intake {
+export interface Intake extends Adoptable {
   /** See Blobs.resume. */
   readonly storageKey: string;
   readonly sizeBytes: number;
@@ -28,12 +27,6 @@ export interface Intake {
    * @throws as `write`, and what is wrong with the tarball as a whole
    */
   finish(): Promise<Taken>;
-  /** As BlobUpload.adopt. */
-  adopt(tx: Tx): Promise<void>;
-  /** As BlobUpload.settle. */
-  settle(): Promise<void>;
-  /** Removes every trace, unless the upload has been committed after all. */
-  abort(): Promise<void>;
   /** Lets go of the memory and leaves what is stored to `Publishing.resume`. */
   forget(): void;
 }
@@ -66,6 +59,7 @@ export function createIntake(upload: BlobUpload, format: Format, { limits, scann
       taken = { blob, scan, fileIndex: await formatFileIndex(scan?.files ?? []) };
       return taken;
     },
+    get adoption() { return upload.adoption; },
     adopt: (tx) => upload.adopt(tx),
     settle: () => upload.settle(),
     async abort() {

@@ -1,15 +1,16 @@
 // Artefacts that come from another registry: committed whole, all slots at once, and let go of when they become local.
 // What is fetched from where is the business of remotes/.
 
-import { appendAudit } from '../audit/index.ts';
 import type { Actor } from '../access/index.ts';
+import { appendAudits } from '../audit/index.ts';
+import { adoptAll } from '../blobs/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import { FILE_SLOT, type Artefact, type Slot } from './artefact.ts';
 import { MirroredConflictError } from './errors.ts';
 import type { Intake, Taken } from './intake.ts';
 import { mirrorRepository } from './mirror-repository.ts';
 import { filePath, laterThan, npmPath } from './operations.ts';
-import { artefactRepository } from './repository.ts';
+import { artefactRepository, type StoredArtefact } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
 
 /** What of an artefact its mirror takes over. */
@@ -18,8 +19,11 @@ export type MirroredFields = Pick<Artefact, 'id' | 'format' | 'packageName' | 'v
 /** One slot of a mirror; of a file artefact with FILE_SLOT as its architecture. */
 export interface MirroredSlot extends Pick<Slot, 'architecture' | 'digest' | 'sizeBytes' | 'version' | 'fileName' | 'uploadedAt' | 'hasNativeModules' | 'hasInstallScripts'> {
   /** Bytes that have just arrived; without them the digest is here already. */
-  arrived?: { taken: Taken; intake: Pick<Intake, 'adopt'> } | undefined;
+  arrived?: { taken: Taken; intake: Pick<Intake, 'adoption'> } | undefined;
 }
+
+/** A mirror as it is to be. */
+export interface MirroredArtefact { fields: MirroredFields; slots: readonly MirroredSlot[] }
 
 export interface Mirroring {
   /** Reads the slots of all mirrors of a registry: digest by architecture, by id. */
@@ -36,11 +40,12 @@ export interface Mirroring {
   /** Finds bytes of a digest that are here and sound and, for a tarball, scanned. */
   findBytes(digest: string, format: Artefact['format']): Promise<{ sizeBytes: number } | undefined>;
   /**
-   * Writes a mirror in the caller's transaction: its fields, and exactly these slots. `public` and `privateAccess` stay as they are here.
-   * @returns what it was before
-   * @throws mirrored when the id has another origin, or none
+   * Writes mirrors in the caller's transaction: their fields, and exactly these slots. `public` and `privateAccess` stay as they are here.
+   * @param mirrors at least one, no id twice
+   * @returns what they were before, by id
+   * @throws mirrored when an id has another origin, or none
    */
-  commit(tx: Tx, actor: Actor, fields: MirroredFields, slots: readonly MirroredSlot[]): Promise<Artefact | undefined>;
+  commit(tx: Tx, actor: Actor, mirrors: readonly MirroredArtefact[]): Promise<Map<string, Artefact>>;
   /** Makes mirrors of a registry local artefacts, all or those of these ids. */
   detach(tx: Tx, origin: string, ids?: readonly string[]): Promise<void>;
 }
@@ -59,44 +64,53 @@ export function createMirroring({ database }: { database: Database }): Mirroring
       return sizeBytes !== undefined && (format === 'file' || await rows.hasScan(digest)) ? { sizeBytes } : undefined;
     },
 
-    async commit(tx, actor, fields, slots) {
+    async commit(tx, actor, mirrors) {
       const artefacts = artefactRepository(tx);
-      const present = await artefacts.lock(fields.id);
-      if (present && present.artefact.origin !== fields.origin) throw new MirroredConflictError(`An artefact with this id is here already, and is no mirror of ${fields.origin}.`);
-      if (present && present.artefact.format !== fields.format) await artefacts.delete(fields.id);
-      const previous = present?.artefact.format === fields.format ? present : undefined;
-      const { artefact, next } = merge(previous?.artefact, fields, slots);
-      if (previous) await artefacts.update(artefact, next, previous.artefact);
-      else if (!await artefacts.insert(artefact, next)) throw new ConcurrentCreationError();
+      const present = await artefacts.lockMany(mirrors.map(({ fields }) => fields.id));
+      const changes: Change[] = [];
+      for (const { fields, slots } of mirrors) {
+        const stored = present.get(fields.id);
+        if (stored && stored.artefact.origin !== fields.origin) throw new MirroredConflictError(`An artefact with this id is here already, and is no mirror of ${fields.origin}.`);
+        // Of another format, nothing stays but what administrators have decided.
+        if (stored && stored.artefact.format !== fields.format) await artefacts.delete(fields.id);
+        const previous = stored?.artefact.format === fields.format ? stored : undefined;
+        changes.push({ ...merge(previous?.artefact, fields, slots), previous, isReplaced: stored !== undefined && !previous });
+      }
+      await artefacts.update(changes.flatMap(({ artefact, slots, previous }) => (previous ? [{ artefact, slots, previous: previous.artefact }] : [])));
+      if (!await artefacts.insert(changes.filter(({ previous }) => !previous))) throw new ConcurrentCreationError();
       // Several slots may have the same bytes.
-      for (const { intake, taken } of new Set(slots.flatMap(({ arrived }) => arrived ?? []))) {
-        await intake.adopt(tx);
-        if (taken.scan) await scanRepository(tx).put(taken.blob.digest, taken.scan, taken.fileIndex);
+      const arrived = [...new Set(mirrors.flatMap(({ slots }) => slots.flatMap((slot) => slot.arrived ?? [])))];
+      await adoptAll(tx, arrived.map(({ intake }) => intake.adoption));
+      for (const { taken } of arrived) if (taken.scan) await scanRepository(tx).put(taken.blob.digest, taken.scan, taken.fileIndex);
+      await artefacts.putSlots(changes.flatMap(({ artefact, slots }) => slots.map((slot) => ({ artefactId: artefact.id, slot }))));
+      for (const { artefact, slots, previous, isReplaced } of changes) {
+        for (const { architecture } of previous?.slots ?? []) {
+          if (!slots.some((slot) => slot.architecture === architecture)) await artefacts.deleteSlot(artefact.id, architecture);
+        }
+        // An access list has gone with its artefact.
+        if (isReplaced) await artefacts.putPrivateAccess(artefact.id, artefact.privateAccess);
       }
-      for (const slot of next) await artefacts.putSlot(artefact.id, slot);
-      for (const { architecture } of previous?.slots ?? []) {
-        if (!next.some((slot) => slot.architecture === architecture)) await artefacts.deleteSlot(artefact.id, architecture);
-      }
-      // An access list goes with its artefact, whatever the format is now.
-      if (present && !previous) await artefacts.putPrivateAccess(artefact.id, artefact.privateAccess);
-      await appendAudit(tx, actor, {
+      await appendAudits(tx, actor, changes.map(({ artefact, slots }) => ({
         action: 'artefact.mirror', targetType: 'artefact', targetId: artefact.id,
-        details: { origin: fields.origin, dataUpdatedAt: fields.dataUpdatedAt, digests: Object.fromEntries(next.map((slot) => [slot.architecture, slot.digest])) },
-      });
-      return present?.artefact;
+        details: { origin: artefact.origin, dataUpdatedAt: artefact.dataUpdatedAt, digests: Object.fromEntries(slots.map((slot) => [slot.architecture, slot.digest])) },
+      })));
+      return new Map([...present].map(([id, { artefact }]) => [id, artefact]));
     },
 
     async detach(tx, origin, ids) {
       const artefacts = artefactRepository(tx);
       for (const id of await mirrorRepository(tx).ids(origin, ids)) {
         const stored = await artefacts.lock(id);
-        if (stored) await artefacts.update({ ...stored.artefact, origin: undefined, updatedAt: laterThan(new Date(), stored.artefact.updatedAt) }, stored.slots);
+        if (stored) await artefacts.update([{ ...stored, artefact: { ...stored.artefact, origin: undefined, updatedAt: laterThan(new Date(), stored.artefact.updatedAt) } }]);
       }
     },
   };
 }
 
-function merge(previous: Artefact | undefined, fields: MirroredFields, slots: readonly MirroredSlot[]): { artefact: Artefact; next: Slot[] } {
+/** What becomes of one mirror; `isReplaced` when it was of another format. */
+interface Change extends StoredArtefact { previous: StoredArtefact | undefined; isReplaced: boolean }
+
+function merge(previous: Artefact | undefined, fields: MirroredFields, slots: readonly MirroredSlot[]): StoredArtefact {
   const now = new Date();
   const seconds = Math.floor(Date.parse(fields.dataUpdatedAt) / 1000);
   const moved = previous?.dataUpdatedAt !== fields.dataUpdatedAt;
@@ -113,7 +127,7 @@ function merge(previous: Artefact | undefined, fields: MirroredFields, slots: re
     uploadedBy: { internal: true },
     path: architecture === FILE_SLOT ? filePath(fields.id, fileName ?? fields.id, digest) : npmPath(fields.id, architecture, digest),
   }));
-  return { artefact, next: next.sort((a, b) => (a.architecture < b.architecture ? -1 : 1)) };
+  return { artefact, slots: next.sort((a, b) => (a.architecture < b.architecture ? -1 : 1)) };
 }
 
 /** Makes the transaction run again: the artefact was created by somebody else between our look and our insert. */

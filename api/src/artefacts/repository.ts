@@ -2,12 +2,20 @@
 
 import { createHash } from 'node:crypto';
 import type { Account, Uploader } from '../access/index.ts';
-import { LIST_VERSION_SHARDS, type ArtefactDocumentsTable, type ArtefactsTable, type Executor, type SlotsTable, type Tx } from '../db/index.ts';
+import { excluded, LIST_VERSION_SHARDS, type ArtefactDocumentsTable, type ArtefactsTable, type Executor, type SlotsTable, type Tx } from '../db/index.ts';
 import type { Artefact, Format, Slot } from './artefact.ts';
 import { renderDocument } from './document.ts';
 import { searchText } from './operations.ts';
 
 export interface StoredArtefact { artefact: Artefact; slots: Slot[] }
+
+/** An artefact as it is to be, with its documents rendered anew; slots and access entries have methods of their own. */
+export interface ArtefactUpdate {
+  artefact: Artefact;
+  slots: readonly Slot[];
+  /** Given where access entries stay as they are: unless something that lists choose by differs from it, their counts hold. */
+  previous?: Artefact | undefined;
+}
 
 /** What decides how a download is answered. */
 export interface DownloadFacts { format: Format; public: boolean; lastModifiedSeconds: number; slots: Slot[] }
@@ -45,48 +53,64 @@ export function artefactRepository(executor: Executor | Tx) {
       return rows.map(toSlot);
     },
 
-    async find(id: string): Promise<StoredArtefact | undefined> {
+    async find(id: string): Promise<StoredArtefact | undefined> { return (await repository.findMany([id])).get(id); },
+
+    /** As find, by id. */
+    async findMany(ids: readonly string[]): Promise<Map<string, StoredArtefact>> {
+      const found = new Map<string, StoredArtefact>();
+      if (ids.length === 0) return found;
       const rows = await executor.selectFrom('artefact_documents as documents').leftJoin('slots', 'slots.artefact_id', 'documents.artefact_id')
-        .select('record').selectAll('slots')
+        .select(['documents.artefact_id as id', 'record']).selectAll('slots')
         .select((eb) => eb.selectFrom('artefact_access').select(eb.fn.countAll<number>().as('count')).whereRef('artefact_access.artefact_id', '=', 'documents.artefact_id').as('shared'))
-        .where('documents.artefact_id', '=', id).orderBy('architecture').execute();
-      const [first] = rows;
-      if (!first) return undefined;
-      const record = JSON.parse(first.record) as Omit<Artefact, 'privateAccess'>;
-      return { artefact: { ...record, privateAccess: first.shared ? await repository.findPrivateAccess(id) : [] }, slots: toSlots(rows) };
+        .where('documents.artefact_id', 'in', ids).orderBy('architecture').execute();
+      for (const [id, of] of Map.groupBy(rows, (row) => row.id)) {
+        const { record, shared } = of[0]!;
+        found.set(id, { artefact: { ...JSON.parse(record) as Omit<Artefact, 'privateAccess'>, privateAccess: shared ? await repository.findPrivateAccess(id) : [] }, slots: toSlots(of) });
+      }
+      return found;
     },
 
     /** Takes the artefact's lock until the transaction ends, and reads it. */
-    async lock(id: string): Promise<StoredArtefact | undefined> {
-      const { numUpdatedRows } = await executor.updateTable('artefacts').set((eb) => ({ format: eb.ref('format') })).where('id', '=', id).executeTakeFirst();
-      return numUpdatedRows === 0n ? undefined : repository.find(id);
+    async lock(id: string): Promise<StoredArtefact | undefined> { return (await repository.lockMany([id])).get(id); },
+
+    /** As lock, by id. */
+    async lockMany(ids: readonly string[]): Promise<Map<string, StoredArtefact>> {
+      const locked = await executor.updateTable('artefacts').set((eb) => ({ format: eb.ref('format') })).where('id', 'in', ids).returning('id').execute();
+      return repository.findMany(locked.map(({ id }) => id));
     },
 
-    /** Writes a new artefact; returns false when another transaction was first. */
-    async insert(artefact: Artefact, slots: readonly Slot[]): Promise<boolean> {
-      const { numInsertedOrUpdatedRows } = await executor.insertInto('artefacts').values(toIndexRow(artefact))
+    /** Writes new artefacts; returns false when another transaction was first with one of them. */
+    async insert(stored: readonly StoredArtefact[]): Promise<boolean> {
+      if (stored.length === 0) return true;
+      const { numInsertedOrUpdatedRows } = await executor.insertInto('artefacts').values(stored.map(({ artefact }) => toIndexRow(artefact)))
         .onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst();
-      if (numInsertedOrUpdatedRows !== 1n) return false;
-      await countChange(artefact.id);
-      await executor.insertInto('artefact_documents').values({ artefact_id: artefact.id, ...toDocumentColumns(artefact, slots) }).execute();
+      if (numInsertedOrUpdatedRows !== BigInt(stored.length)) return false;
+      await countChanges(stored.map(({ artefact }) => artefact.id));
+      await executor.insertInto('artefact_documents').values(stored.map(toDocumentRow)).execute();
       return true;
     },
 
-    /**
-     * Writes the artefact with its documents rendered anew; slots and access entries have methods of their own.
-     * @param previous given where access entries stay as they are: unless something that lists choose by differs from it, their counts hold
-     */
-    async update(artefact: Artefact, slots: readonly Slot[], previous?: Artefact): Promise<void> {
-      const changes = changesOf(previous && toIndexRow(previous), toIndexRow(artefact));
-      const isChosenAnew = Object.keys(changes).some((column) => column !== 'data_updated_at' && column !== 'last_modified');
-      if (!previous || isChosenAnew) await countChange(artefact.id);
-      if (Object.keys(changes).length > 0) await executor.updateTable('artefacts').set(changes).where('id', '=', artefact.id).execute();
-      await executor.updateTable('artefact_documents').set(toDocumentColumns(artefact, slots)).where('artefact_id', '=', artefact.id).execute();
+    /** Writes artefacts that the transaction has locked. */
+    async update(updates: readonly ArtefactUpdate[]): Promise<void> {
+      if (updates.length === 0) return;
+      const changes = updates.map(({ artefact, previous }) => {
+        const row = toIndexRow(artefact);
+        return { row, columns: changedColumns(previous && toIndexRow(previous), row), isRelisted: !previous };
+      });
+      await countChanges(changes.filter(({ columns, isRelisted }) => isRelisted || columns.some((column) => !DATES.has(column))).map(({ row }) => row.id));
+      for (const alike of Map.groupBy(changes, ({ columns }) => columns.join()).values()) {
+        const { columns } = alike[0]!;
+        if (columns.length > 0) await executor.insertInto('artefacts').values(alike.map(({ row }) => row)).onConflict((conflict) => conflict.column('id').doUpdateSet(excluded(columns))).execute();
+      }
+      const documents = updates.map(toDocumentRow);
+      await executor.insertInto('artefact_documents').values(documents).onConflict((conflict) => conflict.column('artefact_id').doUpdateSet(excluded(columnsOf(documents)))).execute();
     },
 
-    async putSlot(artefactId: string, slot: Slot): Promise<void> {
-      const row = toSlotRow(artefactId, slot);
-      await executor.insertInto('slots').values(row).onConflict((conflict) => conflict.columns(['artefact_id', 'architecture']).doUpdateSet(row)).execute();
+    /** Writes slots, of which no two are the same. */
+    async putSlots(slots: readonly { artefactId: string; slot: Slot }[]): Promise<void> {
+      if (slots.length === 0) return;
+      const rows = slots.map(({ artefactId, slot }) => toSlotRow(artefactId, slot));
+      await executor.insertInto('slots').values(rows).onConflict((conflict) => conflict.columns(['artefact_id', 'architecture']).doUpdateSet(excluded(columnsOf(rows)))).execute();
     },
 
     async deleteSlot(artefactId: string, architecture: string): Promise<void> {
@@ -109,24 +133,30 @@ export function artefactRepository(executor: Executor | Tx) {
 
     /** Deletes the artefact with its slots and access entries; their blobs stay for the sweep. */
     async delete(id: string): Promise<void> {
-      await countChange(id);
+      await countChanges([id]);
       await executor.deleteFrom('artefacts').where('id', '=', id).execute();
     },
   };
   return repository;
 
   /** Lets lists know that counts which they keep do not hold any more. */
-  async function countChange(id: string): Promise<void> {
-    const shard = createHash('sha256').update(id).digest().readUInt8() % LIST_VERSION_SHARDS;
-    await executor.updateTable('list_versions').set((eb) => ({ version: eb('version', '+', 1) })).where('shard', '=', shard).execute();
+  async function countChanges(ids: readonly string[]): Promise<void> {
+    if (ids.length === 0) return;
+    const shards = new Set(ids.map((id) => createHash('sha256').update(id).digest().readUInt8() % LIST_VERSION_SHARDS));
+    await executor.updateTable('list_versions').set((eb) => ({ version: eb('version', '+', 1) })).where('shard', 'in', [...shards]).execute();
   }
 }
 
-/** What of a row is new. */
-function changesOf<Row extends object>(previous: Row | undefined, next: Row): Partial<Row> {
-  if (!previous) return next;
-  return Object.fromEntries(Object.entries(next).filter(([column, value]) => value !== previous[column as keyof Row])) as Partial<Row>;
+/** No list is chosen by them. */
+const DATES = new Set<string>(['data_updated_at', 'last_modified'] satisfies (keyof ArtefactsTable)[]);
+
+/** Which columns of a row are new. */
+function changedColumns<Row extends object>(previous: Row | undefined, next: Row): (keyof Row & string)[] {
+  const columns = columnsOf([next]);
+  return previous ? columns.filter((column) => next[column] !== previous[column]) : columns;
 }
+
+function columnsOf<Row extends object>([row]: readonly Row[]): (keyof Row & string)[] { return Object.keys(row ?? {}) as (keyof Row & string)[]; }
 
 function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
   return {
@@ -145,10 +175,10 @@ function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
   };
 }
 
-function toDocumentColumns(artefact: Artefact, slots: readonly Slot[]): Omit<ArtefactDocumentsTable, 'artefact_id'> {
+function toDocumentRow({ artefact, slots }: Pick<ArtefactUpdate, 'artefact' | 'slots'>): ArtefactDocumentsTable {
   const limited = renderDocument(artefact, slots, 'limited');
   const full = renderDocument(artefact, slots, 'full');
-  return { public: Number(artefact.public), record: JSON.stringify({ ...artefact, privateAccess: undefined }), limited_document: limited.json, limited_etag: limited.etag, full_document: full.json, full_etag: full.etag };
+  return { artefact_id: artefact.id, public: Number(artefact.public), record: JSON.stringify({ ...artefact, privateAccess: undefined }), limited_document: limited.json, limited_etag: limited.etag, full_document: full.json, full_etag: full.etag };
 }
 
 /** A row of a left join with slots. */

@@ -16,10 +16,14 @@ export interface AuditEvent {
 }
 
 /** Appends one event. Build it from the transaction of the change, so that neither exists without the other. */
-export async function appendAudit(executor: Executor, actor: Actor, event: AuditEvent): Promise<void> {
-  await executor.insertInto('audit_events').values({
+export function appendAudit(executor: Executor, actor: Actor, event: AuditEvent): Promise<void> { return appendAudits(executor, actor, [event]); }
+
+/** As appendAudit, in one statement; there must be an event. */
+export async function appendAudits(executor: Executor, actor: Actor, events: readonly AuditEvent[]): Promise<void> {
+  const at = new Date().toISOString();
+  await executor.insertInto('audit_events').values(events.map((event) => ({
     id: timeOrderedId(),
-    at: new Date().toISOString(),
+    at,
     ...actorColumns(actor.caller),
     action: event.action,
     target_type: event.targetType,
@@ -28,7 +32,7 @@ export async function appendAudit(executor: Executor, actor: Actor, event: Audit
     ip: actor.ip,
     request_id: actor.requestId,
     details: event.details ? JSON.stringify(event.details) : null,
-  }).execute();
+  }))).execute();
 }
 
 /**

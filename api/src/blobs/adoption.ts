@@ -13,6 +13,8 @@ export interface FinishedBlob {
 }
 
 export interface Adoptable {
+  /** What `adoptAll` takes. @throws before the bytes are finished */
+  readonly adoption: Adoption;
   /** In a transaction: inserts the blob's row, or adopts the row of equal bytes, healing it where it was unsound. */
   adopt(tx: Tx): Promise<void>;
   /** After the commit: drops whichever object is not needed any more. */
@@ -21,50 +23,63 @@ export interface Adoptable {
   abort(): Promise<void>;
 }
 
+/** Adopts several blobs with statements over all of them, in an order of their own: two who adopt the same ones wait for each other, and go on. */
+export async function adoptAll(tx: Tx, adoptions: readonly Adoption[]): Promise<void> {
+  if (adoptions.length === 0) return;
+  const blobs = blobRepository(tx);
+  const ordered = adoptions.toSorted((a, b) => (a.blob.digest < b.blob.digest ? -1 : 1));
+  const inserted = await blobs.insert(ordered.map(({ storageKey, blob }) => ({ ...blob, storageKey })));
+  for (const adoption of ordered) {
+    if (inserted.has(adoption.storageKey)) adoption.superfluousKey = undefined;
+    else await adoption.join(tx);
+  }
+  if (await blobs.endWriters(adoptions.map(({ storageKey }) => storageKey)) !== adoptions.length) throw new BlobWriterClosedError('The upload was given up meanwhile: send it again.');
+}
+
 /** What becomes of a finished upload. */
 export class Adoption implements Adoptable {
+  readonly storageKey: string;
+  readonly blob: FinishedBlob;
+  /** Object that nobody needs once the adoption is committed. */
+  superfluousKey: string | undefined;
   readonly #rows: Pick<BlobRepository, 'endWriter'>;
   readonly #store: Pick<BlobStore, 'delete'>;
-  readonly #storageKey: string;
-  readonly #blob: FinishedBlob;
-  #superfluousKey: string | undefined;
   #isSettled = false;
 
   constructor(rows: Pick<BlobRepository, 'endWriter'>, store: Pick<BlobStore, 'delete'>, storageKey: string, blob: FinishedBlob) {
     this.#rows = rows;
     this.#store = store;
-    this.#storageKey = storageKey;
-    this.#blob = blob;
+    this.storageKey = storageKey;
+    this.blob = blob;
   }
 
-  async adopt(tx: Tx): Promise<void> {
-    const storageKey = this.#storageKey;
-    const { digest, sizeBytes } = this.#blob;
+  get adoption(): Adoption { return this; }
+
+  adopt(tx: Tx): Promise<void> { return adoptAll(tx, [this]); }
+
+  /** Adopts the row of equal bytes. */
+  async join(tx: Tx): Promise<void> {
     const blobs = blobRepository(tx);
-    this.#superfluousKey = undefined;
-    if (!await blobs.insert({ digest, storageKey, sizeBytes })) {
-      const present = await blobs.lock(digest);
-      if (!present) throw new SweptMeanwhileError();
-      if (present.state === 'sound') {
-        this.#superfluousKey = storageKey;
-      } else {
-        await blobs.repoint(digest, storageKey);
-        this.#superfluousKey = present.storageKey;
-      }
+    const present = await blobs.lock(this.blob.digest);
+    if (!present) throw new SweptMeanwhileError();
+    if (present.state === 'sound') {
+      this.superfluousKey = this.storageKey;
+    } else {
+      await blobs.repoint(this.blob.digest, this.storageKey);
+      this.superfluousKey = present.storageKey;
     }
-    if (!await blobs.endWriter(storageKey)) throw new BlobWriterClosedError('The upload was given up meanwhile: send it again.');
   }
 
   async settle(): Promise<void> {
     this.#isSettled = true;
-    if (this.#superfluousKey) await this.#store.delete(this.#superfluousKey);
+    if (this.superfluousKey) await this.#store.delete(this.superfluousKey);
   }
 
   async abort(): Promise<void> {
     if (this.#isSettled) return;
     this.#isSettled = true;
     // Whoever removes the writer's row decides: a commit whose answer was lost has removed it, and then its bytes stay.
-    if (await this.#rows.endWriter(this.#storageKey)) await this.#store.delete(this.#storageKey);
+    if (await this.#rows.endWriter(this.storageKey)) await this.#store.delete(this.storageKey);
   }
 }
 

@@ -17,11 +17,12 @@ export function blobRepository(executor: Executor | Tx) {
       return new Map(rows.map((row) => [row.digest, fromRow(row)]));
     },
 
-    /** Inserts the row, or does nothing and returns false when the digest is known. */
-    async insert({ digest, storageKey, sizeBytes }: Omit<BlobRow, 'state'>): Promise<boolean> {
-      const row = { digest, storage_key: storageKey, size: sizeBytes, state: 'sound', created_at: new Date().toISOString() };
-      const { numInsertedOrUpdatedRows } = await executor.insertInto('blobs').values(row).onConflict((conflict) => conflict.column('digest').doNothing()).executeTakeFirst();
-      return numInsertedOrUpdatedRows === 1n;
+    /** Inserts rows of digests that are not known, and returns the storage keys of those. */
+    async insert(blobs: readonly Omit<BlobRow, 'state'>[]): Promise<Set<string>> {
+      const createdAt = new Date().toISOString();
+      const rows = blobs.map(({ digest, storageKey, sizeBytes }) => ({ digest, storage_key: storageKey, size: sizeBytes, state: 'sound', created_at: createdAt }));
+      const inserted = await executor.insertInto('blobs').values(rows).onConflict((conflict) => conflict.column('digest').doNothing()).returning('storage_key').execute();
+      return new Set(inserted.map((row) => row.storage_key));
     },
 
     /** For an adoption: takes the row's lock until the transaction ends, so that a sweep cannot delete it meanwhile, and forgets since when nobody wanted it. */
@@ -60,10 +61,10 @@ export function blobRepository(executor: Executor | Tx) {
     },
 
     /** Removes the writer's row; of all who try, one gets true. */
-    async endWriter(storageKey: string): Promise<boolean> {
-      const { numDeletedRows } = await executor.deleteFrom('blob_writers').where('storage_key', '=', storageKey).executeTakeFirst();
-      return numDeletedRows === 1n;
-    },
+    async endWriter(storageKey: string): Promise<boolean> { return await endWriters([storageKey]) === 1; },
+
+    /** Removes the rows of writers, and tells how many of them there were. */
+    endWriters,
 
     /** Counts blobs and the bytes they hold. */
     async totals(): Promise<{ count: number; sizeBytes: number }> {
@@ -71,6 +72,11 @@ export function blobRepository(executor: Executor | Tx) {
       return { count: row.count, sizeBytes: Number(row.size ?? 0) };
     },
   };
+
+  async function endWriters(storageKeys: readonly string[]): Promise<number> {
+    const { numDeletedRows } = await executor.deleteFrom('blob_writers').where('storage_key', 'in', storageKeys).executeTakeFirst();
+    return Number(numDeletedRows);
+  }
 }
 
 function fromRow(row: Omit<BlobsTable, 'unreferenced_since'>): BlobRow {

@@ -151,10 +151,12 @@ class StreamedUpload implements BlobUpload {
     return finished;
   }
 
-  async adopt(tx: Tx): Promise<void> {
+  get adoption(): Adoption {
     if (!this.#adoption) throw new Error('finish() comes before adopt()');
-    await this.#adoption.adopt(tx);
+    return this.#adoption;
   }
+
+  async adopt(tx: Tx): Promise<void> { await this.adoption.adopt(tx); }
 
   async settle(): Promise<void> { await this.#adoption?.settle(); }
 

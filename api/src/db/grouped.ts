@@ -1,56 +1,51 @@
-// Small transactions of many that may wait a moment, flushed to the disk together.
+// Small commits of many that may wait a moment, made and flushed to the disk together.
 
 import type { Database, Tx } from './database.ts';
 
-export interface GroupOptions {
-  /** Works that are run without waiting for more. Default 32. */
+export interface GroupOptions<Order> {
+  database: Pick<Database, 'transaction'>;
+  /** Commits one order or several; may run more often than once for each. */
+  commitAll: (tx: Tx, orders: readonly Order[]) => Promise<void>;
+  /** Orders that are committed without waiting for more. Default 32. */
   enough?: number;
   /** How long the first one waits for others. Default 20 ms. */
   patienceMs?: number;
 }
 
-interface Work {
-  run: (tx: Tx) => Promise<unknown>;
-  resolve: (result: unknown) => void;
-  reject: (error: unknown) => void;
-}
+interface Waiting<Order> extends PromiseWithResolvers<void> { order: Order }
 
 /**
- * Makes a `transaction` that runs the works of several callers, one after another, in one transaction of the database. What it promises
- * its caller is the same: the work is committed, or it failed and left nothing. A work may run more often than once, and each of a group
- * that fails runs again by itself, as nobody can tell the others' changes from its.
+ * Makes a function that commits orders of several callers in one transaction, with statements over all of them. What it promises each
+ * caller is the same as alone: the order is committed, or it failed and left nothing. Each of a group that fails is committed again by
+ * itself, as nobody can tell which of them was at fault.
  */
-export function groupTransactions(database: Pick<Database, 'transaction'>, { enough = 32, patienceMs = 20 }: GroupOptions = {}): Pick<Database, 'transaction'> {
-  let waiting: Work[] = [];
+export function groupCommits<Order>({ database, commitAll, enough = 32, patienceMs = 20 }: GroupOptions<Order>): (order: Order) => Promise<void> {
+  let waiting: Waiting<Order>[] = [];
   let timer: NodeJS.Timeout | undefined;
 
-  async function runAll(works: readonly Work[]): Promise<void> {
+  async function commit(group: readonly Waiting<Order>[]): Promise<void> {
     try {
-      const results = await database.transaction(async (tx) => {
-        const given: unknown[] = [];
-        for (const { run } of works) given.push(await run(tx));
-        return given;
-      });
-      for (const [index, { resolve }] of works.entries()) resolve(results[index]);
+      await database.transaction((tx) => commitAll(tx, group.map(({ order }) => order)));
+      for (const { resolve } of group) resolve();
     } catch (error) {
-      if (works.length === 1) works[0]?.reject(error);
-      else for (const work of works) await runAll([work]);
+      if (group.length === 1) group[0]?.reject(error);
+      else for (const one of group) await commit([one]);
     }
   }
 
   function flush(): void {
     clearTimeout(timer);
     timer = undefined;
-    const works = waiting;
+    const group = waiting;
     waiting = [];
-    void runAll(works);
+    void commit(group);
   }
 
-  return {
-    transaction: <T>(work: (tx: Tx) => Promise<T>) => new Promise<T>((resolve, reject) => {
-      waiting.push({ run: work, resolve: resolve as Work['resolve'], reject });
-      if (waiting.length >= enough) flush();
-      else timer ??= setTimeout(flush, patienceMs);
-    }),
+  return (order) => {
+    const one = { order, ...Promise.withResolvers<void>() };
+    waiting.push(one);
+    if (waiting.length >= enough) flush();
+    else timer ??= setTimeout(flush, patienceMs);
+    return one.promise;
   };
 }

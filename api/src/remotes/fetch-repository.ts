@@ -39,10 +39,10 @@ export function fetchRepository(executor: Executor | Tx) {
       await executor.deleteFrom('remote_fetches').where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).where('architecture', '=', architecture).execute();
     },
 
-    /** Removes all of a registry, or of one of its artefacts, and returns their storage keys. */
-    async removeOf(remoteId: string, artefactId?: string): Promise<string[]> {
+    /** Removes all of a registry, or of some of its artefacts, and returns their storage keys. */
+    async removeOf(remoteId: string, artefactIds?: readonly string[]): Promise<string[]> {
       const rows = await executor.deleteFrom('remote_fetches').where('remote_id', '=', remoteId)
-        .$if(artefactId !== undefined, (query) => query.where('artefact_id', '=', artefactId ?? '')).returning('storage_key').execute();
+        .$if(artefactIds !== undefined, (query) => query.where('artefact_id', 'in', artefactIds ?? [])).returning('storage_key').execute();
       return rows.map((row) => row.storage_key);
     },
   };

@@ -4,7 +4,7 @@
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import type { Blobs, BlobStoreOptions } from '../blobs/index.ts';
-import type { Database, Tx } from '../db/index.ts';
+import type { Database } from '../db/index.ts';
 import { describeError, errorOf } from '../errors.ts';
 import type { TarballLimits } from '../tarballs/index.ts';
 import { SlotMovedError } from './errors.ts';
@@ -116,7 +116,7 @@ export function createFetchThread({ database, blobs, store, limits, onError }: F
       send(thread, { type: 'fetch', fetch: number, order: { upstream: upstream.access, id, format, slot, stored, isNew, reservedKey } });
       const { storageKey, ...fetched } = await fetching.promise;
       const bytes = blobs.takeOver(storageKey, fetched.taken.blob);
-      const intake = { storageKey, adopt: (tx: Tx) => bytes.adopt(tx), settle: () => bytes.settle(), abort: () => bytes.abort(), forget: () => undefined };
+      const intake = { storageKey, adoption: bytes.adoption, settle: () => bytes.settle(), abort: () => bytes.abort(), forget: () => undefined };
       return { intake, ...fetched };
     } catch (error) {
       signal.throwIfAborted();

@@ -48,7 +48,7 @@ export interface FetchOrder<Source = UpstreamSource> {
 
 /** Bytes that are here whole and belong to nobody yet. `fetchedBytes` came over the network in this call; `isNoted` tells that `FetchRows` may know of them. */
 export interface Fetched {
-  intake: Pick<Intake, 'storageKey' | 'adopt' | 'settle' | 'abort' | 'forget'>;
+  intake: Pick<Intake, 'storageKey' | 'adoption' | 'settle' | 'abort' | 'forget'>;
   taken: Taken;
   fetchedBytes: number;
   isNoted: boolean;

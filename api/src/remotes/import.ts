@@ -2,7 +2,6 @@
 
 import type { Actor } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
-import { groupTransactions } from '../db/index.ts';
 import { openCarriage } from './carriage.ts';
 import { RemoteUrlInvalidError } from './errors.ts';
 import { fetchRepository } from './fetch-repository.ts';
@@ -15,7 +14,7 @@ import { createAssertRoom } from './room.ts';
 import type { RemotesOptions } from './service.ts';
 import { createSync, type SyncReport } from './sync.ts';
 
-export type ImportOptions = Omit<RemotesOptions, 'cipherPassword' | 'timeoutMs' | 'fetcher' | 'transactions'>;
+export type ImportOptions = Omit<RemotesOptions, 'cipherPassword' | 'timeoutMs' | 'fetcher'>;
 
 export interface ImportReport extends SyncReport {
   origin: string;
@@ -36,7 +35,6 @@ const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 export function createImport(options: ImportOptions): (path: string, onProgress?: (progress: SyncProgress) => void) => Promise<ImportReport> {
   const { database, jobs, publishing, blobs, maxUploadBytes } = options;
   const ownUrl = normaliseUrl(options.publicUrl);
-  const transactions = groupTransactions(database);
   const assertRoom = createAssertRoom(blobs, maxUploadBytes);
   const fetcher = createFetcher({
     fetches: fetchRepository(database.db), maxUploadBytes, assertRoom, onError: options.onError,
@@ -46,7 +44,7 @@ export function createImport(options: ImportOptions): (path: string, onProgress?
       discard: publishing.discard,
     },
   });
-  const sync = createSync({ ...options, mirror: createMirror({ ...options, transactions, fetcher, assertRoom }), ownUrl, openUpstream: () => Promise.reject(new Error('a file is no network')) });
+  const sync = createSync({ ...options, mirror: createMirror({ ...options, fetcher, assertRoom }), ownUrl, openUpstream: () => Promise.reject(new Error('a file is no network')) });
 
   return async (path, onProgress) => {
     const { origin, createdAt, ids, upstream } = await openCarriage(path);

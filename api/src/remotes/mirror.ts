@@ -1,22 +1,17 @@
 // One artefact of a remote registry: what differs is fetched, and when all of it is here and right, it is swapped in at once.
 
-import type { Actor } from '../access/index.ts';
 import type { MirroredSlot, Mirroring } from '../artefacts/index.ts';
-import type { Database, Tx } from '../db/index.ts';
 import { BerthError } from '../errors.ts';
-import type { ThumbnailImage, ThumbnailService } from '../thumbnails/index.ts';
+import type { ThumbnailService } from '../thumbnails/index.ts';
 import { RemoteAnswerInvalidError, RemoteUnavailableError, SlotMovedError } from './errors.ts';
-import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
+import type { StoredFetch } from './fetch-repository.ts';
 import type { Fetched, Fetcher } from './fetch.ts';
-import type { Remote } from './remote.ts';
-import type { ResultChanges } from './repository.ts';
+import { createMirrorCommit, type MirrorCommitOptions, type MirrorRun, type WholeMirror } from './mirror-commit.ts';
 import { fingerprintOf, type UpstreamArtefact } from './upstream-artefact.ts';
 import { sourceOf, type UpstreamSlot } from './upstream-bytes.ts';
 import type { Upstream } from './upstream.ts';
 
-export interface MirrorOptions {
-  /** Where the commits run. */
-  transactions: Pick<Database, 'transaction'>;
+export interface MirrorOptions extends MirrorCommitOptions {
   mirroring: Mirroring;
   thumbnails: ThumbnailService;
   fetcher: Fetcher<Upstream>;
@@ -25,20 +20,13 @@ export interface MirrorOptions {
 }
 
 export interface MirrorOrder {
-  remote: Pick<Remote, 'id'>;
-  actor: Actor;
-  upstream: Upstream;
+  run: MirrorRun;
   artefact: UpstreamArtefact;
-  signal: AbortSignal;
   onBytes: (count: number) => void;
   /** What earlier runs have left of it, by architecture. */
   begun: ReadonlyMap<string, StoredFetch>;
   /** Whether bytes may be here; where they are not, nobody has to look. */
   mayBeHere: (digest: string) => boolean;
-  /** Opens the commit: refuses when another replica has taken over. */
-  assertHeld: (tx: Tx) => Promise<void>;
-  /** Ends the commit with the result: refuses when nobody wants the artefact any more. */
-  note: (tx: Tx, result: ResultChanges) => Promise<void>;
 }
 
 /** Brings the mirror of an artefact to the remote's state and notes the result, or throws and leaves it as it was. */
@@ -47,11 +35,14 @@ export type MirrorArtefact = (order: MirrorOrder) => Promise<void>;
 /** An artefact that changes each time it is looked at is left for the next run. */
 const MAX_LOOKS = 4;
 
-export function createMirror({ transactions, mirroring, thumbnails, fetcher, assertRoom }: MirrorOptions): MirrorArtefact {
+export function createMirror(options: MirrorOptions): MirrorArtefact {
+  const { mirroring, thumbnails, fetcher, assertRoom } = options;
+  const commitMirror = createMirrorCommit(options);
   return async (order) => {
+    const { run } = order;
     const startedAt = performance.now();
     const arrived = new Map<string, Fetched>();
-    const idOf = (slot: UpstreamSlot) => ({ remoteId: order.remote.id, artefactId: order.artefact.id, architecture: slot.architecture });
+    const idOf = (slot: UpstreamSlot) => ({ remoteId: run.remote.id, artefactId: order.artefact.id, architecture: slot.architecture });
     let { artefact } = order;
     let bytes = 0;
     /** Whether something of the artefact may be noted as begun. */
@@ -90,7 +81,7 @@ export function createMirror({ transactions, mirroring, thumbnails, fetcher, ass
         if (!fetched && !known) {
           const stored = order.begun.get(slot.architecture);
           if (!stored && slot.sizeBytes !== undefined) await assertRoom(slot.sizeBytes);
-          fetched = await fetcher.fetch({ upstream: order.upstream, id: idOf(slot), format, slot, stored, isNew: digest !== undefined && !order.mayBeHere(digest), signal: order.signal, onBytes: order.onBytes });
+          fetched = await fetcher.fetch({ upstream: run.upstream, id: idOf(slot), format, slot, stored, isNew: digest !== undefined && !order.mayBeHere(digest), signal: run.signal, onBytes: order.onBytes });
           arrived.set(source, fetched);
           bytes += fetched.fetchedBytes;
           isNoted ||= fetched.isNoted;
@@ -114,7 +105,7 @@ export function createMirror({ transactions, mirroring, thumbnails, fetcher, ass
     /** Bytes that no digest ties to the document may be newer than it. */
     async function assertStill(read: UpstreamArtefact): Promise<void> {
       if (arrived.size === 0 || read.slots.every(({ digest }) => digest !== undefined)) return;
-      const now = await order.upstream.artefact(read.id, order.signal);
+      const now = await run.upstream.artefact(read.id, run.signal);
       if (!now || now.dataUpdatedAt !== read.dataUpdatedAt) {
         // Which of them are still right cannot be told.
         for (const fetched of arrived.values()) await fetched.intake.abort();
@@ -125,7 +116,7 @@ export function createMirror({ transactions, mirroring, thumbnails, fetcher, ass
 
     /** @throws remote_answer_invalid when the document is as it was: then it was not its time that made it wrong */
     async function lookAgain(read: UpstreamArtefact, moved: SlotMovedError): Promise<UpstreamArtefact> {
-      const now = await order.upstream.artefact(read.id, order.signal);
+      const now = await run.upstream.artefact(read.id, run.signal);
       if (!now) throw new RemoteAnswerInvalidError('It has gone from the remote registry while it was fetched.');
       if (fingerprintOf(now) === fingerprintOf(read)) throw new RemoteAnswerInvalidError(`The remote registry contradicts itself: ${moved.message}.`);
       const sources = new Set(now.slots.map(sourceOf));
@@ -139,35 +130,33 @@ export function createMirror({ transactions, mirroring, thumbnails, fetcher, ass
 
     async function commit(read: UpstreamArtefact, slots: MirroredSlot[]): Promise<void> {
       const { image, note, isPassing } = await fetchThumbnail(read);
-      await transactions.transaction(async (tx) => {
-        await order.assertHeld(tx);
-        const thumbnail = image && { id: image.id, width: image.width, height: image.height };
-        const previous = await mirroring.commit(tx, order.actor, { ...mirroredFields(read), origin: order.remote.id, thumbnail }, slots);
-        if (image || previous?.thumbnail) await thumbnails.mirror(tx, read.id, image);
-        if (isNoted) await fetchRepository(tx).removeOf(order.remote.id, read.id);
-        await order.note(tx, {
+      const thumbnail = image && { id: image.id, width: image.width, height: image.height };
+      await commitMirror({
+        run, slots, image, isNoted,
+        fields: { ...mirroredFields(read), origin: run.remote.id, thumbnail },
+        result: {
           status: 'updated', at: new Date().toISOString(), bytes, seconds: (performance.now() - startedAt) / 1000, reason: note ?? null,
           attempts: 0, next_try_at: null,
           // Without it, the next run compares everything anew.
           upstream_state: isPassing ? null : fingerprintOf(read),
-        });
+        },
       });
       for (const fetched of arrived.values()) await fetched.intake.settle().catch(() => undefined);
       arrived.clear();
     }
 
     /** An image that cannot be had does not keep the artefact away. */
-    async function fetchThumbnail({ id, thumbnail }: UpstreamArtefact): Promise<{ image?: ThumbnailImage & { id: string }; note?: string; isPassing?: boolean }> {
+    async function fetchThumbnail({ id, thumbnail }: UpstreamArtefact): Promise<{ image?: WholeMirror['image']; note?: string; isPassing?: boolean }> {
       if (!thumbnail) return {};
       try {
         const owner = await thumbnails.ownerOf(thumbnail.id);
         if (owner !== undefined && owner !== id) return { note: 'its thumbnail has the id of another artefact\'s' };
         const present = owner === id ? await thumbnails.findWithSize(thumbnail.id) : undefined;
         if (present) return { image: present };
-        const data = await order.upstream.thumbnail(thumbnail.id, order.signal);
+        const data = await run.upstream.thumbnail(thumbnail.id, run.signal);
         return data ? { image: { ...await thumbnails.make(data.bytes), id: thumbnail.id } } : { note: 'its thumbnail is missing' };
       } catch (error) {
-        order.signal.throwIfAborted();
+        run.signal.throwIfAborted();
         if (!(error instanceof BerthError)) throw error;
         return { note: `its thumbnail cannot be used: ${error.message}`, isPassing: error instanceof RemoteUnavailableError };
       }

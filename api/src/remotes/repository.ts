@@ -1,4 +1,4 @@
-import type { Executor, RemoteArtefactsTable, RemoteRegistriesTable, Tx } from '../db/index.ts';
+import { excluded, type Executor, type RemoteArtefactsTable, type RemoteRegistriesTable, type Tx } from '../db/index.ts';
 import type { ArtefactResult, Remote, ResultStatus, SyncRequest } from './remote.ts';
 
 /** Ids in one statement: SQLite takes no more than 32,766 parameters. */
@@ -73,6 +73,16 @@ export function remoteRepository(executor: Executor | Tx) {
     async put(remoteId: string, artefactId: string, changes: ResultChanges): Promise<boolean> {
       const { numUpdatedRows } = await executor.updateTable('remote_artefacts').set(changes).where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).executeTakeFirst();
       return numUpdatedRows === 1n;
+    },
+
+    /** Notes results by artefact, all with the same columns, under the registry's lock. False when one is selected no more: then nothing was noted. */
+    async putMany(remoteId: string, results: ReadonlyMap<string, ResultChanges>): Promise<boolean> {
+      const selected = await of(remoteId).where('artefact_id', 'in', [...results.keys()]).execute();
+      if (selected.length < results.size) return false;
+      const rows = selected.map((row) => ({ ...row, ...results.get(row.artefact_id) }));
+      const columns = Object.keys([...results.values()][0] ?? {});
+      await executor.insertInto('remote_artefacts').values(rows).onConflict((conflict) => conflict.columns(['remote_id', 'artefact_id']).doUpdateSet(excluded(columns))).execute();
+      return true;
     },
 
     /** Notes one result of many artefacts. */

@@ -29,8 +29,6 @@ export interface RemotesOptions {
   mirroring: Mirroring;
   publishing: Publishing;
   blobs: Pick<Blobs, 'verify' | 'freeBytes' | 'reserve'>;
-  /** Where mirrors are committed. */
-  transactions: Pick<Database, 'transaction'>;
   /** Brings the bytes. */
   fetcher: Fetcher<Upstream>;
   thumbnails: ThumbnailService;
@@ -104,7 +102,7 @@ export function createRemotes(options: RemotesOptions) {
   async function release(tx: Tx, remoteId: string, artefactId: string): Promise<string[]> {
     await remoteRepository(tx).unselect(remoteId, artefactId);
     await mirroring.detach(tx, remoteId, [artefactId]);
-    return fetchRepository(tx).removeOf(remoteId, artefactId);
+    return fetchRepository(tx).removeOf(remoteId, [artefactId]);
   }
 
   /** Releases what was found by a pattern and is found by none of these. */

@@ -10,6 +10,7 @@ import { LeaseLostError, type JobContext } from '../jobs/index.ts';
 import { RemoteNotFoundError } from './errors.ts';
 import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
 import type { MirrorArtefact } from './mirror.ts';
+import type { MirrorRun } from './mirror-commit.ts';
 import { hasShrunk, matches, nextRun, retryDelayMs } from './operations.ts';
 import type { ArtefactResult, Remote, SyncProgress } from './remote.ts';
 import { remoteRepository, type ResultChanges } from './repository.ts';
@@ -96,7 +97,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     const begun = await fetchRepository(database.db).allOf(remote.id);
     const absent = new Set(different.flatMap(({ artefact }) => artefact.slots.flatMap(({ digest }) => digest ?? [])));
     for (const digest of await mirroring.known([...absent])) absent.delete(digest);
-    const asserted = new WeakSet<Tx>();
+    const mirrorRun: MirrorRun = { remote, actor: ACTOR, upstream, signal, assertHeld: assertStillOurs, note: noteUpdated };
     const queue = different.values();
     await Promise.all(Array.from({ length: AT_ONCE }, async () => {
       for (const { id, artefact } of queue) {
@@ -123,8 +124,8 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
           return;
         }
         await mirror({
-          remote, actor: ACTOR, upstream, artefact, signal, onBytes,
-          begun: begun.get(id) ?? new Map<string, StoredFetch>(), mayBeHere: (digest) => !absent.has(digest), assertHeld: assertStillOurs, note: (tx, result) => noteUpdated(tx, id, result),
+          run: mirrorRun, artefact, onBytes,
+          begun: begun.get(id) ?? new Map<string, StoredFetch>(), mayBeHere: (digest) => !absent.has(digest),
         });
         for (const { digest = '' } of artefact.slots) absent.delete(digest);
         report.updated++;
@@ -140,16 +141,13 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
       return true;
     }
 
-    /** Once for all commits that share a transaction. */
     async function assertStillOurs(tx: Tx): Promise<void> {
-      if (asserted.has(tx)) return;
       await assertHeld(tx);
       if (!await remoteRepository(tx).lock(remote.id)) throw new NotWantedError();
-      asserted.add(tx);
     }
 
-    async function noteUpdated(tx: Tx, id: string, result: ResultChanges): Promise<void> {
-      if (!await remoteRepository(tx).put(remote.id, id, result)) throw new NotWantedError();
+    async function noteUpdated(tx: Tx, updated: ReadonlyMap<string, ResultChanges>): Promise<void> {
+      if (!await remoteRepository(tx).putMany(remote.id, updated)) throw new NotWantedError();
     }
 
     async function note(id: string, error: unknown): Promise<void> {

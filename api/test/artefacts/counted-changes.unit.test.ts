@@ -10,11 +10,11 @@ for (const dialect of DIALECTS) {
     const { database, close } = await openTestDatabase(dialect);
     try {
       const before = sampleArtefact();
-      await database.transaction((tx) => artefactRepository(tx).insert(before, []));
+      await database.transaction((tx) => artefactRepository(tx).insert([{ artefact: before, slots: [] }]));
       const version = async () => Number((await database.db.selectFrom('list_versions').select((eb) => eb.fn.sum<number>('version').as('sum')).executeTakeFirstOrThrow()).sum);
       const isCounted = async (changes: Partial<Artefact>, previous: Artefact | undefined) => {
         const was = await version();
-        await database.transaction((tx) => artefactRepository(tx).update({ ...before, ...changes }, [], previous));
+        await database.transaction((tx) => artefactRepository(tx).update([{ artefact: { ...before, ...changes }, slots: [], previous }]));
         return await version() !== was;
       };
       const newBytes = { version: '1.0.1', dataUpdatedAt: '2026-02-01T00:00:00.000Z', updatedAt: '2026-02-01T00:00:00.000Z', lastModifiedSeconds: before.lastModifiedSeconds + 1 };

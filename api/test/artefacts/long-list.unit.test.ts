@@ -22,7 +22,7 @@ for (const dialect of DIALECTS) {
       await opened.database.transaction(async (tx) => {
         for (let index = 0; index < total; index++) {
           const title = { en: index % RARE_EVERY === 0 ? 'common rare' : 'common' };
-          await artefactRepository(tx).insert(sampleArtefact({ id: idOf(index), title, public: index % 2 === 0 }), []);
+          await artefactRepository(tx).insert([{ artefact: sampleArtefact({ id: idOf(index), title, public: index % 2 === 0 }), slots: [] }]);
         }
       });
     });

@@ -15,7 +15,7 @@ export async function makeMirror({ server: { config } }: TestServer, id: string)
     const artefacts = artefactRepository(tx);
     const stored = await artefacts.find(id);
     assert.ok(stored);
-    await artefacts.update({ ...stored.artefact, origin: ORIGIN }, stored.slots);
+    await artefacts.update([{ ...stored, artefact: { ...stored.artefact, origin: ORIGIN } }]);
   });
   await database.close();
 }

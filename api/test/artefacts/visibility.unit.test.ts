@@ -31,7 +31,7 @@ for (const dialect of DIALECTS) {
       await opened.database.transaction(async (tx) => {
         const repository = artefactRepository(tx);
         for (const artefact of artefacts) {
-          await repository.insert(artefact, []);
+          await repository.insert([{ artefact, slots: [] }]);
           await repository.putPrivateAccess(artefact.id, artefact.privateAccess);
         }
       });

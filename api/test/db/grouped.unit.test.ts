@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { groupTransactions, type Database, type Tx } from '../../src/db/index.ts';
+import { groupCommits, type Database, type GroupOptions, type Tx } from '../../src/db/index.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 for (const dialect of DIALECTS) {
-  describe(`grouped transactions on ${dialect}`, () => {
+  describe(`grouped commits on ${dialect}`, () => {
     let opened: TestDatabase;
     let database: Database;
 
@@ -23,36 +23,41 @@ for (const dialect of DIALECTS) {
       return { database: { transaction: (work) => { count++; return database.transaction(work); } }, count: () => count };
     }
 
-    test('run together, and give each caller what its work returned once it is committed', async () => {
+    /** Groups that begin writers, which fail for good where a key is `refused`. */
+    const groupedBegin = (options: Partial<GroupOptions<string>>) => groupCommits<string>({
+      database,
+      async commitAll(tx, keys) {
+        for (const key of keys) await begin(tx, key);
+        if (keys.includes('refused')) throw new Error('a key was refused');
+      },
+      ...options,
+    });
+
+    test('are made together, and each caller waits until its own is committed', async () => {
       const below = counted();
-      const grouped = groupTransactions(below.database, { enough: 3, patienceMs: 60_000 });
-      const answers = await Promise.all([1, 2, 3].map((number) => grouped.transaction(async (tx) => { await begin(tx, `together-${number}`); return number; })));
-      assert.deepEqual(answers, [1, 2, 3]);
+      const commit = groupedBegin({ database: below.database, enough: 3, patienceMs: 60_000 });
+      await Promise.all([1, 2, 3].map(async (number) => {
+        await commit(`together-${number}`);
+        assert.ok(await exists(`together-${number}`));
+      }));
       assert.equal(below.count(), 1);
-      for (const number of answers) assert.ok(await exists(`together-${number}`));
     });
 
     test('wait for others no longer than their patience', async () => {
-      const grouped = groupTransactions(database, { enough: 3, patienceMs: 1 });
-      await grouped.transaction((tx) => begin(tx, 'alone'));
+      await groupedBegin({ enough: 3, patienceMs: 1 })('alone');
       assert.ok(await exists('alone'));
     });
 
     test('do not fail because of each other', async () => {
-      const grouped = groupTransactions(database, { enough: 3, patienceMs: 60_000 });
-      const failure = new Error('the work failed');
-      const answers = await Promise.allSettled([
-        grouped.transaction((tx) => begin(tx, 'before')),
-        grouped.transaction(async (tx) => { await begin(tx, 'failed'); throw failure; }),
-        grouped.transaction((tx) => begin(tx, 'behind')),
-      ]);
+      const commit = groupedBegin({ enough: 3, patienceMs: 60_000 });
+      const keys = ['before', 'refused', 'behind'];
+      const answers = await Promise.allSettled(keys.map((key) => commit(key)));
       assert.deepEqual(answers.map(({ status }) => status), ['fulfilled', 'rejected', 'fulfilled']);
-      assert.deepEqual(await Promise.all(['before', 'failed', 'behind'].map(exists)), [true, false, true]);
+      assert.deepEqual(await Promise.all(keys.map(exists)), [true, false, true]);
     });
 
     test('refuse the database itself inside, as every transaction does', async () => {
-      const grouped = groupTransactions(database, { patienceMs: 1 });
-      await assert.rejects(grouped.transaction(() => database.check()), /inside a transaction/);
+      await assert.rejects(groupedBegin({ patienceMs: 1, commitAll: () => database.check() })('inside'), /inside a transaction/);
     });
   });
 }
