@@ -71,10 +71,9 @@ export function createMirroring({ database }: { database: Database }): Mirroring
       for (const { fields, slots } of mirrors) {
         const stored = present.get(fields.id);
         if (stored && stored.artefact.origin !== fields.origin) throw new MirroredConflictError(`An artefact with this id is here already, and is no mirror of ${fields.origin}.`);
-        // Of another format, nothing stays but what administrators have decided.
         if (stored && stored.artefact.format !== fields.format) await artefacts.delete(fields.id);
         const previous = stored?.artefact.format === fields.format ? stored : undefined;
-        changes.push({ ...merge(previous?.artefact, fields, slots), previous, isReplaced: stored !== undefined && !previous });
+        changes.push({ ...merge(stored?.artefact, fields, slots), previous, isReplaced: stored !== undefined && !previous });
       }
       await artefacts.update(changes.flatMap(({ artefact, slots, previous }) => (previous ? [{ artefact, slots, previous: previous.artefact }] : [])));
       if (!await artefacts.insert(changes.filter(({ previous }) => !previous))) throw new ConcurrentCreationError();
@@ -87,7 +86,7 @@ export function createMirroring({ database }: { database: Database }): Mirroring
         for (const { architecture } of previous?.slots ?? []) {
           if (!slots.some((slot) => slot.architecture === architecture)) await artefacts.deleteSlot(artefact.id, architecture);
         }
-        // An access list has gone with its artefact.
+        // Who may see it stays, though the access list has gone with the old artefact.
         if (isReplaced) await artefacts.putPrivateAccess(artefact.id, artefact.privateAccess);
       }
       await appendAudits(tx, actor, changes.map(({ artefact, slots }) => ({

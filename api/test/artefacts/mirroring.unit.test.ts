@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Actor } from '../../src/access/index.ts';
+import type { Artefact, Slot } from '../../src/artefacts/artefact.ts';
+import { createMirroring, type MirroredArtefact } from '../../src/artefacts/mirroring.ts';
+import { artefactRepository } from '../../src/artefacts/repository.ts';
+import type { Database, DialectName } from '../../src/db/index.ts';
+import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
+import { sampleArtefact, sampleSlot } from './samples.ts';
+
+const ORIGIN = 'https://registry.example';
+const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
+const NOW = Date.parse('2026-03-01T00:00:00.000Z');
+const LATER = '2026-02-01T00:00:00.000Z';
+const DIGESTS = ['a', 'b', 'c'].map((digit) => `sha256:${digit.repeat(64)}`);
+
+/** What is here, and what comes: nothing new but the date, another title, another format, a slot less, and one that was not here. */
+const PRESENT: [Partial<Artefact>, Slot[]][] = [
+  [{ id: 'dated' }, [sampleSlot()]],
+  [{ id: 'renamed', privateAccess: [{ type: 'user', id: 'ada', name: 'Ada' }] }, [sampleSlot()]],
+  [{ id: 'reformatted', public: true, privateAccess: [{ type: 'organization', id: 'acme', department: 'maps' }] }, [sampleSlot(), sampleSlot({ architecture: 'x64' })]],
+  [{ id: 'smaller', public: true }, [sampleSlot(), sampleSlot({ architecture: 'arm64' }), sampleSlot({ architecture: 'x64' })]],
+];
+const COMING: MirroredArtefact[] = [
+  coming({ id: 'dated' }, [sampleSlot({ digest: DIGESTS[1]! })]),
+  coming({ id: 'renamed', title: { en: 'Another' } }, [sampleSlot({ digest: DIGESTS[1]! }), sampleSlot({ architecture: 'x64', digest: DIGESTS[2]! })]),
+  coming({ id: 'reformatted', format: 'file', category: 'tileset', packageName: undefined }, [sampleSlot({ architecture: '', fileName: 'world.pmtiles' })]),
+  coming({ id: 'smaller' }, [sampleSlot({ architecture: 'x64', digest: DIGESTS[1]! })]),
+  coming({ id: 'new' }, [sampleSlot()]),
+];
+
+function coming(changes: Partial<Artefact>, slots: Slot[]): MirroredArtefact {
+  const { id, format, packageName, version, licence, category, title, description, group, documentation, processingConfigSchema, applicationConfigSchema, thumbnail, deprecated, dataUpdatedAt } = sampleArtefact({ dataUpdatedAt: LATER, ...changes });
+  return { fields: { id, format, packageName, version, licence, category, title, description, group, documentation, processingConfigSchema, applicationConfigSchema, thumbnail, deprecated, dataUpdatedAt, origin: ORIGIN }, slots };
+}
+
+async function withPresent(dialect: DialectName, use: (database: Database) => Promise<void>): Promise<void> {
+  const { database, close } = await openTestDatabase(dialect);
+  try {
+    await database.db.insertInto('blobs').values(DIGESTS.map((digest) => ({ digest, storage_key: digest, size: 100, state: 'sound', created_at: LATER }))).execute();
+    await database.transaction(async (tx) => {
+      const artefacts = artefactRepository(tx);
+      for (const [changes, slots] of PRESENT) {
+        const artefact = sampleArtefact({ origin: ORIGIN, ...changes });
+        await artefacts.insert([{ artefact, slots }]);
+        await artefacts.putSlots(slots.map((slot) => ({ artefactId: artefact.id, slot })));
+        await artefacts.putPrivateAccess(artefact.id, artefact.privateAccess);
+      }
+    });
+    await use(database);
+  } finally {
+    await close();
+  }
+}
+
+/** All that is known of artefacts, but in which order they came. */
+async function stateOf({ db }: Database) {
+  const rows = (table: 'artefact_documents' | 'slots' | 'artefact_access') => db.selectFrom(table).selectAll().execute().then((all) => all.map((row) => JSON.stringify(row)).sort());
+  const index = (await db.selectFrom('artefacts').selectAll().orderBy('id').execute()).map((row) => ({ ...row, seq: 0 }));
+  const audit = (await db.selectFrom('audit_events').select(['action', 'target_id', 'details']).execute()).map((row) => JSON.stringify(row)).sort();
+  return { index, documents: await rows('artefact_documents'), slots: await rows('slots'), access: await rows('artefact_access'), audit };
+}
+
+for (const dialect of DIALECTS) {
+  test(`mirrors that are committed together are as those that are committed one after the other, on ${dialect}`, async (t) => {
+    t.mock.timers.enable({ apis: ['Date'], now: NOW });
+    const states: Awaited<ReturnType<typeof stateOf>>[] = [];
+    for (const groups of [[COMING], COMING.map((one) => [one])]) {
+      await withPresent(dialect, async (database) => {
+        const mirroring = createMirroring({ database });
+        const previous = new Map<string, Artefact>();
+        for (const group of groups) for (const [id, artefact] of await database.transaction((tx) => mirroring.commit(tx, ACTOR, group))) previous.set(id, artefact);
+        assert.deepEqual([...previous.keys()].sort(), ['dated', 'reformatted', 'renamed', 'smaller']);
+        assert.deepEqual(previous.get('renamed')?.privateAccess, [{ type: 'user', id: 'ada', name: 'Ada' }]);
+        states.push(await stateOf(database));
+      });
+    }
+    const [together, oneByOne] = states;
+    assert.deepEqual(together, oneByOne);
+    assert.deepEqual(together?.index.map(({ id, format, public: isPublic, data_updated_at }) => [id, format, isPublic, data_updated_at]), [
+      ['dated', 'npm', 0, LATER], ['new', 'npm', 0, LATER], ['reformatted', 'file', 1, LATER], ['renamed', 'npm', 0, LATER], ['smaller', 'npm', 1, LATER],
+    ]);
+    const slots = together?.slots.map((row) => JSON.parse(row) as { artefact_id: string; architecture: string; digest: string }) ?? [];
+    assert.deepEqual(slots.map(({ artefact_id, architecture, digest }) => `${artefact_id} ${architecture} ${DIGESTS.indexOf(digest)}`).sort(),
+      ['dated noarch 1', 'new noarch 0', 'reformatted  0', 'renamed noarch 1', 'renamed x64 2', 'smaller x64 1']);
+    assert.equal(together?.access.length, 2);
+    assert.equal(together.audit.length, COMING.length);
+  });
+
+  test(`mirrors that are committed together are committed all or none, on ${dialect}`, async () => {
+    await withPresent(dialect, async (database) => {
+      const stored = await artefactRepository(database.db).find('smaller');
+      await database.transaction((tx) => artefactRepository(tx).update([{ ...stored!, artefact: { ...stored!.artefact, origin: undefined } }]));
+      const before = await stateOf(database);
+      await assert.rejects(database.transaction((tx) => createMirroring({ database }).commit(tx, ACTOR, COMING)), { code: 'mirrored' });
+      assert.deepEqual(await stateOf(database), before);
+    });
+  });
+}
