@@ -17,7 +17,7 @@ import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute,
 import { createJobs } from './src/jobs/index.ts';
 import { createMailer } from './src/mail/index.ts';
 import { graceMs, openDatabase, openStore, refuseHalfRestored, storeOptions } from './src/open.ts';
-import { createFetchThread, createRemotes } from './src/remotes/index.ts';
+import { createFetchThreads, createRemotes } from './src/remotes/index.ts';
 import { resolveSecrets } from './src/secrets.ts';
 import { explainStartFailure } from './src/start-failure.ts';
 import { createTarballScanners } from './src/tarballs/index.ts';
@@ -138,7 +138,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
   const scanners = createTarballScanners();
   opened.push(scanners);
   const limits = { maxUploadBytes: config.MAX_UPLOAD_BYTES, maxUnpackedBytes: config.MAX_UNPACKED_BYTES, maxTarEntries: config.MAX_TAR_ENTRIES };
-  const fetcher = createFetchThread({ database, blobs, store: storeOptions(config), limits, onError });
+  const fetcher = createFetchThreads({ database, blobs, store: storeOptions(config), limits, onError });
   opened.push(fetcher);
   const artefacts = createArtefacts({
     database,

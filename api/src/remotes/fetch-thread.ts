@@ -1,33 +1,19 @@
-// One thread that fetches what mirrors take over, so that hashing and writing their bytes keeps nobody waiting: decision 21.
-// Rows are written here, where the database is.
+// One thread that fetches, as the thread that asks for it sees it. What runs there is fetch-worker.ts.
 
 import { extname, join } from 'node:path';
 import { Worker } from 'node:worker_threads';
-import type { Blobs, BlobStoreOptions } from '../blobs/index.ts';
-import type { Database } from '../db/index.ts';
 import { describeError, errorOf } from '../errors.ts';
-import type { TarballLimits } from '../tarballs/index.ts';
 import { SlotMovedError } from './errors.ts';
-import type { Desk, FetchReport, FetchRequest, FetchThreadData, ToldFetched } from './fetch-messages.ts';
-import { fetchRepository } from './fetch-repository.ts';
-import { createRelease, type FetchOrder, type Fetcher } from './fetch.ts';
-import { createAssertRoom } from './room.ts';
-import type { Upstream } from './upstream.ts';
+import type { Desk, FetchReport, FetchRequest, FetchThreadData, ToldFetched, ToldOrder } from './fetch-messages.ts';
 
 export interface FetchThreadOptions {
-  database: Database;
-  blobs: Pick<Blobs, 'reserve' | 'discard' | 'uploadRows' | 'takeOver' | 'freeBytes'>;
-  /** The storage of `blobs`. */
-  store: BlobStoreOptions;
-  limits: TarballLimits & { maxUploadBytes: number };
-  /** Told of what went wrong beside the work. */
+  data: FetchThreadData;
+  /** What the thread may ask for. */
+  desk: Desk;
+  /** Told of what broke the thread down. */
   onError: (error: unknown) => void;
-}
-
-/** Fetches from registries that a network leads to. */
-export interface FetchThread extends Fetcher<Pick<Upstream, 'access'>> {
-  /** Ends the thread; what it fetches fails. */
-  close(): Promise<void>;
+  /** The thread has ended, and takes no more orders. */
+  onEnd: () => void;
 }
 
 /** Beside this file, in the language in which it runs. */
@@ -35,107 +21,77 @@ const PROGRAM = join(import.meta.dirname, `fetch-worker${extname(import.meta.fil
 
 interface Running extends PromiseWithResolvers<ToldFetched> { onBytes: (count: number) => void }
 
-/** Makes a thread that starts with its first fetch, and anew with the next one when it has broken down. */
-export function createFetchThread({ database, blobs, store, limits, onError }: FetchThreadOptions): FetchThread {
-  const fetches = fetchRepository(database.db);
-  const assertRoom = createAssertRoom(blobs, limits.maxUploadBytes);
-  const desk: Desk = {
-    rows: blobs.uploadRows,
-    fetches,
-    room: { assert: assertRoom },
-    errors: { report: async (error) => { onError(errorOf(error)); } },
-  };
-  const running = new Map<number, Running>();
-  let worker: Worker | undefined;
-  let lastId = 0;
+/** Starts a thread, which holds the process only while it fetches something. */
+export class FetchThread {
+  readonly #worker: Worker;
+  readonly #desk: Desk;
+  readonly #onEnd: () => void;
+  readonly #running = new Map<number, Running>();
+  #lastId = 0;
 
-  function start(): Worker {
-    const workerData: FetchThreadData = { store, limits };
-    const started = new Worker(PROGRAM, { execArgv: [], workerData });
-    started.on('message', (report: FetchReport) => { take(started, report); });
-    started.on('error', (error) => {
+  constructor({ data, desk, onError, onEnd }: FetchThreadOptions) {
+    this.#desk = desk;
+    this.#onEnd = onEnd;
+    this.#worker = new Worker(PROGRAM, { execArgv: [], workerData: data });
+    this.#worker.on('message', (report: FetchReport) => { this.#take(report); });
+    this.#worker.on('error', (error) => {
       onError(error);
-      lose(started, error);
+      this.#lose(error);
     });
-    started.on('exit', () => { lose(started); });
-    return started;
+    this.#worker.on('exit', () => { this.#lose(); });
   }
 
-  function send(thread: Worker, request: FetchRequest): void { thread.postMessage(request); }
+  /** How many orders are under way. */
+  get load(): number { return this.#running.size; }
 
-  function take(thread: Worker, report: FetchReport): void {
-    switch (report.type) {
-      case 'call':
-        void answer(thread, report);
-        break;
-      case 'bytes':
-        running.get(report.fetch)?.onBytes(report.count);
-        break;
-      case 'done':
-        running.get(report.fetch)?.onBytes(report.count);
-        running.get(report.fetch)?.resolve(report.fetched);
-        break;
-      case 'failed':
-        running.get(report.fetch)?.onBytes(report.count);
-        running.get(report.fetch)?.reject(report.moved ? new SlotMovedError(report.error.message) : errorOf(report.error));
-    }
-  }
-
-  async function answer(thread: Worker, { call, part, method, args }: FetchReport & { type: 'call' }): Promise<void> {
-    try {
-      const methods = desk[part] as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
-      send(thread, { type: 'answer', call, value: await methods[method]?.(...args) });
-    } catch (error) {
-      send(thread, { type: 'refusal', call, error: describeError(error) });
-    }
-  }
-
-  function lose(lost: Worker, cause?: unknown): void {
-    if (worker !== lost) return;
-    worker = undefined;
-    for (const { reject } of running.values()) reject(new Error('The thread that fetches from other registries has ended.', { cause }));
-  }
-
-  async function fetch({ upstream, id, format, slot, stored, isNew, signal, onBytes }: FetchOrder<Pick<Upstream, 'access'>>) {
-    signal.throwIfAborted();
-    if (!upstream.access) throw new Error('No network leads to this registry.');
-    const reservedKey = stored ? undefined : await blobs.reserve();
-    if (reservedKey !== undefined && signal.aborted) {
-      await blobs.discard(reservedKey);
-      signal.throwIfAborted();
-    }
-    const thread = worker ??= start();
-    const number = ++lastId;
+  /** @throws as Fetcher.fetch, also when the thread ends */
+  async fetch(order: ToldOrder, signal: AbortSignal, onBytes: (count: number) => void): Promise<ToldFetched> {
+    const number = ++this.#lastId;
     const fetching = { ...Promise.withResolvers<ToldFetched>(), onBytes };
-    const abort = () => { send(thread, { type: 'abort', fetch: number }); };
-    running.set(number, fetching);
-    // Holds the process only while something is fetched.
-    thread.ref();
+    const abort = () => { this.#send({ type: 'abort', fetch: number }); };
+    this.#running.set(number, fetching);
+    this.#worker.ref();
     signal.addEventListener('abort', abort);
     try {
-      send(thread, { type: 'fetch', fetch: number, order: { upstream: upstream.access, id, format, slot, stored, isNew, reservedKey } });
-      const { storageKey, ...fetched } = await fetching.promise;
-      const bytes = blobs.takeOver(storageKey, fetched.taken.blob);
-      const intake = { storageKey, adoption: bytes.adoption, settle: () => bytes.settle(), abort: () => bytes.abort(), forget: () => undefined };
-      return { intake, ...fetched };
+      this.#send({ type: 'fetch', fetch: number, order });
+      return await fetching.promise;
     } catch (error) {
       signal.throwIfAborted();
       throw error;
     } finally {
       signal.removeEventListener('abort', abort);
-      running.delete(number);
-      if (running.size === 0) thread.unref();
+      this.#running.delete(number);
+      if (this.#running.size === 0) this.#worker.unref();
     }
   }
 
-  return {
-    fetch,
-    release: createRelease(fetches),
-    async close() {
-      const ending = worker;
-      if (!ending) return;
-      lose(ending);
-      await ending.terminate();
-    },
-  };
+  /** Ends the thread; what it fetches fails. */
+  async close(): Promise<void> {
+    this.#lose();
+    await this.#worker.terminate();
+  }
+
+  #send(request: FetchRequest): void { this.#worker.postMessage(request); }
+
+  #take(report: FetchReport): void {
+    if (report.type === 'call') return void this.#answer(report);
+    const fetching = this.#running.get(report.fetch);
+    fetching?.onBytes(report.count);
+    if (report.type === 'done') fetching?.resolve(report.fetched);
+    if (report.type === 'failed') fetching?.reject(report.moved ? new SlotMovedError(report.error.message) : errorOf(report.error));
+  }
+
+  async #answer({ call, part, method, args }: FetchReport & { type: 'call' }): Promise<void> {
+    try {
+      const methods = this.#desk[part] as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>;
+      this.#send({ type: 'answer', call, value: await methods[method]?.(...args) });
+    } catch (error) {
+      this.#send({ type: 'refusal', call, error: describeError(error) });
+    }
+  }
+
+  #lose(cause?: unknown): void {
+    this.#onEnd();
+    for (const { reject } of this.#running.values()) reject(new Error('The thread that fetches from other registries has ended.', { cause }));
+  }
 }

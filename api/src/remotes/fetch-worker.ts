@@ -1,4 +1,4 @@
-// The thread that fetches for all mirrors; started by fetch-thread.ts. Here are the network, the hash, the scan and the storage; what is
+// The thread that fetches for all mirrors; seen from outside in fetch-thread.ts. Here are the network, the hash, the scan and the storage; what is
 // to be written into the database goes back to the thread that has it.
 
 import { parentPort, workerData } from 'node:worker_threads';

@@ -5,4 +5,4 @@ export { createImport, type ImportReport } from './import.ts';
 export { assertPattern, normaliseUrl } from './operations.ts';
 export type { SyncProgress } from './remote.ts';
 export { createUpstream } from './upstream.ts';
-export { createFetchThread } from './fetch-thread.ts';
+export { createFetchThreads } from './fetch-threads.ts';

@@ -97,6 +97,19 @@ describe('a blob that nobody asks for soon', () => {
     await writer.abort();
   });
 
+  test('does so too in chunks that ordinary writes would not gather', async (t) => {
+    const root = await makeDirectory(t);
+    const store = createFsStore({ root });
+    const bytes = sampleBytes(MIB);
+    const writer = await store.create('aa/unread', { bypassCache: true });
+    for (let start = 0; start < MIB; start += 256 * KIB) {
+      await writer.append(start, bytes.subarray(start, start + 256 * KIB));
+      assert.equal(await countDirect(root), 1);
+    }
+    await writer.finish();
+    await assertHolds(store, 'aa/unread', bytes);
+  });
+
   test('is kept whole whatever its size, and next to others that use the same memory', async (t) => {
     const store = createFsStore({ root: await makeDirectory(t) });
     const sizes = [0, 1, 4096, 512 * KIB, MIB + 1, 3 * MIB - 7];

@@ -63,6 +63,7 @@ export class FsBlobWriter implements BlobWriter {
     return this.#inTurn(async () => {
       this.#requireOpen();
       if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at byte ${this.#offset}.`);
+      if (!this.#buffer && await this.#output.goDirect(offset)) this.#spareBuffer = undefined;
       if (chunk.length >= this.#output.bufferBytes) await this.#writeThrough(chunk);
       else await this.#gather(chunk);
       this.#offset += chunk.length;
@@ -131,10 +132,7 @@ export class FsBlobWriter implements BlobWriter {
 
   /** Fills the buffer to its end before it is sent on its way: buffers begin and end where the output wants them to. */
   async #gather(chunk: Uint8Array): Promise<void> {
-    if (!this.#buffer) {
-      if (await this.#output.goDirect(this.#offset)) this.#spareBuffer = undefined;
-      this.#buffer = this.#output.allocate();
-    }
+    this.#buffer ??= this.#output.allocate();
     const room = this.#bufferEnd() - this.#offset;
     this.#buffer.set(chunk.subarray(0, room), this.#bufferedBytes);
     if (chunk.length <= room) {

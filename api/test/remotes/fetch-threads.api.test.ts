@@ -47,6 +47,35 @@ test('a thread that breaks down fails what it fetches, the artefact stays away, 
   assert.ok(proxy.passedBytes < FILE.length, 'what had been written before was not fetched again');
 });
 
+test('a second thread comes to help where much is to be fetched, and fetches on when one breaks down', async () => {
+  const workers: Worker[] = [];
+  const onWorker = (worker: Worker) => { workers.push(worker); };
+  process.on('worker', onWorker);
+  const other = await startTestServer();
+  try {
+    const ids = Array.from({ length: 40 }, (_unused, index) => `many-${index}`);
+    for (const id of ids) {
+      // Too large to come together with others: each waits for its own bytes.
+      assert.equal((await upstream.upload(id, { format: 'file', file: FILE.subarray(0, 2 * MIB + 1 + ids.indexOf(id)), fileName: 'data.bin' })).status, 201);
+      await share(upstream, id);
+    }
+    proxy.stallAfterBytes = 64 * 1024;
+    const there = await addRemote(other, proxy.url, key, { selectedPatterns: ['many-*'] });
+    await there.ask('POST', '/sync');
+    await eventually(async () => { assert.equal(workers.length, 2); });
+    await workers[0]?.terminate();
+    proxy.stallAfterBytes = undefined;
+    const view = await there.settled();
+    const failed = view.results.filter(({ status }) => status === 'failed');
+    assert.ok(failed.length > 0 && failed.length < ids.length, 'those of one thread failed');
+    assert.deepEqual([...new Set(failed.map(({ reason }) => reason))], ['The thread that fetches from other registries has ended.']);
+    assert.ok((await there.sync('?only=failed')).results.every(({ status }) => status === 'updated'));
+  } finally {
+    process.off('worker', onWorker);
+    await other.close();
+  }
+});
+
 test('closing the server ends the thread, also while it fetches', async () => {
   const started = once(process, 'worker') as Promise<[Worker]>;
   const other = await startTestServer();
