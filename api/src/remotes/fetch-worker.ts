@@ -1,5 +1,5 @@
-// The thread that fetches for all mirrors; seen from outside in fetch-thread.ts. Here are the network, the hash, the scan and the storage; what is
-// to be written into the database goes back to the thread that has it.
+// A thread that fetches for all mirrors, seen from outside in fetch-thread.ts. Here are the network, the hash, the scan and the storage;
+// what is to be written into the database goes back to the thread that has it.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { createIntake } from '../artefacts/intake.ts';

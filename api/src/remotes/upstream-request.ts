@@ -34,7 +34,7 @@ export interface UpstreamAnswer extends HttpAnswer {
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
-/** To one registry, which has others to serve: more of them bring nothing but longer waits. */
+/** To one registry, from one thread: it has others to serve, and more of them bring nothing but longer waits. */
 const MAX_CONNECTIONS = 8;
 const MIN_BYTES_PER_TIMEOUT = 16 * 1024;
 
