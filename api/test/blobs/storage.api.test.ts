@@ -38,12 +38,13 @@ for (const dialect of DIALECTS) {
     const post = (job: 'sweep' | 'scrub', body?: object) => server.api('POST', `/storage/${job}`, { headers, body });
     /** Asks for a job and waits for its end. */
     const run = async (job: 'sweep' | 'scrub') => {
+      // Not what the answer says: by then a short run may have ended.
+      const { endedAt } = (await overview())[job];
       const response = await post(job);
-      assert.equal(response.status, 202, await response.clone().text());
-      const asked = await response.json() as JobDocument;
+      assert.equal(response.status, 202, await response.text());
       return eventually(async () => {
         const state = (await overview())[job];
-        assert.ok(!state.running && state.endedAt !== undefined && state.endedAt !== asked.endedAt);
+        assert.ok(!state.running && state.endedAt !== undefined && state.endedAt !== endedAt);
         assert.equal(state.outcome, 'succeeded');
         return state.result ?? {};
       });
