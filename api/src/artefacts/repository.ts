@@ -103,14 +103,14 @@ export function artefactRepository(executor: Executor | Tx) {
         if (columns.length > 0) await executor.insertInto('artefacts').values(alike.map(({ row }) => row)).onConflict((conflict) => conflict.column('id').doUpdateSet(excluded(columns))).execute();
       }
       const documents = updates.map(toDocumentRow);
-      await executor.insertInto('artefact_documents').values(documents).onConflict((conflict) => conflict.column('artefact_id').doUpdateSet(excluded(columnsOf(documents)))).execute();
+      await executor.insertInto('artefact_documents').values(documents).onConflict((conflict) => conflict.column('artefact_id').doUpdateSet(excluded(columnsBesides(['artefact_id'], documents[0]!)))).execute();
     },
 
     /** Writes slots, of which no two are the same. */
     async putSlots(slots: readonly { artefactId: string; slot: Slot }[]): Promise<void> {
       if (slots.length === 0) return;
       const rows = slots.map(({ artefactId, slot }) => toSlotRow(artefactId, slot));
-      await executor.insertInto('slots').values(rows).onConflict((conflict) => conflict.columns(['artefact_id', 'architecture']).doUpdateSet(excluded(columnsOf(rows)))).execute();
+      await executor.insertInto('slots').values(rows).onConflict((conflict) => conflict.columns(['artefact_id', 'architecture']).doUpdateSet(excluded(columnsBesides(['artefact_id', 'architecture'], rows[0]!)))).execute();
     },
 
     async deleteSlot(artefactId: string, architecture: string): Promise<void> {
@@ -150,13 +150,15 @@ export function artefactRepository(executor: Executor | Tx) {
 /** No list is chosen by them. */
 const DATES = new Set<string>(['data_updated_at', 'last_modified'] satisfies (keyof ArtefactsTable)[]);
 
-/** Which columns of a row are new. */
-function changedColumns<Row extends object>(previous: Row | undefined, next: Row): (keyof Row & string)[] {
-  const columns = columnsOf([next]);
+/** Which columns of a row are new: all but its key, when nobody knows what it was. */
+function changedColumns<Row extends { id: string }>(previous: Row | undefined, next: Row): (keyof Row & string)[] {
+  const columns = columnsBesides(['id'], next);
   return previous ? columns.filter((column) => next[column] !== previous[column]) : columns;
 }
 
-function columnsOf<Row extends object>([row]: readonly Row[]): (keyof Row & string)[] { return Object.keys(row ?? {}) as (keyof Row & string)[]; }
+function columnsBesides<Row extends object>(keys: readonly (keyof Row & string)[], row: Row): (keyof Row & string)[] {
+  return (Object.keys(row) as (keyof Row & string)[]).filter((column) => !keys.includes(column));
+}
 
 function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
   return {

@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { artefactRepository } from '../../src/artefacts/repository.ts';
+import { openTestDatabase } from '../support/test-database.ts';
+import { sampleArtefact } from './samples.ts';
+
+test('on PostgreSQL, writing an artefact does not wait for a transaction that only refers to it', async () => {
+  const { database, close } = await openTestDatabase('postgres');
+  try {
+    const artefact = sampleArtefact();
+    await database.transaction((tx) => artefactRepository(tx).insert([{ artefact, slots: [] }]));
+    await database.transaction(async (tx) => {
+      await artefactRepository(tx).putPrivateAccess(artefact.id, [{ type: 'user', id: 'ada' }]);
+      const updating = database.transaction(async (other) => {
+        assert.ok(await artefactRepository(other).lock(artefact.id));
+        await artefactRepository(other).update([{ artefact: { ...artefact, title: { en: 'Another' } }, slots: [] }]);
+      });
+      // Where it waited, it would be given up: this transaction ends only after it.
+      await updating;
+    });
+    assert.deepEqual((await artefactRepository(database.db).find(artefact.id))?.artefact.title, { en: 'Another' });
+  } finally {
+    await close();
+  }
+});
