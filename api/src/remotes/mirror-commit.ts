@@ -7,14 +7,11 @@ import type { ThumbnailImage, ThumbnailService } from '../thumbnails/index.ts';
 import { fetchRepository } from './fetch-repository.ts';
 import type { Remote } from './remote.ts';
 import type { ResultChanges } from './repository.ts';
-import type { Upstream } from './upstream.ts';
 
-/** What all artefacts of a run have in common. */
-export interface MirrorRun {
+/** What all commits of a run have in common. */
+export interface CommittingRun {
   remote: Pick<Remote, 'id'>;
   actor: Actor;
-  upstream: Upstream;
-  signal: AbortSignal;
   /** Opens a commit: refuses when another replica has taken over. */
   assertHeld: (tx: Tx) => Promise<void>;
   /** Ends a commit with its results, by id: refuses when nobody wants one of the artefacts any more. */
@@ -22,7 +19,7 @@ export interface MirrorRun {
 }
 
 export interface WholeMirror extends MirroredArtefact {
-  run: MirrorRun;
+  run: CommittingRun;
   image: (ThumbnailImage & { id: string }) | undefined;
   /** Whether something of the artefact may be noted as begun. */
   isNoted: boolean;
@@ -37,7 +34,7 @@ export interface MirrorCommitOptions {
 
 /** Makes the function that swaps in a mirror with its result, or throws and leaves everything as it was. */
 export function createMirrorCommit({ database, mirroring, thumbnails }: MirrorCommitOptions): (whole: WholeMirror) => Promise<void> {
-  async function commitOf(tx: Tx, { remote, actor, assertHeld, note }: MirrorRun, wholes: readonly WholeMirror[]): Promise<void> {
+  async function commitOf(tx: Tx, { remote, actor, assertHeld, note }: CommittingRun, wholes: readonly WholeMirror[]): Promise<void> {
     await assertHeld(tx);
     const previous = await mirroring.commit(tx, actor, wholes);
     for (const { fields: { id }, image } of wholes) {

@@ -6,7 +6,7 @@ import type { ThumbnailService } from '../thumbnails/index.ts';
 import { RemoteAnswerInvalidError, RemoteUnavailableError, SlotMovedError } from './errors.ts';
 import type { StoredFetch } from './fetch-repository.ts';
 import type { Fetched, Fetcher } from './fetch.ts';
-import { createMirrorCommit, type MirrorCommitOptions, type MirrorRun, type WholeMirror } from './mirror-commit.ts';
+import { createMirrorCommit, type CommittingRun, type MirrorCommitOptions, type WholeMirror } from './mirror-commit.ts';
 import { fingerprintOf, type UpstreamArtefact } from './upstream-artefact.ts';
 import { sourceOf, type UpstreamSlot } from './upstream-bytes.ts';
 import type { Upstream } from './upstream.ts';
@@ -18,6 +18,9 @@ export interface MirrorOptions extends MirrorCommitOptions {
   /** @throws upload_too_large, storage_full */
   assertRoom: (sizeBytes: number) => Promise<void>;
 }
+
+/** What all artefacts of a run have in common. */
+export interface MirrorRun extends CommittingRun { upstream: Upstream; signal: AbortSignal }
 
 export interface MirrorOrder {
   run: MirrorRun;

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Actor } from '../../src/access/index.ts';
 import { createMirroring } from '../../src/artefacts/mirroring.ts';
-import { createMirrorCommit, type MirrorRun, type WholeMirror } from '../../src/remotes/mirror-commit.ts';
+import { createMirrorCommit, type CommittingRun, type WholeMirror } from '../../src/remotes/mirror-commit.ts';
 import { remoteRepository } from '../../src/remotes/repository.ts';
 import { thumbnailRepository } from '../../src/thumbnails/repository.ts';
 import { sampleArtefact, sampleSlot } from '../artefacts/samples.ts';
@@ -35,13 +35,13 @@ for (const dialect of DIALECTS) {
         mirroring: createMirroring({ database }),
         thumbnails: { mirror: async (tx, artefactId) => thumbnailRepository(tx).deleteOf(artefactId) },
       });
-      const runOf = (id: string): MirrorRun => ({
-        remote: { id }, actor: ACTOR, upstream: undefined as never, signal: new AbortController().signal,
+      const runOf = (id: string): CommittingRun => ({
+        remote: { id }, actor: ACTOR,
         assertHeld: async (tx) => { await remoteRepository(tx).lock(id); },
         async note(tx, results) { if (!await remoteRepository(tx).putMany(id, results)) throw new Error('nobody wants it'); },
       });
       const [run, otherRun] = [runOf(ORIGIN), runOf(OTHER_ORIGIN)];
-      const whole = (of: MirrorRun, id: string, bytes: number): WholeMirror => ({
+      const whole = (of: CommittingRun, id: string, bytes: number): WholeMirror => ({
         run: of, slots: [sampleSlot()], image: undefined, isNoted: false,
         fields: { ...sampleArtefact({ id }), thumbnail: undefined, origin: of.remote.id },
         result: { status: 'updated', at: '2026-03-01T00:00:00.000Z', bytes, seconds: bytes / 1000, reason: null, attempts: 0, next_try_at: null, upstream_state: id },
