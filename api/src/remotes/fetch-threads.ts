@@ -28,7 +28,7 @@ export interface FetchThreads extends Fetcher<Pick<Upstream, 'access'>> {
   close(): Promise<void>;
 }
 
-/** One hashes about as fast as another registry sends to two of them; more would wait for its one thread that serves. */
+/** They use up a machine with two processors, which is what was measured (decision 21). */
 const MAX_THREADS = 2;
 /** Orders of a thread from which on another one is worth starting: those of one answer, see upstream-bulk.ts. */
 const BUSY_LOAD = 16;

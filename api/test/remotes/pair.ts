@@ -35,6 +35,8 @@ export interface RemoteClient {
   settled(): Promise<RemoteView>;
 }
 
+/** To give up on an original that sends drops alone takes nine seconds. */
+const SETTLED_MS = 30_000;
 const ORGANIZATION = { type: 'organization', id: 'mirrors' } as const;
 
 export async function startPair(dialect: DialectName, mirrorOptions: TestServerOptions = {}): Promise<Pair> {
@@ -77,14 +79,14 @@ export function remoteClient(mirror: TestServer, id: string): RemoteClient {
         const view = await client.settled();
         assert.notEqual(view.lastSyncAt, lastSyncAt);
         return view;
-      });
+      }, SETTLED_MS);
     },
     settled: () => eventually(async () => {
       const view = await client.get();
       assert.equal(view.syncState, 'idle');
       assert.ok(view.results.every(({ status }) => status !== 'pending'), 'nothing waits');
       return view;
-    }),
+    }, SETTLED_MS),
   };
   return client;
 }
