@@ -6,7 +6,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { promisify } from 'node:util';
-import type { EnsureArtefactOptions } from '@berth/lib-node';
+import type { EnsureArtefactOptions } from '@berth-registry/lib-node';
 import { repositoryRoot } from '../scripts/runtime.ts';
 import { artefactUrl, INTERNAL, startBerth } from './support/berth-process.ts';
 import { runBench, type Bench } from './support/bench.ts';
@@ -44,7 +44,7 @@ async function measureEnsure({ directory, sizes, say }: Bench): Promise<Claim[]>
 
 /** Returns the median of the calls of each run. */
 async function measureHits(berth: ServerProcess, cacheDir: string, runs: number, calls: number): Promise<Record<'ensure' | 'fetch', number[]>> {
-  const { ensureArtefact, releaseArtefact } = await import('@berth/lib-node');
+  const { ensureArtefact, releaseArtefact } = await import('@berth-registry/lib-node');
   const options = ensureOptions(berth, cacheDir);
   const document = await fetch(artefactUrl(berth, ID), { headers: INTERNAL });
   await document.text();
@@ -61,7 +61,7 @@ async function measureHits(berth: ServerProcess, cacheDir: string, runs: number,
 
 /** Returns the times of each run, and the longest delays of the event loop during ours. */
 async function measureCold(berth: ServerProcess, target: string, runs: number): Promise<{ timesMs: Record<'ensure' | 'tar', number[]>; delaysMs: number[] }> {
-  const { ensureArtefact } = await import('@berth/lib-node');
+  const { ensureArtefact } = await import('@berth-registry/lib-node');
   const delaysMs: number[] = [];
 
   const onFreshDirectory = async (work: () => Promise<unknown>) => {

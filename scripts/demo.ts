@@ -5,7 +5,7 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { relative } from 'node:path';
 import { styleText } from 'node:util';
-import { ensureArtefact, type EnsureArtefactOptions } from '@berth/lib-node';
+import { ensureArtefact, type EnsureArtefactOptions } from '@berth-registry/lib-node';
 import { ConfigError, createServer } from '../api/index.ts';
 import { startPlatform } from './demo/platform.ts';
 import { createKey, createKeyCommand, publish, publishCommand, signIn, signInCommand } from './demo/registry.ts';
@@ -88,7 +88,7 @@ async function readInternalSecret(): Promise<string> {
 }
 
 function consumerCode({ registryUrl, artefactId, cacheDir }: EnsureArtefactOptions): string {
-  return `import { ensureArtefact } from '@berth/lib-node';
+  return `import { ensureArtefact } from '@berth-registry/lib-node';
 const { path } = await ensureArtefact({
   registryUrl: '${registryUrl}', secretKey: process.env.SECRET_REGISTRY,
   artefactId: '${artefactId}', cacheDir: '${cacheDir}',

@@ -41,9 +41,9 @@ const HOUSE: Tree = {
   'api/src/blobs/blob-store.ts': `import { defineError } from '../errors.ts'; export type BlobStore = object; export const check = defineError;`,
   'api/src/blobs/drivers/fs.ts': `import { open } from 'node:fs'; import type { BlobStore } from '../blob-store.ts'; import { read } from './fs-reader.ts'; export const createFsStore = (): BlobStore => [open, read];`,
   'api/src/blobs/drivers/fs-reader.ts': `import { check } from '../blob-store.ts'; export const read = check;`,
-  'api/test/blobs/fs.unit.test.ts': `import { createFsStore } from '../../src/blobs/drivers/fs.ts'; import { ensureArtefact } from '@berth/lib-node'; createFsStore(); ensureArtefact();`,
+  'api/test/blobs/fs.unit.test.ts': `import { createFsStore } from '../../src/blobs/drivers/fs.ts'; import { ensureArtefact } from '@berth-registry/lib-node'; createFsStore(); ensureArtefact();`,
   'lib-node/src/index.ts': `import { Parser } from 'tar'; export const ensureArtefact = () => Parser;`,
-  'cli/src/main.ts': `import { ensureArtefact } from '@berth/lib-node'; export const serve = async () => [ensureArtefact, await import('../../api/index.ts')];`,
+  'cli/src/main.ts': `import { ensureArtefact } from '@berth-registry/lib-node'; export const serve = async () => [ensureArtefact, await import('../../api/index.ts')];`,
   'ui/src/pages/HomePage.vue': `<template><p/></template>\n<script setup lang="ts">import { ref } from 'vue';</script>`,
 };
 
@@ -112,8 +112,8 @@ const BREACHES: [rule: RuleName, files: Tree, lines: string[]][] = [
     { 'api/src/audit/index.ts': `export * from './service.ts';\nexport const more = 1;\nexport { audit } from './service.ts';` },
     ['api/src/audit/index.ts:1 is no named re-export', 'api/src/audit/index.ts:2 is no named re-export']],
   ['a package imports only those packages that it may know',
-    { 'cli/src/backup.ts': `import '@berth/api';\nawait import('../../api/src/app.ts');`, 'lib-node/src/wire.ts': `import '../../api/src/app.ts';`, 'lib-node/test/x.unit.test.ts': `await import('@berth/api');`, 'api/src/audit/pull.ts': `import '@berth/lib-node';` },
-    ['api/src/audit/pull.ts:1 imports @berth/lib-node', 'cli/src/backup.ts:1 imports @berth/api', 'cli/src/backup.ts:2 imports ../../api/src/app.ts', 'lib-node/src/wire.ts:1 imports ../../api/src/app.ts', 'lib-node/test/x.unit.test.ts:1 imports @berth/api']],
+    { 'cli/src/backup.ts': `import '@berth-registry/api';\nawait import('../../api/src/app.ts');`, 'lib-node/src/wire.ts': `import '../../api/src/app.ts';`, 'lib-node/test/x.unit.test.ts': `await import('@berth-registry/api');`, 'api/src/audit/pull.ts': `import '@berth-registry/lib-node';` },
+    ['api/src/audit/pull.ts:1 imports @berth-registry/lib-node', 'cli/src/backup.ts:1 imports @berth-registry/api', 'cli/src/backup.ts:2 imports ../../api/src/app.ts', 'lib-node/src/wire.ts:1 imports ../../api/src/app.ts', 'lib-node/test/x.unit.test.ts:1 imports @berth-registry/api']],
   ['a package imports only what its package.json lists',
     { 'lib-node/src/index.ts': `import 'tar/parse'; import 'undici';`, 'ui/src/pages/HomePage.vue': `<template>\n</template>\n<script setup lang="ts">\nimport it from 'lodash';\n</script>`, 'api/test/x.unit.test.ts': `import 's3';` },
     ['api/test/x.unit.test.ts:1 imports s3', 'lib-node/src/index.ts:1 imports undici', 'ui/src/pages/HomePage.vue:4 imports lodash']],

@@ -1,4 +1,4 @@
-// What this package uses of @berth/api; the path in tsconfig.json leads here, since the server is compiled on its own. A test
+// What this package uses of @berth-registry/api; the path in tsconfig.json leads here, since the server is compiled on its own. A test
 // holds it equal to what the server has.
 
 /** Runs a server as this process until SIGTERM or SIGINT. */

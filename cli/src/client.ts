@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { RegistryOptions } from '@berth/lib-node';
+import type { RegistryOptions } from '@berth-registry/lib-node';
 import { print, runInterruptibly } from './interruptible.ts';
 import type { Progress } from './progress.ts';
 

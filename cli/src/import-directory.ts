@@ -2,7 +2,7 @@
 
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import type { AccountRef, PluginToMigrate } from '@berth/lib-node';
+import type { AccountRef, PluginToMigrate } from '@berth-registry/lib-node';
 
 const TOLD = '.berth.json';
 const GRANTS = 'grants.json';

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { listArtefacts, type Artefact, type PluginToMigrate, type RegistryOptions } from '@berth/lib-node';
+import { listArtefacts, type Artefact, type PluginToMigrate, type RegistryOptions } from '@berth-registry/lib-node';
 
 const PAGE_SIZE = 100;
 const IMAGE_TYPES: Record<string, string> = { 'image/svg+xml': '.svg', 'image/webp': '.webp', 'image/png': '.png', 'image/jpeg': '.jpg' };

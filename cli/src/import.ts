@@ -1,6 +1,6 @@
 // `berth import`: what an installation holds on its disk, or another registry has, brought into a registry once.
 
-import { migratePlugins, type MigrationReport, type MigrationResult, type RegistryOptions } from '@berth/lib-node';
+import { migratePlugins, type MigrationReport, type MigrationResult, type RegistryOptions } from '@berth-registry/lib-node';
 import { toAddress } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
 import { plural } from './format.ts';

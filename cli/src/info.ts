@@ -1,6 +1,6 @@
 // `berth info`: one artefact.
 
-import { getArtefact, type Artefact } from '@berth/lib-node';
+import { getArtefact, type Artefact } from '@berth-registry/lib-node';
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
 import { formatBytes } from './format.ts';

@@ -8,10 +8,10 @@ export type Server = Awaited<ReturnType<typeof loadServer>>;
 export async function loadServer() {
   refuseOlderNode();
   try {
-    return await import('@berth/api');
+    return await import('@berth-registry/api');
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes('\'@berth/api\'');
-    throw isMissing ? new Error('the server is not installed here: npm install @berth/api', { cause: error }) : error;
+    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes('\'@berth-registry/api\'');
+    throw isMissing ? new Error('the server is not installed here: npm install @berth-registry/api', { cause: error }) : error;
   }
 }
 

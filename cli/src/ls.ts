@@ -1,6 +1,6 @@
 // `berth ls`: what the registry shows.
 
-import { listArtefacts, type Artefact } from '@berth/lib-node';
+import { listArtefacts, type Artefact } from '@berth-registry/lib-node';
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
 import { formatBytes, plural } from './format.ts';

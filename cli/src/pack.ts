@@ -6,7 +6,7 @@ import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { extractTarball } from '@berth/lib-node';
+import { extractTarball } from '@berth-registry/lib-node';
 
 export interface PackedPackage { path: string; name: string; version: string; sizeBytes: number; [Symbol.asyncDispose](): Promise<void> }
 

@@ -1,6 +1,6 @@
 // Publishing without a key: the identity token that a pipeline makes for its job, exchanged for a key that holds for an hour.
 
-import type { RegistryOptions } from '@berth/lib-node';
+import type { RegistryOptions } from '@berth-registry/lib-node';
 import { askJson } from './admin.ts';
 
 const TIMEOUT_MS = 30_000;

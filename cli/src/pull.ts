@@ -1,7 +1,7 @@
 // `berth pull`: what a service does before it runs a plug-in, once.
 
 import { resolve } from 'node:path';
-import { ensureArtefact, ensureArtefactFile, getArtefact } from '@berth/lib-node';
+import { ensureArtefact, ensureArtefactFile, getArtefact } from '@berth-registry/lib-node';
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
 

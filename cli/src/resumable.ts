@@ -1,7 +1,7 @@
 // A large file over the tus protocol: announced, sent in one request, and, where that is cut, gone on with from where the registry is.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Artefact } from '@berth/lib-node';
+import type { Artefact } from '@berth-registry/lib-node';
 import { askTus, CutError, type TusAnswer } from './tus-request.ts';
 
 export interface ResumableUpload {

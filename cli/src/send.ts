@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { Artefact, ArtefactFormat, RegistryOptions } from '@berth/lib-node';
+import type { Artefact, ArtefactFormat, RegistryOptions } from '@berth-registry/lib-node';
 import { keptUploads } from './kept-uploads.ts';
 import type { Progress } from './progress.ts';
 import { sendResumably } from './resumable.ts';
@@ -26,7 +26,7 @@ const RESUMABLE_BYTES = 64 * 1024 * 1024;
 export async function send({ registry, artefactId, format, file, architecture, category, fileName, onProgress }: Sending): Promise<Artefact> {
   const { size, mtimeMs } = await stat(file);
   if (size < RESUMABLE_BYTES) {
-    const { publishArtefact } = await import('@berth/lib-node');
+    const { publishArtefact } = await import('@berth-registry/lib-node');
     return publishArtefact({
       ...registry, artefactId, format, file, category, ...(format === 'npm' ? { architecture } : { fileName }),
       onProgress: ({ phase, bytesDone, bytesTotal }) => { onProgress({ phase, done: 0, bytesDone, bytesTotal }); },

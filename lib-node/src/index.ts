@@ -1,4 +1,4 @@
-// The public face of @berth/lib-node.
+// The public face of @berth-registry/lib-node.
 
 import { createArtefactCache } from './ensure.ts';
 

@@ -247,7 +247,7 @@ function doesInputOutput({ library, typeOnly }: Import): boolean {
 }
 
 function packageOf({ file, library }: Import): PackageName | undefined {
-  const name = file === undefined ? /^@berth\/(.+)$/.exec(library ?? '')?.[1] : file.split('/')[0];
+  const name = file === undefined ? /^@berth-registry\/(.+)$/.exec(library ?? '')?.[1] : file.split('/')[0];
   return name as PackageName | undefined;
 }
 

@@ -12,7 +12,7 @@ export function snippetsOf({ _id: id, format }: Pick<Artefact, '_id' | 'format'>
   const publish = format === 'npm' ? `berth publish --id ${quoted(id)}` : `berth upload FILE --id ${quoted(id)}`;
   return {
     curl: `curl -fLOJ -H "x-api-key: $BERTH_API_KEY" ${quoted(url)}`,
-    node: `import { ${format === 'file' ? 'ensureArtefactFile' : 'ensureArtefact'} } from '@berth/lib-node';
+    node: `import { ${format === 'file' ? 'ensureArtefactFile' : 'ensureArtefact'} } from '@berth-registry/lib-node';
 
 const { path } = await ${format === 'file' ? 'ensureArtefactFile' : 'ensureArtefact'}({
   registryUrl: '${REGISTRY}',
@@ -21,7 +21,7 @@ const { path } = await ${format === 'file' ? 'ensureArtefactFile' : 'ensureArtef
   cacheDir: 'data/artefacts',
 });`,
     cli: `export BERTH_URL=${quoted(REGISTRY)}\nberth pull ${quoted(id)}`,
-    github: `- run: npx @berth/cli ${publish.slice('berth '.length)}
+    github: `- run: npx @berth-registry/cli ${publish.slice('berth '.length)}
   env:
     BERTH_URL: ${REGISTRY}
     BERTH_API_KEY: \${{ secrets.BERTH_API_KEY }}`,
@@ -30,6 +30,6 @@ const { path } = await ${format === 'file' ? 'ensureArtefactFile' : 'ensureArtef
   variables:
     BERTH_URL: ${REGISTRY}
   script:
-    - npx @berth/cli ${publish.slice('berth '.length)}`,
+    - npx @berth-registry/cli ${publish.slice('berth '.length)}`,
   };
 }
