@@ -2,7 +2,7 @@
 
 import { mkdir } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
-import { createAccounts } from './src/accounts/index.ts';
+import { createAccounts, type PasswordHashing } from './src/accounts/index.ts';
 import { createApiKeys, createExpiryNotices } from './src/api-keys/index.ts';
 import { createApp } from './src/app.ts';
 import { createAttemptLimit, forgetting } from './src/attempts/index.ts';
@@ -48,6 +48,8 @@ export interface ServerOptions {
   env: NodeJS.ProcessEnv;
   /** Where log lines go; default the standard output. */
   logStream?: LogStream;
+  /** How passwords are hashed. Default scrypt as better-auth has it, 50 ms each. */
+  passwords?: PasswordHashing;
   /** How long a start waits for a database that does not answer yet. Default 30 s. */
   databasePatienceMs?: number;
 }
@@ -106,7 +108,7 @@ function announce({ email, password }: { email: string; password?: string }, pub
   process.stdout.write(`\n  Berth is ready at ${publicUrl}\n  Sign in as ${email} with the password ${password ?? 'in ADMIN_PASSWORD'}${password ? ' (shown only now)' : ''}\n\n`);
 }
 
-async function start(config: Config, { env, logStream, databasePatienceMs = DATABASE_PATIENCE_MS }: ServerOptions, opened: Opened): Promise<BerthServer> {
+async function start(config: Config, { env, logStream, passwords, databasePatienceMs = DATABASE_PATIENCE_MS }: ServerOptions, opened: Opened): Promise<BerthServer> {
   const log = logStream ?? openLogOutput(opened);
   const secrets = resolveSecrets(config);
   const metrics = createMetrics();
@@ -127,6 +129,7 @@ async function start(config: Config, { env, logStream, databasePatienceMs = DATA
     directory: directoryOf(config),
     oidc: oidcOf(config),
     mailer,
+    passwords,
     onError,
     async onAccountDeleted(tx, account) {
       await apiKeys.deleteKeysOf(tx, account);

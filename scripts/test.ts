@@ -1,86 +1,74 @@
-// `npm test`: every test of the repository, with whatever they need installed and started.
-// `npm test -- api/test/db "drops what"` runs the files of these paths, or else the tests of these names; with --full the
-// whole server is tested on the other combinations of database and storage as well.
+// `npm test`: the everyday part of the tests, with whatever they need installed and started; `npm run test:full` runs all parts.
+// `npm test -- api/test/db "drops what"` runs the files of these paths, or else the tests of these names, and
+// `npm run test:full -- kills` that part alone. Parts are in test-parts.ts.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { globSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgresCluster } from '../api/test/support/postgres-cluster.ts';
+import { createTemplateDatabase } from '../api/test/support/postgres.ts';
 import { startSwiftCluster } from '../api/test/support/swift-cluster.ts';
 import { buildUi } from './build-ui.ts';
 import { assertPinnedRuntime, repositoryRoot } from './runtime.ts';
-import { ensureChromium, ensureCompiler, ensureDeployPrograms, ensureNode, ensureNginx, ensurePostgres, ensureSwift } from './test-programs.ts';
+import { filesOf, selectParts, type Selection } from './test-parts.ts';
+import {
+  ensureChromium, ensureCompiler, ensureDeployPrograms, ensureNode, ensureNginx, ensurePostgres, ensureSwift,
+} from './test-programs.ts';
+import {
+  describeSummary, MAX_FILE_SECONDS, startSummary, tooSlow, writeSummary, type Counts, type Summary,
+} from './test-summary.ts';
 
-/** The newest of each older line that lib-node supports; its tests run there once more. */
-const OLDER_NODES = ['20.20.2', '22.23.3'];
-const TEST_FILES = '{{api,bench,cli,deploy,docs,lib-node,scripts}/test,ui/e2e}/**/*.test.ts';
-/** What runs whole servers, whose databases and storages are chosen by api/test/support/test-server.ts, and browsers, whose languages and widths are by ui/e2e/support/visitor.ts. */
-const CROSSED_TEST_FILES = '{api/test/**/*.api.test.ts,ui/e2e/*.test.ts}';
-const COMPILED_TEST_FILES = 'lib-node/.test-build/**/*.test.js';
-/** Test files at a time; whole servers run in them. */
-const CONCURRENCY = Math.min(4, Math.max(2, availableParallelism()));
+/** Test files at a time: one more than processors, since many wait. */
+const CONCURRENCY = Math.max(3, availableParallelism() + 1);
 /** After which a test that hangs fails. */
 const TEST_TIMEOUT_MS = 600_000;
-/** After which a run is ended and names the files that go on: a file with something left open never ends by itself. */
+/** After which a run is ended: a file with something left open never ends by itself. */
 const RUN_TIMEOUT_MS = 3_600_000;
+/** Keeps the sources stripped of types and compiled, for all processes of this run and of later ones. */
+const COMPILE_CACHE = join(repositoryRoot, '.cache/compiled');
 
-interface Selection { files: string[]; names: string[] }
-interface Counts { passed: number; failed: number; skipped: number }
+const summarise = startSummary();
 
 try {
   assertPinnedRuntime();
-  const complete = await runSelected(process.argv.slice(2));
+  const complete = await runSelected(selectParts(process.argv.slice(2)));
   process.exitCode = complete ? 0 : 1;
 } catch (error) {
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }
 
-/** Whether everything that was asked for ran and passed. */
-async function runSelected(parameters: string[]): Promise<boolean> {
-  const isFull = parameters.includes('--full');
-  const words = parameters.filter((word) => word !== '--full');
-  const selection = select(TEST_FILES, words);
+/** Whether everything that was selected ran and passed. */
+async function runSelected(selection: Selection): Promise<boolean> {
   await build();
-  const compiled = select(COMPILED_TEST_FILES, words);
-  await ensurePostgres();
-  await ensureSwift();
-  await ensureNginx();
-  await ensureCompiler();
-  await ensureDeployPrograms();
-  await ensureChromium();
-  for (const version of OLDER_NODES) await ensureNode(version);
+  await installPrograms(selection);
   const [cluster, swift] = await Promise.all([startPostgresCluster(), startSwiftCluster()]);
-  process.env.BERTH_TEST_POSTGRES_URL = cluster.url;
-  process.env.BERTH_TEST_S3_URL = swift.url;
+  process.env['BERTH_TEST_POSTGRES_URL'] = cluster.url;
+  process.env['BERTH_TEST_POSTGRES_TEMPLATE'] = await createTemplateDatabase(cluster.url);
+  process.env['BERTH_TEST_S3_URL'] = swift.url;
   // On older Nodes lib-node is tested against a server that needs this one.
-  process.env.BERTH_TEST_NODE = process.execPath;
+  process.env['BERTH_TEST_NODE'] = process.execPath;
   try {
-    const results = new Map([[process.versions.node, await runFiles(process.execPath, selection)]]);
-    const servers = select(CROSSED_TEST_FILES, words);
-    if (isFull && servers.files.length > 0) results.set(`${process.versions.node}, crossed`, await runFiles(process.execPath, servers, { BERTH_TEST_BACKENDS: 'crossed' }));
-    for (const version of compiled.files.length > 0 ? OLDER_NODES : []) {
-      results.set(version, await runFiles(await ensureNode(version), compiled));
+    const results = new Map<string, Counts>();
+    for (const { name, runs } of selection.parts) {
+      for (const run of runs) {
+        for (const node of run.nodes ?? [undefined]) {
+          const files = filesOf(run, selection);
+          if (files.length === 0) continue;
+          const label = `${name}${run.backends ? ` (${run.backends})` : ''}, Node ${node ?? process.versions.node}`;
+          const program = node === undefined ? process.execPath : await ensureNode(node);
+          const env = { BERTH_TEST_BACKENDS: run.backends ?? 'alternating', ...(!node && { NODE_COMPILE_CACHE: COMPILE_CACHE }) };
+          results.set(label, await runFiles(program, files, selection.names, env));
+        }
+      }
     }
-    return summarise(results, selection);
+    return report(results, selection);
   } finally {
     await Promise.all([cluster.stop(), swift.stop()]);
   }
-}
-
-/** Takes words that are part of a file's path as files, the others as names of tests. */
-function select(pattern: string, words: string[]): Selection {
-  const all = globSync(pattern, { cwd: repositoryRoot }).sort();
-  const sources = globSync(TEST_FILES, { cwd: repositoryRoot });
-  const paths = words.filter((word) => sources.some((file) => file.includes(word)));
-  const source = (file: string) => file.replace('/.test-build/', '/test/').replace(/\.js$/, '.ts');
-  return {
-    files: paths.length > 0 ? all.filter((file) => paths.some((path) => source(file).includes(path))) : all,
-    names: words.filter((word) => !paths.includes(word)),
-  };
 }
 
 async function build(): Promise<void> {
@@ -91,12 +79,24 @@ async function build(): Promise<void> {
   tsc('-p', 'lib-node/test');
 }
 
-async function runFiles(node: string, { files, names }: Selection, env: Record<string, string> = {}): Promise<Counts> {
+async function installPrograms({ parts }: Selection): Promise<void> {
+  const needs = new Set(parts.flatMap((part) => part.needs));
+  await ensurePostgres();
+  await ensureSwift();
+  await ensureNginx();
+  await ensureCompiler();
+  if (needs.has('deploy')) await ensureDeployPrograms();
+  if (needs.has('chromium')) await ensureChromium();
+  for (const node of new Set(parts.flatMap(({ runs }) => runs.flatMap(({ nodes = [] }) => nodes)))) await ensureNode(node);
+}
+
+async function runFiles(node: string, files: string[], names: string[], env: Record<string, string>): Promise<Counts> {
   const scratch = await mkdtemp(join(tmpdir(), 'berth-test-'));
   const countsFile = join(scratch, 'counts.json');
   try {
     const exitCode = await runProgram(node, [
-      '--test', `--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TEST_TIMEOUT_MS}`, ...names.map((name) => `--test-name-pattern=${name}`),
+      '--test', `--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TEST_TIMEOUT_MS}`,
+      ...names.map((name) => `--test-name-pattern=${name}`),
       '--test-reporter=spec', '--test-reporter-destination=stdout',
       `--test-reporter=${join(import.meta.dirname, 'test-counts.js')}`, `--test-reporter-destination=${countsFile}`,
       ...files,
@@ -124,14 +124,25 @@ async function runProgram(program: string, parameters: string[], env: Record<str
   return exitCode ?? 1;
 }
 
-function summarise(results: Map<string, Counts>, { names }: Selection): boolean {
-  const total = (field: keyof Counts) => [...results.values()].reduce((sum, counts) => sum + counts[field], 0);
-  console.log();
-  for (const [version, counts] of results) console.log(`Node ${version}: ${counts.passed} passed, ${counts.failed} failed`);
+/** Writes and prints the summary. @returns whether everything passed, nothing was skipped, and no file was too slow */
+function report(results: Map<string, Counts>, { isWhole, isEveryday, names }: Selection): boolean {
+  const all = [...results.values()];
+  const summary = summarise(all);
+  if (isWhole) writeSummary(summary);
+  console.log(`\n${describeSummary(summary)}\n`);
+  for (const [label, { passed, failed }] of results) console.log(`${label}: ${passed} passed, ${failed} failed`);
+  const total = (field: 'passed' | 'failed' | 'skipped') => all.reduce((sum, counts) => sum + counts[field], 0);
   // Where only some names are asked for, older Nodes count the other tests as skipped.
   const skipped = names.length > 0 ? 0 : total('skipped');
   if (skipped > 0) console.log(`${skipped} skipped: a test that cannot run here has to fail and say why`);
   if (total('passed') + total('failed') === 0) console.log('No test has this name.');
+  const isQuick = !isWhole || !isEveryday || complainOfSlow(summary);
   console.log(`${total('passed')} passed, ${total('failed')} failed`);
-  return total('passed') > 0 && total('failed') === 0 && skipped === 0;
+  return total('passed') > 0 && total('failed') === 0 && skipped === 0 && isQuick;
+}
+
+function complainOfSlow(summary: Summary): boolean {
+  const slow = tooSlow(summary);
+  for (const { file, seconds } of slow) console.log(`${file} took ${seconds} s, over the limit of ${MAX_FILE_SECONDS} s for a file.`);
+  return slow.length === 0;
 }

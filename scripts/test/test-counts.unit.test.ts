@@ -23,12 +23,19 @@ writeFileSync(join(folder, 'mixed.test.js'), `
 writeFileSync(join(folder, 'empty.test.js'), '');
 writeFileSync(join(folder, 'broken.test.js'), 'throw new Error("on import");');
 
-function count(node: string, ...parameters: string[]): unknown {
+interface Counted { passed: number; failed: number; skipped: number; files: { file: string; seconds: number }[] }
+
+function run(node: string, ...parameters: string[]): Counted {
   const reporter = join(import.meta.dirname, '../test-counts.js');
   // Without the mark by which a runner knows that it is itself run by one.
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
   const { stdout } = spawnSync(node, ['--test', `--test-reporter=${reporter}`, '--test-reporter-destination=stdout', ...parameters], { cwd: folder, encoding: 'utf8', env });
-  return JSON.parse(stdout);
+  return JSON.parse(stdout) as Counted;
+}
+
+function count(node: string, ...parameters: string[]): Omit<Counted, 'files'> {
+  const { passed, failed, skipped } = run(node, ...parameters);
+  return { passed, failed, skipped };
 }
 
 test('tests are counted, and neither suites nor files that hold none', () => {
@@ -41,4 +48,10 @@ test('a file that breaks on import counts as failed', () => {
 
 test('a name that no test has counts nothing', () => {
   for (const node of nodes) assert.deepEqual(count(node, '--test-name-pattern=ghosts', 'empty.test.js'), { passed: 0, failed: 0, skipped: 0 });
+});
+
+test('each file has its time', () => {
+  const { files } = run(process.execPath, 'mixed.test.js', 'empty.test.js');
+  assert.deepEqual(files.map(({ file }) => file).sort(), ['empty.test.js', 'mixed.test.js']);
+  assert.ok(files.every(({ seconds }) => seconds >= 0 && seconds < 60));
 });

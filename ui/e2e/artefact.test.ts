@@ -10,7 +10,7 @@ import { npmTarball } from '../../api/test/support/tarball-builder.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 import { buildPmtiles } from './support/pmtiles-builder.ts';
 import { ADMIN_EMAIL, ADMIN_PASSWORD, asAdmin, edit, HELLO, publish, publishHello, startRegistry, type Registry } from './support/registry.ts';
-import { journey, signIn, visit, VARIANTS, withBrowser } from './support/visitor.ts';
+import { AT_A_DESK, journey, signIn, visit, withBrowser } from './support/visitor.ts';
 
 const HELLO_PAGE = `artefacts/${encodeURIComponent(HELLO)}`;
 /** Everything that an artefact can say, as an attacker would say it; it runs when `window.owned` is there. */
@@ -145,7 +145,7 @@ describe('the page of an artefact', () => {
   });
 
   test('nothing that an artefact says runs in the page', async () => {
-    const visitor = await visit(registry, VARIANTS[0]!);
+    const visitor = await visit(registry, AT_A_DESK);
     await signIn(visitor.context, registry, ADMIN_EMAIL, ADMIN_PASSWORD);
     const { page, open } = visitor;
     const isOwned = () => page.evaluate(() => (window as { owned?: number }).owned);

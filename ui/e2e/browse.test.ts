@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { edit, HELLO, publish, publishHello, startRegistry, type Registry } from './support/registry.ts';
-import { journey, visit, VARIANTS, withBrowser } from './support/visitor.ts';
+import { AT_A_DESK, journey, visit, withBrowser } from './support/visitor.ts';
 
 describe('browsing', () => {
   withBrowser();
@@ -114,7 +114,7 @@ describe('browsing', () => {
   });
 
   test('an address that leads nowhere says so', async () => {
-    const visitor = await visit(registry, VARIANTS[0]!);
+    const visitor = await visit(registry, AT_A_DESK);
     for (const path of ['nowhere/at/all', 'artefacts/nowhere']) {
       await visitor.open(path);
       await visitor.page.getByText(visitor.t('common.notFound')).waitFor();

@@ -7,7 +7,7 @@ import { after, before, describe } from 'node:test';
 import type { Page } from 'playwright-core';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
 import { asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
-import { journey, VARIANTS, withBrowser, type Variant } from './support/visitor.ts';
+import { AT_A_DESK, journey, withBrowser, type Variant } from './support/visitor.ts';
 
 interface Document { title?: object; description?: object; group?: object; public: boolean; privateAccess: object[]; thumbnail?: { id: string }; deprecated: boolean; tarballs?: Record<string, object>; digest?: string }
 
@@ -178,5 +178,5 @@ describe('curation', () => {
     await page.waitForURL(new RegExp(`artefacts/${id}$`), { timeout: 60_000 });
     assert.equal(offsets.filter((offset) => offset === 0).length, 1);
     assert.equal((await read(id)).digest, `sha256:${createHash('sha256').update(bytes).digest('hex')}`);
-  }, { as: 'superadmin', variants: [VARIANTS[0]!] });
+  }, { as: 'superadmin', variants: [AT_A_DESK] });
 });

@@ -8,7 +8,7 @@ import { startMailServer, type TestMailServer } from '../../api/test/support/mai
 import { providerSettings, startTestProvider, type TestProvider } from '../../api/test/support/openid-provider.ts';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
 import { ADMIN_EMAIL, ADMIN_PASSWORD, asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
-import { journey, VARIANTS, withBrowser, type Visitor } from './support/visitor.ts';
+import { AT_A_DESK, journey, variantsOf, withBrowser, type Visitor } from './support/visitor.ts';
 
 async function enter({ page, t }: Visitor, email: string, password: string): Promise<void> {
   await page.getByLabel(t('common.email')).fill(email);
@@ -18,7 +18,7 @@ async function enter({ page, t }: Visitor, email: string, password: string): Pro
 
 describe('the first visit to a new registry', () => {
   withBrowser();
-  for (const variant of VARIANTS) {
+  for (const variant of variantsOf('the first visit')) {
     describe(`${variant.language} ${variant.width}`, () => {
       let registry: Registry;
       before(async () => { registry = await startRegistry(); });
@@ -132,7 +132,7 @@ describe('signing in', () => {
     await open('sign-in?redirect=//evil.example/');
     await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
     await page.waitForURL((url) => url.pathname === '/registry/');
-  }, { variants: [VARIANTS[0]!] });
+  }, { variants: [AT_A_DESK] });
 
   journey('goes through an OpenID provider and back, out too', it, async ({ page, t, variant, open, assertAccessible, expectFailures }) => {
     // The provider's own page asks for fonts of elsewhere.
@@ -249,7 +249,7 @@ describe('users of the identity service', () => {
     await page.waitForTimeout(500);
     assert.equal(await page.frameLocator('iframe').getByRole('heading', { level: 1 }).count(), 0);
     assert.ok(problems.splice(0).some((text) => text.includes('frame-ancestors') || text.includes('Refused to frame') || text.includes('Framing')));
-  }, { variants: [VARIANTS[0]!] });
+  }, { variants: [AT_A_DESK] });
 });
 
 async function until<T>(find: () => T | undefined): Promise<T> {

@@ -37,6 +37,7 @@ import { createSessionService, LOCAL_CHOICES } from './sessions/service.ts';
 import { createSessionCookies } from './sessions/session-cookie.ts';
 import { listSuperadminEmails } from './users/repository.ts';
 import { userRoutes } from './users/routes.ts';
+import { SCRYPT, type PasswordHashing } from './password.ts';
 import { createUserService, type FirstSuperadmin } from './users/service.ts';
 
 export interface AccountsOptions {
@@ -51,6 +52,8 @@ export interface AccountsOptions {
   oidc?: OidcOptions | undefined;
   /** Sends mail, where there is a mail server. */
   mailer?: Mailer | undefined;
+  /** Default better-auth's scrypt. */
+  passwords?: PasswordHashing | undefined;
   /** Told of what went wrong beside an answer. */
   onError?: (error: unknown) => void;
   /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
@@ -117,24 +120,29 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
   };
 }
 
-function createLocalAccounts({ database, publicUrl, secret, signInsPerMinute, oidc, mailer, onError = () => undefined, onAccountDeleted }: AccountsOptions): Accounts {
+function createLocalAccounts({
+  database, publicUrl, secret, signInsPerMinute, oidc, mailer, passwords = SCRYPT, onError = () => undefined, onAccountDeleted,
+}: AccountsOptions): Accounts {
   const failedSignIns = createAttemptLimit({ database, name: 'sign-in', ...FAILED_SIGN_INS });
   const profiles = createProfileCarrier();
   const mailResetLink = mailer && ((email: string, token: string) => {
     mailer.send({ to: [email], subject: 'Set another password', text: resetText(publicUrl, token) }).catch(onError);
   });
-  const loadAuth = createAuthLoader({ database, publicUrl, secret, signInsPerMinute, mailResetLink, oidc: oidc && { ...oidc, onProfile: (profile) => { profiles.keep(profile); } } });
+  const loadAuth = createAuthLoader({
+    database, publicUrl, secret, passwords, signInsPerMinute, mailResetLink,
+    oidc: oidc && { ...oidc, onProfile: (profile) => { profiles.keep(profile); } },
+  });
   const forgetAccount = async (tx: Tx, account: Account): Promise<void> => {
     await deleteGrantsOf(tx, account);
     await onAccountDeleted?.(tx, account);
   };
   const grants = createGrantService(database);
   const users = createUserService({
-    database, publicUrl, onAccountDeleted: forgetAccount,
+    database, publicUrl, passwords, onAccountDeleted: forgetAccount,
     forgetFailures: (email) => failedSignIns.forget(email),
     createResetToken: async (userId) => createResetToken(await loadAuth(), userId, PASSWORD_LINK_LIFETIME_SECONDS),
   });
-  const invitations = createInvitationService({ database, publicUrl, mailer, onError });
+  const invitations = createInvitationService({ database, publicUrl, passwords, mailer, onError });
   const organizations = createOrganizationService({ database, onAccountDeleted: forgetAccount });
   const members = createMemberService(database);
   const authenticator = createSessionAuthenticator({

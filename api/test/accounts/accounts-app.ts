@@ -6,6 +6,7 @@ import { registerActor } from '../../src/access/index.ts';
 import { createAccounts, type Accounts, type AccountsOptions } from '../../src/accounts/index.ts';
 import type { AuditEventsTable, Database, DialectName } from '../../src/db/index.ts';
 import { createHttpServer } from '../../src/http/index.ts';
+import { FAST_PASSWORDS } from '../support/fast-passwords.ts';
 import { openTestDatabase } from '../support/test-database.ts';
 
 export const SECRET = 'kJ3n-0dVw8YhQ2sZ5xRb7uTcLf1mPe4A';
@@ -36,7 +37,9 @@ export interface Browser {
 export async function createAccountsApp(dialect: DialectName, options: Partial<AccountsOptions> = {}): Promise<AccountsApp> {
   const { database, close } = await openTestDatabase(dialect);
   const publicUrl = options.publicUrl ?? 'http://localhost';
-  const accounts = createAccounts({ database, publicUrl, secret: SECRET, signInsPerMinute: 1000, ...options });
+  const accounts = createAccounts({
+    database, publicUrl, secret: SECRET, signInsPerMinute: 1000, passwords: FAST_PASSWORDS, ...options,
+  });
   const app = createHttpServer({ basePath: new URL(publicUrl).pathname.replace(/\/$/, ''), trustedProxies: ['127.0.0.1'], logLevel: 'silent' });
   await app.register(async (v1) => {
     registerActor(v1, { session: accounts.authenticateSession, apiKey: () => Promise.resolve(undefined), countUnknownKey: () => Promise.resolve(), internalSecret: INTERNAL_SECRET });

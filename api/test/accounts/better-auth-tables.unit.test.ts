@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { getMigrations } from 'better-auth/db/migration';
 import { createAuth } from '../../src/accounts/auth/auth.ts';
+import { FAST_PASSWORDS } from '../support/fast-passwords.ts';
 import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
 import { SECRET } from './accounts-app.ts';
 
@@ -9,7 +10,7 @@ for (const dialect of DIALECTS) {
   test(`better-auth finds every table, column and index it wants, on ${dialect}`, async (t) => {
     const { database, close } = await openTestDatabase(dialect);
     t.after(close);
-    const auth = createAuth({ database, publicUrl: 'http://localhost', secret: SECRET });
+    const auth = createAuth({ database, publicUrl: 'http://localhost', secret: SECRET, passwords: FAST_PASSWORDS });
     const { toBeCreated, toBeAdded, toBeAddedIndexes, unsafeChanges, schemaProblems } = await getMigrations(auth.options);
     assert.deepEqual({ toBeCreated, toBeAdded, toBeAddedIndexes, unsafeChanges, schemaProblems },
       { toBeCreated: [], toBeAdded: [], toBeAddedIndexes: [], unsafeChanges: [], schemaProblems: [] });

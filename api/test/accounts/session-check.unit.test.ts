@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { createAuth, type Auth } from '../../src/accounts/auth/auth.ts';
+import { FAST_PASSWORDS } from '../support/fast-passwords.ts';
 import { DIALECTS } from '../support/test-database.ts';
 import { createAccountsApp, createUser, SECRET, type AccountsApp, type Browser } from './accounts-app.ts';
 
@@ -15,7 +16,7 @@ for (const dialect of DIALECTS) {
     let admin: Browser;
     before(async () => {
       it = await createAccountsApp(dialect);
-      auth = createAuth({ database: it.database, publicUrl: 'http://localhost', secret: SECRET });
+      auth = createAuth({ database: it.database, publicUrl: 'http://localhost', secret: SECRET, passwords: FAST_PASSWORDS });
       admin = await it.admin();
       await createUser(admin, 'ada@example.org');
     });

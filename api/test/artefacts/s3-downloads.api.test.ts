@@ -5,7 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { readProblem } from '../support/problems.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
-import { BACKENDS, startTestServer, type TestServer } from '../support/test-server.ts';
+import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
 import { artefactPath, uploaded } from './documents.ts';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
@@ -13,7 +13,7 @@ const FILE = randomBytes(300_000);
 const ETAG = `"sha256:${sha256(FILE).toString('hex')}"`;
 const TARBALL = await npmTarball();
 
-for (const { dialect } of BACKENDS.filter(({ storage }) => storage === 's3')) {
+for (const dialect of DIALECTS) {
   describe(`a download from S3, with ${dialect},`, () => {
     let server: TestServer;
     before(async () => {

@@ -10,7 +10,7 @@ import { openConnection, requestHead } from '../support/raw-http.ts';
 import { startS3Proxy, type S3Proxy } from '../support/s3-proxy.ts';
 import { assertTidy, query, rememberStored } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
-import { DIALECTS, startTestServer, storageOf, type TestServer } from '../support/test-server.ts';
+import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
 import { artefactPath, uploaded } from './documents.ts';
 
 const MIB = 1024 * 1024;
@@ -18,7 +18,7 @@ const PRESENT = randomBytes(7 * MIB);
 const OTHER = randomBytes(6 * MIB);
 const TARBALL = await npmTarball({ files: { data: randomBytes(6 * MIB) } });
 
-for (const dialect of DIALECTS.filter((name) => storageOf(name) === 's3')) {
+for (const dialect of DIALECTS) {
   describe(`a server on ${dialect} whose S3 fails`, () => {
     let server: TestServer;
     let proxy: S3Proxy;

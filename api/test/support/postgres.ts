@@ -2,10 +2,11 @@
 
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { createDatabase, migrate } from '../../src/db/index.ts';
 import { startPostgresCluster } from './postgres-cluster.ts';
 
 export interface TestDatabase {
-  /** `postgres://…` of an empty database. */
+  /** `postgres://…` */
   readonly url: string;
   /** Removes the database and ends the connections that are left. */
   drop(): Promise<void>;
@@ -14,17 +15,39 @@ export interface TestDatabase {
 let clusterUrl: Promise<string> | undefined;
 
 /**
- * Creates an empty database with a random name.
+ * Creates a database with a random name: empty, or with all tables where it is to be migrated. The latter is a copy of the template
+ * that `npm test` made, which takes a quarter of the time that the migrations take.
  * @throws Error that says what to install when there is no PostgreSQL
  */
-export async function createTestDatabaseUrl(): Promise<TestDatabase> {
+export async function createTestDatabaseUrl({ migrated = false }: { migrated?: boolean } = {}): Promise<TestDatabase> {
   clusterUrl ??= Promise.resolve(process.env.BERTH_TEST_POSTGRES_URL ?? startPostgresCluster().then((cluster) => cluster.url));
   const server = await clusterUrl;
   const name = `berth_${randomBytes(8).toString('hex')}`;
+  const template = process.env['BERTH_TEST_POSTGRES_TEMPLATE'];
+  await execute(server, `create database ${name}${migrated && template !== undefined ? ` template ${template}` : ''}`);
+  const url = urlOf(server, name);
+  if (migrated && template === undefined) await migrateAt(url);
+  return { url, drop: () => execute(server, `drop database if exists ${name} with (force)`) };
+}
+
+/** Creates a database with all tables, to be copied by `createTestDatabaseUrl`. @returns its name */
+export async function createTemplateDatabase(server: string): Promise<string> {
+  const name = 'berth_template';
   await execute(server, `create database ${name}`);
+  await migrateAt(urlOf(server, name));
+  return name;
+}
+
+async function migrateAt(url: string): Promise<void> {
+  const database = createDatabase({ url });
+  await migrate(database);
+  await database.close();
+}
+
+function urlOf(server: string, name: string): string {
   const url = new URL(server);
   url.pathname = `/${name}`;
-  return { url: url.href, drop: () => execute(server, `drop database if exists ${name} with (force)`) };
+  return url.href;
 }
 
 async function execute(url: string, statement: string): Promise<void> {

@@ -22,9 +22,9 @@ export interface TestDatabaseOptions extends Omit<DatabaseOptions, 'url'> {
 }
 
 export async function openTestDatabase(dialect: DialectName, { migrated = true, ...options }: TestDatabaseOptions = {}): Promise<TestDatabase> {
-  const place = dialect === 'postgres' ? await postgresPlace() : await sqlitePlace();
+  const place = dialect === 'postgres' ? await postgresPlace(migrated) : await sqlitePlace();
   const database = createDatabase({ url: place.url, ...options });
-  if (migrated) await migrate(database);
+  if (migrated && dialect === 'sqlite') await migrate(database);
   return {
     database,
     url: place.url,
@@ -35,8 +35,8 @@ export async function openTestDatabase(dialect: DialectName, { migrated = true, 
   };
 }
 
-async function postgresPlace(): Promise<{ url: string; remove: () => Promise<void> }> {
-  const created = await createTestDatabaseUrl();
+async function postgresPlace(migrated: boolean): Promise<{ url: string; remove: () => Promise<void> }> {
+  const created = await createTestDatabaseUrl({ migrated });
   return { url: created.url, remove: () => created.drop() };
 }
 

@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
 import { AxeBuilder } from '@axe-core/playwright';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { pick } from '../../../api/test/support/combinations.ts';
 import { account } from '../../src/i18n/messages/account.ts';
 import { admin } from '../../src/i18n/messages/admin.ts';
 import { artefact } from '../../src/i18n/messages/artefact.ts';
@@ -18,10 +19,19 @@ import type { Registry } from './registry.ts';
 
 export interface Variant { language: 'en' | 'fr'; width: 1440 | 390 }
 
-/** Each language and each width, once; crossed by `npm run test:full`. */
-export const VARIANTS: Variant[] = process.env['BERTH_TEST_BACKENDS'] === 'crossed'
-  ? [{ language: 'fr', width: 1440 }, { language: 'en', width: 390 }]
-  : [{ language: 'en', width: 1440 }, { language: 'fr', width: 390 }];
+const STRAIGHT: readonly Variant[] = [{ language: 'en', width: 1440 }, { language: 'fr', width: 390 }];
+const CROSSED: readonly Variant[] = [{ language: 'fr', width: 1440 }, { language: 'en', width: 390 }];
+
+/** Those of a journey in this run: one that its name picks in `npm test`, each of the four once in `npm run test:full`. */
+export function variantsOf(journeyName: string): readonly Variant[] {
+  const backends = process.env['BERTH_TEST_BACKENDS'];
+  if (backends === 'straight') return STRAIGHT;
+  if (backends === 'crossed') return CROSSED;
+  return [pick([...STRAIGHT, ...CROSSED], journeyName)];
+}
+
+/** A desk in English, for what does not depend on language and width. */
+export const AT_A_DESK: Variant = { language: 'en', width: 1440 };
 
 const texts = { account, admin, artefact, browse, common, curation, publishers, remotes, signing };
 type Key = { [Feature in keyof typeof texts]: `${Feature}.${keyof typeof texts[Feature] & string}` }[keyof typeof texts];
@@ -45,7 +55,7 @@ export interface Visitor {
 }
 
 /** Defines a test for each variant; each has a browser profile of its own. */
-export function journey(name: string, registry: () => Registry, run: (visitor: Visitor, t: TestContext) => Promise<void>, { as = 'anonymous', variants = VARIANTS }: { as?: 'anonymous' | 'superadmin'; variants?: Variant[] } = {}): void {
+export function journey(name: string, registry: () => Registry, run: (visitor: Visitor, t: TestContext) => Promise<void>, { as = 'anonymous', variants = variantsOf(name) }: { as?: 'anonymous' | 'superadmin'; variants?: readonly Variant[] } = {}): void {
   for (const variant of variants) {
     test(`${name} (${variant.language}, ${variant.width} px)`, async (t) => {
       const visitor = await visit(registry(), variant);

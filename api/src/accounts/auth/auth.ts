@@ -7,6 +7,7 @@ import { genericOAuth } from 'better-auth/plugins/generic-oauth';
 import { organization } from 'better-auth/plugins/organization';
 import { twoFactor } from 'better-auth/plugins/two-factor';
 import type { Database } from '../../db/index.ts';
+import type { PasswordHashing } from '../password.ts';
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from '../schemas.ts';
 import { SESSION_LIFETIME_SECONDS, SESSION_PROLONG_AFTER_SECONDS } from '../sessions/authenticator.ts';
 import { addressesWithoutDot } from './addresses-without-dot.ts';
@@ -20,6 +21,7 @@ export interface AuthOptions {
   publicUrl: string;
   /** AUTH_SECRET, at least 32 characters: another one ends all sessions. */
   secret: string;
+  passwords: PasswordHashing;
   /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
   signInsPerMinute?: number | undefined;
   /** Sends somebody the link to set another password; without it none can be asked for. Not awaited: how long a mail takes tells whether there is a user. */
@@ -46,7 +48,7 @@ const SIGN_INS_PER_MINUTE = 20;
 const RESET_LIFETIME_SECONDS = 24 * 3600;
 
 /** Makes the instance; the tables are in db/migrations/0001-accounts.ts. */
-export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIGN_INS_PER_MINUTE, mailResetLink, oidc }: AuthOptions) {
+export function createAuth({ database, publicUrl, secret, passwords, signInsPerMinute = SIGN_INS_PER_MINUTE, mailResetLink, oidc }: AuthOptions) {
   const { origin, pathname } = new URL(publicUrl);
   const attempts = { window: 60, max: signInsPerMinute };
   return betterAuth({
@@ -59,6 +61,7 @@ export function createAuth({ database, publicUrl, secret, signInsPerMinute = SIG
     trustedOrigins: (request) => [origin, request?.headers.get(REQUEST_ORIGIN_HEADER)],
     emailAndPassword: {
       enabled: true, disableSignUp: true, minPasswordLength: MIN_PASSWORD_LENGTH, maxPasswordLength: MAX_PASSWORD_LENGTH,
+      password: { hash: (password) => passwords.hash(password), verify: ({ password, hash }) => passwords.verify(password, hash) },
       resetPasswordTokenExpiresIn: RESET_LIFETIME_SECONDS, revokeSessionsOnPasswordReset: true,
       ...(mailResetLink && { sendResetPassword: ({ user, token }: { user: { email: string }; token: string }) => { mailResetLink(user.email, token); return Promise.resolve(); } }),
     },

@@ -9,7 +9,7 @@ import { DepartmentNotFoundError, InvitationFieldsError, InvitationForAnotherErr
 import { administersOrganization, normalizeEmail, toIso } from '../operations.ts';
 import { addDepartment, saveMember } from '../organizations/member-repository.ts';
 import { findOrganization } from '../organizations/repository.ts';
-import { hashPassword } from '../password.ts';
+import type { PasswordHashing } from '../password.ts';
 import { findUserByEmail, insertUser } from '../users/repository.ts';
 import { deleteInvitation, deleteInvitationsOf, findInvitation, findTeamId, insertInvitation, listInvitations, type InvitationRow } from './repository.ts';
 import type { Acceptance, Invitation, InvitationView, NewInvitation } from './schemas.ts';
@@ -30,12 +30,18 @@ export interface InvitationService {
   accept(actor: Actor, id: string, acceptance: Acceptance): Promise<{ email: string }>;
 }
 
-export interface InvitationServiceOptions { database: Database; publicUrl: string; mailer: Mailer | undefined; onError: (error: unknown) => void }
+export interface InvitationServiceOptions {
+  database: Database;
+  publicUrl: string;
+  passwords: PasswordHashing;
+  mailer: Mailer | undefined;
+  onError: (error: unknown) => void;
+}
 
 const LIFETIME_MS = 7 * 24 * 3_600_000;
 const ID_BYTES = 32;
 
-export function createInvitationService({ database, publicUrl, mailer, onError }: InvitationServiceOptions): InvitationService {
+export function createInvitationService({ database, publicUrl, passwords, mailer, onError }: InvitationServiceOptions): InvitationService {
   const urlOf = (id: string) => `${publicUrl}/invitations/${id}`;
   const toInvitation = (row: InvitationRow): Invitation => ({ id: row.id, ...fieldsOf(row), url: urlOf(row.id) });
 
@@ -112,7 +118,7 @@ export function createInvitationService({ database, publicUrl, mailer, onError }
         return { email: row.email };
       }
       if (name === undefined || password === undefined) throw new InvitationFieldsError('Give a name and a password: there is no user with this address yet.', { errors: (['name', 'password'] as const).filter((field) => ({ name, password })[field] === undefined).map((field) => ({ path: `/${field}`, message: 'must be given' })) });
-      const passwordHash = await hashPassword(password);
+      const passwordHash = await passwords.hash(password);
       await database.transaction(async (tx) => {
         const user = await insertUser(tx, { email: row.email, name: name.trim(), isAdmin: false, passwordHash });
         // Made at this very moment by somebody else.

@@ -6,7 +6,7 @@ import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
 import { EmailInvalidError, EmailTakenError, LastSuperadminError, UserNotFoundError } from '../errors.ts';
 import { isSuperadmin, normalizeEmail, passwordLink, toIso } from '../operations.ts';
-import { generatePassword, hashPassword } from '../password.ts';
+import { generatePassword, type PasswordHashing } from '../password.ts';
 import { EmailSchema, type Page, type PageQuery } from '../schemas.ts';
 import { accountRoleOf } from '../sessions/operations.ts';
 import { listMemberships } from '../sessions/repository.ts';
@@ -38,6 +38,7 @@ export interface UserServiceOptions {
   /** Removes what else belonged to an account, in the same transaction. */
   onAccountDeleted: (tx: Tx, account: Account) => Promise<void>;
   publicUrl: string;
+  passwords: PasswordHashing;
   /** Lets somebody sign in again who had failed too often. */
   forgetFailures: (email: string) => Promise<void>;
   createResetToken: (userId: string) => Promise<{ token: string; expiresAt: Date }>;
@@ -47,7 +48,9 @@ const FIRST_SUPERADMIN_NAME = 'Administrator';
 /** Who acts at the first start. */
 const THE_REGISTRY: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
-export function createUserService({ database, onAccountDeleted, publicUrl, forgetFailures, createResetToken }: UserServiceOptions): UserService {
+export function createUserService(
+  { database, onAccountDeleted, publicUrl, passwords, forgetFailures, createResetToken }: UserServiceOptions,
+): UserService {
   const refuseLastSuperadmin = async (tx: Tx, id: string): Promise<void> => {
     const superadmins = await lockSuperadmins(tx, database.dialect);
     if (superadmins.length === 1 && superadmins[0] === id) throw new LastSuperadminError('This is the last superadmin who can sign in: make another one first.');
@@ -55,7 +58,7 @@ export function createUserService({ database, onAccountDeleted, publicUrl, forge
   return {
     async create(actor, { email, name, password, isAdmin = false }) {
       enforce(policy.manageAccounts(actor.caller));
-      const passwordHash = await hashPassword(password);
+      const passwordHash = await passwords.hash(password);
       return database.transaction(async (tx) => {
         const row = await insertUser(tx, { email: normalizeEmail(email), name: name.trim(), isAdmin, passwordHash });
         if (!row) throw new EmailTakenError('There is a user with this e-mail address already.');
@@ -81,7 +84,7 @@ export function createUserService({ database, onAccountDeleted, publicUrl, forge
 
     async update(actor, id, { password, ...changes }) {
       enforce(policy.manageAccounts(actor.caller));
-      const passwordHash = password === undefined ? undefined : await hashPassword(password);
+      const passwordHash = password === undefined ? undefined : await passwords.hash(password);
       const user = await database.transaction(async (tx) => {
         if (changes.disabled === true || changes.isAdmin === false) await refuseLastSuperadmin(tx, id);
         const row = known(await updateUser(tx, id, { ...changes, name: changes.name?.trim() }));
@@ -116,7 +119,7 @@ export function createUserService({ database, onAccountDeleted, publicUrl, forge
       if (await findAnyUser(database)) return undefined;
       if (!Value.Check(EmailSchema, normalizeEmail(email))) throw new EmailInvalidError(`The first superadmin cannot sign in with ${email}: give an e-mail address such as admin@example.org.`);
       const generated = password === undefined ? generatePassword() : undefined;
-      const passwordHash = await hashPassword(password ?? generated ?? '');
+      const passwordHash = await passwords.hash(password ?? generated ?? '');
       return database.transaction(async (tx) => {
         if (!await lockEmptyUsers(tx, database.dialect)) return undefined;
         const row = await insertUser(tx, { email: normalizeEmail(email), name: FIRST_SUPERADMIN_NAME, isAdmin: true, passwordHash });

@@ -1,0 +1,134 @@
+// What `npm test` and each part of `npm run test:full` run. Every test file belongs to at least one part, by test.
+
+import { globSync } from 'node:fs';
+import { repositoryRoot } from './runtime.ts';
+
+/** Which combinations of database, storage and sign-in whole servers run on, and which languages and widths browsers have. */
+export type Backends = 'alternating' | 'straight' | 'crossed';
+
+/** Programs that are installed before a part runs, beside PostgreSQL, the S3 server, nginx and a compiler. */
+export type Need = 'chromium' | 'deploy';
+
+export interface Part {
+  /** One line for the help. */
+  summary: string;
+  needs: Need[];
+  runs: Run[];
+}
+
+export interface Run {
+  /** Files whose path matches any of these, relative to the repository. */
+  files: string[];
+  except?: string[];
+  /** Default `alternating`. */
+  backends?: Backends;
+  /** Older Nodes, on which the compiled tests of lib-node run; default the pinned Node, from the sources. */
+  nodes?: readonly string[];
+}
+
+/** The newest of each older line that lib-node supports. */
+export const OLDER_NODES = ['20.20.2', '22.23.3'] as const;
+
+/** Every test file of the repository. */
+export const TEST_FILES = '{api,bench,cli,deploy,docs,lib-node,scripts}/test/**/*.test.ts';
+const JOURNEYS = 'ui/e2e/*.test.ts';
+const WHOLE_SERVERS = 'api/test/**/*.api.test.ts';
+const LIB_NODE = 'lib-node/test/*.test.ts';
+
+/** Hundreds of kills, outages that are waited out, and many processes at once. */
+const KILLS = [
+  'bench/test/{crash,federation,publishers,resume,upkeep}.test.ts',
+];
+const DEPLOY = ['deploy/test/*.test.ts'];
+
+/** Parts by name; `everyday` is what `npm test` runs. */
+export const PARTS: Readonly<Record<string, Part>> = {
+  everyday: {
+    summary: 'every unit suite, every API suite on one combination, one journey of each page, the demo and the README',
+    needs: ['chromium'],
+    runs: [
+      { files: [TEST_FILES, JOURNEYS], except: [...KILLS, ...DEPLOY] },
+      { files: [LIB_NODE], nodes: ['20.20.2'] },
+    ],
+  },
+  straight: {
+    summary: 'every API suite on SQLite with files and on PostgreSQL with S3',
+    needs: [],
+    runs: [{ files: [WHOLE_SERVERS], except: KILLS, backends: 'straight' }],
+  },
+  crossed: {
+    summary: 'every API suite on SQLite with S3 and on PostgreSQL with files',
+    needs: [],
+    runs: [{ files: [WHOLE_SERVERS], except: KILLS, backends: 'crossed' }],
+  },
+  pages: {
+    summary: 'every journey in both languages and both widths',
+    needs: ['chromium'],
+    runs: [{ files: [JOURNEYS], backends: 'straight' }, { files: [JOURNEYS], backends: 'crossed' }],
+  },
+  kills: {
+    summary: 'kills, outages and faults by the hundred',
+    needs: [],
+    runs: [{ files: KILLS, backends: 'straight' }],
+  },
+  nodes: {
+    summary: 'lib-node on the older Nodes',
+    needs: [],
+    runs: [{ files: [LIB_NODE], nodes: OLDER_NODES }],
+  },
+  deploy: {
+    summary: 'the image, Compose, the Helm chart, the systemd unit and the templates for CI',
+    needs: ['deploy'],
+    runs: [{ files: DEPLOY }],
+  },
+};
+
+export interface Selection {
+  parts: (Part & { name: string })[];
+  /** Parts of paths; empty means all files. */
+  paths: string[];
+  /** Patterns of names of tests; empty means all tests. */
+  names: string[];
+  /** Nothing is left out of the parts. */
+  isWhole: boolean;
+  /** Only the everyday part. */
+  isEveryday: boolean;
+}
+
+/**
+ * Reads the words of the command line: `--full` for all parts, or after it names of parts, then parts of paths and names of tests.
+ * `['--full', 'kills', 'db/outage']` are the files of the part `kills` whose path holds `db/outage`.
+ */
+export function selectParts(parameters: string[]): Selection {
+  const isFull = parameters.includes('--full');
+  const words = parameters.filter((word) => word !== '--full');
+  const named = isFull ? words.filter((word) => Object.hasOwn(PARTS, word)) : ['everyday'];
+  const others = words.filter((word) => !(isFull && named.includes(word)));
+  const chosen = named.length > 0 ? named : Object.keys(PARTS);
+  const all = findFiles([TEST_FILES, JOURNEYS]);
+  const paths = others.filter((word) => all.some((file) => file.includes(word)));
+  return {
+    parts: Object.entries(PARTS).filter(([name]) => chosen.includes(name)).map(([name, part]) => ({ name, ...part })),
+    paths,
+    names: others.filter((word) => !paths.includes(word)),
+    isWhole: others.length === 0,
+    isEveryday: !isFull,
+  };
+}
+
+/** The files of a run that are selected, in the order of their paths; compiled ones where it runs on older Nodes. */
+export function filesOf({ files, except = [], nodes }: Run, { paths }: Pick<Selection, 'paths'>): string[] {
+  const left = new Set(findFiles(except));
+  const selected = findFiles(files)
+    .filter((file) => !left.has(file) && (paths.length === 0 || paths.some((path) => file.includes(path))));
+  return nodes ? selected.map(compiledOf) : selected;
+}
+
+function findFiles(patterns: string[]): string[] {
+  return [...new Set(patterns.flatMap((pattern) => globSync(pattern, { cwd: repositoryRoot })))].sort();
+}
+
+/** `lib-node/test/x.test.ts` is compiled to `lib-node/.test-build/x.test.js`. */
+function compiledOf(file: string): string {
+  return file.replace('lib-node/test/', 'lib-node/.test-build/').replace(/\.ts$/, '.js');
+}

@@ -1,0 +1,66 @@
+// What a run of the tests leaves: data/test-summary.json, and the same in words on the terminal.
+
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { dirname, join } from 'node:path';
+import { repositoryRoot } from './runtime.ts';
+
+export interface Counts { passed: number; failed: number; skipped: number; files: FileTime[] }
+
+export interface FileTime { file: string; seconds: number }
+
+export interface Summary {
+  /** From the start of the command to the end of the last test. */
+  seconds: number;
+  /** Busy time of all processors of the machine meanwhile, databases, S3 server and browsers included. */
+  cpuSeconds: number;
+  tests: number;
+  /** The twenty slowest files, slowest first. */
+  slowest: FileTime[];
+}
+
+const SUMMARY_FILE = join(repositoryRoot, 'data/test-summary.json');
+const SLOWEST_SHOWN = 20;
+
+/** A file that takes longer fails `npm test`: split it, speed it up, or move it to a part of `npm run test:full`. */
+export const MAX_FILE_SECONDS = 25;
+
+/** Files that may take longer, each with the reason. */
+export const SLOW_FILES: Readonly<Record<string, string>> = {};
+
+/** Starts the clock. @returns a function that makes the summary of what has run since */
+export function startSummary(): (results: Counts[]) => Summary {
+  const startedAt = performance.now();
+  const busyBefore = busySeconds();
+  return (results) => {
+    const files = results.flatMap((counts) => counts.files).sort((a, b) => b.seconds - a.seconds);
+    return {
+      seconds: Math.round((performance.now() - startedAt) / 1000),
+      cpuSeconds: Math.round(busySeconds() - busyBefore),
+      tests: results.reduce((sum, { passed, failed }) => sum + passed + failed, 0),
+      slowest: files.slice(0, SLOWEST_SHOWN),
+    };
+  };
+}
+
+/** Writes data/test-summary.json. */
+export function writeSummary(summary: Summary): void {
+  mkdirSync(dirname(SUMMARY_FILE), { recursive: true });
+  writeFileSync(SUMMARY_FILE, `${JSON.stringify(summary, null, 2)}\n`);
+}
+
+/** Lines for the terminal: the slowest files and the times of the whole. */
+export function describeSummary({ seconds, cpuSeconds, tests, slowest }: Summary): string {
+  const rows = slowest.map(({ file, seconds: taken }) => `${taken.toFixed(1).padStart(7)} s  ${file}`);
+  return `Slowest files:\n${rows.join('\n')}\n${tests} tests in ${seconds} s, ${cpuSeconds} s of processor time`;
+}
+
+/** Files over MAX_FILE_SECONDS without a reason. */
+export function tooSlow({ slowest }: Summary): FileTime[] {
+  return slowest.filter(({ file, seconds }) => seconds > MAX_FILE_SECONDS && SLOW_FILES[file] === undefined);
+}
+
+function busySeconds(): number {
+  const busyMs = cpus().reduce((sum, { times: { user, nice, sys, irq } }) => sum + user + nice + sys + irq, 0);
+  return busyMs / 1000;
+}
