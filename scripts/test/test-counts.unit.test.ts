@@ -50,8 +50,8 @@ test('a name that no test has counts nothing', () => {
   for (const node of nodes) assert.deepEqual(count(node, '--test-name-pattern=ghosts', 'empty.test.js'), { passed: 0, failed: 0, skipped: 0 });
 });
 
-test('each file has its time', () => {
-  const { files } = run(process.execPath, 'mixed.test.js', 'empty.test.js');
-  assert.deepEqual(files.map(({ file }) => file).sort(), ['empty.test.js', 'mixed.test.js']);
+test('a file that runs tests has its time', () => {
+  const { files } = run(process.execPath, 'mixed.test.js');
+  assert.deepEqual(files.map(({ file }) => file).sort(), ['mixed.test.js']);
   assert.ok(files.every(({ seconds }) => seconds >= 0 && seconds < 60));
 });
