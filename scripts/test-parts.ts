@@ -35,9 +35,17 @@ const JOURNEYS = 'ui/e2e/*.test.ts';
 const WHOLE_SERVERS = 'api/test/**/*.api.test.ts';
 const LIB_NODE = 'lib-node/test/*.test.ts';
 
-/** Hundreds of kills, outages that are waited out, and many processes at once. */
+/** Kills by the hundred: minutes each. */
+const CHAOS = ['bench/test/{crash,federation,publishers,resume,upkeep}.test.ts'];
+/** Kills, outages and faults. In `npm test` these but CHAOS run as well, in one of their places and with fewer rounds. */
 const KILLS = [
-  'bench/test/{crash,federation,publishers,resume,upkeep}.test.ts',
+  ...CHAOS,
+  'api/test/backup/{interrupted,restore,under-load}.api.test.ts',
+  'api/test/blobs/faults.api.test.ts',
+  'api/test/db/outage.api.test.ts',
+  'api/test/replicas/*.api.test.ts',
+  'api/test/uploads/{replicas,restarts}.api.test.ts',
+  'lib-node/test/{crash,stress}.test.ts',
 ];
 const DEPLOY = ['deploy/test/*.test.ts'];
 
@@ -47,7 +55,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
     summary: 'every unit suite, every API suite on one combination, one journey of each page, the demo and the README',
     needs: ['chromium'],
     runs: [
-      { files: [TEST_FILES, JOURNEYS], except: [...KILLS, ...DEPLOY] },
+      { files: [TEST_FILES, JOURNEYS], except: [...CHAOS, ...DEPLOY] },
       { files: [LIB_NODE], nodes: ['20.20.2'] },
     ],
   },

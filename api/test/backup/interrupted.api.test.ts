@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createServer, restore } from '../../index.ts';
 import { checkBackup } from '../../src/backup/index.ts';
+import { inThisRun, times } from '../support/combinations.ts';
 import { query } from '../support/stored-state.ts';
 import { CLUSTER, createPlace, EMBEDDED, fill, nameOf, walk, type Combination, type Filled, type Place } from './instance.ts';
 import { runOperation, runToEnd } from './operation-process.ts';
 
 /** Kills of each operation on each combination. */
-const KILLS = 3;
+const KILLS = times({ often: 3, seldom: 2 });
 
-for (const combination of [EMBEDDED, CLUSTER]) {
+for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
   describe(`killed at any moment, on ${nameOf(combination)}`, () => {
     let scratch: string;
     let place: Place;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { restore } from '../../index.ts';
+import { inThisRun } from '../support/combinations.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { assertTidy, query } from '../support/stored-state.ts';
 import type { TestServer } from '../support/test-server.ts';
@@ -15,7 +16,7 @@ let scratch: string;
 before(async () => { scratch = await mkdtemp(join(tmpdir(), 'berth-restore-')); });
 after(async () => { await rm(scratch, { recursive: true }); });
 
-for (const source of COMBINATIONS) {
+for (const source of inThisRun(COMBINATIONS)) {
   describe(`a backup of ${nameOf(source)}`, () => {
     let place: Place;
     let filled: Filled;

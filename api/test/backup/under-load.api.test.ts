@@ -5,17 +5,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { restore } from '../../index.ts';
+import { inThisRun, times } from '../support/combinations.ts';
 import type { TestServer } from '../support/test-server.ts';
 import { CLUSTER, createPlace, EMBEDDED, expectOk, nameOf, type Combination, type Place } from './instance.ts';
 import { runToEnd } from './operation-process.ts';
 
 /** One after another into the same folder, each while the load goes on. */
-const BACKUPS = 3;
+const BACKUPS = times({ often: 3, seldom: 2 });
 const IDS = Array.from({ length: 12 }, (_, n) => `tiles-${n}`);
 /** The others are only uploaded again, so that every backup has some. */
 const MAY_BE_DELETED = IDS.slice(0, 6);
 
-for (const combination of [EMBEDDED, CLUSTER]) {
+for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
   test(`a backup taken while uploads, deletions and sweeps go on has all bytes of all its documents, on ${nameOf(combination)}`, async () => {
     const scratch = await mkdtemp(join(tmpdir(), 'berth-load-'));
     const place = await createPlace(combination);

@@ -5,6 +5,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startReplicas, type Replica, type Replicas } from '../replicas/replicas.ts';
+import { inThisRun } from '../support/combinations.ts';
 import { eventually } from '../support/eventually.ts';
 import { startPostgresCluster, type PostgresCluster } from '../support/postgres-cluster.ts';
 import { beginSlowUpload } from '../support/slow-upload.ts';
@@ -97,10 +98,10 @@ const allAbove = (counts: Record<string, number>, floors: Record<string, number>
 };
 
 describe('a PostgreSQL that goes away', () => {
-  for (const { name, leave, comeBack } of [
+  for (const { name, leave, comeBack } of inThisRun([
     { name: 'by a power cut', leave: () => cluster.become('down'), comeBack: () => cluster.become('up') },
     { name: 'by freezing', leave: () => cluster.become('freeze'), comeBack: () => cluster.become('thaw') },
-  ]) {
+  ])) {
     test(`${name} for ten seconds: 503 meanwhile, nothing acknowledged is lost, and all goes on without a restart`, async () => {
       const countedBefore = await countDownloads();
       const load = startLoad();

@@ -52,3 +52,11 @@ export function signInOf(dialect: DialectName): SignInMode { return combinationW
 function combinationWith(dialect: DialectName): Combination {
   return [...COMBINATIONS, ...STRAIGHT].find((combination) => combination.dialect === dialect)!;
 }
+
+/** All of some in `npm run test:full`, and in `npm test` the one that this file picks. */
+export function inThisRun<T>(all: readonly T[]): readonly T[] { return isThorough() ? all : [pick(all, currentFile())]; }
+
+/** How often something is repeated: `often` in `npm run test:full`, `seldom` in `npm test`. */
+export function times({ often, seldom }: { often: number; seldom: number }): number { return isThorough() ? often : seldom; }
+
+function isThorough(): boolean { return ['straight', 'crossed'].includes(process.env['BERTH_TEST_BACKENDS'] ?? ''); }

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readDocument } from '../artefacts/documents.ts';
+import { inThisRun } from '../support/combinations.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestDatabaseUrl } from '../support/postgres.ts';
 import { createTestS3, type TestS3 } from '../support/s3.ts';
@@ -20,7 +21,7 @@ const FILE = randomBytes(6 * MIB);
 const TARBALL = await npmTarball({ name: 'shared', files: { 'data': FILE, 'index.js': 'x' } });
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
-for (const storage of ['fs', 's3'] as const) describe(`two replicas on one PostgreSQL and one storage (${storage})`, () => {
+for (const storage of inThisRun(['fs', 's3'] as const)) describe(`two replicas on one PostgreSQL and one storage (${storage})`, () => {
   let dataDir: string;
   let drop: () => Promise<void>;
   let replicas: TestServer[];

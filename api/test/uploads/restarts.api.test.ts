@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inThisRun, times } from '../support/combinations.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestDatabaseUrl } from '../support/postgres.ts';
 import { openConnection, requestHead } from '../support/raw-http.ts';
@@ -23,7 +24,7 @@ const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(by
 
 const PLACES = [{ dialect: 'sqlite', storage: 'fs' }, { dialect: 'postgres', storage: 'fs' }, { dialect: 'postgres', storage: 's3' }] as const;
 
-for (const { dialect, storage } of PLACES) {
+for (const { dialect, storage } of inThisRun(PLACES)) {
   describe(`a server on ${dialect} and ${storage} that is killed in the middle of a resumable upload`, () => {
     let dataDir: string;
     let env: Record<string, string>;
@@ -80,7 +81,7 @@ for (const { dialect, storage } of PLACES) {
         let url = await createUpload(server!, id, file.length, { format });
         assert.equal((await patchUpload(url, 0, file.subarray(0, 5 * MIB))).status, 204);
         let offset = 5 * MIB;
-        for (let kill = 0; kill < 3; kill++) {
+        for (let kill = 0; kill < times({ often: 3, seldom: 1 }); kill++) {
           await sendPart(url, offset, file.subarray(offset, offset + 5 * MIB), file.length - offset);
           await restart();
           url = moved(url);
@@ -100,7 +101,7 @@ for (const { dialect, storage } of PLACES) {
 
     test('publishes whole what it was killed with, wherever between the last byte and the answer that was', async () => {
       const file = FORMS.npm;
-      for (let delayMs = 0; delayMs < 60; delayMs += 12) {
+      for (let delayMs = 0; delayMs < 60; delayMs += times({ often: 12, seldom: 40 })) {
         await restart();
         const id = `last-${delayMs}`;
         let url = await createUpload(server!, id, file.length, { format: 'npm' });

@@ -1,0 +1,23 @@
+import { after, before, describe } from 'node:test';
+import { keep, LISTS } from './support/lists.ts';
+import { startRegistry, type Registry } from './support/registry.ts';
+import { journey, withBrowser } from './support/visitor.ts';
+
+const as = 'superadmin';
+
+describe('lists', () => {
+  withBrowser();
+  let empty: Registry;
+  before(async () => { empty = await startRegistry(); });
+  after(() => empty.close());
+
+  journey('say that they are empty, and what would be there', () => empty, async (visitor) => {
+    for (const [name, { page, emptyKey }] of Object.entries(LISTS)) {
+      if (!emptyKey) continue;
+      await visitor.open(page);
+      await visitor.page.getByText(visitor.t(emptyKey)).waitFor();
+      await visitor.assertAccessible();
+      await keep(visitor, `${name}-empty`);
+    }
+  }, { as });
+});

@@ -1,0 +1,36 @@
+import { after, before, describe } from 'node:test';
+import { keep, LISTS } from './support/lists.ts';
+import { startRegistry, type Registry } from './support/registry.ts';
+import { journey, withBrowser } from './support/visitor.ts';
+
+const as = 'superadmin';
+
+describe('lists', () => {
+  withBrowser();
+  let empty: Registry;
+  before(async () => { empty = await startRegistry(); });
+  after(() => empty.close());
+
+  journey('show that they are on their way, and say why they do not come', () => empty, async (visitor) => {
+    visitor.expectFailures();
+    for (const [name, { page, route }] of Object.entries(LISTS)) {
+      let fail: () => void = () => undefined;
+      const failed = new Promise<void>((resolve) => { fail = resolve; });
+      await visitor.page.route(route, async (request) => {
+        await failed;
+        await request.abort();
+      });
+      await visitor.open(page);
+      await visitor.page.getByRole('progressbar').first().waitFor();
+      await visitor.assertAccessible();
+      await keep(visitor, `${name}-loading`);
+      fail();
+      await visitor.page.getByText(visitor.t('common.unreachable')).first().waitFor();
+      await visitor.assertAccessible();
+      await keep(visitor, `${name}-error`);
+      await visitor.page.unroute(route);
+      await visitor.page.getByRole('button', { name: visitor.t('common.retry') }).first().click();
+      await visitor.page.getByText(visitor.t('common.unreachable')).first().waitFor({ state: 'detached' });
+    }
+  }, { as });
+});
