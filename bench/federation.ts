@@ -67,7 +67,7 @@ async function measureMany({ directory, sizes, say }: Bench): Promise<Claim[]> {
   say('by turns with four curls');
   const rates = await takeTurns(runs, { mirror: mirrorAll, curls: fetchAll });
   return [
-    { claim: `federation: ${artefacts} artefacts of 1 MiB, beside ${CURLS} parallel curls`, unit: 'MB/s', ours: rates.mirror.map(toMbPerSecond), peer: rates.curls.map(toMbPerSecond), bar: { atLeast: 0.8 } },
+    { claim: `federation: ${artefacts} artefacts of 1 MiB, beside ${CURLS} parallel curls`, unit: 'MB/s', ours: rates.mirror.map(toMbPerSecond), peer: rates.curls.map(toMbPerSecond), bar: { atLeast: 0.6 } },
     { claim: `federation: the same ${artefacts} compared when nothing has changed`, unit: 'ms', ours: unchanged, bar: { atMost: 2000 } },
   ];
 }

@@ -38,14 +38,12 @@ export function artefactRepository(executor: Executor | Tx) {
       const rows = await executor.selectFrom('artefacts').leftJoin('slots', 'artefact_id', 'id')
         .select(['format', 'public', 'last_modified']).selectAll('slots').where('id', '=', id).orderBy('architecture').execute();
       const [first] = rows;
-      return first && toDownloadFacts(first, rows);
-    },
-
-    /** As findDownloadFacts, by id. */
-    async findManyDownloadFacts(ids: readonly string[]): Promise<Map<string, DownloadFacts>> {
-      const rows = await executor.selectFrom('artefacts').leftJoin('slots', 'artefact_id', 'id')
-        .select(['id', 'format', 'public', 'last_modified']).selectAll('slots').where('id', 'in', ids).execute();
-      return new Map([...Map.groupBy(rows, ({ id }) => id)].map(([id, of]) => [id, toDownloadFacts(of[0]!, of)]));
+      return first && {
+        format: first.format as Format,
+        public: first.public === 1,
+        lastModifiedSeconds: first.last_modified,
+        slots: toSlots(rows),
+      };
     },
 
     async findSlots(id: string): Promise<Slot[]> {
@@ -183,14 +181,8 @@ function toDocumentRow({ artefact, slots }: Pick<ArtefactUpdate, 'artefact' | 's
   return { artefact_id: artefact.id, public: Number(artefact.public), record: JSON.stringify({ ...artefact, privateAccess: undefined }), limited_document: limited.json, limited_etag: limited.etag, full_document: full.json, full_etag: full.etag };
 }
 
-/** A row of a left join with slots. */
-type MaybeSlot = { [Column in keyof SlotsTable]: SlotsTable[Column] | null };
-
-function toDownloadFacts(artefact: Pick<ArtefactsTable, 'format' | 'public' | 'last_modified'>, rows: readonly MaybeSlot[]): DownloadFacts {
-  return { format: artefact.format as Format, public: artefact.public === 1, lastModifiedSeconds: artefact.last_modified, slots: toSlots(rows) };
-}
-
-function toSlots(rows: readonly MaybeSlot[]): Slot[] {
+/** What a left join found. */
+function toSlots(rows: readonly { [Column in keyof SlotsTable]: SlotsTable[Column] | null }[]): Slot[] {
   return rows.flatMap((row) => (row.artefact_id === null ? [] : [toSlot(row as SlotsTable)]));
 }
 

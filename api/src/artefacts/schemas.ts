@@ -114,12 +114,6 @@ export const DownloadQuerySchema = Type.Object({
   redirect: Type.Optional(Type.Boolean({ description: 'False: the bytes come from this server, never by way of a redirect to the storage' })),
 });
 
-const MAX_BULK_SLOTS = 64;
-const SlotName = Type.String({ pattern: '^[a-z0-9._-]*:[^\\u0000]+$', description: 'The architecture, a colon, the id: noarch:@acme/import-gpkg@1; without an architecture for a file: :world.pmtiles' });
-export const BulkQuerySchema = Type.Object({
-  slot: Type.Union([Type.Array(SlotName, { minItems: 1, maxItems: MAX_BULK_SLOTS }), SlotName], { description: `At most ${MAX_BULK_SLOTS}` }),
-}, { additionalProperties: false });
-
 const commonFormFields = {
   category: Type.Optional(Type.String({ description: 'Default: package.json#registry.category, else the present one, else other' })),
   title: Type.Optional(Type.String({ description: 'JSON: {"fr":"…","en":"…"}' })),

@@ -2,7 +2,6 @@
 
 import type { Database, Tx } from '../db/index.ts';
 import type { Blobs } from '../blobs/index.ts';
-import { createBulkDownload } from './bulk-download.ts';
 import { createContents } from './contents.ts';
 import { createDownload, type DownloadOptions } from './download.ts';
 import { createEdit } from './edit.ts';
@@ -30,7 +29,6 @@ export function createArtefacts(given: ArtefactOptions) {
     counts,
     edit: createEdit({ ...options, onArtefactDeleted: options.onArtefactDeleted ?? [] }),
     download: createDownload(options),
-    bulkDownload: createBulkDownload(options),
     contents: createContents(options),
   };
 }

@@ -5,13 +5,11 @@ import { acceptMultipart, isProxied, problems, readMultipart, sendBytes } from '
 import { FORMATS } from './artefact.ts';
 import type { DownloadRequest } from './download.ts';
 import { UPLOAD_FIELDS } from './publishing.ts';
-import { BulkQuerySchema, DownloadQuerySchema, IdParamsSchema, ReceiptSchema, UploadFormSchemas } from './schemas.ts';
+import { DownloadQuerySchema, IdParamsSchema, ReceiptSchema, UploadFormSchemas } from './schemas.ts';
 import type { ArtefactServices } from './service.ts';
 
-const BYTES = { description: 'The bytes', content: { 'application/octet-stream': { schema: Type.String() } } };
-
 /** Uploads and downloads: bytes in, bytes out. */
-export function transferRoutes({ publish, download, bulkDownload }: ArtefactServices): FastifyPluginAsyncTypebox {
+export function transferRoutes({ publish, download }: ArtefactServices): FastifyPluginAsyncTypebox {
   return async (app) => {
     acceptMultipart(app);
 
@@ -45,19 +43,6 @@ export function transferRoutes({ publish, download, bulkDownload }: ArtefactServ
         },
       });
     }
-
-    app.get('/downloads', {
-      exposeHeadRoute: false,
-      schema: {
-        summary: 'Download many slots in one answer',
-        description: 'For mirrors: the bytes of the slots, one behind the other in the order in which they are asked for. The header `berth-parts` names each that is there by its place among those asked for, its bytes and its SHA-256: `0:1048576:9f86…, 2:512:60303…`. '
-          + 'Left out are slots that do not exist, that the caller may not see, and files that the storage serves itself.',
-        tags: ['artefacts'], querystring: BulkQuerySchema, response: { 200: BYTES, ...problems(400, 401, 403) },
-      },
-    }, async (request, reply) => {
-      const { headers, body } = await bulkDownload(request.actor.caller, [request.query.slot].flat());
-      return sendBytes(reply, { status: 200, headers }, body);
-    });
 
     async function send(request: FastifyRequest, reply: FastifyReply, asked: DownloadRequest): Promise<FastifyReply> {
       const { status, headers, body } = await download(request.actor.caller, asked);

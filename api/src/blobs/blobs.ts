@@ -35,8 +35,6 @@ export interface Blobs {
    * @throws blob_missing, also at the end when there were fewer; storage_unavailable; whatever `write` throws
    */
   send(digest: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void>;
-  /** As `send`, all bytes of several digests, one after the other. */
-  sendAll(digests: readonly string[], write: (chunk: Uint8Array) => Promise<void>): Promise<void>;
   /** Makes a URL that the storage itself serves the bytes of a digest under, or tells that there is none. @throws blob_missing */
   link(digest: string, headers: BlobLinkHeaders): Promise<string | undefined>;
   /**
@@ -67,18 +65,10 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
   const repository = blobRepository(database.db);
 
   async function find(digest: string): Promise<BlobRow> {
-    return usable(await repository.find(digest));
-  }
-
-  async function sendObject({ storageKey, sizeBytes }: BlobRow, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void> {
-    let bytesLeft = range ? range.end - range.start + 1 : sizeBytes;
-    const sending = store.send(storageKey, range, (chunk) => {
-      bytesLeft -= chunk.length;
-      return write(chunk);
-    });
-    await sending.catch((error: unknown) => { throw error instanceof BlobRangeInvalidError ? lost(error) : error; });
-    // The driver knows no more than what is there: an object that was cut short is whole to it.
-    if (bytesLeft > 0) throw lost();
+    const row = await repository.find(digest);
+    // Bytes that a scrub found damaged would not be what was published; a missing object may be back.
+    if (!row || row.state === 'damaged') throw lost();
+    return row;
   }
 
   async function look({ digest, storageKey, sizeBytes }: BlobRow, signal: AbortSignal | undefined): Promise<BlobRow['state']> {
@@ -105,10 +95,16 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
     uploadRows: repository,
     takeOver: (storageKey, blob) => new Adoption(repository, store, storageKey, blob),
     read: async (digest, range) => store.read((await find(digest)).storageKey, range),
-    send: async (digest, range, write) => sendObject(await find(digest), range, write),
-    async sendAll(digests, write) {
-      const rows = await repository.findMany(digests);
-      for (const digest of digests) await sendObject(usable(rows.get(digest)), undefined, write);
+    async send(digest, range, write) {
+      const { storageKey, sizeBytes } = await find(digest);
+      let bytesLeft = range ? range.end - range.start + 1 : sizeBytes;
+      const sending = store.send(storageKey, range, (chunk) => {
+        bytesLeft -= chunk.length;
+        return write(chunk);
+      });
+      await sending.catch((error: unknown) => { throw error instanceof BlobRangeInvalidError ? lost(error) : error; });
+      // The driver knows no more than what is there: an object that was cut short is whole to it.
+      if (bytesLeft > 0) throw lost();
     },
     async link(digest, headers) {
       if (!store.link) return undefined;
@@ -134,12 +130,6 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
     totals: () => repository.totals(),
     check: () => store.check(),
   };
-}
-
-/** Bytes that a scrub found damaged would not be what was published; a missing object may be back. */
-function usable(row: BlobRow | undefined): BlobRow {
-  if (!row || row.state === 'damaged') throw lost();
-  return row;
 }
 
 function lost(cause?: unknown): Error {

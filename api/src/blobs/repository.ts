@@ -11,12 +11,6 @@ export function blobRepository(executor: Executor | Tx) {
       return row && fromRow(row);
     },
 
-    /** As find, by digest. */
-    async findMany(digests: readonly string[]): Promise<Map<string, BlobRow>> {
-      const rows = digests.length === 0 ? [] : await executor.selectFrom('blobs').selectAll().where('digest', 'in', digests).execute();
-      return new Map(rows.map((row) => [row.digest, fromRow(row)]));
-    },
-
     /** Inserts rows of digests that are not known, and returns the storage keys of those. */
     async insert(blobs: readonly Omit<BlobRow, 'state'>[]): Promise<Set<string>> {
       const createdAt = new Date().toISOString();

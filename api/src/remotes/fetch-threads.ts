@@ -10,6 +10,7 @@ import { fetchRepository } from './fetch-repository.ts';
 import { FetchThread } from './fetch-thread.ts';
 import { createRelease, type Fetcher } from './fetch.ts';
 import { createAssertRoom } from './room.ts';
+import { MAX_CONNECTIONS } from './upstream-request.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface FetchThreadsOptions {
@@ -30,8 +31,8 @@ export interface FetchThreads extends Fetcher<Pick<Upstream, 'access'>> {
 
 /** They use up a machine with two processors, which is what was measured (decision 21). */
 const MAX_THREADS = 2;
-/** Orders of a thread from which on another one is worth starting: those of one answer, see upstream-bulk.ts. */
-const BUSY_LOAD = 16;
+/** Orders of a thread from which on another one is worth starting: further ones would wait for a connection. */
+const BUSY_LOAD = MAX_CONNECTIONS;
 
 /** Makes threads that start when there is something to fetch, and anew when they have broken down. */
 export function createFetchThreads({ database, blobs, store, limits, onError }: FetchThreadsOptions): FetchThreads {

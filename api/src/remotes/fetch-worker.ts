@@ -10,8 +10,7 @@ import { createTarballScanners } from '../tarballs/scanners.ts';
 import { SlotMovedError } from './errors.ts';
 import type { Desk, FetchReport, FetchRequest, FetchThreadData, ToldOrder } from './fetch-messages.ts';
 import { createFetcher, type Fetcher } from './fetch.ts';
-import { createBulkSource } from './upstream-bulk.ts';
-import { createSource, type UpstreamSource } from './upstream-bytes.ts';
+import { createSource } from './upstream-bytes.ts';
 import { connectUpstream, type UpstreamAccess, type UpstreamConnection } from './upstream-request.ts';
 
 type Port = NonNullable<typeof parentPort>;
@@ -51,10 +50,10 @@ async function serveFetches(port: Port, { store: storeOptions, limits }: FetchTh
   async function fetch(number: number, { upstream, ...order }: ToldOrder): Promise<void> {
     const { signal } = aborts.set(number, new AbortController()).get(number)!;
     const progress = gatherCounts((count) => { report({ type: 'bytes', fetch: number, count }); });
-    const source = connections.use(upstream);
+    const connection = connections.use(upstream);
     try {
       const fetcher = await ready;
-      const { intake: { storageKey }, ...fetched } = await fetcher.fetch({ ...order, upstream: source, signal, onBytes: progress.add });
+      const { intake: { storageKey }, ...fetched } = await fetcher.fetch({ ...order, upstream: createSource(connection), signal, onBytes: progress.add });
       report({ type: 'done', fetch: number, count: progress.rest(), fetched: { storageKey, ...fetched } });
     } catch (error) {
       report({ type: 'failed', fetch: number, count: progress.rest(), moved: error instanceof SlotMovedError, error: describeError(error) });
@@ -119,24 +118,18 @@ function gatherCounts(onCount: (count: number) => void): { add(count: number): v
   };
 }
 
-/** Sources by registry, each kept with its connections for as long as somebody fetches from it, and a moment longer. */
-function createConnections(): { use(access: UpstreamAccess): UpstreamSource; leave(access: UpstreamAccess): void } {
-  interface Held { connection: UpstreamConnection; source: UpstreamSource; users: number; timer?: NodeJS.Timeout | undefined }
+/** Connections by registry, each kept for as long as somebody fetches over it, and a moment longer. */
+function createConnections(): { use(access: UpstreamAccess): UpstreamConnection; leave(access: UpstreamAccess): void } {
+  interface Held { connection: UpstreamConnection; users: number; timer?: NodeJS.Timeout | undefined }
   const held = new Map<string, Held>();
-
-  function connect(access: UpstreamAccess): Held {
-    const connection = connectUpstream(access);
-    return { connection, source: createBulkSource(connection, createSource(connection)), users: 0 };
-  }
-
   return {
     use(access) {
       const key = JSON.stringify(access);
-      const entry = held.get(key) ?? connect(access);
+      const entry = held.get(key) ?? { connection: connectUpstream(access), users: 0 };
       held.set(key, entry);
       clearTimeout(entry.timer);
       entry.users++;
-      return entry.source;
+      return entry.connection;
     },
     leave(access) {
       const key = JSON.stringify(access);

@@ -33,8 +33,8 @@ export interface SyncReport { updated: number; unchanged: number; failed: number
 /** What a run compares: undefined stands for an artefact that the remote does not have. */
 interface Candidate { id: string; artefact: UpstreamArtefact | undefined; unusable?: string }
 
-/** Enough that fetching goes on while others wait for their turn in an answer, for the disk, or for a commit that they share; see MAX_CONNECTIONS for how many fetch. */
-const AT_ONCE = 80;
+/** Enough to keep every connection busy (MAX_CONNECTIONS) while others wait for the disk or for a shared commit. */
+const AT_ONCE = 40;
 /** The registry itself, of its own accord. */
 const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 

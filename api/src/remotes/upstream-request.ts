@@ -35,7 +35,7 @@ export interface UpstreamAnswer extends HttpAnswer {
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** To one registry, from one thread: it has others to serve, and more of them bring nothing but longer waits. */
-const MAX_CONNECTIONS = 8;
+export const MAX_CONNECTIONS = 8;
 const MIN_BYTES_PER_TIMEOUT = 16 * 1024;
 
 /** Makes the connections to one registry. The key goes to the registry's own origin and, once a redirect has left it, nowhere any more. */

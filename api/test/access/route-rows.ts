@@ -116,8 +116,6 @@ export const ROWS: Row[] = [
   ...reading('HEAD', '/artefacts/{id}/tarball', '200', DOWNLOAD),
   ...reading('GET', '/artefacts/{id}/download', '200', DOWNLOAD),
   ...reading('HEAD', '/artefacts/{id}/download', '200', DOWNLOAD),
-  v1('GET', '/downloads', '200', DOWNLOAD.public, { path: '/downloads?slot=noarch%3Apublic' }),
-  v1('GET', '/downloads', '200', ALL, { path: '/downloads?slot=noarch%3Aprivate&slot=noarch%3Anowhere' }),
 
   v1('OPTIONS', '/uploads', '204', ALL),
   v1('POST', '/uploads', '201', UPLOADERS, { tus: { 'upload-length': '1', 'upload-metadata': 'id bmV3,format ZmlsZQ==' } }),

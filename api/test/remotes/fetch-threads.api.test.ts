@@ -55,8 +55,7 @@ test('a second thread comes to help where much is to be fetched, and fetches on 
   try {
     const ids = Array.from({ length: 40 }, (_unused, index) => `many-${index}`);
     for (const id of ids) {
-      // Too large to come together with others: each waits for its own bytes.
-      assert.equal((await upstream.upload(id, { format: 'file', file: FILE.subarray(0, 2 * MIB + 1 + ids.indexOf(id)), fileName: 'data.bin' })).status, 201);
+      assert.equal((await upstream.upload(id, { format: 'file', file: FILE.subarray(0, MIB + ids.indexOf(id)), fileName: 'data.bin' })).status, 201);
       await share(upstream, id);
     }
     proxy.stallAfterBytes = 64 * 1024;
@@ -72,6 +71,30 @@ test('a second thread comes to help where much is to be fetched, and fetches on 
     assert.ok((await there.sync('?only=failed')).results.every(({ status }) => status === 'updated'));
   } finally {
     process.off('worker', onWorker);
+    await other.close();
+  }
+});
+
+test('many small artefacts come each once, by their ordinary downloads, over connections that are kept', async () => {
+  const other = await startTestServer();
+  try {
+    const ids = Array.from({ length: 40 }, (_unused, index) => `small-${index}`);
+    for (const id of ids) {
+      const file = FILE.subarray(0, 50_000 + ids.indexOf(id));
+      assert.equal((await upstream.upload(id, { format: 'file', file, fileName: 'data.bin' })).status, 201);
+      await share(upstream, id);
+    }
+    proxy.stallAfterBytes = undefined;
+    proxy.requests = [];
+    proxy.connections = 0;
+    const view = await (await addRemote(other, proxy.url, key, { selectedPatterns: ['small-*'] })).sync();
+    assert.equal(view.lastSyncStatus, 'success', view.lastSyncError);
+    for (const id of ids) assert.deepEqual(await bytesOf(other, id), FILE.subarray(0, 50_000 + ids.indexOf(id)));
+    const downloads = proxy.requests.map(({ path }) => path).filter((path) => !/\/artefacts\?/.test(path));
+    assert.deepEqual(downloads.sort(), ids.map((id) => `/api/v1/artefacts/${id}/download`).sort());
+    // Eight in each of two threads, and one for the list.
+    assert.ok(proxy.connections <= 17, String(proxy.connections));
+  } finally {
     await other.close();
   }
 });

@@ -15,6 +15,8 @@ export interface TroubledProxy {
   stallAfterBytes: number | undefined;
   /** Takes a request over when it returns true. */
   trouble: Trouble | undefined;
+  /** Connections that were made to it. */
+  connections: number;
   /** Bytes of bodies that went through. */
   passedBytes: number;
   /** Method and path of each request, with its headers. */
@@ -53,11 +55,12 @@ export async function startTroubledProxy(targetUrl: string): Promise<TroubledPro
       incoming.pipe(outgoing);
     })();
   });
+  server.on('connection', () => { proxy.connections++; });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const proxy: TroubledProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    cutAfterBytes: undefined, stallAfterBytes: undefined, trouble: undefined, passedBytes: 0, requests: [],
+    cutAfterBytes: undefined, stallAfterBytes: undefined, trouble: undefined, connections: 0, passedBytes: 0, requests: [],
     async close() {
       server.closeAllConnections();
       server.close();
