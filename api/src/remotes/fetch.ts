@@ -102,18 +102,21 @@ export function createFetcher({ fetches, intakes, maxUploadBytes, assertRoom, on
     let etag = taken?.etag;
     let fetchedBytes = 0;
     let barrenCuts = 0;
+    let furthestBytes = intake?.sizeBytes ?? 0;
     if (intake) onBytes(intake.sizeBytes);
 
     try {
       while (!intake || intake.sizeBytes !== slot.sizeBytes) {
-        const before = fetchedBytes;
         try {
           await fetchMore();
           break;
         } catch (error) {
           signal.throwIfAborted();
           if (!(error instanceof RemoteUnavailableError)) throw error;
-          barrenCuts = fetchedBytes - before >= MIN_PROGRESS_BYTES ? 0 : barrenCuts + 1;
+          // Bytes that only replace others are no progress: a remote that always begins anew would never be done with.
+          const hasProgressed = (intake?.sizeBytes ?? 0) >= furthestBytes + MIN_PROGRESS_BYTES;
+          if (hasProgressed) furthestBytes = intake?.sizeBytes ?? 0;
+          barrenCuts = hasProgressed ? 0 : barrenCuts + 1;
           if (barrenCuts >= MAX_BARREN_CUTS) throw error;
           await intake?.suspend(keptUntil());
           await sleep(FIRST_PAUSE_MS * 2 ** barrenCuts, undefined, { signal }).catch(() => undefined);
@@ -216,7 +219,7 @@ function assertExpected(bytes: UpstreamBytes, slot: UpstreamSlot): void {
   throw new RemoteAnswerInvalidError(`It has ${bytes.sizeBytes} bytes, but the remote registry says ${slot.sizeBytes}.`);
 }
 
-/** Whatever goes wrong while reading, a cut or a silence, is a remote that is away. */
+/** Whatever else goes wrong while reading is a remote that is away. */
 async function* chunksOf({ chunks }: UpstreamBytes): AsyncGenerator<Uint8Array> {
   let isReading = true;
   try {
@@ -226,7 +229,7 @@ async function* chunksOf({ chunks }: UpstreamBytes): AsyncGenerator<Uint8Array> 
       isReading = true;
     }
   } catch (cause) {
-    if (!isReading) throw cause;
+    if (!isReading || cause instanceof BerthError) throw cause;
     throw new RemoteUnavailableError(`The answer of the remote registry was cut short: ${cause instanceof Error ? cause.message : String(cause)}.`, { cause });
   }
 }

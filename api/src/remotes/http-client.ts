@@ -2,13 +2,13 @@
 
 import { ConnectionStaleError, HttpConnection, type HttpAnswer } from './http-connection.ts';
 
-export type { HttpAnswer } from './http-connection.ts';
+export { HttpProtocolError, type HttpAnswer, type HttpBody } from './http-connection.ts';
 export type { HttpHeaders } from './http-response.ts';
 
 export interface HttpClient {
   /**
    * Sends a GET; waits while all connections to that server are in use.
-   * @throws what the system says; an Error when the answer is none or the other side is silent; the signal's reason
+   * @throws HttpProtocolError; what the system says; an Error when the head is not there in time; the signal's reason
    */
   get(url: URL, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<HttpAnswer>;
   /** Ends all connections; what is under way fails. */
@@ -16,7 +16,7 @@ export interface HttpClient {
 }
 
 export interface HttpClientOptions {
-  /** For how long a server may keep silent. */
+  /** See HttpConnectionOptions. */
   timeoutMs: number;
   /** To one server. */
   maxConnections: number;

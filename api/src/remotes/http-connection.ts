@@ -4,6 +4,7 @@
 import { validateHeaderValue } from 'node:http';
 import net from 'node:net';
 import tls from 'node:tls';
+import { Deadline } from './http-deadline.ts';
 import { ResponseReader, type HttpHeaders, type ResponseHead } from './http-response.ts';
 
 export interface HttpAnswer {
@@ -12,13 +13,16 @@ export interface HttpAnswer {
   body: HttpBody;
 }
 
-/** To be read to its end, once, or destroyed. The memory of a chunk is used again as soon as the next one is asked for. */
+/**
+ * To be read to its end, once, or destroyed. The memory of a chunk is used again as soon as the next one is asked for.
+ * Reading throws what the system says, HttpProtocolError, or an Error when the other side is silent or too slow.
+ */
 export interface HttpBody extends AsyncIterable<Uint8Array> {
   destroy(): void;
 }
 
 export interface HttpConnectionOptions {
-  /** For how long the other side may keep silent. */
+  /** Within which the connection, then the head of an answer, and then 16 KiB of its body each have to be there. */
   timeoutMs: number;
   /** Told when the connection waits for the next GET. */
   onFree: () => void;
@@ -28,6 +32,9 @@ export interface HttpConnectionOptions {
 
 /** The connection was closed while it waited, which is only seen when it is used: another one may do better. */
 export class ConnectionStaleError extends Error { override readonly name = 'ConnectionStaleError'; }
+
+/** What came is not HTTP, or more than there may be of anything but a body: to ask again is of no use. */
+export class HttpProtocolError extends Error { override readonly name = 'HttpProtocolError'; }
 
 const RECEIVE_BYTES = 256 * 1024;
 /** What is received ahead of its reader: in two pieces of memory, or in copies of the 16 KiB that TLS hands out, with which it does not stop at once. */
@@ -79,6 +86,7 @@ export class HttpConnection {
     onEnd: () => { if (this.#exchange) this.#exchange.isWhole = true; },
   });
 
+  readonly #deadline: Deadline;
   readonly #isSecure: boolean;
   readonly #memory: readonly Buffer[];
   #turn = 0;
@@ -102,7 +110,9 @@ export class HttpConnection {
       callback: (count, memory) => this.#receive((memory as Buffer).subarray(0, count)),
     });
     this.#socket.setNoDelay();
-    this.#socket.on('timeout', () => { this.#timeOut(); });
+    this.#deadline = new Deadline(options.timeoutMs, (reason) => { this.#fail(new Error(reason)); });
+    // Connecting has a time-out of its own, and so has the answer.
+    this.#socket.once(this.#isSecure ? 'secureConnect' : 'connect', () => { if (this.#exchange) this.#deadline.expectHead(); });
     this.#socket.on('end', () => { this.#hasEnded = true; });
     this.#socket.on('error', (error) => { this.#break(error); });
     this.#socket.on('close', () => { this.#close(); });
@@ -110,7 +120,7 @@ export class HttpConnection {
 
   /**
    * Sends a GET, when nothing else is under way.
-   * @throws ConnectionStaleError; what the system says; an Error when the answer is none or the other side is silent; the signal's reason
+   * @throws ConnectionStaleError; HttpProtocolError; what the system says; an Error when the head is not there in time; the signal's reason
    */
   async get(url: URL, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<HttpAnswer> {
     const lines = Object.entries(headers).map(([name, value]) => {
@@ -120,7 +130,7 @@ export class HttpConnection {
     signal?.throwIfAborted();
     const exchange = this.#exchange = new Exchange(signal, (reason) => { this.#fail(reason); });
     this.#socket.ref();
-    this.#socket.setTimeout(this.#options.timeoutMs);
+    this.#deadline.expectHead();
     this.#socket.write(`GET ${url.pathname}${url.search} HTTP/1.1\r\nhost: ${url.host}\r\n${lines.join('')}\r\n`, 'latin1');
     return exchange.head.promise;
   }
@@ -137,17 +147,22 @@ export class HttpConnection {
     exchange.isUntouched = false;
     try {
       this.#reader.read(bytes);
-    } catch (error) {
-      this.#fail(new Error('it answers with what is not HTTP', { cause: error }));
-      return false;
+    } catch (cause) {
+      // What comes behind the end of an answer costs the connection, not the answer.
+      if (exchange.isWhole) this.#socket.destroy();
+      else return this.#refuse(cause);
     }
+    this.#deadline.add(this.#chunks.reduce((sum, { length }) => sum + length, 0));
     if (this.#chunks.length > 0) {
       exchange.received.push(this.#chunks);
       this.#chunks = [];
       this.#unread++;
     }
     exchange.tell();
-    return this.#unread < this.#maxUnread;
+    const hasMemory = this.#unread < this.#maxUnread;
+    if (exchange.isWhole) this.#deadline.end();
+    else if (!hasMemory) this.#deadline.pause();
+    return hasMemory;
   }
 
   #begin({ status, headers, mayStay }: ResponseHead): void {
@@ -155,6 +170,7 @@ export class HttpConnection {
     if (!exchange || exchange.isBegun) throw new Error('an answer that nobody asked for');
     exchange.isBegun = true;
     exchange.mayStay = mayStay;
+    this.#deadline.expectBody();
     exchange.head.resolve({ status, headers, body: { [Symbol.asyncIterator]: () => this.#read(exchange), destroy: () => { this.#finish(exchange); } } });
   }
 
@@ -164,7 +180,7 @@ export class HttpConnection {
         const chunks = exchange.received.shift();
         if (chunks) {
           yield* chunks;
-          this.#goOn();
+          this.#goOn(exchange);
         } else if (exchange.isWhole) {
           return;
         } else if (exchange.failure) {
@@ -179,33 +195,35 @@ export class HttpConnection {
   }
 
   /** Receives into memory that has been read. */
-  #goOn(): void {
+  #goOn(exchange: Exchange): void {
     if (this.#unread-- !== this.#maxUnread) return;
-    this.#socket.setTimeout(this.#options.timeoutMs);
+    if (!exchange.isWhole) this.#deadline.resume();
     this.#socket.resume();
+  }
+
+  #refuse(cause: unknown): false {
+    const what = cause instanceof Error ? cause.message : String(cause);
+    this.#fail(new HttpProtocolError(`it answers with what is not HTTP: ${what}`, { cause }));
+    return false;
   }
 
   /** Lets go of an answer; the connection stays where all of it was read. */
   #finish(exchange: Exchange): void {
     if (this.#exchange !== exchange) return;
     this.#exchange = undefined;
+    this.#deadline.end();
     exchange.end();
     if (!exchange.isWhole || !exchange.mayStay || this.#unread > 0 || this.#socket.destroyed || this.#hasEnded) {
       this.#socket.destroy();
       return;
     }
     this.#hasServed = true;
-    this.#socket.setTimeout(0);
     this.#socket.unref();
     this.#options.onFree();
   }
 
-  #timeOut(): void {
-    // Where it is this side that does not read, the other one is not to blame.
-    if (this.#unread < this.#maxUnread) this.#fail(new Error(`nothing came for ${this.#options.timeoutMs / 1000} s`));
-  }
-
   #fail(error: Error): void {
+    this.#deadline.end();
     this.#exchange?.fail(error);
     this.#socket.destroy();
   }
@@ -216,6 +234,7 @@ export class HttpConnection {
   }
 
   #close(): void {
+    this.#deadline.end();
     // A body without a length ends with the connection, if that ends well.
     if (this.#hasEnded) this.#reader.end();
     if (this.#exchange?.isWhole) this.#exchange.tell();

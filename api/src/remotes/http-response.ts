@@ -17,20 +17,38 @@ export interface ResponseEvents {
   onEnd: () => void;
 }
 
-/** Of a status line and its headers, and of whatever else is no body. */
+/** Of a status line and its headers, those of interim responses included. */
 const MAX_HEAD_BYTES = 64 * 1024;
+/** 100, 102 and 103 come once or twice, if at all; RFC 9110 (15.2) sets no bound. */
+const MAX_INTERIM_RESPONSES = 8;
+/** Of a chunk's size with its extensions, which nobody sends and RFC 9112 (7.1.1) wants to be bounded. */
+const MAX_CHUNK_LINE_BYTES = 1024;
+/** Of all trailers, which nobody reads here. */
+const MAX_TRAILER_BYTES = 16 * 1024;
 
 const STATUS_LINE = /^HTTP\/1\.([01]) (\d{3})(?: |$)/;
 const HEADER_LINE = /^([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
 const CHUNK_LINE = /^([0-9A-Fa-f]{1,12})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?$/;
 
-type State = 'status' | 'headers' | 'sized' | 'chunk size' | 'chunk' | 'chunk end' | 'trailers' | 'unsized';
+type LineState = 'status' | 'headers' | 'chunk size' | 'chunk end' | 'trailers';
+type State = LineState | 'sized' | 'chunk' | 'unsized';
+
+/** How many bytes what is read in lines may have, and what it is. */
+const LIMITS: Readonly<Record<LineState, readonly [maxBytes: number, what: string]>> = {
+  'status': [MAX_HEAD_BYTES, 'headers'],
+  'headers': [MAX_HEAD_BYTES, 'headers'],
+  'chunk size': [MAX_CHUNK_LINE_BYTES, 'a chunk size'],
+  'chunk end': [MAX_CHUNK_LINE_BYTES, 'a chunk size'],
+  'trailers': [MAX_TRAILER_BYTES, 'trailers'],
+};
 
 export class ResponseReader {
   readonly #events: ResponseEvents;
   #state: State = 'status';
   #line = '';
-  #headBytes = 0;
+  /** Of the head, of a chunk's size or of trailers, so far. */
+  #lineBytes = 0;
+  #interimResponses = 0;
   /** Of the body, or of a chunk of it. */
   #bytesLeft = 0;
   #minorVersion = 1;
@@ -39,11 +57,12 @@ export class ResponseReader {
 
   constructor(events: ResponseEvents) { this.#events = events; }
 
-  /** Reads on. @throws Error when it is not HTTP, or too long a head */
+  /** Reads on. @throws Error when it is not HTTP, or more of anything but a body than there may be */
   read(bytes: Buffer): void {
     for (let at = 0; at < bytes.length;) {
-      if (this.#state === 'sized' || this.#state === 'chunk' || this.#state === 'unsized') at = this.#readBytes(bytes, at);
-      else at = this.#readLine(bytes, at);
+      const state = this.#state;
+      if (state === 'sized' || state === 'chunk' || state === 'unsized') at = this.#readBytes(bytes, at);
+      else at = this.#readLine(bytes, at, LIMITS[state]);
     }
   }
 
@@ -61,11 +80,11 @@ export class ResponseReader {
     return at + count;
   }
 
-  #readLine(bytes: Buffer, at: number): number {
+  #readLine(bytes: Buffer, at: number, [maxBytes, what]: (typeof LIMITS)[LineState]): number {
     const newline = bytes.indexOf('\n', at, 'latin1');
     const end = newline === -1 ? bytes.length : newline;
-    this.#headBytes += end - at;
-    if (this.#headBytes > MAX_HEAD_BYTES) throw new Error(`more than ${MAX_HEAD_BYTES} bytes of headers`);
+    this.#lineBytes += end - at;
+    if (this.#lineBytes > maxBytes) throw new Error(`more than ${maxBytes} bytes of ${what}`);
     this.#line += bytes.toString('latin1', at, end);
     if (newline === -1) return end;
     const line = this.#line.endsWith('\r') ? this.#line.slice(0, -1) : this.#line;
@@ -82,7 +101,7 @@ export class ResponseReader {
       case 'chunk end':
         if (line !== '') throw new Error('a chunk that is longer than it says');
         this.#state = 'chunk size';
-        this.#headBytes = 0;
+        this.#lineBytes = 0;
         break;
       default: if (line === '') this.#finish();
     }
@@ -107,30 +126,35 @@ export class ResponseReader {
 
   #begin(): void {
     const { 'content-length': length, 'transfer-encoding': encoding, connection = '' } = this.#headers;
-    const isInterim = this.#status < 200;
     if (this.#status === 101) throw new Error('another protocol');
+    if (this.#status < 200) {
+      if (++this.#interimResponses > MAX_INTERIM_RESPONSES) throw new Error(`more than ${MAX_INTERIM_RESPONSES} interim responses`);
+      this.#state = 'status';
+      return;
+    }
     const sizeBytes = lengthOf(length);
     if (encoding !== undefined && (encoding.toLowerCase() !== 'chunked' || length !== undefined)) throw new Error('a body of no clear length');
-    const isEmpty = isInterim || this.#status === 204 || this.#status === 304 || sizeBytes === 0;
+    const isEmpty = this.#status === 204 || this.#status === 304 || sizeBytes === 0;
     const isUnsized = !isEmpty && encoding === undefined && sizeBytes === undefined;
-    this.#headBytes = 0;
-    if (!isInterim) this.#events.onHead({ status: this.#status, headers: this.#headers, mayStay: !isUnsized && this.#minorVersion === 1 && !/\bclose\b/i.test(connection) });
+    this.#lineBytes = 0;
+    this.#events.onHead({ status: this.#status, headers: this.#headers, mayStay: !isUnsized && this.#minorVersion === 1 && !/\bclose\b/i.test(connection) });
     this.#bytesLeft = sizeBytes ?? 0;
     this.#state = isUnsized ? 'unsized' : encoding === undefined ? 'sized' : 'chunk size';
-    if (isInterim) this.#state = 'status';
-    else if (isEmpty) this.#finish();
+    if (isEmpty) this.#finish();
   }
 
   #takeChunkSize(line: string): void {
     const [, size] = CHUNK_LINE.exec(line) ?? [];
     if (size === undefined) throw new Error('a chunk without a length');
     this.#bytesLeft = Number.parseInt(size, 16);
+    this.#lineBytes = 0;
     this.#state = this.#bytesLeft === 0 ? 'trailers' : 'chunk';
   }
 
   #finish(): void {
     this.#state = 'status';
-    this.#headBytes = 0;
+    this.#lineBytes = 0;
+    this.#interimResponses = 0;
     this.#events.onEnd();
   }
 }

@@ -74,7 +74,7 @@ function toBytes(answer: UpstreamAnswer, askedFrom: number, slot: UpstreamSlot):
     offset, sizeBytes,
     etag: strongEtag(validators.etag),
     digest: digestOf(validators['repr-digest']) ?? digestOf(headers['repr-digest']),
-    chunks: readChunks(answer),
+    chunks: readChunks(body),
     end: () => { body.destroy(); },
   };
 }

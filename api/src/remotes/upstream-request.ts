@@ -1,13 +1,13 @@
-// One GET to another registry: redirects followed by hand, silence bounded, credentials kept at home.
+// One GET to another registry: redirects followed by hand, credentials kept at home.
 
 import { RemoteAnswerInvalidError, RemoteUnavailableError } from './errors.ts';
-import { createHttpClient, type HttpAnswer, type HttpHeaders } from './http-client.ts';
+import { createHttpClient, HttpProtocolError, type HttpAnswer, type HttpBody, type HttpHeaders } from './http-client.ts';
 
 /** Which registry, and how to reach it. */
 export interface UpstreamAccess {
   url: string;
   apiKey: string | undefined;
-  /** For how long it may keep silent. */
+  /** Within which the head of an answer, and then 16 KiB of its body each, have to be there. */
   timeoutMs: number;
 }
 
@@ -26,8 +26,6 @@ export interface GetOptions {
 
 /** Its body has to be read by `readChunks`, or destroyed. */
 export interface UpstreamAnswer extends HttpAnswer {
-  /** For how long it may keep silent. */
-  timeoutMs: number;
   /** Headers of the registry itself: a storage that it redirects to knows other validators. */
   validators: HttpHeaders;
 }
@@ -36,7 +34,6 @@ const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** To one registry, from one thread: it has others to serve, and more of them bring nothing but longer waits. */
 export const MAX_CONNECTIONS = 8;
-const MIN_BYTES_PER_TIMEOUT = 16 * 1024;
 
 /** Makes the connections to one registry. The key goes to the registry's own origin and, once a redirect has left it, nowhere any more. */
 export function connectUpstream({ url: baseUrl, apiKey, timeoutMs }: UpstreamAccess): UpstreamConnection {
@@ -52,7 +49,7 @@ export function connectUpstream({ url: baseUrl, apiKey, timeoutMs }: UpstreamAcc
       const isHome = validators === undefined;
       const answer = await send(url, isHome ? { ...asked, ...credentials } : asked, signal);
       const { status, headers, body } = answer;
-      if (!REDIRECTS.has(status)) return { ...answer, timeoutMs, validators: validators ?? headers };
+      if (!REDIRECTS.has(status)) return { ...answer, validators: validators ?? headers };
       body.destroy();
       url = redirected(url, headers['location']);
       if (isHome && url.origin !== home) {
@@ -69,7 +66,7 @@ export function connectUpstream({ url: baseUrl, apiKey, timeoutMs }: UpstreamAcc
       return await client.get(url, { 'accept-encoding': 'identity', 'user-agent': 'Berth', ...headers }, signal);
     } catch (cause) {
       signal?.throwIfAborted();
-      throw unavailable(url, cause);
+      throw failureOf(cause, `The registry at ${url.origin} cannot be reached`);
     }
   }
 
@@ -81,39 +78,25 @@ export function connectUpstream({ url: baseUrl, apiKey, timeoutMs }: UpstreamAcc
 }
 
 /**
- * Reads a body in pieces, whose memory is used again as soon as the next one is asked for. One that comes in drops is no better than silence: in each time-out that was spent waiting, 16 KiB must have come.
- * @throws Error when it is cut, falls silent or is too slow
+ * Reads a body in pieces, whose memory is used again as soon as the next one is asked for.
+ * @throws remote_unavailable when it is cut, silent or too slow; remote_answer_invalid when it is not HTTP
  */
-export async function* readChunks({ body, timeoutMs }: Pick<UpstreamAnswer, 'body' | 'timeoutMs'>): AsyncGenerator<Uint8Array> {
-  let waitedMs = 0;
-  let receivedBytes = 0;
-  let askedAt = performance.now();
-  for await (const chunk of body) {
-    waitedMs += performance.now() - askedAt;
-    receivedBytes += chunk.length;
-    if (waitedMs > timeoutMs) {
-      if (receivedBytes < MIN_BYTES_PER_TIMEOUT) throw new Error(`only ${receivedBytes} bytes came in ${Math.round(waitedMs / 1000)} s`);
-      waitedMs = 0;
-      receivedBytes = 0;
-    }
-    yield chunk;
-    askedAt = performance.now();
+export async function* readChunks(body: HttpBody): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (cause) {
+    throw failureOf(cause, 'The answer of the remote registry was cut short');
   }
 }
 
-/** Reads a whole body. @throws remote_answer_invalid beyond the limit; remote_unavailable when it is cut */
-export async function readBody(answer: UpstreamAnswer, limitBytes: number): Promise<Buffer> {
+/** Reads a whole body. @throws remote_answer_invalid beyond the limit; else as readChunks */
+export async function readBody({ body }: Pick<UpstreamAnswer, 'body'>, limitBytes: number): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
-  try {
-    for await (const chunk of readChunks(answer)) {
-      sizeBytes += chunk.length;
-      if (sizeBytes > limitBytes) throw new RemoteAnswerInvalidError(`An answer of the remote registry has more than ${limitBytes} bytes.`);
-      chunks.push(new Uint8Array(chunk));
-    }
-  } catch (error) {
-    if (error instanceof RemoteAnswerInvalidError) throw error;
-    throw new RemoteUnavailableError(`An answer of the remote registry was cut short: ${reasonOf(error)}.`, { cause: error });
+  for await (const chunk of readChunks(body)) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > limitBytes) throw new RemoteAnswerInvalidError(`An answer of the remote registry has more than ${limitBytes} bytes.`);
+    chunks.push(new Uint8Array(chunk));
   }
   return Buffer.concat(chunks);
 }
@@ -123,8 +106,10 @@ export function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code ?? error.name) : String(error);
 }
 
-function unavailable(url: URL, cause: unknown): Error {
-  return new RemoteUnavailableError(`The registry at ${url.origin} cannot be reached: ${reasonOf(cause)}.`, { cause });
+/** What speaks no HTTP is there, and of no use; whatever else goes wrong may go better the next time. */
+function failureOf(cause: unknown, what: string): Error {
+  if (cause instanceof HttpProtocolError) return new RemoteAnswerInvalidError(`The remote registry cannot be understood: ${cause.message}.`, { cause });
+  return new RemoteUnavailableError(`${what}: ${reasonOf(cause)}.`, { cause });
 }
 
 function redirected(from: URL, location: string | undefined): URL {

@@ -19,6 +19,8 @@ export interface Upstream extends UpstreamSource {
 }
 
 const PAGE_SIZE = 1000;
+/** More than any registry has; a list without an end would keep its mirror reading for ever. */
+const MAX_LISTED_ARTEFACTS = 200_000;
 const MAX_JSON_BYTES = 256 * 1024 * 1024;
 const MAX_THUMBNAIL_BYTES = 5 * 1024 * 1024;
 
@@ -64,6 +66,7 @@ export function createUpstream(access: UpstreamAccess): Upstream {
           }
         }
         skip += results.length;
+        if (skip > MAX_LISTED_ARTEFACTS) throw new RemoteAnswerInvalidError(`The remote registry lists more than ${MAX_LISTED_ARTEFACTS} artefacts.`);
         if (results.length === 0 || skip >= count) return { artefacts: [...byId.values()], unusable };
       }
     },

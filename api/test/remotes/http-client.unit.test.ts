@@ -217,17 +217,22 @@ describe('a server that speaks as it likes', () => {
     });
   }
 
-  test('and sends more than was asked for loses the connection, not the answer', async () => {
-    const server = await startRaw((_request, socket) => {
+  for (const [when, says] of [
+    ['later', (_request: number, socket: net.Socket) => {
       setTimeout(() => { socket.write(OK); }, 50);
       return OK;
+    }],
+    ['in one packet with it', () => OK + OK],
+  ] as const) {
+    test(`and sends more than was asked for, ${when}, loses the connection, not the answer`, async () => {
+      const server = await startRaw(says);
+      const client = createHttpClient({ timeoutMs: 1000, maxConnections: 1 });
+      assert.equal((await bodyOf(await client.get(server.url, NO_HEADERS))).toString(), 'ok');
+      await sleep(200);
+      assert.equal((await bodyOf(await client.get(server.url, NO_HEADERS))).toString(), 'ok');
+      assert.equal(server.connections(), 2);
+      client.close();
+      server.close();
     });
-    const client = createHttpClient({ timeoutMs: 1000, maxConnections: 1 });
-    assert.equal((await bodyOf(await client.get(server.url, NO_HEADERS))).toString(), 'ok');
-    await sleep(200);
-    assert.equal((await bodyOf(await client.get(server.url, NO_HEADERS))).toString(), 'ok');
-    assert.equal(server.connections(), 2);
-    client.close();
-    server.close();
-  });
+  }
 });

@@ -19,6 +19,7 @@ function read(text: string, pieceBytes = text.length, hasEnded = false): Respons
 }
 
 const SIZED = 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: 1\r\nx-a:2 \r\n\r\nhello';
+const CHUNKED_HEAD = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n';
 const CHUNKED = 'HTTP/1.1 206 Partial Content\r\nTransfer-Encoding: Chunked\r\n\r\n5;name="x"\r\nhello\r\nA \r\n, 56789012\r\n0\r\nX-Sum: 1\r\n\r\n';
 
 describe('responses', () => {
@@ -40,6 +41,13 @@ describe('responses', () => {
 
   test('may be announced by interim ones', () => {
     assert.deepEqual(read(`HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n${SIZED}`).map(({ status, body }) => [status, body]), [[200, 'hello']]);
+  });
+
+  test('may each be announced by eight interim ones, and have chunks with extensions, however many', () => {
+    const interim = 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(8);
+    assert.deepEqual(read(`${interim}${SIZED}${interim}${SIZED}`).map(({ body }) => body), ['hello', 'hello']);
+    const [response] = read(`${CHUNKED_HEAD}${`1;${'x'.repeat(500)}\r\na\r\n`.repeat(1000)}0\r\nX-Sum: 1\r\n\r\n`, 100);
+    assert.deepEqual([response?.body.length, response?.isWhole], [1000, true]);
   });
 
   test('without a length end with the connection', () => {
@@ -72,7 +80,13 @@ describe('responses', () => {
     ['a chunk that is longer than it says', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n', /longer than it says/],
     ['a head without an end', `HTTP/1.1 200 OK\r\n${'A: x\r\n'.repeat(20_000)}`, /bytes of headers/],
     ['a line without an end', `HTTP/1.1 200 OK\r\nA: ${'x'.repeat(100_000)}`, /bytes of headers/],
-    ['trailers without an end', `${CHUNKED.slice(0, -2)}${'A: x\r\n'.repeat(20_000)}`, /bytes of headers/],
+    ['interim responses that have together too long a head', `${'HTTP/1.1 103 Early Hints\r\nA: '}${'x'.repeat(40_000)}\r\n\r\n`.repeat(2), /bytes of headers/],
+    ['more than eight interim responses', 'HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(9), /more than 8 interim/],
+    ['a chunk size without an end', `${CHUNKED_HEAD}${'0'.repeat(2000)}`, /bytes of a chunk size/],
+    ['a chunk extension without an end', `${CHUNKED_HEAD}5;${'x'.repeat(2000)}`, /bytes of a chunk size/],
+    ['a chunk whose end is none', `${CHUNKED_HEAD}1\r\na${'x'.repeat(2000)}`, /bytes of a chunk size/],
+    ['trailers without an end', `${CHUNKED.slice(0, -2)}${'A: x\r\n'.repeat(20_000)}`, /bytes of trailers/],
+    ['a trailer without an end', `${CHUNKED.slice(0, -2)}A: ${'x'.repeat(20_000)}`, /bytes of trailers/],
   ] as const) {
     for (const pieceBytes of [1, 10_000]) test(`are refused with ${what}, in pieces of ${pieceBytes} bytes`, () => { assert.throws(() => read(text, pieceBytes), expected); });
   }

@@ -180,6 +180,19 @@ for (const dialect of DIALECTS) {
       await remote.ask('DELETE', '/selected-artefacts/dripping');
     });
 
+    test('gives up an original that begins anew after each cut, and never comes to an end', async () => {
+      await publishFile('endless', randomBytes(MIB));
+      proxy.trouble = (incoming) => {
+        delete incoming.headers.range;
+        return false;
+      };
+      proxy.cutAfterBytes = MIB / 2;
+      const result = resultOf(await remote.select('endless'), 'endless');
+      assert.equal(result.status, 'failed');
+      assert.match(result.reason ?? '', /cut short|cannot be reached/);
+      await remote.ask('DELETE', '/selected-artefacts/endless');
+    });
+
     test('changes nothing when the list has shrunk by more than half, until somebody confirms it', async () => {
       for (const name of ['s1', 's2', 's3']) await publish(upstream, `${name}@1`, '1.0.0');
       await remote.select('s1@1', 's2@1', 's3@1');

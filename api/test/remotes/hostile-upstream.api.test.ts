@@ -1,0 +1,104 @@
+// A run against a registry that would keep it waiting for ever ends, says why, and the next one can start.
+
+import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { eventually } from '../support/eventually.ts';
+import { startTestServer, type TestServer } from '../support/test-server.ts';
+import { ATTACKS, startHostileUpstream, type Attack, type HostileUpstream } from './hostile-upstream.ts';
+import { addRemote, bytesOf, resultOf, type RemoteClient, type RemoteView } from './pair.ts';
+
+/** Four attempts of a second each, and the pauses in between. */
+const PATIENCE_MS = 30_000;
+const IMAGE = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="2" height="2"/>');
+/** The phases of an answer: its head, what comes before it, its framing, its end, its body. */
+const PHASES = ATTACKS.filter(({ name }) => [
+  'a head byte by byte', 'interim responses without an end', 'a chunk size byte by byte', 'trailers byte by byte',
+  'a body byte by byte',
+].includes(name));
+
+describe('a mirror of a registry that would hold it', () => {
+  let there: HostileUpstream;
+  let mirror: TestServer;
+  let remote: RemoteClient;
+  let bytes: Buffer;
+  let version = 0;
+  let attacked: { path: RegExp; attack: Attack } | undefined;
+
+  function bodyOf(path: string): Buffer | undefined {
+    if (path.endsWith('/artefacts/map/download')) return bytes;
+    if (/\/thumbnails\/t\d+\/data$/.test(path)) return IMAGE;
+    if (!path.includes('/artefacts?')) return undefined;
+    const document = {
+      _id: 'map', format: 'file', category: 'other', fileName: 'data.bin', size: bytes.length,
+      digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
+      dataUpdatedAt: new Date(Date.UTC(2026, 0, version)).toISOString(),
+      thumbnail: { id: `t${version}`, width: 2, height: 2 },
+    };
+    return Buffer.from(JSON.stringify({ results: [document], count: 1 }));
+  }
+
+  before(async () => {
+    there = await startHostileUpstream((path) => {
+      const body = bodyOf(path);
+      return body && { body, attack: attacked?.path.test(path) ? attacked.attack : undefined };
+    });
+    mirror = await startTestServer({ env: { REMOTE_TIMEOUT_SECONDS: '1' } });
+    remote = await addRemote(mirror, there.url, 'reg_key_of_the_mirror', { selectedPatterns: ['map'] });
+  });
+  beforeEach(() => {
+    bytes = randomBytes(600);
+    version++;
+  });
+  afterEach(() => { attacked = undefined; });
+  after(async () => { await Promise.all([mirror.close(), there.close()]); });
+
+  /** Asks for a run, which is refused only while another one goes on, and waits for its end. */
+  async function sync(): Promise<RemoteView> {
+    const { lastSyncAt } = await remote.get();
+    await eventually(async () => { assert.equal((await remote.ask('POST', '/sync')).status, 202); }, PATIENCE_MS);
+    return eventually(async () => {
+      const view = await remote.get();
+      assert.notEqual(view.lastSyncAt, lastSyncAt);
+      assert.equal(view.syncState, 'idle');
+      return view;
+    }, PATIENCE_MS);
+  }
+
+  async function assertMirrors(): Promise<void> {
+    attacked = undefined;
+    await eventually(async () => { assert.equal((await sync()).lastSyncStatus, 'success'); }, PATIENCE_MS);
+    assert.deepEqual(await bytesOf(mirror, 'map'), bytes);
+  }
+
+  for (const attack of PHASES) {
+    test(`ends a run whose list comes with ${attack.name}, and begins the next one`, async () => {
+      attacked = { path: /\/artefacts\?/, attack };
+      const { lastSyncStatus, lastSyncError } = await sync();
+      assert.equal(lastSyncStatus, 'error', attack.name);
+      const slow = attack.code === 'remote_unavailable';
+      assert.match(lastSyncError ?? '', slow ? /cannot be reached|cut short/ : /cannot be understood/);
+      const page = await remote.ask('GET', '/remote-artefacts');
+      assert.deepEqual([page.status, (await page.json() as { code: string }).code], [502, attack.code]);
+      await assertMirrors();
+    });
+
+    test(`ends a run whose bytes come with ${attack.name}, and begins the next one`, async () => {
+      attacked = { path: /\/download$/, attack };
+      const view = await sync();
+      // All bytes and the right digest are all that a mirror waits for.
+      const expected = attack.name.startsWith('trailers') ? ['success', 'updated'] : ['error', 'failed'];
+      assert.deepEqual([view.lastSyncStatus, resultOf(view, 'map').status], expected);
+      await assertMirrors();
+    });
+
+    test(`mirrors an artefact without its thumbnail, which comes with ${attack.name}`, async () => {
+      attacked = { path: /\/thumbnails\//, attack };
+      const view = await sync();
+      const { status, reason } = resultOf(view, 'map');
+      assert.deepEqual([view.lastSyncStatus, status], ['success', 'updated']);
+      assert.match(reason ?? '', /thumbnail cannot be used/);
+      await assertMirrors();
+    });
+  }
+});
