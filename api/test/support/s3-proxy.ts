@@ -1,16 +1,23 @@
 // A proxy before the S3 server that answers wrongly, late, half or not at all when it is told to.
 
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, request as httpRequest } from 'node:http';
+import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
  * - `status`: answers so instead of asking the server; the name is S3's, such as `SlowDown`
  * - `reset`: closes the connection before the server hears of the call, or after it has done what was asked
+ * - `resetAfterSentBytes`: passes so many bytes of the request's body on, then closes the connections of both sides
  * - `cutAfterBytes`, `silentAfterBytes`: gives so many bytes of the answer's body, then closes the connection or falls silent
  * - `silent`: never answers
  */
-export type Fault = { status: number; name: string } | { reset: 'before' | 'after' } | { cutAfterBytes: number } | { silentAfterBytes: number } | 'silent';
+export type Fault = { status: number; name: string }
+  | { reset: 'before' | 'after' }
+  | { resetAfterSentBytes: number }
+  | { cutAfterBytes: number }
+  | { silentAfterBytes: number }
+  | 'silent';
 
 export interface Breaking {
   /** Of `'PUT /bucket/key?partNumber=1&uploadId=…'`. */
@@ -88,6 +95,7 @@ async function answer(target: string, request: IncomingMessage, response: Server
   onward.on('error', () => { if (!isAnswered) response.destroy(); });
   onward.on('response', () => { isAnswered = true; });
   response.on('close', () => { onward.destroy(); });
+  if (fault && 'resetAfterSentBytes' in fault) return passCut(request, onward, fault.resetAfterSentBytes);
   // A pipe would announce a body where there is none, which Swift takes for the next request.
   if (request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined) onward.end();
   else request.pipe(onward);
@@ -105,4 +113,16 @@ async function answer(target: string, request: IncomingMessage, response: Server
     if (left === 0) break;
   }
   if (fault && 'cutAfterBytes' in fault) request.socket.resetAndDestroy();
+}
+
+async function passCut(request: IncomingMessage, onward: ClientRequest, sizeBytes: number): Promise<void> {
+  let left = sizeBytes;
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    const piece = chunk.subarray(0, left);
+    left -= piece.length;
+    await new Promise((resolve) => { onward.write(piece, resolve); });
+    if (left === 0) break;
+  }
+  onward.destroy();
+  request.socket.resetAndDestroy();
 }

@@ -81,7 +81,12 @@ export async function limitBucket(bucket: string, sizeBytes: number | undefined)
   // Parts lie in a container of their own.
   for (const container of [bucket, `${bucket}+segments`]) {
     const { ok, status } = await fetch(`${headers.get('x-storage-url') ?? ''}/${container}`, {
-      method: 'POST', headers: { 'x-auth-token': headers.get('x-auth-token') ?? '', 'x-container-meta-quota-bytes': String(sizeBytes ?? '') },
+      // Creates the container of the parts, which a bucket does not have before its first multipart upload.
+      method: 'PUT',
+      headers: {
+        'x-auth-token': headers.get('x-auth-token') ?? '',
+        'x-container-meta-quota-bytes': String(sizeBytes ?? ''),
+      },
     });
     if (!ok) throw new Error(`the quota of ${container} was answered with ${status}`);
   }
