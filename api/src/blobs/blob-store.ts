@@ -11,7 +11,8 @@ import { BlobKeyInvalidError, BlobRangeInvalidError } from './errors.ts';
  * Keys are opaque: lower-case `[a-z0-9._-]` segments joined by `/`, see `isStorageKey`; `createStorageKey` makes them. No key may
  * be a folder of another one. A blob cannot be read before its writer's `finish()` has succeeded.
  *
- * One writer of a key at a time, in all processes together: a driver sees to it for `create()`, the caller for `resume()`.
+ * One writer of a key at a time, in all processes together. The caller ensures it: by a fresh key for `create()`, by
+ * a lock for `resume()`.
  *
  * Every method rejects with `storage_unavailable` (503) when the storage is away or refuses to work and, where it takes a key, with
  * `blob_key_invalid` (500). The vendor's error is the `cause`; no `detail` names a key, path, bucket or host.
@@ -20,10 +21,12 @@ export interface BlobStore {
   readonly kind: 'fs' | 's3';
 
   /**
-   * Starts a blob. Of several at once on one store for the same key exactly one succeeds; between processes a driver without an
-   * atomic create may rely on the randomness of `createStorageKey`.
+   * Starts a blob.
    *
-   * @throws blob_exists when the key has a blob, finished or not; storage_full
+   * @param key must be fresh, from `createStorageKey`. A driver need not notice that a key is in use. fs rejects it,
+   *   and of concurrent creates exactly one succeeds. S3 makes no request: of several writers of a key the last to
+   *   finish overwrites what the others have stored
+   * @throws blob_exists (fs only); storage_full. On S3 an outage shows only in `append`, `suspend` or `finish`
    */
   create(key: string, options?: BlobCreateOptions): Promise<BlobWriter>;
 
@@ -33,7 +36,8 @@ export interface BlobStore {
    * @param state what `BlobWriter.state` of the earlier writer gave
    * @returns a writer whose `offset` is the count of bytes that are kept: after `suspend()` all that was appended, after a crash
    *   possibly fewer (fs: up to 1 MiB; S3: up to two parts and one chunk), never others
-   * @throws blob_missing when nothing unfinished has this key and state; blob_exists when the blob is finished already
+   * @throws blob_missing when nothing unfinished has this key and state: on S3 also after a crash before `state` was
+   *   set; blob_exists when the blob is finished already
    */
   resume(key: string, state: string): Promise<BlobWriter>;
 
@@ -68,7 +72,10 @@ export interface BlobStore {
   /** Removes a blob, finished or not. Succeeds when there is none. Not for the key of a live writer: abort that. */
   delete(key: string): Promise<void>;
 
-  /** Lists everything under the root, each key once, in no order. What comes or goes meanwhile may be in it or not. */
+  /**
+   * Lists every blob of which something is stored under the root, each key once, in no order. What comes or goes
+   * meanwhile may be in it or not.
+   */
   list(): AsyncIterable<StoredBlob>;
 
   /**
@@ -85,7 +92,11 @@ export interface BlobStore {
  */
 export interface BlobWriter {
   readonly key: string;
-  /** What `resume` needs besides the key: at most 1,024 characters, the same for the whole life of the blob (fs: empty; S3: the upload id). */
+  /**
+   * What `resume` needs besides the key: at most 1,024 characters. Empty after `create()`; may be set once, by an
+   * `append` or the first `suspend`, and is final then. fs: always empty. S3: the upload ID, from when the blob
+   * exceeds the first part or is suspended.
+   */
   readonly state: string;
   /** Count of bytes taken so far, where the next append goes. They are durable after `suspend()` or `finish()`, not before. */
   readonly offset: number;
@@ -102,7 +113,8 @@ export interface BlobWriter {
    * Makes the blob durable and readable. After a failure only `abort()` is left: a failed fsync must not be tried again, as the
    * kernel may have dropped the pages.
    *
-   * @throws blob_writer_closed; blob_missing when the blob was deleted beneath the writer; blob_exists; storage_full
+   * @throws blob_writer_closed; storage_full; blob_exists; blob_missing when the blob was deleted beneath the writer.
+   *   S3 does not notice that while `state` is empty, since nothing is stored yet
    */
   finish(): Promise<{ sizeBytes: number }>;
 

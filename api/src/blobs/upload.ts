@@ -45,15 +45,7 @@ export async function beginUpload(rows: UploadRows, store: BlobStore, { reserved
   const storageKey = reservedKey ?? createStorageKey();
   if (reservedKey === undefined) await rows.beginWriters([storageKey]);
   try {
-    const writer = await store.create(storageKey, options);
-    const upload = new StreamedUpload({ rows, store, storageKey, isNew }, writer);
-    try {
-      if (writer.state !== '') await rows.putWriterState(storageKey, writer.state);
-      return upload;
-    } catch (error) {
-      await writer.abort();
-      throw error;
-    }
+    return new StreamedUpload({ rows, store, storageKey, isNew }, await store.create(storageKey, options));
   } catch (error) {
     await rows.endWriter(storageKey);
     throw error;
@@ -85,6 +77,8 @@ class StreamedUpload implements BlobUpload {
   readonly #hash = createHash('sha256');
   /** Undefined while the upload is suspended, and once its object is whole. */
   #writer: BlobWriter | undefined;
+  /** The writer's state that the row has. */
+  #storedState: string;
   /** Size without a writer. */
   #keptBytes: number;
   #isWhole: boolean;
@@ -101,6 +95,7 @@ class StreamedUpload implements BlobUpload {
     this.#isNew = isNew;
     this.storageKey = storageKey;
     this.#writer = writer;
+    this.#storedState = writer?.state ?? '';
     this.#keptBytes = keptBytes;
     this.#isWhole = writer === undefined;
   }
@@ -114,14 +109,17 @@ class StreamedUpload implements BlobUpload {
     if (!writer) throw new BlobWriterClosedError('Resume the upload before you send more.');
     if (this.isHashed) this.#addToHash(chunk);
     await writer.append(writer.offset, chunk);
+    await this.#storeState(writer);
     this.#beat();
   }
 
   async suspend(keptUntil: Date): Promise<void> {
-    if (!this.#writer) return;
-    await this.#writer.suspend();
-    this.#keptBytes = this.#writer.offset;
+    const writer = this.#writer;
+    if (!writer) return;
+    await writer.suspend();
+    this.#keptBytes = writer.offset;
     this.#writer = undefined;
+    await this.#storeState(writer);
     await this.#rows.beatWriter(this.storageKey, keptUntil);
   }
 
@@ -181,6 +179,13 @@ class StreamedUpload implements BlobUpload {
     this.#keptBytes = (await this.#writer.finish()).sizeBytes;
     this.#isWhole = true;
     this.#writer = undefined;
+  }
+
+  /** Runs before more bytes are taken: a crash loses what is stored under a state that the row does not have. */
+  async #storeState({ state }: BlobWriter): Promise<void> {
+    if (state === this.#storedState) return;
+    await this.#rows.putWriterState(this.storageKey, state);
+    this.#storedState = state;
   }
 
   #identify(): FinishedBlob { return { digest: `sha256:${this.#hash.copy().digest('hex')}`, sizeBytes: this.sizeBytes }; }

@@ -6,6 +6,7 @@ import { describeKeeping } from './contract/keeping-cases.ts';
 import { describeKeys } from './contract/key-cases.ts';
 import { describeReading } from './contract/reading-cases.ts';
 import { describeResuming } from './contract/resuming-cases.ts';
+import { describeSizes } from './contract/size-cases.ts';
 import { describeWriting } from './contract/writing-cases.ts';
 
 /** An empty place of its own for one case. */
@@ -38,6 +39,7 @@ export function describeBlobStore(name: string, makeStore: () => Promise<BlobSto
   describe(`${name} store: writing`, () => { describeWriting(defineCase); });
   describe(`${name} store: reading`, () => { describeReading(defineCase); });
   describe(`${name} store: resuming`, () => { describeResuming(defineCase); });
+  describe(`${name} store: sizes`, () => { describeSizes(defineCase); });
   describe(`${name} store: keeping`, () => { describeKeeping(defineCase); });
   describe(`${name} store: keys`, () => { describeKeys(defineCase); });
 }

@@ -119,6 +119,23 @@ describe('fs store: files', () => {
     await writers[0]!.abort();
   });
 
+  const uses = { 'finished': 'finish', 'suspended': 'suspend', 'being written': undefined } as const;
+  for (const [use, occupy] of Object.entries(uses)) {
+    test(`a create refuses the key of a blob that is ${use}, and does not disturb it`, async (t) => {
+      const { store, fixture } = await openStore(t);
+      let writer = await store.create(key);
+      await writer.append(0, sampleBytes(3));
+      if (occupy) await writer[occupy]();
+      for (const each of [store, fixture.open()]) {
+        await assert.rejects(each.create(key), { code: 'blob_exists', status: 500 });
+      }
+      assert.deepEqual(await listKeys(store), [key]);
+      if (use === 'suspended') writer = await store.resume(key, '');
+      if (use !== 'finished') await writer.finish();
+      await assertHolds(store, key, sampleBytes(3));
+    });
+  }
+
   test('blobs come and go in one folder at once without being in each other\'s way', async (t) => {
     const { store, fixture } = await openStore(t);
     await Promise.all(Array.from({ length: 8 }, async (_, n) => {

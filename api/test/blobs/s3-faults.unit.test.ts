@@ -14,6 +14,8 @@ import { makeS3Store, makeS3StoreBehindProxy } from './s3-fixture.ts';
 const BYTES = sampleBytes(12 * MIB);
 /** Two parts. */
 const SHORT = sampleBytes(5 * MIB + 100);
+/** Less than one: a single PutObject. */
+const SMALL = sampleBytes(300_000);
 const AWAY = { code: 'storage_unavailable', status: 503 };
 
 const PASSING: Record<string, Fault> = {
@@ -23,21 +25,24 @@ const PASSING: Record<string, Fault> = {
   'an answer that is lost': { reset: 'after' },
   'silence': 'silent',
 };
-const STEPS: Record<string, { calls: RegExp; nth?: number }> = {
-  'the start of an upload': { calls: /^POST .*\?uploads/ },
-  'a part': { calls: /partNumber=/, nth: 2 },
-  'the end of an upload': { calls: /^POST .*\?uploadId=/ },
+const STEPS: Record<string, { bytes: Buffer; calls: RegExp; nth?: number }> = {
+  'the start of an upload': { bytes: SHORT, calls: /^POST .*\?uploads/ },
+  'a part': { bytes: SHORT, calls: /partNumber=/, nth: 2 },
+  'the end of an upload': { bytes: SHORT, calls: /^POST .*\?uploadId=/ },
+  'the PutObject of a small blob': { bytes: SMALL, calls: /^PUT / },
 };
+/** The first try included, as the driver's client is told. */
+const ATTEMPTS = 4;
 
 describe('an S3 store', () => {
   for (const [what, fault] of Object.entries(PASSING)) {
-    for (const [step, breaking] of Object.entries(STEPS)) {
+    for (const [step, { bytes, ...breaking }] of Object.entries(STEPS)) {
       test(`gets over ${what} at ${step}`, async (t) => {
         const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
         const key = createStorageKey();
         proxy.break(fault, breaking);
-        await writeBlob(store, key, SHORT);
-        await assertHolds(store, key, SHORT);
+        await writeBlob(store, key, bytes);
+        await assertHolds(store, key, bytes);
         assert.deepEqual(await fixture.leftovers(), [`${fixture.place.root}/${key}`]);
       });
     }
@@ -58,8 +63,10 @@ describe('an S3 store', () => {
     const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
     const key = createStorageKey();
     const calls: ((it: BlobStore) => Promise<unknown>)[] = [
-      (it) => it.create(key), (it) => it.resume(key, 'state'), (it) => it.stat(key), (it) => it.read(key), (it) => it.send(key, undefined, async () => undefined),
-      (it) => it.delete(key), (it) => listKeys(it), (it) => it.check(),
+      ...[sampleBytes(0), SMALL, SHORT].map((bytes) => (it: BlobStore) => writeBlob(it, key, bytes)),
+      (it) => it.resume(key, 'state'), (it) => it.stat(key), (it) => it.read(key),
+      (it) => it.send(key, undefined, async () => undefined), (it) => it.delete(key),
+      (it) => listKeys(it), (it) => it.check(),
     ];
     const assertAway = async (it: BlobStore) => {
       for (const call of calls) {
@@ -116,10 +123,10 @@ describe('an S3 store', () => {
     test(`shows nothing of a blob whose end ${what}, once it is aborted`, async (t) => {
       const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
       const key = createStorageKey();
-      for (const bytes of [BYTES, sampleBytes(0)]) {
+      for (const bytes of [BYTES, SMALL, sampleBytes(0)]) {
         const writer = await store.create(key);
         await appendAll(writer, bytes);
-        proxy.break(fault, { calls: bytes.length > 0 ? /^POST .*\?uploadId=/ : /^PUT /, times: Infinity });
+        proxy.break(fault, { calls: bytes === BYTES ? /^POST .*\?uploadId=/ : /^PUT /, times: Infinity });
         await assert.rejects(writer.finish(), AWAY);
         await assert.rejects(writer.append(bytes.length, sampleBytes(1)), { code: 'blob_writer_closed' });
         proxy.heal();
@@ -129,6 +136,52 @@ describe('an S3 store', () => {
       }
     });
   }
+
+  const cut = { resetAfterSentBytes: 100_000 };
+  for (const [what, fault] of Object.entries<Fault>({ ...PASSING, 'a connection that breaks in a body': cut })) {
+    // Silence costs a time-out each time, and ends like a connection that breaks.
+    if (fault === 'silent') continue;
+    test(`gets over ${what} at all tries of a PutObject but the last`, async (t) => {
+      const { store, proxy } = await makeS3StoreBehindProxy(t);
+      const key = createStorageKey();
+      proxy.break(fault, { calls: /^PUT /, times: ATTEMPTS - 1 });
+      await writeBlob(store, key, SMALL);
+      assert.equal(proxy.calls.length, ATTEMPTS);
+      await assertHolds(store, key, SMALL);
+    });
+
+    test(`gives up a PutObject after ${what} at all its tries, and resumes nothing of it`, async (t) => {
+      const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
+      const key = createStorageKey();
+      const writer = await store.create(key);
+      await writer.append(0, SMALL);
+      proxy.break(fault, { calls: /^PUT /, times: ATTEMPTS });
+      await assert.rejects(writer.finish(), AWAY);
+      assert.equal(proxy.calls.length, ATTEMPTS);
+      await writer.suspend();
+      const isStored = typeof fault === 'object' && 'reset' in fault && fault.reset === 'after';
+      await assert.rejects(store.resume(key, writer.state), { code: isStored ? 'blob_exists' : 'blob_missing' });
+      await store.delete(key);
+      assert.deepEqual(await fixture.leftovers(), []);
+    });
+  }
+
+  test('aborts the uploads that attempts to start one have left behind', async (t) => {
+    const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
+    const key = createStorageKey();
+    const writer = await store.create(key);
+    proxy.break({ reset: 'after' }, { calls: /\?uploads/, times: ATTEMPTS });
+    await assert.rejects(writer.append(0, SHORT), AWAY);
+    assert.deepEqual([writer.offset, writer.state], [0, '']);
+    proxy.break({ status: 503, name: 'ServiceUnavailable' }, { calls: /^GET .*[?&]uploads/, times: ATTEMPTS });
+    await assert.rejects(writer.append(0, SHORT), AWAY);
+    assert.deepEqual([writer.offset, writer.state], [0, '']);
+    await writer.append(0, SHORT);
+    assert.equal((await fixture.leftovers()).filter((name) => name.startsWith('upload of')).length, 1);
+    await writer.finish();
+    await assertHolds(store, key, SHORT);
+    assert.deepEqual(await fixture.leftovers(), [`${fixture.place.root}/${key}`]);
+  });
 
   test('leaves an abort that failed to be tried again', async (t) => {
     const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
@@ -141,14 +194,18 @@ describe('an S3 store', () => {
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
-  test('says of a blob that was deleted beneath its writer that it is missing', async (t) => {
+  test('says of a blob that was deleted beneath its writer that it is missing, if its upload had begun', async (t) => {
     const fixture = await makeS3Store();
     t.after(() => fixture.remove());
     const store = await fixture.open();
-    for (const bytes of [BYTES, sampleBytes(0)]) {
+    for (const bytes of [BYTES, SMALL, sampleBytes(0)]) {
       const key = createStorageKey();
-      const writer = await store.create(key);
+      let writer = await store.create(key);
       await appendAll(writer, bytes);
+      if (bytes !== BYTES) {
+        await writer.suspend();
+        writer = await store.resume(key, writer.state);
+      }
       await store.delete(key);
       await assert.rejects(writer.finish(), { code: 'blob_missing' });
       await writer.abort();
@@ -205,10 +262,12 @@ describe('an S3 store', () => {
     await limitBucket(bucket, 2000);
     t.after(() => limitBucket(bucket, undefined));
 
-    const writer = await store.create(createStorageKey());
-    await writer.append(0, BYTES.subarray(0, 6 * MIB));
-    await assert.rejects(writer.finish(), { code: 'storage_full', status: 507 });
-    await writer.abort();
+    for (const bytes of [BYTES.subarray(0, 6 * MIB), SMALL]) {
+      const writer = await store.create(createStorageKey());
+      await appendAll(writer, bytes);
+      await assert.rejects(writer.finish(), { code: 'storage_full', status: 507 });
+      await writer.abort();
+    }
     await assertHolds(store, key, sampleBytes(1000));
     assert.deepEqual(await listKeys(store), [key]);
     await store.check();

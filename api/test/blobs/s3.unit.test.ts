@@ -123,14 +123,58 @@ test('an upload has at most two parts on their way, however quickly it is fed', 
   await assertHolds(store, key, bytes);
 });
 
+const PART = partBytesOf(1);
+const MULTIPART = ['POST ?uploads', 'PUT ?partNumber', 'PUT ?partNumber', 'POST ?uploadId'];
+for (const [sizeBytes, requests] of [[0, ['PUT']], [1, ['PUT']], [PART, ['PUT']], [PART + 1, MULTIPART]] as const) {
+  test(`a blob of ${sizeBytes} bytes costs ${requests.length} of S3's requests`, async (t) => {
+    const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
+    const key = createStorageKey();
+    const object = `/${TEST_BUCKET}/${fixture.place.root}/${key}`;
+    await writeBlob(store, key, sampleBytes(sizeBytes));
+    const names = proxy.calls.map((call) => call.replace(object, '').replace('?x-id=PutObject', ''));
+    const asked = names.map((name) => name.replace(/=.*/, '').trim());
+    assert.deepEqual(asked, requests);
+    await assertHolds(store, key, sampleBytes(sizeBytes));
+  });
+}
+
+test('a blob of one part that is aborted, or whose process dies, costs no request and leaves nothing', async (t) => {
+  const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
+  for (const ends of [true, false]) {
+    const writer = await store.create(createStorageKey());
+    await appendAll(writer, sampleBytes(PART));
+    if (ends) await writer.abort();
+  }
+  assert.deepEqual(proxy.calls, []);
+  assert.deepEqual(await fixture.leftovers(), []);
+});
+
+test('the last of several writers of a key to finish wins, and a deletion removes what is left', async (t) => {
+  const fixture = await makeS3Store();
+  t.after(() => fixture.remove());
+  const store = await fixture.open();
+  const key = createStorageKey();
+  const writers = await Promise.all([1, 2, 3].map(() => store.create(key)));
+  for (const [n, writer] of writers.entries()) await appendAll(writer, sampleBytes(PART * n + 1, `writer ${n}`));
+  for (const n of [0, 1]) {
+    await writers[n]!.finish();
+    await assertHolds(store, key, sampleBytes(PART * n + 1, `writer ${n}`));
+  }
+  await store.delete(key);
+  await assert.rejects(writers[2]!.finish(), { code: 'blob_missing' });
+  assert.deepEqual(await fixture.leftovers(), []);
+});
+
 for (const [checksums, isSent] of [['WHEN_REQUIRED', false], ['WHEN_SUPPORTED', true]] as const) {
   test(`an upload carries ${isSent ? 'the' : 'no'} checksums of the SDK with ${checksums}`, async (t) => {
     const { store, proxy } = await makeS3StoreBehindProxy(t, { checksums });
     const key = createStorageKey();
-    await writeBlob(store, key, sampleBytes(6 * MIB));
-    await assertHolds(store, key, sampleBytes(6 * MIB));
-    const parts = proxy.headers.filter((_headers, call) => proxy.calls[call]?.includes('partNumber='));
-    assert.deepEqual(parts.map((headers) => 'x-amz-checksum-crc32' in headers), [isSent, isSent]);
+    for (const sizeBytes of [6 * MIB, 1, 0]) {
+      await writeBlob(store, key, sampleBytes(sizeBytes));
+      await assertHolds(store, key, sampleBytes(sizeBytes));
+    }
+    const bodies = proxy.headers.filter((_headers, call) => proxy.calls[call]?.startsWith('PUT '));
+    assert.deepEqual(bodies.map((headers) => 'x-amz-checksum-crc32' in headers), [isSent, isSent, isSent, isSent]);
   });
 }
 

@@ -1,6 +1,7 @@
 // What lies in the bucket below a prefix: objects, unfinished uploads, parts of one. Pages are fetched as they are needed.
 
 import type { MultipartUpload, Part, _Object } from '@aws-sdk/client-s3';
+import { unlessUploadGone } from './s3-errors.ts';
 import type { S3Place } from './s3-place.ts';
 
 export type ListedObject = _Object & { Key: string };
@@ -25,12 +26,14 @@ export async function* listUploads({ s3, bucket }: S3Place, prefix: string): Asy
   }
 }
 
-/** Lists the unfinished uploads of exactly one blob. */
-export async function listUploadsOf(place: S3Place, key: string): Promise<ListedUpload[]> {
-  const { Key } = place.object(key);
-  const uploads = [];
-  for await (const upload of listUploads(place, Key)) if (upload.Key === Key) uploads.push(upload);
-  return uploads;
+/** Aborts all unfinished uploads of a blob, except the one with this ID. */
+export async function abortUploads(place: S3Place, key: string, exceptId?: string): Promise<void> {
+  const object = place.object(key);
+  const ids = [];
+  for await (const { Key, UploadId } of listUploads(place, object.Key)) {
+    if (Key === object.Key && UploadId !== exceptId) ids.push(UploadId);
+  }
+  for (const UploadId of ids) await place.s3.abortMultipartUpload({ ...object, UploadId }).catch(unlessUploadGone);
 }
 
 /** Lists the parts of an upload in the order of their numbers. @throws NoSuchUpload */

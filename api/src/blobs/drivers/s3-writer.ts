@@ -1,9 +1,11 @@
-// Writes one blob as a multipart upload, which S3 shows to no reader before it is complete.
+// Writes one blob: as a single PutObject if it fits into one part, otherwise as a multipart upload. Readers see
+// neither before it is complete.
 
 import type { CompletedPart } from '@aws-sdk/client-s3';
 import type { BlobWriter } from '../blob-store.ts';
 import { BlobOffsetMismatchError, BlobWriterClosedError, StorageFullError } from '../errors.ts';
 import { blobMissing, isObjectGone, isUploadGone, toStorageError, unlessUploadGone } from './s3-errors.ts';
+import { abortUploads } from './s3-listing.ts';
 import { MAX_S3_BLOB_BYTES, partBytesOf } from './s3-parts.ts';
 import type { S3Place } from './s3-place.ts';
 
@@ -16,7 +18,8 @@ export const TAIL_OFFSET = 'offset';
 export interface S3BlobWriterOptions {
   place: S3Place;
   key: string;
-  uploadId: string;
+  /** Of the multipart upload to resume. Default: there is none yet. */
+  uploadId?: string;
   /** What a resumed upload has stored. */
   parts?: { stored: CompletedPart[]; sizeBytes: number };
   /** The bytes behind those parts, where a tail holds them. */
@@ -30,10 +33,13 @@ interface FullPart { number: number; bytes: Buffer; sending: Promise<void> | und
 /** Writes a blob as `BlobWriter` says; `openS3Store` tells about tails. */
 export class S3BlobWriter implements BlobWriter {
   readonly key: string;
-  readonly state: string;
   readonly #place: S3Place;
   readonly #stored: CompletedPart[];
   readonly #cancelling = new AbortController();
+  /** The upload ID; empty until there is a multipart upload, before which nothing is sent. */
+  #state: string;
+  /** An upload may exist whose ID was never received. */
+  #hasTriedToBegin = false;
   #offset: number;
   #nextPartNumber: number;
   #filling: Buffer | undefined;
@@ -50,16 +56,19 @@ export class S3BlobWriter implements BlobWriter {
   #phase: 'open' | 'failed' | 'released' = 'open';
   #turn: Promise<unknown> = Promise.resolve();
 
-  constructor({ place, key, uploadId, parts = { stored: [], sizeBytes: 0 }, tail, hasTail = false }: S3BlobWriterOptions) {
+  constructor(options: S3BlobWriterOptions) {
+    const { place, key, uploadId = '', parts = { stored: [], sizeBytes: 0 }, tail, hasTail = false } = options;
     this.#place = place;
     this.key = key;
-    this.state = uploadId;
+    this.#state = uploadId;
     this.#stored = parts.stored;
     this.#offset = parts.sizeBytes;
     this.#nextPartNumber = parts.stored.length + 1;
     this.#hasTail = hasTail;
     if (tail) this.#take(tail);
   }
+
+  get state(): string { return this.#state; }
 
   get offset(): number { return this.#offset; }
 
@@ -69,6 +78,7 @@ export class S3BlobWriter implements BlobWriter {
       if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at byte ${this.#offset}.`);
       if (offset + chunk.length > MAX_S3_BLOB_BYTES) throw new StorageFullError(`The storage takes at most ${MAX_S3_BLOB_BYTES} bytes in one piece.`);
       // All waiting comes before the first byte is taken: what fails has taken none.
+      if (offset + chunk.length > partBytesOf(1)) await this.#begin();
       await this.#makeRoom();
       this.#take(chunk);
     });
@@ -80,9 +90,10 @@ export class S3BlobWriter implements BlobWriter {
       this.#phase = 'failed';
       await this.#makeRoom();
       if (this.#filledBytes > 0) this.#endPart();
-      await this.#storeParts();
+      if (this.#state !== '') await this.#storeParts();
       this.#mayBeFinished = true;
-      if (this.#offset === 0) await this.#finishEmpty();
+      if (this.#state === '') await this.#putObject(this.#unstored[0]?.bytes);
+      else if (this.#offset === 0) await this.#finishEmpty();
       else await this.#complete();
       this.#phase = 'released';
       // Bytes that nobody asks for: that they could not be removed must not undo what is finished. `delete` removes them too.
@@ -97,6 +108,7 @@ export class S3BlobWriter implements BlobWriter {
       const isOpen = this.#phase === 'open';
       this.#phase = 'released';
       if (!isOpen) return;
+      await this.#begin();
       await this.#makeRoom();
       await this.#storeParts();
       if (!this.#filling || this.#filledBytes === 0) return;
@@ -112,11 +124,23 @@ export class S3BlobWriter implements BlobWriter {
       this.#cancelling.abort();
       await Promise.allSettled(this.#unstored.flatMap(({ sending }) => sending ?? []));
       this.#unstored = [];
-      await this.#abortUpload().catch(unlessUploadGone);
+      if (this.#state !== '') await this.#abortUpload().catch(unlessUploadGone);
       if (this.#mayBeFinished) await this.#place.s3.deleteObject(this.#place.object(this.key));
       if (this.#hasTail) await this.#deleteTail();
       this.#phase = 'released';
     });
+  }
+
+  /** Starts the multipart upload, if there is none yet. */
+  async #begin(): Promise<void> {
+    if (this.#state !== '') return;
+    const isRetry = this.#hasTriedToBegin;
+    this.#hasTriedToBegin = true;
+    const { UploadId, $metadata } = await this.#place.s3.createMultipartUpload(this.#place.object(this.key));
+    if (!UploadId) throw new Error('the storage gave no upload id');
+    // An attempt whose answer was lost may have started an upload too.
+    if (isRetry || $metadata.attempts !== 1) await abortUploads(this.#place, this.key, UploadId);
+    this.#state = UploadId;
   }
 
   /** Takes all of a chunk, however long it is. */
@@ -146,8 +170,8 @@ export class S3BlobWriter implements BlobWriter {
       rest = rest.subarray(fitting.length);
       if (this.#filledBytes === this.#filling.length) this.#endPart();
     }
-    // Nobody waits for these here: the next call that needs them does.
-    void this.#sendParts();
+    // Not awaited here: the next call that needs them does. Without an upload the first part may be the whole blob.
+    if (this.#state !== '') void this.#sendParts();
     return rest;
   }
 
@@ -175,7 +199,7 @@ export class S3BlobWriter implements BlobWriter {
   #sendPart(part: FullPart): Promise<void> {
     const { number, bytes } = part;
     const sending = this.#place.s3.uploadPart(
-      { ...this.#place.object(this.key), UploadId: this.state, PartNumber: number, Body: bytes },
+      { ...this.#place.object(this.key), UploadId: this.#state, PartNumber: number, Body: bytes },
       { abortSignal: this.#cancelling.signal },
     ).then(({ ETag }) => {
       this.#stored.push({ PartNumber: number, ETag });
@@ -193,13 +217,19 @@ export class S3BlobWriter implements BlobWriter {
   /** An upload without a part cannot be completed. */
   async #finishEmpty(): Promise<void> {
     await this.#abortUpload().catch((error: unknown) => { throw isUploadGone(error) ? blobMissing(error) : error; });
-    await this.#place.s3.putObject({ ...this.#place.object(this.key), Body: new Uint8Array(), ContentLength: 0 });
+    await this.#putObject();
+  }
+
+  /** Idempotent: a retry sends the same bytes, also after a lost answer. */
+  async #putObject(bytes: Uint8Array = new Uint8Array()): Promise<void> {
+    await this.#place.s3.putObject({ ...this.#place.object(this.key), Body: bytes, ContentLength: bytes.length });
   }
 
   async #complete(): Promise<void> {
     const Parts = this.#stored.sort((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0));
     try {
-      await this.#place.s3.completeMultipartUpload({ ...this.#place.object(this.key), UploadId: this.state, MultipartUpload: { Parts } });
+      const upload = { ...this.#place.object(this.key), UploadId: this.#state };
+      await this.#place.s3.completeMultipartUpload({ ...upload, MultipartUpload: { Parts } });
     } catch (error) {
       if (!isUploadGone(error)) throw error;
       // Either it was deleted, or an answer was lost and the SDK has asked for the second time.
@@ -209,7 +239,7 @@ export class S3BlobWriter implements BlobWriter {
   }
 
   #abortUpload(): Promise<unknown> {
-    return this.#place.s3.abortMultipartUpload({ ...this.#place.object(this.key), UploadId: this.state });
+    return this.#place.s3.abortMultipartUpload({ ...this.#place.object(this.key), UploadId: this.#state });
   }
 
   #deleteTail(): Promise<unknown> { return this.#place.s3.deleteObject(this.#place.tail(this.key)); }

@@ -1,14 +1,14 @@
-// Blobs as objects of an S3 bucket, below one root. s3-writer.ts writes them in parts, s3-reader.ts reads them,
+// Blobs as objects of an S3 bucket, below one root. s3-writer.ts writes them, s3-reader.ts reads them,
 // s3-place.ts knows all names, s3-errors.ts turns the vendor's failures into the store's.
 
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { CompletedPart } from '@aws-sdk/client-s3';
-import type { BlobStore, BlobWriter, ByteRange, StoredBlob } from '../blob-store.ts';
+import { assertStorageKey, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
 import { BlobExistsError, StorageFullError } from '../errors.ts';
 import { createS3Client, createUrlSigner, type S3ClientOptions } from './s3-client.ts';
-import { atEdge, blobMissing, isObjectGone, isUploadGone, toStorageError, unlessUploadGone } from './s3-errors.ts';
-import { listObjects, listParts, listUploads, listUploadsOf } from './s3-listing.ts';
+import { atEdge, blobMissing, isObjectGone, isUploadGone, toStorageError } from './s3-errors.ts';
+import { abortUploads, listObjects, listParts, listUploads } from './s3-listing.ts';
 import { createS3Place, type S3Place } from './s3-place.ts';
 import { openObject, streamOf } from './s3-reader.ts';
 import { S3BlobWriter, TAIL_OFFSET } from './s3-writer.ts';
@@ -27,15 +27,16 @@ export interface S3StoreOptions extends S3ClientOptions {
 }
 
 /**
- * Opens a store in a bucket that exists: a blob of the key `'3f/3fa9…'` is the object `<root>/3f/3fa9…`, and a multipart upload of
- * that name until it is finished. Nothing is asked of S3 yet.
+ * Opens a store in a bucket that exists. A blob of the key `'3f/3fa9…'` becomes the object `<root>/3f/3fa9…`. If it
+ * fits into the first part and is never suspended, `finish()` sends it with one `PutObject`, and nothing is sent
+ * before. Otherwise it is a multipart upload of that name until it is finished. Opening makes no request.
  *
  * Parts but the last have 5 MiB at least. So the bytes of a suspended blob that do not fill one wait in an object of their own, the
  * tail, `<root>/~tails/3f/3fa9…`, which tells how many bytes come before it: when a crash comes after more parts were stored, it is
  * stale and known to be. A tail goes when its blob is finished, aborted or deleted.
  *
- * S3 has no atomic create: two processes that create the same key get an upload each, and the one that finishes last wins. Keys are
- * random, so that does not happen.
+ * `create()` makes no request and does not notice a key in use: not every server has an atomic create. Two writers of
+ * one key would overwrite each other's object. Keys are random and used once, so that does not happen.
  *
  * @throws Error when the root is none
  */
@@ -57,8 +58,6 @@ class S3BlobStore implements BlobStore {
   readonly kind = 's3';
   readonly link?: NonNullable<BlobStore['link']>;
   readonly #place: S3Place;
-  /** Keys between the look whether they are free and their upload's start. */
-  readonly #creating = new Set<string>();
 
   constructor(place: S3Place, link: BlobStore['link']) {
     this.#place = place;
@@ -67,20 +66,8 @@ class S3BlobStore implements BlobStore {
 
   create(key: string): Promise<BlobWriter> {
     return atEdge(async () => {
-      const object = this.#place.object(key);
-      if (this.#creating.has(key)) throw keyTaken();
-      this.#creating.add(key);
-      try {
-        const [isFinished, uploads] = await Promise.all([this.#isFinished(key), listUploadsOf(this.#place, key)]);
-        if (isFinished || uploads.length > 0) throw keyTaken();
-        const { UploadId, $metadata } = await this.#place.s3.createMultipartUpload(object);
-        if (!UploadId) throw new Error('the storage gave no upload id');
-        // Of a try whose answer was lost the upload is there.
-        if ($metadata.attempts !== 1) await this.#abortUploads(key, UploadId);
-        return new S3BlobWriter({ place: this.#place, key, uploadId: UploadId });
-      } finally {
-        this.#creating.delete(key);
-      }
+      assertStorageKey(key);
+      return new S3BlobWriter({ place: this.#place, key });
     });
   }
 
@@ -120,7 +107,8 @@ class S3BlobStore implements BlobStore {
   delete(key: string): Promise<void> {
     return atEdge(async () => {
       const object = this.#place.object(key);
-      await Promise.all([this.#place.s3.deleteObject(object), this.#place.s3.deleteObject(this.#place.tail(key)), this.#abortUploads(key)]);
+      const { s3, tail } = this.#place;
+      await Promise.all([s3.deleteObject(object), s3.deleteObject(tail(key)), abortUploads(this.#place, key)]);
     });
   }
 
@@ -151,13 +139,6 @@ class S3BlobStore implements BlobStore {
         await this.#place.s3.deleteObject(probe, patience());
       }
     }).catch((error: unknown) => { if (!(error instanceof StorageFullError)) throw error; });
-  }
-
-  /** Aborts all uploads of a key, but for one that is named. */
-  async #abortUploads(key: string, exceptId?: string): Promise<void> {
-    for (const { UploadId } of await listUploadsOf(this.#place, key)) {
-      if (UploadId !== exceptId) await this.#place.s3.abortMultipartUpload({ ...this.#place.object(key), UploadId }).catch(unlessUploadGone);
-    }
   }
 
   async #listUnfinished(): Promise<Map<string, StoredBlob>> {

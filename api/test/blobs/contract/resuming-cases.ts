@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createStorageKey, type BlobWriter } from '../../../src/blobs/blob-store.ts';
+import { eventually } from '../../support/eventually.ts';
 import type { DefineCase } from '../driver-contract.ts';
 import { appendAll, assertHolds, assertUnreadable, KIB, listKeys, MIB, sampleBytes, writeBlob } from './blob-bytes.ts';
 
@@ -36,18 +37,25 @@ export function describeResuming(it: DefineCase): void {
     const crashed = await store.create(key);
     await appendAll(crashed, sampleBytes(LONG).subarray(0, 11 * MIB + 5), 100 * KIB);
     const restarted = await fixture.open();
-    const second = await restarted.resume(key, crashed.state);
-    assert.ok(second.offset > 0 && second.offset <= crashed.offset);
+    const second = await eventually(async () => {
+      const resumed = await restarted.resume(key, crashed.state);
+      // S3: the first part is still on its way.
+      if (resumed.offset === 0) await resumed.suspend();
+      assert.ok(resumed.offset > 0);
+      return resumed;
+    });
+    assert.ok(second.offset <= crashed.offset);
     await finishWith(second, sampleBytes(LONG));
     await crashed.abort();
     await assertHolds(restarted, key, sampleBytes(LONG));
   });
 
-  it('keeps the state through any number of suspensions', async (store) => {
+  it('begins with an empty state, and keeps that of the first suspension through all others', async (store) => {
     const first = await store.create(key);
+    assert.equal(first.state, '');
+    await first.suspend();
     const { state } = first;
     assert.ok(state.length <= 1024);
-    await first.suspend();
     for (const byte of [0, 1, 2, 3]) {
       const writer = await store.resume(key, state);
       assert.equal(writer.offset, byte);
@@ -74,14 +82,6 @@ export function describeResuming(it: DefineCase): void {
     await writer.append(0, sampleBytes(10));
     await writer.suspend();
     await assertUnreadable(store, key);
-  });
-
-  it('refuses to create a blob that is suspended', async (store) => {
-    const first = await store.create(key);
-    await first.append(0, sampleBytes(10));
-    await first.suspend();
-    await assert.rejects(store.create(key), { code: 'blob_exists' });
-    assert.equal(await resumedOffset(store.resume(key, first.state)), 10);
   });
 
   it('refuses to append or finish while it is suspended', async (store) => {

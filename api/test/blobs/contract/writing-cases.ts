@@ -1,24 +1,13 @@
 import assert from 'node:assert/strict';
 import { createStorageKey } from '../../../src/blobs/blob-store.ts';
 import type { DefineCase } from '../driver-contract.ts';
-import { appendAll, assertHolds, assertUnreadable, KIB, listKeys, MIB, sampleBytes, writeBlob } from './blob-bytes.ts';
+import { appendAll, assertHolds, assertUnreadable, KIB, MIB, sampleBytes, writeBlob } from './blob-bytes.ts';
 
 /** Longer than two of S3's smallest parts (5 MiB), and no multiple of anything. */
 const LONG = 11 * MIB + 7;
 
 export function describeWriting(it: DefineCase): void {
   const key = createStorageKey();
-
-  it('keeps an empty blob', async (store) => {
-    const writer = await store.create(key);
-    assert.deepEqual(await writer.finish(), { sizeBytes: 0 });
-    await assertHolds(store, key, sampleBytes(0));
-  });
-
-  it('keeps a blob of one byte', async (store) => {
-    await writeBlob(store, key, sampleBytes(1));
-    await assertHolds(store, key, sampleBytes(1));
-  });
 
   it('keeps a long blob that was given as one chunk', async (store) => {
     await writeBlob(store, key, sampleBytes(LONG), LONG);
@@ -125,17 +114,6 @@ export function describeWriting(it: DefineCase): void {
     await assertUnreadable(store, key);
   });
 
-  for (const size of [0, 1, LONG]) {
-    it(`leaves nothing of an aborted blob of ${size} bytes`, async (store, fixture) => {
-      const writer = await store.create(key);
-      await appendAll(writer, sampleBytes(size));
-      await writer.abort();
-      await assertUnreadable(store, key);
-      assert.deepEqual(await listKeys(store), []);
-      assert.deepEqual(await fixture.leftovers(), []);
-    });
-  }
-
   it('leaves nothing when the abort comes during an append', async (store, fixture) => {
     const writer = await store.create(key);
     const append = writer.append(0, sampleBytes(LONG));
@@ -164,31 +142,6 @@ export function describeWriting(it: DefineCase): void {
     await (await store.create(key)).abort();
     await writeBlob(store, key, sampleBytes(3));
     await assertHolds(store, key, sampleBytes(3));
-  });
-
-  it('refuses to overwrite a finished blob', async (store) => {
-    await writeBlob(store, key, sampleBytes(3));
-    await assert.rejects(store.create(key), { code: 'blob_exists', status: 500 });
-    await assertHolds(store, key, sampleBytes(3));
-    assert.deepEqual(await listKeys(store), [key]);
-  });
-
-  it('refuses a key that is being written, and does not disturb its writer', async (store) => {
-    const writer = await store.create(key);
-    await writer.append(0, sampleBytes(3));
-    await assert.rejects(store.create(key), { code: 'blob_exists' });
-    await writer.finish();
-    await assertHolds(store, key, sampleBytes(3));
-  });
-
-  it('lets exactly one of several creates of a key win', async (store, fixture) => {
-    const attempts = await Promise.allSettled(Array.from({ length: 5 }, () => store.create(key)));
-    const writers = attempts.flatMap((attempt) => attempt.status === 'fulfilled' ? [attempt.value] : []);
-    const codes = attempts.flatMap((attempt) => attempt.status === 'rejected' ? [(attempt.reason as { code: string }).code] : []);
-    assert.equal(writers.length, 1);
-    assert.deepEqual(codes, Array<string>(4).fill('blob_exists'));
-    await writers[0]!.abort();
-    assert.deepEqual(await fixture.leftovers(), []);
   });
 
   it('keeps twenty blobs apart that are written at once', async (store) => {
