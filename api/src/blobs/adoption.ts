@@ -72,14 +72,14 @@ export class Adoption implements Adoptable {
 
   async settle(): Promise<void> {
     this.#isSettled = true;
-    if (this.superfluousKey) await this.#store.delete(this.superfluousKey);
+    if (this.superfluousKey) await this.#store.delete(this.superfluousKey, { isFinished: true });
   }
 
   async abort(): Promise<void> {
     if (this.#isSettled) return;
     this.#isSettled = true;
     // Whoever removes the writer's row decides: a commit whose answer was lost has removed it, and then its bytes stay.
-    if (await this.#rows.endWriter(this.storageKey)) await this.#store.delete(this.storageKey);
+    if (await this.#rows.endWriter(this.storageKey)) await this.#store.delete(this.storageKey, { isFinished: true });
   }
 }
 

@@ -70,7 +70,7 @@ export interface BlobStore {
   readonly freeBytes?: () => Promise<number>;
 
   /** Removes a blob, finished or not. Succeeds when there is none. Not for the key of a live writer: abort that. */
-  delete(key: string): Promise<void>;
+  delete(key: string, options?: BlobDeleteOptions): Promise<void>;
 
   /**
    * Lists every blob of which something is stored under the root, each key once, in no order. What comes or goes
@@ -128,6 +128,14 @@ export interface BlobWriter {
 export interface BlobCreateOptions {
   /** Nobody asks for these bytes soon: where that can be told a disk, they take no room in its cache. Default: large blobs do not. */
   bypassCache?: boolean;
+}
+
+export interface BlobDeleteOptions {
+  /**
+   * The blob was finished: S3 spares two of three requests and does not look for an upload or a tail of it. Should
+   * there be one, `list()` shows it as an unfinished blob. Default false.
+   */
+  isFinished?: boolean;
 }
 
 /** First and last byte, both included, counted from 0. */

@@ -3,7 +3,7 @@
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Database, Tx } from '../db/index.ts';
-import type { BlobStore, StoredBlob } from './blob-store.ts';
+import type { BlobDeleteOptions, BlobStore, StoredBlob } from './blob-store.ts';
 import { sweepRepository, type Unreferenced } from './sweep-repository.ts';
 
 export interface SweepCounts {
@@ -127,7 +127,7 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
           });
           count(removed);
           // After the commit: a crash in between leaves objects that no row names, which a later sweep finds.
-          await deleteObjects(store, removed.map(({ storageKey }) => storageKey));
+          await deleteObjects(store, removed.map(({ storageKey }) => storageKey), { isFinished: true });
         }
         await pause();
       }
@@ -179,8 +179,10 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
   };
 }
 
-async function deleteObjects(store: BlobStore, keys: readonly string[]): Promise<void> {
-  for (const batch of batches(keys, DELETIONS_AT_ONCE)) await Promise.all(batch.map((key) => store.delete(key)));
+async function deleteObjects(store: BlobStore, keys: readonly string[], options?: BlobDeleteOptions): Promise<void> {
+  for (const batch of batches(keys, DELETIONS_AT_ONCE)) {
+    await Promise.all(batch.map((key) => store.delete(key, options)));
+  }
 }
 
 function batches<T>(items: readonly T[], size: number): T[][] {

@@ -42,6 +42,16 @@ describe('a server on S3', () => {
     await assertTidy(server);
   });
 
+  test('takes a byte that it has already with three requests: the known object is checked, the new one dropped', async () => {
+    const upload = async (id: string) => {
+      await uploaded(server, id, { format: 'file', file: Buffer.from('z') });
+      // The superfluous object goes after the answer.
+      await assertTidy(server);
+    };
+    await upload('known');
+    assert.deepEqual((await requestsOf(() => upload('again'))).toSorted(), ['DELETE', 'HEAD', 'PUT']);
+  });
+
   test('takes a file of two parts with four requests', async () => {
     const upload = () => uploaded(server, 'long', { format: 'file', file: randomBytes(6 * MIB) });
     const expected = ['POST uploadId', 'POST uploads', 'PUT partNumber', 'PUT partNumber'];

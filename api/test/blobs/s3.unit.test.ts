@@ -92,6 +92,24 @@ test('a tail that lost its upload is listed as unfinished, and deleted with its 
   assert.deepEqual(await fixture.leftovers(), []);
 });
 
+test('deleting what is known to be finished is one request, and what it leaves is listed as unfinished', async (t) => {
+  const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
+  const key = createStorageKey();
+  const first = await store.create(key);
+  await first.append(0, sampleBytes(10));
+  await first.suspend();
+  const second = await store.resume(key, first.state);
+  proxy.break({ status: 503, name: 'ServiceUnavailable' }, { calls: /~tails/, times: Infinity });
+  await second.finish();
+  proxy.heal();
+  const asked = proxy.calls.length;
+  await store.delete(key, { isFinished: true });
+  assert.equal(proxy.calls.length - asked, 1);
+  assert.deepEqual((await listBlobs(store)).map((blob) => [blob.key, blob.finished]), [[key, false]]);
+  await store.delete(key);
+  assert.deepEqual(await fixture.leftovers(), []);
+});
+
 test('parts left behind a gap by a crash are sent again', async (t) => {
   const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
   const key = createStorageKey();

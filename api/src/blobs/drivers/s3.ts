@@ -4,7 +4,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { CompletedPart } from '@aws-sdk/client-s3';
-import { assertStorageKey, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
+import { assertStorageKey } from '../blob-store.ts';
+import type { BlobDeleteOptions, BlobStore, BlobWriter, ByteRange, StoredBlob } from '../blob-store.ts';
 import { BlobExistsError, StorageFullError } from '../errors.ts';
 import { createS3Client, createUrlSigner, type S3ClientOptions } from './s3-client.ts';
 import { atEdge, blobMissing, isObjectGone, isUploadGone, toStorageError } from './s3-errors.ts';
@@ -104,11 +105,11 @@ class S3BlobStore implements BlobStore {
     }
   }
 
-  delete(key: string): Promise<void> {
+  delete(key: string, { isFinished = false }: BlobDeleteOptions = {}): Promise<void> {
     return atEdge(async () => {
-      const object = this.#place.object(key);
-      const { s3, tail } = this.#place;
-      await Promise.all([s3.deleteObject(object), s3.deleteObject(tail(key)), abortUploads(this.#place, key)]);
+      const { s3, object, tail } = this.#place;
+      const unfinished = isFinished ? [] : [s3.deleteObject(tail(key)), abortUploads(this.#place, key)];
+      await Promise.all([s3.deleteObject(object(key)), ...unfinished]);
     });
   }
 

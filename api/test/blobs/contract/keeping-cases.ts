@@ -52,13 +52,15 @@ export function describeKeeping(it: DefineCase): void {
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
-  it('leaves nothing of a deleted blob', async (store, fixture) => {
-    await writeBlob(store, key, sampleBytes(3));
-    await store.delete(key);
-    await assertUnreadable(store, key);
-    assert.deepEqual(await listKeys(store), []);
-    assert.deepEqual(await fixture.leftovers(), []);
-  });
+  for (const isFinished of [false, true]) {
+    it(`leaves nothing of a deleted blob${isFinished ? ' that is known to be finished' : ''}`, async (store, fixture) => {
+      await writeBlob(store, key, sampleBytes(3));
+      await store.delete(key, { isFinished });
+      await assertUnreadable(store, key);
+      assert.deepEqual(await listKeys(store), []);
+      assert.deepEqual(await fixture.leftovers(), []);
+    });
+  }
 
   it('leaves nothing of a deleted blob that was suspended', async (store, fixture) => {
     await suspendBlob(store, key, 6 * MIB);
