@@ -1,6 +1,5 @@
 // The public face of the server: createServer, which puts one together, and what the command line runs.
 
-import { mkdir } from 'node:fs/promises';
 import type { FastifyInstance } from 'fastify';
 import { createAccounts, type PasswordHashing } from './src/accounts/index.ts';
 import { createApiKeys, createExpiryNotices } from './src/api-keys/index.ts';
@@ -11,6 +10,7 @@ import { createArtefacts } from './src/artefacts/index.ts';
 import { createBlobs, createStorage } from './src/blobs/index.ts';
 import { readBuildInfo } from './src/build-info.ts';
 import { ConfigError, directoryOf, mailOf, oidcOf, readConfig, type Config } from './src/config.ts';
+import { prepareDataDir } from './src/data-dir.ts';
 import { migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute, type LogStream, type Metrics, type ServerPhase } from './src/http/index.ts';
@@ -86,8 +86,10 @@ export async function createServer(options: ServerOptions): Promise<BerthServer>
 /**
  * Runs a server as this process until SIGTERM or SIGINT; exit status 0.
  * What stops a start is said in one sentence on the standard error; exit status 1.
+ * Sets the umask of the process, so that nothing it writes is for others on this machine.
  */
 export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
+  process.umask(0o077);
   const started = createServer({ env });
   let stopped: Promise<never> | undefined;
   // Ctrl-C reaches a process below npm twice: from the terminal and from npm.
@@ -112,7 +114,7 @@ async function start(config: Config, { env, logStream, passwords, databasePatien
   const log = logStream ?? openLogOutput(opened);
   const secrets = resolveSecrets(config);
   const metrics = createMetrics();
-  await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
+  const exposed = await prepareDataDir(config.DATA_DIR);
   const database = openDatabase(config, { onQuery: metrics.onQuery });
   opened.push(database);
   let phase: ServerPhase = 'starting';
@@ -194,6 +196,7 @@ async function start(config: Config, { env, logStream, passwords, databasePatien
     phaseNow: () => phase,
   });
   opened.push(app);
+  if (exposed.length > 0) app.log.warn({ paths: exposed }, 'others on this machine may read these: make them the files of Berth\'s user alone');
   await untilReachable(database, { patienceMs: databasePatienceMs, onWait: (error) => { app.log.warn({ err: error }, `the database does not answer: trying for ${databasePatienceMs / 1000} s`); } });
   await refuseHalfRestored(database);
   await migrate(database);

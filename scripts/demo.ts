@@ -21,6 +21,8 @@ const ARTEFACT_ID = `${SAMPLE_PACKAGE}@0`;
 const FOLLOWED_SETTINGS = ['PORT', 'HOST'];
 const DEFAULT_PORT = 8080;
 
+// As the server does: what is in the folder, secrets and a session among it, is for nobody else on this machine.
+process.umask(0o077);
 const opened: { close(): unknown }[] = [];
 let ended: Promise<never> | undefined;
 // Ctrl-C reaches a process below npm twice: from the terminal and from npm.

@@ -1,12 +1,13 @@
 // What the command line does with the server's own data, while the server serves or without it. Each opens what the settings
 // name, does its work and closes everything.
 
-import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkBackup, restoreBackup, writeBackup, type BackupProgress, type LostBlob, type Manifest } from './backup/index.ts';
 import { createBlobs, createStorage, SWEEP_JOB, type Blobs, type BlobStore, type ScrubProgress, type ScrubResult, type Storage, type SweepProgress, type SweepResult } from './blobs/index.ts';
 import { readBuildInfo } from './build-info.ts';
 import { ConfigError, readConfig, type Config } from './config.ts';
+import { closeToOthers, prepareDataDir } from './data-dir.ts';
 import { appliedMigrations, migrate, refuseOtherSchema, type Database } from './db/index.ts';
 import { createJobs, type Jobs } from './jobs/index.ts';
 import { graceMs, openDatabase, openStore, refuseHalfRestored, requireInstance } from './open.ts';
@@ -60,6 +61,8 @@ export async function backup(env: NodeJS.ProcessEnv, directory: string, { verify
   return withInstance(config, async ({ database, blobs, jobs }) => {
     await refuseOther(database);
     const { kept, given } = keptSecrets(config);
+    // Of an earlier backup that was copied here; the snapshot in it is replaced.
+    await closeToOthers(['manifest.json', 'blobs'].map((name) => join(directory, name)));
     const result = await withoutSweep(jobs, options, (signal) => writeBackup({
       ...options, signal, database, blobs, directory, verify, berthVersion: readBuildInfo(env).version, secrets: { kept, given },
     }));
@@ -124,7 +127,7 @@ export interface Instance { database: Database; store: BlobStore; blobs: Blobs; 
 export async function withInstance<T>(config: Config, work: (instance: Instance) => Promise<T>): Promise<T> {
   const opened: { close(): Promise<unknown> }[] = [];
   try {
-    await mkdir(config.DATA_DIR, { recursive: true, mode: 0o700 });
+    await prepareDataDir(config.DATA_DIR);
     const database = openDatabase(config);
     opened.push(database);
     const store = await openStore(config);

@@ -7,6 +7,8 @@ export type Server = Awaited<ReturnType<typeof loadServer>>;
 /** @throws Error that says what is missing: a newer Node, or the server's package */
 export async function loadServer() {
   refuseOlderNode();
+  // What these commands write is the server's own data: for nobody else on this machine, whatever the user's umask is.
+  process.umask(0o077);
   try {
     return await import('@berth-registry/api');
   } catch (error) {

@@ -1,9 +1,11 @@
 // SQLite through node:sqlite: opening a file with durable settings, and the Kysely dialect over it.
 // Reading past Kysely lives in sqlite-reader.ts, PostgreSQL in postgres.ts; transactions and the guard around both in database.ts.
 
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { CompiledQuery, SqliteDialect, SqliteDriver, type DatabaseConnection, type Driver, type SqliteDatabase, type SqliteStatement } from 'kysely';
 
+const IN_MEMORY = ':memory:';
 /** How long a statement waits for another process's write lock, such as `berth scrub` beside the server. */
 const BUSY_TIMEOUT_MS = 10_000;
 /** Prepared statements kept; the program has fewer distinct ones, list filters included. */
@@ -11,11 +13,21 @@ const STATEMENT_CACHE_SIZE = 256;
 /** Page cache in KiB (negative means KiB to SQLite, https://sqlite.org/pragma.html#pragma_cache_size). */
 const PAGE_CACHE_KIB = 16_384;
 
-/** Opens (or creates) a database file: WAL, every commit flushed to disk, foreign keys enforced. */
+/** Opens a database file, or creates it with mode 0600: WAL, every commit flushed to disk, foreign keys enforced. */
 export function openSqlite(file: string): DatabaseSync {
+  if (file !== IN_MEMORY) createPrivateFile(file);
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
   database.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -${PAGE_CACHE_KIB}; pragma temp_store = memory;`);
   return database;
+}
+
+/** SQLite would follow the umask; what it puts beside a file has the file's mode. */
+function createPrivateFile(file: string): void {
+  try {
+    closeSync(openSync(file, 'ax', 0o600));
+  } catch {
+    // It is there already, or SQLite says in a moment what is in the way.
+  }
 }
 
 export function sqliteDialect(database: DatabaseSync): SqliteDialect { return new NodeSqliteDialect(new NodeSqlite(database)); }
