@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { repositoryRoot } from '../../scripts/runtime.ts';
+import { NAME, plugIn } from './plug-in.ts';
 import { startProxy } from './stalling-proxy.ts';
 import { PROGRAM, startTestRegistry, type RunOptions, type TestRegistry } from './test-registry.ts';
 
@@ -29,106 +29,9 @@ async function json<T>(words: string[], options: RunOptions = {}): Promise<T> {
   return JSON.parse(stdout) as T;
 }
 
-/** A copy of the real plug-in, in a git repository on a branch, with a lock file. */
-function plugIn(name: string): string {
-  const folder = join(scratch, name);
-  cpSync(join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world'), folder, { recursive: true });
-  const git = (...words: string[]) => execFileSync('git', ['-c', 'user.name=a', '-c', 'user.email=a@example.org', '-c', 'init.defaultBranch=main', ...words], { cwd: folder, stdio: 'ignore' });
-  const path = join(folder, 'package.json');
-  const manifest = JSON.parse(readFileSync(path, 'utf8')) as Record<string, unknown>;
-  writeFileSync(path, JSON.stringify({ ...manifest, dependencies: { semver: '7.8.6' }, devDependencies: {} }));
-  execFileSync('npm', ['install', '--package-lock-only', '--no-audit', '--no-fund', '--prefer-offline', '--ignore-scripts'], { cwd: folder, stdio: 'ignore' });
-  git('init');
-  git('add', '.');
-  git('commit', '-m', 'all of it');
-  return folder;
-}
-
-function tag(folder: string, name: string): void { execFileSync('git', ['tag', name], { cwd: folder }); }
-
-const NAME = '@data-fair/processing-hello-world';
-
-describe('berth publish', () => {
-  let folder: string;
-  let version: string;
-  before(() => {
-    folder = plugIn('plug-in');
-    ({ version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string });
-  });
-
-  test('publishes the real plug-in under its branch', async () => {
-    const published = await json<Record<string, unknown>>(['publish'], { cwd: folder });
-    assert.partialDeepStrictEqual(published, { id: `${NAME}@main`, architecture: 'noarch', package: NAME, version, isPublished: true });
-    assert.match(published['digest'] as string, /^sha256:[0-9a-f]{64}$/);
-    const { stdout } = await berth(['publish', folder], { env: withKey() });
-    assert.equal(stdout, `${NAME}@main noarch: ${NAME} ${version}, ${formatted(published['size'] as number)}, ${published['digest'] as string}\n`);
-  });
-
-  test('publishes it with its production dependencies inside, as locked', async () => {
-    const { id } = await json<{ id: string }>(['publish', '--bundle', '--ref', 'bundled'], { cwd: folder });
-    await show(id);
-    const { results } = await (await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}/packages`)).json() as { results: { name: string; version: string }[] };
-    assert.deepEqual(results.map((it) => `${it.name}@${it.version}`), ['semver@7.8.6']);
-    assert.ok(!existsSync(join(folder, 'node_modules')));
-    const bare = join(scratch, 'bare');
-    mkdirSync(bare);
-    writeFileSync(join(bare, 'package.json'), JSON.stringify({ name: 'bare', version: '1.0.0', dependencies: { semver: '7.8.6' } }));
-    const { status, stderr } = await berth(['publish', bare, '--bundle', '--ref', 'main'], { env: withKey() });
-    assert.deepEqual([status, stderr], [1, 'berth publish: --bundle needs a lock file beside package.json: run npm install once, and commit package-lock.json\n']);
-  });
-
-  test('packs what a script of the package builds, whatever that says', async () => {
-    const built = join(scratch, 'built');
-    mkdirSync(built);
-    writeFileSync(join(built, 'package.json'), JSON.stringify({ name: 'built', version: '2.0.0', scripts: { prepack: 'echo "[building]" && echo made > index.js && env > ../seen-by-prepack' } }));
-    const { id } = await json<{ id: string }>(['publish', built, '--ref', 'main'], { env: { ...withKey(), ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'right of the job', BERTH_ID_TOKEN: 'token of the job' } });
-    await show(id);
-    const { results } = await (await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}/files`, { headers: registry.session })).json() as { results: { path: string }[] };
-    assert.ok(results.some(({ path }) => path.endsWith('index.js')), JSON.stringify(results));
-    const seen = readFileSync(join(built, '../seen-by-prepack'), 'utf8');
-    for (const secret of [key, 'right of the job', 'token of the job']) assert.ok(!seen.includes(secret), `${secret} is not for scripts of packages`);
-  });
-
-  test('takes the major on a tag, which must be that of the version', async () => {
-    const dry = (env: Record<string, string>, ...words: string[]) => berth(['publish', folder, '--dry-run', '--json', ...words], { env });
-    const idFor = async (env: Record<string, string>, ...words: string[]) => (JSON.parse((await dry(env, ...words)).stdout) as { id: string }).id;
-    const major = version.split('.')[0];
-    assert.equal(await idFor({ GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: `v${version}` }), `${NAME}@${major}`);
-    assert.equal(await idFor({ CI_COMMIT_TAG: `v${version}` }, '--flat'), `@data-fair-processing-hello-world-${major}`);
-    assert.equal(await idFor({ GITHUB_REF_TYPE: 'branch', GITHUB_REF_NAME: 'feature/x' }), `${NAME}@feature/x`);
-    assert.equal(await idFor({ CI_COMMIT_BRANCH: 'feature/x' }, '--flat'), '@data-fair-processing-hello-world-feature-x');
-    assert.equal(await idFor({}, '--id', 'anything'), 'anything');
-    const { status, stderr } = await dry({ CI_COMMIT_TAG: 'v99.0.0' });
-    assert.deepEqual([status, stderr], [1, `berth publish: the tag is v99.0.0, but package.json says version ${version}: they must be equal\n`]);
-    tag(folder, `v${version}`);
-    assert.equal(await idFor({}), `${NAME}@${major}`);
-  });
-
-  test('publishes a tarball that is packed already, into a slot', async () => {
-    execFileSync('npm', ['pack', '--silent', '--pack-destination', scratch], { cwd: folder });
-    const tarball = join(scratch, `data-fair-processing-hello-world-${version}.tgz`);
-    const published = await json<Record<string, unknown>>(['publish', tarball, '--id', 'packed', '--architecture', 'arm64', '--category', 'other']);
-    assert.partialDeepStrictEqual(published, { id: 'packed', architecture: 'arm64', version, size: statSync(tarball).size });
-    await show('packed');
-    const document = await json<{ tarballs: object; category: string }>(['info', 'packed'], { env: { BERTH_URL: url } });
-    assert.deepEqual([Object.keys(document.tarballs), document.category], [['arm64'], 'other']);
-  });
-
-  test('says in one line what is wrong, and exits 1', async () => {
-    const said = async (words: string[], env: Record<string, string> = withKey()) => {
-      const { status, stdout, stderr } = await berth(['publish', ...words], { env });
-      assert.deepEqual([status, stdout], [1, ''], words.join(' '));
-      return stderr;
-    };
-    assert.equal(await said(['nowhere', '--ref', 'main']), 'berth publish: there is no package at nowhere\n');
-    assert.match(await said([folder, '--ref', 'main'], { BERTH_URL: url }), /^berth publish: .+needs an upload key.+\n$/);
-    assert.match(await said([folder, '--ref', 'main'], { BERTH_URL: 'http://127.0.0.1:1', BERTH_API_KEY: key }), /^berth publish: .+\n$/);
-    assert.equal(await said([folder], {}), 'berth publish: which registry? Give --url or BERTH_URL, or run berth login once\n');
-    assert.equal((await berth(['publish', '--colour'])).status, 2);
-  });
-});
-
 describe('berth upload, ls, info and pull', () => {
+  before(async () => { await json(['publish', plugIn(join(scratch, 'plug-in'))]); });
+
   test('bring a file in and out again', async () => {
     const file = join(scratch, 'france.pmtiles');
     writeFileSync(file, Buffer.alloc(3_000_000, 'tiles'));
@@ -237,5 +140,3 @@ describe('berth upload, ls, info and pull', () => {
     assert.equal((await berth(['pull', '@acme/france', '--dir', join(scratch, 'cache')], { env })).stdout, `${tiles.path}\n`);
   });
 });
-
-function formatted(bytes: number): string { return bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).toFixed(1)} kB`; }

@@ -5,12 +5,12 @@ import { MAX_S3_BLOB_BYTES, partBytesOf } from '../../src/blobs/drivers/s3-parts
 import { eventually } from '../support/eventually.ts';
 import { createTestS3, TEST_BUCKET } from '../support/s3.ts';
 import { appendAll, assertHolds, listBlobs, listKeys, MIB, readBlob, sampleBytes, writeBlob } from './contract/blob-bytes.ts';
-import { describeBlobStore } from './driver-contract.ts';
+import { describeBlobStore, READING } from './driver-contract.ts';
 import { makeS3Store, makeS3StoreBehindProxy } from './s3-fixture.ts';
 
 const GIB = 1024 * MIB;
 
-describeBlobStore('s3', makeS3Store);
+describeBlobStore('s3', makeS3Store, READING);
 
 test('an S3 store never names, lists or changes anything beside its root, and copies nothing', async (t) => {
   const place = await createTestS3();

@@ -56,6 +56,13 @@ function combinationWith(dialect: DialectName): Combination {
 /** All of some in `npm run test:full`, and in `npm test` the one that this file picks. */
 export function inThisRun<T>(all: readonly T[]): readonly T[] { return isThorough() ? all : [pick(all, currentFile())]; }
 
+/** All of some in `npm run test:full`, and in `npm test` so many of them, from the one on that this file picks. */
+export function someInThisRun<T>(all: readonly T[], count: number): readonly T[] {
+  if (isThorough()) return all;
+  const first = all.indexOf(pick(all, currentFile()));
+  return [...all.slice(first), ...all.slice(0, first)].slice(0, count);
+}
+
 /** How often something is repeated: `often` in `npm run test:full`, `seldom` in `npm test`. */
 export function times({ often, seldom }: { often: number; seldom: number }): number { return isThorough() ? often : seldom; }
 
