@@ -13,11 +13,13 @@ COPY cli/package.json cli/
 COPY lib-node/package.json lib-node/
 COPY ui/package.json ui/
 RUN npm ci
-COPY lib-node/tsconfig.json lib-node/
+COPY LICENSE ./
+COPY lib-node/tsconfig.json lib-node/README.md lib-node/
 COPY lib-node/src lib-node/src/
 COPY cli/tsconfig.json cli/
+COPY cli/bin cli/bin/
 COPY cli/src cli/src/
-COPY scripts/build-ui.ts scripts/runtime.ts scripts/check-runtime.js scripts/
+COPY scripts/build.ts scripts/build-clients.ts scripts/build-ui.ts scripts/runtime.ts scripts/check-runtime.js scripts/
 COPY ui/index.html ui/vite.config.ts ui/tsconfig.json ui/
 COPY ui/src ui/src/
 RUN npm run build
@@ -41,6 +43,7 @@ COPY --from=build /app/lib-node/dist lib-node/dist/
 COPY --from=build /app/cli/dist cli/dist/
 COPY cli/bin cli/bin/
 COPY --from=build /app/ui/dist ui/dist/
+COPY --from=build /app/clients/dist clients/dist/
 COPY api/index.ts api/server.ts api/
 COPY api/src api/src/
 RUN install -d -o 10001 -g 10001 -m 700 /data /app/.compile-cache && ln -s /app/cli/bin/berth.js /usr/local/bin/berth

@@ -1,9 +1,11 @@
-// `npm run packages`: the packages as they go to npm, as tarballs in data/packages. In the workspace the server is TypeScript
-// that Node runs as it is; below node_modules Node does not, so there it is JavaScript, in the same folders.
+// `npm run packages`: the packages as npm installs them, as tarballs in data/packages. The clients are those that the
+// registry serves. In the workspace the server is TypeScript that Node runs as it is; below node_modules Node does
+// not, so there it is JavaScript, in the same folders.
 
 import { execFileSync } from 'node:child_process';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { buildClients, CLIENTS_DIRECTORY } from './build-clients.ts';
 import { buildUi } from './build-ui.ts';
 import { repositoryRoot } from './runtime.ts';
 
@@ -12,9 +14,12 @@ if (import.meta.main) for (const path of await packAll(join(repositoryRoot, 'dat
 /** Packs the library, the command and the server, and returns the paths of the tarballs. */
 export async function packAll(destination: string): Promise<string[]> {
   await mkdir(destination, { recursive: true });
-  run('tsc', '-b', 'lib-node', 'cli');
+  await buildClients({ ifChanged: true });
+  const clients = ['lib-node.tgz', 'cli.tgz'];
+  for (const name of clients) await cp(join(CLIENTS_DIRECTORY, name), join(destination, name));
   const server = await buildServer();
-  return ['lib-node', 'cli', server].map((folder) => join(destination, run('npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', destination, `./${folder}`).trim()));
+  const packed = run('npm', 'pack', '--silent', '--ignore-scripts', '--pack-destination', destination, `./${server}`);
+  return [...clients, packed.trim()].map((name) => join(destination, name));
 }
 
 /** Compiles the server into a package of its own and returns its folder. */
@@ -25,9 +30,12 @@ async function buildServer(): Promise<string> {
   run('tsc', '-p', 'api/tsconfig.build.json');
   await buildUi({ ifChanged: true });
   await cp(join(repositoryRoot, 'ui/dist'), join(target, 'ui/dist'), { recursive: true });
+  await cp(CLIENTS_DIRECTORY, join(target, 'clients/dist'), { recursive: true });
   const manifest = JSON.parse(await readFile(join(repositoryRoot, 'api/package.json'), 'utf8')) as Record<string, unknown>;
   // What is undefined is left out.
-  const packed = JSON.stringify({ ...manifest, private: undefined, devDependencies: undefined, exports: { '.': './api/index.js' }, files: ['api', 'ui'] }, null, 2);
+  const files = ['api', 'ui', 'clients'];
+  const changes = { private: undefined, devDependencies: undefined, exports: { '.': './api/index.js' }, files };
+  const packed = JSON.stringify({ ...manifest, ...changes }, null, 2);
   // The second one is where the code looks for its version.
   for (const path of ['package.json', 'api/package.json']) await writeFile(join(target, path), packed);
   return folder;

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { startPostgresCluster } from '../api/test/support/postgres-cluster.ts';
 import { createTemplateDatabase } from '../api/test/support/postgres.ts';
 import { startSwiftCluster } from '../api/test/support/swift-cluster.ts';
+import { buildClients } from './build-clients.ts';
 import { buildUi } from './build-ui.ts';
 import { assertPinnedRuntime, repositoryRoot } from './runtime.ts';
 import { filesOf, selectParts, type Selection } from './test-parts.ts';
@@ -75,6 +76,7 @@ async function build(): Promise<void> {
   const tsc = (...parameters: string[]) => execFileSync('tsc', parameters, { cwd: repositoryRoot, stdio: 'inherit' });
   tsc('-b', 'lib-node', 'cli');
   await buildUi({ ifChanged: true });
+  await buildClients({ ifChanged: true });
   rmSync(join(repositoryRoot, 'lib-node/.test-build'), { recursive: true, force: true });
   tsc('-p', 'lib-node/test');
 }
