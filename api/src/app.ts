@@ -12,6 +12,7 @@ import type { ApiKeys } from './api-keys/index.ts';
 import { artefactRoutes, contentRoutes, statsRoutes, transferRoutes, type ArtefactServices } from './artefacts/index.ts';
 import { storageRoutes, type Blobs, type Storage } from './blobs/index.ts';
 import type { BuildInfo } from './build-info.ts';
+import { clientRoutes, createClients } from './clients/index.ts';
 import type { Database } from './db/index.ts';
 import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerPrivateDocuments, registerStaticUi, type HttpServerOptions, type Metrics, type ServerPhase } from './http/index.ts';
 import { remoteRoutes, type Remotes } from './remotes/index.ts';
@@ -44,6 +45,7 @@ export interface AppDependencies {
 }
 
 const UI_DIRECTORY = fileURLToPath(new URL('../../ui/dist', import.meta.url));
+const CLIENTS_DIRECTORY = fileURLToPath(new URL('../../clients/dist', import.meta.url));
 
 /** Puts the app together; it neither listens nor reads the environment. */
 export async function createApp(deps: AppDependencies): Promise<FastifyInstance> {
@@ -77,6 +79,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
   }, { prefix: '/api/v1' });
   // Outside of the scope that asks who is calling: answers that shared caches keep carry no cookies.
   await app.register(thumbnailDataRoutes(deps.thumbnails), { prefix: '/api/v1' });
+  await app.register(clientRoutes(createClients({ directory: CLIENTS_DIRECTORY, publicUrl: deps.publicUrl })));
 
   await app.register(async (api) => {
     registerHealth(api, { database: () => deps.database.check(), storage: () => deps.blobs.check() }, deps.phaseNow);

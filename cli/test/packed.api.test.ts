@@ -21,7 +21,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-test('the packages, installed from npm into an empty folder, serve and back up', async () => {
+test('the packages, installed into an empty folder, serve, with their clients, and back up', async () => {
   const env = { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: join(folder, 'data') };
   const program = join(folder, 'node_modules/.bin/berth');
   const server = spawn(program, ['serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -34,6 +34,7 @@ test('the packages, installed from npm into an empty folder, serve and back up',
   server.stdout.resume();
   assert.equal(await (await fetch(`${url}/api/ping`)).text(), 'ok');
   assert.match(await (await fetch(`${url}/`)).text(), /<html/);
+  for (const name of ['cli', 'lib-node']) assert.equal((await fetch(`${url}/clients/${name}.tgz`)).status, 200, name);
   const form = new FormData();
   form.set('file', new Blob(['x']), 'x');
   assert.equal((await fetch(`${url}/api/v1/artefacts/file/x`, { method: 'POST', body: form })).status, 401);

@@ -86,6 +86,14 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
     assert.equal((await fetch(`${url}/api-docs`)).status, 200);
   });
 
+  test('serves its clients', async () => {
+    for (const name of ['cli', 'lib-node']) {
+      const { status, url: address } = await fetch(`${url}/clients/${name}.tgz`);
+      assert.equal(status, 200, name);
+      assert.match(address, /\/clients\/\d[^/]*\//);
+    }
+  });
+
   test('takes uploads and gives them back, thumbnails too', async () => {
     const tarball = await npmTarball();
     const form = new FormData();

@@ -7,7 +7,8 @@ import type { Import, PackageName, SourceFile } from './source-files.ts';
 /** Slices by height: one may know those further up in this list. The foundations share the first line. */
 export const SLICES = [
   ['errors', 'db', 'jobs', 'http', 'mail'],
-  ['access'], ['audit', 'attempts'], ['blobs'], ['accounts'], ['api-keys'], ['trusted-publishers'], ['tarballs'], ['artefacts'], ['uploads'], ['thumbnails'], ['remotes', 'backup'],
+  ['access', 'clients'], ['audit', 'attempts'], ['blobs'], ['accounts'], ['api-keys'], ['trusted-publishers'],
+  ['tarballs'], ['artefacts'], ['uploads'], ['thumbnails'], ['remotes', 'backup'],
 ];
 
 /**

@@ -37,6 +37,8 @@ export const FRENCH_PROBLEMS: Readonly<Record<string, string>> = {
   body_too_large: 'Corps de requête trop grand',
   carriage_invalid: 'Fichier de transport inutilisable',
   category_invalid: 'Catégorie inconnue',
+  client_version_not_found: 'Cette version du client n’existe pas',
+  clients_not_built: 'Les clients du registre ne sont pas construits',
   cross_origin: 'Requête venue d’un autre site',
   database_full: 'La base de données est pleine',
   database_too_new: 'La base de données est plus récente que le programme',

@@ -1,0 +1,2 @@
+export { createClients, type Clients, type ClientsOptions } from './service.ts';
+export { clientRoutes } from './routes.ts';

@@ -1,0 +1,80 @@
+// The registry's own clients, which it serves as npm tarballs: the command line and the library for Node.
+// scripts/build-clients.ts makes them; what they do lives in cli/ and lib-node/.
+
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClientsNotBuiltError, ClientVersionNotFoundError } from './errors.ts';
+import type { ClientName } from './schemas.ts';
+
+export interface ClientsOptions {
+  /** What `npm run build` made: `clients.json`, `cli.tgz`, `lib-node.tgz`. */
+  directory: string;
+  /** PUBLIC_URL, without a slash at its end. */
+  publicUrl: string;
+}
+
+/** An entry of `clients.json`. */
+interface BuiltClient { name: ClientName; packageName: string; version: string }
+
+export interface ClientTarball {
+  bytes: Buffer;
+  /** `sha256:<hex>`. */
+  digest: string;
+}
+
+export type Clients = ReturnType<typeof createClients>;
+
+/**
+ * Makes the service. It reads from disk at each request: the tarballs have some 100 kB, and may be built anew under a
+ * server that runs.
+ */
+export function createClients({ directory, publicUrl }: ClientsOptions) {
+  const readIndex = async () => JSON.parse((await readBuilt('clients.json')).toString()) as BuiltClient[];
+
+  return {
+    /** Lists the clients of this registry. @throws clients_not_built */
+    async list() {
+      return Promise.all((await readIndex()).map(async (client) => {
+        const { bytes, digest } = await readTarball(client.name);
+        const url = `${publicUrl}/clients/${client.version}/${client.name}.tgz`;
+        return { ...client, url, size: bytes.length, digest };
+      }));
+    },
+
+    /** Tells which version of a client this registry has. @throws clients_not_built */
+    versionOf,
+
+    /** Reads the tarball of a version. @throws client_version_not_found, clients_not_built */
+    async read(name: ClientName, version: string): Promise<ClientTarball> {
+      const present = await versionOf(name);
+      if (version === present) return readTarball(name);
+      throw new ClientVersionNotFoundError(`This registry serves ${name} ${present}: GET /clients lists its address.`);
+    },
+  };
+
+  async function versionOf(name: ClientName): Promise<string> {
+    const client = (await readIndex()).find((it) => it.name === name);
+    if (!client) throw notBuilt();
+    return client.version;
+  }
+
+  async function readTarball(name: ClientName): Promise<ClientTarball> {
+    const bytes = await readBuilt(`${name}.tgz`);
+    return { bytes, digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}` };
+  }
+
+  async function readBuilt(name: string): Promise<Buffer> {
+    try {
+      return await readFile(join(directory, name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      throw notBuilt(error);
+    }
+  }
+}
+
+function notBuilt(cause?: unknown): Error {
+  const detail = 'The clients are not built: run `npm run build` where the registry is installed.';
+  return new ClientsNotBuiltError(detail, { cause });
+}
