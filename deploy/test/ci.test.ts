@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -13,7 +13,6 @@ import { startTestProvider, type TestProvider } from '../../api/test/support/ope
 import { gitlabJob, startJob } from '../../api/test/support/pipeline.ts';
 import { startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
 import { INTERNAL_SECRET, startTestRegistry, type TestRegistry } from '../../cli/test/test-registry.ts';
-import { packAll } from '../../scripts/pack.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 
 interface Action { inputs: Record<string, { default?: string; required?: boolean }>; runs: { steps: { id: string; shell: string; env: Record<string, string>; run: string }[] } }
@@ -26,13 +25,10 @@ const read = async <T>(path: string) => parse(await readFile(join(repositoryRoot
 
 describe('recipes for pipelines', () => {
   let registry: TestRegistry;
-  let cli: string;
   let key: string;
   let folder: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'berth-ci-'));
-    // The server is another package, which no pipeline needs.
-    cli = (await packAll(join(folder, 'packages'))).filter((path) => !path.includes('berth-api')).join(' ');
     registry = await startTestRegistry();
     key = await registry.uploadKey();
     await cp(join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world'), join(folder, 'plugin'), { recursive: true });
@@ -71,7 +67,7 @@ describe('recipes for pipelines', () => {
   }
 
   test('the action publishes a tag and a branch, with dependencies inside, and tells what it did', async () => {
-    const inputs = { 'url': registry.url, 'api-key': key, cli };
+    const inputs = { 'url': `${registry.url}/`, 'api-key': key };
     const tag = await runAction(inputs, { GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: 'v0.13.0' });
     assert.equal(tag['id'], '@data-fair/processing-hello-world@0');
     assert.equal(tag['digest'], (await document('@data-fair/processing-hello-world@0')).tarballs?.['noarch']?.digest);
@@ -81,7 +77,7 @@ describe('recipes for pipelines', () => {
   });
 
   test('the action stops with the reason, and its log has no key', async () => {
-    const inputs = { 'url': registry.url, 'api-key': key, cli };
+    const inputs = { 'url': registry.url, 'api-key': key };
     await assert.rejects(runAction(inputs, { GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: 'v9.9.9' }), (error: { stderr: string; stdout: string }) => {
       assert.match(error.stderr, /the tag is v9\.9\.9, but package\.json says version 0\.13\.0/);
       assert.ok(!`${error.stdout}${error.stderr}`.includes(key));
@@ -90,8 +86,45 @@ describe('recipes for pipelines', () => {
     await assert.rejects(runAction({ ...inputs, 'api-key': 'reg_wrong_key' }, { GITHUB_REF_TYPE: 'branch', GITHUB_REF_NAME: 'main' }), (error: { stderr: string }) => /key/.test(error.stderr));
   });
 
+  test('both take another command when one is named, and stop with npm\'s reason when there is none', async () => {
+    const { results } = await (await fetch(`${registry.url}/clients`)).json() as { results: { version: string }[] };
+    const pinned = `${registry.url}/clients/${results[0]?.version}/cli.tgz`;
+    const missing = `${registry.url}/clients/0.0.1/cli.tgz`;
+    const env = { BERTH_URL: registry.url, BERTH_API_KEY: key, BERTH_PUBLISH_OPTIONS: '--id pinned@1' };
+    const inputs = { 'url': registry.url, 'api-key': key, 'bundle': 'false' };
+    assert.equal((await runAction({ ...inputs, id: 'pinned@0', cli: pinned }, {}))['id'], 'pinned@0');
+    await runPipeline({ ...env, BERTH_CLI: pinned });
+    assert.equal((await document('pinned@1')).version, '0.13.0');
+    const isToldWhy = ({ stderr }: { stderr: string }) => stderr.includes('404') && stderr.includes(missing);
+    await assert.rejects(runAction({ ...inputs, cli: missing }, {}), isToldWhy);
+    await assert.rejects(runPipeline({ ...env, BERTH_CLI: missing }), isToldWhy);
+  });
+
+  test('neither hands the key or a token to npm', async () => {
+    const bin = join(folder, 'bin');
+    const seen = join(folder, 'seen-by-npm');
+    await mkdir(bin);
+    const path = process.env['PATH'] ?? '';
+    const record = `#!/bin/sh\nenv >> '${seen}'\nexport PATH='${path}'\nexec npm "$@"\n`;
+    await writeFile(join(bin, 'npm'), record, { mode: 0o755 });
+    const env = { PATH: `${bin}:${path}` };
+    await runAction({ 'url': registry.url, 'api-key': key, 'bundle': 'false', 'id': 'secret@0' }, {
+      ...env, ACTIONS_ID_TOKEN_REQUEST_URL: 'https://token.example.org', ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'of-github',
+    });
+    await runPipeline({
+      ...env, BERTH_URL: registry.url, BERTH_API_KEY: key, BERTH_ID_TOKEN: 'of-gitlab',
+      BERTH_PUBLISH_OPTIONS: '--id secret@1',
+    });
+    const lines = (await readFile(seen, 'utf8')).split('\n');
+    // The recipes install the command, and it packs the plug-in.
+    assert.equal(lines.filter((line) => line.startsWith('PATH=')).length, 4);
+    for (const secret of [key, 'of-github', 'token.example.org', 'of-gitlab']) {
+      assert.deepEqual(lines.filter((line) => line.includes(secret)), []);
+    }
+  });
+
   test('the GitLab jobs publish a tag and a branch', async () => {
-    const env = { BERTH_URL: registry.url, BERTH_API_KEY: key, BERTH_CLI: cli };
+    const env = { BERTH_URL: `${registry.url}/`, BERTH_API_KEY: key };
     await runPipeline({ ...env, CI_COMMIT_TAG: 'v0.13.0', BERTH_PUBLISH_OPTIONS: '--bundle --id gitlab@0' });
     await runPipeline({ ...env, CI_COMMIT_BRANCH: 'develop', BERTH_PUBLISH_OPTIONS: '' });
     assert.equal((await document('gitlab@0')).version, '0.13.0');
@@ -120,7 +153,7 @@ describe('recipes for pipelines', () => {
     test('the action publishes', async () => {
       const job = await startJob(provider);
       try {
-        const { id } = await runAction({ url: address, cli }, { ...job.env, GITHUB_REF_NAME: 'v0.13.0' });
+        const { id } = await runAction({ url: address }, { ...job.env, GITHUB_REF_NAME: 'v0.13.0' });
         assert.match(await uploaderOf(id ?? '') ?? '', /^github · acme\/import-gpkg · /);
       } finally {
         await job.stop();
@@ -128,7 +161,9 @@ describe('recipes for pipelines', () => {
     });
 
     test('the GitLab job publishes', async () => {
-      await runPipeline({ BERTH_URL: address, BERTH_CLI: cli, BERTH_ID_TOKEN: await provider.sign(gitlabJob(provider, address)), CI_COMMIT_BRANCH: 'main', BERTH_PUBLISH_OPTIONS: '--id gitlab@main' });
+      const token = await provider.sign(gitlabJob(provider, address));
+      const job = { CI_COMMIT_BRANCH: 'main', BERTH_PUBLISH_OPTIONS: '--id gitlab@main' };
+      await runPipeline({ ...job, BERTH_URL: address, BERTH_ID_TOKEN: token });
       assert.match(await uploaderOf('gitlab@main') ?? '', /^gitlab · acme\/geo\/import-gpkg · main · /);
     });
   });

@@ -6,9 +6,15 @@ set -euo pipefail
 tools="$(mktemp -d)"
 trap 'rm -rf "$tools"' EXIT
 
+# By default the command comes from the registry, in the version that fits it: npm asks for that address each time.
+# From version 12 on, npm installs from an address only with --allow-remote.
+registry="$(sed 's:/*$::' <<< "$BERTH_URL")"
+read -r -a packages <<< "${BERTH_CLI:-$registry/clients/cli.tgz}"
+
 # The key is for the registry alone: not for npm, nor for any script of a package.
-read -r -a packages <<< "$BERTH_CLI"
-env -u BERTH_API_KEY -u ACTIONS_ID_TOKEN_REQUEST_URL -u ACTIONS_ID_TOKEN_REQUEST_TOKEN npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$tools" "${packages[@]}"
+env -u BERTH_API_KEY -u ACTIONS_ID_TOKEN_REQUEST_URL -u ACTIONS_ID_TOKEN_REQUEST_TOKEN \
+  npm install --loglevel=error --no-audit --no-fund --ignore-scripts --allow-remote=root \
+  --prefix "$tools" "${packages[@]}"
 
 parameters=(publish "$PLUGIN_DIRECTORY" --json)
 [[ "$PLUGIN_BUNDLE" == true ]] && parameters+=(--bundle)
