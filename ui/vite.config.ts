@@ -13,5 +13,7 @@ export default defineConfig({
     rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'framework', test: /node_modules\/(vue|@vue|vue-router|vue-i18n|@intlify|vuetify|openapi-fetch|@mdi)\// }, { name: 'application', test: /src\/(api|components|composables|i18n)\// }] } } },
   },
   worker: { format: 'es' },
-  server: { proxy: { '/api': 'http://localhost:8080', '/api-docs': 'http://localhost:8080' } },
+  server: {
+    proxy: Object.fromEntries(['/api', '/api-docs', '/clients'].map((path) => [path, 'http://localhost:8080'])),
+  },
 });

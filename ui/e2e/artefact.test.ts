@@ -1,13 +1,8 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { after, before, describe } from 'node:test';
-import { promisify } from 'node:util';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
-import { repositoryRoot } from '../../scripts/runtime.ts';
 import { buildPmtiles } from './support/pmtiles-builder.ts';
 import { asAdmin, edit, HELLO, publish, publishHello, startRegistry, type Registry } from './support/registry.ts';
 import { journey, signIn, withBrowser } from './support/visitor.ts';
@@ -106,26 +101,4 @@ describe('the page of an artefact', () => {
     await page.waitForFunction(() => document.querySelector('canvas')?.width);
     await assertAccessible();
   }, { as: 'superadmin' });
-
-  journey('has snippets for this registry and this id', it, async ({ page, t, open, assertAccessible }) => {
-    await open(`${HELLO_PAGE}?tab=use`);
-    await page.getByRole('region', { name: t('artefact.snippetCurl') }).waitFor();
-    await assertAccessible();
-    const textOf = async (name: string) => page.getByRole('region', { name }).innerText();
-    for (const [name, part] of [[t('artefact.snippetNode'), `registryUrl: '${registry.pages.slice(0, -1)}'`], [t('artefact.snippetCli'), `berth pull ${HELLO}`], [t('artefact.snippetGithub'), `--id ${HELLO}`], [t('artefact.snippetGitlab'), `BERTH_URL: ${registry.pages.slice(0, -1)}`]] as const) {
-      assert.ok((await textOf(name)).includes(part), name);
-    }
-    const folder = await mkdtemp(join(tmpdir(), 'berth-snippet-'));
-    const key = await registry.readKey({ type: 'organization', id: 'snippets' });
-    const run = (program: string, parameters: string[], cwd: string) => promisify(execFile)(program, parameters, { cwd, env: { ...process.env, BERTH_API_KEY: key, PATH: `${folder}/bin:${process.env['PATH'] ?? ''}` } });
-    await run('sh', ['-c', await textOf(t('artefact.snippetCurl'))], folder);
-    assert.equal((await readdir(folder)).length, 1);
-    await mkdir(join(folder, 'bin'));
-    await symlink(join(repositoryRoot, 'cli/bin/berth.js'), join(folder, 'bin/berth'));
-    const { stdout } = await run('sh', ['-c', await textOf(t('artefact.snippetCli'))], folder);
-    assert.ok((await readdir(stdout.trim())).includes('package.json'));
-    const snippet = (await textOf(t('artefact.snippetNode'))).replace('data/artefacts', join(folder, 'artefacts')).trim();
-    const told = await run(process.execPath, ['--input-type=module', '-e', `${snippet}\nconsole.log(path);`], repositoryRoot);
-    assert.ok((await readdir(told.stdout.trim())).includes('package.json'));
-  });
 });

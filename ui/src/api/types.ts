@@ -14,6 +14,7 @@ export type Artefact = Get<'/api/v1/artefacts/{id}'>;
 export type Slot = NonNullable<Artefact['tarballs']>[string];
 export type Uploader = NonNullable<Artefact['uploadedBy']>;
 export type LocalisedText = NonNullable<Artefact['title']>;
+export type Client = Item<Get<'/clients'>>;
 export type BundledPackage = Item<Get<'/api/v1/artefacts/{id}/packages'>>;
 export type PackedFile = Item<Get<'/api/v1/artefacts/{id}/files'>>;
 export type ApiKey = Item<Get<'/api/v1/api-keys'>>;

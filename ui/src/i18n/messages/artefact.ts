@@ -44,6 +44,7 @@ export const artefact = {
   noMap: ['This tileset cannot be shown here.', 'Ce jeu de tuiles ne peut pas être affiché ici.'],
   mapOf: ['Map of {id}', 'Carte de {id}'],
   snippetCurl: ['With curl', 'Avec curl'],
+  snippetInstall: ['Install the client library', 'Installer la bibliothèque cliente'],
   snippetNode: ['From a Node service', 'Depuis un service Node'],
   snippetCli: ['On the command line', 'En ligne de commande'],
   snippetGithub: ['Publish from GitHub Actions', 'Publier depuis GitHub Actions'],
