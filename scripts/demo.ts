@@ -56,7 +56,12 @@ async function walk(): Promise<void> {
   tell(`Version ${slot.version} is in the slot noarch: ${slot.size} bytes, ${slot.digest}`);
 
   const consumer = { registryUrl: url, secretKey: await readInternalSecret(), artefactId: ARTEFACT_ID, cacheDir: `${DATA_DIR}/plugins` };
-  step('Consume it, as a service does', `export SECRET_REGISTRY=$(node -p "require('./${DATA_DIR}/secrets.json').SECRET_INTERNAL_SERVICES")`, 'node consume.mjs   # a file with these lines');
+  step(
+    'Consume it, as a service does, with the client library that the registry itself serves',
+    `npm install --allow-remote=root --prefix ${DATA_DIR}/service ${await libraryAddress(url)}`,
+    `export SECRET_REGISTRY=$(node -p "require('./${DATA_DIR}/secrets.json').SECRET_INTERNAL_SERVICES")`,
+    `node ${DATA_DIR}/service/consume.mjs   # a file with these lines`,
+  );
   code(consumerCode(consumer));
   const { path, downloaded } = await ensureArtefact(consumer);
   const place = relative(process.cwd(), path);
@@ -87,6 +92,11 @@ async function startServer({ email, password }: Superadmin): Promise<string> {
 async function readInternalSecret(): Promise<string> {
   const secrets = JSON.parse(await readFile(`${DATA_DIR}/secrets.json`, 'utf8')) as { SECRET_INTERNAL_SERVICES: string };
   return secrets.SECRET_INTERNAL_SERVICES;
+}
+
+async function libraryAddress(url: string): Promise<string> {
+  const { results } = await (await fetch(`${url}/clients`)).json() as { results: { name: string; url: string }[] };
+  return results.find(({ name }) => name === 'lib-node')?.url ?? '';
 }
 
 function consumerCode({ registryUrl, artefactId, cacheDir }: EnsureArtefactOptions): string {

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -10,6 +10,8 @@ import { promisify } from 'node:util';
 import { ADMIN_EMAIL, ADMIN_PASSWORD, startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 
+/** The registry of the guides. */
+const EXAMPLE = 'https://registry.example.org';
 const run = promisify(execFile);
 
 /** The shell blocks of a guide, in their order. */
@@ -17,24 +19,37 @@ async function blocksOf(guide: string): Promise<string[]> {
   return [...(await readFile(join(repositoryRoot, 'docs/guides', `${guide}.md`), 'utf8')).matchAll(/```sh\n([^]*?)```/g)].map(([, block = '']) => block);
 }
 
-/** A user's home, with the command in the path. */
-async function createHome(): Promise<{ home: string; type(commands: string, options: { stands: Record<string, string>; cwd?: string; env?: Record<string, string> }): Promise<string> }> {
+interface TypeOptions { stands: Record<string, string>; cwd?: string; env?: Record<string, string> }
+
+interface Home {
+  home: string;
+  type(commands: string, options: TypeOptions): Promise<string>;
+  /** Installs the command from a registry, as the guide about publishing tells. */
+  installCommand(registryUrl: string): Promise<void>;
+}
+
+/** A user's home, where nothing is installed yet. */
+async function createHome(): Promise<Home> {
   const home = await mkdtemp(join(tmpdir(), 'berth-typed-'));
-  await mkdir(join(home, 'bin'));
-  await writeFile(join(home, 'bin/berth'), `#!/bin/sh\nexec "${process.execPath}" "${join(repositoryRoot, 'cli/bin/berth.js')}" "$@"\n`);
-  await chmod(join(home, 'bin/berth'), 0o755);
+  const inherited = Object.entries(process.env).filter(([name]) => !/^(BERTH_|GITHUB_|CI_|XDG_)/.test(name));
+  const environment = {
+    ...Object.fromEntries(inherited), HOME: home, PATH: `${home}/.local/bin:${process.env['PATH']}`,
+    npm_config_prefix: `${home}/.local`, npm_config_cache: `${home}/.npm`,
+  };
+  const type: Home['type'] = async (commands, { stands, cwd = home, env = {} }) => {
+    const typed = Object.entries(stands).reduce((text, [example, real]) => text.replaceAll(example, real), commands);
+    return (await run('bash', ['-euo', 'pipefail', '-c', typed], { cwd, env: { ...environment, ...env } })).stdout;
+  };
   return {
-    home,
-    async type(commands, { stands, cwd = home, env = {} }) {
-      const typed = Object.entries(stands).reduce((text, [example, real]) => text.replaceAll(example, real), commands);
-      const others = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BERTH_|GITHUB_|CI_|XDG_)/.test(name)));
-      const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', typed], { cwd, env: { ...others, HOME: home, PATH: `${join(home, 'bin')}:${process.env['PATH']}`, ...env } });
-      return stdout;
+    home, type,
+    async installCommand(registryUrl) {
+      const install = (await blocksOf('publishing')).filter((block) => block.startsWith('npm install --global'));
+      assert.equal(install.length, 1);
+      await type(install[0]!, { stands: { [EXAMPLE]: registryUrl } });
+      assert.equal(await type('command -v berth', { stands: {} }), `${home}/.local/bin/berth\n`);
     },
   };
 }
-
-type Home = Awaited<ReturnType<typeof createHome>>;
 
 describe('the guide about publishing', () => {
   let berth: TestServer;
@@ -55,10 +70,13 @@ describe('the guide about publishing', () => {
   });
 
   test('publishes, uploads, lists, shows, fetches and completes, as it tells', async () => {
-    const [publish = '', upload = '', pull = '', completion = '', ...others] = await blocksOf('publishing');
-    assert.deepEqual(others, []);
-    const stands = { 'https://registry.example.org': berth.url, 'reg_…': await berth.uploadKey() };
+    const blocks = await blocksOf('publishing');
+    assert.equal(blocks.length, 5);
+    const [publish = '', install = '', upload = '', pull = '', completion = ''] = blocks;
+    const stands = { [EXAMPLE]: berth.url, 'reg_…': await berth.uploadKey() };
     assert.match(await user.type(publish, { stands, cwd: folder }), /@acme\/import-gpkg@1/);
+    assert.match(install, /^npm install --global /);
+    await user.installCommand(berth.url);
     for (const id of ['@acme/import-gpkg@1', '@acme/france']) {
       if (id === '@acme/france') assert.match(await user.type(`${publish.split('\n', 1)[0]}\n${upload}`, { stands, cwd: folder }), /@acme\/france is france\.pmtiles[^]*id +@acme\/import-gpkg@1/);
       assert.equal((await berth.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: berth.internal, body: { public: true } })).status, 200);
@@ -70,11 +88,36 @@ describe('the guide about publishing', () => {
   });
 });
 
+describe('the guide about pipelines', () => {
+  test('publishes from anywhere, and an earlier tag again, as it tells', async () => {
+    const [berth, user] = await Promise.all([startTestServer(), createHome()]);
+    const folder = join(user.home, 'import-gpkg');
+    const commit = 'git init -q\ngit add .\ngit -c user.name=a -c user.email=a@example.org commit -qm one';
+    await mkdir(folder);
+    for (const version of ['1.2.2', '1.2.3']) {
+      await writeFile(join(folder, 'package.json'), JSON.stringify({ name: '@acme/import-gpkg', version }));
+      await user.type(`${commit}\ngit tag v${version}`, { stands: {}, cwd: folder });
+    }
+    const blocks = (await blocksOf('ci')).filter((block) => block.includes('/clients/'));
+    const env = { BERTH_URL: berth.url, BERTH_API_KEY: await berth.uploadKey() };
+    const versions = [];
+    for (const block of blocks) {
+      await user.type(block, { stands: {}, cwd: folder, env });
+      const published = await berth.api('GET', '/artefacts/%40acme%2Fimport-gpkg%401', { headers: berth.internal });
+      versions.push((await published.json() as { version: string }).version);
+    }
+    assert.deepEqual(versions, ['1.2.3', '1.2.2']);
+    await berth.close();
+    await rm(user.home, { recursive: true, force: true });
+  });
+});
+
 describe('the guide about mirrors', () => {
   let [staging, production] = [] as unknown as [TestServer, TestServer];
   let user: Home;
   before(async () => {
     [staging, production, user] = await Promise.all([startTestServer(), startTestServer(), createHome()]);
+    await user.installCommand(production.url);
     await writeFile(join(user.home, 'password.txt'), ADMIN_PASSWORD);
     for (const [id, category] of [['@acme/hello@1', 'other'], ['@acme/hello@2', 'other'], ['france', 'tileset']] as const) {
       assert.equal((await staging.upload(id, { format: 'file', file: Buffer.from(id), fields: { category } })).status, 201);
@@ -88,7 +131,8 @@ describe('the guide about mirrors', () => {
 
   test('mirrors what its patterns select, and has commands that work', async () => {
     const [onStaging = '', onProduction = ''] = await blocksOf('federation');
-    const stands = { 'https://staging.example.org': staging.url, 'https://registry.example.org': production.url, 'admin@example.org': ADMIN_EMAIL };
+    const registries = { 'https://staging.example.org': staging.url, [EXAMPLE]: production.url };
+    const stands = { ...registries, 'admin@example.org': ADMIN_EMAIL };
     await user.type(onStaging, { stands });
     assert.match(await user.type(onProduction, { stands }), /staging: 2 artefacts updated .+, 0 failed\.\n$/);
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -18,9 +18,14 @@ describe('the guide about running plug-ins', () => {
   let folder: string;
   before(async () => {
     [berth, folder] = await Promise.all([startTestServer(), mkdtemp(join(tmpdir(), 'berth-guide-'))]);
-    await mkdir(join(folder, 'node_modules/@berth-registry'), { recursive: true });
-    await symlink(join(repositoryRoot, 'lib-node'), join(folder, 'node_modules/@berth-registry/lib-node'));
-    for (const [, program = ''] of (await guide('consuming')).matchAll(/```js\n([^]*?)```/g)) {
+    const text = await guide('consuming');
+    const blocks = [...text.matchAll(/```sh\n([^]*?)```/g)].map(([, block = '']) => block);
+    assert.equal(blocks.length, 1);
+    await writeFile(join(folder, 'package.json'), '{"private":true}');
+    const install = ['-ec', blocks[0]!.replace('https://registry.example.org', berth.url)];
+    const env = { ...process.env, npm_config_cache: join(folder, '.npm') };
+    await promisify(execFile)('sh', install, { cwd: folder, env });
+    for (const [, program = ''] of text.matchAll(/```js\n([^]*?)```/g)) {
       await writeFile(join(folder, /^\/\/ (\S+)/.exec(program)?.[1] ?? ''), program);
     }
     const plugin = (version: string) => npmTarball({ name: '@acme/hello', version, manifest: { type: 'module' }, files: { 'index.js': `export const run = () => 'hello from ${version}';` } });

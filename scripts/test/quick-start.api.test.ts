@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { repositoryRoot } from '../runtime.ts';
 import { makeClone } from './support/clone.ts';
 import { findFreePort } from './support/free-port.ts';
 import { runInTerminal } from './support/terminal.ts';
 
-/** What running the tests has done already. */
-const DONE = new Set(['npm run build']);
 const CONSUMER_LINES = 10;
 
 const clone = makeClone();
@@ -25,13 +23,13 @@ test('what the README says to type leads from nothing to a plug-in that runs', a
   assert.match(start, /npm start/);
   assert.deepEqual(others, []);
   assert.equal(consumer.split('\n').filter((line) => line !== '').length, CONSUMER_LINES);
-  writeFileSync(join(clone.directory, 'consume.mjs'), consumer);
-
   using server = runInTerminal(start.replace('npm start', 'exec npm start'), { directory: clone.directory, env: { PORT: String(port) } });
   await server.shows(/Sign in as admin@localhost/);
+  const [, file = ''] = /Save this as `(.+?)`/.exec(byHand) ?? [];
+  mkdirSync(join(clone.directory, dirname(file)), { recursive: true });
+  writeFileSync(join(clone.directory, file), consumer);
 
-  const script = commands.join('').split('\n').filter((line) => !DONE.has(line)).join('\n');
-  using shell = runInTerminal('sh -eu', { directory: clone.directory, stdin: script });
+  using shell = runInTerminal('sh -eu', { directory: clone.directory, stdin: commands.join('') });
   assert.equal(await shell.ended, 0, shell.output());
   assert.match(shell.output(), /"artefact":{"_id":"@data-fair\/processing-hello-world@0"/);
   assert.match(shell.output(), /api\/v1\/datasets\/hello\/lines\/hello { message: 'Hello world!' }\n1 ligne de donnée écrite/);
