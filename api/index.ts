@@ -52,6 +52,11 @@ export interface ServerOptions {
   passwords?: PasswordHashing;
   /** How long a start waits for a database that does not answer yet. Default 30 s. */
   databasePatienceMs?: number;
+  /**
+   * Called once, when the server listens and before it answers its first request: the place to say the password of
+   * `firstSuperadmin`. Requests that arrive earlier wait. What it throws fails the start.
+   */
+  onReady?: (server: Pick<BerthServer, 'config' | 'address' | 'firstSuperadmin'>) => void;
 }
 
 /** Leaves most of a disk, and of a core, to those who download; the command line reads as fast as it can. */
@@ -68,7 +73,7 @@ const FORGET_TOKENS_EVERY_MS = 3_600_000;
 type Opened = { close(): Promise<unknown> }[];
 
 /**
- * Starts a server and resolves once it listens. A start that fails leaves nothing open.
+ * Starts a server and resolves once it serves. A start that fails leaves nothing open, and has answered nobody.
  * @throws ConfigError for a wrong setting, and for one that leads to a taken port, a folder or a database that cannot be used; database_too_new
  */
 export async function createServer(options: ServerOptions): Promise<BerthServer> {
@@ -90,14 +95,12 @@ export async function createServer(options: ServerOptions): Promise<BerthServer>
  */
 export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   process.umask(0o077);
-  const started = createServer({ env });
+  const started = createServer({ env, onReady: announce });
   let stopped: Promise<never> | undefined;
   // Ctrl-C reaches a process below npm twice: from the terminal and from npm.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => { stopped ??= started.then((server) => server.close()).then(() => process.exit(0)); });
   try {
-    const { firstSuperadmin, config } = await started;
-    if (firstSuperadmin) announce(firstSuperadmin, config.PUBLIC_URL);
-    else if (config.AUTH_MODE === 'simple-directory') process.stdout.write(`\n  Berth is ready at ${config.PUBLIC_URL}\n  Sign in at ${config.DIRECTORY_URL}\n\n`);
+    await started;
   } catch (error) {
     const isExplained = error instanceof ConfigError || error instanceof BerthError;
     process.stderr.write(`Berth cannot start: ${isExplained ? error.message : error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
@@ -105,19 +108,28 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   }
 }
 
-/** Says once where to sign in and with what. */
-function announce({ email, password }: { email: string; password?: string }, publicUrl: string): void {
-  process.stdout.write(`\n  Berth is ready at ${publicUrl}\n  Sign in as ${email} with the password ${password ?? 'in ADMIN_PASSWORD'}${password ? ' (shown only now)' : ''}\n\n`);
+/** Says where to sign in, and the first time with what. */
+function announce({ config, firstSuperadmin }: Pick<BerthServer, 'config' | 'firstSuperadmin'>): void {
+  const { email, password } = firstSuperadmin ?? {};
+  const how = email !== undefined
+    ? `as ${email} with the password ${password === undefined ? 'in ADMIN_PASSWORD' : `${password} (shown only now)`}`
+    : config.AUTH_MODE === 'simple-directory' ? `at ${config.DIRECTORY_URL}` : undefined;
+  if (how !== undefined) process.stdout.write(`\n  Berth is ready at ${config.PUBLIC_URL}\n  Sign in ${how}\n\n`);
 }
 
-async function start(config: Config, { env, logStream, passwords, databasePatienceMs = DATABASE_PATIENCE_MS }: ServerOptions, opened: Opened): Promise<BerthServer> {
+async function start(
+  config: Config,
+  { env, logStream, passwords, databasePatienceMs = DATABASE_PATIENCE_MS, onReady }: ServerOptions,
+  opened: Opened,
+): Promise<BerthServer> {
   const log = logStream ?? openLogOutput(opened);
   const secrets = resolveSecrets(config);
   const metrics = createMetrics();
   const exposed = await prepareDataDir(config.DATA_DIR);
   const database = openDatabase(config, { onQuery: metrics.onQuery });
   opened.push(database);
-  let phase: ServerPhase = 'starting';
+  let phase: ServerPhase = 'serving';
+  const ready = Promise.withResolvers<void>();
 
   const onError = (error: unknown) => { app.log.error({ err: error }, 'background work failed'); };
   const store = await openStore(config);
@@ -186,7 +198,7 @@ async function start(config: Config, { env, logStream, passwords, databasePatien
   if (config.METRICS && config.METRICS_PORT !== undefined) opened.push(await serveMetrics(metrics, config.HOST, config.METRICS_PORT));
 
   const app = await createApp({
-    http: { secure: config.PUBLIC_URL.startsWith('https:'), basePath: new URL(config.PUBLIC_URL).pathname.replace(/\/$/, ''), trustedProxies: config.TRUSTED_PROXIES, logLevel: config.LOG_LEVEL, logStream: log },
+    http: { secure: config.PUBLIC_URL.startsWith('https:'), basePath: new URL(config.PUBLIC_URL).pathname.replace(/\/$/, ''), trustedProxies: config.TRUSTED_PROXIES, logLevel: config.LOG_LEVEL, logStream: log, ready: ready.promise },
     publicUrl: config.PUBLIC_URL,
     frameAncestors: config.FRAME_ANCESTORS,
     build: readBuildInfo(env),
@@ -201,10 +213,17 @@ async function start(config: Config, { env, logStream, passwords, databasePatien
   await refuseHalfRestored(database);
   await migrate(database);
   const address = await app.listen({ port: config.PORT, host: config.HOST });
-  await jobs.start();
-  // Last, because his password is shown once: a start that fails after it would lose it.
-  const firstSuperadmin = await accounts.createFirstSuperadmin({ email: config.ADMIN_EMAIL, ...(config.ADMIN_PASSWORD && { password: config.ADMIN_PASSWORD }) });
-  phase = 'serving';
+  let firstSuperadmin: BerthServer['firstSuperadmin'];
+  try {
+    await jobs.start();
+    // After all that can fail, since the password is shown once, and before any request, since the first may sign in.
+    firstSuperadmin = await accounts.createFirstSuperadmin({ email: config.ADMIN_EMAIL, ...(config.ADMIN_PASSWORD && { password: config.ADMIN_PASSWORD }) });
+    onReady?.({ config, address, firstSuperadmin });
+  } catch (error) {
+    ready.reject(error);
+    throw error;
+  }
+  ready.resolve();
 
   return {
     app, config, address, firstSuperadmin,

@@ -8,8 +8,8 @@ export type HealthChecks = Record<string, () => Promise<void>>;
 /** A check that takes longer counts as failed. */
 const CHECK_TIMEOUT_MS = 3_000;
 
-/** Where a server is in its life; it takes requests in all of them. */
-export type ServerPhase = 'starting' | 'serving' | 'stopping';
+/** Where a server is in its life; it takes requests in both. One that starts answers none. */
+export type ServerPhase = 'serving' | 'stopping';
 
 /** Registers `/ping`, `/health/live` and `/health/ready`; the last answers 503 and says which part is not there. */
 export function registerHealth(app: FastifyInstance, checks: HealthChecks, phaseNow: () => ServerPhase): void {

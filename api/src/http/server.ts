@@ -23,6 +23,8 @@ export interface HttpServerOptions {
   idleTimeoutMs?: number;
   /** Where log lines go; default the standard output, line by line. */
   logStream?: LogStream;
+  /** Until it resolves, requests wait; when it rejects, they lose their connections. Default: none waits. */
+  ready?: Promise<void>;
 }
 
 /** Connections on which nothing moves for this long are closed, unless the server has the next word; there is no bound on a whole upload. */
@@ -53,6 +55,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     frameworkErrors: (error, request, reply) => { void sendProblem(toBerthError(error), request, reply.header('x-request-id', request.id)); },
   });
   app.setValidatorCompiler(compileValidator);
+  if (options.ready) waitUntilReady(app, options.ready);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     // The page's relative addresses need the slash.
@@ -65,6 +68,16 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   registerBodyHandling(app);
   hangUpWhenStopping(app);
   return app;
+}
+
+/** Lets requests wait while the server listens and cannot answer yet. */
+function waitUntilReady(app: FastifyInstance, ready: Promise<void>): void {
+  let isReady = false;
+  ready.then(() => { isReady = true; }, () => undefined);
+  app.addHook('onRequest', (request, _reply, done) => {
+    if (isReady) done();
+    else ready.then(() => { done(); }, () => { request.raw.destroy(); });
+  });
 }
 
 /** A client that keeps its connection after the last answer would hold up the stop. */
