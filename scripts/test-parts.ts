@@ -47,7 +47,8 @@ const KILLS = [
   'api/test/uploads/{replicas,restarts}.api.test.ts',
   'lib-node/test/{crash,stress}.test.ts',
 ];
-const DEPLOY = ['deploy/test/*.test.ts'];
+/** What is installed elsewhere: an image, a unit, packages. */
+const DEPLOY = ['deploy/test/*.test.ts', 'cli/test/packed.api.test.ts'];
 
 /** Parts by name; `everyday` is what `npm test` runs. */
 export const PARTS: Readonly<Record<string, Part>> = {
@@ -85,7 +86,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
     runs: [{ files: [LIB_NODE], nodes: OLDER_NODES }],
   },
   deploy: {
-    summary: 'the image, Compose, the Helm chart, the systemd unit and the templates for CI',
+    summary: 'the image, the packages, Compose, the Helm chart, the systemd unit and the recipes for CI',
     needs: ['deploy'],
     runs: [{ files: DEPLOY }],
   },

@@ -69,36 +69,4 @@ describe('the page of an artefact', () => {
     await page.getByRole('link', { name: t('artefact.packages') }).click();
     await assertAccessible();
   });
-
-  journey('previews what can be configured, as a form and as JSON', it, async ({ page, t, open, assertAccessible }) => {
-    await open('artefacts/native%401?tab=configuration');
-    await page.getByLabel(`City (${t('artefact.required')})`).waitFor();
-    assert.equal(await page.getByLabel('depth').inputValue(), '3');
-    await page.getByText('Where to look').waitFor();
-    await assertAccessible();
-    await page.getByRole('button', { name: t('artefact.schemaJson') }).click();
-    await page.getByText('"Where to look"').waitFor();
-    await assertAccessible();
-  });
-
-  journey('walks through its files and shows texts', it, async ({ page, t, open, assertAccessible }) => {
-    await open('artefacts/native%401?tab=files');
-    await page.getByText('lib', { exact: true }).click();
-    await page.getByText('deep', { exact: true }).click();
-    await page.getByText('file.txt').click();
-    await page.getByText('deep inside').waitFor();
-    await assertAccessible();
-    await page.getByRole('link', { name: t('artefact.root'), exact: true }).click();
-    await page.getByText('data.bin').click();
-    await page.getByText(t('artefact.binary')).waitFor();
-  }, { as: 'superadmin' });
-
-  journey('draws a tileset on a map', it, async ({ page, t, open, assertAccessible }) => {
-    const ranges = page.waitForResponse((response) => response.status() === 206);
-    await open('artefacts/world.pmtiles?tab=map');
-    await page.getByRole('region', { name: t('artefact.mapOf', { id: 'world.pmtiles' }) }).locator('canvas').waitFor();
-    await ranges;
-    await page.waitForFunction(() => document.querySelector('canvas')?.width);
-    await assertAccessible();
-  }, { as: 'superadmin' });
 });

@@ -9,11 +9,14 @@ import { startBalancer, type Balancer } from './balancer.ts';
 import { startReplicas, type Replicas } from './replicas.ts';
 
 const WORKERS = 6;
+/** For a few dozen requests on a busy machine. */
+const PATIENCE_MS = 60_000;
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 let replicas: Replicas;
 let nginx: Balancer;
 let key: Record<string, string>;
+let load: Load | undefined;
 
 beforeEach(async () => {
   replicas = await startReplicas({ count: 3 });
@@ -21,6 +24,7 @@ beforeEach(async () => {
   key = { 'x-api-key': await replicas.all[0]!.uploadKey() };
 });
 afterEach(async () => {
+  await load?.stop();
   await nginx.close();
   await replicas.close();
 });
@@ -62,7 +66,9 @@ function startLoad(): Load {
 /** Waits until this many more requests were answered. */
 async function untilDone(load: Load, more: number): Promise<void> {
   const floor = load.done + more;
-  await eventually(async () => { assert.ok(load.done >= floor, `${load.done} of ${floor}: ${load.failures.join('\n')}`); });
+  await eventually(async () => {
+    assert.ok(load.done >= floor, `${load.done} of ${floor}: ${load.failures.join('\n')}`);
+  }, PATIENCE_MS);
 }
 
 async function assertAcknowledged(load: Load): Promise<void> {
@@ -76,7 +82,7 @@ async function assertAcknowledged(load: Load): Promise<void> {
 
 describe('under load', () => {
   test('a replica that is told to stop loses no request, and another one takes its place', async () => {
-    const load = startLoad();
+    load = startLoad();
     await untilDone(load, 30);
     assert.equal(await replicas.all[1]!.terminate(), 0);
     await untilDone(load, 30);
@@ -88,7 +94,7 @@ describe('under load', () => {
   });
 
   test('a replica that is killed takes along what it had in hand, and the others go on', async () => {
-    const load = startLoad();
+    load = startLoad();
     await untilDone(load, 30);
     await replicas.all[1]!.stop();
     await untilDone(load, 10);
