@@ -83,7 +83,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
   nodes: {
     summary: 'lib-node on the older Nodes',
     needs: [],
-    runs: [{ files: [LIB_NODE], nodes: OLDER_NODES }],
+    runs: [{ files: [LIB_NODE], backends: 'straight', nodes: OLDER_NODES }],
   },
   deploy: {
     summary: 'the image, the packages, Compose, the Helm chart, the systemd unit and the recipes for CI',

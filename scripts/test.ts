@@ -10,6 +10,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startPostgresCluster } from '../api/test/support/postgres-cluster.ts';
 import { createTemplateDatabase } from '../api/test/support/postgres.ts';
+import { createTestBucket } from '../api/test/support/s3.ts';
 import { startSwiftCluster } from '../api/test/support/swift-cluster.ts';
 import { buildClients } from './build-clients.ts';
 import { buildUi } from './build-ui.ts';
@@ -50,6 +51,7 @@ async function runSelected(selection: Selection): Promise<boolean> {
   process.env['BERTH_TEST_POSTGRES_URL'] = cluster.url;
   process.env['BERTH_TEST_POSTGRES_TEMPLATE'] = await createTemplateDatabase(cluster.url);
   process.env['BERTH_TEST_S3_URL'] = swift.url;
+  await createTestBucket(swift.url);
   // On older Nodes lib-node is tested against a server that needs this one.
   process.env['BERTH_TEST_NODE'] = process.execPath;
   try {

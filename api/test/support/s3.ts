@@ -43,8 +43,11 @@ export async function createTestS3(): Promise<TestS3> {
   };
 }
 
-async function connect(): Promise<{ url: URL; s3: S3 }> {
-  const url = new URL(process.env.BERTH_TEST_S3_URL ?? (await startSwiftCluster()).url);
+/** Creates the bucket of a run, which tests of other packages expect to be there. */
+export async function createTestBucket(serverUrl: string): Promise<void> { (await connect(serverUrl)).s3.destroy(); }
+
+async function connect(serverUrl?: string): Promise<{ url: URL; s3: S3 }> {
+  const url = new URL(serverUrl ?? process.env.BERTH_TEST_S3_URL ?? (await startSwiftCluster()).url);
   const s3 = new S3({
     endpoint: url.origin, region: 'us-east-1', forcePathStyle: true,
     credentials: { accessKeyId: decodeURIComponent(url.username), secretAccessKey: url.password },
