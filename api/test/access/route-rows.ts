@@ -157,4 +157,12 @@ export const ROWS: Row[] = [
   v1('POST', '/remote-registries/{id}/sync', '404 remote_not_found', SUPERADMIN, { path: `${NO_REMOTE}/sync` }),
   v1('GET', '/remote-registries/{id}/events', '404 remote_not_found', SUPERADMIN, { path: `${NO_REMOTE}/events` }),
   { route: 'GET /api/admin/info', path: '/api/admin/info', ok: '200', cells: SUPERADMIN },
+
+  { route: 'GET /clients', path: '/clients', ok: '200', cells: ALL },
+  ...['cli', 'lib-node'].flatMap((name): Row[] => [
+    { route: `GET /clients/${name}.tgz`, path: `/clients/${name}.tgz`, ok: '302', cells: ALL },
+    ...['GET', 'HEAD'].map((method): Row => ({
+      route: `${method} /clients/{version}/${name}.tgz`, path: `/clients/0.0.0/${name}.tgz`, ok: '404 client_version_not_found', cells: ALL,
+    })),
+  ]),
 ];
