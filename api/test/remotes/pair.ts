@@ -119,6 +119,11 @@ export async function bytesOf(server: TestServer, id: string, architecture?: str
   return Buffer.from(await response.arrayBuffer());
 }
 
+/** Compares bytes; a diff of some MiB, as other assertions make it, takes gigabytes of memory. */
+export function assertSameBytes(actual: Uint8Array, expected: Uint8Array): void {
+  assert.ok(Buffer.compare(actual, expected) === 0, `${actual.length} bytes are not the ${expected.length} expected`);
+}
+
 /** Digest of a slot. */
 export async function digestOf(server: TestServer, id: string, architecture = 'noarch'): Promise<string> {
   const { tarballs } = await documentOf(server, id) as { tarballs: Record<string, { digest: string }> };

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { query } from '../support/stored-state.ts';
-import { bytesOf, documentOf, publish, resultOf } from './pair.ts';
+import { assertSameBytes, bytesOf, documentOf, publish, resultOf } from './pair.ts';
 import { describeTroubledMirror, publishFile } from './troubled-mirror.ts';
 import { startTroubledProxy } from './troubled-proxy.ts';
 
@@ -15,7 +15,7 @@ describeTroubledMirror('whose original is in trouble', (it) => {
     it.proxy.cutAfterBytes = 9 * MIB;
     const view = await it.remote.select('cut');
     assert.deepEqual([resultOf(view, 'cut').status, view.lastSyncStatus], ['updated', 'success']);
-    assert.deepEqual(await bytesOf(it.mirror, 'cut'), file);
+    assertSameBytes(await bytesOf(it.mirror, 'cut'), file);
     assert.ok(it.proxy.passedBytes < file.length * 1.05, `${it.proxy.passedBytes} bytes for ${file.length}`);
     const ranges = it.proxy.requests.filter(({ headers }) => headers.range !== undefined).map(({ headers }) => [headers.range, headers['if-range'] !== undefined]);
     assert.equal(ranges.length, 2);
@@ -57,23 +57,26 @@ describeTroubledMirror('whose original is in trouble', (it) => {
     const retried = await it.remote.sync('?only=failed');
     assert.deepEqual([resultOf(retried, 'later').status, retried.lastSyncStatus], ['updated', 'success']);
     assert.ok(it.proxy.passedBytes < 5 * MIB, `${it.proxy.passedBytes} bytes came for the last 4 MiB`);
-    assert.deepEqual(await bytesOf(it.mirror, 'later'), file);
+    assertSameBytes(await bytesOf(it.mirror, 'later'), file);
   });
 
   test('begins anew when the bytes have changed meanwhile, and never mixes them', async () => {
     const [first, second] = [randomBytes(10 * MIB), randomBytes(10 * MIB)];
     await publishFile(it, 'moving', first);
     let served = 0;
+    let publishing: Promise<void> | undefined;
     it.proxy.trouble = async ({ url = '' }) => {
       if (!url.includes('/artefacts/moving/download')) return false;
-      if (served++ > 0) it.proxy.cutAfterBytes = undefined;
-      if (served === 2) await publishFile(it, 'moving', second);
+      if (served++ === 0) return false;
+      it.proxy.cutAfterBytes = undefined;
+      // Whoever gives up waiting for it asks again, and is not to find the first ones.
+      await (publishing ??= publishFile(it, 'moving', second));
       return false;
     };
     it.proxy.cutAfterBytes = 6 * MIB;
     const view = await it.remote.select('moving');
     assert.equal(resultOf(view, 'moving').status, 'updated');
-    assert.deepEqual(await bytesOf(it.mirror, 'moving'), second);
+    assertSameBytes(await bytesOf(it.mirror, 'moving'), second);
   });
 
   test('changes nothing when the list has shrunk by more than half, until somebody confirms it', async () => {
@@ -110,7 +113,7 @@ describeTroubledMirror('whose original is in trouble', (it) => {
         return true;
       };
       assert.equal(resultOf(await it.remote.select('elsewhere'), 'elsewhere').status, 'updated');
-      assert.deepEqual(await bytesOf(it.mirror, 'elsewhere'), file);
+      assertSameBytes(await bytesOf(it.mirror, 'elsewhere'), file);
       assert.equal(storage.requests.length, 2);
       assert.deepEqual(storage.requests.map(({ headers }) => headers['if-range']), [undefined, undefined]);
       assert.ok(it.proxy.requests.every(({ headers }) => headers['x-api-key'] !== undefined));
