@@ -117,11 +117,8 @@ function announce({ config, firstSuperadmin }: Pick<BerthServer, 'config' | 'fir
   if (how !== undefined) process.stdout.write(`\n  Berth is ready at ${config.PUBLIC_URL}\n  Sign in ${how}\n\n`);
 }
 
-async function start(
-  config: Config,
-  { env, logStream, passwords, databasePatienceMs = DATABASE_PATIENCE_MS, onReady }: ServerOptions,
-  opened: Opened,
-): Promise<BerthServer> {
+async function start(config: Config, options: ServerOptions, opened: Opened): Promise<BerthServer> {
+  const { env, logStream, passwords, databasePatienceMs = DATABASE_PATIENCE_MS, onReady } = options;
   const log = logStream ?? openLogOutput(opened);
   const secrets = resolveSecrets(config);
   const metrics = createMetrics();
@@ -198,7 +195,10 @@ async function start(
   if (config.METRICS && config.METRICS_PORT !== undefined) opened.push(await serveMetrics(metrics, config.HOST, config.METRICS_PORT));
 
   const app = await createApp({
-    http: { secure: config.PUBLIC_URL.startsWith('https:'), basePath: new URL(config.PUBLIC_URL).pathname.replace(/\/$/, ''), trustedProxies: config.TRUSTED_PROXIES, logLevel: config.LOG_LEVEL, logStream: log, ready: ready.promise },
+    http: {
+      secure: config.PUBLIC_URL.startsWith('https:'), basePath: new URL(config.PUBLIC_URL).pathname.replace(/\/$/, ''),
+      trustedProxies: config.TRUSTED_PROXIES, logLevel: config.LOG_LEVEL, logStream: log, ready: ready.promise,
+    },
     publicUrl: config.PUBLIC_URL,
     frameAncestors: config.FRAME_ANCESTORS,
     build: readBuildInfo(env),
@@ -208,7 +208,7 @@ async function start(
     phaseNow: () => phase,
   });
   opened.push(app);
-  if (exposed.length > 0) app.log.warn({ paths: exposed }, 'others on this machine may read these: make them the files of Berth\'s user alone');
+  if (exposed.length > 0) app.log.warn({ paths: exposed }, 'others on this machine may read these');
   await untilReachable(database, { patienceMs: databasePatienceMs, onWait: (error) => { app.log.warn({ err: error }, `the database does not answer: trying for ${databasePatienceMs / 1000} s`); } });
   await refuseHalfRestored(database);
   await migrate(database);
@@ -217,7 +217,9 @@ async function start(
   try {
     await jobs.start();
     // After all that can fail, since the password is shown once, and before any request, since the first may sign in.
-    firstSuperadmin = await accounts.createFirstSuperadmin({ email: config.ADMIN_EMAIL, ...(config.ADMIN_PASSWORD && { password: config.ADMIN_PASSWORD }) });
+    firstSuperadmin = await accounts.createFirstSuperadmin({
+      email: config.ADMIN_EMAIL, ...(config.ADMIN_PASSWORD && { password: config.ADMIN_PASSWORD }),
+    });
     onReady?.({ config, address, firstSuperadmin });
   } catch (error) {
     ready.reject(error);

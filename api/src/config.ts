@@ -70,7 +70,7 @@ const ConfigSchema = Type.Object({
   FRAME_ANCESTORS: Type.String({ minLength: 1, default: '\'self\'', description: 'Who may embed the web interface (Content-Security-Policy frame-ancestors)' }),
   AUDIT_RETENTION_DAYS: Type.Integer({ minimum: 1, maximum: 36_500, default: 365, description: 'How long events of the audit log are kept' }),
   GC_GRACE_HOURS: Type.Integer({ minimum: 0, maximum: 8760, default: 24, description: 'How long stored bytes must have been wanted by nobody before they are swept' }),
-  REMOTE_TIMEOUT_SECONDS: Type.Integer({ minimum: 1, maximum: 3600, default: 30, description: 'Within which a remote registry must accept the connection, send the whole head of its answer, and then 16 KiB of the body each time; a mirror gives up otherwise, and tries again later' }),
+  REMOTE_TIMEOUT_SECONDS: Type.Integer({ minimum: 1, maximum: 3600, default: 30, description: 'Time for a remote registry to accept a connection, to send the head of its answer, and for each 16 KiB of the body' }),
   SHUTDOWN_GRACE_SECONDS: Type.Integer({ minimum: 0, maximum: 3600, default: 30, description: 'How long requests in flight may go on after SIGTERM' }),
   LOG_LEVEL: OneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info', description: 'Least severe log line that is written' }),
   METRICS: Type.Boolean({ default: true, description: 'Serve Prometheus metrics on /metrics, never through the public proxy' }),

@@ -53,7 +53,8 @@ async function serveFetches(port: Port, { store: storeOptions, limits }: FetchTh
     const connection = connections.use(upstream);
     try {
       const fetcher = await ready;
-      const { intake: { storageKey }, ...fetched } = await fetcher.fetch({ ...order, upstream: createSource(connection), signal, onBytes: progress.add });
+      const source = createSource(connection);
+      const { intake: { storageKey }, ...fetched } = await fetcher.fetch({ ...order, upstream: source, signal, onBytes: progress.add });
       report({ type: 'done', fetch: number, count: progress.rest(), fetched: { storageKey, ...fetched } });
     } catch (error) {
       report({ type: 'failed', fetch: number, count: progress.rest(), moved: error instanceof SlotMovedError, error: describeError(error) });

@@ -112,7 +112,9 @@ export class HttpConnection {
     this.#socket.setNoDelay();
     this.#deadline = new Deadline(options.timeoutMs, (reason) => { this.#fail(new Error(reason)); });
     // Connecting has a time-out of its own, and so has the answer.
-    this.#socket.once(this.#isSecure ? 'secureConnect' : 'connect', () => { if (this.#exchange) this.#deadline.expectHead(); });
+    this.#socket.once(this.#isSecure ? 'secureConnect' : 'connect', () => {
+      if (this.#exchange) this.#deadline.expectHead();
+    });
     this.#socket.on('end', () => { this.#hasEnded = true; });
     this.#socket.on('error', (error) => { this.#break(error); });
     this.#socket.on('close', () => { this.#close(); });
@@ -120,7 +122,8 @@ export class HttpConnection {
 
   /**
    * Sends a GET, when nothing else is under way.
-   * @throws ConnectionStaleError; HttpProtocolError; what the system says; an Error when the head is not there in time; the signal's reason
+   * @throws ConnectionStaleError; HttpProtocolError; what the system says; an Error when the head is not there in time;
+   *   the signal's reason
    */
   async get(url: URL, headers: Readonly<Record<string, string>>, signal?: AbortSignal): Promise<HttpAnswer> {
     const lines = Object.entries(headers).map(([name, value]) => {

@@ -128,7 +128,8 @@ export class ResponseReader {
     const { 'content-length': length, 'transfer-encoding': encoding, connection = '' } = this.#headers;
     if (this.#status === 101) throw new Error('another protocol');
     if (this.#status < 200) {
-      if (++this.#interimResponses > MAX_INTERIM_RESPONSES) throw new Error(`more than ${MAX_INTERIM_RESPONSES} interim responses`);
+      this.#interimResponses++;
+      if (this.#interimResponses > MAX_INTERIM_RESPONSES) throw new Error(`more than ${MAX_INTERIM_RESPONSES} interim responses`);
       this.#state = 'status';
       return;
     }

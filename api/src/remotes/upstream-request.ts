@@ -1,7 +1,8 @@
 // One GET to another registry: redirects followed by hand, credentials kept at home.
 
 import { RemoteAnswerInvalidError, RemoteUnavailableError } from './errors.ts';
-import { createHttpClient, HttpProtocolError, type HttpAnswer, type HttpBody, type HttpHeaders } from './http-client.ts';
+import { createHttpClient, HttpProtocolError } from './http-client.ts';
+import type { HttpAnswer, HttpBody, HttpHeaders } from './http-client.ts';
 
 /** Which registry, and how to reach it. */
 export interface UpstreamAccess {
@@ -108,7 +109,9 @@ export function reasonOf(error: unknown): string {
 
 /** What speaks no HTTP is there, and of no use; whatever else goes wrong may go better the next time. */
 function failureOf(cause: unknown, what: string): Error {
-  if (cause instanceof HttpProtocolError) return new RemoteAnswerInvalidError(`The remote registry cannot be understood: ${cause.message}.`, { cause });
+  if (cause instanceof HttpProtocolError) {
+    return new RemoteAnswerInvalidError(`The remote registry cannot be understood: ${cause.message}.`, { cause });
+  }
   return new RemoteUnavailableError(`${what}: ${reasonOf(cause)}.`, { cause });
 }
 

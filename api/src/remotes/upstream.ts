@@ -66,7 +66,9 @@ export function createUpstream(access: UpstreamAccess): Upstream {
           }
         }
         skip += results.length;
-        if (skip > MAX_LISTED_ARTEFACTS) throw new RemoteAnswerInvalidError(`The remote registry lists more than ${MAX_LISTED_ARTEFACTS} artefacts.`);
+        if (skip > MAX_LISTED_ARTEFACTS) {
+          throw new RemoteAnswerInvalidError(`The remote registry lists more than ${MAX_LISTED_ARTEFACTS} artefacts.`);
+        }
         if (results.length === 0 || skip >= count) return { artefacts: [...byId.values()], unusable };
       }
     },
