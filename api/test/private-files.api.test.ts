@@ -12,6 +12,7 @@ import { join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { createServer } from '../index.ts';
+import { inThisRun, someInThisRun } from './support/combinations.ts';
 import { npmTarball } from './support/tarball-builder.ts';
 import { ADMIN_EMAIL, ADMIN_PASSWORD, createTestClient } from './support/test-client.ts';
 
@@ -110,7 +111,7 @@ after(() => { rmSync(scratch, { recursive: true }); });
 
 for (const [name, words] of [['api/server.ts', [SERVER]], ['berth serve', [BERTH, 'serve']]] as const) {
   describe(name, () => {
-    for (const situation of SITUATIONS) {
+    for (const situation of someInThisRun(SITUATIONS, 2)) {
       test(`lets nobody read its data, in a folder that is ${situation}`, async () => {
         const folder = prepare(situation);
         await serving([...words], folder, async (url) => {
@@ -126,7 +127,7 @@ for (const [name, words] of [['api/server.ts', [SERVER]], ['berth serve', [BERTH
 }
 
 describe('berth backup', () => {
-  for (const target of ['absent', 'empty', 'exposed'] as const) {
+  for (const target of inThisRun(SITUATIONS)) {
     test(`lets nobody read the backup, in a folder that is ${target}, nor the data`, () => {
       const folder = prepare('exposed');
       const directory = join(scratch, `backup-${target}`);
@@ -157,22 +158,20 @@ const OPERATIONS: [name: string, words: string[], status: Record<Situation, numb
   ['remotes import', ['remotes', 'import', CARRIAGE], { absent: 1, empty: 1, exposed: 1 }],
 ];
 
-for (const [name, words, statuses] of OPERATIONS) {
-  describe(`berth ${name}`, () => {
-    for (const situation of SITUATIONS) {
-      test(`lets nobody read the data, in a folder that is ${situation}`, () => {
-        const folder = prepare(situation);
-        const { status, stderr } = run([BERTH, ...words], folder);
-        assert.equal(status, statuses[situation], stderr);
-        // What finds no instance leaves the folder as it is.
-        if (readIfThere(folder).length > 0) assertPrivateData(folder, situation);
-      });
-    }
+const CASES = OPERATIONS.flatMap(([name, words, statuses]) => SITUATIONS.map((situation) => ({ name, words, statuses, situation })));
+
+for (const { name, words, statuses, situation } of someInThisRun(CASES, 8)) {
+  test(`berth ${name} lets nobody read the data, in a folder that is ${situation}`, () => {
+    const folder = prepare(situation);
+    const { status, stderr } = run([BERTH, ...words], folder);
+    assert.equal(status, statuses[situation], stderr);
+    // What finds no instance leaves the folder as it is.
+    if (readIfThere(folder).length > 0) assertPrivateData(folder, situation);
   });
 }
 
 test('what is carried away in a file is for its user alone', () => {
-  for (const file of [CARRIAGE, join(scratch, 'out.tar')]) assert.equal(statSync(file).mode & 0o777, 0o600);
+  assert.equal(statSync(CARRIAGE).mode & 0o777, 0o600);
 });
 
 test('commands of clients keep the umask of their user, but for what is secret', async () => {

@@ -1,55 +1,11 @@
 // What the guides tell to type is typed, as it stands, in a real shell, against real registries.
 
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { promisify } from 'node:util';
-import { ADMIN_EMAIL, ADMIN_PASSWORD, startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
-import { repositoryRoot } from '../../scripts/runtime.ts';
-
-/** The registry of the guides. */
-const EXAMPLE = 'https://registry.example.org';
-const run = promisify(execFile);
-
-/** The shell blocks of a guide, in their order. */
-async function blocksOf(guide: string): Promise<string[]> {
-  return [...(await readFile(join(repositoryRoot, 'docs/guides', `${guide}.md`), 'utf8')).matchAll(/```sh\n([^]*?)```/g)].map(([, block = '']) => block);
-}
-
-interface TypeOptions { stands: Record<string, string>; cwd?: string; env?: Record<string, string> }
-
-interface Home {
-  home: string;
-  type(commands: string, options: TypeOptions): Promise<string>;
-  /** Installs the command from a registry, as the guide about publishing tells. */
-  installCommand(registryUrl: string): Promise<void>;
-}
-
-/** A user's home, where nothing is installed yet. */
-async function createHome(): Promise<Home> {
-  const home = await mkdtemp(join(tmpdir(), 'berth-typed-'));
-  const inherited = Object.entries(process.env).filter(([name]) => !/^(BERTH_|GITHUB_|CI_|XDG_)/.test(name));
-  const environment = {
-    ...Object.fromEntries(inherited), HOME: home, PATH: `${home}/.local/bin:${process.env['PATH']}`,
-    npm_config_prefix: `${home}/.local`, npm_config_cache: `${home}/.npm`,
-  };
-  const type: Home['type'] = async (commands, { stands, cwd = home, env = {} }) => {
-    const typed = Object.entries(stands).reduce((text, [example, real]) => text.replaceAll(example, real), commands);
-    return (await run('bash', ['-euo', 'pipefail', '-c', typed], { cwd, env: { ...environment, ...env } })).stdout;
-  };
-  return {
-    home, type,
-    async installCommand(registryUrl) {
-      const install = (await blocksOf('publishing')).filter((block) => block.startsWith('npm install --global'));
-      assert.equal(install.length, 1);
-      await type(install[0]!, { stands: { [EXAMPLE]: registryUrl } });
-      assert.equal(await type('command -v berth', { stands: {} }), `${home}/.local/bin/berth\n`);
-    },
-  };
-}
+import { startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
+import { blocksOf, createHome, EXAMPLE, type Home } from './typed-commands.ts';
 
 describe('the guide about publishing', () => {
   let berth: TestServer;
@@ -109,37 +65,5 @@ describe('the guide about pipelines', () => {
     assert.deepEqual(versions, ['1.2.3', '1.2.2']);
     await berth.close();
     await rm(user.home, { recursive: true, force: true });
-  });
-});
-
-describe('the guide about mirrors', () => {
-  let [staging, production] = [] as unknown as [TestServer, TestServer];
-  let user: Home;
-  before(async () => {
-    [staging, production, user] = await Promise.all([startTestServer(), startTestServer(), createHome()]);
-    await user.installCommand(production.url);
-    await writeFile(join(user.home, 'password.txt'), ADMIN_PASSWORD);
-    for (const [id, category] of [['@acme/hello@1', 'other'], ['@acme/hello@2', 'other'], ['france', 'tileset']] as const) {
-      assert.equal((await staging.upload(id, { format: 'file', file: Buffer.from(id), fields: { category } })).status, 201);
-      await staging.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: staging.internal, body: { public: true } });
-    }
-  });
-  after(async () => {
-    await Promise.all([staging.close(), production.close()]);
-    await rm(user.home, { recursive: true, force: true });
-  });
-
-  test('mirrors what its patterns select, and has commands that work', async () => {
-    const [onStaging = '', onProduction = ''] = await blocksOf('federation');
-    const registries = { 'https://staging.example.org': staging.url, [EXAMPLE]: production.url };
-    const stands = { ...registries, 'admin@example.org': ADMIN_EMAIL };
-    await user.type(onStaging, { stands });
-    assert.match(await user.type(onProduction, { stands }), /staging: 2 artefacts updated .+, 0 failed\.\n$/);
-
-    const rows = [...(await readFile(join(repositoryRoot, 'docs/guides/federation.md'), 'utf8')).matchAll(/^\|[^|]+\| `(berth remotes [^`]+)`/gm)].map(([, command = '']) => command);
-    assert.equal(rows.length, 11);
-    for (const command of rows) await user.type(command, { stands: { ...stands, '@acme/import-gpkg@1': '@acme/hello@2' } });
-    const { results } = await (await production.api('GET', '/artefacts', { headers: production.internal })).json() as { results: { _id: string; origin?: string }[] };
-    assert.deepEqual(results.map(({ _id, origin }) => [_id, origin]).sort(), [['@acme/hello@1', undefined], ['@acme/hello@2', undefined], ['france', undefined]]);
   });
 });

@@ -14,7 +14,7 @@ describe('lists', () => {
 
   journey('show that they are on their way, and say why they do not come', () => empty, async (visitor) => {
     visitor.expectFailures();
-    for (const [name, { page, route }] of someInThisRun(Object.entries(LISTS), 5)) {
+    for (const [name, { page, route }] of someInThisRun(Object.entries(LISTS), 3)) {
       let fail: () => void = () => undefined;
       const failed = new Promise<void>((resolve) => { fail = resolve; });
       await visitor.page.route(route, async (request) => {

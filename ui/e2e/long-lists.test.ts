@@ -37,7 +37,7 @@ describe('lists', () => {
     const pages = { ...Object.fromEntries(Object.entries(LISTS).map(([name, { page }]) => [name, page])), cards: '', artefact: artefact, use: `${artefact}?tab=use`, packages: `${artefact}?tab=packages`, files: `${artefact}?tab=files&file=${'deep%2F'.repeat(12)}file.txt`, manage: `${artefact}?tab=manage`, organization: `admin/organizations/${'o'.repeat(120)}`, remote: `admin/remotes/${encodeURIComponent(remote._id)}` };
     // The other registry of the long address is not there.
     visitor.expectFailures();
-    for (const [name, page] of someInThisRun(Object.entries(pages), 7)) {
+    for (const [name, page] of someInThisRun(Object.entries(pages), 5)) {
       await visitor.open(page);
       await visitor.page.getByRole('heading', { level: 1 }).first().waitFor();
       await visitor.page.getByRole('progressbar').first().waitFor({ state: 'hidden' });

@@ -3,12 +3,15 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
+import { times } from '../support/combinations.ts';
 import { eventually } from '../support/eventually.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { startBalancer, type Balancer } from './balancer.ts';
 import { startReplicas, type Replicas } from './replicas.ts';
 
 const WORKERS = 6;
+/** Requests between two events. */
+const MANY = times({ often: 30, seldom: 12 });
 /** For a few dozen requests on a busy machine. */
 const PATIENCE_MS = 60_000;
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -83,11 +86,11 @@ async function assertAcknowledged(load: Load): Promise<void> {
 describe('under load', () => {
   test('a replica that is told to stop loses no request, and another one takes its place', async () => {
     load = startLoad();
-    await untilDone(load, 30);
+    await untilDone(load, MANY);
     assert.equal(await replicas.all[1]!.terminate(), 0);
-    await untilDone(load, 30);
+    await untilDone(load, MANY);
     assert.equal(await replicas.all[2]!.terminate(), 0);
-    await untilDone(load, 30);
+    await untilDone(load, MANY);
     await load.stop();
     assert.deepEqual(load.failures, []);
     await assertAcknowledged(load);
@@ -95,11 +98,11 @@ describe('under load', () => {
 
   test('a replica that is killed takes along what it had in hand, and the others go on', async () => {
     load = startLoad();
-    await untilDone(load, 30);
+    await untilDone(load, MANY);
     await replicas.all[1]!.stop();
     await untilDone(load, 10);
     const failedWhenKilled = load.failures.length;
-    await untilDone(load, 60);
+    await untilDone(load, 2 * MANY);
     await load.stop();
     assert.equal(load.failures.length, failedWhenKilled, load.failures.join('\n'));
     assert.ok(failedWhenKilled <= WORKERS, load.failures.join('\n'));

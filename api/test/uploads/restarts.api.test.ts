@@ -74,7 +74,7 @@ for (const { dialect, storage } of inThisRun(PLACES)) {
       });
     }
 
-    for (const [format, file] of Object.entries(FORMS) as ['npm' | 'file', Buffer][]) {
+    for (const [format, file] of inThisRun(Object.entries(FORMS) as ['npm' | 'file', Buffer][])) {
       test(`loses nothing that it acknowledged of ${format}, and next to nothing of what it received`, async () => {
         await restart();
         const id = `killed-${format}`;
