@@ -1,59 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { globSync, mkdtempSync, readFileSync, rmSync, truncateSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { globSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import { after, before, describe, test } from 'node:test';
+import { describe, test } from 'node:test';
 import type * as declared from '../src/api.d.ts';
+import { berth, berthJson, dataDir, directory, scratch, SECRET, url, withServedInstance } from './served-instance.ts';
 
-const PROGRAM = join(import.meta.dirname, '../bin/berth.js');
-const SECRET = 'internal-secret';
-const scratch = mkdtempSync(join(tmpdir(), 'berth-operations-'));
-const dataDir = join(scratch, 'data');
-const directory = join(scratch, 'backup');
-
-type Environment = Record<string, string>;
-const environment = (more: Environment = {}) => ({ PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: dataDir, SECRET_INTERNAL_SERVICES: SECRET, GC_GRACE_HOURS: '0', ...more });
-
-function berth(words: string[], env: Environment = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...words], { encoding: 'utf8', env: environment(env) });
-  return { status, stdout, stderr };
-}
-
-function berthJson(words: string[], env: Environment = {}): unknown {
-  const { status, stdout, stderr } = berth([...words, '--json'], env);
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout);
-}
-
-let url: string;
-let stopServer: () => Promise<void>;
-
-before(async () => {
-  const server = spawn(process.execPath, [PROGRAM, 'serve'], { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
-  for await (const line of createInterface(server.stdout)) {
-    url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? '';
-    if (url !== '') break;
-  }
-  server.stdout.resume();
-  stopServer = async () => {
-    const exited = once(server, 'exit');
-    server.kill();
-    await exited;
-  };
-  for (const id of ['tiles', 'other']) {
-    const form = new FormData();
-    form.set('file', new Blob([id.repeat(1000)]), 'a.bin');
-    const { status } = await fetch(`${url}/api/v1/artefacts/file/${id}`, { method: 'POST', headers: { 'x-secret-key': SECRET }, body: form });
-    assert.equal(status, 201);
-  }
-});
-after(async () => {
-  await stopServer();
-  rmSync(scratch, { recursive: true });
-});
+withServedInstance();
 
 describe('beside a server that serves', () => {
   test('backup says what it did, and warns of secrets that it cannot have', () => {
@@ -103,42 +55,6 @@ describe('beside a server that serves', () => {
     const lost = berth(['restore', join(scratch, 'lossy')], { DATA_DIR: join(scratch, 'lossy-target') });
     assert.equal(lost.status, 1);
     assert.match(lost.stderr, /^berth restore: [^\n]+ lacks the right bytes of tiles: [^\n]+--allow-lost\.\n$/);
-  });
-});
-
-describe('remotes', () => {
-  test('carries artefacts from one instance to another in a file, and says what could not be carried', async () => {
-    const form = new FormData();
-    form.set('file', new Blob(['carried']), 'a.bin');
-    assert.equal((await fetch(`${url}/api/v1/artefacts/file/carried`, { method: 'POST', headers: { 'x-secret-key': SECRET }, body: form })).status, 201);
-    const file = join(scratch, 'ship.tar');
-    const target = { DATA_DIR: join(scratch, 'air-gapped'), PUBLIC_URL: 'https://island.example.org' };
-    const exported = berthJson(['remotes', 'export', file, 'carried'], { PUBLIC_URL: 'https://production.example.org' }) as { artefacts: number; failed: unknown[] };
-    assert.deepEqual([exported.artefacts, exported.failed], [1, []]);
-    assert.match(berth(['remotes', 'import', file], target).stderr, /there is no database/);
-    berth(['backup', directory]);
-    berth(['restore', directory, '--allow-lost'], target);
-    // The ids are taken there, by the artefacts of the backup.
-    const { status, stdout, stderr } = berth(['remotes', 'import', file], target);
-    assert.equal(status, 1);
-    assert.match(stdout, /^Mirrored 0 artefacts of https:\/\/production\.example\.org as of /);
-    assert.match(stderr, /1 artefact could not be mirrored:\n {2}carried: An artefact with this id is here already/);
-  });
-});
-
-describe('on a terminal', () => {
-  const onTerminal = (env: Environment) => spawnSync('script', ['-qec', `${process.execPath} ${PROGRAM} backup ${join(scratch, 'terminal')}`, '/dev/null'], {
-    encoding: 'utf8', env: { ...environment(env), TERM: 'xterm-256color' },
-  }).stdout.replaceAll('\u001B', '<esc>');
-
-  test('progress is one line that is drawn again and cleared at the end', () => {
-    const output = onTerminal({});
-    assert.match(output, /\r<esc>\[2K<esc>\[36m━*<esc>\[39m<esc>\[2m─*<esc>\[22m +\d+% {2}blobs: \d of \d, /);
-    assert.match(output, /\r<esc>\[2K\S+terminal has /);
-  });
-
-  test('NO_COLOR leaves colours out', () => {
-    assert.doesNotMatch(onTerminal({ NO_COLOR: '1' }), /<esc>\[\d+m/);
   });
 });
 

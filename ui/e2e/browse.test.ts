@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { startWithTilesets } from './support/many-tilesets.ts';
-import { HELLO, startRegistry, type Registry } from './support/registry.ts';
+import { HELLO, type Registry } from './support/registry.ts';
 import { journey, withBrowser } from './support/visitor.ts';
 
 describe('browsing', () => {
@@ -35,18 +35,5 @@ describe('browsing', () => {
     await assertAccessible();
     await page.reload();
     await page.getByRole('cell', { name: /tiles-29/ }).waitFor();
-  });
-});
-
-describe('an empty registry', () => {
-  withBrowser();
-  let registry: Registry;
-  before(async () => { registry = await startRegistry({ path: '' }); });
-  after(() => registry.close());
-
-  journey('says why nothing is there, and works without a path', () => registry, async ({ page, t, open, assertAccessible }) => {
-    await open('');
-    await page.getByText(t('browse.emptyAnonymous')).waitFor();
-    await assertAccessible();
   });
 });

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
-import { npmTarball } from '../../api/test/support/tarball-builder.ts';
 import { give } from './support/give.ts';
 import { asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
 import { journey, withBrowser, type Variant } from './support/visitor.ts';
@@ -82,31 +81,5 @@ describe('curation', () => {
     await page.locator('[role=alert] .notice').waitFor();
     await page.getByRole('button', { name: t('curation.removeThumbnail') }).click();
     await page.waitForFunction(async (path) => !(await (await fetch(path)).json() as Document).thumbnail, `api/v1/artefacts/${id}`);
-  }, { as: 'superadmin' });
-
-  journey('deprecates, drops a slot, and deletes, each once its name is typed', it, async ({ page, t, variant, open, assertAccessible }) => {
-    const id = idFor('doomed', variant);
-    const file = await npmTarball({ name: 'doomed' });
-    for (const architecture of ['noarch', 'x64']) await publish(registry, id, { file, fields: { architecture } });
-    await open(`artefacts/${id}?tab=manage`);
-    await page.getByRole('button', { name: t('curation.deprecate') }).click();
-    await page.getByRole('button', { name: t('curation.undeprecate') }).waitFor();
-    assert.equal((await read(id)).deprecated, true);
-    await page.getByRole('link', { name: t('artefact.overview') }).click();
-    await page.getByRole('button', { name: `${t('common.delete')} x64` }).click();
-    const dialog = page.getByRole('dialog');
-    await dialog.getByLabel(t('common.typeToConfirm', { phrase: 'x64' })).fill('x6');
-    assert.equal(await dialog.getByRole('button', { name: t('common.delete') }).isDisabled(), true);
-    await assertAccessible();
-    await dialog.getByLabel(t('common.typeToConfirm', { phrase: 'x64' })).fill('x64');
-    await dialog.getByRole('button', { name: t('common.delete') }).click();
-    await page.getByText('x64', { exact: true }).waitFor({ state: 'detached' });
-    assert.deepEqual(Object.keys((await read(id)).tarballs ?? {}), ['noarch']);
-    await page.getByRole('link', { name: t('artefact.manage') }).click();
-    await page.getByRole('button', { name: t('curation.deleteArtefact') }).click();
-    await dialog.getByLabel(t('common.typeToConfirm', { phrase: id })).fill(id);
-    await dialog.getByRole('button', { name: t('common.delete') }).click();
-    await page.waitForURL((url) => url.pathname === '/registry/');
-    assert.equal((await registry.api('GET', `/artefacts/${id}`, { headers: registry.internal })).status, 404);
   }, { as: 'superadmin' });
 });

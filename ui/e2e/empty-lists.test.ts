@@ -22,3 +22,16 @@ describe('lists', () => {
     }
   }, { as });
 });
+
+describe('an empty registry', () => {
+  withBrowser();
+  let registry: Registry;
+  before(async () => { registry = await startRegistry({ path: '' }); });
+  after(() => registry.close());
+
+  journey('says why nothing is there, and works without a path', () => registry, async ({ page, t, open, assertAccessible }) => {
+    await open('');
+    await page.getByText(t('browse.emptyAnonymous')).waitFor();
+    await assertAccessible();
+  });
+});

@@ -7,7 +7,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { withFault, type FaultCode } from '../support/failing-fs.ts';
-import { someInThisRun } from '../support/combinations.ts';
+import { inThisRun } from '../support/combinations.ts';
 import { eventually } from '../support/eventually.ts';
 import { assertNoLeak } from '../support/problems.ts';
 import { assertTidy, query } from '../support/stored-state.ts';
@@ -66,7 +66,7 @@ describe('a file system that fails', () => {
     assert.fail(`more than ${MAX_CALLS} calls: ${failed.join(' ')}`);
   }
 
-  for (const code of someInThisRun(CODES, 2)) {
+  for (const code of inThisRun(CODES)) {
     for (const lasting of [false, true]) {
       const how = `${code} ${lasting ? 'from its n-th call on' : 'at its n-th call'}`;
       const calls = { ENOSPC: 4, EIO: 8, EMFILE: 1 }[code];
