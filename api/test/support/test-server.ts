@@ -60,6 +60,8 @@ export async function startTestServer({
   const logs: string[] = [];
   const settings: Record<string, string> = {
     PORT: `${port}`, DATA_DIR: folder, LOG_LEVEL: 'warn', PUBLIC_URL: publicUrl, ADMIN_EMAIL, ADMIN_PASSWORD,
+    // A body that a test leaves unread holds a close up for as long.
+    SHUTDOWN_GRACE_SECONDS: '5',
     SECRET_INTERNAL_SERVICES: 'internal-secret', API_KEYS_SALT: secret(), CIPHER_PASSWORD: secret(), AUTH_SECRET: secret(),
     ...(database && { DATABASE_URL: database.url }), ...(s3 && { ...s3.env, S3_REDIRECT: 'false' }),
     ...(directory && { AUTH_MODE: 'simple-directory', DIRECTORY_URL: directory.url }),
