@@ -28,9 +28,9 @@ export const MAX_FILE_SECONDS = 25;
 /** Files that may take longer, each with the reason. */
 export const SLOW_FILES: Readonly<Record<string, string>> = {
   'api/test/backup/interrupted.api.test.ts': 'each of its kills starts a process, kills it and checks a whole instance',
-  'api/test/blobs/s3-writing.unit.test.ts': 'most of its 90 cases store parts of 5 MiB on a real S3 server',
-  'api/test/blobs/s3.unit.test.ts': 'most of its 90 cases store parts of 5 MiB on a real S3 server',
-  'api/test/db/outage.api.test.ts': 'waits out an outage of ten seconds, and the time-outs of a pool',
+  'api/test/blobs/s3-writing.unit.test.ts': 'its cases store blobs of several parts on a real S3 server, one after the other',
+  'api/test/blobs/s3.unit.test.ts': 'its cases store blobs of several parts on a real S3 server, one after the other',
+  'api/test/db/outage.api.test.ts': 'waits out an outage of ten seconds',
   'scripts/test/demo.api.test.ts': 'the plug-in of the demo runs for 12 s, twice',
 };
 

@@ -165,6 +165,7 @@ for (const { name, words, statuses, situation } of someInThisRun(CASES, 8)) {
     const folder = prepare(situation);
     const { status, stderr } = run([BERTH, ...words], folder);
     assert.equal(status, statuses[situation], stderr);
+    if (name === 'remotes export' && status === 0) assert.equal(statSync(join(scratch, 'out.tar')).mode & 0o777, 0o600);
     // What finds no instance leaves the folder as it is.
     if (readIfThere(folder).length > 0) assertPrivateData(folder, situation);
   });
