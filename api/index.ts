@@ -1,33 +1,22 @@
 // The public face of the server: createServer, which puts one together, and what the command line runs.
 
 import type { FastifyInstance } from 'fastify';
-import { createAccounts, type PasswordHashing } from './src/accounts/index.ts';
-import { createApiKeys, createExpiryNotices } from './src/api-keys/index.ts';
+import type { PasswordHashing } from './src/accounts/index.ts';
 import { createApp } from './src/app.ts';
-import { createAttemptLimit, forgetting } from './src/attempts/index.ts';
-import { createAuditLog } from './src/audit/index.ts';
-import { createArtefacts } from './src/artefacts/index.ts';
-import { createBlobs, createStorage } from './src/blobs/index.ts';
 import { readBuildInfo } from './src/build-info.ts';
-import { ConfigError, directoryOf, mailOf, oidcOf, readConfig, type Config } from './src/config.ts';
+import { ConfigError, proxiesOf, readConfig, type Config } from './src/config.ts';
 import { prepareDataDir } from './src/data-dir.ts';
 import { migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute, type LogStream, type Metrics, type ServerPhase } from './src/http/index.ts';
-import { createJobs } from './src/jobs/index.ts';
-import { createMailer } from './src/mail/index.ts';
-import { graceMs, openDatabase, openStore, refuseHalfRestored, storeOptions } from './src/open.ts';
-import { createFetchThreads, createRemotes } from './src/remotes/index.ts';
-import { resolveSecrets } from './src/secrets.ts';
+import { refuseHalfRestored } from './src/open.ts';
+import { useProxies } from './src/outbound/index.ts';
+import { closeAll, createServices, openInstance, type Opened } from './src/services.ts';
 import { explainStartFailure } from './src/start-failure.ts';
-import { createTarballScanners } from './src/tarballs/index.ts';
-import { createThumbnails } from './src/thumbnails/index.ts';
-import { createTrustedPublisherService } from './src/trusted-publishers/index.ts';
-import { createUploads } from './src/uploads/index.ts';
 
 export { ConfigError };
 export { backup, migrateDatabase, restore, scrub, sweep } from './src/maintenance.ts';
-export { exportArtefacts, importArtefacts } from './src/carriage.ts';
+export { exportArtefacts, importArtefacts } from './src/bundle-commands.ts';
 export type { BackupReport, MigrateReport, OperationOptions, RestoreReport } from './src/maintenance.ts';
 export type { BackupProgress, LostBlob } from './src/backup/index.ts';
 export type { Finding, ScrubProgress, ScrubResult, SweepProgress, SweepResult } from './src/blobs/index.ts';
@@ -59,18 +48,7 @@ export interface ServerOptions {
   onReady?: (server: Pick<BerthServer, 'config' | 'address' | 'firstSuperadmin'>) => void;
 }
 
-/** Leaves most of a disk, and of a core, to those who download; the command line reads as fast as it can. */
-const SCRUB_BYTES_PER_SECOND = 100 * 1024 * 1024;
-/** Of one address; keys that hold are taken whatever has failed before. */
-const UNKNOWN_KEYS = { max: 60, windowMs: 60_000 };
 const DATABASE_PATIENCE_MS = 30_000;
-
-/** Uploads expire a day after their last byte; an hour more or less is nothing to them. */
-const EXPIRE_UPLOADS_EVERY_MS = 3_600_000;
-const FORGET_TOKENS_EVERY_MS = 3_600_000;
-
-/** What a start has opened so far, in order; closed in the opposite one. */
-type Opened = { close(): Promise<unknown> }[];
 
 /**
  * Starts a server and resolves once it serves. A start that fails leaves nothing open, and has answered nobody.
@@ -95,7 +73,13 @@ export async function createServer(options: ServerOptions): Promise<BerthServer>
  */
 export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   process.umask(0o077);
-  const started = createServer({ env, onReady: announce });
+  const started = createServer({
+    env,
+    onReady(server) {
+      useProxies(proxiesOf(server.config));
+      announce(server);
+    },
+  });
   let stopped: Promise<never> | undefined;
   // Ctrl-C reaches a process below npm twice: from the terminal and from npm.
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => { stopped ??= started.then((server) => server.close()).then(() => process.exit(0)); });
@@ -120,75 +104,14 @@ function announce({ config, firstSuperadmin }: Pick<BerthServer, 'config' | 'fir
 async function start(config: Config, options: ServerOptions, opened: Opened): Promise<BerthServer> {
   const { env, logStream, passwords, databasePatienceMs = DATABASE_PATIENCE_MS, onReady } = options;
   const log = logStream ?? openLogOutput(opened);
-  const secrets = resolveSecrets(config);
   const metrics = createMetrics();
   const exposed = await prepareDataDir(config.DATA_DIR);
-  const database = openDatabase(config, { onQuery: metrics.onQuery });
-  opened.push(database);
   let phase: ServerPhase = 'serving';
   const ready = Promise.withResolvers<void>();
 
-  const onError = (error: unknown) => { app.log.error({ err: error }, 'background work failed'); };
-  const store = await openStore(config);
-  const blobs = createBlobs({ database, store });
-  const mail = mailOf(config);
-  const mailer = mail && createMailer(mail);
-  const accounts = createAccounts({
-    database,
-    publicUrl: config.PUBLIC_URL,
-    secret: secrets.AUTH_SECRET,
-    directory: directoryOf(config),
-    oidc: oidcOf(config),
-    mailer,
-    passwords,
-    onError,
-    async onAccountDeleted(tx, account) {
-      await apiKeys.deleteKeysOf(tx, account);
-      await artefacts.edit.forgetAccount(tx, account);
-    },
-  });
-  const apiKeys = createApiKeys({ database, salt: secrets.API_KEYS_SALT, categories: config.CATEGORIES, accountHasGrant: accounts.hasGrant, onError });
-  opened.push(apiKeys);
-  const scanners = createTarballScanners();
-  opened.push(scanners);
-  const limits = { maxUploadBytes: config.MAX_UPLOAD_BYTES, maxUnpackedBytes: config.MAX_UNPACKED_BYTES, maxTarEntries: config.MAX_TAR_ENTRIES };
-  const fetcher = createFetchThreads({ database, blobs, store: storeOptions(config), limits, onError });
-  opened.push(fetcher);
-  const artefacts = createArtefacts({
-    database,
-    blobs,
-    scanners,
-    limits,
-    categories: config.CATEGORIES,
-    accelRedirectPrefix: config.ACCEL_REDIRECT_PREFIX,
-    keyScopes: apiKeys.isStillValid,
-    onError,
-  });
-  opened.push(artefacts.counts);
-  const jobs = createJobs({ database, onError });
-  opened.push(jobs);
-  const storage = createStorage({ database, store, jobs, graceMs: graceMs(config), scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND });
-  const uploads = createUploads({ database, publishing: artefacts.publishing, maxUploadBytes: config.MAX_UPLOAD_BYTES, onError });
-  opened.push(uploads);
-  jobs.register({ name: 'uploads.expire', everyMs: EXPIRE_UPLOADS_EVERY_MS, run: () => uploads.expireUploads() });
-  jobs.register(forgetting(database));
-  const expiryNotices = createExpiryNotices({
-    database, mailer, publicUrl: config.PUBLIC_URL, daysBefore: config.KEY_EXPIRY_NOTICE_DAYS, webhookUrl: config.KEY_EXPIRY_WEBHOOK_URL,
-    recipients: async () => config.NOTICE_EMAILS ?? accounts.superadminEmails(),
-  });
-  if (expiryNotices) jobs.register(expiryNotices);
-  const unknownKeys = createAttemptLimit({ database, name: 'api-key', ...UNKNOWN_KEYS });
-  const trustedPublishers = createTrustedPublisherService({ database, tokens: apiKeys.tokens, categories: config.CATEGORIES, publicUrl: config.PUBLIC_URL, refusals: unknownKeys });
-  jobs.register({ name: 'trusted-publishers.forget', everyMs: FORGET_TOKENS_EVERY_MS, run: () => trustedPublishers.forget() });
-  const audit = createAuditLog({ database, retentionDays: config.AUDIT_RETENTION_DAYS });
-  jobs.register(audit.pruning);
-  const thumbnails = createThumbnails({ database, artefacts });
-  const remotes = createRemotes({
-    database, jobs, blobs, fetcher, thumbnails,
-    mirroring: artefacts.mirroring, publishing: artefacts.publishing,
-    cipherPassword: secrets.CIPHER_PASSWORD, publicUrl: config.PUBLIC_URL, maxUploadBytes: config.MAX_UPLOAD_BYTES,
-    timeoutMs: config.REMOTE_TIMEOUT_SECONDS * 1000, onError,
-  });
+  const shared = { opened, onQuery: metrics.onQuery, onError: (error: unknown) => { app.log.error({ err: error }, 'background work failed'); } };
+  const services = createServices(config, await openInstance(config, shared), { ...shared, passwords });
+  const { database, blobs, artefacts, accounts, jobs } = services;
   metrics.gauge('berth_slots', 'Slots of all artefacts', async () => (await artefacts.read.totals()).slots);
   metrics.gauge('berth_blobs', 'Blobs stored', async () => (await blobs.totals()).count);
   metrics.gauge('berth_blob_bytes', 'Bytes stored in blobs', async () => (await blobs.totals()).sizeBytes);
@@ -202,8 +125,8 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
     publicUrl: config.PUBLIC_URL,
     frameAncestors: config.FRAME_ANCESTORS,
     build: readBuildInfo(env),
-    internalSecret: secrets.SECRET_INTERNAL_SERVICES,
-    database, blobs, storage, accounts, apiKeys, unknownKeys, trustedPublishers, artefacts, uploads, thumbnails, remotes, audit, metrics,
+    ...services,
+    metrics,
     serveMetrics: config.METRICS && config.METRICS_PORT === undefined,
     phaseNow: () => phase,
   });
@@ -244,10 +167,6 @@ function openLogOutput(opened: Opened): LogStream {
   const output = createLogOutput();
   opened.push(output);
   return output;
-}
-
-async function closeAll(opened: Opened): Promise<void> {
-  for (const it of opened.splice(0).reverse()) await it.close();
 }
 
 async function serveMetrics(metrics: Metrics, host: string, port: number): Promise<FastifyInstance> {

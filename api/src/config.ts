@@ -1,7 +1,7 @@
 // The configuration: one typed schema, read once at start from the environment and the optional BERTH_CONFIG
 // file. The only reader of the environment; only server.ts and index.ts import it. Secrets live in secrets.ts.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
@@ -71,12 +71,18 @@ const ConfigSchema = Type.Object({
   AUDIT_RETENTION_DAYS: Type.Integer({ minimum: 1, maximum: 36_500, default: 365, description: 'How long events of the audit log are kept' }),
   GC_GRACE_HOURS: Type.Integer({ minimum: 0, maximum: 8760, default: 24, description: 'How long stored bytes must have been wanted by nobody before they are swept' }),
   REMOTE_TIMEOUT_SECONDS: Type.Integer({ minimum: 1, maximum: 3600, default: 30, description: 'Time for a remote registry to accept a connection, to send the head of its answer, and for each 16 KiB of the body' }),
+  HTTP_PROXY: Type.Optional(Type.String({ pattern: '^https?://', examples: ['http://proxy.example.org:3128'], secret: true, description: 'Proxy for requests to other servers over http: remote registries, identity services, OpenID providers, webhooks. S3, mail and databases are reached directly' })),
+  HTTPS_PROXY: Type.Optional(Type.String({ pattern: '^https?://', examples: ['http://proxy.example.org:3128'], secret: true, description: 'The same over https. Default: HTTP_PROXY' })),
+  NO_PROXY: Type.Optional(Type.String({ minLength: 1, examples: ['.example.org,10.0.0.7:8080'], description: 'Hosts that are reached without a proxy: names, domains with a leading dot, addresses, each with a port or without; * for all' })),
+  NODE_EXTRA_CA_CERTS: Type.Optional(Type.String({ minLength: 1, examples: ['/etc/berth/ca.pem'], description: 'PEM file of certificate authorities that are trusted beside the well-known ones, for every connection to other servers. Node reads it, so it belongs into the environment of the process' })),
   SHUTDOWN_GRACE_SECONDS: Type.Integer({ minimum: 0, maximum: 3600, default: 30, description: 'How long requests in flight may go on after SIGTERM' }),
   LOG_LEVEL: OneOf(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], { default: 'info', description: 'Least severe log line that is written' }),
   METRICS: Type.Boolean({ default: true, description: 'Serve Prometheus metrics on /metrics, never through the public proxy' }),
   METRICS_PORT: Type.Optional(Type.Integer({ minimum: 1, maximum: 65_535, description: 'Serve /metrics on a port of its own instead' })),
 }, { additionalProperties: false });
 
+/** Set by many systems in lower case. */
+const PROXY_NAMES = new Set(['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']);
 const REQUIRED_FOR_OIDC = ['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const;
 const REQUIRED_FOR_S3 = ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
 
@@ -95,7 +101,7 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
   const file = env['BERTH_CONFIG'] ? readConfigFile(env['BERTH_CONFIG']) : {};
   const values: Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(ConfigSchema.properties)) {
-    const raw = env[name] ?? file[name];
+    const raw = env[name] ?? (PROXY_NAMES.has(name) ? env[name.toLowerCase()] : undefined) ?? file[name];
     const value = raw === undefined || raw === null || (raw === '' && !isSecret(schema)) ? defaultOf(schema) : fromText(schema, raw);
     if (value === undefined) continue;
     if (!Value.Check(schema, value)) throw new ConfigError(`${name} ${shown(schema, raw)}, but it must be ${expectation(schema)}.`);
@@ -109,6 +115,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
 /** Path of the embedded database, or the URL of the PostgreSQL one. */
 export function databaseUrl(config: Config): string {
   return config.DATABASE_URL ?? join(config.DATA_DIR, 'berth.db');
+}
+
+/** The outbound proxies. */
+export function proxiesOf({ HTTP_PROXY, HTTPS_PROXY, NO_PROXY }: Config): { HTTP_PROXY?: string | undefined; HTTPS_PROXY?: string | undefined; NO_PROXY?: string | undefined } {
+  return { HTTP_PROXY, HTTPS_PROXY, NO_PROXY };
 }
 
 /** Where users come from when they are not this registry's own. */
@@ -151,6 +162,7 @@ function assertComplete(settings: Settings): void {
     if (missing.length > 0) throw new ConfigError(`OIDC_ISSUER is set, which needs ${missing.join(', ')} too: not set so far.`);
   }
   if (settings.AUTH_MODE === 'simple-directory' && settings.DIRECTORY_URL === undefined) throw new ConfigError('AUTH_MODE holds "simple-directory", which needs DIRECTORY_URL too: not set so far.');
+  if (settings.NODE_EXTRA_CA_CERTS !== undefined && !existsSync(settings.NODE_EXTRA_CA_CERTS)) throw new ConfigError(`NODE_EXTRA_CA_CERTS holds ${settings.NODE_EXTRA_CA_CERTS}, where there is no file.`);
   if (settings.FILES_STORAGE !== 's3') return;
   const missing = REQUIRED_FOR_S3.filter((name) => settings[name] === undefined);
   if (missing.length > 0) throw new ConfigError(`FILES_STORAGE holds "s3", which needs ${missing.join(', ')} too: not set so far.`);

@@ -4,14 +4,15 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { checkBackup, restoreBackup, writeBackup, type BackupProgress, type LostBlob, type Manifest } from './backup/index.ts';
-import { createBlobs, createStorage, SWEEP_JOB, type Blobs, type BlobStore, type ScrubProgress, type ScrubResult, type Storage, type SweepProgress, type SweepResult } from './blobs/index.ts';
+import { createStorage, SWEEP_JOB, type ScrubProgress, type ScrubResult, type Storage, type SweepProgress, type SweepResult } from './blobs/index.ts';
 import { readBuildInfo } from './build-info.ts';
 import { ConfigError, readConfig, type Config } from './config.ts';
 import { closeToOthers, prepareDataDir } from './data-dir.ts';
 import { appliedMigrations, migrate, refuseOtherSchema, type Database } from './db/index.ts';
-import { createJobs, type Jobs } from './jobs/index.ts';
-import { graceMs, openDatabase, openStore, refuseHalfRestored, requireInstance } from './open.ts';
+import type { Jobs } from './jobs/index.ts';
+import { graceMs, refuseHalfRestored, requireInstance } from './open.ts';
 import { keptSecrets, restoreSecrets } from './secrets.ts';
+import { closeAll, openInstance, type Instance, type InstanceOptions } from './services.ts';
 import { explainStartFailure } from './start-failure.ts';
 
 export interface OperationOptions {
@@ -59,7 +60,7 @@ export async function backup(env: NodeJS.ProcessEnv, directory: string, { verify
   const config = readConfig(env);
   requireInstance(config);
   return withInstance(config, async ({ database, blobs, jobs }) => {
-    await refuseOther(database);
+    await assertOwnSchema(database);
     const { kept, given } = keptSecrets(config);
     // Of an earlier backup that was copied here; the snapshot in it is replaced.
     await closeToOthers(['manifest.json', 'blobs'].map((name) => join(directory, name)));
@@ -121,24 +122,17 @@ export function scrub(env: NodeJS.ProcessEnv, { signal, ...options }: { onProgre
   return withStorage(env, signal, (storage) => storage.scrub(options));
 }
 
-export interface Instance { database: Database; store: BlobStore; blobs: Blobs; jobs: Jobs }
-
 /** Opens what the settings name, and closes it whatever comes. */
-export async function withInstance<T>(config: Config, work: (instance: Instance) => Promise<T>): Promise<T> {
-  const opened: { close(): Promise<unknown> }[] = [];
+export async function withInstance<T>(config: Config, work: (instance: Instance, options: InstanceOptions) => Promise<T>): Promise<T> {
+  const options: InstanceOptions = { opened: [], onError: () => undefined };
   try {
     await prepareDataDir(config.DATA_DIR);
-    const database = openDatabase(config);
-    opened.push(database);
-    const store = await openStore(config);
-    const jobs = createJobs({ database, onError: () => undefined });
-    opened.push(jobs);
-    return await work({ database, store, blobs: createBlobs({ database, store }), jobs });
+    return await work(await openInstance(config, options), options);
   } catch (error) {
     const reason = explainStartFailure(error, config);
     throw reason === undefined ? error : new ConfigError(reason, { cause: error });
   } finally {
-    for (const it of opened.reverse()) await it.close();
+    await closeAll(options.opened);
   }
 }
 
@@ -146,7 +140,7 @@ async function withStorage<T>(env: NodeJS.ProcessEnv, signal: AbortSignal | unde
   const config = readConfig(env);
   requireInstance(config);
   return withInstance(config, async ({ database, store, jobs }) => {
-    await refuseOther(database);
+    await assertOwnSchema(database);
     const stop = () => void jobs.close();
     signal?.addEventListener('abort', stop);
     try {
@@ -161,7 +155,7 @@ async function withStorage<T>(env: NodeJS.ProcessEnv, signal: AbortSignal | unde
 }
 
 /** Refuses what is no whole instance of this Berth. Nothing is migrated here: a server of another version may be serving. */
-export async function refuseOther(database: Database): Promise<void> {
+export async function assertOwnSchema(database: Database): Promise<void> {
   await refuseHalfRestored(database);
   await refuseOtherSchema(database.db);
 }

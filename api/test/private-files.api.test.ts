@@ -22,7 +22,7 @@ const SECRET = 'internal-secret';
 const scratch = mkdtempSync(join(tmpdir(), 'berth-private-'));
 const EARLIER = join(scratch, 'earlier');
 const BACKUP = join(scratch, 'earlier-backup');
-const CARRIAGE = join(scratch, 'ship.tar');
+const BUNDLE = join(scratch, 'ship.tar');
 
 type Situation = 'absent' | 'empty' | 'exposed';
 const SITUATIONS: readonly Situation[] = ['absent', 'empty', 'exposed'];
@@ -104,7 +104,7 @@ before(async () => {
   await server.close();
   assert.equal(run([BERTH, 'backup', BACKUP], EARLIER).status, 0);
   const elsewhere = { PUBLIC_URL: 'https://origin.example.org' };
-  const { status, stderr } = run([BERTH, 'remotes', 'export', CARRIAGE, '**'], EARLIER, elsewhere);
+  const { status, stderr } = run([BERTH, 'remotes', 'export', BUNDLE, '**'], EARLIER, elsewhere);
   assert.equal(status, 0, stderr);
 });
 after(() => { rmSync(scratch, { recursive: true }); });
@@ -155,7 +155,7 @@ const OPERATIONS: [name: string, words: string[], status: Record<Situation, numb
   ['gc', ['gc'], { absent: 1, empty: 1, exposed: 0 }],
   ['migrate', ['migrate'], { absent: 0, empty: 0, exposed: 0 }],
   ['remotes export', ['remotes', 'export', join(scratch, 'out.tar'), '**'], { absent: 1, empty: 1, exposed: 0 }],
-  ['remotes import', ['remotes', 'import', CARRIAGE], { absent: 1, empty: 1, exposed: 1 }],
+  ['remotes import', ['remotes', 'import', BUNDLE], { absent: 1, empty: 1, exposed: 1 }],
 ];
 
 const CASES = OPERATIONS.flatMap(([name, words, statuses]) => SITUATIONS.map((situation) => ({ name, words, statuses, situation })));
@@ -172,7 +172,7 @@ for (const { name, words, statuses, situation } of someInThisRun(CASES, 8)) {
 }
 
 test('what is carried away in a file is for its user alone', () => {
-  assert.equal(statSync(CARRIAGE).mode & 0o777, 0o600);
+  assert.equal(statSync(BUNDLE).mode & 0o777, 0o600);
 });
 
 test('commands of clients keep the umask of their user, but for what is secret', async () => {

@@ -22,6 +22,7 @@ export interface Remote {
   lastSyncAt?: string;
   lastSyncStatus?: 'success' | 'error';
   lastSyncError?: string;
+  lastSyncErrorCode?: string;
   results: RemoteResult[];
 }
 

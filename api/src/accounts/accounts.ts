@@ -62,7 +62,7 @@ export interface AccountsOptions {
    * Removes what a deleted account owned elsewhere, in the transaction that deletes it; grants are removed already.
    * A department that goes alone has `department`; an organisation without it takes all its departments along.
    */
-  onAccountDeleted?: (tx: Tx, account: Account) => Promise<void>;
+  onAccountDeleted?: readonly ((tx: Tx, account: Account) => Promise<void>)[];
 }
 
 export interface OidcOptions extends OidcProvider {
@@ -121,7 +121,7 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
 }
 
 function createLocalAccounts({
-  database, publicUrl, secret, signInsPerMinute, oidc, mailer, passwords = SCRYPT, onError = () => undefined, onAccountDeleted,
+  database, publicUrl, secret, signInsPerMinute, oidc, mailer, passwords = SCRYPT, onError = () => undefined, onAccountDeleted = [],
 }: AccountsOptions): Accounts {
   const failedSignIns = createAttemptLimit({ database, name: 'sign-in', ...FAILED_SIGN_INS });
   const profiles = createProfileCarrier();
@@ -134,7 +134,7 @@ function createLocalAccounts({
   });
   const forgetAccount = async (tx: Tx, account: Account): Promise<void> => {
     await deleteGrantsOf(tx, account);
-    await onAccountDeleted?.(tx, account);
+    for (const listener of onAccountDeleted) await listener(tx, account);
   };
   const grants = createGrantService(database);
   const users = createUserService({

@@ -5,7 +5,7 @@ import { appendAudit } from '../audit/index.ts';
 import type { BlobUpload } from '../blobs/index.ts';
 import type { Tx } from '../db/index.ts';
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type Slot } from './artefact.ts';
-import { renderDocument, renderReceipt } from './document.ts';
+import { renderDocuments, renderReceipt } from './document.ts';
 import { FormatConflictError, KeyNoLongerValidError, MirroredConflictError, PackageNameConflictError } from './errors.ts';
 import type { Taken } from './intake.ts';
 import { assertArchitecture, assertCategory, assertFileName, filePath, nextDataDates, npmPath } from './operations.ts';
@@ -56,18 +56,19 @@ export async function commitUpload(tx: Tx, actor: Actor, target: Target, receive
 
   const slots = [...(present?.slots ?? []).filter(({ architecture }) => architecture !== slot.architecture), slot].sort((a, b) => (a.architecture < b.architecture ? -1 : 1));
   // The artefact first and the blob second, new or not: in both orders, uploads of equal bytes would lock each other out.
-  if (present) await artefacts.update([{ artefact, slots }]);
-  else if (!await artefacts.insert([{ artefact, slots }])) throw new ConcurrentCreationError();
+  const documents = renderDocuments(artefact, slots);
+  if (present) await artefacts.update(artefact, documents);
+  else if (!await artefacts.insert(artefact, documents)) throw new ConcurrentCreationError();
   await upload.adopt(tx);
   if (received.scan) await scanRepository(tx).put(slot.digest, received.scan, received.fileIndex);
-  await artefacts.putSlots([{ artefactId: artefact.id, slot }]);
+  await artefacts.putSlot(artefact.id, slot);
   await appendAudit(tx, actor, {
     action: 'artefact.upload',
     targetType: 'artefact',
     targetId: artefact.id,
     details: { architecture: slot.architecture, digest: slot.digest, size: slot.sizeBytes, version: slot.version, category: artefact.category },
   });
-  return isUnlimited(caller) ? renderDocument(artefact, slots, 'full').json : renderReceipt(artefact, slots, slot);
+  return isUnlimited(caller) ? documents.full.json : renderReceipt(artefact, slots, slot);
 }
 
 function next(previous: Artefact | undefined, { id, format }: Target, { fields, blob, scan, fileName }: Received, uploadedBy: Uploader): { artefact: Artefact; slot: Slot } {

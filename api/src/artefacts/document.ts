@@ -9,6 +9,13 @@ export type Audience = 'full' | 'limited';
 
 export interface RenderedDocument { json: string; etag: string }
 
+export type Documents = Record<Audience, RenderedDocument>;
+
+/** Renders what every audience reads. */
+export function renderDocuments(artefact: Artefact, slots: readonly Slot[]): Documents {
+  return { full: renderDocument(artefact, slots, 'full'), limited: renderDocument(artefact, slots, 'limited') };
+}
+
 /** Renders a document and its entity tag. */
 export function renderDocument(artefact: Artefact, slots: readonly Slot[], audience: Audience): RenderedDocument {
   const json = JSON.stringify(toDocument(artefact, slots, audience));

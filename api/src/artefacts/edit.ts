@@ -4,7 +4,7 @@ import { accountMatches, enforce, NotVisibleError, policy, type Account, type Ac
 import { appendAudit } from '../audit/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import type { Artefact, LocalisedText } from './artefact.ts';
-import { renderDocument } from './document.ts';
+import { renderDocument, renderDocuments } from './document.ts';
 import { MirroredReadOnlyError, SlotNotFoundError } from './errors.ts';
 import { assertCategory, laterThan, nextDataDates } from './operations.ts';
 import { artefactRepository, type StoredArtefact } from './repository.ts';
@@ -35,10 +35,11 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         const changed = patched(artefact, patch);
         if (patch.category !== undefined) assertCategory(changed.category, changed.format, categories);
         const artefacts = artefactRepository(tx);
-        await artefacts.update([{ artefact: changed, slots }]);
+        const documents = renderDocuments(changed, slots);
+        await artefacts.update(changed, documents);
         if ('privateAccess' in patch) await artefacts.putPrivateAccess(id, changed.privateAccess);
         await appendAudit(tx, actor, { action: 'artefact.edit', targetType: 'artefact', targetId: id, details: { fields, public: changed.public, privateAccess: changed.privateAccess } });
-        return renderDocument(changed, slots, 'full').json;
+        return documents.full.json;
       });
     },
 
@@ -47,9 +48,10 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
       const { artefact, slots } = await lockExisting(tx, id);
       refuseMirror(artefact);
       const changed = { ...artefact, thumbnail, updatedAt: laterThan(new Date(), artefact.updatedAt) };
-      await artefactRepository(tx).update([{ artefact: changed, slots }]);
+      const documents = renderDocuments(changed, slots);
+      await artefactRepository(tx).update(changed, documents);
       await appendAudit(tx, actor, { action: thumbnail ? 'artefact.set-thumbnail' : 'artefact.delete-thumbnail', targetType: 'artefact', targetId: id });
-      return renderDocument(changed, slots, 'full').json;
+      return documents.full.json;
     },
 
     /** Takes a deleted account off all access lists, so that nobody inherits its rights with its id. */
@@ -60,7 +62,8 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         if (!stored) continue; // Deleted meanwhile
         const { artefact, slots } = stored;
         const privateAccess = artefact.privateAccess.filter((entry) => !accountMatches(account, entry));
-        await artefacts.update([{ artefact: { ...artefact, privateAccess, updatedAt: laterThan(new Date(), artefact.updatedAt) }, slots }]);
+        const changed = { ...artefact, privateAccess, updatedAt: laterThan(new Date(), artefact.updatedAt) };
+        await artefacts.update(changed, renderDocuments(changed, slots));
         await artefacts.putPrivateAccess(id, privateAccess);
       }
     },
@@ -86,7 +89,8 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         const dropped = slots.find((slot) => slot.architecture === architecture);
         if (!dropped || artefact.format !== 'npm') throw new SlotNotFoundError(`The artefact has no slot ${architecture}: its slots are listed in tarballs.`);
         const artefacts = artefactRepository(tx);
-        await artefacts.update([{ artefact: { ...artefact, ...nextDataDates(artefact, new Date()) }, slots: slots.filter((slot) => slot !== dropped) }]);
+        const changed = { ...artefact, ...nextDataDates(artefact, new Date()) };
+        await artefacts.update(changed, renderDocuments(changed, slots.filter((slot) => slot !== dropped)));
         await artefacts.deleteSlot(id, architecture);
         await appendAudit(tx, actor, { action: 'artefact.delete-slot', targetType: 'artefact', targetId: id, details: { architecture, digest: dropped.digest } });
       });

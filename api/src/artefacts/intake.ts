@@ -59,7 +59,6 @@ export function createIntake(upload: BlobUpload, format: Format, { limits, scann
       taken = { blob, scan, fileIndex: await formatFileIndex(scan?.files ?? []) };
       return taken;
     },
-    get adoption() { return upload.adoption; },
     adopt: (tx) => upload.adopt(tx),
     settle: () => upload.settle(),
     async abort() {

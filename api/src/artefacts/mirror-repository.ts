@@ -40,15 +40,6 @@ export function mirrorRepository(executor: Executor | Tx) {
       return rows.map(({ id }) => id);
     },
 
-    async findKnown(digests: readonly string[]): Promise<Set<string>> {
-      const known = new Set<string>();
-      for (let at = 0; at < digests.length; at += MAX_IDS) {
-        const rows = await executor.selectFrom('blobs').select('digest').where('digest', 'in', digests.slice(at, at + MAX_IDS)).execute();
-        for (const { digest } of rows) known.add(digest);
-      }
-      return known;
-    },
-
     /** Size of the bytes of a digest that are sound. */
     async findSize(digest: string): Promise<number | undefined> {
       return (await executor.selectFrom('blobs').select('size').where('digest', '=', digest).where('state', '=', 'sound').executeTakeFirst())?.size;

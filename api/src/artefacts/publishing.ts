@@ -1,7 +1,7 @@
 // The steps of every upload, multipart (publish.ts) and resumable (uploads/) alike: announced, taken in, committed.
 
 import { enforce, policy, type Actor } from '../access/index.ts';
-import type { BeginOptions, Blobs } from '../blobs/index.ts';
+import type { BlobCreateOptions, Blobs } from '../blobs/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import type { TarballLimits, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';
@@ -34,7 +34,7 @@ export interface Publishing {
    */
   announce(actor: Actor, target: Target, fields?: UploadFields): Promise<void>;
   /** Begins to take in the bytes. @throws storage_full, storage_unavailable */
-  begin(format: Format, options?: BeginOptions): Promise<Intake>;
+  begin(format: Format, options?: BlobCreateOptions): Promise<Intake>;
   /** Continues with bytes that another process took in, or that came before a restart. @throws as Blobs.resume */
   resume(format: Format, storageKey: string): Promise<Intake>;
   /** Removes bytes that nobody takes in any more, unless they were committed. */

@@ -2,20 +2,12 @@
 
 import { createHash } from 'node:crypto';
 import type { Account, Uploader } from '../access/index.ts';
-import { excluded, LIST_VERSION_SHARDS, type ArtefactDocumentsTable, type ArtefactsTable, type Executor, type SlotsTable, type Tx } from '../db/index.ts';
+import { LIST_VERSION_SHARDS, type ArtefactDocumentsTable, type ArtefactsTable, type Executor, type SlotsTable, type Tx } from '../db/index.ts';
 import type { Artefact, Format, Slot } from './artefact.ts';
-import { renderDocument } from './document.ts';
+import type { Documents } from './document.ts';
 import { searchText } from './operations.ts';
 
 export interface StoredArtefact { artefact: Artefact; slots: Slot[] }
-
-/** An artefact as it is to be, with its documents rendered anew; slots and access entries have methods of their own. */
-export interface ArtefactUpdate {
-  artefact: Artefact;
-  slots: readonly Slot[];
-  /** Given where access entries stay as they are: unless something that lists choose by differs from it, their counts hold. */
-  previous?: Artefact | undefined;
-}
 
 /** What decides how a download is answered. */
 export interface DownloadFacts { format: Format; public: boolean; lastModifiedSeconds: number; slots: Slot[] }
@@ -51,64 +43,51 @@ export function artefactRepository(executor: Executor | Tx) {
       return rows.map(toSlot);
     },
 
-    async find(id: string): Promise<StoredArtefact | undefined> { return (await repository.findMany([id])).get(id); },
-
-    /** As find, by id. */
-    async findMany(ids: readonly string[]): Promise<Map<string, StoredArtefact>> {
-      const found = new Map<string, StoredArtefact>();
-      if (ids.length === 0) return found;
+    async find(id: string): Promise<StoredArtefact | undefined> {
       const rows = await executor.selectFrom('artefact_documents as documents').leftJoin('slots', 'slots.artefact_id', 'documents.artefact_id')
-        .select(['documents.artefact_id as id', 'record']).selectAll('slots')
+        .select('record').selectAll('slots')
         .select((eb) => eb.selectFrom('artefact_access').select(eb.fn.countAll<number>().as('count')).whereRef('artefact_access.artefact_id', '=', 'documents.artefact_id').as('shared'))
-        .where('documents.artefact_id', 'in', ids).orderBy('architecture').execute();
-      for (const [id, of] of Map.groupBy(rows, (row) => row.id)) {
-        const { record, shared } = of[0]!;
-        found.set(id, { artefact: { ...JSON.parse(record) as Omit<Artefact, 'privateAccess'>, privateAccess: shared ? await repository.findPrivateAccess(id) : [] }, slots: toSlots(of) });
-      }
-      return found;
+        .where('documents.artefact_id', '=', id).orderBy('architecture').execute();
+      const [first] = rows;
+      if (!first) return undefined;
+      const record = JSON.parse(first.record) as Omit<Artefact, 'privateAccess'>;
+      return { artefact: { ...record, privateAccess: first.shared ? await repository.findPrivateAccess(id) : [] }, slots: toSlots(rows) };
     },
 
     /** Takes the artefact's lock until the transaction ends, and reads it. */
-    async lock(id: string): Promise<StoredArtefact | undefined> { return (await repository.lockMany([id])).get(id); },
-
-    /** As lock, by id. */
-    async lockMany(ids: readonly string[]): Promise<Map<string, StoredArtefact>> {
-      const locked = await executor.updateTable('artefacts').set((eb) => ({ format: eb.ref('format') })).where('id', 'in', ids).returning('id').execute();
-      return repository.findMany(locked.map(({ id }) => id));
+    async lock(id: string): Promise<StoredArtefact | undefined> {
+      const { numUpdatedRows } = await executor.updateTable('artefacts').set((eb) => ({ format: eb.ref('format') })).where('id', '=', id).executeTakeFirst();
+      return numUpdatedRows === 0n ? undefined : repository.find(id);
     },
 
-    /** Writes new artefacts; returns false when another transaction was first with one of them. */
-    async insert(stored: readonly StoredArtefact[]): Promise<boolean> {
-      if (stored.length === 0) return true;
-      const { numInsertedOrUpdatedRows } = await executor.insertInto('artefacts').values(stored.map(({ artefact }) => toIndexRow(artefact)))
+    /** Writes a new artefact; returns false when another transaction was first. Slots and access entries have methods of their own. */
+    async insert(artefact: Artefact, documents: Documents): Promise<boolean> {
+      const { numInsertedOrUpdatedRows } = await executor.insertInto('artefacts').values(toIndexRow(artefact))
         .onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst();
-      if (numInsertedOrUpdatedRows !== BigInt(stored.length)) return false;
-      await countChanges(stored.map(({ artefact }) => artefact.id));
-      await executor.insertInto('artefact_documents').values(stored.map(toDocumentRow)).execute();
+      if (numInsertedOrUpdatedRows !== 1n) return false;
+      await raiseListVersion(artefact.id);
+      await executor.insertInto('artefact_documents').values({ artefact_id: artefact.id, ...toDocumentColumns(artefact, documents) }).execute();
       return true;
     },
 
-    /** Writes artefacts that the transaction has locked. */
-    async update(updates: readonly ArtefactUpdate[]): Promise<void> {
-      if (updates.length === 0) return;
-      const changes = updates.map(({ artefact, previous }) => {
-        const row = toIndexRow(artefact);
-        return { row, columns: changedColumns(previous && toIndexRow(previous), row), isRelisted: !previous };
-      });
-      await countChanges(changes.filter(({ columns, isRelisted }) => isRelisted || columns.some((column) => !DATES.has(column))).map(({ row }) => row.id));
-      for (const alike of Map.groupBy(changes, ({ columns }) => columns.join()).values()) {
-        const { columns } = alike[0]!;
-        if (columns.length > 0) await executor.insertInto('artefacts').values(alike.map(({ row }) => row)).onConflict((conflict) => conflict.column('id').doUpdateSet(excluded(columns))).execute();
-      }
-      const documents = updates.map(toDocumentRow);
-      await executor.insertInto('artefact_documents').values(documents).onConflict((conflict) => conflict.column('artefact_id').doUpdateSet(excluded(columnsBesides(['artefact_id'], documents[0]!)))).execute();
+    /**
+     * Writes an artefact that the transaction has locked.
+     * @param previous given where access entries stay as they are: unless something that lists choose by differs from it, their counts hold
+     */
+    async update(artefact: Artefact, documents: Documents, previous?: Artefact): Promise<void> {
+      const { id, ...columns } = toIndexRow(artefact);
+      const before = previous && toIndexRow(previous);
+      const changed = Object.fromEntries(Object.entries(columns).filter(([column, value]) => value !== before?.[column as keyof typeof columns]));
+      if (!before || Object.keys(changed).some((column) => !DATES.has(column))) await raiseListVersion(id);
+      if (Object.keys(changed).length > 0) await executor.updateTable('artefacts').set(changed).where('id', '=', id).execute();
+      await executor.updateTable('artefact_documents').set(toDocumentColumns(artefact, documents)).where('artefact_id', '=', id).execute();
     },
 
-    /** Writes slots, of which no two are the same. */
-    async putSlots(slots: readonly { artefactId: string; slot: Slot }[]): Promise<void> {
-      if (slots.length === 0) return;
-      const rows = slots.map(({ artefactId, slot }) => toSlotRow(artefactId, slot));
-      await executor.insertInto('slots').values(rows).onConflict((conflict) => conflict.columns(['artefact_id', 'architecture']).doUpdateSet(excluded(columnsBesides(['artefact_id', 'architecture'], rows[0]!)))).execute();
+    /** Inserts or replaces a slot. */
+    async putSlot(artefactId: string, slot: Slot): Promise<void> {
+      const { artefact_id, architecture, ...columns } = toSlotRow(artefactId, slot);
+      await executor.insertInto('slots').values({ artefact_id, architecture, ...columns })
+        .onConflict((conflict) => conflict.columns(['artefact_id', 'architecture']).doUpdateSet(columns)).execute();
     },
 
     async deleteSlot(artefactId: string, architecture: string): Promise<void> {
@@ -131,32 +110,21 @@ export function artefactRepository(executor: Executor | Tx) {
 
     /** Deletes the artefact with its slots and access entries; their blobs stay for the sweep. */
     async delete(id: string): Promise<void> {
-      await countChanges([id]);
+      await raiseListVersion(id);
       await executor.deleteFrom('artefacts').where('id', '=', id).execute();
     },
   };
   return repository;
 
-  /** Lets lists know that counts which they keep do not hold any more. */
-  async function countChanges(ids: readonly string[]): Promise<void> {
-    if (ids.length === 0) return;
-    const shards = new Set(ids.map((id) => createHash('sha256').update(id).digest().readUInt8() % LIST_VERSION_SHARDS));
-    await executor.updateTable('list_versions').set((eb) => ({ version: eb('version', '+', 1) })).where('shard', 'in', [...shards]).execute();
+  /** Counts that lists keep do not hold any more. */
+  async function raiseListVersion(id: string): Promise<void> {
+    const shard = createHash('sha256').update(id).digest().readUInt8() % LIST_VERSION_SHARDS;
+    await executor.updateTable('list_versions').set((eb) => ({ version: eb('version', '+', 1) })).where('shard', '=', shard).execute();
   }
 }
 
 /** No list is chosen by them. */
 const DATES = new Set<string>(['data_updated_at', 'last_modified'] satisfies (keyof ArtefactsTable)[]);
-
-/** Which columns of a row are new: all but its key, when nobody knows what it was. */
-function changedColumns<Row extends { id: string }>(previous: Row | undefined, next: Row): (keyof Row & string)[] {
-  const columns = columnsBesides(['id'], next);
-  return previous ? columns.filter((column) => next[column] !== previous[column]) : columns;
-}
-
-function columnsBesides<Row extends object>(keys: readonly (keyof Row & string)[], row: Row): (keyof Row & string)[] {
-  return (Object.keys(row) as (keyof Row & string)[]).filter((column) => !keys.includes(column));
-}
 
 function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
   return {
@@ -175,10 +143,12 @@ function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
   };
 }
 
-function toDocumentRow({ artefact, slots }: Pick<ArtefactUpdate, 'artefact' | 'slots'>): ArtefactDocumentsTable {
-  const limited = renderDocument(artefact, slots, 'limited');
-  const full = renderDocument(artefact, slots, 'full');
-  return { artefact_id: artefact.id, public: Number(artefact.public), record: JSON.stringify({ ...artefact, privateAccess: undefined }), limited_document: limited.json, limited_etag: limited.etag, full_document: full.json, full_etag: full.etag };
+function toDocumentColumns(artefact: Artefact, { full, limited }: Documents): Omit<ArtefactDocumentsTable, 'artefact_id'> {
+  return {
+    public: Number(artefact.public),
+    record: JSON.stringify({ ...artefact, privateAccess: undefined }),
+    limited_document: limited.json, limited_etag: limited.etag, full_document: full.json, full_etag: full.etag,
+  };
 }
 
 /** What a left join found. */

@@ -16,14 +16,10 @@ export interface AuditEvent {
 }
 
 /** Appends one event. Build it from the transaction of the change, so that neither exists without the other. */
-export function appendAudit(executor: Executor, actor: Actor, event: AuditEvent): Promise<void> { return appendAudits(executor, actor, [event]); }
-
-/** As appendAudit, in one statement; there must be an event. */
-export async function appendAudits(executor: Executor, actor: Actor, events: readonly AuditEvent[]): Promise<void> {
-  const at = new Date().toISOString();
-  await executor.insertInto('audit_events').values(events.map((event) => ({
+export async function appendAudit(executor: Executor, actor: Actor, event: AuditEvent): Promise<void> {
+  await executor.insertInto('audit_events').values({
     id: timeOrderedId(),
-    at,
+    at: new Date().toISOString(),
     ...actorColumns(actor.caller),
     action: event.action,
     target_type: event.targetType,
@@ -32,7 +28,7 @@ export async function appendAudits(executor: Executor, actor: Actor, events: rea
     ip: actor.ip,
     request_id: actor.requestId,
     details: event.details ? JSON.stringify(event.details) : null,
-  }))).execute();
+  }).execute();
 }
 
 /**

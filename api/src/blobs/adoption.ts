@@ -13,27 +13,12 @@ export interface FinishedBlob {
 }
 
 export interface Adoptable {
-  /** What `adoptAll` takes. @throws before the bytes are finished */
-  readonly adoption: Adoption;
   /** In a transaction: inserts the blob's row, or adopts the row of equal bytes, healing it where it was unsound. */
   adopt(tx: Tx): Promise<void>;
   /** After the commit: drops whichever object is not needed any more. */
   settle(): Promise<void>;
   /** Removes every trace, unless `adopt` has committed after all. */
   abort(): Promise<void>;
-}
-
-/** Adopts several blobs with statements over all of them, in an order of their own: two who adopt the same ones wait for each other, and go on. */
-export async function adoptAll(tx: Tx, adoptions: readonly Adoption[]): Promise<void> {
-  if (adoptions.length === 0) return;
-  const blobs = blobRepository(tx);
-  const ordered = adoptions.toSorted((a, b) => (a.blob.digest < b.blob.digest ? -1 : 1));
-  const inserted = await blobs.insert(ordered.map(({ storageKey, blob }) => ({ ...blob, storageKey })));
-  for (const adoption of ordered) {
-    if (inserted.has(adoption.storageKey)) adoption.superfluousKey = undefined;
-    else await adoption.join(tx);
-  }
-  if (await blobs.endWriters(adoptions.map(({ storageKey }) => storageKey)) !== adoptions.length) throw new BlobWriterClosedError('The upload was given up meanwhile: send it again.');
 }
 
 /** What becomes of a finished upload. */
@@ -53,13 +38,15 @@ export class Adoption implements Adoptable {
     this.blob = blob;
   }
 
-  get adoption(): Adoption { return this; }
-
-  adopt(tx: Tx): Promise<void> { return adoptAll(tx, [this]); }
+  async adopt(tx: Tx): Promise<void> {
+    const blobs = blobRepository(tx);
+    if (await blobs.insert({ ...this.blob, storageKey: this.storageKey })) this.superfluousKey = undefined;
+    else await this.#adoptPresent(blobs);
+    if (!await blobs.endWriter(this.storageKey)) throw new BlobWriterClosedError('The upload was given up meanwhile: send it again.');
+  }
 
   /** Adopts the row of equal bytes. */
-  async join(tx: Tx): Promise<void> {
-    const blobs = blobRepository(tx);
+  async #adoptPresent(blobs: BlobRepository): Promise<void> {
     const present = await blobs.lock(this.blob.digest);
     if (!present) throw new SweptMeanwhileError();
     if (present.state === 'sound') {

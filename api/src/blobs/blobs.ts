@@ -3,20 +3,17 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Database } from '../db/index.ts';
-import { Adoption, type Adoptable, type FinishedBlob } from './adoption.ts';
-import type { BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
+import { Adoption, type FinishedBlob } from './adoption.ts';
+import type { BlobCreateOptions, BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
 import { createFsStore, type FsStoreOptions } from './drivers/fs.ts';
 import { openS3Store, type S3StoreOptions } from './drivers/s3.ts';
 import { BlobMissingError, BlobRangeInvalidError } from './errors.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
-import { createReservation } from './reservation.ts';
-import { beginUpload, discardUpload, resumeUpload, type BeginOptions, type BlobUpload, type UploadRows } from './upload.ts';
+import { beginUpload, discardUpload, resumeUpload, type BlobUpload, type UploadRows } from './upload.ts';
 
 export interface Blobs {
   /** Begins to take in a blob. @throws storage_full, storage_unavailable */
-  begin(options?: BeginOptions): Promise<BlobUpload>;
-  /** Gives a key for `begin`, in one statement for all who ask at about the same time; one that is not used is swept as an upload that was given up. */
-  reserve(): Promise<string>;
+  begin(options?: BlobCreateOptions): Promise<BlobUpload>;
   /**
    * Continues an upload that was suspended, or whose process died, by its `storageKey`. One caller at a time, in all processes together.
    * @throws blob_missing when it is gone; storage_unavailable
@@ -24,10 +21,10 @@ export interface Blobs {
   resume(storageKey: string): Promise<BlobUpload>;
   /** Removes every trace of an upload that nobody has open, unless it was adopted. */
   discard(storageKey: string): Promise<void>;
-  /** The rows of uploads, for whoever takes them in elsewhere. */
+  /** The rows of blobs in flight, for another thread that takes them in. */
   readonly uploadRows: UploadRows;
-  /** Takes over what was taken in elsewhere, and is finished. */
-  takeOver(storageKey: string, blob: FinishedBlob): Adoptable;
+  /** For bytes that another thread has finished: what is left is to adopt them. */
+  adoptFinished(storageKey: string, blob: FinishedBlob): Adoption;
   /** Opens the bytes of a digest (`sha256:<hex>`), or a part of them. @throws blob_missing, storage_unavailable */
   read(digest: string, range?: ByteRange): Promise<Readable>;
   /**
@@ -89,11 +86,10 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
 
   return {
     begin: (options) => beginUpload(repository, store, options),
-    reserve: createReservation(repository),
     resume: (storageKey) => resumeUpload(repository, store, storageKey),
     discard: (storageKey) => discardUpload(repository, store, storageKey),
     uploadRows: repository,
-    takeOver: (storageKey, blob) => new Adoption(repository, store, storageKey, blob),
+    adoptFinished: (storageKey, blob) => new Adoption(repository, store, storageKey, blob),
     read: async (digest, range) => store.read((await find(digest)).storageKey, range),
     async send(digest, range, write) {
       const { storageKey, sizeBytes } = await find(digest);

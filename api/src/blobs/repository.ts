@@ -11,12 +11,12 @@ export function blobRepository(executor: Executor | Tx) {
       return row && fromRow(row);
     },
 
-    /** Inserts rows of digests that are not known, and returns the storage keys of those. */
-    async insert(blobs: readonly Omit<BlobRow, 'state'>[]): Promise<Set<string>> {
-      const createdAt = new Date().toISOString();
-      const rows = blobs.map(({ digest, storageKey, sizeBytes }) => ({ digest, storage_key: storageKey, size: sizeBytes, state: 'sound', created_at: createdAt }));
-      const inserted = await executor.insertInto('blobs').values(rows).onConflict((conflict) => conflict.column('digest').doNothing()).returning('storage_key').execute();
-      return new Set(inserted.map((row) => row.storage_key));
+    /** Inserts a blob; returns false when its digest is known. */
+    async insert({ digest, storageKey, sizeBytes }: Omit<BlobRow, 'state'>): Promise<boolean> {
+      const { numInsertedOrUpdatedRows } = await executor.insertInto('blobs')
+        .values({ digest, storage_key: storageKey, size: sizeBytes, state: 'sound', created_at: new Date().toISOString() })
+        .onConflict((conflict) => conflict.column('digest').doNothing()).executeTakeFirst();
+      return numInsertedOrUpdatedRows === 1n;
     },
 
     /** For an adoption: takes the row's lock until the transaction ends, so that a sweep cannot delete it meanwhile, and forgets since when nobody wanted it. */
@@ -35,9 +35,9 @@ export function blobRepository(executor: Executor | Tx) {
       return numUpdatedRows === 1n;
     },
 
-    async beginWriters(storageKeys: readonly string[]): Promise<void> {
+    async beginWriter(storageKey: string): Promise<void> {
       const now = new Date().toISOString();
-      await executor.insertInto('blob_writers').values(storageKeys.map((storageKey) => ({ storage_key: storageKey, state: '', created_at: now, heartbeat_at: now }))).execute();
+      await executor.insertInto('blob_writers').values({ storage_key: storageKey, state: '', created_at: now, heartbeat_at: now }).execute();
     },
 
     /** Says that a writer lives. @param at in the future for one that is suspended and wanted until then */
@@ -55,10 +55,10 @@ export function blobRepository(executor: Executor | Tx) {
     },
 
     /** Removes the writer's row; of all who try, one gets true. */
-    async endWriter(storageKey: string): Promise<boolean> { return await endWriters([storageKey]) === 1; },
-
-    /** Removes the rows of writers, and tells how many of them there were. */
-    endWriters,
+    async endWriter(storageKey: string): Promise<boolean> {
+      const { numDeletedRows } = await executor.deleteFrom('blob_writers').where('storage_key', '=', storageKey).executeTakeFirst();
+      return numDeletedRows === 1n;
+    },
 
     /** Counts blobs and the bytes they hold. */
     async totals(): Promise<{ count: number; sizeBytes: number }> {
@@ -66,11 +66,6 @@ export function blobRepository(executor: Executor | Tx) {
       return { count: row.count, sizeBytes: Number(row.size ?? 0) };
     },
   };
-
-  async function endWriters(storageKeys: readonly string[]): Promise<number> {
-    const { numDeletedRows } = await executor.deleteFrom('blob_writers').where('storage_key', 'in', storageKeys).executeTakeFirst();
-    return Number(numDeletedRows);
-  }
 }
 
 function fromRow(row: Omit<BlobsTable, 'unreferenced_since'>): BlobRow {

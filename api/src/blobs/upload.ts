@@ -9,7 +9,7 @@ import { BlobExistsError, BlobMissingError, BlobWriterClosedError } from './erro
 import type { BlobRepository } from './repository.ts';
 
 /** What uploads note while they last, wherever the database is: here, or with the thread that asked for them. */
-export type UploadRows = Pick<BlobRepository, 'beginWriters' | 'beatWriter' | 'putWriterState' | 'findWriterState' | 'endWriter' | 'find' | 'mark'>;
+export type UploadRows = Pick<BlobRepository, 'beginWriter' | 'beatWriter' | 'putWriterState' | 'findWriterState' | 'endWriter' | 'find' | 'mark'>;
 
 export interface BlobUpload extends Adoptable {
   /** Names the upload for `Blobs.resume`; no client may see it. */
@@ -30,22 +30,15 @@ export interface BlobUpload extends Adoptable {
   finish(onMissed?: (chunk: Uint8Array) => Promise<void>): Promise<FinishedBlob>;
 }
 
-export interface BeginOptions extends BlobCreateOptions {
-  /** Of Blobs.reserve; default: a key of its own. */
-  reservedKey?: string | undefined;
-  /** No blob has its digest: nobody looks for one that may have lost its bytes. Default false. */
-  isNew?: boolean | undefined;
-}
-
 /** How often a long upload says that it lives. */
 const HEARTBEAT_MS = 30_000;
 
 /** Begins an upload; its row exists before its first byte, which is what "in flight" means to a sweep. */
-export async function beginUpload(rows: UploadRows, store: BlobStore, { reservedKey, isNew = false, ...options }: BeginOptions = {}): Promise<BlobUpload> {
-  const storageKey = reservedKey ?? createStorageKey();
-  if (reservedKey === undefined) await rows.beginWriters([storageKey]);
+export async function beginUpload(rows: UploadRows, store: BlobStore, options: BlobCreateOptions = {}): Promise<BlobUpload> {
+  const storageKey = createStorageKey();
+  await rows.beginWriter(storageKey);
   try {
-    return new StreamedUpload({ rows, store, storageKey, isNew }, await store.create(storageKey, options));
+    return new StreamedUpload({ rows, store, storageKey }, await store.create(storageKey, options));
   } catch (error) {
     await rows.endWriter(storageKey);
     throw error;
@@ -73,7 +66,6 @@ class StreamedUpload implements BlobUpload {
   readonly storageKey: string;
   readonly #rows: UploadRows;
   readonly #store: BlobStore;
-  readonly #isNew: boolean;
   readonly #hash = createHash('sha256');
   /** Undefined while the upload is suspended, and once its object is whole. */
   #writer: BlobWriter | undefined;
@@ -89,10 +81,9 @@ class StreamedUpload implements BlobUpload {
   #adoption: Adoption | undefined;
   #isAborted = false;
 
-  constructor({ rows, store, storageKey, isNew = false }: { rows: UploadRows; store: BlobStore; storageKey: string; isNew?: boolean }, writer: BlobWriter | undefined, keptBytes = 0) {
+  constructor({ rows, store, storageKey }: { rows: UploadRows; store: BlobStore; storageKey: string }, writer: BlobWriter | undefined, keptBytes = 0) {
     this.#rows = rows;
     this.#store = store;
-    this.#isNew = isNew;
     this.storageKey = storageKey;
     this.#writer = writer;
     this.#storedState = writer?.state ?? '';
@@ -149,12 +140,10 @@ class StreamedUpload implements BlobUpload {
     return finished;
   }
 
-  get adoption(): Adoption {
+  async adopt(tx: Tx): Promise<void> {
     if (!this.#adoption) throw new Error('finish() comes before adopt()');
-    return this.#adoption;
+    await this.#adoption.adopt(tx);
   }
-
-  async adopt(tx: Tx): Promise<void> { await this.adoption.adopt(tx); }
 
   async settle(): Promise<void> { await this.#adoption?.settle(); }
 
@@ -215,7 +204,6 @@ class StreamedUpload implements BlobUpload {
 
   /** Equal bytes that are known but gone or cut short are marked, so that adopt() puts these in their place. */
   async #markIfLost({ digest, sizeBytes }: FinishedBlob): Promise<void> {
-    if (this.#isNew) return;
     const present = await this.#rows.find(digest);
     if (present?.state !== 'sound') return;
     try {

@@ -2,8 +2,6 @@ export { databaseTime } from './clock.ts';
 export { createDatabase } from './database.ts';
 export type { Database, DatabaseOptions, DialectName, Executor, Tx } from './database.ts';
 export { DatabaseFullError, DatabaseTooNewError, DatabaseTooOldError, DatabaseUnavailableError, TextInvalidError, toDatabaseError } from './errors.ts';
-export { excluded } from './excluded.ts';
-export { groupCommits, type GroupOptions } from './grouped.ts';
 export { appliedMigrations, knownMigrations, migrate, refuseOtherSchema } from './migrate.ts';
 export { LIST_VERSION_SHARDS } from './schema.ts';
 export { readSnapshot, streamRows } from './snapshot.ts';

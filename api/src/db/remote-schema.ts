@@ -28,6 +28,8 @@ export interface RemoteRegistriesTable {
   last_sync_at: string | null;
   last_sync_status: string | null;
   last_sync_error: string | null;
+  /** `too_many_removed`, `artefacts_failed`, or the code of the error. */
+  last_sync_error_code: string | null;
 }
 
 /** An artefact that is mirrored, or is to be, and how that went last. */

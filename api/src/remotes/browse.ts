@@ -2,11 +2,10 @@
 
 import { enforce, policy, type Caller } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
-import { RemoteAnswerInvalidError, ThumbnailIdInvalidError } from './errors.ts';
+import { fingerprintOf, readUpstreamArtefact, RemoteAnswerInvalidError, THUMBNAIL_ID, type Upstream } from '../upstream/index.ts';
+import { ThumbnailIdInvalidError } from './errors.ts';
 import type { ArtefactResult, Remote } from './remote.ts';
 import type { RemoteListQuery } from './schemas.ts';
-import { fingerprintOf, readUpstreamArtefact, THUMBNAIL_ID } from './upstream-artefact.ts';
-import type { Upstream } from './upstream.ts';
 
 export interface RemoteBrowserOptions {
   find: (id: string) => Promise<Remote>;
@@ -26,8 +25,7 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
   async function ask<T>(caller: Caller, id: string, question: (upstream: Upstream, remote: Remote) => Promise<T>): Promise<T> {
     enforce(policy.manageRemotes(caller));
     const remote = await find(id);
-    const upstream = await openUpstream(remote);
-    try { return await question(upstream, remote); } finally { upstream.close(); }
+    return question(await openUpstream(remote), remote);
   }
 
   return {

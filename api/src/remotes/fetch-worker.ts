@@ -1,145 +1,115 @@
-// A thread that fetches for all mirrors, seen from outside in fetch-thread.ts. Here are the network, the hash, the scan and the storage;
-// what is to be written into the database goes back to the thread that has it.
+// Fetching in the worker thread, so that the network, the hash, the scan and the storage of mirrors keep no request
+// waiting. The database stays with the main thread: rows are written by calls to it.
 
-import { parentPort, workerData } from 'node:worker_threads';
 import { createIntake } from '../artefacts/intake.ts';
-import { openBlobStore } from '../blobs/blobs.ts';
-import { beginUpload, discardUpload, resumeUpload } from '../blobs/upload.ts';
-import { describeError, errorOf } from '../errors.ts';
+import type { Format, Taken } from '../artefacts/index.ts';
+import { openBlobStore, type BlobStoreOptions } from '../blobs/blobs.ts';
+import { beginUpload, discardUpload, resumeUpload, type UploadRows } from '../blobs/upload.ts';
+import { describeError, type ErrorDescription } from '../errors.ts';
+import { createOutbound, type OutboundOptions } from '../outbound/index.ts';
 import { createTarballScanners } from '../tarballs/scanners.ts';
-import { SlotMovedError } from './errors.ts';
-import type { Desk, FetchReport, FetchRequest, FetchThreadData, ToldOrder } from './fetch-messages.ts';
+import type { TarballLimits } from '../tarballs/scanner.ts';
+import { createSource, type UpstreamSlot } from '../upstream/bytes.ts';
+import { createUpstreamClient, type UpstreamAccess } from '../upstream/client.ts';
+import { SlotMovedError } from '../upstream/errors.ts';
+import type { Calls } from '../workers/index.ts';
+import type { FetchId, StoredFetch } from './fetch-repository.ts';
 import { createFetcher, type Fetcher } from './fetch.ts';
-import { createSource } from './upstream-bytes.ts';
-import { connectUpstream, type UpstreamAccess, type UpstreamConnection } from './upstream-request.ts';
 
-type Port = NonNullable<typeof parentPort>;
-
-/** How many bytes come between two messages about them. */
-const TOLD_BYTES = 4 * 1024 * 1024;
-/** After which they are told of, however few they are. */
-const TOLD_MS = 250;
-/** For how long a connection waits for the next fetch. */
-const IDLE_MS = 2_000;
-
-if (parentPort) await serveFetches(parentPort, workerData as FetchThreadData);
-
-async function serveFetches(port: Port, { store: storeOptions, limits }: FetchThreadData): Promise<void> {
-  const report = (message: FetchReport) => { port.postMessage(message); };
-  const { desk, settle } = connectDesk(report);
-  const connections = createConnections();
-  const aborts = new Map<number, AbortController>();
-  const ready = openFetcher();
-  // Told to whoever fetches.
-  ready.catch(() => undefined);
-
-  async function openFetcher(): Promise<Fetcher> {
-    const store = await openBlobStore(storeOptions);
-    const parts = { limits, scanners: createTarballScanners() };
-    return createFetcher({
-      fetches: desk.fetches, maxUploadBytes: limits.maxUploadBytes, assertRoom: desk.room.assert,
-      onError: (error) => { void desk.errors.report(describeError(error)); },
-      intakes: {
-        begin: async (format, options) => createIntake(await beginUpload(desk.rows, store, { ...options, bypassCache: true }), format, parts),
-        resume: async (format, storageKey) => createIntake(await resumeUpload(desk.rows, store, storageKey), format, parts),
-        discard: (storageKey) => discardUpload(desk.rows, store, storageKey),
-      },
-    });
-  }
-
-  async function fetch(number: number, { upstream, ...order }: ToldOrder): Promise<void> {
-    const { signal } = aborts.set(number, new AbortController()).get(number)!;
-    const progress = gatherCounts((count) => { report({ type: 'bytes', fetch: number, count }); });
-    const connection = connections.use(upstream);
-    try {
-      const fetcher = await ready;
-      const source = createSource(connection);
-      const { intake: { storageKey }, ...fetched } = await fetcher.fetch({ ...order, upstream: source, signal, onBytes: progress.add });
-      report({ type: 'done', fetch: number, count: progress.rest(), fetched: { storageKey, ...fetched } });
-    } catch (error) {
-      report({ type: 'failed', fetch: number, count: progress.rest(), moved: error instanceof SlotMovedError, error: describeError(error) });
-    } finally {
-      connections.leave(upstream);
-      aborts.delete(number);
-    }
-  }
-
-  port.on('message', (request: FetchRequest) => {
-    switch (request.type) {
-      case 'fetch': void fetch(request.fetch, request.order); break;
-      case 'abort': aborts.get(request.fetch)?.abort(); break;
-      case 'answer': case 'refusal': settle(request);
-    }
-  });
+/** What the worker thread offers. */
+export interface FetchApi {
+  /** As Fetcher.fetch. @param call a number of the caller's, unique while it lasts */
+  fetch(call: number, request: FetchRequest): Promise<FetchResult>;
+  abortFetch(call: number): void;
 }
 
-/** Makes what the other thread does look as if it were done here. */
-function connectDesk(report: (message: FetchReport) => void): { desk: Desk; settle: (answer: FetchRequest & { type: 'answer' | 'refusal' }) => void } {
-  const calls = new Map<number, PromiseWithResolvers<unknown>>();
-  let lastCall = 0;
-  const part = <Part extends keyof Desk>(name: Part) => new Proxy({} as Desk[Part], {
-    get: (_target, method) => (...args: unknown[]) => {
-      const call = ++lastCall;
-      const answer = Promise.withResolvers<unknown>();
-      calls.set(call, answer);
-      report({ type: 'call', call, part: name, method: String(method), args });
-      return answer.promise;
+export interface FetchRequest {
+  upstream: UpstreamAccess;
+  id: FetchId;
+  format: Format;
+  slot: UpstreamSlot;
+  stored: StoredFetch | undefined;
+}
+
+/** `moved` stands for a SlotMovedError. */
+export type FetchResult = { storageKey: string; taken: Taken; fetchedBytes: number } | { moved: string };
+
+/** What fetching needs of the main thread: there are the rows of blobs in flight and of resumable downloads, and the disk. */
+export interface FetchMainApi extends UploadRows {
+  findFetch(id: FetchId): Promise<StoredFetch | undefined>;
+  putFetch(id: FetchId, fetch: StoredFetch): Promise<void>;
+  removeFetch(id: FetchId): Promise<void>;
+  /** @throws upload_too_large, storage_full */
+  assertFreeSpace(sizeBytes: number): Promise<void>;
+  reportError(error: ErrorDescription): void;
+  /** That so many bytes more of a call are here. */
+  reportProgress(call: number, bytes: number): void;
+}
+
+/** What the worker is told at its start. */
+export interface FetchSettings {
+  store: BlobStoreOptions;
+  limits: TarballLimits & { maxUploadBytes: number };
+  outbound: OutboundOptions;
+}
+
+/** How often progress is reported. */
+const PROGRESS_EVERY_MS = 250;
+
+/** @throws storage errors when the store cannot be opened */
+export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOptions, limits, outbound: options }: FetchSettings): Promise<FetchApi> {
+  const aborts = new Map<number, AbortController>();
+  const outbound = createOutbound(options);
+  const store = await openBlobStore(storeOptions);
+  const parts = { limits, scanners: createTarballScanners() };
+  const fetcher: Fetcher = createFetcher({
+    fetches: { find: main.findFetch, put: main.putFetch, remove: main.removeFetch },
+    maxUploadBytes: limits.maxUploadBytes,
+    assertFreeSpace: main.assertFreeSpace,
+    onError: (error) => { void main.reportError.asEvent(describeError(error)); },
+    intakes: {
+      begin: async (format) => createIntake(await beginUpload(main, store, { bypassCache: true }), format, parts),
+      resume: async (format, storageKey) => createIntake(await resumeUpload(main, store, storageKey), format, parts),
+      discard: (storageKey) => discardUpload(main, store, storageKey),
     },
   });
+
   return {
-    desk: { rows: part('rows'), fetches: part('fetches'), room: part('room'), errors: part('errors') },
-    settle(answer) {
-      const call = calls.get(answer.call);
-      calls.delete(answer.call);
-      if (answer.type === 'answer') call?.resolve(answer.value);
-      else call?.reject(errorOf(answer.error));
+    async fetch(call, { upstream, ...request }) {
+      const abort = new AbortController();
+      aborts.set(call, abort);
+      const progress = gatherProgress((bytes) => { void main.reportProgress.asEvent(call, bytes); });
+      const source = createSource(createUpstreamClient(upstream, outbound));
+      try {
+        const { intake: { storageKey }, ...fetched } = await fetcher.fetch({ ...request, upstream: source, signal: abort.signal, onBytes: progress.add });
+        return { storageKey, ...fetched };
+      } catch (error) {
+        if (error instanceof SlotMovedError) return { moved: error.message };
+        throw error;
+      } finally {
+        progress.flush();
+        aborts.delete(call);
+      }
     },
+    abortFetch(call) { aborts.get(call)?.abort(); },
   };
 }
 
 /** Adds counts up, so that not every chunk is a message. */
-function gatherCounts(onCount: (count: number) => void): { add(count: number): void; rest(): number } {
-  let untold = 0;
+function gatherProgress(report: (bytes: number) => void): { add(bytes: number): void; flush(): void } {
+  let unreported = 0;
   let timer: NodeJS.Timeout | undefined;
-  const rest = () => {
+  const flush = () => {
     clearTimeout(timer);
     timer = undefined;
-    const count = untold;
-    untold = 0;
-    return count;
+    if (unreported !== 0) report(unreported);
+    unreported = 0;
   };
-  const tell = () => { onCount(rest()); };
   return {
-    add(count) {
-      untold += count;
-      if (Math.abs(untold) >= TOLD_BYTES) tell();
-      else timer ??= setTimeout(tell, TOLD_MS);
+    add(bytes) {
+      unreported += bytes;
+      timer ??= setTimeout(flush, PROGRESS_EVERY_MS);
     },
-    rest,
-  };
-}
-
-/** Connections by registry, each kept for as long as somebody fetches over it, and a moment longer. */
-function createConnections(): { use(access: UpstreamAccess): UpstreamConnection; leave(access: UpstreamAccess): void } {
-  interface Held { connection: UpstreamConnection; users: number; timer?: NodeJS.Timeout | undefined }
-  const held = new Map<string, Held>();
-  return {
-    use(access) {
-      const key = JSON.stringify(access);
-      const entry = held.get(key) ?? { connection: connectUpstream(access), users: 0 };
-      held.set(key, entry);
-      clearTimeout(entry.timer);
-      entry.users++;
-      return entry.connection;
-    },
-    leave(access) {
-      const key = JSON.stringify(access);
-      const entry = held.get(key);
-      if (!entry || --entry.users > 0) return;
-      entry.timer = setTimeout(() => {
-        held.delete(key);
-        entry.connection.close();
-      }, IDLE_MS).unref();
-    },
+    flush,
   };
 }

@@ -1,26 +1,34 @@
 // One artefact of a remote registry: what differs is fetched, and when all of it is here and right, it is swapped in at once.
 
+import type { Actor } from '../access/index.ts';
 import type { MirroredSlot, Mirroring } from '../artefacts/index.ts';
+import type { Database, Tx } from '../db/index.ts';
 import { BerthError } from '../errors.ts';
-import type { ThumbnailService } from '../thumbnails/index.ts';
-import { RemoteAnswerInvalidError, RemoteUnavailableError, SlotMovedError } from './errors.ts';
-import type { StoredFetch } from './fetch-repository.ts';
+import type { ThumbnailImage, ThumbnailService } from '../thumbnails/index.ts';
+import { fingerprintOf, RemoteAnswerInvalidError, RemoteUnavailableError, SlotMovedError, sourceOf, type Upstream, type UpstreamArtefact, type UpstreamSlot } from '../upstream/index.ts';
+import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
 import type { Fetched, Fetcher } from './fetch.ts';
-import { createMirrorCommit, type CommittingRun, type MirrorCommitOptions, type WholeMirror } from './mirror-commit.ts';
-import { fingerprintOf, type UpstreamArtefact } from './upstream-artefact.ts';
-import { sourceOf, type UpstreamSlot } from './upstream-bytes.ts';
-import type { Upstream } from './upstream.ts';
+import type { Remote } from './remote.ts';
+import { remoteRepository } from './repository.ts';
 
-export interface MirrorOptions extends MirrorCommitOptions {
+export interface MirrorOptions {
+  database: Pick<Database, 'transaction'>;
   mirroring: Mirroring;
   thumbnails: ThumbnailService;
   fetcher: Fetcher<Upstream>;
   /** @throws upload_too_large, storage_full */
-  assertRoom: (sizeBytes: number) => Promise<void>;
+  assertFreeSpace: (sizeBytes: number) => Promise<void>;
 }
 
 /** What all artefacts of a run have in common. */
-export interface MirrorRun extends CommittingRun { upstream: Upstream; signal: AbortSignal }
+export interface MirrorRun {
+  remote: Pick<Remote, 'id'>;
+  actor: Actor;
+  upstream: Upstream;
+  signal: AbortSignal;
+  /** Refuses a commit when another replica has taken over. */
+  assertHeld: (tx: Tx) => Promise<void>;
+}
 
 export interface MirrorOrder {
   run: MirrorRun;
@@ -28,19 +36,21 @@ export interface MirrorOrder {
   onBytes: (count: number) => void;
   /** What earlier runs have left of it, by architecture. */
   begun: ReadonlyMap<string, StoredFetch>;
-  /** Whether bytes may be here; where they are not, nobody has to look. */
-  mayBeHere: (digest: string) => boolean;
 }
 
-/** Brings the mirror of an artefact to the remote's state and notes the result, or throws and leaves it as it was. */
+/** The artefact was unselected, or the registry removed, while it was fetched. */
+export class NotWantedError extends Error { override readonly name = 'NotWantedError'; }
+
+/**
+ * Brings the mirror of an artefact to the remote's state and notes the result, or throws and leaves it as it was.
+ * @throws NotWantedError, and what Fetcher.fetch throws
+ */
 export type MirrorArtefact = (order: MirrorOrder) => Promise<void>;
 
-/** An artefact that changes each time it is looked at is left for the next run. */
-const MAX_LOOKS = 4;
+/** An artefact that changes each time it is read is left for the next run. */
+const MAX_ATTEMPTS = 4;
 
-export function createMirror(options: MirrorOptions): MirrorArtefact {
-  const { mirroring, thumbnails, fetcher, assertRoom } = options;
-  const commitMirror = createMirrorCommit(options);
+export function createMirror({ database, mirroring, thumbnails, fetcher, assertFreeSpace }: MirrorOptions): MirrorArtefact {
   return async (order) => {
     const { run } = order;
     const startedAt = performance.now();
@@ -48,18 +58,16 @@ export function createMirror(options: MirrorOptions): MirrorArtefact {
     const idOf = (slot: UpstreamSlot) => ({ remoteId: run.remote.id, artefactId: order.artefact.id, architecture: slot.architecture });
     let { artefact } = order;
     let bytes = 0;
-    /** Whether something of the artefact may be noted as begun. */
-    let isNoted = order.begun.size > 0;
     try {
-      for (let look = 1; ; look++) {
+      for (let attempt = 1; ; attempt++) {
         try {
           const slots = await gather(artefact);
           await assertStill(artefact);
           return await commit(artefact, slots);
         } catch (error) {
           if (!(error instanceof SlotMovedError)) throw error;
-          if (look === MAX_LOOKS) throw new RemoteAnswerInvalidError('It changes at the remote registry faster than it can be fetched.', { cause: error });
-          artefact = await lookAgain(artefact, error);
+          if (attempt === MAX_ATTEMPTS) throw new RemoteAnswerInvalidError('It changes at the remote registry faster than it can be fetched.', { cause: error });
+          artefact = await readAgain(artefact, error);
         }
       }
     } finally {
@@ -80,14 +88,13 @@ export function createMirror(options: MirrorOptions): MirrorArtefact {
         // Without a digest, bytes that were uploaded at the same moment are the same.
         const digest = slot.digest ?? (present?.uploadedAt === slot.uploadedAt && present.sizeBytes === (slot.sizeBytes ?? present.sizeBytes) ? present.digest : undefined);
         let fetched = arrived.get(source);
-        const known = !fetched && digest !== undefined && order.mayBeHere(digest) ? await mirroring.findBytes(digest, format) : undefined;
+        const known = !fetched && digest !== undefined ? await mirroring.findBytes(digest, format) : undefined;
         if (!fetched && !known) {
           const stored = order.begun.get(slot.architecture);
-          if (!stored && slot.sizeBytes !== undefined) await assertRoom(slot.sizeBytes);
-          fetched = await fetcher.fetch({ upstream: run.upstream, id: idOf(slot), format, slot, stored, isNew: digest !== undefined && !order.mayBeHere(digest), signal: run.signal, onBytes: order.onBytes });
+          if (!stored && slot.sizeBytes !== undefined) await assertFreeSpace(slot.sizeBytes);
+          fetched = await fetcher.fetch({ upstream: run.upstream, id: idOf(slot), format, slot, stored, signal: run.signal, onBytes: order.onBytes });
           arrived.set(source, fetched);
           bytes += fetched.fetchedBytes;
-          isNoted ||= fetched.isNoted;
         }
         const scan = fetched?.taken.scan;
         mirrored.push({
@@ -118,7 +125,7 @@ export function createMirror(options: MirrorOptions): MirrorArtefact {
     }
 
     /** @throws remote_answer_invalid when the document is as it was: then it was not its time that made it wrong */
-    async function lookAgain(read: UpstreamArtefact, moved: SlotMovedError): Promise<UpstreamArtefact> {
+    async function readAgain(read: UpstreamArtefact, moved: SlotMovedError): Promise<UpstreamArtefact> {
       const now = await run.upstream.artefact(read.id, run.signal);
       if (!now) throw new RemoteAnswerInvalidError('It has gone from the remote registry while it was fetched.');
       if (fingerprintOf(now) === fingerprintOf(read)) throw new RemoteAnswerInvalidError(`The remote registry contradicts itself: ${moved.message}.`);
@@ -134,22 +141,27 @@ export function createMirror(options: MirrorOptions): MirrorArtefact {
     async function commit(read: UpstreamArtefact, slots: MirroredSlot[]): Promise<void> {
       const { image, note, isPassing } = await fetchThumbnail(read);
       const thumbnail = image && { id: image.id, width: image.width, height: image.height };
-      await commitMirror({
-        run, slots, image, isNoted,
-        fields: { ...mirroredFields(read), origin: run.remote.id, thumbnail },
-        result: {
-          status: 'updated', at: new Date().toISOString(), bytes, seconds: (performance.now() - startedAt) / 1000, reason: note ?? null,
-          attempts: 0, next_try_at: null,
+      const fields = { ...mirroredFields(read), origin: run.remote.id, thumbnail };
+      const rest = { status: 'updated', at: new Date().toISOString(), bytes, reason: note ?? null, attempts: 0, next_try_at: null } as const;
+      await database.transaction(async (tx) => {
+        await run.assertHeld(tx);
+        if (!await remoteRepository(tx).lock(run.remote.id)) throw new NotWantedError();
+        const previous = await mirroring.commit(tx, run.actor, { fields, slots });
+        if (image || previous?.thumbnail) await thumbnails.mirror(tx, read.id, image);
+        await fetchRepository(tx).removeOf(run.remote.id, [read.id]);
+        const isWanted = await remoteRepository(tx).put(run.remote.id, read.id, {
+          ...rest, seconds: (performance.now() - startedAt) / 1000,
           // Without it, the next run compares everything anew.
           upstream_state: isPassing ? null : fingerprintOf(read),
-        },
+        });
+        if (!isWanted) throw new NotWantedError();
       });
       for (const fetched of arrived.values()) await fetched.intake.settle().catch(() => undefined);
       arrived.clear();
     }
 
     /** An image that cannot be had does not keep the artefact away. */
-    async function fetchThumbnail({ id, thumbnail }: UpstreamArtefact): Promise<{ image?: WholeMirror['image']; note?: string; isPassing?: boolean }> {
+    async function fetchThumbnail({ id, thumbnail }: UpstreamArtefact): Promise<{ image?: ThumbnailImage & { id: string }; note?: string; isPassing?: boolean }> {
       if (!thumbnail) return {};
       try {
         const owner = await thumbnails.ownerOf(thumbnail.id);

@@ -16,6 +16,8 @@ export interface Remote {
   lastSyncAt: string | undefined;
   lastSyncStatus: 'success' | 'error' | undefined;
   lastSyncError: string | undefined;
+  /** `too_many_removed` when the run changed nothing until somebody confirms it, `artefacts_failed`, or the code of what went wrong. */
+  lastSyncErrorCode: string | undefined;
 }
 
 /** What a run is asked for beside what is due. */

@@ -1,11 +1,11 @@
-import { excluded, type Executor, type RemoteArtefactsTable, type RemoteRegistriesTable, type Tx } from '../db/index.ts';
+import type { Executor, RemoteArtefactsTable, RemoteRegistriesTable, Tx } from '../db/index.ts';
 import type { ArtefactResult, Remote, ResultStatus, SyncRequest } from './remote.ts';
 
 /** Ids in one statement: SQLite takes no more than 32,766 parameters. */
 const MAX_IDS = 10_000;
 
 /** What of a result is noted anew. */
-export type ResultChanges = Partial<Omit<RemoteArtefactsTable, 'remote_id' | 'artefact_id' | 'selected'>>;
+type ResultChanges = Partial<Omit<RemoteArtefactsTable, 'remote_id' | 'artefact_id' | 'selected'>>;
 
 export function remoteRepository(executor: Executor | Tx) {
   const of = (remoteId: string) => executor.selectFrom('remote_artefacts').selectAll().where('remote_id', '=', remoteId);
@@ -75,16 +75,6 @@ export function remoteRepository(executor: Executor | Tx) {
       return numUpdatedRows === 1n;
     },
 
-    /** Notes results by artefact, all with the same columns, under the registry's lock. False when one is selected no more: then nothing was noted. */
-    async putMany(remoteId: string, results: ReadonlyMap<string, ResultChanges>): Promise<boolean> {
-      const selected = await of(remoteId).where('artefact_id', 'in', [...results.keys()]).execute();
-      if (selected.length < results.size) return false;
-      const rows = selected.map((row) => ({ ...row, ...results.get(row.artefact_id) }));
-      const columns = Object.keys([...results.values()][0] ?? {});
-      await executor.insertInto('remote_artefacts').values(rows).onConflict((conflict) => conflict.columns(['remote_id', 'artefact_id']).doUpdateSet(excluded(columns))).execute();
-      return true;
-    },
-
     /** Notes one result of many artefacts. */
     async putAll(remoteId: string, ids: readonly string[], status: ResultStatus, at: string): Promise<void> {
       for (const some of batches(ids)) {
@@ -124,6 +114,7 @@ function toRemote(row: RemoteRegistriesTable): Remote {
     lastSyncAt: row.last_sync_at ?? undefined,
     lastSyncStatus: row.last_sync_status as Remote['lastSyncStatus'] ?? undefined,
     lastSyncError: row.last_sync_error ?? undefined,
+    lastSyncErrorCode: row.last_sync_error_code ?? undefined,
   };
 }
 

@@ -1,4 +1,4 @@
-// The wire shapes of federation: docs/reference/api.md and openapi.json show them.
+// The wire shapes of federation, from which openapi.json is made.
 
 import { Type, type Static } from 'typebox';
 import { STATUSES } from './remote.ts';
@@ -80,6 +80,10 @@ export const RemoteSchema = Type.Object({
   lastSyncAt: Type.Optional(Time),
   lastSyncStatus: Type.Optional(Type.Union([Type.Literal('success'), Type.Literal('error')])),
   lastSyncError: Type.Optional(Type.String()),
+  lastSyncErrorCode: Type.Optional(Type.String({
+    description: '`too_many_removed`: nothing was changed, synchronise with `confirm` if that is right; `artefacts_failed`: see results; '
+      + 'otherwise the code of the problem, such as `remote_unavailable`, or `internal_error`',
+  })),
   results: Type.Array(ResultSchema),
 });
 export type RemoteView = Static<typeof RemoteSchema>;

@@ -5,16 +5,16 @@ import { BerthError } from '../errors.ts';
 import type { Actor } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
 import type { Blobs } from '../blobs/index.ts';
-import type { Database, Tx } from '../db/index.ts';
+import type { Database } from '../db/index.ts';
 import { LeaseLostError, type JobContext } from '../jobs/index.ts';
+import { fingerprintOf, type Upstream, type UpstreamArtefact } from '../upstream/index.ts';
+import type { Delivery } from './delivery.ts';
 import { RemoteNotFoundError } from './errors.ts';
 import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
-import type { MirrorArtefact, MirrorRun } from './mirror.ts';
+import { NotWantedError, type MirrorArtefact, type MirrorRun } from './mirror.ts';
 import { hasShrunk, matches, nextRun, retryDelayMs } from './operations.ts';
 import type { ArtefactResult, Remote, SyncProgress } from './remote.ts';
-import { remoteRepository, type ResultChanges } from './repository.ts';
-import { fingerprintOf, type UpstreamArtefact } from './upstream-artefact.ts';
-import type { Upstream } from './upstream.ts';
+import { remoteRepository } from './repository.ts';
 
 export interface SyncOptions {
   database: Database;
@@ -33,19 +33,16 @@ export interface SyncReport { updated: number; unchanged: number; failed: number
 /** What a run compares: undefined stands for an artefact that the remote does not have. */
 interface Candidate { id: string; artefact: UpstreamArtefact | undefined; unusable?: string }
 
-/** Enough to keep every connection busy (MAX_CONNECTIONS) while others wait for the disk or for a shared commit. */
-const AT_ONCE = 40;
+/** Enough to keep every connection busy (MAX_CONNECTIONS) while others wait for the disk or for their commit. */
+const CONCURRENCY = 16;
 /** The registry itself, of its own accord. */
 const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
-
-/** Artefacts that come in another way than over the network, and nothing else. */
-export interface Delivery { ids: readonly string[]; upstream: Upstream }
 
 /** Makes the run. It throws when the remote cannot be asked at all, and is tried again later then. */
 export function createSync({ database, mirroring, blobs, mirror, openUpstream, ownUrl, onError }: SyncOptions) {
   const rows = remoteRepository(database.db);
 
-  return async function sync(remoteId: string, context: JobContext<SyncProgress>, delivery?: Delivery): Promise<SyncReport> {
+  return async function sync(remoteId: string, context: JobContext<SyncProgress>, delivery?: Pick<Delivery, 'ids' | 'upstream'>): Promise<SyncReport> {
     const remote = await rows.find(remoteId);
     if (!remote) throw new RemoteNotFoundError('The remote registry was removed.');
     const upstream = delivery?.upstream ?? await openUpstream(remote);
@@ -55,16 +52,14 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
       const report = await run(remote, upstream, startedAt, context, delivery?.ids);
       // Those of earlier runs count too: a success says that every selected artefact is as it is there.
       const failed = await rows.countFailed(remoteId);
-      await finish(remote, startedAt, failed === 0 ? undefined : `${failed} of the selected artefacts failed: see results.`, context);
+      await finish(remote, startedAt, failed === 0 ? undefined : { code: 'artefacts_failed', text: `${failed} of the selected artefacts failed: see results.` }, context);
       return report;
     } catch (error) {
       if (context.signal.aborted || error instanceof LeaseLostError) throw error;
-      await rows.update(remoteId, { last_sync_at: new Date().toISOString(), last_sync_status: 'error', last_sync_error: reasonOf(error) });
+      await rows.update(remoteId, { last_sync_at: new Date().toISOString(), last_sync_status: 'error', last_sync_error: reasonOf(error), last_sync_error_code: codeOf(error) });
       // Later would be no better: somebody has to look.
       if (error instanceof HeldBack) return await heldBack(remote, startedAt);
       throw error;
-    } finally {
-      upstream.close();
     }
   };
 
@@ -94,11 +89,9 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     for (const { id, artefact } of different) shown.bytesTotal = (shown.bytesTotal ?? 0) + missingBytes(artefact, digests.get(id));
     progress({ ...shown });
     const begun = await fetchRepository(database.db).allOf(remote.id);
-    const absent = new Set(different.flatMap(({ artefact }) => artefact.slots.flatMap(({ digest }) => digest ?? [])));
-    for (const digest of await mirroring.known([...absent])) absent.delete(digest);
-    const mirrorRun: MirrorRun = { remote, actor: ACTOR, upstream, signal, assertHeld: assertStillOurs, note: noteUpdated };
+    const mirrorRun: MirrorRun = { remote, actor: ACTOR, upstream, signal, assertHeld };
     const queue = different.values();
-    await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
       for (const { id, artefact } of queue) {
         progress({ ...shown, currentArtefact: id });
         await mirrorOne(id, artefact, (count) => {
@@ -122,11 +115,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
           report.unchanged++;
           return;
         }
-        await mirror({
-          run: mirrorRun, artefact, onBytes,
-          begun: begun.get(id) ?? new Map<string, StoredFetch>(), mayBeHere: (digest) => !absent.has(digest),
-        });
-        for (const { digest = '' } of artefact.slots) absent.delete(digest);
+        await mirror({ run: mirrorRun, artefact, onBytes, begun: begun.get(id) ?? new Map<string, StoredFetch>() });
         report.updated++;
       } catch (error) {
         signal.throwIfAborted();
@@ -138,15 +127,6 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     async function isWhole({ format, slots }: UpstreamArtefact): Promise<boolean> {
       for (const { digest } of slots) if (digest !== undefined && !await mirroring.findBytes(digest, format)) return false;
       return true;
-    }
-
-    async function assertStillOurs(tx: Tx): Promise<void> {
-      await assertHeld(tx);
-      if (!await remoteRepository(tx).lock(remote.id)) throw new NotWantedError();
-    }
-
-    async function noteUpdated(tx: Tx, updated: ReadonlyMap<string, ResultChanges>): Promise<void> {
-      if (!await remoteRepository(tx).putMany(remote.id, updated)) throw new NotWantedError();
     }
 
     async function note(id: string, error: unknown): Promise<void> {
@@ -216,12 +196,12 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     return candidates;
   }
 
-  async function finish(remote: Remote, startedAt: Date, error: string | undefined, { assertHeld }: JobContext): Promise<void> {
+  async function finish(remote: Remote, startedAt: Date, error: { code: string; text: string } | undefined, { assertHeld }: JobContext): Promise<void> {
     await database.transaction(async (tx) => {
       await assertHeld(tx);
       await remoteRepository(tx).endRequest(remote);
       await remoteRepository(tx).update(remote.id, {
-        last_sync_at: new Date().toISOString(), last_sync_status: error === undefined ? 'success' : 'error', last_sync_error: error ?? null,
+        last_sync_at: new Date().toISOString(), last_sync_status: error === undefined ? 'success' : 'error', last_sync_error: error?.text ?? null, last_sync_error_code: error?.code ?? null,
         ...(isFullRun(remote, startedAt) && { next_full_at: nextFullAt(remote) }),
       });
     });
@@ -269,6 +249,11 @@ function reasonOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+function codeOf(error: unknown): string {
+  if (error instanceof HeldBack) return 'too_many_removed';
+  return error instanceof BerthError ? error.code : 'internal_error';
+}
+
 /** What the system or the database says is for the log alone. */
 function isInside(error: unknown): boolean {
   return error instanceof Error && !(error instanceof BerthError) && (error as { code?: unknown }).code !== undefined;
@@ -276,5 +261,3 @@ function isInside(error: unknown): boolean {
 
 /** The run changes nothing until a superadmin has looked. */
 class HeldBack extends Error { override readonly name = 'HeldBack'; }
-/** Unselected while it was fetched. */
-class NotWantedError extends Error { override readonly name = 'NotWantedError'; }

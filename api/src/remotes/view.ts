@@ -6,7 +6,7 @@ import type { RemoteView } from './schemas.ts';
 
 /** @param state of its job; undefined when that never ran anywhere */
 export function toView(remote: Remote, state: JobState | undefined, results: readonly ArtefactResult[]): RemoteView {
-  const { id, apiKeyShortId, lastSyncAt, lastSyncStatus, lastSyncError } = remote;
+  const { id, apiKeyShortId, lastSyncAt, lastSyncStatus, lastSyncError, lastSyncErrorCode } = remote;
   const syncState = state?.running ? 'running' : state?.startedAt !== undefined && state.endedAt === undefined ? 'interrupted' : 'idle';
   return {
     _id: id,
@@ -23,6 +23,7 @@ export function toView(remote: Remote, state: JobState | undefined, results: rea
     ...(lastSyncAt !== undefined && { lastSyncAt }),
     ...(lastSyncStatus !== undefined && { lastSyncStatus }),
     ...(lastSyncError !== undefined && { lastSyncError }),
+    ...(lastSyncErrorCode !== undefined && { lastSyncErrorCode }),
     results: results.map(toResult),
   };
 }

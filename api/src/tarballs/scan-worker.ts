@@ -1,54 +1,70 @@
-// The thread that scans the large tarballs of all uploads; started by scan-thread.ts. Inflating itself runs on the thread
-// pool of the process: here are the tar and the garbage of inflating, in a heap too small to make collecting it dear.
+// The scans of large tarballs, as the worker thread runs them. Inflating itself runs on the thread pool of the process:
+// here are the tar and the garbage of inflating, away from the event loop that answers requests.
 
-import { parentPort } from 'node:worker_threads';
-import { describeError } from '../errors.ts';
-import { slotOf, type ScanReport, type ScanRequest } from './scan-messages.ts';
-import { createTarballScanner, type TarballScanner } from './scanner.ts';
+import type { TarballScan } from './scan.ts';
+import { createTarballScanner, type TarballLimits, type TarballScanner } from './scanner.ts';
 
-interface Scan { scanner: TarballScanner; memory: SharedArrayBuffer; turn: Promise<void> }
+/** Bytes go through shared memory, in pieces: a message wakes the other thread, which 64 KiB are not worth. */
+export const PIECE_BYTES = 128 * 1024;
+/** Pieces of one scan: being filled, on their way, being inflated. */
+export const PIECES = 4;
 
-if (parentPort) serveScans(parentPort);
+/** What the worker thread offers. */
+export interface ScanApi {
+  /**
+   * Scans a tarball whose pieces follow, up to `endScan`.
+   * @param scan a number of the caller's, unique while it lasts
+   * @param memory PIECES of PIECE_BYTES each
+   * @throws as TarballScanner, as soon as it is known
+   */
+  scan(scan: number, limits: TarballLimits, memory: SharedArrayBuffer): Promise<TarballScan>;
+  /** Reads a piece, which belongs to the worker meanwhile. @returns about how much memory the scan holds */
+  scanPiece(scan: number, piece: number, sizeBytes: number): Promise<number>;
+  endScan(scan: number): void;
+  abortScan(scan: number): void;
+}
 
-function serveScans(port: NonNullable<typeof parentPort>): void {
+interface Scan extends PromiseWithResolvers<TarballScan> {
+  scanner: TarballScanner;
+  memory: SharedArrayBuffer;
+  /** Settles when everything before has been read. */
+  last: Promise<unknown>;
+}
+
+/** Gives the view of one piece, the same on both sides. */
+export function pieceOf(memory: SharedArrayBuffer, piece: number, sizeBytes = PIECE_BYTES): Uint8Array {
+  return new Uint8Array(memory, piece * PIECE_BYTES, sizeBytes);
+}
+
+export function createScanApi(): ScanApi {
   const scans = new Map<number, Scan>();
-  const report = (message: ScanReport) => { port.postMessage(message); };
-
-  /** Runs the steps of one scan one after the other, up to its first failure. */
-  function inTurn(id: number, step: (scan: Scan) => Promise<ScanReport>): void {
-    const scan = scans.get(id);
-    if (!scan) return;
-    scan.turn = scan.turn.then(async () => {
-      if (scans.get(id) === scan) report(await step(scan));
-    }).catch((error: unknown) => {
-      if (scans.delete(id)) report({ scan: id, type: 'failed', error: describeError(error) });
-    });
-  }
-
-  port.on('message', (request: ScanRequest) => {
-    const id = request.scan;
-    switch (request.type) {
-      case 'begin':
-        scans.set(id, { scanner: createTarballScanner(request.limits), memory: request.memory, turn: Promise.resolve() });
-        break;
-      case 'piece':
-        inTurn(id, async ({ scanner, memory }) => {
-          await scanner.write(slotOf(memory, request.slot, request.sizeBytes));
-          return { scan: id, type: 'taken', slot: request.slot, heldBytes: scanner.heldBytes };
-        });
-        break;
-      case 'end':
-        inTurn(id, async ({ scanner }) => {
-          const result = await scanner.finish();
-          scans.delete(id);
-          return { scan: id, type: 'done', result };
-        });
-        break;
-      case 'abort': {
-        const scan = scans.get(id);
+  return {
+    async scan(id, limits, memory) {
+      const scan = { scanner: createTarballScanner(limits), memory, last: Promise.resolve(), ...Promise.withResolvers<TarballScan>() };
+      scans.set(id, scan);
+      try {
+        return await scan.promise;
+      } finally {
         scans.delete(id);
-        scan?.scanner.abort();
       }
-    }
-  });
+    },
+    async scanPiece(id, piece, sizeBytes) {
+      const scan = scans.get(id);
+      if (!scan) return 0;
+      const read = scan.last.then(() => scan.scanner.write(pieceOf(scan.memory, piece, sizeBytes)));
+      scan.last = read;
+      // The failure is the scan's, which tells it.
+      await read.catch(scan.reject);
+      return scan.scanner.heldBytes;
+    },
+    endScan(id) {
+      const scan = scans.get(id);
+      scan?.last.then(() => scan.scanner.finish()).then(scan.resolve, scan.reject);
+    },
+    abortScan(id) {
+      const scan = scans.get(id);
+      scan?.scanner.abort();
+      scan?.reject(new Error('The scan was aborted'));
+    },
+  };
 }

@@ -1,9 +1,11 @@
-// Where a tarball is scanned: the small ones in the thread that receives them, the large ones in a thread of their own.
+// Where a tarball is scanned: the small ones in the thread that receives them, the large ones in the worker thread.
 
-import { createScanThread } from './scan-thread.ts';
+import type { BackgroundWorker } from '../workers/index.ts';
+import { RemoteScan } from './remote-scan.ts';
+import type { ScanApi } from './scan-worker.ts';
 import { createTarballScanner, type TarballLimits, type TarballScanner } from './scanner.ts';
 
-/** Larger tarballs go to the thread: below, handing over costs more than it brings. Held in memory until then. */
+/** Larger tarballs go to the worker: below, handing over costs more than it brings. Held in memory until then. */
 const IN_PLACE_BYTES = 256 * 1024;
 
 export interface UploadScanner extends TarballScanner {
@@ -14,25 +16,23 @@ export interface UploadScanner extends TarballScanner {
 export interface TarballScanners {
   /** Creates the scanner of one tarball, which may take a chunk long before it is scanned. */
   create(limits: TarballLimits): UploadScanner;
-  /** Ends the thread; what it scans fails. */
-  close(): Promise<void>;
 }
 
-/** Makes scanners that share one thread, which starts when the first tarball needs it. */
-export function createTarballScanners(): TarballScanners {
-  const thread = createScanThread();
+/** @param worker scans the large ones; without it, which is for that thread itself, all are scanned in place */
+export function createTarballScanners(worker?: BackgroundWorker<ScanApi>): TarballScanners {
+  let lastId = 0;
 
   function create(limits: TarballLimits): UploadScanner {
     const { promise: failed, reject } = Promise.withResolvers<never>();
     failed.catch(() => undefined);
     let scanner = createTarballScanner(limits);
-    let held: Uint8Array[] | undefined = [];
+    let held: Uint8Array[] | undefined = worker && [];
     let heldBytes = 0;
 
     /** The scan begins anew there: what inflates cannot be moved. */
-    async function handOver(chunks: Uint8Array[]): Promise<void> {
+    async function handOver(to: BackgroundWorker<ScanApi>, chunks: Uint8Array[]): Promise<void> {
       scanner.abort();
-      scanner = thread.scan(limits, reject);
+      scanner = new RemoteScan({ worker: to, id: ++lastId, limits, onFailure: reject });
       for (const chunk of chunks) await scanner.write(chunk);
     }
 
@@ -40,14 +40,14 @@ export function createTarballScanners(): TarballScanners {
       failed,
       get heldBytes() { return scanner.heldBytes + (held ? heldBytes : 0); },
       async write(chunk) {
-        if (held) {
+        if (worker && held) {
           heldBytes += chunk.length;
           if (heldBytes <= IN_PLACE_BYTES) {
             held.push(new Uint8Array(chunk));
           } else {
             const chunks = held;
             held = undefined;
-            await handOver(chunks);
+            await handOver(worker, chunks);
           }
         }
         await scanner.write(chunk);
@@ -57,5 +57,5 @@ export function createTarballScanners(): TarballScanners {
     };
   }
 
-  return { create, close: () => thread.close() };
+  return { create };
 }

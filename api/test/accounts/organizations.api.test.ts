@@ -12,10 +12,10 @@ for (const dialect of DIALECTS) {
     let refuseDeletion = false;
     before(async () => {
       it = await createAccountsApp(dialect, {
-        onAccountDeleted: (_tx, account) => {
+        onAccountDeleted: [(_tx, account) => {
           deleted.push(account);
           return refuseDeletion ? Promise.reject(new Error('not now')) : Promise.resolve();
-        },
+        }],
       });
       admin = await it.admin();
     });

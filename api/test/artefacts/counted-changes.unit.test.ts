@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Artefact } from '../../src/artefacts/artefact.ts';
+import { renderDocuments } from '../../src/artefacts/document.ts';
 import { artefactRepository } from '../../src/artefacts/repository.ts';
 import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
 import { sampleArtefact } from './samples.ts';
@@ -10,11 +11,12 @@ for (const dialect of DIALECTS) {
     const { database, close } = await openTestDatabase(dialect);
     try {
       const before = sampleArtefact();
-      await database.transaction((tx) => artefactRepository(tx).insert([{ artefact: before, slots: [] }]));
+      await database.transaction((tx) => artefactRepository(tx).insert(before, renderDocuments(before, [])));
       const version = async () => Number((await database.db.selectFrom('list_versions').select((eb) => eb.fn.sum<number>('version').as('sum')).executeTakeFirstOrThrow()).sum);
       const isCounted = async (changes: Partial<Artefact>, previous: Artefact | undefined) => {
         const was = await version();
-        await database.transaction((tx) => artefactRepository(tx).update([{ artefact: { ...before, ...changes }, slots: [], previous }]));
+        const changed = { ...before, ...changes };
+        await database.transaction((tx) => artefactRepository(tx).update(changed, renderDocuments(changed, []), previous));
         return await version() !== was;
       };
       const newBytes = { version: '1.0.1', dataUpdatedAt: '2026-02-01T00:00:00.000Z', updatedAt: '2026-02-01T00:00:00.000Z', lastModifiedSeconds: before.lastModifiedSeconds + 1 };

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { createRead } from '../../src/artefacts/read.ts';
+import { renderDocuments } from '../../src/artefacts/document.ts';
 import { artefactRepository } from '../../src/artefacts/repository.ts';
 import { CALLERS } from '../access/callers.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
@@ -22,7 +23,8 @@ for (const dialect of DIALECTS) {
       await opened.database.transaction(async (tx) => {
         for (let index = 0; index < total; index++) {
           const title = { en: index % RARE_EVERY === 0 ? 'common rare' : 'common' };
-          await artefactRepository(tx).insert([{ artefact: sampleArtefact({ id: idOf(index), title, public: index % 2 === 0 }), slots: [] }]);
+          const artefact = sampleArtefact({ id: idOf(index), title, public: index % 2 === 0 });
+          await artefactRepository(tx).insert(artefact, renderDocuments(artefact, []));
         }
       });
     });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import type { Actor } from '../../src/access/index.ts';
 import type { Artefact, Slot } from '../../src/artefacts/artefact.ts';
 import { createMirroring, type MirroredArtefact } from '../../src/artefacts/mirroring.ts';
+import { renderDocuments } from '../../src/artefacts/document.ts';
 import { artefactRepository } from '../../src/artefacts/repository.ts';
 import type { Database, DialectName } from '../../src/db/index.ts';
 import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
@@ -42,8 +43,8 @@ async function withPresent(dialect: DialectName, use: (database: Database) => Pr
       const artefacts = artefactRepository(tx);
       for (const [changes, slots] of PRESENT) {
         const artefact = sampleArtefact({ origin: ORIGIN, ...changes });
-        await artefacts.insert([{ artefact, slots }]);
-        await artefacts.putSlots(slots.map((slot) => ({ artefactId: artefact.id, slot })));
+        await artefacts.insert(artefact, renderDocuments(artefact, slots));
+        for (const slot of slots) await artefacts.putSlot(artefact.id, slot);
         await artefacts.putPrivateAccess(artefact.id, artefact.privateAccess);
       }
     });
@@ -62,37 +63,34 @@ async function stateOf({ db }: Database) {
 }
 
 for (const dialect of DIALECTS) {
-  test(`mirrors that are committed together are as those that are committed one after the other, on ${dialect}`, async (t) => {
+  test(`mirrors become what their origin has, and keep who may see them, on ${dialect}`, async (t) => {
     t.mock.timers.enable({ apis: ['Date'], now: NOW });
-    const states: Awaited<ReturnType<typeof stateOf>>[] = [];
-    for (const groups of [[COMING], COMING.map((one) => [one])]) {
-      await withPresent(dialect, async (database) => {
-        const mirroring = createMirroring({ database });
-        const previous = new Map<string, Artefact>();
-        for (const group of groups) for (const [id, artefact] of await database.transaction((tx) => mirroring.commit(tx, ACTOR, group))) previous.set(id, artefact);
-        assert.deepEqual([...previous.keys()].sort(), ['dated', 'reformatted', 'renamed', 'smaller']);
-        assert.deepEqual(previous.get('renamed')?.privateAccess, [{ type: 'user', id: 'ada', name: 'Ada' }]);
-        states.push(await stateOf(database));
-      });
-    }
-    const [together, oneByOne] = states;
-    assert.deepEqual(together, oneByOne);
-    assert.deepEqual(together?.index.map(({ id, format, public: isPublic, data_updated_at }) => [id, format, isPublic, data_updated_at]), [
-      ['dated', 'npm', 0, LATER], ['new', 'npm', 0, LATER], ['reformatted', 'file', 1, LATER], ['renamed', 'npm', 0, LATER], ['smaller', 'npm', 1, LATER],
-    ]);
-    const slots = together?.slots.map((row) => JSON.parse(row) as { artefact_id: string; architecture: string; digest: string }) ?? [];
-    assert.deepEqual(slots.map(({ artefact_id, architecture, digest }) => `${artefact_id} ${architecture} ${DIGESTS.indexOf(digest)}`).sort(),
-      ['dated noarch 1', 'new noarch 0', 'reformatted  0', 'renamed noarch 1', 'renamed x64 2', 'smaller x64 1']);
-    assert.equal(together?.access.length, 2);
-    assert.equal(together.audit.length, COMING.length);
+    await withPresent(dialect, async (database) => {
+      const mirroring = createMirroring({ database });
+      const previous = new Map<string, Artefact | undefined>();
+      for (const mirror of COMING) previous.set(mirror.fields.id, await database.transaction((tx) => mirroring.commit(tx, ACTOR, mirror)));
+      assert.deepEqual([...previous].filter(([, artefact]) => artefact).map(([id]) => id).sort(), ['dated', 'reformatted', 'renamed', 'smaller']);
+      assert.deepEqual(previous.get('renamed')?.privateAccess, [{ type: 'user', id: 'ada', name: 'Ada' }]);
+      const { index, slots, access, audit } = await stateOf(database);
+      assert.deepEqual(index.map(({ id, format, public: isPublic, data_updated_at }) => [id, format, isPublic, data_updated_at]), [
+        ['dated', 'npm', 0, LATER], ['new', 'npm', 0, LATER], ['reformatted', 'file', 1, LATER], ['renamed', 'npm', 0, LATER], ['smaller', 'npm', 1, LATER],
+      ]);
+      const rows = slots.map((row) => JSON.parse(row) as { artefact_id: string; architecture: string; digest: string });
+      assert.deepEqual(rows.map(({ artefact_id, architecture, digest }) => `${artefact_id} ${architecture} ${DIGESTS.indexOf(digest)}`).sort(),
+        ['dated noarch 1', 'new noarch 0', 'reformatted  0', 'renamed noarch 1', 'renamed x64 2', 'smaller x64 1']);
+      assert.equal(access.length, 2);
+      assert.equal(audit.length, COMING.length);
+    });
   });
 
-  test(`mirrors that are committed together are committed all or none, on ${dialect}`, async () => {
+  test(`what is here under the same id and comes from elsewhere is left as it is, on ${dialect}`, async () => {
     await withPresent(dialect, async (database) => {
-      const stored = await artefactRepository(database.db).find('smaller');
-      await database.transaction((tx) => artefactRepository(tx).update([{ ...stored!, artefact: { ...stored!.artefact, origin: undefined } }]));
+      const stored = (await artefactRepository(database.db).find('smaller'))!;
+      const local = { ...stored.artefact, origin: undefined };
+      await database.transaction((tx) => artefactRepository(tx).update(local, renderDocuments(local, stored.slots)));
       const before = await stateOf(database);
-      await assert.rejects(database.transaction((tx) => createMirroring({ database }).commit(tx, ACTOR, COMING)), { code: 'mirrored' });
+      const mirror = COMING.find(({ fields }) => fields.id === 'smaller')!;
+      await assert.rejects(database.transaction((tx) => createMirroring({ database }).commit(tx, ACTOR, mirror)), { code: 'mirrored' });
       assert.deepEqual(await stateOf(database), before);
     });
   });

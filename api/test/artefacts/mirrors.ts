@@ -1,6 +1,7 @@
 // Mirrors, as the federation will make them: artefacts with an origin.
 
 import assert from 'node:assert/strict';
+import { renderDocuments } from '../../src/artefacts/document.ts';
 import { artefactRepository } from '../../src/artefacts/repository.ts';
 import { databaseUrl } from '../../src/config.ts';
 import { createDatabase } from '../../src/db/index.ts';
@@ -15,7 +16,8 @@ export async function makeMirror({ server: { config } }: TestServer, id: string)
     const artefacts = artefactRepository(tx);
     const stored = await artefacts.find(id);
     assert.ok(stored);
-    await artefacts.update([{ ...stored, artefact: { ...stored.artefact, origin: ORIGIN } }]);
+    const mirror = { ...stored.artefact, origin: ORIGIN };
+    await artefacts.update(mirror, renderDocuments(mirror, stored.slots));
   });
   await database.close();
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { renderDocuments } from '../../src/artefacts/document.ts';
 import { artefactRepository } from '../../src/artefacts/repository.ts';
 import { openTestDatabase } from '../support/test-database.ts';
 import { sampleArtefact } from './samples.ts';
@@ -8,12 +9,13 @@ test('on PostgreSQL, writing an artefact does not wait for a transaction that on
   const { database, close } = await openTestDatabase('postgres');
   try {
     const artefact = sampleArtefact();
-    await database.transaction((tx) => artefactRepository(tx).insert([{ artefact, slots: [] }]));
+    await database.transaction((tx) => artefactRepository(tx).insert(artefact, renderDocuments(artefact, [])));
     await database.transaction(async (tx) => {
       await artefactRepository(tx).putPrivateAccess(artefact.id, [{ type: 'user', id: 'ada' }]);
       const updating = database.transaction(async (other) => {
         assert.ok(await artefactRepository(other).lock(artefact.id));
-        await artefactRepository(other).update([{ artefact: { ...artefact, title: { en: 'Another' } }, slots: [] }]);
+        const changed = { ...artefact, title: { en: 'Another' } };
+        await artefactRepository(other).update(changed, renderDocuments(changed, []));
       });
       // Where it waited, it would be given up: this transaction ends only after it.
       await updating;

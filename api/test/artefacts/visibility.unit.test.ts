@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { canSee, type Account, type Caller } from '../../src/access/index.ts';
 import type { Artefact } from '../../src/artefacts/artefact.ts';
 import { listRepository, type ListFilters, type ListSort } from '../../src/artefacts/list-repository.ts';
+import { renderDocuments } from '../../src/artefacts/document.ts';
 import { artefactRepository } from '../../src/artefacts/repository.ts';
 import { createRead } from '../../src/artefacts/read.ts';
 import { ACME, ACME_GEO, ACME_SEA, CALLERS, OTHER, readKeyCaller, UMA, userCaller } from '../access/callers.ts';
@@ -31,7 +32,7 @@ for (const dialect of DIALECTS) {
       await opened.database.transaction(async (tx) => {
         const repository = artefactRepository(tx);
         for (const artefact of artefacts) {
-          await repository.insert([{ artefact, slots: [] }]);
+          await repository.insert(artefact, renderDocuments(artefact, []));
           await repository.putPrivateAccess(artefact.id, artefact.privateAccess);
         }
       });

@@ -81,15 +81,15 @@ export const ATTACKS: readonly Attack[] = [
   slow('the last chunk size byte by byte', (socket, body) => {
     drip(socket, CHUNKED + chunk(body), `${'0'.repeat(500)}\r\n\r\n`);
   }),
-  broken('a chunk size that is too long', (socket, body) => {
+  slow('a chunk size that is too long', (socket, body) => {
     socket.write(`${CHUNKED}${body.length.toString(16)};${'x'.repeat(2000)}\r\n${body.toString('latin1')}`, 'latin1');
   }),
-  broken('a chunk extension without an end', (socket) => { flood(socket, `${CHUNKED}5;`, 'x=y;'); }),
+  slow('a chunk extension without an end', (socket) => { flood(socket, `${CHUNKED}5;`, 'x=y;'); }),
   slow('trailers byte by byte', (socket, body) => {
     drip(socket, CHUNKED + chunk(body) + LAST_CHUNK, `${'X: y\r\n'.repeat(100)}\r\n`);
   }),
   broken('trailers that are too large', (socket, body) => {
-    socket.write(`${CHUNKED}${chunk(body)}${LAST_CHUNK}X: ${'y'.repeat(20_000)}\r\n\r\n`, 'latin1');
+    socket.write(`${CHUNKED}${chunk(body)}${LAST_CHUNK}X: ${'y'.repeat(70_000)}\r\n\r\n`, 'latin1');
   }),
   broken('trailers without an end', (socket, body) => {
     flood(socket, CHUNKED + chunk(body) + LAST_CHUNK, 'X: y\r\n');

@@ -6,8 +6,9 @@ import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 import { describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connectUpstream, readBody } from '../../src/remotes/upstream-request.ts';
-import { createUpstream, type Upstream } from '../../src/remotes/upstream.ts';
+import { createOutbound, type Outbound } from '../../src/outbound/index.ts';
+import { readBody } from '../../src/upstream/client.ts';
+import { createUpstream, type Upstream, type UpstreamAccess } from '../../src/upstream/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { ATTACKS, startHostileUpstream, type Attack, type HostileUpstream } from './hostile-upstream.ts';
 
@@ -46,15 +47,20 @@ const QUESTIONS: Record<string, Question> = {
 
 type Work = (upstream: Upstream, there: HostileUpstream) => Promise<void>;
 
+function open(access: UpstreamAccess, timeoutMs: number): { upstream: Upstream; close: Outbound['close'] } {
+  const outbound = createOutbound({ timeoutMs });
+  return { upstream: createUpstream(access, outbound), close: outbound.close };
+}
+
 /** Works with a registry that attacks whoever asks this question. */
 async function under(attack: Attack | undefined, { path, body }: Question, work: Work): Promise<void> {
   const there = await startHostileUpstream((asked) => (path.test(asked) ? { body, attack } : undefined));
   const timeoutMs = attack?.code === 'remote_unavailable' ? TIMEOUT_MS : LONG_TIMEOUT_MS;
-  const upstream = createUpstream({ url: there.url, apiKey: 'reg_key', timeoutMs });
+  const { upstream, close } = open({ url: there.url, apiKey: 'reg_key' }, timeoutMs);
   try {
     await work(upstream, there);
   } finally {
-    upstream.close();
+    await close();
     await there.close();
   }
 }
@@ -80,11 +86,11 @@ describe('a registry that is slow for a reason', () => {
   async function answering(answer: (socket: net.Socket) => void, timeoutMs: number): Promise<Buffer> {
     const attack: Attack = { name: 'none', code: 'remote_unavailable', answer };
     const there = await startHostileUpstream(() => ({ body: BYTES, attack }));
-    const connection = connectUpstream({ url: there.url, apiKey: undefined, timeoutMs });
+    const outbound = createOutbound({ timeoutMs });
     try {
-      return await readBody(await connection.get(there.url), 10_000_000);
+      return await readBody(await outbound.get(new URL(there.url)), 10_000_000);
     } finally {
-      connection.close();
+      await outbound.close();
       await there.close();
     }
   }
@@ -121,9 +127,9 @@ test('a server that drips its part of the TLS handshake is given up', async () =
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const upstream = createUpstream({ url, apiKey: undefined, timeoutMs: TIMEOUT_MS });
+  const { upstream, close } = open({ url, apiKey: undefined }, TIMEOUT_MS);
   await assert.rejects(upstream.artefact('a'), { code: 'remote_unavailable' });
-  upstream.close();
+  await close();
   // Resolves when its connections have ended.
   server.close();
   await once(server, 'close');
@@ -135,12 +141,12 @@ test('a list without an end is given up', { timeout: 120_000 }, async () => {
     const results = Array.from({ length: 20_000 }, () => ({ ...DOCUMENT, _id: `a${listed++}` }));
     return { body: Buffer.from(JSON.stringify({ results, count: 1e12 })) };
   });
-  const upstream = createUpstream({ url: there.url, apiKey: undefined, timeoutMs: LONG_TIMEOUT_MS });
+  const { upstream, close } = open({ url: there.url, apiKey: undefined }, LONG_TIMEOUT_MS);
   try {
     const expected = { code: 'remote_answer_invalid', message: /lists more than 200000/ };
     await assert.rejects(upstream.all(new AbortController().signal), expected);
   } finally {
-    upstream.close();
+    await close();
     await there.close();
   }
 });

@@ -6,9 +6,9 @@ import type { Import, PackageName, SourceFile } from './source-files.ts';
 
 /** Slices by height: one may know those further up in this list. The foundations share the first line. */
 export const SLICES = [
-  ['errors', 'db', 'jobs', 'http', 'mail'],
+  ['errors', 'db', 'jobs', 'http', 'mail', 'outbound', 'workers'],
   ['access', 'clients'], ['audit', 'attempts'], ['blobs'], ['accounts'], ['api-keys'], ['trusted-publishers'],
-  ['tarballs'], ['artefacts'], ['uploads'], ['thumbnails'], ['remotes', 'backup'],
+  ['tarballs'], ['artefacts'], ['uploads'], ['thumbnails'], ['upstream'], ['remotes', 'backup'], ['bundles'],
 ];
 
 /**
@@ -153,7 +153,7 @@ const server = (files: SourceFile[]) => files.filter((file) => file.package === 
 const at = (file: SourceFile) => (it: Import) => `${file.path}:${it.line} imports ${it.specifier}`;
 
 const isConfiguration = (path: string) => path === 'api/src/config.ts' || path === 'api/src/secrets.ts';
-const startsTheProcess = (path: string) => ['api/server.ts', 'api/index.ts', 'api/src/open.ts', 'api/src/carriage.ts', 'api/src/maintenance.ts'].includes(path);
+const startsTheProcess = (path: string) => ['api/server.ts', 'api/index.ts', 'api/src/open.ts', 'api/src/bundle-commands.ts', 'api/src/services.ts', 'api/src/maintenance.ts'].includes(path);
 
 /** `errors` for `api/src/errors.ts`, `db` for `api/src/db/…`; nothing for the frame around them: app.ts, server.ts. */
 function sliceOf(path: string): string | undefined {

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { gzipSync } from 'node:zlib';
-import { createTarballScanners, type TarballLimits, type TarballScan, type UploadScanner } from '../../src/tarballs/index.ts';
+import { createTarballScanners, type ScanApi, type TarballLimits, type TarballScan, type UploadScanner } from '../../src/tarballs/index.ts';
+import { createWorker } from '../../src/workers/index.ts';
 import { buildTar, buildTarball, type TarballEntry } from '../support/tarball-builder.ts';
 import { LIMITS, MANIFEST, scanBytes } from './scan-bytes.ts';
 
@@ -13,9 +15,15 @@ const MIB = 1024 * KIB;
 /** Beyond what is scanned in place. */
 const LARGE: TarballEntry = { path: 'package/data.bin', content: randomBytes(MIB) };
 
+function startWorker() {
+  const onError = (error: unknown) => { throw error; };
+  return createWorker<ScanApi>({ program: join(import.meta.dirname, '../../src/background-worker.ts'), data: undefined, onError });
+}
+
 function startScanners(t: TestContext) {
-  const scanners = createTarballScanners();
-  t.after(() => scanners.close());
+  const worker = startWorker();
+  t.after(() => worker.close());
+  const scanners = createTarballScanners(worker);
   return (limits: Partial<TarballLimits> = {}) => scanners.create({ ...LIMITS, ...limits });
 }
 
@@ -103,16 +111,17 @@ test('an aborted scan ends what waits for it, and does not disturb the others', 
 });
 
 test('closing ends the scans that are under way, and a scan after it starts anew', async () => {
-  const scanners = createTarballScanners();
+  const worker = startWorker();
+  const scanners = createTarballScanners(worker);
   const tarball = await buildTarball([MANIFEST, LARGE]);
   const scanner = scanners.create(LIMITS);
   await feed(scanner, tarball.subarray(0, 700 * KIB));
-  await scanners.close();
+  await worker.close();
   await assert.rejects(scanner.failed, /has ended/);
   await assert.rejects(scanner.finish(), /has ended/);
   assert.equal((await scan(scanners.create(LIMITS), tarball)).files.length, 2);
-  await scanners.close();
-  await scanners.close();
+  await worker.close();
+  await worker.close();
 });
 
 test('a thread that breaks down fails its scans, and the next scan gets another one', async (t) => {

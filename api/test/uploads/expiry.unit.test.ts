@@ -29,7 +29,7 @@ for (const dialect of DIALECTS) {
       const scanners = createTarballScanners();
       const artefacts = createArtefacts({ database, blobs: createBlobs({ database, store }), scanners, limits, categories: ['other'], keyScopes: () => Promise.resolve({}), onError });
       uploads = createUploadService({ database, publishing: artefacts.publishing, onError });
-      close = async () => { await uploads.close(); await artefacts.counts.close(); await scanners.close(); };
+      close = async () => { await uploads.close(); await artefacts.counts.close(); };
     });
     after(async () => {
       await close();

@@ -35,7 +35,7 @@ export const FRENCH_PROBLEMS: Readonly<Record<string, string>> = {
   blob_writer_closed: 'Ce dépôt n’accepte plus d’octets',
   body_invalid: 'Corps de requête invalide',
   body_too_large: 'Corps de requête trop grand',
-  carriage_invalid: 'Fichier de transport inutilisable',
+  bundle_invalid: 'Lot d’artefacts inutilisable',
   category_invalid: 'Catégorie inconnue',
   client_version_not_found: 'Cette version du client n’existe pas',
   clients_not_built: 'Les clients du registre ne sont pas construits',

@@ -1,0 +1,93 @@
+// The file that carries artefacts to where no network leads: a tar archive, which any program lists, of `blobs/<hexadecimal SHA-256>`,
+// `thumbnails/<id>` and, last, `berth.json` with the documents.
+
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { Header } from 'tar';
+import { BundleInvalidError } from './errors.ts';
+
+/** Where the bytes of an entry are in the file. */
+export interface BundleEntry { offset: number; sizeBytes: number }
+
+export interface BundleWriter {
+  /** Adds an entry; when the bytes are not as many as announced, or `chunks` throws, the file is as it was before. @throws bundle_invalid */
+  add(name: string, sizeBytes: number, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
+  /** Ends the archive, makes it durable and gives it its name. */
+  finish(): Promise<{ sizeBytes: number }>;
+  /** Removes what was written. */
+  abort(): Promise<void>;
+}
+
+const BLOCK_BYTES = 512;
+const CUT_SHORT = 'The file is cut short: copy it again.';
+
+/** Begins a file, which has another name until it is whole. */
+export async function createBundleFile(path: string): Promise<BundleWriter> {
+  const partial = `${path}.part`;
+  const file = await open(partial, 'w', 0o600);
+  let at = 0;
+  const append = async (bytes: Uint8Array) => {
+    await file.write(bytes, 0, bytes.length, at);
+    at += bytes.length;
+  };
+  return {
+    async add(name, sizeBytes, chunks) {
+      const start = at;
+      try {
+        const header = Buffer.alloc(BLOCK_BYTES);
+        new Header({ path: name, size: sizeBytes, mode: 0o644, type: 'File', mtime: new Date(0) }).encode(header);
+        await append(header);
+        for await (const chunk of chunks) await append(chunk);
+        const written = at - start - BLOCK_BYTES;
+        if (written !== sizeBytes) throw new BundleInvalidError(`${name} has ${written} bytes in place of ${sizeBytes}.`);
+        await append(Buffer.alloc(padding(sizeBytes)));
+      } catch (error) {
+        at = start;
+        await file.truncate(start);
+        throw error;
+      }
+    },
+    async finish() {
+      await append(Buffer.alloc(2 * BLOCK_BYTES));
+      await file.sync();
+      await file.close();
+      await rename(partial, path);
+      return { sizeBytes: at };
+    },
+    async abort() {
+      await file.close();
+      await rm(partial, { force: true });
+    },
+  };
+}
+
+/** Reads what is where, by name, without the bytes themselves. @throws bundle_invalid for what is no such archive, or is cut short */
+export async function indexBundle(file: FileHandle): Promise<Map<string, BundleEntry>> {
+  const { size } = await file.stat();
+  const entries = new Map<string, BundleEntry>();
+  const block = Buffer.alloc(BLOCK_BYTES);
+  for (let at = 0; ;) {
+    const { bytesRead } = await file.read(block, 0, BLOCK_BYTES, at);
+    if (bytesRead < BLOCK_BYTES) throw new BundleInvalidError(CUT_SHORT);
+    const header = new Header(block);
+    if (header.nullBlock) return entries;
+    if (!header.cksumValid || header.path === undefined || header.size === undefined) {
+      throw new BundleInvalidError('The file is damaged, or is none that berth remotes export has made.');
+    }
+    const entry = { offset: at + BLOCK_BYTES, sizeBytes: header.size };
+    entries.set(header.path, entry);
+    at = entry.offset + entry.sizeBytes + padding(entry.sizeBytes);
+    if (at > size) throw new BundleInvalidError(CUT_SHORT);
+  }
+}
+
+/** Reads an entry in pieces. @param from offset in the entry, in bytes @throws bundle_invalid when the file is cut short */
+export async function* readEntry(file: FileHandle, { offset, sizeBytes }: BundleEntry, from = 0): AsyncGenerator<Buffer> {
+  for (let done = from; done < sizeBytes;) {
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(1024 * 1024, sizeBytes - done)), { position: offset + done });
+    if (bytesRead === 0) throw new BundleInvalidError(CUT_SHORT);
+    yield buffer.subarray(0, bytesRead);
+    done += bytesRead;
+  }
+}
+
+function padding(sizeBytes: number): number { return (BLOCK_BYTES - sizeBytes % BLOCK_BYTES) % BLOCK_BYTES; }

@@ -1,0 +1,62 @@
+// Fetching as the main thread sees it: what arrives in the worker thread (fetch-worker.ts) is adopted here.
+
+import type { Blobs } from '../blobs/index.ts';
+import type { Database } from '../db/index.ts';
+import { errorOf } from '../errors.ts';
+import { SlotMovedError, type Upstream } from '../upstream/index.ts';
+import type { BackgroundWorker } from '../workers/index.ts';
+import { createDiskSpaceCheck } from './disk-space.ts';
+import type { FetchApi, FetchMainApi } from './fetch-worker.ts';
+import { fetchRepository } from './fetch-repository.ts';
+import { releaseFetched, type Fetcher } from './fetch.ts';
+
+export interface WorkerFetcherOptions {
+  database: Database;
+  blobs: Pick<Blobs, 'uploadRows' | 'adoptFinished' | 'freeBytes'>;
+  worker: BackgroundWorker<FetchApi>;
+  maxUploadBytes: number;
+  /** Called with errors of background work. */
+  onError: (error: unknown) => void;
+}
+
+/** Makes a fetcher of what other registries have, over the network. */
+export function createWorkerFetcher({ database, blobs, worker, maxUploadBytes, onError }: WorkerFetcherOptions): Fetcher<Pick<Upstream, 'access'>> {
+  const fetches = fetchRepository(database.db);
+  const progress = new Map<number, (bytes: number) => void>();
+  let lastCall = 0;
+  worker.expose({
+    ...blobs.uploadRows,
+    findFetch: fetches.find,
+    putFetch: fetches.put,
+    removeFetch: fetches.remove,
+    assertFreeSpace: createDiskSpaceCheck(blobs, maxUploadBytes),
+    reportError: (error) => { onError(errorOf(error)); },
+    reportProgress: (call, bytes) => { progress.get(call)?.(bytes); },
+  } satisfies FetchMainApi);
+
+  return {
+    async fetch({ upstream, id, format, slot, stored, signal, onBytes }) {
+      signal.throwIfAborted();
+      if (!upstream.access) throw new Error('No network leads to this registry.');
+      const call = ++lastCall;
+      const { api, release } = worker.acquire();
+      const abort = () => { api.abortFetch.asEvent(call).catch(() => undefined); };
+      progress.set(call, onBytes);
+      signal.addEventListener('abort', abort);
+      try {
+        const result = await api.fetch(call, { upstream: upstream.access, id, format, slot, stored });
+        if ('moved' in result) throw new SlotMovedError(result.moved);
+        const { storageKey, ...fetched } = result;
+        return { ...fetched, intake: blobs.adoptFinished(storageKey, fetched.taken.blob) };
+      } catch (error) {
+        signal.throwIfAborted();
+        throw error;
+      } finally {
+        signal.removeEventListener('abort', abort);
+        progress.delete(call);
+        release();
+      }
+    },
+    release: (id, fetched) => releaseFetched(fetches, id, fetched),
+  };
+}

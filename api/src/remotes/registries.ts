@@ -1,0 +1,102 @@
+// Adding, changing and removing remote registries.
+
+import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
+import type { Mirroring } from '../artefacts/index.ts';
+import { appendAudit } from '../audit/index.ts';
+import type { Database } from '../db/index.ts';
+import type { Jobs } from '../jobs/index.ts';
+import type { Cipher } from './cipher.ts';
+import { RemoteExistsError, RemoteUrlInvalidError } from './errors.ts';
+import { fetchRepository } from './fetch-repository.ts';
+import { assertPattern, assertSchedule, defaultSchedule, nextRun, normaliseUrl, shortIdOf } from './operations.ts';
+import type { Registry } from './registry.ts';
+import { jobName } from './remote.ts';
+import { remoteRepository } from './repository.ts';
+import type { CreateRemote, PatchRemote, RemoteView } from './schemas.ts';
+import type { Selection } from './selection.ts';
+
+export interface RegistriesOptions {
+  database: Database;
+  jobs: Jobs;
+  mirroring: Mirroring;
+  cipher: Cipher;
+  registry: Registry;
+  selection: Selection;
+  /** PUBLIC_URL, normalised: a registry does not mirror itself. */
+  ownUrl: string;
+}
+
+export function createRegistries({ database, jobs, mirroring, cipher, registry, selection, ownUrl }: RegistriesOptions) {
+  const rows = remoteRepository(database.db);
+  return {
+    async list(caller: Caller): Promise<{ results: RemoteView[]; count: number }> {
+      enforce(policy.manageRemotes(caller));
+      const results = await Promise.all((await rows.list()).map((remote) => registry.view(remote)));
+      return { results, count: results.length };
+    },
+
+    /** @throws remote_not_found */
+    async get(caller: Caller, id: string): Promise<RemoteView> {
+      enforce(policy.manageRemotes(caller));
+      return registry.view(await registry.find(id));
+    },
+
+    /** @throws remote_url_invalid, schedule_invalid, pattern_invalid, remote_exists */
+    async create(actor: Actor, { url, name, apiKey, schedule, selectedPatterns = [] }: CreateRemote): Promise<RemoteView> {
+      enforce(policy.manageRemotes(actor.caller));
+      const id = normaliseUrl(url);
+      if (id === ownUrl) throw new RemoteUrlInvalidError('This is the address of this registry itself: a registry cannot mirror itself.');
+      const chosen = schedule === undefined ? defaultSchedule(id) : schedule;
+      if (chosen !== null) assertSchedule(chosen);
+      for (const pattern of selectedPatterns) assertPattern(pattern);
+      await database.transaction(async (tx) => {
+        const isNew = await remoteRepository(tx).insert({
+          id, name, api_key: cipher.encrypt(apiKey, id), api_key_short_id: shortIdOf(apiKey),
+          schedule: chosen, selected_patterns: JSON.stringify(selectedPatterns), next_full_at: nextFullAt(chosen),
+        });
+        if (!isNew) throw new RemoteExistsError(`The registry ${id} exists already: change it, or remove it first.`);
+        await jobs.schedule(tx, jobName(id), msUntil(nextFullAt(chosen)));
+        await appendAudit(tx, actor, { action: 'remote.create', targetType: 'remote-registry', targetId: id, details: { name, schedule: chosen, selectedPatterns } });
+      });
+      return registry.view(await registry.find(id));
+    },
+
+    /** Changes a registry. What only a pattern had found, and none finds any more, becomes local. @throws remote_not_found, schedule_invalid, pattern_invalid */
+    async patch(actor: Actor, id: string, patch: PatchRemote): Promise<RemoteView> {
+      enforce(policy.manageRemotes(actor.caller));
+      const { name, apiKey, schedule, selectedPatterns } = patch;
+      if (schedule) assertSchedule(schedule);
+      for (const pattern of selectedPatterns ?? []) assertPattern(pattern);
+      let unfinished: string[] = [];
+      await registry.change(actor, id, { action: 'edit', details: { fields: Object.keys(patch) } }, async (tx, remote) => {
+        if (Object.keys(patch).length === 0) return;
+        await remoteRepository(tx).update(remote.id, {
+          ...(name !== undefined && { name }),
+          ...(apiKey !== undefined && { api_key: cipher.encrypt(apiKey, remote.id), api_key_short_id: shortIdOf(apiKey) }),
+          ...(schedule !== undefined && { schedule, next_full_at: nextFullAt(schedule) }),
+          ...(selectedPatterns !== undefined && { selected_patterns: JSON.stringify(selectedPatterns) }),
+        });
+        if (schedule !== undefined) await jobs.schedule(tx, jobName(remote.id), msUntil(nextFullAt(schedule)));
+        if (selectedPatterns) unfinished = await selection.releaseUnmatched(tx, remote.id, selectedPatterns);
+      });
+      await selection.discard(unfinished);
+      return registry.view(await registry.find(id));
+    },
+
+    /** Removes a registry; its mirrors become local artefacts. @throws remote_not_found */
+    async delete(actor: Actor, id: string): Promise<void> {
+      let unfinished: string[] = [];
+      await registry.change(actor, id, { action: 'delete', details: {} }, async (tx, remote) => {
+        await mirroring.detach(tx, remote.id);
+        unfinished = await fetchRepository(tx).removeOf(remote.id);
+        await remoteRepository(tx).delete(remote.id);
+        await jobs.forget(tx, jobName(remote.id));
+      });
+      await selection.discard(unfinished);
+    },
+  };
+}
+
+function nextFullAt(schedule: string | null): string | null { return schedule === null ? null : nextRun(schedule)?.toISOString() ?? null; }
+
+function msUntil(date: string | null): number | undefined { return date === null ? undefined : Math.max(0, Date.parse(date) - Date.now()); }

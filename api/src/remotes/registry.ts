@@ -1,0 +1,66 @@
+// One remote registry: finding it, showing it, and changing it with a line in the audit log.
+
+import { enforce, policy, type Actor } from '../access/index.ts';
+import { appendAudit } from '../audit/index.ts';
+import type { Database, Tx } from '../db/index.ts';
+import type { Jobs, JobState } from '../jobs/index.ts';
+import { RemoteNotFoundError } from './errors.ts';
+import { normaliseUrl } from './operations.ts';
+import { jobName, type Remote } from './remote.ts';
+import { remoteRepository } from './repository.ts';
+import type { RemoteView } from './schemas.ts';
+import { toView } from './view.ts';
+
+export interface Change {
+  /** For the audit log, after `remote.`. */
+  action: string;
+  details: Record<string, unknown>;
+}
+
+export type Registry = ReturnType<typeof createRegistry>;
+
+export function createRegistry({ database, jobs }: { database: Database; jobs: Jobs }) {
+  const rows = remoteRepository(database.db);
+
+  /** @throws remote_not_found */
+  async function find(id: string): Promise<Remote> {
+    const remote = await rows.find(normalisedOr(id));
+    if (!remote) throw notFound();
+    return remote;
+  }
+
+  return {
+    find,
+
+    /** @param state of its job; read when it is not given */
+    async view(remote: Remote, state?: JobState): Promise<RemoteView> {
+      const name = jobName(remote.id);
+      return toView(remote, state ?? (await jobs.states([name])).get(name), await rows.results(remote.id));
+    },
+
+    /** Runs `work` in a transaction that holds the registry's lock. @throws remote_not_found; forbidden for whoever is no superadmin */
+    async change(actor: Actor, id: string, { action, details }: Change, work: (tx: Tx, remote: Remote) => Promise<void>): Promise<void> {
+      enforce(policy.manageRemotes(actor.caller));
+      await database.transaction(async (tx) => {
+        const remote = await remoteRepository(tx).lock(normalisedOr(id));
+        if (!remote) throw notFound();
+        await work(tx, remote);
+        await appendAudit(tx, actor, { action: `remote.${action}`, targetType: 'remote-registry', targetId: remote.id, details });
+      });
+    },
+
+    /** Starts what is due, and shows the registry. @throws remote_not_found */
+    async wake(id: string): Promise<RemoteView> {
+      const remote = await find(id);
+      jobs.wake(jobName(remote.id));
+      return this.view(remote);
+    },
+  };
+}
+
+/** An id as clients may write it; a text that is no URL is no id. */
+function normalisedOr(id: string): string {
+  try { return normaliseUrl(id); } catch { return id; }
+}
+
+function notFound(): Error { return new RemoteNotFoundError('There is no remote registry with this address: GET /remote-registries lists them.'); }

@@ -1,0 +1,82 @@
+// Which artefacts of a remote registry are mirrored.
+
+import { enforce, policy, type Actor } from '../access/index.ts';
+import { assertArtefactId, type Mirroring, type Publishing } from '../artefacts/index.ts';
+import type { Tx } from '../db/index.ts';
+import type { Jobs } from '../jobs/index.ts';
+import { AlreadySelectedError, NotSelectedError, SelectionConflictError } from './errors.ts';
+import { fetchRepository } from './fetch-repository.ts';
+import { matches } from './operations.ts';
+import type { Registry } from './registry.ts';
+import { jobName } from './remote.ts';
+import { remoteRepository } from './repository.ts';
+import type { RemoteView } from './schemas.ts';
+
+export interface SelectionOptions {
+  registry: Registry;
+  jobs: Jobs;
+  mirroring: Mirroring;
+  publishing: Pick<Publishing, 'discard'>;
+  /** Called with errors of background work. */
+  onError: (error: unknown) => void;
+}
+
+export type Selection = ReturnType<typeof createSelection>;
+
+export function createSelection({ registry, jobs, mirroring, publishing, onError }: SelectionOptions) {
+  /** Makes a mirror local, and returns which unfinished downloads are to be discarded after the commit. */
+  async function release(tx: Tx, remoteId: string, artefactId: string): Promise<string[]> {
+    await remoteRepository(tx).unselect(remoteId, artefactId);
+    await mirroring.detach(tx, remoteId, [artefactId]);
+    return fetchRepository(tx).removeOf(remoteId, [artefactId]);
+  }
+
+  async function discard(storageKeys: readonly string[]): Promise<void> {
+    for (const key of storageKeys) await publishing.discard(key).catch(onError);
+  }
+
+  return {
+    discard,
+
+    /** Releases what a pattern had found and none of these does, as `release`. */
+    async releaseUnmatched(tx: Tx, remoteId: string, patterns: readonly string[]): Promise<string[]> {
+      const mirrors = await mirroring.overview(remoteId, tx);
+      const unfinished: string[] = [];
+      for (const { artefactId, selected } of await remoteRepository(tx).results(remoteId)) {
+        const found = { id: artefactId, category: mirrors.get(artefactId)?.category ?? '' };
+        if (!selected && !patterns.some((pattern) => matches(pattern, found))) unfinished.push(...await release(tx, remoteId, artefactId));
+      }
+      return unfinished;
+    },
+
+    /**
+     * Selects an artefact, which is mirrored now, or after the run in progress.
+     * @throws remote_not_found, already_selected, selection_conflict, artefact_id_invalid
+     */
+    async select(actor: Actor, id: string, artefactId: string): Promise<RemoteView> {
+      enforce(policy.manageRemotes(actor.caller));
+      assertArtefactId(artefactId);
+      await registry.change(actor, id, { action: 'select', details: { artefactId } }, async (tx, remote) => {
+        if ((await remoteRepository(tx).findResult(remote.id, artefactId))?.selected) throw new AlreadySelectedError(`${artefactId} is selected from this registry already.`);
+        const origin = await mirroring.originOf(tx, artefactId);
+        if (origin !== undefined && origin !== remote.id) {
+          const owner = origin === '' ? 'an artefact of this registry' : `a mirror of ${origin}`;
+          throw new SelectionConflictError(`The id ${artefactId} is taken here, by ${owner}: delete that first, or leave this one out.`);
+        }
+        await remoteRepository(tx).select(remote.id, [artefactId], true);
+        await jobs.schedule(tx, jobName(remote.id), 0);
+      });
+      return registry.wake(id);
+    },
+
+    /** Unselects an artefact; its mirror becomes local. @throws remote_not_found, not_selected */
+    async unselect(actor: Actor, id: string, artefactId: string): Promise<void> {
+      let unfinished: string[] = [];
+      await registry.change(actor, id, { action: 'unselect', details: { artefactId } }, async (tx, remote) => {
+        if (!await remoteRepository(tx).findResult(remote.id, artefactId)) throw new NotSelectedError(`${artefactId} is not selected from this registry.`);
+        unfinished = await release(tx, remote.id, artefactId);
+      });
+      await discard(unfinished);
+    },
+  };
+}

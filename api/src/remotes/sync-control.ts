@@ -1,0 +1,72 @@
+// When registries are synchronised: their jobs, runs that somebody asks for, and watching one.
+
+import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
+import type { Database } from '../db/index.ts';
+import type { JobContext, Jobs } from '../jobs/index.ts';
+import { SyncRunningError } from './errors.ts';
+import type { Registry } from './registry.ts';
+import { JOB_PREFIX, jobName, type SyncProgress, type SyncRequest } from './remote.ts';
+import { remoteRepository } from './repository.ts';
+import type { RemoteView, SyncQuery } from './schemas.ts';
+import type { SyncReport } from './sync.ts';
+
+export interface SyncControlOptions {
+  database: Database;
+  jobs: Jobs;
+  registry: Registry;
+  /** Runs one synchronisation. */
+  sync: (id: string, context: JobContext<SyncProgress>) => Promise<SyncReport>;
+  /** Called with errors of background work. */
+  onError: (error: unknown) => void;
+}
+
+/** Registers the jobs of synchronisations, one for each registry. */
+export function createSyncControl({ database, jobs, registry, sync, onError }: SyncControlOptions) {
+  const rows = remoteRepository(database.db);
+  jobs.registerFamily<SyncProgress, SyncReport>({
+    prefix: JOB_PREFIX,
+    keys: async () => (await rows.list()).map(({ id }) => id),
+    job: (id) => ({ run: (context) => sync(id, context), nextInMs: () => nextInMs(id) }),
+  });
+
+  /** Until everything is compared again, or the first artefact is tried again. */
+  async function nextInMs(id: string): Promise<number | undefined> {
+    const dates = [(await rows.find(id))?.nextFullAt, await rows.nextTryAt(id)].filter((date) => date !== undefined);
+    return dates.length === 0 ? undefined : Math.max(0, Math.min(...dates.map((date) => Date.parse(date))) - Date.now());
+  }
+
+  return {
+    /** Asks for a run now. @throws remote_not_found, sync_running */
+    async sync(actor: Actor, id: string, { only, verify, confirm }: SyncQuery): Promise<RemoteView> {
+      enforce(policy.manageRemotes(actor.caller));
+      const request: SyncRequest = { ...(only && { onlyFailed: true }), ...(verify && { verify }), ...(confirm && { confirmed: true }) };
+      const name = jobName((await registry.find(id)).id);
+      if ((await jobs.states([name])).get(name)?.running) throw new SyncRunningError('This registry is being synchronised: wait until that has ended.');
+      await registry.change(actor, id, { action: 'sync', details: { ...request } }, async (tx, remote) => {
+        await remoteRepository(tx).update(remote.id, { requested: JSON.stringify(request) });
+        await jobs.schedule(tx, jobName(remote.id), 0);
+      });
+      return registry.wake(id);
+    },
+
+    /**
+     * Makes a function that calls back with a registry now and with each change, in whichever replica it runs, until the
+     * function that it returns is called.
+     * @throws remote_not_found
+     */
+    async watcherFor(caller: Caller, id: string): Promise<(onView: (remote: RemoteView) => void) => () => void> {
+      enforce(policy.manageRemotes(caller));
+      const { id: remoteId } = await registry.find(id);
+      return (onView) => {
+        let last = Promise.resolve();
+        return jobs.watch([jobName(remoteId)], (state) => {
+          // One after the other: a view that was read later must not be shown before.
+          last = last.then(async () => {
+            const remote = await rows.find(remoteId);
+            if (remote) onView(await registry.view(remote, state));
+          }).catch(onError);
+        });
+      };
+    },
+  };
+}

@@ -1,0 +1,150 @@
+// The composition root: every service, made once from the configuration, for the server and for what the command line runs.
+
+import { extname, join } from 'node:path';
+import { createAccounts, type PasswordHashing } from './accounts/index.ts';
+import { createApiKeys, createExpiryNotices } from './api-keys/index.ts';
+import { createArtefacts, type ArtefactOptions } from './artefacts/index.ts';
+import { createAttemptLimit, forgetting } from './attempts/index.ts';
+import { createAuditLog } from './audit/index.ts';
+import type { BackgroundApi } from './background-worker.ts';
+import { createBlobs, createStorage } from './blobs/index.ts';
+import { directoryOf, mailOf, oidcOf, proxiesOf, type Config } from './config.ts';
+import type { DatabaseOptions } from './db/index.ts';
+import { createJobs } from './jobs/index.ts';
+import { createMailer } from './mail/index.ts';
+import { graceMs, openDatabase, openStore, storeOptions } from './open.ts';
+import { createOutbound, type OutboundOptions } from './outbound/index.ts';
+import { createDelivery, createRemotes, createWorkerFetcher } from './remotes/index.ts';
+import { resolveSecrets } from './secrets.ts';
+import { createTarballScanners } from './tarballs/index.ts';
+import { createThumbnails } from './thumbnails/index.ts';
+import { createTrustedPublisherService } from './trusted-publishers/index.ts';
+import { createUploads } from './uploads/index.ts';
+import { createWorker } from './workers/index.ts';
+
+/** What a process has opened so far, in order; closed in the opposite one. */
+export type Opened = { close(): Promise<unknown> }[];
+
+export interface InstanceOptions {
+  /** Receives all that is opened, also when this throws half-way. */
+  opened: Opened;
+  /** Called with errors of background work. */
+  onError: (error: unknown) => void;
+  onQuery?: DatabaseOptions['onQuery'];
+}
+
+/** Closes what was opened, the last first. */
+export async function closeAll(opened: Opened): Promise<void> {
+  for (const it of opened.splice(0).reverse()) await it.close();
+}
+
+/** Database, bytes and jobs: what all else stands on. */
+export type Instance = Awaited<ReturnType<typeof openInstance>>;
+export type Services = ReturnType<typeof createServices>;
+
+/** Beside this file, in the language in which it runs. */
+const WORKER_PROGRAM = join(import.meta.dirname, `background-worker${extname(import.meta.filename)}`);
+/** MiB: what an inflated chunk leaves in the heap is small, and the sooner it is collected the sooner the chunk's memory is free. */
+const WORKER_YOUNG_GENERATION_MB = 1;
+/** Leaves most of a disk, and of a core, to those who download; the command line reads as fast as it can. */
+const SCRUB_BYTES_PER_SECOND = 100 * 1024 * 1024;
+/** Of one address; keys that hold are taken whatever has failed before. */
+const UNKNOWN_KEYS = { max: 60, windowMs: 60_000 };
+/** Uploads expire a day after their last byte; an hour more or less is nothing to them. */
+const EXPIRE_UPLOADS_EVERY_MS = 3_600_000;
+const FORGET_TOKENS_EVERY_MS = 3_600_000;
+
+export async function openInstance(config: Config, { opened, onError, onQuery }: InstanceOptions) {
+  const database = openDatabase(config, onQuery && { onQuery });
+  opened.push(database);
+  const store = await openStore(config);
+  const jobs = createJobs({ database, onError });
+  opened.push(jobs);
+  return { database, store, blobs: createBlobs({ database, store }), jobs };
+}
+
+export function limitsOf(config: Config) {
+  return { maxUploadBytes: config.MAX_UPLOAD_BYTES, maxUnpackedBytes: config.MAX_UNPACKED_BYTES, maxTarEntries: config.MAX_TAR_ENTRIES };
+}
+
+export function outboundOptionsOf(config: Config): OutboundOptions {
+  return { timeoutMs: config.REMOTE_TIMEOUT_SECONDS * 1000, proxies: proxiesOf(config) };
+}
+
+/** Artefacts and their thumbnails. @param keyScopes whether an upload key still holds; default: none does */
+export function createContentServices(config: Config, { database, blobs }: Instance, { opened, onError, keyScopes }: InstanceOptions & Partial<Pick<ArtefactOptions, 'keyScopes'>>) {
+  const limits = limitsOf(config);
+  const worker = createWorker<BackgroundApi>({
+    program: WORKER_PROGRAM, data: { store: storeOptions(config), limits, outbound: outboundOptionsOf(config) },
+    resourceLimits: { maxYoungGenerationSizeMb: WORKER_YOUNG_GENERATION_MB }, onError,
+  });
+  opened.push(worker);
+  const artefacts = createArtefacts({
+    database, blobs, limits, onError,
+    scanners: createTarballScanners(worker),
+    categories: config.CATEGORIES,
+    accelRedirectPrefix: config.ACCEL_REDIRECT_PREFIX,
+    keyScopes: keyScopes ?? (() => Promise.resolve(undefined)),
+  });
+  opened.push(artefacts.counts);
+  return { worker, artefacts, thumbnails: createThumbnails({ database, artefacts }) };
+}
+
+/** Takes in bundles. */
+export function createImports(config: Config, instance: Instance, options: InstanceOptions) {
+  const { artefacts, thumbnails } = createContentServices(config, instance, options);
+  return createDelivery({
+    ...instance, thumbnails, mirroring: artefacts.mirroring, publishing: artefacts.publishing,
+    publicUrl: config.PUBLIC_URL, maxUploadBytes: config.MAX_UPLOAD_BYTES, onError: options.onError,
+  });
+}
+
+/** All of a server; jobs are registered and not started. */
+export function createServices(config: Config, instance: Instance, options: InstanceOptions & { passwords?: PasswordHashing | undefined }) {
+  const { database, store, blobs, jobs } = instance;
+  const { opened, onError, passwords } = options;
+  const { PUBLIC_URL: publicUrl, CATEGORIES: categories, MAX_UPLOAD_BYTES: maxUploadBytes } = config;
+  const secrets = resolveSecrets(config);
+  const mail = mailOf(config);
+  const mailer = mail && createMailer(mail);
+
+  const onAccountDeleted: NonNullable<Parameters<typeof createAccounts>[0]['onAccountDeleted']>[number][] = [];
+  const accounts = createAccounts({
+    database, publicUrl, mailer, passwords, onError, onAccountDeleted,
+    secret: secrets.AUTH_SECRET, directory: directoryOf(config), oidc: oidcOf(config),
+  });
+  const apiKeys = createApiKeys({ database, salt: secrets.API_KEYS_SALT, categories, accountHasGrant: accounts.hasGrant, onError });
+  opened.push(apiKeys);
+  const { worker, artefacts, thumbnails } = createContentServices(config, instance, { ...options, keyScopes: apiKeys.isStillValid });
+  onAccountDeleted.push(
+    async (tx, account) => { await apiKeys.deleteKeysOf(tx, account); },
+    (tx, account) => artefacts.edit.forgetAccount(tx, account),
+  );
+
+  const storage = createStorage({ database, store, jobs, graceMs: graceMs(config), scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND });
+  const uploads = createUploads({ database, publishing: artefacts.publishing, maxUploadBytes, onError });
+  opened.push(uploads);
+  jobs.register({ name: 'uploads.expire', everyMs: EXPIRE_UPLOADS_EVERY_MS, run: () => uploads.expireUploads() });
+  jobs.register(forgetting(database));
+  const expiryNotices = createExpiryNotices({
+    database, mailer, publicUrl, daysBefore: config.KEY_EXPIRY_NOTICE_DAYS, webhookUrl: config.KEY_EXPIRY_WEBHOOK_URL,
+    recipients: async () => config.NOTICE_EMAILS ?? accounts.superadminEmails(),
+  });
+  if (expiryNotices) jobs.register(expiryNotices);
+  const unknownKeys = createAttemptLimit({ database, name: 'api-key', ...UNKNOWN_KEYS });
+  const trustedPublishers = createTrustedPublisherService({ database, tokens: apiKeys.tokens, categories, publicUrl, refusals: unknownKeys });
+  jobs.register({ name: 'trusted-publishers.forget', everyMs: FORGET_TOKENS_EVERY_MS, run: () => trustedPublishers.forget() });
+  const audit = createAuditLog({ database, retentionDays: config.AUDIT_RETENTION_DAYS });
+  jobs.register(audit.pruning);
+  const outbound = createOutbound(outboundOptionsOf(config));
+  opened.push(outbound);
+  const remotes = createRemotes({
+    database, jobs, blobs, thumbnails, outbound, publicUrl, maxUploadBytes, onError,
+    fetcher: createWorkerFetcher({ database, blobs, worker, maxUploadBytes, onError }),
+    mirroring: artefacts.mirroring, publishing: artefacts.publishing, cipherPassword: secrets.CIPHER_PASSWORD,
+  });
+  return {
+    ...instance, accounts, apiKeys, artefacts, thumbnails, storage, uploads, unknownKeys, trustedPublishers, audit, remotes,
+    internalSecret: secrets.SECRET_INTERNAL_SERVICES,
+  };
+}

@@ -1,0 +1,2 @@
+export { connectRpc, type Calls, type Port } from './rpc.ts';
+export { createWorker, type BackgroundWorker } from './worker.ts';

@@ -1,0 +1,30 @@
+// Calls between two threads, in both directions, over birpc. Errors keep their class where both sides know it.
+
+import { createBirpc, type BirpcFn, type BirpcReturn } from 'birpc';
+import { describeError, errorOf, type ErrorDescription } from '../errors.ts';
+
+/** One end of a channel: a Worker, or the parentPort in it. */
+export interface Port {
+  postMessage(message: unknown): void;
+  on(event: 'message', listener: (message: unknown) => void): unknown;
+}
+
+/** The functions of the other side: each answers with a promise; `fn.asEvent(…)` waits for no answer. */
+export type Calls<Api> = { [Name in keyof Api]: BirpcFn<Api[Name]> };
+
+interface Message { e?: unknown }
+
+/**
+ * Connects a thread with another one.
+ * @param local functions that the other side may call; arguments and results are what structured clones carry
+ */
+export function connectRpc<Remote extends object>(port: Port, local: object): BirpcReturn<Remote, object> {
+  return createBirpc<Remote, object>(local, {
+    post: (message) => { port.postMessage(message); },
+    on: (listener) => { port.on('message', listener); },
+    serialize: (message: Message) => (message.e === undefined ? message : { ...message, e: describeError(message.e) }),
+    deserialize: (message: Message) => (message.e === undefined ? message : { ...message, e: errorOf(message.e as ErrorDescription) }),
+    // Some calls take as long as a download: what ends them is their signal, or the end of the thread.
+    timeout: -1,
+  });
+}

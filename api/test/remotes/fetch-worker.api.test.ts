@@ -1,0 +1,84 @@
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+import type { Worker } from 'node:worker_threads';
+import { eventually } from '../support/eventually.ts';
+import { startTestServer, type TestServer } from '../support/test-server.ts';
+import { addRemote, assertSameBytes, bytesOf, documentOf, resultOf, share, type RemoteClient } from './pair.ts';
+import { startTroubledProxy, type TroubledProxy } from './troubled-proxy.ts';
+
+const MIB = 1024 * 1024;
+const FILE = randomBytes(12 * MIB);
+
+let upstream: TestServer;
+let mirror: TestServer;
+let proxy: TroubledProxy;
+let remote: RemoteClient;
+let key: string;
+before(async () => {
+  upstream = await startTestServer();
+  mirror = await startTestServer();
+  proxy = await startTroubledProxy(upstream.url);
+  key = await upstream.readKey({ type: 'organization', id: 'mirrors' });
+  remote = await addRemote(mirror, proxy.url, key);
+  for (const id of ['first', 'second']) {
+    assert.equal((await upstream.upload(id, { format: 'file', file: FILE.subarray(0, id === 'first' ? MIB : undefined), fileName: 'data.bin' })).status, 201);
+    await share(upstream, id);
+  }
+});
+after(async () => { await Promise.all([mirror.close(), proxy.close(), upstream.close()]); });
+
+test('a thread that breaks down fails what it fetches, the artefact stays away, and the next run gets another one that goes on', async () => {
+  const started = once(process, 'worker') as Promise<[Worker]>;
+  assert.equal(resultOf(await remote.select('first'), 'first').status, 'updated');
+  proxy.stallAfterBytes = 8 * MIB;
+  const selecting = remote.select('second');
+  await eventually(async () => { assert.ok(((await remote.get()).syncProgress?.bytesDone ?? 0) >= 4 * MIB); });
+  await (await started)[0].terminate();
+  const { status, reason } = resultOf(await selecting, 'second');
+  assert.deepEqual([status, reason], ['failed', 'The worker thread has ended.']);
+  assert.equal(await documentOf(mirror, 'second'), undefined);
+
+  proxy.stallAfterBytes = undefined;
+  proxy.passedBytes = 0;
+  assert.equal(resultOf(await remote.sync('?only=failed'), 'second').status, 'updated');
+  assertSameBytes(await bytesOf(mirror, 'second'), FILE);
+  assert.ok(proxy.passedBytes < FILE.length, 'what had been written before was not fetched again');
+});
+
+test('many small artefacts come each once, by their ordinary downloads, over connections that are kept', async () => {
+  const other = await startTestServer();
+  try {
+    const ids = Array.from({ length: 40 }, (_unused, index) => `small-${index}`);
+    for (const id of ids) {
+      const file = FILE.subarray(0, 50_000 + ids.indexOf(id));
+      assert.equal((await upstream.upload(id, { format: 'file', file, fileName: 'data.bin' })).status, 201);
+      await share(upstream, id);
+    }
+    proxy.stallAfterBytes = undefined;
+    proxy.requests = [];
+    proxy.connections = 0;
+    const view = await (await addRemote(other, proxy.url, key, { selectedPatterns: ['small-*'] })).sync();
+    assert.equal(view.lastSyncStatus, 'success', view.lastSyncError);
+    for (const id of ids) assertSameBytes(await bytesOf(other, id), FILE.subarray(0, 50_000 + ids.indexOf(id)));
+    const downloads = proxy.requests.map(({ path }) => path).filter((path) => !/\/artefacts\?/.test(path));
+    assert.deepEqual(downloads.sort(), ids.map((id) => `/api/v1/artefacts/${id}/download`).sort());
+    // Eight of the worker, and one for the list.
+    assert.ok(proxy.connections <= 9, String(proxy.connections));
+  } finally {
+    await other.close();
+  }
+});
+
+test('closing the server ends the thread, also while it fetches', async () => {
+  const started = once(process, 'worker') as Promise<[Worker]>;
+  const other = await startTestServer();
+  const there = await addRemote(other, proxy.url, key, { selectedPatterns: ['second'] });
+  proxy.stallAfterBytes = 2 * MIB;
+  await there.ask('POST', '/sync');
+  const ended = once((await started)[0], 'exit');
+  await eventually(async () => { assert.ok(((await there.get()).syncProgress?.bytesDone ?? 0) > 0); });
+  await other.close();
+  await ended;
+});
