@@ -20,7 +20,8 @@ export const UPLOAD_FIELDS = {
   npm: ['architecture', 'category', 'title', 'description'],
   file: ['category', 'title', 'description', 'fileName'],
 } as const;
-export type UploadFields = Partial<Record<typeof UPLOAD_FIELDS[Format][number], string>>;
+export type UploadField = typeof UPLOAD_FIELDS[Format][number];
+export type UploadFields = Partial<Record<UploadField, string>>;
 
 /** Everything that a commit needs of what was sent. */
 export interface Received extends Taken {

@@ -2,31 +2,27 @@
 // artefact; its files, and their list, the right to download it.
 
 import { Readable } from 'node:stream';
-import { enforce, NotVisibleError, policy, type Caller, type Refusal, type Visibility } from '../access/index.ts';
+import type { Caller } from '../access/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
 import { readTarballBytes, type BundledPackage, type FileEntry } from '../tarballs/index.ts';
+import { authorizeRead, type ReadRight } from './authorize-read.ts';
 import { FileNotFoundError, NotATarballError, ReadmeNotFoundError } from './errors.ts';
-import { chooseSlot } from './download.ts';
 import { findInFileIndex, parseFileIndex } from './file-index.ts';
+import { chooseSlot } from './operations.ts';
 import { artefactRepository } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
 
 export interface ContentsRequest { id: string; architecture: string | undefined }
 export interface FileContent { sizeBytes: number; open(): Promise<Readable> }
 
-type Right = (caller: Caller, artefact: Visibility) => Refusal;
-
 export function createContents({ database, blobs }: { database: Database; blobs: Blobs }) {
   const artefacts = artefactRepository(database.db);
   const scans = scanRepository(database.db);
 
   /** Finds the digest of the slot that `/download` would serve. */
-  async function digestFor(caller: Caller, { id, architecture }: ContentsRequest, right: Right): Promise<string> {
-    const facts = await artefacts.findDownloadFacts(id);
-    const privateAccess = facts && !facts.public ? await artefacts.findPrivateAccess(id) : [];
-    enforce(right(caller, { public: facts?.public ?? false, privateAccess }));
-    if (!facts) throw new NotVisibleError('There is no artefact with this id.');
+  async function digestFor(caller: Caller, { id, architecture }: ContentsRequest, right: ReadRight): Promise<string> {
+    const facts = await authorizeRead(artefacts, caller, id, right, await artefacts.findDownloadFacts(id));
     if (facts.format !== 'npm') throw new NotATarballError('This artefact is a file: there is nothing inside it to list.');
     return chooseSlot(facts, { kind: 'download', architecture }).digest;
   }
@@ -34,23 +30,23 @@ export function createContents({ database, blobs }: { database: Database; blobs:
   return {
     /** Returns the README as text. @throws artefact_not_found, not_a_tarball, readme_not_found */
     async readme(caller: Caller, request: ContentsRequest): Promise<string> {
-      const readme = await scans.findReadme(await digestFor(caller, request, policy.seeArtefact));
+      const readme = await scans.findReadme(await digestFor(caller, request, 'seeArtefact'));
       if (readme === undefined) throw new ReadmeNotFoundError('The package has no README.');
       return readme;
     },
 
     async packages(caller: Caller, request: ContentsRequest): Promise<BundledPackage[]> {
-      return scans.findPackages(await digestFor(caller, request, policy.seeArtefact));
+      return scans.findPackages(await digestFor(caller, request, 'seeArtefact'));
     },
 
     /** Lists the files in the order of the archive, piece by piece. */
     async files(caller: Caller, request: ContentsRequest): Promise<AsyncIterable<FileEntry[]>> {
-      return parseFileIndex(await scans.findFileIndex(await digestFor(caller, request, policy.downloadArtefact)));
+      return parseFileIndex(await scans.findFileIndex(await digestFor(caller, request, 'downloadArtefact')));
     },
 
     /** Finds one file by its path below `package/`; a hard link is its file. @throws file_not_found; `open` blob_missing */
     async file(caller: Caller, request: ContentsRequest, path: string): Promise<FileContent> {
-      const digest = await digestFor(caller, request, policy.downloadArtefact);
+      const digest = await digestFor(caller, request, 'downloadArtefact');
       const file = await findInFileIndex(await scans.findFileIndex(digest), path);
       if (!file) throw new FileNotFoundError('The package has no such file: /files lists what it has.');
       return { sizeBytes: file.sizeBytes, open: async () => file.sizeBytes === 0 ? Readable.from([]) : readTarballBytes(await blobs.read(digest), file) };

@@ -2,14 +2,14 @@
 // Conditions and ranges are decided by http/conditional.ts, bytes come from blobs/.
 
 import type { IncomingHttpHeaders } from 'node:http';
-import { enforce, NotVisibleError, policy, type Caller } from '../access/index.ts';
+import type { Caller } from '../access/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
 import { answerTo, httpDate, RangeNotSatisfiableError, type ByteSource } from '../http/index.ts';
 import type { Slot } from './artefact.ts';
-import { NotATarballError, SlotNotFoundError } from './errors.ts';
+import { authorizeRead } from './authorize-read.ts';
 import { createHandOver, type HandOverOptions } from './hand-over.ts';
-import { assertArchitecture, slotFor, slotForDownload } from './operations.ts';
+import { chooseSlot } from './operations.ts';
 import { artefactRepository, type DownloadFacts } from './repository.ts';
 import type { TransferCounts } from './transfer-counts.ts';
 
@@ -41,10 +41,7 @@ export function createDownload({ database, blobs, counts, accelRedirectPrefix }:
 
   /** @throws artefact_not_found, unauthenticated, no_access_grant, slot_not_found, not_a_tarball, range_not_satisfiable, blob_missing */
   return async function download(caller: Caller, request: DownloadRequest): Promise<Download> {
-    const facts = await artefacts.findDownloadFacts(request.id);
-    const privateAccess = facts && !facts.public ? await artefacts.findPrivateAccess(request.id) : [];
-    enforce(policy.downloadArtefact(caller, { public: facts?.public ?? false, privateAccess }));
-    if (!facts) throw new NotVisibleError('There is no artefact with this id.');
+    const facts = await authorizeRead(artefacts, caller, request.id, 'downloadArtefact', await artefacts.findDownloadFacts(request.id));
 
     const slot = chooseSlot(facts, request);
     const representation = { etag: `"${slot.digest}"`, lastModifiedSeconds: facts.lastModifiedSeconds, sizeBytes: slot.sizeBytes };
@@ -82,15 +79,6 @@ export function createDownload({ database, blobs, counts, accelRedirectPrefix }:
  */
 function mayRedirect({ format }: DownloadFacts, { method, headers, redirect = true }: DownloadRequest): boolean {
   return redirect && format === 'file' && method === 'GET' && headers['if-modified-since'] === undefined && headers['if-range'] === undefined;
-}
-
-/** Chooses the slot that a route serves. @throws not_a_tarball, slot_not_found */
-export function chooseSlot({ format, slots }: DownloadFacts, { kind, architecture }: Pick<DownloadRequest, 'kind' | 'architecture'>): Slot {
-  if (architecture !== undefined) assertArchitecture(architecture);
-  if (kind === 'tarball' && format !== 'npm') throw new NotATarballError('This artefact is a file: get it from /download.');
-  const slot = kind === 'tarball' ? slotFor(slots, architecture) : slotForDownload(slots, architecture);
-  if (!slot) throw new SlotNotFoundError(`There is no tarball for ${architecture ?? 'noarch'}: the slots of this artefact are ${slots.map((other) => other.architecture).join(', ') || 'none'}.`);
-  return slot;
 }
 
 function commonHeaders(facts: DownloadFacts, slot: Slot, etag: string) {

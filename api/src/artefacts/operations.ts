@@ -1,6 +1,6 @@
 // The rules of ids, slots, categories, dates and search, as pure functions.
 
-import { ArchitectureInvalidError, ArtefactIdInvalidError, CategoryInvalidError, FileNameInvalidError } from './errors.ts';
+import { ArchitectureInvalidError, ArtefactIdInvalidError, CategoryInvalidError, FileNameInvalidError, NotATarballError, SlotNotFoundError } from './errors.ts';
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type LocalisedText, type Slot } from './artefact.ts';
 
 const MAX_ID_LENGTH = 256;
@@ -110,3 +110,12 @@ function spaceWords(text: string): string { return text.replace(/(?<![\p{L}\p{N}
 function localised(text: LocalisedText | undefined): (string | undefined)[] { return [text?.fr, text?.en]; }
 
 function shortDigest(digest: string): string { return digest.replace('sha256:', '').slice(0, PATH_DIGEST_LENGTH); }
+
+/** Chooses the slot that a route serves. @throws not_a_tarball, slot_not_found */
+export function chooseSlot({ format, slots }: { format: Format; slots: readonly Slot[] }, { kind, architecture }: { kind: 'tarball' | 'download'; architecture: string | undefined }): Slot {
+  if (architecture !== undefined) assertArchitecture(architecture);
+  if (kind === 'tarball' && format !== 'npm') throw new NotATarballError('This artefact is a file: get it from /download.');
+  const slot = kind === 'tarball' ? slotFor(slots, architecture) : slotForDownload(slots, architecture);
+  if (!slot) throw new SlotNotFoundError(`There is no tarball for ${architecture ?? 'noarch'}: the slots of this artefact are ${slots.map((other) => other.architecture).join(', ') || 'none'}.`);
+  return slot;
+}

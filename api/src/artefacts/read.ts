@@ -1,8 +1,9 @@
 // Documents, one and many, for whoever may see them.
 
-import { canSee, canSeeProvenance, enforce, notVisible, policy, type Caller } from '../access/index.ts';
+import { canSeeProvenance, enforce, policy, type Caller } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
 import type { Artefact } from './artefact.ts';
+import { authorizeRead } from './authorize-read.ts';
 import type { Audience } from './document.ts';
 import { documentRepository, type DocumentRow } from './document-repository.ts';
 import { CategoryInvalidError } from './errors.ts';
@@ -21,12 +22,7 @@ export function createRead({ database, categories }: { database: Database; categ
   const lists = listRepository(database.db, database.dialect);
 
   async function get(caller: Caller, id: string): Promise<DocumentRow> {
-    const row = await documents.find(id, audienceOf(caller));
-    if (!row) throw notVisible();
-    if (!canSee(caller, { public: row.public === 1, privateAccess: [] })) {
-      enforce(policy.seeArtefact(caller, { public: row.public === 1, privateAccess: await artefacts.findPrivateAccess(id) }));
-    }
-    return row;
+    return authorizeRead(artefacts, caller, id, 'seeArtefact', await documents.find(id, audienceOf(caller)));
   }
 
   return {

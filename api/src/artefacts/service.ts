@@ -1,4 +1,4 @@
-// The heart: artefacts with their slots. A file per verb: publish.ts (with publishing.ts), read.ts, edit.ts, download.ts, contents.ts.
+// Artefacts with their slots. A file per verb: publish.ts, read.ts, edit.ts, download.ts, contents.ts, mirroring.ts.
 
 import type { Database, Tx } from '../db/index.ts';
 import type { Blobs } from '../blobs/index.ts';
@@ -6,8 +6,7 @@ import { createContents } from './contents.ts';
 import { createDownload, type DownloadOptions } from './download.ts';
 import { createEdit } from './edit.ts';
 import { createMirroring } from './mirroring.ts';
-import { createPublish } from './publish.ts';
-import { createPublishing, type PublishingOptions } from './publishing.ts';
+import { createPublishing, type PublishingOptions } from './publish.ts';
 import { createRead } from './read.ts';
 import { createTransferCounts } from './transfer-counts.ts';
 
@@ -20,11 +19,9 @@ export interface ArtefactOptions extends Omit<PublishingOptions, 'counts'>, Pick
 export function createArtefacts(given: ArtefactOptions) {
   const counts = createTransferCounts(given);
   const options = { ...given, counts };
-  const publishing = createPublishing(options);
   return {
-    publishing,
+    publishing: createPublishing(options),
     mirroring: createMirroring(options),
-    publish: createPublish({ publishing, maxUploadBytes: given.limits.maxUploadBytes, onError: given.onError }),
     read: createRead(options),
     counts,
     edit: createEdit({ ...options, onArtefactDeleted: options.onArtefactDeleted ?? [] }),

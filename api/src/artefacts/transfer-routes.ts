@@ -4,12 +4,12 @@ import { Type } from 'typebox';
 import { acceptMultipart, isProxied, problems, readMultipart, sendBytes } from '../http/index.ts';
 import { FORMATS } from './artefact.ts';
 import type { DownloadRequest } from './download.ts';
-import { UPLOAD_FIELDS } from './publishing.ts';
+import { UPLOAD_FIELDS } from './publish.ts';
 import { DownloadQuerySchema, IdParamsSchema, ReceiptSchema, UploadFormSchemas } from './schemas.ts';
 import type { ArtefactServices } from './service.ts';
 
 /** Uploads and downloads: bytes in, bytes out. */
-export function transferRoutes({ publish, download }: ArtefactServices): FastifyPluginAsyncTypebox {
+export function transferRoutes({ publishing, download }: ArtefactServices): FastifyPluginAsyncTypebox {
   return async (app) => {
     acceptMultipart(app);
 
@@ -22,7 +22,7 @@ export function transferRoutes({ publish, download }: ArtefactServices): Fastify
           response: { 201: ReceiptSchema, ...problems(400, 401, 403, 409, 413, 415, 507) },
         },
       }, async (request, reply) => {
-        const document = await publish(request.actor, { id: request.params.id, format }, (onFile) => readMultipart(request, { fields: UPLOAD_FIELDS[format], onFile }));
+        const document = await publishing.publish(request.actor, { id: request.params.id, format }, readMultipart(request, UPLOAD_FIELDS[format]));
         return reply.code(201).type('application/json; charset=utf-8').send(`{"artefact":${document}}` as never);
       });
     }

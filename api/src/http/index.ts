@@ -1,6 +1,6 @@
 export { acceptRawBody, readRawBody, refuseNull } from './body.ts';
 export { acceptMultipart, readMultipart, readSmallFile } from './multipart.ts';
-export type { MultipartFile, MultipartOptions } from './multipart.ts';
+export type { FormFile, FormPart } from './multipart.ts';
 export { answerTo, httpDate, isNotModified } from './conditional.ts';
 export type { Answer, ByteRange, Representation } from './conditional.ts';
 export { createLogOutput, type LogOutput, type LogStream } from './log-output.ts';

@@ -8,14 +8,11 @@ import { MediaTypeError, MultipartInvalidError, UploadAbortedError, UploadTooLar
 import { createMultipartParser, MalformedBodyError, type PartHandler } from './multipart-parser.ts';
 import type { PartHeaders } from './part-headers.ts';
 
-export interface MultipartOptions<Field extends string> {
-  /** Text fields that the route takes; any other is refused. */
-  fields: readonly Field[];
-  /** Called with the file as soon as it begins; the body is read no faster than it consumes. */
-  onFile: (file: MultipartFile) => Promise<void>;
-}
+/** A part of a form: its one file, as a stream, or a text field. */
+export type FormPart<Field extends string> = FormFile | { name: Field; text: string };
 
-export interface MultipartFile {
+export interface FormFile {
+  name: 'file';
   content: Readable;
   /** As the client gave it, without any path; undefined when it gave none. */
   fileName: string | undefined;
@@ -41,97 +38,122 @@ export function acceptMultipart(app: FastifyInstance): void {
 }
 
 /**
- * Reads the body to its end and returns the fields.
- * @throws media_type_unsupported, multipart_invalid, upload_aborted, and whatever onFile throws, at once
+ * Reads the parts of a form as they arrive, once the first one is asked for. The body is read no faster than its file is; what is left
+ * of the file when the next part is asked for is dropped.
+ *
+ * @param fields text fields that the route takes; any other is refused
+ * @throws media_type_unsupported, multipart_invalid, upload_aborted; the file's stream fails with the same
  */
-export async function readMultipart<Field extends string>(request: FastifyRequest, options: MultipartOptions<Field>): Promise<Partial<Record<Field, string>>> {
-  const boundary = readBoundary(request.headers['content-type'] ?? '');
+export async function* readMultipart<Field extends string>(request: FastifyRequest, fields: readonly Field[]): AsyncGenerator<FormPart<Field>, void> {
+  const parser = createMultipartParser(readBoundary(request.headers['content-type'] ?? ''), (headers) => isFile(headers) ? beginFile(headers) : beginField(headers.name));
   const body = request.raw;
-  const fields = new Map<string, string>();
-  let file: { content: Readable; consumed: Promise<void> } | undefined;
+  const seen = new Set<string>();
+  const parts: FormPart<Field>[] = [];
+  let content: Readable | undefined;
+  let failure: Error | undefined;
+  let isAtEnd = false;
+  let news = Promise.withResolvers<void>();
 
-  await new Promise<void>((resolve, reject) => {
-    const parser = createMultipartParser(boundary, (headers) => isFile(headers) ? beginFile(headers) : beginField(headers.name));
+  function beginFile({ name, fileName }: PartHeaders): PartHandler {
+    if (name !== FILE_FIELD) throw unknownField(name, fields);
+    if (content) throw new MultipartInvalidError('The body holds two files: send exactly one, in the field "file".');
+    const stream = content = new Readable({ highWaterMark: FILE_BUFFER_BYTES, read() { body.resume(); } });
+    stream.on('error', () => undefined);
+    add({ name: FILE_FIELD, content: stream, fileName: fileName || undefined });
+    return {
+      data(bytes) { if (!stream.push(bytes)) body.pause(); },
+      end() {
+        stream.push(null);
+        // Whoever reads a stream that has ended asks for no more.
+        body.resume();
+      },
+    };
+  }
 
-    function beginFile({ name, fileName }: PartHeaders): PartHandler {
-      if (name !== FILE_FIELD) throw unknownField(name, options.fields);
-      if (file) throw new MultipartInvalidError('The body holds two files: send exactly one, in the field "file".');
-      const content = new Readable({ highWaterMark: FILE_BUFFER_BYTES, read() { body.resume(); } });
-      content.on('error', () => undefined);
-      file = { content, consumed: options.onFile({ content, fileName: fileName || undefined }) };
-      // What is left of a file that its taker wants no more is dropped.
-      file.consumed.then(() => content.resume(), fail);
-      return {
-        data(bytes) { if (!content.push(bytes)) body.pause(); },
-        end() {
-          content.push(null);
-          // Whoever reads a stream that has ended asks for no more.
-          body.resume();
-        },
-      };
-    }
+  function beginField(name: string): PartHandler {
+    if (name === FILE_FIELD) throw fileAsText();
+    const field = fields.find((known) => known === name);
+    if (field === undefined) throw unknownField(name, fields);
+    if (seen.has(name)) throw new MultipartInvalidError(`The field ${name} was sent twice: send it once.`);
+    seen.add(name);
+    const pieces: Buffer[] = [];
+    let sizeBytes = 0;
+    return {
+      data(bytes) {
+        sizeBytes += bytes.length;
+        if (sizeBytes > MAX_FIELD_BYTES) throw new MultipartInvalidError(`The field ${name} is larger than ${MAX_FIELD_BYTES} bytes.`);
+        pieces.push(bytes);
+      },
+      end() { add({ name: field, text: Buffer.concat(pieces).toString('utf8') }); },
+    };
+  }
 
-    function beginField(name: string): PartHandler {
-      if (name === FILE_FIELD) throw fileAsText();
-      if (!(options.fields as readonly string[]).includes(name)) throw unknownField(name, options.fields);
-      if (fields.has(name)) throw new MultipartInvalidError(`The field ${name} was sent twice: send it once.`);
-      const pieces: Buffer[] = [];
-      let sizeBytes = 0;
-      return {
-        data(bytes) {
-          sizeBytes += bytes.length;
-          if (sizeBytes > MAX_FIELD_BYTES) throw new MultipartInvalidError(`The field ${name} is larger than ${MAX_FIELD_BYTES} bytes.`);
-          pieces.push(bytes);
-        },
-        end() { fields.set(name, Buffer.concat(pieces).toString('utf8')); },
-      };
+  function add(part: FormPart<Field>): void {
+    parts.push(part);
+    news.resolve();
+  }
+  function fail(error: Error): void {
+    stop();
+    failure = error instanceof MalformedBodyError ? malformed(error) : error;
+    content?.destroy(failure);
+    news.resolve();
+  }
+  function stop(): void {
+    body.off('data', onData).off('end', onEnd).off('close', onClose);
+    body.resume();
+  }
+  function onData(chunk: Buffer): void {
+    try { parser.push(chunk); } catch (error) { fail(error as Error); }
+  }
+  function onEnd(): void {
+    try {
+      parser.end();
+      if (!content) throw new MultipartInvalidError('The file is missing: send it in the field "file".');
+      isAtEnd = true;
+      news.resolve();
+    } catch (error) {
+      fail(error as Error);
     }
+  }
+  function onClose(): void {
+    if (!body.complete) fail(new UploadAbortedError('The connection closed before the whole body had arrived: send it again.'));
+  }
 
-    function fail(error: Error): void {
-      body.off('data', onData).off('end', onEnd).off('close', onClose);
-      body.resume();
-      const failure = error instanceof MalformedBodyError ? malformed(error) : error;
-      file?.content.destroy(failure);
-      reject(failure);
-    }
-    function onData(chunk: Buffer): void {
-      try { parser.push(chunk); } catch (error) { fail(error as Error); }
-    }
-    function onEnd(): void {
-      try {
-        parser.end();
-        if (!file) throw new MultipartInvalidError('The file is missing: send it in the field "file".');
-        file.consumed.then(resolve, reject);
-      } catch (error) {
-        fail(error as Error);
+  try {
+    // The client may have left while the caller was still looking things up: then 'close' has been told already.
+    if (body.destroyed && !body.complete) onClose();
+    else body.on('data', onData).once('end', onEnd).once('close', onClose);
+    startBody(request);
+    for (;;) {
+      const part = parts.shift();
+      if (failure) throw failure;
+      if (part) {
+        yield part;
+        if ('content' in part) part.content.resume();
+      } else if (isAtEnd) {
+        return;
+      } else {
+        await news.promise;
+        news = Promise.withResolvers();
       }
     }
-    function onClose(): void {
-      if (!body.complete) fail(new UploadAbortedError('The connection closed before the whole body had arrived: send it again.'));
-    }
-
-    // The client may have left while the caller was still looking things up: then 'close' has been told already.
-    if (body.destroyed && !body.complete) return onClose();
-    body.on('data', onData).once('end', onEnd).once('close', onClose);
-    startBody(request);
-  });
-  return Object.fromEntries(fields) as Partial<Record<Field, string>>;
+  } finally {
+    stop();
+    content?.destroy();
+  }
 }
 
 /** Reads a body whose one file is held in memory, at most `maxBytes` of it. @throws as readMultipart, and upload_too_large */
 export async function readSmallFile(request: FastifyRequest, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
-  await readMultipart(request, {
-    fields: [],
-    onFile: async ({ content }) => {
-      for await (const chunk of content as AsyncIterable<Uint8Array>) {
-        sizeBytes += chunk.length;
-        if (sizeBytes > maxBytes) throw new UploadTooLargeError(`The file is larger than the ${maxBytes} bytes that this route takes.`);
-        chunks.push(chunk);
-      }
-    },
-  });
+  for await (const { content } of readMultipart(request, []) as AsyncIterable<FormFile>) {
+    for await (const chunk of content as AsyncIterable<Uint8Array>) {
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxBytes) throw new UploadTooLargeError(`The file is larger than the ${maxBytes} bytes that this route takes.`);
+      chunks.push(chunk);
+    }
+  }
   return Buffer.concat(chunks);
 }
 

@@ -115,10 +115,10 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
 
     nextId: (): string => randomBytes(ID_BYTES).toString('base64url'),
 
-    /** Makes an upload, claimed by the caller of this function. @throws as Publishing.announce and Publishing.begin */
+    /** Makes an upload, claimed by the caller of this function. @throws as Publishing.authorize and Publishing.open */
     async create(actor: Actor, { id, target, fields, sizeBytes }: { id: string; target: Target; fields: UploadFields; sizeBytes: number }): Promise<Claim> {
-      await publishing.announce(actor, target, fields);
-      const intake = await publishing.begin(target.format);
+      await publishing.authorize(actor, target, fields);
+      const intake = await publishing.open(target.format);
       try {
         await intake.suspend(keptUntil());
         const createdBy = identityOf(actor.caller) ?? '';

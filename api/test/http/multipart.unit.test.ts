@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { setImmediate as tick } from 'node:timers/promises';
 import { describe, test, type TestContext } from 'node:test';
 import { defineError } from '../../src/errors.ts';
-import { acceptMultipart, readMultipart, type MultipartFile } from '../../src/http/index.ts';
+import { acceptMultipart, readMultipart, type FormFile } from '../../src/http/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { BOUNDARY, fieldPart, filePart, multipartBody, MULTIPART_TYPE, openConnection, requestHead, type RawPart } from '../support/raw-http.ts';
 import { startTestApp } from './test-app.ts';
@@ -14,17 +14,26 @@ const MIB = 1024 * 1024;
 
 interface Received { fields: Record<string, string>; file: string; fileName: string | undefined }
 
-async function startReceiver(t: TestContext, onFile?: (file: MultipartFile) => Promise<void>) {
+async function startReceiver(t: TestContext, onFile?: (file: FormFile) => Promise<void>) {
   const outcomes: unknown[] = [];
   const started = await startTestApp(t, {
     routes(app) {
       acceptMultipart(app);
       app.post('/form', { config: { lateBody: true } }, async (request): Promise<Received> => {
         let received: Pick<Received, 'file' | 'fileName'> = { file: '', fileName: '' };
-        const keep = async ({ content, fileName }: MultipartFile) => { received = { file: (await buffer(content)).toString(), fileName }; };
-        const reading = readMultipart(request, { fields: ['title', 'category'], onFile: onFile ?? keep });
-        await reading.then(() => outcomes.push('read'), (error: unknown) => outcomes.push(error));
-        return { fields: await reading, ...received };
+        const keep = async ({ content, fileName }: FormFile) => { received = { file: (await buffer(content)).toString(), fileName }; };
+        const fields: Received['fields'] = {};
+        try {
+          for await (const part of readMultipart(request, ['title', 'category'])) {
+            if ('content' in part) await (onFile ?? keep)(part);
+            else fields[part.name] = part.text;
+          }
+        } catch (error) {
+          outcomes.push(error);
+          throw error;
+        }
+        outcomes.push('read');
+        return { fields, ...received };
       });
     },
   });
