@@ -13,7 +13,7 @@ import type { Claim } from './support/claims.ts';
 import { writeRandomFile } from './support/random-file.ts';
 
 const PROGRAM = join(repositoryRoot, 'cli/bin/berth.js');
-const UPLOAD_BAR = 0.9;
+const UPLOAD_BAR = 0.6;
 const PUBLISH_BAR_MS = 3000;
 const MIB = 1024 * 1024;
 

@@ -78,6 +78,14 @@ for (const name of NAMES) {
       }
     });
 
+    if (name === 'cli') test('loads what only large uploads need when there is one', async () => {
+      const chunks = (await findInCode(/^\/\/ node_modules\/(tus-js-client)\//gm)).map(([path]) => path);
+      const [chunk, ...others] = new Set(chunks);
+      assert.ok(chunk && others.length === 0, [...new Set(chunks)].join());
+      const importers = await findInCode(new RegExp(`(\\bimport\\(|\\bfrom )"\\./${posix.basename(chunk)}"`, 'g'));
+      assert.deepEqual([...new Set(importers.map(([, how]) => how))], ['import(']);
+    });
+
     test('has the programs of its threads beside the code that starts them', async () => {
       const started = await findInCode(/new Worker\(new URL\("([^"]+)"/g);
       assert.deepEqual(started.map(([path, worker]) => targetOf(path, worker)), ['dist/unpack-worker.js']);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash, randomBytes } from 'node:crypto';
 import { cp, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -12,6 +13,8 @@ import { HELLO, startServingBerth, type ServingBerth } from './support/serving-b
 const SERVER_COMMANDS = [
   'serve', 'backup DIR', 'restore DIR', 'scrub', 'gc', 'migrate', 'remotes export FILE **', 'remotes import FILE',
 ];
+/** From here on the command uploads by tus. */
+const RESUMABLE_BYTES = 64 * 1024 * 1024;
 const NPX: Record<string, () => Promise<string>> = {
   'the npm of this machine': async () => 'npx',
   'the newest npm': async () => `node ${(await ensureNpm()).npx}`,
@@ -42,6 +45,20 @@ for (const [name, npx] of Object.entries(NPX)) {
     assert.equal((await berth.api('GET', `/artefacts/${id}`, { headers: berth.internal })).status, 200);
   });
 }
+
+test('the installed command uploads a large file', async () => {
+  const cwd = await machine.makeFolder();
+  const installed = await machine.type(`npm install --allow-remote=root ${berth.addressOf('cli')}`, { cwd });
+  assert.equal(installed.status, 0, installed.stderr);
+  const bytes = randomBytes(RESUMABLE_BYTES);
+  await writeFile(join(cwd, 'large.bin'), bytes);
+  const env = { BERTH_URL: berth.address, BERTH_API_KEY: await berth.uploadKey() };
+  const upload = ['node_modules/.bin/berth', 'upload', 'large.bin', '--id', 'large', '--json', '--quiet'];
+  const { status, stdout, stderr } = await machine.run(upload, { cwd, env });
+  assert.deepEqual([status, stderr], [0, '']);
+  const { digest } = JSON.parse(stdout) as { digest: string };
+  assert.equal(digest, `sha256:${createHash('sha256').update(bytes).digest('hex')}`);
+});
 
 test('commands on the server\'s data say that they run from the server\'s installation', async () => {
   const cwd = await machine.makeFolder();

@@ -130,6 +130,15 @@ export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): C
   };
 }
 
+/** Works under a claim, which is given back before the client is answered: its next request may have it at once. */
+export async function withClaim<T>(claim: Claim, work: (claim: Claim) => Promise<T>): Promise<T> {
+  try {
+    return await work(claim);
+  } finally {
+    await claim.release();
+  }
+}
+
 function locked(): Error {
   return new UploadLockedError('Another request sends bytes of this upload, or publishes it: wait for it, or try again in a moment.', { headers: { 'retry-after': '2' } });
 }

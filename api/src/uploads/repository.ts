@@ -1,11 +1,11 @@
 import { databaseTime, type DialectName, type Executor, type ResumableUploadsTable, type Tx } from '../db/index.ts';
 import type { Format, UploadFields } from '../artefacts/index.ts';
-import { EXPIRY_MS, type ResumableUpload, type UploadResult } from './upload.ts';
+import { EXPIRY_MS, type TusUpload, type UploadResult } from './upload.ts';
 
 /** The right to write, of one request. */
 export interface ClaimId { id: string; claim: string }
 
-export type NewUpload = Pick<ResumableUpload, 'id' | 'storageKey' | 'target' | 'fields' | 'sizeBytes' | 'createdBy'>;
+export type NewUpload = Pick<TusUpload, 'id' | 'storageKey' | 'target' | 'fields' | 'sizeBytes' | 'createdBy'>;
 
 export function uploadRepository(executor: Executor | Tx, dialect: DialectName) {
   const now = databaseTime(dialect);
@@ -21,7 +21,7 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
       }).execute();
     },
 
-    async find(id: string): Promise<ResumableUpload | undefined> {
+    async find(id: string): Promise<TusUpload | undefined> {
       const row = await executor.selectFrom('resumable_uploads').selectAll().select((eb) => eb('expires_at', '<=', now).as('expired')).where('id', '=', id).executeTakeFirst();
       return row && toUpload(row, Boolean(row.expired));
     },
@@ -89,7 +89,7 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
   };
 }
 
-function toUpload(row: ResumableUploadsTable, isExpired: boolean): ResumableUpload {
+function toUpload(row: ResumableUploadsTable, isExpired: boolean): TusUpload {
   return {
     id: row.id,
     storageKey: row.storage_key,

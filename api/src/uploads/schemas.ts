@@ -17,7 +17,7 @@ export const UploadSchema = Type.Object({
 const header = (description: string) => ({ type: 'string', description });
 const TUS_RESUMABLE = { 'tus-resumable': header('1.0.0') };
 
-/** Request headers of the protocol, described; the library checks them. */
+/** Request headers of the protocol, described; tus-headers.ts checks them. */
 export const RequestHeaders = {
   any: describeHeaders({ 'tus-resumable': Type.String({ description: '1.0.0' }) }),
   creation: describeHeaders({

@@ -12,7 +12,7 @@ import { createClaims, type Claim } from './claims.ts';
 import { UploadGoneError, UploadLockedError } from './errors.ts';
 import { createLiveIntakes } from './live-intakes.ts';
 import { uploadRepository } from './repository.ts';
-import { EXPIRY_MS, type ResumableUpload } from './upload.ts';
+import { EXPIRY_MS, type TusUpload } from './upload.ts';
 
 export interface UploadServiceOptions {
   database: Database;
@@ -43,7 +43,7 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
   const keptUntil = () => new Date(Date.now() + EXPIRY_MS);
 
   /** Goes on with what this process knows of the bytes, or else with what is stored, which finishing reads back. */
-  async function openIntake(upload: ResumableUpload, claim: Claim): Promise<Intake> {
+  async function openIntake(upload: TusUpload, claim: Claim): Promise<Intake> {
     const kept = live.take(upload.id);
     try {
       await kept?.reopen();
@@ -88,7 +88,7 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
     }
   }
 
-  async function publish(actor: Actor, upload: ResumableUpload, intake: Intake, claim: Claim): Promise<void> {
+  async function publish(actor: Actor, upload: TusUpload, intake: Intake, claim: Claim): Promise<void> {
     try {
       const taken = await intake.finish();
       const { digest } = taken.blob;
@@ -105,7 +105,7 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
 
   return {
     /** Finds an upload of the caller. @throws as policy.continueUpload */
-    async find({ caller }: Actor, id: string): Promise<ResumableUpload> {
+    async find({ caller }: Actor, id: string): Promise<TusUpload> {
       const upload = await rows.find(id);
       enforce(policy.continueUpload(caller, upload && { id: upload.target.id, createdBy: upload.createdBy }));
       return upload!;
@@ -135,7 +135,7 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
      * Tells how far a claimed upload has come. One that is complete, whose process died before it could publish it, is published now.
      * @throws upload_gone; of the complete one as `append`
      */
-    async look(actor: Actor, claim: Claim): Promise<ResumableUpload> {
+    async look(actor: Actor, claim: Claim): Promise<TusUpload> {
       const upload = await rows.find(claim.id);
       if (!upload || upload.isExpired) throw gone();
       if (upload.result || (upload.receivedBytes !== undefined && upload.receivedBytes < upload.sizeBytes)) return upload;
@@ -155,7 +155,7 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
      * @throws upload_aborted, upload_locked, upload_too_large, storage_full, storage_unavailable: the upload can be continued.
      *   All other problems, such as those of tarballs and scopes: nothing of it is left
      */
-    async append(actor: Actor, upload: ResumableUpload, claim: Claim, readBody: ReadBody): Promise<void> {
+    async append(actor: Actor, upload: TusUpload, claim: Claim, readBody: ReadBody): Promise<void> {
       if (upload.result) return;
       const intake = await openIntake(upload, claim);
       const idle = new AbortController();

@@ -1,8 +1,8 @@
-// What a resumable upload is, apart from how it is stored (repository.ts) and sent (routes.ts).
+// What a resumable upload over tus is, apart from how it is stored (repository.ts) and sent (routes.ts).
 
 import type { Target, UploadFields } from '../artefacts/index.ts';
 
-export interface ResumableUpload {
+export interface TusUpload {
   id: string;
   storageKey: string;
   target: Target;

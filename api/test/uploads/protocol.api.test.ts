@@ -176,6 +176,24 @@ for (const dialect of DIALECTS) {
       connection.end();
     });
 
+    test('takes what Uppy tells of a file unasked: its name is kept, the rest is passed over', async () => {
+      const unasked = { name: 'tiles.bin', type: 'application/octet-stream', relativePath: 'null', filename: 'tiles.bin', filetype: 'application/octet-stream' };
+      const url = await createUpload(server, 'uppy', FILE.length, { fields: unasked });
+      assert.equal((await tusRequest('HEAD', url)).headers.get('upload-metadata'), metadataHeader({ id: 'uppy', format: 'file', fileName: 'tiles.bin' }));
+      assert.equal((await patchUpload(url, 0, FILE)).status, 204);
+      assert.equal((await readDocument(server, 'uppy')).fileName, 'tiles.bin');
+      const file = await npmTarball({ name: 'from-uppy' });
+      await tusUpload(server, 'uppy-npm', { file, fields: unasked });
+      assert.equal((await readDocument(server, 'uppy-npm')).tarballs?.['noarch']?.digest, digestOf(file));
+    });
+
+    test('refuses a creation with more bytes than it announces, and keeps nothing of it', async () => {
+      const assertUntouched = await rememberStored(server);
+      await readProblem(await create(announce('more', 10), FILE), 413, 'upload_too_large');
+      assert.deepEqual(await query(server, `select id from resumable_uploads where artefact_id = 'more'`), []);
+      await assertUntouched();
+    });
+
     test('asks for the body once it wants it', async () => {
       const connection = await openConnection(server.url);
       await connection.send(requestHead('POST', '/api/v1/uploads', { ...INTERNAL, 'tus-resumable': '1.0.0', ...announce('expected', 5), 'content-type': 'application/offset+octet-stream', 'content-length': 5, 'expect': '100-continue' }));

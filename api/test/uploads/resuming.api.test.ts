@@ -35,6 +35,15 @@ for (const dialect of DIALECTS) {
     };
 
     for (const [format, file] of Object.entries(FORMS) as ['npm' | 'file', Buffer][]) {
+      test(`of ${format} by tus-js-client with its own defaults is published`, async () => {
+        const id = `defaults-${format}`;
+        const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+        const metadata = { id, format };
+        new Upload(file, { endpoint: endpointOf(server), headers: INTERNAL, metadata, onSuccess: resolve, onError: reject }).start();
+        await promise;
+        assert.equal(await storedDigest(id, format), digestOf(file));
+      });
+
       for (const chunkSize of [Infinity, 3 * MIB, 700_000]) {
         test(`of ${format} by tus-js-client in pieces of ${chunkSize} bytes is published`, async () => {
           const id = `plain-${format}-${chunkSize}`;

@@ -1,0 +1,91 @@
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import {
+  assertProtocol, formatMetadata, methodMeant, parseMetadata, readUploadLength, readUploadOffset,
+} from '../../src/uploads/tus-headers.ts';
+
+const metadata = (header: string) => parseMetadata({ 'upload-metadata': header });
+const TUS = { 'tus-resumable': '1.0.0' };
+const BYTES = { 'content-type': 'application/offset+octet-stream' };
+
+describe('Upload-Metadata', () => {
+  test('is read pair by pair, with a space after a comma or without', () => {
+    const read = { id: '@acme/maps', format: 'file', title: '{"fr":"Côtes"}' };
+    const [id, format, title] = Object.values(read).map((text) => Buffer.from(text).toString('base64'));
+    for (const comma of [',', ', ']) {
+      assert.deepEqual(metadata([`id ${id}`, `format ${format}`, `title ${title}`].join(comma)), read);
+    }
+  });
+
+  test('may be missing, and a key may have no value, with its space or without', () => {
+    assert.deepEqual(parseMetadata({}), {});
+    assert.deepEqual(metadata('a,b ,c eA=='), { a: '', b: '', c: 'x' });
+  });
+
+  test('keeps names that objects have by themselves apart', () => {
+    const entries = Object.entries(metadata('constructor eA==,__proto__ eQ=='));
+    assert.deepEqual(entries, [['constructor', 'x'], ['__proto__', 'y']]);
+  });
+
+  const refused = [
+    '', ',', 'id eA==,', 'id !', 'id eA', 'id eA=', 'id e===', 'id  eA==', 'id eA== eA==', 'clé eA==', 'id eA==,id eA==',
+  ];
+  for (const header of refused) {
+    test(`is refused where it says "${header}"`, () => {
+      assert.throws(() => metadata(header), { code: 'tus_header_invalid' });
+    });
+  }
+
+  test('is written as it was read', () => {
+    for (const header of ['id QGFjbWUvbWFwcw==,format ZmlsZQ==', 'id eA==,category']) {
+      assert.equal(formatMetadata(metadata(header)), header);
+    }
+  });
+});
+
+test('lengths and offsets are whole numbers in their usual form', () => {
+  for (const [text, number] of [['0', 0], ['12', 12], ['9007199254740991', Number.MAX_SAFE_INTEGER]] as const) {
+    assert.equal(readUploadLength({ 'upload-length': text }), number);
+    assert.equal(readUploadOffset({ 'upload-offset': text }), number);
+  }
+  for (const text of [undefined, '', ' ', '-1', '-0', '1.5', '1e3', '0x10', '007', '+1', 'x', '1, 1']) {
+    assert.throws(() => readUploadLength({ 'upload-length': text }), { code: 'tus_header_invalid' });
+    assert.throws(() => readUploadOffset({ 'upload-offset': text }), { code: 'tus_header_invalid' });
+  }
+});
+
+test('every request names the version of the protocol', () => {
+  assertProtocol('HEAD', TUS);
+  const expected = { code: 'tus_version_unsupported', headers: { 'tus-version': '1.0.0' } };
+  for (const headers of [{}, { 'tus-resumable': '0.2.2' }]) {
+    assert.throws(() => { assertProtocol('HEAD', headers); }, expected);
+  }
+});
+
+test('bytes come with the type of the protocol, and a creation without bytes with any', () => {
+  const json = { ...TUS, 'content-type': 'application/json' };
+  assertProtocol('PATCH', { ...TUS, ...BYTES });
+  assertProtocol('POST', { ...TUS, ...BYTES, 'content-length': '1' });
+  assertProtocol('POST', { ...json, 'content-length': '0' });
+  assertProtocol('DELETE', json);
+  for (const length of [{ 'content-length': '1' }, { 'transfer-encoding': 'chunked' }]) {
+    assert.throws(() => { assertProtocol('POST', { ...json, ...length }); }, { code: 'media_type_unsupported' });
+  }
+  for (const headers of [TUS, json]) {
+    assert.throws(() => { assertProtocol('PATCH', headers); }, { code: 'media_type_unsupported' });
+  }
+});
+
+test('extensions that are not offered are refused', () => {
+  for (const headers of [{ 'upload-defer-length': '1' }, { 'upload-concat': 'partial' }]) {
+    assert.throws(() => { assertProtocol('POST', { ...TUS, ...headers }); }, { code: 'tus_extension_unsupported' });
+  }
+});
+
+test('a POST to an upload says which method is meant', () => {
+  assert.equal(methodMeant({ 'x-http-method-override': 'patch' }), 'PATCH');
+  assert.equal(methodMeant({ 'x-http-method-override': 'DELETE' }), 'DELETE');
+  for (const headers of [{}, { 'x-http-method-override': 'PUT' }]) {
+    assert.throws(() => methodMeant(headers), { code: 'tus_header_invalid' });
+  }
+});
