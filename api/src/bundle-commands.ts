@@ -6,7 +6,8 @@ import { ConfigError, readConfig, type Config } from './config.ts';
 import { assertOwnSchema, withInstance } from './maintenance.ts';
 import { requireInstance } from './open.ts';
 import { createOutbound } from './outbound/index.ts';
-import { assertPattern, normaliseUrl, type DeliveryReport, type SyncProgress } from './remotes/index.ts';
+import { assertPattern } from './patterns/index.ts';
+import { normaliseUrl, type DeliveryReport, type SyncProgress } from './remotes/index.ts';
 import { createContentServices, createImports, outboundOptionsOf, type Instance, type InstanceOptions } from './services.ts';
 import { createUpstream } from './upstream/index.ts';
 

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox, FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
+import { registerPrivateDocuments } from '../http/index.ts';
 import { grantRoutes } from './grants/routes.ts';
 import type { GrantService } from './grants/service.ts';
 import { sessionRoutes } from './sessions/routes.ts';
@@ -13,16 +14,10 @@ export interface AccountServices {
   signIn: SignIn;
 }
 
-/** What an answer depends on besides its address. */
-const VARY = 'Cookie, Authorization, X-Api-Key, X-Secret-Key, X-Account';
-
 /** Everything of the slice but signing in, which is better-auth's API or the identity service's: see auth/routes.ts. */
 export function accountRoutes({ sessions, grants, people, signIn }: AccountServices): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.addHook('onRequest', (_request, reply, done) => {
-      reply.headers({ 'cache-control': 'private, no-cache', 'vary': VARY });
-      done();
-    });
+    registerPrivateDocuments(app);
     await app.register(sessionRoutes(sessions, signIn));
     for (const routes of people) await app.register(routes);
     await app.register(grantRoutes(grants));

@@ -1,6 +1,7 @@
 // What an artefact is, apart from how it is stored (repository.ts) and sent (document.ts).
 
 import type { Account, Uploader } from '../access/index.ts';
+import type { Digest } from '../digests/index.ts';
 
 export type Format = 'npm' | 'file';
 export const FORMATS = ['npm', 'file'] as const satisfies Format[];
@@ -38,7 +39,7 @@ export interface Artefact {
 export interface Slot {
   /** FILE_SLOT on a file artefact. */
   architecture: string;
-  digest: string;
+  digest: Digest;
   /** Names these bytes in this slot on the wire; never where they are stored. */
   path: string;
   sizeBytes: number;

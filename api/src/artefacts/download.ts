@@ -5,6 +5,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../access/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
+import { toReprDigest } from '../digests/index.ts';
 import { answerTo, httpDate, RangeNotSatisfiableError, type ByteSource } from '../http/index.ts';
 import type { Slot } from './artefact.ts';
 import { authorizeRead } from './authorize-read.ts';
@@ -90,7 +91,7 @@ function commonHeaders(facts: DownloadFacts, slot: Slot, etag: string) {
     'x-content-type-options': 'nosniff',
     'content-type': facts.format === 'npm' ? 'application/gzip' : 'application/octet-stream',
     'content-disposition': `attachment; filename*=UTF-8''${encodeExtendedValue(fileNameOf(slot))}`,
-    'repr-digest': `sha-256=:${Buffer.from(slot.digest.replace('sha256:', ''), 'hex').toString('base64')}:`,
+    'repr-digest': toReprDigest(slot.digest),
     ...(facts.format === 'npm' && {
       'x-artefact-architecture': slot.architecture,
       'x-artefact-version': slot.version ?? '',

@@ -1,7 +1,4 @@
-import type { Executor, Tx } from '../db/index.ts';
-
-/** Ids in one statement: SQLite takes no more than 32,766 parameters. */
-const MAX_IDS = 10_000;
+import { batches, type Executor, type Tx } from '../db/index.ts';
 
 export function mirrorRepository(executor: Executor | Tx) {
   return {
@@ -15,8 +12,8 @@ export function mirrorRepository(executor: Executor | Tx) {
 
     async origins(ids: readonly string[]): Promise<Map<string, string>> {
       const found = new Map<string, string>();
-      for (let at = 0; at < ids.length; at += MAX_IDS) {
-        const rows = await executor.selectFrom('artefacts').select(['id', 'origin']).where('id', 'in', ids.slice(at, at + MAX_IDS)).execute();
+      for (const some of batches(ids)) {
+        const rows = await executor.selectFrom('artefacts').select(['id', 'origin']).where('id', 'in', some).execute();
         for (const { id, origin } of rows) found.set(id, origin ?? '');
       }
       return found;

@@ -4,6 +4,7 @@
 import type { Actor } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Database, Tx } from '../db/index.ts';
+import type { Digest } from '../digests/index.ts';
 import { FILE_SLOT, type Artefact, type Slot } from './artefact.ts';
 import { renderDocuments } from './document.ts';
 import { MirroredConflictError } from './errors.ts';
@@ -36,7 +37,7 @@ export interface Mirroring {
   originOf(tx: Tx, id: string): Promise<string | undefined>;
   slots(id: string): Promise<Slot[]>;
   /** Finds bytes of a digest that are here and sound and, for a tarball, scanned. */
-  findBytes(digest: string, format: Artefact['format']): Promise<{ sizeBytes: number } | undefined>;
+  findBytes(digest: Digest, format: Artefact['format']): Promise<{ digest: Digest; sizeBytes: number } | undefined>;
   /**
    * Writes a mirror in the caller's transaction: its fields, and exactly these slots. `public` and `privateAccess` stay as they are here.
    * @returns what it was before
@@ -57,7 +58,7 @@ export function createMirroring({ database }: { database: Database }): Mirroring
     slots: (id) => artefactRepository(database.db).findSlots(id),
     async findBytes(digest, format) {
       const sizeBytes = await rows.findSize(digest);
-      return sizeBytes !== undefined && (format === 'file' || await rows.hasScan(digest)) ? { sizeBytes } : undefined;
+      return sizeBytes !== undefined && (format === 'file' || await rows.hasScan(digest)) ? { digest, sizeBytes } : undefined;
     },
 
     async commit(tx, actor, { fields, slots: mirrored }) {

@@ -1,5 +1,6 @@
 // The rules of ids, slots, categories, dates and search, as pure functions.
 
+import { hexOf } from '../digests/index.ts';
 import { ArchitectureInvalidError, ArtefactIdInvalidError, CategoryInvalidError, FileNameInvalidError, NotATarballError, SlotNotFoundError } from './errors.ts';
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type LocalisedText, type Slot } from './artefact.ts';
 
@@ -109,7 +110,7 @@ function spaceWords(text: string): string { return text.replace(/(?<![\p{L}\p{N}
 
 function localised(text: LocalisedText | undefined): (string | undefined)[] { return [text?.fr, text?.en]; }
 
-function shortDigest(digest: string): string { return digest.replace('sha256:', '').slice(0, PATH_DIGEST_LENGTH); }
+function shortDigest(digest: string): string { return hexOf(digest).slice(0, PATH_DIGEST_LENGTH); }
 
 /** Chooses the slot that a route serves. @throws not_a_tarball, slot_not_found */
 export function chooseSlot({ format, slots }: { format: Format; slots: readonly Slot[] }, { kind, architecture }: { kind: 'tarball' | 'download'; architecture: string | undefined }): Slot {

@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Account, Uploader } from '../access/index.ts';
 import { LIST_VERSION_SHARDS, type ArtefactDocumentsTable, type ArtefactsTable, type Executor, type SlotsTable, type Tx } from '../db/index.ts';
+import type { Digest } from '../digests/index.ts';
 import type { Artefact, Format, Slot } from './artefact.ts';
 import type { Documents } from './document.ts';
 import { searchText } from './operations.ts';
@@ -159,7 +160,7 @@ function toSlots(rows: readonly { [Column in keyof SlotsTable]: SlotsTable[Colum
 function toSlot(row: SlotsTable): Slot {
   return {
     architecture: row.architecture,
-    digest: row.digest,
+    digest: row.digest as Digest,
     path: row.path,
     sizeBytes: row.size,
     version: row.version ?? undefined,

@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { BlobMissingError, type Blobs } from '../blobs/index.ts';
+import { digestOf } from '../digests/index.ts';
 import { BerthError } from '../errors.ts';
 import { blobPath, PARTIAL_SUFFIX, type LostBlob } from './layout.ts';
 import { digestOfFile } from './table-file.ts';
@@ -97,7 +98,7 @@ async function write({ digest, sizeBytes }: WantedBlob, { blobs, path, onBytes, 
       written += chunk.length;
       onBytes(chunk.length);
     });
-    if (written !== sizeBytes || `sha256:${hash.digest('hex')}` !== digest) {
+    if (written !== sizeBytes || digestOf(hash) !== digest) {
       onBytes(-written);
       return 'damaged';
     }

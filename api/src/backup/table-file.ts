@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
+import { digestOf } from '../digests/index.ts';
 import type { Row } from './repository.ts';
 
 /** Lines are gathered up to this size. */
@@ -41,7 +42,7 @@ export async function writeTableFile(path: string, rows: AsyncIterable<Row>, onR
   } finally {
     await file.close();
   }
-  return { ...written, digest: `sha256:${hash.digest('hex')}` };
+  return { ...written, digest: digestOf(hash) };
 }
 
 /** Yields the rows of a file. */
@@ -55,7 +56,7 @@ export async function* readTableFile(path: string): AsyncGenerator<Row> {
 export async function digestOfFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: WRITE_BYTES })) hash.update(chunk as Buffer);
-  return `sha256:${hash.digest('hex')}`;
+  return digestOf(hash);
 }
 
 function toJson(row: Row): Row {

@@ -1,14 +1,14 @@
 // Bytes that are durable and belong to nobody yet: the last steps of an upload.
 
 import type { Tx } from '../db/index.ts';
+import type { Digest } from '../digests/index.ts';
 import type { BlobStore } from './blob-store.ts';
 import { BlobWriterClosedError } from './errors.ts';
 import { blobRepository, type BlobRepository } from './repository.ts';
 
 /** A blob whose bytes are durable; visible once `adopt` has committed. */
 export interface FinishedBlob {
-  /** `sha256:<hex>`. */
-  digest: string;
+  digest: Digest;
   sizeBytes: number;
 }
 

@@ -3,7 +3,10 @@
 
 import { randomBytes } from 'node:crypto';
 import type { Readable } from 'node:stream';
+import type { ByteRange } from '../http/index.ts';
 import { BlobKeyInvalidError, BlobRangeInvalidError } from './errors.ts';
+
+export type { ByteRange };
 
 /**
  * Keeps blobs: bytes that are written once, under a key of their own, and never changed.
@@ -137,9 +140,6 @@ export interface BlobDeleteOptions {
    */
   isFinished?: boolean;
 }
-
-/** First and last byte, both included, counted from 0. */
-export interface ByteRange { start: number; end: number }
 
 /** Headers that the storage answers a link with. */
 export interface BlobLinkHeaders { contentDisposition: string; contentType: string }

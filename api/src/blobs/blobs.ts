@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Database } from '../db/index.ts';
+import { digestOf } from '../digests/index.ts';
 import { Adoption, type FinishedBlob } from './adoption.ts';
 import type { BlobCreateOptions, BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
 import { createFsStore, type FsStoreOptions } from './drivers/fs.ts';
@@ -81,7 +82,7 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
       if (error instanceof BlobMissingError) return 'missing';
       throw error;
     }
-    return bytesRead === sizeBytes && `sha256:${hash.digest('hex')}` === digest ? 'sound' : 'damaged';
+    return bytesRead === sizeBytes && digestOf(hash) === digest ? 'sound' : 'damaged';
   }
 
   return {

@@ -1,6 +1,6 @@
 // What can go wrong with stored bytes, whatever the driver.
 
-import { defineError } from '../errors.ts';
+import { defineError, type BerthError } from '../errors.ts';
 
 /** No room is left: the disk, its quota or the file size limit (fs), the bucket's quota (S3). */
 export const StorageFullError = defineError('storage_full', 507, 'The storage is full');
@@ -23,3 +23,34 @@ export const BlobWriterClosedError = defineError('blob_writer_closed', 409, 'The
 
 /** RFC 9110, 15.5.17. */
 export const BlobRangeInvalidError = defineError('blob_range_invalid', 416, 'The range is not within the blob');
+
+/** Makes the failure of a blob whose bytes are not there, or too few. */
+export function blobMissing(cause?: unknown): BerthError {
+  return new BlobMissingError('The operator can check the storage; uploading the same bytes again repairs it.', { cause });
+}
+
+/** Makes the failure of a key that has a blob already. */
+export function keyTaken(cause?: unknown): BerthError {
+  return new BlobExistsError('This is a fault of the server; report it to its operator.', { cause });
+}
+
+/** Makes a function that runs work and lets it fail with what `map` makes of its failure. */
+export function mapErrors(map: (error: unknown) => unknown): <T>(work: () => Promise<T>) => Promise<T> {
+  return async (work) => {
+    try {
+      return await work();
+    } catch (error) {
+      throw map(error);
+    }
+  };
+}
+
+/** Makes a function that runs steps one after the other by `run`, whether those before succeeded or not. */
+export function serialized(run: <T>(step: () => Promise<T>) => Promise<T>): typeof run {
+  let last: Promise<unknown> = Promise.resolve();
+  return (step) => {
+    const result = last.then(() => run(step));
+    last = result.catch(() => undefined);
+    return result;
+  };
+}

@@ -1,6 +1,7 @@
 import type { BlobsTable, Executor, Tx } from '../db/index.ts';
+import type { Digest } from '../digests/index.ts';
 
-export interface BlobRow { digest: string; storageKey: string; sizeBytes: number; state: 'sound' | 'damaged' | 'missing' }
+export interface BlobRow { digest: Digest; storageKey: string; sizeBytes: number; state: 'sound' | 'damaged' | 'missing' }
 
 export type BlobRepository = ReturnType<typeof blobRepository>;
 
@@ -69,5 +70,5 @@ export function blobRepository(executor: Executor | Tx) {
 }
 
 function fromRow(row: Omit<BlobsTable, 'unreferenced_since'>): BlobRow {
-  return { digest: row.digest, storageKey: row.storage_key, sizeBytes: row.size, state: row.state as BlobRow['state'] };
+  return { digest: row.digest as Digest, storageKey: row.storage_key, sizeBytes: row.size, state: row.state as BlobRow['state'] };
 }

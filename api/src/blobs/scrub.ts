@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, Tx } from '../db/index.ts';
+import { digestOf } from '../digests/index.ts';
 import type { BlobStore } from './blob-store.ts';
 import { BlobMissingError, StorageUnavailableError } from './errors.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
@@ -126,7 +127,7 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
         hash.update(chunk);
         await slowDown(chunk.length);
       });
-      return `sha256:${hash.digest('hex')}` === digest ? 'sound' : 'digest';
+      return digestOf(hash) === digest ? 'sound' : 'digest';
     }
 
     for (;;) {

@@ -2,7 +2,7 @@
 // an upload that is under way: docs/decisions/0013-blobs-are-marked-before-they-are-swept.md.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Database, Tx } from '../db/index.ts';
+import { batches, type Database, type Tx } from '../db/index.ts';
 import type { BlobDeleteOptions, BlobStore, StoredBlob } from './blob-store.ts';
 import { sweepRepository, type Unreferenced } from './sweep-repository.ts';
 
@@ -183,10 +183,6 @@ async function deleteObjects(store: BlobStore, keys: readonly string[], options?
   for (const batch of batches(keys, DELETIONS_AT_ONCE)) {
     await Promise.all(batch.map((key) => store.delete(key, options)));
   }
-}
-
-function batches<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, n) => items.slice(n * size, (n + 1) * size));
 }
 
 async function* batchesOf(items: AsyncIterable<StoredBlob>, size: number): AsyncGenerator<StoredBlob[]> {

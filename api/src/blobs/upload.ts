@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import type { Tx } from '../db/index.ts';
+import { digestOf } from '../digests/index.ts';
 import { Adoption, type Adoptable, type FinishedBlob } from './adoption.ts';
 import { createStorageKey, type BlobCreateOptions, type BlobStore, type BlobWriter } from './blob-store.ts';
 import { BlobExistsError, BlobMissingError, BlobWriterClosedError } from './errors.ts';
@@ -177,7 +178,7 @@ class StreamedUpload implements BlobUpload {
     this.#storedState = state;
   }
 
-  #identify(): FinishedBlob { return { digest: `sha256:${this.#hash.copy().digest('hex')}`, sizeBytes: this.sizeBytes }; }
+  #identify(): FinishedBlob { return { digest: digestOf(this.#hash.copy()), sizeBytes: this.sizeBytes }; }
 
   #addToHash(chunk: Uint8Array): void {
     this.#hash.update(chunk);

@@ -1,6 +1,7 @@
 // A bundle as the registry that a mirror reads.
 
 import { open } from 'node:fs/promises';
+import { hexOf } from '../digests/index.ts';
 import { readUpstreamArtefact, type Upstream, type UpstreamArtefact } from '../upstream/index.ts';
 import { indexBundle, readEntry, type BundleEntry } from './bundle-file.ts';
 import { BundleInvalidError } from './errors.ts';
@@ -19,7 +20,7 @@ export interface Manifest { berthBundle: 1; origin: string; createdAt: string; a
 export const MANIFEST = 'berth.json';
 const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 
-export function blobName(digest: string): string { return `blobs/${digest.replace('sha256:', '')}`; }
+export function blobName(digest: string): string { return `blobs/${hexOf(digest)}`; }
 
 export function thumbnailName(id: string): string { return `thumbnails/${id}`; }
 
@@ -45,8 +46,8 @@ export async function openBundle(path: string): Promise<Bundle> {
       page: () => Promise.resolve({ results: [], count: 0 }),
       all: () => Promise.resolve({ artefacts: [...byId.values()], unusable: new Map<string, string>() }),
       artefact: (id) => Promise.resolve(byId.get(id)),
-      open: (_id, { digest = '' }, from) => {
-        const entry = entries.get(blobName(digest));
+      open: (_id, { digest }, from) => {
+        const entry = digest && entries.get(blobName(digest));
         const offset = from?.offset ?? 0;
         return Promise.resolve(entry && { offset, sizeBytes: entry.sizeBytes, etag: `"${digest}"`, digest, chunks: readEntry(file, entry, offset), end: () => undefined });
       },

@@ -1,8 +1,9 @@
 // Federation without a network: chosen artefacts of a registry, in one file.
 
 import { createHash } from 'node:crypto';
+import { digestOf } from '../digests/index.ts';
 import { BerthError } from '../errors.ts';
-import { matches } from '../remotes/index.ts';
+import { matches } from '../patterns/index.ts';
 import { readUpstreamArtefact, type UpstreamArtefact, type UpstreamSlot } from '../upstream/index.ts';
 import { createBundleFile } from './bundle-file.ts';
 import { blobName, MANIFEST, thumbnailName, type Manifest } from './bundle.ts';
@@ -112,7 +113,7 @@ async function* checked(chunks: AsyncIterable<Uint8Array>, digest: string, signa
     onBytes(chunk.length);
     yield chunk;
   }
-  if (`sha256:${hash.digest('hex')}` !== digest) throw new BundleInvalidError('Its bytes are damaged, or have changed meanwhile: export it again.');
+  if (digestOf(hash) !== digest) throw new BundleInvalidError('Its bytes are damaged, or have changed meanwhile: export it again.');
 }
 
 function withoutLocalFields(document: unknown): Record<string, unknown> {

@@ -1,6 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
+import { toReprDigest } from '../digests/index.ts';
 import { answerTo, problems, RangeNotSatisfiableError } from '../http/index.ts';
 import { CLIENT_NAMES, ClientListSchema, ClientVersionParamsSchema } from './schemas.ts';
 import type { Clients, ClientTarball } from './service.ts';
@@ -62,7 +63,7 @@ function sendTarball(request: FastifyRequest, reply: FastifyReply, { bytes, dige
   }
   reply.code(answer.status).headers({
     etag,
-    'repr-digest': `sha-256=:${Buffer.from(digest.replace('sha256:', ''), 'hex').toString('base64')}:`,
+    'repr-digest': toReprDigest(digest),
     'accept-ranges': 'bytes',
     'cache-control': 'public, max-age=31536000, immutable',
     'content-type': 'application/gzip',

@@ -4,6 +4,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { digestOf } from '../digests/index.ts';
 import { ClientsNotBuiltError, ClientVersionNotFoundError } from './errors.ts';
 import type { ClientName } from './schemas.ts';
 
@@ -61,7 +62,7 @@ export function createClients({ directory, publicUrl }: ClientsOptions) {
 
   async function readTarball(name: ClientName): Promise<ClientTarball> {
     const bytes = await readBuilt(`${name}.tgz`);
-    return { bytes, digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}` };
+    return { bytes, digest: digestOf(createHash('sha256').update(bytes)) };
   }
 
   async function readBuilt(name: string): Promise<Buffer> {

@@ -14,7 +14,7 @@ export interface Representation {
 /** The three forms of RFC 9110, 5.6.7; the last one, of asctime, names no zone and means GMT. Others must not count. */
 const HTTP_DATE = /^(?:[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT|[A-Z][a-z]+, \d\d-[A-Z][a-z]{2}-\d\d [\d:]{8} GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/;
 
-/** First and last byte, both included. */
+/** First and last byte, both included, counted from 0. */
 export interface ByteRange { start: number; end: number }
 
 export type Answer = { status: 200 } | { status: 304 } | { status: 416 } | { status: 206; range: ByteRange };

@@ -3,3 +3,5 @@ export { JobRunningError, LeaseLostError } from './errors.ts';
 export type { JobState } from './job-repository.ts';
 export type { Lease, Leases } from './leases.ts';
 export type { Job, JobContext } from './run.ts';
+export { createBatcher, type Batcher } from './batcher.ts';
+export { startHeartbeat, type Heartbeat } from './heartbeat.ts';

@@ -17,7 +17,7 @@ export function leaseRepository(executor: Executor | Tx, dialect: DialectName) {
       return row?.token;
     },
 
-    /** Prolongs it from now on; false when another has it. One that has expired, but that nobody took, goes on. */
+    /** Renews it from now on; false when another has it. One that has expired, but that nobody took, goes on. */
     async renew({ name, holder, token }: LeaseId, ttlMs: number): Promise<boolean> {
       const { numUpdatedRows } = await executor.updateTable('leases').set({ expires_at: databaseTime(dialect, ttlMs) })
         .where('name', '=', name).where('holder', '=', holder).where('token', '=', token).executeTakeFirst();

@@ -4,7 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Database, Tx } from '../db/index.ts';
 import { LeaseLostError } from './errors.ts';
-import { leaseRepository } from './lease-repository.ts';
+import { startHeartbeat } from './heartbeat.ts';
+import { leaseRepository, type LeaseId } from './lease-repository.ts';
 
 export interface Lease {
   readonly name: string;
@@ -14,7 +15,7 @@ export interface Lease {
   readonly signal: AbortSignal;
   /** Refuses, inside a transaction of the holder, when another has the lease; nobody takes it before that transaction ends. @throws lease_lost */
   assertHeld(tx: Tx): Promise<void>;
-  /** Prolongs the lease now instead of with the next beat; it beats by itself. @throws lease_lost */
+  /** Renews the lease now instead of with the next heartbeat. @throws lease_lost */
   renew(): Promise<void>;
   /** Gives the lease back, so that another can have it at once. Does nothing the second time. */
   release(): Promise<void>;
@@ -60,51 +61,25 @@ export function createLeases({ database, holder = `${hostname()}:${process.pid}:
   };
 }
 
-/** Beats until the lease is released or lost. Time is measured from the moment of asking, which is before the database's answer. */
-function keep(database: Database, id: { name: string; holder: string; token: number }, ttlMs: number, askedAt: number): Lease {
-  const controller = new AbortController();
+/** Renews the lease until it is released or lost. */
+function keep(database: Database, id: LeaseId, ttlMs: number, askedAt: number): Lease {
   const leases = leaseRepository(database.db, database.dialect);
-  let validUntil = askedAt + ttlMs;
+  const heartbeat = startHeartbeat({ ttlMs, askedAt, intervalMs: ttlMs / BEATS_PER_TTL, renew: () => leases.renew(id, ttlMs), lost: () => lost(id.name) });
+  const { signal } = heartbeat;
   let released: Promise<void> | undefined;
-  let timer: NodeJS.Timeout | undefined;
-
-  const lose = () => {
-    clearTimeout(timer);
-    controller.abort(lost(id.name));
-  };
-  const beat = async (): Promise<void> => {
-    const now = performance.now();
-    const renewed = await leases.renew(id, ttlMs);
-    if (!renewed) lose();
-    else validUntil = now + ttlMs;
-  };
-  const schedule = () => {
-    const intervalMs = ttlMs / BEATS_PER_TTL;
-    timer = setTimeout(() => {
-      if (performance.now() >= validUntil) return lose();
-      // A database that is away for a moment does not end the lease; one that stays away longer than it lasts does.
-      const overdue = setTimeout(lose, validUntil - performance.now()).unref();
-      beat().catch(() => undefined).finally(() => {
-        clearTimeout(overdue);
-        if (!controller.signal.aborted) schedule();
-      });
-    }, Math.min(intervalMs, Math.max(0, validUntil - performance.now()))).unref();
-  };
-  schedule();
-
   return {
     name: id.name,
     token: id.token,
-    signal: controller.signal,
+    signal,
     async assertHeld(tx) {
-      if (controller.signal.aborted || !await leaseRepository(tx, database.dialect).lock(id)) throw lost(id.name);
+      if (signal.aborted || !await leaseRepository(tx, database.dialect).lock(id)) throw lost(id.name);
     },
     async renew() {
-      if (!controller.signal.aborted) await beat();
-      if (controller.signal.aborted) throw lost(id.name);
+      if (!signal.aborted) await heartbeat.beat();
+      if (signal.aborted) throw lost(id.name);
     },
     release: () => released ??= (async () => {
-      lose();
+      heartbeat.stop();
       await leases.release(id);
     })(),
   };

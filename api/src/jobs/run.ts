@@ -3,6 +3,7 @@
 import { BerthError } from '../errors.ts';
 import type { Database, Tx } from '../db/index.ts';
 import { LeaseLostError } from './errors.ts';
+import { createBatcher } from './batcher.ts';
 import { jobRepository } from './job-repository.ts';
 import type { Lease } from './leases.ts';
 
@@ -51,8 +52,17 @@ export async function runUnderLease(database: Database, job: Job, lease: Lease, 
   try {
     const begun = await rows.begin(job.name, lease.token, plan.onlyWhenDue);
     if (!begun) return { outcome: 'not-due' };
-    const shown = showProgress((value) => rows.putProgress(job.name, lease.token, value), plan.onProgress);
-    const end = await attempt(job, lease, begun.interrupted, shown.show, plan.stopping);
+    const shown = createBatcher<unknown, unknown>({
+      add: (_earlier, latest) => latest,
+      // Lost while the database is away: the next value says as much.
+      flush: (value) => rows.putProgress(job.name, lease.token, value).catch(() => undefined),
+      intervalMs: PROGRESS_INTERVAL_MS,
+    });
+    const progress = (value: unknown) => {
+      plan.onProgress?.(value);
+      shown.add(value);
+    };
+    const end = await attempt(job, lease, begun.interrupted, progress, plan.stopping);
     await shown.flush();
     if (end.outcome === 'succeeded') await rows.succeed(job.name, lease.token, end.result, await plan.afterSuccessMs());
     if (end.outcome === 'failed') await rows.fail(job.name, lease.token, describe(end.error), plan.afterFailureMs(begun.failures + 1));
@@ -70,34 +80,6 @@ async function attempt(job: Job, lease: Lease, interrupted: unknown, progress: (
   } catch (error) {
     return signal.aborted || error instanceof LeaseLostError ? { outcome: 'interrupted' } : { outcome: 'failed', error };
   }
-}
-
-/** Writes the first value at once and later ones at most once a second, never two at a time; the last one always. */
-function showProgress(write: (value: unknown) => Promise<void>, onProgress: ((value: unknown) => void) | undefined) {
-  let latest: { value: unknown } | undefined;
-  let writtenAt = -Infinity;
-  let writing = Promise.resolve();
-  let timer: NodeJS.Timeout | undefined;
-  const flush = (): Promise<void> => {
-    clearTimeout(timer);
-    timer = undefined;
-    if (latest) {
-      const { value } = latest;
-      latest = undefined;
-      writtenAt = performance.now();
-      // Lost while the database is away: the next value says as much.
-      writing = writing.then(() => write(value)).catch(() => undefined);
-    }
-    return writing;
-  };
-  return {
-    flush,
-    show(value: unknown) {
-      onProgress?.(value);
-      latest = { value };
-      timer ??= setTimeout(() => void flush(), Math.max(0, writtenAt + PROGRESS_INTERVAL_MS - performance.now())).unref();
-    },
-  };
 }
 
 /** For a superadmin to read: the code of a failure that has one. The log holds the rest. */

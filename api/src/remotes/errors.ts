@@ -4,7 +4,6 @@ export const RemoteUrlInvalidError = defineError('remote_url_invalid', 400, 'Inv
 export const RemoteExistsError = defineError('remote_exists', 409, 'Remote registry already exists');
 export const RemoteNotFoundError = defineError('remote_not_found', 404, 'No such remote registry');
 export const ScheduleInvalidError = defineError('schedule_invalid', 400, 'Invalid schedule');
-export const PatternInvalidError = defineError('pattern_invalid', 400, 'Invalid pattern');
 export const AlreadySelectedError = defineError('already_selected', 409, 'Artefact already selected');
 export const NotSelectedError = defineError('not_selected', 404, 'Artefact is not selected');
 export const SelectionConflictError = defineError('selection_conflict', 409, 'Id is taken');

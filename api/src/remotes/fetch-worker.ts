@@ -7,6 +7,7 @@ import { openBlobStore, type BlobStoreOptions } from '../blobs/blobs.ts';
 import { beginUpload, discardUpload, resumeUpload, type UploadRows } from '../blobs/upload.ts';
 import { describeError, type ErrorDescription } from '../errors.ts';
 import { createOutbound, type OutboundOptions } from '../outbound/index.ts';
+import { createBatcher } from '../jobs/batcher.ts';
 import { createTarballScanners } from '../tarballs/scanners.ts';
 import type { TarballLimits } from '../tarballs/scanner.ts';
 import { createSource, type UpstreamSlot } from '../upstream/bytes.ts';
@@ -54,7 +55,7 @@ export interface FetchSettings {
 }
 
 /** How often progress is reported. */
-const PROGRESS_EVERY_MS = 250;
+const PROGRESS_INTERVAL_MS = 250;
 
 /** @throws storage errors when the store cannot be opened */
 export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOptions, limits, outbound: options }: FetchSettings): Promise<FetchApi> {
@@ -78,7 +79,11 @@ export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOp
     async fetch(call, { upstream, ...request }) {
       const abort = new AbortController();
       aborts.set(call, abort);
-      const progress = gatherProgress((bytes) => { void main.reportProgress.asEvent(call, bytes); });
+      const progress = createBatcher<number, number>({
+        add: (sum = 0, bytes) => sum + bytes,
+        flush: (sum) => main.reportProgress.asEvent(call, sum),
+        intervalMs: PROGRESS_INTERVAL_MS,
+      });
       const source = createSource(createUpstreamClient(upstream, outbound));
       try {
         const { intake: { storageKey }, ...fetched } = await fetcher.fetch({ ...request, upstream: source, signal: abort.signal, onBytes: progress.add });
@@ -87,29 +92,10 @@ export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOp
         if (error instanceof SlotMovedError) return { moved: error.message };
         throw error;
       } finally {
-        progress.flush();
+        await progress.flush();
         aborts.delete(call);
       }
     },
     abortFetch(call) { aborts.get(call)?.abort(); },
-  };
-}
-
-/** Adds counts up, so that not every chunk is a message. */
-function gatherProgress(report: (bytes: number) => void): { add(bytes: number): void; flush(): void } {
-  let unreported = 0;
-  let timer: NodeJS.Timeout | undefined;
-  const flush = () => {
-    clearTimeout(timer);
-    timer = undefined;
-    if (unreported !== 0) report(unreported);
-    unreported = 0;
-  };
-  return {
-    add(bytes) {
-      unreported += bytes;
-      timer ??= setTimeout(flush, PROGRESS_EVERY_MS);
-    },
-    flush,
   };
 }

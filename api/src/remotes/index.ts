@@ -3,5 +3,5 @@ export { createRemotes, type Remotes, type RemotesOptions } from './service.ts';
 export { createDelivery, type Deliver, type DeliveryOptions, type DeliveryReport } from './delivery.ts';
 export type { FetchApi } from './fetch-worker.ts';
 export { createWorkerFetcher } from './fetcher.ts';
-export { assertPattern, matches, normaliseUrl } from './operations.ts';
+export { normaliseUrl } from './operations.ts';
 export type { SyncProgress } from './remote.ts';

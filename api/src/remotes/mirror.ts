@@ -87,20 +87,13 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
         const present = local.find(({ architecture }) => architecture === slot.architecture);
         // Without a digest, bytes that were uploaded at the same moment are the same.
         const digest = slot.digest ?? (present?.uploadedAt === slot.uploadedAt && present.sizeBytes === (slot.sizeBytes ?? present.sizeBytes) ? present.digest : undefined);
-        let fetched = arrived.get(source);
-        const known = !fetched && digest !== undefined ? await mirroring.findBytes(digest, format) : undefined;
-        if (!fetched && !known) {
-          const stored = order.begun.get(slot.architecture);
-          if (!stored && slot.sizeBytes !== undefined) await assertFreeSpace(slot.sizeBytes);
-          fetched = await fetcher.fetch({ upstream: run.upstream, id: idOf(slot), format, slot, stored, signal: run.signal, onBytes: order.onBytes });
-          arrived.set(source, fetched);
-          bytes += fetched.fetchedBytes;
-        }
+        const known = !arrived.has(source) && digest !== undefined ? await mirroring.findBytes(digest, format) : undefined;
+        const fetched = known ? undefined : arrived.get(source) ?? await fetch(slot, format);
+        if (fetched) arrived.set(source, fetched);
         const scan = fetched?.taken.scan;
         mirrored.push({
           architecture: slot.architecture,
-          digest: fetched?.taken.blob.digest ?? digest ?? '',
-          sizeBytes: fetched?.taken.blob.sizeBytes ?? known?.sizeBytes ?? 0,
+          ...known ?? fetched!.taken.blob,
           version: slot.version ?? scan?.manifest.version ?? (slot.architecture === '' ? undefined : artefact.version),
           fileName: slot.fileName,
           uploadedAt: slot.uploadedAt,
@@ -110,6 +103,15 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
         });
       }
       return mirrored;
+    }
+
+    async function fetch(slot: UpstreamSlot, format: UpstreamArtefact['format']): Promise<Fetched> {
+      const { upstream, signal } = run;
+      const stored = order.begun.get(slot.architecture);
+      if (!stored && slot.sizeBytes !== undefined) await assertFreeSpace(slot.sizeBytes);
+      const fetched = await fetcher.fetch({ upstream, id: idOf(slot), format, slot, stored, signal, onBytes: order.onBytes });
+      bytes += fetched.fetchedBytes;
+      return fetched;
     }
 
     /** Bytes that no digest ties to the document may be newer than it. */

@@ -1,13 +1,11 @@
-// The rules of remote registries, as pure functions: their URLs, what patterns select, when they are compared.
+// The rules of remote registries, as pure functions: their URLs, when they are compared.
 
 import { createHash } from 'node:crypto';
 import { Cron } from 'croner';
-import { PatternInvalidError, RemoteUrlInvalidError, ScheduleInvalidError } from './errors.ts';
+import { RemoteUrlInvalidError, ScheduleInvalidError } from './errors.ts';
 
 const SHORT_ID = /^reg_[^_]+(?=_)/;
 const SHORT_ID_LENGTH = 12;
-const MAX_PATTERN_LENGTH = 256;
-const CATEGORY_PREFIX = 'category:';
 const DAY_MINUTES = 24 * 60;
 const FIRST_RETRY_MS = 60_000;
 const MAX_RETRY_MS = 6 * 3_600_000;
@@ -27,21 +25,6 @@ export function normaliseUrl(text: string): string {
 /** The part of a key that may be shown. */
 export function shortIdOf(apiKey: string): string {
   return SHORT_ID.exec(apiKey)?.[0] ?? apiKey.slice(0, SHORT_ID_LENGTH);
-}
-
-/** @throws pattern_invalid */
-export function assertPattern(pattern: string): void {
-  const text = pattern.startsWith(CATEGORY_PREFIX) ? pattern.slice(CATEGORY_PREFIX.length) : pattern;
-  if (text === '' || pattern.length > MAX_PATTERN_LENGTH || /\p{Cc}/u.test(pattern)) {
-    throw new PatternInvalidError(`A pattern is an id in which * stands for anything but a slash, such as @acme/*@1, or category: and a category, such as category:tileset; at most ${MAX_PATTERN_LENGTH} characters.`);
-  }
-}
-
-/** Tells whether a pattern selects an artefact: `*` is any text without a slash, `**` any text. */
-export function matches(pattern: string, artefact: { id: string; category: string }): boolean {
-  if (pattern.startsWith(CATEGORY_PREFIX)) return artefact.category === pattern.slice(CATEGORY_PREFIX.length);
-  const source = pattern.split(/(\*\*|\*)/).map((part) => (part === '**' ? '.*' : part === '*' ? '[^/]*' : part.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&'))).join('');
-  return new RegExp(`^${source}$`, 'u').test(artefact.id);
 }
 
 /** Once a day, at a time spread by the registry's id, so that many installations do not ask it at the same moment. */

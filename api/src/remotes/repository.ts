@@ -1,8 +1,5 @@
-import type { Executor, RemoteArtefactsTable, RemoteRegistriesTable, Tx } from '../db/index.ts';
+import { batches, type Executor, type RemoteArtefactsTable, type RemoteRegistriesTable, type Tx } from '../db/index.ts';
 import type { ArtefactResult, Remote, ResultStatus, SyncRequest } from './remote.ts';
-
-/** Ids in one statement: SQLite takes no more than 32,766 parameters. */
-const MAX_IDS = 10_000;
 
 /** What of a result is noted anew. */
 type ResultChanges = Partial<Omit<RemoteArtefactsTable, 'remote_id' | 'artefact_id' | 'selected'>>;
@@ -94,10 +91,6 @@ export function remoteRepository(executor: Executor | Tx) {
       return row.count;
     },
   };
-}
-
-function batches<T>(items: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(items.length / MAX_IDS) }, (_unused, index) => items.slice(index * MAX_IDS, (index + 1) * MAX_IDS));
 }
 
 function toRemote(row: RemoteRegistriesTable): Remote {

@@ -7,12 +7,13 @@ import type { Mirroring } from '../artefacts/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
 import { LeaseLostError, type JobContext } from '../jobs/index.ts';
+import { matches } from '../patterns/index.ts';
 import { fingerprintOf, type Upstream, type UpstreamArtefact } from '../upstream/index.ts';
 import type { Delivery } from './delivery.ts';
 import { RemoteNotFoundError } from './errors.ts';
 import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
 import { NotWantedError, type MirrorArtefact, type MirrorRun } from './mirror.ts';
-import { hasShrunk, matches, nextRun, retryDelayMs } from './operations.ts';
+import { hasShrunk, nextRun, retryDelayMs } from './operations.ts';
 import type { ArtefactResult, Remote, SyncProgress } from './remote.ts';
 import { remoteRepository } from './repository.ts';
 

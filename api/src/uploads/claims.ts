@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UploadNotFoundError } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
+import { startHeartbeat } from '../jobs/index.ts';
 import { UploadLockedError } from './errors.ts';
 import { uploadRepository } from './repository.ts';
 
@@ -39,19 +40,19 @@ export interface ClaimsOptions {
 }
 
 const CLAIM_MS = 30_000;
-const BEAT_MS = 2_000;
-/** The holder stops this share of the claim before its end by his own clock, so that no other has begun by then. */
+const HEARTBEAT_MS = 2_000;
+/** The holder stops by its own clock when this share of the claim is over, so that no other has begun by then. */
 const SAFE_SHARE = 0.8;
 const POLL_MS = 100;
-/** A holder who is still at work after this has had time to see that he is asked. */
-const PATIENCE_MS = 6_000;
+/** Grace period for the present holder to notice that another request waits. */
+const TAKEOVER_TIMEOUT_MS = 6_000;
 
 export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): Claims {
   const uploads = uploadRepository(database.db, database.dialect);
   const held = new Set<Promise<void>>();
   let orphansReleased: Promise<void> | undefined;
 
-  /** On SQLite one process serves: claims of earlier ones are of the dead. Once, before the first claim of this one. */
+  /** On SQLite one process serves: claims left by earlier processes are stale. Once, before the first claim of this one. */
   function releaseOrphans(): Promise<void> {
     if (database.dialect !== 'sqlite') return Promise.resolve();
     orphansReleased ??= uploads.releaseAll().catch((error: unknown) => {
@@ -61,36 +62,23 @@ export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): C
     return orphansReleased;
   }
 
-  /** Time is measured from the moment of asking, which is before the database's answer. */
+  /** @param askedAt before the database's answer */
   function keep(id: string, claim: string, askedAt: number): Claim {
-    const lost = new AbortController();
-    const beatMs = Math.min(BEAT_MS, claimMs / 5);
-    let goodUntil = askedAt + claimMs * SAFE_SHARE;
-    let released: Promise<void> | undefined;
+    const heartbeat = startHeartbeat({
+      ttlMs: claimMs, askedAt, safeShare: SAFE_SHARE, lost: locked, intervalMs: Math.min(HEARTBEAT_MS, claimMs / 5),
+      async renew() {
+        const answer = await uploads.beat({ id, claim }, claimMs);
+        if (answer?.wanted) it.onWanted?.();
+        return answer !== undefined;
+      },
+    });
     const { promise, resolve } = Promise.withResolvers<void>();
+    let released: Promise<void> | undefined;
     held.add(promise);
-
-    const lose = () => {
-      clearInterval(timer);
-      lost.abort(locked());
-    };
-    const beat = async (): Promise<void> => {
-      const now = performance.now();
-      const answer = await uploads.beat({ id, claim }, claimMs);
-      if (!answer) return lose();
-      goodUntil = now + claimMs * SAFE_SHARE;
-      if (answer.wanted) it.onWanted?.();
-    };
-    const timer = setInterval(() => {
-      if (performance.now() > goodUntil) lose();
-      // A database that is away for a moment does not end the claim; one that stays away longer than it lasts does.
-      else beat().catch(() => undefined);
-    }, beatMs).unref();
-
     const it: Claim = {
-      id, claim, signal: lost.signal, onWanted: undefined,
+      id, claim, signal: heartbeat.signal, onWanted: undefined,
       release: () => released ??= (async () => {
-        clearInterval(timer);
+        heartbeat.stop();
         try {
           await uploads.release({ id, claim });
         } finally {
@@ -122,7 +110,7 @@ export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): C
         firstSeen ??= claimedUntil;
         const waitedMs = performance.now() - startedAt;
         const holderBeats = claimedUntil !== undefined && claimedUntil !== firstSeen;
-        if (holderBeats ? waitedMs > PATIENCE_MS : waitedMs > claimMs + PATIENCE_MS) throw locked();
+        if (holderBeats ? waitedMs > TAKEOVER_TIMEOUT_MS : waitedMs > claimMs + TAKEOVER_TIMEOUT_MS) throw locked();
         await sleep(POLL_MS);
       }
     },

@@ -1,12 +1,13 @@
 // The bytes of another registry's slots, and what it says of them.
 
+import { fromReprDigest, type Digest } from '../digests/index.ts';
 import { readBody, type UpstreamClient, type UpstreamResponse } from './client.ts';
 import { RemoteAnswerInvalidError, RemoteRefusedError, RemoteUnavailableError } from './errors.ts';
 
 export interface UpstreamSlot {
   architecture: string;
   /** Undefined where the registry tells none. */
-  digest: string | undefined;
+  digest: Digest | undefined;
   sizeBytes: number | undefined;
   version: string | undefined;
   fileName: string | undefined;
@@ -23,7 +24,7 @@ export interface UpstreamBytes {
   sizeBytes: number | undefined;
   etag: string | undefined;
   /** What the registry says of the whole. */
-  digest: string | undefined;
+  digest: Digest | undefined;
   chunks: AsyncIterable<Uint8Array>;
   end(): void;
 }
@@ -73,7 +74,7 @@ function toBytes(answer: UpstreamResponse, askedFrom: number, slot: UpstreamSlot
   return {
     offset, sizeBytes,
     etag: strongEtag(validators.etag),
-    digest: digestOf(validators['repr-digest']) ?? digestOf(headers['repr-digest']),
+    digest: fromReprDigest(validators['repr-digest']) ?? fromReprDigest(headers['repr-digest']),
     chunks,
     end: discard,
   };
@@ -101,9 +102,3 @@ function detailOf(text: string): string {
 
 /** Weak ones are of no use for ranges. */
 function strongEtag(etag: string | undefined): string | undefined { return etag?.startsWith('"') ? etag : undefined; }
-
-/** RFC 9530: `sha-256=:<base64>:`. */
-function digestOf(header: string | undefined): string | undefined {
-  const [, base64] = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/.exec(header ?? '') ?? [];
-  return base64 === undefined ? undefined : `sha256:${Buffer.from(base64, 'base64').toString('hex')}`;
-}

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto';
 import { assertArchitecture, assertArtefactId, assertFileName, FILE_SLOT, NOARCH, type Format, type LocalisedText } from '../artefacts/index.ts';
+import { isDigest } from '../digests/index.ts';
 import { BerthError } from '../errors.ts';
 import type { UpstreamSlot } from './bytes.ts';
 import { RemoteAnswerInvalidError } from './errors.ts';
@@ -29,7 +30,6 @@ export interface UpstreamArtefact {
 }
 
 export const THUMBNAIL_ID = /^[A-Za-z0-9_-]{1,64}$/;
-const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const MAX_TEXT_LENGTH = 2_000;
 const EPOCH = new Date(0).toISOString();
 
@@ -92,7 +92,7 @@ function slotFields(slot: Json, dataUpdatedAt: string): Pick<UpstreamSlot, 'dige
   const digest = text(slot['digest']);
   const size = slot['size'];
   return {
-    digest: digest !== undefined && DIGEST.test(digest) ? digest : undefined,
+    digest: digest !== undefined && isDigest(digest) ? digest : undefined,
     sizeBytes: typeof size === 'number' && Number.isSafeInteger(size) && size >= 0 ? size : undefined,
     uploadedAt: date(slot['uploadedAt']) ?? dataUpdatedAt,
     hasNativeModules: flag(slot['hasNativeModules']),

@@ -13,7 +13,7 @@ const ORIGIN = 'https://registry.example';
 const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 const NOW = Date.parse('2026-03-01T00:00:00.000Z');
 const LATER = '2026-02-01T00:00:00.000Z';
-const DIGESTS = ['a', 'b', 'c'].map((digit) => `sha256:${digit.repeat(64)}`);
+const DIGESTS = ['a', 'b', 'c'].map((digit) => `sha256:${digit.repeat(64)}` as const);
 
 /** What is here, and what comes: nothing new but the date, another title, another format, a slot less, and one that was not here. */
 const PRESENT: [Partial<Artefact>, Slot[]][] = [
@@ -76,7 +76,7 @@ for (const dialect of DIALECTS) {
         ['dated', 'npm', 0, LATER], ['new', 'npm', 0, LATER], ['reformatted', 'file', 1, LATER], ['renamed', 'npm', 0, LATER], ['smaller', 'npm', 1, LATER],
       ]);
       const rows = slots.map((row) => JSON.parse(row) as { artefact_id: string; architecture: string; digest: string });
-      assert.deepEqual(rows.map(({ artefact_id, architecture, digest }) => `${artefact_id} ${architecture} ${DIGESTS.indexOf(digest)}`).sort(),
+      assert.deepEqual(rows.map(({ artefact_id, architecture, digest }) => `${artefact_id} ${architecture} ${DIGESTS.findIndex((it) => it === digest)}`).sort(),
         ['dated noarch 1', 'new noarch 0', 'reformatted  0', 'renamed noarch 1', 'renamed x64 2', 'smaller x64 1']);
       assert.equal(access.length, 2);
       assert.equal(audit.length, COMING.length);

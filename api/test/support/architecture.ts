@@ -6,7 +6,7 @@ import type { Import, PackageName, SourceFile } from './source-files.ts';
 
 /** Slices by height: one may know those further up in this list. The foundations share the first line. */
 export const SLICES = [
-  ['errors', 'db', 'jobs', 'http', 'mail', 'outbound', 'workers'],
+  ['errors', 'db', 'digests', 'jobs', 'http', 'mail', 'outbound', 'patterns', 'workers'],
   ['access', 'clients'], ['audit', 'attempts'], ['blobs'], ['accounts'], ['api-keys'], ['trusted-publishers'],
   ['tarballs'], ['artefacts'], ['uploads'], ['thumbnails'], ['upstream'], ['remotes', 'backup'], ['bundles'],
 ];

@@ -1,7 +1,6 @@
 // Where failures of the file system become failures of the store.
 
-import { BerthError } from '../../errors.ts';
-import { BlobMissingError, StorageFullError, StorageUnavailableError } from '../errors.ts';
+import { mapErrors, StorageFullError, StorageUnavailableError } from '../errors.ts';
 
 /** No block, no quota, or beyond the longest file that the process or the file system allows. */
 const FULL_CODES = ['ENOSPC', 'EDQUOT', 'EFBIG'];
@@ -33,10 +32,8 @@ export function toStorageError(error: unknown): unknown {
   return new StorageUnavailableError('Try again later; the operator finds the reason in the log.', { cause: error });
 }
 
-/** Makes the failure of a blob that has no file, or too short a one. */
-export function blobMissing(cause?: unknown): BerthError {
-  return new BlobMissingError('The operator can check the storage; uploading the same bytes again repairs it.', { cause });
-}
+/** Runs work on the file system, which fails as a store does. */
+export const asStorage = mapErrors(toStorageError);
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
   return error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string';

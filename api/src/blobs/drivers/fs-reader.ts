@@ -4,7 +4,8 @@ import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { READ_CHUNK_BYTES, type ByteRange } from '../blob-store.ts';
 import type { SpareBuffers } from './fs-buffers.ts';
-import { blobMissing, toStorageError } from './fs-errors.ts';
+import { blobMissing } from '../errors.ts';
+import { toStorageError } from './fs-errors.ts';
 
 /**
  * Streams a range of a file and closes the handle at the end, or as soon as the stream is destroyed.

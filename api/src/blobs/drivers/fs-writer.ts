@@ -2,9 +2,9 @@
 
 import { rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import type { BlobWriter } from '../blob-store.ts';
-import { BlobExistsError, BlobOffsetMismatchError, BlobWriterClosedError } from '../errors.ts';
+import { BlobExistsError, blobMissing, BlobOffsetMismatchError, BlobWriterClosedError, serialized } from '../errors.ts';
 import type { SpareBuffers } from './fs-buffers.ts';
-import { blobMissing, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
+import { asStorage, failedWith, ignore, unlessGone } from './fs-errors.ts';
 import { removeEmptyFolders, requireFolder, type FolderSync } from './fs-folders.ts';
 import { FsOutput } from './fs-output.ts';
 
@@ -45,7 +45,7 @@ export class FsBlobWriter implements BlobWriter {
   #torn = false;
   /** `failed`: only `abort` is left; `released`: the file is no longer this writer's. */
   #phase: 'open' | 'failed' | 'released' = 'open';
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #serialize = serialized(asStorage);
 
   constructor(options: FsBlobWriterOptions) {
     this.key = options.key;
@@ -60,7 +60,7 @@ export class FsBlobWriter implements BlobWriter {
   get offset(): number { return this.#offset; }
 
   append(offset: number, chunk: Uint8Array): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#serialize(async () => {
       this.#requireOpen();
       if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at byte ${this.#offset}.`);
       if (!this.#buffer && await this.#output.goDirect(offset)) this.#spareBuffer = undefined;
@@ -71,7 +71,7 @@ export class FsBlobWriter implements BlobWriter {
   }
 
   finish(): Promise<{ sizeBytes: number }> {
-    return this.#inTurn(async () => {
+    return this.#serialize(async () => {
       this.#requireOpen();
       this.#phase = 'failed';
       await this.#settle();
@@ -83,7 +83,7 @@ export class FsBlobWriter implements BlobWriter {
   }
 
   suspend(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#serialize(async () => {
       const unsettled = this.#phase === 'open';
       this.#phase = 'released';
       try {
@@ -95,7 +95,7 @@ export class FsBlobWriter implements BlobWriter {
   }
 
   abort(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#serialize(async () => {
       if (this.#phase === 'released') return;
       this.#phase = 'failed';
       await this.#output.close();
@@ -197,11 +197,5 @@ export class FsBlobWriter implements BlobWriter {
 
   #requireOpen(): void {
     if (this.#phase !== 'open') throw new BlobWriterClosedError('Start the upload again, or resume it.');
-  }
-
-  #inTurn<T>(step: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(step).catch((error: unknown) => { throw toStorageError(error); });
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 }

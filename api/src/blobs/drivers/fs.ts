@@ -6,9 +6,9 @@ import { open, readdir, readFile, stat, statfs, unlink, writeFile, type FileHand
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { assertStorageKey, isStorageKey, READ_CHUNK_BYTES, resolveRange, type BlobCreateOptions, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
-import { BlobExistsError, StorageFullError } from '../errors.ts';
+import { blobMissing, keyTaken, StorageFullError } from '../errors.ts';
 import { SpareBuffers } from './fs-buffers.ts';
-import { blobMissing, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
+import { asStorage, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
 import { FolderSync, makeFolders, makeRoot, removeEmptyFolders, requireFolder } from './fs-folders.ts';
 import { readFileRange, sendFileRange } from './fs-reader.ts';
 import { makeDirectBuffer } from './fs-output.ts';
@@ -62,7 +62,7 @@ class FsBlobStore implements BlobStore {
   };
 
   create(key: string, { bypassCache }: BlobCreateOptions = {}): Promise<BlobWriter> {
-    return atEdge(async () => {
+    return asStorage(async () => {
       const paths = this.#paths(key);
       const handle = await this.#openNew(paths.unfinishedPath);
       const writer = new FsBlobWriter({ key, root: this.#root, handle, ...paths, offset: 0, bypassCache, ...this.#shared });
@@ -77,7 +77,7 @@ class FsBlobStore implements BlobStore {
   }
 
   resume(key: string): Promise<BlobWriter> {
-    return atEdge(async () => {
+    return asStorage(async () => {
       const paths = this.#paths(key);
       try {
         const { size } = await stat(paths.unfinishedPath);
@@ -91,7 +91,7 @@ class FsBlobStore implements BlobStore {
   }
 
   stat(key: string): Promise<{ sizeBytes: number }> {
-    return atEdge(async () => {
+    return asStorage(async () => {
       const stats = await stat(this.#paths(key).finishedPath).catch((error: unknown) => this.#missing(error));
       if (!stats.isFile()) throw blobMissing();
       return { sizeBytes: stats.size };
@@ -99,23 +99,23 @@ class FsBlobStore implements BlobStore {
   }
 
   read(key: string, range?: ByteRange): Promise<Readable> {
-    return atEdge(async () => {
+    return asStorage(async () => {
       const opened = await this.#open(key, range);
       return readFileRange(opened.handle, opened.range);
     });
   }
 
   async send(key: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void> {
-    const opened = await atEdge(() => this.#open(key, range));
+    const opened = await asStorage(() => this.#open(key, range));
     try {
       await sendFileRange(opened.handle, opened.range, write, this.#readBuffers);
     } finally {
-      await atEdge(() => opened.handle.close());
+      await asStorage(() => opened.handle.close());
     }
   }
 
   delete(key: string): Promise<void> {
-    return atEdge(async () => {
+    return asStorage(async () => {
       const { finishedPath, unfinishedPath } = this.#paths(key);
       await requireFolder(this.#root);
       for (const path of [unfinishedPath, finishedPath]) await unlink(path).catch(ignore('ENOENT', 'ENOTDIR', 'EISDIR'));
@@ -133,7 +133,7 @@ class FsBlobStore implements BlobStore {
   }
 
   check(): Promise<void> {
-    return atEdge(async () => {
+    return asStorage(async () => {
       const probe = join(this.#root, `check-${randomUUID()}${UNFINISHED_SUFFIX}`);
       try {
         await writeFile(probe, 'x', { flag: 'wx', mode: 0o600 });
@@ -194,17 +194,5 @@ async function* listFolder(folder: string, prefix: string): AsyncGenerator<Store
     if (entry.isDirectory()) yield* listFolder(path, `${key}/`);
     const stats = entry.isFile() ? await unlessGone(stat(path)) : undefined;
     if (stats) yield { key, sizeBytes: stats.size, modifiedAt: stats.mtime, finished };
-  }
-}
-
-function keyTaken(cause?: unknown): Error {
-  return new BlobExistsError('This is a fault of the server; report it to its operator.', { cause });
-}
-
-async function atEdge<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toStorageError(error);
   }
 }

@@ -1,7 +1,7 @@
 // Where failures of S3 and of the way to it become failures of the store.
 
 import { BerthError } from '../../errors.ts';
-import { BlobMissingError, StorageFullError, StorageUnavailableError } from '../errors.ts';
+import { mapErrors, StorageFullError, StorageUnavailableError } from '../errors.ts';
 
 /**
  * A quota, by the names that radosgw, MinIO and OpenStack Swift have for it. Amazon has none.
@@ -41,15 +41,5 @@ export function toStorageError(error: unknown): unknown {
   return new StorageUnavailableError('Try again later; the operator finds the reason in the log.', { cause: error });
 }
 
-/** Makes the failure of a blob that has no object, or too short a one. */
-export function blobMissing(cause?: unknown): BerthError {
-  return new BlobMissingError('The operator can check the storage; uploading the same bytes again repairs it.', { cause });
-}
-
-export async function atEdge<T>(work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toStorageError(error);
-  }
-}
+/** Runs work on S3, which fails as a store does. */
+export const asStorage = mapErrors(toStorageError);

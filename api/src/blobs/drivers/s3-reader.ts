@@ -2,8 +2,8 @@
 
 import { Readable } from 'node:stream';
 import { READ_CHUNK_BYTES, resolveRange, type ByteRange } from '../blob-store.ts';
-import { BlobRangeInvalidError } from '../errors.ts';
-import { blobMissing, isObjectGone, isRangeInvalid, toStorageError } from './s3-errors.ts';
+import { blobMissing, BlobRangeInvalidError } from '../errors.ts';
+import { isObjectGone, isRangeInvalid, toStorageError } from './s3-errors.ts';
 import type { S3Place } from './s3-place.ts';
 
 /** How often in a row a connection may end without having given a byte. Each was tried several times by the SDK already. */

@@ -3,8 +3,8 @@
 
 import type { CompletedPart } from '@aws-sdk/client-s3';
 import type { BlobWriter } from '../blob-store.ts';
-import { BlobOffsetMismatchError, BlobWriterClosedError, StorageFullError } from '../errors.ts';
-import { blobMissing, isObjectGone, isUploadGone, toStorageError, unlessUploadGone } from './s3-errors.ts';
+import { blobMissing, BlobOffsetMismatchError, BlobWriterClosedError, serialized, StorageFullError } from '../errors.ts';
+import { asStorage, isObjectGone, isUploadGone, unlessUploadGone } from './s3-errors.ts';
 import { abortUploads } from './s3-listing.ts';
 import { MAX_S3_BLOB_BYTES, partBytesOf } from './s3-parts.ts';
 import type { S3Place } from './s3-place.ts';
@@ -54,7 +54,7 @@ export class S3BlobWriter implements BlobWriter {
   #mayBeFinished = false;
   /** `failed`: only `abort` is left; `released`: the upload is no longer this writer's. */
   #phase: 'open' | 'failed' | 'released' = 'open';
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #serialize = serialized(asStorage);
 
   constructor(options: S3BlobWriterOptions) {
     const { place, key, uploadId = '', parts = { stored: [], sizeBytes: 0 }, tail, hasTail = false } = options;
@@ -73,7 +73,7 @@ export class S3BlobWriter implements BlobWriter {
   get offset(): number { return this.#offset; }
 
   append(offset: number, chunk: Uint8Array): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#serialize(async () => {
       this.#requireOpen();
       if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at byte ${this.#offset}.`);
       if (offset + chunk.length > MAX_S3_BLOB_BYTES) throw new StorageFullError(`The storage takes at most ${MAX_S3_BLOB_BYTES} bytes in one piece.`);
@@ -85,7 +85,7 @@ export class S3BlobWriter implements BlobWriter {
   }
 
   finish(): Promise<{ sizeBytes: number }> {
-    return this.#inTurn(async () => {
+    return this.#serialize(async () => {
       this.#requireOpen();
       this.#phase = 'failed';
       await this.#makeRoom();
@@ -103,7 +103,7 @@ export class S3BlobWriter implements BlobWriter {
   }
 
   suspend(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#serialize(async () => {
       if (this.#phase === 'released') return;
       const isOpen = this.#phase === 'open';
       this.#phase = 'released';
@@ -118,7 +118,7 @@ export class S3BlobWriter implements BlobWriter {
   }
 
   abort(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#serialize(async () => {
       if (this.#phase === 'released') return;
       this.#phase = 'failed';
       this.#cancelling.abort();
@@ -246,11 +246,5 @@ export class S3BlobWriter implements BlobWriter {
 
   #requireOpen(): void {
     if (this.#phase !== 'open') throw new BlobWriterClosedError('Start the upload again, or resume it.');
-  }
-
-  #inTurn<T>(step: () => Promise<T>): Promise<T> {
-    const result = this.#turn.then(step).catch((error: unknown) => { throw toStorageError(error); });
-    this.#turn = result.catch(() => undefined);
-    return result;
   }
 }

@@ -6,9 +6,9 @@ import type { Readable } from 'node:stream';
 import type { CompletedPart } from '@aws-sdk/client-s3';
 import { assertStorageKey } from '../blob-store.ts';
 import type { BlobDeleteOptions, BlobStore, BlobWriter, ByteRange, StoredBlob } from '../blob-store.ts';
-import { BlobExistsError, StorageFullError } from '../errors.ts';
+import { blobMissing, keyTaken, StorageFullError } from '../errors.ts';
 import { createS3Client, createUrlSigner, type S3ClientOptions } from './s3-client.ts';
-import { atEdge, blobMissing, isObjectGone, isUploadGone, toStorageError } from './s3-errors.ts';
+import { asStorage, isObjectGone, isUploadGone, toStorageError } from './s3-errors.ts';
 import { abortUploads, listObjects, listParts, listUploads } from './s3-listing.ts';
 import { createS3Place, type S3Place } from './s3-place.ts';
 import { openObject, streamOf } from './s3-reader.ts';
@@ -49,7 +49,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<BlobStore> {
 
 function createLinks(place: S3Place, expirySeconds: number): NonNullable<BlobStore['link']> {
   const sign = createUrlSigner(place.s3);
-  return (key, { contentDisposition, contentType }) => atEdge(async () => {
+  return (key, { contentDisposition, contentType }) => asStorage(async () => {
     const object = { ...place.object(key), ResponseContentDisposition: contentDisposition, ResponseContentType: contentType };
     return await sign(object, expirySeconds);
   });
@@ -66,14 +66,14 @@ class S3BlobStore implements BlobStore {
   }
 
   create(key: string): Promise<BlobWriter> {
-    return atEdge(async () => {
+    return asStorage(async () => {
       assertStorageKey(key);
       return new S3BlobWriter({ place: this.#place, key });
     });
   }
 
   resume(key: string, state: string): Promise<BlobWriter> {
-    return atEdge(async () => {
+    return asStorage(async () => {
       this.#place.object(key);
       const parts = state === '' ? undefined : await this.#storedParts(key, state);
       if (!parts) throw await this.#isFinished(key) ? keyTaken() : blobMissing();
@@ -86,18 +86,18 @@ class S3BlobStore implements BlobStore {
   }
 
   stat(key: string): Promise<{ sizeBytes: number }> {
-    return atEdge(async () => {
+    return asStorage(async () => {
       const { ContentLength } = await this.#place.s3.headObject(this.#place.object(key)).catch((error: unknown) => this.#missing(error));
       return { sizeBytes: ContentLength ?? 0 };
     });
   }
 
   read(key: string, range?: ByteRange): Promise<Readable> {
-    return atEdge(async () => streamOf(await openObject(this.#place, key, range)));
+    return asStorage(async () => streamOf(await openObject(this.#place, key, range)));
   }
 
   async send(key: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void> {
-    const { chunks, cancel } = await atEdge(() => openObject(this.#place, key, range));
+    const { chunks, cancel } = await asStorage(() => openObject(this.#place, key, range));
     try {
       for await (const chunk of chunks) await write(chunk);
     } finally {
@@ -106,7 +106,7 @@ class S3BlobStore implements BlobStore {
   }
 
   delete(key: string, { isFinished = false }: BlobDeleteOptions = {}): Promise<void> {
-    return atEdge(async () => {
+    return asStorage(async () => {
       const { s3, object, tail } = this.#place;
       const unfinished = isFinished ? [] : [s3.deleteObject(tail(key)), abortUploads(this.#place, key)];
       await Promise.all([s3.deleteObject(object(key)), ...unfinished]);
@@ -130,7 +130,7 @@ class S3BlobStore implements BlobStore {
   }
 
   check(): Promise<void> {
-    return atEdge(async () => {
+    return asStorage(async () => {
       // Among the tails: what a crash leaves of it is listed as an unfinished blob, and swept as one.
       const probe = this.#place.tail(`check-${randomUUID()}`);
       try {
@@ -202,10 +202,6 @@ class S3BlobStore implements BlobStore {
     await this.#place.s3.headBucket({ Bucket: this.#place.bucket });
     throw blobMissing(error);
   }
-}
-
-function keyTaken(cause?: unknown): Error {
-  return new BlobExistsError('This is a fault of the server; report it to its operator.', { cause });
 }
 
 function patience(): { abortSignal: AbortSignal } { return { abortSignal: AbortSignal.timeout(CHECK_STEP_TIMEOUT_MS) }; }

@@ -1,0 +1,1 @@
+export { assertPattern, matches, PatternInvalidError } from './patterns.ts';
