@@ -43,7 +43,7 @@ export function useDialogs() {
   const describe = useProblem();
   const { t } = useI18n();
 
-  /** Runs what a button does; tells of a failure, and of success where `done` is given. Resolves with whether it went well. */
+  /** Runs what a button does; tells of a failure, and `done` of success. Resolves with whether it went well. */
   const attempt = async (work: () => Promise<unknown>, done?: string): Promise<boolean> => {
     try {
       await work();
