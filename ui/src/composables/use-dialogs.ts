@@ -1,6 +1,7 @@
 // What the whole application shows over a page: a line that something was done or went wrong, and the question before it is done.
 
 import { inject, shallowRef, type InjectionKey } from 'vue';
+import { useI18n } from 'vue-i18n';
 import { useProblem } from './use-problem.ts';
 
 export interface Question {
@@ -36,25 +37,26 @@ export function createDialogs() {
   };
 }
 
-export function useDialogs(): Dialogs & {
-  /** Runs what a button does: tells of a failure, and of success when there is something to say. Resolves with whether it went well. */
-  attempt: (work: () => Promise<unknown>, done?: string) => Promise<boolean>;
-} {
+export function useDialogs() {
   const dialogs = inject(KEY);
   if (!dialogs) throw new Error('The application provides no dialogs.');
   const describe = useProblem();
-  return {
-    ...dialogs,
-    async attempt(work, done) {
-      try {
-        await work();
-        if (done) dialogs.tell(done);
-        return true;
-      } catch (error) {
-        if (error instanceof DOMException && error.name === 'AbortError') return false;
-        dialogs.tell(describe(error), true);
-        return false;
-      }
-    },
+  const { t } = useI18n();
+
+  /** Runs what a button does; tells of a failure, and `done` of success. Resolves with whether it went well. */
+  const attempt = async (work: () => Promise<unknown>, done?: string): Promise<boolean> => {
+    try {
+      await work();
+      if (done) dialogs.tell(done);
+      return true;
+    } catch (error) {
+      if (error instanceof DOMException && error.name === 'AbortError') return false;
+      dialogs.tell(describe(error), true);
+      return false;
+    }
   };
+  /** Attempts what deletes something, once the reader is sure. Resolves with whether it is gone. */
+  const removeIfSure = async (question: Question, work: () => Promise<unknown>): Promise<boolean> =>
+    await dialogs.confirm(question) && await attempt(work, t('common.deleted'));
+  return { ...dialogs, attempt, removeIfSure };
 }

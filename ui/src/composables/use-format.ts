@@ -17,8 +17,9 @@ export function useFormat() {
     number: (count: number): string => new Intl.NumberFormat(locale.value).format(count),
     date: (iso: string): string => new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso)),
     day: (iso: string): string => new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium' }).format(new Date(iso)),
-    /** `3 days ago`, `in 2 hours`. */
-    age(iso: string): string {
+    /** `3 days ago`, `in 2 hours`; `never` where there is no time. */
+    age(iso: string | undefined): string {
+      if (iso === undefined) return t('common.never');
       const seconds = (Date.parse(iso) - Date.now()) / 1000;
       const [unit, length] = AGES.find(([, size]) => Math.abs(seconds) >= size) ?? ['second', 1] as const;
       return new Intl.RelativeTimeFormat(locale.value, { numeric: 'auto' }).format(Math.round(seconds / length), unit);

@@ -24,3 +24,9 @@ export function useQuery<const Name extends string>(...names: Name[]) {
     clear: () => { set(Object.fromEntries(names.map((name) => [name, '']))); },
   };
 }
+
+/** Whether something is on, which the address then says. */
+export function useFlag(name: string): WritableComputedRef<boolean> {
+  const flag = useQuery(name).fields[name]!;
+  return computed({ get: () => flag.value !== '', set: (isOn) => { flag.value = isOn ? 'true' : ''; } });
+}

@@ -9,12 +9,10 @@ import { curation } from './messages/curation.ts';
 import { publishers } from './messages/publishers.ts';
 import { remotes } from './messages/remotes.ts';
 import { signing } from './messages/signing.ts';
+import type { Texts } from './types.ts';
 
 export const LANGUAGES = ['en', 'fr'] as const;
 export type Language = typeof LANGUAGES[number];
-
-/** Each text in English and in French, side by side. */
-export type Texts = Record<string, readonly [en: string, fr: string]>;
 
 const texts = { common, browse, artefact, curation, signing, account, admin, publishers, remotes };
 type Messages = { [Feature in keyof typeof texts]: Record<keyof typeof texts[Feature], string> };

@@ -1,4 +1,4 @@
-import type { Texts } from '../index.ts';
+import type { Texts } from '../types.ts';
 
 export const curation = {
   metadata: ['Title and description', 'Titre et description'],

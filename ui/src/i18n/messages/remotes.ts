@@ -1,4 +1,4 @@
-import type { Texts } from '../index.ts';
+import type { Texts } from '../types.ts';
 
 export const remotes = {
   help: ['Mirror artefacts of other registries, by id or by pattern.', 'Copiez des artefacts d’autres registres, par identifiant ou par motif.'],
