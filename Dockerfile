@@ -46,6 +46,8 @@ COPY --from=build /app/ui/dist ui/dist/
 COPY --from=build /app/clients/dist clients/dist/
 COPY api/index.ts api/server.ts api/
 COPY api/src api/src/
+# The tar reader, which the server and the library share.
+COPY lib-node/src/tar lib-node/src/tar/
 RUN install -d -o 10001 -g 10001 -m 700 /data /app/.compile-cache && ln -s /app/cli/bin/berth.js /usr/local/bin/berth
 USER 10001:10001
 # Starts once, so that later starts find their modules compiled.

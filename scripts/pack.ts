@@ -33,7 +33,7 @@ async function buildServer(): Promise<string> {
   await cp(CLIENTS_DIRECTORY, join(target, 'clients/dist'), { recursive: true });
   const manifest = JSON.parse(await readFile(join(repositoryRoot, 'api/package.json'), 'utf8')) as Record<string, unknown>;
   // What is undefined is left out.
-  const files = ['api', 'ui', 'clients'];
+  const files = ['api', 'ui', 'clients', 'lib-node'];
   const changes = { private: undefined, devDependencies: undefined, exports: { '.': './api/index.js' }, files };
   const packed = JSON.stringify({ ...manifest, ...changes }, null, 2);
   // The second one is where the code looks for its version.

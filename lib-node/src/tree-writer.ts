@@ -4,7 +4,7 @@
 import { closeSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
 import { checkLinks, splitPath } from './archive-path.ts';
 import { ArchiveError, isErrno } from './errors.ts';
-import type { EntryContent, TarEntry } from './tar-reader.ts';
+import type { EntryContent, TarEntry } from './tar/index.ts';
 
 const PERMISSIONS = 0o777;
 const DEFAULT_MODE = 0o644;

@@ -3,7 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
-import { createTarReader } from './tar-reader.ts';
+import { createTarReader, TarError } from './tar/index.ts';
 import { createTreeWriter } from './tree-writer.ts';
 import type { UnpackMessage } from './unpack.ts';
 
@@ -41,6 +41,9 @@ function post(message: UnpackMessage): void { parentPort?.postMessage(message); 
 /** An error loses its class and its fields on the way to another thread. */
 function describe(error: unknown): { code: string | undefined; message: string } {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code?.startsWith('Z_')) return { code: 'archive_damaged', message: `the archive is damaged: ${message}` };
+  if (error instanceof TarError && code === 'unsupported') return { code: 'archive_unsafe', message };
+  if (error instanceof TarError || code?.startsWith('Z_')) {
+    return { code: 'archive_damaged', message: `the archive is damaged: ${message}` };
+  }
   return { code, message };
 }

@@ -8,7 +8,8 @@ import type { Database } from '../db/index.ts';
 import { readTarballBytes, type BundledPackage, type FileEntry } from '../tarballs/index.ts';
 import { authorizeRead, type ReadRight } from './authorize-read.ts';
 import { FileNotFoundError, NotATarballError, ReadmeNotFoundError } from './errors.ts';
-import { findInFileIndex, parseFileIndex } from './file-index.ts';
+import { fileIndexRepository } from './file-index-repository.ts';
+import { findInFileIndex, parseFileIndexPart } from './file-index.ts';
 import { chooseSlot } from './operations.ts';
 import { artefactRepository } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
@@ -19,6 +20,7 @@ export interface FileContent { sizeBytes: number; open(): Promise<Readable> }
 export function createContents({ database, blobs }: { database: Database; blobs: Blobs }) {
   const artefacts = artefactRepository(database.db);
   const scans = scanRepository(database.db);
+  const fileIndexes = fileIndexRepository(database.db, database.dialect);
 
   /** Finds the digest of the slot that `/download` would serve. */
   async function digestFor(caller: Caller, { id, architecture }: ContentsRequest, right: ReadRight): Promise<string> {
@@ -41,15 +43,19 @@ export function createContents({ database, blobs }: { database: Database; blobs:
 
     /** Lists the files in the order of the archive, piece by piece. */
     async files(caller: Caller, request: ContentsRequest): Promise<AsyncIterable<FileEntry[]>> {
-      return parseFileIndex(await scans.findFileIndex(await digestFor(caller, request, 'downloadArtefact')));
+      return parsed(fileIndexes.read(await digestFor(caller, request, 'downloadArtefact')));
     },
 
     /** Finds one file by its path below `package/`; a hard link is its file. @throws file_not_found; `open` blob_missing */
     async file(caller: Caller, request: ContentsRequest, path: string): Promise<FileContent> {
       const digest = await digestFor(caller, request, 'downloadArtefact');
-      const file = await findInFileIndex(await scans.findFileIndex(digest), path);
+      const file = await findInFileIndex((text) => fileIndexes.search(digest, text), path);
       if (!file) throw new FileNotFoundError('The package has no such file: /files lists what it has.');
       return { sizeBytes: file.sizeBytes, open: async () => file.sizeBytes === 0 ? Readable.from([]) : readTarballBytes(await blobs.read(digest), file) };
     },
   };
+}
+
+async function* parsed(parts: AsyncIterable<string>): AsyncGenerator<FileEntry[]> {
+  for await (const part of parts) yield parseFileIndexPart(part);
 }

@@ -6,7 +6,7 @@ import type { Format } from './artefact.ts';
 import { formatFileIndex } from './file-index.ts';
 
 /** What was learnt of the bytes; `scan` and `fileIndex` (see file-index.ts) of a tarball. */
-export interface Taken { blob: FinishedBlob; scan: TarballScan | undefined; fileIndex: string }
+export interface Taken { blob: FinishedBlob; scan: TarballScan | undefined; fileIndex: string[] }
 
 export interface Intake extends Adoptable {
   /** See Blobs.resume. */

@@ -27,6 +27,7 @@ export const BACKED_UP_TABLES: readonly BackedUpTable[] = [
   { name: 'audit_events', orderBy: ['at', 'id'] },
   { name: 'blobs', orderBy: ['digest'], blobColumn: 'digest' },
   { name: 'tarball_scans', orderBy: ['digest'], blobColumn: 'digest' },
+  { name: 'file_index_parts', orderBy: ['digest', 'part'], blobColumn: 'digest' },
   { name: 'artefacts', orderBy: ['seq'], generated: ['seq'] },
   { name: 'artefact_documents', orderBy: ['artefact_id'] },
   { name: 'artefact_access', orderBy: ['artefact_id', 'account_type', 'account_id', 'department'] },

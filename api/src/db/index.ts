@@ -8,4 +8,5 @@ export { LIST_VERSION_SHARDS } from './schema.ts';
 export { readSnapshot, streamRows } from './snapshot.ts';
 export type * from './remote-schema.ts';
 export type * from './schema.ts';
+export type * from './tarball-schema.ts';
 export { untilReachable } from './until-reachable.ts';

@@ -13,6 +13,7 @@ import { createResumableUploads } from './migrations/0006-resumable-uploads.ts';
 import { createRemotes } from './migrations/0007-remotes.ts';
 import { createGuards } from './migrations/0008-guards.ts';
 import { createTrustedPublishers } from './migrations/0009-trusted-publishers.ts';
+import { splitFileIndexes } from './migrations/0010-file-index.ts';
 import { addSyncErrorCodes } from './migrations/0011-sync-error-codes.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
@@ -28,6 +29,7 @@ const STEPS: Record<string, MigrationStep> = {
   '0007-remotes': createRemotes,
   '0008-guards': createGuards,
   '0009-trusted-publishers': createTrustedPublishers,
+  '0010-file-index': splitFileIndexes,
   '0011-sync-error-codes': addSyncErrorCodes,
 };
 

@@ -1,11 +1,13 @@
 // The tables as TypeScript sees them, the same on SQLite and PostgreSQL: ISO 8601 text for times, 0 or 1
-// for booleans, JSON as text. migrations/ creates them; better-auth's own tables are in auth-schema.ts, those of federation in remote-schema.ts.
+// for booleans, JSON as text. migrations/ creates them; better-auth's own tables are in auth-schema.ts, those of
+// federation in remote-schema.ts, those of what is inside of tarballs in tarball-schema.ts.
 
 import type { Generated } from 'kysely';
 import type { AuthSchema } from './auth-schema.ts';
 import type { RemoteSchema } from './remote-schema.ts';
+import type { TarballSchema } from './tarball-schema.ts';
 
-export interface Schema extends AuthSchema, RemoteSchema {
+export interface Schema extends AuthSchema, RemoteSchema, TarballSchema {
   access_grants: AccessGrantsTable;
   api_keys: ApiKeysTable;
   artefact_access: ArtefactAccessTable;
@@ -21,7 +23,6 @@ export interface Schema extends AuthSchema, RemoteSchema {
   list_versions: ListVersionsTable;
   resumable_uploads: ResumableUploadsTable;
   slots: SlotsTable;
-  tarball_scans: TarballScansTable;
   thumbnails: ThumbnailsTable;
   trusted_publishers: TrustedPublishersTable;
   used_identity_tokens: UsedIdentityTokensTable;
@@ -187,16 +188,6 @@ export interface BlobWritersTable {
   state: string;
   created_at: string;
   heartbeat_at: string;
-}
-
-/** What publishing captured of a tarball, by content: equal bytes, equal scan. */
-export interface TarballScansTable {
-  digest: string;
-  scan_version: number;
-  readme: string | null;
-  files: string;
-  packages: string;
-  unpacked_size: number;
 }
 
 export interface AuditEventsTable {

@@ -1,1 +1,1 @@
-export { assertPattern, matches, PatternInvalidError } from './patterns.ts';
+export { assertPattern, matches } from './patterns.ts';

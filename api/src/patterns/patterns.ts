@@ -1,9 +1,7 @@
 // The language in which artefacts are selected: ids with wildcards, or a category. Matching takes time that grows with the
 // lengths of pattern and id alone, whoever wrote them.
 
-import { defineError } from '../errors.ts';
-
-export const PatternInvalidError = defineError('pattern_invalid', 400, 'Invalid pattern');
+import { PatternInvalidError } from './errors.ts';
 
 const MAX_PATTERN_LENGTH = 256;
 const CATEGORY_PREFIX = 'category:';

@@ -121,10 +121,12 @@ for (const dialect of DIALECTS) {
       } });
       const { tarballs, hasNativeModules } = await uploaded(server, 'native', { file });
       assert.deepEqual([hasNativeModules, tarballs?.['noarch']?.hasNativeModules, tarballs?.['noarch']?.hasInstallScripts], [true, true, true]);
-      const [scan] = await query<{ packages: string; readme: string; files: string }>(server, `select * from tarball_scans where digest = '${tarballs?.['noarch']?.digest}'`);
+      const ofDigest = `where digest = '${tarballs?.['noarch']?.digest}'`;
+      const [scan] = await query<{ packages: string; readme: string }>(server, `select * from tarball_scans ${ofDigest}`);
       assert.deepEqual(JSON.parse(scan!.packages), [{ name: 'a', version: '1.2.3', licence: 'ISC', path: 'node_modules/a' }, { name: 'b', version: '0.1.0', path: 'node_modules/b' }]);
       assert.equal(scan?.readme, '# Hello');
-      assert.equal((JSON.parse(scan.files) as unknown[]).length, 5);
+      const [part] = await query<{ entries: string }>(server, `select * from file_index_parts ${ofDigest}`);
+      assert.equal((JSON.parse(part!.entries) as unknown[]).length, 5);
     });
 
     test('takes ids of every safe form', async () => {

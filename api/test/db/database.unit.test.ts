@@ -47,7 +47,9 @@ for (const dialect of DIALECTS) {
 
     test('keeps a blob as long as something refers to it', async () => {
       await insertBlob('sha256:kept');
-      await database.db.insertInto('tarball_scans').values({ digest: 'sha256:kept', scan_version: 1, readme: null, files: '[]', packages: '[]', unpacked_size: 0 }).execute();
+      const scan = { digest: 'sha256:kept', scan_version: 1, readme: null, packages: '[]', unpacked_size: 0 };
+      await database.db.insertInto('tarball_scans').values(scan).execute();
+      await database.db.insertInto('file_index_parts').values({ digest: 'sha256:kept', part: 0, entries: '[]' }).execute();
       await assert.rejects(database.db.insertInto('slots').values(slotOf('sha256:kept')).execute(), 'a slot needs its artefact');
       await database.db.insertInto('artefacts').values(artefactRow()).execute();
       await assert.rejects(database.db.insertInto('slots').values(slotOf('sha256:unknown')).execute(), 'a slot needs its blob');
@@ -58,6 +60,8 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await database.db.selectFrom('slots').selectAll().execute(), [], 'slots go with their artefact');
       await database.db.deleteFrom('blobs').where('digest', '=', 'sha256:kept').execute();
       assert.deepEqual(await database.db.selectFrom('tarball_scans').selectAll().execute(), [], 'scans go with their blob');
+      const parts = await database.db.selectFrom('file_index_parts').selectAll().execute();
+      assert.deepEqual(parts, [], 'lists of files go with their scan');
     });
 
     test('tells the duration of each query in seconds', async () => {

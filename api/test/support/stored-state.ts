@@ -38,6 +38,7 @@ const ROWS = {
   artefacts: `id || ' ' || data_updated_at`,
   slots: `artefact_id || ' ' || architecture || ' ' || digest`,
   tarball_scans: 'digest',
+  file_index_parts: `digest || ' ' || part`,
   blobs: `digest || ' ' || storage_key`,
   blob_writers: 'storage_key',
 };
@@ -49,7 +50,15 @@ export async function readStoredState(server: WithStorage): Promise<StoredState>
   const selects = Object.entries(ROWS).map(([table, row]) => `select '${table}' as kind, ${row} as it from ${table}`);
   const rows = await query<{ kind: string; it: string }>(server, selects.join(' union all '));
   const of = (table: string) => rows.filter(({ kind }) => kind === table).map(({ it }) => it).sort();
-  return { artefacts: of('artefacts'), slots: of('slots'), tarball_scans: of('tarball_scans'), blobs: of('blobs'), blob_writers: of('blob_writers'), files: await listFiles(server) };
+  return {
+    artefacts: of('artefacts'),
+    slots: of('slots'),
+    tarball_scans: of('tarball_scans'),
+    file_index_parts: of('file_index_parts'),
+    blobs: of('blobs'),
+    blob_writers: of('blob_writers'),
+    files: await listFiles(server),
+  };
 }
 
 /** Lists the files or objects of the storage, unfinished ones too, without their folders. */

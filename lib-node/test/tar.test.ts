@@ -1,0 +1,142 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import { createTarReader } from '../dist/tar/index.js';
+import type { TarErrorCode } from '../dist/tar/index.js';
+import { packTarball } from './support/tarballs.ts';
+import type { TarEntry } from './support/tarballs.ts';
+
+interface Read { path: string; type: string; linkpath: string; content: string; offset: number }
+
+const pack = (entries: TarEntry[]): Buffer => gunzipSync(packTarball(entries).bytes);
+
+/** Reads an archive in pieces of that many bytes. */
+function read(archive: Buffer, pieceBytes = archive.length): Read[] {
+  const found: Read[] = [];
+  const reader = createTarReader(({ path, type, linkpath, offset }) => {
+    const pieces: Buffer[] = [];
+    return {
+      write: (piece) => { pieces.push(Buffer.from(piece)); },
+      end: () => { found.push({ path, type, linkpath, content: Buffer.concat(pieces).toString(), offset }); },
+    };
+  });
+  for (let at = 0; at < archive.length; at += pieceBytes) reader.push(archive.subarray(at, at + pieceBytes));
+  reader.end();
+  return found;
+}
+
+/** Corrects the checksum of the header at `at`. */
+function sealed(archive: Buffer, at = 0): Buffer {
+  const header = archive.subarray(at, at + 512);
+  header.fill(' ', 148, 156);
+  header.write(`${header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148);
+  return archive;
+}
+
+const record = (key: string, value: string): string => {
+  const rest = ` ${key}=${value}\n`;
+  const digits = String(Buffer.byteLength(rest) + 2).length;
+  return `${Buffer.byteLength(rest) + digits}${rest}`;
+};
+const rawPax = (content: string): TarEntry => ({ path: 'PaxHeader', type: 'pax', content });
+const pax = (records: Record<string, string>): TarEntry =>
+  rawPax(Object.entries(records).map(([key, value]) => record(key, value)).join(''));
+const globalPax = (key: string, value: string): TarEntry =>
+  ({ path: 'pax_global_header', type: 'globalPax', content: record(key, value) });
+const long = (type: 'longPath' | 'longLink', name: string): TarEntry =>
+  ({ path: '././@LongLink', type, content: `${name}\0` });
+const FILE: TarEntry = { path: 'package/a' };
+
+test('names and contents are the same however the archive is cut into pieces', () => {
+  const name = `package/${'日本語-été/'.repeat(30)}a = b\nc.js`;
+  const archive = pack([
+    { path: 'package/a', content: 'a'.repeat(1000) },
+    { path: 'package/empty' },
+    pax({ path: name, mtime: '1.5' }),
+    { path: 'package/short', content: 'of a long name' },
+    long('longPath', `${name}2`),
+    long('longLink', `${name}3`),
+    { path: 'package/short', type: 'symlink', linkpath: 'cut' },
+    { path: 'package/d/', type: 'directory' },
+  ]);
+  const expected: Omit<Read, 'offset'>[] = [
+    { path: 'package/a', type: 'File', linkpath: '', content: 'a'.repeat(1000) },
+    { path: 'package/empty', type: 'File', linkpath: '', content: '' },
+    { path: name, type: 'File', linkpath: '', content: 'of a long name' },
+    { path: `${name}2`, type: 'SymbolicLink', linkpath: `${name}3`, content: '' },
+    { path: 'package/d/', type: 'Directory', linkpath: '', content: '' },
+  ];
+  for (const pieceBytes of [1, 2, 7, 511, 512, 513, 4096, archive.length]) {
+    const found = read(archive, pieceBytes);
+    const comparable = found.map(({ path, type, linkpath, content }) => ({ path, type, linkpath, content }));
+    assert.deepEqual(comparable, expected, `${pieceBytes}`);
+  }
+});
+
+test('a size of an extended header counts in place of that of the entry', () => {
+  const archive = pack([pax({ size: '3' }), { path: 'package/a', content: 'abc' }, { path: 'package/b' }]);
+  archive.write('00000000000\0', 1024 + 124);
+  const found = read(sealed(archive, 1024)).map(({ path, content }) => [path, content]);
+  assert.deepEqual(found, [['package/a', 'abc'], ['package/b', '']]);
+});
+
+test('an archive without zero blocks at its end is whole', () => {
+  const archive = pack([{ path: 'package/a', content: 'abc' }]);
+  assert.equal(read(archive.subarray(0, 1024)).length, 1);
+});
+
+test('a long name counts, and not the slash that its first hundred bytes end with', () => {
+  const name = `package/${'d'.repeat(91)}/file`;
+  const archive = pack([pax({ path: name }), { path: name.slice(0, 100), content: 'abc' }]);
+  assert.deepEqual(read(archive).map(({ path, type, content }) => [path, type, content]), [[name, 'File', 'abc']]);
+});
+
+test('an offset is where the content lies', () => {
+  const content = 'x'.repeat(700);
+  const [long, short] = [{ path: 'package/a', content }, { path: 'package/b', content: 'b' }];
+  const archive = pack([pax({ path: 'package/long' }), long, short]);
+  for (const pieceBytes of [1, 700, archive.length]) {
+    const there = read(archive, pieceBytes).map(({ offset, content: { length } }) =>
+      archive.toString('latin1', offset, offset + length));
+    assert.deepEqual(there, [content, 'b']);
+  }
+});
+
+test('what is damaged or read differently by different programs is refused', () => {
+  const whole = pack([{ path: 'package/a', content: 'abc' }, { path: 'package/b', content: 'abc' }]);
+  const changed = (at: number, text: string): Buffer => {
+    const archive = Buffer.from(whole);
+    archive.write(text, at, 'latin1');
+    return archive;
+  };
+  const disputed = changed(263, '\0\0');
+  disputed.write('prefix', 345);
+  const cases: Record<string, [TarErrorCode, Buffer]> = {
+    'nothing': ['damaged', Buffer.alloc(0)],
+    'cut within a header': ['truncated', whole.subarray(0, 1300)],
+    'cut within a content': ['truncated', whole.subarray(0, 514)],
+    'cut within the padding': ['truncated', whole.subarray(0, 1000)],
+    'a header that is none': ['damaged', changed(1030, '\xff')],
+    'a prefix that some programs ignore': ['damaged', sealed(disputed)],
+    'more after the end': ['damaged', Buffer.concat([whole, whole])],
+    'an extended header without its entry': ['truncated', pack([pax({ path: 'x' })])],
+    'an extended header with a wrong length': ['damaged', pack([rawPax('99 path=x\n'), FILE])],
+    'an extended header without a key': ['damaged', pack([rawPax('7 path\n'), FILE])],
+    'an extended header whose record does not end': ['damaged', pack([rawPax('9 path=xy'), FILE])],
+    'an extended header with a strange size': ['damaged', pack([pax({ size: '-1' }), FILE])],
+    'an extended header that is huge': ['damaged', pack([pax({ comment: 'x'.repeat(1024 * 1024) }), FILE])],
+    'two names for one entry': ['ambiguous', pack([long('longPath', 'package/b'), pax({ path: 'package/c' }), FILE])],
+    'one path for all entries': ['ambiguous', pack([globalPax('path', 'package/a'), FILE])],
+    'a link with a content': ['ambiguous', pack([{ ...FILE, type: 'symlink', linkpath: 'b', content: 'c' }])],
+    'a link to nothing': ['ambiguous', pack([{ path: 'package/a', type: 'symlink' }])],
+    'a file with a target': ['ambiguous', pack([{ path: 'package/a', linkpath: 'b' }])],
+    'a sparse file': ['unsupported', pack([pax({ 'GNU.sparse.map': '0,1' }), FILE])],
+  };
+  for (const [name, [code, archive]] of Object.entries(cases)) {
+    assert.throws(() => read(archive), { name: 'TarError', code }, name);
+  }
+});
+
+test('a comment for all entries changes nothing', () => {
+  assert.equal(read(pack([globalPax('comment', '0123456789abcdef'), FILE])).length, 1);
+});
