@@ -19,7 +19,7 @@ import { resolveSecrets } from './secrets.ts';
 import { createTarballScanners } from './tarballs/index.ts';
 import { createThumbnails } from './thumbnails/index.ts';
 import { createTrustedPublisherService } from './trusted-publishers/index.ts';
-import { createUploads } from './uploads/index.ts';
+import { createTusUploads } from './uploads/index.ts';
 import { createWorker } from './workers/index.ts';
 
 /** What a process has opened so far, in order; closed in the opposite one. */
@@ -122,7 +122,7 @@ export function createServices(config: Config, instance: Instance, options: Inst
   );
 
   const storage = createStorage({ database, store, jobs, graceMs: graceMs(config), scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND });
-  const uploads = createUploads({ database, publishing: artefacts.publishing, maxUploadBytes, onError });
+  const uploads = createTusUploads({ database, publishing: artefacts.publishing, maxUploadBytes, onError });
   opened.push(uploads);
   jobs.register({ name: 'uploads.expire', everyMs: EXPIRE_UPLOADS_EVERY_MS, run: () => uploads.expireUploads() });
   jobs.register(forgetting(database));

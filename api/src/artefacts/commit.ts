@@ -2,12 +2,12 @@
 
 import { enforce, isUnlimited, policy, uploaderOf, type Actor, type Caller, type KeyScopes, type Uploader } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
-import type { BlobUpload } from '../blobs/index.ts';
+import type { BlobWrite } from '../blobs/index.ts';
 import type { Tx } from '../db/index.ts';
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type Slot } from './artefact.ts';
 import { renderDocuments, renderReceipt } from './document.ts';
 import { FormatConflictError, KeyNoLongerValidError, MirroredConflictError, PackageNameConflictError } from './errors.ts';
-import type { Taken } from './intake.ts';
+import type { Ingested } from './ingest.ts';
 import { assertArchitecture, assertCategory, assertFileName, filePath, nextDataDates, npmPath } from './operations.ts';
 import { artefactRepository, type StoredArtefact } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
@@ -24,7 +24,7 @@ export type UploadField = typeof UPLOAD_FIELDS[Format][number];
 export type UploadFields = Partial<Record<UploadField, string>>;
 
 /** Everything that a commit needs of what was sent. */
-export interface Received extends Taken {
+export interface Received extends Ingested {
   fields: UploadFields;
   /** Of the file's part of a form. */
   fileName?: string | undefined;
@@ -40,7 +40,7 @@ export interface CommitOptions {
  * Commits what was received, in the transaction of the caller, and returns the document as the uploader gets it.
  * Key validity, scopes and conflicts are as they are now, whatever they were when the upload began.
  */
-export async function commitUpload(tx: Tx, actor: Actor, target: Target, received: Received, upload: Pick<BlobUpload, 'adopt'>, options: CommitOptions): Promise<string> {
+export async function commitUpload(tx: Tx, actor: Actor, target: Target, received: Received, upload: Pick<BlobWrite, 'adopt'>, options: CommitOptions): Promise<string> {
   const artefacts = artefactRepository(tx);
   const present = await artefacts.lock(target.id);
   refuseConflicts(present, target.format, received.scan?.manifest.name);

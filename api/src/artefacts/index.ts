@@ -5,7 +5,7 @@ export { transferRoutes } from './transfer-routes.ts';
 export { createArtefacts, type ArtefactOptions, type ArtefactServices } from './service.ts';
 export { ArtefactSchema, IdParamsSchema } from './schemas.ts';
 export { UPLOAD_FIELDS, type Publishing, type Target, type UploadFields } from './publish.ts';
-export type { Intake, Taken } from './intake.ts';
+export type { Ingest, Ingested } from './ingest.ts';
 export { FILE_SLOT, FORMATS, NOARCH, type Format, type LocalisedText } from './artefact.ts';
 export { assertArchitecture, assertArtefactId, assertFileName } from './operations.ts';
 export type { MirroredArtefact, MirroredSlot, Mirroring } from './mirroring.ts';

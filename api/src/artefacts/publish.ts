@@ -10,7 +10,7 @@ import { UploadTooLargeError, type FormPart } from '../http/index.ts';
 import type { TarballLimits, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';
 import { commitUpload, refuseConflicts, type CommitOptions, type Received, type Target, type UploadField, type UploadFields } from './commit.ts';
-import { createIntake, type Intake } from './intake.ts';
+import { createIngest, type Ingest } from './ingest.ts';
 import { assertArchitecture, assertArtefactId, assertCategory, assertFileName } from './operations.ts';
 import { artefactRepository } from './repository.ts';
 import type { TransferCounts } from './transfer-counts.ts';
@@ -44,19 +44,19 @@ export interface Publishing {
    */
   authorize(actor: Actor, target: Target, fields?: UploadFields): Promise<void>;
   /** Begins to take in the bytes. @throws storage_full, storage_unavailable */
-  open(format: Format): Promise<Intake>;
+  open(format: Format): Promise<Ingest>;
   /** Continues with bytes that another process took in, or that came before a restart. @throws as Blobs.resume */
-  resume(format: Format, storageKey: string): Promise<Intake>;
+  resume(format: Format, storageKey: string): Promise<Ingest>;
   /** Removes bytes that nobody takes in any more, unless they were committed. */
   discard(storageKey: string): Promise<void>;
   /**
    * Makes what was received a slot of the artefact, and returns the artefact's document as JSON, as the uploader gets it.
-   * When it throws, the intake is as it was before.
+   * When it throws, the ingest is as it was before.
    *
    * @param alongside runs in the same transaction
    * @throws what policy.commitUpload does, api_key_revoked, format_conflict, mirrored, package_name_conflict, and of fields as `authorize`
    */
-  commit(actor: Actor, target: Target, received: Received, intake: Intake, alongside?: (tx: Tx, document: string) => Promise<void>): Promise<string>;
+  commit(actor: Actor, target: Target, received: Received, ingest: Ingest, alongside?: (tx: Tx, document: string) => Promise<void>): Promise<string>;
 }
 
 export function createPublishing(options: PublishingOptions): Publishing {
@@ -65,21 +65,21 @@ export function createPublishing(options: PublishingOptions): Publishing {
   const publishing: Publishing = {
     async publish(actor, target, form) {
       await publishing.authorize(actor, target);
-      const intake = await publishing.open(target.format);
+      const ingest = await publishing.open(target.format);
       try {
         const fields: UploadFields = {};
         let fileName: string | undefined;
         for await (const part of form) {
           if ('content' in part) {
             fileName = part.fileName;
-            await takeIn(part.content, intake, limits.maxUploadBytes);
+            await takeIn(part.content, ingest, limits.maxUploadBytes);
           } else {
             fields[part.name] = part.text;
           }
         }
-        return await publishing.commit(actor, target, { fields, fileName, ...await intake.finish() }, intake);
+        return await publishing.commit(actor, target, { fields, fileName, ...await ingest.finish() }, ingest);
       } catch (error) {
-        await intake.abort().catch(onError);
+        await ingest.abort().catch(onError);
         throw error;
       }
     },
@@ -96,17 +96,17 @@ export function createPublishing(options: PublishingOptions): Publishing {
       enforce(policy.announceUpload(caller, { ...target, ...(category !== undefined && { category }), ...(presentCategory !== undefined && { presentCategory }) }));
     },
 
-    open: async (format) => createIntake(await blobs.begin(), format, options),
-    resume: async (format, storageKey) => createIntake(await blobs.resume(storageKey), format, options),
+    open: async (format) => createIngest(await blobs.begin(), format, options),
+    resume: async (format, storageKey) => createIngest(await blobs.resume(storageKey), format, options),
     discard: (storageKey) => blobs.discard(storageKey),
 
-    async commit(actor, target, received, intake, alongside) {
+    async commit(actor, target, received, ingest, alongside) {
       const document = await database.transaction(async (tx) => {
-        const rendered = await commitUpload(tx, actor, target, received, intake, options);
+        const rendered = await commitUpload(tx, actor, target, received, ingest, options);
         await alongside?.(tx, rendered);
         return rendered;
       });
-      intake.settle().catch(onError);
+      ingest.settle().catch(onError);
       counts.countUpload(target.id, received.blob.sizeBytes);
       return document;
     },
@@ -115,14 +115,14 @@ export function createPublishing(options: PublishingOptions): Publishing {
 }
 
 /** Chunk by chunk as they arrive: an async iterator would join them first, copying every byte once more. */
-async function takeIn(content: Readable, intake: Intake, maxUploadBytes: number): Promise<void> {
+async function takeIn(content: Readable, ingest: Ingest, maxUploadBytes: number): Promise<void> {
   const write = async (chunk: Uint8Array): Promise<void> => {
-    if (intake.sizeBytes + chunk.length > maxUploadBytes) throw new UploadTooLargeError(`This registry takes uploads of at most ${maxUploadBytes} bytes (MAX_UPLOAD_BYTES).`);
-    await intake.write(chunk);
+    if (ingest.sizeBytes + chunk.length > maxUploadBytes) throw new UploadTooLargeError(`This registry takes uploads of at most ${maxUploadBytes} bytes (MAX_UPLOAD_BYTES).`);
+    await ingest.write(chunk);
   };
   const received = pipeline(content, new Writable({ write(chunk: Uint8Array, _encoding, done) { write(chunk).then(() => done(), done); } }));
   // A scan may fail while the next chunk is not there yet.
-  await (intake.failed ? Promise.race([received, intake.failed]) : received);
+  await (ingest.failed ? Promise.race([received, ingest.failed]) : received);
 }
 
 function assertFields({ id, format }: Target, fields: UploadFields, categories: readonly string[]): void {

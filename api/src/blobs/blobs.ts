@@ -10,20 +10,20 @@ import { createFsStore, type FsStoreOptions } from './drivers/fs.ts';
 import { openS3Store, type S3StoreOptions } from './drivers/s3.ts';
 import { BlobMissingError, BlobRangeInvalidError } from './errors.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
-import { beginUpload, discardUpload, resumeUpload, type BlobUpload, type UploadRows } from './upload.ts';
+import { beginBlobWrite, discardBlobWrite, resumeBlobWrite, type BlobWrite, type BlobWriteRows } from './write.ts';
 
 export interface Blobs {
   /** Begins to take in a blob. @throws storage_full, storage_unavailable */
-  begin(options?: BlobCreateOptions): Promise<BlobUpload>;
+  begin(options?: BlobCreateOptions): Promise<BlobWrite>;
   /**
    * Continues an upload that was suspended, or whose process died, by its `storageKey`. One caller at a time, in all processes together.
    * @throws blob_missing when it is gone; storage_unavailable
    */
-  resume(storageKey: string): Promise<BlobUpload>;
+  resume(storageKey: string): Promise<BlobWrite>;
   /** Removes every trace of an upload that nobody has open, unless it was adopted. */
   discard(storageKey: string): Promise<void>;
   /** The rows of blobs in flight, for another thread that takes them in. */
-  readonly uploadRows: UploadRows;
+  readonly writeRows: BlobWriteRows;
   /** For bytes that another thread has finished: what is left is to adopt them. */
   adoptFinished(storageKey: string, blob: FinishedBlob): Adoption;
   /** Opens the bytes of a digest (`sha256:<hex>`), or a part of them. @throws blob_missing, storage_unavailable */
@@ -86,10 +86,10 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
   }
 
   return {
-    begin: (options) => beginUpload(repository, store, options),
-    resume: (storageKey) => resumeUpload(repository, store, storageKey),
-    discard: (storageKey) => discardUpload(repository, store, storageKey),
-    uploadRows: repository,
+    begin: (options) => beginBlobWrite(repository, store, options),
+    resume: (storageKey) => resumeBlobWrite(repository, store, storageKey),
+    discard: (storageKey) => discardBlobWrite(repository, store, storageKey),
+    writeRows: repository,
     adoptFinished: (storageKey, blob) => new Adoption(repository, store, storageKey, blob),
     read: async (digest, range) => store.read((await find(digest)).storageKey, range),
     async send(digest, range, write) {

@@ -1,6 +1,6 @@
 export { createBlobs, openBlobStore, type Blobs, type BlobStoreOptions } from './blobs.ts';
 export type { Adoptable, FinishedBlob } from './adoption.ts';
-export type { BlobUpload, UploadRows } from './upload.ts';
+export type { BlobWrite, BlobWriteRows } from './write.ts';
 export type { BlobCreateOptions, BlobLinkHeaders, BlobStore } from './blob-store.ts';
 export { MAX_S3_BLOB_BYTES } from './drivers/s3.ts';
 export { BlobMissingError, StorageFullError } from './errors.ts';

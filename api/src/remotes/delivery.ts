@@ -47,7 +47,7 @@ export function createDelivery(options: DeliveryOptions): Deliver {
   const { database, jobs, publishing, blobs, maxUploadBytes } = options;
   const ownUrl = normaliseUrl(options.publicUrl);
   const assertFreeSpace = createDiskSpaceCheck(blobs, maxUploadBytes);
-  const fetcher = createFetcher({ fetches: fetchRepository(database.db), maxUploadBytes, assertFreeSpace, onError: options.onError, intakes: { begin: publishing.open, resume: publishing.resume, discard: publishing.discard } });
+  const fetcher = createFetcher({ fetches: fetchRepository(database.db), maxUploadBytes, assertFreeSpace, onError: options.onError, ingests: { begin: publishing.open, resume: publishing.resume, discard: publishing.discard } });
   const sync = createSync({
     ...options, mirror: createMirror({ ...options, fetcher, assertFreeSpace }), ownUrl,
     openUpstream: () => Promise.reject(new Error('A delivery brings its upstream along.')),

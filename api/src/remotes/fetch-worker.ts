@@ -1,10 +1,10 @@
 // Fetching in the worker thread, so that the network, the hash, the scan and the storage of mirrors keep no request
 // waiting. The database stays with the main thread: rows are written by calls to it.
 
-import { createIntake } from '../artefacts/intake.ts';
-import type { Format, Taken } from '../artefacts/index.ts';
+import { createIngest } from '../artefacts/ingest.ts';
+import type { Format, Ingested } from '../artefacts/index.ts';
 import { openBlobStore, type BlobStoreOptions } from '../blobs/blobs.ts';
-import { beginUpload, discardUpload, resumeUpload, type UploadRows } from '../blobs/upload.ts';
+import { beginBlobWrite, discardBlobWrite, resumeBlobWrite, type BlobWriteRows } from '../blobs/write.ts';
 import { describeError, type ErrorDescription } from '../errors.ts';
 import { createOutbound, type OutboundOptions } from '../outbound/index.ts';
 import { createBatcher } from '../jobs/batcher.ts';
@@ -33,10 +33,10 @@ export interface FetchRequest {
 }
 
 /** `moved` stands for a SlotMovedError. */
-export type FetchResult = { storageKey: string; taken: Taken; fetchedBytes: number } | { moved: string };
+export type FetchResult = { storageKey: string; ingested: Ingested; fetchedBytes: number } | { moved: string };
 
 /** What fetching needs of the main thread: there are the rows of blobs in flight and of resumable downloads, and the disk. */
-export interface FetchMainApi extends UploadRows {
+export interface FetchMainApi extends BlobWriteRows {
   findFetch(id: FetchId): Promise<StoredFetch | undefined>;
   putFetch(id: FetchId, fetch: StoredFetch): Promise<void>;
   removeFetch(id: FetchId): Promise<void>;
@@ -68,10 +68,10 @@ export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOp
     maxUploadBytes: limits.maxUploadBytes,
     assertFreeSpace: main.assertFreeSpace,
     onError: (error) => { void main.reportError.asEvent(describeError(error)); },
-    intakes: {
-      begin: async (format) => createIntake(await beginUpload(main, store, { bypassCache: true }), format, parts),
-      resume: async (format, storageKey) => createIntake(await resumeUpload(main, store, storageKey), format, parts),
-      discard: (storageKey) => discardUpload(main, store, storageKey),
+    ingests: {
+      begin: async (format) => createIngest(await beginBlobWrite(main, store, { bypassCache: true }), format, parts),
+      resume: async (format, storageKey) => createIngest(await resumeBlobWrite(main, store, storageKey), format, parts),
+      discard: (storageKey) => discardBlobWrite(main, store, storageKey),
     },
   });
 
@@ -86,7 +86,7 @@ export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOp
       });
       const source = createSource(createUpstreamClient(upstream, outbound));
       try {
-        const { intake: { storageKey }, ...fetched } = await fetcher.fetch({ ...request, upstream: source, signal: abort.signal, onBytes: progress.add });
+        const { ingest: { storageKey }, ...fetched } = await fetcher.fetch({ ...request, upstream: source, signal: abort.signal, onBytes: progress.add });
         return { storageKey, ...fetched };
       } catch (error) {
         if (error instanceof SlotMovedError) return { moved: error.message };

@@ -2,14 +2,14 @@
 // before anybody can see them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Format, Intake, Taken } from '../artefacts/index.ts';
+import type { Format, Ingest, Ingested } from '../artefacts/index.ts';
 import { BerthError } from '../errors.ts';
 import { RemoteAnswerInvalidError, RemoteUnavailableError, SlotMovedError, sourceOf, type UpstreamBytes, type UpstreamSlot, type UpstreamSource } from '../upstream/index.ts';
 import type { FetchId, FetchRepository, StoredFetch } from './fetch-repository.ts';
 
 export interface FetcherOptions {
   fetches: FetchRows;
-  intakes: Intakes;
+  ingests: Ingests;
   maxUploadBytes: number;
   /** Refuses what has no room here, where another size is announced than the slot's. @throws upload_too_large, storage_full */
   assertFreeSpace: (sizeBytes: number) => Promise<void>;
@@ -21,10 +21,10 @@ export interface FetcherOptions {
 export type FetchRows = Pick<FetchRepository, 'find' | 'put' | 'remove'>;
 
 /** Where bytes are taken in. */
-export interface Intakes {
-  begin(format: Format): Promise<Intake>;
+export interface Ingests {
+  begin(format: Format): Promise<Ingest>;
   /** Continues what an earlier call has suspended, in any process. @throws blob_missing when it is gone */
-  resume(format: Format, storageKey: string): Promise<Intake>;
+  resume(format: Format, storageKey: string): Promise<Ingest>;
   /** Removes what nobody takes in any more. */
   discard(storageKey: string): Promise<void>;
 }
@@ -43,8 +43,8 @@ export interface FetchOrder<Source = UpstreamSource> {
 
 /** Bytes that are here whole and belong to nobody yet. `fetchedBytes` came over the network in this call. */
 export interface Fetched {
-  intake: Pick<Intake, 'storageKey' | 'adopt' | 'settle' | 'abort'>;
-  taken: Taken;
+  ingest: Pick<Ingest, 'storageKey' | 'adopt' | 'settle' | 'abort'>;
+  ingested: Ingested;
   fetchedBytes: number;
 }
 
@@ -69,21 +69,21 @@ const MAX_ATTEMPTS_WITHOUT_PROGRESS = 4;
 const MIN_PROGRESS_BYTES = 64 * 1024;
 const FIRST_PAUSE_MS = 200;
 
-export function createFetcher({ fetches, intakes, maxUploadBytes, assertFreeSpace, onError }: FetcherOptions): Fetcher {
+export function createFetcher({ fetches, ingests, maxUploadBytes, assertFreeSpace, onError }: FetcherOptions): Fetcher {
   const keptUntil = () => new Date(Date.now() + KEPT_MS);
 
   /** Continues what an earlier run, in any process, has left. */
-  async function resumeStored({ id, format, slot, stored }: FetchOrder): Promise<{ intake: Intake; etag: string | undefined } | undefined> {
+  async function resumeStored({ id, format, slot, stored }: FetchOrder): Promise<{ ingest: Ingest; etag: string | undefined } | undefined> {
     if (!stored) return undefined;
     if (stored.source === sourceOf(slot) && stored.etag !== undefined) {
       try {
-        return { intake: await intakes.resume(format, stored.storageKey), etag: stored.etag };
+        return { ingest: await ingests.resume(format, stored.storageKey), etag: stored.etag };
       } catch (error) {
         if (!(error instanceof BerthError && error.code === 'blob_missing')) throw error;
       }
     }
     await fetches.remove(id);
-    await intakes.discard(stored.storageKey);
+    await ingests.discard(stored.storageKey);
     return undefined;
   }
 
@@ -91,15 +91,15 @@ export function createFetcher({ fetches, intakes, maxUploadBytes, assertFreeSpac
     const { upstream, id, format, slot, signal, onBytes } = order;
     const source = sourceOf(slot);
     const resumed = await resumeStored(order);
-    let intake = resumed?.intake;
+    let ingest = resumed?.ingest;
     let etag = resumed?.etag;
     let fetchedBytes = 0;
     let attemptsWithoutProgress = 0;
-    let furthestBytes = intake?.sizeBytes ?? 0;
-    if (intake) onBytes(intake.sizeBytes);
+    let furthestBytes = ingest?.sizeBytes ?? 0;
+    if (ingest) onBytes(ingest.sizeBytes);
 
     try {
-      while (!intake || intake.sizeBytes !== slot.sizeBytes) {
+      while (!ingest || ingest.sizeBytes !== slot.sizeBytes) {
         try {
           await fetchMore();
           break;
@@ -107,29 +107,29 @@ export function createFetcher({ fetches, intakes, maxUploadBytes, assertFreeSpac
           signal.throwIfAborted();
           if (!(error instanceof RemoteUnavailableError)) throw error;
           // Bytes that only replace others are no progress: a remote that always begins anew would never be done with.
-          const hasProgressed = (intake?.sizeBytes ?? 0) >= furthestBytes + MIN_PROGRESS_BYTES;
-          if (hasProgressed) furthestBytes = intake?.sizeBytes ?? 0;
+          const hasProgressed = (ingest?.sizeBytes ?? 0) >= furthestBytes + MIN_PROGRESS_BYTES;
+          if (hasProgressed) furthestBytes = ingest?.sizeBytes ?? 0;
           attemptsWithoutProgress = hasProgressed ? 0 : attemptsWithoutProgress + 1;
           if (attemptsWithoutProgress >= MAX_ATTEMPTS_WITHOUT_PROGRESS) throw error;
-          await intake?.suspend(keptUntil());
+          await ingest?.suspend(keptUntil());
           await sleep(FIRST_PAUSE_MS * 2 ** attemptsWithoutProgress, undefined, { signal }).catch(() => undefined);
         }
       }
-      const whole = await intake!.finish();
+      const whole = await ingest!.finish();
       if (slot.digest !== undefined && whole.blob.digest !== slot.digest) throw new RemoteAnswerInvalidError(`Its bytes have the digest ${whole.blob.digest}, but the remote registry says ${slot.digest}.`);
-      return { intake: intake!, taken: whole, fetchedBytes };
+      return { ingest: ingest!, ingested: whole, fetchedBytes };
     } catch (error) {
-      await leave(id, intake, error, signal);
+      await leave(id, ingest, error, signal);
       throw error;
     }
 
-    /** Goes on where the intake stands, to the end or to a cut. */
+    /** Goes on where the ingest stands, to the end or to a cut. */
     async function fetchMore(): Promise<void> {
-      await intake?.reopen();
-      const from = intake && etag !== undefined ? { offset: intake.sizeBytes, etag } : undefined;
+      await ingest?.reopen();
+      const from = ingest && etag !== undefined ? { offset: ingest.sizeBytes, etag } : undefined;
       // While the remote looks for its bytes, a place is made for them.
-      const [opening, beginning] = await Promise.allSettled([upstream.open(id.artefactId, slot, from, signal), intake ?? intakes.begin(format)]);
-      if (beginning.status === 'fulfilled') intake = beginning.value;
+      const [opening, beginning] = await Promise.allSettled([upstream.open(id.artefactId, slot, from, signal), ingest ?? ingests.begin(format)]);
+      if (beginning.status === 'fulfilled') ingest = beginning.value;
       const bytes = valueOf(opening);
       if (!bytes) throw new SlotMovedError('it shows bytes that it does not have');
       try {
@@ -137,19 +137,19 @@ export function createFetcher({ fetches, intakes, maxUploadBytes, assertFreeSpac
         assertExpected(bytes, slot);
         if (bytes.offset !== begun.sizeBytes) {
           onBytes(-begun.sizeBytes);
-          intake = undefined;
+          ingest = undefined;
           await begun.abort();
         }
         if (bytes.sizeBytes !== undefined && bytes.sizeBytes !== slot.sizeBytes) await assertFreeSpace(bytes.sizeBytes);
-        intake ??= await intakes.begin(format);
-        if (bytes.etag !== undefined && (bytes.sizeBytes ?? RESUMABLE_BYTES) >= RESUMABLE_BYTES) await fetches.put(id, { source, etag: etag = bytes.etag, storageKey: intake.storageKey });
-        await receive(bytes, intake);
+        ingest ??= await ingests.begin(format);
+        if (bytes.etag !== undefined && (bytes.sizeBytes ?? RESUMABLE_BYTES) >= RESUMABLE_BYTES) await fetches.put(id, { source, etag: etag = bytes.etag, storageKey: ingest.storageKey });
+        await receive(bytes, ingest);
       } finally {
         bytes.end();
       }
     }
 
-    async function receive(bytes: UpstreamBytes, into: Intake): Promise<void> {
+    async function receive(bytes: UpstreamBytes, into: Ingest): Promise<void> {
       const limit = bytes.sizeBytes ?? maxUploadBytes;
       for await (const chunk of bytes.chunks) {
         signal.throwIfAborted();
@@ -163,15 +163,15 @@ export function createFetcher({ fetches, intakes, maxUploadBytes, assertFreeSpac
   }
 
   /** Keeps what came where it is worth continuing, and removes what is wrong. */
-  async function leave(id: FetchId, intake: Intake | undefined, error: unknown, signal: AbortSignal): Promise<void> {
-    if (!intake) return;
+  async function leave(id: FetchId, ingest: Ingest | undefined, error: unknown, signal: AbortSignal): Promise<void> {
+    if (!ingest) return;
     const canContinue = signal.aborted || error instanceof RemoteUnavailableError || !(error instanceof BerthError || error instanceof SlotMovedError);
     try {
-      if (canContinue && (await fetches.find(id))?.storageKey === intake.storageKey) {
-        await intake.suspend(keptUntil());
-        intake.forget();
+      if (canContinue && (await fetches.find(id))?.storageKey === ingest.storageKey) {
+        await ingest.suspend(keptUntil());
+        ingest.forget();
       } else {
-        await intake.abort();
+        await ingest.abort();
         await fetches.remove(id);
       }
     } catch (cause) {
@@ -183,8 +183,8 @@ export function createFetcher({ fetches, intakes, maxUploadBytes, assertFreeSpac
 }
 
 /** As Fetcher.release. */
-export async function releaseFetched(fetches: Pick<FetchRows, 'find'>, id: FetchId, { intake }: Fetched): Promise<void> {
-  if ((await fetches.find(id))?.storageKey !== intake.storageKey) await intake.abort();
+export async function releaseFetched(fetches: Pick<FetchRows, 'find'>, id: FetchId, { ingest }: Fetched): Promise<void> {
+  if ((await fetches.find(id))?.storageKey !== ingest.storageKey) await ingest.abort();
 }
 
 function valueOf<T>(settled: PromiseSettledResult<T>): T {

@@ -12,7 +12,7 @@ import { releaseFetched, type Fetcher } from './fetch.ts';
 
 export interface WorkerFetcherOptions {
   database: Database;
-  blobs: Pick<Blobs, 'uploadRows' | 'adoptFinished' | 'freeBytes'>;
+  blobs: Pick<Blobs, 'writeRows' | 'adoptFinished' | 'freeBytes'>;
   worker: BackgroundWorker<FetchApi>;
   maxUploadBytes: number;
   /** Called with errors of background work. */
@@ -25,7 +25,7 @@ export function createWorkerFetcher({ database, blobs, worker, maxUploadBytes, o
   const progress = new Map<number, (bytes: number) => void>();
   let lastCall = 0;
   worker.expose({
-    ...blobs.uploadRows,
+    ...blobs.writeRows,
     findFetch: fetches.find,
     putFetch: fetches.put,
     removeFetch: fetches.remove,
@@ -47,7 +47,7 @@ export function createWorkerFetcher({ database, blobs, worker, maxUploadBytes, o
         const result = await api.fetch(call, { upstream: upstream.access, id, format, slot, stored });
         if ('moved' in result) throw new SlotMovedError(result.moved);
         const { storageKey, ...fetched } = result;
-        return { ...fetched, intake: blobs.adoptFinished(storageKey, fetched.taken.blob) };
+        return { ...fetched, ingest: blobs.adoptFinished(storageKey, fetched.ingested.blob) };
       } catch (error) {
         signal.throwIfAborted();
         throw error;

@@ -74,7 +74,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
       for (const [source, fetched] of arrived) {
         const slot = artefact.slots.find((it) => sourceOf(it) === source);
         if (slot) await fetcher.release(idOf(slot), fetched).catch(() => undefined);
-        else await fetched.intake.abort().catch(() => undefined);
+        else await fetched.ingest.abort().catch(() => undefined);
       }
     }
 
@@ -90,10 +90,10 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
         const known = !arrived.has(source) && digest !== undefined ? await mirroring.findBytes(digest, format) : undefined;
         const fetched = known ? undefined : arrived.get(source) ?? await fetch(slot, format);
         if (fetched) arrived.set(source, fetched);
-        const scan = fetched?.taken.scan;
+        const scan = fetched?.ingested.scan;
         mirrored.push({
           architecture: slot.architecture,
-          ...known ?? fetched!.taken.blob,
+          ...known ?? fetched!.ingested.blob,
           version: slot.version ?? scan?.manifest.version ?? (slot.architecture === '' ? undefined : artefact.version),
           fileName: slot.fileName,
           uploadedAt: slot.uploadedAt,
@@ -120,7 +120,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
       const now = await run.upstream.artefact(read.id, run.signal);
       if (!now || now.dataUpdatedAt !== read.dataUpdatedAt) {
         // Which of them are still right cannot be told.
-        for (const fetched of arrived.values()) await fetched.intake.abort();
+        for (const fetched of arrived.values()) await fetched.ingest.abort();
         arrived.clear();
         throw new SlotMovedError('the artefact has changed meanwhile');
       }
@@ -135,7 +135,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
       for (const [source, fetched] of arrived) {
         if (sources.has(source)) continue;
         arrived.delete(source);
-        await fetched.intake.abort();
+        await fetched.ingest.abort();
       }
       return now;
     }
@@ -158,7 +158,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
         });
         if (!isWanted) throw new NotWantedError();
       });
-      for (const fetched of arrived.values()) await fetched.intake.settle().catch(() => undefined);
+      for (const fetched of arrived.values()) await fetched.ingest.settle().catch(() => undefined);
       arrived.clear();
     }
 

@@ -1,6 +1,6 @@
 export { readTarballBytes } from './entry-reader.ts';
 export { createTarballScanner, type TarballLimits, type TarballScanner } from './scanner.ts';
-export { createTarballScanners, type TarballScanners, type UploadScanner } from './scanners.ts';
+export { createTarballScanners, type TarballScanners, type IngestScanner } from './scanners.ts';
 export { createScanApi, type ScanApi } from './scan-worker.ts';
 export { SCAN_VERSION, type FileEntry, type TarballScan } from './scan.ts';
 export type { EntryType } from './tar-reader.ts';

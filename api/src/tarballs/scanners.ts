@@ -8,21 +8,21 @@ import { createTarballScanner, type TarballLimits, type TarballScanner } from '.
 /** Larger tarballs go to the worker: below, handing over costs more than it brings. Held in memory until then. */
 const IN_PLACE_BYTES = 256 * 1024;
 
-export interface UploadScanner extends TarballScanner {
+export interface IngestScanner extends TarballScanner {
   /** Rejects with the first failure as soon as it is found, be it that all was taken before; else it stays pending. */
   readonly failed: Promise<never>;
 }
 
 export interface TarballScanners {
   /** Creates the scanner of one tarball, which may take a chunk long before it is scanned. */
-  create(limits: TarballLimits): UploadScanner;
+  create(limits: TarballLimits): IngestScanner;
 }
 
 /** @param worker scans the large ones; without it, which is for that thread itself, all are scanned in place */
 export function createTarballScanners(worker?: BackgroundWorker<ScanApi>): TarballScanners {
   let lastId = 0;
 
-  function create(limits: TarballLimits): UploadScanner {
+  function create(limits: TarballLimits): IngestScanner {
     const { promise: failed, reject } = Promise.withResolvers<never>();
     failed.catch(() => undefined);
     let scanner = createTarballScanner(limits);

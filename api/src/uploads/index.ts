@@ -1,1 +1,1 @@
-export { createUploads, type Uploads, type UploadsOptions } from './uploads.ts';
+export { createTusUploads, type Uploads, type UploadsOptions } from './uploads.ts';

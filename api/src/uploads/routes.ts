@@ -8,7 +8,7 @@ import { withClaim } from './claims.ts';
 import { TusExtensionError, UploadOffsetError } from './errors.ts';
 import { readMetadata, writeMetadata } from './operations.ts';
 import { Answers, RequestHeaders, UploadParamsSchema, UploadSchema } from './schemas.ts';
-import type { ReadBody, UploadService } from './service.ts';
+import type { ReadBody, TusUploadService } from './service.ts';
 import {
   assertProtocol, BODY_TYPE, formatMetadata, methodMeant, parseMetadata, readBodyLength, readUploadLength,
   readUploadOffset, TUS_EXTENSIONS, TUS_VERSION,
@@ -22,7 +22,7 @@ const TAGS = ['resumable uploads'];
 const TUS = { 'tus-resumable': TUS_VERSION };
 
 /** tus 1.0 (https://tus.io/protocols/resumable-upload), and one route that tells what came of an upload. */
-export function uploadRoutes(uploads: UploadService, maxUploadBytes: number): FastifyPluginAsyncTypebox {
+export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number): FastifyPluginAsyncTypebox {
   return async (app) => {
     acceptRawBody(app);
 

@@ -3,18 +3,18 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { enforce, identityOf, policy, type Actor } from '../access/index.ts';
-import type { Intake, Publishing, Target, UploadFields } from '../artefacts/index.ts';
+import type { Ingest, Publishing, Target, UploadFields } from '../artefacts/index.ts';
 import { BlobMissingError } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
 import { BerthError } from '../errors.ts';
 import { UploadTooLargeError } from '../http/index.ts';
 import { createClaims, type Claim } from './claims.ts';
 import { UploadGoneError, UploadLockedError } from './errors.ts';
-import { createLiveIntakes } from './live-intakes.ts';
+import { createLiveIngests } from './live-ingests.ts';
 import { uploadRepository } from './repository.ts';
 import { EXPIRY_MS, type TusUpload } from './upload.ts';
 
-export interface UploadServiceOptions {
+export interface TusUploadServiceOptions {
   database: Database;
   publishing: Publishing;
   /** Told of what went wrong beside an answer. */
@@ -26,7 +26,7 @@ export interface UploadServiceOptions {
 /** Hands over a body, chunk by chunk; rejects when the client leaves and, with its reason, when the signal says so. */
 export type ReadBody = (write: (chunk: Uint8Array) => Promise<void>, signal: AbortSignal) => Promise<void>;
 
-export type UploadService = ReturnType<typeof createUploadService>;
+export type TusUploadService = ReturnType<typeof createTusUploadService>;
 
 /** 192 random bits: the URL alone lets nobody in, but it cannot be guessed either. */
 const ID_BYTES = 24;
@@ -36,14 +36,14 @@ const EXPIRED_BATCH = 100;
 /** One that reads back a large upload, or waits for a storage that is away, must not hold up the stop: its claim ends by itself. */
 const STOP_TIMEOUT_MS = 5_000;
 
-export function createUploadService({ database, publishing, onError, claimMs }: UploadServiceOptions) {
-  const live = createLiveIntakes();
+export function createTusUploadService({ database, publishing, onError, claimMs }: TusUploadServiceOptions) {
+  const live = createLiveIngests();
   const claims = createClaims({ database, ...(claimMs !== undefined && { claimMs }) });
   const rows = uploadRepository(database.db, database.dialect);
   const keptUntil = () => new Date(Date.now() + EXPIRY_MS);
 
   /** Goes on with what this process knows of the bytes, or else with what is stored, which finishing reads back. */
-  async function openIntake(upload: TusUpload, claim: Claim): Promise<Intake> {
+  async function openIngest(upload: TusUpload, claim: Claim): Promise<Ingest> {
     const kept = live.take(upload.id);
     try {
       await kept?.reopen();
@@ -62,43 +62,43 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
   }
 
   /** Lets go of the storage and notes how far the upload has come. */
-  async function pause(intake: Intake, claim: Claim): Promise<void> {
-    await intake.suspend(keptUntil());
+  async function pause(ingest: Ingest, claim: Claim): Promise<void> {
+    await ingest.suspend(keptUntil());
     // Once another may write, what was hashed here need not be what is stored.
-    if (await rows.putReceived(claim, intake.sizeBytes)) live.keep(claim.id, intake);
-    else intake.forget();
+    if (await rows.putReceived(claim, ingest.sizeBytes)) live.keep(claim.id, ingest);
+    else ingest.forget();
   }
 
-  async function pauseQuietly(intake: Intake, claim: Claim): Promise<void> {
-    await pause(intake, claim).catch((error: unknown) => {
-      intake.forget();
+  async function pauseQuietly(ingest: Ingest, claim: Claim): Promise<void> {
+    await pause(ingest, claim).catch((error: unknown) => {
+      ingest.forget();
       onError(error);
     });
   }
 
   /** Ends an upload that is refused for what it is; after any other failure, such as a storage that is away, it can be continued. */
-  async function endOrKeep(error: unknown, intake: Intake, claim: Claim): Promise<void> {
+  async function endOrKeep(error: unknown, ingest: Ingest, claim: Claim): Promise<void> {
     if (isRefusal(error)) {
-      await intake.abort().catch(onError);
+      await ingest.abort().catch(onError);
       await rows.remove(claim).catch(onError);
     } else {
       // What was hashed and scanned may be ahead of what was stored.
-      await intake.suspend(keptUntil()).catch(onError);
-      intake.forget();
+      await ingest.suspend(keptUntil()).catch(onError);
+      ingest.forget();
     }
   }
 
-  async function publish(actor: Actor, upload: TusUpload, intake: Intake, claim: Claim): Promise<void> {
+  async function publish(actor: Actor, upload: TusUpload, ingest: Ingest, claim: Claim): Promise<void> {
     try {
-      const taken = await intake.finish();
-      const { digest } = taken.blob;
-      const document = await publishing.commit(actor, upload.target, { fields: upload.fields, ...taken }, intake, async (tx, rendered) => {
+      const ingested = await ingest.finish();
+      const { digest } = ingested.blob;
+      const document = await publishing.commit(actor, upload.target, { fields: upload.fields, ...ingested }, ingest, async (tx, rendered) => {
         if (!await uploadRepository(tx, database.dialect).publish(claim, { document: rendered, digest })) throw takenOver();
       });
       upload.result = { document, digest };
       upload.receivedBytes = upload.sizeBytes;
     } catch (error) {
-      await endOrKeep(error, intake, claim);
+      await endOrKeep(error, ingest, claim);
       throw error;
     }
   }
@@ -118,15 +118,15 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
     /** Makes an upload, claimed by the caller of this function. @throws as Publishing.authorize and Publishing.open */
     async create(actor: Actor, { id, target, fields, sizeBytes }: { id: string; target: Target; fields: UploadFields; sizeBytes: number }): Promise<Claim> {
       await publishing.authorize(actor, target, fields);
-      const intake = await publishing.open(target.format);
+      const ingest = await publishing.open(target.format);
       try {
-        await intake.suspend(keptUntil());
+        await ingest.suspend(keptUntil());
         const createdBy = identityOf(actor.caller) ?? '';
-        const claim = await claims.create(id, (name, ms) => rows.insert({ id, storageKey: intake.storageKey, target, fields, sizeBytes, createdBy }, name, ms));
-        live.keep(id, intake);
+        const claim = await claims.create(id, (name, ms) => rows.insert({ id, storageKey: ingest.storageKey, target, fields, sizeBytes, createdBy }, name, ms));
+        live.keep(id, ingest);
         return claim;
       } catch (error) {
-        await intake.abort().catch(onError);
+        await ingest.abort().catch(onError);
         throw error;
       }
     },
@@ -139,12 +139,12 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
       const upload = await rows.find(claim.id);
       if (!upload || upload.isExpired) throw gone();
       if (upload.result || (upload.receivedBytes !== undefined && upload.receivedBytes < upload.sizeBytes)) return upload;
-      const intake = await openIntake(upload, claim);
-      if (intake.sizeBytes >= upload.sizeBytes) {
-        await publish(actor, upload, intake, claim);
+      const ingest = await openIngest(upload, claim);
+      if (ingest.sizeBytes >= upload.sizeBytes) {
+        await publish(actor, upload, ingest, claim);
       } else {
-        await pause(intake, claim);
-        upload.receivedBytes = intake.sizeBytes;
+        await pause(ingest, claim);
+        upload.receivedBytes = ingest.sizeBytes;
       }
       return upload;
     },
@@ -157,7 +157,7 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
      */
     async append(actor: Actor, upload: TusUpload, claim: Claim, readBody: ReadBody): Promise<void> {
       if (upload.result) return;
-      const intake = await openIntake(upload, claim);
+      const ingest = await openIngest(upload, claim);
       const idle = new AbortController();
       let lastByteAt = performance.now();
       let failed = false;
@@ -167,21 +167,21 @@ export function createUploadService({ database, publishing, onError, claimMs }: 
         await readBody(async (chunk) => {
           lastByteAt = performance.now();
           claim.signal.throwIfAborted();
-          if (intake.sizeBytes + chunk.length > upload.sizeBytes) throw tooMuch(upload.sizeBytes);
-          await intake.write(chunk).catch((error: unknown) => {
+          if (ingest.sizeBytes + chunk.length > upload.sizeBytes) throw tooMuch(upload.sizeBytes);
+          await ingest.write(chunk).catch((error: unknown) => {
             failed = true;
             throw error;
           });
         }, AbortSignal.any([claim.signal, idle.signal]));
       } catch (error) {
-        await (failed ? endOrKeep(error, intake, claim) : pauseQuietly(intake, claim));
+        await (failed ? endOrKeep(error, ingest, claim) : pauseQuietly(ingest, claim));
         throw error;
       } finally {
         claim.onWanted = undefined;
       }
-      if (intake.sizeBytes === upload.sizeBytes) return publish(actor, upload, intake, claim);
-      await pause(intake, claim);
-      upload.receivedBytes = intake.sizeBytes;
+      if (ingest.sizeBytes === upload.sizeBytes) return publish(actor, upload, ingest, claim);
+      await pause(ingest, claim);
+      upload.receivedBytes = ingest.sizeBytes;
     },
 
     /** Removes a claimed upload with its bytes; of a published one only the memory that it was one. */

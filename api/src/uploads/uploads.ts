@@ -3,9 +3,9 @@
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { uploadRoutes } from './routes.ts';
-import { createUploadService, type UploadServiceOptions } from './service.ts';
+import { createTusUploadService, type TusUploadServiceOptions } from './service.ts';
 
-export interface UploadsOptions extends UploadServiceOptions {
+export interface UploadsOptions extends TusUploadServiceOptions {
   maxUploadBytes: number;
 }
 
@@ -17,8 +17,8 @@ export interface Uploads {
   close(): Promise<void>;
 }
 
-export function createUploads(options: UploadsOptions): Uploads {
-  const service = createUploadService(options);
+export function createTusUploads(options: UploadsOptions): Uploads {
+  const service = createTusUploadService(options);
   return {
     routes: uploadRoutes(service, options.maxUploadBytes),
     expireUploads: () => service.expire(),

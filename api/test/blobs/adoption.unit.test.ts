@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
-import type { BlobUpload } from '../../src/blobs/index.ts';
+import type { BlobWrite } from '../../src/blobs/index.ts';
 import { DIALECTS } from '../support/test-database.ts';
 import { sampleBytes } from './contract/blob-bytes.ts';
-import { makeUploadFixture, type UploadFixture } from './upload-fixture.ts';
+import { makeWriteFixture, type WriteFixture } from './write-fixture.ts';
 
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 /** Samples that differ, each in its size. */
@@ -12,13 +12,13 @@ const [NEW, TWICE, KNOWN, DAMAGED] = [sampleBytes(1000), sampleBytes(2000), samp
 
 for (const dialect of DIALECTS) {
   describe(`blobs that are adopted together on ${dialect}`, () => {
-    let uploads: UploadFixture;
+    let uploads: WriteFixture;
 
-    before(async () => { uploads = await makeUploadFixture(dialect); });
+    before(async () => { uploads = await makeWriteFixture(dialect); });
     afterEach(() => uploads.empty());
     after(() => uploads.close());
 
-    async function finished(...samples: Uint8Array[]): Promise<BlobUpload[]> {
+    async function finished(...samples: Uint8Array[]): Promise<BlobWrite[]> {
       return Promise.all(samples.map(async (bytes) => {
         const upload = await uploads.receive(bytes);
         await upload.finish();
@@ -26,7 +26,7 @@ for (const dialect of DIALECTS) {
       }));
     }
 
-    const adoptTogether = (all: readonly BlobUpload[]) => uploads.database.transaction(async (tx) => { for (const upload of all) await upload.adopt(tx); });
+    const adoptTogether = (all: readonly BlobWrite[]) => uploads.database.transaction(async (tx) => { for (const upload of all) await upload.adopt(tx); });
 
     test('are each stored once, whether new, equal to another of them, known, or the cure of damaged ones', async () => {
       await uploads.publish(KNOWN);

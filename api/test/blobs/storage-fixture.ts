@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createBlobs, type Blobs, type BlobStore, type BlobUpload } from '../../src/blobs/index.ts';
+import { createBlobs, type Blobs, type BlobStore, type BlobWrite } from '../../src/blobs/index.ts';
 import { createScrub, type Scrub } from '../../src/blobs/scrub.ts';
 import { createSweep, type Sweep } from '../../src/blobs/sweep.ts';
 import type { Database, DialectName, Tx } from '../../src/db/index.ts';
@@ -21,7 +21,7 @@ export interface StorageFixture {
   /** Stores bytes and, with an id, makes a slot that refers to them; returns their digest. */
   publish(bytes: Uint8Array, id?: string): Promise<string>;
   /** An upload that has received its bytes and is durable. */
-  receive(bytes: Uint8Array): Promise<BlobUpload>;
+  receive(bytes: Uint8Array): Promise<BlobWrite>;
   /** Makes the slot of an artefact refer to a digest, in the transaction that adopts it. */
   putSlot(tx: Tx, id: string, digest: string): Promise<void>;
   deleteArtefact(id: string): Promise<void>;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { gzipSync } from 'node:zlib';
-import { createTarballScanners, type ScanApi, type TarballLimits, type TarballScan, type UploadScanner } from '../../src/tarballs/index.ts';
+import { createTarballScanners, type ScanApi, type TarballLimits, type TarballScan, type IngestScanner } from '../../src/tarballs/index.ts';
 import { createWorker } from '../../src/workers/index.ts';
 import { buildTar, buildTarball, type TarballEntry } from '../support/tarball-builder.ts';
 import { LIMITS, MANIFEST, scanBytes } from './scan-bytes.ts';
@@ -28,7 +28,7 @@ function startScanners(t: TestContext) {
 }
 
 /** Feeds as an upload would, in memory that is used again for the next chunk. */
-async function feed(scanner: UploadScanner, bytes: Uint8Array, chunkBytes = 64 * KIB): Promise<void> {
+async function feed(scanner: IngestScanner, bytes: Uint8Array, chunkBytes = 64 * KIB): Promise<void> {
   const memory = new Uint8Array(chunkBytes);
   for (let at = 0; at < bytes.length; at += chunkBytes) {
     const chunk = bytes.subarray(at, at + chunkBytes);
@@ -38,7 +38,7 @@ async function feed(scanner: UploadScanner, bytes: Uint8Array, chunkBytes = 64 *
   }
 }
 
-async function scan(scanner: UploadScanner, bytes: Uint8Array, chunkBytes?: number): Promise<TarballScan> {
+async function scan(scanner: IngestScanner, bytes: Uint8Array, chunkBytes?: number): Promise<TarballScan> {
   await feed(scanner, bytes, chunkBytes);
   return scanner.finish();
 }

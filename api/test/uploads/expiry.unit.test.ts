@@ -4,7 +4,7 @@ import type { Actor } from '../../src/access/index.ts';
 import { createArtefacts } from '../../src/artefacts/index.ts';
 import { createBlobs, type BlobStore } from '../../src/blobs/index.ts';
 import { createTarballScanners } from '../../src/tarballs/index.ts';
-import { createUploadService, type UploadService } from '../../src/uploads/service.ts';
+import { createTusUploadService, type TusUploadService } from '../../src/uploads/service.ts';
 import { listBlobs } from '../blobs/contract/blob-bytes.ts';
 import { makeFsStore, type FsStoreFixture } from '../blobs/fs-fixture.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
@@ -17,7 +17,7 @@ for (const dialect of DIALECTS) {
     let opened: TestDatabase;
     let fixture: FsStoreFixture;
     let store: BlobStore;
-    let uploads: UploadService;
+    let uploads: TusUploadService;
     let close: () => Promise<unknown>;
     before(async () => {
       opened = await openTestDatabase(dialect);
@@ -28,7 +28,7 @@ for (const dialect of DIALECTS) {
       const limits = { maxUploadBytes: 1000, maxUnpackedBytes: 1000, maxTarEntries: 10 };
       const scanners = createTarballScanners();
       const artefacts = createArtefacts({ database, blobs: createBlobs({ database, store }), scanners, limits, categories: ['other'], keyScopes: () => Promise.resolve({}), onError });
-      uploads = createUploadService({ database, publishing: artefacts.publishing, onError });
+      uploads = createTusUploadService({ database, publishing: artefacts.publishing, onError });
       close = async () => { await uploads.close(); await artefacts.counts.close(); };
     });
     after(async () => {

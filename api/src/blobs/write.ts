@@ -10,9 +10,9 @@ import { BlobExistsError, BlobMissingError, BlobWriterClosedError } from './erro
 import type { BlobRepository } from './repository.ts';
 
 /** What uploads note while they last, wherever the database is: here, or with the thread that asked for them. */
-export type UploadRows = Pick<BlobRepository, 'beginWriter' | 'beatWriter' | 'putWriterState' | 'findWriterState' | 'endWriter' | 'find' | 'mark'>;
+export type BlobWriteRows = Pick<BlobRepository, 'beginWriter' | 'beatWriter' | 'putWriterState' | 'findWriterState' | 'endWriter' | 'find' | 'mark'>;
 
-export interface BlobUpload extends Adoptable {
+export interface BlobWrite extends Adoptable {
   /** Names the upload for `Blobs.resume`; no client may see it. */
   readonly storageKey: string;
   readonly sizeBytes: number;
@@ -35,11 +35,11 @@ export interface BlobUpload extends Adoptable {
 const HEARTBEAT_MS = 30_000;
 
 /** Begins an upload; its row exists before its first byte, which is what "in flight" means to a sweep. */
-export async function beginUpload(rows: UploadRows, store: BlobStore, options: BlobCreateOptions = {}): Promise<BlobUpload> {
+export async function beginBlobWrite(rows: BlobWriteRows, store: BlobStore, options: BlobCreateOptions = {}): Promise<BlobWrite> {
   const storageKey = createStorageKey();
   await rows.beginWriter(storageKey);
   try {
-    return new StreamedUpload({ rows, store, storageKey }, await store.create(storageKey, options));
+    return new StreamedBlobWrite({ rows, store, storageKey }, await store.create(storageKey, options));
   } catch (error) {
     await rows.endWriter(storageKey);
     throw error;
@@ -47,25 +47,25 @@ export async function beginUpload(rows: UploadRows, store: BlobStore, options: B
 }
 
 /** As Blobs.resume; one whose process died between the last byte and the commit has its whole object, and no writer any more. */
-export async function resumeUpload(rows: UploadRows, store: BlobStore, storageKey: string): Promise<BlobUpload> {
+export async function resumeBlobWrite(rows: BlobWriteRows, store: BlobStore, storageKey: string): Promise<BlobWrite> {
   const state = await rows.findWriterState(storageKey);
   if (state === undefined) throw new BlobMissingError('The upload is gone: send it again.');
   try {
-    return new StreamedUpload({ rows, store, storageKey }, await store.resume(storageKey, state));
+    return new StreamedBlobWrite({ rows, store, storageKey }, await store.resume(storageKey, state));
   } catch (error) {
     if (!(error instanceof BlobExistsError)) throw error;
-    return new StreamedUpload({ rows, store, storageKey }, undefined, (await store.stat(storageKey)).sizeBytes);
+    return new StreamedBlobWrite({ rows, store, storageKey }, undefined, (await store.stat(storageKey)).sizeBytes);
   }
 }
 
 /** As Blobs.discard. The row first: an adoption that is committed at the same moment has removed it, and then the bytes stay. */
-export async function discardUpload(rows: UploadRows, store: BlobStore, storageKey: string): Promise<void> {
+export async function discardBlobWrite(rows: BlobWriteRows, store: BlobStore, storageKey: string): Promise<void> {
   if (await rows.endWriter(storageKey)) await store.delete(storageKey);
 }
 
-class StreamedUpload implements BlobUpload {
+class StreamedBlobWrite implements BlobWrite {
   readonly storageKey: string;
-  readonly #rows: UploadRows;
+  readonly #rows: BlobWriteRows;
   readonly #store: BlobStore;
   readonly #hash = createHash('sha256');
   /** Undefined while the upload is suspended, and once its object is whole. */
@@ -82,7 +82,7 @@ class StreamedUpload implements BlobUpload {
   #adoption: Adoption | undefined;
   #isAborted = false;
 
-  constructor({ rows, store, storageKey }: { rows: UploadRows; store: BlobStore; storageKey: string }, writer: BlobWriter | undefined, keptBytes = 0) {
+  constructor({ rows, store, storageKey }: { rows: BlobWriteRows; store: BlobStore; storageKey: string }, writer: BlobWriter | undefined, keptBytes = 0) {
     this.#rows = rows;
     this.#store = store;
     this.storageKey = storageKey;

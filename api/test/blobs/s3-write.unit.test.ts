@@ -3,13 +3,13 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { createBlobs, type Blobs, type BlobUpload } from '../../src/blobs/index.ts';
+import { createBlobs, type Blobs, type BlobWrite } from '../../src/blobs/index.ts';
 import { createSweep } from '../../src/blobs/sweep.ts';
 import { eventually } from '../support/eventually.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { MIB, readBlob, sampleBytes } from './contract/blob-bytes.ts';
 import { makeS3Store, type S3StoreFixture } from './s3-fixture.ts';
-import { TOMORROW } from './upload-fixture.ts';
+import { TOMORROW } from './write-fixture.ts';
 
 const PART = 5 * MIB;
 const LONG = sampleBytes(2 * PART + 7);
@@ -40,13 +40,13 @@ describe('an upload to S3', () => {
   };
   const uploadsOnS3 = async () => (await place.leftovers()).filter((name) => name.startsWith('upload of')).length;
 
-  async function receive(bytes: Uint8Array): Promise<BlobUpload> {
+  async function receive(bytes: Uint8Array): Promise<BlobWrite> {
     const upload = await (await openBlobs()).begin();
     for (let start = 0; start < bytes.length; start += MIB) await upload.write(bytes.subarray(start, start + MIB));
     return upload;
   }
 
-  async function publish(upload: BlobUpload, bytes: Uint8Array): Promise<void> {
+  async function publish(upload: BlobWrite, bytes: Uint8Array): Promise<void> {
     assert.deepEqual(await upload.finish(), { digest: digestOf(bytes), sizeBytes: bytes.length });
     await opened.database.transaction((tx) => upload.adopt(tx));
     await upload.settle();

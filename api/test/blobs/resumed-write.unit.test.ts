@@ -3,12 +3,12 @@ import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { DIALECTS } from '../support/test-database.ts';
-import { BYTES, DIGEST, makeUploadFixture, TOMORROW, type UploadFixture } from './upload-fixture.ts';
+import { BYTES, DIGEST, makeWriteFixture, TOMORROW, type WriteFixture } from './write-fixture.ts';
 
 for (const dialect of DIALECTS) {
   describe(`an upload that is resumed on ${dialect}`, () => {
-    let uploads: UploadFixture;
-    before(async () => { uploads = await makeUploadFixture(dialect); });
+    let uploads: WriteFixture;
+    before(async () => { uploads = await makeWriteFixture(dialect); });
     afterEach(() => uploads.empty());
     after(() => uploads.close());
 

@@ -1,20 +1,20 @@
 // The bytes of one upload on their way in: stored, hashed and, of a tarball, scanned in one pass.
 
-import type { Adoptable, BlobUpload, FinishedBlob } from '../blobs/index.ts';
+import type { Adoptable, BlobWrite, FinishedBlob } from '../blobs/index.ts';
 import type { TarballLimits, TarballScan, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';
 import { formatFileIndex } from './file-index.ts';
 
 /** What was learnt of the bytes; `scan` and `fileIndex` (see file-index.ts) of a tarball. */
-export interface Taken { blob: FinishedBlob; scan: TarballScan | undefined; fileIndex: string[] }
+export interface Ingested { blob: FinishedBlob; scan: TarballScan | undefined; fileIndex: string[] }
 
-export interface Intake extends Adoptable {
+export interface Ingest extends Adoptable {
   /** See Blobs.resume. */
   readonly storageKey: string;
   readonly sizeBytes: number;
   /** About how much memory is held between two writes. */
   readonly heldBytes: number;
-  /** Rejects with what is wrong with a tarball as soon as it is found, be it that all was taken before; else it stays pending. Undefined where nothing is looked for. */
+  /** Rejects with what is wrong with a tarball as soon as it is found, even when every byte was accepted before; else it stays pending. Undefined where nothing is looked for. */
   readonly failed: Promise<never> | undefined;
   /** Takes the next chunk, whose memory is in use until it resolves. @throws what the storage and the scanner do; then only `abort` and `forget` are left */
   write(chunk: Uint8Array): Promise<void>;
@@ -23,10 +23,10 @@ export interface Intake extends Adoptable {
   /** Continues after `suspend`. @throws blob_missing when bytes are gone */
   reopen(): Promise<void>;
   /**
-   * Ends the bytes: durable, hashed and scanned, reading back what was taken by another process or before a restart. May be asked again.
+   * Ends the bytes: durable, hashed and scanned, reading back what was taken in by another process or before a restart. May be asked again.
    * @throws as `write`, and what is wrong with the tarball as a whole
    */
-  finish(): Promise<Taken>;
+  finish(): Promise<Ingested>;
   /** Lets go of the memory and leaves what is stored to `Publishing.resume`. */
   forget(): void;
 }
@@ -34,9 +34,9 @@ export interface Intake extends Adoptable {
 /** A hash and its surroundings. */
 const BASE_BYTES = 4 * 1024;
 
-export function createIntake(upload: BlobUpload, format: Format, { limits, scanners }: { limits: TarballLimits; scanners: TarballScanners }): Intake {
+export function createIngest(upload: BlobWrite, format: Format, { limits, scanners }: { limits: TarballLimits; scanners: TarballScanners }): Ingest {
   const scanner = format === 'npm' ? scanners.create(limits) : undefined;
-  let taken: Taken | undefined;
+  let ingested: Ingested | undefined;
   return {
     storageKey: upload.storageKey,
     get sizeBytes() { return upload.sizeBytes; },
@@ -50,14 +50,14 @@ export function createIntake(upload: BlobUpload, format: Format, { limits, scann
     suspend: (keptUntil) => upload.suspend(keptUntil),
     reopen: () => upload.reopen(),
     async finish() {
-      if (taken) return taken;
+      if (ingested) return ingested;
       await upload.reopen();
       // Where nothing was missed, a tarball that is refused need not be made durable first.
       const early = upload.isHashed ? await scanner?.finish() : undefined;
       const blob = await upload.finish((chunk) => scanner?.write(chunk) ?? Promise.resolve());
       const scan = early ?? await scanner?.finish();
-      taken = { blob, scan, fileIndex: await formatFileIndex(scan?.files ?? []) };
-      return taken;
+      ingested = { blob, scan, fileIndex: await formatFileIndex(scan?.files ?? []) };
+      return ingested;
     },
     adopt: (tx) => upload.adopt(tx),
     settle: () => upload.settle(),

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import { createBlobs, type Blobs, type BlobStore, type BlobUpload } from '../../src/blobs/index.ts';
+import { createBlobs, type Blobs, type BlobStore, type BlobWrite } from '../../src/blobs/index.ts';
 import type { Database, DialectName } from '../../src/db/index.ts';
 import { openTestDatabase } from '../support/test-database.ts';
 import { listBlobs, sampleBytes } from './contract/blob-bytes.ts';
@@ -16,7 +16,7 @@ export const TOMORROW = new Date(Date.now() + 86_400_000);
 /** As a body arrives. */
 const CHUNK_BYTES = 70_000;
 
-export interface UploadFixture {
+export interface WriteFixture {
   database: Database;
   store: BlobStore;
   blobs: Blobs;
@@ -28,9 +28,9 @@ export interface UploadFixture {
   files(): Promise<string[]>;
   /** Whether the sample is read as it was sent. */
   readBack(): Promise<boolean>;
-  receive(bytes?: Uint8Array): Promise<BlobUpload>;
-  suspended(bytes: Uint8Array): Promise<BlobUpload>;
-  adopt(upload: BlobUpload): Promise<void>;
+  receive(bytes?: Uint8Array): Promise<BlobWrite>;
+  suspended(bytes: Uint8Array): Promise<BlobWrite>;
+  adopt(upload: BlobWrite): Promise<void>;
   publish(bytes?: Uint8Array): Promise<void>;
   /** One sound row of the sample, one file that it names, nobody writing. */
   assertStoredOnce(): Promise<void>;
@@ -40,13 +40,13 @@ export interface UploadFixture {
   close(): Promise<void>;
 }
 
-export async function makeUploadFixture(dialect: DialectName): Promise<UploadFixture> {
+export async function makeWriteFixture(dialect: DialectName): Promise<WriteFixture> {
   const opened = await openTestDatabase(dialect);
   const files = await makeFsStore();
   const { database } = opened;
   const store = files.open();
   const blobs = createBlobs({ database, store });
-  const fixture: UploadFixture = {
+  const fixture: WriteFixture = {
     database, store, blobs, root: files.root,
     rows: () => database.db.selectFrom('blobs').select(['digest', 'storage_key', 'size', 'state']).execute(),
     writers: () => database.db.selectFrom('blob_writers').selectAll().execute(),

@@ -8,12 +8,12 @@ import { createBlobs } from '../../src/blobs/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { DIALECTS } from '../support/test-database.ts';
 import { makeFsStore } from './fs-fixture.ts';
-import { BYTES, DIGEST, makeUploadFixture, type UploadFixture } from './upload-fixture.ts';
+import { BYTES, DIGEST, makeWriteFixture, type WriteFixture } from './write-fixture.ts';
 
 for (const dialect of DIALECTS) {
   describe(`an upload on ${dialect}`, () => {
-    let uploads: UploadFixture;
-    before(async () => { uploads = await makeUploadFixture(dialect); });
+    let uploads: WriteFixture;
+    before(async () => { uploads = await makeWriteFixture(dialect); });
     afterEach(() => uploads.empty());
     after(() => uploads.close());
 

@@ -1,12 +1,12 @@
 // Hashes and scanners of uploads that wait for their next request: while they live, nothing has to be read back.
 
-import type { Intake } from '../artefacts/index.ts';
+import type { Ingest } from '../artefacts/index.ts';
 
-export interface LiveIntakes {
-  /** Keeps what a suspended intake knows, for ten minutes and as long as there is room; the least recently kept goes first. */
-  keep(id: string, intake: Intake): void;
+export interface LiveIngests {
+  /** Keeps what a suspended ingest knows, for ten minutes and as long as there is room; the least recently kept goes first. */
+  keep(id: string, ingest: Ingest): void;
   /** Takes it out, if it is still there. */
-  take(id: string): Intake | undefined;
+  take(id: string): Ingest | undefined;
   /** How many there are. */
   readonly count: number;
   close(): void;
@@ -18,25 +18,25 @@ const MAX_INTAKES = 32;
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
 const KEPT_MS = 10 * 60_000;
 
-export function createLiveIntakes(): LiveIntakes {
-  const kept = new Map<string, { intake: Intake; heldBytes: number; timer: NodeJS.Timeout }>();
+export function createLiveIngests(): LiveIngests {
+  const kept = new Map<string, { ingest: Ingest; heldBytes: number; timer: NodeJS.Timeout }>();
   let heldBytes = 0;
 
-  function take(id: string): Intake | undefined {
+  function take(id: string): Ingest | undefined {
     const found = kept.get(id);
     if (!found) return undefined;
     clearTimeout(found.timer);
     kept.delete(id);
     heldBytes -= found.heldBytes;
-    return found.intake;
+    return found.ingest;
   }
   const forget = (id: string) => { take(id)?.forget(); };
 
   return {
     take,
-    keep(id, intake) {
+    keep(id, ingest) {
       forget(id);
-      const entry = { intake, heldBytes: intake.heldBytes, timer: setTimeout(() => { forget(id); }, KEPT_MS).unref() };
+      const entry = { ingest, heldBytes: ingest.heldBytes, timer: setTimeout(() => { forget(id); }, KEPT_MS).unref() };
       kept.set(id, entry);
       heldBytes += entry.heldBytes;
       for (const oldest of kept.keys()) {

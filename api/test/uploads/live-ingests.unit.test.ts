@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Ingest } from '../../src/artefacts/index.ts';
+import { createLiveIngests } from '../../src/uploads/live-ingests.ts';
+
+const MIB = 1024 * 1024;
+
+/** What of an ingest is asked here; real ones are in the tests over HTTP. */
+function ingest(heldBytes: number): Ingest & { forgotten: boolean } {
+  const it = { heldBytes, forgotten: false, forget() { it.forgotten = true; } };
+  return it as unknown as Ingest & { forgotten: boolean };
+}
+
+test('an ingest that was kept is taken out once', () => {
+  const live = createLiveIngests();
+  const kept = ingest(1000);
+  live.keep('a', kept);
+  assert.equal(live.take('a'), kept);
+  assert.equal(live.take('a'), undefined);
+  assert.equal(kept.forgotten, false);
+});
+
+test('no more than 32 are kept, and the oldest goes first', () => {
+  const live = createLiveIngests();
+  const ingests = Array.from({ length: 40 }, () => ingest(1000));
+  for (const [index, it] of ingests.entries()) live.keep(String(index), it);
+  assert.equal(live.count, 32);
+  assert.deepEqual(ingests.map(({ forgotten }) => forgotten), ingests.map((_it, index) => index < 8));
+  live.close();
+  assert.ok(ingests.every(({ forgotten }) => forgotten));
+});
+
+test('no more than 64 MiB are held, as the ingests count it', () => {
+  const live = createLiveIngests();
+  const small = ingest(MIB);
+  const large = ingest(60 * MIB);
+  const larger = ingest(65 * MIB);
+  live.keep('small', small);
+  live.keep('large', large);
+  assert.equal(live.count, 2);
+  live.keep('other', ingest(10 * MIB));
+  assert.deepEqual([small.forgotten, large.forgotten, live.count], [true, true, 1]);
+  live.keep('larger', larger);
+  assert.deepEqual([larger.forgotten, live.count], [true, 0]);
+});
+
+test('one that is not asked for goes after ten minutes', (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const live = createLiveIngests();
+  const kept = ingest(1000);
+  live.keep('a', kept);
+  t.mock.timers.tick(9 * 60_000);
+  assert.equal(kept.forgotten, false);
+  t.mock.timers.tick(2 * 60_000);
+  assert.equal(kept.forgotten, true);
+  assert.equal(live.take('a'), undefined);
+});
