@@ -137,6 +137,15 @@ describe('the guide about architecture', async () => {
     for (const slice of slices) assert.match(text, new RegExp(`^ {4}${slice}/ +\\w`, 'm'), slice);
   });
 
+  for (const [flow, most] of [['an upload', 35], ['a synchronisation', 22]] as const) {
+    test(`follows ${flow} through at most ${most} files`, () => {
+      const [section = ''] = text.split(/^## /m).filter((part) => part.startsWith(`How ${flow} flows`));
+      const [walk = ''] = /^1\. [^]*?\n\n/m.exec(section) ?? [];
+      const files = [...walk.matchAll(/`(api\/src\/[\w./-]+\.ts)`/g)].map(([, file]) => file);
+      assert.ok(files.length > 10 && files.length <= most, String(files.length));
+    });
+  }
+
   test('orders all of them by who knows whom, as the rules of the house do', () => {
     const [line = ''] = /^errors +db .*$/m.exec(text) ?? [];
     const levels = line.split('←').map((level) => level.trim().split(/ +/));

@@ -31,7 +31,7 @@ export interface BlobStore {
    *   finish overwrites what the others have stored
    * @throws blob_exists (fs only); storage_full. On S3 an outage shows only in `append`, `suspend` or `finish`
    */
-  create(key: string, options?: BlobCreateOptions): Promise<BlobWriter>;
+  create(key: string): Promise<BlobWriter>;
 
   /**
    * Continues an unfinished blob that was suspended, or whose process died.
@@ -126,11 +126,6 @@ export interface BlobWriter {
 
   /** Removes what was written. Does nothing after a successful `finish()` or `suspend()` (then it is `BlobStore.delete`'s), nor the second time. */
   abort(): Promise<void>;
-}
-
-export interface BlobCreateOptions {
-  /** Nobody asks for these bytes soon: where that can be told a disk, they take no room in its cache. Default: large blobs do not. */
-  bypassCache?: boolean;
 }
 
 export interface BlobDeleteOptions {

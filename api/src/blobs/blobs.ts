@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream';
 import type { Database } from '../db/index.ts';
 import { digestOf } from '../digests/index.ts';
 import { Adoption, type FinishedBlob } from './adoption.ts';
-import type { BlobCreateOptions, BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
+import type { BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
 import { createFsStore, type FsStoreOptions } from './drivers/fs.ts';
 import { openS3Store, type S3StoreOptions } from './drivers/s3.ts';
 import { BlobMissingError, BlobRangeInvalidError } from './errors.ts';
@@ -14,7 +14,7 @@ import { beginBlobWrite, discardBlobWrite, resumeBlobWrite, type BlobWrite, type
 
 export interface Blobs {
   /** Begins to take in a blob. @throws storage_full, storage_unavailable */
-  begin(options?: BlobCreateOptions): Promise<BlobWrite>;
+  begin(): Promise<BlobWrite>;
   /**
    * Continues an upload that was suspended, or whose process died, by its `storageKey`. One caller at a time, in all processes together.
    * @throws blob_missing when it is gone; storage_unavailable
@@ -86,7 +86,7 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
   }
 
   return {
-    begin: (options) => beginBlobWrite(repository, store, options),
+    begin: () => beginBlobWrite(repository, store),
     resume: (storageKey) => resumeBlobWrite(repository, store, storageKey),
     discard: (storageKey) => discardBlobWrite(repository, store, storageKey),
     writeRows: repository,

@@ -1,7 +1,7 @@
 export { createBlobs, openBlobStore, type Blobs, type BlobStoreOptions } from './blobs.ts';
 export type { Adoptable, FinishedBlob } from './adoption.ts';
 export type { BlobWrite, BlobWriteRows } from './write.ts';
-export type { BlobCreateOptions, BlobLinkHeaders, BlobStore } from './blob-store.ts';
+export type { BlobLinkHeaders, BlobStore } from './blob-store.ts';
 export { MAX_S3_BLOB_BYTES } from './drivers/s3.ts';
 export { BlobMissingError, StorageFullError } from './errors.ts';
 export { createStorage, SCRUB_JOB, SWEEP_JOB, type Storage, type StorageOptions } from './storage.ts';

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import type { Tx } from '../db/index.ts';
 import { digestOf } from '../digests/index.ts';
 import { Adoption, type Adoptable, type FinishedBlob } from './adoption.ts';
-import { createStorageKey, type BlobCreateOptions, type BlobStore, type BlobWriter } from './blob-store.ts';
+import { createStorageKey, type BlobStore, type BlobWriter } from './blob-store.ts';
 import { BlobExistsError, BlobMissingError, BlobWriterClosedError } from './errors.ts';
 import type { BlobRepository } from './repository.ts';
 
@@ -35,11 +35,11 @@ export interface BlobWrite extends Adoptable {
 const HEARTBEAT_MS = 30_000;
 
 /** Begins an upload; its row exists before its first byte, which is what "in flight" means to a sweep. */
-export async function beginBlobWrite(rows: BlobWriteRows, store: BlobStore, options: BlobCreateOptions = {}): Promise<BlobWrite> {
+export async function beginBlobWrite(rows: BlobWriteRows, store: BlobStore): Promise<BlobWrite> {
   const storageKey = createStorageKey();
   await rows.beginWriter(storageKey);
   try {
-    return new StreamedBlobWrite({ rows, store, storageKey }, await store.create(storageKey, options));
+    return new StreamedBlobWrite({ rows, store, storageKey }, await store.create(storageKey));
   } catch (error) {
     await rows.endWriter(storageKey);
     throw error;

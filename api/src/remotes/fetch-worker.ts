@@ -69,7 +69,7 @@ export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOp
     assertFreeSpace: main.assertFreeSpace,
     onError: (error) => { void main.reportError.asEvent(describeError(error)); },
     ingests: {
-      begin: async (format) => createIngest(await beginBlobWrite(main, store, { bypassCache: true }), format, parts),
+      begin: async (format) => createIngest(await beginBlobWrite(main, store), format, parts),
       resume: async (format, storageKey) => createIngest(await resumeBlobWrite(main, store, storageKey), format, parts),
       discard: (storageKey) => discardBlobWrite(main, store, storageKey),
     },

@@ -86,37 +86,14 @@ describe('a large blob', () => {
       assert.equal(await countDirect(root), 0);
     }
   });
-});
-
-describe('a blob that nobody asks for soon', () => {
-  test('goes past the page cache from its first byte', async (t) => {
-    const root = await makeDirectory(t);
-    const writer = await createFsStore({ root }).create('aa/unread', { bypassCache: true });
-    await writer.append(0, sampleBytes(64 * KIB));
-    assert.equal(await countDirect(root), 1);
-    await writer.abort();
-  });
-
-  test('does so too in chunks that ordinary writes would not gather', async (t) => {
-    const root = await makeDirectory(t);
-    const store = createFsStore({ root });
-    const bytes = sampleBytes(MIB);
-    const writer = await store.create('aa/unread', { bypassCache: true });
-    for (let start = 0; start < MIB; start += 256 * KIB) {
-      await writer.append(start, bytes.subarray(start, start + 256 * KIB));
-      assert.equal(await countDirect(root), 1);
-    }
-    await writer.finish();
-    await assertHolds(store, 'aa/unread', bytes);
-  });
 
   test('is kept whole whatever its size, and next to others that use the same memory', async (t) => {
     const store = createFsStore({ root: await makeDirectory(t) });
-    const sizes = [0, 1, 4096, 512 * KIB, MIB + 1, 3 * MIB - 7];
-    await Promise.all(sizes.flatMap((size) => [1, 2, 3].map(async (copy) => {
+    const sizes = [0, 1, DIRECT_FROM - 1, DIRECT_FROM, DIRECT_FROM + 512 * KIB, DIRECT_FROM + MIB + 1];
+    await Promise.all(sizes.flatMap((size) => [1, 2].map(async (copy) => {
       const key = `aa/${size}-${copy}`;
       const bytes = sampleBytes(size).map((byte) => byte ^ copy);
-      const writer = await store.create(key, { bypassCache: true });
+      const writer = await store.create(key);
       while (writer.offset < size) await writer.append(writer.offset, bytes.subarray(writer.offset, writer.offset + 64 * KIB));
       await writer.finish();
       await assertHolds(store, key, bytes);
@@ -127,7 +104,7 @@ describe('a blob that nobody asks for soon', () => {
 test('a file system without direct writes is written to all the same', async (t) => {
   const { output, content } = await openOutput(t, '/dev/null');
   const bytes = sampleBytes(MIB);
-  assert.equal(await output.goDirect(DIRECT_FROM), false);
+  assert.equal(await output.switchToDirectIo(DIRECT_FROM), false);
   await output.write(bytes, 0);
   assert.deepEqual(await content(), Buffer.from(bytes));
 });
@@ -135,7 +112,7 @@ test('a file system without direct writes is written to all the same', async (t)
 test('what a direct write refuses is written all the same: odd memory, odd lengths, odd places', async (t) => {
   const { output, content } = await openOutput(t);
   const bytes = sampleBytes(MIB);
-  assert.equal(await output.goDirect(DIRECT_FROM), true);
+  assert.equal(await output.switchToDirectIo(DIRECT_FROM), true);
   const memory = new Uint8Array(MIB + 1);
   memory.set(bytes, 1);
   await output.write(memory.subarray(1, 64 * KIB + 1), 0);

@@ -75,9 +75,10 @@ describe('a mirror of a registry that would hold it', () => {
   for (const attack of someInThisRun(PHASES, 2)) {
     test(`ends a run whose list comes with ${attack.name}, and begins the next one`, async () => {
       attacked = { path: /\/artefacts\?/, attack };
-      const { lastSyncStatus, lastSyncError } = await sync();
+      const { lastSyncStatus, lastSyncError, lastSyncErrorCode } = await sync();
       assert.equal(lastSyncStatus, 'error', attack.name);
       const slow = attack.code === 'remote_unavailable';
+      assert.equal(lastSyncErrorCode, slow ? 'remote_unavailable' : 'remote_answer_invalid');
       assert.match(lastSyncError ?? '', slow ? /cannot be reached|cut short/ : /cannot be understood/);
       const page = await remote.ask('GET', '/remote-artefacts');
       assert.deepEqual([page.status, (await page.json() as { code: string }).code], [502, attack.code]);

@@ -21,7 +21,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await fetch(`${upstream.url}/api/v1/artefacts/${encodeURIComponent(id)}/thumbnail`, { method: 'POST', headers: upstream.internal, body: thumbnail })).status, 201);
 
       const view = await remote.select(id);
-      assert.deepEqual([view.lastSyncStatus, view.lastSyncError, view.selectedArtefacts], ['success', undefined, [id]]);
+      assert.deepEqual([view.lastSyncStatus, view.lastSyncError, view.lastSyncErrorCode, view.selectedArtefacts], ['success', undefined, undefined, [id]]);
       const { status, bytes = 0 } = resultOf(view, id);
       assert.deepEqual([status, bytes > 0], ['updated', true]);
 

@@ -50,6 +50,7 @@ describeTroubledMirror('whose original is in trouble', (it) => {
     assert.match(failed.reason ?? '', /cannot be reached|cut short/);
     assert.ok((failed.nextTryAt ?? '') > new Date().toISOString());
     assert.match(view.lastSyncError ?? '', /1 of the selected artefacts failed/);
+    assert.equal(view.lastSyncErrorCode, 'artefacts_failed');
     assert.equal(await documentOf(it.mirror, 'later'), undefined);
 
     it.proxy.trouble = undefined;
@@ -92,6 +93,7 @@ describeTroubledMirror('whose original is in trouble', (it) => {
     const held = await it.remote.sync();
     assert.equal(held.lastSyncStatus, 'error');
     assert.match(held.lastSyncError ?? '', /confirm=true/);
+    assert.equal(held.lastSyncErrorCode, 'too_many_removed');
     assert.notEqual(resultOf(held, 's1@1').status, 'gone');
     const confirmed = await it.remote.sync('?confirm=true');
     assert.deepEqual([confirmed.lastSyncStatus, resultOf(confirmed, 's1@1').status], ['success', 'gone']);

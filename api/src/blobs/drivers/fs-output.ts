@@ -28,20 +28,18 @@ const ALIGNMENT_BYTES = 4096;
 export class FsOutput {
   readonly #handle: FileHandle;
   readonly #path: string;
-  readonly #directFromBytes: number;
   readonly #spares: SpareBuffers | undefined;
   #direct: FileHandle | undefined;
   #directRefused = constants.O_DIRECT === undefined;
 
   /**
    * @param handle open for writing, of the file at `path`; closed by `close`
-   * @param options `bypassCache` for a file that nobody asks for soon, however small it is; `spares` of the store
+   * @param spares of the store, for direct writes
    */
-  constructor(handle: FileHandle, path: string, { bypassCache = false, spares }: { bypassCache?: boolean; spares?: SpareBuffers } = {}) {
+  constructor(handle: FileHandle, path: string, spares?: SpareBuffers) {
     this.#handle = handle;
     this.#path = path;
     this.#spares = spares;
-    this.#directFromBytes = bypassCache ? 0 : DIRECT_FROM_BYTES;
   }
 
   /** Length that buffers for `write` should have, and where in the file they should begin and end: at multiples of it. */
@@ -59,8 +57,8 @@ export class FsOutput {
   }
 
   /** Goes over to direct writes where the next one begins far enough in the file; says whether it did: buffers are another size then. */
-  async goDirect(position: number): Promise<boolean> {
-    if (this.#direct || this.#directRefused || position < this.#directFromBytes) return false;
+  async switchToDirectIo(position: number): Promise<boolean> {
+    if (this.#direct || this.#directRefused || position < DIRECT_FROM_BYTES) return false;
     try {
       this.#direct = await open(this.#path, constants.O_WRONLY | constants.O_DIRECT);
       return true;

@@ -17,8 +17,6 @@ export interface FsBlobWriterOptions {
   finishedPath: string;
   /** Bytes that the file holds. */
   offset: number;
-  /** See BlobStore.create. */
-  bypassCache?: boolean | undefined;
   /** What the writers of a store share. */
   folders: FolderSync;
   spares: SpareBuffers;
@@ -50,7 +48,7 @@ export class FsBlobWriter implements BlobWriter {
   constructor(options: FsBlobWriterOptions) {
     this.key = options.key;
     this.#root = options.root;
-    this.#output = new FsOutput(options.handle, options.unfinishedPath, { bypassCache: options.bypassCache ?? false, spares: options.spares });
+    this.#output = new FsOutput(options.handle, options.unfinishedPath, options.spares);
     this.#folders = options.folders;
     this.#path = options.unfinishedPath;
     this.#finishedPath = options.finishedPath;
@@ -63,7 +61,7 @@ export class FsBlobWriter implements BlobWriter {
     return this.#serialize(async () => {
       this.#requireOpen();
       if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at byte ${this.#offset}.`);
-      if (!this.#buffer && await this.#output.goDirect(offset)) this.#spareBuffer = undefined;
+      if (!this.#buffer && await this.#output.switchToDirectIo(offset)) this.#spareBuffer = undefined;
       if (chunk.length >= this.#output.bufferBytes) await this.#writeThrough(chunk);
       else await this.#gather(chunk);
       this.#offset += chunk.length;
@@ -143,7 +141,7 @@ export class FsBlobWriter implements BlobWriter {
     await this.#drain();
     this.#bufferedBytes += room;
     this.#sendBuffer(this.#offset + room);
-    if (await this.#output.goDirect(this.#offset + room)) this.#buffer = this.#spareBuffer = undefined;
+    if (await this.#output.switchToDirectIo(this.#offset + room)) this.#buffer = this.#spareBuffer = undefined;
     this.#buffer ??= this.#output.allocate();
     this.#buffer.set(chunk.subarray(room));
     this.#bufferedBytes = chunk.length - room;

@@ -5,7 +5,7 @@ import { randomUUID } from 'node:crypto';
 import { open, readdir, readFile, stat, statfs, unlink, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { assertStorageKey, isStorageKey, READ_CHUNK_BYTES, resolveRange, type BlobCreateOptions, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
+import { assertStorageKey, isStorageKey, READ_CHUNK_BYTES, resolveRange, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
 import { blobMissing, keyTaken, StorageFullError } from '../errors.ts';
 import { SpareBuffers } from './fs-buffers.ts';
 import { asStorage, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
@@ -61,11 +61,11 @@ class FsBlobStore implements BlobStore {
     return bavail * bsize;
   };
 
-  create(key: string, { bypassCache }: BlobCreateOptions = {}): Promise<BlobWriter> {
+  create(key: string): Promise<BlobWriter> {
     return asStorage(async () => {
       const paths = this.#paths(key);
       const handle = await this.#openNew(paths.unfinishedPath);
-      const writer = new FsBlobWriter({ key, root: this.#root, handle, ...paths, offset: 0, bypassCache, ...this.#shared });
+      const writer = new FsBlobWriter({ key, root: this.#root, handle, ...paths, offset: 0, ...this.#shared });
       try {
         if (await unlessGone(stat(paths.finishedPath))) throw keyTaken();
         return writer;
