@@ -43,7 +43,7 @@ test('a start that fails says why in one line and exits 1', () => {
 });
 
 test('an older Node, which cannot run the server, is refused in one line', () => {
-  assert.deepEqual(berth(['serve'], { node: olderNode }), { status: 1, stdout: '', stderr: 'berth serve: the server needs Node 22.18 or later, and this is v20.20.2\n' });
+  assert.deepEqual(berth(['serve'], { node: olderNode }), { status: 1, stdout: '', stderr: 'berth serve: the server needs Node 22.19 or later, and this is v20.20.2\n' });
 });
 
 test('tells its commands and its version', () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +11,10 @@ import { promisify } from 'node:util';
 import { packAll } from '../../scripts/pack.ts';
 
 const run = promisify(execFile);
+
+const SECRET = 'secret of the services';
+/** Beyond what is scanned in place: the worker thread has to start. */
+const LARGE_BYTES = 1024 * 1024;
 
 let folder: string;
 
@@ -22,7 +27,7 @@ before(async () => {
 after(() => rm(folder, { recursive: true }));
 
 test('the packages, installed into an empty folder, serve, with their clients, and back up', async () => {
-  const env = { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: join(folder, 'data') };
+  const env = { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: join(folder, 'data'), SECRET_INTERNAL_SERVICES: SECRET };
   const program = join(folder, 'node_modules/.bin/berth');
   const server = spawn(program, ['serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(server, 'exit');
@@ -38,8 +43,16 @@ test('the packages, installed into an empty folder, serve, with their clients, a
   const form = new FormData();
   form.set('file', new Blob(['x']), 'x');
   assert.equal((await fetch(`${url}/api/v1/artefacts/file/x`, { method: 'POST', body: form })).status, 401);
+  await mkdir(join(folder, 'package'));
+  await writeFile(join(folder, 'package/package.json'), JSON.stringify({ name: 'plugin', version: '1.0.0' }));
+  await writeFile(join(folder, 'package/data.bin'), randomBytes(LARGE_BYTES));
+  await run('tar', ['-czf', 'plugin.tgz', 'package'], { cwd: folder });
+  const tarball = await readFile(join(folder, 'plugin.tgz'));
+  const upload = new FormData();
+  upload.set('file', new Blob([new Uint8Array(tarball)]), 'plugin.tgz');
+  assert.equal((await fetch(`${url}/api/v1/artefacts/npm/plugin`, { method: 'POST', headers: { 'x-secret-key': SECRET }, body: upload })).status, 201);
   const { stdout } = await run(program, ['backup', join(folder, 'backup')], { cwd: folder, env });
-  assert.match(stdout, /backup has 0 artefacts/);
+  assert.match(stdout, /backup has 1 artefact/);
   server.kill();
   assert.deepEqual(await exited, [0, null]);
 });

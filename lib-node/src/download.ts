@@ -1,5 +1,5 @@
 // Downloads one body: hashed, kept in a partial file and handed to a sink in one pass, continued where it was cut.
-// What the bytes become is the sink's business (staging.ts); which bytes to ask for is the document's (slots.ts).
+// What the bytes become is the sink's business (fill.ts); which bytes to ask for is the document's (slots.ts).
 
 import { createHash } from 'node:crypto';
 import type { Answer } from './answer.ts';

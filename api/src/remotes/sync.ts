@@ -9,7 +9,6 @@ import type { Database } from '../db/index.ts';
 import { LeaseLostError, type JobContext } from '../jobs/index.ts';
 import { matches } from '../patterns/index.ts';
 import { fingerprintOf, type Upstream, type UpstreamArtefact } from '../upstream/index.ts';
-import type { Delivery } from './delivery.ts';
 import { RemoteNotFoundError } from './errors.ts';
 import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
 import { NotWantedError, type MirrorArtefact, type MirrorRun } from './mirror.ts';
@@ -43,7 +42,7 @@ const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 export function createSync({ database, mirroring, blobs, mirror, openUpstream, ownUrl, onError }: SyncOptions) {
   const rows = remoteRepository(database.db);
 
-  return async function sync(remoteId: string, context: JobContext<SyncProgress>, delivery?: Pick<Delivery, 'ids' | 'upstream'>): Promise<SyncReport> {
+  return async function sync(remoteId: string, context: JobContext<SyncProgress>, delivery?: { ids: readonly string[]; upstream: Upstream }): Promise<SyncReport> {
     const remote = await rows.find(remoteId);
     if (!remote) throw new RemoteNotFoundError('The remote registry was removed.');
     const upstream = delivery?.upstream ?? await openUpstream(remote);

@@ -4,9 +4,10 @@
 import { ManifestDuplicateError, ManifestMissingError, ManifestTooLargeError, TarballTooManyEntriesError, TarballUnsafeEntryError } from './errors.ts';
 import { parseJsonObject, readManifest, type Manifest } from './manifest.ts';
 import { findUnsafeLink, pathInsidePackage, quoteName, staysInsidePackage } from './operations.ts';
-import { bundledPackageAt, callsNativeBuilder, describePackage, isNativeCode, listInstallScripts, type BundledPackage, type PackageFolder } from './packages.ts';
-import { SCAN_VERSION, type FileEntry, type TarballScan } from './scan.ts';
-import type { ContentRequest, EntryType, TarEntry } from './tar-reader.ts';
+import { bundledPackageAt, callsNativeBuilder, describePackage, isNativeCode, listInstallScripts, type PackageFolder } from './packages.ts';
+import { SCAN_VERSION, type TarballScan } from './scan.ts';
+import type { ContentRequest, TarEntry } from './tar-reader.ts';
+import type { BundledPackage, EntryType, FileEntry } from './types.ts';
 
 const MANIFEST_PATH = 'package.json';
 /** The contract's bound on `package/package.json`. */

@@ -2,10 +2,9 @@ export { readTarballBytes } from './entry-reader.ts';
 export { createTarballScanner, type TarballLimits, type TarballScanner } from './scanner.ts';
 export { createTarballScanners, type TarballScanners, type IngestScanner } from './scanners.ts';
 export { createScanApi, type ScanApi } from './scan-worker.ts';
-export { SCAN_VERSION, type FileEntry, type TarballScan } from './scan.ts';
-export type { EntryType } from './tar-reader.ts';
+export { SCAN_VERSION, type TarballScan } from './scan.ts';
+export type { BundledPackage, EntryType, FileEntry } from './types.ts';
 export type { JsonObject, Manifest } from './manifest.ts';
-export type { BundledPackage } from './packages.ts';
 export {
   ManifestDuplicateError, ManifestInvalidError, ManifestMissingError, ManifestTooLargeError, TarballNotGzipError, TarballNotTarError,
   TarballTooLargeUnpackedError, TarballTooManyEntriesError, TarballTruncatedError, TarballUnsafeEntryError,

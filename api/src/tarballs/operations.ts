@@ -1,6 +1,6 @@
 // Where names and links of an archive lead, judged from their text alone. Reading the archive lives in tar-reader.ts.
 
-import type { FileEntry } from './scan.ts';
+import type { FileEntry } from './types.ts';
 
 /** In characters: PATH_MAX of macOS, the shortest of the systems that unpack tarballs. It also bounds what the file index holds. */
 const MAX_NAME_LENGTH = 1024;

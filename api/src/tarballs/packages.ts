@@ -1,17 +1,7 @@
 // The packages that a tarball bundles: which they are, whether they hold native code, what npm would run to install them.
 
 import { isJsonObject, readLicence, readName, readTerm, type JsonObject } from './manifest.ts';
-import type { EntryType } from './tar-reader.ts';
-
-export interface BundledPackage {
-  /** From its package.json, else from its folder: `@scope/name`. */
-  name: string;
-  /** Empty when its package.json has none or cannot be read. */
-  version: string;
-  licence?: string;
-  /** Its folder below `package/`: `node_modules/a/node_modules/@scope/b`. */
-  path: string;
-}
+import type { BundledPackage, EntryType } from './types.ts';
 
 /** Where a package lies below `package/`, and the name that its folder gives it. */
 export interface PackageFolder { path: string; name: string }

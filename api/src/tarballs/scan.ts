@@ -1,24 +1,10 @@
 // What a scan yields, for others to store. How it is found lives in contents.ts.
 
 import type { Manifest } from './manifest.ts';
-import type { BundledPackage } from './packages.ts';
-import type { EntryType } from './tar-reader.ts';
+import type { BundledPackage, FileEntry } from './types.ts';
 
 /** Counts up when scans of the same bytes would come out differently, so that older ones can be told and renewed. */
 export const SCAN_VERSION = 1;
-
-export interface FileEntry {
-  /** Below `package/`, without a slash at the end. */
-  path: string;
-  sizeBytes: number;
-  /** Permission bits: 0o644. */
-  mode: number;
-  type: EntryType;
-  /** Where the content begins in the inflated archive, in bytes. */
-  offset: number;
-  /** Of a hard link, the path of its file, below `package/`; of a symbolic link, the text of the link. */
-  target?: string;
-}
 
 export interface TarballScan {
   scanVersion: number;

@@ -6,8 +6,7 @@ import {
 } from '../../../lib-node/src/tar/index.ts';
 import { TarballNotTarError, TarballTruncatedError, TarballUnsafeEntryError } from './errors.ts';
 import { quoteName } from './operations.ts';
-
-export type EntryType = 'file' | 'directory' | 'link' | 'symlink';
+import type { EntryType } from './types.ts';
 
 export interface TarEntry {
   /** As the archive has it, from an extended header where there is one. */

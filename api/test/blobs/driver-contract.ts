@@ -1,25 +1,13 @@
 // The behaviour that every storage driver shares, run once for each; contract/ holds the cases by subject.
 
 import { describe, test } from 'node:test';
-import type { BlobStore } from '../../src/blobs/blob-store.ts';
+import type { BlobStoreFixture, DefineCase } from './contract/fixture.ts';
 import { describeKeeping } from './contract/keeping-cases.ts';
 import { describeKeys } from './contract/key-cases.ts';
 import { describeReading } from './contract/reading-cases.ts';
 import { describeResuming } from './contract/resuming-cases.ts';
 import { describeSizes } from './contract/size-cases.ts';
 import { describeWriting } from './contract/writing-cases.ts';
-
-/** An empty place of its own for one case. */
-export interface BlobStoreFixture {
-  /** Makes a store over this place; a second one is what a restarted process has. */
-  open(): BlobStore | Promise<BlobStore>;
-  /** Names all that lies in this place, in the storage's own words: files and folders; objects, uploads and parts. */
-  leftovers(): Promise<string[]>;
-  remove(): Promise<void>;
-}
-
-/** Defines one case on an empty store. Its name is a sentence about stores. */
-export type DefineCase = (behaviour: string, run: (store: BlobStore, fixture: BlobStoreFixture) => Promise<void>) => void;
 
 const SUBJECTS = {
   writing: describeWriting, reading: describeReading, resuming: describeResuming,

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BlobStore } from '../../src/blobs/blob-store.ts';
 import { createFsStore } from '../../src/blobs/drivers/fs.ts';
-import type { BlobStoreFixture } from './driver-contract.ts';
+import type { BlobStoreFixture } from './contract/fixture.ts';
 
 export interface FsStoreFixture extends BlobStoreFixture { root: string; open(): BlobStore }
 

@@ -5,7 +5,7 @@ import type { BlobStore } from '../../src/blobs/blob-store.ts';
 import { openS3Store, type S3StoreOptions } from '../../src/blobs/drivers/s3.ts';
 import { startS3Proxy, type S3Proxy } from '../support/s3-proxy.ts';
 import { createTestS3, TEST_BUCKET, testS3Url, type TestS3 } from '../support/s3.ts';
-import type { BlobStoreFixture } from './driver-contract.ts';
+import type { BlobStoreFixture } from './contract/fixture.ts';
 
 /** Long enough for an answer of a busy machine, short enough to wait for. */
 const SILENCE_MS = 1500;

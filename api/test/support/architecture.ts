@@ -77,6 +77,8 @@ export const RULES = {
 
   'no slices know each other in a circle': (files) => findCycles(server(files)),
 
+  'no files import each other in a circle, types included': (files) => findFileCycles(files),
+
   'only the start of the process knows the configuration and the environment': (files) => server(files).flatMap((file) => {
     if (startsTheProcess(file.path)) return [];
     const configuration = file.imports.filter((it) => it.file !== undefined && isConfiguration(it.file)).map(at(file));
@@ -241,6 +243,30 @@ function findCycles(files: SourceFile[]): string[] {
   };
   const circle = [...known.keys()].filter((slice) => reaches(slice, slice, new Set())).sort();
   return circle.length > 0 ? [`${circle.join(', ')} know each other in a circle`] : [];
+}
+
+/** The strongly connected parts of the graph of imports (Tarjan), each as a line. */
+function findFileCycles(files: SourceFile[]): string[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const order = new Map<string, number>();
+  const low = new Map<string, number>();
+  const open: string[] = [];
+  const circles: string[] = [];
+  const visit = (path: string): void => {
+    order.set(path, order.size);
+    low.set(path, order.size - 1);
+    open.push(path);
+    for (const { file: next } of byPath.get(path)?.imports ?? []) {
+      if (next === undefined || next === path || !byPath.has(next)) continue;
+      if (!order.has(next)) visit(next);
+      if (open.includes(next)) low.set(path, Math.min(low.get(path)!, low.get(next)!));
+    }
+    if (low.get(path) !== order.get(path)) return;
+    const part = open.splice(open.indexOf(path));
+    if (part.length > 1) circles.push(`${part.sort().join(', ')} import each other in a circle`);
+  };
+  for (const { path } of files) if (!order.has(path)) visit(path);
+  return circles.sort();
 }
 
 /** The file and what it runs of its own slice. */

@@ -1,5 +1,5 @@
 // A private PostgreSQL server for tests: where its programs are and how one is started.
-// Installing them lives in scripts/postgres.ts, a database for one test in postgres.ts.
+// Installing them lives in scripts/test-programs.ts, a database for one test in postgres.ts.
 
 import { execFileSync, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createStorageKey, type BlobStore, type StoredBlob } from '../../../src/blobs/blob-store.ts';
-import type { DefineCase } from '../driver-contract.ts';
+import type { DefineCase } from './fixture.ts';
 import { assertHolds, assertUnreadable, listBlobs, listKeys, MIB, sampleBytes, writeBlob } from './blob-bytes.ts';
 
 /** Clocks of this machine and of the storage may differ by less. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { DefineCase } from '../driver-contract.ts';
+import type { DefineCase } from './fixture.ts';
 import { assertHolds, listKeys, sampleBytes, writeBlob } from './blob-bytes.ts';
 
 const VALID_KEYS = [

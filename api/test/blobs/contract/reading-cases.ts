@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { READ_CHUNK_BYTES, createStorageKey, type ByteRange } from '../../../src/blobs/blob-store.ts';
-import type { DefineCase } from '../driver-contract.ts';
+import type { DefineCase } from './fixture.ts';
 import { assertHolds, assertUnreadable, listKeys, MIB, readBlob, sampleBytes, writeBlob } from './blob-bytes.ts';
 
 const SIZE = 3 * MIB + 100;

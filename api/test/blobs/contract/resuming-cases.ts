@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createStorageKey, type BlobWriter } from '../../../src/blobs/blob-store.ts';
 import { eventually } from '../../support/eventually.ts';
-import type { DefineCase } from '../driver-contract.ts';
+import type { DefineCase } from './fixture.ts';
 import { appendAll, assertHolds, assertUnreadable, KIB, listKeys, MIB, sampleBytes, writeBlob } from './blob-bytes.ts';
 
 const LONG = 12 * MIB + 3;

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { createStorageKey, type BlobStore, type BlobWriter } from '../../../src/blobs/blob-store.ts';
-import type { BlobStoreFixture, DefineCase } from '../driver-contract.ts';
+import type { BlobStoreFixture, DefineCase } from './fixture.ts';
 import { appendAll, assertHolds, assertUnreadable, KIB, listKeys, MIB, sampleBytes } from './blob-bytes.ts';
 
 /** The first part of the S3 driver. */

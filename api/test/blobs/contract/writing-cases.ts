@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { createStorageKey } from '../../../src/blobs/blob-store.ts';
-import type { DefineCase } from '../driver-contract.ts';
+import type { DefineCase } from './fixture.ts';
 import { appendAll, assertHolds, assertUnreadable, KIB, MIB, sampleBytes, writeBlob } from './blob-bytes.ts';
 
 /** Longer than two of S3's smallest parts (5 MiB), and no multiple of anything. */
