@@ -24,7 +24,7 @@ export async function startBerth(dataDir: string, env: Record<string, string> = 
   });
 }
 
-/** Signs in as the superadmin of a Berth that was started here, and returns the header of his session. */
+/** Signs in as the superadmin of a Berth that was started here, and returns the header of that session. */
 export async function signIn(url: string): Promise<{ cookie: string }> {
   const response = await fetch(`${url}/api/auth/sign-in/email`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(ADMIN) });
   if (!response.ok) throw new Error(`signing in was answered with ${response.status}: ${await response.text()}`);

@@ -14,7 +14,7 @@ export interface Client { berth: ServerProcess; worker: number; expectations: Ex
 interface Slot { id: string; architecture: string }
 
 const SHARED_IDS = ['@acme/import-gpkg@1', '@acme/import-gpkg@main'];
-/** Of the artefacts that all work on, each client has an architecture to himself: his answers come in the order of his commits. */
+/** Of the artefacts that all work on, each client has an architecture to itself: its answers come in the order of its commits. */
 const ARCHITECTURES = ['noarch', 'x64', 'arm64', 'ia32'];
 export const MAX_WORKERS = ARCHITECTURES.length;
 const MAX_CONTENT_BYTES = 3 * 1024 * 1024;

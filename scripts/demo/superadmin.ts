@@ -1,4 +1,4 @@
-// The demo's superadmin: his password is made at the first run and kept beside the data, so that a second run can sign in.
+// The demo's superadmin: the password is made at the first run and kept beside the data, so that a second run can sign in.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';

@@ -7,7 +7,7 @@ import { keep, recall } from './stored.ts';
 /** Of what is written in small or on tinted ground: stock Vuetify's is too faint for WCAG AA. */
 const VARIABLES = { 'medium-emphasis-opacity': 0.8, 'disabled-opacity': 0.6 };
 
-/** Light or dark as the reader chose here, else as his system is. */
+/** Light or dark as the reader chose here, else as their system is. */
 export function createTheme(locale: Ref<string>) {
   return createVuetify({
     icons: { defaultSet: 'mdi', aliases, sets: { mdi } },

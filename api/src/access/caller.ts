@@ -1,5 +1,5 @@
 // Who is asking: the one shape that every route works on, whichever way the caller came in.
-// Working it out from a request lives in resolve-caller.ts, what he may do in policy.ts.
+// Working it out from a request lives in resolve-caller.ts, what they may do in policy.ts.
 
 /** A user alone, or an organisation, possibly one of its departments. */
 export interface Account {
@@ -30,13 +30,13 @@ export interface UserCaller {
   user: { id: string; name: string; email: string };
   /** The superadmin. */
   isAdmin: boolean;
-  /** The account that the user acts for, and whether he administers it. */
+  /** The account that the user acts for, and whether they administer it. */
   account: Account;
   accountRole: 'admin' | 'member';
   hasGrant: boolean;
-  /** Somebody else looks through his eyes, and may change nothing. */
+  /** Somebody else acts as this user, and may change nothing. */
   isReadOnly?: boolean;
-  /** What he wants to be spoken to in, where it is known: `fr`. */
+  /** The user's language, where it is known: `fr`. */
   language?: string;
 }
 export type Caller = AnonymousCaller | InternalCaller | UploadKeyCaller | ReadKeyCaller | UserCaller;
@@ -71,7 +71,7 @@ export function uploaderOf(caller: UploadKeyCaller | InternalCaller | UserCaller
 }
 
 /**
- * Names the one who calls, whichever session or connection he uses: `upload-key:<id>`, `read-key:<id>`, `user:<id>`, `internal`;
+ * Names the one who calls, whichever session or connection they use: `upload-key:<id>`, `read-key:<id>`, `user:<id>`, `internal`;
  * undefined when nobody is known.
  */
 export function identityOf(caller: Caller): string | undefined {

@@ -1,5 +1,5 @@
-// The whole policy: one table of pure functions, from a caller and what he asks for to nothing, or to the
-// error that refuses him. Services call it and throw what it returns; a test walks every cell.
+// The whole policy: one table of pure functions, from a caller and what they ask for to nothing, or to the
+// error that refuses them. Services call it and throw what it returns; a test walks every cell.
 
 import type { BerthError } from '../errors.ts';
 import { accountMatches, accountOf, identityOf, isUnlimited, type Account, type Caller, type KeyScopes } from './caller.ts';
@@ -71,7 +71,7 @@ export const policy = {
   /** Read keys are made by superadmins and by admins of the owning account; the owner needs an access grant either way. */
   createReadKey(caller: Caller, owner: Account): Refusal { return accountAdminOnly(caller, owner); },
 
-  /** Everybody signed in may list; what he gets is limited to his account (see listedKeys). */
+  /** Everybody signed in may list; what they get is limited to their account (see listedKeys). */
   listKeys(caller: Caller): Refusal { return sessionOnly(caller); },
 
   /** `owner` is undefined for an upload key. */

@@ -76,7 +76,7 @@ export function createDownload({ database, blobs, counts, accelRedirectPrefix }:
 
 /**
  * Tarballs have headers that clients read, and a HEAD wants nothing else. The storage knows neither our dates nor our ETags, so that
- * who sends them along on his way there would be answered wrongly.
+ * a client that sends them along would be answered wrongly.
  */
 function mayRedirect({ format }: DownloadFacts, { method, headers, redirect = true }: DownloadRequest): boolean {
   return redirect && format === 'file' && method === 'GET' && headers['if-modified-since'] === undefined && headers['if-range'] === undefined;

@@ -19,7 +19,7 @@ const UploaderSchema = Type.Union([
   Type.Object({ apiKeyId: Type.String(), apiKeyName: Type.String(), shortId: Type.String() }),
   Type.Object({ internal: Type.Literal(true) }),
   Type.Object({ userId: Type.String(), userName: Type.String() }),
-], { title: 'Uploader', description: 'Who pushed; only for superadmins, internal services and the uploader himself' });
+], { title: 'Uploader', description: 'Who pushed; only for superadmins, internal services and whoever uploaded it' });
 
 const Digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' });
 const Timestamp = Type.String({ format: 'date-time', description: 'ISO 8601 UTC with milliseconds' });

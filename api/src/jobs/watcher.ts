@@ -60,7 +60,7 @@ export function createWatcher({ read, onError, intervalMs }: WatcherOptions): Wa
   };
 }
 
-/** Shows a viewer what has changed since he was shown it last. */
+/** Shows a viewer what has changed since it was last shown to them. */
 function show({ names, onState, shown }: Viewer, states: ReadonlyMap<string, JobState>): void {
   for (const name of names) {
     const state = states.get(name);

@@ -39,7 +39,7 @@ export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyn
 }
 
 /**
- * The images by their own ids, the same for everybody and for ever. For a scope that asks nobody who he is: what shared
+ * The images by their own ids, the same for everybody and for ever. For a scope that asks nobody who they are: what shared
  * caches keep must not carry the cookie of a session.
  */
 export function thumbnailDataRoutes(thumbnails: ThumbnailService): FastifyPluginAsyncTypebox {

@@ -24,8 +24,8 @@ export interface Claims {
   /** Makes the claim of an upload whose row `insert` writes in this moment. */
   create(id: string, insert: (claim: string, claimMs: number) => Promise<void>): Promise<Claim>;
   /**
-   * Takes the claim. A holder who does nothing any more, such as one whose client was cut off, gives it up when he is asked; one who
-   * has died is waited for until his claim ends.
+   * Takes the claim. A holder that does nothing any more, such as one whose client was cut off, gives it up when it is asked; one that
+   * has died is waited for until its claim ends.
    * @throws upload_locked when the holder is at work
    */
   take(id: string): Promise<Claim>;

@@ -33,7 +33,7 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
       return numUpdatedRows === 1n;
     },
 
-    /** Asks the holder for the claim, and tells until when he has it; undefined when nobody has it. */
+    /** Asks the holder for the claim, and tells until when it has it; undefined when nobody has it. */
     async askForClaim(id: string): Promise<string | undefined> {
       const row = await executor.updateTable('resumable_uploads').set({ claim_wanted: 1 }).where('id', '=', id).where('claim', 'is not', null)
         .returning('claimed_until').executeTakeFirst();

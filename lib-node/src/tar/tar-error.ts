@@ -8,7 +8,7 @@
  */
 export type TarErrorCode = 'damaged' | 'truncated' | 'ambiguous' | 'unsupported';
 
-/** An archive that is refused; whoever reads it turns this into an error of his own. */
+/** An archive that is refused; whoever reads it turns this into an error of its own. */
 export class TarError extends Error {
   override readonly name = 'TarError';
   readonly code: TarErrorCode;

@@ -34,7 +34,7 @@ export function storeLanguage(language: Language): void {
   document.documentElement.lang = language;
 }
 
-/** What the reader chose here, else what the platform knows of him, else the browser's. */
+/** What the reader chose here, else what the platform knows of them, else the browser's. */
 function chooseLanguage(known: string | undefined): Language {
   const candidates = [recall('berth-language'), known, ...navigator.languages];
   return candidates.map((candidate) => LANGUAGES.find((language) => candidate?.startsWith(language))).find(Boolean) ?? 'en';

@@ -1,4 +1,4 @@
-// From the cookies of the identity service to their caller, and the choice of the account that he acts for.
+// From the cookies of the identity service to their caller, and the choice of the account that they act for.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Account, UserCaller } from '../../access/index.ts';

@@ -5,7 +5,7 @@ import { readCookie } from '../sessions/session-cookie.ts';
 
 export interface DirectoryCookies {
   token: string | undefined;
-  /** Which of his memberships the user acts under; none: he acts alone. */
+  /** Which of their memberships the user acts under; none: they act for themselves. */
   organization: string | undefined;
   department: string | undefined;
   role: string | undefined;

@@ -1,4 +1,4 @@
-// From what the identity service says of a user to the accounts that he may act for.
+// From what the identity service says of a user to the accounts that they may act for.
 
 import type { Account, UserCaller } from '../../access/index.ts';
 import type { AccountChoice } from '../sessions/operations.ts';
@@ -11,7 +11,7 @@ export type DirectoryUser = Pick<UserCaller, 'user' | 'isAdmin' | 'account' | 'a
 
 type Membership = NonNullable<DirectoryPayload['organizations']>[number];
 
-/** Tells who the user is and, by his cookies, under which membership he acts; one that he does not have leaves him alone. */
+/** Tells who the user is and, by their cookies, under which membership they act; without a membership of that name they act for themselves. */
 export function toDirectoryUser(payload: DirectoryPayload, cookies: Omit<DirectoryCookies, 'token' | 'language'>): DirectoryUser {
   const { id, name = id, email = '' } = payload;
   const membership = payload.organizations?.find((it) => isChosen(it, cookies));
@@ -24,7 +24,7 @@ export function toDirectoryUser(payload: DirectoryPayload, cookies: Omit<Directo
   };
 }
 
-/** Lists what the user may act for: himself first. */
+/** Lists what the user may act for: themselves first. */
 export function listDirectoryChoices({ id, name = id, organizations = [] }: DirectoryPayload): AccountChoice[] {
   return [
     { type: 'user', id, name, role: 'admin' },

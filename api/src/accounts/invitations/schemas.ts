@@ -18,7 +18,7 @@ export const InvitationSchema = Type.Object({
   id: Type.String(),
   ...invitation,
   url: Type.String({ description: 'What the one who is invited opens; give it to nobody else' }),
-  mailed: Type.Optional(Type.Boolean({ description: 'Whether it was sent by mail; where not, give him the address' })),
+  mailed: Type.Optional(Type.Boolean({ description: 'Whether it was sent by mail; where not, give them the address' })),
 }, { title: 'Invitation' });
 
 export const InvitationListSchema = Type.Object({ results: Type.Array(InvitationSchema), count: Type.Integer() });

@@ -1,4 +1,4 @@
-// What an OpenID provider says of a user beyond his name: organisations, and whether he is a superadmin.
+// What an OpenID provider says of a user beyond their name: organisations, and whether they are a superadmin.
 
 import { Value } from 'typebox/value';
 import { OrganizationIdSchema } from '../schemas.ts';

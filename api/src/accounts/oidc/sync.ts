@@ -1,4 +1,4 @@
-// Makes the memberships and the superadmin's right of a user what his provider says, each time he signs in through it.
+// Makes the memberships and the superadmin's right of a user what their provider says, each time they sign in through it.
 
 import type { Actor } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';

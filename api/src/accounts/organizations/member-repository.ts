@@ -17,7 +17,7 @@ export async function listMembers(executor: Executor, organizationId: string, us
   return rows.map((row) => ({ ...row, departments: inDepartments.filter((member) => member.userId === row.userId).map(({ slug }) => slug) }));
 }
 
-/** Makes a user a member, or changes his role. */
+/** Makes a user a member, or changes their role. */
 export async function saveMember(executor: Executor, member: { organizationId: string; userId: string; role: string }): Promise<void> {
   await executor.insertInto('member').values({ ...member, id: randomUUID(), createdAt: new Date() })
     .onConflict((conflict) => conflict.columns(['organizationId', 'userId']).doUpdateSet({ role: member.role })).execute();
@@ -58,7 +58,7 @@ function membershipKeyOf(teamId: string, userId: string): string {
   return createHash('sha256').update(JSON.stringify([teamId, userId])).digest('base64url');
 }
 
-/** Roles of a user by the organisations that he is a member of. */
+/** Roles of a user by the organisations that they are a member of. */
 export async function listMembershipRoles(executor: Executor, userId: string): Promise<Map<string, string>> {
   const rows = await executor.selectFrom('member').select(['organizationId', 'role']).where('userId', '=', userId).execute();
   return new Map(rows.map(({ organizationId, role }) => [organizationId, role]));

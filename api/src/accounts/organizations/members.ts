@@ -23,8 +23,8 @@ export function createMemberService(database: Database): MemberService {
       enforce(policy.manageOrganization(actor.caller, organizationId));
       return database.transaction(async (tx) => {
         if (!await findOrganization(tx, organizationId)) throw new OrganizationNotFoundError('There is no organisation with this id.');
-        // Whoever administers an organisation alone brings nobody in by his id: he invites, and he who is invited accepts.
-        if (policy.manageAccounts(actor.caller) && !(await listMembers(tx, organizationId, userId))[0]) throw new MemberNotFoundError('The organisation has no such member: invite him.');
+        // Organisation admins cannot add users by id; they send an invitation.
+        if (policy.manageAccounts(actor.caller) && !(await listMembers(tx, organizationId, userId))[0]) throw new MemberNotFoundError('The organisation has no such member: invite them.');
         if (!await findUser(tx, userId)) throw new UserNotFoundError('There is no user with this id.');
         await saveMember(tx, { organizationId, userId, role });
         const unknown = await replaceDepartments(tx, organizationId, userId, departments);

@@ -37,7 +37,7 @@ export function organizationRoutes(organizations: OrganizationService, members: 
     });
 
     app.put('/organizations/:id/members/:userId', {
-      schema: { summary: 'Make a user a member, or change his role and departments', tags, params: memberParams, body: MembershipSchema, response: { 200: MemberSchema, ...problems(400, 401, 403, 404) } },
+      schema: { summary: 'Make a user a member, or change their role and departments', tags, params: memberParams, body: MembershipSchema, response: { 200: MemberSchema, ...problems(400, 401, 403, 404) } },
     }, (request) => members.save(request.actor, request.params.id, request.params.userId, request.body));
 
     app.delete('/organizations/:id/members/:userId', {

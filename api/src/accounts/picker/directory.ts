@@ -1,4 +1,4 @@
-// The identity service's own search, asked in the name of whoever picks: it decides what he may find.
+// The identity service's own search, asked in the name of whoever picks: it decides what they may find.
 
 import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';

@@ -17,7 +17,7 @@ export interface Membership {
   departments: { id: string; name: string; isMember: boolean }[];
 }
 
-/** Lists what a user may act for: himself first. */
+/** Lists what a user may act for: themselves first. */
 export function listChoices(user: { id: string; name: string }, memberships: Membership[]): AccountChoice[] {
   return [{ type: 'user', id: user.id, name: user.name, role: 'admin' }, ...memberships.flatMap(choicesIn)];
 }

@@ -1,4 +1,4 @@
-// The sessions of a user: on which devices he is signed in, and ending them.
+// The sessions of a user: on which devices they are signed in, and ending them.
 
 import { enforce, policy, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';

@@ -80,7 +80,7 @@ export function listSessions(executor: Executor, userId: string, now: Date): Pro
     .orderBy('updatedAt', 'desc').orderBy('id').execute();
 }
 
-/** Ends a session of a user; false when he has none of this id. */
+/** Ends a session of a user; false when they have none of this id. */
 export async function deleteSession(executor: Executor, userId: string, id: string): Promise<boolean> {
   return await executor.deleteFrom('session').where('userId', '=', userId).where('id', '=', id).returning('id').executeTakeFirst() !== undefined;
 }

@@ -9,7 +9,7 @@ const tags = ['session'];
 export function sessionRoutes(sessions: SessionService, signIn: SignIn): FastifyPluginCallbackTypebox {
   return (app, _options, done) => {
     app.get('/session', {
-      schema: { summary: 'Tell the caller who he is and what he may act for', tags, response: { 200: SessionSchema, ...problems(400, 401) } },
+      schema: { summary: 'Tell the caller who they are and what they may act for', tags, response: { 200: SessionSchema, ...problems(400, 401) } },
     }, (request) => sessions.describe(request.actor.caller));
 
     app.get('/sign-in', {

@@ -6,7 +6,7 @@ const RoleSchema = Type.Union([Type.Literal('admin'), Type.Literal('member')], {
 /** An account that the user may choose, with what a picker shows. */
 const ChoiceSchema = Type.Object({ ...AccountSchema.properties, departmentName: Type.Optional(Type.String()), role: RoleSchema });
 
-/** Who is asking, whichever way he came in. */
+/** Who is asking, whichever way they came in. */
 export const SessionSchema = Type.Object({
   kind: Type.Union([Type.Literal('anonymous'), Type.Literal('internal'), Type.Literal('upload-key'), Type.Literal('read-key'), Type.Literal('user')]),
   user: Type.Optional(Type.Object({ id: Type.String(), name: Type.String(), email: Type.String() })),

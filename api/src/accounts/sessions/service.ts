@@ -1,4 +1,4 @@
-// Who the caller is and what he may act for. How a cookie becomes a caller lives in authenticator.ts, signing in in auth/.
+// Who the caller is and what they may act for. How a cookie becomes a caller lives in authenticator.ts, signing in in auth/.
 
 import { enforce, policy, type Account, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
@@ -9,7 +9,7 @@ import { listMemberships, writeActiveAccount } from './repository.ts';
 import type { Session } from './schemas.ts';
 
 export interface SessionService {
-  /** Tells any caller who he is. */
+  /** Tells any caller who they are. */
   describe(caller: Caller): Promise<Session>;
   /** Chooses the account that the session acts for from now on. `cookies` are to be set. @throws account_not_allowed */
   chooseAccount(actor: Actor, account: Account): Promise<{ session: Session; cookies: string[] }>;
@@ -17,7 +17,7 @@ export interface SessionService {
 
 /** What users may act for, and where their choice is kept. */
 export interface AccountChoices {
-  /** Lists what a user may act for: himself first. */
+  /** Lists what a user may act for: themselves first. */
   list(executor: Executor, caller: UserCaller): Promise<AccountChoice[]>;
   /** Makes one of them the account that the session acts for; the `Set-Cookie` headers that this takes. */
   choose(executor: Executor, caller: UserCaller, account: Account): Promise<string[]>;

@@ -64,7 +64,7 @@ export async function deleteSessionsOf(executor: Executor, userId: string, excep
   await executor.deleteFrom('session').where('userId', '=', userId).where('id', '<>', exceptSessionId).execute();
 }
 
-/** Deletes a user with his sessions, passwords and memberships, which refer to him with ON DELETE CASCADE. */
+/** Deletes a user with their sessions, passwords and memberships, which refer to the user with ON DELETE CASCADE. */
 export function deleteUser(executor: Executor, id: string): Promise<UserRow | undefined> {
   return executor.deleteFrom('user').where('id', '=', id).returning(COLUMNS).executeTakeFirst();
 }

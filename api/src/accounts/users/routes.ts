@@ -19,7 +19,7 @@ export function userRoutes(users: UserService): FastifyPluginCallbackTypebox {
     }, (request) => users.list(request.actor.caller, request.query));
 
     app.get('/users/:id', {
-      schema: { summary: 'Get a user and what he is a member of', tags, params, response: { 200: UserDetailsSchema, ...problems(400, 401, 403, 404) } },
+      schema: { summary: 'Get a user and their memberships', tags, params, response: { 200: UserDetailsSchema, ...problems(400, 401, 403, 404) } },
     }, (request) => users.find(request.actor.caller, request.params.id));
 
     app.patch('/users/:id', {

@@ -18,13 +18,13 @@ export interface UserService {
   create(actor: Actor, user: NewUser): Promise<User>;
   /** Lists users by e-mail address. */
   list(caller: Caller, query: PageQuery): Promise<Page<User>>;
-  /** Finds a user with what he is a member of. @throws user_not_found */
+  /** Finds a user with their memberships. @throws user_not_found */
   find(caller: Caller, id: string): Promise<UserDetails>;
-  /** Changes a user; disabling him and setting his password end his sessions, but never the one that asks. @throws user_not_found, last_superadmin */
+  /** Changes a user; disabling them and setting their password end their sessions, but never the one that asks. @throws user_not_found, last_superadmin */
   update(actor: Actor, id: string, patch: UserPatch): Promise<User>;
-  /** Makes a link with which the user sets another password, once, within a day; his sessions end when he does. @throws user_not_found */
+  /** Makes a link with which the user sets another password, once, within a day; their sessions end when they do. @throws user_not_found */
   makePasswordLink(actor: Actor, id: string): Promise<PasswordLink>;
-  /** Deletes a user with his sessions, memberships and access grant. @throws user_not_found, last_superadmin */
+  /** Deletes a user with their sessions, memberships and access grant. @throws user_not_found, last_superadmin */
   remove(actor: Actor, id: string): Promise<void>;
   /** Creates the first superadmin; undefined when there is any user already. Any number of replicas may try. @throws email_invalid */
   createFirstSuperadmin(admin: { email: string; password?: string | undefined }): Promise<FirstSuperadmin | undefined>;
