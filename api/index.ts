@@ -9,7 +9,7 @@ import { prepareDataDir } from './src/data-dir.ts';
 import { migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute, type LogStream, type Metrics, type ServerPhase } from './src/http/index.ts';
-import { refuseHalfRestored } from './src/open.ts';
+import { assertRestoreComplete } from './src/open.ts';
 import { useProxies } from './src/outbound/index.ts';
 import { closeAll, createServices, openInstance, type Opened } from './src/services.ts';
 import { explainStartFailure } from './src/start-failure.ts';
@@ -133,7 +133,7 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
   opened.push(app);
   if (exposed.length > 0) app.log.warn({ paths: exposed }, 'others on this machine may read these');
   await untilReachable(database, { patienceMs: databasePatienceMs, onWait: (error) => { app.log.warn({ err: error }, `the database does not answer: trying for ${databasePatienceMs / 1000} s`); } });
-  await refuseHalfRestored(database);
+  await assertRestoreComplete(database);
   await migrate(database);
   const address = await app.listen({ port: config.PORT, host: config.HOST });
   let firstSuperadmin: BerthServer['firstSuperadmin'];

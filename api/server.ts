@@ -1,4 +1,4 @@
-// The process: what it is made of is index.ts.
+// Process entry point; `index.ts` assembles the server.
 
 import { enableCompileCache } from 'node:module';
 

@@ -1,4 +1,4 @@
-// The map of the house: every slice and every URL prefix, in order.
+// Registers every slice's routes under its URL prefix.
 
 import { fileURLToPath } from 'node:url';
 import type { FastifyInstance } from 'fastify';

@@ -10,13 +10,13 @@ import { ConfigError, readConfig, type Config } from './config.ts';
 import { closeToOthers, prepareDataDir } from './data-dir.ts';
 import { appliedMigrations, migrate, refuseOtherSchema, type Database } from './db/index.ts';
 import type { Jobs } from './jobs/index.ts';
-import { graceMs, refuseHalfRestored, requireInstance } from './open.ts';
+import { graceMs, assertRestoreComplete, requireInstance } from './open.ts';
 import { keptSecrets, restoreSecrets } from './secrets.ts';
 import { closeAll, openInstance, type Instance, type InstanceOptions } from './services.ts';
 import { explainStartFailure } from './start-failure.ts';
 
 export interface OperationOptions {
-  /** Told of every step; whoever shows it decides how often. */
+  /** Called with every step; whoever shows it decides how often. */
   onProgress?: ((progress: BackupProgress) => void) | undefined;
   /** Ends the work early, with the signal's reason. */
   signal?: AbortSignal | undefined;
@@ -94,7 +94,7 @@ export async function restore(env: NodeJS.ProcessEnv, directory: string, { allow
  */
 export async function migrateDatabase(env: NodeJS.ProcessEnv): Promise<MigrateReport> {
   return withInstance(readConfig(env), async ({ database }) => {
-    await refuseHalfRestored(database);
+    await assertRestoreComplete(database);
     const before = await appliedMigrations(database.db);
     await migrate(database);
     return { migrated: (await appliedMigrations(database.db)).filter((name) => !before.includes(name)) };
@@ -156,7 +156,7 @@ async function withStorage<T>(env: NodeJS.ProcessEnv, signal: AbortSignal | unde
 
 /** Refuses what is no whole instance of this Berth. Nothing is migrated here: a server of another version may be serving. */
 export async function assertOwnSchema(database: Database): Promise<void> {
-  await refuseHalfRestored(database);
+  await assertRestoreComplete(database);
   await refuseOtherSchema(database.db);
 }
 

@@ -45,11 +45,11 @@ export function graceMs(config: Config): number { return config.GC_GRACE_HOURS *
 /** Refuses settings that lead to no instance, where opening would make an empty one. @throws ConfigError */
 export function requireInstance(config: Config): void {
   if (config.DATABASE_URL === undefined && !existsSync(databaseUrl(config))) {
-    throw new ConfigError(`DATA_DIR holds ${config.DATA_DIR}, where there is no database berth.db: name the folder of the instance, or set DATABASE_URL.`);
+    throw new ConfigError(`DATA_DIR (${config.DATA_DIR}) contains no berth.db. Set DATA_DIR to the folder of the instance, or set DATABASE_URL.`);
   }
 }
 
 /** @throws restore_incomplete */
-export async function refuseHalfRestored(database: Database): Promise<void> {
-  if (await isHalfRestored(database)) throw new RestoreIncompleteError('A restore into this instance has not come to its end: run berth restore again with the same backup, or begin anew with an empty database and storage.');
+export async function assertRestoreComplete(database: Database): Promise<void> {
+  if (await isHalfRestored(database)) throw new RestoreIncompleteError('A previous restore did not finish. Run berth restore again with the same backup, or start over with an empty database and storage.');
 }

@@ -4,7 +4,7 @@ import { extname, join } from 'node:path';
 import { createAccounts, type PasswordHashing } from './accounts/index.ts';
 import { createApiKeys, createExpiryNotices } from './api-keys/index.ts';
 import { createArtefacts, type ArtefactOptions } from './artefacts/index.ts';
-import { createAttemptLimit, forgetting } from './attempts/index.ts';
+import { createAttemptLimit, attemptCleanupJob } from './attempts/index.ts';
 import { createAuditLog } from './audit/index.ts';
 import type { BackgroundApi } from './background-worker.ts';
 import { createBlobs, createStorage } from './blobs/index.ts';
@@ -125,7 +125,7 @@ export function createServices(config: Config, instance: Instance, options: Inst
   const uploads = createTusUploads({ database, publishing: artefacts.publishing, maxUploadBytes, onError });
   opened.push(uploads);
   jobs.register({ name: 'uploads.expire', everyMs: EXPIRE_UPLOADS_EVERY_MS, run: () => uploads.expireUploads() });
-  jobs.register(forgetting(database));
+  jobs.register(attemptCleanupJob(database));
   const expiryNotices = createExpiryNotices({
     database, mailer, publicUrl, daysBefore: config.KEY_EXPIRY_NOTICE_DAYS, webhookUrl: config.KEY_EXPIRY_WEBHOOK_URL,
     recipients: async () => config.NOTICE_EMAILS ?? accounts.superadminEmails(),

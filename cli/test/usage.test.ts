@@ -28,7 +28,7 @@ describe('a command line that is not understood exits 2', () => {
 
 test('what fails is one line and exit status 1', () => {
   assert.deepEqual(berth(['scrub'], { DATA_DIR: join(scratch, 'nowhere') }), {
-    status: 1, stdout: '', stderr: `berth scrub: DATA_DIR holds ${join(scratch, 'nowhere')}, where there is no database berth.db: name the folder of the instance, or set DATABASE_URL.\n`,
+    status: 1, stdout: '', stderr: `berth scrub: DATA_DIR (${join(scratch, 'nowhere')}) contains no berth.db. Set DATA_DIR to the folder of the instance, or set DATABASE_URL.\n`,
   });
   assert.match(berth(['restore', join(scratch, 'none')], { DATA_DIR: join(scratch, 'empty') }).stderr, /^berth restore: \S+none holds no manifest\.json: [^\n]+\n$/);
 });

@@ -14,7 +14,7 @@ import { createAuthGateway } from './auth/gateway.ts';
 import { createAuthLoader, createResetToken, prolongSession } from './auth/load-auth.ts';
 import { authRoutes } from './auth/routes.ts';
 import { createDirectoryAuthenticator } from './directory/authenticator.ts';
-import { peopleElsewhere } from './directory/routes.ts';
+import { externalAccountRoutes } from './directory/routes.ts';
 import { deleteGrantsOf } from './grants/repository.ts';
 import { createGrantService } from './grants/service.ts';
 import { createMemberService } from './organizations/members.ts';
@@ -54,7 +54,7 @@ export interface AccountsOptions {
   mailer?: Mailer | undefined;
   /** Default better-auth's scrypt. */
   passwords?: PasswordHashing | undefined;
-  /** Told of what went wrong beside an answer. */
+  /** Called with errors of background work. */
   onError?: (error: unknown) => void;
   /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
   signInsPerMinute?: number;
@@ -113,7 +113,7 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
     authenticateSession: (headers) => authenticator.authenticate(headers),
     registerSessionCookies: () => undefined,
     authRoutes: (_app, _options, done) => { done(); },
-    routes: accountRoutes({ sessions, grants, people: [pickerRoutes(findDirectoryAccounts(directory.privateUrl)), peopleElsewhere(directory.url)], signIn: { mode: 'simple-directory', url: directory.url } }),
+    routes: accountRoutes({ sessions, grants, people: [pickerRoutes(findDirectoryAccounts(directory.privateUrl)), externalAccountRoutes(directory.url)], signIn: { mode: 'simple-directory', url: directory.url } }),
     createFirstSuperadmin: () => Promise.resolve(undefined),
     superadminEmails: () => Promise.resolve([]),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),

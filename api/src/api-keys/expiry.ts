@@ -1,4 +1,4 @@
-// Says in time that a key ends: by mail to whoever runs the registry, and to a webhook.
+// Sends expiry notices for API keys: by mail to whoever runs the registry, and to a webhook.
 
 import type { Database } from '../db/index.ts';
 import type { Job } from '../jobs/index.ts';

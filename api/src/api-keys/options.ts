@@ -9,7 +9,7 @@ export interface ApiKeysOptions {
   categories: readonly string[];
   /** Tells whether an access grant covers an account. */
   accountHasGrant: (account: Account, executor: Executor) => Promise<boolean>;
-  /** Told of what went wrong beside a request, such as a `lastUsedAt` that could not be written. */
+  /** Called with errors of background work, such as a `lastUsedAt` that could not be written. */
   onError: (error: unknown) => void;
   /** Default the system's clock. */
   now?: () => Date;

@@ -9,7 +9,7 @@ import { toReprDigest } from '../digests/index.ts';
 import { answerTo, httpDate, RangeNotSatisfiableError, type ByteSource } from '../http/index.ts';
 import type { Slot } from './artefact.ts';
 import { authorizeRead } from './authorize-read.ts';
-import { createHandOver, type HandOverOptions } from './hand-over.ts';
+import { createAccelRedirect, type AccelRedirectOptions } from './x-accel-redirect.ts';
 import { chooseSlot } from './operations.ts';
 import { artefactRepository, type DownloadFacts } from './repository.ts';
 import type { TransferCounts } from './transfer-counts.ts';
@@ -34,11 +34,11 @@ export interface Download {
   body?: ByteSource;
 }
 
-export interface DownloadOptions extends HandOverOptions { database: Database; blobs: Blobs; counts: Pick<TransferCounts, 'countDownload'> }
+export interface DownloadOptions extends AccelRedirectOptions { database: Database; blobs: Blobs; counts: Pick<TransferCounts, 'countDownload'> }
 
 export function createDownload({ database, blobs, counts, accelRedirectPrefix }: DownloadOptions) {
   const artefacts = artefactRepository(database.db);
-  const handOver = createHandOver({ blobs, accelRedirectPrefix });
+  const accelRedirect = createAccelRedirect({ blobs, accelRedirectPrefix });
 
   /** @throws artefact_not_found, unauthenticated, no_access_grant, slot_not_found, not_a_tarball, range_not_satisfiable, blob_missing */
   return async function download(caller: Caller, request: DownloadRequest): Promise<Download> {
@@ -69,8 +69,8 @@ export function createDownload({ database, blobs, counts, accelRedirectPrefix }:
     });
     if (request.method === 'HEAD') return { status: answer.status, headers };
     count();
-    const handedOver = await handOver(request, slot.digest, { status: answer.status, headers });
-    return handedOver ?? { status: answer.status, headers, body: (write) => blobs.send(slot.digest, range, write) };
+    const redirected = await accelRedirect(request, slot.digest, { status: answer.status, headers });
+    return redirected ?? { status: answer.status, headers, body: (write) => blobs.send(slot.digest, range, write) };
   };
 }
 

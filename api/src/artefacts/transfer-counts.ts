@@ -15,7 +15,7 @@ export interface TransferCounts {
 
 export interface TransferCountsOptions {
   database: Database;
-  /** Told when counts could not be written. They are kept for the next time when the database is away, else lost. */
+  /** Called when counts could not be written. They are kept for the next time when the database is away, else lost. */
   onError: (error: unknown) => void;
   /** How long counts stay in memory, which is what a crash may lose of them. Default 5 s. */
   flushMs?: number;

@@ -1,4 +1,4 @@
 export { createAttemptLimit, type AttemptLimit, type AttemptLimitOptions } from './limit.ts';
-export { forgetting } from './forgetting.ts';
+export { attemptCleanupJob } from './cleanup.ts';
 export { networkOf } from './operations.ts';
 export { TooManyAttemptsError } from './errors.ts';

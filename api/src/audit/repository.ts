@@ -1,4 +1,4 @@
-// Who did what to what: services append an event in the transaction that makes the change, superadmins read them, old ones are pruned.
+// Audit log: services append an event in the transaction that makes the change, superadmins read them, old ones are pruned.
 
 import { randomUUID } from 'node:crypto';
 import type { Actor, Caller } from '../access/index.ts';

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Blobs } from '../blobs/index.ts';
 import { readSnapshot, refuseOtherSchema, type Database } from '../db/index.ts';
-import { forEachAtOnce } from './at-once.ts';
+import { forEachConcurrently } from './concurrent.ts';
 import { copyBlob } from './blob-file.ts';
 import { aboutDirectory, absolute, listBlobFolders, openForWriting, putManifest, removeOtherBlobs, removeOtherSnapshots, syncFolder, writeDurably } from './directory.ts';
 import { blobsFolder, FORMAT_VERSION, newSnapshotName, secretsPath, tablePath, type LostBlob, type Manifest } from './layout.ts';
@@ -106,7 +106,7 @@ async function copyBlobs({ blobs, directory, verify = false, onProgress, signal 
     manifest.blobs.sizeBytes += sizeBytes;
   }
   report.begin('blobs', { total: manifest.blobs.count, bytesTotal: manifest.blobs.sizeBytes });
-  await forEachAtOnce(listBlobs({ directory, manifest }), BLOBS_AT_ONCE, async (wanted) => {
+  await forEachConcurrently(listBlobs({ directory, manifest }), BLOBS_AT_ONCE, async (wanted) => {
     signal?.throwIfAborted();
     const outcome = await copyBlob(wanted, { blobs, directory, verify, onBytes: report.addBytes, signal });
     if (outcome === 'copied' || outcome === 'kept') {

@@ -2,7 +2,7 @@
 
 import { readFile } from 'node:fs/promises';
 import { knownMigrations } from '../db/index.ts';
-import { forEachAtOnce } from './at-once.ts';
+import { forEachConcurrently } from './concurrent.ts';
 import { hasBlobFile, type WantedBlob } from './blob-file.ts';
 import { aboutDirectory, absolute, readManifest } from './directory.ts';
 import { BackupInvalidError, BackupLostBlobsError, BackupTooNewError } from './errors.ts';
@@ -44,7 +44,7 @@ export async function findLost(backup: CheckedBackup, report: ProgressReport): P
   const { directory, manifest } = backup;
   report.begin('checking', { total: manifest.blobs.count });
   const lost: WantedBlob[] = [];
-  await forEachAtOnce(listBlobs(backup), FILES_AT_ONCE, async (wanted) => {
+  await forEachConcurrently(listBlobs(backup), FILES_AT_ONCE, async (wanted) => {
     if (!await hasBlobFile(directory, wanted)) lost.push(wanted);
     report.add(1);
   });

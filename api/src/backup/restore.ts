@@ -3,7 +3,7 @@
 
 import type { Blobs, BlobStore } from '../blobs/index.ts';
 import { migrate, type Database } from '../db/index.ts';
-import { forEachAtOnce } from './at-once.ts';
+import { forEachConcurrently } from './concurrent.ts';
 import { hasBlobFile, readBlobFile, type WantedBlob } from './blob-file.ts';
 import { checkBackup, findLost, refuseLost, type CheckedBackup } from './check.ts';
 import { aboutDirectory } from './directory.ts';
@@ -67,7 +67,7 @@ async function restoreBlobs(options: RestoreOptions, { directory }: CheckedBacku
   report.begin('blobs', { total: missing.length, bytesTotal: missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) });
   const lost: Omit<LostBlob, 'artefacts'>[] = [];
   let restoredBytes = 0;
-  await forEachAtOnce(missing, BLOBS_AT_ONCE, async (wanted) => {
+  await forEachConcurrently(missing, BLOBS_AT_ONCE, async (wanted) => {
     signal?.throwIfAborted();
     const reason = await hasBlobFile(directory, wanted) ? await restoreBlob(wanted, options, directory, report) : 'missing';
     if (reason) lost.push({ ...wanted, reason });

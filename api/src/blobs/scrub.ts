@@ -60,7 +60,7 @@ const READS_AT_ONCE = 4;
 const BATCH = 32;
 const MAX_FINDINGS = 1_000;
 /** A blob that changes each time it is looked at is left to the next scrub. */
-const MAX_LOOKS = 3;
+const MAX_ATTEMPTS = 3;
 
 type Verdict = 'sound' | FindingReason;
 
@@ -76,7 +76,7 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
     });
 
     async function check(listed: BlobRow): Promise<void> {
-      for (let row: BlobRow | undefined = listed, looks = 0; row && looks < MAX_LOOKS; looks++) {
+      for (let row: BlobRow | undefined = listed, attempts = 0; row && attempts < MAX_ATTEMPTS; attempts++) {
         const { digest, storageKey } = row;
         const verdict = await examine(row);
         const state = verdict === 'sound' ? 'sound' : verdict === 'gone' ? 'missing' : 'damaged';

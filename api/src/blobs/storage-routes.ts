@@ -22,7 +22,7 @@ export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
         response: { 200: SweepResultSchema, 202: SweepJobSchema, ...problems(400, 401, 403, 409, 503) },
       },
     }, async (request, reply) => {
-      if (request.body?.dryRun) return await storage.tellSweep(request.actor.caller);
+      if (request.body?.dryRun) return await storage.previewSweep(request.actor.caller);
       return reply.code(202).send(await storage.begin(request.actor, 'sweep') as never);
     });
 

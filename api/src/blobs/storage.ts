@@ -40,7 +40,7 @@ export interface StorageOverview {
 export interface Storage {
   overview(caller: Caller): Promise<StorageOverview>;
   /** Tells what a sweep would remove now. */
-  tellSweep(caller: Caller): Promise<SweepResult>;
+  previewSweep(caller: Caller): Promise<SweepResult>;
   /** Asks for a sweep or a scrub, by whichever replica gets to it. @throws job_running */
   begin(actor: Actor, job: StorageJob): Promise<JobState>;
   /** Makes a function that calls back with the state of both now and with each change, until the function that it returns is called. */
@@ -80,7 +80,7 @@ export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSec
       enforce(policy.manageStorage(caller));
       return { ...await rows.totals(), graceHours: graceMs / HOUR_MS, sweep: await view('sweep'), scrub: await view('scrub') };
     },
-    async tellSweep(caller) {
+    async previewSweep(caller) {
       enforce(policy.manageStorage(caller));
       return sweeper.dryRun();
     },

@@ -25,7 +25,7 @@ export interface Database {
    * Lends a way to the database without time limits, for what takes its time, such as migrations: connections of its own on
    * PostgreSQL, `db` itself on SQLite.
    */
-  unhurried<T>(work: (db: Executor) => Promise<T>): Promise<T>;
+  withoutTimeouts<T>(work: (db: Executor) => Promise<T>): Promise<T>;
   /**
    * Prepares a query for one row that is asked very often, outside of transactions. On SQLite it runs on a connection of its own that only
    * reads, past Kysely, which costs several times what SQLite does.
@@ -107,7 +107,7 @@ export function createDatabase(options: DatabaseOptions): Database {
         }
       }
     },
-    async unhurried(work) {
+    async withoutTimeouts(work) {
       if (dialectName === 'sqlite') return work(db);
       const lent = new Kysely<Schema>({ dialect: postgresDialect(openPostgres({ url: options.url, poolSize: UNHURRIED_POOL_SIZE, timeLimits: false })) });
       try {

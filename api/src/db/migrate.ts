@@ -40,7 +40,7 @@ const STEPS: Record<string, MigrationStep> = {
  */
 export async function migrate(database: Database, { upTo }: { upTo?: string } = {}): Promise<void> {
   const provider = { getMigrations: () => Promise.resolve(migrationsFor(database.dialect)) };
-  const { error } = await database.unhurried(async (db) => {
+  const { error } = await database.withoutTimeouts(async (db) => {
     refuseUnknown(await appliedMigrations(db));
     const migrator = new Migrator({ db, provider });
     return upTo === undefined ? migrator.migrateToLatest() : migrator.migrateTo(upTo);

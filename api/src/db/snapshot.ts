@@ -23,7 +23,7 @@ const VACUUM_THREAD = `
  * @param scratchDirectory takes SQLite's copy, which is as large as the database, until `work` has ended
  */
 export async function readSnapshot<T>(database: Database, scratchDirectory: string, work: (snapshot: Executor) => Promise<T>): Promise<T> {
-  if (database.dialect === 'postgres') return database.unhurried((db) => db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work));
+  if (database.dialect === 'postgres') return database.withoutTimeouts((db) => db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work));
   const copy = join(scratchDirectory, 'snapshot.db');
   try {
     await vacuumInto(await fileOf(database), copy);

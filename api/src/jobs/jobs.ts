@@ -61,7 +61,7 @@ export interface JobFamily<Progress = unknown, Result = unknown> {
 
 export interface JobsOptions {
   database: Database;
-  /** Told of every run that failed, and of a database that does not answer. */
+  /** Called with the error of every run that failed, and when the database does not answer. */
   onError: (error: unknown) => void;
   /** Unique to this instance. Default: host, process and a random part. */
   holder?: string;

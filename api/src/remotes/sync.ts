@@ -24,7 +24,7 @@ export interface SyncOptions {
   openUpstream: (remote: Remote) => Promise<Upstream>;
   /** PUBLIC_URL, normalised: what comes from here is not fetched back. */
   ownUrl: string;
-  /** Told of failures that a result does not show. */
+  /** Called with errors that a result does not show. */
   onError: (error: unknown) => void;
 }
 

@@ -16,7 +16,7 @@ sharp.unblock({ operation: FORMATS.map((format) => `VipsForeignLoad${format}Buff
 
 /**
  * Turns an image, or its first page or frame, upright and into WebP at most 400 px wide, never enlarged.
- * @throws sharp's errors for what is no image of these formats, is damaged, or has more than 64 megapixels
+ * @throws sharp's errors if the data is not an image in a supported format, is damaged, or has more than 64 megapixels
  */
 export async function toSmallWebp(bytes: Uint8Array): Promise<{ data: Uint8Array; width: number; height: number }> {
   const { data, info } = await sharp(bytes, { limitInputPixels: MAX_PIXELS, failOn: 'error' })

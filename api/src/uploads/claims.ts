@@ -1,4 +1,4 @@
-// One writer at a time, among all processes: a claim in the upload's row, kept by a heartbeat, given up when its holder dies.
+// One writer at a time, across all processes: a claim in the upload's row, renewed by a heartbeat, which expires when its holder dies.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';

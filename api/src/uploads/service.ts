@@ -17,7 +17,7 @@ import { EXPIRY_MS, type TusUpload } from './upload.ts';
 export interface TusUploadServiceOptions {
   database: Database;
   publishing: Publishing;
-  /** Told of what went wrong beside an answer. */
+  /** Called with errors of background work. */
   onError: (error: unknown) => void;
   /** See ClaimsOptions. */
   claimMs?: number;

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { createAttemptLimit, forgetting, networkOf } from '../../src/attempts/index.ts';
+import { createAttemptLimit, attemptCleanupJob, networkOf } from '../../src/attempts/index.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 for (const dialect of DIALECTS) {
@@ -61,7 +61,7 @@ for (const dialect of DIALECTS) {
       await new Promise((resolve) => { setTimeout(resolve, 20); });
       const subjects = async () => (await opened.database.db.selectFrom('failed_attempts').select('subject').where('subject', 'like', 'private:%').execute()).map(({ subject }) => subject);
       assert.ok((await subjects()).every((subject) => !subject.includes('uma')));
-      await forgetting(opened.database).run({ signal: new AbortController().signal, interrupted: undefined, progress: () => undefined, assertHeld: () => Promise.resolve() });
+      await attemptCleanupJob(opened.database).run({ signal: new AbortController().signal, interrupted: undefined, progress: () => undefined, assertHeld: () => Promise.resolve() });
       assert.deepEqual(await subjects(), []);
     });
   });

@@ -31,11 +31,11 @@ async function show(database: Database['db'], name: string): Promise<unknown> {
 }
 
 describe('on PostgreSQL', () => {
-  test('statements, locks and idle transactions have a limit, but not for unhurried work', async () => {
+  test('statements, locks and idle transactions have a limit, but not for work without timeouts', async () => {
     const database = open();
     for (const name of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']) {
       assert.match(String(await show(database.db, name)), /^\d+s$/);
-      assert.equal(await database.unhurried((db) => show(db, name)), '0');
+      assert.equal(await database.withoutTimeouts((db) => show(db, name)), '0');
     }
   });
 
@@ -140,7 +140,7 @@ describe('a start', () => {
     const key = sql.lit(BigInt('3853314791062309107'));
     let migrated = false;
     let migration: Promise<void> | undefined;
-    await first.unhurried((db) => db.connection().execute(async (connection) => {
+    await first.withoutTimeouts((db) => db.connection().execute(async (connection) => {
       await sql`select pg_advisory_lock(${key})`.execute(connection);
       migration = migrate(second).then(() => { migrated = true; });
       await eventually(async () => { assert.equal((await sql`select 1 from pg_locks where locktype = 'advisory' and not granted`.execute(connection)).rows.length, 1); });

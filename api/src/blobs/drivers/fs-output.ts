@@ -2,7 +2,7 @@
 
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
-import type { SpareBuffers } from './fs-buffers.ts';
+import type { BufferPool } from './fs-buffer-pool.ts';
 import { failedWith } from './fs-errors.ts';
 
 /** With the 64 KiB of a request's body, a quarter of the system calls and half of the time. */
@@ -28,7 +28,7 @@ const ALIGNMENT_BYTES = 4096;
 export class FsOutput {
   readonly #handle: FileHandle;
   readonly #path: string;
-  readonly #spares: SpareBuffers | undefined;
+  readonly #spares: BufferPool | undefined;
   #direct: FileHandle | undefined;
   #directRefused = constants.O_DIRECT === undefined;
 
@@ -36,7 +36,7 @@ export class FsOutput {
    * @param handle open for writing, of the file at `path`; closed by `close`
    * @param spares of the store, for direct writes
    */
-  constructor(handle: FileHandle, path: string, spares?: SpareBuffers) {
+  constructor(handle: FileHandle, path: string, spares?: BufferPool) {
     this.#handle = handle;
     this.#path = path;
     this.#spares = spares;

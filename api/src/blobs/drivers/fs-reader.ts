@@ -3,7 +3,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { READ_CHUNK_BYTES, type ByteRange } from '../blob-store.ts';
-import type { SpareBuffers } from './fs-buffers.ts';
+import type { BufferPool } from './fs-buffer-pool.ts';
 import { blobMissing } from '../errors.ts';
 import { toStorageError } from './fs-errors.ts';
 
@@ -37,7 +37,7 @@ export function readFileRange(handle: FileHandle, range: ByteRange): Readable {
  * @param spares of READ_CHUNK_BYTES; what a failed `write` may still be reading does not go back there
  * @throws blob_missing when the file ends before the range does; storage_unavailable; whatever `write` throws
  */
-export async function sendFileRange(handle: FileHandle, range: ByteRange, write: (chunk: Uint8Array) => Promise<void>, spares: SpareBuffers): Promise<void> {
+export async function sendFileRange(handle: FileHandle, range: ByteRange, write: (chunk: Uint8Array) => Promise<void>, spares: BufferPool): Promise<void> {
   const sizeBytes = range.end + 1 - range.start;
   const isSmall = sizeBytes < READ_CHUNK_BYTES / 2;
   let reading = isSmall ? Buffer.allocUnsafeSlow(sizeBytes) : spares.take();

@@ -3,7 +3,7 @@
 import { rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import type { BlobWriter } from '../blob-store.ts';
 import { BlobExistsError, blobMissing, BlobOffsetMismatchError, BlobWriterClosedError, serialized } from '../errors.ts';
-import type { SpareBuffers } from './fs-buffers.ts';
+import type { BufferPool } from './fs-buffer-pool.ts';
 import { asStorage, failedWith, ignore, unlessGone } from './fs-errors.ts';
 import { removeEmptyFolders, requireFolder, type FolderSync } from './fs-folders.ts';
 import { FsOutput } from './fs-output.ts';
@@ -19,7 +19,7 @@ export interface FsBlobWriterOptions {
   offset: number;
   /** What the writers of a store share. */
   folders: FolderSync;
-  spares: SpareBuffers;
+  spares: BufferPool;
 }
 
 /** Writes a blob as `BlobWriter` says; `createFsStore` tells why the file has two names. */

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { assertStorageKey, isStorageKey, READ_CHUNK_BYTES, resolveRange, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
 import { blobMissing, keyTaken, StorageFullError } from '../errors.ts';
-import { SpareBuffers } from './fs-buffers.ts';
+import { BufferPool } from './fs-buffer-pool.ts';
 import { asStorage, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
 import { FolderSync, makeFolders, makeRoot, removeEmptyFolders, requireFolder } from './fs-folders.ts';
 import { readFileRange, sendFileRange } from './fs-reader.ts';
@@ -48,12 +48,12 @@ export function createFsStore(options: FsStoreOptions): BlobStore {
 class FsBlobStore implements BlobStore {
   readonly kind = 'fs';
   readonly #root: string;
-  readonly #readBuffers = new SpareBuffers(() => Buffer.allocUnsafeSlow(READ_CHUNK_BYTES));
-  readonly #shared: { folders: FolderSync; spares: SpareBuffers };
+  readonly #readBuffers = new BufferPool(() => Buffer.allocUnsafeSlow(READ_CHUNK_BYTES));
+  readonly #shared: { folders: FolderSync; spares: BufferPool };
 
   constructor(root: string) {
     this.#root = root;
-    this.#shared = { folders: new FolderSync(root), spares: new SpareBuffers(makeDirectBuffer) };
+    this.#shared = { folders: new FolderSync(root), spares: new BufferPool(makeDirectBuffer) };
   }
 
   readonly freeBytes = async (): Promise<number> => {

@@ -1,9 +1,9 @@
-// Memory that is used again: to make a buffer, and to have the system clear its pages, costs as much as to fill it.
+// Buffer pool: allocating and zeroing a buffer costs as much as filling it.
 
 const MAX_SPARE_BUFFERS = 16;
 
 /** Buffers of one size that nobody uses. */
-export class SpareBuffers {
+export class BufferPool {
   readonly #buffers: Uint8Array[] = [];
   readonly #make: () => Uint8Array;
 

@@ -2,7 +2,7 @@
  * Works on what an iterable yields, several at a time, and waits for all. After a failure nothing more is begun, and the first
  * failure is thrown once the others have ended.
  */
-export async function forEachAtOnce<T>(items: AsyncIterable<T> | Iterable<T>, limit: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function forEachConcurrently<T>(items: AsyncIterable<T> | Iterable<T>, limit: number, work: (item: T) => Promise<void>): Promise<void> {
   const underWay = new Set<Promise<void>>();
   const failures: unknown[] = [];
   for await (const item of items) {

@@ -5,6 +5,6 @@ import { attemptRepository } from './repository.ts';
 const EVERY_MS = 3_600_000;
 
 /** Removes what no limit counts any more. */
-export function forgetting(database: Database): Job {
+export function attemptCleanupJob(database: Database): Job {
   return { name: 'attempts.forget', everyMs: EVERY_MS, run: () => attemptRepository(database).removeOld() };
 }

@@ -3,7 +3,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Blobs } from '../blobs/index.ts';
 
-export interface HandOverOptions {
+export interface AccelRedirectOptions {
   blobs: Pick<Blobs, 'locate'>;
   /** Path of nginx's internal location for the folder of the blobs, such as `/internal-blobs/`; without it nothing is handed over. */
   accelRedirectPrefix?: string | undefined;
@@ -18,12 +18,12 @@ const HEADERS_OF_NGINX = new Set(['content-length', 'content-range', 'accept-ran
 const CONDITIONS_OF_NGINX = ['if-match', 'if-unmodified-since'] as const;
 
 /** Makes the function that turns an answer with bytes into one that tells nginx where they are, and leaves the range to it. */
-export function createHandOver({ blobs, accelRedirectPrefix }: HandOverOptions) {
+export function createAccelRedirect({ blobs, accelRedirectPrefix }: AccelRedirectOptions) {
   /**
    * @returns undefined where Berth has to send the bytes itself: no nginx handed the request on, there is no file, or the two would understand the request differently
    * @throws blob_missing, storage_unavailable
    */
-  return async function handOver(asked: Asked, digest: string, decided: Decided): Promise<{ status: 200; headers: Record<string, string> } | undefined> {
+  return async function accelRedirect(asked: Asked, digest: string, decided: Decided): Promise<{ status: 200; headers: Record<string, string> } | undefined> {
     if (accelRedirectPrefix === undefined || !asked.isProxied) return undefined;
     const isRangeIgnored = decided.status === 200 && asked.headers.range !== undefined;
     if (isRangeIgnored || CONDITIONS_OF_NGINX.some((name) => asked.headers[name] !== undefined)) return undefined;
