@@ -2,7 +2,6 @@
 
 import { enforce, isUnlimited, policy, uploaderOf, type Actor, type Caller, type KeyScopes, type Uploader } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
-import type { BlobWrite } from '../blobs/index.ts';
 import type { Tx } from '../db/index.ts';
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type Slot } from './artefact.ts';
 import { renderDocuments, renderReceipt } from './document.ts';
@@ -40,7 +39,7 @@ export interface CommitOptions {
  * Commits what was received, in the transaction of the caller, and returns the document as the uploader gets it.
  * Key validity, scopes and conflicts are as they are now, whatever they were when the upload began.
  */
-export async function commitUpload(tx: Tx, actor: Actor, target: Target, received: Received, upload: Pick<BlobWrite, 'adopt'>, options: CommitOptions): Promise<string> {
+export async function commitUpload(tx: Tx, actor: Actor, target: Target, received: Received, options: CommitOptions): Promise<string> {
   const artefacts = artefactRepository(tx);
   const present = await artefacts.lock(target.id);
   refuseConflicts(present, target.format, received.scan?.manifest.name);
@@ -60,7 +59,7 @@ export async function commitUpload(tx: Tx, actor: Actor, target: Target, receive
   const documents = renderDocuments(artefact, slots);
   if (present) await artefacts.update(artefact, documents);
   else if (!await artefacts.insert(artefact, documents)) throw new ConcurrentCreationError();
-  await upload.adopt(tx);
+  await received.blob.adopt(tx);
   if (received.scan) await scanRepository(tx).put(slot.digest, received.scan, received.fileIndex);
   await artefacts.putSlot(artefact.id, slot);
   await appendAudit(tx, actor, {

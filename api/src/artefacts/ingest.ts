@@ -1,6 +1,6 @@
 // The bytes of one upload on their way in: stored, hashed and, of a tarball, scanned in one pass.
 
-import type { Adoptable, BlobWrite, FinishedBlob } from '../blobs/index.ts';
+import type { BlobWrite, FinishedBlob } from '../blobs/index.ts';
 import type { TarballLimits, TarballScan, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';
 import { formatFileIndex } from './file-index.ts';
@@ -8,7 +8,7 @@ import { formatFileIndex } from './file-index.ts';
 /** What was learnt of the bytes; `scan` and `fileIndex` (see file-index.ts) of a tarball. */
 export interface Ingested { blob: FinishedBlob; scan: TarballScan | undefined; fileIndex: string[] }
 
-export interface Ingest extends Adoptable {
+export interface Ingest {
   /** See Blobs.resume. */
   readonly storageKey: string;
   readonly sizeBytes: number;
@@ -27,6 +27,8 @@ export interface Ingest extends Adoptable {
    * @throws as `write`, and what is wrong with the tarball as a whole
    */
   finish(): Promise<Ingested>;
+  /** Removes every trace, unless the finished blob was adopted. */
+  abort(): Promise<void>;
   /** Lets go of the memory and leaves what is stored to `Publishing.resume`. */
   forget(): void;
 }
@@ -59,8 +61,6 @@ export function createIngest(upload: BlobWrite, format: Format, { limits, scanne
       ingested = { blob, scan, fileIndex: await formatFileIndex(scan?.files ?? []) };
       return ingested;
     },
-    adopt: (tx) => upload.adopt(tx),
-    settle: () => upload.settle(),
     async abort() {
       scanner?.abort();
       await upload.abort();

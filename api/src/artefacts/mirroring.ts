@@ -8,7 +8,7 @@ import type { Digest } from '../digests/index.ts';
 import { FILE_SLOT, type Artefact, type Slot } from './artefact.ts';
 import { renderDocuments } from './document.ts';
 import { MirroredConflictError } from './errors.ts';
-import type { Ingest, Ingested } from './ingest.ts';
+import type { Ingested } from './ingest.ts';
 import { mirrorRepository } from './mirror-repository.ts';
 import { filePath, laterThan, npmPath } from './operations.ts';
 import { artefactRepository, type StoredArtefact } from './repository.ts';
@@ -20,7 +20,7 @@ export type MirroredFields = Pick<Artefact, 'id' | 'format' | 'packageName' | 'v
 /** One slot of a mirror; of a file artefact with FILE_SLOT as its architecture. */
 export interface MirroredSlot extends Pick<Slot, 'architecture' | 'digest' | 'sizeBytes' | 'version' | 'fileName' | 'uploadedAt' | 'hasNativeModules' | 'hasInstallScripts'> {
   /** Bytes that have just arrived; without them the digest is here already. */
-  arrived?: { ingested: Ingested; ingest: Pick<Ingest, 'adopt'> } | undefined;
+  arrived?: Ingested | undefined;
 }
 
 /** A mirror as it is to be. */
@@ -72,9 +72,9 @@ export function createMirroring({ database }: { database: Database }): Mirroring
       if (previous) await artefacts.update(artefact, documents, previous.artefact);
       else if (!await artefacts.insert(artefact, documents)) throw new ConcurrentCreationError();
       // Several slots may have the same bytes. In the order of digests, so that two mirrors do not lock each other out.
-      const arrived = [...new Set(mirrored.flatMap((slot) => slot.arrived ?? []))].sort((a, b) => (a.ingested.blob.digest < b.ingested.blob.digest ? -1 : 1));
-      for (const { ingest } of arrived) await ingest.adopt(tx);
-      for (const { ingested } of arrived) if (ingested.scan) await scanRepository(tx).put(ingested.blob.digest, ingested.scan, ingested.fileIndex);
+      const arrived = [...new Set(mirrored.flatMap((slot) => slot.arrived ?? []))].sort((one, other) => (one.blob.digest < other.blob.digest ? -1 : 1));
+      for (const { blob } of arrived) await blob.adopt(tx);
+      for (const { blob, scan, fileIndex } of arrived) if (scan) await scanRepository(tx).put(blob.digest, scan, fileIndex);
       for (const slot of slots) await artefacts.putSlot(artefact.id, slot);
       for (const { architecture } of previous?.slots ?? []) {
         if (!slots.some((slot) => slot.architecture === architecture)) await artefacts.deleteSlot(artefact.id, architecture);

@@ -51,12 +51,12 @@ export interface Publishing {
   discard(storageKey: string): Promise<void>;
   /**
    * Makes what was received a slot of the artefact, and returns the artefact's document as JSON, as the uploader gets it.
-   * When it throws, the ingest is as it was before.
+   * When it throws, what was received is as it was before.
    *
    * @param alongside runs in the same transaction
    * @throws what policy.commitUpload does, api_key_revoked, format_conflict, mirrored, package_name_conflict, and of fields as `authorize`
    */
-  commit(actor: Actor, target: Target, received: Received, ingest: Ingest, alongside?: (tx: Tx, document: string) => Promise<void>): Promise<string>;
+  commit(actor: Actor, target: Target, received: Received, alongside?: (tx: Tx, document: string) => Promise<void>): Promise<string>;
 }
 
 export function createPublishing(options: PublishingOptions): Publishing {
@@ -77,7 +77,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
             fields[part.name] = part.text;
           }
         }
-        return await publishing.commit(actor, target, { fields, fileName, ...await ingest.finish() }, ingest);
+        return await publishing.commit(actor, target, { fields, fileName, ...await ingest.finish() });
       } catch (error) {
         await ingest.abort().catch(onError);
         throw error;
@@ -100,13 +100,13 @@ export function createPublishing(options: PublishingOptions): Publishing {
     resume: async (format, storageKey) => createIngest(await blobs.resume(storageKey), format, options),
     discard: (storageKey) => blobs.discard(storageKey),
 
-    async commit(actor, target, received, ingest, alongside) {
+    async commit(actor, target, received, alongside) {
       const document = await database.transaction(async (tx) => {
-        const rendered = await commitUpload(tx, actor, target, received, ingest, options);
+        const rendered = await commitUpload(tx, actor, target, received, options);
         await alongside?.(tx, rendered);
         return rendered;
       });
-      ingest.settle().catch(onError);
+      received.blob.settle().catch(onError);
       counts.countUpload(target.id, received.blob.sizeBytes);
       return document;
     },

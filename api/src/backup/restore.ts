@@ -88,8 +88,8 @@ async function restoreBlob({ digest }: WantedBlob, { database, blobs, signal }: 
     }
     const finished = await upload.finish();
     if (finished.digest !== digest) return 'damaged';
-    await database.transaction((tx) => upload.adopt(tx));
-    await upload.settle();
+    await database.transaction((tx) => finished.adopt(tx));
+    await finished.settle();
     return undefined;
   } finally {
     await upload.abort();

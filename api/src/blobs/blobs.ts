@@ -4,11 +4,11 @@ import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { Database } from '../db/index.ts';
 import { digestOf } from '../digests/index.ts';
-import { Adoption, type FinishedBlob } from './adoption.ts';
 import type { BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
 import { createFsStore, type FsStoreOptions } from './drivers/fs.ts';
 import { openS3Store, type S3StoreOptions } from './drivers/s3.ts';
 import { BlobMissingError, BlobRangeInvalidError } from './errors.ts';
+import { FinishedBlob } from './finished-blob.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
 import { beginBlobWrite, discardBlobWrite, resumeBlobWrite, type BlobWrite, type BlobWriteRows } from './write.ts';
 
@@ -25,7 +25,7 @@ export interface Blobs {
   /** The rows of blobs in flight, for another thread that takes them in. */
   readonly writeRows: BlobWriteRows;
   /** For bytes that another thread has finished: what is left is to adopt them. */
-  adoptFinished(storageKey: string, blob: FinishedBlob): Adoption;
+  finished(blob: Pick<FinishedBlob, 'storageKey' | 'digest' | 'sizeBytes'>): FinishedBlob;
   /** Opens the bytes of a digest (`sha256:<hex>`), or a part of them. @throws blob_missing, storage_unavailable */
   read(digest: string, range?: ByteRange): Promise<Readable>;
   /**
@@ -90,7 +90,7 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
     resume: (storageKey) => resumeBlobWrite(repository, store, storageKey),
     discard: (storageKey) => discardBlobWrite(repository, store, storageKey),
     writeRows: repository,
-    adoptFinished: (storageKey, blob) => new Adoption(repository, store, storageKey, blob),
+    finished: (blob) => new FinishedBlob(repository, store, blob),
     read: async (digest, range) => store.read((await find(digest)).storageKey, range),
     async send(digest, range, write) {
       const { storageKey, sizeBytes } = await find(digest);

@@ -1,5 +1,5 @@
 export { createBlobs, openBlobStore, type Blobs, type BlobStoreOptions } from './blobs.ts';
-export type { Adoptable, FinishedBlob } from './adoption.ts';
+export type { FinishedBlob } from './finished-blob.ts';
 export type { BlobWrite, BlobWriteRows } from './write.ts';
 export type { BlobLinkHeaders, BlobStore } from './blob-store.ts';
 export { MAX_S3_BLOB_BYTES } from './drivers/s3.ts';

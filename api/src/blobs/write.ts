@@ -2,17 +2,16 @@
 // of whatever refers to it. Reading blobs lives in blobs.ts, writing bytes in drivers/.
 
 import { createHash } from 'node:crypto';
-import type { Tx } from '../db/index.ts';
 import { digestOf } from '../digests/index.ts';
-import { Adoption, type Adoptable, type FinishedBlob } from './adoption.ts';
 import { createStorageKey, type BlobStore, type BlobWriter } from './blob-store.ts';
 import { BlobExistsError, BlobMissingError, BlobWriterClosedError } from './errors.ts';
+import { FinishedBlob } from './finished-blob.ts';
 import type { BlobRepository } from './repository.ts';
 
 /** What uploads note while they last, wherever the database is: here, or with the thread that asked for them. */
 export type BlobWriteRows = Pick<BlobRepository, 'beginWriter' | 'beatWriter' | 'putWriterState' | 'findWriterState' | 'endWriter' | 'find' | 'mark'>;
 
-export interface BlobWrite extends Adoptable {
+export interface BlobWrite {
   /** Names the upload for `Blobs.resume`; no client may see it. */
   readonly storageKey: string;
   readonly sizeBytes: number;
@@ -27,8 +26,10 @@ export interface BlobWrite extends Adoptable {
    * @throws blob_missing when it is gone, or shorter than it was
    */
   reopen(): Promise<void>;
-  /** Makes the bytes durable. @param onMissed gets the bytes that were not hashed here, read back in order */
+  /** Makes the bytes durable. May be asked again. @param onMissed gets the bytes that were not hashed here, read back in order */
   finish(onMissed?: (chunk: Uint8Array) => Promise<void>): Promise<FinishedBlob>;
+  /** Removes every trace, unless the finished blob was adopted. */
+  abort(): Promise<void>;
 }
 
 /** How often a long upload says that it lives. */
@@ -78,8 +79,6 @@ class StreamedBlobWrite implements BlobWrite {
   #hashedBytes = 0;
   #heartbeatAt = Date.now();
   #finished: FinishedBlob | undefined;
-  /** From the end of the bytes on. */
-  #adoption: Adoption | undefined;
   #isAborted = false;
 
   constructor({ rows, store, storageKey }: { rows: BlobWriteRows; store: BlobStore; storageKey: string }, writer: BlobWriter | undefined, keptBytes = 0) {
@@ -136,20 +135,11 @@ class StreamedBlobWrite implements BlobWrite {
     await this.#readMissed(onMissed);
     const finished = early ?? this.#identify();
     if (!early) await this.#markIfLost(finished);
-    this.#finished = finished;
-    this.#adoption = new Adoption(this.#rows, this.#store, this.storageKey, finished);
-    return finished;
+    return this.#finished = new FinishedBlob(this.#rows, this.#store, { storageKey: this.storageKey, ...finished });
   }
-
-  async adopt(tx: Tx): Promise<void> {
-    if (!this.#adoption) throw new Error('finish() comes before adopt()');
-    await this.#adoption.adopt(tx);
-  }
-
-  async settle(): Promise<void> { await this.#adoption?.settle(); }
 
   async abort(): Promise<void> {
-    if (this.#adoption) return this.#adoption.abort();
+    if (this.#finished) return this.#finished.abort();
     if (this.#isAborted) return;
     this.#isAborted = true;
     const hadObject = !this.#writer;
@@ -178,7 +168,7 @@ class StreamedBlobWrite implements BlobWrite {
     this.#storedState = state;
   }
 
-  #identify(): FinishedBlob { return { digest: digestOf(this.#hash.copy()), sizeBytes: this.sizeBytes }; }
+  #identify(): Pick<FinishedBlob, 'digest' | 'sizeBytes'> { return { digest: digestOf(this.#hash.copy()), sizeBytes: this.sizeBytes }; }
 
   #addToHash(chunk: Uint8Array): void {
     this.#hash.update(chunk);
@@ -204,7 +194,7 @@ class StreamedBlobWrite implements BlobWrite {
   }
 
   /** Equal bytes that are known but gone or cut short are marked, so that adopt() puts these in their place. */
-  async #markIfLost({ digest, sizeBytes }: FinishedBlob): Promise<void> {
+  async #markIfLost({ digest, sizeBytes }: Pick<FinishedBlob, 'digest' | 'sizeBytes'>): Promise<void> {
     const present = await this.#rows.find(digest);
     if (present?.state !== 'sound') return;
     try {

@@ -4,6 +4,7 @@
 import { createIngest } from '../artefacts/ingest.ts';
 import type { Format, Ingested } from '../artefacts/index.ts';
 import { openBlobStore, type BlobStoreOptions } from '../blobs/blobs.ts';
+import type { FinishedBlob } from '../blobs/index.ts';
 import { beginBlobWrite, discardBlobWrite, resumeBlobWrite, type BlobWriteRows } from '../blobs/write.ts';
 import { describeError, type ErrorDescription } from '../errors.ts';
 import { createOutbound, type OutboundOptions } from '../outbound/index.ts';
@@ -33,7 +34,7 @@ export interface FetchRequest {
 }
 
 /** `moved` stands for a SlotMovedError. */
-export type FetchResult = { storageKey: string; ingested: Ingested; fetchedBytes: number } | { moved: string };
+export type FetchResult = Omit<Ingested, 'blob'> & { blob: Pick<FinishedBlob, 'storageKey' | 'digest' | 'sizeBytes'>; fetchedBytes: number } | { moved: string };
 
 /** What fetching needs of the main thread: there are the rows of blobs in flight and of resumable downloads, and the disk. */
 export interface FetchMainApi extends BlobWriteRows {
@@ -86,8 +87,8 @@ export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOp
       });
       const source = createSource(createUpstreamClient(upstream, outbound));
       try {
-        const { ingest: { storageKey }, ...fetched } = await fetcher.fetch({ ...request, upstream: source, signal: abort.signal, onBytes: progress.add });
-        return { storageKey, ...fetched };
+        const { ingested: { blob, ...rest }, fetchedBytes } = await fetcher.fetch({ ...request, upstream: source, signal: abort.signal, onBytes: progress.add });
+        return { ...rest, blob: { storageKey: blob.storageKey, digest: blob.digest, sizeBytes: blob.sizeBytes }, fetchedBytes };
       } catch (error) {
         if (error instanceof SlotMovedError) return { moved: error.message };
         throw error;

@@ -43,7 +43,6 @@ export interface FetchOrder<Source = UpstreamSource> {
 
 /** Bytes that are here whole and belong to nobody yet. `fetchedBytes` came over the network in this call. */
 export interface Fetched {
-  ingest: Pick<Ingest, 'storageKey' | 'adopt' | 'settle' | 'abort'>;
   ingested: Ingested;
   fetchedBytes: number;
 }
@@ -117,7 +116,7 @@ export function createFetcher({ fetches, ingests, maxUploadBytes, assertFreeSpac
       }
       const whole = await ingest!.finish();
       if (slot.digest !== undefined && whole.blob.digest !== slot.digest) throw new RemoteAnswerInvalidError(`Its bytes have the digest ${whole.blob.digest}, but the remote registry says ${slot.digest}.`);
-      return { ingest: ingest!, ingested: whole, fetchedBytes };
+      return { ingested: whole, fetchedBytes };
     } catch (error) {
       await leave(id, ingest, error, signal);
       throw error;
@@ -183,8 +182,8 @@ export function createFetcher({ fetches, ingests, maxUploadBytes, assertFreeSpac
 }
 
 /** As Fetcher.release. */
-export async function releaseFetched(fetches: Pick<FetchRows, 'find'>, id: FetchId, { ingest }: Fetched): Promise<void> {
-  if ((await fetches.find(id))?.storageKey !== ingest.storageKey) await ingest.abort();
+export async function releaseFetched(fetches: Pick<FetchRows, 'find'>, id: FetchId, { ingested: { blob } }: Fetched): Promise<void> {
+  if ((await fetches.find(id))?.storageKey !== blob.storageKey) await blob.abort();
 }
 
 function valueOf<T>(settled: PromiseSettledResult<T>): T {

@@ -12,7 +12,7 @@ import { releaseFetched, type Fetcher } from './fetch.ts';
 
 export interface WorkerFetcherOptions {
   database: Database;
-  blobs: Pick<Blobs, 'writeRows' | 'adoptFinished' | 'freeBytes'>;
+  blobs: Pick<Blobs, 'writeRows' | 'finished' | 'freeBytes'>;
   worker: BackgroundWorker<FetchApi>;
   maxUploadBytes: number;
   /** Called with errors of background work. */
@@ -46,8 +46,8 @@ export function createWorkerFetcher({ database, blobs, worker, maxUploadBytes, o
       try {
         const result = await api.fetch(call, { upstream: upstream.access, id, format, slot, stored });
         if ('moved' in result) throw new SlotMovedError(result.moved);
-        const { storageKey, ...fetched } = result;
-        return { ...fetched, ingest: blobs.adoptFinished(storageKey, fetched.ingested.blob) };
+        const { fetchedBytes, blob, ...rest } = result;
+        return { ingested: { ...rest, blob: blobs.finished(blob) }, fetchedBytes };
       } catch (error) {
         signal.throwIfAborted();
         throw error;

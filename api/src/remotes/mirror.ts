@@ -74,7 +74,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
       for (const [source, fetched] of arrived) {
         const slot = artefact.slots.find((it) => sourceOf(it) === source);
         if (slot) await fetcher.release(idOf(slot), fetched).catch(() => undefined);
-        else await fetched.ingest.abort().catch(() => undefined);
+        else await fetched.ingested.blob.abort().catch(() => undefined);
       }
     }
 
@@ -90,16 +90,18 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
         const known = !arrived.has(source) && digest !== undefined ? await mirroring.findBytes(digest, format) : undefined;
         const fetched = known ? undefined : arrived.get(source) ?? await fetch(slot, format);
         if (fetched) arrived.set(source, fetched);
+        const blob = known ?? fetched!.ingested.blob;
         const scan = fetched?.ingested.scan;
         mirrored.push({
           architecture: slot.architecture,
-          ...known ?? fetched!.ingested.blob,
+          digest: blob.digest,
+          sizeBytes: blob.sizeBytes,
           version: slot.version ?? scan?.manifest.version ?? (slot.architecture === '' ? undefined : artefact.version),
           fileName: slot.fileName,
           uploadedAt: slot.uploadedAt,
           hasNativeModules: scan?.hasNativeModules ?? slot.hasNativeModules ?? present?.hasNativeModules ?? false,
           hasInstallScripts: scan?.hasInstallScripts ?? slot.hasInstallScripts ?? present?.hasInstallScripts ?? false,
-          arrived: fetched,
+          arrived: fetched?.ingested,
         });
       }
       return mirrored;
@@ -120,7 +122,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
       const now = await run.upstream.artefact(read.id, run.signal);
       if (!now || now.dataUpdatedAt !== read.dataUpdatedAt) {
         // Which of them are still right cannot be told.
-        for (const fetched of arrived.values()) await fetched.ingest.abort();
+        for (const fetched of arrived.values()) await fetched.ingested.blob.abort();
         arrived.clear();
         throw new SlotMovedError('the artefact has changed meanwhile');
       }
@@ -135,7 +137,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
       for (const [source, fetched] of arrived) {
         if (sources.has(source)) continue;
         arrived.delete(source);
-        await fetched.ingest.abort();
+        await fetched.ingested.blob.abort();
       }
       return now;
     }
@@ -158,7 +160,7 @@ export function createMirror({ database, mirroring, thumbnails, fetcher, assertF
         });
         if (!isWanted) throw new NotWantedError();
       });
-      for (const fetched of arrived.values()) await fetched.ingest.settle().catch(() => undefined);
+      for (const fetched of arrived.values()) await fetched.ingested.blob.settle().catch(() => undefined);
       arrived.clear();
     }
 

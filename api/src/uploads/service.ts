@@ -92,7 +92,7 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
     try {
       const ingested = await ingest.finish();
       const { digest } = ingested.blob;
-      const document = await publishing.commit(actor, upload.target, { fields: upload.fields, ...ingested }, ingest, async (tx, rendered) => {
+      const document = await publishing.commit(actor, upload.target, { fields: upload.fields, ...ingested }, async (tx, rendered) => {
         if (!await uploadRepository(tx, database.dialect).publish(claim, { document: rendered, digest })) throw takenOver();
       });
       upload.result = { document, digest };

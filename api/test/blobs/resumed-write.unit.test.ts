@@ -22,7 +22,7 @@ for (const dialect of DIALECTS) {
       await upload.write(BYTES.subarray(100_000));
       assert.deepEqual(await upload.finish(() => Promise.reject(new Error('nothing was missed'))), { digest: DIGEST, sizeBytes: BYTES.length });
       await uploads.adopt(upload);
-      await upload.settle();
+      await (await upload.finish()).settle();
       await uploads.assertStoredOnce();
     });
 
@@ -35,7 +35,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await upload.finish(async (chunk) => { missed.push(Buffer.from(chunk)); }), { digest: DIGEST, sizeBytes: BYTES.length });
       assert.ok(Buffer.concat(missed).equals(BYTES));
       await uploads.adopt(upload);
-      await upload.settle();
+      await (await upload.finish()).settle();
       await uploads.assertStoredOnce();
     });
 
@@ -62,7 +62,7 @@ for (const dialect of DIALECTS) {
       assert.equal(upload.sizeBytes, BYTES.length);
       assert.equal((await upload.finish()).digest, DIGEST);
       await uploads.adopt(upload);
-      await upload.settle();
+      await (await upload.finish()).settle();
       await uploads.assertStoredOnce();
     });
 

@@ -48,8 +48,8 @@ describe('an upload to S3', () => {
 
   async function publish(upload: BlobWrite, bytes: Uint8Array): Promise<void> {
     assert.deepEqual(await upload.finish(), { digest: digestOf(bytes), sizeBytes: bytes.length });
-    await opened.database.transaction((tx) => upload.adopt(tx));
-    await upload.settle();
+    await opened.database.transaction(async (tx) => (await upload.finish()).adopt(tx));
+    await (await upload.finish()).settle();
   }
 
   /** Lets time pass for all writers, and sweeps. */
@@ -140,7 +140,7 @@ describe('an upload to S3', () => {
     const upload = await receive(LONG.subarray(0, 1));
     await sweep();
     await upload.finish();
-    await assert.rejects(opened.database.transaction((tx) => upload.adopt(tx)), { code: 'blob_writer_closed' });
+    await assert.rejects(opened.database.transaction(async (tx) => (await upload.finish()).adopt(tx)), { code: 'blob_writer_closed' });
     await upload.abort();
     assert.deepEqual(await place.leftovers(), [`${place.place.root}/${upload.storageKey}`]);
     await eventually(async () => { assert.deepEqual(await sweep(), { endedUploads: 0, removedObjects: 1 }); });

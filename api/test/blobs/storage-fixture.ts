@@ -55,10 +55,10 @@ export async function openStorage(dialect: DialectName): Promise<StorageFixture>
       const upload = await fixture.receive(bytes);
       const digest = digestOf(bytes);
       await database.transaction(async (tx) => {
-        await upload.adopt(tx);
+        await (await upload.finish()).adopt(tx);
         if (id !== undefined) await fixture.putSlot(tx, id, digest);
       });
-      await upload.settle();
+      await (await upload.finish()).settle();
       return digest;
     },
     async receive(bytes) {

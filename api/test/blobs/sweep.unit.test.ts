@@ -95,10 +95,10 @@ for (const dialect of DIALECTS) {
       await started.finish();
       for (const upload of [started, durable]) {
         await storage.database.transaction(async (tx) => {
-          await upload.adopt(tx);
+          await (await upload.finish()).adopt(tx);
           await storage.putSlot(tx, 'kept', digestOf(BYTES));
         });
-        await upload.settle();
+        await (await upload.finish()).settle();
       }
       assert.deepEqual(await counts(eager.run()), NOTHING);
       assert.deepEqual(await readBlob(storage.store, await storage.keyOf(digestOf(BYTES))), BYTES);
@@ -122,7 +122,7 @@ for (const dialect of DIALECTS) {
       const upload = await storage.receive(BYTES);
       await storage.age(GRACE_MS + HOUR_MS);
       await sweep.run();
-      await assert.rejects(storage.database.transaction((tx) => upload.adopt(tx)), { code: 'blob_writer_closed' });
+      await assert.rejects(storage.database.transaction(async (tx) => (await upload.finish()).adopt(tx)), { code: 'blob_writer_closed' });
       await upload.abort();
       assert.deepEqual([await storage.rows(), await storage.files()], [[], []]);
     });

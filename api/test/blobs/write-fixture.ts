@@ -62,12 +62,12 @@ export async function makeWriteFixture(dialect: DialectName): Promise<WriteFixtu
       await upload.suspend(TOMORROW);
       return upload;
     },
-    adopt: (upload) => database.transaction((tx) => upload.adopt(tx)),
+    adopt: (upload) => database.transaction(async (tx) => (await upload.finish()).adopt(tx)),
     async publish(bytes = BYTES) {
       const upload = await fixture.receive(bytes);
       await upload.finish();
       await fixture.adopt(upload);
-      await upload.settle();
+      await (await upload.finish()).settle();
     },
     async assertStoredOnce() {
       const [row, ...others] = await fixture.rows();

@@ -31,7 +31,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await upload.finish(), { digest: DIGEST, sizeBytes: BYTES.length });
       await assert.rejects(uploads.blobs.read(DIGEST), { code: 'blob_missing' });
       await uploads.adopt(upload);
-      await upload.settle();
+      await (await upload.finish()).settle();
       await uploads.assertStoredOnce();
       assert.deepEqual(await buffer(await uploads.blobs.read(DIGEST, { start: 5, end: 9 })), BYTES.subarray(5, 10));
       assert.deepEqual(await uploads.blobs.totals(), { count: 1, sizeBytes: BYTES.length });
@@ -104,7 +104,7 @@ for (const dialect of DIALECTS) {
     test('leaves nothing when the transaction that adopted it fails', async () => {
       const upload = await uploads.receive();
       await upload.finish();
-      await assert.rejects(uploads.database.transaction(async (tx) => { await upload.adopt(tx); throw new Error('refused'); }), /refused/);
+      await assert.rejects(uploads.database.transaction(async (tx) => { await (await upload.finish()).adopt(tx); throw new Error('refused'); }), /refused/);
       await upload.abort();
       await uploads.assertNothing();
     });
@@ -113,7 +113,7 @@ for (const dialect of DIALECTS) {
       await uploads.publish();
       const upload = await uploads.receive();
       await upload.finish();
-      await assert.rejects(uploads.database.transaction(async (tx) => { await upload.adopt(tx); throw new Error('refused'); }), /refused/);
+      await assert.rejects(uploads.database.transaction(async (tx) => { await (await upload.finish()).adopt(tx); throw new Error('refused'); }), /refused/);
       await upload.abort();
       await uploads.assertStoredOnce();
     });
@@ -123,10 +123,10 @@ for (const dialect of DIALECTS) {
       await upload.finish();
       let attempts = 0;
       await uploads.database.transaction(async (tx) => {
-        await upload.adopt(tx);
+        await (await upload.finish()).adopt(tx);
         if (++attempts < 3) throw Object.assign(new Error('conflict'), { code: '40001' });
       });
-      await upload.settle();
+      await (await upload.finish()).settle();
       await uploads.assertStoredOnce();
     });
 
@@ -154,12 +154,6 @@ for (const dialect of DIALECTS) {
       await uploads.database.db.deleteFrom('blob_writers').execute();
       await assert.rejects(uploads.adopt(upload), { code: 'blob_writer_closed' });
       assert.deepEqual(await uploads.rows(), []);
-    });
-
-    test('cannot be adopted before its bytes are durable', async () => {
-      const upload = await uploads.receive();
-      await assert.rejects(uploads.adopt(upload), /finish\(\) comes before adopt\(\)/);
-      await upload.abort();
     });
 
     test('says that it lives, at most every half minute', async (t) => {

@@ -26,7 +26,7 @@ for (const dialect of DIALECTS) {
       }));
     }
 
-    const adoptTogether = (all: readonly BlobWrite[]) => uploads.database.transaction(async (tx) => { for (const upload of all) await upload.adopt(tx); });
+    const adoptTogether = (all: readonly BlobWrite[]) => uploads.database.transaction(async (tx) => { for (const upload of all) await (await upload.finish()).adopt(tx); });
 
     test('are each stored once, whether new, equal to another of them, known, or the cure of damaged ones', async () => {
       await uploads.publish(KNOWN);
@@ -34,7 +34,7 @@ for (const dialect of DIALECTS) {
       await uploads.database.db.updateTable('blobs').set({ state: 'damaged' }).where('digest', '=', digestOf(DAMAGED)).execute();
       const all = await finished(NEW, TWICE, TWICE, KNOWN, DAMAGED);
       await adoptTogether(all);
-      for (const upload of all) await upload.settle();
+      for (const upload of all) await (await upload.finish()).settle();
       const rows = await uploads.rows();
       assert.deepEqual(rows.map(({ digest, size, state }) => [digest, size, state]).sort(), [NEW, TWICE, KNOWN, DAMAGED].map((bytes) => [digestOf(bytes), bytes.length, 'sound']).sort());
       assert.deepEqual((await uploads.files()).sort(), rows.map((row) => row.storage_key).sort());
