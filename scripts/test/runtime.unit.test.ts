@@ -16,7 +16,7 @@ function start(node: string) {
 test('an older Node is refused in one sentence, before it meets TypeScript', () => {
   const { status, stderr } = start(olderNode);
   assert.equal(status, 1);
-  assert.match(stderr, /^Berth needs Node 22\.18 or later and this is v20\.20\.2: run `npm ci`, [^\n]+\.\n$/);
+  assert.match(stderr, /^Berth needs Node 22\.19 or later and this is v20\.20\.2: run `npm ci`, [^\n]+\.\n$/);
 });
 
 test('the pinned Node starts without a word', () => {
