@@ -44,8 +44,8 @@ export type Services = ReturnType<typeof createServices>;
 
 /** Beside this file, in the language in which it runs. */
 const WORKER_PROGRAM = join(import.meta.dirname, `background-worker${extname(import.meta.filename)}`);
-/** MiB: what an inflated chunk leaves in the heap is small, and the sooner it is collected the sooner the chunk's memory is free. */
-const WORKER_YOUNG_GENERATION_MB = 1;
+/** MiB: what a chunk leaves in the heap is small, and the sooner it is collected the sooner the chunk's memory is free (decision 7). */
+const WORKER_YOUNG_GENERATION_MB = 8;
 /** Leaves most of a disk, and of a core, to those who download; the command line reads as fast as it can. */
 const SCRUB_BYTES_PER_SECOND = 100 * 1024 * 1024;
 /** Of one address; keys that hold are taken whatever has failed before. */
@@ -72,7 +72,7 @@ export function outboundOptionsOf(config: Config): OutboundOptions {
 }
 
 /** Artefacts and their thumbnails. @param keyScopes whether an upload key still holds; default: none does */
-export function createContentServices(config: Config, { database, blobs }: Instance, { opened, onError, keyScopes }: InstanceOptions & Partial<Pick<ArtefactOptions, 'keyScopes'>>) {
+export function createContentServices(config: Config, { database, blobs, jobs }: Instance, { opened, onError, keyScopes }: InstanceOptions & Partial<Pick<ArtefactOptions, 'keyScopes'>>) {
   const limits = limitsOf(config);
   const worker = createWorker<BackgroundApi>({
     program: WORKER_PROGRAM, data: { store: storeOptions(config), limits, outbound: outboundOptionsOf(config) },
@@ -87,6 +87,8 @@ export function createContentServices(config: Config, { database, blobs }: Insta
     keyScopes: keyScopes ?? (() => Promise.resolve(undefined)),
   });
   opened.push(artefacts.counts);
+  // Runs put away what they have begun, so they end before the thread that works for them.
+  opened.push(jobs);
   return { worker, artefacts, thumbnails: createThumbnails({ database, artefacts }) };
 }
 
@@ -143,6 +145,7 @@ export function createServices(config: Config, instance: Instance, options: Inst
     fetcher: createWorkerFetcher({ database, blobs, worker, maxUploadBytes, onError }),
     mirroring: artefacts.mirroring, publishing: artefacts.publishing, cipherPassword: secrets.CIPHER_PASSWORD,
   });
+  opened.push(jobs);
   return {
     ...instance, accounts, apiKeys, artefacts, thumbnails, storage, uploads, unknownKeys, trustedPublishers, audit, remotes,
     internalSecret: secrets.SECRET_INTERNAL_SERVICES,

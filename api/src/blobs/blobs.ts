@@ -61,6 +61,8 @@ export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStor
 
 export function createBlobs({ database, store }: { database: Database; store: BlobStore }): Blobs {
   const repository = blobRepository(database.db);
+  // A writer's row that a power cut takes back leaves an object that the sweep removes, as no row has it.
+  const writeRows = { ...repository, beginWriter: (storageKey: string) => database.withoutFlush((db) => blobRepository(db).beginWriter(storageKey)) };
 
   async function find(digest: string): Promise<BlobRow> {
     const row = await repository.find(digest);
@@ -86,10 +88,10 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
   }
 
   return {
-    begin: () => beginBlobWrite(repository, store),
+    begin: () => beginBlobWrite(writeRows, store),
     resume: (storageKey) => resumeBlobWrite(repository, store, storageKey),
     discard: (storageKey) => discardBlobWrite(repository, store, storageKey),
-    writeRows: repository,
+    writeRows,
     finished: (blob) => new FinishedBlob(repository, store, blob),
     read: async (digest, range) => store.read((await find(digest)).storageKey, range),
     async send(digest, range, write) {

@@ -27,6 +27,11 @@ export interface Database {
    */
   withoutTimeouts<T>(work: (db: Executor) => Promise<T>): Promise<T>;
   /**
+   * Runs a statement that a power cut may take back, so that on SQLite nobody waits for the disk. A later transaction makes it
+   * durable along with itself. On PostgreSQL, which flushes for many at once, `db` itself.
+   */
+  withoutFlush<T>(work: (db: Executor) => Promise<T>): Promise<T>;
+  /**
    * Prepares a query for one row that is asked very often, outside of transactions. On SQLite it runs on a connection of its own that only
    * reads, past Kysely, which costs several times what SQLite does.
    * @param query only the number of its parameters counts, not their values
@@ -103,7 +108,7 @@ export function createDatabase(options: DatabaseOptions): Database {
         try {
           return await unguarded.transaction().execute((tx) => insideTransaction.run(true, () => work(tx)));
         } catch (error) {
-          if (attempt === MAX_ATTEMPTS || !RETRYABLE_SQLSTATES.has(sqlState(error))) throw error;
+          if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw error;
         }
       }
     },
@@ -115,6 +120,18 @@ export function createDatabase(options: DatabaseOptions): Database {
       } finally {
         await lent.destroy();
       }
+    },
+    async withoutFlush(work) {
+      refuseInside();
+      if (dialectName === 'postgres') return work(db);
+      return unguarded.connection().execute(async (connection) => {
+        await sql`pragma synchronous = normal`.execute(connection);
+        try {
+          return await work(connection);
+        } finally {
+          await sql`pragma synchronous = full`.execute(connection);
+        }
+      });
     },
     prepareOne: <Row>(query: CompiledQuery<Row>, columns: readonly string[]) => (pool ? prepareOneOnPostgres(pool, query) : prepareOneOnSqlite<Row>(query, columns)),
     async check() { await sql`select 1`.execute(db); },
@@ -142,6 +159,7 @@ function toRow(columns: readonly string[], values: readonly unknown[]): Record<s
   return row;
 }
 
-function sqlState(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+/** Whether a transaction is to be run again. */
+export function isConflict(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && RETRYABLE_SQLSTATES.has(error.code);
 }

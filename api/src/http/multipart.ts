@@ -116,12 +116,12 @@ export async function* readMultipart<Field extends string>(request: FastifyReque
     }
   }
   function onClose(): void {
-    if (!body.complete) fail(new UploadAbortedError('The connection closed before the whole body had arrived: send it again.'));
+    if (!body.complete) fail(clientLeft());
   }
 
   try {
-    // The client may have left while the caller was still looking things up: then 'close' has been told already.
-    if (body.destroyed && !body.complete) onClose();
+    // The client may have left while the caller was still looking things up: then nothing will come any more, however much has arrived.
+    if (body.destroyed) fail(clientLeft());
     else body.on('data', onData).once('end', onEnd).once('close', onClose);
     startBody(request);
     for (;;) {
@@ -164,6 +164,8 @@ function readBoundary(contentType: string): string {
   if (boundary === undefined) throw new MultipartInvalidError('The content type names no multipart boundary.');
   return boundary;
 }
+
+function clientLeft(): BerthError { return new UploadAbortedError('The connection closed before the whole body had arrived: send it again.'); }
 
 function isFile({ fileName, contentType }: PartHeaders): boolean { return fileName !== undefined || contentType === BINARY_TYPE; }
 

@@ -1,6 +1,6 @@
 // Requests to other servers: pooled connections, the operator's proxies, deadlines.
 
-import { EnvHttpProxyAgent, errors, request, setGlobalDispatcher, type Dispatcher } from 'undici';
+import { EnvHttpProxyAgent, errors, Pool, request, setGlobalDispatcher, type Dispatcher } from 'undici';
 
 /** Outbound proxies, by the names of the usual environment variables. */
 export interface Proxies {
@@ -50,6 +50,8 @@ const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_INTERIM_RESPONSES = 8;
 /** A body that brings less than this in a whole timeout is no better than silence. */
 const MIN_BODY_BYTES = 16 * 1024;
+/** Between the connection and whoever reads: with the library's 64 KiB each chunk that arrives stops the connection until it is read. */
+const BODY_BUFFER_BYTES = 512 * 1024;
 /** Of a body that nobody wants: more costs more than a new connection. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
@@ -62,10 +64,12 @@ export function useProxies(proxies: Proxies): void {
 }
 
 export function createOutbound({ timeoutMs, proxies = {} }: OutboundOptions): Outbound {
+  const timeouts = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
+  const limits = { ...timeouts, connections: MAX_CONNECTIONS, maxHeaderSize: MAX_HEAD_BYTES, allowH2: false };
   const dispatcher = new EnvHttpProxyAgent({
-    ...agentOptions(proxies),
-    connections: MAX_CONNECTIONS, allowH2: false, maxHeaderSize: MAX_HEAD_BYTES,
-    connectTimeout: timeoutMs, connect: { timeout: timeoutMs }, headersTimeout: timeoutMs, bodyTimeout: timeoutMs,
+    ...agentOptions(proxies), ...limits, connectTimeout: timeoutMs, connect: { timeout: timeoutMs },
+    // A proxy's own connections would have the library's limits.
+    clientFactory: (origin: URL, options: object) => new Pool(origin, { ...options, ...limits }),
   });
 
   async function send(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<Dispatcher.ResponseData> {
@@ -74,7 +78,7 @@ export function createOutbound({ timeoutMs, proxies = {} }: OutboundOptions): Ou
     let timer: NodeJS.Timeout | undefined;
     try {
       return await request(url, {
-        dispatcher, headers, signal: signal ? AbortSignal.any([signal, refusal.signal]) : refusal.signal,
+        dispatcher, headers, ...timeouts, highWaterMark: BODY_BUFFER_BYTES, signal: signal ? AbortSignal.any([signal, refusal.signal]) : refusal.signal,
         // Each interim response begins the library's own deadline anew.
         onInfo() {
           if (++interimResponses > MAX_INTERIM_RESPONSES) refusal.abort(new ResponseInvalidError('it sends interim responses without an end'));
@@ -95,7 +99,7 @@ export function createOutbound({ timeoutMs, proxies = {} }: OutboundOptions): Ou
             status: statusCode,
             headers: Object.fromEntries(Object.entries(received).map(([name, value]) => [name, String(value)])),
             chunks: readChunks(body, timeoutMs),
-            discard: () => { body.dump({ limit: MAX_DISCARDED_BYTES }).catch(() => undefined); },
+            discard: () => { body.dump({ limit: MAX_DISCARDED_BYTES, signal: AbortSignal.timeout(timeoutMs) }).catch(() => undefined); },
           };
         } catch (error) {
           signal?.throwIfAborted();
@@ -143,7 +147,8 @@ async function* readChunks(body: AsyncIterable<Uint8Array>, timeoutMs: number): 
 }
 
 function isClosedWhileIdle(error: unknown): boolean {
-  return error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0 && (error.socket?.bytesWritten ?? 0) > 0;
+  const { code } = error as { code?: unknown };
+  return code === 'ECONNRESET' || code === 'EPIPE' || (error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0);
 }
 
 /** Tells what breaks HTTP, which lasts, from what may go better the next time. */

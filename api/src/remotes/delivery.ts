@@ -13,6 +13,7 @@ import { normaliseUrl } from './operations.ts';
 import { jobName, type SyncProgress } from './remote.ts';
 import { remoteRepository } from './repository.ts';
 import type { RemotesOptions } from './service.ts';
+import { nextRunInMs } from './sync-control.ts';
 import { createSync, type SyncReport } from './sync.ts';
 
 export type DeliveryOptions = Omit<RemotesOptions, 'cipherPassword' | 'fetcher' | 'outbound'>;
@@ -62,7 +63,7 @@ export function createDelivery(options: DeliveryOptions): Deliver {
       await rows.select(remoteId, ids, true);
       await appendAudit(tx, ACTOR, { action: 'remote.import', targetType: 'remote-registry', targetId: remoteId, details: { createdAt, artefacts: ids.length } });
     });
-    jobs.register<SyncProgress, SyncReport>({ name: jobName(remoteId), run: (context) => sync(remoteId, context, { ids, upstream }) });
+    jobs.register<SyncProgress, SyncReport>({ name: jobName(remoteId), run: (context) => sync(remoteId, context, { ids, upstream }), nextInMs: () => nextRunInMs(database, remoteId) });
     const report = await jobs.runHere(jobName(remoteId), onProgress && { onProgress: onProgress as (value: unknown) => void }) as SyncReport;
     const problems = (await remoteRepository(database.db).results(remoteId))
       .filter(({ artefactId, status }) => ids.includes(artefactId) && status !== 'updated' && status !== 'unchanged')

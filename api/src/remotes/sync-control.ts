@@ -26,14 +26,8 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
   jobs.registerFamily<SyncProgress, SyncReport>({
     prefix: JOB_PREFIX,
     keys: async () => (await rows.list()).map(({ id }) => id),
-    job: (id) => ({ run: (context) => sync(id, context), nextInMs: () => nextInMs(id) }),
+    job: (id) => ({ run: (context) => sync(id, context), nextInMs: () => nextRunInMs(database, id) }),
   });
-
-  /** Until everything is compared again, or the first artefact is tried again. */
-  async function nextInMs(id: string): Promise<number | undefined> {
-    const dates = [(await rows.find(id))?.nextFullAt, await rows.nextTryAt(id)].filter((date) => date !== undefined);
-    return dates.length === 0 ? undefined : Math.max(0, Math.min(...dates.map((date) => Date.parse(date))) - Date.now());
-  }
 
   return {
     /** Asks for a run now. @throws remote_not_found, sync_running */
@@ -69,4 +63,11 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
       };
     },
   };
+}
+
+/** Milliseconds until everything is compared again, or the first artefact is tried again; undefined when nothing is due. */
+export async function nextRunInMs({ db }: Database, remoteId: string): Promise<number | undefined> {
+  const rows = remoteRepository(db);
+  const dates = [(await rows.find(remoteId))?.nextFullAt, await rows.nextTryAt(remoteId)].filter((date) => date !== undefined);
+  return dates.length === 0 ? undefined : Math.max(0, Math.min(...dates.map((date) => Date.parse(date))) - Date.now());
 }

@@ -8,7 +8,7 @@ import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
 import { LeaseLostError, type JobContext } from '../jobs/index.ts';
 import { matches } from '../patterns/index.ts';
-import { fingerprintOf, type Upstream, type UpstreamArtefact } from '../upstream/index.ts';
+import { fingerprintOf, RemoteAnswerInvalidError, type Upstream, type UpstreamArtefact } from '../upstream/index.ts';
 import { RemoteNotFoundError } from './errors.ts';
 import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
 import { NotWantedError, type MirrorArtefact, type MirrorRun } from './mirror.ts';
@@ -34,7 +34,7 @@ export interface SyncReport { updated: number; unchanged: number; failed: number
 interface Candidate { id: string; artefact: UpstreamArtefact | undefined; unusable?: string }
 
 /** Enough to keep every connection busy (MAX_CONNECTIONS) while others wait for the disk or for their commit. */
-const CONCURRENCY = 16;
+const CONCURRENCY = 40;
 /** The registry itself, of its own accord. */
 const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
@@ -43,8 +43,10 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
   const rows = remoteRepository(database.db);
 
   return async function sync(remoteId: string, context: JobContext<SyncProgress>, delivery?: { ids: readonly string[]; upstream: Upstream }): Promise<SyncReport> {
-    const remote = await rows.find(remoteId);
-    if (!remote) throw new RemoteNotFoundError('The remote registry was removed.');
+    const stored = await rows.find(remoteId);
+    if (!stored) throw new RemoteNotFoundError('The remote registry was removed.');
+    // A delivery compares nothing else: what is due, and what somebody has asked for, stays so.
+    const remote: Remote = delivery ? { ...stored, request: undefined, nextFullAt: undefined } : stored;
     const upstream = delivery?.upstream ?? await openUpstream(remote);
     const startedAt = new Date();
     context.progress({ startedAt: startedAt.toISOString(), done: 0, total: 0 });
@@ -64,7 +66,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
   };
 
   async function run(remote: Remote, upstream: Upstream, startedAt: Date, { signal, progress, assertHeld }: JobContext<SyncProgress>, ids: readonly string[] | undefined): Promise<SyncReport> {
-    const request = ids ? undefined : remote.request;
+    const { request } = remote;
     const isFull = !ids && isFullRun(remote, startedAt);
     const candidates = isFull ? await everything(remote, upstream, signal) : await some(upstream, ids ?? await dueIds(remote, startedAt), signal);
     const results = new Map((await rows.results(remote.id)).map((result) => [result.artefactId, result]));
@@ -91,7 +93,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     const begun = await fetchRepository(database.db).allOf(remote.id);
     const mirrorRun: MirrorRun = { remote, actor: ACTOR, upstream, signal, assertHeld };
     const queue = different.values();
-    await Promise.all(Array.from({ length: CONCURRENCY }, async () => {
+    const workers = await Promise.allSettled(Array.from({ length: CONCURRENCY }, async () => {
       for (const { id, artefact } of queue) {
         progress({ ...shown, currentArtefact: id });
         await mirrorOne(id, artefact, (count) => {
@@ -102,6 +104,8 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
         progress({ ...shown });
       }
     }));
+    // Each has put away what it had begun before the lease may go to another replica.
+    for (const worker of workers) if (worker.status === 'rejected') throw worker.reason;
     return report;
 
     async function mirrorOne(id: string, artefact: UpstreamArtefact, onBytes: (count: number) => void): Promise<void> {
@@ -172,7 +176,9 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     for (const id of [...known, ...found]) {
       const reason = unusable.get(id);
       // A list may leave out what its document still shows, such as deprecated artefacts of an older registry.
-      candidates.push({ id, artefact: byId.get(id) ?? (reason === undefined ? await upstream.artefact(id, signal) : undefined), ...(reason !== undefined && { unusable: reason }) });
+      const artefact = byId.get(id);
+      if (reason !== undefined) candidates.push({ id, artefact: undefined, unusable: reason });
+      else candidates.push(artefact ? { id, artefact } : await read(upstream, id, signal));
     }
     return candidates;
   }
@@ -185,15 +191,17 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
 
   async function some(upstream: Upstream, ids: readonly string[], signal: AbortSignal): Promise<Candidate[]> {
     const candidates: Candidate[] = [];
-    for (const artefactId of ids) {
-      try {
-        candidates.push({ id: artefactId, artefact: await upstream.artefact(artefactId, signal) });
-      } catch (error) {
-        if (!(error instanceof BerthError) || error.code !== 'remote_answer_invalid') throw error;
-        candidates.push({ id: artefactId, artefact: undefined, unusable: error.message });
-      }
-    }
+    for (const id of ids) candidates.push(await read(upstream, id, signal));
     return candidates;
+  }
+
+  async function read(upstream: Upstream, id: string, signal: AbortSignal): Promise<Candidate> {
+    try {
+      return { id, artefact: await upstream.artefact(id, signal) };
+    } catch (error) {
+      if (!(error instanceof RemoteAnswerInvalidError)) throw error;
+      return { id, artefact: undefined, unusable: error.message };
+    }
   }
 
   async function finish(remote: Remote, startedAt: Date, error: { code: string; text: string } | undefined, { assertHeld }: JobContext): Promise<void> {

@@ -4,7 +4,7 @@ export { createTarballScanners, type TarballScanners, type IngestScanner } from 
 export { createScanApi, type ScanApi } from './scan-worker.ts';
 export { SCAN_VERSION, type TarballScan } from './scan.ts';
 export type { BundledPackage, EntryType, FileEntry } from './types.ts';
-export type { JsonObject, Manifest } from './manifest.ts';
+export { isDeeperThan, MAX_SCHEMA_DEPTH, type JsonObject, type Manifest } from './manifest.ts';
 export {
   ManifestDuplicateError, ManifestInvalidError, ManifestMissingError, ManifestTooLargeError, TarballNotGzipError, TarballNotTarError,
   TarballTooLargeUnpackedError, TarballTooManyEntriesError, TarballTruncatedError, TarballUnsafeEntryError,

@@ -9,7 +9,7 @@ const MAX_NAME_LENGTH = 214;
 const MAX_TERM_LENGTH = 256;
 const MAX_URL_LENGTH = 2048;
 /** Far more than forms use; serialising what is deeper by thousands overflows the stack. */
-const MAX_SCHEMA_DEPTH = 100;
+export const MAX_SCHEMA_DEPTH = 100;
 const A_SCHEMA = `a JSON schema: an object, nested at most ${MAX_SCHEMA_DEPTH} deep`;
 
 export type JsonObject = Record<string, unknown>;
@@ -101,7 +101,7 @@ function readUrl(value: unknown): string | undefined {
 
 function readSchema(value: unknown): JsonObject | undefined { return isJsonObject(value) && !isDeeperThan(MAX_SCHEMA_DEPTH, value) ? value : undefined; }
 
-function isDeeperThan(levels: number, value: unknown): boolean {
+export function isDeeperThan(levels: number, value: unknown): boolean {
   return typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner)));
 }
 

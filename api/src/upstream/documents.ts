@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { assertArchitecture, assertArtefactId, assertFileName, FILE_SLOT, NOARCH, type Format, type LocalisedText } from '../artefacts/index.ts';
 import { isDigest } from '../digests/index.ts';
 import { BerthError } from '../errors.ts';
+import { isDeeperThan, MAX_SCHEMA_DEPTH } from '../tarballs/index.ts';
 import type { UpstreamSlot } from './bytes.ts';
 import { RemoteAnswerInvalidError } from './errors.ts';
 
@@ -53,8 +54,8 @@ export function readUpstreamArtefact(value: unknown): UpstreamArtefact {
       description: localised(document['description']),
       group: localised(document['group']),
       documentation: text(document['documentation']),
-      processingConfigSchema: document['processingConfigSchema'] ?? undefined,
-      applicationConfigSchema: document['applicationConfigSchema'] ?? undefined,
+      processingConfigSchema: schema(document['processingConfigSchema']),
+      applicationConfigSchema: schema(document['applicationConfigSchema']),
       thumbnail: thumbnail(document['thumbnail']),
       deprecated: document['deprecated'] === true,
       origin: text(document['origin']),
@@ -111,6 +112,11 @@ function localised(value: unknown): LocalisedText | undefined {
   const it = typeof value === 'string' ? { fr: value, en: value } : object(value);
   const [fr, en] = [text(it?.['fr'])?.slice(0, MAX_TEXT_LENGTH), text(it?.['en'])?.slice(0, MAX_TEXT_LENGTH)];
   return fr ?? en ? { ...(fr !== undefined && { fr }), ...(en !== undefined && { en }) } : undefined;
+}
+
+function schema(value: unknown): unknown {
+  if (isDeeperThan(MAX_SCHEMA_DEPTH, value)) invalid(`a configuration schema that is nested more than ${MAX_SCHEMA_DEPTH} deep`);
+  return value ?? undefined;
 }
 
 function object(value: unknown): Json | undefined {

@@ -66,6 +66,8 @@ export function createWorker<Api extends object>({ program, data, resourceLimits
     async close() {
       const ending = running;
       if (!ending) return;
+      // Whoever is told of the end releases the thread, which must not let the process end before it has ended.
+      ending.users++;
       end(ending);
       await ending.worker.terminate();
     },

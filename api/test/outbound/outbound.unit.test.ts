@@ -118,7 +118,8 @@ describe('requests to another server', () => {
       socket.on('error', () => undefined);
       socket.on('data', () => {
         if (++requests === 1) socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
-        else socket.destroy();
+        else if (opened === 1) socket.destroy();
+        else socket.resetAndDestroy();
       });
     });
     const there = new URL(`http://127.0.0.1:${await listen(closing)}/`);
@@ -126,6 +127,22 @@ describe('requests to another server', () => {
     assert.equal(opened, 3);
     closing.close();
   });
+});
+
+test('bodies that trickle and that nobody wants keep no connection from others', async () => {
+  const trickling = http.createServer((request, response) => {
+    if (request.url === '/wanted') return void response.end('ok');
+    response.writeHead(302, { location: '/elsewhere' });
+    const timer = setInterval(() => { response.write('x'); }, 20);
+    response.once('close', () => { clearInterval(timer); });
+  });
+  const there = new URL(`http://127.0.0.1:${await listen(trickling)}/`);
+  const outbound = createOutbound({ timeoutMs: 500 });
+  for (let round = 0; round < MAX_CONNECTIONS + 1; round++) (await outbound.get(there)).discard();
+  assert.equal((await bodyOf(await outbound.get(new URL('/wanted', there)))).toString(), 'ok');
+  await outbound.close();
+  trickling.closeAllConnections();
+  trickling.close();
 });
 
 describe('an outbound proxy', () => {
@@ -178,6 +195,15 @@ describe('an outbound proxy', () => {
       if (expected) assert.ok(passed[0]?.endsWith(AUTHORIZATION));
       await outbound.close();
     }
+  });
+
+  test('that keeps silent fails the request in time', async () => {
+    const silent = net.createServer((socket) => { socket.on('error', () => undefined); });
+    const uri = `http://127.0.0.1:${await listen(silent)}`;
+    const outbound = createOutbound({ timeoutMs: 300, proxies: { HTTP_PROXY: uri, HTTPS_PROXY: uri } });
+    for (const url of [`http://127.0.0.1:${port}/`, `https://localhost:${securePort}/`]) await assert.rejects(outbound.get(new URL(url)), /[Tt]imeout/, url);
+    await outbound.close();
+    silent.close();
   });
 
   test('that is away, or refuses, fails the request', async () => {

@@ -6,7 +6,7 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { someInThisRun } from '../support/combinations.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
-import { ATTACKS, startHostileUpstream, type Attack, type HostileUpstream } from './hostile-upstream.ts';
+import { ATTACKS, startHostileUpstream, type Attack, type HostileUpstream } from '../upstream/hostile-upstream.ts';
 import { addRemote, bytesOf, resultOf, type RemoteClient, type RemoteView } from './pair.ts';
 
 /** Four attempts of a second each, and the pauses in between. */

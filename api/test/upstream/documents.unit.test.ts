@@ -1,0 +1,17 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { fingerprintOf, readUpstreamArtefact } from '../../src/upstream/index.ts';
+
+function nested(depth: number): unknown {
+  return JSON.parse('{"a":'.repeat(depth) + '1' + '}'.repeat(depth));
+}
+
+test('a document that nobody could write down again is refused as such, and one at the limit is taken', () => {
+  const document = { _id: 'a', format: 'file', category: 'other', fileName: 'data.bin', size: 1 };
+  for (const field of ['processingConfigSchema', 'applicationConfigSchema']) {
+    assert.match(fingerprintOf(readUpstreamArtefact({ ...document, [field]: nested(100) })), /^[\w-]{43}$/);
+    for (const depth of [101, 20_000]) {
+      assert.throws(() => readUpstreamArtefact({ ...document, [field]: nested(depth) }), { code: 'remote_answer_invalid', message: /nested more than 100 deep/ });
+    }
+  }
+});
