@@ -3,6 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
+import { databaseUrl } from '../../src/config.ts';
+import { createDatabase } from '../../src/db/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
 import { addRemote, assertSameBytes, bytesOf, documentOf, resultOf, share, type RemoteClient } from './pair.ts';
@@ -71,7 +73,7 @@ test('many small artefacts come each once, by their ordinary downloads, over con
   }
 });
 
-test('closing the server ends the thread, also while it fetches', async () => {
+test('closing the server puts away what the thread fetches, and then ends it', async () => {
   const started = once(process, 'worker') as Promise<[Worker]>;
   const other = await startTestServer();
   const there = await addRemote(other, proxy.url, key, { selectedPatterns: ['second'] });
@@ -79,6 +81,12 @@ test('closing the server ends the thread, also while it fetches', async () => {
   await there.ask('POST', '/sync');
   const ended = once((await started)[0], 'exit');
   await eventually(async () => { assert.ok(((await there.get()).syncProgress?.bytesDone ?? 0) > 0); });
-  await other.close();
+  await other.server.close();
   await ended;
+  const database = createDatabase({ url: databaseUrl(other.server.config) });
+  const writers = await database.db.selectFrom('blob_writers').select('heartbeat_at').execute();
+  await database.close();
+  await other.close();
+  assert.equal(writers.length, 1);
+  assert.ok(Date.parse(writers[0]!.heartbeat_at) > Date.now() + 6 * 24 * 3_600_000, 'kept for the next run');
 });
