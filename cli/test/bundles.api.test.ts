@@ -16,7 +16,7 @@ describe('remotes', () => {
     const target = { DATA_DIR: join(scratch, 'air-gapped'), PUBLIC_URL: 'https://island.example.org' };
     const exported = berthJson(['remotes', 'export', file, 'carried'], { PUBLIC_URL: 'https://production.example.org' }) as { artefacts: number; failed: unknown[] };
     assert.deepEqual([exported.artefacts, exported.failed], [1, []]);
-    assert.match(berth(['remotes', 'import', file], target).stderr, /there is no database/);
+    assert.match(berth(['remotes', 'import', file], target).stderr, /contains no berth\.db/);
     berth(['backup', directory]);
     berth(['restore', directory, '--allow-lost'], target);
     // The ids are taken there, by the artefacts of the backup.

@@ -136,7 +136,7 @@ test('a backup goes into a folder that is missing, empty or a backup, and into n
 });
 
 test('a backup needs an instance', async () => {
-  await assert.rejects(backup({ ...SECRETS, DATA_DIR: join(scratch, 'nowhere') }, join(scratch, 'never')), { name: 'ConfigError', message: /no database berth\.db/ });
+  await assert.rejects(backup({ ...SECRETS, DATA_DIR: join(scratch, 'nowhere') }, join(scratch, 'never')), { name: 'ConfigError', message: /contains no berth\.db/ });
 });
 
 describe('secrets', () => {

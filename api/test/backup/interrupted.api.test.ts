@@ -59,7 +59,7 @@ for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
       for (const killAt of moments(report.blobs.count + 4, steps - 1)) {
         await withTarget(combination, async (target) => {
           assert.equal(await runOperation('restore', whole, { ...target, killAt }), undefined);
-          await assert.rejects(createServer({ env: { ...target.env, PORT: '0' } }), { code: 'restore_incomplete', message: /run berth restore again/ });
+          await assert.rejects(createServer({ env: { ...target.env, PORT: '0' } }), { code: 'restore_incomplete', message: /Run berth restore again/ });
           await restore(target.env, whole);
           const server = await target.start();
           assert.deepEqual(await walk(server, filled), seen);

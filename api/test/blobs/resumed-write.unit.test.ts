@@ -20,7 +20,7 @@ for (const dialect of DIALECTS) {
       await assert.rejects(upload.write(BYTES), { code: 'blob_writer_closed' });
       await upload.reopen();
       await upload.write(BYTES.subarray(100_000));
-      assert.deepEqual(await upload.finish(() => Promise.reject(new Error('nothing was missed'))), { digest: DIGEST, sizeBytes: BYTES.length });
+      assert.partialDeepStrictEqual(await upload.finish(() => Promise.reject(new Error('nothing was missed'))), { digest: DIGEST, sizeBytes: BYTES.length });
       await uploads.adopt(upload);
       await (await upload.finish()).settle();
       await uploads.assertStoredOnce();
@@ -32,7 +32,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([upload.sizeBytes, upload.isHashed], [100_000, false]);
       await upload.write(BYTES.subarray(100_000));
       const missed: Buffer[] = [];
-      assert.deepEqual(await upload.finish(async (chunk) => { missed.push(Buffer.from(chunk)); }), { digest: DIGEST, sizeBytes: BYTES.length });
+      assert.partialDeepStrictEqual(await upload.finish(async (chunk) => { missed.push(Buffer.from(chunk)); }), { digest: DIGEST, sizeBytes: BYTES.length });
       assert.ok(Buffer.concat(missed).equals(BYTES));
       await uploads.adopt(upload);
       await (await upload.finish()).settle();
