@@ -45,7 +45,7 @@ export type Services = ReturnType<typeof createServices>;
 /** Beside this file, in the language in which it runs. */
 const WORKER_PROGRAM = join(import.meta.dirname, `background-worker${extname(import.meta.filename)}`);
 /** MiB: what a chunk leaves in the heap is small, and the sooner it is collected the sooner the chunk's memory is free (decision 7). */
-const WORKER_YOUNG_GENERATION_MB = 8;
+const WORKER_YOUNG_GENERATION_MB = 1;
 /** Leaves most of a disk, and of a core, to those who download; the command line reads as fast as it can. */
 const SCRUB_BYTES_PER_SECOND = 100 * 1024 * 1024;
 /** Of one address; keys that hold are taken whatever has failed before. */

@@ -50,8 +50,6 @@ const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_INTERIM_RESPONSES = 8;
 /** A body that brings less than this in a whole timeout is no better than silence. */
 const MIN_BODY_BYTES = 16 * 1024;
-/** Between the connection and whoever reads: with the library's 64 KiB each chunk that arrives stops the connection until it is read. */
-const BODY_BUFFER_BYTES = 512 * 1024;
 /** Of a body that nobody wants: more costs more than a new connection. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
@@ -78,7 +76,7 @@ export function createOutbound({ timeoutMs, proxies = {} }: OutboundOptions): Ou
     let timer: NodeJS.Timeout | undefined;
     try {
       return await request(url, {
-        dispatcher, headers, ...timeouts, highWaterMark: BODY_BUFFER_BYTES, signal: signal ? AbortSignal.any([signal, refusal.signal]) : refusal.signal,
+        dispatcher, headers, ...timeouts, signal: signal ? AbortSignal.any([signal, refusal.signal]) : refusal.signal,
         // Each interim response begins the library's own deadline anew.
         onInfo() {
           if (++interimResponses > MAX_INTERIM_RESPONSES) refusal.abort(new ResponseInvalidError('it sends interim responses without an end'));

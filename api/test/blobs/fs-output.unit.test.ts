@@ -9,7 +9,7 @@ import { FsOutput } from '../../src/blobs/drivers/fs-output.ts';
 import { assertHolds, KIB, MIB, sampleBytes } from './contract/blob-bytes.ts';
 
 /** Where direct writes begin. */
-const DIRECT_FROM = 512 * KIB;
+const DIRECT_FROM = 8 * MIB;
 const LONG = 11 * MIB + 7;
 
 async function makeDirectory(t: TestContext): Promise<string> {

@@ -14,8 +14,8 @@ const DIRECT_WRITE_BYTES = 512 * 1024;
 /** Makes a buffer for direct writes. A resizable one begins at a page, as V8 makes them of whole pages. */
 export function makeDirectBuffer(): Uint8Array { return new Uint8Array(new ArrayBuffer(DIRECT_WRITE_BYTES, { maxByteLength: DIRECT_WRITE_BYTES })); }
 
-/** What fits into one such write stays in the page cache: a flush at its end costs less than another way to the file. */
-const DIRECT_FROM_BYTES = DIRECT_WRITE_BYTES;
+/** Smaller files stay in the page cache, since they are often asked for as soon as they are there; a multiple of both sizes above. */
+const DIRECT_FROM_BYTES = 8 * 1024 * 1024;
 
 /** What direct writes have to begin and end at: no block of a disk and no page is larger but on rare systems, which then refuse with EINVAL. */
 const ALIGNMENT_BYTES = 4096;
