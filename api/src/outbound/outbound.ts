@@ -64,10 +64,11 @@ export function useProxies(proxies: Proxies): void {
 export function createOutbound({ timeoutMs, proxies = {} }: OutboundOptions): Outbound {
   const timeouts = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs };
   const limits = { ...timeouts, connections: MAX_CONNECTIONS, maxHeaderSize: MAX_HEAD_BYTES, allowH2: false };
+  const openPool = (origin: string | URL, options: object) => new Pool(origin, { ...options, ...limits });
   const dispatcher = new EnvHttpProxyAgent({
     ...agentOptions(proxies), ...limits, connectTimeout: timeoutMs, connect: { timeout: timeoutMs },
-    // A proxy's own connections would have the library's limits.
-    clientFactory: (origin: URL, options: object) => new Pool(origin, { ...options, ...limits }),
+    // The connections to a proxy would have the library's own limits.
+    factory: openPool, clientFactory: openPool,
   });
 
   async function send(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<Dispatcher.ResponseData> {
@@ -120,15 +121,11 @@ async function* readChunks(body: AsyncIterable<Uint8Array>, timeoutMs: number): 
   let bytes = 0;
   // While the chunks are used here, the other side owes nothing.
   let waitedMs = 0;
-  let isDone = false;
   try {
     for (;;) {
       const askedAt = performance.now();
       const { done, value } = await iterator.next();
-      if (done) {
-        isDone = true;
-        return;
-      }
+      if (done) return;
       bytes += value.length;
       waitedMs += performance.now() - askedAt;
       if (bytes >= MIN_BODY_BYTES) bytes = waitedMs = 0;
@@ -136,11 +133,9 @@ async function* readChunks(body: AsyncIterable<Uint8Array>, timeoutMs: number): 
       yield value;
     }
   } catch (error) {
-    isDone = true;
-    await iterator.return?.();
     throw explained(error);
   } finally {
-    if (!isDone) await iterator.return?.();
+    await iterator.return?.();
   }
 }
 

@@ -197,6 +197,17 @@ describe('an outbound proxy', () => {
     }
   });
 
+  test('is asked over a bounded number of connections as well', async () => {
+    let connections = 0;
+    const count = () => { connections++; };
+    proxy.on('connection', count);
+    const outbound = createOutbound({ timeoutMs: 5000, proxies: { HTTP_PROXY: proxyUrl } });
+    await Promise.all(Array.from({ length: 3 * MAX_CONNECTIONS }, async () => bodyOf(await outbound.get(new URL(`http://127.0.0.1:${port}/`)))));
+    proxy.off('connection', count);
+    await outbound.close();
+    assert.ok(connections > 0 && connections <= MAX_CONNECTIONS, String(connections));
+  });
+
   test('that keeps silent fails the request in time', async () => {
     const silent = net.createServer((socket) => { socket.on('error', () => undefined); });
     const uri = `http://127.0.0.1:${await listen(silent)}`;
