@@ -4,25 +4,15 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { NAME, plugIn, tag } from './plug-in.ts';
-import { startTestRegistry, type RunOptions, type TestRegistry } from './test-registry.ts';
+import { startKeyedRegistry, type KeyedRegistry } from './test-registry.ts';
 
-let registry: TestRegistry;
-let { url, scratch, berth, show } = {} as TestRegistry;
-let key: string;
+let registry: KeyedRegistry;
+let { url, scratch, berth, show, key, withKey, json } = {} as KeyedRegistry;
 before(async () => {
-  registry = await startTestRegistry();
-  ({ url, scratch, berth, show } = registry);
-  key = await registry.uploadKey();
+  registry = await startKeyedRegistry();
+  ({ url, scratch, berth, show, key, withKey, json } = registry);
 });
 after(() => registry.stop());
-
-const withKey = () => ({ BERTH_URL: url, BERTH_API_KEY: key });
-
-async function json<T>(words: string[], options: RunOptions = {}): Promise<T> {
-  const { status, stdout, stderr } = await berth([...words, '--json'], { env: withKey(), ...options });
-  assert.equal(status, 0, stderr);
-  return JSON.parse(stdout) as T;
-}
 
 describe('berth publish, asked for more', () => {
   let folder: string;

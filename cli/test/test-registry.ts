@@ -35,6 +35,29 @@ export interface TestRegistry {
   stop(): Promise<void>;
 }
 
+/** A registry with an upload key, and the command as its pipeline runs it. */
+export interface KeyedRegistry extends TestRegistry {
+  key: string;
+  /** Settings with which the command uses the key. */
+  withKey(): Record<string, string>;
+  /** Runs a command that has to succeed with the key and `--json`, and reads what it says. */
+  json<T>(words: string[], options?: RunOptions): Promise<T>;
+}
+
+export async function startKeyedRegistry(): Promise<KeyedRegistry> {
+  const registry = await startTestRegistry();
+  const key = await registry.uploadKey();
+  const withKey = () => ({ BERTH_URL: registry.url, BERTH_API_KEY: key });
+  return {
+    ...registry, key, withKey,
+    async json<T>(words: string[], options: RunOptions = {}) {
+      const { status, stdout, stderr } = await registry.berth([...words, '--json'], { env: withKey(), ...options });
+      assert.equal(status, 0, stderr);
+      return JSON.parse(stdout) as T;
+    },
+  };
+}
+
 export async function startTestRegistry(): Promise<TestRegistry> {
   const scratch = mkdtempSync(join(tmpdir(), 'berth-client-'));
   const environment = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BERTH_|GITHUB_|CI_)/.test(name))), XDG_CONFIG_HOME: join(scratch, 'home/.config'), XDG_CACHE_HOME: join(scratch, 'home/.cache') };
