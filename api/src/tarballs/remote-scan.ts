@@ -23,7 +23,7 @@ export class RemoteScan implements TarballScanner {
   #filling: { piece: number; sizeBytes: number } | undefined;
   #failure: Error | undefined;
   #heldBytesThere = 0;
-  readonly #result: Promise<TarballScan>;
+  readonly #result = Promise.withResolvers<TarballScan>();
   /** What a `write` waits for. */
   #pieceFreed: PromiseWithResolvers<void> | undefined;
 
@@ -31,12 +31,11 @@ export class RemoteScan implements TarballScanner {
     const { api, release } = worker.acquire();
     this.#id = id;
     this.#api = api;
-    this.#result = api.scan(id, limits, this.#memory);
-    this.#result.catch((error: Error) => {
-      const isFirst = !this.#failure;
-      this.#failure ??= error;
-      this.#pieceFreed?.reject(this.#failure);
-      if (isFirst) onFailure(this.#failure);
+    this.#result.promise.catch(() => undefined);
+    api.scan(id, limits, this.#memory).then(this.#result.resolve, (error: Error) => {
+      if (this.#failure) return;
+      this.#end(error);
+      onFailure(error);
     }).finally(release);
   }
 
@@ -65,14 +64,20 @@ export class RemoteScan implements TarballScanner {
     if (this.#failure) throw this.#failure;
     this.#send();
     this.#tell(this.#api.endScan.asEvent(this.#id));
-    return this.#result;
+    return this.#result.promise;
   }
 
   abort(): void {
     if (this.#failure) return;
-    this.#failure = new Error('The scan was aborted');
-    this.#pieceFreed?.reject(this.#failure);
+    // The worker may have come to the end at this very moment: whoever waits is told of the abort all the same.
+    this.#end(new Error('The scan was aborted'));
     this.#tell(this.#api.abortScan.asEvent(this.#id));
+  }
+
+  #end(failure: Error): void {
+    this.#failure = failure;
+    this.#pieceFreed?.reject(failure);
+    this.#result.reject(failure);
   }
 
   /** A full piece waits for nothing; one that is not goes when there is nothing else to do there, so that failures are told at once. */

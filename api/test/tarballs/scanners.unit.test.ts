@@ -102,11 +102,15 @@ describe('a large tarball', () => {
 test('an aborted scan ends what waits for it, and does not disturb the others', async (t) => {
   const create = startScanners(t);
   const tarball = await buildTarball([MANIFEST, LARGE]);
-  const [aborted, other] = [create(), create()];
-  await feed(aborted, tarball);
-  const finishing = aborted.finish();
-  aborted.abort();
-  await assert.rejects(finishing, /aborted/);
+  const other = create();
+  // At whatever moment the worker is: it may just have come to the end.
+  for (let round = 0; round < 30; round++) {
+    const aborted = create();
+    await feed(aborted, tarball);
+    const finishing = aborted.finish();
+    aborted.abort();
+    await assert.rejects(finishing, /aborted/);
+  }
   assert.equal((await scan(other, tarball)).files.length, 2);
 });
 
