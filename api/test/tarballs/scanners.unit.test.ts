@@ -103,11 +103,12 @@ test('an aborted scan ends what waits for it, and does not disturb the others', 
   const create = startScanners(t);
   const tarball = await buildTarball([MANIFEST, LARGE]);
   const other = create();
-  // At whatever moment the worker is: it may just have come to the end.
-  for (let round = 0; round < 30; round++) {
+  // While this thread is busy, the worker comes to the end, and nobody has heard of it yet.
+  for (const busyMs of [0, 1, 5, 200]) {
     const aborted = create();
     await feed(aborted, tarball);
     const finishing = aborted.finish();
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, busyMs);
     aborted.abort();
     await assert.rejects(finishing, /aborted/);
   }
