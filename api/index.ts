@@ -8,7 +8,15 @@ import { ConfigError, proxiesOf, readConfig, type Config } from './src/config.ts
 import { prepareDataDir } from './src/data-dir.ts';
 import { migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
-import { createHttpServer, createLogOutput, createMetrics, registerMetricsRoute, type LogStream, type Metrics, type ServerPhase } from './src/http/index.ts';
+import {
+  createHttpServer,
+  createLogOutput,
+  createMetrics,
+  registerMetricsRoute,
+  type LogStream,
+  type Metrics,
+  type ServerPhase,
+} from './src/http/index.ts';
 import { assertRestoreComplete } from './src/open.ts';
 import { useProxies } from './src/outbound/index.ts';
 import { closeAll, createServices, openInstance, type Opened } from './src/services.ts';
@@ -52,7 +60,8 @@ const DATABASE_PATIENCE_MS = 30_000;
 
 /**
  * Starts a server and resolves once it serves. A start that fails leaves nothing open, and has answered nobody.
- * @throws ConfigError for a wrong setting, and for one that leads to a taken port, a folder or a database that cannot be used; database_too_new
+ * @throws ConfigError for a wrong setting, and for one that leads to a taken port, a folder or a database that cannot
+ *   be used; database_too_new /
  */
 export async function createServer(options: ServerOptions): Promise<BerthServer> {
   const config = readConfig(options.env);
@@ -82,12 +91,17 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   });
   let stopped: Promise<never> | undefined;
   // Ctrl-C reaches a process below npm twice: from the terminal and from npm.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => { stopped ??= started.then((server) => server.close()).then(() => process.exit(0)); });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      stopped ??= started.then((server) => server.close()).then(() => process.exit(0));
+    });
   try {
     await started;
   } catch (error) {
     const isExplained = error instanceof ConfigError || error instanceof BerthError;
-    process.stderr.write(`Berth cannot start: ${isExplained ? error.message : error instanceof Error ? error.stack ?? error.message : String(error)}\n`);
+    process.stderr.write(
+      `Berth cannot start: ${isExplained ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+    );
     process.exit(1);
   }
 }
@@ -95,9 +109,13 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
 /** Says where to sign in, and the first time with what. */
 function announce({ config, firstSuperadmin }: Pick<BerthServer, 'config' | 'firstSuperadmin'>): void {
   const { email, password } = firstSuperadmin ?? {};
-  const how = email !== undefined
-    ? `as ${email} with the password ${password === undefined ? 'in ADMIN_PASSWORD' : `${password} (shown only now)`}`
-    : config.AUTH_MODE === 'simple-directory' ? `at ${config.DIRECTORY_URL}` : undefined;
+  const how =
+    email !== undefined
+      ? `as ${email} with the ` +
+        `password ${password === undefined ? 'in ADMIN_PASSWORD' : `${password} (shown only now)`}`
+      : config.AUTH_MODE === 'simple-directory'
+        ? `at ${config.DIRECTORY_URL}`
+        : undefined;
   if (how !== undefined) process.stdout.write(`\n  Berth is ready at ${config.PUBLIC_URL}\n  Sign in ${how}\n\n`);
 }
 
@@ -109,18 +127,29 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
   let phase: ServerPhase = 'serving';
   const ready = Promise.withResolvers<void>();
 
-  const shared = { opened, onQuery: metrics.onQuery, onError: (error: unknown) => { app.log.error({ err: error }, 'background work failed'); } };
+  const shared = {
+    opened,
+    onQuery: metrics.onQuery,
+    onError: (error: unknown) => {
+      app.log.error({ err: error }, 'background work failed');
+    },
+  };
   const services = createServices(config, await openInstance(config, shared), { ...shared, passwords });
   const { database, blobs, artefacts, accounts, jobs } = services;
   metrics.gauge('berth_slots', 'Slots of all artefacts', async () => (await artefacts.read.totals()).slots);
   metrics.gauge('berth_blobs', 'Blobs stored', async () => (await blobs.totals()).count);
   metrics.gauge('berth_blob_bytes', 'Bytes stored in blobs', async () => (await blobs.totals()).sizeBytes);
-  if (config.METRICS && config.METRICS_PORT !== undefined) opened.push(await serveMetrics(metrics, config.HOST, config.METRICS_PORT));
+  if (config.METRICS && config.METRICS_PORT !== undefined)
+    opened.push(await serveMetrics(metrics, config.HOST, config.METRICS_PORT));
 
   const app = await createApp({
     http: {
-      secure: config.PUBLIC_URL.startsWith('https:'), basePath: new URL(config.PUBLIC_URL).pathname.replace(/\/$/, ''),
-      trustedProxies: config.TRUSTED_PROXIES, logLevel: config.LOG_LEVEL, logStream: log, ready: ready.promise,
+      secure: config.PUBLIC_URL.startsWith('https:'),
+      basePath: new URL(config.PUBLIC_URL).pathname.replace(/\/$/, ''),
+      trustedProxies: config.TRUSTED_PROXIES,
+      logLevel: config.LOG_LEVEL,
+      logStream: log,
+      ready: ready.promise,
     },
     publicUrl: config.PUBLIC_URL,
     frameAncestors: config.FRAME_ANCESTORS,
@@ -132,7 +161,12 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
   });
   opened.push(app);
   if (exposed.length > 0) app.log.warn({ paths: exposed }, 'others on this machine may read these');
-  await untilReachable(database, { patienceMs: databasePatienceMs, onWait: (error) => { app.log.warn({ err: error }, `the database does not answer: trying for ${databasePatienceMs / 1000} s`); } });
+  await untilReachable(database, {
+    patienceMs: databasePatienceMs,
+    onWait: (error) => {
+      app.log.warn({ err: error }, `the database does not answer: trying for ${databasePatienceMs / 1000} s`);
+    },
+  });
   await assertRestoreComplete(database);
   await migrate(database);
   const address = await app.listen({ port: config.PORT, host: config.HOST });
@@ -141,7 +175,8 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
     await jobs.start();
     // After all that can fail, since the password is shown once, and before any request, since the first may sign in.
     firstSuperadmin = await accounts.createFirstSuperadmin({
-      email: config.ADMIN_EMAIL, ...(config.ADMIN_PASSWORD && { password: config.ADMIN_PASSWORD }),
+      email: config.ADMIN_EMAIL,
+      ...(config.ADMIN_PASSWORD && { password: config.ADMIN_PASSWORD }),
     });
     onReady?.({ config, address, firstSuperadmin });
   } catch (error) {
@@ -151,7 +186,10 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
   ready.resolve();
 
   return {
-    app, config, address, firstSuperadmin,
+    app,
+    config,
+    address,
+    firstSuperadmin,
     async close() {
       phase = 'stopping';
       const timer = setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE_SECONDS * 1000);

@@ -1,7 +1,7 @@
-// Kills Berth at random moments while clients upload, at once or resumably, swap and delete, while it sweeps or is backed up;
-// starts it again on the same data, and checks that every visible slot resolves to bytes of its digest, every blob row has its
-// bytes, and what was acknowledged is there. In the end what a backup makes of it must be the same.
-// 200 kills on each site make the claim, the tests run 20.
+// Kills Berth at random moments while clients upload, at once or resumably, swap and delete, while it sweeps or is
+// backed up; starts it again on the same data, and checks that every visible slot resolves to bytes of its digest,
+// every blob row has its bytes, and what was acknowledged is there. In the end what a backup makes of it must be the
+// same. 200 kills on each site make the claim, the tests run 20.
 
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
@@ -22,10 +22,19 @@ const SWEEP_AT_ONCE = { GC_GRACE_HOURS: '0' };
 
 export const SITES = { 'SQLite and files': openEmbeddedSite, 'PostgreSQL and S3': openClusterSite };
 
-export interface CrashReport { kills: number; sweeps: number; acknowledged: number; unanswered: number; broken: string[] }
+export interface CrashReport {
+  kills: number;
+  sweeps: number;
+  acknowledged: number;
+  unanswered: number;
+  broken: string[];
+}
 
 /** Runs the rounds on a fresh site and reports every broken invariant, none when all is well. */
-export async function runCrashes(kills: number, openSite: () => Promise<Site> = openEmbeddedSite): Promise<CrashReport> {
+export async function runCrashes(
+  kills: number,
+  openSite: () => Promise<Site> = openEmbeddedSite,
+): Promise<CrashReport> {
   await using site = await openSite();
   await using restored = await openEmbeddedSite();
   const backups = join(site.dataDir, 'backup');
@@ -34,7 +43,12 @@ export async function runCrashes(kills: number, openSite: () => Promise<Site> = 
   const broken: string[] = [];
   const check = async (berth: ServerProcess, where: Site) => {
     const { held, broken: unreadable } = await readSlots(berth);
-    broken.push(...unreadable, ...expectations.findBroken(held), ...expectations.refused, ...await findRowsWithoutBytes(where));
+    broken.push(
+      ...unreadable,
+      ...expectations.findBroken(held),
+      ...expectations.refused,
+      ...(await findRowsWithoutBytes(where)),
+    );
   };
   let killed = 0;
   for (; killed < kills && broken.length === 0; killed++) {
@@ -57,13 +71,18 @@ export async function runCrashes(kills: number, openSite: () => Promise<Site> = 
   for (const where of [site, restored]) {
     const berth = await startBerth(where.dataDir, where.env);
     await check(berth, where);
-    if (await berth.stop() !== 0) broken.push('SIGTERM did not end the server with 0');
+    if ((await berth.stop()) !== 0) broken.push('SIGTERM did not end the server with 0');
   }
   return { kills: killed, sweeps, ...expectations.counts, broken };
 }
 
 /** @param swept what has to have begun before the moment of the kill is drawn */
-async function workUntilKilled(berth: ServerProcess, expectations: Expectations, resumables: readonly ResumableClient[], swept: Promise<void> | undefined): Promise<void> {
+async function workUntilKilled(
+  berth: ServerProcess,
+  expectations: Expectations,
+  resumables: readonly ResumableClient[],
+  swept: Promise<void> | undefined,
+): Promise<void> {
   let alive = true;
   const workers = resumables.map(async (resumable, worker) => {
     while (alive) await chooseDeed()({ berth, worker, expectations, resumable });
@@ -86,7 +105,12 @@ if (import.meta.main) {
       const { broken, sweeps, acknowledged, unanswered } = await runCrashes(kills, openSite);
       for (const invariant of broken) say(invariant);
       say(`${name}: ${acknowledged} requests were acknowledged, ${unanswered} were cut, ${sweeps} sweeps were begun`);
-      claims.push({ claim: `crash: invariants after ${kills} SIGKILLs on ${name}`, unit: 'broken' as const, ours: [broken.length], bar: { atMost: 0 } });
+      claims.push({
+        claim: `crash: invariants after ${kills} SIGKILLs on ${name}`,
+        unit: 'broken' as const,
+        ours: [broken.length],
+        bar: { atMost: 0 },
+      });
     }
     return claims;
   });

@@ -1,5 +1,6 @@
-// Documents of 10,000 artefacts on the embedded database, asked for at random, beside the least that a Fastify route can
-// do and beside the document that Verdaccio has of a package. Berth runs with its defaults: metrics, a line of log a request.
+// Documents of 10,000 artefacts on the embedded database, asked for at random, beside the least that a Fastify route
+// can do and beside the document that Verdaccio has of a package. Berth runs with its defaults: metrics, a line of log
+// a request.
 
 import { join } from 'node:path';
 import { startNodePeer } from './peers/node-peer.ts';
@@ -18,17 +19,30 @@ const RELEASES = 10;
 if (import.meta.main) await runBench(measureDocuments);
 
 async function measureDocuments({ directory, sizes, say }: Bench): Promise<Claim[]> {
-  const { runs, artefacts, seconds } = sizes({ full: { runs: 5, artefacts: 10_000, seconds: 4 }, small: { runs: 1, artefacts: 500, seconds: 1 } });
+  const { runs, artefacts, seconds } = sizes({
+    full: { runs: 5, artefacts: 10_000, seconds: 4 },
+    small: { runs: 1, artefacts: 500, seconds: 1 },
+  });
   say(`documents of ${artefacts} artefacts`);
-  const ids = Array.from({ length: artefacts - FIRST_COPY }, (_unused, index) => encodeURIComponent(nameOf(FIRST_COPY + index).id));
+  const ids = Array.from({ length: artefacts - FIRST_COPY }, (_unused, index) =>
+    encodeURIComponent(nameOf(FIRST_COPY + index).id),
+  );
 
   await using berth = await startFilledBerth(join(directory, 'berth'), artefacts);
   await using trivial = await startNodePeer('trivial-fastify', directory);
   await using verdaccio = await startVerdaccio(join(directory, 'verdaccio'));
   const paths = {
-    berth: await writePaths(join(directory, 'berth.txt'), ids.map((id) => `/api/v1/artefacts/${id}`)),
-    trivial: await writePaths(join(directory, 'trivial.txt'), ids.map((id) => `/artefacts/${id}`)),
-    verdaccio: await writePaths(join(directory, 'verdaccio.txt'), [await publishPackage(verdaccio, '@bench/plugin', RELEASES)]),
+    berth: await writePaths(
+      join(directory, 'berth.txt'),
+      ids.map((id) => `/api/v1/artefacts/${id}`),
+    ),
+    trivial: await writePaths(
+      join(directory, 'trivial.txt'),
+      ids.map((id) => `/artefacts/${id}`),
+    ),
+    verdaccio: await writePaths(join(directory, 'verdaccio.txt'), [
+      await publishPackage(verdaccio, '@bench/plugin', RELEASES),
+    ]),
   };
   const rates = await takeTurns(runs, {
     berth: () => requestsPerSecond({ url: berth.url, pathsFile: paths.berth, headers: INTERNAL, seconds }),
@@ -36,7 +50,19 @@ async function measureDocuments({ directory, sizes, say }: Bench): Promise<Claim
     verdaccio: () => requestsPerSecond({ url: verdaccio.url, pathsFile: paths.verdaccio, seconds }),
   });
   return [
-    { claim: `document: GET /artefacts/:id of ${artefacts}, beside a trivial Fastify route`, unit: 'requests/s', ours: rates.berth, peer: rates.trivial, bar: { atLeast: 0.25 } },
-    { claim: `document: GET /artefacts/:id of ${artefacts}, beside Verdaccio's packument`, unit: 'requests/s', ours: rates.berth, peer: rates.verdaccio, bar: { atLeast: 6 } },
+    {
+      claim: `document: GET /artefacts/:id of ${artefacts}, beside a trivial Fastify route`,
+      unit: 'requests/s',
+      ours: rates.berth,
+      peer: rates.trivial,
+      bar: { atLeast: 0.25 },
+    },
+    {
+      claim: `document: GET /artefacts/:id of ${artefacts}, beside Verdaccio's packument`,
+      unit: 'requests/s',
+      ours: rates.berth,
+      peer: rates.verdaccio,
+      bar: { atLeast: 6 },
+    },
   ];
 }

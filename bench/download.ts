@@ -21,12 +21,26 @@ async function measureDownloads({ directory, sizes, say }: Bench): Promise<Claim
   const file = await writeRandomFile(join(files, 'file.bin'), mib);
   await using nginx = await startNginx(join(directory, 'nginx'), files);
   await using berth = await startBerth(join(directory, 'berth'));
-  await transfer({ url: artefactUrl(berth, 'file', 'bench-file'), headers: INTERNAL, send: { form: file }, status: 201 });
+  await transfer({
+    url: artefactUrl(berth, 'file', 'bench-file'),
+    headers: INTERNAL,
+    send: { form: file },
+    status: 201,
+  });
 
-  const megabytesPerSecond = async (url: string, headers: Record<string, string>) => mib * MIB / 1e6 / await transfer({ url, headers, status: 200 });
+  const megabytesPerSecond = async (url: string, headers: Record<string, string>) =>
+    (mib * MIB) / 1e6 / (await transfer({ url, headers, status: 200 }));
   const speeds = await takeTurns(runs, {
     berth: () => megabytesPerSecond(artefactUrl(berth, 'bench-file', 'download'), INTERNAL),
     nginx: () => megabytesPerSecond(`${nginx.url}/file.bin`, {}),
   });
-  return [{ claim: `download: file of ${mib} MiB, beside nginx with sendfile`, unit: 'MB/s', ours: speeds.berth, peer: speeds.nginx, bar: { atLeast: 0.8 } }];
+  return [
+    {
+      claim: `download: file of ${mib} MiB, beside nginx with sendfile`,
+      unit: 'MB/s',
+      ours: speeds.berth,
+      peer: speeds.nginx,
+      bar: { atLeast: 0.8 },
+    },
+  ];
 }

@@ -1,5 +1,6 @@
-// lib-node's ensureArtefact: what it costs when there is nothing new, beside asking for the document alone, and how fast it
-// brings a plug-in of many files to the disk, beside curl and tar; meanwhile the caller's event loop is watched.
+// lib-node's ensureArtefact: what it costs when there is nothing new, beside asking for the document alone, and how
+// fast it brings a plug-in of many files to the disk, beside curl and tar; meanwhile the caller's event loop is
+// watched.
 
 import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
@@ -27,7 +28,10 @@ if (import.meta.main) await runBench(measureEnsure);
 
 async function measureEnsure({ directory, sizes, say }: Bench): Promise<Claim[]> {
   await run(join(repositoryRoot, 'node_modules/.bin/tsc'), ['-b', 'lib-node'], { cwd: repositoryRoot });
-  const { runs, calls, files } = sizes({ full: { runs: 7, calls: 200, files: 12_000 }, small: { runs: 2, calls: 20, files: 300 } });
+  const { runs, calls, files } = sizes({
+    full: { runs: 7, calls: 200, files: 12_000 },
+    small: { runs: 2, calls: 20, files: 300 },
+  });
   const tarball = await writeTarball(join(directory, 'plugin.tgz'), '@bench/plugin', scripts(files));
   await using berth = await startBerth(join(directory, 'berth'));
   await transfer({ url: artefactUrl(berth, 'npm', ID), headers: INTERNAL, send: { form: tarball }, status: 201 });
@@ -36,31 +40,61 @@ async function measureEnsure({ directory, sizes, say }: Bench): Promise<Claim[]>
   say(`a plug-in of ${files} files`);
   const { timesMs, delaysMs } = await measureCold(berth, join(directory, 'unpacked'), runs);
   return [
-    { claim: 'ensure: nothing new, beside a conditional fetch of the document', unit: 'ms', ours: hits.ensure, peer: hits.fetch, bar: { atMost: 1.5 } },
-    { claim: `ensure: plug-in of ${files} files, beside curl and tar xz`, unit: 'ms', ours: timesMs.ensure, peer: timesMs.tar, bar: { atMost: 1.2 } },
-    { claim: 'ensure: longest delay of the caller\'s event loop in any run of that', unit: 'ms', ours: [Math.max(...delaysMs)], bar: { atMost: 50 } },
+    {
+      claim: 'ensure: nothing new, beside a conditional fetch of the document',
+      unit: 'ms',
+      ours: hits.ensure,
+      peer: hits.fetch,
+      bar: { atMost: 1.5 },
+    },
+    {
+      claim: `ensure: plug-in of ${files} files, beside curl and tar xz`,
+      unit: 'ms',
+      ours: timesMs.ensure,
+      peer: timesMs.tar,
+      bar: { atMost: 1.2 },
+    },
+    {
+      claim: "ensure: longest delay of the caller's event loop in any run of that",
+      unit: 'ms',
+      ours: [Math.max(...delaysMs)],
+      bar: { atMost: 50 },
+    },
   ];
 }
 
 /** Returns the median of the calls of each run. */
-async function measureHits(berth: ServerProcess, cacheDir: string, runs: number, calls: number): Promise<Record<'ensure' | 'fetch', number[]>> {
+async function measureHits(
+  berth: ServerProcess,
+  cacheDir: string,
+  runs: number,
+  calls: number,
+): Promise<Record<'ensure' | 'fetch', number[]>> {
   const { ensureArtefact, releaseArtefact } = await import('@berth-registry/lib-node');
   const options = ensureOptions(berth, cacheDir);
   const document = await fetch(artefactUrl(berth, ID), { headers: INTERNAL });
   await document.text();
   const conditional = { ...INTERNAL, 'if-none-match': document.headers.get('etag') ?? '' };
   return takeTurns(runs, {
-    ensure: () => medianMs(calls, async () => { releaseArtefact((await ensureArtefact(options)).path); }),
-    fetch: () => medianMs(calls, async () => {
-      const response = await fetch(artefactUrl(berth, ID), { headers: conditional });
-      await response.arrayBuffer();
-      if (response.status !== 304) throw new Error(`a conditional fetch was answered with ${response.status}`);
-    }),
+    ensure: () =>
+      medianMs(calls, async () => {
+        releaseArtefact((await ensureArtefact(options)).path);
+      }),
+    fetch: () =>
+      medianMs(calls, async () => {
+        const response = await fetch(artefactUrl(berth, ID), { headers: conditional });
+        await response.arrayBuffer();
+        if (response.status !== 304) throw new Error(`a conditional fetch was answered with ${response.status}`);
+      }),
   });
 }
 
 /** Returns the times of each run, and the longest delays of the event loop during ours. */
-async function measureCold(berth: ServerProcess, target: string, runs: number): Promise<{ timesMs: Record<'ensure' | 'tar', number[]>; delaysMs: number[] }> {
+async function measureCold(
+  berth: ServerProcess,
+  target: string,
+  runs: number,
+): Promise<{ timesMs: Record<'ensure' | 'tar', number[]>; delaysMs: number[] }> {
   const { ensureArtefact } = await import('@berth-registry/lib-node');
   const delaysMs: number[] = [];
 
@@ -74,14 +108,26 @@ async function measureCold(berth: ServerProcess, target: string, runs: number): 
     return timeMs;
   };
   const timesMs = await takeTurns(runs, {
-    ensure: () => onFreshDirectory(async () => {
-      const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-      delay.enable();
-      await ensureArtefact(ensureOptions(berth, target));
-      delay.disable();
-      delaysMs.push(delay.max / 1e6 - RESOLUTION_MS);
-    }),
-    tar: () => onFreshDirectory(() => run('sh', ['-c', '"$@" | tar xz -C "$0"', target, requireTool('curl'), '-sSf', ...headerParameters(INTERNAL), artefactUrl(berth, ID, 'tarball')])),
+    ensure: () =>
+      onFreshDirectory(async () => {
+        const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+        delay.enable();
+        await ensureArtefact(ensureOptions(berth, target));
+        delay.disable();
+        delaysMs.push(delay.max / 1e6 - RESOLUTION_MS);
+      }),
+    tar: () =>
+      onFreshDirectory(() =>
+        run('sh', [
+          '-c',
+          '"$@" | tar xz -C "$0"',
+          target,
+          requireTool('curl'),
+          '-sSf',
+          ...headerParameters(INTERNAL),
+          artefactUrl(berth, ID, 'tarball'),
+        ]),
+      ),
   });
   return { timesMs, delaysMs };
 }

@@ -1,5 +1,5 @@
-// Mirroring: 500 artefacts beside four curls that fetch the same bytes, the same 500 when nothing has changed, and a large file over a
-// network that cuts it off again and again.
+// Mirroring: 500 artefacts beside four curls that fetch the same bytes, the same 500 when nothing has changed, and a
+// large file over a network that cuts it off again and again.
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -23,7 +23,7 @@ const CURLS = 4;
 const TILESET = 'world.pmtiles';
 
 async function measureFederation(bench: Bench): Promise<Claim[]> {
-  return [...await measureMany(bench), ...await measureCuts(bench)];
+  return [...(await measureMany(bench)), ...(await measureCuts(bench))];
 }
 
 async function measureMany({ directory, sizes, say }: Bench): Promise<Claim[]> {
@@ -32,7 +32,9 @@ async function measureMany({ directory, sizes, say }: Bench): Promise<Claim[]> {
   await using mirror = await startBerth(join(directory, 'mirror'));
   const ids = Array.from({ length: artefacts }, (_unused, index) => `tiles-${index}`);
   say(`publishing ${artefacts} artefacts of 1 MiB`);
-  const publish = async () => { for (const id of ids) await uploadFile(upstream, id, randomBytes(MIB)); };
+  const publish = async () => {
+    for (const id of ids) await uploadFile(upstream, id, randomBytes(MIB));
+  };
   await publish();
   await publishAll(upstream, ids);
   const key = await makeReadKey(upstream);
@@ -44,17 +46,26 @@ async function measureMany({ directory, sizes, say }: Bench): Promise<Claim[]> {
     await run('sync');
     const { seconds } = await synchronise(mirror, upstream.url);
     if (round > 0) unchanged.push((await synchronise(mirror, upstream.url)).seconds * 1000);
-    if (JSON.stringify(await readDigests(mirror)) !== JSON.stringify(await readDigests(upstream))) throw new Error('the mirror has other bytes');
+    if (JSON.stringify(await readDigests(mirror)) !== JSON.stringify(await readDigests(upstream)))
+      throw new Error('the mirror has other bytes');
     return artefacts / seconds;
   };
   const fetchAll = async (round: number): Promise<number> => {
     const target = join(directory, `curl-${round}`);
     await mkdir(target);
-    const lists = await Promise.all(Array.from({ length: CURLS }, async (_unused, index) => {
-      const list = join(target, `list-${index}`);
-      await writeFile(list, ids.filter((_id, at) => at % CURLS === index).map((id) => `url = "${artefactUrl(upstream, id, 'download')}"\noutput = "${join(target, id)}"\n`).join(''));
-      return list;
-    }));
+    const lists = await Promise.all(
+      Array.from({ length: CURLS }, async (_unused, index) => {
+        const list = join(target, `list-${index}`);
+        await writeFile(
+          list,
+          ids
+            .filter((_id, at) => at % CURLS === index)
+            .map((id) => `url = "${artefactUrl(upstream, id, 'download')}"\noutput = "${join(target, id)}"\n`)
+            .join(''),
+        );
+        return list;
+      }),
+    );
     await run('sync');
     const startedAt = performance.now();
     await Promise.all(lists.map((list) => run(requireTool('curl'), ['-sSf', '-H', `x-api-key: ${key}`, '-K', list])));
@@ -67,18 +78,37 @@ async function measureMany({ directory, sizes, say }: Bench): Promise<Claim[]> {
   say('by turns with four curls');
   const rates = await takeTurns(runs, { mirror: mirrorAll, curls: fetchAll });
   return [
-    { claim: `federation: ${artefacts} artefacts of 1 MiB, beside ${CURLS} parallel curls`, unit: 'MB/s', ours: rates.mirror.map(toMbPerSecond), peer: rates.curls.map(toMbPerSecond), bar: { atLeast: 0.6 } },
-    { claim: `federation: the same ${artefacts} compared when nothing has changed`, unit: 'ms', ours: unchanged, bar: { atMost: 2000 } },
+    {
+      claim: `federation: ${artefacts} artefacts of 1 MiB, beside ${CURLS} parallel curls`,
+      unit: 'MB/s',
+      ours: rates.mirror.map(toMbPerSecond),
+      peer: rates.curls.map(toMbPerSecond),
+      bar: { atLeast: 0.6 },
+    },
+    {
+      claim: `federation: the same ${artefacts} compared when nothing has changed`,
+      unit: 'ms',
+      ours: unchanged,
+      bar: { atMost: 2000 },
+    },
   ];
 }
 
 async function measureCuts({ directory, sizes, say }: Bench): Promise<Claim[]> {
-  const { mib, everyMib } = sizes({ full: { runs: 1, mib: 4096, everyMib: 200 }, small: { runs: 1, mib: 64, everyMib: 10 } });
+  const { mib, everyMib } = sizes({
+    full: { runs: 1, mib: 4096, everyMib: 200 },
+    small: { runs: 1, mib: 64, everyMib: 10 },
+  });
   say(`a file of ${mib} MiB, cut every ${everyMib} MiB`);
   await using upstream = await startBerth(join(directory, 'large-upstream'));
   const file = join(directory, 'file');
   await writeRandomFile(file, mib);
-  await transfer({ url: artefactUrl(upstream, 'file', TILESET), headers: INTERNAL, send: { form: file }, status: 201 });
+  await transfer({
+    url: artefactUrl(upstream, 'file', TILESET),
+    headers: INTERNAL,
+    send: { form: file },
+    status: 201,
+  });
   await rm(file);
   await publishAll(upstream, [TILESET]);
   await using network = await startCuttingProxy(upstream.url, everyMib * MIB);
@@ -87,12 +117,23 @@ async function measureCuts({ directory, sizes, say }: Bench): Promise<Claim[]> {
   await resetPeak(mirror.pid);
   const idleBytes = await residentBytes(mirror.pid);
   await synchronise(mirror, network.url);
-  const growth = (await peakResidentBytes(mirror.pid) - idleBytes) / MIB;
-  if (JSON.stringify(await readDigests(mirror)) !== JSON.stringify(await readDigests(upstream))) throw new Error('the mirror has other bytes');
+  const growth = ((await peakResidentBytes(mirror.pid)) - idleBytes) / MIB;
+  if (JSON.stringify(await readDigests(mirror)) !== JSON.stringify(await readDigests(upstream)))
+    throw new Error('the mirror has other bytes');
   const again = 100 * (network.passedBytes() / (mib * MIB) - 1);
   return [
-    { claim: `federation: bytes fetched again of ${mib} MiB, cut off every ${everyMib} MiB`, unit: '%', ours: [again], bar: { atMost: 1 } },
-    { claim: `federation: growth of memory under a file of ${mib} MiB`, unit: 'MiB', ours: [growth], bar: { atMost: 100 } },
+    {
+      claim: `federation: bytes fetched again of ${mib} MiB, cut off every ${everyMib} MiB`,
+      unit: '%',
+      ours: [again],
+      bar: { atMost: 1 },
+    },
+    {
+      claim: `federation: growth of memory under a file of ${mib} MiB`,
+      unit: 'MiB',
+      ours: [growth],
+      bar: { atMost: 100 },
+    },
   ];
 }
 
@@ -104,6 +145,8 @@ async function uploadFile(berth: ServerProcess, id: string, bytes: Buffer): Prom
   await response.body?.cancel();
 }
 
-function toMbPerSecond(artefactsPerSecond: number): number { return artefactsPerSecond * MIB / 1e6; }
+function toMbPerSecond(artefactsPerSecond: number): number {
+  return (artefactsPerSecond * MIB) / 1e6;
+}
 
 if (import.meta.main) await runBench(measureFederation);

@@ -17,39 +17,89 @@ const BROADEST_MS = 50;
 /** Asked before it counts. */
 const WARM_UP_REQUESTS = 5;
 
-interface Sizes { runs: number; artefacts: number; requests: number }
+interface Sizes {
+  runs: number;
+  artefacts: number;
+  requests: number;
+}
 type CallerName = 'anonymous' | 'account' | 'superadmin';
 /** `query` makes the parameters of one request from the number of an artefact, so that no two requests are alike. */
-interface Kind { name: string; caller: CallerName; barMs: number; query: (index: number, sizes: Sizes) => Record<string, string> }
+interface Kind {
+  name: string;
+  caller: CallerName;
+  barMs: number;
+  query: (index: number, sizes: Sizes) => Record<string, string>;
+}
 
 const KINDS: Kind[] = [
   { name: 'newest, anonymous', caller: 'anonymous', barMs: BROADEST_MS, query: () => ({}) },
   { name: 'newest, account', caller: 'account', barMs: BROADEST_MS, query: () => ({}) },
   { name: 'newest, superadmin', caller: 'superadmin', barMs: BROADEST_MS, query: () => ({}) },
   { name: 'by name', caller: 'superadmin', barMs: BROADEST_MS, query: () => ({ sort: 'name' }) },
-  { name: 'far down', caller: 'superadmin', barMs: BROADEST_MS, query: (index, { artefacts }) => ({ skip: String(Math.floor(artefacts * 0.9) + index % 50) }) },
-  { name: 'with deprecated ones', caller: 'superadmin', barMs: BROADEST_MS, query: () => ({ includeDeprecated: 'true' }) },
+  {
+    name: 'far down',
+    caller: 'superadmin',
+    barMs: BROADEST_MS,
+    query: (index, { artefacts }) => ({ skip: String(Math.floor(artefacts * 0.9) + (index % 50)) }),
+  },
+  {
+    name: 'with deprecated ones',
+    caller: 'superadmin',
+    barMs: BROADEST_MS,
+    query: () => ({ includeDeprecated: 'true' }),
+  },
   { name: 'word that all have', caller: 'account', barMs: BROADEST_MS, query: () => ({ q: COMMON_WORD }) },
-  { name: 'word of two letters that all have', caller: 'account', barMs: BROADEST_MS, query: () => ({ q: COMMON_SHORT_WORD }) },
-  { name: 'word that one has', caller: 'account', barMs: SELECTIVE_MS, query: (index) => ({ q: nameOf(index).idWord }) },
+  {
+    name: 'word of two letters that all have',
+    caller: 'account',
+    barMs: BROADEST_MS,
+    query: () => ({ q: COMMON_SHORT_WORD }),
+  },
+  {
+    name: 'word that one has',
+    caller: 'account',
+    barMs: SELECTIVE_MS,
+    query: (index) => ({ q: nameOf(index).idWord }),
+  },
   { name: 'two words', caller: 'account', barMs: SELECTIVE_MS, query: (index) => ({ q: nameOf(index).words }) },
-  { name: 'category', caller: 'account', barMs: SELECTIVE_MS, query: (index) => ({ category: CATEGORIES[index % CATEGORIES.length] ?? '' }) },
+  {
+    name: 'category',
+    caller: 'account',
+    barMs: SELECTIVE_MS,
+    query: (index) => ({ category: CATEGORIES[index % CATEGORIES.length] ?? '' }),
+  },
   { name: 'group', caller: 'account', barMs: SELECTIVE_MS, query: (index) => ({ group: nameOf(index).group }) },
-  { name: 'package name', caller: 'account', barMs: SELECTIVE_MS, query: (index) => ({ packageName: nameOf(index).packageName }) },
+  {
+    name: 'package name',
+    caller: 'account',
+    barMs: SELECTIVE_MS,
+    query: (index) => ({ packageName: nameOf(index).packageName }),
+  },
 ];
 
 if (import.meta.main) await runBench(measureLists);
 
 async function measureLists(bench: Bench): Promise<Claim[]> {
   await using postgres = await startPostgres();
-  return [...await measureDatabase(bench, 'SQLite'), ...await measureDatabase(bench, 'PostgreSQL', postgres.url)];
+  return [...(await measureDatabase(bench, 'SQLite')), ...(await measureDatabase(bench, 'PostgreSQL', postgres.url))];
 }
 
-async function measureDatabase({ directory, sizes, say }: Bench, database: string, postgresUrl?: string): Promise<Claim[]> {
-  const size = sizes<Sizes>({ full: { runs: 3, artefacts: 100_000, requests: 100 }, small: { runs: 1, artefacts: 2_000, requests: 10 } });
+async function measureDatabase(
+  { directory, sizes, say }: Bench,
+  database: string,
+  postgresUrl?: string,
+): Promise<Claim[]> {
+  const size = sizes<Sizes>({
+    full: { runs: 3, artefacts: 100_000, requests: 100 },
+    small: { runs: 1, artefacts: 2_000, requests: 10 },
+  });
   say(`filling ${database} with ${size.artefacts} artefacts`);
   await using berth = await startFilledBerth(join(directory, database), size.artefacts, postgresUrl);
-  const headers: Record<CallerName, Record<string, string>> = { anonymous: {}, account: { ...INTERNAL, 'x-account': JSON.stringify(ACCOUNT) }, superadmin: await signIn(berth.url) };
+  const headers: Record<CallerName, Record<string, string>> = {
+    anonymous: {},
+    account: { ...INTERNAL, 'x-account': JSON.stringify(ACCOUNT) },
+    superadmin: await signIn(berth.url),
+  };
   const endPings = await startPings(berth.url);
   const timesMs = new Map(KINDS.map((kind) => [kind, [] as number[]]));
   for (let run = 1; run <= size.runs; run++) {
@@ -58,19 +108,31 @@ async function measureDatabase({ directory, sizes, say }: Bench, database: strin
   }
   const pings = await endPings();
   return [
-    ...Array.from(timesMs, ([{ name, barMs }, p95Ms]): Claim => ({ claim: `list: ${name}, p95 on ${database}`, unit: 'ms', ours: p95Ms, bar: { atMost: barMs } })),
+    ...Array.from(timesMs, ([{ name, barMs }, p95Ms]): Claim => ({
+      claim: `list: ${name}, p95 on ${database}`,
+      unit: 'ms',
+      ours: p95Ms,
+      bar: { atMost: barMs },
+    })),
     { claim: `list: /api/ping meanwhile, p99 on ${database}`, unit: 'ms', ours: [pings.p99Ms] },
     { claim: `list: /api/ping meanwhile, longest on ${database}`, unit: 'ms', ours: [pings.maxMs] },
   ];
 }
 
 /** Returns the p95 of the requests of one kind. */
-async function measureKind(berth: ServerProcess, { name, query }: Kind, headers: Record<string, string>, sizes: Sizes): Promise<number> {
+async function measureKind(
+  berth: ServerProcess,
+  { name, query }: Kind,
+  headers: Record<string, string>,
+  sizes: Sizes,
+): Promise<number> {
   const timesMs: number[] = [];
   for (let request = -WARM_UP_REQUESTS; request < sizes.requests; request++) {
-    const artefact = FIRST_COPY + (request + WARM_UP_REQUESTS) * 7_919 % (sizes.artefacts - FIRST_COPY);
+    const artefact = FIRST_COPY + (((request + WARM_UP_REQUESTS) * 7_919) % (sizes.artefacts - FIRST_COPY));
     const startedAt = performance.now();
-    const response = await fetch(`${artefactUrl(berth)}?${new URLSearchParams(query(artefact, sizes)).toString()}`, { headers });
+    const response = await fetch(`${artefactUrl(berth)}?${new URLSearchParams(query(artefact, sizes)).toString()}`, {
+      headers,
+    });
     const body = await response.text();
     if (request >= 0) timesMs.push(performance.now() - startedAt);
     if (response.status !== 200) throw new Error(`${name} was answered with ${response.status}: ${body}`);

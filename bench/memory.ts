@@ -19,11 +19,17 @@ const IDLE_MS = 1_000;
 if (import.meta.main) await runBench(measureMemory);
 
 async function measureMemory({ directory, sizes, say }: Bench): Promise<Claim[]> {
-  const { runs, uploads, mib } = sizes({ full: { runs: 3, uploads: 20, mib: 200 }, small: { runs: 1, uploads: 4, mib: 8 } });
+  const { runs, uploads, mib } = sizes({
+    full: { runs: 3, uploads: 20, mib: 200 },
+    small: { runs: 1, uploads: 4, mib: 8 },
+  });
   say(`${uploads} uploads of ${mib} MiB at once`);
   const tarball = await writeTarball(join(directory, 'plugin.tgz'), '@bench/plugin', incompressible(mib));
 
-  const growthMib = async (start: (dataDir: string) => Promise<ServerProcess>, upload: (server: ServerProcess, index: number) => Promise<unknown>) => {
+  const growthMib = async (
+    start: (dataDir: string) => Promise<ServerProcess>,
+    upload: (server: ServerProcess, index: number) => Promise<unknown>,
+  ) => {
     const dataDir = join(directory, 'data');
     await mkdir(dataDir);
     try {
@@ -32,14 +38,34 @@ async function measureMemory({ directory, sizes, say }: Bench): Promise<Claim[]>
       await resetPeak(server.pid);
       const idleBytes = await residentBytes(server.pid);
       await Promise.all(Array.from({ length: uploads }, (_unused, index) => upload(server, index)));
-      return (await peakResidentBytes(server.pid) - idleBytes) / MIB;
+      return ((await peakResidentBytes(server.pid)) - idleBytes) / MIB;
     } finally {
       await rm(dataDir, { recursive: true });
     }
   };
   const growth = await takeTurns(runs, {
-    berth: () => growthMib(startBerth, (berth, index) => transfer({ url: artefactUrl(berth, 'npm', `plugin-${index}`), headers: INTERNAL, send: { form: tarball }, status: 201 })),
-    bare: () => growthMib((dataDir) => startNodePeer('hash-and-write', dataDir), ({ url }) => transfer({ url, send: { body: tarball }, status: 201 })),
+    berth: () =>
+      growthMib(startBerth, (berth, index) =>
+        transfer({
+          url: artefactUrl(berth, 'npm', `plugin-${index}`),
+          headers: INTERNAL,
+          send: { form: tarball },
+          status: 201,
+        }),
+      ),
+    bare: () =>
+      growthMib(
+        (dataDir) => startNodePeer('hash-and-write', dataDir),
+        ({ url }) => transfer({ url, send: { body: tarball }, status: 201 }),
+      ),
   });
-  return [{ claim: `memory: growth under ${uploads} uploads of ${mib} MiB at once, beside node:http that hashes and writes`, unit: 'MiB', ours: growth.berth, peer: growth.bare, bar: { atMost: 2 } }];
+  return [
+    {
+      claim: `memory: growth under ${uploads} uploads of ${mib} MiB at once, beside node:http that hashes and writes`,
+      unit: 'MiB',
+      ours: growth.berth,
+      peer: growth.bare,
+      bar: { atMost: 2 },
+    },
+  ];
 }

@@ -1,5 +1,5 @@
-// The browse page over 100,000 artefacts in a browser: Lighthouse at a desk and on a phone, and how long after a key the answer to a
-// search is on the screen.
+// The browse page over 100,000 artefacts in a browser: Lighthouse at a desk and on a phone, and how long after a key
+// the answer to a search is on the screen.
 
 import { join } from 'node:path';
 import lighthouse, { desktopConfig, type Config } from 'lighthouse';
@@ -13,7 +13,13 @@ import { freePort, type ServerProcess } from './support/processes.ts';
 import { median } from './support/statistics.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
-const ARGUMENTS = ['--headless=new', '--no-sandbox', '--disable-dev-shm-usage', '--disable-background-networking', '--disable-component-update'];
+const ARGUMENTS = [
+  '--headless=new',
+  '--no-sandbox',
+  '--disable-dev-shm-usage',
+  '--disable-background-networking',
+  '--disable-component-update',
+];
 const SCORES = [
   { name: 'Lighthouse performance, desktop preset', config: desktopConfig, category: 'performance', atLeast: 95 },
   { name: 'Lighthouse accessibility, desktop preset', config: desktopConfig, category: 'accessibility', atLeast: 95 },
@@ -26,7 +32,10 @@ const WARM_UP_SEARCHES = 3;
 if (import.meta.main) await runBench(measurePages);
 
 async function measurePages({ directory, sizes, say }: Bench): Promise<Claim[]> {
-  const { runs, artefacts, searches } = sizes({ full: { runs: 5, artefacts: 100_000, searches: 20 }, small: { runs: 1, artefacts: 500, searches: 3 } });
+  const { runs, artefacts, searches } = sizes({
+    full: { runs: 5, artefacts: 100_000, searches: 20 },
+    small: { runs: 1, artefacts: 500, searches: 3 },
+  });
   say('filling');
   await using berth = await startFilledBerth(join(directory, 'data'), artefacts);
   const claims: Claim[] = [];
@@ -34,34 +43,63 @@ async function measurePages({ directory, sizes, say }: Bench): Promise<Claim[]> 
     say(name);
     const ours: number[] = [];
     for (let run = 0; run < runs; run++) ours.push(await score(berth.url, config, category));
-    claims.push({ claim: `pages: ${name}, browse page over ${artefacts} artefacts`, unit: 'points', ours, bar: { atLeast } });
+    claims.push({
+      claim: `pages: ${name}, browse page over ${artefacts} artefacts`,
+      unit: 'points',
+      ours,
+      bar: { atLeast },
+    });
   }
   say('searching');
   const ours: number[] = [];
   for (let run = 0; run < runs; run++) ours.push(await search(berth, run * searches, searches));
-  claims.push({ claim: `pages: from a key to the answer on the screen, search in ${artefacts} artefacts`, unit: 'ms', ours, bar: { atMost: SEARCH_BAR_MS } });
+  claims.push({
+    claim: `pages: from a key to the answer on the screen, search in ${artefacts} artefacts`,
+    unit: 'ms',
+    ours,
+    bar: { atMost: SEARCH_BAR_MS },
+  });
   return claims;
 }
 
 /** A score of 100, in a browser of its own that has seen nothing. */
-async function score(url: string, config: Config | undefined, category: 'performance' | 'accessibility'): Promise<number> {
+async function score(
+  url: string,
+  config: Config | undefined,
+  category: 'performance' | 'accessibility',
+): Promise<number> {
   const port = await freePort();
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: [...ARGUMENTS, `--remote-debugging-port=${port}`] });
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: [...ARGUMENTS, `--remote-debugging-port=${port}`],
+  });
   try {
-    const result = await lighthouse(url, { port, logLevel: 'error', output: 'json', onlyCategories: [category] }, config);
+    const result = await lighthouse(
+      url,
+      { port, logLevel: 'error', output: 'json', onlyCategories: [category] },
+      config,
+    );
     const points = result?.lhr.categories[category]?.score;
-    if (typeof points !== 'number') throw new Error(`Lighthouse gives no score: ${result?.lhr.runtimeError?.message ?? 'it does not say why'}`);
+    if (typeof points !== 'number')
+      throw new Error(`Lighthouse gives no score: ${result?.lhr.runtimeError?.message ?? 'it does not say why'}`);
     return points * 100;
   } finally {
     await browser.close();
   }
 }
 
-/** Median of searches for words that one artefact has, in milliseconds; what the browser is driven through counts in. */
+/**
+ * Median of searches for words that one artefact has, in milliseconds; what the browser is driven through counts in.
+ */
 async function search(berth: ServerProcess, from: number, searches: number): Promise<number> {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });
   try {
-    const context = await browser.newContext({ viewport: { width: 1440, height: 900 }, locale: 'en', reducedMotion: 'reduce', extraHTTPHeaders: await signIn(berth.url) });
+    const context = await browser.newContext({
+      viewport: { width: 1440, height: 900 },
+      locale: 'en',
+      reducedMotion: 'reduce',
+      extraHTTPHeaders: await signIn(berth.url),
+    });
     const page = await context.newPage();
     await page.goto(`${berth.url}/?includeDeprecated=true`);
     const field = page.getByRole('searchbox', { name: 'Search' });

@@ -1,5 +1,6 @@
-// Many publishers at once over three replicas, to few artefacts: no slot is lost, no document mixes two uploads, and every
-// slot serves the bytes of its digest, from every replica. 50 publishers and 20 rounds make the claim, the tests run fewer.
+// Many publishers at once over three replicas, to few artefacts: no slot is lost, no document mixes two uploads, and
+// every slot serves the bytes of its digest, from every replica. 50 publishers and 20 rounds make the claim, the tests
+// run fewer.
 
 import { randomBytes } from 'node:crypto';
 import { artefactUrl, INTERNAL, startBerth } from './support/berth-process.ts';
@@ -14,15 +15,45 @@ const IDS = Array.from({ length: 10 }, (_unused, index) => `@acme/plugin-${index
 const SLOTS = IDS.flatMap((id) => ['noarch', 'x64', 'arm64'].map((architecture) => ({ id, architecture })));
 const CONTENT_BYTES = 20_000;
 
-interface Slot { digest: string; version: string; size: number; path: string; uploadedAt: string }
-interface Document { _id: string; version: string; licence: string; size: number; path: string; dataUpdatedAt: string; updatedAt: string; tarballs: Record<string, Slot> }
+interface Slot {
+  digest: string;
+  version: string;
+  size: number;
+  path: string;
+  uploadedAt: string;
+}
+interface Document {
+  _id: string;
+  version: string;
+  licence: string;
+  size: number;
+  path: string;
+  dataUpdatedAt: string;
+  updatedAt: string;
+  tarballs: Record<string, Slot>;
+}
 /** What tells one upload from another; its licence and version are those of the document while it is the last one. */
-interface Upload { id: string; architecture: string; digest: string; version: string; licence: string; sizeBytes: number }
+interface Upload {
+  id: string;
+  architecture: string;
+  digest: string;
+  version: string;
+  licence: string;
+  sizeBytes: number;
+}
 
-export interface PublishersReport { uploads: number; uploadsPerSecond: number; documentsSeen: number; broken: string[] }
+export interface PublishersReport {
+  uploads: number;
+  uploadsPerSecond: number;
+  documentsSeen: number;
+  broken: string[];
+}
 
 /** Runs the rounds on a fresh site and reports everything that is not as it should be. */
-export async function runPublishers({ publishers, rounds }: { publishers: number; rounds: number }, open: () => Promise<Site> = openClusterSite): Promise<PublishersReport> {
+export async function runPublishers(
+  { publishers, rounds }: { publishers: number; rounds: number },
+  open: () => Promise<Site> = openClusterSite,
+): Promise<PublishersReport> {
   await using site = await open();
   const berths: ServerProcess[] = [];
   for (let count = 0; count < REPLICAS; count++) berths.push(await startBerth(site.dataDir, site.env));
@@ -33,7 +64,11 @@ export async function runPublishers({ publishers, rounds }: { publishers: number
     for (let round = 0; round < rounds && report.broken.length === 0; round++) {
       const startedAt = performance.now();
       const reading = readWhile(berths, known, report);
-      const uploads = await Promise.all(Array.from({ length: publishers }, (_unused, publisher) => publish(berths[publisher % REPLICAS]!, publisher, round, known, report)));
+      const uploads = await Promise.all(
+        Array.from({ length: publishers }, (_unused, publisher) =>
+          publish(berths[publisher % REPLICAS]!, publisher, round, known, report),
+        ),
+      );
       uploadingMs += performance.now() - startedAt;
       await reading.stop();
       await checkRound(berths, uploads, known, report);
@@ -41,12 +76,18 @@ export async function runPublishers({ publishers, rounds }: { publishers: number
   } finally {
     await Promise.all(berths.map((berth) => berth.stop()));
   }
-  report.broken.push(...await findRowsWithoutBytes(site));
-  report.uploadsPerSecond = report.uploads / uploadingMs * 1000;
+  report.broken.push(...(await findRowsWithoutBytes(site)));
+  report.uploadsPerSecond = (report.uploads / uploadingMs) * 1000;
   return report;
 }
 
-async function publish(berth: ServerProcess, publisher: number, round: number, known: Map<string, Upload>, report: PublishersReport): Promise<Upload> {
+async function publish(
+  berth: ServerProcess,
+  publisher: number,
+  round: number,
+  known: Map<string, Upload>,
+  report: PublishersReport,
+): Promise<Upload> {
   // Some slots get one upload a round, others two at once.
   const { id, architecture } = SLOTS[(publisher + round) % SLOTS.length]!;
   const [version, licence] = [`${round}.${publisher}.0`, `L-${round}-${publisher}`];
@@ -68,32 +109,61 @@ async function publish(berth: ServerProcess, publisher: number, round: number, k
 }
 
 /** Reads documents at random from all replicas, as consumers do meanwhile. */
-function readWhile(berths: ServerProcess[], known: Map<string, Upload>, report: PublishersReport): { stop(): Promise<void> } {
+function readWhile(
+  berths: ServerProcess[],
+  known: Map<string, Upload>,
+  report: PublishersReport,
+): { stop(): Promise<void> } {
   let running = true;
-  const readers = Promise.all(berths.map(async (berth, index) => {
-    for (let count = index; running; count++) {
-      const response = await fetch(artefactUrl(berth, IDS[count % IDS.length]!), { headers: INTERNAL });
-      if (response.status === 404) { await response.body?.cancel(); continue; }
-      report.broken.push(...findMixtures(await response.json() as Document, known));
-      report.documentsSeen++;
-    }
-  }));
-  return { stop: async () => { running = false; await readers; } };
+  const readers = Promise.all(
+    berths.map(async (berth, index) => {
+      for (let count = index; running; count++) {
+        const response = await fetch(artefactUrl(berth, IDS[count % IDS.length]!), { headers: INTERNAL });
+        if (response.status === 404) {
+          await response.body?.cancel();
+          continue;
+        }
+        report.broken.push(...findMixtures((await response.json()) as Document, known));
+        report.documentsSeen++;
+      }
+    }),
+  );
+  return {
+    stop: async () => {
+      running = false;
+      await readers;
+    },
+  };
 }
 
 /** After a round each slot holds one of the uploads that it got in it, and all replicas say so. */
-async function checkRound(berths: ServerProcess[], uploads: Upload[], known: Map<string, Upload>, report: PublishersReport): Promise<void> {
+async function checkRound(
+  berths: ServerProcess[],
+  uploads: Upload[],
+  known: Map<string, Upload>,
+  report: PublishersReport,
+): Promise<void> {
   for (const id of IDS) {
-    const documents = await Promise.all(berths.map(async (berth) => (await fetch(artefactUrl(berth, id), { headers: INTERNAL })).json() as Promise<Document>));
-    if (new Set(documents.map((document) => JSON.stringify(document))).size > 1) report.broken.push(`the replicas tell different things of ${id}`);
+    const documents = await Promise.all(
+      berths.map(
+        async (berth) => (await fetch(artefactUrl(berth, id), { headers: INTERNAL })).json() as Promise<Document>,
+      ),
+    );
+    if (new Set(documents.map((document) => JSON.stringify(document))).size > 1)
+      report.broken.push(`the replicas tell different things of ${id}`);
     report.broken.push(...findMixtures(documents[0]!, known));
     for (const [index, architecture] of ['noarch', 'x64', 'arm64'].entries()) {
       const candidates = uploads.filter((upload) => upload.id === id && upload.architecture === architecture);
       const slot = documents[0]?.tarballs[architecture];
-      if (candidates.length > 0 && !candidates.some(({ digest }) => digest === slot?.digest)) report.broken.push(`${id} ${architecture} lost the uploads of a round`);
+      if (candidates.length > 0 && !candidates.some(({ digest }) => digest === slot?.digest))
+        report.broken.push(`${id} ${architecture} lost the uploads of a round`);
       if (!slot) continue;
-      const response = await fetch(`${artefactUrl(berths[index % berths.length]!, id, 'tarball')}?architecture=${architecture}`, { headers: INTERNAL });
-      if (digestOf(new Uint8Array(await response.arrayBuffer())) !== slot.digest) report.broken.push(`${id} ${architecture} does not serve the bytes of its digest`);
+      const response = await fetch(
+        `${artefactUrl(berths[index % berths.length]!, id, 'tarball')}?architecture=${architecture}`,
+        { headers: INTERNAL },
+      );
+      if (digestOf(new Uint8Array(await response.arrayBuffer())) !== slot.digest)
+        report.broken.push(`${id} ${architecture} does not serve the bytes of its digest`);
     }
   }
 }
@@ -105,11 +175,18 @@ function findMixtures({ _id: id, tarballs, ...root }: Document, known: Map<strin
     const upload = known.get(slot.digest);
     const expected = upload && { id, architecture, version: upload.version, sizeBytes: upload.sizeBytes };
     const actual = { id: upload?.id, architecture: upload?.architecture, version: slot.version, sizeBytes: slot.size };
-    if (JSON.stringify(expected) !== JSON.stringify(actual)) broken.push(`${id} ${architecture} is a mixture: ${JSON.stringify(slot)}`);
+    if (JSON.stringify(expected) !== JSON.stringify(actual))
+      broken.push(`${id} ${architecture} is a mixture: ${JSON.stringify(slot)}`);
   }
   const last = Object.values(tarballs).reduce((one, other) => (one.uploadedAt > other.uploadedAt ? one : other));
   const upload = known.get(last.digest);
-  if (root.version !== upload?.version || root.licence !== upload.licence || root.size !== last.size || root.dataUpdatedAt !== last.uploadedAt || root.updatedAt !== last.uploadedAt) {
+  if (
+    root.version !== upload?.version ||
+    root.licence !== upload.licence ||
+    root.size !== last.size ||
+    root.dataUpdatedAt !== last.uploadedAt ||
+    root.updatedAt !== last.uploadedAt
+  ) {
     broken.push(`the document of ${id} is a mixture: ${JSON.stringify(root)} beside ${JSON.stringify(last)}`);
   }
   return broken;
@@ -117,10 +194,20 @@ function findMixtures({ _id: id, tarballs, ...root }: Document, known: Map<strin
 
 if (import.meta.main) {
   await runBench(async ({ sizes, say }) => {
-    const { runs: rounds, publishers } = sizes({ full: { runs: 20, publishers: 50 }, small: { runs: 2, publishers: 12 } });
+    const { runs: rounds, publishers } = sizes({
+      full: { runs: 20, publishers: 50 },
+      small: { runs: 2, publishers: 12 },
+    });
     const { broken, uploads, uploadsPerSecond, documentsSeen } = await runPublishers({ publishers, rounds });
     for (const invariant of broken) say(invariant);
     say(`${uploads} uploads, ${uploadsPerSecond.toFixed(1)} a second, ${documentsSeen} documents read meanwhile`);
-    return [{ claim: `publishers: invariants after ${rounds} rounds of ${publishers} publishers over ${REPLICAS} replicas`, unit: 'broken', ours: [broken.length], bar: { atMost: 0 } }];
+    return [
+      {
+        claim: `publishers: invariants after ${rounds} rounds of ${publishers} publishers over ${REPLICAS} replicas`,
+        unit: 'broken',
+        ours: [broken.length],
+        bar: { atMost: 0 },
+      },
+    ];
   });
 }

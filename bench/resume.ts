@@ -32,11 +32,18 @@ export interface Interruptions {
 /** The file repeats this many random bytes: at no two places where an upload is interrupted it is the same. */
 const PATTERN_BYTES = 5 * MIB + 251;
 
-/** Uploads a file that is interrupted every so many bytes: the client is cut off, or the server is killed and started again. */
-export async function interruptUpload(dataDir: string, { sizeBytes, everyBytes, by }: { sizeBytes: number; everyBytes: number; by: 'cut' | 'kill' }): Promise<Interruptions> {
+/**
+ * Uploads a file that is interrupted every so many bytes: the client is cut off, or the server is killed and started
+ * again.
+ */
+export async function interruptUpload(
+  dataDir: string,
+  { sizeBytes, everyBytes, by }: { sizeBytes: number; everyBytes: number; by: 'cut' | 'kill' },
+): Promise<Interruptions> {
   const pattern = randomBytes(PATTERN_BYTES);
   const repeated = Buffer.concat([pattern, pattern]);
-  const read = (start: number, end: number) => repeated.subarray(start % PATTERN_BYTES, start % PATTERN_BYTES + end - start);
+  const read = (start: number, end: number) =>
+    repeated.subarray(start % PATTERN_BYTES, (start % PATTERN_BYTES) + end - start);
   const hash = createHash('sha256');
   for (let start = 0; start < sizeBytes; start += MIB) hash.update(read(start, Math.min(start + MIB, sizeBytes)));
 
@@ -60,16 +67,24 @@ export async function interruptUpload(dataDir: string, { sizeBytes, everyBytes, 
     report.sentAgainBytes += offset + everyBytes - kept;
     offset = kept;
   }
-  if (by === 'cut') report.growthBytes = await peakResidentBytes(berth.pid) - idleBytes;
-  const { digest } = await (await fetch(artefactUrl(berth, 'interrupted'), { headers: INTERNAL })).json() as { digest?: string };
+  if (by === 'cut') report.growthBytes = (await peakResidentBytes(berth.pid)) - idleBytes;
+  const { digest } = (await (await fetch(artefactUrl(berth, 'interrupted'), { headers: INTERNAL })).json()) as {
+    digest?: string;
+  };
   report.arrived = digest === `sha256:${hash.digest('hex')}`;
   return report;
 }
 
 async function measureInterruptions({ directory, sizes, say }: Bench): Promise<Claim[]> {
-  const { runs, mib, everyMib } = sizes({ full: { runs: 1, mib: 4096, everyMib: 300 }, small: { runs: 1, mib: 64, everyMib: 10 } });
+  const { runs, mib, everyMib } = sizes({
+    full: { runs: 1, mib: 4096, everyMib: 300 },
+    small: { runs: 1, mib: 64, everyMib: 10 },
+  });
   const claims: Claim[] = [];
-  for (const [by, bar] of [['cut', 1], ['kill', 3]] as const) {
+  for (const [by, bar] of [
+    ['cut', 1],
+    ['kill', 3],
+  ] as const) {
     say(`a file of ${mib} MiB, ${by} every ${everyMib} MiB`);
     const sentAgain: number[] = [];
     const growth: number[] = [];
@@ -77,19 +92,28 @@ async function measureInterruptions({ directory, sizes, say }: Bench): Promise<C
       const dataDir = join(directory, `${by}-${round}`);
       const report = await interruptUpload(dataDir, { sizeBytes: mib * MIB, everyBytes: everyMib * MIB, by });
       if (!report.arrived || report.forgotten > 0) throw new Error(`an upload was damaged: ${JSON.stringify(report)}`);
-      sentAgain.push(100 * report.sentAgainBytes / (mib * MIB));
+      sentAgain.push((100 * report.sentAgainBytes) / (mib * MIB));
       growth.push(report.growthBytes / MIB);
       await rm(dataDir, { recursive: true });
     }
     const what = by === 'cut' ? 'the client cut off' : 'the server killed';
-    claims.push({ claim: `resume: bytes sent again of ${mib} MiB, ${what} every ${everyMib} MiB`, unit: '%', ours: sentAgain, bar: { atMost: bar } });
-    if (by === 'cut') claims.push({ claim: `resume: growth of memory under an upload of ${mib} MiB`, unit: 'MiB', ours: growth });
+    claims.push({
+      claim: `resume: bytes sent again of ${mib} MiB, ${what} every ${everyMib} MiB`,
+      unit: '%',
+      ours: sentAgain,
+      bar: { atMost: bar },
+    });
+    if (by === 'cut')
+      claims.push({ claim: `resume: growth of memory under an upload of ${mib} MiB`, unit: 'MiB', ours: growth });
   }
   return claims;
 }
 
 async function measureSpeed({ directory, sizes, say }: Bench): Promise<Claim[]> {
-  const { runs, mib, pieceMib } = sizes({ full: { runs: 5, mib: 1024, pieceMib: 64 }, small: { runs: 2, mib: 16, pieceMib: 4 } });
+  const { runs, mib, pieceMib } = sizes({
+    full: { runs: 5, mib: 1024, pieceMib: 64 },
+    small: { runs: 2, mib: 16, pieceMib: 4 },
+  });
   say(`files of ${mib} MiB, in one piece and in pieces of ${pieceMib} MiB`);
   const file = await writeRandomFile(join(directory, 'file.bin'), mib);
   const dataDir = join(directory, 'berth');
@@ -104,24 +128,51 @@ async function measureSpeed({ directory, sizes, say }: Bench): Promise<Claim[]> 
     await run('split', ['-b', `${pieceMib}M`, file, join(pieces, 'piece-')]);
     await run('sync');
     const seconds = await send();
-    for (const name of await readdir(join(dataDir, 'blobs'))) await rm(join(dataDir, 'blobs', name), { recursive: true });
+    for (const name of await readdir(join(dataDir, 'blobs')))
+      await rm(join(dataDir, 'blobs', name), { recursive: true });
     return size / seconds / 1e6;
   };
-  const patch = (url: string, offset: number, body: string) => transfer({ url, headers: { ...BYTES, 'Upload-Offset': String(offset) }, send: { body, method: 'PATCH' }, status: 204 });
+  const patch = (url: string, offset: number, body: string) =>
+    transfer({
+      url,
+      headers: { ...BYTES, 'Upload-Offset': String(offset) },
+      send: { body, method: 'PATCH' },
+      status: 204,
+    });
   const speeds = await takeTurns(runs, {
-    form: measured(() => transfer({ url: artefactUrl(berth, 'file', 'bench-file'), headers: INTERNAL, send: { form: file }, status: 201 })),
-    single: measured(async () => patch(berth.url + await createUpload(berth, 'bench-file', size), 0, file)),
+    form: measured(() =>
+      transfer({
+        url: artefactUrl(berth, 'file', 'bench-file'),
+        headers: INTERNAL,
+        send: { form: file },
+        status: 201,
+      }),
+    ),
+    single: measured(async () => patch(berth.url + (await createUpload(berth, 'bench-file', size)), 0, file)),
     pieces: measured(async () => {
-      const url = berth.url + await createUpload(berth, 'bench-file', size);
+      const url = berth.url + (await createUpload(berth, 'bench-file', size));
       let seconds = 0;
-      for (const [index, name] of (await readdir(pieces)).sort().entries()) seconds += await patch(url, index * pieceMib * MIB, join(pieces, name));
+      for (const [index, name] of (await readdir(pieces)).sort().entries())
+        seconds += await patch(url, index * pieceMib * MIB, join(pieces, name));
       return seconds;
     }),
   });
   return [
-    { claim: `resume: file of ${mib} MiB in one PATCH, beside a form`, unit: 'MB/s', ours: speeds.single, peer: speeds.form, bar: { atLeast: 0.9 } },
-    { claim: `resume: file of ${mib} MiB in pieces of ${pieceMib} MiB, beside a form`, unit: 'MB/s', ours: speeds.pieces, peer: speeds.form },
+    {
+      claim: `resume: file of ${mib} MiB in one PATCH, beside a form`,
+      unit: 'MB/s',
+      ours: speeds.single,
+      peer: speeds.form,
+      bar: { atLeast: 0.9 },
+    },
+    {
+      claim: `resume: file of ${mib} MiB in pieces of ${pieceMib} MiB, beside a form`,
+      unit: 'MB/s',
+      ours: speeds.pieces,
+      peer: speeds.form,
+    },
   ];
 }
 
-if (import.meta.main) await runBench(async (bench) => [...await measureInterruptions(bench), ...await measureSpeed(bench)]);
+if (import.meta.main)
+  await runBench(async (bench) => [...(await measureInterruptions(bench)), ...(await measureSpeed(bench))]);

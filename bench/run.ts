@@ -1,5 +1,5 @@
-// Runs all benches, or those that are named, one after the other, each in a process of its own:
-// `node bench/run.ts [upload …] [--small] [--runs N] [--json] [--write]`; --write puts the results into docs/performance.md.
+// Runs all benches, or those that are named, one after the other, each in a process of its own: `node bench/run.ts
+// [upload …] [--small] [--runs N] [--json] [--write]`; --write puts the results into docs/performance.md.
 
 import { spawn } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -12,13 +12,40 @@ import { COLUMNS, toCells, type Result } from './support/claims.ts';
 import { withResults } from './support/performance-page.ts';
 import { endWithThisProcess } from './support/processes.ts';
 
-const BENCHES = ['upload', 'resume', 'download', 'document', 'list', 'ensure', 'start', 'memory', 's3', 'publishers', 'crash', 'upkeep', 'federation', 'federation-crash', 'session', 'pages', 'cli'];
+const BENCHES = [
+  'upload',
+  'resume',
+  'download',
+  'document',
+  'list',
+  'ensure',
+  'start',
+  'memory',
+  's3',
+  'publishers',
+  'crash',
+  'upkeep',
+  'federation',
+  'federation-crash',
+  'session',
+  'pages',
+  'cli',
+];
 const PAGE = join(repositoryRoot, 'docs/performance.md');
 /** After which a bench that hangs is ended, with all that it started. */
 const TIMEOUT_MS = 30 * 60_000;
 
-const { values: { small = false, json = false, write = false, runs }, positionals } = parseArgs({
-  allowPositionals: true, options: { small: { type: 'boolean' }, json: { type: 'boolean' }, write: { type: 'boolean' }, runs: { type: 'string' } },
+const {
+  values: { small = false, json = false, write = false, runs },
+  positionals,
+} = parseArgs({
+  allowPositionals: true,
+  options: {
+    small: { type: 'boolean' },
+    json: { type: 'boolean' },
+    write: { type: 'boolean' },
+    runs: { type: 'string' },
+  },
 });
 const names = positionals.length > 0 ? positionals : BENCHES;
 const unknown = names.filter((name) => !BENCHES.includes(name));
@@ -39,8 +66,18 @@ for (const name of names) {
 }
 if (json) console.log(JSON.stringify(results));
 if (write) {
-  const machine = `Measured with Node ${process.versions.node} on ${system()} ${release().split('-', 1)[0]}: ${availableParallelism()} cores, ${Math.round(totalmem() / 1024 ** 3)} GiB of memory.`;
-  await writeFile(PAGE, withResults(await readFile(PAGE, 'utf8'), { names: names.filter((name) => !failed.includes(name)), results, machine }, BENCHES));
+  const machine =
+    `Measured with Node ${process.versions.node} ` +
+    `on ${system()} ${release().split('-', 1)[0]}: ${availableParallelism()} ` +
+    `cores, ${Math.round(totalmem() / 1024 ** 3)} GiB of memory.`;
+  await writeFile(
+    PAGE,
+    withResults(
+      await readFile(PAGE, 'utf8'),
+      { names: names.filter((name) => !failed.includes(name)), results, machine },
+      BENCHES,
+    ),
+  );
 }
 if (failed.length > 0) console.error(`Without a result: ${failed.join(', ')}`);
 process.exitCode = failed.length > 0 || results.some(({ verdict }) => verdict === 'fail') ? 1 : 0;
@@ -48,14 +85,27 @@ process.exitCode = failed.length > 0 || results.some(({ verdict }) => verdict ==
 /** Returns undefined when the bench failed to measure; why is on the standard error. */
 async function runBench(name: string): Promise<Result[] | undefined> {
   console.error(`# ${name}`);
-  const child = spawn(process.execPath, [join(import.meta.dirname, `${name}.ts`), '--json', ...(small ? ['--small'] : []), ...(runs === undefined ? [] : ['--runs', runs])], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const timer = setTimeout(() => { child.kill(); }, TIMEOUT_MS);
+  const child = spawn(
+    process.execPath,
+    [
+      join(import.meta.dirname, `${name}.ts`),
+      '--json',
+      ...(small ? ['--small'] : []),
+      ...(runs === undefined ? [] : ['--runs', runs]),
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const timer = setTimeout(() => {
+    child.kill();
+  }, TIMEOUT_MS);
   const [output] = await Promise.all([text(child.stdout), endWithThisProcess(child)]);
   clearTimeout(timer);
-  return output === '' ? undefined : JSON.parse(output) as Result[];
+  return output === '' ? undefined : (JSON.parse(output) as Result[]);
 }
 
-function printLine(cells: readonly string[]): void { console.log(cells.join(' | ')); }
+function printLine(cells: readonly string[]): void {
+  console.log(cells.join(' | '));
+}
 
 function fail(message: string): never {
   console.error(message);

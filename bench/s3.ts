@@ -1,5 +1,5 @@
-// Uploads to S3 by way of Berth, beside the SDK's own Upload of the same file to the same server. Every round sends bytes
-// that neither has seen, and what is stored of them is removed before the next one.
+// Uploads to S3 by way of Berth, beside the SDK's own Upload of the same file to the same server. Every round sends
+// bytes that neither has seen, and what is stored of them is removed before the next one.
 
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -31,13 +31,31 @@ async function measureS3({ directory, sizes, say }: Bench): Promise<Claim[]> {
     return size / seconds / 1e6;
   };
   const { ours, alone } = await takeTurns(runs, {
-    ours: measured(() => transfer({ url: artefactUrl(berth, 'file', 'bench-file'), headers: INTERNAL, send: { form: file }, status: 201 })),
+    ours: measured(() =>
+      transfer({
+        url: artefactUrl(berth, 'file', 'bench-file'),
+        headers: INTERNAL,
+        send: { form: file },
+        status: 201,
+      }),
+    ),
     alone: measured(async (round) => {
       const startedAt = performance.now();
       // With its defaults: four parts of 5 MiB at a time.
-      await new Upload({ client: swift.s3, params: { Bucket: swift.bucket, Key: `alone/${round}`, Body: createReadStream(file, { highWaterMark: MIB }) } }).done();
+      await new Upload({
+        client: swift.s3,
+        params: { Bucket: swift.bucket, Key: `alone/${round}`, Body: createReadStream(file, { highWaterMark: MIB }) },
+      }).done();
       return (performance.now() - startedAt) / 1000;
     }),
   });
-  return [{ claim: `s3: upload of ${mib} MiB, beside the SDK alone`, unit: 'MB/s', ours, peer: alone, bar: { atLeast: 0.8 } }];
+  return [
+    {
+      claim: `s3: upload of ${mib} MiB, beside the SDK alone`,
+      unit: 'MB/s',
+      ours,
+      peer: alone,
+      bar: { atLeast: 0.8 },
+    },
+  ];
 }

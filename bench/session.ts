@@ -1,5 +1,5 @@
-// What the check of a session adds to a request: the same small answer without a session and with one, one request after another on one
-// connection, by turns, in each way to sign in and on both databases.
+// What the check of a session adds to a request: the same small answer without a session and with one, one request
+// after another on one connection, by turns, in each way to sign in and on both databases.
 
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
@@ -24,7 +24,12 @@ async function measureSessions({ directory, sizes, say }: Bench): Promise<Claim[
     await added(url, cookie, requests);
     const ours: number[] = [];
     for (let run = 0; run < runs; run++) ours.push(await added(url, cookie, requests));
-    measured.push({ claim: `session: what its check adds to a request at the median, ${what}`, unit: 'ms', ours, bar: { atMost: BAR_MS } });
+    measured.push({
+      claim: `session: what its check adds to a request at the median, ${what}`,
+      unit: 'ms',
+      ours,
+      bar: { atMost: BAR_MS },
+    });
   };
 
   {
@@ -38,8 +43,15 @@ async function measureSessions({ directory, sizes, say }: Bench): Promise<Claim[
   }
   {
     await using identityService = await startIdentityService();
-    await using berth = await startBerth(join(directory, 'directory'), { AUTH_MODE: 'simple-directory', DIRECTORY_URL: identityService.url });
-    const { cookie } = identityService.cookies({ id: 'uma', name: 'Uma', organizations: [{ id: 'acme', role: 'admin' }] });
+    await using berth = await startBerth(join(directory, 'directory'), {
+      AUTH_MODE: 'simple-directory',
+      DIRECTORY_URL: identityService.url,
+    });
+    const { cookie } = identityService.cookies({
+      id: 'uma',
+      name: 'Uma',
+      organizations: [{ id: 'acme', role: 'admin' }],
+    });
     await measure('users of an identity service, on SQLite', berth.url, cookie);
   }
   return measured;
@@ -65,7 +77,14 @@ function time(agent: Agent, url: string, headers: Record<string, string>): Promi
     const startedAt = performance.now();
     request(`${url}${PATH}`, { agent, headers }, (response) => {
       if (response.statusCode !== 200) reject(new Error(`${PATH} was answered with ${response.statusCode}`));
-      response.resume().on('end', () => { resolve(performance.now() - startedAt); }).on('error', reject);
-    }).on('error', reject).end();
+      response
+        .resume()
+        .on('end', () => {
+          resolve(performance.now() - startedAt);
+        })
+        .on('error', reject);
+    })
+      .on('error', reject)
+      .end();
   });
 }

@@ -1,5 +1,5 @@
-// How soon a Berth answers and how much memory it holds when nobody asks for anything. The data directory is that of an
-// earlier start, as after an update or a restart.
+// How soon a Berth answers and how much memory it holds when nobody asks for anything. The data directory is that of
+// an earlier start, as after an update or a restart.
 
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -22,12 +22,18 @@ async function measureStarts({ directory, sizes, say }: Bench): Promise<Claim[]>
     await using berth = await startBerth(dataDir);
     if (run === 0) continue;
     startMs.push(berth.startMs);
-    for (let request = 0; request < REQUESTS; request++) await (await fetch(artefactUrl(berth), { headers: INTERNAL })).text();
+    for (let request = 0; request < REQUESTS; request++)
+      await (await fetch(artefactUrl(berth), { headers: INTERNAL })).text();
     await wait(idleMs);
-    residentMib.push(await residentBytes(berth.pid) / MIB);
+    residentMib.push((await residentBytes(berth.pid)) / MIB);
   }
   return [
-    { claim: 'start: from the start of the process to the first 200 of /api/health/ready', unit: 'ms', ours: startMs, bar: { atMost: 1_500 } },
+    {
+      claim: 'start: from the start of the process to the first 200 of /api/health/ready',
+      unit: 'ms',
+      ours: startMs,
+      bar: { atMost: 1_500 },
+    },
     { claim: 'start: resident memory when idle', unit: 'MiB', ours: residentMib, bar: { atMost: 180 } },
   ];
 }

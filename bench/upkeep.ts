@@ -31,22 +31,46 @@ export interface UpkeepReport {
   longestPingMs: number;
 }
 
-interface Job { running: boolean; startedAt?: string; endedAt?: string; outcome?: string; error?: string; result?: { removedBlobs?: number; checkedBlobs?: number; damagedBlobs?: number; missingBlobs?: number } }
+interface Job {
+  running: boolean;
+  startedAt?: string;
+  endedAt?: string;
+  outcome?: string;
+  error?: string;
+  result?: { removedBlobs?: number; checkedBlobs?: number; damagedBlobs?: number; missingBlobs?: number };
+}
 
 /** Runs the load and the upkeep on an empty site, at least for so long. */
 export async function runUpkeep(seconds: number, openSite: () => Promise<Site>): Promise<UpkeepReport> {
   await using site = await openSite();
   await using berth = await startBerth(site.dataDir, { ...site.env, GC_GRACE_HOURS: '0' });
-  const report: UpkeepReport = { requests: 0, failed: [], sweeps: 0, scrubs: 0, removedBlobs: 0, checkedBlobs: 0, longestPingMs: 0 };
+  const report: UpkeepReport = {
+    requests: 0,
+    failed: [],
+    sweeps: 0,
+    scrubs: 0,
+    removedBlobs: 0,
+    checkedBlobs: 0,
+    longestPingMs: 0,
+  };
   const kept = randomBytes(KEPT_BYTES);
   await publish(berth, 'kept', kept, report);
   const endPings = await startPings(berth.url);
   const deadline = performance.now() + seconds * 1000;
-  const isOver = () => performance.now() > deadline && report.sweeps > 1 && report.scrubs > 1 && report.removedBlobs > 0;
-  const repeat = async (work: (round: number) => Promise<void>) => { for (let round = 0; !isOver(); round++) await work(round).catch((error: unknown) => { report.failed.push(String(error)); return sleep(POLL_MS); }); };
+  const isOver = () =>
+    performance.now() > deadline && report.sweeps > 1 && report.scrubs > 1 && report.removedBlobs > 0;
+  const repeat = async (work: (round: number) => Promise<void>) => {
+    for (let round = 0; !isOver(); round++)
+      await work(round).catch((error: unknown) => {
+        report.failed.push(String(error));
+        return sleep(POLL_MS);
+      });
+  };
   const admin = await signIn(berth.url);
   await Promise.all([
-    ...Array.from({ length: PUBLISHERS }, (_unused, n) => repeat((round) => liveAndDie(berth, `publisher-${n}`, round, report))),
+    ...Array.from({ length: PUBLISHERS }, (_unused, n) =>
+      repeat((round) => liveAndDie(berth, `publisher-${n}`, round, report)),
+    ),
     ...Array.from({ length: READERS }, () => repeat(() => download(berth, 'kept', kept, report))),
     repeat((round) => keepUp(berth, admin, round % 2 ? 'scrub' : 'sweep', report)),
   ]);
@@ -63,7 +87,12 @@ async function liveAndDie(berth: ServerProcess, id: string, round: number, repor
   if (round % 2) await request(berth, artefactUrl(berth, id), { method: 'DELETE', headers: INTERNAL }, 204, report);
 }
 
-async function publish(berth: ServerProcess, id: string, bytes: Uint8Array<ArrayBuffer>, report: UpkeepReport): Promise<void> {
+async function publish(
+  berth: ServerProcess,
+  id: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  report: UpkeepReport,
+): Promise<void> {
   const form = new FormData();
   form.set('file', new Blob([bytes]), 'it.bin');
   await request(berth, artefactUrl(berth, 'file', id), { method: 'POST', headers: INTERNAL, body: form }, 201, report);
@@ -74,22 +103,42 @@ async function download(berth: ServerProcess, id: string, bytes: Uint8Array, rep
   if (digestOf(received) !== digestOf(bytes)) report.failed.push(`${id} has other bytes than were published`);
 }
 
-async function request(berth: ServerProcess, url: string, options: RequestInit, status: number, report: UpkeepReport): Promise<Uint8Array> {
+async function request(
+  berth: ServerProcess,
+  url: string,
+  options: RequestInit,
+  status: number,
+  report: UpkeepReport,
+): Promise<Uint8Array> {
   const response = await fetch(url, options);
   const body = new Uint8Array(await response.arrayBuffer());
   report.requests++;
-  if (response.status !== status) throw new Error(`${options.method ?? 'GET'} ${url.replace(berth.url, '')} was answered with ${response.status}: ${Buffer.from(body).toString().slice(0, 300)}`);
+  if (response.status !== status)
+    throw new Error(
+      `${options.method ?? 'GET'} ${url.replace(berth.url, '')} was answered ` +
+        `with ${response.status}: ${Buffer.from(body).toString().slice(0, 300)}`,
+    );
   return body;
 }
 
 /** Asks for a sweep or a scrub and waits for its end. */
-async function keepUp(berth: ServerProcess, admin: { cookie: string }, name: 'sweep' | 'scrub', report: UpkeepReport): Promise<void> {
-  const json = async (path: string, options: RequestInit, status: number) => (
-    JSON.parse(Buffer.from(await request(berth, `${berth.url}/api/v1${path}`, options, status, report)).toString()) as unknown
-  );
-  const read = async () => (await json('/storage', { headers: admin }, 200) as Record<typeof name, Job>)[name];
+async function keepUp(
+  berth: ServerProcess,
+  admin: { cookie: string },
+  name: 'sweep' | 'scrub',
+  report: UpkeepReport,
+): Promise<void> {
+  const json = async (path: string, options: RequestInit, status: number) =>
+    JSON.parse(
+      Buffer.from(await request(berth, `${berth.url}/api/v1${path}`, options, status, report)).toString(),
+    ) as unknown;
+  const read = async () => ((await json('/storage', { headers: admin }, 200)) as Record<typeof name, Job>)[name];
   const before = await read();
-  await json(`/storage/${name}`, { method: 'POST', headers: { ...admin, 'content-type': 'application/json' }, body: '{}' }, 202);
+  await json(
+    `/storage/${name}`,
+    { method: 'POST', headers: { ...admin, 'content-type': 'application/json' }, body: '{}' },
+    202,
+  );
   let job = await read();
   while (job.running || job.endedAt === undefined || job.startedAt === before.startedAt) {
     await sleep(POLL_MS);
@@ -97,13 +146,16 @@ async function keepUp(berth: ServerProcess, admin: { cookie: string }, name: 'sw
   }
   const { outcome, error, result = {} } = job;
   if (outcome !== 'succeeded') throw new Error(`the ${name} failed: ${error}`);
-  if (result.damagedBlobs || result.missingBlobs) throw new Error(`the scrub found ${result.damagedBlobs} damaged and ${result.missingBlobs} missing blobs`);
+  if (result.damagedBlobs || result.missingBlobs)
+    throw new Error(`the scrub found ${result.damagedBlobs} damaged and ${result.missingBlobs} missing blobs`);
   report.removedBlobs += result.removedBlobs ?? 0;
   if (name === 'scrub') report.checkedBlobs += result.checkedBlobs ?? 0;
   report[`${name}s`]++;
 }
 
-function digestOf(bytes: Uint8Array): string { return createHash('sha256').update(bytes).digest('hex'); }
+function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
 
 if (import.meta.main) {
   await runBench(async ({ sizes, say }) => {
@@ -113,13 +165,25 @@ if (import.meta.main) {
       const reports: UpkeepReport[] = [];
       for (let run = 1; run <= runs; run++) {
         const report = await runUpkeep(seconds, openSite);
-        say(`${name}: ${report.requests} requests, ${report.sweeps} sweeps that removed ${report.removedBlobs} blobs, ${report.scrubs} scrubs that read ${report.checkedBlobs}`);
+        say(
+          `${name}: ${report.requests} requests, ${report.sweeps} sweeps that removed ${report.removedBlobs} ` +
+            `blobs, ${report.scrubs} scrubs that read ${report.checkedBlobs}`,
+        );
         for (const failure of report.failed) say(failure);
         reports.push(report);
       }
       claims.push(
-        { claim: `upkeep: requests that failed under sweeps and scrubs on ${name}`, unit: 'broken', ours: reports.map(({ failed }) => failed.length), bar: { atMost: 0 } },
-        { claim: `upkeep: longest /api/ping meanwhile on ${name}`, unit: 'ms', ours: reports.map(({ longestPingMs }) => longestPingMs) },
+        {
+          claim: `upkeep: requests that failed under sweeps and scrubs on ${name}`,
+          unit: 'broken',
+          ours: reports.map(({ failed }) => failed.length),
+          bar: { atMost: 0 },
+        },
+        {
+          claim: `upkeep: longest /api/ping meanwhile on ${name}`,
+          unit: 'ms',
+          ours: reports.map(({ longestPingMs }) => longestPingMs),
+        },
       );
     }
     return claims;

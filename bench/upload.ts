@@ -29,26 +29,57 @@ interface Taker {
 if (import.meta.main) await runBench(measureUploads);
 
 async function measureUploads(bench: Bench): Promise<Claim[]> {
-  return [...await measureFiles(bench), ...await measureTarballs(bench)];
+  return [...(await measureFiles(bench)), ...(await measureTarballs(bench))];
 }
 
 async function measureFiles({ directory, sizes, say }: Bench): Promise<Claim[]> {
   const { runs, mib } = sizes({ full: { runs: 5, mib: 1024 }, small: { runs: 2, mib: 16 } });
   say(`files of ${mib} MiB`);
   const file = await writeRandomFile(join(directory, 'file.bin'), mib);
-  const directories = { berth: join(directory, 'berth'), bare: join(directory, 'bare'), registry: join(directory, 'docker-registry') };
+  const directories = {
+    berth: join(directory, 'berth'),
+    bare: join(directory, 'bare'),
+    registry: join(directory, 'docker-registry'),
+  };
   await mkdir(directories.bare);
   await using berth = await startBerth(directories.berth);
   await using bare = await startNodePeer('hash-and-write', directories.bare);
   await using registry = await startDockerRegistry(directories.registry);
   const speeds = await compare(runs, file, {
-    berth: { directory: join(directories.berth, 'blobs'), upload: () => transfer({ url: artefactUrl(berth, 'file', 'bench-file'), headers: INTERNAL, send: { form: file }, status: 201 }) },
-    bare: { directory: directories.bare, upload: () => transfer({ url: bare.url, send: { body: file }, status: 201 }) },
-    registry: { directory: join(directories.registry, 'blobs'), upload: async () => uploadBlob(registry, file, await digestOf(file)) },
+    berth: {
+      directory: join(directories.berth, 'blobs'),
+      upload: () =>
+        transfer({
+          url: artefactUrl(berth, 'file', 'bench-file'),
+          headers: INTERNAL,
+          send: { form: file },
+          status: 201,
+        }),
+    },
+    bare: {
+      directory: directories.bare,
+      upload: () => transfer({ url: bare.url, send: { body: file }, status: 201 }),
+    },
+    registry: {
+      directory: join(directories.registry, 'blobs'),
+      upload: async () => uploadBlob(registry, file, await digestOf(file)),
+    },
   });
   return [
-    { claim: `upload: file of ${mib} MiB, beside node:http that hashes and writes`, unit: 'MB/s', ours: speeds.berth, peer: speeds.bare, bar: { atLeast: 0.85 } },
-    { claim: `upload: file of ${mib} MiB, beside docker-registry`, unit: 'MB/s', ours: speeds.berth, peer: speeds.registry, bar: { atLeast: 1.5 } },
+    {
+      claim: `upload: file of ${mib} MiB, beside node:http that hashes and writes`,
+      unit: 'MB/s',
+      ours: speeds.berth,
+      peer: speeds.bare,
+      bar: { atLeast: 0.85 },
+    },
+    {
+      claim: `upload: file of ${mib} MiB, beside docker-registry`,
+      unit: 'MB/s',
+      ours: speeds.berth,
+      peer: speeds.registry,
+      bar: { atLeast: 1.5 },
+    },
   ];
 }
 
@@ -61,22 +92,49 @@ async function measureTarballs({ directory, sizes, say }: Bench): Promise<Claim[
   await using berth = await startBerth(directories.berth);
   await using bare = await startNodePeer('hash-inflate-and-write', directories.bare);
   const speeds = await compare(runs, file, {
-    berth: { directory: join(directories.berth, 'blobs'), upload: () => transfer({ url: artefactUrl(berth, 'npm', 'bench-plugin'), headers: INTERNAL, send: { form: file }, status: 201 }) },
-    bare: { directory: directories.bare, upload: () => transfer({ url: bare.url, send: { body: file }, status: 201 }) },
+    berth: {
+      directory: join(directories.berth, 'blobs'),
+      upload: () =>
+        transfer({
+          url: artefactUrl(berth, 'npm', 'bench-plugin'),
+          headers: INTERNAL,
+          send: { form: file },
+          status: 201,
+        }),
+    },
+    bare: {
+      directory: directories.bare,
+      upload: () => transfer({ url: bare.url, send: { body: file }, status: 201 }),
+    },
   });
-  return [{ claim: `upload: npm tarball of ${mib} MiB, beside node:http that hashes, inflates and writes`, unit: 'MB/s', ours: speeds.berth, peer: speeds.bare, bar: { atLeast: 0.8 } }];
+  return [
+    {
+      claim: `upload: npm tarball of ${mib} MiB, beside node:http that hashes, inflates and writes`,
+      unit: 'MB/s',
+      ours: speeds.berth,
+      peer: speeds.bare,
+      bar: { atLeast: 0.8 },
+    },
+  ];
 }
 
 /** Measures by turns, in MB/s. */
-async function compare<Name extends string>(runs: number, file: string, takers: Record<Name, Taker>): Promise<Record<Name, number[]>> {
+async function compare<Name extends string>(
+  runs: number,
+  file: string,
+  takers: Record<Name, Taker>,
+): Promise<Record<Name, number[]>> {
   const { size } = await stat(file);
-  const measured = Object.entries<Taker>(takers).map(([name, { directory, upload }]) => [name, async (round: number) => {
-    await stamp(file, round);
-    await run('sync');
-    const seconds = await upload(file);
-    await empty(directory);
-    return size / seconds / 1e6;
-  }]);
+  const measured = Object.entries<Taker>(takers).map(([name, { directory, upload }]) => [
+    name,
+    async (round: number) => {
+      await stamp(file, round);
+      await run('sync');
+      const seconds = await upload(file);
+      await empty(directory);
+      return size / seconds / 1e6;
+    },
+  ]);
   return takeTurns(runs, Object.fromEntries(measured) as Record<Name, (round: number) => Promise<number>>);
 }
 

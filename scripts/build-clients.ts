@@ -14,8 +14,14 @@ export const CLIENTS_DIRECTORY = join(repositoryRoot, 'clients/dist');
 /** Digest of the sources of what is there; written last. */
 const STAMP = join(CLIENTS_DIRECTORY, 'sources.sha256');
 const SOURCES = [
-  '{cli,lib-node}/src/**/*.ts', '{cli,lib-node}/{package,tsconfig}.json', 'cli/bin/*.js', 'lib-node/README.md',
-  'LICENSE', 'package-lock.json', 'scripts/build-clients.ts', 'tsconfig.base.json',
+  '{cli,lib-node}/src/**/*.ts',
+  '{cli,lib-node}/{package,tsconfig}.json',
+  'cli/bin/*.js',
+  'lib-node/README.md',
+  'LICENSE',
+  'package-lock.json',
+  'scripts/build-clients.ts',
+  'tsconfig.base.json',
 ];
 /** The only package that may stay outside of a bundle: `berth serve` loads the server that is installed beside it. */
 const SERVER_PACKAGE = '@berth-registry/api';
@@ -59,7 +65,7 @@ if (import.meta.main) await buildClients({ ifChanged: process.argv.includes('--i
  */
 export async function buildClients({ ifChanged }: { ifChanged: boolean }): Promise<void> {
   const sources = digestOfSources();
-  if (ifChanged && await readFile(STAMP, 'utf8').catch(() => undefined) === sources) return;
+  if (ifChanged && (await readFile(STAMP, 'utf8').catch(() => undefined)) === sources) return;
   const tsc = join(repositoryRoot, 'node_modules/.bin/tsc');
   execFileSync(tsc, ['-b', 'lib-node', 'cli'], { cwd: repositoryRoot, stdio: 'inherit' });
   await mkdir(CLIENTS_DIRECTORY, { recursive: true });
@@ -111,13 +117,22 @@ async function pack(client: ClientSources): Promise<{ manifest: Manifest; tarbal
 async function bundle({ entries }: ClientSources, folder: string): Promise<void> {
   const { build } = await import('vite');
   await build({
-    configFile: false, envDir: false, publicDir: false, root: repositoryRoot, logLevel: 'warn',
+    configFile: false,
+    envDir: false,
+    publicDir: false,
+    root: repositoryRoot,
+    logLevel: 'warn',
     ssr: { noExternal: true },
     build: {
-      ssr: true, target: 'node20.19', minify: false, outDir: folder, emptyOutDir: false,
+      ssr: true,
+      target: 'node20.19',
+      minify: false,
+      outDir: folder,
+      emptyOutDir: false,
       license: { fileName: 'LICENSES.md' },
       rolldownOptions: {
-        input: entries, external: [SERVER_PACKAGE],
+        input: entries,
+        external: [SERVER_PACKAGE],
         output: { entryFileNames: 'dist/[name].js', chunkFileNames: 'dist/[name]-[hash].js' },
       },
     },
@@ -139,16 +154,24 @@ function typesFrom(path: string, reached = new Set<string>()): Set<string> {
 async function manifestOf(name: string): Promise<Manifest> {
   const manifest = JSON.parse(await readFile(join(repositoryRoot, name, 'package.json'), 'utf8')) as Manifest;
   return {
-    ...manifest, scripts: undefined, files: undefined, dependencies: undefined, devDependencies: undefined,
-    optionalDependencies: undefined, peerDependencies: undefined, peerDependenciesMeta: undefined,
+    ...manifest,
+    scripts: undefined,
+    files: undefined,
+    dependencies: undefined,
+    devDependencies: undefined,
+    optionalDependencies: undefined,
+    peerDependencies: undefined,
+    peerDependenciesMeta: undefined,
   };
 }
 
 /** Packs a folder as `npm pack` would, with modes that do not depend on the umask. */
 async function tarballOf(folder: string, programs: ReadonlySet<string>): Promise<Buffer> {
   const { create } = await import('tar');
-  const paths = globSync('**/*', { cwd: folder, withFileTypes: true }).filter((entry) => entry.isFile())
-    .map((entry) => posix.relative(folder, join(entry.parentPath, entry.name))).sort();
+  const paths = globSync('**/*', { cwd: folder, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => posix.relative(folder, join(entry.parentPath, entry.name)))
+    .sort();
   for (const path of paths) await chmod(join(folder, path), programs.has(path) ? 0o755 : 0o644);
   const gzip = { level: 9, portable: true };
   return buffer(create({ cwd: folder, prefix: 'package', portable: true, mtime: MODIFIED_AT, gzip }, paths));

@@ -1,5 +1,5 @@
-// `npm run build` and `npm start`: the web interface as files, in ui/dist. With --if-changed, only when its sources are newer
-// than what is there.
+// `npm run build` and `npm start`: the web interface as files, in ui/dist. With --if-changed, only when its sources
+// are newer than what is there.
 
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ if (import.meta.main) await buildUi({ ifChanged: process.argv.includes('--if-cha
 /** Builds the pages, each file beside itself compressed, so that no request has to wait for that. */
 export async function buildUi({ ifChanged }: { ifChanged: boolean }): Promise<void> {
   const sources = digestOfSources();
-  if (ifChanged && await readFile(STAMP, 'utf8').catch(() => undefined) === sources) return;
+  if (ifChanged && (await readFile(STAMP, 'utf8').catch(() => undefined)) === sources) return;
   const { build } = await import('vite');
   await build({ configFile: join(UI, 'vite.config.ts'), logLevel: 'warn' });
   for (const path of globSync('dist/assets/*.{js,css,svg}', { cwd: UI })) await compress(join(UI, path));
@@ -27,12 +27,18 @@ export async function buildUi({ ifChanged }: { ifChanged: boolean }): Promise<vo
 
 function digestOfSources(): string {
   const hash = createHash('sha256');
-  for (const path of globSync(['src/**/*.{ts,vue,css}', 'index.html', 'vite.config.ts', 'package.json'], { cwd: UI }).sort()) hash.update(path).update(readFileSync(join(UI, path)));
+  for (const path of globSync(['src/**/*.{ts,vue,css}', 'index.html', 'vite.config.ts', 'package.json'], {
+    cwd: UI,
+  }).sort())
+    hash.update(path).update(readFileSync(join(UI, path)));
   return hash.digest('hex');
 }
 
 async function compress(path: string): Promise<void> {
   const bytes = await readFile(path);
   await writeFile(`${path}.gz`, await promisify(gzip)(bytes, { level: constants.Z_BEST_COMPRESSION }));
-  await writeFile(`${path}.br`, await promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }));
+  await writeFile(
+    `${path}.br`,
+    await promisify(brotliCompress)(bytes, { params: { [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length } }),
+  );
 }

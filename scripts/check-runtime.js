@@ -1,5 +1,5 @@
-// Runs before anything in TypeScript, which an older Node cannot even read: `node --import ./scripts/check-runtime.js …`.
-// Plain JavaScript for that reason.
+// Runs before anything in TypeScript, which an older Node cannot even read: `node --import ./scripts/check-runtime.js
+// …`. Plain JavaScript for that reason.
 
 import { readFileSync } from 'node:fs';
 import { URL } from 'node:url';
@@ -10,6 +10,9 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 const [minimumMajor, minimumMinor] = minimum.split('.').map(Number);
 
 if (major < minimumMajor || (major === minimumMajor && minor < minimumMinor)) {
-  console.error(`Berth needs Node ${minimum} or later and this is ${process.version}: run \`npm ci\`, which brings the right one, and then this command again.`);
+  console.error(
+    `Berth needs Node ${minimum} or later and this is ${process.version}: run \`npm ci\`, which brings the right ` +
+      'one, and then this command again.',
+  );
   process.exit(1);
 }

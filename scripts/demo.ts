@@ -26,7 +26,10 @@ process.umask(0o077);
 const opened: { close(): unknown }[] = [];
 let ended: Promise<never> | undefined;
 // Ctrl-C reaches a process below npm twice: from the terminal and from npm.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => { ended ??= end(0, '\nBerth has stopped.'); });
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.on(signal, () => {
+    ended ??= end(0, '\nBerth has stopped.');
+  });
 
 try {
   await walk();
@@ -35,7 +38,11 @@ try {
 }
 
 async function walk(): Promise<void> {
-  print(existsSync(DATA_DIR) ? `The demo goes on in ${DATA_DIR}: what is there from before stays.` : `The demo works in the new folder ${DATA_DIR}.`);
+  print(
+    existsSync(DATA_DIR)
+      ? `The demo goes on in ${DATA_DIR}: what is there from before stays.`
+      : `The demo works in the new folder ${DATA_DIR}.`,
+  );
   const superadmin = await keepSuperadmin(DATA_DIR);
 
   step('Start the server', `DATA_DIR=${DATA_DIR} npm start`);
@@ -43,7 +50,11 @@ async function walk(): Promise<void> {
   tell(`It serves at ${url}.`);
 
   const newKey = { type: 'upload', name: 'demo', allowedPackageName: SAMPLE_PACKAGE };
-  step('Sign in, and create a key that may upload this one package', signInCommand(url, superadmin, COOKIE_FILE), createKeyCommand(url, newKey, COOKIE_FILE));
+  step(
+    'Sign in, and create a key that may upload this one package',
+    signInCommand(url, superadmin, COOKIE_FILE),
+    createKeyCommand(url, newKey, COOKIE_FILE),
+  );
   const key = await createKey(url, await signIn(url, superadmin), newKey);
   tell(key);
 
@@ -55,7 +66,12 @@ async function walk(): Promise<void> {
   const slot = await publish(url, ARTEFACT_ID, key, tarball);
   tell(`Version ${slot.version} is in the slot noarch: ${slot.size} bytes, ${slot.digest}`);
 
-  const consumer = { registryUrl: url, secretKey: await readInternalSecret(), artefactId: ARTEFACT_ID, cacheDir: `${DATA_DIR}/plugins` };
+  const consumer = {
+    registryUrl: url,
+    secretKey: await readInternalSecret(),
+    artefactId: ARTEFACT_ID,
+    cacheDir: `${DATA_DIR}/plugins`,
+  };
   step(
     'Consume it, as a service does, with the client library that the registry itself serves',
     `npm install --allow-remote=root --prefix ${DATA_DIR}/service ${await libraryAddress(url)}`,
@@ -67,13 +83,22 @@ async function walk(): Promise<void> {
   const place = relative(process.cwd(), path);
   tell(downloaded ? `Downloaded, verified and unpacked in ${place}` : `Nothing newer than what is in ${place}`);
   const again = await ensureArtefact(consumer);
-  tell(`Asked again: ${again.downloaded ? 'there was something newer' : 'one small request, and nothing to download'}.`);
+  tell(
+    `Asked again: ${again.downloaded ? 'there was something newer' : 'one small request, and nothing to download'}.`,
+  );
 
   step('Run it, for a stand-in of the platform that it was made for; this takes 12 seconds');
   code(`await require('./${place}').run({ processingConfig, axios, log, … })`);
   const platform = await startPlatform();
   opened.push(platform);
-  await runPlugin({ path, workDir: `${DATA_DIR}/work`, platformUrl: platform.url, say: (text) => { tell(styleText('dim', text)); } });
+  await runPlugin({
+    path,
+    workDir: `${DATA_DIR}/work`,
+    platformUrl: platform.url,
+    say: (text) => {
+      tell(styleText('dim', text));
+    },
+  });
   for (const [line, value] of platform.lines) tell(`The platform has received ${line}: ${JSON.stringify(value)}`);
 
   print(`\n${styleText('bold', 'Done. Berth keeps serving, to look around:')}`);
@@ -84,18 +109,22 @@ async function walk(): Promise<void> {
 
 async function startServer({ email, password }: Superadmin): Promise<string> {
   const followed = Object.fromEntries(FOLLOWED_SETTINGS.map((name) => [name, process.env[name]]));
-  const server = await createServer({ env: { ...followed, DATA_DIR, LOG_LEVEL: 'warn', ADMIN_EMAIL: email, ADMIN_PASSWORD: password } });
+  const server = await createServer({
+    env: { ...followed, DATA_DIR, LOG_LEVEL: 'warn', ADMIN_EMAIL: email, ADMIN_PASSWORD: password },
+  });
   opened.push(server);
   return server.config.PUBLIC_URL;
 }
 
 async function readInternalSecret(): Promise<string> {
-  const secrets = JSON.parse(await readFile(`${DATA_DIR}/secrets.json`, 'utf8')) as { SECRET_INTERNAL_SERVICES: string };
+  const secrets = JSON.parse(await readFile(`${DATA_DIR}/secrets.json`, 'utf8')) as {
+    SECRET_INTERNAL_SERVICES: string;
+  };
   return secrets.SECRET_INTERNAL_SERVICES;
 }
 
 async function libraryAddress(url: string): Promise<string> {
-  const { results } = await (await fetch(`${url}/clients`)).json() as { results: { name: string; url: string }[] };
+  const { results } = (await (await fetch(`${url}/clients`)).json()) as { results: { name: string; url: string }[] };
   return results.find(({ name }) => name === 'lib-node')?.url ?? '';
 }
 
@@ -112,14 +141,24 @@ function step(title: string, ...commands: string[]): void {
   for (const command of commands) tell(styleText('cyan', `$ ${command}`));
 }
 
-function code(text: string): void { for (const line of text.split('\n')) tell(styleText('cyan', `| ${line}`)); }
+function code(text: string): void {
+  for (const line of text.split('\n')) tell(styleText('cyan', `| ${line}`));
+}
 
-function tell(text: string): void { print(`  ${text}`); }
+function tell(text: string): void {
+  print(`  ${text}`);
+}
 
-function print(text: string): void { process.stdout.write(`${text}\n`); }
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
 
 function explain(error: unknown): string {
-  if (!(error instanceof ConfigError)) return `The demo has failed: ${error instanceof Error ? error.message : String(error)}\nIf ${DATA_DIR} is from an older demo, delete it and try again.`;
+  if (!(error instanceof ConfigError))
+    return (
+      `The demo has failed: ${error instanceof Error ? error.message : String(error)}\nIf ${DATA_DIR} is ` +
+      'from an older demo, delete it and try again.'
+    );
   const isTaken = error.message.includes('has taken');
   return `Berth cannot start: ${error.message}${isTaken ? `\nFor the demo: PORT=${Number(process.env['PORT'] ?? DEFAULT_PORT) + 1} npm run demo` : ''}`;
 }

@@ -30,19 +30,25 @@ Berth reads these variables once, at its start, from the environment; \`BERTH_CO
 the same names, and the environment wins over it. A wrong value, or an unknown key in the file, stops the start with a message
 that names the variable, what it holds and what it may hold.
 
-${table(['variable', 'default', 'meaning'], configReference().map((setting) => [code(setting.name), code(setting.default), setting.description]))}`;
+${table(
+  ['variable', 'default', 'meaning'],
+  configReference().map((setting) => [code(setting.name), code(setting.default), setting.description]),
+)}`;
 }
 
 async function renderErrors(): Promise<string> {
   const files = globSync('api/src/**/errors.ts', { cwd: repositoryRoot });
   await Promise.all(files.map((path) => import(pathToFileURL(join(repositoryRoot, path)).href)));
-  const errors = [...definedErrors().values()].sort((a, b) => a.code < b.code ? -1 : 1);
+  const errors = [...definedErrors().values()].sort((a, b) => (a.code < b.code ? -1 : 1));
   return `# Errors
 
 A request that fails is answered with a problem document (RFC 9457, \`application/problem+json\`): \`status\`, \`title\`, a
 \`detail\` that says what to do, and a \`code\` that stays the same from release to release. A program decides by the code.
 
-${table(['code', 'status', 'title'], errors.map((error) => [code(error.code), String(error.status), error.title]))}`;
+${table(
+  ['code', 'status', 'title'],
+  errors.map((error) => [code(error.code), String(error.status), error.title]),
+)}`;
 }
 
 function table(head: string[], rows: string[][]): string {
@@ -50,4 +56,6 @@ function table(head: string[], rows: string[][]): string {
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('');
 }
 
-function code(text: string): string { return text === '' ? '' : `\`${text}\``; }
+function code(text: string): string {
+  return text === '' ? '' : `\`${text}\``;
+}

@@ -31,7 +31,10 @@ async function buildServer(): Promise<string> {
   await buildUi({ ifChanged: true });
   await cp(join(repositoryRoot, 'ui/dist'), join(target, 'ui/dist'), { recursive: true });
   await cp(CLIENTS_DIRECTORY, join(target, 'clients/dist'), { recursive: true });
-  const manifest = JSON.parse(await readFile(join(repositoryRoot, 'api/package.json'), 'utf8')) as Record<string, unknown>;
+  const manifest = JSON.parse(await readFile(join(repositoryRoot, 'api/package.json'), 'utf8')) as Record<
+    string,
+    unknown
+  >;
   // What is undefined is left out.
   const files = ['api', 'ui', 'clients', 'lib-node'];
   const changes = { private: undefined, devDependencies: undefined, exports: { '.': './api/index.js' }, files };
@@ -42,5 +45,9 @@ async function buildServer(): Promise<string> {
 }
 
 function run(program: string, ...parameters: string[]): string {
-  return execFileSync(program, parameters, { cwd: repositoryRoot, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] });
+  return execFileSync(program, parameters, {
+    cwd: repositoryRoot,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
 }

@@ -13,10 +13,15 @@ export const repositoryRoot = resolve(import.meta.dirname, '..');
 export function assertPinnedRuntime(version = process.versions.node): void {
   const pinned = pinnedVersion();
   if (pinned === undefined || pinned === version) return;
-  throw new Error(`This runs with Node ${pinned} and was started with ${version}: run \`npm ci\`, and start it through npm (\`npm test\`).`);
+  throw new Error(
+    `This runs with Node ${pinned} and was started with ${version}: run \`npm ci\`, and start it through npm ` +
+      `(\`npm test\`).`,
+  );
 }
 
 function pinnedVersion(): string | undefined {
-  const { optionalDependencies } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as { optionalDependencies: Record<string, string> };
+  const { optionalDependencies } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as {
+    optionalDependencies: Record<string, string>;
+  };
   return optionalDependencies[`node-${process.platform}-${process.arch}`];
 }

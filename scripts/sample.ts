@@ -13,7 +13,11 @@ export const SAMPLE_PACKAGE = '@data-fair/processing-hello-world';
 /** The platform hands one to each plug-in; with this one inside, the plug-in can be run where there is none. */
 const BUNDLED_PACKAGE = 'axios';
 
-interface Manifest { version: string; dependencies?: Record<string, string>; [field: string]: unknown }
+interface Manifest {
+  version: string;
+  dependencies?: Record<string, string>;
+  [field: string]: unknown;
+}
 
 if (import.meta.main) console.log(relative(process.cwd(), await packSample('data')));
 
@@ -27,7 +31,11 @@ export async function packSample(directory: string): Promise<string> {
     const bundled = await findWithDependencies(BUNDLED_PACKAGE, repositoryRoot);
     for (const path of bundled) await cp(path, join(folder, relative(repositoryRoot, path)), { recursive: true });
     await addBundled(folder);
-    const { stdout } = await promisify(execFile)('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', destination], { cwd: folder });
+    const { stdout } = await promisify(execFile)(
+      'npm',
+      ['pack', '--silent', '--ignore-scripts', '--pack-destination', destination],
+      { cwd: folder },
+    );
     return join(destination, stdout.trim());
   } finally {
     await rm(folder, { recursive: true });
@@ -37,7 +45,11 @@ export async function packSample(directory: string): Promise<string> {
 async function addBundled(folder: string): Promise<void> {
   const manifest = await readManifest(folder);
   const { version } = await readManifest(join(folder, 'node_modules', BUNDLED_PACKAGE));
-  const changed = { ...manifest, dependencies: { ...manifest.dependencies, [BUNDLED_PACKAGE]: version }, bundleDependencies: [BUNDLED_PACKAGE] };
+  const changed = {
+    ...manifest,
+    dependencies: { ...manifest.dependencies, [BUNDLED_PACKAGE]: version },
+    bundleDependencies: [BUNDLED_PACKAGE],
+  };
   await writeFile(join(folder, 'package.json'), JSON.stringify(changed, null, 2));
 }
 

@@ -3,8 +3,9 @@
 import { relative } from 'node:path';
 
 /**
- * Yields `{"passed":12,"failed":0,"skipped":0,"files":[{"file":"api/test/x.test.ts","seconds":1.2}]}`: tests, neither suites nor
- * the files that hold them, and how long each file took. Node 20 does not tell the latter: there `files` is empty.
+ * Yields `{"passed":12,"failed":0,"skipped":0,"files":[{"file":"api/test/x.test.ts","seconds":1.2}]}`: tests, neither
+ * suites nor the files that hold them, and how long each file took. Node 20 does not tell the latter: there `files` is
+ * empty. /
  */
 export default async function* countTests(events) {
   const counts = { passed: 0, failed: 0, skipped: 0, files: [] };
@@ -23,4 +24,6 @@ function timeOf({ file, duration_ms: durationMs }) {
 }
 
 /** A file passes under its own name when no test in it was run. */
-function isFile({ name, nesting }) { return nesting === 0 && /\.test\.[jt]s$/.test(name); }
+function isFile({ name, nesting }) {
+  return nesting === 0 && /\.test\.[jt]s$/.test(name);
+}

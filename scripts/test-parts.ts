@@ -3,7 +3,10 @@
 import { globSync } from 'node:fs';
 import { repositoryRoot } from './runtime.ts';
 
-/** Which combinations of database, storage and sign-in whole servers run on, and which languages and widths browsers have. */
+/**
+ * Which combinations of database, storage and sign-in whole servers run on, and which languages and widths browsers
+ * have.
+ */
 export type Backends = 'alternating' | 'straight' | 'crossed';
 
 /** Programs that are installed before a part runs, beside PostgreSQL, the S3 server, nginx and a compiler. */
@@ -35,11 +38,14 @@ const JOURNEYS = 'ui/e2e/*.test.ts';
 const WHOLE_SERVERS = 'api/test/**/*.api.test.ts';
 const LIB_NODE = 'lib-node/test/*.test.ts';
 /** What of lib-node differs from Node to Node: requests and streams, files and threads, add-ons. */
-const LIB_NODE_THAT_DIFFERS = 'lib-node/test/{build,download,ensure,file-download,lock,publish,requests,runtime,unpack}.test.ts';
+const LIB_NODE_THAT_DIFFERS =
+  'lib-node/test/{build,download,ensure,file-download,lock,publish,requests,runtime,unpack}.test.ts';
 
 /** Kills by the hundred: minutes each. */
 const CHAOS = ['bench/test/{crash,federation,publishers,resume,upkeep}.test.ts'];
-/** Kills, outages and faults. In `npm test` these but CHAOS run as well, in one of their places and with fewer rounds. */
+/**
+ * Kills, outages and faults. In `npm test` these but CHAOS run as well, in one of their places and with fewer rounds.
+ */
 const KILLS = [
   ...CHAOS,
   'api/test/backup/{interrupted,restore,under-load}.api.test.ts',
@@ -75,7 +81,10 @@ export const PARTS: Readonly<Record<string, Part>> = {
   pages: {
     summary: 'every journey in both languages and both widths',
     needs: ['chromium'],
-    runs: [{ files: [JOURNEYS], backends: 'straight' }, { files: [JOURNEYS], backends: 'crossed' }],
+    runs: [
+      { files: [JOURNEYS], backends: 'straight' },
+      { files: [JOURNEYS], backends: 'crossed' },
+    ],
   },
   kills: {
     summary: 'kills, outages and faults by the hundred',
@@ -107,8 +116,8 @@ export interface Selection {
 }
 
 /**
- * Reads the words of the command line: `--full` for all parts, or after it names of parts, then parts of paths and names of tests.
- * `['--full', 'kills', 'db/outage']` are the files of the part `kills` whose path holds `db/outage`.
+ * Reads the words of the command line: `--full` for all parts, or after it names of parts, then parts of paths and
+ * names of tests. `['--full', 'kills', 'db/outage']` are the files of the part `kills` whose path holds `db/outage`. /
  */
 export function selectParts(parameters: string[]): Selection {
   const isFull = parameters.includes('--full');
@@ -119,7 +128,9 @@ export function selectParts(parameters: string[]): Selection {
   const all = findFiles([TEST_FILES, JOURNEYS]);
   const paths = others.filter((word) => all.some((file) => file.includes(word)));
   return {
-    parts: Object.entries(PARTS).filter(([name]) => chosen.includes(name)).map(([name, part]) => ({ name, ...part })),
+    parts: Object.entries(PARTS)
+      .filter(([name]) => chosen.includes(name))
+      .map(([name, part]) => ({ name, ...part })),
     paths,
     names: others.filter((word) => !paths.includes(word)),
     isWhole: others.length === 0,
@@ -130,8 +141,9 @@ export function selectParts(parameters: string[]): Selection {
 /** The files of a run that are selected, in the order of their paths; compiled ones where it runs on older Nodes. */
 export function filesOf({ files, except = [], nodes }: Run, { paths }: Pick<Selection, 'paths'>): string[] {
   const left = new Set(findFiles(except));
-  const selected = findFiles(files)
-    .filter((file) => !left.has(file) && (paths.length === 0 || paths.some((path) => file.includes(path))));
+  const selected = findFiles(files).filter(
+    (file) => !left.has(file) && (paths.length === 0 || paths.some((path) => file.includes(path))),
+  );
   return nodes ? selected.map(compiledOf) : selected;
 }
 

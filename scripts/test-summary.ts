@@ -5,9 +5,17 @@ import { cpus } from 'node:os';
 import { dirname, join } from 'node:path';
 import { repositoryRoot } from './runtime.ts';
 
-export interface Counts { passed: number; failed: number; skipped: number; files: FileTime[] }
+export interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+  files: FileTime[];
+}
 
-export interface FileTime { file: string; seconds: number }
+export interface FileTime {
+  file: string;
+  seconds: number;
+}
 
 export interface Summary {
   /** From the start of the command to the end of the last test. */
@@ -27,8 +35,10 @@ export const MAX_FILE_SECONDS = 25;
 
 /** Files that may take longer, each with the reason. */
 export const SLOW_FILES: Readonly<Record<string, string>> = {
-  'api/test/backup/interrupted.api.test.ts': 'each of its kills starts a process, kills it and checks a whole instance',
-  'api/test/blobs/s3-writing.unit.test.ts': 'its cases store blobs of several parts on a real S3 server, one after the other',
+  'api/test/backup/interrupted.api.test.ts':
+    'each of its kills starts a process, kills it and checks a whole instance',
+  'api/test/blobs/s3-writing.unit.test.ts':
+    'its cases store blobs of several parts on a real S3 server, one after the other',
   'api/test/blobs/s3.unit.test.ts': 'its cases store blobs of several parts on a real S3 server, one after the other',
   'api/test/db/outage.api.test.ts': 'waits out an outage of ten seconds',
   'scripts/test/demo.api.test.ts': 'the plug-in of the demo runs for 12 s, twice',

@@ -1,6 +1,6 @@
-// `npm test`: the everyday part of the tests, with whatever they need installed and started; `npm run test:full` runs all parts.
-// `npm test -- api/test/db "drops what"` runs the files of these paths, or else the tests of these names, and
-// `npm run test:full -- kills` that part alone. Parts are in test-parts.ts.
+// `npm test`: the everyday part of the tests, with whatever they need installed and started; `npm run test:full` runs
+// all parts. `npm test -- api/test/db "drops what"` runs the files of these paths, or else the tests of these names,
+// and `npm run test:full -- kills` that part alone. Parts are in test-parts.ts.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -17,10 +17,22 @@ import { buildUi } from './build-ui.ts';
 import { assertPinnedRuntime, repositoryRoot } from './runtime.ts';
 import { filesOf, selectParts, type Selection } from './test-parts.ts';
 import {
-  ensureChromium, ensureCompiler, ensureDeployPrograms, ensureNode, ensureNginx, ensurePostgres, ensureSwift,
+  ensureChromium,
+  ensureCompiler,
+  ensureDeployPrograms,
+  ensureNode,
+  ensureNginx,
+  ensurePostgres,
+  ensureSwift,
 } from './test-programs.ts';
 import {
-  describeSummary, MAX_FILE_SECONDS, startSummary, tooSlow, writeSummary, type Counts, type Summary,
+  describeSummary,
+  MAX_FILE_SECONDS,
+  startSummary,
+  tooSlow,
+  writeSummary,
+  type Counts,
+  type Summary,
 } from './test-summary.ts';
 
 /** Test files at a time: one more than processors, since many wait. */
@@ -63,7 +75,10 @@ async function runSelected(selection: Selection): Promise<boolean> {
           if (files.length === 0) continue;
           const label = `${name}${run.backends ? ` (${run.backends})` : ''}, Node ${node ?? process.versions.node}`;
           const program = node === undefined ? process.execPath : await ensureNode(node);
-          const env = { BERTH_TEST_BACKENDS: run.backends ?? 'alternating', ...(!node && { NODE_COMPILE_CACHE: COMPILE_CACHE }) };
+          const env = {
+            BERTH_TEST_BACKENDS: run.backends ?? 'alternating',
+            ...(!node && { NODE_COMPILE_CACHE: COMPILE_CACHE }),
+          };
           results.set(label, await runFiles(program, files, selection.names, env));
         }
       }
@@ -91,20 +106,29 @@ async function installPrograms({ parts }: Selection): Promise<void> {
   await ensureCompiler();
   if (needs.has('deploy')) await ensureDeployPrograms();
   if (needs.has('chromium')) await ensureChromium();
-  for (const node of new Set(parts.flatMap(({ runs }) => runs.flatMap(({ nodes = [] }) => nodes)))) await ensureNode(node);
+  for (const node of new Set(parts.flatMap(({ runs }) => runs.flatMap(({ nodes = [] }) => nodes))))
+    await ensureNode(node);
 }
 
 async function runFiles(node: string, files: string[], names: string[], env: Record<string, string>): Promise<Counts> {
   const scratch = await mkdtemp(join(tmpdir(), 'berth-test-'));
   const countsFile = join(scratch, 'counts.json');
   try {
-    const exitCode = await runProgram(node, [
-      '--test', `--test-concurrency=${CONCURRENCY}`, `--test-timeout=${TEST_TIMEOUT_MS}`,
-      ...names.map((name) => `--test-name-pattern=${name}`),
-      '--test-reporter=spec', '--test-reporter-destination=stdout',
-      `--test-reporter=${join(import.meta.dirname, 'test-counts.js')}`, `--test-reporter-destination=${countsFile}`,
-      ...files,
-    ], env);
+    const exitCode = await runProgram(
+      node,
+      [
+        '--test',
+        `--test-concurrency=${CONCURRENCY}`,
+        `--test-timeout=${TEST_TIMEOUT_MS}`,
+        ...names.map((name) => `--test-name-pattern=${name}`),
+        '--test-reporter=spec',
+        '--test-reporter-destination=stdout',
+        `--test-reporter=${join(import.meta.dirname, 'test-counts.js')}`,
+        `--test-reporter-destination=${countsFile}`,
+        ...files,
+      ],
+      env,
+    );
     const counts = JSON.parse(readFileSync(countsFile, 'utf8')) as Counts;
     return exitCode === 0 ? counts : { ...counts, failed: Math.max(1, counts.failed) };
   } finally {
@@ -117,10 +141,15 @@ async function runProgram(program: string, parameters: string[], env: Record<str
   const child = spawn(program, parameters, { cwd: repositoryRoot, stdio: 'inherit', env: { ...process.env, ...env } });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let reason: string | undefined;
-  const end = (why: string) => { reason = why; child.kill(); };
+  const end = (why: string) => {
+    reason = why;
+    child.kill();
+  };
   for (const signal of signals) process.on(signal, end);
-  const timeout = setTimeout(() => { end(`the limit of ${RUN_TIMEOUT_MS / 60_000} minutes`); }, RUN_TIMEOUT_MS);
-  const [exitCode, killedBy] = await once(child, 'exit') as [number | null, NodeJS.Signals | null];
+  const timeout = setTimeout(() => {
+    end(`the limit of ${RUN_TIMEOUT_MS / 60_000} minutes`);
+  }, RUN_TIMEOUT_MS);
+  const [exitCode, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   clearTimeout(timeout);
   for (const signal of signals) process.off(signal, end);
   reason ??= killedBy ?? undefined;
@@ -147,6 +176,7 @@ function report(results: Map<string, Counts>, { isWhole, isEveryday, names }: Se
 
 function complainOfSlow(summary: Summary): boolean {
   const slow = tooSlow(summary);
-  for (const { file, seconds } of slow) console.log(`${file} took ${seconds} s, over the limit of ${MAX_FILE_SECONDS} s for a file.`);
+  for (const { file, seconds } of slow)
+    console.log(`${file} took ${seconds} s, over the limit of ${MAX_FILE_SECONDS} s for a file.`);
   return slow.length === 0;
 }

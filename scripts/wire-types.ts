@@ -1,4 +1,5 @@
-// The wire types of the web interface, from the API's own description: `ui/src/api/generated/schema.ts`, which is made, not kept.
+// The wire types of the web interface, from the API's own description: `ui/src/api/generated/schema.ts`, which is
+// made, not kept.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -16,7 +17,7 @@ export async function writeWireTypes(): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-types-'));
   const server = await createServer({ env: { DATA_DIR: dataDir, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' } });
   try {
-    const description = await (await fetch(`${server.address}/api/v1/openapi.json`)).json() as OpenAPI3;
+    const description = (await (await fetch(`${server.address}/api/v1/openapi.json`)).json()) as OpenAPI3;
     await mkdir(dirname(WIRE_TYPES), { recursive: true });
     await writeFile(WIRE_TYPES, astToString(await openapiTypescript(description)));
   } finally {

@@ -7,10 +7,32 @@ export default defineConfig({
   // The page's <base>, which the server sets, says where everything is.
   base: './',
   plugins: [vue(), vuetify({ autoImport: true })],
-  define: { __VUE_OPTIONS_API__: 'true', __VUE_PROD_DEVTOOLS__: 'false', __VUE_I18N_FULL_INSTALL__: 'false', __VUE_I18N_LEGACY_API__: 'false', __INTLIFY_PROD_DEVTOOLS__: 'false' },
-  build: { target: 'es2023', assetsInlineLimit: 0, modulePreload: { polyfill: false }, chunkSizeWarningLimit: 1500,
+  define: {
+    __VUE_OPTIONS_API__: 'true',
+    __VUE_PROD_DEVTOOLS__: 'false',
+    __VUE_I18N_FULL_INSTALL__: 'false',
+    __VUE_I18N_LEGACY_API__: 'false',
+    __INTLIFY_PROD_DEVTOOLS__: 'false',
+  },
+  build: {
+    target: 'es2023',
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 1500,
     // One file of what every page needs, in place of dozens that wait for one another.
-    rolldownOptions: { output: { codeSplitting: { groups: [{ name: 'framework', test: /node_modules\/(vue|@vue|vue-router|vue-i18n|@intlify|vuetify|openapi-fetch|@mdi)\// }, { name: 'application', test: /src\/(api|components|composables|i18n)\// }] } } },
+    rolldownOptions: {
+      output: {
+        codeSplitting: {
+          groups: [
+            {
+              name: 'framework',
+              test: /node_modules\/(vue|@vue|vue-router|vue-i18n|@intlify|vuetify|openapi-fetch|@mdi)\//,
+            },
+            { name: 'application', test: /src\/(api|components|composables|i18n)\// },
+          ],
+        },
+      },
+    },
   },
   worker: { format: 'es' },
   server: {

@@ -9,12 +9,30 @@ import type { Accounts } from './accounts/index.ts';
 import { networkOf, type AttemptLimit } from './attempts/index.ts';
 import { auditRoutes, type AuditLog } from './audit/index.ts';
 import type { ApiKeys } from './api-keys/index.ts';
-import { artefactRoutes, contentRoutes, statsRoutes, transferRoutes, type ArtefactServices } from './artefacts/index.ts';
+import {
+  artefactRoutes,
+  contentRoutes,
+  statsRoutes,
+  transferRoutes,
+  type ArtefactServices,
+} from './artefacts/index.ts';
 import { storageRoutes, type Blobs, type Storage } from './blobs/index.ts';
 import type { BuildInfo } from './build-info.ts';
 import { clientRoutes, createClients } from './clients/index.ts';
 import type { Database } from './db/index.ts';
-import { createHttpServer, problems, registerApiDescription, registerHealth, registerMetricsRoute, registerOpenApiRoute, registerPrivateDocuments, registerStaticUi, type HttpServerOptions, type Metrics, type ServerPhase } from './http/index.ts';
+import {
+  createHttpServer,
+  problems,
+  registerApiDescription,
+  registerHealth,
+  registerMetricsRoute,
+  registerOpenApiRoute,
+  registerPrivateDocuments,
+  registerStaticUi,
+  type HttpServerOptions,
+  type Metrics,
+  type ServerPhase,
+} from './http/index.ts';
 import { remoteRoutes, type Remotes } from './remotes/index.ts';
 import { thumbnailDataRoutes, thumbnailRoutes, type ThumbnailService } from './thumbnails/index.ts';
 import { trustedPublisherRoutes, type TrustedPublisherService } from './trusted-publishers/index.ts';
@@ -58,52 +76,79 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     publicUrl: deps.publicUrl,
   });
 
-  const authenticators = { internalSecret: deps.internalSecret, apiKey: deps.apiKeys.authenticate, countUnknownKey: (ip: string) => deps.unknownKeys.count(networkOf(ip)), session: deps.accounts.authenticateSession };
-  await app.register(async (v1) => {
-    registerPrivateDocuments(v1);
-    registerActor(v1, authenticators);
-    deps.accounts.registerSessionCookies(v1);
-    registerOpenApiRoute(v1);
-    await v1.register(deps.accounts.routes);
-    await v1.register(deps.apiKeys.routes);
-    await v1.register(trustedPublisherRoutes(deps.trustedPublishers));
-    await v1.register(artefactRoutes(deps.artefacts));
-    await v1.register(transferRoutes(deps.artefacts));
-    await v1.register(deps.uploads.routes);
-    await v1.register(contentRoutes(deps.artefacts));
-    await v1.register(statsRoutes(deps.artefacts, deps.blobs));
-    await v1.register(storageRoutes(deps.storage));
-    await v1.register(thumbnailRoutes(deps.thumbnails));
-    await v1.register(remoteRoutes(deps.remotes));
-    await v1.register(auditRoutes(deps.audit));
-  }, { prefix: '/api/v1' });
+  const authenticators = {
+    internalSecret: deps.internalSecret,
+    apiKey: deps.apiKeys.authenticate,
+    countUnknownKey: (ip: string) => deps.unknownKeys.count(networkOf(ip)),
+    session: deps.accounts.authenticateSession,
+  };
+  await app.register(
+    async (v1) => {
+      registerPrivateDocuments(v1);
+      registerActor(v1, authenticators);
+      deps.accounts.registerSessionCookies(v1);
+      registerOpenApiRoute(v1);
+      await v1.register(deps.accounts.routes);
+      await v1.register(deps.apiKeys.routes);
+      await v1.register(trustedPublisherRoutes(deps.trustedPublishers));
+      await v1.register(artefactRoutes(deps.artefacts));
+      await v1.register(transferRoutes(deps.artefacts));
+      await v1.register(deps.uploads.routes);
+      await v1.register(contentRoutes(deps.artefacts));
+      await v1.register(statsRoutes(deps.artefacts, deps.blobs));
+      await v1.register(storageRoutes(deps.storage));
+      await v1.register(thumbnailRoutes(deps.thumbnails));
+      await v1.register(remoteRoutes(deps.remotes));
+      await v1.register(auditRoutes(deps.audit));
+    },
+    { prefix: '/api/v1' },
+  );
   // Outside of the scope that asks who is calling: answers that shared caches keep carry no cookies.
   await app.register(thumbnailDataRoutes(deps.thumbnails), { prefix: '/api/v1' });
   await app.register(clientRoutes(createClients({ directory: CLIENTS_DIRECTORY, publicUrl: deps.publicUrl })));
 
-  await app.register(async (api) => {
-    registerHealth(api, { database: () => deps.database.check(), storage: () => deps.blobs.check() }, deps.phaseNow);
-    await api.register(deps.accounts.authRoutes, { prefix: '/auth' });
-    await api.register(async (admin) => {
-      registerPrivateDocuments(admin);
-      registerActor(admin, authenticators);
-      await admin.register(infoRoute(deps.build));
-    });
-  }, { prefix: '/api' });
+  await app.register(
+    async (api) => {
+      registerHealth(api, { database: () => deps.database.check(), storage: () => deps.blobs.check() }, deps.phaseNow);
+      await api.register(deps.accounts.authRoutes, { prefix: '/auth' });
+      await api.register(async (admin) => {
+        registerPrivateDocuments(admin);
+        registerActor(admin, authenticators);
+        await admin.register(infoRoute(deps.build));
+      });
+    },
+    { prefix: '/api' },
+  );
 
   if (deps.serveMetrics) registerMetricsRoute(app, deps.metrics, cameThroughProxy);
-  await registerStaticUi(app, { directory: UI_DIRECTORY, frameAncestors: deps.frameAncestors, basePath: deps.http.basePath });
+  await registerStaticUi(app, {
+    directory: UI_DIRECTORY,
+    frameAncestors: deps.frameAncestors,
+    basePath: deps.http.basePath,
+  });
   return app;
 }
 
 function infoRoute(build: BuildInfo): FastifyPluginAsyncTypebox {
-  const BuildInfoSchema = Type.Object({ version: Type.String(), commit: Type.Optional(Type.String()), date: Type.Optional(Type.String()) });
+  const BuildInfoSchema = Type.Object({
+    version: Type.String(),
+    commit: Type.Optional(Type.String()),
+    date: Type.Optional(Type.String()),
+  });
   return async (app) => {
-    app.get('/admin/info', {
-      schema: { summary: 'Tell which Berth this is', tags: ['server'], response: { 200: BuildInfoSchema, ...problems(401, 403) } },
-    }, async (request) => {
-      enforce(policy.seeServerInfo(request.actor.caller));
-      return build;
-    });
+    app.get(
+      '/admin/info',
+      {
+        schema: {
+          summary: 'Tell which Berth this is',
+          tags: ['server'],
+          response: { 200: BuildInfoSchema, ...problems(401, 403) },
+        },
+      },
+      async (request) => {
+        enforce(policy.seeServerInfo(request.actor.caller));
+        return build;
+      },
+    );
   };
 }

@@ -10,16 +10,26 @@ export type BackgroundApi = ScanApi & FetchApi;
 if (parentPort) {
   let fetching: Promise<FetchApi> | undefined;
   // What fetching needs is loaded when there is something to fetch.
-  const open = async () => (await import('./remotes/fetch-worker.ts')).createFetchApi(main, workerData as FetchSettings);
+  const open = async () =>
+    (await import('./remotes/fetch-worker.ts')).createFetchApi(main, workerData as FetchSettings);
   const api: BackgroundApi = {
     ...createScanApi(),
     async fetch(call, request) {
       fetching ??= open();
       // A storage that was away is tried again.
-      fetching.catch(() => { fetching = undefined; });
+      fetching.catch(() => {
+        fetching = undefined;
+      });
       return (await fetching).fetch(call, request);
     },
-    abortFetch(call) { void fetching?.then((fetchApi) => { fetchApi.abortFetch(call); }, () => undefined); },
+    abortFetch(call) {
+      void fetching?.then(
+        (fetchApi) => {
+          fetchApi.abortFetch(call);
+        },
+        () => undefined,
+      );
+    },
   };
   const main = connectRpc<FetchMainApi>(parentPort, api) as Calls<FetchMainApi>;
 }

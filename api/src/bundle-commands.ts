@@ -1,14 +1,26 @@
 // `berth remotes export` and `import`: bundles from and into the server's own data.
 
 import { Readable } from 'node:stream';
-import { exportBundle, importBundle, type BundleProgress, type BundleSource, type ExportReport } from './bundles/index.ts';
+import {
+  exportBundle,
+  importBundle,
+  type BundleProgress,
+  type BundleSource,
+  type ExportReport,
+} from './bundles/index.ts';
 import { ConfigError, readConfig, type Config } from './config.ts';
 import { assertOwnSchema, withInstance } from './maintenance.ts';
 import { requireInstance } from './open.ts';
 import { createOutbound } from './outbound/index.ts';
 import { assertPattern } from './patterns/index.ts';
 import { normaliseUrl, type DeliveryReport, type SyncProgress } from './remotes/index.ts';
-import { createContentServices, createImports, outboundOptionsOf, type Instance, type InstanceOptions } from './services.ts';
+import {
+  createContentServices,
+  createImports,
+  outboundOptionsOf,
+  type Instance,
+  type InstanceOptions,
+} from './services.ts';
 import { createUpstream } from './upstream/index.ts';
 
 export interface ExportArtefactsOptions {
@@ -27,7 +39,11 @@ const PAGE_SIZE = 1000;
  * @param env settings, such as `process.env`
  * @throws ConfigError; pattern_invalid, remote_url_invalid; remote_unavailable, remote_refused, remote_answer_invalid
  */
-export async function exportArtefacts(env: NodeJS.ProcessEnv, path: string, { patterns, from, ...hooks }: ExportArtefactsOptions): Promise<ExportReport> {
+export async function exportArtefacts(
+  env: NodeJS.ProcessEnv,
+  path: string,
+  { patterns, from, ...hooks }: ExportArtefactsOptions,
+): Promise<ExportReport> {
   for (const pattern of patterns) assertPattern(pattern);
   const config = readConfig(env);
   if (from) return withUpstream(config, from, (source) => exportBundle({ source, patterns, path, ...hooks }));
@@ -42,7 +58,11 @@ export async function exportArtefacts(env: NodeJS.ProcessEnv, path: string, { pa
  * Mirrors what a bundle brings, see `createDelivery`.
  * @throws ConfigError; bundle_invalid, remote_url_invalid, job_running
  */
-export async function importArtefacts(env: NodeJS.ProcessEnv, path: string, { onProgress, signal }: { onProgress?: (progress: SyncProgress) => void; signal?: AbortSignal } = {}): Promise<DeliveryReport> {
+export async function importArtefacts(
+  env: NodeJS.ProcessEnv,
+  path: string,
+  { onProgress, signal }: { onProgress?: (progress: SyncProgress) => void; signal?: AbortSignal } = {},
+): Promise<DeliveryReport> {
   const config = readConfig(env);
   requireInstance(config);
   return withInstance(config, async (instance, options) => {
@@ -53,7 +73,9 @@ export async function importArtefacts(env: NodeJS.ProcessEnv, path: string, { on
       return await importBundle(path, createImports(config, instance, options), onProgress);
     } catch (error) {
       signal?.throwIfAborted();
-      throw isMissingFile(error) ? new ConfigError(`${path} cannot be read: ${error.message}`, { cause: error }) : error;
+      throw isMissingFile(error)
+        ? new ConfigError(`${path} cannot be read: ${error.message}`, { cause: error })
+        : error;
     } finally {
       signal?.removeEventListener('abort', stop);
     }
@@ -65,13 +87,26 @@ function ownSource(config: Config, instance: Instance, options: InstanceOptions)
   const { artefacts, thumbnails } = createContentServices(config, instance, options);
   return {
     origin: normaliseUrl(config.PUBLIC_URL),
-    documents: () => readAll(async (skip) => JSON.parse(await artefacts.read.list({ kind: 'internal' }, { skip, size: PAGE_SIZE, sort: 'name', includeDeprecated: true })) as DocumentPage),
+    documents: () =>
+      readAll(
+        async (skip) =>
+          JSON.parse(
+            await artefacts.read.list(
+              { kind: 'internal' },
+              { skip, size: PAGE_SIZE, sort: 'name', includeDeprecated: true },
+            ),
+          ) as DocumentPage,
+      ),
     bytes: (_artefact, { digest = '' }) => instance.blobs.read(digest),
     thumbnail: async (id) => (await thumbnails.find(id)).data,
   };
 }
 
-async function withUpstream<T>(config: Config, { url, apiKey }: { url: string; apiKey: string | undefined }, work: (source: BundleSource) => Promise<T>): Promise<T> {
+async function withUpstream<T>(
+  config: Config,
+  { url, apiKey }: { url: string; apiKey: string | undefined },
+  work: (source: BundleSource) => Promise<T>,
+): Promise<T> {
   const origin = normaliseUrl(url);
   const outbound = createOutbound(outboundOptionsOf(config));
   const upstream = createUpstream({ url: origin, apiKey }, outbound);
@@ -79,8 +114,13 @@ async function withUpstream<T>(config: Config, { url, apiKey }: { url: string; a
   try {
     return await work({
       origin,
-      documents: () => readAll((skip) => upstream.page({ includeDeprecated: 'true', sort: 'name', size: String(PAGE_SIZE), skip: String(skip) })),
-      async bytes({ id }, slot) { return (await upstream.open(id, slot, undefined, signal))?.chunks ?? Readable.from([]); },
+      documents: () =>
+        readAll((skip) =>
+          upstream.page({ includeDeprecated: 'true', sort: 'name', size: String(PAGE_SIZE), skip: String(skip) }),
+        ),
+      async bytes({ id }, slot) {
+        return (await upstream.open(id, slot, undefined, signal))?.chunks ?? Readable.from([]);
+      },
       thumbnail: async (id) => (await upstream.thumbnail(id))?.bytes,
     });
   } finally {
@@ -88,7 +128,10 @@ async function withUpstream<T>(config: Config, { url, apiKey }: { url: string; a
   }
 }
 
-interface DocumentPage { results: unknown[]; count: number }
+interface DocumentPage {
+  results: unknown[];
+  count: number;
+}
 
 async function readAll(readPage: (skip: number) => Promise<DocumentPage>): Promise<unknown[]> {
   const all: unknown[] = [];

@@ -6,7 +6,13 @@ import { join } from 'node:path';
 
 /** All that Berth keeps there. SQLite chooses the names of what lies beside its database. */
 const NAMES = [
-  'berth.db', 'berth.db-wal', 'berth.db-shm', 'berth.db-journal', 'secrets.json', 'secrets.json.new', 'blobs',
+  'berth.db',
+  'berth.db-wal',
+  'berth.db-shm',
+  'berth.db-journal',
+  'secrets.json',
+  'secrets.json.new',
+  'blobs',
 ];
 /** File systems make it in their topmost folder. */
 const HARMLESS_NAMES = ['lost+found'];
@@ -24,7 +30,7 @@ const STICKY = 0o1000;
  */
 export async function prepareDataDir(directory: string): Promise<string[]> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const own = await isOwn(directory) ? [directory] : [];
+  const own = (await isOwn(directory)) ? [directory] : [];
   return closeToOthers([...own, ...NAMES.map((name) => join(directory, name))]);
 }
 

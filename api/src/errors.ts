@@ -1,7 +1,10 @@
 // Every failure that a client may see is a class made here; each slice lists its own in its errors.ts.
 // Rendering them as problem documents lives in http/problem.ts.
 
-export interface FieldError { path: string; message: string }
+export interface FieldError {
+  path: string;
+  message: string;
+}
 
 export interface BerthErrorOptions {
   /** Fields that failed, for a form to point at. */
@@ -55,20 +58,30 @@ export function defineError(code: string, status: number, title: string): BerthE
     static readonly title = title;
     override readonly name = code;
 
-    constructor(detail: string, options?: BerthErrorOptions) { super(code, status, title, detail, options); }
+    constructor(detail: string, options?: BerthErrorOptions) {
+      super(code, status, title, detail, options);
+    }
   };
   defined.set(code, errorClass);
   return errorClass;
 }
 
 /** Lists every error class that has been imported so far, by code. */
-export function definedErrors(): ReadonlyMap<string, BerthErrorClass> { return defined; }
+export function definedErrors(): ReadonlyMap<string, BerthErrorClass> {
+  return defined;
+}
 
 /** What of an error can be told another thread, where classes do not survive. */
-export interface ErrorDescription { message: string; code: string | undefined; status?: number; title?: string }
+export interface ErrorDescription {
+  message: string;
+  code: string | undefined;
+  status?: number;
+  title?: string;
+}
 
 export function describeError(error: unknown): ErrorDescription {
-  if (error instanceof BerthError) return { message: error.message, code: error.code, status: error.status, title: error.title };
+  if (error instanceof BerthError)
+    return { message: error.message, code: error.code, status: error.status, title: error.title };
   if (!(error instanceof Error)) return { message: String(error), code: undefined };
   const { code } = error as { code?: unknown };
   return { message: error.message, code: typeof code === 'string' ? code : undefined };
@@ -78,6 +91,7 @@ export function describeError(error: unknown): ErrorDescription {
 export function errorOf({ message, code, status, title }: ErrorDescription): Error {
   const ErrorClass = defined.get(code ?? '');
   if (ErrorClass) return new ErrorClass(message);
-  if (code !== undefined && status !== undefined && title !== undefined) return new BerthError(code, status, title, message);
+  if (code !== undefined && status !== undefined && title !== undefined)
+    return new BerthError(code, status, title, message);
   return Object.assign(new Error(message), code !== undefined && { code });
 }

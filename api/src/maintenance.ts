@@ -1,10 +1,25 @@
-// What the command line does with the server's own data, while the server serves or without it. Each opens what the settings
-// name, does its work and closes everything.
+// What the command line does with the server's own data, while the server serves or without it. Each opens what the
+// settings name, does its work and closes everything.
 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { checkBackup, restoreBackup, writeBackup, type BackupProgress, type LostBlob, type Manifest } from './backup/index.ts';
-import { createStorage, SWEEP_JOB, type ScrubProgress, type ScrubResult, type Storage, type SweepProgress, type SweepResult } from './blobs/index.ts';
+import {
+  checkBackup,
+  restoreBackup,
+  writeBackup,
+  type BackupProgress,
+  type LostBlob,
+  type Manifest,
+} from './backup/index.ts';
+import {
+  createStorage,
+  SWEEP_JOB,
+  type ScrubProgress,
+  type ScrubResult,
+  type Storage,
+  type SweepProgress,
+  type SweepResult,
+} from './blobs/index.ts';
 import { readBuildInfo } from './build-info.ts';
 import { ConfigError, readConfig, type Config } from './config.ts';
 import { closeToOthers, prepareDataDir } from './data-dir.ts';
@@ -56,7 +71,11 @@ export interface MigrateReport {
  * @param env settings, such as `process.env`
  * @throws ConfigError; restore_incomplete; and what `writeBackup` throws
  */
-export async function backup(env: NodeJS.ProcessEnv, directory: string, { verify = false, ...options }: OperationOptions & { verify?: boolean } = {}): Promise<BackupReport> {
+export async function backup(
+  env: NodeJS.ProcessEnv,
+  directory: string,
+  { verify = false, ...options }: OperationOptions & { verify?: boolean } = {},
+): Promise<BackupReport> {
   const config = readConfig(env);
   requireInstance(config);
   return withInstance(config, async ({ database, blobs, jobs }) => {
@@ -64,9 +83,18 @@ export async function backup(env: NodeJS.ProcessEnv, directory: string, { verify
     const { kept, given } = keptSecrets(config);
     // Of an earlier backup that was copied here; the snapshot in it is replaced.
     await closeToOthers(['manifest.json', 'blobs'].map((name) => join(directory, name)));
-    const result = await withoutSweep(jobs, options, (signal) => writeBackup({
-      ...options, signal, database, blobs, directory, verify, berthVersion: readBuildInfo(env).version, secrets: { kept, given },
-    }));
+    const result = await withoutSweep(jobs, options, (signal) =>
+      writeBackup({
+        ...options,
+        signal,
+        database,
+        blobs,
+        directory,
+        verify,
+        berthVersion: readBuildInfo(env).version,
+        secrets: { kept, given },
+      }),
+    );
     const summary = summarise(result.directory, result.manifest);
     return { ...summary, blobs: { ...summary.blobs, ...result.blobs } };
   });
@@ -77,7 +105,11 @@ export async function backup(env: NodeJS.ProcessEnv, directory: string, { verify
  * @param env settings of the new instance
  * @throws ConfigError; and what `restoreBackup` throws
  */
-export async function restore(env: NodeJS.ProcessEnv, directory: string, { allowLost = false, ...options }: OperationOptions & { allowLost?: boolean } = {}): Promise<RestoreReport> {
+export async function restore(
+  env: NodeJS.ProcessEnv,
+  directory: string,
+  { allowLost = false, ...options }: OperationOptions & { allowLost?: boolean } = {},
+): Promise<RestoreReport> {
   const config = readConfig(env);
   const checked = await checkBackup(directory);
   return withInstance(config, async ({ database, blobs, store }) => {
@@ -106,9 +138,16 @@ export async function migrateDatabase(env: NodeJS.ProcessEnv): Promise<MigrateRe
  *
  * @param env settings by the names of docs/reference/configuration.md
  * @param options `dryRun` only tells what would go, by its digests; `signal` ends it early, with its reason
- * @throws ConfigError; job_running while another process sweeps or a backup is made; storage_unavailable, database_unavailable
+ * @throws ConfigError; job_running while another process sweeps or a backup is made; storage_unavailable,
+ *   database_unavailable /
  */
-export function sweep(env: NodeJS.ProcessEnv, { signal, ...options }: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void; signal?: AbortSignal } = {}): Promise<SweepResult> {
+export function sweep(
+  env: NodeJS.ProcessEnv,
+  {
+    signal,
+    ...options
+  }: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void; signal?: AbortSignal } = {},
+): Promise<SweepResult> {
   return withStorage(env, signal, (storage) => storage.sweep(options));
 }
 
@@ -118,12 +157,18 @@ export function sweep(env: NodeJS.ProcessEnv, { signal, ...options }: { dryRun?:
  *
  * @throws as `sweep`
  */
-export function scrub(env: NodeJS.ProcessEnv, { signal, ...options }: { onProgress?: (progress: ScrubProgress) => void; signal?: AbortSignal } = {}): Promise<ScrubResult> {
+export function scrub(
+  env: NodeJS.ProcessEnv,
+  { signal, ...options }: { onProgress?: (progress: ScrubProgress) => void; signal?: AbortSignal } = {},
+): Promise<ScrubResult> {
   return withStorage(env, signal, (storage) => storage.scrub(options));
 }
 
 /** Opens what the settings name, and closes it whatever comes. */
-export async function withInstance<T>(config: Config, work: (instance: Instance, options: InstanceOptions) => Promise<T>): Promise<T> {
+export async function withInstance<T>(
+  config: Config,
+  work: (instance: Instance, options: InstanceOptions) => Promise<T>,
+): Promise<T> {
   const options: InstanceOptions = { opened: [], onError: () => undefined };
   try {
     await prepareDataDir(config.DATA_DIR);
@@ -136,7 +181,11 @@ export async function withInstance<T>(config: Config, work: (instance: Instance,
   }
 }
 
-async function withStorage<T>(env: NodeJS.ProcessEnv, signal: AbortSignal | undefined, work: (storage: Storage) => Promise<T>): Promise<T> {
+async function withStorage<T>(
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal | undefined,
+  work: (storage: Storage) => Promise<T>,
+): Promise<T> {
   const config = readConfig(env);
   requireInstance(config);
   return withInstance(config, async ({ database, store, jobs }) => {
@@ -154,14 +203,24 @@ async function withStorage<T>(env: NodeJS.ProcessEnv, signal: AbortSignal | unde
   });
 }
 
-/** Refuses what is no whole instance of this Berth. Nothing is migrated here: a server of another version may be serving. */
+/**
+ * Refuses what is no whole instance of this Berth. Nothing is migrated here: a server of another version may be
+ * serving.
+ */
 export async function assertOwnSchema(database: Database): Promise<void> {
   await assertRestoreComplete(database);
   await refuseOtherSchema(database.db);
 }
 
-/** Holds the lease of the sweep, so that no blob goes meanwhile; waits for a sweep, or another backup, that is under way. */
-async function withoutSweep<T>({ leases }: Jobs, { onProgress, signal }: OperationOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+/**
+ * Holds the lease of the sweep, so that no blob goes meanwhile; waits for a sweep, or another backup, that is under
+ * way.
+ */
+async function withoutSweep<T>(
+  { leases }: Jobs,
+  { onProgress, signal }: OperationOptions,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   let lease = await leases.acquire(SWEEP_JOB);
   while (!lease) {
     onProgress?.({ phase: 'waiting', done: 0 });
@@ -177,7 +236,9 @@ async function withoutSweep<T>({ leases }: Jobs, { onProgress, signal }: Operati
 
 function summarise(directory: string, { berthVersion, createdAt, tables, blobs, secrets }: Manifest): BackupSummary {
   return {
-    directory, berthVersion, createdAt,
+    directory,
+    berthVersion,
+    createdAt,
     rows: Object.fromEntries(tables.map(({ name, rows }) => [name, rows])),
     blobs: { count: blobs.count, sizeBytes: blobs.sizeBytes },
     lost: blobs.lost,

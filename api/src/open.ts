@@ -1,4 +1,5 @@
-// The database and the storage that the settings name: the same ones for the server and for what the command line runs.
+// The database and the storage that the settings name: the same ones for the server and for what the command line
+// runs.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +16,11 @@ export function openDatabase(config: Config, options: Omit<DatabaseOptions, 'url
 /** Tells which storage is chosen. @throws ConfigError for uploads that S3 cannot take */
 export function storeOptions(config: Config): BlobStoreOptions {
   if (config.FILES_STORAGE === 'fs') return { kind: 'fs', root: join(config.DATA_DIR, 'blobs') };
-  if (config.MAX_UPLOAD_BYTES > MAX_S3_BLOB_BYTES) throw new ConfigError(`MAX_UPLOAD_BYTES holds ${config.MAX_UPLOAD_BYTES}, but S3 takes at most ${MAX_S3_BLOB_BYTES} bytes in one upload.`);
+  if (config.MAX_UPLOAD_BYTES > MAX_S3_BLOB_BYTES)
+    throw new ConfigError(
+      `MAX_UPLOAD_BYTES holds ${config.MAX_UPLOAD_BYTES}, but S3 takes at most ${MAX_S3_BLOB_BYTES} bytes in ` +
+        'one upload.',
+    );
   return {
     kind: 's3',
     ...(config.S3_ENDPOINT !== undefined && { endpoint: config.S3_ENDPOINT }),
@@ -30,7 +35,10 @@ export function storeOptions(config: Config): BlobStoreOptions {
   };
 }
 
-/** Opens the storage that is chosen; a folder is made when it is missing. @throws as `storeOptions`; storage_unavailable when it does not let Berth write there */
+/**
+ * Opens the storage that is chosen; a folder is made when it is missing.
+ * @throws as `storeOptions`; storage_unavailable when it does not let Berth write there
+ */
 export async function openStore(config: Config): Promise<BlobStore> {
   const options = storeOptions(config);
   const store = await openBlobStore(options);
@@ -40,16 +48,25 @@ export async function openStore(config: Config): Promise<BlobStore> {
 }
 
 /** For how long something that nobody refers to is kept. */
-export function graceMs(config: Config): number { return config.GC_GRACE_HOURS * 3_600_000; }
+export function graceMs(config: Config): number {
+  return config.GC_GRACE_HOURS * 3_600_000;
+}
 
 /** Refuses settings that lead to no instance, where opening would make an empty one. @throws ConfigError */
 export function requireInstance(config: Config): void {
   if (config.DATABASE_URL === undefined && !existsSync(databaseUrl(config))) {
-    throw new ConfigError(`DATA_DIR (${config.DATA_DIR}) contains no berth.db. Set DATA_DIR to the folder of the instance, or set DATABASE_URL.`);
+    throw new ConfigError(
+      `DATA_DIR (${config.DATA_DIR}) contains no berth.db. Set DATA_DIR to the folder of the instance, or set ` +
+        'DATABASE_URL.',
+    );
   }
 }
 
 /** @throws restore_incomplete */
 export async function assertRestoreComplete(database: Database): Promise<void> {
-  if (await isHalfRestored(database)) throw new RestoreIncompleteError('A previous restore did not finish. Run berth restore again with the same backup, or start over with an empty database and storage.');
+  if (await isHalfRestored(database))
+    throw new RestoreIncompleteError(
+      'A previous restore did not finish. Run berth restore again with the same backup, or start over with an ' +
+        'empty database and storage.',
+    );
 }

@@ -1,4 +1,5 @@
-// The composition root: every service, made once from the configuration, for the server and for what the command line runs.
+// The composition root: every service, made once from the configuration, for the server and for what the command line
+// runs.
 
 import { extname, join } from 'node:path';
 import { createAccounts, type PasswordHashing } from './accounts/index.ts';
@@ -44,7 +45,10 @@ export type Services = ReturnType<typeof createServices>;
 
 /** Beside this file, in the language in which it runs. */
 const WORKER_PROGRAM = join(import.meta.dirname, `background-worker${extname(import.meta.filename)}`);
-/** MiB: what a chunk leaves in the heap is small, and the sooner it is collected the sooner the chunk's memory is free (decision 7). */
+/**
+ * MiB: what a chunk leaves in the heap is small, and the sooner it is collected the sooner the chunk's memory is free
+ * (decision 7).
+ */
 const WORKER_YOUNG_GENERATION_MB = 1;
 /** Leaves most of a disk, and of a core, to those who download; the command line reads as fast as it can. */
 const SCRUB_BYTES_PER_SECOND = 100 * 1024 * 1024;
@@ -64,7 +68,11 @@ export async function openInstance(config: Config, { opened, onError, onQuery }:
 }
 
 export function limitsOf(config: Config) {
-  return { maxUploadBytes: config.MAX_UPLOAD_BYTES, maxUnpackedBytes: config.MAX_UNPACKED_BYTES, maxTarEntries: config.MAX_TAR_ENTRIES };
+  return {
+    maxUploadBytes: config.MAX_UPLOAD_BYTES,
+    maxUnpackedBytes: config.MAX_UNPACKED_BYTES,
+    maxTarEntries: config.MAX_TAR_ENTRIES,
+  };
 }
 
 export function outboundOptionsOf(config: Config): OutboundOptions {
@@ -72,15 +80,24 @@ export function outboundOptionsOf(config: Config): OutboundOptions {
 }
 
 /** Artefacts and their thumbnails. @param keyScopes whether an upload key still holds; default: none does */
-export function createContentServices(config: Config, { database, blobs, jobs }: Instance, { opened, onError, keyScopes }: InstanceOptions & Partial<Pick<ArtefactOptions, 'keyScopes'>>) {
+export function createContentServices(
+  config: Config,
+  { database, blobs, jobs }: Instance,
+  { opened, onError, keyScopes }: InstanceOptions & Partial<Pick<ArtefactOptions, 'keyScopes'>>,
+) {
   const limits = limitsOf(config);
   const worker = createWorker<BackgroundApi>({
-    program: WORKER_PROGRAM, data: { store: storeOptions(config), limits, outbound: outboundOptionsOf(config) },
-    resourceLimits: { maxYoungGenerationSizeMb: WORKER_YOUNG_GENERATION_MB }, onError,
+    program: WORKER_PROGRAM,
+    data: { store: storeOptions(config), limits, outbound: outboundOptionsOf(config) },
+    resourceLimits: { maxYoungGenerationSizeMb: WORKER_YOUNG_GENERATION_MB },
+    onError,
   });
   opened.push(worker);
   const artefacts = createArtefacts({
-    database, blobs, limits, onError,
+    database,
+    blobs,
+    limits,
+    onError,
     scanners: createTarballScanners(worker),
     categories: config.CATEGORIES,
     accelRedirectPrefix: config.ACCEL_REDIRECT_PREFIX,
@@ -96,13 +113,22 @@ export function createContentServices(config: Config, { database, blobs, jobs }:
 export function createImports(config: Config, instance: Instance, options: InstanceOptions) {
   const { artefacts, thumbnails } = createContentServices(config, instance, options);
   return createDelivery({
-    ...instance, thumbnails, mirroring: artefacts.mirroring, publishing: artefacts.publishing,
-    publicUrl: config.PUBLIC_URL, maxUploadBytes: config.MAX_UPLOAD_BYTES, onError: options.onError,
+    ...instance,
+    thumbnails,
+    mirroring: artefacts.mirroring,
+    publishing: artefacts.publishing,
+    publicUrl: config.PUBLIC_URL,
+    maxUploadBytes: config.MAX_UPLOAD_BYTES,
+    onError: options.onError,
   });
 }
 
 /** All of a server; jobs are registered and not started. */
-export function createServices(config: Config, instance: Instance, options: InstanceOptions & { passwords?: PasswordHashing | undefined }) {
+export function createServices(
+  config: Config,
+  instance: Instance,
+  options: InstanceOptions & { passwords?: PasswordHashing | undefined },
+) {
   const { database, store, blobs, jobs } = instance;
   const { opened, onError, passwords } = options;
   const { PUBLIC_URL: publicUrl, CATEGORIES: categories, MAX_UPLOAD_BYTES: maxUploadBytes } = config;
@@ -112,42 +138,99 @@ export function createServices(config: Config, instance: Instance, options: Inst
 
   const onAccountDeleted: NonNullable<Parameters<typeof createAccounts>[0]['onAccountDeleted']>[number][] = [];
   const accounts = createAccounts({
-    database, publicUrl, mailer, passwords, onError, onAccountDeleted,
-    secret: secrets.AUTH_SECRET, directory: directoryOf(config), oidc: oidcOf(config),
+    database,
+    publicUrl,
+    mailer,
+    passwords,
+    onError,
+    onAccountDeleted,
+    secret: secrets.AUTH_SECRET,
+    directory: directoryOf(config),
+    oidc: oidcOf(config),
   });
-  const apiKeys = createApiKeys({ database, salt: secrets.API_KEYS_SALT, categories, accountHasGrant: accounts.hasGrant, onError });
+  const apiKeys = createApiKeys({
+    database,
+    salt: secrets.API_KEYS_SALT,
+    categories,
+    accountHasGrant: accounts.hasGrant,
+    onError,
+  });
   opened.push(apiKeys);
-  const { worker, artefacts, thumbnails } = createContentServices(config, instance, { ...options, keyScopes: apiKeys.isStillValid });
+  const { worker, artefacts, thumbnails } = createContentServices(config, instance, {
+    ...options,
+    keyScopes: apiKeys.isStillValid,
+  });
   onAccountDeleted.push(
-    async (tx, account) => { await apiKeys.deleteKeysOf(tx, account); },
+    async (tx, account) => {
+      await apiKeys.deleteKeysOf(tx, account);
+    },
     (tx, account) => artefacts.edit.forgetAccount(tx, account),
   );
 
-  const storage = createStorage({ database, store, jobs, graceMs: graceMs(config), scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND });
+  const storage = createStorage({
+    database,
+    store,
+    jobs,
+    graceMs: graceMs(config),
+    scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND,
+  });
   const uploads = createTusUploads({ database, publishing: artefacts.publishing, maxUploadBytes, onError });
   opened.push(uploads);
   jobs.register({ name: 'uploads.expire', everyMs: EXPIRE_UPLOADS_EVERY_MS, run: () => uploads.expireUploads() });
   jobs.register(attemptCleanupJob(database));
   const expiryNotices = createExpiryNotices({
-    database, mailer, publicUrl, daysBefore: config.KEY_EXPIRY_NOTICE_DAYS, webhookUrl: config.KEY_EXPIRY_WEBHOOK_URL,
+    database,
+    mailer,
+    publicUrl,
+    daysBefore: config.KEY_EXPIRY_NOTICE_DAYS,
+    webhookUrl: config.KEY_EXPIRY_WEBHOOK_URL,
     recipients: async () => config.NOTICE_EMAILS ?? accounts.superadminEmails(),
   });
   if (expiryNotices) jobs.register(expiryNotices);
   const unknownKeys = createAttemptLimit({ database, name: 'api-key', ...UNKNOWN_KEYS });
-  const trustedPublishers = createTrustedPublisherService({ database, tokens: apiKeys.tokens, categories, publicUrl, refusals: unknownKeys });
-  jobs.register({ name: 'trusted-publishers.forget', everyMs: FORGET_TOKENS_EVERY_MS, run: () => trustedPublishers.forget() });
+  const trustedPublishers = createTrustedPublisherService({
+    database,
+    tokens: apiKeys.tokens,
+    categories,
+    publicUrl,
+    refusals: unknownKeys,
+  });
+  jobs.register({
+    name: 'trusted-publishers.forget',
+    everyMs: FORGET_TOKENS_EVERY_MS,
+    run: () => trustedPublishers.forget(),
+  });
   const audit = createAuditLog({ database, retentionDays: config.AUDIT_RETENTION_DAYS });
   jobs.register(audit.pruning);
   const outbound = createOutbound(outboundOptionsOf(config));
   opened.push(outbound);
   const remotes = createRemotes({
-    database, jobs, blobs, thumbnails, outbound, publicUrl, maxUploadBytes, onError,
+    database,
+    jobs,
+    blobs,
+    thumbnails,
+    outbound,
+    publicUrl,
+    maxUploadBytes,
+    onError,
     fetcher: createWorkerFetcher({ database, blobs, worker, maxUploadBytes, onError }),
-    mirroring: artefacts.mirroring, publishing: artefacts.publishing, cipherPassword: secrets.CIPHER_PASSWORD,
+    mirroring: artefacts.mirroring,
+    publishing: artefacts.publishing,
+    cipherPassword: secrets.CIPHER_PASSWORD,
   });
   opened.push(jobs);
   return {
-    ...instance, accounts, apiKeys, artefacts, thumbnails, storage, uploads, unknownKeys, trustedPublishers, audit, remotes,
+    ...instance,
+    accounts,
+    apiKeys,
+    artefacts,
+    thumbnails,
+    storage,
+    uploads,
+    unknownKeys,
+    trustedPublishers,
+    audit,
+    remotes,
     internalSecret: secrets.SECRET_INTERNAL_SERVICES,
   };
 }

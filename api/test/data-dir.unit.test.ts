@@ -6,7 +6,9 @@ import { after, describe, test } from 'node:test';
 import { closeToOthers, prepareDataDir } from '../src/data-dir.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'berth-data-dir-'));
-after(() => { rmSync(scratch, { recursive: true }); });
+after(() => {
+  rmSync(scratch, { recursive: true });
+});
 
 let last = 0;
 /** Makes a folder with files, all of which everybody may read. */
@@ -37,11 +39,14 @@ describe('the folder of the data', () => {
     mkdirSync(join(folder, 'blobs'));
     chmodSync(join(folder, 'blobs'), 0o755);
     assert.deepEqual(await prepareDataDir(folder), []);
-    assert.deepEqual(files.map((name) => modeOf(join(folder, name))), ['600', '600', '600', '400']);
+    assert.deepEqual(
+      files.map((name) => modeOf(join(folder, name))),
+      ['600', '600', '600', '400'],
+    );
     assert.deepEqual([modeOf(folder), modeOf(join(folder, 'blobs'))], ['2700', '700']);
   });
 
-  test('stays open where other things lie in it, or others are to use it, but not what is Berth\'s', async () => {
+  test("stays open where other things lie in it, or others are to use it, but not what is Berth's", async () => {
     for (const folder of [folderWith(['berth.db', 'notes.txt']), folderWith(['berth.db'], 0o1777)]) {
       const before = modeOf(folder);
       assert.deepEqual(await prepareDataDir(folder), []);

@@ -17,7 +17,9 @@ const SERVER = join(import.meta.dirname, '../server.ts');
 const EMAIL = 'admin@example.org';
 const SECRETS = { API_KEYS_SALT: 's'.repeat(32), CIPHER_PASSWORD: 'c'.repeat(32), AUTH_SECRET: 'a'.repeat(32) };
 const scratch = mkdtempSync(join(tmpdir(), 'berth-first-start-'));
-after(() => { rmSync(scratch, { recursive: true }); });
+after(() => {
+  rmSync(scratch, { recursive: true });
+});
 
 let last = 0;
 const newFolder = () => join(scratch, `data-${++last}`);
@@ -27,7 +29,9 @@ async function firstAnswer<T>(ask: () => Promise<T>, { signal, onFailure }: Wait
   const found = new AbortController();
   const knock = async (): Promise<T | undefined> => {
     while (!found.signal.aborted && !signal?.aborted) {
-      const answer = await ask().catch((error: unknown) => { onFailure?.(error); });
+      const answer = await ask().catch((error: unknown) => {
+        onFailure?.(error);
+      });
       if (answer !== undefined) return answer;
       await sleep(3);
     }
@@ -41,7 +45,10 @@ async function firstAnswer<T>(ask: () => Promise<T>, { signal, onFailure }: Wait
   return answer;
 }
 
-interface Waiting { signal?: AbortSignal; onFailure?: (error: unknown) => void }
+interface Waiting {
+  signal?: AbortSignal;
+  onFailure?: (error: unknown) => void;
+}
 
 function signIn(url: string, password: string): Promise<Response> {
   const headers = { 'content-type': 'application/json', 'origin': url };
@@ -66,9 +73,12 @@ function startProcess(t: TestContext, port: number, env: Record<string, string>)
   const files = [openSync(out, 'w'), openSync(err, 'w')] as const;
   const settings = { HOST: '127.0.0.1', PORT: String(port), LOG_LEVEL: 'silent', ADMIN_EMAIL: EMAIL, ...env };
   const child = spawn(process.execPath, [SERVER], {
-    env: { PATH: process.env.PATH, ...settings }, stdio: ['ignore', ...files],
+    env: { PATH: process.env.PATH, ...settings },
+    stdio: ['ignore', ...files],
   });
-  files.forEach((file) => { closeSync(file); });
+  files.forEach((file) => {
+    closeSync(file);
+  });
   const exited = once(child, 'exit') as Promise<[number | null]>;
   t.after(async () => {
     child.kill();
@@ -127,12 +137,17 @@ describe('requests that arrive while a server starts', () => {
   test('wait for it to be ready, and are answered then', async () => {
     const port = await freePort();
     const failures = new Set<unknown>();
-    const onFailure = (error: unknown) => { failures.add((error as { cause?: { code?: string } }).cause?.code); };
+    const onFailure = (error: unknown) => {
+      failures.add((error as { cause?: { code?: string } }).cause?.code);
+    };
     let isReady = false;
-    const answering = firstAnswer(async () => {
-      const { status } = await fetch(`http://127.0.0.1:${port}/api/health/ready`);
-      return { status, isReady };
-    }, { onFailure });
+    const answering = firstAnswer(
+      async () => {
+        const { status } = await fetch(`http://127.0.0.1:${port}/api/health/ready`);
+        return { status, isReady };
+      },
+      { onFailure },
+    );
     const server = await start({ PORT: String(port) }, ({ address, firstSuperadmin }) => {
       assert.deepEqual([address, firstSuperadmin?.email], [`http://127.0.0.1:${port}`, EMAIL]);
       isReady = true;
@@ -149,7 +164,9 @@ describe('requests that arrive while a server starts', () => {
     const { signal } = ending;
     const answering = firstAnswer(() => fetch(`http://127.0.0.1:${port}/api/ping`), { signal });
     await assert.rejects(start({ PORT: String(port), ADMIN_EMAIL: 'nobody' }), /ADMIN_EMAIL holds nobody/);
-    const failing = start({ PORT: String(port) }, () => { throw new Error('no room to say it'); });
+    const failing = start({ PORT: String(port) }, () => {
+      throw new Error('no room to say it');
+    });
     await assert.rejects(failing, /no room/);
     ending.abort();
     await assert.rejects(answering, /nobody has answered/);
@@ -158,11 +175,13 @@ describe('requests that arrive while a server starts', () => {
   test('find one superadmin, whose password one replica has said of several that start at once', async () => {
     const database = await createTestDatabaseUrl();
     const said: string[] = [];
-    const replicas = await Promise.all(Array.from({ length: 3 }, () => (
-      start({ ...SECRETS, DATABASE_URL: database.url }, ({ firstSuperadmin }) => {
-        if (firstSuperadmin) said.push(firstSuperadmin.password ?? '');
-      })
-    )));
+    const replicas = await Promise.all(
+      Array.from({ length: 3 }, () =>
+        start({ ...SECRETS, DATABASE_URL: database.url }, ({ firstSuperadmin }) => {
+          if (firstSuperadmin) said.push(firstSuperadmin.password ?? '');
+        }),
+      ),
+    );
     assert.equal(said.length, 1);
     for (const { address } of replicas) assert.equal((await signIn(address, said[0] ?? '')).status, 200);
     await Promise.all(replicas.map((replica) => replica.close()));

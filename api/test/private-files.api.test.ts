@@ -5,7 +5,15 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
-  chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync,
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -28,8 +36,14 @@ type Situation = 'absent' | 'empty' | 'exposed';
 const SITUATIONS: readonly Situation[] = ['absent', 'empty', 'exposed'];
 
 const environment = (dataDir: string) => ({
-  PATH: process.env.PATH, HOST: '127.0.0.1', PORT: '0', DATA_DIR: dataDir, SECRET_INTERNAL_SERVICES: SECRET,
-  ADMIN_EMAIL, ADMIN_PASSWORD, XDG_CONFIG_HOME: join(scratch, 'home'),
+  PATH: process.env.PATH,
+  HOST: '127.0.0.1',
+  PORT: '0',
+  DATA_DIR: dataDir,
+  SECRET_INTERNAL_SERVICES: SECRET,
+  ADMIN_EMAIL,
+  ADMIN_PASSWORD,
+  XDG_CONFIG_HOME: join(scratch, 'home'),
 });
 
 /** Runs a program of Node as a user does whose files everybody may read. */
@@ -59,10 +73,13 @@ async function serving(words: string[], dataDir: string, work: (url: string) => 
 
 /** Lists what is in a folder, the folder included. */
 function listAll(folder: string): string[] {
-  return [folder, ...readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
-    const path = join(folder, entry.name);
-    return entry.isDirectory() ? listAll(path) : [path];
-  })];
+  return [
+    folder,
+    ...readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+      const path = join(folder, entry.name);
+      return entry.isDirectory() ? listAll(path) : [path];
+    }),
+  ];
 }
 
 function exposeAll(folder: string): void {
@@ -72,7 +89,10 @@ function exposeAll(folder: string): void {
 /** Fails for each path that group or others may do anything with. */
 function assertPrivate(folder: string, { except = () => false }: { except?: (path: string) => boolean } = {}): void {
   const readable = listAll(folder).filter((path) => (statSync(path).mode & 0o077) !== 0 && !except(path));
-  assert.deepEqual(readable.map((path) => relative(scratch, path)), []);
+  assert.deepEqual(
+    readable.map((path) => relative(scratch, path)),
+    [],
+  );
 }
 
 let last = 0;
@@ -107,9 +127,14 @@ before(async () => {
   const { status, stderr } = run([BERTH, 'remotes', 'export', BUNDLE, '**'], EARLIER, elsewhere);
   assert.equal(status, 0, stderr);
 });
-after(() => { rmSync(scratch, { recursive: true }); });
+after(() => {
+  rmSync(scratch, { recursive: true });
+});
 
-for (const [name, words] of [['api/server.ts', [SERVER]], ['berth serve', [BERTH, 'serve']]] as const) {
+for (const [name, words] of [
+  ['api/server.ts', [SERVER]],
+  ['berth serve', [BERTH, 'serve']],
+] as const) {
   describe(name, () => {
     for (const situation of someInThisRun(SITUATIONS, 2)) {
       test(`lets nobody read its data, in a folder that is ${situation}`, async () => {
@@ -158,14 +183,17 @@ const OPERATIONS: [name: string, words: string[], status: Record<Situation, numb
   ['remotes import', ['remotes', 'import', BUNDLE], { absent: 1, empty: 1, exposed: 1 }],
 ];
 
-const CASES = OPERATIONS.flatMap(([name, words, statuses]) => SITUATIONS.map((situation) => ({ name, words, statuses, situation })));
+const CASES = OPERATIONS.flatMap(([name, words, statuses]) =>
+  SITUATIONS.map((situation) => ({ name, words, statuses, situation })),
+);
 
 for (const { name, words, statuses, situation } of someInThisRun(CASES, 8)) {
   test(`berth ${name} lets nobody read the data, in a folder that is ${situation}`, () => {
     const folder = prepare(situation);
     const { status, stderr } = run([BERTH, ...words], folder);
     assert.equal(status, statuses[situation], stderr);
-    if (name === 'remotes export' && status === 0) assert.equal(statSync(join(scratch, 'out.tar')).mode & 0o777, 0o600);
+    if (name === 'remotes export' && status === 0)
+      assert.equal(statSync(join(scratch, 'out.tar')).mode & 0o777, 0o600);
     // What finds no instance leaves the folder as it is.
     if (readIfThere(folder).length > 0) assertPrivateData(folder, situation);
   });
@@ -193,4 +221,6 @@ test('commands of clients keep the umask of their user, but for what is secret',
   });
 });
 
-function readIfThere(folder: string): string[] { return existsSync(folder) ? readdirSync(folder) : []; }
+function readIfThere(folder: string): string[] {
+  return existsSync(folder) ? readdirSync(folder) : [];
+}

@@ -22,11 +22,15 @@ after(async () => {
   await rm(directory, { recursive: true });
 });
 
-const start = (env: Record<string, string>) => createServer({ env: { PORT: '0', DATA_DIR: directory, LOG_LEVEL: 'silent', ...place.env, ...env } });
+const start = (env: Record<string, string>) =>
+  createServer({ env: { PORT: '0', DATA_DIR: directory, LOG_LEVEL: 'silent', ...place.env, ...env } });
 
 /** Starts, and returns the one sentence by which it was refused. */
 async function refusal(env: Record<string, string>): Promise<string> {
-  const error = await start(env).then((server) => server.close(), (reason: unknown) => reason);
+  const error = await start(env).then(
+    (server) => server.close(),
+    (reason: unknown) => reason,
+  );
   assert.ok(error instanceof ConfigError, `expected a refusal, got ${String(error)}`);
   assert.match(error.message, /^[^\n]+\.$/);
   return error.message;
@@ -34,38 +38,81 @@ async function refusal(env: Record<string, string>): Promise<string> {
 
 describe('a start with files on S3 that cannot succeed says in one sentence which setting to put right', () => {
   test('settings that are missing', async () => {
-    assert.equal(await refusal({ S3_BUCKET: '' }), 'FILES_STORAGE holds "s3", which needs S3_BUCKET too: not set so far.');
-    assert.equal(await refusal({ S3_BUCKET: '', S3_ACCESS_KEY_ID: '' }), 'FILES_STORAGE holds "s3", which needs S3_BUCKET, S3_ACCESS_KEY_ID too: not set so far.');
+    assert.equal(
+      await refusal({ S3_BUCKET: '' }),
+      'FILES_STORAGE holds "s3", which needs S3_BUCKET too: not set so far.',
+    );
+    assert.equal(
+      await refusal({ S3_BUCKET: '', S3_ACCESS_KEY_ID: '' }),
+      'FILES_STORAGE holds "s3", which needs S3_BUCKET, S3_ACCESS_KEY_ID too: not set so far.',
+    );
   });
 
   test('settings that are none', async () => {
-    assert.equal(await refusal({ S3_ENDPOINT: 's3.example.org' }), 'S3_ENDPOINT holds "s3.example.org", but it must be text like https://s3.example.org.');
-    for (const root of ['a/../b', '..', 'a//b', 'a b', '.']) assert.equal(await refusal({ S3_ROOT_DIR: root }), `S3_ROOT_DIR holds "${root}", but it must be text like registry/production.`);
-    assert.match(await refusal({ S3_CHECKSUMS: 'sometimes' }), /^S3_CHECKSUMS holds "sometimes", but it must be one of WHEN_REQUIRED, WHEN_SUPPORTED\.$/);
+    assert.equal(
+      await refusal({ S3_ENDPOINT: 's3.example.org' }),
+      'S3_ENDPOINT holds "s3.example.org", but it must be text like https://s3.example.org.',
+    );
+    for (const root of ['a/../b', '..', 'a//b', 'a b', '.'])
+      assert.equal(
+        await refusal({ S3_ROOT_DIR: root }),
+        `S3_ROOT_DIR holds "${root}", but it must be text like registry/production.`,
+      );
+    assert.match(
+      await refusal({ S3_CHECKSUMS: 'sometimes' }),
+      /^S3_CHECKSUMS holds "sometimes", but it must be one of WHEN_REQUIRED, WHEN_SUPPORTED\.$/,
+    );
     assert.match(await refusal({ S3_DOWNLOAD_URL_EXPIRY_SECONDS: '0' }), /from 1 to 604800/);
-    assert.match(await refusal({ MAX_UPLOAD_BYTES: String(1024 ** 4) }), /^MAX_UPLOAD_BYTES holds 1099511627776, but S3 takes at most \d+ bytes/);
+    assert.match(
+      await refusal({ MAX_UPLOAD_BYTES: String(1024 ** 4) }),
+      /^MAX_UPLOAD_BYTES holds 1099511627776, but S3 takes at most \d+ bytes/,
+    );
   });
 
   test('a bucket that does not exist', async () => {
-    assert.equal(await refusal({ S3_BUCKET: 'no-such-bucket' }), 'S3_BUCKET holds no-such-bucket, which does not exist: create it, or choose another one.');
+    assert.equal(
+      await refusal({ S3_BUCKET: 'no-such-bucket' }),
+      'S3_BUCKET holds no-such-bucket, which does not exist: create it, or choose another one.',
+    );
   });
 
   test('a wrong secret and an unknown key, without showing the secret', async () => {
-    assert.equal(await refusal({ S3_SECRET_ACCESS_KEY: 'hush' }), 'S3_SECRET_ACCESS_KEY holds a value (not shown) that is not the secret of S3_ACCESS_KEY_ID (test:tester).');
-    assert.match(await refusal({ S3_ACCESS_KEY_ID: 'nobody:nowhere' }), /^S3_(ACCESS_KEY_ID holds nobody:nowhere|SECRET_ACCESS_KEY holds a value \(not shown\))/);
+    assert.equal(
+      await refusal({ S3_SECRET_ACCESS_KEY: 'hush' }),
+      'S3_SECRET_ACCESS_KEY holds a value (not shown) that is not the secret of S3_ACCESS_KEY_ID (test:tester).',
+    );
+    assert.match(
+      await refusal({ S3_ACCESS_KEY_ID: 'nobody:nowhere' }),
+      /^S3_(ACCESS_KEY_ID holds nobody:nowhere|SECRET_ACCESS_KEY holds a value \(not shown\))/,
+    );
   });
 
   test('a server that does not answer, and one that refuses', async (t) => {
-    assert.equal(await refusal({ S3_ENDPOINT: 'http://127.0.0.1:1' }), 'S3_ENDPOINT holds http://127.0.0.1:1, where the S3 server cannot be used: connect ECONNREFUSED 127.0.0.1:1.');
-    assert.match(await refusal({ S3_ENDPOINT: 'http://nowhere.invalid' }), /^S3_ENDPOINT holds http:\/\/nowhere\.invalid, where the S3 server cannot be used: getaddrinfo /);
+    assert.equal(
+      await refusal({ S3_ENDPOINT: 'http://127.0.0.1:1' }),
+      'S3_ENDPOINT holds http://127.0.0.1:1, where the S3 server cannot be used: connect ECONNREFUSED 127.0.0.1:1.',
+    );
+    assert.match(
+      await refusal({ S3_ENDPOINT: 'http://nowhere.invalid' }),
+      /^S3_ENDPOINT holds http:\/\/nowhere\.invalid, where the S3 server cannot be used: getaddrinfo /,
+    );
     const proxy = await startS3Proxy(await testS3Url());
     t.after(() => proxy.close());
     proxy.break('silent', { calls: /./, times: Infinity });
-    assert.match(await refusal({ S3_ENDPOINT: proxy.url }), /^S3_ENDPOINT holds [^ ]+, where the S3 server cannot be used: no answer in time\.$/);
+    assert.match(
+      await refusal({ S3_ENDPOINT: proxy.url }),
+      /^S3_ENDPOINT holds [^ ]+, where the S3 server cannot be used: no answer in time\.$/,
+    );
     proxy.break({ status: 403, name: 'AccessDenied' }, { calls: /./, times: Infinity });
-    assert.equal(await refusal({ S3_ENDPOINT: proxy.url }), 'S3_ACCESS_KEY_ID holds test:tester, which may not write, read and delete in the bucket berth-test.');
+    assert.equal(
+      await refusal({ S3_ENDPOINT: proxy.url }),
+      'S3_ACCESS_KEY_ID holds test:tester, which may not write, read and delete in the bucket berth-test.',
+    );
     proxy.break({ status: 400, name: 'AuthorizationHeaderMalformed' }, { calls: /./, times: Infinity });
-    assert.equal(await refusal({ S3_ENDPOINT: proxy.url, S3_REGION: 'eu-west-3' }), 'S3_REGION holds eu-west-3, which is not where the bucket berth-test is.');
+    assert.equal(
+      await refusal({ S3_ENDPOINT: proxy.url, S3_REGION: 'eu-west-3' }),
+      'S3_REGION holds eu-west-3, which is not where the bucket berth-test is.',
+    );
   });
 });
 
@@ -80,12 +127,20 @@ test('a start leaves nothing in the bucket, and takes a root with or without sla
 
 test('a server loads the SDK of S3 where its files are there, and not otherwise', async () => {
   const asked: string[] = [];
-  const hooks = registerHooks({ resolve(specifier, context, next) { asked.push(specifier); return next(specifier, context); } });
+  const hooks = registerHooks({
+    resolve(specifier, context, next) {
+      asked.push(specifier);
+      return next(specifier, context);
+    },
+  });
   try {
     for (const storage of ['fs', 's3']) {
       const server = await start({ FILES_STORAGE: storage });
       await server.close();
-      assert.equal(asked.some((specifier) => specifier.startsWith('@aws-sdk/')), storage === 's3');
+      assert.equal(
+        asked.some((specifier) => specifier.startsWith('@aws-sdk/')),
+        storage === 's3',
+      );
     }
   } finally {
     hooks.deregister();

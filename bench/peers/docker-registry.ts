@@ -11,20 +11,28 @@ export async function startDockerRegistry(directory: string): Promise<ServerProc
   const program = requireTool('docker-registry');
   const port = await freePort();
   await mkdir(directory);
-  const config = { version: 0.1, log: { level: 'error', accesslog: { disabled: true } }, storage: { filesystem: { rootdirectory: join(directory, 'blobs') } }, http: { addr: `127.0.0.1:${port}`, secret: 'bench' } };
+  const config = {
+    version: 0.1,
+    log: { level: 'error', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: join(directory, 'blobs') } },
+    http: { addr: `127.0.0.1:${port}`, secret: 'bench' },
+  };
   // JSON is YAML.
   await writeFile(join(directory, 'config.yml'), JSON.stringify(config));
   return startServer({ program, parameters: ['serve', join(directory, 'config.yml')], port, readyPath: '/v2/' });
 }
 
-/** Uploads a file as one blob: a POST that asks where, a PUT with all of its bytes. Returns the seconds that both took. */
+/**
+ * Uploads a file as one blob: a POST that asks where, a PUT with all of its bytes. Returns the seconds that both took.
+ */
 export async function uploadBlob({ url }: ServerProcess, file: string, digest: string): Promise<number> {
   const startedAt = performance.now();
   const response = await fetch(`${url}/v2/bench/blobs/uploads/`, { method: 'POST' });
   const location = response.headers.get('location');
-  if (response.status !== 202 || location === null) throw new Error(`docker-registry answered ${response.status} to the start of an upload`);
+  if (response.status !== 202 || location === null)
+    throw new Error(`docker-registry answered ${response.status} to the start of an upload`);
   const target = new URL(location, url);
   target.searchParams.set('digest', digest);
   const startSeconds = (performance.now() - startedAt) / 1000;
-  return startSeconds + await transfer({ url: target.href, send: { body: file }, status: 201 });
+  return startSeconds + (await transfer({ url: target.href, send: { body: file }, status: 201 }));
 }

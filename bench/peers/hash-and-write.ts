@@ -9,14 +9,20 @@ import { join } from 'node:path';
 const WRITE_BYTES = 256 * 1024;
 
 /** What is done with each chunk besides; resolves when the chunk is not needed any more. */
-export interface Reader { write(chunk: Buffer): Promise<void>; end(): Promise<void> }
+export interface Reader {
+  write(chunk: Buffer): Promise<void>;
+  end(): Promise<void>;
+}
 
 /** Listens on the port in PORT and keeps what it receives in DATA_DIR. */
 export function serveUploads(createReader?: () => Reader): void {
   const directory = process.env['DATA_DIR'] ?? '.';
   createServer((request, response) => {
     if (request.method === 'GET') return void response.end('ok');
-    receive(request, join(directory, randomUUID()), createReader?.()).then((digest) => response.writeHead(201).end(digest), () => response.destroy());
+    receive(request, join(directory, randomUUID()), createReader?.()).then(
+      (digest) => response.writeHead(201).end(digest),
+      () => response.destroy(),
+    );
   }).listen(Number(process.env['PORT']), '127.0.0.1');
 }
 

@@ -8,11 +8,16 @@ const INFLATED_CHUNK_BYTES = 64 * 1024;
 serveUploads(() => {
   const gunzip = createGunzip({ chunkSize: INFLATED_CHUNK_BYTES }).resume();
   return {
-    write: (chunk) => new Promise((resolve, reject) => {
-      gunzip.write(chunk, (error) => { if (error) reject(error); else resolve(); });
-    }),
-    end: () => new Promise((resolve, reject) => {
-      gunzip.once('error', reject).once('end', resolve).end();
-    }),
+    write: (chunk) =>
+      new Promise((resolve, reject) => {
+        gunzip.write(chunk, (error) => {
+          if (error) reject(error);
+          else resolve();
+        });
+      }),
+    end: () =>
+      new Promise((resolve, reject) => {
+        gunzip.once('error', reject).once('end', resolve).end();
+      }),
   };
 });

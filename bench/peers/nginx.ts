@@ -10,10 +10,14 @@ export async function startNginx(directory: string, files: string): Promise<Serv
   const program = requireTool('nginx', 'nginx-light');
   const port = await freePort();
   await mkdir(directory);
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(directory, name)};`);
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${join(directory, name)};`,
+  );
   // Root's workers would run as another user, who cannot look into the directories of a bench.
   const user = process.getuid?.() === 0 ? 'user root;' : '';
-  await writeFile(join(directory, 'nginx.conf'), `
+  await writeFile(
+    join(directory, 'nginx.conf'),
+    `
     ${user} daemon off; worker_processes 1; pid ${join(directory, 'pid')}; error_log stderr warn;
     events {}
     http {
@@ -24,6 +28,12 @@ export async function startNginx(directory: string, files: string): Promise<Serv
         root ${files};
         location = /ready { return 204; }
       }
-    }`);
-  return startServer({ program, parameters: ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', 'stderr'], port, readyPath: '/ready' });
+    }`,
+  );
+  return startServer({
+    program,
+    parameters: ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', 'stderr'],
+    port,
+    readyPath: '/ready',
+  });
 }

@@ -6,5 +6,11 @@ import { freePort, startServer, type ServerProcess } from '../support/processes.
 /** @param name file name without its ending: `hash-and-write` */
 export async function startNodePeer(name: string, dataDir: string): Promise<ServerProcess> {
   const port = await freePort();
-  return startServer({ program: process.execPath, parameters: [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))], env: { PORT: String(port), DATA_DIR: dataDir }, port, readyPath: '/' });
+  return startServer({
+    program: process.execPath,
+    parameters: [fileURLToPath(new URL(`./${name}.ts`, import.meta.url))],
+    env: { PORT: String(port), DATA_DIR: dataDir },
+    port,
+    readyPath: '/',
+  });
 }

@@ -22,16 +22,34 @@ export async function startVerdaccio(directory: string): Promise<ServerProcess> 
   await install();
   const port = await freePort();
   await mkdir(directory);
-  const config = { storage: join(directory, 'storage'), auth: { htpasswd: { file: join(directory, 'htpasswd') } }, packages: { '**': { access: '$all', publish: '$all' } }, log: { type: 'stdout', format: 'json', level: 'http' } };
+  const config = {
+    storage: join(directory, 'storage'),
+    auth: { htpasswd: { file: join(directory, 'htpasswd') } },
+    packages: { '**': { access: '$all', publish: '$all' } },
+    log: { type: 'stdout', format: 'json', level: 'http' },
+  };
   await writeFile(join(directory, 'config.yaml'), JSON.stringify(config));
-  const parameters = ['--no-warnings', join(INSTALLED, 'node_modules/verdaccio/bin/verdaccio'), '--config', join(directory, 'config.yaml'), '--listen', `127.0.0.1:${port}`];
+  const parameters = [
+    '--no-warnings',
+    join(INSTALLED, 'node_modules/verdaccio/bin/verdaccio'),
+    '--config',
+    join(directory, 'config.yaml'),
+    '--listen',
+    `127.0.0.1:${port}`,
+  ];
   return startServer({ program: process.execPath, parameters, env: { HOME: directory }, port, readyPath: '/-/ping' });
 }
 
-/** Publishes releases of a package as `npm publish` does, each with the manifest of the sample plug-in, and returns the path of its packument. */
+/**
+ * Publishes releases of a package as `npm publish` does, each with the manifest of the sample plug-in, and returns the
+ * path of its packument.
+ */
 export async function publishPackage(verdaccio: ServerProcess, name: string, releases: number): Promise<string> {
-  const manifest = JSON.parse(await readFile(join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world/package.json'), 'utf8')) as object;
-  for (let release = 0; release < releases; release++) await publishRelease(verdaccio, name, `1.0.${release}`, manifest);
+  const manifest = JSON.parse(
+    await readFile(join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world/package.json'), 'utf8'),
+  ) as object;
+  for (let release = 0; release < releases; release++)
+    await publishRelease(verdaccio, name, `1.0.${release}`, manifest);
   return pathOf(name);
 }
 
@@ -39,20 +57,31 @@ async function publishRelease({ url }: ServerProcess, name: string, version: str
   const path = pathOf(name);
   const tarball = npmTarball(name, version, Buffer.from('export {};\n'));
   const file = `${name}-${version}.tgz`;
-  const dist = { integrity: `sha512-${createHash('sha512').update(tarball).digest('base64')}`, shasum: createHash('sha1').update(tarball).digest('hex'), tarball: `${url}/${name}/-/${file}` };
+  const dist = {
+    integrity: `sha512-${createHash('sha512').update(tarball).digest('base64')}`,
+    shasum: createHash('sha1').update(tarball).digest('hex'),
+    tarball: `${url}/${name}/-/${file}`,
+  };
   const response = await fetch(url + path, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
-      '_id': name, name, 'dist-tags': { latest: version }, 'versions': { [version]: { ...manifest, _id: `${name}@${version}`, name, version, dist } },
-      '_attachments': { [file]: { content_type: 'application/octet-stream', data: tarball.toString('base64'), length: tarball.length } },
+      '_id': name,
+      name,
+      'dist-tags': { latest: version },
+      'versions': { [version]: { ...manifest, _id: `${name}@${version}`, name, version, dist } },
+      '_attachments': {
+        [file]: { content_type: 'application/octet-stream', data: tarball.toString('base64'), length: tarball.length },
+      },
     }),
   });
   if (!response.ok) throw new Error(`Verdaccio answered ${response.status} to a package: ${await response.text()}`);
   await response.body?.cancel();
 }
 
-function pathOf(name: string): string { return `/${name.replace('/', '%2f')}`; }
+function pathOf(name: string): string {
+  return `/${name.replace('/', '%2f')}`;
+}
 
 /** Installs beside and renames, so that what is there is complete. */
 async function install(): Promise<void> {
@@ -61,8 +90,19 @@ async function install(): Promise<void> {
   const partial = `${INSTALLED}.${process.pid}`;
   try {
     await mkdir(partial, { recursive: true });
-    await writeFile(join(partial, 'package.json'), JSON.stringify({ private: true, dependencies: { verdaccio: VERSION }, overrides: OVERRIDES }));
-    await run('npm', ['install', '--prefix', partial, '--no-package-lock', '--ignore-scripts', '--prefer-offline', '--loglevel=error']);
+    await writeFile(
+      join(partial, 'package.json'),
+      JSON.stringify({ private: true, dependencies: { verdaccio: VERSION }, overrides: OVERRIDES }),
+    );
+    await run('npm', [
+      'install',
+      '--prefix',
+      partial,
+      '--no-package-lock',
+      '--ignore-scripts',
+      '--prefer-offline',
+      '--loglevel=error',
+    ]);
     await rename(partial, INSTALLED);
   } finally {
     await rm(partial, { recursive: true, force: true });

@@ -25,11 +25,17 @@ export async function runBench(measure: (bench: Bench) => Promise<Claim[]>): Pro
   try {
     assertPinnedRuntime();
     const { small, json, runs } = readOptions();
-    const results = (await measure({
-      directory: await makeDirectory(),
-      sizes: ({ full, small: smaller }) => ({ ...(small ? smaller : full), ...(runs !== undefined && { runs }) }),
-      say: (text) => { console.error(text); },
-    })).map(judge).map((result) => (small ? { ...result, verdict: 'not judged' as const } : result));
+    const results = (
+      await measure({
+        directory: await makeDirectory(),
+        sizes: ({ full, small: smaller }) => ({ ...(small ? smaller : full), ...(runs !== undefined && { runs }) }),
+        say: (text) => {
+          console.error(text);
+        },
+      })
+    )
+      .map(judge)
+      .map((result) => (small ? { ...result, verdict: 'not judged' as const } : result));
     if (json) console.log(JSON.stringify(results));
     else for (const cells of [COLUMNS, ...results.map(toCells)]) console.log(cells.join(' | '));
     if (results.some(({ verdict }) => verdict === 'fail')) process.exitCode = 1;
@@ -40,9 +46,12 @@ export async function runBench(measure: (bench: Bench) => Promise<Claim[]>): Pro
 }
 
 function readOptions(): { small: boolean; json: boolean; runs: number | undefined } {
-  const { values } = parseArgs({ options: { small: { type: 'boolean' }, json: { type: 'boolean' }, runs: { type: 'string' } } });
+  const { values } = parseArgs({
+    options: { small: { type: 'boolean' }, json: { type: 'boolean' }, runs: { type: 'string' } },
+  });
   const runs = values.runs === undefined ? undefined : Number(values.runs);
-  if (runs !== undefined && !(Number.isInteger(runs) && runs > 0)) throw new Error('--runs takes a whole number from 1.');
+  if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
+    throw new Error('--runs takes a whole number from 1.');
   return { small: values.small ?? false, json: values.json ?? false, runs };
 }
 
@@ -50,6 +59,8 @@ function readOptions(): { small: boolean; json: boolean; runs: number | undefine
 async function makeDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-bench-'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
-  process.once('exit', () => { rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 }); });
+  process.once('exit', () => {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 100 });
+  });
   return directory;
 }

@@ -1,5 +1,6 @@
-// A registry with very many artefacts within seconds: a few are uploaded, then their rows are copied inside the database
-// with other words, names and dates in place of tokens, so that copies look as if the server had written them.
+// A registry with very many artefacts within seconds: a few are uploaded, then their rows are copied inside the
+// database with other words, names and dates in place of tokens, so that copies look as if the server had written
+// them.
 
 import { artefactUrl, INTERNAL } from './berth-process.ts';
 import type { ServerProcess } from './processes.ts';
@@ -17,7 +18,12 @@ export interface RowStore extends Disposable {
 }
 
 /** Tables by the column that holds the artefact's id, in the order of their foreign keys. */
-const TABLES = { artefacts: 'id', artefact_documents: 'artefact_id', slots: 'artefact_id', artefact_access: 'artefact_id' };
+const TABLES = {
+  artefacts: 'id',
+  artefact_documents: 'artefact_id',
+  slots: 'artefact_id',
+  artefact_access: 'artefact_id',
+};
 /** Handed out by the database. */
 const ROW_NUMBER = 'seq';
 
@@ -29,31 +35,119 @@ const GROUP_COUNT = 200;
 export const COMMON_WORD = 'données';
 export const COMMON_SHORT_WORD = 'eu';
 
-/** By category ten each, of which five are public and one is shared with ACCOUNT; one in twenty of all is deprecated. */
+/**
+ * By category ten each, of which five are public and one is shared with ACCOUNT; one in twenty of all is deprecated.
+ */
 const TEMPLATES = 60;
 /** Number of the first artefact that is a copy. */
 export const FIRST_COPY = TEMPLATES;
 const TEMPLATE_ID = '@bench/import-tokenid@';
 const WORDS_PER_TEXT = 14;
-const STEMS = ['carte', 'relief', 'route', 'fleuve', 'foret', 'ville', 'ecole', 'ligne', 'zone', 'point', 'tuile', 'couche', 'indice', 'projet', 'mesure', 'plan', 'parcel', 'census', 'street', 'river', 'border', 'sensor', 'survey', 'raster', 'vector', 'import', 'export', 'filter', 'merge', 'split', 'index', 'model'];
-const ENDINGS = ['', 'al', 'age', 'eur', 'ique', 'ment', 'tion', 'able', 'ing', 'ed', 'ness', 'ful', 'less', 'ary', 'oid', 'ette', 'isme', 'ance', 'ite', 'ard', 'ois', 'ix', 'um', 'us', 'an', 'el', 'il', 'ol', 'or', 'er', 'ar', 'y'];
+const STEMS = [
+  'carte',
+  'relief',
+  'route',
+  'fleuve',
+  'foret',
+  'ville',
+  'ecole',
+  'ligne',
+  'zone',
+  'point',
+  'tuile',
+  'couche',
+  'indice',
+  'projet',
+  'mesure',
+  'plan',
+  'parcel',
+  'census',
+  'street',
+  'river',
+  'border',
+  'sensor',
+  'survey',
+  'raster',
+  'vector',
+  'import',
+  'export',
+  'filter',
+  'merge',
+  'split',
+  'index',
+  'model',
+];
+const ENDINGS = [
+  '',
+  'al',
+  'age',
+  'eur',
+  'ique',
+  'ment',
+  'tion',
+  'able',
+  'ing',
+  'ed',
+  'ness',
+  'ful',
+  'less',
+  'ary',
+  'oid',
+  'ette',
+  'isme',
+  'ance',
+  'ite',
+  'ard',
+  'ois',
+  'ix',
+  'um',
+  'us',
+  'an',
+  'el',
+  'il',
+  'ol',
+  'or',
+  'er',
+  'ar',
+  'y',
+];
 
 /** Uploads what `multiply` copies. */
 export async function uploadTemplates(berth: ServerProcess): Promise<void> {
   const tarball = new Blob([npmTarball('@bench/tokenpackage', '1.0.0', new Uint8Array(1000))]);
-  const words = (from: number) => Array.from({ length: WORDS_PER_TEXT }, (_unused, index) => `tokenword${String.fromCharCode(97 + from + index)}`).join(' ');
+  const words = (from: number) =>
+    Array.from(
+      { length: WORDS_PER_TEXT },
+      (_unused, index) => `tokenword${String.fromCharCode(97 + from + index)}`,
+    ).join(' ');
   for (let template = 0; template < TEMPLATES; template++) {
     const id = `${TEMPLATE_ID}${template}`;
     const form = new FormData();
     form.set('file', tarball, 'plugin.tgz');
     form.set('category', CATEGORIES[template % CATEGORIES.length] ?? 'other');
     form.set('title', JSON.stringify({ fr: 'Extension tokenworda tokenwordz', en: 'Plug-in tokenworda tokenwordz' }));
-    form.set('description', JSON.stringify({ fr: `Charge les ${COMMON_WORD} de ${words(0)}`, en: `Loads ${COMMON_SHORT_WORD} data: ${words(11)}` }));
+    form.set(
+      'description',
+      JSON.stringify({
+        fr: `Charge les ${COMMON_WORD} de ${words(0)}`,
+        en: `Loads ${COMMON_SHORT_WORD} data: ${words(11)}`,
+      }),
+    );
     const upload = await fetch(artefactUrl(berth, 'npm', id), { method: 'POST', headers: INTERNAL, body: form });
     const tenth = Math.floor(template / CATEGORIES.length);
-    const patch = { public: tenth < 5, deprecated: template % 20 === 7, group: { fr: 'tokengroup', en: 'tokengroup' }, ...(tenth === 5 && { privateAccess: [ACCOUNT] }) };
-    const edit = await fetch(artefactUrl(berth, id), { method: 'PATCH', headers: { ...INTERNAL, 'content-type': 'application/json' }, body: JSON.stringify(patch) });
-    if (upload.status !== 201 || edit.status !== 200) throw new Error(`a template was answered with ${upload.status} and ${edit.status}: ${await edit.text()}`);
+    const patch = {
+      public: tenth < 5,
+      deprecated: template % 20 === 7,
+      group: { fr: 'tokengroup', en: 'tokengroup' },
+      ...(tenth === 5 && { privateAccess: [ACCOUNT] }),
+    };
+    const edit = await fetch(artefactUrl(berth, id), {
+      method: 'PATCH',
+      headers: { ...INTERNAL, 'content-type': 'application/json' },
+      body: JSON.stringify(patch),
+    });
+    if (upload.status !== 201 || edit.status !== 200)
+      throw new Error(`a template was answered with ${upload.status} and ${edit.status}: ${await edit.text()}`);
   }
 }
 
@@ -78,7 +172,13 @@ function* copies(templates: Map<number, Row[]>, columns: string[], count: number
 }
 
 /** Names of the artefact that was made with this number. */
-export function nameOf(index: number): { id: string; idWord: string; words: string; packageName: string; group: string } {
+export function nameOf(index: number): {
+  id: string;
+  idWord: string;
+  words: string;
+  packageName: string;
+  group: string;
+} {
   // Of one length, so that none is part of another one.
   const idWord = `n${index.toString(36).padStart(4, '0')}`;
   return {
@@ -99,16 +199,24 @@ function wordOf(index: number, position: number): string {
 
 /** The last step of MurmurHash3, which lets every bit of the number change all others. */
 function mix(number: number): number {
-  const once = Math.imul(number ^ number >>> 16, 0x85ebca6b);
-  const twice = Math.imul(once ^ once >>> 13, 0xc2b2ae35);
-  return (twice ^ twice >>> 16) >>> 0;
+  const once = Math.imul(number ^ (number >>> 16), 0x85ebca6b);
+  const twice = Math.imul(once ^ (once >>> 13), 0xc2b2ae35);
+  return (twice ^ (twice >>> 16)) >>> 0;
 }
 
 /** Puts what belongs to one artefact in the place of tokens and dates. */
 function filler(index: number): (value: string | number | null) => string | number | null {
   const { idWord, packageName, group } = nameOf(index);
-  const names: Record<string, string> = { tokenid: idWord, tokenpackage: packageName.replace('@bench/', ''), tokengroup: group };
+  const names: Record<string, string> = {
+    tokenid: idWord,
+    tokenpackage: packageName.replace('@bench/', ''),
+    tokengroup: group,
+  };
   const date = new Date(Date.UTC(2024, 0) + index * 617_000).toISOString();
-  const wordFor = (token: string) => (token.startsWith('tokenword') ? wordOf(index, token.charCodeAt('tokenword'.length)) : date);
-  return (value) => (typeof value === 'string' ? value.replace(/token[a-z]+|\d{4}-\d\d-\d\dT[\d:.]+Z/g, (token) => names[token] ?? wordFor(token)) : value);
+  const wordFor = (token: string) =>
+    token.startsWith('tokenword') ? wordOf(index, token.charCodeAt('tokenword'.length)) : date;
+  return (value) =>
+    typeof value === 'string'
+      ? value.replace(/token[a-z]+|\d{4}-\d\d-\d\dT[\d:.]+Z/g, (token) => names[token] ?? wordFor(token))
+      : value;
 }

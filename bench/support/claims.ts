@@ -33,10 +33,16 @@ export interface Result {
 /** Compares a claim with its bar. */
 export function judge({ claim, unit, ours, peer, bar }: Claim): Result {
   const ratio = peer && median(ours.map((figure, run) => figure / (peer[run] ?? Number.NaN)));
-  const verdict = bar ? keeps(ratio ?? median(ours), bar) ? 'pass' : 'fail' : 'not judged';
+  const verdict = bar ? (keeps(ratio ?? median(ours), bar) ? 'pass' : 'fail') : 'not judged';
   return {
-    claim, unit, ours: median(ours), ...(peer && { peer: median(peer) }), ...(ratio !== undefined && { ratio }), ...(bar && { bar }),
-    verdict, runs: { ours, ...(peer && { peer }) },
+    claim,
+    unit,
+    ours: median(ours),
+    ...(peer && { peer: median(peer) }),
+    ...(ratio !== undefined && { ratio }),
+    ...(bar && { bar }),
+    verdict,
+    runs: { ours, ...(peer && { peer }) },
   };
 }
 
@@ -46,8 +52,12 @@ export const COLUMNS = ['claim', 'ours', 'peer', 'ratio', 'bar', 'pass/fail'] as
 export function toCells({ claim, unit, ours, peer, ratio, bar, verdict }: Result): string[] {
   const quantity = (figure: number) => `${format(figure)} ${unit}`;
   return [
-    claim, quantity(ours), peer === undefined ? '-' : quantity(peer), ratio === undefined ? '-' : ratio.toFixed(2),
-    bar ? formatBar(bar, ratio === undefined ? ` ${unit}` : '') : '-', verdict,
+    claim,
+    quantity(ours),
+    peer === undefined ? '-' : quantity(peer),
+    ratio === undefined ? '-' : ratio.toFixed(2),
+    bar ? formatBar(bar, ratio === undefined ? ` ${unit}` : '') : '-',
+    verdict,
   ];
 }
 

@@ -18,11 +18,25 @@ export interface Transfer {
 
 /** Sends or fetches something and returns how many seconds it took, from connecting to the last byte of the answer. */
 export async function transfer({ url, headers = {}, send, status }: Transfer): Promise<number> {
-  const source = !send ? [] : 'form' in send ? ['-F', `file=@${send.form}`] : ['-T', send.body, ...(send.method ? ['-X', send.method] : [])];
-  const parameters = ['-sS', '-o', '/dev/null', '-w', '%{http_code} %{time_total}', ...headerParameters(headers), ...source, url];
+  const source = !send
+    ? []
+    : 'form' in send
+      ? ['-F', `file=@${send.form}`]
+      : ['-T', send.body, ...(send.method ? ['-X', send.method] : [])];
+  const parameters = [
+    '-sS',
+    '-o',
+    '/dev/null',
+    '-w',
+    '%{http_code} %{time_total}',
+    ...headerParameters(headers),
+    ...source,
+    url,
+  ];
   const { stdout } = await run(requireTool('curl'), parameters, { timeout: TIMEOUT_MS });
   const [answered, seconds] = stdout.split(' ').map(Number);
-  if (answered !== status || seconds === undefined) throw new Error(`${url} was answered with ${answered} instead of ${status}`);
+  if (answered !== status || seconds === undefined)
+    throw new Error(`${url} was answered with ${answered} instead of ${status}`);
   return seconds;
 }
 

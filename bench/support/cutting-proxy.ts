@@ -21,7 +21,9 @@ export async function startCuttingProxy(targetUrl: string, everyBytes: number): 
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', () => undefined);
-      socket.once('close', () => { sockets.delete(socket); });
+      socket.once('close', () => {
+        sockets.delete(socket);
+      });
     }
     client.pipe(upstream);
     upstream.on('data', (chunk) => {
@@ -37,8 +39,12 @@ export async function startCuttingProxy(targetUrl: string, everyBytes: number): 
       upstream.destroy();
       client.destroySoon();
     });
-    upstream.once('close', () => { client.destroySoon(); });
-    client.once('close', () => { upstream.destroy(); });
+    upstream.once('close', () => {
+      client.destroySoon();
+    });
+    client.once('close', () => {
+      upstream.destroy();
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -9,12 +9,23 @@ import type { ResumableClient } from './resumable-deed.ts';
 import { npmTarball } from './tarball.ts';
 
 /** One client of several, by its number. */
-export interface Client { berth: ServerProcess; worker: number; expectations: Expectations; resumable: ResumableClient }
+export interface Client {
+  berth: ServerProcess;
+  worker: number;
+  expectations: Expectations;
+  resumable: ResumableClient;
+}
 
-interface Slot { id: string; architecture: string }
+interface Slot {
+  id: string;
+  architecture: string;
+}
 
 const SHARED_IDS = ['@acme/import-gpkg@1', '@acme/import-gpkg@main'];
-/** Of the artefacts that all work on, each client has an architecture to itself: its answers come in the order of its commits. */
+/**
+ * Of the artefacts that all work on, each client has an architecture to itself: its answers come in the order of its
+ * commits.
+ */
 const ARCHITECTURES = ['noarch', 'x64', 'arm64', 'ia32'];
 export const MAX_WORKERS = ARCHITECTURES.length;
 const MAX_CONTENT_BYTES = 3 * 1024 * 1024;
@@ -23,7 +34,13 @@ const MAX_CONTENT_BYTES = 3 * 1024 * 1024;
 const DEEDS: readonly { share: number; run: (client: Client) => Promise<void> }[] = [
   { share: 6, run: (client) => upload(client, sharedSlot(client)) },
   { share: 3, run: uploadResumably },
-  { share: 2, run: (client) => remove(client, sharedSlot(client), (berth, { id, architecture }) => artefactUrl(berth, id, 'tarballs', architecture)) },
+  {
+    share: 2,
+    run: (client) =>
+      remove(client, sharedSlot(client), (berth, { id, architecture }) =>
+        artefactUrl(berth, id, 'tarballs', architecture),
+      ),
+  },
   { share: 2, run: (client) => upload(client, ownSlot(client)) },
   { share: 1, run: (client) => remove(client, ownSlot(client), (berth, { id }) => artefactUrl(berth, id)) },
 ];
@@ -35,7 +52,10 @@ export function chooseDeed(): (client: Client) => Promise<void> {
   throw new Error('a lot is below the sum of all shares');
 }
 
-const sharedSlot = ({ worker }: Client): Slot => ({ id: SHARED_IDS[randomInt(SHARED_IDS.length)] ?? '', architecture: ARCHITECTURES[worker] ?? '' });
+const sharedSlot = ({ worker }: Client): Slot => ({
+  id: SHARED_IDS[randomInt(SHARED_IDS.length)] ?? '',
+  architecture: ARCHITECTURES[worker] ?? '',
+});
 const ownSlot = ({ worker }: Client): Slot => ({ id: `@acme/own-${worker}`, architecture: 'noarch' });
 const nameOf = ({ id, architecture }: Slot) => `${id} ${architecture}`;
 
@@ -46,7 +66,9 @@ async function upload({ berth, expectations }: Client, slot: Slot): Promise<void
   const form = new FormData();
   form.set('architecture', slot.architecture);
   form.set('file', new Blob([tarball]), 'plugin.tgz');
-  await expectations.attempt(nameOf(slot), digestOf(tarball), () => send(artefactUrl(berth, 'npm', slot.id), { method: 'POST', body: form }, [201]));
+  await expectations.attempt(nameOf(slot), digestOf(tarball), () =>
+    send(artefactUrl(berth, 'npm', slot.id), { method: 'POST', body: form }, [201]),
+  );
 }
 
 /** Ends what a kill has cut, if there is such an upload. */
@@ -56,7 +78,11 @@ async function uploadResumably(client: Client): Promise<void> {
   else await resumable.begin(berth, expectations, sharedSlot(client), drawTarball());
 }
 
-async function remove({ berth, expectations }: Client, slot: Slot, urlOf: (berth: ServerProcess, slot: Slot) => string): Promise<void> {
+async function remove(
+  { berth, expectations }: Client,
+  slot: Slot,
+  urlOf: (berth: ServerProcess, slot: Slot) => string,
+): Promise<void> {
   await expectations.attempt(nameOf(slot), ABSENT, () => send(urlOf(berth, slot), { method: 'DELETE' }, [204, 404]));
 }
 
@@ -64,5 +90,7 @@ async function remove({ berth, expectations }: Client, slot: Slot, urlOf: (berth
 async function send(url: string, init: RequestInit, expected: number[]): Promise<string | undefined> {
   const response = await fetch(url, { headers: INTERNAL, ...init });
   const text = await response.text();
-  return expected.includes(response.status) ? undefined : `${init.method} was answered with ${response.status}: ${text}`;
+  return expected.includes(response.status)
+    ? undefined
+    : `${init.method} was answered with ${response.status}: ${text}`;
 }

@@ -4,7 +4,10 @@
 export type SlotState = string;
 export const ABSENT = 'absent';
 
-interface Expectation { acknowledged: SlotState; unanswered: Set<SlotState> }
+interface Expectation {
+  acknowledged: SlotState;
+  unanswered: Set<SlotState>;
+}
 
 export interface Expectations {
   /** Counts of what was answered and of what was not. */
@@ -26,7 +29,8 @@ export function createExpectations(): Expectations {
   const counts = { acknowledged: 0, unanswered: 0 };
   const refused: string[] = [];
   return {
-    counts, refused,
+    counts,
+    refused,
     async attempt(slot, state, send) {
       const expectation = expectations.get(slot) ?? { acknowledged: ABSENT, unanswered: new Set() };
       expectations.set(slot, expectation);
@@ -50,7 +54,9 @@ export function createExpectations(): Expectations {
       };
       return [...new Set([...expectations.keys(), ...held.keys()])].flatMap((slot) => {
         const state = held.get(slot) ?? ABSENT;
-        return isExpected(slot, state) ? [] : [`${slot} holds ${state}, but ${expectations.get(slot)?.acknowledged} was acknowledged`];
+        return isExpected(slot, state)
+          ? []
+          : [`${slot} holds ${state}, but ${expectations.get(slot)?.acknowledged} was acknowledged`];
       });
     },
   };

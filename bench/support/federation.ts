@@ -38,23 +38,38 @@ export function keepSession(before: Berth, after: Berth): void {
 export async function makeReadKey(berth: Berth): Promise<string> {
   const session = await sessionOf(berth);
   await ask(berth, session, 'POST', '/access-grants', { account: OWNER });
-  return (await ask(berth, session, 'POST', '/api-keys', { type: 'read', name: 'mirror', owner: OWNER }) as { key: string }).key;
+  return (
+    (await ask(berth, session, 'POST', '/api-keys', { type: 'read', name: 'mirror', owner: OWNER })) as { key: string }
+  ).key;
 }
 
 /** Lets everybody see an artefact. */
 export async function publishAll(berth: Berth, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
-    const response = await fetch(artefactUrl(berth, id), { method: 'PATCH', headers: { ...INTERNAL, 'content-type': 'application/json' }, body: '{"public":true}' });
+    const response = await fetch(artefactUrl(berth, id), {
+      method: 'PATCH',
+      headers: { ...INTERNAL, 'content-type': 'application/json' },
+      body: '{"public":true}',
+    });
     if (!response.ok) throw new Error(`${id} could not be made public: ${await response.text()}`);
   }
 }
 
 /** Adds a remote registry of which everything is mirrored, when it is asked for. */
 export async function addRemote(mirror: Berth, url: string, apiKey: string): Promise<void> {
-  await ask(mirror, await sessionOf(mirror), 'POST', '/remote-registries', { url, name: 'original', apiKey, schedule: null, selectedPatterns: ['**'] });
+  await ask(mirror, await sessionOf(mirror), 'POST', '/remote-registries', {
+    url,
+    name: 'original',
+    apiKey,
+    schedule: null,
+    selectedPatterns: ['**'],
+  });
 }
 
-/** Asks for a run, after the end of one that the mirror has begun by itself. Returns when the last one had ended before. */
+/**
+ * Asks for a run, after the end of one that the mirror has begun by itself. Returns when the last one had ended
+ * before.
+ */
 export async function beginSync(mirror: Berth, url: string, query = ''): Promise<string | undefined> {
   for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(POLL_MS)) {
     const { syncState, lastSyncAt } = await readRemote(mirror, url);
@@ -70,33 +85,64 @@ export async function beginSync(mirror: Berth, url: string, query = ''): Promise
 }
 
 export async function readRemote(mirror: Berth, url: string): Promise<RemoteState> {
-  return await ask(mirror, await sessionOf(mirror), 'GET', `/remote-registries/${encodeURIComponent(url)}`) as RemoteState;
+  return (await ask(
+    mirror,
+    await sessionOf(mirror),
+    'GET',
+    `/remote-registries/${encodeURIComponent(url)}`,
+  )) as RemoteState;
 }
 
 /** Runs a synchronisation to its end and returns how long it took and what came of it. @throws Error when it failed */
-export async function synchronise(mirror: Berth, url: string, query = ''): Promise<{ seconds: number; state: RemoteState }> {
+export async function synchronise(
+  mirror: Berth,
+  url: string,
+  query = '',
+): Promise<{ seconds: number; state: RemoteState }> {
   const before = await beginSync(mirror, url, query);
   for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(POLL_MS)) {
     const state = await readRemote(mirror, url);
     if (state.lastSyncAt === before || state.syncState !== 'idle') continue;
-    if (state.lastSyncStatus !== 'success') throw new Error(`${state.lastSyncError} ${JSON.stringify(state.results.filter(({ status }) => status === 'failed').slice(0, 3))}`);
-    return { seconds: (Date.parse(state.lastSyncAt ?? '') - Date.parse(state.syncProgress?.startedAt ?? '')) / 1000, state };
+    if (state.lastSyncStatus !== 'success')
+      throw new Error(
+        `${state.lastSyncError} ${JSON.stringify(state.results.filter(({ status }) => status === 'failed').slice(0, 3))}`,
+      );
+    return {
+      seconds: (Date.parse(state.lastSyncAt ?? '') - Date.parse(state.syncProgress?.startedAt ?? '')) / 1000,
+      state,
+    };
   }
   throw new Error(`No end within ${PATIENCE_MS / 1000} s.`);
 }
 
 /** Digests of all slots of all artefacts: `{ '<id> <architecture>': digest }`. */
 export async function readDigests(berth: Berth): Promise<Record<string, string>> {
-  const response = await fetch(`${berth.url}/api/v1/artefacts?size=1000&includeDeprecated=true&sort=name`, { headers: INTERNAL });
-  const { results } = await response.json() as { results: { _id: string; digest?: string; tarballs?: Record<string, { digest: string }> }[] };
-  return Object.fromEntries(results.flatMap(({ _id, digest, tarballs }) => (
-    tarballs ? Object.entries(tarballs).map(([architecture, slot]) => [`${_id} ${architecture}`, slot.digest]) : [[`${_id} `, digest ?? '']]
-  )));
+  const response = await fetch(`${berth.url}/api/v1/artefacts?size=1000&includeDeprecated=true&sort=name`, {
+    headers: INTERNAL,
+  });
+  const { results } = (await response.json()) as {
+    results: { _id: string; digest?: string; tarballs?: Record<string, { digest: string }> }[];
+  };
+  return Object.fromEntries(
+    results.flatMap(({ _id, digest, tarballs }) =>
+      tarballs
+        ? Object.entries(tarballs).map(([architecture, slot]) => [`${_id} ${architecture}`, slot.digest])
+        : [[`${_id} `, digest ?? '']],
+    ),
+  );
 }
 
-async function ask({ url }: Berth, headers: Record<string, string>, method: string, path: string, body?: unknown): Promise<unknown> {
+async function ask(
+  { url }: Berth,
+  headers: Record<string, string>,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<unknown> {
   const response = await fetch(`${url}/api/v1${path}`, {
-    method, headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) }, ...(body !== undefined && { body: JSON.stringify(body) }),
+    method,
+    headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`${method} ${path} was answered with ${response.status}: ${text}`);

@@ -5,8 +5,15 @@ import { multiply, uploadTemplates } from './catalogue.ts';
 import type { ServerProcess } from './processes.ts';
 import { postgresRows, sqliteRows } from './row-stores.ts';
 
-/** Starts a Berth with so many artefacts on an empty data directory, and on an empty PostgreSQL database where its URL is given. */
-export async function startFilledBerth(dataDir: string, artefacts: number, postgresUrl?: string): Promise<ServerProcess> {
+/**
+ * Starts a Berth with so many artefacts on an empty data directory, and on an empty PostgreSQL database where its URL
+ * is given.
+ */
+export async function startFilledBerth(
+  dataDir: string,
+  artefacts: number,
+  postgresUrl?: string,
+): Promise<ServerProcess> {
   const env: Record<string, string> = postgresUrl === undefined ? {} : { DATABASE_URL: postgresUrl };
   {
     await using berth = await startBerth(dataDir, env);

@@ -30,7 +30,7 @@ export async function letTimePass(site: Site): Promise<number> {
 /** Waits for the sweep after so many others to begin. @throws Error after a minute without */
 export async function untilSwept(site: Site, sweepsBefore: number): Promise<void> {
   const deadline = Date.now() + SWEEP_TIMEOUT_MS;
-  while (await countSweeps(site) <= sweepsBefore) {
+  while ((await countSweeps(site)) <= sweepsBefore) {
     if (Date.now() > deadline) throw new Error(`No sweep was begun in ${SWEEP_TIMEOUT_MS / 1000} s.`);
     await sleep(ASK_EVERY_MS);
   }
@@ -44,7 +44,10 @@ export async function countSweeps(site: Site): Promise<number> {
 
 /** Backs up into a folder, again and again, until it is killed. */
 export function startBackups(site: Site, directory: string): { kill(): Promise<void> } {
-  const { child, exited } = startOperation(site, `for (;;) await server.backup(process.env, ${JSON.stringify(directory)});`);
+  const { child, exited } = startOperation(
+    site,
+    `for (;;) await server.backup(process.env, ${JSON.stringify(directory)});`,
+  );
   return {
     async kill() {
       child.kill('SIGKILL');
@@ -55,16 +58,23 @@ export function startBackups(site: Site, directory: string): { kill(): Promise<v
 
 /** Backs up one site and rebuilds it in another, which is empty. */
 export async function carryOver(site: Site, directory: string, into: Site): Promise<void> {
-  for (const [where, operation] of [[site, 'backup'], [into, 'restore']] as const) {
+  for (const [where, operation] of [
+    [site, 'backup'],
+    [into, 'restore'],
+  ] as const) {
     const { exited } = startOperation(where, `await server.${operation}(process.env, ${JSON.stringify(directory)});`);
-    if (await exited !== 0) throw new Error(`${operation} failed`);
+    if ((await exited) !== 0) throw new Error(`${operation} failed`);
   }
 }
 
 /** Runs what the command line would, in a process of its own. */
 function startOperation(site: Site, program: string): { child: ChildProcess; exited: Promise<number | null> } {
-  const load = `const server = await import(${JSON.stringify(pathToFileURL(join(repositoryRoot, 'api/index.ts')).href)});`;
-  const child = spawn(process.execPath, ['--input-type=module', '--eval', load + program], { env: { PATH: process.env.PATH, ...environmentOf(site) }, stdio: ['ignore', 'ignore', 'inherit'] });
+  const load =
+    'const server = await ' + `import(${JSON.stringify(pathToFileURL(join(repositoryRoot, 'api/index.ts')).href)});`;
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', load + program], {
+    env: { PATH: process.env.PATH, ...environmentOf(site) },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   return { child, exited: endWithThisProcess(child) };
 }
 

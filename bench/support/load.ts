@@ -20,10 +20,27 @@ export interface Load {
 }
 
 /** Asks for random paths as fast as they are answered and returns the requests per second; anything but 2xx fails. */
-export async function requestsPerSecond({ url, pathsFile, headers = {}, seconds, connections = 16 }: Load): Promise<number> {
-  const parameters = ['-t1', `-c${connections}`, `-d${seconds}s`, '-s', SCRIPT, ...headerParameters(headers), url, '--', pathsFile];
+export async function requestsPerSecond({
+  url,
+  pathsFile,
+  headers = {},
+  seconds,
+  connections = 16,
+}: Load): Promise<number> {
+  const parameters = [
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '-s',
+    SCRIPT,
+    ...headerParameters(headers),
+    url,
+    '--',
+    pathsFile,
+  ];
   const { stdout } = await run(requireTool('wrk'), parameters, { timeout: (seconds + 30) * 1000 });
-  if (/Non-2xx or 3xx responses|Socket errors/.test(stdout)) throw new Error(`${url} did not answer every request with 2xx:\n${stdout}`);
+  if (/Non-2xx or 3xx responses|Socket errors/.test(stdout))
+    throw new Error(`${url} did not answer every request with 2xx:\n${stdout}`);
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
 }
 

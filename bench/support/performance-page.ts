@@ -30,6 +30,10 @@ export function withResults(page: string, { names, results, machine }: Measured,
 }
 
 /** `upload` of `| upload: file of …`. */
-function benchOf(row: string): string { return /^\| ([a-z0-9]+):/.exec(row)?.[1] ?? ''; }
+function benchOf(row: string): string {
+  return /^\| ([a-z0-9]+):/.exec(row)?.[1] ?? '';
+}
 
-function toRow(cells: readonly string[]): string { return `| ${cells.join(' | ')} |`; }
+function toRow(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}

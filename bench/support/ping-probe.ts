@@ -10,17 +10,22 @@ import { percentile } from './statistics.ts';
 const INTERVAL_MS = 5;
 const TIMEOUT_MS = 5_000;
 
-export interface PingTimes { p99Ms: number; maxMs: number }
+export interface PingTimes {
+  p99Ms: number;
+  maxMs: number;
+}
 
 /** Starts the process; the function that it returns ends it. */
 export async function startPings(url: string): Promise<() => Promise<PingTimes>> {
   const child = fork(import.meta.filename, [url], { execArgv: [] });
-  const failed = endWithThisProcess(child).then(() => { throw new Error('The process that asks for /api/ping has ended: it got no answer.'); });
+  const failed = endWithThisProcess(child).then(() => {
+    throw new Error('The process that asks for /api/ping has ended: it got no answer.');
+  });
   failed.catch(() => undefined);
   await Promise.race([once(child, 'message'), failed]);
   return async () => {
     child.send('end');
-    const [times] = await Promise.race([once(child, 'message'), failed]) as [PingTimes];
+    const [times] = (await Promise.race([once(child, 'message'), failed])) as [PingTimes];
     return times;
   };
 }
@@ -31,15 +36,23 @@ if (import.meta.main) {
   const timesMs: number[] = [];
   const ping = async () => {
     const startedAt = performance.now();
-    const [response] = await once(request(url, { agent, timeout: TIMEOUT_MS }).end(), 'response') as [NodeJS.ReadableStream];
+    const [response] = (await once(request(url, { agent, timeout: TIMEOUT_MS }).end(), 'response')) as [
+      NodeJS.ReadableStream,
+    ];
     await once(response.resume(), 'end');
     return performance.now() - startedAt;
   };
   await ping();
-  const timer = setInterval(() => { void ping().then((timeMs) => { timesMs.push(timeMs); }); }, INTERVAL_MS);
+  const timer = setInterval(() => {
+    void ping().then((timeMs) => {
+      timesMs.push(timeMs);
+    });
+  }, INTERVAL_MS);
   process.once('message', () => {
     clearInterval(timer);
-    process.send?.({ p99Ms: percentile(timesMs, 99), maxMs: Math.max(...timesMs) } satisfies PingTimes, () => { process.exit(); });
+    process.send?.({ p99Ms: percentile(timesMs, 99), maxMs: Math.max(...timesMs) } satisfies PingTimes, () => {
+      process.exit();
+    });
   });
   process.send?.('ready');
 }

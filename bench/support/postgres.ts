@@ -18,17 +18,32 @@ export interface Postgres extends AsyncDisposable {
 
 /** Starts a server in a temporary directory, with Debian's own settings but for where it listens. */
 export async function startPostgres(): Promise<Postgres> {
-  const [programs] = globSync('/usr/lib/postgresql/*/bin').sort((left, right) => right.localeCompare(left, 'en', { numeric: true }));
+  const [programs] = globSync('/usr/lib/postgresql/*/bin').sort((left, right) =>
+    right.localeCompare(left, 'en', { numeric: true }),
+  );
   if (programs === undefined) throw new Error('PostgreSQL is missing: `apt-get install postgresql` brings it.');
   const directory = await mkdtemp(join(tmpdir(), 'berth-bench-postgres-'));
   // It refuses to run as root; its Debian package has made a user for it, who may not be able to read this checkout.
   const user = process.getuid?.() === 0 ? { uid: idOf('-u'), gid: idOf('-g') } : {};
   if (process.getuid?.() === 0) execFileSync('chown', ['postgres:', directory]);
-  const server = spawn('/bin/sh', ['-c', readFileSync(SCRIPT, 'utf8'), 'postgres-cluster.sh', programs, directory, ''], {
-    ...user, cwd: directory, detached: true, env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' }, stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const server = spawn(
+    '/bin/sh',
+    ['-c', readFileSync(SCRIPT, 'utf8'), 'postgres-cluster.sh', programs, directory, ''],
+    {
+      ...user,
+      cwd: directory,
+      detached: true,
+      env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
+      stdio: ['pipe', 'pipe', 'inherit'],
+    },
+  );
   const exited = once(server, 'exit');
-  await Promise.race([once(server.stdout, 'data'), exited.then(() => { throw new Error('PostgreSQL did not start.'); })]);
+  await Promise.race([
+    once(server.stdout, 'data'),
+    exited.then(() => {
+      throw new Error('PostgreSQL did not start.');
+    }),
+  ]);
   return {
     url: `postgres://berth@localhost/postgres?host=${encodeURIComponent(directory)}`,
     async [Symbol.asyncDispose]() {

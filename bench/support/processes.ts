@@ -1,4 +1,5 @@
-// Servers of a bench: each a process of its own on a free port, stopped by its id, at the latest when this process ends.
+// Servers of a bench: each a process of its own on a free port, stopped by its id, at the latest when this process
+// ends.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,12 +29,21 @@ export interface ServerCommand {
 }
 
 /** Starts a server and resolves when it is ready; what it logs goes to /dev/null, its errors are shown. */
-export async function startServer({ program, parameters, env, port, readyPath }: ServerCommand): Promise<ServerProcess> {
+export async function startServer({
+  program,
+  parameters,
+  env,
+  port,
+  readyPath,
+}: ServerCommand): Promise<ServerProcess> {
   const startedAt = performance.now();
-  const child = spawn(program, parameters, { env: { PATH: process.env.PATH, ...env }, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(program, parameters, {
+    env: { PATH: process.env.PATH, ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const exited = endWithThisProcess(child);
   const url = `http://127.0.0.1:${port}`;
-  while (!await answers(url + readyPath)) {
+  while (!(await answers(url + readyPath))) {
     if (child.exitCode !== null || child.signalCode !== null || performance.now() - startedAt > START_TIMEOUT_MS) {
       child.kill('SIGKILL');
       throw new Error(`${program} ${parameters.join(' ')} did not start.`);
@@ -51,18 +61,24 @@ export async function startServer({ program, parameters, env, port, readyPath }:
     url,
     pid: child.pid,
     startMs,
-    kill: async () => { await end('SIGKILL'); },
+    kill: async () => {
+      await end('SIGKILL');
+    },
     stop: () => end('SIGTERM'),
-    [Symbol.asyncDispose]: async () => { await end('SIGTERM'); },
+    [Symbol.asyncDispose]: async () => {
+      await end('SIGTERM');
+    },
   };
 }
 
 /** Sees to it that a child does not outlive this process, and resolves with its exit code. */
 export async function endWithThisProcess(child: ChildProcess): Promise<number | null> {
-  const kill = () => { child.kill(); };
+  const kill = () => {
+    child.kill();
+  };
   process.once('exit', kill);
   try {
-    return (await once(child, 'exit') as [number | null])[0];
+    return ((await once(child, 'exit')) as [number | null])[0];
   } finally {
     process.off('exit', kill);
   }

@@ -8,12 +8,22 @@ import type { ServerProcess } from './processes.ts';
 const PIECES = 3;
 const TUS = { ...INTERNAL, 'tus-resumable': '1.0.0' };
 
-interface Unfinished { path: string; slot: string; bytes: Uint8Array; acknowledgedBytes: number }
+interface Unfinished {
+  path: string;
+  slot: string;
+  bytes: Uint8Array;
+  acknowledgedBytes: number;
+}
 
 export interface ResumableClient {
   /** Whether an upload waits to be continued. */
   hasUnfinished(): boolean;
-  begin(berth: ServerProcess, expectations: Expectations, slot: { id: string; architecture: string }, bytes: Uint8Array): Promise<void>;
+  begin(
+    berth: ServerProcess,
+    expectations: Expectations,
+    slot: { id: string; architecture: string },
+    bytes: Uint8Array,
+  ): Promise<void>;
   resume(berth: ServerProcess, expectations: Expectations): Promise<void>;
 }
 
@@ -24,7 +34,11 @@ export function createResumableClient(): ResumableClient {
     const pieceBytes = Math.ceil(upload.bytes.length / PIECES);
     for (let offset = from; offset < upload.bytes.length;) {
       const body = upload.bytes.slice(offset, offset + pieceBytes);
-      const response = await fetch(berth.url + upload.path, { method: 'PATCH', headers: { ...TUS, 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' }, body });
+      const response = await fetch(berth.url + upload.path, {
+        method: 'PATCH',
+        headers: { ...TUS, 'upload-offset': String(offset), 'content-type': 'application/offset+octet-stream' },
+        body,
+      });
       const text = await response.text();
       if (response.status !== 204) return complaint('PATCH', response, text);
       offset += body.length;
@@ -39,12 +53,22 @@ export function createResumableClient(): ResumableClient {
 
     async begin(berth, expectations, { id, architecture }, bytes) {
       await expectations.attempt(`${id} ${architecture}`, digestOf(bytes), async () => {
-        const metadata = Object.entries({ id, format: 'npm', architecture }).map(([name, value]) => `${name} ${Buffer.from(value).toString('base64')}`).join(',');
-        const response = await fetch(`${berth.url}/api/v1/uploads`, { method: 'POST', headers: { ...TUS, 'upload-length': String(bytes.length), 'upload-metadata': metadata } });
+        const metadata = Object.entries({ id, format: 'npm', architecture })
+          .map(([name, value]) => `${name} ${Buffer.from(value).toString('base64')}`)
+          .join(',');
+        const response = await fetch(`${berth.url}/api/v1/uploads`, {
+          method: 'POST',
+          headers: { ...TUS, 'upload-length': String(bytes.length), 'upload-metadata': metadata },
+        });
         const text = await response.text();
         const location = response.headers.get('location');
         if (response.status !== 201 || location === null) return complaint('POST', response, text);
-        unfinished = { path: new URL(location, response.url).pathname, slot: `${id} ${architecture}`, bytes, acknowledgedBytes: 0 };
+        unfinished = {
+          path: new URL(location, response.url).pathname,
+          slot: `${id} ${architecture}`,
+          bytes,
+          acknowledgedBytes: 0,
+        };
         return sendRest(berth, unfinished, 0);
       });
     },
@@ -56,11 +80,14 @@ export function createResumableClient(): ResumableClient {
         const response = await fetch(berth.url + upload.path, { method: 'HEAD', headers: TUS });
         if (response.status !== 200) return complaint('HEAD', response, '');
         const offset = Number(response.headers.get('upload-offset'));
-        if (offset < upload.acknowledgedBytes) return `${upload.acknowledgedBytes - offset} acknowledged bytes of a resumable upload are gone`;
+        if (offset < upload.acknowledgedBytes)
+          return `${upload.acknowledgedBytes - offset} acknowledged bytes of a resumable upload are gone`;
         return sendRest(berth, upload, offset);
       });
     },
   };
 }
 
-function complaint(method: string, { status }: Response, text: string): string { return `${method} of a resumable upload was answered with ${status}: ${text}`; }
+function complaint(method: string, { status }: Response, text: string): string {
+  return `${method} of a resumable upload was answered with ${status}: ${text}`;
+}

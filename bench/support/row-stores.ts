@@ -19,34 +19,52 @@ const CHUNK_LENGTH = 1024 * 1024;
 export function sqliteRows(dataDir: string): RowStore {
   const database = new DatabaseSync(join(dataDir, 'berth.db'));
   return {
-    readRows: async (table, column, text) => database.prepare(`select * from ${table} where instr(${column}, ?) > 0`).all(text) as Row[],
+    readRows: async (table, column, text) =>
+      database.prepare(`select * from ${table} where instr(${column}, ?) > 0`).all(text) as Row[],
     async writeRows(table, columns, rows) {
       database.exec('begin');
-      const insert = database.prepare(`insert into ${table} (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`);
+      const insert = database.prepare(
+        `insert into ${table} (${columns.join(', ')}) values (${columns.map(() => '?').join(', ')})`,
+      );
       for (const row of rows) insert.run(...Object.values(row));
       database.exec('commit');
     },
-    settle: async () => { database.exec('pragma wal_checkpoint(truncate)'); },
-    [Symbol.dispose]: () => { database.close(); },
+    settle: async () => {
+      database.exec('pragma wal_checkpoint(truncate)');
+    },
+    [Symbol.dispose]: () => {
+      database.close();
+    },
   };
 }
 
 /** A PostgreSQL database, by psql. */
 export function postgresRows(url: string): RowStore {
   const psql = [requireTool('psql', 'postgresql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', url] as const;
-  const execute = async (statement: string) => (await run(psql[0], [...psql.slice(1), '-c', statement], { maxBuffer: MAX_OUTPUT_BYTES })).stdout;
+  const execute = async (statement: string) =>
+    (await run(psql[0], [...psql.slice(1), '-c', statement], { maxBuffer: MAX_OUTPUT_BYTES })).stdout;
   return {
     async readRows(table, column, text) {
       const lines = await execute(`select row_to_json(it) from ${table} as it where strpos(${column}, '${text}') > 0`);
-      return lines.trim().split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Row);
+      return lines
+        .trim()
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Row);
     },
     async writeRows(table, columns, rows) {
-      const copy = spawn(psql[0], [...psql.slice(1), '-c', `copy ${table} (${columns.join(', ')}) from stdin (format csv)`], { stdio: ['pipe', 'ignore', 'inherit'] });
+      const copy = spawn(
+        psql[0],
+        [...psql.slice(1), '-c', `copy ${table} (${columns.join(', ')}) from stdin (format csv)`],
+        { stdio: ['pipe', 'ignore', 'inherit'] },
+      );
       const exited = once(copy, 'exit');
       await pipeline(Readable.from(csv(rows)), copy.stdin);
       if ((await exited)[0] !== 0) throw new Error(`copying rows to ${table} failed`);
     },
-    settle: async () => { await execute('vacuum analyze'); },
+    settle: async () => {
+      await execute('vacuum analyze');
+    },
     [Symbol.dispose]: () => undefined,
   };
 }
@@ -63,5 +81,7 @@ function* csv(rows: Iterable<Row>): Generator<string> {
 }
 
 function toLine(row: Row): string {
-  return `${Object.values(row).map((value) => (value === null ? '' : `"${String(value).replaceAll('"', '""')}"`)).join(',')}\n`;
+  return `${Object.values(row)
+    .map((value) => (value === null ? '' : `"${String(value).replaceAll('"', '""')}"`))
+    .join(',')}\n`;
 }

@@ -39,9 +39,18 @@ export async function openEmbeddedSite(): Promise<Site> {
   return {
     dataDir,
     env: {},
-    query: async <Row extends object>(select: string) => withDatabase((database) => database.prepare(select).all() as Row[]),
-    execute: async (statement) => { withDatabase((database) => { database.exec(statement); }); },
-    sizeOf: (storageKey) => stat(join(dataDir, 'blobs', storageKey)).then((file) => file.size, () => -1),
+    query: async <Row extends object>(select: string) =>
+      withDatabase((database) => database.prepare(select).all() as Row[]),
+    execute: async (statement) => {
+      withDatabase((database) => {
+        database.exec(statement);
+      });
+    },
+    sizeOf: (storageKey) =>
+      stat(join(dataDir, 'blobs', storageKey)).then(
+        (file) => file.size,
+        () => -1,
+      ),
     [Symbol.asyncDispose]: () => rm(dataDir, { recursive: true, force: true }),
   };
 }
@@ -51,16 +60,30 @@ export async function openClusterSite(): Promise<Site> {
   const [postgres, swift] = await Promise.all([startPostgres(), startSwift()]);
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-site-'));
   const psql = requireTool('psql', 'postgresql');
-  const execute = async (statement: string) => (await run(psql, ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', postgres.url, '-c', statement], { maxBuffer: MAX_OUTPUT_BYTES })).stdout;
+  const execute = async (statement: string) =>
+    (
+      await run(psql, ['-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', postgres.url, '-c', statement], {
+        maxBuffer: MAX_OUTPUT_BYTES,
+      })
+    ).stdout;
   return {
     dataDir,
     env: { ...swift.env, DATABASE_URL: postgres.url },
     async query<Row extends object>(select: string) {
       const lines = await execute(`select row_to_json(it) from (${select}) as it`);
-      return lines.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line) as Row);
+      return lines
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line) as Row);
     },
-    execute: async (statement) => { await execute(statement); },
-    sizeOf: (storageKey) => swift.s3.headObject({ Bucket: swift.bucket, Key: `${swift.env['S3_ROOT_DIR']}/blobs/${storageKey}` }).then(({ ContentLength = -1 }) => ContentLength, () => -1),
+    execute: async (statement) => {
+      await execute(statement);
+    },
+    sizeOf: (storageKey) =>
+      swift.s3.headObject({ Bucket: swift.bucket, Key: `${swift.env['S3_ROOT_DIR']}/blobs/${storageKey}` }).then(
+        ({ ContentLength = -1 }) => ContentLength,
+        () => -1,
+      ),
     async [Symbol.asyncDispose]() {
       await postgres[Symbol.asyncDispose]();
       await swift[Symbol.asyncDispose]();

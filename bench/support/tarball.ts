@@ -13,15 +13,25 @@ const BLOCK_BYTES = 512;
 /** As fast as can be: what inflates it does not mind. */
 const LEVEL = 1;
 
-export interface Entry { path: string; content: Uint8Array }
+export interface Entry {
+  path: string;
+  content: Uint8Array;
+}
 
 /** Builds a tarball with a manifest and one file of the given content. */
 export function npmTarball(name: string, version: string, content: Uint8Array, license = 'MIT'): Buffer {
-  return gzipSync(Buffer.concat([...blocks([manifest(name, version, license), { path: 'data.bin', content }])]), { level: LEVEL });
+  return gzipSync(Buffer.concat([...blocks([manifest(name, version, license), { path: 'data.bin', content }])]), {
+    level: LEVEL,
+  });
 }
 
 /** Writes a tarball with a manifest and the entries, as many as make `maxBytes`, and returns its path. */
-export async function writeTarball(path: string, name: string, entries: Iterable<Entry>, maxBytes = Infinity): Promise<string> {
+export async function writeTarball(
+  path: string,
+  name: string,
+  entries: Iterable<Entry>,
+  maxBytes = Infinity,
+): Promise<string> {
   const file = createWriteStream(path);
   function* fitting(): Generator<Entry> {
     yield manifest(name, '1.0.0');
@@ -39,7 +49,10 @@ export function* incompressible(count: number): Generator<Entry> {
   for (let index = 0; index < count; index++) yield { path: `data-${index}.bin`, content: randomBytes(MIB) };
 }
 
-/** Files of 1 MiB without end, as a large plug-in has them: a third JavaScript, a third machine code, a third of what is compressed already. */
+/**
+ * Files of 1 MiB without end, as a large plug-in has them: a third JavaScript, a third machine code, a third of what
+ * is compressed already.
+ */
 export function* mixed(): Generator<Entry> {
   const [script, program] = [sampleScript(), readFileSync(process.execPath)];
   for (let index = 0; ; index++) {
@@ -53,8 +66,11 @@ export function* mixed(): Generator<Entry> {
 export function* scripts(count: number): Generator<Entry> {
   const script = sampleScript();
   for (let index = 0; index < count; index++) {
-    const start = index * 997 % (script.length - 8192);
-    yield { path: `node_modules/dependency-${Math.floor(index / 40)}/lib/script-${index % 40}.js`, content: script.subarray(start, start + 200 + index * 331 % 8000) };
+    const start = (index * 997) % (script.length - 8192);
+    yield {
+      path: `node_modules/dependency-${Math.floor(index / 40)}/lib/script-${index % 40}.js`,
+      content: script.subarray(start, start + 200 + ((index * 331) % 8000)),
+    };
   }
 }
 
@@ -64,7 +80,7 @@ function sampleScript(): Buffer {
 }
 
 function slice(bytes: Buffer, index: number): Uint8Array {
-  const start = index * MIB % (bytes.length - MIB);
+  const start = (index * MIB) % (bytes.length - MIB);
   return bytes.subarray(start, start + MIB);
 }
 
@@ -74,12 +90,18 @@ function manifest(name: string, version: string, license = 'MIT'): Entry {
 
 function* blocks(entries: Iterable<Entry>): Generator<Uint8Array> {
   for (const { path, content } of entries) {
-    const header = new Header({ path: `package/${path}`, size: content.length, mode: 0o644, mtime: new Date(0), type: 'File' });
+    const header = new Header({
+      path: `package/${path}`,
+      size: content.length,
+      mode: 0o644,
+      mtime: new Date(0),
+      type: 'File',
+    });
     header.encode();
     if (!header.block) throw new Error('an encoded header has a block');
     yield header.block;
     if (content.length > 0) yield content;
-    yield Buffer.alloc((BLOCK_BYTES - content.length % BLOCK_BYTES) % BLOCK_BYTES);
+    yield Buffer.alloc((BLOCK_BYTES - (content.length % BLOCK_BYTES)) % BLOCK_BYTES);
   }
   yield Buffer.alloc(2 * BLOCK_BYTES);
 }

@@ -11,10 +11,22 @@ export const TUS = { ...INTERNAL, 'tus-resumable': '1.0.0' };
 export const BYTES = { ...TUS, 'content-type': 'application/offset+octet-stream' };
 
 /** Creates an upload of a file and returns the path of its URL. */
-export async function createUpload({ url }: Pick<ServerProcess, 'url'>, id: string, sizeBytes: number): Promise<string> {
+export async function createUpload(
+  { url }: Pick<ServerProcess, 'url'>,
+  id: string,
+  sizeBytes: number,
+): Promise<string> {
   const encode = (text: string) => Buffer.from(text).toString('base64');
-  const response = await fetch(`${url}/api/v1/uploads`, { method: 'POST', headers: { ...TUS, 'upload-length': String(sizeBytes), 'upload-metadata': `id ${encode(id)},format ${encode('file')}` } });
-  if (response.status !== 201) throw new Error(`the creation of an upload was answered with ${response.status}: ${await response.text()}`);
+  const response = await fetch(`${url}/api/v1/uploads`, {
+    method: 'POST',
+    headers: {
+      ...TUS,
+      'upload-length': String(sizeBytes),
+      'upload-metadata': `id ${encode(id)},format ${encode('file')}`,
+    },
+  });
+  if (response.status !== 201)
+    throw new Error(`the creation of an upload was answered with ${response.status}: ${await response.text()}`);
   return new URL(response.headers.get('location') ?? '', `${url}/api/v1/uploads`).pathname;
 }
 
@@ -29,12 +41,24 @@ export async function offsetOf(url: string): Promise<number> {
 }
 
 /**
- * Sends bytes from an offset on, and is cut off after so many of them; otherwise resolves with the status of the answer.
+ * Sends bytes from an offset on, and is cut off after so many of them; otherwise resolves with the status of the
+ * answer.
  *
- * @param read returns the bytes from `start`, at most 1 MiB of them
+ * @param read returns the bytes from `start`, at most 1 MiB of them /
  */
-export async function sendBytes(url: string, { offset, sizeBytes, cutAfterBytes, read }: { offset: number; sizeBytes: number; cutAfterBytes: number; read: (start: number, end: number) => Uint8Array }): Promise<number | undefined> {
-  const patch = request(url, { method: 'PATCH', headers: { ...BYTES, 'upload-offset': offset, 'content-length': sizeBytes - offset } });
+export async function sendBytes(
+  url: string,
+  {
+    offset,
+    sizeBytes,
+    cutAfterBytes,
+    read,
+  }: { offset: number; sizeBytes: number; cutAfterBytes: number; read: (start: number, end: number) => Uint8Array },
+): Promise<number | undefined> {
+  const patch = request(url, {
+    method: 'PATCH',
+    headers: { ...BYTES, 'upload-offset': offset, 'content-length': sizeBytes - offset },
+  });
   patch.on('error', () => undefined);
   const end = Math.min(sizeBytes, offset + cutAfterBytes);
   for (let start = offset; start < end; start += MIB) await write(patch, read(start, Math.min(start + MIB, end)));
@@ -48,5 +72,10 @@ export async function sendBytes(url: string, { offset, sizeBytes, cutAfterBytes,
 
 /** Resolves once the kernel has the bytes. */
 function write(patch: ClientRequest, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve, reject) => { patch.write(bytes, (error) => { if (error) reject(error); else resolve(); }); });
+  return new Promise((resolve, reject) => {
+    patch.write(bytes, (error) => {
+      if (error) reject(error);
+      else resolve();
+    });
+  });
 }

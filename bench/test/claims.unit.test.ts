@@ -7,7 +7,13 @@ import { takeTurns } from '../support/turns.ts';
 
 describe('a claim', () => {
   test('beside a peer is judged by the median of the ratios of its runs', () => {
-    const result = judge({ claim: 'upload: x', unit: 'MB/s', ours: [80, 180, 10], peer: [100, 200, 100], bar: { atLeast: 0.8 } });
+    const result = judge({
+      claim: 'upload: x',
+      unit: 'MB/s',
+      ours: [80, 180, 10],
+      peer: [100, 200, 100],
+      bar: { atLeast: 0.8 },
+    });
     assert.equal(result.ratio, 0.8);
     assert.equal(result.verdict, 'pass');
     assert.deepEqual(toCells(result), ['upload: x', '80 MB/s', '100 MB/s', '0.80', '≥ 0.8', 'pass']);
@@ -20,7 +26,14 @@ describe('a claim', () => {
   });
 
   test('without a bar is told only', () => {
-    assert.deepEqual(toCells(judge({ claim: 'list: x', unit: 'ms', ours: [1.2345] })), ['list: x', '1.23 ms', '-', '-', '-', 'not judged']);
+    assert.deepEqual(toCells(judge({ claim: 'list: x', unit: 'ms', ours: [1.2345] })), [
+      'list: x',
+      '1.23 ms',
+      '-',
+      '-',
+      '-',
+      'not judged',
+    ]);
   });
 });
 
@@ -43,15 +56,27 @@ test('contestants take turns, another one first each round, and the first round 
 
 describe('the page', () => {
   const ORDER = ['upload', 'list'];
-  const measured = (claim: string, figure: number) => ({ names: [claim.split(':', 1)[0] ?? ''], machine: '2 cores.', results: [judge({ claim, unit: 'ms', ours: [figure] })] });
+  const measured = (claim: string, figure: number) => ({
+    names: [claim.split(':', 1)[0] ?? ''],
+    machine: '2 cores.',
+    results: [judge({ claim, unit: 'ms', ours: [figure] })],
+  });
 
   test('gets the rows of what was measured and keeps those of other benches', () => {
     const empty = 'Before\n<!-- results -->\nNothing yet.\n<!-- /results -->\nafter';
     const once = withResults(withResults(empty, measured('list: a', 1), ORDER), measured('upload: b', 2), ORDER);
     const page = withResults(once, measured('list: c', 3), ORDER);
     assert.deepEqual(page.split('\n'), [
-      'Before', '<!-- results -->', '2 cores.', '', '| claim | ours | peer | ratio | bar | pass/fail |', '| --- | --- | --- | --- | --- | --- |',
-      '| upload: b | 2 ms | - | - | - | not judged |', '| list: c | 3 ms | - | - | - | not judged |', '<!-- /results -->', 'after',
+      'Before',
+      '<!-- results -->',
+      '2 cores.',
+      '',
+      '| claim | ours | peer | ratio | bar | pass/fail |',
+      '| --- | --- | --- | --- | --- | --- |',
+      '| upload: b | 2 ms | - | - | - | not judged |',
+      '| list: c | 3 ms | - | - | - | not judged |',
+      '<!-- /results -->',
+      'after',
     ]);
   });
 

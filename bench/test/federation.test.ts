@@ -16,7 +16,10 @@ test('consumers of a mirror that is refreshed get whole bytes alone', async () =
   try {
     const report = await readWhileRefreshing(directory, { consumers: 50, refreshes: 2 });
     assert.deepEqual(report.broken, []);
-    assert.ok(report.versions > 3, `${report.versions} tarballs in ${report.reads} reads must be more than those of the begin`);
+    assert.ok(
+      report.versions > 3,
+      `${report.versions} tarballs in ${report.reads} reads must be more than those of the begin`,
+    );
   } finally {
     await rm(directory, { recursive: true });
   }

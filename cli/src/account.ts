@@ -1,13 +1,20 @@
 import { UsageError } from './command.ts';
 
-export interface AccountText { type: 'user' | 'organization'; id: string; department?: string }
+export interface AccountText {
+  type: 'user' | 'organization';
+  id: string;
+  department?: string;
+}
 
 /** Reads `organization:acme`, `organization:acme/geo` or `user:<id>`. */
 export function parseAccount(text: string): AccountText {
   const [, type, id = '', department] = /^(user|organization):([^/]+)(?:\/(.+))?$/.exec(text) ?? [];
-  if (type === undefined || (type === 'user' && department !== undefined)) throw new UsageError(`${text} is no account: write organization:acme, organization:acme/geo or user:ID`);
+  if (type === undefined || (type === 'user' && department !== undefined))
+    throw new UsageError(`${text} is no account: write organization:acme, organization:acme/geo or user:ID`);
   return { type: type as AccountText['type'], id, ...(department !== undefined && { department }) };
 }
 
 /** The other way round. */
-export function formatAccount({ type, id, department }: AccountText): string { return `${type}:${id}${department ? `/${department}` : ''}`; }
+export function formatAccount({ type, id, department }: AccountText): string {
+  return `${type}:${id}${department ? `/${department}` : ''}`;
+}

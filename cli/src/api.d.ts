@@ -1,14 +1,27 @@
-// What this package uses of @berth-registry/api; the path in tsconfig.json leads here, since the server is compiled on its own. A test
-// holds it equal to what the server has.
+// What this package uses of @berth-registry/api; the path in tsconfig.json leads here, since the server is compiled on
+// its own. A test holds it equal to what the server has.
 
 /** Runs a server as this process until SIGTERM or SIGINT. */
 export function serve(env: NodeJS.ProcessEnv): Promise<void>;
 
-export interface Progress { phase: string; done: number; total?: number; bytesDone?: number; bytesTotal?: number }
-interface Hooks { onProgress?: (progress: Progress) => void; signal?: AbortSignal }
+export interface Progress {
+  phase: string;
+  done: number;
+  total?: number;
+  bytesDone?: number;
+  bytesTotal?: number;
+}
+interface Hooks {
+  onProgress?: (progress: Progress) => void;
+  signal?: AbortSignal;
+}
 
 /** A blob whose bytes are not what they should be, and whose it is; the architecture of file artefacts is empty. */
-export interface Unsound { digest: string; reason: string; artefacts: { id: string; architecture: string }[] }
+export interface Unsound {
+  digest: string;
+  reason: string;
+  artefacts: { id: string; architecture: string }[];
+}
 
 interface BackupSummary {
   directory: string;
@@ -19,17 +32,33 @@ interface BackupSummary {
 }
 
 /** Copies the whole instance into a folder. */
-export function backup(env: NodeJS.ProcessEnv, directory: string, options?: Hooks & { verify?: boolean }): Promise<BackupSummary & {
-  blobs: { count: number; sizeBytes: number; copied: number; kept: number; removed: number };
-}>;
+export function backup(
+  env: NodeJS.ProcessEnv,
+  directory: string,
+  options?: Hooks & { verify?: boolean },
+): Promise<
+  BackupSummary & {
+    blobs: { count: number; sizeBytes: number; copied: number; kept: number; removed: number };
+  }
+>;
 
 /** Rebuilds an empty instance from a folder. */
-export function restore(env: NodeJS.ProcessEnv, directory: string, options?: Hooks & { allowLost?: boolean }): Promise<BackupSummary & {
-  blobs: { count: number; sizeBytes: number; restored: number };
-}>;
+export function restore(
+  env: NodeJS.ProcessEnv,
+  directory: string,
+  options?: Hooks & { allowLost?: boolean },
+): Promise<
+  BackupSummary & {
+    blobs: { count: number; sizeBytes: number; restored: number };
+  }
+>;
 
 /** Writes chosen artefacts with their bytes into one file. */
-export function exportArtefacts(env: NodeJS.ProcessEnv, path: string, options: Hooks & { patterns: readonly string[]; from?: { url: string; apiKey: string | undefined } | undefined }): Promise<{
+export function exportArtefacts(
+  env: NodeJS.ProcessEnv,
+  path: string,
+  options: Hooks & { patterns: readonly string[]; from?: { url: string; apiKey: string | undefined } | undefined },
+): Promise<{
   path: string;
   origin: string;
   artefacts: number;
@@ -38,7 +67,11 @@ export function exportArtefacts(env: NodeJS.ProcessEnv, path: string, options: H
 }>;
 
 /** Mirrors what such a file brings. */
-export function importArtefacts(env: NodeJS.ProcessEnv, path: string, options?: { onProgress?: (progress: Omit<Progress, 'phase'>) => void; signal?: AbortSignal }): Promise<{
+export function importArtefacts(
+  env: NodeJS.ProcessEnv,
+  path: string,
+  options?: { onProgress?: (progress: Omit<Progress, 'phase'>) => void; signal?: AbortSignal },
+): Promise<{
   origin: string;
   createdAt: string;
   updated: number;
@@ -52,7 +85,14 @@ export function importArtefacts(env: NodeJS.ProcessEnv, path: string, options?: 
 export function migrateDatabase(env: NodeJS.ProcessEnv): Promise<{ migrated: string[] }>;
 
 /** Removes what nobody refers to. */
-export function sweep(env: NodeJS.ProcessEnv, options?: { dryRun?: boolean; onProgress?: (progress: { phase: 'blobs' | 'objects'; checkedBlobs: number; checkedObjects: number }) => void; signal?: AbortSignal }): Promise<{
+export function sweep(
+  env: NodeJS.ProcessEnv,
+  options?: {
+    dryRun?: boolean;
+    onProgress?: (progress: { phase: 'blobs' | 'objects'; checkedBlobs: number; checkedObjects: number }) => void;
+    signal?: AbortSignal;
+  },
+): Promise<{
   dryRun: boolean;
   removedBlobs: number;
   removedObjects: number;
@@ -62,7 +102,10 @@ export function sweep(env: NodeJS.ProcessEnv, options?: { dryRun?: boolean; onPr
 }>;
 
 /** Reads every blob back. */
-export function scrub(env: NodeJS.ProcessEnv, options?: { onProgress?: (progress: { checkedBlobs: number; checkedBytes: number }) => void; signal?: AbortSignal }): Promise<{
+export function scrub(
+  env: NodeJS.ProcessEnv,
+  options?: { onProgress?: (progress: { checkedBlobs: number; checkedBytes: number }) => void; signal?: AbortSignal },
+): Promise<{
   checkedBlobs: number;
   checkedBytes: number;
   damagedBlobs: number;

@@ -24,15 +24,33 @@ ${ABOUT_SETTINGS}`,
   parameters: ['DIR'],
   async run(values, directory) {
     const report = await runOperation({
-      name: NAME, values,
+      name: NAME,
+      values,
       work: (server, hooks) => server.backup(process.env, directory, { ...hooks, verify: values.verify === true }),
-      say: ({ rows, blobs, ...it }) => `${it.directory} has ${plural(rows['artefacts'] ?? 0, 'artefact')} with ${plural(blobs.count - it.lost.length, 'blob')} (${formatBytes(blobs.sizeBytes)}); ${blobs.copied} copied now, ${blobs.removed} removed.`,
+      say: ({ rows, blobs, ...it }) =>
+        `${it.directory} has ${plural(rows['artefacts'] ?? 0, 'artefact')} ` +
+        `with ${plural(blobs.count - it.lost.length, 'blob')} ` +
+        `(${formatBytes(blobs.sizeBytes)}); ${blobs.copied} copied now, ${blobs.removed} removed.`,
     });
     const { leftOut } = report.secrets;
-    if (leftOut.length === 1) warn(NAME, `${leftOut[0]} is NOT in the backup, since the environment gives it: keep it elsewhere, since the instance needs the same one after a restore`);
-    if (leftOut.length > 1) warn(NAME, `${leftOut.join(', ')} are NOT in the backup, since the environment gives them: keep them elsewhere, since the instance needs the same ones after a restore`);
+    if (leftOut.length === 1)
+      warn(
+        NAME,
+        `${leftOut[0]} is NOT in the backup, since the environment gives it: keep it elsewhere, since the ` +
+          'instance needs the same one after a restore',
+      );
+    if (leftOut.length > 1)
+      warn(
+        NAME,
+        `${leftOut.join(', ')} are NOT in the backup, since the environment gives them: keep them elsewhere, ` +
+          'since the instance needs the same ones after a restore',
+      );
     if (report.lost.length === 0) return;
-    warn(NAME, `${plural(report.lost.length, 'blob')} could not be copied; upload the bytes again:\n${listUnsound(report.lost)}`);
+    warn(
+      NAME,
+      `${plural(report.lost.length, 'blob')} could not be copied; upload the bytes ` +
+        `again:\n${listUnsound(report.lost)}`,
+    );
     return 1;
   },
 });

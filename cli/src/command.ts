@@ -23,7 +23,9 @@ export interface Command {
 }
 
 /** A command line that is not understood; the message is one clause, without a full stop. */
-export class UsageError extends Error { override readonly name = 'UsageError'; }
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
 
 type Options = NonNullable<ParseArgsConfig['options']>;
 type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>['values'];
@@ -38,7 +40,10 @@ export interface CommandDefinition<O extends Options> {
   optionTexts: Record<keyof O & string, string>;
   /** Command lines that work as they are, each with what it does. */
   examples: Record<string, string>;
-  /** What the positional parameters are, such as `DIR`; all must be given, but a last one in brackets. A last one with `…` may be given again and again. */
+  /**
+   * What the positional parameters are, such as `DIR`; all must be given, but a last one in brackets. A last one with
+   * `…` may be given again and again.
+   */
   parameters?: readonly string[];
   /** What the parameter may be, where there are few. */
   words?: readonly string[];
@@ -53,7 +58,11 @@ export function defineCommand<const O extends Options>(definition: CommandDefini
     usage: `Usage: berth ${usage}`,
     options: definition.optionTexts,
     words: definition.words,
-    description: [description, table(Object.entries(definition.optionTexts).map(([name, text]) => [`--${name}`, text])), `Examples:\n${table(Object.entries(definition.examples))}`].join('\n\n'),
+    description: [
+      description,
+      table(Object.entries(definition.optionTexts).map(([name, text]) => [`--${name}`, text])),
+      `Examples:\n${table(Object.entries(definition.examples))}`,
+    ].join('\n\n'),
     async run(words) {
       const { values, positionals } = parse(words, definition.options);
       const missing = parameters[positionals.length];
@@ -75,7 +84,10 @@ export function defineGroup(name: string, summary: string, commands: Record<stri
     commands,
     async run([word = '', ...words]) {
       const command = Object.hasOwn(commands, word) ? commands[word] : undefined;
-      if (!command) throw new UsageError(word === '' ? `name one of ${Object.keys(commands).join(', ')}` : `there is no command ${name} ${word}`);
+      if (!command)
+        throw new UsageError(
+          word === '' ? `name one of ${Object.keys(commands).join(', ')}` : `there is no command ${name} ${word}`,
+        );
       return command.run(words);
     },
   };
@@ -88,7 +100,14 @@ function parse<O extends Options>(args: string[], options: O) {
     const isUsage = error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS_');
     if (!isUsage) throw error;
     const [unknown] = /(?<=Unknown option ')[^']+/.exec(error.message) ?? [];
-    throw new UsageError(unknown === undefined ? error.message.split('. ', 1)[0]!.replace(/^Option/, 'option').replace(/\.$/, '') : `there is no option ${unknown}`);
+    throw new UsageError(
+      unknown === undefined
+        ? error.message
+            .split('. ', 1)[0]!
+            .replace(/^Option/, 'option')
+            .replace(/\.$/, '')
+        : `there is no option ${unknown}`,
+    );
   }
 }
 

@@ -13,7 +13,11 @@ export function formatBytes(bytes: number): string {
 }
 
 /** `12,345`. */
-export function formatCount(count: number): string { return count.toLocaleString('en'); }
+export function formatCount(count: number): string {
+  return count.toLocaleString('en');
+}
 
 /** `1 blob`, `12,345 blobs`. */
-export function plural(count: number, word: string): string { return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`; }
+export function plural(count: number, word: string): string {
+  return `${formatCount(count)} ${word}${count === 1 ? '' : 's'}`;
+}

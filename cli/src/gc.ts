@@ -12,17 +12,29 @@ export const gc = defineCommand({
 ${ABOUT_SETTINGS}`,
   options: { ...OPERATION_OPTIONS, 'dry-run': { type: 'boolean' } },
   optionTexts: { 'dry-run': 'only tell what would go', ...OPERATION_TEXTS },
-  examples: { 'berth gc --dry-run': 'tell what a sweep would remove now', 'GC_GRACE_HOURS=0 berth gc': 'make room at once' },
+  examples: {
+    'berth gc --dry-run': 'tell what a sweep would remove now',
+    'GC_GRACE_HOURS=0 berth gc': 'make room at once',
+  },
   async run(values) {
     await runOperation({
-      name: 'gc', values,
-      work: (server, { onProgress, signal }) => server.sweep(process.env, {
-        signal, dryRun: values['dry-run'] === true,
-        onProgress: ({ phase, checkedBlobs, checkedObjects }) => { onProgress({ phase, done: phase === 'blobs' ? checkedBlobs : checkedObjects }); },
-      }),
+      name: 'gc',
+      values,
+      work: (server, { onProgress, signal }) =>
+        server.sweep(process.env, {
+          signal,
+          dryRun: values['dry-run'] === true,
+          onProgress: ({ phase, checkedBlobs, checkedObjects }) => {
+            onProgress({ phase, done: phase === 'blobs' ? checkedBlobs : checkedObjects });
+          },
+        }),
       say: ({ dryRun, removedBlobs, removedObjects, endedUploads, freedBytes, digests = [] }) => {
-        const counts = `${plural(removedBlobs, 'blob')}, ${plural(removedObjects, 'object')} that no row names and ${plural(endedUploads, 'dead upload')} (${formatBytes(freedBytes)})`;
-        return dryRun ? [`Would remove ${counts}.`, ...digests.map((digest) => `  ${digest}`)].join('\n') : `Removed ${counts}.`;
+        const counts =
+          `${plural(removedBlobs, 'blob')}, ${plural(removedObjects, 'object')} that no row names ` +
+          `and ${plural(endedUploads, 'dead upload')} (${formatBytes(freedBytes)})`;
+        return dryRun
+          ? [`Would remove ${counts}.`, ...digests.map((digest) => `  ${digest}`)].join('\n')
+          : `Removed ${counts}.`;
       },
     });
   },

@@ -7,12 +7,18 @@ import { defineCommand, defineGroup } from './command.ts';
 import { print } from './interruptible.ts';
 import { formatTable } from './table.ts';
 
-interface Grant { _id: string; account: AccountText & { name?: string }; grantedAt: string }
+interface Grant {
+  _id: string;
+  account: AccountText & { name?: string };
+  grantedAt: string;
+}
 
 const create = defineCommand({
   summary: 'let an account download',
   usage: 'grants create ACCOUNT [--url URL] [--json]',
-  description: `Grants ACCOUNT access: organization:acme, organization:acme/geo (one department), or user:ID.\n\n${ABOUT_SESSION}`,
+  description:
+    'Grants ACCOUNT access: organization:acme, organization:acme/geo (one department), or ' +
+    `user:ID.\n\n${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
   examples: { 'berth grants create organization:acme': 'all of acme' },
@@ -33,7 +39,19 @@ const list = defineCommand({
   async run(values) {
     const { results } = await openAdminApi(values).ask<{ results: Grant[] }>('GET', '/access-grants?size=1000');
     if (values.json) return print(JSON.stringify(results));
-    print(results.length === 0 ? 'There are no grants.' : formatTable([['ID', 'ACCOUNT', 'NAME', 'GRANTED'], ...results.map((it) => [it._id, formatAccount(it.account), it.account.name ?? '-', it.grantedAt.slice(0, 10)])]));
+    print(
+      results.length === 0
+        ? 'There are no grants.'
+        : formatTable([
+            ['ID', 'ACCOUNT', 'NAME', 'GRANTED'],
+            ...results.map((it) => [
+              it._id,
+              formatAccount(it.account),
+              it.account.name ?? '-',
+              it.grantedAt.slice(0, 10),
+            ]),
+          ]),
+    );
   },
 });
 

@@ -23,8 +23,14 @@ export function grantsIn(directory: string): AccountRef[] {
 
 /** Packages may lie in a folder of their scope, as in node_modules. */
 function namesIn(directory: string): string[] {
-  const names = readdirSync(directory).filter((name) => !name.startsWith('.') && !name.endsWith(TOLD) && name !== GRANTS).sort();
-  return names.flatMap((name) => (name.startsWith('@') && statSync(join(directory, name)).isDirectory() ? namesIn(join(directory, name)).map((inner) => join(name, inner)) : [name]));
+  const names = readdirSync(directory)
+    .filter((name) => !name.startsWith('.') && !name.endsWith(TOLD) && name !== GRANTS)
+    .sort();
+  return names.flatMap((name) =>
+    name.startsWith('@') && statSync(join(directory, name)).isDirectory()
+      ? namesIn(join(directory, name)).map((inner) => join(name, inner))
+      : [name],
+  );
 }
 
 function pluginAt(directory: string, name: string): PluginToMigrate {
@@ -34,18 +40,29 @@ function pluginAt(directory: string, name: string): PluginToMigrate {
   const isFolder = statSync(path).isDirectory();
   const format = told.format ?? (isFolder || isTarball ? 'npm' : 'file');
   const { thumbnail, ...fields } = told;
-  return { artefactId: told.artefactId ?? (isFolder ? idOfPackage(path) : basename(name).replace(/\.(tgz|tar\.gz)$/, '')), ...fields, path, format, ...(thumbnail !== undefined && { thumbnail: resolve(dirname(path), thumbnail) }) };
+  return {
+    artefactId: told.artefactId ?? (isFolder ? idOfPackage(path) : basename(name).replace(/\.(tgz|tar\.gz)$/, '')),
+    ...fields,
+    path,
+    format,
+    ...(thumbnail !== undefined && { thumbnail: resolve(dirname(path), thumbnail) }),
+  };
 }
 
 function toldOf(directory: string, name: string): Partial<PluginToMigrate> {
-  const path = [name, name.replace(/\.(tgz|tar\.gz)$/, '')].map((stem) => join(directory, `${stem}${TOLD}`)).find((candidate) => existsSync(candidate));
-  return path === undefined ? {} : readJson(path) as Partial<PluginToMigrate>;
+  const path = [name, name.replace(/\.(tgz|tar\.gz)$/, '')]
+    .map((stem) => join(directory, `${stem}${TOLD}`))
+    .find((candidate) => existsSync(candidate));
+  return path === undefined ? {} : (readJson(path) as Partial<PluginToMigrate>);
 }
 
 /** `<name>@<major>`; of one that is broken, the folder's name, under which the report speaks of it. */
 function idOfPackage(folder: string): string {
   try {
-    const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: string; version?: string };
+    const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+      name?: string;
+      version?: string;
+    };
     return name ? `${name}@${/^\d+/.exec(version ?? '')?.[0] ?? '0'}` : basename(folder);
   } catch {
     return basename(folder);
@@ -56,6 +73,8 @@ function readJson(path: string): unknown {
   try {
     return JSON.parse(readFileSync(path, 'utf8'));
   } catch (error) {
-    throw new Error(`${path} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    throw new Error(`${path} cannot be read as JSON: ${error instanceof Error ? error.message : String(error)}`, {
+      cause: error,
+    });
   }
 }

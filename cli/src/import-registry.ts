@@ -10,14 +10,27 @@ import { pipeline } from 'node:stream/promises';
 import { listArtefacts, type Artefact, type PluginToMigrate, type RegistryOptions } from '@berth-registry/lib-node';
 
 const PAGE_SIZE = 100;
-const IMAGE_TYPES: Record<string, string> = { 'image/svg+xml': '.svg', 'image/webp': '.webp', 'image/png': '.png', 'image/jpeg': '.jpg' };
+const IMAGE_TYPES: Record<string, string> = {
+  'image/svg+xml': '.svg',
+  'image/webp': '.webp',
+  'image/png': '.png',
+  'image/jpeg': '.jpg',
+};
 
-export interface FailedCopy { artefactId: string; reason: string }
+export interface FailedCopy {
+  artefactId: string;
+  reason: string;
+}
 
-/** Each slot as a file that is there until the next one is asked for; one that cannot be had is told as such. @throws RegistryError when the list cannot be had */
+/**
+ * Each slot as a file that is there until the next one is asked for; one that cannot be had is told as such.
+ * @throws RegistryError when the list cannot be had
+ */
 export async function* copiesFrom(source: RegistryOptions): AsyncGenerator<PluginToMigrate | FailedCopy> {
   for await (const artefact of all(source)) {
-    for (const architecture of artefact.format === 'npm' ? Object.keys(artefact.tarballs ?? { noarch: {} }) : [undefined]) {
+    for (const architecture of artefact.format === 'npm'
+      ? Object.keys(artefact.tarballs ?? { noarch: {} })
+      : [undefined]) {
       const folder = await mkdtemp(join(tmpdir(), 'berth-copy-'));
       try {
         yield await copy(source, artefact, architecture, folder);
@@ -30,38 +43,76 @@ export async function* copiesFrom(source: RegistryOptions): AsyncGenerator<Plugi
 
 async function* all(source: RegistryOptions): AsyncGenerator<Artefact> {
   for (let skip = 0; ; skip += PAGE_SIZE) {
-    const { results, count } = await listArtefacts({ ...source, includeDeprecated: true, sort: 'name', skip, size: PAGE_SIZE });
+    const { results, count } = await listArtefacts({
+      ...source,
+      includeDeprecated: true,
+      sort: 'name',
+      skip,
+      size: PAGE_SIZE,
+    });
     yield* results;
     if (results.length === 0 || skip + results.length >= count) return;
   }
 }
 
-async function copy(source: RegistryOptions, artefact: Artefact, architecture: string | undefined, folder: string): Promise<PluginToMigrate | FailedCopy> {
+async function copy(
+  source: RegistryOptions,
+  artefact: Artefact,
+  architecture: string | undefined,
+  folder: string,
+): Promise<PluginToMigrate | FailedCopy> {
   const { _id: artefactId, format, category, title, description, group, documentation, deprecated } = artefact;
   try {
-    const path = join(folder, format === 'npm' ? 'package.tgz' : artefact.fileName?.replaceAll('/', '-') ?? 'file');
+    const path = join(folder, format === 'npm' ? 'package.tgz' : (artefact.fileName?.replaceAll('/', '-') ?? 'file'));
     const expected = architecture === undefined ? artefact.digest : artefact.tarballs?.[architecture]?.digest;
-    await fetchFile(source, `artefacts/${encodeURIComponent(artefactId)}/download${architecture === undefined ? '' : `?architecture=${architecture}`}`, path, expected);
-    const thumbnail = artefact.thumbnail && await fetchImage(source, artefact.thumbnail.id, folder);
-    return { artefactId, path, format, category, title, description, group, documentation, deprecated, ...(architecture !== undefined && { architecture }), ...(thumbnail !== undefined && { thumbnail }) };
+    await fetchFile(
+      source,
+      `artefacts/${encodeURIComponent(artefactId)}/download${architecture === undefined ? '' : `?architecture=${architecture}`}`,
+      path,
+      expected,
+    );
+    const thumbnail = artefact.thumbnail && (await fetchImage(source, artefact.thumbnail.id, folder));
+    return {
+      artefactId,
+      path,
+      format,
+      category,
+      title,
+      description,
+      group,
+      documentation,
+      deprecated,
+      ...(architecture !== undefined && { architecture }),
+      ...(thumbnail !== undefined && { thumbnail }),
+    };
   } catch (error) {
     source.signal?.throwIfAborted();
     return { artefactId, reason: error instanceof Error ? error.message : String(error) };
   }
 }
 
-async function fetchFile(source: RegistryOptions, route: string, path: string, expected: string | undefined): Promise<void> {
+async function fetchFile(
+  source: RegistryOptions,
+  route: string,
+  path: string,
+  expected: string | undefined,
+): Promise<void> {
   const response = await get(source, route);
   const hash = createHash('sha256');
   if (!response.body) throw new Error('the answer has no body');
-  await pipeline(Readable.fromWeb(response.body), async function* (chunks: AsyncIterable<Uint8Array>) {
-    for await (const chunk of chunks) {
-      hash.update(chunk);
-      yield chunk;
-    }
-  }, createWriteStream(path));
+  await pipeline(
+    Readable.fromWeb(response.body),
+    async function* (chunks: AsyncIterable<Uint8Array>) {
+      for await (const chunk of chunks) {
+        hash.update(chunk);
+        yield chunk;
+      }
+    },
+    createWriteStream(path),
+  );
   const digest = `sha256:${hash.digest('hex')}`;
-  if (expected !== undefined && digest !== expected) throw new Error(`the bytes that came have the digest ${digest}, not ${expected}`);
+  if (expected !== undefined && digest !== expected)
+    throw new Error(`the bytes that came have the digest ${digest}, not ${expected}`);
 }
 
 /** Undefined where it is gone. */
@@ -76,10 +127,16 @@ async function fetchImage(source: RegistryOptions, id: string, folder: string): 
 /** The key goes to the registry alone, not to a storage that it redirects to. */
 async function get({ registryUrl, apiKey, signal }: RegistryOptions, route: string): Promise<Response> {
   const init = { signal: signal ?? null, redirect: 'manual' } as const;
-  const first = await fetch(`${registryUrl}/api/v1/${route}`, { ...init, headers: apiKey === undefined ? {} : { 'x-api-key': apiKey } });
+  const first = await fetch(`${registryUrl}/api/v1/${route}`, {
+    ...init,
+    headers: apiKey === undefined ? {} : { 'x-api-key': apiKey },
+  });
   const location = first.status >= 300 && first.status < 400 ? first.headers.get('location') : null;
-  const response = location === null ? first : await fetch(new URL(location, first.url || registryUrl), { ...init, redirect: 'follow' });
+  const response =
+    location === null
+      ? first
+      : await fetch(new URL(location, first.url || registryUrl), { ...init, redirect: 'follow' });
   if (response.ok) return response;
-  const problem = await response.json().catch(() => undefined) as { detail?: string } | undefined;
+  const problem = (await response.json().catch(() => undefined)) as { detail?: string } | undefined;
   throw new Error(problem?.detail ?? `${registryUrl} answered with ${response.status}`);
 }

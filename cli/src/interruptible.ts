@@ -12,10 +12,17 @@ export interface InterruptibleWork<Result> {
 }
 
 /** Runs the work; progress goes to the standard error, and is gone when this returns. */
-export async function runInterruptibly<Result>({ name, isQuiet, interruption, work }: InterruptibleWork<Result>): Promise<Result> {
+export async function runInterruptibly<Result>({
+  name,
+  isQuiet,
+  interruption,
+  work,
+}: InterruptibleWork<Result>): Promise<Result> {
   const display = createProgressDisplay({ name, stream: process.stderr, isQuiet });
   const interrupted = new AbortController();
-  const interrupt = () => { interrupted.abort(new Error(interruption)); };
+  const interrupt = () => {
+    interrupted.abort(new Error(interruption));
+  };
   // Once: the second Ctrl-C ends the process at once.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
   try {
@@ -27,4 +34,6 @@ export async function runInterruptibly<Result>({ name, isQuiet, interruption, wo
 }
 
 /** Prints what came of a command to the standard output. */
-export function print(text: string): void { process.stdout.write(`${text}\n`); }
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -26,9 +26,15 @@ export function keptUploads(env: NodeJS.ProcessEnv = process.env): KeptUploads {
   return {
     find: (key) => read()[key],
     put(key, url) {
-      const others = Object.entries(read()).filter(([other]) => other !== key).slice(1 - MAX_KEPT);
+      const others = Object.entries(read())
+        .filter(([other]) => other !== key)
+        .slice(1 - MAX_KEPT);
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      writeFileSync(`${path}.new`, JSON.stringify(Object.fromEntries([...others, ...url === undefined ? [] : [[key, url]]])), { mode: 0o600 });
+      writeFileSync(
+        `${path}.new`,
+        JSON.stringify(Object.fromEntries([...others, ...(url === undefined ? [] : [[key, url]])])),
+        { mode: 0o600 },
+      );
       renameSync(`${path}.new`, path);
     },
   };

@@ -13,14 +13,19 @@ export async function loadServer() {
   try {
     return await import('@berth-registry/api');
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes('\'@berth-registry/api\'');
+    const isMissing =
+      error instanceof Error &&
+      'code' in error &&
+      error.code === 'ERR_MODULE_NOT_FOUND' &&
+      error.message.includes("'@berth-registry/api'");
     if (!isMissing) throw error;
-    const reason = 'this command runs from the server\'s installation, not from the client that a registry serves';
+    const reason = "this command runs from the server's installation, not from the client that a registry serves";
     throw new Error(reason, { cause: error });
   }
 }
 
 function refuseOlderNode(): void {
   const minimum = readManifest().engines.node.replace('>=', '');
-  if (process.versions.node.localeCompare(minimum, 'en', { numeric: true }) < 0) throw new Error(`the server needs Node ${minimum} or later, and this is ${process.version}`);
+  if (process.versions.node.localeCompare(minimum, 'en', { numeric: true }) < 0)
+    throw new Error(`the server needs Node ${minimum} or later, and this is ${process.version}`);
 }

@@ -7,7 +7,11 @@ import { askJson, request } from './admin.ts';
 import { readSaved, settingsFile, toAddress, type SavedSettings } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
 
-const KINDS: Record<string, string> = { 'anonymous': 'without a key', 'upload-key': 'with an upload key', 'read-key': 'with a read key' };
+const KINDS: Record<string, string> = {
+  'anonymous': 'without a key',
+  'upload-key': 'with an upload key',
+  'read-key': 'with a read key',
+};
 
 export const login = defineCommand({
   summary: 'keep the address of a registry, and a key or a session of it',
@@ -17,9 +21,17 @@ that of --api-key, else of BERTH_API_KEY, else what the standard input brings; w
 
 With --email, it signs in and keeps the session, for the commands of administrators: the password is that of BERTH_PASSWORD, else
 what the standard input brings. A user with a second factor gives its code, or a backup code, with --code.`,
-  options: { 'api-key': { type: 'string' }, 'email': { type: 'string' }, 'code': { type: 'string' }, 'json': { type: 'boolean' } },
+  options: {
+    'api-key': { type: 'string' },
+    'email': { type: 'string' },
+    'code': { type: 'string' },
+    'json': { type: 'boolean' },
+  },
   optionTexts: {
-    'api-key': 'API key; better on the standard input, as others on this machine can read command lines', 'email': 'address of a user of the registry, to sign in as', 'code': 'six digits that the authenticator shows now, or a backup code', 'json': 'print the result as JSON, for scripts; its fields stay',
+    'api-key': 'API key; better on the standard input, as others on this machine can read command lines',
+    'email': 'address of a user of the registry, to sign in as',
+    'code': 'six digits that the authenticator shows now, or a backup code',
+    'json': 'print the result as JSON, for scripts; its fields stay',
   },
   examples: {
     'berth login https://registry.example.org < key.txt': 'with the key in a file',
@@ -28,35 +40,65 @@ what the standard input brings. A user with a second factor gives its code, or a
   parameters: ['URL'],
   async run(values, url) {
     if (url === undefined) throw new UsageError('name URL');
-    if (values['api-key'] !== undefined && values.email !== undefined) throw new UsageError('--api-key and --email exclude each other');
+    if (values['api-key'] !== undefined && values.email !== undefined)
+      throw new UsageError('--api-key and --email exclude each other');
     if (values.code !== undefined && values.email === undefined) throw new UsageError('--code goes with --email');
     const registryUrl = toAddress(url);
     const piped = process.stdin.isTTY ? '' : (await text(process.stdin)).trim();
-    const kept = values.email === undefined
-      ? await withKey(registryUrl, values['api-key'] ?? process.env['BERTH_API_KEY'] ?? (piped || undefined))
-      : await withSession(registryUrl, values.email, process.env['BERTH_PASSWORD'] ?? piped, values.code);
+    const kept =
+      values.email === undefined
+        ? await withKey(registryUrl, values['api-key'] ?? process.env['BERTH_API_KEY'] ?? (piped || undefined))
+        : await withSession(registryUrl, values.email, process.env['BERTH_PASSWORD'] ?? piped, values.code);
     // A key and a session of one registry stand side by side.
     const before = readSaved(settingsFile());
     const { apiKey, session } = before.url === registryUrl ? before : {};
     const others = values.email === undefined ? { session } : { apiKey };
     write(settingsFile(), { url: registryUrl, ...others, ...kept.settings });
-    process.stdout.write(values.json ? `${JSON.stringify({ url: registryUrl, kind: kept.kind })}\n` : `${registryUrl} it is, ${kept.said}.\n`);
+    process.stdout.write(
+      values.json
+        ? `${JSON.stringify({ url: registryUrl, kind: kept.kind })}\n`
+        : `${registryUrl} it is, ${kept.said}.\n`,
+    );
   },
 });
 
-interface Kept { settings: SavedSettings; kind: string; said: string }
+interface Kept {
+  settings: SavedSettings;
+  kind: string;
+  said: string;
+}
 
 /** @throws Error that says why the registry does not take the key, or is none */
 async function withKey(registryUrl: string, apiKey: string | undefined): Promise<Kept> {
-  const session = await askJson<{ kind?: string } | undefined>(registryUrl, 'GET', '/api/v1/session', apiKey === undefined ? {} : { 'x-api-key': apiKey });
+  const session = await askJson<{ kind?: string } | undefined>(
+    registryUrl,
+    'GET',
+    '/api/v1/session',
+    apiKey === undefined ? {} : { 'x-api-key': apiKey },
+  );
   if (typeof session?.kind !== 'string') throw new Error(`there is no registry at ${registryUrl}`);
-  return { settings: apiKey === undefined ? {} : { apiKey }, kind: session.kind, said: KINDS[session.kind] ?? `as ${session.kind}` };
+  return {
+    settings: apiKey === undefined ? {} : { apiKey },
+    kind: session.kind,
+    said: KINDS[session.kind] ?? `as ${session.kind}`,
+  };
 }
 
 /** @throws Error that says why the registry does not let this user in */
-async function withSession(registryUrl: string, email: string, password: string, code: string | undefined): Promise<Kept> {
+async function withSession(
+  registryUrl: string,
+  email: string,
+  password: string,
+  code: string | undefined,
+): Promise<Kept> {
   if (password === '') throw new Error('give the password in BERTH_PASSWORD or on the standard input');
-  const { answer, cookies } = await request<{ twoFactorRedirect?: boolean } | undefined>(registryUrl, 'POST', '/api/auth/sign-in/email', {}, { email, password });
+  const { answer, cookies } = await request<{ twoFactorRedirect?: boolean } | undefined>(
+    registryUrl,
+    'POST',
+    '/api/auth/sign-in/email',
+    {},
+    { email, password },
+  );
   const session = answer?.twoFactorRedirect ? await withSecondFactor(registryUrl, cookies, code) : cookies;
   return { settings: { session }, kind: 'user', said: `as ${email}` };
 }
@@ -65,7 +107,13 @@ async function withSession(registryUrl: string, email: string, password: string,
 async function withSecondFactor(registryUrl: string, begun: string, code: string | undefined): Promise<string> {
   if (code === undefined) throw new Error('this user has a second factor: give its code with --code');
   const kind = /^\d{6}$/.test(code) ? 'totp' : 'backup-code';
-  const { cookies } = await request(registryUrl, 'POST', `/api/auth/two-factor/verify-${kind}`, { cookie: begun }, { code });
+  const { cookies } = await request(
+    registryUrl,
+    'POST',
+    `/api/auth/two-factor/verify-${kind}`,
+    { cookie: begun },
+    { code },
+  );
   return cookies;
 }
 

@@ -11,32 +11,66 @@ const MAX_SIZE = 1000;
 
 export const ls = defineCommand({
   summary: 'list artefacts',
-  usage: 'ls [WORDS…] [--category CATEGORY] [--format npm|file] [--deprecated] [--size N] [--skip N] [--url URL] [--json]',
-  description: `Lists the artefacts that you may see, the newest first; WORDS are looked for in ids, package names, titles and descriptions.\n\n${ABOUT_REGISTRY}`,
-  options: { ...CLIENT_OPTIONS, category: { type: 'string' }, format: { type: 'string' }, deprecated: { type: 'boolean' }, size: { type: 'string' }, skip: { type: 'string' } },
-  optionTexts: { category: 'only those of a category', format: 'npm or file', deprecated: 'deprecated ones too', size: `how many at most: ${DEFAULT_SIZE}, unless you say so; at most ${MAX_SIZE}`, skip: 'how many to leave out at the start', ...CLIENT_TEXTS },
+  usage:
+    'ls [WORDS…] [--category CATEGORY] [--format npm|file] [--deprecated] [--size N] [--skip N] [--url URL] [--json]',
+  description:
+    'Lists the artefacts that you may see, the newest first; WORDS are looked for in ids, package ' +
+    `names, titles and descriptions.\n\n${ABOUT_REGISTRY}`,
+  options: {
+    ...CLIENT_OPTIONS,
+    category: { type: 'string' },
+    format: { type: 'string' },
+    deprecated: { type: 'boolean' },
+    size: { type: 'string' },
+    skip: { type: 'string' },
+  },
+  optionTexts: {
+    category: 'only those of a category',
+    format: 'npm or file',
+    deprecated: 'deprecated ones too',
+    size: `how many at most: ${DEFAULT_SIZE}, unless you say so; at most ${MAX_SIZE}`,
+    skip: 'how many to leave out at the start',
+    ...CLIENT_TEXTS,
+  },
   examples: { 'berth ls': 'the newest', 'berth ls geo import --category processing --json': 'for a script' },
   parameters: ['[WORDS…]'],
   async run(values, ...words) {
     const { format } = values;
-    if (format !== undefined && format !== 'npm' && format !== 'file') throw new UsageError('--format takes npm or file');
+    if (format !== undefined && format !== 'npm' && format !== 'file')
+      throw new UsageError('--format takes npm or file');
     await runClient({
-      name: 'ls', values,
-      work: (registry) => listArtefacts({
-        ...registry, q: words.join(' ') || undefined, category: values.category, format, includeDeprecated: values.deprecated,
-        size: wholeNumber('size', values.size) ?? DEFAULT_SIZE, skip: wholeNumber('skip', values.skip),
-      }),
+      name: 'ls',
+      values,
+      work: (registry) =>
+        listArtefacts({
+          ...registry,
+          q: words.join(' ') || undefined,
+          category: values.category,
+          format,
+          includeDeprecated: values.deprecated,
+          size: wholeNumber('size', values.size) ?? DEFAULT_SIZE,
+          skip: wholeNumber('skip', values.skip),
+        }),
       say: ({ results, count }) => {
         if (results.length === 0) return 'Nothing is found.';
         const table = formatTable([['ID', 'VERSION', 'CATEGORY', 'SLOTS', 'SIZE', 'UPDATED'], ...results.map(rowOf)]);
-        return count > results.length ? `${table}\n${plural(count, 'artefact')} in all; --skip and --size show others.` : table;
+        return count > results.length
+          ? `${table}\n${plural(count, 'artefact')} in all; --skip and --size show others.`
+          : table;
       },
     });
   },
 });
 
 function rowOf({ _id, version, category, tarballs, size, dataUpdatedAt }: Artefact): string[] {
-  return [_id, version ?? '-', category ?? '-', tarballs ? Object.keys(tarballs).join(',') : 'file', size === undefined ? '-' : formatBytes(size), dataUpdatedAt?.slice(0, 16).replace('T', ' ') ?? '-'];
+  return [
+    _id,
+    version ?? '-',
+    category ?? '-',
+    tarballs ? Object.keys(tarballs).join(',') : 'file',
+    size === undefined ? '-' : formatBytes(size),
+    dataUpdatedAt?.slice(0, 16).replace('T', ' ') ?? '-',
+  ];
 }
 
 function wholeNumber(name: string, text: string | undefined): number | undefined {

@@ -5,7 +5,10 @@ import { readManifest } from './manifest.ts';
 
 type Loaders = Readonly<Record<string, () => Promise<Command>>>;
 
-/** In the order of the help: what speaks to a registry, what administers one, the server, what works on its data. Each is loaded when it is asked for. */
+/**
+ * In the order of the help: what speaks to a registry, what administers one, the server, what works on its data. Each
+ * is loaded when it is asked for.
+ */
 const GROUPS: Loaders[] = [
   {
     publish: async () => (await import('./publish.ts')).publish,
@@ -36,8 +39,9 @@ const GROUPS: Loaders[] = [
 const COMMANDS: Loaders = Object.assign({}, ...GROUPS) as Loaders;
 
 /**
- * Runs one command line and sets the exit status: 2 where it is not understood, 1 where it fails or finds something wrong.
- * @param words what follows `berth`: `['serve']`
+ * Runs one command line and sets the exit status: 2 where it is not understood, 1 where it fails or finds something
+ * wrong.
+ * @param words what follows `berth`: `['serve']` /
  */
 export async function run(words: string[]): Promise<void> {
   const [name = '', ...parameters] = words;
@@ -51,29 +55,44 @@ export async function run(words: string[]): Promise<void> {
       const { usage, description } = within(command, parameters[0]) ?? command;
       return print(`${usage}\n\n${description}`);
     }
-    if (await command.run(parameters) === 1) process.exitCode = 1;
+    if ((await command.run(parameters)) === 1) process.exitCode = 1;
   } catch (error) {
     const isUsage = error instanceof UsageError;
     const reason = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`berth${loader ? ` ${name}` : ''}: ${reason}${isUsage ? `; see berth ${loader ? `${name} ` : ''}--help` : ''}\n`);
+    process.stderr.write(
+      `berth${loader ? ` ${name}` : ''}: ${reason}${isUsage ? `; see berth ${loader ? `${name} ` : ''}--help` : ''}\n`,
+    );
     process.exitCode = isUsage ? 2 : 1;
   }
 }
 
 /** The command of a group that a word names. */
-function within({ commands = {} }: Command, word = ''): Command | undefined { return Object.hasOwn(commands, word) ? commands[word] : undefined; }
+function within({ commands = {} }: Command, word = ''): Command | undefined {
+  return Object.hasOwn(commands, word) ? commands[word] : undefined;
+}
 
 async function help(): Promise<string> {
-  const groups = await Promise.all(GROUPS.map(async (loaders) => {
-    const commands = Object.entries(await load(loaders));
-    const width = Math.max(...commands.map(([name]) => name.length));
-    return commands.map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`).join('\n');
-  }));
-  return `Usage: berth <command>\n\n${groups.join('\n\n')}\n\nberth <command> --help says more; berth --version tells which Berth this is.`;
+  const groups = await Promise.all(
+    GROUPS.map(async (loaders) => {
+      const commands = Object.entries(await load(loaders));
+      const width = Math.max(...commands.map(([name]) => name.length));
+      return commands.map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`).join('\n');
+    }),
+  );
+  return (
+    `Usage: berth <command>\n\n${groups.join('\n\n')}\n\nberth <command> --help says more; berth --version ` +
+    'tells which Berth this is.'
+  );
 }
 
 async function load(loaders: Loaders): Promise<Record<string, Command>> {
-  return Object.fromEntries(await Promise.all(Object.entries(loaders).map(async ([name, loader]): Promise<[string, Command]> => [name, await loader()])));
+  return Object.fromEntries(
+    await Promise.all(
+      Object.entries(loaders).map(async ([name, loader]): Promise<[string, Command]> => [name, await loader()]),
+    ),
+  );
 }
 
-function print(text: string): void { process.stdout.write(`${text}\n`); }
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}

@@ -2,5 +2,8 @@ import { readFileSync } from 'node:fs';
 
 /** Reads this package's own package.json. */
 export function readManifest(): { version: string; engines: { node: string } } {
-  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string; engines: { node: string } };
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+    engines: { node: string };
+  };
 }

@@ -1,5 +1,5 @@
-// What the commands on the server's own data have in common: they load it, show its progress, end it on Ctrl-C and print
-// what came of it.
+// What the commands on the server's own data have in common: they load it, show its progress, end it on Ctrl-C and
+// print what came of it.
 
 import { print, runInterruptibly } from './interruptible.ts';
 import { loadServer, type Server } from './load-server.ts';
@@ -27,10 +27,17 @@ export interface Operation<Result> {
 /** Runs an operation and prints its result to the standard output; progress goes to the standard error. */
 export async function runOperation<Result>({ name, values, work, say }: Operation<Result>): Promise<Result> {
   const server = await loadServer();
-  const result = await runInterruptibly({ name, isQuiet: values.quiet === true, interruption: 'interrupted: run it again, it goes on where it stopped', work: (hooks) => work(server, hooks) });
+  const result = await runInterruptibly({
+    name,
+    isQuiet: values.quiet === true,
+    interruption: 'interrupted: run it again, it goes on where it stopped',
+    work: (hooks) => work(server, hooks),
+  });
   print(values.json ? JSON.stringify(result) : say(result));
   return result;
 }
 
 /** A line of its own on the standard error, for what must be seen beside the result. */
-export function warn(name: string, text: string): void { process.stderr.write(`berth ${name}: ${text}\n`); }
+export function warn(name: string, text: string): void {
+  process.stderr.write(`berth ${name}: ${text}\n`);
+}

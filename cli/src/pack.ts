@@ -8,7 +8,13 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { extractTarball } from '@berth-registry/lib-node';
 
-export interface PackedPackage { path: string; name: string; version: string; sizeBytes: number; [Symbol.asyncDispose](): Promise<void> }
+export interface PackedPackage {
+  path: string;
+  name: string;
+  version: string;
+  sizeBytes: number;
+  [Symbol.asyncDispose](): Promise<void>;
+}
 
 export interface PackOptions {
   /** A folder with a package.json, or a tarball that is taken as it is. */
@@ -19,7 +25,12 @@ export interface PackOptions {
   scripts: boolean;
 }
 
-interface Manifest { name?: unknown; version?: unknown; dependencies?: Record<string, string>; [field: string]: unknown }
+interface Manifest {
+  name?: unknown;
+  version?: unknown;
+  dependencies?: Record<string, string>;
+  [field: string]: unknown;
+}
 
 const LOCK_FILES = ['npm-shrinkwrap.json', 'package-lock.json'];
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
@@ -31,10 +42,17 @@ export async function pack({ source, bundle, scripts }: PackOptions): Promise<Pa
   const folder = await mkdtemp(join(tmpdir(), 'berth-publish-'));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
-    const isTarball = await stat(path).then((it) => it.isFile(), () => { throw new Error(`there is no package at ${source}`); });
+    const isTarball = await stat(path).then(
+      (it) => it.isFile(),
+      () => {
+        throw new Error(`there is no package at ${source}`);
+      },
+    );
     if (isTarball && bundle) throw new Error('a tarball is published as it is: --bundle goes with a folder');
-    const packed = isTarball ? { ...await describeTarball(path, folder), path } : await packFolder(path, folder);
-    const result = bundle ? await bundleDependencies({ tarball: packed.path, lockFrom: path, folder, scripts }) : packed;
+    const packed = isTarball ? { ...(await describeTarball(path, folder)), path } : await packFolder(path, folder);
+    const result = bundle
+      ? await bundleDependencies({ tarball: packed.path, lockFrom: path, folder, scripts })
+      : packed;
     return { ...result, sizeBytes: (await stat(result.path)).size, [Symbol.asyncDispose]: remove };
   } catch (error) {
     await remove();
@@ -42,8 +60,15 @@ export async function pack({ source, bundle, scripts }: PackOptions): Promise<Pa
   }
 }
 
-async function packFolder(directory: string, destination: string): Promise<{ path: string; name: string; version: string }> {
-  const [packed] = resultIn(await npm(['pack', '--json', '--pack-destination', destination], directory)) as { filename: string; name: string; version: string }[];
+async function packFolder(
+  directory: string,
+  destination: string,
+): Promise<{ path: string; name: string; version: string }> {
+  const [packed] = resultIn(await npm(['pack', '--json', '--pack-destination', destination], directory)) as {
+    filename: string;
+    name: string;
+    version: string;
+  }[];
   if (!packed) throw new Error(`npm pack made nothing of ${directory}`);
   return { path: join(destination, packed.filename), name: packed.name, version: packed.version };
 }
@@ -55,26 +80,50 @@ async function describeTarball(path: string, folder: string): Promise<{ name: st
 }
 
 /** Unpacks what npm packed, installs its production dependencies into it exactly as locked, and packs it again. */
-async function bundleDependencies({ tarball, lockFrom, folder, scripts }: { tarball: string; lockFrom: string; folder: string; scripts: boolean }): Promise<{ path: string; name: string; version: string }> {
+async function bundleDependencies({
+  tarball,
+  lockFrom,
+  folder,
+  scripts,
+}: {
+  tarball: string;
+  lockFrom: string;
+  folder: string;
+  scripts: boolean;
+}): Promise<{ path: string; name: string; version: string }> {
   const tree = join(folder, 'bundled');
   await extractTarball(createReadStream(tarball), tree);
   const manifest = await readManifest(tree);
   const names = Object.keys(manifest.dependencies ?? {});
   if (names.length > 0) {
     await rm(join(tree, 'node_modules'), { recursive: true, force: true });
-    if (!await copyLock(lockFrom, tree)) throw new Error('--bundle needs a lock file beside package.json: run npm install once, and commit package-lock.json');
-    await npm(['ci', '--omit=dev', '--no-audit', '--no-fund', ...scripts ? [] : ['--ignore-scripts']], tree);
-    await writeFile(join(tree, 'package.json'), `${JSON.stringify({ ...manifest, bundleDependencies: names }, null, 2)}\n`);
+    if (!(await copyLock(lockFrom, tree)))
+      throw new Error(
+        '--bundle needs a lock file beside package.json: run npm install once, and commit package-lock.json',
+      );
+    await npm(['ci', '--omit=dev', '--no-audit', '--no-fund', ...(scripts ? [] : ['--ignore-scripts'])], tree);
+    await writeFile(
+      join(tree, 'package.json'),
+      `${JSON.stringify({ ...manifest, bundleDependencies: names }, null, 2)}\n`,
+    );
     await rm(join(tree, 'package-lock.json'), { force: true });
   }
   const destination = await mkdtemp(join(folder, 'packed-'));
-  const [packed] = resultIn(await npm(['pack', '--json', '--ignore-scripts', '--pack-destination', destination], tree)) as { filename: string }[];
+  const [packed] = resultIn(
+    await npm(['pack', '--json', '--ignore-scripts', '--pack-destination', destination], tree),
+  ) as { filename: string }[];
   return { path: join(destination, packed?.filename ?? ''), ...identify(manifest) };
 }
 
 async function copyLock(from: string, to: string): Promise<boolean> {
   for (const name of LOCK_FILES) {
-    if (await cp(join(from, name), join(to, name)).then(() => true, () => false)) return true;
+    if (
+      await cp(join(from, name), join(to, name)).then(
+        () => true,
+        () => false,
+      )
+    )
+      return true;
   }
   return false;
 }
@@ -88,7 +137,8 @@ async function readManifest(directory: string): Promise<Manifest> {
 }
 
 function identify({ name, version }: Manifest): { name: string; version: string } {
-  if (typeof name !== 'string' || typeof version !== 'string') throw new Error('package.json must say name and version');
+  if (typeof name !== 'string' || typeof version !== 'string')
+    throw new Error('package.json must say name and version');
   return { name, version };
 }
 
@@ -98,14 +148,21 @@ function resultIn(stdout: string): unknown[] {
 }
 
 /** Scripts of packages run below npm: the keys of the registry are not for them. */
-function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv { return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('BERTH_') && !name.startsWith('ACTIONS_ID_TOKEN_'))); }
+function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !name.startsWith('BERTH_') && !name.startsWith('ACTIONS_ID_TOKEN_')),
+  );
+}
 
 async function npm(words: string[], cwd: string): Promise<string> {
   try {
     return (await run('npm', words, { cwd, env: withoutSecrets(process.env), maxBuffer: MAX_OUTPUT_BYTES })).stdout;
   } catch (error) {
     const said = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
-    const [line = ''] = said.split('\n').filter((it) => /^npm (error|ERR!) (?!code|A complete log|errno|path|syscall)/.test(it)).map((it) => it.replace(/^npm (error|ERR!) /, ''));
+    const [line = ''] = said
+      .split('\n')
+      .filter((it) => /^npm (error|ERR!) (?!code|A complete log|errno|path|syscall)/.test(it))
+      .map((it) => it.replace(/^npm (error|ERR!) /, ''));
     throw new Error(`npm ${words[0]} failed${line === '' ? '' : `: ${line}`}`, { cause: error });
   }
 }

@@ -1,10 +1,17 @@
-// How far long work has come, on the standard error: one line that is drawn again on a terminal, else a plain line now and then.
+// How far long work has come, on the standard error: one line that is drawn again on a terminal, else a plain line now
+// and then.
 
 import { styleText } from 'node:util';
 import { formatBytes, formatCount } from './format.ts';
 
 /** What an operation tells; where no total is known, no bar is drawn. */
-export interface Progress { phase: string; done: number; total?: number | undefined; bytesDone?: number | undefined; bytesTotal?: number | undefined }
+export interface Progress {
+  phase: string;
+  done: number;
+  total?: number | undefined;
+  bytesDone?: number | undefined;
+  bytesTotal?: number | undefined;
+}
 
 export interface ProgressDisplay {
   /** Shows the newest progress, as often as it makes sense. */
@@ -21,7 +28,10 @@ export interface ProgressDisplayOptions {
 }
 
 const REDRAW_MS = 100;
-/** Into a file or a log, and only of work that takes longer: what a timer runs at night shall be silent when all is well. */
+/**
+ * Into a file or a log, and only of work that takes longer: what a timer runs at night shall be silent when all is
+ * well.
+ */
 const PLAIN_LINE_MS = 10_000;
 const BAR_WIDTH = 24;
 const DEFAULT_COLUMNS = 80;
@@ -56,7 +66,8 @@ export function createProgressDisplay({ name, stream, isQuiet }: ProgressDisplay
 }
 
 function describe({ phase, done, total, bytesDone, bytesTotal }: Progress): string {
-  const count = total === undefined ? (done > 0 ? formatCount(done) : '') : `${formatCount(done)} of ${formatCount(total)}`;
+  const count =
+    total === undefined ? (done > 0 ? formatCount(done) : '') : `${formatCount(done)} of ${formatCount(total)}`;
   const bytes = bytesTotal === undefined ? '' : `${formatBytes(bytesDone ?? 0)} of ${formatBytes(bytesTotal)}`;
   return [phase, [count, bytes].filter((part) => part !== '').join(', ')].filter((part) => part !== '').join(': ');
 }
@@ -70,11 +81,13 @@ function fit(progress: Progress, stream: NodeJS.WriteStream): string {
   if (share === undefined || text.length + BAR_WIDTH + 7 > room) return text.slice(0, room);
   const filled = Math.round(share * BAR_WIDTH);
   // styleText leaves colours out where NO_COLOR says so.
-  const bar = styleText('cyan', '━'.repeat(filled), { stream }) + styleText('dim', '─'.repeat(BAR_WIDTH - filled), { stream });
+  const bar =
+    styleText('cyan', '━'.repeat(filled), { stream }) + styleText('dim', '─'.repeat(BAR_WIDTH - filled), { stream });
   return `${bar} ${String(Math.floor(share * 100)).padStart(3)}%  ${text}`;
 }
 
 function shareOf({ done, total, bytesDone = 0, bytesTotal = 0 }: Progress): number | undefined {
-  const share = bytesTotal > 0 ? bytesDone / bytesTotal : total === undefined || total === 0 ? undefined : done / total;
+  const share =
+    bytesTotal > 0 ? bytesDone / bytesTotal : total === undefined || total === 0 ? undefined : done / total;
   return share === undefined ? undefined : Math.min(1, Math.max(0, share));
 }

@@ -3,7 +3,10 @@
 import { execFileSync } from 'node:child_process';
 import { UsageError } from './command.ts';
 
-export interface Ref { type: 'tag' | 'branch'; name: string }
+export interface Ref {
+  type: 'tag' | 'branch';
+  name: string;
+}
 
 export interface RefSource {
   env: NodeJS.ProcessEnv;
@@ -19,7 +22,9 @@ export function findRef({ env, directory }: RefSource): Ref {
   if ((type === 'tag' || type === 'branch') && name) return { type, name };
   if (tag) return { type: 'tag', name: tag };
   if (branch) return { type: 'branch', name: branch };
-  const versionTag = git(directory, ['tag', '--points-at', 'HEAD'])?.split('\n').find((it) => VERSION_TAG.test(it));
+  const versionTag = git(directory, ['tag', '--points-at', 'HEAD'])
+    ?.split('\n')
+    .find((it) => VERSION_TAG.test(it));
   if (versionTag) return { type: 'tag', name: versionTag };
   const current = git(directory, ['symbolic-ref', '--short', '-q', 'HEAD']);
   if (current) return { type: 'branch', name: current };
@@ -27,14 +32,15 @@ export function findRef({ env, directory }: RefSource): Ref {
 }
 
 /**
- * Makes the id: `<name>@<major>` on a tag `v1.2.3`, `<name>@<branch>` on a branch; flat with `-` in place of `/` and of the `@` between.
- * @throws Error when the tag is not that of the version
+ * Makes the id: `<name>@<major>` on a tag `v1.2.3`, `<name>@<branch>` on a branch; flat with `-` in place of `/` and
+ * of the `@` between.
+ * @throws Error when the tag is not that of the version /
  */
 export function idOf({ name, version }: { name: string; version: string }, ref: Ref, isFlat: boolean): string {
   if (ref.type === 'tag' && VERSION_TAG.test(ref.name) && ref.name !== `v${version}`) {
     throw new Error(`the tag is ${ref.name}, but package.json says version ${version}: they must be equal`);
   }
-  const flag = ref.type === 'tag' && VERSION_TAG.test(ref.name) ? version.split('.', 1)[0] ?? '' : ref.name;
+  const flag = ref.type === 'tag' && VERSION_TAG.test(ref.name) ? (version.split('.', 1)[0] ?? '') : ref.name;
   return isFlat ? `${name}-${flag}`.replaceAll('/', '-') : `${name}@${flag}`;
 }
 
@@ -46,7 +52,11 @@ export function parseRef(text: string): Ref {
 
 function git(directory: string, words: string[]): string | undefined {
   try {
-    return execFileSync('git', words, { cwd: directory, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    return execFileSync('git', words, {
+      cwd: directory,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim();
   } catch {
     return undefined;
   }

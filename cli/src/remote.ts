@@ -5,7 +5,16 @@ import type { AdminApi } from './admin.ts';
 
 export type ResultStatus = 'pending' | 'unchanged' | 'updated' | 'failed' | 'gone' | 'skipped';
 
-export interface RemoteResult { artefactId: string; status: ResultStatus; at?: string; bytes?: number; seconds?: number; reason?: string; attempts?: number; nextTryAt?: string }
+export interface RemoteResult {
+  artefactId: string;
+  status: ResultStatus;
+  at?: string;
+  bytes?: number;
+  seconds?: number;
+  reason?: string;
+  attempts?: number;
+  nextTryAt?: string;
+}
 
 export interface Remote {
   /** Base URL. */
@@ -31,21 +40,39 @@ export async function findRemote(api: AdminApi, word: string): Promise<Remote> {
   const { results } = await api.ask<{ results: Remote[] }>('GET', '/remote-registries');
   const found = results.filter(({ _id, name }) => _id === word.replace(/\/+$/, '') || name === word);
   if (found.length === 1 && found[0]) return found[0];
-  if (found.length > 1) throw new Error(`${found.length} remote registries are called ${word}: give the address of one, ${found.map(({ _id }) => _id).join(' or ')}`);
-  throw new Error(results.length === 0 ? 'there are no remote registries: berth remotes add brings one in' : `there is no remote registry ${word}: there are ${results.map(({ name, _id }) => `${name} (${_id})`).join(', ')}`);
+  if (found.length > 1)
+    throw new Error(
+      `${found.length} remote registries are called ${word}: give the address of ` +
+        `one, ${found.map(({ _id }) => _id).join(' or ')}`,
+    );
+  throw new Error(
+    results.length === 0
+      ? 'there are no remote registries: berth remotes add brings one in'
+      : `there is no remote registry ${word}: there ` +
+          `are ${results.map(({ name, _id }) => `${name} (${_id})`).join(', ')}`,
+  );
 }
 
 /** Path of the routes of one. */
-export function remotePath({ _id }: Pick<Remote, '_id'>, ...parts: string[]): string { return ['/remote-registries', ...[_id, ...parts].map(encodeURIComponent)].join('/'); }
+export function remotePath({ _id }: Pick<Remote, '_id'>, ...parts: string[]): string {
+  return ['/remote-registries', ...[_id, ...parts].map(encodeURIComponent)].join('/');
+}
 
-/** The key of a remote registry: from the environment, else what the standard input brings, as long as that is no terminal. */
+/**
+ * The key of a remote registry: from the environment, else what the standard input brings, as long as that is no
+ * terminal.
+ */
 export async function givenRemoteKey(env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
   const key = env['BERTH_REMOTE_KEY'] ?? (process.stdin.isTTY ? '' : (await text(process.stdin)).trim());
   return key === '' ? undefined : key;
 }
 
 /** A pattern in place of an id. */
-export function isPattern(word: string): boolean { return word.includes('*') || word.startsWith('category:'); }
+export function isPattern(word: string): boolean {
+  return word.includes('*') || word.startsWith('category:');
+}
 
 /** Of the API's times, to the minute. */
-export function formatTime(time: string | undefined): string { return time?.slice(0, 16).replace('T', ' ') ?? '-'; }
+export function formatTime(time: string | undefined): string {
+  return time?.slice(0, 16).replace('T', ' ') ?? '-';
+}

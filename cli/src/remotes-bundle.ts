@@ -17,19 +17,29 @@ What cannot be taken along is named, the others are in FILE nevertheless, and th
 With --from, they come over the network from the registry at that URL, with a read key in --api-key or BERTH_API_KEY. Otherwise:
 ${ABOUT_SETTINGS}`,
   options: { ...OPERATION_OPTIONS, 'from': { type: 'string' }, 'api-key': { type: 'string' } },
-  optionTexts: { 'from': 'address of a registry to take them from', 'api-key': 'read key of that registry', ...OPERATION_TEXTS },
+  optionTexts: {
+    'from': 'address of a registry to take them from',
+    'api-key': 'read key of that registry',
+    ...OPERATION_TEXTS,
+  },
   examples: {
-    'berth remotes export ship.tar "@acme/*@1" category:tileset': 'take along what these patterns choose of the instance in ./data',
+    'berth remotes export ship.tar "@acme/*@1" category:tileset':
+      'take along what these patterns choose of the instance in ./data',
     'berth remotes export ship.tar "**" --from https://registry.example.org': 'all that a read key may download',
   },
   parameters: ['FILE', 'PATTERN…'],
   async run(values, path, ...patterns) {
     if (values['api-key'] !== undefined && values.from === undefined) throw new UsageError('--api-key needs --from');
-    const from = values.from === undefined ? undefined : { url: values.from, apiKey: values['api-key'] ?? process.env['BERTH_API_KEY'] };
+    const from =
+      values.from === undefined
+        ? undefined
+        : { url: values.from, apiKey: values['api-key'] ?? process.env['BERTH_API_KEY'] };
     const report = await runOperation({
-      name: EXPORT, values,
+      name: EXPORT,
+      values,
       work: (server, hooks) => server.exportArtefacts(process.env, path, { ...hooks, patterns, from }),
-      say: (it) => `${it.path} has ${plural(it.artefacts, 'artefact')} of ${it.origin} (${formatBytes(it.sizeBytes)}).`,
+      say: (it) =>
+        `${it.path} has ${plural(it.artefacts, 'artefact')} of ${it.origin} (${formatBytes(it.sizeBytes)}).`,
     });
     return tell(EXPORT, 'could not be taken along', report.failed);
   },
@@ -49,9 +59,18 @@ ${ABOUT_SETTINGS}`,
   parameters: ['FILE'],
   async run(values, path) {
     const report = await runOperation({
-      name: IMPORT, values,
-      work: (server, { onProgress, signal }) => server.importArtefacts(process.env, path, { signal, onProgress: (progress) => { onProgress({ phase: 'artefacts', ...progress }); } }),
-      say: (it) => `Mirrored ${plural(it.updated, 'artefact')} of ${it.origin} as of ${it.createdAt}; ${it.unchanged} had not changed.`,
+      name: IMPORT,
+      values,
+      work: (server, { onProgress, signal }) =>
+        server.importArtefacts(process.env, path, {
+          signal,
+          onProgress: (progress) => {
+            onProgress({ phase: 'artefacts', ...progress });
+          },
+        }),
+      say: (it) =>
+        `Mirrored ${plural(it.updated, 'artefact')} of ${it.origin} as of ${it.createdAt}; ${it.unchanged} had ` +
+        'not changed.',
     });
     return tell(IMPORT, 'could not be mirrored', report.problems);
   },
@@ -59,6 +78,9 @@ ${ABOUT_SETTINGS}`,
 
 function tell(name: string, what: string, failed: readonly { id: string; reason: string }[]): 1 | undefined {
   if (failed.length === 0) return undefined;
-  warn(name, `${plural(failed.length, 'artefact')} ${what}:\n${failed.map(({ id, reason }) => `  ${id}: ${reason}`).join('\n')}`);
+  warn(
+    name,
+    `${plural(failed.length, 'artefact')} ${what}:\n${failed.map(({ id, reason }) => `  ${id}: ${reason}`).join('\n')}`,
+  );
   return 1;
 }

@@ -16,7 +16,10 @@ interrupted is run again with the same DIR and goes on; until it is through, no 
 
 ${ABOUT_SETTINGS.replace(' The server may be running.', '')}`,
   options: { ...OPERATION_OPTIONS, 'allow-lost': { type: 'boolean' } },
-  optionTexts: { 'allow-lost': 'restore the rest where bytes are missing or damaged in DIR; exit status 1', ...OPERATION_TEXTS },
+  optionTexts: {
+    'allow-lost': 'restore the rest where bytes are missing or damaged in DIR; exit status 1',
+    ...OPERATION_TEXTS,
+  },
   examples: {
     'DATA_DIR=/var/lib/berth berth restore /srv/backup/berth': 'into SQLite and files',
     'BERTH_CONFIG=cluster.yaml berth restore /srv/backup/berth': 'into what the file names, such as PostgreSQL and S3',
@@ -24,12 +27,20 @@ ${ABOUT_SETTINGS.replace(' The server may be running.', '')}`,
   parameters: ['DIR'],
   async run(values, directory) {
     const report = await runOperation({
-      name: NAME, values,
-      work: (server, hooks) => server.restore(process.env, directory, { ...hooks, allowLost: values['allow-lost'] === true }),
-      say: ({ rows, blobs, createdAt }) => `Restored ${plural(rows['artefacts'] ?? 0, 'artefact')} with ${plural(blobs.count, 'blob')} (${formatBytes(blobs.sizeBytes)}), as they were at ${createdAt}.`,
+      name: NAME,
+      values,
+      work: (server, hooks) =>
+        server.restore(process.env, directory, { ...hooks, allowLost: values['allow-lost'] === true }),
+      say: ({ rows, blobs, createdAt }) =>
+        `Restored ${plural(rows['artefacts'] ?? 0, 'artefact')} with ${plural(blobs.count, 'blob')} ` +
+        `(${formatBytes(blobs.sizeBytes)}), as they were at ${createdAt}.`,
     });
     if (report.lost.length === 0) return;
-    warn(NAME, `${plural(report.lost.length, 'blob')} could not be restored; upload the bytes again:\n${listUnsound(report.lost)}`);
+    warn(
+      NAME,
+      `${plural(report.lost.length, 'blob')} could not be restored; upload the bytes ` +
+        `again:\n${listUnsound(report.lost)}`,
+    );
     return 1;
   },
 });

@@ -49,7 +49,9 @@ async function send(options: ResumableUpload, httpStack: HttpStack): Promise<str
     void upload.abort();
     reject(reason);
   };
-  const interrupt = () => { stop(signal?.reason); };
+  const interrupt = () => {
+    stop(signal?.reason);
+  };
   const source = openSource(file, size, stop);
   // The types know no paths, which are for the reader alone.
   const upload = new Upload(file as never, {
@@ -59,10 +61,16 @@ async function send(options: ResumableUpload, httpStack: HttpStack): Promise<str
     metadata: metadataOf(options),
     retryDelays: RETRY_DELAYS_MS,
     onShouldRetry: ({ originalResponse }) => originalResponse === null || isTransient(originalResponse),
-    onUploadUrlAvailable: () => { onUrl(upload.url ?? ''); },
+    onUploadUrlAvailable: () => {
+      onUrl(upload.url ?? '');
+    },
     onProgress,
-    onSuccess: () => { resolve(upload.url ?? ''); },
-    onError: (error) => { reject(reasonOf(error, registryUrl)); },
+    onSuccess: () => {
+      resolve(upload.url ?? '');
+    },
+    onError: (error) => {
+      reject(reasonOf(error, registryUrl));
+    },
     fileReader: { openFile: () => Promise.resolve(source) },
     httpStack,
   });

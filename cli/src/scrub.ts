@@ -16,15 +16,25 @@ exit status is 1; uploading the same bytes again repairs it. One that was interr
 ${ABOUT_SETTINGS}`,
   options: OPERATION_OPTIONS,
   optionTexts: OPERATION_TEXTS,
-  examples: { 'berth scrub': 'check the instance in ./data', 'berth scrub --json | jq .missing': 'what is missing, for a script' },
+  examples: {
+    'berth scrub': 'check the instance in ./data',
+    'berth scrub --json | jq .missing': 'what is missing, for a script',
+  },
   async run(values) {
     const { damaged, missing, damagedBlobs, missingBlobs } = await runOperation({
-      name: NAME, values,
-      work: (server, { onProgress, signal }) => server.scrub(process.env, {
-        signal,
-        onProgress: ({ checkedBlobs, checkedBytes }) => { onProgress({ phase: `blobs (${formatBytes(checkedBytes)})`, done: checkedBlobs }); },
-      }),
-      say: ({ checkedBlobs, checkedBytes, ...it }) => `Read ${plural(checkedBlobs, 'blob')} (${formatBytes(checkedBytes)}): ${it.damagedBlobs} damaged, ${it.missingBlobs} missing${it.recoveredBlobs > 0 ? `, ${it.recoveredBlobs} sound again` : ''}.`,
+      name: NAME,
+      values,
+      work: (server, { onProgress, signal }) =>
+        server.scrub(process.env, {
+          signal,
+          onProgress: ({ checkedBlobs, checkedBytes }) => {
+            onProgress({ phase: `blobs (${formatBytes(checkedBytes)})`, done: checkedBlobs });
+          },
+        }),
+      say: ({ checkedBlobs, checkedBytes, ...it }) =>
+        `Read ${plural(checkedBlobs, 'blob')} (${formatBytes(checkedBytes)}): ${it.damagedBlobs} damaged, ${it.missingBlobs} missing${
+          it.recoveredBlobs > 0 ? `, ${it.recoveredBlobs} ` + 'sound again' : ''
+        }.`,
     });
     if (damagedBlobs + missingBlobs === 0) return;
     warn(NAME, `upload these bytes again:\n${listUnsound([...damaged, ...missing])}`);

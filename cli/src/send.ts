@@ -22,24 +22,57 @@ export interface Sending {
 /** From here on, to begin anew after a cut costs more than to remember. */
 const RESUMABLE_BYTES = 64 * 1024 * 1024;
 
-/** Uploads a file; one that is large and was begun before is continued. @throws Error that says why the registry refuses it */
-export async function send({ registry, artefactId, format, file, architecture, category, fileName, onProgress }: Sending): Promise<Artefact> {
+/**
+ * Uploads a file; one that is large and was begun before is continued.
+ * @throws Error that says why the registry refuses it
+ */
+export async function send({
+  registry,
+  artefactId,
+  format,
+  file,
+  architecture,
+  category,
+  fileName,
+  onProgress,
+}: Sending): Promise<Artefact> {
   const { size, mtimeMs } = await stat(file);
   if (size < RESUMABLE_BYTES) {
     const { publishArtefact } = await import('@berth-registry/lib-node');
     return publishArtefact({
-      ...registry, artefactId, format, file, category, ...(format === 'npm' ? { architecture } : { fileName }),
-      onProgress: ({ phase, bytesDone, bytesTotal }) => { onProgress({ phase, done: 0, bytesDone, bytesTotal }); },
+      ...registry,
+      artefactId,
+      format,
+      file,
+      category,
+      ...(format === 'npm' ? { architecture } : { fileName }),
+      onProgress: ({ phase, bytesDone, bytesTotal }) => {
+        onProgress({ phase, done: 0, bytesDone, bytesTotal });
+      },
     });
   }
   const kept = keptUploads();
-  const key = createHash('sha256').update(JSON.stringify([registry.registryUrl, artefactId, format, architecture, resolve(file), size, mtimeMs])).digest('hex');
+  const key = createHash('sha256')
+    .update(JSON.stringify([registry.registryUrl, artefactId, format, architecture, resolve(file), size, mtimeMs]))
+    .digest('hex');
   const document = await sendResumably({
-    ...registry, file, size,
-    metadata: { id: artefactId, format, architecture, category, fileName: format === 'file' ? fileName ?? file.split('/').at(-1) : undefined },
+    ...registry,
+    file,
+    size,
+    metadata: {
+      id: artefactId,
+      format,
+      architecture,
+      category,
+      fileName: format === 'file' ? (fileName ?? file.split('/').at(-1)) : undefined,
+    },
     url: kept.find(key),
-    onUrl: (it) => { kept.put(key, it); },
-    onProgress: (bytesDone) => { onProgress({ phase: 'upload', done: 0, bytesDone, bytesTotal: size }); },
+    onUrl: (it) => {
+      kept.put(key, it);
+    },
+    onProgress: (bytesDone) => {
+      onProgress({ phase: 'upload', done: 0, bytesDone, bytesTotal: size });
+    },
   });
   kept.put(key, undefined);
   return document;

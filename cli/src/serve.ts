@@ -9,7 +9,8 @@ export const serve: Command = {
   description: `Runs the server until SIGTERM or Ctrl-C. Its settings are environment variables (PORT, DATA_DIR, PUBLIC_URL, …), or the
 same names in the JSON or YAML file that BERTH_CONFIG names.`,
   async run(parameters) {
-    if (parameters.length > 0) throw new UsageError(`${parameters.join(' ')} is not understood, since settings are environment variables`);
+    if (parameters.length > 0)
+      throw new UsageError(`${parameters.join(' ')} is not understood, since settings are environment variables`);
     const { serve: serveProcess } = await loadServer();
     await serveProcess(process.env);
   },

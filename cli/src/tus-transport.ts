@@ -26,7 +26,9 @@ export function openSource(file: string, size: number, onError: (error: Error) =
       stream = part;
       return Promise.resolve({ value: Object.assign(part, { size: end - start }), done: end >= size });
     },
-    close: () => { stream?.destroy(); },
+    close: () => {
+      stream?.destroy();
+    },
   };
 }
 
@@ -40,9 +42,13 @@ export function withoutSilence(stack: HttpStack): HttpStack {
       request.send = async (body) => {
         const answered = send(body);
         const raw = request.getUnderlyingObject() as ClientRequest;
-        raw.setTimeout(SILENCE_MS, () => { raw.destroy(new Error(`nothing came for ${SILENCE_MS / 1000} s`)); });
+        raw.setTimeout(SILENCE_MS, () => {
+          raw.destroy(new Error(`nothing came for ${SILENCE_MS / 1000} s`));
+        });
         const { promise: cut, reject } = Promise.withResolvers<never>();
-        raw.on('response', (response: IncomingMessage) => { response.on('error', reject); });
+        raw.on('response', (response: IncomingMessage) => {
+          response.on('error', reject);
+        });
         const answer = await Promise.race([answered, cut]).catch((cause: Error) => {
           const reason = cause.message || String(cause);
           throw new Error(`the connection to ${new URL(url).hostname} failed: ${reason}`, { cause });
@@ -68,6 +74,8 @@ export function sentenceOf(answer: HttpResponse): string {
   try {
     const { detail } = JSON.parse(answer.getBody()) as { detail?: unknown };
     if (typeof detail === 'string') return detail;
-  } catch { /* told below */ }
+  } catch {
+    /* told below */
+  }
   return `the registry answered with ${answer.getStatus()}`;
 }

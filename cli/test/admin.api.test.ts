@@ -16,55 +16,121 @@ after(() => registry.stop());
 
 describe('berth keys and grants', () => {
   let env: { XDG_CONFIG_HOME: string };
-  before(() => { env = { XDG_CONFIG_HOME: join(scratch, 'admin') }; });
+  before(() => {
+    env = { XDG_CONFIG_HOME: join(scratch, 'admin') };
+  });
   const done = async (words: string[]): Promise<string> => {
     const { status, stdout, stderr } = await berth(words, { env });
     assert.deepEqual([status, stderr], [0, ''], words.join(' '));
     return stdout.trimEnd();
   };
-  const statusOf = async (raw: string) => (await fetch(`${url}/api/v1/artefacts`, { headers: { 'x-api-key': raw } })).status;
+  const statusOf = async (raw: string) =>
+    (await fetch(`${url}/api/v1/artefacts`, { headers: { 'x-api-key': raw } })).status;
 
   test('need a session, which a password brings', async () => {
     const { status, stderr } = await berth(['keys', 'ls', '--url', url], { env });
-    assert.deepEqual([status, stderr], [1, `berth keys: this needs a session: run berth login ${url} --email you@example.org\n`]);
-    assert.match((await berth(['login', url, '--email', ADMIN.email], { env, input: 'not his at all' })).stderr, /^berth login: .+\n$/);
+    assert.deepEqual(
+      [status, stderr],
+      [1, `berth keys: this needs a session: run berth login ${url} --email you@example.org\n`],
+    );
+    assert.match(
+      (await berth(['login', url, '--email', ADMIN.email], { env, input: 'not his at all' })).stderr,
+      /^berth login: .+\n$/,
+    );
     const signedIn = await berth(['login', url, '--email', ADMIN.email], { env, input: `${ADMIN.password}\n` });
     assert.deepEqual([signedIn.status, signedIn.stdout], [0, `${url} it is, as ${ADMIN.email}.\n`]);
     assert.ok(!readFileSync(join(env.XDG_CONFIG_HOME, 'berth/config.json'), 'utf8').includes(ADMIN.password));
   });
 
   test('make, list, replace and end keys', async () => {
-    const made = await done(['keys', 'create', 'pipeline', '--package', '@acme/gpkg', '--prefix', '@acme/', '--expires', '2099-12-31']);
+    const made = await done([
+      'keys',
+      'create',
+      'pipeline',
+      '--package',
+      '@acme/gpkg',
+      '--prefix',
+      '@acme/',
+      '--expires',
+      '2099-12-31',
+    ]);
     assert.match(made, /^reg_[^_]{8}_[0-9a-f]{64}$/);
     assert.equal(await statusOf(made), 200);
-    const [key] = (JSON.parse(await done(['keys', 'ls', '--type', 'upload', '--json'])) as { _id: string; name: string }[]).filter(({ name }) => name === 'pipeline');
+    const [key] = (
+      JSON.parse(await done(['keys', 'ls', '--type', 'upload', '--json'])) as { _id: string; name: string }[]
+    ).filter(({ name }) => name === 'pipeline');
     const id = key?._id ?? '';
-    assert.match(await done(['keys', 'ls']), new RegExp(`^ID .+\\n(.+\\n)*${id} +upload +pipeline +${made.slice(0, 12)} +prefix @acme/, package @acme/gpkg +2099-12-31 +\\d{4}-`));
+    assert.match(
+      await done(['keys', 'ls']),
+      new RegExp(
+        `^ID .+\\n(.+\\n)*${id} +upload +pipeline +${made.slice(0, 12)} +prefix @acme/, package @acme/gpkg ` +
+          `+2099-12-31 +\\d{4}-`,
+      ),
+    );
     const next = await done(['keys', 'rotate', id, '--overlap', '0', '--expires', 'never']);
     assert.deepEqual([await statusOf(made), await statusOf(next)], [401, 200]);
     assert.equal(await done(['keys', 'revoke', id]), `${id} has ended.`);
     assert.equal(await statusOf(next), 401);
     const refused = await berth(['keys', 'revoke', id], { env });
-    assert.deepEqual([refused.status, refused.stderr], [1, 'berth keys: There is no key with this id: it may have been revoked already.\n']);
-    assert.match((await berth(['keys', 'create', 'x', '--category', 'nothing'], { env })).stderr, /^berth keys: .+allowedCategory must be one of .+\n$/);
+    assert.deepEqual(
+      [refused.status, refused.stderr],
+      [1, 'berth keys: There is no key with this id: it may have been revoked already.\n'],
+    );
+    assert.match(
+      (await berth(['keys', 'create', 'x', '--category', 'nothing'], { env })).stderr,
+      /^berth keys: .+allowedCategory must be one of .+\n$/,
+    );
   });
 
   test('trust a pipeline, and no more', async () => {
-    const made = await done(['publishers', 'add', 'gpkg', '--provider', 'github', '--repository', 'acme/import-gpkg', '--repository-id', '42', '--workflow', 'publish.yml', '--environment', 'production', '--package', '@acme/gpkg', '--json']);
+    const made = await done([
+      'publishers',
+      'add',
+      'gpkg',
+      '--provider',
+      'github',
+      '--repository',
+      'acme/import-gpkg',
+      '--repository-id',
+      '42',
+      '--workflow',
+      'publish.yml',
+      '--environment',
+      'production',
+      '--package',
+      '@acme/gpkg',
+      '--json',
+    ]);
     const { _id: id, ...publisher } = JSON.parse(made) as { _id: string };
     assert.partialDeepStrictEqual(publisher, {
-      name: 'gpkg', provider: 'github', issuer: 'https://token.actions.githubusercontent.com', repository: 'acme/import-gpkg', repositoryId: '42', workflow: 'publish.yml', environment: 'production', allowedPackageName: '@acme/gpkg',
+      name: 'gpkg',
+      provider: 'github',
+      issuer: 'https://token.actions.githubusercontent.com',
+      repository: 'acme/import-gpkg',
+      repositoryId: '42',
+      workflow: 'publish.yml',
+      environment: 'production',
+      allowedPackageName: '@acme/gpkg',
     });
-    assert.match(await done(['publishers', 'ls']), new RegExp(`^ID .+\\n${id} +gpkg +acme/import-gpkg +publish\\.yml +production +package @acme/gpkg +never$`));
+    assert.match(
+      await done(['publishers', 'ls']),
+      new RegExp(`^ID .+\\n${id} +gpkg +acme/import-gpkg +publish\\.yml +production +package @acme/gpkg +never$`),
+    );
     assert.equal(await done(['publishers', 'remove', id]), `${id} may publish no more.`);
     assert.equal(await done(['publishers', 'ls']), 'No pipeline is trusted.');
-    assert.equal((await berth(['publishers', 'add', 'gpkg', '--provider', 'jenkins', '--repository', 'a/b'], { env })).status, 2);
+    assert.equal(
+      (await berth(['publishers', 'add', 'gpkg', '--provider', 'jenkins', '--repository', 'a/b'], { env })).status,
+      2,
+    );
     assert.equal((await berth(['publishers', 'add', 'gpkg', '--provider', 'gitlab'], { env })).status, 2);
   });
 
   test('let accounts download, and not', async () => {
     const id = await done(['grants', 'create', 'organization:globex/geo']);
-    assert.match(await done(['grants', 'ls']), new RegExp(`(^|\\n)${id} +organization:globex/geo +- +\\d{4}-\\d\\d-\\d\\d`));
+    assert.match(
+      await done(['grants', 'ls']),
+      new RegExp(`(^|\\n)${id} +organization:globex/geo +- +\\d{4}-\\d\\d-\\d\\d`),
+    );
     const readKey = await done(['keys', 'create', 'reader', '--owner', 'organization:globex/geo']);
     assert.equal(await statusOf(readKey), 200);
     assert.equal(await done(['grants', 'revoke', id]), `${id} is taken back.`);
@@ -91,7 +157,10 @@ describe('berth login', () => {
     const refused = await berth(['login', url], { input: `reg_00000000_${'0'.repeat(64)}` });
     assert.equal(refused.status, 1);
     assert.match(refused.stderr, /^berth login: This API key is unknown, revoked or expired.+\n$/);
-    assert.match((await berth(['login', 'http://127.0.0.1:1'])).stderr, /^berth login: the registry at http:\/\/127\.0\.0\.1:1 cannot be reached: .+\n$/);
+    assert.match(
+      (await berth(['login', 'http://127.0.0.1:1'])).stderr,
+      /^berth login: the registry at http:\/\/127\.0\.0\.1:1 cannot be reached: .+\n$/,
+    );
     assert.match((await berth(['login', 'nowhere'])).stderr, /^berth login: nowhere is no address of a registry/);
     assert.equal(readFileSync(file, 'utf8'), before_);
   });

@@ -10,20 +10,36 @@ import { ensureNode } from '../../scripts/test-programs.ts';
 
 const PROGRAM = join(import.meta.dirname, '../bin/berth.js');
 const scratch = mkdtempSync(join(tmpdir(), 'berth-cli-'));
-after(() => { rmSync(scratch, { recursive: true }); });
+after(() => {
+  rmSync(scratch, { recursive: true });
+});
 
 let olderNode: string;
-before(async () => { olderNode = await ensureNode('20.20.2'); });
+before(async () => {
+  olderNode = await ensureNode('20.20.2');
+});
 
-const environment = (more: Record<string, string> = {}) => ({ PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: join(scratch, 'data'), ...more });
+const environment = (more: Record<string, string> = {}) => ({
+  PATH: process.env['PATH'],
+  HOST: '127.0.0.1',
+  PORT: '0',
+  DATA_DIR: join(scratch, 'data'),
+  ...more,
+});
 
-function berth(words: string[], { node = process.execPath, env = {} }: { node?: string; env?: Record<string, string> } = {}) {
+function berth(
+  words: string[],
+  { node = process.execPath, env = {} }: { node?: string; env?: Record<string, string> } = {},
+) {
   const { status, stdout, stderr } = spawnSync(node, [PROGRAM, ...words], { encoding: 'utf8', env: environment(env) });
   return { status, stdout, stderr };
 }
 
 test('serves until it is interrupted, then exits 0', async () => {
-  const server = spawn(process.execPath, [PROGRAM, 'serve'], { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = spawn(process.execPath, [PROGRAM, 'serve'], {
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exited = once(server, 'exit');
   for await (const line of createInterface(server.stdout)) {
     const [url] = /http:\/\/127\.0\.0\.1:\d+/.exec(line) ?? [];
@@ -38,26 +54,45 @@ test('serves until it is interrupted, then exits 0', async () => {
 
 test('a start that fails says why in one line and exits 1', () => {
   assert.deepEqual(berth(['serve'], { env: { PORT: 'harbour' } }), {
-    status: 1, stdout: '', stderr: 'Berth cannot start: PORT holds "harbour", but it must be a whole number from 0 to 65535.\n',
+    status: 1,
+    stdout: '',
+    stderr: 'Berth cannot start: PORT holds "harbour", but it must be a whole number from 0 to 65535.\n',
   });
 });
 
 test('an older Node, which cannot run the server, is refused in one line', () => {
-  assert.deepEqual(berth(['serve'], { node: olderNode }), { status: 1, stdout: '', stderr: 'berth serve: the server needs Node 22.19 or later, and this is v20.20.2\n' });
+  assert.deepEqual(berth(['serve'], { node: olderNode }), {
+    status: 1,
+    stdout: '',
+    stderr: 'berth serve: the server needs Node 22.19 or later, and this is v20.20.2\n',
+  });
 });
 
 test('tells its commands and its version', () => {
-  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { version: string };
+  const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
+    version: string;
+  };
   assert.deepEqual(berth(['--version']), { status: 0, stdout: `${version}\n`, stderr: '' });
   assert.match(berth(['--help']).stdout, /^Usage: berth <command>\n\n {2}publish {2}\S/);
   assert.match(berth(['serve', '--help']).stdout, /^Usage: berth serve\n\n.+PORT/);
 });
 
 test('what it does not understand is one line on the standard error and exit status 2', () => {
-  assert.deepEqual(berth(['launch']), { status: 2, stdout: '', stderr: 'berth: there is no command launch; see berth --help\n' });
-  assert.deepEqual(berth(['toString']), { status: 2, stdout: '', stderr: 'berth: there is no command toString; see berth --help\n' });
+  assert.deepEqual(berth(['launch']), {
+    status: 2,
+    stdout: '',
+    stderr: 'berth: there is no command launch; see berth --help\n',
+  });
+  assert.deepEqual(berth(['toString']), {
+    status: 2,
+    stdout: '',
+    stderr: 'berth: there is no command toString; see berth --help\n',
+  });
   assert.deepEqual(berth([]), { status: 2, stdout: '', stderr: 'berth: name a command; see berth --help\n' });
   assert.deepEqual(berth(['serve', '--port', '1']), {
-    status: 2, stdout: '', stderr: 'berth serve: --port 1 is not understood, since settings are environment variables; see berth serve --help\n',
+    status: 2,
+    stdout: '',
+    stderr:
+      'berth serve: --port 1 is not understood, since settings are environment variables; see berth serve --help\n',
   });
 });

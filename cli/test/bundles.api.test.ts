@@ -3,7 +3,18 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 
-import { berth, berthJson, directory, type Environment, environment, PROGRAM, scratch, SECRET, url, withServedInstance } from './served-instance.ts';
+import {
+  berth,
+  berthJson,
+  directory,
+  type Environment,
+  environment,
+  PROGRAM,
+  scratch,
+  SECRET,
+  url,
+  withServedInstance,
+} from './served-instance.ts';
 
 withServedInstance();
 
@@ -11,10 +22,21 @@ describe('remotes', () => {
   test('carries artefacts from one instance to another in a file, and says what could not be carried', async () => {
     const form = new FormData();
     form.set('file', new Blob(['carried']), 'a.bin');
-    assert.equal((await fetch(`${url}/api/v1/artefacts/file/carried`, { method: 'POST', headers: { 'x-secret-key': SECRET }, body: form })).status, 201);
+    assert.equal(
+      (
+        await fetch(`${url}/api/v1/artefacts/file/carried`, {
+          method: 'POST',
+          headers: { 'x-secret-key': SECRET },
+          body: form,
+        })
+      ).status,
+      201,
+    );
     const file = join(scratch, 'ship.tar');
     const target = { DATA_DIR: join(scratch, 'air-gapped'), PUBLIC_URL: 'https://island.example.org' };
-    const exported = berthJson(['remotes', 'export', file, 'carried'], { PUBLIC_URL: 'https://production.example.org' }) as { artefacts: number; failed: unknown[] };
+    const exported = berthJson(['remotes', 'export', file, 'carried'], {
+      PUBLIC_URL: 'https://production.example.org',
+    }) as { artefacts: number; failed: unknown[] };
     assert.deepEqual([exported.artefacts, exported.failed], [1, []]);
     assert.match(berth(['remotes', 'import', file], target).stderr, /contains no berth\.db/);
     berth(['backup', directory]);
@@ -28,9 +50,11 @@ describe('remotes', () => {
 });
 
 describe('on a terminal', () => {
-  const onTerminal = (env: Environment) => spawnSync('script', ['-qec', `${process.execPath} ${PROGRAM} backup ${join(scratch, 'terminal')}`, '/dev/null'], {
-    encoding: 'utf8', env: { ...environment(env), TERM: 'xterm-256color' },
-  }).stdout.replaceAll('\u001B', '<esc>');
+  const onTerminal = (env: Environment) =>
+    spawnSync('script', ['-qec', `${process.execPath} ${PROGRAM} backup ${join(scratch, 'terminal')}`, '/dev/null'], {
+      encoding: 'utf8',
+      env: { ...environment(env), TERM: 'xterm-256color' },
+    }).stdout.replaceAll('\u001B', '<esc>');
 
   test('progress is one line that is drawn again and cleared at the end', () => {
     const output = onTerminal({});

@@ -20,19 +20,38 @@ before(async () => {
 after(() => registry.stop());
 
 describe('berth upload, ls, info and pull', () => {
-  before(async () => { await json(['publish', plugIn(join(scratch, 'plug-in'))]); });
+  before(async () => {
+    await json(['publish', plugIn(join(scratch, 'plug-in'))]);
+  });
 
   test('bring a file in and out again', async () => {
     const file = join(scratch, 'france.pmtiles');
     writeFileSync(file, Buffer.alloc(3_000_000, 'tiles'));
-    const uploaded = await json<Record<string, unknown>>(['upload', file, '--id', '@acme/france', '--category', 'tileset']);
+    const uploaded = await json<Record<string, unknown>>([
+      'upload',
+      file,
+      '--id',
+      '@acme/france',
+      '--category',
+      'tileset',
+    ]);
     assert.partialDeepStrictEqual(uploaded, { id: '@acme/france', fileName: 'france.pmtiles', size: 3_000_000 });
     await show('@acme/france');
     const { stdout } = await berth(['ls', 'france'], { env: { BERTH_URL: url } });
-    assert.match(stdout, /^ID +VERSION +CATEGORY +SLOTS +SIZE +UPDATED\n@acme\/france +- +tileset +file +3\.0 MB +\d{4}-\d\d-\d\d \d\d:\d\d\n$/);
-    const { results, count } = await json<{ results: { _id: string }[]; count: number }>(['ls', '--category', 'tileset']);
+    assert.match(
+      stdout,
+      /^ID +VERSION +CATEGORY +SLOTS +SIZE +UPDATED\n@acme\/france +- +tileset +file +3\.0 MB +\d{4}-\d\d-\d\d \d\d:\d\d\n$/,
+    );
+    const { results, count } = await json<{ results: { _id: string }[]; count: number }>([
+      'ls',
+      '--category',
+      'tileset',
+    ]);
     assert.deepEqual([results.map(({ _id }) => _id), count], [['@acme/france'], 1]);
-    assert.match((await berth(['info', '@acme/france'], { env: { BERTH_URL: url } })).stdout, /^id +@acme\/france\n(.+\n)*digest +sha256:[0-9a-f]{64}\n/);
+    assert.match(
+      (await berth(['info', '@acme/france'], { env: { BERTH_URL: url } })).stdout,
+      /^id +@acme\/france\n(.+\n)*digest +sha256:[0-9a-f]{64}\n/,
+    );
     assert.equal((await berth(['ls', 'nothing like it'], { env: { BERTH_URL: url } })).stdout, 'Nothing is found.\n');
   });
 
@@ -43,7 +62,11 @@ describe('berth upload, ls, info and pull', () => {
     const proxy = await startProxy(url);
     try {
       proxy.stallAfterBytes = 60 * 1024 * 1024;
-      const first = spawn(process.execPath, [PROGRAM, 'upload', file, '--id', 'europe', '--url', proxy.url], { cwd: scratch, env: { ...registry.environment, ...withKey() }, stdio: 'ignore' });
+      const first = spawn(process.execPath, [PROGRAM, 'upload', file, '--id', 'europe', '--url', proxy.url], {
+        cwd: scratch,
+        env: { ...registry.environment, ...withKey() },
+        stdio: 'ignore',
+      });
       const ended = once(first, 'exit');
       await proxy.stalled;
       first.kill('SIGKILL');
@@ -51,8 +74,18 @@ describe('berth upload, ls, info and pull', () => {
       const passed = proxy.passedBytes;
       assert.ok(passed >= proxy.stallAfterBytes);
       proxy.stallAfterBytes = Infinity;
-      const uploaded = await json<{ digest: string; size: number }>(['upload', file, '--id', 'europe', '--url', proxy.url]);
-      assert.deepEqual([uploaded.size, uploaded.digest], [size, `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}`]);
+      const uploaded = await json<{ digest: string; size: number }>([
+        'upload',
+        file,
+        '--id',
+        'europe',
+        '--url',
+        proxy.url,
+      ]);
+      assert.deepEqual(
+        [uploaded.size, uploaded.digest],
+        [size, `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}`],
+      );
       const again = proxy.passedBytes - passed;
       assert.ok(again < size - 40 * 1024 * 1024, `${again} bytes for the rest`);
       assert.deepEqual(JSON.parse(readFileSync(join(scratch, 'home/.cache/berth/uploads.json'), 'utf8')), {});
@@ -72,7 +105,10 @@ describe('berth upload, ls, info and pull', () => {
       await proxy.stalled;
       proxy.stallAfterBytes = Infinity;
       proxy.cut();
-      assert.equal((await uploading).digest, `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}`);
+      assert.equal(
+        (await uploading).digest,
+        `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}`,
+      );
       assert.ok(proxy.passedBytes < size + 40 * 1024 * 1024, `${proxy.passedBytes} bytes in all`);
     } finally {
       proxy.stop();
@@ -90,16 +126,27 @@ describe('berth upload, ls, info and pull', () => {
       truncateSync(file, 65 * 1024 * 1024);
       proxy.stallAfterBytes = Infinity;
       proxy.cut();
-      assert.deepEqual(await uploading, { status: 1, stdout: '', stderr: 'berth upload: the file has changed while it was uploaded\n' });
+      assert.deepEqual(await uploading, {
+        status: 1,
+        stdout: '',
+        stderr: 'berth upload: the file has changed while it was uploaded\n',
+      });
     } finally {
       proxy.stop();
     }
-    const other = createServer((request, response) => { request.resume().on('end', () => { response.end('hello'); }); }).listen(0, '127.0.0.1');
+    const other = createServer((request, response) => {
+      request.resume().on('end', () => {
+        response.end('hello');
+      });
+    }).listen(0, '127.0.0.1');
     await once(other, 'listening');
     const address = `http://127.0.0.1:${(other.address() as AddressInfo).port}`;
     const { status, stderr } = await berth(['upload', file, '--id', 'x', '--url', address], { env: withKey() });
     other.close();
-    assert.deepEqual([status, stderr], [1, `berth upload: ${address} takes no resumable uploads (200): is this the address of a registry?\n`]);
+    assert.deepEqual(
+      [status, stderr],
+      [1, `berth upload: ${address} takes no resumable uploads (200): is this the address of a registry?\n`],
+    );
   });
 
   test('say why a large file is refused', async () => {
@@ -108,25 +155,40 @@ describe('berth upload, ls, info and pull', () => {
     const { status, stderr } = await berth(['upload', file, '--id', 'a/../b'], { env: withKey() });
     assert.equal(status, 1);
     assert.match(stderr, /^berth upload: .+\n$/);
-    assert.match((await berth(['upload', file, '--id', 'x'], { env: { BERTH_URL: url } })).stderr, /^berth upload: This needs an upload key.+\n$/);
+    assert.match(
+      (await berth(['upload', file, '--id', 'x'], { env: { BERTH_URL: url } })).stderr,
+      /^berth upload: This needs an upload key.+\n$/,
+    );
   });
 
   test('pull what the key may download, unpacked, and not twice', async () => {
-    const granted = await fetch(`${url}/api/v1/access-grants`, { method: 'POST', headers: { ...registry.session, 'content-type': 'application/json' }, body: JSON.stringify({ account: { type: 'organization', id: 'acme' } }) });
+    const granted = await fetch(`${url}/api/v1/access-grants`, {
+      method: 'POST',
+      headers: { ...registry.session, 'content-type': 'application/json' },
+      body: JSON.stringify({ account: { type: 'organization', id: 'acme' } }),
+    });
     assert.equal(granted.status, 201);
     const { status, stderr } = await berth(['pull', '@acme/france'], { env: { BERTH_URL: url } });
     assert.equal(status, 1);
     assert.match(stderr, /^berth pull: .+\n$/);
-    const made = await fetch(`${url}/api/v1/api-keys`, { method: 'POST', headers: { ...registry.session, 'content-type': 'application/json' }, body: JSON.stringify({ type: 'read', name: 'reader', owner: { type: 'organization', id: 'acme' } }) });
-    const { key: readKey } = await made.json() as { key: string };
+    const made = await fetch(`${url}/api/v1/api-keys`, {
+      method: 'POST',
+      headers: { ...registry.session, 'content-type': 'application/json' },
+      body: JSON.stringify({ type: 'read', name: 'reader', owner: { type: 'organization', id: 'acme' } }),
+    });
+    const { key: readKey } = (await made.json()) as { key: string };
     const env = { BERTH_URL: url, BERTH_API_KEY: readKey };
     await show(`${NAME}@main`);
-    const pull = (id: string) => json<{ path: string; downloaded: boolean }>(['pull', id, '--dir', join(scratch, 'cache')], { env });
+    const pull = (id: string) =>
+      json<{ path: string; downloaded: boolean }>(['pull', id, '--dir', join(scratch, 'cache')], { env });
     const plugin = await pull(`${NAME}@main`);
     assert.equal((JSON.parse(readFileSync(join(plugin.path, 'package.json'), 'utf8')) as { name: string }).name, NAME);
     assert.deepEqual([plugin.downloaded, (await pull(`${NAME}@main`)).downloaded], [true, false]);
     const tiles = await pull('@acme/france');
     assert.equal(statSync(tiles.path).size, 3_000_000);
-    assert.equal((await berth(['pull', '@acme/france', '--dir', join(scratch, 'cache')], { env })).stdout, `${tiles.path}\n`);
+    assert.equal(
+      (await berth(['pull', '@acme/france', '--dir', join(scratch, 'cache')], { env })).stdout,
+      `${tiles.path}\n`,
+    );
   });
 });

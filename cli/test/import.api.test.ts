@@ -7,11 +7,29 @@ import { repositoryRoot } from '../../scripts/runtime.ts';
 import { packSample } from '../../scripts/sample.ts';
 import { INTERNAL_SECRET, startTestRegistry, type TestRegistry } from './test-registry.ts';
 
-interface Report { results: { artefactId: string; status: string; metadata: string[]; reason?: string }[]; grants: { status: string }[]; isComplete: boolean }
-interface Document { public: boolean; privateAccess: object[]; title?: object; group?: object; category: string; thumbnail?: object; deprecated: boolean; tarballs?: Record<string, { digest: string; version: string }>; digest?: string; fileName?: string }
+interface Report {
+  results: { artefactId: string; status: string; metadata: string[]; reason?: string }[];
+  grants: { status: string }[];
+  isComplete: boolean;
+}
+interface Document {
+  public: boolean;
+  privateAccess: object[];
+  title?: object;
+  group?: object;
+  category: string;
+  thumbnail?: object;
+  deprecated: boolean;
+  tarballs?: Record<string, { digest: string; version: string }>;
+  digest?: string;
+  fileName?: string;
+}
 
 const HELLO = '@data-fair/processing-hello-world@0';
-const PIXEL = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==', 'base64');
+const PIXEL = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==',
+  'base64',
+);
 
 describe('berth import', () => {
   let registry: TestRegistry;
@@ -21,39 +39,67 @@ describe('berth import', () => {
     registry = await startTestRegistry();
     held = join(registry.scratch, 'held');
     mkdirSync(join(held, '@data-fair'), { recursive: true });
-    cpSync(join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world'), join(held, '@data-fair/processing-hello-world'), { recursive: true });
-    writeFileSync(join(held, '@data-fair/processing-hello-world.berth.json'), JSON.stringify({
-      category: 'processing', title: { en: 'Hello', fr: 'Bonjour' }, group: { en: 'Samples' }, privateAccess: [{ type: 'organization', id: 'acme' }], thumbnail: '../hello.png',
-    }));
+    cpSync(
+      join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world'),
+      join(held, '@data-fair/processing-hello-world'),
+      { recursive: true },
+    );
+    writeFileSync(
+      join(held, '@data-fair/processing-hello-world.berth.json'),
+      JSON.stringify({
+        category: 'processing',
+        title: { en: 'Hello', fr: 'Bonjour' },
+        group: { en: 'Samples' },
+        privateAccess: [{ type: 'organization', id: 'acme' }],
+        thumbnail: '../hello.png',
+      }),
+    );
     writeFileSync(join(held, 'hello.png'), PIXEL);
     writeFileSync(join(held, 'hello.png.berth.json'), JSON.stringify({ artefactId: 'picture', public: true }));
     mkdirSync(join(held, 'broken'));
     writeFileSync(join(held, 'broken/package.json'), 'no JSON at all');
     cpSync(await packSample(mkdtempSync(join(registry.scratch, 'sample-'))), join(held, 'packed.tgz'));
-    writeFileSync(join(held, 'packed.berth.json'), JSON.stringify({ artefactId: 'packed@1', architecture: 'x64', deprecated: true }));
+    writeFileSync(
+      join(held, 'packed.berth.json'),
+      JSON.stringify({ artefactId: 'packed@1', architecture: 'x64', deprecated: true }),
+    );
     writeFileSync(join(held, 'grants.json'), JSON.stringify([{ type: 'organization', id: 'acme' }]));
   });
   after(() => registry.stop());
 
   const run = async (words: string[], to = registry) => {
-    const { status, stdout, stderr } = await registry.berth(['import', ...words, '--url', to.url, '--json', '--quiet'], { env });
-    return { status, stderr, report: stdout === '' ? undefined : JSON.parse(stdout) as Report };
+    const { status, stdout, stderr } = await registry.berth(
+      ['import', ...words, '--url', to.url, '--json', '--quiet'],
+      { env },
+    );
+    return { status, stderr, report: stdout === '' ? undefined : (JSON.parse(stdout) as Report) };
   };
-  const read = async (id: string, from = registry) => await (await fetch(`${from.url}/api/v1/artefacts/${encodeURIComponent(id)}`, { headers: { 'x-secret-key': INTERNAL_SECRET } })).json() as Document;
+  const read = async (id: string, from = registry) =>
+    (await (
+      await fetch(`${from.url}/api/v1/artefacts/${encodeURIComponent(id)}`, {
+        headers: { 'x-secret-key': INTERNAL_SECRET },
+      })
+    ).json()) as Document;
 
   test('brings in what a disk holds, with its metadata; one that is broken stops nothing', async () => {
     const { status, report } = await run([held]);
     assert.equal(status, 1);
-    assert.deepEqual(report?.results.map((it) => [it.artefactId, it.status, it.metadata]), [
-      [HELLO, 'uploaded', ['title', 'group', 'privateAccess', 'thumbnail']],
-      ['broken', 'failed', []],
-      ['picture', 'uploaded', ['public']],
-      ['packed@1', 'uploaded', ['deprecated']],
-    ]);
+    assert.deepEqual(
+      report?.results.map((it) => [it.artefactId, it.status, it.metadata]),
+      [
+        [HELLO, 'uploaded', ['title', 'group', 'privateAccess', 'thumbnail']],
+        ['broken', 'failed', []],
+        ['picture', 'uploaded', ['public']],
+        ['packed@1', 'uploaded', ['deprecated']],
+      ],
+    );
     assert.match(report.results[1]?.reason ?? '', /package\.json/);
     assert.deepEqual([report.isComplete, report.grants.map((it) => it.status)], [false, ['granted']]);
     const hello = await read(HELLO);
-    assert.deepEqual([hello.category, hello.title, hello.group, hello.public, hello.privateAccess], ['processing', { en: 'Hello', fr: 'Bonjour' }, { en: 'Samples' }, false, [{ type: 'organization', id: 'acme' }]]);
+    assert.deepEqual(
+      [hello.category, hello.title, hello.group, hello.public, hello.privateAccess],
+      ['processing', { en: 'Hello', fr: 'Bonjour' }, { en: 'Samples' }, false, [{ type: 'organization', id: 'acme' }]],
+    );
     assert.ok(hello.thumbnail);
     assert.equal(hello.tarballs?.['noarch']?.version, '0.13.0');
     assert.deepEqual(Object.keys((await read('packed@1')).tarballs ?? {}), ['x64']);
@@ -61,33 +107,69 @@ describe('berth import', () => {
 
   test('leaves what is there, and what somebody has changed since, as it is', async () => {
     const before = (await read(HELLO)).tarballs?.['noarch']?.digest;
-    await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(HELLO)}`, { method: 'PATCH', headers: { 'x-secret-key': INTERNAL_SECRET, 'content-type': 'application/json' }, body: JSON.stringify({ title: { en: 'Curated' }, group: null, privateAccess: [] }) });
+    await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(HELLO)}`, {
+      method: 'PATCH',
+      headers: { 'x-secret-key': INTERNAL_SECRET, 'content-type': 'application/json' },
+      body: JSON.stringify({ title: { en: 'Curated' }, group: null, privateAccess: [] }),
+    });
     rmSync(join(held, 'broken'), { recursive: true });
     const { status, report } = await run([held]);
     assert.equal(status, 0);
-    assert.deepEqual(report?.results.map((it) => [it.artefactId, it.status, it.metadata]), [[HELLO, 'present', []], ['picture', 'present', []], ['packed@1', 'present', []]]);
+    assert.deepEqual(
+      report?.results.map((it) => [it.artefactId, it.status, it.metadata]),
+      [
+        [HELLO, 'present', []],
+        ['picture', 'present', []],
+        ['packed@1', 'present', []],
+      ],
+    );
     assert.deepEqual([report.isComplete, report.grants.map((it) => it.status)], [true, ['present']]);
     const hello = await read(HELLO);
-    assert.deepEqual([hello.title, hello.group, hello.privateAccess, hello.tarballs?.['noarch']?.digest], [{ en: 'Curated' }, undefined, [], before]);
+    assert.deepEqual(
+      [hello.title, hello.group, hello.privateAccess, hello.tarballs?.['noarch']?.digest],
+      [{ en: 'Curated' }, undefined, [], before],
+    );
   });
 
   test('goes on where a run was cut between the bytes and what is known of them', async () => {
     const form = new FormData();
     form.set('file', new Blob(['tiles']), 'cut');
-    await fetch(`${registry.url}/api/v1/artefacts/file/cut`, { method: 'POST', headers: { 'x-secret-key': INTERNAL_SECRET }, body: form });
+    await fetch(`${registry.url}/api/v1/artefacts/file/cut`, {
+      method: 'POST',
+      headers: { 'x-secret-key': INTERNAL_SECRET },
+      body: form,
+    });
     const folder = join(registry.scratch, 'cut');
     mkdirSync(folder);
     writeFileSync(join(folder, 'cut'), 'tiles');
     writeFileSync(join(folder, 'cut.berth.json'), JSON.stringify({ title: { en: 'Cut' }, public: true }));
     const { report } = await run([folder]);
-    assert.deepEqual(report?.results.map((it) => [it.status, it.metadata]), [['present', ['title', 'public']]]);
+    assert.deepEqual(
+      report?.results.map((it) => [it.status, it.metadata]),
+      [['present', ['title', 'public']]],
+    );
     rmSync(folder, { recursive: true });
-    await fetch(`${registry.url}/api/v1/artefacts/cut`, { method: 'DELETE', headers: { 'x-secret-key': INTERNAL_SECRET } });
-    await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(HELLO)}`, { method: 'PATCH', headers: { 'x-secret-key': INTERNAL_SECRET, 'content-type': 'application/json' }, body: JSON.stringify({ privateAccess: [{ type: 'organization', id: 'acme' }] }) });
+    await fetch(`${registry.url}/api/v1/artefacts/cut`, {
+      method: 'DELETE',
+      headers: { 'x-secret-key': INTERNAL_SECRET },
+    });
+    await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(HELLO)}`, {
+      method: 'PATCH',
+      headers: { 'x-secret-key': INTERNAL_SECRET, 'content-type': 'application/json' },
+      body: JSON.stringify({ privateAccess: [{ type: 'organization', id: 'acme' }] }),
+    });
   });
 
   test('what was packed from a disk runs when it is pulled', async () => {
-    const { status, stdout } = await registry.berth(['pull', HELLO, '--url', registry.url, '--quiet', '--api-key', await registry.readKey()]);
+    const { status, stdout } = await registry.berth([
+      'pull',
+      HELLO,
+      '--url',
+      registry.url,
+      '--quiet',
+      '--api-key',
+      await registry.readKey(),
+    ]);
     assert.equal(status, 0);
     assert.equal(typeof (createRequire(import.meta.url)(stdout.trim()) as { run: unknown }).run, 'function');
   });
@@ -96,15 +178,37 @@ describe('berth import', () => {
     const other = await startTestRegistry();
     try {
       const copyEnv = { ...env, BERTH_FROM_API_KEY: await registry.readKey() };
-      const copy = async () => JSON.parse((await registry.berth(['import', '--from', registry.url, '--url', other.url, '--json', '--quiet'], { env: copyEnv })).stdout) as Report;
+      const copy = async () =>
+        JSON.parse(
+          (
+            await registry.berth(['import', '--from', registry.url, '--url', other.url, '--json', '--quiet'], {
+              env: copyEnv,
+            })
+          ).stdout,
+        ) as Report;
       const first = await copy();
-      assert.deepEqual(first.results.map((it) => [it.artefactId, it.status]), [[HELLO, 'uploaded'], ['picture', 'uploaded']]);
+      assert.deepEqual(
+        first.results.map((it) => [it.artefactId, it.status]),
+        [
+          [HELLO, 'uploaded'],
+          ['picture', 'uploaded'],
+        ],
+      );
       const [original, copied] = [await read(HELLO), await read(HELLO, other)];
       assert.equal(copied.tarballs?.['noarch']?.digest, original.tarballs?.['noarch']?.digest);
       assert.deepEqual([copied.title, copied.category], [original.title, original.category]);
       assert.ok(copied.thumbnail);
-      assert.deepEqual([(await read('picture', other)).fileName, (await read('picture', other)).digest], ['hello.png', (await read('picture')).digest]);
-      assert.deepEqual((await copy()).results.map((it) => [it.artefactId, it.status]), [[HELLO, 'present'], ['picture', 'present']]);
+      assert.deepEqual(
+        [(await read('picture', other)).fileName, (await read('picture', other)).digest],
+        ['hello.png', (await read('picture')).digest],
+      );
+      assert.deepEqual(
+        (await copy()).results.map((it) => [it.artefactId, it.status]),
+        [
+          [HELLO, 'present'],
+          ['picture', 'present'],
+        ],
+      );
     } finally {
       await other.stop();
     }
@@ -115,9 +219,18 @@ describe('berth import', () => {
       const { status, stderr } = await registry.berth(['import', ...words], { env: with_ });
       return [status, stderr.trim()];
     };
-    assert.deepEqual(await outcome([]), [2, 'berth import: name a directory, or a registry with --from; see berth import --help']);
-    assert.deepEqual(await outcome([held]), [2, 'berth import: name the registry with --url or BERTH_URL; see berth import --help']);
-    assert.deepEqual(await outcome([held, '--url', registry.url], {}), [1, 'berth import: give the internal secret of the registry in BERTH_SECRET_KEY']);
+    assert.deepEqual(await outcome([]), [
+      2,
+      'berth import: name a directory, or a registry with --from; see berth import --help',
+    ]);
+    assert.deepEqual(await outcome([held]), [
+      2,
+      'berth import: name the registry with --url or BERTH_URL; see berth import --help',
+    ]);
+    assert.deepEqual(await outcome([held, '--url', registry.url], {}), [
+      1,
+      'berth import: give the internal secret of the registry in BERTH_SECRET_KEY',
+    ]);
     assert.deepEqual((await outcome([join(held, 'nowhere'), '--url', registry.url]))[0], 1);
     const [status, text] = await outcome([held, '--url', registry.url], { BERTH_SECRET_KEY: 'wrong' });
     assert.equal(status, 1);

@@ -28,33 +28,65 @@ describe('berth publish of a plug-in with a native add-on', () => {
     registry = await startTestRegistry();
     folder = join(registry.scratch, 'native');
     // Headers beside the Node that runs: a build asks nobody else for them.
-    env = { BERTH_URL: registry.url, BERTH_API_KEY: await registry.uploadKey(), npm_config_nodedir: dirname(dirname(process.execPath)) };
+    env = {
+      BERTH_URL: registry.url,
+      BERTH_API_KEY: await registry.uploadKey(),
+      npm_config_nodedir: dirname(dirname(process.execPath)),
+    };
     const addon = join(registry.scratch, 'addon');
     mkdirSync(addon);
     mkdirSync(folder);
-    writeFileSync(join(addon, 'package.json'), JSON.stringify({ name: 'addon', version: '1.0.0', license: 'MIT', scripts: { install: 'node-gyp rebuild' } }));
-    writeFileSync(join(addon, 'binding.gyp'), JSON.stringify({ targets: [{ target_name: 'addon', sources: ['addon.c'] }] }));
+    writeFileSync(
+      join(addon, 'package.json'),
+      JSON.stringify({ name: 'addon', version: '1.0.0', license: 'MIT', scripts: { install: 'node-gyp rebuild' } }),
+    );
+    writeFileSync(
+      join(addon, 'binding.gyp'),
+      JSON.stringify({ targets: [{ target_name: 'addon', sources: ['addon.c'] }] }),
+    );
     writeFileSync(join(addon, 'addon.c'), SOURCE);
     writeFileSync(join(addon, 'index.js'), 'module.exports = require("./build/Release/addon.node");');
     execFileSync('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder], { cwd: addon });
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: NAME, version: '1.0.0', main: 'index.js', dependencies: { addon: 'file:addon-1.0.0.tgz' } }));
+    writeFileSync(
+      join(folder, 'package.json'),
+      JSON.stringify({
+        name: NAME,
+        version: '1.0.0',
+        main: 'index.js',
+        dependencies: { addon: 'file:addon-1.0.0.tgz' },
+      }),
+    );
     writeFileSync(join(folder, 'index.js'), 'module.exports = require("addon");');
-    execFileSync('npm', ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: folder, stdio: 'ignore' });
+    execFileSync('npm', ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      cwd: folder,
+      stdio: 'ignore',
+    });
   });
   after(() => registry.stop());
 
-  async function publish(ref: string, ...words: string[]): Promise<{ hasNativeModules: boolean; hasInstallScripts: boolean }> {
-    const { status, stdout, stderr } = await registry.berth(['publish', folder, '--bundle', '--ref', ref, '--json', ...words], { env });
+  async function publish(
+    ref: string,
+    ...words: string[]
+  ): Promise<{ hasNativeModules: boolean; hasInstallScripts: boolean }> {
+    const { status, stdout, stderr } = await registry.berth(
+      ['publish', folder, '--bundle', '--ref', ref, '--json', ...words],
+      { env },
+    );
     assert.equal(status, 0, stderr);
     const { id, architecture } = JSON.parse(stdout) as { id: string; architecture: string };
     await registry.show(id);
-    const document = await (await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(id)}`)).json() as { tarballs: Record<string, { hasNativeModules: boolean; hasInstallScripts: boolean }> };
+    const document = (await (await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(id)}`)).json()) as {
+      tarballs: Record<string, { hasNativeModules: boolean; hasInstallScripts: boolean }>;
+    };
     assert.deepEqual(Object.keys(document.tarballs), [architecture]);
     return document.tarballs[architecture]!;
   }
 
   async function pulled(id: string): Promise<string> {
-    const { status, stdout, stderr } = await registry.berth(['pull', id, '--dir', join(registry.scratch, 'cache'), '--architecture', process.arch], { env: { BERTH_URL: registry.url, BERTH_API_KEY: await registry.readKey() } });
+    const { status, stdout, stderr } = await registry.berth(
+      ['pull', id, '--dir', join(registry.scratch, 'cache'), '--architecture', process.arch],
+      { env: { BERTH_URL: registry.url, BERTH_API_KEY: await registry.readKey() } },
+    );
     assert.equal(status, 0, stderr);
     return stdout.trim();
   }

@@ -22,12 +22,20 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'berth-packed-'));
   const tarballs = await packAll(join(folder, 'packages'));
   await writeFile(join(folder, 'package.json'), '{"private":true}');
-  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--omit=dev', ...tarballs], { cwd: folder });
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', '--omit=dev', ...tarballs], {
+    cwd: folder,
+  });
 });
 after(() => rm(folder, { recursive: true }));
 
 test('the packages, installed into an empty folder, serve, with their clients, and back up', async () => {
-  const env = { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: join(folder, 'data'), SECRET_INTERNAL_SERVICES: SECRET };
+  const env = {
+    PATH: process.env['PATH'],
+    HOST: '127.0.0.1',
+    PORT: '0',
+    DATA_DIR: join(folder, 'data'),
+    SECRET_INTERNAL_SERVICES: SECRET,
+  };
   const program = join(folder, 'node_modules/.bin/berth');
   const server = spawn(program, ['serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
   const exited = once(server, 'exit');
@@ -50,7 +58,16 @@ test('the packages, installed into an empty folder, serve, with their clients, a
   const tarball = await readFile(join(folder, 'plugin.tgz'));
   const upload = new FormData();
   upload.set('file', new Blob([new Uint8Array(tarball)]), 'plugin.tgz');
-  assert.equal((await fetch(`${url}/api/v1/artefacts/npm/plugin`, { method: 'POST', headers: { 'x-secret-key': SECRET }, body: upload })).status, 201);
+  assert.equal(
+    (
+      await fetch(`${url}/api/v1/artefacts/npm/plugin`, {
+        method: 'POST',
+        headers: { 'x-secret-key': SECRET },
+        body: upload,
+      })
+    ).status,
+    201,
+  );
   const { stdout } = await run(program, ['backup', join(folder, 'backup')], { cwd: folder, env });
   assert.match(stdout, /backup has 1 artefact/);
   server.kill();

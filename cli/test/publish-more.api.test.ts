@@ -23,16 +23,27 @@ describe('berth publish, asked for more', () => {
   });
 
   test('takes the major on a tag, which must be that of the version', async () => {
-    const dry = (env: Record<string, string>, ...words: string[]) => berth(['publish', folder, '--dry-run', '--json', ...words], { env });
-    const idFor = async (env: Record<string, string>, ...words: string[]) => (JSON.parse((await dry(env, ...words)).stdout) as { id: string }).id;
+    const dry = (env: Record<string, string>, ...words: string[]) =>
+      berth(['publish', folder, '--dry-run', '--json', ...words], { env });
+    const idFor = async (env: Record<string, string>, ...words: string[]) =>
+      (JSON.parse((await dry(env, ...words)).stdout) as { id: string }).id;
     const major = version.split('.')[0];
     assert.equal(await idFor({ GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: `v${version}` }), `${NAME}@${major}`);
-    assert.equal(await idFor({ CI_COMMIT_TAG: `v${version}` }, '--flat'), `@data-fair-processing-hello-world-${major}`);
+    assert.equal(
+      await idFor({ CI_COMMIT_TAG: `v${version}` }, '--flat'),
+      `@data-fair-processing-hello-world-${major}`,
+    );
     assert.equal(await idFor({ GITHUB_REF_TYPE: 'branch', GITHUB_REF_NAME: 'feature/x' }), `${NAME}@feature/x`);
-    assert.equal(await idFor({ CI_COMMIT_BRANCH: 'feature/x' }, '--flat'), '@data-fair-processing-hello-world-feature-x');
+    assert.equal(
+      await idFor({ CI_COMMIT_BRANCH: 'feature/x' }, '--flat'),
+      '@data-fair-processing-hello-world-feature-x',
+    );
     assert.equal(await idFor({}, '--id', 'anything'), 'anything');
     const { status, stderr } = await dry({ CI_COMMIT_TAG: 'v99.0.0' });
-    assert.deepEqual([status, stderr], [1, `berth publish: the tag is v99.0.0, but package.json says version ${version}: they must be equal\n`]);
+    assert.deepEqual(
+      [status, stderr],
+      [1, `berth publish: the tag is v99.0.0, but package.json says version ${version}: they must be equal\n`],
+    );
     tag(folder, `v${version}`);
     assert.equal(await idFor({}), `${NAME}@${major}`);
   });
@@ -40,10 +51,26 @@ describe('berth publish, asked for more', () => {
   test('publishes a tarball that is packed already, into a slot', async () => {
     execFileSync('npm', ['pack', '--silent', '--pack-destination', scratch], { cwd: folder });
     const tarball = join(scratch, `data-fair-processing-hello-world-${version}.tgz`);
-    const published = await json<Record<string, unknown>>(['publish', tarball, '--id', 'packed', '--architecture', 'arm64', '--category', 'other']);
-    assert.partialDeepStrictEqual(published, { id: 'packed', architecture: 'arm64', version, size: statSync(tarball).size });
+    const published = await json<Record<string, unknown>>([
+      'publish',
+      tarball,
+      '--id',
+      'packed',
+      '--architecture',
+      'arm64',
+      '--category',
+      'other',
+    ]);
+    assert.partialDeepStrictEqual(published, {
+      id: 'packed',
+      architecture: 'arm64',
+      version,
+      size: statSync(tarball).size,
+    });
     await show('packed');
-    const document = await json<{ tarballs: object; category: string }>(['info', 'packed'], { env: { BERTH_URL: url } });
+    const document = await json<{ tarballs: object; category: string }>(['info', 'packed'], {
+      env: { BERTH_URL: url },
+    });
     assert.deepEqual([Object.keys(document.tarballs), document.category], [['arm64'], 'other']);
   });
 
@@ -54,9 +81,18 @@ describe('berth publish, asked for more', () => {
       return stderr;
     };
     assert.equal(await said(['nowhere', '--ref', 'main']), 'berth publish: there is no package at nowhere\n');
-    assert.match(await said([folder, '--ref', 'main'], { BERTH_URL: url }), /^berth publish: .+needs an upload key.+\n$/);
-    assert.match(await said([folder, '--ref', 'main'], { BERTH_URL: 'http://127.0.0.1:1', BERTH_API_KEY: key }), /^berth publish: .+\n$/);
-    assert.equal(await said([folder], {}), 'berth publish: which registry? Give --url or BERTH_URL, or run berth login once\n');
+    assert.match(
+      await said([folder, '--ref', 'main'], { BERTH_URL: url }),
+      /^berth publish: .+needs an upload key.+\n$/,
+    );
+    assert.match(
+      await said([folder, '--ref', 'main'], { BERTH_URL: 'http://127.0.0.1:1', BERTH_API_KEY: key }),
+      /^berth publish: .+\n$/,
+    );
+    assert.equal(
+      await said([folder], {}),
+      'berth publish: which registry? Give --url or BERTH_URL, or run berth login once\n',
+    );
     assert.equal((await berth(['publish', '--colour'])).status, 2);
   });
 });

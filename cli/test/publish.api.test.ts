@@ -23,36 +23,77 @@ describe('berth publish', () => {
 
   test('publishes the real plug-in under its branch', async () => {
     const published = await json<Record<string, unknown>>(['publish'], { cwd: folder });
-    assert.partialDeepStrictEqual(published, { id: `${NAME}@main`, architecture: 'noarch', package: NAME, version, isPublished: true });
+    assert.partialDeepStrictEqual(published, {
+      id: `${NAME}@main`,
+      architecture: 'noarch',
+      package: NAME,
+      version,
+      isPublished: true,
+    });
     assert.match(published['digest'] as string, /^sha256:[0-9a-f]{64}$/);
     const { stdout } = await berth(['publish', folder], { env: withKey() });
-    assert.equal(stdout, `${NAME}@main noarch: ${NAME} ${version}, ${formatted(published['size'] as number)}, ${published['digest'] as string}\n`);
+    assert.equal(
+      stdout,
+      `${NAME}@main noarch: ${NAME} ${version}, ${formatted(published['size'] as number)}, ${published['digest'] as string}\n`,
+    );
   });
 
   test('publishes it with its production dependencies inside, as locked', async () => {
     const { id } = await json<{ id: string }>(['publish', '--bundle', '--ref', 'bundled'], { cwd: folder });
     await show(id);
-    const { results } = await (await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}/packages`)).json() as { results: { name: string; version: string }[] };
-    assert.deepEqual(results.map((it) => `${it.name}@${it.version}`), ['semver@7.8.6']);
+    const { results } = (await (await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}/packages`)).json()) as {
+      results: { name: string; version: string }[];
+    };
+    assert.deepEqual(
+      results.map((it) => `${it.name}@${it.version}`),
+      ['semver@7.8.6'],
+    );
     assert.ok(!existsSync(join(folder, 'node_modules')));
     const bare = join(scratch, 'bare');
     mkdirSync(bare);
-    writeFileSync(join(bare, 'package.json'), JSON.stringify({ name: 'bare', version: '1.0.0', dependencies: { semver: '7.8.6' } }));
+    writeFileSync(
+      join(bare, 'package.json'),
+      JSON.stringify({ name: 'bare', version: '1.0.0', dependencies: { semver: '7.8.6' } }),
+    );
     const { status, stderr } = await berth(['publish', bare, '--bundle', '--ref', 'main'], { env: withKey() });
-    assert.deepEqual([status, stderr], [1, 'berth publish: --bundle needs a lock file beside package.json: run npm install once, and commit package-lock.json\n']);
+    assert.deepEqual(
+      [status, stderr],
+      [
+        1,
+        'berth publish: --bundle needs a lock file beside package.json: run npm install once, and commit ' +
+          'package-lock.json\n',
+      ],
+    );
   });
 
   test('packs what a script of the package builds, whatever that says', async () => {
     const built = join(scratch, 'built');
     mkdirSync(built);
-    writeFileSync(join(built, 'package.json'), JSON.stringify({ name: 'built', version: '2.0.0', scripts: { prepack: 'echo "[building]" && echo made > index.js && env > ../seen-by-prepack' } }));
-    const { id } = await json<{ id: string }>(['publish', built, '--ref', 'main'], { env: { ...withKey(), ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'right of the job', BERTH_ID_TOKEN: 'token of the job' } });
+    writeFileSync(
+      join(built, 'package.json'),
+      JSON.stringify({
+        name: 'built',
+        version: '2.0.0',
+        scripts: { prepack: 'echo "[building]" && echo made > index.js && env > ../seen-by-prepack' },
+      }),
+    );
+    const { id } = await json<{ id: string }>(['publish', built, '--ref', 'main'], {
+      env: { ...withKey(), ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'right of the job', BERTH_ID_TOKEN: 'token of the job' },
+    });
     await show(id);
-    const { results } = await (await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}/files`, { headers: registry.session })).json() as { results: { path: string }[] };
-    assert.ok(results.some(({ path }) => path.endsWith('index.js')), JSON.stringify(results));
+    const { results } = (await (
+      await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}/files`, { headers: registry.session })
+    ).json()) as { results: { path: string }[] };
+    assert.ok(
+      results.some(({ path }) => path.endsWith('index.js')),
+      JSON.stringify(results),
+    );
     const seen = readFileSync(join(built, '../seen-by-prepack'), 'utf8');
-    for (const secret of [key, 'right of the job', 'token of the job']) assert.ok(!seen.includes(secret), `${secret} is not for scripts of packages`);
+    for (const secret of [key, 'right of the job', 'token of the job'])
+      assert.ok(!seen.includes(secret), `${secret} is not for scripts of packages`);
   });
 });
 
-function formatted(bytes: number): string { return bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).toFixed(1)} kB`; }
+function formatted(bytes: number): string {
+  return bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).toFixed(1)} kB`;
+}

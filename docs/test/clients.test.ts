@@ -10,17 +10,25 @@ import { repositoryRoot } from '../../scripts/runtime.ts';
 const NOT_OURS = new Set(['node_modules', 'dist', 'data', '.cache', '.test-build']);
 /** What people read and copy: documents, recipes, pages, and what programs print. */
 const TEXTS = [
-  '**/*.{md,vue,yml,yaml,sh}', '.github/**/*.{md,yml,sh}',
-  '{api,cli,lib-node,ui}/{bin,src}/**/*.{js,ts}', 'scripts/**/*.ts',
+  '**/*.{md,vue,yml,yaml,sh}',
+  '.github/**/*.{md,yml,sh}',
+  '{api,cli,lib-node,ui}/{bin,src}/**/*.{js,ts}',
+  'scripts/**/*.ts',
 ];
 const INSTALLING = [
-  /\b(?:npx|pnpx|bunx)\b/, /\bnpm (?:i|install|add|exec)\b/, /\bpnpm (?:i|install|add|dlx)\b/, /\byarn (?:add|dlx)\b/,
+  /\b(?:npx|pnpx|bunx)\b/,
+  /\bnpm (?:i|install|add|exec)\b/,
+  /\bpnpm (?:i|install|add|dlx)\b/,
+  /\byarn (?:add|dlx)\b/,
 ];
 /** A package by its name alone; Yarn wants the name before the address. */
 const BY_NAME = /@berth(?:-registry)?\/[a-z-]+(?![a-z-]|@https?:)/;
 const ADDRESS = /\/clients\/(\d[^/\s]*)\/(cli|lib-node)\.tgz/g;
 
-interface Line { text: string; place: string }
+interface Line {
+  text: string;
+  place: string;
+}
 
 const files = globSync(TEXTS, { cwd: repositoryRoot, exclude: (path) => NOT_OURS.has(basename(path)) });
 const lines = files.flatMap((path): Line[] => {
@@ -30,7 +38,7 @@ const lines = files.flatMap((path): Line[] => {
 
 const installsByName = ({ text }: Line) => BY_NAME.test(text) && INSTALLING.some((pattern) => pattern.test(text));
 
-test('nobody is told to install a client by name, which on the public registry is somebody else\'s', () => {
+test("nobody is told to install a client by name, which on the public registry is somebody else's", () => {
   const action = '.github/actions/publish-plugin/action.yml';
   for (const path of ['README.md', 'deploy/ci/gitlab.yml', action, 'ui/src/features/artefacts/snippets.ts']) {
     assert.ok(files.includes(path), path);
@@ -41,30 +49,52 @@ test('nobody is told to install a client by name, which on the public registry i
 test('and would be noticed if they were', () => {
   const scope = '@berth-registry';
   const told = [
-    `npx ${scope}/cli publish`, `    - npx --yes ${scope}/cli@0 ls`, `npm install ${scope}/lib-node`,
-    `npm i -g ${scope}/cli@0.4.0`, `Error('not here: npm install ${scope}/api')`, `pnpm add ${scope}/lib-node`,
-    `yarn add ${scope}/lib-node@0.4.0`, `npm install ${scope.replace('-registry', '')}/cli`,
+    `npx ${scope}/cli publish`,
+    `    - npx --yes ${scope}/cli@0 ls`,
+    `npm install ${scope}/lib-node`,
+    `npm i -g ${scope}/cli@0.4.0`,
+    `Error('not here: npm install ${scope}/api')`,
+    `pnpm add ${scope}/lib-node`,
+    `yarn add ${scope}/lib-node@0.4.0`,
+    `npm install ${scope.replace('-registry', '')}/cli`,
   ];
   const address = 'https://registry.example.org/clients/0.4.0/lib-node.tgz';
   const fine = [`import '${scope}/lib-node'`, `yarn add ${scope}/lib-node@${address}`, `npm install ${address}`];
   const found = [...told, ...fine].map((text) => ({ text, place: '' })).filter(installsByName);
-  assert.deepEqual(found.map(({ text }) => text), told);
+  assert.deepEqual(
+    found.map(({ text }) => text),
+    told,
+  );
 });
 
 test('recipes for pipelines name no package of ours at all', () => {
   const recipes = lines.filter(({ place }) => /^(?:\.github|deploy)\/.*\.(?:ya?ml|sh):/.test(place));
   assert.ok(recipes.length > 100);
-  assert.deepEqual(recipes.filter(({ text }) => text.includes('@berth')), []);
+  assert.deepEqual(
+    recipes.filter(({ text }) => text.includes('@berth')),
+    [],
+  );
 });
 
 test('every address of a client has the present version', () => {
-  const present = Object.fromEntries(['cli', 'lib-node'].map((name) => {
-    const manifest = readFileSync(join(repositoryRoot, name, 'package.json'), 'utf8');
-    return [name, (JSON.parse(manifest) as { version: string }).version];
-  }));
-  const told = lines.filter(({ place }) => !place.includes('/test/')).flatMap(({ text, place }) => {
-    return [...text.matchAll(ADDRESS)].map(([, version, name = '']) => ({ place, version, expected: present[name] }));
-  });
+  const present = Object.fromEntries(
+    ['cli', 'lib-node'].map((name) => {
+      const manifest = readFileSync(join(repositoryRoot, name, 'package.json'), 'utf8');
+      return [name, (JSON.parse(manifest) as { version: string }).version];
+    }),
+  );
+  const told = lines
+    .filter(({ place }) => !place.includes('/test/'))
+    .flatMap(({ text, place }) => {
+      return [...text.matchAll(ADDRESS)].map(([, version, name = '']) => ({
+        place,
+        version,
+        expected: present[name],
+      }));
+    });
   assert.ok(told.length > 5);
-  assert.deepEqual(told.filter(({ version, expected }) => version !== expected), []);
+  assert.deepEqual(
+    told.filter(({ version, expected }) => version !== expected),
+    [],
+  );
 });

@@ -15,9 +15,19 @@ describe('the guide about mirrors', () => {
     [staging, production, user] = await Promise.all([startTestServer(), startTestServer(), createHome()]);
     await user.installCommand(production.url);
     await writeFile(join(user.home, 'password.txt'), ADMIN_PASSWORD);
-    for (const [id, category] of [['@acme/hello@1', 'other'], ['@acme/hello@2', 'other'], ['france', 'tileset']] as const) {
-      assert.equal((await staging.upload(id, { format: 'file', file: Buffer.from(id), fields: { category } })).status, 201);
-      await staging.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: staging.internal, body: { public: true } });
+    for (const [id, category] of [
+      ['@acme/hello@1', 'other'],
+      ['@acme/hello@2', 'other'],
+      ['france', 'tileset'],
+    ] as const) {
+      assert.equal(
+        (await staging.upload(id, { format: 'file', file: Buffer.from(id), fields: { category } })).status,
+        201,
+      );
+      await staging.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, {
+        headers: staging.internal,
+        body: { public: true },
+      });
     }
   });
   after(async () => {
@@ -32,10 +42,21 @@ describe('the guide about mirrors', () => {
     await user.type(onStaging, { stands });
     assert.match(await user.type(onProduction, { stands }), /staging: 2 artefacts updated .+, 0 failed\.\n$/);
 
-    const rows = [...(await readFile(join(repositoryRoot, 'docs/guides/federation.md'), 'utf8')).matchAll(/^\|[^|]+\| `(berth remotes [^`]+)`/gm)].map(([, command = '']) => command);
+    const rows = [
+      ...(await readFile(join(repositoryRoot, 'docs/guides/federation.md'), 'utf8')).matchAll(
+        /^\|[^|]+\| `(berth remotes [^`]+)`/gm,
+      ),
+    ].map(([, command = '']) => command);
     assert.equal(rows.length, 11);
-    for (const command of rows) await user.type(command, { stands: { ...stands, '@acme/import-gpkg@1': '@acme/hello@2' } });
-    const { results } = await (await production.api('GET', '/artefacts', { headers: production.internal })).json() as { results: { _id: string; origin?: string }[] };
-    assert.deepEqual(results.map(({ _id, origin }) => [_id, origin]).sort(), [['@acme/hello@1', undefined], ['@acme/hello@2', undefined], ['france', undefined]]);
+    for (const command of rows)
+      await user.type(command, { stands: { ...stands, '@acme/import-gpkg@1': '@acme/hello@2' } });
+    const { results } = (await (
+      await production.api('GET', '/artefacts', { headers: production.internal })
+    ).json()) as { results: { _id: string; origin?: string }[] };
+    assert.deepEqual(results.map(({ _id, origin }) => [_id, origin]).sort(), [
+      ['@acme/hello@1', undefined],
+      ['@acme/hello@2', undefined],
+      ['france', undefined],
+    ]);
   });
 });

@@ -15,10 +15,24 @@ describe('the guide about publishing', () => {
     [berth, user] = await Promise.all([startTestServer(), createHome()]);
     folder = join(user.home, 'import-gpkg');
     await mkdir(folder);
-    await writeFile(join(folder, 'package.json'), JSON.stringify({ name: '@acme/import-gpkg', version: '1.2.3', type: 'module', main: 'index.js', dependencies: { ms: '2.1.3' }, registry: { category: 'processing' } }));
-    await writeFile(join(folder, 'index.js'), 'import ms from \'ms\';\nexport const run = () => ms(60_000);\n');
+    await writeFile(
+      join(folder, 'package.json'),
+      JSON.stringify({
+        name: '@acme/import-gpkg',
+        version: '1.2.3',
+        type: 'module',
+        main: 'index.js',
+        dependencies: { ms: '2.1.3' },
+        registry: { category: 'processing' },
+      }),
+    );
+    await writeFile(join(folder, 'index.js'), "import ms from 'ms';\nexport const run = () => ms(60_000);\n");
     await writeFile(join(folder, 'france.pmtiles'), 'tiles of France');
-    await user.type('npm install --package-lock-only --no-audit --no-fund --prefer-offline\ngit init -q\ngit add .\ngit -c user.name=a -c user.email=a@example.org commit -qm one\ngit tag v1.2.3', { stands: {}, cwd: folder });
+    await user.type(
+      'npm install --package-lock-only --no-audit --no-fund --prefer-offline\ngit init -q\ngit add .\ngit -c ' +
+        'user.name=a -c user.email=a@example.org commit -qm one\ngit tag v1.2.3',
+      { stands: {}, cwd: folder },
+    );
   });
   after(async () => {
     await berth.close();
@@ -34,13 +48,32 @@ describe('the guide about publishing', () => {
     assert.match(install, /^npm install --global /);
     await user.installCommand(berth.url);
     for (const id of ['@acme/import-gpkg@1', '@acme/france']) {
-      if (id === '@acme/france') assert.match(await user.type(`${publish.split('\n', 1)[0]}\n${upload}`, { stands, cwd: folder }), /@acme\/france is france\.pmtiles[^]*id +@acme\/import-gpkg@1/);
-      assert.equal((await berth.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: berth.internal, body: { public: true } })).status, 200);
+      if (id === '@acme/france')
+        assert.match(
+          await user.type(`${publish.split('\n', 1)[0]}\n${upload}`, { stands, cwd: folder }),
+          /@acme\/france is france\.pmtiles[^]*id +@acme\/import-gpkg@1/,
+        );
+      assert.equal(
+        (
+          await berth.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, {
+            headers: berth.internal,
+            body: { public: true },
+          })
+        ).status,
+        200,
+      );
     }
     await writeFile(join(folder, 'read-key.txt'), await berth.readKey({ type: 'organization', id: 'acme' }));
-    const ran = await user.type(`${pull}\nnode -e 'import("./index.js").then(({ run }) => console.log(run()))'`, { stands, cwd: folder, env: { BERTH_URL: berth.url } });
+    const ran = await user.type(`${pull}\nnode -e 'import("./index.js").then(({ run }) => console.log(run()))'`, {
+      stands,
+      cwd: folder,
+      env: { BERTH_URL: berth.url },
+    });
     assert.equal(ran, '1m\n');
-    assert.equal(await user.type(`${completion}\ncomplete -p berth`, { stands }), 'complete -o default -F _berth berth\n');
+    assert.equal(
+      await user.type(`${completion}\ncomplete -p berth`, { stands }),
+      'complete -o default -F _berth berth\n',
+    );
   });
 });
 
@@ -60,7 +93,7 @@ describe('the guide about pipelines', () => {
     for (const block of blocks) {
       await user.type(block, { stands: {}, cwd: folder, env });
       const published = await berth.api('GET', '/artefacts/%40acme%2Fimport-gpkg%401', { headers: berth.internal });
-      versions.push((await published.json() as { version: string }).version);
+      versions.push(((await published.json()) as { version: string }).version);
     }
     assert.deepEqual(versions, ['1.2.3', '1.2.2']);
     await berth.close();

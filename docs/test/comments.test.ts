@@ -15,12 +15,19 @@ const DECISIONS = /\bdecisions? (\d+)(?:,? (?:and|or) (\d+))?/gi;
 const EXAMPLES = /^(?:.*\/)?x\.(?:[\w-]+\.)*\w+$|^lib\/a\.js$|^index\.js$|^\.\.\/|\/generated\//;
 
 const paths = globSync(SOURCES, { cwd: repositoryRoot, exclude: (path) => NOT_OURS.has(basename(path)) });
-const present = globSync('**/*.{ts,vue,md,js,sh,py}', { cwd: repositoryRoot, exclude: (path) => NOT_OURS.has(basename(path)) }).map((path) => `/${path}`);
-const decisions = new Set(readdirSync(join(repositoryRoot, 'docs/decisions')).map((name) => Number.parseInt(name, 10)));
+const present = globSync('**/*.{ts,vue,md,js,sh,py}', {
+  cwd: repositoryRoot,
+  exclude: (path) => NOT_OURS.has(basename(path)),
+}).map((path) => `/${path}`);
+const decisions = new Set(
+  readdirSync(join(repositoryRoot, 'docs/decisions')).map((name) => Number.parseInt(name, 10)),
+);
 
 /** The comments of a text, line by line: `//`, `/* … *\/`, `#` and `<!-- … -->`. */
 function commentsOf(text: string, path: string): { line: number; comment: string }[] {
-  const pattern = /\.(?:sh|py)$/.test(path) ? /(?:^|\s)#\s(.*)$/ : /(?:^|[\s;{])\/\/\s(.*)$|^\s*\/?\*+\s?(.*)$|\/\*\*?\s(.*?)\*\/|<!--(.*)-->/;
+  const pattern = /\.(?:sh|py)$/.test(path)
+    ? /(?:^|\s)#\s(.*)$/
+    : /(?:^|[\s;{])\/\/\s(.*)$|^\s*\/?\*+\s?(.*)$|\/\*\*?\s(.*?)\*\/|<!--(.*)-->/;
   return text.split('\n').flatMap((content, index) => {
     const [, ...parts] = pattern.exec(content) ?? [];
     const comment = parts.find((part) => part !== undefined);
@@ -29,20 +36,31 @@ function commentsOf(text: string, path: string): { line: number; comment: string
 }
 
 /** Whether a file of the repository has this name, or a path that ends with it. */
-function isThere(name: string): boolean { return EXAMPLES.test(name) || present.some((path) => path.endsWith(`/${name.replace(/^\.\//, '')}`)); }
+function isThere(name: string): boolean {
+  return EXAMPLES.test(name) || present.some((path) => path.endsWith(`/${name.replace(/^\.\//, '')}`));
+}
 
 /** What is named and is not there, such as `api/src/app.ts:3 names routes.tsx`. */
 function missingIn(path: string, text: string): string[] {
-  return commentsOf(text, path).flatMap(({ line, comment }) => [
-    ...[...comment.matchAll(FILE)].map(([, name = '']) => name).filter((name) => !isThere(name)),
-    ...[...comment.matchAll(DECISIONS)].flatMap(([, ...numbers]) => numbers.filter((number) => number !== undefined))
-      .filter((number) => !decisions.has(Number(number))).map((number) => `decision ${number}`),
-  ].map((name) => `${path}:${line} names ${name}`));
+  return commentsOf(text, path).flatMap(({ line, comment }) =>
+    [
+      ...[...comment.matchAll(FILE)].map(([, name = '']) => name).filter((name) => !isThere(name)),
+      ...[...comment.matchAll(DECISIONS)]
+        .flatMap(([, ...numbers]) => numbers.filter((number) => number !== undefined))
+        .filter((number) => !decisions.has(Number(number)))
+        .map((number) => `decision ${number}`),
+    ].map((name) => `${path}:${line} names ${name}`),
+  );
 }
 
 describe('a comment', () => {
   test('names only what is there', () => {
-    assert.deepEqual(paths.flatMap((path) => path === 'docs/test/comments.test.ts' ? [] : missingIn(path, readFileSync(join(repositoryRoot, path), 'utf8'))), []);
+    assert.deepEqual(
+      paths.flatMap((path) =>
+        path === 'docs/test/comments.test.ts' ? [] : missingIn(path, readFileSync(join(repositoryRoot, path), 'utf8')),
+      ),
+      [],
+    );
   });
 
   test('is read wherever it stands, and code is not', () => {
@@ -54,8 +72,12 @@ const a = 'none.ts'; // As lost.ts does: decision 99.
  */
 import { b } from './left.ts';`;
     assert.deepEqual(missingIn('api/src/made.ts', text), [
-      'api/src/made.ts:1 names gone.ts', 'api/src/made.ts:2 names lost.ts', 'api/src/made.ts:2 names decision 99', 'api/src/made.ts:3 names api/src/none.ts',
-      'api/src/made.ts:5 names docs/gone.md', 'api/src/made.ts:5 names decision 98',
+      'api/src/made.ts:1 names gone.ts',
+      'api/src/made.ts:2 names lost.ts',
+      'api/src/made.ts:2 names decision 99',
+      'api/src/made.ts:3 names api/src/none.ts',
+      'api/src/made.ts:5 names docs/gone.md',
+      'api/src/made.ts:5 names decision 98',
     ]);
   });
 });

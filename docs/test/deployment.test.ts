@@ -14,7 +14,10 @@ describe('the deployment guide', () => {
     const named = [...section.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=\w+)?`/g)].map(([, name = '']) => name);
     const known = new Set(configReference().map(({ name }) => name));
     assert.ok(named.length > 10);
-    assert.deepEqual(named.filter((name) => !known.has(name)), []);
+    assert.deepEqual(
+      named.filter((name) => !known.has(name)),
+      [],
+    );
   });
 
   test('alerts on metrics that there are', () => {
@@ -22,7 +25,10 @@ describe('the deployment guide', () => {
     const [, section = ''] = /^## Monitoring$(.*?)^## /ms.exec(guide) ?? [];
     const named = [...section.matchAll(/`(berth_\w+?)(?:_count)?`/g)].map(([, name = '']) => name);
     assert.ok(named.length > 1);
-    assert.deepEqual(named.filter((name) => !sources.includes(`'${name}'`)), []);
+    assert.deepEqual(
+      named.filter((name) => !sources.includes(`'${name}'`)),
+      [],
+    );
   });
 
   test('names codes of errors that there are', () => {
@@ -31,6 +37,9 @@ describe('the deployment guide', () => {
     const errors = read('docs/reference/errors.md');
     const ofNginx = ['client_max_body_size', 'proxy_request_buffering'];
     assert.ok(named.length > 3);
-    assert.deepEqual(named.filter((name) => !errors.includes(`\`${name}\``) && !ofNginx.includes(name)), []);
+    assert.deepEqual(
+      named.filter((name) => !errors.includes(`\`${name}\``) && !ofNginx.includes(name)),
+      [],
+    );
   });
 });

@@ -8,21 +8,33 @@ import { repositoryRoot } from '../../scripts/runtime.ts';
 import { findBrokenReferences, listMarkdown } from './references.ts';
 
 describe('what a Markdown file names exists', () => {
-  const help = execFileSync(process.execPath, ['cli/bin/berth.js', '--help'], { cwd: repositoryRoot, encoding: 'utf8' });
+  const help = execFileSync(process.execPath, ['cli/bin/berth.js', '--help'], {
+    cwd: repositoryRoot,
+    encoding: 'utf8',
+  });
   const berthCommands = new Set([...help.matchAll(/^ {2}([a-z]+) /gm)].map((match) => match[1] ?? ''));
   for (const path of listMarkdown(repositoryRoot)) {
-    test(path, () => { assert.deepEqual(findBrokenReferences(repositoryRoot, path, berthCommands), []); });
+    test(path, () => {
+      assert.deepEqual(findBrokenReferences(repositoryRoot, path, berthCommands), []);
+    });
   }
 });
 
 describe('the reference equals the code (npm run docs:write)', () => {
   for (const [path, render] of Object.entries(REFERENCE_PAGES)) {
-    test(path, async () => { assert.equal(readFileSync(join(repositoryRoot, path), 'utf8'), await render()); });
+    test(path, async () => {
+      assert.equal(readFileSync(join(repositoryRoot, path), 'utf8'), await render());
+    });
   }
 
   test('errors are defined in files named errors.ts alone, which the reference is made from', () => {
-    const others = globSync('api/**/*.ts', { cwd: repositoryRoot, exclude: (path) => ['node_modules', 'test'].includes(basename(path)) })
-      .filter((path) => basename(path) !== 'errors.ts' && /\bdefineError\(/.test(readFileSync(join(repositoryRoot, path), 'utf8')));
+    const others = globSync('api/**/*.ts', {
+      cwd: repositoryRoot,
+      exclude: (path) => ['node_modules', 'test'].includes(basename(path)),
+    }).filter(
+      (path) =>
+        basename(path) !== 'errors.ts' && /\bdefineError\(/.test(readFileSync(join(repositoryRoot, path), 'utf8')),
+    );
     assert.deepEqual(others, []);
   });
 });
@@ -32,11 +44,16 @@ describe('nothing in the repository points at one machine', () => {
     assert.doesNotMatch(readFileSync(join(repositoryRoot, 'package-lock.json'), 'utf8'), /"resolved": "[a-z+]+:/);
   });
 
-  test('no file holds the path of somebody\'s folder', () => {
+  test("no file holds the path of somebody's folder", () => {
     const made = ['node_modules', 'dist', 'data', '.cache', '.git', '.test-build'];
-    const files = globSync('**/*.{ts,js,vue,json,md,sh,yaml,yml,html}', { cwd: repositoryRoot, exclude: (path) => made.includes(basename(path)) });
+    const files = globSync('**/*.{ts,js,vue,json,md,sh,yaml,yml,html}', {
+      cwd: repositoryRoot,
+      exclude: (path) => made.includes(basename(path)),
+    });
     assert.ok(files.includes('package.json'));
-    const personal = files.filter((path) => /(?<![\w.$}])\/(?:home|Users|root|work)\/\w/.test(readFileSync(join(repositoryRoot, path), 'utf8')));
+    const personal = files.filter((path) =>
+      /(?<![\w.$}])\/(?:home|Users|root|work)\/\w/.test(readFileSync(join(repositoryRoot, path), 'utf8')),
+    );
     assert.deepEqual(personal, []);
   });
 });

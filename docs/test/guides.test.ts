@@ -28,30 +28,61 @@ describe('the guide about running plug-ins', () => {
     for (const [, program = ''] of text.matchAll(/```js\n([^]*?)```/g)) {
       await writeFile(join(folder, /^\/\/ (\S+)/.exec(program)?.[1] ?? ''), program);
     }
-    const plugin = (version: string) => npmTarball({ name: '@acme/hello', version, manifest: { type: 'module' }, files: { 'index.js': `export const run = () => 'hello from ${version}';` } });
+    const plugin = (version: string) =>
+      npmTarball({
+        name: '@acme/hello',
+        version,
+        manifest: { type: 'module' },
+        files: { 'index.js': `export const run = () => 'hello from ${version}';` },
+      });
     await publishHello(await plugin('1.0.0'));
-    await berth.api('PATCH', `/artefacts/${encodeURIComponent('@acme/hello@1')}`, { headers: berth.internal, body: { privateAccess: [{ type: 'organization', id: 'acme' }] } });
+    await berth.api('PATCH', `/artefacts/${encodeURIComponent('@acme/hello@1')}`, {
+      headers: berth.internal,
+      body: { privateAccess: [{ type: 'organization', id: 'acme' }] },
+    });
   });
   after(async () => {
     await berth.close();
     await rm(folder, { recursive: true, force: true });
   });
 
-  async function publishHello(file: Buffer): Promise<void> { assert.equal((await berth.upload('@acme/hello@1', { file })).status, 201); }
+  async function publishHello(file: Buffer): Promise<void> {
+    assert.equal((await berth.upload('@acme/hello@1', { file })).status, 201);
+  }
 
   function run(program: string, ...words: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-    const env = { PATH: process.env['PATH'], REGISTRY_URL: berth.url, SECRET_REGISTRY: berth.internal['x-secret-key'], CACHE_DIR: join(folder, 'cache') };
-    return new Promise((done) => execFile(process.execPath, [program, ...words], { env, cwd: folder }, (error, stdout, stderr) => done({ status: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })));
+    const env = {
+      PATH: process.env['PATH'],
+      REGISTRY_URL: berth.url,
+      SECRET_REGISTRY: berth.internal['x-secret-key'],
+      CACHE_DIR: join(folder, 'cache'),
+    };
+    return new Promise((done) =>
+      execFile(process.execPath, [program, ...words], { env, cwd: folder }, (error, stdout, stderr) =>
+        done({ status: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
+      ),
+    );
   }
 
   test('runs a plug-in for whom it is shared with, and says what is refused to others', async () => {
-    assert.deepEqual(await run('run-plugin.mjs', '@acme/hello@1', 'acme'), { status: 0, stdout: '@acme/hello@1 1.0.0: hello from 1.0.0\n', stderr: '' });
-    assert.deepEqual(await run('run-plugin.mjs', '@acme/hello@1', 'initech'), { status: 1, stdout: '', stderr: '@acme/hello@1: 404 artefact_not_found\n' });
+    assert.deepEqual(await run('run-plugin.mjs', '@acme/hello@1', 'acme'), {
+      status: 0,
+      stdout: '@acme/hello@1 1.0.0: hello from 1.0.0\n',
+      stderr: '',
+    });
+    assert.deepEqual(await run('run-plugin.mjs', '@acme/hello@1', 'initech'), {
+      status: 1,
+      stdout: '',
+      stderr: '@acme/hello@1: 404 artefact_not_found\n',
+    });
   });
 
   test('fetches a file once', async () => {
     const bytes = Buffer.from('tiles of a map');
-    assert.equal((await berth.upload('tiles', { format: 'file', file: bytes, fileName: 'tiles.pmtiles' })).status, 201);
+    assert.equal(
+      (await berth.upload('tiles', { format: 'file', file: bytes, fileName: 'tiles.pmtiles' })).status,
+      201,
+    );
     const path = join(folder, 'cache/tiles.pmtiles');
     assert.match((await run('fetch-tiles.mjs', 'tiles')).stdout, new RegExp(`^new ${path} sha256:[0-9a-f]{64}\n$`));
     assert.match((await run('fetch-tiles.mjs', 'tiles')).stdout, /^unchanged /);
@@ -63,7 +94,9 @@ describe('the guide about security', () => {
   test('names headers that every answer of the API carries', async () => {
     const berth = await startTestServer();
     try {
-      const headers = [...(await guide('security')).matchAll(/^\| `([a-z-]+)` \| `(.*)` \|$/gm)].map(([, name = '', value = '']) => [name, value] as const);
+      const headers = [...(await guide('security')).matchAll(/^\| `([a-z-]+)` \| `(.*)` \|$/gm)].map(
+        ([, name = '', value = '']) => [name, value] as const,
+      );
       assert.equal(headers.length, 3);
       for (const path of ['/artefacts', '/artefacts/none', '/nowhere']) {
         const answer = await berth.api('GET', path);
@@ -81,18 +114,38 @@ describe('the guide about upgrading', () => {
     const data = (name: string) => join(folder, name);
     let berth: TestServer | undefined = await startTestServer({ dataDir: data('present') });
     try {
-      assert.equal((await berth.upload('@acme/hello@1', { file: await npmTarball({ name: '@acme/hello' }) })).status, 201);
-      const commands = [...(await guide('upgrading')).matchAll(/^ *berth ([a-z]+.*)$/gm)].map(([, words = '']) => words.split(' '));
-      assert.deepEqual(commands.map(([name]) => name), ['backup', 'migrate', 'restore']);
+      assert.equal(
+        (await berth.upload('@acme/hello@1', { file: await npmTarball({ name: '@acme/hello' }) })).status,
+        201,
+      );
+      const commands = [...(await guide('upgrading')).matchAll(/^ *berth ([a-z]+.*)$/gm)].map(([, words = '']) =>
+        words.split(' '),
+      );
+      assert.deepEqual(
+        commands.map(([name]) => name),
+        ['backup', 'migrate', 'restore'],
+      );
       for (const words of commands) {
-        const env = { PATH: process.env['PATH'], HOME: folder, DATA_DIR: data(words[0] === 'restore' ? 'earlier' : 'present') };
-        await promisify(execFile)(process.execPath, [join(repositoryRoot, 'cli/bin/berth.js'), ...words], { cwd: folder, env });
+        const env = {
+          PATH: process.env['PATH'],
+          HOME: folder,
+          DATA_DIR: data(words[0] === 'restore' ? 'earlier' : 'present'),
+        };
+        await promisify(execFile)(process.execPath, [join(repositoryRoot, 'cli/bin/berth.js'), ...words], {
+          cwd: folder,
+          env,
+        });
       }
       await berth.close();
       berth = undefined;
       berth = await startTestServer({ dataDir: data('earlier') });
-      const { results } = await (await berth.api('GET', '/artefacts', { headers: berth.internal })).json() as { results: { _id: string }[] };
-      assert.deepEqual(results.map(({ _id }) => _id), ['@acme/hello@1']);
+      const { results } = (await (await berth.api('GET', '/artefacts', { headers: berth.internal })).json()) as {
+        results: { _id: string }[];
+      };
+      assert.deepEqual(
+        results.map(({ _id }) => _id),
+        ['@acme/hello@1'],
+      );
     } finally {
       await berth?.close();
       await rm(folder, { recursive: true, force: true });
@@ -113,17 +166,38 @@ describe('the guide about access', async () => {
     'account without a grant, shared with it': reader(acme, false),
     'internal service for an account, shared with it': { kind: 'internal', account: acme },
     'internal service': { kind: 'internal' },
-    'superadmin': { kind: 'user', sessionId: 's', user: { id: 'u', name: 'U', email: 'u@example.org' }, isAdmin: true, account: { type: 'user', id: 'u' }, accountRole: 'admin', hasGrant: false },
+    'superadmin': {
+      kind: 'user',
+      sessionId: 's',
+      user: { id: 'u', name: 'U', email: 'u@example.org' },
+      isAdmin: true,
+      account: { type: 'user', id: 'u' },
+      accountRole: 'admin',
+      hasGrant: false,
+    },
   };
-  const artefacts = { public: { public: true, privateAccess: [] }, shared: { public: false, privateAccess: [acme] }, private: { public: false, privateAccess: [] } };
-  const rows = [...(await guide('access')).matchAll(/^\| (?!who|---)(.*) \|$/gm)].map(([, row = '']) => row.split(' | '));
+  const artefacts = {
+    public: { public: true, privateAccess: [] },
+    shared: { public: false, privateAccess: [acme] },
+    private: { public: false, privateAccess: [] },
+  };
+  const rows = [...(await guide('access')).matchAll(/^\| (?!who|---)(.*) \|$/gm)].map(([, row = '']) =>
+    row.split(' | '),
+  );
 
-  test('has a row for everybody', () => { assert.deepEqual(rows.map(([who]) => who), Object.keys(callers)); });
+  test('has a row for everybody', () => {
+    assert.deepEqual(
+      rows.map(([who]) => who),
+      Object.keys(callers),
+    );
+  });
 
   for (const [who = '', ...cells] of rows) {
     test(`says what is so for ${who}`, () => {
       const caller = callers[who]!;
-      const asked = [policy.seeArtefact, policy.downloadArtefact].flatMap((ask) => Object.values(artefacts).map((artefact) => (ask.call(policy, caller, artefact) === undefined ? 'yes' : 'no')));
+      const asked = [policy.seeArtefact, policy.downloadArtefact].flatMap((ask) =>
+        Object.values(artefacts).map((artefact) => (ask.call(policy, caller, artefact) === undefined ? 'yes' : 'no')),
+      );
       assert.deepEqual(cells, asked);
     });
   }
@@ -131,13 +205,19 @@ describe('the guide about access', async () => {
 
 describe('the guide about architecture', async () => {
   const text = await readFile(join(repositoryRoot, 'docs/architecture.md'), 'utf8');
-  const slices = (await readdir(join(repositoryRoot, 'api/src'), { withFileTypes: true })).filter((entry) => entry.isDirectory()).map(({ name }) => name).sort();
+  const slices = (await readdir(join(repositoryRoot, 'api/src'), { withFileTypes: true }))
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name)
+    .sort();
 
   test('has each slice in its tree', () => {
     for (const slice of slices) assert.match(text, new RegExp(`^ {4}${slice}/ +\\w`, 'm'), slice);
   });
 
-  for (const [flow, most] of [['an upload', 35], ['a synchronisation', 22]] as const) {
+  for (const [flow, most] of [
+    ['an upload', 35],
+    ['a synchronisation', 22],
+  ] as const) {
     test(`follows ${flow} through at most ${most} files`, () => {
       const [section = ''] = text.split(/^## /m).filter((part) => part.startsWith(`How ${flow} flows`));
       const [walk = ''] = /^1\. [^]*?\n\n/m.exec(section) ?? [];
@@ -149,9 +229,18 @@ describe('the guide about architecture', async () => {
   test('orders all of them by who knows whom, as the rules of the house do', () => {
     const [line = ''] = /^errors +db .*$/m.exec(text) ?? [];
     const levels = line.split('←').map((level) => level.trim().split(/ +/));
-    assert.deepEqual(levels.flat().filter((name) => name !== 'errors').sort(), slices);
+    assert.deepEqual(
+      levels
+        .flat()
+        .filter((name) => name !== 'errors')
+        .sort(),
+      slices,
+    );
     const heights = new Map(SLICES.flatMap((level, height) => level.map((slice) => [slice, height] as const)));
     const ordered = levels.flat().map((slice) => heights.get(slice) ?? -1);
-    assert.deepEqual(ordered, [...ordered].sort((a, b) => a - b));
+    assert.deepEqual(
+      ordered,
+      [...ordered].sort((a, b) => a - b),
+    );
   });
 });

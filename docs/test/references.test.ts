@@ -6,7 +6,9 @@ import { after, test } from 'node:test';
 import { findBrokenReferences } from './references.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'berth-docs-'));
-after(() => { rmSync(root, { recursive: true }); });
+after(() => {
+  rmSync(root, { recursive: true });
+});
 mkdirSync(join(root, 'api/src'), { recursive: true });
 writeFileSync(join(root, 'api/src/app.ts'), '');
 writeFileSync(join(root, 'package.json'), JSON.stringify({ scripts: { test: '', demo: '' } }));
@@ -19,25 +21,46 @@ const brokenIn = (text: string, path = 'README.md') => {
 };
 
 test('leaves in peace what exists, what is made here, examples and what is not of this repository', () => {
-  assert.deepEqual(brokenIn(`# Berth
+  assert.deepEqual(
+    brokenIn(`# Berth
 See [the guide](GUIDE.md#how-it-all-begins), [above](#berth), [a page](https://example.org/api/none) and \`./api/src/app.ts:12\`.
 Run \`npm ci && npm test\` or \`npm run demo\`; \`api/src/*.ts\`, \`api/dist/index.js\`, \`api/<slice>/index.ts\`, \`GET /api/none\`, \`npm/none\`.
-`), []);
+`),
+    [],
+  );
   assert.deepEqual(brokenIn('`npm run build`, `npm test` and `src/app.ts`', 'api/README.md'), []);
 });
 
 test('finds links to files and headings that are not there', () => {
-  assert.deepEqual(brokenIn('[one](NONE.md)\n[two](GUIDE.md#the-end) [three](#nowhere)'), ['1 NONE.md', '2 GUIDE.md#the-end', '2 #nowhere']);
+  assert.deepEqual(brokenIn('[one](NONE.md)\n[two](GUIDE.md#the-end) [three](#nowhere)'), [
+    '1 NONE.md',
+    '2 GUIDE.md#the-end',
+    '2 #nowhere',
+  ]);
 });
 
 test('finds npm scripts that are not there, in blocks too', () => {
-  assert.deepEqual(brokenIn('`npm run launch`\n```sh\nnpm ci && npm start\n```\n`npm run ci`'), ['1 npm run launch', '3 npm start', '5 npm run ci']);
+  assert.deepEqual(brokenIn('`npm run launch`\n```sh\nnpm ci && npm start\n```\n`npm run ci`'), [
+    '1 npm run launch',
+    '3 npm start',
+    '5 npm run ci',
+  ]);
 });
 
 test('finds commands of berth that are not there, in blocks too', () => {
-  assert.deepEqual(brokenIn('`berth serve`, `berth --help`, `berth <command>`, berth words, `berth sink`\n```sh\nnpx berth float && berth serve\n```'), ['1 berth sink', '3 berth float']);
+  assert.deepEqual(
+    brokenIn(
+      '`berth serve`, `berth --help`, `berth <command>`, berth words, `berth sink`\n```sh\nnpx berth float && ' +
+        'berth serve\n```',
+    ),
+    ['1 berth sink', '3 berth float'],
+  );
 });
 
 test('finds paths that are not there, in blocks too', () => {
-  assert.deepEqual(brokenIn('`api/src/none.ts`, `api/none/*.ts`\n```sh\nnode ./api/server.ts --port 1\n```'), ['1 api/src/none.ts', '1 api/none/*.ts', '3 api/server.ts']);
+  assert.deepEqual(brokenIn('`api/src/none.ts`, `api/none/*.ts`\n```sh\nnode ./api/server.ts --port 1\n```'), [
+    '1 api/src/none.ts',
+    '1 api/none/*.ts',
+    '3 api/server.ts',
+  ]);
 });

@@ -14,10 +14,16 @@ const run = promisify(execFile);
 
 /** The shell blocks of a guide, in their order. */
 export async function blocksOf(guide: string): Promise<string[]> {
-  return [...(await readFile(join(repositoryRoot, 'docs/guides', `${guide}.md`), 'utf8')).matchAll(/```sh\n([^]*?)```/g)].map(([, block = '']) => block);
+  return [
+    ...(await readFile(join(repositoryRoot, 'docs/guides', `${guide}.md`), 'utf8')).matchAll(/```sh\n([^]*?)```/g),
+  ].map(([, block = '']) => block);
 }
 
-export interface TypeOptions { stands: Record<string, string>; cwd?: string; env?: Record<string, string> }
+export interface TypeOptions {
+  stands: Record<string, string>;
+  cwd?: string;
+  env?: Record<string, string>;
+}
 
 export interface Home {
   home: string;
@@ -31,15 +37,19 @@ export async function createHome(): Promise<Home> {
   const home = await mkdtemp(join(tmpdir(), 'berth-typed-'));
   const inherited = Object.entries(process.env).filter(([name]) => !/^(BERTH_|GITHUB_|CI_|XDG_)/.test(name));
   const environment = {
-    ...Object.fromEntries(inherited), HOME: home, PATH: `${home}/.local/bin:${process.env['PATH']}`,
-    npm_config_prefix: `${home}/.local`, npm_config_cache: `${home}/.npm`,
+    ...Object.fromEntries(inherited),
+    HOME: home,
+    PATH: `${home}/.local/bin:${process.env['PATH']}`,
+    npm_config_prefix: `${home}/.local`,
+    npm_config_cache: `${home}/.npm`,
   };
   const type: Home['type'] = async (commands, { stands, cwd = home, env = {} }) => {
     const typed = Object.entries(stands).reduce((text, [example, real]) => text.replaceAll(example, real), commands);
     return (await run('bash', ['-euo', 'pipefail', '-c', typed], { cwd, env: { ...environment, ...env } })).stdout;
   };
   return {
-    home, type,
+    home,
+    type,
     async installCommand(registryUrl) {
       const install = (await blocksOf('publishing')).filter((block) => block.startsWith('npm install --global'));
       assert.equal(install.length, 1);

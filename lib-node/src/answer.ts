@@ -8,7 +8,9 @@ export interface AnswerContext {
   watch: SilenceWatch;
   signal: AbortSignal | undefined;
   artefactId: string | undefined;
-  /** Headers of the redirect that led to another origin: its validators are the registry's, the storage has its own. */
+  /**
+   * Headers of the redirect that led to another origin: its validators are the registry's, the storage has its own.
+   */
   redirect: Headers | undefined;
 }
 
@@ -34,7 +36,7 @@ export class Answer {
   }
 
   /** Reads the body chunk by chunk. @throws RegistryError `body_cut` when it ends early or falls silent */
-  async* chunks(): AsyncGenerator<Uint8Array, void, void> {
+  async *chunks(): AsyncGenerator<Uint8Array, void, void> {
     const { watch, signal, artefactId } = this.#context;
     try {
       for await (const chunk of this.#response.body ?? []) {
@@ -44,7 +46,12 @@ export class Answer {
       }
     } catch (cause) {
       signal?.throwIfAborted();
-      throw new RegistryError('the answer of the registry was cut short', { status: 0, code: 'body_cut', artefactId, cause });
+      throw new RegistryError('the answer of the registry was cut short', {
+        status: 0,
+        code: 'body_cut',
+        artefactId,
+        cause,
+      });
     } finally {
       watch.end();
     }
@@ -72,7 +79,9 @@ export class Answer {
   /** Makes the error of an answer that has the right status and the wrong content. */
   unusable(reason: string): RegistryError {
     return new RegistryError(`the answer (${this.status}) ${reason}; is registryUrl the URL of a registry?`, {
-      status: this.status, code: 'bad_answer', artefactId: this.#context.artefactId,
+      status: this.status,
+      code: 'bad_answer',
+      artefactId: this.#context.artefactId,
     });
   }
 

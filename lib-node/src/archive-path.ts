@@ -5,23 +5,31 @@ import { ArchiveError } from './errors.ts';
 /** Symbolic links that one path may go through, as in Linux's path_resolution(7). */
 const MAX_LINK_DEPTH = 40;
 
-/** Splits a path of an archive into its parts, `.` and empty ones dropped. @throws ArchiveError when it is absolute or holds `..` */
+/**
+ * Splits a path of an archive into its parts, `.` and empty ones dropped.
+ * @throws ArchiveError when it is absolute or holds `..`
+ */
 export function splitPath(path: string): string[] {
   const parts = path.split('/');
-  if (path.startsWith('/') || parts.includes('..') || path.includes('\0')) throw new ArchiveError('archive_unsafe', `the archive holds the path ${JSON.stringify(path)}`);
+  if (path.startsWith('/') || parts.includes('..') || path.includes('\0'))
+    throw new ArchiveError('archive_unsafe', `the archive holds the path ${JSON.stringify(path)}`);
   return parts.filter((part) => part !== '' && part !== '.');
 }
 
 /**
- * Checks that every link ends below the root when all the others are in place: `up -> ..` and `out -> up/..` are harmless each
- * and lead outside together.
+ * Checks that every link ends below the root when all the others are in place: `up -> ..` and `out -> up/..` are
+ * harmless each and lead outside together.
  *
  * @param links targets by the path of the link, both with `/`, the path relative to the root
- * @throws ArchiveError when one leads outside or in circles
+ * @throws ArchiveError when one leads outside or in circles /
  */
 export function checkLinks(links: ReadonlyMap<string, string>): void {
   for (const [path, target] of links) {
-    if (!staysInside(path, links)) throw new ArchiveError('archive_unsafe', `the link ${JSON.stringify(path)} -> ${JSON.stringify(target)} leads outside the archive`);
+    if (!staysInside(path, links))
+      throw new ArchiveError(
+        'archive_unsafe',
+        `the link ${JSON.stringify(path)} -> ${JSON.stringify(target)} leads outside the archive`,
+      );
   }
 }
 

@@ -1,5 +1,5 @@
-// build: true. Compiles the native modules of an unpacked package for the running Node, before the package is handed out.
-// npm does it, offline and with nothing of this process's environment but PATH and locale.
+// build: true. Compiles the native modules of an unpacked package for the running Node, before the package is handed
+// out. npm does it, offline and with nothing of this process's environment but PATH and locale.
 
 import { lstat, mkdir, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { delimiter, dirname, join, relative } from 'node:path';
@@ -63,10 +63,15 @@ async function prepareScratch(scratch: string): Promise<number> {
 
 async function rebuild(job: BuildJob, headers: string | undefined, headerRoots: readonly string[]): Promise<void> {
   // Without headers what needs none still builds, and what needs them fails instead of downloading them.
-  const env = { ...cleanEnvironment(job.scratch), ...npmConfig(job.scratch, headers ?? join(job.scratch, 'missing-headers')) };
+  const env = {
+    ...cleanEnvironment(job.scratch),
+    ...npmConfig(job.scratch, headers ?? join(job.scratch, 'missing-headers')),
+  };
   const { failure, stderr } = await run(job, 'npm', ['rebuild'], env);
   if (failure === undefined) return;
-  const missing = `the headers of Node ${process.versions.node} are in none of ${headerRoots.join(', ')}: install them, or name their directory by npm_config_nodedir`;
+  const missing =
+    `the headers of Node ${process.versions.node} are in none of ${headerRoots.join(', ')}: ` +
+    'install them, or name their directory by npm_config_nodedir';
   throw headers === undefined
     ? buildError(job, 'headers_missing', missing, stderr)
     : buildError(job, 'rebuild_failed', `npm rebuild ended with ${failure}`, stderr);
@@ -75,26 +80,53 @@ async function rebuild(job: BuildJob, headers: string | undefined, headerRoots: 
 /** An add-on that was built against other headers, or lacks a library, is only told by loading it. */
 async function load(job: BuildJob, addon: string): Promise<void> {
   const { LD_LIBRARY_PATH: libraries } = process.env;
-  const env = { ...cleanEnvironment(job.scratch), ...libraries !== undefined && { LD_LIBRARY_PATH: libraries } };
+  const env = { ...cleanEnvironment(job.scratch), ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }) };
   const { failure, stderr } = await run(job, process.execPath, ['--eval', 'require(process.argv[1])', addon], env);
-  if (failure !== undefined) throw buildError(job, 'addon_unloadable', `the add-on ${relative(job.directory, addon)} was built and cannot be loaded: ${failure}`, stderr);
+  if (failure !== undefined)
+    throw buildError(
+      job,
+      'addon_unloadable',
+      `the add-on ${relative(job.directory, addon)} was built and cannot be loaded: ${failure}`,
+      stderr,
+    );
 }
 
-async function run(job: BuildJob, program: string, parameters: string[], env: Record<string, string>): Promise<ProgramEnd> {
+async function run(
+  job: BuildJob,
+  program: string,
+  parameters: string[],
+  env: Record<string, string>,
+): Promise<ProgramEnd> {
   const limit = AbortSignal.timeout(BUILD_LIMIT_MS);
   try {
-    return await runProgram(program, parameters, { cwd: job.directory, env, signal: AbortSignal.any([job.signal, limit]) });
+    return await runProgram(program, parameters, {
+      cwd: job.directory,
+      env,
+      signal: AbortSignal.any([job.signal, limit]),
+    });
   } catch (error) {
     job.signal.throwIfAborted();
-    if (limit.aborted) throw buildError(job, 'build_timeout', `${program} has not ended after ${BUILD_LIMIT_MS / 60_000} minutes`);
-    if (isErrno(error, 'ENOENT')) throw buildError(job, 'npm_missing', `there is no ${program}, neither beside ${process.execPath} nor on the PATH`);
+    if (limit.aborted)
+      throw buildError(job, 'build_timeout', `${program} has not ended after ${BUILD_LIMIT_MS / 60_000} minutes`);
+    if (isErrno(error, 'ENOENT'))
+      throw buildError(
+        job,
+        'npm_missing',
+        `there is no ${program}, neither beside ${process.execPath} nor on the PATH`,
+      );
     throw error;
   }
 }
 
 function cleanEnvironment(scratch: string): Record<string, string> {
-  const locale = Object.entries(process.env).filter((entry): entry is [string, string] => /^(?:LANG|LANGUAGE|LC_.+)$/.test(entry[0]));
-  const path = [join(scratch, 'bin'), dirname(process.execPath), process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin'].join(delimiter);
+  const locale = Object.entries(process.env).filter((entry): entry is [string, string] =>
+    /^(?:LANG|LANGUAGE|LC_.+)$/.test(entry[0]),
+  );
+  const path = [
+    join(scratch, 'bin'),
+    dirname(process.execPath),
+    process.env.PATH ?? '/usr/local/bin:/usr/bin:/bin',
+  ].join(delimiter);
   return { ...Object.fromEntries(locale), PATH: path, HOME: scratch };
 }
 
@@ -115,7 +147,10 @@ function npmConfig(scratch: string, nodedir: string): Record<string, string> {
   };
 }
 
-/** Lists the add-ons that were written since, each once: node-gyp links `build/Release/obj.target/x.node` to `build/Release/x.node`. */
+/**
+ * Lists the add-ons that were written since, each once: node-gyp links `build/Release/obj.target/x.node` to
+ * `build/Release/x.node`.
+ */
 async function listAddons(directory: string, sinceMs: number): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const found = new Map<number, string>();
@@ -130,5 +165,8 @@ async function listAddons(directory: string, sinceMs: number): Promise<string[]>
 
 function buildError({ artefactId }: BuildJob, code: BuildErrorCode, reason: string, stderr = ''): BuildError {
   const quoted = stderr.trimEnd().split('\n').slice(-QUOTED_LINES).join('\n');
-  return new BuildError(code, `${artefactId} cannot be built: ${reason}${quoted && `\n${quoted}`}`, { artefactId, stderr });
+  return new BuildError(code, `${artefactId} cannot be built: ${reason}${quoted && `\n${quoted}`}`, {
+    artefactId,
+    stderr,
+  });
 }

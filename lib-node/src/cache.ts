@@ -1,4 +1,5 @@
-// What happens to the unpacked directories of a slot while its lock is held: they appear whole, they go whole, none ever changes.
+// What happens to the unpacked directories of a slot while its lock is held: they appear whole, they go whole, none
+// ever changes.
 
 import { statSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
@@ -9,7 +10,9 @@ import type { CacheSlot } from './layout.ts';
 import { readState, writeState } from './state.ts';
 import type { CacheState } from './state.ts';
 
-/** A process elsewhere that was handed a directory just before it went out of date has this long to load what it needs. */
+/**
+ * A process elsewhere that was handed a directory just before it went out of date has this long to load what it needs.
+ */
 const MIN_RETIREMENT_MS = 60 * 60 * 1000;
 
 export interface Keeping {
@@ -31,7 +34,10 @@ export async function sweepLeftovers(slot: CacheSlot, part: string): Promise<voi
   }
 }
 
-/** Gives a staged directory its name. Where an equal one is there already, from before a crash or a rollback, that one stays. */
+/**
+ * Gives a staged directory its name. Where an equal one is there already, from before a crash or a rollback, that one
+ * stays.
+ */
 export async function publishStaged(slot: CacheSlot, staged: string, name: string): Promise<void> {
   try {
     await rename(staged, join(slot.directory, name));
@@ -43,7 +49,7 @@ export async function publishStaged(slot: CacheSlot, staged: string, name: strin
 /** Writes the slot's new state and removes what neither `keep` nor anybody's use protects. */
 export async function makeCurrent(slot: CacheSlot, next: CacheState, keeping: Keeping): Promise<void> {
   const names = (await readdir(slot.directory)).filter((name) => isEntryName(name) && name !== next.current.name);
-  const known = (readState(slot))?.retired;
+  const known = readState(slot)?.retired;
   const now = new Date().toISOString();
   const retired = Object.fromEntries(names.map((name) => [name, known?.[name] ?? now]));
   const trash: string[] = [];
@@ -59,7 +65,10 @@ export async function makeCurrent(slot: CacheSlot, next: CacheState, keeping: Ke
   for (const path of trash) await discard(path);
 }
 
-/** Picks the names beyond the `keep` newest that have been out of date for an hour; the current one counts as the newest. */
+/**
+ * Picks the names beyond the `keep` newest that have been out of date for an hour; the current one counts as the
+ * newest.
+ */
 function pickRemovable(retired: Record<string, string>, keep: number): string[] {
   return Object.entries(retired)
     .sort(([, a], [, b]) => b.localeCompare(a))

@@ -11,28 +11,63 @@ import { upload } from './upload.ts';
 import type { Upload } from './upload.ts';
 
 /** Sends JSON to a route below `/api/v1`. @throws RegistryError */
-export async function sendJson(registry: Registry, method: 'POST' | 'PATCH', parts: string[], body: object, signal: AbortSignal | undefined): Promise<void> {
+export async function sendJson(
+  registry: Registry,
+  method: 'POST' | 'PATCH',
+  parts: string[],
+  body: object,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const bytes = new TextEncoder().encode(JSON.stringify(body));
-  await change(registry, { method, url: routeUrl(registry, parts), headers: { 'content-type': 'application/json', 'content-length': bytes.length }, body: () => asStream(bytes), artefactId: parts[1] ?? '', signal });
+  await change(registry, {
+    method,
+    url: routeUrl(registry, parts),
+    headers: { 'content-type': 'application/json', 'content-length': bytes.length },
+    body: () => asStream(bytes),
+    artefactId: parts[1] ?? '',
+    signal,
+  });
 }
 
 /** Sends the image at `path` as the thumbnail of an artefact. @throws RegistryError */
-export async function sendThumbnail(registry: Registry, artefactId: string, path: string, signal: AbortSignal | undefined): Promise<void> {
+export async function sendThumbnail(
+  registry: Registry,
+  artefactId: string,
+  path: string,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const bytes = await readFile(path);
   const form = createMultipart({ fields: {}, fileName: basename(path), sizeBytes: bytes.length });
   await change(registry, {
     url: routeUrl(registry, ['artefacts', artefactId, 'thumbnail']),
-    headers: { 'content-type': form.contentType, ...form.contentLength !== undefined && { 'content-length': form.contentLength } },
-    body: () => form.wrap(asStream(bytes)), artefactId, signal,
+    headers: {
+      'content-type': form.contentType,
+      ...(form.contentLength !== undefined && { 'content-length': form.contentLength }),
+    },
+    body: () => form.wrap(asStream(bytes)),
+    artefactId,
+    signal,
   });
 }
 
 /** `body` is made anew for each attempt. */
-async function change(registry: Registry, { body, headers, ...request }: Omit<Upload, 'body'> & { body: () => AsyncIterable<Uint8Array> }): Promise<void> {
+async function change(
+  registry: Registry,
+  { body, headers, ...request }: Omit<Upload, 'body'> & { body: () => AsyncIterable<Uint8Array> },
+): Promise<void> {
   await retrying(registry.retries, request.signal, async () => {
     const answer = await upload({ ...request, headers: { ...registry.credentials, ...headers }, body: body() });
-    if (answer.status >= 300) throw refusalError({ status: answer.status, contentType: answer.headers['content-type'], retryAfter: answer.headers['retry-after'], text: answer.text, artefactId: request.artefactId });
+    if (answer.status >= 300)
+      throw refusalError({
+        status: answer.status,
+        contentType: answer.headers['content-type'],
+        retryAfter: answer.headers['retry-after'],
+        text: answer.text,
+        artefactId: request.artefactId,
+      });
   });
 }
 
-async function* asStream(bytes: Uint8Array): AsyncGenerator<Uint8Array> { yield bytes; }
+async function* asStream(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}

@@ -1,4 +1,5 @@
-// Digests as the registry writes them: `sha256:<64 hex digits>` in documents and, quoted, as ETag; base64 in Repr-Digest.
+// Digests as the registry writes them: `sha256:<64 hex digits>` in documents and, quoted, as ETag; base64 in
+// Repr-Digest.
 
 /** Hex digits of a digest that name a directory or a partial file. */
 const PREFIX_LENGTH = 16;

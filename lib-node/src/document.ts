@@ -9,7 +9,10 @@ import { send } from './request.ts';
 import { retrying } from './retry.ts';
 import type { Artefact, ArtefactList } from './types.ts';
 
-export interface ReadDocument { document: Artefact; etag: string | undefined }
+export interface ReadDocument {
+  document: Artefact;
+  etag: string | undefined;
+}
 
 /**
  * Reads the document of an artefact.
@@ -27,23 +30,46 @@ export async function listArtefacts(options: ListArtefactsOptions): Promise<Arte
   checkOptions('listArtefacts', options, listRules);
   const registry = createRegistry(options);
   const { q, category, format, group, packageName, origin, includeDeprecated, sort, skip, size, signal } = options;
-  const url = routeUrl(registry, ['artefacts'], { q, category, format, group, packageName, origin, includeDeprecated, sort, skip, size });
+  const url = routeUrl(registry, ['artefacts'], {
+    q,
+    category,
+    format,
+    group,
+    packageName,
+    origin,
+    includeDeprecated,
+    sort,
+    skip,
+    size,
+  });
   return await retrying(registry.retries, signal, async () => {
     const answer = await send(registry, url, { signal });
     const list = await answer.json();
-    if (!Array.isArray(list.results) || typeof list.count !== 'number') throw answer.unusable('is no list of artefacts');
+    if (!Array.isArray(list.results) || typeof list.count !== 'number')
+      throw answer.unusable('is no list of artefacts');
     return list as unknown as ArtefactList;
   });
 }
 
 /** Reads a document, whatever is already known. */
-export async function readDocument(registry: Registry, artefactId: string, signal: AbortSignal | undefined): Promise<ReadDocument> {
-  return await retrying(registry.retries, signal, async () => await parseDocument(await request(registry, artefactId, {}, signal)));
+export async function readDocument(
+  registry: Registry,
+  artefactId: string,
+  signal: AbortSignal | undefined,
+): Promise<ReadDocument> {
+  return await retrying(
+    registry.retries,
+    signal,
+    async () => await parseDocument(await request(registry, artefactId, {}, signal)),
+  );
 }
 
 /** Reads a document unless it still has `etag`; undefined means that it has (304). */
 export async function readDocumentUnless(
-  registry: Registry, artefactId: string, etag: string, signal: AbortSignal | undefined,
+  registry: Registry,
+  artefactId: string,
+  etag: string,
+  signal: AbortSignal | undefined,
 ): Promise<ReadDocument | undefined> {
   return await retrying(registry.retries, signal, async () => {
     const answer = await request(registry, artefactId, { 'if-none-match': etag }, signal);
@@ -51,7 +77,12 @@ export async function readDocumentUnless(
   });
 }
 
-async function request(registry: Registry, artefactId: string, headers: Record<string, string>, signal: AbortSignal | undefined): Promise<Answer> {
+async function request(
+  registry: Registry,
+  artefactId: string,
+  headers: Record<string, string>,
+  signal: AbortSignal | undefined,
+): Promise<Answer> {
   return await send(registry, routeUrl(registry, ['artefacts', artefactId]), { headers, signal, artefactId });
 }
 

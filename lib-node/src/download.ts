@@ -29,7 +29,11 @@ export interface DownloadJob<S extends Sink> {
   signal: AbortSignal;
 }
 
-export interface Downloaded<S extends Sink> { digest: string; sizeBytes: number; sink: S }
+export interface Downloaded<S extends Sink> {
+  digest: string;
+  sizeBytes: number;
+  sink: S;
+}
 
 /** The bytes from the first to where the download stands now. */
 interface Transfer<S extends Sink> {
@@ -44,11 +48,12 @@ interface Transfer<S extends Sink> {
 }
 
 /**
- * Downloads until the bytes are whole and have the digest that the answer promises, or else the document. The sink has then been
- * given everything and is the caller's.
+ * Downloads until the bytes are whole and have the digest that the answer promises, or else the document. The sink has
+ * then been given everything and is the caller's.
  *
  * @returns undefined when the registry serves other bytes than the document says: it has moved and is to be read again
- * @throws RegistryError the last failure when transient ones, damaged bytes included (`digest_mismatch`), came too often
+ * @throws RegistryError the last failure when transient ones, damaged bytes included (`digest_mismatch`), came too
+ *   often /
  */
 export async function download<S extends Sink>(job: DownloadJob<S>): Promise<Downloaded<S> | undefined> {
   const backoff = createBackoff(job.registry.retries, job.signal);
@@ -100,12 +105,21 @@ export async function download<S extends Sink>(job: DownloadJob<S>): Promise<Dow
 /** Makes the error of bytes that are not what the registry says they are. */
 export function digestMismatch(artefactId: string): RegistryError {
   return new RegistryError(`the registry's bytes of ${artefactId} do not have the digest that it gives for them`, {
-    status: 200, code: 'digest_mismatch', artefactId,
+    status: 200,
+    code: 'digest_mismatch',
+    artefactId,
   });
 }
 
 async function beginTransfer<S extends Sink>(job: DownloadJob<S>): Promise<Transfer<S>> {
-  return { sink: await job.openSink(), hash: createHash('sha256'), bytesDone: 0, bytesTotal: undefined, etag: undefined, promised: undefined };
+  return {
+    sink: await job.openSink(),
+    hash: createHash('sha256'),
+    bytesDone: 0,
+    bytesTotal: undefined,
+    etag: undefined,
+    promised: undefined,
+  };
 }
 
 /** Takes up what an earlier process has left; the registry's ETag is its digest, quoted. */
@@ -131,7 +145,7 @@ async function request<S extends Sink>(job: DownloadJob<S>, { bytesDone, etag }:
   const canContinue = bytesDone > 0 && etag !== undefined;
   const headers = {
     'accept-encoding': 'identity',
-    ...canContinue && { 'range': `bytes=${bytesDone}-`, 'if-range': etag },
+    ...(canContinue && { 'range': `bytes=${bytesDone}-`, 'if-range': etag }),
   };
   return await send(job.registry, job.url, { headers, signal: job.signal, artefactId: job.artefactId });
 }
@@ -141,7 +155,12 @@ function continues<S extends Sink>(answer: Answer, { bytesDone }: Transfer<S>): 
   return answer.status === 206 ? readRange(answer)?.start === bytesDone : answer.status === 200 && bytesDone === 0;
 }
 
-async function receive<S extends Sink>(job: DownloadJob<S>, transfer: Transfer<S>, answer: Answer, onAdvance: () => void): Promise<void> {
+async function receive<S extends Sink>(
+  job: DownloadJob<S>,
+  transfer: Transfer<S>,
+  answer: Answer,
+  onAdvance: () => void,
+): Promise<void> {
   transfer.bytesTotal = answer.status === 206 ? readRange(answer)?.total : readLength(answer);
   transfer.etag = answer.etag?.startsWith('"') ? answer.etag : undefined;
   transfer.promised = answer.digest;
@@ -151,7 +170,11 @@ async function receive<S extends Sink>(job: DownloadJob<S>, transfer: Transfer<S
   }
   transfer.bytesTotal ??= transfer.bytesDone;
   if (transfer.bytesDone < transfer.bytesTotal) {
-    throw new RegistryError(`the download of ${job.artefactId} was cut short`, { status: 0, code: 'body_cut', artefactId: job.artefactId });
+    throw new RegistryError(`the download of ${job.artefactId} was cut short`, {
+      status: 0,
+      code: 'body_cut',
+      artefactId: job.artefactId,
+    });
   }
 }
 

@@ -1,5 +1,6 @@
-// ensureArtefact and ensureArtefactFile: what a registry offers, up to date in a cache that processes share.
-// What it offers is compared in look.ts, a miss is filled in fill.ts; packages and files have their places in package-shelf.ts and file-shelf.ts.
+// ensureArtefact and ensureArtefactFile: what a registry offers, up to date in a cache that processes share. What it
+// offers is compared in look.ts, a miss is filled in fill.ts; packages and files have their places in package-shelf.ts
+// and file-shelf.ts.
 
 import { join } from 'node:path';
 import { createBuilder } from './build.ts';
@@ -26,7 +27,9 @@ export interface ArtefactCache {
   releaseArtefact: (path: string) => void;
 }
 
-interface Ensured extends Filled { stale: boolean }
+interface Ensured extends Filled {
+  stale: boolean;
+}
 
 /** Makes what one process knows of its caches: the downloads under way and the directories that were handed out. */
 export function createArtefactCache(builderOptions: BuilderOptions = {}): ArtefactCache {
@@ -40,21 +43,37 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
     const subject = { registry: createRegistry(options), artefactId, shelf };
     const cached = await shelf.readCached();
     try {
-      return { ...await bringUpToDate(subject, cached, options), stale: false };
+      return { ...(await bringUpToDate(subject, cached, options)), stale: false };
     } catch (error) {
       if (!allowStale || cached?.registryUrl !== subject.registry.url || !isUnreachable(error)) throw error;
       return { entry: cached.current, downloaded: false, stale: true };
     }
   }
 
-  async function bringUpToDate(subject: Subject, cached: CacheState | undefined, { signal, onProgress }: Passenger): Promise<Filled> {
+  async function bringUpToDate(
+    subject: Subject,
+    cached: CacheState | undefined,
+    { signal, onProgress }: Passenger,
+  ): Promise<Filled> {
     const finding = await look(subject, cached, signal);
     if (finding.type === 'hit') return { entry: finding.entry, downloaded: false };
     const { registry, shelf } = subject;
-    const key = JSON.stringify([shelf.slot.directory, finding.offer, finding.etag, registry.url, registry.credentials]);
-    const { value, isFirst } = await flights.join(key, { signal, onProgress }, (shared, report) => fillShelf({
-      ...subject, seen: cached, finding, signal: shared, report,
-    }));
+    const key = JSON.stringify([
+      shelf.slot.directory,
+      finding.offer,
+      finding.etag,
+      registry.url,
+      registry.credentials,
+    ]);
+    const { value, isFirst } = await flights.join(key, { signal, onProgress }, (shared, report) =>
+      fillShelf({
+        ...subject,
+        seen: cached,
+        finding,
+        signal: shared,
+        report,
+      }),
+    );
     return { entry: value.entry, downloaded: value.downloaded && isFirst };
   }
 
@@ -63,7 +82,14 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
       checkOptions('ensureArtefact', options, ensureRules);
       const { artefactId, cacheDir, architecture = process.arch, build = false, keep = 1 } = options;
       if (build) builder ??= createBuilder(builderOptions);
-      const shelf = createPackageShelf({ cacheDir, artefactId, architecture, keep, isHeld, builder: build ? builder : undefined });
+      const shelf = createPackageShelf({
+        cacheDir,
+        artefactId,
+        architecture,
+        keep,
+        isHeld,
+        builder: build ? builder : undefined,
+      });
       const { entry, downloaded, stale } = await ensure(options, shelf);
       const { name, version, dataUpdatedAt, digest } = entry;
       const path = join(shelf.slot.directory, name);
@@ -73,9 +99,17 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
     ensureArtefactFile: async (options) => {
       checkOptions('ensureArtefactFile', options, ensureFileRules);
       const { artefactId, cacheDir, fileName = artefactId } = options;
-      if (!isFileName(fileName)) throw new TypeError(`ensureArtefactFile: the id ${JSON.stringify(artefactId)} cannot be the path of a file in the cache: give a fileName`);
+      if (!isFileName(fileName))
+        throw new TypeError(
+          `ensureArtefactFile: the id ${JSON.stringify(artefactId)} cannot be the path of a file in the cache: ` +
+            'give a fileName',
+        );
       const shelf = createFileShelf({ cacheDir, artefactId, fileName });
-      const { entry: { digest }, downloaded, stale } = await ensure(options, shelf);
+      const {
+        entry: { digest },
+        downloaded,
+        stale,
+      } = await ensure(options, shelf);
       return { path: shelf.path, digest, downloaded, stale };
     },
     releaseArtefact: (path) => {

@@ -11,8 +11,9 @@ export interface RegistryErrorDetails {
 /**
  * A request that the registry refused, or that never got an answer worth having.
  *
- * `code` is the registry's own (`artefact_not_found`, `key_scope`, …), `http_<status>` where it gave none, or one of this
- * library's: `unreachable`, `body_cut`, `bad_answer`, `digest_mismatch`, `redirect_refused`, `slot_not_found`, `wrong_format`.
+ * `code` is the registry's own (`artefact_not_found`, `key_scope`, …), `http_<status>` where it gave none, or one of
+ * this library's: `unreachable`, `body_cut`, `bad_answer`, `digest_mismatch`, `redirect_refused`, `slot_not_found`,
+ * `wrong_format`. /
  */
 export class RegistryError extends Error {
   override readonly name = 'RegistryError';
@@ -45,18 +46,22 @@ export class ArchiveError extends Error {
   }
 }
 
-export type BuildErrorCode = 'rebuild_failed' | 'addon_unloadable' | 'headers_missing' | 'npm_missing' | 'build_timeout';
+export type BuildErrorCode =
+  'rebuild_failed' | 'addon_unloadable' | 'headers_missing' | 'npm_missing' | 'build_timeout';
 
 /**
  * Native modules that could not be built: `npm rebuild` failed (`rebuild_failed`), what it built cannot be loaded
- * (`addon_unloadable`), the headers of the running Node or npm itself are not there (`headers_missing`, `npm_missing`), or it has not
- * ended (`build_timeout`).
+ * (`addon_unloadable`), the headers of the running Node or npm itself are not there (`headers_missing`,
+ * `npm_missing`), or it has not ended (`build_timeout`). /
  */
 export class BuildError extends Error {
   override readonly name = 'BuildError';
   readonly code: BuildErrorCode;
   readonly artefactId: string;
-  /** What the build has written to its standard error, the last 256 KiB of it. It ran without secrets, so there are none in it. */
+  /**
+   * What the build has written to its standard error, the last 256 KiB of it. It ran without secrets, so there are
+   * none in it.
+   */
   readonly stderr: string;
 
   constructor(code: BuildErrorCode, message: string, { artefactId, stderr }: { artefactId: string; stderr: string }) {

@@ -1,5 +1,5 @@
-// The place of a file artefact: exactly `<cacheDir>/<fileName>`, replaced at once. Its lock, its state and its partial download are
-// in a directory of their own (layout.ts).
+// The place of a file artefact: exactly `<cacheDir>/<fileName>`, replaced at once. Its lock, its state and its partial
+// download are in a directory of their own (layout.ts).
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -15,8 +15,13 @@ import type { CacheState } from './state.ts';
 /** Bytes hashed in one go: about a millisecond of the event loop. */
 const READ_BYTES = 1024 * 1024;
 
-/** The state names a file that has its place only when the process has lived to rename it: until then the one before counts. */
-interface FileState extends CacheState { before?: CacheState }
+/**
+ * The state names a file that has its place only when the process has lived to rename it: until then the one before
+ * counts.
+ */
+interface FileState extends CacheState {
+  before?: CacheState;
+}
 
 export interface FileShelfOptions {
   cacheDir: string;
@@ -38,7 +43,7 @@ export function createFileShelf({ cacheDir, artefactId, fileName }: FileShelfOpt
 
   async function place(partPath: string, state: CacheState): Promise<void> {
     const before = await readPresent();
-    await writeState(slot, { ...state, ...before && { before } });
+    await writeState(slot, { ...state, ...(before && { before }) });
     await rename(partPath, path);
   }
 
@@ -53,9 +58,11 @@ export function createFileShelf({ cacheDir, artefactId, fileName }: FileShelfOpt
     find: async ({ digest, sizeBytes }) => {
       const name = await fingerprint(path);
       if (name === undefined || digest === undefined || sizeOf(name) !== sizeBytes) return undefined;
-      return await digestFile(path) === digest ? name : undefined;
+      return (await digestFile(path)) === digest ? name : undefined;
     },
-    makeCurrent: async (state) => { await writeState(slot, state); },
+    makeCurrent: async (state) => {
+      await writeState(slot, state);
+    },
     open: async (intake) => {
       await mkdir(dirname(path), { recursive: true });
       return stage(intake, place);
@@ -65,25 +72,34 @@ export function createFileShelf({ cacheDir, artefactId, fileName }: FileShelfOpt
 
 /** The partial download is the file to be: nothing else is written. */
 function stage({ partPath }: Intake, place: (partPath: string, state: CacheState) => Promise<void>): Staged {
-  const nothing = async (): Promise<void> => { await Promise.resolve(); };
+  const nothing = async (): Promise<void> => {
+    await Promise.resolve();
+  };
   return {
     write: nothing,
     abort: nothing,
-    finish: async () => await fingerprint(partPath) ?? '',
-    place: async (state) => { await place(partPath, state); },
+    finish: async () => (await fingerprint(partPath)) ?? '',
+    place: async (state) => {
+      await place(partPath, state);
+    },
   };
 }
 
 /**
- * Tells a file from others without reading it, by `<inode>-<size>-<time of its last change>`; a renaming changes none of them.
+ * Tells a file from others without reading it, by `<inode>-<size>-<time of its last change>`; a renaming changes none
+ * of them.
  *
  * @returns undefined when there is nothing
- * @throws Error `EEXIST` when there is something else, such as the directory of a package
+ * @throws Error `EEXIST` when there is something else, such as the directory of a package /
  */
 async function fingerprint(path: string): Promise<string | undefined> {
   try {
     const found = await stat(path, { bigint: true });
-    if (!found.isFile()) throw Object.assign(new Error(`${path} is there and is no file: give another fileName`), { code: 'EEXIST', path });
+    if (!found.isFile())
+      throw Object.assign(new Error(`${path} is there and is no file: give another fileName`), {
+        code: 'EEXIST',
+        path,
+      });
     return `${found.ino}-${found.size}-${found.mtimeNs}`;
   } catch (error) {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
@@ -91,7 +107,9 @@ async function fingerprint(path: string): Promise<string | undefined> {
   }
 }
 
-function sizeOf(name: string): number { return Number(name.split('-')[1]); }
+function sizeOf(name: string): number {
+  return Number(name.split('-')[1]);
+}
 
 async function digestFile(path: string): Promise<string> {
   const hash = createHash('sha256');

@@ -27,7 +27,10 @@ export interface FillJob extends Subject {
   report: (progress: Progress) => void;
 }
 
-export interface Filled { entry: CacheEntry; downloaded: boolean }
+export interface Filled {
+  entry: CacheEntry;
+  downloaded: boolean;
+}
 
 /** Fills the shelf unless another has done so meanwhile. */
 export async function fillShelf(job: FillJob): Promise<Filled> {
@@ -38,8 +41,9 @@ export async function fillShelf(job: FillJob): Promise<Filled> {
     try {
       return await fillLocked(job, lock);
     } catch (error) {
-      // A process that was suspended may have been taken for dead; another does the work now, so this one waits for it.
-      if (job.signal.aborted || await lock.isHeld()) throw error;
+      // A process that was suspended may have been taken for dead; another does the work now, so this one waits for
+      // it.
+      if (job.signal.aborted || (await lock.isHeld())) throw error;
     } finally {
       await lock.release();
     }
@@ -52,7 +56,8 @@ async function fillLocked(job: FillJob, lock: Lock): Promise<Filled> {
   let finding = hasChanged ? await look(job, cached, job.signal) : job.finding;
   for (let round = 0; round < MAX_ROUNDS; round += 1) {
     if (finding.type === 'hit') return { entry: finding.entry, downloaded: false };
-    const filled = await takeUp(job, finding.offer, finding.etag) ?? await takeIn(job, finding.offer, finding.etag, lock);
+    const filled =
+      (await takeUp(job, finding.offer, finding.etag)) ?? (await takeIn(job, finding.offer, finding.etag, lock));
     if (filled !== undefined) return filled;
     finding = await look(job, cached, job.signal);
   }
@@ -83,7 +88,9 @@ async function takeIn(job: FillJob, offer: Offer, etag: string | undefined, lock
       sizeBytes: offer.sizeBytes,
       part,
       openSink: () => shelf.open({ offer, partPath, report, signal }),
-      onBytes: (bytesDone, bytesTotal) => { report({ phase: 'download', bytesDone, bytesTotal }); },
+      onBytes: (bytesDone, bytesTotal) => {
+        report({ phase: 'download', bytesDone, bytesTotal });
+      },
       signal,
     });
     if (downloaded === undefined) return undefined;
@@ -92,8 +99,8 @@ async function takeIn(job: FillJob, offer: Offer, etag: string | undefined, lock
     try {
       const name = await sink.finish(digest, sizeBytes);
       signal.throwIfAborted();
-      if (offer.digest === undefined && await hasMoved(job, offer)) return undefined;
-      if (!await lock.isHeld()) throw new Error('the lock of the cache has been taken over');
+      if (offer.digest === undefined && (await hasMoved(job, offer))) return undefined;
+      if (!(await lock.isHeld())) throw new Error('the lock of the cache has been taken over');
       const state = describe(job, offer, etag, { name, digest });
       await sink.place(state);
       return { entry: state.current, downloaded: true };
@@ -110,7 +117,12 @@ async function takeIn(job: FillJob, offer: Offer, etag: string | undefined, lock
   }
 }
 
-function describe({ artefactId, registry }: FillJob, offer: Offer, etag: string | undefined, found: { name: string; digest: string }): CacheState {
+function describe(
+  { artefactId, registry }: FillJob,
+  offer: Offer,
+  etag: string | undefined,
+  found: { name: string; digest: string },
+): CacheState {
   const { key, version, dataUpdatedAt } = offer;
   return { artefactId, registryUrl: registry.url, etag, current: { ...found, key, version, dataUpdatedAt } };
 }

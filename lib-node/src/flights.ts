@@ -1,4 +1,5 @@
-// Lets calls in one process that want the same thing share the work: each may leave by its own signal, the work ends with the last.
+// Lets calls in one process that want the same thing share the work: each may leave by its own signal, the work ends
+// with the last.
 
 import type { Progress } from './options.ts';
 
@@ -28,10 +29,16 @@ export function createFlights<T>(): Flights<T> {
   function start(key: string, work: Work<T>): Flight<T> {
     const controller = new AbortController();
     const reports = new Set<Report>();
-    const outcome = work(controller.signal, (progress) => { for (const report of reports) report(progress); });
+    const outcome = work(controller.signal, (progress) => {
+      for (const report of reports) report(progress);
+    });
     const flight = { outcome, controller, reports };
     flights.set(key, flight);
-    void outcome.catch(() => undefined).then(() => { forget(key, flight); });
+    void outcome
+      .catch(() => undefined)
+      .then(() => {
+        forget(key, flight);
+      });
     return flight;
   }
 
@@ -52,11 +59,19 @@ export function createFlights<T>(): Flights<T> {
           left.abort(error);
         }
       };
-      const onAbort = (): void => { left.abort(signal?.reason); };
+      const onAbort = (): void => {
+        left.abort(signal?.reason);
+      };
       signal?.addEventListener('abort', onAbort, { once: true });
       flight.reports.add(report);
       const leaving = new Promise<never>((_resolve, reject) => {
-        left.signal.addEventListener('abort', () => { reject(left.signal.reason as Error); }, { once: true });
+        left.signal.addEventListener(
+          'abort',
+          () => {
+            reject(left.signal.reason as Error);
+          },
+          { once: true },
+        );
       });
       try {
         return { value: await Promise.race([flight.outcome, leaving]), isFirst: known === undefined };

@@ -1,5 +1,5 @@
-// Names and places in the cache: `<cacheDir>/<encoded id>/<architecture>/<digest prefix>` and `<cacheDir>/<file name>`.
-// Whatever is neither an unpacked directory nor a file begins with a dot, which no name of theirs does.
+// Names and places in the cache: `<cacheDir>/<encoded id>/<architecture>/<digest prefix>` and `<cacheDir>/<file
+// name>`. Whatever is neither an unpacked directory nor a file begins with a dot, which no name of theirs does.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
@@ -35,33 +35,58 @@ export interface CacheSlot {
  */
 export function placeSlot(cacheDir: string, artefactId: string, architecture: string, runtime?: string): CacheSlot {
   const name = architecture === '' ? NOARCH_ONLY : architecture;
-  return describeSlot(join(resolve(cacheDir), encodeId(artefactId), runtime === undefined ? name : `${name}+${runtime}`));
+  return describeSlot(
+    join(resolve(cacheDir), encodeId(artefactId), runtime === undefined ? name : `${name}+${runtime}`),
+  );
 }
 
 /** Places a file, at exactly `<cacheDir>/<fileName>`, and what belongs to it. */
 export function placeFile(cacheDir: string, fileName: string): { path: string; slot: CacheSlot } {
-  return { path: join(resolve(cacheDir), fileName), slot: describeSlot(join(resolve(cacheDir), FILES, encodeId(fileName))) };
+  return {
+    path: join(resolve(cacheDir), fileName),
+    slot: describeSlot(join(resolve(cacheDir), FILES, encodeId(fileName))),
+  };
 }
 
-/** Tells whether a name stays inside the cache, apart from what is not a file: `tiles/europe.pmtiles`, no part of it with a dot in front. */
+/**
+ * Tells whether a name stays inside the cache, apart from what is not a file: `tiles/europe.pmtiles`, no part of it
+ * with a dot in front.
+ */
 export function isFileName(name: string): boolean {
-  return !/[\\\p{Cc}]/u.test(name) && name.split('/').every((part) => part !== '' && !part.startsWith('.') && Buffer.byteLength(part) <= MAX_NAME_BYTES);
+  return (
+    !/[\\\p{Cc}]/u.test(name) &&
+    name.split('/').every((part) => part !== '' && !part.startsWith('.') && Buffer.byteLength(part) <= MAX_NAME_BYTES)
+  );
 }
 
 /** Names the unpacked directory of a tarball. */
-export function entryName(digest: string): string { return digestPrefix(digest); }
+export function entryName(digest: string): string {
+  return digestPrefix(digest);
+}
 
 /** Tells whether a name in a slot is that of an unpacked directory. */
-export function isEntryName(name: string): boolean { return /^[0-9a-f]{16}$/.test(name); }
+export function isEntryName(name: string): boolean {
+  return /^[0-9a-f]{16}$/.test(name);
+}
 
-/** Names what has been downloaded so far. Without a digest it cannot be told which bytes it holds, so it is never resumed. */
+/**
+ * Names what has been downloaded so far. Without a digest it cannot be told which bytes it holds, so it is never
+ * resumed.
+ */
 export function partName(digest: string | undefined): string {
   return digest === undefined ? '.unknown.part' : `.${digestPrefix(digest)}.part`;
 }
 
-/** Names a directory to unpack into, and one to move to what is removed: what is half done never has a name that counts. */
-export function stagingName(): string { return STAGING + randomBytes(8).toString('hex'); }
-export function trashName(): string { return TRASH + randomBytes(8).toString('hex'); }
+/**
+ * Names a directory to unpack into, and one to move to what is removed: what is half done never has a name that
+ * counts.
+ */
+export function stagingName(): string {
+  return STAGING + randomBytes(8).toString('hex');
+}
+export function trashName(): string {
+  return TRASH + randomBytes(8).toString('hex');
+}
 
 /** Tells whether a name in a slot is what a process that died may have left behind. */
 export function isLeftover(name: string): boolean {

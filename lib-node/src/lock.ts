@@ -1,6 +1,6 @@
-// A lock between processes: a directory with one file in it, the baton, whose name says who holds it.
-// Every change of hands renames the exact name that was seen, so of many that try only one succeeds, also in taking a dead
-// holder's baton away. A holder that was taken for dead notices by `isHeld` and starts over.
+// A lock between processes: a directory with one file in it, the baton, whose name says who holds it. Every change of
+// hands renames the exact name that was seen, so of many that try only one succeeds, also in taking a dead holder's
+// baton away. A holder that was taken for dead notices by `isHeld` and starts over.
 
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -26,7 +26,8 @@ export interface Lock {
 /**
  * Waits for the lock in `directory`, which is made when it is missing.
  *
- * A holder is passed over when its process is gone or its heartbeat (the baton's modification time) is older than 20 seconds.
+ * A holder is passed over when its process is gone or its heartbeat (the baton's modification time) is older than 20
+ * seconds. /
  */
 export async function acquireLock(directory: string, signal?: AbortSignal): Promise<Lock> {
   const { space, pid, start } = await ownIdentity();
@@ -34,15 +35,20 @@ export async function acquireLock(directory: string, signal?: AbortSignal): Prom
   for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, MAX_POLL_MS)) {
     signal?.throwIfAborted();
     const baton = await findBaton(directory);
-    const isFree = baton === undefined ? await createFree(directory) : baton === FREE || await isAbandoned(directory, baton, space);
-    if (isFree && await take(directory, baton ?? FREE, mine)) return holdLock(directory, mine);
+    const isFree =
+      baton === undefined
+        ? await createFree(directory)
+        : baton === FREE || (await isAbandoned(directory, baton, space));
+    if (isFree && (await take(directory, baton ?? FREE, mine))) return holdLock(directory, mine);
     await pause(pollMs, signal);
   }
 }
 
 function holdLock(directory: string, mine: string): Lock {
   const path = join(directory, mine);
-  const heartbeat = setInterval(() => { touch(path).catch(() => undefined); }, HEARTBEAT_MS).unref();
+  const heartbeat = setInterval(() => {
+    touch(path).catch(() => undefined);
+  }, HEARTBEAT_MS).unref();
   return {
     isHeld: async () => await exists(path),
     release: async () => {
@@ -65,14 +71,14 @@ async function findBaton(directory: string): Promise<string | undefined> {
 async function createFree(directory: string): Promise<boolean> {
   const fresh = `${directory}.${randomBytes(8).toString('hex')}`;
   await mkdir(fresh, { recursive: true });
-  const created = await succeeds(writeFile(join(fresh, FREE), '')) && await succeeds(rename(fresh, directory));
+  const created = (await succeeds(writeFile(join(fresh, FREE), ''))) && (await succeeds(rename(fresh, directory)));
   if (!created) await rm(fresh, { recursive: true, force: true });
   return created;
 }
 
 async function isAbandoned(directory: string, baton: string, ownSpace: string): Promise<boolean> {
   const [space = '', pid = '', start = ''] = baton.slice(HELD.length).split('.');
-  if (space === ownSpace && !await isAlive({ space, pid: Number(pid), start })) return true;
+  if (space === ownSpace && !(await isAlive({ space, pid: Number(pid), start }))) return true;
   try {
     return Date.now() - (await stat(join(directory, baton))).mtimeMs > HEARTBEAT_EXPIRY_MS;
   } catch (error) {
@@ -84,7 +90,7 @@ async function isAbandoned(directory: string, baton: string, ownSpace: string): 
 /** Touches the baton first: under its new name it must not look abandoned for a moment. */
 async function take(directory: string, baton: string, mine: string): Promise<boolean> {
   const path = join(directory, baton);
-  return await succeeds(touch(path)) && await succeeds(rename(path, join(directory, mine)));
+  return (await succeeds(touch(path))) && (await succeeds(rename(path, join(directory, mine))));
 }
 
 async function touch(path: string): Promise<void> {

@@ -14,12 +14,14 @@ export interface Subject {
   shelf: Shelf;
 }
 
-export type Finding
-  = | { type: 'hit'; entry: CacheEntry }
-    | { type: 'miss'; offer: Offer; etag: string | undefined };
+export type Finding = { type: 'hit'; entry: CacheEntry } | { type: 'miss'; offer: Offer; etag: string | undefined };
 
 /** Asks the registry whether `cached` is still what it offers. */
-export async function look(subject: Subject, cached: CacheState | undefined, signal: AbortSignal | undefined): Promise<Finding> {
+export async function look(
+  subject: Subject,
+  cached: CacheState | undefined,
+  signal: AbortSignal | undefined,
+): Promise<Finding> {
   const { registry, artefactId, shelf } = subject;
   const own = cached?.registryUrl === registry.url ? cached : undefined;
   if (own?.etag === undefined) return compare(own, await readDocument(registry, artefactId, signal), shelf);

@@ -21,9 +21,15 @@ export interface MultipartBody {
 export function createMultipart({ fields, fileName, sizeBytes }: MultipartForm): MultipartBody {
   const boundary = `berth-${randomBytes(16).toString('hex')}`;
   const parts = Object.entries(fields).map(([name, value]) =>
-    value === undefined ? '' : `--${boundary}\r\ncontent-disposition: form-data; name="${quote(name)}"\r\n\r\n${value}\r\n`);
-  const head = Buffer.from(`${parts.join('')}--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="${quote(fileName)}"\r\n`
-    + 'content-type: application/octet-stream\r\n\r\n');
+    value === undefined
+      ? ''
+      : `--${boundary}\r\ncontent-disposition: form-data; name="${quote(name)}"\r\n\r\n${value}\r\n`,
+  );
+  const head = Buffer.from(
+    `${parts.join('')}--${boundary}\r\ncontent-disposition: form-data; name="file"; ` +
+      `filename="${quote(fileName)}"\r\n` +
+      'content-type: application/octet-stream\r\n\r\n',
+  );
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`);
   return {
     contentType: `multipart/form-data; boundary=${boundary}`,

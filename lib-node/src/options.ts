@@ -1,8 +1,12 @@
-// What callers may pass, checked before anything is sent. The options' meaning is documented here, their checks in rules.ts.
+// What callers may pass, checked before anything is sent. The options' meaning is documented here, their checks in
+// rules.ts.
 
 import type { AccountRef, ArtefactFormat, LocalisedText } from './types.ts';
 
-/** A step of a transfer. `bytesTotal` is undefined where the size is not known in advance. A build only tells that it begins. */
+/**
+ * A step of a transfer. `bytesTotal` is undefined where the size is not known in advance. A build only tells that it
+ * begins.
+ */
 export interface Progress {
   phase: 'download' | 'unpack' | 'build' | 'upload';
   bytesDone: number;
@@ -54,9 +58,15 @@ export interface EnsureArtefactOptions extends RegistryOptions {
   cacheDir: string;
   /** Slot to prefer to `noarch`; default `process.arch`, `''` asks for `noarch` only. */
   architecture?: string | undefined;
-  /** Build native modules for the running Node by `npm rebuild`, offline, before the directory is handed out; default false. */
+  /**
+   * Build native modules for the running Node by `npm rebuild`, offline, before the directory is handed out; default
+   * false.
+   */
   build?: boolean | undefined;
-  /** How many unpacked directories stay, the current one included; default 1. See the README for those that stay longer. */
+  /**
+   * How many unpacked directories stay, the current one included; default 1. See the README for those that stay
+   * longer.
+   */
   keep?: number | undefined;
   /** Answer with what is cached when the registry cannot be reached at all; default false. */
   allowStale?: boolean | undefined;
@@ -67,7 +77,10 @@ export interface EnsureArtefactFileOptions extends RegistryOptions {
   artefactId: string;
   /** Directory of the file; made when it is missing. Processes and files share it. */
   cacheDir: string;
-  /** Path of the file inside `cacheDir`, such as `tiles/europe.pmtiles`; no part of it begins with a dot. Default: the id. */
+  /**
+   * Path of the file inside `cacheDir`, such as `tiles/europe.pmtiles`; no part of it begins with a dot. Default: the
+   * id.
+   */
   fileName?: string | undefined;
   /** Answer with what is cached when the registry cannot be reached at all; default false. */
   allowStale?: boolean | undefined;
@@ -88,7 +101,10 @@ export interface EnsuredArtefact {
 }
 
 export interface EnsuredFile {
-  /** Absolute path, `<cacheDir>/<fileName>`. A newer upload replaces the file at once: what has it open keeps the old bytes. */
+  /**
+   * Absolute path, `<cacheDir>/<fileName>`. A newer upload replaces the file at once: what has it open keeps the old
+   * bytes.
+   */
   path: string;
   /** `sha256:<64 hex digits>` of the file; computed here where the registry gives none. */
   digest: string;

@@ -23,7 +23,13 @@ export interface PackageShelfOptions extends Keeping {
 }
 
 /** Makes the shelf of one artefact, one architecture asked for and, where it builds, one runtime. */
-export function createPackageShelf({ cacheDir, artefactId, architecture, builder, ...keeping }: PackageShelfOptions): Shelf {
+export function createPackageShelf({
+  cacheDir,
+  artefactId,
+  architecture,
+  builder,
+  ...keeping
+}: PackageShelfOptions): Shelf {
   const slot = placeSlot(cacheDir, artefactId, architecture, builder?.runtime);
 
   async function complete(directory: string, { offer, report, signal }: Intake): Promise<void> {
@@ -40,8 +46,11 @@ export function createPackageShelf({ cacheDir, artefactId, architecture, builder
       if (state?.artefactId !== artefactId || !isEntryName(state.current.name)) return undefined;
       return hasEntry(slot, state.current.name) ? state : undefined;
     },
-    find: async ({ digest }) => digest !== undefined && hasEntry(slot, entryName(digest)) ? entryName(digest) : undefined,
-    makeCurrent: async (state) => { await makeCurrent(slot, state, keeping); },
+    find: async ({ digest }) =>
+      digest !== undefined && hasEntry(slot, entryName(digest)) ? entryName(digest) : undefined,
+    makeCurrent: async (state) => {
+      await makeCurrent(slot, state, keeping);
+    },
     open: async (intake) => {
       const staging = await openStaging(slot, intake);
       return {

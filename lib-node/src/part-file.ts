@@ -10,7 +10,10 @@ const MAX_WAITING_BYTES = 4 * 1024 * 1024;
 export interface PartFile {
   /** Reads what an earlier attempt has left. */
   read: () => AsyncIterable<Uint8Array>;
-  /** Takes bytes over, and waits only while too many wait for the disk. @throws Error what writing has failed with, now or before */
+  /**
+   * Takes bytes over, and waits only while too many wait for the disk.
+   * @throws Error what writing has failed with, now or before
+   */
   append: (chunk: Uint8Array) => Promise<void>;
   /** Waits until all is written. @throws Error what writing has failed with */
   flush: () => Promise<void>;

@@ -17,17 +17,22 @@ export function refusalError(refusal: Refusal): RegistryError {
   const { status, artefactId } = refusal;
   const problem = /\bjson\b/.test(refusal.contentType ?? '') ? parseObject(refusal.text) : {};
   const code = typeof problem.code === 'string' ? problem.code : `http_${status}`;
-  const reason = [problem.detail, problem.title, problem.message, refusal.text, code].find((text): text is string => typeof text === 'string' && text !== '');
+  const reason = [problem.detail, problem.title, problem.message, refusal.text, code].find(
+    (text): text is string => typeof text === 'string' && text !== '',
+  );
   const subject = artefactId === undefined ? '' : ` for ${artefactId}`;
   return new RegistryError(`the registry answered ${status}${subject}: ${reason?.slice(0, MAX_MESSAGE_LENGTH)}`, {
-    status, code, artefactId, retryAfterMs: parseRetryAfter(refusal.retryAfter),
+    status,
+    code,
+    artefactId,
+    retryAfterMs: parseRetryAfter(refusal.retryAfter),
   });
 }
 
 function parseObject(text: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? value as Record<string, unknown> : {};
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
     return {};
   }

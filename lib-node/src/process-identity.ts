@@ -32,7 +32,10 @@ export async function isAlive({ pid, start }: ProcessIdentity): Promise<boolean>
   return stat !== undefined && stat.start === start && !['Z', 'X'].includes(stat.state);
 }
 
-/** Reads fields 3 and 22 of proc_pid_stat(5); they are counted from the last `)`, since the name before it may hold anything. */
+/**
+ * Reads fields 3 and 22 of proc_pid_stat(5); they are counted from the last `)`, since the name before it may hold
+ * anything.
+ */
 async function readStat(pid: number): Promise<{ state: string; start: string } | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');

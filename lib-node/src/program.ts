@@ -25,19 +25,31 @@ export interface ProgramEnd {
  *
  * @throws Error `ENOENT` when there is no such program; the signal's reason
  */
-export async function runProgram(program: string, parameters: string[], { cwd, env, signal }: ProgramOptions): Promise<ProgramEnd> {
+export async function runProgram(
+  program: string,
+  parameters: string[],
+  { cwd, env, signal }: ProgramOptions,
+): Promise<ProgramEnd> {
   signal.throwIfAborted();
-  // A group of its own, so that it can be ended with its children; with a reader gone, what it leaves behind ends by itself.
+  // A group of its own, so that it can be ended with its children; with a reader gone, what it leaves behind ends by
+  // itself.
   const child = spawn(program, parameters, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
-  const onAbort = (): void => { killGroup(child.pid); };
+  const onAbort = (): void => {
+    killGroup(child.pid);
+  };
   let stderr = '';
   child.stdout.resume();
-  child.stderr.setEncoding('utf8').on('data', (text: string) => { stderr = (stderr + text).slice(-MAX_STDERR_LENGTH); });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr = (stderr + text).slice(-MAX_STDERR_LENGTH);
+  });
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    const [code, killedBy] = await once(child, 'close') as [number | null, NodeJS.Signals | null];
+    const [code, killedBy] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null];
     signal.throwIfAborted();
-    return { failure: code === 0 ? undefined : killedBy === null ? `exit status ${code}` : `signal ${killedBy}`, stderr };
+    return {
+      failure: code === 0 ? undefined : killedBy === null ? `exit status ${code}` : `signal ${killedBy}`,
+      stderr,
+    };
   } finally {
     signal.removeEventListener('abort', onAbort);
   }

@@ -1,4 +1,5 @@
-// publishArtefact: one npm tarball or one file, streamed into the registry. The body is made in multipart.ts, sent in upload.ts.
+// publishArtefact: one npm tarball or one file, streamed into the registry. The body is made in multipart.ts, sent in
+// upload.ts.
 
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -24,30 +25,44 @@ interface Source {
 }
 
 /**
- * Uploads an npm tarball or a file and answers the artefact's new document. Memory use does not depend on the size. A file given
- * by its path is sent again after a transient failure, which is safe: equal bytes make an equal artefact. A stream is sent once.
+ * Uploads an npm tarball or a file and answers the artefact's new document. Memory use does not depend on the size. A
+ * file given by its path is sent again after a transient failure, which is safe: equal bytes make an equal artefact. A
+ * stream is sent once.
  *
  * @throws TypeError when an option is unknown, missing, wrong, or belongs to the other format
- * @throws RegistryError with the registry's own code: `key_scope`, `mirrored`, …
+ * @throws RegistryError with the registry's own code: `key_scope`, `mirrored`, … /
  */
 export async function publishArtefact(options: PublishArtefactOptions): Promise<Artefact> {
   checkOptions('publishArtefact', options, publishRules);
   const { format = 'npm', file, artefactId, architecture, fileName } = options;
-  if (format === 'file' && architecture !== undefined) throw new TypeError('publishArtefact: architecture goes with the format npm only');
-  if (format === 'npm' && fileName !== undefined) throw new TypeError('publishArtefact: fileName goes with the format file only');
+  if (format === 'file' && architecture !== undefined)
+    throw new TypeError('publishArtefact: architecture goes with the format npm only');
+  if (format === 'npm' && fileName !== undefined)
+    throw new TypeError('publishArtefact: fileName goes with the format file only');
 
   const registry = createRegistry(options);
-  if (typeof file !== 'string') return await post(registry, options, { fileName: fileName ?? artefactId, sizeBytes: undefined, read: () => file });
+  if (typeof file !== 'string')
+    return await post(registry, options, { fileName: fileName ?? artefactId, sizeBytes: undefined, read: () => file });
   return await retrying(registry.retries, options.signal, async () => {
     const { size } = await stat(file);
-    return await post(registry, options, { fileName: fileName ?? basename(file), sizeBytes: size, read: () => createReadStream(file, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer> });
+    return await post(registry, options, {
+      fileName: fileName ?? basename(file),
+      sizeBytes: size,
+      read: () => createReadStream(file, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>,
+    });
   });
 }
 
 async function post(registry: Registry, options: PublishArtefactOptions, source: Source): Promise<Artefact> {
   const { format = 'npm', artefactId, architecture, category, title, description, fileName, signal } = options;
   const form = createMultipart({
-    fields: { architecture, category, title: title && JSON.stringify(title), description: description && JSON.stringify(description), fileName },
+    fields: {
+      architecture,
+      category,
+      title: title && JSON.stringify(title),
+      description: description && JSON.stringify(description),
+      fileName,
+    },
     fileName: source.fileName,
     sizeBytes: source.sizeBytes,
   });
@@ -56,20 +71,31 @@ async function post(registry: Registry, options: PublishArtefactOptions, source:
     headers: {
       ...registry.credentials,
       'content-type': form.contentType,
-      ...form.contentLength !== undefined && { 'content-length': form.contentLength },
+      ...(form.contentLength !== undefined && { 'content-length': form.contentLength }),
     },
     body: form.wrap(measure(source, options.onProgress)),
     artefactId,
     signal,
   });
   if (answer.status >= 400) {
-    throw refusalError({ status: answer.status, contentType: answer.headers['content-type'], retryAfter: answer.headers['retry-after'], text: answer.text, artefactId });
+    throw refusalError({
+      status: answer.status,
+      contentType: answer.headers['content-type'],
+      retryAfter: answer.headers['retry-after'],
+      text: answer.text,
+      artefactId,
+    });
   }
   return parseArtefact(answer.status, answer.text, artefactId);
 }
 
-/** Reports progress, and insists on the announced size: a file that changes meanwhile would leave the registry waiting. */
-async function* measure({ read, sizeBytes }: Source, onProgress: ((progress: Progress) => void) | undefined): AsyncGenerator<Uint8Array> {
+/**
+ * Reports progress, and insists on the announced size: a file that changes meanwhile would leave the registry waiting.
+ */
+async function* measure(
+  { read, sizeBytes }: Source,
+  onProgress: ((progress: Progress) => void) | undefined,
+): AsyncGenerator<Uint8Array> {
   let bytesDone = 0;
   for await (const chunk of read()) {
     bytesDone += chunk.length;
@@ -82,7 +108,11 @@ async function* measure({ read, sizeBytes }: Source, onProgress: ((progress: Pro
 
 function parseArtefact(status: number, text: string, artefactId: string): Artefact {
   if (status >= 300) {
-    throw new RegistryError(`the registry redirects uploads of ${artefactId} (${status}): give its final URL`, { status, code: 'redirect_refused', artefactId });
+    throw new RegistryError(`the registry redirects uploads of ${artefactId} (${status}): give its final URL`, {
+      status,
+      code: 'redirect_refused',
+      artefactId,
+    });
   }
   try {
     const artefact = (JSON.parse(text) as { artefact?: Artefact } | null)?.artefact;
@@ -90,5 +120,9 @@ function parseArtefact(status: number, text: string, artefactId: string): Artefa
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  throw new RegistryError('the answer to the upload is no artefact; is registryUrl the URL of a registry?', { status, code: 'bad_answer', artefactId });
+  throw new RegistryError('the answer to the upload is no artefact; is registryUrl the URL of a registry?', {
+    status,
+    code: 'bad_answer',
+    artefactId,
+  });
 }

@@ -22,9 +22,9 @@ export function createRegistry(options: RegistryOptions): Registry {
   return {
     url: new URL(options.registryUrl).href.replace(/\/+$/, ''),
     credentials: {
-      ...options.secretKey !== undefined && { 'x-secret-key': options.secretKey },
-      ...options.apiKey !== undefined && { 'x-api-key': options.apiKey },
-      ...options.account !== undefined && { 'x-account': encodeAccount(options.account) },
+      ...(options.secretKey !== undefined && { 'x-secret-key': options.secretKey }),
+      ...(options.apiKey !== undefined && { 'x-api-key': options.apiKey }),
+      ...(options.account !== undefined && { 'x-account': encodeAccount(options.account) }),
     },
     retries: options.retries ?? DEFAULT_RETRIES,
     timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
@@ -42,6 +42,8 @@ export function routeUrl(registry: Registry, parts: string[], query: Record<stri
 
 /** Header values are Latin-1 at best, so what is not ASCII is written as JSON escapes: `é` as `\u00e9`. */
 function encodeAccount({ type, id, department }: AccountRef): string {
-  return JSON.stringify({ type, id, department })
-    .replace(/[^\x20-\x7e]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return JSON.stringify({ type, id, department }).replace(
+    /[^\x20-\x7e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

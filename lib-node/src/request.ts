@@ -18,11 +18,11 @@ export interface RequestOptions {
 }
 
 /**
- * Sends a GET and follows up to five redirects. Credentials go to the registry's own origin (scheme, host and port) and, once
- * a redirect has left it, nowhere any more.
+ * Sends a GET and follows up to five redirects. Credentials go to the registry's own origin (scheme, host and port)
+ * and, once a redirect has left it, nowhere any more.
  *
- * @throws RegistryError `unreachable` (status 0) without an answer, `redirect_refused`, or the refusal of any status from 400
- *   but 416
+ * @throws RegistryError `unreachable` (status 0) without an answer, `redirect_refused`, or the refusal of any status
+ *   from 400 but 416 /
  */
 export async function send(registry: Registry, target: URL, options: RequestOptions = {}): Promise<Answer> {
   const { signal, artefactId } = options;
@@ -43,16 +43,30 @@ export async function send(registry: Registry, target: URL, options: RequestOpti
       headers = conditionsElsewhere(headers, answer.headers);
     }
   }
-  throw new RegistryError(`more than ${MAX_REDIRECTS} redirects from ${target.href}`, { status: 302, code: 'redirect_refused', artefactId });
+  throw new RegistryError(`more than ${MAX_REDIRECTS} redirects from ${target.href}`, {
+    status: 302,
+    code: 'redirect_refused',
+    artefactId,
+  });
 }
 
-async function fetchOnce(url: URL, headers: Record<string, string>, watch: SilenceWatch, { signal, artefactId }: RequestOptions): Promise<Response> {
+async function fetchOnce(
+  url: URL,
+  headers: Record<string, string>,
+  watch: SilenceWatch,
+  { signal, artefactId }: RequestOptions,
+): Promise<Response> {
   try {
     return await fetch(url, { headers, redirect: 'manual', signal: watch.signal });
   } catch (cause) {
     watch.end();
     signal?.throwIfAborted();
-    throw new RegistryError(`the registry at ${url.origin} cannot be reached: ${reasonOf(cause)}`, { status: 0, code: 'unreachable', artefactId, cause });
+    throw new RegistryError(`the registry at ${url.origin} cannot be reached: ${reasonOf(cause)}`, {
+      status: 0,
+      code: 'unreachable',
+      artefactId,
+      cause,
+    });
   }
 }
 
@@ -73,12 +87,16 @@ function nextUrl(from: URL, answer: Answer, artefactId: string | undefined): URL
     const url = new URL(location, from);
     if (/^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url;
   }
-  throw new RegistryError(`${from.href} redirects to nowhere that can be followed`, { status: answer.status, code: 'redirect_refused', artefactId });
+  throw new RegistryError(`${from.href} redirects to nowhere that can be followed`, {
+    status: answer.status,
+    code: 'redirect_refused',
+    artefactId,
+  });
 }
 
 /**
- * Another origin (an S3 storage) knows other ETags: the redirect's own says whether the bytes are still those that a range
- * continues, and then the range goes bare; otherwise the whole body is asked for.
+ * Another origin (an S3 storage) knows other ETags: the redirect's own says whether the bytes are still those that a
+ * range continues, and then the range goes bare; otherwise the whole body is asked for. /
  */
 function conditionsElsewhere(headers: Record<string, string>, redirect: Headers): Record<string, string> {
   const { 'if-range': etag, range, ...rest } = headers;
@@ -88,5 +106,7 @@ function conditionsElsewhere(headers: Record<string, string>, redirect: Headers)
 /** The deepest cause says what happened (`connect ECONNREFUSED …`); the outermost only "fetch failed". */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? reasonOf(error.cause) : error.message || ('code' in error ? String(error.code) : error.name);
+  return error.cause instanceof Error
+    ? reasonOf(error.cause)
+    : error.message || ('code' in error ? String(error.code) : error.name);
 }

@@ -21,18 +21,24 @@ export interface Backoff {
 export function createBackoff(retries: number, signal: AbortSignal | undefined): Backoff {
   let failures = 0;
   return {
-    reset: () => { failures = 0; },
+    reset: () => {
+      failures = 0;
+    },
     wait: async (error) => {
       if (failures >= retries || !isTransient(error)) throw error;
       const ceilingMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
       failures += 1;
-      await pause(waitAskedFor(error) ?? ceilingMs / 2 * (1 + Math.random()), signal);
+      await pause(waitAskedFor(error) ?? (ceilingMs / 2) * (1 + Math.random()), signal);
     },
   };
 }
 
 /** Runs `attempt` until it succeeds, fails for good, or has failed `retries` times more. */
-export async function retrying<T>(retries: number, signal: AbortSignal | undefined, attempt: () => Promise<T>): Promise<T> {
+export async function retrying<T>(
+  retries: number,
+  signal: AbortSignal | undefined,
+  attempt: () => Promise<T>,
+): Promise<T> {
   const backoff = createBackoff(retries, signal);
   for (;;) {
     try {

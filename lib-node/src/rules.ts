@@ -20,17 +20,30 @@ const HEADER_SAFE = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
 const isFunction = (value: unknown): boolean => typeof value === 'function';
-const isIntegerFrom = (least: number) => (value: unknown): boolean => Number.isSafeInteger(value) && Number(value) >= least;
-const oneOf = (...allowed: unknown[]) => (value: unknown): boolean => allowed.includes(value);
+const isIntegerFrom =
+  (least: number) =>
+  (value: unknown): boolean =>
+    Number.isSafeInteger(value) && Number(value) >= least;
+const oneOf =
+  (...allowed: unknown[]) =>
+  (value: unknown): boolean =>
+    allowed.includes(value);
 
 const text: Rule = { expected: 'a string that is not empty', holds: isText };
 const flag: Rule = { expected: 'true or false', holds: (value) => typeof value === 'boolean' };
-const secret: Rule = { expected: 'printable ASCII, without a space at either end', holds: (value) => typeof value === 'string' && HEADER_SAFE.test(value) };
+const secret: Rule = {
+  expected: 'printable ASCII, without a space at either end',
+  holds: (value) => typeof value === 'string' && HEADER_SAFE.test(value),
+};
 const callback: Rule = { expected: 'a function', holds: isFunction };
 const localised: Rule = { expected: 'an object like { fr, en }', holds: isObject };
 
 const registryRules: Rules = {
-  registryUrl: { required: true, expected: 'an http(s) URL without credentials, query or fragment', holds: isRegistryUrl },
+  registryUrl: {
+    required: true,
+    expected: 'an http(s) URL without credentials, query or fragment',
+    holds: isRegistryUrl,
+  },
   secretKey: secret,
   apiKey: secret,
   account: { expected: 'an object { type: "user" or "organization", id, department? }', holds: isAccount },
@@ -69,19 +82,29 @@ const cacheRules: Rules = {
 
 export const ensureRules: Rules = {
   ...cacheRules,
-  architecture: { expected: 'an architecture such as x64, or an empty string', holds: (value) => value === '' || isArchitecture(value) },
+  architecture: {
+    expected: 'an architecture such as x64, or an empty string',
+    holds: (value) => value === '' || isArchitecture(value),
+  },
   build: flag,
   keep: { expected: 'an integer of at least 1', holds: isIntegerFrom(1) },
 };
 
 export const ensureFileRules: Rules = {
   ...cacheRules,
-  fileName: { expected: 'a path inside cacheDir, such as tiles/europe.pmtiles, no part of which begins with a dot', holds: (value) => typeof value === 'string' && isFileName(value) },
+  fileName: {
+    expected: 'a path inside cacheDir, such as tiles/europe.pmtiles, no part of which begins with a dot',
+    holds: (value) => typeof value === 'string' && isFileName(value),
+  },
 };
 
 export const migrateRules: Rules = {
   ...registryRules,
-  plugins: { required: true, expected: 'a list of what to migrate', holds: (value) => isObject(value) && (Symbol.iterator in value || Symbol.asyncIterator in value) },
+  plugins: {
+    required: true,
+    expected: 'a list of what to migrate',
+    holds: (value) => isObject(value) && (Symbol.iterator in value || Symbol.asyncIterator in value),
+  },
   grants: { expected: 'a list of accounts', holds: (value) => Array.isArray(value) && value.every(isAccount) },
   onResult: callback,
 };
@@ -89,7 +112,11 @@ export const migrateRules: Rules = {
 export const publishRules: Rules = {
   ...artefactRules,
   format: { expected: 'npm or file', holds: oneOf('npm', 'file') },
-  file: { required: true, expected: 'a path or a stream of bytes', holds: (value) => isText(value) || (isObject(value) && Symbol.asyncIterator in value) },
+  file: {
+    required: true,
+    expected: 'a path or a stream of bytes',
+    holds: (value) => isText(value) || (isObject(value) && Symbol.asyncIterator in value),
+  },
   architecture: { expected: 'an architecture such as x64 or noarch', holds: isArchitecture },
   category: text,
   title: localised,
@@ -140,6 +167,10 @@ function isArchitecture(value: unknown): boolean {
 }
 
 function isAccount(value: unknown): value is AccountRef {
-  return isObject(value) && oneOf('user', 'organization')(value.type) && isText(value.id)
-    && (value.department === undefined || isText(value.department));
+  return (
+    isObject(value) &&
+    oneOf('user', 'organization')(value.type) &&
+    isText(value.id) &&
+    (value.department === undefined || isText(value.department))
+  );
 }

@@ -4,10 +4,18 @@ import { readFileSync } from 'node:fs';
 
 /** Names everything that an add-on depends on beside its source: `abi137-linux-x64-glibc`. */
 export function describeRuntime(): string {
-  return [`abi${process.versions.modules}`, process.platform, process.arch, ...process.platform === 'linux' ? [detectLibc(readOwnMaps())] : []].join('-');
+  return [
+    `abi${process.versions.modules}`,
+    process.platform,
+    process.arch,
+    ...(process.platform === 'linux' ? [detectLibc(readOwnMaps())] : []),
+  ].join('-');
 }
 
-/** Tells the C library by the files that a process has mapped, as proc_pid_maps(5) lists them: musl is its own dynamic linker. */
+/**
+ * Tells the C library by the files that a process has mapped, as proc_pid_maps(5) lists them: musl is its own dynamic
+ * linker.
+ */
 export function detectLibc(maps: string): 'glibc' | 'musl' {
   return /\/(?:ld-musl-|libc\.musl-)[^/]*$/m.test(maps) ? 'musl' : 'glibc';
 }

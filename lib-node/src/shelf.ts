@@ -13,7 +13,9 @@ export interface Shelf {
   slot: CacheSlot;
   /** Chooses what of a document belongs here. @throws RegistryError when there is nothing that fits */
   choose: (document: Artefact) => Offer;
-  /** Reads what it holds; undefined when that is nothing that could be handed out. Costs one small file and one `stat`. */
+  /**
+   * Reads what it holds; undefined when that is nothing that could be handed out. Costs one small file and one `stat`.
+   */
   readCached: () => Promise<CacheState | undefined>;
   /** Finds offered bytes that are there already, current or not, and answers their name. */
   find: (offer: Offer) => Promise<string | undefined>;

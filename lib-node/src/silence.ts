@@ -15,11 +15,17 @@ export interface SilenceWatch {
 export function watchSilence(timeoutMs: number, callerSignal: AbortSignal | undefined): SilenceWatch {
   const controller = new AbortController();
   let timer: NodeJS.Timeout | undefined;
-  const onAbort = (): void => { controller.abort(callerSignal?.reason); };
-  const rest = (): void => { clearTimeout(timer); };
+  const onAbort = (): void => {
+    controller.abort(callerSignal?.reason);
+  };
+  const rest = (): void => {
+    clearTimeout(timer);
+  };
   const listen = (): void => {
     rest();
-    timer = setTimeout(() => { controller.abort(new Error(`nothing came for ${timeoutMs} ms`)); }, timeoutMs).unref();
+    timer = setTimeout(() => {
+      controller.abort(new Error(`nothing came for ${timeoutMs} ms`));
+    }, timeoutMs).unref();
   };
   if (callerSignal?.aborted) onAbort();
   callerSignal?.addEventListener('abort', onAbort, { once: true });

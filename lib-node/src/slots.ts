@@ -1,4 +1,5 @@
-// Chooses what to download from an artefact's document. Of tarballs as the server would: the architecture's slot, else noarch.
+// Chooses what to download from an artefact's document. Of tarballs as the server would: the architecture's slot, else
+// noarch.
 
 import { parseDigest } from './digest.ts';
 import { RegistryError } from './errors.ts';
@@ -28,10 +29,14 @@ export interface Offer {
  * @throws RegistryError `wrong_format` (400) on a file artefact, `slot_not_found` (404) when no slot fits
  */
 export function chooseTarball(document: Artefact, architecture: string): Offer {
-  if (document.format === 'file') throw refusal(document, 400, 'wrong_format', 'is a file, not an npm package: ensureArtefactFile fetches it');
+  if (document.format === 'file')
+    throw refusal(document, 400, 'wrong_format', 'is a file, not an npm package: ensureArtefactFile fetches it');
   const slots = document.tarballs;
-  if (slots === undefined && typeof document.path === 'string') return describe(document, document, { route: 'download' });
-  const slot = [architecture, NOARCH].filter((name) => slots !== undefined && Object.hasOwn(slots, name)).map((name) => slots?.[name])[0];
+  if (slots === undefined && typeof document.path === 'string')
+    return describe(document, document, { route: 'download' });
+  const slot = [architecture, NOARCH]
+    .filter((name) => slots !== undefined && Object.hasOwn(slots, name))
+    .map((name) => slots?.[name])[0];
   if (slot === undefined) {
     const wanted = architecture === '' ? NOARCH : `${architecture} and no ${NOARCH} one`;
     throw refusal(document, 404, 'slot_not_found', `has no tarball for ${wanted}`);
@@ -45,7 +50,8 @@ export function chooseTarball(document: Artefact, architecture: string): Offer {
  * @throws RegistryError `wrong_format` (400) on an npm artefact
  */
 export function chooseFile(document: Artefact): Offer {
-  if (document.format !== 'file') throw refusal(document, 400, 'wrong_format', 'is an npm package, not a file: ensureArtefact fetches it');
+  if (document.format !== 'file')
+    throw refusal(document, 400, 'wrong_format', 'is an npm package, not a file: ensureArtefact fetches it');
   return describe(document, document, { route: 'download' });
 }
 
@@ -57,7 +63,19 @@ function describe(document: Artefact, slot: ArtefactSlot, where: Pick<Offer, 'ro
   const digest = parseDigest(slot.digest);
   const { dataUpdatedAt = document.updatedAt } = document;
   if (digest === undefined && dataUpdatedAt === undefined) {
-    throw new RegistryError(`the document of ${document._id} has neither a digest nor dataUpdatedAt`, { status: 200, code: 'bad_answer', artefactId: document._id });
+    throw new RegistryError(`the document of ${document._id} has neither a digest nor dataUpdatedAt`, {
+      status: 200,
+      code: 'bad_answer',
+      artefactId: document._id,
+    });
   }
-  return { key: digest ?? `at:${dataUpdatedAt}`, digest, sizeBytes: slot.size, version: slot.version ?? document.version, dataUpdatedAt, mayBeNative: slot.hasNativeModules !== false, ...where };
+  return {
+    key: digest ?? `at:${dataUpdatedAt}`,
+    digest,
+    sizeBytes: slot.size,
+    version: slot.version ?? document.version,
+    dataUpdatedAt,
+    mayBeNative: slot.hasNativeModules !== false,
+    ...where,
+  };
 }

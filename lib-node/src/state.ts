@@ -1,5 +1,5 @@
-// What a slot of the cache knows: the entry that is current and the ETag of the document that said so, and since when other
-// entries have not been current. One small file, written by whoever holds the slot's lock.
+// What a slot of the cache knows: the entry that is current and the ETag of the document that said so, and since when
+// other entries have not been current. One small file, written by whoever holds the slot's lock.
 
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
@@ -28,8 +28,9 @@ export interface CacheState {
 }
 
 /**
- * Reads the state of a slot; undefined when there is none, or none that can be used: then the slot is filled anew. Synchronous, since each
- * hit does it: a few hundred bytes take some 20 µs, their five ways to another thread and back ten times as long.
+ * Reads the state of a slot; undefined when there is none, or none that can be used: then the slot is filled anew.
+ * Synchronous, since each hit does it: a few hundred bytes take some 20 µs, their five ways to another thread and back
+ * ten times as long. /
  */
 export function readState(slot: CacheSlot): CacheState | undefined {
   try {
@@ -49,5 +50,8 @@ export async function writeState(slot: CacheSlot, state: CacheState): Promise<vo
 }
 
 function isUsable(state: CacheState | null): boolean {
-  return typeof state?.current?.name === 'string' && (state.retired === undefined || Object(state.retired) === state.retired);
+  return (
+    typeof state?.current?.name === 'string' &&
+    (state.retired === undefined || Object(state.retired) === state.retired)
+  );
 }

@@ -1,5 +1,6 @@
-// Writes the entries of a tarball below one directory, synchronously: made for a thread that does nothing else, where a system
-// call costs less than a promise. Files keep their modes (umask applied, never setuid); nothing is ever written through a link.
+// Writes the entries of a tarball below one directory, synchronously: made for a thread that does nothing else, where
+// a system call costs less than a promise. Files keep their modes (umask applied, never setuid); nothing is ever
+// written through a link.
 
 import { closeSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
 import { checkLinks, splitPath } from './archive-path.ts';
@@ -12,7 +13,10 @@ const DEFAULT_MODE = 0o644;
 export interface TreeWriter {
   /** Makes one entry; what it returns takes the content of a file. @throws ArchiveError */
   add: (entry: TarEntry) => EntryContent | undefined;
-  /** Checks what can only be known at the end. @throws ArchiveError when a link leads outside or nothing was unpacked */
+  /**
+   * Checks what can only be known at the end.
+   * @throws ArchiveError when a link leads outside or nothing was unpacked
+   */
   finish: () => void;
 }
 
@@ -66,8 +70,12 @@ export function createTreeWriter(directory: string): TreeWriter {
     const file = create(path, (target) => openSync(target, 'wx', mode & PERMISSIONS));
     files.add(path);
     return {
-      write: (piece) => { writeAll(file, piece); },
-      end: () => { closeSync(file); },
+      write: (piece) => {
+        writeAll(file, piece);
+      },
+      end: () => {
+        closeSync(file);
+      },
     };
   }
 
@@ -85,13 +93,18 @@ export function createTreeWriter(directory: string): TreeWriter {
         makeDirectory(path);
         return undefined;
       case 'SymbolicLink':
-        create(path, (link) => { symlinkSync(entry.linkpath, link); });
+        create(path, (link) => {
+          symlinkSync(entry.linkpath, link);
+        });
         links.set(path, entry.linkpath);
         return undefined;
       case 'Link': {
         const source = place(entry.linkpath);
         if (!files.has(source)) throw unsafe(entry.path, 'is a hard link to what is no file of the archive');
-        if (source !== path) create(path, (link) => { linkSync(targetOf(source), link); });
+        if (source !== path)
+          create(path, (link) => {
+            linkSync(targetOf(source), link);
+          });
         files.add(path);
         return undefined;
       }

@@ -3,7 +3,10 @@
 export type ArtefactFormat = 'npm' | 'file';
 
 /** A text in the languages that it was written in. */
-export interface LocalisedText { fr?: string; en?: string }
+export interface LocalisedText {
+  fr?: string;
+  en?: string;
+}
 
 /** Who a service acts for. With `department`, that department alone. */
 export interface AccountRef {
@@ -63,4 +66,7 @@ export interface Artefact {
   dataUpdatedAt?: string;
 }
 
-export interface ArtefactList { results: Artefact[]; count: number }
+export interface ArtefactList {
+  results: Artefact[];
+  count: number;
+}

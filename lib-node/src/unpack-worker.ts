@@ -36,7 +36,9 @@ function report(): void {
   post({ type: 'consumed', bytes: reportedBytes });
 }
 
-function post(message: UnpackMessage): void { parentPort?.postMessage(message); }
+function post(message: UnpackMessage): void {
+  parentPort?.postMessage(message);
+}
 
 /** An error loses its class and its fields on the way to another thread. */
 function describe(error: unknown): { code: string | undefined; message: string } {

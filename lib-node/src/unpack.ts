@@ -8,13 +8,16 @@ import { ArchiveError } from './errors.ts';
 /** Bytes that may wait for the thread; what waits when it asks for more goes there in one message. */
 const MAX_WAITING_BYTES = 1024 * 1024;
 
-export type UnpackMessage
-  = | { type: 'consumed'; bytes: number }
-    | { type: 'done' }
-    | { type: 'failed'; code: string | undefined; message: string };
+export type UnpackMessage =
+  | { type: 'consumed'; bytes: number }
+  | { type: 'done' }
+  | { type: 'failed'; code: string | undefined; message: string };
 
 export interface Unpacking {
-  /** Hands on bytes of the tarball and waits while too many are on the way. Does nothing after a failure: `finish` tells it. */
+  /**
+   * Hands on bytes of the tarball and waits while too many are on the way. Does nothing after a failure: `finish`
+   * tells it.
+   */
   write: (chunk: Uint8Array) => Promise<void>;
   /** Waits until everything is on disk. @throws ArchiveError, or what the file system said (`ENOSPC`, …) */
   finish: () => Promise<void>;
@@ -28,7 +31,11 @@ export interface Unpacking {
  * @param onConsumed told how many bytes of the tarball have been unpacked
  */
 export function startUnpacking(directory: string, onConsumed: (bytes: number) => void = () => undefined): Unpacking {
-  const worker = new Worker(new URL('./unpack-worker.js', import.meta.url), { workerData: directory, stdin: true, execArgv: [] });
+  const worker = new Worker(new URL('./unpack-worker.js', import.meta.url), {
+    workerData: directory,
+    stdin: true,
+    execArgv: [],
+  });
   const input = worker.stdin;
   if (input === null) throw new Error('a worker with stdin has none');
   let ended = false;
@@ -39,9 +46,15 @@ export function startUnpacking(directory: string, onConsumed: (bytes: number) =>
       else reject(revive(message));
     });
     worker.on('error', reject);
-    worker.on('exit', () => { reject(new Error('the thread that unpacks has ended before its time')); });
+    worker.on('exit', () => {
+      reject(new Error('the thread that unpacks has ended before its time'));
+    });
   });
-  const settled = outcome.catch(() => undefined).then(() => { ended = true; });
+  const settled = outcome
+    .catch(() => undefined)
+    .then(() => {
+      ended = true;
+    });
   input.on('error', () => undefined);
   return {
     write: async (chunk) => {
@@ -60,10 +73,11 @@ export function startUnpacking(directory: string, onConsumed: (bytes: number) =>
 }
 
 /**
- * Unpacks a gzipped npm tarball into `directory`, which is made when it is missing and should be empty. The leading `package/` is
- * dropped, file modes and links that stay inside are kept, owners are not set.
+ * Unpacks a gzipped npm tarball into `directory`, which is made when it is missing and should be empty. The leading
+ * `package/` is dropped, file modes and links that stay inside are kept, owners are not set.
  *
- * @throws ArchiveError when the tarball is damaged, or holds what would land or point outside; what was written before stays
+ * @throws ArchiveError when the tarball is damaged, or holds what would land or point outside; what was written before
+ *   stays /
  */
 export async function extractTarball(stream: AsyncIterable<Uint8Array>, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });

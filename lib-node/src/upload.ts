@@ -1,5 +1,6 @@
-// One POST, or PATCH, by node:http, not by fetch: it can ask before it sends (`Expect: 100-continue`), tells the length of a streamed body, and
-// hears a refusal that arrives while the body is still on its way, where fetch reports a broken connection instead.
+// One POST, or PATCH, by node:http, not by fetch: it can ask before it sends (`Expect: 100-continue`), tells the
+// length of a streamed body, and hears a refusal that arrives while the body is still on its way, where fetch reports
+// a broken connection instead.
 
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
@@ -23,19 +24,32 @@ export interface Upload {
   signal: AbortSignal | undefined;
 }
 
-export interface UploadAnswer { status: number; headers: IncomingMessage['headers']; text: string }
+export interface UploadAnswer {
+  status: number;
+  headers: IncomingMessage['headers'];
+  text: string;
+}
 
 /**
- * Sends a body and reads the answer, whatever its status is. The body is not begun where the registry refuses at once, and not
- * finished where it refuses half-way.
+ * Sends a body and reads the answer, whatever its status is. The body is not begun where the registry refuses at once,
+ * and not finished where it refuses half-way.
  *
- * @throws RegistryError `unreachable` (status 0) when the connection fails before there is an answer
+ * @throws RegistryError `unreachable` (status 0) when the connection fails before there is an answer /
  */
-export async function upload({ method = 'POST', url, headers, body, artefactId, signal }: Upload): Promise<UploadAnswer> {
+export async function upload({
+  method = 'POST',
+  url,
+  headers,
+  body,
+  artefactId,
+  signal,
+}: Upload): Promise<UploadAnswer> {
   signal?.throwIfAborted();
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-  const request = send(url, { method, headers: { ...headers, expect: '100-continue' }, ...signal && { signal } });
-  request.setTimeout(SILENCE_MS, () => { request.destroy(new Error(`nothing came for ${SILENCE_MS} ms`)); });
+  const request = send(url, { method, headers: { ...headers, expect: '100-continue' }, ...(signal && { signal }) });
+  request.setTimeout(SILENCE_MS, () => {
+    request.destroy(new Error(`nothing came for ${SILENCE_MS} ms`));
+  });
   const answering = new AbortController();
   const answered = receive(request, answering);
   const sent = sendBody(request, body, answering.signal);
@@ -44,7 +58,12 @@ export async function upload({ method = 'POST', url, headers, body, artefactId, 
   } catch (cause) {
     signal?.throwIfAborted();
     if (!(cause instanceof ConnectionError)) throw cause;
-    throw new RegistryError(`the upload to ${url.origin} failed: ${cause.message}`, { status: 0, code: 'unreachable', artefactId, cause: cause.cause });
+    throw new RegistryError(`the upload to ${url.origin} failed: ${cause.message}`, {
+      status: 0,
+      code: 'unreachable',
+      artefactId,
+      cause: cause.cause,
+    });
   } finally {
     request.destroy();
   }
@@ -56,7 +75,7 @@ class ConnectionError extends Error {}
 /** Waits for the answer; `answering` aborts as soon as it begins, or when there will be none. */
 async function receive(request: ClientRequest, answering: AbortController): Promise<UploadAnswer> {
   try {
-    const [response] = await once(request, 'response') as [IncomingMessage];
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
     answering.abort();
     request.on('error', () => undefined);
     let text = '';
@@ -69,9 +88,19 @@ async function receive(request: ClientRequest, answering: AbortController): Prom
   }
 }
 
-async function sendBody(request: ClientRequest, body: AsyncIterable<Uint8Array>, answering: AbortSignal): Promise<void> {
+async function sendBody(
+  request: ClientRequest,
+  body: AsyncIterable<Uint8Array>,
+  answering: AbortSignal,
+): Promise<void> {
   request.flushHeaders();
-  await unlessAnswered(answering, Promise.race([once(request, 'continue', { signal: answering }), sleep(CONTINUE_WAIT_MS, undefined, { signal: answering })]));
+  await unlessAnswered(
+    answering,
+    Promise.race([
+      once(request, 'continue', { signal: answering }),
+      sleep(CONTINUE_WAIT_MS, undefined, { signal: answering }),
+    ]),
+  );
   if (answering.aborted) return;
   for await (const chunk of body) {
     if (answering.aborted) return;

@@ -6,7 +6,14 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import test, { after, before } from 'node:test';
 import type { TestContext } from 'node:test';
-import { ensureArtefact, ensureArtefactFile, getArtefact, listArtefacts, publishArtefact, releaseArtefact } from '../dist/index.js';
+import {
+  ensureArtefact,
+  ensureArtefactFile,
+  getArtefact,
+  listArtefacts,
+  publishArtefact,
+  releaseArtefact,
+} from '../dist/index.js';
 import type { AccountRef, Artefact, EnsureArtefactOptions, PublishArtefactOptions } from '../dist/index.js';
 import { callAddon, makeGate, packAddon } from './support/addons.ts';
 import { startBerth } from './support/berth.ts';
@@ -20,46 +27,80 @@ const ONE = packPackage('1.0.0', { 'index.js': 'export default 1' });
 const TWO = packPackage('1.1.0', { 'index.js': 'export default 2', 'lib/more.js': '' });
 
 let berth: Berth;
-before(async () => { berth = await startBerth(); });
-after(async () => { await berth.close(); });
+before(async () => {
+  berth = await startBerth();
+});
+after(async () => {
+  await berth.close();
+});
 
-async function publish(artefactId: string, { bytes }: Tarball, more: Partial<PublishArtefactOptions> = {}): Promise<Artefact> {
+async function publish(
+  artefactId: string,
+  { bytes }: Tarball,
+  more: Partial<PublishArtefactOptions> = {},
+): Promise<Artefact> {
   const secretKey = more.apiKey === undefined ? berth.secretKey : undefined;
-  return await publishArtefact({ registryUrl: berth.url, secretKey, artefactId, file: Readable.from([bytes]), ...more });
+  return await publishArtefact({
+    registryUrl: berth.url,
+    secretKey,
+    artefactId,
+    file: Readable.from([bytes]),
+    ...more,
+  });
 }
 
-async function createKey(fields: { type: 'upload' | 'read'; owner?: AccountRef; allowedName?: string }): Promise<string> {
+async function createKey(fields: {
+  type: 'upload' | 'read';
+  owner?: AccountRef;
+  allowedName?: string;
+}): Promise<string> {
   const { key } = await berth.asSuperadmin('POST', '/api-keys', { name: 'test', ...fields });
   return String(key);
 }
 
 async function consumer(t: TestContext, artefactId: string): Promise<EnsureArtefactOptions & { secretKey: string }> {
-  return { registryUrl: berth.url, secretKey: berth.secretKey, artefactId, cacheDir: await makeDirectory(t), architecture: 'x64' };
+  return {
+    registryUrl: berth.url,
+    secretKey: berth.secretKey,
+    artefactId,
+    cacheDir: await makeDirectory(t),
+    architecture: 'x64',
+  };
 }
 
 const routeOf = (artefactId: string): string => `/artefacts/${encodeURIComponent(artefactId)}`;
 const source = async (path: string): Promise<string> => await readFile(join(path, 'index.js'), 'utf8');
 
-test('what is published is listed, read and brought into the cache, and asked for with one request from then on', async (t) => {
-  const published = await publish('@acme/journey@1', ONE);
-  const registry = { registryUrl: berth.url, secretKey: berth.secretKey };
-  const { results, count } = await listArtefacts({ ...registry, q: 'journey' });
-  assert.deepEqual([count, results[0]?._id, results[0]?.version], [1, '@acme/journey@1', '1.0.0']);
-  const document = await getArtefact({ ...registry, artefactId: '@acme/journey@1' });
-  assert.equal(document.dataUpdatedAt, published.dataUpdatedAt);
-  assert.equal(document.tarballs?.noarch?.digest, ONE.digest);
+test(
+  'what is published is listed, read and brought into the cache, and asked for with one request ' + 'from then on',
+  async (t) => {
+    const published = await publish('@acme/journey@1', ONE);
+    const registry = { registryUrl: berth.url, secretKey: berth.secretKey };
+    const { results, count } = await listArtefacts({ ...registry, q: 'journey' });
+    assert.deepEqual([count, results[0]?._id, results[0]?.version], [1, '@acme/journey@1', '1.0.0']);
+    const document = await getArtefact({ ...registry, artefactId: '@acme/journey@1' });
+    assert.equal(document.dataUpdatedAt, published.dataUpdatedAt);
+    assert.equal(document.tarballs?.noarch?.digest, ONE.digest);
 
-  const proxy = await startProxy(t, berth.url);
-  const options = { ...await consumer(t, '@acme/journey@1'), registryUrl: proxy.url };
-  const first = await ensureArtefact(options);
-  const { dataUpdatedAt } = document;
-  assert.deepEqual(first, { path: first.path, version: '1.0.0', dataUpdatedAt, digest: ONE.digest, downloaded: true, stale: false });
-  assert.equal(await source(first.path), 'export default 1');
-  assert.equal(proxy.requests.length, 2);
-  assert.deepEqual(await ensureArtefact(options), { ...first, downloaded: false });
-  assert.equal(proxy.requests.length, 3);
-  assert.equal(proxy.requests[2]?.headers['if-none-match'] !== undefined, true);
-});
+    const proxy = await startProxy(t, berth.url);
+    const options = { ...(await consumer(t, '@acme/journey@1')), registryUrl: proxy.url };
+    const first = await ensureArtefact(options);
+    const { dataUpdatedAt } = document;
+    assert.deepEqual(first, {
+      path: first.path,
+      version: '1.0.0',
+      dataUpdatedAt,
+      digest: ONE.digest,
+      downloaded: true,
+      stale: false,
+    });
+    assert.equal(await source(first.path), 'export default 1');
+    assert.equal(proxy.requests.length, 2);
+    assert.deepEqual(await ensureArtefact(options), { ...first, downloaded: false });
+    assert.equal(proxy.requests.length, 3);
+    assert.equal(proxy.requests[2]?.headers['if-none-match'] !== undefined, true);
+  },
+);
 
 test('a newer upload goes to a directory of its own, equal bytes and edits download nothing', async (t) => {
   await publish('update', ONE);
@@ -81,7 +122,9 @@ test('each architecture gets its own slot, else noarch; an empty one gets noarch
   const arm = packPackage('1.0.0', { 'index.js': 'export default "arm64"' });
   await Promise.all([publish('slots', ONE), publish('slots', arm, { architecture: 'arm64' })]);
   const options = await consumer(t, 'slots');
-  const [x64, arm64, noarch] = await Promise.all(['x64', 'arm64', ''].map((architecture) => ensureArtefact({ ...options, architecture })));
+  const [x64, arm64, noarch] = await Promise.all(
+    ['x64', 'arm64', ''].map((architecture) => ensureArtefact({ ...options, architecture })),
+  );
   assert.deepEqual([x64?.digest, arm64?.digest, noarch?.digest], [ONE.digest, arm.digest, ONE.digest]);
   assert.equal(await source(arm64?.path ?? ''), 'export default "arm64"');
 
@@ -95,26 +138,44 @@ test('an account, whatever its script, gets what is shared with it and nothing e
   await publish('shared', ONE);
   await publish('private', ONE);
   await berth.asService('PATCH', routeOf('shared'), { privateAccess: [account] });
-  const options = { ...await consumer(t, 'shared'), account };
+  const options = { ...(await consumer(t, 'shared')), account };
   assert.equal((await ensureArtefact(options)).digest, ONE.digest);
   const other = { ...account, department: 'eau' };
-  await assert.rejects(ensureArtefact({ ...options, account: other, cacheDir: await makeDirectory(t) }), { status: 404, code: 'artefact_not_found' });
-  await assert.rejects(ensureArtefact({ ...options, artefactId: 'private' }), { status: 404, code: 'artefact_not_found', artefactId: 'private' });
+  await assert.rejects(ensureArtefact({ ...options, account: other, cacheDir: await makeDirectory(t) }), {
+    status: 404,
+    code: 'artefact_not_found',
+  });
+  await assert.rejects(ensureArtefact({ ...options, artefactId: 'private' }), {
+    status: 404,
+    code: 'artefact_not_found',
+    artefactId: 'private',
+  });
   await assert.rejects(publish('shared', TWO, { account }), { status: 403, code: 'account_read_only' });
 });
 
 test('keys upload within their scope and read what is shared with their owner', async (t) => {
   const upload = await createKey({ type: 'upload', allowedName: 'keyed' });
   assert.equal((await publish('keyed', ONE, { apiKey: upload })).version, '1.0.0');
-  await assert.rejects(publish('other', ONE, { apiKey: upload }), { status: 403, code: 'key_scope', artefactId: 'other' });
+  await assert.rejects(publish('other', ONE, { apiKey: upload }), {
+    status: 403,
+    code: 'key_scope',
+    artefactId: 'other',
+  });
 
   const owner: AccountRef = { type: 'organization', id: 'acme' };
   await berth.asService('POST', '/access-grants', { account: owner });
   await berth.asService('PATCH', routeOf('keyed'), { privateAccess: [owner] });
-  const options = { ...await consumer(t, 'keyed'), secretKey: undefined, apiKey: await createKey({ type: 'read', owner }) };
+  const options = {
+    ...(await consumer(t, 'keyed')),
+    secretKey: undefined,
+    apiKey: await createKey({ type: 'read', owner }),
+  };
   assert.equal((await ensureArtefact(options)).digest, ONE.digest);
   await publish('unshared', ONE);
-  await assert.rejects(ensureArtefact({ ...options, artefactId: 'unshared' }), { status: 404, code: 'artefact_not_found' });
+  await assert.rejects(ensureArtefact({ ...options, artefactId: 'unshared' }), {
+    status: 404,
+    code: 'artefact_not_found',
+  });
 });
 
 test('a refusal is final and says which it is', async (t) => {
@@ -125,7 +186,7 @@ test('a refusal is final and says which it is', async (t) => {
   await berth.asSuperadmin('DELETE', `/access-grants/${String(grant)}`);
   await publish('public', ONE);
   await berth.asService('PATCH', routeOf('public'), { public: true });
-  const { secretKey, ...anonymous } = { ...await consumer(t, 'public'), registryUrl: proxy.url };
+  const { secretKey, ...anonymous } = { ...(await consumer(t, 'public')), registryUrl: proxy.url };
   const refusals: [Partial<EnsureArtefactOptions>, { status: number; code: string; artefactId: string }, number][] = [
     [{ secretKey: `${secretKey}?` }, { status: 401, code: 'secret_key_wrong', artefactId: 'public' }, 1],
     [{ apiKey: `reg_12345678_${'0'.repeat(64)}` }, { status: 401, code: 'api_key_invalid', artefactId: 'public' }, 1],
@@ -146,7 +207,7 @@ test('a download that is cut goes on where it was cut', async (t) => {
   await publish('cut', large);
   const proxy = await startProxy(t, berth.url);
   proxy.cut('/tarball', 1_000_000, 700_000);
-  const { path, digest } = await ensureArtefact({ ...await consumer(t, 'cut'), registryUrl: proxy.url });
+  const { path, digest } = await ensureArtefact({ ...(await consumer(t, 'cut')), registryUrl: proxy.url });
   assert.equal(digest, large.digest);
   assert.deepEqual(await readFile(join(path, 'data.bin')), content);
   const ranges = proxy.requests.filter(({ url }) => url.includes('/tarball')).map(({ headers }) => headers.range);
@@ -167,7 +228,13 @@ test('directories beyond keep go when they have been out of date for an hour', a
     await writeFile(stateFile, (await readFile(stateFile, 'utf8')).replace(/20\d\d(-\d\d-\d\dT)/g, '2001$1'));
   }
   const left = (await readdir(join(paths[0] ?? '', '..'))).filter((name) => !name.startsWith('.'));
-  assert.deepEqual(left.sort(), paths.slice(2).map((path) => path.split('/').at(-1)).sort());
+  assert.deepEqual(
+    left.sort(),
+    paths
+      .slice(2)
+      .map((path) => path.split('/').at(-1))
+      .sort(),
+  );
 });
 
 test('a file is published, brought to its place, continued where it was cut, and replaced', async (t) => {
@@ -175,10 +242,15 @@ test('a file is published, brought to its place, continued where it was cut, and
   assert.ok(one && two);
   await publish('@acme/europe.pmtiles', one, { format: 'file', category: 'tileset' });
   const proxy = await startProxy(t, berth.url);
-  const { architecture, ...options } = { ...await consumer(t, '@acme/europe.pmtiles'), registryUrl: proxy.url };
+  const { architecture, ...options } = { ...(await consumer(t, '@acme/europe.pmtiles')), registryUrl: proxy.url };
   proxy.cut('/download', 1_000_000);
   const first = await ensureArtefactFile(options);
-  assert.deepEqual(first, { path: join(options.cacheDir, '@acme/europe.pmtiles'), digest: one.digest, downloaded: true, stale: false });
+  assert.deepEqual(first, {
+    path: join(options.cacheDir, '@acme/europe.pmtiles'),
+    digest: one.digest,
+    downloaded: true,
+    stale: false,
+  });
   assert.match(proxy.requests.at(-1)?.headers.range ?? '', /^bytes=[1-9]\d{4,6}-$/);
   assert.deepEqual(await readFile(first.path), one.bytes);
   proxy.requests.length = 0;
@@ -194,6 +266,6 @@ test('an add-on that the server has found is built', async (t) => {
   const gate = await makeGate(t);
   const { tarballs } = await publish('native', packAddon('1.0.0', gate, '42'));
   assert.equal(tarballs?.noarch?.hasNativeModules, true);
-  const { path } = await ensureArtefact({ ...await consumer(t, 'native'), build: true });
+  const { path } = await ensureArtefact({ ...(await consumer(t, 'native')), build: true });
   assert.equal(callAddon(path), 42);
 });

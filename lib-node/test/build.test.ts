@@ -43,19 +43,26 @@ test('a build that fails rejects with what the compiler said, and the build befo
   const first = await ensureArtefact({ ...options, build: true });
   registry.publish(ID, { noarch: packAddon('1.1.0', gate, '1 +') });
   for (const attempt of ['first', 'second']) {
-    await assert.rejects(ensureArtefact({ ...options, build: true }), (error: BuildError) => {
-      assert.deepEqual([error.name, error.code, error.artefactId], ['BuildError', 'rebuild_failed', ID]);
-      assert.match(error.stderr, /addon\.c:\d+:\d+: error: expected expression/);
-      assert.match(error.message, /^@acme\/sample@1 cannot be built: npm rebuild ended with exit status 1\n/);
-      return true;
-    }, attempt);
+    await assert.rejects(
+      ensureArtefact({ ...options, build: true }),
+      (error: BuildError) => {
+        assert.deepEqual([error.name, error.code, error.artefactId], ['BuildError', 'rebuild_failed', ID]);
+        assert.match(error.stderr, /addon\.c:\d+:\d+: error: expected expression/);
+        assert.match(error.message, /^@acme\/sample@1 cannot be built: npm rebuild ended with exit status 1\n/);
+        return true;
+      },
+      attempt,
+    );
   }
   assert.equal(registry.countRequests('/tarball'), 2, 'what was downloaded is built again without a download');
   assert.equal(callAddon(first.path), 1);
   registry.publish(ID, { noarch: packAddon('1.2.0', gate, '3') });
   const third = await ensureArtefact({ ...options, build: true });
   assert.equal(callAddon(third.path), 3);
-  assert.deepEqual((await entriesOf(third.path)).filter((name) => name.startsWith('.')), ['.lock', '.state.json']);
+  assert.deepEqual(
+    (await entriesOf(third.path)).filter((name) => name.startsWith('.')),
+    ['.lock', '.state.json'],
+  );
 });
 
 test('an add-on that was built and cannot be loaded is not handed out', async (t) => {
@@ -63,39 +70,63 @@ test('an add-on that was built and cannot be loaded is not handed out', async (t
   const gate = await makeGate(t);
   registry.publish(ID, { noarch: packAddon('1.0.0', gate, 'nowhere', 'extern int nowhere;') });
   await assert.rejects(ensureArtefact({ ...options, build: true }), {
-    name: 'BuildError', code: 'addon_unloadable', message: /node_modules\/addon\/build\/Release\/addon\.node was built and cannot be loaded: exit status 1\n[^]*undefined symbol: nowhere/,
+    name: 'BuildError',
+    code: 'addon_unloadable',
+    message:
+      /node_modules\/addon\/build\/Release\/addon\.node was built and cannot be loaded: exit status 1\n[^]*undefined symbol: nowhere/,
   });
 });
 
-test('without the headers of the running Node what needs none is built, and the rest says where they were looked for', async (t) => {
-  const { registry, options } = await makeSetting(t);
-  const gate = await makeGate(t);
-  const cache = createArtefactCache({ headerRoots: ['/nowhere', '/elsewhere'] });
-  registry.publish(ID, { noarch: packScripted('1.0.0', gate) });
-  assert.equal((await cache.ensureArtefact({ ...options, build: true })).downloaded, true);
-  registry.publish(ID, { noarch: packAddon('1.1.0', gate, '1') });
-  await assert.rejects(cache.ensureArtefact({ ...options, build: true }), {
-    name: 'BuildError', code: 'headers_missing', message: new RegExp(`headers of Node ${process.versions.node} are in none of /nowhere, /elsewhere:`),
-  });
-});
+test(
+  'without the headers of the running Node what needs none is built, and the rest says where they ' +
+    'were looked for',
+  async (t) => {
+    const { registry, options } = await makeSetting(t);
+    const gate = await makeGate(t);
+    const cache = createArtefactCache({ headerRoots: ['/nowhere', '/elsewhere'] });
+    registry.publish(ID, { noarch: packScripted('1.0.0', gate) });
+    assert.equal((await cache.ensureArtefact({ ...options, build: true })).downloaded, true);
+    registry.publish(ID, { noarch: packAddon('1.1.0', gate, '1') });
+    await assert.rejects(cache.ensureArtefact({ ...options, build: true }), {
+      name: 'BuildError',
+      code: 'headers_missing',
+      message: new RegExp(`headers of Node ${process.versions.node} are in none of /nowhere, /elsewhere:`),
+    });
+  },
+);
 
 test('the environment of a build holds nothing of the service', async (t) => {
   const { registry, options } = await makeSetting(t);
   const gate = await makeGate(t);
   const own = {
-    SECRET_REGISTRY: 'hunter2', AWS_SECRET_ACCESS_KEY: 'hunter2', NODE_OPTIONS: '--no-warnings', NPM_TOKEN: 'hunter2', npm_config__auth: 'hunter2',
-    https_proxy: 'http://user:hunter2@proxy:1', HTTP_PROXY: 'http://proxy:1', npm_config_https_proxy: 'http://proxy:1', LC_ALL: 'C.UTF-8',
+    SECRET_REGISTRY: 'hunter2',
+    AWS_SECRET_ACCESS_KEY: 'hunter2',
+    NODE_OPTIONS: '--no-warnings',
+    NPM_TOKEN: 'hunter2',
+    npm_config__auth: 'hunter2',
+    https_proxy: 'http://user:hunter2@proxy:1',
+    HTTP_PROXY: 'http://proxy:1',
+    npm_config_https_proxy: 'http://proxy:1',
+    LC_ALL: 'C.UTF-8',
   };
   const before = { ...process.env };
-  t.after(() => { process.env = before; });
+  t.after(() => {
+    process.env = before;
+  });
   process.env = { ...before, ...own };
   registry.publish(ID, { noarch: packScripted('1.0.0', gate) });
   const { path } = await ensureArtefact({ ...options, secretKey: 'hunter2', build: true });
   const environment = await gate.readEnvironment();
   assert.equal(JSON.stringify(environment).includes('hunter2'), false);
-  assert.deepEqual(Object.entries(environment).filter(([name, value]) => /proxy/i.test(name) && value !== ''), []);
+  assert.deepEqual(
+    Object.entries(environment).filter(([name, value]) => /proxy/i.test(name) && value !== ''),
+    [],
+  );
   const known = /^(?:PATH|HOME|LANG|LANGUAGE|LC_.+|npm_.+|NODE|COLOR|EDITOR|INIT_CWD|PWD|OLDPWD|SHLVL|_)$/;
-  assert.deepEqual(Object.keys(environment).filter((name) => !known.test(name)), []);
+  assert.deepEqual(
+    Object.keys(environment).filter((name) => !known.test(name)),
+    [],
+  );
   assert.equal(environment.LC_ALL, 'C.UTF-8');
   assert.equal(environment.npm_config_offline, 'true');
   assert.ok(environment.HOME?.startsWith(`${join(path, '..')}/.staging-`));
@@ -158,7 +189,14 @@ test('a signal ends the build with all its processes', async (t) => {
   await gate.close();
   const controller = new AbortController();
   const phases = new Set<string>();
-  const building = ensureArtefact({ ...options, build: true, signal: controller.signal, onProgress: ({ phase }) => { phases.add(phase); } });
+  const building = ensureArtefact({
+    ...options,
+    build: true,
+    signal: controller.signal,
+    onProgress: ({ phase }) => {
+      phases.add(phase);
+    },
+  });
   await gate.waitForBuilds(1);
   const reason = new Error('no time for compilers');
   controller.abort(reason);

@@ -10,14 +10,19 @@ import { ID, makeSetting } from './support/setting.ts';
 import type { Setting } from './support/setting.ts';
 import { incompressible, packPackage } from './support/tarballs.ts';
 
-const FILES = Object.fromEntries(Array.from({ length: 400 }, (_, index) => [`lib/${index % 20}/${index}.bin`, incompressible(4000, `${index}`)]));
+const FILES = Object.fromEntries(
+  Array.from({ length: 400 }, (_, index) => [`lib/${index % 20}/${index}.bin`, incompressible(4000, `${index}`)]),
+);
 const TREE = packPackage('1.0.0', FILES);
 const OLDER = packPackage('0.9.0');
 
 async function assertWhole({ path, digest }: EnsuredArtefact): Promise<void> {
   assert.equal(digest, TREE.digest);
   for (const [name, content] of Object.entries(FILES)) assert.deepEqual(await readFile(join(path, name)), content);
-  assert.deepEqual((await readdir(join(path, '..'))).filter((name) => !/^[0-9a-f]{16}$/.test(name)).sort(), ['.lock', '.state.json']);
+  assert.deepEqual((await readdir(join(path, '..'))).filter((name) => !/^[0-9a-f]{16}$/.test(name)).sort(), [
+    '.lock',
+    '.state.json',
+  ]);
 }
 
 const slotOf = ({ cacheDir }: Setting): string => join(cacheDir, encodeURIComponent(ID), 'x64');
@@ -27,10 +32,21 @@ test('a process killed half-way through the download leaves what the next call c
   setting.registry.publish(ID, { noarch: TREE });
   let child: ReturnType<typeof startEnsure> | undefined;
   await new Promise<void>((resolve) => {
-    setting.registry.misbehave(onRequests('/tarball', 1, stalling(700_000, () => { resolve(); })));
+    setting.registry.misbehave(
+      onRequests(
+        '/tarball',
+        1,
+        stalling(700_000, () => {
+          resolve();
+        }),
+      ),
+    );
     child = startEnsure(setting.options);
   });
-  await waitFor(async () => (await readdir(slotOf(setting))).some((name) => name.endsWith('.part')) && await partSize(setting) > 500_000);
+  await waitFor(
+    async () =>
+      (await readdir(slotOf(setting))).some((name) => name.endsWith('.part')) && (await partSize(setting)) > 500_000,
+  );
   await child?.kill();
   assert.ok((await readdir(slotOf(setting))).some((name) => name.startsWith('.staging-')));
   const result = await ensureArtefact(setting.options);
@@ -43,7 +59,12 @@ test('a partial file that holds other bytes costs a second download and nothing 
   setting.registry.publish(ID, { noarch: TREE });
   await mkdir(slotOf(setting), { recursive: true });
   const part = join(slotOf(setting), `.${TREE.digest.slice(7, 23)}.part`);
-  for (const bytes of [incompressible(1000), incompressible(TREE.bytes.length), incompressible(TREE.bytes.length + 10), Buffer.alloc(0)]) {
+  for (const bytes of [
+    incompressible(1000),
+    incompressible(TREE.bytes.length),
+    incompressible(TREE.bytes.length + 10),
+    Buffer.alloc(0),
+  ]) {
     await rm(slotOf(setting), { recursive: true });
     await mkdir(slotOf(setting));
     await writeFile(part, bytes);
@@ -60,16 +81,19 @@ test('a whole partial file is unpacked without another download', async (t) => {
   assert.equal(setting.registry.countRequests('/tarball'), 0);
 });
 
-test('a process killed between the renaming and the writing of the state leaves a directory that is used', async (t) => {
-  const setting = await makeSetting(t);
-  setting.registry.publish(ID, { noarch: TREE });
-  const first = await ensureArtefact(setting.options);
-  await rm(join(slotOf(setting), '.state.json'));
-  await writeFile(join(slotOf(setting), '.state.json.draft'), '{"artefa');
-  const second = await ensureArtefact(setting.options);
-  assert.deepEqual(second, { ...first, downloaded: false });
-  await assertWhole(second);
-});
+test(
+  'a process killed between the renaming and the writing of the state leaves a directory ' + 'that is used',
+  async (t) => {
+    const setting = await makeSetting(t);
+    setting.registry.publish(ID, { noarch: TREE });
+    const first = await ensureArtefact(setting.options);
+    await rm(join(slotOf(setting), '.state.json'));
+    await writeFile(join(slotOf(setting), '.state.json.draft'), '{"artefa');
+    const second = await ensureArtefact(setting.options);
+    assert.deepEqual(second, { ...first, downloaded: false });
+    await assertWhole(second);
+  },
+);
 
 test('what dead processes left half done is swept by the next download', async (t) => {
   const setting = await makeSetting(t);
@@ -89,5 +113,8 @@ async function partSize(setting: Setting): Promise<number> {
 }
 
 async function waitFor(condition: () => Promise<boolean>): Promise<void> {
-  while (!await condition()) await new Promise((resolve) => { setTimeout(resolve, 10); });
+  while (!(await condition()))
+    await new Promise((resolve) => {
+      setTimeout(resolve, 10);
+    });
 }

@@ -3,7 +3,16 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'node:test';
 import { ensureArtefact } from '../dist/index.js';
-import { corrupting, cutting, dropping, failing, hanging, onRequests, redirecting, stalling } from './support/misbehaviours.ts';
+import {
+  corrupting,
+  cutting,
+  dropping,
+  failing,
+  hanging,
+  onRequests,
+  redirecting,
+  stalling,
+} from './support/misbehaviours.ts';
 import type { Misbehaviour } from './support/registry-fixture.ts';
 import { ID, makeRegistry, makeSetting } from './support/setting.ts';
 import type { Setting } from './support/setting.ts';
@@ -17,18 +26,25 @@ const downloads = ({ registry }: Setting): (string | undefined)[] =>
   registry.requests.filter(({ url }) => url.includes('/tarball')).map(({ headers }) => headers.range);
 
 /** First bytes asked for. A cut may take the last bytes that were sent with it, so tests know their order only. */
-const starts = (setting: Setting): number[] => downloads(setting).map((range) => Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0));
+const starts = (setting: Setting): number[] =>
+  downloads(setting).map((range) => Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0));
 
 async function assertComplete(setting: Setting, tarball = LARGE): Promise<void> {
   const result = await ensureArtefact(setting.options);
   assert.equal(result.digest, tarball.digest);
   if (tarball === LARGE) assert.deepEqual(await readFile(join(result.path, 'data.bin')), CONTENT);
-  assert.deepEqual((await readdir(join(result.path, '..'))).filter((name) => !/^[0-9a-f]{16}$/.test(name)).sort(), ['.lock', '.state.json']);
+  assert.deepEqual((await readdir(join(result.path, '..'))).filter((name) => !/^[0-9a-f]{16}$/.test(name)).sort(), [
+    '.lock',
+    '.state.json',
+  ]);
 }
 
 async function assertEmpty({ cacheDir }: Setting): Promise<void> {
   const names = await readdir(join(cacheDir, encodeURIComponent(ID), 'x64'));
-  assert.deepEqual(names.filter((name) => !name.startsWith('.') || name.startsWith('.staging')), []);
+  assert.deepEqual(
+    names.filter((name) => !name.startsWith('.') || name.startsWith('.staging')),
+    [],
+  );
 }
 
 test('a body that is cut short goes on where it was cut', async (t) => {
@@ -44,7 +60,13 @@ test('a body that is cut short goes on where it was cut', async (t) => {
 test('a body that falls silent goes on where it stopped', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
-  setting.registry.misbehave(onRequests('/tarball', 1, stalling(200_000, () => undefined)));
+  setting.registry.misbehave(
+    onRequests(
+      '/tarball',
+      1,
+      stalling(200_000, () => undefined),
+    ),
+  );
   setting.options = { ...setting.options, timeoutMs: 1000 } as typeof setting.options;
   await assertComplete(setting);
   const [first, second = 0] = starts(setting);
@@ -52,7 +74,12 @@ test('a body that falls silent goes on where it stopped', async (t) => {
 });
 
 test('a download survives refusals, lost and silent connections', async (t) => {
-  for (const misbehaviour of [failing(500, 'broken'), failing(429, 'busy', { 'retry-after': '0' }), dropping(), hanging()]) {
+  for (const misbehaviour of [
+    failing(500, 'broken'),
+    failing(429, 'busy', { 'retry-after': '0' }),
+    dropping(),
+    hanging(),
+  ]) {
     const setting = await makeSetting(t);
     setting.registry.publish(ID, { noarch: LARGE });
     setting.registry.misbehave(onRequests('/tarball', 1, misbehaviour));
@@ -75,12 +102,18 @@ test('a download that never gets further fails in the end and is taken up by the
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
   let isFirst = true;
-  setting.registry.misbehave(onRequests('/tarball', Infinity, (request, response) => {
-    const misbehaviour: Misbehaviour = isFirst ? cutting(400_000) : dropping();
-    isFirst = false;
-    return misbehaviour(request, response);
-  }));
-  await assert.rejects(ensureArtefact({ ...setting.options, retries: 1 }), { name: 'RegistryError', status: 0, artefactId: ID });
+  setting.registry.misbehave(
+    onRequests('/tarball', Infinity, (request, response) => {
+      const misbehaviour: Misbehaviour = isFirst ? cutting(400_000) : dropping();
+      isFirst = false;
+      return misbehaviour(request, response);
+    }),
+  );
+  await assert.rejects(ensureArtefact({ ...setting.options, retries: 1 }), {
+    name: 'RegistryError',
+    status: 0,
+    artefactId: ID,
+  });
   await assertEmpty(setting);
   setting.registry.misbehave(undefined);
   setting.registry.requests.length = 0;
@@ -90,7 +123,11 @@ test('a download that never gets further fails in the end and is taken up by the
 });
 
 test('401, 403 and 404 of the download are final', async (t) => {
-  for (const [status, code] of [[401, 'sign_in'], [403, 'no_download_right'], [404, 'artefact_not_found']] as const) {
+  for (const [status, code] of [
+    [401, 'sign_in'],
+    [403, 'no_download_right'],
+    [404, 'artefact_not_found'],
+  ] as const) {
     const setting = await makeSetting(t);
     setting.registry.publish(ID, { noarch: LARGE });
     setting.registry.misbehave(onRequests('/tarball', Infinity, failing(status, code)));
@@ -101,8 +138,15 @@ test('401, 403 and 404 of the download are final', async (t) => {
 });
 
 test('bytes damaged on their way are downloaded again from the first', async (t) => {
-  const flip = (body: Buffer): Buffer => { body[500_000] = (body[500_000] ?? 0) ^ 1; return body; };
-  for (const damage of [flip, () => Buffer.alloc(LARGE.bytes.length), (body: Buffer) => Buffer.concat([OTHER.bytes, body]).subarray(0, body.length)]) {
+  const flip = (body: Buffer): Buffer => {
+    body[500_000] = (body[500_000] ?? 0) ^ 1;
+    return body;
+  };
+  for (const damage of [
+    flip,
+    () => Buffer.alloc(LARGE.bytes.length),
+    (body: Buffer) => Buffer.concat([OTHER.bytes, body]).subarray(0, body.length),
+  ]) {
     const setting = await makeSetting(t);
     setting.registry.publish(ID, { noarch: LARGE });
     setting.registry.misbehave(onRequests('/tarball', 1, corrupting(damage)));
@@ -114,18 +158,33 @@ test('bytes damaged on their way are downloaded again from the first', async (t)
 test('bytes that stay damaged are never handed out', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
-  setting.registry.misbehave(onRequests('/tarball', Infinity, corrupting((body) => { body[10] = (body[10] ?? 0) ^ 1; return body; })));
-  await assert.rejects(ensureArtefact({ ...setting.options, retries: 1 }), { name: 'RegistryError', code: 'digest_mismatch', artefactId: ID });
+  setting.registry.misbehave(
+    onRequests(
+      '/tarball',
+      Infinity,
+      corrupting((body) => {
+        body[10] = (body[10] ?? 0) ^ 1;
+        return body;
+      }),
+    ),
+  );
+  await assert.rejects(ensureArtefact({ ...setting.options, retries: 1 }), {
+    name: 'RegistryError',
+    code: 'digest_mismatch',
+    artefactId: ID,
+  });
   await assertEmpty(setting);
 });
 
 test('a document that moves between the two requests is read again', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE }, { version: '1.0.0' });
-  setting.registry.misbehave(onRequests('/tarball', 1, () => {
-    setting.registry.publish(ID, { noarch: OTHER }, { version: '2.0.0' });
-    return false;
-  }));
+  setting.registry.misbehave(
+    onRequests('/tarball', 1, () => {
+      setting.registry.publish(ID, { noarch: OTHER }, { version: '2.0.0' });
+      return false;
+    }),
+  );
   const result = await ensureArtefact(setting.options);
   assert.equal(result.digest, OTHER.digest);
   assert.equal(result.version, '2.0.0');
@@ -137,11 +196,15 @@ test('a document that moves between the two requests is read again', async (t) =
 test('an upload while a body is cut is noticed by If-Range', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
-  setting.registry.misbehave(onRequests('/tarball', 1, (request, response) => {
-    cutting(300_000)(request, response);
-    setTimeout(() => { setting.registry.publish(ID, { noarch: OTHER }); }, 20);
-    return false;
-  }));
+  setting.registry.misbehave(
+    onRequests('/tarball', 1, (request, response) => {
+      cutting(300_000)(request, response);
+      setTimeout(() => {
+        setting.registry.publish(ID, { noarch: OTHER });
+      }, 20);
+      return false;
+    }),
+  );
   await assertComplete(setting, OTHER);
   const [first, second = 0, third] = starts(setting);
   assert.ok(first === 0 && second > 0 && third === 0);
@@ -157,24 +220,40 @@ test('a document that never agrees with the bytes is given up', async (t) => {
 test('without a digest of its own the download has to have that of the document', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
-  setting.registry.misbehave(onRequests('/tarball', 1, (_request, response) => { response.end(OTHER.bytes); return true; }));
+  setting.registry.misbehave(
+    onRequests('/tarball', 1, (_request, response) => {
+      response.end(OTHER.bytes);
+      return true;
+    }),
+  );
   await assertComplete(setting);
 });
 
 test('a range answered with all, with another range or with 416 begins anew', async (t) => {
   const odd: Misbehaviour[] = [
-    (_request, response) => { response.writeHead(200, { etag: `"${LARGE.digest}"` }).end(LARGE.bytes); return true; },
-    (_request, response) => { response.writeHead(206, { 'etag': `"${LARGE.digest}"`, 'content-range': 'bytes 5-9/10' }).end('12345'); return true; },
-    (_request, response) => { response.writeHead(416, { 'content-range': 'bytes */10' }).end(); return true; },
+    (_request, response) => {
+      response.writeHead(200, { etag: `"${LARGE.digest}"` }).end(LARGE.bytes);
+      return true;
+    },
+    (_request, response) => {
+      response.writeHead(206, { 'etag': `"${LARGE.digest}"`, 'content-range': 'bytes 5-9/10' }).end('12345');
+      return true;
+    },
+    (_request, response) => {
+      response.writeHead(416, { 'content-range': 'bytes */10' }).end();
+      return true;
+    },
   ];
   for (const misbehaviour of odd) {
     const setting = await makeSetting(t);
     setting.registry.publish(ID, { noarch: LARGE });
     let count = 0;
-    setting.registry.misbehave(onRequests('/tarball', 2, (request, response) => {
-      count += 1;
-      return count === 1 ? cutting(300_000)(request, response) : misbehaviour(request, response);
-    }));
+    setting.registry.misbehave(
+      onRequests('/tarball', 2, (request, response) => {
+        count += 1;
+        return count === 1 ? cutting(300_000)(request, response) : misbehaviour(request, response);
+      }),
+    );
     await assertComplete(setting);
   }
 });
@@ -183,7 +262,12 @@ test('a success that is no download is a bad answer', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
   for (const status of [204, 206, 304, 416]) {
-    setting.registry.misbehave(onRequests('/tarball', Infinity, (_request, response) => { response.writeHead(status).end(); return true; }));
+    setting.registry.misbehave(
+      onRequests('/tarball', Infinity, (_request, response) => {
+        response.writeHead(status).end();
+        return true;
+      }),
+    );
     await assert.rejects(ensureArtefact(setting.options), { status, code: 'bad_answer' });
   }
 });
@@ -197,23 +281,36 @@ test('a tarball that is damaged although its digest is right is refused and not 
   await assertEmpty(setting);
 });
 
-test('a redirect to a storage of another origin carries no secret and is checked against the digest of the redirect', async (t) => {
-  const setting = await makeSetting(t);
-  const storage = await makeRegistry(t);
-  setting.registry.publish(ID, { noarch: LARGE });
-  const etag = `"${LARGE.digest}"`;
-  setting.registry.misbehave(onRequests('/tarball', Infinity, redirecting(() => `${storage.origin}/object?signature=1`, { etag })));
-  let cuts = 1;
-  storage.misbehave((request, response) => {
-    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-    if (cuts > 0) cutting(250_000)(request, response);
-    cuts -= 1;
-    const head = start === 0 ? {} : { 'content-range': `bytes ${start}-${LARGE.bytes.length - 1}/${LARGE.bytes.length}` };
-    response.writeHead(start === 0 ? 200 : 206, { 'etag': '"md5"', 'content-length': LARGE.bytes.length - start, ...head }).end(LARGE.bytes.subarray(start));
-    return true;
-  });
-  await assertComplete(setting);
-  assert.equal(storage.requests.length, 2);
-  assert.match(String(storage.requests[1]?.headers.range), /^bytes=[1-9]\d*-$/);
-  for (const { headers } of storage.requests) assert.deepEqual([headers['if-range'], headers['x-secret-key']], [undefined, undefined]);
-});
+test(
+  'a redirect to a storage of another origin carries no secret and is checked against the digest of ' + 'the redirect',
+  async (t) => {
+    const setting = await makeSetting(t);
+    const storage = await makeRegistry(t);
+    setting.registry.publish(ID, { noarch: LARGE });
+    const etag = `"${LARGE.digest}"`;
+    setting.registry.misbehave(
+      onRequests(
+        '/tarball',
+        Infinity,
+        redirecting(() => `${storage.origin}/object?signature=1`, { etag }),
+      ),
+    );
+    let cuts = 1;
+    storage.misbehave((request, response) => {
+      const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      if (cuts > 0) cutting(250_000)(request, response);
+      cuts -= 1;
+      const head =
+        start === 0 ? {} : { 'content-range': `bytes ${start}-${LARGE.bytes.length - 1}/${LARGE.bytes.length}` };
+      response
+        .writeHead(start === 0 ? 200 : 206, { 'etag': '"md5"', 'content-length': LARGE.bytes.length - start, ...head })
+        .end(LARGE.bytes.subarray(start));
+      return true;
+    });
+    await assertComplete(setting);
+    assert.equal(storage.requests.length, 2);
+    assert.match(String(storage.requests[1]?.headers.range), /^bytes=[1-9]\d*-$/);
+    for (const { headers } of storage.requests)
+      assert.deepEqual([headers['if-range'], headers['x-secret-key']], [undefined, undefined]);
+  },
+);

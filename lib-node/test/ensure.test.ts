@@ -10,7 +10,8 @@ import { incompressible, packPackage } from './support/tarballs.ts';
 const ONE = packPackage('1.0.0', { 'index.js': 'export default 1' });
 const TWO = packPackage('1.1.0', { 'index.js': 'export default 2' });
 
-const entries = async (directory: string): Promise<string[]> => (await readdir(directory)).filter((name) => !name.startsWith('.')).sort();
+const entries = async (directory: string): Promise<string[]> =>
+  (await readdir(directory)).filter((name) => !name.startsWith('.')).sort();
 
 test('a first call downloads, unpacks without package/ and answers where it is', async (t) => {
   const { registry, cacheDir, options } = await makeSetting(t);
@@ -20,7 +21,10 @@ test('a first call downloads, unpacks without package/ and answers where it is',
   assert.deepEqual(result, { path, version: '1.0.0', digest: ONE.digest, downloaded: true, stale: false });
   assert.equal(dataUpdatedAt, '2026-01-01T00:00:00.001Z');
   assert.equal(await readFile(join(path, 'index.js'), 'utf8'), 'export default 1');
-  assert.deepEqual(JSON.parse(await readFile(join(path, 'package.json'), 'utf8')), { name: '@acme/sample', version: '1.0.0' });
+  assert.deepEqual(JSON.parse(await readFile(join(path, 'package.json'), 'utf8')), {
+    name: '@acme/sample',
+    version: '1.0.0',
+  });
   assert.deepEqual((await readdir(join(path, '..'))).sort(), ['.lock', '.state.json', ONE.digest.slice(7, 23)]);
 });
 
@@ -90,7 +94,10 @@ test('the slot of the architecture is preferred to noarch, and each architecture
   const noarch = await ensureArtefact({ ...options, architecture: '' });
   assert.deepEqual([x64.digest, arm64.digest, noarch.digest], [ONE.digest, TWO.digest, ONE.digest]);
   assert.equal(new Set([x64, arm64, noarch].map(({ path }) => join(path, '..'))).size, 3);
-  assert.deepEqual(registry.requests.filter(({ url }) => url.includes('tarball')).map(({ url }) => url.split('?')[1]), ['architecture=x64', 'architecture=arm64', 'architecture=noarch']);
+  assert.deepEqual(
+    registry.requests.filter(({ url }) => url.includes('tarball')).map(({ url }) => url.split('?')[1]),
+    ['architecture=x64', 'architecture=arm64', 'architecture=noarch'],
+  );
 });
 
 test('the architecture defaults to that of the process', async (t) => {
@@ -102,7 +109,11 @@ test('the architecture defaults to that of the process', async (t) => {
 test('noarch alone is asked for with an empty architecture, whatever else there is', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { x64: ONE });
-  await assert.rejects(ensureArtefact({ ...options, architecture: '' }), { status: 404, code: 'slot_not_found', artefactId: ID });
+  await assert.rejects(ensureArtefact({ ...options, architecture: '' }), {
+    status: 404,
+    code: 'slot_not_found',
+    artefactId: ID,
+  });
   registry.publish(ID, { arm64: ONE, constructor: TWO });
   await assert.rejects(ensureArtefact(options), { status: 404, code: 'slot_not_found' });
 });
@@ -118,12 +129,27 @@ test('an artefact that is gone is an error although it is cached', async (t) => 
   registry.publish(ID, { noarch: ONE });
   await ensureArtefact(options);
   registry.remove(ID);
-  await assert.rejects(ensureArtefact({ ...options, allowStale: true }), { status: 404, code: 'artefact_not_found', artefactId: ID });
+  await assert.rejects(ensureArtefact({ ...options, allowStale: true }), {
+    status: 404,
+    code: 'artefact_not_found',
+    artefactId: ID,
+  });
 });
 
 test('ids that are odd, long or alike do not collide and do not leave the cache', async (t) => {
   const { registry, cacheDir, options } = await makeSetting(t);
-  const ids = ['a', 'a%2Fb', 'a/b', 'été', 'x'.repeat(256), `${'x'.repeat(255)}y`, '日'.repeat(80), '...', 'con trol', '.lock'];
+  const ids = [
+    'a',
+    'a%2Fb',
+    'a/b',
+    'été',
+    'x'.repeat(256),
+    `${'x'.repeat(255)}y`,
+    '日'.repeat(80),
+    '...',
+    'con trol',
+    '.lock',
+  ];
   const paths = new Set<string>();
   for (const artefactId of ids) {
     registry.publish(artefactId, { noarch: ONE });
@@ -166,10 +192,20 @@ test('progress counts the download and ends at its size', async (t) => {
   const large = packPackage('1.0.0', { 'data.bin': incompressible(3_000_000) });
   registry.publish(ID, { noarch: large });
   const seen: Progress[] = [];
-  await ensureArtefact({ ...options, onProgress: (progress) => { seen.push(progress); } });
+  await ensureArtefact({
+    ...options,
+    onProgress: (progress) => {
+      seen.push(progress);
+    },
+  });
   const downloads = seen.filter(({ phase }) => phase === 'download');
   assert.ok(downloads.length > 1);
-  assert.ok(downloads.every(({ bytesDone, bytesTotal }, index) => bytesTotal === large.bytes.length && bytesDone > (downloads[index - 1]?.bytesDone ?? 0)));
+  assert.ok(
+    downloads.every(
+      ({ bytesDone, bytesTotal }, index) =>
+        bytesTotal === large.bytes.length && bytesDone > (downloads[index - 1]?.bytesDone ?? 0),
+    ),
+  );
   assert.equal(downloads.at(-1)?.bytesDone, large.bytes.length);
   assert.ok(seen.every(({ phase }) => phase === 'download' || phase === 'unpack'));
 });
@@ -178,7 +214,15 @@ test('an error thrown by onProgress rejects that call and leaves the cache usabl
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE });
   const failure = new Error('mine');
-  await assert.rejects(ensureArtefact({ ...options, onProgress: () => { throw failure; } }), failure);
+  await assert.rejects(
+    ensureArtefact({
+      ...options,
+      onProgress: () => {
+        throw failure;
+      },
+    }),
+    failure,
+  );
   const { path } = await ensureArtefact(options);
   assert.deepEqual(await entries(join(path, '..')), [ONE.digest.slice(7, 23)]);
 });

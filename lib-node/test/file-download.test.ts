@@ -15,7 +15,8 @@ const TWO = describeTarball(incompressible(2_000_000, 'two'));
 
 const bookkeeping = ({ cacheDir }: Setting): string => join(cacheDir, '.files', ID);
 const partOf = (setting: Setting): string => join(bookkeeping(setting), `.${ONE.digest.slice(7, 23)}.part`);
-const ranges = ({ registry }: Setting): (string | undefined)[] => registry.requests.filter(({ url }) => url.endsWith('/download')).map(({ headers }) => headers.range);
+const ranges = ({ registry }: Setting): (string | undefined)[] =>
+  registry.requests.filter(({ url }) => url.endsWith('/download')).map(({ headers }) => headers.range);
 
 async function assertWhole(setting: Setting, file = ONE): Promise<void> {
   const { path, digest } = await ensureArtefactFile(setting.options);
@@ -37,9 +38,18 @@ test('a download that is cut goes on where it was cut', async (t) => {
 test('what a killed process has downloaded is hashed again and continued by the next', async (t) => {
   const setting = await makeFileSetting(t, ID);
   setting.registry.publishFile(ID, ONE);
-  setting.registry.misbehave(onRequests('/download', 1, stalling(1_500_000, () => undefined)));
+  setting.registry.misbehave(
+    onRequests(
+      '/download',
+      1,
+      stalling(1_500_000, () => undefined),
+    ),
+  );
   const child = startEnsure(setting.options, 'ensureArtefactFile');
-  while ((await stat(partOf(setting)).catch(() => undefined))?.size !== 1_500_000) await new Promise((resolve) => { setTimeout(resolve, 10); });
+  while ((await stat(partOf(setting)).catch(() => undefined))?.size !== 1_500_000)
+    await new Promise((resolve) => {
+      setTimeout(resolve, 10);
+    });
   await child.kill();
   setting.registry.misbehave(undefined);
   await assertWhole(setting);
@@ -47,7 +57,12 @@ test('what a killed process has downloaded is hashed again and continued by the 
 });
 
 test('a partial file that holds other bytes, fewer or more, costs a second download and nothing else', async (t) => {
-  for (const bytes of [TWO.bytes.subarray(0, 1000), TWO.bytes, Buffer.concat([ONE.bytes, Buffer.from('more')]), Buffer.alloc(0)]) {
+  for (const bytes of [
+    TWO.bytes.subarray(0, 1000),
+    TWO.bytes,
+    Buffer.concat([ONE.bytes, Buffer.from('more')]),
+    Buffer.alloc(0),
+  ]) {
     const setting = await makeFileSetting(t, ID);
     setting.registry.publishFile(ID, ONE);
     await mkdir(bookkeeping(setting), { recursive: true });
@@ -73,8 +88,18 @@ test('bytes with another digest never take the place of the file', async (t) => 
   setting.registry.publishFile(ID, ONE);
   await assertWhole(setting);
   setting.registry.publishFile(ID, TWO);
-  setting.registry.misbehave(onRequests('/download', Infinity, corrupting((body) => body.fill(0, 5, 10))));
-  await assert.rejects(ensureArtefactFile({ ...setting.options, retries: 1 }), { name: 'RegistryError', code: 'digest_mismatch', artefactId: ID });
+  setting.registry.misbehave(
+    onRequests(
+      '/download',
+      Infinity,
+      corrupting((body) => body.fill(0, 5, 10)),
+    ),
+  );
+  await assert.rejects(ensureArtefactFile({ ...setting.options, retries: 1 }), {
+    name: 'RegistryError',
+    code: 'digest_mismatch',
+    artefactId: ID,
+  });
   assert.deepEqual(await readFile(join(setting.cacheDir, ID)), ONE.bytes);
   setting.registry.misbehave(undefined);
   await assertWhole(setting, TWO);
@@ -91,28 +116,55 @@ test('calls and processes at once download once', async (t) => {
   assert.equal(ranges(setting).length, 1);
 });
 
-test('a redirect to a storage is followed without a secret, continued with a bare range and checked against the digest of the redirect', async (t) => {
-  const setting = await makeFileSetting(t, ID);
-  const storage = await makeRegistry(t);
-  setting.registry.publishFile(ID, ONE);
-  const headers = { 'etag': `"${ONE.digest}"`, 'repr-digest': `sha-256=:${Buffer.from(ONE.digest.slice(7), 'hex').toString('base64')}:` };
-  setting.registry.misbehave(onRequests('/download', Infinity, redirecting(() => `${storage.origin}/bucket/x?signature=1`, headers)));
-  let answers = 0;
-  storage.misbehave((request, response) => {
-    answers += 1;
-    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-    const rest = ONE.bytes.subarray(start);
-    if (answers === 1) cutting(800_000)(request, response);
-    const range = start === 0 ? {} : { 'content-range': `bytes ${start}-${ONE.bytes.length - 1}/${ONE.bytes.length}` };
-    response.writeHead(start === 0 ? 200 : 206, { 'etag': '"0123456789abcdef-2"', 'content-length': rest.length, ...range }).end(answers === 2 ? Buffer.alloc(rest.length) : rest);
-    return true;
-  });
-  await assertWhole(setting);
-  assert.equal(answers, 3);
-  const [first, second, third] = storage.requests.map((request) => request.headers);
-  assert.deepEqual([first?.range, /^bytes=[1-9]\d*-$/.test(second?.range ?? ''), third?.range], [undefined, true, undefined]);
-  for (const { headers: seen } of storage.requests) assert.deepEqual(['x-secret-key', 'if-range', 'cookie', 'authorization'].filter((name) => name in seen), []);
-});
+test(
+  'a redirect to a storage is followed without a secret, continued with a bare range and checked against the ' +
+    'digest of the redirect',
+  async (t) => {
+    const setting = await makeFileSetting(t, ID);
+    const storage = await makeRegistry(t);
+    setting.registry.publishFile(ID, ONE);
+    const headers = {
+      'etag': `"${ONE.digest}"`,
+      'repr-digest': `sha-256=:${Buffer.from(ONE.digest.slice(7), 'hex').toString('base64')}:`,
+    };
+    setting.registry.misbehave(
+      onRequests(
+        '/download',
+        Infinity,
+        redirecting(() => `${storage.origin}/bucket/x?signature=1`, headers),
+      ),
+    );
+    let answers = 0;
+    storage.misbehave((request, response) => {
+      answers += 1;
+      const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+      const rest = ONE.bytes.subarray(start);
+      if (answers === 1) cutting(800_000)(request, response);
+      const range =
+        start === 0 ? {} : { 'content-range': `bytes ${start}-${ONE.bytes.length - 1}/${ONE.bytes.length}` };
+      response
+        .writeHead(start === 0 ? 200 : 206, {
+          'etag': '"0123456789abcdef-2"',
+          'content-length': rest.length,
+          ...range,
+        })
+        .end(answers === 2 ? Buffer.alloc(rest.length) : rest);
+      return true;
+    });
+    await assertWhole(setting);
+    assert.equal(answers, 3);
+    const [first, second, third] = storage.requests.map((request) => request.headers);
+    assert.deepEqual(
+      [first?.range, /^bytes=[1-9]\d*-$/.test(second?.range ?? ''), third?.range],
+      [undefined, true, undefined],
+    );
+    for (const { headers: seen } of storage.requests)
+      assert.deepEqual(
+        ['x-secret-key', 'if-range', 'cookie', 'authorization'].filter((name) => name in seen),
+        [],
+      );
+  },
+);
 
 test('a registry of older days: the date is the key, the digest is computed, nothing is continued', async (t) => {
   const setting = await makeFileSetting(t, ID, { age: 'tarballs' });
@@ -124,7 +176,12 @@ test('a registry of older days: the date is the key, the digest is computed, not
   registry.requests.length = 0;
   assert.equal((await ensureArtefactFile(options)).downloaded, false);
   assert.equal(registry.requests.length, 1);
-  registry.misbehave(onRequests('/download', 1, () => { registry.publishFile(ID, ONE); return false; }));
+  registry.misbehave(
+    onRequests('/download', 1, () => {
+      registry.publishFile(ID, ONE);
+      return false;
+    }),
+  );
   registry.publishFile(ID, TWO);
   await assertWhole(setting);
   registry.publishFile(ID, TWO);

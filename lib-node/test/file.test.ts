@@ -15,7 +15,12 @@ test('a first call puts the file at its id below the cache', async (t) => {
   const { registry, cacheDir, options } = await makeFileSetting(t, ID);
   registry.publishFile(ID, ONE);
   const result = await ensureArtefactFile(options);
-  assert.deepEqual(result, { path: join(cacheDir, '@acme/europe.pmtiles'), digest: ONE.digest, downloaded: true, stale: false });
+  assert.deepEqual(result, {
+    path: join(cacheDir, '@acme/europe.pmtiles'),
+    digest: ONE.digest,
+    downloaded: true,
+    stale: false,
+  });
   assert.deepEqual(await readFile(result.path), ONE.bytes);
   assert.deepEqual((await readdir(cacheDir)).sort(), ['.files', '@acme']);
   assert.deepEqual(await readdir(join(cacheDir, '@acme')), ['europe.pmtiles']);
@@ -25,8 +30,14 @@ test('a hit is one conditional request and writes nothing', async (t) => {
   const { registry, cacheDir, options } = await makeFileSetting(t, ID);
   registry.publishFile(ID, ONE);
   const first = await ensureArtefactFile(options);
-  const watched = [first.path, join(cacheDir, '@acme'), join(cacheDir, '.files', encodeURIComponent(ID)), join(cacheDir, '.files', encodeURIComponent(ID), '.state.json')];
-  const times = async (): Promise<number[]> => await Promise.all(watched.map(async (path) => (await stat(path)).ctimeMs));
+  const watched = [
+    first.path,
+    join(cacheDir, '@acme'),
+    join(cacheDir, '.files', encodeURIComponent(ID)),
+    join(cacheDir, '.files', encodeURIComponent(ID), '.state.json'),
+  ];
+  const times = async (): Promise<number[]> =>
+    await Promise.all(watched.map(async (path) => (await stat(path)).ctimeMs));
   const before = await times();
   registry.requests.length = 0;
   assert.deepEqual(await ensureArtefactFile(options), { ...first, downloaded: false });
@@ -51,7 +62,14 @@ test('an edit of metadata, or identical bytes uploaded again, downloads nothing'
   const { registry, options } = await makeFileSetting(t, ID);
   registry.publishFile(ID, ONE);
   const first = await ensureArtefactFile(options);
-  for (const change of [() => { registry.edit(ID, { title: { en: 'Europe' } }); }, () => { registry.publishFile(ID, ONE); }]) {
+  for (const change of [
+    () => {
+      registry.edit(ID, { title: { en: 'Europe' } });
+    },
+    () => {
+      registry.publishFile(ID, ONE);
+    },
+  ]) {
     change();
     assert.deepEqual(await ensureArtefactFile(options), { ...first, downloaded: false });
   }
@@ -66,8 +84,28 @@ test('a file name is a path inside the cache', async (t) => {
   registry.publishFile(ID, ONE);
   const { path } = await ensureArtefactFile({ ...options, fileName: 'tiles/été/europe 1.pmtiles' });
   assert.equal(path, join(cacheDir, 'tiles/été/europe 1.pmtiles'));
-  for (const fileName of ['', '.', '..', '../x', 'a/../x', '/x', 'x/', 'a//b', './x', '.files/x', 'a/.state.json', 'a\\b', 'a\0b', 'a\nb', 'é'.repeat(128)]) {
-    await assert.rejects(ensureArtefactFile({ ...options, fileName }), (error) => error instanceof TypeError && error.message.includes('fileName must be'), fileName);
+  for (const fileName of [
+    '',
+    '.',
+    '..',
+    '../x',
+    'a/../x',
+    '/x',
+    'x/',
+    'a//b',
+    './x',
+    '.files/x',
+    'a/.state.json',
+    'a\\b',
+    'a\0b',
+    'a\nb',
+    'é'.repeat(128),
+  ]) {
+    await assert.rejects(
+      ensureArtefactFile({ ...options, fileName }),
+      (error) => error instanceof TypeError && error.message.includes('fileName must be'),
+      fileName,
+    );
   }
 });
 
@@ -94,7 +132,8 @@ test('files and packages share a cache without colliding', async (t) => {
     paths.add((await ensureArtefact({ ...options, artefactId })).path);
   }
   assert.equal(paths.size, ids.length + 3);
-  for (const [index, artefactId] of ids.entries()) assert.equal(await readFile(join(cacheDir, artefactId), 'utf8'), `${index}`);
+  for (const [index, artefactId] of ids.entries())
+    assert.equal(await readFile(join(cacheDir, artefactId), 'utf8'), `${index}`);
   registry.publishFile('package', ONE);
   await assert.rejects(ensureArtefactFile({ ...options, artefactId: 'package' }), { code: 'EEXIST' });
 });
@@ -109,7 +148,10 @@ test('another artefact under the same name takes the place of the one before', a
   assert.equal(digest, TWO.digest);
   assert.deepEqual(await readFile(path), TWO.bytes);
   registry.misbehave(dropping());
-  await assert.rejects(ensureArtefactFile({ ...options, artefactId: 'tiles@1', fileName: 'tiles', retries: 0, allowStale: true }), { code: 'unreachable' });
+  await assert.rejects(
+    ensureArtefactFile({ ...options, artefactId: 'tiles@1', fileName: 'tiles', retries: 0, allowStale: true }),
+    { code: 'unreachable' },
+  );
 });
 
 test('a file that somebody has changed is downloaded again, one that was only touched is not', async (t) => {
@@ -135,7 +177,11 @@ test('a process killed just before the renaming leaves the old file, and it is k
   await ensureArtefactFile(options);
   await rename(join(cacheDir, 'kept'), first.path);
   registry.misbehave(dropping());
-  assert.deepEqual(await ensureArtefactFile({ ...options, retries: 0, allowStale: true }), { ...first, downloaded: false, stale: true });
+  assert.deepEqual(await ensureArtefactFile({ ...options, retries: 0, allowStale: true }), {
+    ...first,
+    downloaded: false,
+    stale: true,
+  });
   registry.misbehave(undefined);
   assert.deepEqual(await ensureArtefactFile(options), { ...first, digest: TWO.digest });
   assert.deepEqual(await readFile(first.path), TWO.bytes);
@@ -154,12 +200,19 @@ test('with nobody to ask the file stays, when that is allowed', async (t) => {
   registry.publishFile(ID, TWO);
   for (const misbehaviour of [dropping(), onRequests('/download', Infinity, dropping())]) {
     registry.misbehave(misbehaviour);
-    assert.deepEqual(await ensureArtefactFile({ ...options, retries: 0, allowStale: true }), { ...first, downloaded: false, stale: true });
+    assert.deepEqual(await ensureArtefactFile({ ...options, retries: 0, allowStale: true }), {
+      ...first,
+      downloaded: false,
+      stale: true,
+    });
     await assert.rejects(ensureArtefactFile({ ...options, retries: 0 }), { code: 'unreachable' });
   }
   registry.misbehave(undefined);
   registry.remove(ID);
-  await assert.rejects(ensureArtefactFile({ ...options, allowStale: true }), { status: 404, code: 'artefact_not_found' });
+  await assert.rejects(ensureArtefactFile({ ...options, allowStale: true }), {
+    status: 404,
+    code: 'artefact_not_found',
+  });
 });
 
 test('a directory in the place of the file is told before anything is downloaded', async (t) => {

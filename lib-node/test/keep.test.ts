@@ -11,7 +11,12 @@ const TARBALLS = ['1.0.0', '1.0.1', '1.0.2', '1.0.3', '1.0.4'].map((version) => 
 const NAMES = TARBALLS.map(({ digest }) => digest.slice(7, 23));
 
 /** Publishes and fetches one tarball after another; between two of them, more than an hour passes for the cache. */
-async function update({ registry, options }: Setting, count: number, keep: number, release: boolean): Promise<string[]> {
+async function update(
+  { registry, options }: Setting,
+  count: number,
+  keep: number,
+  release: boolean,
+): Promise<string[]> {
   const paths: string[] = [];
   for (const tarball of TARBALLS.slice(0, count)) {
     registry.publish(ID, { noarch: tarball });
@@ -30,7 +35,8 @@ async function letAnHourPass(stateFile: string): Promise<void> {
   await writeFile(stateFile, JSON.stringify(state));
 }
 
-const unpacked = async (path: string | undefined): Promise<string[]> => (await readdir(join(path ?? '', '..'))).filter((name) => !name.startsWith('.')).sort();
+const unpacked = async (path: string | undefined): Promise<string[]> =>
+  (await readdir(join(path ?? '', '..'))).filter((name) => !name.startsWith('.')).sort();
 const names = (...indexes: number[]): string[] => indexes.map((index) => NAMES[index] ?? '').sort();
 
 test('out of date directories go an hour later, at the next update', async (t) => {

@@ -29,16 +29,18 @@ test('a lock has one holder at a time, however many ask', async (t) => {
   const lock = await makeLock(t);
   let holders = 0;
   let turns = 0;
-  await Promise.all(Array.from({ length: 12 }, async () => {
-    const held = await acquireLock(lock);
-    holders += 1;
-    turns += 1;
-    assert.equal(holders, 1);
-    assert.equal(await held.isHeld(), true);
-    holders -= 1;
-    await held.release();
-    assert.equal(await held.isHeld(), false);
-  }));
+  await Promise.all(
+    Array.from({ length: 12 }, async () => {
+      const held = await acquireLock(lock);
+      holders += 1;
+      turns += 1;
+      assert.equal(holders, 1);
+      assert.equal(await held.isHeld(), true);
+      holders -= 1;
+      await held.release();
+      assert.equal(await held.isHeld(), false);
+    }),
+  );
   assert.equal(turns, 12);
   assert.deepEqual(await readdir(lock), ['free']);
 });
@@ -46,12 +48,14 @@ test('a lock has one holder at a time, however many ask', async (t) => {
 test('of many that create the lock at once one wins', async (t) => {
   const lock = join(await makeDirectory(t), '.lock');
   let holders = 0;
-  await Promise.all(Array.from({ length: 8 }, async () => {
-    const held = await acquireLock(lock);
-    assert.equal(holders += 1, 1);
-    holders -= 1;
-    await held.release();
-  }));
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const held = await acquireLock(lock);
+      assert.equal((holders += 1), 1);
+      holders -= 1;
+      await held.release();
+    }),
+  );
   assert.deepEqual(await readdir(join(lock, '..')), ['.lock']);
 });
 
@@ -60,13 +64,17 @@ test('of many that find a dead holder one wins', async (t) => {
   for (let round = 0; round < 5; round += 1) {
     await pretendHeld(lock, await gone(), 0);
     let holders = 0;
-    await Promise.all(Array.from({ length: 8 }, async () => {
-      const held = await acquireLock(lock);
-      assert.equal(holders += 1, 1);
-      await new Promise((resolve) => { setImmediate(resolve); });
-      holders -= 1;
-      await held.release();
-    }));
+    await Promise.all(
+      Array.from({ length: 8 }, async () => {
+        const held = await acquireLock(lock);
+        assert.equal((holders += 1), 1);
+        await new Promise((resolve) => {
+          setImmediate(resolve);
+        });
+        holders -= 1;
+        await held.release();
+      }),
+    );
     assert.deepEqual(await readdir(lock), ['free']);
   }
 });
@@ -78,15 +86,18 @@ test('a process id that is used again is told by its start', async (t) => {
   await (await acquireLock(lock)).release();
 });
 
-test('a holder in another container is waited for while its heart beats, and passed over when it has stopped', async (t) => {
-  const lock = await makeLock(t);
-  const elsewhere = 'held.ffffffffffff.1.1.0123456789abcdef';
-  await pretendHeld(lock, elsewhere, 10_000);
-  await assert.rejects(acquireLock(lock, AbortSignal.timeout(200)), { name: 'TimeoutError' });
-  assert.deepEqual(await readdir(lock), [elsewhere]);
-  await pretendHeld(lock, elsewhere, 30_000);
-  await (await acquireLock(lock)).release();
-});
+test(
+  'a holder in another container is waited for while its heart beats, and passed over when it ' + 'has stopped',
+  async (t) => {
+    const lock = await makeLock(t);
+    const elsewhere = 'held.ffffffffffff.1.1.0123456789abcdef';
+    await pretendHeld(lock, elsewhere, 10_000);
+    await assert.rejects(acquireLock(lock, AbortSignal.timeout(200)), { name: 'TimeoutError' });
+    assert.deepEqual(await readdir(lock), [elsewhere]);
+    await pretendHeld(lock, elsewhere, 30_000);
+    await (await acquireLock(lock)).release();
+  },
+);
 
 test('a holder that was passed over notices, and does not disturb its successor', async (t) => {
   const lock = await makeLock(t);

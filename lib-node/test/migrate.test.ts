@@ -11,7 +11,10 @@ async function makePlugin(folder: string, manifest: object): Promise<string> {
   await mkdir(join(folder, 'node_modules/inner'), { recursive: true });
   await writeFile(join(folder, 'package.json'), JSON.stringify(manifest));
   await writeFile(join(folder, 'index.js'), 'exports.run = () => 1;\n');
-  await writeFile(join(folder, 'node_modules/inner/package.json'), JSON.stringify({ name: 'inner', version: '2.0.0', license: 'ISC' }));
+  await writeFile(
+    join(folder, 'node_modules/inner/package.json'),
+    JSON.stringify({ name: 'inner', version: '2.0.0', license: 'ISC' }),
+  );
   return folder;
 }
 
@@ -23,28 +26,68 @@ test('a service brings in what it holds at its first start, and nothing at the n
   await writeFile(join(folder, 'tiles.mbtiles'), 'tiles');
   const seen: MigrationResult[] = [];
   const options = {
-    registryUrl: berth.url, secretKey: berth.secretKey,
+    registryUrl: berth.url,
+    secretKey: berth.secretKey,
     grants: [{ type: 'organization' as const, id: 'acme' }],
     plugins: [
-      { artefactId: '@acme/held@1', path: plugin, category: 'processing', title: { en: 'Held' }, privateAccess: [{ type: 'organization' as const, id: 'acme' }] },
+      {
+        artefactId: '@acme/held@1',
+        path: plugin,
+        category: 'processing',
+        title: { en: 'Held' },
+        privateAccess: [{ type: 'organization' as const, id: 'acme' }],
+      },
       { artefactId: '@acme/gone@1', path: join(folder, 'nowhere') },
-      { artefactId: 'tiles', path: join(folder, 'tiles.mbtiles'), format: 'file' as const, category: 'tileset', public: true },
+      {
+        artefactId: 'tiles',
+        path: join(folder, 'tiles.mbtiles'),
+        format: 'file' as const,
+        category: 'tileset',
+        public: true,
+      },
     ],
   };
-  const first = await migratePlugins({ ...options, onResult: (result) => { seen.push(result); } });
-  assert.deepEqual(first.results.map(({ artefactId, status, metadata }) => [artefactId, status, metadata]), [
-    ['@acme/held@1', 'uploaded', ['title', 'privateAccess']], ['@acme/gone@1', 'failed', []], ['tiles', 'uploaded', ['public']],
-  ]);
+  const first = await migratePlugins({
+    ...options,
+    onResult: (result) => {
+      seen.push(result);
+    },
+  });
+  assert.deepEqual(
+    first.results.map(({ artefactId, status, metadata }) => [artefactId, status, metadata]),
+    [
+      ['@acme/held@1', 'uploaded', ['title', 'privateAccess']],
+      ['@acme/gone@1', 'failed', []],
+      ['tiles', 'uploaded', ['public']],
+    ],
+  );
   assert.match(first.results[1]?.reason ?? '', /nowhere/);
   assert.deepEqual(seen, first.results);
   assert.deepEqual([first.isComplete, first.grants.map(({ status }) => status)], [false, ['granted']]);
   const held = await getArtefact({ registryUrl: berth.url, secretKey: berth.secretKey, artefactId: '@acme/held@1' });
-  assert.deepEqual([held.packageName, held.version, held.category, held.privateAccess], ['@acme/held', '1.2.3', 'processing', [{ type: 'organization', id: 'acme' }]]);
+  assert.deepEqual(
+    [held.packageName, held.version, held.category, held.privateAccess],
+    ['@acme/held', '1.2.3', 'processing', [{ type: 'organization', id: 'acme' }]],
+  );
 
   const again = await migratePlugins(options);
-  assert.deepEqual(again.results.map(({ status, metadata }) => [status, metadata]), [['present', []], ['failed', []], ['present', []]]);
-  assert.deepEqual(again.grants.map(({ status }) => status), ['present']);
-  assert.equal((await getArtefact({ registryUrl: berth.url, secretKey: berth.secretKey, artefactId: '@acme/held@1' })).dataUpdatedAt, held.dataUpdatedAt);
+  assert.deepEqual(
+    again.results.map(({ status, metadata }) => [status, metadata]),
+    [
+      ['present', []],
+      ['failed', []],
+      ['present', []],
+    ],
+  );
+  assert.deepEqual(
+    again.grants.map(({ status }) => status),
+    ['present'],
+  );
+  assert.equal(
+    (await getArtefact({ registryUrl: berth.url, secretKey: berth.secretKey, artefactId: '@acme/held@1' }))
+      .dataUpdatedAt,
+    held.dataUpdatedAt,
+  );
 });
 
 test('equal folders make equal bytes', async (t) => {
@@ -53,8 +96,16 @@ test('equal folders make equal bytes', async (t) => {
   const digests: (string | undefined)[] = [];
   for (const name of ['one', 'two']) {
     const plugin = await makePlugin(join(await makeDirectory(t), name), { name: '@acme/held', version: '1.2.3' });
-    await migratePlugins({ registryUrl: berth.url, secretKey: berth.secretKey, plugins: [{ artefactId: name, path: plugin }] });
-    digests.push((await getArtefact({ registryUrl: berth.url, secretKey: berth.secretKey, artefactId: name })).tarballs?.['noarch']?.digest);
+    await migratePlugins({
+      registryUrl: berth.url,
+      secretKey: berth.secretKey,
+      plugins: [{ artefactId: name, path: plugin }],
+    });
+    digests.push(
+      (await getArtefact({ registryUrl: berth.url, secretKey: berth.secretKey, artefactId: name })).tarballs?.[
+        'noarch'
+      ]?.digest,
+    );
   }
   assert.ok(digests[0]);
   assert.equal(digests[0], digests[1]);
@@ -62,7 +113,14 @@ test('equal folders make equal bytes', async (t) => {
 
 test('a wrong option is told before anything is sent, a refusal of each in the report', async () => {
   await assert.rejects(migratePlugins({ registryUrl: 'http://localhost:9', plugins: 'all' } as never), TypeError);
-  await assert.rejects(migratePlugins({ registryUrl: 'http://localhost:9', plugins: [], grants: [{ id: 'acme' }] } as never), TypeError);
-  const { isComplete, results } = await migratePlugins({ registryUrl: 'http://127.0.0.1:9', retries: 0, plugins: [{ artefactId: 'a', path: '.' }] });
+  await assert.rejects(
+    migratePlugins({ registryUrl: 'http://localhost:9', plugins: [], grants: [{ id: 'acme' }] } as never),
+    TypeError,
+  );
+  const { isComplete, results } = await migratePlugins({
+    registryUrl: 'http://127.0.0.1:9',
+    retries: 0,
+    plugins: [{ artefactId: 'a', path: '.' }],
+  });
   assert.deepEqual([isComplete, results[0]?.status], [false, 'failed']);
 });

@@ -42,10 +42,12 @@ for (const age of ['tarballs', 'single'] as const) {
   test(`${kind}: an upload between the two requests is noticed`, async (t) => {
     const { registry, options } = await makeSetting(t, { age });
     registry.publish(ID, { noarch: ONE }, { version: '1.0.0' });
-    registry.misbehave(onRequests(age === 'single' ? '/download' : '/tarball', 1, () => {
-      registry.publish(ID, { noarch: TWO }, { version: '1.1.0' });
-      return false;
-    }));
+    registry.misbehave(
+      onRequests(age === 'single' ? '/download' : '/tarball', 1, () => {
+        registry.publish(ID, { noarch: TWO }, { version: '1.1.0' });
+        return false;
+      }),
+    );
     const result = await ensureArtefact(options);
     assert.deepEqual([result.digest, result.version], [TWO.digest, '1.1.0']);
   });
@@ -53,7 +55,13 @@ for (const age of ['tarballs', 'single'] as const) {
   test(`${kind}: damaged bytes do not unpack`, async (t) => {
     const { registry, options } = await makeSetting(t, { age });
     registry.publish(ID, { noarch: ONE });
-    registry.misbehave(onRequests('', Infinity, (request, response) => request.url?.includes('load') || request.url?.includes('tarball') ? corrupting((body) => body.fill(0, 1000))(request, response) : false));
+    registry.misbehave(
+      onRequests('', Infinity, (request, response) =>
+        request.url?.includes('load') || request.url?.includes('tarball')
+          ? corrupting((body) => body.fill(0, 1000))(request, response)
+          : false,
+      ),
+    );
     await assert.rejects(ensureArtefact(options), { name: 'ArchiveError', code: 'archive_damaged' });
   });
 }

@@ -6,7 +6,10 @@ const VALID = { registryUrl: 'http://127.0.0.1:9', artefactId: '@acme/sample@1',
 type Options = Parameters<typeof ensureArtefact>[0];
 
 function rejectsOption(options: Record<string, unknown>, message: RegExp): Promise<void> {
-  return assert.rejects(ensureArtefact({ ...VALID, ...options }), (error) => error instanceof TypeError && message.test(error.message));
+  return assert.rejects(
+    ensureArtefact({ ...VALID, ...options }),
+    (error) => error instanceof TypeError && message.test(error.message),
+  );
 }
 
 test('a version is refused because the id is the only selector', async () => {
@@ -23,7 +26,14 @@ test('a missing option is named', async () => {
 
 test('an option of the wrong shape is named', async () => {
   const wrong: Record<string, unknown[]> = {
-    registryUrl: ['', 'registry', 'ftp://registry', 'http://user:pass@registry', 'http://registry/?a=b', 'http://registry/#a'],
+    registryUrl: [
+      '',
+      'registry',
+      'ftp://registry',
+      'http://user:pass@registry',
+      'http://registry/?a=b',
+      'http://registry/#a',
+    ],
     artefactId: ['', '.', '..', 7, '\ud800'],
     architecture: ['X64', '../x64', '-', 'a'.repeat(65)],
     account: ['acme', { type: 'organization' }, { type: 'team', id: 'acme' }, { type: 'user', id: '' }],
@@ -51,8 +61,23 @@ test('a secret and a key together are refused', async () => {
 
 test('the other functions check their options too', async () => {
   await assert.rejects(getArtefact({ registryUrl: 'http://127.0.0.1:9' } as Options), /artefactId is missing/);
-  await assert.rejects(listArtefacts({ registryUrl: 'http://127.0.0.1:9', limit: 3 } as { registryUrl: string }), /unknown option "limit"/);
-  await assert.rejects(publishArtefact({ ...VALID, cacheDir: undefined, file: 3 } as unknown as Parameters<typeof publishArtefact>[0]), TypeError);
-  await assert.rejects(publishArtefact({ registryUrl: VALID.registryUrl, artefactId: 'a', format: 'file', file: 'x', architecture: 'x64' }), /architecture goes with the format npm/);
+  await assert.rejects(
+    listArtefacts({ registryUrl: 'http://127.0.0.1:9', limit: 3 } as { registryUrl: string }),
+    /unknown option "limit"/,
+  );
+  await assert.rejects(
+    publishArtefact({ ...VALID, cacheDir: undefined, file: 3 } as unknown as Parameters<typeof publishArtefact>[0]),
+    TypeError,
+  );
+  await assert.rejects(
+    publishArtefact({
+      registryUrl: VALID.registryUrl,
+      artefactId: 'a',
+      format: 'file',
+      file: 'x',
+      architecture: 'x64',
+    }),
+    /architecture goes with the format npm/,
+  );
   await assert.rejects(getArtefact(undefined as unknown as Options), TypeError);
 });

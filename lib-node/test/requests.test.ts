@@ -18,11 +18,24 @@ test('documents are read below the path of the registry with the id as one encod
 test('a list passes its filters on and answers results with their count', async (t) => {
   const registry = await makeRegistry(t);
   registry.publish(ID, { noarch: TARBALL });
-  const list = await listArtefacts({ registryUrl: registry.url, q: 'été & co', includeDeprecated: true, sort: '-name', skip: 0, size: 5 });
+  const list = await listArtefacts({
+    registryUrl: registry.url,
+    q: 'été & co',
+    includeDeprecated: true,
+    sort: '-name',
+    skip: 0,
+    size: 5,
+  });
   assert.equal(list.count, 1);
   assert.equal(list.results[0]?._id, ID);
   const query = new URL(registry.requests[0]?.url ?? '', registry.url).searchParams;
-  assert.deepEqual(Object.fromEntries(query), { q: 'été & co', includeDeprecated: 'true', sort: '-name', skip: '0', size: '5' });
+  assert.deepEqual(Object.fromEntries(query), {
+    q: 'été & co',
+    includeDeprecated: 'true',
+    sort: '-name',
+    skip: '0',
+    size: '5',
+  });
 });
 
 test('the secret, the key and the account travel as headers, the account in ASCII', async (t) => {
@@ -34,31 +47,55 @@ test('the secret, the key and the account travel as headers, the account in ASCI
   const [first, second] = registry.requests.map(({ headers }) => headers);
   assert.equal(first?.['x-secret-key'], 'internal');
   assert.match(String(first?.['x-account']), /^[\x20-\x7e]+$/);
-  assert.deepEqual(JSON.parse(String(first?.['x-account'])), { type: 'organization', id: 'société-日本', department: 'géo' });
+  assert.deepEqual(JSON.parse(String(first?.['x-account'])), {
+    type: 'organization',
+    id: 'société-日本',
+    department: 'géo',
+  });
   assert.equal(second?.['x-api-key'], 'reg_1');
   assert.equal(second?.['x-account'], undefined);
 });
 
 test('401, 403 and 404 are final and carry status, code and artefact', async (t) => {
   const registry = await makeRegistry(t);
-  for (const [status, code] of [[401, 'key_expired'], [403, 'key_scope'], [404, 'artefact_not_found']] as const) {
+  for (const [status, code] of [
+    [401, 'key_expired'],
+    [403, 'key_scope'],
+    [404, 'artefact_not_found'],
+  ] as const) {
     registry.requests.length = 0;
     registry.misbehave(failing(status, code));
-    await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID }), { name: 'RegistryError', status, code, artefactId: ID, message: new RegExp(`because ${code}`) });
+    await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID }), {
+      name: 'RegistryError',
+      status,
+      code,
+      artefactId: ID,
+      message: new RegExp(`because ${code}`),
+    });
     assert.equal(registry.requests.length, 1);
   }
 });
 
 test('a refusal without a problem document still has a code', async (t) => {
   const registry = await makeRegistry(t);
-  registry.misbehave((_request, response) => { response.writeHead(403, { 'content-type': 'text/html' }).end('<h1>no</h1>'); return true; });
+  registry.misbehave((_request, response) => {
+    response.writeHead(403, { 'content-type': 'text/html' }).end('<h1>no</h1>');
+    return true;
+  });
   await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID }), { status: 403, code: 'http_403' });
 });
 
 test('408, 429, 5xx, lost and silent connections are tried again', async (t) => {
   const registry = await makeRegistry(t);
   registry.publish(ID, { noarch: TARBALL });
-  for (const misbehaviour of [failing(408, 'slow'), failing(429, 'busy', { 'retry-after': '0' }), failing(500, 'broken'), failing(503, 'away'), dropping(), hanging()]) {
+  for (const misbehaviour of [
+    failing(408, 'slow'),
+    failing(429, 'busy', { 'retry-after': '0' }),
+    failing(500, 'broken'),
+    failing(503, 'away'),
+    dropping(),
+    hanging(),
+  ]) {
     registry.requests.length = 0;
     registry.misbehave(onRequests('', 1, misbehaviour));
     assert.equal((await getArtefact({ registryUrl: registry.url, artefactId: ID, timeoutMs: 1500 }))._id, ID);
@@ -69,7 +106,10 @@ test('408, 429, 5xx, lost and silent connections are tried again', async (t) => 
 test('retries are bounded and the last refusal is told', async (t) => {
   const registry = await makeRegistry(t);
   registry.misbehave(failing(503, 'away'));
-  await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, retries: 2 }), { status: 503, code: 'away' });
+  await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, retries: 2 }), {
+    status: 503,
+    code: 'away',
+  });
   assert.equal(registry.requests.length, 3);
 });
 
@@ -77,9 +117,15 @@ test('Retry-After is told in milliseconds, as seconds and as a date, and waited 
   const registry = await makeRegistry(t);
   registry.publish(ID, { noarch: TARBALL });
   registry.misbehave(failing(429, 'busy', { 'retry-after': '7' }));
-  await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, retries: 0 }), { status: 429, retryAfterMs: 7000 });
+  await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, retries: 0 }), {
+    status: 429,
+    retryAfterMs: 7000,
+  });
   registry.misbehave(failing(503, 'away', { 'retry-after': 'Thu, 01 Jan 1970 00:00:00 GMT' }));
-  await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, retries: 0 }), { status: 503, retryAfterMs: 0 });
+  await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, retries: 0 }), {
+    status: 503,
+    retryAfterMs: 0,
+  });
   registry.misbehave(onRequests('', 1, failing(429, 'busy', { 'retry-after': '1' })));
   const before = Date.now();
   await getArtefact({ registryUrl: registry.url, artefactId: ID });
@@ -89,14 +135,26 @@ test('Retry-After is told in milliseconds, as seconds and as a date, and waited 
 test('a registry that nobody answers for is unreachable', async (t) => {
   const registry = await makeRegistry(t);
   await registry.close();
-  await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, retries: 0 }), { name: 'RegistryError', status: 0, code: 'unreachable', artefactId: ID, message: /ECONNREFUSED/ });
+  await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, retries: 0 }), {
+    name: 'RegistryError',
+    status: 0,
+    code: 'unreachable',
+    artefactId: ID,
+    message: /ECONNREFUSED/,
+  });
 });
 
 test('an answer that is no artefact is a bad answer', async (t) => {
   const registry = await makeRegistry(t);
   for (const body of ['<html>', '[]', 'null', '{"ok":true}']) {
-    registry.misbehave((_request, response) => { response.end(body); return true; });
-    await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID }), { status: 200, code: 'bad_answer' });
+    registry.misbehave((_request, response) => {
+      response.end(body);
+      return true;
+    });
+    await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID }), {
+      status: 200,
+      code: 'bad_answer',
+    });
     await assert.rejects(listArtefacts({ registryUrl: registry.url }), { status: 200, code: 'bad_answer' });
   }
 });
@@ -107,34 +165,56 @@ test('a redirect within the origin keeps the credentials, one to another origin 
   registry.publish(ID, { noarch: TARBALL });
   const credentials = { secretKey: 'internal', account: { type: 'user', id: 'ada' } } as const;
 
-  registry.misbehave(onRequests('', 1, redirecting((request) => `${request.url}?moved`)));
+  registry.misbehave(
+    onRequests(
+      '',
+      1,
+      redirecting((request) => `${request.url}?moved`),
+    ),
+  );
   await getArtefact({ registryUrl: registry.url, artefactId: ID, ...credentials });
   assert.equal(registry.requests[1]?.headers['x-secret-key'], 'internal');
 
   registry.requests.length = 0;
-  registry.misbehave(onRequests('', 1, redirecting((request) => elsewhere.origin + request.url)));
+  registry.misbehave(
+    onRequests(
+      '',
+      1,
+      redirecting((request) => elsewhere.origin + request.url),
+    ),
+  );
   elsewhere.misbehave(redirecting((request) => registry.origin + request.url));
   await getArtefact({ registryUrl: registry.url, artefactId: ID, ...credentials });
   const [first, back] = registry.requests;
   assert.equal(first?.headers['x-secret-key'], 'internal');
   for (const headers of [elsewhere.requests[0]?.headers, back?.headers]) {
     assert.ok(headers !== undefined);
-    for (const name of ['x-secret-key', 'x-api-key', 'x-account', 'authorization', 'cookie']) assert.equal(headers[name], undefined);
+    for (const name of ['x-secret-key', 'x-api-key', 'x-account', 'authorization', 'cookie'])
+      assert.equal(headers[name], undefined);
   }
 });
 
 test('the same host under another name, port or scheme is another origin', async (t) => {
   const registry = await makeRegistry(t);
-  for (const location of [`${registry.origin.replace('127.0.0.1', 'localhost')}/x`, `${registry.origin.replace('http:', 'https:')}/x`]) {
+  for (const location of [
+    `${registry.origin.replace('127.0.0.1', 'localhost')}/x`,
+    `${registry.origin.replace('http:', 'https:')}/x`,
+  ]) {
     registry.misbehave((request, response) => {
       if (request.url === '/x') response.end('{"_id":"x"}');
       else response.writeHead(307, { location }).end();
       return true;
     });
-    await getArtefact({ registryUrl: registry.url, artefactId: ID, secretKey: 'internal', retries: 0 }).catch(() => undefined);
+    await getArtefact({ registryUrl: registry.url, artefactId: ID, secretKey: 'internal', retries: 0 }).catch(
+      () => undefined,
+    );
   }
   assert.ok(registry.requests.some(({ url }) => url === '/x'));
-  assert.ok(registry.requests.every(({ url, headers }) => url === '/x' ? headers['x-secret-key'] === undefined : headers['x-secret-key'] === 'internal'));
+  assert.ok(
+    registry.requests.every(({ url, headers }) =>
+      url === '/x' ? headers['x-secret-key'] === undefined : headers['x-secret-key'] === 'internal',
+    ),
+  );
 });
 
 test('endless redirects and redirects to nowhere are refused', async (t) => {
@@ -142,7 +222,10 @@ test('endless redirects and redirects to nowhere are refused', async (t) => {
   for (const location of ['/again', '', 'ftp://files/x', 'http://user:pass@127.0.0.1/']) {
     registry.requests.length = 0;
     registry.misbehave(redirecting(() => location));
-    await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID }), { code: 'redirect_refused', artefactId: ID });
+    await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID }), {
+      code: 'redirect_refused',
+      artefactId: ID,
+    });
     assert.equal(registry.requests.length, location === '/again' ? 6 : 1);
   }
 });
@@ -153,10 +236,18 @@ test('a signal ends the call with its own reason, also between two attempts', as
   for (const misbehaviour of [hanging(), failing(503, 'away', { 'retry-after': '60' })]) {
     const controller = new AbortController();
     registry.misbehave((request, response) => {
-      setTimeout(() => { controller.abort(reason); }, 50);
+      setTimeout(() => {
+        controller.abort(reason);
+      }, 50);
       return misbehaviour(request, response);
     });
-    await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, signal: controller.signal }), reason);
+    await assert.rejects(
+      getArtefact({ registryUrl: registry.url, artefactId: ID, signal: controller.signal }),
+      reason,
+    );
   }
-  await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, signal: AbortSignal.abort(reason) }), reason);
+  await assert.rejects(
+    getArtefact({ registryUrl: registry.url, artefactId: ID, signal: AbortSignal.abort(reason) }),
+    reason,
+  );
 });

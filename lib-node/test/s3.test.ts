@@ -29,43 +29,68 @@ interface Setting {
 async function setUp(t: TestContext): Promise<Setting> {
   const storage = await startProxy(t, s3Url());
   const berth = await startBerth(s3Settings(storage.url));
-  t.after(async () => { await berth.close(); });
+  t.after(async () => {
+    await berth.close();
+  });
   const registry = await startProxy(t, berth.url);
   return {
-    registry, storage,
-    options: { registryUrl: registry.url, secretKey: berth.secretKey, artefactId: ID, cacheDir: await makeDirectory(t) },
+    registry,
+    storage,
+    options: {
+      registryUrl: registry.url,
+      secretKey: berth.secretKey,
+      artefactId: ID,
+      cacheDir: await makeDirectory(t),
+    },
     publish: async ({ bytes }) => {
-      await publishArtefact({ registryUrl: berth.url, secretKey: berth.secretKey, artefactId: ID, format: 'file', file: Readable.from([bytes]) });
+      await publishArtefact({
+        registryUrl: berth.url,
+        secretKey: berth.secretKey,
+        artefactId: ID,
+        format: 'file',
+        file: Readable.from([bytes]),
+      });
       // What follows is what the library asks for.
       storage.requests.length = 0;
     },
   };
 }
 
-function describeFile(seed: string): Tarball { return describeTarball(incompressible(3_000_000, seed)); }
+function describeFile(seed: string): Tarball {
+  return describeTarball(incompressible(3_000_000, seed));
+}
 
-test('a file on S3 is fetched from there, without a key, checked, and asked of the registry alone from then on', async (t) => {
-  const { publish, options, registry, storage } = await setUp(t);
-  const one = describeFile('one');
-  await publish(one);
-  const first = await ensureArtefactFile(options);
-  assert.deepEqual(first, { path: join(options.cacheDir, ID), digest: one.digest, downloaded: true, stale: false });
-  assert.deepEqual(await readFile(first.path), one.bytes);
-  assert.deepEqual(storage.requests.map(({ method }) => method), ['GET']);
-  for (const { url, headers } of storage.requests) {
-    assert.deepEqual(Object.keys(headers).filter((name) => /^(x-secret-key|x-api-key|authorization|cookie|x-account)$/.test(name)), []);
-    assert.ok(![url, ...Object.values(headers)].join().includes(options.secretKey));
-  }
-  assert.equal(registry.requests.length, 2);
+test(
+  'a file on S3 is fetched from there, without a key, checked, and asked of the registry alone ' + 'from then on',
+  async (t) => {
+    const { publish, options, registry, storage } = await setUp(t);
+    const one = describeFile('one');
+    await publish(one);
+    const first = await ensureArtefactFile(options);
+    assert.deepEqual(first, { path: join(options.cacheDir, ID), digest: one.digest, downloaded: true, stale: false });
+    assert.deepEqual(await readFile(first.path), one.bytes);
+    assert.deepEqual(
+      storage.requests.map(({ method }) => method),
+      ['GET'],
+    );
+    for (const { url, headers } of storage.requests) {
+      assert.deepEqual(
+        Object.keys(headers).filter((name) => /^(x-secret-key|x-api-key|authorization|cookie|x-account)$/.test(name)),
+        [],
+      );
+      assert.ok(![url, ...Object.values(headers)].join().includes(options.secretKey));
+    }
+    assert.equal(registry.requests.length, 2);
 
-  assert.deepEqual(await ensureArtefactFile(options), { ...first, downloaded: false });
-  assert.deepEqual([registry.requests.length, storage.requests.length], [3, 1]);
+    assert.deepEqual(await ensureArtefactFile(options), { ...first, downloaded: false });
+    assert.deepEqual([registry.requests.length, storage.requests.length], [3, 1]);
 
-  const two = describeFile('two');
-  await publish(two);
-  assert.deepEqual(await ensureArtefactFile(options), { ...first, digest: two.digest });
-  assert.deepEqual(await readFile(first.path), two.bytes);
-});
+    const two = describeFile('two');
+    await publish(two);
+    assert.deepEqual(await ensureArtefactFile(options), { ...first, digest: two.digest });
+    assert.deepEqual(await readFile(first.path), two.bytes);
+  },
+);
 
 test('a download from S3 that is cut goes on where it was cut, and ends with the right digest', async (t) => {
   const { publish, options, registry, storage } = await setUp(t);
@@ -83,7 +108,9 @@ test('a download from S3 that is cut goes on where it was cut, and ends with the
 test('a registry that serves its files on S3 itself is no different', async (t) => {
   const storage = await startProxy(t, s3Url());
   const berth = await startBerth({ ...s3Settings(storage.url), S3_REDIRECT: 'false' });
-  t.after(async () => { await berth.close(); });
+  t.after(async () => {
+    await berth.close();
+  });
   const one = describeFile('one');
   const at = { registryUrl: berth.url, secretKey: berth.secretKey, artefactId: ID };
   await publishArtefact({ ...at, format: 'file', file: Readable.from([one.bytes]) });
@@ -95,7 +122,12 @@ test('a registry that serves its files on S3 itself is no different', async (t) 
 test('a plug-in on S3 comes by way of the registry', async (t) => {
   const { options, registry } = await setUp(t);
   const plugin = packPackage('1.0.0', { 'index.js': 'export default 1' });
-  await publishArtefact({ registryUrl: options.registryUrl, secretKey: options.secretKey, artefactId: 'plugin', file: Readable.from([plugin.bytes]) });
+  await publishArtefact({
+    registryUrl: options.registryUrl,
+    secretKey: options.secretKey,
+    artefactId: 'plugin',
+    file: Readable.from([plugin.bytes]),
+  });
   registry.requests.length = 0;
   const { path, digest } = await ensureArtefact({ ...options, artefactId: 'plugin' });
   assert.equal(digest, plugin.digest);

@@ -15,7 +15,9 @@ const OTHER = packPackage('2.0.0');
 
 /** Holds the next download back half-way until it is told to go on. */
 function holdDownload({ registry }: Setting): Promise<() => void> {
-  return new Promise((resolve) => { registry.misbehave(onRequests('/tarball', 1, stalling(300_000, resolve))); });
+  return new Promise((resolve) => {
+    registry.misbehave(onRequests('/tarball', 1, stalling(300_000, resolve)));
+  });
 }
 
 test('calls at once in one process download once and get one directory', async (t) => {
@@ -36,7 +38,10 @@ test('eight processes at once download once and get one directory', async (t) =>
   const held = holdDownload(setting);
   const children = Array.from({ length: 8 }, () => startEnsure(setting.options));
   const release = await held;
-  while (setting.registry.requests.filter(({ url }) => !url.includes('/tarball')).length < 8) await new Promise((resolve) => { setTimeout(resolve, 20); });
+  while (setting.registry.requests.filter(({ url }) => !url.includes('/tarball')).length < 8)
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
   release();
   const results = await Promise.all(children.map(({ result }) => result));
   assert.equal(setting.registry.countRequests('/tarball'), 1);
@@ -62,7 +67,10 @@ test('callers with other credentials do not share a refusal', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
   setting.registry.misbehave((request, response) =>
-    request.url?.includes('/tarball') === true && request.headers['x-secret-key'] === 'weak' ? failing(403, 'no_download_right')(request, response) : false);
+    request.url?.includes('/tarball') === true && request.headers['x-secret-key'] === 'weak'
+      ? failing(403, 'no_download_right')(request, response)
+      : false,
+  );
   const weak = ensureArtefact({ ...setting.options, secretKey: 'weak' }).catch(() => undefined);
   assert.equal((await ensureArtefact(setting.options)).digest, LARGE.digest);
   await weak;
@@ -75,7 +83,12 @@ test('one caller that leaves does not stop the download that others wait for', a
   const controller = new AbortController();
   const leaver = ensureArtefact({ ...setting.options, signal: controller.signal });
   const seen: Progress[] = [];
-  const stayer = ensureArtefact({ ...setting.options, onProgress: (progress) => { seen.push(progress); } });
+  const stayer = ensureArtefact({
+    ...setting.options,
+    onProgress: (progress) => {
+      seen.push(progress);
+    },
+  });
   const release = await held;
   const reason = new Error('not needed any more');
   controller.abort(reason);
@@ -93,7 +106,9 @@ test('the download ends with the last caller that leaves, and the next call take
   const controllers = [new AbortController(), new AbortController()];
   const arrived = new Promise<void>((resolve) => {
     for (const controller of controllers) {
-      const onProgress = ({ bytesDone }: Progress): void => { if (bytesDone >= 250_000) resolve(); };
+      const onProgress = ({ bytesDone }: Progress): void => {
+        if (bytesDone >= 250_000) resolve();
+      };
       ensureArtefact({ ...setting.options, signal: controller.signal, onProgress }).catch(() => undefined);
     }
   });
@@ -105,7 +120,11 @@ test('the download ends with the last caller that leaves, and the next call take
   const result = await ensureArtefact(setting.options);
   assert.equal(result.digest, LARGE.digest);
   assert.match(setting.registry.requests.at(-1)?.headers.range ?? '', /^bytes=2[5-9]\d{4}-|^bytes=300000-/);
-  assert.deepEqual((await readdir(join(result.path, '..'))).sort(), ['.lock', '.state.json', LARGE.digest.slice(7, 23)]);
+  assert.deepEqual((await readdir(join(result.path, '..'))).sort(), [
+    '.lock',
+    '.state.json',
+    LARGE.digest.slice(7, 23),
+  ]);
 });
 
 test('a caller that waits for another process leaves by its own signal', async (t) => {
@@ -116,7 +135,9 @@ test('a caller that waits for another process leaves by its own signal', async (
   const release = await held;
   const controller = new AbortController();
   const reason = new Error('cannot wait');
-  setTimeout(() => { controller.abort(reason); }, 100);
+  setTimeout(() => {
+    controller.abort(reason);
+  }, 100);
   await assert.rejects(ensureArtefact({ ...setting.options, signal: controller.signal }), reason);
   release();
   assert.equal((await child.result).downloaded, true);

@@ -15,7 +15,11 @@ test('a registry that cannot be reached leaves what is cached, when that is allo
   for (const misbehaviour of [dropping(), hanging()]) {
     registry.misbehave(misbehaviour);
     const patience = { ...options, retries: 1, timeoutMs: 200 };
-    assert.deepEqual(await ensureArtefact({ ...patience, allowStale: true }), { ...first, downloaded: false, stale: true });
+    assert.deepEqual(await ensureArtefact({ ...patience, allowStale: true }), {
+      ...first,
+      downloaded: false,
+      stale: true,
+    });
     await assert.rejects(ensureArtefact(patience), { code: 'unreachable' });
   }
 });
@@ -35,14 +39,23 @@ test('a registry that disappears before the download leaves what is cached', asy
 test('with nothing cached an unreachable registry is an error', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.misbehave(dropping());
-  await assert.rejects(ensureArtefact({ ...options, retries: 0, allowStale: true }), { code: 'unreachable', artefactId: ID });
+  await assert.rejects(ensureArtefact({ ...options, retries: 0, allowStale: true }), {
+    code: 'unreachable',
+    artefactId: ID,
+  });
 });
 
 test('a registry that answers is reachable, whatever it answers', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE });
   await ensureArtefact(options);
-  for (const [status, code] of [[401, 'key_expired'], [403, 'key_scope'], [404, 'artefact_not_found'], [429, 'busy'], [500, 'broken']] as const) {
+  for (const [status, code] of [
+    [401, 'key_expired'],
+    [403, 'key_scope'],
+    [404, 'artefact_not_found'],
+    [429, 'busy'],
+    [500, 'broken'],
+  ] as const) {
     registry.misbehave(failing(status, code));
     await assert.rejects(ensureArtefact({ ...options, retries: 0, allowStale: true }), { status, code });
   }
@@ -56,5 +69,8 @@ test('what another registry gave is not handed out for this one', async (t) => {
   registry.publish(ID, { noarch: ONE });
   await ensureArtefact(options);
   registry.misbehave(dropping());
-  await assert.rejects(ensureArtefact({ ...options, registryUrl: `${registry.url}/other`, retries: 0, allowStale: true }), { code: 'unreachable' });
+  await assert.rejects(
+    ensureArtefact({ ...options, registryUrl: `${registry.url}/other`, retries: 0, allowStale: true }),
+    { code: 'unreachable' },
+  );
 });

@@ -1,4 +1,5 @@
-// Many at once, and everything that can go wrong at any moment. What a call answers is whole; what it leaves can be used.
+// Many at once, and everything that can go wrong at any moment. What a call answers is whole; what it leaves can be
+// used.
 
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
@@ -26,32 +27,51 @@ function packRound(round: number): Tarball {
 }
 
 function filesOf(round: number): [string, string][] {
-  return Array.from({ length: 150 }, (_, index) => [`lib/${index % 10}/${index}.js`, `export default ${round}; // ${'x'.repeat(index * 10)}`]);
+  return Array.from({ length: 150 }, (_, index) => [
+    `lib/${index % 10}/${index}.js`,
+    `export default ${round}; // ${'x'.repeat(index * 10)}`,
+  ]);
 }
 
-const packFile = (round: number): Tarball => describeTarball(Buffer.concat([Buffer.from(`${round}`), BALLAST, BALLAST]));
+const packFile = (round: number): Tarball =>
+  describeTarball(Buffer.concat([Buffer.from(`${round}`), BALLAST, BALLAST]));
 
 async function assertRound({ path }: EnsuredArtefact, round: number): Promise<void> {
   for (const [name, content] of filesOf(round)) assert.equal(await readFile(join(path, name), 'utf8'), content);
   assert.deepEqual(await readFile(join(path, 'ballast.bin')), BALLAST);
 }
 
-const fileOptions = ({ options: { registryUrl, cacheDir } }: Setting): EnsureArtefactFileOptions => ({ registryUrl, cacheDir, artefactId: FILE_ID });
-const leftovers = async (path: string): Promise<string[]> => (await readdir(path)).filter((name) => !/^(?:[0-9a-f]{16}|\.lock|\.state\.json)$/.test(name));
+const fileOptions = ({ options: { registryUrl, cacheDir } }: Setting): EnsureArtefactFileOptions => ({
+  registryUrl,
+  cacheDir,
+  artefactId: FILE_ID,
+});
+const leftovers = async (path: string): Promise<string[]> =>
+  (await readdir(path)).filter((name) => !/^(?:[0-9a-f]{16}|\.lock|\.state\.json)$/.test(name));
 
 test('fifty calls at once for packages, architectures and files download each once', async (t) => {
   const setting = await makeSetting(t);
   const [one, two, file] = [packRound(1), packRound(2), packFile(1)];
   for (const id of ['a', 'b', 'c']) setting.registry.publish(id, { noarch: one, arm64: two });
   setting.registry.publishFile(FILE_ID, file);
-  const wanted = ['a', 'b', 'c'].flatMap((artefactId) => ['x64', 'arm64', ''].map((architecture) => ({ ...setting.options, artefactId, architecture })));
-  const calls = Array.from({ length: 45 }, (_, index) => ensureArtefact(wanted[index % wanted.length] ?? setting.options));
+  const wanted = ['a', 'b', 'c'].flatMap((artefactId) =>
+    ['x64', 'arm64', ''].map((architecture) => ({ ...setting.options, artefactId, architecture })),
+  );
+  const calls = Array.from({ length: 45 }, (_, index) =>
+    ensureArtefact(wanted[index % wanted.length] ?? setting.options),
+  );
   const files = Array.from({ length: 5 }, () => ensureArtefactFile(fileOptions(setting)));
   const results = await Promise.all(calls);
   for (const [index, { digest }] of results.entries()) assert.equal(digest, index % 3 === 1 ? two.digest : one.digest);
   assert.equal(new Set(results.map(({ path }) => path)).size, wanted.length);
-  assert.deepEqual([results, await Promise.all(files)].map((some) => some.filter(({ downloaded }) => downloaded).length), [wanted.length, 1]);
-  assert.deepEqual([setting.registry.countRequests('/tarball'), setting.registry.countRequests('/download')], [wanted.length, 1]);
+  assert.deepEqual(
+    [results, await Promise.all(files)].map((some) => some.filter(({ downloaded }) => downloaded).length),
+    [wanted.length, 1],
+  );
+  assert.deepEqual(
+    [setting.registry.countRequests('/tarball'), setting.registry.countRequests('/download')],
+    [wanted.length, 1],
+  );
 });
 
 test('processes killed at random moments leave a cache that the next call repairs', async (t) => {
@@ -59,7 +79,10 @@ test('processes killed at random moments leave a cache that the next call repair
   const random = createRandom(seed);
   const setting = await makeSetting(t);
   const { registry, options } = setting;
-  const start = (): ReturnType<typeof startEnsure>[] => [startEnsure(options), startEnsure(fileOptions(setting), 'ensureArtefactFile')];
+  const start = (): ReturnType<typeof startEnsure>[] => [
+    startEnsure(options),
+    startEnsure(fileOptions(setting), 'ensureArtefactFile'),
+  ];
   const publish = (round: number): void => {
     registry.publish(ID, { noarch: packRound(round) });
     registry.publishFile(FILE_ID, packFile(round));
@@ -73,17 +96,25 @@ test('processes killed at random moments leave a cache that the next call repair
   for (let round = 1; round <= ROUNDS; round += 1) {
     publish(round);
     const children = start();
-    await Promise.all(children.map(async (child) => {
-      await new Promise((resolve) => { setTimeout(resolve, random() * spanMs); });
-      await child.kill();
-    }));
+    await Promise.all(
+      children.map(async (child) => {
+        await new Promise((resolve) => {
+          setTimeout(resolve, random() * spanMs);
+        });
+        await child.kill();
+      }),
+    );
     const [now, file] = await Promise.all([ensureArtefact(options), ensureArtefactFile(fileOptions(setting))]);
     const told = `round ${round} of BERTH_TEST_SEED=${seed}`;
     assert.deepEqual(await readFile(file.path), packFile(round).bytes, told);
     await assertRound(now, round);
     await assertRound(before, round - 1);
     // One that was killed at its very end leaves its partial file to the next update.
-    assert.deepEqual((await leftovers(join(now.path, '..'))).filter((name) => name !== `.${now.digest.slice(7, 23)}.part`), [], told);
+    assert.deepEqual(
+      (await leftovers(join(now.path, '..'))).filter((name) => name !== `.${now.digest.slice(7, 23)}.part`),
+      [],
+      told,
+    );
     before = now;
   }
 });
@@ -95,16 +126,43 @@ test('a registry at its worst is survived or told, and what was handed out stays
   const { registry, options } = setting;
   registry.publish(ID, { noarch: packRound(0) });
   const first = await ensureArtefact(options);
-  const garbage: Misbehaviour = (_request, response) => { response.end('<html>Please sign in</html>'); return true; };
+  const garbage: Misbehaviour = (_request, response) => {
+    response.end('<html>Please sign in</html>');
+    return true;
+  };
   const other: Misbehaviour = corrupting(() => packRound(99).bytes);
-  const flip: Misbehaviour = corrupting((body) => { body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1; return body; });
-  const kinds = [failing(500, 'broken'), failing(503, 'away'), failing(429, 'busy', { 'retry-after': '0' }), dropping(), garbage, other, flip, cutting(100_000), cutting(100_000)];
+  const flip: Misbehaviour = corrupting((body) => {
+    body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1;
+    return body;
+  });
+  const kinds = [
+    failing(500, 'broken'),
+    failing(503, 'away'),
+    failing(429, 'busy', { 'retry-after': '0' }),
+    dropping(),
+    garbage,
+    other,
+    flip,
+    cutting(100_000),
+    cutting(100_000),
+  ];
   for (let round = 1; round <= 3; round += 1) {
     registry.publish(ID, { noarch: packRound(round) });
-    registry.misbehave((request, response) => random() < 0.6 && (kinds[Math.floor(random() * kinds.length)] ?? dropping())(request, response));
-    const outcomes = await Promise.allSettled(Array.from({ length: 6 }, (_, index) => ensureArtefact({ ...options, retries: 1 + index % 2, allowStale: index % 2 === 0 })));
+    registry.misbehave(
+      (request, response) =>
+        random() < 0.6 && (kinds[Math.floor(random() * kinds.length)] ?? dropping())(request, response),
+    );
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 6 }, (_, index) =>
+        ensureArtefact({ ...options, retries: 1 + (index % 2), allowStale: index % 2 === 0 }),
+      ),
+    );
     for (const outcome of outcomes) {
-      if (outcome.status === 'rejected') assert.ok(['RegistryError', 'ArchiveError'].includes((outcome.reason as Error).name), `${String(outcome.reason)}, BERTH_TEST_SEED=${seed}`);
+      if (outcome.status === 'rejected')
+        assert.ok(
+          ['RegistryError', 'ArchiveError'].includes((outcome.reason as Error).name),
+          `${String(outcome.reason)}, BERTH_TEST_SEED=${seed}`,
+        );
       else if (!outcome.value.stale) assert.equal(outcome.value.digest, packRound(round).digest);
     }
     registry.misbehave(undefined);
@@ -115,22 +173,27 @@ test('a registry at its worst is survived or told, and what was handed out stays
   await assertRound(first, 0);
 });
 
-test('a registry that goes away during a download is waited for, left at its last word, and taken up again', async (t) => {
-  const setting = await makeSetting(t);
-  const { registry, options } = setting;
-  const large = packPackage('2.0.0', { 'data.bin': incompressible(1_000_000) });
-  registry.publish(ID, { noarch: packRound(0) });
-  const first = await ensureArtefact(options);
-  registry.publish(ID, { noarch: large });
-  const held = new Promise((resolve) => { registry.misbehave(onRequests('/tarball', 1, stalling(400_000, resolve))); });
-  const [stale, refused] = [true, false].map((allowStale) => ensureArtefact({ ...options, retries: 1, allowStale }));
-  await held;
-  await registry.close();
-  await assert.rejects(refused ?? Promise.resolve(), { name: 'RegistryError', code: 'unreachable' });
-  assert.deepEqual(await stale, { ...first, downloaded: false, stale: true });
+test(
+  'a registry that goes away during a download is waited for, left at its last word, and ' + 'taken up again',
+  async (t) => {
+    const setting = await makeSetting(t);
+    const { registry, options } = setting;
+    const large = packPackage('2.0.0', { 'data.bin': incompressible(1_000_000) });
+    registry.publish(ID, { noarch: packRound(0) });
+    const first = await ensureArtefact(options);
+    registry.publish(ID, { noarch: large });
+    const held = new Promise((resolve) => {
+      registry.misbehave(onRequests('/tarball', 1, stalling(400_000, resolve)));
+    });
+    const [stale, refused] = [true, false].map((allowStale) => ensureArtefact({ ...options, retries: 1, allowStale }));
+    await held;
+    await registry.close();
+    await assert.rejects(refused ?? Promise.resolve(), { name: 'RegistryError', code: 'unreachable' });
+    assert.deepEqual(await stale, { ...first, downloaded: false, stale: true });
 
-  const back = await makeRegistry(t, { port: Number(new URL(registry.url).port) });
-  back.publish(ID, { noarch: large });
-  assert.equal((await ensureArtefact(options)).digest, large.digest);
-  assert.match(back.requests.at(-1)?.headers.range ?? '', /^bytes=[1-9]\d*-$/);
-});
+    const back = await makeRegistry(t, { port: Number(new URL(registry.url).port) });
+    back.publish(ID, { noarch: large });
+    assert.equal((await ensureArtefact(options)).digest, large.digest);
+    assert.match(back.requests.at(-1)?.headers.range ?? '', /^bytes=[1-9]\d*-$/);
+  },
+);

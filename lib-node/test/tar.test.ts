@@ -6,7 +6,13 @@ import type { TarErrorCode } from '../dist/tar/index.js';
 import { packTarball } from './support/tarballs.ts';
 import type { TarEntry } from './support/tarballs.ts';
 
-interface Read { path: string; type: string; linkpath: string; content: string; offset: number }
+interface Read {
+  path: string;
+  type: string;
+  linkpath: string;
+  content: string;
+  offset: number;
+}
 
 const pack = (entries: TarEntry[]): Buffer => gunzipSync(packTarball(entries).bytes);
 
@@ -16,8 +22,12 @@ function read(archive: Buffer, pieceBytes = archive.length): Read[] {
   const reader = createTarReader(({ path, type, linkpath, offset }) => {
     const pieces: Buffer[] = [];
     return {
-      write: (piece) => { pieces.push(Buffer.from(piece)); },
-      end: () => { found.push({ path, type, linkpath, content: Buffer.concat(pieces).toString(), offset }); },
+      write: (piece) => {
+        pieces.push(Buffer.from(piece));
+      },
+      end: () => {
+        found.push({ path, type, linkpath, content: Buffer.concat(pieces).toString(), offset });
+      },
     };
   });
   for (let at = 0; at < archive.length; at += pieceBytes) reader.push(archive.subarray(at, at + pieceBytes));
@@ -29,7 +39,13 @@ function read(archive: Buffer, pieceBytes = archive.length): Read[] {
 function sealed(archive: Buffer, at = 0): Buffer {
   const header = archive.subarray(at, at + 512);
   header.fill(' ', 148, 156);
-  header.write(`${header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148);
+  header.write(
+    `${header
+      .reduce((sum, byte) => sum + byte, 0)
+      .toString(8)
+      .padStart(6, '0')}\0 `,
+    148,
+  );
   return archive;
 }
 
@@ -40,11 +56,21 @@ const record = (key: string, value: string): string => {
 };
 const rawPax = (content: string): TarEntry => ({ path: 'PaxHeader', type: 'pax', content });
 const pax = (records: Record<string, string>): TarEntry =>
-  rawPax(Object.entries(records).map(([key, value]) => record(key, value)).join(''));
-const globalPax = (key: string, value: string): TarEntry =>
-  ({ path: 'pax_global_header', type: 'globalPax', content: record(key, value) });
-const long = (type: 'longPath' | 'longLink', name: string): TarEntry =>
-  ({ path: '././@LongLink', type, content: `${name}\0` });
+  rawPax(
+    Object.entries(records)
+      .map(([key, value]) => record(key, value))
+      .join(''),
+  );
+const globalPax = (key: string, value: string): TarEntry => ({
+  path: 'pax_global_header',
+  type: 'globalPax',
+  content: record(key, value),
+});
+const long = (type: 'longPath' | 'longLink', name: string): TarEntry => ({
+  path: '././@LongLink',
+  type,
+  content: `${name}\0`,
+});
 const FILE: TarEntry = { path: 'package/a' };
 
 test('names and contents are the same however the archive is cut into pieces', () => {
@@ -77,7 +103,10 @@ test('a size of an extended header counts in place of that of the entry', () => 
   const archive = pack([pax({ size: '3' }), { path: 'package/a', content: 'abc' }, { path: 'package/b' }]);
   archive.write('00000000000\0', 1024 + 124);
   const found = read(sealed(archive, 1024)).map(({ path, content }) => [path, content]);
-  assert.deepEqual(found, [['package/a', 'abc'], ['package/b', '']]);
+  assert.deepEqual(found, [
+    ['package/a', 'abc'],
+    ['package/b', ''],
+  ]);
 });
 
 test('an archive without zero blocks at its end is whole', () => {
@@ -88,22 +117,32 @@ test('an archive without zero blocks at its end is whole', () => {
 test('a long name counts, and not the slash that its first hundred bytes end with', () => {
   const name = `package/${'d'.repeat(91)}/file`;
   const archive = pack([pax({ path: name }), { path: name.slice(0, 100), content: 'abc' }]);
-  assert.deepEqual(read(archive).map(({ path, type, content }) => [path, type, content]), [[name, 'File', 'abc']]);
+  assert.deepEqual(
+    read(archive).map(({ path, type, content }) => [path, type, content]),
+    [[name, 'File', 'abc']],
+  );
 });
 
 test('an offset is where the content lies', () => {
   const content = 'x'.repeat(700);
-  const [long, short] = [{ path: 'package/a', content }, { path: 'package/b', content: 'b' }];
+  const [long, short] = [
+    { path: 'package/a', content },
+    { path: 'package/b', content: 'b' },
+  ];
   const archive = pack([pax({ path: 'package/long' }), long, short]);
   for (const pieceBytes of [1, 700, archive.length]) {
     const there = read(archive, pieceBytes).map(({ offset, content: { length } }) =>
-      archive.toString('latin1', offset, offset + length));
+      archive.toString('latin1', offset, offset + length),
+    );
     assert.deepEqual(there, [content, 'b']);
   }
 });
 
 test('what is damaged or read differently by different programs is refused', () => {
-  const whole = pack([{ path: 'package/a', content: 'abc' }, { path: 'package/b', content: 'abc' }]);
+  const whole = pack([
+    { path: 'package/a', content: 'abc' },
+    { path: 'package/b', content: 'abc' },
+  ]);
   const changed = (at: number, text: string): Buffer => {
     const archive = Buffer.from(whole);
     archive.write(text, at, 'latin1');

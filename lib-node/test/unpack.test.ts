@@ -15,24 +15,30 @@ import type { TarEntry } from './support/tarballs.ts';
 const MANIFEST: TarEntry = { path: 'package/package.json', content: '{}' };
 
 async function* slices(bytes: Buffer, size: number): AsyncGenerator<Uint8Array> {
-  for (let start = 0; start < bytes.length; start += size) yield await Promise.resolve(bytes.subarray(start, start + size));
+  for (let start = 0; start < bytes.length; start += size)
+    yield await Promise.resolve(bytes.subarray(start, start + size));
 }
 
-const extract = async (entries: TarEntry[], directory: string): Promise<void> => { await extractTarball(slices(packTarball(entries).bytes, 65_536), directory); };
+const extract = async (entries: TarEntry[], directory: string): Promise<void> => {
+  await extractTarball(slices(packTarball(entries).bytes, 65_536), directory);
+};
 
 test('files keep content and mode, without setuid, and belong to the process', async (t) => {
   const directory = await makeDirectory(t);
   const umask = process.umask();
   const content = incompressible(1_500_000);
-  await extract([
-    { path: 'package/', type: 'directory', mode: 0o500 },
-    { path: 'package/bin/', type: 'directory', mode: 0o000 },
-    { path: 'package/bin/run.sh', content: '#!/bin/sh', mode: 0o755 },
-    { path: './package//lib/./private.key', content: 'k', mode: 0o600 },
-    { path: 'package/setuid', content: 's', mode: 0o6755 },
-    { path: 'package/empty', mode: 0o444 },
-    { path: 'package/data.bin', content },
-  ], directory);
+  await extract(
+    [
+      { path: 'package/', type: 'directory', mode: 0o500 },
+      { path: 'package/bin/', type: 'directory', mode: 0o000 },
+      { path: 'package/bin/run.sh', content: '#!/bin/sh', mode: 0o755 },
+      { path: './package//lib/./private.key', content: 'k', mode: 0o600 },
+      { path: 'package/setuid', content: 's', mode: 0o6755 },
+      { path: 'package/empty', mode: 0o444 },
+      { path: 'package/data.bin', content },
+    ],
+    directory,
+  );
   const modeOf = async (path: string): Promise<number> => (await stat(join(directory, path))).mode & 0o7777;
   assert.equal(await modeOf('bin/run.sh'), 0o755 & ~umask);
   assert.equal(await modeOf('lib/private.key'), 0o600);
@@ -45,14 +51,17 @@ test('files keep content and mode, without setuid, and belong to the process', a
 
 test('links that stay inside are kept', async (t) => {
   const directory = await makeDirectory(t);
-  await extract([
-    { path: 'package/a/b.js', content: 'b' },
-    { path: 'package/a/same.js', type: 'symlink', linkpath: 'b.js' },
-    { path: 'package/up.js', type: 'symlink', linkpath: './a/../a/b.js' },
-    { path: 'package/a/root', type: 'symlink', linkpath: '..' },
-    { path: 'package/later', type: 'symlink', linkpath: 'z/dangling' },
-    { path: 'package/hard.js', type: 'hardlink', linkpath: 'package/a/b.js' },
-  ], directory);
+  await extract(
+    [
+      { path: 'package/a/b.js', content: 'b' },
+      { path: 'package/a/same.js', type: 'symlink', linkpath: 'b.js' },
+      { path: 'package/up.js', type: 'symlink', linkpath: './a/../a/b.js' },
+      { path: 'package/a/root', type: 'symlink', linkpath: '..' },
+      { path: 'package/later', type: 'symlink', linkpath: 'z/dangling' },
+      { path: 'package/hard.js', type: 'hardlink', linkpath: 'package/a/b.js' },
+    ],
+    directory,
+  );
   assert.equal(await readlink(join(directory, 'a/same.js')), 'b.js');
   assert.equal(await readFile(join(directory, 'up.js'), 'utf8'), 'b');
   assert.equal(await readlink(join(directory, 'a/root')), '..');
@@ -62,12 +71,15 @@ test('links that stay inside are kept', async (t) => {
 
 test('the later of two entries with one path wins', async (t) => {
   const directory = await makeDirectory(t);
-  await extract([
-    { path: 'package/a', content: 'first' },
-    { path: 'package/a', content: 'second' },
-    { path: 'package/l', type: 'symlink', linkpath: 'a' },
-    { path: 'package/l', content: 'a file' },
-  ], directory);
+  await extract(
+    [
+      { path: 'package/a', content: 'first' },
+      { path: 'package/a', content: 'second' },
+      { path: 'package/l', type: 'symlink', linkpath: 'a' },
+      { path: 'package/l', content: 'a file' },
+    ],
+    directory,
+  );
   assert.equal(await readFile(join(directory, 'a'), 'utf8'), 'second');
   assert.equal(await readFile(join(directory, 'l'), 'utf8'), 'a file');
 });
@@ -95,12 +107,21 @@ test('whatever would land or point outside is refused and nothing is written the
     'hard link to the outside': [{ path: 'package/evil', type: 'hardlink', linkpath: '/etc/passwd' }],
     'hard link to a parent': [{ path: 'package/evil', type: 'hardlink', linkpath: 'package/../../x' }],
     'hard link to what is no entry': [{ path: 'package/evil', type: 'hardlink', linkpath: 'package/missing' }],
-    'hard link to a link': [link('l', 'package.json'), { path: 'package/evil', type: 'hardlink', linkpath: 'package/l' }],
+    'hard link to a link': [
+      link('l', 'package.json'),
+      { path: 'package/evil', type: 'hardlink', linkpath: 'package/l' },
+    ],
     'device': [{ path: 'package/evil', type: 'device' }],
     'fifo': [{ path: 'package/evil', type: 'fifo' }],
-    'file in the place of a directory': [{ path: 'package/d/a', content: 'x' }, { path: 'package/d', content: 'x' }],
+    'file in the place of a directory': [
+      { path: 'package/d/a', content: 'x' },
+      { path: 'package/d', content: 'x' },
+    ],
     'link in the place of a directory': [{ path: 'package/d/a', content: 'x' }, link('d', '.')],
-    'file below a file': [{ path: 'package/f', content: 'x' }, { path: 'package/f/evil', content: 'x' }],
+    'file below a file': [
+      { path: 'package/f', content: 'x' },
+      { path: 'package/f/evil', content: 'x' },
+    ],
   };
   for (const [name, entries] of Object.entries(evil)) {
     const outer = await makeDirectory(t);
@@ -138,7 +159,11 @@ test('what is no whole gzipped tar is damaged', async (t) => {
   };
   for (const [name, bytes] of Object.entries(damaged)) {
     const directory = await makeDirectory(t);
-    await assert.rejects(extractTarball(slices(bytes, 16_384), directory), { name: 'ArchiveError', code: 'archive_damaged' }, name);
+    await assert.rejects(
+      extractTarball(slices(bytes, 16_384), directory),
+      { name: 'ArchiveError', code: 'archive_damaged' },
+      name,
+    );
   }
 });
 
@@ -155,14 +180,28 @@ test('a stream that fails passes its error on', async (t) => {
   const directory = await makeDirectory(t);
   const failure = new Error('the source is gone');
   const source = Readable.from(slices(packManyFiles(50).bytes, 100));
-  await assert.rejects(extractTarball((async function* () { for await (const chunk of source) { yield chunk as Buffer; throw failure; } })(), directory), failure);
+  await assert.rejects(
+    extractTarball(
+      (async function* () {
+        for await (const chunk of source) {
+          yield chunk as Buffer;
+          throw failure;
+        }
+      })(),
+      directory,
+    ),
+    failure,
+  );
 });
 
 test('a directory that cannot be written to tells why', async (t) => {
   const directory = await makeDirectory(t);
   await mkdir(join(directory, 'a.txt'));
   await writeFile(join(directory, 'a.txt', 'in the way'), '');
-  await assert.rejects(extract([{ path: 'package/a.txt', content: 'x' }], directory), (error) => error instanceof Error && 'code' in error && ['EISDIR', 'EPERM'].includes(String(error.code)));
+  await assert.rejects(
+    extract([{ path: 'package/a.txt', content: 'x' }], directory),
+    (error) => error instanceof Error && 'code' in error && ['EISDIR', 'EPERM'].includes(String(error.code)),
+  );
 });
 
 test('names of any length and script arrive as they were packed, whatever packed them', async (t) => {

@@ -26,8 +26,12 @@ export async function startPlatform(): Promise<Platform> {
     return [404, { message: `${request.method} ${request.url} is not in this stand-in` }];
   };
   const server = createServer((request, response) => {
-    const reply = ([status, body]: [number, unknown]) => { response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body)); };
-    answer(request).then(reply, (error: unknown) => { reply([400, { message: String(error) }]); });
+    const reply = ([status, body]: [number, unknown]) => {
+      response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+    };
+    answer(request).then(reply, (error: unknown) => {
+      reply([400, { message: String(error) }]);
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -4,8 +4,12 @@ import { createRequire } from 'node:module';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
-interface Plugin { run(context: Record<string, unknown>): Promise<void> }
-interface HttpClientFactory { create(options: { baseURL: string; proxy: false }): unknown }
+interface Plugin {
+  run(context: Record<string, unknown>): Promise<void>;
+}
+interface HttpClientFactory {
+  create(options: { baseURL: string; proxy: false }): unknown;
+}
 
 export interface PluginRun {
   /** Folder of the unpacked package. */
@@ -37,7 +41,9 @@ export async function runPlugin({ path, workDir, platformUrl, say }: PluginRun):
 }
 
 function createLog(say: (text: string) => void): Record<string, (...parameters: unknown[]) => Promise<void>> {
-  const line = async (...words: unknown[]) => { say(words.join(' ')); };
+  const line = async (...words: unknown[]) => {
+    say(words.join(' '));
+  };
   const progress = async (task: unknown, done: unknown, total: unknown) => {
     if (Number(done) % 25 === 0) say(`${String(task)} ${String(done)}/${String(total)}`);
   };

@@ -1,11 +1,15 @@
-// The demo's superadmin: the password is made at the first run and kept beside the data, so that a second run can sign in.
+// The demo's superadmin: the password is made at the first run and kept beside the data, so that a second run can sign
+// in.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-export interface Superadmin { email: string; password: string }
+export interface Superadmin {
+  email: string;
+  password: string;
+}
 
 const PASSWORD_BYTES = 12;
 

@@ -16,7 +16,10 @@ const NAMES = ['cli', 'lib-node'] as const;
 const SERVER_PACKAGE = '@berth-registry/api';
 const run = promisify(execFile);
 const tarball = (name: string) => join(CLIENTS_DIRECTORY, `${name}.tgz`);
-const digestOf = async (path: string) => createHash('sha256').update(await readFile(path)).digest('hex');
+const digestOf = async (path: string) =>
+  createHash('sha256')
+    .update(await readFile(path))
+    .digest('hex');
 
 before(() => buildClients({ ifChanged: true }));
 
@@ -44,16 +47,21 @@ for (const name of NAMES) {
     before(async () => {
       folder = await mkdtemp(join(tmpdir(), 'berth-tarball-'));
       await run('tar', ['-xzf', tarball(name), '-C', folder]);
-      files = globSync('**/*', { cwd: join(folder, 'package'), withFileTypes: true }).filter((entry) => entry.isFile())
+      files = globSync('**/*', { cwd: join(folder, 'package'), withFileTypes: true })
+        .filter((entry) => entry.isFile())
         .map((entry) => posix.relative(join(folder, 'package'), join(entry.parentPath, entry.name)));
     });
     after(() => rm(folder, { recursive: true }));
     const read = (path: string) => readFile(join(folder, 'package', path), 'utf8');
     /** Each match's first group, with the file that it is in. */
     const findInCode = async (pattern: RegExp) => {
-      const found = await Promise.all(files.filter((path) => path.endsWith('.js')).map(async (path) => {
-        return [...(await read(path)).matchAll(pattern)].map(([, group = '']) => [path, group] as const);
-      }));
+      const found = await Promise.all(
+        files
+          .filter((path) => path.endsWith('.js'))
+          .map(async (path) => {
+            return [...(await read(path)).matchAll(pattern)].map(([, group = '']) => [path, group] as const);
+          }),
+      );
       return found.flat();
     };
     const readJson = async (path: string) => JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
@@ -62,7 +70,10 @@ for (const name of NAMES) {
       const manifest = await readJson(join(folder, 'package/package.json'));
       const { name: packageName, version } = await readJson(join(repositoryRoot, name, 'package.json'));
       assert.deepEqual([manifest['name'], manifest['version']], [packageName, version]);
-      assert.deepEqual(Object.keys(manifest).filter((field) => /dependencies|scripts|private/i.test(field)), []);
+      assert.deepEqual(
+        Object.keys(manifest).filter((field) => /dependencies|scripts|private/i.test(field)),
+        [],
+      );
     });
 
     test('imports only its own files and what Node has', async () => {
@@ -78,17 +89,21 @@ for (const name of NAMES) {
       }
     });
 
-    if (name === 'cli') test('loads what only large uploads need when there is one', async () => {
-      const chunks = (await findInCode(/^\/\/ node_modules\/(tus-js-client)\//gm)).map(([path]) => path);
-      const [chunk, ...others] = new Set(chunks);
-      assert.ok(chunk && others.length === 0, [...new Set(chunks)].join());
-      const importers = await findInCode(new RegExp(`(\\bimport\\(|\\bfrom )"\\./${posix.basename(chunk)}"`, 'g'));
-      assert.deepEqual([...new Set(importers.map(([, how]) => how))], ['import(']);
-    });
+    if (name === 'cli')
+      test('loads what only large uploads need when there is one', async () => {
+        const chunks = (await findInCode(/^\/\/ node_modules\/(tus-js-client)\//gm)).map(([path]) => path);
+        const [chunk, ...others] = new Set(chunks);
+        assert.ok(chunk && others.length === 0, [...new Set(chunks)].join());
+        const importers = await findInCode(new RegExp(`(\\bimport\\(|\\bfrom )"\\./${posix.basename(chunk)}"`, 'g'));
+        assert.deepEqual([...new Set(importers.map(([, how]) => how))], ['import(']);
+      });
 
     test('has the programs of its threads beside the code that starts them', async () => {
       const started = await findInCode(/new Worker\(new URL\("([^"]+)"/g);
-      assert.deepEqual(started.map(([path, worker]) => targetOf(path, worker)), ['dist/unpack-worker.js']);
+      assert.deepEqual(
+        started.map(([path, worker]) => targetOf(path, worker)),
+        ['dist/unpack-worker.js'],
+      );
       assert.ok(files.includes('dist/unpack-worker.js'));
     });
 

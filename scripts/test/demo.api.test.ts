@@ -7,11 +7,18 @@ import { findFreePort } from './support/free-port.ts';
 import { runInTerminal } from './support/terminal.ts';
 
 const clone = makeClone();
-after(() => { clone.remove(); });
+after(() => {
+  clone.remove();
+});
 
 const port = await findFreePort();
-const startDemo = () => runInTerminal('exec npm run demo', { directory: clone.directory, env: { PORT: String(port) } });
-const isServing = () => fetch(`http://localhost:${port}/api/ping`).then((response) => response.ok, () => false);
+const startDemo = () =>
+  runInTerminal('exec npm run demo', { directory: clone.directory, env: { PORT: String(port) } });
+const isServing = () =>
+  fetch(`http://localhost:${port}/api/ping`).then(
+    (response) => response.ok,
+    () => false,
+  );
 
 test('the demo publishes, consumes and runs a plug-in, keeps serving, and ends by Ctrl-C', async () => {
   using demo = startDemo();
@@ -31,15 +38,18 @@ test('the demo publishes, consumes and runs a plug-in, keeps serving, and ends b
   assert.equal(await isServing(), false);
 });
 
-test('the demo goes on with what an earlier one has left, and ends by Ctrl-C in the middle of the plug-in', async () => {
-  using demo = startDemo();
-  await demo.shows(/Tâche avec progression 25/);
-  assert.match(demo.output(), /goes on in data\/demo/);
-  assert.match(demo.output(), /Nothing newer than what is in data\/demo\/plugins\//);
-  demo.pressCtrlC();
-  assert.equal(await demo.ended, 0);
-  assert.equal(await isServing(), false);
-});
+test(
+  'the demo goes on with what an earlier one has left, and ends by Ctrl-C in the middle of ' + 'the plug-in',
+  async () => {
+    using demo = startDemo();
+    await demo.shows(/Tâche avec progression 25/);
+    assert.match(demo.output(), /goes on in data\/demo/);
+    assert.match(demo.output(), /Nothing newer than what is in data\/demo\/plugins\//);
+    demo.pressCtrlC();
+    assert.equal(await demo.ended, 0);
+    assert.equal(await isServing(), false);
+  },
+);
 
 async function theCommandsThatItPrintsWork(output: string): Promise<void> {
   const commands = [...output.matchAll(/\$ (curl .+)/g)].map((match) => `${match[1]} --silent --show-error --fail`);
@@ -52,5 +62,8 @@ async function theCommandsThatItPrintsWork(output: string): Promise<void> {
 async function aSecondOneNamesAnotherPort(): Promise<void> {
   using second = startDemo();
   assert.equal(await second.ended, 1);
-  assert.match(second.output(), new RegExp(`^Berth cannot start: PORT holds ${port}, .+\nFor the demo: PORT=${port + 1} npm run demo$`, 'm'));
+  assert.match(
+    second.output(),
+    new RegExp(`^Berth cannot start: PORT holds ${port}, .+\nFor the demo: PORT=${port + 1} npm run demo$`, 'm'),
+  );
 }

@@ -11,7 +11,14 @@ import { createLoneMachine, type LoneMachine } from './support/lone-machine.ts';
 import { HELLO, startServingBerth, type ServingBerth } from './support/serving-berth.ts';
 
 const SERVER_COMMANDS = [
-  'serve', 'backup DIR', 'restore DIR', 'scrub', 'gc', 'migrate', 'remotes export FILE **', 'remotes import FILE',
+  'serve',
+  'backup DIR',
+  'restore DIR',
+  'scrub',
+  'gc',
+  'migrate',
+  'remotes export FILE **',
+  'remotes import FILE',
 ];
 /** From here on the command uploads by tus. */
 const RESUMABLE_BYTES = 64 * 1024 * 1024;
@@ -22,7 +29,9 @@ const NPX: Record<string, () => Promise<string>> = {
 
 let berth: ServingBerth;
 let machine: LoneMachine;
-before(async () => { [berth, machine] = await Promise.all([startServingBerth(), createLoneMachine()]); });
+before(async () => {
+  [berth, machine] = await Promise.all([startServingBerth(), createLoneMachine()]);
+});
 after(async () => {
   await berth.close();
   await machine.remove();
@@ -60,12 +69,12 @@ test('the installed command uploads a large file', async () => {
   assert.equal(digest, `sha256:${createHash('sha256').update(bytes).digest('hex')}`);
 });
 
-test('commands on the server\'s data say that they run from the server\'s installation', async () => {
+test("commands on the server's data say that they run from the server's installation", async () => {
   const cwd = await machine.makeFolder();
   const installed = await machine.type(`npm install --allow-remote=root ${berth.addressOf('cli')}`, { cwd });
   assert.equal(installed.status, 0, installed.stderr);
   const program = 'node_modules/.bin/berth';
-  const reason = 'this command runs from the server\'s installation, not from the client that a registry serves';
+  const reason = "this command runs from the server's installation, not from the client that a registry serves";
   for (const line of SERVER_COMMANDS) {
     const [name = '', ...parameters] = line.split(' ');
     const outcome = await machine.run([program, name, ...parameters], { cwd });
@@ -82,7 +91,10 @@ test('npm asks for the present version each time, whatever it has in its cache',
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   try {
     // The other tarball is as good a newer version as any: what has been installed tells them apart.
-    for (const [version, name] of [['1.0.0', 'cli'], ['1.0.1', 'lib-node']] as const) {
+    for (const [version, name] of [
+      ['1.0.0', 'cli'],
+      ['1.0.1', 'lib-node'],
+    ] as const) {
       await cp(join(CLIENTS_DIRECTORY, `${name}.tgz`), join(directory, 'cli.tgz'));
       await writeFile(join(directory, 'clients.json'), JSON.stringify([{ name: 'cli', packageName: '', version }]));
       const cwd = await machine.makeFolder();

@@ -45,7 +45,9 @@ const MANAGERS: Record<string, () => Promise<Manager>> = {
 
 let berth: ServingBerth;
 let machine: LoneMachine;
-before(async () => { [berth, machine] = await Promise.all([startServingBerth(), createLoneMachine()]); });
+before(async () => {
+  [berth, machine] = await Promise.all([startServingBerth(), createLoneMachine()]);
+});
 after(async () => {
   await berth.close();
   await machine.remove();

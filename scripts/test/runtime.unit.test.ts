@@ -6,11 +6,16 @@ import { assertPinnedRuntime, repositoryRoot } from '../runtime.ts';
 import { ensureNode } from '../test-programs.ts';
 
 let olderNode: string;
-before(async () => { olderNode = await ensureNode('20.20.2'); });
+before(async () => {
+  olderNode = await ensureNode('20.20.2');
+});
 
 /** Starts TypeScript that an older Node cannot read, as the npm scripts do. */
 function start(node: string) {
-  return spawnSync(node, ['--import', './scripts/check-runtime.js', join(import.meta.dirname, '../runtime.ts')], { cwd: repositoryRoot, encoding: 'utf8' });
+  return spawnSync(node, ['--import', './scripts/check-runtime.js', join(import.meta.dirname, '../runtime.ts')], {
+    cwd: repositoryRoot,
+    encoding: 'utf8',
+  });
 }
 
 test('an older Node is refused in one sentence, before it meets TypeScript', () => {
@@ -26,5 +31,7 @@ test('the pinned Node starts without a word', () => {
 
 test('another Node than the pinned one is good enough to serve but not to test', () => {
   assertPinnedRuntime();
-  assert.throws(() => { assertPinnedRuntime('22.23.3'); }, /runs with Node 24\.21\.0 and was started with 22\.23\.3: run `npm ci`/);
+  assert.throws(() => {
+    assertPinnedRuntime('22.23.3');
+  }, /runs with Node 24\.21\.0 and was started with 22\.23\.3: run `npm ci`/);
 });

@@ -8,28 +8,44 @@ import { ensureNode } from '../test-programs.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'berth-counts-'));
 const nodes = [process.execPath];
-before(async () => { nodes.push(await ensureNode('20.20.2')); });
-after(() => { rmSync(folder, { recursive: true }); });
+before(async () => {
+  nodes.push(await ensureNode('20.20.2'));
+});
+after(() => {
+  rmSync(folder, { recursive: true });
+});
 
 writeFileSync(join(folder, 'package.json'), '{ "type": "module" }');
-writeFileSync(join(folder, 'mixed.test.js'), `
+writeFileSync(
+  join(folder, 'mixed.test.js'),
+  `
   import { describe, test } from 'node:test';
   describe('harbour', () => {
     test('ships arrive', (t) => { t.diagnostic('pass 77'); });
     test('ships leave', () => { throw new Error('fog'); });
     test('ships sink', { skip: true }, () => {});
     test('ships fly', { todo: true }, () => {});
-  });`);
+  });`,
+);
 writeFileSync(join(folder, 'empty.test.js'), '');
 writeFileSync(join(folder, 'broken.test.js'), 'throw new Error("on import");');
 
-interface Counted { passed: number; failed: number; skipped: number; files: { file: string; seconds: number }[] }
+interface Counted {
+  passed: number;
+  failed: number;
+  skipped: number;
+  files: { file: string; seconds: number }[];
+}
 
 function run(node: string, ...parameters: string[]): Counted {
   const reporter = join(import.meta.dirname, '../test-counts.js');
   // Without the mark by which a runner knows that it is itself run by one.
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
-  const { stdout } = spawnSync(node, ['--test', `--test-reporter=${reporter}`, '--test-reporter-destination=stdout', ...parameters], { cwd: folder, encoding: 'utf8', env });
+  const { stdout } = spawnSync(
+    node,
+    ['--test', `--test-reporter=${reporter}`, '--test-reporter-destination=stdout', ...parameters],
+    { cwd: folder, encoding: 'utf8', env },
+  );
   return JSON.parse(stdout) as Counted;
 }
 
@@ -39,7 +55,8 @@ function count(node: string, ...parameters: string[]): Omit<Counted, 'files'> {
 }
 
 test('tests are counted, and neither suites nor files that hold none', () => {
-  for (const node of nodes) assert.deepEqual(count(node, 'mixed.test.js', 'empty.test.js'), { passed: 1, failed: 1, skipped: 2 });
+  for (const node of nodes)
+    assert.deepEqual(count(node, 'mixed.test.js', 'empty.test.js'), { passed: 1, failed: 1, skipped: 2 });
 });
 
 test('a file that breaks on import counts as failed', () => {
@@ -47,7 +64,8 @@ test('a file that breaks on import counts as failed', () => {
 });
 
 test('a name that no test has counts nothing', () => {
-  for (const node of nodes) assert.deepEqual(count(node, '--test-name-pattern=ghosts', 'empty.test.js'), { passed: 0, failed: 0, skipped: 0 });
+  for (const node of nodes)
+    assert.deepEqual(count(node, '--test-name-pattern=ghosts', 'empty.test.js'), { passed: 0, failed: 0, skipped: 0 });
 });
 
 test('a file that runs tests has its time', () => {

@@ -7,18 +7,27 @@ import { filesOf, PARTS, selectParts } from '../test-parts.ts';
 import { MAX_FILE_SECONDS, SLOW_FILES, tooSlow } from '../test-summary.ts';
 
 const everyFile = globSync('**/*.test.ts', { cwd: repositoryRoot, exclude: ['**/node_modules/**', '.cache/**'] });
-const sourcesOf = (name: string) => (PARTS[name]?.runs ?? []).filter(({ nodes }) => !nodes).flatMap((run) => filesOf(run, { paths: [] }));
+const sourcesOf = (name: string) =>
+  (PARTS[name]?.runs ?? []).filter(({ nodes }) => !nodes).flatMap((run) => filesOf(run, { paths: [] }));
 const namesOf = (...words: string[]) => selectParts(words).parts.map(({ name }) => name);
 
 describe('the parts of the tests', () => {
   test('hold every test file', () => {
     const held = new Set(Object.keys(PARTS).flatMap(sourcesOf));
-    assert.deepEqual(everyFile.filter((file) => !held.has(file)), []);
+    assert.deepEqual(
+      everyFile.filter((file) => !held.has(file)),
+      [],
+    );
   });
 
   test('name files that there are', () => {
-    const patterns = Object.values(PARTS).flatMap(({ runs }) => runs.flatMap(({ files, except = [] }) => [...files, ...except]));
-    assert.deepEqual(patterns.filter((pattern) => globSync(pattern, { cwd: repositoryRoot }).length === 0), []);
+    const patterns = Object.values(PARTS).flatMap(({ runs }) =>
+      runs.flatMap(({ files, except = [] }) => [...files, ...except]),
+    );
+    assert.deepEqual(
+      patterns.filter((pattern) => globSync(pattern, { cwd: repositoryRoot }).length === 0),
+      [],
+    );
   });
 
   test('run API suites on all four combinations of database and storage in test:full', () => {
@@ -26,7 +35,10 @@ describe('the parts of the tests', () => {
     assert.ok(suites.length > 50);
     for (const part of ['straight', 'crossed']) {
       const held = [...sourcesOf(part), ...sourcesOf('kills')];
-      assert.deepEqual(suites.filter((file) => !held.includes(file)), []);
+      assert.deepEqual(
+        suites.filter((file) => !held.includes(file)),
+        [],
+      );
     }
     const all = ['straight', 'crossed'].flatMap((backends) => combinationsOf(backends, ''));
     assert.equal(new Set(all.map(({ dialect, storage }) => dialect + storage)).size, 4);
@@ -36,7 +48,11 @@ describe('the parts of the tests', () => {
     const suites = sourcesOf('everyday').filter((file) => file.endsWith('.api.test.ts'));
     const chosen = suites.map((file) => combinationsOf(undefined, file));
     assert.ok(chosen.every(({ length }) => length === 1));
-    assert.equal(new Set(chosen.map(([{ dialect, storage, signIn } = { dialect: '' }]) => `${dialect} ${storage} ${signIn}`)).size, 4);
+    assert.equal(
+      new Set(chosen.map(([{ dialect, storage, signIn } = { dialect: '' }]) => `${dialect} ${storage} ${signIn}`))
+        .size,
+      4,
+    );
     assert.equal(pick(['a', 'b'], 'x'), pick(['a', 'b'], 'x'));
   });
 });
@@ -46,13 +62,19 @@ describe('the words of the command line', () => {
     assert.deepEqual(namesOf(), ['everyday']);
     assert.deepEqual(namesOf('--full'), Object.keys(PARTS));
     assert.deepEqual(namesOf('--full', 'pages', 'kills'), ['pages', 'kills']);
-    assert.deepEqual([selectParts([]).isWhole, selectParts(['--full', 'kills']).isWhole, selectParts(['scripts/test']).isWhole], [true, true, false]);
+    assert.deepEqual(
+      [selectParts([]).isWhole, selectParts(['--full', 'kills']).isWhole, selectParts(['scripts/test']).isWhole],
+      [true, true, false],
+    );
   });
 
   test('choose files by a part of their path, and tests by their name', () => {
     const selection = selectParts(['scripts/test/test-parts', 'by a part of their path']);
     assert.deepEqual(selection.names, ['by a part of their path']);
-    assert.deepEqual(selection.parts[0]!.runs.flatMap((run) => filesOf(run, selection)), ['scripts/test/test-parts.unit.test.ts']);
+    assert.deepEqual(
+      selection.parts[0]!.runs.flatMap((run) => filesOf(run, selection)),
+      ['scripts/test/test-parts.unit.test.ts'],
+    );
     // Not a part without --full.
     assert.deepEqual(selectParts(['kills']).names, ['kills']);
   });
@@ -65,6 +87,12 @@ describe('the words of the command line', () => {
 
 test('files over the limit fail the run, unless there is a reason', () => {
   const slow = { file: 'x', seconds: MAX_FILE_SECONDS + 0.1 };
-  assert.deepEqual(tooSlow({ seconds: 0, cpuSeconds: 0, tests: 0, slowest: [slow, { file: 'y', seconds: MAX_FILE_SECONDS }] }), [slow]);
-  assert.deepEqual(Object.keys(SLOW_FILES).filter((file) => !everyFile.includes(file)), []);
+  assert.deepEqual(
+    tooSlow({ seconds: 0, cpuSeconds: 0, tests: 0, slowest: [slow, { file: 'y', seconds: MAX_FILE_SECONDS }] }),
+    [slow],
+  );
+  assert.deepEqual(
+    Object.keys(SLOW_FILES).filter((file) => !everyFile.includes(file)),
+    [],
+  );
 });

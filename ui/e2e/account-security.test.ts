@@ -10,7 +10,11 @@ describe('the security of my account', () => {
   const it = () => registry;
   before(async () => {
     registry = await startRegistry();
-    for (const [id, name] of [['acme', 'Acme'], ['ungranted', 'Without a grant']]) await asAdmin(registry, 'POST', '/organizations', { id, name });
+    for (const [id, name] of [
+      ['acme', 'Acme'],
+      ['ungranted', 'Without a grant'],
+    ])
+      await asAdmin(registry, 'POST', '/organizations', { id, name });
     await asAdmin(registry, 'POST', '/access-grants', { account: { type: 'organization', id: 'acme' } });
     await publish(registry, 'of-acme', { format: 'file', file: Buffer.from('x') });
     await edit(registry, 'of-acme', { privateAccess: [{ type: 'organization', id: 'acme' }] });
@@ -55,7 +59,10 @@ describe('the security of my account', () => {
     await open('sign-in?redirect=/account/security');
     await page.getByLabel(t('common.email')).fill(email);
     await page.getByLabel(t('common.password')).fill(PASSWORD);
-    await page.locator('main').getByRole('button', { name: t('common.signIn'), exact: true }).click();
+    await page
+      .locator('main')
+      .getByRole('button', { name: t('common.signIn'), exact: true })
+      .click();
     await page.getByLabel(t('signing.code')).fill(codeOf(secret));
     await assertAccessible();
     await page.getByRole('button', { name: t('signing.verify') }).click();

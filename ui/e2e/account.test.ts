@@ -9,7 +9,11 @@ describe('my account', () => {
   const it = () => registry;
   before(async () => {
     registry = await startRegistry();
-    for (const [id, name] of [['acme', 'Acme'], ['ungranted', 'Without a grant']]) await asAdmin(registry, 'POST', '/organizations', { id, name });
+    for (const [id, name] of [
+      ['acme', 'Acme'],
+      ['ungranted', 'Without a grant'],
+    ])
+      await asAdmin(registry, 'POST', '/organizations', { id, name });
     await asAdmin(registry, 'POST', '/access-grants', { account: { type: 'organization', id: 'acme' } });
     await publish(registry, 'of-acme', { format: 'file', file: Buffer.from('x') });
     await edit(registry, 'of-acme', { privateAccess: [{ type: 'organization', id: 'acme' }] });

@@ -20,52 +20,91 @@ describe('administration of keys', () => {
   });
   after(() => registry.close());
 
-  journey('the dashboard counts what is there', it, async ({ page, t, open, assertAccessible }) => {
-    await open('admin');
-    await page.getByText(t('admin.stored')).waitFor();
-    await page.getByText('@acme/one@1').waitFor();
-    await page.getByText('About to end').waitFor();
-    await page.getByRole('img', { name: new RegExp(t('admin.uploads')) }).waitFor();
-    await assertAccessible();
-  }, { as });
+  journey(
+    'the dashboard counts what is there',
+    it,
+    async ({ page, t, open, assertAccessible }) => {
+      await open('admin');
+      await page.getByText(t('admin.stored')).waitFor();
+      await page.getByText('@acme/one@1').waitFor();
+      await page.getByText('About to end').waitFor();
+      await page.getByRole('img', { name: new RegExp(t('admin.uploads')) }).waitFor();
+      await assertAccessible();
+    },
+    { as },
+  );
 
-  journey('an upload key is made with scopes whose reach is shown first', it, async ({ page, t, variant, open, choose, assertAccessible }) => {
-    await open('admin/keys');
-    await page.getByRole('button', { name: t('account.newKey') }).click();
-    await page.getByText(t('admin.previewAll')).waitFor();
-    await page.getByLabel(t('account.keyName')).fill(`CI ${suffix(variant)}`);
-    await page.getByLabel(t('admin.scopePrefix')).fill('@acme/');
-    await choose(t('admin.scopeCategory'), 'tileset');
-    await page.getByText('@acme/two@1').waitFor();
-    assert.equal(await page.getByRole('listitem').getByText('other', { exact: true }).count(), 0);
-    await assertAccessible();
-    await page.getByRole('button', { name: t('common.create'), exact: true }).click();
-    const key = (await page.getByRole('region', { name: t('account.theKey') }).innerText()).trim();
-    await page.getByRole('cell', { name: `CI ${suffix(variant)}` }).first().waitFor();
-    await assertAccessible();
-    const upload = async (id: string) => (await registry.upload(id, { format: 'file', file: Buffer.from('x'), fields: { category: 'tileset' }, headers: { 'x-api-key': key } })).status;
-    assert.deepEqual([await upload('@acme/one@1'), await upload('other')], [201, 403]);
-  }, { as });
+  journey(
+    'an upload key is made with scopes whose reach is shown first',
+    it,
+    async ({ page, t, variant, open, choose, assertAccessible }) => {
+      await open('admin/keys');
+      await page.getByRole('button', { name: t('account.newKey') }).click();
+      await page.getByText(t('admin.previewAll')).waitFor();
+      await page.getByLabel(t('account.keyName')).fill(`CI ${suffix(variant)}`);
+      await page.getByLabel(t('admin.scopePrefix')).fill('@acme/');
+      await choose(t('admin.scopeCategory'), 'tileset');
+      await page.getByText('@acme/two@1').waitFor();
+      assert.equal(await page.getByRole('listitem').getByText('other', { exact: true }).count(), 0);
+      await assertAccessible();
+      await page.getByRole('button', { name: t('common.create'), exact: true }).click();
+      const key = (await page.getByRole('region', { name: t('account.theKey') }).innerText()).trim();
+      await page
+        .getByRole('cell', { name: `CI ${suffix(variant)}` })
+        .first()
+        .waitFor();
+      await assertAccessible();
+      const upload = async (id: string) =>
+        (
+          await registry.upload(id, {
+            format: 'file',
+            file: Buffer.from('x'),
+            fields: { category: 'tileset' },
+            headers: { 'x-api-key': key },
+          })
+        ).status;
+      assert.deepEqual([await upload('@acme/one@1'), await upload('other')], [201, 403]);
+    },
+    { as },
+  );
 
-  journey('a repository is trusted to publish without a key, and no more', it, async ({ page, t, variant, open, choose, assertAccessible }) => {
-    const name = `gpkg ${suffix(variant)}`;
-    await open('admin/publishers');
-    await page.getByRole('button', { name: t('publishers.add') }).click();
-    await page.getByLabel(t('common.name'), { exact: true }).fill(name);
-    await choose(t('publishers.provider'), 'GitLab');
-    await page.getByLabel(t('publishers.repository'), { exact: true }).fill('acme/geo/import-gpkg');
-    await page.getByLabel(t('publishers.environment'), { exact: true }).fill('production');
-    await page.getByLabel(t('admin.scopePrefix')).fill('@acme/');
-    await assertAccessible();
-    await page.getByRole('button', { name: t('common.create'), exact: true }).click();
-    const row = page.getByRole('row').filter({ hasText: name });
-    await row.getByText('https://gitlab.com', { exact: true }).waitFor();
-    await assertAccessible();
-    const listed = async () => (await (await registry.api('GET', '/trusted-publishers', { headers: await registry.superadmin() })).json() as { results: Record<string, unknown>[] }).results.find((publisher) => publisher['name'] === name);
-    assert.partialDeepStrictEqual(await listed(), { provider: 'gitlab', repository: 'acme/geo/import-gpkg', environment: 'production', allowedNamePrefix: '@acme/' });
-    await page.getByRole('button', { name: `${t('publishers.remove')}: ${name}` }).click();
-    await page.getByRole('dialog').getByRole('button', { name: t('publishers.remove') }).click();
-    await row.waitFor({ state: 'detached' });
-    assert.equal(await listed(), undefined);
-  }, { as });
+  journey(
+    'a repository is trusted to publish without a key, and no more',
+    it,
+    async ({ page, t, variant, open, choose, assertAccessible }) => {
+      const name = `gpkg ${suffix(variant)}`;
+      await open('admin/publishers');
+      await page.getByRole('button', { name: t('publishers.add') }).click();
+      await page.getByLabel(t('common.name'), { exact: true }).fill(name);
+      await choose(t('publishers.provider'), 'GitLab');
+      await page.getByLabel(t('publishers.repository'), { exact: true }).fill('acme/geo/import-gpkg');
+      await page.getByLabel(t('publishers.environment'), { exact: true }).fill('production');
+      await page.getByLabel(t('admin.scopePrefix')).fill('@acme/');
+      await assertAccessible();
+      await page.getByRole('button', { name: t('common.create'), exact: true }).click();
+      const row = page.getByRole('row').filter({ hasText: name });
+      await row.getByText('https://gitlab.com', { exact: true }).waitFor();
+      await assertAccessible();
+      const listed = async () =>
+        (
+          (await (
+            await registry.api('GET', '/trusted-publishers', { headers: await registry.superadmin() })
+          ).json()) as { results: Record<string, unknown>[] }
+        ).results.find((publisher) => publisher['name'] === name);
+      assert.partialDeepStrictEqual(await listed(), {
+        provider: 'gitlab',
+        repository: 'acme/geo/import-gpkg',
+        environment: 'production',
+        allowedNamePrefix: '@acme/',
+      });
+      await page.getByRole('button', { name: `${t('publishers.remove')}: ${name}` }).click();
+      await page
+        .getByRole('dialog')
+        .getByRole('button', { name: t('publishers.remove') })
+        .click();
+      await row.waitFor({ state: 'detached' });
+      assert.equal(await listed(), undefined);
+    },
+    { as },
+  );
 });

@@ -20,41 +20,60 @@ describe('administration of what is stored, and its audit log', () => {
   });
   after(() => registry.close());
 
-  journey('the audit log is filtered and exported', it, async ({ page, t, open, choose, assertAccessible }) => {
-    await open('admin/audit');
-    await page.getByText('artefact.upload').first().waitFor();
-    await page.getByRole('searchbox', { name: t('admin.action') }).fill('artefact.');
-    await page.getByRole('searchbox', { name: t('admin.targetId') }).fill('@acme/two@1');
-    await page.waitForURL(/target=/);
-    await page.waitForFunction(() => [...document.querySelectorAll('tbody tr')].every((row) => row.textContent.includes('@acme/two@1')));
-    await assertAccessible();
-    const [download] = await Promise.all([page.waitForEvent('download'), page.getByRole('link', { name: t('admin.export') }).click()]);
-    const chunks: Buffer[] = [];
-    for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
-    const lines = Buffer.concat(chunks).toString().trim().split('\n').map((line) => JSON.parse(line) as { target: { id: string } });
-    assert.ok(lines.length > 0 && lines.every(({ target }) => target.id === '@acme/two@1'));
-    await choose(t('admin.outcome'), t('admin.failed'));
-    await page.getByText(t('admin.noEvents')).waitFor();
-  }, { as });
+  journey(
+    'the audit log is filtered and exported',
+    it,
+    async ({ page, t, open, choose, assertAccessible }) => {
+      await open('admin/audit');
+      await page.getByText('artefact.upload').first().waitFor();
+      await page.getByRole('searchbox', { name: t('admin.action') }).fill('artefact.');
+      await page.getByRole('searchbox', { name: t('admin.targetId') }).fill('@acme/two@1');
+      await page.waitForURL(/target=/);
+      await page.waitForFunction(() =>
+        [...document.querySelectorAll('tbody tr')].every((row) => row.textContent.includes('@acme/two@1')),
+      );
+      await assertAccessible();
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        page.getByRole('link', { name: t('admin.export') }).click(),
+      ]);
+      const chunks: Buffer[] = [];
+      for await (const chunk of await download.createReadStream()) chunks.push(chunk as Buffer);
+      const lines = Buffer.concat(chunks)
+        .toString()
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { target: { id: string } });
+      assert.ok(lines.length > 0 && lines.every(({ target }) => target.id === '@acme/two@1'));
+      await choose(t('admin.outcome'), t('admin.failed'));
+      await page.getByText(t('admin.noEvents')).waitFor();
+    },
+    { as },
+  );
 
-  journey('storage is swept, tried first, and scrubbed, and what is lost is named', it, async ({ page, t, variant, open, assertAccessible }) => {
-    await open('admin/storage');
-    await page.getByRole('button', { name: t('admin.dryRun') }).click();
-    await page.getByText(t('admin.wouldRemove')).waitFor();
-    await assertAccessible();
-    await page.getByRole('button', { name: `${t('admin.scrub')}: ${t('admin.run')}` }).click();
-    await page.getByText(t('admin.sound')).waitFor();
-    await page.getByRole('button', { name: `${t('admin.sweep')}: ${t('admin.run')}` }).click();
-    await page.getByText(t('admin.removed')).waitFor();
-    await assertAccessible();
-    const lost = `lost-${suffix(variant)}`;
-    await publish(registry, lost, { format: 'file', file: Buffer.from(lost) });
-    await rm(await storedFile(registry, lost));
-    await page.getByRole('button', { name: `${t('admin.scrub')}: ${t('admin.run')}` }).click();
-    await page.getByText(t('admin.missing', { count: '1' })).waitFor();
-    await assertAccessible();
-    await page.getByRole('link', { name: lost }).click();
-    await page.waitForURL(new RegExp(`artefacts/${lost}$`));
-    await publish(registry, lost, { format: 'file', file: Buffer.from(lost) });
-  }, { as });
+  journey(
+    'storage is swept, tried first, and scrubbed, and what is lost is named',
+    it,
+    async ({ page, t, variant, open, assertAccessible }) => {
+      await open('admin/storage');
+      await page.getByRole('button', { name: t('admin.dryRun') }).click();
+      await page.getByText(t('admin.wouldRemove')).waitFor();
+      await assertAccessible();
+      await page.getByRole('button', { name: `${t('admin.scrub')}: ${t('admin.run')}` }).click();
+      await page.getByText(t('admin.sound')).waitFor();
+      await page.getByRole('button', { name: `${t('admin.sweep')}: ${t('admin.run')}` }).click();
+      await page.getByText(t('admin.removed')).waitFor();
+      await assertAccessible();
+      const lost = `lost-${suffix(variant)}`;
+      await publish(registry, lost, { format: 'file', file: Buffer.from(lost) });
+      await rm(await storedFile(registry, lost));
+      await page.getByRole('button', { name: `${t('admin.scrub')}: ${t('admin.run')}` }).click();
+      await page.getByText(t('admin.missing', { count: '1' })).waitFor();
+      await assertAccessible();
+      await page.getByRole('link', { name: lost }).click();
+      await page.waitForURL(new RegExp(`artefacts/${lost}$`));
+      await publish(registry, lost, { format: 'file', file: Buffer.from(lost) });
+    },
+    { as },
+  );
 });

@@ -8,22 +8,28 @@ describe('browsing', () => {
   withBrowser();
   let registry: Registry;
   const it = () => registry;
-  before(async () => { registry = await startWithTilesets(); });
+  before(async () => {
+    registry = await startWithTilesets();
+  });
   after(() => registry.close());
 
-  journey('finds an artefact as one types, keeps it in the address, and goes to it', it, async ({ page, t, variant, open, assertAccessible }) => {
-    await open('');
-    await page.getByRole('heading', { level: 1, name: t('browse.title') }).waitFor();
-    await page.getByText(variant.language === 'fr' ? 'Bonjour le monde' : 'Hello world').waitFor();
-    await assertAccessible();
-    await page.getByLabel(t('common.search')).first().fill('hello pROCESsing');
-    await page.waitForURL(/\?q=hello(\+|%20)pROCESsing/);
-    await page.getByText(/^1 artefact$/).waitFor();
-    await page.getByText('Says hello.').or(page.getByText('Dit bonjour.')).click();
-    await page.waitForURL((url) => url.pathname === `/registry/artefacts/${encodeURIComponent(HELLO)}`);
-    await page.goBack();
-    assert.equal(await page.getByLabel(t('common.search')).first().inputValue(), 'hello pROCESsing');
-  });
+  journey(
+    'finds an artefact as one types, keeps it in the address, and goes to it',
+    it,
+    async ({ page, t, variant, open, assertAccessible }) => {
+      await open('');
+      await page.getByRole('heading', { level: 1, name: t('browse.title') }).waitFor();
+      await page.getByText(variant.language === 'fr' ? 'Bonjour le monde' : 'Hello world').waitFor();
+      await assertAccessible();
+      await page.getByLabel(t('common.search')).first().fill('hello pROCESsing');
+      await page.waitForURL(/\?q=hello(\+|%20)pROCESsing/);
+      await page.getByText(/^1 artefact$/).waitFor();
+      await page.getByText('Says hello.').or(page.getByText('Dit bonjour.')).click();
+      await page.waitForURL((url) => url.pathname === `/registry/artefacts/${encodeURIComponent(HELLO)}`);
+      await page.goBack();
+      assert.equal(await page.getByLabel(t('common.search')).first().inputValue(), 'hello pROCESsing');
+    },
+  );
 
   journey('turns pages and changes between cards and a table', it, async ({ page, t, open, assertAccessible }) => {
     await open('?sort=name');

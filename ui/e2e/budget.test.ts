@@ -11,7 +11,9 @@ const MAX_SCRIPT_BYTES = 220 * 1024;
 describe('the first load', () => {
   withBrowser();
   let registry: Registry;
-  before(async () => { registry = await startRegistry(); });
+  before(async () => {
+    registry = await startRegistry();
+  });
   after(() => registry.close());
 
   test('of the browse page takes less than 220 KiB of compressed scripts', async () => {
@@ -24,13 +26,19 @@ describe('the first load', () => {
     });
     await open('');
     await page.waitForLoadState('networkidle');
-    const size = [...scripts].reduce((sum, path) => sum + statSync(join(repositoryRoot, 'ui/dist', `${path}.br`)).size, 0);
+    const size = [...scripts].reduce(
+      (sum, path) => sum + statSync(join(repositoryRoot, 'ui/dist', `${path}.br`)).size,
+      0,
+    );
     assert.ok(scripts.size > 0);
     assert.ok(size < MAX_SCRIPT_BYTES, `${size} bytes`);
     await context.close();
   });
 
   test('asks nobody but the registry for anything', () => {
-    assert.doesNotMatch(readFileSync(join(repositoryRoot, 'ui/dist/index.html'), 'utf8'), /(?:src|href)="(?:https?:)?\/\//);
+    assert.doesNotMatch(
+      readFileSync(join(repositoryRoot, 'ui/dist/index.html'), 'utf8'),
+      /(?:src|href)="(?:https?:)?\/\//,
+    );
   });
 });

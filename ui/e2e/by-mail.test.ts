@@ -41,7 +41,10 @@ describe('links that come by mail', () => {
   journey('accepts an invitation that came by mail', it, async (visitor) => {
     const { page, t, variant, assertAccessible } = visitor;
     const email = `invited-${variant.language}-${variant.width}@example.org`;
-    const { url } = await asAdmin<{ url: string }>(registry, 'POST', '/organizations/acme/invitations', { email, role: 'member' });
+    const { url } = await asAdmin<{ url: string }>(registry, 'POST', '/organizations/acme/invitations', {
+      email,
+      role: 'member',
+    });
     await page.goto(url);
     await page.getByRole('heading', { name: t('signing.invitation', { organization: 'Acme' }) }).waitFor();
     await assertAccessible();
@@ -55,15 +58,19 @@ describe('links that come by mail', () => {
     await page.getByText('Acme', { exact: true }).waitFor();
   });
 
-  journey('is told of links that are not good any more', it, async ({ page, t, open, assertAccessible, expectFailures }) => {
-    expectFailures();
-    await open('invitations/none');
-    await page.getByRole('alert').waitFor();
-    await assertAccessible();
-    await open('reset-password');
-    await page.getByText(t('signing.noToken')).waitFor();
-    await assertAccessible();
-  });
+  journey(
+    'is told of links that are not good any more',
+    it,
+    async ({ page, t, open, assertAccessible, expectFailures }) => {
+      expectFailures();
+      await open('invitations/none');
+      await page.getByRole('alert').waitFor();
+      await assertAccessible();
+      await open('reset-password');
+      await page.getByText(t('signing.noToken')).waitFor();
+      await assertAccessible();
+    },
+  );
 });
 
 async function until<T>(find: () => T | undefined): Promise<T> {

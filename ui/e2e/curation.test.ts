@@ -4,9 +4,22 @@ import { give } from './support/give.ts';
 import { asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
 import { journey, withBrowser, type Variant } from './support/visitor.ts';
 
-interface Document { title?: object; description?: object; group?: object; public: boolean; privateAccess: object[]; thumbnail?: { id: string }; deprecated: boolean; tarballs?: Record<string, object>; digest?: string }
+interface Document {
+  title?: object;
+  description?: object;
+  group?: object;
+  public: boolean;
+  privateAccess: object[];
+  thumbnail?: { id: string };
+  deprecated: boolean;
+  tarballs?: Record<string, object>;
+  digest?: string;
+}
 
-const PIXEL = Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==', 'base64');
+const PIXEL = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==',
+  'base64',
+);
 
 describe('curation', () => {
   withBrowser();
@@ -23,63 +36,96 @@ describe('curation', () => {
   });
   after(() => registry.close());
 
-  journey('describes an artefact in both languages, in a group that is suggested', it, async ({ page, t, variant, open, assertAccessible }) => {
-    const id = idFor('described', variant);
-    await publish(registry, id, { format: 'file', file: Buffer.from(id), fields: { category: 'tileset' } });
-    await open(`artefacts/${id}?tab=manage`);
-    const english = t('curation.english');
-    const french = t('curation.french');
-    await page.getByLabel(t('curation.titleIn', { language: english })).fill('A map');
-    await assertAccessible();
-    await page.getByLabel(t('curation.titleIn', { language: french })).fill('Une carte');
-    await page.getByLabel(t('curation.descriptionIn', { language: english })).fill('Of the world');
-    await page.getByLabel(t('curation.groupIn', { language: english })).fill('Base');
-    // By its key: a list that still finds its place may move from under a pointer.
-    await page.getByRole('option', { name: 'Base maps' }).press('Enter');
-    await page.locator('form').filter({ hasText: t('curation.metadata') }).getByRole('button', { name: t('common.save') }).click();
-    await page.getByRole('heading', { level: 1, name: variant.language === 'fr' ? 'Une carte' : 'A map' }).waitFor();
-    const { title, description, group } = await read(id);
-    assert.deepEqual({ title, description, group }, { title: { en: 'A map', fr: 'Une carte' }, description: { en: 'Of the world' }, group: { en: 'Base maps' } });
-  }, { as: 'superadmin' });
+  journey(
+    'describes an artefact in both languages, in a group that is suggested',
+    it,
+    async ({ page, t, variant, open, assertAccessible }) => {
+      const id = idFor('described', variant);
+      await publish(registry, id, { format: 'file', file: Buffer.from(id), fields: { category: 'tileset' } });
+      await open(`artefacts/${id}?tab=manage`);
+      const english = t('curation.english');
+      const french = t('curation.french');
+      await page.getByLabel(t('curation.titleIn', { language: english })).fill('A map');
+      await assertAccessible();
+      await page.getByLabel(t('curation.titleIn', { language: french })).fill('Une carte');
+      await page.getByLabel(t('curation.descriptionIn', { language: english })).fill('Of the world');
+      await page.getByLabel(t('curation.groupIn', { language: english })).fill('Base');
+      // By its key: a list that still finds its place may move from under a pointer.
+      await page.getByRole('option', { name: 'Base maps' }).press('Enter');
+      await page
+        .locator('form')
+        .filter({ hasText: t('curation.metadata') })
+        .getByRole('button', { name: t('common.save') })
+        .click();
+      await page.getByRole('heading', { level: 1, name: variant.language === 'fr' ? 'Une carte' : 'A map' }).waitFor();
+      const { title, description, group } = await read(id);
+      assert.deepEqual(
+        { title, description, group },
+        { title: { en: 'A map', fr: 'Une carte' }, description: { en: 'Of the world' }, group: { en: 'Base maps' } },
+      );
+    },
+    { as: 'superadmin' },
+  );
 
-  journey('shares an artefact with an account that is found by its name, then with everybody', it, async ({ page, t, variant, open, assertAccessible }) => {
-    const id = idFor('shared', variant);
-    await publish(registry, id, { format: 'file', file: Buffer.from(id) });
-    await open(`artefacts/${id}?tab=manage`);
-    const form = page.locator('form').filter({ hasText: t('curation.access') });
-    await form.getByLabel(t('curation.findAccount')).fill('geography');
-    await page.getByText(t('curation.noAccount')).waitFor();
-    await form.getByLabel(t('curation.findAccount')).fill('acme');
-    await page.getByRole('option', { name: 'Acme Incorporated / Geography' }).waitFor();
-    await assertAccessible();
-    await page.getByRole('option', { name: 'Acme Incorporated / Geography' }).press('Enter');
-    await form.getByText('Acme Incorporated / geo').waitFor();
-    await form.getByRole('button', { name: t('common.save') }).click();
-    await page.getByText(t('common.saved')).first().waitFor();
-    assert.deepEqual((await read(id)).privateAccess, [{ type: 'organization', id: 'acme', name: 'Acme Incorporated', department: 'geo' }]);
-    await form.getByLabel(t('curation.isPublic')).check();
-    await form.getByRole('button', { name: t('common.save') }).click();
-    await page.waitForFunction(async (path) => (await (await fetch(path)).json() as { public: boolean }).public, `api/v1/artefacts/${id}`);
-    assert.equal((await read(id)).public, true);
-  }, { as: 'superadmin' });
+  journey(
+    'shares an artefact with an account that is found by its name, then with everybody',
+    it,
+    async ({ page, t, variant, open, assertAccessible }) => {
+      const id = idFor('shared', variant);
+      await publish(registry, id, { format: 'file', file: Buffer.from(id) });
+      await open(`artefacts/${id}?tab=manage`);
+      const form = page.locator('form').filter({ hasText: t('curation.access') });
+      await form.getByLabel(t('curation.findAccount')).fill('geography');
+      await page.getByText(t('curation.noAccount')).waitFor();
+      await form.getByLabel(t('curation.findAccount')).fill('acme');
+      await page.getByRole('option', { name: 'Acme Incorporated / Geography' }).waitFor();
+      await assertAccessible();
+      await page.getByRole('option', { name: 'Acme Incorporated / Geography' }).press('Enter');
+      await form.getByText('Acme Incorporated / geo').waitFor();
+      await form.getByRole('button', { name: t('common.save') }).click();
+      await page.getByText(t('common.saved')).first().waitFor();
+      assert.deepEqual((await read(id)).privateAccess, [
+        { type: 'organization', id: 'acme', name: 'Acme Incorporated', department: 'geo' },
+      ]);
+      await form.getByLabel(t('curation.isPublic')).check();
+      await form.getByRole('button', { name: t('common.save') }).click();
+      await page.waitForFunction(
+        async (path) => ((await (await fetch(path)).json()) as { public: boolean }).public,
+        `api/v1/artefacts/${id}`,
+      );
+      assert.equal((await read(id)).public, true);
+    },
+    { as: 'superadmin' },
+  );
 
-  journey('takes a thumbnail by drop and by paste, and refuses what is none', it, async ({ page, t, variant, open, expectFailures }) => {
-    const id = idFor('pictured', variant);
-    await publish(registry, id, { format: 'file', file: Buffer.from(id) });
-    await open(`artefacts/${id}?tab=manage`);
-    await page.getByText(t('curation.thumbnailHelp')).waitFor();
-    await give(page, '.zone', 'drop', { name: 'pixel.png', type: 'image/png', bytes: PIXEL });
-    await page.getByRole('button', { name: t('curation.removeThumbnail') }).waitFor();
-    const first = (await read(id)).thumbnail?.id;
-    assert.ok(first);
-    await page.locator(`img[src*="${first}"]`).first().waitFor();
-    await give(page, 'body', 'paste', { name: 'pixel.png', type: 'image/png', bytes: PIXEL });
-    await page.waitForFunction(async ([path, before]) => (await (await fetch(path!)).json() as Document).thumbnail?.id !== before, [`api/v1/artefacts/${id}`, first]);
-    expectFailures();
-    await page.getByText(t('curation.thumbnailHelp')).waitFor();
-    await give(page, '.zone', 'drop', { name: 'text.png', type: 'image/png', bytes: Buffer.from('no picture') });
-    await page.locator('[role=alert] .notice').waitFor();
-    await page.getByRole('button', { name: t('curation.removeThumbnail') }).click();
-    await page.waitForFunction(async (path) => !(await (await fetch(path)).json() as Document).thumbnail, `api/v1/artefacts/${id}`);
-  }, { as: 'superadmin' });
+  journey(
+    'takes a thumbnail by drop and by paste, and refuses what is none',
+    it,
+    async ({ page, t, variant, open, expectFailures }) => {
+      const id = idFor('pictured', variant);
+      await publish(registry, id, { format: 'file', file: Buffer.from(id) });
+      await open(`artefacts/${id}?tab=manage`);
+      await page.getByText(t('curation.thumbnailHelp')).waitFor();
+      await give(page, '.zone', 'drop', { name: 'pixel.png', type: 'image/png', bytes: PIXEL });
+      await page.getByRole('button', { name: t('curation.removeThumbnail') }).waitFor();
+      const first = (await read(id)).thumbnail?.id;
+      assert.ok(first);
+      await page.locator(`img[src*="${first}"]`).first().waitFor();
+      await give(page, 'body', 'paste', { name: 'pixel.png', type: 'image/png', bytes: PIXEL });
+      await page.waitForFunction(
+        async ([path, before]) => ((await (await fetch(path!)).json()) as Document).thumbnail?.id !== before,
+        [`api/v1/artefacts/${id}`, first],
+      );
+      expectFailures();
+      await page.getByText(t('curation.thumbnailHelp')).waitFor();
+      await give(page, '.zone', 'drop', { name: 'text.png', type: 'image/png', bytes: Buffer.from('no picture') });
+      await page.locator('[role=alert] .notice').waitFor();
+      await page.getByRole('button', { name: t('curation.removeThumbnail') }).click();
+      await page.waitForFunction(
+        async (path) => !((await (await fetch(path)).json()) as Document).thumbnail,
+        `api/v1/artefacts/${id}`,
+      );
+    },
+    { as: 'superadmin' },
+  );
 });

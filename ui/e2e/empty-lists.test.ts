@@ -9,29 +9,45 @@ const as = 'superadmin';
 describe('lists', () => {
   withBrowser();
   let empty: Registry;
-  before(async () => { empty = await startRegistry(); });
+  before(async () => {
+    empty = await startRegistry();
+  });
   after(() => empty.close());
 
-  journey('say that they are empty, and what would be there', () => empty, async (visitor) => {
-    for (const [name, { page, emptyKey }] of someInThisRun(Object.entries(LISTS).filter(([, { emptyKey }]) => emptyKey), 5)) {
-      if (!emptyKey) continue;
-      await visitor.open(page);
-      await visitor.page.getByText(visitor.t(emptyKey)).waitFor();
-      await visitor.assertAccessible();
-      await keep(visitor, `${name}-empty`);
-    }
-  }, { as });
+  journey(
+    'say that they are empty, and what would be there',
+    () => empty,
+    async (visitor) => {
+      for (const [name, { page, emptyKey }] of someInThisRun(
+        Object.entries(LISTS).filter(([, { emptyKey }]) => emptyKey),
+        5,
+      )) {
+        if (!emptyKey) continue;
+        await visitor.open(page);
+        await visitor.page.getByText(visitor.t(emptyKey)).waitFor();
+        await visitor.assertAccessible();
+        await keep(visitor, `${name}-empty`);
+      }
+    },
+    { as },
+  );
 });
 
 describe('an empty registry', () => {
   withBrowser();
   let registry: Registry;
-  before(async () => { registry = await startRegistry({ path: '' }); });
+  before(async () => {
+    registry = await startRegistry({ path: '' });
+  });
   after(() => registry.close());
 
-  journey('says why nothing is there, and works without a path', () => registry, async ({ page, t, open, assertAccessible }) => {
-    await open('');
-    await page.getByText(t('browse.emptyAnonymous')).waitFor();
-    await assertAccessible();
-  });
+  journey(
+    'says why nothing is there, and works without a path',
+    () => registry,
+    async ({ page, t, open, assertAccessible }) => {
+      await open('');
+      await page.getByText(t('browse.emptyAnonymous')).waitFor();
+      await assertAccessible();
+    },
+  );
 });

@@ -13,16 +13,20 @@ describe('every page', () => {
   });
   after(() => registry.close());
 
-  journey('says that the registry is away, and goes on when it is back', it, async ({ page, t, open, assertAccessible, expectFailures }) => {
-    expectFailures();
-    await page.route('**/api/v1/artefacts?**', (route) => route.abort());
-    await open('');
-    await page.getByText(t('common.unreachable')).waitFor();
-    await assertAccessible();
-    await page.unroute('**/api/v1/artefacts?**');
-    await page.getByRole('button', { name: t('common.retry') }).click();
-    await page.getByText(/^1 artefact$/).waitFor();
-  });
+  journey(
+    'says that the registry is away, and goes on when it is back',
+    it,
+    async ({ page, t, open, assertAccessible, expectFailures }) => {
+      expectFailures();
+      await page.route('**/api/v1/artefacts?**', (route) => route.abort());
+      await open('');
+      await page.getByText(t('common.unreachable')).waitFor();
+      await assertAccessible();
+      await page.unroute('**/api/v1/artefacts?**');
+      await page.getByRole('button', { name: t('common.retry') }).click();
+      await page.getByText(/^1 artefact$/).waitFor();
+    },
+  );
 
   journey('is worked by keyboard alone', it, async ({ page, t, open }) => {
     await open('?q=hello');
@@ -44,9 +48,15 @@ describe('every page', () => {
     await assertAccessible();
     await page.getByRole('button', { name: t('common.language') }).click();
     await page.getByText(variant.language === 'en' ? 'Français' : 'English').click();
-    await page.getByLabel(variant.language === 'en' ? 'Rechercher' : 'Search').first().waitFor();
+    await page
+      .getByLabel(variant.language === 'en' ? 'Rechercher' : 'Search')
+      .first()
+      .waitFor();
     await page.reload();
-    await page.getByLabel(variant.language === 'en' ? 'Rechercher' : 'Search').first().waitFor();
+    await page
+      .getByLabel(variant.language === 'en' ? 'Rechercher' : 'Search')
+      .first()
+      .waitFor();
     assert.equal(await page.evaluate(() => document.documentElement.lang), variant.language === 'en' ? 'fr' : 'en');
     await page.locator('.v-theme--dark').first().waitFor();
   });

@@ -13,33 +13,47 @@ describe('the first visit to a new registry', () => {
   for (const variant of variantsOf('the first visit')) {
     describe(`${variant.language} ${variant.width}`, () => {
       let registry: Registry;
-      before(async () => { registry = await startRegistry(); });
+      before(async () => {
+        registry = await startRegistry();
+      });
       after(() => registry.close());
 
-      journey('leads from signing in to a first key and a first upload', () => registry, async (visitor) => {
-        const { page, t, open, assertAccessible } = visitor;
-        await open('admin/keys');
-        await page.waitForURL(/sign-in\?redirect=/);
-        await open('sign-in');
-        await assertAccessible();
-        await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
-        await page.waitForURL(/welcome$/);
-        await open('');
-        await page.getByRole('link', { name: t('browse.begin') }).click();
-        await assertAccessible();
-        await page.getByRole('link', { name: t('signing.createKey') }).click();
-        await page.getByLabel(t('account.keyName')).fill('CI');
-        await page.getByRole('button', { name: t('common.create'), exact: true }).click();
-        const key = await page.getByRole('region', { name: t('account.theKey') }).innerText();
-        assert.match(key.trim(), /^reg_\w{8}_[0-9a-f]{64}$/);
-        const { status } = await registry.upload('first@1', { file: await npmTarball({ name: 'first' }), headers: { 'x-api-key': key.trim() } });
-        assert.equal(status, 201);
-        await open('welcome');
-        await page.getByRole('link', { name: t('signing.uploadHere') }).click();
-        await page.locator('input[type=file]').setInputFiles({ name: 'second-2.0.0.tgz', mimeType: 'application/gzip', buffer: await npmTarball({ name: 'second', version: '2.0.0' }) });
-        await page.getByRole('button', { name: t('browse.upload'), exact: true }).click();
-        await page.waitForURL(/artefacts\/second%402$/);
-      }, { variants: [variant] });
+      journey(
+        'leads from signing in to a first key and a first upload',
+        () => registry,
+        async (visitor) => {
+          const { page, t, open, assertAccessible } = visitor;
+          await open('admin/keys');
+          await page.waitForURL(/sign-in\?redirect=/);
+          await open('sign-in');
+          await assertAccessible();
+          await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
+          await page.waitForURL(/welcome$/);
+          await open('');
+          await page.getByRole('link', { name: t('browse.begin') }).click();
+          await assertAccessible();
+          await page.getByRole('link', { name: t('signing.createKey') }).click();
+          await page.getByLabel(t('account.keyName')).fill('CI');
+          await page.getByRole('button', { name: t('common.create'), exact: true }).click();
+          const key = await page.getByRole('region', { name: t('account.theKey') }).innerText();
+          assert.match(key.trim(), /^reg_\w{8}_[0-9a-f]{64}$/);
+          const { status } = await registry.upload('first@1', {
+            file: await npmTarball({ name: 'first' }),
+            headers: { 'x-api-key': key.trim() },
+          });
+          assert.equal(status, 201);
+          await open('welcome');
+          await page.getByRole('link', { name: t('signing.uploadHere') }).click();
+          await page.locator('input[type=file]').setInputFiles({
+            name: 'second-2.0.0.tgz',
+            mimeType: 'application/gzip',
+            buffer: await npmTarball({ name: 'second', version: '2.0.0' }),
+          });
+          await page.getByRole('button', { name: t('browse.upload'), exact: true }).click();
+          await page.waitForURL(/artefacts\/second%402$/);
+        },
+        { variants: [variant] },
+      );
     });
   }
 });
@@ -47,22 +61,42 @@ describe('the first visit to a new registry', () => {
 describe('the first superadmin of an empty registry', () => {
   withBrowser();
 
-  journey('comes from an OpenID provider to the welcome', () => byProvider, async ({ page, t, open, expectFailures }) => {
-    expectFailures();
-    provider.user = { sub: 'captain', email: 'captain@example.org', email_verified: true, name: 'Captain', groups: ['berth-admins'] };
-    await open('sign-in');
-    await page.getByRole('button', { name: new RegExp(t('signing.with', { name: '' })) }).click();
-    await page.waitForURL(/welcome$/);
-    await page.getByRole('link', { name: t('signing.createKey') }).waitFor();
-  });
+  journey(
+    'comes from an OpenID provider to the welcome',
+    () => byProvider,
+    async ({ page, t, open, expectFailures }) => {
+      expectFailures();
+      provider.user = {
+        sub: 'captain',
+        email: 'captain@example.org',
+        email_verified: true,
+        name: 'Captain',
+        groups: ['berth-admins'],
+      };
+      await open('sign-in');
+      await page.getByRole('button', { name: new RegExp(t('signing.with', { name: '' })) }).click();
+      await page.waitForURL(/welcome$/);
+      await page.getByRole('link', { name: t('signing.createKey') }).waitFor();
+    },
+  );
 
-  journey('comes from the identity service to the welcome', () => byDirectory, async ({ page, context, t, open }) => {
-    const { cookie } = await directory.cookies({ id: 'root', name: 'Root', isAdmin: true, adminMode: true });
-    await context.addCookies(cookie.split('; ').map((pair) => ({ name: pair.split('=')[0] ?? '', value: pair.split('=')[1] ?? '', url: byDirectory.pages })));
-    await open('sign-in');
-    await page.waitForURL(/welcome$/);
-    await page.getByRole('link', { name: t('signing.uploadHere') }).waitFor();
-  });
+  journey(
+    'comes from the identity service to the welcome',
+    () => byDirectory,
+    async ({ page, context, t, open }) => {
+      const { cookie } = await directory.cookies({ id: 'root', name: 'Root', isAdmin: true, adminMode: true });
+      await context.addCookies(
+        cookie.split('; ').map((pair) => ({
+          name: pair.split('=')[0] ?? '',
+          value: pair.split('=')[1] ?? '',
+          url: byDirectory.pages,
+        })),
+      );
+      await open('sign-in');
+      await page.waitForURL(/welcome$/);
+      await page.getByRole('link', { name: t('signing.uploadHere') }).waitFor();
+    },
+  );
 
   let provider: TestProvider;
   let directory: TestDirectory;
@@ -73,8 +107,15 @@ describe('the first superadmin of an empty registry', () => {
     const publicUrl = `http://127.0.0.1:${port}/registry`;
     provider = await startTestProvider(publicUrl);
     directory = await startTestDirectory();
-    byProvider = { ...await startRegistry({ env: () => ({ PORT: String(port), PUBLIC_URL: publicUrl, ...providerSettings(provider) }) }), pages: `${publicUrl}/` };
-    byDirectory = await startRegistry({ env: () => ({ AUTH_MODE: 'simple-directory', DIRECTORY_URL: directory.url }) });
+    byProvider = {
+      ...(await startRegistry({
+        env: () => ({ PORT: String(port), PUBLIC_URL: publicUrl, ...providerSettings(provider) }),
+      })),
+      pages: `${publicUrl}/`,
+    };
+    byDirectory = await startRegistry({
+      env: () => ({ AUTH_MODE: 'simple-directory', DIRECTORY_URL: directory.url }),
+    });
   });
   after(async () => {
     await Promise.all([byProvider.close(), byDirectory.close()]);

@@ -18,12 +18,31 @@ describe('the page of an artefact', () => {
   let registry: Registry;
   before(async () => {
     registry = await startRegistry();
-    await publish(registry, 'hostile@1', { file: await npmTarball({ name: 'hostile', manifest: { license: '<script>window.owned=8</script>' }, files: { 'README.md': HOSTILE_MARKDOWN, 'page.html': '<script>window.owned=9</script>', 'a&b "c\'<img src=x onerror=window.owned=10>.txt': 'odd name' } }) });
-    await edit(registry, 'hostile@1', { public: true, title: { en: '<img src=x onerror=window.owned=11>{{owned=12}}' } });
-    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" onload="window.owned=14"><script>window.owned=15</script></svg>');
+    await publish(registry, 'hostile@1', {
+      file: await npmTarball({
+        name: 'hostile',
+        manifest: { license: '<script>window.owned=8</script>' },
+        files: {
+          'README.md': HOSTILE_MARKDOWN,
+          'page.html': '<script>window.owned=9</script>',
+          'a&b "c\'<img src=x onerror=window.owned=10>.txt': 'odd name',
+        },
+      }),
+    });
+    await edit(registry, 'hostile@1', {
+      public: true,
+      title: { en: '<img src=x onerror=window.owned=11>{{owned=12}}' },
+    });
+    const svg = Buffer.from(
+      '<svg xmlns="http://www.w3.org/2000/svg" onload="window.owned=14"><script>window.owned=15</script></svg>',
+    );
     const form = new FormData();
     form.set('file', new Blob([svg], { type: 'image/svg+xml' }), 'x.svg');
-    const response = await fetch(`${registry.url}/api/v1/artefacts/hostile@1/thumbnail`, { method: 'POST', headers: registry.internal, body: form });
+    const response = await fetch(`${registry.url}/api/v1/artefacts/hostile@1/thumbnail`, {
+      method: 'POST',
+      headers: registry.internal,
+      body: form,
+    });
     assert.equal(response.status, 201, await response.text());
   });
   after(() => registry.close());
@@ -44,8 +63,17 @@ describe('the page of an artefact', () => {
     await page.getByText('click me').click();
     await page.getByText('and me').click();
     assert.equal(await isOwned(), undefined);
-    assert.equal(await page.locator('.readme :is(script, iframe, form, input, style, svg, img, [style], [id], [class], [onerror])').count(), 0);
-    for (const path of ['api/v1/artefacts/hostile%401/files/page.html', 'api/v1/artefacts/hostile%401/readme', 'api/v1/artefacts/hostile%401/thumbnail']) {
+    assert.equal(
+      await page
+        .locator('.readme :is(script, iframe, form, input, style, svg, img, [style], [id], [class], [onerror])')
+        .count(),
+      0,
+    );
+    for (const path of [
+      'api/v1/artefacts/hostile%401/files/page.html',
+      'api/v1/artefacts/hostile%401/readme',
+      'api/v1/artefacts/hostile%401/thumbnail',
+    ]) {
       await open(path).catch(() => undefined);
       assert.equal(await isOwned(), undefined, path);
     }

@@ -4,7 +4,17 @@ import { npmTarball } from '../../api/test/support/tarball-builder.ts';
 import { asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
 import { journey, withBrowser, type Variant } from './support/visitor.ts';
 
-interface Document { title?: object; description?: object; group?: object; public: boolean; privateAccess: object[]; thumbnail?: { id: string }; deprecated: boolean; tarballs?: Record<string, object>; digest?: string }
+interface Document {
+  title?: object;
+  description?: object;
+  group?: object;
+  public: boolean;
+  privateAccess: object[];
+  thumbnail?: { id: string };
+  deprecated: boolean;
+  tarballs?: Record<string, object>;
+  digest?: string;
+}
 
 describe('removal', () => {
   withBrowser();
@@ -21,29 +31,34 @@ describe('removal', () => {
   });
   after(() => registry.close());
 
-  journey('deprecates, drops a slot, and deletes, each once its name is typed', it, async ({ page, t, variant, open, assertAccessible }) => {
-    const id = idFor('doomed', variant);
-    const file = await npmTarball({ name: 'doomed' });
-    for (const architecture of ['noarch', 'x64']) await publish(registry, id, { file, fields: { architecture } });
-    await open(`artefacts/${id}?tab=manage`);
-    await page.getByRole('button', { name: t('curation.deprecate') }).click();
-    await page.getByRole('button', { name: t('curation.undeprecate') }).waitFor();
-    assert.equal((await read(id)).deprecated, true);
-    await page.getByRole('link', { name: t('artefact.overview') }).click();
-    await page.getByRole('button', { name: `${t('common.delete')} x64` }).click();
-    const dialog = page.getByRole('dialog');
-    await dialog.getByLabel(t('common.typeToConfirm', { phrase: 'x64' })).fill('x6');
-    assert.equal(await dialog.getByRole('button', { name: t('common.delete') }).isDisabled(), true);
-    await assertAccessible();
-    await dialog.getByLabel(t('common.typeToConfirm', { phrase: 'x64' })).fill('x64');
-    await dialog.getByRole('button', { name: t('common.delete') }).click();
-    await page.getByText('x64', { exact: true }).waitFor({ state: 'detached' });
-    assert.deepEqual(Object.keys((await read(id)).tarballs ?? {}), ['noarch']);
-    await page.getByRole('link', { name: t('artefact.manage') }).click();
-    await page.getByRole('button', { name: t('curation.deleteArtefact') }).click();
-    await dialog.getByLabel(t('common.typeToConfirm', { phrase: id })).fill(id);
-    await dialog.getByRole('button', { name: t('common.delete') }).click();
-    await page.waitForURL((url) => url.pathname === '/registry/');
-    assert.equal((await registry.api('GET', `/artefacts/${id}`, { headers: registry.internal })).status, 404);
-  }, { as: 'superadmin' });
+  journey(
+    'deprecates, drops a slot, and deletes, each once its name is typed',
+    it,
+    async ({ page, t, variant, open, assertAccessible }) => {
+      const id = idFor('doomed', variant);
+      const file = await npmTarball({ name: 'doomed' });
+      for (const architecture of ['noarch', 'x64']) await publish(registry, id, { file, fields: { architecture } });
+      await open(`artefacts/${id}?tab=manage`);
+      await page.getByRole('button', { name: t('curation.deprecate') }).click();
+      await page.getByRole('button', { name: t('curation.undeprecate') }).waitFor();
+      assert.equal((await read(id)).deprecated, true);
+      await page.getByRole('link', { name: t('artefact.overview') }).click();
+      await page.getByRole('button', { name: `${t('common.delete')} x64` }).click();
+      const dialog = page.getByRole('dialog');
+      await dialog.getByLabel(t('common.typeToConfirm', { phrase: 'x64' })).fill('x6');
+      assert.equal(await dialog.getByRole('button', { name: t('common.delete') }).isDisabled(), true);
+      await assertAccessible();
+      await dialog.getByLabel(t('common.typeToConfirm', { phrase: 'x64' })).fill('x64');
+      await dialog.getByRole('button', { name: t('common.delete') }).click();
+      await page.getByText('x64', { exact: true }).waitFor({ state: 'detached' });
+      assert.deepEqual(Object.keys((await read(id)).tarballs ?? {}), ['noarch']);
+      await page.getByRole('link', { name: t('artefact.manage') }).click();
+      await page.getByRole('button', { name: t('curation.deleteArtefact') }).click();
+      await dialog.getByLabel(t('common.typeToConfirm', { phrase: id })).fill(id);
+      await dialog.getByRole('button', { name: t('common.delete') }).click();
+      await page.waitForURL((url) => url.pathname === '/registry/');
+      assert.equal((await registry.api('GET', `/artefacts/${id}`, { headers: registry.internal })).status, 404);
+    },
+    { as: 'superadmin' },
+  );
 });

@@ -3,7 +3,15 @@ import { after, before, describe } from 'node:test';
 import { freePort } from '../../api/test/support/free-port.ts';
 import { providerSettings, startTestProvider, type TestProvider } from '../../api/test/support/openid-provider.ts';
 import { enter } from './support/enter.ts';
-import { ADMIN_EMAIL, ADMIN_PASSWORD, asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
+import {
+  ADMIN_EMAIL,
+  ADMIN_PASSWORD,
+  asAdmin,
+  edit,
+  publish,
+  startRegistry,
+  type Registry,
+} from './support/registry.ts';
 import { AT_A_DESK, journey, withBrowser } from './support/visitor.ts';
 
 describe('signing in', () => {
@@ -15,7 +23,14 @@ describe('signing in', () => {
     const port = await freePort();
     const publicUrl = `http://127.0.0.1:${port}/registry`;
     provider = await startTestProvider(publicUrl);
-    registry = await startRegistry({ env: () => ({ PORT: String(port), PUBLIC_URL: publicUrl, OIDC_NAME: 'Harbour ID', ...providerSettings(provider) }) });
+    registry = await startRegistry({
+      env: () => ({
+        PORT: String(port),
+        PUBLIC_URL: publicUrl,
+        OIDC_NAME: 'Harbour ID',
+        ...providerSettings(provider),
+      }),
+    });
     registry.pages = `${publicUrl}/`;
     await asAdmin(registry, 'POST', '/organizations', { id: 'acme', name: 'Acme' });
     await publish(registry, 'here', { format: 'file', file: Buffer.from('x') });
@@ -31,7 +46,12 @@ describe('signing in', () => {
     expectFailures();
     await open('sign-in?redirect=/account/keys');
     await enter(visitor, ADMIN_EMAIL, 'wrong password');
-    await page.locator('[role=alert] .notice').getByText(visitor.variant.language === 'fr' ? 'Courriel ou mot de passe incorrect' : 'Invalid email or password').waitFor();
+    await page
+      .locator('[role=alert] .notice')
+      .getByText(
+        visitor.variant.language === 'fr' ? 'Courriel ou mot de passe incorrect' : 'Invalid email or password',
+      )
+      .waitFor();
     await assertAccessible();
     await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
     await page.waitForURL(/account\/keys$/);
@@ -40,26 +60,41 @@ describe('signing in', () => {
     await page.getByRole('link', { name: t('common.signIn') }).waitFor();
   });
 
-  journey('never leads to another site', it, async (visitor) => {
-    const { page, open } = visitor;
-    await open('sign-in?redirect=//evil.example/');
-    await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
-    await page.waitForURL((url) => url.pathname === '/registry/');
-  }, { variants: [AT_A_DESK] });
+  journey(
+    'never leads to another site',
+    it,
+    async (visitor) => {
+      const { page, open } = visitor;
+      await open('sign-in?redirect=//evil.example/');
+      await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
+      await page.waitForURL((url) => url.pathname === '/registry/');
+    },
+    { variants: [AT_A_DESK] },
+  );
 
-  journey('goes through an OpenID provider and back, out too', it, async ({ page, t, variant, open, assertAccessible, expectFailures }) => {
-    // The provider's own page asks for fonts of elsewhere.
-    expectFailures();
-    const sub = `sailor-${variant.language}-${variant.width}`;
-    provider.user = { sub, email: `${sub}@example.org`, email_verified: true, name: 'A sailor', organizations: ['acme:admin'] };
-    await open('sign-in?redirect=/account');
-    await assertAccessible();
-    await page.getByRole('button', { name: t('signing.with', { name: 'Harbour ID' }) }).click();
-    await page.waitForURL(/registry\/account$/);
-    await page.getByText('A sailor', { exact: true }).first().waitFor();
-    await page.getByRole('button', { name: t('common.account') }).click();
-    await page.getByText(t('common.signOut')).click();
-    await page.waitForURL((url) => url.origin === provider.issuer);
-    assert.ok(provider.signedOut > 0);
-  });
+  journey(
+    'goes through an OpenID provider and back, out too',
+    it,
+    async ({ page, t, variant, open, assertAccessible, expectFailures }) => {
+      // The provider's own page asks for fonts of elsewhere.
+      expectFailures();
+      const sub = `sailor-${variant.language}-${variant.width}`;
+      provider.user = {
+        sub,
+        email: `${sub}@example.org`,
+        email_verified: true,
+        name: 'A sailor',
+        organizations: ['acme:admin'],
+      };
+      await open('sign-in?redirect=/account');
+      await assertAccessible();
+      await page.getByRole('button', { name: t('signing.with', { name: 'Harbour ID' }) }).click();
+      await page.waitForURL(/registry\/account$/);
+      await page.getByText('A sailor', { exact: true }).first().waitFor();
+      await page.getByRole('button', { name: t('common.account') }).click();
+      await page.getByText(t('common.signOut')).click();
+      await page.waitForURL((url) => url.origin === provider.issuer);
+      assert.ok(provider.signedOut > 0);
+    },
+  );
 });

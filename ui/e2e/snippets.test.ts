@@ -28,8 +28,11 @@ describe('the snippets of an artefact', () => {
   /** Types a line as somebody who has nothing installed yet, and returns what it prints. */
   async function type(line: string, key: string, cwd: string): Promise<string> {
     const env = {
-      ...process.env, HOME: folder, npm_config_cache: join(folder, '.npm'),
-      BERTH_URL: registry.pages.slice(0, -1), BERTH_API_KEY: key,
+      ...process.env,
+      HOME: folder,
+      npm_config_cache: join(folder, '.npm'),
+      BERTH_URL: registry.pages.slice(0, -1),
+      BERTH_API_KEY: key,
     };
     return (await promisify(execFile)('sh', ['-c', line], { cwd, env })).stdout.trim();
   }
@@ -55,7 +58,8 @@ describe('the snippets of an artefact', () => {
     const plugin = await makePackage(HELLO_PACKAGE);
     const uploadKey = await registry.uploadKey();
     for (const [name, command] of [
-      [t('artefact.snippetGithub'), /- run: (.+)/], [t('artefact.snippetGitlab'), /^ +- (.+)/m],
+      [t('artefact.snippetGithub'), /- run: (.+)/],
+      [t('artefact.snippetGitlab'), /^ +- (.+)/m],
     ] as const) {
       const text = await textOf(name);
       assert.ok(text.includes(`BERTH_URL: ${registry.pages.slice(0, -1)}`), name);

@@ -27,25 +27,35 @@ export function createPages(session: SessionState): Router {
       { path: '/invitations/:id', component: () => import('./pages/invitation-page.vue') },
       { path: '/welcome', component: () => import('./pages/welcome-page.vue'), meta: signedIn },
       { path: '/upload', component: () => import('./pages/upload-page.vue'), meta: superadmin },
-      { path: '/account', component: () => import('./pages/account/account-page.vue'), meta: signedIn, children: [
-        { path: '', component: () => import('./pages/account/profile-page.vue') },
-        { path: 'security', component: () => import('./pages/account/security-page.vue') },
-        { path: 'organizations', component: () => import('./pages/account/organizations-page.vue') },
-        { path: 'keys', component: () => import('./pages/account/keys-page.vue') },
-      ] },
-      { path: '/admin', component: () => import('./pages/admin/admin-page.vue'), meta: superadmin, children: [
-        { path: '', component: () => import('./pages/admin/dashboard-page.vue') },
-        { path: 'keys', component: () => import('./pages/admin/keys-page.vue') },
-        { path: 'publishers', component: () => import('./pages/admin/publishers-page.vue') },
-        { path: 'grants', component: () => import('./pages/admin/grants-page.vue') },
-        { path: 'users', component: () => import('./pages/admin/users-page.vue') },
-        { path: 'organizations', component: () => import('./pages/admin/organizations-page.vue') },
-        { path: 'organizations/:id', component: () => import('./pages/admin/organization-page.vue') },
-        { path: 'audit', component: () => import('./pages/admin/audit-page.vue') },
-        { path: 'remotes', component: () => import('./pages/admin/remotes-page.vue') },
-        { path: 'remotes/:id', component: () => import('./pages/admin/remote-page.vue') },
-        { path: 'storage', component: () => import('./pages/admin/storage-page.vue') },
-      ] },
+      {
+        path: '/account',
+        component: () => import('./pages/account/account-page.vue'),
+        meta: signedIn,
+        children: [
+          { path: '', component: () => import('./pages/account/profile-page.vue') },
+          { path: 'security', component: () => import('./pages/account/security-page.vue') },
+          { path: 'organizations', component: () => import('./pages/account/organizations-page.vue') },
+          { path: 'keys', component: () => import('./pages/account/keys-page.vue') },
+        ],
+      },
+      {
+        path: '/admin',
+        component: () => import('./pages/admin/admin-page.vue'),
+        meta: superadmin,
+        children: [
+          { path: '', component: () => import('./pages/admin/dashboard-page.vue') },
+          { path: 'keys', component: () => import('./pages/admin/keys-page.vue') },
+          { path: 'publishers', component: () => import('./pages/admin/publishers-page.vue') },
+          { path: 'grants', component: () => import('./pages/admin/grants-page.vue') },
+          { path: 'users', component: () => import('./pages/admin/users-page.vue') },
+          { path: 'organizations', component: () => import('./pages/admin/organizations-page.vue') },
+          { path: 'organizations/:id', component: () => import('./pages/admin/organization-page.vue') },
+          { path: 'audit', component: () => import('./pages/admin/audit-page.vue') },
+          { path: 'remotes', component: () => import('./pages/admin/remotes-page.vue') },
+          { path: 'remotes/:id', component: () => import('./pages/admin/remote-page.vue') },
+          { path: 'storage', component: () => import('./pages/admin/storage-page.vue') },
+        ],
+      },
       { path: '/:rest(.*)*', component: () => import('./pages/not-found-page.vue') },
     ],
   });
@@ -54,13 +64,18 @@ export function createPages(session: SessionState): Router {
     return true;
   });
   // Parts of an older build are gone when the server is updated under an open page: the new one is asked for, once.
-  router.onError((error, to) => { if (isMissingPart(error) && (history.state as { berthReloaded?: string } | null)?.berthReloaded !== to.fullPath) reloadAt(router, to.fullPath); });
+  router.onError((error, to) => {
+    if (isMissingPart(error) && (history.state as { berthReloaded?: string } | null)?.berthReloaded !== to.fullPath)
+      reloadAt(router, to.fullPath);
+  });
   return router;
 }
 
-function isMissingPart(error: unknown): boolean { return error instanceof TypeError && /module/i.test(error.message); }
+function isMissingPart(error: unknown): boolean {
+  return error instanceof TypeError && /module/i.test(error.message);
+}
 
 function reloadAt(router: Router, path: string): void {
-  history.replaceState({ ...history.state as object, berthReloaded: path }, '', router.resolve(path).href);
+  history.replaceState({ ...(history.state as object), berthReloaded: path }, '', router.resolve(path).href);
   location.reload();
 }

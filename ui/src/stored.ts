@@ -1,4 +1,5 @@
-// What this browser keeps from visit to visit. Where it keeps nothing, as in a frame of another site, there is nothing to recall.
+// What this browser keeps from visit to visit. Where it keeps nothing, as in a frame of another site, there is nothing
+// to recall.
 
 type Kept = 'berth-language' | 'berth-theme';
 
@@ -7,7 +8,9 @@ export function recall(name: Kept): string | undefined {
 }
 
 export function keep(name: Kept, value: string): void {
-  whereAllowed(() => { localStorage.setItem(name, value); });
+  whereAllowed(() => {
+    localStorage.setItem(name, value);
+  });
 }
 
 function whereAllowed<T>(use: () => T): T | undefined {

@@ -15,8 +15,40 @@ export function createTheme(locale: Ref<string>) {
     theme: {
       defaultTheme: recall('berth-theme') ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'),
       themes: {
-        light: { dark: false, variables: VARIABLES, colors: { 'background': '#f6f8fa', 'surface': '#ffffff', 'primary': '#0b5c7a', 'secondary': '#38566b', 'error': '#b3261e', 'warning': '#8a5100', 'success': '#1b6b3a', 'info': '#0b5c7a', 'on-warning': '#ffffff' } },
-        dark: { dark: true, variables: VARIABLES, colors: { 'background': '#10171c', 'surface': '#182128', 'primary': '#7cc8e8', 'secondary': '#a9c3d3', 'error': '#ffb4ab', 'warning': '#ffb95c', 'success': '#8bd8a2', 'info': '#7cc8e8', 'on-primary': '#06222e', 'on-error': '#3b0906', 'on-warning': '#2c1700', 'on-success': '#06210f', 'on-info': '#06222e' } },
+        light: {
+          dark: false,
+          variables: VARIABLES,
+          colors: {
+            'background': '#f6f8fa',
+            'surface': '#ffffff',
+            'primary': '#0b5c7a',
+            'secondary': '#38566b',
+            'error': '#b3261e',
+            'warning': '#8a5100',
+            'success': '#1b6b3a',
+            'info': '#0b5c7a',
+            'on-warning': '#ffffff',
+          },
+        },
+        dark: {
+          dark: true,
+          variables: VARIABLES,
+          colors: {
+            'background': '#10171c',
+            'surface': '#182128',
+            'primary': '#7cc8e8',
+            'secondary': '#a9c3d3',
+            'error': '#ffb4ab',
+            'warning': '#ffb95c',
+            'success': '#8bd8a2',
+            'info': '#7cc8e8',
+            'on-primary': '#06222e',
+            'on-error': '#3b0906',
+            'on-warning': '#2c1700',
+            'on-success': '#06210f',
+            'on-info': '#06222e',
+          },
+        },
       },
     },
     defaults: {
@@ -34,4 +66,6 @@ export function createTheme(locale: Ref<string>) {
   });
 }
 
-export function storeTheme(name: string): void { keep('berth-theme', name); }
+export function storeTheme(name: string): void {
+  keep('berth-theme', name);
+}

@@ -13,14 +13,19 @@ export interface Actor {
 }
 
 declare module 'fastify' {
-  interface FastifyRequest { actor: Actor }
+  interface FastifyRequest {
+    actor: Actor;
+  }
 }
 
 /** Resolves the caller before anything of the body is read; what resolveCaller throws answers the request. */
 export function registerActor(app: FastifyInstance, authenticators: Authenticators): void {
   app.decorateRequest('actor');
   app.addHook('onRequest', async (request) => {
-    const caller = await resolveCaller({ method: request.method, headers: request.headers, host: request.host, ip: request.ip }, authenticators);
+    const caller = await resolveCaller(
+      { method: request.method, headers: request.headers, host: request.host, ip: request.ip },
+      authenticators,
+    );
     request.actor = { caller, ip: request.ip, requestId: request.id };
   });
 }

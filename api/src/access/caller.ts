@@ -17,13 +17,31 @@ export interface KeyScopes {
   allowedCategory?: string;
 }
 
-export interface KeyIdentity { id: string; name: string; shortId: string }
+export interface KeyIdentity {
+  id: string;
+  name: string;
+  shortId: string;
+}
 
-export interface AnonymousCaller { kind: 'anonymous' }
+export interface AnonymousCaller {
+  kind: 'anonymous';
+}
 /** The shared secret; with `account` the call is narrowed to what that account may see. */
-export interface InternalCaller { kind: 'internal'; account?: Account }
-export interface UploadKeyCaller { kind: 'upload-key'; key: KeyIdentity; scopes: KeyScopes }
-export interface ReadKeyCaller { kind: 'read-key'; key: KeyIdentity; account: Account; hasGrant: boolean }
+export interface InternalCaller {
+  kind: 'internal';
+  account?: Account;
+}
+export interface UploadKeyCaller {
+  kind: 'upload-key';
+  key: KeyIdentity;
+  scopes: KeyScopes;
+}
+export interface ReadKeyCaller {
+  kind: 'read-key';
+  key: KeyIdentity;
+  account: Account;
+  hasGrant: boolean;
+}
 export interface UserCaller {
   kind: 'user';
   sessionId: string;
@@ -42,7 +60,10 @@ export interface UserCaller {
 export type Caller = AnonymousCaller | InternalCaller | UploadKeyCaller | ReadKeyCaller | UserCaller;
 
 /** Who pushed bytes, as it stands on documents. */
-export type Uploader = { apiKeyId: string; apiKeyName: string; shortId: string } | { internal: true } | { userId: string; userName: string };
+export type Uploader =
+  | { apiKeyId: string; apiKeyName: string; shortId: string }
+  | { internal: true }
+  | { userId: string; userName: string };
 
 export const ANONYMOUS: AnonymousCaller = { kind: 'anonymous' };
 
@@ -51,7 +72,11 @@ export const ANONYMOUS: AnonymousCaller = { kind: 'anonymous' };
  * department it covers the organisation and all its departments, with one only that department.
  */
 export function accountMatches(entry: Account, account: Account): boolean {
-  return entry.type === account.type && entry.id === account.id && (!entry.department || entry.department === account.department);
+  return (
+    entry.type === account.type &&
+    entry.id === account.id &&
+    (!entry.department || entry.department === account.department)
+  );
 }
 
 /** Returns the account whose rights count for reading, or undefined where no account stands behind the caller. */
@@ -66,19 +91,24 @@ export function isUnlimited(caller: Caller): boolean {
 
 /** Names the caller as the one who pushed. */
 export function uploaderOf(caller: UploadKeyCaller | InternalCaller | UserCaller): Uploader {
-  if (caller.kind === 'upload-key') return { apiKeyId: caller.key.id, apiKeyName: caller.key.name, shortId: caller.key.shortId };
+  if (caller.kind === 'upload-key')
+    return { apiKeyId: caller.key.id, apiKeyName: caller.key.name, shortId: caller.key.shortId };
   return caller.kind === 'internal' ? { internal: true } : { userId: caller.user.id, userName: caller.user.name };
 }
 
 /**
- * Names the one who calls, whichever session or connection they use: `upload-key:<id>`, `read-key:<id>`, `user:<id>`, `internal`;
- * undefined when nobody is known.
+ * Names the one who calls, whichever session or connection they use: `upload-key:<id>`, `read-key:<id>`, `user:<id>`,
+ * `internal`; undefined when nobody is known. /
  */
 export function identityOf(caller: Caller): string | undefined {
   switch (caller.kind) {
-    case 'anonymous': return undefined;
-    case 'internal': return 'internal';
-    case 'user': return `user:${caller.user.id}`;
-    default: return `${caller.kind}:${caller.key.id}`;
+    case 'anonymous':
+      return undefined;
+    case 'internal':
+      return 'internal';
+    case 'user':
+      return `user:${caller.user.id}`;
+    default:
+      return `${caller.kind}:${caller.key.id}`;
   }
 }

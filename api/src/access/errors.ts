@@ -3,7 +3,11 @@ import { defineError } from '../errors.ts';
 export const UnauthenticatedError = defineError('unauthenticated', 401, 'Authentication required');
 export const ForbiddenError = defineError('forbidden', 403, 'Not allowed');
 export const SecretKeyWrongError = defineError('secret_key_wrong', 401, 'Wrong internal secret');
-export const SecretKeyThroughProxyError = defineError('secret_key_through_proxy', 421, 'Internal access through the public proxy');
+export const SecretKeyThroughProxyError = defineError(
+  'secret_key_through_proxy',
+  421,
+  'Internal access through the public proxy',
+);
 export const AccountHeaderInvalidError = defineError('account_header_invalid', 400, 'Malformed x-account header');
 export const AccountReadOnlyError = defineError('account_read_only', 403, 'Writing for an account');
 export const ApiKeyInvalidError = defineError('api_key_invalid', 401, 'Unknown or expired API key');

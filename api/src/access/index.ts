@@ -1,5 +1,16 @@
 export { accountMatches, accountOf, ANONYMOUS, identityOf, isUnlimited, uploaderOf } from './caller.ts';
-export type { Account, AnonymousCaller, Caller, InternalCaller, KeyIdentity, KeyScopes, ReadKeyCaller, UploadKeyCaller, Uploader, UserCaller } from './caller.ts';
+export type {
+  Account,
+  AnonymousCaller,
+  Caller,
+  InternalCaller,
+  KeyIdentity,
+  KeyScopes,
+  ReadKeyCaller,
+  UploadKeyCaller,
+  Uploader,
+  UserCaller,
+} from './caller.ts';
 export { AccountSchema } from './schemas.ts';
 export { registerActor, type Actor } from './actor.ts';
 export { assertSameOrigin, cameThroughProxy, resolveCaller } from './resolve-caller.ts';

@@ -3,8 +3,23 @@
 
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
-import { ANONYMOUS, type Account, type Caller, type InternalCaller, type ReadKeyCaller, type UploadKeyCaller, type UserCaller } from './caller.ts';
-import { AccountHeaderInvalidError, ApiKeyInvalidError, CrossOriginError, SecretKeyThroughProxyError, SecretKeyWrongError, SessionReadOnlyError } from './errors.ts';
+import {
+  ANONYMOUS,
+  type Account,
+  type Caller,
+  type InternalCaller,
+  type ReadKeyCaller,
+  type UploadKeyCaller,
+  type UserCaller,
+} from './caller.ts';
+import {
+  AccountHeaderInvalidError,
+  ApiKeyInvalidError,
+  CrossOriginError,
+  SecretKeyThroughProxyError,
+  SecretKeyWrongError,
+  SessionReadOnlyError,
+} from './errors.ts';
 import { ACCOUNT_FIELD_PATTERN, MAX_ACCOUNT_FIELD_LENGTH } from './schemas.ts';
 
 /** What of a request decides who is asking. */
@@ -33,7 +48,8 @@ const ACCOUNT_FIELD = new RegExp(ACCOUNT_FIELD_PATTERN, 'u');
 
 /**
  * Works out who is asking.
- * @throws secret_key_through_proxy, secret_key_wrong, account_header_invalid, api_key_invalid, too_many_attempts, cross_origin, session_read_only, and what the session check does
+ * @throws secret_key_through_proxy, secret_key_wrong, account_header_invalid, api_key_invalid, too_many_attempts,
+ *   cross_origin, session_read_only, and what the session check does /
  */
 export async function resolveCaller(request: CallerRequest, authenticators: Authenticators): Promise<Caller> {
   const secretKey = headerValue(request.headers, 'x-secret-key');
@@ -43,7 +59,10 @@ export async function resolveCaller(request: CallerRequest, authenticators: Auth
   if (rawKey !== undefined) {
     const caller = await authenticators.apiKey(rawKey);
     if (!caller) await authenticators.countUnknownKey(request.ip);
-    if (!caller) throw new ApiKeyInvalidError('This API key is unknown, revoked or expired: ask an administrator of the registry for a new one.');
+    if (!caller)
+      throw new ApiKeyInvalidError(
+        'This API key is unknown, revoked or expired: ask an administrator of the registry for a new one.',
+      );
     return caller;
   }
 
@@ -51,7 +70,10 @@ export async function resolveCaller(request: CallerRequest, authenticators: Auth
   const caller = await authenticators.session(request.headers);
   if (!caller) return ANONYMOUS;
   assertSameOrigin(request);
-  if (caller.isReadOnly && !SAFE_METHODS.has(request.method)) throw new SessionReadOnlyError('You look at the registry as somebody else, and may only read: go back to your own session to change things.');
+  if (caller.isReadOnly && !SAFE_METHODS.has(request.method))
+    throw new SessionReadOnlyError(
+      'You look at the registry as somebody else, and may only read: go back to your own session to change things.',
+    );
   return caller;
 }
 
@@ -66,16 +88,26 @@ export function assertSameOrigin({ method, headers, host }: Omit<CallerRequest, 
   const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
   const { origin } = headers;
   // Any Forwarded header will do: a page of another origin cannot make a browser send one unasked.
-  const foreignOrigin = origin !== undefined && ![host, forwardedHost(headers) ?? host].some((own) => isAtHost(origin, own));
-  if (foreignSite || foreignOrigin) throw new CrossOriginError('A signed-in session may change things only from the registry\'s own pages: open the registry itself, or use an API key.');
+  const foreignOrigin =
+    origin !== undefined && ![host, forwardedHost(headers) ?? host].some((own) => isAtHost(origin, own));
+  if (foreignSite || foreignOrigin)
+    throw new CrossOriginError(
+      "A signed-in session may change things only from the registry's own pages: open the registry itself, or " +
+        'use an API key.',
+    );
 }
 
 function resolveInternal({ headers }: CallerRequest, secretKey: string, expected: string | undefined): InternalCaller {
   if (cameThroughProxy(headers)) {
-    throw new SecretKeyThroughProxyError('The internal secret is not accepted through the public proxy: call the registry at its internal address.');
+    throw new SecretKeyThroughProxyError(
+      'The internal secret is not accepted through the public proxy: call the registry at its internal address.',
+    );
   }
   if (!expected || !equalInConstantTime(secretKey, expected)) {
-    throw new SecretKeyWrongError('The internal secret is wrong, or internal access is off: compare it with SECRET_INTERNAL_SERVICES of the registry.');
+    throw new SecretKeyWrongError(
+      'The internal secret is wrong, or internal access is off: compare it with SECRET_INTERNAL_SERVICES of ' +
+        'the registry.',
+    );
   }
   const account = headerValue(headers, 'x-account');
   return account === undefined ? { kind: 'internal' } : { kind: 'internal', account: parseAccount(account) };
@@ -88,7 +120,8 @@ export function cameThroughProxy(headers: IncomingHttpHeaders): boolean {
 
 /** Returns the host of a `Forwarded` header (RFC 7239, section 4), as the proxy next to the client wrote it. */
 function forwardedHost(headers: IncomingHttpHeaders): string | undefined {
-  const [, quoted, token] = /(?:^|[;,\s])host\s*=\s*(?:"([^"]*)"|([^;,\s]*))/i.exec(headerValue(headers, 'forwarded') ?? '') ?? [];
+  const [, quoted, token] =
+    /(?:^|[;,\s])host\s*=\s*(?:"([^"]*)"|([^;,\s]*))/i.exec(headerValue(headers, 'forwarded') ?? '') ?? [];
   return quoted ?? token;
 }
 
@@ -101,13 +134,24 @@ function equalInConstantTime(given: string, expected: string): boolean {
 }
 
 function parseAccount(header: string): Account {
-  const invalid = new AccountHeaderInvalidError('x-account must be JSON such as {"type":"organization","id":"acme","department":"geo"}, with type "user" or "organization" and a non-empty id.');
+  const invalid = new AccountHeaderInvalidError(
+    'x-account must be JSON such as {"type":"organization","id":"acme","department":"geo"}, with type "user" or ' +
+      '"organization" and a non-empty id.',
+  );
   let value: unknown;
-  try { value = JSON.parse(decodeHeader(header)); } catch { throw invalid; }
+  try {
+    value = JSON.parse(decodeHeader(header));
+  } catch {
+    throw invalid;
+  }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw invalid;
   const { type, id, name, department } = value as Record<string, unknown>;
   if ((type !== 'user' && type !== 'organization') || !isText(id) || id === '') throw invalid;
-  if ((name !== undefined && name !== null && !isText(name)) || (department !== undefined && department !== null && !isText(department))) throw invalid;
+  if (
+    (name !== undefined && name !== null && !isText(name)) ||
+    (department !== undefined && department !== null && !isText(department))
+  )
+    throw invalid;
   if (type === 'user' && department) throw invalid;
   return { type, id, ...(name ? { name } : {}), ...(department ? { department } : {}) };
 }
@@ -130,7 +174,9 @@ function headerValue(headers: IncomingHttpHeaders, name: string): string | undef
 
 /** Anything after `Bearer` counts as a key, so that a mangled one is refused and not taken for anonymous. */
 function bearerToken(authorization: string | undefined): string | undefined {
-  return authorization !== undefined && /^bearer(\s|$)/i.test(authorization) ? authorization.slice('bearer'.length).trim() : undefined;
+  return authorization !== undefined && /^bearer(\s|$)/i.test(authorization)
+    ? authorization.slice('bearer'.length).trim()
+    : undefined;
 }
 
 /** Compares hosts as the origin's scheme writes them: in lower case, without that scheme's own port. */

@@ -87,7 +87,10 @@ export interface Accounts {
   authRoutes: FastifyPluginCallback;
   /** `/session`, `/users`, `/organizations` and `/access-grants`. */
   routes: FastifyPluginAsyncTypebox;
-  /** Creates the first superadmin; undefined when there is any user already. Any number of replicas may try. @throws email_invalid */
+  /**
+   * Creates the first superadmin; undefined when there is any user already. Any number of replicas may try.
+   * @throws email_invalid
+   */
   createFirstSuperadmin: (admin: { email: string; password?: string }) => Promise<FirstSuperadmin | undefined>;
   /** Addresses of the superadmins, as far as this registry knows them. */
   superadminEmails: () => Promise<string[]>;
@@ -107,13 +110,28 @@ export function createAccounts(options: AccountsOptions): Accounts {
 
 function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, directory: DirectoryOptions): Accounts {
   const grants = createGrantService(database);
-  const authenticator = createDirectoryAuthenticator({ directoryUrl: directory.privateUrl, secure: publicUrl.startsWith('https:'), hasGrant: (account) => grants.hasGrant(account) });
-  const sessions = createSessionService({ database, choices: authenticator, hasGrant: (account, executor) => grants.hasGrant(account, executor) });
+  const authenticator = createDirectoryAuthenticator({
+    directoryUrl: directory.privateUrl,
+    secure: publicUrl.startsWith('https:'),
+    hasGrant: (account) => grants.hasGrant(account),
+  });
+  const sessions = createSessionService({
+    database,
+    choices: authenticator,
+    hasGrant: (account, executor) => grants.hasGrant(account, executor),
+  });
   return {
     authenticateSession: (headers) => authenticator.authenticate(headers),
     registerSessionCookies: () => undefined,
-    authRoutes: (_app, _options, done) => { done(); },
-    routes: accountRoutes({ sessions, grants, people: [pickerRoutes(findDirectoryAccounts(directory.privateUrl)), externalAccountRoutes(directory.url)], signIn: { mode: 'simple-directory', url: directory.url } }),
+    authRoutes: (_app, _options, done) => {
+      done();
+    },
+    routes: accountRoutes({
+      sessions,
+      grants,
+      people: [pickerRoutes(findDirectoryAccounts(directory.privateUrl)), externalAccountRoutes(directory.url)],
+      signIn: { mode: 'simple-directory', url: directory.url },
+    }),
     createFirstSuperadmin: () => Promise.resolve(undefined),
     superadminEmails: () => Promise.resolve([]),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),
@@ -121,16 +139,36 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
 }
 
 function createLocalAccounts({
-  database, publicUrl, secret, signInsPerMinute, oidc, mailer, passwords = SCRYPT, onError = () => undefined, onAccountDeleted = [],
+  database,
+  publicUrl,
+  secret,
+  signInsPerMinute,
+  oidc,
+  mailer,
+  passwords = SCRYPT,
+  onError = () => undefined,
+  onAccountDeleted = [],
 }: AccountsOptions): Accounts {
   const failedSignIns = createAttemptLimit({ database, name: 'sign-in', ...FAILED_SIGN_INS });
   const profiles = createProfileCarrier();
-  const mailResetLink = mailer && ((email: string, token: string) => {
-    mailer.send({ to: [email], subject: 'Set another password', text: resetText(publicUrl, token) }).catch(onError);
-  });
+  const mailResetLink =
+    mailer &&
+    ((email: string, token: string) => {
+      mailer.send({ to: [email], subject: 'Set another password', text: resetText(publicUrl, token) }).catch(onError);
+    });
   const loadAuth = createAuthLoader({
-    database, publicUrl, secret, passwords, signInsPerMinute, mailResetLink,
-    oidc: oidc && { ...oidc, onProfile: (profile) => { profiles.keep(profile); } },
+    database,
+    publicUrl,
+    secret,
+    passwords,
+    signInsPerMinute,
+    mailResetLink,
+    oidc: oidc && {
+      ...oidc,
+      onProfile: (profile) => {
+        profiles.keep(profile);
+      },
+    },
   });
   const forgetAccount = async (tx: Tx, account: Account): Promise<void> => {
     await deleteGrantsOf(tx, account);
@@ -138,7 +176,10 @@ function createLocalAccounts({
   };
   const grants = createGrantService(database);
   const users = createUserService({
-    database, publicUrl, passwords, onAccountDeleted: forgetAccount,
+    database,
+    publicUrl,
+    passwords,
+    onAccountDeleted: forgetAccount,
     forgetFailures: (email) => failedSignIns.forget(email),
     createResetToken: async (userId) => createResetToken(await loadAuth(), userId, PASSWORD_LINK_LIFETIME_SECONDS),
   });
@@ -150,17 +191,36 @@ function createLocalAccounts({
     cookies: createSessionCookies({ secret, secure: publicUrl.startsWith('https:') }),
     prolong: async (headers) => prolongSession(await loadAuth(), headers),
   });
-  const sessions = createSessionService({ database, choices: LOCAL_CHOICES, hasGrant: (account, executor) => grants.hasGrant(account, executor) });
+  const sessions = createSessionService({
+    database,
+    choices: LOCAL_CHOICES,
+    hasGrant: (account, executor) => grants.hasGrant(account, executor),
+  });
   const gateway = createAuthGateway({
-    database, publicUrl, loadAuth, sessions: authenticator,
-    failedSignIns, profiles,
+    database,
+    publicUrl,
+    loadAuth,
+    sessions: authenticator,
+    failedSignIns,
+    profiles,
     syncClaims: oidc && createClaimSync({ database, names: oidc.claims }),
   });
   return {
     authenticateSession: (headers) => authenticator.authenticate(headers),
     registerSessionCookies: (app) => authenticator.register(app),
-    authRoutes: authRoutes(gateway, [...AUTH_CALLS, ...oidc ? OIDC_CALLS : []]),
-    routes: accountRoutes({ sessions, grants, people: [pickerRoutes(findLocalAccounts(database.db)), userRoutes(users), organizationRoutes(organizations, members), invitationRoutes(invitations), ownSessionRoutes(createOwnSessionService({ database }))], signIn: { mode: 'local', canResetPassword: mailer !== undefined, ...(oidc && { oidc: { name: oidc.name } }) } }),
+    authRoutes: authRoutes(gateway, [...AUTH_CALLS, ...(oidc ? OIDC_CALLS : [])]),
+    routes: accountRoutes({
+      sessions,
+      grants,
+      people: [
+        pickerRoutes(findLocalAccounts(database.db)),
+        userRoutes(users),
+        organizationRoutes(organizations, members),
+        invitationRoutes(invitations),
+        ownSessionRoutes(createOwnSessionService({ database })),
+      ],
+      signIn: { mode: 'local', canResetPassword: mailer !== undefined, ...(oidc && { oidc: { name: oidc.name } }) },
+    }),
     createFirstSuperadmin: (admin) => users.createFirstSuperadmin(admin),
     superadminEmails: () => listSuperadminEmails(database.db),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),
@@ -168,5 +228,9 @@ function createLocalAccounts({
 }
 
 function resetText(publicUrl: string, token: string): string {
-  return `Somebody, probably you, wants to set another password in the registry at ${publicUrl}.\n\nTo do so, open this address within a day:\n${passwordLink(publicUrl, token)}\n\nIf it was not you, there is nothing to do: your password stays as it is.\n`;
+  return (
+    `Somebody, probably you, wants to set another password in the registry at ${publicUrl}.\n\nTo do so, ` +
+    `open this address within a day:\n${passwordLink(publicUrl, token)}\n\nIf it was not you, there is nothing ` +
+    `to do: your password stays as it is.\n`
+  );
 }

@@ -24,4 +24,6 @@ export const SCRYPT: PasswordHashing = {
 };
 
 /** Makes a password for somebody to be told once. */
-export function generatePassword(): string { return randomBytes(GENERATED_PASSWORD_BYTES).toString('base64url'); }
+export function generatePassword(): string {
+  return randomBytes(GENERATED_PASSWORD_BYTES).toString('base64url');
+}

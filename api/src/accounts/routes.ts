@@ -14,7 +14,9 @@ export interface AccountServices {
   signIn: SignIn;
 }
 
-/** Everything of the slice but signing in, which is better-auth's API or the identity service's: see auth/routes.ts. */
+/**
+ * Everything of the slice but signing in, which is better-auth's API or the identity service's: see auth/routes.ts.
+ */
 export function accountRoutes({ sessions, grants, people, signIn }: AccountServices): FastifyPluginAsyncTypebox {
   return async (app) => {
     registerPrivateDocuments(app);

@@ -12,27 +12,49 @@ export const MAX_EMAIL_LENGTH = 254;
 export const MIN_PASSWORD_LENGTH = 8;
 export const MAX_PASSWORD_LENGTH = 128;
 
-export const PageQuerySchema = Type.Object({
-  q: Type.Optional(Type.String({ maxLength: MAX_QUERY_LENGTH, description: 'Words, in any order and case' })),
-  skip: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Items to leave out at the start' })),
-  size: Type.Optional(Type.Integer({ minimum: 0, description: `Most items to return: ${DEFAULT_PAGE_SIZE} by default, at most ${MAX_PAGE_SIZE}` })),
-}, { additionalProperties: false });
+export const PageQuerySchema = Type.Object(
+  {
+    q: Type.Optional(Type.String({ maxLength: MAX_QUERY_LENGTH, description: 'Words, in any order and case' })),
+    skip: Type.Optional(
+      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Items to leave out at the start' }),
+    ),
+    size: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        description: `Most items to return: ${DEFAULT_PAGE_SIZE} by default, at most ${MAX_PAGE_SIZE}`,
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
 
 /** What a list is asked for. */
-export interface PageQuery { q?: string; skip?: number; size?: number }
+export interface PageQuery {
+  q?: string;
+  skip?: number;
+  size?: number;
+}
 
 /** One page, and how many there are in all. */
-export interface Page<T> { results: T[]; count: number }
+export interface Page<T> {
+  results: T[];
+  count: number;
+}
 
-export const PageSchema = <Item extends TSchema>(item: Item) => Type.Object({ results: Type.Array(item), count: Type.Integer({ description: 'How many there are in all' }) });
+export const PageSchema = <Item extends TSchema>(item: Item) =>
+  Type.Object({ results: Type.Array(item), count: Type.Integer({ description: 'How many there are in all' }) });
 
 /** One line, not blank; PostgreSQL stores no NUL. */
-export const NameSchema = Type.String({ maxLength: MAX_NAME_LENGTH, pattern: '^(?!\\s*$)[^\\u0000-\\u001f\\u007f]*$' });
+export const NameSchema = Type.String({
+  maxLength: MAX_NAME_LENGTH,
+  pattern: '^(?!\\s*$)[^\\u0000-\\u001f\\u007f]*$',
+});
 
 /** What better-auth takes at sign-in, and beyond it domains without a dot such as `localhost`. */
 export const EmailSchema = Type.String({
   maxLength: MAX_EMAIL_LENGTH,
-  pattern: '^([A-Za-z0-9_\'+-]+\\.)*[A-Za-z0-9_\'+-]*[A-Za-z0-9_+-]@(([A-Za-z0-9][A-Za-z0-9-]*\\.)+[A-Za-z]{2,}|[A-Za-z0-9][A-Za-z0-9-]*)$',
+  pattern:
+    "^([A-Za-z0-9_'+-]+\\.)*[A-Za-z0-9_'+-]*[A-Za-z0-9_+-]@(([A-Za-z0-9][A-Za-z0-9-]*\\.)+[A-Za-z]{2,}|[A-Za-z0-9][A-Za-z0-9-]*)$",
   description: 'E-mail address; upper and lower case are the same',
 });
 

@@ -13,7 +13,9 @@ import { createApiKeyService } from './service.ts';
 import { createUploadTokens, type UploadTokens } from './upload-tokens.ts';
 
 export interface ApiKeys {
-  /** Resolves the caller of a raw key; undefined when it is malformed, unknown, revoked or expired. Nothing is cached. */
+  /**
+   * Resolves the caller of a raw key; undefined when it is malformed, unknown, revoked or expired. Nothing is cached.
+   */
   authenticate: (rawKey: string) => Promise<UploadKeyCaller | ReadKeyCaller | undefined>;
   /**
    * Returns the scopes that an upload key has now, or undefined when it was revoked or has expired. Inside a

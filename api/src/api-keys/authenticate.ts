@@ -17,7 +17,12 @@ export function createKeyAuthenticator({ database, salt, accountHasGrant, onErro
   async function callerOf(key: ApiKey): Promise<UploadKeyCaller | ReadKeyCaller> {
     const identity = { id: key._id, name: key.name, shortId: key.shortId };
     if (!key.owner) return { kind: 'upload-key', key: identity, scopes: scopesOf(key) };
-    return { kind: 'read-key', key: identity, account: key.owner, hasGrant: await accountHasGrant(key.owner, database.db) };
+    return {
+      kind: 'read-key',
+      key: identity,
+      account: key.owner,
+      hasGrant: await accountHasGrant(key.owner, database.db),
+    };
   }
 
   /** Not awaited by the request; while a note of this key is under way there is no second one. */
@@ -25,7 +30,10 @@ export function createKeyAuthenticator({ database, salt, accountHasGrant, onErro
     const notBefore = new Date(at.getTime() - USE_INTERVAL_MS);
     const isNoted = key.lastUsedAt !== undefined && Date.parse(key.lastUsedAt) > notBefore.getTime();
     if (isNoted || pendingUses.has(key._id)) return;
-    const write = keys.touch(key._id, at.toISOString(), notBefore.toISOString()).catch(onError).finally(() => pendingUses.delete(key._id));
+    const write = keys
+      .touch(key._id, at.toISOString(), notBefore.toISOString())
+      .catch(onError)
+      .finally(() => pendingUses.delete(key._id));
     pendingUses.set(key._id, write);
   }
 
@@ -40,6 +48,8 @@ export function createKeyAuthenticator({ database, salt, accountHasGrant, onErro
       return caller;
     },
 
-    async close(): Promise<void> { await Promise.all(pendingUses.values()); },
+    async close(): Promise<void> {
+      await Promise.all(pendingUses.values());
+    },
   };
 }

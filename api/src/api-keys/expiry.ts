@@ -25,10 +25,18 @@ const MAX_KEYS = 500;
 const WEBHOOK_TIMEOUT_MS = 10_000;
 
 /**
- * Makes the job; undefined where there is nobody to tell. Each key is announced once, and once more after it was given another end. A notice that
- * cannot be delivered fails the run, which is tried again; whoever got it already may get it twice then.
+ * Makes the job; undefined where there is nobody to tell. Each key is announced once, and once more after it was given
+ * another end. A notice that cannot be delivered fails the run, which is tried again; whoever got it already may get
+ * it twice then. /
  */
-export function createExpiryNotices({ database, daysBefore, publicUrl, webhookUrl, mailer, recipients }: ExpiryNoticeOptions): Job<never, number> | undefined {
+export function createExpiryNotices({
+  database,
+  daysBefore,
+  publicUrl,
+  webhookUrl,
+  mailer,
+  recipients,
+}: ExpiryNoticeOptions): Job<never, number> | undefined {
   if (!mailer && webhookUrl === undefined) return undefined;
   const rows = apiKeyRepository(database.db);
   return {
@@ -36,13 +44,25 @@ export function createExpiryNotices({ database, daysBefore, publicUrl, webhookUr
     everyMs: EVERY_MS,
     async run({ signal }) {
       const now = new Date();
-      const keys = await rows.listExpiring(now.toISOString(), new Date(now.getTime() + daysBefore * DAY_MS).toISOString(), MAX_KEYS);
+      const keys = await rows.listExpiring(
+        now.toISOString(),
+        new Date(now.getTime() + daysBefore * DAY_MS).toISOString(),
+        MAX_KEYS,
+      );
       const to = mailer && keys.length > 0 ? await recipients() : [];
       // Whoever is to be told later shall be.
       if (keys.length === 0 || (webhookUrl === undefined && to.length === 0)) return 0;
       if (webhookUrl !== undefined) for (const key of keys) await post(webhookUrl, key, publicUrl, signal);
-      if (mailer && to.length > 0) await mailer.send({ to, subject: keys.length === 1 ? 'An API key ends soon' : `${keys.length} API keys end soon`, text: textOf(keys, publicUrl) });
-      await rows.noteAnnounced(keys.map(({ _id }) => _id), now.toISOString());
+      if (mailer && to.length > 0)
+        await mailer.send({
+          to,
+          subject: keys.length === 1 ? 'An API key ends soon' : `${keys.length} API keys end soon`,
+          text: textOf(keys, publicUrl),
+        });
+      await rows.noteAnnounced(
+        keys.map(({ _id }) => _id),
+        now.toISOString(),
+      );
       return keys.length;
     },
   };
@@ -50,7 +70,9 @@ export function createExpiryNotices({ database, daysBefore, publicUrl, webhookUr
 
 async function post(url: string, key: ApiKey, registry: string, signal: AbortSignal): Promise<void> {
   const response = await fetch(url, {
-    method: 'POST', redirect: 'error', signal: AbortSignal.any([signal, AbortSignal.timeout(WEBHOOK_TIMEOUT_MS)]),
+    method: 'POST',
+    redirect: 'error',
+    signal: AbortSignal.any([signal, AbortSignal.timeout(WEBHOOK_TIMEOUT_MS)]),
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ event: 'api-key.expiring', registry, key }),
   });
@@ -59,6 +81,13 @@ async function post(url: string, key: ApiKey, registry: string, signal: AbortSig
 }
 
 function textOf(keys: readonly ApiKey[], publicUrl: string): string {
-  const lines = keys.map(({ name, shortId, type, expiresAt, owner }) => `- ${name} (${shortId}, ${type} key${owner ? ` of ${owner.name ?? owner.id}` : ''}) on ${expiresAt ?? ''}`);
-  return `These API keys of the registry at ${publicUrl} end soon. What uses them is refused from then on:\n\n${lines.join('\n')}\n\nReplace one with POST /api/v1/api-keys/<id>/rotate and another expiresAt; the old key holds for a day besides.\n`;
+  const lines = keys.map(
+    ({ name, shortId, type, expiresAt, owner }) =>
+      `- ${name} (${shortId}, ${type} key${owner ? ` of ${owner.name ?? owner.id}` : ''}) on ${expiresAt ?? ''}`,
+  );
+  return (
+    `These API keys of the registry at ${publicUrl} end soon. What uses them is refused from then ` +
+    `on:\n\n${lines.join('\n')}\n\nReplace one with POST /api/v1/api-keys/<id>/rotate and another expiresAt; the ` +
+    `old key holds for a day besides.\n`
+  );
 }

@@ -20,13 +20,19 @@ export function createRawKey(): { rawKey: string; shortId: string } {
 }
 
 /** Tells whether a text has the form of a key at all. */
-export function isRawKey(text: string): boolean { return RAW_KEY.test(text); }
+export function isRawKey(text: string): boolean {
+  return RAW_KEY.test(text);
+}
 
 /** Tells whether a text has the form of a key's `_id`; PostgreSQL would refuse to look for some that have not. */
-export function isKeyId(text: string): boolean { return KEY_ID.test(text); }
+export function isKeyId(text: string): boolean {
+  return KEY_ID.test(text);
+}
 
 /** Returns the form in which a key is stored: HMAC-SHA-512 under the salt, hexadecimal. */
-export function hashKey(rawKey: string, salt: string): string { return createHmac('sha512', salt).update(rawKey).digest('hex'); }
+export function hashKey(rawKey: string, salt: string): string {
+  return createHmac('sha512', salt).update(rawKey).digest('hex');
+}
 
 /** Tells whether a key has ceased to hold; it has at the very moment of `expiresAt`. */
 export function isExpired({ expiresAt }: Pick<ApiKey, 'expiresAt'>, now: Date): boolean {
@@ -35,7 +41,7 @@ export function isExpired({ expiresAt }: Pick<ApiKey, 'expiresAt'>, now: Date): 
 
 /** Returns the scopes that a key carries. */
 export function scopesOf(key: KeyScopes): KeyScopes {
-  return Object.fromEntries(SCOPES.flatMap((scope) => key[scope] === undefined ? [] : [[scope, key[scope]]]));
+  return Object.fromEntries(SCOPES.flatMap((scope) => (key[scope] === undefined ? [] : [[scope, key[scope]]])));
 }
 
 /** Returns who made a key, as it stands on it. */
@@ -49,29 +55,38 @@ export function creatorOf(caller: Caller): Pick<ApiKey, 'createdBy'> {
  */
 export function checkFields(fields: NewApiKey, categories: readonly string[]): NewApiKey {
   const expiresAt = fields.expiresAt === undefined ? undefined : new Date(fields.expiresAt);
-  const errors = [...fields.type === 'read' ? readKeyErrors(fields) : uploadKeyErrors(fields, categories)];
+  const errors = [...(fields.type === 'read' ? readKeyErrors(fields) : uploadKeyErrors(fields, categories))];
   if (expiresAt && Number.isNaN(expiresAt.getTime())) errors.push({ path: '/expiresAt', message: NO_MOMENT });
-  if (errors.length > 0) throw new ApiKeyFieldsError('A key cannot be made from these fields: see errors.', { errors });
+  if (errors.length > 0)
+    throw new ApiKeyFieldsError('A key cannot be made from these fields: see errors.', { errors });
   return { ...fields, ...(expiresAt && { expiresAt: expiresAt.toISOString() }) };
 }
 
 /** Brings a moment to UTC with milliseconds. @throws api_key_fields_invalid */
 export function toMoment(text: string): string {
   const moment = new Date(text);
-  if (Number.isNaN(moment.getTime())) throw new ApiKeyFieldsError('A key cannot end at this moment: see errors.', { errors: [{ path: '/expiresAt', message: NO_MOMENT }] });
+  if (Number.isNaN(moment.getTime()))
+    throw new ApiKeyFieldsError('A key cannot end at this moment: see errors.', {
+      errors: [{ path: '/expiresAt', message: NO_MOMENT }],
+    });
   return moment.toISOString();
 }
 
 function readKeyErrors({ owner, ...fields }: NewApiKey): FieldError[] {
-  const errors = Object.keys(scopesOf(fields)).map((scope) => ({ path: `/${scope}`, message: 'is a scope, and only upload keys have scopes' }));
+  const errors = Object.keys(scopesOf(fields)).map((scope) => ({
+    path: `/${scope}`,
+    message: 'is a scope, and only upload keys have scopes',
+  }));
   if (!owner) errors.push({ path: '/owner', message: 'must name the account that the read key belongs to' });
-  if (owner?.type === 'user' && owner.department !== undefined) errors.push({ path: '/owner/department', message: 'must be left out: a user has no departments' });
+  if (owner?.type === 'user' && owner.department !== undefined)
+    errors.push({ path: '/owner/department', message: 'must be left out: a user has no departments' });
   return errors;
 }
 
 function uploadKeyErrors({ owner, allowedCategory }: NewApiKey, categories: readonly string[]): FieldError[] {
   const errors: FieldError[] = [];
   if (owner) errors.push({ path: '/owner', message: 'must be left out: only read keys belong to an account' });
-  if (allowedCategory !== undefined && !categories.includes(allowedCategory)) errors.push({ path: '/allowedCategory', message: `must be one of ${categories.join(', ')}` });
+  if (allowedCategory !== undefined && !categories.includes(allowedCategory))
+    errors.push({ path: '/allowedCategory', message: `must be one of ${categories.join(', ')}` });
   return errors;
 }

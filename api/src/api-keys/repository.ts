@@ -20,29 +20,66 @@ export function apiKeyRepository(executor: Executor | Tx) {
   return {
     /** @param publisherId of a token: who gets it */
     async insert(key: ApiKey, hash: string, publisherId?: string): Promise<void> {
-      await executor.insertInto('api_keys').values(toRow(key, hash, publisherId)).execute();
+      await executor
+        .insertInto('api_keys')
+        .values(toRow(key, hash, publisherId))
+        .execute();
     },
 
     /** Finds a key by what is stored of it, or of the one that it has replaced while that one still holds. */
     async findByHash(hash: string, at: string): Promise<ApiKey | undefined> {
-      const row = await executor.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst()
-        ?? await executor.selectFrom('api_keys').selectAll().where('previous_hash', '=', hash).where('previous_until', '>', at).executeTakeFirst();
+      const row =
+        (await executor.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst()) ??
+        (await executor
+          .selectFrom('api_keys')
+          .selectAll()
+          .where('previous_hash', '=', hash)
+          .where('previous_until', '>', at)
+          .executeTakeFirst());
       return row && fromRow(row);
     },
 
     /** Gives a key another raw form; the present one holds until `previousUntil`, the one before it no more. */
-    async rotate(id: string, { hash, shortId, at, previousUntil, expiresAt }: { hash: string; shortId: string; at: string; previousUntil: string; expiresAt: string | null | undefined }): Promise<ApiKey | undefined> {
-      const row = await executor.updateTable('api_keys').set((eb) => ({
-        previous_hash: eb.ref('hash'), previous_short_id: eb.ref('short_id'), previous_until: previousUntil, hash, short_id: shortId, rotated_at: at,
-        ...(expiresAt !== undefined && { expires_at: expiresAt, expiry_announced_at: null }),
-      })).where('id', '=', id).returningAll().executeTakeFirst();
+    async rotate(
+      id: string,
+      {
+        hash,
+        shortId,
+        at,
+        previousUntil,
+        expiresAt,
+      }: { hash: string; shortId: string; at: string; previousUntil: string; expiresAt: string | null | undefined },
+    ): Promise<ApiKey | undefined> {
+      const row = await executor
+        .updateTable('api_keys')
+        .set((eb) => ({
+          previous_hash: eb.ref('hash'),
+          previous_short_id: eb.ref('short_id'),
+          previous_until: previousUntil,
+          hash,
+          short_id: shortId,
+          rotated_at: at,
+          ...(expiresAt !== undefined && { expires_at: expiresAt, expiry_announced_at: null }),
+        }))
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirst();
       return row && fromRow(row);
     },
 
     /** Keys that end within a time, and of which nobody was told yet. */
     async listExpiring(after: string, before: string, limit: number): Promise<ApiKey[]> {
-      const rows = await executor.selectFrom('api_keys').selectAll().where('expires_at', '>', after).where('expires_at', '<=', before).where('expiry_announced_at', 'is', null).where('publisher_id', 'is', null)
-        .orderBy('expires_at').orderBy('id').limit(limit).execute();
+      const rows = await executor
+        .selectFrom('api_keys')
+        .selectAll()
+        .where('expires_at', '>', after)
+        .where('expires_at', '<=', before)
+        .where('expiry_announced_at', 'is', null)
+        .where('publisher_id', 'is', null)
+        .orderBy('expires_at')
+        .orderBy('id')
+        .limit(limit)
+        .execute();
       return rows.map(fromRow);
     },
 
@@ -51,27 +88,47 @@ export function apiKeyRepository(executor: Executor | Tx) {
     },
 
     async find(id: string): Promise<ApiKey | undefined> {
-      const row = await executor.selectFrom('api_keys').selectAll().where('id', '=', id).where('publisher_id', 'is', null).executeTakeFirst();
+      const row = await executor
+        .selectFrom('api_keys')
+        .selectAll()
+        .where('id', '=', id)
+        .where('publisher_id', 'is', null)
+        .executeTakeFirst();
       return row && fromRow(row);
     },
 
-    /** Reads a key and keeps it from being deleted until the transaction ends; on SQLite the transaction itself does. */
+    /**
+     * Reads a key and keeps it from being deleted until the transaction ends; on SQLite the transaction itself does.
+     */
     async hold(id: string, dialect: DialectName): Promise<ApiKey | undefined> {
-      const row = await executor.selectFrom('api_keys').selectAll().where('id', '=', id)
+      const row = await executor
+        .selectFrom('api_keys')
+        .selectAll()
+        .where('id', '=', id)
         .$if(dialect === 'postgres', (query) => query.forKeyShare())
         .executeTakeFirst();
       return row && fromRow(row);
     },
 
     async list(filter: ApiKeyFilter, page: { skip: number; size: number }): Promise<ApiKeyList> {
-      const rows = await matching(filter).selectAll().orderBy('created_at', 'desc').orderBy('id').limit(page.size).offset(page.skip).execute();
-      const { count } = await matching(filter).select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+      const rows = await matching(filter)
+        .selectAll()
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .limit(page.size)
+        .offset(page.skip)
+        .execute();
+      const { count } = await matching(filter)
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow();
       return { results: rows.map(fromRow), count };
     },
 
     /** Notes a use, unless one after `notBefore` is noted already. */
     async touch(id: string, usedAt: string, notBefore: string): Promise<void> {
-      await executor.updateTable('api_keys').set({ last_used_at: usedAt })
+      await executor
+        .updateTable('api_keys')
+        .set({ last_used_at: usedAt })
         .where('id', '=', id)
         .where((eb) => eb.or([eb('last_used_at', 'is', null), eb('last_used_at', '<=', notBefore)]))
         .execute();
@@ -85,7 +142,10 @@ export function apiKeyRepository(executor: Executor | Tx) {
 
     /** Deletes the keys of an account, and returns how many there were. */
     async deleteOf(owner: Account): Promise<number> {
-      const { numDeletedRows } = await executor.deleteFrom('api_keys').where('id', 'in', matching({ owner }).select('id')).executeTakeFirst();
+      const { numDeletedRows } = await executor
+        .deleteFrom('api_keys')
+        .where('id', 'in', matching({ owner }).select('id'))
+        .executeTakeFirst();
       return Number(numDeletedRows);
     },
 
@@ -94,7 +154,11 @@ export function apiKeyRepository(executor: Executor | Tx) {
     },
 
     async deleteEndedTokens(at: string): Promise<void> {
-      await executor.deleteFrom('api_keys').where('publisher_id', 'is not', null).where('expires_at', '<=', at).execute();
+      await executor
+        .deleteFrom('api_keys')
+        .where('publisher_id', 'is not', null)
+        .where('expires_at', '<=', at)
+        .execute();
     },
   };
 }
@@ -150,7 +214,12 @@ function fromRow(row: ApiKeysTable): ApiKey {
   };
 }
 
-function toOwner({ owner_type: type, owner_id: id, owner_name: name, owner_department: department }: ApiKeysTable): Account | null {
+function toOwner({
+  owner_type: type,
+  owner_id: id,
+  owner_name: name,
+  owner_department: department,
+}: ApiKeysTable): Account | null {
   if (type === null || id === null) return null;
   return { type: type === 'user' ? 'user' : 'organization', id, ...withoutNulls({ name, department }) };
 }

@@ -1,5 +1,5 @@
-// Upload keys that pipelines get in exchange for their identity: as any other key for whoever uses one, but short-lived, shown in no
-// list, and gone with the trusted publisher in whose name they were made.
+// Upload keys that pipelines get in exchange for their identity: as any other key for whoever uses one, but
+// short-lived, shown in no list, and gone with the trusted publisher in whose name they were made.
 
 import { randomUUID } from 'node:crypto';
 import type { KeyScopes } from '../access/index.ts';
@@ -19,7 +19,10 @@ export interface UploadToken {
 
 export interface UploadTokens {
   /** Makes a token. @param lifetimeSeconds from now on */
-  make(tx: Tx, token: { publisherId: string; name: string; scopes: KeyScopes; lifetimeSeconds: number }): Promise<UploadToken>;
+  make(
+    tx: Tx,
+    token: { publisherId: string; name: string; scopes: KeyScopes; lifetimeSeconds: number },
+  ): Promise<UploadToken>;
   /** Ends the tokens of a publisher, at once. */
   deleteOf(tx: Tx, publisherId: string): Promise<void>;
   /** Removes what has ended. */
@@ -33,7 +36,11 @@ export function createUploadTokens({ salt, now }: Pick<Required<ApiKeysOptions>,
       const at = now();
       const expiresAt = new Date(at.getTime() + lifetimeSeconds * 1000).toISOString();
       const id = randomUUID();
-      await apiKeyRepository(tx).insert({ _id: id, type: 'upload', name, shortId, ...scopesOf(scopes), createdAt: at.toISOString(), expiresAt }, hashKey(rawKey, salt), publisherId);
+      await apiKeyRepository(tx).insert(
+        { _id: id, type: 'upload', name, shortId, ...scopesOf(scopes), createdAt: at.toISOString(), expiresAt },
+        hashKey(rawKey, salt),
+        publisherId,
+      );
       return { id, key: rawKey, shortId, expiresAt };
     },
     deleteOf: (tx, publisherId) => apiKeyRepository(tx).deleteTokensOf(publisherId),

@@ -7,7 +7,10 @@ export type Format = 'npm' | 'file';
 export const FORMATS = ['npm', 'file'] as const satisfies Format[];
 
 /** A text in the languages of the interface. */
-export interface LocalisedText { fr?: string; en?: string }
+export interface LocalisedText {
+  fr?: string;
+  en?: string;
+}
 
 export interface Artefact {
   id: string;

@@ -7,43 +7,103 @@ import { ArchitectureQuerySchema, FileListSchema, IdParamsSchema, PackageListSch
 import type { ArtefactServices } from './service.ts';
 
 const README = { description: 'The README', content: { 'text/markdown': { schema: Type.String() } } };
-const FILE = { description: 'The bytes of the file, never as a type that a browser would run', content: { 'text/plain': { schema: Type.String() } } };
+const FILE = {
+  description: 'The bytes of the file, never as a type that a browser would run',
+  content: { 'text/plain': { schema: Type.String() } },
+};
 
 /** What is inside a tarball: README, bundled packages, files. */
 export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.addHook('onRequest', async (_request, reply) => { reply.header('x-content-type-options', 'nosniff'); });
-
-    app.get('/artefacts/:id/readme', {
-      schema: { summary: 'Read the README', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { 200: README, ...problems(400, 401, 404) } },
-    }, async (request, reply) => {
-      const readme = await contents.readme(request.actor.caller, { ...request.params, architecture: request.query.architecture });
-      return reply.type('text/markdown; charset=utf-8').send(readme);
+    app.addHook('onRequest', async (_request, reply) => {
+      reply.header('x-content-type-options', 'nosniff');
     });
 
-    app.get('/artefacts/:id/packages', {
-      schema: { summary: 'List the bundled packages', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { 200: PackageListSchema, ...problems(400, 401, 404) } },
-    }, async (request) => {
-      const results = await contents.packages(request.actor.caller, { ...request.params, architecture: request.query.architecture });
-      return { results, count: results.length };
-    });
+    app.get(
+      '/artefacts/:id/readme',
+      {
+        schema: {
+          summary: 'Read the README',
+          tags: ['contents'],
+          params: IdParamsSchema,
+          querystring: ArchitectureQuerySchema,
+          response: { 200: README, ...problems(400, 401, 404) },
+        },
+      },
+      async (request, reply) => {
+        const readme = await contents.readme(request.actor.caller, {
+          ...request.params,
+          architecture: request.query.architecture,
+        });
+        return reply.type('text/markdown; charset=utf-8').send(readme);
+      },
+    );
 
-    app.get('/artefacts/:id/files', {
-      schema: { summary: 'List the files', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { 200: FileListSchema, ...problems(400, 401, 403, 404) } },
-    }, async (request, reply) => {
-      const files = await contents.files(request.actor.caller, { ...request.params, architecture: request.query.architecture });
-      return reply.type('application/json; charset=utf-8').send(Readable.from(renderFileList(files)) as never);
-    });
+    app.get(
+      '/artefacts/:id/packages',
+      {
+        schema: {
+          summary: 'List the bundled packages',
+          tags: ['contents'],
+          params: IdParamsSchema,
+          querystring: ArchitectureQuerySchema,
+          response: { 200: PackageListSchema, ...problems(400, 401, 404) },
+        },
+      },
+      async (request) => {
+        const results = await contents.packages(request.actor.caller, {
+          ...request.params,
+          architecture: request.query.architecture,
+        });
+        return { results, count: results.length };
+      },
+    );
 
-    app.get('/artefacts/:id/files/*', {
-      schema: { summary: 'Read one file', tags: ['contents'], params: IdParamsSchema, querystring: ArchitectureQuerySchema, response: { 200: FILE, ...problems(400, 401, 403, 404) } },
-    }, async (request, reply) => {
-      // Not in a schema: typebox 1.4 takes the name of a property for a regular expression when it converts.
-      const { id, '*': path = '' } = request.params as { 'id': string; '*'?: string };
-      const { sizeBytes, open } = await contents.file(request.actor.caller, { id, architecture: request.query.architecture }, path);
-      reply.headers({ 'content-length': String(sizeBytes), 'content-security-policy': 'sandbox; default-src \'none\'' }).type('text/plain; charset=utf-8');
-      return reply.send((request.method === 'HEAD' ? Readable.from([]) : await open()) as never);
-    });
+    app.get(
+      '/artefacts/:id/files',
+      {
+        schema: {
+          summary: 'List the files',
+          tags: ['contents'],
+          params: IdParamsSchema,
+          querystring: ArchitectureQuerySchema,
+          response: { 200: FileListSchema, ...problems(400, 401, 403, 404) },
+        },
+      },
+      async (request, reply) => {
+        const files = await contents.files(request.actor.caller, {
+          ...request.params,
+          architecture: request.query.architecture,
+        });
+        return reply.type('application/json; charset=utf-8').send(Readable.from(renderFileList(files)) as never);
+      },
+    );
+
+    app.get(
+      '/artefacts/:id/files/*',
+      {
+        schema: {
+          summary: 'Read one file',
+          tags: ['contents'],
+          params: IdParamsSchema,
+          querystring: ArchitectureQuerySchema,
+          response: { 200: FILE, ...problems(400, 401, 403, 404) },
+        },
+      },
+      async (request, reply) => {
+        // Not in a schema: typebox 1.4 takes the name of a property for a regular expression when it converts.
+        const { id, '*': path = '' } = request.params as { 'id': string; '*'?: string };
+        const { sizeBytes, open } = await contents.file(
+          request.actor.caller,
+          { id, architecture: request.query.architecture },
+          path,
+        );
+        reply
+          .headers({ 'content-length': String(sizeBytes), 'content-security-policy': "sandbox; default-src 'none'" })
+          .type('text/plain; charset=utf-8');
+        return reply.send((request.method === 'HEAD' ? Readable.from([]) : await open()) as never);
+      },
+    );
   };
 }
 
@@ -51,7 +111,9 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
 async function* renderFileList(files: AsyncIterable<FileEntry[]>): AsyncGenerator<string> {
   let count = 0;
   for await (const piece of files) {
-    const entries = piece.map(({ path, sizeBytes: size, mode, type, target }) => JSON.stringify({ path, size, mode, type, target }));
+    const entries = piece.map(({ path, sizeBytes: size, mode, type, target }) =>
+      JSON.stringify({ path, size, mode, type, target }),
+    );
     yield (count === 0 ? '{"results":[' : ',') + entries.join(',');
     count += piece.length;
   }

@@ -14,8 +14,14 @@ import { chooseSlot } from './operations.ts';
 import { artefactRepository } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
 
-export interface ContentsRequest { id: string; architecture: string | undefined }
-export interface FileContent { sizeBytes: number; open(): Promise<Readable> }
+export interface ContentsRequest {
+  id: string;
+  architecture: string | undefined;
+}
+export interface FileContent {
+  sizeBytes: number;
+  open(): Promise<Readable>;
+}
 
 export function createContents({ database, blobs }: { database: Database; blobs: Blobs }) {
   const artefacts = artefactRepository(database.db);
@@ -25,7 +31,8 @@ export function createContents({ database, blobs }: { database: Database; blobs:
   /** Finds the digest of the slot that `/download` would serve. */
   async function digestFor(caller: Caller, { id, architecture }: ContentsRequest, right: ReadRight): Promise<string> {
     const facts = await authorizeRead(artefacts, caller, id, right, await artefacts.findDownloadFacts(id));
-    if (facts.format !== 'npm') throw new NotATarballError('This artefact is a file: there is nothing inside it to list.');
+    if (facts.format !== 'npm')
+      throw new NotATarballError('This artefact is a file: there is nothing inside it to list.');
     return chooseSlot(facts, { kind: 'download', architecture }).digest;
   }
 
@@ -46,12 +53,19 @@ export function createContents({ database, blobs }: { database: Database; blobs:
       return parsed(fileIndexes.read(await digestFor(caller, request, 'downloadArtefact')));
     },
 
-    /** Finds one file by its path below `package/`; a hard link is its file. @throws file_not_found; `open` blob_missing */
+    /**
+     * Finds one file by its path below `package/`; a hard link is its file.
+     * @throws file_not_found; `open` blob_missing
+     */
     async file(caller: Caller, request: ContentsRequest, path: string): Promise<FileContent> {
       const digest = await digestFor(caller, request, 'downloadArtefact');
       const file = await findInFileIndex((text) => fileIndexes.search(digest, text), path);
       if (!file) throw new FileNotFoundError('The package has no such file: /files lists what it has.');
-      return { sizeBytes: file.sizeBytes, open: async () => file.sizeBytes === 0 ? Readable.from([]) : readTarballBytes(await blobs.read(digest), file) };
+      return {
+        sizeBytes: file.sizeBytes,
+        open: async () =>
+          file.sizeBytes === 0 ? Readable.from([]) : readTarballBytes(await blobs.read(digest), file),
+      };
     },
   };
 }

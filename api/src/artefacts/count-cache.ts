@@ -1,4 +1,5 @@
-// Keeps the counts of lists for as long as no artefact changes: paging through a list, or typing the same search, counts once.
+// Keeps the counts of lists for as long as no artefact changes: paging through a list, or typing the same search,
+// counts once.
 
 export interface CountCache {
   /** Returns the count that is kept for a version and a list, or else lets it be counted. */
@@ -9,8 +10,8 @@ export interface CountCache {
 const MAX_ENTRIES = 1000;
 
 /**
- * Makes a cache of one version at a time. Read the version before counting: a change in between then makes the count too
- * new for its version, never too old.
+ * Makes a cache of one version at a time. Read the version before counting: a change in between then makes the count
+ * too new for its version, never too old. /
  */
 export function createCountCache(): CountCache {
   let keptVersion = -1;

@@ -19,7 +19,10 @@ export function documentRepository({ db, dialect, prepareOne }: Database) {
     const text = sql.ref(`${audience}_document`);
     // As bytes, it is sent as it lies in the file; as text it would be decoded and encoded again.
     const json = sql<DocumentRow['json']>`${dialect === 'sqlite' ? sql`cast(${text} as blob)` : text}`;
-    const query = db.selectFrom('artefact_documents').select([json.as('json'), `${audience}_etag as etag`, 'public']).where('artefact_id', '=', '');
+    const query = db
+      .selectFrom('artefact_documents')
+      .select([json.as('json'), `${audience}_etag as etag`, 'public'])
+      .where('artefact_id', '=', '');
     return prepareOne<DocumentRow>(query.compile(), ['json', 'etag', 'public']);
   }
 

@@ -7,7 +7,10 @@ import { lastUploaded, slotForDownload } from './operations.ts';
 /** Who reads: `full` also tells who uploaded and with whom the artefact is shared. */
 export type Audience = 'full' | 'limited';
 
-export interface RenderedDocument { json: string; etag: string }
+export interface RenderedDocument {
+  json: string;
+  etag: string;
+}
 
 export type Documents = Record<Audience, RenderedDocument>;
 
@@ -25,8 +28,14 @@ export function renderDocument(artefact: Artefact, slots: readonly Slot[], audie
 /** Renders the answer to an upload: the limited document, and who pushed the new slot. */
 export function renderReceipt(artefact: Artefact, slots: readonly Slot[], uploaded: Slot): string {
   const document = toDocument(artefact, slots, 'limited');
-  const tarballs = Object.fromEntries(slots.map((slot) => [slot.architecture, tarball(slot, slot === uploaded ? 'full' : 'limited')]));
-  return JSON.stringify({ ...document, ...(artefact.format === 'npm' && { tarballs }), uploadedBy: artefact.uploadedBy });
+  const tarballs = Object.fromEntries(
+    slots.map((slot) => [slot.architecture, tarball(slot, slot === uploaded ? 'full' : 'limited')]),
+  );
+  return JSON.stringify({
+    ...document,
+    ...(artefact.format === 'npm' && { tarballs }),
+    uploadedBy: artefact.uploadedBy,
+  });
 }
 
 function toDocument(artefact: Artefact, slots: readonly Slot[], audience: Audience): Record<string, unknown> {
@@ -54,7 +63,7 @@ function toDocument(artefact: Artefact, slots: readonly Slot[], audience: Audien
     privateAccess: audience === 'full' ? artefact.privateAccess : [],
     deprecated: artefact.deprecated,
     origin: artefact.origin,
-    uploadedBy: audience === 'full' ? served?.uploadedBy ?? artefact.uploadedBy : undefined,
+    uploadedBy: audience === 'full' ? (served?.uploadedBy ?? artefact.uploadedBy) : undefined,
     createdAt: artefact.createdAt,
     updatedAt: artefact.updatedAt,
     dataUpdatedAt: artefact.dataUpdatedAt,

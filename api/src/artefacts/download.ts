@@ -34,34 +34,69 @@ export interface Download {
   body?: ByteSource;
 }
 
-export interface DownloadOptions extends AccelRedirectOptions { database: Database; blobs: Blobs; counts: Pick<TransferCounts, 'countDownload'> }
+export interface DownloadOptions extends AccelRedirectOptions {
+  database: Database;
+  blobs: Blobs;
+  counts: Pick<TransferCounts, 'countDownload'>;
+}
 
 export function createDownload({ database, blobs, counts, accelRedirectPrefix }: DownloadOptions) {
   const artefacts = artefactRepository(database.db);
   const accelRedirect = createAccelRedirect({ blobs, accelRedirectPrefix });
 
-  /** @throws artefact_not_found, unauthenticated, no_access_grant, slot_not_found, not_a_tarball, range_not_satisfiable, blob_missing */
+  /**
+   * @throws artefact_not_found, unauthenticated, no_access_grant, slot_not_found, not_a_tarball,
+   *   range_not_satisfiable, blob_missing
+   */
   return async function download(caller: Caller, request: DownloadRequest): Promise<Download> {
-    const facts = await authorizeRead(artefacts, caller, request.id, 'downloadArtefact', await artefacts.findDownloadFacts(request.id));
+    const facts = await authorizeRead(
+      artefacts,
+      caller,
+      request.id,
+      'downloadArtefact',
+      await artefacts.findDownloadFacts(request.id),
+    );
 
     const slot = chooseSlot(facts, request);
-    const representation = { etag: `"${slot.digest}"`, lastModifiedSeconds: facts.lastModifiedSeconds, sizeBytes: slot.sizeBytes };
+    const representation = {
+      etag: `"${slot.digest}"`,
+      lastModifiedSeconds: facts.lastModifiedSeconds,
+      sizeBytes: slot.sizeBytes,
+    };
     const answer = answerTo(request.method, request.headers, representation);
     const headers = commonHeaders(facts, slot, representation.etag);
     if (answer.status === 304) return { status: 304, headers };
     if (answer.status === 416) {
-      throw new RangeNotSatisfiableError(`The range lies outside the ${slot.sizeBytes} bytes of this artefact.`, { headers: { 'content-range': `bytes */${slot.sizeBytes}` } });
+      throw new RangeNotSatisfiableError(`The range lies outside the ${slot.sizeBytes} bytes of this artefact.`, {
+        headers: { 'content-range': `bytes */${slot.sizeBytes}` },
+      });
     }
     const range = answer.status === 206 ? answer.range : undefined;
     const sentBytes = range ? range.end - range.start + 1 : slot.sizeBytes;
     // A download that is resumed, or read piece by piece, counts once.
-    const count = () => { if (!range || range.start === 0) counts.countDownload(request.id, sentBytes); };
+    const count = () => {
+      if (!range || range.start === 0) counts.countDownload(request.id, sentBytes);
+    };
 
-    const location = mayRedirect(facts, request) ? await blobs.link(slot.digest, { contentDisposition: headers['content-disposition'], contentType: headers['content-type'] }) : undefined;
+    const location = mayRedirect(facts, request)
+      ? await blobs.link(slot.digest, {
+          contentDisposition: headers['content-disposition'],
+          contentType: headers['content-type'],
+        })
+      : undefined;
     if (location !== undefined) {
       count();
-      // The storage has an ETag of its own: by ours a client knows what it fetches, and whether that is what it began with.
-      return { status: 302, headers: { location, 'etag': headers.etag, 'repr-digest': headers['repr-digest'], 'cache-control': 'no-store' } };
+      // The storage has an ETag of its own: by ours a client knows what it fetches, and whether that is what it began
+      // with.
+      return {
+        status: 302,
+        headers: {
+          location,
+          'etag': headers.etag,
+          'repr-digest': headers['repr-digest'],
+          'cache-control': 'no-store',
+        },
+      };
     }
     Object.assign(headers, {
       'content-length': String(sentBytes),
@@ -75,11 +110,17 @@ export function createDownload({ database, blobs, counts, accelRedirectPrefix }:
 }
 
 /**
- * Tarballs have headers that clients read, and a HEAD wants nothing else. The storage knows neither our dates nor our ETags, so that
- * a client that sends them along would be answered wrongly.
+ * Tarballs have headers that clients read, and a HEAD wants nothing else. The storage knows neither our dates nor our
+ * ETags, so that a client that sends them along would be answered wrongly. /
  */
 function mayRedirect({ format }: DownloadFacts, { method, headers, redirect = true }: DownloadRequest): boolean {
-  return redirect && format === 'file' && method === 'GET' && headers['if-modified-since'] === undefined && headers['if-range'] === undefined;
+  return (
+    redirect &&
+    format === 'file' &&
+    method === 'GET' &&
+    headers['if-modified-since'] === undefined &&
+    headers['if-range'] === undefined
+  );
 }
 
 function commonHeaders(facts: DownloadFacts, slot: Slot, etag: string) {
@@ -106,5 +147,8 @@ function fileNameOf(slot: Slot): string {
 
 /** Percent-encodes what RFC 8187 (3.2.1) does not take as an attr-char. */
 function encodeExtendedValue(text: string): string {
-  return encodeURIComponent(text).replace(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replace(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }

@@ -24,7 +24,10 @@ export type ArtefactEdit = ReturnType<typeof createEdit>;
 
 export function createEdit({ database, categories, onArtefactDeleted }: EditOptions) {
   return {
-    /** Changes metadata and returns the document as JSON. @throws artefact_not_found, mirrored_read_only, category_invalid */
+    /**
+     * Changes metadata and returns the document as JSON.
+     * @throws artefact_not_found, mirrored_read_only, category_invalid
+     */
     async patch(actor: Actor, id: string, patch: Patch): Promise<string> {
       enforce(policy.editArtefact(actor.caller));
       return database.transaction(async (tx) => {
@@ -38,19 +41,31 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         const documents = renderDocuments(changed, slots);
         await artefacts.update(changed, documents);
         if ('privateAccess' in patch) await artefacts.putPrivateAccess(id, changed.privateAccess);
-        await appendAudit(tx, actor, { action: 'artefact.edit', targetType: 'artefact', targetId: id, details: { fields, public: changed.public, privateAccess: changed.privateAccess } });
+        await appendAudit(tx, actor, {
+          action: 'artefact.edit',
+          targetType: 'artefact',
+          targetId: id,
+          details: { fields, public: changed.public, privateAccess: changed.privateAccess },
+        });
         return documents.full.json;
       });
     },
 
-    /** Gives an artefact another thumbnail, or none, in the caller's transaction; returns the document as JSON. @throws artefact_not_found, mirrored_read_only */
+    /**
+     * Gives an artefact another thumbnail, or none, in the caller's transaction; returns the document as JSON.
+     * @throws artefact_not_found, mirrored_read_only
+     */
     async setThumbnail(tx: Tx, actor: Actor, id: string, thumbnail: Artefact['thumbnail']): Promise<string> {
       const { artefact, slots } = await lockExisting(tx, id);
       refuseMirror(artefact);
       const changed = { ...artefact, thumbnail, updatedAt: laterThan(new Date(), artefact.updatedAt) };
       const documents = renderDocuments(changed, slots);
       await artefactRepository(tx).update(changed, documents);
-      await appendAudit(tx, actor, { action: thumbnail ? 'artefact.set-thumbnail' : 'artefact.delete-thumbnail', targetType: 'artefact', targetId: id });
+      await appendAudit(tx, actor, {
+        action: thumbnail ? 'artefact.set-thumbnail' : 'artefact.delete-thumbnail',
+        targetType: 'artefact',
+        targetId: id,
+      });
       return documents.full.json;
     },
 
@@ -68,7 +83,10 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
       }
     },
 
-    /** Deletes an artefact; its bytes go when nothing else refers to them. @throws artefact_not_found, mirrored_read_only */
+    /**
+     * Deletes an artefact; its bytes go when nothing else refers to them.
+     * @throws artefact_not_found, mirrored_read_only
+     */
     async delete(actor: Actor, id: string): Promise<void> {
       enforce(policy.editArtefact(actor.caller));
       await database.transaction(async (tx) => {
@@ -76,7 +94,12 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         refuseMirror(artefact);
         for (const hook of onArtefactDeleted) await hook(tx, id);
         await artefactRepository(tx).delete(id);
-        await appendAudit(tx, actor, { action: 'artefact.delete', targetType: 'artefact', targetId: id, details: { digests: slots.map(({ digest }) => digest) } });
+        await appendAudit(tx, actor, {
+          action: 'artefact.delete',
+          targetType: 'artefact',
+          targetId: id,
+          details: { digests: slots.map(({ digest }) => digest) },
+        });
       });
     },
 
@@ -87,12 +110,24 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         const { artefact, slots } = await lockExisting(tx, id);
         refuseMirror(artefact);
         const dropped = slots.find((slot) => slot.architecture === architecture);
-        if (!dropped || artefact.format !== 'npm') throw new SlotNotFoundError(`The artefact has no slot ${architecture}: its slots are listed in tarballs.`);
+        if (!dropped || artefact.format !== 'npm')
+          throw new SlotNotFoundError(`The artefact has no slot ${architecture}: its slots are listed in tarballs.`);
         const artefacts = artefactRepository(tx);
         const changed = { ...artefact, ...nextDataDates(artefact, new Date()) };
-        await artefacts.update(changed, renderDocuments(changed, slots.filter((slot) => slot !== dropped)));
+        await artefacts.update(
+          changed,
+          renderDocuments(
+            changed,
+            slots.filter((slot) => slot !== dropped),
+          ),
+        );
         await artefacts.deleteSlot(id, architecture);
-        await appendAudit(tx, actor, { action: 'artefact.delete-slot', targetType: 'artefact', targetId: id, details: { architecture, digest: dropped.digest } });
+        await appendAudit(tx, actor, {
+          action: 'artefact.delete-slot',
+          targetType: 'artefact',
+          targetId: id,
+          details: { architecture, digest: dropped.digest },
+        });
       });
     },
   };
@@ -105,7 +140,10 @@ async function lockExisting(tx: Tx, id: string): Promise<StoredArtefact> {
 }
 
 function refuseMirror({ origin }: Artefact): void {
-  if (origin) throw new MirroredReadOnlyError(`This artefact is a mirror of ${origin}: only public and privateAccess can be changed here.`);
+  if (origin)
+    throw new MirroredReadOnlyError(
+      `This artefact is a mirror of ${origin}: only public and privateAccess can be changed here.`,
+    );
 }
 
 /** Applies a patch; null unsets, and what has no unset state goes back to its default. */
@@ -128,5 +166,9 @@ function textOrNothing(text: LocalisedText | null): LocalisedText | undefined {
 }
 
 function distinct(accounts: Account[]): Account[] {
-  return [...new Map(accounts.map((account) => [JSON.stringify([account.type, account.id, account.department ?? '']), account])).values()];
+  return [
+    ...new Map(
+      accounts.map((account) => [JSON.stringify([account.type, account.id, account.department ?? '']), account]),
+    ).values(),
+  ];
 }

@@ -13,25 +13,35 @@ export async function putFileIndex(tx: Executor | Tx, digest: string, parts: rea
   const rows = parts.map((entries, part) => ({ digest, part, entries }));
   for (let at = 0; at < rows.length; at += PARTS_AT_ONCE) {
     if (at > 0) await nextTurn();
-    await tx.insertInto('file_index_parts').values(rows.slice(at, at + PARTS_AT_ONCE)).execute();
+    await tx
+      .insertInto('file_index_parts')
+      .values(rows.slice(at, at + PARTS_AT_ONCE))
+      .execute();
   }
 }
 
 export function fileIndexRepository(executor: Executor, dialect: DialectName) {
   async function countParts(digest: string): Promise<number> {
-    const row = await executor.selectFrom('file_index_parts').select((eb) => eb.fn.max('part').as('last'))
-      .where('digest', '=', digest).executeTakeFirst();
+    const row = await executor
+      .selectFrom('file_index_parts')
+      .select((eb) => eb.fn.max('part').as('last'))
+      .where('digest', '=', digest)
+      .executeTakeFirst();
     return (row?.last ?? -1) + 1;
   }
 
   function selectParts(digest: string, start: number, end: number) {
-    return executor.selectFrom('file_index_parts').select('entries')
-      .where('digest', '=', digest).where('part', '>=', start).where('part', '<', end);
+    return executor
+      .selectFrom('file_index_parts')
+      .select('entries')
+      .where('digest', '=', digest)
+      .where('part', '>=', start)
+      .where('part', '<', end);
   }
 
   return {
     /** Yields all parts in their order. @throws Error when the tarball is removed meanwhile: half a list is none */
-    async* read(digest: string): AsyncGenerator<string> {
+    async *read(digest: string): AsyncGenerator<string> {
       const count = await countParts(digest);
       for (let start = 0; start < count; start += PARTS_AT_ONCE) {
         const end = Math.min(start + PARTS_AT_ONCE, count);
@@ -45,11 +55,13 @@ export function fileIndexRepository(executor: Executor, dialect: DialectName) {
     },
 
     /** Yields the parts that hold a text, the last one first. */
-    async* search(digest: string, text: string): AsyncGenerator<string> {
+    async *search(digest: string, text: string): AsyncGenerator<string> {
       const find = dialect === 'postgres' ? sql.ref('strpos') : sql.ref('instr');
       for (let end = await countParts(digest); end > 0; end -= PARTS_AT_ONCE) {
         const rows = await selectParts(digest, end - PARTS_AT_ONCE, end)
-          .where(sql<number>`${find}(entries, ${text})`, '>', 0).orderBy('part', 'desc').execute();
+          .where(sql<number>`${find}(entries, ${text})`, '>', 0)
+          .orderBy('part', 'desc')
+          .execute();
         for (const { entries } of rows) yield entries;
         await nextTurn();
       }

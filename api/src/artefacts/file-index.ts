@@ -17,7 +17,9 @@ export async function formatFileIndex(files: readonly FileEntry[]): Promise<stri
   return parts;
 }
 
-export function parseFileIndexPart(part: string): FileEntry[] { return JSON.parse(part) as FileEntry[]; }
+export function parseFileIndexPart(part: string): FileEntry[] {
+  return JSON.parse(part) as FileEntry[];
+}
 
 type Search = (text: string) => AsyncIterable<string>;
 
@@ -34,7 +36,9 @@ export async function findInFileIndex(search: Search, path: string): Promise<Fil
 }
 
 async function findLast(
-  search: Search, path: string, matches: (file: FileEntry) => boolean,
+  search: Search,
+  path: string,
+  matches: (file: FileEntry) => boolean,
 ): Promise<FileEntry | undefined> {
   for await (const part of search(JSON.stringify({ path }).slice(1, -1))) {
     const found = parseFileIndexPart(part).findLast((file) => file.path === path && matches(file));

@@ -4,9 +4,15 @@ export function mirrorRepository(executor: Executor | Tx) {
   return {
     /** Digests of the slots of all mirrors of a registry: by architecture, by id. */
     async digests(origin: string): Promise<Map<string, Map<string, string>>> {
-      const rows = await executor.selectFrom('artefacts').innerJoin('slots', 'artefact_id', 'id').select(['id', 'architecture', 'digest']).where('origin', '=', origin).execute();
+      const rows = await executor
+        .selectFrom('artefacts')
+        .innerJoin('slots', 'artefact_id', 'id')
+        .select(['id', 'architecture', 'digest'])
+        .where('origin', '=', origin)
+        .execute();
       const byId = new Map<string, Map<string, string>>();
-      for (const { id, architecture, digest } of rows) byId.set(id, (byId.get(id) ?? new Map<string, string>()).set(architecture, digest));
+      for (const { id, architecture, digest } of rows)
+        byId.set(id, (byId.get(id) ?? new Map<string, string>()).set(architecture, digest));
       return byId;
     },
 
@@ -21,7 +27,11 @@ export function mirrorRepository(executor: Executor | Tx) {
 
     /** What of each mirror of a registry a look at it needs. */
     async overview(origin: string): Promise<Map<string, { category: string; dataUpdatedAt: string }>> {
-      const rows = await executor.selectFrom('artefacts').select(['id', 'category', 'data_updated_at']).where('origin', '=', origin).execute();
+      const rows = await executor
+        .selectFrom('artefacts')
+        .select(['id', 'category', 'data_updated_at'])
+        .where('origin', '=', origin)
+        .execute();
       return new Map(rows.map((row) => [row.id, { category: row.category, dataUpdatedAt: row.data_updated_at }]));
     },
 
@@ -32,18 +42,36 @@ export function mirrorRepository(executor: Executor | Tx) {
 
     /** Ids of mirrors of a registry, all or those among `ids`. */
     async ids(origin: string, ids?: readonly string[]): Promise<string[]> {
-      const rows = await executor.selectFrom('artefacts').select('id').where('origin', '=', origin)
-        .$if(ids !== undefined, (query) => query.where('id', 'in', ids ?? [])).orderBy('id').execute();
+      const rows = await executor
+        .selectFrom('artefacts')
+        .select('id')
+        .where('origin', '=', origin)
+        .$if(ids !== undefined, (query) => query.where('id', 'in', ids ?? []))
+        .orderBy('id')
+        .execute();
       return rows.map(({ id }) => id);
     },
 
     /** Size of the bytes of a digest that are sound. */
     async findSize(digest: string): Promise<number | undefined> {
-      return (await executor.selectFrom('blobs').select('size').where('digest', '=', digest).where('state', '=', 'sound').executeTakeFirst())?.size;
+      return (
+        await executor
+          .selectFrom('blobs')
+          .select('size')
+          .where('digest', '=', digest)
+          .where('state', '=', 'sound')
+          .executeTakeFirst()
+      )?.size;
     },
 
     async hasScan(digest: string): Promise<boolean> {
-      return await executor.selectFrom('tarball_scans').select('digest').where('digest', '=', digest).executeTakeFirst() !== undefined;
+      return (
+        (await executor
+          .selectFrom('tarball_scans')
+          .select('digest')
+          .where('digest', '=', digest)
+          .executeTakeFirst()) !== undefined
+      );
     },
   };
 }

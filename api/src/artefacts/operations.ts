@@ -1,7 +1,14 @@
 // The rules of ids, slots, categories, dates and search, as pure functions.
 
 import { hexOf } from '../digests/index.ts';
-import { ArchitectureInvalidError, ArtefactIdInvalidError, CategoryInvalidError, FileNameInvalidError, NotATarballError, SlotNotFoundError } from './errors.ts';
+import {
+  ArchitectureInvalidError,
+  ArtefactIdInvalidError,
+  CategoryInvalidError,
+  FileNameInvalidError,
+  NotATarballError,
+  SlotNotFoundError,
+} from './errors.ts';
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type LocalisedText, type Slot } from './artefact.ts';
 
 const MAX_ID_LENGTH = 256;
@@ -18,34 +25,55 @@ const CONTROL_CHARACTERS = /\p{Cc}/u;
 
 /** Refuses ids that are reserved, too long, or would be unsafe as a path. @throws artefact_id_invalid */
 export function assertArtefactId(id: string): void {
-  if (RESERVED_IDS.has(id)) throw new ArtefactIdInvalidError(`The id ${id} is reserved: choose another one, such as @acme/import-gpkg@1.`);
+  if (RESERVED_IDS.has(id))
+    throw new ArtefactIdInvalidError(`The id ${id} is reserved: choose another one, such as @acme/import-gpkg@1.`);
   const segments = id.split('/');
   const unsafe = id.length > MAX_ID_LENGTH || CONTROL_CHARACTERS.test(id) || id.includes('\\') || !id.isWellFormed();
   if (unsafe || segments.some((segment) => segment === '' || segment === '.' || segment === '..')) {
-    throw new ArtefactIdInvalidError(`An id has 1 to ${MAX_ID_LENGTH} characters, none of them a control character or a backslash, and no empty, "." or ".." part between slashes.`);
+    throw new ArtefactIdInvalidError(
+      `An id has 1 to ${MAX_ID_LENGTH} characters, none of them a control character or a backslash, and no ` +
+        'empty, "." or ".." part between slashes.',
+    );
   }
 }
 
 /** @throws architecture_invalid */
 export function assertArchitecture(architecture: string): void {
-  if (!ARCHITECTURE.test(architecture)) throw new ArchitectureInvalidError('An architecture is 1 to 64 characters of a-z, 0-9, ".", "_" and "-", and starts with a letter or digit, such as x64, arm64 or noarch.');
+  if (!ARCHITECTURE.test(architecture))
+    throw new ArchitectureInvalidError(
+      'An architecture is 1 to 64 characters of a-z, 0-9, ".", "_" and "-", and starts with a letter or digit, ' +
+        'such as x64, arm64 or noarch.',
+    );
 }
 
 /** @throws category_invalid */
 export function assertCategory(category: string, format: Format, categories: readonly string[]): void {
   const allowed = format === 'npm' ? categories : categories.filter((name) => !NPM_ONLY_CATEGORIES.has(name));
-  if (!allowed.includes(category)) throw new CategoryInvalidError(`The category of ${format === 'npm' ? 'an npm' : 'a file'} artefact is one of ${allowed.join(', ')}.`);
+  if (!allowed.includes(category))
+    throw new CategoryInvalidError(
+      `The category of ${format === 'npm' ? 'an npm' : 'a file'} artefact is one of ${allowed.join(', ')}.`,
+    );
 }
 
 /** @throws file_name_invalid */
 export function assertFileName(fileName: string): void {
-  const unsafe = CONTROL_CHARACTERS.test(fileName) || /[/\\]/.test(fileName) || fileName === '.' || fileName === '..' || !fileName.isWellFormed();
+  const unsafe =
+    CONTROL_CHARACTERS.test(fileName) ||
+    /[/\\]/.test(fileName) ||
+    fileName === '.' ||
+    fileName === '..' ||
+    !fileName.isWellFormed();
   if (fileName === '' || unsafe || Buffer.byteLength(fileName) > MAX_FILE_NAME_BYTES) {
-    throw new FileNameInvalidError(`A file name has 1 to ${MAX_FILE_NAME_BYTES} bytes and no slash, backslash or control character: set the field "fileName".`);
+    throw new FileNameInvalidError(
+      `A file name has 1 to ${MAX_FILE_NAME_BYTES} bytes and no slash, backslash or control character: set the ` +
+        'field "fileName".',
+    );
   }
 }
 
-/** Names bytes in a slot for the wire: relative, unique, and safe for an older registry that writes and deletes by it. */
+/**
+ * Names bytes in a slot for the wire: relative, unique, and safe for an older registry that writes and deletes by it.
+ */
 export function npmPath(id: string, architecture: string, digest: string): string {
   return `npm/${id}/${architecture}-${shortDigest(digest)}.tgz`;
 }
@@ -57,7 +85,9 @@ export function filePath(id: string, fileName: string, digest: string): string {
 
 /** Chooses the slot that an architecture gets: its own, else `noarch`; undefined when there is neither. */
 export function slotFor(slots: readonly Slot[], architecture: string | undefined): Slot | undefined {
-  return slots.find((slot) => slot.architecture === architecture) ?? slots.find((slot) => slot.architecture === NOARCH);
+  return (
+    slots.find((slot) => slot.architecture === architecture) ?? slots.find((slot) => slot.architecture === NOARCH)
+  );
 }
 
 /** Chooses as `/download` does, for clients that know no slots: also falls back to the slot uploaded last. */
@@ -67,28 +97,50 @@ export function slotForDownload(slots: readonly Slot[], architecture: string | u
 
 /** Finds the slot uploaded last; upload dates of one artefact are all different. */
 export function lastUploaded(slots: readonly Slot[]): Slot | undefined {
-  return slots.reduce<Slot | undefined>((last, slot) => (last && last.uploadedAt >= slot.uploadedAt ? last : slot), undefined);
+  return slots.reduce<Slot | undefined>(
+    (last, slot) => (last && last.uploadedAt >= slot.uploadedAt ? last : slot),
+    undefined,
+  );
 }
 
 /** Dates of an accepted upload or slot removal: both alike, later than all before, and so for the whole second. */
-export function nextDataDates(previous: Artefact | undefined, now: Date): Pick<Artefact, 'updatedAt' | 'dataUpdatedAt' | 'lastModifiedSeconds'> {
+export function nextDataDates(
+  previous: Artefact | undefined,
+  now: Date,
+): Pick<Artefact, 'updatedAt' | 'dataUpdatedAt' | 'lastModifiedSeconds'> {
   const date = laterThan(now, previous?.updatedAt, previous?.dataUpdatedAt);
   const seconds = Math.floor(Date.parse(date) / 1000);
-  return { updatedAt: date, dataUpdatedAt: date, lastModifiedSeconds: Math.max(seconds, (previous?.lastModifiedSeconds ?? 0) + 1) };
+  return {
+    updatedAt: date,
+    dataUpdatedAt: date,
+    lastModifiedSeconds: Math.max(seconds, (previous?.lastModifiedSeconds ?? 0) + 1),
+  };
 }
 
 /** Returns now, or one millisecond after the latest of the earlier dates, as ISO 8601 UTC. */
 export function laterThan(now: Date, ...earlier: (string | undefined)[]): string {
-  const latest = earlier.reduce((latestMs, date) => Math.max(latestMs, date ? Date.parse(date) + 1 : 0), now.getTime());
+  const latest = earlier.reduce(
+    (latestMs, date) => Math.max(latestMs, date ? Date.parse(date) + 1 : 0),
+    now.getTime(),
+  );
   return new Date(latest).toISOString();
 }
 
 /** Folds text for searching: lower case, no accents, ligatures spelled out, and no NUL, which databases refuse. */
 export function fold(text: string): string {
-  return text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replaceAll('œ', 'oe').replaceAll('æ', 'ae').replaceAll('ß', 'ss').replaceAll('\0', '');
+  return text
+    .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
+    .toLowerCase()
+    .replaceAll('œ', 'oe')
+    .replaceAll('æ', 'ae')
+    .replaceAll('ß', 'ss')
+    .replaceAll('\0', '');
 }
 
-/** The text that searches look at: folded, with two spaces before every word, so that trigrams know where words begin. */
+/**
+ * The text that searches look at: folded, with two spaces before every word, so that trigrams know where words begin.
+ */
 export function searchText({ id, packageName, title, description }: Artefact): string {
   const texts = [id, packageName, ...localised(title), ...localised(description)];
   return spaceWords(fold(texts.filter((text) => text !== undefined).join('\n')));
@@ -99,24 +151,44 @@ export function searchText({ id, packageName, title, description }: Artefact): s
  * and more characters anywhere, shorter text at the beginning of a word.
  */
 export function searchPatterns(q: string): string[] {
-  const words = fold(q).split(/\s+/).filter((word) => word !== '');
-  return [...new Set(words.map((word) => {
-    const spaced = spaceWords(word);
-    return word.length < MIN_TRIGRAM_LENGTH ? spaced.slice(-MIN_TRIGRAM_LENGTH) : spaced.trimStart();
-  }))];
+  const words = fold(q)
+    .split(/\s+/)
+    .filter((word) => word !== '');
+  return [
+    ...new Set(
+      words.map((word) => {
+        const spaced = spaceWords(word);
+        return word.length < MIN_TRIGRAM_LENGTH ? spaced.slice(-MIN_TRIGRAM_LENGTH) : spaced.trimStart();
+      }),
+    ),
+  ];
 }
 
-function spaceWords(text: string): string { return text.replace(/(?<![\p{L}\p{N}])(?=[\p{L}\p{N}])/gu, '  '); }
+function spaceWords(text: string): string {
+  return text.replace(/(?<![\p{L}\p{N}])(?=[\p{L}\p{N}])/gu, '  ');
+}
 
-function localised(text: LocalisedText | undefined): (string | undefined)[] { return [text?.fr, text?.en]; }
+function localised(text: LocalisedText | undefined): (string | undefined)[] {
+  return [text?.fr, text?.en];
+}
 
-function shortDigest(digest: string): string { return hexOf(digest).slice(0, PATH_DIGEST_LENGTH); }
+function shortDigest(digest: string): string {
+  return hexOf(digest).slice(0, PATH_DIGEST_LENGTH);
+}
 
 /** Chooses the slot that a route serves. @throws not_a_tarball, slot_not_found */
-export function chooseSlot({ format, slots }: { format: Format; slots: readonly Slot[] }, { kind, architecture }: { kind: 'tarball' | 'download'; architecture: string | undefined }): Slot {
+export function chooseSlot(
+  { format, slots }: { format: Format; slots: readonly Slot[] },
+  { kind, architecture }: { kind: 'tarball' | 'download'; architecture: string | undefined },
+): Slot {
   if (architecture !== undefined) assertArchitecture(architecture);
-  if (kind === 'tarball' && format !== 'npm') throw new NotATarballError('This artefact is a file: get it from /download.');
+  if (kind === 'tarball' && format !== 'npm')
+    throw new NotATarballError('This artefact is a file: get it from /download.');
   const slot = kind === 'tarball' ? slotFor(slots, architecture) : slotForDownload(slots, architecture);
-  if (!slot) throw new SlotNotFoundError(`There is no tarball for ${architecture ?? 'noarch'}: the slots of this artefact are ${slots.map((other) => other.architecture).join(', ') || 'none'}.`);
+  if (!slot)
+    throw new SlotNotFoundError(
+      `There is no tarball for ${architecture ?? 'noarch'}: the slots of this artefact ` +
+        `are ${slots.map((other) => other.architecture).join(', ') || 'none'}.`,
+    );
   return slot;
 }

@@ -1,5 +1,5 @@
-// Publishing: authorise, open, take in the bytes, commit. A form goes through `publish`, top to bottom; resumable uploads (uploads/),
-// mirrors and bundles use the same steps.
+// Publishing: authorise, open, take in the bytes, commit. A form goes through `publish`, top to bottom; resumable
+// uploads (uploads/), mirrors and bundles use the same steps.
 
 import { Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -9,7 +9,15 @@ import type { Database, Tx } from '../db/index.ts';
 import { UploadTooLargeError, type FormPart } from '../http/index.ts';
 import type { TarballLimits, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';
-import { commitUpload, refuseConflicts, type CommitOptions, type Received, type Target, type UploadField, type UploadFields } from './commit.ts';
+import {
+  commitUpload,
+  refuseConflicts,
+  type CommitOptions,
+  type Received,
+  type Target,
+  type UploadField,
+  type UploadFields,
+} from './commit.ts';
 import { createIngest, type Ingest } from './ingest.ts';
 import { assertArchitecture, assertArtefactId, assertCategory, assertFileName } from './operations.ts';
 import { artefactRepository } from './repository.ts';
@@ -30,17 +38,18 @@ export interface PublishingOptions extends CommitOptions {
 
 export interface Publishing {
   /**
-   * Publishes the file of a form, and returns the artefact's document as JSON, as the uploader gets it. Nothing of the form is read
-   * before the caller is authorised; when it throws, nothing is stored.
-   * @throws as `authorize`, `open` and `commit`, what reading the form does, tarball and manifest errors, upload_too_large
+   * Publishes the file of a form, and returns the artefact's document as JSON, as the uploader gets it. Nothing of the
+   * form is read before the caller is authorised; when it throws, nothing is stored.
+   * @throws as `authorize`, `open` and `commit`, what reading the form does, tarball and manifest errors,
+   *   upload_too_large /
    */
   publish(actor: Actor, target: Target, form: AsyncIterable<FormPart<UploadField>>): Promise<string>;
   /**
    * Refuses an upload before its first byte, as far as can be told by then; the commit checks again.
    *
    * @param fields of a way in that knows them first
-   * @throws what policy.announceUpload does, artefact_id_invalid, format_conflict, mirrored; of fields category_invalid,
-   *   architecture_invalid, file_name_invalid, field_invalid
+   * @throws what policy.announceUpload does, artefact_id_invalid, format_conflict, mirrored; of fields
+   *   category_invalid, architecture_invalid, file_name_invalid, field_invalid /
    */
   authorize(actor: Actor, target: Target, fields?: UploadFields): Promise<void>;
   /** Begins to take in the bytes. @throws storage_full, storage_unavailable */
@@ -50,13 +59,19 @@ export interface Publishing {
   /** Removes bytes that nobody takes in any more, unless they were committed. */
   discard(storageKey: string): Promise<void>;
   /**
-   * Makes what was received a slot of the artefact, and returns the artefact's document as JSON, as the uploader gets it.
-   * When it throws, what was received is as it was before.
+   * Makes what was received a slot of the artefact, and returns the artefact's document as JSON, as the uploader gets
+   * it. When it throws, what was received is as it was before.
    *
    * @param alongside runs in the same transaction
-   * @throws what policy.commitUpload does, api_key_revoked, format_conflict, mirrored, package_name_conflict, and of fields as `authorize`
+   * @throws what policy.commitUpload does, api_key_revoked, format_conflict, mirrored, package_name_conflict, and of
+   *   fields as `authorize` /
    */
-  commit(actor: Actor, target: Target, received: Received, alongside?: (tx: Tx, document: string) => Promise<void>): Promise<string>;
+  commit(
+    actor: Actor,
+    target: Target,
+    received: Received,
+    alongside?: (tx: Tx, document: string) => Promise<void>,
+  ): Promise<string>;
 }
 
 export function createPublishing(options: PublishingOptions): Publishing {
@@ -77,7 +92,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
             fields[part.name] = part.text;
           }
         }
-        return await publishing.commit(actor, target, { fields, fileName, ...await ingest.finish() });
+        return await publishing.commit(actor, target, { fields, fileName, ...(await ingest.finish()) });
       } catch (error) {
         await ingest.abort().catch(onError);
         throw error;
@@ -92,8 +107,14 @@ export function createPublishing(options: PublishingOptions): Publishing {
       if (!fields) return;
       assertFields(target, fields, categories);
       const presentCategory = present?.artefact.category;
-      const category = fields.category ?? (target.format === 'file' ? presentCategory ?? 'other' : undefined);
-      enforce(policy.announceUpload(caller, { ...target, ...(category !== undefined && { category }), ...(presentCategory !== undefined && { presentCategory }) }));
+      const category = fields.category ?? (target.format === 'file' ? (presentCategory ?? 'other') : undefined);
+      enforce(
+        policy.announceUpload(caller, {
+          ...target,
+          ...(category !== undefined && { category }),
+          ...(presentCategory !== undefined && { presentCategory }),
+        }),
+      );
     },
 
     open: async (format) => createIngest(await blobs.begin(), format, options),
@@ -117,10 +138,20 @@ export function createPublishing(options: PublishingOptions): Publishing {
 /** Chunk by chunk as they arrive: an async iterator would join them first, copying every byte once more. */
 async function takeIn(content: Readable, ingest: Ingest, maxUploadBytes: number): Promise<void> {
   const write = async (chunk: Uint8Array): Promise<void> => {
-    if (ingest.sizeBytes + chunk.length > maxUploadBytes) throw new UploadTooLargeError(`This registry takes uploads of at most ${maxUploadBytes} bytes (MAX_UPLOAD_BYTES).`);
+    if (ingest.sizeBytes + chunk.length > maxUploadBytes)
+      throw new UploadTooLargeError(
+        `This registry takes uploads of at most ${maxUploadBytes} bytes (MAX_UPLOAD_BYTES).`,
+      );
     await ingest.write(chunk);
   };
-  const received = pipeline(content, new Writable({ write(chunk: Uint8Array, _encoding, done) { write(chunk).then(() => done(), done); } }));
+  const received = pipeline(
+    content,
+    new Writable({
+      write(chunk: Uint8Array, _encoding, done) {
+        write(chunk).then(() => done(), done);
+      },
+    }),
+  );
   // A scan may fail while the next chunk is not there yet.
   await (ingest.failed ? Promise.race([received, ingest.failed]) : received);
 }

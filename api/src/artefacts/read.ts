@@ -31,14 +31,34 @@ export function createRead({ database, categories }: { database: Database; categ
 
     /** Returns what the document tells of the thumbnail of an artefact, if it has one. @throws artefact_not_found */
     async thumbnail(caller: Caller, id: string): Promise<Artefact['thumbnail']> {
-      return (JSON.parse(Buffer.from((await get(caller, id)).json).toString()) as Pick<Artefact, 'thumbnail'>).thumbnail;
+      return (JSON.parse(Buffer.from((await get(caller, id)).json).toString()) as Pick<Artefact, 'thumbnail'>)
+        .thumbnail;
     },
 
     /** Returns `{ results, count }` as JSON. @throws category_invalid */
     async list(caller: Caller, query: ListQuery): Promise<string> {
       if (query.category !== undefined) assertKnownCategory(query.category, categories);
-      const { q = '', sort = 'dataUpdatedAt', skip = 0, size = DEFAULT_PAGE_SIZE, includeDeprecated = false, category, format, group, packageName, origin } = query;
-      const filters: ListFilters = { patterns: searchPatterns(q), category, format, group, packageName, origin, includeDeprecated };
+      const {
+        q = '',
+        sort = 'dataUpdatedAt',
+        skip = 0,
+        size = DEFAULT_PAGE_SIZE,
+        includeDeprecated = false,
+        category,
+        format,
+        group,
+        packageName,
+        origin,
+      } = query;
+      const filters: ListFilters = {
+        patterns: searchPatterns(q),
+        category,
+        format,
+        group,
+        packageName,
+        origin,
+        includeDeprecated,
+      };
       const page: ListPage = { sort, skip, size: Math.min(size, MAX_PAGE_SIZE) };
       const { documents, count } = await lists.list(caller, filters, page, audienceOf(caller));
       return `{"results":[${documents.join(',')}],"count":${count}}`;
@@ -58,8 +78,13 @@ export function createRead({ database, categories }: { database: Database; categ
   };
 }
 
-function audienceOf(caller: Caller): Audience { return canSeeProvenance(caller) ? 'full' : 'limited'; }
+function audienceOf(caller: Caller): Audience {
+  return canSeeProvenance(caller) ? 'full' : 'limited';
+}
 
 function assertKnownCategory(category: string, categories: readonly string[]): void {
-  if (!categories.includes(category)) throw new CategoryInvalidError(`There is no category ${JSON.stringify(category)}: the categories are ${categories.join(', ')}.`);
+  if (!categories.includes(category))
+    throw new CategoryInvalidError(
+      `There is no category ${JSON.stringify(category)}: the categories are ${categories.join(', ')}.`,
+    );
 }

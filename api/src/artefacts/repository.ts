@@ -2,22 +2,43 @@
 
 import { createHash } from 'node:crypto';
 import type { Account, Uploader } from '../access/index.ts';
-import { LIST_VERSION_SHARDS, type ArtefactDocumentsTable, type ArtefactsTable, type Executor, type SlotsTable, type Tx } from '../db/index.ts';
+import {
+  LIST_VERSION_SHARDS,
+  type ArtefactDocumentsTable,
+  type ArtefactsTable,
+  type Executor,
+  type SlotsTable,
+  type Tx,
+} from '../db/index.ts';
 import type { Digest } from '../digests/index.ts';
 import type { Artefact, Format, Slot } from './artefact.ts';
 import type { Documents } from './document.ts';
 import { searchText } from './operations.ts';
 
-export interface StoredArtefact { artefact: Artefact; slots: Slot[] }
+export interface StoredArtefact {
+  artefact: Artefact;
+  slots: Slot[];
+}
 
 /** What decides how a download is answered. */
-export interface DownloadFacts { format: Format; public: boolean; lastModifiedSeconds: number; slots: Slot[] }
+export interface DownloadFacts {
+  format: Format;
+  public: boolean;
+  lastModifiedSeconds: number;
+  slots: Slot[];
+}
 
 export function artefactRepository(executor: Executor | Tx) {
   const repository = {
     async findPrivateAccess(id: string): Promise<Account[]> {
-      const rows = await executor.selectFrom('artefact_access').selectAll().where('artefact_id', '=', id)
-        .orderBy('account_type').orderBy('account_id').orderBy('department').execute();
+      const rows = await executor
+        .selectFrom('artefact_access')
+        .selectAll()
+        .where('artefact_id', '=', id)
+        .orderBy('account_type')
+        .orderBy('account_id')
+        .orderBy('department')
+        .execute();
       return rows.map((row) => ({
         type: row.account_type as Account['type'],
         id: row.account_id,
@@ -28,84 +49,156 @@ export function artefactRepository(executor: Executor | Tx) {
 
     /** Reads what a download depends on in one statement, so that it never mixes two states. */
     async findDownloadFacts(id: string): Promise<DownloadFacts | undefined> {
-      const rows = await executor.selectFrom('artefacts').leftJoin('slots', 'artefact_id', 'id')
-        .select(['format', 'public', 'last_modified']).selectAll('slots').where('id', '=', id).orderBy('architecture').execute();
+      const rows = await executor
+        .selectFrom('artefacts')
+        .leftJoin('slots', 'artefact_id', 'id')
+        .select(['format', 'public', 'last_modified'])
+        .selectAll('slots')
+        .where('id', '=', id)
+        .orderBy('architecture')
+        .execute();
       const [first] = rows;
-      return first && {
-        format: first.format as Format,
-        public: first.public === 1,
-        lastModifiedSeconds: first.last_modified,
-        slots: toSlots(rows),
-      };
+      return (
+        first && {
+          format: first.format as Format,
+          public: first.public === 1,
+          lastModifiedSeconds: first.last_modified,
+          slots: toSlots(rows),
+        }
+      );
     },
 
     async findSlots(id: string): Promise<Slot[]> {
-      const rows = await executor.selectFrom('slots').selectAll().where('artefact_id', '=', id).orderBy('architecture').execute();
+      const rows = await executor
+        .selectFrom('slots')
+        .selectAll()
+        .where('artefact_id', '=', id)
+        .orderBy('architecture')
+        .execute();
       return rows.map(toSlot);
     },
 
     async find(id: string): Promise<StoredArtefact | undefined> {
-      const rows = await executor.selectFrom('artefact_documents as documents').leftJoin('slots', 'slots.artefact_id', 'documents.artefact_id')
-        .select('record').selectAll('slots')
-        .select((eb) => eb.selectFrom('artefact_access').select(eb.fn.countAll<number>().as('count')).whereRef('artefact_access.artefact_id', '=', 'documents.artefact_id').as('shared'))
-        .where('documents.artefact_id', '=', id).orderBy('architecture').execute();
+      const rows = await executor
+        .selectFrom('artefact_documents as documents')
+        .leftJoin('slots', 'slots.artefact_id', 'documents.artefact_id')
+        .select('record')
+        .selectAll('slots')
+        .select((eb) =>
+          eb
+            .selectFrom('artefact_access')
+            .select(eb.fn.countAll<number>().as('count'))
+            .whereRef('artefact_access.artefact_id', '=', 'documents.artefact_id')
+            .as('shared'),
+        )
+        .where('documents.artefact_id', '=', id)
+        .orderBy('architecture')
+        .execute();
       const [first] = rows;
       if (!first) return undefined;
       const record = JSON.parse(first.record) as Omit<Artefact, 'privateAccess'>;
-      return { artefact: { ...record, privateAccess: first.shared ? await repository.findPrivateAccess(id) : [] }, slots: toSlots(rows) };
+      return {
+        artefact: { ...record, privateAccess: first.shared ? await repository.findPrivateAccess(id) : [] },
+        slots: toSlots(rows),
+      };
     },
 
     /** Takes the artefact's lock until the transaction ends, and reads it. */
     async lock(id: string): Promise<StoredArtefact | undefined> {
-      const { numUpdatedRows } = await executor.updateTable('artefacts').set((eb) => ({ format: eb.ref('format') })).where('id', '=', id).executeTakeFirst();
+      const { numUpdatedRows } = await executor
+        .updateTable('artefacts')
+        .set((eb) => ({ format: eb.ref('format') }))
+        .where('id', '=', id)
+        .executeTakeFirst();
       return numUpdatedRows === 0n ? undefined : repository.find(id);
     },
 
-    /** Writes a new artefact; returns false when another transaction was first. Slots and access entries have methods of their own. */
+    /**
+     * Writes a new artefact; returns false when another transaction was first. Slots and access entries have methods
+     * of their own.
+     */
     async insert(artefact: Artefact, documents: Documents): Promise<boolean> {
-      const { numInsertedOrUpdatedRows } = await executor.insertInto('artefacts').values(toIndexRow(artefact))
-        .onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst();
+      const { numInsertedOrUpdatedRows } = await executor
+        .insertInto('artefacts')
+        .values(toIndexRow(artefact))
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .executeTakeFirst();
       if (numInsertedOrUpdatedRows !== 1n) return false;
       await raiseListVersion(artefact.id);
-      await executor.insertInto('artefact_documents').values({ artefact_id: artefact.id, ...toDocumentColumns(artefact, documents) }).execute();
+      await executor
+        .insertInto('artefact_documents')
+        .values({ artefact_id: artefact.id, ...toDocumentColumns(artefact, documents) })
+        .execute();
       return true;
     },
 
     /**
      * Writes an artefact that the transaction has locked.
-     * @param previous given where access entries stay as they are: unless something that lists choose by differs from it, their counts hold
+     * @param previous given where access entries stay as they are: unless something that lists choose by differs from
+     *   it, their counts hold /
      */
     async update(artefact: Artefact, documents: Documents, previous?: Artefact): Promise<void> {
       const { id, ...columns } = toIndexRow(artefact);
       const before = previous && toIndexRow(previous);
-      const changed = Object.fromEntries(Object.entries(columns).filter(([column, value]) => value !== before?.[column as keyof typeof columns]));
+      const changed = Object.fromEntries(
+        Object.entries(columns).filter(([column, value]) => value !== before?.[column as keyof typeof columns]),
+      );
       if (!before || Object.keys(changed).some((column) => !DATES.has(column))) await raiseListVersion(id);
-      if (Object.keys(changed).length > 0) await executor.updateTable('artefacts').set(changed).where('id', '=', id).execute();
-      await executor.updateTable('artefact_documents').set(toDocumentColumns(artefact, documents)).where('artefact_id', '=', id).execute();
+      if (Object.keys(changed).length > 0)
+        await executor.updateTable('artefacts').set(changed).where('id', '=', id).execute();
+      await executor
+        .updateTable('artefact_documents')
+        .set(toDocumentColumns(artefact, documents))
+        .where('artefact_id', '=', id)
+        .execute();
     },
 
     /** Inserts or replaces a slot. */
     async putSlot(artefactId: string, slot: Slot): Promise<void> {
       const { artefact_id, architecture, ...columns } = toSlotRow(artefactId, slot);
-      await executor.insertInto('slots').values({ artefact_id, architecture, ...columns })
-        .onConflict((conflict) => conflict.columns(['artefact_id', 'architecture']).doUpdateSet(columns)).execute();
+      await executor
+        .insertInto('slots')
+        .values({ artefact_id, architecture, ...columns })
+        .onConflict((conflict) => conflict.columns(['artefact_id', 'architecture']).doUpdateSet(columns))
+        .execute();
     },
 
     async deleteSlot(artefactId: string, architecture: string): Promise<void> {
-      await executor.deleteFrom('slots').where('artefact_id', '=', artefactId).where('architecture', '=', architecture).execute();
+      await executor
+        .deleteFrom('slots')
+        .where('artefact_id', '=', artefactId)
+        .where('architecture', '=', architecture)
+        .execute();
     },
 
     async putPrivateAccess(artefactId: string, accounts: readonly Account[]): Promise<void> {
       await executor.deleteFrom('artefact_access').where('artefact_id', '=', artefactId).execute();
       if (accounts.length === 0) return;
-      const rows = accounts.map(({ type, id, name, department }) => ({ artefact_id: artefactId, account_type: type, account_id: id, account_name: name ?? null, department: department ?? '' }));
-      await executor.insertInto('artefact_access').values(rows).onConflict((conflict) => conflict.doNothing()).execute();
+      const rows = accounts.map(({ type, id, name, department }) => ({
+        artefact_id: artefactId,
+        account_type: type,
+        account_id: id,
+        account_name: name ?? null,
+        department: department ?? '',
+      }));
+      await executor
+        .insertInto('artefact_access')
+        .values(rows)
+        .onConflict((conflict) => conflict.doNothing())
+        .execute();
     },
 
     /** Lists the artefacts that are shared with an account: an organisation stands for all its departments too. */
     async findSharedWith({ type, id, department }: Account): Promise<string[]> {
-      const shared = executor.selectFrom('artefact_access').select('artefact_id').distinct().where('account_type', '=', type).where('account_id', '=', id);
-      const rows = await (department ? shared.where('department', '=', department) : shared).orderBy('artefact_id').execute();
+      const shared = executor
+        .selectFrom('artefact_access')
+        .select('artefact_id')
+        .distinct()
+        .where('account_type', '=', type)
+        .where('account_id', '=', id);
+      const rows = await (department ? shared.where('department', '=', department) : shared)
+        .orderBy('artefact_id')
+        .execute();
       return rows.map((row) => row.artefact_id);
     },
 
@@ -120,7 +213,11 @@ export function artefactRepository(executor: Executor | Tx) {
   /** Counts that lists keep do not hold any more. */
   async function raiseListVersion(id: string): Promise<void> {
     const shard = createHash('sha256').update(id).digest().readUInt8() % LIST_VERSION_SHARDS;
-    await executor.updateTable('list_versions').set((eb) => ({ version: eb('version', '+', 1) })).where('shard', '=', shard).execute();
+    await executor
+      .updateTable('list_versions')
+      .set((eb) => ({ version: eb('version', '+', 1) }))
+      .where('shard', '=', shard)
+      .execute();
   }
 }
 
@@ -144,11 +241,17 @@ function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
   };
 }
 
-function toDocumentColumns(artefact: Artefact, { full, limited }: Documents): Omit<ArtefactDocumentsTable, 'artefact_id'> {
+function toDocumentColumns(
+  artefact: Artefact,
+  { full, limited }: Documents,
+): Omit<ArtefactDocumentsTable, 'artefact_id'> {
   return {
     public: Number(artefact.public),
     record: JSON.stringify({ ...artefact, privateAccess: undefined }),
-    limited_document: limited.json, limited_etag: limited.etag, full_document: full.json, full_etag: full.etag,
+    limited_document: limited.json,
+    limited_etag: limited.etag,
+    full_document: full.json,
+    full_etag: full.etag,
   };
 }
 

@@ -6,7 +6,13 @@ import { putFileIndex } from './file-index-repository.ts';
 
 export function scanRepository(executor: Executor | Tx) {
   const column = async (digest: string, name: 'readme' | 'packages') =>
-    (await executor.selectFrom('tarball_scans').select(`${name} as value`).where('digest', '=', digest).executeTakeFirst())?.value;
+    (
+      await executor
+        .selectFrom('tarball_scans')
+        .select(`${name} as value`)
+        .where('digest', '=', digest)
+        .executeTakeFirst()
+    )?.value;
 
   return {
     /** @param fileIndex the files of the scan, see file-index.ts */
@@ -18,11 +24,16 @@ export function scanRepository(executor: Executor | Tx) {
         packages: JSON.stringify(scan.packages),
         unpacked_size: scan.unpackedSizeBytes,
       };
-      await executor.insertInto('tarball_scans').values(row).onConflict((conflict) => conflict.column('digest').doUpdateSet(row)).execute();
+      await executor
+        .insertInto('tarball_scans')
+        .values(row)
+        .onConflict((conflict) => conflict.column('digest').doUpdateSet(row))
+        .execute();
       await putFileIndex(executor, digest, fileIndex);
     },
 
-    findReadme: async (digest: string): Promise<string | undefined> => await column(digest, 'readme') ?? undefined,
-    findPackages: async (digest: string): Promise<BundledPackage[]> => JSON.parse(await column(digest, 'packages') ?? '[]') as BundledPackage[],
+    findReadme: async (digest: string): Promise<string | undefined> => (await column(digest, 'readme')) ?? undefined,
+    findPackages: async (digest: string): Promise<BundledPackage[]> =>
+      JSON.parse((await column(digest, 'packages')) ?? '[]') as BundledPackage[],
   };
 }

@@ -10,151 +10,230 @@ const MAX_QUERY_LENGTH = 500;
 /** PostgreSQL stores no NUL. */
 const Text = Type.String({ maxLength: MAX_TEXT_LENGTH, pattern: '^[^\\u0000]*$' });
 
-export const LocalisedTextSchema = Type.Object({
-  fr: Type.Optional(Text),
-  en: Type.Optional(Text),
-}, { additionalProperties: false, title: 'LocalisedText' });
+export const LocalisedTextSchema = Type.Object(
+  {
+    fr: Type.Optional(Text),
+    en: Type.Optional(Text),
+  },
+  { additionalProperties: false, title: 'LocalisedText' },
+);
 
-const UploaderSchema = Type.Union([
-  Type.Object({ apiKeyId: Type.String(), apiKeyName: Type.String(), shortId: Type.String() }),
-  Type.Object({ internal: Type.Literal(true) }),
-  Type.Object({ userId: Type.String(), userName: Type.String() }),
-], { title: 'Uploader', description: 'Who pushed; only for superadmins, internal services and whoever uploaded it' });
+const UploaderSchema = Type.Union(
+  [
+    Type.Object({ apiKeyId: Type.String(), apiKeyName: Type.String(), shortId: Type.String() }),
+    Type.Object({ internal: Type.Literal(true) }),
+    Type.Object({ userId: Type.String(), userName: Type.String() }),
+  ],
+  { title: 'Uploader', description: 'Who pushed; only for superadmins, internal services and whoever uploaded it' },
+);
 
 const Digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' });
 const Timestamp = Type.String({ format: 'date-time', description: 'ISO 8601 UTC with milliseconds' });
 
-const TarballSchema = Type.Object({
-  path: Type.String({ description: 'Names these bytes in this slot' }),
-  size: Type.Integer({ description: 'Bytes' }),
-  digest: Digest,
-  version: Type.String(),
-  uploadedAt: Timestamp,
-  uploadedBy: Type.Optional(UploaderSchema),
-  hasNativeModules: Type.Boolean(),
-  hasInstallScripts: Type.Boolean(),
-}, { title: 'Tarball' });
+const TarballSchema = Type.Object(
+  {
+    path: Type.String({ description: 'Names these bytes in this slot' }),
+    size: Type.Integer({ description: 'Bytes' }),
+    digest: Digest,
+    version: Type.String(),
+    uploadedAt: Timestamp,
+    uploadedBy: Type.Optional(UploaderSchema),
+    hasNativeModules: Type.Boolean(),
+    hasInstallScripts: Type.Boolean(),
+  },
+  { title: 'Tarball' },
+);
 
 /** The document; it is stored rendered, so that this schema documents and the tests hold it true. */
-export const ArtefactSchema = Type.Object({
-  _id: Type.String(),
-  name: Type.String(),
-  format: Type.Union([Type.Literal('npm'), Type.Literal('file')]),
-  packageName: Type.Optional(Type.String()),
-  version: Type.Optional(Type.String({ description: 'From the manifest, for display only' })),
-  licence: Type.Optional(Type.String()),
-  category: Type.String(),
-  tarballs: Type.Optional(Type.Record(Type.String(), TarballSchema, { description: 'npm only: one slot an architecture' })),
-  filePath: Type.Optional(Type.String()),
-  fileName: Type.Optional(Type.String()),
-  digest: Type.Optional(Digest),
-  path: Type.Optional(Type.String()),
-  hasNativeModules: Type.Optional(Type.Boolean()),
-  size: Type.Integer(),
-  title: Type.Optional(LocalisedTextSchema),
-  description: Type.Optional(LocalisedTextSchema),
-  group: Type.Optional(LocalisedTextSchema),
-  documentation: Type.Optional(Type.String()),
-  processingConfigSchema: Type.Optional(Type.Unknown({ description: 'JSON schema' })),
-  applicationConfigSchema: Type.Optional(Type.Unknown({ description: 'JSON schema' })),
-  thumbnail: Type.Optional(Type.Object({ id: Type.String(), width: Type.Integer(), height: Type.Integer() })),
-  public: Type.Boolean(),
-  privateAccess: Type.Array(AccountSchema, { description: 'Empty for those who may not see it' }),
-  deprecated: Type.Boolean(),
-  origin: Type.Optional(Type.String({ description: 'Set on mirrors only' })),
-  uploadedBy: Type.Optional(UploaderSchema),
-  createdAt: Timestamp,
-  updatedAt: Timestamp,
-  dataUpdatedAt: Timestamp,
-}, { title: 'Artefact' });
+export const ArtefactSchema = Type.Object(
+  {
+    _id: Type.String(),
+    name: Type.String(),
+    format: Type.Union([Type.Literal('npm'), Type.Literal('file')]),
+    packageName: Type.Optional(Type.String()),
+    version: Type.Optional(Type.String({ description: 'From the manifest, for display only' })),
+    licence: Type.Optional(Type.String()),
+    category: Type.String(),
+    tarballs: Type.Optional(
+      Type.Record(Type.String(), TarballSchema, { description: 'npm only: one slot an architecture' }),
+    ),
+    filePath: Type.Optional(Type.String()),
+    fileName: Type.Optional(Type.String()),
+    digest: Type.Optional(Digest),
+    path: Type.Optional(Type.String()),
+    hasNativeModules: Type.Optional(Type.Boolean()),
+    size: Type.Integer(),
+    title: Type.Optional(LocalisedTextSchema),
+    description: Type.Optional(LocalisedTextSchema),
+    group: Type.Optional(LocalisedTextSchema),
+    documentation: Type.Optional(Type.String()),
+    processingConfigSchema: Type.Optional(Type.Unknown({ description: 'JSON schema' })),
+    applicationConfigSchema: Type.Optional(Type.Unknown({ description: 'JSON schema' })),
+    thumbnail: Type.Optional(Type.Object({ id: Type.String(), width: Type.Integer(), height: Type.Integer() })),
+    public: Type.Boolean(),
+    privateAccess: Type.Array(AccountSchema, { description: 'Empty for those who may not see it' }),
+    deprecated: Type.Boolean(),
+    origin: Type.Optional(Type.String({ description: 'Set on mirrors only' })),
+    uploadedBy: Type.Optional(UploaderSchema),
+    createdAt: Timestamp,
+    updatedAt: Timestamp,
+    dataUpdatedAt: Timestamp,
+  },
+  { title: 'Artefact' },
+);
 
 export const ReceiptSchema = Type.Object({ artefact: ArtefactSchema }, { title: 'Receipt' });
-export const ArtefactListSchema = Type.Object({ results: Type.Array(ArtefactSchema), count: Type.Integer({ description: 'All that match, not only this page' }) });
+export const ArtefactListSchema = Type.Object({
+  results: Type.Array(ArtefactSchema),
+  count: Type.Integer({ description: 'All that match, not only this page' }),
+});
 export const CategoryListSchema = Type.Object({ results: Type.Array(Type.String()) });
 export const GroupListSchema = Type.Object({ results: Type.Array(Type.String()) });
 
 export const PackageListSchema = Type.Object({
-  results: Type.Array(Type.Object({ name: Type.String(), version: Type.String(), licence: Type.Optional(Type.String()), path: Type.String() })),
+  results: Type.Array(
+    Type.Object({
+      name: Type.String(),
+      version: Type.String(),
+      licence: Type.Optional(Type.String()),
+      path: Type.String(),
+    }),
+  ),
   count: Type.Integer(),
 });
 export const FileListSchema = Type.Object({
-  results: Type.Array(Type.Object({
-    path: Type.String({ description: 'Below package/' }),
-    size: Type.Integer({ description: 'Bytes' }),
-    mode: Type.Integer({ description: 'Permission bits' }),
-    type: Type.String({ description: 'file, directory, link or symlink' }),
-    target: Type.Optional(Type.String()),
-  })),
+  results: Type.Array(
+    Type.Object({
+      path: Type.String({ description: 'Below package/' }),
+      size: Type.Integer({ description: 'Bytes' }),
+      mode: Type.Integer({ description: 'Permission bits' }),
+      type: Type.String({ description: 'file, directory, link or symlink' }),
+      target: Type.Optional(Type.String()),
+    }),
+  ),
   count: Type.Integer(),
 });
 
 const MAX_STATS_DAYS = 3660;
 export const DEFAULT_STATS_DAYS = 30;
-export const StatsQuerySchema = Type.Object({
-  days: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_STATS_DAYS, default: DEFAULT_STATS_DAYS, description: 'How many days back, today included' })),
-  artefact: Type.Optional(Type.String({ description: 'Id of one artefact' })),
-}, { additionalProperties: false });
-export const StatsSchema = Type.Object({
-  artefacts: Type.Integer(),
-  slots: Type.Integer(),
-  blobs: Type.Integer(),
-  storedBytes: Type.Integer({ description: 'Bytes that are kept' }),
-  referredBytes: Type.Integer({ description: 'Bytes of all slots: what would be kept if equal bytes were not shared' }),
-  results: Type.Array(Type.Object({
-    day: Type.String({ description: '2026-01-31, UTC' }),
-    uploads: Type.Integer(), uploadedBytes: Type.Integer(), downloads: Type.Integer(), downloadedBytes: Type.Integer(),
-  }), { description: 'The latest day first; days without transfers are left out' }),
-}, { title: 'Stats' });
+export const StatsQuerySchema = Type.Object(
+  {
+    days: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: MAX_STATS_DAYS,
+        default: DEFAULT_STATS_DAYS,
+        description: 'How many days back, today included',
+      }),
+    ),
+    artefact: Type.Optional(Type.String({ description: 'Id of one artefact' })),
+  },
+  { additionalProperties: false },
+);
+export const StatsSchema = Type.Object(
+  {
+    artefacts: Type.Integer(),
+    slots: Type.Integer(),
+    blobs: Type.Integer(),
+    storedBytes: Type.Integer({ description: 'Bytes that are kept' }),
+    referredBytes: Type.Integer({
+      description: 'Bytes of all slots: what would be kept if equal bytes were not shared',
+    }),
+    results: Type.Array(
+      Type.Object({
+        day: Type.String({ description: '2026-01-31, UTC' }),
+        uploads: Type.Integer(),
+        uploadedBytes: Type.Integer(),
+        downloads: Type.Integer(),
+        downloadedBytes: Type.Integer(),
+      }),
+      { description: 'The latest day first; days without transfers are left out' },
+    ),
+  },
+  { title: 'Stats' },
+);
 
-export const IdParamsSchema = Type.Object({ id: Type.String({ description: 'One URL-encoded path segment: %40acme%2Fimport-gpkg%401' }) });
+export const IdParamsSchema = Type.Object({
+  id: Type.String({ description: 'One URL-encoded path segment: %40acme%2Fimport-gpkg%401' }),
+});
 export const SlotParamsSchema = Type.Object({ id: Type.String(), architecture: Type.String() });
-export const ArchitectureQuerySchema = Type.Object({ architecture: Type.Optional(Type.String({ description: 'Such as x64 or arm64; falls back to noarch' })) });
+export const ArchitectureQuerySchema = Type.Object({
+  architecture: Type.Optional(Type.String({ description: 'Such as x64 or arm64; falls back to noarch' })),
+});
 export const DownloadQuerySchema = Type.Object({
   ...ArchitectureQuerySchema.properties,
-  redirect: Type.Optional(Type.Boolean({ description: 'False: the bytes come from this server, never by way of a redirect to the storage' })),
+  redirect: Type.Optional(
+    Type.Boolean({ description: 'False: the bytes come from this server, never by way of a redirect to the storage' }),
+  ),
 });
 
 const commonFormFields = {
-  category: Type.Optional(Type.String({ description: 'Default: package.json#registry.category, else the present one, else other' })),
+  category: Type.Optional(
+    Type.String({ description: 'Default: package.json#registry.category, else the present one, else other' }),
+  ),
   title: Type.Optional(Type.String({ description: 'JSON: {"fr":"…","en":"…"}' })),
   description: Type.Optional(Type.String({ description: 'JSON: {"fr":"…","en":"…"}' })),
 };
 
 /** The forms of uploads, for the API description: their bodies are streamed, in any order of fields. */
 export const UploadFormSchemas = {
-  npm: Type.Object({ file: FormFileSchema, architecture: Type.Optional(Type.String({ description: 'Default: noarch' })), ...commonFormFields }),
-  file: Type.Object({ file: FormFileSchema, fileName: Type.Optional(Type.String({ description: 'Default: the name of the file sent, else the id' })), ...commonFormFields }),
+  npm: Type.Object({
+    file: FormFileSchema,
+    architecture: Type.Optional(Type.String({ description: 'Default: noarch' })),
+    ...commonFormFields,
+  }),
+  file: Type.Object({
+    file: FormFileSchema,
+    fileName: Type.Optional(Type.String({ description: 'Default: the name of the file sent, else the id' })),
+    ...commonFormFields,
+  }),
 };
 
 export const ListQuerySchema = Type.Object({
-  q: Type.Optional(Type.String({ maxLength: MAX_QUERY_LENGTH, description: 'Words in any order, without regard to case and accents' })),
+  q: Type.Optional(
+    Type.String({
+      maxLength: MAX_QUERY_LENGTH,
+      description: 'Words in any order, without regard to case and accents',
+    }),
+  ),
   category: Type.Optional(Type.String()),
   format: Type.Optional(Type.Union([Type.Literal('npm'), Type.Literal('file')])),
   group: Type.Optional(Type.String()),
   packageName: Type.Optional(Type.String()),
   origin: Type.Optional(Type.String()),
   includeDeprecated: Type.Optional(Type.Boolean({ default: false })),
-  sort: Type.Optional(Type.Union([Type.Literal('dataUpdatedAt'), Type.Literal('name'), Type.Literal('-name')], { default: 'dataUpdatedAt' })),
+  sort: Type.Optional(
+    Type.Union([Type.Literal('dataUpdatedAt'), Type.Literal('name'), Type.Literal('-name')], {
+      default: 'dataUpdatedAt',
+    }),
+  ),
   skip: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 })),
   size: Type.Optional(Type.Integer({ minimum: 0, default: 10, description: 'Clamped to 1000' })),
 });
 export type ListQuery = Static<typeof ListQuerySchema>;
 
-export const GroupsQuerySchema = Type.Object({
-  category: Type.String(),
-  locale: Type.Union([Type.Literal('fr'), Type.Literal('en')]),
-}, { additionalProperties: false });
+export const GroupsQuerySchema = Type.Object(
+  {
+    category: Type.String(),
+    locale: Type.Union([Type.Literal('fr'), Type.Literal('en')]),
+  },
+  { additionalProperties: false },
+);
 
-const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) => Type.Optional(Type.Union([schema, Type.Null()]));
+const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schema: Schema) =>
+  Type.Optional(Type.Union([schema, Type.Null()]));
 
-export const PatchSchema = Type.Object({
-  title: Nullable(LocalisedTextSchema),
-  description: Nullable(LocalisedTextSchema),
-  group: Nullable(LocalisedTextSchema),
-  documentation: Nullable(Type.String({ format: 'uri', maxLength: MAX_TEXT_LENGTH, pattern: '^https?://' })),
-  category: Nullable(Type.String()),
-  public: Nullable(Type.Boolean()),
-  privateAccess: Nullable(Type.Array(AccountSchema, { maxItems: 1000 })),
-  deprecated: Nullable(Type.Boolean()),
-}, { additionalProperties: false, title: 'ArtefactPatch', description: 'null unsets' });
+export const PatchSchema = Type.Object(
+  {
+    title: Nullable(LocalisedTextSchema),
+    description: Nullable(LocalisedTextSchema),
+    group: Nullable(LocalisedTextSchema),
+    documentation: Nullable(Type.String({ format: 'uri', maxLength: MAX_TEXT_LENGTH, pattern: '^https?://' })),
+    category: Nullable(Type.String()),
+    public: Nullable(Type.Boolean()),
+    privateAccess: Nullable(Type.Array(AccountSchema, { maxItems: 1000 })),
+    deprecated: Nullable(Type.Boolean()),
+  },
+  { additionalProperties: false, title: 'ArtefactPatch', description: 'null unsets' },
+);
 export type Patch = Static<typeof PatchSchema>;

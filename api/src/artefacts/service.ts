@@ -10,7 +10,8 @@ import { createPublishing, type PublishingOptions } from './publish.ts';
 import { createRead } from './read.ts';
 import { createTransferCounts } from './transfer-counts.ts';
 
-export interface ArtefactOptions extends Omit<PublishingOptions, 'counts'>, Pick<DownloadOptions, 'accelRedirectPrefix'> {
+export interface ArtefactOptions
+  extends Omit<PublishingOptions, 'counts'>, Pick<DownloadOptions, 'accelRedirectPrefix'> {
   database: Database;
   blobs: Blobs;
   onArtefactDeleted?: readonly ((tx: Tx, id: string) => Promise<void>)[];

@@ -26,27 +26,36 @@ const DAY_MS = 86_400_000;
 
 type Sums = Omit<DailyTransfers, 'day'>;
 
-export function createTransferCounts({ database, onError, flushMs = FLUSH_MS }: TransferCountsOptions): TransferCounts {
+export function createTransferCounts({
+  database,
+  onError,
+  flushMs = FLUSH_MS,
+}: TransferCountsOptions): TransferCounts {
   type Counted = { day: string; artefactId: string; sums: Sums };
   const counts = createBatcher<Map<string, Counted>, { day: string; artefactId: string; added: Partial<Sums> }>({
     intervalMs: flushMs,
     add(batch = new Map(), { day, artefactId, added }) {
-      const { sums } = batch.get(`${day} ${artefactId}`) ?? { sums: { uploads: 0, uploadedBytes: 0, downloads: 0, downloadedBytes: 0 } };
+      const { sums } = batch.get(`${day} ${artefactId}`) ?? {
+        sums: { uploads: 0, uploadedBytes: 0, downloads: 0, downloadedBytes: 0 },
+      };
       for (const [name, value] of Object.entries(added)) sums[name as keyof Sums] += value;
       return batch.set(`${day} ${artefactId}`, { day, artefactId, sums });
     },
     async flush(batch) {
       // In one order, so that two replicas that write the same rows never wait for each other.
-      const rows = [...batch].sort(([one], [other]) => one < other ? -1 : 1).map(([, row]) => row);
+      const rows = [...batch].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row);
       try {
         await database.transaction((tx) => transferRepository(tx).add(rows));
       } catch (error) {
-        if (toDatabaseError(error)) for (const { day, artefactId, sums } of rows) counts.add({ day, artefactId, added: sums });
+        if (toDatabaseError(error))
+          for (const { day, artefactId, sums } of rows) counts.add({ day, artefactId, added: sums });
         onError(error);
       }
     },
   });
-  const count = (artefactId: string, added: Partial<Sums>) => { counts.add({ day: new Date().toISOString().slice(0, 10), artefactId, added }); };
+  const count = (artefactId: string, added: Partial<Sums>) => {
+    counts.add({ day: new Date().toISOString().slice(0, 10), artefactId, added });
+  };
 
   return {
     countUpload: (artefactId, sizeBytes) => count(artefactId, { uploads: 1, uploadedBytes: sizeBytes }),

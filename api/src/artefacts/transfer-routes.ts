@@ -14,17 +14,30 @@ export function transferRoutes({ publishing, download }: ArtefactServices): Fast
     acceptMultipart(app);
 
     for (const format of FORMATS) {
-      app.post(`/artefacts/${format}/:id`, {
-        config: { lateBody: true, form: UploadFormSchemas[format] },
-        schema: {
-          summary: format === 'npm' ? 'Upload an npm tarball into a slot' : 'Upload a file',
-          tags: ['artefacts'], consumes: ['multipart/form-data'], params: IdParamsSchema,
-          response: { 201: ReceiptSchema, ...problems(400, 401, 403, 409, 413, 415, 507) },
+      app.post(
+        `/artefacts/${format}/:id`,
+        {
+          config: { lateBody: true, form: UploadFormSchemas[format] },
+          schema: {
+            summary: format === 'npm' ? 'Upload an npm tarball into a slot' : 'Upload a file',
+            tags: ['artefacts'],
+            consumes: ['multipart/form-data'],
+            params: IdParamsSchema,
+            response: { 201: ReceiptSchema, ...problems(400, 401, 403, 409, 413, 415, 507) },
+          },
         },
-      }, async (request, reply) => {
-        const document = await publishing.publish(request.actor, { id: request.params.id, format }, readMultipart(request, UPLOAD_FIELDS[format]));
-        return reply.code(201).type('application/json; charset=utf-8').send(`{"artefact":${document}}` as never);
-      });
+        async (request, reply) => {
+          const document = await publishing.publish(
+            request.actor,
+            { id: request.params.id, format },
+            readMultipart(request, UPLOAD_FIELDS[format]),
+          );
+          return reply
+            .code(201)
+            .type('application/json; charset=utf-8')
+            .send(`{"artefact":${document}}` as never);
+        },
+      );
     }
 
     for (const kind of ['tarball', 'download'] as const) {
@@ -32,14 +45,33 @@ export function transferRoutes({ publishing, download }: ArtefactServices): Fast
         method: ['GET', 'HEAD'],
         url: `/artefacts/:id/${kind}`,
         schema: {
-          summary: kind === 'tarball' ? 'Download the tarball of an architecture' : 'Download the file, or the most fitting tarball',
-          tags: ['artefacts'], params: IdParamsSchema, querystring: DownloadQuerySchema,
-          response: { 302: Type.Null({ description: 'The file is at Location, for anybody and for a while: fetch it without credentials' }), 304: Type.Null({ description: 'Not modified' }), ...problems(400, 401, 403, 404, 416) },
+          summary:
+            kind === 'tarball'
+              ? 'Download the tarball of an architecture'
+              : 'Download the file, or the most fitting tarball',
+          tags: ['artefacts'],
+          params: IdParamsSchema,
+          querystring: DownloadQuerySchema,
+          response: {
+            302: Type.Null({
+              description: 'The file is at Location, for anybody and for a while: fetch it without credentials',
+            }),
+            304: Type.Null({ description: 'Not modified' }),
+            ...problems(400, 401, 403, 404, 416),
+          },
         },
         handler: async (request, reply) => {
           const { id } = request.params;
           const { architecture, redirect } = request.query;
-          return send(request, reply, { id, kind, architecture, ...(redirect !== undefined && { redirect }), method: request.method, headers: request.headers, isProxied: isProxied(request) });
+          return send(request, reply, {
+            id,
+            kind,
+            architecture,
+            ...(redirect !== undefined && { redirect }),
+            method: request.method,
+            headers: request.headers,
+            isProxied: isProxied(request),
+          });
         },
       });
     }

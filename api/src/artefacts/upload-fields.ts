@@ -12,7 +12,14 @@ import { LocalisedTextSchema } from './schemas.ts';
 export function parseLocalisedField(name: string, text: string | undefined): LocalisedText | undefined {
   if (text === undefined || text === '') return undefined;
   let value: unknown;
-  try { value = JSON.parse(text); } catch { value = undefined; }
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = undefined;
+  }
   if (Value.Check(LocalisedTextSchema, value)) return value;
-  throw new FieldInvalidError(`The field ${name} must be JSON such as {"fr":"…","en":"…"}, with at most 2,000 characters each.`, { errors: [{ path: `/${name}`, message: 'is not a text in fr and en' }] });
+  throw new FieldInvalidError(
+    `The field ${name} must be JSON such as {"fr":"…","en":"…"}, with at most 2,000 characters each.`,
+    { errors: [{ path: `/${name}`, message: 'is not a text in fr and en' }] },
+  );
 }

@@ -40,12 +40,12 @@ export function createAttemptLimit({ database, name, max, windowMs }: AttemptLim
   return {
     async assertFree(subject) {
       const key = keyOf(subject);
-      const failures = remembered(key) ?? await rows.find(key);
+      const failures = remembered(key) ?? (await rows.find(key));
       if (failures && failures.count >= max) throw tooMany(failures);
     },
     async count(subject) {
       const key = keyOf(subject);
-      const failures = remembered(key) ?? await rows.add(key, windowMs);
+      const failures = remembered(key) ?? (await rows.add(key, windowMs));
       if (failures.count <= max) return;
       if (beyond.size >= MAX_REMEMBERED) beyond.clear();
       beyond.set(key, failures);
@@ -61,5 +61,7 @@ export function createAttemptLimit({ database, name, max, windowMs }: AttemptLim
 
 function tooMany({ until }: Failures): Error {
   const seconds = Math.max(1, Math.ceil((Date.parse(until) - Date.now()) / 1000));
-  return new TooManyAttemptsError(`Too many attempts have failed: try again in ${seconds} seconds.`, { headers: { 'retry-after': `${seconds}` } });
+  return new TooManyAttemptsError(`Too many attempts have failed: try again in ${seconds} seconds.`, {
+    headers: { 'retry-after': `${seconds}` },
+  });
 }

@@ -11,6 +11,10 @@ export function networkOf(ip: string): string {
   const [head = '', tail] = address.toLowerCase().split('::');
   const groupsOf = (part: string) => part.split(':').filter((group) => group !== '');
   const [before, behind] = [groupsOf(head), groupsOf(tail ?? '')];
-  const zeros = tail === undefined ? [] : Array.from({ length: Math.max(0, GROUPS - before.length - behind.length) }, () => '0');
-  return `${[...before, ...zeros, ...behind].slice(0, NETWORK_GROUPS).map((group) => group.replace(/^0+(?=.)/, '')).join(':')}::/64`;
+  const zeros =
+    tail === undefined ? [] : Array.from({ length: Math.max(0, GROUPS - before.length - behind.length) }, () => '0');
+  return `${[...before, ...zeros, ...behind]
+    .slice(0, NETWORK_GROUPS)
+    .map((group) => group.replace(/^0+(?=.)/, ''))
+    .join(':')}::/64`;
 }

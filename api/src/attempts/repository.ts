@@ -2,27 +2,44 @@ import { sql } from 'kysely';
 import { databaseTime, type Database } from '../db/index.ts';
 
 /** Failures of one subject since its window began; none are counted any more after `until`. */
-export interface Failures { count: number; until: string }
+export interface Failures {
+  count: number;
+  until: string;
+}
 
 export function attemptRepository({ db, dialect }: Pick<Database, 'db' | 'dialect'>) {
   const now = databaseTime(dialect);
   return {
     async find(subject: string): Promise<Failures | undefined> {
-      return db.selectFrom('failed_attempts').select(['count', 'until']).where('subject', '=', subject).where('until', '>', now).executeTakeFirst();
+      return db
+        .selectFrom('failed_attempts')
+        .select(['count', 'until'])
+        .where('subject', '=', subject)
+        .where('until', '>', now)
+        .executeTakeFirst();
     },
 
     /** Counts one failure more; the first one begins a window. */
     async add(subject: string, windowMs: number): Promise<Failures> {
-      return db.insertInto('failed_attempts').values({ subject, count: 1, until: databaseTime(dialect, windowMs) })
-        .onConflict((conflict) => conflict.column('subject').doUpdateSet({
-          count: sql<number>`case when failed_attempts.until <= ${now} then 1 else failed_attempts.count + 1 end`,
-          until: sql<string>`case when failed_attempts.until <= ${now} then excluded.until else failed_attempts.until end`,
-        }))
-        .returning(['count', 'until']).executeTakeFirstOrThrow();
+      return db
+        .insertInto('failed_attempts')
+        .values({ subject, count: 1, until: databaseTime(dialect, windowMs) })
+        .onConflict((conflict) =>
+          conflict.column('subject').doUpdateSet({
+            count: sql<number>`case when failed_attempts.until <= ${now} then 1 else failed_attempts.count + 1 end`,
+            until: sql<string>`case when failed_attempts.until <= ${now} then excluded.until else failed_attempts.until end`,
+          }),
+        )
+        .returning(['count', 'until'])
+        .executeTakeFirstOrThrow();
     },
 
-    async remove(subject: string): Promise<void> { await db.deleteFrom('failed_attempts').where('subject', '=', subject).execute(); },
+    async remove(subject: string): Promise<void> {
+      await db.deleteFrom('failed_attempts').where('subject', '=', subject).execute();
+    },
 
-    async removeOld(): Promise<void> { await db.deleteFrom('failed_attempts').where('until', '<=', now).execute(); },
+    async removeOld(): Promise<void> {
+      await db.deleteFrom('failed_attempts').where('until', '<=', now).execute();
+    },
   };
 }

@@ -6,20 +6,44 @@ import { AuditFilterSchema, AuditPageSchema, AuditQuerySchema } from './schemas.
 import type { AuditLog } from './service.ts';
 
 const tags = ['audit'];
-const LINES = { description: 'One event a line, the oldest first', content: { 'application/x-ndjson': { schema: Type.String() } } };
+const LINES = {
+  description: 'One event a line, the oldest first',
+  content: { 'application/x-ndjson': { schema: Type.String() } },
+};
 
 /** The audit log, for superadmins: read only, whoever asks. */
 export function auditRoutes(audit: AuditLog): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.get('/audit-events', {
-      schema: { summary: 'List audit events, the newest first', tags, querystring: AuditQuerySchema, response: { 200: AuditPageSchema, ...problems(400, 401, 403) } },
-    }, (request) => audit.list(request.actor.caller, request.query));
+    app.get(
+      '/audit-events',
+      {
+        schema: {
+          summary: 'List audit events, the newest first',
+          tags,
+          querystring: AuditQuerySchema,
+          response: { 200: AuditPageSchema, ...problems(400, 401, 403) },
+        },
+      },
+      (request) => audit.list(request.actor.caller, request.query),
+    );
 
-    app.get('/audit-events/export', {
-      schema: { summary: 'Export audit events as JSON Lines', tags, querystring: AuditFilterSchema, response: { 200: LINES, ...problems(400, 401, 403) } },
-    }, async (request, reply) => {
-      const lines = audit.export(request.actor.caller, request.query);
-      return reply.type('application/x-ndjson; charset=utf-8').header('content-disposition', 'attachment; filename="audit-events.jsonl"').send(Readable.from(lines) as never);
-    });
+    app.get(
+      '/audit-events/export',
+      {
+        schema: {
+          summary: 'Export audit events as JSON Lines',
+          tags,
+          querystring: AuditFilterSchema,
+          response: { 200: LINES, ...problems(400, 401, 403) },
+        },
+      },
+      async (request, reply) => {
+        const lines = audit.export(request.actor.caller, request.query);
+        return reply
+          .type('application/x-ndjson; charset=utf-8')
+          .header('content-disposition', 'attachment; filename="audit-events.jsonl"')
+          .send(Readable.from(lines) as never);
+      },
+    );
   };
 }

@@ -1,16 +1,25 @@
-// Reading the audit log, and keeping it from growing without bound. Writing to it is appendAudit, in the transaction of each change.
+// Reading the audit log, and keeping it from growing without bound. Writing to it is appendAudit, in the transaction
+// of each change.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { enforce, policy, type Caller } from '../access/index.ts';
 import type { AuditEventsTable, Database } from '../db/index.ts';
 import type { Job } from '../jobs/index.ts';
 import { auditRepository, type AuditPosition } from './repository.ts';
-import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type AuditEventView, type AuditFilterQuery, type AuditQuery } from './schemas.ts';
+import {
+  DEFAULT_PAGE_SIZE,
+  MAX_PAGE_SIZE,
+  type AuditEventView,
+  type AuditFilterQuery,
+  type AuditQuery,
+} from './schemas.ts';
 
 export interface AuditLog {
   /** Lists events, the newest first. */
   list(caller: Caller, query: AuditQuery): Promise<{ results: AuditEventView[]; count: number }>;
-  /** Reads all events that match, the oldest first, as JSON Lines; those that are appended meanwhile may be among them. */
+  /**
+   * Reads all events that match, the oldest first, as JSON Lines; those that are appended meanwhile may be among them.
+   */
   export(caller: Caller, filter: AuditFilterQuery): AsyncGenerator<string>;
   /** Removes what is older than it is kept, in small steps. */
   readonly pruning: Job<number, number>;
@@ -74,7 +83,11 @@ function toView(row: AuditEventsTable): AuditEventView {
   return {
     _id: row.id,
     at: row.at,
-    actor: { kind: row.actor_kind as AuditEventView['actor']['kind'], ...(row.actor_id !== null && { id: row.actor_id }), ...(row.actor_name !== null && { name: row.actor_name }) },
+    actor: {
+      kind: row.actor_kind as AuditEventView['actor']['kind'],
+      ...(row.actor_id !== null && { id: row.actor_id }),
+      ...(row.actor_name !== null && { name: row.actor_name }),
+    },
     action: row.action,
     target: { type: row.target_type, id: row.target_id },
     outcome: row.outcome as AuditEventView['outcome'],

@@ -1,5 +1,5 @@
-// Backup and restore of a whole instance. This file writes a backup while the server serves; restore.ts rebuilds an instance
-// from one, layout.ts says what the folder holds. Whoever runs it keeps the sweep away meanwhile.
+// Backup and restore of a whole instance. This file writes a backup while the server serves; restore.ts rebuilds an
+// instance from one, layout.ts says what the folder holds. Whoever runs it keeps the sweep away meanwhile.
 
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
@@ -8,8 +8,26 @@ import type { Blobs } from '../blobs/index.ts';
 import { readSnapshot, refuseOtherSchema, type Database } from '../db/index.ts';
 import { forEachConcurrently } from './concurrent.ts';
 import { copyBlob } from './blob-file.ts';
-import { aboutDirectory, absolute, listBlobFolders, openForWriting, putManifest, removeOtherBlobs, removeOtherSnapshots, syncFolder, writeDurably } from './directory.ts';
-import { blobsFolder, FORMAT_VERSION, newSnapshotName, secretsPath, tablePath, type LostBlob, type Manifest } from './layout.ts';
+import {
+  aboutDirectory,
+  absolute,
+  listBlobFolders,
+  openForWriting,
+  putManifest,
+  removeOtherBlobs,
+  removeOtherSnapshots,
+  syncFolder,
+  writeDurably,
+} from './directory.ts';
+import {
+  blobsFolder,
+  FORMAT_VERSION,
+  newSnapshotName,
+  secretsPath,
+  tablePath,
+  type LostBlob,
+  type Manifest,
+} from './layout.ts';
 import { listBlobs, nameArtefacts } from './listed-blobs.ts';
 import { createReport, type BackupProgress } from './progress.ts';
 import { countRows, readRows } from './repository.ts';
@@ -24,7 +42,10 @@ export interface BackupOptions {
   berthVersion: string;
   /** Secrets that the instance keeps itself, by name, and the names of those that its environment gives. */
   secrets: { kept: Record<string, string>; given: string[] };
-  /** Read the bytes that an earlier backup has copied, instead of comparing their size alone; damaged ones are copied again. */
+  /**
+   * Read the bytes that an earlier backup has copied, instead of comparing their size alone; damaged ones are copied
+   * again.
+   */
   verify?: boolean;
   onProgress?: ((progress: BackupProgress) => void) | undefined;
   /** Ends it early, with its reason; what is copied stays and the next backup goes on from there. */
@@ -42,12 +63,12 @@ export interface BackupResult {
 const BLOBS_AT_ONCE = 4;
 
 /**
- * Writes a consistent copy: every table as it was at one moment, and every blob that a slot refers to, checked while it is copied.
- * Blobs that are missing or damaged are in `manifest.blobs.lost`, and do not stop it. The manifest is replaced last, in one step,
- * so that the folder always holds a whole backup, this one or the one before.
+ * Writes a consistent copy: every table as it was at one moment, and every blob that a slot refers to, checked while
+ * it is copied. Blobs that are missing or damaged are in `manifest.blobs.lost`, and do not stop it. The manifest is
+ * replaced last, in one step, so that the folder always holds a whole backup, this one or the one before.
  *
- * @throws backup_invalid when the folder holds something else; backup_directory_full, backup_directory_unusable; database_too_new,
- *   database_too_old; storage_unavailable
+ * @throws backup_invalid when the folder holds something else; backup_directory_full, backup_directory_unusable;
+ *   database_too_new, database_too_old; storage_unavailable /
  */
 export async function writeBackup(options: BackupOptions): Promise<BackupResult> {
   const directory = absolute(options.directory);
@@ -68,7 +89,14 @@ export async function writeBackup(options: BackupOptions): Promise<BackupResult>
 }
 
 /** Writes all tables and the secrets, and begins the manifest. */
-async function writeSnapshot({ database, directory, berthVersion, secrets, onProgress, signal }: BackupOptions): Promise<Manifest> {
+async function writeSnapshot({
+  database,
+  directory,
+  berthVersion,
+  secrets,
+  onProgress,
+  signal,
+}: BackupOptions): Promise<Manifest> {
   const report = createReport(onProgress);
   report.begin('snapshot');
   const createdAt = new Date().toISOString();
@@ -80,23 +108,45 @@ async function writeSnapshot({ database, directory, berthVersion, secrets, onPro
     report.begin('rows', { total: await countRows(snapshot) });
     for (const table of BACKED_UP_TABLES) {
       const rows = readRows(snapshot, database.dialect, table);
-      const file = await writeTableFile(tablePath(directory, name, table.name), rows, () => { signal?.throwIfAborted(); report.add(1); });
+      const file = await writeTableFile(tablePath(directory, name, table.name), rows, () => {
+        signal?.throwIfAborted();
+        report.add(1);
+      });
       tables.push({ name: table.name, ...file });
     }
     return { migrations, tables };
   });
   const included = Object.keys(secrets.kept);
-  if (included.length > 0) await writeDurably(secretsPath(directory, name), `${JSON.stringify(secrets.kept, null, 2)}\n`);
+  if (included.length > 0)
+    await writeDurably(secretsPath(directory, name), `${JSON.stringify(secrets.kept, null, 2)}\n`);
   return {
-    format: 'berth-backup', formatVersion: FORMAT_VERSION, berthVersion, createdAt, snapshot: name, migrations, tables,
+    format: 'berth-backup',
+    formatVersion: FORMAT_VERSION,
+    berthVersion,
+    createdAt,
+    snapshot: name,
+    migrations,
+    tables,
     blobs: { count: 0, sizeBytes: 0, lost: [] },
-    secrets: { included, ...(included.length > 0 && { digest: await digestOfFile(secretsPath(directory, name)) }), leftOut: secrets.given },
+    secrets: {
+      included,
+      ...(included.length > 0 && { digest: await digestOfFile(secretsPath(directory, name)) }),
+      leftOut: secrets.given,
+    },
   };
 }
 
-interface CopiedBlobs { copied: number; kept: number; lost: Omit<LostBlob, 'artefacts'>[]; wanted: Set<string> }
+interface CopiedBlobs {
+  copied: number;
+  kept: number;
+  lost: Omit<LostBlob, 'artefacts'>[];
+  wanted: Set<string>;
+}
 
-async function copyBlobs({ blobs, directory, verify = false, onProgress, signal }: BackupOptions, manifest: Manifest): Promise<CopiedBlobs> {
+async function copyBlobs(
+  { blobs, directory, verify = false, onProgress, signal }: BackupOptions,
+  manifest: Manifest,
+): Promise<CopiedBlobs> {
   const report = createReport(onProgress);
   const result: CopiedBlobs = { copied: 0, kept: 0, lost: [], wanted: new Set() };
   await mkdir(blobsFolder(directory), { recursive: true, mode: 0o700 });
@@ -124,5 +174,6 @@ async function copyBlobs({ blobs, directory, verify = false, onProgress, signal 
 /** Makes the names of all blobs durable: one flush for each folder, however many were copied into it. */
 async function syncBlobs(directory: string): Promise<void> {
   const root = blobsFolder(directory);
-  for (const folder of [...await listBlobFolders(directory), root, dirname(root), directory]) await syncFolder(folder);
+  for (const folder of [...(await listBlobFolders(directory)), root, dirname(root), directory])
+    await syncFolder(folder);
 }

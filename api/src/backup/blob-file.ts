@@ -37,15 +37,21 @@ const READ_BYTES = 1024 * 1024;
  *
  * @throws storage_unavailable when the storage as a whole does not answer; the reason of `signal`
  */
-export async function copyBlob(wanted: WantedBlob, { blobs, directory, verify, onBytes, signal }: CopyOptions): Promise<CopyOutcome> {
+export async function copyBlob(
+  wanted: WantedBlob,
+  { blobs, directory, verify, onBytes, signal }: CopyOptions,
+): Promise<CopyOutcome> {
   const path = blobPath(directory, wanted.digest);
-  if (await hasBlobFile(directory, wanted) && (!verify || await digestOfFile(path) === wanted.digest)) {
+  if ((await hasBlobFile(directory, wanted)) && (!verify || (await digestOfFile(path)) === wanted.digest)) {
     onBytes(wanted.sizeBytes);
     return 'kept';
   }
   for (let attempt = 1; ; attempt++) {
     let counted = 0;
-    const count = (bytes: number) => { counted += bytes; onBytes(bytes); };
+    const count = (bytes: number) => {
+      counted += bytes;
+      onBytes(bytes);
+    };
     try {
       return await write(wanted, { blobs, path, onBytes: count, signal });
     } catch (error) {
@@ -82,9 +88,17 @@ export async function* readBlobFile(directory: string, digest: string): AsyncGen
   }
 }
 
-interface WriteOptions { blobs: Blobs; path: string; onBytes: (count: number) => void; signal: AbortSignal | undefined }
+interface WriteOptions {
+  blobs: Blobs;
+  path: string;
+  onBytes: (count: number) => void;
+  signal: AbortSignal | undefined;
+}
 
-async function write({ digest, sizeBytes }: WantedBlob, { blobs, path, onBytes, signal }: WriteOptions): Promise<CopyOutcome> {
+async function write(
+  { digest, sizeBytes }: WantedBlob,
+  { blobs, path, onBytes, signal }: WriteOptions,
+): Promise<CopyOutcome> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const partial = path + PARTIAL_SUFFIX;
   const file = await open(partial, 'w', 0o600);

@@ -12,7 +12,11 @@ import type { ProgressReport } from './progress.ts';
 import { digestOfFile } from './table-file.ts';
 
 /** A backup that was read and found whole, but for the bytes of its blobs. */
-export interface CheckedBackup { directory: string; manifest: Manifest; secrets: Record<string, string> }
+export interface CheckedBackup {
+  directory: string;
+  manifest: Manifest;
+  secrets: Record<string, string>;
+}
 
 /** Files looked up at a time. */
 const FILES_AT_ONCE = 4;
@@ -29,8 +33,13 @@ export async function checkBackup(path: string): Promise<CheckedBackup> {
     const manifest = await readManifest(directory);
     const known = knownMigrations();
     const newer = manifest.migrations.filter((name) => !known.includes(name));
-    if (newer.length > 0) throw new BackupTooNewError(`${directory} is of Berth ${manifest.berthVersion}, whose database is newer than this program (${newer.join(', ')}): restore it with that Berth or a later one.`);
-    for (const table of manifest.tables) await requireDigest(tablePath(directory, manifest.snapshot, table.name), table.digest);
+    if (newer.length > 0)
+      throw new BackupTooNewError(
+        `${directory} is of Berth ${manifest.berthVersion}, whose database is newer than this program ` +
+          `(${newer.join(', ')}): restore it with that Berth or a later one.`,
+      );
+    for (const table of manifest.tables)
+      await requireDigest(tablePath(directory, manifest.snapshot, table.name), table.digest);
     const { digest } = manifest.secrets;
     if (digest === undefined) return { directory, manifest, secrets: {} };
     const file = secretsPath(directory, manifest.snapshot);
@@ -45,19 +54,28 @@ export async function findLost(backup: CheckedBackup, report: ProgressReport): P
   report.begin('checking', { total: manifest.blobs.count });
   const lost: WantedBlob[] = [];
   await forEachConcurrently(listBlobs(backup), FILES_AT_ONCE, async (wanted) => {
-    if (!await hasBlobFile(directory, wanted)) lost.push(wanted);
+    if (!(await hasBlobFile(directory, wanted))) lost.push(wanted);
     report.add(1);
   });
-  return nameArtefacts(backup, lost.map(({ digest, sizeBytes }) => ({ digest, sizeBytes, reason: 'missing' })));
+  return nameArtefacts(
+    backup,
+    lost.map(({ digest, sizeBytes }) => ({ digest, sizeBytes, reason: 'missing' })),
+  );
 }
 
 /** Refuses what has lost bytes. @throws backup_lost_blobs */
 export function refuseLost({ directory }: CheckedBackup, lost: readonly LostBlob[]): void {
   if (lost.length === 0) return;
   const ids = [...new Set(lost.flatMap(({ artefacts }) => artefacts.map(({ id }) => id)))];
-  throw new BackupLostBlobsError(`${directory} lacks the right bytes of ${ids.slice(0, NAMED_ARTEFACTS).join(', ')}${ids.length > NAMED_ARTEFACTS ? ` and ${ids.length - NAMED_ARTEFACTS} more` : ''}: use another copy of it, or restore the rest with --allow-lost.`);
+  throw new BackupLostBlobsError(
+    `${directory} lacks the right bytes ` +
+      `of ${ids.slice(0, NAMED_ARTEFACTS).join(', ')}${ids.length > NAMED_ARTEFACTS ? ` and ${ids.length - NAMED_ARTEFACTS} more` : ''}: use another copy of it, or restore the rest with --allow-lost.`,
+  );
 }
 
 async function requireDigest(path: string, digest: string): Promise<void> {
-  if (await digestOfFile(path) !== digest) throw new BackupInvalidError(`${path} was changed since the backup was written: take another backup, or another copy of this one.`);
+  if ((await digestOfFile(path)) !== digest)
+    throw new BackupInvalidError(
+      `${path} was changed since the backup was written: take another backup, or another copy of this one.`,
+    );
 }

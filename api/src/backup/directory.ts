@@ -2,13 +2,31 @@
 
 import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { BackupDirectoryFullError, BackupDirectoryUnusableError, BackupInvalidError, BackupTooNewError } from './errors.ts';
-import { BLOB_FILE_NAME, blobsFolder, MANIFEST_FILE, parseManifest, PARTIAL_SUFFIX, SNAPSHOT_NAME, type Manifest } from './layout.ts';
+import {
+  BackupDirectoryFullError,
+  BackupDirectoryUnusableError,
+  BackupInvalidError,
+  BackupTooNewError,
+} from './errors.ts';
+import {
+  BLOB_FILE_NAME,
+  blobsFolder,
+  MANIFEST_FILE,
+  parseManifest,
+  PARTIAL_SUFFIX,
+  SNAPSHOT_NAME,
+  type Manifest,
+} from './layout.ts';
 
 const FULL_CODES = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 const REASONS: Record<string, string> = {
-  EACCES: 'is not to be read and written by this user', EPERM: 'is not to be read and written by this user', EROFS: 'is on a read-only file system',
-  ENOTDIR: 'is no folder', EEXIST: 'is no folder', ENOENT: 'has lost a part of itself', EIO: 'is on a disk that fails',
+  EACCES: 'is not to be read and written by this user',
+  EPERM: 'is not to be read and written by this user',
+  EROFS: 'is on a read-only file system',
+  ENOTDIR: 'is no folder',
+  EEXIST: 'is no folder',
+  ENOENT: 'has lost a part of itself',
+  EIO: 'is on a disk that fails',
 };
 /** What a file system puts into its topmost folder. */
 const FOREIGN_BUT_HARMLESS = new Set(['lost+found', '.snapshot']);
@@ -20,8 +38,18 @@ const FOREIGN_BUT_HARMLESS = new Set(['lost+found', '.snapshot']);
 export async function openForWriting(directory: string): Promise<Manifest | undefined> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const names = await readdir(directory);
-  const stranger = names.find((name) => ![MANIFEST_FILE, 'blobs'].includes(name) && !isLeftover(name) && !SNAPSHOT_NAME.test(name) && !FOREIGN_BUT_HARMLESS.has(name));
-  if (stranger !== undefined) throw new BackupInvalidError(`${directory} holds ${stranger}, which is no part of a backup: name a folder that is empty, missing or a backup.`);
+  const stranger = names.find(
+    (name) =>
+      ![MANIFEST_FILE, 'blobs'].includes(name) &&
+      !isLeftover(name) &&
+      !SNAPSHOT_NAME.test(name) &&
+      !FOREIGN_BUT_HARMLESS.has(name),
+  );
+  if (stranger !== undefined)
+    throw new BackupInvalidError(
+      `${directory} holds ${stranger}, which is no part of a backup: name a folder that is empty, missing ` +
+        'or a backup.',
+    );
   return names.includes(MANIFEST_FILE) ? readManifest(directory) : undefined;
 }
 
@@ -29,11 +57,17 @@ export async function openForWriting(directory: string): Promise<Manifest | unde
 export async function readManifest(directory: string): Promise<Manifest> {
   const text = await readFile(join(directory, MANIFEST_FILE), 'utf8').catch((error: unknown) => {
     if (codeOf(error) !== 'ENOENT' && codeOf(error) !== 'ENOTDIR') throw error;
-    throw new BackupInvalidError(`${directory} holds no ${MANIFEST_FILE}: it is no backup, or one that was interrupted before its end.`, { cause: error });
+    throw new BackupInvalidError(
+      `${directory} holds no ${MANIFEST_FILE}: it is no backup, or one that was interrupted before its end.`,
+      { cause: error },
+    );
   });
   const parsed = parseManifest(text);
   if ('manifest' in parsed) return parsed.manifest;
-  if (parsed.wrong === 'newer') throw new BackupTooNewError(`${directory} holds a backup in the format of a newer Berth: restore it with that one or a later one.`);
+  if (parsed.wrong === 'newer')
+    throw new BackupTooNewError(
+      `${directory} holds a backup in the format of a newer Berth: restore it with that one or a later one.`,
+    );
   throw new BackupInvalidError(`${join(directory, MANIFEST_FILE)} is not the manifest of a backup, or was changed.`);
 }
 
@@ -48,7 +82,8 @@ export async function putManifest(directory: string, manifest: Manifest): Promis
 /** Removes the snapshots but one, and whatever an interrupted backup was writing. */
 export async function removeOtherSnapshots(directory: string, kept: string | undefined): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (name !== kept && (SNAPSHOT_NAME.test(name) || isLeftover(name))) await rm(join(directory, name), { recursive: true, force: true });
+    if (name !== kept && (SNAPSHOT_NAME.test(name) || isLeftover(name)))
+      await rm(join(directory, name), { recursive: true, force: true });
   }
 }
 
@@ -86,7 +121,11 @@ export async function writeDurably(path: string, content: string): Promise<void>
 /** Makes the names in a folder durable. */
 export async function syncFolder(folder: string): Promise<void> {
   const handle = await open(folder, 'r');
-  try { await handle.sync(); } finally { await handle.close(); }
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Says failures of the file system in words about the folder; the storage and the database say theirs themselves. */
@@ -97,15 +136,28 @@ export async function aboutDirectory<T>(directory: string, work: () => Promise<T
     const code = codeOf(error);
     const { errcode } = error as { errcode?: number };
     // SQLITE_FULL: only its copy is written to.
-    if (FULL_CODES.includes(code) || errcode === 13) throw new BackupDirectoryFullError(`No room is left in ${directory}: make room there and run it again, it goes on where it stopped.`, { cause: error });
+    if (FULL_CODES.includes(code) || errcode === 13)
+      throw new BackupDirectoryFullError(
+        `No room is left in ${directory}: make room there and run it again, it goes on where it stopped.`,
+        { cause: error },
+      );
     const isOfFiles = error instanceof Error && 'path' in error;
-    if (isOfFiles || code === 'EIO') throw new BackupDirectoryUnusableError(`${directory} ${REASONS[code] ?? `cannot be used (${code})`}.`, { cause: error });
+    if (isOfFiles || code === 'EIO')
+      throw new BackupDirectoryUnusableError(`${directory} ${REASONS[code] ?? `cannot be used (${code})`}.`, {
+        cause: error,
+      });
     throw error;
   }
 }
 
-export function absolute(directory: string): string { return resolve(directory); }
+export function absolute(directory: string): string {
+  return resolve(directory);
+}
 
-function isLeftover(name: string): boolean { return name.endsWith(PARTIAL_SUFFIX); }
+function isLeftover(name: string): boolean {
+  return name.endsWith(PARTIAL_SUFFIX);
+}
 
-function codeOf(error: unknown): string { return error instanceof Error && 'code' in error ? String(error.code) : ''; }
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : '';
+}

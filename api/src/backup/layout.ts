@@ -39,7 +39,9 @@ export const ManifestSchema = Type.Object({
   /** Of the database, in order. */
   migrations: Type.Array(Type.String(), { minItems: 1 }),
   /** In the order in which they can be filled. */
-  tables: Type.Array(Type.Object({ name: Type.String({ pattern: '^[A-Za-z_]+$' }), rows: Count, sizeBytes: Count, digest: Digest })),
+  tables: Type.Array(
+    Type.Object({ name: Type.String({ pattern: '^[A-Za-z_]+$' }), rows: Count, sizeBytes: Count, digest: Digest }),
+  ),
   blobs: Type.Object({ count: Count, sizeBytes: Count, lost: Type.Array(LostBlobSchema) }),
   secrets: Type.Object({
     /** In secrets.json, with its digest; none are when all are given by the environment. */
@@ -57,21 +59,32 @@ export type LostBlob = Static<typeof LostBlobSchema>;
 export function parseManifest(text: string): { manifest: Manifest } | { wrong: 'format' | 'newer' } {
   const value = parseJson(text);
   const { format, formatVersion } = (value ?? {}) as Partial<Manifest>;
-  if (format === 'berth-backup' && typeof formatVersion === 'number' && formatVersion > FORMAT_VERSION) return { wrong: 'newer' };
+  if (format === 'berth-backup' && typeof formatVersion === 'number' && formatVersion > FORMAT_VERSION)
+    return { wrong: 'newer' };
   return Value.Check(ManifestSchema, value) ? { manifest: value } : { wrong: 'format' };
 }
 
 function parseJson(text: string): unknown {
-  try { return JSON.parse(text); } catch { return undefined; }
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 export function newSnapshotName(createdAt: string, random: string): string {
   return `snapshot-${createdAt.replaceAll(/[-:]|\.\d+/g, '')}-${random}`;
 }
 
-export function tablePath(directory: string, snapshot: string, table: string): string { return join(directory, snapshot, `${table}.jsonl`); }
-export function secretsPath(directory: string, snapshot: string): string { return join(directory, snapshot, SECRETS_FILE); }
-export function blobsFolder(directory: string): string { return join(directory, 'blobs', 'sha256'); }
+export function tablePath(directory: string, snapshot: string, table: string): string {
+  return join(directory, snapshot, `${table}.jsonl`);
+}
+export function secretsPath(directory: string, snapshot: string): string {
+  return join(directory, snapshot, SECRETS_FILE);
+}
+export function blobsFolder(directory: string): string {
+  return join(directory, 'blobs', 'sha256');
+}
 
 /** @param digest `sha256:<hex>` */
 export function blobPath(directory: string, digest: string): string {

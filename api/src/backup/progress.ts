@@ -1,6 +1,9 @@
 /** How far a backup or a restore has come. */
 export interface BackupProgress {
-  /** `waiting`: for other work to end; `snapshot`: the database is copied; `checking`: the backup is; `finishing`: flushed to the disk. */
+  /**
+   * `waiting`: for other work to end; `snapshot`: the database is copied; `checking`: the backup is; `finishing`:
+   * flushed to the disk.
+   */
   phase: 'waiting' | 'snapshot' | 'checking' | 'rows' | 'blobs' | 'finishing';
   /** Rows or blobs. */
   done: number;
@@ -20,8 +23,17 @@ export function createReport(onProgress: ((progress: BackupProgress) => void) | 
   let progress: BackupProgress = { phase: 'waiting', done: 0 };
   const tell = () => onProgress?.({ ...progress });
   return {
-    begin(phase, totals = {}) { progress = { phase, done: 0, ...totals, ...(totals.bytesTotal !== undefined && { bytesDone: 0 }) }; tell(); },
-    add(count) { progress.done += count; tell(); },
-    addBytes(count) { progress.bytesDone = (progress.bytesDone ?? 0) + count; tell(); },
+    begin(phase, totals = {}) {
+      progress = { phase, done: 0, ...totals, ...(totals.bytesTotal !== undefined && { bytesDone: 0 }) };
+      tell();
+    },
+    add(count) {
+      progress.done += count;
+      tell();
+    },
+    addBytes(count) {
+      progress.bytesDone = (progress.bytesDone ?? 0) + count;
+      tell();
+    },
   };
 }

@@ -1,4 +1,5 @@
-// Reads every row of a table and writes them elsewhere, whatever its columns; and keeps the mark of a restore under way.
+// Reads every row of a table and writes them elsewhere, whatever its columns; and keeps the mark of a restore under
+// way.
 
 import { sql, type Kysely } from 'kysely';
 import { streamRows, type Database, type DialectName, type Executor, type Tx } from '../db/index.ts';
@@ -22,9 +23,21 @@ export interface RestoreMark {
 }
 
 /** Yields the rows of a table as the database's driver gives them, without what the database fills by itself. */
-export async function* readRows(snapshot: Executor, dialect: DialectName, { name, orderBy, generated = [], blobColumn }: BackedUpTable): AsyncGenerator<Row> {
+export async function* readRows(
+  snapshot: Executor,
+  dialect: DialectName,
+  { name, orderBy, generated = [], blobColumn }: BackedUpTable,
+): AsyncGenerator<Row> {
   let query = loose(snapshot).selectFrom(name).selectAll();
-  if (blobColumn !== undefined) query = query.where((eb) => eb.exists(eb.selectFrom('slots').select(sql`1`.as('it')).whereRef('slots.digest', '=', `${name}.${blobColumn}`)));
+  if (blobColumn !== undefined)
+    query = query.where((eb) =>
+      eb.exists(
+        eb
+          .selectFrom('slots')
+          .select(sql`1`.as('it'))
+          .whereRef('slots.digest', '=', `${name}.${blobColumn}`),
+      ),
+    );
   for (const column of orderBy) query = query.orderBy(column);
   for await (const row of streamRows<Row>(snapshot, dialect, query)) {
     for (const column of generated) delete row[column];
@@ -36,7 +49,10 @@ export async function* readRows(snapshot: Executor, dialect: DialectName, { name
 export async function countRows(snapshot: Executor): Promise<number> {
   let count = 0;
   for (const { name } of BACKED_UP_TABLES) {
-    const row = await loose(snapshot).selectFrom(name).select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+    const row = await loose(snapshot)
+      .selectFrom(name)
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow();
     count += Number(row.count);
   }
   return count;
@@ -52,17 +68,34 @@ export function restoreRepository(executor: Executor | Tx) {
     },
 
     async putMark({ snapshot, rowsDone }: RestoreMark): Promise<void> {
-      await executor.schema.createTable(MARK_TABLE).ifNotExists().addColumn('snapshot', 'text').addColumn('rows_done', 'integer').execute();
+      await executor.schema
+        .createTable(MARK_TABLE)
+        .ifNotExists()
+        .addColumn('snapshot', 'text')
+        .addColumn('rows_done', 'integer')
+        .execute();
       await loose(executor).deleteFrom(MARK_TABLE).execute();
-      await loose(executor).insertInto(MARK_TABLE).values({ snapshot, rows_done: rowsDone ? 1 : 0 }).execute();
+      await loose(executor)
+        .insertInto(MARK_TABLE)
+        .values({ snapshot, rows_done: rowsDone ? 1 : 0 })
+        .execute();
     },
 
-    async dropMark(): Promise<void> { await executor.schema.dropTable(MARK_TABLE).execute(); },
+    async dropMark(): Promise<void> {
+      await executor.schema.dropTable(MARK_TABLE).execute();
+    },
 
     /** Names the first table that has rows. */
     async findFilledTable(): Promise<string | undefined> {
       for (const name of await presentTables()) {
-        if (await loose(executor).selectFrom(name).select(sql`1`.as('it')).limit(1).executeTakeFirst()) return name;
+        if (
+          await loose(executor)
+            .selectFrom(name)
+            .select(sql`1`.as('it'))
+            .limit(1)
+            .executeTakeFirst()
+        )
+          return name;
       }
       return undefined;
     },
@@ -81,12 +114,21 @@ export function restoreRepository(executor: Executor | Tx) {
 
     async insertRows(table: string, rows: readonly Row[]): Promise<void> {
       const atOnce = Math.floor(MAX_PARAMETERS / Object.keys(rows[0] ?? {}).length);
-      for (let from = 0; from < rows.length; from += atOnce) await loose(executor).insertInto(table).values(rows.slice(from, from + atOnce)).execute();
+      for (let from = 0; from < rows.length; from += atOnce)
+        await loose(executor)
+          .insertInto(table)
+          .values(rows.slice(from, from + atOnce))
+          .execute();
     },
 
     /** Lists the digests whose bytes are not there yet. */
     async listMissingBlobs(): Promise<{ digest: string; sizeBytes: number }[]> {
-      const rows = await executor.selectFrom('blobs').select(['digest', 'size']).where('state', '<>', 'sound').orderBy('digest').execute();
+      const rows = await executor
+        .selectFrom('blobs')
+        .select(['digest', 'size'])
+        .where('state', '<>', 'sound')
+        .orderBy('digest')
+        .execute();
       return rows.map(({ digest, size }) => ({ digest, sizeBytes: size }));
     },
   };
@@ -99,7 +141,9 @@ export function restoreRepository(executor: Executor | Tx) {
 
 /** Tells whether a restore of this database has been interrupted. */
 export async function isHalfRestored(database: Database): Promise<boolean> {
-  return await restoreRepository(database.db).findMark() !== undefined;
+  return (await restoreRepository(database.db).findMark()) !== undefined;
 }
 
-function loose(executor: Executor | Tx): AnyTables { return executor as unknown as AnyTables; }
+function loose(executor: Executor | Tx): AnyTables {
+  return executor as unknown as AnyTables;
+}

@@ -1,4 +1,5 @@
-// The rows of a backup into an empty database, table after table, in the schema that they were in when they were backed up.
+// The rows of a backup into an empty database, table after table, in the schema that they were in when they were
+// backed up.
 
 import { randomUUID } from 'node:crypto';
 import type { BlobStore } from '../blobs/index.ts';
@@ -14,18 +15,33 @@ import { readTableFile } from './table-file.ts';
 const BATCH_ROWS = 500;
 const BATCH_LENGTH = 4 * 1024 * 1024;
 
-interface RowsOptions extends CheckedBackup { database: Database; store: BlobStore; report: ProgressReport; signal?: AbortSignal | undefined }
+interface RowsOptions extends CheckedBackup {
+  database: Database;
+  store: BlobStore;
+  report: ProgressReport;
+  signal?: AbortSignal | undefined;
+}
 
 /**
  * Marks the instance as half-restored and fills its tables; what an interrupted restore has left in them goes first.
  * @throws restore_target_not_empty
  */
-export async function restoreRows({ database, store, directory, manifest, report, signal }: RowsOptions): Promise<void> {
+export async function restoreRows({
+  database,
+  store,
+  directory,
+  manifest,
+  report,
+  signal,
+}: RowsOptions): Promise<void> {
   const repository = restoreRepository(database.db);
   const mark = await repository.findMark();
   if (mark?.snapshot === manifest.snapshot && mark.rowsDone) return;
   const beyond = (await appliedMigrations(database.db)).filter((name) => !manifest.migrations.includes(name));
-  if (beyond.length > 0) throw new RestoreTargetNotEmptyError(`The database has tables that are newer than the backup (${beyond.join(', ')}): give an empty database.`);
+  if (beyond.length > 0)
+    throw new RestoreTargetNotEmptyError(
+      `The database has tables that are newer than the backup (${beyond.join(', ')}): give an empty database.`,
+    );
   await (mark ? repository.deleteRows() : refuseFilled(database, store));
   await repository.putMark({ snapshot: manifest.snapshot, rowsDone: false });
   await migrate(database, { upTo: manifest.migrations.at(-1)! });
@@ -34,7 +50,7 @@ export async function restoreRows({ database, store, directory, manifest, report
     const booleans = await repository.findBooleanColumns(name);
     for await (const batch of inBatches(readTableFile(tablePath(directory, manifest.snapshot, name)))) {
       signal?.throwIfAborted();
-      const rows = batch.map((row) => name === 'blobs' ? withoutBytes(row) : withBooleans(row, booleans));
+      const rows = batch.map((row) => (name === 'blobs' ? withoutBytes(row) : withBooleans(row, booleans)));
       await database.transaction((tx) => restoreRepository(tx).insertRows(name, rows));
       report.add(rows.length);
     }
@@ -44,17 +60,28 @@ export async function restoreRows({ database, store, directory, manifest, report
 
 async function refuseFilled({ db }: Database, store: BlobStore): Promise<void> {
   const table = await restoreRepository(db).findFilledTable();
-  if (table !== undefined) throw new RestoreTargetNotEmptyError(`The database is not empty (${table} has rows): restore into a new DATA_DIR, or into an empty database that DATABASE_URL names.`);
+  if (table !== undefined)
+    throw new RestoreTargetNotEmptyError(
+      `The database is not empty (${table} has rows): restore into a new DATA_DIR, or into an empty database ` +
+        'that DATABASE_URL names.',
+    );
   const { done } = await store.list()[Symbol.asyncIterator]().next();
-  if (!done) throw new RestoreTargetNotEmptyError('The storage is not empty: restore into a new DATA_DIR, or below another S3_ROOT_DIR.');
+  if (!done)
+    throw new RestoreTargetNotEmptyError(
+      'The storage is not empty: restore into a new DATA_DIR, or below another S3_ROOT_DIR.',
+    );
 }
 
 /** The bytes come later, under a key of their own; until then the key is one that nothing is kept under. */
-function withoutBytes(row: Row): Row { return { ...row, state: 'missing', storage_key: `restoring/${randomUUID()}` }; }
+function withoutBytes(row: Row): Row {
+  return { ...row, state: 'missing', storage_key: `restoring/${randomUUID()}` };
+}
 
 function withBooleans(row: Row, booleans: ReadonlySet<string>): Row {
   if (booleans.size === 0) return row;
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, booleans.has(name) && value !== null ? Boolean(value) : value]));
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, booleans.has(name) && value !== null ? Boolean(value) : value]),
+  );
 }
 
 async function* inBatches(rows: AsyncIterable<Row>): AsyncGenerator<Row[]> {
@@ -62,7 +89,8 @@ async function* inBatches(rows: AsyncIterable<Row>): AsyncGenerator<Row[]> {
   let length = 0;
   for await (const row of rows) {
     batch.push(row);
-    for (const value of Object.values(row)) length += typeof value === 'string' || value instanceof Uint8Array ? value.length : 0;
+    for (const value of Object.values(row))
+      length += typeof value === 'string' || value instanceof Uint8Array ? value.length : 0;
     if (batch.length < BATCH_ROWS && length < BATCH_LENGTH) continue;
     yield batch;
     batch = [];

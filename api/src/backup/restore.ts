@@ -1,5 +1,5 @@
-// Rebuilds an instance from a backup: rows first, with every blob marked as missing; then the schema is brought up to date;
-// then each blob goes through the ordinary upload, which finds its row and heals it.
+// Rebuilds an instance from a backup: rows first, with every blob marked as missing; then the schema is brought up to
+// date; then each blob goes through the ordinary upload, which finds its row and heals it.
 
 import type { Blobs, BlobStore } from '../blobs/index.ts';
 import { migrate, type Database } from '../db/index.ts';
@@ -18,7 +18,10 @@ export interface RestoreOptions {
   blobs: Blobs;
   store: BlobStore;
   directory: string;
-  /** Restore the rest where bytes are missing or damaged in the backup; their slots stay, and uploading the bytes again heals them. */
+  /**
+   * Restore the rest where bytes are missing or damaged in the backup; their slots stay, and uploading the bytes again
+   * heals them.
+   */
   allowLost?: boolean;
   onProgress?: ((progress: BackupProgress) => void) | undefined;
   /** Ends it early, with its reason; it is to be run again then. */
@@ -37,11 +40,11 @@ export interface RestoreResult {
 const BLOBS_AT_ONCE = 4;
 
 /**
- * Rebuilds an empty instance, on whichever database and storage. Until its end the instance bears a mark that keeps servers from
- * starting on a half; when it was interrupted, the same call goes on.
+ * Rebuilds an empty instance, on whichever database and storage. Until its end the instance bears a mark that keeps
+ * servers from starting on a half; when it was interrupted, the same call goes on.
  *
- * @throws restore_target_not_empty; backup_lost_blobs, before the first change where it can be seen, unless `allowLost`; backup_invalid,
- *   backup_too_new, backup_directory_unusable; storage_full, storage_unavailable
+ * @throws restore_target_not_empty; backup_lost_blobs, before the first change where it can be seen, unless
+ *   `allowLost`; backup_invalid, backup_too_new, backup_directory_unusable; storage_full, storage_unavailable /
  */
 export async function restoreBackup(options: RestoreOptions): Promise<RestoreResult> {
   const { database, directory, allowLost = false } = options;
@@ -64,12 +67,17 @@ export async function restoreBackup(options: RestoreOptions): Promise<RestoreRes
 async function restoreBlobs(options: RestoreOptions, { directory }: CheckedBackup, report: ProgressReport) {
   const { database, signal } = options;
   const missing = await restoreRepository(database.db).listMissingBlobs();
-  report.begin('blobs', { total: missing.length, bytesTotal: missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) });
+  report.begin('blobs', {
+    total: missing.length,
+    bytesTotal: missing.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+  });
   const lost: Omit<LostBlob, 'artefacts'>[] = [];
   let restoredBytes = 0;
   await forEachConcurrently(missing, BLOBS_AT_ONCE, async (wanted) => {
     signal?.throwIfAborted();
-    const reason = await hasBlobFile(directory, wanted) ? await restoreBlob(wanted, options, directory, report) : 'missing';
+    const reason = (await hasBlobFile(directory, wanted))
+      ? await restoreBlob(wanted, options, directory, report)
+      : 'missing';
     if (reason) lost.push({ ...wanted, reason });
     else restoredBytes += wanted.sizeBytes;
     report.add(1);
@@ -78,7 +86,12 @@ async function restoreBlobs(options: RestoreOptions, { directory }: CheckedBacku
 }
 
 /** Uploads the bytes of a digest; other bytes are dropped. */
-async function restoreBlob({ digest }: WantedBlob, { database, blobs, signal }: RestoreOptions, directory: string, report: ProgressReport): Promise<'damaged' | undefined> {
+async function restoreBlob(
+  { digest }: WantedBlob,
+  { database, blobs, signal }: RestoreOptions,
+  directory: string,
+  report: ProgressReport,
+): Promise<'damaged' | undefined> {
   const upload = await blobs.begin();
   try {
     for await (const chunk of readBlobFile(directory, digest)) {

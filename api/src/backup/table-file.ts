@@ -1,5 +1,5 @@
-// A table as a file: one JSON object a line, one line a row. Bytes are `{ "base64": "…" }`, times ISO text, and a boolean is
-// true or 1, depending on the database that it came from.
+// A table as a file: one JSON object a line, one line a row. Bytes are `{ "base64": "…" }`, times ISO text, and a
+// boolean is true or 1, depending on the database that it came from.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -11,7 +11,11 @@ import type { Row } from './repository.ts';
 /** Lines are gathered up to this size. */
 const WRITE_BYTES = 256 * 1024;
 
-export interface TableFile { rows: number; sizeBytes: number; digest: string }
+export interface TableFile {
+  rows: number;
+  sizeBytes: number;
+  digest: string;
+}
 
 /** Writes rows to a new file, durably. @param onRow called after each */
 export async function writeTableFile(path: string, rows: AsyncIterable<Row>, onRow: () => void): Promise<TableFile> {
@@ -60,11 +64,18 @@ export async function digestOfFile(path: string): Promise<string> {
 }
 
 function toJson(row: Row): Row {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value]));
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [
+      name,
+      value instanceof Uint8Array ? { base64: Buffer.from(value).toString('base64') } : value,
+    ]),
+  );
 }
 
 function fromJson(row: Row): Row {
-  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, isBytes(value) ? Buffer.from(value.base64, 'base64') : value]));
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]) => [name, isBytes(value) ? Buffer.from(value.base64, 'base64') : value]),
+  );
 }
 
 /** No column holds an object: JSON is kept as text. */

@@ -1,4 +1,5 @@
-// Which tables a backup has, and why not the others. A test holds both lists together equal to the tables of the database.
+// Which tables a backup has, and why not the others. A test holds both lists together equal to the tables of the
+// database.
 
 export interface BackedUpTable {
   name: string;

@@ -11,14 +11,15 @@ export type { ByteRange };
 /**
  * Keeps blobs: bytes that are written once, under a key of their own, and never changed.
  *
- * Keys are opaque: lower-case `[a-z0-9._-]` segments joined by `/`, see `isStorageKey`; `createStorageKey` makes them. No key may
- * be a folder of another one. A blob cannot be read before its writer's `finish()` has succeeded.
+ * Keys are opaque: lower-case `[a-z0-9._-]` segments joined by `/`, see `isStorageKey`; `createStorageKey` makes them.
+ * No key may be a folder of another one. A blob cannot be read before its writer's `finish()` has succeeded.
  *
- * One writer of a key at a time, in all processes together. The caller ensures it: by a fresh key for `create()`, by
- * a lock for `resume()`.
+ * One writer of a key at a time, in all processes together. The caller ensures it: by a fresh key for `create()`, by a
+ * lock for `resume()`.
  *
- * Every method rejects with `storage_unavailable` (503) when the storage is away or refuses to work and, where it takes a key, with
- * `blob_key_invalid` (500). The vendor's error is the `cause`; no `detail` names a key, path, bucket or host.
+ * Every method rejects with `storage_unavailable` (503) when the storage is away or refuses to work and, where it
+ * takes a key, with `blob_key_invalid` (500). The vendor's error is the `cause`; no `detail` names a key, path, bucket
+ * or host. /
  */
 export interface BlobStore {
   readonly kind: 'fs' | 's3';
@@ -37,10 +38,10 @@ export interface BlobStore {
    * Continues an unfinished blob that was suspended, or whose process died.
    *
    * @param state what `BlobWriter.state` of the earlier writer gave
-   * @returns a writer whose `offset` is the count of bytes that are kept: after `suspend()` all that was appended, after a crash
-   *   possibly fewer (fs: up to 1 MiB; S3: up to two parts and one chunk), never others
+   * @returns a writer whose `offset` is the count of bytes that are kept: after `suspend()` all that was appended,
+   *   after a crash possibly fewer (fs: up to 1 MiB; S3: up to two parts and one chunk), never others
    * @throws blob_missing when nothing unfinished has this key and state: on S3 also after a crash before `state` was
-   *   set; blob_exists when the blob is finished already
+   *   set; blob_exists when the blob is finished already /
    */
   resume(key: string, state: string): Promise<BlobWriter>;
 
@@ -48,24 +49,25 @@ export interface BlobStore {
   stat(key: string): Promise<{ sizeBytes: number }>;
 
   /**
-   * Opens a finished blob, or a part of it, in chunks of at most 1 MiB; the stream holds two at most. Destroying it early releases
-   * everything. A failure underway destroys it with an error of this interface.
+   * Opens a finished blob, or a part of it, in chunks of at most 1 MiB; the stream holds two at most. Destroying it
+   * early releases everything. A failure underway destroys it with an error of this interface.
    *
-   * @throws blob_missing before the first byte; blob_range_invalid, see `resolveRange`
+   * @throws blob_missing before the first byte; blob_range_invalid, see `resolveRange` /
    */
   read(key: string, range?: ByteRange): Promise<Readable>;
 
   /**
-   * Hands a finished blob, or a part of it, to `write` in chunks of at most 1 MiB, in order and never two at a time; the quickest
-   * way out. A chunk's memory is used again as soon as its `write` has settled.
+   * Hands a finished blob, or a part of it, to `write` in chunks of at most 1 MiB, in order and never two at a time;
+   * the quickest way out. A chunk's memory is used again as soon as its `write` has settled.
    *
    * @throws as `read`, before the first `write` or underway; whatever `write` throws, and then nothing more is written
+   *   /
    */
   send(key: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void>;
 
   /**
-   * Makes a URL under which anybody can fetch a finished blob for a while; whether there is one is not looked at. Left out where the
-   * storage gives no URLs out, or is not to.
+   * Makes a URL under which anybody can fetch a finished blob for a while; whether there is one is not looked at. Left
+   * out where the storage gives no URLs out, or is not to. /
    */
   readonly link?: (key: string, headers: BlobLinkHeaders) => Promise<string>;
 
@@ -82,16 +84,17 @@ export interface BlobStore {
   list(): AsyncIterable<StoredBlob>;
 
   /**
-   * Probes for readiness that the root can be written and read, leaving nothing behind. A full storage passes: it still serves.
+   * Probes for readiness that the root can be written and read, leaving nothing behind. A full storage passes: it
+   * still serves.
    *
-   * @throws storage_unavailable
+   * @throws storage_unavailable /
    */
   check(): Promise<void>;
 }
 
 /**
- * Writes one blob from its start to its end. Calls run one after another in the order in which they were made, so `abort()` may be
- * called while an `append()` is underway.
+ * Writes one blob from its start to its end. Calls run one after another in the order in which they were made, so
+ * `abort()` may be called while an `append()` is underway. /
  */
 export interface BlobWriter {
   readonly key: string;
@@ -101,7 +104,10 @@ export interface BlobWriter {
    * exceeds the first part or is suspended.
    */
   readonly state: string;
-  /** Count of bytes taken so far, where the next append goes. They are durable after `suspend()` or `finish()`, not before. */
+  /**
+   * Count of bytes taken so far, where the next append goes. They are durable after `suspend()` or `finish()`, not
+   * before.
+   */
   readonly offset: number;
 
   /**
@@ -113,18 +119,25 @@ export interface BlobWriter {
   append(offset: number, chunk: Uint8Array): Promise<void>;
 
   /**
-   * Makes the blob durable and readable. After a failure only `abort()` is left: a failed fsync must not be tried again, as the
-   * kernel may have dropped the pages.
+   * Makes the blob durable and readable. After a failure only `abort()` is left: a failed fsync must not be tried
+   * again, as the kernel may have dropped the pages.
    *
    * @throws blob_writer_closed; storage_full; blob_exists; blob_missing when the blob was deleted beneath the writer.
-   *   S3 does not notice that while `state` is empty, since nothing is stored yet
+   *   S3 does not notice that while `state` is empty, since nothing is stored yet /
    */
   finish(): Promise<{ sizeBytes: number }>;
 
-  /** Makes the bytes durable, lets go of them and keeps them for `resume`. Does nothing after `finish()`, `suspend()` or `abort()`. @throws storage_full */
+  /**
+   * Makes the bytes durable, lets go of them and keeps them for `resume`. Does nothing after `finish()`, `suspend()`
+   * or `abort()`.
+   * @throws storage_full
+   */
   suspend(): Promise<void>;
 
-  /** Removes what was written. Does nothing after a successful `finish()` or `suspend()` (then it is `BlobStore.delete`'s), nor the second time. */
+  /**
+   * Removes what was written. Does nothing after a successful `finish()` or `suspend()` (then it is
+   * `BlobStore.delete`'s), nor the second time.
+   */
   abort(): Promise<void>;
 }
 
@@ -137,7 +150,10 @@ export interface BlobDeleteOptions {
 }
 
 /** Headers that the storage answers a link with. */
-export interface BlobLinkHeaders { contentDisposition: string; contentType: string }
+export interface BlobLinkHeaders {
+  contentDisposition: string;
+  contentType: string;
+}
 
 export interface StoredBlob {
   key: string;
@@ -162,13 +178,21 @@ export function createStorageKey(): string {
   return `${id.slice(0, 2)}/${id}`;
 }
 
-/** Tells whether a key is well-formed: at most 200 characters; segments of `[a-z0-9._-]` between slashes, none empty, `.` or `..`. */
+/**
+ * Tells whether a key is well-formed: at most 200 characters; segments of `[a-z0-9._-]` between slashes, none empty,
+ * `.` or `..`.
+ */
 export function isStorageKey(key: string): boolean {
-  return key.length <= MAX_KEY_LENGTH
-    && key.split('/').every((segment) => KEY_SEGMENT.test(segment) && segment !== '.' && segment !== '..');
+  return (
+    key.length <= MAX_KEY_LENGTH &&
+    key.split('/').every((segment) => KEY_SEGMENT.test(segment) && segment !== '.' && segment !== '..')
+  );
 }
 
-/** Refuses what `isStorageKey` does. Every driver calls it first, in each method that takes a key. @throws blob_key_invalid */
+/**
+ * Refuses what `isStorageKey` does. Every driver calls it first, in each method that takes a key.
+ * @throws blob_key_invalid
+ */
 export function assertStorageKey(key: string): void {
   if (!isStorageKey(key)) throw new BlobKeyInvalidError('This is a fault of the server; report it to its operator.');
 }

@@ -16,8 +16,9 @@ export interface Blobs {
   /** Begins to take in a blob. @throws storage_full, storage_unavailable */
   begin(): Promise<BlobWrite>;
   /**
-   * Continues an upload that was suspended, or whose process died, by its `storageKey`. One caller at a time, in all processes together.
-   * @throws blob_missing when it is gone; storage_unavailable
+   * Continues an upload that was suspended, or whose process died, by its `storageKey`. One caller at a time, in all
+   * processes together.
+   * @throws blob_missing when it is gone; storage_unavailable /
    */
   resume(storageKey: string): Promise<BlobWrite>;
   /** Removes every trace of an upload that nobody has open, unless it was adopted. */
@@ -33,15 +34,22 @@ export interface Blobs {
    * @throws blob_missing, also at the end when there were fewer; storage_unavailable; whatever `write` throws
    */
   send(digest: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void>;
-  /** Makes a URL that the storage itself serves the bytes of a digest under, or tells that there is none. @throws blob_missing */
+  /**
+   * Makes a URL that the storage itself serves the bytes of a digest under, or tells that there is none.
+   * @throws blob_missing
+   */
   link(digest: string, headers: BlobLinkHeaders): Promise<string | undefined>;
   /**
-   * Tells which file below the store's folder holds the bytes of a digest, all of them, for a program that reads it itself: `'3f/3fa9…'`.
+   * Tells which file below the store's folder holds the bytes of a digest, all of them, for a program that reads it
+   * itself: `'3f/3fa9…'`.
    * @returns undefined where blobs are no files
-   * @throws blob_missing, also when there are fewer bytes; storage_unavailable
+   * @throws blob_missing, also when there are fewer bytes; storage_unavailable /
    */
   locate(digest: string): Promise<string | undefined>;
-  /** Reads the bytes of a digest back, compares them, and marks what is found, so that equal bytes that arrive take their place. */
+  /**
+   * Reads the bytes of a digest back, compares them, and marks what is found, so that equal bytes that arrive take
+   * their place.
+   */
   verify(digest: string, signal?: AbortSignal): Promise<BlobRow['state']>;
   /** Tells how many bytes more fit; undefined where the storage does not say. */
   freeBytes(): Promise<number | undefined>;
@@ -62,7 +70,10 @@ export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStor
 export function createBlobs({ database, store }: { database: Database; store: BlobStore }): Blobs {
   const repository = blobRepository(database.db);
   // A writer's row that a power cut takes back leaves an object that the sweep removes, as no row has it.
-  const writeRows = { ...repository, beginWriter: (storageKey: string) => database.withoutFlush((db) => blobRepository(db).beginWriter(storageKey)) };
+  const writeRows = {
+    ...repository,
+    beginWriter: (storageKey: string) => database.withoutFlush((db) => blobRepository(db).beginWriter(storageKey)),
+  };
 
   async function find(digest: string): Promise<BlobRow> {
     const row = await repository.find(digest);
@@ -71,7 +82,10 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
     return row;
   }
 
-  async function look({ digest, storageKey, sizeBytes }: BlobRow, signal: AbortSignal | undefined): Promise<BlobRow['state']> {
+  async function look(
+    { digest, storageKey, sizeBytes }: BlobRow,
+    signal: AbortSignal | undefined,
+  ): Promise<BlobRow['state']> {
     const hash = createHash('sha256');
     let bytesRead = 0;
     try {
@@ -101,7 +115,9 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
         bytesLeft -= chunk.length;
         return write(chunk);
       });
-      await sending.catch((error: unknown) => { throw error instanceof BlobRangeInvalidError ? lost(error) : error; });
+      await sending.catch((error: unknown) => {
+        throw error instanceof BlobRangeInvalidError ? lost(error) : error;
+      });
       // The driver knows no more than what is there: an object that was cut short is whole to it.
       if (bytesLeft > 0) throw lost();
     },
@@ -132,5 +148,8 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
 }
 
 function lost(cause?: unknown): Error {
-  return new BlobMissingError('The registry has lost the bytes of this artefact: its administrator should upload it again.', { cause });
+  return new BlobMissingError(
+    'The registry has lost the bytes of this artefact: its administrator should upload it again.',
+    { cause },
+  );
 }

@@ -17,7 +17,11 @@ export class FinishedBlob {
   readonly #store: Pick<BlobStore, 'delete'>;
   #isSettled = false;
 
-  constructor(rows: Pick<BlobRepository, 'endWriter'>, store: Pick<BlobStore, 'delete'>, blob: Pick<FinishedBlob, 'storageKey' | 'digest' | 'sizeBytes'>) {
+  constructor(
+    rows: Pick<BlobRepository, 'endWriter'>,
+    store: Pick<BlobStore, 'delete'>,
+    blob: Pick<FinishedBlob, 'storageKey' | 'digest' | 'sizeBytes'>,
+  ) {
     this.#rows = rows;
     this.#store = store;
     this.storageKey = blob.storageKey;
@@ -30,7 +34,8 @@ export class FinishedBlob {
     const blobs = blobRepository(tx);
     if (await blobs.insert(this)) this.#superfluousKey = undefined;
     else await this.#adoptPresent(blobs);
-    if (!await blobs.endWriter(this.storageKey)) throw new BlobWriterClosedError('The upload was given up meanwhile: send it again.');
+    if (!(await blobs.endWriter(this.storageKey)))
+      throw new BlobWriterClosedError('The upload was given up meanwhile: send it again.');
   }
 
   /** Adopts the row of equal bytes. */
@@ -55,10 +60,13 @@ export class FinishedBlob {
   async abort(): Promise<void> {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    // Whoever removes the writer's row decides: a commit whose answer was lost has removed it, and then its bytes stay.
+    // Whoever removes the writer's row decides: a commit whose answer was lost has removed it, and then its bytes
+    // stay.
     if (await this.#rows.endWriter(this.storageKey)) await this.#store.delete(this.storageKey, { isFinished: true });
   }
 }
 
 /** Makes the transaction run again: the row of equal bytes was swept between our insert and our lock. */
-class SweptMeanwhileError extends Error { readonly code = '40001'; }
+class SweptMeanwhileError extends Error {
+  readonly code = '40001';
+}

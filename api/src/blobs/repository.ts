@@ -1,7 +1,12 @@
 import type { BlobsTable, Executor, Tx } from '../db/index.ts';
 import type { Digest } from '../digests/index.ts';
 
-export interface BlobRow { digest: Digest; storageKey: string; sizeBytes: number; state: 'sound' | 'damaged' | 'missing' }
+export interface BlobRow {
+  digest: Digest;
+  storageKey: string;
+  sizeBytes: number;
+  state: 'sound' | 'damaged' | 'missing';
+}
 
 export type BlobRepository = ReturnType<typeof blobRepository>;
 
@@ -14,36 +19,71 @@ export function blobRepository(executor: Executor | Tx) {
 
     /** Inserts a blob; returns false when its digest is known. */
     async insert({ digest, storageKey, sizeBytes }: Omit<BlobRow, 'state'>): Promise<boolean> {
-      const { numInsertedOrUpdatedRows } = await executor.insertInto('blobs')
-        .values({ digest, storage_key: storageKey, size: sizeBytes, state: 'sound', created_at: new Date().toISOString() })
-        .onConflict((conflict) => conflict.column('digest').doNothing()).executeTakeFirst();
+      const { numInsertedOrUpdatedRows } = await executor
+        .insertInto('blobs')
+        .values({
+          digest,
+          storage_key: storageKey,
+          size: sizeBytes,
+          state: 'sound',
+          created_at: new Date().toISOString(),
+        })
+        .onConflict((conflict) => conflict.column('digest').doNothing())
+        .executeTakeFirst();
       return numInsertedOrUpdatedRows === 1n;
     },
 
-    /** For an adoption: takes the row's lock until the transaction ends, so that a sweep cannot delete it meanwhile, and forgets since when nobody wanted it. */
+    /**
+     * For an adoption: takes the row's lock until the transaction ends, so that a sweep cannot delete it meanwhile,
+     * and forgets since when nobody wanted it.
+     */
     async lock(digest: string): Promise<BlobRow | undefined> {
-      const row = await executor.updateTable('blobs').set({ unreferenced_since: null }).where('digest', '=', digest).returningAll().executeTakeFirst();
+      const row = await executor
+        .updateTable('blobs')
+        .set({ unreferenced_since: null })
+        .where('digest', '=', digest)
+        .returningAll()
+        .executeTakeFirst();
       return row && fromRow(row);
     },
 
     async repoint(digest: string, storageKey: string): Promise<void> {
-      await executor.updateTable('blobs').set({ storage_key: storageKey, state: 'sound' }).where('digest', '=', digest).execute();
+      await executor
+        .updateTable('blobs')
+        .set({ storage_key: storageKey, state: 'sound' })
+        .where('digest', '=', digest)
+        .execute();
     },
 
     /** Marks what was found of an object; false when the row has another object by now, or is gone. */
-    async mark({ digest, storageKey }: Pick<BlobRow, 'digest' | 'storageKey'>, state: BlobRow['state']): Promise<boolean> {
-      const { numUpdatedRows } = await executor.updateTable('blobs').set({ state }).where('digest', '=', digest).where('storage_key', '=', storageKey).executeTakeFirst();
+    async mark(
+      { digest, storageKey }: Pick<BlobRow, 'digest' | 'storageKey'>,
+      state: BlobRow['state'],
+    ): Promise<boolean> {
+      const { numUpdatedRows } = await executor
+        .updateTable('blobs')
+        .set({ state })
+        .where('digest', '=', digest)
+        .where('storage_key', '=', storageKey)
+        .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
 
     async beginWriter(storageKey: string): Promise<void> {
       const now = new Date().toISOString();
-      await executor.insertInto('blob_writers').values({ storage_key: storageKey, state: '', created_at: now, heartbeat_at: now }).execute();
+      await executor
+        .insertInto('blob_writers')
+        .values({ storage_key: storageKey, state: '', created_at: now, heartbeat_at: now })
+        .execute();
     },
 
     /** Says that a writer lives. @param at in the future for one that is suspended and wanted until then */
     async beatWriter(storageKey: string, at: Date): Promise<void> {
-      await executor.updateTable('blob_writers').set({ heartbeat_at: at.toISOString() }).where('storage_key', '=', storageKey).execute();
+      await executor
+        .updateTable('blob_writers')
+        .set({ heartbeat_at: at.toISOString() })
+        .where('storage_key', '=', storageKey)
+        .execute();
     },
 
     /** Keeps what the driver needs to resume. */
@@ -52,23 +92,40 @@ export function blobRepository(executor: Executor | Tx) {
     },
 
     async findWriterState(storageKey: string): Promise<string | undefined> {
-      return (await executor.selectFrom('blob_writers').select('state').where('storage_key', '=', storageKey).executeTakeFirst())?.state;
+      return (
+        await executor
+          .selectFrom('blob_writers')
+          .select('state')
+          .where('storage_key', '=', storageKey)
+          .executeTakeFirst()
+      )?.state;
     },
 
     /** Removes the writer's row; of all who try, one gets true. */
     async endWriter(storageKey: string): Promise<boolean> {
-      const { numDeletedRows } = await executor.deleteFrom('blob_writers').where('storage_key', '=', storageKey).executeTakeFirst();
+      const { numDeletedRows } = await executor
+        .deleteFrom('blob_writers')
+        .where('storage_key', '=', storageKey)
+        .executeTakeFirst();
       return numDeletedRows === 1n;
     },
 
     /** Counts blobs and the bytes they hold. */
     async totals(): Promise<{ count: number; sizeBytes: number }> {
-      const row = await executor.selectFrom('blobs').select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number | null>('size').as('size')]).executeTakeFirstOrThrow();
+      const row = await executor
+        .selectFrom('blobs')
+        .select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number | null>('size').as('size')])
+        .executeTakeFirstOrThrow();
       return { count: row.count, sizeBytes: Number(row.size ?? 0) };
     },
   };
 }
 
 function fromRow(row: Omit<BlobsTable, 'unreferenced_since'>): BlobRow {
-  return { digest: row.digest as Digest, storageKey: row.storage_key, sizeBytes: row.size, state: row.state as BlobRow['state'] };
+  return {
+    digest: row.digest as Digest,
+    storageKey: row.storage_key,
+    sizeBytes: row.size,
+    state: row.state as BlobRow['state'],
+  };
 }

@@ -9,11 +9,18 @@ import { BlobMissingError, StorageUnavailableError } from './errors.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
 import { scrubRepository, type SlotOfBlob } from './scrub-repository.ts';
 
-/** `size`, `digest`: other bytes are there; `unreadable`: the storage works, but not for this one; `gone`: nothing is there. */
+/**
+ * `size`, `digest`: other bytes are there; `unreadable`: the storage works, but not for this one; `gone`: nothing is
+ * there.
+ */
 export type FindingReason = 'size' | 'digest' | 'unreadable' | 'gone';
 
 /** A blob that is not sound; `artefacts` are those whose slots it fills. */
-export interface Finding { digest: string; reason: FindingReason; artefacts: SlotOfBlob[] }
+export interface Finding {
+  digest: string;
+  reason: FindingReason;
+  artefacts: SlotOfBlob[];
+}
 
 export interface ScrubCounts {
   checkedBlobs: number;
@@ -68,20 +75,32 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
   const rows = scrubRepository(database.db);
 
   return async ({ signal, from, onProgress, assertHeld } = {}) => {
-    const progress: ScrubProgress = from ? structuredClone(from) : { cursor: '', checkedBlobs: 0, checkedBytes: 0, damagedBlobs: 0, missingBlobs: 0, recoveredBlobs: 0, findings: [] };
+    const progress: ScrubProgress = from
+      ? structuredClone(from)
+      : {
+          cursor: '',
+          checkedBlobs: 0,
+          checkedBytes: 0,
+          damagedBlobs: 0,
+          missingBlobs: 0,
+          recoveredBlobs: 0,
+          findings: [],
+        };
     const slowDown = createLimiter(bytesPerSecond, signal);
-    const inTransaction = <T>(work: (tx: Tx) => Promise<T>) => database.transaction(async (tx) => {
-      await assertHeld?.(tx);
-      return work(tx);
-    });
+    const inTransaction = <T>(work: (tx: Tx) => Promise<T>) =>
+      database.transaction(async (tx) => {
+        await assertHeld?.(tx);
+        return work(tx);
+      });
 
     async function check(listed: BlobRow): Promise<void> {
       for (let row: BlobRow | undefined = listed, attempts = 0; row && attempts < MAX_ATTEMPTS; attempts++) {
         const { digest, storageKey } = row;
         const verdict = await examine(row);
         const state = verdict === 'sound' ? 'sound' : verdict === 'gone' ? 'missing' : 'damaged';
-        const isMarked = state === row.state || await inTransaction((tx) => blobRepository(tx).mark({ digest, storageKey }, state));
-        if (isMarked && (state === 'sound' || await isPresent(row))) return note(row, verdict);
+        const isMarked =
+          state === row.state || (await inTransaction((tx) => blobRepository(tx).mark({ digest, storageKey }, state)));
+        if (isMarked && (state === 'sound' || (await isPresent(row)))) return note(row, verdict);
         // Healed, adopted or swept while it was read: what it is now decides.
         row = await blobRepository(database.db).find(digest);
       }
@@ -110,7 +129,8 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
         if (error instanceof BlobMissingError) return 'gone';
         if (!(error instanceof StorageUnavailableError)) throw error;
       }
-      // A bad sector, or a storage that is away? The one is a finding, the other ends the scrub, which is tried again later.
+      // A bad sector, or a storage that is away? The one is a finding, the other ends the scrub, which is tried again
+      // later.
       await store.check();
       return read(row).catch((error: unknown) => {
         if (error instanceof BlobMissingError) return 'gone';
@@ -135,7 +155,11 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
       const last = batch.at(-1);
       if (!last) break;
       const queue = batch.values();
-      await Promise.all(Array.from({ length: READS_AT_ONCE }, async () => { for (const row of queue) await check(row); }));
+      await Promise.all(
+        Array.from({ length: READS_AT_ONCE }, async () => {
+          for (const row of queue) await check(row);
+        }),
+      );
       progress.cursor = last.digest;
       onProgress?.(structuredClone(progress));
       signal?.throwIfAborted();
@@ -143,11 +167,22 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
     return summarise(progress);
   };
 
-  async function summarise({ findings, checkedBlobs, checkedBytes, damagedBlobs, missingBlobs, recoveredBlobs }: ScrubProgress): Promise<ScrubResult> {
+  async function summarise({
+    findings,
+    checkedBlobs,
+    checkedBytes,
+    damagedBlobs,
+    missingBlobs,
+    recoveredBlobs,
+  }: ScrubProgress): Promise<ScrubResult> {
     const artefacts = await rows.listSlots(findings.map(({ digest }) => digest));
     const all = findings.map((finding) => ({ ...finding, artefacts: artefacts.get(finding.digest) ?? [] }));
     return {
-      checkedBlobs, checkedBytes, damagedBlobs, missingBlobs, recoveredBlobs,
+      checkedBlobs,
+      checkedBytes,
+      damagedBlobs,
+      missingBlobs,
+      recoveredBlobs,
       damaged: all.filter(({ reason }) => reason !== 'gone'),
       missing: all.filter(({ reason }) => reason === 'gone'),
     };
@@ -155,13 +190,16 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
 }
 
 /** Makes a function that waits as long as the bytes so far were too quick. */
-function createLimiter(bytesPerSecond: number | undefined, signal: AbortSignal | undefined): (bytes: number) => Promise<void> {
+function createLimiter(
+  bytesPerSecond: number | undefined,
+  signal: AbortSignal | undefined,
+): (bytes: number) => Promise<void> {
   const startedAt = performance.now();
   let total = 0;
   return async (bytes) => {
     if (bytesPerSecond === undefined) return;
     total += bytes;
-    const aheadMs = total / bytesPerSecond * 1000 - (performance.now() - startedAt);
+    const aheadMs = (total / bytesPerSecond) * 1000 - (performance.now() - startedAt);
     if (aheadMs > 0) await sleep(aheadMs, undefined, { signal });
   };
 }

@@ -1,7 +1,14 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { eventStreams, problems, refuseNull } from '../http/index.ts';
-import { ScrubJobSchema, ScrubRequestSchema, StorageSchema, SweepJobSchema, SweepRequestSchema, SweepResultSchema } from './schemas.ts';
+import {
+  ScrubJobSchema,
+  ScrubRequestSchema,
+  StorageSchema,
+  SweepJobSchema,
+  SweepRequestSchema,
+  SweepResultSchema,
+} from './schemas.ts';
 import type { Storage } from './storage.ts';
 
 const tags = ['storage'];
@@ -11,37 +18,73 @@ export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
   return async (app) => {
     const openStream = eventStreams(app);
 
-    app.get('/storage', {
-      schema: { summary: 'Tell what the storage holds, and how sweep and scrub went', tags, response: { 200: StorageSchema, ...problems(401, 403) } },
-    }, async (request) => await storage.overview(request.actor.caller) as never);
-
-    app.post('/storage/sweep', {
-      preValidation: refuseNull,
-      schema: {
-        summary: 'Sweep what nobody refers to, or tell what would go', tags, body: Type.Union([SweepRequestSchema, Type.Null()]),
-        response: { 200: SweepResultSchema, 202: SweepJobSchema, ...problems(400, 401, 403, 409, 503) },
+    app.get(
+      '/storage',
+      {
+        schema: {
+          summary: 'Tell what the storage holds, and how sweep and scrub went',
+          tags,
+          response: { 200: StorageSchema, ...problems(401, 403) },
+        },
       },
-    }, async (request, reply) => {
-      if (request.body?.dryRun) return await storage.previewSweep(request.actor.caller);
-      return reply.code(202).send(await storage.begin(request.actor, 'sweep') as never);
-    });
+      async (request) => (await storage.overview(request.actor.caller)) as never,
+    );
 
-    app.post('/storage/scrub', {
-      preValidation: refuseNull,
-      schema: { summary: 'Read every blob back and compare', tags, body: Type.Union([ScrubRequestSchema, Type.Null()]), response: { 202: ScrubJobSchema, ...problems(400, 401, 403, 409) } },
-    }, async (request, reply) => reply.code(202).send(await storage.begin(request.actor, 'scrub') as never));
-
-    app.get('/storage/events', {
-      schema: {
-        summary: 'Watch sweep and scrub as server-sent events',
-        description: 'Events `sweep` and `scrub`, each with the job as GET /storage shows it: first as it stands, then with every change, whichever replica runs it.',
-        tags,
-        response: { 200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: Type.String() } } }, ...problems(401, 403) },
+    app.post(
+      '/storage/sweep',
+      {
+        preValidation: refuseNull,
+        schema: {
+          summary: 'Sweep what nobody refers to, or tell what would go',
+          tags,
+          body: Type.Union([SweepRequestSchema, Type.Null()]),
+          response: { 200: SweepResultSchema, 202: SweepJobSchema, ...problems(400, 401, 403, 409, 503) },
+        },
       },
-    }, (request, reply) => {
-      const watch = storage.watcherFor(request.actor.caller);
-      const stream = openStream(reply);
-      stream.onClose(watch((job, state) => { stream.send(job, state); }));
-    });
+      async (request, reply) => {
+        if (request.body?.dryRun) return await storage.previewSweep(request.actor.caller);
+        return reply.code(202).send((await storage.begin(request.actor, 'sweep')) as never);
+      },
+    );
+
+    app.post(
+      '/storage/scrub',
+      {
+        preValidation: refuseNull,
+        schema: {
+          summary: 'Read every blob back and compare',
+          tags,
+          body: Type.Union([ScrubRequestSchema, Type.Null()]),
+          response: { 202: ScrubJobSchema, ...problems(400, 401, 403, 409) },
+        },
+      },
+      async (request, reply) => reply.code(202).send((await storage.begin(request.actor, 'scrub')) as never),
+    );
+
+    app.get(
+      '/storage/events',
+      {
+        schema: {
+          summary: 'Watch sweep and scrub as server-sent events',
+          description:
+            'Events `sweep` and `scrub`, each with the job as GET /storage shows it: first as it stands, then ' +
+            'with every change, whichever replica runs it.',
+          tags,
+          response: {
+            200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: Type.String() } } },
+            ...problems(401, 403),
+          },
+        },
+      },
+      (request, reply) => {
+        const watch = storage.watcherFor(request.actor.caller);
+        const stream = openStream(reply);
+        stream.onClose(
+          watch((job, state) => {
+            stream.send(job, state);
+          }),
+        );
+      },
+    );
   };
 }

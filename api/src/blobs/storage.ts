@@ -43,7 +43,10 @@ export interface Storage {
   previewSweep(caller: Caller): Promise<SweepResult>;
   /** Asks for a sweep or a scrub, by whichever replica gets to it. @throws job_running */
   begin(actor: Actor, job: StorageJob): Promise<JobState>;
-  /** Makes a function that calls back with the state of both now and with each change, until the function that it returns is called. */
+  /**
+   * Makes a function that calls back with the state of both now and with each change, until the function that it
+   * returns is called.
+   */
   watcherFor(caller: Caller): (onState: (job: StorageJob, state: JobState) => void) => () => void;
   /** For the command line: in this process, to its end. @throws job_running, storage_unavailable */
   sweep(options?: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void }): Promise<SweepResult>;
@@ -53,13 +56,26 @@ export interface Storage {
 
 const SWEEP_INTERVAL_MS = 3_600_000;
 const HOUR_MS = 3_600_000;
-const NEVER_RAN: Omit<JobState, 'name'> = { running: false, dueAt: undefined, startedAt: undefined, endedAt: undefined, outcome: undefined, error: undefined, progress: undefined, result: undefined };
+const NEVER_RAN: Omit<JobState, 'name'> = {
+  running: false,
+  dueAt: undefined,
+  startedAt: undefined,
+  endedAt: undefined,
+  outcome: undefined,
+  error: undefined,
+  progress: undefined,
+  result: undefined,
+};
 
 /** Registers the jobs of the storage and makes its service. */
 export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSecond }: StorageOptions): Storage {
   const rows = storageRepository(database.db);
   const sweeper = createSweep({ database, store, graceMs });
-  const scrub = createScrub({ database, store, ...(scrubBytesPerSecond !== undefined && { bytesPerSecond: scrubBytesPerSecond }) });
+  const scrub = createScrub({
+    database,
+    store,
+    ...(scrubBytesPerSecond !== undefined && { bytesPerSecond: scrubBytesPerSecond }),
+  });
   jobs.register<SweepProgress, SweepResult>({
     name: SWEEP_JOB,
     everyMs: SWEEP_INTERVAL_MS,
@@ -67,7 +83,8 @@ export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSec
   });
   jobs.register<ScrubProgress, ScrubResult>({
     name: SCRUB_JOB,
-    run: ({ signal, progress, assertHeld, interrupted }) => scrub({ signal, onProgress: progress, assertHeld, from: interrupted }),
+    run: ({ signal, progress, assertHeld, interrupted }) =>
+      scrub({ signal, onProgress: progress, assertHeld, from: interrupted }),
   });
 
   async function view(job: StorageJob): Promise<JobState> {
@@ -78,7 +95,12 @@ export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSec
   return {
     async overview(caller) {
       enforce(policy.manageStorage(caller));
-      return { ...await rows.totals(), graceHours: graceMs / HOUR_MS, sweep: await view('sweep'), scrub: await view('scrub') };
+      return {
+        ...(await rows.totals()),
+        graceHours: graceMs / HOUR_MS,
+        sweep: await view('sweep'),
+        scrub: await view('scrub'),
+      };
     },
     async previewSweep(caller) {
       enforce(policy.manageStorage(caller));
@@ -86,19 +108,27 @@ export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSec
     },
     async begin(actor, job) {
       enforce(policy.manageStorage(actor.caller));
-      await jobs.runNow(JOBS[job], (tx) => appendAudit(tx, actor, { action: `storage.${job}`, targetType: 'storage', targetId: job }));
+      await jobs.runNow(JOBS[job], (tx) =>
+        appendAudit(tx, actor, { action: `storage.${job}`, targetType: 'storage', targetId: job }),
+      );
       return view(job);
     },
     watcherFor(caller) {
       enforce(policy.manageStorage(caller));
-      return (onState) => jobs.watch(Object.values(JOBS), (state) => { onState(state.name === SWEEP_JOB ? 'sweep' : 'scrub', state); });
+      return (onState) =>
+        jobs.watch(Object.values(JOBS), (state) => {
+          onState(state.name === SWEEP_JOB ? 'sweep' : 'scrub', state);
+        });
     },
     async sweep({ dryRun = false, onProgress } = {}) {
       const options = onProgress && { onProgress: onProgress as (value: unknown) => void };
-      return dryRun ? sweeper.dryRun(options) : await jobs.runHere(SWEEP_JOB, options) as SweepResult;
+      return dryRun ? sweeper.dryRun(options) : ((await jobs.runHere(SWEEP_JOB, options)) as SweepResult);
     },
     async scrub({ onProgress } = {}) {
-      return await jobs.runHere(SCRUB_JOB, onProgress && { onProgress: onProgress as (value: unknown) => void }) as ScrubResult;
+      return (await jobs.runHere(
+        SCRUB_JOB,
+        onProgress && { onProgress: onProgress as (value: unknown) => void },
+      )) as ScrubResult;
     },
   };
 }

@@ -34,7 +34,10 @@ export interface SweepResult extends SweepCounts {
 export interface SweepOptions {
   database: Database;
   store: BlobStore;
-  /** How long something must have been wanted by nobody. 0 removes it at once, and a download that began before may fail. */
+  /**
+   * How long something must have been wanted by nobody. 0 removes it at once, and a download that began before may
+   * fail.
+   */
   graceMs: number;
 }
 
@@ -53,8 +56,8 @@ export interface Sweep {
 }
 
 /**
- * Without a beat for so long a writer is dead, however short the grace is: it beats every 30 s while bytes arrive, a client that sends
- * none is cut off after 2 minutes, and completing a large object may take some more.
+ * Without a beat for so long a writer is dead, however short the grace is: it beats every 30 s while bytes arrive, a
+ * client that sends none is cut off after 2 minutes, and completing a large object may take some more. /
  */
 const MIN_WRITER_SILENCE_MS = 10 * 60_000;
 /** Rows that one statement looks at: some milliseconds, in which SQLite serves nobody else. */
@@ -71,7 +74,14 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
 
   async function sweep({ signal, onProgress, assertHeld }: SweepRun, dryRun: boolean): Promise<SweepResult> {
     let phase: SweepProgress['phase'] = 'blobs';
-    const progress = { checkedBlobs: 0, checkedObjects: 0, removedBlobs: 0, removedObjects: 0, endedUploads: 0, freedBytes: 0 };
+    const progress = {
+      checkedBlobs: 0,
+      checkedObjects: 0,
+      removedBlobs: 0,
+      removedObjects: 0,
+      endedUploads: 0,
+      freedBytes: 0,
+    };
     const digests: string[] = [];
     /** Between two batches: others have their turn, and a sweep that must stop does. */
     const pause = async () => {
@@ -79,10 +89,11 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
       await nextTurn();
       signal?.throwIfAborted();
     };
-    const inTransaction = <T>(work: (tx: Tx) => Promise<T>) => database.transaction(async (tx) => {
-      await assertHeld?.(tx);
-      return work(tx);
-    });
+    const inTransaction = <T>(work: (tx: Tx) => Promise<T>) =>
+      database.transaction(async (tx) => {
+        await assertHeld?.(tx);
+        return work(tx);
+      });
     const count = (gone: readonly Unreferenced[]) => {
       progress.removedBlobs += gone.length;
       progress.freedBytes += gone.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
@@ -127,7 +138,11 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
           });
           count(removed);
           // After the commit: a crash in between leaves objects that no row names, which a later sweep finds.
-          await deleteObjects(store, removed.map(({ storageKey }) => storageKey), { isFinished: true });
+          await deleteObjects(
+            store,
+            removed.map(({ storageKey }) => storageKey),
+            { isFinished: true },
+          );
         }
         await pause();
       }
@@ -143,7 +158,9 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
       for (;;) {
         const dead = await rows.listDeadWriters(silenceMs, BATCH);
         if (dead.length === 0) return new Set();
-        const ended = await inTransaction((tx) => sweepRepository(tx, database.dialect).endDeadWriters(dead, silenceMs));
+        const ended = await inTransaction((tx) =>
+          sweepRepository(tx, database.dialect).endDeadWriters(dead, silenceMs),
+        );
         progress.endedUploads += ended.length;
         await pause();
       }
@@ -156,12 +173,17 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
         progress.checkedObjects += listed.length;
         const old = listed.filter(({ modifiedAt }) => modifiedAt.getTime() <= newest);
         if (old.length > 0) {
-          // Asked after they were listed: the row of a writer is there before its object, so whatever has none now never will.
+          // Asked after they were listed: the row of a writer is there before its object, so whatever has none now
+          // never will.
           const wanted = new Set(await rows.listWanted(old.map(({ key }) => key)));
           const gone = old.filter(({ key }) => !wanted.has(key) || ended.has(key));
           progress.removedObjects += gone.length;
           progress.freedBytes += gone.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-          if (!dryRun) await deleteObjects(store, gone.map(({ key }) => key));
+          if (!dryRun)
+            await deleteObjects(
+              store,
+              gone.map(({ key }) => key),
+            );
         }
         await pause();
       }

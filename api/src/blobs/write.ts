@@ -9,7 +9,10 @@ import { FinishedBlob } from './finished-blob.ts';
 import type { BlobRepository } from './repository.ts';
 
 /** What uploads note while they last, wherever the database is: here, or with the thread that asked for them. */
-export type BlobWriteRows = Pick<BlobRepository, 'beginWriter' | 'beatWriter' | 'putWriterState' | 'findWriterState' | 'endWriter' | 'find' | 'mark'>;
+export type BlobWriteRows = Pick<
+  BlobRepository,
+  'beginWriter' | 'beatWriter' | 'putWriterState' | 'findWriterState' | 'endWriter' | 'find' | 'mark'
+>;
 
 export interface BlobWrite {
   /** Names the upload for `Blobs.resume`; no client may see it. */
@@ -17,16 +20,24 @@ export interface BlobWrite {
   readonly sizeBytes: number;
   /** Whether every byte so far has been hashed here. Not after `Blobs.resume`: `finish` reads back what was missed. */
   readonly isHashed: boolean;
-  /** Hashes (where `isHashed`) and stores the next chunk; the memory belongs to the upload until the promise settles. */
+  /**
+   * Hashes (where `isHashed`) and stores the next chunk; the memory belongs to the upload until the promise settles.
+   */
   write(chunk: Uint8Array): Promise<void>;
-  /** Makes the bytes durable and lets go of the storage; the hash lives on in this object. @param keptUntil no sweep takes the bytes before */
+  /**
+   * Makes the bytes durable and lets go of the storage; the hash lives on in this object.
+   * @param keptUntil no sweep takes the bytes before
+   */
   suspend(keptUntil: Date): Promise<void>;
   /**
    * Continues after `suspend`, behind what others have appended meanwhile. Does nothing when it is open or finished.
    * @throws blob_missing when it is gone, or shorter than it was
    */
   reopen(): Promise<void>;
-  /** Makes the bytes durable. May be asked again. @param onMissed gets the bytes that were not hashed here, read back in order */
+  /**
+   * Makes the bytes durable. May be asked again.
+   * @param onMissed gets the bytes that were not hashed here, read back in order
+   */
   finish(onMissed?: (chunk: Uint8Array) => Promise<void>): Promise<FinishedBlob>;
   /** Removes every trace, unless the finished blob was adopted. */
   abort(): Promise<void>;
@@ -47,7 +58,10 @@ export async function beginBlobWrite(rows: BlobWriteRows, store: BlobStore): Pro
   }
 }
 
-/** As Blobs.resume; one whose process died between the last byte and the commit has its whole object, and no writer any more. */
+/**
+ * As Blobs.resume; one whose process died between the last byte and the commit has its whole object, and no writer any
+ * more.
+ */
 export async function resumeBlobWrite(rows: BlobWriteRows, store: BlobStore, storageKey: string): Promise<BlobWrite> {
   const state = await rows.findWriterState(storageKey);
   if (state === undefined) throw new BlobMissingError('The upload is gone: send it again.');
@@ -59,7 +73,10 @@ export async function resumeBlobWrite(rows: BlobWriteRows, store: BlobStore, sto
   }
 }
 
-/** As Blobs.discard. The row first: an adoption that is committed at the same moment has removed it, and then the bytes stay. */
+/**
+ * As Blobs.discard. The row first: an adoption that is committed at the same moment has removed it, and then the bytes
+ * stay.
+ */
 export async function discardBlobWrite(rows: BlobWriteRows, store: BlobStore, storageKey: string): Promise<void> {
   if (await rows.endWriter(storageKey)) await store.delete(storageKey);
 }
@@ -81,7 +98,11 @@ class StreamedBlobWrite implements BlobWrite {
   #finished: FinishedBlob | undefined;
   #isAborted = false;
 
-  constructor({ rows, store, storageKey }: { rows: BlobWriteRows; store: BlobStore; storageKey: string }, writer: BlobWriter | undefined, keptBytes = 0) {
+  constructor(
+    { rows, store, storageKey }: { rows: BlobWriteRows; store: BlobStore; storageKey: string },
+    writer: BlobWriter | undefined,
+    keptBytes = 0,
+  ) {
     this.#rows = rows;
     this.#store = store;
     this.storageKey = storageKey;
@@ -91,9 +112,13 @@ class StreamedBlobWrite implements BlobWrite {
     this.#isWhole = writer === undefined;
   }
 
-  get sizeBytes(): number { return this.#writer?.offset ?? this.#keptBytes; }
+  get sizeBytes(): number {
+    return this.#writer?.offset ?? this.#keptBytes;
+  }
 
-  get isHashed(): boolean { return this.#hashedBytes === this.sizeBytes; }
+  get isHashed(): boolean {
+    return this.#hashedBytes === this.sizeBytes;
+  }
 
   async write(chunk: Uint8Array): Promise<void> {
     const writer = this.#writer;
@@ -135,7 +160,7 @@ class StreamedBlobWrite implements BlobWrite {
     await this.#readMissed(onMissed);
     const finished = early ?? this.#identify();
     if (!early) await this.#markIfLost(finished);
-    return this.#finished = new FinishedBlob(this.#rows, this.#store, { storageKey: this.storageKey, ...finished });
+    return (this.#finished = new FinishedBlob(this.#rows, this.#store, { storageKey: this.storageKey, ...finished }));
   }
 
   async abort(): Promise<void> {
@@ -168,7 +193,9 @@ class StreamedBlobWrite implements BlobWrite {
     this.#storedState = state;
   }
 
-  #identify(): Pick<FinishedBlob, 'digest' | 'sizeBytes'> { return { digest: digestOf(this.#hash.copy()), sizeBytes: this.sizeBytes }; }
+  #identify(): Pick<FinishedBlob, 'digest' | 'sizeBytes'> {
+    return { digest: digestOf(this.#hash.copy()), sizeBytes: this.sizeBytes };
+  }
 
   #addToHash(chunk: Uint8Array): void {
     this.#hash.update(chunk);
@@ -189,7 +216,8 @@ class StreamedBlobWrite implements BlobWrite {
   #beat(): void {
     if (Date.now() - this.#heartbeatAt < HEARTBEAT_MS) return;
     this.#heartbeatAt = Date.now();
-    // Not awaited: a database that is away for a moment must not end an upload; the next beat comes, and adopt() checks.
+    // Not awaited: a database that is away for a moment must not end an upload; the next beat comes, and adopt()
+    // checks.
     this.#rows.beatWriter(this.storageKey, new Date()).catch(() => undefined);
   }
 

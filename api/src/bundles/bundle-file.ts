@@ -1,15 +1,21 @@
-// The file that carries artefacts to where no network leads: a tar archive, which any program lists, of `blobs/<hexadecimal SHA-256>`,
-// `thumbnails/<id>` and, last, `berth.json` with the documents.
+// The file that carries artefacts to where no network leads: a tar archive, which any program lists, of
+// `blobs/<hexadecimal SHA-256>`, `thumbnails/<id>` and, last, `berth.json` with the documents.
 
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { Header } from 'tar';
 import { BundleInvalidError } from './errors.ts';
 
 /** Where the bytes of an entry are in the file. */
-export interface BundleEntry { offset: number; sizeBytes: number }
+export interface BundleEntry {
+  offset: number;
+  sizeBytes: number;
+}
 
 export interface BundleWriter {
-  /** Adds an entry; when the bytes are not as many as announced, or `chunks` throws, the file is as it was before. @throws bundle_invalid */
+  /**
+   * Adds an entry; when the bytes are not as many as announced, or `chunks` throws, the file is as it was before.
+   * @throws bundle_invalid
+   */
   add(name: string, sizeBytes: number, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
   /** Ends the archive, makes it durable and gives it its name. */
   finish(): Promise<{ sizeBytes: number }>;
@@ -38,7 +44,8 @@ export async function createBundleFile(path: string): Promise<BundleWriter> {
         await append(header);
         for await (const chunk of chunks) await append(chunk);
         const written = at - start - BLOCK_BYTES;
-        if (written !== sizeBytes) throw new BundleInvalidError(`${name} has ${written} bytes in place of ${sizeBytes}.`);
+        if (written !== sizeBytes)
+          throw new BundleInvalidError(`${name} has ${written} bytes in place of ${sizeBytes}.`);
         await append(Buffer.alloc(padding(sizeBytes)));
       } catch (error) {
         at = start;
@@ -60,7 +67,10 @@ export async function createBundleFile(path: string): Promise<BundleWriter> {
   };
 }
 
-/** Reads what is where, by name, without the bytes themselves. @throws bundle_invalid for what is no such archive, or is cut short */
+/**
+ * Reads what is where, by name, without the bytes themselves.
+ * @throws bundle_invalid for what is no such archive, or is cut short
+ */
 export async function indexBundle(file: FileHandle): Promise<Map<string, BundleEntry>> {
   const { size } = await file.stat();
   const entries = new Map<string, BundleEntry>();
@@ -80,14 +90,26 @@ export async function indexBundle(file: FileHandle): Promise<Map<string, BundleE
   }
 }
 
-/** Reads an entry in pieces. @param from offset in the entry, in bytes @throws bundle_invalid when the file is cut short */
-export async function* readEntry(file: FileHandle, { offset, sizeBytes }: BundleEntry, from = 0): AsyncGenerator<Buffer> {
+/**
+ * Reads an entry in pieces.
+ * @param from offset in the entry, in bytes
+ * @throws bundle_invalid when the file is cut short
+ */
+export async function* readEntry(
+  file: FileHandle,
+  { offset, sizeBytes }: BundleEntry,
+  from = 0,
+): AsyncGenerator<Buffer> {
   for (let done = from; done < sizeBytes;) {
-    const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(1024 * 1024, sizeBytes - done)), { position: offset + done });
+    const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(1024 * 1024, sizeBytes - done)), {
+      position: offset + done,
+    });
     if (bytesRead === 0) throw new BundleInvalidError(CUT_SHORT);
     yield buffer.subarray(0, bytesRead);
     done += bytesRead;
   }
 }
 
-function padding(sizeBytes: number): number { return (BLOCK_BYTES - sizeBytes % BLOCK_BYTES) % BLOCK_BYTES; }
+function padding(sizeBytes: number): number {
+  return (BLOCK_BYTES - (sizeBytes % BLOCK_BYTES)) % BLOCK_BYTES;
+}

@@ -15,14 +15,23 @@ export interface Bundle {
   close(): Promise<void>;
 }
 
-export interface Manifest { berthBundle: 1; origin: string; createdAt: string; artefacts: Record<string, unknown>[] }
+export interface Manifest {
+  berthBundle: 1;
+  origin: string;
+  createdAt: string;
+  artefacts: Record<string, unknown>[];
+}
 
 export const MANIFEST = 'berth.json';
 const MAX_MANIFEST_BYTES = 256 * 1024 * 1024;
 
-export function blobName(digest: string): string { return `blobs/${hexOf(digest)}`; }
+export function blobName(digest: string): string {
+  return `blobs/${hexOf(digest)}`;
+}
 
-export function thumbnailName(id: string): string { return `thumbnails/${id}`; }
+export function thumbnailName(id: string): string {
+  return `thumbnails/${id}`;
+}
 
 /** @throws bundle_invalid; the system's error of a path that cannot be read */
 export async function openBundle(path: string): Promise<Bundle> {
@@ -35,7 +44,8 @@ export async function openBundle(path: string): Promise<Bundle> {
       return Buffer.concat(chunks);
     };
     const manifest = entries.get(MANIFEST);
-    if (!manifest || manifest.sizeBytes > MAX_MANIFEST_BYTES) throw new BundleInvalidError('The file has no berth.json: it is none that berth remotes export has made.');
+    if (!manifest || manifest.sizeBytes > MAX_MANIFEST_BYTES)
+      throw new BundleInvalidError('The file has no berth.json: it is none that berth remotes export has made.');
     const { origin, createdAt, artefacts } = readManifest(await readAll(manifest));
     const byId = new Map<string, UpstreamArtefact>();
     for (const document of artefacts) {
@@ -49,7 +59,16 @@ export async function openBundle(path: string): Promise<Bundle> {
       open: (_id, { digest }, from) => {
         const entry = digest && entries.get(blobName(digest));
         const offset = from?.offset ?? 0;
-        return Promise.resolve(entry && { offset, sizeBytes: entry.sizeBytes, etag: `"${digest}"`, digest, chunks: readEntry(file, entry, offset), end: () => undefined });
+        return Promise.resolve(
+          entry && {
+            offset,
+            sizeBytes: entry.sizeBytes,
+            etag: `"${digest}"`,
+            digest,
+            chunks: readEntry(file, entry, offset),
+            end: () => undefined,
+          },
+        );
       },
       async thumbnail(id) {
         const entry = entries.get(thumbnailName(id));

@@ -29,7 +29,13 @@ export interface ExportOptions {
   signal?: AbortSignal | undefined;
 }
 
-export interface BundleProgress { phase: 'blobs'; done: number; total: number; bytesDone: number; bytesTotal: number }
+export interface BundleProgress {
+  phase: 'blobs';
+  done: number;
+  total: number;
+  bytesDone: number;
+  bytesTotal: number;
+}
 
 export interface ExportReport {
   path: string;
@@ -43,13 +49,24 @@ export interface ExportReport {
 /** What is the business of each registry alone. */
 const LOCAL_FIELDS = ['public', 'privateAccess', 'uploadedBy', 'createdAt', 'updatedAt', 'origin'];
 
-/** Writes chosen artefacts into one file, each digest once and checked on the way. @throws the system's error of a path that cannot be written; the signal's reason */
-export async function exportBundle({ source, patterns, path, onProgress, signal }: ExportOptions): Promise<ExportReport> {
+/**
+ * Writes chosen artefacts into one file, each digest once and checked on the way.
+ * @throws the system's error of a path that cannot be written; the signal's reason
+ */
+export async function exportBundle({
+  source,
+  patterns,
+  path,
+  onProgress,
+  signal,
+}: ExportOptions): Promise<ExportReport> {
   const failed: ExportReport['failed'] = [];
   const chosen = (await source.documents()).flatMap((document) => {
     try {
       const artefact = readUpstreamArtefact(document);
-      return patterns.some((pattern) => matches(pattern, artefact)) ? [{ document: withoutLocalFields(document), artefact }] : [];
+      return patterns.some((pattern) => matches(pattern, artefact))
+        ? [{ document: withoutLocalFields(document), artefact }]
+        : [];
     } catch (error) {
       if (!(error instanceof BerthError)) throw error;
       failed.push({ id: String((document as { _id?: string } | null)?._id), reason: error.message });
@@ -59,7 +76,16 @@ export async function exportBundle({ source, patterns, path, onProgress, signal 
   const writer = await createBundleFile(path);
   const written = new Set<string>();
   const taken: Record<string, unknown>[] = [];
-  const progress: BundleProgress = { phase: 'blobs', done: 0, total: chosen.length, bytesDone: 0, bytesTotal: chosen.reduce((sum, { artefact }) => sum + artefact.slots.reduce((size, slot) => size + (slot.sizeBytes ?? 0), 0), 0) };
+  const progress: BundleProgress = {
+    phase: 'blobs',
+    done: 0,
+    total: chosen.length,
+    bytesDone: 0,
+    bytesTotal: chosen.reduce(
+      (sum, { artefact }) => sum + artefact.slots.reduce((size, slot) => size + (slot.sizeBytes ?? 0), 0),
+      0,
+    ),
+  };
   try {
     for (const { document, artefact } of chosen) {
       signal?.throwIfAborted();
@@ -75,9 +101,20 @@ export async function exportBundle({ source, patterns, path, onProgress, signal 
       progress.done++;
       onProgress?.({ ...progress });
     }
-    const manifest: Manifest = { berthBundle: 1, origin: source.origin, createdAt: new Date().toISOString(), artefacts: taken };
+    const manifest: Manifest = {
+      berthBundle: 1,
+      origin: source.origin,
+      createdAt: new Date().toISOString(),
+      artefacts: taken,
+    };
     await addBytes(MANIFEST, Buffer.from(JSON.stringify(manifest, null, 1)));
-    return { path, origin: source.origin, artefacts: taken.length, sizeBytes: (await writer.finish()).sizeBytes, failed };
+    return {
+      path,
+      origin: source.origin,
+      artefacts: taken.length,
+      sizeBytes: (await writer.finish()).sizeBytes,
+      failed,
+    };
   } catch (error) {
     await writer.abort().catch(() => undefined);
     throw error;
@@ -85,11 +122,17 @@ export async function exportBundle({ source, patterns, path, onProgress, signal 
 
   async function addSlot(artefact: UpstreamArtefact, slot: UpstreamSlot): Promise<void> {
     const { digest, sizeBytes } = slot;
-    if (digest === undefined || sizeBytes === undefined) throw new BundleInvalidError('Its registry tells no digest: mirror it first, and export the mirror.');
-    if (!written.has(digest)) await writer.add(blobName(digest), sizeBytes, checked(await source.bytes(artefact, slot), digest, signal, (count) => {
-      progress.bytesDone += count;
-      onProgress?.({ ...progress });
-    }));
+    if (digest === undefined || sizeBytes === undefined)
+      throw new BundleInvalidError('Its registry tells no digest: mirror it first, and export the mirror.');
+    if (!written.has(digest))
+      await writer.add(
+        blobName(digest),
+        sizeBytes,
+        checked(await source.bytes(artefact, slot), digest, signal, (count) => {
+          progress.bytesDone += count;
+          onProgress?.({ ...progress });
+        }),
+      );
     written.add(digest);
   }
 
@@ -105,7 +148,12 @@ export async function exportBundle({ source, patterns, path, onProgress, signal 
   }
 }
 
-async function* checked(chunks: AsyncIterable<Uint8Array>, digest: string, signal: AbortSignal | undefined, onBytes: (count: number) => void): AsyncGenerator<Uint8Array> {
+async function* checked(
+  chunks: AsyncIterable<Uint8Array>,
+  digest: string,
+  signal: AbortSignal | undefined,
+  onBytes: (count: number) => void,
+): AsyncGenerator<Uint8Array> {
   const hash = createHash('sha256');
   for await (const chunk of chunks) {
     signal?.throwIfAborted();
@@ -113,11 +161,19 @@ async function* checked(chunks: AsyncIterable<Uint8Array>, digest: string, signa
     onBytes(chunk.length);
     yield chunk;
   }
-  if (digestOf(hash) !== digest) throw new BundleInvalidError('Its bytes are damaged, or have changed meanwhile: export it again.');
+  if (digestOf(hash) !== digest)
+    throw new BundleInvalidError('Its bytes are damaged, or have changed meanwhile: export it again.');
 }
 
 function withoutLocalFields(document: unknown): Record<string, unknown> {
   const { tarballs, ...fields } = document as { tarballs?: Record<string, Record<string, unknown>> };
   const kept = Object.fromEntries(Object.entries(fields).filter(([name]) => !LOCAL_FIELDS.includes(name)));
-  return { ...kept, ...(tarballs && { tarballs: Object.fromEntries(Object.entries(tarballs).map(([name, slot]) => [name, { ...slot, uploadedBy: undefined }])) }) };
+  return {
+    ...kept,
+    ...(tarballs && {
+      tarballs: Object.fromEntries(
+        Object.entries(tarballs).map(([name, slot]) => [name, { ...slot, uploadedBy: undefined }]),
+      ),
+    }),
+  };
 }

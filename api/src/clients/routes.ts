@@ -15,34 +15,48 @@ const NOT_MODIFIED = Type.Null({ description: 'Not modified' });
  */
 export function clientRoutes(clients: Clients): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.get('/clients', {
-      schema: {
-        summary: 'List the clients that this registry serves', tags: ['clients'], security: [],
-        response: { 200: ClientListSchema, ...problems(503) },
+    app.get(
+      '/clients',
+      {
+        schema: {
+          summary: 'List the clients that this registry serves',
+          tags: ['clients'],
+          security: [],
+          response: { 200: ClientListSchema, ...problems(503) },
+        },
       },
-    }, async (_request, reply) => {
-      const results = await clients.list();
-      reply.header('cache-control', 'no-cache');
-      return { results, count: results.length };
-    });
+      async (_request, reply) => {
+        const results = await clients.list();
+        reply.header('cache-control', 'no-cache');
+        return { results, count: results.length };
+      },
+    );
 
     for (const name of CLIENT_NAMES) {
-      app.get(`/clients/${name}.tgz`, {
-        schema: {
-          summary: `Find the present version of ${name}`, tags: ['clients'], security: [],
-          response: { 302: Type.Null({ description: 'The tarball is at Location' }), ...problems(503) },
+      app.get(
+        `/clients/${name}.tgz`,
+        {
+          schema: {
+            summary: `Find the present version of ${name}`,
+            tags: ['clients'],
+            security: [],
+            response: { 302: Type.Null({ description: 'The tarball is at Location' }), ...problems(503) },
+          },
         },
-      }, async (_request, reply) => {
-        // Relative: it resolves below any path and behind any proxy.
-        const location = `${await clients.versionOf(name)}/${name}.tgz`;
-        return reply.header('cache-control', 'no-cache').redirect(location);
-      });
+        async (_request, reply) => {
+          // Relative: it resolves below any path and behind any proxy.
+          const location = `${await clients.versionOf(name)}/${name}.tgz`;
+          return reply.header('cache-control', 'no-cache').redirect(location);
+        },
+      );
 
       app.route({
         method: ['GET', 'HEAD'],
         url: `/clients/:version/${name}.tgz`,
         schema: {
-          summary: `Download a version of ${name} as an npm tarball`, tags: ['clients'], security: [],
+          summary: `Download a version of ${name} as an npm tarball`,
+          tags: ['clients'],
+          security: [],
           params: ClientVersionParamsSchema,
           response: { 200: TARBALL, 206: TARBALL, 304: NOT_MODIFIED, ...problems(404, 416, 503) },
         },

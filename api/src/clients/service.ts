@@ -16,7 +16,11 @@ export interface ClientsOptions {
 }
 
 /** An entry of `clients.json`. */
-interface BuiltClient { name: ClientName; packageName: string; version: string }
+interface BuiltClient {
+  name: ClientName;
+  packageName: string;
+  version: string;
+}
 
 export interface ClientTarball {
   bytes: Buffer;
@@ -36,11 +40,13 @@ export function createClients({ directory, publicUrl }: ClientsOptions) {
   return {
     /** Lists the clients of this registry. @throws clients_not_built */
     async list() {
-      return Promise.all((await readIndex()).map(async (client) => {
-        const { bytes, digest } = await readTarball(client.name);
-        const url = `${publicUrl}/clients/${client.version}/${client.name}.tgz`;
-        return { ...client, url, size: bytes.length, digest };
-      }));
+      return Promise.all(
+        (await readIndex()).map(async (client) => {
+          const { bytes, digest } = await readTarball(client.name);
+          const url = `${publicUrl}/clients/${client.version}/${client.name}.tgz`;
+          return { ...client, url, size: bytes.length, digest };
+        }),
+      );
     },
 
     /** Tells which version of a client this registry has. @throws clients_not_built */

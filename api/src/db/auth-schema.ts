@@ -5,24 +5,77 @@ type AuthDate = Date | string;
 
 export interface AuthSchema {
   user: {
-    id: string; name: string; email: string; emailVerified: number | boolean; image: string | null; createdAt: AuthDate; updatedAt: AuthDate;
-    role: string | null; banned: number | boolean | null; banReason: string | null; banExpires: AuthDate | null; twoFactorEnabled: number | boolean | null;
+    id: string;
+    name: string;
+    email: string;
+    emailVerified: number | boolean;
+    image: string | null;
+    createdAt: AuthDate;
+    updatedAt: AuthDate;
+    role: string | null;
+    banned: number | boolean | null;
+    banReason: string | null;
+    banExpires: AuthDate | null;
+    twoFactorEnabled: number | boolean | null;
   };
   session: {
-    id: string; expiresAt: AuthDate; token: string; createdAt: AuthDate; updatedAt: AuthDate; ipAddress: string | null; userAgent: string | null;
-    userId: string; activeOrganizationId: string | null; activeTeamId: string | null; impersonatedBy: string | null;
+    id: string;
+    expiresAt: AuthDate;
+    token: string;
+    createdAt: AuthDate;
+    updatedAt: AuthDate;
+    ipAddress: string | null;
+    userAgent: string | null;
+    userId: string;
+    activeOrganizationId: string | null;
+    activeTeamId: string | null;
+    impersonatedBy: string | null;
   };
   /** Ways to sign in; the one with a password has the provider `credential`. */
   account: {
-    id: string; accountId: string; providerId: string; userId: string; accessToken: string | null; refreshToken: string | null; idToken: string | null;
-    accessTokenExpiresAt: AuthDate | null; refreshTokenExpiresAt: AuthDate | null; scope: string | null; password: string | null; createdAt: AuthDate; updatedAt: AuthDate;
+    id: string;
+    accountId: string;
+    providerId: string;
+    userId: string;
+    accessToken: string | null;
+    refreshToken: string | null;
+    idToken: string | null;
+    accessTokenExpiresAt: AuthDate | null;
+    refreshTokenExpiresAt: AuthDate | null;
+    scope: string | null;
+    password: string | null;
+    createdAt: AuthDate;
+    updatedAt: AuthDate;
   };
-  organization: { id: string; name: string; slug: string; logo: string | null; createdAt: AuthDate; metadata: string | null };
+  organization: {
+    id: string;
+    name: string;
+    slug: string;
+    logo: string | null;
+    createdAt: AuthDate;
+    metadata: string | null;
+  };
   member: { id: string; organizationId: string; userId: string; role: string; createdAt: AuthDate };
   /** A department: `slug` is what Berth calls `department` on the wire, unique in its organisation. */
-  team: { id: string; name: string; memberCount: number; organizationId: string; createdAt: AuthDate; updatedAt: AuthDate | null; slug: string };
+  team: {
+    id: string;
+    name: string;
+    memberCount: number;
+    organizationId: string;
+    createdAt: AuthDate;
+    updatedAt: AuthDate | null;
+    slug: string;
+  };
   invitation: {
-    id: string; organizationId: string; email: string; role: string | null; teamId: string | null; status: string; expiresAt: AuthDate; createdAt: AuthDate; inviterId: string;
+    id: string;
+    organizationId: string;
+    email: string;
+    role: string | null;
+    teamId: string | null;
+    status: string;
+    expiresAt: AuthDate;
+    createdAt: AuthDate;
+    inviterId: string;
   };
   teamMember: { id: string; teamId: string; userId: string; membershipKey: string | null; createdAt: AuthDate | null };
 }

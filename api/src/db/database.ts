@@ -22,22 +22,25 @@ export interface Database {
   /** Runs SQL only (no I/O, no hashing) in one transaction; a serialisation conflict is tried again up to 3 times. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /**
-   * Lends a way to the database without time limits, for what takes its time, such as migrations: connections of its own on
-   * PostgreSQL, `db` itself on SQLite.
+   * Lends a way to the database without time limits, for what takes its time, such as migrations: connections of its
+   * own on PostgreSQL, `db` itself on SQLite. /
    */
   withoutTimeouts<T>(work: (db: Executor) => Promise<T>): Promise<T>;
   /**
-   * Runs a statement that a power cut may take back, so that on SQLite nobody waits for the disk. A later transaction makes it
-   * durable along with itself. On PostgreSQL, which flushes for many at once, `db` itself.
+   * Runs a statement that a power cut may take back, so that on SQLite nobody waits for the disk. A later transaction
+   * makes it durable along with itself. On PostgreSQL, which flushes for many at once, `db` itself. /
    */
   withoutFlush<T>(work: (db: Executor) => Promise<T>): Promise<T>;
   /**
-   * Prepares a query for one row that is asked very often, outside of transactions. On SQLite it runs on a connection of its own that only
-   * reads, past Kysely, which costs several times what SQLite does.
+   * Prepares a query for one row that is asked very often, outside of transactions. On SQLite it runs on a connection
+   * of its own that only reads, past Kysely, which costs several times what SQLite does.
    * @param query only the number of its parameters counts, not their values
-   * @param columns names of the selected columns, in their order
+   * @param columns names of the selected columns, in their order /
    */
-  prepareOne<Row>(query: CompiledQuery<Row>, columns: readonly (keyof Row & string)[]): (...parameters: readonly unknown[]) => Promise<Row | undefined>;
+  prepareOne<Row>(
+    query: CompiledQuery<Row>,
+    columns: readonly (keyof Row & string)[],
+  ): (...parameters: readonly unknown[]) => Promise<Row | undefined>;
   /** Throws when the database does not answer. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -70,13 +73,20 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
   });
   const insideTransaction = new AsyncLocalStorage<true>();
-  /** Refuses a query that would wait for the connection which its own transaction holds, or not see what that has written. */
+  /**
+   * Refuses a query that would wait for the connection which its own transaction holds, or not see what that has
+   * written.
+   */
   const refuseInside = () => {
-    if (insideTransaction.getStore()) throw new Error('the database was used inside a transaction: build the repository from tx');
+    if (insideTransaction.getStore())
+      throw new Error('the database was used inside a transaction: build the repository from tx');
   };
   const db = unguarded.withPlugin(beforeEachQuery(refuseInside));
 
-  function prepareOneOnSqlite<Row>(query: CompiledQuery<Row>, columns: readonly string[]): (...parameters: readonly unknown[]) => Promise<Row | undefined> {
+  function prepareOneOnSqlite<Row>(
+    query: CompiledQuery<Row>,
+    columns: readonly string[],
+  ): (...parameters: readonly unknown[]) => Promise<Row | undefined> {
     let read: ReturnType<SqliteReader['prepare']> | undefined;
     return async (...parameters) => {
       refuseInside();
@@ -84,12 +94,15 @@ export function createDatabase(options: DatabaseOptions): Database {
       read ??= (reader ??= createSqliteReader(options.url)).prepare(query.sql);
       const values = read(parameters);
       options.onQuery?.((performance.now() - startedAt) / 1000);
-      return values && toRow(columns, values) as Row;
+      return values && (toRow(columns, values) as Row);
     };
   }
 
   /** Under a name, so that PostgreSQL plans it once for each connection. */
-  function prepareOneOnPostgres<Row>(from: Pool, query: CompiledQuery<Row>): (...parameters: readonly unknown[]) => Promise<Row | undefined> {
+  function prepareOneOnPostgres<Row>(
+    from: Pool,
+    query: CompiledQuery<Row>,
+  ): (...parameters: readonly unknown[]) => Promise<Row | undefined> {
     const name = createHash('sha256').update(query.sql).digest('base64url');
     return async (...parameters) => {
       refuseInside();
@@ -114,7 +127,9 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     async withoutTimeouts(work) {
       if (dialectName === 'sqlite') return work(db);
-      const lent = new Kysely<Schema>({ dialect: postgresDialect(openPostgres({ url: options.url, poolSize: UNHURRIED_POOL_SIZE, timeLimits: false })) });
+      const lent = new Kysely<Schema>({
+        dialect: postgresDialect(openPostgres({ url: options.url, poolSize: UNHURRIED_POOL_SIZE, timeLimits: false })),
+      });
       try {
         return await work(lent);
       } finally {
@@ -133,8 +148,11 @@ export function createDatabase(options: DatabaseOptions): Database {
         }
       });
     },
-    prepareOne: <Row>(query: CompiledQuery<Row>, columns: readonly string[]) => (pool ? prepareOneOnPostgres(pool, query) : prepareOneOnSqlite<Row>(query, columns)),
-    async check() { await sql`select 1`.execute(db); },
+    prepareOne: <Row>(query: CompiledQuery<Row>, columns: readonly string[]) =>
+      pool ? prepareOneOnPostgres(pool, query) : prepareOneOnSqlite<Row>(query, columns),
+    async check() {
+      await sql`select 1`.execute(db);
+    },
     async close() {
       reader?.close();
       reader = undefined;
@@ -161,5 +179,7 @@ function toRow(columns: readonly string[], values: readonly unknown[]): Record<s
 
 /** Whether a transaction is to be run again. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && RETRYABLE_SQLSTATES.has(error.code);
+  return (
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && RETRYABLE_SQLSTATES.has(error.code)
+  );
 }

@@ -2,7 +2,14 @@ export { batches } from './batches.ts';
 export { databaseTime } from './clock.ts';
 export { createDatabase } from './database.ts';
 export type { Database, DatabaseOptions, DialectName, Executor, Tx } from './database.ts';
-export { DatabaseFullError, DatabaseTooNewError, DatabaseTooOldError, DatabaseUnavailableError, TextInvalidError, toDatabaseError } from './errors.ts';
+export {
+  DatabaseFullError,
+  DatabaseTooNewError,
+  DatabaseTooOldError,
+  DatabaseUnavailableError,
+  TextInvalidError,
+  toDatabaseError,
+} from './errors.ts';
 export { appliedMigrations, knownMigrations, migrate, refuseOtherSchema } from './migrate.ts';
 export { LIST_VERSION_SHARDS } from './schema.ts';
 export { readSnapshot, streamRows } from './snapshot.ts';

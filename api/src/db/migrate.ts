@@ -35,8 +35,9 @@ const STEPS: Record<string, MigrationStep> = {
 
 /**
  * Runs the migrations that are missing; while another replica does, waits for it for an hour at most.
- * @param upTo the last one to run; default all. For a restore, which fills the tables of an older program before they are changed
- * @throws database_too_new when the database has migrations that this program does not know
+ * @param upTo the last one to run; default all. For a restore, which fills the tables of an older program before they
+ *   are changed
+ * @throws database_too_new when the database has migrations that this program does not know /
  */
 export async function migrate(database: Database, { upTo }: { upTo?: string } = {}): Promise<void> {
   const provider = { getMigrations: () => Promise.resolve(migrationsFor(database.dialect)) };
@@ -49,7 +50,9 @@ export async function migrate(database: Database, { upTo }: { upTo?: string } = 
 }
 
 /** Names the migrations that this program knows, in order. */
-export function knownMigrations(): string[] { return Object.keys(STEPS); }
+export function knownMigrations(): string[] {
+  return Object.keys(STEPS);
+}
 
 /** Names the migrations that a database has, in order; none of an empty one. */
 export async function appliedMigrations(db: Executor): Promise<string[]> {
@@ -67,18 +70,31 @@ export async function refuseOtherSchema(db: Executor): Promise<string[]> {
   const applied = await appliedMigrations(db);
   refuseUnknown(applied);
   const missing = knownMigrations().filter((name) => !applied.includes(name));
-  if (applied.length === 0) throw new DatabaseTooOldError('The database holds no Berth: check DATA_DIR and DATABASE_URL.');
-  if (missing.length > 0) throw new DatabaseTooOldError(`The database is one of an older Berth and lacks ${missing.join(', ')}: use that Berth's own command, or upgrade the server or run berth migrate first.`);
+  if (applied.length === 0)
+    throw new DatabaseTooOldError('The database holds no Berth: check DATA_DIR and DATABASE_URL.');
+  if (missing.length > 0)
+    throw new DatabaseTooOldError(
+      `The database is one of an older Berth and lacks ${missing.join(', ')}: use that Berth's own command, or ` +
+        'upgrade the server or run berth migrate first.',
+    );
   return applied;
 }
 
 function refuseUnknown(applied: readonly string[]): void {
   const unknown = applied.filter((name) => !(name in STEPS));
   if (unknown.length > 0) {
-    throw new DatabaseTooNewError(`The database was migrated by a newer Berth (${unknown.join(', ')}): start that version or a later one, or restore a backup made before the upgrade.`);
+    throw new DatabaseTooNewError(
+      `The database was migrated by a newer Berth (${unknown.join(', ')}): start that version or a later one, or ` +
+        'restore a backup made before the upgrade.',
+    );
   }
 }
 
 function migrationsFor(dialect: DialectName): Record<string, Migration> {
-  return Object.fromEntries(Object.entries(STEPS).map(([name, step]) => [name, { up: (db) => step(db as Executor, dialect) } satisfies Migration]));
+  return Object.fromEntries(
+    Object.entries(STEPS).map(([name, step]) => [
+      name,
+      { up: (db) => step(db as Executor, dialect) } satisfies Migration,
+    ]),
+  );
 }

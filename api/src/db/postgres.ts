@@ -1,5 +1,5 @@
-// PostgreSQL through a pool of `pg`, with the same value types as SQLite: int8 comes back as a number. Every wait has an
-// end, so that a server that is away, frozen or overloaded makes requests fail with 503, not hang.
+// PostgreSQL through a pool of `pg`, with the same value types as SQLite: int8 comes back as a number. Every wait has
+// an end, so that a server that is away, frozen or overloaded makes requests fail with 503, not hang.
 
 import { PostgresDialect } from 'kysely';
 import pg from 'pg';
@@ -26,7 +26,9 @@ const TIME_LIMITS = {
   statement_timeout: 30_000,
   /** Fifty uploads to one artefact queue for its lock for less than a second. */
   lock_timeout: 15_000,
-  /** Transactions hold SQL only: one that idles belongs to a replica that has died or is frozen, and keeps its locks. */
+  /**
+   * Transactions hold SQL only: one that idles belongs to a replica that has died or is frozen, and keeps its locks.
+   */
   idle_in_transaction_session_timeout: 30_000,
   /** Counted on this side, for a server that cannot count any more. */
   query_timeout: 35_000,
@@ -41,13 +43,20 @@ export function openPostgres({ url, poolSize = DEFAULT_POOL_SIZE, timeLimits = t
   const types = new pg.TypeOverrides();
   types.setTypeParser(INT8_OID, Number);
   return new Pool({
-    connectionString: url, types, max: poolSize, application_name: 'berth',
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true, keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
+    connectionString: url,
+    types,
+    max: poolSize,
+    application_name: 'berth',
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_DELAY_MS,
     ...(timeLimits && TIME_LIMITS),
   });
 }
 
-export function postgresDialect(pool: pg.Pool): PostgresDialect { return new PostgresDialect({ pool }); }
+export function postgresDialect(pool: pg.Pool): PostgresDialect {
+  return new PostgresDialect({ pool });
+}
 
 /** A pool that never hands out a connection again on which a query was lost. */
 class Pool extends pg.Pool {
@@ -58,12 +67,16 @@ class Pool extends pg.Pool {
     // A connection that breaks must not end the process, whether it is idle or in use: the query under way, if any,
     // fails by itself, and the pool replaces the connection.
     this.on('error', () => undefined);
-    this.on('connect', (client) => { this.#watch(client); });
+    this.on('connect', (client) => {
+      this.#watch(client);
+    });
     this.on('remove', (client) => this.#clients.delete(client as Client));
   }
 
   override async end(): Promise<void> {
-    const timer = setTimeout(() => { for (const client of this.#clients) hangUp(client); }, END_TIMEOUT_MS);
+    const timer = setTimeout(() => {
+      for (const client of this.#clients) hangUp(client);
+    }, END_TIMEOUT_MS);
     await super.end();
     clearTimeout(timer);
   }
@@ -76,8 +89,8 @@ class Pool extends pg.Pool {
       try {
         return await query(...parameters);
       } catch (error) {
-        // After a time-out the answer may still come, and would be taken for that of the next query; a primary that became
-        // a standby answers, but is of no use.
+        // After a time-out the answer may still come, and would be taken for that of the next query; a primary that
+        // became a standby answers, but is of no use.
         if (isConnectionLost(error)) discard(client);
         throw error;
       }
@@ -89,8 +102,12 @@ class Pool extends pg.Pool {
 function discard(client: Client): void {
   hangUp(client);
   const { release } = client;
-  client.release = () => { release(true); };
+  client.release = () => {
+    release(true);
+  };
 }
 
 /** Closes a connection without the farewell that a frozen server would not take. */
-function hangUp({ connection }: Client): void { connection.stream.destroy(); }
+function hangUp({ connection }: Client): void {
+  connection.stream.destroy();
+}

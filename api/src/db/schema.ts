@@ -140,7 +140,9 @@ export interface ArtefactDocumentsTable {
 /** Rows of list_versions. */
 export const LIST_VERSION_SHARDS = 16;
 
-/** Counts the changes of artefacts, in several rows so that writers seldom wait for each other; readers add them up. */
+/**
+ * Counts the changes of artefacts, in several rows so that writers seldom wait for each other; readers add them up.
+ */
 export interface ListVersionsTable {
   shard: number;
   version: number;
@@ -233,7 +235,9 @@ export interface LeasesTable {
   expires_at: string;
 }
 
-/** What a job needs to be due, to go on in another replica, and to be watched from any; all times are the database's. */
+/**
+ * What a job needs to be due, to go on in another replica, and to be watched from any; all times are the database's.
+ */
 export interface JobRunsTable {
   name: string;
   /** Null: only when somebody asks for it. It lies in the past while the job runs. */

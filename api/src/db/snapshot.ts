@@ -8,7 +8,10 @@ import { createDatabase, type Database, type DialectName, type Executor } from '
 
 /** Rows that PostgreSQL hands over at a time; a row with an image or a long README may hold megabytes. */
 const ROWS_A_FETCH = 64;
-/** In a thread, since it takes seconds for each GiB and leases must be renewed meanwhile. It reads only, so it may stand beside the one writing instance. */
+/**
+ * In a thread, since it takes seconds for each GiB and leases must be renewed meanwhile. It reads only, so it may
+ * stand beside the one writing instance.
+ */
 const VACUUM_THREAD = `
   const { workerData: { file, copy } } = require('node:worker_threads');
   const { DatabaseSync } = require('node:sqlite');
@@ -17,13 +20,21 @@ const VACUUM_THREAD = `
   database.close();`;
 
 /**
- * Reads a consistent view: on SQLite a copy made by `VACUUM INTO`, on PostgreSQL a read-only transaction at repeatable read. Writers
- * are not held up by either. What is read may go to files meanwhile, which in no other transaction is allowed.
+ * Reads a consistent view: on SQLite a copy made by `VACUUM INTO`, on PostgreSQL a read-only transaction at repeatable
+ * read. Writers are not held up by either. What is read may go to files meanwhile, which in no other transaction is
+ * allowed.
  *
- * @param scratchDirectory takes SQLite's copy, which is as large as the database, until `work` has ended
+ * @param scratchDirectory takes SQLite's copy, which is as large as the database, until `work` has ended /
  */
-export async function readSnapshot<T>(database: Database, scratchDirectory: string, work: (snapshot: Executor) => Promise<T>): Promise<T> {
-  if (database.dialect === 'postgres') return database.withoutTimeouts((db) => db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work));
+export async function readSnapshot<T>(
+  database: Database,
+  scratchDirectory: string,
+  work: (snapshot: Executor) => Promise<T>,
+): Promise<T> {
+  if (database.dialect === 'postgres')
+    return database.withoutTimeouts((db) =>
+      db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work),
+    );
   const copy = join(scratchDirectory, 'snapshot.db');
   try {
     await vacuumInto(await fileOf(database), copy);
@@ -39,7 +50,11 @@ export async function readSnapshot<T>(database: Database, scratchDirectory: stri
 }
 
 /** Yields every row of a query without parameters, in the snapshot's executor, holding few at a time. */
-export async function* streamRows<Row extends object>(snapshot: Executor, dialect: DialectName, query: SelectQueryBuilder<never, never, Row>): AsyncGenerator<Row> {
+export async function* streamRows<Row extends object>(
+  snapshot: Executor,
+  dialect: DialectName,
+  query: SelectQueryBuilder<never, never, Row>,
+): AsyncGenerator<Row> {
   if (dialect === 'sqlite') {
     yield* query.stream();
     return;
@@ -54,11 +69,17 @@ async function fetchNext<Row>(snapshot: Executor): Promise<Row[]> {
 }
 
 async function fileOf({ db }: Database): Promise<string> {
-  const { rows: [main] } = await sql<{ file: string }>`select file from pragma_database_list where name = 'main'`.execute(db);
+  const {
+    rows: [main],
+  } = await sql<{ file: string }>`select file from pragma_database_list where name = 'main'`.execute(db);
   return main?.file ?? '';
 }
 
 async function vacuumInto(file: string, copy: string): Promise<void> {
   const thread = new Worker(VACUUM_THREAD, { eval: true, workerData: { file, copy }, execArgv: [] });
-  await new Promise<void>((resolve, reject) => { thread.once('error', reject).once('exit', () => { resolve(); }); });
+  await new Promise<void>((resolve, reject) => {
+    thread.once('error', reject).once('exit', () => {
+      resolve();
+    });
+  });
 }

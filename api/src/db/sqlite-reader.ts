@@ -17,10 +17,11 @@ const MAP_BYTES = 256 * 1024 * 1024;
 const BUSY_TIMEOUT_MS = 10_000;
 
 /**
- * Opens a reader of a file that is there, with its tables. It never sees what is not committed, and waits for no transaction.
+ * Opens a reader of a file that is there, with its tables. It never sees what is not committed, and waits for no
+ * transaction.
  *
- * All queries of one turn of the event loop share one snapshot, which saves the system calls that lock and unlock the file: a third of a
- * query's time. `refresh` ends the snapshot early.
+ * All queries of one turn of the event loop share one snapshot, which saves the system calls that lock and unlock the
+ * file: a third of a query's time. `refresh` ends the snapshot early. /
  */
 export function createSqliteReader(file: string): SqliteReader {
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, readOnly: true });

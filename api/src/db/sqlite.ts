@@ -1,9 +1,17 @@
-// SQLite through node:sqlite: opening a file with durable settings, and the Kysely dialect over it.
-// Reading past Kysely lives in sqlite-reader.ts, PostgreSQL in postgres.ts; transactions and the guard around both in database.ts.
+// SQLite through node:sqlite: opening a file with durable settings, and the Kysely dialect over it. Reading past
+// Kysely lives in sqlite-reader.ts, PostgreSQL in postgres.ts; transactions and the guard around both in database.ts.
 
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
-import { CompiledQuery, SqliteDialect, SqliteDriver, type DatabaseConnection, type Driver, type SqliteDatabase, type SqliteStatement } from 'kysely';
+import {
+  CompiledQuery,
+  SqliteDialect,
+  SqliteDriver,
+  type DatabaseConnection,
+  type Driver,
+  type SqliteDatabase,
+  type SqliteStatement,
+} from 'kysely';
 
 const IN_MEMORY = ':memory:';
 /** How long a statement waits for another process's write lock, such as `berth scrub` beside the server. */
@@ -17,7 +25,10 @@ const PAGE_CACHE_KIB = 16_384;
 export function openSqlite(file: string): DatabaseSync {
   if (file !== IN_MEMORY) createPrivateFile(file);
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
-  database.exec(`pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -${PAGE_CACHE_KIB}; pragma temp_store = memory;`);
+  database.exec(
+    `pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -${PAGE_CACHE_KIB}; pragma ` +
+      'temp_store = memory;',
+  );
   return database;
 }
 
@@ -30,7 +41,9 @@ function createPrivateFile(file: string): void {
   }
 }
 
-export function sqliteDialect(database: DatabaseSync): SqliteDialect { return new NodeSqliteDialect(new NodeSqlite(database)); }
+export function sqliteDialect(database: DatabaseSync): SqliteDialect {
+  return new NodeSqliteDialect(new NodeSqlite(database));
+}
 
 class NodeSqliteDialect extends SqliteDialect {
   readonly #database: NodeSqlite;
@@ -40,7 +53,9 @@ class NodeSqliteDialect extends SqliteDialect {
     this.#database = database;
   }
 
-  override createDriver(): Driver { return new ImmediateDriver({ database: this.#database }); }
+  override createDriver(): Driver {
+    return new ImmediateDriver({ database: this.#database });
+  }
 }
 
 /** Begins transactions with the write lock taken, so that two of them queue instead of failing half-way. */
@@ -55,7 +70,9 @@ class NodeSqlite implements SqliteDatabase {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, SqliteStatement>();
 
-  constructor(database: DatabaseSync) { this.#database = database; }
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
 
   prepare(sql: string): SqliteStatement {
     const cached = this.#statements.get(sql);
@@ -63,7 +80,10 @@ class NodeSqlite implements SqliteDatabase {
     const statement = cached ?? wrapStatement(this.#database.prepare(sql));
     this.#statements.set(sql, statement);
     if (this.#statements.size > STATEMENT_CACHE_SIZE) {
-      for (const oldest of this.#statements.keys()) { this.#statements.delete(oldest); break; }
+      for (const oldest of this.#statements.keys()) {
+        this.#statements.delete(oldest);
+        break;
+      }
     }
     return statement;
   }

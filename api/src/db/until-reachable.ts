@@ -13,7 +13,10 @@ export interface PatienceOptions {
   onWait: (error: unknown) => void;
 }
 
-/** Resolves once the database answers. @throws its last failure, when that goes on or means that waiting does not help */
+/**
+ * Resolves once the database answers.
+ * @throws its last failure, when that goes on or means that waiting does not help
+ */
 export async function untilReachable(database: Database, { patienceMs, onWait }: PatienceOptions): Promise<void> {
   const deadline = Date.now() + patienceMs;
   for (let attempt = 1; ; attempt++) {

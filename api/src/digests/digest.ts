@@ -8,15 +8,23 @@ const PREFIX = 'sha256:';
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 const REPR_DIGEST = /(?:^|,)\s*sha-256=:([A-Za-z0-9+/]{43}=):/;
 
-export function isDigest(text: string): text is Digest { return DIGEST.test(text); }
+export function isDigest(text: string): text is Digest {
+  return DIGEST.test(text);
+}
 
 /** Ends a SHA-256. */
-export function digestOf(hash: Hash): Digest { return `${PREFIX}${hash.digest('hex')}`; }
+export function digestOf(hash: Hash): Digest {
+  return `${PREFIX}${hash.digest('hex')}`;
+}
 
-export function hexOf(digest: string): string { return digest.slice(PREFIX.length); }
+export function hexOf(digest: string): string {
+  return digest.slice(PREFIX.length);
+}
 
 /** Value of a `Repr-Digest` header: `sha-256=:<base64>:`. */
-export function toReprDigest(digest: string): string { return `sha-256=:${Buffer.from(hexOf(digest), 'hex').toString('base64')}:`; }
+export function toReprDigest(digest: string): string {
+  return `sha-256=:${Buffer.from(hexOf(digest), 'hex').toString('base64')}:`;
+}
 
 /** Reads a `Repr-Digest` header; undefined when it has no SHA-256. */
 export function fromReprDigest(header: string | undefined): Digest | undefined {

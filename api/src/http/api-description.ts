@@ -12,13 +12,21 @@ declare module 'fastify' {
   }
 }
 
-export interface ApiDescriptionOptions { title: string; version: string; description: string; publicUrl: string }
+export interface ApiDescriptionOptions {
+  title: string;
+  version: string;
+  description: string;
+  publicUrl: string;
+}
 
 /** A file in a form, for descriptions. */
 export const FormFileSchema = Type.Unsafe<never>({ type: 'string', format: 'binary' });
 
 /** Must be registered before the routes that it describes; the page is at `/api-docs`. */
-export async function registerApiDescription(app: FastifyInstance, { title, version, description, publicUrl }: ApiDescriptionOptions): Promise<void> {
+export async function registerApiDescription(
+  app: FastifyInstance,
+  { title, version, description, publicUrl }: ApiDescriptionOptions,
+): Promise<void> {
   await app.register(swagger, {
     openapi: {
       openapi: '3.1.0',
@@ -43,7 +51,10 @@ export async function registerApiDescription(app: FastifyInstance, { title, vers
   await app.register(swaggerUi, {
     routePrefix: '/api-docs',
     uiConfig: { docExpansion: 'list', deepLinking: true },
-    theme: { title: `${title} API`, css: [{ filename: 'berth.css', content: '.swagger-ui .topbar { display: none }' }] },
+    theme: {
+      title: `${title} API`,
+      css: [{ filename: 'berth.css', content: '.swagger-ui .topbar { display: none }' }],
+    },
     staticCSP: true,
   });
 }

@@ -36,7 +36,10 @@ export function registerBodyHandling(app: FastifyInstance): void {
   });
 }
 
-/** Refuses the JSON text `null`, which looks as if nothing was sent: for routes whose body may be left out, as their `preValidation`. */
+/**
+ * Refuses the JSON text `null`, which looks as if nothing was sent: for routes whose body may be left out, as their
+ * `preValidation`.
+ */
 export function refuseNull(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   done(request.body === null ? new BodyInvalidError('The body is null: send a JSON object, or nothing.') : undefined);
 }
@@ -50,18 +53,29 @@ export function startBody(request: FastifyRequest): void {
 /** Lets routes of this scope, which have `lateBody`, take bodies of any type; each says itself which one it means. */
 export function acceptRawBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, _payload, done) => { done(null); });
+  app.addContentTypeParser('*', (_request, _payload, done) => {
+    done(null);
+  });
 }
 
 /**
- * Hands the body to `write`, chunk by chunk as they arrive, and resolves when all of it is written. What has arrived before the
- * client left, or before the signal, is written too. From then on the connection may be silent for as long as the answer takes.
+ * Hands the body to `write`, chunk by chunk as they arrive, and resolves when all of it is written. What has arrived
+ * before the client left, or before the signal, is written too. From then on the connection may be silent for as long
+ * as the answer takes.
  *
- * @throws upload_aborted when the client leaves; the signal's reason; whatever `write` throws, at once
+ * @throws upload_aborted when the client leaves; the signal's reason; whatever `write` throws, at once /
  */
-export async function readRawBody(request: FastifyRequest, write: (chunk: Uint8Array) => Promise<void>, signal: AbortSignal): Promise<void> {
+export async function readRawBody(
+  request: FastifyRequest,
+  write: (chunk: Uint8Array) => Promise<void>,
+  signal: AbortSignal,
+): Promise<void> {
   const { raw } = request;
-  const sink = new Writable({ write(chunk: Uint8Array, _encoding, done) { write(chunk).then(() => done(), done); } });
+  const sink = new Writable({
+    write(chunk: Uint8Array, _encoding, done) {
+      write(chunk).then(() => done(), done);
+    },
+  });
   let end: (() => void) | undefined;
   try {
     await new Promise<void>((resolve, reject) => {
@@ -89,12 +103,14 @@ export async function readRawBody(request: FastifyRequest, write: (chunk: Uint8A
     if (!raw.complete) raw.resume();
   }
   signal.throwIfAborted();
-  if (!raw.complete) throw new UploadAbortedError('The connection closed before the whole body had arrived: send it again.');
+  if (!raw.complete)
+    throw new UploadAbortedError('The connection closed before the whole body had arrived: send it again.');
   raw.setTimeout(0);
 }
 
 function hasUnreadBody(request: IncomingMessage): boolean {
-  const announced = request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
+  const announced =
+    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
   return announced && !request.complete;
 }
 

@@ -11,11 +11,17 @@ export interface Representation {
   sizeBytes: number;
 }
 
-/** The three forms of RFC 9110, 5.6.7; the last one, of asctime, names no zone and means GMT. Others must not count. */
-const HTTP_DATE = /^(?:[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT|[A-Z][a-z]+, \d\d-[A-Z][a-z]{2}-\d\d [\d:]{8} GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/;
+/**
+ * The three forms of RFC 9110, 5.6.7; the last one, of asctime, names no zone and means GMT. Others must not count.
+ */
+const HTTP_DATE =
+  /^(?:[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} [\d:]{8} GMT|[A-Z][a-z]+, \d\d-[A-Z][a-z]{2}-\d\d [\d:]{8} GMT|[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d [\d:]{8} \d{4})$/;
 
 /** First and last byte, both included, counted from 0. */
-export interface ByteRange { start: number; end: number }
+export interface ByteRange {
+  start: number;
+  end: number;
+}
 
 export type Answer = { status: 200 } | { status: 304 } | { status: 416 } | { status: 206; range: ByteRange };
 
@@ -26,22 +32,31 @@ export type Answer = { status: 200 } | { status: 304 } | { status: 416 } | { sta
  */
 export function answerTo(method: string, headers: IncomingHttpHeaders, representation: Representation): Answer {
   if (isNotModified(headers, representation)) return { status: 304 };
-  if (method !== 'GET' || headers.range === undefined || !ifRangeHolds(headers['if-range'], representation)) return { status: 200 };
+  if (method !== 'GET' || headers.range === undefined || !ifRangeHolds(headers['if-range'], representation))
+    return { status: 200 };
   return parseRange(headers.range, representation.sizeBytes);
 }
 
 /** Tells whether the client already holds the representation. */
-export function isNotModified(headers: IncomingHttpHeaders, { etag, lastModifiedSeconds }: Omit<Representation, 'sizeBytes'>): boolean {
+export function isNotModified(
+  headers: IncomingHttpHeaders,
+  { etag, lastModifiedSeconds }: Omit<Representation, 'sizeBytes'>,
+): boolean {
   const ifNoneMatch = headers['if-none-match'];
-  if (ifNoneMatch !== undefined) return ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some((tag) => withoutWeakness(tag.trim()) === etag);
+  if (ifNoneMatch !== undefined)
+    return ifNoneMatch.trim() === '*' || ifNoneMatch.split(',').some((tag) => withoutWeakness(tag.trim()) === etag);
   const since = secondsOf(headers['if-modified-since']);
   return since !== undefined && lastModifiedSeconds !== undefined && lastModifiedSeconds <= since;
 }
 
 /** Formats whole seconds as an HTTP date. */
-export function httpDate(seconds: number): string { return new Date(seconds * 1000).toUTCString(); }
+export function httpDate(seconds: number): string {
+  return new Date(seconds * 1000).toUTCString();
+}
 
-function withoutWeakness(tag: string): string { return tag.startsWith('W/') ? tag.slice(2) : tag; }
+function withoutWeakness(tag: string): string {
+  return tag.startsWith('W/') ? tag.slice(2) : tag;
+}
 
 /** Strong comparison only: a weak tag never holds, a date must be the very one. */
 function ifRangeHolds(ifRange: IncomingHttpHeaders[string], { etag, lastModifiedSeconds }: Representation): boolean {
@@ -56,7 +71,9 @@ function parseRange(header: string, sizeBytes: number): Answer {
   if (first === '' && last === '') return { status: 200 };
   if (first === '') {
     const suffixBytes = Math.min(Number(last), sizeBytes);
-    return suffixBytes === 0 ? { status: 416 } : { status: 206, range: { start: sizeBytes - suffixBytes, end: sizeBytes - 1 } };
+    return suffixBytes === 0
+      ? { status: 416 }
+      : { status: 206, range: { start: sizeBytes - suffixBytes, end: sizeBytes - 1 } };
   }
   const start = Number(first);
   if (last !== '' && Number(last) < start) return { status: 200 };

@@ -21,7 +21,10 @@ const RETRY_MS = 2_000;
  * Makes what opens streams in a scope of the app. They end when the app closes, so that none holds up the stop.
  * @param options `heartbeatMs`: how often a comment shows a proxy that the stream lives; default 15 s
  */
-export function eventStreams(app: FastifyInstance, { heartbeatMs = HEARTBEAT_MS }: { heartbeatMs?: number } = {}): OpenEventStream {
+export function eventStreams(
+  app: FastifyInstance,
+  { heartbeatMs = HEARTBEAT_MS }: { heartbeatMs?: number } = {},
+): OpenEventStream {
   const open = new Set<() => void>();
   let isClosing = false;
   app.addHook('preClose', (done) => {
@@ -34,14 +37,18 @@ export function eventStreams(app: FastifyInstance, { heartbeatMs = HEARTBEAT_MS 
     reply.hijack();
     const { raw } = reply;
     raw.writeHead(200, {
-      ...reply.getHeaders() as Record<string, string>,
+      ...(reply.getHeaders() as Record<string, string>),
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
       // nginx would gather them.
       'x-accel-buffering': 'no',
     });
-    const heartbeat = setInterval(() => { raw.write(': still here\n\n'); }, heartbeatMs);
-    const end = () => { raw.end(); };
+    const heartbeat = setInterval(() => {
+      raw.write(': still here\n\n');
+    }, heartbeatMs);
+    const end = () => {
+      raw.end();
+    };
     open.add(end);
     raw.once('close', () => {
       clearInterval(heartbeat);
@@ -51,9 +58,12 @@ export function eventStreams(app: FastifyInstance, { heartbeatMs = HEARTBEAT_MS 
     if (isClosing) end();
     return {
       send(event, data) {
-        if (!raw.writableEnded && !raw.writableNeedDrain) raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+        if (!raw.writableEnded && !raw.writableNeedDrain)
+          raw.write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
       },
-      onClose: (callback) => { raw.once('close', callback); },
+      onClose: (callback) => {
+        raw.once('close', callback);
+      },
     };
   };
 }

@@ -13,15 +13,25 @@ export type ServerPhase = 'serving' | 'stopping';
 
 /** Registers `/ping`, `/health/live` and `/health/ready`; the last answers 503 and says which part is not there. */
 export function registerHealth(app: FastifyInstance, checks: HealthChecks, phaseNow: () => ServerPhase): void {
-  app.get('/ping', { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) => reply.type('text/plain; charset=utf-8').send('ok'));
+  app.get('/ping', { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').send('ok'),
+  );
   app.get('/health/live', { schema: { hide: true }, logLevel: 'warn' }, async () => ({ status: 'ok' }));
   app.get('/health/ready', { schema: { hide: true }, logLevel: 'warn' }, async (request, reply) => {
-    const results = await Promise.all(Object.entries(checks).map(async ([name, check]) => [name, await passes(check, (error) => request.log.error({ err: error }, `${name} is not ready`))] as const));
+    const results = await Promise.all(
+      Object.entries(checks).map(
+        async ([name, check]) =>
+          [name, await passes(check, (error) => request.log.error({ err: error }, `${name} is not ready`))] as const,
+      ),
+    );
     const parts = Object.fromEntries(results.map(([name, ok]) => [name, ok ? 'ok' : 'unavailable']));
     const phase = phaseNow();
     const reachable = results.every(([, ok]) => ok);
     const status = phase !== 'serving' ? phase : reachable ? 'ok' : 'unavailable';
-    return reply.code(status === 'ok' ? 200 : 503).header('cache-control', 'no-store').send({ status, ...parts });
+    return reply
+      .code(status === 'ok' ? 200 : 503)
+      .header('cache-control', 'no-store')
+      .send({ status, ...parts });
   });
 }
 

@@ -6,7 +6,13 @@ export type { Answer, ByteRange, Representation } from './conditional.ts';
 export { createLogOutput, type LogOutput, type LogStream } from './log-output.ts';
 export { createHttpServer, type HttpServerOptions } from './server.ts';
 export { problems, ProblemSchema, registerProblems } from './problem.ts';
-export { MediaTypeError, RangeNotSatisfiableError, RequestInvalidError, UploadAbortedError, UploadTooLargeError } from './errors.ts';
+export {
+  MediaTypeError,
+  RangeNotSatisfiableError,
+  RequestInvalidError,
+  UploadAbortedError,
+  UploadTooLargeError,
+} from './errors.ts';
 export { FormFileSchema, registerApiDescription, registerOpenApiRoute } from './api-description.ts';
 export { registerHealth, type HealthChecks, type ServerPhase } from './health.ts';
 export { createMetrics, registerMetricsRoute, type Metrics } from './metrics.ts';

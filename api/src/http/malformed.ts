@@ -10,15 +10,23 @@ export function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): v
   if (error.code !== 'ECONNRESET' && socket.writable) {
     const { status, title, message: detail, code } = toRefusal(error);
     const body = JSON.stringify({ status, title, detail, code });
-    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+    socket.write(
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+    );
   }
   socket.destroy(error);
 }
 
 function toRefusal({ code }: NodeJS.ErrnoException): BerthError {
   switch (code) {
-    case 'HPE_HEADER_OVERFLOW': return new HeadersTooLargeError('The headers are larger than 16 KiB: leave out cookies of other services.');
-    case 'ERR_HTTP_REQUEST_TIMEOUT': return new RequestTimeoutError('The headers did not arrive in time: send the request again.');
-    default: return new RequestInvalidError('This is not HTTP/1.1, or malformed: check what sends it, and whether it meant https.');
+    case 'HPE_HEADER_OVERFLOW':
+      return new HeadersTooLargeError('The headers are larger than 16 KiB: leave out cookies of other services.');
+    case 'ERR_HTTP_REQUEST_TIMEOUT':
+      return new RequestTimeoutError('The headers did not arrive in time: send the request again.');
+    default:
+      return new RequestInvalidError(
+        'This is not HTTP/1.1, or malformed: check what sends it, and whether it meant https.',
+      );
   }
 }

@@ -21,16 +21,38 @@ const QUERY_SECONDS = [0.0001, 0.001, 0.005, 0.02, 0.1, 0.5, 2];
 export function createMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const requests = new Histogram({ name: 'berth_http_request_duration_seconds', help: 'Requests by method, route and status', labelNames: ['method', 'route', 'status'], buckets: REQUEST_SECONDS, registers: [registry] });
-  const received = new Counter({ name: 'berth_http_received_bytes_total', help: 'Bytes that clients sent', registers: [registry] });
-  const sent = new Counter({ name: 'berth_http_sent_bytes_total', help: 'Bytes sent to clients', registers: [registry] });
-  const queries = new Histogram({ name: 'berth_database_query_duration_seconds', help: 'Time of database queries', buckets: QUERY_SECONDS, registers: [registry] });
+  const requests = new Histogram({
+    name: 'berth_http_request_duration_seconds',
+    help: 'Requests by method, route and status',
+    labelNames: ['method', 'route', 'status'],
+    buckets: REQUEST_SECONDS,
+    registers: [registry],
+  });
+  const received = new Counter({
+    name: 'berth_http_received_bytes_total',
+    help: 'Bytes that clients sent',
+    registers: [registry],
+  });
+  const sent = new Counter({
+    name: 'berth_http_sent_bytes_total',
+    help: 'Bytes sent to clients',
+    registers: [registry],
+  });
+  const queries = new Histogram({
+    name: 'berth_database_query_duration_seconds',
+    help: 'Time of database queries',
+    buckets: QUERY_SECONDS,
+    registers: [registry],
+  });
 
   return {
     observe(app) {
       const counted = new WeakMap<Socket, { read: number; written: number }>();
       app.addHook('onResponse', (request, reply, done) => {
-        requests.observe({ method: request.method, route: request.routeOptions.url ?? 'unknown', status: reply.statusCode }, reply.elapsedTime / 1000);
+        requests.observe(
+          { method: request.method, route: request.routeOptions.url ?? 'unknown', status: reply.statusCode },
+          reply.elapsedTime / 1000,
+        );
         // A kept-alive connection carries many requests: count what it moved since the last one.
         const { socket } = request.raw;
         const { bytesRead, bytesWritten } = socket;
@@ -42,17 +64,34 @@ export function createMetrics(): Metrics {
         done();
       });
     },
-    onQuery(seconds) { queries.observe(seconds); },
+    onQuery(seconds) {
+      queries.observe(seconds);
+    },
     gauge(name, help, read) {
-      // Without its value while that cannot be read, such as when the database is away: the other metrics matter most then.
-      new Gauge({ name, help, registers: [registry], async collect() { await read().then((value) => this.set(value), () => this.remove()); } });
+      // Without its value while that cannot be read, such as when the database is away: the other metrics matter most
+      // then.
+      new Gauge({
+        name,
+        help,
+        registers: [registry],
+        async collect() {
+          await read().then(
+            (value) => this.set(value),
+            () => this.remove(),
+          );
+        },
+      });
     },
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };
 }
 
 /** Serves the metrics at /metrics. */
-export function registerMetricsRoute(app: FastifyInstance, metrics: Metrics, isPublic: (headers: Record<string, string | string[] | undefined>) => boolean): void {
+export function registerMetricsRoute(
+  app: FastifyInstance,
+  metrics: Metrics,
+  isPublic: (headers: Record<string, string | string[] | undefined>) => boolean,
+): void {
   app.get('/metrics', { schema: { hide: true } }, async (request, reply) => {
     if (isPublic(request.headers)) return reply.callNotFound();
     const { contentType, text } = await metrics.render();

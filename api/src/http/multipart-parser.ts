@@ -1,5 +1,5 @@
-// Splits a multipart/form-data body (RFC 7578, RFC 2046) into its parts while it arrives. What parts are allowed, and where
-// their bytes go, is multipart.ts's business; what their headers say, part-headers.ts's.
+// Splits a multipart/form-data body (RFC 7578, RFC 2046) into its parts while it arrives. What parts are allowed, and
+// where their bytes go, is multipart.ts's business; what their headers say, part-headers.ts's.
 
 import { readPartHeaders, type PartHeaders } from './part-headers.ts';
 
@@ -22,14 +22,19 @@ export interface MultipartParser {
 }
 
 /** The body is no multipart body, or not a whole one. */
-export class MalformedBodyError extends Error { override readonly name = 'MalformedBodyError'; }
+export class MalformedBodyError extends Error {
+  override readonly name = 'MalformedBodyError';
+}
 
 /**
  * Creates a parser that copies nothing but headers.
  * @param boundary as the content type names it
  * @param onPart called with the headers of each part, in their order
  */
-export function createMultipartParser(boundary: string, onPart: (headers: PartHeaders) => PartHandler): MultipartParser {
+export function createMultipartParser(
+  boundary: string,
+  onPart: (headers: PartHeaders) => PartHandler,
+): MultipartParser {
   const delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
   // The line break that begins a delimiter is left out before the first part.
   let matchedBytes = 2;
@@ -47,7 +52,8 @@ export function createMultipartParser(boundary: string, onPart: (headers: PartHe
         if (matchedBytes === delimiter.length) endPart();
         return at + takenBytes;
       }
-      // It was content that looked like a delimiter. No other one can begin within it: a line break is only at its start.
+      // It was content that looked like a delimiter. No other one can begin within it: a line break is only at its
+      // start.
       part?.data(delimiter.subarray(0, matchedBytes));
       matchedBytes = 0;
     }
@@ -112,11 +118,18 @@ export function createMultipartParser(boundary: string, onPart: (headers: PartHe
       for (let at = 0; at < chunk.length;) {
         switch (state) {
           case 'preamble':
-          case 'body': at = takeBody(chunk, at); break;
-          case 'delimited': at = takeText(chunk, at, '\r\n'); break;
-          case 'headers': at = takeText(chunk, at, '\r\n\r\n'); break;
+          case 'body':
+            at = takeBody(chunk, at);
+            break;
+          case 'delimited':
+            at = takeText(chunk, at, '\r\n');
+            break;
+          case 'headers':
+            at = takeText(chunk, at, '\r\n\r\n');
+            break;
           // What follows the last boundary means nothing.
-          case 'ended': return;
+          case 'ended':
+            return;
         }
       }
     },

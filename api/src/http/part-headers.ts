@@ -61,7 +61,9 @@ function readExtended(value: string | undefined): string | undefined {
   }
 }
 
-function fromUtf8(latin1: string): string { return Buffer.from(latin1, 'latin1').toString('utf8'); }
+function fromUtf8(latin1: string): string {
+  return Buffer.from(latin1, 'latin1').toString('utf8');
+}
 
 function withoutPath(fileName: string): string {
   const name = fileName.slice(Math.max(fileName.lastIndexOf('/'), fileName.lastIndexOf('\\')) + 1);

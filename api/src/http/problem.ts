@@ -4,23 +4,36 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type, type TObject } from 'typebox';
 import { toDatabaseError } from '../db/index.ts';
 import { BerthError, type FieldError } from '../errors.ts';
-import { BodyInvalidError, BodyTooLargeError, InternalError, MediaTypeError, RequestInvalidError, RouteNotFoundError } from './errors.ts';
+import {
+  BodyInvalidError,
+  BodyTooLargeError,
+  InternalError,
+  MediaTypeError,
+  RequestInvalidError,
+  RouteNotFoundError,
+} from './errors.ts';
 
 /** The problem document of RFC 9457, with a stable machine code. */
-export const ProblemSchema = Type.Object({
-  status: Type.Integer({ minimum: 400, maximum: 599 }),
-  title: Type.String(),
-  detail: Type.String({ description: 'What went wrong here, and what to do' }),
-  code: Type.String({ description: 'Stable code; the list is in docs/reference/errors.md' }),
-  requestId: Type.String({ description: 'Finds the request in the server\'s log' }),
-  errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
-}, { title: 'Problem' });
+export const ProblemSchema = Type.Object(
+  {
+    status: Type.Integer({ minimum: 400, maximum: 599 }),
+    title: Type.String(),
+    detail: Type.String({ description: 'What went wrong here, and what to do' }),
+    code: Type.String({ description: 'Stable code; the list is in docs/reference/errors.md' }),
+    requestId: Type.String({ description: "Finds the request in the server's log" }),
+    errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
+  },
+  { title: 'Problem' },
+);
 
 type Problems<Status extends number> = { [S in Status]: TObject & { description: string } };
 
 /** The response schemas of a route's failures: `response: { 200: …, ...problems(400, 404) }`. */
 export function problems<const Status extends number>(...statuses: Status[]): Problems<Status> {
-  const schema = (status: number) => ({ description: `Problem document, status ${status}`, content: { 'application/problem+json': { schema: ProblemSchema } } });
+  const schema = (status: number) => ({
+    description: `Problem document, status ${status}`,
+    content: { 'application/problem+json': { schema: ProblemSchema } },
+  });
   return Object.fromEntries(statuses.map((status) => [status, schema(status)])) as unknown as Problems<Status>;
 }
 
@@ -29,7 +42,9 @@ export function registerProblems(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendProblem(toBerthError(error), request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(routeNotFound(request), request, reply));
   // Before the body is looked at, which would be refused for its type or size instead.
-  app.addHook('onRequest', (request, _reply, done) => { done(request.is404 ? routeNotFound(request) : undefined); });
+  app.addHook('onRequest', (request, _reply, done) => {
+    done(request.is404 ? routeNotFound(request) : undefined);
+  });
 }
 
 /** What a path that leads nowhere is answered with. */
@@ -48,28 +63,55 @@ export function sendProblem(error: BerthError, request: FastifyRequest, reply: F
     requestId: request.id,
     ...(error.errors && { errors: error.errors }),
   };
-  return reply.code(error.status).headers(error.headers ?? {}).header('cache-control', 'no-store').type('application/problem+json').send(JSON.stringify(body));
+  return reply
+    .code(error.status)
+    .headers(error.headers ?? {})
+    .header('cache-control', 'no-store')
+    .type('application/problem+json')
+    .send(JSON.stringify(body));
 }
 
 /** Turns whatever was thrown into an error that may be shown: what is unknown becomes internal_error. */
 export function toBerthError(error: unknown): BerthError {
   if (error instanceof BerthError) return error;
-  return toDatabaseError(error) ?? fromFastify(error) ?? new InternalError('Something went wrong in the registry: its administrator finds the reason in the log under this request id.', { cause: error });
+  return (
+    toDatabaseError(error) ??
+    fromFastify(error) ??
+    new InternalError(
+      'Something went wrong in the registry: its administrator finds the reason in the log under this request id.',
+      { cause: error },
+    )
+  );
 }
 
-interface FastifyFailure { code?: string; statusCode?: number; validation?: { instancePath?: string; message?: string; params?: Record<string, unknown> }[]; validationContext?: string }
+interface FastifyFailure {
+  code?: string;
+  statusCode?: number;
+  validation?: { instancePath?: string; message?: string; params?: Record<string, unknown> }[];
+  validationContext?: string;
+}
 
 function fromFastify(error: unknown): BerthError | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const { code, statusCode, validation, validationContext } = error as FastifyFailure;
-  if (validation) return new RequestInvalidError(`The ${validationContext ?? 'request'} is not what this route takes: see errors.`, { errors: fieldErrors(validation) });
+  if (validation)
+    return new RequestInvalidError(`The ${validationContext ?? 'request'} is not what this route takes: see errors.`, {
+      errors: fieldErrors(validation),
+    });
   switch (code) {
-    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE': return new MediaTypeError('This route does not take that content type: send application/json, or multipart/form-data for uploads.');
-    case 'FST_ERR_CTP_BODY_TOO_LARGE': return new BodyTooLargeError('The JSON body is larger than this route takes.');
-    case 'FST_ERR_CTP_EMPTY_JSON_BODY': return new BodyInvalidError('The body is empty: send a JSON document.');
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new MediaTypeError(
+        'This route does not take that content type: send application/json, or multipart/form-data for uploads.',
+      );
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new BodyTooLargeError('The JSON body is larger than this route takes.');
+    case 'FST_ERR_CTP_EMPTY_JSON_BODY':
+      return new BodyInvalidError('The body is empty: send a JSON document.');
   }
-  if ((error instanceof SyntaxError && statusCode === 400) || code === 'FST_ERR_CTP_INVALID_JSON_BODY') return new BodyInvalidError('The body is not valid JSON.');
-  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new RequestInvalidError('The request is malformed: check its path, headers and length.');
+  if ((error instanceof SyntaxError && statusCode === 400) || code === 'FST_ERR_CTP_INVALID_JSON_BODY')
+    return new BodyInvalidError('The body is not valid JSON.');
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new RequestInvalidError('The request is malformed: check its path, headers and length.');
   return undefined;
 }
 
@@ -82,4 +124,6 @@ function fieldErrors(validation: NonNullable<FastifyFailure['validation']>): Fie
   });
 }
 
-function pathOf(url: string): string { return url.split('?', 1)[0] ?? ''; }
+function pathOf(url: string): string {
+  return url.split('?', 1)[0] ?? '';
+}

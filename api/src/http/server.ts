@@ -27,7 +27,10 @@ export interface HttpServerOptions {
   ready?: Promise<void>;
 }
 
-/** Connections on which nothing moves for this long are closed, unless the server has the next word; there is no bound on a whole upload. */
+/**
+ * Connections on which nothing moves for this long are closed, unless the server has the next word; there is no bound
+ * on a whole upload.
+ */
 const IDLE_TIMEOUT_MS = 120_000;
 /** Kept above the usual 60 s of proxies, so that they and not Berth close idle connections first. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
@@ -38,7 +41,12 @@ const JSON_BODY_LIMIT_BYTES = 1024 * 1024;
 
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const app = Fastify({
-    logger: { level: options.logLevel, base: null, serializers: { err: describeError }, ...(options.logStream && { stream: options.logStream }) },
+    logger: {
+      level: options.logLevel,
+      base: null,
+      serializers: { err: describeError },
+      ...(options.logStream && { stream: options.logStream }),
+    },
     logController: new OneLinePerRequest(),
     genReqId: () => randomUUID(),
     trustProxy: options.trustedProxies,
@@ -52,14 +60,17 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: (request) => withoutBasePath(request.url ?? '/', options.basePath),
     clientErrorHandler: answerMalformed,
-    frameworkErrors: (error, request, reply) => { void sendProblem(toBerthError(error), request, reply.header('x-request-id', request.id)); },
+    frameworkErrors: (error, request, reply) => {
+      void sendProblem(toBerthError(error), request, reply.header('x-request-id', request.id));
+    },
   });
   app.setValidatorCompiler(compileValidator);
   if (options.ready) waitUntilReady(app, options.ready);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     // The page's relative addresses need the slash.
-    if (options.basePath !== '' && request.originalUrl === options.basePath) return reply.redirect(`${options.basePath}/`, 308);
+    if (options.basePath !== '' && request.originalUrl === options.basePath)
+      return reply.redirect(`${options.basePath}/`, 308);
     done();
   });
   registerSecurityHeaders(app, { secure: options.secure ?? false });
@@ -73,10 +84,23 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
 /** Lets requests wait while the server listens and cannot answer yet. */
 function waitUntilReady(app: FastifyInstance, ready: Promise<void>): void {
   let isReady = false;
-  ready.then(() => { isReady = true; }, () => undefined);
+  ready.then(
+    () => {
+      isReady = true;
+    },
+    () => undefined,
+  );
   app.addHook('onRequest', (request, _reply, done) => {
     if (isReady) done();
-    else ready.then(() => { done(); }, () => { request.raw.destroy(); });
+    else
+      ready.then(
+        () => {
+          done();
+        },
+        () => {
+          request.raw.destroy();
+        },
+      );
   });
 }
 
@@ -88,7 +112,10 @@ function hangUpWhenStopping(app: FastifyInstance): void {
     done();
   });
   app.addHook('onResponse', (_request, _reply, done) => {
-    if (stopping) setImmediate(() => { app.server.closeIdleConnections(); });
+    if (stopping)
+      setImmediate(() => {
+        app.server.closeIdleConnections();
+      });
     done();
   });
 }
@@ -108,17 +135,26 @@ function describeError(error: Error): { type: string; message: string; stack: st
 }
 
 class OneLinePerRequest extends LogController {
-  override incomingRequest(): void { /* requestCompleted says all of it */ }
-  override defaultErrorLog(): void { /* problem.ts logs what a client must not see */ }
-  override routeNotFound(): void { /* an ordinary 404 */ }
+  override incomingRequest(): void {
+    /* requestCompleted says all of it */
+  }
+  override defaultErrorLog(): void {
+    /* problem.ts logs what a client must not see */
+  }
+  override routeNotFound(): void {
+    /* an ordinary 404 */
+  }
 
   override requestCompleted(_error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
-    reply.log.info({
-      method: request.method,
-      path: request.url.split('?', 1)[0],
-      status: reply.statusCode,
-      durationMs: Math.round(reply.elapsedTime * 10) / 10,
-      ip: request.ip,
-    }, 'request');
+    reply.log.info(
+      {
+        method: request.method,
+        path: request.url.split('?', 1)[0],
+        status: reply.statusCode,
+        durationMs: Math.round(reply.elapsedTime * 10) / 10,
+        ip: request.ip,
+      },
+      'request',
+    );
   }
 }

@@ -28,7 +28,7 @@ export function createBatcher<Batch, Item>({ add, flush, intervalMs }: BatcherOp
     const { batch } = waiting;
     waiting = undefined;
     sentAt = performance.now();
-    return sending = sending.then(() => flush(batch));
+    return (sending = sending.then(() => flush(batch)));
   }
 
   return {

@@ -1,4 +1,5 @@
-// Keeps a row that says "this is mine until then" alive, and tells when another may have it. What the row is, its owner knows.
+// Keeps a row that says "this is mine until then" alive, and tells when another may have it. What the row is, its
+// owner knows.
 
 export interface HeartbeatOptions {
   /** How long the row holds after each renewal. */
@@ -23,7 +24,14 @@ export interface Heartbeat {
   stop(): void;
 }
 
-export function startHeartbeat({ ttlMs, intervalMs, askedAt, safeShare = 1, renew, lost }: HeartbeatOptions): Heartbeat {
+export function startHeartbeat({
+  ttlMs,
+  intervalMs,
+  askedAt,
+  safeShare = 1,
+  renew,
+  lost,
+}: HeartbeatOptions): Heartbeat {
   const controller = new AbortController();
   const goodMs = ttlMs * safeShare;
   let goodUntil = askedAt + goodMs;
@@ -41,15 +49,20 @@ export function startHeartbeat({ ttlMs, intervalMs, askedAt, safeShare = 1, rene
   }
 
   function schedule(): void {
-    timer = setTimeout(() => {
-      if (performance.now() >= goodUntil) return stop();
-      // A database that is away for a moment does not end it; one that stays away longer than the row holds does.
-      const overdue = setTimeout(stop, goodUntil - performance.now()).unref();
-      beat().catch(() => undefined).finally(() => {
-        clearTimeout(overdue);
-        if (!controller.signal.aborted) schedule();
-      });
-    }, Math.min(intervalMs, Math.max(0, goodUntil - performance.now()))).unref();
+    timer = setTimeout(
+      () => {
+        if (performance.now() >= goodUntil) return stop();
+        // A database that is away for a moment does not end it; one that stays away longer than the row holds does.
+        const overdue = setTimeout(stop, goodUntil - performance.now()).unref();
+        beat()
+          .catch(() => undefined)
+          .finally(() => {
+            clearTimeout(overdue);
+            if (!controller.signal.aborted) schedule();
+          });
+      },
+      Math.min(intervalMs, Math.max(0, goodUntil - performance.now())),
+    ).unref();
   }
 
   schedule();

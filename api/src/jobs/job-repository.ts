@@ -32,35 +32,78 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
   return {
     /** Makes the row of a job, unless it is there. @param dueInMs undefined: only on demand */
     async insert(name: string, dueInMs: number | undefined): Promise<void> {
-      const row = { name, token: 0, failures: 0, due_at: dueInMs === undefined ? null : databaseTime(dialect, dueInMs) };
-      await executor.insertInto('job_runs').values(row).onConflict((conflict) => conflict.column('name').doNothing()).execute();
+      const row = {
+        name,
+        token: 0,
+        failures: 0,
+        due_at: dueInMs === undefined ? null : databaseTime(dialect, dueInMs),
+      };
+      await executor
+        .insertInto('job_runs')
+        .values(row)
+        .onConflict((conflict) => conflict.column('name').doNothing())
+        .execute();
     },
 
     /** @param prefixes of names too */
     async listDue(names: readonly string[], prefixes: readonly string[]): Promise<string[]> {
-      const rows = await executor.selectFrom('job_runs').select('name').where('due_at', '<=', now)
-        .where((eb) => eb.or([...(names.length > 0 ? [eb('name', 'in', names)] : []), ...prefixes.map((prefix) => eb(eb.fn<string>('substr', ['name', eb.lit(1), eb.lit(prefix.length)]), '=', prefix))])).execute();
+      const rows = await executor
+        .selectFrom('job_runs')
+        .select('name')
+        .where('due_at', '<=', now)
+        .where((eb) =>
+          eb.or([
+            ...(names.length > 0 ? [eb('name', 'in', names)] : []),
+            ...prefixes.map((prefix) =>
+              eb(eb.fn<string>('substr', ['name', eb.lit(1), eb.lit(prefix.length)]), '=', prefix),
+            ),
+          ]),
+        )
+        .execute();
       return rows.map(({ name }) => name);
     },
 
-    /** Makes a job due at another time than it was, be it that it runs: then it runs once more. @param dueInMs undefined: only on demand */
+    /**
+     * Makes a job due at another time than it was, be it that it runs: then it runs once more.
+     * @param dueInMs undefined: only on demand
+     */
     async putDue(name: string, dueInMs: number | undefined): Promise<void> {
       // Later than a run that begins in this moment, so that its end can tell.
       const dueAt = dueInMs === undefined ? null : databaseTime(dialect, Math.max(1, dueInMs));
       const row = { name, token: 0, failures: 0, due_at: dueAt };
-      await executor.insertInto('job_runs').values(row).onConflict((conflict) => conflict.column('name').doUpdateSet({ due_at: dueAt })).execute();
+      await executor
+        .insertInto('job_runs')
+        .values(row)
+        .onConflict((conflict) => conflict.column('name').doUpdateSet({ due_at: dueAt }))
+        .execute();
     },
 
     /** Removes what is known of a job; a run that is under way writes nothing more. */
-    async remove(name: string): Promise<void> { await executor.deleteFrom('job_runs').where('name', '=', name).execute(); },
+    async remove(name: string): Promise<void> {
+      await executor.deleteFrom('job_runs').where('name', '=', name).execute();
+    },
 
     /** Makes a job due; false while it is due already or somebody has its lease. */
     async makeDue(name: string): Promise<boolean> {
-      const { numUpdatedRows } = await executor.updateTable('job_runs').set({ due_at: now })
-        .where('name', '=', name).where((eb) => eb.or([eb('due_at', 'is', null), eb('due_at', '>', now)]))
+      const { numUpdatedRows } = await executor
+        .updateTable('job_runs')
+        .set({ due_at: now })
+        .where('name', '=', name)
+        .where((eb) => eb.or([eb('due_at', 'is', null), eb('due_at', '>', now)]))
         // One that was asked for in the foreground is not due, but runs.
-        .where((eb) => eb.not(eb.exists(eb.selectFrom('leases').select('leases.name').where('leases.name', '=', name)
-          .where('leases.holder', 'is not', null).where('leases.expires_at', '>', now)))).executeTakeFirst();
+        .where((eb) =>
+          eb.not(
+            eb.exists(
+              eb
+                .selectFrom('leases')
+                .select('leases.name')
+                .where('leases.name', '=', name)
+                .where('leases.holder', 'is not', null)
+                .where('leases.expires_at', '>', now),
+            ),
+          ),
+        )
+        .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
 
@@ -69,37 +112,79 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
       const before = await executor.selectFrom('job_runs').selectAll().where('name', '=', name).executeTakeFirst();
       if (!before) return undefined;
       const interrupted = before.ended_at !== null && before.outcome === 'succeeded' ? null : before.progress;
-      const { numUpdatedRows } = await executor.updateTable('job_runs').set({ token, started_at: now, ended_at: null, progress: interrupted })
-        .where('name', '=', name).$if(onlyWhenDue, (query) => query.where('due_at', '<=', now)).executeTakeFirst();
+      const { numUpdatedRows } = await executor
+        .updateTable('job_runs')
+        .set({ token, started_at: now, ended_at: null, progress: interrupted })
+        .where('name', '=', name)
+        .$if(onlyWhenDue, (query) => query.where('due_at', '<=', now))
+        .executeTakeFirst();
       return numUpdatedRows === 1n ? { failures: before.failures, interrupted: fromJson(interrupted) } : undefined;
     },
 
     /** Writes the progress of a run, unless another has begun since. */
     async putProgress(name: string, token: number, progress: unknown): Promise<void> {
-      await executor.updateTable('job_runs').set({ progress: JSON.stringify(progress) }).where('name', '=', name).where('token', '=', token).execute();
+      await executor
+        .updateTable('job_runs')
+        .set({ progress: JSON.stringify(progress) })
+        .where('name', '=', name)
+        .where('token', '=', token)
+        .execute();
     },
 
     /** @param nextInMs undefined: only on demand. What was made due since the run began stays so */
     async succeed(name: string, token: number, result: unknown, nextInMs: number | undefined): Promise<void> {
       const nextAt = nextInMs === undefined ? sql<string | null>`null` : databaseTime(dialect, nextInMs);
-      await executor.updateTable('job_runs').set((eb) => ({
-        ended_at: now, outcome: 'succeeded', failures: 0, error: null, result: JSON.stringify(result ?? null),
-        due_at: eb.case().when('due_at', '>', eb.ref('started_at')).then(eb.ref('due_at')).else(nextAt).end(),
-      })).where('name', '=', name).where('token', '=', token).execute();
+      await executor
+        .updateTable('job_runs')
+        .set((eb) => ({
+          ended_at: now,
+          outcome: 'succeeded',
+          failures: 0,
+          error: null,
+          result: JSON.stringify(result ?? null),
+          due_at: eb.case().when('due_at', '>', eb.ref('started_at')).then(eb.ref('due_at')).else(nextAt).end(),
+        }))
+        .where('name', '=', name)
+        .where('token', '=', token)
+        .execute();
     },
 
     /** @param nextInMs undefined: leaves as it is when it is due */
     async fail(name: string, token: number, error: string, nextInMs: number | undefined): Promise<void> {
-      await executor.updateTable('job_runs').set((eb) => ({
-        ended_at: now, outcome: 'failed', failures: eb('failures', '+', 1), error, due_at: nextInMs === undefined ? eb.ref('due_at') : databaseTime(dialect, nextInMs),
-      })).where('name', '=', name).where('token', '=', token).execute();
+      await executor
+        .updateTable('job_runs')
+        .set((eb) => ({
+          ended_at: now,
+          outcome: 'failed',
+          failures: eb('failures', '+', 1),
+          error,
+          due_at: nextInMs === undefined ? eb.ref('due_at') : databaseTime(dialect, nextInMs),
+        }))
+        .where('name', '=', name)
+        .where('token', '=', token)
+        .execute();
     },
 
     async list(names: readonly string[]): Promise<JobState[]> {
-      const rows = await executor.selectFrom('job_runs').selectAll().select((eb) => eb.exists(
-        eb.selectFrom('leases').select('leases.name').whereRef('leases.name', '=', 'job_runs.name').whereRef('leases.token', '=', 'job_runs.token')
-          .where('leases.holder', 'is not', null).where('leases.expires_at', '>', now),
-      ).as('held')).where('name', 'in', names).orderBy('name').execute();
+      const rows = await executor
+        .selectFrom('job_runs')
+        .selectAll()
+        .select((eb) =>
+          eb
+            .exists(
+              eb
+                .selectFrom('leases')
+                .select('leases.name')
+                .whereRef('leases.name', '=', 'job_runs.name')
+                .whereRef('leases.token', '=', 'job_runs.token')
+                .where('leases.holder', 'is not', null)
+                .where('leases.expires_at', '>', now),
+            )
+            .as('held'),
+        )
+        .where('name', 'in', names)
+        .orderBy('name')
+        .execute();
       return rows.map((row) => toState(row, Boolean(row.held)));
     },
   };
@@ -112,11 +197,13 @@ function toState(row: JobRunsTable, held: boolean): JobState {
     dueAt: row.due_at ?? undefined,
     startedAt: row.started_at ?? undefined,
     endedAt: row.ended_at ?? undefined,
-    outcome: row.outcome as JobState['outcome'] ?? undefined,
+    outcome: (row.outcome as JobState['outcome']) ?? undefined,
     error: row.error ?? undefined,
     progress: fromJson(row.progress),
     result: fromJson(row.result),
   };
 }
 
-function fromJson(text: string | null): unknown { return text === null ? undefined : JSON.parse(text); }
+function fromJson(text: string | null): unknown {
+  return text === null ? undefined : JSON.parse(text);
+}

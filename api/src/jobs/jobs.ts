@@ -15,9 +15,15 @@ export interface Jobs {
   register<Progress, Result>(job: Job<Progress, Result>): void;
   /** Adds all jobs of one kind, such as one for each remote registry; before `start()`. */
   registerFamily<Progress, Result>(family: JobFamily<Progress, Result>): void;
-  /** Makes a job due at another time, in the caller's transaction; one that runs will run once more. @param dueInMs undefined: only on demand */
+  /**
+   * Makes a job due at another time, in the caller's transaction; one that runs will run once more.
+   * @param dueInMs undefined: only on demand
+   */
   schedule(tx: Tx, name: string, dueInMs: number | undefined): Promise<void>;
-  /** Looks at once, in this replica, whether a job is due, for one that was scheduled in a transaction that has been committed. */
+  /**
+   * Looks at once, in this replica, whether a job is due, for one that was scheduled in a transaction that has been
+   * committed.
+   */
   wake(name: string): void;
   /** Forgets a member of a family, in the caller's transaction. */
   forget(tx: Tx, name: string): Promise<void>;
@@ -37,13 +43,16 @@ export interface Jobs {
    * @throws job_running when another process has the lease; lease_lost; whatever the job throws
    */
   runHere(name: string, options?: { onProgress?: (value: unknown) => void }): Promise<unknown>;
-  /** Reads what is known of jobs, by name: all that are registered, or these. A job that never ran anywhere has no entry. */
+  /**
+   * Reads what is known of jobs, by name: all that are registered, or these. A job that never ran anywhere has no
+   * entry.
+   */
   states(names?: readonly string[]): Promise<Map<string, JobState>>;
   /**
-   * Tells the states of jobs now, and each that changes from then on, whichever replica runs it. The database is asked once a second,
-   * for all who watch together, and not at all while nobody does.
+   * Tells the states of jobs now, and each that changes from then on, whichever replica runs it. The database is asked
+   * once a second, for all who watch together, and not at all while nobody does.
    *
-   * @returns ends it
+   * @returns ends it /
    */
   watch(names: readonly string[], onState: (state: JobState) => void): () => void;
   /** Runs no more, interrupts what runs and waits up to 5 s for it, and gives every lease back. */
@@ -69,7 +78,9 @@ export interface JobsOptions {
   pollMs?: number;
   /** For how long a job stays with a replica that died. Default 30 s. */
   leaseTtlMs?: number;
-  /** Wait after the first failure of a job, doubled by each further one, up to its `everyMs` or an hour. Default 5 s. */
+  /**
+   * Wait after the first failure of a job, doubled by each further one, up to its `everyMs` or an hour. Default 5 s.
+   */
   backOffMs?: number;
 }
 
@@ -83,7 +94,14 @@ const WAKE_MS = 5;
 /** A run that hangs in a storage that does not answer must not hold up the stop. */
 const STOP_TIMEOUT_MS = 5_000;
 
-export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseTtlMs, backOffMs = BACK_OFF_MS }: JobsOptions): Jobs {
+export function createJobs({
+  database,
+  onError,
+  holder,
+  pollMs = POLL_MS,
+  leaseTtlMs,
+  backOffMs = BACK_OFF_MS,
+}: JobsOptions): Jobs {
   const leases = createLeases({ database, ...(holder !== undefined && { holder }) });
   const registered = new Map<string, Job>();
   const families: JobFamily[] = [];
@@ -96,16 +114,16 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
   let askingFails = false;
   let closing: Promise<void> | undefined;
 
-  const states = async (names: readonly string[] = [...registered.keys()]) => (
-    new Map(names.length === 0 ? [] : (await rows.list(names)).map((it) => [it.name, it]))
-  );
+  const states = async (names: readonly string[] = [...registered.keys()]) =>
+    new Map(names.length === 0 ? [] : (await rows.list(names)).map((it) => [it.name, it]));
   const watcher = createWatcher({ read: states, onError, intervalMs: pollMs });
 
   const planFor = (job: Job): RunPlan => ({
     onlyWhenDue: true,
     stopping: stopping.signal,
     afterSuccessMs: async () => (job.nextInMs ? job.nextInMs() : job.everyMs && withJitter(job.everyMs)),
-    afterFailureMs: (failures) => withJitter(Math.min(backOffMs * 2 ** (failures - 1), job.everyMs ?? MAX_BACK_OFF_MS, MAX_BACK_OFF_MS)),
+    afterFailureMs: (failures) =>
+      withJitter(Math.min(backOffMs * 2 ** (failures - 1), job.everyMs ?? MAX_BACK_OFF_MS, MAX_BACK_OFF_MS)),
   });
 
   async function runDue(job: Job): Promise<void> {
@@ -118,22 +136,42 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
 
   function begin(job: Job): void {
     if (running.has(job.name) || stopping.signal.aborted) return;
-    running.set(job.name, runDue(job).catch(onError).finally(() => { running.delete(job.name); }));
+    running.set(
+      job.name,
+      runDue(job)
+        .catch(onError)
+        .finally(() => {
+          running.delete(job.name);
+        }),
+    );
   }
 
   async function askWhatIsDue(): Promise<void> {
     const names = [...registered.keys()].filter((name) => !running.has(name));
     if (names.length === 0 && families.length === 0) return;
-    for (const name of await rows.listDue(names, families.map(({ prefix }) => `${prefix}:`))) begin(find(name));
+    for (const name of await rows.listDue(
+      names,
+      families.map(({ prefix }) => `${prefix}:`),
+    ))
+      begin(find(name));
   }
 
   function poll(): void {
     timer = setTimeout(() => {
-      asking = askWhatIsDue().then(() => { askingFails = false; }, (error: unknown) => {
-        // Once for each time that the database is away, not once a second.
-        if (!askingFails) onError(error);
-        askingFails = true;
-      }).finally(() => { if (!stopping.signal.aborted) poll(); });
+      asking = askWhatIsDue()
+        .then(
+          () => {
+            askingFails = false;
+          },
+          (error: unknown) => {
+            // Once for each time that the database is away, not once a second.
+            if (!askingFails) onError(error);
+            askingFails = true;
+          },
+        )
+        .finally(() => {
+          if (!stopping.signal.aborted) poll();
+        });
     }, withJitter(pollMs)).unref();
   }
 
@@ -146,7 +184,8 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
   }
 
   async function insertMissing(): Promise<void> {
-    for (const { name, everyMs } of registered.values()) await rows.insert(name, everyMs === undefined ? undefined : withJitter(everyMs));
+    for (const { name, everyMs } of registered.values())
+      await rows.insert(name, everyMs === undefined ? undefined : withJitter(everyMs));
     for (const { prefix, keys } of families) {
       for (const key of await keys()) {
         const job = find(`${prefix}:${key}`);
@@ -157,10 +196,19 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
 
   return {
     leases,
-    register(job) { registered.set(job.name, job); },
-    registerFamily(family) { families.push(family); },
+    register(job) {
+      registered.set(job.name, job);
+    },
+    registerFamily(family) {
+      families.push(family);
+    },
     schedule: (tx, name, dueInMs) => jobRepository(tx, database.dialect).putDue(name, dueInMs),
-    wake(name) { if (started) setTimeout(() => { begin(find(name)); }, WAKE_MS).unref(); },
+    wake(name) {
+      if (started)
+        setTimeout(() => {
+          begin(find(name));
+        }, WAKE_MS).unref();
+    },
     forget: (tx, name) => jobRepository(tx, database.dialect).remove(name),
     async start() {
       started = true;
@@ -172,7 +220,7 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
       await database.transaction(async (tx) => {
         const inside = jobRepository(tx, database.dialect);
         await inside.insert(name, undefined);
-        if (!await inside.makeDue(name)) throw alreadyRunning(name);
+        if (!(await inside.makeDue(name))) throw alreadyRunning(name);
         await alongside?.(tx);
       });
       if (started) begin(job);
@@ -182,8 +230,16 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
       await rows.insert(name, job.everyMs);
       const lease = await leases.acquire(name, leaseTtlMs);
       if (!lease) throw alreadyRunning(name);
-      const run = runUnderLease(database, job, lease, { ...planFor(job), onlyWhenDue: false, afterFailureMs: () => undefined, onProgress });
-      running.set(name, run.catch(() => undefined));
+      const run = runUnderLease(database, job, lease, {
+        ...planFor(job),
+        onlyWhenDue: false,
+        afterFailureMs: () => undefined,
+        onProgress,
+      });
+      running.set(
+        name,
+        run.catch(() => undefined),
+      );
       try {
         return resultOf(await run);
       } finally {
@@ -192,7 +248,7 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
     },
     states,
     watch: watcher.watch,
-    close: () => closing ??= close(),
+    close: () => (closing ??= close()),
   };
 
   async function close(): Promise<void> {
@@ -201,20 +257,29 @@ export function createJobs({ database, onError, holder, pollMs = POLL_MS, leaseT
     stopping.abort(new Error('the process stops'));
     await asking;
     const stopped = new AbortController();
-    await Promise.race([Promise.all(running.values()), sleep(STOP_TIMEOUT_MS, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined)]);
+    await Promise.race([
+      Promise.all(running.values()),
+      sleep(STOP_TIMEOUT_MS, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined),
+    ]);
     stopped.abort();
     await leases.close();
   }
 }
 
-function withJitter(ms: number): number { return ms * (1 - JITTER + 2 * JITTER * Math.random()); }
+function withJitter(ms: number): number {
+  return ms * (1 - JITTER + 2 * JITTER * Math.random());
+}
 
 function alreadyRunning(name: string): Error {
-  return new JobRunningError(`${name} is under way, or something that it must not disturb: try again when that has ended.`);
+  return new JobRunningError(
+    `${name} is under way, or something that it must not disturb: try again when that has ended.`,
+  );
 }
 
 /** @throws what the job threw; lease_lost */
 function resultOf(end: RunEnd): unknown {
   if (end.outcome === 'succeeded') return end.result;
-  throw end.outcome === 'failed' ? end.error : new LeaseLostError('The work was interrupted, or taken over by another process: try again later.');
+  throw end.outcome === 'failed'
+    ? end.error
+    : new LeaseLostError('The work was interrupted, or taken over by another process: try again later.');
 }

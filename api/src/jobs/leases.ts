@@ -13,7 +13,11 @@ export interface Lease {
   readonly token: number;
   /** Aborted, with `lease_lost` as the reason, once another may have the lease; and by `release()`. */
   readonly signal: AbortSignal;
-  /** Refuses, inside a transaction of the holder, when another has the lease; nobody takes it before that transaction ends. @throws lease_lost */
+  /**
+   * Refuses, inside a transaction of the holder, when another has the lease; nobody takes it before that transaction
+   * ends.
+   * @throws lease_lost
+   */
   assertHeld(tx: Tx): Promise<void>;
   /** Renews the lease now instead of with the next heartbeat. @throws lease_lost */
   renew(): Promise<void>;
@@ -44,7 +48,10 @@ export interface LeasesOptions {
 const DEFAULT_TTL_MS = 30_000;
 const BEATS_PER_TTL = 3;
 
-export function createLeases({ database, holder = `${hostname()}:${process.pid}:${randomUUID()}` }: LeasesOptions): Leases {
+export function createLeases({
+  database,
+  holder = `${hostname()}:${process.pid}:${randomUUID()}`,
+}: LeasesOptions): Leases {
   const held = new Set<Lease>();
   return {
     async acquire(name, ttlMs = DEFAULT_TTL_MS) {
@@ -53,18 +60,28 @@ export function createLeases({ database, holder = `${hostname()}:${process.pid}:
       if (token === undefined) return undefined;
       const lease = keep(database, { name, holder, token }, ttlMs, askedAt);
       held.add(lease);
-      lease.signal.addEventListener('abort', () => { held.delete(lease); });
+      lease.signal.addEventListener('abort', () => {
+        held.delete(lease);
+      });
       return lease;
     },
     // A database that is away hears of none of it: they expire by themselves then.
-    async close() { await Promise.allSettled([...held].map((lease) => lease.release())); },
+    async close() {
+      await Promise.allSettled([...held].map((lease) => lease.release()));
+    },
   };
 }
 
 /** Renews the lease until it is released or lost. */
 function keep(database: Database, id: LeaseId, ttlMs: number, askedAt: number): Lease {
   const leases = leaseRepository(database.db, database.dialect);
-  const heartbeat = startHeartbeat({ ttlMs, askedAt, intervalMs: ttlMs / BEATS_PER_TTL, renew: () => leases.renew(id, ttlMs), lost: () => lost(id.name) });
+  const heartbeat = startHeartbeat({
+    ttlMs,
+    askedAt,
+    intervalMs: ttlMs / BEATS_PER_TTL,
+    renew: () => leases.renew(id, ttlMs),
+    lost: () => lost(id.name),
+  });
   const { signal } = heartbeat;
   let released: Promise<void> | undefined;
   return {
@@ -72,16 +89,17 @@ function keep(database: Database, id: LeaseId, ttlMs: number, askedAt: number): 
     token: id.token,
     signal,
     async assertHeld(tx) {
-      if (signal.aborted || !await leaseRepository(tx, database.dialect).lock(id)) throw lost(id.name);
+      if (signal.aborted || !(await leaseRepository(tx, database.dialect).lock(id))) throw lost(id.name);
     },
     async renew() {
       if (!signal.aborted) await heartbeat.beat();
       if (signal.aborted) throw lost(id.name);
     },
-    release: () => released ??= (async () => {
-      heartbeat.stop();
-      await leases.release(id);
-    })(),
+    release: () =>
+      (released ??= (async () => {
+        heartbeat.stop();
+        await leases.release(id);
+      })()),
   };
 }
 

@@ -8,11 +8,17 @@ import { jobRepository } from './job-repository.ts';
 import type { Lease } from './leases.ts';
 
 export interface JobContext<Progress = unknown> {
-  /** Aborted when this replica stops or has lost the lease: `run` must throw soon then, as `signal.throwIfAborted()` does. */
+  /**
+   * Aborted when this replica stops or has lost the lease: `run` must throw soon then, as `signal.throwIfAborted()`
+   * does.
+   */
   readonly signal: AbortSignal;
   /** Progress of the run before, where it failed or its process died: continue from there. */
   readonly interrupted: Progress | undefined;
-  /** Shows a JSON value to whoever watches, in any replica, and keeps it for the one who may have to continue; written at most once a second. */
+  /**
+   * Shows a JSON value to whoever watches, in any replica, and keeps it for the one who may have to continue; written
+   * at most once a second.
+   */
   progress(value: Progress): void;
   /** Refuses inside a transaction when another has taken over. @throws lease_lost */
   assertHeld(tx: Tx): Promise<void>;
@@ -42,11 +48,18 @@ export interface RunPlan {
 }
 
 /** `interrupted`: this replica stops or has lost the lease; the job stays due, and another one continues. */
-export type RunEnd = { outcome: 'succeeded'; result: unknown } | { outcome: 'failed'; error: unknown } | { outcome: 'interrupted' } | { outcome: 'not-due' };
+export type RunEnd =
+  | { outcome: 'succeeded'; result: unknown }
+  | { outcome: 'failed'; error: unknown }
+  | { outcome: 'interrupted' }
+  | { outcome: 'not-due' };
 
 const PROGRESS_INTERVAL_MS = 1_000;
 
-/** Runs a job under a lease that is already held, and gives the lease back. @throws what the database does when it is away */
+/**
+ * Runs a job under a lease that is already held, and gives the lease back.
+ * @throws what the database does when it is away
+ */
 export async function runUnderLease(database: Database, job: Job, lease: Lease, plan: RunPlan): Promise<RunEnd> {
   const rows = jobRepository(database.db, database.dialect);
   try {
@@ -64,21 +77,31 @@ export async function runUnderLease(database: Database, job: Job, lease: Lease, 
     };
     const end = await attempt(job, lease, begun.interrupted, progress, plan.stopping);
     await shown.flush();
-    if (end.outcome === 'succeeded') await rows.succeed(job.name, lease.token, end.result, await plan.afterSuccessMs());
-    if (end.outcome === 'failed') await rows.fail(job.name, lease.token, describe(end.error), plan.afterFailureMs(begun.failures + 1));
+    if (end.outcome === 'succeeded')
+      await rows.succeed(job.name, lease.token, end.result, await plan.afterSuccessMs());
+    if (end.outcome === 'failed')
+      await rows.fail(job.name, lease.token, describe(end.error), plan.afterFailureMs(begun.failures + 1));
     return end;
   } finally {
     await lease.release();
   }
 }
 
-async function attempt(job: Job, lease: Lease, interrupted: unknown, progress: (value: unknown) => void, stopping: AbortSignal): Promise<RunEnd> {
+async function attempt(
+  job: Job,
+  lease: Lease,
+  interrupted: unknown,
+  progress: (value: unknown) => void,
+  stopping: AbortSignal,
+): Promise<RunEnd> {
   const signal = AbortSignal.any([lease.signal, stopping]);
   try {
     const result = await job.run({ signal, interrupted, progress, assertHeld: (tx) => lease.assertHeld(tx) });
     return lease.signal.aborted ? { outcome: 'interrupted' } : { outcome: 'succeeded', result };
   } catch (error) {
-    return signal.aborted || error instanceof LeaseLostError ? { outcome: 'interrupted' } : { outcome: 'failed', error };
+    return signal.aborted || error instanceof LeaseLostError
+      ? { outcome: 'interrupted' }
+      : { outcome: 'failed', error };
   }
 }
 

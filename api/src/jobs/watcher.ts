@@ -14,7 +14,11 @@ export interface WatcherOptions {
   intervalMs: number;
 }
 
-interface Viewer { names: readonly string[]; onState: (state: JobState) => void; shown: Map<string, string> }
+interface Viewer {
+  names: readonly string[];
+  onState: (state: JobState) => void;
+  shown: Map<string, string>;
+}
 
 export function createWatcher({ read, onError, intervalMs }: WatcherOptions): Watcher {
   const viewers = new Set<Viewer>();

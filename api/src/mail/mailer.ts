@@ -27,7 +27,12 @@ export function createMailer({ url, from }: MailerOptions): Mailer {
   return {
     async send({ to, subject, text }) {
       const { createTransport } = await import('nodemailer');
-      const transport = createTransport({ url, connectionTimeout: TIMEOUT_MS, greetingTimeout: TIMEOUT_MS, socketTimeout: TIMEOUT_MS });
+      const transport = createTransport({
+        url,
+        connectionTimeout: TIMEOUT_MS,
+        greetingTimeout: TIMEOUT_MS,
+        socketTimeout: TIMEOUT_MS,
+      });
       try {
         await transport.sendMail({ from, to, subject, text, disableFileAccess: true, disableUrlAccess: true });
       } finally {

@@ -24,7 +24,8 @@ export interface OutboundResponse {
   headers: Readonly<Record<string, string>>;
   /**
    * The body, chunk by chunk, each owned by whoever reads it. Read it to its end, or call `discard`.
-   * @throws ResponseInvalidError; an Error when it is cut short, or slower than the timeout allows; the signal's reason
+   * @throws ResponseInvalidError; an Error when it is cut short, or slower than the timeout allows; the signal's
+   *   reason /
    */
   chunks: AsyncIterable<Uint8Array>;
   /** Reads a short rest, so that the connection can be used again, and closes the connection otherwise. */
@@ -36,13 +37,18 @@ export interface Outbound {
    * Sends a GET; redirects are not followed. Waits while all connections to the server are in use.
    * @throws ResponseInvalidError; an Error when the server cannot be reached or is too slow; the signal's reason
    */
-  get(url: URL, options?: { headers?: Readonly<Record<string, string>>; signal?: AbortSignal | undefined }): Promise<OutboundResponse>;
+  get(
+    url: URL,
+    options?: { headers?: Readonly<Record<string, string>>; signal?: AbortSignal | undefined },
+  ): Promise<OutboundResponse>;
   /** Closes all connections; requests in flight fail. */
   close(): Promise<void>;
 }
 
 /** The server does not speak HTTP, or more of it than anybody has a use for. */
-export class ResponseInvalidError extends Error { override readonly name = 'ResponseInvalidError'; }
+export class ResponseInvalidError extends Error {
+  override readonly name = 'ResponseInvalidError';
+}
 
 /** To one server: it has others to serve, and more bring nothing but longer waits. */
 export const MAX_CONNECTIONS = 8;
@@ -54,8 +60,8 @@ const MIN_BODY_BYTES = 16 * 1024;
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
 /**
- * Sends the requests of the standard `fetch` of this thread through the proxies too: those for keys of identity services
- * and OpenID providers, and for webhooks. For the start of a process.
+ * Sends the requests of the standard `fetch` of this thread through the proxies too: those for keys of identity
+ * services and OpenID providers, and for webhooks. For the start of a process. /
  */
 export function useProxies(proxies: Proxies): void {
   if (proxies.HTTP_PROXY || proxies.HTTPS_PROXY) setGlobalDispatcher(new EnvHttpProxyAgent(agentOptions(proxies)));
@@ -66,22 +72,36 @@ export function createOutbound({ timeoutMs, proxies = {} }: OutboundOptions): Ou
   const limits = { ...timeouts, connections: MAX_CONNECTIONS, maxHeaderSize: MAX_HEAD_BYTES, allowH2: false };
   const openPool = (origin: string | URL, options: object) => new Pool(origin, { ...options, ...limits });
   const dispatcher = new EnvHttpProxyAgent({
-    ...agentOptions(proxies), ...limits, connectTimeout: timeoutMs, connect: { timeout: timeoutMs },
+    ...agentOptions(proxies),
+    ...limits,
+    connectTimeout: timeoutMs,
+    connect: { timeout: timeoutMs },
     // The connections to a proxy would have the library's own limits.
-    factory: openPool, clientFactory: openPool,
+    factory: openPool,
+    clientFactory: openPool,
   });
 
-  async function send(url: URL, headers: Readonly<Record<string, string>>, signal: AbortSignal | undefined): Promise<Dispatcher.ResponseData> {
+  async function send(
+    url: URL,
+    headers: Readonly<Record<string, string>>,
+    signal: AbortSignal | undefined,
+  ): Promise<Dispatcher.ResponseData> {
     const refusal = new AbortController();
     let interimResponses = 0;
     let timer: NodeJS.Timeout | undefined;
     try {
       return await request(url, {
-        dispatcher, headers, ...timeouts, signal: signal ? AbortSignal.any([signal, refusal.signal]) : refusal.signal,
+        dispatcher,
+        headers,
+        ...timeouts,
+        signal: signal ? AbortSignal.any([signal, refusal.signal]) : refusal.signal,
         // Each interim response begins the library's own deadline anew.
         onInfo() {
-          if (++interimResponses > MAX_INTERIM_RESPONSES) refusal.abort(new ResponseInvalidError('it sends interim responses without an end'));
-          timer ??= setTimeout(() => { refusal.abort(new Error(`its headers did not end within ${timeoutMs / 1000} s`)); }, timeoutMs);
+          if (++interimResponses > MAX_INTERIM_RESPONSES)
+            refusal.abort(new ResponseInvalidError('it sends interim responses without an end'));
+          timer ??= setTimeout(() => {
+            refusal.abort(new Error(`its headers did not end within ${timeoutMs / 1000} s`));
+          }, timeoutMs);
         },
       });
     } finally {
@@ -98,7 +118,9 @@ export function createOutbound({ timeoutMs, proxies = {} }: OutboundOptions): Ou
             status: statusCode,
             headers: Object.fromEntries(Object.entries(received).map(([name, value]) => [name, String(value)])),
             chunks: readChunks(body, timeoutMs),
-            discard: () => { body.dump({ limit: MAX_DISCARDED_BYTES, signal: AbortSignal.timeout(timeoutMs) }).catch(() => undefined); },
+            discard: () => {
+              body.dump({ limit: MAX_DISCARDED_BYTES, signal: AbortSignal.timeout(timeoutMs) }).catch(() => undefined);
+            },
           };
         } catch (error) {
           signal?.throwIfAborted();
@@ -141,12 +163,18 @@ async function* readChunks(body: AsyncIterable<Uint8Array>, timeoutMs: number): 
 
 function isClosedWhileIdle(error: unknown): boolean {
   const { code } = error as { code?: unknown };
-  return code === 'ECONNRESET' || code === 'EPIPE' || (error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0);
+  return (
+    code === 'ECONNRESET' ||
+    code === 'EPIPE' ||
+    (error instanceof errors.SocketError && (error.socket?.bytesRead ?? 0) > 0)
+  );
 }
 
 /** Tells what breaks HTTP, which lasts, from what may go better the next time. */
 function explained(error: unknown): unknown {
-  if (error instanceof errors.HTTPParserError) return new ResponseInvalidError(`it does not speak HTTP (${error.code})`, { cause: error });
-  if (error instanceof errors.HeadersOverflowError) return new ResponseInvalidError(`its headers have more than ${MAX_HEAD_BYTES} bytes`, { cause: error });
+  if (error instanceof errors.HTTPParserError)
+    return new ResponseInvalidError(`it does not speak HTTP (${error.code})`, { cause: error });
+  if (error instanceof errors.HeadersOverflowError)
+    return new ResponseInvalidError(`its headers have more than ${MAX_HEAD_BYTES} bytes`, { cause: error });
   return error;
 }

@@ -1,5 +1,5 @@
-// The language in which artefacts are selected: ids with wildcards, or a category. Matching takes time that grows with the
-// lengths of pattern and id alone, whoever wrote them.
+// The language in which artefacts are selected: ids with wildcards, or a category. Matching takes time that grows with
+// the lengths of pattern and id alone, whoever wrote them.
 
 import { PatternInvalidError } from './errors.ts';
 
@@ -10,8 +10,11 @@ const CATEGORY_PREFIX = 'category:';
 export function assertPattern(pattern: string): void {
   const text = pattern.startsWith(CATEGORY_PREFIX) ? pattern.slice(CATEGORY_PREFIX.length) : pattern;
   if (text === '' || pattern.length > MAX_PATTERN_LENGTH || /\p{Cc}/u.test(pattern)) {
-    throw new PatternInvalidError('A pattern is an id in which * stands for anything but a slash, such as @acme/*@1, or category: and a category, '
-      + `such as category:tileset; at most ${MAX_PATTERN_LENGTH} characters.`);
+    throw new PatternInvalidError(
+      'A pattern is an id in which * stands for anything but a slash, such as @acme/*@1, or category: and ' +
+        'a category, ' +
+        `such as category:tileset; at most ${MAX_PATTERN_LENGTH} characters.`,
+    );
   }
 }
 

@@ -2,7 +2,13 @@
 
 import { enforce, policy, type Caller } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
-import { fingerprintOf, readUpstreamArtefact, RemoteAnswerInvalidError, THUMBNAIL_ID, type Upstream } from '../upstream/index.ts';
+import {
+  fingerprintOf,
+  readUpstreamArtefact,
+  RemoteAnswerInvalidError,
+  THUMBNAIL_ID,
+  type Upstream,
+} from '../upstream/index.ts';
 import { ThumbnailIdInvalidError } from './errors.ts';
 import type { ArtefactResult, Remote } from './remote.ts';
 import type { RemoteListQuery } from './schemas.ts';
@@ -22,36 +28,62 @@ export interface RemoteArtefactPage {
 const IMAGE_TYPES = new Set(['image/webp', 'image/svg+xml', 'image/png', 'image/jpeg', 'image/gif', 'image/avif']);
 
 export function createRemoteBrowser({ find, openUpstream, mirroring, results: resultsOf }: RemoteBrowserOptions) {
-  async function ask<T>(caller: Caller, id: string, question: (upstream: Upstream, remote: Remote) => Promise<T>): Promise<T> {
+  async function ask<T>(
+    caller: Caller,
+    id: string,
+    question: (upstream: Upstream, remote: Remote) => Promise<T>,
+  ): Promise<T> {
     enforce(policy.manageRemotes(caller));
     const remote = await find(id);
     return question(await openUpstream(remote), remote);
   }
 
   return {
-    /** One page of what the remote has; deprecated artefacts only when they are selected. @throws remote_not_found, remote_unavailable, remote_refused, remote_answer_invalid */
-    list: (caller: Caller, id: string, query: RemoteListQuery): Promise<RemoteArtefactPage> => ask(caller, id, async (upstream, remote) => {
-      const asked = Object.entries(query).map(([name, value]) => [name, String(value)] as const);
-      const page = await upstream.page({ includeDeprecated: 'true', ...Object.fromEntries(asked) });
-      const results = new Map((await resultsOf(remote.id)).map((result) => [result.artefactId, result]));
-      const mirrors = await mirroring.overview(remote.id);
-      const shown = page.results.flatMap((document) => {
-        const artefact = read(document);
-        const result = artefact && results.get(artefact.id);
-        if (!artefact || (artefact.deprecated && !result)) return [];
-        const mirror = mirrors.get(artefact.id);
-        const upToDate = mirror !== undefined && result?.upstreamState === fingerprintOf(artefact);
-        return [{ ...document as Record<string, unknown>, local: { synced: mirror !== undefined, upToDate, selected: result !== undefined, ...(mirror && { dataUpdatedAt: mirror.dataUpdatedAt }) } }];
-      });
-      return { results: shown, count: page.count - (page.results.length - shown.length) };
-    }),
+    /**
+     * One page of what the remote has; deprecated artefacts only when they are selected.
+     * @throws remote_not_found, remote_unavailable, remote_refused, remote_answer_invalid
+     */
+    list: (caller: Caller, id: string, query: RemoteListQuery): Promise<RemoteArtefactPage> =>
+      ask(caller, id, async (upstream, remote) => {
+        const asked = Object.entries(query).map(([name, value]) => [name, String(value)] as const);
+        const page = await upstream.page({ includeDeprecated: 'true', ...Object.fromEntries(asked) });
+        const results = new Map((await resultsOf(remote.id)).map((result) => [result.artefactId, result]));
+        const mirrors = await mirroring.overview(remote.id);
+        const shown = page.results.flatMap((document) => {
+          const artefact = read(document);
+          const result = artefact && results.get(artefact.id);
+          if (!artefact || (artefact.deprecated && !result)) return [];
+          const mirror = mirrors.get(artefact.id);
+          const upToDate = mirror !== undefined && result?.upstreamState === fingerprintOf(artefact);
+          return [
+            {
+              ...(document as Record<string, unknown>),
+              local: {
+                synced: mirror !== undefined,
+                upToDate,
+                selected: result !== undefined,
+                ...(mirror && { dataUpdatedAt: mirror.dataUpdatedAt }),
+              },
+            },
+          ];
+        });
+        return { results: shown, count: page.count - (page.results.length - shown.length) };
+      }),
 
     /** @throws as `list`, thumbnail_id_invalid; undefined when there is none */
-    async thumbnail(caller: Caller, id: string, thumbnailId: string): Promise<{ bytes: Buffer; contentType: string } | undefined> {
+    async thumbnail(
+      caller: Caller,
+      id: string,
+      thumbnailId: string,
+    ): Promise<{ bytes: Buffer; contentType: string } | undefined> {
       enforce(policy.manageRemotes(caller));
-      if (!THUMBNAIL_ID.test(thumbnailId)) throw new ThumbnailIdInvalidError('The id of a thumbnail has 1 to 64 characters of A-Z, a-z, 0-9, "_" and "-".');
+      if (!THUMBNAIL_ID.test(thumbnailId))
+        throw new ThumbnailIdInvalidError(
+          'The id of a thumbnail has 1 to 64 characters of A-Z, a-z, 0-9, "_" and "-".',
+        );
       const image = await ask(caller, id, (upstream) => upstream.thumbnail(thumbnailId));
-      if (image && !IMAGE_TYPES.has(image.contentType)) throw new RemoteAnswerInvalidError('The remote registry answers with what is no image.');
+      if (image && !IMAGE_TYPES.has(image.contentType))
+        throw new RemoteAnswerInvalidError('The remote registry answers with what is no image.');
       return image;
     },
   };
@@ -59,7 +91,9 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
 
 /** What cannot be read cannot be selected either. */
 function read(document: unknown): ReturnType<typeof readUpstreamArtefact> | undefined {
-  try { return readUpstreamArtefact(document); } catch (error) {
+  try {
+    return readUpstreamArtefact(document);
+  } catch (error) {
     if (error instanceof RemoteAnswerInvalidError) return undefined;
     throw error;
   }

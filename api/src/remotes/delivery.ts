@@ -1,5 +1,5 @@
-// Artefacts that come in another way than over the network, mirrored as if they came over it: same checks, same results,
-// same swap of all slots at once.
+// Artefacts that come in another way than over the network, mirrored as if they came over it: same checks, same
+// results, same swap of all slots at once.
 
 import type { Actor } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
@@ -48,23 +48,54 @@ export function createDelivery(options: DeliveryOptions): Deliver {
   const { database, jobs, publishing, blobs, maxUploadBytes } = options;
   const ownUrl = normaliseUrl(options.publicUrl);
   const assertFreeSpace = createDiskSpaceCheck(blobs, maxUploadBytes);
-  const fetcher = createFetcher({ fetches: fetchRepository(database.db), maxUploadBytes, assertFreeSpace, onError: options.onError, ingests: { begin: publishing.open, resume: publishing.resume, discard: publishing.discard } });
+  const fetcher = createFetcher({
+    fetches: fetchRepository(database.db),
+    maxUploadBytes,
+    assertFreeSpace,
+    onError: options.onError,
+    ingests: { begin: publishing.open, resume: publishing.resume, discard: publishing.discard },
+  });
   const sync = createSync({
-    ...options, mirror: createMirror({ ...options, fetcher, assertFreeSpace }), ownUrl,
+    ...options,
+    mirror: createMirror({ ...options, fetcher, assertFreeSpace }),
+    ownUrl,
     openUpstream: () => Promise.reject(new Error('A delivery brings its upstream along.')),
   });
 
   return async ({ origin, createdAt, ids, upstream }, onProgress) => {
     const remoteId = normaliseUrl(origin);
-    if (remoteId === ownUrl) throw new RemoteUrlInvalidError('The file was made from this registry itself: to bring back what it has lost, restore a backup.');
+    if (remoteId === ownUrl)
+      throw new RemoteUrlInvalidError(
+        'The file was made from this registry itself: to bring back what it has lost, restore a backup.',
+      );
     await database.transaction(async (tx) => {
       const rows = remoteRepository(tx);
-      await rows.insert({ id: remoteId, name: new URL(remoteId).host, api_key: null, api_key_short_id: null, schedule: null, selected_patterns: '[]', next_full_at: null });
+      await rows.insert({
+        id: remoteId,
+        name: new URL(remoteId).host,
+        api_key: null,
+        api_key_short_id: null,
+        schedule: null,
+        selected_patterns: '[]',
+        next_full_at: null,
+      });
       await rows.select(remoteId, ids, true);
-      await appendAudit(tx, ACTOR, { action: 'remote.import', targetType: 'remote-registry', targetId: remoteId, details: { createdAt, artefacts: ids.length } });
+      await appendAudit(tx, ACTOR, {
+        action: 'remote.import',
+        targetType: 'remote-registry',
+        targetId: remoteId,
+        details: { createdAt, artefacts: ids.length },
+      });
     });
-    jobs.register<SyncProgress, SyncReport>({ name: jobName(remoteId), run: (context) => sync(remoteId, context, { ids, upstream }), nextInMs: () => nextRunInMs(database, remoteId) });
-    const report = await jobs.runHere(jobName(remoteId), onProgress && { onProgress: onProgress as (value: unknown) => void }) as SyncReport;
+    jobs.register<SyncProgress, SyncReport>({
+      name: jobName(remoteId),
+      run: (context) => sync(remoteId, context, { ids, upstream }),
+      nextInMs: () => nextRunInMs(database, remoteId),
+    });
+    const report = (await jobs.runHere(
+      jobName(remoteId),
+      onProgress && { onProgress: onProgress as (value: unknown) => void },
+    )) as SyncReport;
     const problems = (await remoteRepository(database.db).results(remoteId))
       .filter(({ artefactId, status }) => ids.includes(artefactId) && status !== 'updated' && status !== 'unchanged')
       .map(({ artefactId, reason }) => ({ id: artefactId, reason: reason ?? '' }));

@@ -1,7 +1,11 @@
 import type { Executor, RemoteFetchesTable, Tx } from '../db/index.ts';
 
 /** Which slot of which artefact of which remote registry. */
-export interface FetchId { remoteId: string; artefactId: string; architecture: string }
+export interface FetchId {
+  remoteId: string;
+  artefactId: string;
+  architecture: string;
+}
 
 /** A download that was begun. */
 export interface StoredFetch {
@@ -21,31 +25,66 @@ export function fetchRepository(executor: Executor | Tx) {
     async allOf(remoteId: string): Promise<Map<string, Map<string, StoredFetch>>> {
       const rows = await executor.selectFrom('remote_fetches').selectAll().where('remote_id', '=', remoteId).execute();
       const byArtefact = new Map<string, Map<string, StoredFetch>>();
-      for (const row of rows) byArtefact.set(row.artefact_id, (byArtefact.get(row.artefact_id) ?? new Map<string, StoredFetch>()).set(row.architecture, toStored(row)));
+      for (const row of rows)
+        byArtefact.set(
+          row.artefact_id,
+          (byArtefact.get(row.artefact_id) ?? new Map<string, StoredFetch>()).set(row.architecture, toStored(row)),
+        );
       return byArtefact;
     },
 
     async find({ remoteId, artefactId, architecture }: FetchId): Promise<StoredFetch | undefined> {
-      const row = await executor.selectFrom('remote_fetches').selectAll().where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).where('architecture', '=', architecture).executeTakeFirst();
+      const row = await executor
+        .selectFrom('remote_fetches')
+        .selectAll()
+        .where('remote_id', '=', remoteId)
+        .where('artefact_id', '=', artefactId)
+        .where('architecture', '=', architecture)
+        .executeTakeFirst();
       return row && toStored(row);
     },
 
-    async put({ remoteId, artefactId, architecture }: FetchId, { source, etag, storageKey }: StoredFetch): Promise<void> {
-      const row = { remote_id: remoteId, artefact_id: artefactId, architecture, source, etag: etag ?? null, storage_key: storageKey };
-      await executor.insertInto('remote_fetches').values(row).onConflict((conflict) => conflict.columns(['remote_id', 'artefact_id', 'architecture']).doUpdateSet(row)).execute();
+    async put(
+      { remoteId, artefactId, architecture }: FetchId,
+      { source, etag, storageKey }: StoredFetch,
+    ): Promise<void> {
+      const row = {
+        remote_id: remoteId,
+        artefact_id: artefactId,
+        architecture,
+        source,
+        etag: etag ?? null,
+        storage_key: storageKey,
+      };
+      await executor
+        .insertInto('remote_fetches')
+        .values(row)
+        .onConflict((conflict) => conflict.columns(['remote_id', 'artefact_id', 'architecture']).doUpdateSet(row))
+        .execute();
     },
 
     async remove({ remoteId, artefactId, architecture }: FetchId): Promise<void> {
-      await executor.deleteFrom('remote_fetches').where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).where('architecture', '=', architecture).execute();
+      await executor
+        .deleteFrom('remote_fetches')
+        .where('remote_id', '=', remoteId)
+        .where('artefact_id', '=', artefactId)
+        .where('architecture', '=', architecture)
+        .execute();
     },
 
     /** Removes all of a registry, or of some of its artefacts, and returns their storage keys. */
     async removeOf(remoteId: string, artefactIds?: readonly string[]): Promise<string[]> {
-      const rows = await executor.deleteFrom('remote_fetches').where('remote_id', '=', remoteId)
-        .$if(artefactIds !== undefined, (query) => query.where('artefact_id', 'in', artefactIds ?? [])).returning('storage_key').execute();
+      const rows = await executor
+        .deleteFrom('remote_fetches')
+        .where('remote_id', '=', remoteId)
+        .$if(artefactIds !== undefined, (query) => query.where('artefact_id', 'in', artefactIds ?? []))
+        .returning('storage_key')
+        .execute();
       return rows.map((row) => row.storage_key);
     },
   };
 }
 
-function toStored(row: RemoteFetchesTable): StoredFetch { return { source: row.source, etag: row.etag ?? undefined, storageKey: row.storage_key }; }
+function toStored(row: RemoteFetchesTable): StoredFetch {
+  return { source: row.source, etag: row.etag ?? undefined, storageKey: row.storage_key };
+}

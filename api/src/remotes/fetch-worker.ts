@@ -34,9 +34,17 @@ export interface FetchRequest {
 }
 
 /** `moved` stands for a SlotMovedError. */
-export type FetchResult = Omit<Ingested, 'blob'> & { blob: Pick<FinishedBlob, 'storageKey' | 'digest' | 'sizeBytes'>; fetchedBytes: number } | { moved: string };
+export type FetchResult =
+  | (Omit<Ingested, 'blob'> & {
+      blob: Pick<FinishedBlob, 'storageKey' | 'digest' | 'sizeBytes'>;
+      fetchedBytes: number;
+    })
+  | { moved: string };
 
-/** What fetching needs of the main thread: there are the rows of blobs in flight and of resumable downloads, and the disk. */
+/**
+ * What fetching needs of the main thread: there are the rows of blobs in flight and of resumable downloads, and the
+ * disk.
+ */
 export interface FetchMainApi extends BlobWriteRows {
   findFetch(id: FetchId): Promise<StoredFetch | undefined>;
   putFetch(id: FetchId, fetch: StoredFetch): Promise<void>;
@@ -59,7 +67,10 @@ export interface FetchSettings {
 const PROGRESS_INTERVAL_MS = 250;
 
 /** @throws storage errors when the store cannot be opened */
-export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOptions, limits, outbound: options }: FetchSettings): Promise<FetchApi> {
+export async function createFetchApi(
+  main: Calls<FetchMainApi>,
+  { store: storeOptions, limits, outbound: options }: FetchSettings,
+): Promise<FetchApi> {
   const aborts = new Map<number, AbortController>();
   const outbound = createOutbound(options);
   const store = await openBlobStore(storeOptions);
@@ -68,10 +79,13 @@ export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOp
     fetches: { find: main.findFetch, put: main.putFetch, remove: main.removeFetch },
     maxUploadBytes: limits.maxUploadBytes,
     assertFreeSpace: main.assertFreeSpace,
-    onError: (error) => { void main.reportError.asEvent(describeError(error)); },
+    onError: (error) => {
+      void main.reportError.asEvent(describeError(error));
+    },
     ingests: {
       begin: async (format) => createIngest(await beginBlobWrite(main, store), format, parts),
-      resume: async (format, storageKey) => createIngest(await resumeBlobWrite(main, store, storageKey), format, parts),
+      resume: async (format, storageKey) =>
+        createIngest(await resumeBlobWrite(main, store, storageKey), format, parts),
       discard: (storageKey) => discardBlobWrite(main, store, storageKey),
     },
   });
@@ -87,8 +101,15 @@ export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOp
       });
       const source = createSource(createUpstreamClient(upstream, outbound));
       try {
-        const { ingested: { blob, ...rest }, fetchedBytes } = await fetcher.fetch({ ...request, upstream: source, signal: abort.signal, onBytes: progress.add });
-        return { ...rest, blob: { storageKey: blob.storageKey, digest: blob.digest, sizeBytes: blob.sizeBytes }, fetchedBytes };
+        const {
+          ingested: { blob, ...rest },
+          fetchedBytes,
+        } = await fetcher.fetch({ ...request, upstream: source, signal: abort.signal, onBytes: progress.add });
+        return {
+          ...rest,
+          blob: { storageKey: blob.storageKey, digest: blob.digest, sizeBytes: blob.sizeBytes },
+          fetchedBytes,
+        };
       } catch (error) {
         if (error instanceof SlotMovedError) return { moved: error.message };
         throw error;
@@ -97,6 +118,8 @@ export async function createFetchApi(main: Calls<FetchMainApi>, { store: storeOp
         aborts.delete(call);
       }
     },
-    abortFetch(call) { aborts.get(call)?.abort(); },
+    abortFetch(call) {
+      aborts.get(call)?.abort();
+    },
   };
 }

@@ -1,17 +1,28 @@
-// The bytes of one slot on their way from a remote registry: resumed where a cut, a restart or another replica left them, and checked
-// before anybody can see them.
+// The bytes of one slot on their way from a remote registry: resumed where a cut, a restart or another replica left
+// them, and checked before anybody can see them.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Format, Ingest, Ingested } from '../artefacts/index.ts';
 import { BerthError } from '../errors.ts';
-import { RemoteAnswerInvalidError, RemoteUnavailableError, SlotMovedError, sourceOf, type UpstreamBytes, type UpstreamSlot, type UpstreamSource } from '../upstream/index.ts';
+import {
+  RemoteAnswerInvalidError,
+  RemoteUnavailableError,
+  SlotMovedError,
+  sourceOf,
+  type UpstreamBytes,
+  type UpstreamSlot,
+  type UpstreamSource,
+} from '../upstream/index.ts';
 import type { FetchId, FetchRepository, StoredFetch } from './fetch-repository.ts';
 
 export interface FetcherOptions {
   fetches: FetchRows;
   ingests: Ingests;
   maxUploadBytes: number;
-  /** Refuses what has no room here, where another size is announced than the slot's. @throws upload_too_large, storage_full */
+  /**
+   * Refuses what has no room here, where another size is announced than the slot's.
+   * @throws upload_too_large, storage_full
+   */
   assertFreeSpace: (sizeBytes: number) => Promise<void>;
   /** Called with errors of background work. */
   onError: (error: unknown) => void;
@@ -51,8 +62,8 @@ export interface Fetched {
 export interface Fetcher<Source = UpstreamSource> {
   /**
    * Fetches a slot. When it throws, what came is kept for the next call, unless it is wrong.
-   * @throws SlotMovedError when the remote has other bytes by now; remote_unavailable, remote_refused, remote_answer_invalid, tarball errors,
-   *   upload_too_large, storage_full; the signal's reason
+   * @throws SlotMovedError when the remote has other bytes by now; remote_unavailable, remote_refused,
+   *   remote_answer_invalid, tarball errors, upload_too_large, storage_full; the signal's reason /
    */
   fetch(order: FetchOrder<Source>): Promise<Fetched>;
   /** Releases fetched bytes that were not committed, and keeps them for the next call where that is worth it. */
@@ -68,11 +79,22 @@ const MAX_ATTEMPTS_WITHOUT_PROGRESS = 4;
 const MIN_PROGRESS_BYTES = 64 * 1024;
 const FIRST_PAUSE_MS = 200;
 
-export function createFetcher({ fetches, ingests, maxUploadBytes, assertFreeSpace, onError }: FetcherOptions): Fetcher {
+export function createFetcher({
+  fetches,
+  ingests,
+  maxUploadBytes,
+  assertFreeSpace,
+  onError,
+}: FetcherOptions): Fetcher {
   const keptUntil = () => new Date(Date.now() + KEPT_MS);
 
   /** Continues what an earlier run, in any process, has left. */
-  async function resumeStored({ id, format, slot, stored }: FetchOrder): Promise<{ ingest: Ingest; etag: string | undefined } | undefined> {
+  async function resumeStored({
+    id,
+    format,
+    slot,
+    stored,
+  }: FetchOrder): Promise<{ ingest: Ingest; etag: string | undefined } | undefined> {
     if (!stored) return undefined;
     if (stored.source === sourceOf(slot) && stored.etag !== undefined) {
       try {
@@ -115,7 +137,10 @@ export function createFetcher({ fetches, ingests, maxUploadBytes, assertFreeSpac
         }
       }
       const whole = await ingest!.finish();
-      if (slot.digest !== undefined && whole.blob.digest !== slot.digest) throw new RemoteAnswerInvalidError(`Its bytes have the digest ${whole.blob.digest}, but the remote registry says ${slot.digest}.`);
+      if (slot.digest !== undefined && whole.blob.digest !== slot.digest)
+        throw new RemoteAnswerInvalidError(
+          `Its bytes have the digest ${whole.blob.digest}, but the remote registry says ${slot.digest}.`,
+        );
       return { ingested: whole, fetchedBytes };
     } catch (error) {
       await leave(id, ingest, error, signal);
@@ -127,7 +152,10 @@ export function createFetcher({ fetches, ingests, maxUploadBytes, assertFreeSpac
       await ingest?.reopen();
       const from = ingest && etag !== undefined ? { offset: ingest.sizeBytes, etag } : undefined;
       // While the remote looks for its bytes, a place is made for them.
-      const [opening, beginning] = await Promise.allSettled([upstream.open(id.artefactId, slot, from, signal), ingest ?? ingests.begin(format)]);
+      const [opening, beginning] = await Promise.allSettled([
+        upstream.open(id.artefactId, slot, from, signal),
+        ingest ?? ingests.begin(format),
+      ]);
       if (beginning.status === 'fulfilled') ingest = beginning.value;
       const bytes = valueOf(opening);
       if (!bytes) throw new SlotMovedError('it shows bytes that it does not have');
@@ -139,9 +167,11 @@ export function createFetcher({ fetches, ingests, maxUploadBytes, assertFreeSpac
           ingest = undefined;
           await begun.abort();
         }
-        if (bytes.sizeBytes !== undefined && bytes.sizeBytes !== slot.sizeBytes) await assertFreeSpace(bytes.sizeBytes);
+        if (bytes.sizeBytes !== undefined && bytes.sizeBytes !== slot.sizeBytes)
+          await assertFreeSpace(bytes.sizeBytes);
         ingest ??= await ingests.begin(format);
-        if (bytes.etag !== undefined && (bytes.sizeBytes ?? RESUMABLE_BYTES) >= RESUMABLE_BYTES) await fetches.put(id, { source, etag: etag = bytes.etag, storageKey: ingest.storageKey });
+        if (bytes.etag !== undefined && (bytes.sizeBytes ?? RESUMABLE_BYTES) >= RESUMABLE_BYTES)
+          await fetches.put(id, { source, etag: (etag = bytes.etag), storageKey: ingest.storageKey });
         await receive(bytes, ingest);
       } finally {
         bytes.end();
@@ -152,19 +182,26 @@ export function createFetcher({ fetches, ingests, maxUploadBytes, assertFreeSpac
       const limit = bytes.sizeBytes ?? maxUploadBytes;
       for await (const chunk of bytes.chunks) {
         signal.throwIfAborted();
-        if (into.sizeBytes + chunk.length > limit) throw new RemoteAnswerInvalidError(`The remote registry sends more than the ${limit} bytes that it announced.`);
+        if (into.sizeBytes + chunk.length > limit)
+          throw new RemoteAnswerInvalidError(
+            `The remote registry sends more than the ${limit} bytes that it announced.`,
+          );
         await into.write(chunk);
         fetchedBytes += chunk.length;
         onBytes(chunk.length);
       }
-      if (bytes.sizeBytes !== undefined && into.sizeBytes < bytes.sizeBytes) throw new RemoteUnavailableError('The answer of the remote registry was cut short.');
+      if (bytes.sizeBytes !== undefined && into.sizeBytes < bytes.sizeBytes)
+        throw new RemoteUnavailableError('The answer of the remote registry was cut short.');
     }
   }
 
   /** Keeps what came where it is worth continuing, and removes what is wrong. */
   async function leave(id: FetchId, ingest: Ingest | undefined, error: unknown, signal: AbortSignal): Promise<void> {
     if (!ingest) return;
-    const canContinue = signal.aborted || error instanceof RemoteUnavailableError || !(error instanceof BerthError || error instanceof SlotMovedError);
+    const canContinue =
+      signal.aborted ||
+      error instanceof RemoteUnavailableError ||
+      !(error instanceof BerthError || error instanceof SlotMovedError);
     try {
       if (canContinue && (await fetches.find(id))?.storageKey === ingest.storageKey) {
         await ingest.suspend(keptUntil());
@@ -182,7 +219,11 @@ export function createFetcher({ fetches, ingests, maxUploadBytes, assertFreeSpac
 }
 
 /** As Fetcher.release. */
-export async function releaseFetched(fetches: Pick<FetchRows, 'find'>, id: FetchId, { ingested: { blob } }: Fetched): Promise<void> {
+export async function releaseFetched(
+  fetches: Pick<FetchRows, 'find'>,
+  id: FetchId,
+  { ingested: { blob } }: Fetched,
+): Promise<void> {
   if ((await fetches.find(id))?.storageKey !== blob.storageKey) await blob.abort();
 }
 
@@ -194,9 +235,14 @@ function valueOf<T>(settled: PromiseSettledResult<T>): T {
 /** Refuses bytes that are not those of the document, before the first of them. */
 function assertExpected(bytes: UpstreamBytes, slot: UpstreamSlot): void {
   const differs = slot.digest !== undefined && bytes.digest !== undefined && bytes.digest !== slot.digest;
-  const hasOtherSize = slot.sizeBytes !== undefined && bytes.sizeBytes !== undefined && bytes.sizeBytes !== slot.sizeBytes;
+  const hasOtherSize =
+    slot.sizeBytes !== undefined && bytes.sizeBytes !== undefined && bytes.sizeBytes !== slot.sizeBytes;
   if (!differs && !hasOtherSize) return;
-  if (differs) throw new SlotMovedError(`its document says ${slot.digest}, its bytes are announced as ${bytes.digest}`);
-  if (slot.digest === undefined) throw new SlotMovedError(`its document says ${slot.sizeBytes} bytes, and it sends ${bytes.sizeBytes}`);
-  throw new RemoteAnswerInvalidError(`It has ${bytes.sizeBytes} bytes, but the remote registry says ${slot.sizeBytes}.`);
+  if (differs)
+    throw new SlotMovedError(`its document says ${slot.digest}, its bytes are announced as ${bytes.digest}`);
+  if (slot.digest === undefined)
+    throw new SlotMovedError(`its document says ${slot.sizeBytes} bytes, and it sends ${bytes.sizeBytes}`);
+  throw new RemoteAnswerInvalidError(
+    `It has ${bytes.sizeBytes} bytes, but the remote registry says ${slot.sizeBytes}.`,
+  );
 }

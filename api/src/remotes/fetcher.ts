@@ -20,7 +20,13 @@ export interface WorkerFetcherOptions {
 }
 
 /** Makes a fetcher of what other registries have, over the network. */
-export function createWorkerFetcher({ database, blobs, worker, maxUploadBytes, onError }: WorkerFetcherOptions): Fetcher<Pick<Upstream, 'access'>> {
+export function createWorkerFetcher({
+  database,
+  blobs,
+  worker,
+  maxUploadBytes,
+  onError,
+}: WorkerFetcherOptions): Fetcher<Pick<Upstream, 'access'>> {
   const fetches = fetchRepository(database.db);
   const progress = new Map<number, (bytes: number) => void>();
   let lastCall = 0;
@@ -30,8 +36,12 @@ export function createWorkerFetcher({ database, blobs, worker, maxUploadBytes, o
     putFetch: fetches.put,
     removeFetch: fetches.remove,
     assertFreeSpace: createDiskSpaceCheck(blobs, maxUploadBytes),
-    reportError: (error) => { onError(errorOf(error)); },
-    reportProgress: (call, bytes) => { progress.get(call)?.(bytes); },
+    reportError: (error) => {
+      onError(errorOf(error));
+    },
+    reportProgress: (call, bytes) => {
+      progress.get(call)?.(bytes);
+    },
   } satisfies FetchMainApi);
 
   return {
@@ -40,7 +50,9 @@ export function createWorkerFetcher({ database, blobs, worker, maxUploadBytes, o
       if (!upstream.access) throw new Error('No network leads to this registry.');
       const call = ++lastCall;
       const { api, release } = worker.acquire();
-      const abort = () => { api.abortFetch.asEvent(call).catch(() => undefined); };
+      const abort = () => {
+        api.abortFetch.asEvent(call).catch(() => undefined);
+      };
       progress.set(call, onBytes);
       signal.addEventListener('abort', abort);
       try {

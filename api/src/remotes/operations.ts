@@ -16,8 +16,18 @@ const MAX_RETRY_MS = 6 * 3_600_000;
  */
 export function normaliseUrl(text: string): string {
   const url = URL.parse(text);
-  if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== '') {
-    throw new RemoteUrlInvalidError('The URL of a registry is like https://registry.example.org or https://example.org/registry: http or https, and no user name, password, query or fragment.');
+  if (
+    !url ||
+    !/^https?:$/.test(url.protocol) ||
+    url.username !== '' ||
+    url.password !== '' ||
+    url.search !== '' ||
+    url.hash !== ''
+  ) {
+    throw new RemoteUrlInvalidError(
+      'The URL of a registry is like https://registry.example.org or https://example.org/registry: http or ' +
+        'https, and no user name, password, query or fragment.',
+    );
   }
   return url.href.replace(/\/+$/, '');
 }
@@ -35,7 +45,11 @@ export function defaultSchedule(remoteId: string): string {
 
 /** @throws schedule_invalid */
 export function assertSchedule(schedule: string): void {
-  if (nextRun(schedule) === undefined) throw new ScheduleInvalidError('A schedule is a cron expression in UTC that comes round again, such as "30 3 * * *" for every day at 3:30, or null.');
+  if (nextRun(schedule) === undefined)
+    throw new ScheduleInvalidError(
+      'A schedule is a cron expression in UTC that comes round again, such as "30 3 * * *" for every day at ' +
+        '3:30, or null.',
+    );
 }
 
 /** When a schedule comes round next after a date, which defaults to now; undefined for what is no schedule. */
@@ -47,10 +61,15 @@ export function nextRun(schedule: string, after = new Date()): Date | undefined 
   }
 }
 
-/** How long an artefact that failed for the nth time rests: a minute, doubled each time up to six hours, give or take a fifth. */
+/**
+ * How long an artefact that failed for the nth time rests: a minute, doubled each time up to six hours, give or take a
+ * fifth.
+ */
 export function retryDelayMs(attempts: number, chance = Math.random()): number {
   return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)) * (0.8 + 0.4 * chance);
 }
 
 /** Tells whether a list lost so much that nothing is to be done without somebody who looks at it: more than half. */
-export function hasShrunk(before: number, now: number): boolean { return before > 1 && now < before / 2; }
+export function hasShrunk(before: number, now: number): boolean {
+  return before > 1 && now < before / 2;
+}

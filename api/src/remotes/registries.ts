@@ -27,7 +27,15 @@ export interface RegistriesOptions {
   ownUrl: string;
 }
 
-export function createRegistries({ database, jobs, mirroring, cipher, registry, selection, ownUrl }: RegistriesOptions) {
+export function createRegistries({
+  database,
+  jobs,
+  mirroring,
+  cipher,
+  registry,
+  selection,
+  ownUrl,
+}: RegistriesOptions) {
   const rows = remoteRepository(database.db);
   return {
     async list(caller: Caller): Promise<{ results: RemoteView[]; count: number }> {
@@ -43,43 +51,70 @@ export function createRegistries({ database, jobs, mirroring, cipher, registry, 
     },
 
     /** @throws remote_url_invalid, schedule_invalid, pattern_invalid, remote_exists */
-    async create(actor: Actor, { url, name, apiKey, schedule, selectedPatterns = [] }: CreateRemote): Promise<RemoteView> {
+    async create(
+      actor: Actor,
+      { url, name, apiKey, schedule, selectedPatterns = [] }: CreateRemote,
+    ): Promise<RemoteView> {
       enforce(policy.manageRemotes(actor.caller));
       const id = normaliseUrl(url);
-      if (id === ownUrl) throw new RemoteUrlInvalidError('This is the address of this registry itself: a registry cannot mirror itself.');
+      if (id === ownUrl)
+        throw new RemoteUrlInvalidError(
+          'This is the address of this registry itself: a registry cannot mirror itself.',
+        );
       const chosen = schedule === undefined ? defaultSchedule(id) : schedule;
       if (chosen !== null) assertSchedule(chosen);
       for (const pattern of selectedPatterns) assertPattern(pattern);
       await database.transaction(async (tx) => {
         const isNew = await remoteRepository(tx).insert({
-          id, name, api_key: cipher.encrypt(apiKey, id), api_key_short_id: shortIdOf(apiKey),
-          schedule: chosen, selected_patterns: JSON.stringify(selectedPatterns), next_full_at: nextFullAt(chosen),
+          id,
+          name,
+          api_key: cipher.encrypt(apiKey, id),
+          api_key_short_id: shortIdOf(apiKey),
+          schedule: chosen,
+          selected_patterns: JSON.stringify(selectedPatterns),
+          next_full_at: nextFullAt(chosen),
         });
         if (!isNew) throw new RemoteExistsError(`The registry ${id} exists already: change it, or remove it first.`);
         await jobs.schedule(tx, jobName(id), msUntil(nextFullAt(chosen)));
-        await appendAudit(tx, actor, { action: 'remote.create', targetType: 'remote-registry', targetId: id, details: { name, schedule: chosen, selectedPatterns } });
+        await appendAudit(tx, actor, {
+          action: 'remote.create',
+          targetType: 'remote-registry',
+          targetId: id,
+          details: { name, schedule: chosen, selectedPatterns },
+        });
       });
       return registry.view(await registry.find(id));
     },
 
-    /** Changes a registry. What only a pattern had found, and none finds any more, becomes local. @throws remote_not_found, schedule_invalid, pattern_invalid */
+    /**
+     * Changes a registry. What only a pattern had found, and none finds any more, becomes local.
+     * @throws remote_not_found, schedule_invalid, pattern_invalid
+     */
     async patch(actor: Actor, id: string, patch: PatchRemote): Promise<RemoteView> {
       enforce(policy.manageRemotes(actor.caller));
       const { name, apiKey, schedule, selectedPatterns } = patch;
       if (schedule) assertSchedule(schedule);
       for (const pattern of selectedPatterns ?? []) assertPattern(pattern);
       let unfinished: string[] = [];
-      await registry.change(actor, id, { action: 'edit', details: { fields: Object.keys(patch) } }, async (tx, remote) => {
-        if (Object.keys(patch).length === 0) return;
-        await remoteRepository(tx).update(remote.id, {
-          ...(name !== undefined && { name }),
-          ...(apiKey !== undefined && { api_key: cipher.encrypt(apiKey, remote.id), api_key_short_id: shortIdOf(apiKey) }),
-          ...(schedule !== undefined && { schedule, next_full_at: nextFullAt(schedule) }),
-          ...(selectedPatterns !== undefined && { selected_patterns: JSON.stringify(selectedPatterns) }),
-        });
-        if (schedule !== undefined) await jobs.schedule(tx, jobName(remote.id), msUntil(nextFullAt(schedule)));
-        if (selectedPatterns) unfinished = await selection.releaseUnmatched(tx, remote.id, selectedPatterns);
-      });
+      await registry.change(
+        actor,
+        id,
+        { action: 'edit', details: { fields: Object.keys(patch) } },
+        async (tx, remote) => {
+          if (Object.keys(patch).length === 0) return;
+          await remoteRepository(tx).update(remote.id, {
+            ...(name !== undefined && { name }),
+            ...(apiKey !== undefined && {
+              api_key: cipher.encrypt(apiKey, remote.id),
+              api_key_short_id: shortIdOf(apiKey),
+            }),
+            ...(schedule !== undefined && { schedule, next_full_at: nextFullAt(schedule) }),
+            ...(selectedPatterns !== undefined && { selected_patterns: JSON.stringify(selectedPatterns) }),
+          });
+          if (schedule !== undefined) await jobs.schedule(tx, jobName(remote.id), msUntil(nextFullAt(schedule)));
+          if (selectedPatterns) unfinished = await selection.releaseUnmatched(tx, remote.id, selectedPatterns);
+        },
+      );
       await selection.discard(unfinished);
       return registry.view(await registry.find(id));
     },
@@ -98,6 +133,10 @@ export function createRegistries({ database, jobs, mirroring, cipher, registry, 
   };
 }
 
-function nextFullAt(schedule: string | null): string | null { return schedule === null ? null : nextRun(schedule)?.toISOString() ?? null; }
+function nextFullAt(schedule: string | null): string | null {
+  return schedule === null ? null : (nextRun(schedule)?.toISOString() ?? null);
+}
 
-function msUntil(date: string | null): number | undefined { return date === null ? undefined : Math.max(0, Date.parse(date) - Date.now()); }
+function msUntil(date: string | null): number | undefined {
+  return date === null ? undefined : Math.max(0, Date.parse(date) - Date.now());
+}

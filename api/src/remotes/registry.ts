@@ -38,14 +38,27 @@ export function createRegistry({ database, jobs }: { database: Database; jobs: J
       return toView(remote, state ?? (await jobs.states([name])).get(name), await rows.results(remote.id));
     },
 
-    /** Runs `work` in a transaction that holds the registry's lock. @throws remote_not_found; forbidden for whoever is no superadmin */
-    async change(actor: Actor, id: string, { action, details }: Change, work: (tx: Tx, remote: Remote) => Promise<void>): Promise<void> {
+    /**
+     * Runs `work` in a transaction that holds the registry's lock.
+     * @throws remote_not_found; forbidden for whoever is no superadmin
+     */
+    async change(
+      actor: Actor,
+      id: string,
+      { action, details }: Change,
+      work: (tx: Tx, remote: Remote) => Promise<void>,
+    ): Promise<void> {
       enforce(policy.manageRemotes(actor.caller));
       await database.transaction(async (tx) => {
         const remote = await remoteRepository(tx).lock(normalisedOr(id));
         if (!remote) throw notFound();
         await work(tx, remote);
-        await appendAudit(tx, actor, { action: `remote.${action}`, targetType: 'remote-registry', targetId: remote.id, details });
+        await appendAudit(tx, actor, {
+          action: `remote.${action}`,
+          targetType: 'remote-registry',
+          targetId: remote.id,
+          details,
+        });
       });
     },
 
@@ -60,7 +73,13 @@ export function createRegistry({ database, jobs }: { database: Database; jobs: J
 
 /** An id as clients may write it; a text that is no URL is no id. */
 function normalisedOr(id: string): string {
-  try { return normaliseUrl(id); } catch { return id; }
+  try {
+    return normaliseUrl(id);
+  } catch {
+    return id;
+  }
 }
 
-function notFound(): Error { return new RemoteNotFoundError('There is no remote registry with this address: GET /remote-registries lists them.'); }
+function notFound(): Error {
+  return new RemoteNotFoundError('There is no remote registry with this address: GET /remote-registries lists them.');
+}

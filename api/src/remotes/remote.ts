@@ -16,7 +16,10 @@ export interface Remote {
   lastSyncAt: string | undefined;
   lastSyncStatus: 'success' | 'error' | undefined;
   lastSyncError: string | undefined;
-  /** `too_many_removed` when the run changed nothing until somebody confirms it, `artefacts_failed`, or the code of what went wrong. */
+  /**
+   * `too_many_removed` when the run changed nothing until somebody confirms it, `artefacts_failed`, or the code of
+   * what went wrong.
+   */
   lastSyncErrorCode: string | undefined;
 }
 
@@ -31,11 +34,11 @@ export interface SyncRequest {
 }
 
 /**
- * `pending`: not tried yet; `unchanged`: compared; `updated`: fetched or linked; `failed`: see `reason`; `gone`: the remote has it no more, what
- * arrived last stays; `skipped`: a pattern found it, but its id is taken here.
+ * `pending`: not tried yet; `unchanged`: compared; `updated`: fetched or linked; `failed`: see `reason`; `gone`: the
+ * remote has it no more, what arrived last stays; `skipped`: a pattern found it, but its id is taken here. /
  */
 export const STATUSES = ['pending', 'unchanged', 'updated', 'failed', 'gone', 'skipped'] as const;
-export type ResultStatus = typeof STATUSES[number];
+export type ResultStatus = (typeof STATUSES)[number];
 
 /** How mirroring one artefact went last. */
 export interface ArtefactResult {

@@ -1,14 +1,23 @@
-import { batches, type Executor, type RemoteArtefactsTable, type RemoteRegistriesTable, type Tx } from '../db/index.ts';
+import {
+  batches,
+  type Executor,
+  type RemoteArtefactsTable,
+  type RemoteRegistriesTable,
+  type Tx,
+} from '../db/index.ts';
 import type { ArtefactResult, Remote, ResultStatus, SyncRequest } from './remote.ts';
 
 /** What of a result is noted anew. */
 type ResultChanges = Partial<Omit<RemoteArtefactsTable, 'remote_id' | 'artefact_id' | 'selected'>>;
 
 export function remoteRepository(executor: Executor | Tx) {
-  const of = (remoteId: string) => executor.selectFrom('remote_artefacts').selectAll().where('remote_id', '=', remoteId);
+  const of = (remoteId: string) =>
+    executor.selectFrom('remote_artefacts').selectAll().where('remote_id', '=', remoteId);
   return {
     async list(): Promise<Remote[]> {
-      return (await executor.selectFrom('remote_registries').selectAll().orderBy('name').orderBy('id').execute()).map(toRemote);
+      return (await executor.selectFrom('remote_registries').selectAll().orderBy('name').orderBy('id').execute()).map(
+        toRemote,
+      );
     },
 
     async find(id: string): Promise<Remote | undefined> {
@@ -18,18 +27,34 @@ export function remoteRepository(executor: Executor | Tx) {
 
     /** Takes the row's lock until the transaction ends. */
     async lock(id: string): Promise<Remote | undefined> {
-      const row = await executor.updateTable('remote_registries').set((eb) => ({ name: eb.ref('name') })).where('id', '=', id).returningAll().executeTakeFirst();
+      const row = await executor
+        .updateTable('remote_registries')
+        .set((eb) => ({ name: eb.ref('name') }))
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirst();
       return row && toRemote(row);
     },
 
     async findKey(id: string): Promise<string | undefined> {
-      return (await executor.selectFrom('remote_registries').select('api_key').where('id', '=', id).executeTakeFirst())?.api_key ?? undefined;
+      return (
+        (await executor.selectFrom('remote_registries').select('api_key').where('id', '=', id).executeTakeFirst())
+          ?.api_key ?? undefined
+      );
     },
 
     /** Returns false when the id is known. */
-    async insert(row: Pick<RemoteRegistriesTable, 'id' | 'name' | 'api_key' | 'api_key_short_id' | 'schedule' | 'selected_patterns' | 'next_full_at'>): Promise<boolean> {
-      const { numInsertedOrUpdatedRows } = await executor.insertInto('remote_registries').values({ ...row, created_at: new Date().toISOString() })
-        .onConflict((conflict) => conflict.column('id').doNothing()).executeTakeFirst();
+    async insert(
+      row: Pick<
+        RemoteRegistriesTable,
+        'id' | 'name' | 'api_key' | 'api_key_short_id' | 'schedule' | 'selected_patterns' | 'next_full_at'
+      >,
+    ): Promise<boolean> {
+      const { numInsertedOrUpdatedRows } = await executor
+        .insertInto('remote_registries')
+        .values({ ...row, created_at: new Date().toISOString() })
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .executeTakeFirst();
       return numInsertedOrUpdatedRows === 1n;
     },
 
@@ -39,55 +64,104 @@ export function remoteRepository(executor: Executor | Tx) {
 
     /** Forgets what a run was asked for, unless it was something else by now. */
     async endRequest({ id, request }: Remote): Promise<void> {
-      if (request) await executor.updateTable('remote_registries').set({ requested: null }).where('id', '=', id).where('requested', '=', JSON.stringify(request)).execute();
+      if (request)
+        await executor
+          .updateTable('remote_registries')
+          .set({ requested: null })
+          .where('id', '=', id)
+          .where('requested', '=', JSON.stringify(request))
+          .execute();
     },
 
-    async delete(id: string): Promise<void> { await executor.deleteFrom('remote_registries').where('id', '=', id).execute(); },
+    async delete(id: string): Promise<void> {
+      await executor.deleteFrom('remote_registries').where('id', '=', id).execute();
+    },
 
-    async results(remoteId: string): Promise<ArtefactResult[]> { return (await of(remoteId).orderBy('artefact_id').execute()).map(toResult); },
+    async results(remoteId: string): Promise<ArtefactResult[]> {
+      return (await of(remoteId).orderBy('artefact_id').execute()).map(toResult);
+    },
 
     async findResult(remoteId: string, artefactId: string): Promise<ArtefactResult | undefined> {
       const row = await of(remoteId).where('artefact_id', '=', artefactId).executeTakeFirst();
       return row && toResult(row);
     },
 
-    /** Adds artefacts that are to be mirrored at the next run; one that a pattern found before is chosen by its id from now on. */
+    /**
+     * Adds artefacts that are to be mirrored at the next run; one that a pattern found before is chosen by its id from
+     * now on.
+     */
     async select(remoteId: string, ids: readonly string[], byId: boolean): Promise<void> {
       const now = new Date().toISOString();
       const selected = Number(byId);
       for (const some of batches(ids)) {
-        const rows = some.map((artefactId) => ({ remote_id: remoteId, artefact_id: artefactId, selected, status: 'pending', attempts: 0, next_try_at: now }));
-        await executor.insertInto('remote_artefacts').values(rows)
-          .onConflict((conflict) => (byId ? conflict.columns(['remote_id', 'artefact_id']).doUpdateSet({ selected, next_try_at: now }) : conflict.doNothing())).execute();
+        const rows = some.map((artefactId) => ({
+          remote_id: remoteId,
+          artefact_id: artefactId,
+          selected,
+          status: 'pending',
+          attempts: 0,
+          next_try_at: now,
+        }));
+        await executor
+          .insertInto('remote_artefacts')
+          .values(rows)
+          .onConflict((conflict) =>
+            byId
+              ? conflict.columns(['remote_id', 'artefact_id']).doUpdateSet({ selected, next_try_at: now })
+              : conflict.doNothing(),
+          )
+          .execute();
       }
     },
 
     async unselect(remoteId: string, artefactId: string): Promise<void> {
-      await executor.deleteFrom('remote_artefacts').where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).execute();
+      await executor
+        .deleteFrom('remote_artefacts')
+        .where('remote_id', '=', remoteId)
+        .where('artefact_id', '=', artefactId)
+        .execute();
     },
 
     /** Notes the result of an artefact; false when it is selected no more. */
     async put(remoteId: string, artefactId: string, changes: ResultChanges): Promise<boolean> {
-      const { numUpdatedRows } = await executor.updateTable('remote_artefacts').set(changes).where('remote_id', '=', remoteId).where('artefact_id', '=', artefactId).executeTakeFirst();
+      const { numUpdatedRows } = await executor
+        .updateTable('remote_artefacts')
+        .set(changes)
+        .where('remote_id', '=', remoteId)
+        .where('artefact_id', '=', artefactId)
+        .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
 
     /** Notes one result of many artefacts. */
     async putAll(remoteId: string, ids: readonly string[], status: ResultStatus, at: string): Promise<void> {
       for (const some of batches(ids)) {
-        await executor.updateTable('remote_artefacts').set({ status, at, bytes: 0, seconds: 0, reason: null, attempts: 0, next_try_at: null })
-          .where('remote_id', '=', remoteId).where('artefact_id', 'in', some).execute();
+        await executor
+          .updateTable('remote_artefacts')
+          .set({ status, at, bytes: 0, seconds: 0, reason: null, attempts: 0, next_try_at: null })
+          .where('remote_id', '=', remoteId)
+          .where('artefact_id', 'in', some)
+          .execute();
       }
     },
 
     /** When the first artefact is to be tried again; undefined when none is. */
     async nextTryAt(remoteId: string): Promise<string | undefined> {
-      const row = await executor.selectFrom('remote_artefacts').select((eb) => eb.fn.min('next_try_at').as('at')).where('remote_id', '=', remoteId).executeTakeFirst();
+      const row = await executor
+        .selectFrom('remote_artefacts')
+        .select((eb) => eb.fn.min('next_try_at').as('at'))
+        .where('remote_id', '=', remoteId)
+        .executeTakeFirst();
       return row?.at ?? undefined;
     },
 
     async countFailed(remoteId: string): Promise<number> {
-      const row = await executor.selectFrom('remote_artefacts').select((eb) => eb.fn.countAll<number>().as('count')).where('remote_id', '=', remoteId).where('status', '=', 'failed').executeTakeFirstOrThrow();
+      const row = await executor
+        .selectFrom('remote_artefacts')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('remote_id', '=', remoteId)
+        .where('status', '=', 'failed')
+        .executeTakeFirstOrThrow();
       return row.count;
     },
   };
@@ -101,11 +175,11 @@ function toRemote(row: RemoteRegistriesTable): Remote {
     schedule: row.schedule ?? undefined,
     selectedPatterns: JSON.parse(row.selected_patterns) as string[],
     createdAt: row.created_at,
-    request: row.requested === null ? undefined : JSON.parse(row.requested) as SyncRequest,
+    request: row.requested === null ? undefined : (JSON.parse(row.requested) as SyncRequest),
     nextFullAt: row.next_full_at ?? undefined,
     upstreamCount: row.upstream_count ?? undefined,
     lastSyncAt: row.last_sync_at ?? undefined,
-    lastSyncStatus: row.last_sync_status as Remote['lastSyncStatus'] ?? undefined,
+    lastSyncStatus: (row.last_sync_status as Remote['lastSyncStatus']) ?? undefined,
     lastSyncError: row.last_sync_error ?? undefined,
     lastSyncErrorCode: row.last_sync_error_code ?? undefined,
   };

@@ -2,7 +2,19 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { eventStreams, problems } from '../http/index.ts';
 import { SVG_CONTENT_SECURITY_POLICY, ThumbnailNotFoundError } from '../thumbnails/index.ts';
-import { CreateRemoteSchema, PatchRemoteSchema, RemoteArtefactListSchema, RemoteListQuerySchema, RemoteListSchema, RemoteParamsSchema, RemoteSchema, RemoteThumbnailParamsSchema, SelectedParamsSchema, SelectSchema, SyncQuerySchema } from './schemas.ts';
+import {
+  CreateRemoteSchema,
+  PatchRemoteSchema,
+  RemoteArtefactListSchema,
+  RemoteListQuerySchema,
+  RemoteListSchema,
+  RemoteParamsSchema,
+  RemoteSchema,
+  RemoteThumbnailParamsSchema,
+  SelectedParamsSchema,
+  SelectSchema,
+  SyncQuerySchema,
+} from './schemas.ts';
 import type { Remotes } from './service.ts';
 
 const tags = ['remote registries'];
@@ -14,68 +26,185 @@ export function remoteRoutes(remotes: Remotes): FastifyPluginAsyncTypebox {
   return async (app) => {
     const openStream = eventStreams(app);
 
-    app.get('/remote-registries', {
-      schema: { summary: 'List remote registries', tags, response: { 200: RemoteListSchema, ...problems(401, 403) } },
-    }, async (request) => await remotes.list(request.actor.caller));
-
-    app.post('/remote-registries', {
-      schema: { summary: 'Add a remote registry', tags, body: CreateRemoteSchema, response: { 201: RemoteSchema, ...problems(400, 401, 403, 409) } },
-    }, async (request, reply) => reply.code(201).send(await remotes.create(request.actor, request.body)));
-
-    app.get('/remote-registries/:id', {
-      schema: { summary: 'Read a remote registry', tags, params: RemoteParamsSchema, response: { 200: RemoteSchema, ...problems(401, 403, 404) } },
-    }, async (request) => await remotes.get(request.actor.caller, request.params.id));
-
-    app.patch('/remote-registries/:id', {
-      schema: { summary: 'Change a remote registry', tags, params: RemoteParamsSchema, body: PatchRemoteSchema, response: { 200: RemoteSchema, ...problems(400, 401, 403, 404) } },
-    }, async (request) => await remotes.patch(request.actor, request.params.id, request.body));
-
-    app.delete('/remote-registries/:id', {
-      schema: { summary: 'Remove a remote registry', description: 'Its mirrors become artefacts of this registry.', tags, params: RemoteParamsSchema, response: { 204: NO_CONTENT, ...problems(401, 403, 404) } },
-    }, async (request, reply) => {
-      await remotes.delete(request.actor, request.params.id);
-      return reply.code(204).send(null);
-    });
-
-    app.get('/remote-registries/:id/remote-artefacts', {
-      schema: { summary: 'List what a remote registry has', tags, params: RemoteParamsSchema, querystring: RemoteListQuerySchema, response: { 200: RemoteArtefactListSchema, ...problems(400, 401, 403, 404, 502) } },
-    }, async (request) => await remotes.browse.list(request.actor.caller, request.params.id, request.query) as never);
-
-    app.get('/remote-registries/:id/remote-thumbnails/:thumbnailId/data', {
-      schema: { summary: 'Get a thumbnail of a remote registry', tags, params: RemoteThumbnailParamsSchema, response: { 200: IMAGE, ...problems(400, 401, 403, 404, 502) } },
-    }, async (request, reply) => {
-      const image = await remotes.browse.thumbnail(request.actor.caller, request.params.id, request.params.thumbnailId);
-      if (!image) throw new ThumbnailNotFoundError('The remote registry has no thumbnail with this id.');
-      return reply.headers({ 'x-content-type-options': 'nosniff', 'content-security-policy': SVG_CONTENT_SECURITY_POLICY }).type(image.contentType).send(image.bytes as never);
-    });
-
-    app.post('/remote-registries/:id/selected-artefacts', {
-      schema: { summary: 'Select an artefact, which is mirrored in the background', tags, params: RemoteParamsSchema, body: SelectSchema, response: { 201: RemoteSchema, ...problems(400, 401, 403, 404, 409) } },
-    }, async (request, reply) => reply.code(201).send(await remotes.select(request.actor, request.params.id, request.body.artefactId)));
-
-    app.delete('/remote-registries/:id/selected-artefacts/:artefactId', {
-      schema: { summary: 'Unselect an artefact, whose mirror becomes local', tags, params: SelectedParamsSchema, response: { 204: NO_CONTENT, ...problems(401, 403, 404) } },
-    }, async (request, reply) => {
-      await remotes.unselect(request.actor, request.params.id, request.params.artefactId);
-      return reply.code(204).send(null);
-    });
-
-    app.post('/remote-registries/:id/sync', {
-      schema: { summary: 'Synchronise now', tags, params: RemoteParamsSchema, querystring: SyncQuerySchema, response: { 202: RemoteSchema, ...problems(400, 401, 403, 404, 409) } },
-    }, async (request, reply) => reply.code(202).send(await remotes.sync(request.actor, request.params.id, request.query)));
-
-    app.get('/remote-registries/:id/events', {
-      schema: {
-        summary: 'Watch a synchronisation as server-sent events',
-        description: 'Events `sync`, each with the registry as GET /remote-registries/:id shows it: first as it stands, then with every change, whichever replica runs it.',
-        tags, params: RemoteParamsSchema,
-        response: { 200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: Type.String() } } }, ...problems(401, 403, 404) },
+    app.get(
+      '/remote-registries',
+      {
+        schema: {
+          summary: 'List remote registries',
+          tags,
+          response: { 200: RemoteListSchema, ...problems(401, 403) },
+        },
       },
-    }, async (request, reply) => {
-      const watch = await remotes.watcherFor(request.actor.caller, request.params.id);
-      const stream = openStream(reply);
-      stream.onClose(watch((remote) => { stream.send('sync', remote); }));
-      return reply;
-    });
+      async (request) => await remotes.list(request.actor.caller),
+    );
+
+    app.post(
+      '/remote-registries',
+      {
+        schema: {
+          summary: 'Add a remote registry',
+          tags,
+          body: CreateRemoteSchema,
+          response: { 201: RemoteSchema, ...problems(400, 401, 403, 409) },
+        },
+      },
+      async (request, reply) => reply.code(201).send(await remotes.create(request.actor, request.body)),
+    );
+
+    app.get(
+      '/remote-registries/:id',
+      {
+        schema: {
+          summary: 'Read a remote registry',
+          tags,
+          params: RemoteParamsSchema,
+          response: { 200: RemoteSchema, ...problems(401, 403, 404) },
+        },
+      },
+      async (request) => await remotes.get(request.actor.caller, request.params.id),
+    );
+
+    app.patch(
+      '/remote-registries/:id',
+      {
+        schema: {
+          summary: 'Change a remote registry',
+          tags,
+          params: RemoteParamsSchema,
+          body: PatchRemoteSchema,
+          response: { 200: RemoteSchema, ...problems(400, 401, 403, 404) },
+        },
+      },
+      async (request) => await remotes.patch(request.actor, request.params.id, request.body),
+    );
+
+    app.delete(
+      '/remote-registries/:id',
+      {
+        schema: {
+          summary: 'Remove a remote registry',
+          description: 'Its mirrors become artefacts of this registry.',
+          tags,
+          params: RemoteParamsSchema,
+          response: { 204: NO_CONTENT, ...problems(401, 403, 404) },
+        },
+      },
+      async (request, reply) => {
+        await remotes.delete(request.actor, request.params.id);
+        return reply.code(204).send(null);
+      },
+    );
+
+    app.get(
+      '/remote-registries/:id/remote-artefacts',
+      {
+        schema: {
+          summary: 'List what a remote registry has',
+          tags,
+          params: RemoteParamsSchema,
+          querystring: RemoteListQuerySchema,
+          response: { 200: RemoteArtefactListSchema, ...problems(400, 401, 403, 404, 502) },
+        },
+      },
+      async (request) => (await remotes.browse.list(request.actor.caller, request.params.id, request.query)) as never,
+    );
+
+    app.get(
+      '/remote-registries/:id/remote-thumbnails/:thumbnailId/data',
+      {
+        schema: {
+          summary: 'Get a thumbnail of a remote registry',
+          tags,
+          params: RemoteThumbnailParamsSchema,
+          response: { 200: IMAGE, ...problems(400, 401, 403, 404, 502) },
+        },
+      },
+      async (request, reply) => {
+        const image = await remotes.browse.thumbnail(
+          request.actor.caller,
+          request.params.id,
+          request.params.thumbnailId,
+        );
+        if (!image) throw new ThumbnailNotFoundError('The remote registry has no thumbnail with this id.');
+        return reply
+          .headers({ 'x-content-type-options': 'nosniff', 'content-security-policy': SVG_CONTENT_SECURITY_POLICY })
+          .type(image.contentType)
+          .send(image.bytes as never);
+      },
+    );
+
+    app.post(
+      '/remote-registries/:id/selected-artefacts',
+      {
+        schema: {
+          summary: 'Select an artefact, which is mirrored in the background',
+          tags,
+          params: RemoteParamsSchema,
+          body: SelectSchema,
+          response: { 201: RemoteSchema, ...problems(400, 401, 403, 404, 409) },
+        },
+      },
+      async (request, reply) =>
+        reply.code(201).send(await remotes.select(request.actor, request.params.id, request.body.artefactId)),
+    );
+
+    app.delete(
+      '/remote-registries/:id/selected-artefacts/:artefactId',
+      {
+        schema: {
+          summary: 'Unselect an artefact, whose mirror becomes local',
+          tags,
+          params: SelectedParamsSchema,
+          response: { 204: NO_CONTENT, ...problems(401, 403, 404) },
+        },
+      },
+      async (request, reply) => {
+        await remotes.unselect(request.actor, request.params.id, request.params.artefactId);
+        return reply.code(204).send(null);
+      },
+    );
+
+    app.post(
+      '/remote-registries/:id/sync',
+      {
+        schema: {
+          summary: 'Synchronise now',
+          tags,
+          params: RemoteParamsSchema,
+          querystring: SyncQuerySchema,
+          response: { 202: RemoteSchema, ...problems(400, 401, 403, 404, 409) },
+        },
+      },
+      async (request, reply) =>
+        reply.code(202).send(await remotes.sync(request.actor, request.params.id, request.query)),
+    );
+
+    app.get(
+      '/remote-registries/:id/events',
+      {
+        schema: {
+          summary: 'Watch a synchronisation as server-sent events',
+          description:
+            'Events `sync`, each with the registry as GET /remote-registries/:id shows it: first as it stands, ' +
+            'then with every change, whichever replica runs it.',
+          tags,
+          params: RemoteParamsSchema,
+          response: {
+            200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: Type.String() } } },
+            ...problems(401, 403, 404),
+          },
+        },
+      },
+      async (request, reply) => {
+        const watch = await remotes.watcherFor(request.actor.caller, request.params.id);
+        const stream = openStream(reply);
+        stream.onClose(
+          watch((remote) => {
+            stream.send('sync', remote);
+          }),
+        );
+        return reply;
+      },
+    );
   };
 }

@@ -9,49 +9,84 @@ const MAX_SCHEDULE_LENGTH = 100;
 const MAX_PATTERNS = 1000;
 
 const Name = Type.String({ minLength: 1, maxLength: MAX_NAME_LENGTH });
-const ApiKey = Type.String({ minLength: 1, maxLength: MAX_KEY_LENGTH, description: 'A read key of the remote registry; stored encrypted, never shown' });
-const Schedule = Type.Union([Type.String({ maxLength: MAX_SCHEDULE_LENGTH }), Type.Null()], { description: 'Cron expression in UTC, such as `30 3 * * *`; null: only by hand' });
-const Patterns = Type.Array(Type.String(), { maxItems: MAX_PATTERNS, description: 'Ids in which `*` stands for anything but a slash, such as `@acme/*@1`, or `category:` and a category' });
+const ApiKey = Type.String({
+  minLength: 1,
+  maxLength: MAX_KEY_LENGTH,
+  description: 'A read key of the remote registry; stored encrypted, never shown',
+});
+const Schedule = Type.Union([Type.String({ maxLength: MAX_SCHEDULE_LENGTH }), Type.Null()], {
+  description: 'Cron expression in UTC, such as `30 3 * * *`; null: only by hand',
+});
+const Patterns = Type.Array(Type.String(), {
+  maxItems: MAX_PATTERNS,
+  description: 'Ids in which `*` stands for anything but a slash, such as `@acme/*@1`, or `category:` and a category',
+});
 const Time = Type.String({ description: 'ISO 8601, UTC' });
 
 export const RemoteParamsSchema = Type.Object({ id: Type.String({ description: 'Base URL of the remote registry' }) });
 export const SelectedParamsSchema = Type.Object({ id: Type.String(), artefactId: Type.String() });
 export const RemoteThumbnailParamsSchema = Type.Object({ id: Type.String(), thumbnailId: Type.String() });
 
-export const CreateRemoteSchema = Type.Object({
-  url: Type.String({ minLength: 1, maxLength: 900, description: 'http(s), without credentials' }),
-  name: Name,
-  apiKey: ApiKey,
-  schedule: Type.Optional(Schedule),
-  selectedPatterns: Type.Optional(Patterns),
-}, { additionalProperties: false });
+export const CreateRemoteSchema = Type.Object(
+  {
+    url: Type.String({ minLength: 1, maxLength: 900, description: 'http(s), without credentials' }),
+    name: Name,
+    apiKey: ApiKey,
+    schedule: Type.Optional(Schedule),
+    selectedPatterns: Type.Optional(Patterns),
+  },
+  { additionalProperties: false },
+);
 export type CreateRemote = Static<typeof CreateRemoteSchema>;
 
-export const PatchRemoteSchema = Type.Object({
-  name: Type.Optional(Name), apiKey: Type.Optional(ApiKey), schedule: Type.Optional(Schedule), selectedPatterns: Type.Optional(Patterns),
-}, { additionalProperties: false });
+export const PatchRemoteSchema = Type.Object(
+  {
+    name: Type.Optional(Name),
+    apiKey: Type.Optional(ApiKey),
+    schedule: Type.Optional(Schedule),
+    selectedPatterns: Type.Optional(Patterns),
+  },
+  { additionalProperties: false },
+);
 export type PatchRemote = Static<typeof PatchRemoteSchema>;
 
-export const SyncQuerySchema = Type.Object({
-  only: Type.Optional(Type.Union([Type.Literal('failed')], { description: 'Only those that failed' })),
-  verify: Type.Optional(Type.Boolean({ description: 'Read the local bytes back, compare every digest, and heal' })),
-  confirm: Type.Optional(Type.Boolean({ description: 'Go on although the remote has lost more than half of what it had' })),
-}, { additionalProperties: false });
+export const SyncQuerySchema = Type.Object(
+  {
+    only: Type.Optional(Type.Union([Type.Literal('failed')], { description: 'Only those that failed' })),
+    verify: Type.Optional(Type.Boolean({ description: 'Read the local bytes back, compare every digest, and heal' })),
+    confirm: Type.Optional(
+      Type.Boolean({ description: 'Go on although the remote has lost more than half of what it had' }),
+    ),
+  },
+  { additionalProperties: false },
+);
 export type SyncQuery = Static<typeof SyncQuerySchema>;
 
-export const SelectSchema = Type.Object({ artefactId: Type.String({ minLength: 1, maxLength: 256 }) }, { additionalProperties: false });
+export const SelectSchema = Type.Object(
+  { artefactId: Type.String({ minLength: 1, maxLength: 256 }) },
+  { additionalProperties: false },
+);
 
-export const RemoteListQuerySchema = Type.Object({
-  q: Type.Optional(Type.String()), category: Type.Optional(Type.String()), format: Type.Optional(Type.String()),
-  skip: Type.Optional(Type.Integer({ minimum: 0 })), size: Type.Optional(Type.Integer({ minimum: 0 })),
-}, { additionalProperties: false });
+export const RemoteListQuerySchema = Type.Object(
+  {
+    q: Type.Optional(Type.String()),
+    category: Type.Optional(Type.String()),
+    format: Type.Optional(Type.String()),
+    skip: Type.Optional(Type.Integer({ minimum: 0 })),
+    size: Type.Optional(Type.Integer({ minimum: 0 })),
+  },
+  { additionalProperties: false },
+);
 export type RemoteListQuery = Static<typeof RemoteListQuerySchema>;
 
 const ResultSchema = Type.Object({
   artefactId: Type.String(),
-  status: Type.Unsafe<typeof STATUSES[number]>({
-    type: 'string', enum: [...STATUSES],
-    description: '`skipped`: a pattern found it, but its id is taken here; `gone`: the remote shows it no more, and what arrived last stays',
+  status: Type.Unsafe<(typeof STATUSES)[number]>({
+    type: 'string',
+    enum: [...STATUSES],
+    description:
+      '`skipped`: a pattern found it, but its id is taken here; `gone`: the remote shows it no more, and what ' +
+      'arrived last stays',
   }),
   at: Type.Optional(Time),
   bytes: Type.Optional(Type.Number({ description: 'Fetched over the network' })),
@@ -62,7 +97,12 @@ const ResultSchema = Type.Object({
 });
 
 const ProgressSchema = Type.Object({
-  startedAt: Time, done: Type.Number(), total: Type.Number(), currentArtefact: Type.Optional(Type.String()), bytesDone: Type.Optional(Type.Number()), bytesTotal: Type.Optional(Type.Number()),
+  startedAt: Time,
+  done: Type.Number(),
+  total: Type.Number(),
+  currentArtefact: Type.Optional(Type.String()),
+  bytesDone: Type.Optional(Type.Number()),
+  bytesTotal: Type.Optional(Type.Number()),
 });
 
 export const RemoteSchema = Type.Object({
@@ -80,10 +120,14 @@ export const RemoteSchema = Type.Object({
   lastSyncAt: Type.Optional(Time),
   lastSyncStatus: Type.Optional(Type.Union([Type.Literal('success'), Type.Literal('error')])),
   lastSyncError: Type.Optional(Type.String()),
-  lastSyncErrorCode: Type.Optional(Type.String({
-    description: '`too_many_removed`: nothing was changed, synchronise with `confirm` if that is right; `artefacts_failed`: see results; '
-      + 'otherwise the code of the problem, such as `remote_unavailable`, or `internal_error`',
-  })),
+  lastSyncErrorCode: Type.Optional(
+    Type.String({
+      description:
+        '`too_many_removed`: nothing was changed, synchronise with `confirm` if that is right; ' +
+        '`artefacts_failed`: see results; ' +
+        'otherwise the code of the problem, such as `remote_unavailable`, or `internal_error`',
+    }),
+  ),
   results: Type.Array(ResultSchema),
 });
 export type RemoteView = Static<typeof RemoteSchema>;
@@ -91,9 +135,19 @@ export type RemoteView = Static<typeof RemoteSchema>;
 export const RemoteListSchema = Type.Object({ results: Type.Array(RemoteSchema), count: Type.Number() });
 
 export const RemoteArtefactListSchema = Type.Object({
-  results: Type.Array(Type.Object({
-    _id: Type.String(),
-    local: Type.Object({ synced: Type.Boolean(), upToDate: Type.Boolean(), selected: Type.Boolean(), dataUpdatedAt: Type.Optional(Time) }),
-  }, { additionalProperties: true })),
+  results: Type.Array(
+    Type.Object(
+      {
+        _id: Type.String(),
+        local: Type.Object({
+          synced: Type.Boolean(),
+          upToDate: Type.Boolean(),
+          selected: Type.Boolean(),
+          dataUpdatedAt: Type.Optional(Time),
+        }),
+      },
+      { additionalProperties: true },
+    ),
+  ),
   count: Type.Number(),
 });

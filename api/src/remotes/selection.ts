@@ -44,7 +44,8 @@ export function createSelection({ registry, jobs, mirroring, publishing, onError
       const unfinished: string[] = [];
       for (const { artefactId, selected } of await remoteRepository(tx).results(remoteId)) {
         const found = { id: artefactId, category: mirrors.get(artefactId)?.category ?? '' };
-        if (!selected && !patterns.some((pattern) => matches(pattern, found))) unfinished.push(...await release(tx, remoteId, artefactId));
+        if (!selected && !patterns.some((pattern) => matches(pattern, found)))
+          unfinished.push(...(await release(tx, remoteId, artefactId)));
       }
       return unfinished;
     },
@@ -57,11 +58,14 @@ export function createSelection({ registry, jobs, mirroring, publishing, onError
       enforce(policy.manageRemotes(actor.caller));
       assertArtefactId(artefactId);
       await registry.change(actor, id, { action: 'select', details: { artefactId } }, async (tx, remote) => {
-        if ((await remoteRepository(tx).findResult(remote.id, artefactId))?.selected) throw new AlreadySelectedError(`${artefactId} is selected from this registry already.`);
+        if ((await remoteRepository(tx).findResult(remote.id, artefactId))?.selected)
+          throw new AlreadySelectedError(`${artefactId} is selected from this registry already.`);
         const origin = await mirroring.originOf(tx, artefactId);
         if (origin !== undefined && origin !== remote.id) {
           const owner = origin === '' ? 'an artefact of this registry' : `a mirror of ${origin}`;
-          throw new SelectionConflictError(`The id ${artefactId} is taken here, by ${owner}: delete that first, or leave this one out.`);
+          throw new SelectionConflictError(
+            `The id ${artefactId} is taken here, by ${owner}: delete that first, or leave this one out.`,
+          );
         }
         await remoteRepository(tx).select(remote.id, [artefactId], true);
         await jobs.schedule(tx, jobName(remote.id), 0);
@@ -73,7 +77,8 @@ export function createSelection({ registry, jobs, mirroring, publishing, onError
     async unselect(actor: Actor, id: string, artefactId: string): Promise<void> {
       let unfinished: string[] = [];
       await registry.change(actor, id, { action: 'unselect', details: { artefactId } }, async (tx, remote) => {
-        if (!await remoteRepository(tx).findResult(remote.id, artefactId)) throw new NotSelectedError(`${artefactId} is not selected from this registry.`);
+        if (!(await remoteRepository(tx).findResult(remote.id, artefactId)))
+          throw new NotSelectedError(`${artefactId} is not selected from this registry.`);
         unfinished = await release(tx, remote.id, artefactId);
       });
       await discard(unfinished);

@@ -49,12 +49,18 @@ export function createRemotes(options: RemotesOptions) {
   const ownUrl = normaliseUrl(publicUrl);
   const registry = createRegistry(options);
   const selection = createSelection({ ...options, registry });
-  const mirror = createMirror({ ...options, assertFreeSpace: createDiskSpaceCheck(options.blobs, options.maxUploadBytes) });
+  const mirror = createMirror({
+    ...options,
+    assertFreeSpace: createDiskSpaceCheck(options.blobs, options.maxUploadBytes),
+  });
   const sync = createSync({ ...options, mirror, openUpstream, ownUrl });
 
   async function openUpstream({ id }: Pick<Remote, 'id'>): Promise<Upstream> {
     const encrypted = await rows.findKey(id);
-    return createUpstream({ url: id, apiKey: encrypted === undefined ? undefined : cipher.decrypt(encrypted, id) }, outbound);
+    return createUpstream(
+      { url: id, apiKey: encrypted === undefined ? undefined : cipher.decrypt(encrypted, id) },
+      outbound,
+    );
   }
 
   return {

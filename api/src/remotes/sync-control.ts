@@ -33,9 +33,14 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
     /** Asks for a run now. @throws remote_not_found, sync_running */
     async sync(actor: Actor, id: string, { only, verify, confirm }: SyncQuery): Promise<RemoteView> {
       enforce(policy.manageRemotes(actor.caller));
-      const request: SyncRequest = { ...(only && { onlyFailed: true }), ...(verify && { verify }), ...(confirm && { confirmed: true }) };
+      const request: SyncRequest = {
+        ...(only && { onlyFailed: true }),
+        ...(verify && { verify }),
+        ...(confirm && { confirmed: true }),
+      };
       const name = jobName((await registry.find(id)).id);
-      if ((await jobs.states([name])).get(name)?.running) throw new SyncRunningError('This registry is being synchronised: wait until that has ended.');
+      if ((await jobs.states([name])).get(name)?.running)
+        throw new SyncRunningError('This registry is being synchronised: wait until that has ended.');
       await registry.change(actor, id, { action: 'sync', details: { ...request } }, async (tx, remote) => {
         await remoteRepository(tx).update(remote.id, { requested: JSON.stringify(request) });
         await jobs.schedule(tx, jobName(remote.id), 0);
@@ -44,9 +49,9 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
     },
 
     /**
-     * Makes a function that calls back with a registry now and with each change, in whichever replica it runs, until the
-     * function that it returns is called.
-     * @throws remote_not_found
+     * Makes a function that calls back with a registry now and with each change, in whichever replica it runs, until
+     * the function that it returns is called.
+     * @throws remote_not_found /
      */
     async watcherFor(caller: Caller, id: string): Promise<(onView: (remote: RemoteView) => void) => () => void> {
       enforce(policy.manageRemotes(caller));
@@ -55,19 +60,26 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
         let last = Promise.resolve();
         return jobs.watch([jobName(remoteId)], (state) => {
           // One after the other: a view that was read later must not be shown before.
-          last = last.then(async () => {
-            const remote = await rows.find(remoteId);
-            if (remote) onView(await registry.view(remote, state));
-          }).catch(onError);
+          last = last
+            .then(async () => {
+              const remote = await rows.find(remoteId);
+              if (remote) onView(await registry.view(remote, state));
+            })
+            .catch(onError);
         });
       };
     },
   };
 }
 
-/** Milliseconds until everything is compared again, or the first artefact is tried again; undefined when nothing is due. */
+/**
+ * Milliseconds until everything is compared again, or the first artefact is tried again; undefined when nothing is
+ * due.
+ */
 export async function nextRunInMs({ db }: Database, remoteId: string): Promise<number | undefined> {
   const rows = remoteRepository(db);
-  const dates = [(await rows.find(remoteId))?.nextFullAt, await rows.nextTryAt(remoteId)].filter((date) => date !== undefined);
+  const dates = [(await rows.find(remoteId))?.nextFullAt, await rows.nextTryAt(remoteId)].filter(
+    (date) => date !== undefined,
+  );
   return dates.length === 0 ? undefined : Math.max(0, Math.min(...dates.map((date) => Date.parse(date))) - Date.now());
 }

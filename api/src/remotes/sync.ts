@@ -1,5 +1,5 @@
-// One run for one remote registry: what is selected is compared with its list, what differs is mirrored, and each result is noted. One
-// artefact that fails never stops the others.
+// One run for one remote registry: what is selected is compared with its list, what differs is mirrored, and each
+// result is noted. One artefact that fails never stops the others.
 
 import { BerthError } from '../errors.ts';
 import type { Actor } from '../access/index.ts';
@@ -28,10 +28,19 @@ export interface SyncOptions {
   onError: (error: unknown) => void;
 }
 
-export interface SyncReport { updated: number; unchanged: number; failed: number; gone: number }
+export interface SyncReport {
+  updated: number;
+  unchanged: number;
+  failed: number;
+  gone: number;
+}
 
 /** What a run compares: undefined stands for an artefact that the remote does not have. */
-interface Candidate { id: string; artefact: UpstreamArtefact | undefined; unusable?: string }
+interface Candidate {
+  id: string;
+  artefact: UpstreamArtefact | undefined;
+  unusable?: string;
+}
 
 /** Enough to keep every connection busy (MAX_CONNECTIONS) while others wait for the disk or for their commit. */
 const CONCURRENCY = 40;
@@ -42,33 +51,57 @@ const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 export function createSync({ database, mirroring, blobs, mirror, openUpstream, ownUrl, onError }: SyncOptions) {
   const rows = remoteRepository(database.db);
 
-  return async function sync(remoteId: string, context: JobContext<SyncProgress>, delivery?: { ids: readonly string[]; upstream: Upstream }): Promise<SyncReport> {
+  return async function sync(
+    remoteId: string,
+    context: JobContext<SyncProgress>,
+    delivery?: { ids: readonly string[]; upstream: Upstream },
+  ): Promise<SyncReport> {
     const stored = await rows.find(remoteId);
     if (!stored) throw new RemoteNotFoundError('The remote registry was removed.');
     // A delivery compares nothing else: what is due, and what somebody has asked for, stays so.
     const remote: Remote = delivery ? { ...stored, request: undefined, nextFullAt: undefined } : stored;
-    const upstream = delivery?.upstream ?? await openUpstream(remote);
+    const upstream = delivery?.upstream ?? (await openUpstream(remote));
     const startedAt = new Date();
     context.progress({ startedAt: startedAt.toISOString(), done: 0, total: 0 });
     try {
       const report = await run(remote, upstream, startedAt, context, delivery?.ids);
       // Those of earlier runs count too: a success says that every selected artefact is as it is there.
       const failed = await rows.countFailed(remoteId);
-      await finish(remote, startedAt, failed === 0 ? undefined : { code: 'artefacts_failed', text: `${failed} of the selected artefacts failed: see results.` }, context);
+      await finish(
+        remote,
+        startedAt,
+        failed === 0
+          ? undefined
+          : { code: 'artefacts_failed', text: `${failed} of the selected artefacts failed: see results.` },
+        context,
+      );
       return report;
     } catch (error) {
       if (context.signal.aborted || error instanceof LeaseLostError) throw error;
-      await rows.update(remoteId, { last_sync_at: new Date().toISOString(), last_sync_status: 'error', last_sync_error: reasonOf(error), last_sync_error_code: codeOf(error) });
+      await rows.update(remoteId, {
+        last_sync_at: new Date().toISOString(),
+        last_sync_status: 'error',
+        last_sync_error: reasonOf(error),
+        last_sync_error_code: codeOf(error),
+      });
       // Later would be no better: somebody has to look.
       if (error instanceof HeldBack) return await heldBack(remote, startedAt);
       throw error;
     }
   };
 
-  async function run(remote: Remote, upstream: Upstream, startedAt: Date, { signal, progress, assertHeld }: JobContext<SyncProgress>, ids: readonly string[] | undefined): Promise<SyncReport> {
+  async function run(
+    remote: Remote,
+    upstream: Upstream,
+    startedAt: Date,
+    { signal, progress, assertHeld }: JobContext<SyncProgress>,
+    ids: readonly string[] | undefined,
+  ): Promise<SyncReport> {
     const { request } = remote;
     const isFull = !ids && isFullRun(remote, startedAt);
-    const candidates = isFull ? await everything(remote, upstream, signal) : await some(upstream, ids ?? await dueIds(remote, startedAt), signal);
+    const candidates = isFull
+      ? await everything(remote, upstream, signal)
+      : await some(upstream, ids ?? (await dueIds(remote, startedAt)), signal);
     const results = new Map((await rows.results(remote.id)).map((result) => [result.artefactId, result]));
     const digests = await mirroring.digests(remote.id);
     const origins = await mirroring.origins(candidates.map(({ id }) => id));
@@ -87,23 +120,32 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     await rows.putAll(remote.id, unchanged, 'unchanged', startedAt.toISOString());
     report.unchanged = unchanged.length;
 
-    const shown: SyncProgress = { startedAt: startedAt.toISOString(), done: candidates.length - different.length, total: candidates.length, bytesDone: 0, bytesTotal: 0 };
-    for (const { id, artefact } of different) shown.bytesTotal = (shown.bytesTotal ?? 0) + missingBytes(artefact, digests.get(id));
+    const shown: SyncProgress = {
+      startedAt: startedAt.toISOString(),
+      done: candidates.length - different.length,
+      total: candidates.length,
+      bytesDone: 0,
+      bytesTotal: 0,
+    };
+    for (const { id, artefact } of different)
+      shown.bytesTotal = (shown.bytesTotal ?? 0) + missingBytes(artefact, digests.get(id));
     progress({ ...shown });
     const begun = await fetchRepository(database.db).allOf(remote.id);
     const mirrorRun: MirrorRun = { remote, actor: ACTOR, upstream, signal, assertHeld };
     const queue = different.values();
-    const workers = await Promise.allSettled(Array.from({ length: CONCURRENCY }, async () => {
-      for (const { id, artefact } of queue) {
-        progress({ ...shown, currentArtefact: id });
-        await mirrorOne(id, artefact, (count) => {
-          shown.bytesDone = (shown.bytesDone ?? 0) + count;
+    const workers = await Promise.allSettled(
+      Array.from({ length: CONCURRENCY }, async () => {
+        for (const { id, artefact } of queue) {
           progress({ ...shown, currentArtefact: id });
-        });
-        shown.done++;
-        progress({ ...shown });
-      }
-    }));
+          await mirrorOne(id, artefact, (count) => {
+            shown.bytesDone = (shown.bytesDone ?? 0) + count;
+            progress({ ...shown, currentArtefact: id });
+          });
+          shown.done++;
+          progress({ ...shown });
+        }
+      }),
+    );
     // Each has put away what it had begun before the lease may go to another replica.
     for (const worker of workers) if (worker.status === 'rejected') throw worker.reason;
     return report;
@@ -114,7 +156,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
           for (const digest of new Set(digests.get(id)?.values() ?? [])) await blobs.verify(digest, signal);
         }
         // Found sound, and nothing else is new.
-        if (request?.verify && isEqual(artefact, results.get(id), digests.get(id)) && await isWhole(artefact)) {
+        if (request?.verify && isEqual(artefact, results.get(id), digests.get(id)) && (await isWhole(artefact))) {
           await rows.putAll(remote.id, [id], 'unchanged', new Date().toISOString());
           report.unchanged++;
           return;
@@ -129,7 +171,8 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     }
 
     async function isWhole({ format, slots }: UpstreamArtefact): Promise<boolean> {
-      for (const { digest } of slots) if (digest !== undefined && !await mirroring.findBytes(digest, format)) return false;
+      for (const { digest } of slots)
+        if (digest !== undefined && !(await mirroring.findBytes(digest, format))) return false;
       return true;
     }
 
@@ -137,16 +180,35 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
       if (isInside(error)) onError(error);
       const attempts = (results.get(id)?.attempts ?? 0) + 1;
       const nextTryAt = new Date(Date.now() + retryDelayMs(attempts)).toISOString();
-      await rows.put(remote.id, id, { status: 'failed', at: new Date().toISOString(), bytes: null, seconds: null, reason: reasonOf(error), attempts, next_try_at: nextTryAt });
+      await rows.put(remote.id, id, {
+        status: 'failed',
+        at: new Date().toISOString(),
+        bytes: null,
+        seconds: null,
+        reason: reasonOf(error),
+        attempts,
+        next_try_at: nextTryAt,
+      });
       report.failed++;
     }
 
     async function noteGone(id: string): Promise<void> {
-      await rows.put(remote.id, id, { status: 'gone', at: startedAt.toISOString(), bytes: null, seconds: null, reason: 'The remote registry shows it no more; what arrived last stays here.', attempts: 0, next_try_at: null });
+      await rows.put(remote.id, id, {
+        status: 'gone',
+        at: startedAt.toISOString(),
+        bytes: null,
+        seconds: null,
+        reason: 'The remote registry shows it no more; what arrived last stays here.',
+        attempts: 0,
+        next_try_at: null,
+      });
       report.gone++;
     }
 
-    /** What is here already under this id is never touched: not ours, not that of a third registry, and nothing comes back to where it is from. */
+    /**
+     * What is here already under this id is never touched: not ours, not that of a third registry, and nothing comes
+     * back to where it is from.
+     */
     function isTaken(id: string, artefact: UpstreamArtefact): boolean {
       const origin = origins.get(id);
       return artefact.origin === ownUrl || (origin !== undefined && origin !== remote.id);
@@ -154,9 +216,20 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
 
     async function noteTaken(id: string, artefact: UpstreamArtefact): Promise<void> {
       const owner = origins.get(id);
-      const reason = artefact.origin === ownUrl ? 'The remote registry has it from this one.' : `An artefact with this id is here already, ${owner === '' ? 'of this registry itself' : `from ${owner}`}.`;
+      const reason =
+        artefact.origin === ownUrl
+          ? 'The remote registry has it from this one.'
+          : `An artefact with this id is here already, ${owner === '' ? 'of this registry itself' : `from ${owner}`}.`;
       if (results.get(id)?.selected) return note(id, new Error(reason));
-      await rows.put(remote.id, id, { status: 'skipped', at: startedAt.toISOString(), bytes: null, seconds: null, reason, attempts: 0, next_try_at: null });
+      await rows.put(remote.id, id, {
+        status: 'skipped',
+        at: startedAt.toISOString(),
+        bytes: null,
+        seconds: null,
+        reason,
+        attempts: 0,
+        next_try_at: null,
+      });
     }
   }
 
@@ -165,12 +238,19 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     const { artefacts, unusable } = await upstream.all(signal);
     const count = artefacts.length + unusable.size;
     if (!remote.request?.confirmed && hasShrunk(remote.upstreamCount ?? 0, count)) {
-      throw new HeldBack(`The list of the remote registry went from ${remote.upstreamCount} artefacts to ${count}: nothing was changed here. If that is right, synchronise with confirm=true.`);
+      throw new HeldBack(
+        `The list of the remote registry went from ${remote.upstreamCount} artefacts to ${count}: nothing was ` +
+          'changed here. If that is right, synchronise with confirm=true.',
+      );
     }
     await rows.update(remote.id, { upstream_count: count });
     const byId = new Map(artefacts.map((artefact) => [artefact.id, artefact]));
     const known = new Set((await rows.results(remote.id)).map(({ artefactId }) => artefactId));
-    const found = artefacts.filter((artefact) => !known.has(artefact.id) && remote.selectedPatterns.some((pattern) => matches(pattern, artefact))).map(({ id }) => id);
+    const found = artefacts
+      .filter(
+        (artefact) => !known.has(artefact.id) && remote.selectedPatterns.some((pattern) => matches(pattern, artefact)),
+      )
+      .map(({ id }) => id);
     await rows.select(remote.id, found, false);
     const candidates: Candidate[] = [];
     for (const id of [...known, ...found]) {
@@ -185,7 +265,11 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
 
   /** What was selected since, or failed and is to be tried again. */
   async function dueIds({ id: remoteId, request }: Remote, now: Date): Promise<string[]> {
-    return (await rows.results(remoteId)).filter(({ status, nextTryAt }) => (nextTryAt !== undefined && nextTryAt <= now.toISOString()) || (request?.onlyFailed && status === 'failed'))
+    return (await rows.results(remoteId))
+      .filter(
+        ({ status, nextTryAt }) =>
+          (nextTryAt !== undefined && nextTryAt <= now.toISOString()) || (request?.onlyFailed && status === 'failed'),
+      )
       .map(({ artefactId }) => artefactId);
   }
 
@@ -204,12 +288,20 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     }
   }
 
-  async function finish(remote: Remote, startedAt: Date, error: { code: string; text: string } | undefined, { assertHeld }: JobContext): Promise<void> {
+  async function finish(
+    remote: Remote,
+    startedAt: Date,
+    error: { code: string; text: string } | undefined,
+    { assertHeld }: JobContext,
+  ): Promise<void> {
     await database.transaction(async (tx) => {
       await assertHeld(tx);
       await remoteRepository(tx).endRequest(remote);
       await remoteRepository(tx).update(remote.id, {
-        last_sync_at: new Date().toISOString(), last_sync_status: error === undefined ? 'success' : 'error', last_sync_error: error?.text ?? null, last_sync_error_code: error?.code ?? null,
+        last_sync_at: new Date().toISOString(),
+        last_sync_status: error === undefined ? 'success' : 'error',
+        last_sync_error: error?.text ?? null,
+        last_sync_error_code: error?.code ?? null,
         ...(isFullRun(remote, startedAt) && { next_full_at: nextFullAt(remote) }),
       });
     });
@@ -227,29 +319,54 @@ function isFullRun({ request, nextFullAt }: Remote, now: Date): boolean {
   return nextFullAt !== undefined && nextFullAt <= now.toISOString();
 }
 
-function nextFullAt({ schedule }: Remote): string | null { return schedule === undefined ? null : nextRun(schedule)?.toISOString() ?? null; }
+function nextFullAt({ schedule }: Remote): string | null {
+  return schedule === undefined ? null : (nextRun(schedule)?.toISOString() ?? null);
+}
 
 /** Equal as far as both registries tell; the local bytes are read by `verify` alone. */
-function isEqual(artefact: UpstreamArtefact, result: ArtefactResult | undefined, local: ReadonlyMap<string, string> | undefined): boolean {
-  return local !== undefined && result?.upstreamState === fingerprintOf(artefact) && local.size === artefact.slots.length
-    && artefact.slots.every(({ architecture, digest }) => local.has(architecture) && (digest === undefined || local.get(architecture) === digest));
+function isEqual(
+  artefact: UpstreamArtefact,
+  result: ArtefactResult | undefined,
+  local: ReadonlyMap<string, string> | undefined,
+): boolean {
+  return (
+    local !== undefined &&
+    result?.upstreamState === fingerprintOf(artefact) &&
+    local.size === artefact.slots.length &&
+    artefact.slots.every(
+      ({ architecture, digest }) =>
+        local.has(architecture) && (digest === undefined || local.get(architecture) === digest),
+    )
+  );
 }
 
 function missingBytes({ slots }: UpstreamArtefact, local: ReadonlyMap<string, string> | undefined): number {
   const here = new Set(local?.values() ?? []);
-  return slots.reduce((sum, { digest, sizeBytes }) => sum + (digest !== undefined && here.has(digest) ? 0 : sizeBytes ?? 0), 0);
+  return slots.reduce(
+    (sum, { digest, sizeBytes }) => sum + (digest !== undefined && here.has(digest) ? 0 : (sizeBytes ?? 0)),
+    0,
+  );
 }
 
 /** @throws HeldBack when more than half of all slots that are mirrored would go */
-function holdBackRemovals(candidates: readonly Candidate[], digests: ReadonlyMap<string, ReadonlyMap<string, string>>): void {
+function holdBackRemovals(
+  candidates: readonly Candidate[],
+  digests: ReadonlyMap<string, ReadonlyMap<string, string>>,
+): void {
   let [slots, removed] = [0, 0];
   for (const { id, artefact } of candidates) {
     const local = digests.get(id);
     if (!artefact || !local) continue;
     slots += local.size;
-    removed += [...local.keys()].filter((architecture) => !artefact.slots.some((slot) => slot.architecture === architecture)).length;
+    removed += [...local.keys()].filter(
+      (architecture) => !artefact.slots.some((slot) => slot.architecture === architecture),
+    ).length;
   }
-  if (removed > 1 && hasShrunk(slots, slots - removed)) throw new HeldBack(`The remote registry has removed ${removed} of ${slots} slots that are mirrored: nothing was changed here. If that is right, synchronise with confirm=true.`);
+  if (removed > 1 && hasShrunk(slots, slots - removed))
+    throw new HeldBack(
+      `The remote registry has removed ${removed} of ${slots} slots that are mirrored: nothing was changed here. ` +
+        'If that is right, synchronise with confirm=true.',
+    );
 }
 
 function reasonOf(error: unknown): string {
@@ -268,4 +385,6 @@ function isInside(error: unknown): boolean {
 }
 
 /** The run changes nothing until a superadmin has looked. */
-class HeldBack extends Error { override readonly name = 'HeldBack'; }
+class HeldBack extends Error {
+  override readonly name = 'HeldBack';
+}

@@ -7,7 +7,11 @@ import type { RemoteView } from './schemas.ts';
 /** @param state of its job; undefined when that never ran anywhere */
 export function toView(remote: Remote, state: JobState | undefined, results: readonly ArtefactResult[]): RemoteView {
   const { id, apiKeyShortId, lastSyncAt, lastSyncStatus, lastSyncError, lastSyncErrorCode } = remote;
-  const syncState = state?.running ? 'running' : state?.startedAt !== undefined && state.endedAt === undefined ? 'interrupted' : 'idle';
+  const syncState = state?.running
+    ? 'running'
+    : state?.startedAt !== undefined && state.endedAt === undefined
+      ? 'interrupted'
+      : 'idle';
   return {
     _id: id,
     url: id,
@@ -28,9 +32,19 @@ export function toView(remote: Remote, state: JobState | undefined, results: rea
   };
 }
 
-function toResult({ artefactId, status, at, bytes, seconds, reason, attempts, nextTryAt }: ArtefactResult): RemoteView['results'][number] {
+function toResult({
+  artefactId,
+  status,
+  at,
+  bytes,
+  seconds,
+  reason,
+  attempts,
+  nextTryAt,
+}: ArtefactResult): RemoteView['results'][number] {
   return {
-    artefactId, status,
+    artefactId,
+    status,
     ...(at !== undefined && { at }),
     ...(bytes !== undefined && { bytes }),
     ...(seconds !== undefined && { seconds: Math.round(seconds * 1000) / 1000 }),

@@ -1,10 +1,23 @@
-// What is kept of a tarball's entries while they stream by, and which entries are refused.
-// Whether names and links are safe is decided in operations.ts, what a package.json says in manifest.ts and packages.ts.
+// What is kept of a tarball's entries while they stream by, and which entries are refused. Whether names and links are
+// safe is decided in operations.ts, what a package.json says in manifest.ts and packages.ts.
 
-import { ManifestDuplicateError, ManifestMissingError, ManifestTooLargeError, TarballTooManyEntriesError, TarballUnsafeEntryError } from './errors.ts';
+import {
+  ManifestDuplicateError,
+  ManifestMissingError,
+  ManifestTooLargeError,
+  TarballTooManyEntriesError,
+  TarballUnsafeEntryError,
+} from './errors.ts';
 import { parseJsonObject, readManifest, type Manifest } from './manifest.ts';
 import { findUnsafeLink, pathInsidePackage, quoteName, staysInsidePackage } from './operations.ts';
-import { bundledPackageAt, callsNativeBuilder, describePackage, isNativeCode, listInstallScripts, type PackageFolder } from './packages.ts';
+import {
+  bundledPackageAt,
+  callsNativeBuilder,
+  describePackage,
+  isNativeCode,
+  listInstallScripts,
+  type PackageFolder,
+} from './packages.ts';
 import { SCAN_VERSION, type TarballScan } from './scan.ts';
 import type { ContentRequest, TarEntry } from './tar-reader.ts';
 import type { BundledPackage, EntryType, FileEntry } from './types.ts';
@@ -19,20 +32,28 @@ const MAX_INDEX_LENGTH = 32 * 1024 * 1024;
 /** What is longer is cut: the README is for display. */
 const MAX_README_BYTES = 512 * 1024;
 /** Which README is shown when there are several: the first that matches. */
-const README_PREFERENCE = [/^readme\.md$/i, /^readme\.(?:markdown|mkdn?)$/i, /^readme[^/]*\.md$/i, /^readme$/i, /^readme[^/]*$/i];
+const README_PREFERENCE = [
+  /^readme\.md$/i,
+  /^readme\.(?:markdown|mkdn?)$/i,
+  /^readme[^/]*\.md$/i,
+  /^readme$/i,
+  /^readme[^/]*$/i,
+];
 
 /** Of an entry in the index without its names, as measured with Node 24. */
 const ENTRY_BYTES = 160;
 
-const UNSAFE_NAME = 'would land outside package/ when unpacked, or not everywhere alike: all names must begin with package/, '
-  + 'without "..", backslashes and control characters, in at most 1,024 characters.';
+const UNSAFE_NAME =
+  'would land outside package/ when unpacked, or not everywhere alike: all names must begin with package/, ' +
+  'without "..", backslashes and control characters, in at most 1,024 characters.';
 
 export interface Contents {
   /** About how much memory is held. */
   readonly heldBytes: number;
   /**
    * Takes the next entry, and asks for its content where that matters.
-   * @throws tarball_too_many_entries, tarball_unsafe_entry, manifest_duplicate, manifest_too_large; later, from the content, manifest_invalid
+   * @throws tarball_too_many_entries, tarball_unsafe_entry, manifest_duplicate, manifest_too_large; later, from the
+   *   content, manifest_invalid /
    */
   add(entry: TarEntry): ContentRequest | undefined;
   /**
@@ -42,7 +63,10 @@ export interface Contents {
   toScan(): TarballScan;
 }
 
-/** Creates the collector of one scan. It holds the index of the files, of which it bounds length and text, and one content at a time. */
+/**
+ * Creates the collector of one scan. It holds the index of the files, of which it bounds length and text, and one
+ * content at a time.
+ */
 export function createContents({ maxTarEntries }: { maxTarEntries: number }): Contents {
   const files: FileEntry[] = [];
   const packages = new Map<string, BundledPackage>();
@@ -58,8 +82,14 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
 
   function requestManifest(type: EntryType, sizeBytes: number): ContentRequest {
     if (type !== 'file') throw unsafe(MANIFEST_PATH, 'is the manifest and must be an ordinary file');
-    if (hasManifest) throw new ManifestDuplicateError('package/package.json is in the tarball more than once: pack it again with npm pack.');
-    if (sizeBytes > MAX_MANIFEST_BYTES) throw new ManifestTooLargeError('package/package.json is over 2 MiB: move what is not for npm into files of their own.');
+    if (hasManifest)
+      throw new ManifestDuplicateError(
+        'package/package.json is in the tarball more than once: pack it again with npm pack.',
+      );
+    if (sizeBytes > MAX_MANIFEST_BYTES)
+      throw new ManifestTooLargeError(
+        'package/package.json is over 2 MiB: move what is not for npm into files of their own.',
+      );
     hasManifest = true;
     return {
       maxBytes: sizeBytes,
@@ -71,7 +101,10 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
     };
   }
 
-  function requestPackage(folder: PackageFolder, { type, sizeBytes, target = '' }: FileEntry): ContentRequest | undefined {
+  function requestPackage(
+    folder: PackageFolder,
+    { type, sizeBytes, target = '' }: FileEntry,
+  ): ContentRequest | undefined {
     const original = type === 'link' ? packages.get(bundledPackageAt(target)?.path ?? '') : undefined;
     packages.set(folder.path, original ? { ...original, path: folder.path } : describePackage(folder));
     if (type !== 'file' || sizeBytes > MAX_BUNDLED_MANIFEST_BYTES) return undefined;
@@ -91,18 +124,31 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
     const rank = README_PREFERENCE.findIndex((pattern) => pattern.test(path));
     if (rank === -1 || rank >= readmeRank) return undefined;
     readmeRank = rank;
-    return { maxBytes: MAX_README_BYTES, take(content) { readme = decodeText(content); } };
+    return {
+      maxBytes: MAX_README_BYTES,
+      take(content) {
+        readme = decodeText(content);
+      },
+    };
   }
 
   return {
-    get heldBytes() { return files.length * ENTRY_BYTES + indexLength * 2 + (readme?.length ?? 0) * 2; },
+    get heldBytes() {
+      return files.length * ENTRY_BYTES + indexLength * 2 + (readme?.length ?? 0) * 2;
+    },
     add(entry) {
-      if (++entries > maxTarEntries) throw new TarballTooManyEntriesError(`The tarball has more than ${maxTarEntries} entries: leave out what is not needed to run it.`);
+      if (++entries > maxTarEntries)
+        throw new TarballTooManyEntriesError(
+          `The tarball has more than ${maxTarEntries} entries: leave out what is not needed to run it.`,
+        );
       const file = toFileEntry(entry);
       if (!file) return undefined;
       const { path, type, sizeBytes } = file;
       indexLength += file.path.length + (file.target?.length ?? 0);
-      if (indexLength > MAX_INDEX_LENGTH) throw new TarballTooManyEntriesError('The names in the tarball have more than 32 million characters: leave out what is not needed to run it.');
+      if (indexLength > MAX_INDEX_LENGTH)
+        throw new TarballTooManyEntriesError(
+          'The names in the tarball have more than 32 million characters: leave out what is not needed to run it.',
+        );
       files.push(file);
       unpackedSizeBytes += sizeBytes;
       hasNativeModules ||= isNativeCode(path, type);
@@ -118,10 +164,12 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
       return {
         scanVersion: SCAN_VERSION,
         manifest,
-        ...readme !== undefined && { readme },
+        ...(readme !== undefined && { readme }),
         files,
-        packages: [...packages.values()].sort((one, other) => one.path < other.path ? -1 : 1),
-        hasNativeModules, hasInstallScripts, unpackedSizeBytes,
+        packages: [...packages.values()].sort((one, other) => (one.path < other.path ? -1 : 1)),
+        hasNativeModules,
+        hasInstallScripts,
+        unpackedSizeBytes,
       };
     },
   };
@@ -130,17 +178,26 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
 /** Undefined for `package/` itself and for the root of the archive, which need no entry. */
 function toFileEntry({ name, type, sizeBytes, mode, offset, target }: TarEntry): FileEntry | undefined {
   const path = pathInsidePackage(name);
-  if (path === undefined || (path === '' && type !== 'directory')) throw new TarballUnsafeEntryError(`${quoteName(name)} ${UNSAFE_NAME}`);
+  if (path === undefined || (path === '' && type !== 'directory'))
+    throw new TarballUnsafeEntryError(`${quoteName(name)} ${UNSAFE_NAME}`);
   if (path === '') return undefined;
   if (target === undefined) return { path, sizeBytes, mode, type, offset };
   const inside = type === 'link' ? pathInsidePackage(target) : staysInsidePackage(path, target) ? target : undefined;
-  if (inside === undefined) throw unsafe(path, `is a link to ${quoteName(target)}, which leads outside package/ or may do so by way of another link`);
+  if (inside === undefined)
+    throw unsafe(
+      path,
+      `is a link to ${quoteName(target)}, which leads outside package/ or may do so by way of another link`,
+    );
   return { path, sizeBytes, mode, type, offset, target: inside };
 }
 
 function unsafe(path: string, reason: string): Error {
-  return new TarballUnsafeEntryError(`${quoteName(`package/${path}`)} ${reason}: leave it out or put the file itself in its place.`);
+  return new TarballUnsafeEntryError(
+    `${quoteName(`package/${path}`)} ${reason}: leave it out or put the file itself in its place.`,
+  );
 }
 
 /** Zero characters go: no database stores them. A character that the cut went through goes too. */
-function decodeText(content: Buffer): string { return new TextDecoder().decode(content, { stream: true }).replaceAll('\0', ''); }
+function decodeText(content: Buffer): string {
+  return new TextDecoder().decode(content, { stream: true }).replaceAll('\0', '');
+}

@@ -13,13 +13,18 @@ const INFLATED_CHUNK_BYTES = 64 * 1024;
  * @param tarball the gzip tarball; destroyed as soon as the bytes are out, or the stream is destroyed
  * @param place offset of the first byte in the inflated tar, and how many
  */
-export function readTarballBytes(tarball: Readable, { offset, sizeBytes }: { offset: number; sizeBytes: number }): Readable {
+export function readTarballBytes(
+  tarball: Readable,
+  { offset, sizeBytes }: { offset: number; sizeBytes: number },
+): Readable {
   const end = offset + sizeBytes;
   let position = 0;
   // Its callback comes before the last failures of the inflater, which are told by events alone.
   const inflated = pipeline(tarball, createGunzip({ chunkSize: INFLATED_CHUNK_BYTES }), () => undefined);
   const content = new Readable({
-    read() { inflated.resume(); },
+    read() {
+      inflated.resume();
+    },
     destroy(error, done) {
       inflated.destroy();
       done(error);
@@ -34,8 +39,12 @@ export function readTarballBytes(tarball: Readable, { offset, sizeBytes }: { off
       inflated.destroy();
     }
   });
-  inflated.on('end', () => { content.destroy(new Error('the tarball ends before the file that its index names')); });
-  inflated.on('error', (error) => { content.destroy(error); });
+  inflated.on('end', () => {
+    content.destroy(new Error('the tarball ends before the file that its index names'));
+  });
+  inflated.on('error', (error) => {
+    content.destroy(error);
+  });
   inflated.pause();
   return content;
 }

@@ -4,8 +4,16 @@ export const TarballNotGzipError = defineError('tarball_not_gzip', 400, 'Not a s
 export const TarballNotTarError = defineError('tarball_not_tar', 400, 'Not a sound tar archive');
 export const TarballTruncatedError = defineError('tarball_truncated', 400, 'Tarball cut short');
 export const TarballUnsafeEntryError = defineError('tarball_unsafe_entry', 400, 'Tarball with an unsafe entry');
-export const TarballTooManyEntriesError = defineError('tarball_too_many_entries', 413, 'Tarball with too many entries');
-export const TarballTooLargeUnpackedError = defineError('tarball_too_large_unpacked', 413, 'Tarball too large when unpacked');
+export const TarballTooManyEntriesError = defineError(
+  'tarball_too_many_entries',
+  413,
+  'Tarball with too many entries',
+);
+export const TarballTooLargeUnpackedError = defineError(
+  'tarball_too_large_unpacked',
+  413,
+  'Tarball too large when unpacked',
+);
 export const ManifestMissingError = defineError('manifest_missing', 400, 'Manifest missing');
 export const ManifestInvalidError = defineError('manifest_invalid', 400, 'Manifest invalid');
 export const ManifestDuplicateError = defineError('manifest_duplicate', 400, 'More than one manifest');

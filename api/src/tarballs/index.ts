@@ -6,6 +6,14 @@ export { SCAN_VERSION, type TarballScan } from './scan.ts';
 export type { BundledPackage, EntryType, FileEntry } from './types.ts';
 export { isDeeperThan, MAX_SCHEMA_DEPTH, type JsonObject, type Manifest } from './manifest.ts';
 export {
-  ManifestDuplicateError, ManifestInvalidError, ManifestMissingError, ManifestTooLargeError, TarballNotGzipError, TarballNotTarError,
-  TarballTooLargeUnpackedError, TarballTooManyEntriesError, TarballTruncatedError, TarballUnsafeEntryError,
+  ManifestDuplicateError,
+  ManifestInvalidError,
+  ManifestMissingError,
+  ManifestTooLargeError,
+  TarballNotGzipError,
+  TarballNotTarError,
+  TarballTooLargeUnpackedError,
+  TarballTooManyEntriesError,
+  TarballTruncatedError,
+  TarballUnsafeEntryError,
 } from './errors.ts';

@@ -44,38 +44,71 @@ export function parseJsonObject(bytes: Buffer): JsonObject | undefined {
  * @throws manifest_invalid, saying which field to correct
  */
 export function readManifest(json: JsonObject | undefined): Manifest {
-  if (!json) throw new ManifestInvalidError('package/package.json is not a JSON object in UTF-8: correct it and pack again.');
+  if (!json)
+    throw new ManifestInvalidError('package/package.json is not a JSON object in UTF-8: correct it and pack again.');
   const { registry = {} } = json;
   if (!isJsonObject(registry)) throw invalid('registry', 'an object');
   const licence = readLicence(json);
   return {
     name: take('name', json.name, readName, `a text of 1 to ${MAX_NAME_LENGTH} characters`),
     version: take('version', json.version, readVersion, 'a semver version such as 1.2.3'),
-    ...licence !== undefined && { licence },
-    ...'category' in registry && { category: take('registry.category', registry.category, readTerm, 'the name of a category') },
-    ...'documentation' in registry && { documentation: take('registry.documentation', registry.documentation, readUrl, 'an http or https URL') },
-    ...'processingConfigSchema' in registry && { processingConfigSchema: take('registry.processingConfigSchema', registry.processingConfigSchema, readSchema, A_SCHEMA) },
-    ...'applicationConfigSchema' in registry && { applicationConfigSchema: take('registry.applicationConfigSchema', registry.applicationConfigSchema, readSchema, A_SCHEMA) },
+    ...(licence !== undefined && { licence }),
+    ...('category' in registry && {
+      category: take('registry.category', registry.category, readTerm, 'the name of a category'),
+    }),
+    ...('documentation' in registry && {
+      documentation: take('registry.documentation', registry.documentation, readUrl, 'an http or https URL'),
+    }),
+    ...('processingConfigSchema' in registry && {
+      processingConfigSchema: take(
+        'registry.processingConfigSchema',
+        registry.processingConfigSchema,
+        readSchema,
+        A_SCHEMA,
+      ),
+    }),
+    ...('applicationConfigSchema' in registry && {
+      applicationConfigSchema: take(
+        'registry.applicationConfigSchema',
+        registry.applicationConfigSchema,
+        readSchema,
+        A_SCHEMA,
+      ),
+    }),
   };
 }
 
-/** Reads the licence that npm packages of any age declare: `license` or `licence`, a text or `{ type }`, or an array `licenses`. */
+/**
+ * Reads the licence that npm packages of any age declare: `license` or `licence`, a text or `{ type }`, or an array
+ * `licenses`.
+ */
 export function readLicence({ license, licence, licenses }: JsonObject): string | undefined {
-  const alternatives = Array.isArray(licenses) ? licenses.map(readLicenceName).filter((name) => name !== undefined) : [];
+  const alternatives = Array.isArray(licenses)
+    ? licenses.map(readLicenceName).filter((name) => name !== undefined)
+    : [];
   return readLicenceName(license) ?? readLicenceName(licence) ?? readTerm(alternatives.join(' OR '));
 }
 
 /** Reads the name of a package: 1 to 214 characters, none of them a control character, no space around. */
-export function readName(value: unknown): string | undefined { return readTerm(value, MAX_NAME_LENGTH); }
+export function readName(value: unknown): string | undefined {
+  return readTerm(value, MAX_NAME_LENGTH);
+}
 
 /** Reads a short text as one finds it in a manifest: not empty, no control characters, no space around. */
 export function readTerm(value: unknown, maxLength = MAX_TERM_LENGTH): string | undefined {
-  const isTerm = typeof value === 'string' && value !== '' && value.length <= maxLength && value.trim() === value && !/\p{Cc}/u.test(value);
+  const isTerm =
+    typeof value === 'string' &&
+    value !== '' &&
+    value.length <= maxLength &&
+    value.trim() === value &&
+    !/\p{Cc}/u.test(value);
   return isTerm ? value : undefined;
 }
 
 /** Tells whether a parsed JSON value is an object, so neither array nor null. */
-export function isJsonObject(value: unknown): value is JsonObject { return typeof value === 'object' && value !== null && !Array.isArray(value); }
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
 
 function take<T>(field: string, value: unknown, read: (value: unknown) => T | undefined, expected: string): T {
   const taken = read(value);
@@ -91,7 +124,9 @@ function invalid(field: string, expected: string): Error {
 function readVersion(value: unknown): string | undefined {
   const version = readTerm(value);
   const parsed = parseVersion(version);
-  return parsed && [parsed.version, ...parsed.build.length ? [parsed.build.join('.')] : []].join('+') === version ? version : undefined;
+  return parsed && [parsed.version, ...(parsed.build.length ? [parsed.build.join('.')] : [])].join('+') === version
+    ? version
+    : undefined;
 }
 
 function readUrl(value: unknown): string | undefined {
@@ -99,10 +134,18 @@ function readUrl(value: unknown): string | undefined {
   return url !== undefined && /^https?:/i.test(url) && URL.canParse(url) ? url : undefined;
 }
 
-function readSchema(value: unknown): JsonObject | undefined { return isJsonObject(value) && !isDeeperThan(MAX_SCHEMA_DEPTH, value) ? value : undefined; }
-
-export function isDeeperThan(levels: number, value: unknown): boolean {
-  return typeof value === 'object' && value !== null && (levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner)));
+function readSchema(value: unknown): JsonObject | undefined {
+  return isJsonObject(value) && !isDeeperThan(MAX_SCHEMA_DEPTH, value) ? value : undefined;
 }
 
-function readLicenceName(value: unknown): string | undefined { return readTerm(isJsonObject(value) ? value.type : value); }
+export function isDeeperThan(levels: number, value: unknown): boolean {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (levels === 0 || Object.values(value).some((inner) => isDeeperThan(levels - 1, inner)))
+  );
+}
+
+function readLicenceName(value: unknown): string | undefined {
+  return readTerm(isJsonObject(value) ? value.type : value);
+}

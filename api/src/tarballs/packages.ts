@@ -1,17 +1,24 @@
-// The packages that a tarball bundles: which they are, whether they hold native code, what npm would run to install them.
+// The packages that a tarball bundles: which they are, whether they hold native code, what npm would run to install
+// them.
 
 import { isJsonObject, readLicence, readName, readTerm, type JsonObject } from './manifest.ts';
 import type { BundledPackage, EntryType } from './types.ts';
 
 /** Where a package lies below `package/`, and the name that its folder gives it. */
-export interface PackageFolder { path: string; name: string }
+export interface PackageFolder {
+  path: string;
+  name: string;
+}
 
 /** The scripts of a package that npm runs when it is installed as a dependency, or rebuilt. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall'] as const;
 const NATIVE_BUILDERS = /\b(?:node-gyp|node-gyp-build|prebuild-install|node-pre-gyp)\b/;
 const PACKAGE_MANIFEST = /^(node_modules\/(?:.+\/node_modules\/)?((?:@[^/]+\/)?[^/@.][^/]*))\/package\.json$/;
 
-/** Names the package whose own package.json lies at `path` (below `package/`); undefined for any other file, `lib/package.json` too. */
+/**
+ * Names the package whose own package.json lies at `path` (below `package/`); undefined for any other file,
+ * `lib/package.json` too.
+ */
 export function bundledPackageAt(path: string): PackageFolder | undefined {
   const [, root, name] = (path.endsWith('/package.json') && PACKAGE_MANIFEST.exec(path)) || [];
   return root !== undefined && name !== undefined ? { path: root, name } : undefined;
@@ -23,7 +30,7 @@ export function describePackage(folder: PackageFolder, json: JsonObject = {}): B
   return {
     name: readName(json.name) ?? folder.name,
     version: readTerm(json.version) ?? '',
-    ...licence !== undefined && { licence },
+    ...(licence !== undefined && { licence }),
     path: folder.path,
   };
 }
@@ -38,8 +45,12 @@ export function isNativeCode(path: string, type: EntryType): boolean {
 /** Lists the commands of a package.json that npm runs when it installs the package. */
 export function listInstallScripts({ scripts }: JsonObject): string[] {
   if (!isJsonObject(scripts)) return [];
-  return INSTALL_SCRIPTS.map((name) => scripts[name]).filter((script): script is string => typeof script === 'string' && script.trim() !== '');
+  return INSTALL_SCRIPTS.map((name) => scripts[name]).filter(
+    (script): script is string => typeof script === 'string' && script.trim() !== '',
+  );
 }
 
 /** Tells whether a command calls one of the programs that compile or fetch native code. */
-export function callsNativeBuilder(script: string): boolean { return NATIVE_BUILDERS.test(script); }
+export function callsNativeBuilder(script: string): boolean {
+  return NATIVE_BUILDERS.test(script);
+}

@@ -32,14 +32,19 @@ export class RemoteScan implements TarballScanner {
     this.#id = id;
     this.#api = api;
     this.#result.promise.catch(() => undefined);
-    api.scan(id, limits, this.#memory).then(this.#result.resolve, (error: Error) => {
-      if (this.#failure) return;
-      this.#end(error);
-      onFailure(error);
-    }).finally(release);
+    api
+      .scan(id, limits, this.#memory)
+      .then(this.#result.resolve, (error: Error) => {
+        if (this.#failure) return;
+        this.#end(error);
+        onFailure(error);
+      })
+      .finally(release);
   }
 
-  get heldBytes(): number { return PIECES * PIECE_BYTES + this.#heldBytesThere; }
+  get heldBytes(): number {
+    return PIECES * PIECE_BYTES + this.#heldBytesThere;
+  }
 
   async write(chunk: Uint8Array): Promise<void> {
     for (let at = 0; at < chunk.length;) {
@@ -80,7 +85,10 @@ export class RemoteScan implements TarballScanner {
     this.#result.reject(failure);
   }
 
-  /** A full piece waits for nothing; one that is not goes when there is nothing else to do there, so that failures are told at once. */
+  /**
+   * A full piece waits for nothing; one that is not goes when there is nothing else to do there, so that failures are
+   * told at once.
+   */
   #sendToIdle(): void {
     if (this.#freePieces.length === PIECES - 1) this.#send();
   }
@@ -89,14 +97,18 @@ export class RemoteScan implements TarballScanner {
     if (!this.#filling) return;
     const { piece, sizeBytes } = this.#filling;
     this.#filling = undefined;
-    this.#tell(this.#api.scanPiece(this.#id, piece, sizeBytes).then((heldBytes) => {
-      this.#heldBytesThere = heldBytes;
-      this.#freePieces.push(piece);
-      this.#sendToIdle();
-      this.#pieceFreed?.resolve();
-    }));
+    this.#tell(
+      this.#api.scanPiece(this.#id, piece, sizeBytes).then((heldBytes) => {
+        this.#heldBytesThere = heldBytes;
+        this.#freePieces.push(piece);
+        this.#sendToIdle();
+        this.#pieceFreed?.resolve();
+      }),
+    );
   }
 
   /** A worker that has ended fails the scan itself. */
-  #tell(call: Promise<unknown>): void { call.catch(() => undefined); }
+  #tell(call: Promise<unknown>): void {
+    call.catch(() => undefined);
+  }
 }

@@ -1,5 +1,5 @@
-// The scans of large tarballs, as the worker thread runs them. Inflating itself runs on the thread pool of the process:
-// here are the tar and the garbage of inflating, away from the event loop that answers requests.
+// The scans of large tarballs, as the worker thread runs them. Inflating itself runs on the thread pool of the
+// process: here are the tar and the garbage of inflating, away from the event loop that answers requests.
 
 import type { TarballScan } from './scan.ts';
 import { createTarballScanner, type TarballLimits, type TarballScanner } from './scanner.ts';
@@ -40,7 +40,12 @@ export function createScanApi(): ScanApi {
   const scans = new Map<number, Scan>();
   return {
     async scan(id, limits, memory) {
-      const scan = { scanner: createTarballScanner(limits), memory, last: Promise.resolve(), ...Promise.withResolvers<TarballScan>() };
+      const scan = {
+        scanner: createTarballScanner(limits),
+        memory,
+        last: Promise.resolve(),
+        ...Promise.withResolvers<TarballScan>(),
+      };
       scans.set(id, scan);
       try {
         return await scan.promise;

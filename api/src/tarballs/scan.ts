@@ -15,7 +15,10 @@ export interface TarballScan {
   files: FileEntry[];
   /** The packages below `node_modules/` at any depth, sorted by path. */
   packages: BundledPackage[];
-  /** Whether a bundled dependency holds a `.node` file, a `binding.gyp`, a `prebuilds/` folder, or builds native code at its installation. */
+  /**
+   * Whether a bundled dependency holds a `.node` file, a `binding.gyp`, a `prebuilds/` folder, or builds native code
+   * at its installation.
+   */
   hasNativeModules: boolean;
   /** Whether any package, the tarball's own included, has a `preinstall`, `install` or `postinstall` script. */
   hasInstallScripts: boolean;

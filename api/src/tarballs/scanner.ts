@@ -27,11 +27,11 @@ export interface TarballScanner {
   /** About how much memory is held, which grows with the index of the files. */
   readonly heldBytes: number;
   /**
-   * Feeds the next bytes of the file, which must stay as they are until it resolves: when all of them are inflated and read. Await it
-   * before the next one.
-   * @throws the first failure, as soon as it is found, and from then on:
-   *   tarball_not_gzip, tarball_not_tar, tarball_truncated, tarball_unsafe_entry, tarball_too_many_entries, tarball_too_large_unpacked,
-   *   manifest_invalid, manifest_duplicate, manifest_too_large
+   * Feeds the next bytes of the file, which must stay as they are until it resolves: when all of them are inflated and
+   * read. Await it before the next one.
+   * @throws the first failure, as soon as it is found, and from then on: tarball_not_gzip, tarball_not_tar,
+   *   tarball_truncated, tarball_unsafe_entry, tarball_too_many_entries, tarball_too_large_unpacked, manifest_invalid,
+   *   manifest_duplicate, manifest_too_large /
    */
   write(chunk: Uint8Array): Promise<void>;
   /**
@@ -43,7 +43,9 @@ export interface TarballScanner {
   abort(): void;
 }
 
-/** Creates the scanner of one tarball. It holds little more than the index of the files, however large the tarball is. */
+/**
+ * Creates the scanner of one tarball. It holds little more than the index of the files, however large the tarball is.
+ */
 export function createTarballScanner(limits: TarballLimits): TarballScanner {
   const contents = createContents(limits);
   const reader = createTarReader((entry) => contents.add(entry));
@@ -63,26 +65,35 @@ export function createTarballScanner(limits: TarballLimits): TarballScanner {
     inflatedBytes += chunk.length;
     try {
       if (inflatedBytes > limits.maxUnpackedBytes) {
-        throw new TarballTooLargeUnpackedError(`The tarball unpacks to more than ${limits.maxUnpackedBytes} bytes: leave out what is not needed to run it.`);
+        throw new TarballTooLargeUnpackedError(
+          `The tarball unpacks to more than ${limits.maxUnpackedBytes} bytes: leave out what is not needed to run it.`,
+        );
       }
       reader.push(chunk);
     } catch (error) {
       fail(error instanceof Error ? error : new Error(String(error)));
     }
   });
-  gunzip.on('error', (error) => { fail(toTarballError(error, inflatedBytes)); });
+  gunzip.on('error', (error) => {
+    fail(toTarballError(error, inflatedBytes));
+  });
   gunzip.on('end', () => {
     if (gunzip.bytesWritten < receivedBytes) fail(new TarballNotGzipError(DAMAGED));
   });
 
   return {
-    get heldBytes() { return INFLATER_BYTES + contents.heldBytes; },
+    get heldBytes() {
+      return INFLATER_BYTES + contents.heldBytes;
+    },
     write(chunk) {
       if (failure) return Promise.reject(failure);
       receivedBytes += chunk.length;
       return new Promise((resolve, reject) => {
         rejectPending = reject;
-        gunzip.write(chunk, () => { if (failure) reject(failure); else resolve(); });
+        gunzip.write(chunk, () => {
+          if (failure) reject(failure);
+          else resolve();
+        });
       });
     },
     async finish() {
@@ -95,14 +106,21 @@ export function createTarballScanner(limits: TarballLimits): TarballScanner {
       reader.end();
       return contents.toScan();
     },
-    abort() { fail(new Error('The scan was aborted')); },
+    abort() {
+      fail(new Error('The scan was aborted'));
+    },
   };
 }
 
 function toTarballError(error: Error & { code?: string }, inflatedBytes: number): Error {
   switch (error.code) {
-    case 'Z_BUF_ERROR': return new TarballTruncatedError('The gzip file ends before its end: upload it again, whole.', { cause: error });
-    case 'Z_DATA_ERROR': return new TarballNotGzipError(inflatedBytes === 0 ? `The file is not gzip: ${UPLOAD_TGZ}.` : DAMAGED, { cause: error });
-    default: return error;
+    case 'Z_BUF_ERROR':
+      return new TarballTruncatedError('The gzip file ends before its end: upload it again, whole.', { cause: error });
+    case 'Z_DATA_ERROR':
+      return new TarballNotGzipError(inflatedBytes === 0 ? `The file is not gzip: ${UPLOAD_TGZ}.` : DAMAGED, {
+        cause: error,
+      });
+    default:
+      return error;
   }
 }

@@ -38,7 +38,9 @@ export function createTarballScanners(worker?: BackgroundWorker<ScanApi>): Tarba
 
     return {
       failed,
-      get heldBytes() { return scanner.heldBytes + (held ? heldBytes : 0); },
+      get heldBytes() {
+        return scanner.heldBytes + (held ? heldBytes : 0);
+      },
       async write(chunk) {
         if (worker && held) {
           heldBytes += chunk.length;
@@ -53,7 +55,9 @@ export function createTarballScanners(worker?: BackgroundWorker<ScanApi>): Tarba
         await scanner.write(chunk);
       },
       finish: () => scanner.finish(),
-      abort: () => { scanner.abort(); },
+      abort: () => {
+        scanner.abort();
+      },
     };
   }
 

@@ -2,7 +2,10 @@
 // clients see. The reader itself is that of lib-node, so that both refuse the same archives (decision 26).
 
 import {
-  collectContent, createTarReader as createReader, TarError, type TarReader,
+  collectContent,
+  createTarReader as createReader,
+  TarError,
+  type TarReader,
 } from '../../../lib-node/src/tar/index.ts';
 import { TarballNotTarError, TarballTruncatedError, TarballUnsafeEntryError } from './errors.ts';
 import { quoteName } from './operations.ts';
@@ -25,7 +28,10 @@ export interface TarEntry {
  * Asks for the first `maxBytes` of an entry's content; `take` gets them, or what there is, once they have all been
  * read.
  */
-export interface ContentRequest { maxBytes: number; take(content: Buffer): void }
+export interface ContentRequest {
+  maxBytes: number;
+  take(content: Buffer): void;
+}
 
 const ENTRY_TYPES: Partial<Record<string, EntryType>> = {
   File: 'file',
@@ -50,11 +56,24 @@ export function createTarReader(onEntry: (entry: TarEntry) => ContentRequest | u
     }
     const target = linkpath === '' ? {} : { target: linkpath };
     const request = onEntry({ name, type, sizeBytes, mode: mode & 0o7777, offset, ...target });
-    return request && collectContent(Math.min(sizeBytes, request.maxBytes), (content) => { request.take(content); });
+    return (
+      request &&
+      collectContent(Math.min(sizeBytes, request.maxBytes), (content) => {
+        request.take(content);
+      })
+    );
   });
   return {
-    push: (chunk) => { translate(() => { reader.push(chunk); }); },
-    end: () => { translate(() => { reader.end(); }); },
+    push: (chunk) => {
+      translate(() => {
+        reader.push(chunk);
+      });
+    },
+    end: () => {
+      translate(() => {
+        reader.end();
+      });
+    },
   };
 }
 
@@ -72,12 +91,14 @@ function toTarballError(error: TarError): Error {
   const fault = entryPath === undefined ? sentence : `${quoteName(entryPath)} ${reason}`;
   const options = { cause: error };
   switch (code) {
-    case 'damaged': return new TarballNotTarError(`${fault}: pack the tarball again with npm pack.`, options);
+    case 'damaged':
+      return new TarballNotTarError(`${fault}: pack the tarball again with npm pack.`, options);
     case 'truncated': {
       const advice = 'pack the tarball again, and look whether the disk was full.';
       return new TarballTruncatedError(`${fault}: ${advice}`, options);
     }
     case 'ambiguous':
-    case 'unsupported': return new TarballUnsafeEntryError(`${fault}: pack the tarball again with npm pack.`, options);
+    case 'unsupported':
+      return new TarballUnsafeEntryError(`${fault}: pack the tarball again with npm pack.`, options);
   }
 }

@@ -16,8 +16,12 @@ export async function toThumbnail(bytes: Uint8Array): Promise<ThumbnailImage> {
   if (isSvg(bytes)) return { contentType: 'image/svg+xml', data: bytes, width: 0, height: 0 };
   const { toSmallWebp } = await import('./raster.ts');
   try {
-    return { contentType: 'image/webp', ...await toSmallWebp(bytes) };
+    return { contentType: 'image/webp', ...(await toSmallWebp(bytes)) };
   } catch (cause) {
-    throw new ImageInvalidError('The file is no image that can be read, or has more than 64 megapixels: send PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG.', { cause });
+    throw new ImageInvalidError(
+      'The file is no image that can be read, or has more than 64 megapixels: send PNG, JPEG, WebP, GIF, TIFF, ' +
+        'AVIF or SVG.',
+      { cause },
+    );
   }
 }

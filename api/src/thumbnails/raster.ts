@@ -1,4 +1,5 @@
-// Everything that sharp does here. Only ever imported when an image has to be decoded: the library costs memory that most processes never use.
+// Everything that sharp does here. Only ever imported when an image has to be decoded: the library costs memory that
+// most processes never use.
 
 import sharp from 'sharp';
 
@@ -7,7 +8,10 @@ const MAX_WIDTH_PX = 400;
 const MAX_HEIGHT_PX = 16_383;
 /** Decoding more would cost hundreds of MiB. */
 const MAX_PIXELS = 64_000_000;
-/** libvips' names of the formats taken. The loaders of all others stay shut: some, such as that of SVG, act on what their input says. */
+/**
+ * libvips' names of the formats taken. The loaders of all others stay shut: some, such as that of SVG, act on what
+ * their input says.
+ */
 const FORMATS = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'];
 
 sharp.cache(false);

@@ -7,53 +7,106 @@ import type { ThumbnailData, ThumbnailService } from './service.ts';
 
 const MAX_IMAGE_BYTES = 5 * 1024 * 1024;
 /** An SVG may carry scripts: in a sandbox of its own origin they cannot run, nor load anything. */
-export const SVG_CONTENT_SECURITY_POLICY = 'default-src \'none\'; style-src \'unsafe-inline\'; img-src data:; sandbox';
+export const SVG_CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
 
-const IMAGE = { description: 'The image', content: { 'image/webp': { schema: FormFileSchema }, 'image/svg+xml': { schema: FormFileSchema } } };
-const ThumbnailParamsSchema = Type.Object({ id: Type.String({ description: 'Id of the image: `thumbnail.id` of a document' }) });
+const IMAGE = {
+  description: 'The image',
+  content: { 'image/webp': { schema: FormFileSchema }, 'image/svg+xml': { schema: FormFileSchema } },
+};
+const ThumbnailParamsSchema = Type.Object({
+  id: Type.String({ description: 'Id of the image: `thumbnail.id` of a document' }),
+});
 
 /** The image of an artefact, for those who may see or change the artefact. */
 export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyncTypebox {
   return async (app) => {
     acceptMultipart(app);
 
-    app.post('/artefacts/:id/thumbnail', {
-      config: { lateBody: true, form: Type.Object({ file: FormFileSchema }) },
-      schema: { summary: 'Set the thumbnail', tags: ['thumbnails'], consumes: ['multipart/form-data'], params: IdParamsSchema, response: { 201: ArtefactSchema, ...problems(400, 401, 403, 404, 413, 415) } },
-    }, async (request, reply) => {
-      const document = await thumbnails.set(request.actor, request.params.id, () => readSmallFile(request, MAX_IMAGE_BYTES));
-      return reply.code(201).type('application/json; charset=utf-8').send(document as never);
-    });
+    app.post(
+      '/artefacts/:id/thumbnail',
+      {
+        config: { lateBody: true, form: Type.Object({ file: FormFileSchema }) },
+        schema: {
+          summary: 'Set the thumbnail',
+          tags: ['thumbnails'],
+          consumes: ['multipart/form-data'],
+          params: IdParamsSchema,
+          response: { 201: ArtefactSchema, ...problems(400, 401, 403, 404, 413, 415) },
+        },
+      },
+      async (request, reply) => {
+        const document = await thumbnails.set(request.actor, request.params.id, () =>
+          readSmallFile(request, MAX_IMAGE_BYTES),
+        );
+        return reply
+          .code(201)
+          .type('application/json; charset=utf-8')
+          .send(document as never);
+      },
+    );
 
-    app.delete('/artefacts/:id/thumbnail', {
-      schema: { summary: 'Remove the thumbnail', tags: ['thumbnails'], params: IdParamsSchema, response: { 204: Type.Null({ description: 'Done' }), ...problems(401, 403, 404) } },
-    }, async (request, reply) => {
-      await thumbnails.delete(request.actor, request.params.id);
-      return reply.code(204).send(null);
-    });
+    app.delete(
+      '/artefacts/:id/thumbnail',
+      {
+        schema: {
+          summary: 'Remove the thumbnail',
+          tags: ['thumbnails'],
+          params: IdParamsSchema,
+          response: { 204: Type.Null({ description: 'Done' }), ...problems(401, 403, 404) },
+        },
+      },
+      async (request, reply) => {
+        await thumbnails.delete(request.actor, request.params.id);
+        return reply.code(204).send(null);
+      },
+    );
 
-    app.get('/artefacts/:id/thumbnail', {
-      schema: { summary: 'Get the thumbnail of an artefact', tags: ['thumbnails'], params: IdParamsSchema, response: { 200: IMAGE, ...problems(401, 404) } },
-    }, async (request, reply) => sendImage(request, reply, await thumbnails.findOf(request.actor.caller, request.params.id)));
+    app.get(
+      '/artefacts/:id/thumbnail',
+      {
+        schema: {
+          summary: 'Get the thumbnail of an artefact',
+          tags: ['thumbnails'],
+          params: IdParamsSchema,
+          response: { 200: IMAGE, ...problems(401, 404) },
+        },
+      },
+      async (request, reply) =>
+        sendImage(request, reply, await thumbnails.findOf(request.actor.caller, request.params.id)),
+    );
   };
 }
 
 /**
- * The images by their own ids, the same for everybody and for ever. For a scope that asks nobody who they are: what shared
- * caches keep must not carry the cookie of a session.
+ * The images by their own ids, the same for everybody and for ever. For a scope that asks nobody who they are: what
+ * shared caches keep must not carry the cookie of a session. /
  */
 export function thumbnailDataRoutes(thumbnails: ThumbnailService): FastifyPluginAsyncTypebox {
   return async (app) => {
-    app.get('/thumbnails/:id/data', {
-      schema: { summary: 'Get a thumbnail by its own id', tags: ['thumbnails'], security: [], params: ThumbnailParamsSchema, response: { 200: IMAGE, ...problems(404) } },
-    }, async (request, reply) => {
-      const image = await thumbnails.find(request.params.id);
-      return sendImage(request, reply.header('cache-control', 'public, max-age=31536000, immutable'), image);
-    });
+    app.get(
+      '/thumbnails/:id/data',
+      {
+        schema: {
+          summary: 'Get a thumbnail by its own id',
+          tags: ['thumbnails'],
+          security: [],
+          params: ThumbnailParamsSchema,
+          response: { 200: IMAGE, ...problems(404) },
+        },
+      },
+      async (request, reply) => {
+        const image = await thumbnails.find(request.params.id);
+        return sendImage(request, reply.header('cache-control', 'public, max-age=31536000, immutable'), image);
+      },
+    );
   };
 }
 
-function sendImage({ headers }: Pick<FastifyRequest, 'headers'>, reply: FastifyReply, { id, contentType, data }: ThumbnailData): FastifyReply {
+function sendImage(
+  { headers }: Pick<FastifyRequest, 'headers'>,
+  reply: FastifyReply,
+  { id, contentType, data }: ThumbnailData,
+): FastifyReply {
   const etag = `"${id}"`;
   reply.headers({ etag, 'x-content-type-options': 'nosniff' });
   if (contentType === 'image/svg+xml') reply.header('content-security-policy', SVG_CONTENT_SECURITY_POLICY);

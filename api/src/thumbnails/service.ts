@@ -8,8 +8,15 @@ import { ThumbnailNotFoundError } from './errors.ts';
 import { toThumbnail, type ThumbnailImage } from './image.ts';
 import { thumbnailRepository } from './repository.ts';
 
-export interface ThumbnailOptions { database: Database; artefacts: ArtefactServices }
-export interface ThumbnailData { id: string; contentType: string; data: Uint8Array }
+export interface ThumbnailOptions {
+  database: Database;
+  artefacts: ArtefactServices;
+}
+export interface ThumbnailData {
+  id: string;
+  contentType: string;
+  data: Uint8Array;
+}
 
 const ID_BYTES = 16;
 
@@ -26,7 +33,10 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
   };
 
   return {
-    /** Sets the thumbnail and returns the artefact's document as JSON. @throws image_invalid, artefact_not_found, mirrored_read_only */
+    /**
+     * Sets the thumbnail and returns the artefact's document as JSON.
+     * @throws image_invalid, artefact_not_found, mirrored_read_only
+     */
     async set(actor: Actor, artefactId: string, readImage: () => Promise<Uint8Array>): Promise<string> {
       enforce(policy.editArtefact(actor.caller));
       await artefacts.read.get(actor.caller, artefactId);
@@ -53,20 +63,35 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
     make: (bytes: Uint8Array): Promise<ThumbnailImage> => toThumbnail(bytes),
 
     /** Tells whose image has an id. */
-    ownerOf: async (id: string): Promise<string | undefined> => (await thumbnailRepository(database.db).find(id))?.artefact_id,
+    ownerOf: async (id: string): Promise<string | undefined> =>
+      (await thumbnailRepository(database.db).find(id))?.artefact_id,
 
     /** Returns an image as `make` has made it. */
-    async findWithSize(id: string): Promise<ThumbnailImage & { id: string } | undefined> {
+    async findWithSize(id: string): Promise<(ThumbnailImage & { id: string }) | undefined> {
       const row = await thumbnailRepository(database.db).find(id);
       if (!row) return undefined;
       const thumbnail = await artefacts.read.thumbnail({ kind: 'internal' }, row.artefact_id);
-      return thumbnail?.id === id ? { id, contentType: row.content_type as ThumbnailImage['contentType'], data: row.data, width: thumbnail.width, height: thumbnail.height } : undefined;
+      return thumbnail?.id === id
+        ? {
+            id,
+            contentType: row.content_type as ThumbnailImage['contentType'],
+            data: row.data,
+            width: thumbnail.width,
+            height: thumbnail.height,
+          }
+        : undefined;
     },
 
     /** Gives a mirror the image of its original, or takes it away, beside the mirror's own commit. */
-    async mirror(tx: Tx, artefactId: string, image: ThumbnailImage & { id: string } | undefined): Promise<void> {
+    async mirror(tx: Tx, artefactId: string, image: (ThumbnailImage & { id: string }) | undefined): Promise<void> {
       const thumbnails = thumbnailRepository(tx);
-      if (image) await thumbnails.put({ id: image.id, artefact_id: artefactId, content_type: image.contentType, data: image.data });
+      if (image)
+        await thumbnails.put({
+          id: image.id,
+          artefact_id: artefactId,
+          content_type: image.contentType,
+          data: image.data,
+        });
       else await thumbnails.deleteOf(artefactId);
     },
 

@@ -3,7 +3,10 @@
 /** How far the root element may be from either end: licences and doctypes of drawing programs fit with room. */
 const MAX_MARGIN_BYTES = 16 * 1024;
 
-/** White space, comments and processing instructions, each matched in one way only: a longer text must not take ever longer. */
+/**
+ * White space, comments and processing instructions, each matched in one way only: a longer text must not take ever
+ * longer.
+ */
 const MISC = String.raw`(?:\s|<!--(?:(?!-->)[^])*-->|<\?(?:(?!\?>)[^])*\?>)*`;
 const DOCTYPE = String.raw`<!DOCTYPE\s+svg\b[^>[]*(?:\[[^\]]*\]\s*)?>`;
 const PROLOGUE = new RegExp(String.raw`^\uFEFF?${MISC}(?:${DOCTYPE}${MISC})?(?=<svg[\s/>])`);
@@ -22,6 +25,10 @@ export function isSvg(bytes: Uint8Array): boolean {
   return end === -1 ? EMPTY_ROOT.test(start.slice(prologue.length)) : EPILOGUE.test(textOf(margin));
 }
 
-function textOf(bytes: Uint8Array): string { return bytesOf(bytes).toString('utf8'); }
+function textOf(bytes: Uint8Array): string {
+  return bytesOf(bytes).toString('utf8');
+}
 
-function bytesOf(bytes: Uint8Array): Buffer { return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length); }
+function bytesOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+}

@@ -1,2 +1,6 @@
 export { trustedPublisherRoutes } from './routes.ts';
-export { createTrustedPublisherService, type TrustedPublisherOptions, type TrustedPublisherService } from './service.ts';
+export {
+  createTrustedPublisherService,
+  type TrustedPublisherOptions,
+  type TrustedPublisherService,
+} from './service.ts';

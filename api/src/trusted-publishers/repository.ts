@@ -4,60 +4,110 @@ import type { Publisher } from './schemas.ts';
 export function publisherRepository(executor: Executor | Tx, dialect: DialectName) {
   const all = executor.selectFrom('trusted_publishers');
   return {
-    async insert(publisher: Publisher): Promise<void> { await executor.insertInto('trusted_publishers').values(toRow(publisher)).execute(); },
+    async insert(publisher: Publisher): Promise<void> {
+      await executor.insertInto('trusted_publishers').values(toRow(publisher)).execute();
+    },
 
     async list(page: { skip: number; size: number }): Promise<{ results: Publisher[]; count: number }> {
-      const rows = await all.selectAll().orderBy('created_at', 'desc').orderBy('id').limit(page.size).offset(page.skip).execute();
+      const rows = await all
+        .selectAll()
+        .orderBy('created_at', 'desc')
+        .orderBy('id')
+        .limit(page.size)
+        .offset(page.skip)
+        .execute();
       const { count } = await all.select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
       return { results: rows.map(fromRow), count };
     },
 
     /** The newest first. */
     async listOf(issuer: string): Promise<Publisher[]> {
-      return (await all.selectAll().where('issuer', '=', issuer).orderBy('created_at', 'desc').orderBy('id').execute()).map(fromRow);
+      return (
+        await all.selectAll().where('issuer', '=', issuer).orderBy('created_at', 'desc').orderBy('id').execute()
+      ).map(fromRow);
     },
 
-    /** Notes a use of one that is there, and keeps it from being deleted until the transaction ends; of one that is not, false. */
+    /**
+     * Notes a use of one that is there, and keeps it from being deleted until the transaction ends; of one that is
+     * not, false.
+     */
     async use(id: string, at: string): Promise<boolean> {
-      const { numUpdatedRows } = await executor.updateTable('trusted_publishers').set({ last_used_at: at }).where('id', '=', id).executeTakeFirst();
+      const { numUpdatedRows } = await executor
+        .updateTable('trusted_publishers')
+        .set({ last_used_at: at })
+        .where('id', '=', id)
+        .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
 
     async delete(id: string): Promise<Publisher | undefined> {
-      const row = await executor.deleteFrom('trusted_publishers').where('id', '=', id).returningAll().executeTakeFirst();
+      const row = await executor
+        .deleteFrom('trusted_publishers')
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirst();
       return row && fromRow(row);
     },
 
     /** Notes that a token was used; of all who bring it, one gets true. @param until when it ends by itself */
     async useToken(digest: string, until: string): Promise<boolean> {
-      const { numInsertedOrUpdatedRows } = await executor.insertInto('used_identity_tokens').values({ digest, until }).onConflict((conflict) => conflict.column('digest').doNothing()).executeTakeFirst();
+      const { numInsertedOrUpdatedRows } = await executor
+        .insertInto('used_identity_tokens')
+        .values({ digest, until })
+        .onConflict((conflict) => conflict.column('digest').doNothing())
+        .executeTakeFirst();
       return numInsertedOrUpdatedRows === 1n;
     },
 
     /** @param sinceMs how long they have ended, since clocks differ */
     async forgetTokens(sinceMs: number): Promise<void> {
-      await executor.deleteFrom('used_identity_tokens').where('until', '<=', databaseTime(dialect, -sinceMs)).execute();
+      await executor
+        .deleteFrom('used_identity_tokens')
+        .where('until', '<=', databaseTime(dialect, -sinceMs))
+        .execute();
     },
   };
 }
 
 function toRow(publisher: Publisher): TrustedPublishersTable {
   return {
-    id: publisher._id, name: publisher.name, provider: publisher.provider, issuer: publisher.issuer,
-    repository: publisher.repository, repository_id: publisher.repositoryId ?? null, workflow: publisher.workflow ?? null, environment: publisher.environment ?? null,
-    allowed_name: publisher.allowedName ?? null, allowed_name_prefix: publisher.allowedNamePrefix ?? null, allowed_package_name: publisher.allowedPackageName ?? null, allowed_category: publisher.allowedCategory ?? null,
-    created_at: publisher.createdAt, created_by: JSON.stringify(publisher.createdBy ?? null), last_used_at: publisher.lastUsedAt ?? null,
+    id: publisher._id,
+    name: publisher.name,
+    provider: publisher.provider,
+    issuer: publisher.issuer,
+    repository: publisher.repository,
+    repository_id: publisher.repositoryId ?? null,
+    workflow: publisher.workflow ?? null,
+    environment: publisher.environment ?? null,
+    allowed_name: publisher.allowedName ?? null,
+    allowed_name_prefix: publisher.allowedNamePrefix ?? null,
+    allowed_package_name: publisher.allowedPackageName ?? null,
+    allowed_category: publisher.allowedCategory ?? null,
+    created_at: publisher.createdAt,
+    created_by: JSON.stringify(publisher.createdBy ?? null),
+    last_used_at: publisher.lastUsedAt ?? null,
   };
 }
 
 function fromRow(row: TrustedPublishersTable): Publisher {
   const optional = {
-    repositoryId: row.repository_id, workflow: row.workflow, environment: row.environment,
-    allowedName: row.allowed_name, allowedNamePrefix: row.allowed_name_prefix, allowedPackageName: row.allowed_package_name, allowedCategory: row.allowed_category,
-    createdBy: JSON.parse(row.created_by) as Publisher['createdBy'] | null, lastUsedAt: row.last_used_at,
+    repositoryId: row.repository_id,
+    workflow: row.workflow,
+    environment: row.environment,
+    allowedName: row.allowed_name,
+    allowedNamePrefix: row.allowed_name_prefix,
+    allowedPackageName: row.allowed_package_name,
+    allowedCategory: row.allowed_category,
+    createdBy: JSON.parse(row.created_by) as Publisher['createdBy'] | null,
+    lastUsedAt: row.last_used_at,
   };
   return {
-    _id: row.id, name: row.name, provider: row.provider === 'gitlab' ? 'gitlab' : 'github', issuer: row.issuer, repository: row.repository, createdAt: row.created_at,
+    _id: row.id,
+    name: row.name,
+    provider: row.provider === 'gitlab' ? 'gitlab' : 'github',
+    issuer: row.issuer,
+    repository: row.repository,
+    createdAt: row.created_at,
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== null)),
   };
 }

@@ -1,35 +1,90 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { problems } from '../http/index.ts';
-import { ExchangeSchema, NewPublisherSchema, PublisherListSchema, PublisherSchema, UploadTokenSchema } from './schemas.ts';
+import {
+  ExchangeSchema,
+  NewPublisherSchema,
+  PublisherListSchema,
+  PublisherSchema,
+  UploadTokenSchema,
+} from './schemas.ts';
 import type { TrustedPublisherService } from './service.ts';
 
 const tags = ['trusted publishers'];
-const PageSchema = Type.Object({
-  skip: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
-  size: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'At most 1000, which is also the default' })),
-}, { additionalProperties: false });
+const PageSchema = Type.Object(
+  {
+    skip: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
+    size: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: Number.MAX_SAFE_INTEGER,
+        description: 'At most 1000, which is also the default',
+      }),
+    ),
+  },
+  { additionalProperties: false },
+);
 
 export function trustedPublisherRoutes(publishers: TrustedPublisherService): FastifyPluginCallbackTypebox {
   return (app, _options, done) => {
-    app.post('/trusted-publishers', {
-      schema: { summary: 'Trust a pipeline to publish without a key', tags, body: NewPublisherSchema, response: { 201: PublisherSchema, ...problems(400, 401, 403) } },
-    }, async (request, reply) => reply.code(201).send(await publishers.create(request.actor, request.body)));
+    app.post(
+      '/trusted-publishers',
+      {
+        schema: {
+          summary: 'Trust a pipeline to publish without a key',
+          tags,
+          body: NewPublisherSchema,
+          response: { 201: PublisherSchema, ...problems(400, 401, 403) },
+        },
+      },
+      async (request, reply) => reply.code(201).send(await publishers.create(request.actor, request.body)),
+    );
 
-    app.get('/trusted-publishers', {
-      schema: { summary: 'List trusted publishers', tags, querystring: PageSchema, response: { 200: PublisherListSchema, ...problems(400, 401, 403) } },
-    }, (request) => publishers.list(request.actor.caller, request.query));
+    app.get(
+      '/trusted-publishers',
+      {
+        schema: {
+          summary: 'List trusted publishers',
+          tags,
+          querystring: PageSchema,
+          response: { 200: PublisherListSchema, ...problems(400, 401, 403) },
+        },
+      },
+      (request) => publishers.list(request.actor.caller, request.query),
+    );
 
-    app.delete('/trusted-publishers/:id', {
-      schema: { summary: 'Trust a pipeline no more, and end the keys that it got', tags, params: Type.Object({ id: Type.String() }), response: { 204: Type.Null(), ...problems(401, 403, 404) } },
-    }, async (request, reply) => {
-      await publishers.delete(request.actor, request.params.id);
-      return reply.code(204).send(null);
-    });
+    app.delete(
+      '/trusted-publishers/:id',
+      {
+        schema: {
+          summary: 'Trust a pipeline no more, and end the keys that it got',
+          tags,
+          params: Type.Object({ id: Type.String() }),
+          response: { 204: Type.Null(), ...problems(401, 403, 404) },
+        },
+      },
+      async (request, reply) => {
+        await publishers.delete(request.actor, request.params.id);
+        return reply.code(204).send(null);
+      },
+    );
 
-    app.post('/upload-tokens', {
-      schema: { summary: 'Exchange the identity token of a pipeline for an upload key that holds for an hour', tags, body: ExchangeSchema, response: { 201: UploadTokenSchema, ...problems(400, 401, 403, 429, 503) } },
-    }, async (request, reply) => reply.code(201).header('cache-control', 'no-store').send(await publishers.exchange(request.actor, request.body)));
+    app.post(
+      '/upload-tokens',
+      {
+        schema: {
+          summary: 'Exchange the identity token of a pipeline for an upload key that holds for an hour',
+          tags,
+          body: ExchangeSchema,
+          response: { 201: UploadTokenSchema, ...problems(400, 401, 403, 429, 503) },
+        },
+      },
+      async (request, reply) =>
+        reply
+          .code(201)
+          .header('cache-control', 'no-store')
+          .send(await publishers.exchange(request.actor, request.body)),
+    );
     done();
   };
 }

@@ -1,4 +1,5 @@
-// One writer at a time, across all processes: a claim in the upload's row, renewed by a heartbeat, which expires when its holder dies.
+// One writer at a time, across all processes: a claim in the upload's row, renewed by a heartbeat, which expires when
+// its holder dies.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -24,9 +25,9 @@ export interface Claims {
   /** Makes the claim of an upload whose row `insert` writes in this moment. */
   create(id: string, insert: (claim: string, claimMs: number) => Promise<void>): Promise<Claim>;
   /**
-   * Takes the claim. A holder that does nothing any more, such as one whose client was cut off, gives it up when it is asked; one that
-   * has died is waited for until its claim ends.
-   * @throws upload_locked when the holder is at work
+   * Takes the claim. A holder that does nothing any more, such as one whose client was cut off, gives it up when it is
+   * asked; one that has died is waited for until its claim ends.
+   * @throws upload_locked when the holder is at work /
    */
   take(id: string): Promise<Claim>;
   /** Waits until every claim is given back. */
@@ -35,7 +36,10 @@ export interface Claims {
 
 export interface ClaimsOptions {
   database: Database;
-  /** How long the claim of a process that died lasts. Default 30 s: several beats, and a database that is away for a moment. */
+  /**
+   * How long the claim of a process that died lasts. Default 30 s: several beats, and a database that is away for a
+   * moment.
+   */
   claimMs?: number;
 }
 
@@ -52,7 +56,10 @@ export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): C
   const held = new Set<Promise<void>>();
   let orphansReleased: Promise<void> | undefined;
 
-  /** On SQLite one process serves: claims left by earlier processes are stale. Once, before the first claim of this one. */
+  /**
+   * On SQLite one process serves: claims left by earlier processes are stale. Once, before the first claim of this
+   * one.
+   */
   function releaseOrphans(): Promise<void> {
     if (database.dialect !== 'sqlite') return Promise.resolve();
     orphansReleased ??= uploads.releaseAll().catch((error: unknown) => {
@@ -65,7 +72,11 @@ export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): C
   /** @param askedAt before the database's answer */
   function keep(id: string, claim: string, askedAt: number): Claim {
     const heartbeat = startHeartbeat({
-      ttlMs: claimMs, askedAt, safeShare: SAFE_SHARE, lost: locked, intervalMs: Math.min(HEARTBEAT_MS, claimMs / 5),
+      ttlMs: claimMs,
+      askedAt,
+      safeShare: SAFE_SHARE,
+      lost: locked,
+      intervalMs: Math.min(HEARTBEAT_MS, claimMs / 5),
       async renew() {
         const answer = await uploads.beat({ id, claim }, claimMs);
         if (answer?.wanted) it.onWanted?.();
@@ -76,16 +87,20 @@ export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): C
     let released: Promise<void> | undefined;
     held.add(promise);
     const it: Claim = {
-      id, claim, signal: heartbeat.signal, onWanted: undefined,
-      release: () => released ??= (async () => {
-        heartbeat.stop();
-        try {
-          await uploads.release({ id, claim });
-        } finally {
-          held.delete(promise);
-          resolve();
-        }
-      })(),
+      id,
+      claim,
+      signal: heartbeat.signal,
+      onWanted: undefined,
+      release: () =>
+        (released ??= (async () => {
+          heartbeat.stop();
+          try {
+            await uploads.release({ id, claim });
+          } finally {
+            held.delete(promise);
+            resolve();
+          }
+        })()),
     };
     return it;
   }
@@ -106,7 +121,8 @@ export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): C
         const askedAt = performance.now();
         if (await uploads.claim({ id, claim }, claimMs)) return keep(id, claim, askedAt);
         const claimedUntil = await uploads.askForClaim(id);
-        if (claimedUntil === undefined && !await uploads.find(id)) throw new UploadNotFoundError('The upload was ended meanwhile: start a new one.');
+        if (claimedUntil === undefined && !(await uploads.find(id)))
+          throw new UploadNotFoundError('The upload was ended meanwhile: start a new one.');
         firstSeen ??= claimedUntil;
         const waitedMs = performance.now() - startedAt;
         const holderBeats = claimedUntil !== undefined && claimedUntil !== firstSeen;
@@ -114,7 +130,9 @@ export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): C
         await sleep(POLL_MS);
       }
     },
-    settled: async () => { await Promise.all(held); },
+    settled: async () => {
+      await Promise.all(held);
+    },
   };
 }
 
@@ -128,5 +146,8 @@ export async function withClaim<T>(claim: Claim, work: (claim: Claim) => Promise
 }
 
 function locked(): Error {
-  return new UploadLockedError('Another request sends bytes of this upload, or publishes it: wait for it, or try again in a moment.', { headers: { 'retry-after': '2' } });
+  return new UploadLockedError(
+    'Another request sends bytes of this upload, or publishes it: wait for it, or try again in a moment.',
+    { headers: { 'retry-after': '2' } },
+  );
 }

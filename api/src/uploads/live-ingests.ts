@@ -3,7 +3,10 @@
 import type { Ingest } from '../artefacts/index.ts';
 
 export interface LiveIngests {
-  /** Keeps what a suspended ingest knows, for ten minutes and as long as there is room; the least recently kept goes first. */
+  /**
+   * Keeps what a suspended ingest knows, for ten minutes and as long as there is room; the least recently kept goes
+   * first.
+   */
   keep(id: string, ingest: Ingest): void;
   /** Takes it out, if it is still there. */
   take(id: string): Ingest | undefined;
@@ -30,13 +33,21 @@ export function createLiveIngests(): LiveIngests {
     heldBytes -= found.heldBytes;
     return found.ingest;
   }
-  const forget = (id: string) => { take(id)?.forget(); };
+  const forget = (id: string) => {
+    take(id)?.forget();
+  };
 
   return {
     take,
     keep(id, ingest) {
       forget(id);
-      const entry = { ingest, heldBytes: ingest.heldBytes, timer: setTimeout(() => { forget(id); }, KEPT_MS).unref() };
+      const entry = {
+        ingest,
+        heldBytes: ingest.heldBytes,
+        timer: setTimeout(() => {
+          forget(id);
+        }, KEPT_MS).unref(),
+      };
       kept.set(id, entry);
       heldBytes += entry.heldBytes;
       for (const oldest of kept.keys()) {
@@ -44,7 +55,11 @@ export function createLiveIngests(): LiveIngests {
         forget(oldest);
       }
     },
-    get count() { return kept.size; },
-    close() { for (const id of [...kept.keys()]) forget(id); },
+    get count() {
+      return kept.size;
+    },
+    close() {
+      for (const id of [...kept.keys()]) forget(id);
+    },
   };
 }

@@ -40,4 +40,6 @@ function isFormat(format: string | undefined): format is Format {
   return (FORMATS as readonly unknown[]).includes(format);
 }
 
-function missing(key: string) { return { errors: [{ path: `/${key}`, message: 'is missing or empty' }] }; }
+function missing(key: string) {
+  return { errors: [{ path: `/${key}`, message: 'is missing or empty' }] };
+}

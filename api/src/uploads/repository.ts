@@ -3,46 +3,87 @@ import type { Format, UploadFields } from '../artefacts/index.ts';
 import { EXPIRY_MS, type TusUpload, type UploadResult } from './upload.ts';
 
 /** The right to write, of one request. */
-export interface ClaimId { id: string; claim: string }
+export interface ClaimId {
+  id: string;
+  claim: string;
+}
 
 export type NewUpload = Pick<TusUpload, 'id' | 'storageKey' | 'target' | 'fields' | 'sizeBytes' | 'createdBy'>;
 
 export function uploadRepository(executor: Executor | Tx, dialect: DialectName) {
   const now = databaseTime(dialect);
   const expiry = databaseTime(dialect, EXPIRY_MS);
-  const mine = ({ id, claim }: ClaimId) => executor.updateTable('resumable_uploads').where('id', '=', id).where('claim', '=', claim);
+  const mine = ({ id, claim }: ClaimId) =>
+    executor.updateTable('resumable_uploads').where('id', '=', id).where('claim', '=', claim);
 
   return {
     /** Inserts an upload of which nothing has come, claimed by the request that made it. */
-    async insert({ id, storageKey, target, fields, sizeBytes, createdBy }: NewUpload, claim: string, claimMs: number): Promise<void> {
-      await executor.insertInto('resumable_uploads').values({
-        id, storage_key: storageKey, artefact_id: target.id, format: target.format, fields: JSON.stringify(fields), size: sizeBytes, received: 0,
-        created_by: createdBy, created_at: now, expires_at: expiry, claim, claimed_until: databaseTime(dialect, claimMs), claim_wanted: 0, document: null, digest: null,
-      }).execute();
+    async insert(
+      { id, storageKey, target, fields, sizeBytes, createdBy }: NewUpload,
+      claim: string,
+      claimMs: number,
+    ): Promise<void> {
+      await executor
+        .insertInto('resumable_uploads')
+        .values({
+          id,
+          storage_key: storageKey,
+          artefact_id: target.id,
+          format: target.format,
+          fields: JSON.stringify(fields),
+          size: sizeBytes,
+          received: 0,
+          created_by: createdBy,
+          created_at: now,
+          expires_at: expiry,
+          claim,
+          claimed_until: databaseTime(dialect, claimMs),
+          claim_wanted: 0,
+          document: null,
+          digest: null,
+        })
+        .execute();
     },
 
     async find(id: string): Promise<TusUpload | undefined> {
-      const row = await executor.selectFrom('resumable_uploads').selectAll().select((eb) => eb('expires_at', '<=', now).as('expired')).where('id', '=', id).executeTakeFirst();
+      const row = await executor
+        .selectFrom('resumable_uploads')
+        .selectAll()
+        .select((eb) => eb('expires_at', '<=', now).as('expired'))
+        .where('id', '=', id)
+        .executeTakeFirst();
       return row && toUpload(row, Boolean(row.expired));
     },
 
     /** Takes the claim where nobody has it, or its holder has died. */
     async claim({ id, claim }: ClaimId, claimMs: number): Promise<boolean> {
-      const { numUpdatedRows } = await executor.updateTable('resumable_uploads').set({ claim, claimed_until: databaseTime(dialect, claimMs), claim_wanted: 0 })
-        .where('id', '=', id).where((eb) => eb.or([eb('claim', 'is', null), eb('claimed_until', '<=', now)])).executeTakeFirst();
+      const { numUpdatedRows } = await executor
+        .updateTable('resumable_uploads')
+        .set({ claim, claimed_until: databaseTime(dialect, claimMs), claim_wanted: 0 })
+        .where('id', '=', id)
+        .where((eb) => eb.or([eb('claim', 'is', null), eb('claimed_until', '<=', now)]))
+        .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
 
     /** Asks the holder for the claim, and tells until when it has it; undefined when nobody has it. */
     async askForClaim(id: string): Promise<string | undefined> {
-      const row = await executor.updateTable('resumable_uploads').set({ claim_wanted: 1 }).where('id', '=', id).where('claim', 'is not', null)
-        .returning('claimed_until').executeTakeFirst();
+      const row = await executor
+        .updateTable('resumable_uploads')
+        .set({ claim_wanted: 1 })
+        .where('id', '=', id)
+        .where('claim', 'is not', null)
+        .returning('claimed_until')
+        .executeTakeFirst();
       return row?.claimed_until ?? undefined;
     },
 
     /** Prolongs the claim and tells whether another request waits for it; undefined when it is lost. */
     async beat(id: ClaimId, claimMs: number): Promise<{ wanted: boolean } | undefined> {
-      const row = await mine(id).set({ claimed_until: databaseTime(dialect, claimMs) }).returning('claim_wanted').executeTakeFirst();
+      const row = await mine(id)
+        .set({ claimed_until: databaseTime(dialect, claimMs) })
+        .returning('claim_wanted')
+        .executeTakeFirst();
       return row && { wanted: row.claim_wanted === 1 };
     },
 
@@ -52,7 +93,11 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
 
     /** Gives back every claim, whoever has it. */
     async releaseAll(): Promise<void> {
-      await executor.updateTable('resumable_uploads').set({ claim: null, claimed_until: null }).where('claim', 'is not', null).execute();
+      await executor
+        .updateTable('resumable_uploads')
+        .set({ claim: null, claimed_until: null })
+        .where('claim', 'is not', null)
+        .execute();
     },
 
     /** Notes that bytes are arriving: how many are kept is not known until they have stopped. */
@@ -63,27 +108,43 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
 
     /** Notes how many bytes are kept; false when the claim is lost. */
     async putReceived(id: ClaimId, receivedBytes: number): Promise<boolean> {
-      const { numUpdatedRows } = await mine(id).set({ received: receivedBytes, expires_at: expiry }).executeTakeFirst();
+      const { numUpdatedRows } = await mine(id)
+        .set({ received: receivedBytes, expires_at: expiry })
+        .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
 
     /** Keeps what came of the upload; false when the claim is lost. */
     async publish(id: ClaimId, { document, digest }: UploadResult): Promise<boolean> {
-      const { numUpdatedRows } = await mine(id).set((eb) => ({ received: eb.ref('size'), expires_at: expiry, document, digest })).executeTakeFirst();
+      const { numUpdatedRows } = await mine(id)
+        .set((eb) => ({ received: eb.ref('size'), expires_at: expiry, document, digest }))
+        .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
 
     async remove(id: ClaimId): Promise<boolean> {
-      const { numDeletedRows } = await executor.deleteFrom('resumable_uploads').where('id', '=', id.id).where('claim', '=', id.claim).executeTakeFirst();
+      const { numDeletedRows } = await executor
+        .deleteFrom('resumable_uploads')
+        .where('id', '=', id.id)
+        .where('claim', '=', id.claim)
+        .executeTakeFirst();
       return numDeletedRows === 1n;
     },
 
     /** Removes the rows of expired uploads that nobody writes, at most so many, and returns their storage keys. */
     async removeExpired(limit: number): Promise<string[]> {
-      const unclaimed = executor.selectFrom('resumable_uploads').select('id').where('expires_at', '<=', now)
-        .where((eb) => eb.or([eb('claim', 'is', null), eb('claimed_until', '<=', now)])).limit(limit);
-      const rows = await executor.deleteFrom('resumable_uploads').where('id', 'in', unclaimed)
-        .where((eb) => eb.or([eb('claim', 'is', null), eb('claimed_until', '<=', now)])).returning('storage_key').execute();
+      const unclaimed = executor
+        .selectFrom('resumable_uploads')
+        .select('id')
+        .where('expires_at', '<=', now)
+        .where((eb) => eb.or([eb('claim', 'is', null), eb('claimed_until', '<=', now)]))
+        .limit(limit);
+      const rows = await executor
+        .deleteFrom('resumable_uploads')
+        .where('id', 'in', unclaimed)
+        .where((eb) => eb.or([eb('claim', 'is', null), eb('claimed_until', '<=', now)]))
+        .returning('storage_key')
+        .execute();
       return rows.map((row) => row.storage_key);
     },
   };

@@ -33,7 +33,10 @@ const ID_BYTES = 24;
 /** A client that sends nothing for this long, while another request waits, has been cut off. */
 const IDLE_MS = 1_000;
 const EXPIRED_BATCH = 100;
-/** One that reads back a large upload, or waits for a storage that is away, must not hold up the stop: its claim ends by itself. */
+/**
+ * One that reads back a large upload, or waits for a storage that is away, must not hold up the stop: its claim ends
+ * by itself.
+ */
 const STOP_TIMEOUT_MS = 5_000;
 
 export function createTusUploadService({ database, publishing, onError, claimMs }: TusUploadServiceOptions) {
@@ -76,7 +79,10 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
     });
   }
 
-  /** Ends an upload that is refused for what it is; after any other failure, such as a storage that is away, it can be continued. */
+  /**
+   * Ends an upload that is refused for what it is; after any other failure, such as a storage that is away, it can be
+   * continued.
+   */
   async function endOrKeep(error: unknown, ingest: Ingest, claim: Claim): Promise<void> {
     if (isRefusal(error)) {
       await ingest.abort().catch(onError);
@@ -92,9 +98,15 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
     try {
       const ingested = await ingest.finish();
       const { digest } = ingested.blob;
-      const document = await publishing.commit(actor, upload.target, { fields: upload.fields, ...ingested }, async (tx, rendered) => {
-        if (!await uploadRepository(tx, database.dialect).publish(claim, { document: rendered, digest })) throw takenOver();
-      });
+      const document = await publishing.commit(
+        actor,
+        upload.target,
+        { fields: upload.fields, ...ingested },
+        async (tx, rendered) => {
+          if (!(await uploadRepository(tx, database.dialect).publish(claim, { document: rendered, digest })))
+            throw takenOver();
+        },
+      );
       upload.result = { document, digest };
       upload.receivedBytes = upload.sizeBytes;
     } catch (error) {
@@ -116,13 +128,18 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
     nextId: (): string => randomBytes(ID_BYTES).toString('base64url'),
 
     /** Makes an upload, claimed by the caller of this function. @throws as Publishing.authorize and Publishing.open */
-    async create(actor: Actor, { id, target, fields, sizeBytes }: { id: string; target: Target; fields: UploadFields; sizeBytes: number }): Promise<Claim> {
+    async create(
+      actor: Actor,
+      { id, target, fields, sizeBytes }: { id: string; target: Target; fields: UploadFields; sizeBytes: number },
+    ): Promise<Claim> {
       await publishing.authorize(actor, target, fields);
       const ingest = await publishing.open(target.format);
       try {
         await ingest.suspend(keptUntil());
         const createdBy = identityOf(actor.caller) ?? '';
-        const claim = await claims.create(id, (name, ms) => rows.insert({ id, storageKey: ingest.storageKey, target, fields, sizeBytes, createdBy }, name, ms));
+        const claim = await claims.create(id, (name, ms) =>
+          rows.insert({ id, storageKey: ingest.storageKey, target, fields, sizeBytes, createdBy }, name, ms),
+        );
         live.keep(id, ingest);
         return claim;
       } catch (error) {
@@ -132,13 +149,15 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
     },
 
     /**
-     * Tells how far a claimed upload has come. One that is complete, whose process died before it could publish it, is published now.
-     * @throws upload_gone; of the complete one as `append`
+     * Tells how far a claimed upload has come. One that is complete, whose process died before it could publish it, is
+     * published now.
+     * @throws upload_gone; of the complete one as `append` /
      */
     async look(actor: Actor, claim: Claim): Promise<TusUpload> {
       const upload = await rows.find(claim.id);
       if (!upload || upload.isExpired) throw gone();
-      if (upload.result || (upload.receivedBytes !== undefined && upload.receivedBytes < upload.sizeBytes)) return upload;
+      if (upload.result || (upload.receivedBytes !== undefined && upload.receivedBytes < upload.sizeBytes))
+        return upload;
       const ingest = await openIngest(upload, claim);
       if (ingest.sizeBytes >= upload.sizeBytes) {
         await publish(actor, upload, ingest, claim);
@@ -152,8 +171,8 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
     /**
      * Takes more bytes and, with the last one, publishes the artefact. What has come is kept when the client leaves.
      *
-     * @throws upload_aborted, upload_locked, upload_too_large, storage_full, storage_unavailable: the upload can be continued.
-     *   All other problems, such as those of tarballs and scopes: nothing of it is left
+     * @throws upload_aborted, upload_locked, upload_too_large, storage_full, storage_unavailable: the upload can be
+     *   continued. All other problems, such as those of tarballs and scopes: nothing of it is left /
      */
     async append(actor: Actor, upload: TusUpload, claim: Claim, readBody: ReadBody): Promise<void> {
       if (upload.result) return;
@@ -161,18 +180,23 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
       const idle = new AbortController();
       let lastByteAt = performance.now();
       let failed = false;
-      claim.onWanted = () => { if (performance.now() - lastByteAt > IDLE_MS) idle.abort(takenOver()); };
+      claim.onWanted = () => {
+        if (performance.now() - lastByteAt > IDLE_MS) idle.abort(takenOver());
+      };
       try {
-        if (!await rows.beginReceiving(claim)) throw takenOver();
-        await readBody(async (chunk) => {
-          lastByteAt = performance.now();
-          claim.signal.throwIfAborted();
-          if (ingest.sizeBytes + chunk.length > upload.sizeBytes) throw tooMuch(upload.sizeBytes);
-          await ingest.write(chunk).catch((error: unknown) => {
-            failed = true;
-            throw error;
-          });
-        }, AbortSignal.any([claim.signal, idle.signal]));
+        if (!(await rows.beginReceiving(claim))) throw takenOver();
+        await readBody(
+          async (chunk) => {
+            lastByteAt = performance.now();
+            claim.signal.throwIfAborted();
+            if (ingest.sizeBytes + chunk.length > upload.sizeBytes) throw tooMuch(upload.sizeBytes);
+            await ingest.write(chunk).catch((error: unknown) => {
+              failed = true;
+              throw error;
+            });
+          },
+          AbortSignal.any([claim.signal, idle.signal]),
+        );
       } catch (error) {
         await (failed ? endOrKeep(error, ingest, claim) : pauseQuietly(ingest, claim));
         throw error;
@@ -188,14 +212,18 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
     async remove(claim: Claim): Promise<void> {
       live.take(claim.id)?.forget();
       const upload = await rows.find(claim.id);
-      if (!upload || !await rows.remove(claim)) return;
+      if (!upload || !(await rows.remove(claim))) return;
       if (!upload.result) await publishing.discard(upload.storageKey);
     },
 
     /** Removes uploads that have expired, and returns how many. */
     async expire(): Promise<number> {
       let count = 0;
-      for (let keys = await rows.removeExpired(EXPIRED_BATCH); keys.length > 0; keys = await rows.removeExpired(EXPIRED_BATCH)) {
+      for (
+        let keys = await rows.removeExpired(EXPIRED_BATCH);
+        keys.length > 0;
+        keys = await rows.removeExpired(EXPIRED_BATCH)
+      ) {
         count += keys.length;
         for (const key of keys) await publishing.discard(key);
       }
@@ -205,7 +233,10 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
     /** Waits for a moment for requests that still put away their bytes, and lets go of all memory. */
     async close(): Promise<void> {
       const stopped = new AbortController();
-      await Promise.race([claims.settled(), sleep(STOP_TIMEOUT_MS, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined)]);
+      await Promise.race([
+        claims.settled(),
+        sleep(STOP_TIMEOUT_MS, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined),
+      ]);
       stopped.abort();
       live.close();
     },

@@ -55,7 +55,9 @@ export function readUploadOffset(headers: IncomingHttpHeaders): number {
 }
 
 /** Bytes of the body as far as they are announced: none where it comes in chunks. */
-export function readBodyLength(headers: IncomingHttpHeaders): number { return Number(headers['content-length'] ?? 0); }
+export function readBodyLength(headers: IncomingHttpHeaders): number {
+  return Number(headers['content-length'] ?? 0);
+}
 
 /** Pairs of a key and a value in Base64; a space after a comma does no harm. @throws tus_header_invalid */
 export function parseMetadata({ 'upload-metadata': header }: IncomingHttpHeaders): Metadata {

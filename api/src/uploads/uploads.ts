@@ -1,5 +1,5 @@
-// Resumable uploads: routes.ts speaks tus 1.0, whose headers tus-headers.ts reads, service.ts decides, claims.ts lets one
-// request at a time write. How bytes become an artefact is known by artefacts/, how they are stored by blobs/.
+// Resumable uploads: routes.ts speaks tus 1.0, whose headers tus-headers.ts reads, service.ts decides, claims.ts lets
+// one request at a time write. How bytes become an artefact is known by artefacts/, how they are stored by blobs/.
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { uploadRoutes } from './routes.ts';

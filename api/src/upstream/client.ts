@@ -31,7 +31,10 @@ const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /** The key goes to the registry's own origin and, once a redirect has left it, nowhere any more. */
-export function createUpstreamClient({ url: baseUrl, apiKey }: UpstreamAccess, outbound: Pick<Outbound, 'get'>): UpstreamClient {
+export function createUpstreamClient(
+  { url: baseUrl, apiKey }: UpstreamAccess,
+  outbound: Pick<Outbound, 'get'>,
+): UpstreamClient {
   const credentials = apiKey === undefined ? {} : { 'x-api-key': apiKey };
   const home = new URL(baseUrl).origin;
 
@@ -53,10 +56,17 @@ export function createUpstreamClient({ url: baseUrl, apiKey }: UpstreamAccess, o
     throw new RemoteAnswerInvalidError(`The remote registry redirects more than ${MAX_REDIRECTS} times.`);
   }
 
-  async function send(url: URL, headers: Record<string, string>, signal: AbortSignal | undefined): Promise<OutboundResponse> {
+  async function send(
+    url: URL,
+    headers: Record<string, string>,
+    signal: AbortSignal | undefined,
+  ): Promise<OutboundResponse> {
     try {
       // A server behind a proxy may compress; bytes are wanted as they are.
-      const response = await outbound.get(url, { headers: { 'accept-encoding': 'identity', 'user-agent': 'Berth', ...headers }, signal });
+      const response = await outbound.get(url, {
+        headers: { 'accept-encoding': 'identity', 'user-agent': 'Berth', ...headers },
+        signal,
+      });
       return { ...response, chunks: explainFailures(response.chunks) };
     } catch (cause) {
       signal?.throwIfAborted();
@@ -73,7 +83,8 @@ export async function readBody({ chunks }: Pick<UpstreamResponse, 'chunks'>, lim
   let sizeBytes = 0;
   for await (const chunk of chunks) {
     sizeBytes += chunk.length;
-    if (sizeBytes > limitBytes) throw new RemoteAnswerInvalidError(`An answer of the remote registry has more than ${limitBytes} bytes.`);
+    if (sizeBytes > limitBytes)
+      throw new RemoteAnswerInvalidError(`An answer of the remote registry has more than ${limitBytes} bytes.`);
     read.push(chunk);
   }
   return Buffer.concat(read);
@@ -89,13 +100,16 @@ async function* explainFailures(chunks: AsyncIterable<Uint8Array>): AsyncGenerat
 
 /** What does not speak HTTP is of no use; whatever else goes wrong may go better the next time. */
 function failureOf(cause: unknown, what: string): Error {
-  if (cause instanceof ResponseInvalidError) return new RemoteAnswerInvalidError(`The remote registry cannot be understood: ${cause.message}.`, { cause });
+  if (cause instanceof ResponseInvalidError)
+    return new RemoteAnswerInvalidError(`The remote registry cannot be understood: ${cause.message}.`, { cause });
   return new RemoteUnavailableError(`${what}: ${reasonOf(cause)}.`, { cause });
 }
 
 function reasonOf(error: unknown): string {
   if (error instanceof AggregateError && error.errors.length > 0) return reasonOf(error.errors[0]);
-  return error instanceof Error ? error.message || String((error as NodeJS.ErrnoException).code ?? error.name) : String(error);
+  return error instanceof Error
+    ? error.message || String((error as NodeJS.ErrnoException).code ?? error.name)
+    : String(error);
 }
 
 function redirected(from: URL, location: string | undefined): URL {
@@ -106,8 +120,14 @@ function redirected(from: URL, location: string | undefined): URL {
   return url;
 }
 
-/** A range goes on, bare, where the redirect says that the bytes are still the same; otherwise all of them are asked for. */
-function conditionsElsewhere(headers: Record<string, string>, redirect: OutboundResponse['headers']): Record<string, string> {
+/**
+ * A range goes on, bare, where the redirect says that the bytes are still the same; otherwise all of them are asked
+ * for.
+ */
+function conditionsElsewhere(
+  headers: Record<string, string>,
+  redirect: OutboundResponse['headers'],
+): Record<string, string> {
   const { range, 'if-range': etag, ...rest } = headers;
   return range !== undefined && etag !== undefined && redirect['etag'] === etag ? { ...rest, range } : rest;
 }

@@ -1,8 +1,16 @@
-// A document of another registry, read in whichever dialect of this API that speaks: with slots and digests, with slots alone, or with
-// one tarball at the root. Nothing of it is trusted before it is looked at here.
+// A document of another registry, read in whichever dialect of this API that speaks: with slots and digests, with
+// slots alone, or with one tarball at the root. Nothing of it is trusted before it is looked at here.
 
 import { createHash } from 'node:crypto';
-import { assertArchitecture, assertArtefactId, assertFileName, FILE_SLOT, NOARCH, type Format, type LocalisedText } from '../artefacts/index.ts';
+import {
+  assertArchitecture,
+  assertArtefactId,
+  assertFileName,
+  FILE_SLOT,
+  NOARCH,
+  type Format,
+  type LocalisedText,
+} from '../artefacts/index.ts';
 import { isDigest } from '../digests/index.ts';
 import { BerthError } from '../errors.ts';
 import { isDeeperThan, MAX_SCHEMA_DEPTH } from '../tarballs/index.ts';
@@ -42,10 +50,17 @@ export function readUpstreamArtefact(value: unknown): UpstreamArtefact {
   const id = text(document['_id']) ?? invalid('an artefact without an id');
   try {
     assertArtefactId(id);
-    const format = document['format'] === 'file' ? 'file' : document['format'] === 'npm' ? 'npm' : invalid(`${id} with an unknown format`);
+    const format =
+      document['format'] === 'file'
+        ? 'file'
+        : document['format'] === 'npm'
+          ? 'npm'
+          : invalid(`${id} with an unknown format`);
     const dataUpdatedAt = date(document['dataUpdatedAt']) ?? date(document['updatedAt']) ?? EPOCH;
     return {
-      id, format, dataUpdatedAt,
+      id,
+      format,
+      dataUpdatedAt,
       packageName: text(document['packageName']) ?? (format === 'npm' ? text(document['name']) : undefined),
       version: text(document['version']),
       licence: text(document['licence']),
@@ -75,21 +90,45 @@ export function fingerprintOf(artefact: UpstreamArtefact): string {
 /** Slots, or of an older registry the one tarball at the root, which runs everywhere as far as that knows. */
 function npmSlots(document: Json, dataUpdatedAt: string): UpstreamSlot[] {
   const tarballs = object(document['tarballs']);
-  if (!tarballs) return [{ ...slotFields(document, dataUpdatedAt), architecture: NOARCH, version: text(document['version']), fileName: undefined, route: 'download' }];
+  if (!tarballs)
+    return [
+      {
+        ...slotFields(document, dataUpdatedAt),
+        architecture: NOARCH,
+        version: text(document['version']),
+        fileName: undefined,
+        route: 'download',
+      },
+    ];
   return Object.entries(tarballs).map(([architecture, value]) => {
     assertArchitecture(architecture);
     const slot = object(value) ?? invalid(`a slot ${architecture} that is no object`);
-    return { ...slotFields(slot, dataUpdatedAt), architecture, version: text(slot['version']), fileName: undefined, route: 'tarball' as const };
+    return {
+      ...slotFields(slot, dataUpdatedAt),
+      architecture,
+      version: text(slot['version']),
+      fileName: undefined,
+      route: 'tarball' as const,
+    };
   });
 }
 
 function fileSlot(document: Json, id: string, dataUpdatedAt: string): UpstreamSlot {
   const fileName = text(document['fileName']) ?? id;
   if (fileName !== id) assertFileName(fileName);
-  return { ...slotFields(document, dataUpdatedAt), architecture: FILE_SLOT, version: undefined, fileName, route: 'download' };
+  return {
+    ...slotFields(document, dataUpdatedAt),
+    architecture: FILE_SLOT,
+    version: undefined,
+    fileName,
+    route: 'download',
+  };
 }
 
-function slotFields(slot: Json, dataUpdatedAt: string): Pick<UpstreamSlot, 'digest' | 'sizeBytes' | 'uploadedAt' | 'hasNativeModules' | 'hasInstallScripts'> {
+function slotFields(
+  slot: Json,
+  dataUpdatedAt: string,
+): Pick<UpstreamSlot, 'digest' | 'sizeBytes' | 'uploadedAt' | 'hasNativeModules' | 'hasInstallScripts'> {
   const digest = text(slot['digest']);
   const size = slot['size'];
   return {
@@ -104,32 +143,43 @@ function slotFields(slot: Json, dataUpdatedAt: string): Pick<UpstreamSlot, 'dige
 function thumbnail(value: unknown): UpstreamArtefact['thumbnail'] {
   const it = object(value);
   const id = it && text(it['id']);
-  return id !== undefined && THUMBNAIL_ID.test(id) ? { id, width: Number(it?.['width']) || 0, height: Number(it?.['height']) || 0 } : undefined;
+  return id !== undefined && THUMBNAIL_ID.test(id)
+    ? { id, width: Number(it?.['width']) || 0, height: Number(it?.['height']) || 0 }
+    : undefined;
 }
 
 function localised(value: unknown): LocalisedText | undefined {
   // The oldest registries have one text, without a language.
   const it = typeof value === 'string' ? { fr: value, en: value } : object(value);
   const [fr, en] = [text(it?.['fr'])?.slice(0, MAX_TEXT_LENGTH), text(it?.['en'])?.slice(0, MAX_TEXT_LENGTH)];
-  return fr ?? en ? { ...(fr !== undefined && { fr }), ...(en !== undefined && { en }) } : undefined;
+  return (fr ?? en) ? { ...(fr !== undefined && { fr }), ...(en !== undefined && { en }) } : undefined;
 }
 
 function schema(value: unknown): unknown {
-  if (isDeeperThan(MAX_SCHEMA_DEPTH, value)) invalid(`a configuration schema that is nested more than ${MAX_SCHEMA_DEPTH} deep`);
+  if (isDeeperThan(MAX_SCHEMA_DEPTH, value))
+    invalid(`a configuration schema that is nested more than ${MAX_SCHEMA_DEPTH} deep`);
   return value ?? undefined;
 }
 
 function object(value: unknown): Json | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? value as Json : undefined;
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : undefined;
 }
 
-function text(value: unknown): string | undefined { return typeof value === 'string' && value !== '' && value.isWellFormed() && !value.includes('\0') ? value : undefined; }
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' && value.isWellFormed() && !value.includes('\0')
+    ? value
+    : undefined;
+}
 
-function flag(value: unknown): boolean | undefined { return typeof value === 'boolean' ? value : undefined; }
+function flag(value: unknown): boolean | undefined {
+  return typeof value === 'boolean' ? value : undefined;
+}
 
 function date(value: unknown): string | undefined {
   const time = typeof value === 'string' ? Date.parse(value) : NaN;
   return Number.isNaN(time) ? undefined : new Date(time).toISOString();
 }
 
-function invalid(what: string): never { throw new RemoteAnswerInvalidError(`The remote registry has ${what}.`); }
+function invalid(what: string): never {
+  throw new RemoteAnswerInvalidError(`The remote registry has ${what}.`);
+}

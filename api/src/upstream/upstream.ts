@@ -37,13 +37,23 @@ export function createUpstream(access: UpstreamAccess, outbound: Pick<Outbound, 
       return JSON.parse((await readBody(answer, MAX_JSON_BYTES)).toString('utf8'));
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
-      throw new RemoteAnswerInvalidError('The remote registry answers with what is no JSON: is this the address of a registry?', { cause: error });
+      throw new RemoteAnswerInvalidError(
+        'The remote registry answers with what is no JSON: is this the address of a registry?',
+        { cause: error },
+      );
     }
   }
 
-  async function page(query: Record<string, string>, signal?: AbortSignal): Promise<{ results: unknown[]; count: number }> {
-    const list = await json(`${route('artefacts')}?${new URLSearchParams(query).toString()}`, signal) as { results?: unknown; count?: unknown } | undefined;
-    if (!list || !Array.isArray(list.results) || typeof list.count !== 'number') throw new RemoteAnswerInvalidError('The remote registry answers with what is no list of artefacts: is this the address of a registry?');
+  async function page(
+    query: Record<string, string>,
+    signal?: AbortSignal,
+  ): Promise<{ results: unknown[]; count: number }> {
+    const list = (await json(`${route('artefacts')}?${new URLSearchParams(query).toString()}`, signal)) as
+      { results?: unknown; count?: unknown } | undefined;
+    if (!list || !Array.isArray(list.results) || typeof list.count !== 'number')
+      throw new RemoteAnswerInvalidError(
+        'The remote registry answers with what is no list of artefacts: is this the address of a registry?',
+      );
     return { results: list.results, count: list.count };
   }
 
@@ -55,7 +65,10 @@ export function createUpstream(access: UpstreamAccess, outbound: Pick<Outbound, 
       const byId = new Map<string, UpstreamArtefact>();
       const unusable = new Map<string, string>();
       for (let skip = 0; ;) {
-        const { results, count } = await page({ includeDeprecated: 'true', sort: 'name', size: String(PAGE_SIZE), skip: String(skip) }, signal);
+        const { results, count } = await page(
+          { includeDeprecated: 'true', sort: 'name', size: String(PAGE_SIZE), skip: String(skip) },
+          signal,
+        );
         for (const document of results) {
           try {
             const artefact = readUpstreamArtefact(document);
@@ -78,7 +91,12 @@ export function createUpstream(access: UpstreamAccess, outbound: Pick<Outbound, 
     },
     async thumbnail(thumbnailId, signal) {
       const answer = await accepted(await client.get(route('thumbnails', thumbnailId, 'data'), { signal }));
-      return answer && { bytes: await readBody(answer, MAX_THUMBNAIL_BYTES), contentType: answer.headers['content-type'] ?? '' };
+      return (
+        answer && {
+          bytes: await readBody(answer, MAX_THUMBNAIL_BYTES),
+          contentType: answer.headers['content-type'] ?? '',
+        }
+      );
     },
   };
 }

@@ -12,7 +12,9 @@ export interface Port {
 /** The functions of the other side: each answers with a promise; `fn.asEvent(…)` waits for no answer. */
 export type Calls<Api> = { [Name in keyof Api]: BirpcFn<Api[Name]> };
 
-interface Message { e?: unknown }
+interface Message {
+  e?: unknown;
+}
 
 /**
  * Connects a thread with another one.
@@ -20,10 +22,15 @@ interface Message { e?: unknown }
  */
 export function connectRpc<Remote extends object>(port: Port, local: object): BirpcReturn<Remote, object> {
   return createBirpc<Remote, object>(local, {
-    post: (message) => { port.postMessage(message); },
-    on: (listener) => { port.on('message', listener); },
+    post: (message) => {
+      port.postMessage(message);
+    },
+    on: (listener) => {
+      port.on('message', listener);
+    },
     serialize: (message: Message) => (message.e === undefined ? message : { ...message, e: describeError(message.e) }),
-    deserialize: (message: Message) => (message.e === undefined ? message : { ...message, e: errorOf(message.e as ErrorDescription) }),
+    deserialize: (message: Message) =>
+      message.e === undefined ? message : { ...message, e: errorOf(message.e as ErrorDescription) },
     // Some calls take as long as a download: what ends them is their signal, or the end of the thread.
     timeout: -1,
   });

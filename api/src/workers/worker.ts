@@ -26,9 +26,18 @@ export interface BackgroundWorker<Api> {
   close(): Promise<void>;
 }
 
-interface Running<Api extends object> { worker: Worker; api: BirpcReturn<Api, object>; users: number }
+interface Running<Api extends object> {
+  worker: Worker;
+  api: BirpcReturn<Api, object>;
+  users: number;
+}
 
-export function createWorker<Api extends object>({ program, data, resourceLimits, onError }: WorkerOptions): BackgroundWorker<Api> {
+export function createWorker<Api extends object>({
+  program,
+  data,
+  resourceLimits,
+  onError,
+}: WorkerOptions): BackgroundWorker<Api> {
   const exposed = {};
   let running: Running<Api> | undefined;
 
@@ -39,7 +48,9 @@ export function createWorker<Api extends object>({ program, data, resourceLimits
       onError(error);
       end(started, error);
     });
-    worker.on('exit', () => { end(started); });
+    worker.on('exit', () => {
+      end(started);
+    });
     return started;
   }
 
@@ -49,9 +60,11 @@ export function createWorker<Api extends object>({ program, data, resourceLimits
   }
 
   return {
-    expose(functions) { Object.assign(exposed, functions); },
+    expose(functions) {
+      Object.assign(exposed, functions);
+    },
     acquire() {
-      const used = running ??= start();
+      const used = (running ??= start());
       if (++used.users === 1) used.worker.ref();
       let isReleased = false;
       return {

@@ -6,26 +6,49 @@ import { userCaller } from './callers.ts';
 
 function startApp(t: TestContext) {
   const app = createHttpServer({ basePath: '', trustedProxies: ['10.0.0.0/8'], logLevel: 'silent' });
-  registerActor(app, { internalSecret: 'secret', apiKey: () => Promise.resolve(undefined), countUnknownKey: () => Promise.resolve(), session: () => Promise.resolve(userCaller()) });
+  registerActor(app, {
+    internalSecret: 'secret',
+    apiKey: () => Promise.resolve(undefined),
+    countUnknownKey: () => Promise.resolve(),
+    session: () => Promise.resolve(userCaller()),
+  });
   app.route({ method: ['GET', 'POST'], url: '/who', handler: ({ actor }) => actor });
   t.after(() => app.close());
   return app;
 }
 
 test('a request tells who acts, from which address and under which request id', async (t) => {
-  const response = await startApp(t).inject({ url: '/who', headers: { 'x-forwarded-for': '192.0.2.1' }, remoteAddress: '10.0.0.7' });
-  assert.deepEqual(response.json(), { caller: { kind: 'anonymous' }, ip: '192.0.2.1', requestId: response.headers['x-request-id'] });
+  const response = await startApp(t).inject({
+    url: '/who',
+    headers: { 'x-forwarded-for': '192.0.2.1' },
+    remoteAddress: '10.0.0.7',
+  });
+  assert.deepEqual(response.json(), {
+    caller: { kind: 'anonymous' },
+    ip: '192.0.2.1',
+    requestId: response.headers['x-request-id'],
+  });
 });
 
 test('who is refused gets a problem document before the body is looked at', async (t) => {
-  const response = await startApp(t).inject({ method: 'POST', url: '/who', headers: { 'x-api-key': 'unknown', 'content-type': 'application/json' }, body: '{' });
+  const response = await startApp(t).inject({
+    method: 'POST',
+    url: '/who',
+    headers: { 'x-api-key': 'unknown', 'content-type': 'application/json' },
+    body: '{',
+  });
   assert.deepEqual([response.statusCode, response.json<{ code: string }>().code], [401, 'api_key_invalid']);
 });
 
-test('the origin is compared with the host that a trusted proxy forwards, and with no other\'s', async (t) => {
+test("the origin is compared with the host that a trusted proxy forwards, and with no other's", async (t) => {
   const app = startApp(t);
   const statusFrom = async (remoteAddress: string) => {
-    const headers = { 'cookie': 'session', 'origin': 'https://berth.example', 'x-forwarded-host': 'berth.example', 'host': 'inner:8080' };
+    const headers = {
+      'cookie': 'session',
+      'origin': 'https://berth.example',
+      'x-forwarded-host': 'berth.example',
+      'host': 'inner:8080',
+    };
     return (await app.inject({ method: 'POST', url: '/who', headers, remoteAddress })).statusCode;
   };
   assert.equal(await statusFrom('10.0.0.7'), 200);

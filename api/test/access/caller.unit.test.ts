@@ -16,15 +16,24 @@ describe('an entry covers an account', () => {
     [UMA, { type: 'organization', id: 'uma' }, false, 'not when an organisation has the id of a user'],
     [ACME, { type: 'organization', id: 'ACME' }, false, 'not when the id is in other letters'],
   ];
-  for (const [entry, account, covers, why] of cases) test(why, () => { assert.equal(accountMatches(entry, account), covers); });
+  for (const [entry, account, covers, why] of cases)
+    test(why, () => {
+      assert.equal(accountMatches(entry, account), covers);
+    });
 });
 
 test('superadmins, and internal services without account, are unlimited, and nobody else', () => {
-  assert.deepEqual(CALLER_NAMES.filter((name) => isUnlimited(CALLERS[name])), ['internal', 'superadmin']);
+  assert.deepEqual(
+    CALLER_NAMES.filter((name) => isUnlimited(CALLERS[name])),
+    ['internal', 'superadmin'],
+  );
 });
 
 test('an account stands behind users, read keys and internal services that name one', () => {
-  assert.deepEqual(CALLER_NAMES.filter((name) => accountOf(CALLERS[name]) === undefined), ['anonymous', 'internal', 'upload key']);
+  assert.deepEqual(
+    CALLER_NAMES.filter((name) => accountOf(CALLERS[name]) === undefined),
+    ['anonymous', 'internal', 'upload key'],
+  );
   assert.equal(accountOf(CALLERS['read key of Acme/geo']), ACME_GEO);
   assert.equal(accountOf(CALLERS['internal for Acme']), ACME);
 });

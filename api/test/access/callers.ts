@@ -1,6 +1,13 @@
 // One caller of each kind and standing, for tests that ask each of them the same.
 
-import type { Account, Caller, KeyScopes, ReadKeyCaller, UploadKeyCaller, UserCaller } from '../../src/access/index.ts';
+import type {
+  Account,
+  Caller,
+  KeyScopes,
+  ReadKeyCaller,
+  UploadKeyCaller,
+  UserCaller,
+} from '../../src/access/index.ts';
 
 export const ACME: Account = { type: 'organization', id: 'acme', name: 'Acme' };
 export const ACME_GEO: Account = { ...ACME, department: 'geo' };
@@ -11,7 +18,16 @@ export const UMA: Account = { type: 'user', id: 'uma' };
 /** A user who is signed in; by default a member of Acme, which holds a grant. */
 export function userCaller(changes: Partial<UserCaller> = {}): UserCaller {
   const user = { id: 'uma', name: 'Uma', email: 'uma@acme.example' };
-  return { kind: 'user', sessionId: 'session-1', user, isAdmin: false, account: ACME, accountRole: 'member', hasGrant: true, ...changes };
+  return {
+    kind: 'user',
+    sessionId: 'session-1',
+    user,
+    isAdmin: false,
+    account: ACME,
+    accountRole: 'member',
+    hasGrant: true,
+    ...changes,
+  };
 }
 
 export function uploadKeyCaller(scopes: KeyScopes = {}): UploadKeyCaller {
@@ -19,7 +35,13 @@ export function uploadKeyCaller(scopes: KeyScopes = {}): UploadKeyCaller {
 }
 
 export function readKeyCaller(changes: Partial<ReadKeyCaller> = {}): ReadKeyCaller {
-  return { kind: 'read-key', key: { id: 'key-2', name: 'mirror', shortId: 'reg_0000000b' }, account: ACME, hasGrant: true, ...changes };
+  return {
+    kind: 'read-key',
+    key: { id: 'key-2', name: 'mirror', shortId: 'reg_0000000b' },
+    account: ACME,
+    hasGrant: true,
+    ...changes,
+  };
 }
 
 /** Every kind of caller, in every standing that the policy tells apart. */

@@ -6,7 +6,10 @@ import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, signInOf, startTestServer, type TestServer } from '../support/test-server.ts';
 import { ROWS, type Row } from './route-rows.ts';
 
-/** Stands in everything that belongs to globex, and in nothing else: names, titles, bytes. Ids have none of it, since they are what is guessed. */
+/**
+ * Stands in everything that belongs to globex, and in nothing else: names, titles, bytes. Ids have none of it, since
+ * they are what is guessed.
+ */
 const MARK = 'zebra';
 const ID = 'guessed-artefact';
 const GLOBEX = { type: 'organization', id: 'globex', name: `${MARK} works` } as const;
@@ -27,15 +30,26 @@ for (const dialect of DIALECTS) {
     before(async () => {
       server = await startTestServer({ dialect });
       const all = await createCallers(server);
-      callers = { ...Object.fromEntries(Object.entries(all).filter(([caller]) => !OWN.has(caller))), 'a plain member of acme': await server.member('acme', 'member') };
+      callers = {
+        ...Object.fromEntries(Object.entries(all).filter(([caller]) => !OWN.has(caller))),
+        'a plain member of acme': await server.member('acme', 'member'),
+      };
       foreign = await createForeign(server, all['a superadmin'], all['an internal service']);
       atFirst = await snapshot(server, foreign);
     });
     after(() => server.close());
 
-    const rows = ROWS.filter(({ route }) => signInOf(dialect) !== 'simple-directory' || !/ \/api\/v1\/(users|organizations|invitations|sessions)(\/|$)/.test(route));
+    const rows = ROWS.filter(
+      ({ route }) =>
+        signInOf(dialect) !== 'simple-directory' ||
+        !/ \/api\/v1\/(users|organizations|invitations|sessions)(\/|$)/.test(route),
+    );
     // Once each: what is asked is the same whatever the row reaches.
-    const requests = new Map(rows.filter(({ route }) => !PUBLIC_BY_ID.has(route.split(' ')[1] ?? '')).map((row) => [`${row.route} ${JSON.stringify(row.body)}`, row]));
+    const requests = new Map(
+      rows
+        .filter(({ route }) => !PUBLIC_BY_ID.has(route.split(' ')[1] ?? ''))
+        .map((row) => [`${row.route} ${JSON.stringify(row.body)}`, row]),
+    );
     for (const [name, row] of requests) {
       test(`${name} tells and changes nothing of it`, async () => {
         for (const [caller, headers] of Object.entries(callers)) {
@@ -47,7 +61,17 @@ for (const dialect of DIALECTS) {
     }
 
     test('is found by no search, filter or page of a list', async () => {
-      const queries = [`q=${MARK}`, `q=${ID}`, 'category=other', 'format=npm', `packageName=${MARK}-package`, 'includeDeprecated=true&size=1000', 'sort=name', 'skip=0&size=1000', `group=${MARK}`];
+      const queries = [
+        `q=${MARK}`,
+        `q=${ID}`,
+        'category=other',
+        'format=npm',
+        `packageName=${MARK}-package`,
+        'includeDeprecated=true&size=1000',
+        'sort=name',
+        'skip=0&size=1000',
+        `group=${MARK}`,
+      ];
       for (const [caller, headers] of Object.entries(callers)) {
         for (const query of queries) {
           const response = await server.api('GET', `/artefacts?${query}`, { headers });
@@ -59,65 +83,151 @@ for (const dialect of DIALECTS) {
 
     test('is told apart from what does not exist by nothing', async () => {
       for (const [caller, headers] of Object.entries(callers)) {
-        for (const rest of ['', '/tarball', '/download', '/readme', '/files', '/files/index.js', '/packages', '/thumbnail']) {
-          const [known, unknown] = await Promise.all([ID, 'nothing-here'].map(async (id) => {
-            const response = await server.api('GET', `/artefacts/${id}${rest}`, { headers });
-            return { status: response.status, problem: { ...await response.json() as Record<string, unknown>, requestId: '' } };
-          }));
+        for (const rest of [
+          '',
+          '/tarball',
+          '/download',
+          '/readme',
+          '/files',
+          '/files/index.js',
+          '/packages',
+          '/thumbnail',
+        ]) {
+          const [known, unknown] = await Promise.all(
+            [ID, 'nothing-here'].map(async (id) => {
+              const response = await server.api('GET', `/artefacts/${id}${rest}`, { headers });
+              return {
+                status: response.status,
+                problem: { ...((await response.json()) as Record<string, unknown>), requestId: '' },
+              };
+            }),
+          );
           assert.deepEqual(known, unknown, `${caller} ${rest}`);
         }
       }
     });
 
-    test('is as it was after all this', async () => { assert.equal(await snapshot(server, foreign), atFirst); });
+    test('is as it was after all this', async () => {
+      assert.equal(await snapshot(server, foreign), atFirst);
+    });
   });
 }
 
 async function createForeign(server: TestServer, superadmin: Headers, internal: Headers): Promise<Foreign> {
-  const json = async (method: string, path: string, headers: Headers, body?: unknown): Promise<Record<string, string>> => {
+  const json = async (
+    method: string,
+    path: string,
+    headers: Headers,
+    body?: unknown,
+  ): Promise<Record<string, string>> => {
     const response = await server.api(method, path, { headers, body });
     const text = await response.text();
     assert.ok(response.ok, `${method} ${path}: ${text}`);
     return JSON.parse(text) as Record<string, string>;
   };
-  const tarball = await npmTarball({ manifest: { name: `${MARK}-package` }, files: { 'README.md': `# ${MARK}`, 'index.js': MARK } });
+  const tarball = await npmTarball({
+    manifest: { name: `${MARK}-package` },
+    files: { 'README.md': `# ${MARK}`, 'index.js': MARK },
+  });
   assert.equal((await server.upload(ID, { file: tarball })).status, 201);
-  await json('PATCH', `/artefacts/${ID}`, internal, { title: { fr: MARK, en: MARK }, description: { en: MARK }, group: { en: MARK }, privateAccess: [GLOBEX] });
+  await json('PATCH', `/artefacts/${ID}`, internal, {
+    title: { fr: MARK, en: MARK },
+    description: { en: MARK },
+    group: { en: MARK },
+    privateAccess: [GLOBEX],
+  });
   const image = new FormData();
-  image.set('file', new Blob([await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } }).png().toBuffer()]), 'x.png');
-  assert.equal((await fetch(`${server.url}/api/v1/artefacts/${ID}/thumbnail`, { method: 'POST', headers: internal, body: image })).status, 201);
-  const upload = await fetch(`${server.url}/api/v1/uploads`, { method: 'POST', headers: { ...internal, 'tus-resumable': '1.0.0', 'upload-length': '9', 'upload-metadata': `id ${btoa('half-done')},format ${btoa('file')},fileName ${btoa(MARK)}` } });
+  image.set(
+    'file',
+    new Blob([
+      await sharp({ create: { width: 4, height: 4, channels: 3, background: 'red' } })
+        .png()
+        .toBuffer(),
+    ]),
+    'x.png',
+  );
+  assert.equal(
+    (await fetch(`${server.url}/api/v1/artefacts/${ID}/thumbnail`, { method: 'POST', headers: internal, body: image }))
+      .status,
+    201,
+  );
+  const upload = await fetch(`${server.url}/api/v1/uploads`, {
+    method: 'POST',
+    headers: {
+      ...internal,
+      'tus-resumable': '1.0.0',
+      'upload-length': '9',
+      'upload-metadata': `id ${btoa('half-done')},format ${btoa('file')},fileName ${btoa(MARK)}`,
+    },
+  });
   assert.equal(upload.status, 201);
-  const { results: grants } = await json('GET', '/access-grants', superadmin) as unknown as { results: { _id: string; account: { id: string } }[] };
-  const { _id: keyId = '' } = await json('POST', '/api-keys', superadmin, { type: 'read', name: `${MARK} key`, owner: GLOBEX });
-  await json('POST', '/remote-registries', superadmin, { url: REMOTE, name: `${MARK} remote`, apiKey: MARK, schedule: null });
+  const { results: grants } = (await json('GET', '/access-grants', superadmin)) as unknown as {
+    results: { _id: string; account: { id: string } }[];
+  };
+  const { _id: keyId = '' } = await json('POST', '/api-keys', superadmin, {
+    type: 'read',
+    name: `${MARK} key`,
+    owner: GLOBEX,
+  });
+  await json('POST', '/remote-registries', superadmin, {
+    url: REMOTE,
+    name: `${MARK} remote`,
+    apiKey: MARK,
+    schedule: null,
+  });
   const [user, session] = await createPeople(server, superadmin, json);
   return {
-    'artefacts': ID, 'uploads': upload.headers.get('location')?.split('/').at(-1) ?? '', 'access-grants': grants.find(({ account }) => account.id === 'globex')?._id ?? '',
-    'api-keys': keyId, 'remote-registries': encodeURIComponent(REMOTE), 'organizations': 'globex', 'users': user, 'sessions': session,
+    'artefacts': ID,
+    'uploads': upload.headers.get('location')?.split('/').at(-1) ?? '',
+    'access-grants': grants.find(({ account }) => account.id === 'globex')?._id ?? '',
+    'api-keys': keyId,
+    'remote-registries': encodeURIComponent(REMOTE),
+    'organizations': 'globex',
+    'users': user,
+    'sessions': session,
   };
 }
 
 /** A user of globex and his session, where they are kept here. */
-async function createPeople(server: TestServer, superadmin: Headers, json: (method: string, path: string, headers: Headers, body?: unknown) => Promise<Record<string, string>>): Promise<[user: string, session: string]> {
+async function createPeople(
+  server: TestServer,
+  superadmin: Headers,
+  json: (method: string, path: string, headers: Headers, body?: unknown) => Promise<Record<string, string>>,
+): Promise<[user: string, session: string]> {
   const member = await server.member('globex', 'admin');
   if ((await server.api('GET', '/users', { headers: superadmin })).status === 404) return ['', ''];
   await json('PATCH', '/organizations/globex', superadmin, { name: GLOBEX.name });
-  const { user } = await json('GET', '/session', member) as unknown as { user: { id: string } };
+  const { user } = (await json('GET', '/session', member)) as unknown as { user: { id: string } };
   await json('PATCH', `/users/${user.id}`, superadmin, { name: `${MARK} boss` });
-  const { results } = await json('GET', '/sessions', member) as unknown as { results: { id: string }[] };
+  const { results } = (await json('GET', '/sessions', member)) as unknown as { results: { id: string }[] };
   return [user.id, results[0]?.id ?? ''];
 }
 
 /** Puts the foreign id where the route takes one. */
-async function ask(server: TestServer, { route, body, tus }: Row, foreign: Foreign, headers: Headers): Promise<{ status: number; text: string }> {
+async function ask(
+  server: TestServer,
+  { route, body, tus }: Row,
+  foreign: Foreign,
+  headers: Headers,
+): Promise<{ status: number; text: string }> {
   const [method = '', template = ''] = route.split(' ');
   const collection = template.split('/')[3] ?? '';
-  const path = template.replace('{id}', foreign[collection] || 'nobody').replace('{uploadId}', foreign['uploads'] ?? '').replace('{*}', 'index.js').replace('{architecture}', 'noarch')
-    .replace('{userId}', foreign['users'] || 'nobody').replace('{artefactId}', ID).replace(/\{\w+\}/, 'guessed');
+  const path = template
+    .replace('{id}', foreign[collection] || 'nobody')
+    .replace('{uploadId}', foreign['uploads'] ?? '')
+    .replace('{*}', 'index.js')
+    .replace('{architecture}', 'noarch')
+    .replace('{userId}', foreign['users'] || 'nobody')
+    .replace('{artefactId}', ID)
+    .replace(/\{\w+\}/, 'guessed');
   const response = await fetch(`${server.url}${path}`, {
-    method, redirect: 'manual',
-    headers: { ...headers, ...(typeof body === 'object' && { 'content-type': 'application/json' }), ...(tus && { 'tus-resumable': '1.0.0', ...tus }) },
+    method,
+    redirect: 'manual',
+    headers: {
+      ...headers,
+      ...(typeof body === 'object' && { 'content-type': 'application/json' }),
+      ...(tus && { 'tus-resumable': '1.0.0', ...tus }),
+    },
     ...(body !== undefined && { body: body === 'form' ? form() : JSON.stringify(body) }),
   });
   if (response.headers.get('content-type') === 'text/event-stream') {
@@ -136,9 +246,19 @@ function form(): FormData {
 /** What superadmins see of it. */
 async function snapshot(server: TestServer, foreign: Foreign): Promise<string> {
   const headers = await server.superadmin();
-  const paths = [`/artefacts/${ID}`, `/artefacts/${ID}/files`, `/remote-registries/${foreign['remote-registries']}`, ...foreign['users'] ? [`/users/${foreign['users']}`] : []];
+  const paths = [
+    `/artefacts/${ID}`,
+    `/artefacts/${ID}/files`,
+    `/remote-registries/${foreign['remote-registries']}`,
+    ...(foreign['users'] ? [`/users/${foreign['users']}`] : []),
+  ];
   const texts = await Promise.all(paths.map(async (path) => (await server.api('GET', path, { headers })).text()));
-  const { results } = await (await server.api('GET', '/api-keys?type=read', { headers })).json() as { results: { _id: string }[] };
-  const { status } = await fetch(`${server.url}/api/v1/uploads/${foreign['uploads']}`, { method: 'HEAD', headers: { ...server.internal, 'tus-resumable': '1.0.0' } });
+  const { results } = (await (await server.api('GET', '/api-keys?type=read', { headers })).json()) as {
+    results: { _id: string }[];
+  };
+  const { status } = await fetch(`${server.url}/api/v1/uploads/${foreign['uploads']}`, {
+    method: 'HEAD',
+    headers: { ...server.internal, 'tus-resumable': '1.0.0' },
+  });
   return JSON.stringify([texts, results.find(({ _id }) => _id === foreign['api-keys']), status]);
 }

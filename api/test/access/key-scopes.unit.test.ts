@@ -14,7 +14,12 @@ describe('the scopes of an upload key, all of which must hold', () => {
     'name and prefix': { allowedName: '@acme/a@1', allowedNamePrefix: '@acme/' },
     'name, wrong prefix': { allowedName: '@acme/a@1', allowedNamePrefix: '@other/' },
     'package and category': { allowedPackageName: '@acme/a', allowedCategory: 'processing' },
-    'all four': { allowedName: '@acme/a@1', allowedNamePrefix: '@acme/', allowedPackageName: '@acme/a', allowedCategory: 'processing' },
+    'all four': {
+      allowedName: '@acme/a@1',
+      allowedNamePrefix: '@acme/',
+      allowedPackageName: '@acme/a',
+      allowedCategory: 'processing',
+    },
   };
   const UPLOADS: Record<string, Upload> = {
     'as meant': { ...UPLOAD, presentCategory: 'processing' },
@@ -57,10 +62,16 @@ describe('the scopes of an upload key, all of which must hold', () => {
   });
   for (const [name, scopes] of Object.entries(SCOPES)) {
     test(`${name}: at commit`, () => {
-      assert.deepEqual(atCommit.columns.map((column) => outcomeOf(policy.commitUpload(uploadKeyCaller(scopes), UPLOADS[column]!))), atCommit.rows.get(name));
+      assert.deepEqual(
+        atCommit.columns.map((column) => outcomeOf(policy.commitUpload(uploadKeyCaller(scopes), UPLOADS[column]!))),
+        atCommit.rows.get(name),
+      );
     });
     test(`${name}: before the body is read, as far as the id tells`, () => {
-      assert.deepEqual(atStart.columns.map((column) => outcomeOf(policy.startUpload(uploadKeyCaller(scopes), UPLOADS[column]!.id))), atStart.rows.get(name));
+      assert.deepEqual(
+        atStart.columns.map((column) => outcomeOf(policy.startUpload(uploadKeyCaller(scopes), UPLOADS[column]!.id))),
+        atStart.rows.get(name),
+      );
     });
   }
 });
@@ -82,12 +93,20 @@ describe('the scopes of an upload key before the first byte of an upload whose f
     name     | yes      | yes | scope | yes      | yes     | yes   | yes
     package  | yes      | yes | yes   | yes      | yes     | scope | scope
     category | yes      | yes | yes   | scope    | scope   | yes   | scope`);
-  const SCOPES: Record<string, KeyScopes> = { none: {}, name: { allowedName: id }, package: { allowedPackageName: '@acme/a' }, category: { allowedCategory: 'processing' } };
+  const SCOPES: Record<string, KeyScopes> = {
+    none: {},
+    name: { allowedName: id },
+    package: { allowedPackageName: '@acme/a' },
+    category: { allowedCategory: 'processing' },
+  };
 
   for (const [name, cells] of rows) {
     test(`${name}: what is certain by then`, () => {
       assert.deepEqual(columns, Object.keys(ANNOUNCED));
-      assert.deepEqual(columns.map((column) => outcomeOf(policy.announceUpload(uploadKeyCaller(SCOPES[name]), ANNOUNCED[column]!))), cells);
+      assert.deepEqual(
+        columns.map((column) => outcomeOf(policy.announceUpload(uploadKeyCaller(SCOPES[name]), ANNOUNCED[column]!))),
+        cells,
+      );
     });
   }
 });

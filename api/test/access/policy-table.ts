@@ -18,11 +18,16 @@ export const UPLOAD: Upload = { id: '@acme/a@1', format: 'npm', category: 'proce
 
 /** Reads a table: its columns, and the cells of each row by its name. */
 export function readTable(text: string): { columns: string[]; rows: Map<string, string[]> } {
-  const [[, ...columns] = [], ...lines] = text.trim().split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+  const [[, ...columns] = [], ...lines] = text
+    .trim()
+    .split('\n')
+    .map((line) => line.split('|').map((cell) => cell.trim()));
   return { columns, rows: new Map(lines.map(([name = '', ...cells]) => [name, cells])) };
 }
 
 export function outcomeOf(refusal: Refusal): string {
-  const found = Object.entries(OUTCOMES).find(([, error]) => error?.code === refusal?.code && error?.status === refusal?.status);
+  const found = Object.entries(OUTCOMES).find(
+    ([, error]) => error?.code === refusal?.code && error?.status === refusal?.status,
+  );
   return found?.[0] ?? String(refusal);
 }

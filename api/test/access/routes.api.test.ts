@@ -9,20 +9,31 @@ import { COLUMNS, REFUSALS, ROWS, type Column, type Row } from './route-rows.ts'
 const ACME = { type: 'organization', id: 'acme' };
 const HOOLI = { type: 'organization', id: 'hooli' } as const;
 
-interface Description { paths: Record<string, Record<string, unknown>> }
+interface Description {
+  paths: Record<string, Record<string, unknown>>;
+}
 
 for (const dialect of DIALECTS) {
   describe(`who gets what on ${dialect}`, () => {
     let server: TestServer;
     let callers: Record<Column, Headers>;
     // Users of an identity service are managed there.
-    const rows = ROWS.filter(({ route }) => signInOf(dialect) !== 'simple-directory' || !/ \/api\/v1\/(users|organizations|invitations|sessions)(\/|$)/.test(route));
+    const rows = ROWS.filter(
+      ({ route }) =>
+        signInOf(dialect) !== 'simple-directory' ||
+        !/ \/api\/v1\/(users|organizations|invitations|sessions)(\/|$)/.test(route),
+    );
 
     before(async () => {
       server = await startTestServer({ dialect });
       callers = await createColumns(server);
-      for (const id of ['public', 'shared', 'private']) await server.upload(id, { file: await npmTarball({ files: { 'README.md': '# Hello', 'index.js': '' } }) });
-      for (const [id, body] of [['public', { public: true }], ['shared', { privateAccess: [ACME] }]] as const) await server.api('PATCH', `/artefacts/${id}`, { headers: server.internal, body });
+      for (const id of ['public', 'shared', 'private'])
+        await server.upload(id, { file: await npmTarball({ files: { 'README.md': '# Hello', 'index.js': '' } }) });
+      for (const [id, body] of [
+        ['public', { public: true }],
+        ['shared', { privateAccess: [ACME] }],
+      ] as const)
+        await server.api('PATCH', `/artefacts/${id}`, { headers: server.internal, body });
     });
     after(() => server.close());
 
@@ -38,8 +49,10 @@ for (const dialect of DIALECTS) {
     }
 
     test('every route that the description names has a row, and no other', async () => {
-      const { paths } = await (await server.api('GET', '/openapi.json')).json() as Description;
-      const routes = Object.entries(paths).flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`));
+      const { paths } = (await (await server.api('GET', '/openapi.json')).json()) as Description;
+      const routes = Object.entries(paths).flatMap(([path, methods]) =>
+        Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+      );
       // Signing in and out is better-auth's, where nobody is a caller yet: its tests are in accounts/.
       const ours = routes.filter((route) => !route.includes(' /api/auth/'));
       assert.deepEqual([...new Set(rows.map(({ route }) => route))].sort(), ours.sort());
@@ -47,17 +60,39 @@ for (const dialect of DIALECTS) {
 
     test('every route that is not described answers everybody', async () => {
       for (const column of COLUMNS) {
-        for (const path of ['/api/v1/openapi.json', '/api/ping', '/api/health/live', '/api/health/ready', '/metrics', '/api-docs']) {
-          assert.equal((await fetch(`${server.url}${path}`, { headers: callers[column] })).status, 200, `${path} for ${column}`);
+        for (const path of [
+          '/api/v1/openapi.json',
+          '/api/ping',
+          '/api/health/live',
+          '/api/health/ready',
+          '/metrics',
+          '/api-docs',
+        ]) {
+          assert.equal(
+            (await fetch(`${server.url}${path}`, { headers: callers[column] })).status,
+            200,
+            `${path} for ${column}`,
+          );
         }
       }
     });
 
     test('what the contract says is no route is none', async () => {
-      for (const path of ['/api/v1/artefacts/public/versions', '/api/v1/artefacts/public/versions/1.0.0', '/api/v1/artefacts/public/branch/main', '/api/v1/artefacts/branch/x', '/api/v1/nothing', '/api/auth/sign-up/email']) {
+      for (const path of [
+        '/api/v1/artefacts/public/versions',
+        '/api/v1/artefacts/public/versions/1.0.0',
+        '/api/v1/artefacts/public/branch/main',
+        '/api/v1/artefacts/branch/x',
+        '/api/v1/nothing',
+        '/api/auth/sign-up/email',
+      ]) {
         for (const method of ['GET', 'POST']) {
           const response = await fetch(`${server.url}${path}`, { method, headers: callers['a superadmin'] });
-          assert.deepEqual([response.status, ((await response.json()) as { code: string }).code], [404, 'route_not_found'], path);
+          assert.deepEqual(
+            [response.status, ((await response.json()) as { code: string }).code],
+            [404, 'route_not_found'],
+            path,
+          );
         }
       }
     });
@@ -68,8 +103,13 @@ for (const dialect of DIALECTS) {
 async function ask(server: TestServer, { route, path, body, tus }: Row, headers: Headers): Promise<string> {
   const method = route.split(' ')[0] ?? '';
   const response = await fetch(`${server.url}${path}`, {
-    method, redirect: 'manual',
-    headers: { ...headers, ...(typeof body === 'object' && { 'content-type': 'application/json' }), ...(tus && { 'tus-resumable': '1.0.0', ...tus }) },
+    method,
+    redirect: 'manual',
+    headers: {
+      ...headers,
+      ...(typeof body === 'object' && { 'content-type': 'application/json' }),
+      ...(tus && { 'tus-resumable': '1.0.0', ...tus }),
+    },
     ...(body !== undefined && { body: body === 'form' ? emptyForm() : JSON.stringify(body) }),
   });
   if (response.headers.get('content-type') === 'text/event-stream') {
@@ -83,8 +123,9 @@ async function ask(server: TestServer, { route, path, body, tus }: Row, headers:
 }
 
 function expected({ route, ok }: Row, word: string): string {
-  const answer = word === 'ok' ? ok : word in REFUSALS ? REFUSALS[word as keyof typeof REFUSALS] : word.replace(':', ' ');
-  return route.startsWith('HEAD ') ? answer.split(' ')[0] ?? '' : answer;
+  const answer =
+    word === 'ok' ? ok : word in REFUSALS ? REFUSALS[word as keyof typeof REFUSALS] : word.replace(':', ' ');
+  return route.startsWith('HEAD ') ? (answer.split(' ')[0] ?? '') : answer;
 }
 
 /** With a field, since fetch sends none as no form at all. */
@@ -113,7 +154,9 @@ async function createColumns(server: TestServer): Promise<Record<Column, Headers
 async function createKeyWithoutGrant(server: TestServer): Promise<Headers> {
   const key = await server.readKey(HOOLI);
   const headers = await server.superadmin();
-  const { results } = await (await server.api('GET', '/access-grants?size=1000', { headers })).json() as { results: { _id: string; account: { id: string } }[] };
+  const { results } = (await (await server.api('GET', '/access-grants?size=1000', { headers })).json()) as {
+    results: { _id: string; account: { id: string } }[];
+  };
   const grant = results.find(({ account }) => account.id === HOOLI.id);
   assert.equal((await server.api('DELETE', `/access-grants/${grant?._id}`, { headers })).status, 204);
   return { 'x-api-key': key };

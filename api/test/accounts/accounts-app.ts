@@ -25,27 +25,56 @@ export interface AccountsApp {
 }
 
 /** The answer of a request: status, body as JSON, headers. */
-export interface Answer { status: number; body: Record<string, unknown>; headers: Record<string, string | string[] | number | undefined> }
+export interface Answer {
+  status: number;
+  body: Record<string, unknown>;
+  headers: Record<string, string | string[] | number | undefined>;
+}
 
 export interface Browser {
   /** What it would send, kept up to date with what answers set. */
   cookie: string;
   get(path: string, headers?: Record<string, string>): Promise<Answer>;
-  send(method: 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  send(
+    method: 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Answer>;
 }
 
-export async function createAccountsApp(dialect: DialectName, options: Partial<AccountsOptions> = {}): Promise<AccountsApp> {
+export async function createAccountsApp(
+  dialect: DialectName,
+  options: Partial<AccountsOptions> = {},
+): Promise<AccountsApp> {
   const { database, close } = await openTestDatabase(dialect);
   const publicUrl = options.publicUrl ?? 'http://localhost';
   const accounts = createAccounts({
-    database, publicUrl, secret: SECRET, signInsPerMinute: 1000, passwords: FAST_PASSWORDS, ...options,
+    database,
+    publicUrl,
+    secret: SECRET,
+    signInsPerMinute: 1000,
+    passwords: FAST_PASSWORDS,
+    ...options,
   });
-  const app = createHttpServer({ basePath: new URL(publicUrl).pathname.replace(/\/$/, ''), trustedProxies: ['127.0.0.1'], logLevel: 'silent' });
-  await app.register(async (v1) => {
-    registerActor(v1, { session: accounts.authenticateSession, apiKey: () => Promise.resolve(undefined), countUnknownKey: () => Promise.resolve(), internalSecret: INTERNAL_SECRET });
-    accounts.registerSessionCookies(v1);
-    await v1.register(accounts.routes);
-  }, { prefix: '/api/v1' });
+  const app = createHttpServer({
+    basePath: new URL(publicUrl).pathname.replace(/\/$/, ''),
+    trustedProxies: ['127.0.0.1'],
+    logLevel: 'silent',
+  });
+  await app.register(
+    async (v1) => {
+      registerActor(v1, {
+        session: accounts.authenticateSession,
+        apiKey: () => Promise.resolve(undefined),
+        countUnknownKey: () => Promise.resolve(),
+        internalSecret: INTERNAL_SECRET,
+      });
+      accounts.registerSessionCookies(v1);
+      await v1.register(accounts.routes);
+    },
+    { prefix: '/api/v1' },
+  );
   await app.register(accounts.authRoutes, { prefix: '/api/auth' });
   await accounts.createFirstSuperadmin(ADMIN);
   const signIn = async (email: string, password = PASSWORD): Promise<Browser> => {
@@ -55,26 +84,53 @@ export async function createAccountsApp(dialect: DialectName, options: Partial<A
     return browser;
   };
   return {
-    app, accounts, database, signIn,
+    app,
+    accounts,
+    database,
+    signIn,
     admin: () => signIn(ADMIN.email, ADMIN.password),
-    async close() { await app.close(); await close(); },
+    async close() {
+      await app.close();
+      await close();
+    },
   };
 }
 
 /** Creates a user through the API and returns his id. */
 export async function createUser(admin: Browser, email: string, more: Record<string, unknown> = {}): Promise<string> {
-  const { status, body } = await admin.send('POST', '/users', { email, name: email.split('@')[0], password: PASSWORD, ...more });
+  const { status, body } = await admin.send('POST', '/users', {
+    email,
+    name: email.split('@')[0],
+    password: PASSWORD,
+    ...more,
+  });
   assert.equal(status, 201, JSON.stringify(body));
   return body['id'] as string;
 }
 
-/** The organisation acme: its departments are geo and sea, its members boss (an admin), mate (in none of them) and diver (in sea). */
+/**
+ * The organisation acme: its departments are geo and sea, its members boss (an admin), mate (in none of them) and
+ * diver (in sea).
+ */
 export async function createAcme(admin: Browser): Promise<{ boss: string; mate: string; diver: string }> {
   await admin.send('POST', '/organizations', { id: 'acme', name: 'Acme' });
-  for (const [id, name] of [['geo', 'Geography'], ['sea', 'Sea']]) await admin.send('PUT', `/organizations/acme/departments/${id}`, { name });
-  const [boss, mate, diver] = [await createUser(admin, 'boss@acme.example'), await createUser(admin, 'mate@acme.example'), await createUser(admin, 'diver@acme.example')];
-  const memberships = { [boss]: { role: 'admin' }, [mate]: { role: 'member' }, [diver]: { role: 'member', departments: ['sea'] } };
-  for (const [id, membership] of Object.entries(memberships)) assert.equal((await admin.send('PUT', `/organizations/acme/members/${id}`, membership)).status, 200);
+  for (const [id, name] of [
+    ['geo', 'Geography'],
+    ['sea', 'Sea'],
+  ])
+    await admin.send('PUT', `/organizations/acme/departments/${id}`, { name });
+  const [boss, mate, diver] = [
+    await createUser(admin, 'boss@acme.example'),
+    await createUser(admin, 'mate@acme.example'),
+    await createUser(admin, 'diver@acme.example'),
+  ];
+  const memberships = {
+    [boss]: { role: 'admin' },
+    [mate]: { role: 'member' },
+    [diver]: { role: 'member', departments: ['sea'] },
+  };
+  for (const [id, membership] of Object.entries(memberships))
+    assert.equal((await admin.send('PUT', `/organizations/acme/members/${id}`, membership)).status, 200);
   return { boss, mate, diver };
 }
 
@@ -85,15 +141,25 @@ export function auditOf({ db }: Database): Promise<AuditEventsTable[]> {
 
 /** A client with a cookie jar; paths are below /api/v1 unless they start with /api. */
 export function createBrowser(app: FastifyInstance, cookie = ''): Browser {
-  const request = async (method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer> => {
+  const request = async (
+    method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer> => {
     const response = await app.inject({
       method,
       url: path.startsWith('/api') ? path : `/api/v1${path}`,
       headers: { ...(browser.cookie !== '' && { cookie: browser.cookie }), ...headers },
       ...(body !== undefined && { payload: body as object }),
     });
-    for (const { name, value, maxAge } of response.cookies) browser.cookie = maxAge === 0 ? without(browser.cookie, name) : withCookie(browser.cookie, name, value);
-    return { status: response.statusCode, body: response.body === '' ? {} : response.json(), headers: response.headers };
+    for (const { name, value, maxAge } of response.cookies)
+      browser.cookie = maxAge === 0 ? without(browser.cookie, name) : withCookie(browser.cookie, name, value);
+    return {
+      status: response.statusCode,
+      body: response.body === '' ? {} : response.json(),
+      headers: response.headers,
+    };
   };
   const browser: Browser = {
     cookie,
@@ -104,7 +170,10 @@ export function createBrowser(app: FastifyInstance, cookie = ''): Browser {
 }
 
 function without(cookies: string, name: string): string {
-  return cookies.split('; ').filter((pair) => pair !== '' && !pair.startsWith(`${name}=`)).join('; ');
+  return cookies
+    .split('; ')
+    .filter((pair) => pair !== '' && !pair.startsWith(`${name}=`))
+    .join('; ');
 }
 
 function withCookie(cookies: string, name: string, value: string): string {

@@ -11,8 +11,12 @@ for (const dialect of DIALECTS) {
     const { database, close } = await openTestDatabase(dialect);
     t.after(close);
     const auth = createAuth({ database, publicUrl: 'http://localhost', secret: SECRET, passwords: FAST_PASSWORDS });
-    const { toBeCreated, toBeAdded, toBeAddedIndexes, unsafeChanges, schemaProblems } = await getMigrations(auth.options);
-    assert.deepEqual({ toBeCreated, toBeAdded, toBeAddedIndexes, unsafeChanges, schemaProblems },
-      { toBeCreated: [], toBeAdded: [], toBeAddedIndexes: [], unsafeChanges: [], schemaProblems: [] });
+    const { toBeCreated, toBeAdded, toBeAddedIndexes, unsafeChanges, schemaProblems } = await getMigrations(
+      auth.options,
+    );
+    assert.deepEqual(
+      { toBeCreated, toBeAdded, toBeAddedIndexes, unsafeChanges, schemaProblems },
+      { toBeCreated: [], toBeAdded: [], toBeAddedIndexes: [], unsafeChanges: [], schemaProblems: [] },
+    );
   });
 }

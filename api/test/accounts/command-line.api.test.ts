@@ -16,8 +16,16 @@ describe('signing in on the command line with a second factor', () => {
   let backupCodes: string[];
   before(async () => {
     [berth, home] = await Promise.all([startTestServer(), mkdtemp(join(tmpdir(), 'berth-home-'))]);
-    const ask = async (path: string, body: object) => fetch(`${berth.url}/api/auth/two-factor/${path}`, { method: 'POST', headers: { ...await berth.superadmin(), 'content-type': 'application/json', 'origin': berth.url }, body: JSON.stringify(body) });
-    const enabled = await (await ask('enable', { password: ADMIN_PASSWORD })).json() as { totpURI: string; backupCodes: string[] };
+    const ask = async (path: string, body: object) =>
+      fetch(`${berth.url}/api/auth/two-factor/${path}`, {
+        method: 'POST',
+        headers: { ...(await berth.superadmin()), 'content-type': 'application/json', 'origin': berth.url },
+        body: JSON.stringify(body),
+      });
+    const enabled = (await (await ask('enable', { password: ADMIN_PASSWORD })).json()) as {
+      totpURI: string;
+      backupCodes: string[];
+    };
     secret = new URL(enabled.totpURI).searchParams.get('secret') ?? '';
     ({ backupCodes } = enabled);
     const verified = await ask('verify-totp', { code: codeOf(secret) });
@@ -29,8 +37,18 @@ describe('signing in on the command line with a second factor', () => {
   });
 
   function run(...words: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-    const env = { PATH: process.env['PATH'], HOME: home, XDG_CONFIG_HOME: home, BERTH_URL: berth.url, BERTH_PASSWORD: ADMIN_PASSWORD };
-    return new Promise((done) => execFile(process.execPath, [PROGRAM, ...words], { env }, (error, stdout, stderr) => done({ status: typeof error?.code === 'number' ? error.code : 0, stdout, stderr })).stdin?.end());
+    const env = {
+      PATH: process.env['PATH'],
+      HOME: home,
+      XDG_CONFIG_HOME: home,
+      BERTH_URL: berth.url,
+      BERTH_PASSWORD: ADMIN_PASSWORD,
+    };
+    return new Promise((done) =>
+      execFile(process.execPath, [PROGRAM, ...words], { env }, (error, stdout, stderr) =>
+        done({ status: typeof error?.code === 'number' ? error.code : 0, stdout, stderr }),
+      ).stdin?.end(),
+    );
   }
   const login = (...words: string[]) => run('login', berth.url, '--email', ADMIN_EMAIL, ...words);
 

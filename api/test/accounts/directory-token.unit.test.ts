@@ -7,7 +7,9 @@ const UMA = { id: 'uma', name: 'Uma' };
 
 describe('the check of a token', () => {
   let directory: TestDirectory;
-  before(async () => { directory = await startTestDirectory(); });
+  before(async () => {
+    directory = await startTestDirectory();
+  });
   after(() => directory.stop());
 
   test('takes a new key as soon as the keys may be asked for again', async () => {
@@ -22,7 +24,9 @@ describe('the check of a token', () => {
     const token = await directory.sign(UMA);
     assert.equal((await check(token))?.id, 'uma');
     await directory.rotate();
-    await new Promise((resolve) => { setTimeout(resolve, 5); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 5);
+    });
     await assert.rejects(check(token), { code: 'session_invalid' });
   });
 
@@ -37,6 +41,8 @@ describe('the check of a token', () => {
   test('wants a token that ends, and one that says what it should', async () => {
     const check = createTokenCheck({ directoryUrl: directory.url });
     await assert.rejects(check(await directory.sign(UMA, { expiresIn: null })), { code: 'session_invalid' });
-    await assert.rejects(check(await directory.sign(UMA, { claims: { organizations: 'all' } })), { code: 'session_invalid' });
+    await assert.rejects(check(await directory.sign(UMA, { claims: { organizations: 'all' } })), {
+      code: 'session_invalid',
+    });
   });
 });

@@ -6,7 +6,9 @@ import { assertNoLeak } from '../support/problems.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
 
 const UMA = {
-  id: 'uma', name: 'Uma', email: 'uma@acme.example',
+  id: 'uma',
+  name: 'Uma',
+  email: 'uma@acme.example',
   organizations: [
     { id: 'acme', name: 'Acme', role: 'admin' },
     { id: 'acme', name: 'Acme', role: 'user', department: 'sea', departmentName: 'The sea' },
@@ -21,7 +23,15 @@ for (const dialect of DIALECTS) {
     let server: TestServer;
     before(async () => {
       directory = await startTestDirectory();
-      server = await startTestServer({ dialect, signIn: 'local', env: { AUTH_MODE: 'simple-directory', DIRECTORY_URL: 'https://example.org/directory', PRIVATE_DIRECTORY_URL: `${directory.url}/` } });
+      server = await startTestServer({
+        dialect,
+        signIn: 'local',
+        env: {
+          AUTH_MODE: 'simple-directory',
+          DIRECTORY_URL: 'https://example.org/directory',
+          PRIVATE_DIRECTORY_URL: `${directory.url}/`,
+        },
+      });
     });
     after(async () => {
       await server.close();
@@ -31,12 +41,20 @@ for (const dialect of DIALECTS) {
     const ask = async (method: string, path: string, headers: Record<string, string>, body?: unknown) => {
       const response = await server.api(method, path, { headers, body });
       const text = await response.text();
-      return { status: response.status, headers: response.headers, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>, text };
+      return {
+        status: response.status,
+        headers: response.headers,
+        body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown>,
+        text,
+      };
     };
     const session = async (headers: Record<string, string>) => (await ask('GET', '/session', headers)).body;
 
     test('sign in there, as anybody is told', async () => {
-      assert.deepEqual((await ask('GET', '/sign-in', {})).body, { mode: 'simple-directory', url: 'https://example.org/directory' });
+      assert.deepEqual((await ask('GET', '/sign-in', {})).body, {
+        mode: 'simple-directory',
+        url: 'https://example.org/directory',
+      });
       assert.equal((await fetch(`${server.url}/api/auth/sign-in/email`, { method: 'POST' })).status, 404);
       assert.equal(server.server.firstSuperadmin, undefined);
     });
@@ -44,8 +62,12 @@ for (const dialect of DIALECTS) {
     test('are found there, in the name of the superadmin who looks for them', async () => {
       const root = await directory.cookies({ ...ROOT, adminMode: true });
       await directory.cookies(UMA);
-      assert.deepEqual((await ask('GET', '/accounts?q=acm', root)).body, { results: [{ type: 'organization', id: 'acme', name: 'Acme', departments: [{ id: 'sea', name: 'The sea' }] }] });
-      assert.deepEqual((await ask('GET', '/accounts?q=uma', root)).body, { results: [{ type: 'user', id: 'uma', name: 'Uma' }] });
+      assert.deepEqual((await ask('GET', '/accounts?q=acm', root)).body, {
+        results: [{ type: 'organization', id: 'acme', name: 'Acme', departments: [{ id: 'sea', name: 'The sea' }] }],
+      });
+      assert.deepEqual((await ask('GET', '/accounts?q=uma', root)).body, {
+        results: [{ type: 'user', id: 'uma', name: 'Uma' }],
+      });
       directory.away = true;
       assert.equal((await ask('GET', '/accounts?q=uma', root)).body['code'], 'directory_unavailable');
       directory.away = false;
@@ -55,14 +77,25 @@ for (const dialect of DIALECTS) {
     test('act alone unless cookies name one of their memberships', async () => {
       const alone = { type: 'user', id: 'uma', name: 'Uma' };
       assert.deepEqual(await session(await directory.cookies(UMA)), {
-        kind: 'user', user: { id: 'uma', name: 'Uma', email: 'uma@acme.example' }, account: alone, accountRole: 'admin',
+        kind: 'user',
+        user: { id: 'uma', name: 'Uma', email: 'uma@acme.example' },
+        account: alone,
+        accountRole: 'admin',
         accounts: [
           { ...alone, role: 'admin' },
           { type: 'organization', id: 'acme', name: 'Acme', role: 'admin' },
-          { type: 'organization', id: 'acme', name: 'Acme', department: 'sea', departmentName: 'The sea', role: 'member' },
+          {
+            type: 'organization',
+            id: 'acme',
+            name: 'Acme',
+            department: 'sea',
+            departmentName: 'The sea',
+            role: 'member',
+          },
           { type: 'organization', id: 'initech', name: 'Initech', role: 'member' },
         ],
-        isAdmin: false, hasGrant: false,
+        isAdmin: false,
+        hasGrant: false,
       });
       const accountOf = async (membership: object) => {
         const { account, accountRole } = await session(await directory.cookies(UMA, membership));
@@ -72,7 +105,13 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await accountOf({ org: 'acme' }), [acme, 'admin']);
       assert.deepEqual(await accountOf({ org: 'acme', dep: '', role: 'admin' }), [acme, 'admin']);
       assert.deepEqual(await accountOf({ org: 'acme', dep: 'sea' }), [{ ...acme, department: 'sea' }, 'member']);
-      for (const foreign of [{ org: 'globex' }, { org: 'acme', dep: 'geo' }, { org: 'initech', role: 'admin' }, { org: 'initech', dep: 'sea' }, { dep: 'sea' }]) {
+      for (const foreign of [
+        { org: 'globex' },
+        { org: 'acme', dep: 'geo' },
+        { org: 'initech', role: 'admin' },
+        { org: 'initech', dep: 'sea' },
+        { dep: 'sea' },
+      ]) {
         assert.deepEqual(await accountOf(foreign), [alone, 'admin'], JSON.stringify(foreign));
       }
     });
@@ -84,10 +123,21 @@ for (const dialect of DIALECTS) {
 
     test('choose the account here or there, by the same cookies', async () => {
       const headers = await directory.cookies(UMA);
-      const chosen = await ask('PUT', '/session/account', headers, { type: 'organization', id: 'acme', department: 'sea' });
-      assert.deepEqual([chosen.status, chosen.body['account']], [200, { type: 'organization', id: 'acme', name: 'Acme', department: 'sea' }]);
+      const chosen = await ask('PUT', '/session/account', headers, {
+        type: 'organization',
+        id: 'acme',
+        department: 'sea',
+      });
+      assert.deepEqual(
+        [chosen.status, chosen.body['account']],
+        [200, { type: 'organization', id: 'acme', name: 'Acme', department: 'sea' }],
+      );
       const cookies = chosen.headers.getSetCookie();
-      assert.deepEqual(cookies, ['id_token_org=acme; Path=/; SameSite=Lax', 'id_token_dep=sea; Path=/; SameSite=Lax', 'id_token_role=user; Path=/; SameSite=Lax']);
+      assert.deepEqual(cookies, [
+        'id_token_org=acme; Path=/; SameSite=Lax',
+        'id_token_dep=sea; Path=/; SameSite=Lax',
+        'id_token_role=user; Path=/; SameSite=Lax',
+      ]);
       const next = { cookie: [headers.cookie, ...cookies.map((cookie) => cookie.split(';', 1)[0])].join('; ') };
       assert.deepEqual(await session(next), chosen.body);
       const back = await ask('PUT', '/session/account', next, { type: 'user', id: 'uma' });
@@ -98,27 +148,48 @@ for (const dialect of DIALECTS) {
 
     test('download once their account has a grant, and see what is shared with it', async () => {
       await server.upload('sea-charts', { format: 'file', file: Buffer.from('charts') });
-      await server.api('PATCH', '/artefacts/sea-charts', { headers: server.internal, body: { privateAccess: [{ type: 'organization', id: 'acme', department: 'sea' }] } });
-      const statusFor = async (membership: object) => (await ask('GET', '/artefacts/sea-charts', await directory.cookies(UMA, membership))).status;
-      assert.deepEqual([await statusFor({ org: 'acme', dep: 'sea' }), await statusFor({ org: 'acme' }), await statusFor({})], [200, 404, 404]);
+      await server.api('PATCH', '/artefacts/sea-charts', {
+        headers: server.internal,
+        body: { privateAccess: [{ type: 'organization', id: 'acme', department: 'sea' }] },
+      });
+      const statusFor = async (membership: object) =>
+        (await ask('GET', '/artefacts/sea-charts', await directory.cookies(UMA, membership))).status;
+      assert.deepEqual(
+        [await statusFor({ org: 'acme', dep: 'sea' }), await statusFor({ org: 'acme' }), await statusFor({})],
+        [200, 404, 404],
+      );
       const download = async () => {
-        const response = await server.api('GET', '/artefacts/sea-charts/download', { headers: await directory.cookies(UMA, { org: 'acme', dep: 'sea' }) });
+        const response = await server.api('GET', '/artefacts/sea-charts/download', {
+          headers: await directory.cookies(UMA, { org: 'acme', dep: 'sea' }),
+        });
         await response.arrayBuffer();
         return response.status;
       };
       assert.equal(await download(), 403);
-      await server.api('POST', '/access-grants', { headers: server.internal, body: { account: { type: 'organization', id: 'acme' } } });
+      await server.api('POST', '/access-grants', {
+        headers: server.internal,
+        body: { account: { type: 'organization', id: 'acme' } },
+      });
       assert.equal(await download(), 200);
     });
 
     test('are superadmins only while they have taken up these powers', async () => {
-      const status = async (user: object) => (await ask('GET', '/access-grants', await directory.cookies({ ...ROOT, ...user }))).status;
-      assert.deepEqual([await status({}), await status({ adminMode: true }), await status({ isAdmin: false, adminMode: true })], [403, 200, 403]);
+      const status = async (user: object) =>
+        (await ask('GET', '/access-grants', await directory.cookies({ ...ROOT, ...user }))).status;
+      assert.deepEqual(
+        [await status({}), await status({ adminMode: true }), await status({ isAdmin: false, adminMode: true })],
+        [403, 200, 403],
+      );
     });
 
     test('are managed there, and not here', async () => {
       const root = await directory.cookies({ ...ROOT, adminMode: true });
-      for (const [method, path] of [['GET', '/users'], ['POST', '/users'], ['GET', '/organizations/acme'], ['PUT', '/organizations/acme/members/uma']] as const) {
+      for (const [method, path] of [
+        ['GET', '/users'],
+        ['POST', '/users'],
+        ['GET', '/organizations/acme'],
+        ['PUT', '/organizations/acme/members/uma'],
+      ] as const) {
         const { status, body } = await ask(method, path, root, method === 'GET' ? undefined : {});
         assert.deepEqual([status, body['code']], [404, 'accounts_in_directory'], `${method} ${path}`);
         assert.ok((body['detail'] as string).includes('https://example.org/directory'));
@@ -126,10 +197,17 @@ for (const dialect of DIALECTS) {
     });
 
     test('change nothing while somebody else looks through their eyes', async () => {
-      const headers = await directory.cookies({ ...UMA, pseudoSession: true, isAdmin: true, adminMode: true }, { org: 'acme' });
+      const headers = await directory.cookies(
+        { ...UMA, pseudoSession: true, isAdmin: true, adminMode: true },
+        { org: 'acme' },
+      );
       assert.equal((await ask('GET', '/artefacts/sea-charts', headers)).status, 200);
       assert.equal((await session(headers))['isReadOnly'], true);
-      for (const [method, path, body] of [['PATCH', '/artefacts/sea-charts', { public: true }], ['POST', '/api-keys', { type: 'upload', name: 'x' }], ['PUT', '/session/account', { type: 'user', id: 'uma' }]] as const) {
+      for (const [method, path, body] of [
+        ['PATCH', '/artefacts/sea-charts', { public: true }],
+        ['POST', '/api-keys', { type: 'upload', name: 'x' }],
+        ['PUT', '/session/account', { type: 'user', id: 'uma' }],
+      ] as const) {
         const refused = await ask(method, path, headers, body);
         assert.deepEqual([refused.status, refused.body['code']], [403, 'session_read_only'], path);
       }
@@ -139,7 +217,13 @@ for (const dialect of DIALECTS) {
       const { privateKey } = await generateKeyPair('RS256');
       const good = await directory.sign(UMA);
       const [header = '', payload = '', signature = ''] = good.split('.');
-      const forged = Buffer.from(JSON.stringify({ ...JSON.parse(Buffer.from(payload, 'base64url').toString()) as object, isAdmin: true, adminMode: true })).toString('base64url');
+      const forged = Buffer.from(
+        JSON.stringify({
+          ...(JSON.parse(Buffer.from(payload, 'base64url').toString()) as object),
+          isAdmin: true,
+          adminMode: true,
+        }),
+      ).toString('base64url');
       const unsigned = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url');
       const tokens = {
         'another key under the same name': await directory.sign(UMA, { key: privateKey }),
@@ -165,7 +249,10 @@ for (const dialect of DIALECTS) {
     });
 
     test('send nothing that changes state from foreign pages', async () => {
-      const headers = { ...await directory.cookies({ ...ROOT, adminMode: true }), origin: 'https://elsewhere.example' };
+      const headers = {
+        ...(await directory.cookies({ ...ROOT, adminMode: true })),
+        origin: 'https://elsewhere.example',
+      };
       const { status, body } = await ask('PATCH', '/artefacts/sea-charts', headers, { public: true });
       assert.deepEqual([status, body['code']], [403, 'cross_origin']);
     });
@@ -174,7 +261,9 @@ for (const dialect of DIALECTS) {
       const root = await directory.cookies({ ...ROOT, adminMode: true });
       await ask('POST', '/access-grants', root, { account: { type: 'organization', id: 'audited' } });
       const { body } = await ask('GET', '/access-grants', root);
-      const grant = (body['results'] as { account: { id: string }; grantedBy: object }[]).find(({ account }) => account.id === 'audited');
+      const grant = (body['results'] as { account: { id: string }; grantedBy: object }[]).find(
+        ({ account }) => account.id === 'audited',
+      );
       assert.deepEqual(grant?.grantedBy, { userId: 'root', userName: 'Root' });
     });
   });
@@ -195,7 +284,12 @@ describe('the keys of the identity service', () => {
     const response = await server.api('GET', '/session', { headers });
     const text = await response.text();
     assertNoLeak(text);
-    return { status: response.status, retryAfter: response.headers.get('retry-after'), setCookie: response.headers.getSetCookie(), ...JSON.parse(text) as { kind?: string; code?: string } };
+    return {
+      status: response.status,
+      retryAfter: response.headers.get('retry-after'),
+      setCookie: response.headers.getSetCookie(),
+      ...(JSON.parse(text) as { kind?: string; code?: string }),
+    };
   };
 
   test('that does not answer make nobody a stranger: 503, and the cookies stay', async () => {
@@ -213,7 +307,10 @@ describe('the keys of the identity service', () => {
     const before = directory.asked;
     for (let number = 0; number < 5; number++) {
       assert.equal((await ask(await directory.cookies({ ...UMA, id: `user-${number}` }))).kind, 'user');
-      assert.equal((await ask(toHeaders(await directory.sign(UMA, { key: privateKey, kid: `bad-${number}` })))).code, 'session_invalid');
+      assert.equal(
+        (await ask(toHeaders(await directory.sign(UMA, { key: privateKey, kid: `bad-${number}` })))).code,
+        'session_invalid',
+      );
     }
     assert.equal(directory.asked, before);
   });
@@ -226,5 +323,8 @@ describe('the keys of the identity service', () => {
 });
 
 test('a start without the address of the identity service says so', async () => {
-  await assert.rejects(startTestServer({ env: { AUTH_MODE: 'simple-directory' } }), { name: 'ConfigError', message: /AUTH_MODE .* needs DIRECTORY_URL/ });
+  await assert.rejects(startTestServer({ env: { AUTH_MODE: 'simple-directory' } }), {
+    name: 'ConfigError',
+    message: /AUTH_MODE .* needs DIRECTORY_URL/,
+  });
 });

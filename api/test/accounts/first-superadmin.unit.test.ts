@@ -14,7 +14,9 @@ for (const dialect of DIALECTS) {
 
     test('gets the password that is configured, which is not told back', async (t) => {
       const { accounts } = await open(t);
-      assert.deepEqual(await accounts.createFirstSuperadmin({ email: 'Root@Example.org', password: 'configured 1' }), { email: 'root@example.org' });
+      assert.deepEqual(await accounts.createFirstSuperadmin({ email: 'Root@Example.org', password: 'configured 1' }), {
+        email: 'root@example.org',
+      });
     });
 
     test('else gets a generated one, told once, and is audited', async (t) => {
@@ -29,7 +31,9 @@ for (const dialect of DIALECTS) {
 
     test('is one, however many replicas start at once', async (t) => {
       const { accounts, database } = await open(t);
-      const made = await Promise.all(['a', 'b', 'c', 'd'].map((name) => accounts.createFirstSuperadmin({ email: `${name}@example.org` })));
+      const made = await Promise.all(
+        ['a', 'b', 'c', 'd'].map((name) => accounts.createFirstSuperadmin({ email: `${name}@example.org` })),
+      );
       assert.equal(made.filter((admin) => admin !== undefined).length, 1);
       assert.equal((await database.db.selectFrom('user').select('id').execute()).length, 1);
     });

@@ -18,10 +18,18 @@ for (const dialect of DIALECTS) {
       url = `http://127.0.0.1:${port}`;
       provider = await startTestProvider(url);
       server = await startTestServer({
-        dialect, signIn: 'local',
+        dialect,
+        signIn: 'local',
         env: {
-          PORT: `${port}`, PUBLIC_URL: url, OIDC_ISSUER: `${provider.issuer}/`, OIDC_CLIENT_ID: provider.clientId, OIDC_CLIENT_SECRET: provider.clientSecret, OIDC_NAME: 'Acme login',
-          OIDC_ORGANIZATIONS_CLAIM: 'organizations', OIDC_ADMIN_CLAIM: 'groups', OIDC_ADMIN_VALUE: 'berth-admins',
+          PORT: `${port}`,
+          PUBLIC_URL: url,
+          OIDC_ISSUER: `${provider.issuer}/`,
+          OIDC_CLIENT_ID: provider.clientId,
+          OIDC_CLIENT_SECRET: provider.clientSecret,
+          OIDC_NAME: 'Acme login',
+          OIDC_ORGANIZATIONS_CLAIM: 'organizations',
+          OIDC_ADMIN_CLAIM: 'groups',
+          OIDC_ADMIN_VALUE: 'berth-admins',
         },
       });
     });
@@ -29,7 +37,9 @@ for (const dialect of DIALECTS) {
       await server.close();
       await provider.stop();
     });
-    afterEach(() => { provider.tamper = undefined; });
+    afterEach(() => {
+      provider.tamper = undefined;
+    });
 
     const signIn = async (user: TestProvider['user'], browser = new Browser()) => {
       provider.user = user;
@@ -37,18 +47,35 @@ for (const dialect of DIALECTS) {
       return { at, browser };
     };
     const ask = async (browser: Browser, method: string, path: string, body?: unknown) => {
-      const response = await browser.request(`${url}/api/v1${path}`, { method, ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }) });
+      const response = await browser.request(`${url}/api/v1${path}`, {
+        method,
+        ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      });
       const text = await response.text();
       return { status: response.status, body: (text === '' ? {} : JSON.parse(text)) as Record<string, unknown> };
     };
     const session = async (browser: Browser) => (await ask(browser, 'GET', '/session')).body;
     const events = async (query: string) => {
-      const { results } = await (await server.api('GET', `/audit-events?size=100&${query}`, { headers: await server.superadmin() })).json() as { results: { action: string; outcome: string; actor: { name?: string }; target: { id: string }; details?: Record<string, unknown> }[] };
+      const { results } = (await (
+        await server.api('GET', `/audit-events?size=100&${query}`, { headers: await server.superadmin() })
+      ).json()) as {
+        results: {
+          action: string;
+          outcome: string;
+          actor: { name?: string };
+          target: { id: string };
+          details?: Record<string, unknown>;
+        }[];
+      };
       return results;
     };
 
     test('is offered to everybody', async () => {
-      assert.deepEqual(await (await server.api('GET', '/sign-in')).json(), { mode: 'local', canResetPassword: false, oidc: { name: 'Acme login' } });
+      assert.deepEqual(await (await server.api('GET', '/sign-in')).json(), {
+        mode: 'local',
+        canResetPassword: false,
+        oidc: { name: 'Acme login' },
+      });
     });
 
     test('makes the user at the first time, and knows him again', async () => {
@@ -58,7 +85,7 @@ for (const dialect of DIALECTS) {
       assert.partialDeepStrictEqual(user, { name: 'Uma', email: 'uma@acme.example' });
       assert.deepEqual([isAdmin, (accounts as object[]).length], [false, 1]);
       const again = await signIn({ ...UMA, name: 'Uma the Second' });
-      assert.deepEqual((await session(again.browser))['user'], { ...user as object, name: 'Uma the Second' });
+      assert.deepEqual((await session(again.browser))['user'], { ...(user as object), name: 'Uma the Second' });
       const event = (await events('action=session.sign-in')).find(({ actor }) => actor.name === 'Uma the Second');
       assert.equal(event?.outcome, 'success');
     });
@@ -68,18 +95,38 @@ for (const dialect of DIALECTS) {
       const choices = async (more: object) => {
         const { browser } = await signIn({ ...claims, ...more });
         const { accounts, isAdmin } = await session(browser);
-        return [(accounts as { id: string; name: string; role: string }[]).slice(1).map(({ id, name, role }) => `${id} (${name}): ${role}`), isAdmin];
+        return [
+          (accounts as { id: string; name: string; role: string }[])
+            .slice(1)
+            .map(({ id, name, role }) => `${id} (${name}): ${role}`),
+          isAdmin,
+        ];
       };
-      assert.deepEqual(await choices({ organizations: ['acme:admin', { id: 'initech', name: 'Initech Ltd', role: 'user' }, 'not an id', 7] }), [['initech (Initech Ltd): member', 'acme (acme): admin'], false]);
-      assert.deepEqual(await choices({ organizations: ['acme', 'globex'], groups: ['staff', 'berth-admins'] }), [['acme (acme): member', 'globex (globex): member'], true]);
+      assert.deepEqual(
+        await choices({
+          organizations: ['acme:admin', { id: 'initech', name: 'Initech Ltd', role: 'user' }, 'not an id', 7],
+        }),
+        [['initech (Initech Ltd): member', 'acme (acme): admin'], false],
+      );
+      assert.deepEqual(await choices({ organizations: ['acme', 'globex'], groups: ['staff', 'berth-admins'] }), [
+        ['acme (acme): member', 'globex (globex): member'],
+        true,
+      ]);
       assert.deepEqual(await choices({ groups: 'staff' }), [[], false]);
       const audited = (await events('targetType=organization')).filter(({ details }) => details?.['by'] === 'oidc');
-      assert.ok(['organization.create', 'organization.save-member', 'organization.delete-member'].every((action) => audited.some((event) => event.action === action)));
+      assert.ok(
+        ['organization.create', 'organization.save-member', 'organization.delete-member'].every((action) =>
+          audited.some((event) => event.action === action),
+        ),
+      );
     });
 
     test('gives a member what his organisation may see', async () => {
       await server.upload('charts', { format: 'file', file: Buffer.from('charts') });
-      await server.api('PATCH', '/artefacts/charts', { headers: server.internal, body: { privateAccess: [{ type: 'organization', id: 'acme' }] } });
+      await server.api('PATCH', '/artefacts/charts', {
+        headers: server.internal,
+        body: { privateAccess: [{ type: 'organization', id: 'acme' }] },
+      });
       const { browser } = await signIn({ ...UMA, organizations: ['acme'] });
       assert.equal((await ask(browser, 'GET', '/artefacts/charts')).status, 404);
       assert.equal((await ask(browser, 'PUT', '/session/account', { type: 'organization', id: 'acme' })).status, 200);
@@ -89,7 +136,12 @@ for (const dialect of DIALECTS) {
     });
 
     test('is the same user as one that a superadmin made, once the provider has seen the address work', async () => {
-      const { id } = await (await server.api('POST', '/users', { headers: await server.superadmin(), body: { email: 'made@acme.example', name: 'Made', password: 'second mate 2' } })).json() as { id: string };
+      const { id } = (await (
+        await server.api('POST', '/users', {
+          headers: await server.superadmin(),
+          body: { email: 'made@acme.example', name: 'Made', password: 'second mate 2' },
+        })
+      ).json()) as { id: string };
       const made = { sub: 'provider|made', email: 'made@acme.example', name: 'Made' };
       const refused = await signIn({ ...made, email_verified: false });
       assert.match(refused.at, /[?&]error=account_not_linked/);
@@ -114,19 +166,30 @@ for (const dialect of DIALECTS) {
       }
       provider.tamper = (payload) => payload;
       assert.equal((await signIn(UMA)).at, `${url}/signed-in`);
-      const { results } = await (await server.api('GET', '/users?q=mallory', { headers: await server.superadmin() })).json() as { results: object[] };
+      const { results } = (await (
+        await server.api('GET', '/users?q=mallory', { headers: await server.superadmin() })
+      ).json()) as { results: object[] };
       assert.deepEqual(results, []);
-      assert.equal((await events('action=session.sign-in&outcome=refused')).length >= Object.keys(changes).length, true);
+      assert.equal(
+        (await events('action=session.sign-in&outcome=refused')).length >= Object.keys(changes).length,
+        true,
+      );
     });
 
     test('is refused without the state that was given out, and for a disabled user', async () => {
       const browser = new Browser();
-      const at = await browser.follow(`${url}/api/auth/callback/oidc?code=stolen&state=guessed`, (to) => to.startsWith(`${url}/`) && !to.includes('/api/auth/callback'));
+      const at = await browser.follow(
+        `${url}/api/auth/callback/oidc?code=stolen&state=guessed`,
+        (to) => to.startsWith(`${url}/`) && !to.includes('/api/auth/callback'),
+      );
       assert.match(at, /error=/);
       assert.equal((await session(browser))['kind'], 'anonymous');
       const gone = { ...UMA, sub: 'provider|gone', email: 'gone@acme.example', name: 'Gone' };
       const { user } = await session((await signIn(gone)).browser);
-      await server.api('PATCH', `/users/${(user as { id: string }).id}`, { headers: await server.superadmin(), body: { disabled: true } });
+      await server.api('PATCH', `/users/${(user as { id: string }).id}`, {
+        headers: await server.superadmin(),
+        body: { disabled: true },
+      });
       const refused = await signIn(gone);
       assert.match(refused.at, /error=/);
       assert.equal((await session(refused.browser))['kind'], 'anonymous');
@@ -134,8 +197,12 @@ for (const dialect of DIALECTS) {
 
     test('ends here and, by the address that the answer names, there', async () => {
       const { browser } = await signIn(UMA);
-      const response = await browser.request(`${url}/api/auth/sign-out`, { method: 'POST', headers: { 'content-type': 'application/json', 'origin': url }, body: JSON.stringify({ callbackURL: '/' }) });
-      const answer = await response.json() as { success: boolean; url?: string };
+      const response = await browser.request(`${url}/api/auth/sign-out`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', 'origin': url },
+        body: JSON.stringify({ callbackURL: '/' }),
+      });
+      const answer = (await response.json()) as { success: boolean; url?: string };
       assert.equal(answer.success, true);
       assert.equal((await session(browser))['kind'], 'anonymous');
       assert.ok(answer.url?.startsWith(`${provider.issuer}/session/end?`), answer.url);
@@ -146,29 +213,58 @@ for (const dialect of DIALECTS) {
 }
 
 test('settings of a provider that are incomplete, or of no use, stop the start', async () => {
-  const refused = (env: Record<string, string>, message: RegExp) => assert.rejects(startTestServer({ env }), { name: 'ConfigError', message });
-  await refused({ OIDC_ISSUER: 'https://login.example.org' }, /OIDC_ISSUER is set, which needs OIDC_CLIENT_ID, OIDC_CLIENT_SECRET/);
+  const refused = (env: Record<string, string>, message: RegExp) =>
+    assert.rejects(startTestServer({ env }), { name: 'ConfigError', message });
+  await refused(
+    { OIDC_ISSUER: 'https://login.example.org' },
+    /OIDC_ISSUER is set, which needs OIDC_CLIENT_ID, OIDC_CLIENT_SECRET/,
+  );
   await refused({ OIDC_CLIENT_ID: 'berth' }, /OIDC_CLIENT_ID is set, which needs OIDC_ISSUER/);
-  await refused({ OIDC_ISSUER: 'https://login.example.org', OIDC_CLIENT_ID: 'a', OIDC_CLIENT_SECRET: 'b', AUTH_MODE: 'simple-directory', DIRECTORY_URL: 'https://example.org' }, /AUTH_MODE=local alone/);
+  await refused(
+    {
+      OIDC_ISSUER: 'https://login.example.org',
+      OIDC_CLIENT_ID: 'a',
+      OIDC_CLIENT_SECRET: 'b',
+      AUTH_MODE: 'simple-directory',
+      DIRECTORY_URL: 'https://example.org',
+    },
+    /AUTH_MODE=local alone/,
+  );
 });
 
-test('a provider that is away is no reason not to start: who would sign in through it is told, and can once it is back', async () => {
-  const [port, providerPort] = [await freePort(), await freePort()];
-  const url = `http://127.0.0.1:${port}`;
-  const server = await startTestServer({ env: { PORT: `${port}`, PUBLIC_URL: url, OIDC_ISSUER: `http://127.0.0.1:${providerPort}`, OIDC_CLIENT_ID: 'berth', OIDC_CLIENT_SECRET: 'a secret between the two' } });
-  try {
-    const response = await fetch(`${url}/api/auth/sign-in/social`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ provider: 'oidc' }) });
-    assert.equal(response.headers.get('retry-after'), '10');
-    await readProblem(response, 503, 'oidc_unavailable');
-    assert.ok((await server.superadmin())['cookie']);
-    const provider = await startTestProvider(url, providerPort);
+test(
+  'a provider that is away is no reason not to start: who would sign in through it is told, and can ' +
+    'once it is back',
+  async () => {
+    const [port, providerPort] = [await freePort(), await freePort()];
+    const url = `http://127.0.0.1:${port}`;
+    const server = await startTestServer({
+      env: {
+        PORT: `${port}`,
+        PUBLIC_URL: url,
+        OIDC_ISSUER: `http://127.0.0.1:${providerPort}`,
+        OIDC_CLIENT_ID: 'berth',
+        OIDC_CLIENT_SECRET: 'a secret between the two',
+      },
+    });
     try {
-      provider.user = UMA;
-      assert.equal(await signInThrough(url, new Browser()), `${url}/signed-in`);
+      const response = await fetch(`${url}/api/auth/sign-in/social`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ provider: 'oidc' }),
+      });
+      assert.equal(response.headers.get('retry-after'), '10');
+      await readProblem(response, 503, 'oidc_unavailable');
+      assert.ok((await server.superadmin())['cookie']);
+      const provider = await startTestProvider(url, providerPort);
+      try {
+        provider.user = UMA;
+        assert.equal(await signInThrough(url, new Browser()), `${url}/signed-in`);
+      } finally {
+        await provider.stop();
+      }
     } finally {
-      await provider.stop();
+      await server.close();
     }
-  } finally {
-    await server.close();
-  }
-});
+  },
+);

@@ -1,11 +1,30 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { administersOrganization, isSuperadmin, pageBounds, searchPatterns, toIso } from '../../src/accounts/operations.ts';
+import {
+  administersOrganization,
+  isSuperadmin,
+  pageBounds,
+  searchPatterns,
+  toIso,
+} from '../../src/accounts/operations.ts';
 import { listChoices, type Membership } from '../../src/accounts/sessions/operations.ts';
 
 test('roles are read as better-auth joins them', () => {
-  assert.deepEqual([null, '', 'user', 'admin', 'user,admin', 'administrator'].map(isSuperadmin), [false, false, false, true, true, false]);
-  assert.deepEqual([null, 'member', 'admin', 'owner', 'member,owner'].map(administersOrganization), [false, false, true, true, true]);
+  assert.deepEqual([null, '', 'user', 'admin', 'user,admin', 'administrator'].map(isSuperadmin), [
+    false,
+    false,
+    false,
+    true,
+    true,
+    false,
+  ]);
+  assert.deepEqual([null, 'member', 'admin', 'owner', 'member,owner'].map(administersOrganization), [
+    false,
+    false,
+    true,
+    true,
+    true,
+  ]);
 });
 
 test('a search is one pattern a word, with nothing in it that LIKE understands', () => {
@@ -16,7 +35,12 @@ test('a search is one pattern a word, with nothing in it that LIKE understands',
 });
 
 test('a page has 10 items unless it asks for others, and never more than 1000', () => {
-  assert.deepEqual([{}, { size: 0 }, { skip: 5, size: 20 }, { size: 1001 }].map(pageBounds), [{ offset: 0, limit: 10 }, { offset: 0, limit: 0 }, { offset: 5, limit: 20 }, { offset: 0, limit: 1000 }]);
+  assert.deepEqual([{}, { size: 0 }, { skip: 5, size: 20 }, { size: 1001 }].map(pageBounds), [
+    { offset: 0, limit: 10 },
+    { offset: 0, limit: 0 },
+    { offset: 5, limit: 20 },
+    { offset: 0, limit: 1000 },
+  ]);
 });
 
 test('dates of both databases become the same text', () => {
@@ -35,9 +59,21 @@ test('a user may act for himself, and within organisations as his role and depar
     ['member', [department('a', true), department('b', true)], ['a', 'b']],
   ];
   for (const [role, departments, choices] of cases) {
-    const [own, ...others] = listChoices({ id: 'u', name: 'U' }, [{ organization: { id: 'o', name: 'O' }, role, departments }]);
+    const [own, ...others] = listChoices({ id: 'u', name: 'U' }, [
+      { organization: { id: 'o', name: 'O' }, role, departments },
+    ]);
     assert.deepEqual(own, { type: 'user', id: 'u', name: 'U', role: 'admin' });
-    assert.deepEqual(others.map((choice) => choice.department), choices, JSON.stringify([role, departments]));
-    assert.ok(others.every((choice) => choice.role === (role === 'member' ? 'member' : 'admin') && choice.departmentName === choice.department?.toUpperCase()));
+    assert.deepEqual(
+      others.map((choice) => choice.department),
+      choices,
+      JSON.stringify([role, departments]),
+    );
+    assert.ok(
+      others.every(
+        (choice) =>
+          choice.role === (role === 'member' ? 'member' : 'admin') &&
+          choice.departmentName === choice.department?.toUpperCase(),
+      ),
+    );
   }
 });

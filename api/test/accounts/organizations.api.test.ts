@@ -2,7 +2,15 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import type { Account } from '../../src/access/index.ts';
 import { DIALECTS } from '../support/test-database.ts';
-import { ADMIN, auditOf, createAcme, createAccountsApp, createUser, type AccountsApp, type Browser } from './accounts-app.ts';
+import {
+  ADMIN,
+  auditOf,
+  createAcme,
+  createAccountsApp,
+  createUser,
+  type AccountsApp,
+  type Browser,
+} from './accounts-app.ts';
 
 for (const dialect of DIALECTS) {
   describe(`organisations, on ${dialect}`, () => {
@@ -12,38 +20,75 @@ for (const dialect of DIALECTS) {
     let refuseDeletion = false;
     before(async () => {
       it = await createAccountsApp(dialect, {
-        onAccountDeleted: [(_tx, account) => {
-          deleted.push(account);
-          return refuseDeletion ? Promise.reject(new Error('not now')) : Promise.resolve();
-        }],
+        onAccountDeleted: [
+          (_tx, account) => {
+            deleted.push(account);
+            return refuseDeletion ? Promise.reject(new Error('not now')) : Promise.resolve();
+          },
+        ],
       });
       admin = await it.admin();
     });
     after(() => it.close());
 
-    const membersOf = async (id: string) => ((await admin.get(`/organizations/${id}`)).body['members'] as { user: { email: string }; role: string; departments: string[] }[])
-      .map(({ user, role, departments }) => [user.email, role, departments]);
+    const membersOf = async (id: string) =>
+      (
+        (await admin.get(`/organizations/${id}`)).body['members'] as {
+          user: { email: string };
+          role: string;
+          departments: string[];
+        }[]
+      ).map(({ user, role, departments }) => [user.email, role, departments]);
 
     test('a superadmin creates one under an id of his choice and is its first admin', async () => {
       const { status, body } = await admin.send('POST', '/organizations', { id: 'Fleet_1.a', name: ' The Fleet ' });
       assert.equal(status, 201);
       assert.deepEqual({ ...body, createdAt: '' }, { id: 'Fleet_1.a', name: 'The Fleet', createdAt: '' });
       assert.deepEqual(await membersOf('Fleet_1.a'), [[ADMIN.email, 'admin', []]]);
-      assert.deepEqual((await admin.send('PUT', '/session/account', { type: 'organization', id: 'Fleet_1.a' })).body['accountRole'], 'admin');
+      assert.deepEqual(
+        (await admin.send('PUT', '/session/account', { type: 'organization', id: 'Fleet_1.a' })).body['accountRole'],
+        'admin',
+      );
     });
 
     test('an id is taken once, and refused when it could not stand in a path', async () => {
       await admin.send('POST', '/organizations', { id: 'once', name: 'Once' });
-      assert.equal((await admin.send('POST', '/organizations', { id: 'once', name: 'Twice' })).body['code'], 'organization_exists');
-      for (const body of [{ id: 'a/b', name: 'A' }, { id: '', name: 'A' }, { id: '.hidden', name: 'A' }, { id: 'x'.repeat(129), name: 'A' }, { id: 'a', name: ' ' }, { name: 'A' }, { id: 'a', name: 'A', slug: 'a' }]) {
-        assert.equal((await admin.send('POST', '/organizations', body)).body['code'], 'request_invalid', JSON.stringify(body));
+      assert.equal(
+        (await admin.send('POST', '/organizations', { id: 'once', name: 'Twice' })).body['code'],
+        'organization_exists',
+      );
+      for (const body of [
+        { id: 'a/b', name: 'A' },
+        { id: '', name: 'A' },
+        { id: '.hidden', name: 'A' },
+        { id: 'x'.repeat(129), name: 'A' },
+        { id: 'a', name: ' ' },
+        { name: 'A' },
+        { id: 'a', name: 'A', slug: 'a' },
+      ]) {
+        assert.equal(
+          (await admin.send('POST', '/organizations', body)).body['code'],
+          'request_invalid',
+          JSON.stringify(body),
+        );
       }
     });
 
     test('they are renamed, listed by name, searched and paged', async () => {
-      for (const [id, name] of [['o-2', 'Bravo Line'], ['o-1', 'Alpha Line'], ['o-3', 'Charlie']]) await admin.send('POST', '/organizations', { id, name });
-      assert.equal((await admin.send('PATCH', '/organizations/o-3', { name: 'Charlie Line' })).body['name'], 'Charlie Line');
-      const ids = async (query: string) => { const { body } = await admin.get(`/organizations?${query}`); return [body['count'], (body['results'] as { id: string }[]).map(({ id }) => id)]; };
+      for (const [id, name] of [
+        ['o-2', 'Bravo Line'],
+        ['o-1', 'Alpha Line'],
+        ['o-3', 'Charlie'],
+      ])
+        await admin.send('POST', '/organizations', { id, name });
+      assert.equal(
+        (await admin.send('PATCH', '/organizations/o-3', { name: 'Charlie Line' })).body['name'],
+        'Charlie Line',
+      );
+      const ids = async (query: string) => {
+        const { body } = await admin.get(`/organizations?${query}`);
+        return [body['count'], (body['results'] as { id: string }[]).map(({ id }) => id)];
+      };
       assert.deepEqual(await ids('q=line'), [3, ['o-1', 'o-2', 'o-3']]);
       assert.deepEqual(await ids('q=line+o-2'), [1, ['o-2']]);
       assert.deepEqual(await ids('q=line&skip=2'), [3, ['o-3']]);
@@ -51,30 +96,57 @@ for (const dialect of DIALECTS) {
 
     test('members have a role and departments, all replaced by each change', async () => {
       const { boss, mate, diver } = await createAcme(admin);
-      assert.deepEqual((await admin.get('/organizations/acme')).body['departments'], [{ id: 'geo', name: 'Geography' }, { id: 'sea', name: 'Sea' }]);
-      assert.deepEqual(await membersOf('acme'), [
-        [ADMIN.email, 'admin', []], ['boss@acme.example', 'admin', []], ['diver@acme.example', 'member', ['sea']], ['mate@acme.example', 'member', []],
+      assert.deepEqual((await admin.get('/organizations/acme')).body['departments'], [
+        { id: 'geo', name: 'Geography' },
+        { id: 'sea', name: 'Sea' },
       ]);
-      const { status, body } = await admin.send('PUT', `/organizations/acme/members/${mate}`, { role: 'admin', departments: ['sea', 'geo'] });
-      assert.deepEqual([status, body], [200, { user: { id: mate, name: 'mate', email: 'mate@acme.example' }, role: 'admin', departments: ['geo', 'sea'] }]);
+      assert.deepEqual(await membersOf('acme'), [
+        [ADMIN.email, 'admin', []],
+        ['boss@acme.example', 'admin', []],
+        ['diver@acme.example', 'member', ['sea']],
+        ['mate@acme.example', 'member', []],
+      ]);
+      const { status, body } = await admin.send('PUT', `/organizations/acme/members/${mate}`, {
+        role: 'admin',
+        departments: ['sea', 'geo'],
+      });
+      assert.deepEqual(
+        [status, body],
+        [
+          200,
+          { user: { id: mate, name: 'mate', email: 'mate@acme.example' }, role: 'admin', departments: ['geo', 'sea'] },
+        ],
+      );
       await admin.send('PUT', `/organizations/acme/members/${mate}`, { role: 'member' });
       await admin.send('DELETE', `/organizations/acme/members/${boss}`);
-      assert.deepEqual((await membersOf('acme')).slice(1), [['diver@acme.example', 'member', ['sea']], ['mate@acme.example', 'member', []]]);
-      assert.deepEqual((await admin.get(`/users/${diver}`)).body['organizations'], [{ id: 'acme', name: 'Acme', role: 'member', departments: ['sea'] }]);
+      assert.deepEqual((await membersOf('acme')).slice(1), [
+        ['diver@acme.example', 'member', ['sea']],
+        ['mate@acme.example', 'member', []],
+      ]);
+      assert.deepEqual((await admin.get(`/users/${diver}`)).body['organizations'], [
+        { id: 'acme', name: 'Acme', role: 'member', departments: ['sea'] },
+      ]);
     });
 
     test('a department is renamed by the same call, and its members stay when it goes', async () => {
       await admin.send('PUT', '/organizations/acme/departments/geo', { name: 'Maps' });
       assert.equal((await admin.send('DELETE', '/organizations/acme/departments/sea')).status, 204);
       assert.deepEqual((await admin.get('/organizations/acme')).body['departments'], [{ id: 'geo', name: 'Maps' }]);
-      assert.ok((await membersOf('acme')).some(([email, , departments]) => email === 'diver@acme.example' && (departments as string[]).length === 0));
+      assert.ok(
+        (await membersOf('acme')).some(
+          ([email, , departments]) => email === 'diver@acme.example' && (departments as string[]).length === 0,
+        ),
+      );
     });
 
     test('departments of two organisations may have the same id', async () => {
       const lodger = await createUser(admin, 'lodger@example.org');
       for (const id of ['north', 'south']) {
         await admin.send('POST', '/organizations', { id, name: id });
-        assert.equal((await admin.send('PUT', `/organizations/${id}/departments/port`, { name: `Port of ${id}` })).status, 200);
+        assert.equal(
+          (await admin.send('PUT', `/organizations/${id}/departments/port`, { name: `Port of ${id}` })).status,
+          200,
+        );
       }
       await admin.send('PUT', `/organizations/south/members/${lodger}`, { role: 'member', departments: ['port'] });
       assert.deepEqual((await membersOf('south')).at(-1), ['lodger@example.org', 'member', ['port']]);
@@ -91,7 +163,13 @@ for (const dialect of DIALECTS) {
         ['organization_not_found', await admin.send('PUT', '/organizations/none/departments/a', { name: 'A' })],
         ['organization_not_found', await admin.send('PUT', `/organizations/none/members/${user}`, { role: 'member' })],
         ['user_not_found', await admin.send('PUT', '/organizations/north/members/nobody', { role: 'member' })],
-        ['department_not_found', await admin.send('PUT', `/organizations/north/members/${user}`, { role: 'member', departments: ['port', 'geo'] })],
+        [
+          'department_not_found',
+          await admin.send('PUT', `/organizations/north/members/${user}`, {
+            role: 'member',
+            departments: ['port', 'geo'],
+          }),
+        ],
         ['department_not_found', await admin.send('DELETE', '/organizations/north/departments/geo')],
         ['member_not_found', await admin.send('DELETE', `/organizations/north/members/${user}`)],
         ['request_invalid', await admin.send('PUT', `/organizations/north/members/${user}`, { role: 'owner' })],
@@ -104,8 +182,19 @@ for (const dialect of DIALECTS) {
     test('what goes takes its grants along, and what others keep for it, in one transaction', async () => {
       await admin.send('POST', '/organizations', { id: 'brief', name: 'Brief' });
       for (const id of ['a', 'b']) await admin.send('PUT', `/organizations/brief/departments/${id}`, { name: id });
-      for (const department of [undefined, 'a', 'b']) await admin.send('POST', '/access-grants', { account: { type: 'organization', id: 'brief', ...(department && { department }) } });
-      const granted = async () => (await it.database.db.selectFrom('access_grants').select('department').where('account_id', '=', 'brief').orderBy('department').execute()).map(({ department }) => department);
+      for (const department of [undefined, 'a', 'b'])
+        await admin.send('POST', '/access-grants', {
+          account: { type: 'organization', id: 'brief', ...(department && { department }) },
+        });
+      const granted = async () =>
+        (
+          await it.database.db
+            .selectFrom('access_grants')
+            .select('department')
+            .where('account_id', '=', 'brief')
+            .orderBy('department')
+            .execute()
+        ).map(({ department }) => department);
       deleted.length = 0;
 
       assert.equal((await admin.send('DELETE', '/organizations/brief/departments/a')).status, 204);
@@ -116,7 +205,11 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([(await admin.get('/organizations/brief')).status, await granted()], [200, ['', 'b']]);
       assert.equal((await admin.send('DELETE', '/organizations/brief')).status, 204);
       assert.deepEqual([(await admin.get('/organizations/brief')).status, await granted()], [404, []]);
-      assert.deepEqual(deleted, [{ type: 'organization', id: 'brief', department: 'a' }, { type: 'organization', id: 'brief' }, { type: 'organization', id: 'brief' }]);
+      assert.deepEqual(deleted, [
+        { type: 'organization', id: 'brief', department: 'a' },
+        { type: 'organization', id: 'brief' },
+        { type: 'organization', id: 'brief' },
+      ]);
     });
 
     test('every change is audited', async () => {
@@ -129,15 +222,22 @@ for (const dialect of DIALECTS) {
       await admin.send('DELETE', `/organizations/trace/members/${id}`);
       await admin.send('DELETE', '/organizations/trace/departments/a');
       await admin.send('DELETE', '/organizations/trace');
-      assert.deepEqual((await auditOf(it.database)).map(({ action, target_id, details }) => [action, target_id, JSON.parse(details ?? 'null') as unknown]), [
-        ['organization.create', 'trace', { name: 'Trace' }],
-        ['organization.update', 'trace', { name: 'Traced' }],
-        ['organization.save-department', 'trace', { department: { id: 'a', name: 'A' } }],
-        ['organization.save-member', 'trace', { userId: id, role: 'member', departments: ['a'] }],
-        ['organization.delete-member', 'trace', { userId: id }],
-        ['organization.delete-department', 'trace', { department: 'a' }],
-        ['organization.delete', 'trace', null],
-      ]);
+      assert.deepEqual(
+        (await auditOf(it.database)).map(({ action, target_id, details }) => [
+          action,
+          target_id,
+          JSON.parse(details ?? 'null') as unknown,
+        ]),
+        [
+          ['organization.create', 'trace', { name: 'Trace' }],
+          ['organization.update', 'trace', { name: 'Traced' }],
+          ['organization.save-department', 'trace', { department: { id: 'a', name: 'A' } }],
+          ['organization.save-member', 'trace', { userId: id, role: 'member', departments: ['a'] }],
+          ['organization.delete-member', 'trace', { userId: id }],
+          ['organization.delete-department', 'trace', { department: 'a' }],
+          ['organization.delete', 'trace', null],
+        ],
+      );
     });
   });
 }

@@ -7,7 +7,10 @@ for (const [name, hashing] of Object.entries({ SCRYPT, FAST_PASSWORDS })) {
   test(`${name} knows the password that a hash was made from, salted, and no other`, async () => {
     const [hash, another] = await Promise.all([hashing.hash('correct horse'), hashing.hash('correct horse')]);
     assert.notEqual(hash, another);
-    assert.deepEqual(await Promise.all(['correct horse', 'correct horsf', ''].map((password) => hashing.verify(password, hash))), [true, false, false]);
+    assert.deepEqual(
+      await Promise.all(['correct horse', 'correct horsf', ''].map((password) => hashing.verify(password, hash))),
+      [true, false, false],
+    );
   });
 }
 

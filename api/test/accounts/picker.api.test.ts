@@ -23,8 +23,21 @@ for (const dialect of DIALECTS) {
 
     test('organisations come with their departments, users with their address', async () => {
       assert.deepEqual((await admin.get('/accounts?q=acme')).body['results'], [
-        { type: 'organization', id: 'acme', name: 'Acme', departments: [{ id: 'geo', name: 'Geography' }, { id: 'sea', name: 'Sea' }] },
-        ...(['boss', 'diver', 'mate'] as const).map((name) => ({ type: 'user', id: people[name], name, email: `${name}@acme.example` })),
+        {
+          type: 'organization',
+          id: 'acme',
+          name: 'Acme',
+          departments: [
+            { id: 'geo', name: 'Geography' },
+            { id: 'sea', name: 'Sea' },
+          ],
+        },
+        ...(['boss', 'diver', 'mate'] as const).map((name) => ({
+          type: 'user',
+          id: people[name],
+          name,
+          email: `${name}@acme.example`,
+        })),
       ]);
       assert.deepEqual((await admin.get('/accounts?q=nobody+at+all')).body['results'], []);
       assert.equal((await (await it.signIn('boss@acme.example')).get('/accounts?q=acme')).body['code'], 'forbidden');
@@ -33,19 +46,39 @@ for (const dialect of DIALECTS) {
     test('its admins see, invite, change and remove members while they act for it', async () => {
       const boss = await bossOf({ type: 'organization', id: 'acme' });
       assert.equal((await boss.get('/organizations/acme')).body['name'], 'Acme');
-      const { status, body } = await boss.send('POST', '/organizations/acme/invitations', { email: 'new@acme.example', role: 'member' });
+      const { status, body } = await boss.send('POST', '/organizations/acme/invitations', {
+        email: 'new@acme.example',
+        role: 'member',
+      });
       assert.equal(status, 201);
       assert.equal((await boss.get('/organizations/acme/invitations')).body['count'], 1);
       assert.equal((await boss.send('DELETE', `/organizations/acme/invitations/${String(body['id'])}`)).status, 204);
-      assert.equal((await boss.send('PUT', `/organizations/acme/members/${people.mate}`, { role: 'member', departments: ['geo'] })).status, 200);
+      assert.equal(
+        (
+          await boss.send('PUT', `/organizations/acme/members/${people.mate}`, {
+            role: 'member',
+            departments: ['geo'],
+          })
+        ).status,
+        200,
+      );
       assert.equal((await boss.send('DELETE', `/organizations/acme/members/${people.diver}`)).status, 204);
     });
 
     test('they bring in nobody by his id, and are nobody elsewhere', async () => {
       const boss = await bossOf({ type: 'organization', id: 'acme' });
       await admin.send('POST', '/organizations', { id: 'other', name: 'Other' });
-      assert.equal((await boss.send('PUT', `/organizations/acme/members/${people.diver}`, { role: 'member' })).body['code'], 'member_not_found');
-      for (const [method, path, sent] of [['POST', '/organizations/other/invitations', { email: 'a@b.example', role: 'admin' }], ['PUT', `/organizations/other/members/${people.boss}`, { role: 'admin' }], ['DELETE', `/organizations/other/members/${people.boss}`, undefined], ['PATCH', '/organizations/acme', { name: 'Mine' }], ['DELETE', '/organizations/acme', undefined]] as const) {
+      assert.equal(
+        (await boss.send('PUT', `/organizations/acme/members/${people.diver}`, { role: 'member' })).body['code'],
+        'member_not_found',
+      );
+      for (const [method, path, sent] of [
+        ['POST', '/organizations/other/invitations', { email: 'a@b.example', role: 'admin' }],
+        ['PUT', `/organizations/other/members/${people.boss}`, { role: 'admin' }],
+        ['DELETE', `/organizations/other/members/${people.boss}`, undefined],
+        ['PATCH', '/organizations/acme', { name: 'Mine' }],
+        ['DELETE', '/organizations/acme', undefined],
+      ] as const) {
         assert.equal((await boss.send(method, path, sent)).body['code'], 'forbidden', `${method} ${path}`);
       }
       assert.equal((await boss.get('/organizations/other')).body['code'], 'forbidden');

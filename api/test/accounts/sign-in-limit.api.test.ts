@@ -8,18 +8,42 @@ const PER_MINUTE = 3;
 for (const dialect of DIALECTS) {
   describe(`the limit of sign-in attempts, on ${dialect}`, () => {
     let it: AccountsApp;
-    before(async () => { it = await createAccountsApp(dialect, { signInsPerMinute: PER_MINUTE }); });
+    before(async () => {
+      it = await createAccountsApp(dialect, { signInsPerMinute: PER_MINUTE });
+    });
     after(() => it.close());
 
-    const attempt = async (remoteAddress: string, headers: Record<string, string> = {}, password = 'not his at all') => {
-      const response = await it.app.inject({ method: 'POST', url: '/api/auth/sign-in/email', remoteAddress, headers, payload: { email: ADMIN.email, password } });
-      return { status: response.statusCode, retryAfter: Number(response.headers['retry-after']), body: response.json<{ code: string; requestId: string }>() };
+    const attempt = async (
+      remoteAddress: string,
+      headers: Record<string, string> = {},
+      password = 'not his at all',
+    ) => {
+      const response = await it.app.inject({
+        method: 'POST',
+        url: '/api/auth/sign-in/email',
+        remoteAddress,
+        headers,
+        payload: { email: ADMIN.email, password },
+      });
+      return {
+        status: response.statusCode,
+        retryAfter: Number(response.headers['retry-after']),
+        body: response.json<{ code: string; requestId: string }>(),
+      };
     };
 
     test('is by the real address: forged headers do not help, right passwords neither', async () => {
-      const forgeries = [{ 'x-forwarded-for': '198.51.100.1' }, { 'x-berth-ip': '198.51.100.2' }, { 'x-real-ip': '198.51.100.3', 'forwarded': 'for=198.51.100.3' }];
+      const forgeries = [
+        { 'x-forwarded-for': '198.51.100.1' },
+        { 'x-berth-ip': '198.51.100.2' },
+        { 'x-real-ip': '198.51.100.3', 'forwarded': 'for=198.51.100.3' },
+      ];
       for (const headers of forgeries) assert.equal((await attempt('203.0.113.5', headers)).status, 401);
-      const { status, retryAfter, body } = await attempt('203.0.113.5', { 'x-forwarded-for': '198.51.100.4', 'x-berth-ip': '198.51.100.5' }, ADMIN.password);
+      const { status, retryAfter, body } = await attempt(
+        '203.0.113.5',
+        { 'x-forwarded-for': '198.51.100.4', 'x-berth-ip': '198.51.100.5' },
+        ADMIN.password,
+      );
       assert.deepEqual([status, body.code], [429, 'too_many_attempts']);
       assert.ok(retryAfter > 0 && retryAfter <= 60);
       assert.ok(body.requestId);
@@ -27,7 +51,8 @@ for (const dialect of DIALECTS) {
     });
 
     test('follows the forwarding headers of a trusted proxy', async () => {
-      for (let count = 0; count < PER_MINUTE; count++) assert.equal((await attempt('127.0.0.1', { 'x-forwarded-for': '192.0.2.1' })).status, 401);
+      for (let count = 0; count < PER_MINUTE; count++)
+        assert.equal((await attempt('127.0.0.1', { 'x-forwarded-for': '192.0.2.1' })).status, 401);
       assert.equal((await attempt('127.0.0.1', { 'x-forwarded-for': '192.0.2.1' })).status, 429);
       assert.equal((await attempt('127.0.0.1', { 'x-forwarded-for': '192.0.2.2' })).status, 401);
       assert.equal((await attempt('127.0.0.1', { 'x-forwarded-for': '198.51.100.7, 192.0.2.1' })).status, 429);
@@ -52,17 +77,25 @@ const FAILURES_OF_ACCOUNT = 20;
 for (const dialect of DIALECTS) {
   describe(`the limit of failed sign-ins to one account, on ${dialect}`, () => {
     let it: AccountsApp;
-    before(async () => { it = await createAccountsApp(dialect); });
+    before(async () => {
+      it = await createAccountsApp(dialect);
+    });
     after(() => it.close());
 
     const attempt = async (email: string, address: number, password = 'not his at all') => {
-      const response = await it.app.inject({ method: 'POST', url: '/api/auth/sign-in/email', remoteAddress: `203.0.113.${address}`, payload: { email, password } });
+      const response = await it.app.inject({
+        method: 'POST',
+        url: '/api/auth/sign-in/email',
+        remoteAddress: `203.0.113.${address}`,
+        payload: { email, password },
+      });
       return [response.statusCode, response.json<{ code?: string }>().code];
     };
 
     test('holds from wherever they come, for an account that exists and for one that does not', async () => {
       for (const email of [ADMIN.email, 'nobody@example.org']) {
-        for (let address = 1; address <= FAILURES_OF_ACCOUNT; address++) assert.deepEqual(await attempt(email, address), [401, 'INVALID_EMAIL_OR_PASSWORD'], `${email} ${address}`);
+        for (let address = 1; address <= FAILURES_OF_ACCOUNT; address++)
+          assert.deepEqual(await attempt(email, address), [401, 'INVALID_EMAIL_OR_PASSWORD'], `${email} ${address}`);
         assert.deepEqual(await attempt(` ${email.toUpperCase()} `, 100), [429, 'too_many_attempts']);
         assert.deepEqual(await attempt(email, 101, ADMIN.password), [429, 'too_many_attempts']);
       }
@@ -82,7 +115,8 @@ for (const dialect of DIALECTS) {
     test('begins anew after a success', async () => {
       await it.database.db.deleteFrom('failed_attempts').execute();
       for (let round = 0; round < 2; round++) {
-        for (let address = 1; address < FAILURES_OF_ACCOUNT; address++) assert.equal((await attempt(ADMIN.email, address))[0], 401);
+        for (let address = 1; address < FAILURES_OF_ACCOUNT; address++)
+          assert.equal((await attempt(ADMIN.email, address))[0], 401);
         assert.equal((await attempt(ADMIN.email, 1, ADMIN.password))[0], 200);
       }
     });

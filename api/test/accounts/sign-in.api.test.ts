@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { DIALECTS } from '../support/test-database.ts';
-import { ADMIN, auditOf, createAccountsApp, createBrowser, PASSWORD, type AccountsApp, type Answer } from './accounts-app.ts';
+import {
+  ADMIN,
+  auditOf,
+  createAccountsApp,
+  createBrowser,
+  PASSWORD,
+  type AccountsApp,
+  type Answer,
+} from './accounts-app.ts';
 
 const SIGN_IN = '/api/auth/sign-in/email';
 const ADA = { email: 'ada@example.org', password: PASSWORD };
@@ -12,13 +20,15 @@ for (const dialect of DIALECTS) {
     before(async () => {
       it = await createAccountsApp(dialect);
       const admin = await it.admin();
-      for (const email of [ADA.email, 'gone@example.org', 'off@example.org']) await admin.send('POST', '/users', { email, name: email, password: PASSWORD });
+      for (const email of [ADA.email, 'gone@example.org', 'off@example.org'])
+        await admin.send('POST', '/users', { email, name: email, password: PASSWORD });
       const { body } = await admin.get('/users?q=off');
       await admin.send('PATCH', `/users/${(body['results'] as { id: string }[])[0]?.id}`, { disabled: true });
     });
     after(() => it.close());
 
-    const signIn = (body: unknown, headers?: Record<string, string>): Promise<Answer> => createBrowser(it.app).send('POST', SIGN_IN, body, headers);
+    const signIn = (body: unknown, headers?: Record<string, string>): Promise<Answer> =>
+      createBrowser(it.app).send('POST', SIGN_IN, body, headers);
 
     test('an address without a dot in its domain works, as the first superadmin has one', async () => {
       const { body } = await (await it.admin()).get('/session');
@@ -32,29 +42,55 @@ for (const dialect of DIALECTS) {
 
     test('the cookie is for HTTP alone, of this site and of the whole path', async () => {
       const { headers } = await signIn(ADA);
-      assert.match(String(headers['set-cookie']), /^better-auth\.session_token=[^;]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Lax$/);
+      assert.match(
+        String(headers['set-cookie']),
+        /^better-auth\.session_token=[^;]+; Max-Age=604800; Path=\/; HttpOnly; SameSite=Lax$/,
+      );
       assert.equal(headers['cache-control'], 'no-store');
     });
 
     test('a wrong password and an unknown address are answered alike', async () => {
-      const answers = await Promise.all([signIn({ ...ADA, password: 'not hers at all' }), signIn({ email: 'nobody@example.org', password: PASSWORD }), signIn({ email: 'nobody@intranet', password: PASSWORD })]);
+      const answers = await Promise.all([
+        signIn({ ...ADA, password: 'not hers at all' }),
+        signIn({ email: 'nobody@example.org', password: PASSWORD }),
+        signIn({ email: 'nobody@intranet', password: PASSWORD }),
+      ]);
       for (const { status, body, headers } of answers) {
         assert.equal(status, 401);
         assert.match(String(headers['content-type']), /^application\/problem\+json/);
-        assert.deepEqual({ ...body, requestId: '' }, {
-          status: 401, title: 'Unauthorized', detail: 'Invalid email or password', code: 'INVALID_EMAIL_OR_PASSWORD', requestId: '', message: 'Invalid email or password',
-        });
+        assert.deepEqual(
+          { ...body, requestId: '' },
+          {
+            status: 401,
+            title: 'Unauthorized',
+            detail: 'Invalid email or password',
+            code: 'INVALID_EMAIL_OR_PASSWORD',
+            requestId: '',
+            message: 'Invalid email or password',
+          },
+        );
       }
     });
 
     test('a disabled user is told so, once his password was right', async () => {
       assert.equal((await signIn({ email: 'off@example.org', password: PASSWORD })).body['code'], 'BANNED_USER');
-      assert.equal((await signIn({ email: 'off@example.org', password: 'not his at all' })).body['code'], 'INVALID_EMAIL_OR_PASSWORD');
+      assert.equal(
+        (await signIn({ email: 'off@example.org', password: 'not his at all' })).body['code'],
+        'INVALID_EMAIL_OR_PASSWORD',
+      );
     });
 
     test('what is not understood is a problem document', async () => {
-      assert.deepEqual([(await signIn({ email: 1 })).body['code'], (await signIn({ ...ADA, email: 'no address' })).body['code']], ['VALIDATION_ERROR', 'INVALID_EMAIL']);
-      const malformed = await it.app.inject({ method: 'POST', url: SIGN_IN, headers: { 'content-type': 'application/json' }, payload: '{"email":' });
+      assert.deepEqual(
+        [(await signIn({ email: 1 })).body['code'], (await signIn({ ...ADA, email: 'no address' })).body['code']],
+        ['VALIDATION_ERROR', 'INVALID_EMAIL'],
+      );
+      const malformed = await it.app.inject({
+        method: 'POST',
+        url: SIGN_IN,
+        headers: { 'content-type': 'application/json' },
+        payload: '{"email":',
+      });
       assert.deepEqual([malformed.statusCode, malformed.json<{ code: string }>().code], [400, 'BAD_REQUEST']);
       const empty = await it.app.inject({ method: 'POST', url: SIGN_IN });
       assert.deepEqual([empty.statusCode, empty.json<{ code: string }>().code], [400, 'VALIDATION_ERROR']);
@@ -62,9 +98,25 @@ for (const dialect of DIALECTS) {
 
     test('nobody registers himself, and users and organisations are not changed here', async () => {
       const admin = await it.admin();
-      const paths = ['sign-up/email', 'organization/create', 'organization/delete', 'admin/create-user', 'admin/remove-user', 'admin/set-role', 'admin/impersonate-user', 'update-user', 'delete-user', 'update-session'];
+      const paths = [
+        'sign-up/email',
+        'organization/create',
+        'organization/delete',
+        'admin/create-user',
+        'admin/remove-user',
+        'admin/set-role',
+        'admin/impersonate-user',
+        'update-user',
+        'delete-user',
+        'update-session',
+      ];
       for (const path of paths) {
-        const { status, body } = await admin.send('POST', `/api/auth/${path}`, { email: 'me@example.org', name: 'Me', password: PASSWORD, slug: 'me' });
+        const { status, body } = await admin.send('POST', `/api/auth/${path}`, {
+          email: 'me@example.org',
+          name: 'Me',
+          password: PASSWORD,
+          slug: 'me',
+        });
         assert.deepEqual([status, body['code']], [404, 'route_not_found'], path);
       }
     });
@@ -90,7 +142,12 @@ for (const dialect of DIALECTS) {
 
     test('a user changes his password and, if he wants, ends his other sessions', async () => {
       const [browser, other] = [await it.signIn('gone@example.org'), await it.signIn('gone@example.org')];
-      const change = (currentPassword: string) => browser.send('POST', '/api/auth/change-password', { currentPassword, newPassword: 'a third mate 3', revokeOtherSessions: true });
+      const change = (currentPassword: string) =>
+        browser.send('POST', '/api/auth/change-password', {
+          currentPassword,
+          newPassword: 'a third mate 3',
+          revokeOtherSessions: true,
+        });
       assert.equal((await change('not his at all')).body['code'], 'INVALID_PASSWORD');
       assert.equal((await change(PASSWORD)).status, 200);
       assert.equal((await browser.get('/session')).body['kind'], 'user');
@@ -101,8 +158,14 @@ for (const dialect of DIALECTS) {
 
     test('passwords have 8 to 128 characters', async () => {
       const browser = await it.signIn(ADA.email);
-      const change = async (newPassword: string) => (await browser.send('POST', '/api/auth/change-password', { currentPassword: PASSWORD, newPassword })).body['code'];
-      assert.deepEqual([await change('7 chars'), await change('x'.repeat(129))], ['PASSWORD_TOO_SHORT', 'PASSWORD_TOO_LONG']);
+      const change = async (newPassword: string) =>
+        (await browser.send('POST', '/api/auth/change-password', { currentPassword: PASSWORD, newPassword })).body[
+          'code'
+        ];
+      assert.deepEqual(
+        [await change('7 chars'), await change('x'.repeat(129))],
+        ['PASSWORD_TOO_SHORT', 'PASSWORD_TOO_LONG'],
+      );
     });
 
     test('the audit knows who signed in and out, from where, and who tried in vain', async () => {
@@ -113,14 +176,27 @@ for (const dialect of DIALECTS) {
       await signIn({ email: 'My Secret Passw0rd', password: 'x' });
       await signIn({ email: 'a\0@b', password: 'x' });
       const events = await auditOf(it.database);
-      assert.deepEqual(events.map(({ actor_kind, actor_name, action, target_type, outcome, ip }) => [actor_kind, actor_name, action, target_type, outcome, ip]), [
-        ['user', ADA.email, 'session.sign-in', 'session', 'success', '127.0.0.1'],
-        ['user', ADA.email, 'session.sign-out', 'session', 'success', '127.0.0.1'],
-        ['anonymous', null, 'session.sign-in', 'user', 'refused', '127.0.0.1'],
-        ['anonymous', null, 'session.sign-in', 'user', 'refused', '127.0.0.1'],
-        ['anonymous', null, 'session.sign-in', 'user', 'refused', '127.0.0.1'],
-      ]);
-      assert.deepEqual(events.slice(2).map(({ target_id }) => target_id), [ADA.email, 'unknown', 'a@b']);
+      assert.deepEqual(
+        events.map(({ actor_kind, actor_name, action, target_type, outcome, ip }) => [
+          actor_kind,
+          actor_name,
+          action,
+          target_type,
+          outcome,
+          ip,
+        ]),
+        [
+          ['user', ADA.email, 'session.sign-in', 'session', 'success', '127.0.0.1'],
+          ['user', ADA.email, 'session.sign-out', 'session', 'success', '127.0.0.1'],
+          ['anonymous', null, 'session.sign-in', 'user', 'refused', '127.0.0.1'],
+          ['anonymous', null, 'session.sign-in', 'user', 'refused', '127.0.0.1'],
+          ['anonymous', null, 'session.sign-in', 'user', 'refused', '127.0.0.1'],
+        ],
+      );
+      assert.deepEqual(
+        events.slice(2).map(({ target_id }) => target_id),
+        [ADA.email, 'unknown', 'a@b'],
+      );
       assert.equal(events[0]?.target_id, events[1]?.target_id);
     });
   });

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { DIALECTS } from '../support/test-database.ts';
-import { ADMIN, auditOf, createAccountsApp, createBrowser, createUser, PASSWORD, type AccountsApp, type Browser } from './accounts-app.ts';
+import {
+  ADMIN,
+  auditOf,
+  createAccountsApp,
+  createBrowser,
+  createUser,
+  PASSWORD,
+  type AccountsApp,
+  type Browser,
+} from './accounts-app.ts';
 
 for (const dialect of DIALECTS) {
   describe(`users, on ${dialect}`, () => {
@@ -16,9 +25,16 @@ for (const dialect of DIALECTS) {
     const own = async () => ((await admin.get('/session')).body['user'] as { id: string }).id;
 
     test('a superadmin creates one, who signs in and is no superadmin', async () => {
-      const { status, body } = await admin.send('POST', '/users', { email: ' Ada@Example.org'.trim(), name: ' Ada ', password: PASSWORD });
+      const { status, body } = await admin.send('POST', '/users', {
+        email: ' Ada@Example.org'.trim(),
+        name: ' Ada ',
+        password: PASSWORD,
+      });
       assert.equal(status, 201);
-      assert.deepEqual({ ...body, id: '', createdAt: '' }, { id: '', createdAt: '', email: 'ada@example.org', name: 'Ada', isAdmin: false, disabled: false });
+      assert.deepEqual(
+        { ...body, id: '', createdAt: '' },
+        { id: '', createdAt: '', email: 'ada@example.org', name: 'Ada', isAdmin: false, disabled: false },
+      );
       assert.match(String(body['createdAt']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
       const { body: session } = await (await it.signIn('ada@example.org')).get('/session');
       assert.deepEqual([session['isAdmin'], (session['user'] as { id: string }).id], [false, body['id']]);
@@ -27,13 +43,30 @@ for (const dialect of DIALECTS) {
 
     test('one address has one user, whatever its case', async () => {
       await createUser(admin, 'twin@example.org');
-      const { status, body } = await admin.send('POST', '/users', { email: 'TWIN@example.org', name: 'Twin', password: PASSWORD });
+      const { status, body } = await admin.send('POST', '/users', {
+        email: 'TWIN@example.org',
+        name: 'Twin',
+        password: PASSWORD,
+      });
       assert.deepEqual([status, body['code']], [409, 'email_taken']);
     });
 
     test('what nobody could sign in with is refused', async () => {
       const user = { email: 'x@example.org', name: 'X', password: PASSWORD };
-      const wrong = [{ email: 'x' }, { email: 'x@example.c' }, { email: 'x@.org' }, { email: 'é@example.org' }, { password: '7 chars' }, { password: 'x'.repeat(129) }, { name: ' ' }, { name: 'a\0b' }, { name: 'two\nlines' }, { name: '' }, { role: 'admin' }, { isAdmin: 'yes' }];
+      const wrong = [
+        { email: 'x' },
+        { email: 'x@example.c' },
+        { email: 'x@.org' },
+        { email: 'é@example.org' },
+        { password: '7 chars' },
+        { password: 'x'.repeat(129) },
+        { name: ' ' },
+        { name: 'a\0b' },
+        { name: 'two\nlines' },
+        { name: '' },
+        { role: 'admin' },
+        { isAdmin: 'yes' },
+      ];
       for (const change of wrong) {
         const { status, body } = await admin.send('POST', '/users', { ...user, ...change });
         assert.deepEqual([status, body['code']], [400, 'request_invalid'], JSON.stringify(change));
@@ -41,16 +74,23 @@ for (const dialect of DIALECTS) {
     });
 
     test('an address that is accepted is one that signs in', async () => {
-      for (const email of ['o\'neil@example.org', 'a.b+c_d-e@sub.example.co', 'root@intranet', 'me@127-0-0-1.nip.io']) {
+      for (const email of ["o'neil@example.org", 'a.b+c_d-e@sub.example.co', 'root@intranet', 'me@127-0-0-1.nip.io']) {
         await createUser(admin, email);
         await it.signIn(email);
       }
     });
 
     test('the list is by address, searched by word and paged', async () => {
-      for (const email of ['zoe@list.example', 'yan_x@list.example', 'xavier@list.example']) await createUser(admin, email, { name: `${email[0]} of the Éluded List` });
-      const emails = async (query: string) => { const { body } = await admin.get(`/users?${query}`); return [body['count'], (body['results'] as { email: string }[]).map(({ email }) => email)]; };
-      assert.deepEqual(await emails('q=list.example'), [3, ['xavier@list.example', 'yan_x@list.example', 'zoe@list.example']]);
+      for (const email of ['zoe@list.example', 'yan_x@list.example', 'xavier@list.example'])
+        await createUser(admin, email, { name: `${email[0]} of the Éluded List` });
+      const emails = async (query: string) => {
+        const { body } = await admin.get(`/users?${query}`);
+        return [body['count'], (body['results'] as { email: string }[]).map(({ email }) => email)];
+      };
+      assert.deepEqual(await emails('q=list.example'), [
+        3,
+        ['xavier@list.example', 'yan_x@list.example', 'zoe@list.example'],
+      ]);
       assert.deepEqual(await emails('q=LIST+zoe'), [1, ['zoe@list.example']]);
       assert.deepEqual(await emails('q=n_x'), [1, ['yan_x@list.example']]);
       assert.deepEqual(await emails('q=%25list'), [0, []]);
@@ -86,7 +126,10 @@ for (const dialect of DIALECTS) {
     test('a superadmin who sets his own password stays signed in here alone', async () => {
       const elsewhere = await it.admin();
       await admin.send('PATCH', `/users/${await own()}`, { password: ADMIN.password });
-      assert.deepEqual([(await admin.get('/session')).body['kind'], (await elsewhere.get('/session')).body['kind']], ['user', 'anonymous']);
+      assert.deepEqual(
+        [(await admin.get('/session')).body['kind'], (await elsewhere.get('/session')).body['kind']],
+        ['user', 'anonymous'],
+      );
     });
 
     test('superadmins are made and unmade, effective at once', async () => {
@@ -104,8 +147,11 @@ for (const dialect of DIALECTS) {
       const other = await createUser(admin, 'disabled-admin@example.org', { isAdmin: true });
       await admin.send('PATCH', `/users/${other}`, { disabled: true });
       for (const { status, body } of [
-        await admin.send('PATCH', `/users/${id}`, { isAdmin: false }), await admin.send('PATCH', `/users/${id}`, { disabled: true }), await admin.send('DELETE', `/users/${id}`),
-      ]) assert.deepEqual([status, body['code']], [409, 'last_superadmin']);
+        await admin.send('PATCH', `/users/${id}`, { isAdmin: false }),
+        await admin.send('PATCH', `/users/${id}`, { disabled: true }),
+        await admin.send('DELETE', `/users/${id}`),
+      ])
+        assert.deepEqual([status, body['code']], [409, 'last_superadmin']);
       assert.equal((await admin.send('PATCH', `/users/${id}`, { isAdmin: true, disabled: false })).status, 200);
       assert.equal((await admin.send('DELETE', `/users/${other}`)).status, 204);
     });
@@ -114,7 +160,10 @@ for (const dialect of DIALECTS) {
       const rival = await createUser(admin, 'rival@example.org', { isAdmin: true });
       const rivals = await it.signIn('rival@example.org');
       const id = await own();
-      const answers = await Promise.all([admin.send('PATCH', `/users/${rival}`, { isAdmin: false }), rivals.send('PATCH', `/users/${id}`, { isAdmin: false })]);
+      const answers = await Promise.all([
+        admin.send('PATCH', `/users/${rival}`, { isAdmin: false }),
+        rivals.send('PATCH', `/users/${id}`, { isAdmin: false }),
+      ]);
       const left = await it.database.db.selectFrom('user').select('id').where('role', '=', 'admin').execute();
       assert.equal(left.length, 1, JSON.stringify(answers.map(({ status, body }) => [status, body['code']])));
       await it.database.db.updateTable('user').set({ role: 'admin' }).where('id', '=', id).execute();
@@ -132,11 +181,18 @@ for (const dialect of DIALECTS) {
       await assert.rejects(it.signIn('leaver@example.org'), /INVALID_EMAIL_OR_PASSWORD/);
       assert.equal(await it.accounts.hasGrant({ type: 'user', id }), false);
       const { body } = await admin.get('/organizations/crew');
-      assert.deepEqual((body['members'] as { user: { email: string } }[]).map(({ user }) => user.email), [ADMIN.email]);
+      assert.deepEqual(
+        (body['members'] as { user: { email: string } }[]).map(({ user }) => user.email),
+        [ADMIN.email],
+      );
     });
 
     test('an unknown one is not found, an empty change refused', async () => {
-      for (const { status, body } of [await admin.get('/users/nobody'), await admin.send('PATCH', '/users/nobody', { name: 'N' }), await admin.send('DELETE', '/users/nobody')]) {
+      for (const { status, body } of [
+        await admin.get('/users/nobody'),
+        await admin.send('PATCH', '/users/nobody', { name: 'N' }),
+        await admin.send('DELETE', '/users/nobody'),
+      ]) {
         assert.deepEqual([status, body['code']], [404, 'user_not_found']);
       }
       assert.equal((await admin.send('PATCH', '/users/nobody', {})).body['code'], 'request_invalid');
@@ -150,17 +206,25 @@ for (const dialect of DIALECTS) {
       await admin.send('DELETE', `/users/${id}`);
       await admin.send('DELETE', `/users/${id}`);
       const events = await auditOf(it.database);
-      assert.deepEqual(events.map(({ action, target_id, details }) => [action, target_id, JSON.parse(details ?? '{}') as unknown]), [
-        ['user.create', id, { email: 'trace@example.org', isAdmin: false }],
-        ['user.update', id, { isAdmin: true, password: 'set' }],
-        ['user.delete', id, { email: 'trace@example.org' }],
-      ]);
+      assert.deepEqual(
+        events.map(({ action, target_id, details }) => [action, target_id, JSON.parse(details ?? '{}') as unknown]),
+        [
+          ['user.create', id, { email: 'trace@example.org', isAdmin: false }],
+          ['user.update', id, { isAdmin: true, password: 'set' }],
+          ['user.delete', id, { email: 'trace@example.org' }],
+        ],
+      );
       assert.ok(events.every(({ actor_name, request_id }) => actor_name === 'Administrator' && request_id !== ''));
     });
 
     test('a stranger learns nothing', async () => {
       const stranger = createBrowser(it.app);
-      for (const { status, body } of [await stranger.get('/users'), await stranger.get('/users/x'), await stranger.send('DELETE', '/users/x')]) assert.deepEqual([status, body['code']], [401, 'unauthenticated']);
+      for (const { status, body } of [
+        await stranger.get('/users'),
+        await stranger.get('/users/x'),
+        await stranger.send('DELETE', '/users/x'),
+      ])
+        assert.deepEqual([status, body['code']], [401, 'unauthenticated']);
     });
   });
 }

@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { createAcme, createAccountsApp, createBrowser, INTERNAL_SECRET, PASSWORD, type AccountsApp, type Answer, type Browser } from './accounts-app.ts';
+import {
+  createAcme,
+  createAccountsApp,
+  createBrowser,
+  INTERNAL_SECRET,
+  PASSWORD,
+  type AccountsApp,
+  type Answer,
+  type Browser,
+} from './accounts-app.ts';
 
 const ACME = { type: 'organization', id: 'acme' };
 const INTERNAL = { 'x-secret-key': INTERNAL_SECRET };
@@ -25,7 +34,10 @@ const FOR_SUPERADMINS: Call[] = [
 ];
 
 let it: AccountsApp;
-let callers: Record<'stranger' | 'internal' | 'member' | 'organisation admin' | 'superadmin', (call: Call) => Promise<Answer>>;
+let callers: Record<
+  'stranger' | 'internal' | 'member' | 'organisation admin' | 'superadmin',
+  (call: Call) => Promise<Answer>
+>;
 
 before(async () => {
   it = await createAccountsApp('sqlite');
@@ -33,7 +45,10 @@ before(async () => {
   await createAcme(admin);
   const [mate, boss] = [await it.signIn('mate@acme.example'), await it.signIn('boss@acme.example')];
   for (const browser of [mate, boss]) await browser.send('PUT', '/session/account', ACME);
-  const by = (browser: Browser, headers?: Record<string, string>) => ([method, path, body]: Call) => method === 'GET' ? browser.get(path, headers) : browser.send(method, path, body, headers);
+  const by =
+    (browser: Browser, headers?: Record<string, string>) =>
+    ([method, path, body]: Call) =>
+      method === 'GET' ? browser.get(path, headers) : browser.send(method, path, body, headers);
   callers = {
     'stranger': by(createBrowser(it.app)),
     'internal': by(createBrowser(it.app), INTERNAL),
@@ -47,7 +62,8 @@ after(() => it.close());
 for (const call of FOR_SUPERADMINS) {
   test(`${call[0]} ${call[1]} is for superadmins alone`, async () => {
     assert.equal((await callers.stranger(call)).body['code'], 'unauthenticated');
-    for (const who of ['internal', 'member', 'organisation admin'] as const) assert.equal((await callers[who](call)).body['code'], 'forbidden', who);
+    for (const who of ['internal', 'member', 'organisation admin'] as const)
+      assert.equal((await callers[who](call)).body['code'], 'forbidden', who);
     assert.ok(![401, 403].includes((await callers.superadmin(call)).status));
   });
 }
@@ -55,9 +71,16 @@ for (const call of FOR_SUPERADMINS) {
 test('POST /access-grants is for superadmins and for internal services that speak for no account', async () => {
   const call = (id: string): Call => ['POST', '/access-grants', { account: { type: 'user', id } }];
   assert.equal((await callers.stranger(call('a'))).body['code'], 'unauthenticated');
-  for (const who of ['member', 'organisation admin'] as const) assert.equal((await callers[who](call('a'))).body['code'], 'forbidden', who);
-  for (const who of ['internal', 'superadmin'] as const) assert.equal((await callers[who](call(who))).status, 201, who);
-  const narrowed = await createBrowser(it.app).send('POST', '/access-grants', { account: ACME }, { ...INTERNAL, 'x-account': JSON.stringify(ACME) });
+  for (const who of ['member', 'organisation admin'] as const)
+    assert.equal((await callers[who](call('a'))).body['code'], 'forbidden', who);
+  for (const who of ['internal', 'superadmin'] as const)
+    assert.equal((await callers[who](call(who))).status, 201, who);
+  const narrowed = await createBrowser(it.app).send(
+    'POST',
+    '/access-grants',
+    { account: ACME },
+    { ...INTERNAL, 'x-account': JSON.stringify(ACME) },
+  );
   assert.deepEqual([narrowed.status, narrowed.body['code']], [403, 'account_read_only']);
 });
 
@@ -65,5 +88,6 @@ test('PUT /session/account is for whoever has a session', async () => {
   const call: Call = ['PUT', '/session/account', ACME];
   assert.equal((await callers.stranger(call)).body['code'], 'unauthenticated');
   assert.equal((await callers.internal(call)).body['code'], 'forbidden');
-  for (const who of ['member', 'organisation admin', 'superadmin'] as const) assert.equal((await callers[who](call)).status, 200, who);
+  for (const who of ['member', 'organisation admin', 'superadmin'] as const)
+    assert.equal((await callers[who](call)).status, 200, who);
 });

@@ -38,15 +38,23 @@ export function describeOnBothDatabases(name: string, declareTests: (fixture: Fi
       let remove = () => Promise.resolve();
       const opened: ApiKeys[] = [];
       const fixture: Fixture = {
-        get database() { return database!; },
+        get database() {
+          return database!;
+        },
         now: NOON,
         grants: [],
         errors: [],
         get options(): Required<ApiKeysOptions> {
           return {
-            database: fixture.database, salt: SALT, categories: CATEGORIES, now: () => fixture.now,
-            accountHasGrant: (account) => Promise.resolve(fixture.grants.some((grant) => accountMatches(grant, account))),
-            onError: (error) => { fixture.errors.push(error); },
+            database: fixture.database,
+            salt: SALT,
+            categories: CATEGORIES,
+            now: () => fixture.now,
+            accountHasGrant: (account) =>
+              Promise.resolve(fixture.grants.some((grant) => accountMatches(grant, account))),
+            onError: (error) => {
+              fixture.errors.push(error);
+            },
           };
         },
         open(options) {
@@ -78,7 +86,9 @@ export function describeOnBothDatabases(name: string, declareTests: (fixture: Fi
   }
 }
 
-export function actorOf(caller: Caller): Actor { return { caller, ip: '192.0.2.1', requestId: 'request-1' }; }
+export function actorOf(caller: Caller): Actor {
+  return { caller, ip: '192.0.2.1', requestId: 'request-1' };
+}
 
 /** A key as the repository takes it. */
 export function sampleKey(changes: Partial<ApiKey> & { _id: string }): ApiKey {
@@ -86,7 +96,9 @@ export function sampleKey(changes: Partial<ApiKey> & { _id: string }): ApiKey {
 }
 
 /** The time that is so many milliseconds after (or before) the first moment of a test. */
-export function noonPlus(milliseconds: number): Date { return new Date(NOON.getTime() + milliseconds); }
+export function noonPlus(milliseconds: number): Date {
+  return new Date(NOON.getTime() + milliseconds);
+}
 
 /** The same database, on which such statements (`update api_keys`) fail before they are sent. */
 export function failingAt(database: Database, statement: `${'insert' | 'update'} ${keyof Schema}`): Database {
@@ -94,15 +106,23 @@ export function failingAt(database: Database, statement: `${'insert' | 'update'}
     transformQuery({ node }) {
       const verb = InsertQueryNode.is(node) ? 'insert' : UpdateQueryNode.is(node) ? 'update' : undefined;
       const table = InsertQueryNode.is(node) ? node.into : UpdateQueryNode.is(node) ? node.table : undefined;
-      if (table && TableNode.is(table) && statement === `${verb} ${table.table.identifier.name}`) throw new Error(`${statement} fails`);
+      if (table && TableNode.is(table) && statement === `${verb} ${table.table.identifier.name}`)
+        throw new Error(`${statement} fails`);
       return node;
     },
     transformResult: ({ result }) => Promise.resolve(result),
   };
-  return { ...database, db: database.db.withPlugin(plugin), transaction: (work) => database.transaction((tx) => work(tx.withPlugin(plugin))) };
+  return {
+    ...database,
+    db: database.db.withPlugin(plugin),
+    transaction: (work) => database.transaction((tx) => work(tx.withPlugin(plugin))),
+  };
 }
 
-interface Place { url: string; remove: () => Promise<void> }
+interface Place {
+  url: string;
+  remove: () => Promise<void>;
+}
 
 async function makeSqliteFile(): Promise<Place> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-api-keys-'));

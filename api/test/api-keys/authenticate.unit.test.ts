@@ -9,19 +9,33 @@ import { ACME, ACME_GEO, ACME_SEA, CALLERS } from '../access/callers.ts';
 import { actorOf, describeOnBothDatabases, failingAt, noonPlus } from './api-keys-fixture.ts';
 
 const superadmin = actorOf(CALLERS.superadmin);
-const SCOPES = { allowedName: '@acme/a@1', allowedNamePrefix: '@acme/', allowedPackageName: '@acme/a', allowedCategory: 'other' };
+const SCOPES = {
+  allowedName: '@acme/a@1',
+  allowedNamePrefix: '@acme/',
+  allowedPackageName: '@acme/a',
+  allowedCategory: 'other',
+};
 
 describeOnBothDatabases('a raw key', (fixture) => {
-  const create = (fields: Partial<NewApiKey> = {}) => createApiKeyService(fixture.options).create(superadmin, { type: 'upload', name: 'CI', ...fields });
+  const create = (fields: Partial<NewApiKey> = {}) =>
+    createApiKeyService(fixture.options).create(superadmin, { type: 'upload', name: 'CI', ...fields });
   const revoke = (id: string) => createApiKeyService(fixture.options).revoke(superadmin, id);
   const lastUsedAt = async (id: string) => (await apiKeyRepository(fixture.database.db).find(id))?.lastUsedAt;
 
   test('of an upload key becomes a caller with the scopes that it carries', async () => {
     const keys = fixture.open();
     const { key, _id: id, shortId } = await create(SCOPES);
-    assert.deepEqual(await keys.authenticate(key), { kind: 'upload-key', key: { id, name: 'CI', shortId }, scopes: SCOPES });
+    assert.deepEqual(await keys.authenticate(key), {
+      kind: 'upload-key',
+      key: { id, name: 'CI', shortId },
+      scopes: SCOPES,
+    });
     const bare = await create();
-    assert.deepEqual(await keys.authenticate(bare.key), { kind: 'upload-key', key: { id: bare._id, name: 'CI', shortId: bare.shortId }, scopes: {} });
+    assert.deepEqual(await keys.authenticate(bare.key), {
+      kind: 'upload-key',
+      key: { id: bare._id, name: 'CI', shortId: bare.shortId },
+      scopes: {},
+    });
   });
 
   test('of a read key becomes a caller for its owner, whose grant is asked for at each call', async () => {
@@ -39,7 +53,8 @@ describeOnBothDatabases('a raw key', (fixture) => {
   test('that is malformed, or of nobody, or stored under another salt, is no caller', async () => {
     const { key, shortId } = await create();
     const keys = fixture.open();
-    for (const other of ['', 'x', shortId, `${key} `, `${shortId}_${'0'.repeat(64)}`, key.repeat(10_000)]) assert.equal(await keys.authenticate(other), undefined);
+    for (const other of ['', 'x', shortId, `${key} `, `${shortId}_${'0'.repeat(64)}`, key.repeat(10_000)])
+      assert.equal(await keys.authenticate(other), undefined);
     assert.equal(await fixture.open({ salt: 'another' }).authenticate(key), undefined);
   });
 
@@ -79,7 +94,10 @@ describeOnBothDatabases('a raw key', (fixture) => {
   test('is refused as soon as the keys of its owner are deleted', async () => {
     const keys = fixture.open();
     fixture.grants = [ACME];
-    const [geo, sea] = [await create({ type: 'read', owner: ACME_GEO }), await create({ type: 'read', owner: ACME_SEA })];
+    const [geo, sea] = [
+      await create({ type: 'read', owner: ACME_GEO }),
+      await create({ type: 'read', owner: ACME_SEA }),
+    ];
     assert.equal(await fixture.database.transaction((tx) => keys.deleteKeysOf(tx, ACME_GEO)), 1);
     assert.equal(await keys.authenticate(geo.key), undefined);
     assert.ok(await keys.authenticate(sea.key));
@@ -106,10 +124,12 @@ describeOnBothDatabases('a raw key', (fixture) => {
   test('is noted as used once for many calls at once', async () => {
     const keys = fixture.open();
     const { key, _id: id } = await create();
-    await Promise.all(Array.from({ length: 20 }, (_, index) => {
-      fixture.now = noonPlus(index);
-      return keys.authenticate(key);
-    }));
+    await Promise.all(
+      Array.from({ length: 20 }, (_, index) => {
+        fixture.now = noonPlus(index);
+        return keys.authenticate(key);
+      }),
+    );
     await keys.close();
     const noted = await lastUsedAt(id);
     assert.ok(noted);
@@ -141,7 +161,11 @@ describeOnBothDatabases('a key at the commit of an upload', (fixture) => {
   });
 
   test('is valid no more when it has expired, was revoked or was never there', async () => {
-    const { _id: id } = await service().create(superadmin, { type: 'upload', name: 'CI', expiresAt: noonPlus(1).toISOString() });
+    const { _id: id } = await service().create(superadmin, {
+      type: 'upload',
+      name: 'CI',
+      expiresAt: noonPlus(1).toISOString(),
+    });
     assert.deepEqual(await stillValid(id), {});
     fixture.now = noonPlus(1);
     assert.equal(await stillValid(id), undefined);
@@ -164,8 +188,13 @@ describeOnBothDatabases('a key at the commit of an upload', (fixture) => {
     let revoked: Promise<unknown> | undefined;
     await fixture.database.transaction(async (tx) => {
       assert.ok(await keys.isStillValid(tx, id));
-      revoked = service().revoke(superadmin, id).then(() => events.push('revoked'));
-      for (let round = 0; round < 50; round++) { await apiKeyRepository(tx).find(id); await setImmediate(); }
+      revoked = service()
+        .revoke(superadmin, id)
+        .then(() => events.push('revoked'));
+      for (let round = 0; round < 50; round++) {
+        await apiKeyRepository(tx).find(id);
+        await setImmediate();
+      }
       assert.ok(await apiKeyRepository(tx).find(id));
       events.push('committed');
     });
@@ -180,7 +209,10 @@ describeOnBothDatabases('a key at the commit of an upload', (fixture) => {
     await fixture.database.transaction(async (tx) => {
       await apiKeyRepository(tx).delete(id);
       checked = fixture.database.transaction((other) => keys.isStillValid(other, id));
-      for (let round = 0; round < 50; round++) { await apiKeyRepository(tx).find(id); await setImmediate(); }
+      for (let round = 0; round < 50; round++) {
+        await apiKeyRepository(tx).find(id);
+        await setImmediate();
+      }
     });
     assert.equal(await checked, undefined);
   });

@@ -12,11 +12,31 @@ import { describeOnBothDatabases } from './api-keys-fixture.ts';
 const DAY_MS = 86_400_000;
 
 describeOnBothDatabases('notices of keys that end', (fixture) => {
-  const insert = async (id: string, days: number | undefined) => apiKeyRepository(fixture.database.db).insert({
-    _id: id, type: 'upload', name: `key ${id}`, shortId: 'reg_0000000a', createdAt: new Date().toISOString(), ...(days !== undefined && { expiresAt: new Date(Date.now() + days * DAY_MS).toISOString() }),
-  }, `hash of ${id}`);
-  const run = (options: Partial<ExpiryNoticeOptions>) => createExpiryNotices({ database: fixture.database, daysBefore: 14, publicUrl: 'https://berth.example', recipients: () => Promise.resolve(['admin@example.org', 'ops@example.org']), ...options })
-    ?.run({ signal: new AbortController().signal, interrupted: undefined, progress: () => undefined, assertHeld: () => Promise.resolve() });
+  const insert = async (id: string, days: number | undefined) =>
+    apiKeyRepository(fixture.database.db).insert(
+      {
+        _id: id,
+        type: 'upload',
+        name: `key ${id}`,
+        shortId: 'reg_0000000a',
+        createdAt: new Date().toISOString(),
+        ...(days !== undefined && { expiresAt: new Date(Date.now() + days * DAY_MS).toISOString() }),
+      },
+      `hash of ${id}`,
+    );
+  const run = (options: Partial<ExpiryNoticeOptions>) =>
+    createExpiryNotices({
+      database: fixture.database,
+      daysBefore: 14,
+      publicUrl: 'https://berth.example',
+      recipients: () => Promise.resolve(['admin@example.org', 'ops@example.org']),
+      ...options,
+    })?.run({
+      signal: new AbortController().signal,
+      interrupted: undefined,
+      progress: () => undefined,
+      assertHeld: () => Promise.resolve(),
+    });
 
   test('are mailed once for each key that ends soon, and again for another end', async () => {
     const mail = await startMailServer();
@@ -24,10 +44,19 @@ describeOnBothDatabases('notices of keys that end', (fixture) => {
     try {
       await Promise.all([insert('soon', 13), insert('later', 15), insert('past', -1), insert('never', undefined)]);
       assert.equal(await run({ mailer }), 1);
-      assert.deepEqual([mail.mails[0]?.to, mail.mails[0]?.subject], [['admin@example.org', 'ops@example.org'], 'An API key ends soon']);
+      assert.deepEqual(
+        [mail.mails[0]?.to, mail.mails[0]?.subject],
+        [['admin@example.org', 'ops@example.org'], 'An API key ends soon'],
+      );
       assert.ok(mail.mails[0]?.text.includes('key soon (reg_0000000a, upload key)'));
       assert.equal(await run({ mailer }), 0);
-      await apiKeyRepository(fixture.database.db).rotate('soon', { hash: 'new', shortId: 'reg_0000000b', at: new Date().toISOString(), previousUntil: new Date().toISOString(), expiresAt: new Date(Date.now() + 10 * DAY_MS).toISOString() });
+      await apiKeyRepository(fixture.database.db).rotate('soon', {
+        hash: 'new',
+        shortId: 'reg_0000000b',
+        at: new Date().toISOString(),
+        previousUntil: new Date().toISOString(),
+        expiresAt: new Date(Date.now() + 10 * DAY_MS).toISOString(),
+      });
       assert.equal(await run({ mailer }), 1);
       assert.equal(mail.mails.length, 2);
     } finally {
@@ -54,10 +83,15 @@ describeOnBothDatabases('notices of keys that end', (fixture) => {
     let status = 500;
     const server = createServer((request, response) => {
       let body = '';
-      request.setEncoding('utf8').on('data', (chunk: string) => { body += chunk; }).on('end', () => {
-        bodies.push(body);
-        response.writeHead(status).end();
-      });
+      request
+        .setEncoding('utf8')
+        .on('data', (chunk: string) => {
+          body += chunk;
+        })
+        .on('end', () => {
+          bodies.push(body);
+          response.writeHead(status).end();
+        });
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const webhookUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?token=x`;
@@ -67,7 +101,11 @@ describeOnBothDatabases('notices of keys that end', (fixture) => {
       status = 204;
       assert.equal(await run({ webhookUrl }), 1);
       const sent = JSON.parse(bodies[1] ?? '') as { event: string; registry: string; key: { _id: string } };
-      assert.partialDeepStrictEqual(sent, { event: 'api-key.expiring', registry: 'https://berth.example', key: { _id: 'soon', name: 'key soon' } });
+      assert.partialDeepStrictEqual(sent, {
+        event: 'api-key.expiring',
+        registry: 'https://berth.example',
+        key: { _id: 'soon', name: 'key soon' },
+      });
       assert.ok(!bodies.join('').includes('hash'));
     } finally {
       server.closeAllConnections();
@@ -87,5 +125,7 @@ describeOnBothDatabases('notices of keys that end', (fixture) => {
     }
   });
 
-  test('are nobody\'s business where there is neither', () => { assert.equal(run({}), undefined); });
+  test("are nobody's business where there is neither", () => {
+    assert.equal(run({}), undefined);
+  });
 });

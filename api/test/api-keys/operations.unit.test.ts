@@ -1,6 +1,14 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { checkFields, createRawKey, creatorOf, hashKey, isExpired, isRawKey, scopesOf } from '../../src/api-keys/operations.ts';
+import {
+  checkFields,
+  createRawKey,
+  creatorOf,
+  hashKey,
+  isExpired,
+  isRawKey,
+  scopesOf,
+} from '../../src/api-keys/operations.ts';
 import type { NewApiKey } from '../../src/api-keys/schemas.ts';
 import { BerthError } from '../../src/errors.ts';
 import { ACME, ACME_GEO, CALLERS } from '../access/callers.ts';
@@ -21,12 +29,23 @@ describe('the raw form of a key', () => {
 
   const secret = 'a'.repeat(64);
   const malformed = {
-    'nothing': '', 'another prefix': `key_12345678_${secret}`, 'a short id that is too short': `reg_1234567_${secret}`, 'a short id that is too long': `reg_123456789_${secret}`,
-    'no secret': 'reg_12345678_', 'a secret that is too short': `reg_12345678_${secret.slice(1)}`, 'a secret that is too long': `reg_12345678_${secret}a`,
-    'a secret in upper case': `reg_12345678_${secret.toUpperCase()}`, 'a blank before it': ` reg_12345678_${secret}`, 'a line break after it': `reg_12345678_${secret}\n`,
-    'a NUL in it': `reg_1234567\0_${secret}`, 'a megabyte': `reg_12345678_${'a'.repeat(1024 * 1024)}`,
+    'nothing': '',
+    'another prefix': `key_12345678_${secret}`,
+    'a short id that is too short': `reg_1234567_${secret}`,
+    'a short id that is too long': `reg_123456789_${secret}`,
+    'no secret': 'reg_12345678_',
+    'a secret that is too short': `reg_12345678_${secret.slice(1)}`,
+    'a secret that is too long': `reg_12345678_${secret}a`,
+    'a secret in upper case': `reg_12345678_${secret.toUpperCase()}`,
+    'a blank before it': ` reg_12345678_${secret}`,
+    'a line break after it': `reg_12345678_${secret}\n`,
+    'a NUL in it': `reg_1234567\0_${secret}`,
+    'a megabyte': `reg_12345678_${'a'.repeat(1024 * 1024)}`,
   };
-  for (const [name, text] of Object.entries(malformed)) test(`is not ${name}`, () => { assert.equal(isRawKey(text), false); });
+  for (const [name, text] of Object.entries(malformed))
+    test(`is not ${name}`, () => {
+      assert.equal(isRawKey(text), false);
+    });
 });
 
 describe('the hash of a key', () => {
@@ -37,20 +56,42 @@ describe('the hash of a key', () => {
     );
   });
 
-  test('is another under another salt', () => { assert.notEqual(hashKey('key', 'one'), hashKey('key', 'two')); });
+  test('is another under another salt', () => {
+    assert.notEqual(hashKey('key', 'one'), hashKey('key', 'two'));
+  });
 });
 
 describe('expiry', () => {
   const now = new Date('2026-03-01T12:00:00.000Z');
-  test('a key without expiry never expires', () => { assert.equal(isExpired({}, now), false); });
-  test('a key holds until a millisecond before', () => { assert.equal(isExpired({ expiresAt: '2026-03-01T12:00:00.001Z' }, now), false); });
-  test('a key has expired at that very moment', () => { assert.equal(isExpired({ expiresAt: '2026-03-01T12:00:00.000Z' }, now), true); });
-  test('a key has expired afterwards', () => { assert.equal(isExpired({ expiresAt: '2020-01-01T00:00:00.000Z' }, now), true); });
+  test('a key without expiry never expires', () => {
+    assert.equal(isExpired({}, now), false);
+  });
+  test('a key holds until a millisecond before', () => {
+    assert.equal(isExpired({ expiresAt: '2026-03-01T12:00:00.001Z' }, now), false);
+  });
+  test('a key has expired at that very moment', () => {
+    assert.equal(isExpired({ expiresAt: '2026-03-01T12:00:00.000Z' }, now), true);
+  });
+  test('a key has expired afterwards', () => {
+    assert.equal(isExpired({ expiresAt: '2020-01-01T00:00:00.000Z' }, now), true);
+  });
 });
 
 test('scopes are the four of a key that are set, and nothing else of it', () => {
-  const key = { _id: '1', name: 'CI', allowedName: 'a@1', allowedNamePrefix: 'a', allowedPackageName: 'a', allowedCategory: 'other' };
-  assert.deepEqual(scopesOf(key), { allowedName: 'a@1', allowedNamePrefix: 'a', allowedPackageName: 'a', allowedCategory: 'other' });
+  const key = {
+    _id: '1',
+    name: 'CI',
+    allowedName: 'a@1',
+    allowedNamePrefix: 'a',
+    allowedPackageName: 'a',
+    allowedCategory: 'other',
+  };
+  assert.deepEqual(scopesOf(key), {
+    allowedName: 'a@1',
+    allowedNamePrefix: 'a',
+    allowedPackageName: 'a',
+    allowedCategory: 'other',
+  });
   assert.deepEqual(scopesOf({ allowedNamePrefix: '@acme/' }), { allowedNamePrefix: '@acme/' });
   assert.deepEqual(scopesOf({}), {});
 });
@@ -73,7 +114,9 @@ describe('the fields of a new key', () => {
     'a read key of a user': { ...read, owner: { type: 'user', id: 'uma' } },
   };
   for (const [name, fields] of Object.entries(accepted)) {
-    test(`may be ${name}`, () => { assert.deepEqual(checkFields(fields, CATEGORIES), fields); });
+    test(`may be ${name}`, () => {
+      assert.deepEqual(checkFields(fields, CATEGORIES), fields);
+    });
   }
 
   const refused: Record<string, [fields: NewApiKey, paths: string[]]> = {
@@ -82,19 +125,31 @@ describe('the fields of a new key', () => {
     'a category in other letters': [{ ...upload, allowedCategory: 'Processing' }, ['/allowedCategory']],
     'a read key without owner': [read, ['/owner']],
     'a read key with one scope': [{ ...read, owner: ACME, allowedNamePrefix: '@acme/' }, ['/allowedNamePrefix']],
-    'a read key with all scopes and no owner': [{ ...read, ...all }, ['/allowedName', '/allowedNamePrefix', '/allowedPackageName', '/allowedCategory', '/owner']],
-    'a read key of a department of a user': [{ ...read, owner: { type: 'user', id: 'uma', department: 'geo' } }, ['/owner/department']],
+    'a read key with all scopes and no owner': [
+      { ...read, ...all },
+      ['/allowedName', '/allowedNamePrefix', '/allowedPackageName', '/allowedCategory', '/owner'],
+    ],
+    'a read key of a department of a user': [
+      { ...read, owner: { type: 'user', id: 'uma', department: 'geo' } },
+      ['/owner/department'],
+    ],
     'a leap second as expiry': [{ ...upload, expiresAt: '2016-12-31T23:59:60Z' }, ['/expiresAt']],
   };
   for (const [name, [fields, paths]] of Object.entries(refused)) {
     test(`may not be ${name}`, () => {
-      assert.throws(() => checkFields(fields, CATEGORIES), (error) => {
-        assert.ok(error instanceof BerthError);
-        assert.equal(error.code, 'api_key_fields_invalid');
-        assert.equal(error.status, 400);
-        assert.deepEqual(error.errors?.map(({ path }) => path), paths);
-        return true;
-      });
+      assert.throws(
+        () => checkFields(fields, CATEGORIES),
+        (error) => {
+          assert.ok(error instanceof BerthError);
+          assert.equal(error.code, 'api_key_fields_invalid');
+          assert.equal(error.status, 400);
+          assert.deepEqual(
+            error.errors?.map(({ path }) => path),
+            paths,
+          );
+          return true;
+        },
+      );
     });
   }
 

@@ -9,12 +9,23 @@ const ALL = { skip: 0, size: 1000 };
 
 describeOnBothDatabases('the key repository', (fixture) => {
   const keys = () => apiKeyRepository(fixture.database.db);
-  const insertAll = async (...samples: ApiKey[]) => { for (const sample of samples) await keys().insert(sample, `hash of ${sample._id}`); };
-  const idsOf = async (filter: ApiKeyFilter, page = ALL) => (await keys().list(filter, page)).results.map(({ _id }) => _id);
+  const insertAll = async (...samples: ApiKey[]) => {
+    for (const sample of samples) await keys().insert(sample, `hash of ${sample._id}`);
+  };
+  const idsOf = async (filter: ApiKeyFilter, page = ALL) =>
+    (await keys().list(filter, page)).results.map(({ _id }) => _id);
 
   const full: ApiKey = sampleKey({
-    _id: 'full', name: 'été 🚢 "quoted"', allowedName: 'a@1', allowedNamePrefix: 'a', allowedPackageName: '@a/b', allowedCategory: 'other', owner: ACME_GEO,
-    createdBy: { userId: 'uma', userName: 'Uma' }, expiresAt: noonPlus(1).toISOString(), lastUsedAt: noonPlus(2).toISOString(),
+    _id: 'full',
+    name: 'été 🚢 "quoted"',
+    allowedName: 'a@1',
+    allowedNamePrefix: 'a',
+    allowedPackageName: '@a/b',
+    allowedCategory: 'other',
+    owner: ACME_GEO,
+    createdBy: { userId: 'uma', userName: 'Uma' },
+    expiresAt: noonPlus(1).toISOString(),
+    lastUsedAt: noonPlus(2).toISOString(),
   });
 
   test('a key comes back as it went in, by id and by hash', async () => {
@@ -44,7 +55,8 @@ describeOnBothDatabases('the key repository', (fixture) => {
   });
 
   test('lists are newest first, and by id within a millisecond', async () => {
-    const at = (_id: string, milliseconds: number) => sampleKey({ _id, createdAt: noonPlus(milliseconds).toISOString() });
+    const at = (_id: string, milliseconds: number) =>
+      sampleKey({ _id, createdAt: noonPlus(milliseconds).toISOString() });
     await insertAll(at('middle-b', 5), at('oldest', 0), at('newest', 9), at('middle-a', 5));
     assert.deepEqual(await idsOf({}), ['newest', 'middle-a', 'middle-b', 'oldest']);
     assert.deepEqual(await idsOf({}, { skip: 1, size: 2 }), ['middle-a', 'middle-b']);
@@ -54,8 +66,13 @@ describeOnBothDatabases('the key repository', (fixture) => {
 
   const owned = [
     sampleKey({ _id: 'upload' }),
-    ...Object.entries({ whole: ACME, geo: ACME_GEO, sea: ACME_SEA, other: OTHER, user: { type: 'user' as const, id: 'acme' } })
-      .map(([_id, owner]) => sampleKey({ _id, type: 'read', owner })),
+    ...Object.entries({
+      whole: ACME,
+      geo: ACME_GEO,
+      sea: ACME_SEA,
+      other: OTHER,
+      user: { type: 'user' as const, id: 'acme' },
+    }).map(([_id, owner]) => sampleKey({ _id, type: 'read', owner })),
   ];
   const filters: [name: string, filter: ApiKeyFilter, expected: string[]][] = [
     ['without filter all', {}, ['geo', 'other', 'sea', 'upload', 'user', 'whole']],
@@ -71,7 +88,10 @@ describeOnBothDatabases('the key repository', (fixture) => {
     test(`lists and counts ${name}`, async () => {
       await insertAll(...owned);
       const { results, count } = await keys().list(filter, ALL);
-      assert.deepEqual(results.map(({ _id }) => _id), expected);
+      assert.deepEqual(
+        results.map(({ _id }) => _id),
+        expected,
+      );
       assert.equal(count, expected.length);
     });
   }
@@ -79,7 +99,11 @@ describeOnBothDatabases('the key repository', (fixture) => {
   const deletions: [name: string, owner: NonNullable<ApiKeyFilter['owner']>, left: string[]][] = [
     ['an organisation with its departments', ACME, ['other', 'upload', 'user']],
     ['one department alone', ACME_GEO, ['other', 'sea', 'upload', 'user', 'whole']],
-    ['a user whose id an organisation has too', { type: 'user', id: 'acme' }, ['geo', 'other', 'sea', 'upload', 'whole']],
+    [
+      'a user whose id an organisation has too',
+      { type: 'user', id: 'acme' },
+      ['geo', 'other', 'sea', 'upload', 'whole'],
+    ],
   ];
   for (const [name, owner, left] of deletions) {
     test(`deletes the keys of ${name}`, async () => {
@@ -97,9 +121,16 @@ describeOnBothDatabases('the key repository', (fixture) => {
   });
 
   test('a use is noted when there was none, or none after the given time, and on that key alone', async () => {
-    const [minuteAgo, noon, later] = [noonPlus(-60_000), noonPlus(0), noonPlus(1)].map((date) => date.toISOString()) as [string, string, string];
-    await insertAll(sampleKey({ _id: 'never' }), sampleKey({ _id: 'long-ago', lastUsedAt: minuteAgo }), sampleKey({ _id: 'now', lastUsedAt: noon }));
-    const lastUses = async () => Object.fromEntries((await keys().list({}, ALL)).results.map(({ _id, lastUsedAt }) => [_id, lastUsedAt]));
+    const [minuteAgo, noon, later] = [noonPlus(-60_000), noonPlus(0), noonPlus(1)].map((date) =>
+      date.toISOString(),
+    ) as [string, string, string];
+    await insertAll(
+      sampleKey({ _id: 'never' }),
+      sampleKey({ _id: 'long-ago', lastUsedAt: minuteAgo }),
+      sampleKey({ _id: 'now', lastUsedAt: noon }),
+    );
+    const lastUses = async () =>
+      Object.fromEntries((await keys().list({}, ALL)).results.map(({ _id, lastUsedAt }) => [_id, lastUsedAt]));
     await keys().touch('never', later, minuteAgo);
     assert.deepEqual(await lastUses(), { 'never': later, 'long-ago': minuteAgo, 'now': noon });
     await keys().touch('long-ago', later, minuteAgo);

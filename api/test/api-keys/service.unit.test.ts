@@ -3,7 +3,17 @@ import { test } from 'node:test';
 import type { Account, Caller } from '../../src/access/index.ts';
 import type { NewApiKey } from '../../src/api-keys/schemas.ts';
 import { createApiKeyService } from '../../src/api-keys/service.ts';
-import { ACME, ACME_GEO, ACME_SEA, CALLER_NAMES, CALLERS, OTHER, UMA, userCaller, type CallerName } from '../access/callers.ts';
+import {
+  ACME,
+  ACME_GEO,
+  ACME_SEA,
+  CALLER_NAMES,
+  CALLERS,
+  OTHER,
+  UMA,
+  userCaller,
+  type CallerName,
+} from '../access/callers.ts';
 import { actorOf, describeOnBothDatabases, failingAt, noonPlus } from './api-keys-fixture.ts';
 
 const superadmin = actorOf(CALLERS.superadmin);
@@ -12,13 +22,25 @@ const readKeyOf = (owner: Account, name = 'mirror'): NewApiKey => ({ type: 'read
 
 describeOnBothDatabases('the key service', (fixture) => {
   const service = () => createApiKeyService(fixture.options);
-  const namesListed = async (caller: Caller, type?: 'upload' | 'read') => (await service().list(caller, type ? { type } : {})).results.map((key) => key.name);
-  const audited = () => fixture.database.db.selectFrom('audit_events').selectAll().orderBy('at').orderBy('id').execute();
+  const namesListed = async (caller: Caller, type?: 'upload' | 'read') =>
+    (await service().list(caller, type ? { type } : {})).results.map((key) => key.name);
+  const audited = () =>
+    fixture.database.db.selectFrom('audit_events').selectAll().orderBy('at').orderBy('id').execute();
   const storedKeys = () => fixture.database.db.selectFrom('api_keys').selectAll().execute();
 
   test('creates a key and returns its fields with the raw key', async () => {
-    const { _id, key, shortId, ...rest } = await service().create(superadmin, { ...upload, allowedNamePrefix: '@acme/', expiresAt: '2031-01-01' });
-    assert.deepEqual(rest, { ...upload, allowedNamePrefix: '@acme/', expiresAt: '2031-01-01T00:00:00.000Z', createdAt: noonPlus(0).toISOString(), createdBy: { userId: 'uma', userName: 'Uma' } });
+    const { _id, key, shortId, ...rest } = await service().create(superadmin, {
+      ...upload,
+      allowedNamePrefix: '@acme/',
+      expiresAt: '2031-01-01',
+    });
+    assert.deepEqual(rest, {
+      ...upload,
+      allowedNamePrefix: '@acme/',
+      expiresAt: '2031-01-01T00:00:00.000Z',
+      createdAt: noonPlus(0).toISOString(),
+      createdBy: { userId: 'uma', userName: 'Uma' },
+    });
     assert.match(_id, /^[0-9a-f-]{36}$/);
     assert.ok(key.startsWith(`${shortId}_`));
   });
@@ -34,19 +56,33 @@ describeOnBothDatabases('the key service', (fixture) => {
     const scoped = await service().create(superadmin, { ...upload, allowedName: 'a@1' });
     const read = await service().create(superadmin, readKeyOf(ACME));
     await service().revoke(superadmin, scoped._id);
-    const event = { actor_kind: 'user', actor_id: 'uma', actor_name: 'Uma', target_type: 'api-key', outcome: 'success', ip: '192.0.2.1', request_id: 'request-1' };
+    const event = {
+      actor_kind: 'user',
+      actor_id: 'uma',
+      actor_name: 'Uma',
+      target_type: 'api-key',
+      outcome: 'success',
+      ip: '192.0.2.1',
+      request_id: 'request-1',
+    };
     const [first, , last] = await audited();
     assert.partialDeepStrictEqual({ ...first }, { ...event, action: 'api-key.create', target_id: scoped._id });
     assert.partialDeepStrictEqual({ ...last }, { ...event, action: 'api-key.revoke', target_id: scoped._id });
-    assert.deepEqual((await audited()).map(({ details }) => JSON.parse(details!) as unknown), [
-      { ...upload, shortId: scoped.shortId, allowedName: 'a@1' },
-      { type: 'read', name: 'mirror', shortId: read.shortId, owner: ACME },
-      { ...upload, shortId: scoped.shortId, allowedName: 'a@1' },
-    ]);
+    assert.deepEqual(
+      (await audited()).map(({ details }) => JSON.parse(details!) as unknown),
+      [
+        { ...upload, shortId: scoped.shortId, allowedName: 'a@1' },
+        { type: 'read', name: 'mirror', shortId: read.shortId, owner: ACME },
+        { ...upload, shortId: scoped.shortId, allowedName: 'a@1' },
+      ],
+    );
   });
 
   test('stores neither key nor event when one of the two fails', async () => {
-    const failing = createApiKeyService({ ...fixture.options, database: failingAt(fixture.database, 'insert audit_events') });
+    const failing = createApiKeyService({
+      ...fixture.options,
+      database: failingAt(fixture.database, 'insert audit_events'),
+    });
     await assert.rejects(failing.create(superadmin, upload), /insert audit_events fails/);
     assert.deepEqual([await storedKeys(), await audited()], [[], []]);
     const { _id } = await service().create(superadmin, upload);
@@ -57,14 +93,19 @@ describeOnBothDatabases('the key service', (fixture) => {
 
   test('refuses a read key whose owner holds no grant, whoever asks', async () => {
     fixture.grants = [ACME_SEA];
-    for (const owner of [ACME, ACME_GEO, OTHER]) await assert.rejects(service().create(superadmin, readKeyOf(owner)), { code: 'no_access_grant', status: 403 });
-    await assert.rejects(service().create(actorOf(CALLERS['admin of Acme']), readKeyOf(ACME)), { code: 'no_access_grant' });
+    for (const owner of [ACME, ACME_GEO, OTHER])
+      await assert.rejects(service().create(superadmin, readKeyOf(owner)), { code: 'no_access_grant', status: 403 });
+    await assert.rejects(service().create(actorOf(CALLERS['admin of Acme']), readKeyOf(ACME)), {
+      code: 'no_access_grant',
+    });
     assert.deepEqual([await storedKeys(), await audited()], [[], []]);
   });
 
   test('checks the fields before the right, and the right before the grant', async () => {
     const anonymous = actorOf(CALLERS.anonymous);
-    await assert.rejects(service().create(anonymous, { ...upload, allowedCategory: 'unknown' }), { code: 'api_key_fields_invalid' });
+    await assert.rejects(service().create(anonymous, { ...upload, allowedCategory: 'unknown' }), {
+      code: 'api_key_fields_invalid',
+    });
     await assert.rejects(service().create(anonymous, readKeyOf(ACME)), { code: 'unauthenticated' });
     await assert.rejects(service().create(actorOf(CALLERS['member of Acme']), readKeyOf(ACME)), { code: 'forbidden' });
   });
@@ -93,7 +134,8 @@ describeOnBothDatabases('the key service', (fixture) => {
       fixture.grants = [ACME, UMA];
       const attempts = [upload, readKeyOf(ACME), readKeyOf(ACME_GEO), readKeyOf(UMA)];
       const outcomes: string[] = [];
-      for (const fields of attempts) outcomes.push(await outcomeOf(service().create(actorOf(CALLERS[name]), fields), 'C'));
+      for (const fields of attempts)
+        outcomes.push(await outcomeOf(service().create(actorOf(CALLERS[name]), fields), 'C'));
       assert.deepEqual(outcomes, creation[name]);
     });
   }
@@ -111,17 +153,33 @@ describeOnBothDatabases('the key service', (fixture) => {
     'read key of Acme without grant': nothing('403'),
     'read key of Acme/geo': nothing('403'),
     'superadmin': { listed: ALL, revoked: ['D', 'D', 'D', 'D', 'D', 'D'] },
-    'admin of Acme': { listed: ['of Acme', 'of Acme/geo', 'of Acme/sea'], revoked: ['404', 'D', 'D', 'D', '404', '404'] },
+    'admin of Acme': {
+      listed: ['of Acme', 'of Acme/geo', 'of Acme/sea'],
+      revoked: ['404', 'D', 'D', 'D', '404', '404'],
+    },
     'admin of Acme/geo': { listed: ['of Acme/geo'], revoked: ['404', '404', 'D', '404', '404', '404'] },
-    'member of Acme': { listed: ['of Acme', 'of Acme/geo', 'of Acme/sea'], revoked: ['404', '403', '403', '403', '404', '404'] },
-    'member of Acme without grant': { listed: ['of Acme', 'of Acme/geo', 'of Acme/sea'], revoked: ['404', '403', '403', '403', '404', '404'] },
+    'member of Acme': {
+      listed: ['of Acme', 'of Acme/geo', 'of Acme/sea'],
+      revoked: ['404', '403', '403', '403', '404', '404'],
+    },
+    'member of Acme without grant': {
+      listed: ['of Acme', 'of Acme/geo', 'of Acme/sea'],
+      revoked: ['404', '403', '403', '403', '404', '404'],
+    },
     'member of Acme/geo': { listed: ['of Acme/geo'], revoked: ['404', '404', '403', '404', '404', '404'] },
     'Uma for herself': { listed: ['of Uma'], revoked: ['404', '404', '404', '404', 'D', '404'] },
     'admin of another organisation': { listed: ['of another'], revoked: ['404', '404', '404', '404', '404', 'D'] },
   };
   const createAll = async () => {
     fixture.grants = [ACME, UMA, OTHER];
-    const fields: NewApiKey[] = [{ ...upload, name: 'upload' }, readKeyOf(ACME, 'of Acme'), readKeyOf(ACME_GEO, 'of Acme/geo'), readKeyOf(ACME_SEA, 'of Acme/sea'), readKeyOf(UMA, 'of Uma'), readKeyOf(OTHER, 'of another')];
+    const fields: NewApiKey[] = [
+      { ...upload, name: 'upload' },
+      readKeyOf(ACME, 'of Acme'),
+      readKeyOf(ACME_GEO, 'of Acme/geo'),
+      readKeyOf(ACME_SEA, 'of Acme/sea'),
+      readKeyOf(UMA, 'of Uma'),
+      readKeyOf(OTHER, 'of another'),
+    ];
     const ids: string[] = [];
     for (const [index, it] of fields.entries()) {
       fixture.now = noonPlus(-index);
@@ -139,7 +197,8 @@ describeOnBothDatabases('the key service', (fixture) => {
 
     test(`revocation by ${name}: ${revoked.join(' ')}`, async () => {
       const outcomes: string[] = [];
-      for (const id of await createAll()) outcomes.push(await outcomeOf(service().revoke(actorOf(CALLERS[name]), id), 'D'));
+      for (const id of await createAll())
+        outcomes.push(await outcomeOf(service().revoke(actorOf(CALLERS[name]), id), 'D'));
       assert.deepEqual(outcomes, revoked);
       assert.equal((await storedKeys()).length, revoked.filter((outcome) => outcome !== 'D').length);
     });
@@ -167,7 +226,10 @@ describeOnBothDatabases('the key service', (fixture) => {
   test('cuts a page at 1000 keys, asked or not, and counts all', async () => {
     const { _id } = await service().create(superadmin, upload);
     const [row] = await storedKeys();
-    await fixture.database.db.insertInto('api_keys').values(Array.from({ length: 1000 }, (_, index) => ({ ...row!, id: `${_id} ${index}`, hash: String(index) }))).execute();
+    await fixture.database.db
+      .insertInto('api_keys')
+      .values(Array.from({ length: 1000 }, (_, index) => ({ ...row!, id: `${_id} ${index}`, hash: String(index) })))
+      .execute();
     for (const query of [{}, { size: 1_000_000 }]) {
       const { results, count } = await service().list(CALLERS.superadmin, query);
       assert.deepEqual([results.length, count], [1000, 1001]);
@@ -182,7 +244,8 @@ describeOnBothDatabases('the key service', (fixture) => {
   });
 
   test('what is no id is not found', async () => {
-    for (const id of ['', 'x', '\0', 'é'.repeat(10_000), '\'', '00000000-0000-0000-0000-000000000000']) await assert.rejects(service().revoke(superadmin, id), { code: 'api_key_not_found', status: 404 });
+    for (const id of ['', 'x', '\0', 'é'.repeat(10_000), "'", '00000000-0000-0000-0000-000000000000'])
+      await assert.rejects(service().revoke(superadmin, id), { code: 'api_key_not_found', status: 404 });
   });
 });
 

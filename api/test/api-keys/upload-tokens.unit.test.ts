@@ -7,13 +7,25 @@ const HOUR_S = 3600;
 const HOUR_MS = HOUR_S * 1000;
 
 describeOnBothDatabases('upload tokens', (fixture) => {
-  const make = (publisherId: string) => fixture.database.transaction((tx) => fixture.open().tokens.make(tx, { publisherId, name: 'gpkg', scopes: { allowedNamePrefix: '@acme/' }, lifetimeSeconds: HOUR_S }));
+  const make = (publisherId: string) =>
+    fixture.database.transaction((tx) =>
+      fixture.open().tokens.make(tx, {
+        publisherId,
+        name: 'gpkg',
+        scopes: { allowedNamePrefix: '@acme/' },
+        lifetimeSeconds: HOUR_S,
+      }),
+    );
 
   test('are upload keys with the scopes that they were made with, until their end', async () => {
     const keys = fixture.open();
     const token = await make('one');
     assert.equal(token.expiresAt, noonPlus(HOUR_MS).toISOString());
-    assert.partialDeepStrictEqual(await keys.authenticate(token.key), { kind: 'upload-key', key: { id: token.id, name: 'gpkg', shortId: token.shortId }, scopes: { allowedNamePrefix: '@acme/' } });
+    assert.partialDeepStrictEqual(await keys.authenticate(token.key), {
+      kind: 'upload-key',
+      key: { id: token.id, name: 'gpkg', shortId: token.shortId },
+      scopes: { allowedNamePrefix: '@acme/' },
+    });
     assert.deepEqual(await keys.isStillValid(fixture.database.db, token.id), { allowedNamePrefix: '@acme/' });
     fixture.now = noonPlus(HOUR_MS);
     assert.equal(await keys.authenticate(token.key), undefined);
@@ -39,7 +51,17 @@ describeOnBothDatabases('upload tokens', (fixture) => {
   test('are removed once they have ended, which keys of people never are', async () => {
     const keys = fixture.open();
     const rows = apiKeyRepository(fixture.database.db);
-    await rows.insert({ _id: 'of-people', type: 'upload', name: 'CI', shortId: 'reg_12345678', createdAt: noonPlus(0).toISOString(), expiresAt: noonPlus(1).toISOString() }, 'a hash');
+    await rows.insert(
+      {
+        _id: 'of-people',
+        type: 'upload',
+        name: 'CI',
+        shortId: 'reg_12345678',
+        createdAt: noonPlus(0).toISOString(),
+        expiresAt: noonPlus(1).toISOString(),
+      },
+      'a hash',
+    );
     const ended = await make('one');
     fixture.now = noonPlus(HOUR_MS / 2);
     const holding = await make('one');

@@ -21,7 +21,14 @@ test('a count that fails is not kept', async () => {
 test('a count that arrives after its version has passed is not taken for the next one', async () => {
   const counts = createCountCache();
   let finish: (count: number) => void = () => assert.fail('not counting yet');
-  const late = counts.get(1, 'a', () => new Promise((resolve) => { finish = resolve; }));
+  const late = counts.get(
+    1,
+    'a',
+    () =>
+      new Promise((resolve) => {
+        finish = resolve;
+      }),
+  );
   assert.equal(await counts.get(2, 'a', () => Promise.resolve(2)), 2);
   finish(1);
   assert.equal(await late, 1);

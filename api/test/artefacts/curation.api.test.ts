@@ -16,10 +16,13 @@ for (const dialect of DIALECTS) {
     });
     after(() => server.close());
 
-    const create = async (id: string, category: string) => uploaded(server, id, { file: await npmTarball({ name: id }), fields: { category } });
+    const create = async (id: string, category: string) =>
+      uploaded(server, id, { file: await npmTarball({ name: id }), fields: { category } });
     const groups = async (category: string, locale: string) => {
-      const response = await server.api('GET', `/artefacts/groups?category=${category}&locale=${locale}`, { headers: callers['a superadmin'] });
-      return (await response.json() as { results: string[] }).results;
+      const response = await server.api('GET', `/artefacts/groups?category=${category}&locale=${locale}`, {
+        headers: callers['a superadmin'],
+      });
+      return ((await response.json()) as { results: string[] }).results;
     };
 
     test('lends its group to the list of groups, in the order of bytes, as long as it is in it', async () => {
@@ -58,17 +61,28 @@ for (const dialect of DIALECTS) {
       await patched(server, id, { public: true, deprecated: true, group: { en: 'Old ones' } });
       for (const headers of [callers['anonymous'], callers['an internal service'], callers['a member of acme']]) {
         const ids = async (search: string) => (await listed(server, search, headers)).results.map(({ _id }) => _id);
-        for (const search of ['?q=deprecated', '?category=other&format=npm', `?packageName=${id}`, '?group=Old%20ones']) {
+        for (const search of [
+          '?q=deprecated',
+          '?category=other&format=npm',
+          `?packageName=${id}`,
+          '?group=Old%20ones',
+        ]) {
           assert.deepEqual(await ids(search), [], search);
           assert.equal((await listed(server, search, headers)).count, 0);
           assert.deepEqual(await ids(`${search}&includeDeprecated=true`), [id], search);
         }
         assert.equal((await readDocument(server, id, headers)).deprecated, true);
       }
-      assert.equal((await server.api('GET', artefactPath(id, '/tarball'), { headers: callers['a read key of acme'] })).status, 200);
+      assert.equal(
+        (await server.api('GET', artefactPath(id, '/tarball'), { headers: callers['a read key of acme'] })).status,
+        200,
+      );
       assert.deepEqual(await groups('other', 'en'), ['Old ones']);
       await patched(server, id, { deprecated: null });
-      assert.deepEqual((await listed(server, '?q=deprecated')).results.map(({ _id }) => _id), [id]);
+      assert.deepEqual(
+        (await listed(server, '?q=deprecated')).results.map(({ _id }) => _id),
+        [id],
+      );
     });
   });
 }

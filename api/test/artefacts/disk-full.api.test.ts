@@ -20,7 +20,13 @@ const MIB = 1024 * 1024;
 const LIMIT_KIB = 8 * 1024;
 const SECRET = 'x'.repeat(32);
 const INTERNAL = { 'x-secret-key': SECRET };
-const SETTINGS = { SECRET_INTERNAL_SERVICES: SECRET, API_KEYS_SALT: SECRET, CIPHER_PASSWORD: SECRET, AUTH_SECRET: SECRET, LOG_LEVEL: 'warn' };
+const SETTINGS = {
+  SECRET_INTERNAL_SERVICES: SECRET,
+  API_KEYS_SALT: SECRET,
+  CIPHER_PASSWORD: SECRET,
+  AUTH_SECRET: SECRET,
+  LOG_LEVEL: 'warn',
+};
 
 const SMALL = randomBytes(1000);
 const LARGE = randomBytes(12 * MIB);
@@ -49,17 +55,27 @@ for (const dialect of DIALECTS) {
     const upload = (id: string, format: 'npm' | 'file', bytes: Uint8Array) => {
       const form = new FormData();
       form.set('file', new Blob([bytes]), 'file.bin');
-      return fetch(`${server.url}/api/v1/artefacts/${format}/${id}`, { method: 'POST', headers: INTERNAL, body: form });
+      return fetch(`${server.url}/api/v1/artefacts/${format}/${id}`, {
+        method: 'POST',
+        headers: INTERNAL,
+        body: form,
+      });
     };
     const get = (path: string) => fetch(`${server.url}${path}`, { headers: INTERNAL });
     const countFiles = async () => {
-      const entries = await eventually(() => readdir(join(directory, 'blobs'), { recursive: true, withFileTypes: true }));
+      const entries = await eventually(() =>
+        readdir(join(directory, 'blobs'), { recursive: true, withFileTypes: true }),
+      );
       return entries.filter((entry) => entry.isFile()).length;
     };
 
     test('an upload is refused with 507, and nothing of it is left', async () => {
       const before = await countFiles();
-      for (const [id, format, bytes] of [['new', 'file', LARGE], ['new', 'npm', LARGE_TARBALL], ['before', 'file', LARGE]] as const) {
+      for (const [id, format, bytes] of [
+        ['new', 'file', LARGE],
+        ['new', 'npm', LARGE_TARBALL],
+        ['before', 'file', LARGE],
+      ] as const) {
         await readProblem(await upload(id, format, bytes), 507, 'storage_full');
         await eventually(async () => assert.equal(await countFiles(), before));
         assert.deepEqual(await query({ server: { config } }, 'select * from blob_writers'), []);
@@ -68,8 +84,16 @@ for (const dialect of DIALECTS) {
     });
 
     test('uploads that do not fit do not disturb those that do', async () => {
-      const answers = await Promise.all([upload('large-1', 'file', LARGE), upload('small-1', 'file', SMALL), upload('large-2', 'npm', LARGE_TARBALL), upload('small-2', 'npm', await npmTarball())]);
-      assert.deepEqual(answers.map(({ status }) => status), [507, 201, 507, 201]);
+      const answers = await Promise.all([
+        upload('large-1', 'file', LARGE),
+        upload('small-1', 'file', SMALL),
+        upload('large-2', 'npm', LARGE_TARBALL),
+        upload('small-2', 'npm', await npmTarball()),
+      ]);
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        [507, 201, 507, 201],
+      );
       await Promise.all(answers.map((answer) => answer.text()));
     });
 
@@ -77,9 +101,11 @@ for (const dialect of DIALECTS) {
       const download = await get('/api/v1/artefacts/before/download');
       assert.deepEqual(Buffer.from(await download.arrayBuffer()), SMALL);
       assert.deepEqual(await (await get('/api/health/ready')).json(), { status: 'ok', database: 'ok', storage: 'ok' });
-      assert.equal((await (await get('/api/v1/artefacts')).json() as { count: number }).count, 3);
+      assert.equal(((await (await get('/api/v1/artefacts')).json()) as { count: number }).count, 3);
     });
 
-    test('the server stays up', () => { assert.ok(server.isRunning()); });
+    test('the server stays up', () => {
+      assert.ok(server.isRunning());
+    });
   });
 }

@@ -6,42 +6,99 @@ import { sampleArtefact, sampleSlot } from './samples.ts';
 
 const KEY = { apiKeyId: 'key-1', apiKeyName: 'CI', shortId: 'reg_0000000a' };
 const OTHER_KEY = { apiKeyId: 'key-2', apiKeyName: 'other', shortId: 'reg_0000000b' };
-const NOARCH = sampleSlot({ path: 'npm/p/noarch-1.tgz', sizeBytes: 1, uploadedBy: KEY, uploadedAt: '2026-01-01T00:00:00.000Z' });
-const X64 = sampleSlot({ architecture: 'x64', path: 'npm/p/x64-2.tgz', sizeBytes: 2, uploadedBy: OTHER_KEY, hasNativeModules: true, uploadedAt: '2026-01-02T00:00:00.000Z' });
-const FILE = sampleSlot({ architecture: '', path: 'files/f/1-f.bin', sizeBytes: 3, version: undefined, fileName: 'f.bin', uploadedBy: KEY });
+const NOARCH = sampleSlot({
+  path: 'npm/p/noarch-1.tgz',
+  sizeBytes: 1,
+  uploadedBy: KEY,
+  uploadedAt: '2026-01-01T00:00:00.000Z',
+});
+const X64 = sampleSlot({
+  architecture: 'x64',
+  path: 'npm/p/x64-2.tgz',
+  sizeBytes: 2,
+  uploadedBy: OTHER_KEY,
+  hasNativeModules: true,
+  uploadedAt: '2026-01-02T00:00:00.000Z',
+});
+const FILE = sampleSlot({
+  architecture: '',
+  path: 'files/f/1-f.bin',
+  sizeBytes: 3,
+  version: undefined,
+  fileName: 'f.bin',
+  uploadedBy: KEY,
+});
 
 type Document = Record<string, unknown> & { tarballs?: Record<string, Record<string, unknown>> };
-const render = (artefact: Artefact, slots: readonly Slot[], audience: Audience = 'full') => JSON.parse(renderDocument(artefact, slots, audience).json) as Document;
+const render = (artefact: Artefact, slots: readonly Slot[], audience: Audience = 'full') =>
+  JSON.parse(renderDocument(artefact, slots, audience).json) as Document;
 
 test('an npm document has its slots by architecture, each as the contract names its fields', () => {
   const { tarballs } = render(sampleArtefact(), [NOARCH, X64]);
   assert.deepEqual(Object.keys(tarballs ?? {}), ['noarch', 'x64']);
   assert.deepEqual(tarballs?.['x64'], {
-    path: 'npm/p/x64-2.tgz', size: 2, digest: X64.digest, version: '1.0.0', uploadedAt: X64.uploadedAt, uploadedBy: OTHER_KEY, hasNativeModules: true, hasInstallScripts: false,
+    path: 'npm/p/x64-2.tgz',
+    size: 2,
+    digest: X64.digest,
+    version: '1.0.0',
+    uploadedAt: X64.uploadedAt,
+    uploadedBy: OTHER_KEY,
+    hasNativeModules: true,
+    hasInstallScripts: false,
   });
 });
 
-test('the root of an npm document tells of the slot that /download serves, and the size of the slot uploaded last', () => {
-  const document = render(sampleArtefact({ uploadedBy: OTHER_KEY }), [NOARCH, X64]);
-  assert.deepEqual([document['path'], document['hasNativeModules'], document['uploadedBy'], document['size']], ['npm/p/noarch-1.tgz', false, KEY, 2]);
-  const withoutNoarch = render(sampleArtefact(), [X64]);
-  assert.deepEqual([withoutNoarch['path'], withoutNoarch['hasNativeModules'], withoutNoarch['uploadedBy']], ['npm/p/x64-2.tgz', true, OTHER_KEY]);
-});
+test(
+  'the root of an npm document tells of the slot that /download serves, and the size of the slot ' + 'uploaded last',
+  () => {
+    const document = render(sampleArtefact({ uploadedBy: OTHER_KEY }), [NOARCH, X64]);
+    assert.deepEqual(
+      [document['path'], document['hasNativeModules'], document['uploadedBy'], document['size']],
+      ['npm/p/noarch-1.tgz', false, KEY, 2],
+    );
+    const withoutNoarch = render(sampleArtefact(), [X64]);
+    assert.deepEqual(
+      [withoutNoarch['path'], withoutNoarch['hasNativeModules'], withoutNoarch['uploadedBy']],
+      ['npm/p/x64-2.tgz', true, OTHER_KEY],
+    );
+  },
+);
 
 test('an npm document without slots is still one', () => {
   const document = render(sampleArtefact(), []);
-  assert.deepEqual([document.tarballs, document['path'], document['hasNativeModules'], document['size']], [{}, undefined, false, 0]);
+  assert.deepEqual(
+    [document.tarballs, document['path'], document['hasNativeModules'], document['size']],
+    [{}, undefined, false, 0],
+  );
 });
 
 test('a file document has its file at the root and no tarballs', () => {
-  const document = render(sampleArtefact({ id: 'f', format: 'file', packageName: undefined, version: undefined }), [FILE]);
+  const document = render(sampleArtefact({ id: 'f', format: 'file', packageName: undefined, version: undefined }), [
+    FILE,
+  ]);
   assert.ok(!('tarballs' in document));
-  assert.deepEqual([document['filePath'], document['path'], document['fileName'], document['digest'], document['size']], ['files/f/1-f.bin', 'files/f/1-f.bin', 'f.bin', FILE.digest, 3]);
+  assert.deepEqual(
+    [document['filePath'], document['path'], document['fileName'], document['digest'], document['size']],
+    ['files/f/1-f.bin', 'files/f/1-f.bin', 'f.bin', FILE.digest, 3],
+  );
 });
 
 test('fields that are not set are left out', () => {
   const document = render(sampleArtefact(), [NOARCH]);
-  for (const field of ['licence', 'title', 'description', 'group', 'documentation', 'processingConfigSchema', 'applicationConfigSchema', 'thumbnail', 'origin', 'filePath', 'fileName', 'digest']) {
+  for (const field of [
+    'licence',
+    'title',
+    'description',
+    'group',
+    'documentation',
+    'processingConfigSchema',
+    'applicationConfigSchema',
+    'thumbnail',
+    'origin',
+    'filePath',
+    'fileName',
+    'digest',
+  ]) {
     assert.ok(!(field in document), field);
   }
 });
@@ -54,7 +111,7 @@ test('who uploaded and with whom an artefact is shared is only in the full docum
   assert.ok(!JSON.stringify(limited).includes('uploadedBy'));
 });
 
-test('the answer to an upload tells the uploader of his own slot and of no other\'s', () => {
+test("the answer to an upload tells the uploader of his own slot and of no other's", () => {
   const receipt = JSON.parse(renderReceipt(sampleArtefact({ uploadedBy: OTHER_KEY }), [NOARCH, X64], X64)) as Document;
   assert.deepEqual(receipt['uploadedBy'], OTHER_KEY);
   assert.deepEqual(receipt.tarballs?.['x64']?.['uploadedBy'], OTHER_KEY);

@@ -7,7 +7,10 @@ import { ArtefactSchema } from '../../src/artefacts/schemas.ts';
 import type { TestServer, UploadForm } from '../support/test-server.ts';
 
 export type Document = Static<typeof ArtefactSchema>;
-export interface DocumentList { results: Document[]; count: number }
+export interface DocumentList {
+  results: Document[];
+  count: number;
+}
 
 /** Uploads, and returns the document of the answer. */
 export async function uploaded(server: TestServer, id: string, form: UploadForm): Promise<Document> {
@@ -20,17 +23,22 @@ export async function uploaded(server: TestServer, id: string, form: UploadForm)
 /** Documents are stored rendered, so nothing but this holds them to the schema that describes them. */
 function asDescribed(document: Document): Document {
   assert.ok(Value.Check(ArtefactSchema, document), JSON.stringify([...Value.Errors(ArtefactSchema, document)]));
-  assert.deepEqual(Object.keys(document).filter((field) => !(field in ArtefactSchema.properties)), []);
+  assert.deepEqual(
+    Object.keys(document).filter((field) => !(field in ArtefactSchema.properties)),
+    [],
+  );
   return document;
 }
 
-export function artefactPath(id: string, rest = ''): string { return `/artefacts/${encodeURIComponent(id)}${rest}`; }
+export function artefactPath(id: string, rest = ''): string {
+  return `/artefacts/${encodeURIComponent(id)}${rest}`;
+}
 
 /** Reads a document that is there, as an internal service unless other headers are given. */
 export async function readDocument(server: TestServer, id: string, headers = server.internal): Promise<Document> {
   const response = await server.api('GET', artefactPath(id), { headers });
   assert.equal(response.status, 200);
-  return asDescribed(await response.json() as Document);
+  return asDescribed((await response.json()) as Document);
 }
 
 /** Changes a document as an internal service. */

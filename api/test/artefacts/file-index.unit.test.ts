@@ -14,7 +14,8 @@ function entry(path: string, changes: Partial<FileEntry> = {}): FileEntry {
 
 function manyEntries(folder: string, firstOffset = 0): FileEntry[] {
   return Array.from({ length: 20_000 }, (_unused, index) =>
-    entry(`${folder}/${ODD_NAMES[index % ODD_NAMES.length]}/${index}`, { offset: firstOffset + index }));
+    entry(`${folder}/${ODD_NAMES[index % ODD_NAMES.length]}/${index}`, { offset: firstOffset + index }),
+  );
 }
 
 for (const dialect of DIALECTS) {
@@ -25,8 +26,14 @@ for (const dialect of DIALECTS) {
       const { db } = opened.database;
       const blob = { storage_key: 'a', size: 1, state: 'sound', created_at: '' };
       const scan = { scan_version: 1, readme: null, packages: '[]', unpacked_size: 0 };
-      await db.insertInto('blobs').values({ ...blob, digest: DIGEST }).execute();
-      await db.insertInto('tarball_scans').values({ ...scan, digest: DIGEST }).execute();
+      await db
+        .insertInto('blobs')
+        .values({ ...blob, digest: DIGEST })
+        .execute();
+      await db
+        .insertInto('tarball_scans')
+        .values({ ...scan, digest: DIGEST })
+        .execute();
     });
     after(() => opened.close());
 
@@ -88,7 +95,10 @@ for (const dialect of DIALECTS) {
     test('gives for a hard link its file as it was then, and for a folder or a symbolic link nothing', async () => {
       const link = entry('hard', { type: 'link', target: 'a', offset: 30_000 });
       await put([
-        entry('a', { offset: 1 }), ...manyEntries('b', 2), link, entry('a', { offset: 40_000 }),
+        entry('a', { offset: 1 }),
+        ...manyEntries('b', 2),
+        link,
+        entry('a', { offset: 40_000 }),
         entry('folder', { type: 'directory', offset: 50_000 }),
         entry('soft', { type: 'symlink', target: 'a', offset: 60_000 }),
       ]);

@@ -8,7 +8,11 @@ import { DIALECTS, startTestServer, type TestServer } from '../support/test-serv
 import { artefactPath, listed, patched, readDocument, uploaded } from './documents.ts';
 import { makeMirror } from './mirrors.ts';
 
-interface Account { type: 'user' | 'organization'; id: string; department?: string }
+interface Account {
+  type: 'user' | 'organization';
+  id: string;
+  department?: string;
+}
 
 const SHARED = 'shared';
 
@@ -27,11 +31,12 @@ for (const dialect of DIALECTS) {
       const response = await server.api(method, path, { headers: superadmin, body });
       const text = await response.text();
       assert.ok(response.ok, text);
-      return text === '' ? {} : JSON.parse(text) as Record<string, unknown>;
+      return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
     };
     const share = async (...accounts: Account[]) => patched(server, SHARED, { privateAccess: accounts });
     const accessOf = async (id: string) => (await readDocument(server, id)).privateAccess;
-    const download = (key: string) => server.api('GET', artefactPath(SHARED, '/tarball'), { headers: { 'x-api-key': key } });
+    const download = (key: string) =>
+      server.api('GET', artefactPath(SHARED, '/tarball'), { headers: { 'x-api-key': key } });
     const rowsOf = async ({ id }: Account) => ({
       keys: (await query(server, `select id from api_keys where owner_id = '${id}'`)).length,
       grants: (await query(server, `select id from access_grants where account_id = '${id}'`)).length,
@@ -70,21 +75,40 @@ for (const dialect of DIALECTS) {
       await send('DELETE', '/organizations/umbrella');
       await send('POST', '/organizations', { id: 'umbrella', name: 'Another one' });
       await send('PUT', '/session/account', umbrella);
-      const session = await (await server.api('GET', '/session', { headers: old })).json() as { account: Account; hasGrant: boolean };
+      const session = (await (await server.api('GET', '/session', { headers: old })).json()) as {
+        account: Account;
+        hasGrant: boolean;
+      };
       assert.deepEqual([session.account.type, session.hasGrant], ['user', false]);
       assert.equal(await sees(old), 0);
-      await readProblem(await server.api('GET', '/access-grants/me', { headers: superadmin }), 404, 'access_grant_not_found');
+      await readProblem(
+        await server.api('GET', '/access-grants/me', { headers: superadmin }),
+        404,
+        'access_grant_not_found',
+      );
       assert.deepEqual(await rowsOf(umbrella), { keys: 0, grants: 0, entries: 0 });
       const forAccount = { ...server.internal, 'x-account': JSON.stringify(umbrella) };
-      await readProblem(await server.api('GET', artefactPath(SHARED), { headers: forAccount }), 404, 'artefact_not_found');
+      await readProblem(
+        await server.api('GET', artefactPath(SHARED), { headers: forAccount }),
+        404,
+        'artefact_not_found',
+      );
     });
 
-    test('as a department leaves what is the organisation\'s and that of other departments', async () => {
+    test("as a department leaves what is the organisation's and that of other departments", async () => {
       const initech: Account = { type: 'organization', id: 'initech' };
-      const [sea, geo] = [{ ...initech, department: 'sea' }, { ...initech, department: 'geo' }];
+      const [sea, geo] = [
+        { ...initech, department: 'sea' },
+        { ...initech, department: 'geo' },
+      ];
       await server.member('initech', 'admin');
-      for (const department of ['sea', 'geo']) await send('PUT', `/organizations/initech/departments/${department}`, { name: department });
-      const [seaKey, geoKey, key] = [await server.readKey(sea), await server.readKey(geo), await server.readKey(initech)];
+      for (const department of ['sea', 'geo'])
+        await send('PUT', `/organizations/initech/departments/${department}`, { name: department });
+      const [seaKey, geoKey, key] = [
+        await server.readKey(sea),
+        await server.readKey(geo),
+        await server.readKey(initech),
+      ];
       await share(sea, geo, initech);
 
       await send('DELETE', '/organizations/initech/departments/sea');
@@ -95,7 +119,12 @@ for (const dialect of DIALECTS) {
     });
 
     test('as a user takes along what was his, of public artefacts, deprecated ones and mirrors too', async () => {
-      const user = { type: 'user', id: (await send('POST', '/users', { email: 'uma@example.org', name: 'Uma', password: 'second mate 2' }))['id'] as string } as const;
+      const user = {
+        type: 'user',
+        id: (await send('POST', '/users', { email: 'uma@example.org', name: 'Uma', password: 'second mate 2' }))[
+          'id'
+        ] as string,
+      } as const;
       const namesake: Account = { type: 'organization', id: user.id };
       const [key, keyOfNamesake] = [await server.readKey(user), await server.readKey(namesake)];
       await share(user, namesake);
@@ -108,7 +137,10 @@ for (const dialect of DIALECTS) {
       await send('DELETE', `/users/${user.id}`);
       await readProblem(await download(key), 401, 'api_key_invalid');
       assert.equal((await download(keyOfNamesake)).status, 200);
-      assert.deepEqual([await accessOf(SHARED), await accessOf('old'), await accessOf('mirror')], [[namesake], [], []]);
+      assert.deepEqual(
+        [await accessOf(SHARED), await accessOf('old'), await accessOf('mirror')],
+        [[namesake], [], []],
+      );
       assert.deepEqual(await rowsOf(user), { keys: 1, grants: 1, entries: 1 });
     });
 

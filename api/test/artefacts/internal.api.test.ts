@@ -10,7 +10,12 @@ const ACCESS: Record<string, Record<string, unknown>> = {
   'to-acme': { privateAccess: [{ type: 'organization', id: 'acme' }] },
   'to-acme-geo': { privateAccess: [{ type: 'organization', id: 'acme', department: 'geo' }] },
   'to-uma': { privateAccess: [{ type: 'user', id: 'uma' }] },
-  'to-both': { privateAccess: [{ type: 'organization', id: 'other' }, { type: 'organization', id: 'acme' }] },
+  'to-both': {
+    privateAccess: [
+      { type: 'organization', id: 'other' },
+      { type: 'organization', id: 'acme' },
+    ],
+  },
   'private': {},
 };
 const ALL = Object.keys(ACCESS).sort();
@@ -39,67 +44,156 @@ for (const dialect of DIALECTS) {
     });
     after(() => server.close());
 
-    const acting = (account: unknown) => ({ ...server.internal, 'x-account': typeof account === 'string' ? account : JSON.stringify(account) });
-    const status = async (id: string, rest: string, headers: Record<string, string>) => (await server.api('GET', artefactPath(id, rest), { headers })).status;
+    const acting = (account: unknown) => ({
+      ...server.internal,
+      'x-account': typeof account === 'string' ? account : JSON.stringify(account),
+    });
+    const status = async (id: string, rest: string, headers: Record<string, string>) =>
+      (await server.api('GET', artefactPath(id, rest), { headers })).status;
 
     test('without an account sees and downloads everything', async () => {
-      assert.deepEqual((await listed(server, '?sort=name')).results.map(({ _id }) => _id), ALL);
-      for (const id of ALL) assert.deepEqual([await status(id, '', server.internal), await status(id, '/tarball', server.internal), await status(id, '/download', server.internal)], [200, 200, 200]);
+      assert.deepEqual(
+        (await listed(server, '?sort=name')).results.map(({ _id }) => _id),
+        ALL,
+      );
+      for (const id of ALL)
+        assert.deepEqual(
+          [
+            await status(id, '', server.internal),
+            await status(id, '/tarball', server.internal),
+            await status(id, '/download', server.internal),
+          ],
+          [200, 200, 200],
+        );
     });
 
     for (const [account, visible] of ACCOUNTS) {
-      test(`for ${JSON.stringify(account)} sees and downloads what is public or shared with it, without a grant`, async () => {
-        const headers = acting(account);
-        const { results, count } = await listed(server, '?sort=name', headers);
-        assert.deepEqual([results.map(({ _id }) => _id), count], [visible, visible.length]);
-        for (const id of ALL) {
-          const expected = visible.includes(id) ? 200 : 404;
-          assert.deepEqual([await status(id, '', headers), await status(id, '/tarball', headers), await status(id, '/download', headers)], [expected, expected, expected], id);
-        }
-      });
+      test(
+        `for ${JSON.stringify(account)} sees and downloads what is public or shared with it, ` + 'without a grant',
+        async () => {
+          const headers = acting(account);
+          const { results, count } = await listed(server, '?sort=name', headers);
+          assert.deepEqual([results.map(({ _id }) => _id), count], [visible, visible.length]);
+          for (const id of ALL) {
+            const expected = visible.includes(id) ? 200 : 404;
+            assert.deepEqual(
+              [
+                await status(id, '', headers),
+                await status(id, '/tarball', headers),
+                await status(id, '/download', headers),
+              ],
+              [expected, expected, expected],
+              id,
+            );
+          }
+        },
+      );
     }
 
     test('for an account writes nothing', async () => {
       const headers = acting({ type: 'organization', id: 'acme' });
-      await readProblem(await server.upload('to-acme', { file: await npmTarball({ name: 'to-acme' }), headers }), 403, 'account_read_only');
-      await readProblem(await server.api('PATCH', '/artefacts/to-acme', { headers, body: { public: true } }), 403, 'account_read_only');
+      await readProblem(
+        await server.upload('to-acme', { file: await npmTarball({ name: 'to-acme' }), headers }),
+        403,
+        'account_read_only',
+      );
+      await readProblem(
+        await server.api('PATCH', '/artefacts/to-acme', { headers, body: { public: true } }),
+        403,
+        'account_read_only',
+      );
       await readProblem(await server.api('DELETE', '/artefacts/to-acme', { headers }), 403, 'account_read_only');
-      await readProblem(await server.api('DELETE', '/artefacts/to-acme/tarballs/noarch', { headers }), 403, 'account_read_only');
-      await readProblem(await server.api('POST', '/access-grants', { headers, body: { account: { type: 'organization', id: 'acme' } } }), 403, 'account_read_only');
+      await readProblem(
+        await server.api('DELETE', '/artefacts/to-acme/tarballs/noarch', { headers }),
+        403,
+        'account_read_only',
+      );
+      await readProblem(
+        await server.api('POST', '/access-grants', {
+          headers,
+          body: { account: { type: 'organization', id: 'acme' } },
+        }),
+        403,
+        'account_read_only',
+      );
       assert.equal((await readDocument(server, 'to-acme')).public, false);
     });
 
     test('with a malformed account is refused', async () => {
-      for (const account of ['', 'acme', '{}', '[]', 'null', '{"type":"organization"}', '{"type":"team","id":"x"}', '{"type":"organization","id":""}', '{"type":"user","id":"uma","department":"geo"}']) {
-        for (const path of ['/artefacts', '/artefacts/public', '/artefacts/public/tarball']) await readProblem(await server.api('GET', path, { headers: acting(account) }), 400, 'account_header_invalid');
+      for (const account of [
+        '',
+        'acme',
+        '{}',
+        '[]',
+        'null',
+        '{"type":"organization"}',
+        '{"type":"team","id":"x"}',
+        '{"type":"organization","id":""}',
+        '{"type":"user","id":"uma","department":"geo"}',
+      ]) {
+        for (const path of ['/artefacts', '/artefacts/public', '/artefacts/public/tarball'])
+          await readProblem(
+            await server.api('GET', path, { headers: acting(account) }),
+            400,
+            'account_header_invalid',
+          );
       }
     });
 
     test('is refused through the public proxy, whatever its secret', async () => {
-      for (const proxy of [{ 'x-forwarded-host': 'registry.example' }, { forwarded: 'for=192.0.2.1; host="registry.example"' }]) {
-        for (const secret of [server.internal, { 'x-secret-key': 'wrong' }]) await readProblem(await server.api('GET', '/artefacts/public', { headers: { ...secret, ...proxy } }), 421, 'secret_key_through_proxy');
+      for (const proxy of [
+        { 'x-forwarded-host': 'registry.example' },
+        { forwarded: 'for=192.0.2.1; host="registry.example"' },
+      ]) {
+        for (const secret of [server.internal, { 'x-secret-key': 'wrong' }])
+          await readProblem(
+            await server.api('GET', '/artefacts/public', { headers: { ...secret, ...proxy } }),
+            421,
+            'secret_key_through_proxy',
+          );
       }
-      assert.equal(await status('private', '', { ...server.internal, 'x-forwarded-for': '192.0.2.1', 'forwarded': 'for=192.0.2.1' }), 200);
+      assert.equal(
+        await status('private', '', {
+          ...server.internal,
+          'x-forwarded-for': '192.0.2.1',
+          'forwarded': 'for=192.0.2.1',
+        }),
+        200,
+      );
     });
 
     test('with a wrong secret is nobody else, though it also holds a key or a session', async () => {
-      const others = [{}, { 'x-api-key': await server.readKey({ type: 'organization', id: 'acme' }) }, await server.superadmin()];
+      const others = [
+        {},
+        { 'x-api-key': await server.readKey({ type: 'organization', id: 'acme' }) },
+        await server.superadmin(),
+      ];
       for (const other of others) {
         for (const secret of ['wrong', 'internal-secre', 'internal-secret2', '']) {
-          await readProblem(await server.api('GET', '/artefacts/public', { headers: { ...other, 'x-secret-key': secret } }), 401, 'secret_key_wrong');
+          await readProblem(
+            await server.api('GET', '/artefacts/public', { headers: { ...other, 'x-secret-key': secret } }),
+            401,
+            'secret_key_wrong',
+          );
         }
       }
     });
 
-    test('is served by the container\'s own address, below PUBLIC_URL or not', async () => {
-      for (const host of ['localhost', 'berth:8080']) assert.equal(await status('private', '', { ...server.internal, host }), 200);
+    test("is served by the container's own address, below PUBLIC_URL or not", async () => {
+      for (const host of ['localhost', 'berth:8080'])
+        assert.equal(await status('private', '', { ...server.internal, host }), 200);
     });
   });
 }
 
 test('internal access is off where there is no secret', async () => {
   const server = await startTestServer({ env: { SECRET_INTERNAL_SERVICES: '' } });
-  for (const secret of ['', 'undefined', 'internal-secret']) await readProblem(await server.api('GET', '/artefacts', { headers: { 'x-secret-key': secret } }), 401, 'secret_key_wrong');
+  for (const secret of ['', 'undefined', 'internal-secret'])
+    await readProblem(
+      await server.api('GET', '/artefacts', { headers: { 'x-secret-key': secret } }),
+      401,
+      'secret_key_wrong',
+    );
   assert.equal((await server.api('GET', '/artefacts')).status, 200);
   await server.close();
 });

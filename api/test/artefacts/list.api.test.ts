@@ -7,9 +7,25 @@ import { listed, patched, uploaded } from './documents.ts';
 import { makeMirror, ORIGIN } from './mirrors.ts';
 
 /** In the order of their upload. */
-const ARTEFACTS: { id: string; format?: 'file'; packageName?: string; category: string; patch?: Record<string, unknown> }[] = [
-  { id: '@acme/import-gpkg@1', packageName: '@acme/import-gpkg', category: 'processing', patch: { public: true, group: { fr: 'Cartes', en: 'Maps' } } },
-  { id: '@acme/import-gpkg@2', packageName: '@acme/import-gpkg', category: 'processing', patch: { group: { fr: 'Cartes', en: 'Charts' } } },
+const ARTEFACTS: {
+  id: string;
+  format?: 'file';
+  packageName?: string;
+  category: string;
+  patch?: Record<string, unknown>;
+}[] = [
+  {
+    id: '@acme/import-gpkg@1',
+    packageName: '@acme/import-gpkg',
+    category: 'processing',
+    patch: { public: true, group: { fr: 'Cartes', en: 'Maps' } },
+  },
+  {
+    id: '@acme/import-gpkg@2',
+    packageName: '@acme/import-gpkg',
+    category: 'processing',
+    patch: { group: { fr: 'Cartes', en: 'Charts' } },
+  },
   { id: 'b-catalog', packageName: 'b', category: 'catalog', patch: { public: true, group: { en: 'Cartes' } } },
   { id: 'B-catalog', packageName: 'B', category: 'catalog' },
   { id: 'old', packageName: 'old', category: 'other', patch: { public: true, deprecated: true } },
@@ -27,18 +43,26 @@ for (const dialect of DIALECTS) {
     before(async () => {
       server = await startTestServer({ dialect });
       for (const { id, format = 'npm', packageName = '', category, patch } of ARTEFACTS) {
-        await uploaded(server, id, { format, file: format === 'file' ? Buffer.from(id) : await npmTarball({ name: packageName }), fields: { category } });
+        await uploaded(server, id, {
+          format,
+          file: format === 'file' ? Buffer.from(id) : await npmTarball({ name: packageName }),
+          fields: { category },
+        });
         if (patch) await patched(server, id, patch);
       }
       await makeMirror(server, 'mirror');
     });
     after(() => server.close());
 
-    const ids = async (search: string, headers?: Record<string, string>) => (await listed(server, search, headers)).results.map(({ _id }) => _id);
+    const ids = async (search: string, headers?: Record<string, string>) =>
+      (await listed(server, search, headers)).results.map(({ _id }) => _id);
 
     test('has the newest data first, without what is deprecated', async () => {
       const { results, count } = await listed(server);
-      assert.deepEqual(results.map(({ _id }) => _id), CURRENT.toReversed());
+      assert.deepEqual(
+        results.map(({ _id }) => _id),
+        CURRENT.toReversed(),
+      );
       assert.equal(count, CURRENT.length);
       const dates = results.map(({ dataUpdatedAt }) => dataUpdatedAt);
       assert.deepEqual(dates, dates.toSorted().toReversed());
@@ -69,7 +93,9 @@ for (const dialect of DIALECTS) {
       '?q=': CURRENT.toReversed(),
       '?unknown=x': CURRENT.toReversed(),
     })) {
-      test(`${search} gives ${expected.length}`, async () => { assert.deepEqual(await ids(search), expected); });
+      test(`${search} gives ${expected.length}`, async () => {
+        assert.deepEqual(await ids(search), expected);
+      });
     }
 
     test('is sorted by name in the order of bytes, either way', async () => {
@@ -79,7 +105,8 @@ for (const dialect of DIALECTS) {
     });
 
     test('counts all that match, whatever the page', async () => {
-      for (const search of ['?size=0', '?size=1', '?size=3&skip=5', '?skip=100', '?size=1000']) assert.equal((await listed(server, search)).count, CURRENT.length, search);
+      for (const search of ['?size=0', '?size=1', '?size=3&skip=5', '?skip=100', '?size=1000'])
+        assert.equal((await listed(server, search)).count, CURRENT.length, search);
       assert.equal((await listed(server, '?category=processing&size=1')).count, 2);
       assert.equal((await listed(server, '?includeDeprecated=true')).count, ARTEFACTS.length);
     });
@@ -106,7 +133,12 @@ for (const dialect of DIALECTS) {
 
     test('shows strangers what is public, and nothing of who uploaded', async () => {
       const { results, count } = await listed(server, '?includeDeprecated=true', {});
-      assert.deepEqual(results.map(({ _id }) => _id).sort(), ['@acme/import-gpkg@1', 'b-catalog', 'maps/france', 'old']);
+      assert.deepEqual(results.map(({ _id }) => _id).sort(), [
+        '@acme/import-gpkg@1',
+        'b-catalog',
+        'maps/france',
+        'old',
+      ]);
       assert.equal(count, 4);
       assert.ok(!JSON.stringify(results).includes('uploadedBy'));
       assert.ok(JSON.stringify(await listed(server)).includes('uploadedBy'));
@@ -119,12 +151,24 @@ for (const dialect of DIALECTS) {
     });
 
     for (const [search, code] of [
-      ['category=plugin', 'category_invalid'], ['category=', 'category_invalid'], ['category=Processing', 'category_invalid'],
-      ['format=branch', 'request_invalid'], ['format=', 'request_invalid'], ['sort=updatedAt', 'request_invalid'], ['skip=-1', 'request_invalid'], ['skip=x', 'request_invalid'],
-      ['size=-1', 'request_invalid'], ['includeDeprecated=maybe', 'request_invalid'], ['q=a&q=b', 'request_invalid'], ['category=other&category=catalog', 'request_invalid'],
-      [`q=${'x'.repeat(501)}`, 'request_invalid'], ['skip=99999999999999999999999', 'request_invalid'],
+      ['category=plugin', 'category_invalid'],
+      ['category=', 'category_invalid'],
+      ['category=Processing', 'category_invalid'],
+      ['format=branch', 'request_invalid'],
+      ['format=', 'request_invalid'],
+      ['sort=updatedAt', 'request_invalid'],
+      ['skip=-1', 'request_invalid'],
+      ['skip=x', 'request_invalid'],
+      ['size=-1', 'request_invalid'],
+      ['includeDeprecated=maybe', 'request_invalid'],
+      ['q=a&q=b', 'request_invalid'],
+      ['category=other&category=catalog', 'request_invalid'],
+      [`q=${'x'.repeat(501)}`, 'request_invalid'],
+      ['skip=99999999999999999999999', 'request_invalid'],
     ] as const) {
-      test(`${search.slice(0, 40)} is refused`, async () => { await readProblem(await server.api('GET', `/artefacts?${search}`), 400, code); });
+      test(`${search.slice(0, 40)} is refused`, async () => {
+        await readProblem(await server.api('GET', `/artefacts?${search}`), 400, code);
+      });
     }
   });
 
@@ -142,7 +186,12 @@ for (const dialect of DIALECTS) {
     });
     after(() => server.close());
 
-    const groups = async (search: string) => (await (await server.api('GET', `/artefacts/groups?${search}`, { headers: superadmin })).json() as { results: string[] }).results;
+    const groups = async (search: string) =>
+      (
+        (await (await server.api('GET', `/artefacts/groups?${search}`, { headers: superadmin })).json()) as {
+          results: string[];
+        }
+      ).results;
 
     test('are listed once each, sorted, in one language', async () => {
       assert.deepEqual(await groups('category=processing&locale=fr'), ['Cartes', 'Été']);
@@ -151,15 +200,37 @@ for (const dialect of DIALECTS) {
     });
 
     test('need a category and a language, and nothing else', async () => {
-      for (const search of ['', 'category=processing', 'locale=fr', 'category=processing&locale=de', 'category=processing&locale=fr&size=1']) {
-        await readProblem(await server.api('GET', `/artefacts/groups?${search}`, { headers: superadmin }), 400, 'request_invalid');
+      for (const search of [
+        '',
+        'category=processing',
+        'locale=fr',
+        'category=processing&locale=de',
+        'category=processing&locale=fr&size=1',
+      ]) {
+        await readProblem(
+          await server.api('GET', `/artefacts/groups?${search}`, { headers: superadmin }),
+          400,
+          'request_invalid',
+        );
       }
-      await readProblem(await server.api('GET', '/artefacts/groups?category=plugin&locale=fr', { headers: superadmin }), 400, 'category_invalid');
+      await readProblem(
+        await server.api('GET', '/artefacts/groups?category=plugin&locale=fr', { headers: superadmin }),
+        400,
+        'category_invalid',
+      );
     });
 
     test('are for superadmins', async () => {
-      await readProblem(await server.api('GET', '/artefacts/groups?category=processing&locale=fr'), 401, 'unauthenticated');
-      await readProblem(await server.api('GET', '/artefacts/groups?category=processing&locale=fr', { headers: server.internal }), 403, 'forbidden');
+      await readProblem(
+        await server.api('GET', '/artefacts/groups?category=processing&locale=fr'),
+        401,
+        'unauthenticated',
+      );
+      await readProblem(
+        await server.api('GET', '/artefacts/groups?category=processing&locale=fr', { headers: server.internal }),
+        403,
+        'forbidden',
+      );
     });
   });
 }

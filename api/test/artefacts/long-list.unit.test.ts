@@ -11,7 +11,10 @@ import { sampleArtefact } from './samples.ts';
 const ARTEFACTS = { sqlite: 5200, postgres: 1200 };
 const RARE_EVERY = 500;
 
-interface Listing { results: { _id: string }[]; count: number }
+interface Listing {
+  results: { _id: string }[];
+  count: number;
+}
 
 for (const dialect of DIALECTS) {
   describe(`a list of thousands on ${dialect}`, () => {
@@ -30,7 +33,10 @@ for (const dialect of DIALECTS) {
     });
     after(() => opened.close());
 
-    const list = async (query: Parameters<ReturnType<typeof createRead>['list']>[1], caller: 'internal' | 'anonymous' = 'internal') => {
+    const list = async (
+      query: Parameters<ReturnType<typeof createRead>['list']>[1],
+      caller: 'internal' | 'anonymous' = 'internal',
+    ) => {
       const read = createRead({ database: opened.database, categories: ['processing'] });
       const { results, count } = JSON.parse(await read.list(CALLERS[caller], query)) as Listing;
       return { ids: results.map(({ _id }) => _id), count };
@@ -50,7 +56,10 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(many, { ids: [idOf(1100), idOf(1101), idOf(1102)], count: total });
       const few = await list({ q: 'rare common', sort: 'name', size: 2 });
       assert.deepEqual(few, { ids: [idOf(0), idOf(RARE_EVERY)], count: Math.ceil(total / RARE_EVERY) });
-      assert.deepEqual(await list({ q: 'common', sort: '-name', size: 1 }, 'anonymous'), { ids: [idOf(total - 2)], count: total / 2 });
+      assert.deepEqual(await list({ q: 'common', sort: '-name', size: 1 }, 'anonymous'), {
+        ids: [idOf(total - 2)],
+        count: total / 2,
+      });
     });
   });
 }

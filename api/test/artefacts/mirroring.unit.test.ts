@@ -15,30 +15,83 @@ const NOW = Date.parse('2026-03-01T00:00:00.000Z');
 const LATER = '2026-02-01T00:00:00.000Z';
 const DIGESTS = ['a', 'b', 'c'].map((digit) => `sha256:${digit.repeat(64)}` as const);
 
-/** What is here, and what comes: nothing new but the date, another title, another format, a slot less, and one that was not here. */
+/**
+ * What is here, and what comes: nothing new but the date, another title, another format, a slot less, and one that was
+ * not here.
+ */
 const PRESENT: [Partial<Artefact>, Slot[]][] = [
   [{ id: 'dated' }, [sampleSlot()]],
   [{ id: 'renamed', privateAccess: [{ type: 'user', id: 'ada', name: 'Ada' }] }, [sampleSlot()]],
-  [{ id: 'reformatted', public: true, privateAccess: [{ type: 'organization', id: 'acme', department: 'maps' }] }, [sampleSlot(), sampleSlot({ architecture: 'x64' })]],
-  [{ id: 'smaller', public: true }, [sampleSlot(), sampleSlot({ architecture: 'arm64' }), sampleSlot({ architecture: 'x64' })]],
+  [
+    { id: 'reformatted', public: true, privateAccess: [{ type: 'organization', id: 'acme', department: 'maps' }] },
+    [sampleSlot(), sampleSlot({ architecture: 'x64' })],
+  ],
+  [
+    { id: 'smaller', public: true },
+    [sampleSlot(), sampleSlot({ architecture: 'arm64' }), sampleSlot({ architecture: 'x64' })],
+  ],
 ];
 const COMING: MirroredArtefact[] = [
   coming({ id: 'dated' }, [sampleSlot({ digest: DIGESTS[1]! })]),
-  coming({ id: 'renamed', title: { en: 'Another' } }, [sampleSlot({ digest: DIGESTS[1]! }), sampleSlot({ architecture: 'x64', digest: DIGESTS[2]! })]),
-  coming({ id: 'reformatted', format: 'file', category: 'tileset', packageName: undefined }, [sampleSlot({ architecture: '', fileName: 'world.pmtiles' })]),
+  coming({ id: 'renamed', title: { en: 'Another' } }, [
+    sampleSlot({ digest: DIGESTS[1]! }),
+    sampleSlot({ architecture: 'x64', digest: DIGESTS[2]! }),
+  ]),
+  coming({ id: 'reformatted', format: 'file', category: 'tileset', packageName: undefined }, [
+    sampleSlot({ architecture: '', fileName: 'world.pmtiles' }),
+  ]),
   coming({ id: 'smaller' }, [sampleSlot({ architecture: 'x64', digest: DIGESTS[1]! })]),
   coming({ id: 'new' }, [sampleSlot()]),
 ];
 
 function coming(changes: Partial<Artefact>, slots: Slot[]): MirroredArtefact {
-  const { id, format, packageName, version, licence, category, title, description, group, documentation, processingConfigSchema, applicationConfigSchema, thumbnail, deprecated, dataUpdatedAt } = sampleArtefact({ dataUpdatedAt: LATER, ...changes });
-  return { fields: { id, format, packageName, version, licence, category, title, description, group, documentation, processingConfigSchema, applicationConfigSchema, thumbnail, deprecated, dataUpdatedAt, origin: ORIGIN }, slots };
+  const {
+    id,
+    format,
+    packageName,
+    version,
+    licence,
+    category,
+    title,
+    description,
+    group,
+    documentation,
+    processingConfigSchema,
+    applicationConfigSchema,
+    thumbnail,
+    deprecated,
+    dataUpdatedAt,
+  } = sampleArtefact({ dataUpdatedAt: LATER, ...changes });
+  return {
+    fields: {
+      id,
+      format,
+      packageName,
+      version,
+      licence,
+      category,
+      title,
+      description,
+      group,
+      documentation,
+      processingConfigSchema,
+      applicationConfigSchema,
+      thumbnail,
+      deprecated,
+      dataUpdatedAt,
+      origin: ORIGIN,
+    },
+    slots,
+  };
 }
 
 async function withPresent(dialect: DialectName, use: (database: Database) => Promise<void>): Promise<void> {
   const { database, close } = await openTestDatabase(dialect);
   try {
-    await database.db.insertInto('blobs').values(DIGESTS.map((digest) => ({ digest, storage_key: digest, size: 100, state: 'sound', created_at: LATER }))).execute();
+    await database.db
+      .insertInto('blobs')
+      .values(DIGESTS.map((digest) => ({ digest, storage_key: digest, size: 100, state: 'sound', created_at: LATER })))
+      .execute();
     await database.transaction(async (tx) => {
       const artefacts = artefactRepository(tx);
       for (const [changes, slots] of PRESENT) {
@@ -56,10 +109,26 @@ async function withPresent(dialect: DialectName, use: (database: Database) => Pr
 
 /** All that is known of artefacts, but in which order they came. */
 async function stateOf({ db }: Database) {
-  const rows = (table: 'artefact_documents' | 'slots' | 'artefact_access') => db.selectFrom(table).selectAll().execute().then((all) => all.map((row) => JSON.stringify(row)).sort());
-  const index = (await db.selectFrom('artefacts').selectAll().orderBy('id').execute()).map((row) => ({ ...row, seq: 0 }));
-  const audit = (await db.selectFrom('audit_events').select(['action', 'target_id', 'details']).execute()).map((row) => JSON.stringify(row)).sort();
-  return { index, documents: await rows('artefact_documents'), slots: await rows('slots'), access: await rows('artefact_access'), audit };
+  const rows = (table: 'artefact_documents' | 'slots' | 'artefact_access') =>
+    db
+      .selectFrom(table)
+      .selectAll()
+      .execute()
+      .then((all) => all.map((row) => JSON.stringify(row)).sort());
+  const index = (await db.selectFrom('artefacts').selectAll().orderBy('id').execute()).map((row) => ({
+    ...row,
+    seq: 0,
+  }));
+  const audit = (await db.selectFrom('audit_events').select(['action', 'target_id', 'details']).execute())
+    .map((row) => JSON.stringify(row))
+    .sort();
+  return {
+    index,
+    documents: await rows('artefact_documents'),
+    slots: await rows('slots'),
+    access: await rows('artefact_access'),
+    audit,
+  };
 }
 
 for (const dialect of DIALECTS) {
@@ -68,16 +137,39 @@ for (const dialect of DIALECTS) {
     await withPresent(dialect, async (database) => {
       const mirroring = createMirroring({ database });
       const previous = new Map<string, Artefact | undefined>();
-      for (const mirror of COMING) previous.set(mirror.fields.id, await database.transaction((tx) => mirroring.commit(tx, ACTOR, mirror)));
-      assert.deepEqual([...previous].filter(([, artefact]) => artefact).map(([id]) => id).sort(), ['dated', 'reformatted', 'renamed', 'smaller']);
+      for (const mirror of COMING)
+        previous.set(mirror.fields.id, await database.transaction((tx) => mirroring.commit(tx, ACTOR, mirror)));
+      assert.deepEqual(
+        [...previous]
+          .filter(([, artefact]) => artefact)
+          .map(([id]) => id)
+          .sort(),
+        ['dated', 'reformatted', 'renamed', 'smaller'],
+      );
       assert.deepEqual(previous.get('renamed')?.privateAccess, [{ type: 'user', id: 'ada', name: 'Ada' }]);
       const { index, slots, access, audit } = await stateOf(database);
-      assert.deepEqual(index.map(({ id, format, public: isPublic, data_updated_at }) => [id, format, isPublic, data_updated_at]), [
-        ['dated', 'npm', 0, LATER], ['new', 'npm', 0, LATER], ['reformatted', 'file', 1, LATER], ['renamed', 'npm', 0, LATER], ['smaller', 'npm', 1, LATER],
-      ]);
-      const rows = slots.map((row) => JSON.parse(row) as { artefact_id: string; architecture: string; digest: string });
-      assert.deepEqual(rows.map(({ artefact_id, architecture, digest }) => `${artefact_id} ${architecture} ${DIGESTS.findIndex((it) => it === digest)}`).sort(),
-        ['dated noarch 1', 'new noarch 0', 'reformatted  0', 'renamed noarch 1', 'renamed x64 2', 'smaller x64 1']);
+      assert.deepEqual(
+        index.map(({ id, format, public: isPublic, data_updated_at }) => [id, format, isPublic, data_updated_at]),
+        [
+          ['dated', 'npm', 0, LATER],
+          ['new', 'npm', 0, LATER],
+          ['reformatted', 'file', 1, LATER],
+          ['renamed', 'npm', 0, LATER],
+          ['smaller', 'npm', 1, LATER],
+        ],
+      );
+      const rows = slots.map(
+        (row) => JSON.parse(row) as { artefact_id: string; architecture: string; digest: string },
+      );
+      assert.deepEqual(
+        rows
+          .map(
+            ({ artefact_id, architecture, digest }) =>
+              `${artefact_id} ${architecture} ${DIGESTS.findIndex((it) => it === digest)}`,
+          )
+          .sort(),
+        ['dated noarch 1', 'new noarch 0', 'reformatted  0', 'renamed noarch 1', 'renamed x64 2', 'smaller x64 1'],
+      );
       assert.equal(access.length, 2);
       assert.equal(audit.length, COMING.length);
     });
@@ -90,7 +182,10 @@ for (const dialect of DIALECTS) {
       await database.transaction((tx) => artefactRepository(tx).update(local, renderDocuments(local, stored.slots)));
       const before = await stateOf(database);
       const mirror = COMING.find(({ fields }) => fields.id === 'smaller')!;
-      await assert.rejects(database.transaction((tx) => createMirroring({ database }).commit(tx, ACTOR, mirror)), { code: 'mirrored' });
+      await assert.rejects(
+        database.transaction((tx) => createMirroring({ database }).commit(tx, ACTOR, mirror)),
+        { code: 'mirrored' },
+      );
       assert.deepEqual(await stateOf(database), before);
     });
   });

@@ -1,7 +1,22 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Artefact, Slot } from '../../src/artefacts/artefact.ts';
-import { assertArchitecture, assertArtefactId, assertCategory, assertFileName, filePath, fold, lastUploaded, laterThan, nextDataDates, npmPath, searchPatterns, searchText, slotFor, slotForDownload } from '../../src/artefacts/operations.ts';
+import {
+  assertArchitecture,
+  assertArtefactId,
+  assertCategory,
+  assertFileName,
+  filePath,
+  fold,
+  lastUploaded,
+  laterThan,
+  nextDataDates,
+  npmPath,
+  searchPatterns,
+  searchText,
+  slotFor,
+  slotForDownload,
+} from '../../src/artefacts/operations.ts';
 import { sampleArtefact, sampleSlot } from './samples.ts';
 
 const CATEGORIES = ['processing', 'catalog', 'application', 'tileset', 'maplibre-style', 'other'];
@@ -9,7 +24,23 @@ const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
 describe('an artefact id', () => {
   test('may be any name that is safe as a path', () => {
-    for (const id of ['a', '@acme/import-gpkg@1', 'x'.repeat(256), 'with space', 'été/日本', '...', '.hidden', 'a..b', 'NPM', 'npm/x', 'groups2', 'a%2Fb', `'";--`, '😀']) assertArtefactId(id);
+    for (const id of [
+      'a',
+      '@acme/import-gpkg@1',
+      'x'.repeat(256),
+      'with space',
+      'été/日本',
+      '...',
+      '.hidden',
+      'a..b',
+      'NPM',
+      'npm/x',
+      'groups2',
+      'a%2Fb',
+      `'";--`,
+      '😀',
+    ])
+      assertArtefactId(id);
   });
 
   for (const [why, ids] of Object.entries({
@@ -22,23 +53,38 @@ describe('an artefact id', () => {
     'half a character': ['a\ud800', '\udc00'],
   })) {
     test(`is refused when it is ${why}`, () => {
-      for (const id of ids) assert.throws(() => assertArtefactId(id), { code: 'artefact_id_invalid', status: 400 }, JSON.stringify(id));
+      for (const id of ids)
+        assert.throws(() => assertArtefactId(id), { code: 'artefact_id_invalid', status: 400 }, JSON.stringify(id));
     });
   }
 });
 
-test('an architecture is lower-case letters, digits, dots, underscores and hyphens, and begins with a letter or digit', () => {
-  for (const name of ['x64', 'noarch', 'linux-x64-musl', '0', 'a.b_c-d', 'a'.repeat(64)]) assertArchitecture(name);
-  for (const name of ['', 'X64', '-x64', '.x64', '_', 'x 64', 'x64/', 'x64\n', 'é', 'a'.repeat(65)]) {
-    assert.throws(() => assertArchitecture(name), { code: 'architecture_invalid', status: 400 }, JSON.stringify(name));
-  }
-});
+test(
+  'an architecture is lower-case letters, digits, dots, underscores and hyphens, and begins with a ' +
+    'letter or digit',
+  () => {
+    for (const name of ['x64', 'noarch', 'linux-x64-musl', '0', 'a.b_c-d', 'a'.repeat(64)]) assertArchitecture(name);
+    for (const name of ['', 'X64', '-x64', '.x64', '_', 'x 64', 'x64/', 'x64\n', 'é', 'a'.repeat(65)]) {
+      assert.throws(
+        () => assertArchitecture(name),
+        { code: 'architecture_invalid', status: 400 },
+        JSON.stringify(name),
+      );
+    }
+  },
+);
 
-test('a category is one of the registry\'s, and one that is not run for a file', () => {
+test("a category is one of the registry's, and one that is not run for a file", () => {
   for (const category of CATEGORIES) assertCategory(category, 'npm', CATEGORIES);
   for (const category of ['tileset', 'maplibre-style', 'other']) assertCategory(category, 'file', CATEGORIES);
-  for (const category of ['', 'Processing', 'unknown', 'toString']) assert.throws(() => assertCategory(category, 'npm', CATEGORIES), { code: 'category_invalid', status: 400 }, category);
-  for (const category of ['processing', 'catalog', 'application']) assert.throws(() => assertCategory(category, 'file', CATEGORIES), { code: 'category_invalid' }, category);
+  for (const category of ['', 'Processing', 'unknown', 'toString'])
+    assert.throws(
+      () => assertCategory(category, 'npm', CATEGORIES),
+      { code: 'category_invalid', status: 400 },
+      category,
+    );
+  for (const category of ['processing', 'catalog', 'application'])
+    assert.throws(() => assertCategory(category, 'file', CATEGORIES), { code: 'category_invalid' }, category);
 });
 
 test('a file name has no slash, backslash or control character and fits into a directory', () => {
@@ -55,7 +101,8 @@ test('wire paths name the slot and the first 16 digits of the digest, and stay r
 });
 
 describe('the slot that a client gets', () => {
-  const slot = (architecture: string, minute: number): Slot => sampleSlot({ architecture, uploadedAt: `2026-01-01T00:0${minute}:00.000Z` });
+  const slot = (architecture: string, minute: number): Slot =>
+    sampleSlot({ architecture, uploadedAt: `2026-01-01T00:0${minute}:00.000Z` });
   const [noarch, x64, arm64, file] = [slot('noarch', 1), slot('x64', 3), slot('arm64', 2), slot('', 0)] as const;
 
   test('from /tarball is its own, else noarch, else none', () => {
@@ -88,19 +135,38 @@ describe('dates', () => {
   const before = (changes: Partial<Artefact>) => sampleArtefact(changes);
 
   test('of a first upload are now', () => {
-    assert.deepEqual(nextDataDates(undefined, NOW), { updatedAt: NOW.toISOString(), dataUpdatedAt: NOW.toISOString(), lastModifiedSeconds: Date.parse('2026-01-01T12:00:00Z') / 1000 });
+    assert.deepEqual(nextDataDates(undefined, NOW), {
+      updatedAt: NOW.toISOString(),
+      dataUpdatedAt: NOW.toISOString(),
+      lastModifiedSeconds: Date.parse('2026-01-01T12:00:00Z') / 1000,
+    });
   });
 
-  test('of an upload move forward by a millisecond at least, whatever the clock says, and Last-Modified by a second', () => {
-    const seconds = Date.parse('2026-01-01T12:00:00Z') / 1000;
-    const previous = before({ updatedAt: '2026-01-01T12:00:00.500Z', dataUpdatedAt: '2026-01-01T12:00:00.100Z', lastModifiedSeconds: seconds });
-    assert.deepEqual(nextDataDates(previous, NOW), { updatedAt: '2026-01-01T12:00:00.501Z', dataUpdatedAt: '2026-01-01T12:00:00.501Z', lastModifiedSeconds: seconds + 1 });
-    const future = before({ updatedAt: '2026-01-01T12:00:00.000Z', dataUpdatedAt: '2027-06-01T00:00:00.999Z', lastModifiedSeconds: seconds + 5 });
-    const dates = nextDataDates(future, NOW);
-    assert.equal(dates.dataUpdatedAt, '2027-06-01T00:00:01.000Z');
-    assert.equal(dates.updatedAt, dates.dataUpdatedAt);
-    assert.equal(dates.lastModifiedSeconds, Date.parse('2027-06-01T00:00:01Z') / 1000);
-  });
+  test(
+    'of an upload move forward by a millisecond at least, whatever the clock says, and Last-Modified ' + 'by a second',
+    () => {
+      const seconds = Date.parse('2026-01-01T12:00:00Z') / 1000;
+      const previous = before({
+        updatedAt: '2026-01-01T12:00:00.500Z',
+        dataUpdatedAt: '2026-01-01T12:00:00.100Z',
+        lastModifiedSeconds: seconds,
+      });
+      assert.deepEqual(nextDataDates(previous, NOW), {
+        updatedAt: '2026-01-01T12:00:00.501Z',
+        dataUpdatedAt: '2026-01-01T12:00:00.501Z',
+        lastModifiedSeconds: seconds + 1,
+      });
+      const future = before({
+        updatedAt: '2026-01-01T12:00:00.000Z',
+        dataUpdatedAt: '2027-06-01T00:00:00.999Z',
+        lastModifiedSeconds: seconds + 5,
+      });
+      const dates = nextDataDates(future, NOW);
+      assert.equal(dates.dataUpdatedAt, '2027-06-01T00:00:01.000Z');
+      assert.equal(dates.updatedAt, dates.dataUpdatedAt);
+      assert.equal(dates.lastModifiedSeconds, Date.parse('2027-06-01T00:00:01Z') / 1000);
+    },
+  );
 
   test('never fall behind when many uploads share a second', () => {
     let artefact = before(nextDataDates(undefined, NOW));
@@ -128,7 +194,13 @@ describe('search', () => {
   });
 
   test('looks at id, package name, title and description', () => {
-    const artefact = sampleArtefact({ id: '@Acme/Import', packageName: 'acme-pkg', title: { fr: 'Été', en: 'Summer' }, description: { en: 'Maps' }, group: { en: 'hidden' } });
+    const artefact = sampleArtefact({
+      id: '@Acme/Import',
+      packageName: 'acme-pkg',
+      title: { fr: 'Été', en: 'Summer' },
+      description: { en: 'Maps' },
+      group: { en: 'hidden' },
+    });
     assert.equal(searchText(artefact), '  @  acme/  import\n  acme-  pkg\n  ete\n  summer\n  maps'.trimStart());
   });
 

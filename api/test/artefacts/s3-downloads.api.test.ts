@@ -17,13 +17,18 @@ for (const dialect of DIALECTS) {
   describe(`a download from S3, with ${dialect},`, () => {
     let server: TestServer;
     before(async () => {
-      server = await startTestServer({ dialect, storage: 's3', env: { S3_REDIRECT: 'true', S3_DOWNLOAD_URL_EXPIRY_SECONDS: '120' } });
+      server = await startTestServer({
+        dialect,
+        storage: 's3',
+        env: { S3_REDIRECT: 'true', S3_DOWNLOAD_URL_EXPIRY_SECONDS: '120' },
+      });
       await uploaded(server, 'maps/france', { format: 'file', file: FILE, fields: { fileName: `l'été.mbtiles` } });
       await uploaded(server, 'plugin', { file: TARBALL });
     });
     after(() => server.close());
 
-    const get = (headers: Record<string, string> = {}, { id = 'maps/france', query = '', method = 'GET' } = {}) => server.api(method, artefactPath(id, `/download${query}`), { headers: { ...server.internal, ...headers } });
+    const get = (headers: Record<string, string> = {}, { id = 'maps/france', query = '', method = 'GET' } = {}) =>
+      server.api(method, artefactPath(id, `/download${query}`), { headers: { ...server.internal, ...headers } });
     const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
     test('of a file is a redirect that tells what will be found there', async () => {
@@ -37,7 +42,10 @@ for (const dialect of DIALECTS) {
       assert.equal(location.searchParams.get('X-Amz-Expires'), '120');
       const response = await fetch(location);
       assert.deepEqual([response.status, response.headers.get('content-type')], [200, 'application/octet-stream']);
-      assert.equal(response.headers.get('content-disposition'), `attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9.mbtiles`);
+      assert.equal(
+        response.headers.get('content-disposition'),
+        `attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9.mbtiles`,
+      );
       assert.ok((await bytesOf(response)).equals(FILE));
     });
 
@@ -73,14 +81,20 @@ for (const dialect of DIALECTS) {
     });
 
     test('is refused by the server, not by the storage', async () => {
-      for (const [id, status, code, headers] of [['absent', 404, 'artefact_not_found', server.internal], ['maps/france', 404, 'artefact_not_found', {}]] as const) {
+      for (const [id, status, code, headers] of [
+        ['absent', 404, 'artefact_not_found', server.internal],
+        ['maps/france', 404, 'artefact_not_found', {}],
+      ] as const) {
         await readProblem(await server.api('GET', artefactPath(id, '/download'), { headers }), status, code);
       }
     });
 
     test('answers HEAD itself', async () => {
       const { status, headers } = await get({}, { method: 'HEAD' });
-      assert.deepEqual([status, headers.get('content-length'), headers.get('etag'), headers.get('location')], [200, '300000', ETAG, null]);
+      assert.deepEqual(
+        [status, headers.get('content-length'), headers.get('etag'), headers.get('location')],
+        [200, '300000', ETAG, null],
+      );
     });
 
     test('of a tarball comes from the server, by either route', async () => {
@@ -93,9 +107,15 @@ for (const dialect of DIALECTS) {
 
     test('is counted like any other when it is redirected, and once when it comes in pieces', async () => {
       await uploaded(server, 'counted', { format: 'file', file: FILE });
-      for (const headers of [{}, { range: 'bytes=0-99' }, { range: 'bytes=100-' }]) assert.equal((await get(headers, { id: 'counted' })).status, 302);
-      const stats = await (await server.api('GET', '/stats?artefact=counted', { headers: await server.superadmin() })).json() as { results: { downloads: number; downloadedBytes: number }[] };
-      assert.deepEqual(stats.results.map(({ downloads, downloadedBytes }) => [downloads, downloadedBytes]), [[2, FILE.length + 100]]);
+      for (const headers of [{}, { range: 'bytes=0-99' }, { range: 'bytes=100-' }])
+        assert.equal((await get(headers, { id: 'counted' })).status, 302);
+      const stats = (await (
+        await server.api('GET', '/stats?artefact=counted', { headers: await server.superadmin() })
+      ).json()) as { results: { downloads: number; downloadedBytes: number }[] };
+      assert.deepEqual(
+        stats.results.map(({ downloads, downloadedBytes }) => [downloads, downloadedBytes]),
+        [[2, FILE.length + 100]],
+      );
     });
 
     test('is never a redirect with S3_REDIRECT=false', async (t) => {

@@ -27,21 +27,28 @@ for (const dialect of DIALECTS) {
       server = await startTestServer({ dialect, storage: 's3', env: { S3_ENDPOINT: proxy.url } });
       await uploaded(server, 'present', { format: 'file', file: PRESENT });
     });
-    afterEach(() => { proxy.heal(); });
+    afterEach(() => {
+      proxy.heal();
+    });
     after(async () => {
       await server.close();
       await proxy.close();
     });
 
     const put = (id: string, file: Uint8Array = OTHER) => server.upload(id, { format: 'file', file });
-    const get = (headers: Record<string, string> = {}) => server.api('GET', '/artefacts/present/download', { headers: { ...server.internal, ...headers } });
+    const get = (headers: Record<string, string> = {}) =>
+      server.api('GET', '/artefacts/present/download', { headers: { ...server.internal, ...headers } });
     const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
     const ready = async () => {
       const response = await fetch(`${server.url}/api/health/ready`);
       return [response.status, await response.json()];
     };
 
-    for (const [step, calls, fault] of [['its start', /^POST .*\?uploads/, { status: 500, name: 'InternalError' }], ['a part', /partNumber=/, { reset: 'before' }], ['its end', /^POST .*\?uploadId=/, { status: 503, name: 'ServiceUnavailable' }]] as const) {
+    for (const [step, calls, fault] of [
+      ['its start', /^POST .*\?uploads/, { status: 500, name: 'InternalError' }],
+      ['a part', /partNumber=/, { reset: 'before' }],
+      ['its end', /^POST .*\?uploadId=/, { status: 503, name: 'ServiceUnavailable' }],
+    ] as const) {
       test(`refuses an upload at ${step}, stores nothing of it, and takes it when S3 is back`, async () => {
         const assertUntouched = await rememberStored(server);
         proxy.break(fault, { calls, times: Infinity });
@@ -94,9 +101,13 @@ for (const dialect of DIALECTS) {
         const connection = await openConnection(server.url);
         connection.socket.pause();
         await connection.send(requestHead('GET', `/api/v1${path}`, server.internal));
-        await eventually(async () => { assert.equal(proxy.underway(), 1); });
+        await eventually(async () => {
+          assert.equal(proxy.underway(), 1);
+        });
         connection.end();
-        await eventually(async () => { assert.equal(proxy.underway(), 0); });
+        await eventually(async () => {
+          assert.equal(proxy.underway(), 0);
+        });
       }
     });
 
@@ -104,7 +115,10 @@ for (const dialect of DIALECTS) {
       const { s3 } = server;
       assert.ok(s3);
       for (const Body of [undefined, PRESENT.subarray(0, MIB), Buffer.alloc(0)]) {
-        const [{ storage_key: key } = { storage_key: '' }] = await query<{ storage_key: string }>(server, `select storage_key from blobs where size = ${PRESENT.length}`);
+        const [{ storage_key: key } = { storage_key: '' }] = await query<{ storage_key: string }>(
+          server,
+          `select storage_key from blobs where size = ${PRESENT.length}`,
+        );
         const object = { Bucket: TEST_BUCKET, Key: `${s3.root}/blobs/${key}` };
         await s3.s3.deleteObject(object);
         if (Body) await s3.s3.putObject({ ...object, Body });

@@ -42,15 +42,18 @@ describe('a server on S3', () => {
     await assertTidy(server);
   });
 
-  test('takes a byte that it has already with three requests: the known object is checked, the new one dropped', async () => {
-    const upload = async (id: string) => {
-      await uploaded(server, id, { format: 'file', file: Buffer.from('z') });
-      // The superfluous object goes after the answer.
-      await assertTidy(server);
-    };
-    await upload('known');
-    assert.deepEqual((await requestsOf(() => upload('again'))).toSorted(), ['DELETE', 'HEAD', 'PUT']);
-  });
+  test(
+    'takes a byte that it has already with three requests: the known object is checked, the new ' + 'one dropped',
+    async () => {
+      const upload = async (id: string) => {
+        await uploaded(server, id, { format: 'file', file: Buffer.from('z') });
+        // The superfluous object goes after the answer.
+        await assertTidy(server);
+      };
+      await upload('known');
+      assert.deepEqual((await requestsOf(() => upload('again'))).toSorted(), ['DELETE', 'HEAD', 'PUT']);
+    },
+  );
 
   test('takes a file of two parts with four requests', async () => {
     const upload = () => uploaded(server, 'long', { format: 'file', file: randomBytes(6 * MIB) });
@@ -61,7 +64,12 @@ describe('a server on S3', () => {
 
   test('asks for nothing when an upload is refused before its last part', async () => {
     const refused = () => server.upload('refused', { file: randomBytes(1000) });
-    assert.deepEqual(await requestsOf(async () => { assert.equal((await refused()).status, 400); }), []);
+    assert.deepEqual(
+      await requestsOf(async () => {
+        assert.equal((await refused()).status, 400);
+      }),
+      [],
+    );
     await assertTidy(server);
   });
 

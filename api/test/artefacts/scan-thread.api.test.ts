@@ -13,25 +13,35 @@ const LARGE = randomBytes(3 * MIB);
 const TARBALL = await npmTarball({ files: { data: LARGE } });
 
 let server: TestServer;
-before(async () => { server = await startTestServer(); });
+before(async () => {
+  server = await startTestServer();
+});
 after(() => server.close());
 
-test('a thread that breaks down fails the uploads it scans with 500 and leaves nothing of them; the next one is taken', async () => {
-  const assertUntouched = await rememberStored(server);
-  const started = once(process, 'worker') as Promise<[Worker]>;
-  const uploads = await Promise.all(['one', 'two'].map((id) => beginSlowUpload(server, { id, file: TARBALL })));
-  await (await started)[0].terminate();
-  for (const { connection } of uploads) {
-    const { status, body } = await connection.answer();
-    assert.deepEqual([status, (JSON.parse(body) as { code: string }).code], [500, 'internal_error']);
-    connection.end();
-  }
-  await assertUntouched();
-  assert.equal((await server.upload('one', { file: TARBALL })).status, 201);
-});
+test(
+  'a thread that breaks down fails the uploads it scans with 500 and leaves nothing of them; the next ' +
+    'one is taken',
+  async () => {
+    const assertUntouched = await rememberStored(server);
+    const started = once(process, 'worker') as Promise<[Worker]>;
+    const uploads = await Promise.all(['one', 'two'].map((id) => beginSlowUpload(server, { id, file: TARBALL })));
+    await (await started)[0].terminate();
+    for (const { connection } of uploads) {
+      const { status, body } = await connection.answer();
+      assert.deepEqual([status, (JSON.parse(body) as { code: string }).code], [500, 'internal_error']);
+      connection.end();
+    }
+    await assertUntouched();
+    assert.equal((await server.upload('one', { file: TARBALL })).status, 201);
+  },
+);
 
 test('a client that waits gets to read what is wrong with the part that it has sent', async () => {
-  const file = await buildTarball([{ path: 'package/data', content: LARGE }, { path: '../outside', content: '' }, { path: 'package/more', content: LARGE }]);
+  const file = await buildTarball([
+    { path: 'package/data', content: LARGE },
+    { path: '../outside', content: '' },
+    { path: 'package/more', content: LARGE },
+  ]);
   const assertUntouched = await rememberStored(server);
   const { connection } = await beginSlowUpload(server, { id: 'new', file, share: 0.6, waits: false });
   const { status, body } = await connection.answer();

@@ -9,16 +9,21 @@ import { makeMirror } from './mirrors.ts';
 
 const tarball = (version: string) => npmTarball({ version, files: { 'version.txt': version } });
 const native = (version: string) => npmTarball({ version, files: { 'node_modules/n/n.node': version } });
-const slotsOf = ({ tarballs = {} }: Document) => Object.fromEntries(Object.entries(tarballs).map(([architecture, { version }]) => [architecture, version]));
+const slotsOf = ({ tarballs = {} }: Document) =>
+  Object.fromEntries(Object.entries(tarballs).map(([architecture, { version }]) => [architecture, version]));
 
 for (const dialect of DIALECTS) {
   describe(`slots on ${dialect}`, () => {
     let server: TestServer;
-    before(async () => { server = await startTestServer({ dialect }); });
+    before(async () => {
+      server = await startTestServer({ dialect });
+    });
     after(() => server.close());
 
-    const put = async (id: string, architecture: string, file: Uint8Array) => uploaded(server, id, { file, fields: { architecture } });
-    const drop = (id: string, architecture: string, headers = server.internal) => server.api('DELETE', artefactPath(id, `/tarballs/${encodeURIComponent(architecture)}`), { headers });
+    const put = async (id: string, architecture: string, file: Uint8Array) =>
+      uploaded(server, id, { file, fields: { architecture } });
+    const drop = (id: string, architecture: string, headers = server.internal) =>
+      server.api('DELETE', artefactPath(id, `/tarballs/${encodeURIComponent(architecture)}`), { headers });
 
     test('of other architectures stay as they are when one is uploaded', async () => {
       const first = await put('three', 'noarch', await tarball('1.0.0'));
@@ -32,14 +37,23 @@ for (const dialect of DIALECTS) {
     test('tell at the root of the one that /download serves, and the size of the last', async () => {
       await put('root', 'x64', await native('1.0.0'));
       const { tarballs, ...root } = await put('root', 'noarch', await tarball('2.0.0'));
-      assert.deepEqual([root.path, root.hasNativeModules, root.size], [tarballs?.['noarch']?.path, false, tarballs?.['noarch']?.size]);
+      assert.deepEqual(
+        [root.path, root.hasNativeModules, root.size],
+        [tarballs?.['noarch']?.path, false, tarballs?.['noarch']?.size],
+      );
       const again = await put('root', 'x64', await native('3.0.0'));
-      assert.deepEqual([again.path, again.hasNativeModules, again.size], [again.tarballs?.['noarch']?.path, false, again.tarballs?.['x64']?.size]);
+      assert.deepEqual(
+        [again.path, again.hasNativeModules, again.size],
+        [again.tarballs?.['noarch']?.path, false, again.tarballs?.['x64']?.size],
+      );
     });
 
     test('without noarch tell at the root of the one uploaded last', async () => {
       await put('last', 'x64', await native('1.0.0'));
-      assert.equal((await put('last', 'arm64', await tarball('1.0.1'))).path, (await readDocument(server, 'last')).tarballs?.['arm64']?.path);
+      assert.equal(
+        (await put('last', 'arm64', await tarball('1.0.1'))).path,
+        (await readDocument(server, 'last')).tarballs?.['arm64']?.path,
+      );
       const document = await put('last', 'x64', await native('1.0.2'));
       assert.deepEqual([document.path, document.hasNativeModules], [document.tarballs?.['x64']?.path, true]);
     });
@@ -61,16 +75,30 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(document.tarballs, { noarch: before.tarballs?.['noarch'] });
       assert.ok(document.dataUpdatedAt > before.dataUpdatedAt);
       assert.equal(document.updatedAt, document.dataUpdatedAt);
-      assert.deepEqual([document.createdAt, document.path, document.size], [before.createdAt, before.tarballs?.['noarch']?.path, before.tarballs?.['noarch']?.size]);
+      assert.deepEqual(
+        [document.createdAt, document.path, document.size],
+        [before.createdAt, before.tarballs?.['noarch']?.path, before.tarballs?.['noarch']?.size],
+      );
     });
 
     test('may all be dropped, and uploaded again', async () => {
       const before = await put('empty', 'noarch', await tarball('1.0.0'));
       assert.equal((await drop('empty', 'noarch')).status, 204);
       const empty = await readDocument(server, 'empty');
-      assert.deepEqual([empty.tarballs, empty.path, empty.size, empty.packageName], [{}, undefined, 0, '@acme/plugin']);
-      await readProblem(await server.api('GET', artefactPath('empty', '/tarball'), { headers: server.internal }), 404, 'slot_not_found');
-      await readProblem(await server.api('GET', artefactPath('empty', '/download'), { headers: server.internal }), 404, 'slot_not_found');
+      assert.deepEqual(
+        [empty.tarballs, empty.path, empty.size, empty.packageName],
+        [{}, undefined, 0, '@acme/plugin'],
+      );
+      await readProblem(
+        await server.api('GET', artefactPath('empty', '/tarball'), { headers: server.internal }),
+        404,
+        'slot_not_found',
+      );
+      await readProblem(
+        await server.api('GET', artefactPath('empty', '/download'), { headers: server.internal }),
+        404,
+        'slot_not_found',
+      );
       const after = await put('empty', 'noarch', await tarball('1.0.0'));
       assert.ok(after.dataUpdatedAt > empty.dataUpdatedAt && empty.dataUpdatedAt > before.dataUpdatedAt);
     });
@@ -78,14 +106,16 @@ for (const dialect of DIALECTS) {
     test('that are not there cannot be dropped', async () => {
       await put('none', 'noarch', await tarball('1.0.0'));
       const before = await readDocument(server, 'none');
-      for (const architecture of ['x64', '', 'NOARCH', '../noarch', 'a\0b']) await readProblem(await drop('none', architecture), 404, 'slot_not_found');
+      for (const architecture of ['x64', '', 'NOARCH', '../noarch', 'a\0b'])
+        await readProblem(await drop('none', architecture), 404, 'slot_not_found');
       await readProblem(await drop('nowhere', 'noarch'), 404, 'artefact_not_found');
       assert.deepEqual(await readDocument(server, 'none'), before);
     });
 
     test('of a file artefact cannot be dropped', async () => {
       await uploaded(server, 'a-file', { format: 'file', file: Buffer.from('x') });
-      for (const architecture of ['noarch', 'x64', '']) await readProblem(await drop('a-file', architecture), 404, 'slot_not_found');
+      for (const architecture of ['noarch', 'x64', ''])
+        await readProblem(await drop('a-file', architecture), 404, 'slot_not_found');
       assert.equal((await readDocument(server, 'a-file')).size, 1);
     });
 
@@ -106,7 +136,10 @@ for (const dialect of DIALECTS) {
     test('that are dropped stand in the audit log with their digest', async () => {
       const { tarballs } = await put('audited', 'x64', await native('1.0.0'));
       await drop('audited', 'x64');
-      const [event] = await query<{ details: string }>(server, `select details from audit_events where target_id = 'audited' and action = 'artefact.delete-slot'`);
+      const [event] = await query<{ details: string }>(
+        server,
+        `select details from audit_events where target_id = 'audited' and action = 'artefact.delete-slot'`,
+      );
       assert.deepEqual(JSON.parse(event!.details), { architecture: 'x64', digest: tarballs?.['x64']?.digest });
     });
   });

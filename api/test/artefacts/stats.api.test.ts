@@ -9,8 +9,21 @@ import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
 import { artefactPath, uploaded } from './documents.ts';
 
-interface Day { day: string; uploads: number; uploadedBytes: number; downloads: number; downloadedBytes: number }
-interface Stats { artefacts: number; slots: number; blobs: number; storedBytes: number; referredBytes: number; results: Day[] }
+interface Day {
+  day: string;
+  uploads: number;
+  uploadedBytes: number;
+  downloads: number;
+  downloadedBytes: number;
+}
+interface Stats {
+  artefacts: number;
+  slots: number;
+  blobs: number;
+  storedBytes: number;
+  referredBytes: number;
+  results: Day[];
+}
 
 const NOTHING = { uploads: 0, uploadedBytes: 0, downloads: 0, downloadedBytes: 0 };
 const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
@@ -32,9 +45,19 @@ for (const dialect of DIALECTS) {
       return JSON.parse(text) as Stats;
     };
     /** What was counted of one artefact, on whatever day. */
-    const counted = async (id: string, of = server) => (await stats(`?artefact=${encodeURIComponent(id)}`, of)).results.map(({ uploads, uploadedBytes, downloads, downloadedBytes }) => ({ uploads, uploadedBytes, downloads, downloadedBytes }));
+    const counted = async (id: string, of = server) =>
+      (await stats(`?artefact=${encodeURIComponent(id)}`, of)).results.map(
+        ({ uploads, uploadedBytes, downloads, downloadedBytes }) => ({
+          uploads,
+          uploadedBytes,
+          downloads,
+          downloadedBytes,
+        }),
+      );
     const get = async (id: string, rest: string, headers: Record<string, string> = {}, method = 'GET') => {
-      const response = await server.api(method, artefactPath(id, rest), { headers: { ...server.internal, ...headers } });
+      const response = await server.api(method, artefactPath(id, rest), {
+        headers: { ...server.internal, ...headers },
+      });
       await response.arrayBuffer();
       return response;
     };
@@ -52,7 +75,9 @@ for (const dialect of DIALECTS) {
       await uploaded(server, 'down', { file });
       const { headers } = await get('down', '/tarball');
       await get('down', '/download');
-      assert.deepEqual(await counted('down'), [{ uploads: 1, uploadedBytes: file.length, downloads: 2, downloadedBytes: 2 * file.length }]);
+      assert.deepEqual(await counted('down'), [
+        { uploads: 1, uploadedBytes: file.length, downloads: 2, downloadedBytes: 2 * file.length },
+      ]);
       const etag = headers.get('etag') ?? '';
       const statuses = [
         await get('down', '/tarball', {}, 'HEAD'),
@@ -66,7 +91,9 @@ for (const dialect of DIALECTS) {
       assert.equal((await server.api('GET', artefactPath('down', '/tarball'))).status, 404);
       assert.deepEqual((await counted('down'))[0]?.downloads, 2);
       assert.equal((await get('down', '/tarball', { range: 'bytes=0-99' })).status, 206);
-      assert.deepEqual(await counted('down'), [{ uploads: 1, uploadedBytes: file.length, downloads: 3, downloadedBytes: 2 * file.length + 100 }]);
+      assert.deepEqual(await counted('down'), [
+        { uploads: 1, uploadedBytes: file.length, downloads: 3, downloadedBytes: 2 * file.length + 100 },
+      ]);
     });
 
     test('count file artefacts alike, and nothing where nothing happened', async () => {
@@ -77,24 +104,48 @@ for (const dialect of DIALECTS) {
     });
 
     test('sum all artefacts by day, the latest first, over as many days as asked for', async () => {
-      const rows = [[1, 'a'], [1, 'b'], [29, 'a'], [30, 'a'], [400, 'a']].map(([days, id]) => `('${daysAgo(Number(days))}', 'old-${id}', 1, 1000, 2, 2000)`);
-      await query(server, `insert into daily_transfers (day, artefact_id, uploads, uploaded_bytes, downloads, downloaded_bytes) values ${rows.join(', ')}`);
+      const rows = [
+        [1, 'a'],
+        [1, 'b'],
+        [29, 'a'],
+        [30, 'a'],
+        [400, 'a'],
+      ].map(([days, id]) => `('${daysAgo(Number(days))}', 'old-${id}', 1, 1000, 2, 2000)`);
+      await query(
+        server,
+        'insert into daily_transfers (day, artefact_id, uploads, uploaded_bytes, downloads, downloaded_bytes) ' +
+          `values ${rows.join(', ')}`,
+      );
       const once = { uploads: 1, uploadedBytes: 1000, downloads: 2, downloadedBytes: 2000 };
       const { results } = await stats();
-      assert.deepEqual(results.slice(1), [{ day: daysAgo(1), uploads: 2, uploadedBytes: 2000, downloads: 4, downloadedBytes: 4000 }, { day: daysAgo(29), ...once }]);
+      assert.deepEqual(results.slice(1), [
+        { day: daysAgo(1), uploads: 2, uploadedBytes: 2000, downloads: 4, downloadedBytes: 4000 },
+        { day: daysAgo(29), ...once },
+      ]);
       assert.equal(results[0]?.day, daysAgo(0));
       const listed = async (search: string) => (await stats(search)).results.map(({ day }) => day);
       assert.deepEqual(await listed('?days=1'), [daysAgo(0)]);
       assert.deepEqual(await listed('?days=2'), [daysAgo(0), daysAgo(1)]);
       assert.deepEqual(await listed('?days=31&artefact=old-a'), [daysAgo(1), daysAgo(29), daysAgo(30)]);
-      assert.deepEqual(await listed('?days=3660&artefact=old-a'), [daysAgo(1), daysAgo(29), daysAgo(30), daysAgo(400)]);
+      assert.deepEqual(await listed('?days=3660&artefact=old-a'), [
+        daysAgo(1),
+        daysAgo(29),
+        daysAgo(30),
+        daysAgo(400),
+      ]);
     });
 
     test('tell what is kept, and what would be if equal bytes were not shared', async () => {
       const before = await stats();
       const grown = async () => {
         const { artefacts, slots, blobs, storedBytes, referredBytes } = await stats();
-        return [artefacts - before.artefacts, slots - before.slots, blobs - before.blobs, storedBytes - before.storedBytes, referredBytes - before.referredBytes];
+        return [
+          artefacts - before.artefacts,
+          slots - before.slots,
+          blobs - before.blobs,
+          storedBytes - before.storedBytes,
+          referredBytes - before.referredBytes,
+        ];
       };
       const shared = await npmTarball({ name: 'shared' });
       const bytes = shared.length;
@@ -110,16 +161,33 @@ for (const dialect of DIALECTS) {
 
     test('are refused for days that are none, and for unknown parameters', async () => {
       const headers = await server.superadmin();
-      for (const search of ['days=0', 'days=-1', 'days=3661', 'days=many', 'day=1', 'days=1&days=2', 'artefact=a&artefact=b', 'q=a']) {
+      for (const search of [
+        'days=0',
+        'days=-1',
+        'days=3661',
+        'days=many',
+        'day=1',
+        'days=1&days=2',
+        'artefact=a&artefact=b',
+        'q=a',
+      ]) {
         await readProblem(await server.api('GET', `/stats?${search}`, { headers }), 400, 'request_invalid');
       }
     });
 
     test('are for superadmins alone', async () => {
-      for (const [who, headers] of Object.entries(await createCallers(server)) as [CallerName, Record<string, string>][]) {
+      for (const [who, headers] of Object.entries(await createCallers(server)) as [
+        CallerName,
+        Record<string, string>,
+      ][]) {
         const response = await server.api('GET', '/stats', { headers });
         if (who === 'a superadmin') assert.equal(response.status, 200);
-        else await readProblem(response, who === 'anonymous' ? 401 : 403, who === 'anonymous' ? 'unauthenticated' : 'forbidden');
+        else
+          await readProblem(
+            response,
+            who === 'anonymous' ? 401 : 403,
+            who === 'anonymous' ? 'unauthenticated' : 'forbidden',
+          );
       }
     });
   });
@@ -132,10 +200,17 @@ for (const dialect of DIALECTS) {
     t.after(() => rm(dataDir, { recursive: true, force: true }));
     await uploaded(first, 'kept', { format: 'file', file: Buffer.from('12345') });
     await first.server.close();
-    const second = await startTestServer({ dialect, dataDir, ...(database && { env: { DATABASE_URL: database.url } }) });
+    const second = await startTestServer({
+      dialect,
+      dataDir,
+      ...(database && { env: { DATABASE_URL: database.url } }),
+    });
     t.after(() => second.close());
     const response = await second.api('GET', '/stats?artefact=kept', { headers: await second.superadmin() });
-    const { results } = await response.json() as Stats;
-    assert.deepEqual(results.map(({ uploads, uploadedBytes }) => [uploads, uploadedBytes]), [[1, 5]]);
+    const { results } = (await response.json()) as Stats;
+    assert.deepEqual(
+      results.map(({ uploads, uploadedBytes }) => [uploads, uploadedBytes]),
+      [[1, 5]],
+    );
   });
 }

@@ -7,12 +7,24 @@ import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-d
 for (const dialect of DIALECTS) {
   describe(`counts of transfers on ${dialect}`, () => {
     let opened: TestDatabase;
-    before(async () => { opened = await openTestDatabase(dialect); });
+    before(async () => {
+      opened = await openTestDatabase(dialect);
+    });
     afterEach(() => opened.database.db.deleteFrom('daily_transfers').execute());
     after(() => opened.close());
 
-    const create = (flushMs?: number) => createTransferCounts({ database: opened.database, onError: (error) => { throw error; }, ...(flushMs !== undefined && { flushMs }) });
-    const rows = async () => (await opened.database.db.selectFrom('daily_transfers').selectAll().orderBy('artefact_id').execute()).map((row) => ({ ...row, day: '' }));
+    const create = (flushMs?: number) =>
+      createTransferCounts({
+        database: opened.database,
+        onError: (error) => {
+          throw error;
+        },
+        ...(flushMs !== undefined && { flushMs }),
+      });
+    const rows = async () =>
+      (await opened.database.db.selectFrom('daily_transfers').selectAll().orderBy('artefact_id').execute()).map(
+        (row) => ({ ...row, day: '' }),
+      );
 
     test('are written together after a while, one row a day and artefact', async () => {
       const counts = create(10);
@@ -26,7 +38,9 @@ for (const dialect of DIALECTS) {
         ]);
       });
       counts.countDownload('b', 3);
-      await eventually(async () => { assert.equal((await rows())[1]?.downloads, 2); });
+      await eventually(async () => {
+        assert.equal((await rows())[1]?.downloads, 2);
+      });
     });
 
     test('of all replicas add up, whoever writes first', async () => {
@@ -39,7 +53,10 @@ for (const dialect of DIALECTS) {
       const written = await rows();
       assert.equal(written.length, ids.length);
       for (const row of written) assert.deepEqual([row.downloads, row.downloaded_bytes], [3, 3 * 2 ** 40]);
-      assert.deepEqual((await create().byDay({ days: 1 })).map(({ downloads, downloadedBytes }) => [downloads, downloadedBytes]), [[150, 150 * 2 ** 40]]);
+      assert.deepEqual(
+        (await create().byDay({ days: 1 })).map(({ downloads, downloadedBytes }) => [downloads, downloadedBytes]),
+        [[150, 150 * 2 ** 40]],
+      );
     });
 
     test('stay in memory until they are asked for, or closed', async () => {

@@ -40,15 +40,34 @@ for (const dialect of DIALECTS) {
 
     test('is refused when the artefact holds another package', async () => {
       const assertUntouched = await rememberStored(server);
-      await readProblem(await server.upload('npm-one', { file: await npmTarball({ name: 'q' }) }), 409, 'package_name_conflict');
-      await readProblem(await server.upload('npm-one', { file: await npmTarball({ name: 'q' }), fields: { architecture: 'x64' } }), 409, 'package_name_conflict');
+      await readProblem(
+        await server.upload('npm-one', { file: await npmTarball({ name: 'q' }) }),
+        409,
+        'package_name_conflict',
+      );
+      await readProblem(
+        await server.upload('npm-one', { file: await npmTarball({ name: 'q' }), fields: { architecture: 'x64' } }),
+        409,
+        'package_name_conflict',
+      );
       await assertUntouched();
     });
 
     test('is refused before the body where that is known', async () => {
-      for (const [path, expected] of [['file/npm-one', 'format_conflict'], ['npm/file-one', 'format_conflict'], ['npm/mirror', 'mirrored']] as const) {
+      for (const [path, expected] of [
+        ['file/npm-one', 'format_conflict'],
+        ['npm/file-one', 'format_conflict'],
+        ['npm/mirror', 'mirrored'],
+      ] as const) {
         const connection = await openConnection(server.url);
-        await connection.send(requestHead('POST', `/api/v1/artefacts/${path}`, { ...server.internal, 'content-type': MULTIPART_TYPE, 'content-length': 1e9, 'expect': '100-continue' }));
+        await connection.send(
+          requestHead('POST', `/api/v1/artefacts/${path}`, {
+            ...server.internal,
+            'content-type': MULTIPART_TYPE,
+            'content-length': 1e9,
+            'expect': '100-continue',
+          }),
+        );
         const { status, body, interim } = await connection.answer();
         assert.deepEqual([status, (JSON.parse(body) as { code: string }).code, interim], [409, expected, []]);
         await connection.closed();
@@ -58,12 +77,17 @@ for (const dialect of DIALECTS) {
 
   describe(`while an upload is under way, on ${dialect},`, () => {
     let server: TestServer;
-    before(async () => { server = await startTestServer({ dialect }); });
+    before(async () => {
+      server = await startTestServer({ dialect });
+    });
     after(() => server.close());
 
     const begin = async (id: string, scopes?: Record<string, string>) => {
-      const key = scopes && await server.uploadKey(scopes);
-      return { key, upload: await beginSlowUpload(server, { id, file: TARBALL, ...(key && { headers: { 'x-api-key': key } }) }) };
+      const key = scopes && (await server.uploadKey(scopes));
+      return {
+        key,
+        upload: await beginSlowUpload(server, { id, file: TARBALL, ...(key && { headers: { 'x-api-key': key } }) }),
+      };
     };
     const assertLeftNothing = async (id: string) => {
       await assertTidy(server);
@@ -73,9 +97,14 @@ for (const dialect of DIALECTS) {
 
     test('its key is revoked: it is refused, and nothing is stored', async () => {
       const { key, upload } = await begin('revoked', {});
-      const { results } = await (await server.api('GET', '/api-keys', { headers: await server.superadmin() })).json() as { results: { _id: string; shortId: string }[] };
+      const { results } = (await (
+        await server.api('GET', '/api-keys', { headers: await server.superadmin() })
+      ).json()) as { results: { _id: string; shortId: string }[] };
       const id = results.find(({ shortId }) => key?.startsWith(shortId))?._id ?? '';
-      assert.equal((await server.api('DELETE', `/api-keys/${id}`, { headers: await server.superadmin() })).status, 204);
+      assert.equal(
+        (await server.api('DELETE', `/api-keys/${id}`, { headers: await server.superadmin() })).status,
+        204,
+      );
       const { status, code } = await upload.finish();
       assert.deepEqual([status, code], [401, 'api_key_revoked']);
       await assertLeftNothing('revoked');

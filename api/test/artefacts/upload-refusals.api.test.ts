@@ -1,7 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { readProblem } from '../support/problems.ts';
-import { fieldPart, filePart, multipartBody, MULTIPART_TYPE, openConnection, requestHead, type RawPart } from '../support/raw-http.ts';
+import {
+  fieldPart,
+  filePart,
+  multipartBody,
+  MULTIPART_TYPE,
+  openConnection,
+  requestHead,
+  type RawPart,
+} from '../support/raw-http.ts';
 import { readStoredState, rememberStored } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer, type UploadForm } from '../support/test-server.ts';
@@ -9,7 +17,12 @@ import { uploaded } from './documents.ts';
 
 const TARBALL = await npmTarball();
 const npm = (fields: Record<string, string> = {}): UploadForm => ({ file: TARBALL, fields });
-const file = (fields: Record<string, string> = {}, fileName = 'france.mbtiles'): UploadForm => ({ format: 'file', file: Buffer.from('x'), fileName, fields });
+const file = (fields: Record<string, string> = {}, fileName = 'france.mbtiles'): UploadForm => ({
+  format: 'file',
+  file: Buffer.from('x'),
+  fileName,
+  fields,
+});
 const tooLong = JSON.stringify({ fr: 'x'.repeat(2001) });
 
 /** [what is wrong, id, form, code]; all are 400. */
@@ -69,7 +82,10 @@ const RAW: [why: string, parts: RawPart[], path?: string][] = [
   ['the file in another field', [filePart(TARBALL, { name: 'tarball' })]],
   ['a field twice', [fieldPart('category', 'other'), fieldPart('category', 'catalog'), filePart(TARBALL)]],
   ['an unknown field after the file', [filePart(TARBALL), fieldPart('colour', 'red')]],
-  ['a second file after a whole upload', [filePart(TARBALL), fieldPart('category', 'other'), filePart('x', { name: 'other' })]],
+  [
+    'a second file after a whole upload',
+    [filePart(TARBALL), fieldPart('category', 'other'), filePart('x', { name: 'other' })],
+  ],
 ];
 
 for (const dialect of DIALECTS) {
@@ -94,7 +110,11 @@ for (const dialect of DIALECTS) {
 
     for (const [why, parts] of RAW) {
       test(why, async () => {
-        const response = await fetch(url('a'), { method: 'POST', headers: { ...server.internal, 'content-type': MULTIPART_TYPE }, body: multipartBody(parts) });
+        const response = await fetch(url('a'), {
+          method: 'POST',
+          headers: { ...server.internal, 'content-type': MULTIPART_TYPE },
+          body: multipartBody(parts),
+        });
         await readProblem(response, 400, 'multipart_invalid');
         await assertUntouched();
       });
@@ -103,7 +123,13 @@ for (const dialect of DIALECTS) {
     test('ids that clients would have resolved', async () => {
       for (const id of ['.', '..', '%2e%2e', '']) {
         const connection = await openConnection(server.url);
-        await connection.send(requestHead('POST', `/api/v1/artefacts/npm/${id}`, { ...server.internal, 'content-type': MULTIPART_TYPE, 'content-length': 0 }));
+        await connection.send(
+          requestHead('POST', `/api/v1/artefacts/npm/${id}`, {
+            ...server.internal,
+            'content-type': MULTIPART_TYPE,
+            'content-length': 0,
+          }),
+        );
         const { status, body } = await connection.answer();
         assert.deepEqual([status, (JSON.parse(body) as { code: string }).code], [400, 'artefact_id_invalid'], id);
         connection.end();
@@ -112,14 +138,23 @@ for (const dialect of DIALECTS) {
     });
 
     test('a body that is no form, or ends too early', async () => {
-      const post = (body: Uint8Array | string, type: string) => fetch(url('a'), { method: 'POST', headers: { ...server.internal, 'content-type': type }, body });
+      const post = (body: Uint8Array | string, type: string) =>
+        fetch(url('a'), { method: 'POST', headers: { ...server.internal, 'content-type': type }, body });
       await readProblem(await post(TARBALL, 'application/gzip'), 415, 'media_type_unsupported');
       await readProblem(await post('{}', 'application/json'), 415, 'media_type_unsupported');
       await readProblem(await post('garbage', MULTIPART_TYPE), 400, 'multipart_invalid');
       await readProblem(await post(TARBALL, 'multipart/form-data'), 400, 'multipart_invalid');
       await readProblem(await post(multipartBody([filePart(TARBALL)], ''), MULTIPART_TYPE), 400, 'multipart_invalid');
-      await readProblem(await post(multipartBody([filePart(TARBALL)]).subarray(0, 250), MULTIPART_TYPE), 400, 'multipart_invalid');
-      await readProblem(await fetch(url('a'), { method: 'POST', headers: server.internal }), 415, 'media_type_unsupported');
+      await readProblem(
+        await post(multipartBody([filePart(TARBALL)]).subarray(0, 250), MULTIPART_TYPE),
+        400,
+        'multipart_invalid',
+      );
+      await readProblem(
+        await fetch(url('a'), { method: 'POST', headers: server.internal }),
+        415,
+        'media_type_unsupported',
+      );
       await assertUntouched();
     });
 
@@ -135,8 +170,8 @@ for (const dialect of DIALECTS) {
         [{ ...server.internal, forwarded: 'for=192.0.2.1;host=example.org' }, 421, 'secret_key_through_proxy'],
         [{ ...server.internal, 'x-account': '{"type":"user","id":"uma"}' }, 403, 'account_read_only'],
         [{ ...server.internal, 'x-account': 'acme' }, 400, 'account_header_invalid'],
-        [{ ...await server.superadmin(), origin: 'https://evil.example' }, 403, 'cross_origin'],
-        [{ ...await server.superadmin(), 'sec-fetch-site': 'cross-site' }, 403, 'cross_origin'],
+        [{ ...(await server.superadmin()), origin: 'https://evil.example' }, 403, 'cross_origin'],
+        [{ ...(await server.superadmin()), 'sec-fetch-site': 'cross-site' }, 403, 'cross_origin'],
         [{ cookie: 'better-auth.session_token=forged.signature' }, 401, 'unauthenticated'],
       ] as const) {
         await readProblem(await server.upload('a', { ...npm(), headers: { ...headers } }), status, code);
@@ -153,7 +188,10 @@ for (const dialect of DIALECTS) {
 
     test('wrong uploads that are right but for one thing, after which the right one works', async () => {
       const { artefacts } = await readStoredState(server);
-      assert.deepEqual(artefacts.map((artefact) => artefact.split(' ')[0]), ['present']);
+      assert.deepEqual(
+        artefacts.map((artefact) => artefact.split(' ')[0]),
+        ['present'],
+      );
       assert.equal((await server.upload('a', npm())).status, 201);
     });
   });

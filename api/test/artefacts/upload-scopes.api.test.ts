@@ -57,31 +57,64 @@ const CASES: [scopes: Record<string, string>, attempt: Attempt, outcome: typeof 
   [{ allowedCategory: 'tileset' }, { format: 'file', category: 'tileset' }, TAKEN],
   [{ allowedCategory: 'tileset' }, { format: 'file' }, REFUSED],
 
-  [{ allowedName: 'n1', allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' }, { id: 'n1', packageName: 'p', category: 'catalog' }, TAKEN],
+  [
+    { allowedName: 'n1', allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' },
+    { id: 'n1', packageName: 'p', category: 'catalog' },
+    TAKEN,
+  ],
   [{ allowedName: 'n1', allowedNamePrefix: 'm' }, { id: 'n1' }, REFUSED],
-  [{ allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' }, { id: 'm', packageName: 'p', category: 'catalog' }, REFUSED],
-  [{ allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' }, { id: 'n2', packageName: 'q', category: 'catalog' }, REFUSED],
-  [{ allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' }, { id: 'n2', packageName: 'p', category: 'other' }, REFUSED],
+  [
+    { allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' },
+    { id: 'm', packageName: 'p', category: 'catalog' },
+    REFUSED,
+  ],
+  [
+    { allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' },
+    { id: 'n2', packageName: 'q', category: 'catalog' },
+    REFUSED,
+  ],
+  [
+    { allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' },
+    { id: 'n2', packageName: 'p', category: 'other' },
+    REFUSED,
+  ],
 ];
 
 for (const dialect of DIALECTS) {
   describe(`the scopes of a key on ${dialect}`, () => {
     let server: TestServer;
     let fresh = 0;
-    before(async () => { server = await startTestServer({ dialect }); });
+    before(async () => {
+      server = await startTestServer({ dialect });
+    });
     after(() => server.close());
 
     for (const [scopes, { id, packageName = 'p', category, manifestCategory, format }, outcome] of CASES) {
-      const attempt = Object.entries({ id, packageName, category, manifestCategory, format }).filter(([, value]) => value !== undefined).map((entry) => entry.join(' '));
+      const attempt = Object.entries({ id, packageName, category, manifestCategory, format })
+        .filter(([, value]) => value !== undefined)
+        .map((entry) => entry.join(' '));
       test(`${JSON.stringify(scopes)}: ${attempt.join(', ')} is ${outcome}`, async () => {
         if (id === 'present') {
           await server.api('DELETE', '/artefacts/present', { headers: server.internal });
-          await uploaded(server, 'present', { file: await npmTarball({ name: 'p' }), fields: { category: 'catalog' } });
+          await uploaded(server, 'present', {
+            file: await npmTarball({ name: 'p' }),
+            fields: { category: 'catalog' },
+          });
         }
         const assertUntouched = outcome === REFUSED ? await rememberStored(server) : undefined;
-        const file = format ? Buffer.from('x') : await npmTarball({ name: packageName, manifest: manifestCategory ? { registry: { category: manifestCategory } } : {} });
+        const file = format
+          ? Buffer.from('x')
+          : await npmTarball({
+              name: packageName,
+              manifest: manifestCategory ? { registry: { category: manifestCategory } } : {},
+            });
         const headers = { 'x-api-key': await server.uploadKey(scopes) };
-        const response = await server.upload(id ?? `fresh-${++fresh}`, { format: format ?? 'npm', file, fields: category ? { category } : {}, headers });
+        const response = await server.upload(id ?? `fresh-${++fresh}`, {
+          format: format ?? 'npm',
+          file,
+          fields: category ? { category } : {},
+          headers,
+        });
         if (outcome === TAKEN) {
           assert.equal(response.status, 201, await response.text());
         } else {
@@ -94,7 +127,14 @@ for (const dialect of DIALECTS) {
     test('of the id are looked at before the body is read', async () => {
       for (const scopes of [{ allowedName: 'mine' }, { allowedNamePrefix: 'my-' }]) {
         const connection = await openConnection(server.url);
-        await connection.send(requestHead('POST', '/api/v1/artefacts/npm/yours', { 'x-api-key': await server.uploadKey(scopes), 'content-type': MULTIPART_TYPE, 'content-length': GIB, 'expect': '100-continue' }));
+        await connection.send(
+          requestHead('POST', '/api/v1/artefacts/npm/yours', {
+            'x-api-key': await server.uploadKey(scopes),
+            'content-type': MULTIPART_TYPE,
+            'content-length': GIB,
+            'expect': '100-continue',
+          }),
+        );
         const { status, body, interim } = await connection.answer();
         assert.deepEqual([status, (JSON.parse(body) as { code: string }).code, interim], [403, 'key_scope', []]);
         await connection.closed();

@@ -14,11 +14,26 @@ const SEEDS = [1, 20_260_101, 4_294_967_291];
 const ARTEFACTS_PER_SEED = 60;
 const CATEGORIES = ['processing', 'catalog', 'other'];
 /** Some that differ in a single field, or would match without regard to case or type. */
-const ACCOUNTS: Account[] = [ACME, ACME_GEO, ACME_SEA, OTHER, UMA, { type: 'user', id: 'acme' }, { type: 'organization', id: 'uma' }, { type: 'organization', id: 'Acme' }, { type: 'organization', id: 'acme', department: 'Geo' }, { type: 'organization', id: 'ac%' }];
+const ACCOUNTS: Account[] = [
+  ACME,
+  ACME_GEO,
+  ACME_SEA,
+  OTHER,
+  UMA,
+  { type: 'user', id: 'acme' },
+  { type: 'organization', id: 'uma' },
+  { type: 'organization', id: 'Acme' },
+  { type: 'organization', id: 'acme', department: 'Geo' },
+  { type: 'organization', id: 'ac%' },
+];
 
 const CALLER_LIST: Caller[] = [
   ...Object.values(CALLERS),
-  ...ACCOUNTS.flatMap((account): Caller[] => [userCaller({ account }), readKeyCaller({ account }), { kind: 'internal', account }]),
+  ...ACCOUNTS.flatMap((account): Caller[] => [
+    userCaller({ account }),
+    readKeyCaller({ account }),
+    { kind: 'internal', account },
+  ]),
 ];
 
 for (const dialect of DIALECTS) {
@@ -40,10 +55,19 @@ for (const dialect of DIALECTS) {
     after(() => opened.close());
 
     const list = async (caller: Caller, filters: Partial<ListFilters> = {}, sort: ListSort = 'name') => {
-      const listing = await listRepository(opened.database.db, dialect).list(caller, { patterns: [], includeDeprecated: true, ...filters }, { sort, skip: 0, size: 1000 }, 'limited');
+      const listing = await listRepository(opened.database.db, dialect).list(
+        caller,
+        { patterns: [], includeDeprecated: true, ...filters },
+        { sort, skip: 0, size: 1000 },
+        'limited',
+      );
       return { ids: listing.documents.map((json) => (JSON.parse(json) as { _id: string })._id), count: listing.count };
     };
-    const expected = (caller: Caller, matches: (artefact: Artefact) => boolean = () => true) => artefacts.filter((artefact) => canSee(caller, artefact) && matches(artefact)).map(({ id }) => id).sort();
+    const expected = (caller: Caller, matches: (artefact: Artefact) => boolean = () => true) =>
+      artefacts
+        .filter((artefact) => canSee(caller, artefact) && matches(artefact))
+        .map(({ id }) => id)
+        .sort();
 
     test('is what the policy lets each caller see, and so is its count', async () => {
       for (const caller of CALLER_LIST) {
@@ -59,7 +83,11 @@ for (const dialect of DIALECTS) {
         [{ group: 'Maps' }, ({ group }) => group?.fr === 'Maps' || group?.en === 'Maps'],
         [{ patterns: ['even'] }, ({ title }) => title?.en?.includes('even') ?? false],
         [{ patterns: [' od'] }, ({ title }) => title?.en?.includes('odd') ?? false],
-        [{ patterns: ['even', ' ev'], category: 'other', includeDeprecated: false }, ({ title, category, deprecated }) => (title?.en?.includes('even') ?? false) && category === 'other' && !deprecated],
+        [
+          { patterns: ['even', ' ev'], category: 'other', includeDeprecated: false },
+          ({ title, category, deprecated }) =>
+            (title?.en?.includes('even') ?? false) && category === 'other' && !deprecated,
+        ],
       ];
       for (const caller of CALLER_LIST) {
         for (const [filter, matches] of filters) {
@@ -74,7 +102,10 @@ for (const dialect of DIALECTS) {
       for (const caller of CALLER_LIST.slice(0, 16)) {
         const visible = new Set(expected(caller));
         for (const { id } of artefacts.slice(0, 20)) {
-          const outcome = await read.get(caller, id).then(() => 'read', (error: unknown) => (error as { code: string }).code);
+          const outcome = await read.get(caller, id).then(
+            () => 'read',
+            (error: unknown) => (error as { code: string }).code,
+          );
           assert.equal(outcome, visible.has(id) ? 'read' : 'artefact_not_found', `${JSON.stringify(caller)} ${id}`);
         }
       }
@@ -85,15 +116,17 @@ for (const dialect of DIALECTS) {
 function randomArtefacts(seed: number): Artefact[] {
   const random = pseudoRandom(seed);
   const chance = (probability: number) => random() < probability;
-  return Array.from({ length: ARTEFACTS_PER_SEED }, (_value, index) => sampleArtefact({
-    id: `${seed}-${String(index).padStart(3, '0')}`,
-    title: { en: index % 2 === 0 ? 'even number' : 'odd number' },
-    category: CATEGORIES[Math.floor(random() * CATEGORIES.length)] ?? 'other',
-    group: chance(0.3) ? { [chance(0.5) ? 'fr' : 'en']: 'Maps' } : undefined,
-    public: chance(0.3),
-    deprecated: chance(0.2),
-    privateAccess: ACCOUNTS.filter(() => chance(0.12)),
-  }));
+  return Array.from({ length: ARTEFACTS_PER_SEED }, (_value, index) =>
+    sampleArtefact({
+      id: `${seed}-${String(index).padStart(3, '0')}`,
+      title: { en: index % 2 === 0 ? 'even number' : 'odd number' },
+      category: CATEGORIES[Math.floor(random() * CATEGORIES.length)] ?? 'other',
+      group: chance(0.3) ? { [chance(0.5) ? 'fr' : 'en']: 'Maps' } : undefined,
+      public: chance(0.3),
+      deprecated: chance(0.2),
+      privateAccess: ACCOUNTS.filter(() => chance(0.12)),
+    }),
+  );
 }
 
 /** Mulberry32: the same numbers from the same seed. */

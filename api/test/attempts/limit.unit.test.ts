@@ -6,12 +6,17 @@ import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-d
 for (const dialect of DIALECTS) {
   describe(`a limit of attempts on ${dialect}`, () => {
     let opened: TestDatabase;
-    before(async () => { opened = await openTestDatabase(dialect); });
+    before(async () => {
+      opened = await openTestDatabase(dialect);
+    });
     after(() => opened.close());
 
-    const limit = (name: string, windowMs = 60_000) => createAttemptLimit({ database: opened.database, name, max: 3, windowMs });
+    const limit = (name: string, windowMs = 60_000) =>
+      createAttemptLimit({ database: opened.database, name, max: 3, windowMs });
     const refused = { code: 'too_many_attempts', status: 429 };
-    const fail = async (it: ReturnType<typeof limit>, times: number) => { for (let time = 0; time < times; time++) await it.count('uma'); };
+    const fail = async (it: ReturnType<typeof limit>, times: number) => {
+      for (let time = 0; time < times; time++) await it.count('uma');
+    };
 
     test('refuses what is one too many, for all replicas together, and nobody else', async () => {
       const [one, other] = [limit('shared'), limit('shared')];
@@ -35,7 +40,14 @@ for (const dialect of DIALECTS) {
     test('writes nothing more for whoever is beyond it', async () => {
       const it = limit('quiet');
       await fail(it, 3);
-      const counts = async () => (await opened.database.db.selectFrom('failed_attempts').select('count').where('subject', 'like', 'quiet:%').execute()).map(({ count }) => count);
+      const counts = async () =>
+        (
+          await opened.database.db
+            .selectFrom('failed_attempts')
+            .select('count')
+            .where('subject', 'like', 'quiet:%')
+            .execute()
+        ).map(({ count }) => count);
       for (let time = 0; time < 5; time++) await assert.rejects(it.count('uma'), refused);
       assert.deepEqual(await counts(), [4]);
     });
@@ -45,7 +57,11 @@ for (const dialect of DIALECTS) {
       await fail(limited, 3);
       await assert.rejects(limited.count('uma'), refused);
       // The database has a clock of its own.
-      await opened.database.db.updateTable('failed_attempts').set({ until: '2020-01-01T00:00:00.000Z' }).where('subject', 'like', 'over:%').execute();
+      await opened.database.db
+        .updateTable('failed_attempts')
+        .set({ until: '2020-01-01T00:00:00.000Z' })
+        .where('subject', 'like', 'over:%')
+        .execute();
       t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 61_000 });
       await limited.assertFree('uma');
       await fail(limited, 3);
@@ -58,16 +74,38 @@ for (const dialect of DIALECTS) {
 
     test('does not keep who it was, nor what is over', async () => {
       await limit('private', 1).count('uma@example.org');
-      await new Promise((resolve) => { setTimeout(resolve, 20); });
-      const subjects = async () => (await opened.database.db.selectFrom('failed_attempts').select('subject').where('subject', 'like', 'private:%').execute()).map(({ subject }) => subject);
+      await new Promise((resolve) => {
+        setTimeout(resolve, 20);
+      });
+      const subjects = async () =>
+        (
+          await opened.database.db
+            .selectFrom('failed_attempts')
+            .select('subject')
+            .where('subject', 'like', 'private:%')
+            .execute()
+        ).map(({ subject }) => subject);
       assert.ok((await subjects()).every((subject) => !subject.includes('uma')));
-      await attemptCleanupJob(opened.database).run({ signal: new AbortController().signal, interrupted: undefined, progress: () => undefined, assertHeld: () => Promise.resolve() });
+      await attemptCleanupJob(opened.database).run({
+        signal: new AbortController().signal,
+        interrupted: undefined,
+        progress: () => undefined,
+        assertHeld: () => Promise.resolve(),
+      });
       assert.deepEqual(await subjects(), []);
     });
   });
 }
 
 test('addresses of one subscriber are one', () => {
-  const cases = { '192.0.2.7': '192.0.2.7', '::ffff:192.0.2.7': '192.0.2.7', '2001:db8:0:1::5': '2001:db8:0:1::/64', '2001:0db8::1:2:3:4:5': '2001:db8:0:1::/64', 'fe80::1%eth0': 'fe80:0:0:0::/64', '::1': '0:0:0:0::/64', 'unknown': 'unknown' };
+  const cases = {
+    '192.0.2.7': '192.0.2.7',
+    '::ffff:192.0.2.7': '192.0.2.7',
+    '2001:db8:0:1::5': '2001:db8:0:1::/64',
+    '2001:0db8::1:2:3:4:5': '2001:db8:0:1::/64',
+    'fe80::1%eth0': 'fe80:0:0:0::/64',
+    '::1': '0:0:0:0::/64',
+    'unknown': 'unknown',
+  };
   for (const [ip, network] of Object.entries(cases)) assert.equal(networkOf(ip), network, ip);
 });

@@ -3,7 +3,17 @@ import { after, before, describe, test } from 'node:test';
 import { readProblem } from '../support/problems.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
 
-interface Event { _id: string; at: string; actor: { kind: string; id?: string; name?: string }; action: string; target: { type: string; id: string }; outcome: string; ip?: string; requestId?: string; details?: Record<string, unknown> }
+interface Event {
+  _id: string;
+  at: string;
+  actor: { kind: string; id?: string; name?: string };
+  action: string;
+  target: { type: string; id: string };
+  outcome: string;
+  ip?: string;
+  requestId?: string;
+  details?: Record<string, unknown>;
+}
 
 for (const dialect of DIALECTS) {
   describe(`the audit log on ${dialect}`, () => {
@@ -12,7 +22,8 @@ for (const dialect of DIALECTS) {
     before(async () => {
       server = await startTestServer({ dialect });
       superadmin = await server.superadmin();
-      for (const id of ['one', 'two', 'three']) await server.upload(id, { format: 'file', file: Buffer.from(id), fields: {} });
+      for (const id of ['one', 'two', 'three'])
+        await server.upload(id, { format: 'file', file: Buffer.from(id), fields: {} });
       await server.api('PATCH', '/artefacts/one', { headers: superadmin, body: { public: true } });
       await server.api('DELETE', '/artefacts/two', { headers: superadmin });
       await server.uploadKey({ allowedName: 'one' });
@@ -20,21 +31,37 @@ for (const dialect of DIALECTS) {
     after(() => server.close());
 
     const list = async (query: Record<string, string> = {}) => {
-      const response = await server.api('GET', `/audit-events?${new URLSearchParams(query).toString()}`, { headers: superadmin });
+      const response = await server.api('GET', `/audit-events?${new URLSearchParams(query).toString()}`, {
+        headers: superadmin,
+      });
       assert.equal(response.status, 200);
-      return await response.json() as { results: Event[]; count: number };
+      return (await response.json()) as { results: Event[]; count: number };
     };
     const exported = async (query: Record<string, string> = {}) => {
-      const response = await server.api('GET', `/audit-events/export?${new URLSearchParams(query).toString()}`, { headers: superadmin });
-      assert.deepEqual([response.status, response.headers.get('content-type')], [200, 'application/x-ndjson; charset=utf-8']);
-      return (await response.text()).split('\n').slice(0, -1).map((line) => JSON.parse(line) as Event);
+      const response = await server.api('GET', `/audit-events/export?${new URLSearchParams(query).toString()}`, {
+        headers: superadmin,
+      });
+      assert.deepEqual(
+        [response.status, response.headers.get('content-type')],
+        [200, 'application/x-ndjson; charset=utf-8'],
+      );
+      return (await response.text())
+        .split('\n')
+        .slice(0, -1)
+        .map((line) => JSON.parse(line) as Event);
     };
 
     test('tells who did what to what, from where and when', async () => {
       const { results } = await list({ target: 'one' });
-      assert.deepEqual(results.map(({ action }) => action), ['artefact.edit', 'artefact.upload']);
+      assert.deepEqual(
+        results.map(({ action }) => action),
+        ['artefact.edit', 'artefact.upload'],
+      );
       const [changed, uploaded] = results;
-      assert.deepEqual([changed?.actor.kind, changed?.actor.name, changed?.target, changed?.outcome], ['user', 'Administrator', { type: 'artefact', id: 'one' }, 'success']);
+      assert.deepEqual(
+        [changed?.actor.kind, changed?.actor.name, changed?.target, changed?.outcome],
+        ['user', 'Administrator', { type: 'artefact', id: 'one' }, 'success'],
+      );
       assert.deepEqual(uploaded?.actor, { kind: 'internal' });
       assert.equal(uploaded?.ip, '127.0.0.1');
       assert.ok(uploaded.requestId && Math.abs(Date.parse(uploaded.at) - Date.now()) < 60_000);
@@ -53,28 +80,55 @@ for (const dialect of DIALECTS) {
       assert.equal(await counts({ actor: changed?.actor.id ?? '', targetType: 'artefact' }), 2);
       assert.equal(await counts({ from: '2100-01-01T00:00:00Z' }), 0);
       assert.equal(await counts({ to: '2100-01-01T00:00:00+02:00' }), all);
-      const pages = await Promise.all([0, 2, 4].map((skip) => list({ action: 'artefact.', skip: `${skip}`, size: '2' })));
-      assert.deepEqual(pages.map(({ results, count }) => [results.length, count]), [[2, 5], [2, 5], [1, 5]]);
+      const pages = await Promise.all(
+        [0, 2, 4].map((skip) => list({ action: 'artefact.', skip: `${skip}`, size: '2' })),
+      );
+      assert.deepEqual(
+        pages.map(({ results, count }) => [results.length, count]),
+        [
+          [2, 5],
+          [2, 5],
+          [1, 5],
+        ],
+      );
       assert.equal(new Set(pages.flatMap(({ results }) => results.map(({ _id }) => _id))).size, 5);
     });
 
     test('is exported as JSON Lines, the oldest first', async () => {
       const events = await exported({ action: 'artefact.' });
-      assert.deepEqual(events.map(({ action, target }) => `${action} ${target.id}`), ['artefact.upload one', 'artefact.upload two', 'artefact.upload three', 'artefact.edit one', 'artefact.delete two']);
+      assert.deepEqual(
+        events.map(({ action, target }) => `${action} ${target.id}`),
+        [
+          'artefact.upload one',
+          'artefact.upload two',
+          'artefact.upload three',
+          'artefact.edit one',
+          'artefact.delete two',
+        ],
+      );
       assert.deepEqual((await list({ action: 'artefact.' })).results.reverse(), events);
     });
 
     test('says what is wrong with a question', async () => {
       for (const query of ['from=yesterday', 'actorKind=robot', 'outcome=maybe', 'colour=red', 'skip=-1', 'target=']) {
-        await readProblem(await server.api('GET', `/audit-events?${query}`, { headers: superadmin }), 400, 'request_invalid');
+        await readProblem(
+          await server.api('GET', `/audit-events?${query}`, { headers: superadmin }),
+          400,
+          'request_invalid',
+        );
       }
-      await readProblem(await server.api('GET', '/audit-events/export?size=1', { headers: superadmin }), 400, 'request_invalid');
+      await readProblem(
+        await server.api('GET', '/audit-events/export?size=1', { headers: superadmin }),
+        400,
+        'request_invalid',
+      );
     });
 
     test('cannot be changed by anybody', async () => {
       const [event] = (await list()).results;
       for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
-        for (const path of ['/audit-events', `/audit-events/${event?._id}`]) assert.equal((await server.api(method, path, { headers: superadmin, body: {} })).status, 404);
+        for (const path of ['/audit-events', `/audit-events/${event?._id}`])
+          assert.equal((await server.api(method, path, { headers: superadmin, body: {} })).status, 404);
       }
     });
   });

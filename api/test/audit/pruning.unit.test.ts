@@ -11,17 +11,38 @@ const SUPERADMIN: Caller = userCaller({ isAdmin: true });
 for (const dialect of DIALECTS) {
   describe(`pruning the audit log on ${dialect}`, () => {
     let opened: TestDatabase;
-    before(async () => { opened = await openTestDatabase(dialect); });
+    before(async () => {
+      opened = await openTestDatabase(dialect);
+    });
     after(() => opened.close());
 
     const append = async (id: string, daysAgo: number) => {
-      await opened.database.db.insertInto('audit_events').values({
-        id, at: new Date(Date.now() - daysAgo * DAY_MS).toISOString(), actor_kind: 'internal', actor_id: null, actor_name: null,
-        action: 'artefact.upload', target_type: 'artefact', target_id: id, outcome: 'success', ip: null, request_id: null, details: null,
-      }).execute();
+      await opened.database.db
+        .insertInto('audit_events')
+        .values({
+          id,
+          at: new Date(Date.now() - daysAgo * DAY_MS).toISOString(),
+          actor_kind: 'internal',
+          actor_id: null,
+          actor_name: null,
+          action: 'artefact.upload',
+          target_type: 'artefact',
+          target_id: id,
+          outcome: 'success',
+          ip: null,
+          request_id: null,
+          details: null,
+        })
+        .execute();
     };
-    const kept = async () => (await opened.database.db.selectFrom('audit_events').select('id').orderBy('id').execute()).map(({ id }) => id);
-    const contextWith = (progress: (removed: number) => void, signal = new AbortController().signal) => ({ signal, progress, interrupted: undefined, assertHeld: () => Promise.resolve() });
+    const kept = async () =>
+      (await opened.database.db.selectFrom('audit_events').select('id').orderBy('id').execute()).map(({ id }) => id);
+    const contextWith = (progress: (removed: number) => void, signal = new AbortController().signal) => ({
+      signal,
+      progress,
+      interrupted: undefined,
+      assertHeld: () => Promise.resolve(),
+    });
 
     test('removes what is older than it is kept, in steps, and nothing else', async () => {
       for (let number = 0; number < 7; number++) await append(`old-${number}`, 30.1 + number);
@@ -37,7 +58,14 @@ for (const dialect of DIALECTS) {
       for (let number = 0; number < 5; number++) await append(`old-${number}`, 31);
       const stopping = new AbortController();
       const { pruning } = createAuditLog({ database: opened.database, retentionDays: 30, stepSize: 2 });
-      await assert.rejects(pruning.run(contextWith(() => { stopping.abort(); }, stopping.signal)), { name: 'AbortError' });
+      await assert.rejects(
+        pruning.run(
+          contextWith(() => {
+            stopping.abort();
+          }, stopping.signal),
+        ),
+        { name: 'AbortError' },
+      );
       assert.equal((await kept()).filter((id) => id.startsWith('old')).length, 3);
     });
 
@@ -48,8 +76,15 @@ for (const dialect of DIALECTS) {
         await opened.database.db.updateTable('audit_events').set({ at }).where('id', '=', `same-${number}`).execute();
       }
       const lines: string[] = [];
-      for await (const chunk of createAuditLog({ database: opened.database, retentionDays: 30, stepSize: 3 }).export(SUPERADMIN, { from: at })) lines.push(...chunk.trim().split('\n'));
-      assert.deepEqual(lines.map((line) => (JSON.parse(line) as { _id: string })._id), Array.from({ length: 8 }, (_unused, number) => `same-${number}`));
+      for await (const chunk of createAuditLog({ database: opened.database, retentionDays: 30, stepSize: 3 }).export(
+        SUPERADMIN,
+        { from: at },
+      ))
+        lines.push(...chunk.trim().split('\n'));
+      assert.deepEqual(
+        lines.map((line) => (JSON.parse(line) as { _id: string })._id),
+        Array.from({ length: 8 }, (_unused, number) => `same-${number}`),
+      );
     });
   });
 }

@@ -10,11 +10,18 @@ import type { Blobs } from '../../src/blobs/index.ts';
 import { StorageUnavailableError } from '../../src/blobs/errors.ts';
 
 const BYTES = Buffer.from('a blob');
-const WANTED: WantedBlob = { digest: `sha256:${createHash('sha256').update(BYTES).digest('hex')}`, sizeBytes: BYTES.length };
+const WANTED: WantedBlob = {
+  digest: `sha256:${createHash('sha256').update(BYTES).digest('hex')}`,
+  sizeBytes: BYTES.length,
+};
 
 let scratch: string;
-before(async () => { scratch = await mkdtemp(join(tmpdir(), 'berth-blob-file-')); });
-after(async () => { await rm(scratch, { recursive: true }); });
+before(async () => {
+  scratch = await mkdtemp(join(tmpdir(), 'berth-blob-file-'));
+});
+after(async () => {
+  await rm(scratch, { recursive: true });
+});
 
 /** A storage that fails on these bytes some times, and answers otherwise, or not. */
 function failing({ times, isAway = false }: { times: number; isAway?: boolean }): Blobs {
@@ -26,14 +33,22 @@ function failing({ times, isAway = false }: { times: number; isAway?: boolean })
       if (left-- > 0) await unavailable();
       await write(BYTES.subarray(3));
     },
-    check: () => isAway ? unavailable() : Promise.resolve(),
+    check: () => (isAway ? unavailable() : Promise.resolve()),
   } as Partial<Blobs> as Blobs;
 }
 
 async function copy(blobs: Blobs): Promise<{ outcome: string; bytes: number; directory: string }> {
   const directory = await mkdtemp(join(scratch, 'backup-'));
   let bytes = 0;
-  const outcome = await copyBlob(WANTED, { blobs, directory, verify: false, onBytes: (count) => { bytes += count; }, signal: undefined });
+  const outcome = await copyBlob(WANTED, {
+    blobs,
+    directory,
+    verify: false,
+    onBytes: (count) => {
+      bytes += count;
+    },
+    signal: undefined,
+  });
   return { outcome, bytes, directory };
 }
 
@@ -46,7 +61,10 @@ test('a read that fails is tried again, and its bytes are counted once', async (
 test('bytes that the storage cannot read, but for which it works, are given up and leave nothing', async () => {
   const { outcome, bytes, directory } = await copy(failing({ times: Infinity }));
   assert.deepEqual([outcome, bytes], ['unreadable', 0]);
-  assert.deepEqual((await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()), []);
+  assert.deepEqual(
+    (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile()),
+    [],
+  );
 });
 
 test('a storage that is away ends the backup', async () => {

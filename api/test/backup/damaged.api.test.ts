@@ -25,7 +25,11 @@ before(async () => {
   place = await createPlace(EMBEDDED);
   server = await place.start();
   for (const [n, id] of IDS.entries()) await upload(id, n);
-  for (const { artefact_id, digest } of await query<{ artefact_id: string; digest: string }>(server, 'select artefact_id, digest from slots')) digests.set(artefact_id, digest);
+  for (const { artefact_id, digest } of await query<{ artefact_id: string; digest: string }>(
+    server,
+    'select artefact_id, digest from slots',
+  ))
+    digests.set(artefact_id, digest);
 });
 after(async () => {
   await server.close();
@@ -34,20 +38,29 @@ after(async () => {
 });
 
 /** In a process of its own: two in one process must not open the same SQLite file. */
-const backup = async (directory: string, more: Record<string, string> = {}) => (await runToEnd('backup', directory, { env: { ...place.env, ...more } })).report;
-const upload = (id: string, n: number) => expectOk(server.upload(id, { format: 'file', file: Buffer.alloc(SIZE_BYTES, n + 1) }));
+const backup = async (directory: string, more: Record<string, string> = {}) =>
+  (await runToEnd('backup', directory, { env: { ...place.env, ...more } })).report;
+const upload = (id: string, n: number) =>
+  expectOk(server.upload(id, { format: 'file', file: Buffer.alloc(SIZE_BYTES, n + 1) }));
 const artefact = (id: string) => [{ id, architecture: '' }];
 const digestOf = (id: string) => digests.get(id) ?? '';
 const inBackup = (directory: string, id: string) => blobPath(directory, digestOf(id));
 
 async function stored(id: string): Promise<string> {
-  const [row] = await query<{ storage_key: string }>(server, `select storage_key from blobs where digest = '${digestOf(id)}'`);
+  const [row] = await query<{ storage_key: string }>(
+    server,
+    `select storage_key from blobs where digest = '${digestOf(id)}'`,
+  );
   return join(server.dataDir, 'blobs', row!.storage_key);
 }
 
 async function withTarget(work: (target: Place) => Promise<void>): Promise<void> {
   const target = await createPlace(EMBEDDED);
-  try { await work(target); } finally { await target.remove(); }
+  try {
+    await work(target);
+  } finally {
+    await target.remove();
+  }
 }
 
 test('a full disk stops a backup in one sentence, and the next goes on', async () => {
@@ -55,7 +68,10 @@ test('a full disk stops a backup in one sentence, and the next goes on', async (
   const outcome = await runOperation('backup', directory, { ...place, limits: `ulimit -f ${FILE_LIMIT}` });
   assert.equal(outcome?.code, 'backup_directory_full');
   assert.match(outcome.message, /^No room is left in .+full: make room there/);
-  assert.deepEqual((await readdir(directory, { recursive: true })).filter((name) => name.endsWith('~part') || name.endsWith('.db')), []);
+  assert.deepEqual(
+    (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('~part') || name.endsWith('.db')),
+    [],
+  );
   assert.deepEqual((await backup(directory)).lost, []);
 });
 
@@ -68,7 +84,12 @@ test('a backup names bytes that it lost, and copies the others', async () => {
 
   const lossy = join(scratch, 'lossy');
   const { lost, blobs } = await backup(lossy);
-  assert.deepEqual(Object.fromEntries(lost.map(({ reason, artefacts }) => [reason === 'damaged' ? artefacts[0]?.id : reason, artefacts])), { changed: artefact('changed'), cut: artefact('cut'), missing: artefact('gone') });
+  assert.deepEqual(
+    Object.fromEntries(
+      lost.map(({ reason, artefacts }) => [reason === 'damaged' ? artefacts[0]?.id : reason, artefacts]),
+    ),
+    { changed: artefact('changed'), cut: artefact('cut'), missing: artefact('gone') },
+  );
   assert.deepEqual([blobs.count, blobs.copied], [4, 1]);
 
   const { lost: none, blobs: kept } = await backup(directory);
@@ -93,20 +114,26 @@ test('a restore does without what is lost only when it is told to, and uploading
   });
 });
 
-test('bytes that were changed in the backup are found while they are restored, and put right by --verify', async () => {
-  const directory = join(scratch, 'whole');
-  await writeFile(inBackup(directory, 'sound'), Buffer.alloc(SIZE_BYTES, 7));
-  await withTarget(async (target) => {
-    await assert.rejects(restore(target.env, directory), { code: 'backup_lost_blobs', message: /right bytes of sound/ });
-    await assert.rejects(target.start(), { code: 'restore_incomplete' });
+test(
+  'bytes that were changed in the backup are found while they are restored, and put right ' + 'by --verify',
+  async () => {
+    const directory = join(scratch, 'whole');
+    await writeFile(inBackup(directory, 'sound'), Buffer.alloc(SIZE_BYTES, 7));
+    await withTarget(async (target) => {
+      await assert.rejects(restore(target.env, directory), {
+        code: 'backup_lost_blobs',
+        message: /right bytes of sound/,
+      });
+      await assert.rejects(target.start(), { code: 'restore_incomplete' });
 
-    assert.deepEqual((await backup(directory)).blobs.copied, 0);
-    assert.deepEqual((await backup(directory, { VERIFY: '1' })).blobs.copied, 1);
-    assert.deepEqual(await readFile(inBackup(directory, 'sound')), Buffer.alloc(SIZE_BYTES, 1));
-    assert.deepEqual((await restore(target.env, directory)).lost, []);
-    await (await target.start()).close();
-  });
-});
+      assert.deepEqual((await backup(directory)).blobs.copied, 0);
+      assert.deepEqual((await backup(directory, { VERIFY: '1' })).blobs.copied, 1);
+      assert.deepEqual(await readFile(inBackup(directory, 'sound')), Buffer.alloc(SIZE_BYTES, 1));
+      assert.deepEqual((await restore(target.env, directory)).lost, []);
+      await (await target.start()).close();
+    });
+  },
+);
 
 test('bytes that nothing refers to any more leave the backup with the snapshot that had them', async () => {
   const directory = join(scratch, 'whole');

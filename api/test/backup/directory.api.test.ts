@@ -28,8 +28,10 @@ after(async () => {
   await rm(scratch, { recursive: true });
 });
 
-const readManifest = async (directory: string) => JSON.parse(await readFile(join(directory, 'manifest.json'), 'utf8')) as Manifest;
-const writeManifest = (directory: string, manifest: unknown) => writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest));
+const readManifest = async (directory: string) =>
+  JSON.parse(await readFile(join(directory, 'manifest.json'), 'utf8')) as Manifest;
+const writeManifest = (directory: string, manifest: unknown) =>
+  writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest));
 const snapshotOf = async (directory: string) => join(directory, (await readManifest(directory)).snapshot);
 
 /** Copies the backup, changes the copy, and tries to restore it into an empty instance, which stays empty. */
@@ -38,7 +40,10 @@ async function refusal(change: (directory: string) => Promise<unknown>): Promise
   await cp(whole, directory, { recursive: true });
   await change(directory);
   return withTarget(async (target) => {
-    const { code } = await restore(target.env, directory).then(() => ({ code: 'none' }), (error: { code: string }) => error);
+    const { code } = await restore(target.env, directory).then(
+      () => ({ code: 'none' }),
+      (error: { code: string }) => error,
+    );
     await (await target.start()).close();
     return code;
   });
@@ -46,49 +51,111 @@ async function refusal(change: (directory: string) => Promise<unknown>): Promise
 
 async function withTarget<T>(work: (target: Place) => Promise<T>, combination = EMBEDDED): Promise<T> {
   const target = await createPlace(combination);
-  try { return await work(target); } finally { await target.remove(); }
+  try {
+    return await work(target);
+  } finally {
+    await target.remove();
+  }
 }
 
-/** Makes a backup one of an older schema: without the migrations after `last`, and the tables and columns that these have added. */
+/**
+ * Makes a backup one of an older schema: without the migrations after `last`, and the tables and columns that these
+ * have added.
+ */
 async function makeOlder(directory: string, dialect: DialectName, last: string): Promise<void> {
   const { database, close } = await openTestDatabase(dialect, { migrated: false });
   await migrate(database, { upTo: last });
-  const columns = new Map((await database.db.introspection.getTables()).map((table) => [table.name, new Set(table.columns.map(({ name }) => name))]));
+  const columns = new Map(
+    (await database.db.introspection.getTables()).map((table) => [
+      table.name,
+      new Set(table.columns.map(({ name }) => name)),
+    ]),
+  );
   await close();
   const manifest = await readManifest(directory);
-  const tables = await Promise.all(manifest.tables.filter(({ name }) => columns.has(name)).map(async (table) => {
-    const path = join(directory, manifest.snapshot, `${table.name}.jsonl`);
-    const rows = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '').map((line) => Object.entries(JSON.parse(line) as object));
-    const text = rows.map((row) => `${JSON.stringify(Object.fromEntries(row.filter(([name]) => columns.get(table.name)?.has(name))))}\n`).join('');
-    await writeFile(path, text);
-    return { ...table, digest: `sha256:${createHash('sha256').update(text).digest('hex')}`, sizeBytes: Buffer.byteLength(text) };
-  }));
-  await writeManifest(directory, { ...manifest, tables, migrations: manifest.migrations.filter((name) => name <= last) });
+  const tables = await Promise.all(
+    manifest.tables
+      .filter(({ name }) => columns.has(name))
+      .map(async (table) => {
+        const path = join(directory, manifest.snapshot, `${table.name}.jsonl`);
+        const rows = (await readFile(path, 'utf8'))
+          .split('\n')
+          .filter((line) => line !== '')
+          .map((line) => Object.entries(JSON.parse(line) as object));
+        const text = rows
+          .map(
+            (row) =>
+              `${JSON.stringify(Object.fromEntries(row.filter(([name]) => columns.get(table.name)?.has(name))))}\n`,
+          )
+          .join('');
+        await writeFile(path, text);
+        return {
+          ...table,
+          digest: `sha256:${createHash('sha256').update(text).digest('hex')}`,
+          sizeBytes: Buffer.byteLength(text),
+        };
+      }),
+  );
+  await writeManifest(directory, {
+    ...manifest,
+    tables,
+    migrations: manifest.migrations.filter((name) => name <= last),
+  });
 }
 
 describe('a restore refuses, before it changes anything,', () => {
   test('a folder that is no backup', async () => {
     assert.equal(await refusal((directory) => rm(join(directory, 'manifest.json'))), 'backup_invalid');
     assert.equal(await refusal((directory) => rm(directory, { recursive: true })), 'backup_invalid');
-    assert.equal(await refusal((directory) => writeFile(join(directory, 'manifest.json'), '{"format":"berth-backup"')), 'backup_invalid');
-    assert.equal(await refusal(async (directory) => writeManifest(directory, { ...await readManifest(directory), snapshot: '../../etc' })), 'backup_invalid');
-    assert.equal(await refusal(async (directory) => {
-      const manifest = await readManifest(directory);
-      await writeManifest(directory, { ...manifest, tables: manifest.tables.map((table) => ({ ...table, name: '../x' })) });
-    }), 'backup_invalid');
+    assert.equal(
+      await refusal((directory) => writeFile(join(directory, 'manifest.json'), '{"format":"berth-backup"')),
+      'backup_invalid',
+    );
+    assert.equal(
+      await refusal(async (directory) =>
+        writeManifest(directory, { ...(await readManifest(directory)), snapshot: '../../etc' }),
+      ),
+      'backup_invalid',
+    );
+    assert.equal(
+      await refusal(async (directory) => {
+        const manifest = await readManifest(directory);
+        await writeManifest(directory, {
+          ...manifest,
+          tables: manifest.tables.map((table) => ({ ...table, name: '../x' })),
+        });
+      }),
+      'backup_invalid',
+    );
   });
 
   test('one whose tables or secrets were changed or are missing', async () => {
-    assert.equal(await refusal(async (directory) => writeFile(join(await snapshotOf(directory), 'api_keys.jsonl'), '{"id":"mine"}\n')), 'backup_invalid');
-    assert.equal(await refusal(async (directory) => rm(join(await snapshotOf(directory), 'user.jsonl'))), 'backup_directory_unusable');
+    assert.equal(
+      await refusal(async (directory) =>
+        writeFile(join(await snapshotOf(directory), 'api_keys.jsonl'), '{"id":"mine"}\n'),
+      ),
+      'backup_invalid',
+    );
+    assert.equal(
+      await refusal(async (directory) => rm(join(await snapshotOf(directory), 'user.jsonl'))),
+      'backup_directory_unusable',
+    );
   });
 
   test('one of a newer Berth', async () => {
-    assert.equal(await refusal(async (directory) => writeManifest(directory, { ...await readManifest(directory), formatVersion: 2 })), 'backup_too_new');
-    assert.equal(await refusal(async (directory) => {
-      const manifest = await readManifest(directory);
-      await writeManifest(directory, { ...manifest, migrations: [...manifest.migrations, '9999-future'] });
-    }), 'backup_too_new');
+    assert.equal(
+      await refusal(async (directory) =>
+        writeManifest(directory, { ...(await readManifest(directory)), formatVersion: 2 }),
+      ),
+      'backup_too_new',
+    );
+    assert.equal(
+      await refusal(async (directory) => {
+        const manifest = await readManifest(directory);
+        await writeManifest(directory, { ...manifest, migrations: [...manifest.migrations, '9999-future'] });
+      }),
+      'backup_too_new',
+    );
   });
 
   test('one that lacks bytes', async () => {
@@ -99,12 +166,18 @@ describe('a restore refuses, before it changes anything,', () => {
 test('a restore refuses an instance that has something already', async () => {
   await withTarget(async (target) => {
     await (await target.start()).close();
-    await assert.rejects(restore(target.env, whole), { code: 'restore_target_not_empty', message: /^The database is not empty \(\w+ has rows\)/ });
+    await assert.rejects(restore(target.env, whole), {
+      code: 'restore_target_not_empty',
+      message: /^The database is not empty \(\w+ has rows\)/,
+    });
   });
   await withTarget(async (target) => {
     await mkdir(join(target.env['DATA_DIR'] ?? '', 'blobs/aa'), { recursive: true });
     await writeFile(join(target.env['DATA_DIR'] ?? '', 'blobs/aa/aabb'), 'x');
-    await assert.rejects(restore(target.env, whole), { code: 'restore_target_not_empty', message: /^The storage is not empty/ });
+    await assert.rejects(restore(target.env, whole), {
+      code: 'restore_target_not_empty',
+      message: /^The storage is not empty/,
+    });
   });
 });
 
@@ -113,12 +186,15 @@ for (const dialect of DIALECTS) {
     const directory = await mkdtemp(join(scratch, 'older-'));
     await cp(whole, directory, { recursive: true });
     await makeOlder(directory, dialect, '0004-transfers');
-    await withTarget(async (target) => {
-      await restore(target.env, directory);
-      const server = await target.start();
-      assert.equal((await server.api('GET', '/artefacts/tiles/download', { headers: server.internal })).status, 200);
-      await server.close();
-    }, { dialect, storage: 'fs' });
+    await withTarget(
+      async (target) => {
+        await restore(target.env, directory);
+        const server = await target.start();
+        assert.equal((await server.api('GET', '/artefacts/tiles/download', { headers: server.internal })).status, 200);
+        await server.close();
+      },
+      { dialect, storage: 'fs' },
+    );
   });
 }
 
@@ -127,16 +203,26 @@ test('a backup goes into a folder that is missing, empty or a backup, and into n
   await mkdir(other);
   await writeFile(join(other, 'letter.txt'), 'Dear friend');
   await assert.rejects(backup(place.env, other), { code: 'backup_invalid', message: /holds letter\.txt/ });
-  await assert.rejects(backup(place.env, join(other, 'letter.txt')), { code: 'backup_directory_unusable', message: /letter\.txt is no folder\.$/ });
+  await assert.rejects(backup(place.env, join(other, 'letter.txt')), {
+    code: 'backup_directory_unusable',
+    message: /letter\.txt is no folder\.$/,
+  });
   assert.deepEqual(await readdir(other), ['letter.txt']);
   const [{ snapshot: first }, again] = [await readManifest(whole), await backup(place.env, whole)];
   assert.deepEqual([again.blobs.copied, again.blobs.kept], [0, 1]);
-  assert.deepEqual((await readdir(whole)).toSorted(), ['blobs', 'manifest.json', (await readManifest(whole)).snapshot]);
+  assert.deepEqual((await readdir(whole)).toSorted(), [
+    'blobs',
+    'manifest.json',
+    (await readManifest(whole)).snapshot,
+  ]);
   assert.notEqual((await readManifest(whole)).snapshot, first);
 });
 
 test('a backup needs an instance', async () => {
-  await assert.rejects(backup({ ...SECRETS, DATA_DIR: join(scratch, 'nowhere') }, join(scratch, 'never')), { name: 'ConfigError', message: /contains no berth\.db/ });
+  await assert.rejects(backup({ ...SECRETS, DATA_DIR: join(scratch, 'nowhere') }, join(scratch, 'never')), {
+    name: 'ConfigError',
+    message: /contains no berth\.db/,
+  });
 });
 
 describe('secrets', () => {
@@ -159,9 +245,12 @@ describe('secrets', () => {
     await withOwnSecrets(async (source, directory) => {
       await backup(source, directory);
       const target = async () => ({ DATA_DIR: await mkdtemp(join(scratch, 'target-')) });
-      await assert.rejects(restore({ ...await target(), API_KEYS_SALT: secret('x') }, directory), { name: 'ConfigError', message: /^API_KEYS_SALT must have the value .+secrets\.json\.$/ });
+      await assert.rejects(restore({ ...(await target()), API_KEYS_SALT: secret('x') }, directory), {
+        name: 'ConfigError',
+        message: /^API_KEYS_SALT must have the value .+secrets\.json\.$/,
+      });
       const { API_KEYS_SALT } = await readSecrets(source.DATA_DIR);
-      const same = { ...await target(), API_KEYS_SALT: API_KEYS_SALT ?? '' };
+      const same = { ...(await target()), API_KEYS_SALT: API_KEYS_SALT ?? '' };
       await restore(same, directory);
       assert.equal((await readSecrets(same.DATA_DIR))['API_KEYS_SALT'], undefined);
     });
@@ -170,10 +259,15 @@ describe('secrets', () => {
   test('that came from the environment are named as left out, and asked for', async () => {
     const { secrets } = await backup(place.env, join(scratch, 'given'));
     assert.deepEqual(secrets, { included: [], leftOut: Object.keys(SECRETS) });
-    await assert.rejects(restore({ DATA_DIR: await mkdtemp(join(scratch, 'target-')) }, join(scratch, 'given')), { name: 'ConfigError', message: /^API_KEYS_SALT, CIPHER_PASSWORD, AUTH_SECRET must be set as/ });
+    await assert.rejects(restore({ DATA_DIR: await mkdtemp(join(scratch, 'target-')) }, join(scratch, 'given')), {
+      name: 'ConfigError',
+      message: /^API_KEYS_SALT, CIPHER_PASSWORD, AUTH_SECRET must be set as/,
+    });
   });
 
-  async function withOwnSecrets(work: (source: { DATA_DIR: string }, directory: string) => Promise<void>): Promise<void> {
+  async function withOwnSecrets(
+    work: (source: { DATA_DIR: string }, directory: string) => Promise<void>,
+  ): Promise<void> {
     const source = { DATA_DIR: await mkdtemp(join(scratch, 'source-')) };
     await (await createServer({ env: { ...source, PORT: '0', LOG_LEVEL: 'silent' } })).close();
     await work(source, await mkdtemp(join(scratch, 'backup-')));

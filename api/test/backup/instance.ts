@@ -1,4 +1,5 @@
-// A Berth with something of everything, the settings by which the command line reaches it, and all that a client can see of it.
+// A Berth with something of everything, the settings by which the command line reaches it, and all that a client can
+// see of it.
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -14,13 +15,26 @@ import { startTestServer, type TestServer } from '../support/test-server.ts';
 import { makeRaster } from '../thumbnails/images.ts';
 
 /** A database with a storage; every one can be backed up, and restored into every other. */
-export interface Combination { dialect: DialectName; storage: 'fs' | 's3' }
+export interface Combination {
+  dialect: DialectName;
+  storage: 'fs' | 's3';
+}
 export const EMBEDDED: Combination = { dialect: 'sqlite', storage: 'fs' };
 export const CLUSTER: Combination = { dialect: 'postgres', storage: 's3' };
-export const COMBINATIONS: Combination[] = [EMBEDDED, { dialect: 'postgres', storage: 'fs' }, { dialect: 'sqlite', storage: 's3' }, CLUSTER];
+export const COMBINATIONS: Combination[] = [
+  EMBEDDED,
+  { dialect: 'postgres', storage: 'fs' },
+  { dialect: 'sqlite', storage: 's3' },
+  CLUSTER,
+];
 export const nameOf = ({ dialect, storage }: Combination) => `${dialect} and ${storage}`;
 
-export const SECRETS = { SECRET_INTERNAL_SERVICES: 'internal-secret', API_KEYS_SALT: 's'.repeat(32), CIPHER_PASSWORD: 'c'.repeat(32), AUTH_SECRET: 'a'.repeat(32) };
+export const SECRETS = {
+  SECRET_INTERNAL_SERVICES: 'internal-secret',
+  API_KEYS_SALT: 's'.repeat(32),
+  CIPHER_PASSWORD: 'c'.repeat(32),
+  AUTH_SECRET: 'a'.repeat(32),
+};
 
 export interface Place {
   combination: Combination;
@@ -37,9 +51,16 @@ export async function createPlace(combination: Combination): Promise<Place> {
   const database = combination.dialect === 'postgres' ? await createTestDatabaseUrl() : undefined;
   const bucket = combination.storage === 's3' ? await createTestS3() : undefined;
   const dataDir = join(directory, 'data');
-  const env = { ...SECRETS, DATA_DIR: dataDir, LOG_LEVEL: 'warn', ...(database && { DATABASE_URL: database.url }), ...(bucket && { ...bucket.env, S3_REDIRECT: 'false' }) };
+  const env = {
+    ...SECRETS,
+    DATA_DIR: dataDir,
+    LOG_LEVEL: 'warn',
+    ...(database && { DATABASE_URL: database.url }),
+    ...(bucket && { ...bucket.env, S3_REDIRECT: 'false' }),
+  };
   return {
-    combination, env,
+    combination,
+    env,
     start: () => startTestServer({ ...combination, signIn: 'local', env, dataDir }),
     remove: async () => {
       await database?.drop();
@@ -55,36 +76,91 @@ export interface Filled {
   uploadKey: string;
 }
 
-/** Fills an instance: artefacts of both formats, slots, equal bytes, access lists, thumbnails, keys, users, departments, history. */
+/**
+ * Fills an instance: artefacts of both formats, slots, equal bytes, access lists, thumbnails, keys, users,
+ * departments, history.
+ */
 export async function fill(server: TestServer): Promise<Filled> {
   const callers = await createCallers(server);
   const admin = await server.superadmin();
-  const edit = (id: string, body: object) => expectOk(server.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: admin, body }));
+  const edit = (id: string, body: object) =>
+    expectOk(server.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: admin, body }));
   const upload = (id: string, form: Parameters<TestServer['upload']>[1]) => expectOk(server.upload(id, form));
 
   const readme = '# Géo\n\nImports “GeoPackage” files.\n';
-  const manifest = { license: 'MIT', bundleDependencies: ['dep'], registry: { processingConfigSchema: { type: 'object' } } };
-  const files = { 'index.js': 'export {};\n', 'README.md': readme, 'node_modules/dep/package.json': { name: 'dep', version: '2.0.0', license: 'ISC' } };
-  await upload('@acme/import-gpkg@1', { file: await npmTarball({ manifest, files }), fields: { category: 'processing', title: '{"fr":"Importer un géopaquet","en":"Import"}' } });
-  await upload('@acme/import-gpkg@1', { file: await npmTarball({ version: '1.1.0', files: { 'binding.gyp': '{}' } }), fields: { architecture: 'linux-x64-glibc' } });
-  await upload('@acme/import-gpkg@main', { file: await npmTarball({ manifest, files }), fields: { category: 'processing' } });
-  await upload('tiles/île', { format: 'file', file: randomBytes(3_000_000), fileName: 'île 1.mbtiles', fields: { category: 'tileset' } });
+  const manifest = {
+    license: 'MIT',
+    bundleDependencies: ['dep'],
+    registry: { processingConfigSchema: { type: 'object' } },
+  };
+  const files = {
+    'index.js': 'export {};\n',
+    'README.md': readme,
+    'node_modules/dep/package.json': { name: 'dep', version: '2.0.0', license: 'ISC' },
+  };
+  await upload('@acme/import-gpkg@1', {
+    file: await npmTarball({ manifest, files }),
+    fields: { category: 'processing', title: '{"fr":"Importer un géopaquet","en":"Import"}' },
+  });
+  await upload('@acme/import-gpkg@1', {
+    file: await npmTarball({ version: '1.1.0', files: { 'binding.gyp': '{}' } }),
+    fields: { architecture: 'linux-x64-glibc' },
+  });
+  await upload('@acme/import-gpkg@main', {
+    file: await npmTarball({ manifest, files }),
+    fields: { category: 'processing' },
+  });
+  await upload('tiles/île', {
+    format: 'file',
+    file: randomBytes(3_000_000),
+    fileName: 'île 1.mbtiles',
+    fields: { category: 'tileset' },
+  });
   await upload('empty', { format: 'file', file: new Uint8Array(0), fileName: 'empty' });
   await upload('gone', { format: 'file', file: randomBytes(1000) });
   await expectOk(server.api('DELETE', '/artefacts/gone', { headers: admin }));
-  await edit('@acme/import-gpkg@1', { public: true, group: { fr: 'Données' }, description: { en: 'O\'Reilly; "quoted" \\ and 😀' } });
-  await edit('tiles/île', { privateAccess: [{ type: 'organization', id: 'acme' }, { type: 'organization', id: 'globex', department: 'geo' }], deprecated: true });
+  await edit('@acme/import-gpkg@1', {
+    public: true,
+    group: { fr: 'Données' },
+    description: { en: 'O\'Reilly; "quoted" \\ and 😀' },
+  });
+  await edit('tiles/île', {
+    privateAccess: [
+      { type: 'organization', id: 'acme' },
+      { type: 'organization', id: 'globex', department: 'geo' },
+    ],
+    deprecated: true,
+  });
   for (const id of ['@acme/import-gpkg@1', 'tiles/île']) {
     const form = new FormData();
-    form.set('file', new Blob([id === 'tiles/île' ? '<svg xmlns="http://www.w3.org/2000/svg"/>' : await makeRaster({ width: 600, height: 300 })]), 'picture');
-    await expectOk(fetch(`${server.url}/api/v1/artefacts/${encodeURIComponent(id)}/thumbnail`, { method: 'POST', headers: admin, body: form }));
+    form.set(
+      'file',
+      new Blob([
+        id === 'tiles/île'
+          ? '<svg xmlns="http://www.w3.org/2000/svg"/>'
+          : await makeRaster({ width: 600, height: 300 }),
+      ]),
+      'picture',
+    );
+    await expectOk(
+      fetch(`${server.url}/api/v1/artefacts/${encodeURIComponent(id)}/thumbnail`, {
+        method: 'POST',
+        headers: admin,
+        body: form,
+      }),
+    );
   }
   await expectOk(server.api('POST', '/organizations', { headers: admin, body: { id: 'globex', name: 'Globex' } }));
-  await expectOk(server.api('PUT', '/organizations/globex/departments/geo', { headers: admin, body: { name: 'Geo' } }));
+  await expectOk(
+    server.api('PUT', '/organizations/globex/departments/geo', { headers: admin, body: { name: 'Geo' } }),
+  );
   return { callers, uploadKey: await server.uploadKey({ allowedPackageName: '@acme/plugin' }) };
 }
 
-/** Everything that callers get: bodies, and the headers that clients decide by. Sessions are left out, since none is restored. */
+/**
+ * Everything that callers get: bodies, and the headers that clients decide by. Sessions are left out, since none is
+ * restored.
+ */
 export async function walk(server: TestServer, { callers }: Filled): Promise<Record<string, unknown>> {
   const seen: Record<string, unknown> = {};
   const superadmin = await server.superadmin();
@@ -94,22 +170,58 @@ export async function walk(server: TestServer, { callers }: Filled): Promise<Rec
     const isJson = response.headers.get('content-type')?.includes('json') === true;
     seen[`${caller} ${path}`] = {
       status: response.status,
-      headers: ['content-type', 'content-length', 'etag', 'last-modified', 'repr-digest', 'content-disposition', 'x-artefact-architecture', 'x-artefact-version', 'x-artefact-has-native-modules'].map((name) => response.headers.get(name)),
+      headers: [
+        'content-type',
+        'content-length',
+        'etag',
+        'last-modified',
+        'repr-digest',
+        'content-disposition',
+        'x-artefact-architecture',
+        'x-artefact-version',
+        'x-artefact-has-native-modules',
+      ].map((name) => response.headers.get(name)),
       body: isJson ? withoutTraces(body.toString()) : createHash('sha256').update(body).digest('hex'),
     };
     return body;
   };
-  const lists = ['/artefacts?size=1000&includeDeprecated=true', '/artefacts?q=geopaquet', '/artefacts?q=gpkg%20import&sort=name', '/artefacts?category=tileset'];
+  const lists = [
+    '/artefacts?size=1000&includeDeprecated=true',
+    '/artefacts?q=geopaquet',
+    '/artefacts?q=gpkg%20import&sort=name',
+    '/artefacts?category=tileset',
+  ];
   const stateless = Object.entries(callers).filter(([name]) => !/member|superadmin/.test(name));
   for (const [name, headers] of [...stateless, ['a superadmin', superadmin] as const]) {
     for (const path of lists) await look(name, headers, path);
     for (const id of ['@acme/import-gpkg@1', '@acme/import-gpkg@main', 'tiles/île', 'empty', 'gone']) {
       const path = `/artefacts/${encodeURIComponent(id)}`;
-      for (const what of ['', '/download', '/tarball?architecture=linux-x64-glibc', '/thumbnail', '/readme', '/packages', '/files']) await look(name, headers, path + what);
+      for (const what of [
+        '',
+        '/download',
+        '/tarball?architecture=linux-x64-glibc',
+        '/thumbnail',
+        '/readme',
+        '/packages',
+        '/files',
+      ])
+        await look(name, headers, path + what);
     }
   }
-  for (const path of ['/users', '/organizations', '/organizations/acme', '/organizations/globex', '/access-grants', '/api-keys?type=upload', '/api-keys?type=read', '/artefacts/groups?category=processing&locale=fr']) await look('a superadmin', superadmin, path);
-  const document = JSON.parse((await look('a superadmin', superadmin, `/artefacts/${encodeURIComponent('@acme/import-gpkg@1')}`)).toString()) as { thumbnail: { id: string } };
+  for (const path of [
+    '/users',
+    '/organizations',
+    '/organizations/acme',
+    '/organizations/globex',
+    '/access-grants',
+    '/api-keys?type=upload',
+    '/api-keys?type=read',
+    '/artefacts/groups?category=processing&locale=fr',
+  ])
+    await look('a superadmin', superadmin, path);
+  const document = JSON.parse(
+    (await look('a superadmin', superadmin, `/artefacts/${encodeURIComponent('@acme/import-gpkg@1')}`)).toString(),
+  ) as { thumbnail: { id: string } };
   await look('anonymous', {}, `/thumbnails/${document.thumbnail.id}/data`);
   return seen;
 }
@@ -121,4 +233,6 @@ export async function expectOk(answer: Promise<Response>): Promise<Response> {
 }
 
 /** What looking itself changes, and what names one request. */
-function withoutTraces(json: string): string { return json.replaceAll(/,?"(lastUsedAt|requestId)":"[^"]*"/g, ''); }
+function withoutTraces(json: string): string {
+  return json.replaceAll(/,?"(lastUsedAt|requestId)":"[^"]*"/g, '');
+}

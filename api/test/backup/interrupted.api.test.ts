@@ -7,7 +7,17 @@ import { createServer, restore } from '../../index.ts';
 import { checkBackup } from '../../src/backup/index.ts';
 import { inThisRun, times } from '../support/combinations.ts';
 import { query } from '../support/stored-state.ts';
-import { CLUSTER, createPlace, EMBEDDED, fill, nameOf, walk, type Combination, type Filled, type Place } from './instance.ts';
+import {
+  CLUSTER,
+  createPlace,
+  EMBEDDED,
+  fill,
+  nameOf,
+  walk,
+  type Combination,
+  type Filled,
+  type Place,
+} from './instance.ts';
 import { runOperation, runToEnd } from './operation-process.ts';
 
 /** Kills of each operation on each combination. */
@@ -59,7 +69,10 @@ for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
       for (const killAt of moments(report.blobs.count + 4, steps - 1)) {
         await withTarget(combination, async (target) => {
           assert.equal(await runOperation('restore', whole, { ...target, killAt }), undefined);
-          await assert.rejects(createServer({ env: { ...target.env, PORT: '0' } }), { code: 'restore_incomplete', message: /Run berth restore again/ });
+          await assert.rejects(createServer({ env: { ...target.env, PORT: '0' } }), {
+            code: 'restore_incomplete',
+            message: /Run berth restore again/,
+          });
           await restore(target.env, whole);
           const server = await target.start();
           assert.deepEqual(await walk(server, filled), seen);
@@ -72,22 +85,37 @@ for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
 
 async function withTarget<T>(combination: Combination, work: (target: Place) => Promise<T>): Promise<T> {
   const target = await createPlace(combination);
-  try { return await work(target); } finally { await target.remove(); }
+  try {
+    return await work(target);
+  } finally {
+    await target.remove();
+  }
 }
 
 /** Does what time would: the lease of a process that was killed expires after 30 s. */
 async function forgetLeases({ env }: Place): Promise<void> {
   const { DATA_DIR = '', DATABASE_URL } = env;
-  await query({ server: { config: { DATA_DIR, ...(DATABASE_URL !== undefined && { DATABASE_URL }) } } }, 'update leases set holder = null');
+  await query(
+    { server: { config: { DATA_DIR, ...(DATABASE_URL !== undefined && { DATABASE_URL }) } } },
+    'update leases set holder = null',
+  );
 }
 
 /** Steps spread over the work, from the first one named to the last. */
 function moments(first: number, last: number): number[] {
-  return Array.from({ length: KILLS }, (_, n) => first + Math.round(n * (last - first) / (KILLS - 1)));
+  return Array.from({ length: KILLS }, (_, n) => first + Math.round((n * (last - first)) / (KILLS - 1)));
 }
 
 /** Every file of a backup by its name, without the manifest and the name of the snapshot, which tell the time. */
 async function contents(directory: string): Promise<Record<string, string>> {
-  const files = (await readdir(directory, { recursive: true, withFileTypes: true })).filter((entry) => entry.isFile() && entry.name !== 'manifest.json');
-  return Object.fromEntries((await Promise.all(files.map(async ({ name, parentPath }) => [name, await readFile(join(parentPath, name), 'base64')] as const))).toSorted());
+  const files = (await readdir(directory, { recursive: true, withFileTypes: true })).filter(
+    (entry) => entry.isFile() && entry.name !== 'manifest.json',
+  );
+  return Object.fromEntries(
+    (
+      await Promise.all(
+        files.map(async ({ name, parentPath }) => [name, await readFile(join(parentPath, name), 'base64')] as const),
+      )
+    ).toSorted(),
+  );
 }

@@ -16,13 +16,24 @@ test('a backup waits for a sweep to end, holds its lease, and gives it back', as
   const place = await createPlace({ dialect: 'postgres', storage: 'fs' });
   await migrateDatabase(place.env);
   const database = createDatabase({ url: place.env['DATABASE_URL'] ?? '' });
-  const { leases, close } = createJobs({ database, onError: (error) => { throw error; } });
+  const { leases, close } = createJobs({
+    database,
+    onError: (error) => {
+      throw error;
+    },
+  });
   try {
     const sweeping = await leases.acquire(LEASE);
     assert.ok(sweeping);
     const phases = new Set<string>();
-    const taken = backup(place.env, join(scratch, 'backup'), { onProgress: ({ phase }) => { phases.add(phase); } });
-    await eventually(async () => { assert.deepEqual([...phases], ['waiting']); });
+    const taken = backup(place.env, join(scratch, 'backup'), {
+      onProgress: ({ phase }) => {
+        phases.add(phase);
+      },
+    });
+    await eventually(async () => {
+      assert.deepEqual([...phases], ['waiting']);
+    });
     await sweeping.release();
     await taken;
     assert.ok(phases.has('rows'));

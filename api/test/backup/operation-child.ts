@@ -8,7 +8,10 @@ const killAt = Number(process.env['KILL_AT'] ?? Infinity);
 let steps = 0;
 let step = '';
 
-/** Counts phases, rows and blobs. In how many pieces the bytes of a blob come, and how long a lease is waited for, differs from run to run. */
+/**
+ * Counts phases, rows and blobs. In how many pieces the bytes of a blob come, and how long a lease is waited for,
+ * differs from run to run.
+ */
 function onProgress({ phase, done }: BackupProgress): void {
   if (phase === 'waiting' || step === `${phase} ${done}`) return;
   step = `${phase} ${done}`;
@@ -16,9 +19,10 @@ function onProgress({ phase, done }: BackupProgress): void {
 }
 
 try {
-  const report = name === 'backup'
-    ? await backup(process.env, directory, { onProgress, verify: process.env['VERIFY'] === '1' })
-    : await restore(process.env, directory, { onProgress });
+  const report =
+    name === 'backup'
+      ? await backup(process.env, directory, { onProgress, verify: process.env['VERIFY'] === '1' })
+      : await restore(process.env, directory, { onProgress });
   console.log(JSON.stringify({ report, steps }));
 } catch (error) {
   console.log(JSON.stringify({ code: (error as { code?: string }).code, message: (error as Error).message }));

@@ -15,19 +15,31 @@ export interface OperationProcess {
 }
 
 /** What it printed; nothing when it was killed. `steps` counts how many it took. */
-export type Outcome = { report: BackupReport & RestoreReport; steps: number; code?: undefined } | { code: string; message: string } | undefined;
+export type Outcome =
+  | { report: BackupReport & RestoreReport; steps: number; code?: undefined }
+  | { code: string; message: string }
+  | undefined;
 
-export async function runOperation(name: 'backup' | 'restore', directory: string, { env, killAt, limits = ':' }: OperationProcess): Promise<Outcome> {
+export async function runOperation(
+  name: 'backup' | 'restore',
+  directory: string,
+  { env, killAt, limits = ':' }: OperationProcess,
+): Promise<Outcome> {
   const script = join(import.meta.dirname, 'operation-child.ts');
   const child = spawn('bash', ['-c', `${limits}; exec "$@"`, 'bash', process.execPath, script, name, directory], {
-    env: { PATH: process.env.PATH, ...env, ...(killAt !== undefined && { KILL_AT: String(killAt) }) }, stdio: ['ignore', 'pipe', 'inherit'],
+    env: { PATH: process.env.PATH, ...env, ...(killAt !== undefined && { KILL_AT: String(killAt) }) },
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);
-  return output === '' ? undefined : JSON.parse(output) as Outcome;
+  return output === '' ? undefined : (JSON.parse(output) as Outcome);
 }
 
 /** Fails unless it came to its end. */
-export async function runToEnd(name: 'backup' | 'restore', directory: string, options: OperationProcess): Promise<{ report: BackupReport & RestoreReport; steps: number }> {
+export async function runToEnd(
+  name: 'backup' | 'restore',
+  directory: string,
+  options: OperationProcess,
+): Promise<{ report: BackupReport & RestoreReport; steps: number }> {
   const outcome = await runOperation(name, directory, options);
   if (!outcome || outcome.code !== undefined) throw new Error(`${name} ended early: ${outcome?.message ?? 'killed'}`);
   return outcome;

@@ -9,6 +9,9 @@ for (const dialect of DIALECTS) {
     const tables = await database.db.introspection.getTables();
     await close();
     const names = tables.map(({ name }) => name).filter((name) => !name.startsWith('artefact_search'));
-    assert.deepEqual(names.toSorted(), [...BACKED_UP_TABLES.map(({ name }) => name), ...Object.keys(LEFT_OUT_TABLES)].toSorted());
+    assert.deepEqual(
+      names.toSorted(),
+      [...BACKED_UP_TABLES.map(({ name }) => name), ...Object.keys(LEFT_OUT_TABLES)].toSorted(),
+    );
   });
 }

@@ -17,37 +17,50 @@ const IDS = Array.from({ length: 12 }, (_, n) => `tiles-${n}`);
 const MAY_BE_DELETED = IDS.slice(0, 6);
 
 for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
-  test(`a backup taken while uploads, deletions and sweeps go on has all bytes of all its documents, on ${nameOf(combination)}`, async () => {
-    const scratch = await mkdtemp(join(tmpdir(), 'berth-load-'));
-    const place = await createPlace(combination);
-    place.env['GC_GRACE_HOURS'] = '0';
-    try {
-      const server = await place.start();
-      const { uploads, deletions, sweeps } = await underLoad(server, async () => {
-        for (let n = 0; n < BACKUPS; n++) {
-          const { report } = await runToEnd('backup', join(scratch, 'backup'), place);
-          assert.deepEqual(report.lost, []);
-        }
-      });
-      assert.ok(uploads > BACKUPS && deletions > 0 && sweeps > 0, `${uploads} uploads, ${deletions} deletions, ${sweeps} sweeps`);
-      await isConsistent(combination, join(scratch, 'backup'));
-    } finally {
-      await place.remove();
-      await rm(scratch, { recursive: true });
-    }
-  });
+  test(
+    'a backup taken while uploads, deletions and sweeps go on has all bytes of all its documents, ' +
+      `on ${nameOf(combination)}`,
+    async () => {
+      const scratch = await mkdtemp(join(tmpdir(), 'berth-load-'));
+      const place = await createPlace(combination);
+      place.env['GC_GRACE_HOURS'] = '0';
+      try {
+        const server = await place.start();
+        const { uploads, deletions, sweeps } = await underLoad(server, async () => {
+          for (let n = 0; n < BACKUPS; n++) {
+            const { report } = await runToEnd('backup', join(scratch, 'backup'), place);
+            assert.deepEqual(report.lost, []);
+          }
+        });
+        assert.ok(
+          uploads > BACKUPS && deletions > 0 && sweeps > 0,
+          `${uploads} uploads, ${deletions} deletions, ${sweeps} sweeps`,
+        );
+        await isConsistent(combination, join(scratch, 'backup'));
+      } finally {
+        await place.remove();
+        await rm(scratch, { recursive: true });
+      }
+    },
+  );
 }
 
 /**
- * Keeps the server busy while work goes on, then closes it; no request may fail but those that a neighbour forestalled.
- * @returns how much of each was done
+ * Keeps the server busy while work goes on, then closes it; no request may fail but those that a neighbour
+ * forestalled.
+ * @returns how much of each was done /
  */
-async function underLoad(server: TestServer, work: () => Promise<void>): Promise<{ uploads: number; deletions: number; sweeps: number }> {
+async function underLoad(
+  server: TestServer,
+  work: () => Promise<void>,
+): Promise<{ uploads: number; deletions: number; sweeps: number }> {
   const counts = { uploads: 0, deletions: 0, sweeps: 0 };
   let going = true;
   const pick = (ids: readonly string[]) => ids[Math.floor(Math.random() * ids.length)] ?? '';
   const admin = await server.superadmin();
-  const loop = async (step: () => Promise<void>) => { while (going) await step(); };
+  const loop = async (step: () => Promise<void>) => {
+    while (going) await step();
+  };
   const upload = async () => {
     await expectOk(server.upload(pick(IDS), { format: 'file', file: randomBytes(200_000) }));
     counts.uploads++;
@@ -61,7 +74,9 @@ async function underLoad(server: TestServer, work: () => Promise<void>): Promise
     const { status } = await server.api('POST', '/storage/sweep', { headers: admin });
     assert.ok([200, 202, 409].includes(status), `a sweep: ${status}`);
     if (status !== 409) counts.sweeps++;
-    await new Promise((resolve) => { setTimeout(resolve, 50); });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 50);
+    });
   };
   for (const id of IDS) await expectOk(server.upload(id, { format: 'file', file: randomBytes(200_000) }));
   const loops = Promise.all([loop(upload), loop(upload), loop(remove), loop(sweep)]);
@@ -84,10 +99,14 @@ async function isConsistent(combination: Combination, directory: string): Promis
     await restore(target.env, directory);
     const server = await target.start();
     try {
-      const { results } = await (await server.api('GET', '/artefacts?size=1000', { headers: server.internal })).json() as { results: { _id: string; digest: string }[] };
+      const { results } = (await (
+        await server.api('GET', '/artefacts?size=1000', { headers: server.internal })
+      ).json()) as { results: { _id: string; digest: string }[] };
       assert.ok(results.length > 0);
       for (const { _id, digest } of results) {
-        const bytes = await (await expectOk(server.api('GET', `/artefacts/${_id}/download`, { headers: server.internal }))).bytes();
+        const bytes = await (
+          await expectOk(server.api('GET', `/artefacts/${_id}/download`, { headers: server.internal }))
+        ).bytes();
         assert.equal(`sha256:${createHash('sha256').update(bytes).digest('hex')}`, digest);
       }
     } finally {

@@ -10,8 +10,12 @@ import { describeSizes } from './contract/size-cases.ts';
 import { describeWriting } from './contract/writing-cases.ts';
 
 const SUBJECTS = {
-  writing: describeWriting, reading: describeReading, resuming: describeResuming,
-  sizes: describeSizes, keeping: describeKeeping, keys: describeKeys,
+  writing: describeWriting,
+  reading: describeReading,
+  resuming: describeResuming,
+  sizes: describeSizes,
+  keeping: describeKeeping,
+  keys: describeKeys,
 };
 
 export type Subject = keyof typeof SUBJECTS;
@@ -28,7 +32,9 @@ export const READING: readonly Subject[] = ['reading', 'keeping', 'keys'];
  * @param subjects default all of them
  */
 export function describeBlobStore(
-  name: string, makeStore: () => Promise<BlobStoreFixture>, subjects: readonly Subject[] = [...WRITING, ...READING],
+  name: string,
+  makeStore: () => Promise<BlobStoreFixture>,
+  subjects: readonly Subject[] = [...WRITING, ...READING],
 ): void {
   const defineCase: DefineCase = (behaviour, run) => {
     test(behaviour, async (t) => {
@@ -38,5 +44,8 @@ export function describeBlobStore(
     });
   };
 
-  for (const subject of subjects) describe(`${name} store: ${subject}`, () => { SUBJECTS[subject](defineCase); });
+  for (const subject of subjects)
+    describe(`${name} store: ${subject}`, () => {
+      SUBJECTS[subject](defineCase);
+    });
 }

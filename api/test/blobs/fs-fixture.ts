@@ -7,7 +7,10 @@ import type { BlobStore } from '../../src/blobs/blob-store.ts';
 import { createFsStore } from '../../src/blobs/drivers/fs.ts';
 import type { BlobStoreFixture } from './contract/fixture.ts';
 
-export interface FsStoreFixture extends BlobStoreFixture { root: string; open(): BlobStore }
+export interface FsStoreFixture extends BlobStoreFixture {
+  root: string;
+  open(): BlobStore;
+}
 
 export async function makeFsStore(): Promise<FsStoreFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-blobs-'));
@@ -23,6 +26,8 @@ export async function makeFsStore(): Promise<FsStoreFixture> {
 /** Lists the files below the root that this process holds open (Linux). */
 export async function openFiles(root: string): Promise<string[]> {
   const descriptors = await readdir('/proc/self/fd');
-  const paths = await Promise.all(descriptors.map((descriptor) => readlink(`/proc/self/fd/${descriptor}`).catch(() => '')));
+  const paths = await Promise.all(
+    descriptors.map((descriptor) => readlink(`/proc/self/fd/${descriptor}`).catch(() => '')),
+  );
   return paths.filter((path) => path.startsWith(root));
 }

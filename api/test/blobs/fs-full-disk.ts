@@ -22,7 +22,9 @@ async function fill(writer: BlobWriter, chunkBytes: number): Promise<string> {
   }
 }
 
-function codeOf(error: unknown): string { return String((error as { code?: unknown }).code); }
+function codeOf(error: unknown): string {
+  return String((error as { code?: unknown }).code);
+}
 
 const scenarios: Record<string, () => Promise<unknown>> = {
   /** A blob grows until the disk is full, and is aborted. */
@@ -53,8 +55,19 @@ const scenarios: Record<string, () => Promise<unknown>> = {
     const { offset } = writer;
     await writer.append(offset, sampleBytes(offset + 10).subarray(offset));
     const { sizeBytes } = await writer.finish();
-    const digest = createHash('sha256').update(await buffer(await store.read('aa/full'))).digest('hex');
-    return { code, offset, sizeBytes, identical: digest === createHash('sha256').update(sampleBytes(offset + 10)).digest('hex') };
+    const digest = createHash('sha256')
+      .update(await buffer(await store.read('aa/full')))
+      .digest('hex');
+    return {
+      code,
+      offset,
+      sizeBytes,
+      identical:
+        digest ===
+        createHash('sha256')
+          .update(sampleBytes(offset + 10))
+          .digest('hex'),
+    };
   },
 
   /** A blob is suspended on the full disk, and resumed. */

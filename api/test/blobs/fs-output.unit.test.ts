@@ -19,10 +19,19 @@ async function makeDirectory(t: TestContext): Promise<string> {
 }
 
 /** Opens a file that is also its own way past the page cache, or has another one. */
-async function openOutput(t: TestContext, directPath?: string): Promise<{ output: FsOutput; content: () => Promise<Buffer> }> {
+async function openOutput(
+  t: TestContext,
+  directPath?: string,
+): Promise<{ output: FsOutput; content: () => Promise<Buffer> }> {
   const path = join(await makeDirectory(t), 'file');
   const output = new FsOutput(await open(path, 'wx'), directPath ?? path);
-  return { output, async content() { await output.close(); return readFile(path); } };
+  return {
+    output,
+    async content() {
+      await output.close();
+      return readFile(path);
+    },
+  };
 }
 
 /** Counts the descriptors of this process on files below a directory that bypass the page cache. */
@@ -39,8 +48,12 @@ async function countDirect(directory: string): Promise<number> {
 
 describe('a large blob', () => {
   for (const [what, chunkBytes] of [
-    ['of 1 MB', [1000 * KIB + 1]], ['of 64 KiB', [64 * KIB]], ['of an odd length', [65_432]], ['of 300 KiB', [300 * KIB]],
-    ['short and long by turns', [100 * KIB, 300 * KIB]], ['of which a short one is the first past the page cache', [100 * KIB, ...new Array<number>(30).fill(300 * KIB)]],
+    ['of 1 MB', [1000 * KIB + 1]],
+    ['of 64 KiB', [64 * KIB]],
+    ['of an odd length', [65_432]],
+    ['of 300 KiB', [300 * KIB]],
+    ['short and long by turns', [100 * KIB, 300 * KIB]],
+    ['of which a short one is the first past the page cache', [100 * KIB, ...new Array<number>(30).fill(300 * KIB)]],
   ] as const) {
     test(`is kept whole in chunks ${what}`, async (t) => {
       const store = createFsStore({ root: await makeDirectory(t) });
@@ -63,8 +76,15 @@ describe('a large blob', () => {
     const store = createFsStore({ root: await makeDirectory(t) });
     const bytes = sampleBytes(LONG);
     let writer = await store.create('aa/large');
-    for (const end of [DIRECT_FROM + 1, DIRECT_FROM + 300 * KIB, DIRECT_FROM + MIB + 4096, DIRECT_FROM + 2 * MIB - 1, LONG]) {
-      while (writer.offset < end) await writer.append(writer.offset, bytes.subarray(writer.offset, Math.min(end, writer.offset + 64 * KIB)));
+    for (const end of [
+      DIRECT_FROM + 1,
+      DIRECT_FROM + 300 * KIB,
+      DIRECT_FROM + MIB + 4096,
+      DIRECT_FROM + 2 * MIB - 1,
+      LONG,
+    ]) {
+      while (writer.offset < end)
+        await writer.append(writer.offset, bytes.subarray(writer.offset, Math.min(end, writer.offset + 64 * KIB)));
       await writer.suspend();
       writer = await store.resume('aa/large', '');
       assert.equal(writer.offset, end);
@@ -90,14 +110,19 @@ describe('a large blob', () => {
   test('is kept whole whatever its size, and next to others that use the same memory', async (t) => {
     const store = createFsStore({ root: await makeDirectory(t) });
     const sizes = [0, 1, DIRECT_FROM - 1, DIRECT_FROM, DIRECT_FROM + 512 * KIB, DIRECT_FROM + MIB + 1];
-    await Promise.all(sizes.flatMap((size) => [1, 2].map(async (copy) => {
-      const key = `aa/${size}-${copy}`;
-      const bytes = sampleBytes(size).map((byte) => byte ^ copy);
-      const writer = await store.create(key);
-      while (writer.offset < size) await writer.append(writer.offset, bytes.subarray(writer.offset, writer.offset + 64 * KIB));
-      await writer.finish();
-      await assertHolds(store, key, bytes);
-    })));
+    await Promise.all(
+      sizes.flatMap((size) =>
+        [1, 2].map(async (copy) => {
+          const key = `aa/${size}-${copy}`;
+          const bytes = sampleBytes(size).map((byte) => byte ^ copy);
+          const writer = await store.create(key);
+          while (writer.offset < size)
+            await writer.append(writer.offset, bytes.subarray(writer.offset, writer.offset + 64 * KIB));
+          await writer.finish();
+          await assertHolds(store, key, bytes);
+        }),
+      ),
+    );
   });
 });
 

@@ -9,7 +9,16 @@ import { promisify } from 'node:util';
 import type { BlobStore } from '../../src/blobs/blob-store.ts';
 import { createFsStore } from '../../src/blobs/drivers/fs.ts';
 import { BerthError } from '../../src/errors.ts';
-import { appendAll, assertHolds, KIB, listKeys, MIB, readBlob, sampleBytes, writeBlob } from './contract/blob-bytes.ts';
+import {
+  appendAll,
+  assertHolds,
+  KIB,
+  listKeys,
+  MIB,
+  readBlob,
+  sampleBytes,
+  writeBlob,
+} from './contract/blob-bytes.ts';
 import { describeBlobStore } from './driver-contract.ts';
 import { makeFsStore, openFiles, type FsStoreFixture } from './fs-fixture.ts';
 
@@ -113,8 +122,10 @@ describe('fs store: files', () => {
 
   test('two stores over one root let exactly one create of a key win', async (t) => {
     const { store, fixture } = await openStore(t);
-    const attempted = await Promise.allSettled([store, fixture.open(), store, fixture.open()].map((each) => each.create(key)));
-    const writers = attempted.flatMap((attempt) => attempt.status === 'fulfilled' ? [attempt.value] : []);
+    const attempted = await Promise.allSettled(
+      [store, fixture.open(), store, fixture.open()].map((each) => each.create(key)),
+    );
+    const writers = attempted.flatMap((attempt) => (attempt.status === 'fulfilled' ? [attempt.value] : []));
     assert.equal(writers.length, 1);
     await writers[0]!.abort();
   });
@@ -136,15 +147,17 @@ describe('fs store: files', () => {
     });
   }
 
-  test('blobs come and go in one folder at once without being in each other\'s way', async (t) => {
+  test("blobs come and go in one folder at once without being in each other's way", async (t) => {
     const { store, fixture } = await openStore(t);
-    await Promise.all(Array.from({ length: 8 }, async (_, n) => {
-      for (let round = 0; round < 25; round++) {
-        const writer = await store.create(`ab/${n}`);
-        await (round % 2 ? writer.abort() : writer.finish());
-        await store.delete(`ab/${n}`);
-      }
-    }));
+    await Promise.all(
+      Array.from({ length: 8 }, async (_, n) => {
+        for (let round = 0; round < 25; round++) {
+          const writer = await store.create(`ab/${n}`);
+          await (round % 2 ? writer.abort() : writer.finish());
+          await store.delete(`ab/${n}`);
+        }
+      }),
+    );
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
@@ -243,7 +256,15 @@ describe('fs store: a full disk', () => {
   async function onFullDisk(t: TestContext, scenario: string, limitKib: number): Promise<unknown> {
     const { root } = await openStore(t);
     const limited = `ulimit -f ${limitKib}; exec "$@"`;
-    const { stdout } = await promisify(execFile)('bash', ['-c', limited, 'bash', process.execPath, script, root, scenario]);
+    const { stdout } = await promisify(execFile)('bash', [
+      '-c',
+      limited,
+      'bash',
+      process.execPath,
+      script,
+      root,
+      scenario,
+    ]);
     return JSON.parse(stdout);
   }
 
@@ -253,12 +274,21 @@ describe('fs store: a full disk', () => {
   });
 
   test('is told by the finish of a blob that no append had to write, after which only an abort is left', async (t) => {
-    assert.deepEqual(await onFullDisk(t, 'finish', 50), { code: 'storage_full', again: 'blob_writer_closed', left: [] });
+    assert.deepEqual(await onFullDisk(t, 'finish', 50), {
+      code: 'storage_full',
+      again: 'blob_writer_closed',
+      left: [],
+    });
   });
 
   test('leaves no byte of a chunk that did not fit', async (t) => {
     const offset = 300 * KIB;
-    assert.deepEqual(await onFullDisk(t, 'smaller', 512), { code: 'storage_full', offset, sizeBytes: offset + 10, identical: true });
+    assert.deepEqual(await onFullDisk(t, 'smaller', 512), {
+      code: 'storage_full',
+      offset,
+      sizeBytes: offset + 10,
+      identical: true,
+    });
   });
 
   test('lets a suspended blob be resumed where it stood', async (t) => {

@@ -8,7 +8,9 @@ import { BYTES, DIGEST, makeWriteFixture, TOMORROW, type WriteFixture } from './
 for (const dialect of DIALECTS) {
   describe(`an upload that is resumed on ${dialect}`, () => {
     let uploads: WriteFixture;
-    before(async () => { uploads = await makeWriteFixture(dialect); });
+    before(async () => {
+      uploads = await makeWriteFixture(dialect);
+    });
     afterEach(() => uploads.empty());
     after(() => uploads.close());
 
@@ -20,7 +22,10 @@ for (const dialect of DIALECTS) {
       await assert.rejects(upload.write(BYTES), { code: 'blob_writer_closed' });
       await upload.reopen();
       await upload.write(BYTES.subarray(100_000));
-      assert.partialDeepStrictEqual(await upload.finish(() => Promise.reject(new Error('nothing was missed'))), { digest: DIGEST, sizeBytes: BYTES.length });
+      assert.partialDeepStrictEqual(await upload.finish(() => Promise.reject(new Error('nothing was missed'))), {
+        digest: DIGEST,
+        sizeBytes: BYTES.length,
+      });
       await uploads.adopt(upload);
       await (await upload.finish()).settle();
       await uploads.assertStoredOnce();
@@ -32,7 +37,12 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([upload.sizeBytes, upload.isHashed], [100_000, false]);
       await upload.write(BYTES.subarray(100_000));
       const missed: Buffer[] = [];
-      assert.partialDeepStrictEqual(await upload.finish(async (chunk) => { missed.push(Buffer.from(chunk)); }), { digest: DIGEST, sizeBytes: BYTES.length });
+      assert.partialDeepStrictEqual(
+        await upload.finish(async (chunk) => {
+          missed.push(Buffer.from(chunk));
+        }),
+        { digest: DIGEST, sizeBytes: BYTES.length },
+      );
       assert.ok(Buffer.concat(missed).equals(BYTES));
       await uploads.adopt(upload);
       await (await upload.finish()).settle();
@@ -48,7 +58,14 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([first.sizeBytes, first.isHashed], [200_000, false]);
       await first.write(BYTES.subarray(200_000));
       const missed: Buffer[] = [];
-      assert.equal((await first.finish(async (chunk) => { missed.push(Buffer.from(chunk)); })).digest, DIGEST);
+      assert.equal(
+        (
+          await first.finish(async (chunk) => {
+            missed.push(Buffer.from(chunk));
+          })
+        ).digest,
+        DIGEST,
+      );
       assert.ok(Buffer.concat(missed).equals(BYTES.subarray(100_000)));
       await first.abort();
       await uploads.assertNothing();
@@ -73,7 +90,10 @@ for (const dialect of DIALECTS) {
       await uploads.assertNothing();
     });
 
-    for (const [moment, prepare] of Object.entries({ suspended: () => uploads.suspended(BYTES.subarray(0, 1000)), resumed: async () => uploads.blobs.resume((await uploads.suspended(BYTES)).storageKey) })) {
+    for (const [moment, prepare] of Object.entries({
+      suspended: () => uploads.suspended(BYTES.subarray(0, 1000)),
+      resumed: async () => uploads.blobs.resume((await uploads.suspended(BYTES)).storageKey),
+    })) {
       test(`leaves nothing when it is aborted while it is ${moment}`, async () => {
         await (await prepare()).abort();
         await uploads.assertNothing();

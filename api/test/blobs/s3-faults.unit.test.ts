@@ -8,7 +8,16 @@ import { BerthError } from '../../src/errors.ts';
 import { eventually } from '../support/eventually.ts';
 import type { Fault } from '../support/s3-proxy.ts';
 import { limitBucket } from '../support/s3.ts';
-import { appendAll, assertHolds, assertUnreadable, listKeys, MIB, readBlob, sampleBytes, writeBlob } from './contract/blob-bytes.ts';
+import {
+  appendAll,
+  assertHolds,
+  assertUnreadable,
+  listKeys,
+  MIB,
+  readBlob,
+  sampleBytes,
+  writeBlob,
+} from './contract/blob-bytes.ts';
 import { makeS3Store, makeS3StoreBehindProxy } from './s3-fixture.ts';
 
 const BYTES = sampleBytes(12 * MIB);
@@ -53,7 +62,12 @@ describe('an S3 store', { concurrency: SIMULTANEOUS }, () => {
       const { store, proxy } = await makeS3StoreBehindProxy(t);
       const key = createStorageKey();
       await writeBlob(store, key, sampleBytes(10));
-      for (const [calls, work] of [[/^PUT /, () => store.check()], [/^GET /, () => readBlob(store, key)], [/^HEAD /, () => store.stat(key)], [/^DELETE /, () => store.delete(key)]] as const) {
+      for (const [calls, work] of [
+        [/^PUT /, () => store.check()],
+        [/^GET /, () => readBlob(store, key)],
+        [/^HEAD /, () => store.stat(key)],
+        [/^DELETE /, () => store.delete(key)],
+      ] as const) {
         proxy.break(fault, { calls });
         await work();
       }
@@ -66,16 +80,24 @@ describe('an S3 store', { concurrency: SIMULTANEOUS }, () => {
     const key = createStorageKey();
     const calls: ((it: BlobStore) => Promise<unknown>)[] = [
       ...[sampleBytes(0), SMALL, SHORT].map((bytes) => (it: BlobStore) => writeBlob(it, key, bytes)),
-      (it) => it.resume(key, 'state'), (it) => it.stat(key), (it) => it.read(key),
-      (it) => it.send(key, undefined, async () => undefined), (it) => it.delete(key),
-      (it) => listKeys(it), (it) => it.check(),
+      (it) => it.resume(key, 'state'),
+      (it) => it.stat(key),
+      (it) => it.read(key),
+      (it) => it.send(key, undefined, async () => undefined),
+      (it) => it.delete(key),
+      (it) => listKeys(it),
+      (it) => it.check(),
     ];
     const assertAway = async (it: BlobStore) => {
       for (const call of calls) {
-        const error = await call(it).then(() => undefined, (reason: unknown) => reason);
+        const error = await call(it).then(
+          () => undefined,
+          (reason: unknown) => reason,
+        );
         assert.ok(error instanceof BerthError && error.cause instanceof Error, call.toString());
         assert.deepEqual({ code: error.code, status: error.status }, AWAY, call.toString());
-        for (const secret of [key, fixture.place.root, 'berth-test', '127.0.0.1']) assert.ok(!error.message.includes(secret));
+        for (const secret of [key, fixture.place.root, 'berth-test', '127.0.0.1'])
+          assert.ok(!error.message.includes(secret));
       }
     };
     proxy.break({ reset: 'before' }, { calls: /./, times: Infinity });
@@ -123,7 +145,10 @@ describe('an S3 store', { concurrency: SIMULTANEOUS }, () => {
     await assertHolds(store, key, BYTES);
   });
 
-  for (const [what, fault] of Object.entries({ 'is refused': { status: 503, name: 'ServiceUnavailable' }, 'is never answered although it was done': { reset: 'after' } } as Record<string, Fault>)) {
+  for (const [what, fault] of Object.entries({
+    'is refused': { status: 503, name: 'ServiceUnavailable' },
+    'is never answered although it was done': { reset: 'after' },
+  } as Record<string, Fault>)) {
     test(`shows nothing of a blob whose end ${what}, once it is aborted`, async (t) => {
       const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
       const key = createStorageKey();
@@ -217,7 +242,10 @@ describe('an S3 store', { concurrency: SIMULTANEOUS }, () => {
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
-  for (const [what, fault] of Object.entries({ 'breaks': { cutAfterBytes: 2 * MIB + 5 }, 'falls silent': { silentAfterBytes: MIB + 7 } })) {
+  for (const [what, fault] of Object.entries({
+    'breaks': { cutAfterBytes: 2 * MIB + 5 },
+    'falls silent': { silentAfterBytes: MIB + 7 },
+  })) {
     test(`goes on where a connection ${what} in the middle of a blob`, async (t) => {
       const { store, proxy } = await makeS3StoreBehindProxy(t);
       const key = createStorageKey();
@@ -226,7 +254,9 @@ describe('an S3 store', { concurrency: SIMULTANEOUS }, () => {
       assert.ok((await readBlob(store, key)).equals(BYTES));
       proxy.break(fault, { calls: /^GET /, times: 2 });
       const chunks: Buffer[] = [];
-      await store.send(key, { start: 9, end: BYTES.length - 9 }, async (chunk) => { chunks.push(Buffer.from(chunk)); });
+      await store.send(key, { start: 9, end: BYTES.length - 9 }, async (chunk) => {
+        chunks.push(Buffer.from(chunk));
+      });
       assert.ok(Buffer.concat(chunks).equals(BYTES.subarray(9, -8)));
     });
   }
@@ -251,9 +281,16 @@ describe('an S3 store', { concurrency: SIMULTANEOUS }, () => {
     await once(stream, 'readable');
     assert.equal(proxy.underway(), 1);
     stream.destroy();
-    await eventually(async () => { assert.equal(proxy.underway(), 0); });
-    await assert.rejects(store.send(key, undefined, () => Promise.reject(new Error('gone'))), { message: 'gone' });
-    await eventually(async () => { assert.equal(proxy.underway(), 0); });
+    await eventually(async () => {
+      assert.equal(proxy.underway(), 0);
+    });
+    await assert.rejects(
+      store.send(key, undefined, () => Promise.reject(new Error('gone'))),
+      { message: 'gone' },
+    );
+    await eventually(async () => {
+      assert.equal(proxy.underway(), 0);
+    });
   });
 
   test('says that it is full when its quota is used up, still reads and still passes its check', async (t) => {

@@ -17,21 +17,41 @@ export interface S3StoreFixture extends BlobStoreFixture {
 
 export async function makeS3Store(): Promise<S3StoreFixture> {
   const place = await createTestS3();
-  const openWith = (options: Partial<S3StoreOptions>) => openS3Store({
-    endpoint: place.env['S3_ENDPOINT'] ?? '', region: 'us-east-1', bucket: TEST_BUCKET, root: place.root, forcePathStyle: true,
-    accessKeyId: place.env['S3_ACCESS_KEY_ID'] ?? '', secretAccessKey: place.env['S3_SECRET_ACCESS_KEY'] ?? '', checksums: 'WHEN_REQUIRED',
-    ...options,
-  });
-  return { place, openWith, open: () => openWith({}), leftovers: () => place.leftovers(), remove: () => place.remove() };
+  const openWith = (options: Partial<S3StoreOptions>) =>
+    openS3Store({
+      endpoint: place.env['S3_ENDPOINT'] ?? '',
+      region: 'us-east-1',
+      bucket: TEST_BUCKET,
+      root: place.root,
+      forcePathStyle: true,
+      accessKeyId: place.env['S3_ACCESS_KEY_ID'] ?? '',
+      secretAccessKey: place.env['S3_SECRET_ACCESS_KEY'] ?? '',
+      checksums: 'WHEN_REQUIRED',
+      ...options,
+    });
+  return {
+    place,
+    openWith,
+    open: () => openWith({}),
+    leftovers: () => place.leftovers(),
+    remove: () => place.remove(),
+  };
 }
 
 /** Makes a store that reaches S3 by way of a proxy; all of it ends with the test. */
-export async function makeS3StoreBehindProxy(t: TestContext, options: Partial<S3StoreOptions> = {}): Promise<{ store: BlobStore; fixture: S3StoreFixture; proxy: S3Proxy }> {
+export async function makeS3StoreBehindProxy(
+  t: TestContext,
+  options: Partial<S3StoreOptions> = {},
+): Promise<{ store: BlobStore; fixture: S3StoreFixture; proxy: S3Proxy }> {
   const fixture = await makeS3Store();
   const proxy = await startS3Proxy(await testS3Url());
   t.after(async () => {
     await proxy.close();
     await fixture.remove();
   });
-  return { store: await fixture.openWith({ endpoint: proxy.url, timeouts: { silenceMs: SILENCE_MS }, ...options }), fixture, proxy };
+  return {
+    store: await fixture.openWith({ endpoint: proxy.url, timeouts: { silenceMs: SILENCE_MS }, ...options }),
+    fixture,
+    proxy,
+  };
 }

@@ -140,10 +140,15 @@ describe('an upload to S3', () => {
     const upload = await receive(LONG.subarray(0, 1));
     await sweep();
     await upload.finish();
-    await assert.rejects(opened.database.transaction(async (tx) => (await upload.finish()).adopt(tx)), { code: 'blob_writer_closed' });
+    await assert.rejects(
+      opened.database.transaction(async (tx) => (await upload.finish()).adopt(tx)),
+      { code: 'blob_writer_closed' },
+    );
     await upload.abort();
     assert.deepEqual(await place.leftovers(), [`${place.place.root}/${upload.storageKey}`]);
-    await eventually(async () => { assert.deepEqual(await sweep(), { endedUploads: 0, removedObjects: 1 }); });
+    await eventually(async () => {
+      assert.deepEqual(await sweep(), { endedUploads: 0, removedObjects: 1 });
+    });
     await assertNothing();
   });
 });

@@ -4,7 +4,16 @@ import { createStorageKey } from '../../src/blobs/blob-store.ts';
 import { MAX_S3_BLOB_BYTES, partBytesOf } from '../../src/blobs/drivers/s3-parts.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestS3, TEST_BUCKET } from '../support/s3.ts';
-import { appendAll, assertHolds, listBlobs, listKeys, MIB, readBlob, sampleBytes, writeBlob } from './contract/blob-bytes.ts';
+import {
+  appendAll,
+  assertHolds,
+  listBlobs,
+  listKeys,
+  MIB,
+  readBlob,
+  sampleBytes,
+  writeBlob,
+} from './contract/blob-bytes.ts';
 import { describeBlobStore, READING } from './driver-contract.ts';
 import { makeS3Store, makeS3StoreBehindProxy } from './s3-fixture.ts';
 
@@ -17,11 +26,24 @@ test('an S3 store never names, lists or changes anything beside its root, and co
   t.after(() => place.remove());
   const { s3, root } = place;
   const key = createStorageKey();
-  const beside = [`${root}/a`, `${root}/ab/${key}`, `${root}/ab/~tails/${key}`, `${root}/a.b/${key}`, `${root}/b/${key}`, `${root}/${key}`, key.replace('/', `/${root}`)];
+  const beside = [
+    `${root}/a`,
+    `${root}/ab/${key}`,
+    `${root}/ab/~tails/${key}`,
+    `${root}/a.b/${key}`,
+    `${root}/b/${key}`,
+    `${root}/${key}`,
+    key.replace('/', `/${root}`),
+  ];
   const at = (Key: string) => ({ Bucket: TEST_BUCKET, Key });
   for (const Key of beside) await s3.putObject({ ...at(Key), Body: 'foreign' });
-  const uploads = await Promise.all([`${root}/ab/${key}`, `${root}/${key}`].map((Key) => s3.createMultipartUpload(at(Key))));
-  const snapshot = async () => [...await place.leftovers(), ...await Promise.all(beside.map(async (Key) => (await s3.headObject(at(Key))).LastModified?.getTime()))];
+  const uploads = await Promise.all(
+    [`${root}/ab/${key}`, `${root}/${key}`].map((Key) => s3.createMultipartUpload(at(Key))),
+  );
+  const snapshot = async () => [
+    ...(await place.leftovers()),
+    ...(await Promise.all(beside.map(async (Key) => (await s3.headObject(at(Key))).LastModified?.getTime()))),
+  ];
   const before = await snapshot();
 
   const { store, proxy } = await makeS3StoreBehindProxy(t, { root: `${root}/a` });
@@ -29,7 +51,10 @@ test('an S3 store never names, lists or changes anything beside its root, and co
   assert.deepEqual(await listKeys(store), []);
   const first = await store.create(key);
   await appendAll(first, sampleBytes(6 * MIB));
-  assert.deepEqual((await listBlobs(store)).map((blob) => [blob.key, blob.finished]), [[key, false]]);
+  assert.deepEqual(
+    (await listBlobs(store)).map((blob) => [blob.key, blob.finished]),
+    [[key, false]],
+  );
   await first.suspend();
   await (await store.resume(key, first.state)).finish();
   await assertHolds(store, key, sampleBytes(6 * MIB));
@@ -39,8 +64,14 @@ test('an S3 store never names, lists or changes anything beside its root, and co
 
   assert.deepEqual(await snapshot(), before);
   const inside = new RegExp(`^[A-Z]+ /${TEST_BUCKET}/(${root}/a/|\\?(.*&)?prefix=${root}%2Fa%2F)`);
-  assert.deepEqual(proxy.calls.filter((call) => !inside.test(call)), []);
-  assert.deepEqual(proxy.headers.filter((headers) => 'x-amz-copy-source' in headers), []);
+  assert.deepEqual(
+    proxy.calls.filter((call) => !inside.test(call)),
+    [],
+  );
+  assert.deepEqual(
+    proxy.headers.filter((headers) => 'x-amz-copy-source' in headers),
+    [],
+  );
   await s3.deleteObject(at(beside.at(-1) ?? ''));
   await Promise.all(uploads.map(({ Key = '', UploadId }) => s3.abortMultipartUpload({ ...at(Key), UploadId })));
 });
@@ -60,12 +91,17 @@ test('a tail is known to be stale when a crash comes after more parts were store
   const first = await (await fixture.open()).create(key);
   await appendAll(first, bytes.subarray(0, 6 * MIB));
   await first.suspend();
-  assert.deepEqual((await fixture.leftovers()).filter((name) => !/^(upload|part)/.test(name)), [`${fixture.place.root}/~tails/${key}`]);
+  assert.deepEqual(
+    (await fixture.leftovers()).filter((name) => !/^(upload|part)/.test(name)),
+    [`${fixture.place.root}/~tails/${key}`],
+  );
 
   const crashed = await (await fixture.open()).resume(key, first.state);
   assert.equal(crashed.offset, 6 * MIB);
   await appendAll(crashed, bytes.subarray(crashed.offset, 11 * MIB));
-  await eventually(async () => { assert.equal((await fixture.leftovers()).filter((name) => name.startsWith('part')).length, 2); });
+  await eventually(async () => {
+    assert.equal((await fixture.leftovers()).filter((name) => name.startsWith('part')).length, 2);
+  });
 
   const store = await fixture.open();
   const last = await store.resume(key, first.state);
@@ -84,7 +120,11 @@ test('a tail that lost its upload is listed as unfinished, and deleted with its 
   const writer = await store.create(key);
   await writer.append(0, sampleBytes(10));
   await writer.suspend();
-  await fixture.place.s3.abortMultipartUpload({ Bucket: TEST_BUCKET, Key: `${fixture.place.root}/${key}`, UploadId: writer.state });
+  await fixture.place.s3.abortMultipartUpload({
+    Bucket: TEST_BUCKET,
+    Key: `${fixture.place.root}/${key}`,
+    UploadId: writer.state,
+  });
   const [blob] = await listBlobs(store);
   assert.deepEqual({ ...blob, modifiedAt: undefined }, { key, sizeBytes: 10, modifiedAt: undefined, finished: false });
   await assert.rejects(store.resume(key, writer.state), { code: 'blob_missing' });
@@ -105,7 +145,10 @@ test('deleting what is known to be finished is one request, and what it leaves i
   const asked = proxy.calls.length;
   await store.delete(key, { isFinished: true });
   assert.equal(proxy.calls.length - asked, 1);
-  assert.deepEqual((await listBlobs(store)).map((blob) => [blob.key, blob.finished]), [[key, false]]);
+  assert.deepEqual(
+    (await listBlobs(store)).map((blob) => [blob.key, blob.finished]),
+    [[key, false]],
+  );
   await store.delete(key);
   assert.deepEqual(await fixture.leftovers(), []);
 });
@@ -117,7 +160,12 @@ test('parts left behind a gap by a crash are sent again', async (t) => {
   proxy.break({ status: 503, name: 'ServiceUnavailable' }, { calls: /partNumber=1&/, times: Infinity });
   const crashed = await store.create(key);
   await crashed.append(0, bytes.subarray(0, 10 * MIB));
-  await eventually(async () => { assert.deepEqual((await fixture.leftovers()).map((name) => name.split(' ', 2).join(' ')), ['upload of', 'part 2']); });
+  await eventually(async () => {
+    assert.deepEqual(
+      (await fixture.leftovers()).map((name) => name.split(' ', 2).join(' ')),
+      ['upload of', 'part 2'],
+    );
+  });
   proxy.heal();
   const second = await (await fixture.open()).resume(key, crashed.state);
   assert.equal(second.offset, 0);
@@ -132,7 +180,9 @@ test('an upload has at most two parts on their way, however quickly it is fed', 
   const writer = await store.create(key);
   const bytes = sampleBytes(26 * MIB);
   let most = 0;
-  const watch = setInterval(() => { most = Math.max(most, proxy.underway()); }, 1);
+  const watch = setInterval(() => {
+    most = Math.max(most, proxy.underway());
+  }, 1);
   await appendAll(writer, bytes, 64 * 1024);
   await writer.finish();
   clearInterval(watch);
@@ -143,7 +193,12 @@ test('an upload has at most two parts on their way, however quickly it is fed', 
 
 const PART = partBytesOf(1);
 const MULTIPART = ['POST ?uploads', 'PUT ?partNumber', 'PUT ?partNumber', 'POST ?uploadId'];
-for (const [sizeBytes, requests] of [[0, ['PUT']], [1, ['PUT']], [PART, ['PUT']], [PART + 1, MULTIPART]] as const) {
+for (const [sizeBytes, requests] of [
+  [0, ['PUT']],
+  [1, ['PUT']],
+  [PART, ['PUT']],
+  [PART + 1, MULTIPART],
+] as const) {
   test(`a blob of ${sizeBytes} bytes costs ${requests.length} of S3's requests`, async (t) => {
     const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
     const key = createStorageKey();
@@ -183,7 +238,10 @@ test('the last of several writers of a key to finish wins, and a deletion remove
   assert.deepEqual(await fixture.leftovers(), []);
 });
 
-for (const [checksums, isSent] of [['WHEN_REQUIRED', false], ['WHEN_SUPPORTED', true]] as const) {
+for (const [checksums, isSent] of [
+  ['WHEN_REQUIRED', false],
+  ['WHEN_SUPPORTED', true],
+] as const) {
   test(`an upload carries ${isSent ? 'the' : 'no'} checksums of the SDK with ${checksums}`, async (t) => {
     const { store, proxy } = await makeS3StoreBehindProxy(t, { checksums });
     const key = createStorageKey();
@@ -192,7 +250,10 @@ for (const [checksums, isSent] of [['WHEN_REQUIRED', false], ['WHEN_SUPPORTED', 
       await assertHolds(store, key, sampleBytes(sizeBytes));
     }
     const bodies = proxy.headers.filter((_headers, call) => proxy.calls[call]?.startsWith('PUT '));
-    assert.deepEqual(bodies.map((headers) => 'x-amz-checksum-crc32' in headers), [isSent, isSent, isSent, isSent]);
+    assert.deepEqual(
+      bodies.map((headers) => 'x-amz-checksum-crc32' in headers),
+      [isSent, isSent, isSent, isSent],
+    );
   });
 }
 
@@ -210,19 +271,29 @@ test('200 GiB and more fit into the 10,000 parts of an upload, the first of them
   assert.throws(() => partBytesOf(10_001), RangeError);
 });
 
-test('a link serves the bytes to anybody, under the name and type that it was made with, until it expires', async (t) => {
-  const fixture = await makeS3Store();
-  t.after(() => fixture.remove());
-  const key = createStorageKey();
-  assert.equal((await fixture.open()).link, undefined);
-  const store = await fixture.openWith({ linkExpirySeconds: 77 });
-  await writeBlob(store, key, sampleBytes(1000));
-  const link = await store.link?.(key, { contentDisposition: 'attachment; filename*=UTF-8\'\'l%27%C3%A9t%C3%A9.bin', contentType: 'application/octet-stream' }) ?? '';
-  assert.equal(new URL(link).searchParams.get('X-Amz-Expires'), '77');
-  const response = await fetch(link, { headers: { range: 'bytes=10-19' } });
-  assert.deepEqual([response.status, response.headers.get('content-disposition'), response.headers.get('content-type')], [206, 'attachment; filename*=UTF-8\'\'l%27%C3%A9t%C3%A9.bin', 'application/octet-stream']);
-  assert.deepEqual(Buffer.from(await response.arrayBuffer()), await readBlob(store, key, { start: 10, end: 19 }));
-  const forged = new URL(link);
-  forged.searchParams.set('X-Amz-Expires', '7700');
-  assert.equal((await fetch(forged)).status, 403);
-});
+test(
+  'a link serves the bytes to anybody, under the name and type that it was made with, ' + 'until it expires',
+  async (t) => {
+    const fixture = await makeS3Store();
+    t.after(() => fixture.remove());
+    const key = createStorageKey();
+    assert.equal((await fixture.open()).link, undefined);
+    const store = await fixture.openWith({ linkExpirySeconds: 77 });
+    await writeBlob(store, key, sampleBytes(1000));
+    const link =
+      (await store.link?.(key, {
+        contentDisposition: "attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9.bin",
+        contentType: 'application/octet-stream',
+      })) ?? '';
+    assert.equal(new URL(link).searchParams.get('X-Amz-Expires'), '77');
+    const response = await fetch(link, { headers: { range: 'bytes=10-19' } });
+    assert.deepEqual(
+      [response.status, response.headers.get('content-disposition'), response.headers.get('content-type')],
+      [206, "attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9.bin", 'application/octet-stream'],
+    );
+    assert.deepEqual(Buffer.from(await response.arrayBuffer()), await readBlob(store, key, { start: 10, end: 19 }));
+    const forged = new URL(link);
+    forged.searchParams.set('X-Amz-Expires', '7700');
+    assert.equal((await fetch(forged)).status, 403);
+  },
+);

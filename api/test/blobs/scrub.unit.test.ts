@@ -14,7 +14,9 @@ for (const dialect of DIALECTS) {
   describe(`a scrub on ${dialect}`, () => {
     let storage: StorageFixture;
 
-    before(async () => { storage = await openStorage(dialect); });
+    before(async () => {
+      storage = await openStorage(dialect);
+    });
     afterEach(() => storage.clear());
     after(() => storage.close());
 
@@ -24,17 +26,32 @@ for (const dialect of DIALECTS) {
       await storage.publish(BYTES, 'one');
       await storage.publish(OTHER, 'other');
       await storage.publish(Buffer.alloc(0), 'empty');
-      assert.deepEqual(await storage.scrub(), { ...NOTHING, checkedBlobs: 3, checkedBytes: BYTES.length + OTHER.length });
+      assert.deepEqual(await storage.scrub(), {
+        ...NOTHING,
+        checkedBlobs: 3,
+        checkedBytes: BYTES.length + OTHER.length,
+      });
     });
 
-    for (const [how, reason, state] of [['overwrite', 'digest', 'damaged'], ['truncate', 'size', 'damaged'], ['delete', 'gone', 'missing']] as const) {
+    for (const [how, reason, state] of [
+      ['overwrite', 'digest', 'damaged'],
+      ['truncate', 'size', 'damaged'],
+      ['delete', 'gone', 'missing'],
+    ] as const) {
       test(`finds a blob whose file met “${how}”, and says which artefacts it belongs to`, async () => {
         const digest = await storage.publish(BYTES, 'first');
         await storage.publish(BYTES, 'second');
         await storage.publish(OTHER, 'sound');
         await storage.harm(digest, how);
         const found = await storage.scrub();
-        const finding = { digest, reason, artefacts: [{ id: 'first', architecture: '' }, { id: 'second', architecture: '' }] };
+        const finding = {
+          digest,
+          reason,
+          artefacts: [
+            { id: 'first', architecture: '' },
+            { id: 'second', architecture: '' },
+          ],
+        };
         assert.deepEqual([found.damaged, found.missing], state === 'damaged' ? [[finding], []] : [[], [finding]]);
         assert.deepEqual([found.damagedBlobs, found.missingBlobs], state === 'damaged' ? [1, 0] : [0, 1]);
         assert.deepEqual([await stateOf(digest), await stateOf(digestOf(OTHER))], [state, 'sound']);
@@ -56,7 +73,12 @@ for (const dialect of DIALECTS) {
     test('finds sound again what an earlier one had found missing, when the operator has put it back', async () => {
       const digest = await storage.publish(BYTES, 'lost');
       await storage.database.db.updateTable('blobs').set({ state: 'missing' }).execute();
-      assert.deepEqual(await storage.scrub(), { ...NOTHING, checkedBlobs: 1, checkedBytes: BYTES.length, recoveredBlobs: 1 });
+      assert.deepEqual(await storage.scrub(), {
+        ...NOTHING,
+        checkedBlobs: 1,
+        checkedBytes: BYTES.length,
+        recoveredBlobs: 1,
+      });
       assert.equal(await stateOf(digest), 'sound');
     });
 
@@ -68,10 +90,13 @@ for (const dialect of DIALECTS) {
       const failing = Object.assign(Object.create(store) as typeof store, {
         check: () => store.check(),
         stat: (key: string) => store.stat(key),
-        send: (key: string, ...rest: [undefined, (chunk: Uint8Array) => Promise<void>]) => key === bad ? Promise.reject(new StorageUnavailableError('EIO')) : store.send(key, ...rest),
+        send: (key: string, ...rest: [undefined, (chunk: Uint8Array) => Promise<void>]) =>
+          key === bad ? Promise.reject(new StorageUnavailableError('EIO')) : store.send(key, ...rest),
       });
       const found = await createScrub({ database: storage.database, store: failing })();
-      assert.deepEqual(found.damaged, [{ digest, reason: 'unreadable', artefacts: [{ id: 'bad-sector', architecture: '' }] }]);
+      assert.deepEqual(found.damaged, [
+        { digest, reason: 'unreadable', artefacts: [{ id: 'bad-sector', architecture: '' }] },
+      ]);
       assert.equal(found.checkedBlobs, 2);
     });
 
@@ -80,7 +105,9 @@ for (const dialect of DIALECTS) {
       const away = () => Promise.reject(new StorageUnavailableError('away'));
       const { store } = storage;
       const failing = Object.assign(Object.create(store) as typeof store, { check: away, stat: away, send: away });
-      await assert.rejects(createScrub({ database: storage.database, store: failing })(), { code: 'storage_unavailable' });
+      await assert.rejects(createScrub({ database: storage.database, store: failing })(), {
+        code: 'storage_unavailable',
+      });
       assert.equal(await stateOf(digest), 'sound');
     });
 
@@ -97,7 +124,11 @@ for (const dialect of DIALECTS) {
         },
         send: store.send.bind(store),
       });
-      assert.deepEqual(await createScrub({ database: storage.database, store: slow })(), { ...NOTHING, checkedBlobs: 1, checkedBytes: BYTES.length });
+      assert.deepEqual(await createScrub({ database: storage.database, store: slow })(), {
+        ...NOTHING,
+        checkedBlobs: 1,
+        checkedBytes: BYTES.length,
+      });
       assert.equal(await stateOf(digest), 'sound');
     });
 
@@ -111,21 +142,39 @@ for (const dialect of DIALECTS) {
           return store.stat(key);
         },
       });
-      assert.deepEqual(await createScrub({ database: storage.database, store: swept })(), { ...NOTHING, checkedBlobs: 0, checkedBytes: 0 });
+      assert.deepEqual(await createScrub({ database: storage.database, store: swept })(), {
+        ...NOTHING,
+        checkedBlobs: 0,
+        checkedBytes: 0,
+      });
     });
 
     test('that was interrupted continues where it was, with what it had found', async () => {
-      const all = await Promise.all(Array.from({ length: 70 }, (_, n) => storage.publish(sampleBytes(100 + n), `a${n}`)));
+      const all = await Promise.all(
+        Array.from({ length: 70 }, (_, n) => storage.publish(sampleBytes(100 + n), `a${n}`)),
+      );
       const first = [...all].sort()[0]!;
       await storage.harm(first, 'delete');
       const stop = new AbortController();
       let reached: ScrubProgress | undefined;
-      await assert.rejects(storage.scrub({ signal: stop.signal, onProgress: (progress) => { reached = progress; stop.abort(new Error('stopped')); } }), /stopped/);
+      await assert.rejects(
+        storage.scrub({
+          signal: stop.signal,
+          onProgress: (progress) => {
+            reached = progress;
+            stop.abort(new Error('stopped'));
+          },
+        }),
+        /stopped/,
+      );
       assert.equal(reached?.checkedBlobs, 32);
       // What lies before the place where it continues is not looked at again.
       await storage.publish(sampleBytes(100 + all.indexOf(first)), 'healed');
       const found = await storage.scrub({ from: JSON.parse(JSON.stringify(reached)) as ScrubProgress });
-      assert.deepEqual([found.checkedBlobs, found.missingBlobs, found.missing.map(({ digest }) => digest)], [70, 1, [first]]);
+      assert.deepEqual(
+        [found.checkedBlobs, found.missingBlobs, found.missing.map(({ digest }) => digest)],
+        [70, 1, [first]],
+      );
     });
 
     test('reads no quicker than it was told to', async () => {

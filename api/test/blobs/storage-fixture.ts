@@ -48,7 +48,10 @@ export async function openStorage(dialect: DialectName): Promise<StorageFixture>
   const blobs = createBlobs({ database, store });
 
   const fixture: StorageFixture = {
-    database, store, blobs, root: files.root,
+    database,
+    store,
+    blobs,
+    root: files.root,
     sweepAfter: (graceMs) => createSweep({ database, store, graceMs }),
     scrub: createScrub({ database, store }),
     async publish(bytes, id) {
@@ -68,23 +71,79 @@ export async function openStorage(dialect: DialectName): Promise<StorageFixture>
       return upload;
     },
     async putSlot(tx, id, digest) {
-      await tx.insertInto('artefacts').values({ id, format: 'file', category: 'other', package_name: null, group_fr: null, group_en: null, public: 1, deprecated: 0, origin: null, data_updated_at: '', last_modified: 0, search_text: '' })
-        .onConflict((conflict) => conflict.column('id').doNothing()).execute();
-      await tx.insertInto('slots').values({ artefact_id: id, architecture: '', digest, path: id, size: 1, version: null, file_name: id, uploaded_at: '', uploaded_by: '{}', has_native_modules: 0, has_install_scripts: 0 })
-        .onConflict((conflict) => conflict.columns(['artefact_id', 'architecture']).doUpdateSet({ digest })).execute();
+      await tx
+        .insertInto('artefacts')
+        .values({
+          id,
+          format: 'file',
+          category: 'other',
+          package_name: null,
+          group_fr: null,
+          group_en: null,
+          public: 1,
+          deprecated: 0,
+          origin: null,
+          data_updated_at: '',
+          last_modified: 0,
+          search_text: '',
+        })
+        .onConflict((conflict) => conflict.column('id').doNothing())
+        .execute();
+      await tx
+        .insertInto('slots')
+        .values({
+          artefact_id: id,
+          architecture: '',
+          digest,
+          path: id,
+          size: 1,
+          version: null,
+          file_name: id,
+          uploaded_at: '',
+          uploaded_by: '{}',
+          has_native_modules: 0,
+          has_install_scripts: 0,
+        })
+        .onConflict((conflict) => conflict.columns(['artefact_id', 'architecture']).doUpdateSet({ digest }))
+        .execute();
     },
-    async deleteArtefact(id) { await database.db.deleteFrom('artefacts').where('id', '=', id).execute(); },
-    rows: () => database.db.selectFrom('blobs').select(['digest', 'storage_key', 'state', 'unreferenced_since']).orderBy('digest').execute(),
-    writers: async () => (await database.db.selectFrom('blob_writers').select('storage_key').execute()).map((row) => row.storage_key),
+    async deleteArtefact(id) {
+      await database.db.deleteFrom('artefacts').where('id', '=', id).execute();
+    },
+    rows: () =>
+      database.db
+        .selectFrom('blobs')
+        .select(['digest', 'storage_key', 'state', 'unreferenced_since'])
+        .orderBy('digest')
+        .execute(),
+    writers: async () =>
+      (await database.db.selectFrom('blob_writers').select('storage_key').execute()).map((row) => row.storage_key),
     files: async () => (await listBlobs(store)).map(({ key }) => key).sort(),
-    async keyOf(digest) { return (await database.db.selectFrom('blobs').select('storage_key').where('digest', '=', digest).executeTakeFirstOrThrow()).storage_key; },
+    async keyOf(digest) {
+      return (
+        await database.db
+          .selectFrom('blobs')
+          .select('storage_key')
+          .where('digest', '=', digest)
+          .executeTakeFirstOrThrow()
+      ).storage_key;
+    },
     async age(ms) {
       const back = (time: string) => new Date(Date.parse(time) - ms).toISOString();
       for (const { digest, unreferenced_since: since } of await fixture.rows()) {
-        if (since !== null) await database.db.updateTable('blobs').set({ unreferenced_since: back(since) }).where('digest', '=', digest).execute();
+        if (since !== null)
+          await database.db
+            .updateTable('blobs')
+            .set({ unreferenced_since: back(since) })
+            .where('digest', '=', digest)
+            .execute();
       }
       for (const { storage_key, heartbeat_at } of await database.db.selectFrom('blob_writers').selectAll().execute()) {
-        await database.db.updateTable('blob_writers').set({ heartbeat_at: back(heartbeat_at) }).where('storage_key', '=', storage_key).execute();
+        await database.db
+          .updateTable('blob_writers')
+          .set({ heartbeat_at: back(heartbeat_at) })
+          .where('storage_key', '=', storage_key)
+          .execute();
       }
       for (const { key, modifiedAt, finished } of await listBlobs(store)) {
         const time = new Date(modifiedAt.getTime() - ms);
@@ -98,7 +157,8 @@ export async function openStorage(dialect: DialectName): Promise<StorageFixture>
       else await writeFile(path, 'other bytes', { flag: 'r+' });
     },
     async clear() {
-      for (const table of ['slots', 'artefacts', 'blobs', 'blob_writers'] as const) await database.db.deleteFrom(table).execute();
+      for (const table of ['slots', 'artefacts', 'blobs', 'blob_writers'] as const)
+        await database.db.deleteFrom(table).execute();
       for (const { key } of await listBlobs(store)) await store.delete(key);
     },
     async close() {

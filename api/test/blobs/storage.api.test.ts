@@ -13,8 +13,24 @@ import { query } from '../support/stored-state.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
 import { digestOf } from './storage-fixture.ts';
 
-interface JobDocument { running: boolean; outcome?: string; startedAt?: string; endedAt?: string; dueAt?: string; progress?: object; result?: Record<string, unknown> }
-interface StorageDocument { blobs: number; storedBytes: number; sharedBytes: number; unsoundBlobs: number; graceHours: number; sweep: JobDocument; scrub: JobDocument }
+interface JobDocument {
+  running: boolean;
+  outcome?: string;
+  startedAt?: string;
+  endedAt?: string;
+  dueAt?: string;
+  progress?: object;
+  result?: Record<string, unknown>;
+}
+interface StorageDocument {
+  blobs: number;
+  storedBytes: number;
+  sharedBytes: number;
+  unsoundBlobs: number;
+  graceHours: number;
+  sweep: JobDocument;
+  scrub: JobDocument;
+}
 
 const BYTES = randomBytes(2_000);
 
@@ -29,12 +45,14 @@ for (const dialect of DIALECTS) {
     });
     after(() => server.close());
 
-    const overview = async () => await (await server.api('GET', '/storage', { headers })).json() as StorageDocument;
+    const overview = async () => (await (await server.api('GET', '/storage', { headers })).json()) as StorageDocument;
     const publish = async (id: string, bytes: Uint8Array) => {
       assert.equal((await server.upload(id, { format: 'file', file: bytes, fileName: 'it.bin' })).status, 201);
       return digestOf(bytes);
     };
-    const remove = async (id: string) => { assert.equal((await server.api('DELETE', `/artefacts/${id}`, { headers })).status, 204); };
+    const remove = async (id: string) => {
+      assert.equal((await server.api('DELETE', `/artefacts/${id}`, { headers })).status, 204);
+    };
     const post = (job: 'sweep' | 'scrub', body?: object) => server.api('POST', `/storage/${job}`, { headers, body });
     /** Asks for a job and waits for its end. */
     const run = async (job: 'sweep' | 'scrub') => {
@@ -50,16 +68,23 @@ for (const dialect of DIALECTS) {
       });
     };
     const pathOf = async (digest: string) => {
-      const [row] = await query<{ storage_key: string }>(server, `select storage_key from blobs where digest = '${digest}'`);
+      const [row] = await query<{ storage_key: string }>(
+        server,
+        `select storage_key from blobs where digest = '${digest}'`,
+      );
       return join(server.dataDir, 'blobs', row!.storage_key);
     };
-    const download = (id: string) => fetch(`${server.url}/api/v1/artefacts/${id}/download`, { headers: server.internal });
+    const download = (id: string) =>
+      fetch(`${server.url}/api/v1/artefacts/${id}/download`, { headers: server.internal });
 
     test('tells what it holds, and what equal bytes save', async () => {
       const before = await overview();
       for (const id of ['shared-1', 'shared-2', 'shared-3']) await publish(id, BYTES);
       const { blobs, storedBytes, sharedBytes, graceHours } = await overview();
-      assert.deepEqual([blobs - before.blobs, storedBytes - before.storedBytes, sharedBytes - before.sharedBytes, graceHours], [1, BYTES.length, 2 * BYTES.length, 0]);
+      assert.deepEqual(
+        [blobs - before.blobs, storedBytes - before.storedBytes, sharedBytes - before.sharedBytes, graceHours],
+        [1, BYTES.length, 2 * BYTES.length, 0],
+      );
     });
 
     test('has its sweep due within the hour', async () => {
@@ -73,11 +98,17 @@ for (const dialect of DIALECTS) {
       await remove('short-lived');
       const told = await post('sweep', { dryRun: true });
       assert.equal(told.status, 200);
-      const wouldBe = await told.json() as Record<string, unknown>;
-      assert.deepEqual([wouldBe['dryRun'], wouldBe['removedBlobs'], wouldBe['freedBytes'], wouldBe['digests']], [true, 1, 500, [digest]]);
+      const wouldBe = (await told.json()) as Record<string, unknown>;
+      assert.deepEqual(
+        [wouldBe['dryRun'], wouldBe['removedBlobs'], wouldBe['freedBytes'], wouldBe['digests']],
+        [true, 1, 500, [digest]],
+      );
       const path = await pathOf(digest);
       const result = await run('sweep');
-      assert.deepEqual([result['dryRun'], result['removedBlobs'], result['freedBytes'], result['digests']], [false, 1, 500, undefined]);
+      assert.deepEqual(
+        [result['dryRun'], result['removedBlobs'], result['freedBytes'], result['digests']],
+        [false, 1, 500, undefined],
+      );
       await assert.rejects(truncate(path), { code: 'ENOENT' });
       assert.equal((await download('shared-1')).status, 200);
     });
@@ -87,33 +118,45 @@ for (const dialect of DIALECTS) {
       ['holds other bytes', 'digest', (path: string) => writeFile(path, 'other', { flag: 'r+' })],
       ['is gone', 'gone', (path: string) => rm(path)],
     ] as const) {
-      test(`a blob whose file ${how} is found, is no download that claims to be whole, and is healed by an upload of the same bytes`, async () => {
-        const bytes = randomBytes(3_000_000);
-        const digest = await publish('harmed', bytes);
-        await harm(await pathOf(digest));
-        const { damaged, missing } = await run('scrub') as { damaged: object[]; missing: object[] };
-        assert.deepEqual([...damaged, ...missing], [{ digest, reason, artefacts: [{ id: 'harmed', architecture: '' }] }]);
-        assert.equal((await overview()).unsoundBlobs, 1);
-        await readProblem(await download('harmed'), 500, 'blob_missing');
+      test(
+        `a blob whose file ${how} is found, is no download that claims to be whole, and is healed by an ` +
+          'upload of the same bytes',
+        async () => {
+          const bytes = randomBytes(3_000_000);
+          const digest = await publish('harmed', bytes);
+          await harm(await pathOf(digest));
+          const { damaged, missing } = (await run('scrub')) as { damaged: object[]; missing: object[] };
+          assert.deepEqual(
+            [...damaged, ...missing],
+            [{ digest, reason, artefacts: [{ id: 'harmed', architecture: '' }] }],
+          );
+          assert.equal((await overview()).unsoundBlobs, 1);
+          await readProblem(await download('harmed'), 500, 'blob_missing');
 
-        await publish('healer', bytes);
-        const healed = await download('harmed');
-        assert.equal(healed.status, 200);
-        assert.equal(digestOf(new Uint8Array(await healed.arrayBuffer())), digest);
-        assert.deepEqual([(await overview()).unsoundBlobs, (await run('scrub'))['damagedBlobs']], [0, 0]);
-        await remove('harmed');
-        await remove('healer');
-      });
+          await publish('healer', bytes);
+          const healed = await download('harmed');
+          assert.equal(healed.status, 200);
+          assert.equal(digestOf(new Uint8Array(await healed.arrayBuffer())), digest);
+          assert.deepEqual([(await overview()).unsoundBlobs, (await run('scrub'))['damagedBlobs']], [0, 0]);
+          await remove('harmed');
+          await remove('healer');
+        },
+      );
     }
 
-    test('a file that was cut short without anybody knowing ends a download early, never as if it were whole', async () => {
-      const bytes = randomBytes(3_000_000);
-      const path = await pathOf(await publish('cut', bytes));
-      await truncate(path, 1_000_000);
-      await assert.rejects(async () => { await (await download('cut')).arrayBuffer(); });
-      await publish('cut', bytes);
-      assert.equal((await (await download('cut')).arrayBuffer()).byteLength, bytes.length);
-    });
+    test(
+      'a file that was cut short without anybody knowing ends a download early, never as if ' + 'it were whole',
+      async () => {
+        const bytes = randomBytes(3_000_000);
+        const path = await pathOf(await publish('cut', bytes));
+        await truncate(path, 1_000_000);
+        await assert.rejects(async () => {
+          await (await download('cut')).arrayBuffer();
+        });
+        await publish('cut', bytes);
+        assert.equal((await (await download('cut')).arrayBuffer()).byteLength, bytes.length);
+      },
+    );
 
     test('sends events of what runs to whoever listens', async () => {
       const seen: StreamedEvent[] = [];
@@ -121,20 +164,28 @@ for (const dialect of DIALECTS) {
       assert.equal(response.headers.get('content-type'), 'text/event-stream');
       assert.equal(response.headers.get('cache-control'), 'no-store');
       const stream = readEvents(response, (event) => seen.push(event));
-      await eventually(async () => { assert.deepEqual([...new Set(seen.map(({ event }) => event))].sort(), ['scrub', 'sweep']); });
+      await eventually(async () => {
+        assert.deepEqual([...new Set(seen.map(({ event }) => event))].sort(), ['scrub', 'sweep']);
+      });
       const before = seen.length;
       const { endedAt } = (await overview()).scrub;
       await post('scrub');
       await eventually(async () => {
-        const last = seen.slice(before).filter(({ event }) => event === 'scrub').at(-1)?.data as JobDocument | undefined;
+        const last = seen
+          .slice(before)
+          .filter(({ event }) => event === 'scrub')
+          .at(-1)?.data as JobDocument | undefined;
         assert.ok(last && !last.running && last.endedAt !== undefined && last.endedAt !== endedAt);
       });
       await stream.cancel();
     });
 
     test('refuses to begin what is under way, or what a backup stands in the way of', async () => {
-      await query(server, `insert into leases (name, holder, token, expires_at) values ('storage.scrub', 'another replica', 5, '2999-01-01T00:00:00.000Z')
-        on conflict (name) do update set holder = excluded.holder, token = leases.token + 1, expires_at = excluded.expires_at`);
+      await query(
+        server,
+        `insert into leases (name, holder, token, expires_at) values ('storage.scrub', 'another replica', 5, '2999-01-01T00:00:00.000Z')
+        on conflict (name) do update set holder = excluded.holder, token = leases.token + 1, expires_at = excluded.expires_at`,
+      );
       await readProblem(await post('scrub'), 409, 'job_running');
       assert.deepEqual(await inOtherProcess('scrub'), { code: 'job_running' });
       await query(server, `update leases set holder = null where name = 'storage.scrub'`);
@@ -143,7 +194,10 @@ for (const dialect of DIALECTS) {
 
     test('keeps an audit line of who asked for what', async () => {
       await run('sweep');
-      const lines = await query<{ actor_kind: string; target_type: string; target_id: string }>(server, `select actor_kind, target_type, target_id from audit_events where action = 'storage.sweep' order by at desc`);
+      const lines = await query<{ actor_kind: string; target_type: string; target_id: string }>(
+        server,
+        `select actor_kind, target_type, target_id from audit_events where action = 'storage.sweep' order by at desc`,
+      );
       assert.deepEqual(lines[0], { actor_kind: 'user', target_type: 'storage', target_id: 'sweep' });
     });
 
@@ -159,15 +213,28 @@ for (const dialect of DIALECTS) {
       const harmed = await publish('harmed', randomBytes(900));
       await rm(await pathOf(harmed));
       const { result: found, shown } = await inOtherProcess<ScrubResult>('scrub');
-      assert.deepEqual(found?.missing, [{ digest: harmed, reason: 'gone', artefacts: [{ id: 'harmed', architecture: '' }] }]);
+      assert.deepEqual(found?.missing, [
+        { digest: harmed, reason: 'gone', artefacts: [{ id: 'harmed', architecture: '' }] },
+      ]);
       assert.equal(shown?.at(-1), found?.checkedBlobs);
       assert.deepEqual((await overview()).scrub.result, found);
     });
 
-    async function inOtherProcess<Result>(work: 'sweep' | 'dry-run' | 'scrub'): Promise<{ result?: Result; shown?: number[]; code?: string }> {
+    async function inOtherProcess<Result>(
+      work: 'sweep' | 'dry-run' | 'scrub',
+    ): Promise<{ result?: Result; shown?: number[]; code?: string }> {
       const { DATA_DIR, DATABASE_URL } = server.server.config;
-      const env = { PATH: process.env.PATH, DATA_DIR, GC_GRACE_HOURS: '0', ...(DATABASE_URL !== undefined && { DATABASE_URL }) };
-      const { stdout } = await promisify(execFile)(process.execPath, [join(import.meta.dirname, 'upkeep-child.ts'), work], { env });
+      const env = {
+        PATH: process.env.PATH,
+        DATA_DIR,
+        GC_GRACE_HOURS: '0',
+        ...(DATABASE_URL !== undefined && { DATABASE_URL }),
+      };
+      const { stdout } = await promisify(execFile)(
+        process.execPath,
+        [join(import.meta.dirname, 'upkeep-child.ts'), work],
+        { env },
+      );
       return JSON.parse(stdout) as { result?: Result; shown?: number[]; code?: string };
     }
   });
@@ -183,16 +250,29 @@ test('a server that stops ends the events it sends, and does not wait for who re
 
 test('events of a job that one replica runs reach those who listen at another', async (t) => {
   const one = await startTestServer({ dialect: 'postgres' });
-  const secrets = Object.fromEntries(['API_KEYS_SALT', 'CIPHER_PASSWORD', 'AUTH_SECRET'].map((name) => [name, one.server.config[name as 'AUTH_SECRET'] ?? '']));
-  const other = await startTestServer({ dialect: 'postgres', dataDir: one.dataDir, env: { ...secrets, DATABASE_URL: one.server.config.DATABASE_URL ?? '' } });
+  const secrets = Object.fromEntries(
+    ['API_KEYS_SALT', 'CIPHER_PASSWORD', 'AUTH_SECRET'].map((name) => [
+      name,
+      one.server.config[name as 'AUTH_SECRET'] ?? '',
+    ]),
+  );
+  const other = await startTestServer({
+    dialect: 'postgres',
+    dataDir: one.dataDir,
+    env: { ...secrets, DATABASE_URL: one.server.config.DATABASE_URL ?? '' },
+  });
   t.after(async () => {
     await other.close();
     await one.close();
   });
   const ended: unknown[] = [];
   const response = await other.api('GET', '/storage/events', { headers: await other.superadmin() });
-  const stream = readEvents(response, ({ event, data }) => { if (event === 'scrub' && (data as JobDocument).outcome === 'succeeded') ended.push(data); });
+  const stream = readEvents(response, ({ event, data }) => {
+    if (event === 'scrub' && (data as JobDocument).outcome === 'succeeded') ended.push(data);
+  });
   assert.equal((await one.api('POST', '/storage/scrub', { headers: await one.superadmin() })).status, 202);
-  await eventually(async () => { assert.ok(ended.length > 0); });
+  await eventually(async () => {
+    assert.ok(ended.length > 0);
+  });
   await stream.cancel();
 });

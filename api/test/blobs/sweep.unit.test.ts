@@ -41,17 +41,21 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await readBlob(storage.store, await storage.keyOf(digest)), BYTES);
     });
 
-    test('removes a blob and its bytes when the grace period is over since a sweep first saw that no slot refers to it', async () => {
-      await storage.publish(BYTES, 'short-lived');
-      await storage.age(1000 * GRACE_MS);
-      await storage.deleteArtefact('short-lived');
-      assert.deepEqual(await counts(sweep.run()), NOTHING);
-      await storage.age(GRACE_MS - HOUR_MS);
-      assert.deepEqual(await counts(sweep.run()), NOTHING);
-      await storage.age(2 * HOUR_MS);
-      assert.deepEqual(await counts(sweep.run()), { ...NOTHING, removedBlobs: 1, freedBytes: BYTES.length });
-      assert.deepEqual([await storage.rows(), await storage.files()], [[], []]);
-    });
+    test(
+      'removes a blob and its bytes when the grace period is over since a sweep first saw that no slot ' +
+        'refers to it',
+      async () => {
+        await storage.publish(BYTES, 'short-lived');
+        await storage.age(1000 * GRACE_MS);
+        await storage.deleteArtefact('short-lived');
+        assert.deepEqual(await counts(sweep.run()), NOTHING);
+        await storage.age(GRACE_MS - HOUR_MS);
+        assert.deepEqual(await counts(sweep.run()), NOTHING);
+        await storage.age(2 * HOUR_MS);
+        assert.deepEqual(await counts(sweep.run()), { ...NOTHING, removedBlobs: 1, freedBytes: BYTES.length });
+        assert.deepEqual([await storage.rows(), await storage.files()], [[], []]);
+      },
+    );
 
     test('counts the grace period anew for a blob that was wanted again meanwhile', async () => {
       await storage.publish(BYTES, 'first');
@@ -75,7 +79,10 @@ for (const dialect of DIALECTS) {
     });
 
     test('removes an object that no row names once it is older than the grace period', async () => {
-      for (const [key, finish] of [['aa/whole', true], ['aa/half', false]] as const) {
+      for (const [key, finish] of [
+        ['aa/whole', true],
+        ['aa/half', false],
+      ] as const) {
         const writer = await storage.store.create(key);
         await writer.append(0, BYTES);
         await (finish ? writer.finish() : writer.suspend());
@@ -86,23 +93,26 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await storage.files(), []);
     });
 
-    test('does not touch an upload in flight, whatever it has come to and however short the grace period is', async () => {
-      const started = await storage.blobs.begin();
-      const durable = await storage.receive(BYTES);
-      assert.deepEqual(await counts(eager.run()), NOTHING);
-      assert.equal((await storage.files()).length, 2);
-      await started.write(BYTES);
-      await started.finish();
-      for (const upload of [started, durable]) {
-        await storage.database.transaction(async (tx) => {
-          await (await upload.finish()).adopt(tx);
-          await storage.putSlot(tx, 'kept', digestOf(BYTES));
-        });
-        await (await upload.finish()).settle();
-      }
-      assert.deepEqual(await counts(eager.run()), NOTHING);
-      assert.deepEqual(await readBlob(storage.store, await storage.keyOf(digestOf(BYTES))), BYTES);
-    });
+    test(
+      'does not touch an upload in flight, whatever it has come to and however short the ' + 'grace period is',
+      async () => {
+        const started = await storage.blobs.begin();
+        const durable = await storage.receive(BYTES);
+        assert.deepEqual(await counts(eager.run()), NOTHING);
+        assert.equal((await storage.files()).length, 2);
+        await started.write(BYTES);
+        await started.finish();
+        for (const upload of [started, durable]) {
+          await storage.database.transaction(async (tx) => {
+            await (await upload.finish()).adopt(tx);
+            await storage.putSlot(tx, 'kept', digestOf(BYTES));
+          });
+          await (await upload.finish()).settle();
+        }
+        assert.deepEqual(await counts(eager.run()), NOTHING);
+        assert.deepEqual(await readBlob(storage.store, await storage.keyOf(digestOf(BYTES))), BYTES);
+      },
+    );
 
     test('ends the upload of a process that died, and removes what it had written', async () => {
       const dead = await storage.blobs.begin();
@@ -122,7 +132,10 @@ for (const dialect of DIALECTS) {
       const upload = await storage.receive(BYTES);
       await storage.age(GRACE_MS + HOUR_MS);
       await sweep.run();
-      await assert.rejects(storage.database.transaction(async (tx) => (await upload.finish()).adopt(tx)), { code: 'blob_writer_closed' });
+      await assert.rejects(
+        storage.database.transaction(async (tx) => (await upload.finish()).adopt(tx)),
+        { code: 'blob_writer_closed' },
+      );
       await upload.abort();
       assert.deepEqual([await storage.rows(), await storage.files()], [[], []]);
     });
@@ -161,8 +174,18 @@ for (const dialect of DIALECTS) {
     });
 
     test('goes through more blobs than it looks at together, and tells how far it is', async () => {
-      const rows = Array.from({ length: 2_345 }, (_, n) => ({ digest: `sha256:${n.toString().padStart(64, '0')}`, storage_key: `aa/${n}`, size: 1, state: 'sound', created_at: '' }));
-      for (let start = 0; start < rows.length; start += 500) await storage.database.db.insertInto('blobs').values(rows.slice(start, start + 500)).execute();
+      const rows = Array.from({ length: 2_345 }, (_, n) => ({
+        digest: `sha256:${n.toString().padStart(64, '0')}`,
+        storage_key: `aa/${n}`,
+        size: 1,
+        state: 'sound',
+        created_at: '',
+      }));
+      for (let start = 0; start < rows.length; start += 500)
+        await storage.database.db
+          .insertInto('blobs')
+          .values(rows.slice(start, start + 500))
+          .execute();
       await storage.database.transaction((tx) => storage.putSlot(tx, 'kept', rows[1234]!.digest));
       const seen: number[] = [];
       const result = await eager.run({ onProgress: ({ checkedBlobs }) => seen.push(checkedBlobs) });
@@ -174,7 +197,15 @@ for (const dialect of DIALECTS) {
     test('stops between two batches when it is told to', async () => {
       await storage.publish(BYTES);
       const stop = new AbortController();
-      await assert.rejects(eager.run({ signal: stop.signal, onProgress: () => { stop.abort(new Error('stopped')); } }), /stopped/);
+      await assert.rejects(
+        eager.run({
+          signal: stop.signal,
+          onProgress: () => {
+            stop.abort(new Error('stopped'));
+          },
+        }),
+        /stopped/,
+      );
       assert.equal((await storage.rows()).length, 1);
     });
 
@@ -188,44 +219,56 @@ for (const dialect of DIALECTS) {
       const lease = await leases.acquire('storage.sweep');
       await storage.database.db.updateTable('leases').set({ holder: 'a backup', token: 1_000 }).execute();
       await assert.rejects(eager.run({ assertHeld: (tx) => lease!.assertHeld(tx) }), { code: 'lease_lost' });
-      assert.deepEqual([(await storage.rows()).length, (await storage.writers()).length, (await storage.files()).length], [1, 1, 2]);
+      assert.deepEqual(
+        [(await storage.rows()).length, (await storage.writers()).length, (await storage.files()).length],
+        [1, 1, 2],
+      );
       await upload.abort();
     });
 
     test('fails when the storage is away, and the next one removes what it could not', async () => {
       await storage.publish(BYTES);
-      const away = { ...storage.store, list: storage.store.list.bind(storage.store), delete: () => Promise.reject(Object.assign(new Error('away'), { code: 'storage_unavailable' })) };
-      await assert.rejects(createSweep({ database: storage.database, store: away, graceMs: 0 }).run(), { code: 'storage_unavailable' });
+      const away = {
+        ...storage.store,
+        list: storage.store.list.bind(storage.store),
+        delete: () => Promise.reject(Object.assign(new Error('away'), { code: 'storage_unavailable' })),
+      };
+      await assert.rejects(createSweep({ database: storage.database, store: away, graceMs: 0 }).run(), {
+        code: 'storage_unavailable',
+      });
       assert.deepEqual(await storage.rows(), []);
       assert.deepEqual(await counts(eager.run()), { ...NOTHING, removedObjects: 1, freedBytes: BYTES.length });
     });
 
-    test('without a grace period never takes a byte from uploads of equal bytes that come and go at the same time', async () => {
-      const bytes = [sampleBytes(1_000), randomBytes(1_000), Buffer.alloc(0)];
-      let isPublishing = true;
-      async function publishAndDelete(name: string): Promise<void> {
-        for (let round = 0; round < 25; round++) {
-          const chosen = bytes[round % bytes.length]!;
-          const digest = await storage.publish(chosen, name);
-          // While its slot is there, the bytes are.
-          assert.deepEqual(await readBlob(storage.store, await storage.keyOf(digest)), Buffer.from(chosen));
-          await storage.deleteArtefact(name);
+    test(
+      'without a grace period never takes a byte from uploads of equal bytes that come and go at ' + 'the same time',
+      async () => {
+        const bytes = [sampleBytes(1_000), randomBytes(1_000), Buffer.alloc(0)];
+        let isPublishing = true;
+        async function publishAndDelete(name: string): Promise<void> {
+          for (let round = 0; round < 25; round++) {
+            const chosen = bytes[round % bytes.length]!;
+            const digest = await storage.publish(chosen, name);
+            // While its slot is there, the bytes are.
+            assert.deepEqual(await readBlob(storage.store, await storage.keyOf(digest)), Buffer.from(chosen));
+            await storage.deleteArtefact(name);
+          }
         }
-      }
-      async function sweepAllTheTime(): Promise<number> {
-        let removed = 0;
-        while (isPublishing) removed += (await eager.run()).removedBlobs;
-        return removed;
-      }
-      const sweeping = sweepAllTheTime();
-      try {
-        await Promise.all(Array.from({ length: 6 }, (_, n) => publishAndDelete(`racer-${n}`)));
-      } finally {
-        isPublishing = false;
-      }
-      assert.ok(await sweeping > 0);
-      await eager.run();
-      assert.deepEqual([await storage.rows(), await storage.writers(), await storage.files()], [[], [], []]);
-    });
+        async function sweepAllTheTime(): Promise<number> {
+          let removed = 0;
+          while (isPublishing) removed += (await eager.run()).removedBlobs;
+          return removed;
+        }
+        const sweeping = sweepAllTheTime();
+        try {
+          await Promise.all(Array.from({ length: 6 }, (_, n) => publishAndDelete(`racer-${n}`)));
+        } finally {
+          isPublishing = false;
+        }
+        assert.ok((await sweeping) > 0);
+        await eager.run();
+        assert.deepEqual([await storage.rows(), await storage.writers(), await storage.files()], [[], [], []]);
+      },
+    );
   });
 }

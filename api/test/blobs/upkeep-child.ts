@@ -4,6 +4,18 @@
 import { scrub, sweep } from '../../index.ts';
 
 const shown: number[] = [];
-const onProgress = ({ checkedBlobs }: { checkedBlobs: number }) => { shown.push(checkedBlobs); };
-const work = process.argv[2] === 'scrub' ? scrub(process.env, { onProgress }) : sweep(process.env, { dryRun: process.argv[2] === 'dry-run', onProgress });
-console.log(JSON.stringify(await work.then((result) => ({ result, shown }), (error: unknown) => ({ code: (error as { code?: unknown }).code }))));
+const onProgress = ({ checkedBlobs }: { checkedBlobs: number }) => {
+  shown.push(checkedBlobs);
+};
+const work =
+  process.argv[2] === 'scrub'
+    ? scrub(process.env, { onProgress })
+    : sweep(process.env, { dryRun: process.argv[2] === 'dry-run', onProgress });
+console.log(
+  JSON.stringify(
+    await work.then(
+      (result) => ({ result, shown }),
+      (error: unknown) => ({ code: (error as { code?: unknown }).code }),
+    ),
+  ),
+);

@@ -47,14 +47,18 @@ export async function makeWriteFixture(dialect: DialectName): Promise<WriteFixtu
   const store = files.open();
   const blobs = createBlobs({ database, store });
   const fixture: WriteFixture = {
-    database, store, blobs, root: files.root,
+    database,
+    store,
+    blobs,
+    root: files.root,
     rows: () => database.db.selectFrom('blobs').select(['digest', 'storage_key', 'size', 'state']).execute(),
     writers: () => database.db.selectFrom('blob_writers').selectAll().execute(),
-    files: async () => (await listBlobs(store)).map(({ key, finished }) => finished ? key : `${key} unfinished`),
+    files: async () => (await listBlobs(store)).map(({ key, finished }) => (finished ? key : `${key} unfinished`)),
     readBack: async () => (await buffer(await blobs.read(DIGEST))).equals(BYTES),
     async receive(bytes = BYTES) {
       const upload = await blobs.begin();
-      for (let start = 0; start < bytes.length; start += CHUNK_BYTES) await upload.write(bytes.subarray(start, start + CHUNK_BYTES));
+      for (let start = 0; start < bytes.length; start += CHUNK_BYTES)
+        await upload.write(bytes.subarray(start, start + CHUNK_BYTES));
       return upload;
     },
     async suspended(bytes) {

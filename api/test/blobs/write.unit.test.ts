@@ -13,7 +13,9 @@ import { BYTES, DIGEST, makeWriteFixture, type WriteFixture } from './write-fixt
 for (const dialect of DIALECTS) {
   describe(`an upload on ${dialect}`, () => {
     let uploads: WriteFixture;
-    before(async () => { uploads = await makeWriteFixture(dialect); });
+    before(async () => {
+      uploads = await makeWriteFixture(dialect);
+    });
     afterEach(() => uploads.empty());
     after(() => uploads.close());
 
@@ -91,7 +93,11 @@ for (const dialect of DIALECTS) {
     for (const [moment, prepare] of Object.entries({
       'at its start': () => uploads.blobs.begin(),
       'half-way': () => uploads.receive(BYTES.subarray(0, 100_000)),
-      'after its bytes are durable': async () => { const upload = await uploads.receive(); await upload.finish(); return upload; },
+      'after its bytes are durable': async () => {
+        const upload = await uploads.receive();
+        await upload.finish();
+        return upload;
+      },
     })) {
       test(`leaves nothing when it is aborted ${moment}`, async () => {
         const upload = await prepare();
@@ -104,7 +110,13 @@ for (const dialect of DIALECTS) {
     test('leaves nothing when the transaction that adopted it fails', async () => {
       const upload = await uploads.receive();
       await upload.finish();
-      await assert.rejects(uploads.database.transaction(async (tx) => { await (await upload.finish()).adopt(tx); throw new Error('refused'); }), /refused/);
+      await assert.rejects(
+        uploads.database.transaction(async (tx) => {
+          await (await upload.finish()).adopt(tx);
+          throw new Error('refused');
+        }),
+        /refused/,
+      );
       await upload.abort();
       await uploads.assertNothing();
     });
@@ -113,7 +125,13 @@ for (const dialect of DIALECTS) {
       await uploads.publish();
       const upload = await uploads.receive();
       await upload.finish();
-      await assert.rejects(uploads.database.transaction(async (tx) => { await (await upload.finish()).adopt(tx); throw new Error('refused'); }), /refused/);
+      await assert.rejects(
+        uploads.database.transaction(async (tx) => {
+          await (await upload.finish()).adopt(tx);
+          throw new Error('refused');
+        }),
+        /refused/,
+      );
       await upload.abort();
       await uploads.assertStoredOnce();
     });
@@ -130,13 +148,17 @@ for (const dialect of DIALECTS) {
       await uploads.assertStoredOnce();
     });
 
-    test('keeps its bytes when it is aborted though its adoption was committed, as when the answer of the commit was lost', async () => {
-      const upload = await uploads.receive();
-      await upload.finish();
-      await uploads.adopt(upload);
-      await upload.abort();
-      await uploads.assertStoredOnce();
-    });
+    test(
+      'keeps its bytes when it is aborted though its adoption was committed, as when the answer of the ' +
+        'commit was lost',
+      async () => {
+        const upload = await uploads.receive();
+        await upload.finish();
+        await uploads.adopt(upload);
+        await upload.abort();
+        await uploads.assertStoredOnce();
+      },
+    );
 
     test('keeps the bytes of others then as well', async () => {
       await uploads.publish();
@@ -166,7 +188,9 @@ for (const dialect of DIALECTS) {
       assert.equal(await beatAt(), first);
       t.mock.timers.tick(2_000);
       await upload.write(BYTES);
-      await eventually(async () => { assert.equal(Date.parse(await beatAt() ?? '') - Date.parse(first ?? ''), 31_000); });
+      await eventually(async () => {
+        assert.equal(Date.parse((await beatAt()) ?? '') - Date.parse(first ?? ''), 31_000);
+      });
       await upload.abort();
     });
 

@@ -27,35 +27,57 @@ for (const dialect of DIALECTS) {
       await publish(source, '@other/c@1', '1.0.0');
       const form = new FormData();
       form.set('file', new Blob([SVG]), 'icon.svg');
-      await fetch(`${source.url}/api/v1/artefacts/%40acme%2Fa%401/thumbnail`, { method: 'POST', headers: source.internal, body: form });
+      await fetch(`${source.url}/api/v1/artefacts/%40acme%2Fa%401/thumbnail`, {
+        method: 'POST',
+        headers: source.internal,
+        body: form,
+      });
     });
     after(async () => {
       await Promise.all([source.close(), target.close()]);
       await rm(directory, { recursive: true });
     });
 
-    const envOf = ({ server: { config } }: TestServer) => Object.fromEntries(Object.entries(config).filter(([, value]) => value !== undefined).map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : String(value)]));
-    const exportTo = (name: string, patterns: string[]) => exportArtefacts(envOf(source), join(directory, name), { patterns });
+    const envOf = ({ server: { config } }: TestServer) =>
+      Object.fromEntries(
+        Object.entries(config)
+          .filter(([, value]) => value !== undefined)
+          .map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : String(value)]),
+      );
+    const exportTo = (name: string, patterns: string[]) =>
+      exportArtefacts(envOf(source), join(directory, name), { patterns });
     const importFrom = (name: string) => importArtefacts(envOf(target), join(directory, name));
 
-    test('arrive whole, with everything that a mirror has, and are known as mirrors of where they come from', async () => {
-      const exported = await exportTo('first.tar', ['@acme/*']);
-      assert.deepEqual([exported.artefacts, exported.failed, exported.origin], [2, [], ORIGIN]);
-      const { stdout } = await run('tar', ['tf', join(directory, 'first.tar')]);
-      assert.match(stdout, /^blobs\/[0-9a-f]{64}$/m);
-      assert.match(stdout, /^berth\.json$/m);
-      assert.ok(!(await readFile(join(directory, 'first.tar'), 'latin1')).includes('privateAccess'));
+    test(
+      'arrive whole, with everything that a mirror has, and are known as mirrors of where ' + 'they come from',
+      async () => {
+        const exported = await exportTo('first.tar', ['@acme/*']);
+        assert.deepEqual([exported.artefacts, exported.failed, exported.origin], [2, [], ORIGIN]);
+        const { stdout } = await run('tar', ['tf', join(directory, 'first.tar')]);
+        assert.match(stdout, /^blobs\/[0-9a-f]{64}$/m);
+        assert.match(stdout, /^berth\.json$/m);
+        assert.ok(!(await readFile(join(directory, 'first.tar'), 'latin1')).includes('privateAccess'));
 
-      const report = await importFrom('first.tar');
-      assert.deepEqual([report.updated, report.failed, report.problems, report.origin], [2, 0, [], ORIGIN]);
-      assert.deepEqual(await bytesOf(target, '@acme/a@1', 'x64'), await bytesOf(source, '@acme/a@1', 'x64'));
-      const copy = await documentOf(target, '@acme/a@1');
-      assert.deepEqual([copy?.['origin'], copy?.['public'], copy?.['dataUpdatedAt']], [ORIGIN, false, (await documentOf(source, '@acme/a@1'))?.['dataUpdatedAt']]);
-      assert.equal(await (await target.api('GET', '/artefacts/%40acme%2Fa%401/thumbnail', { headers: target.internal })).text(), SVG);
-      assert.equal(await documentOf(target, '@other/c@1'), undefined);
-      const view = await remoteClient(target, ORIGIN).get();
-      assert.deepEqual([view.selectedArtefacts, view.schedule, view.apiKeyShortId, view.lastSyncStatus], [['@acme/a@1', '@acme/b@1'], null, undefined, 'success']);
-    });
+        const report = await importFrom('first.tar');
+        assert.deepEqual([report.updated, report.failed, report.problems, report.origin], [2, 0, [], ORIGIN]);
+        assert.deepEqual(await bytesOf(target, '@acme/a@1', 'x64'), await bytesOf(source, '@acme/a@1', 'x64'));
+        const copy = await documentOf(target, '@acme/a@1');
+        assert.deepEqual(
+          [copy?.['origin'], copy?.['public'], copy?.['dataUpdatedAt']],
+          [ORIGIN, false, (await documentOf(source, '@acme/a@1'))?.['dataUpdatedAt']],
+        );
+        assert.equal(
+          await (await target.api('GET', '/artefacts/%40acme%2Fa%401/thumbnail', { headers: target.internal })).text(),
+          SVG,
+        );
+        assert.equal(await documentOf(target, '@other/c@1'), undefined);
+        const view = await remoteClient(target, ORIGIN).get();
+        assert.deepEqual(
+          [view.selectedArtefacts, view.schedule, view.apiKeyShortId, view.lastSyncStatus],
+          [['@acme/a@1', '@acme/b@1'], null, undefined, 'success'],
+        );
+      },
+    );
 
     test('change only what has changed when a later file comes', async () => {
       await publish(source, '@acme/b@1', '1.0.1');
@@ -65,25 +87,31 @@ for (const dialect of DIALECTS) {
       assert.equal((await documentOf(target, '@acme/b@1'))?.['version'], '1.0.1');
     });
 
-    test('are refused one by one where their bytes are damaged or their id is taken, and the others arrive', async () => {
-      await publish(source, '@acme/damaged@1', '1.0.0');
-      await publish(source, '@acme/taken@1', '1.0.0');
-      await publish(source, '@acme/sound@1', '1.0.0');
-      await publish(target, '@acme/taken@1', '9.9.9');
-      await exportTo('third.tar', ['@acme/damaged@1', '@acme/taken@1', '@acme/sound@1']);
-      const path = join(directory, 'third.tar');
-      const bytes = await readFile(path);
-      const digest = (await digestOf(source, '@acme/damaged@1')).replace('sha256:', '');
-      bytes[bytes.indexOf(`blobs/${digest}`) + 512 + 20]! ^= 1;
-      await writeFile(path, bytes);
-      const report = await importFrom('third.tar');
-      assert.deepEqual([report.updated, report.failed], [1, 2]);
-      assert.deepEqual(report.problems.map(({ id }) => id), ['@acme/damaged@1', '@acme/taken@1']);
-      assert.equal(await documentOf(target, '@acme/damaged@1'), undefined);
-      assert.equal((await documentOf(target, '@acme/taken@1'))?.['version'], '9.9.9');
-      assert.equal((await documentOf(target, '@acme/sound@1'))?.['version'], '1.0.0');
-      assert.equal(resultOf(await remoteClient(target, ORIGIN).get(), '@acme/damaged@1').status, 'failed');
-    });
+    test(
+      'are refused one by one where their bytes are damaged or their id is taken, and the ' + 'others arrive',
+      async () => {
+        await publish(source, '@acme/damaged@1', '1.0.0');
+        await publish(source, '@acme/taken@1', '1.0.0');
+        await publish(source, '@acme/sound@1', '1.0.0');
+        await publish(target, '@acme/taken@1', '9.9.9');
+        await exportTo('third.tar', ['@acme/damaged@1', '@acme/taken@1', '@acme/sound@1']);
+        const path = join(directory, 'third.tar');
+        const bytes = await readFile(path);
+        const digest = (await digestOf(source, '@acme/damaged@1')).replace('sha256:', '');
+        bytes[bytes.indexOf(`blobs/${digest}`) + 512 + 20]! ^= 1;
+        await writeFile(path, bytes);
+        const report = await importFrom('third.tar');
+        assert.deepEqual([report.updated, report.failed], [1, 2]);
+        assert.deepEqual(
+          report.problems.map(({ id }) => id),
+          ['@acme/damaged@1', '@acme/taken@1'],
+        );
+        assert.equal(await documentOf(target, '@acme/damaged@1'), undefined);
+        assert.equal((await documentOf(target, '@acme/taken@1'))?.['version'], '9.9.9');
+        assert.equal((await documentOf(target, '@acme/sound@1'))?.['version'], '1.0.0');
+        assert.equal(resultOf(await remoteClient(target, ORIGIN).get(), '@acme/damaged@1').status, 'failed');
+      },
+    );
 
     test('are refused all together in a file that was cut short, is none, or is from here', async () => {
       await exportTo('cut.tar', ['@acme/a@1']);
@@ -101,7 +129,10 @@ for (const dialect of DIALECTS) {
       const apiKey = await source.readKey({ type: 'organization', id: 'carriers' });
       const report = await exportArtefacts({}, path, { patterns: ['@acme/a@1'], from: { url: source.url, apiKey } });
       assert.deepEqual([report.artefacts, report.origin, report.failed], [1, source.url, []]);
-      await assert.rejects(exportArtefacts({}, path, { patterns: ['*'], from: { url: source.url, apiKey: 'wrong' } }), { code: 'remote_refused' });
+      await assert.rejects(
+        exportArtefacts({}, path, { patterns: ['*'], from: { url: source.url, apiKey: 'wrong' } }),
+        { code: 'remote_refused' },
+      );
     });
   });
 }

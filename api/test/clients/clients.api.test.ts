@@ -3,17 +3,27 @@ import { createHash } from 'node:crypto';
 import { after, before, test } from 'node:test';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
 
-interface Client { name: string; version: string; url: string; size: number; digest: string }
-interface Description { paths: Record<string, Record<string, { security?: unknown[]; responses: object }>> }
+interface Client {
+  name: string;
+  version: string;
+  url: string;
+  size: number;
+  digest: string;
+}
+interface Description {
+  paths: Record<string, Record<string, { security?: unknown[]; responses: object }>>;
+}
 
 let berth: TestServer;
-before(async () => { berth = await startTestServer({ env: { PUBLIC_URL: 'https://example.org/registry' } }); });
+before(async () => {
+  berth = await startTestServer({ env: { PUBLIC_URL: 'https://example.org/registry' } });
+});
 after(() => berth.close());
 
 test('a registry serves the clients that it lists, whoever asks', async () => {
   for (const headers of [{}, { 'x-api-key': 'reg_unknown' }, { cookie: 'better-auth.session_token=x' }]) {
     const list = await fetch(`${berth.url}/clients`, { headers });
-    const { results, count } = await list.json() as { results: Client[]; count: number };
+    const { results, count } = (await list.json()) as { results: Client[]; count: number };
     assert.deepEqual([list.status, count, results.map(({ name }) => name)], [200, 2, ['cli', 'lib-node']]);
     for (const { name, version, url, size, digest } of results) {
       assert.equal(url, `https://example.org/registry/clients/${version}/${name}.tgz`);
@@ -38,9 +48,11 @@ test('addresses without a version lead to the present one, with and without the 
 });
 
 test('the description of the API has them', async () => {
-  const { paths } = await (await berth.api('GET', '/openapi.json')).json() as Description;
+  const { paths } = (await (await berth.api('GET', '/openapi.json')).json()) as Description;
   const expected = {
-    '/clients': ['200', '503'], '/clients/cli.tgz': ['302', '503'], '/clients/lib-node.tgz': ['302', '503'],
+    '/clients': ['200', '503'],
+    '/clients/cli.tgz': ['302', '503'],
+    '/clients/lib-node.tgz': ['302', '503'],
     '/clients/{version}/cli.tgz': ['200', '206', '304', '404', '416', '503'],
     '/clients/{version}/lib-node.tgz': ['200', '206', '304', '404', '416', '503'],
   };

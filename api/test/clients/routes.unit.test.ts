@@ -19,7 +19,9 @@ const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes);
 const digestOf = (bytes: Buffer) => `sha256:${sha256(bytes).digest('hex')}`;
 
 let directory: string;
-before(async () => { directory = await mkdtemp(join(tmpdir(), 'berth-clients-')); });
+before(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'berth-clients-'));
+});
 after(() => rm(directory, { recursive: true }));
 
 for (const publicUrl of PUBLIC_URLS) {
@@ -41,8 +43,12 @@ for (const publicUrl of PUBLIC_URLS) {
         assert.deepEqual([statusCode, headers['content-type']], [200, 'application/json; charset=utf-8']);
         assert.equal(headers['cache-control'], 'no-cache');
         const results = CLIENTS.map(({ name, packageName, bytes }) => ({
-          name, packageName, version: '1.2.3', url: `${publicUrl}/clients/1.2.3/${name}.tgz`,
-          size: bytes.length, digest: digestOf(bytes),
+          name,
+          packageName,
+          version: '1.2.3',
+          url: `${publicUrl}/clients/1.2.3/${name}.tgz`,
+          size: bytes.length,
+          digest: digestOf(bytes),
         }));
         assert.deepEqual(method === 'GET' ? JSON.parse(body) : body, method === 'GET' ? { results, count: 2 } : '');
       });
@@ -106,7 +112,10 @@ for (const publicUrl of PUBLIC_URLS) {
       await build('1.3.0');
       const { headers } = await app.inject(`${publicUrl}/clients/cli.tgz`);
       assert.equal(headers.location, '1.3.0/cli.tgz');
-      for (const [version, status] of [['1.3.0', 200], ['1.2.3', 404]] as const) {
+      for (const [version, status] of [
+        ['1.3.0', 200],
+        ['1.2.3', 404],
+      ] as const) {
         assert.equal((await app.inject(`${publicUrl}/clients/${version}/cli.tgz`)).statusCode, status);
       }
     });

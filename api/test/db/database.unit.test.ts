@@ -4,7 +4,13 @@ import { sql } from 'kysely';
 import type { Database } from '../../src/db/index.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
-const BLOB = { digest: 'sha256:a', storage_key: 'a', size: 3 * 2 ** 40, state: 'sound', created_at: '2026-01-02T03:04:05.006Z' };
+const BLOB = {
+  digest: 'sha256:a',
+  storage_key: 'a',
+  size: 3 * 2 ** 40,
+  state: 'sound',
+  created_at: '2026-01-02T03:04:05.006Z',
+};
 
 for (const dialect of DIALECTS) {
   describe(`a database on ${dialect}`, () => {
@@ -18,48 +24,93 @@ for (const dialect of DIALECTS) {
     });
     after(() => opened.close());
 
-    const insertBlob = (digest: string, storage_key = digest) => database.db.insertInto('blobs').values({ ...BLOB, digest, storage_key }).execute();
-    const findBlob = (digest: string) => database.db.selectFrom('blobs').selectAll().where('digest', '=', digest).executeTakeFirst();
+    const insertBlob = (digest: string, storage_key = digest) =>
+      database.db
+        .insertInto('blobs')
+        .values({ ...BLOB, digest, storage_key })
+        .execute();
+    const findBlob = (digest: string) =>
+      database.db.selectFrom('blobs').selectAll().where('digest', '=', digest).executeTakeFirst();
 
     test('gives back numbers beyond 32 bits and texts as they were written', async () => {
       await insertBlob('sha256:types', 'types');
-      assert.deepEqual({ ...await findBlob('sha256:types') }, { ...BLOB, digest: 'sha256:types', storage_key: 'types', unreferenced_since: null });
+      assert.deepEqual(
+        { ...(await findBlob('sha256:types')) },
+        { ...BLOB, digest: 'sha256:types', storage_key: 'types', unreferenced_since: null },
+      );
     });
 
     test('counts as a number, and counts affected rows', async () => {
       await insertBlob('sha256:counted');
-      const { count } = await database.db.selectFrom('blobs').select((eb) => eb.fn.countAll<number>().as('count')).where('digest', '=', 'sha256:counted').executeTakeFirstOrThrow();
+      const { count } = await database.db
+        .selectFrom('blobs')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('digest', '=', 'sha256:counted')
+        .executeTakeFirstOrThrow();
       assert.equal(count, 1);
-      const { numDeletedRows } = await database.db.deleteFrom('blobs').where('digest', '=', 'sha256:counted').executeTakeFirst();
+      const { numDeletedRows } = await database.db
+        .deleteFrom('blobs')
+        .where('digest', '=', 'sha256:counted')
+        .executeTakeFirst();
       assert.equal(numDeletedRows, 1n);
     });
 
     test('orders texts byte by byte', async () => {
       const digests = ['order:é', 'order:z', 'order:B', 'order:a', 'order:_', 'order:😀', 'order:～'];
       for (const digest of digests) await insertBlob(digest);
-      const rows = await database.db.selectFrom('blobs').select('digest').where('digest', 'like', 'order:%').orderBy('digest').execute();
-      assert.deepEqual(rows.map((row) => row.digest), digests.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+      const rows = await database.db
+        .selectFrom('blobs')
+        .select('digest')
+        .where('digest', 'like', 'order:%')
+        .orderBy('digest')
+        .execute();
+      assert.deepEqual(
+        rows.map((row) => row.digest),
+        digests.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))),
+      );
     });
 
     test('refuses states of a blob that it does not know', async () => {
-      await assert.rejects(database.db.insertInto('blobs').values({ ...BLOB, digest: 'sha256:odd', state: 'odd' }).execute());
+      await assert.rejects(
+        database.db
+          .insertInto('blobs')
+          .values({ ...BLOB, digest: 'sha256:odd', state: 'odd' })
+          .execute(),
+      );
     });
 
     test('keeps a blob as long as something refers to it', async () => {
       await insertBlob('sha256:kept');
       const scan = { digest: 'sha256:kept', scan_version: 1, readme: null, packages: '[]', unpacked_size: 0 };
       await database.db.insertInto('tarball_scans').values(scan).execute();
-      await database.db.insertInto('file_index_parts').values({ digest: 'sha256:kept', part: 0, entries: '[]' }).execute();
-      await assert.rejects(database.db.insertInto('slots').values(slotOf('sha256:kept')).execute(), 'a slot needs its artefact');
+      await database.db
+        .insertInto('file_index_parts')
+        .values({ digest: 'sha256:kept', part: 0, entries: '[]' })
+        .execute();
+      await assert.rejects(
+        database.db.insertInto('slots').values(slotOf('sha256:kept')).execute(),
+        'a slot needs its artefact',
+      );
       await database.db.insertInto('artefacts').values(artefactRow()).execute();
-      await assert.rejects(database.db.insertInto('slots').values(slotOf('sha256:unknown')).execute(), 'a slot needs its blob');
+      await assert.rejects(
+        database.db.insertInto('slots').values(slotOf('sha256:unknown')).execute(),
+        'a slot needs its blob',
+      );
       await database.db.insertInto('slots').values(slotOf('sha256:kept')).execute();
       await assert.rejects(database.db.deleteFrom('blobs').where('digest', '=', 'sha256:kept').execute());
 
       await database.db.deleteFrom('artefacts').execute();
-      assert.deepEqual(await database.db.selectFrom('slots').selectAll().execute(), [], 'slots go with their artefact');
+      assert.deepEqual(
+        await database.db.selectFrom('slots').selectAll().execute(),
+        [],
+        'slots go with their artefact',
+      );
       await database.db.deleteFrom('blobs').where('digest', '=', 'sha256:kept').execute();
-      assert.deepEqual(await database.db.selectFrom('tarball_scans').selectAll().execute(), [], 'scans go with their blob');
+      assert.deepEqual(
+        await database.db.selectFrom('tarball_scans').selectAll().execute(),
+        [],
+        'scans go with their blob',
+      );
       const parts = await database.db.selectFrom('file_index_parts').selectAll().execute();
       assert.deepEqual(parts, [], 'lists of files go with their scan');
     });
@@ -88,15 +139,22 @@ for (const dialect of DIALECTS) {
 
 test('a SQLite database is durable at each commit and enforces its foreign keys', async () => {
   const { database, close } = await openTestDatabase('sqlite', { migrated: false });
-  const pragma = async (name: string) => Object.values((await sql.raw<Record<string, unknown>>(`pragma ${name}`).execute(database.db)).rows[0] ?? {})[0];
-  assert.deepEqual([await pragma('journal_mode'), await pragma('synchronous'), await pragma('foreign_keys')], ['wal', 2, 1]);
+  const pragma = async (name: string) =>
+    Object.values((await sql.raw<Record<string, unknown>>(`pragma ${name}`).execute(database.db)).rows[0] ?? {})[0];
+  assert.deepEqual(
+    [await pragma('journal_mode'), await pragma('synchronous'), await pragma('foreign_keys')],
+    ['wal', 2, 1],
+  );
   await close();
 });
 
 test('SQLite stores booleans and dates, which its driver cannot bind', async () => {
   const { database, close } = await openTestDatabase('sqlite', { migrated: false });
-  const { rows } = await sql`select ${true} as yes, ${false} as no, ${new Date('2026-01-02T03:04:05.006Z')} as at`.execute(database.db);
-  assert.deepEqual({ ...rows[0] as object }, { yes: 1, no: 0, at: '2026-01-02T03:04:05.006Z' });
+  const { rows } =
+    await sql`select ${true} as yes, ${false} as no, ${new Date('2026-01-02T03:04:05.006Z')} as at`.execute(
+      database.db,
+    );
+  assert.deepEqual({ ...(rows[0] as object) }, { yes: 1, no: 0, at: '2026-01-02T03:04:05.006Z' });
   await close();
 });
 
@@ -113,12 +171,31 @@ test('SQLite prepares more statements than it keeps', async () => {
 
 function slotOf(digest: string) {
   return {
-    artefact_id: 'a', architecture: 'noarch', digest, path: 'p', size: 1, version: null, file_name: null,
-    uploaded_at: BLOB.created_at, uploaded_by: '{}', has_native_modules: 0, has_install_scripts: 0,
+    artefact_id: 'a',
+    architecture: 'noarch',
+    digest,
+    path: 'p',
+    size: 1,
+    version: null,
+    file_name: null,
+    uploaded_at: BLOB.created_at,
+    uploaded_by: '{}',
+    has_native_modules: 0,
+    has_install_scripts: 0,
   };
 }
 
 function artefactRow() {
   const nothing = { package_name: null, group_fr: null, group_en: null, origin: null };
-  return { ...nothing, id: 'a', format: 'npm', category: 'other', public: 0, deprecated: 0, data_updated_at: BLOB.created_at, last_modified: 1, search_text: 'a' };
+  return {
+    ...nothing,
+    id: 'a',
+    format: 'npm',
+    category: 'other',
+    public: 0,
+    deprecated: 0,
+    data_updated_at: BLOB.created_at,
+    last_modified: 1,
+    search_text: 'a',
+  };
 }

@@ -9,7 +9,10 @@ import { freePort } from '../support/free-port.ts';
 import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
 
 async function failureOf(work: () => Promise<unknown>): Promise<unknown> {
-  return work().then(() => assert.fail('it succeeded'), (error: unknown) => error);
+  return work().then(
+    () => assert.fail('it succeeded'),
+    (error: unknown) => error,
+  );
 }
 
 /** Outside of the transaction that the call comes from, as another request would be. */
@@ -25,26 +28,37 @@ test('a PostgreSQL that refuses connections is unavailable', async () => {
 test('a PostgreSQL that hangs up is unavailable', async () => {
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const database = createDatabase({ url: `postgres://nobody@127.0.0.1:${(server.address() as AddressInfo).port}/none` });
+  const database = createDatabase({
+    url: `postgres://nobody@127.0.0.1:${(server.address() as AddressInfo).port}/none`,
+  });
   assert.equal(toDatabaseError(await failureOf(() => database.check()))?.code, 'database_unavailable');
   await database.close();
   server.close();
 });
 
-test('a connection that PostgreSQL ends during a query is told as unavailable, and another one takes its place', async () => {
-  const { database, close } = await openTestDatabase('postgres', { migrated: false });
-  assert.equal(toDatabaseError(await failureOf(() => sql`select pg_terminate_backend(pg_backend_pid())`.execute(database.db)))?.code, 'database_unavailable');
-  await eventually(() => database.check());
-  await close();
-});
+test(
+  'a connection that PostgreSQL ends during a query is told as unavailable, and another one ' + 'takes its place',
+  async () => {
+    const { database, close } = await openTestDatabase('postgres', { migrated: false });
+    assert.equal(
+      toDatabaseError(await failureOf(() => sql`select pg_terminate_backend(pg_backend_pid())`.execute(database.db)))
+        ?.code,
+      'database_unavailable',
+    );
+    await eventually(() => database.check());
+    await close();
+  },
+);
 
 test('a connection that PostgreSQL ends within a transaction fails that transaction and nothing else', async () => {
   const { database, close } = await openTestDatabase('postgres', { migrated: false });
-  const failure = await failureOf(() => database.transaction(async (tx) => {
-    const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx);
-    await inAnotherContext(() => sql`select pg_terminate_backend(${rows[0]!.pid}, 5000)`.execute(database.db));
-    await sql`select 1`.execute(tx);
-  }));
+  const failure = await failureOf(() =>
+    database.transaction(async (tx) => {
+      const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx);
+      await inAnotherContext(() => sql`select pg_terminate_backend(${rows[0]!.pid}, 5000)`.execute(database.db));
+      await sql`select 1`.execute(tx);
+    }),
+  );
   assert.equal(toDatabaseError(failure)?.code, 'database_unavailable');
   await eventually(() => database.check());
   await close();
@@ -54,7 +68,11 @@ test('a full disk is told as such', async () => {
   const { database, close } = await openTestDatabase('sqlite');
   await sql`pragma max_page_count = 1`.execute(database.db);
   const fill = async () => {
-    for (let index = 0; ; index++) await database.db.insertInto('blob_writers').values({ storage_key: `${index}`.padEnd(10_000), state: '', created_at: '', heartbeat_at: '' }).execute();
+    for (let index = 0; ; index++)
+      await database.db
+        .insertInto('blob_writers')
+        .values({ storage_key: `${index}`.padEnd(10_000), state: '', created_at: '', heartbeat_at: '' })
+        .execute();
   };
   const error = toDatabaseError(await failureOf(fill));
   assert.equal(error?.code, 'database_full');
@@ -65,7 +83,9 @@ test('a full disk is told as such', async () => {
 
 test('a text that PostgreSQL cannot store is the fault of whoever sent it', async () => {
   const { database, close } = await openTestDatabase('postgres');
-  const error = toDatabaseError(await failureOf(() => database.db.selectFrom('artefacts').select('id').where('id', '=', 'a\0b').execute()));
+  const error = toDatabaseError(
+    await failureOf(() => database.db.selectFrom('artefacts').select('id').where('id', '=', 'a\0b').execute()),
+  );
   assert.equal(error?.code, 'text_invalid');
   await close();
 });
@@ -83,5 +103,11 @@ for (const dialect of DIALECTS) {
 }
 
 test('what is no error of a database is none', () => {
-  for (const error of [undefined, 'ECONNREFUSED', new Error('ECONNREFUSED'), Object.assign(new Error('x'), { code: 'ENOENT', syscall: 'open' })]) assert.equal(toDatabaseError(error), undefined);
+  for (const error of [
+    undefined,
+    'ECONNREFUSED',
+    new Error('ECONNREFUSED'),
+    Object.assign(new Error('x'), { code: 'ENOENT', syscall: 'open' }),
+  ])
+    assert.equal(toDatabaseError(error), undefined);
 });

@@ -31,7 +31,7 @@ async function putOldLists({ db }: Database): Promise<void> {
 async function readLists({ db }: Database): Promise<Record<string, object[]>> {
   const lists: Record<string, object[]> = Object.fromEntries(Object.keys(LISTS).map((digest) => [digest, []]));
   const rows = await db.selectFrom('file_index_parts').selectAll().orderBy('digest').orderBy('part').execute();
-  for (const { digest, entries } of rows) lists[digest]!.push(...JSON.parse(entries) as object[]);
+  for (const { digest, entries } of rows) lists[digest]!.push(...(JSON.parse(entries) as object[]));
   return lists;
 }
 
@@ -43,8 +43,11 @@ for (const dialect of DIALECTS) {
       await putOldLists(database);
       await migrate(database);
       assert.deepEqual(await readLists(database), LISTS);
-      const { count } = await database.db.selectFrom('file_index_parts').where('digest', '=', 'sha256:large')
-        .select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
+      const { count } = await database.db
+        .selectFrom('file_index_parts')
+        .where('digest', '=', 'sha256:large')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow();
       assert.ok(count > 10, `${count} parts`);
       const scans = await database.db.selectFrom('tarball_scans').selectAll().execute();
       assert.equal(scans.length, Object.keys(LISTS).length);
@@ -59,8 +62,9 @@ test('a migration of lists of files that was interrupted on SQLite begins anew',
   await migrate(database, { upTo: BEFORE });
   await putOldLists(database);
   // What one leaves that ends before its last statement.
-  await sql`create trigger refuse before insert on kysely_migration begin select raise(abort, 'interrupted'); end`
-    .execute(database.db);
+  await sql`create trigger refuse before insert on kysely_migration begin select raise(abort, 'interrupted'); end`.execute(
+    database.db,
+  );
   await sql`create view holds_column as select files from tarball_scans`.execute(database.db);
   await assert.rejects(migrate(database));
   assert.deepEqual(await readLists(database), LISTS);

@@ -8,7 +8,11 @@ import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
 async function listColumns({ db }: Database): Promise<Record<string, string[]>> {
   const tables = await db.introspection.getTables();
   const ours = tables.filter(({ name, isView }) => !isView && !name.startsWith('artefact_search'));
-  return Object.fromEntries(ours.map(({ name, columns }) => [name, columns.map((column) => column.name).sort()] as const).sort(([a], [b]) => a < b ? -1 : 1));
+  return Object.fromEntries(
+    ours
+      .map(({ name, columns }) => [name, columns.map((column) => column.name).sort()] as const)
+      .sort(([a], [b]) => (a < b ? -1 : 1)),
+  );
 }
 
 async function listMigrations({ db }: Database): Promise<string[]> {
@@ -23,7 +27,10 @@ for (const dialect of DIALECTS) {
       await migrate(database);
       const [columns, migrations] = [await listColumns(database), await listMigrations(database)];
       assert.ok(migrations.length > 0);
-      await database.db.insertInto('blob_writers').values({ storage_key: 'kept', state: '', created_at: '', heartbeat_at: '' }).execute();
+      await database.db
+        .insertInto('blob_writers')
+        .values({ storage_key: 'kept', state: '', created_at: '', heartbeat_at: '' })
+        .execute();
       await migrate(database);
       assert.deepEqual([await listColumns(database), await listMigrations(database)], [columns, migrations]);
       assert.equal((await database.db.selectFrom('blob_writers').selectAll().execute()).length, 1);
@@ -42,7 +49,9 @@ for (const dialect of DIALECTS) {
 
     test('refuse a database that a newer program has migrated, and touch nothing in it', async () => {
       const { database, close } = await openTestDatabase(dialect);
-      await sql`insert into kysely_migration (name, timestamp) values ('0999-future', '2030-01-01T00:00:00.000Z')`.execute(database.db);
+      await sql`insert into kysely_migration (name, timestamp) values ('0999-future', '2030-01-01T00:00:00.000Z')`.execute(
+        database.db,
+      );
       const columns = await listColumns(database);
       await assert.rejects(migrate(database), { code: 'database_too_new', message: /0999-future/ });
       assert.deepEqual(await listColumns(database), columns);

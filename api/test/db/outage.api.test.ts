@@ -14,7 +14,8 @@ import { npmTarball } from '../support/tarball-builder.ts';
 import { ADMIN_EMAIL, ADMIN_PASSWORD } from '../support/test-client.ts';
 
 const OUTAGE_MS = 10_000;
-const tarball = (content: Uint8Array = randomBytes(100_000)) => npmTarball({ name: 'p', version: '1.0.0', files: { 'data.bin': content } });
+const tarball = (content: Uint8Array = randomBytes(100_000)) =>
+  npmTarball({ name: 'p', version: '1.0.0', files: { 'data.bin': content } });
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 let cluster: PostgresCluster;
@@ -45,46 +46,79 @@ const KINDS: Record<string, () => Promise<Response>> = {
   'listing': () => berth.api('GET', '/artefacts?q=present', { headers: berth.internal }),
   'downloading': () => berth.api('GET', '/artefacts/present/tarball', { headers: berth.internal }),
   'using a key': () => berth.api('GET', '/session', { headers: { 'x-api-key': key } }),
-  'changing': () => berth.api('PATCH', '/artefacts/present', { headers: berth.internal, body: { title: { en: `Title ${++counter}` } } }),
+  'changing': () =>
+    berth.api('PATCH', '/artefacts/present', {
+      headers: berth.internal,
+      body: { title: { en: `Title ${++counter}` } },
+    }),
   'uploading': async () => {
     const [id, file] = [`upload-${++counter}`, await tarball()];
     const response = await berth.upload(id, { file, headers: { 'x-api-key': key } });
     if (response.status === 201) acknowledged.set(id, digestOf(file));
     return response;
   },
-  'signing in': () => fetch(`${berth.url}/api/auth/sign-in/email`, {
-    method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email: ADMIN_EMAIL, password: ADMIN_PASSWORD }),
-  }),
+  'signing in': () =>
+    fetch(`${berth.url}/api/auth/sign-in/email`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ email: ADMIN_EMAIL, password: ADMIN_PASSWORD }),
+    }),
 };
 
-interface Load { successes: Record<string, number>; refusals: Record<string, number>; unexpected: string[]; stop(): Promise<void> }
+interface Load {
+  successes: Record<string, number>;
+  refusals: Record<string, number>;
+  unexpected: string[];
+  stop(): Promise<void>;
+}
 
 /** Sends every kind of request, one after the other of each, until it is stopped. */
 function startLoad(): Load {
   let running = true;
   const zero = () => Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0]));
-  const load: Load = { successes: zero(), refusals: zero(), unexpected: [], stop: async () => { running = false; await workers; } };
-  const workers = Promise.all(Object.entries(KINDS).map(async ([kind, send]) => {
-    while (running) {
-      const response = await send();
-      const body = await response.text();
-      if (response.ok || response.status === 429) load.successes[kind]!++;
-      else if (response.status === 503 && body.includes('"database_unavailable"') && response.headers.get('retry-after') !== null) load.refusals[kind]!++;
-      else load.unexpected.push(`${kind}: ${response.status} ${body}`);
-      await sleep(20);
-    }
-  }));
+  const load: Load = {
+    successes: zero(),
+    refusals: zero(),
+    unexpected: [],
+    stop: async () => {
+      running = false;
+      await workers;
+    },
+  };
+  const workers = Promise.all(
+    Object.entries(KINDS).map(async ([kind, send]) => {
+      while (running) {
+        const response = await send();
+        const body = await response.text();
+        if (response.ok || response.status === 429) load.successes[kind]!++;
+        else if (
+          response.status === 503 &&
+          body.includes('"database_unavailable"') &&
+          response.headers.get('retry-after') !== null
+        )
+          load.refusals[kind]!++;
+        else load.unexpected.push(`${kind}: ${response.status} ${body}`);
+        await sleep(20);
+      }
+    }),
+  );
   return load;
 }
 
 async function countDownloads(): Promise<number> {
-  const [row] = await query<{ downloads: number }>(berth, 'select coalesce(sum(downloads), 0)::int as downloads from daily_transfers');
+  const [row] = await query<{ downloads: number }>(
+    berth,
+    'select coalesce(sum(downloads), 0)::int as downloads from daily_transfers',
+  );
   return row?.downloads ?? 0;
 }
 
 /** When the last sweep ended well. */
 async function lastSweep(): Promise<string | undefined> {
-  const [row] = await query<{ ended_at: string }>(berth, `select ended_at from job_runs where name = 'storage.sweep' and outcome = 'succeeded' and ended_at is not null`);
+  const [row] = await query<{ ended_at: string }>(
+    berth,
+    `select ended_at from job_runs where name = 'storage.sweep' and outcome = 'succeeded' and ended_at is not null`,
+  );
   return row?.ended_at;
 }
 
@@ -102,45 +136,64 @@ describe('a PostgreSQL that goes away', () => {
     { name: 'by a power cut', leave: () => cluster.become('down'), comeBack: () => cluster.become('up') },
     { name: 'by freezing', leave: () => cluster.become('freeze'), comeBack: () => cluster.become('thaw') },
   ])) {
-    test(`${name} for ten seconds: 503 meanwhile, nothing acknowledged is lost, and all goes on without a restart`, async () => {
-      const countedBefore = await countDownloads();
-      const load = startLoad();
-      await eventually(async () => { allAbove(load.successes, load.refusals); });
-      const slow = await beginSlowUpload(berth, { id: 'half-way', file: await tarball() });
+    test(
+      `${name} for ten seconds: 503 meanwhile, nothing acknowledged is lost, and all goes on ` + 'without a restart',
+      async () => {
+        const countedBefore = await countDownloads();
+        const load = startLoad();
+        await eventually(async () => {
+          allAbove(load.successes, load.refusals);
+        });
+        const slow = await beginSlowUpload(berth, { id: 'half-way', file: await tarball() });
 
-      await leave();
-      const cameBack = sleep(OUTAGE_MS).then(comeBack);
-      await eventually(async () => { assert.deepEqual(await readiness(), [503, { status: 'unavailable', database: 'unavailable', storage: 'ok' }]); });
-      const { status, code } = await slow.finish();
-      assert.deepEqual([status, code], [503, 'database_unavailable']);
-      assert.equal((await fetch(`${berth.url}/api/health/live`)).status, 200);
-      assert.equal((await fetch(`${berth.url}/metrics`)).status, 200);
-      await cameBack;
+        await leave();
+        const cameBack = sleep(OUTAGE_MS).then(comeBack);
+        await eventually(async () => {
+          assert.deepEqual(await readiness(), [
+            503,
+            { status: 'unavailable', database: 'unavailable', storage: 'ok' },
+          ]);
+        });
+        const { status, code } = await slow.finish();
+        assert.deepEqual([status, code], [503, 'database_unavailable']);
+        assert.equal((await fetch(`${berth.url}/api/health/live`)).status, 200);
+        assert.equal((await fetch(`${berth.url}/metrics`)).status, 200);
+        await cameBack;
 
-      const before = { ...load.successes };
-      await eventually(async () => { allAbove(load.successes, before); });
-      assert.deepEqual(await readiness(), [200, { status: 'ok', database: 'ok', storage: 'ok' }]);
-      await load.stop();
-      assert.deepEqual(load.unexpected, []);
-      allAbove(load.refusals, Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0])));
-      assert.ok(berth.isRunning());
+        const before = { ...load.successes };
+        await eventually(async () => {
+          allAbove(load.successes, before);
+        });
+        assert.deepEqual(await readiness(), [200, { status: 'ok', database: 'ok', storage: 'ok' }]);
+        await load.stop();
+        assert.deepEqual(load.unexpected, []);
+        allAbove(load.refusals, Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0])));
+        assert.ok(berth.isRunning());
 
-      // Work that is due is taken up again.
-      const sweptBefore = await lastSweep();
-      assert.equal((await berth.api('POST', '/storage/sweep', { headers: await berth.superadmin(), body: {} })).status, 202);
-      await eventually(async () => { assert.notEqual(await lastSweep(), sweptBefore); });
+        // Work that is due is taken up again.
+        const sweptBefore = await lastSweep();
+        assert.equal(
+          (await berth.api('POST', '/storage/sweep', { headers: await berth.superadmin(), body: {} })).status,
+          202,
+        );
+        await eventually(async () => {
+          assert.notEqual(await lastSweep(), sweptBefore);
+        });
 
-      // Counts wait in memory for the database.
-      await eventually(async () => { assert.ok(await countDownloads() >= countedBefore + load.successes['downloading']!); });
-      assert.equal((await berth.api('GET', '/artefacts/half-way', { headers: berth.internal })).status, 404);
-      for (const [id, digest] of acknowledged) {
-        const response = await berth.api('GET', `/artefacts/${id}/tarball`, { headers: berth.internal });
-        assert.equal(digestOf(new Uint8Array(await response.arrayBuffer())), digest, id);
-      }
-      const { blobs, files, slots } = await readStoredState(berth);
-      for (const blob of blobs) assert.ok(files.includes(blob.split('/').at(-1)!), blob);
-      assert.equal(slots.length, new Set(slots.map((slot) => slot.split(' ')[0])).size);
-    });
+        // Counts wait in memory for the database.
+        await eventually(async () => {
+          assert.ok((await countDownloads()) >= countedBefore + load.successes['downloading']!);
+        });
+        assert.equal((await berth.api('GET', '/artefacts/half-way', { headers: berth.internal })).status, 404);
+        for (const [id, digest] of acknowledged) {
+          const response = await berth.api('GET', `/artefacts/${id}/tarball`, { headers: berth.internal });
+          assert.equal(digestOf(new Uint8Array(await response.arrayBuffer())), digest, id);
+        }
+        const { blobs, files, slots } = await readStoredState(berth);
+        for (const blob of blobs) assert.ok(files.includes(blob.split('/').at(-1)!), blob);
+        assert.equal(slots.length, new Set(slots.map((slot) => slot.split(' ')[0])).size);
+      },
+    );
   }
 
   test('leaves a process that has rejected nothing unheard', async () => {

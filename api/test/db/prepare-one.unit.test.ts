@@ -3,10 +3,16 @@ import { after, before, describe, test } from 'node:test';
 import type { Database } from '../../src/db/index.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
-interface Shard { version: number; shard: number }
+interface Shard {
+  version: number;
+  shard: number;
+}
 
 function prepareShard({ db, prepareOne }: Database) {
-  return prepareOne<Shard>(db.selectFrom('list_versions').select(['version', 'shard']).where('shard', '=', 0).compile(), ['version', 'shard']);
+  return prepareOne<Shard>(
+    db.selectFrom('list_versions').select(['version', 'shard']).where('shard', '=', 0).compile(),
+    ['version', 'shard'],
+  );
 }
 
 for (const dialect of DIALECTS) {
@@ -19,7 +25,12 @@ for (const dialect of DIALECTS) {
     });
     after(() => opened.close());
 
-    const count = (executor: Database['db']) => executor.updateTable('list_versions').set((eb) => ({ version: eb('version', '+', 1) })).where('shard', '=', 3).execute();
+    const count = (executor: Database['db']) =>
+      executor
+        .updateTable('list_versions')
+        .set((eb) => ({ version: eb('version', '+', 1) }))
+        .where('shard', '=', 3)
+        .execute();
 
     test('gives the row of its parameters, or nothing', async () => {
       const find = prepareShard(database);
@@ -41,9 +52,13 @@ for (const dialect of DIALECTS) {
       const find = prepareShard(database);
       const before = await find(3);
       let written: () => void = () => undefined;
-      const hasWritten = new Promise<void>((resolve) => { written = resolve; });
+      const hasWritten = new Promise<void>((resolve) => {
+        written = resolve;
+      });
       let goOn: () => void = () => undefined;
-      const mayGoOn = new Promise<void>((resolve) => { goOn = resolve; });
+      const mayGoOn = new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
       const transaction = database.transaction(async (tx) => {
         await count(tx);
         written();
@@ -58,7 +73,10 @@ for (const dialect of DIALECTS) {
 
     test('is refused inside a transaction, as every other use of the database', async () => {
       const find = prepareShard(database);
-      await assert.rejects(database.transaction(() => find(3)), /used inside a transaction/);
+      await assert.rejects(
+        database.transaction(() => find(3)),
+        /used inside a transaction/,
+      );
     });
   });
 }

@@ -1,4 +1,5 @@
-// Every wait for PostgreSQL has an end. The limits that the tests reach are shortened by the URL, which wins over Berth's own.
+// Every wait for PostgreSQL has an end. The limits that the tests reach are shortened by the URL, which wins over
+// Berth's own.
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -10,8 +11,12 @@ import { startPostgresCluster, type PostgresCluster } from '../support/postgres-
 let cluster: PostgresCluster;
 const opened: Database[] = [];
 
-before(async () => { cluster = await startPostgresCluster({ durable: true }); });
-afterEach(async () => { for (const database of opened.splice(0)) await database.close(); });
+before(async () => {
+  cluster = await startPostgresCluster({ durable: true });
+});
+afterEach(async () => {
+  for (const database of opened.splice(0)) await database.close();
+});
 after(() => cluster.stop());
 
 function open(limits: Record<string, string> = {}, poolSize?: number): Database {
@@ -22,11 +27,17 @@ function open(limits: Record<string, string> = {}, poolSize?: number): Database 
   return database;
 }
 
-const codeOf = (work: Promise<unknown>) => work.then(() => 'it succeeded', (error: unknown) => toDatabaseError(error)?.code ?? String(error));
+const codeOf = (work: Promise<unknown>) =>
+  work.then(
+    () => 'it succeeded',
+    (error: unknown) => toDatabaseError(error)?.code ?? String(error),
+  );
 const sleep = (seconds: number) => sql`select pg_sleep(${seconds})`;
 
 async function show(database: Database['db'], name: string): Promise<unknown> {
-  const { rows: [row] } = await sql<Record<string, unknown>>`show ${sql.raw(name)}`.execute(database);
+  const {
+    rows: [row],
+  } = await sql<Record<string, unknown>>`show ${sql.raw(name)}`.execute(database);
   return row?.[name];
 }
 
@@ -59,35 +70,53 @@ describe('on PostgreSQL', () => {
     const frozen = open({ idle_in_transaction_session_timeout: '100' });
     const other = open();
     await sql`create table held (id int)`.execute(other.db);
-    const failed = codeOf(frozen.transaction(async (tx) => {
-      await sql`lock table held`.execute(tx);
-      await eventually(() => sql`select * from held`.execute(other.db));
-      await sql`select 1`.execute(tx);
-    }));
+    const failed = codeOf(
+      frozen.transaction(async (tx) => {
+        await sql`lock table held`.execute(tx);
+        await eventually(() => sql`select * from held`.execute(other.db));
+        await sql`select 1`.execute(tx);
+      }),
+    );
     assert.equal(await failed, 'database_unavailable');
     await frozen.check();
   });
 
-  test('a server that is frozen makes queries and transactions fail in time, and is used again once it goes on', async () => {
-    const database = open({ query_timeout: '300' }, 2);
-    await Promise.all([database.check(), database.check()]);
-    await cluster.become('freeze');
-    try {
-      assert.equal(await codeOf(database.check()), 'database_unavailable');
-      assert.equal(await codeOf(database.transaction((tx) => sql`select 1`.execute(tx))), 'database_unavailable');
-    } finally {
-      await cluster.become('thaw');
-    }
-    // An answer that came too late must not be taken for that of the next query.
-    const { rows } = await sql<{ value: number }>`select 42 as value`.execute(database.db);
-    assert.deepEqual(rows, [{ value: 42 }]);
-  });
+  test(
+    'a server that is frozen makes queries and transactions fail in time, and is used again ' + 'once it goes on',
+    async () => {
+      const database = open({ query_timeout: '300' }, 2);
+      await Promise.all([database.check(), database.check()]);
+      await cluster.become('freeze');
+      try {
+        assert.equal(await codeOf(database.check()), 'database_unavailable');
+        assert.equal(await codeOf(database.transaction((tx) => sql`select 1`.execute(tx))), 'database_unavailable');
+      } finally {
+        await cluster.become('thaw');
+      }
+      // An answer that came too late must not be taken for that of the next query.
+      const { rows } = await sql<{ value: number }>`select 42 as value`.execute(database.db);
+      assert.deepEqual(rows, [{ value: 42 }]);
+    },
+  );
 
   test('a stop does not wait for a server that is frozen', async () => {
     const database = open({}, 2);
     await database.check();
-    const running = codeOf(sleep(0).execute(database.db).then(() => sleep(60).execute(database.db)));
-    await eventually(async () => { assert.equal((await sql`select 1 from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'`.execute(open().db)).rows.length, 1); });
+    const running = codeOf(
+      sleep(0)
+        .execute(database.db)
+        .then(() => sleep(60).execute(database.db)),
+    );
+    await eventually(async () => {
+      assert.equal(
+        (
+          await sql`select 1 from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'`.execute(
+            open().db,
+          )
+        ).rows.length,
+        1,
+      );
+    });
     await cluster.become('freeze');
     try {
       await database.close();
@@ -101,11 +130,13 @@ describe('on PostgreSQL', () => {
     const database = open();
     await sql`create table log (id int)`.execute(database.db);
     await sql`insert into log values (1)`.execute(database.db);
-    const cut = codeOf(database.transaction(async (tx) => {
-      await sql`insert into log values (2)`.execute(tx);
-      await cluster.become('down');
-      await sql`insert into log values (3)`.execute(tx);
-    }));
+    const cut = codeOf(
+      database.transaction(async (tx) => {
+        await sql`insert into log values (2)`.execute(tx);
+        await cluster.become('down');
+        await sql`insert into log values (3)`.execute(tx);
+      }),
+    );
     assert.equal(await cut, 'database_unavailable');
     assert.equal(await codeOf(database.check()), 'database_unavailable');
     await cluster.become('up');
@@ -118,8 +149,15 @@ describe('a start', () => {
     await cluster.become('down');
     const database = open();
     const failures: unknown[] = [];
-    const waited = untilReachable(database, { patienceMs: 60_000, onWait: (error) => { failures.push(error); } });
-    await eventually(async () => { assert.equal(failures.length, 1); });
+    const waited = untilReachable(database, {
+      patienceMs: 60_000,
+      onWait: (error) => {
+        failures.push(error);
+      },
+    });
+    await eventually(async () => {
+      assert.equal(failures.length, 1);
+    });
     await cluster.become('up');
     await waited;
     assert.equal(failures.length, 1);
@@ -131,7 +169,9 @@ describe('a start', () => {
     url.pathname = '/nowhere';
     const database = createDatabase({ url: url.href });
     opened.push(database);
-    await assert.rejects(untilReachable(database, { patienceMs: 60_000, onWait: () => assert.fail('it waits') }), { code: '3D000' });
+    await assert.rejects(untilReachable(database, { patienceMs: 60_000, onWait: () => assert.fail('it waits') }), {
+      code: '3D000',
+    });
   });
 
   test('waits for the migration that another replica has under way', async () => {
@@ -140,13 +180,23 @@ describe('a start', () => {
     const key = sql.lit(BigInt('3853314791062309107'));
     let migrated = false;
     let migration: Promise<void> | undefined;
-    await first.withoutTimeouts((db) => db.connection().execute(async (connection) => {
-      await sql`select pg_advisory_lock(${key})`.execute(connection);
-      migration = migrate(second).then(() => { migrated = true; });
-      await eventually(async () => { assert.equal((await sql`select 1 from pg_locks where locktype = 'advisory' and not granted`.execute(connection)).rows.length, 1); });
-      assert.equal(migrated, false);
-      await sql`select pg_advisory_unlock(${key})`.execute(connection);
-    }));
+    await first.withoutTimeouts((db) =>
+      db.connection().execute(async (connection) => {
+        await sql`select pg_advisory_lock(${key})`.execute(connection);
+        migration = migrate(second).then(() => {
+          migrated = true;
+        });
+        await eventually(async () => {
+          assert.equal(
+            (await sql`select 1 from pg_locks where locktype = 'advisory' and not granted`.execute(connection)).rows
+              .length,
+            1,
+          );
+        });
+        assert.equal(migrated, false);
+        await sql`select pg_advisory_unlock(${key})`.execute(connection);
+      }),
+    );
     await migration;
     assert.equal(migrated, true);
   });

@@ -4,7 +4,13 @@ import { sql } from 'kysely';
 import type { Database, Tx } from '../../src/db/index.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
-class ConflictError extends Error { readonly code: string; constructor(code: string) { super('conflict'); this.code = code; } }
+class ConflictError extends Error {
+  readonly code: string;
+  constructor(code: string) {
+    super('conflict');
+    this.code = code;
+  }
+}
 
 for (const dialect of DIALECTS) {
   describe(`a transaction on ${dialect}`, () => {
@@ -17,24 +23,52 @@ for (const dialect of DIALECTS) {
     });
     after(() => opened.close());
 
-    const begin = (tx: Tx, key: string) => tx.insertInto('blob_writers').values({ storage_key: key, state: '', created_at: '', heartbeat_at: '' }).execute();
-    const exists = async (key: string) => await database.db.selectFrom('blob_writers').select('storage_key').where('storage_key', '=', key).executeTakeFirst() !== undefined;
+    const begin = (tx: Tx, key: string) =>
+      tx
+        .insertInto('blob_writers')
+        .values({ storage_key: key, state: '', created_at: '', heartbeat_at: '' })
+        .execute();
+    const exists = async (key: string) =>
+      (await database.db
+        .selectFrom('blob_writers')
+        .select('storage_key')
+        .where('storage_key', '=', key)
+        .executeTakeFirst()) !== undefined;
 
     test('commits what it wrote and gives back what its work returned', async () => {
-      assert.equal(await database.transaction(async (tx) => { await begin(tx, 'committed'); return 7; }), 7);
+      assert.equal(
+        await database.transaction(async (tx) => {
+          await begin(tx, 'committed');
+          return 7;
+        }),
+        7,
+      );
       assert.ok(await exists('committed'));
     });
 
     test('leaves nothing of work that fails', async () => {
       const failure = new Error('the work failed');
-      await assert.rejects(database.transaction(async (tx) => { await begin(tx, 'undone'); throw failure; }), failure);
-      assert.ok(!await exists('undone'));
+      await assert.rejects(
+        database.transaction(async (tx) => {
+          await begin(tx, 'undone');
+          throw failure;
+        }),
+        failure,
+      );
+      assert.ok(!(await exists('undone')));
     });
 
     test('lets nobody see what it has not committed', async () => {
-      let release = () => { /* set below */ };
-      const held = new Promise<void>((resolve) => { release = resolve; });
-      const work = database.transaction(async (tx) => { await begin(tx, 'unseen'); await held; });
+      let release = () => {
+        /* set below */
+      };
+      const held = new Promise<void>((resolve) => {
+        release = resolve;
+      });
+      const work = database.transaction(async (tx) => {
+        await begin(tx, 'unseen');
+        await held;
+      });
       const look = dialect === 'postgres' ? exists('unseen') : Promise.resolve(false);
       assert.equal(await look, false);
       release();
@@ -42,17 +76,38 @@ for (const dialect of DIALECTS) {
       assert.ok(await exists('unseen'));
     });
 
-    test('refuses the database itself inside, which would wait for the connection that the transaction holds', async () => {
-      await assert.rejects(database.transaction(() => database.db.selectFrom('blobs').selectAll().execute()), /inside a transaction/);
-      await assert.rejects(database.transaction(() => database.check()), /inside a transaction/);
-      await assert.rejects(database.transaction(async () => { await Promise.resolve(); await sql`select 1`.execute(database.db); }), /inside a transaction/);
-    });
+    test(
+      'refuses the database itself inside, which would wait for the connection that the ' + 'transaction holds',
+      async () => {
+        await assert.rejects(
+          database.transaction(() => database.db.selectFrom('blobs').selectAll().execute()),
+          /inside a transaction/,
+        );
+        await assert.rejects(
+          database.transaction(() => database.check()),
+          /inside a transaction/,
+        );
+        await assert.rejects(
+          database.transaction(async () => {
+            await Promise.resolve();
+            await sql`select 1`.execute(database.db);
+          }),
+          /inside a transaction/,
+        );
+      },
+    );
 
-    test('leaves the database usable outside, while another transaction runs and after one that misused it', async () => {
-      await assert.rejects(database.transaction(() => database.check()));
-      const [, rows] = await Promise.all([database.transaction((tx) => begin(tx, 'beside')), database.db.selectFrom('blobs').selectAll().execute()]);
-      assert.deepEqual(rows, []);
-    });
+    test(
+      'leaves the database usable outside, while another transaction runs and after one ' + 'that misused it',
+      async () => {
+        await assert.rejects(database.transaction(() => database.check()));
+        const [, rows] = await Promise.all([
+          database.transaction((tx) => begin(tx, 'beside')),
+          database.db.selectFrom('blobs').selectAll().execute(),
+        ]);
+        assert.deepEqual(rows, []);
+      },
+    );
 
     for (const code of ['40001', '40P01']) {
       test(`runs again after a conflict (${code}), with nothing left of the attempt before`, async () => {
@@ -68,20 +123,35 @@ for (const dialect of DIALECTS) {
 
     test('gives up after the fourth conflict', async () => {
       let attempts = 0;
-      await assert.rejects(database.transaction(() => { attempts++; throw new ConflictError('40001'); }), { code: '40001' });
+      await assert.rejects(
+        database.transaction(() => {
+          attempts++;
+          throw new ConflictError('40001');
+        }),
+        { code: '40001' },
+      );
       assert.equal(attempts, 4);
     });
 
     test('does not run again after any other failure', async () => {
       let attempts = 0;
-      await assert.rejects(database.transaction((tx) => { attempts++; return begin(tx, 'committed'); }));
+      await assert.rejects(
+        database.transaction((tx) => {
+          attempts++;
+          return begin(tx, 'committed');
+        }),
+      );
       assert.equal(attempts, 1);
     });
 
     test('many at once all commit', async () => {
       const keys = Array.from({ length: 30 }, (_value, index) => `many-${index}`);
       await Promise.all(keys.map((key) => database.transaction((tx) => begin(tx, key))));
-      const { count } = await database.db.selectFrom('blob_writers').select((eb) => eb.fn.countAll<number>().as('count')).where('storage_key', 'like', 'many-%').executeTakeFirstOrThrow();
+      const { count } = await database.db
+        .selectFrom('blob_writers')
+        .select((eb) => eb.fn.countAll<number>().as('count'))
+        .where('storage_key', 'like', 'many-%')
+        .executeTakeFirstOrThrow();
       assert.equal(count, 30);
     });
   });
@@ -92,22 +162,35 @@ test('two transactions on PostgreSQL that lock each other out both commit, after
   const values = ['one', 'two'].map((storage_key) => ({ storage_key, state: '', created_at: '', heartbeat_at: '' }));
   await database.db.insertInto('blob_writers').values(values).execute();
   let waiting = 0;
-  let bothHoldOne = () => { /* set below */ };
-  const met = new Promise<void>((resolve) => { bothHoldOne = resolve; });
-  let attempts = 0;
-  const lockBoth = (first: string, second: string) => database.transaction(async (tx) => {
-    attempts++;
-    await sql`set local deadlock_timeout = '10ms'`.execute(tx);
-    const lock = (key: string) => tx.updateTable('blob_writers').set((eb) => ({ state: sql<string>`${eb.ref('state')} || '+'` })).where('storage_key', '=', key).execute();
-    await lock(first);
-    if (++waiting === 2) bothHoldOne();
-    await met;
-    await lock(second);
+  let bothHoldOne = () => {
+    /* set below */
+  };
+  const met = new Promise<void>((resolve) => {
+    bothHoldOne = resolve;
   });
+  let attempts = 0;
+  const lockBoth = (first: string, second: string) =>
+    database.transaction(async (tx) => {
+      attempts++;
+      await sql`set local deadlock_timeout = '10ms'`.execute(tx);
+      const lock = (key: string) =>
+        tx
+          .updateTable('blob_writers')
+          .set((eb) => ({ state: sql<string>`${eb.ref('state')} || '+'` }))
+          .where('storage_key', '=', key)
+          .execute();
+      await lock(first);
+      if (++waiting === 2) bothHoldOne();
+      await met;
+      await lock(second);
+    });
   await Promise.all([lockBoth('one', 'two'), lockBoth('two', 'one')]);
   // PostgreSQL may break the lock by ending one of the two, or both.
   assert.ok(attempts >= 3);
   const rows = await database.db.selectFrom('blob_writers').select('state').execute();
-  assert.deepEqual(rows.map(({ state }) => state), ['++', '++']);
+  assert.deepEqual(
+    rows.map(({ state }) => state),
+    ['++', '++'],
+  );
   await close();
 });

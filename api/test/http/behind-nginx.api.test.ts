@@ -20,7 +20,10 @@ for (const basePath of ['', '/registry']) {
     let base: string;
     before(async () => {
       server = await startTestServer({ env: { PUBLIC_URL: `http://localhost${basePath}`, LOG_LEVEL: 'info' } });
-      nginx = await startExampleNginx({ upstreams: [server.url], ...(basePath !== '' && { changes: { 'location / {': `location ${basePath}/ {` } }) });
+      nginx = await startExampleNginx({
+        upstreams: [server.url],
+        ...(basePath !== '' && { changes: { 'location / {': `location ${basePath}/ {` } }),
+      });
       base = `${nginx.url}${basePath}`;
     });
     after(async () => {
@@ -31,7 +34,11 @@ for (const basePath of ['', '/registry']) {
     const upload = async (id: string, file: Uint8Array) => {
       const form = new FormData();
       form.set('file', new Blob([file]), 'bytes');
-      return fetch(`${base}/api/v1/artefacts/file/${encodeURIComponent(id)}`, { method: 'POST', headers: { 'x-api-key': await server.uploadKey() }, body: form });
+      return fetch(`${base}/api/v1/artefacts/file/${encodeURIComponent(id)}`, {
+        method: 'POST',
+        headers: { 'x-api-key': await server.uploadKey() },
+        body: form,
+      });
     };
 
     test('takes ids as they are encoded', async () => {
@@ -40,7 +47,7 @@ for (const basePath of ['', '/registry']) {
         await patched(server, id, { public: true });
         const response = await fetch(`${base}/api/v1${artefactPath(id)}`);
         assert.equal(response.status, 200, id);
-        assert.equal((await response.json() as { _id: string })._id, id);
+        assert.equal(((await response.json()) as { _id: string })._id, id);
       }
     });
 
@@ -57,7 +64,13 @@ for (const basePath of ['', '/registry']) {
       const connection = await openConnection(nginx.url);
       const body = multipartBody([filePart(randomBytes(1_000_000))]);
       const half = body.length / 2;
-      await connection.send(requestHead('POST', `${basePath}/api/v1/artefacts/file/slow`, { 'x-api-key': await server.uploadKey(), 'content-type': MULTIPART_TYPE, 'content-length': body.length }));
+      await connection.send(
+        requestHead('POST', `${basePath}/api/v1/artefacts/file/slow`, {
+          'x-api-key': await server.uploadKey(),
+          'content-type': MULTIPART_TYPE,
+          'content-length': body.length,
+        }),
+      );
       await connection.send(body.subarray(0, half));
       await eventually(async () => assert.equal(globSync(`${server.dataDir}/blobs/*/*~part`).length, 1));
       await connection.send(body.subarray(half));
@@ -67,25 +80,40 @@ for (const basePath of ['', '/registry']) {
 
     test('refuses an upload before its body is sent', async () => {
       const connection = await openConnection(nginx.url);
-      await connection.send(requestHead('POST', `${basePath}/api/v1/artefacts/npm/refused`, { 'content-type': MULTIPART_TYPE, 'content-length': 50_000_000 }));
+      await connection.send(
+        requestHead('POST', `${basePath}/api/v1/artefacts/npm/refused`, {
+          'content-type': MULTIPART_TYPE,
+          'content-length': 50_000_000,
+        }),
+      );
       const { status, body } = await connection.answer();
       assert.deepEqual([status, (JSON.parse(body) as { code: string }).code], [401, 'unauthenticated']);
       connection.end();
     });
 
     test('takes no internal secret from outside, and shows no metrics there', async () => {
-      await readProblem(await fetch(`${base}/api/v1/artefacts`, { headers: server.internal }), 421, 'secret_key_through_proxy');
+      await readProblem(
+        await fetch(`${base}/api/v1/artefacts`, { headers: server.internal }),
+        421,
+        'secret_key_through_proxy',
+      );
       await readProblem(await fetch(`${base}/metrics`), 404, 'route_not_found');
     });
 
     test('knows the address of the client, whatever the client claims', async () => {
-      const response = await fetch(`${base}/api/v1/artefacts`, { headers: { 'x-forwarded-for': '203.0.113.9', 'forwarded': 'for=203.0.113.9;host=evil.example' } });
+      const response = await fetch(`${base}/api/v1/artefacts`, {
+        headers: { 'x-forwarded-for': '203.0.113.9', 'forwarded': 'for=203.0.113.9;host=evil.example' },
+      });
       const requestId = response.headers.get('x-request-id') ?? '';
-      await eventually(async () => assert.match(server.logs.find((line) => line.includes(requestId)) ?? '', /"ip":"127\.0\.0\.1"/));
+      await eventually(async () =>
+        assert.match(server.logs.find((line) => line.includes(requestId)) ?? '', /"ip":"127\.0\.0\.1"/),
+      );
     });
 
     test('sends its events at once', async () => {
-      const response = await fetch(`${base}/api/v1/storage/events`, { headers: await signIn(base, ADMIN_EMAIL, ADMIN_PASSWORD) });
+      const response = await fetch(`${base}/api/v1/storage/events`, {
+        headers: await signIn(base, ADMIN_EMAIL, ADMIN_PASSWORD),
+      });
       const reader = (response.body as ReadableStream<Uint8Array>).getReader();
       assert.match(Buffer.from((await reader.read()).value ?? []).toString(), /^retry: \d+\n/);
       await reader.cancel();
@@ -93,7 +121,12 @@ for (const basePath of ['', '/registry']) {
 
     test('lets a signed-in user change things from its own pages, and from no others', async () => {
       const session = await signIn(base, ADMIN_EMAIL, ADMIN_PASSWORD);
-      const grant = (id: string, headers: Record<string, string>) => fetch(`${base}/api/v1/access-grants`, { method: 'POST', headers: { ...session, 'content-type': 'application/json', ...headers }, body: JSON.stringify({ account: { type: 'organization', id } }) });
+      const grant = (id: string, headers: Record<string, string>) =>
+        fetch(`${base}/api/v1/access-grants`, {
+          method: 'POST',
+          headers: { ...session, 'content-type': 'application/json', ...headers },
+          body: JSON.stringify({ account: { type: 'organization', id } }),
+        });
       assert.equal((await grant('own', { origin: nginx.url })).status, 201);
       await readProblem(await grant('foreign', { origin: 'http://evil.example' }), 403, 'cross_origin');
     });
@@ -101,11 +134,12 @@ for (const basePath of ['', '/registry']) {
 }
 
 describe('nginx before several servers', () => {
-  test('hands a client\'s requests to all of them, and to the others once one is gone', async () => {
+  test("hands a client's requests to all of them, and to the others once one is gone", async () => {
     const servers = [await startTestServer(), await startTestServer()];
     const nginx = await startExampleNginx({ upstreams: servers.map(({ url }) => url) });
     try {
-      const statuses = async () => Promise.all(Array.from({ length: 10 }, async () => (await fetch(`${nginx.url}/api/ping`)).status));
+      const statuses = async () =>
+        Promise.all(Array.from({ length: 10 }, async () => (await fetch(`${nginx.url}/api/ping`)).status));
       assert.deepEqual(new Set(await statuses()), new Set([200]));
       await servers[0]?.close();
       assert.deepEqual(new Set(await statuses()), new Set([200]));
@@ -124,7 +158,9 @@ describe('nginx before several servers', () => {
       events.write('data: first\n\n');
     }).listen(0, '127.0.0.1');
     await once(source, 'listening');
-    const nginx = await startExampleNginx({ upstreams: [`http://127.0.0.1:${(source.address() as AddressInfo).port}`] });
+    const nginx = await startExampleNginx({
+      upstreams: [`http://127.0.0.1:${(source.address() as AddressInfo).port}`],
+    });
     try {
       const path = '/api/v1/remote-registries/https%3A%2F%2Fexample.org%2f/events';
       const reader = ((await fetch(nginx.url + path)).body as ReadableStream<Uint8Array>).getReader();

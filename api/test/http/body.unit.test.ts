@@ -19,11 +19,20 @@ async function startApp(t: TestContext) {
       acceptMultipart(app);
       app.post('/upload/:id', { config: { lateBody: true } }, async (request) => {
         if ((request.params as { id: string }).id === 'refused') throw new UnwantedError('Not this one.');
-        for await (const part of readMultipart(request, [])) if ('content' in part) await part.content.resume().toArray();
+        for await (const part of readMultipart(request, []))
+          if ('content' in part) await part.content.resume().toArray();
         return {};
       });
       app.post('/json', { schema: { body: Type.Object({ a: Type.Number() }) } }, async (request) => request.body);
-      app.post('/guarded', { onRequest: async () => { throw new UnwantedError('Not you.'); } }, async () => 'ok');
+      app.post(
+        '/guarded',
+        {
+          onRequest: async () => {
+            throw new UnwantedError('Not you.');
+          },
+        },
+        async () => 'ok',
+      );
     },
   });
   const connect = async () => {
@@ -34,7 +43,8 @@ async function startApp(t: TestContext) {
   return { ...started, connect };
 }
 
-const upload = (path: string, sizeBytes: number, headers = {}) => requestHead('POST', path, { 'content-type': MULTIPART_TYPE, 'content-length': sizeBytes, ...headers });
+const upload = (path: string, sizeBytes: number, headers = {}) =>
+  requestHead('POST', path, { 'content-type': MULTIPART_TYPE, 'content-length': sizeBytes, ...headers });
 
 describe('a client that waits for 100-continue', () => {
   test('is refused before it sends a byte of the body', async (t) => {
@@ -49,9 +59,14 @@ describe('a client that waits for 100-continue', () => {
 
   test('is refused so as well by what runs before a route, and by an unknown path', async (t) => {
     const { connect } = await startApp(t);
-    for (const [path, expected] of [['/guarded', 403], ['/nowhere', 404]] as const) {
+    for (const [path, expected] of [
+      ['/guarded', 403],
+      ['/nowhere', 404],
+    ] as const) {
       const { connection } = await connect();
-      await connection.send(requestHead('POST', path, { 'content-type': 'application/json', 'content-length': GIB, ...EXPECT }));
+      await connection.send(
+        requestHead('POST', path, { 'content-type': 'application/json', 'content-length': GIB, ...EXPECT }),
+      );
       const { status } = await connection.answer();
       assert.equal(status, expected);
       await connection.closed();
@@ -73,7 +88,9 @@ describe('a client that waits for 100-continue', () => {
   test('is told to go on at once by routes that take JSON', async (t) => {
     const { connect } = await startApp(t);
     const { connection } = await connect();
-    await connection.send(requestHead('POST', '/json', { 'content-type': 'application/json', 'content-length': 7, ...EXPECT }));
+    await connection.send(
+      requestHead('POST', '/json', { 'content-type': 'application/json', 'content-length': 7, ...EXPECT }),
+    );
     assert.equal(await connection.interim(), 100);
     await connection.send('{"a":1}');
     assert.equal((await connection.answer()).body, '{"a":1}');
@@ -109,7 +126,9 @@ describe('a client that sends its body at once', () => {
   test('in chunks is refused in the same way', async (t) => {
     const { connect } = await startApp(t);
     const { connection } = await connect();
-    await connection.send(requestHead('POST', '/upload/refused', { 'content-type': MULTIPART_TYPE, 'transfer-encoding': 'chunked' }));
+    await connection.send(
+      requestHead('POST', '/upload/refused', { 'content-type': MULTIPART_TYPE, 'transfer-encoding': 'chunked' }),
+    );
     await connection.send('100000\r\n');
     await connection.send(Buffer.alloc(MIB));
     assert.equal((await connection.answer()).status, 403);
@@ -138,6 +157,15 @@ describe('a client that sends its body at once', () => {
       connection.end();
       await connection.closed();
     }
-    assert.equal((await fetch(`${url}/json`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"a":1}' })).status, 200);
+    assert.equal(
+      (
+        await fetch(`${url}/json`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: '{"a":1}',
+        })
+      ).status,
+      200,
+    );
   });
 });

@@ -20,7 +20,9 @@ describe('server-sent events', () => {
     const open = eventStreams(app, { heartbeatMs: 10 });
     app.get('/', (_request, reply) => {
       const stream = open(reply);
-      stream.onClose(() => { closed++; });
+      stream.onClose(() => {
+        closed++;
+      });
       streams.push(stream);
     });
     url = await app.listen({ port: 0, host: '127.0.0.1' });
@@ -32,9 +34,17 @@ describe('server-sent events', () => {
     const responses = await Promise.all([fetch(url), fetch(url)]);
     const readers = responses.map((response) => readEvents(response, (event) => seen.push(event)));
     const [{ headers }] = responses;
-    assert.deepEqual(['content-type', 'cache-control', 'x-accel-buffering'].map((name) => headers.get(name)), ['text/event-stream', 'no-store', 'no']);
+    assert.deepEqual(
+      ['content-type', 'cache-control', 'x-accel-buffering'].map((name) => headers.get(name)),
+      ['text/event-stream', 'no-store', 'no'],
+    );
     for (const stream of streams) stream.send('sweep', { removed: 'two\n\nlines' });
-    await eventually(async () => { assert.deepEqual(seen, Array.from({ length: 2 }, () => ({ event: 'sweep', data: { removed: 'two\n\nlines' } }))); });
+    await eventually(async () => {
+      assert.deepEqual(
+        seen,
+        Array.from({ length: 2 }, () => ({ event: 'sweep', data: { removed: 'two\n\nlines' } })),
+      );
+    });
     for (const reader of readers) await reader.cancel();
   });
 
@@ -42,15 +52,21 @@ describe('server-sent events', () => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('utf8');
     socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
     let text = '';
-    socket.on('data', (part: string) => { text += part; });
-    await eventually(async () => { assert.ok(text.split(': still here\n\n').length > 3); });
+    socket.on('data', (part: string) => {
+      text += part;
+    });
+    await eventually(async () => {
+      assert.ok(text.split(': still here\n\n').length > 3);
+    });
     socket.destroy();
   });
 
   test('end at the server when the client goes', async () => {
     const reader = readEvents(await fetch(url), () => undefined);
     await reader.cancel();
-    await eventually(async () => { assert.equal(closed, 1); });
+    await eventually(async () => {
+      assert.equal(closed, 1);
+    });
     streams[0]!.send('sweep', {});
   });
 
@@ -64,7 +80,9 @@ describe('server-sent events', () => {
   test('do not pile up behind a client that does not read', async () => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1').pause();
     socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
-    await eventually(async () => { assert.equal(streams.length, 1); });
+    await eventually(async () => {
+      assert.equal(streams.length, 1);
+    });
     const large = 'x'.repeat(1_000_000);
     const before = process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
     for (let n = 0; n < 500; n++) streams[0]!.send('sweep', large);

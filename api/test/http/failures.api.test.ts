@@ -10,7 +10,11 @@ import { DIALECTS, startTestServer, type TestServer } from '../support/test-serv
 
 const BYTES = randomBytes(3_000_000);
 
-interface LogLine { level: number; reqId: string; err?: { message: string } }
+interface LogLine {
+  level: number;
+  reqId: string;
+  err?: { message: string };
+}
 
 for (const dialect of DIALECTS) {
   describe(`a server on ${dialect} whose parts fail`, () => {
@@ -24,7 +28,8 @@ for (const dialect of DIALECTS) {
     after(() => server.close());
 
     const put = (id = 'present', bytes = BYTES) => server.upload(id, { format: 'file', file: bytes });
-    const download = (headers = {}) => server.api('GET', '/artefacts/present/download', { headers: { ...server.internal, ...headers } });
+    const download = (headers = {}) =>
+      server.api('GET', '/artefacts/present/download', { headers: { ...server.internal, ...headers } });
     const ready = async () => {
       const response = await fetch(`${server.url}/api/health/ready`);
       return [response.status, await response.json()];
@@ -46,7 +51,10 @@ for (const dialect of DIALECTS) {
       await rm(await onlyFile());
       await readProblem(await download(), 500, 'blob_missing');
       await readProblem(await download({ range: 'bytes=5-9' }), 500, 'blob_missing');
-      assert.equal((await server.api('HEAD', '/artefacts/present/download', { headers: server.internal })).status, 200);
+      assert.equal(
+        (await server.api('HEAD', '/artefacts/present/download', { headers: server.internal })).status,
+        200,
+      );
       assert.equal((await put()).status, 201);
       assert.deepEqual(Buffer.from(await (await download()).arrayBuffer()), BYTES);
     });
@@ -78,7 +86,11 @@ for (const dialect of DIALECTS) {
 
     test('tells nothing of a fault in its database, and logs it under the request id', async () => {
       await query(server, 'alter table artefact_access rename to artefact_access_away');
-      const { requestId, detail } = await readProblem(await server.api('GET', '/artefacts/present'), 500, 'internal_error');
+      const { requestId, detail } = await readProblem(
+        await server.api('GET', '/artefacts/present'),
+        500,
+        'internal_error',
+      );
       assert.doesNotMatch(detail, /artefact_access/);
       assertLogged(requestId, /artefact_access/);
       await query(server, 'alter table artefact_access_away rename to artefact_access');
@@ -92,13 +104,20 @@ test('a server whose PostgreSQL goes away says so, in health as well, and stays 
   const server = await startTestServer({ dialect: 'postgres', env: { DATABASE_URL: cluster.url } });
   assert.equal((await server.upload('present', { format: 'file', file: BYTES })).status, 201);
   await cluster.stop();
-  for (const request of [server.api('GET', '/artefacts'), server.api('GET', '/artefacts/present/download', { headers: server.internal }), server.upload('new', { format: 'file', file: BYTES })]) {
+  for (const request of [
+    server.api('GET', '/artefacts'),
+    server.api('GET', '/artefacts/present/download', { headers: server.internal }),
+    server.upload('new', { format: 'file', file: BYTES }),
+  ]) {
     const response = await request;
     assert.equal(response.headers.get('retry-after'), '2');
     await readProblem(response, 503, 'database_unavailable');
   }
   const ready = await fetch(`${server.url}/api/health/ready`);
-  assert.deepEqual([ready.status, await ready.json()], [503, { status: 'unavailable', database: 'unavailable', storage: 'ok' }]);
+  assert.deepEqual(
+    [ready.status, await ready.json()],
+    [503, { status: 'unavailable', database: 'unavailable', storage: 'ok' }],
+  );
   assert.equal((await fetch(`${server.url}/api/health/live`)).status, 200);
   await server.close();
 });

@@ -5,8 +5,16 @@ import { createHttpServer, registerHealth, type HealthChecks, type ServerPhase }
 const passes = () => Promise.resolve();
 const fails = () => Promise.reject(new Error('connect ECONNREFUSED 10.1.2.3 password=hunter2'));
 
-async function askReady(checks: HealthChecks, phase: ServerPhase = 'serving'): Promise<{ status: number; body: unknown }> {
-  const app = createHttpServer({ basePath: '', trustedProxies: [], logLevel: 'warn', logStream: { write: () => undefined } });
+async function askReady(
+  checks: HealthChecks,
+  phase: ServerPhase = 'serving',
+): Promise<{ status: number; body: unknown }> {
+  const app = createHttpServer({
+    basePath: '',
+    trustedProxies: [],
+    logLevel: 'warn',
+    logStream: { write: () => undefined },
+  });
   registerHealth(app, checks, () => phase);
   const { statusCode, body, headers } = await app.inject('/health/ready');
   assert.equal(headers['cache-control'], 'no-store');
@@ -15,31 +23,62 @@ async function askReady(checks: HealthChecks, phase: ServerPhase = 'serving'): P
 }
 
 test('a server is ready when every part answers', async () => {
-  assert.deepEqual(await askReady({ database: passes, storage: passes }), { status: 200, body: { status: 'ok', database: 'ok', storage: 'ok' } });
+  assert.deepEqual(await askReady({ database: passes, storage: passes }), {
+    status: 200,
+    body: { status: 'ok', database: 'ok', storage: 'ok' },
+  });
 });
 
 test('a server that is not ready says which part does not answer', async () => {
-  assert.deepEqual(await askReady({ database: fails, storage: passes }), { status: 503, body: { status: 'unavailable', database: 'unavailable', storage: 'ok' } });
-  assert.deepEqual(await askReady({ database: passes, storage: fails }), { status: 503, body: { status: 'unavailable', database: 'ok', storage: 'unavailable' } });
-  assert.deepEqual(await askReady({ database: fails, storage: fails }), { status: 503, body: { status: 'unavailable', database: 'unavailable', storage: 'unavailable' } });
+  assert.deepEqual(await askReady({ database: fails, storage: passes }), {
+    status: 503,
+    body: { status: 'unavailable', database: 'unavailable', storage: 'ok' },
+  });
+  assert.deepEqual(await askReady({ database: passes, storage: fails }), {
+    status: 503,
+    body: { status: 'unavailable', database: 'ok', storage: 'unavailable' },
+  });
+  assert.deepEqual(await askReady({ database: fails, storage: fails }), {
+    status: 503,
+    body: { status: 'unavailable', database: 'unavailable', storage: 'unavailable' },
+  });
 });
 
 test('a part that does not answer in time counts as one that is not there', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let asked = (): void => undefined;
-  const started = new Promise<void>((resolve) => { asked = resolve; });
-  const answer = askReady({ database: () => { asked(); return new Promise(() => undefined); }, storage: passes });
+  const started = new Promise<void>((resolve) => {
+    asked = resolve;
+  });
+  const answer = askReady({
+    database: () => {
+      asked();
+      return new Promise(() => undefined);
+    },
+    storage: passes,
+  });
   await started;
   t.mock.timers.tick(3_000);
-  assert.deepEqual(await answer, { status: 503, body: { status: 'unavailable', database: 'unavailable', storage: 'ok' } });
+  assert.deepEqual(await answer, {
+    status: 503,
+    body: { status: 'unavailable', database: 'unavailable', storage: 'ok' },
+  });
 });
 
 test('a server that stops is not ready, though all its parts are', async () => {
-  assert.deepEqual(await askReady({ database: passes }, 'stopping'), { status: 503, body: { status: 'stopping', database: 'ok' } });
+  assert.deepEqual(await askReady({ database: passes }, 'stopping'), {
+    status: 503,
+    body: { status: 'stopping', database: 'ok' },
+  });
 });
 
 test('a server whose parts are away is alive all the same', async () => {
-  const app = createHttpServer({ basePath: '', trustedProxies: [], logLevel: 'warn', logStream: { write: () => undefined } });
+  const app = createHttpServer({
+    basePath: '',
+    trustedProxies: [],
+    logLevel: 'warn',
+    logStream: { write: () => undefined },
+  });
   registerHealth(app, { database: fails }, () => 'serving');
   assert.equal((await app.inject('/health/live')).statusCode, 200);
   const { statusCode, body } = await app.inject('/ping');

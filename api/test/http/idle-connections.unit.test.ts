@@ -9,7 +9,9 @@ const IDLE_TIMEOUT_MS = 50;
 const LARGE = 64 * 1024 * 1024;
 
 const routes: TestAppOptions['routes'] = (app) => {
-  app.addContentTypeParser('*', (_request, payload, done) => { payload.resume().once('end', () => done(null)); });
+  app.addContentTypeParser('*', (_request, payload, done) => {
+    payload.resume().once('end', () => done(null));
+  });
   app.post('/slow', async () => {
     await sleep(5 * IDLE_TIMEOUT_MS);
     return { stored: true };
@@ -43,7 +45,9 @@ test('a client that does not read its answer is hung up on', async (t) => {
     // Reading begins when the server has given up: what comes is less than the whole.
     await sleep(5 * IDLE_TIMEOUT_MS);
     let receivedBytes = 0;
-    connection.socket.on('data', (chunk) => { receivedBytes += chunk.length; });
+    connection.socket.on('data', (chunk) => {
+      receivedBytes += chunk.length;
+    });
     connection.socket.resume();
     await connection.closed();
     assert.ok(receivedBytes < LARGE);

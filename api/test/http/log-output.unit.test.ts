@@ -11,7 +11,9 @@ import { createLogOutput } from '../../src/http/log-output.ts';
 
 describe('log lines', () => {
   let directory: string;
-  before(async () => { directory = await mkdtemp(join(tmpdir(), 'berth-log-')); });
+  before(async () => {
+    directory = await mkdtemp(join(tmpdir(), 'berth-log-'));
+  });
   after(() => rm(directory, { recursive: true }));
 
   test('are written in order at the end of the turn in which they came', async () => {
@@ -44,9 +46,15 @@ describe('log lines', () => {
       const { createLogOutput } = await import(${JSON.stringify(import.meta.resolve('../../src/http/log-output.ts'))});
       createLogOutput().write('the last words\\n');
       ${end}`;
-    for (const [end, status] of [['process.exit(0)', 0], ['process.exit(3)', 3], ['throw new Error("by design")', 1]] as const) {
-      const ended = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program(end)])
-        .then(({ stdout }) => ({ stdout, code: 0 }), (error: unknown) => error as { stdout: string; code: number });
+    for (const [end, status] of [
+      ['process.exit(0)', 0],
+      ['process.exit(3)', 3],
+      ['throw new Error("by design")', 1],
+    ] as const) {
+      const ended = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program(end)]).then(
+        ({ stdout }) => ({ stdout, code: 0 }),
+        (error: unknown) => error as { stdout: string; code: number },
+      );
       assert.deepEqual([ended.stdout, ended.code], ['the last words\n', status]);
     }
   });

@@ -23,7 +23,8 @@ async function startApp(t: TestContext) {
   return { ...started, metrics, sample };
 }
 
-const requests = (method: string, route: string, status: number) => `berth_http_request_duration_seconds_count{method="${method}",route="${route}",status="${status}"}`;
+const requests = (method: string, route: string, status: number) =>
+  `berth_http_request_duration_seconds_count{method="${method}",route="${route}",status="${status}"}`;
 
 test('requests are counted by route, never by path', async (t) => {
   const { url, sample } = await startApp(t);
@@ -40,7 +41,8 @@ test('bytes are counted once each, though a connection carries many requests', a
   const { url, sample } = await startApp(t);
   const connection = await openConnection(url);
   const body = JSON.stringify({ text: 'x'.repeat(5000) });
-  const posted = requestHead('POST', '/items', { 'content-type': 'application/json', 'content-length': body.length }) + body;
+  const posted =
+    requestHead('POST', '/items', { 'content-type': 'application/json', 'content-length': body.length }) + body;
   const got = requestHead('GET', '/items/1');
   for (const bytes of [posted, got, posted, got]) {
     await connection.send(bytes);

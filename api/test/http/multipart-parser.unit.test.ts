@@ -4,7 +4,11 @@ import { createMultipartParser, MalformedBodyError } from '../../src/http/multip
 import type { PartHeaders } from '../../src/http/part-headers.ts';
 import { BOUNDARY, fieldPart, filePart, multipartBody, type RawPart } from '../support/raw-http.ts';
 
-interface ReadPart { headers: PartHeaders; content: string; ended: boolean }
+interface ReadPart {
+  headers: PartHeaders;
+  content: string;
+  ended: boolean;
+}
 
 /** Parses a body that comes in chunks that end at the given places. */
 function parse(body: Buffer, cuts: readonly number[] = [], boundary = BOUNDARY): ReadPart[] {
@@ -12,7 +16,14 @@ function parse(body: Buffer, cuts: readonly number[] = [], boundary = BOUNDARY):
   const parser = createMultipartParser(boundary, (headers) => {
     const part: ReadPart = { headers, content: '', ended: false };
     parts.push(part);
-    return { data(bytes) { part.content += bytes.toString('latin1'); }, end() { part.ended = true; } };
+    return {
+      data(bytes) {
+        part.content += bytes.toString('latin1');
+      },
+      end() {
+        part.ended = true;
+      },
+    };
   });
   let from = 0;
   for (const to of [...cuts, body.length]) {
@@ -44,11 +55,19 @@ describe('a body is read the same', () => {
     test(`wherever it is cut, ${what}`, () => {
       const body = multipartBody([fieldPart('title', 'x'), filePart(content), fieldPart('category', content)]);
       const whole = parse(body);
-      assert.deepEqual(whole.map((part) => part.content), ['x', content, content]);
+      assert.deepEqual(
+        whole.map((part) => part.content),
+        ['x', content, content],
+      );
       assert.deepEqual(whole[1], { headers: FILE, content, ended: true });
       for (let first = 0; first <= body.length; first++) {
         assert.deepEqual(parse(body, [first]), whole, `cut at ${first}`);
-        for (const length of [1, 2, 30]) assert.deepEqual(parse(body, [first, Math.min(first + length, body.length)]), whole, `cut at ${first} and ${length} later`);
+        for (const length of [1, 2, 30])
+          assert.deepEqual(
+            parse(body, [first, Math.min(first + length, body.length)]),
+            whole,
+            `cut at ${first} and ${length} later`,
+          );
       }
       assert.deepEqual(parse(body, Array.from(body.keys())), whole, 'byte by byte');
     });
@@ -57,25 +76,44 @@ describe('a body is read the same', () => {
   test('with text before its first boundary and after its last', () => {
     const body = multipartBody([filePart('content')]);
     const framed = Buffer.concat([Buffer.from('preamble --\r\n'), body, Buffer.from(`epilogue\r\n--${BOUNDARY}\r\n`)]);
-    for (let cut = 0; cut <= framed.length; cut++) assert.deepEqual(parse(framed, [cut]), parse(body), `cut at ${cut}`);
+    for (let cut = 0; cut <= framed.length; cut++)
+      assert.deepEqual(parse(framed, [cut]), parse(body), `cut at ${cut}`);
   });
 
   test('with spaces behind its boundaries', () => {
-    const body = Buffer.from(multipartBody([filePart('content')]).toString().replace(`--${BOUNDARY}\r\n`, `--${BOUNDARY} \t\r\n`));
+    const body = Buffer.from(
+      multipartBody([filePart('content')])
+        .toString()
+        .replace(`--${BOUNDARY}\r\n`, `--${BOUNDARY} \t\r\n`),
+    );
     for (let cut = 0; cut <= body.length; cut++) assert.deepEqual(parse(body, [cut])[0]?.content, 'content');
   });
 
   test('whatever characters its boundary has', () => {
-    for (const boundary of ['b', '----WebKitFormBoundary7MA4YWxkTrZu0gW', '\'()+_,-./:=?', '=_aaaa']) {
-      const body = Buffer.from(`--${boundary}\r\ncontent-disposition: form-data; name="file"\r\n\r\n\r\n-\r\n--\r\n--${boundary}--\r\n`);
-      for (let cut = 0; cut <= body.length; cut++) assert.deepEqual(parse(body, [cut], boundary).map((part) => part.content), ['\r\n-\r\n--'], `${boundary}, cut at ${cut}`);
+    for (const boundary of ['b', '----WebKitFormBoundary7MA4YWxkTrZu0gW', "'()+_,-./:=?", '=_aaaa']) {
+      const body = Buffer.from(
+        `--${boundary}\r\ncontent-disposition: form-data; name="file"\r\n\r\n\r\n-\r\n--\r\n--${boundary}--\r\n`,
+      );
+      for (let cut = 0; cut <= body.length; cut++)
+        assert.deepEqual(
+          parse(body, [cut], boundary).map((part) => part.content),
+          ['\r\n-\r\n--'],
+          `${boundary}, cut at ${cut}`,
+        );
     }
   });
 });
 
 test('content is handed over as views of the chunks, not copied', () => {
   const seen: Buffer[] = [];
-  const parser = createMultipartParser(BOUNDARY, () => ({ data(bytes) { seen.push(bytes); }, end() { /* nothing to do */ } }));
+  const parser = createMultipartParser(BOUNDARY, () => ({
+    data(bytes) {
+      seen.push(bytes);
+    },
+    end() {
+      /* nothing to do */
+    },
+  }));
   const body = multipartBody([filePart('x'.repeat(1000))]);
   parser.push(body);
   assert.equal(seen.length, 1);
@@ -86,7 +124,10 @@ describe('the headers of a part', () => {
   const names: Record<string, [disposition: string, fileName: string | undefined]> = {
     'may name no file': ['form-data; name="file"', undefined],
     'may be written without quotes': ['form-data; name=file; filename=plugin.tgz', 'plugin.tgz'],
-    'may be written in capitals and with spaces': ['Form-Data ;  NAME = "file" ; FileName="plugin.tgz" ', 'plugin.tgz'],
+    'may be written in capitals and with spaces': [
+      'Form-Data ;  NAME = "file" ; FileName="plugin.tgz" ',
+      'plugin.tgz',
+    ],
     'may hold a quote as curl sends it': [String.raw`form-data; name="file"; filename="a\"b;\\.tgz"`, '.tgz'],
     'may hold a quote as browsers send it': ['form-data; name="file"; filename="a%22b.tgz"', 'a%22b.tgz'],
     'may hold a semicolon': ['form-data; name="file"; filename="a; name=b.tgz"', 'a; name=b.tgz'],
@@ -96,7 +137,9 @@ describe('the headers of a part', () => {
     'give no folder': ['form-data; name="file"; filename=".."', ''],
   };
   for (const [what, [disposition, fileName]] of Object.entries(names)) {
-    test(what, () => { assert.deepEqual(onePart(disposition), { name: 'file', fileName, contentType: undefined }); });
+    test(what, () => {
+      assert.deepEqual(onePart(disposition), { name: 'file', fileName, contentType: undefined });
+    });
   }
 
   test('give the type without its parameters', () => {
@@ -135,7 +178,8 @@ describe('a body is refused', () => {
   test('when it ends anywhere before its last boundary has', () => {
     const body = multipartBody([fieldPart('title', 'x'), filePart('content')]);
     const end = body.lastIndexOf('--\r\n') + 2;
-    for (let length = 0; length < end; length++) assert.throws(() => parse(body.subarray(0, length)), MalformedBodyError, `${length} bytes`);
+    for (let length = 0; length < end; length++)
+      assert.throws(() => parse(body.subarray(0, length)), MalformedBodyError, `${length} bytes`);
     assert.equal(parse(body.subarray(0, end)).length, 2);
   });
 });

@@ -6,13 +6,26 @@ import { describe, test, type TestContext } from 'node:test';
 import { defineError } from '../../src/errors.ts';
 import { acceptMultipart, readMultipart, type FormFile } from '../../src/http/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { BOUNDARY, fieldPart, filePart, multipartBody, MULTIPART_TYPE, openConnection, requestHead, type RawPart } from '../support/raw-http.ts';
+import {
+  BOUNDARY,
+  fieldPart,
+  filePart,
+  multipartBody,
+  MULTIPART_TYPE,
+  openConnection,
+  requestHead,
+  type RawPart,
+} from '../support/raw-http.ts';
 import { startTestApp } from './test-app.ts';
 
 const RefusedError = defineError('test_refused', 409, 'Refused by the test');
 const MIB = 1024 * 1024;
 
-interface Received { fields: Record<string, string>; file: string; fileName: string | undefined }
+interface Received {
+  fields: Record<string, string>;
+  file: string;
+  fileName: string | undefined;
+}
 
 async function startReceiver(t: TestContext, onFile?: (file: FormFile) => Promise<void>) {
   const outcomes: unknown[] = [];
@@ -21,7 +34,9 @@ async function startReceiver(t: TestContext, onFile?: (file: FormFile) => Promis
       acceptMultipart(app);
       app.post('/form', { config: { lateBody: true } }, async (request): Promise<Received> => {
         let received: Pick<Received, 'file' | 'fileName'> = { file: '', fileName: '' };
-        const keep = async ({ content, fileName }: FormFile) => { received = { file: (await buffer(content)).toString(), fileName }; };
+        const keep = async ({ content, fileName }: FormFile) => {
+          received = { file: (await buffer(content)).toString(), fileName };
+        };
         const fields: Received['fields'] = {};
         try {
           for await (const part of readMultipart(request, ['title', 'category'])) {
@@ -38,8 +53,15 @@ async function startReceiver(t: TestContext, onFile?: (file: FormFile) => Promis
     },
   });
   const post = async (body: Uint8Array, contentType: string = MULTIPART_TYPE) => {
-    const response = await fetch(`${started.url}/form`, { method: 'POST', headers: { 'content-type': contentType }, body });
-    return { status: response.status, body: await response.json() as Received & { code?: string; errors?: { path: string }[] } };
+    const response = await fetch(`${started.url}/form`, {
+      method: 'POST',
+      headers: { 'content-type': contentType },
+      body,
+    });
+    return {
+      status: response.status,
+      body: (await response.json()) as Received & { code?: string; errors?: { path: string }[] },
+    };
   };
   return { ...started, outcomes, post };
 }
@@ -52,18 +74,30 @@ describe('a form', () => {
   })) {
     test(`is read with the file ${order}`, async (t) => {
       const { post } = await startReceiver(t);
-      assert.deepEqual(await post(multipartBody(parts)), { status: 200, body: { fields: { title: 'Été', category: 'other' }, file: 'content', fileName: 'plugin.tgz' } });
+      assert.deepEqual(await post(multipartBody(parts)), {
+        status: 200,
+        body: { fields: { title: 'Été', category: 'other' }, file: 'content', fileName: 'plugin.tgz' },
+      });
     });
   }
 
   test('may leave out every field, and its file may be empty', async (t) => {
     const { post } = await startReceiver(t);
-    assert.deepEqual((await post(multipartBody([filePart('')]))).body, { fields: {}, file: '', fileName: 'plugin.tgz' });
+    assert.deepEqual((await post(multipartBody([filePart('')]))).body, {
+      fields: {},
+      file: '',
+      fileName: 'plugin.tgz',
+    });
   });
 
   test('gives the name of the file without any path', async (t) => {
     const { post } = await startReceiver(t);
-    for (const [sent, expected] of [['/etc/passwd', 'passwd'], ['C:\\\\temp\\\\été.tgz', 'été.tgz'], ['../../x', 'x'], ['', undefined]] as const) {
+    for (const [sent, expected] of [
+      ['/etc/passwd', 'passwd'],
+      ['C:\\\\temp\\\\été.tgz', 'été.tgz'],
+      ['../../x', 'x'],
+      ['', undefined],
+    ] as const) {
       assert.equal((await post(multipartBody([filePart('x', { fileName: sent })]))).body.fileName, expected, sent);
     }
   });
@@ -93,7 +127,11 @@ describe('a form is refused', () => {
       const { post } = await startReceiver(t);
       const { status, body } = await post(multipartBody(parts));
       assert.deepEqual([status, body.code], [400, 'multipart_invalid']);
-      if (path) assert.deepEqual(body.errors?.map((error) => error.path), [path]);
+      if (path)
+        assert.deepEqual(
+          body.errors?.map((error) => error.path),
+          [path],
+        );
     });
   }
 
@@ -109,13 +147,24 @@ describe('a form is refused', () => {
   test('when it is no multipart body or names no boundary', async (t) => {
     const { post } = await startReceiver(t);
     assert.deepEqual((await post(Buffer.from('garbage'))).body.code, 'multipart_invalid');
-    assert.deepEqual((await post(multipartBody([filePart('x')]), 'multipart/form-data')).body.code, 'multipart_invalid');
-    assert.deepEqual((await post(multipartBody([filePart('x')]), 'multipart/form-data; boundary=another')).body.code, 'multipart_invalid');
+    assert.deepEqual(
+      (await post(multipartBody([filePart('x')]), 'multipart/form-data')).body.code,
+      'multipart_invalid',
+    );
+    assert.deepEqual(
+      (await post(multipartBody([filePart('x')]), 'multipart/form-data; boundary=another')).body.code,
+      'multipart_invalid',
+    );
   });
 
   test('of another content type', async (t) => {
     const { post } = await startReceiver(t);
-    for (const type of ['application/json', 'application/x-www-form-urlencoded', 'multipart/mixed; boundary=x', 'application/octet-stream']) {
+    for (const type of [
+      'application/json',
+      'application/x-www-form-urlencoded',
+      'multipart/mixed; boundary=x',
+      'application/octet-stream',
+    ]) {
       const { status, body } = await post(Buffer.from('{}'), type);
       assert.deepEqual([status, body.code], [415, 'media_type_unsupported'], type);
     }
@@ -123,9 +172,13 @@ describe('a form is refused', () => {
 });
 
 test('a form whose file is refused is answered at once, and the rest of it is not waited for', async (t) => {
-  const { url } = await startReceiver(t, async () => { throw new RefusedError('No.'); });
+  const { url } = await startReceiver(t, async () => {
+    throw new RefusedError('No.');
+  });
   const connection = await openConnection(url);
-  await connection.send(requestHead('POST', '/form', { 'content-type': MULTIPART_TYPE, 'content-length': 1024 * MIB }));
+  await connection.send(
+    requestHead('POST', '/form', { 'content-type': MULTIPART_TYPE, 'content-length': 1024 * MIB }),
+  );
   await connection.send(multipartBody([filePart('x'.repeat(1000))], ''));
   const { status, headers } = await connection.answer();
   assert.deepEqual([status, headers['connection']], [409, 'close']);
@@ -135,7 +188,10 @@ test('a form whose file is refused is answered at once, and the rest of it is no
 test('a client that goes away ends the file with an error', async (t) => {
   let failure: unknown;
   const { url, outcomes } = await startReceiver(t, async ({ content }) => {
-    await buffer(content).catch((error: unknown) => { failure = error; throw error; });
+    await buffer(content).catch((error: unknown) => {
+      failure = error;
+      throw error;
+    });
   });
   const connection = await openConnection(url);
   await connection.send(requestHead('POST', '/form', { 'content-type': MULTIPART_TYPE, 'content-length': MIB }));
@@ -148,16 +204,20 @@ test('a client that goes away ends the file with an error', async (t) => {
 
 test('a body comes no faster than its file is taken', async (t) => {
   let take = (): void => undefined;
-  const taken = new Promise<void>((resolve) => { take = resolve; });
+  const taken = new Promise<void>((resolve) => {
+    take = resolve;
+  });
   const { url, app } = await startReceiver(t, async ({ content }) => {
     await taken;
     await content.resume().toArray();
   });
   const [socket] = [once(app.server, 'connection')];
   const connection = await openConnection(url);
-  const [serverSocket] = await socket as [{ bytesRead: number }];
+  const [serverSocket] = (await socket) as [{ bytesRead: number }];
   const body = multipartBody([filePart(Buffer.alloc(64 * MIB))]);
-  await connection.send(requestHead('POST', '/form', { 'content-type': MULTIPART_TYPE, 'content-length': body.length }));
+  await connection.send(
+    requestHead('POST', '/form', { 'content-type': MULTIPART_TYPE, 'content-length': body.length }),
+  );
   const sent = connection.send(body);
   // Bytes stop arriving once every buffer on the way is full.
   let seen = -1;

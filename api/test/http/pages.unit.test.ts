@@ -16,7 +16,11 @@ describe('the pages', () => {
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'berth-pages-'));
     app = createHttpServer({ basePath: '/registry', trustedProxies: [], logLevel: 'silent' });
-    await registerStaticUi(app, { directory, basePath: '/registry', frameAncestors: '\'self\' https://platform.example' });
+    await registerStaticUi(app, {
+      directory,
+      basePath: '/registry',
+      frameAncestors: "'self' https://platform.example",
+    });
   });
   after(async () => {
     await app.close();
@@ -33,7 +37,10 @@ describe('the pages', () => {
   describe('once they are built', () => {
     before(async () => {
       await mkdir(join(directory, 'assets'));
-      await writeFile(join(directory, 'index.html'), '<!doctype html><base href="/"><script src="./assets/index-abc.js"></script>');
+      await writeFile(
+        join(directory, 'index.html'),
+        '<!doctype html><base href="/"><script src="./assets/index-abc.js"></script>',
+      );
       await writeFile(join(directory, 'assets/index-abc.js'), SCRIPT);
       await writeFile(join(directory, 'assets/index-abc.js.br'), brotliCompressSync(SCRIPT));
     });
@@ -41,7 +48,11 @@ describe('the pages', () => {
     test('are one page for every address, which knows below which path it was reached', async () => {
       for (const path of ['/', '/artefacts/@acme%2Fplugin@1', '/admin/keys?new=true']) {
         const { statusCode, headers, body } = await get(`/registry${path}`);
-        assert.deepEqual([statusCode, headers['content-type'], headers['cache-control']], [200, 'text/html; charset=utf-8', 'no-cache'], path);
+        assert.deepEqual(
+          [statusCode, headers['content-type'], headers['cache-control']],
+          [200, 'text/html; charset=utf-8', 'no-cache'],
+          path,
+        );
         assert.match(body, /<base href="\/registry\/">/);
         assert.match((await get(path)).body, /<base href="\/">/);
       }
@@ -54,8 +65,17 @@ describe('the pages', () => {
     });
 
     test('leave to the API what is its own, and to programs a 404', async () => {
-      for (const [path, headers] of [['/api/v1/nothing', HTML], ['/api/', HTML], ['/nothing', {}], ['/nothing', { accept: 'application/json' }], ['/assets/gone.js', HTML]] as const) {
-        const { statusCode, headers: { 'content-type': type } } = await get(path, headers);
+      for (const [path, headers] of [
+        ['/api/v1/nothing', HTML],
+        ['/api/', HTML],
+        ['/nothing', {}],
+        ['/nothing', { accept: 'application/json' }],
+        ['/assets/gone.js', HTML],
+      ] as const) {
+        const {
+          statusCode,
+          headers: { 'content-type': type },
+        } = await get(path, headers);
         assert.deepEqual([statusCode, type], [404, 'application/problem+json; charset=utf-8'], path);
       }
       assert.equal((await app.inject({ method: 'POST', url: '/artefacts/x', headers: HTML })).statusCode, 404);
@@ -63,14 +83,23 @@ describe('the pages', () => {
 
     test('have assets that are kept for a year and lie there compressed', async () => {
       const { headers, rawPayload } = await get('/registry/assets/index-abc.js', { 'accept-encoding': 'br' });
-      assert.deepEqual([headers['cache-control'], headers['content-encoding'], headers['vary']], ['public, max-age=31536000, immutable', 'br', 'accept-encoding']);
+      assert.deepEqual(
+        [headers['cache-control'], headers['content-encoding'], headers['vary']],
+        ['public, max-age=31536000, immutable', 'br', 'accept-encoding'],
+      );
       assert.equal(brotliDecompressSync(rawPayload).toString(), SCRIPT);
       assert.equal((await get('/assets/index-abc.js', {})).body, SCRIPT);
     });
 
     test('give out nothing that lies beside them', async () => {
       await writeFile(join(directory, 'secret.txt'), 'secret');
-      for (const path of ['/assets/../secret.txt', '/assets/%2e%2e/secret.txt', '/assets/..%2fsecret.txt', '/secret.txt']) assert.doesNotMatch((await get(path, {})).body, /^secret$/, path);
+      for (const path of [
+        '/assets/../secret.txt',
+        '/assets/%2e%2e/secret.txt',
+        '/assets/..%2fsecret.txt',
+        '/secret.txt',
+      ])
+        assert.doesNotMatch((await get(path, {})).body, /^secret$/, path);
     });
   });
 });

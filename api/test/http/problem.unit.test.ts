@@ -10,25 +10,66 @@ const AwayError = defineError('test_away', 503, 'Away');
 
 const PROBLEM_TYPE = /^application\/problem\+json(;|$)/;
 
-interface Problem { status: number; title: string; detail: string; code: string; requestId: string; errors?: { path: string; message: string }[] }
+interface Problem {
+  status: number;
+  title: string;
+  detail: string;
+  code: string;
+  requestId: string;
+  errors?: { path: string; message: string }[];
+}
 
 async function startApp(t: TestContext) {
   const started = await startTestApp(t, {
     routes(app) {
-      app.get('/sample', async () => { throw new SampleError('Do something else.', { headers: { 'retry-after': '7' }, errors: [{ path: '/a', message: 'is odd' }] }); });
-      app.get('/away', async () => { throw new AwayError('Try again.', { cause: new Error('connect ECONNREFUSED 10.1.2.3') }); });
-      app.get('/broken', async () => { throw Object.assign(new Error('select * from secrets; password=hunter2', { cause: new Error('/var/lib/berth') }), { code: 'EBROKEN', statusCode: 500 }); });
-      app.get('/items/:id', {
-        schema: { params: Type.Object({ id: Type.Integer() }), querystring: Type.Object({ size: Type.Optional(Type.Integer({ minimum: 0 })) }, { additionalProperties: false }) },
-      }, async (request) => request.query);
-      app.post('/items', { schema: { body: Type.Object({ name: Type.String(), tags: Type.Array(Type.String()) }, { additionalProperties: false }) } }, async () => 'ok');
+      app.get('/sample', async () => {
+        throw new SampleError('Do something else.', {
+          headers: { 'retry-after': '7' },
+          errors: [{ path: '/a', message: 'is odd' }],
+        });
+      });
+      app.get('/away', async () => {
+        throw new AwayError('Try again.', { cause: new Error('connect ECONNREFUSED 10.1.2.3') });
+      });
+      app.get('/broken', async () => {
+        throw Object.assign(
+          new Error('select * from secrets; password=hunter2', { cause: new Error('/var/lib/berth') }),
+          { code: 'EBROKEN', statusCode: 500 },
+        );
+      });
+      app.get(
+        '/items/:id',
+        {
+          schema: {
+            params: Type.Object({ id: Type.Integer() }),
+            querystring: Type.Object(
+              { size: Type.Optional(Type.Integer({ minimum: 0 })) },
+              { additionalProperties: false },
+            ),
+          },
+        },
+        async (request) => request.query,
+      );
+      app.post(
+        '/items',
+        {
+          schema: {
+            body: Type.Object(
+              { name: Type.String(), tags: Type.Array(Type.String()) },
+              { additionalProperties: false },
+            ),
+          },
+        },
+        async () => 'ok',
+      );
     },
   });
   const ask = async (path: string, options?: RequestInit) => {
     const response = await fetch(`${started.url}${path}`, options);
-    return { response, problem: await response.json() as Problem };
+    return { response, problem: (await response.json()) as Problem };
   };
-  const post = (body: string, contentType = 'application/json') => ask('/items', { method: 'POST', body, headers: { 'content-type': contentType } });
+  const post = (body: string, contentType = 'application/json') =>
+    ask('/items', { method: 'POST', body, headers: { 'content-type': contentType } });
   return { ...started, ask, post };
 }
 
@@ -41,7 +82,19 @@ test('an error becomes a problem document with its code, detail, fields and head
   assert.equal(response.headers.get('x-request-id'), problem.requestId);
   const { requestId, ...rest } = problem;
   assert.match(requestId, /^[0-9a-f-]{36}$/);
-  assert.deepEqual([response.status, rest], [409, { status: 409, title: 'A sample', detail: 'Do something else.', code: 'test_sample', errors: [{ path: '/a', message: 'is odd' }] }]);
+  assert.deepEqual(
+    [response.status, rest],
+    [
+      409,
+      {
+        status: 409,
+        title: 'A sample',
+        detail: 'Do something else.',
+        code: 'test_sample',
+        errors: [{ path: '/a', message: 'is odd' }],
+      },
+    ],
+  );
 });
 
 test('an error that nobody foresaw tells the client nothing, and the log everything', async (t) => {
@@ -97,9 +150,15 @@ describe('a request that is not what its route takes', () => {
     const { post, ask } = await startApp(t);
     const { response, problem } = await post('{"name":7,"tags":["a",{}]}');
     assert.deepEqual([response.status, problem.code], [400, 'request_invalid']);
-    assert.deepEqual(problem.errors?.map(({ path }) => path), ['/name', '/tags/1']);
+    assert.deepEqual(
+      problem.errors?.map(({ path }) => path),
+      ['/name', '/tags/1'],
+    );
     const query = await ask('/items/1?size=-1');
-    assert.deepEqual([query.problem.code, query.problem.errors?.map(({ path }) => path)], ['request_invalid', ['/size']]);
+    assert.deepEqual(
+      [query.problem.code, query.problem.errors?.map(({ path }) => path)],
+      ['request_invalid', ['/size']],
+    );
     assert.equal((await ask('/items/x')).problem.code, 'request_invalid');
   });
 
@@ -129,7 +188,16 @@ describe('a request that is not what its route takes', () => {
 test('whatever is thrown becomes an error that may be shown', () => {
   const shown = new SampleError('Detail.');
   assert.equal(toBerthError(shown), shown);
-  for (const thrown of ['text', undefined, null, 7, {}, new Error('x'), Object.assign(new Error('x'), { statusCode: 500 }), Object.assign(new Error('x'), { statusCode: 302 })]) {
+  for (const thrown of [
+    'text',
+    undefined,
+    null,
+    7,
+    {},
+    new Error('x'),
+    Object.assign(new Error('x'), { statusCode: 500 }),
+    Object.assign(new Error('x'), { statusCode: 302 }),
+  ]) {
     const error = toBerthError(thrown);
     assert.ok(error instanceof BerthError);
     assert.equal(error.code, 'internal_error');

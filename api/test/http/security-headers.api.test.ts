@@ -7,7 +7,9 @@ describe('what browsers are told', () => {
   let secure: TestServer;
   before(async () => {
     plain = await startTestServer();
-    secure = await startTestServer({ env: { PUBLIC_URL: 'https://example.org/registry', TRUSTED_PROXIES: 'loopback' } });
+    secure = await startTestServer({
+      env: { PUBLIC_URL: 'https://example.org/registry', TRUSTED_PROXIES: 'loopback' },
+    });
   });
   after(async () => {
     await plain.close();
@@ -21,7 +23,15 @@ describe('what browsers are told', () => {
   };
 
   test('never to guess types, on every answer', async () => {
-    for (const path of ['/', '/api/ping', '/api/v1/artefacts', '/api/v1/nothing', '/nothing', '/api-docs/', '/metrics']) {
+    for (const path of [
+      '/',
+      '/api/ping',
+      '/api/v1/artefacts',
+      '/api/v1/nothing',
+      '/nothing',
+      '/api-docs/',
+      '/metrics',
+    ]) {
       assert.equal((await headersOf(plain, path)).get('x-content-type-options'), 'nosniff', path);
     }
   });
@@ -29,9 +39,16 @@ describe('what browsers are told', () => {
   test('to run and frame nothing of the API', async () => {
     for (const path of ['/api/v1/artefacts', '/api/v1/artefacts/none', '/api/v1/session', '/api/auth/get-session']) {
       const headers = await headersOf(plain, path);
-      assert.deepEqual([headers.get('content-security-policy'), headers.get('referrer-policy')], ['default-src \'none\'; frame-ancestors \'none\'', 'no-referrer'], path);
+      assert.deepEqual(
+        [headers.get('content-security-policy'), headers.get('referrer-policy')],
+        ["default-src 'none'; frame-ancestors 'none'", 'no-referrer'],
+        path,
+      );
     }
-    assert.notEqual((await headersOf(plain, '/')).get('content-security-policy'), 'default-src \'none\'; frame-ancestors \'none\'');
+    assert.notEqual(
+      (await headersOf(plain, '/')).get('content-security-policy'),
+      "default-src 'none'; frame-ancestors 'none'",
+    );
   });
 
   test('to come back under https alone, where that is how users reach it', async () => {
@@ -41,11 +58,15 @@ describe('what browsers are told', () => {
 
   test('to send session cookies under https alone, to no script and to no foreign page', async () => {
     const response = await fetch(`${secure.url}/registry/api/auth/sign-in/email`, {
-      method: 'POST', headers: { 'content-type': 'application/json', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'example.org' }, body: JSON.stringify({ email: 'admin@example.org', password: 'correct horse battery' }),
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'example.org' },
+      body: JSON.stringify({ email: 'admin@example.org', password: 'correct horse battery' }),
     });
     assert.equal(response.status, 200, await response.text());
     const cookies = response.headers.getSetCookie();
     assert.ok(cookies.length > 0);
-    for (const cookie of cookies) for (const flag of [/^__Secure-/, /; Secure/i, /; HttpOnly/i, /; SameSite=Lax/i, /; Path=\/registry/i]) assert.match(cookie, flag);
+    for (const cookie of cookies)
+      for (const flag of [/^__Secure-/, /; Secure/i, /; HttpOnly/i, /; SameSite=Lax/i, /; Path=\/registry/i])
+        assert.match(cookie, flag);
   });
 });

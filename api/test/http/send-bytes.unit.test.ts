@@ -15,14 +15,21 @@ describe('answers that are sent chunk by chunk', () => {
   const logs: string[] = [];
 
   before(async () => {
-    app = createHttpServer({ basePath: '', trustedProxies: ['loopback'], logLevel: 'info', logStream: { write: (line) => void logs.push(line) } });
+    app = createHttpServer({
+      basePath: '',
+      trustedProxies: ['loopback'],
+      logLevel: 'info',
+      logStream: { write: (line) => void logs.push(line) },
+    });
     app.get('/', async (_request, reply) => sendBytes(reply, { status: 200, headers: HEADERS }, source));
     url = await app.listen({ port: 0, host: '127.0.0.1' });
   });
   after(() => app.close());
 
   test('arrive with their head, whole, and are logged as a request', async () => {
-    source = async (write) => { for (const part of ['abc', 'def']) await write(Buffer.from(part)); };
+    source = async (write) => {
+      for (const part of ['abc', 'def']) await write(Buffer.from(part));
+    };
     const response = await fetch(url);
     assert.equal(response.headers.get('x-kind'), 'bytes');
     assert.equal(response.headers.get('x-request-id')?.length, 36);
@@ -32,7 +39,12 @@ describe('answers that are sent chunk by chunk', () => {
 
   test('may be used again once they are taken', async () => {
     const memory = Buffer.alloc(3);
-    source = async (write) => { for (const part of ['abc', 'def']) { memory.write(part); await write(memory); } };
+    source = async (write) => {
+      for (const part of ['abc', 'def']) {
+        memory.write(part);
+        await write(memory);
+      }
+    };
     assert.equal(await (await fetch(url)).text(), 'abcdef');
   });
 
@@ -40,13 +52,16 @@ describe('answers that are sent chunk by chunk', () => {
     source = () => Promise.reject(new Error('secret path /var'));
     const response = await fetch(url);
     assert.equal(response.status, 500);
-    const problem = await response.json() as { code: string };
+    const problem = (await response.json()) as { code: string };
     assert.equal(problem.code, 'internal_error');
     assert.ok(!JSON.stringify(problem).includes('/var'));
   });
 
   test('are cut when their source fails underway, so that the client sees that bytes are missing', async () => {
-    source = async (write) => { await write(Buffer.from('abc')); throw new Error('disk'); };
+    source = async (write) => {
+      await write(Buffer.from('abc'));
+      throw new Error('disk');
+    };
     const response = await fetch(url);
     await assert.rejects(response.text());
     assert.ok(logs.some((line) => line.includes('an answer was cut short')));
@@ -56,7 +71,11 @@ describe('answers that are sent chunk by chunk', () => {
     const gone = new AbortController();
     const ended = new Promise<void>((resolve) => {
       source = async (write) => {
-        try { for (;;) await write(Buffer.alloc(1024 * 1024)); } finally { resolve(); }
+        try {
+          for (;;) await write(Buffer.alloc(1024 * 1024));
+        } finally {
+          resolve();
+        }
       };
     });
     const response = await fetch(url, { signal: gone.signal });
@@ -78,15 +97,27 @@ test('every answer ends, however its client resets the connection', async () => 
     underway++;
     return sendBytes(reply, { status: 200, headers: {} }, async (write) => {
       // Reading ahead, as a store does, writes right when the connection closes.
-      for (let chunk = 0; chunk < 200; chunk++) await Promise.all([write(Buffer.alloc(256 * 1024)), new Promise((resolve) => { setImmediate(resolve); })]);
-    }).finally(() => { underway--; });
+      for (let chunk = 0; chunk < 200; chunk++)
+        await Promise.all([
+          write(Buffer.alloc(256 * 1024)),
+          new Promise((resolve) => {
+            setImmediate(resolve);
+          }),
+        ]);
+    }).finally(() => {
+      underway--;
+    });
   });
   const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
   for (let round = 0; round < 20; round++) {
-    const socket = connect(Number(port), '127.0.0.1', () => { socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n'); });
+    const socket = connect(Number(port), '127.0.0.1', () => {
+      socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    });
     await once(socket, 'data');
     socket.resetAndDestroy();
   }
-  await eventually(async () => { assert.equal(underway, 0); });
+  await eventually(async () => {
+    assert.equal(underway, 0);
+  });
   await app.close();
 });

@@ -26,30 +26,61 @@ describe('below a PUBLIC_URL with a path', () => {
 
   test('services that call the container directly are served with and without the path', async () => {
     for (const prefix of ['', '/registry']) {
-      for (const path of ['/api/v1/artefacts/%40acme%2Fplugin%401', '/api/v1/artefacts/%40acme%2Fplugin%401/tarball', '/api/ping', '/api/health/ready', '/api-docs/', '/']) {
-        assert.equal((await fetch(`${server.url}${prefix}${path}`, { headers: server.internal })).status, 200, prefix + path);
+      for (const path of [
+        '/api/v1/artefacts/%40acme%2Fplugin%401',
+        '/api/v1/artefacts/%40acme%2Fplugin%401/tarball',
+        '/api/ping',
+        '/api/health/ready',
+        '/api-docs/',
+        '/',
+      ]) {
+        assert.equal(
+          (await fetch(`${server.url}${prefix}${path}`, { headers: server.internal })).status,
+          200,
+          prefix + path,
+        );
       }
     }
   });
 
   test('who comes through the proxy is served below the path', async () => {
-    assert.equal((await fetch(`${server.url}/registry/api/v1/artefacts/%40acme%2Fplugin%401`, { headers: PROXY })).status, 200);
-    await readProblem(await fetch(`${server.url}/registryx/api/v1/artefacts`, { headers: PROXY }), 404, 'route_not_found');
+    assert.equal(
+      (await fetch(`${server.url}/registry/api/v1/artefacts/%40acme%2Fplugin%401`, { headers: PROXY })).status,
+      200,
+    );
+    await readProblem(
+      await fetch(`${server.url}/registryx/api/v1/artefacts`, { headers: PROXY }),
+      404,
+      'route_not_found',
+    );
   });
 
   test('the description names the public address', async () => {
-    const { openapi, servers } = await (await server.api('GET', '/openapi.json')).json() as { openapi: string; servers: { url: string }[] };
+    const { openapi, servers } = (await (await server.api('GET', '/openapi.json')).json()) as {
+      openapi: string;
+      servers: { url: string }[];
+    };
     assert.match(openapi, /^3\.1\./);
     assert.deepEqual(servers, [{ url: 'https://example.org/registry' }]);
   });
 
   test('a user signs in and changes things through the proxy', async () => {
     const signedIn = await fetch(`${server.url}/registry/api/auth/sign-in/email`, {
-      method: 'POST', headers: { ...PROXY, 'content-type': 'application/json', 'origin': 'https://example.org' }, body: JSON.stringify({ email: ADMIN_EMAIL, password: ADMIN_PASSWORD }),
+      method: 'POST',
+      headers: { ...PROXY, 'content-type': 'application/json', 'origin': 'https://example.org' },
+      body: JSON.stringify({ email: ADMIN_EMAIL, password: ADMIN_PASSWORD }),
     });
     assert.equal(signedIn.status, 200);
-    const cookie = signedIn.headers.getSetCookie().map((it) => it.split(';', 1)[0]).join('; ');
-    const post = (origin: string) => fetch(`${server.url}/registry/api/v1/api-keys`, { method: 'POST', headers: { ...PROXY, cookie, origin, 'content-type': 'application/json' }, body: '{"type":"upload","name":"CI"}' });
+    const cookie = signedIn.headers
+      .getSetCookie()
+      .map((it) => it.split(';', 1)[0])
+      .join('; ');
+    const post = (origin: string) =>
+      fetch(`${server.url}/registry/api/v1/api-keys`, {
+        method: 'POST',
+        headers: { ...PROXY, cookie, origin, 'content-type': 'application/json' },
+        body: '{"type":"upload","name":"CI"}',
+      });
     assert.equal((await post('https://example.org')).status, 201);
     await readProblem(await post('https://evil.example'), 403, 'cross_origin');
   });
@@ -61,14 +92,25 @@ describe('metrics', () => {
     await server.upload('one', { file: TARBALL });
     await server.upload('one', { file: TARBALL, fields: { architecture: 'x64' } });
     const metrics = async () => (await fetch(`${server.url}/metrics`)).text();
-    await eventually(async () => assert.match(await metrics(), /berth_http_request_duration_seconds_count\{method="POST",route="\/api\/v1\/artefacts\/npm\/:id",status="201"\} 2/));
+    await eventually(async () =>
+      assert.match(
+        await metrics(),
+        /berth_http_request_duration_seconds_count\{method="POST",route="\/api\/v1\/artefacts\/npm\/:id",status="201"\} 2/,
+      ),
+    );
     const text = await metrics();
     assert.match(text, /^berth_slots 2$/m);
     assert.match(text, /^berth_blobs 1$/m);
     assert.match(text, new RegExp(`^berth_blob_bytes ${TARBALL.length}$`, 'm'));
-    for (const name of ['berth_http_received_bytes_total', 'berth_http_sent_bytes_total', 'berth_database_query_duration_seconds_count']) assert.match(text, new RegExp(`^${name} [1-9]`, 'm'));
+    for (const name of [
+      'berth_http_received_bytes_total',
+      'berth_http_sent_bytes_total',
+      'berth_database_query_duration_seconds_count',
+    ])
+      assert.match(text, new RegExp(`^${name} [1-9]`, 'm'));
     assert.doesNotMatch(text, /route="[^"]*one/);
-    for (const headers of [{ 'x-forwarded-host': 'example.org' }, { forwarded: 'host=example.org' }]) await readProblem(await fetch(`${server.url}/metrics`, { headers }), 404, 'route_not_found');
+    for (const headers of [{ 'x-forwarded-host': 'example.org' }, { forwarded: 'host=example.org' }])
+      await readProblem(await fetch(`${server.url}/metrics`, { headers }), 404, 'route_not_found');
     await server.close();
   });
 
@@ -96,14 +138,23 @@ test('the log holds no key, cookie, secret, password or query, and one line for 
     () => server.api('GET', '/artefacts', { headers: { 'x-api-key': `${key}0` } }),
     () => server.upload('a', { file: TARBALL, headers: { 'x-api-key': key } }),
     () => server.upload('b', { file: Buffer.from('secret-content'), headers: { authorization: `Bearer ${key}` } }),
-    () => fetch(`${server.url}/api/auth/sign-in/email`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email: ADMIN_EMAIL, password: 'secret-password' }) }),
+    () =>
+      fetch(`${server.url}/api/auth/sign-in/email`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ email: ADMIN_EMAIL, password: 'secret-password' }),
+      }),
   ];
   for (const request of requests) await (await request()).text();
   const text = server.logs.join('');
   const token = decodeURIComponent(cookie.split('=')[1] ?? '').split('.')[0] ?? '';
   assert.ok(token.length > 10);
-  for (const secret of [key, key.slice(-64), token, cookie, 'internal-secret', 'secret-', ADMIN_PASSWORD]) assert.ok(!text.includes(secret), secret);
-  assert.equal(server.logs.filter((line) => (JSON.parse(line) as { msg: string }).msg === 'request').length, requests.length);
+  for (const secret of [key, key.slice(-64), token, cookie, 'internal-secret', 'secret-', ADMIN_PASSWORD])
+    assert.ok(!text.includes(secret), secret);
+  assert.equal(
+    server.logs.filter((line) => (JSON.parse(line) as { msg: string }).msg === 'request').length,
+    requests.length,
+  );
   await server.close();
 });
 
@@ -113,7 +164,9 @@ test('a stop lets an upload in flight finish, takes no new connection, and the n
   const server = await startTestServer({ dataDir, env: secrets });
   const upload = await beginSlowUpload(server, { id: 'in-flight', file: TARBALL });
   const stopped = server.close();
-  await eventually(async () => { await assert.rejects(openConnection(server.url)); });
+  await eventually(async () => {
+    await assert.rejects(openConnection(server.url));
+  });
   assert.equal((await upload.finish()).status, 201);
   await stopped;
 

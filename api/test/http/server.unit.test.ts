@@ -6,14 +6,26 @@ import { startTestApp, type TestAppOptions } from './test-app.ts';
 
 const routes: TestAppOptions['routes'] = (app) => {
   app.get('/', async (request) => ({ path: 'root', query: request.query }));
-  app.get('/items/:id', async ({ params, query, host, ip }) => ({ ...params as object, query, host, ip }));
-  app.get('/broken', async () => { throw new Error('broken'); });
+  app.get('/items/:id', async ({ params, query, host, ip }) => ({ ...(params as object), query, host, ip }));
+  app.get('/broken', async () => {
+    throw new Error('broken');
+  });
 };
 
 describe('below the path of PUBLIC_URL', () => {
   const paths: [path: string, status: number, id?: string][] = [
-    ['/registry/items/1', 200, '1'], ['/items/1', 200, '1'], ['/registry/items/a%2Fb?q=1', 200, 'a/b'], ['/registry', 200], ['/registry/', 200], ['/registry?q=1', 200], ['/', 200],
-    ['/registryx/items/1', 404], ['/items/registry/items', 404], ['/registry/registry/items/1', 404], ['/registry/items/registry', 200, 'registry'], ['/Registry/items/1', 404],
+    ['/registry/items/1', 200, '1'],
+    ['/items/1', 200, '1'],
+    ['/registry/items/a%2Fb?q=1', 200, 'a/b'],
+    ['/registry', 200],
+    ['/registry/', 200],
+    ['/registry?q=1', 200],
+    ['/', 200],
+    ['/registryx/items/1', 404],
+    ['/items/registry/items', 404],
+    ['/registry/registry/items/1', 404],
+    ['/registry/items/registry', 200, 'registry'],
+    ['/Registry/items/1', 404],
   ];
   for (const headers of [{}, { 'x-forwarded-host': 'example.org' }, { forwarded: 'host=example.org' }]) {
     test(`requests are served with and without it, with the headers ${JSON.stringify(headers)}`, async (t) => {
@@ -21,14 +33,17 @@ describe('below the path of PUBLIC_URL', () => {
       for (const [path, status, id] of paths) {
         const response = await fetch(`${url}${path}`, { headers });
         assert.equal(response.status, status, path);
-        if (id !== undefined) assert.equal((await response.json() as { id: string }).id, id, path);
+        if (id !== undefined) assert.equal(((await response.json()) as { id: string }).id, id, path);
       }
     });
   }
 
   test('a query stays with its request', async (t) => {
     const { url } = await startTestApp(t, { routes, basePath: '/registry' });
-    assert.deepEqual(await (await fetch(`${url}/registry?a=/registry`)).json(), { path: 'root', query: { a: '/registry' } });
+    assert.deepEqual(await (await fetch(`${url}/registry?a=/registry`)).json(), {
+      path: 'root',
+      query: { a: '/registry' },
+    });
   });
 
   test('there is nothing where PUBLIC_URL has no path', async (t) => {
@@ -43,19 +58,19 @@ describe('forwarding headers', () => {
 
   test('of a trusted proxy tell the host and the client', async (t) => {
     const { url } = await startTestApp(t, { routes });
-    const { host, ip } = await (await fetch(`${url}/items/1`, { headers })).json() as Record<string, string>;
+    const { host, ip } = (await (await fetch(`${url}/items/1`, { headers })).json()) as Record<string, string>;
     assert.deepEqual([host, ip], ['example.org', '192.0.2.7']);
   });
 
   test('of anybody else count for nothing', async (t) => {
     const { url } = await startTestApp(t, { routes, trustedProxies: ['198.51.100.0/24'] });
-    const { host, ip } = await (await fetch(`${url}/items/1`, { headers })).json() as Record<string, string>;
+    const { host, ip } = (await (await fetch(`${url}/items/1`, { headers })).json()) as Record<string, string>;
     assert.deepEqual([host, ip], [new URL(url).host, '127.0.0.1']);
   });
 });
 
 describe('a request id', () => {
-  test('is new for each request, and never the client\'s', async (t) => {
+  test("is new for each request, and never the client's", async (t) => {
     const { url } = await startTestApp(t, { routes });
     const ids = new Set<string | null>();
     for (const path of ['/', '/items/1', '/broken', '/nowhere']) {
@@ -69,13 +84,20 @@ describe('a request id', () => {
   test('finds the lines of its request in the log', async (t) => {
     const { url, logs } = await startTestApp(t, { routes });
     const id = (await fetch(`${url}/broken`)).headers.get('x-request-id');
-    assert.deepEqual(logs.filter(({ reqId }) => reqId === id).map(({ level }) => level), [50, 30]);
+    assert.deepEqual(
+      logs.filter(({ reqId }) => reqId === id).map(({ level }) => level),
+      [50, 30],
+    );
   });
 });
 
 describe('the log', () => {
   const secrets = {
-    'x-api-key': 'reg_secret-key', 'authorization': 'Bearer reg_secret-bearer', 'cookie': 'session=secret-cookie', 'x-secret-key': 'secret-internal', 'x-account': '{"id":"secret-account"}',
+    'x-api-key': 'reg_secret-key',
+    'authorization': 'Bearer reg_secret-bearer',
+    'cookie': 'session=secret-cookie',
+    'x-secret-key': 'secret-internal',
+    'x-account': '{"id":"secret-account"}',
   };
 
   test('has one line a request, with method, path, status, duration and client', async (t) => {
@@ -90,7 +112,8 @@ describe('the log', () => {
 
   test('holds no key, cookie, secret or query, whatever happens', async (t) => {
     const { url, logs } = await startTestApp(t, { routes, logLevel: 'trace' });
-    for (const path of ['/', '/items/1', '/broken', '/nowhere', '/items/%']) await fetch(`${url}${path}?key=secret-query`, { headers: secrets });
+    for (const path of ['/', '/items/1', '/broken', '/nowhere', '/items/%'])
+      await fetch(`${url}${path}?key=secret-query`, { headers: secrets });
     assert.ok(logs.length >= 5);
     assert.doesNotMatch(JSON.stringify(logs), /secret/);
   });
@@ -123,20 +146,38 @@ test('garbage on a connection is answered as a problem, and the server goes on',
   assert.equal((await fetch(`${url}/`)).status, 200);
 });
 
-test('a request in flight is answered while the server closes, and idle connections do not keep it open', async (t) => {
-  let proceed = (): void => undefined;
-  const held = new Promise<void>((resolve) => { proceed = resolve; });
-  let arrived = (): void => undefined;
-  const arrival = new Promise<void>((resolve) => { arrived = resolve; });
-  const { app, url } = await startTestApp(t, { routes: (it) => { it.get('/slow', async () => { arrived(); await held; return 'done'; }); it.get('/', async () => 'ok'); } });
-  const idle = await openConnection(url);
-  await idle.send(requestHead('GET', '/'));
-  assert.equal((await idle.answer()).status, 200);
-  const inFlight = new Promise<IncomingMessage>((resolve, reject) => { httpRequest(`${url}/slow`, resolve).on('error', reject).end(); });
-  await arrival;
-  const closed = app.close();
-  await idle.closed();
-  proceed();
-  assert.equal((await inFlight).resume().statusCode, 200);
-  await closed;
-});
+test(
+  'a request in flight is answered while the server closes, and idle connections do not ' + 'keep it open',
+  async (t) => {
+    let proceed = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      proceed = resolve;
+    });
+    let arrived = (): void => undefined;
+    const arrival = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const { app, url } = await startTestApp(t, {
+      routes: (it) => {
+        it.get('/slow', async () => {
+          arrived();
+          await held;
+          return 'done';
+        });
+        it.get('/', async () => 'ok');
+      },
+    });
+    const idle = await openConnection(url);
+    await idle.send(requestHead('GET', '/'));
+    assert.equal((await idle.answer()).status, 200);
+    const inFlight = new Promise<IncomingMessage>((resolve, reject) => {
+      httpRequest(`${url}/slow`, resolve).on('error', reject).end();
+    });
+    await arrival;
+    const closed = app.close();
+    await idle.closed();
+    proceed();
+    assert.equal((await inFlight).resume().statusCode, 200);
+    await closed;
+  },
+);

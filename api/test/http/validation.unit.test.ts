@@ -3,7 +3,14 @@ import { describe, test } from 'node:test';
 import { Type } from 'typebox';
 import { compileValidator } from '../../src/http/validation.ts';
 
-const schema = Type.Object({ q: Type.Optional(Type.String()), size: Type.Optional(Type.Integer({ minimum: 0 })), all: Type.Optional(Type.Boolean()) }, { additionalProperties: false });
+const schema = Type.Object(
+  {
+    q: Type.Optional(Type.String()),
+    size: Type.Optional(Type.Integer({ minimum: 0 })),
+    all: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+);
 const validator = (httpPart: string) => compileValidator({ schema, method: 'GET', url: '/', httpPart });
 
 describe('a value of a request', () => {
@@ -13,7 +20,9 @@ describe('a value of a request', () => {
   });
 
   test('of a query is taken from its text', () => {
-    assert.deepEqual(validator('querystring')({ q: '10', size: '10', all: 'true' }), { value: { q: '10', size: 10, all: true } });
+    assert.deepEqual(validator('querystring')({ q: '10', size: '10', all: 'true' }), {
+      value: { q: '10', size: 10, all: true },
+    });
   });
 
   test('of a body is never converted', () => {
@@ -22,6 +31,9 @@ describe('a value of a request', () => {
 
   test('that does not fit is refused with what is wrong', () => {
     const answer = validator('querystring')({ size: 'ten' }) as { error: { instancePath: string }[] };
-    assert.deepEqual(answer.error.map(({ instancePath }) => instancePath), ['/size']);
+    assert.deepEqual(
+      answer.error.map(({ instancePath }) => instancePath),
+      ['/size'],
+    );
   });
 });

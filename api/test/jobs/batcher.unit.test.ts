@@ -17,7 +17,9 @@ test('the first item goes at once, later ones together, and never two batches at
     add: (batch = [], item) => [...batch, item],
     flush: async (batch) => {
       sent.push(batch);
-      await new Promise<void>((resolve) => { release = resolve; });
+      await new Promise<void>((resolve) => {
+        release = resolve;
+      });
     },
     intervalMs: 1000,
   });

@@ -19,13 +19,28 @@ for (const dialect of DIALECTS) {
     after(() => opened.close());
 
     /** A replica with one family, whose members do what `run` does. */
-    function family(t: TestContext, run: (key: string, context: JobContext) => Promise<unknown>, { prefix = `family.${++count}`, keys = [] as string[], nextInMs = undefined as number | undefined } = {}): { jobs: Jobs; nameOf: (key: string) => string } {
-      const jobs = createJobs({ database, onError: (error) => { throw error; }, pollMs: 10 });
+    function family(
+      t: TestContext,
+      run: (key: string, context: JobContext) => Promise<unknown>,
+      { prefix = `family.${++count}`, keys = [] as string[], nextInMs = undefined as number | undefined } = {},
+    ): { jobs: Jobs; nameOf: (key: string) => string } {
+      const jobs = createJobs({
+        database,
+        onError: (error) => {
+          throw error;
+        },
+        pollMs: 10,
+      });
       t.after(() => jobs.close());
-      jobs.registerFamily({ prefix, keys: () => Promise.resolve(keys), job: (key) => ({ run: (context) => run(key, context), nextInMs: () => Promise.resolve(nextInMs) }) });
+      jobs.registerFamily({
+        prefix,
+        keys: () => Promise.resolve(keys),
+        job: (key) => ({ run: (context) => run(key, context), nextInMs: () => Promise.resolve(nextInMs) }),
+      });
       return { jobs, nameOf: (key) => `${prefix}:${key}` };
     }
-    const schedule = (jobs: Jobs, name: string, inMs: number | undefined) => database.transaction((tx) => jobs.schedule(tx, name, inMs));
+    const schedule = (jobs: Jobs, name: string, inMs: number | undefined) =>
+      database.transaction((tx) => jobs.schedule(tx, name, inMs));
     const stateOf = async (jobs: Jobs, name: string) => (await jobs.states([name])).get(name);
 
     test('runs each member that is due, by its key, which may hold anything', async (t) => {
@@ -34,21 +49,27 @@ for (const dialect of DIALECTS) {
       await jobs.start();
       await schedule(jobs, nameOf('https://example.org:8080/a%'), 0);
       await schedule(jobs, nameOf('later'), FAR_MS);
-      await eventually(() => { assert.deepEqual(ran, ['https://example.org:8080/a%']); return Promise.resolve(); });
+      await eventually(() => {
+        assert.deepEqual(ran, ['https://example.org:8080/a%']);
+        return Promise.resolve();
+      });
       assert.equal((await stateOf(jobs, nameOf('later')))?.startedAt, undefined);
     });
 
     test('knows its members at a start on a database that does not', async (t) => {
       const { jobs, nameOf } = family(t, () => Promise.resolve(), { keys: ['a', 'b'], nextInMs: FAR_MS });
       await jobs.start();
-      for (const key of ['a', 'b']) assert.ok(Date.parse((await stateOf(jobs, nameOf(key)))?.dueAt ?? '') > Date.now());
+      for (const key of ['a', 'b'])
+        assert.ok(Date.parse((await stateOf(jobs, nameOf(key)))?.dueAt ?? '') > Date.now());
     });
 
     test('is due again after a run when its member says so', async (t) => {
       const { jobs, nameOf } = family(t, () => Promise.resolve('done'), { nextInMs: FAR_MS });
       await jobs.start();
       await schedule(jobs, nameOf('x'), 0);
-      await eventually(async () => { assert.equal((await stateOf(jobs, nameOf('x')))?.outcome, 'succeeded'); });
+      await eventually(async () => {
+        assert.equal((await stateOf(jobs, nameOf('x')))?.outcome, 'succeeded');
+      });
       assert.ok(Date.parse((await stateOf(jobs, nameOf('x')))?.dueAt ?? '') > Date.now());
     });
 
@@ -58,18 +79,29 @@ for (const dialect of DIALECTS) {
       const { jobs, nameOf } = family(t, () => (++runs === 1 ? first.promise : Promise.resolve()));
       await jobs.start();
       await schedule(jobs, nameOf('x'), 0);
-      await eventually(() => { assert.equal(runs, 1); return Promise.resolve(); });
+      await eventually(() => {
+        assert.equal(runs, 1);
+        return Promise.resolve();
+      });
       await schedule(jobs, nameOf('x'), 0);
       first.resolve(undefined);
-      await eventually(() => { assert.equal(runs, 2); return Promise.resolve(); });
-      await eventually(async () => { assert.equal((await stateOf(jobs, nameOf('x')))?.dueAt, undefined); });
+      await eventually(() => {
+        assert.equal(runs, 2);
+        return Promise.resolve();
+      });
+      await eventually(async () => {
+        assert.equal((await stateOf(jobs, nameOf('x')))?.dueAt, undefined);
+      });
       assert.equal(runs, 2);
     });
 
     test('leaves nothing of a member that was forgotten while it ran', async (t) => {
       const began = Promise.withResolvers<unknown>();
       const end = Promise.withResolvers<unknown>();
-      const { jobs, nameOf } = family(t, () => { began.resolve(undefined); return end.promise; });
+      const { jobs, nameOf } = family(t, () => {
+        began.resolve(undefined);
+        return end.promise;
+      });
       await jobs.start();
       await schedule(jobs, nameOf('x'), 0);
       await began.promise;

@@ -7,7 +7,14 @@ import { createJobs } from '../../src/jobs/index.ts';
 
 const [url = '', name = '', ttl = ''] = process.argv.slice(2);
 const database = createDatabase({ url });
-const jobs = createJobs({ database, onError: (error) => { console.error(error); }, leaseTtlMs: Number(ttl), pollMs: 20 });
+const jobs = createJobs({
+  database,
+  onError: (error) => {
+    console.error(error);
+  },
+  leaseTtlMs: Number(ttl),
+  pollMs: 20,
+});
 process.stdin.on('end', () => process.exit()).resume();
 
 jobs.register<{ done: number }, void>({

@@ -45,7 +45,9 @@ for (const dialect of DIALECTS) {
       const end = Promise.withResolvers<unknown>();
       const run = async (context: JobContext) => {
         began.resolve(context);
-        const stopped = once(context.signal, 'abort').then(() => { throw new Error('stopped'); });
+        const stopped = once(context.signal, 'abort').then(() => {
+          throw new Error('stopped');
+        });
         return Promise.race([end.promise, stopped]);
       };
       return { began: began.promise, end, job: { name, everyMs: FAR_MS, run, ...job } };
@@ -56,14 +58,20 @@ for (const dialect of DIALECTS) {
       let running = 0;
       let most = 0;
       let runs = 0;
-      const job = { name, everyMs: 1, async run() {
-        most = Math.max(most, ++running);
-        await sleep(3);
-        runs++;
-        running--;
-      } };
+      const job = {
+        name,
+        everyMs: 1,
+        async run() {
+          most = Math.max(most, ++running);
+          await sleep(3);
+          runs++;
+          running--;
+        },
+      };
       for (const jobs of [replica(t, job), replica(t, job), replica(t, job)]) await jobs.start();
-      await eventually(async () => { assert.ok(runs > 15); });
+      await eventually(async () => {
+        assert.ok(runs > 15);
+      });
       assert.equal(most, 1);
     });
 
@@ -71,9 +79,21 @@ for (const dialect of DIALECTS) {
       const [early, due] = [newName(), newName()];
       const runs: string[] = [];
       const jobs = replica(t);
-      for (const [name, everyMs] of [[early, FAR_MS], [due, 1]] as const) jobs.register({ name, everyMs, run: async () => { runs.push(name); } });
+      for (const [name, everyMs] of [
+        [early, FAR_MS],
+        [due, 1],
+      ] as const)
+        jobs.register({
+          name,
+          everyMs,
+          run: async () => {
+            runs.push(name);
+          },
+        });
       await jobs.start();
-      await eventually(async () => { assert.ok(runs.length > 3); });
+      await eventually(async () => {
+        assert.ok(runs.length > 3);
+      });
       assert.ok(!runs.includes(early));
     });
 
@@ -83,7 +103,9 @@ for (const dialect of DIALECTS) {
       const [asked, other] = [replica(t, job, { pollMs: FAR_MS }), replica(t)];
       await asked.start();
       await asked.runNow(name);
-      await eventually(async () => { assert.equal((await stateOf(other, name)).outcome, 'succeeded'); });
+      await eventually(async () => {
+        assert.equal((await stateOf(other, name)).outcome, 'succeeded');
+      });
       const { result, running, dueAt, startedAt, endedAt } = await stateOf(other, name);
       assert.deepEqual([result, running, dueAt], [{ removed: 3 }, false, undefined]);
       assert.ok(startedAt !== undefined && endedAt !== undefined && startedAt <= endedAt);
@@ -97,7 +119,9 @@ for (const dialect of DIALECTS) {
       await began;
       await assert.rejects(asking.runNow(job.name), { code: 'job_running', status: 409 });
       end.resolve('done');
-      await eventually(async () => { assert.equal((await stateOf(asking, job.name)).result, 'done'); });
+      await eventually(async () => {
+        assert.equal((await stateOf(asking, job.name)).result, 'done');
+      });
     });
 
     test('show their progress to every replica while they run', async (t) => {
@@ -106,12 +130,16 @@ for (const dialect of DIALECTS) {
       await running.start();
       await running.runNow(job.name);
       (await began).progress({ done: 1 });
-      await eventually(async () => { assert.deepEqual((await stateOf(watching, job.name)).progress, { done: 1 }); });
+      await eventually(async () => {
+        assert.deepEqual((await stateOf(watching, job.name)).progress, { done: 1 });
+      });
       assert.ok((await stateOf(watching, job.name)).running);
       (await began).progress({ done: 2 });
       (await began).progress({ done: 3 });
       end.resolve(undefined);
-      await eventually(async () => { assert.equal((await stateOf(watching, job.name)).running, false); });
+      await eventually(async () => {
+        assert.equal((await stateOf(watching, job.name)).running, false);
+      });
       assert.deepEqual((await stateOf(watching, job.name)).progress, { done: 3 });
     });
 
@@ -119,16 +147,21 @@ for (const dialect of DIALECTS) {
       const name = newName();
       const failures: unknown[] = [];
       const seen: unknown[] = [];
-      const job: Job = { name, async run({ progress, interrupted }) {
-        seen.push(interrupted);
-        if (seen.length > 3) return 'at last';
-        progress(seen.length);
-        throw new Error(`failure ${seen.length}`);
-      } };
+      const job: Job = {
+        name,
+        async run({ progress, interrupted }) {
+          seen.push(interrupted);
+          if (seen.length > 3) return 'at last';
+          progress(seen.length);
+          throw new Error(`failure ${seen.length}`);
+        },
+      };
       const jobs = replica(t, job, { onError: (error) => failures.push((error as Error).message) });
       await jobs.start();
       await jobs.runNow(name);
-      await eventually(async () => { assert.equal((await stateOf(jobs, name)).outcome, 'succeeded'); });
+      await eventually(async () => {
+        assert.equal((await stateOf(jobs, name)).outcome, 'succeeded');
+      });
       assert.deepEqual(failures, ['failure 1', 'failure 2', 'failure 3']);
       assert.deepEqual(seen, [undefined, 1, 2, 3]);
       assert.equal((await stateOf(jobs, name)).error, undefined);
@@ -136,10 +169,16 @@ for (const dialect of DIALECTS) {
 
     test('that failed say why, and wait before they are tried again', async (t) => {
       const name = newName();
-      const jobs = replica(t, { name, run: () => Promise.reject(new Error('secret')) }, { backOffMs: FAR_MS, onError: () => undefined });
+      const jobs = replica(
+        t,
+        { name, run: () => Promise.reject(new Error('secret')) },
+        { backOffMs: FAR_MS, onError: () => undefined },
+      );
       await jobs.start();
       await jobs.runNow(name);
-      await eventually(async () => { assert.equal((await stateOf(jobs, name)).outcome, 'failed'); });
+      await eventually(async () => {
+        assert.equal((await stateOf(jobs, name)).outcome, 'failed');
+      });
       const { error, dueAt, running, endedAt } = await stateOf(jobs, name);
       assert.deepEqual([error, running], ['internal_error', false]);
       assert.ok(Date.parse(dueAt ?? '') - Date.parse(endedAt ?? '') > FAR_MS / 2);
@@ -157,7 +196,9 @@ for (const dialect of DIALECTS) {
       assert.ok((await first.began).signal.aborted);
       assert.deepEqual((await second.began).interrupted, { done: 5 });
       second.end.resolve('continued');
-      await eventually(async () => { assert.equal((await stateOf(stopping, name)).result, 'continued'); });
+      await eventually(async () => {
+        assert.equal((await stateOf(stopping, name)).result, 'continued');
+      });
     });
 
     test('pass to another replica, with their progress, when the process of theirs is killed', async (t) => {
@@ -169,7 +210,9 @@ for (const dialect of DIALECTS) {
       child.kill('SIGKILL');
       assert.deepEqual((await began).interrupted, { done: 7 });
       end.resolve('taken over');
-      await eventually(async () => { assert.equal((await stateOf(survivor, job.name)).result, 'taken over'); });
+      await eventually(async () => {
+        assert.equal((await stateOf(survivor, job.name)).result, 'taken over');
+      });
     });
 
     test('of a replica that was taken for dead write nothing any more', async (t) => {
@@ -179,15 +222,24 @@ for (const dialect of DIALECTS) {
       await paused.start();
       await paused.runNow(name);
       const { assertHeld, progress } = await first.began;
-      await database.db.updateTable('leases').set({ expires_at: '2000-01-01T00:00:00.000Z' }).where('name', '=', name).execute();
+      await database.db
+        .updateTable('leases')
+        .set({ expires_at: '2000-01-01T00:00:00.000Z' })
+        .where('name', '=', name)
+        .execute();
       await replica(t, second.job).start();
       (await second.began).progress('of the second');
       progress('of the first');
-      await assert.rejects(database.transaction((tx) => assertHeld(tx)), { code: 'lease_lost' });
+      await assert.rejects(
+        database.transaction((tx) => assertHeld(tx)),
+        { code: 'lease_lost' },
+      );
       first.end.resolve('of the first');
       await paused.close();
       second.end.resolve('of the second');
-      await eventually(async () => { assert.equal((await stateOf(paused, name)).outcome, 'succeeded'); });
+      await eventually(async () => {
+        assert.equal((await stateOf(paused, name)).outcome, 'succeeded');
+      });
       const { progress: shown, result } = await stateOf(paused, name);
       assert.deepEqual([shown, result], ['of the second', 'of the second']);
     });
@@ -199,7 +251,11 @@ for (const dialect of DIALECTS) {
       const lease = await backup.leases.acquire(job.name);
       assert.ok(lease);
       await assert.rejects(jobs.runNow(job.name), { code: 'job_running' });
-      await database.db.updateTable('job_runs').set({ due_at: '2000-01-01T00:00:00.000Z' }).where('name', '=', job.name).execute();
+      await database.db
+        .updateTable('job_runs')
+        .set({ due_at: '2000-01-01T00:00:00.000Z' })
+        .where('name', '=', job.name)
+        .execute();
       assert.ok(!(await stateOf(jobs, job.name)).running);
       await lease.release();
       await began;
@@ -208,7 +264,15 @@ for (const dialect of DIALECTS) {
     test('can be run to their end by a process without a loop, as the command line does', async (t) => {
       const name = newName();
       const shown: unknown[] = [];
-      const jobs = replica(t, { name, everyMs: FAR_MS, async run({ progress }) { progress(1); progress(2); return 'all'; } });
+      const jobs = replica(t, {
+        name,
+        everyMs: FAR_MS,
+        async run({ progress }) {
+          progress(1);
+          progress(2);
+          return 'all';
+        },
+      });
       assert.equal(await jobs.runHere(name, { onProgress: (value) => shown.push(value) }), 'all');
       assert.deepEqual(shown, [1, 2]);
       const { result, dueAt } = await stateOf(jobs, name);
@@ -233,7 +297,9 @@ for (const dialect of DIALECTS) {
       const jobs = replica(t, job, { onError: (error) => failures.push(error) });
       await jobs.start();
       await sql`alter table job_runs rename to job_runs_away`.execute(database.db);
-      await eventually(async () => { assert.ok(failures.length > 0); });
+      await eventually(async () => {
+        assert.ok(failures.length > 0);
+      });
       await sleep(100);
       await sql`alter table job_runs_away rename to job_runs`.execute(database.db);
       assert.equal(failures.length, 1);
@@ -243,13 +309,17 @@ for (const dialect of DIALECTS) {
   });
 }
 
-function fail(error: unknown): never { throw error; }
+function fail(error: unknown): never {
+  throw error;
+}
 
 /** Starts a process that runs a job of this name, and returns once its progress is written. */
 async function startChild(t: TestContext, url: string, name: string): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'jobs-child.ts'), url, name, '400'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'jobs-child.ts'), url, name, '400'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   t.after(() => child.kill('SIGKILL'));
-  const [line] = await once(child.stdout, 'data') as [Buffer];
+  const [line] = (await once(child.stdout, 'data')) as [Buffer];
   assert.equal(line.toString(), 'running\n');
   return child;
 }

@@ -34,11 +34,18 @@ for (const dialect of DIALECTS) {
       return lease;
     };
     /** Makes a lease expire by the database's clock, as when its holder has not renewed it. */
-    const expire = (name: string) => database.db.updateTable('leases').set({ expires_at: '2000-01-01T00:00:00.000Z' }).where('name', '=', name).execute();
+    const expire = (name: string) =>
+      database.db
+        .updateTable('leases')
+        .set({ expires_at: '2000-01-01T00:00:00.000Z' })
+        .where('name', '=', name)
+        .execute();
     const holds = (lease: Lease) => database.transaction((tx) => lease.assertHeld(tx));
 
     test('has one holder of all who ask at once, and the others get nothing', async () => {
-      const asked = await Promise.all(Array.from({ length: 12 }, (_, n) => (n % 2 ? one : other).acquire('crowd', LONG_MS)));
+      const asked = await Promise.all(
+        Array.from({ length: 12 }, (_, n) => (n % 2 ? one : other).acquire('crowd', LONG_MS)),
+      );
       assert.equal(asked.filter((lease) => lease !== undefined).length, 1);
     });
 
@@ -63,10 +70,16 @@ for (const dialect of DIALECTS) {
       await holds(former);
       await expire('fenced');
       const present = await take(other, 'fenced');
-      await assert.rejects(database.transaction(async (tx) => {
-        await tx.insertInto('blob_writers').values({ storage_key: 'stale', state: '', created_at: '', heartbeat_at: '' }).execute();
-        await former.assertHeld(tx);
-      }), { code: 'lease_lost' });
+      await assert.rejects(
+        database.transaction(async (tx) => {
+          await tx
+            .insertInto('blob_writers')
+            .values({ storage_key: 'stale', state: '', created_at: '', heartbeat_at: '' })
+            .execute();
+          await former.assertHeld(tx);
+        }),
+        { code: 'lease_lost' },
+      );
       assert.equal(await database.db.selectFrom('blob_writers').selectAll().executeTakeFirst(), undefined);
       await holds(present);
       // What the former holder gives back is not his any more.
@@ -99,9 +112,18 @@ for (const dialect of DIALECTS) {
 
     test('lives on while its holder lives, far beyond the time for which it was taken', async () => {
       const lease = await take(one, 'beating', SHORT_MS);
-      const expiry = async () => (await database.db.selectFrom('leases').select('expires_at').where('name', '=', 'beating').executeTakeFirstOrThrow()).expires_at;
+      const expiry = async () =>
+        (
+          await database.db
+            .selectFrom('leases')
+            .select('expires_at')
+            .where('name', '=', 'beating')
+            .executeTakeFirstOrThrow()
+        ).expires_at;
       const first = await expiry();
-      const isLater = async () => { assert.ok(Date.parse(await expiry()) > Date.parse(first) + 2 * SHORT_MS); };
+      const isLater = async () => {
+        assert.ok(Date.parse(await expiry()) > Date.parse(first) + 2 * SHORT_MS);
+      };
       await eventually(isLater);
       assert.equal(await other.acquire('beating', SHORT_MS), undefined);
       assert.ok(!lease.signal.aborted);
@@ -110,8 +132,14 @@ for (const dialect of DIALECTS) {
 
     test('tells its holder by its signal that another has it', async () => {
       const lease = await take(one, 'robbed', SHORT_MS);
-      await database.db.updateTable('leases').set({ holder: 'a robber', token: lease.token + 1 }).where('name', '=', 'robbed').execute();
-      await eventually(async () => { assert.ok(lease.signal.aborted); });
+      await database.db
+        .updateTable('leases')
+        .set({ holder: 'a robber', token: lease.token + 1 })
+        .where('name', '=', 'robbed')
+        .execute();
+      await eventually(async () => {
+        assert.ok(lease.signal.aborted);
+      });
       assert.equal((lease.signal.reason as { code: string }).code, 'lease_lost');
     });
 
@@ -119,8 +147,12 @@ for (const dialect of DIALECTS) {
       const away = createDatabase({ url: opened.url });
       const lease = await take(leasesOf(away), 'cut-off', SHORT_MS);
       await away.close();
-      await eventually(async () => { assert.ok(lease.signal.aborted); });
-      await eventually(async () => { await take(other, 'cut-off'); });
+      await eventually(async () => {
+        assert.ok(lease.signal.aborted);
+      });
+      await eventually(async () => {
+        await take(other, 'cut-off');
+      });
     });
 
     test('goes by the clock of the database, whatever the clock of a process says', async (t) => {

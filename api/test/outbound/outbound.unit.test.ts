@@ -38,18 +38,29 @@ describe('requests to another server', () => {
   let mostInFlight = 0;
   const answer: RequestListener = (request, response) => {
     mostInFlight = Math.max(mostInFlight, ++inFlight);
-    response.once('close', () => { inFlight--; });
+    response.once('close', () => {
+      inFlight--;
+    });
     if (request.url === '/headers') response.end(JSON.stringify(request.headers));
     else if (request.url === '/twice') response.writeHead(201, { 'x-list': ['a', 'b'] }).end('ok');
     else if (request.url === '/cut') {
       response.writeHead(200, { 'content-length': BYTES.length });
-      response.write(BYTES.subarray(0, 100_000), () => { setTimeout(() => { response.destroy(); }, 50); });
+      response.write(BYTES.subarray(0, 100_000), () => {
+        setTimeout(() => {
+          response.destroy();
+        }, 50);
+      });
     } else if (request.url === '/never') return;
-    else setTimeout(() => { response.end(BYTES); }, 20);
+    else
+      setTimeout(() => {
+        response.end(BYTES);
+      }, 20);
   };
   before(async () => {
     server = http.createServer(answer);
-    server.on('connection', () => { connections++; });
+    server.on('connection', () => {
+      connections++;
+    });
     url = new URL(`http://127.0.0.1:${await listen(server)}/`);
     outbound = createOutbound({ timeoutMs: 5000 });
   });
@@ -66,22 +77,31 @@ describe('requests to another server', () => {
   });
 
   test('send the headers that they are given', async () => {
-    const sent = JSON.parse((await bodyOf(await outbound.get(new URL('/headers', url), { headers: { 'x-api-key': 'reg_1' } }))).toString()) as Record<string, string>;
+    const sent = JSON.parse(
+      (await bodyOf(await outbound.get(new URL('/headers', url), { headers: { 'x-api-key': 'reg_1' } }))).toString(),
+    ) as Record<string, string>;
     assert.equal(sent['x-api-key'], 'reg_1');
     assert.equal(sent['host'], url.host);
   });
 
   test('share a bounded number of connections, which are kept', async () => {
     connections = mostInFlight = 0;
-    const bodies = await Promise.all(Array.from({ length: 3 * MAX_CONNECTIONS }, async () => bodyOf(await outbound.get(url))));
+    const bodies = await Promise.all(
+      Array.from({ length: 3 * MAX_CONNECTIONS }, async () => bodyOf(await outbound.get(url))),
+    );
     assert.ok(bodies.every((body) => body.equals(BYTES)));
-    assert.ok(connections <= MAX_CONNECTIONS && mostInFlight <= MAX_CONNECTIONS, `${connections}, ${mostInFlight} at once`);
+    assert.ok(
+      connections <= MAX_CONNECTIONS && mostInFlight <= MAX_CONNECTIONS,
+      `${connections}, ${mostInFlight} at once`,
+    );
   });
 
   test('give what came before a cut, and then fail', async () => {
     const { chunks } = await outbound.get(new URL('/cut', url));
     let sizeBytes = 0;
-    await assert.rejects(async () => { for await (const chunk of chunks) sizeBytes += chunk.length; });
+    await assert.rejects(async () => {
+      for await (const chunk of chunks) sizeBytes += chunk.length;
+    });
     assert.equal(sizeBytes, 100_000);
   });
 
@@ -89,18 +109,24 @@ describe('requests to another server', () => {
     const reason = new Error('not wanted any more');
     const waiting = new AbortController();
     const never = outbound.get(new URL('/never', url), { signal: waiting.signal });
-    setTimeout(() => { waiting.abort(reason); }, 20);
+    setTimeout(() => {
+      waiting.abort(reason);
+    }, 20);
     await assert.rejects(never, reason);
     const reading = new AbortController();
     const { chunks } = await outbound.get(url, { signal: reading.signal });
-    await assert.rejects(async () => { for await (const chunk of chunks) if (chunk.length > 0) reading.abort(reason); }, reason);
+    await assert.rejects(async () => {
+      for await (const chunk of chunks) if (chunk.length > 0) reading.abort(reason);
+    }, reason);
   });
 
   test('close the connection of a body that nobody reads to its end', async () => {
     const before = inFlight;
     for await (const chunk of (await outbound.get(url)).chunks) if (chunk.length > 0) break;
     (await outbound.get(url)).discard();
-    await eventually(async () => { assert.equal(inFlight, before); });
+    await eventually(async () => {
+      assert.equal(inFlight, before);
+    });
   });
 
   test('fail where nobody listens', async () => {
@@ -133,8 +159,12 @@ test('bodies that trickle and that nobody wants keep no connection from others',
   const trickling = http.createServer((request, response) => {
     if (request.url === '/wanted') return void response.end('ok');
     response.writeHead(302, { location: '/elsewhere' });
-    const timer = setInterval(() => { response.write('x'); }, 20);
-    response.once('close', () => { clearInterval(timer); });
+    const timer = setInterval(() => {
+      response.write('x');
+    }, 20);
+    response.once('close', () => {
+      clearInterval(timer);
+    });
   });
   const there = new URL(`http://127.0.0.1:${await listen(trickling)}/`);
   const outbound = createOutbound({ timeoutMs: 500 });
@@ -155,13 +185,17 @@ describe('an outbound proxy', () => {
   let passed: string[] = [];
   let directory: string;
   before(async () => {
-    const answer: RequestListener = (_request, response) => { response.end('there'); };
+    const answer: RequestListener = (_request, response) => {
+      response.end('there');
+    };
     target = http.createServer(answer);
     secureTarget = https.createServer({ key: KEY, cert: CERTIFICATE }, answer);
     [port, securePort] = [await listen(target), await listen(secureTarget)];
     proxy = http.createServer((request, response) => {
       passed.push(`${request.method} ${request.url} ${request.headers['proxy-authorization']}`);
-      http.get(request.url ?? '', (answered) => { answered.pipe(response); });
+      http.get(request.url ?? '', (answered) => {
+        answered.pipe(response);
+      });
     });
     proxy.on('connect', (request, socket) => {
       passed.push(`CONNECT ${request.url} ${request.headers['proxy-authorization']}`);
@@ -170,7 +204,11 @@ describe('an outbound proxy', () => {
         socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
         socket.pipe(onward).pipe(socket);
       });
-      for (const one of [socket, onward]) one.on('error', () => { socket.destroy(); onward.destroy(); });
+      for (const one of [socket, onward])
+        one.on('error', () => {
+          socket.destroy();
+          onward.destroy();
+        });
     });
     proxyUrl = `http://ada:secret@127.0.0.1:${await listen(proxy)}`;
     directory = await mkdtemp(join(tmpdir(), 'berth-test-'));
@@ -187,7 +225,12 @@ describe('an outbound proxy', () => {
   const AUTHORIZATION = `Basic ${Buffer.from('ada:secret').toString('base64')}`;
 
   test('passes requests on over http, but for those hosts that need none', async () => {
-    for (const [NO_PROXY, expected] of [[undefined, true], ['127.0.0.1', false], ['.example.org', true], ['*', false]] as const) {
+    for (const [NO_PROXY, expected] of [
+      [undefined, true],
+      ['127.0.0.1', false],
+      ['.example.org', true],
+      ['*', false],
+    ] as const) {
       passed = [];
       const outbound = createOutbound({ timeoutMs: 5000, proxies: { HTTP_PROXY: proxyUrl, NO_PROXY } });
       assert.equal((await bodyOf(await outbound.get(new URL(`http://127.0.0.1:${port}/a`)))).toString(), 'there');
@@ -199,20 +242,29 @@ describe('an outbound proxy', () => {
 
   test('is asked over a bounded number of connections as well', async () => {
     let connections = 0;
-    const count = () => { connections++; };
+    const count = () => {
+      connections++;
+    };
     proxy.on('connection', count);
     const outbound = createOutbound({ timeoutMs: 5000, proxies: { HTTP_PROXY: proxyUrl } });
-    await Promise.all(Array.from({ length: 3 * MAX_CONNECTIONS }, async () => bodyOf(await outbound.get(new URL(`http://127.0.0.1:${port}/`)))));
+    await Promise.all(
+      Array.from({ length: 3 * MAX_CONNECTIONS }, async () =>
+        bodyOf(await outbound.get(new URL(`http://127.0.0.1:${port}/`))),
+      ),
+    );
     proxy.off('connection', count);
     await outbound.close();
     assert.ok(connections > 0 && connections <= MAX_CONNECTIONS, String(connections));
   });
 
   test('that keeps silent fails the request in time', async () => {
-    const silent = net.createServer((socket) => { socket.on('error', () => undefined); });
+    const silent = net.createServer((socket) => {
+      socket.on('error', () => undefined);
+    });
     const uri = `http://127.0.0.1:${await listen(silent)}`;
     const outbound = createOutbound({ timeoutMs: 300, proxies: { HTTP_PROXY: uri, HTTPS_PROXY: uri } });
-    for (const url of [`http://127.0.0.1:${port}/`, `https://localhost:${securePort}/`]) await assert.rejects(outbound.get(new URL(url)), /[Tt]imeout/, url);
+    for (const url of [`http://127.0.0.1:${port}/`, `https://localhost:${securePort}/`])
+      await assert.rejects(outbound.get(new URL(url)), /[Tt]imeout/, url);
     await outbound.close();
     silent.close();
   });
@@ -222,7 +274,9 @@ describe('an outbound proxy', () => {
     const away = await listen(closed);
     closed.close();
     const refusing = http.createServer();
-    refusing.on('connect', (_request, socket) => { socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n'); });
+    refusing.on('connect', (_request, socket) => {
+      socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
+    });
     for (const there of [away, await listen(refusing)]) {
       const outbound = createOutbound({ timeoutMs: 2000, proxies: { HTTPS_PROXY: `http://127.0.0.1:${there}` } });
       await assert.rejects(outbound.get(new URL(`https://127.0.0.1:${securePort}/`)));
@@ -233,7 +287,9 @@ describe('an outbound proxy', () => {
 
   /** Runs a module in a process of its own: what is trusted is read at its start. */
   async function runElsewhere(program: string, env: Record<string, string>): Promise<string> {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], { env: { ...process.env, ...env } });
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
+      env: { ...process.env, ...env },
+    });
     return stdout.trim();
   }
   const GET = (proxies: object) => `

@@ -7,7 +7,15 @@ const GIB = 1024 ** 3;
 
 test('the disk is asked once for many that ask at the same moment', async () => {
   let asked = 0;
-  const assertFreeSpace = createDiskSpaceCheck({ freeBytes: async () => { asked++; return GIB; } }, GIB);
+  const assertFreeSpace = createDiskSpaceCheck(
+    {
+      freeBytes: async () => {
+        asked++;
+        return GIB;
+      },
+    },
+    GIB,
+  );
   await Promise.all([1, 2, 3].map((sizeBytes) => assertFreeSpace(sizeBytes)));
   await assert.rejects(assertFreeSpace(GIB - 63 * MIB), { code: 'storage_full' });
   assert.equal(asked, 1);

@@ -25,29 +25,46 @@ before(async () => {
   key = await upstream.readKey({ type: 'organization', id: 'mirrors' });
   remote = await addRemote(mirror, proxy.url, key);
   for (const id of ['first', 'second']) {
-    assert.equal((await upstream.upload(id, { format: 'file', file: FILE.subarray(0, id === 'first' ? MIB : undefined), fileName: 'data.bin' })).status, 201);
+    assert.equal(
+      (
+        await upstream.upload(id, {
+          format: 'file',
+          file: FILE.subarray(0, id === 'first' ? MIB : undefined),
+          fileName: 'data.bin',
+        })
+      ).status,
+      201,
+    );
     await share(upstream, id);
   }
 });
-after(async () => { await Promise.all([mirror.close(), proxy.close(), upstream.close()]); });
-
-test('a thread that breaks down fails what it fetches, the artefact stays away, and the next run gets another one that goes on', async () => {
-  const started = once(process, 'worker') as Promise<[Worker]>;
-  assert.equal(resultOf(await remote.select('first'), 'first').status, 'updated');
-  proxy.stallAfterBytes = 8 * MIB;
-  const selecting = remote.select('second');
-  await eventually(async () => { assert.ok(((await remote.get()).syncProgress?.bytesDone ?? 0) >= 4 * MIB); });
-  await (await started)[0].terminate();
-  const { status, reason } = resultOf(await selecting, 'second');
-  assert.deepEqual([status, reason], ['failed', 'The worker thread has ended.']);
-  assert.equal(await documentOf(mirror, 'second'), undefined);
-
-  proxy.stallAfterBytes = undefined;
-  proxy.passedBytes = 0;
-  assert.equal(resultOf(await remote.sync('?only=failed'), 'second').status, 'updated');
-  assertSameBytes(await bytesOf(mirror, 'second'), FILE);
-  assert.ok(proxy.passedBytes < FILE.length, 'what had been written before was not fetched again');
+after(async () => {
+  await Promise.all([mirror.close(), proxy.close(), upstream.close()]);
 });
+
+test(
+  'a thread that breaks down fails what it fetches, the artefact stays away, and the next run gets another ' +
+    'one that goes on',
+  async () => {
+    const started = once(process, 'worker') as Promise<[Worker]>;
+    assert.equal(resultOf(await remote.select('first'), 'first').status, 'updated');
+    proxy.stallAfterBytes = 8 * MIB;
+    const selecting = remote.select('second');
+    await eventually(async () => {
+      assert.ok(((await remote.get()).syncProgress?.bytesDone ?? 0) >= 4 * MIB);
+    });
+    await (await started)[0].terminate();
+    const { status, reason } = resultOf(await selecting, 'second');
+    assert.deepEqual([status, reason], ['failed', 'The worker thread has ended.']);
+    assert.equal(await documentOf(mirror, 'second'), undefined);
+
+    proxy.stallAfterBytes = undefined;
+    proxy.passedBytes = 0;
+    assert.equal(resultOf(await remote.sync('?only=failed'), 'second').status, 'updated');
+    assertSameBytes(await bytesOf(mirror, 'second'), FILE);
+    assert.ok(proxy.passedBytes < FILE.length, 'what had been written before was not fetched again');
+  },
+);
 
 test('many small artefacts come each once, by their ordinary downloads, over connections that are kept', async () => {
   const other = await startTestServer();
@@ -80,7 +97,9 @@ test('closing the server puts away what the thread fetches, and then ends it', a
   proxy.stallAfterBytes = 2 * MIB;
   await there.ask('POST', '/sync');
   const ended = once((await started)[0], 'exit');
-  await eventually(async () => { assert.ok(((await there.get()).syncProgress?.bytesDone ?? 0) > 0); });
+  await eventually(async () => {
+    assert.ok(((await there.get()).syncProgress?.bytesDone ?? 0) > 0);
+  });
   await other.server.close();
   await ended;
   const database = createDatabase({ url: databaseUrl(other.server.config) });

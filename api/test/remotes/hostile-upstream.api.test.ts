@@ -13,10 +13,15 @@ import { addRemote, bytesOf, resultOf, type RemoteClient, type RemoteView } from
 const PATIENCE_MS = 30_000;
 const IMAGE = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="2" height="2"/>');
 /** The phases of an answer: its head, what comes before it, its framing, its end, its body. */
-const PHASES = ATTACKS.filter(({ name }) => [
-  'a head byte by byte', 'interim responses without an end', 'a chunk size byte by byte', 'trailers byte by byte',
-  'a body byte by byte',
-].includes(name));
+const PHASES = ATTACKS.filter(({ name }) =>
+  [
+    'a head byte by byte',
+    'interim responses without an end',
+    'a chunk size byte by byte',
+    'trailers byte by byte',
+    'a body byte by byte',
+  ].includes(name),
+);
 
 describe('a mirror of a registry that would hold it', () => {
   let there: HostileUpstream;
@@ -31,7 +36,11 @@ describe('a mirror of a registry that would hold it', () => {
     if (/\/thumbnails\/t\d+\/data$/.test(path)) return IMAGE;
     if (!path.includes('/artefacts?')) return undefined;
     const document = {
-      _id: 'map', format: 'file', category: 'other', fileName: 'data.bin', size: bytes.length,
+      _id: 'map',
+      format: 'file',
+      category: 'other',
+      fileName: 'data.bin',
+      size: bytes.length,
       digest: `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
       dataUpdatedAt: new Date(Date.UTC(2026, 0, version)).toISOString(),
       thumbnail: { id: `t${version}`, width: 2, height: 2 },
@@ -51,13 +60,19 @@ describe('a mirror of a registry that would hold it', () => {
     bytes = randomBytes(600);
     version++;
   });
-  afterEach(() => { attacked = undefined; });
-  after(async () => { await Promise.all([mirror.close(), there.close()]); });
+  afterEach(() => {
+    attacked = undefined;
+  });
+  after(async () => {
+    await Promise.all([mirror.close(), there.close()]);
+  });
 
   /** Asks for a run, which is refused only while another one goes on, and waits for its end. */
   async function sync(): Promise<RemoteView> {
     const { lastSyncAt } = await remote.get();
-    await eventually(async () => { assert.equal((await remote.ask('POST', '/sync')).status, 202); }, PATIENCE_MS);
+    await eventually(async () => {
+      assert.equal((await remote.ask('POST', '/sync')).status, 202);
+    }, PATIENCE_MS);
     return eventually(async () => {
       const view = await remote.get();
       assert.notEqual(view.lastSyncAt, lastSyncAt);
@@ -68,7 +83,9 @@ describe('a mirror of a registry that would hold it', () => {
 
   async function assertMirrors(): Promise<void> {
     attacked = undefined;
-    await eventually(async () => { assert.equal((await sync()).lastSyncStatus, 'success'); }, PATIENCE_MS);
+    await eventually(async () => {
+      assert.equal((await sync()).lastSyncStatus, 'success');
+    }, PATIENCE_MS);
     assert.deepEqual(await bytesOf(mirror, 'map'), bytes);
   }
 
@@ -81,7 +98,7 @@ describe('a mirror of a registry that would hold it', () => {
       assert.equal(lastSyncErrorCode, slow ? 'remote_unavailable' : 'remote_answer_invalid');
       assert.match(lastSyncError ?? '', slow ? /cannot be reached|cut short/ : /cannot be understood/);
       const page = await remote.ask('GET', '/remote-artefacts');
-      assert.deepEqual([page.status, (await page.json() as { code: string }).code], [502, attack.code]);
+      assert.deepEqual([page.status, ((await page.json()) as { code: string }).code], [502, attack.code]);
       await assertMirrors();
     });
 

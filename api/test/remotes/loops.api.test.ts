@@ -11,13 +11,19 @@ let remotes: RemoteClient[];
 
 /** Each mirrors everything of the one before, the first everything of the last. */
 before(async () => {
-  ring = await Promise.all(['one', 'two', 'three'].map((name) => startTestServer({ env: { PUBLIC_URL: `http://${name}.example.org` } })));
-  remotes = await Promise.all(ring.map(async (server, index) => {
-    const previous = ring.at(index - 1)!;
-    return addRemote(server, previous.url, await previous.readKey(READER), ALL);
-  }));
+  ring = await Promise.all(
+    ['one', 'two', 'three'].map((name) => startTestServer({ env: { PUBLIC_URL: `http://${name}.example.org` } })),
+  );
+  remotes = await Promise.all(
+    ring.map(async (server, index) => {
+      const previous = ring.at(index - 1)!;
+      return addRemote(server, previous.url, await previous.readKey(READER), ALL);
+    }),
+  );
 });
-after(async () => { await Promise.all(ring.map((server) => server.close())); });
+after(async () => {
+  await Promise.all(ring.map((server) => server.close()));
+});
 
 test('a ring of mirrors passes an artefact on once, leaves the original alone, and comes to rest', async () => {
   const [first, second, third] = ring as [TestServer, TestServer, TestServer];
@@ -36,6 +42,9 @@ test('a ring of mirrors passes an artefact on once, leaves the original alone, a
 
   await publish(first, 'ring@1', '1.0.1');
   for (const remote of [ofSecond, ofThird, ofFirst]) await remote.sync();
-  assert.deepEqual((await Promise.all(ring.map((server) => documentOf(server, 'ring@1')))).map((document) => document?.['version']), ['1.0.1', '1.0.1', '1.0.1']);
+  assert.deepEqual(
+    (await Promise.all(ring.map((server) => documentOf(server, 'ring@1')))).map((document) => document?.['version']),
+    ['1.0.1', '1.0.1', '1.0.1'],
+  );
   assert.equal((await documentOf(first, 'ring@1'))?.['origin'], undefined);
 });

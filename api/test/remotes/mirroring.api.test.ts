@@ -1,54 +1,110 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { DIALECTS } from '../support/test-server.ts';
-import { assertSameBytes, bytesOf, damage, digestOf, documentOf, publish, resultOf, share, startPair, type Pair } from './pair.ts';
+import {
+  assertSameBytes,
+  bytesOf,
+  damage,
+  digestOf,
+  documentOf,
+  publish,
+  resultOf,
+  share,
+  startPair,
+  type Pair,
+} from './pair.ts';
 
 const SVG = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="4"/></svg>';
 
 for (const dialect of DIALECTS) {
   describe(`a mirror on ${dialect}`, () => {
     let pair: Pair;
-    before(async () => { pair = await startPair(dialect); });
-    after(async () => { await pair.close(); });
+    before(async () => {
+      pair = await startPair(dialect);
+    });
+    after(async () => {
+      await pair.close();
+    });
 
     test('carries everything of the original but who may see it and who uploaded it', async () => {
       const { upstream, mirror, remote } = pair;
       const id = '@acme/whole@1';
       await publish(upstream, id, '1.2.3', ['noarch', 'x64']);
-      await upstream.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: upstream.internal, body: { title: { en: 'Whole', fr: 'Entier' }, group: { en: 'Import' }, documentation: 'https://example.org/docs', deprecated: true } });
+      await upstream.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, {
+        headers: upstream.internal,
+        body: {
+          title: { en: 'Whole', fr: 'Entier' },
+          group: { en: 'Import' },
+          documentation: 'https://example.org/docs',
+          deprecated: true,
+        },
+      });
       const thumbnail = new FormData();
       thumbnail.set('file', new Blob([SVG]), 'icon.svg');
-      assert.equal((await fetch(`${upstream.url}/api/v1/artefacts/${encodeURIComponent(id)}/thumbnail`, { method: 'POST', headers: upstream.internal, body: thumbnail })).status, 201);
+      assert.equal(
+        (
+          await fetch(`${upstream.url}/api/v1/artefacts/${encodeURIComponent(id)}/thumbnail`, {
+            method: 'POST',
+            headers: upstream.internal,
+            body: thumbnail,
+          })
+        ).status,
+        201,
+      );
 
       const view = await remote.select(id);
-      assert.deepEqual([view.lastSyncStatus, view.lastSyncError, view.lastSyncErrorCode, view.selectedArtefacts], ['success', undefined, undefined, [id]]);
+      assert.deepEqual(
+        [view.lastSyncStatus, view.lastSyncError, view.lastSyncErrorCode, view.selectedArtefacts],
+        ['success', undefined, undefined, [id]],
+      );
       const { status, bytes = 0 } = resultOf(view, id);
       assert.deepEqual([status, bytes > 0], ['updated', true]);
 
-      const original = await documentOf(upstream, id) ?? {};
-      const copy = await documentOf(mirror, id) ?? {};
+      const original = (await documentOf(upstream, id)) ?? {};
+      const copy = (await documentOf(mirror, id)) ?? {};
       const local = ['public', 'privateAccess', 'uploadedBy', 'createdAt', 'updatedAt', 'origin', 'tarballs'];
-      const withoutLocal = (document: Record<string, unknown>) => Object.fromEntries(Object.entries(document).filter(([name]) => !local.includes(name)));
+      const withoutLocal = (document: Record<string, unknown>) =>
+        Object.fromEntries(Object.entries(document).filter(([name]) => !local.includes(name)));
       assert.deepEqual(withoutLocal(copy), withoutLocal(original));
       assert.deepEqual([copy['public'], copy['privateAccess'], copy['origin']], [false, [], upstream.url]);
-      const slots = (document: Record<string, unknown>) => Object.fromEntries(Object.entries(document['tarballs'] as Record<string, Record<string, unknown>>).map(([name, slot]) => [name, { ...slot, uploadedBy: undefined }]));
+      const slots = (document: Record<string, unknown>) =>
+        Object.fromEntries(
+          Object.entries(document['tarballs'] as Record<string, Record<string, unknown>>).map(([name, slot]) => [
+            name,
+            { ...slot, uploadedBy: undefined },
+          ]),
+        );
       assert.deepEqual(slots(copy), slots(original));
       assert.deepEqual(await bytesOf(mirror, id, 'x64'), await bytesOf(upstream, id, 'x64'));
-      const readme = await mirror.api('GET', `/artefacts/${encodeURIComponent(id)}/readme`, { headers: mirror.internal });
+      const readme = await mirror.api('GET', `/artefacts/${encodeURIComponent(id)}/readme`, {
+        headers: mirror.internal,
+      });
       assert.match(await readme.text(), /whole@1 1\.2\.3/);
-      const image = await mirror.api('GET', `/artefacts/${encodeURIComponent(id)}/thumbnail`, { headers: mirror.internal });
+      const image = await mirror.api('GET', `/artefacts/${encodeURIComponent(id)}/thumbnail`, {
+        headers: mirror.internal,
+      });
       assert.equal(await image.text(), SVG);
     });
 
     test('of a file has its bytes and its name', async () => {
       const { upstream, mirror, remote } = pair;
       const file = Buffer.from('not really a tileset');
-      assert.equal((await upstream.upload('world.pmtiles', { format: 'file', file, fileName: 'world.pmtiles', fields: { category: 'tileset' } })).status, 201);
+      assert.equal(
+        (
+          await upstream.upload('world.pmtiles', {
+            format: 'file',
+            file,
+            fileName: 'world.pmtiles',
+            fields: { category: 'tileset' },
+          })
+        ).status,
+        201,
+      );
       await share(upstream, 'world.pmtiles');
       await remote.select('world.pmtiles');
       assertSameBytes(await bytesOf(mirror, 'world.pmtiles'), file);
-      const { fileName, digest, category } = await documentOf(mirror, 'world.pmtiles') ?? {};
-      const original = await documentOf(upstream, 'world.pmtiles') ?? {};
+      const { fileName, digest, category } = (await documentOf(mirror, 'world.pmtiles')) ?? {};
+      const original = (await documentOf(upstream, 'world.pmtiles')) ?? {};
       assert.deepEqual([fileName, digest, category], [original['fileName'], original['digest'], 'tileset']);
     });
 
@@ -63,17 +119,25 @@ for (const dialect of DIALECTS) {
       const unchanged = resultOf(await remote.sync(), id);
       assert.deepEqual([unchanged.status, unchanged.bytes], ['unchanged', 0]);
 
-      await upstream.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: upstream.internal, body: { title: { en: 'Another title' } } });
+      await upstream.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, {
+        headers: upstream.internal,
+        body: { title: { en: 'Another title' } },
+      });
       const edited = resultOf(await remote.sync(), id);
       assert.deepEqual([edited.status, edited.bytes], ['updated', 0]);
       assert.deepEqual((await documentOf(mirror, id))?.['title'], { en: 'Another title' });
 
       await publish(upstream, id, '1.0.1', ['x64']);
-      await upstream.api('DELETE', `/artefacts/${encodeURIComponent(id)}/tarballs/noarch`, { headers: upstream.internal });
+      await upstream.api('DELETE', `/artefacts/${encodeURIComponent(id)}/tarballs/noarch`, {
+        headers: upstream.internal,
+      });
       const replaced = resultOf(await remote.sync(), id);
       assert.deepEqual([replaced.status, replaced.bytes], ['updated', (await bytesOf(upstream, id, 'x64')).length]);
       assert.deepEqual(Object.keys((await documentOf(mirror, id))?.['tarballs'] as object), ['x64']);
-      assert.equal((await documentOf(mirror, id))?.['dataUpdatedAt'], (await documentOf(upstream, id))?.['dataUpdatedAt']);
+      assert.equal(
+        (await documentOf(mirror, id))?.['dataUpdatedAt'],
+        (await documentOf(upstream, id))?.['dataUpdatedAt'],
+      );
     });
 
     test('keeps the last bytes of what is gone upstream, and says so', async () => {
@@ -92,7 +156,8 @@ for (const dialect of DIALECTS) {
       const id = '@acme/readonly@1';
       await publish(upstream, id, '1.0.0');
       await remote.select(id);
-      const patch = (body: unknown) => mirror.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: mirror.internal, body });
+      const patch = (body: unknown) =>
+        mirror.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: mirror.internal, body });
       assert.equal((await patch({ public: true })).status, 200);
       assert.equal((await patch({ title: { en: 'mine' } })).status, 403);
       assert.equal((await mirror.upload(id, { file: await bytesOf(upstream, id) })).status, 409);
@@ -113,7 +178,7 @@ for (const dialect of DIALECTS) {
       await remote.sync();
       assert.equal((await documentOf(mirror, id))?.['version'], '1.0.0');
       const again = await remote.ask('POST', '/selected-artefacts', { artefactId: id });
-      assert.deepEqual([again.status, (await again.json() as { code: string }).code], [409, 'selection_conflict']);
+      assert.deepEqual([again.status, ((await again.json()) as { code: string }).code], [409, 'selection_conflict']);
     });
 
     test('is found by a pattern, as are refs that come later; what is here already is skipped', async () => {

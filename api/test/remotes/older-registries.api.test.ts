@@ -9,7 +9,8 @@ import { addRemote, bytesOf, documentOf, publish, resultOf, type RemoteClient } 
 
 const KEY = 'key-of-an-older-registry';
 const sha256 = (bytes: Buffer) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-const tarball = (content: string) => npmTarball({ name: '@acme/plugin', version: '1.0.0', files: { 'index.js': content } });
+const tarball = (content: string) =>
+  npmTarball({ name: '@acme/plugin', version: '1.0.0', files: { 'index.js': content } });
 
 for (const dialect of ['slots', 'root'] satisfies Dialect[]) {
   describe(`an older registry with ${dialect === 'slots' ? 'slots and no digests' : 'one tarball at the root'}, mirrored`, () => {
@@ -22,14 +23,31 @@ for (const dialect of ['slots', 'root'] satisfies Dialect[]) {
       mirror = await startTestServer();
       remote = await addRemote(mirror, older.url, KEY);
     });
-    after(async () => { await Promise.all([mirror.close(), older.close()]); });
+    after(async () => {
+      await Promise.all([mirror.close(), older.close()]);
+    });
 
     test('gets its bytes, a digest that is counted here, and its date', async () => {
       const file = await tarball('first');
       older.put(id, file);
       assert.equal((await remote.select(id)).lastSyncStatus, 'success');
-      const { tarballs, dataUpdatedAt, title, hasNativeModules } = await documentOf(mirror, id) as { tarballs: Record<string, { digest: string; size: number }>; dataUpdatedAt: string; title: unknown; hasNativeModules: boolean };
-      assert.deepEqual([Object.keys(tarballs), tarballs['noarch']?.digest, tarballs['noarch']?.size, dataUpdatedAt, title, hasNativeModules], [['noarch'], sha256(file), file.length, '2026-01-01T00:00:01.000Z', { fr: 'Vieux' }, false]);
+      const { tarballs, dataUpdatedAt, title, hasNativeModules } = (await documentOf(mirror, id)) as {
+        tarballs: Record<string, { digest: string; size: number }>;
+        dataUpdatedAt: string;
+        title: unknown;
+        hasNativeModules: boolean;
+      };
+      assert.deepEqual(
+        [
+          Object.keys(tarballs),
+          tarballs['noarch']?.digest,
+          tarballs['noarch']?.size,
+          dataUpdatedAt,
+          title,
+          hasNativeModules,
+        ],
+        [['noarch'], sha256(file), file.length, '2026-01-01T00:00:01.000Z', { fr: 'Vieux' }, false],
+      );
       assert.deepEqual(await bytesOf(mirror, id), file);
     });
 
@@ -54,25 +72,39 @@ for (const dialect of ['slots', 'root'] satisfies Dialect[]) {
       assert.deepEqual(await bytesOf(mirror, id), fourth);
     });
 
-    test('is refused what is larger than uploads may be: unasked where its document tells the size, else before the first byte', async () => {
-      const small = await startTestServer({ env: { MAX_UPLOAD_BYTES: '100000' } });
-      try {
-        const there = await addRemote(small, older.url, KEY);
-        older.put('large@1', await npmTarball({ name: '@acme/plugin', version: '1.0.0', files: { data: randomBytes(300_000) } }));
-        const assertUntouched = await rememberStored(small);
-        for (const [tellsSizes, downloads] of [[true, 0], [false, 1]] as const) {
-          older.tellsSizes = tellsSizes;
-          const before = older.downloads;
-          const { status, reason = '', bytes } = resultOf(tellsSizes ? await there.select('large@1') : await there.sync('?only=failed'), 'large@1');
-          assert.deepEqual([status, older.downloads - before, bytes], ['failed', downloads, undefined]);
-          assert.match(reason, /^It has 30\d{4} bytes; this registry takes at most 100000 \(MAX_UPLOAD_BYTES\)\.$/);
-          await assertUntouched();
+    test(
+      'is refused what is larger than uploads may be: unasked where its document tells the size, else before ' +
+        'the first byte',
+      async () => {
+        const small = await startTestServer({ env: { MAX_UPLOAD_BYTES: '100000' } });
+        try {
+          const there = await addRemote(small, older.url, KEY);
+          older.put(
+            'large@1',
+            await npmTarball({ name: '@acme/plugin', version: '1.0.0', files: { data: randomBytes(300_000) } }),
+          );
+          const assertUntouched = await rememberStored(small);
+          for (const [tellsSizes, downloads] of [
+            [true, 0],
+            [false, 1],
+          ] as const) {
+            older.tellsSizes = tellsSizes;
+            const before = older.downloads;
+            const {
+              status,
+              reason = '',
+              bytes,
+            } = resultOf(tellsSizes ? await there.select('large@1') : await there.sync('?only=failed'), 'large@1');
+            assert.deepEqual([status, older.downloads - before, bytes], ['failed', downloads, undefined]);
+            assert.match(reason, /^It has 30\d{4} bytes; this registry takes at most 100000 \(MAX_UPLOAD_BYTES\)\.$/);
+            await assertUntouched();
+          }
+        } finally {
+          older.tellsSizes = true;
+          await small.close();
         }
-      } finally {
-        older.tellsSizes = true;
-        await small.close();
-      }
-    });
+      },
+    );
 
     if (dialect === 'slots') {
       test('gives each architecture its own slot, and only what is new is fetched', async () => {
@@ -94,12 +126,17 @@ describe('an older registry that mirrors this one', () => {
     upstream = await startTestServer();
     key = await upstream.readKey({ type: 'organization', id: 'older' });
   });
-  after(async () => { await upstream.close(); });
+  after(async () => {
+    await upstream.close();
+  });
   const ask = (path: string) => fetch(`${upstream.url}/api/v1${path}`, { headers: { 'x-api-key': key } });
 
   test('finds path, native modules and date at the root of each document of a list', async () => {
     await publish(upstream, '@acme/listed@1', '1.0.0', ['noarch', 'x64']);
-    const { results, count } = await (await ask('/artefacts?size=1000&skip=0')).json() as { results: Record<string, unknown>[]; count: number };
+    const { results, count } = (await (await ask('/artefacts?size=1000&skip=0')).json()) as {
+      results: Record<string, unknown>[];
+      count: number;
+    };
     assert.equal(count, results.length);
     const [document = {}] = results.filter(({ _id }) => _id === '@acme/listed@1');
     assert.equal(typeof document['path'], 'string');

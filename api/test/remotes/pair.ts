@@ -44,25 +44,43 @@ export async function startPair(dialect: DialectName, mirrorOptions: TestServerO
   const mirror = await startTestServer({ dialect, ...mirrorOptions });
   const key = await upstream.readKey(ORGANIZATION);
   const remote = await addRemote(mirror, upstream.url, key);
-  return { upstream, mirror, key, remote, async close() { await Promise.all([upstream.close(), mirror.close()]); } };
+  return {
+    upstream,
+    mirror,
+    key,
+    remote,
+    async close() {
+      await Promise.all([upstream.close(), mirror.close()]);
+    },
+  };
 }
 
 /** Adds a remote registry to a server, to be synchronised by hand. */
-export async function addRemote(mirror: TestServer, url: string, apiKey: string, more: Record<string, unknown> = {}): Promise<RemoteClient> {
-  const response = await mirror.api('POST', '/remote-registries', { headers: await mirror.superadmin(), body: { url, name: 'production', apiKey, schedule: null, ...more } });
+export async function addRemote(
+  mirror: TestServer,
+  url: string,
+  apiKey: string,
+  more: Record<string, unknown> = {},
+): Promise<RemoteClient> {
+  const response = await mirror.api('POST', '/remote-registries', {
+    headers: await mirror.superadmin(),
+    body: { url, name: 'production', apiKey, schedule: null, ...more },
+  });
   assert.equal(response.status, 201, await response.clone().text());
-  return remoteClient(mirror, (await response.json() as RemoteView)._id);
+  return remoteClient(mirror, ((await response.json()) as RemoteView)._id);
 }
 
 export function remoteClient(mirror: TestServer, id: string): RemoteClient {
   const path = `/remote-registries/${encodeURIComponent(id)}`;
-  const ask: RemoteClient['ask'] = async (method, below = '', body) => mirror.api(method, path + below, { headers: await mirror.superadmin(), ...(body !== undefined && { body }) });
+  const ask: RemoteClient['ask'] = async (method, below = '', body) =>
+    mirror.api(method, path + below, { headers: await mirror.superadmin(), ...(body !== undefined && { body }) });
   const client: RemoteClient = {
-    path, ask,
+    path,
+    ask,
     async get() {
       const response = await ask('GET');
       assert.equal(response.status, 200);
-      return await response.json() as RemoteView;
+      return (await response.json()) as RemoteView;
     },
     async select(...ids) {
       for (const artefactId of ids) {
@@ -81,19 +99,32 @@ export function remoteClient(mirror: TestServer, id: string): RemoteClient {
         return view;
       }, SETTLED_MS);
     },
-    settled: () => eventually(async () => {
-      const view = await client.get();
-      assert.equal(view.syncState, 'idle');
-      assert.ok(view.results.every(({ status }) => status !== 'pending'), 'nothing waits');
-      return view;
-    }, SETTLED_MS),
+    settled: () =>
+      eventually(async () => {
+        const view = await client.get();
+        assert.equal(view.syncState, 'idle');
+        assert.ok(
+          view.results.every(({ status }) => status !== 'pending'),
+          'nothing waits',
+        );
+        return view;
+      }, SETTLED_MS),
   };
   return client;
 }
 
 /** Publishes a public npm artefact, in one slot or more. */
-export async function publish(server: TestServer, id: string, version: string, architectures = ['noarch']): Promise<Buffer> {
-  const file = await npmTarball({ name: '@acme/plugin', version, files: { 'index.js': `export default '${id} ${version}';\n`, 'README.md': `# ${id} ${version}\n` } });
+export async function publish(
+  server: TestServer,
+  id: string,
+  version: string,
+  architectures = ['noarch'],
+): Promise<Buffer> {
+  const file = await npmTarball({
+    name: '@acme/plugin',
+    version,
+    files: { 'index.js': `export default '${id} ${version}';\n`, 'README.md': `# ${id} ${version}\n` },
+  });
   for (const architecture of architectures) {
     const response = await server.upload(id, { file, fields: { architecture } });
     assert.equal(response.status, 201, await response.clone().text());
@@ -103,18 +134,28 @@ export async function publish(server: TestServer, id: string, version: string, a
 }
 
 export async function share(server: TestServer, id: string): Promise<void> {
-  assert.equal((await server.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: server.internal, body: { public: true } })).status, 200);
+  assert.equal(
+    (
+      await server.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, {
+        headers: server.internal,
+        body: { public: true },
+      })
+    ).status,
+    200,
+  );
 }
 
 export async function documentOf(server: TestServer, id: string): Promise<Record<string, unknown> | undefined> {
   const response = await server.api('GET', `/artefacts/${encodeURIComponent(id)}`, { headers: server.internal });
-  return response.status === 404 ? undefined : await response.json() as Record<string, unknown>;
+  return response.status === 404 ? undefined : ((await response.json()) as Record<string, unknown>);
 }
 
 /** Bytes of `/download`, or of the slot of an architecture. */
 export async function bytesOf(server: TestServer, id: string, architecture?: string): Promise<Buffer> {
   const route = architecture === undefined ? 'download' : `tarball?architecture=${architecture}`;
-  const response = await server.api('GET', `/artefacts/${encodeURIComponent(id)}/${route}`, { headers: server.internal });
+  const response = await server.api('GET', `/artefacts/${encodeURIComponent(id)}/${route}`, {
+    headers: server.internal,
+  });
   assert.equal(response.status, 200);
   return Buffer.from(await response.arrayBuffer());
 }
@@ -126,7 +167,7 @@ export function assertSameBytes(actual: Uint8Array, expected: Uint8Array): void 
 
 /** Digest of a slot. */
 export async function digestOf(server: TestServer, id: string, architecture = 'noarch'): Promise<string> {
-  const { tarballs } = await documentOf(server, id) as { tarballs: Record<string, { digest: string }> };
+  const { tarballs } = (await documentOf(server, id)) as { tarballs: Record<string, { digest: string }> };
   return tarballs[architecture]?.digest ?? '';
 }
 
@@ -139,7 +180,10 @@ export function resultOf(view: RemoteView, artefactId: string): RemoteView['resu
 
 /** Puts other bytes in the place of those of a digest, behind the server's back. */
 export async function damage(server: TestServer, digest: string): Promise<void> {
-  const [row] = await query<{ storage_key: string }>(server, `select storage_key from blobs where digest = '${digest}'`);
+  const [row] = await query<{ storage_key: string }>(
+    server,
+    `select storage_key from blobs where digest = '${digest}'`,
+  );
   assert.ok(row, 'the blob is stored');
   if (!server.s3) return writeFile(join(server.dataDir, 'blobs', row.storage_key), 'other', { flag: 'r+' });
   const { s3, root } = server.s3;

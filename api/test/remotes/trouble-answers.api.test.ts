@@ -11,8 +11,22 @@ const MIB = 1024 * 1024;
 describeTroubledMirror('whose original gives answers of no use', (it) => {
   for (const [what, expected, trouble] of [
     ['hangs', /nothing came for 1 s|cut short|cannot be reached/, () => true],
-    ['answers with garbage', /no list of artefacts|no JSON/, (_incoming, response) => { response.writeHead(200, { 'content-type': 'text/html' }).end('<html>'); return true; }],
-    ['refuses', /answers with 403: no entry/, (_incoming, response) => { response.writeHead(403, { 'content-type': 'application/problem+json' }).end('{"detail":"no entry"}'); return true; }],
+    [
+      'answers with garbage',
+      /no list of artefacts|no JSON/,
+      (_incoming, response) => {
+        response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
+        return true;
+      },
+    ],
+    [
+      'refuses',
+      /answers with 403: no entry/,
+      (_incoming, response) => {
+        response.writeHead(403, { 'content-type': 'application/problem+json' }).end('{"detail":"no entry"}');
+        return true;
+      },
+    ],
   ] as [string, RegExp, NonNullable<TroubledProxy['trouble']>][]) {
     test(`says so when the remote ${what}, within its time-out`, async () => {
       it.proxy.trouble = trouble;
@@ -26,7 +40,7 @@ describeTroubledMirror('whose original gives answers of no use', (it) => {
       });
       const page = await it.remote.ask('GET', '/remote-artefacts');
       assert.equal(page.status, 502);
-      assert.match((await page.json() as { detail: string }).detail, expected);
+      assert.match(((await page.json()) as { detail: string }).detail, expected);
       it.proxy.trouble = undefined;
       assert.equal((await it.remote.sync()).lastSyncStatus, 'success');
     });
@@ -34,21 +48,32 @@ describeTroubledMirror('whose original gives answers of no use', (it) => {
 
   for (const [what, expected, lie] of [
     ['digest', /digest/, (document: Record<string, unknown>) => ({ ...document, digest: `sha256:${'0'.repeat(64)}` })],
-    ['size', /bytes, but the remote registry says/, (document: Record<string, unknown>) => ({ ...document, size: 12 })],
+    [
+      'size',
+      /bytes, but the remote registry says/,
+      (document: Record<string, unknown>) => ({ ...document, size: 12 }),
+    ],
   ] as const) {
     test(`refuses bytes of another ${what} than the document says`, async () => {
       const id = `lying-${what}`;
       await publishFile(it, id, randomBytes(1000));
-      const original = await documentOf(it.upstream, id) ?? {};
+      const original = (await documentOf(it.upstream, id)) ?? {};
       it.proxy.trouble = ({ url = '' }, response) => {
         if (!url.endsWith(`/artefacts/${id}`) && !url.includes('/artefacts?')) {
           if (!url.includes('/download')) return false;
           // Without the validators that would give it away at once.
-          response.writeHead(200, { 'content-type': 'application/octet-stream', ...(what === 'size' && { 'content-length': '1000' }) }).end(randomBytes(1000));
+          response
+            .writeHead(200, {
+              'content-type': 'application/octet-stream',
+              ...(what === 'size' && { 'content-length': '1000' }),
+            })
+            .end(randomBytes(1000));
           return true;
         }
         const body = lie(original);
-        response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(url.includes('?') ? { results: [body], count: 1 } : body));
+        response
+          .writeHead(200, { 'content-type': 'application/json' })
+          .end(JSON.stringify(url.includes('?') ? { results: [body], count: 1 } : body));
         return true;
       };
       const result = resultOf(await it.remote.select(id), id);
@@ -64,12 +89,17 @@ describeTroubledMirror('whose original gives answers of no use', (it) => {
     const other = Buffer.alloc(32, 7).toString('base64');
     it.proxy.trouble = ({ url = '' }, response) => {
       if (!url.includes('/artefacts/contradicting/download')) return false;
-      response.writeHead(200, { 'content-length': '1000', 'repr-digest': `sha-256=:${other}:` }).end(randomBytes(1000));
+      response
+        .writeHead(200, { 'content-length': '1000', 'repr-digest': `sha-256=:${other}:` })
+        .end(randomBytes(1000));
       return true;
     };
     const result = resultOf(await it.remote.select('contradicting'), 'contradicting');
     assert.equal(result.status, 'failed');
-    assert.match(result.reason ?? '', /contradicts itself: its document says sha256:[0-9a-f]{64}, its bytes are announced as sha256:0707/);
+    assert.match(
+      result.reason ?? '',
+      /contradicts itself: its document says sha256:[0-9a-f]{64}, its bytes are announced as sha256:0707/,
+    );
     await it.remote.ask('DELETE', '/selected-artefacts/contradicting');
   });
 
@@ -78,8 +108,12 @@ describeTroubledMirror('whose original gives answers of no use', (it) => {
     it.proxy.trouble = ({ url = '' }, response) => {
       if (!url.includes('/artefacts/dripping/download')) return false;
       response.writeHead(200, { 'content-length': '1000' });
-      const timer = setInterval(() => { response.write('x'); }, 200);
-      response.once('close', () => { clearInterval(timer); });
+      const timer = setInterval(() => {
+        response.write('x');
+      }, 200);
+      response.once('close', () => {
+        clearInterval(timer);
+      });
       return true;
     };
     const result = resultOf(await it.remote.select('dripping'), 'dripping');

@@ -17,7 +17,9 @@ describeTroubledMirror('whose original is in trouble', (it) => {
     assert.deepEqual([resultOf(view, 'cut').status, view.lastSyncStatus], ['updated', 'success']);
     assertSameBytes(await bytesOf(it.mirror, 'cut'), file);
     assert.ok(it.proxy.passedBytes < file.length * 1.05, `${it.proxy.passedBytes} bytes for ${file.length}`);
-    const ranges = it.proxy.requests.filter(({ headers }) => headers.range !== undefined).map(({ headers }) => [headers.range, headers['if-range'] !== undefined]);
+    const ranges = it.proxy.requests
+      .filter(({ headers }) => headers.range !== undefined)
+      .map(({ headers }) => [headers.range, headers['if-range'] !== undefined]);
     assert.equal(ranges.length, 2);
     assert.ok(ranges.every(([, hasCondition]) => hasCondition));
   });
@@ -29,37 +31,45 @@ describeTroubledMirror('whose original is in trouble', (it) => {
     await query(it.mirror, 'alter table away rename to tarball_scans');
     const { status, reason } = resultOf(view, 'inside@1');
     assert.deepEqual([status, reason], ['failed', 'Something failed inside of this registry: its log tells what.']);
-    assert.ok(it.mirror.logs.some((line) => line.includes('background work failed') && line.includes('tarball_scans')));
+    assert.ok(
+      it.mirror.logs.some((line) => line.includes('background work failed') && line.includes('tarball_scans')),
+    );
     assert.equal(resultOf(await it.remote.sync('?only=failed'), 'inside@1').status, 'updated');
   });
 
-  test('notes a failure with its reason, leaves the others alone, and goes on where it was when it is tried again', async () => {
-    const file = randomBytes(12 * MIB);
-    await publishFile(it, 'later', file);
-    await publish(it.upstream, 'well@1', '1.0.0');
-    let served = 0;
-    it.proxy.trouble = ({ url = '' }, response) => {
-      if (!url.includes('/artefacts/later/download') || served++ < 1) return false;
-      response.destroy();
-      return true;
-    };
-    it.proxy.cutAfterBytes = 8 * MIB;
-    const view = await it.remote.select('later', 'well@1');
-    const failed = resultOf(view, 'later');
-    assert.deepEqual([failed.status, failed.attempts, resultOf(view, 'well@1').status, view.lastSyncStatus], ['failed', 1, 'updated', 'error']);
-    assert.match(failed.reason ?? '', /cannot be reached|cut short/);
-    assert.ok((failed.nextTryAt ?? '') > new Date().toISOString());
-    assert.match(view.lastSyncError ?? '', /1 of the selected artefacts failed/);
-    assert.equal(view.lastSyncErrorCode, 'artefacts_failed');
-    assert.equal(await documentOf(it.mirror, 'later'), undefined);
+  test(
+    'notes a failure with its reason, leaves the others alone, and goes on where it was when it is ' + 'tried again',
+    async () => {
+      const file = randomBytes(12 * MIB);
+      await publishFile(it, 'later', file);
+      await publish(it.upstream, 'well@1', '1.0.0');
+      let served = 0;
+      it.proxy.trouble = ({ url = '' }, response) => {
+        if (!url.includes('/artefacts/later/download') || served++ < 1) return false;
+        response.destroy();
+        return true;
+      };
+      it.proxy.cutAfterBytes = 8 * MIB;
+      const view = await it.remote.select('later', 'well@1');
+      const failed = resultOf(view, 'later');
+      assert.deepEqual(
+        [failed.status, failed.attempts, resultOf(view, 'well@1').status, view.lastSyncStatus],
+        ['failed', 1, 'updated', 'error'],
+      );
+      assert.match(failed.reason ?? '', /cannot be reached|cut short/);
+      assert.ok((failed.nextTryAt ?? '') > new Date().toISOString());
+      assert.match(view.lastSyncError ?? '', /1 of the selected artefacts failed/);
+      assert.equal(view.lastSyncErrorCode, 'artefacts_failed');
+      assert.equal(await documentOf(it.mirror, 'later'), undefined);
 
-    it.proxy.trouble = undefined;
-    it.proxy.passedBytes = 0;
-    const retried = await it.remote.sync('?only=failed');
-    assert.deepEqual([resultOf(retried, 'later').status, retried.lastSyncStatus], ['updated', 'success']);
-    assert.ok(it.proxy.passedBytes < 5 * MIB, `${it.proxy.passedBytes} bytes came for the last 4 MiB`);
-    assertSameBytes(await bytesOf(it.mirror, 'later'), file);
-  });
+      it.proxy.trouble = undefined;
+      it.proxy.passedBytes = 0;
+      const retried = await it.remote.sync('?only=failed');
+      assert.deepEqual([resultOf(retried, 'later').status, retried.lastSyncStatus], ['updated', 'success']);
+      assert.ok(it.proxy.passedBytes < 5 * MIB, `${it.proxy.passedBytes} bytes came for the last 4 MiB`);
+      assertSameBytes(await bytesOf(it.mirror, 'later'), file);
+    },
+  );
 
   test('begins anew when the bytes have changed meanwhile, and never mixes them', async () => {
     const [first, second] = [randomBytes(10 * MIB), randomBytes(10 * MIB)];
@@ -85,8 +95,10 @@ describeTroubledMirror('whose original is in trouble', (it) => {
     await it.remote.select('s1@1', 's2@1', 's3@1');
     await it.remote.sync();
     it.proxy.trouble = ({ url = '' }, response) => {
-      if (url.includes('/artefacts?')) response.writeHead(200, { 'content-type': 'application/json' }).end('{"results":[],"count":0}');
-      else if (/artefacts\/s\d/.test(url)) response.writeHead(404, { 'content-type': 'application/problem+json' }).end('{}');
+      if (url.includes('/artefacts?'))
+        response.writeHead(200, { 'content-type': 'application/json' }).end('{"results":[],"count":0}');
+      else if (/artefacts\/s\d/.test(url))
+        response.writeHead(404, { 'content-type': 'application/problem+json' }).end('{}');
       else return false;
       return true;
     };
@@ -106,20 +118,35 @@ describeTroubledMirror('whose original is in trouble', (it) => {
       const file = randomBytes(6 * MIB);
       await publishFile(it, 'elsewhere', file);
       const key = await it.upstream.readKey({ type: 'organization', id: 'mirrors' });
-      storage.trouble = (incoming) => { incoming.headers['x-api-key'] = key; return false; };
+      storage.trouble = (incoming) => {
+        incoming.headers['x-api-key'] = key;
+        return false;
+      };
       storage.cutAfterBytes = 4 * MIB;
-      const { digest } = await documentOf(it.upstream, 'elsewhere') as { digest: string };
+      const { digest } = (await documentOf(it.upstream, 'elsewhere')) as { digest: string };
       it.proxy.trouble = ({ url = '' }, response) => {
         if (!url.includes('/artefacts/elsewhere/download')) return false;
-        response.writeHead(302, { 'location': `${storage.url}${url}`, 'etag': `"${digest}"`, 'repr-digest': `sha-256=:${Buffer.from(digest.replace('sha256:', ''), 'hex').toString('base64')}:` }).end();
+        response
+          .writeHead(302, {
+            'location': `${storage.url}${url}`,
+            'etag': `"${digest}"`,
+            'repr-digest': `sha-256=:${Buffer.from(digest.replace('sha256:', ''), 'hex').toString('base64')}:`,
+          })
+          .end();
         return true;
       };
       assert.equal(resultOf(await it.remote.select('elsewhere'), 'elsewhere').status, 'updated');
       assertSameBytes(await bytesOf(it.mirror, 'elsewhere'), file);
       assert.equal(storage.requests.length, 2);
-      assert.deepEqual(storage.requests.map(({ headers }) => headers['if-range']), [undefined, undefined]);
+      assert.deepEqual(
+        storage.requests.map(({ headers }) => headers['if-range']),
+        [undefined, undefined],
+      );
       assert.ok(it.proxy.requests.every(({ headers }) => headers['x-api-key'] !== undefined));
-      assert.deepEqual(storage.requests.map(({ headers }) => headers['x-api-key']), [undefined, undefined]);
+      assert.deepEqual(
+        storage.requests.map(({ headers }) => headers['x-api-key']),
+        [undefined, undefined],
+      );
     } finally {
       await storage.close();
     }
@@ -129,8 +156,17 @@ describeTroubledMirror('whose original is in trouble', (it) => {
     await publish(it.mirror, 'ours@1', '1.0.0');
     it.proxy.trouble = ({ url = '' }, response) => {
       if (!url.includes('/artefacts?')) return false;
-      const body = { _id: 'back@1', format: 'npm', category: 'other', origin: it.mirror.server.config.PUBLIC_URL, dataUpdatedAt: '2026-01-01T00:00:00.000Z', tarballs: {} };
-      response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify({ results: [body, { ...body, _id: 'ours@1' }], count: 2 }));
+      const body = {
+        _id: 'back@1',
+        format: 'npm',
+        category: 'other',
+        origin: it.mirror.server.config.PUBLIC_URL,
+        dataUpdatedAt: '2026-01-01T00:00:00.000Z',
+        tarballs: {},
+      };
+      response
+        .writeHead(200, { 'content-type': 'application/json' })
+        .end(JSON.stringify({ results: [body, { ...body, _id: 'ours@1' }], count: 2 }));
       return true;
     };
     assert.equal((await it.remote.ask('PATCH', '', { selectedPatterns: ['*'] })).status, 200);

@@ -7,7 +7,12 @@ import { addRemote, share, type RemoteClient } from './pair.ts';
 import { startTroubledProxy, type TroubledProxy } from './troubled-proxy.ts';
 
 /** Its fields are there from the first test on. */
-export interface TroubledMirror { upstream: TestServer; mirror: TestServer; proxy: TroubledProxy; remote: RemoteClient }
+export interface TroubledMirror {
+  upstream: TestServer;
+  mirror: TestServer;
+  proxy: TroubledProxy;
+  remote: RemoteClient;
+}
 
 /** Defines a suite for each database of this run; before each test the proxy passes everything on. */
 export function describeTroubledMirror(what: string, define: (it: TroubledMirror) => void): void {
@@ -21,8 +26,12 @@ export function describeTroubledMirror(what: string, define: (it: TroubledMirror
         const key = await it.upstream.readKey({ type: 'organization', id: 'mirrors' });
         it.remote = await addRemote(it.mirror, it.proxy.url, key);
       });
-      after(async () => { await Promise.all([it.mirror.close(), it.proxy.close(), it.upstream.close()]); });
-      beforeEach(() => { Object.assign(it.proxy, { trouble: undefined, cutAfterBytes: undefined, passedBytes: 0, requests: [] }); });
+      after(async () => {
+        await Promise.all([it.mirror.close(), it.proxy.close(), it.upstream.close()]);
+      });
+      beforeEach(() => {
+        Object.assign(it.proxy, { trouble: undefined, cutAfterBytes: undefined, passedBytes: 0, requests: [] });
+      });
       define(it);
     });
   }

@@ -30,37 +30,67 @@ export async function startTroubledProxy(targetUrl: string): Promise<TroubledPro
     void (async () => {
       proxy.requests.push({ path: incoming.url ?? '', headers: { ...incoming.headers } });
       if (await proxy.trouble?.(incoming, response)) return;
-      const outgoing = request({ host: target.hostname, port: target.port, path: incoming.url, method: incoming.method, headers: incoming.headers }, (answer) => {
-        response.writeHead(answer.statusCode ?? 502, answer.headers);
-        let left = answer.statusCode === 200 || answer.statusCode === 206 ? proxy.cutAfterBytes ?? Infinity : Infinity;
-        let spoken = 0;
-        answer.on('data', (chunk: Buffer) => {
-          spoken += chunk.length;
-          if (spoken > (proxy.stallAfterBytes ?? Infinity)) return void answer.pause();
-          const part = chunk.subarray(0, Math.min(chunk.length, left));
-          left -= part.length;
-          proxy.passedBytes += part.length;
-          if (left > 0) {
-            if (!response.write(part)) { answer.pause(); response.once('drain', () => answer.resume()); }
-            return;
-          }
-          answer.destroy();
-          response.write(part, () => { response.destroy(); });
-        });
-        answer.on('end', () => { response.end(); });
-        answer.on('error', () => { response.destroy(); });
+      const outgoing = request(
+        {
+          host: target.hostname,
+          port: target.port,
+          path: incoming.url,
+          method: incoming.method,
+          headers: incoming.headers,
+        },
+        (answer) => {
+          response.writeHead(answer.statusCode ?? 502, answer.headers);
+          let left =
+            answer.statusCode === 200 || answer.statusCode === 206 ? (proxy.cutAfterBytes ?? Infinity) : Infinity;
+          let spoken = 0;
+          answer.on('data', (chunk: Buffer) => {
+            spoken += chunk.length;
+            if (spoken > (proxy.stallAfterBytes ?? Infinity)) return void answer.pause();
+            const part = chunk.subarray(0, Math.min(chunk.length, left));
+            left -= part.length;
+            proxy.passedBytes += part.length;
+            if (left > 0) {
+              if (!response.write(part)) {
+                answer.pause();
+                response.once('drain', () => answer.resume());
+              }
+              return;
+            }
+            answer.destroy();
+            response.write(part, () => {
+              response.destroy();
+            });
+          });
+          answer.on('end', () => {
+            response.end();
+          });
+          answer.on('error', () => {
+            response.destroy();
+          });
+        },
+      );
+      outgoing.on('error', () => {
+        response.destroy();
       });
-      outgoing.on('error', () => { response.destroy(); });
-      response.on('close', () => { outgoing.destroy(); });
+      response.on('close', () => {
+        outgoing.destroy();
+      });
       incoming.pipe(outgoing);
     })();
   });
-  server.on('connection', () => { proxy.connections++; });
+  server.on('connection', () => {
+    proxy.connections++;
+  });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const proxy: TroubledProxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    cutAfterBytes: undefined, stallAfterBytes: undefined, trouble: undefined, connections: 0, passedBytes: 0, requests: [],
+    cutAfterBytes: undefined,
+    stallAfterBytes: undefined,
+    trouble: undefined,
+    connections: 0,
+    passedBytes: 0,
+    requests: [],
     async close() {
       server.closeAllConnections();
       server.close();

@@ -27,7 +27,11 @@ after(async () => {
 /** Asks every other replica, and expects the same of all. */
 async function othersAnswer(status: number, path: string, headers: Record<string, string>): Promise<Response[]> {
   const responses = await Promise.all(others.map((replica) => replica.api('GET', path, { headers })));
-  assert.deepEqual(responses.map((response) => response.status), others.map(() => status), path);
+  assert.deepEqual(
+    responses.map((response) => response.status),
+    others.map(() => status),
+    path,
+  );
   return responses;
 }
 
@@ -39,13 +43,14 @@ async function upload(id: string): Promise<void> {
 /** Fails unless all other replicas list this many. */
 async function othersCount(count: number, path: string): Promise<void> {
   const responses = await othersAnswer(200, path, one.internal);
-  for (const response of responses) assert.equal((await response.json() as { count: number }).count, count);
+  for (const response of responses) assert.equal(((await response.json()) as { count: number }).count, count);
 }
 
 describe('through nginx', () => {
   test('requests go by turns to all replicas', async () => {
     const upstreams = new Set<string | null>();
-    for (let count = 0; count < 6; count++) upstreams.add((await fetch(`${nginx.url}/api/ping`)).headers.get('x-upstream'));
+    for (let count = 0; count < 6; count++)
+      upstreams.add((await fetch(`${nginx.url}/api/ping`)).headers.get('x-upstream'));
     assert.equal(upstreams.size, 3);
   });
 
@@ -57,11 +62,11 @@ describe('through nginx', () => {
       const path = `/api/v1/artefacts/npm/${encodeURIComponent(id)}`;
       const response = await fetch(nginx.url + path, { method: 'POST', headers: key, body: form });
       assert.equal(response.status, 201);
-      assert.equal((await response.json() as { artefact: { _id: string } }).artefact._id, id);
+      assert.equal(((await response.json()) as { artefact: { _id: string } }).artefact._id, id);
     }
     const path = `/artefacts/${encodeURIComponent('https://registry.example.org/a//b')}`;
     const [direct, proxied] = [await one.api('GET', path), await fetch(`${nginx.url}/api/v1${path}`)];
-    const problem = async (response: Response) => ({ ...await response.json() as object, requestId: '' });
+    const problem = async (response: Response) => ({ ...((await response.json()) as object), requestId: '' });
     assert.equal(proxied.status, direct.status);
     assert.deepEqual(await problem(proxied), await problem(direct));
   });
@@ -69,13 +74,18 @@ describe('through nginx', () => {
   test('a session that one replica has begun holds at all, in whatever order they come', async () => {
     const session = await signIn(nginx.url, ADMIN_EMAIL, ADMIN_PASSWORD);
     for (let count = 0; count < 6; count++) {
-      const { user } = await (await fetch(`${nginx.url}/api/v1/session`, { headers: session })).json() as { user: { email: string } };
+      const { user } = (await (await fetch(`${nginx.url}/api/v1/session`, { headers: session })).json()) as {
+        user: { email: string };
+      };
       assert.equal(user.email, ADMIN_EMAIL);
     }
     const signedOut = await fetch(`${nginx.url}/api/auth/sign-out`, { method: 'POST', headers: session });
     assert.equal(signedOut.status, 200);
     for (const replica of replicas.all) {
-      assert.equal((await (await replica.api('GET', '/session', { headers: session })).json() as { kind: string }).kind, 'anonymous');
+      assert.equal(
+        ((await (await replica.api('GET', '/session', { headers: session })).json()) as { kind: string }).kind,
+        'anonymous',
+      );
     }
   });
 });
@@ -85,7 +95,8 @@ describe('at once at all replicas', () => {
     await othersCount(0, '/artefacts?q=coming');
     await upload('coming');
     await othersCount(1, '/artefacts?q=coming');
-    for (const response of await othersAnswer(200, '/artefacts/coming/tarball', one.internal)) assert.deepEqual(Buffer.from(await response.arrayBuffer()), file);
+    for (const response of await othersAnswer(200, '/artefacts/coming/tarball', one.internal))
+      assert.deepEqual(Buffer.from(await response.arrayBuffer()), file);
     assert.equal((await one.api('DELETE', '/artefacts/coming', { headers: one.internal })).status, 204);
     await othersAnswer(404, '/artefacts/coming', one.internal);
     await othersAnswer(404, '/artefacts/coming/tarball', one.internal);
@@ -95,7 +106,10 @@ describe('at once at all replicas', () => {
   test('what becomes public or private is so', async () => {
     await upload('shown');
     await othersAnswer(404, '/artefacts/shown', {});
-    for (const [isPublic, status] of [[true, 200], [false, 404]] as const) {
+    for (const [isPublic, status] of [
+      [true, 200],
+      [false, 404],
+    ] as const) {
       await one.api('PATCH', '/artefacts/shown', { headers: one.internal, body: { public: isPublic } });
       await othersAnswer(status, '/artefacts/shown', {});
     }
@@ -104,7 +118,9 @@ describe('at once at all replicas', () => {
   test('a key works, and does not any more once it is revoked', async () => {
     const key = await one.uploadKey();
     await othersAnswer(200, '/session', { 'x-api-key': key });
-    const { results } = await (await one.api('GET', '/api-keys?type=upload&size=1000', { headers: await one.superadmin() })).json() as { results: { _id: string; shortId: string }[] };
+    const { results } = (await (
+      await one.api('GET', '/api-keys?type=upload&size=1000', { headers: await one.superadmin() })
+    ).json()) as { results: { _id: string; shortId: string }[] };
     const found = results.find(({ shortId }) => key.startsWith(`reg_${shortId}_`) || key.startsWith(shortId));
     assert.ok(found);
     assert.equal((await one.api('DELETE', `/api-keys/${found._id}`, { headers: await one.superadmin() })).status, 204);
@@ -116,35 +132,48 @@ describe('at once at all replicas', () => {
     await one.api('PATCH', '/artefacts/granted', { headers: one.internal, body: { public: true } });
     const key = { 'x-api-key': await one.readKey({ type: 'organization', id: 'acme' }) };
     await othersAnswer(200, '/artefacts/granted/tarball', key);
-    const { results } = await (await one.api('GET', '/access-grants', { headers: await one.superadmin() })).json() as { results: { _id: string }[] };
-    for (const { _id } of results) await one.api('DELETE', `/access-grants/${_id}`, { headers: await one.superadmin() });
+    const { results } = (await (
+      await one.api('GET', '/access-grants', { headers: await one.superadmin() })
+    ).json()) as { results: { _id: string }[] };
+    for (const { _id } of results)
+      await one.api('DELETE', `/access-grants/${_id}`, { headers: await one.superadmin() });
     await othersAnswer(403, '/artefacts/granted/tarball', key);
   });
 
   test('a user is signed in, acts for the account that he chose, and is out once he is disabled', async () => {
     const admin = await one.superadmin();
-    const created = async (method: string, path: string, body: unknown) => (await one.api(method, path, { headers: admin, body })).json() as Promise<{ id: string }>;
+    const created = async (method: string, path: string, body: unknown) =>
+      (await one.api(method, path, { headers: admin, body })).json() as Promise<{ id: string }>;
     await created('POST', '/organizations', { id: 'globex', name: 'Globex' });
-    const { id } = await created('POST', '/users', { email: 'mate@globex.example', name: 'Mate', password: 'second mate 2' });
+    const { id } = await created('POST', '/users', {
+      email: 'mate@globex.example',
+      name: 'Mate',
+      password: 'second mate 2',
+    });
     await created('PUT', `/organizations/globex/members/${id}`, { role: 'admin' });
     const session = await signIn(one.url, 'mate@globex.example', 'second mate 2');
     await one.api('PUT', '/session/account', { headers: session, body: { type: 'organization', id: 'globex' } });
     for (const response of await othersAnswer(200, '/session', session)) {
-      assert.deepEqual((await response.json() as { account: { id: string } }).account.id, 'globex');
+      assert.deepEqual(((await response.json()) as { account: { id: string } }).account.id, 'globex');
     }
     await one.api('DELETE', `/organizations/globex/members/${id}`, { headers: admin });
     for (const response of await othersAnswer(200, '/session', session)) {
-      assert.deepEqual((await response.json() as { account: { type: string } }).account.type, 'user');
+      assert.deepEqual(((await response.json()) as { account: { type: string } }).account.type, 'user');
     }
     assert.equal((await one.api('PATCH', `/users/${id}`, { headers: admin, body: { disabled: true } })).status, 200);
-    for (const response of await othersAnswer(200, '/session', session)) assert.equal((await response.json() as { kind: string }).kind, 'anonymous');
+    for (const response of await othersAnswer(200, '/session', session))
+      assert.equal(((await response.json()) as { kind: string }).kind, 'anonymous');
   });
 
   test('the attempts of an address to sign in count together', async () => {
     const statuses: number[] = [];
     for (let count = 0; count < 30; count++) {
       const { url } = replicas.all[count % 3]!;
-      const response = await fetch(`${url}/api/auth/sign-in/email`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email: 'nobody@example.org', password: 'guess' }) });
+      const response = await fetch(`${url}/api/auth/sign-in/email`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ email: 'nobody@example.org', password: 'guess' }),
+      });
       await response.text();
       statuses.push(response.status);
     }

@@ -21,16 +21,22 @@ export interface Balancer {
 export async function startBalancer(upstreams: readonly string[]): Promise<Balancer> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-nginx-'));
   const port = await freePort();
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((name) => `${name}_temp_path ${join(directory, name)};`);
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${join(directory, name)};`,
+  );
   // Root's workers would run as another user, who cannot look into the directory.
   const user = process.getuid?.() === 0 ? 'user root;' : '';
-  await writeFile(join(directory, 'nginx.conf'), `
+  await writeFile(
+    join(directory, 'nginx.conf'),
+    `
     ${user} daemon off; worker_processes 1; pid ${join(directory, 'pid')}; error_log stderr error;
     events {}
     http {
       ${temporary.join(' ')}
       access_log off;
-      upstream berth { ${upstreams.map((url) => `server ${new URL(url).host} max_fails=1 fail_timeout=1s;`).join(' ')} }
+      upstream berth { ${upstreams
+        .map((url) => `server ${new URL(url).host} max_fails=1 ` + 'fail_timeout=1s;')
+        .join(' ')} }
       server {
         listen 127.0.0.1:${port};
         client_max_body_size 0;
@@ -47,12 +53,19 @@ export async function startBalancer(upstreams: readonly string[]): Promise<Balan
           add_header X-Upstream $upstream_addr always;
         }
       }
-    }`);
-  const child = spawn(findNginx(), ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
+    }`,
+  );
+  const child = spawn(findNginx(), ['-p', directory, '-c', join(directory, 'nginx.conf'), '-e', 'stderr'], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
   const ended = once(child, 'exit');
   let complaints = '';
-  child.stderr.on('data', (chunk) => { complaints += String(chunk); });
-  const endWithThisProcess = () => { child.kill('SIGKILL'); };
+  child.stderr.on('data', (chunk) => {
+    complaints += String(chunk);
+  });
+  const endWithThisProcess = () => {
+    child.kill('SIGKILL');
+  };
   process.once('exit', endWithThisProcess);
   const url = `http://127.0.0.1:${port}`;
   await eventually(async () => {
@@ -73,10 +86,14 @@ export async function startBalancer(upstreams: readonly string[]): Promise<Balan
 /** @throws Error that says what to install */
 export function findNginx(): string {
   const path = programs().find((candidate) => existsSync(candidate));
-  if (path === undefined) throw new Error('nginx is missing: install the Debian package nginx-light, or run `npm test` once, which does.');
+  if (path === undefined)
+    throw new Error('nginx is missing: install the Debian package nginx-light, or run `npm test` once, which does.');
   return path;
 }
 
-export function isNginxInstalled(): boolean { return programs().some((candidate) => existsSync(candidate)); }
+export function isNginxInstalled(): boolean {
+  return programs().some((candidate) => existsSync(candidate));
+}
 
-const programs = () => [...(process.env.PATH ?? '').split(delimiter), SERVER_PROGRAMS].map((directory) => join(directory, 'nginx'));
+const programs = () =>
+  [...(process.env.PATH ?? '').split(delimiter), SERVER_PROGRAMS].map((directory) => join(directory, 'nginx'));

@@ -44,15 +44,26 @@ async function watch(): Promise<Watcher> {
       }
     }
   };
-  read().catch((error: unknown) => { if (!abort.signal.aborted) throw error; });
-  return { upstream: response.headers.get('x-upstream'), jobs, close: () => { abort.abort(); } };
+  read().catch((error: unknown) => {
+    if (!abort.signal.aborted) throw error;
+  });
+  return {
+    upstream: response.headers.get('x-upstream'),
+    jobs,
+    close: () => {
+      abort.abort();
+    },
+  };
 }
 
 test('who watches the storage at any replica sees the work of whichever runs it', async () => {
   const watchers = [await watch(), await watch(), await watch()];
   assert.equal(new Set(watchers.map(({ upstream }) => upstream)).size, 3);
   for (const job of ['scrub', 'sweep']) {
-    const begun = await replicas.all[1]!.api('POST', `/storage/${job}`, { headers: session, ...(job === 'sweep' && { body: {} }) });
+    const begun = await replicas.all[1]!.api('POST', `/storage/${job}`, {
+      headers: session,
+      ...(job === 'sweep' && { body: {} }),
+    });
     assert.equal(begun.status, 202, await begun.text());
     await eventually(async () => {
       for (const { jobs } of watchers) assert.equal(jobs.get(job)?.outcome, 'succeeded');

@@ -44,25 +44,39 @@ interface Load {
 /** Uploads and lists by turns through nginx. */
 function startLoad(): Load {
   let running = true;
-  const load: Load = { done: 0, acknowledged: new Map(), failures: [], stop: async () => { running = false; await workers; } };
+  const load: Load = {
+    done: 0,
+    acknowledged: new Map(),
+    failures: [],
+    stop: async () => {
+      running = false;
+      await workers;
+    },
+  };
   const request = async (expected: number, path: string, init: RequestInit) => {
     const response = await fetch(`${nginx.url}/api/v1${path}`, init).catch((error: unknown) => String(error));
     const text = typeof response === 'string' ? response : await response.text();
     const isDone = typeof response !== 'string' && response.status === expected;
     if (isDone) load.done++;
-    else load.failures.push(`${init.method} ${path}: ${typeof response === 'string' ? '' : response.status} ${text.slice(0, 200)}`);
+    else
+      load.failures.push(
+        `${init.method} ${path}: ${typeof response === 'string' ? '' : response.status} ${text.slice(0, 200)}`,
+      );
     return isDone;
   };
-  const workers = Promise.all(Array.from({ length: WORKERS }, async (_unused, worker) => {
-    for (let count = 0; running; count++) {
-      const id = `worker-${worker}-${count}`;
-      const file = await npmTarball({ name: 'p', version: '1.0.0', files: { 'data.bin': randomBytes(200_000) } });
-      const form = new FormData();
-      form.set('file', new Blob([file]), 'plugin.tgz');
-      if (await request(201, `/artefacts/npm/${id}`, { method: 'POST', headers: key, body: form })) load.acknowledged.set(id, digestOf(file));
-      await request(200, '/artefacts', { method: 'GET' });
-    }
-  }));
+  const workers = Promise.all(
+    Array.from({ length: WORKERS }, async (_unused, worker) => {
+      for (let count = 0; running; count++) {
+        const id = `worker-${worker}-${count}`;
+        const file = await npmTarball({ name: 'p', version: '1.0.0', files: { 'data.bin': randomBytes(200_000) } });
+        const form = new FormData();
+        form.set('file', new Blob([file]), 'plugin.tgz');
+        if (await request(201, `/artefacts/npm/${id}`, { method: 'POST', headers: key, body: form }))
+          load.acknowledged.set(id, digestOf(file));
+        await request(200, '/artefacts', { method: 'GET' });
+      }
+    }),
+  );
   return load;
 }
 

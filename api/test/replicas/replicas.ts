@@ -30,19 +30,39 @@ export interface ReplicasOptions {
 }
 
 /** Starts them all at once, on an empty database. */
-export async function startReplicas({ count, databaseUrl, storage = 's3', env = {} }: ReplicasOptions): Promise<Replicas> {
+export async function startReplicas({
+  count,
+  databaseUrl,
+  storage = 's3',
+  env = {},
+}: ReplicasOptions): Promise<Replicas> {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-replicas-'));
   const database = databaseUrl === undefined ? await createTestDatabaseUrl() : undefined;
   const s3 = storage === 's3' ? await createTestS3() : undefined;
   const secret = () => randomBytes(32).toString('hex');
   const settings = {
-    DATA_DIR: dataDir, DATABASE_URL: databaseUrl ?? database?.url ?? '', LOG_LEVEL: 'warn', PUBLIC_URL: 'http://localhost', ADMIN_EMAIL, ADMIN_PASSWORD,
-    SECRET_INTERNAL_SERVICES: 'internal-secret', API_KEYS_SALT: secret(), CIPHER_PASSWORD: secret(), AUTH_SECRET: secret(), ...s3?.env, ...env,
+    DATA_DIR: dataDir,
+    DATABASE_URL: databaseUrl ?? database?.url ?? '',
+    LOG_LEVEL: 'warn',
+    PUBLIC_URL: 'http://localhost',
+    ADMIN_EMAIL,
+    ADMIN_PASSWORD,
+    SECRET_INTERNAL_SERVICES: 'internal-secret',
+    API_KEYS_SALT: secret(),
+    CIPHER_PASSWORD: secret(),
+    AUTH_SECRET: secret(),
+    ...s3?.env,
+    ...env,
   };
   const all: Replica[] = [];
   const start = async (): Promise<Replica> => {
     const child = await startServerProcess({ env: settings });
-    const replica = { ...createTestClient(child.url, settings.SECRET_INTERNAL_SERVICES), ...child, dataDir, server: { config: settings } };
+    const replica = {
+      ...createTestClient(child.url, settings.SECRET_INTERNAL_SERVICES),
+      ...child,
+      dataDir,
+      server: { config: settings },
+    };
     all.push(replica);
     return replica;
   };

@@ -6,8 +6,17 @@ import type { TestServer } from './test-server.ts';
 export type { Headers };
 
 /** Acme and globex have an access grant, initech has none; each has members or services of its own. */
-export type CallerName = 'anonymous' | 'an upload key' | 'an internal service' | 'an internal service for acme' | 'an internal service for globex' | 'a superadmin'
-  | 'a read key of acme' | 'a read key of globex' | 'a member of acme' | 'a member of initech';
+export type CallerName =
+  | 'anonymous'
+  | 'an upload key'
+  | 'an internal service'
+  | 'an internal service for acme'
+  | 'an internal service for globex'
+  | 'a superadmin'
+  | 'a read key of acme'
+  | 'a read key of globex'
+  | 'a member of acme'
+  | 'a member of initech';
 export type Callers = Record<CallerName, Headers>;
 
 export async function createCallers(server: TestServer): Promise<Callers> {

@@ -1,5 +1,6 @@
-// The four combinations of database, storage and way to sign in, and which of them a run takes. In `npm test` each file of an
-// API suite runs on one, chosen by its path, so that all four occur; `npm run test:full` runs each file on all of them.
+// The four combinations of database, storage and way to sign in, and which of them a run takes. In `npm test` each
+// file of an API suite runs on one, chosen by its path, so that all four occur; `npm run test:full` runs each file on
+// all of them.
 
 import { createHash } from 'node:crypto';
 import { relative, resolve } from 'node:path';
@@ -8,7 +9,11 @@ import type { DialectName } from '../../src/db/index.ts';
 export type StorageName = 'fs' | 's3';
 export type SignInMode = 'local' | 'simple-directory' | 'oidc';
 
-export interface Combination { dialect: DialectName; storage: StorageName; signIn: SignInMode }
+export interface Combination {
+  dialect: DialectName;
+  storage: StorageName;
+  signIn: SignInMode;
+}
 
 const STRAIGHT: readonly Combination[] = [
   { dialect: 'sqlite', storage: 'fs', signIn: 'local' },
@@ -43,10 +48,14 @@ const COMBINATIONS = combinationsOf(process.env['BERTH_TEST_BACKENDS'], currentF
 export const DIALECTS: readonly DialectName[] = COMBINATIONS.map(({ dialect }) => dialect);
 
 /** The storage that goes with a database in this run. */
-export function storageOf(dialect: DialectName): StorageName { return combinationWith(dialect).storage; }
+export function storageOf(dialect: DialectName): StorageName {
+  return combinationWith(dialect).storage;
+}
 
 /** The way to sign in that goes with a database in this run, for tests to which it makes no difference. */
-export function signInOf(dialect: DialectName): SignInMode { return combinationWith(dialect).signIn; }
+export function signInOf(dialect: DialectName): SignInMode {
+  return combinationWith(dialect).signIn;
+}
 
 /** A suite that names a database which is not in the run gets the straight combination. */
 function combinationWith(dialect: DialectName): Combination {
@@ -54,7 +63,9 @@ function combinationWith(dialect: DialectName): Combination {
 }
 
 /** All of some in `npm run test:full`, and in `npm test` the one that this file picks. */
-export function inThisRun<T>(all: readonly T[]): readonly T[] { return isThorough() ? all : [pick(all, currentFile())]; }
+export function inThisRun<T>(all: readonly T[]): readonly T[] {
+  return isThorough() ? all : [pick(all, currentFile())];
+}
 
 /** All of some in `npm run test:full`, and in `npm test` so many of them, from the one on that this file picks. */
 export function someInThisRun<T>(all: readonly T[], count: number): readonly T[] {
@@ -64,6 +75,10 @@ export function someInThisRun<T>(all: readonly T[], count: number): readonly T[]
 }
 
 /** How often something is repeated: `often` in `npm run test:full`, `seldom` in `npm test`. */
-export function times({ often, seldom }: { often: number; seldom: number }): number { return isThorough() ? often : seldom; }
+export function times({ often, seldom }: { often: number; seldom: number }): number {
+  return isThorough() ? often : seldom;
+}
 
-function isThorough(): boolean { return ['straight', 'crossed'].includes(process.env['BERTH_TEST_BACKENDS'] ?? ''); }
+function isThorough(): boolean {
+  return ['straight', 'crossed'].includes(process.env['BERTH_TEST_BACKENDS'] ?? '');
+}

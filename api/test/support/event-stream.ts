@@ -1,6 +1,9 @@
 // Reads an answer of server-sent events as they come.
 
-export interface StreamedEvent { event: string; data: unknown }
+export interface StreamedEvent {
+  event: string;
+  data: unknown;
+}
 
 export interface ReadEvents {
   /** Settles when the server ends the stream. */
@@ -18,7 +21,9 @@ export function readEvents(response: Response, onEvent: (event: StreamedEvent) =
       const blocks = text.split('\n\n');
       text = blocks.pop() ?? '';
       for (const block of blocks) {
-        const { event, data } = Object.fromEntries(block.split('\n').map((line) => line.split(/: (.*)/s, 2))) as Record<string, string>;
+        const { event, data } = Object.fromEntries(
+          block.split('\n').map((line) => line.split(/: (.*)/s, 2)),
+        ) as Record<string, string>;
         if (event !== undefined && data !== undefined) onEvent({ event, data: JSON.parse(data) });
       }
     }

@@ -1,4 +1,5 @@
-// Password hashes that cost nothing, for servers of tests that are not about hashing: the real ones take 50 ms of a processor each.
+// Password hashes that cost nothing, for servers of tests that are not about hashing: the real ones take 50 ms of a
+// processor each.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { PasswordHashing } from '../../src/accounts/index.ts';
@@ -11,7 +12,9 @@ export const FAST_PASSWORDS: PasswordHashing = {
   },
   verify(password, hash) {
     const [salt = '', expected = ''] = hash.split(':');
-    return Promise.resolve(timingSafeEqual(Buffer.from(digest(salt, password)), Buffer.from(expected.padEnd(64).slice(0, 64))));
+    return Promise.resolve(
+      timingSafeEqual(Buffer.from(digest(salt, password)), Buffer.from(expected.padEnd(64).slice(0, 64))),
+    );
   },
 };
 

@@ -31,30 +31,49 @@ export interface ExampleOptions {
   changes?: Record<string, string>;
 }
 
-/** Starts it on a free port and returns once it listens; everything of deploy/nginx.conf but addresses and folders is as it stands there. */
-export async function startExampleNginx({ upstreams, blobsDirectory, changes = {} }: ExampleOptions): Promise<ExampleNginx> {
+/**
+ * Starts it on a free port and returns once it listens; everything of deploy/nginx.conf but addresses and folders is
+ * as it stands there.
+ */
+export async function startExampleNginx({
+  upstreams,
+  blobsDirectory,
+  changes = {},
+}: ExampleOptions): Promise<ExampleNginx> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-nginx-'));
   const port = await freePort();
   const servers = upstreams.map((url) => `server ${new URL(url).host};`).join(' ');
   const site = changed(await readFile(EXAMPLE, 'utf8'), {
-    'server 127.0.0.1:8080;': servers, 'listen 80;': `listen 127.0.0.1:${port};`,
-    ...(blobsDirectory !== undefined && { '/var/lib/berth/blobs/': `${blobsDirectory}/` }), ...changes,
+    'server 127.0.0.1:8080;': servers,
+    'listen 80;': `listen 127.0.0.1:${port};`,
+    ...(blobsDirectory !== undefined && { '/var/lib/berth/blobs/': `${blobsDirectory}/` }),
+    ...changes,
   });
   await writeFile(join(directory, 'site.conf'), site);
   // Root's workers would run as another user, who may not look into the folder of the blobs.
-  await writeFile(join(directory, 'nginx.conf'), `
+  await writeFile(
+    join(directory, 'nginx.conf'),
+    `
     ${process.getuid?.() === 0 ? 'user root;' : ''} daemon off; worker_processes 1; pid ${directory}/pid; error_log stderr warn;
     events {}
     http {
       ${TEMPORARY_FOLDERS.map((name) => `${name}_temp_path ${directory}/${name};`).join(' ')}
       access_log off;
       include ${directory}/site.conf;
-    }`);
+    }`,
+  );
   const script = await readFile(join(import.meta.dirname, 'nginx-example.sh'), 'utf8');
-  const child = spawn('sh', ['-c', script, 'nginx-example.sh', findNginx(), directory], { stdio: ['pipe', 'ignore', 'pipe'] });
+  const child = spawn('sh', ['-c', script, 'nginx-example.sh', findNginx(), directory], {
+    stdio: ['pipe', 'ignore', 'pipe'],
+  });
   const complaints = text(child.stderr);
   const ended = once(child, 'exit');
-  await Promise.race([eventually(() => reach(port)), ended.then(async () => { throw new Error(`nginx did not start: ${await complaints}`); })]);
+  await Promise.race([
+    eventually(() => reach(port)),
+    ended.then(async () => {
+      throw new Error(`nginx did not start: ${await complaints}`);
+    }),
+  ]);
   return {
     url: `http://127.0.0.1:${port}`,
     async close() {

@@ -6,7 +6,13 @@ import { exportJWK, generateKeyPair, importJWK, SignJWT, decodeJwt, type JWK, ty
 import Provider from 'oidc-provider';
 import { ADMIN_EMAIL, type Headers, type People } from './people.ts';
 
-export interface ProviderUser { sub: string; email?: string; email_verified?: boolean; name?: string; [claim: string]: unknown }
+export interface ProviderUser {
+  sub: string;
+  email?: string;
+  email_verified?: boolean;
+  name?: string;
+  [claim: string]: unknown;
+}
 
 export interface TestProvider {
   issuer: string;
@@ -28,15 +34,27 @@ const CLIENT = { clientId: 'berth', clientSecret: 'a secret between the two' };
 /** @param publicUrl of the Berth that users sign in to @param port default a free one */
 export async function startTestProvider(publicUrl: string, port = 0): Promise<TestProvider> {
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
-  const key: JWK = { ...await exportJWK(privateKey), kid: 'key-1', alg: 'RS256', use: 'sig' };
-  const server = createServer((request, response) => { void handle(request, response); });
+  const key: JWK = { ...(await exportJWK(privateKey)), kid: 'key-1', alg: 'RS256', use: 'sig' };
+  const server = createServer((request, response) => {
+    void handle(request, response);
+  });
   server.listen(port, '127.0.0.1');
   await once(server, 'listening');
   server.unref();
   const issuer = `http://127.0.0.1:${(server.address() as { port: number }).port}`;
   const users = new Map<string, ProviderUser>();
   const provider = new Provider(issuer, {
-    clients: [{ client_id: CLIENT.clientId, client_secret: CLIENT.clientSecret, redirect_uris: [`${publicUrl}/api/auth/callback/oidc`], post_logout_redirect_uris: [`${publicUrl}/`], grant_types: ['authorization_code'], response_types: ['code'], token_endpoint_auth_method: 'client_secret_post' }],
+    clients: [
+      {
+        client_id: CLIENT.clientId,
+        client_secret: CLIENT.clientSecret,
+        redirect_uris: [`${publicUrl}/api/auth/callback/oidc`],
+        post_logout_redirect_uris: [`${publicUrl}/`],
+        grant_types: ['authorization_code'],
+        response_types: ['code'],
+        token_endpoint_auth_method: 'client_secret_post',
+      },
+    ],
     jwks: { keys: [key] },
     conformIdTokenClaims: false,
     claims: { openid: ['sub'], email: ['email', 'email_verified'], profile: ['name', 'groups', 'organizations'] },
@@ -45,7 +63,10 @@ export async function startTestProvider(publicUrl: string, port = 0): Promise<Te
     pkce: { required: () => true },
     findAccount: (_context, sub) => ({ accountId: sub, claims: () => Promise.resolve({ ...users.get(sub), sub }) }),
     async loadExistingGrant({ oidc }) {
-      const grant = new oidc.provider.Grant({ clientId: oidc.client?.clientId ?? '', accountId: oidc.session?.accountId ?? '' });
+      const grant = new oidc.provider.Grant({
+        clientId: oidc.client?.clientId ?? '',
+        accountId: oidc.session?.accountId ?? '',
+      });
       grant.addOIDCScope('openid email profile');
       await grant.save();
       return grant;
@@ -58,10 +79,16 @@ export async function startTestProvider(publicUrl: string, port = 0): Promise<Te
     const { pathname } = new URL(request.url ?? '', issuer);
     if (pathname.startsWith('/interaction/')) {
       users.set(test.user.sub, test.user);
-      return provider.interactionFinished(request, response, { login: { accountId: test.user.sub, remember: false } }, { mergeWithLastSubmission: false });
+      return provider.interactionFinished(
+        request,
+        response,
+        { login: { accountId: test.user.sub, remember: false } },
+        { mergeWithLastSubmission: false },
+      );
     }
     if (pathname === '/session/end') test.signedOut++;
-    if (pathname === '/token' && test.tamper) tamperWith(response, async (body) => ({ ...body, id_token: await resign(body['id_token'] as string) }));
+    if (pathname === '/token' && test.tamper)
+      tamperWith(response, async (body) => ({ ...body, id_token: await resign(body['id_token'] as string) }));
     return callback(request, response);
   }
 
@@ -74,7 +101,12 @@ export async function startTestProvider(publicUrl: string, port = 0): Promise<Te
   }
 
   const test: TestProvider = {
-    issuer, ...CLIENT, user: { sub: 'nobody' }, tamper: undefined, signedOut: 0, sign,
+    issuer,
+    ...CLIENT,
+    user: { sub: 'nobody' },
+    tamper: undefined,
+    signedOut: 0,
+    sign,
     async stop() {
       server.closeAllConnections();
       server.close();
@@ -85,7 +117,10 @@ export async function startTestProvider(publicUrl: string, port = 0): Promise<Te
 }
 
 /** Changes a JSON answer before it leaves. */
-function tamperWith(response: ServerResponse, change: (body: Record<string, unknown>) => Promise<Record<string, unknown>>): void {
+function tamperWith(
+  response: ServerResponse,
+  change: (body: Record<string, unknown>) => Promise<Record<string, unknown>>,
+): void {
   const end = response.end.bind(response) as (body: string) => ServerResponse;
   response.end = ((body: string | Buffer) => {
     void change(JSON.parse(String(body)) as Record<string, unknown>).then((changed) => {
@@ -115,11 +150,28 @@ export function providerPeople(url: string, provider: TestProvider): People {
     return signedIn;
   };
   return {
-    superadmin: () => session ??= signIn({ sub: 'admin', email: ADMIN_EMAIL, email_verified: true, name: 'Administrator', groups: ['berth-admins'] }),
+    superadmin: () =>
+      (session ??= signIn({
+        sub: 'admin',
+        email: ADMIN_EMAIL,
+        email_verified: true,
+        name: 'Administrator',
+        groups: ['berth-admins'],
+      })),
     async member(organization, role) {
       const sub = `${organization}-${role}-${++count}`;
-      const headers = await signIn({ sub, email: `${sub}@example.org`, email_verified: true, name: role, organizations: [`${organization}:${role}`] });
-      const chosen = await fetch(`${url}/api/v1/session/account`, { method: 'PUT', headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify({ type: 'organization', id: organization }) });
+      const headers = await signIn({
+        sub,
+        email: `${sub}@example.org`,
+        email_verified: true,
+        name: role,
+        organizations: [`${organization}:${role}`],
+      });
+      const chosen = await fetch(`${url}/api/v1/session/account`, {
+        method: 'PUT',
+        headers: { ...headers, 'content-type': 'application/json' },
+        body: JSON.stringify({ type: 'organization', id: organization }),
+      });
       if (!chosen.ok) throw new Error(await chosen.text());
       return headers;
     },
@@ -128,7 +180,14 @@ export function providerPeople(url: string, provider: TestProvider): People {
 
 /** Settings of a Berth whose users sign in through the provider. */
 export function providerSettings({ issuer, clientId, clientSecret }: TestProvider): Record<string, string> {
-  return { OIDC_ISSUER: issuer, OIDC_CLIENT_ID: clientId, OIDC_CLIENT_SECRET: clientSecret, OIDC_ORGANIZATIONS_CLAIM: 'organizations', OIDC_ADMIN_CLAIM: 'groups', OIDC_ADMIN_VALUE: 'berth-admins' };
+  return {
+    OIDC_ISSUER: issuer,
+    OIDC_CLIENT_ID: clientId,
+    OIDC_CLIENT_SECRET: clientSecret,
+    OIDC_ORGANIZATIONS_CLAIM: 'organizations',
+    OIDC_ADMIN_CLAIM: 'groups',
+    OIDC_ADMIN_VALUE: 'berth-admins',
+  };
 }
 
 /** A browser's walk through a sign-in: follows redirects, keeps cookies by host. */
@@ -137,12 +196,16 @@ export class Browser {
 
   /** Cookies that it would send to an address. */
   cookiesFor(url: string): string {
-    return [...this.#cookies.get(new URL(url).host) ?? []].map(([name, value]) => `${name}=${value}`).join('; ');
+    return [...(this.#cookies.get(new URL(url).host) ?? [])].map(([name, value]) => `${name}=${value}`).join('; ');
   }
 
   async request(url: string, init: RequestInit = {}): Promise<Response> {
     const cookie = this.cookiesFor(url);
-    const response = await fetch(url, { ...init, redirect: 'manual', headers: { ...init.headers as Record<string, string>, ...(cookie !== '' && { cookie }) } });
+    const response = await fetch(url, {
+      ...init,
+      redirect: 'manual',
+      headers: { ...(init.headers as Record<string, string>), ...(cookie !== '' && { cookie }) },
+    });
     const jar = this.#cookies.get(new URL(url).host) ?? new Map<string, string>();
     this.#cookies.set(new URL(url).host, jar);
     for (const line of response.headers.getSetCookie()) {
@@ -169,8 +232,12 @@ export class Browser {
 
 /** Signs in to the Berth at `url` (its PUBLIC_URL); where the browser is led in the end. */
 export async function signInThrough(url: string, browser: Browser): Promise<string> {
-  const begun = await browser.request(`${url}/api/auth/sign-in/social`, { method: 'POST', headers: { 'content-type': 'application/json', 'origin': new URL(url).origin }, body: JSON.stringify({ provider: 'oidc', callbackURL: `${url}/signed-in` }) });
+  const begun = await browser.request(`${url}/api/auth/sign-in/social`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', 'origin': new URL(url).origin },
+    body: JSON.stringify({ provider: 'oidc', callbackURL: `${url}/signed-in` }),
+  });
   if (begun.status !== 200) throw new Error(`${begun.status} ${await begun.text()}`);
-  const { url: first } = await begun.json() as { url: string };
+  const { url: first } = (await begun.json()) as { url: string };
   return browser.follow(first, (at) => at.startsWith(`${url}/`) && !at.includes('/api/auth/callback/'));
 }

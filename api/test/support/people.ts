@@ -16,14 +16,20 @@ export const ADMIN_EMAIL = 'admin@example.org';
 export const ADMIN_PASSWORD = 'correct horse battery';
 const PASSWORD = 'second mate 2';
 
-/** Users of the registry itself, who are made through its API. @param url of the server, whose first superadmin is ADMIN_EMAIL */
+/**
+ * Users of the registry itself, who are made through its API.
+ * @param url of the server, whose first superadmin is ADMIN_EMAIL
+ */
 export function localPeople(url: string): People {
   let session: Promise<Headers> | undefined;
   let count = 0;
-  const superadmin = () => session ??= signIn(url, ADMIN_EMAIL, ADMIN_PASSWORD);
-  const send = async (method: string, path: string, body: unknown, headers: Headers) => (
-    fetch(`${url}/api/v1${path}`, { method, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) })
-  );
+  const superadmin = () => (session ??= signIn(url, ADMIN_EMAIL, ADMIN_PASSWORD));
+  const send = async (method: string, path: string, body: unknown, headers: Headers) =>
+    fetch(`${url}/api/v1${path}`, {
+      method,
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
   const made = async (method: string, path: string, body: unknown): Promise<{ id: string }> => {
     const response = await send(method, path, body, await superadmin());
     const text = await response.text();
@@ -33,7 +39,12 @@ export function localPeople(url: string): People {
   return {
     superadmin,
     async member(organization, role) {
-      const response = await send('POST', '/organizations', { id: organization, name: organization }, await superadmin());
+      const response = await send(
+        'POST',
+        '/organizations',
+        { id: organization, name: organization },
+        await superadmin(),
+      );
       assert.ok([201, 409].includes(response.status), await response.text());
       const email = `${role}-${++count}@${organization}.example`;
       const { id } = await made('POST', '/users', { email, name: role, password: PASSWORD });
@@ -50,17 +61,35 @@ export function localPeople(url: string): People {
 export function directoryPeople(directory: TestDirectory): People {
   let count = 0;
   return {
-    superadmin: () => directory.cookies({ id: 'admin', name: 'Administrator', email: ADMIN_EMAIL, isAdmin: true, adminMode: true }),
+    superadmin: () =>
+      directory.cookies({ id: 'admin', name: 'Administrator', email: ADMIN_EMAIL, isAdmin: true, adminMode: true }),
     member(organization, role) {
       const id = `${organization}-${role}-${++count}`;
-      return directory.cookies({ id, name: role, email: `${id}@example.org`, organizations: [{ id: organization, name: organization, role: role === 'member' ? 'user' : role }] }, { org: organization });
+      return directory.cookies(
+        {
+          id,
+          name: role,
+          email: `${id}@example.org`,
+          organizations: [{ id: organization, name: organization, role: role === 'member' ? 'user' : role }],
+        },
+        { org: organization },
+      );
     },
   };
 }
 
 /** Signs in and returns the headers of the session. */
 export async function signIn(url: string, email: string, password: string): Promise<Headers> {
-  const response = await fetch(`${url}/api/auth/sign-in/email`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ email, password }) });
+  const response = await fetch(`${url}/api/auth/sign-in/email`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email, password }),
+  });
   if (!response.ok) throw new Error(`sign-in of ${email}: ${response.status} ${await response.text()}`);
-  return { cookie: response.headers.getSetCookie().map((cookie) => cookie.split(';', 1)[0]).join('; ') };
+  return {
+    cookie: response.headers
+      .getSetCookie()
+      .map((cookie) => cookie.split(';', 1)[0])
+      .join('; '),
+  };
 }

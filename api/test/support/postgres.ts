@@ -15,12 +15,14 @@ export interface TestDatabase {
 let clusterUrl: Promise<string> | undefined;
 
 /**
- * Creates a database with a random name: empty, or with all tables where it is to be migrated. The latter is a copy of the template
- * that `npm test` made, which takes a quarter of the time that the migrations take.
- * @throws Error that says what to install when there is no PostgreSQL
+ * Creates a database with a random name: empty, or with all tables where it is to be migrated. The latter is a copy of
+ * the template that `npm test` made, which takes a quarter of the time that the migrations take.
+ * @throws Error that says what to install when there is no PostgreSQL /
  */
 export async function createTestDatabaseUrl({ migrated = false }: { migrated?: boolean } = {}): Promise<TestDatabase> {
-  clusterUrl ??= Promise.resolve(process.env.BERTH_TEST_POSTGRES_URL ?? startPostgresCluster().then((cluster) => cluster.url));
+  clusterUrl ??= Promise.resolve(
+    process.env.BERTH_TEST_POSTGRES_URL ?? startPostgresCluster().then((cluster) => cluster.url),
+  );
   const server = await clusterUrl;
   const name = `berth_${randomBytes(8).toString('hex')}`;
   const template = process.env['BERTH_TEST_POSTGRES_TEMPLATE'];

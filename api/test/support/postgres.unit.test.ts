@@ -23,7 +23,10 @@ const socketDirectory = (url: string): string => new URL(url).searchParams.get('
 
 test('two databases know nothing of each other', async () => {
   const [one, other] = await Promise.all([createTestDatabaseUrl(), createTestDatabaseUrl()]);
-  after(async () => { await one.drop(); await other.drop(); });
+  after(async () => {
+    await one.drop();
+    await other.drop();
+  });
   await query(one.url, 'create table ships (name text)');
   await assert.rejects(query(other.url, 'select * from ships'), { code: '42P01' });
 });
@@ -54,7 +57,9 @@ test('a server does not outlive the process that started it, even one that was k
     const { startPostgresCluster } = await import(${JSON.stringify(import.meta.resolve('./postgres-cluster.ts'))});
     console.log((await startPostgresCluster()).url);
     process.kill(process.pid, 'SIGKILL');`;
-  const killed = await run(process.execPath, ['--input-type=module', '--eval', program]).catch((error: unknown) => error);
+  const killed = await run(process.execPath, ['--input-type=module', '--eval', program]).catch(
+    (error: unknown) => error,
+  );
   assert.ok(killed instanceof Error && 'stdout' in killed && 'signal' in killed);
   assert.equal(killed.signal, 'SIGKILL');
   const directory = socketDirectory(String(killed.stdout).trim());

@@ -2,10 +2,24 @@
 
 import assert from 'node:assert/strict';
 
-export interface Problem { status: number; title: string; detail: string; code: string; requestId: string; errors?: { path: string; message: string }[] }
+export interface Problem {
+  status: number;
+  title: string;
+  detail: string;
+  code: string;
+  requestId: string;
+  errors?: { path: string; message: string }[];
+}
 
 /** What no client may see: stacks, SQL, errors of the system, paths of a server, secrets of the tests. */
-const LEAKS = [/\bat .*:\d+:\d+/, /node_modules|file:\/\//, /\b(select|insert|update|delete)\b.*\b(from|into|set|where)\b/i, /\bE[A-Z]{4,}\b|SQLITE|SQLSTATE/, /\/(tmp|var|home|work|root|etc)\//, /internal-secret|reg_[0-9a-f]{8}_/];
+const LEAKS = [
+  /\bat .*:\d+:\d+/,
+  /node_modules|file:\/\//,
+  /\b(select|insert|update|delete)\b.*\b(from|into|set|where)\b/i,
+  /\bE[A-Z]{4,}\b|SQLITE|SQLSTATE/,
+  /\/(tmp|var|home|work|root|etc)\//,
+  /internal-secret|reg_[0-9a-f]{8}_/,
+];
 
 /** Reads an answer that must be a refusal with this status and code, complete and without leaks. */
 export async function readProblem(response: Response, status: number, code: string): Promise<Problem> {
@@ -25,5 +39,9 @@ export function assertNoLeak(text: string): void {
 }
 
 function codeOf(text: string): unknown {
-  try { return (JSON.parse(text) as Partial<Problem>).code; } catch { return text; }
+  try {
+    return (JSON.parse(text) as Partial<Problem>).code;
+  } catch {
+    return text;
+  }
 }

@@ -30,8 +30,12 @@ export async function openConnection(url: string): Promise<RawConnection> {
   await once(socket, 'connect');
   let received = Buffer.alloc(0);
   const interim: number[] = [];
-  const ended = new Promise<void>((resolve) => { socket.once('close', () => resolve()); });
-  socket.on('data', (chunk) => { received = Buffer.concat([received, chunk]); });
+  const ended = new Promise<void>((resolve) => {
+    socket.once('close', () => resolve());
+  });
+  socket.on('data', (chunk) => {
+    received = Buffer.concat([received, chunk]);
+  });
   // What broke shows in the answer that is missing.
   socket.on('error', () => undefined);
 
@@ -39,7 +43,8 @@ export async function openConnection(url: string): Promise<RawConnection> {
     for (;;) {
       const result = read();
       if (result !== undefined) return result;
-      if (socket.closed) throw new Error(`the connection ended after ${JSON.stringify(received.toString('latin1').slice(0, 200))}`);
+      if (socket.closed)
+        throw new Error(`the connection ended after ${JSON.stringify(received.toString('latin1').slice(0, 200))}`);
       await Promise.race([once(socket, 'data').catch(() => undefined), ended]);
     }
   }
@@ -49,7 +54,9 @@ export async function openConnection(url: string): Promise<RawConnection> {
     if (end < 0) return undefined;
     const [statusLine = '', ...lines] = received.toString('latin1', 0, end).split('\r\n');
     received = received.subarray(end + 4);
-    const headers = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
+    const headers = Object.fromEntries(
+      lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+    );
     return { status: Number(statusLine.split(' ')[1]), headers };
   }
 
@@ -67,12 +74,16 @@ export async function openConnection(url: string): Promise<RawConnection> {
       let head = await until(takeHead);
       for (; head.status < 200; head = await until(takeHead)) interim.push(head.status);
       const sizeBytes = Number(head.headers['content-length'] ?? 0);
-      const body = await until(() => received.length >= sizeBytes ? received.toString('utf8', 0, sizeBytes) : undefined);
+      const body = await until(() =>
+        received.length >= sizeBytes ? received.toString('utf8', 0, sizeBytes) : undefined,
+      );
       received = received.subarray(sizeBytes);
       return { ...head, body, interim };
     },
     closed: () => ended,
-    end: () => { socket.destroy(); },
+    end: () => {
+      socket.destroy();
+    },
   };
 }
 
@@ -82,14 +93,21 @@ export function requestHead(method: string, path: string, headers: Record<string
   return `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
-export interface RawPart { headers: string[]; body: string | Uint8Array }
+export interface RawPart {
+  headers: string[];
+  body: string | Uint8Array;
+}
 
 export const BOUNDARY = 'a-boundary-of-the-tests';
 export const MULTIPART_TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
 
 /** Writes a multipart body part by part, exactly as told. */
 export function multipartBody(parts: readonly RawPart[], end = `--${BOUNDARY}--\r\n`): Buffer {
-  const pieces = parts.flatMap(({ headers, body }) => [`--${BOUNDARY}\r\n${headers.map((header) => `${header}\r\n`).join('')}\r\n`, body, '\r\n']);
+  const pieces = parts.flatMap(({ headers, body }) => [
+    `--${BOUNDARY}\r\n${headers.map((header) => `${header}\r\n`).join('')}\r\n`,
+    body,
+    '\r\n',
+  ]);
   return Buffer.concat([...pieces, end].map((piece) => Buffer.from(piece)));
 }
 
@@ -97,6 +115,15 @@ export function fieldPart(name: string, value: string): RawPart {
   return { headers: [`content-disposition: form-data; name="${name}"`], body: value };
 }
 
-export function filePart(body: string | Uint8Array, { name = 'file', fileName = 'plugin.tgz' }: { name?: string; fileName?: string } = {}): RawPart {
-  return { headers: [`content-disposition: form-data; name="${name}"; filename="${fileName}"`, 'content-type: application/octet-stream'], body };
+export function filePart(
+  body: string | Uint8Array,
+  { name = 'file', fileName = 'plugin.tgz' }: { name?: string; fileName?: string } = {},
+): RawPart {
+  return {
+    headers: [
+      `content-disposition: form-data; name="${name}"; filename="${fileName}"`,
+      'content-type: application/octet-stream',
+    ],
+    body,
+  };
 }

@@ -13,7 +13,10 @@ export interface TestS3 {
   readonly root: string;
   /** The server as it is, whatever the root. */
   readonly s3: S3;
-  /** Names all that lies below a prefix of the bucket, the root if none is given: objects, unfinished uploads, and their parts. */
+  /**
+   * Names all that lies below a prefix of the bucket, the root if none is given: objects, unfinished uploads, and
+   * their parts.
+   */
   leftovers(prefix?: string): Promise<string[]>;
   /** Removes all of it. */
   remove(): Promise<void>;
@@ -27,16 +30,24 @@ export async function createTestS3(): Promise<TestS3> {
   const { url, s3 } = await server;
   const root = `test-${randomBytes(8).toString('hex')}`;
   return {
-    root, s3,
+    root,
+    s3,
     env: {
-      FILES_STORAGE: 's3', S3_ENDPOINT: url.origin, S3_BUCKET: TEST_BUCKET, S3_FORCE_PATH_STYLE: 'true', S3_ROOT_DIR: root,
-      S3_ACCESS_KEY_ID: decodeURIComponent(url.username), S3_SECRET_ACCESS_KEY: url.password,
+      FILES_STORAGE: 's3',
+      S3_ENDPOINT: url.origin,
+      S3_BUCKET: TEST_BUCKET,
+      S3_FORCE_PATH_STYLE: 'true',
+      S3_ROOT_DIR: root,
+      S3_ACCESS_KEY_ID: decodeURIComponent(url.username),
+      S3_SECRET_ACCESS_KEY: url.password,
     },
     leftovers: (prefix = `${root}/`) => listAll(s3, prefix),
     async remove() {
       const prefix = `${root}/`;
       const { Uploads = [] } = await s3.listMultipartUploads({ Bucket: TEST_BUCKET, Prefix: prefix });
-      await Promise.all(Uploads.map(({ Key, UploadId }) => s3.abortMultipartUpload({ Bucket: TEST_BUCKET, Key, UploadId })));
+      await Promise.all(
+        Uploads.map(({ Key, UploadId }) => s3.abortMultipartUpload({ Bucket: TEST_BUCKET, Key, UploadId })),
+      );
       const { Contents = [] } = await s3.listObjectsV2({ Bucket: TEST_BUCKET, Prefix: prefix });
       await Promise.all(Contents.map(({ Key }) => s3.deleteObject({ Bucket: TEST_BUCKET, Key })));
     },
@@ -44,17 +55,24 @@ export async function createTestS3(): Promise<TestS3> {
 }
 
 /** Creates the bucket of a run, which tests of other packages expect to be there. */
-export async function createTestBucket(serverUrl: string): Promise<void> { (await connect(serverUrl)).s3.destroy(); }
+export async function createTestBucket(serverUrl: string): Promise<void> {
+  (await connect(serverUrl)).s3.destroy();
+}
 
 async function connect(serverUrl?: string): Promise<{ url: URL; s3: S3 }> {
   const url = new URL(serverUrl ?? process.env.BERTH_TEST_S3_URL ?? (await startSwiftCluster()).url);
   const s3 = new S3({
-    endpoint: url.origin, region: 'us-east-1', forcePathStyle: true,
+    endpoint: url.origin,
+    region: 'us-east-1',
+    forcePathStyle: true,
     credentials: { accessKeyId: decodeURIComponent(url.username), secretAccessKey: url.password },
-    requestChecksumCalculation: 'WHEN_REQUIRED', responseChecksumValidation: 'WHEN_REQUIRED',
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
   });
   // Another process of the same run may have been first.
-  await s3.createBucket({ Bucket: TEST_BUCKET }).catch((error: unknown) => { if (!(error instanceof Error && error.name === 'BucketAlreadyOwnedByYou')) throw error; });
+  await s3.createBucket({ Bucket: TEST_BUCKET }).catch((error: unknown) => {
+    if (!(error instanceof Error && error.name === 'BucketAlreadyOwnedByYou')) throw error;
+  });
   return { url, s3 };
 }
 
@@ -63,10 +81,12 @@ async function listAll(s3: S3, Prefix: string): Promise<string[]> {
     s3.listObjectsV2({ Bucket: TEST_BUCKET, Prefix }),
     s3.listMultipartUploads({ Bucket: TEST_BUCKET, Prefix }),
   ]);
-  const parts = await Promise.all(Uploads.map(async ({ Key, UploadId }) => {
-    const { Parts = [] } = await s3.listParts({ Bucket: TEST_BUCKET, Key, UploadId });
-    return [`upload of ${Key}`, ...Parts.map(({ PartNumber }) => `part ${PartNumber} of ${Key}`)];
-  }));
+  const parts = await Promise.all(
+    Uploads.map(async ({ Key, UploadId }) => {
+      const { Parts = [] } = await s3.listParts({ Bucket: TEST_BUCKET, Key, UploadId });
+      return [`upload of ${Key}`, ...Parts.map(({ PartNumber }) => `part ${PartNumber} of ${Key}`)];
+    }),
+  );
   return [...Contents.map(({ Key }) => Key ?? ''), ...parts.flat()];
 }
 
@@ -80,7 +100,9 @@ export async function testS3Url(): Promise<string> {
 export async function limitBucket(bucket: string, sizeBytes: number | undefined): Promise<void> {
   server ??= connect();
   const { url } = await server;
-  const { headers } = await fetch(`${url.origin}/auth/v1.0`, { headers: { 'x-auth-user': decodeURIComponent(url.username), 'x-auth-key': url.password } });
+  const { headers } = await fetch(`${url.origin}/auth/v1.0`, {
+    headers: { 'x-auth-user': decodeURIComponent(url.username), 'x-auth-key': url.password },
+  });
   // Parts lie in a container of their own.
   for (const container of [bucket, `${bucket}+segments`]) {
     const { ok, status } = await fetch(`${headers.get('x-storage-url') ?? ''}/${container}`, {

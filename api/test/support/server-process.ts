@@ -26,9 +26,13 @@ export interface ServerProcessOptions {
 /** Starts it on a free port and returns once it listens. It ends with this process, however that ends. */
 export async function startServerProcess({ env, limits = ':' }: ServerProcessOptions): Promise<ServerProcess> {
   const script = join(import.meta.dirname, 'berth-child.ts');
-  const child = spawn('bash', ['-c', `${limits}; exec "$@"`, 'bash', process.execPath, script], { env: { PATH: process.env.PATH, PORT: '0', ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
+  const child = spawn('bash', ['-c', `${limits}; exec "$@"`, 'bash', process.execPath, script], {
+    env: { PATH: process.env.PATH, PORT: '0', ...env },
+    stdio: ['pipe', 'pipe', 'pipe'],
+  });
   const log = text(child.stderr);
-  const started = await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => undefined)]) as [Buffer] | undefined;
+  const started = (await Promise.race([once(child.stdout, 'data'), once(child, 'exit').then(() => undefined)])) as
+    [Buffer] | undefined;
   if (!started) throw new Error(`the server did not start: ${await log}`);
   const ended = once(child, 'exit') as Promise<[number | null]>;
   return {

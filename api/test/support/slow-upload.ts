@@ -1,6 +1,15 @@
 // An upload that stops half-way, for what happens meanwhile.
 
-import { fieldPart, filePart, multipartBody, MULTIPART_TYPE, openConnection, requestHead, type RawAnswer, type RawConnection } from './raw-http.ts';
+import {
+  fieldPart,
+  filePart,
+  multipartBody,
+  MULTIPART_TYPE,
+  openConnection,
+  requestHead,
+  type RawAnswer,
+  type RawConnection,
+} from './raw-http.ts';
 import { eventually } from './eventually.ts';
 import { readStoredState, type WithStorage } from './stored-state.ts';
 import type { TestClient } from './test-client.ts';
@@ -27,17 +36,30 @@ export interface SlowUpload {
 }
 
 /** Sends the first part of an upload. */
-export async function beginSlowUpload(server: WithStorage & Pick<TestClient, 'url' | 'internal'>, { id, format = 'npm', file, fields = {}, headers = server.internal, share = 0.5, waits = true }: SlowUploadOptions): Promise<SlowUpload> {
-  const body = multipartBody([...Object.entries(fields).map(([name, value]) => fieldPart(name, value)), filePart(file)]);
+export async function beginSlowUpload(
+  server: WithStorage & Pick<TestClient, 'url' | 'internal'>,
+  { id, format = 'npm', file, fields = {}, headers = server.internal, share = 0.5, waits = true }: SlowUploadOptions,
+): Promise<SlowUpload> {
+  const body = multipartBody([
+    ...Object.entries(fields).map(([name, value]) => fieldPart(name, value)),
+    filePart(file),
+  ]);
   const connection = await openConnection(server.url);
   const { blob_writers: before } = await readStoredState(server);
-  await connection.send(requestHead('POST', `/api/v1/artefacts/${format}/${encodeURIComponent(id)}`, { ...headers, 'content-type': MULTIPART_TYPE, 'content-length': body.length }));
+  await connection.send(
+    requestHead('POST', `/api/v1/artefacts/${format}/${encodeURIComponent(id)}`, {
+      ...headers,
+      'content-type': MULTIPART_TYPE,
+      'content-length': body.length,
+    }),
+  );
   const cut = Math.floor(body.length * share);
   await connection.send(body.subarray(0, cut));
-  if (waits) await eventually(async () => {
-    const { blob_writers } = await readStoredState(server);
-    if (blob_writers.length <= before.length) throw new Error('the upload has not begun');
-  });
+  if (waits)
+    await eventually(async () => {
+      const { blob_writers } = await readStoredState(server);
+      if (blob_writers.length <= before.length) throw new Error('the upload has not begun');
+    });
   return {
     connection,
     async finish() {

@@ -6,11 +6,20 @@ import { join, posix } from 'node:path';
 import ts from 'typescript';
 
 const PACKAGES = ['api', 'lib-node', 'cli', 'ui', 'bench', 'scripts', 'docs'] as const;
-export type PackageName = typeof PACKAGES[number];
+export type PackageName = (typeof PACKAGES)[number];
 
 const NOT_OURS = new Set(['node_modules', 'dist', 'generated', '.test-build']);
 /** Kysely's ways to begin a statement. */
-const QUERY_METHODS = new Set(['selectFrom', 'selectNoFrom', 'insertInto', 'replaceInto', 'updateTable', 'deleteFrom', 'mergeInto', 'executeQuery']);
+const QUERY_METHODS = new Set([
+  'selectFrom',
+  'selectNoFrom',
+  'insertInto',
+  'replaceInto',
+  'updateTable',
+  'deleteFrom',
+  'mergeInto',
+  'executeQuery',
+]);
 
 export interface Import {
   /** As written; empty when it is computed at run time. */
@@ -44,17 +53,30 @@ export interface SourceFile {
 
 /** Reads every TypeScript and Vue file of the packages below `root`. */
 export function readSourceFiles(root: string): SourceFile[] {
-  return PACKAGES.flatMap((name) => globSync(`${name}/**/*.{ts,vue}`, { cwd: root, exclude: (path) => NOT_OURS.has(posix.basename(path)) })
-    .filter((path) => !path.endsWith('.d.ts'))
-    .map((path) => readSourceFile(path, name, readFileSync(join(root, path), 'utf8'))));
+  return PACKAGES.flatMap((name) =>
+    globSync(`${name}/**/*.{ts,vue}`, { cwd: root, exclude: (path) => NOT_OURS.has(posix.basename(path)) })
+      .filter((path) => !path.endsWith('.d.ts'))
+      .map((path) => readSourceFile(path, name, readFileSync(join(root, path), 'utf8'))),
+  );
 }
 
 function readSourceFile(path: string, packageName: PackageName, text: string): SourceFile {
-  const source = ts.createSourceFile(path, path.endsWith('.vue') ? scriptOf(text) : text, ts.ScriptTarget.Latest, true, ts.ScriptKind.TS);
+  const source = ts.createSourceFile(
+    path,
+    path.endsWith('.vue') ? scriptOf(text) : text,
+    ts.ScriptTarget.Latest,
+    true,
+    ts.ScriptKind.TS,
+  );
   const lineOf = (node: ts.Node) => source.getLineAndCharacterOfPosition(node.getStart()).line + 1;
   const file: SourceFile = {
-    path, package: packageName, isTest: /^[^/]+\/(test|e2e)\/|\.config\.ts$/.test(path), lineCount: text.trimEnd().split('\n').length,
-    imports: [], queries: [], environmentReads: [],
+    path,
+    package: packageName,
+    isTest: /^[^/]+\/(test|e2e)\/|\.config\.ts$/.test(path),
+    lineCount: text.trimEnd().split('\n').length,
+    imports: [],
+    queries: [],
+    environmentReads: [],
     mutableState: source.statements.filter(isMutable).map(lineOf),
     logic: source.statements.filter((statement) => !isNamedReexport(statement)).map(lineOf),
   };
@@ -74,10 +96,13 @@ function readSourceFile(path: string, packageName: PackageName, text: string): S
 /** Keeps the lines of the scripts where they are and blanks the others. */
 function scriptOf(vue: string): string {
   const blank = (part: string) => part.replace(/[^\n]/g, '');
-  return vue.split(/(<script[^>]*>[\s\S]*?<\/script>)/).map((part) => {
-    const script = /^<script[^>]*>([\s\S]*)<\/script>$/.exec(part);
-    return script ? script[1] ?? '' : blank(part);
-  }).join('');
+  return vue
+    .split(/(<script[^>]*>[\s\S]*?<\/script>)/)
+    .map((part) => {
+      const script = /^<script[^>]*>([\s\S]*)<\/script>$/.exec(part);
+      return script ? (script[1] ?? '') : blank(part);
+    })
+    .join('');
 }
 
 function importOf(node: ts.Node): Pick<Import, 'specifier' | 'typeOnly' | 'dynamic'> | undefined {
@@ -86,12 +111,23 @@ function importOf(node: ts.Node): Pick<Import, 'specifier' | 'typeOnly' | 'dynam
   }
   if (ts.isExportDeclaration(node) && node.moduleSpecifier) {
     const names = node.exportClause && ts.isNamedExports(node.exportClause) ? node.exportClause.elements : undefined;
-    return { specifier: textOf(node.moduleSpecifier), typeOnly: node.isTypeOnly || (names?.every((name) => name.isTypeOnly) ?? false), dynamic: false };
+    return {
+      specifier: textOf(node.moduleSpecifier),
+      typeOnly: node.isTypeOnly || (names?.every((name) => name.isTypeOnly) ?? false),
+      dynamic: false,
+    };
   }
   if (ts.isImportTypeNode(node)) {
-    return { specifier: ts.isLiteralTypeNode(node.argument) ? textOf(node.argument.literal) : '', typeOnly: true, dynamic: false };
+    return {
+      specifier: ts.isLiteralTypeNode(node.argument) ? textOf(node.argument.literal) : '',
+      typeOnly: true,
+      dynamic: false,
+    };
   }
-  if (ts.isCallExpression(node) && (node.expression.kind === ts.SyntaxKind.ImportKeyword || node.expression.getText() === 'require')) {
+  if (
+    ts.isCallExpression(node) &&
+    (node.expression.kind === ts.SyntaxKind.ImportKeyword || node.expression.getText() === 'require')
+  ) {
     return { specifier: textOf(node.arguments[0]), typeOnly: false, dynamic: true };
   }
   return undefined;
@@ -101,7 +137,13 @@ function isTypeOnly(clause: ts.ImportClause | undefined): boolean {
   if (!clause) return false;
   if (clause.phaseModifier === ts.SyntaxKind.TypeKeyword) return true;
   const names = clause.namedBindings;
-  return !clause.name && names !== undefined && ts.isNamedImports(names) && names.elements.length > 0 && names.elements.every((name) => name.isTypeOnly);
+  return (
+    !clause.name &&
+    names !== undefined &&
+    ts.isNamedImports(names) &&
+    names.elements.length > 0 &&
+    names.elements.every((name) => name.isTypeOnly)
+  );
 }
 
 function resolveSpecifier(specifier: string, importer: string): Pick<Import, 'file' | 'library'> {

@@ -25,7 +25,9 @@ export interface SwiftCluster {
 }
 
 /** Whether the Debian packages are there; no service of theirs is needed or touched. */
-export function isSwiftInstalled(): boolean { return PROGRAMS.every((path) => existsSync(path)); }
+export function isSwiftInstalled(): boolean {
+  return PROGRAMS.every((path) => existsSync(path));
+}
 
 export interface SwiftClusterOptions {
   /** What is acknowledged is on the disk, as measurements need it; off by default, which makes tests faster. */
@@ -37,15 +39,29 @@ export interface SwiftClusterOptions {
  * @throws Error that says what to install, or holds Swift's own words
  */
 export async function startSwiftCluster({ durable = false }: SwiftClusterOptions = {}): Promise<SwiftCluster> {
-  if (!isSwiftInstalled()) throw new Error(`The S3 server of the tests is missing: install the Debian packages ${SWIFT_PACKAGES.join(' and ')}, or run "npm test" once, which does.`);
+  if (!isSwiftInstalled())
+    throw new Error(
+      `The S3 server of the tests is missing: install the Debian packages ${SWIFT_PACKAGES.join(' and ')}, or ` +
+        'run "npm test" once, which does.',
+    );
   const directory = await mkdtemp(join(tmpdir(), 'berth-swift-'));
   const ports = await freePorts(5);
-  const server = spawn(PYTHON, [join(import.meta.dirname, 'swift-cluster.py'), directory, durable ? 'durable' : 'fast', ...ports.map(String)], {
-    detached: true, env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1' },
-  });
+  const server = spawn(
+    PYTHON,
+    [join(import.meta.dirname, 'swift-cluster.py'), directory, durable ? 'durable' : 'fast', ...ports.map(String)],
+    {
+      detached: true,
+      env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1' },
+    },
+  );
   let complaint = '';
-  server.stderr.on('data', (chunk) => { complaint += String(chunk); });
-  const isStarted = await Promise.race([once(server.stdout, 'data').then(() => true), once(server, 'close').then(() => false)]);
+  server.stderr.on('data', (chunk) => {
+    complaint += String(chunk);
+  });
+  const isStarted = await Promise.race([
+    once(server.stdout, 'data').then(() => true),
+    once(server, 'close').then(() => false),
+  ]);
   if (!isStarted) throw new Error(`The S3 server of the tests did not start: ${complaint.trim()}`);
   server.stdout.destroy();
   server.stderr.destroy();
@@ -65,11 +81,13 @@ export async function startSwiftCluster({ durable = false }: SwiftClusterOptions
 
 /** Finds ports that nobody listens on, all different. */
 async function freePorts(count: number): Promise<number[]> {
-  const listeners = await Promise.all(Array.from({ length: count }, async () => {
-    const listener = createServer().listen(0, '127.0.0.1');
-    await once(listener, 'listening');
-    return listener;
-  }));
+  const listeners = await Promise.all(
+    Array.from({ length: count }, async () => {
+      const listener = createServer().listen(0, '127.0.0.1');
+      await once(listener, 'listening');
+      return listener;
+    }),
+  );
   const ports = listeners.map((listener) => (listener.address() as AddressInfo).port);
   await Promise.all(listeners.map((listener) => once(listener.close(), 'close')));
   return ports;

@@ -24,7 +24,10 @@ export interface TarballEntry {
   mode?: number;
   /** The size that the header claims, where it is to differ from that of the content. */
   size?: number;
-  /** Records of an extended header before the entry. A name or link target that does not fit the header gets one by itself. */
+  /**
+   * Records of an extended header before the entry. A name or link target that does not fit the header gets one by
+   * itself.
+   */
   pax?: Record<string, string>;
 }
 
@@ -33,7 +36,9 @@ export interface TarballOptions {
   endBlocks?: boolean;
 }
 
-/** Builds a tar archive (not compressed) of exactly these entries in this order: the same bytes for the same entries. */
+/**
+ * Builds a tar archive (not compressed) of exactly these entries in this order: the same bytes for the same entries.
+ */
 export function buildTar(entries: readonly TarballEntry[], { endBlocks = true }: TarballOptions = {}): Buffer {
   return Buffer.concat([...entries.flatMap(encodeEntry), Buffer.alloc(endBlocks ? 2 * BLOCK_BYTES : 0)]);
 }
@@ -55,7 +60,12 @@ export interface NpmTarballOptions {
 }
 
 /** Builds what `npm pack` writes: `package/package.json`, then `files`, by default an `index.js` alone. */
-export async function npmTarball({ name = '@acme/plugin', version = '1.0.0', manifest = {}, files = { 'index.js': 'export {};\n' } }: NpmTarballOptions = {}): Promise<Buffer> {
+export async function npmTarball({
+  name = '@acme/plugin',
+  version = '1.0.0',
+  manifest = {},
+  files = { 'index.js': 'export {};\n' },
+}: NpmTarballOptions = {}): Promise<Buffer> {
   return buildTarball([
     { path: 'package/package.json', content: JSON.stringify({ name, version, ...manifest }, null, 2) },
     ...Object.entries(files).map(([path, content]) => ({
@@ -67,12 +77,14 @@ export async function npmTarball({ name = '@acme/plugin', version = '1.0.0', man
 
 /** Encodes extended header records (pax): `{ path: 'x' }` gives `9 path=x\n`, the length counting itself. */
 export function encodePaxRecords(records: Record<string, string>): string {
-  return Object.entries(records).map(([key, value]) => {
-    const rest = ` ${key}=${value}\n`;
-    const sizeBytes = Buffer.byteLength(rest);
-    const digits = String(sizeBytes + String(sizeBytes).length).length;
-    return `${sizeBytes + digits}${rest}`;
-  }).join('');
+  return Object.entries(records)
+    .map(([key, value]) => {
+      const rest = ` ${key}=${value}\n`;
+      const sizeBytes = Buffer.byteLength(rest);
+      const digits = String(sizeBytes + String(sizeBytes).length).length;
+      return `${sizeBytes + digits}${rest}`;
+    })
+    .join('');
 }
 
 /** Gives a header the checksum of its bytes again, for tests that changed some. */
@@ -84,20 +96,35 @@ export function sealHeader(block: Buffer): Buffer {
 }
 
 function encodeEntry(entry: TarballEntry): Buffer[] {
-  const { path, linkpath = '', type = path.endsWith('/') ? 'Directory' : 'File', typeflag = code.get(type) ?? '0' } = entry;
+  const {
+    path,
+    linkpath = '',
+    type = path.endsWith('/') ? 'Directory' : 'File',
+    typeflag = code.get(type) ?? '0',
+  } = entry;
   const content = Buffer.from(entry.content ?? '');
   const header = Buffer.alloc(BLOCK_BYTES);
-  new Header({ mode: entry.mode ?? (type === 'Directory' ? 0o755 : 0o644), size: entry.size ?? content.length, uid: 0, gid: 0, mtime: NPM_MTIME }).encode(header);
+  new Header({
+    mode: entry.mode ?? (type === 'Directory' ? 0o755 : 0o644),
+    size: entry.size ?? content.length,
+    uid: 0,
+    gid: 0,
+    mtime: NPM_MTIME,
+  }).encode(header);
   header.write(path, 0, NAME_FIELD_BYTES);
   header[156] = typeflag.charCodeAt(0) || 0;
   header.write(linkpath, 157, NAME_FIELD_BYTES);
-  const records = { ...isTooLong(path) && { path }, ...isTooLong(linkpath) && { linkpath }, ...entry.pax };
+  const records = { ...(isTooLong(path) && { path }), ...(isTooLong(linkpath) && { linkpath }), ...entry.pax };
   return [
-    ...Object.keys(records).length ? encodeEntry({ path: 'PaxHeader', type: 'ExtendedHeader', content: encodePaxRecords(records) }) : [],
+    ...(Object.keys(records).length
+      ? encodeEntry({ path: 'PaxHeader', type: 'ExtendedHeader', content: encodePaxRecords(records) })
+      : []),
     sealHeader(header),
     content,
     Buffer.alloc(-content.length & (BLOCK_BYTES - 1)),
   ];
 }
 
-function isTooLong(name: string): boolean { return Buffer.byteLength(name) > NAME_FIELD_BYTES; }
+function isTooLong(name: string): boolean {
+  return Buffer.byteLength(name) > NAME_FIELD_BYTES;
+}

@@ -21,7 +21,10 @@ export interface TestDatabaseOptions extends Omit<DatabaseOptions, 'url'> {
   migrated?: boolean;
 }
 
-export async function openTestDatabase(dialect: DialectName, { migrated = true, ...options }: TestDatabaseOptions = {}): Promise<TestDatabase> {
+export async function openTestDatabase(
+  dialect: DialectName,
+  { migrated = true, ...options }: TestDatabaseOptions = {},
+): Promise<TestDatabase> {
   const place = dialect === 'postgres' ? await postgresPlace(migrated) : await sqlitePlace();
   const database = createDatabase({ url: place.url, ...options });
   if (migrated && dialect === 'sqlite') await migrate(database);

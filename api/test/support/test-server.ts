@@ -23,7 +23,10 @@ export { DIALECTS, signInOf, storageOf } from './combinations.ts';
 export interface TestServerOptions {
   /** Default `sqlite`. */
   dialect?: DialectName;
-  /** Default `storageOf` the dialect, files where none is named. From S3 all bytes come by way of the server unless `env` says otherwise. */
+  /**
+   * Default `storageOf` the dialect, files where none is named. From S3 all bytes come by way of the server unless
+   * `env` says otherwise.
+   */
   storage?: StorageName;
   /** Default `signInOf` the dialect, `local` where none is named or `env` says where users reach the server. */
   signIn?: SignInMode;
@@ -45,13 +48,17 @@ export interface TestServer extends TestClient {
 }
 
 export async function startTestServer({
-  dialect, env = {}, storage = dialect ? storageOf(dialect) : 'fs', s3: place, dataDir,
+  dialect,
+  env = {},
+  storage = dialect ? storageOf(dialect) : 'fs',
+  s3: place,
+  dataDir,
   signIn = dialect && env['PUBLIC_URL'] === undefined ? signInOf(dialect) : 'local',
 }: TestServerOptions = {}): Promise<TestServer> {
-  const folder = dataDir ?? await mkdtemp(join(tmpdir(), 'berth-test-'));
+  const folder = dataDir ?? (await mkdtemp(join(tmpdir(), 'berth-test-')));
   const needsDatabase = dialect === 'postgres' && env['DATABASE_URL'] === undefined;
   const database = needsDatabase ? await createTestDatabaseUrl({ migrated: true }) : undefined;
-  const s3 = storage === 's3' ? place ?? await createTestS3() : undefined;
+  const s3 = storage === 's3' ? (place ?? (await createTestS3())) : undefined;
   const directory = signIn === 'simple-directory' ? await startTestDirectory() : undefined;
   const port = signIn === 'oidc' ? await freePort() : 0;
   const publicUrl = signIn === 'oidc' ? `http://127.0.0.1:${port}` : 'http://localhost';
@@ -59,21 +66,36 @@ export async function startTestServer({
   const secret = () => randomBytes(32).toString('hex');
   const logs: string[] = [];
   const settings: Record<string, string> = {
-    PORT: `${port}`, DATA_DIR: folder, LOG_LEVEL: 'warn', PUBLIC_URL: publicUrl, ADMIN_EMAIL, ADMIN_PASSWORD,
+    PORT: `${port}`,
+    DATA_DIR: folder,
+    LOG_LEVEL: 'warn',
+    PUBLIC_URL: publicUrl,
+    ADMIN_EMAIL,
+    ADMIN_PASSWORD,
     // A body that a test leaves unread holds a close up for as long.
     SHUTDOWN_GRACE_SECONDS: '5',
-    SECRET_INTERNAL_SERVICES: 'internal-secret', API_KEYS_SALT: secret(), CIPHER_PASSWORD: secret(), AUTH_SECRET: secret(),
-    ...(database && { DATABASE_URL: database.url }), ...(s3 && { ...s3.env, S3_REDIRECT: 'false' }),
+    SECRET_INTERNAL_SERVICES: 'internal-secret',
+    API_KEYS_SALT: secret(),
+    CIPHER_PASSWORD: secret(),
+    AUTH_SECRET: secret(),
+    ...(database && { DATABASE_URL: database.url }),
+    ...(s3 && { ...s3.env, S3_REDIRECT: 'false' }),
     ...(directory && { AUTH_MODE: 'simple-directory', DIRECTORY_URL: directory.url }),
-    ...(provider && providerSettings(provider)), ...env,
+    ...(provider && providerSettings(provider)),
+    ...env,
   };
   const server = await createServer({
-    env: settings, passwords: FAST_PASSWORDS, logStream: { write: (line) => void logs.push(line) },
+    env: settings,
+    passwords: FAST_PASSWORDS,
+    logStream: { write: (line) => void logs.push(line) },
   });
   const people = directory ? directoryPeople(directory) : provider ? providerPeople(publicUrl, provider) : undefined;
   return {
     ...createTestClient(server.address, settings['SECRET_INTERNAL_SERVICES'] ?? '', people),
-    server, dataDir: folder, s3, logs,
+    server,
+    dataDir: folder,
+    s3,
+    logs,
     close: async () => {
       await server.close();
       await directory?.stop();

@@ -12,13 +12,29 @@ const inflated = randomBytes(2 * MIB);
 const tarball = gzipSync(inflated, { level: 0 });
 
 /** The tarball in small chunks, as a storage might give it. */
-const open = (bytes = tarball) => Readable.from(Array.from({ length: Math.ceil(bytes.length / 10_000) }, (_, index) => bytes.subarray(index * 10_000, (index + 1) * 10_000)));
+const open = (bytes = tarball) =>
+  Readable.from(
+    Array.from({ length: Math.ceil(bytes.length / 10_000) }, (_, index) =>
+      bytes.subarray(index * 10_000, (index + 1) * 10_000),
+    ),
+  );
 
-const read = async (source: Readable, offset: number, sizeBytes: number) => Buffer.concat(await readTarballBytes(source, { offset, sizeBytes }).toArray() as Buffer[]);
+const read = async (source: Readable, offset: number, sizeBytes: number) =>
+  Buffer.concat((await readTarballBytes(source, { offset, sizeBytes }).toArray()) as Buffer[]);
 
 test('gives exactly the bytes of the place, wherever it is', async () => {
-  for (const [offset, sizeBytes] of [[0, 1], [0, 2 * MIB], [512, 65_536], [65_535, 2], [1_000_000, 500_000], [2 * MIB - 1, 1]] as const) {
-    assert.ok(inflated.subarray(offset, offset + sizeBytes).equals(await read(open(), offset, sizeBytes)), `${sizeBytes} bytes at ${offset}`);
+  for (const [offset, sizeBytes] of [
+    [0, 1],
+    [0, 2 * MIB],
+    [512, 65_536],
+    [65_535, 2],
+    [1_000_000, 500_000],
+    [2 * MIB - 1, 1],
+  ] as const) {
+    assert.ok(
+      inflated.subarray(offset, offset + sizeBytes).equals(await read(open(), offset, sizeBytes)),
+      `${sizeBytes} bytes at ${offset}`,
+    );
   }
 });
 
@@ -29,33 +45,50 @@ test('gives nothing where there is nothing', async () => {
 test('lets go of the tarball as soon as its bytes are out', async () => {
   const source = Readable.from(endless());
   assert.ok(inflated.subarray(100, 200).equals(await read(source, 100, 100)));
-  await eventually(async () => { assert.ok(source.destroyed); });
+  await eventually(async () => {
+    assert.ok(source.destroyed);
+  });
 });
 
-test('lets go of the tarball when nobody wants its bytes any more: before the first, while it looks for them, and between them', async () => {
-  const unread = Readable.from(endless());
-  readTarballBytes(unread, { offset: 0, sizeBytes: 10 }).destroy();
-  const searched = Readable.from(endless());
-  const searching = readTarballBytes(searched, { offset: Number.MAX_SAFE_INTEGER - 10, sizeBytes: 10 });
-  searching.resume();
-  await once(searched, 'data');
-  searching.destroy();
-  const halfRead = Readable.from(endless());
-  const content = readTarballBytes(halfRead, { offset: 0, sizeBytes: 1024 * MIB });
-  await once(content, 'readable');
-  content.destroy();
-  for (const source of [unread, searched, halfRead]) await eventually(async () => { assert.ok(source.destroyed); });
-});
+test(
+  'lets go of the tarball when nobody wants its bytes any more: before the first, while it looks for them, ' +
+    'and between them',
+  async () => {
+    const unread = Readable.from(endless());
+    readTarballBytes(unread, { offset: 0, sizeBytes: 10 }).destroy();
+    const searched = Readable.from(endless());
+    const searching = readTarballBytes(searched, { offset: Number.MAX_SAFE_INTEGER - 10, sizeBytes: 10 });
+    searching.resume();
+    await once(searched, 'data');
+    searching.destroy();
+    const halfRead = Readable.from(endless());
+    const content = readTarballBytes(halfRead, { offset: 0, sizeBytes: 1024 * MIB });
+    await once(content, 'readable');
+    content.destroy();
+    for (const source of [unread, searched, halfRead])
+      await eventually(async () => {
+        assert.ok(source.destroyed);
+      });
+  },
+);
 
 test('holds little of what its reader does not take', async () => {
   let readBytes = 0;
-  const source = Readable.from(endless((chunk) => { readBytes += chunk.length; }));
+  const source = Readable.from(
+    endless((chunk) => {
+      readBytes += chunk.length;
+    }),
+  );
   const content = readTarballBytes(source, { offset: 0, sizeBytes: 1024 * MIB });
   await once(content, 'readable');
   const settled = async () => {
     const before = readBytes;
-    await new Promise((resolve) => { setImmediate(resolve); });
-    await new Promise((resolve) => { setTimeout(resolve, 20); });
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+    await new Promise((resolve) => {
+      setTimeout(resolve, 20);
+    });
     assert.equal(readBytes, before);
   };
   await eventually(settled);
@@ -69,7 +102,12 @@ test('fails when the tarball ends before the bytes, is cut, is damaged, or canno
   const damaged = Buffer.from(tarball);
   damaged.fill(0xff, MIB, MIB + 100_000);
   await assert.rejects(read(open(damaged), 0, 2 * MIB), { code: 'Z_DATA_ERROR' });
-  const failing = Readable.from((function* () { yield tarball.subarray(0, 1000); throw new Error('the disk is gone'); })());
+  const failing = Readable.from(
+    (function* () {
+      yield tarball.subarray(0, 1000);
+      throw new Error('the disk is gone');
+    })(),
+  );
   await assert.rejects(read(failing, 0, 2 * MIB), /the disk is gone/);
 });
 

@@ -9,16 +9,27 @@ async function readManifest(content: unknown): Promise<unknown> {
   return (await scanBytes(await buildTarball([{ path, content: text }]))).manifest;
 }
 
-async function scanManifests(...entries: TarballEntry[]): Promise<unknown> { return (await scanBytes(await buildTarball(entries))).manifest; }
+async function scanManifests(...entries: TarballEntry[]): Promise<unknown> {
+  return (await scanBytes(await buildTarball(entries))).manifest;
+}
 
 const valid = { name: '@acme/plugin', version: '1.0.0' };
 
 test('all that package.json says of the artefact is read', async () => {
   const registry = {
-    category: 'processing', documentation: 'https://example.org/docs', processingConfigSchema: { type: 'object', properties: { a: {} } }, applicationConfigSchema: {}, other: 1,
+    category: 'processing',
+    documentation: 'https://example.org/docs',
+    processingConfigSchema: { type: 'object', properties: { a: {} } },
+    applicationConfigSchema: {},
+    other: 1,
   };
   assert.deepEqual(await readManifest({ ...valid, license: 'MIT', registry, dependencies: {} }), {
-    ...valid, licence: 'MIT', category: 'processing', documentation: 'https://example.org/docs', processingConfigSchema: { type: 'object', properties: { a: {} } }, applicationConfigSchema: {},
+    ...valid,
+    licence: 'MIT',
+    category: 'processing',
+    documentation: 'https://example.org/docs',
+    processingConfigSchema: { type: 'object', properties: { a: {} } },
+    applicationConfigSchema: {},
   });
   assert.deepEqual(await readManifest(valid), valid);
   assert.deepEqual(await readManifest({ ...valid, registry: {} }), valid);
@@ -36,12 +47,26 @@ test('the licence is found wherever npm packages have had it', async () => {
     [{ license: 'x'.repeat(1000) }, undefined],
   ];
   for (const [fields, licence] of cases) {
-    assert.deepEqual(await readManifest({ ...valid, ...fields }), licence === undefined ? valid : { ...valid, licence });
+    assert.deepEqual(
+      await readManifest({ ...valid, ...fields }),
+      licence === undefined ? valid : { ...valid, licence },
+    );
   }
 });
 
 test('a manifest that is no JSON object in UTF-8 is refused', async () => {
-  for (const content of ['', '{', 'null', '[]', '"text"', '7', '{"name":"a","version":"1.0.0"', Buffer.from([0x7b, 0xff, 0x7d]), Buffer.from('{}', 'utf16le'), '['.repeat(100_000)]) {
+  for (const content of [
+    '',
+    '{',
+    'null',
+    '[]',
+    '"text"',
+    '7',
+    '{"name":"a","version":"1.0.0"',
+    Buffer.from([0x7b, 0xff, 0x7d]),
+    Buffer.from('{}', 'utf16le'),
+    '['.repeat(100_000),
+  ]) {
     await assert.rejects(readManifest(content), { code: 'manifest_invalid', status: 400 });
   }
 });
@@ -57,7 +82,25 @@ test('a manifest without a proper name is refused', async () => {
 });
 
 test('a version that is not semver is refused', async () => {
-  for (const version of [undefined, null, 1, '', '1', '1.0', 'v1.0.0', '=1.0.0', ' 1.0.0', '1.0.0 ', '01.0.0', '1.0.0-01', '1.0.0-', 'latest', '^1.0.0', '1.0.0.0', `1.0.0-${'x'.repeat(300)}`]) {
+  for (const version of [
+    undefined,
+    null,
+    1,
+    '',
+    '1',
+    '1.0',
+    'v1.0.0',
+    '=1.0.0',
+    ' 1.0.0',
+    '1.0.0 ',
+    '01.0.0',
+    '1.0.0-01',
+    '1.0.0-',
+    'latest',
+    '^1.0.0',
+    '1.0.0.0',
+    `1.0.0-${'x'.repeat(300)}`,
+  ]) {
     await assert.rejects(readManifest({ ...valid, version }), { code: 'manifest_invalid' }, JSON.stringify(version));
   }
   for (const version of ['0.0.0', '1.2.3-beta.1', '1.2.3+build.5', '1.2.3-rc.1+exp.sha.5114f85']) {
@@ -69,42 +112,90 @@ test('a field of package.json#registry of the wrong type is refused, and named',
   let deep: object = {};
   for (let level = 0; level < 200; level++) deep = { deep };
   const wrong: [unknown, string][] = [
-    ['text', 'registry'], [[], 'registry'], [null, 'registry'],
-    [{ category: 7 }, 'registry.category'], [{ category: '' }, 'registry.category'], [{ category: null }, 'registry.category'],
-    [{ documentation: {} }, 'registry.documentation'], [{ documentation: 'see README' }, 'registry.documentation'], [{ documentation: 'javascript:alert(1)' }, 'registry.documentation'],
-    [{ processingConfigSchema: 'x' }, 'registry.processingConfigSchema'], [{ processingConfigSchema: [] }, 'registry.processingConfigSchema'], [{ processingConfigSchema: deep }, 'registry.processingConfigSchema'],
+    ['text', 'registry'],
+    [[], 'registry'],
+    [null, 'registry'],
+    [{ category: 7 }, 'registry.category'],
+    [{ category: '' }, 'registry.category'],
+    [{ category: null }, 'registry.category'],
+    [{ documentation: {} }, 'registry.documentation'],
+    [{ documentation: 'see README' }, 'registry.documentation'],
+    [{ documentation: 'javascript:alert(1)' }, 'registry.documentation'],
+    [{ processingConfigSchema: 'x' }, 'registry.processingConfigSchema'],
+    [{ processingConfigSchema: [] }, 'registry.processingConfigSchema'],
+    [{ processingConfigSchema: deep }, 'registry.processingConfigSchema'],
     [{ applicationConfigSchema: true }, 'registry.applicationConfigSchema'],
   ];
   for (const [registry, field] of wrong) {
-    await assert.rejects(readManifest({ ...valid, registry }), { code: 'manifest_invalid', message: new RegExp(`^${field} in package/package.json must be `) });
+    await assert.rejects(readManifest({ ...valid, registry }), {
+      code: 'manifest_invalid',
+      message: new RegExp(`^${field} in package/package.json must be `),
+    });
   }
 });
 
 test('a tarball without package/package.json is refused', async () => {
   const elsewhere = MANIFEST.content ?? '';
-  for (const entries of [[], [{ path: 'package/index.js' }], [{ path: 'package/lib/package.json', content: elsewhere }], [{ path: 'package/Package.json', content: elsewhere }]]) {
+  for (const entries of [
+    [],
+    [{ path: 'package/index.js' }],
+    [{ path: 'package/lib/package.json', content: elsewhere }],
+    [{ path: 'package/Package.json', content: elsewhere }],
+  ]) {
     await assert.rejects(scanManifests(...entries), { code: 'manifest_missing', status: 400 });
   }
 });
 
 test('the manifest may come last and be spelled with a leading ./', async () => {
-  assert.deepEqual(await scanManifests({ path: './package/' }, { path: './package/index.js' }, { ...MANIFEST, path: './package/package.json' }), valid);
+  assert.deepEqual(
+    await scanManifests(
+      { path: './package/' },
+      { path: './package/index.js' },
+      { ...MANIFEST, path: './package/package.json' },
+    ),
+    valid,
+  );
 });
 
 test('a second manifest is refused, however it is spelled', async () => {
-  for (const path of ['package/package.json', './package/package.json', 'package//package.json', 'package/./package.json']) {
-    await assert.rejects(scanManifests(MANIFEST, { ...MANIFEST, path }), { code: 'manifest_duplicate', status: 400 }, path);
-    await assert.rejects(scanManifests({ ...MANIFEST, path }, { path: 'package/a' }, MANIFEST), { code: 'manifest_duplicate' }, path);
+  for (const path of [
+    'package/package.json',
+    './package/package.json',
+    'package//package.json',
+    'package/./package.json',
+  ]) {
+    await assert.rejects(
+      scanManifests(MANIFEST, { ...MANIFEST, path }),
+      { code: 'manifest_duplicate', status: 400 },
+      path,
+    );
+    await assert.rejects(
+      scanManifests({ ...MANIFEST, path }, { path: 'package/a' }, MANIFEST),
+      { code: 'manifest_duplicate' },
+      path,
+    );
   }
-  await assert.rejects(scanManifests(MANIFEST, { ...MANIFEST, path: 'package/a', pax: { path: 'package/package.json' } }), { code: 'manifest_duplicate' });
+  await assert.rejects(
+    scanManifests(MANIFEST, { ...MANIFEST, path: 'package/a', pax: { path: 'package/package.json' } }),
+    { code: 'manifest_duplicate' },
+  );
 });
 
 test('a manifest that is a link or a directory is refused', async () => {
   const other = { ...MANIFEST, path: 'package/other.json' };
-  for (const entry of [{ type: 'SymbolicLink', linkpath: 'other.json' }, { type: 'Link', linkpath: 'package/other.json' }, { type: 'Directory' }] as const) {
-    await assert.rejects(scanManifests(other, { path: 'package/package.json', ...entry }), { code: 'tarball_unsafe_entry' });
+  for (const entry of [
+    { type: 'SymbolicLink', linkpath: 'other.json' },
+    { type: 'Link', linkpath: 'package/other.json' },
+    { type: 'Directory' },
+  ] as const) {
+    await assert.rejects(scanManifests(other, { path: 'package/package.json', ...entry }), {
+      code: 'tarball_unsafe_entry',
+    });
   }
-  await assert.rejects(scanManifests(other, MANIFEST, { path: 'package/package.json', type: 'Link', linkpath: 'package/other.json' }), { code: 'tarball_unsafe_entry' });
+  await assert.rejects(
+    scanManifests(other, MANIFEST, { path: 'package/package.json', type: 'Link', linkpath: 'package/other.json' }),
+    { code: 'tarball_unsafe_entry' },
+  );
 });
 
 test('a manifest of 2 MiB is read and one byte more is refused', async () => {
@@ -115,12 +206,17 @@ test('a manifest of 2 MiB is read and one byte more is refused', async () => {
 });
 
 test('Markdown is preferred among the READMEs of the package root, whatever their order and case', async () => {
-  const readmeOf = async (...names: string[]): Promise<string | undefined> => (await scanBytes(await npmTarball({ files: Object.fromEntries(names.map((name) => [name, `this is ${name}`])) }))).readme;
+  const readmeOf = async (...names: string[]): Promise<string | undefined> =>
+    (await scanBytes(await npmTarball({ files: Object.fromEntries(names.map((name) => [name, `this is ${name}`])) })))
+      .readme;
   assert.equal(await readmeOf('README', 'readme.md', 'README.txt'), 'this is readme.md');
   assert.equal(await readmeOf('Readme.Markdown', 'README.txt'), 'this is Readme.Markdown');
   assert.equal(await readmeOf('README.fr.md', 'README.md'), 'this is README.md');
   assert.equal(await readmeOf('README.txt'), 'this is README.txt');
-  assert.equal(await readmeOf('docs/README.md', 'node_modules/dep/README.md', 'README/index.md', 'my-readme.md'), undefined);
+  assert.equal(
+    await readmeOf('docs/README.md', 'node_modules/dep/README.md', 'README/index.md', 'my-readme.md'),
+    undefined,
+  );
 });
 
 test('a long README is cut at 512 KiB between two characters', async () => {

@@ -4,12 +4,18 @@ import type { TarballScan } from '../../src/tarballs/index.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { MANIFEST, scanBytes, scanEntries } from './scan-bytes.ts';
 
-async function scanFiles(files: Record<string, string | object>, manifest = {}): Promise<TarballScan> { return scanBytes(await npmTarball({ manifest, files })); }
+async function scanFiles(files: Record<string, string | object>, manifest = {}): Promise<TarballScan> {
+  return scanBytes(await npmTarball({ manifest, files }));
+}
 
 test('bundled packages are listed at any depth, sorted by path', async () => {
   const { packages } = await scanFiles({
     'node_modules/b/package.json': { name: 'b', version: '2.0.0', license: 'MIT' },
-    'node_modules/@s/x/package.json': { name: '@s/x', version: '1.0.0', licenses: [{ type: 'MIT' }, { type: 'GPL-2.0' }] },
+    'node_modules/@s/x/package.json': {
+      name: '@s/x',
+      version: '1.0.0',
+      licenses: [{ type: 'MIT' }, { type: 'GPL-2.0' }],
+    },
     'node_modules/b/node_modules/@s/y/package.json': { name: '@s/y', version: '3.0.0' },
     'node_modules/.store/c@1/node_modules/c/package.json': { name: 'c', version: '1.0.0' },
     'node_modules/b/lib/node_modules/d/package.json': { name: 'd', version: '1.0.0' },
@@ -26,10 +32,20 @@ test('bundled packages are listed at any depth, sorted by path', async () => {
 });
 
 test('a package.json that is not at the root of a bundled package names none', async () => {
-  const { packages } = await scanFiles(Object.fromEntries([
-    'node_modules/package.json', 'node_modules/@s/package.json', 'node_modules/.cache/package.json', 'node_modules/b/esm/package.json', 'node_modules/@s/x/esm/package.json',
-    'lib/package.json', 'examples/node_modules/e/package.json', 'node_modules/b/package.json.bak',
-  ].map((path) => [path, { name: 'no', version: '1.0.0', scripts: { install: 'node-gyp rebuild' } }])));
+  const { packages } = await scanFiles(
+    Object.fromEntries(
+      [
+        'node_modules/package.json',
+        'node_modules/@s/package.json',
+        'node_modules/.cache/package.json',
+        'node_modules/b/esm/package.json',
+        'node_modules/@s/x/esm/package.json',
+        'lib/package.json',
+        'examples/node_modules/e/package.json',
+        'node_modules/b/package.json.bak',
+      ].map((path) => [path, { name: 'no', version: '1.0.0', scripts: { install: 'node-gyp rebuild' } }]),
+    ),
+  );
   assert.deepEqual(packages, []);
 });
 
@@ -40,45 +56,98 @@ test('a bundled package that cannot be read is listed by its folder', async () =
     'node_modules/odd/package.json': { name: ['a'], version: 7, license: false },
     'node_modules/unprintable/package.json': { name: 'a\0b', version: '1\n', license: 'x'.repeat(2000) },
   });
-  assert.deepEqual(packages.map(({ name, version }) => [name, version]), [['@s/huge', ''], ['broken', ''], ['odd', ''], ['unprintable', '']]);
+  assert.deepEqual(
+    packages.map(({ name, version }) => [name, version]),
+    [
+      ['@s/huge', ''],
+      ['broken', ''],
+      ['odd', ''],
+      ['unprintable', ''],
+    ],
+  );
 });
 
 test('a package whose package.json is a hard link to that of its copy is that copy', async () => {
   const { packages } = await scanEntries(
     { path: 'package/node_modules/a/package.json', content: '{"name":"a","version":"1.0.0","license":"MIT"}' },
-    { path: 'package/node_modules/b/node_modules/a/package.json', type: 'Link', linkpath: 'package/node_modules/a/package.json' },
+    {
+      path: 'package/node_modules/b/node_modules/a/package.json',
+      type: 'Link',
+      linkpath: 'package/node_modules/a/package.json',
+    },
   );
-  assert.deepEqual(packages, ['node_modules/a', 'node_modules/b/node_modules/a'].map((path) => ({ name: 'a', version: '1.0.0', licence: 'MIT', path })));
+  assert.deepEqual(
+    packages,
+    ['node_modules/a', 'node_modules/b/node_modules/a'].map((path) => ({
+      name: 'a',
+      version: '1.0.0',
+      licence: 'MIT',
+      path,
+    })),
+  );
 });
 
 test('native code is found in built files, sources to build and prebuilds of bundled packages', async () => {
   for (const path of [
-    'node_modules/a/build/Release/a.node', 'node_modules/@s/a/a.node', 'node_modules/a/binding.gyp', 'node_modules/a/deps/binding.gyp',
-    'node_modules/a/prebuilds/linux-x64/readme.txt', 'node_modules/a/node_modules/b/b.node',
-  ]) assert.equal((await scanFiles({ [path]: '' })).hasNativeModules, true, path);
+    'node_modules/a/build/Release/a.node',
+    'node_modules/@s/a/a.node',
+    'node_modules/a/binding.gyp',
+    'node_modules/a/deps/binding.gyp',
+    'node_modules/a/prebuilds/linux-x64/readme.txt',
+    'node_modules/a/node_modules/b/b.node',
+  ])
+    assert.equal((await scanFiles({ [path]: '' })).hasNativeModules, true, path);
   assert.equal((await scanEntries({ path: 'package/node_modules/a/prebuilds/' })).hasNativeModules, true);
 });
 
-test('what only looks like native code, or is no dependency\'s, is none', async () => {
-  const { hasNativeModules } = await scanFiles({
-    'build/Release/own.node': '', 'binding.gyp': '', 'prebuilds/linux-x64/own.node': '', 'lib/node_modules_/a.node': '',
-    'node_modules/a/prebuilds': 'a file', 'node_modules/a/my-binding.gyp': '', 'node_modules/a/a.node.js': '', 'node_modules/a.node/index.js': '',
-  }, { scripts: { install: 'node-gyp rebuild' } });
+test("what only looks like native code, or is no dependency's, is none", async () => {
+  const { hasNativeModules } = await scanFiles(
+    {
+      'build/Release/own.node': '',
+      'binding.gyp': '',
+      'prebuilds/linux-x64/own.node': '',
+      'lib/node_modules_/a.node': '',
+      'node_modules/a/prebuilds': 'a file',
+      'node_modules/a/my-binding.gyp': '',
+      'node_modules/a/a.node.js': '',
+      'node_modules/a.node/index.js': '',
+    },
+    { scripts: { install: 'node-gyp rebuild' } },
+  );
   assert.equal(hasNativeModules, false);
 });
 
 test('an install script that calls a native builder is native code', async () => {
-  for (const script of ['node-gyp rebuild', 'prebuild-install || node-gyp rebuild', 'node-gyp-build', 'node-gyp-build "node preinstall.js"', '(node-pre-gyp install --fallback-to-build)', 'npx --no-install prebuild-install', 'node ../node-gyp/bin/node-gyp.js rebuild']) {
+  for (const script of [
+    'node-gyp rebuild',
+    'prebuild-install || node-gyp rebuild',
+    'node-gyp-build',
+    'node-gyp-build "node preinstall.js"',
+    '(node-pre-gyp install --fallback-to-build)',
+    'npx --no-install prebuild-install',
+    'node ../node-gyp/bin/node-gyp.js rebuild',
+  ]) {
     for (const name of ['preinstall', 'install', 'postinstall']) {
-      const scan = await scanFiles({ 'node_modules/a/package.json': { name: 'a', version: '1.0.0', scripts: { [name]: script } } });
+      const scan = await scanFiles({
+        'node_modules/a/package.json': { name: 'a', version: '1.0.0', scripts: { [name]: script } },
+      });
       assert.deepEqual([scan.hasNativeModules, scan.hasInstallScripts], [true, true], `${name}: ${script}`);
     }
   }
 });
 
 test('scripts that npm does not run at an installation do not count', async () => {
-  const scripts = { test: 'node-gyp rebuild', prepare: 'node-gyp rebuild', prepublishOnly: 'prebuild-install', install: '', postinstall: 7 };
-  const scan = await scanFiles({ 'node_modules/a/package.json': { name: 'a', version: '1.0.0', scripts } }, { scripts });
+  const scripts = {
+    test: 'node-gyp rebuild',
+    prepare: 'node-gyp rebuild',
+    prepublishOnly: 'prebuild-install',
+    install: '',
+    postinstall: 7,
+  };
+  const scan = await scanFiles(
+    { 'node_modules/a/package.json': { name: 'a', version: '1.0.0', scripts } },
+    { scripts },
+  );
   assert.deepEqual([scan.hasNativeModules, scan.hasInstallScripts], [false, false]);
 });
 
@@ -87,10 +156,17 @@ test('install scripts of the plug-in itself and of bundled packages are told', a
   assert.equal((await scanFiles({}, { scripts })).hasInstallScripts, true);
   const bundled = await scanFiles({ 'node_modules/a/package.json': { name: 'a', version: '1.0.0', scripts } });
   assert.deepEqual([bundled.hasNativeModules, bundled.hasInstallScripts], [false, true]);
-  for (const odd of [null, 'text', [], { install: ['a'] }]) assert.equal((await scanFiles({}, { scripts: odd })).hasInstallScripts, false);
+  for (const odd of [null, 'text', [], { install: ['a'] }])
+    assert.equal((await scanFiles({}, { scripts: odd })).hasInstallScripts, false);
 });
 
 test('a tarball without dependencies has none', async () => {
-  const { packages, hasNativeModules, hasInstallScripts } = await scanEntries({ ...MANIFEST, path: 'package/copy.json' });
-  assert.deepEqual({ packages, hasNativeModules, hasInstallScripts }, { packages: [], hasNativeModules: false, hasInstallScripts: false });
+  const { packages, hasNativeModules, hasInstallScripts } = await scanEntries({
+    ...MANIFEST,
+    path: 'package/copy.json',
+  });
+  assert.deepEqual(
+    { packages, hasNativeModules, hasInstallScripts },
+    { packages: [], hasNativeModules: false, hasInstallScripts: false },
+  );
 });

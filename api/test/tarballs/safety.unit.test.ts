@@ -4,8 +4,16 @@ import { gzipSync } from 'node:zlib';
 import { buildTar, sealHeader, type TarballEntry } from '../support/tarball-builder.ts';
 import { MANIFEST, scanBytes, scanEntries } from './scan-bytes.ts';
 
-const symlink = (path: string, linkpath: string): TarballEntry => ({ path: `package/${path}`, type: 'SymbolicLink', linkpath });
-const hardLink = (path: string, linkpath: string): TarballEntry => ({ path: `package/${path}`, type: 'Link', linkpath });
+const symlink = (path: string, linkpath: string): TarballEntry => ({
+  path: `package/${path}`,
+  type: 'SymbolicLink',
+  linkpath,
+});
+const hardLink = (path: string, linkpath: string): TarballEntry => ({
+  path: `package/${path}`,
+  type: 'Link',
+  linkpath,
+});
 const file = (path: string): TarballEntry => ({ path: `package/${path}`, content: 'content' });
 
 async function assertRefused(...entries: TarballEntry[]): Promise<void> {
@@ -19,18 +27,40 @@ async function assertAccepted(...entries: TarballEntry[]): Promise<void> {
 
 test('names that land outside package/ are refused', async () => {
   for (const path of [
-    '../evil', 'package/../evil', 'package/a/../../evil', 'package/a/../b', 'package/..', '/etc/passwd', '/package/a', '//package/a',
-    'other/a', 'a', 'packages/a', 'Package/a', 'C:/a', './other/a', './../a', 'package', '..', '.', 'package/.',
-  ]) await assertRefused({ path, type: 'File' });
+    '../evil',
+    'package/../evil',
+    'package/a/../../evil',
+    'package/a/../b',
+    'package/..',
+    '/etc/passwd',
+    '/package/a',
+    '//package/a',
+    'other/a',
+    'a',
+    'packages/a',
+    'Package/a',
+    'C:/a',
+    './other/a',
+    './../a',
+    'package',
+    '..',
+    '.',
+    'package/.',
+  ])
+    await assertRefused({ path, type: 'File' });
   await assertRefused({ path: '../evil/' });
   await assertRefused({ path: 'other/' });
 });
 
 test('names with backslashes, zero or control characters, or without end are refused', async () => {
-  for (const path of ['package\\a', 'package/..\\..\\evil', 'package/a\nb', 'package/a\u007f', 'package/\u0085']) await assertRefused({ path });
+  for (const path of ['package\\a', 'package/..\\..\\evil', 'package/a\nb', 'package/a\u007f', 'package/\u0085'])
+    await assertRefused({ path });
   await assertRefused({ path: 'package/a', pax: { path: 'package/a\0/../../evil' } });
   await assertRefused({ path: 'package/a', pax: { path: '' } });
-  await assertRefused({ path: 'x', type: 'NextFileHasLongPath', content: 'package/a\0/../../evil\0' }, { path: 'package/a' });
+  await assertRefused(
+    { path: 'x', type: 'NextFileHasLongPath', content: 'package/a\0/../../evil\0' },
+    { path: 'package/a' },
+  );
   await assertRefused({ path: `package/${'d/'.repeat(600)}a` });
 });
 
@@ -44,23 +74,63 @@ test('evil names are found in extended headers and behind the prefix field too',
 });
 
 test('harmless spellings of names below package/ are read as what they mean', async () => {
-  const { files } = await scanEntries({ path: './package/a' }, { path: 'package//b' }, { path: 'package/./c/./d' }, { path: 'package/..e' }, { path: 'package/f..' }, { path: './' }, { path: 'package/' });
-  assert.deepEqual(files.map(({ path }) => path), ['package.json', 'a', 'b', 'c/d', '..e', 'f..']);
+  const { files } = await scanEntries(
+    { path: './package/a' },
+    { path: 'package//b' },
+    { path: 'package/./c/./d' },
+    { path: 'package/..e' },
+    { path: 'package/f..' },
+    { path: './' },
+    { path: 'package/' },
+  );
+  assert.deepEqual(
+    files.map(({ path }) => path),
+    ['package.json', 'a', 'b', 'c/d', '..e', 'f..'],
+  );
 });
 
 test('whatever is neither file, directory nor link is refused', async () => {
-  for (const type of ['CharacterDevice', 'BlockDevice', 'FIFO', 'GNUDumpDir', 'SparseFile', 'ContinuationFile', 'TapeVolumeHeader', 'OldGnuLongPath', 'SolarisACL', 'Inode'] as const) {
+  for (const type of [
+    'CharacterDevice',
+    'BlockDevice',
+    'FIFO',
+    'GNUDumpDir',
+    'SparseFile',
+    'ContinuationFile',
+    'TapeVolumeHeader',
+    'OldGnuLongPath',
+    'SolarisACL',
+    'Inode',
+  ] as const) {
     await assertRefused({ path: 'package/odd', type });
   }
   await assertRefused({ path: 'package/odd', typeflag: 'Z' });
 });
 
 test('links that leave package/ are refused', async () => {
-  for (const target of ['/etc/passwd', '/', '..', '../', '../evil', '../package/a', './../evil', 'a/../../evil', 'a\\..\\evil', 'a\nb']) {
+  for (const target of [
+    '/etc/passwd',
+    '/',
+    '..',
+    '../',
+    '../evil',
+    '../package/a',
+    './../evil',
+    'a/../../evil',
+    'a\\..\\evil',
+    'a\nb',
+  ]) {
     await assertRefused(symlink('link', target));
   }
   await assertRefused(symlink('a/b/link', '../../../evil'));
-  for (const target of ['/package/package.json', '../evil', 'package/../evil', 'other/a', 'package.json', 'package\\package.json']) {
+  for (const target of [
+    '/package/package.json',
+    '../evil',
+    'package/../evil',
+    'other/a',
+    'package.json',
+    'package\\package.json',
+  ]) {
     await assertRefused(hardLink('link', target));
   }
   await assertRefused({ path: 'package/link', type: 'SymbolicLink', linkpath: 'a', pax: { linkpath: '../evil' } });
@@ -68,8 +138,23 @@ test('links that leave package/ are refused', async () => {
 });
 
 test('links that stay in package/ are accepted', async () => {
-  await assertAccepted(file('lib/a'), symlink('b', 'lib/a'), symlink('lib/c', '../b'), symlink('lib/up', '..'), symlink('self', '.'), symlink('nowhere', 'lib/none'), hardLink('d', 'package/lib/a'), hardLink('e', './package/lib/a'));
-  await assertAccepted({ path: 'package/node_modules/dep/' }, file('node_modules/dep/cli.js'), symlink('node_modules/.bin/dep', '../dep/cli.js'), symlink('node_modules/alias', 'dep'), symlink('node_modules/.bin/alias', '../alias/cli.js'));
+  await assertAccepted(
+    file('lib/a'),
+    symlink('b', 'lib/a'),
+    symlink('lib/c', '../b'),
+    symlink('lib/up', '..'),
+    symlink('self', '.'),
+    symlink('nowhere', 'lib/none'),
+    hardLink('d', 'package/lib/a'),
+    hardLink('e', './package/lib/a'),
+  );
+  await assertAccepted(
+    { path: 'package/node_modules/dep/' },
+    file('node_modules/dep/cli.js'),
+    symlink('node_modules/.bin/dep', '../dep/cli.js'),
+    symlink('node_modules/alias', 'dep'),
+    symlink('node_modules/.bin/alias', '../alias/cli.js'),
+  );
 });
 
 test('a chain of links whose text stays inside but which leads outside is refused', async () => {
@@ -80,7 +165,12 @@ test('a chain of links whose text stays inside but which leads outside is refuse
 
 test('an entry below a symbolic link of the archive is refused, whichever comes first', async () => {
   const link = symlink('dir', 'elsewhere');
-  for (const entry of [file('dir/a'), file('dir/deep/down/a'), { path: 'package/dir/sub/' }, symlink('dir/link', 'a')]) {
+  for (const entry of [
+    file('dir/a'),
+    file('dir/deep/down/a'),
+    { path: 'package/dir/sub/' },
+    symlink('dir/link', 'a'),
+  ]) {
     await assertRefused(link, entry);
     await assertRefused(entry, link);
     await assertRefused(file('z'), entry, file('y'), link, file('x'));
@@ -113,6 +203,13 @@ test('half a link and half a file is refused', async () => {
 });
 
 test('the detail names the entry, shortened and without control characters', async () => {
-  await assert.rejects(scanEntries({ path: 'package/\u001b[2J\u202e' }), ({ message }: Error) => message.startsWith('"package/\\u{1b}[2J\\u{202e}" ') && /must begin with package\//.test(message));
-  await assert.rejects(scanEntries({ path: `other/${'x'.repeat(5000)}` }), ({ message }: Error) => message.includes('xxx…"') && message.length < 400);
+  await assert.rejects(
+    scanEntries({ path: 'package/\u001b[2J\u202e' }),
+    ({ message }: Error) =>
+      message.startsWith('"package/\\u{1b}[2J\\u{202e}" ') && /must begin with package\//.test(message),
+  );
+  await assert.rejects(
+    scanEntries({ path: `other/${'x'.repeat(5000)}` }),
+    ({ message }: Error) => message.includes('xxx…"') && message.length < 400,
+  );
 });

@@ -10,16 +10,37 @@ const MIB = 1024 * 1024;
 
 test('a plug-in packed by npm is read whole', async () => {
   const tarball = await npmTarball({
-    name: '@acme/import-gpkg', version: '1.2.3-beta.1', manifest: { license: 'MIT', registry: { category: 'processing' } },
-    files: { 'README.md': '# GeoPackage\n', 'index.js': 'export {};\n', 'node_modules/dep/package.json': { name: 'dep', version: '2.0.0', license: 'ISC' } },
+    name: '@acme/import-gpkg',
+    version: '1.2.3-beta.1',
+    manifest: { license: 'MIT', registry: { category: 'processing' } },
+    files: {
+      'README.md': '# GeoPackage\n',
+      'index.js': 'export {};\n',
+      'node_modules/dep/package.json': { name: 'dep', version: '2.0.0', license: 'ISC' },
+    },
   });
   const scan = await scanBytes(tarball);
   assert.equal(scan.scanVersion, SCAN_VERSION);
-  assert.deepEqual(scan.manifest, { name: '@acme/import-gpkg', version: '1.2.3-beta.1', licence: 'MIT', category: 'processing' });
+  assert.deepEqual(scan.manifest, {
+    name: '@acme/import-gpkg',
+    version: '1.2.3-beta.1',
+    licence: 'MIT',
+    category: 'processing',
+  });
   assert.equal(scan.readme, '# GeoPackage\n');
   assert.deepEqual(scan.packages, [{ name: 'dep', version: '2.0.0', licence: 'ISC', path: 'node_modules/dep' }]);
-  assert.deepEqual(scan.files.map(({ path, type, mode }) => ({ path, type, mode })), ['package.json', 'README.md', 'index.js', 'node_modules/dep/package.json'].map((path) => ({ path, type: 'file', mode: 0o644 })));
-  assert.equal(scan.unpackedSizeBytes, scan.files.reduce((sum, file) => sum + file.sizeBytes, 0));
+  assert.deepEqual(
+    scan.files.map(({ path, type, mode }) => ({ path, type, mode })),
+    ['package.json', 'README.md', 'index.js', 'node_modules/dep/package.json'].map((path) => ({
+      path,
+      type: 'file',
+      mode: 0o644,
+    })),
+  );
+  assert.equal(
+    scan.unpackedSizeBytes,
+    scan.files.reduce((sum, file) => sum + file.sizeBytes, 0),
+  );
   assert.equal(scan.hasNativeModules, false);
   assert.equal(scan.hasInstallScripts, false);
 });
@@ -29,7 +50,10 @@ test('a scan comes out the same whatever the chunks', async () => {
     MANIFEST,
     { path: `package/${'déjà-vu/'.repeat(90)}index.js`, content: randomBytes(3000) },
     { path: 'package/README.md', content: 'é'.repeat(2000) },
-    { path: 'package/node_modules/dep/package.json', content: '{"name":"dep","version":"1.0.0","scripts":{"install":"node-gyp rebuild"}}' },
+    {
+      path: 'package/node_modules/dep/package.json',
+      content: '{"name":"dep","version":"1.0.0","scripts":{"install":"node-gyp rebuild"}}',
+    },
     { path: 'package/bin/run', type: 'SymbolicLink', linkpath: '../index.js' },
   ]);
   const whole = await scanBytes(tarball, { chunkBytes: tarball.length });
@@ -38,21 +62,37 @@ test('a scan comes out the same whatever the chunks', async () => {
 });
 
 test('the index says where each content begins in the inflated archive', async () => {
-  const tar = buildTar([MANIFEST, { path: `package/${'long/'.repeat(40)}a.txt`, content: 'first' }, { path: 'package/dir/' }, { path: 'package/b.txt', content: 'second' }]);
+  const tar = buildTar([
+    MANIFEST,
+    { path: `package/${'long/'.repeat(40)}a.txt`, content: 'first' },
+    { path: 'package/dir/' },
+    { path: 'package/b.txt', content: 'second' },
+  ]);
   const { files } = await scanBytes(gzipSync(tar));
-  const contents = files.filter((file) => file.type === 'file').map(({ offset, sizeBytes }) => tar.toString('utf8', offset, offset + sizeBytes));
+  const contents = files
+    .filter((file) => file.type === 'file')
+    .map(({ offset, sizeBytes }) => tar.toString('utf8', offset, offset + sizeBytes));
   assert.deepEqual(contents, [MANIFEST.content, 'first', 'second']);
 });
 
 test('a gzip file of several members is one archive', async () => {
   const tar = buildTar([MANIFEST, { path: 'package/a.txt', content: 'a' }]);
-  const scan = await scanBytes(Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))]), { chunkBytes: 11 });
+  const scan = await scanBytes(Buffer.concat([gzipSync(tar.subarray(0, 700)), gzipSync(tar.subarray(700))]), {
+    chunkBytes: 11,
+  });
   assert.equal(scan.files.length, 2);
 });
 
 test('what is not gzip is refused', async () => {
   const tar = buildTar([MANIFEST]);
-  for (const bytes of [Buffer.alloc(0), Buffer.from('hello'), tar, deflateSync(tar), brotliCompressSync(tar), Buffer.from('PK\x03\x04 a zip file')]) {
+  for (const bytes of [
+    Buffer.alloc(0),
+    Buffer.from('hello'),
+    tar,
+    deflateSync(tar),
+    brotliCompressSync(tar),
+    Buffer.from('PK\x03\x04 a zip file'),
+  ]) {
     await assert.rejects(scanBytes(bytes), { code: 'tarball_not_gzip', status: 400 });
   }
 });
@@ -71,7 +111,11 @@ test('data after the gzip stream is refused, be it zeros, in the same chunk or l
   for (const trailer of [Buffer.from('garbage'), Buffer.alloc(1), Buffer.alloc(600)]) {
     const bytes = Buffer.concat([tarball, trailer]);
     for (const chunkBytes of [1, tarball.length, bytes.length]) {
-      await assert.rejects(scanBytes(bytes, { chunkBytes }), { code: 'tarball_not_gzip' }, `${trailer.length} bytes, chunks of ${chunkBytes}`);
+      await assert.rejects(
+        scanBytes(bytes, { chunkBytes }),
+        { code: 'tarball_not_gzip' },
+        `${trailer.length} bytes, chunks of ${chunkBytes}`,
+      );
     }
   }
 });
@@ -79,14 +123,21 @@ test('data after the gzip stream is refused, be it zeros, in the same chunk or l
 test('a gzip file cut anywhere is truncated', async () => {
   const tarball = await buildTarball([MANIFEST, { path: 'package/data', content: randomBytes(3000) }]);
   for (let cut = 1; cut < tarball.length; cut += cut < 20 || cut > tarball.length - 20 ? 1 : 101) {
-    await assert.rejects(scanBytes(tarball.subarray(0, cut)), { code: 'tarball_truncated', status: 400 }, `cut at ${cut}`);
+    await assert.rejects(
+      scanBytes(tarball.subarray(0, cut)),
+      { code: 'tarball_truncated', status: 400 },
+      `cut at ${cut}`,
+    );
   }
 });
 
 test('an archive may unpack to the limit and no further', async () => {
   const tar = buildTar([MANIFEST, { path: 'package/data', content: Buffer.alloc(MIB) }]);
   await scanBytes(gzipSync(tar), { maxUnpackedBytes: tar.length });
-  await assert.rejects(scanBytes(gzipSync(tar), { maxUnpackedBytes: tar.length - 1 }), { code: 'tarball_too_large_unpacked', status: 413 });
+  await assert.rejects(scanBytes(gzipSync(tar), { maxUnpackedBytes: tar.length - 1 }), {
+    code: 'tarball_too_large_unpacked',
+    status: 413,
+  });
 });
 
 test('a decompression bomb is refused by the write that carries it', async () => {
@@ -97,7 +148,11 @@ test('a decompression bomb is refused by the write that carries it', async () =>
 });
 
 test('as many entries as allowed are read and one more is refused', async () => {
-  const tarball = await buildTarball([MANIFEST, { path: 'package/dir/' }, { path: `package/${'long/'.repeat(40)}a`, content: 'a' }]);
+  const tarball = await buildTarball([
+    MANIFEST,
+    { path: 'package/dir/' },
+    { path: `package/${'long/'.repeat(40)}a`, content: 'a' },
+  ]);
   assert.equal((await scanBytes(tarball, { maxTarEntries: 3 })).files.length, 3);
   await assert.rejects(scanBytes(tarball, { maxTarEntries: 2 }), { code: 'tarball_too_many_entries', status: 413 });
 });
@@ -120,7 +175,13 @@ test('the first failure is told by the write that carries it and by all that fol
 test('an empty chunk is no end', async () => {
   const tarball = await buildTarball([MANIFEST]);
   const scanner = createTarballScanner(LIMITS);
-  for (const chunk of [new Uint8Array(0), tarball.subarray(0, 30), new Uint8Array(0), new Uint8Array(tarball.subarray(30))]) await scanner.write(chunk);
+  for (const chunk of [
+    new Uint8Array(0),
+    tarball.subarray(0, 30),
+    new Uint8Array(0),
+    new Uint8Array(tarball.subarray(30)),
+  ])
+    await scanner.write(chunk);
   assert.equal((await scanner.finish()).manifest.version, '1.0.0');
 });
 

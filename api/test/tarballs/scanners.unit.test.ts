@@ -5,7 +5,13 @@ import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import type { Worker } from 'node:worker_threads';
 import { gzipSync } from 'node:zlib';
-import { createTarballScanners, type ScanApi, type TarballLimits, type TarballScan, type IngestScanner } from '../../src/tarballs/index.ts';
+import {
+  createTarballScanners,
+  type ScanApi,
+  type TarballLimits,
+  type TarballScan,
+  type IngestScanner,
+} from '../../src/tarballs/index.ts';
 import { createWorker } from '../../src/workers/index.ts';
 import { buildTar, buildTarball, type TarballEntry } from '../support/tarball-builder.ts';
 import { LIMITS, MANIFEST, scanBytes } from './scan-bytes.ts';
@@ -16,8 +22,14 @@ const MIB = 1024 * KIB;
 const LARGE: TarballEntry = { path: 'package/data.bin', content: randomBytes(MIB) };
 
 function startWorker() {
-  const onError = (error: unknown) => { throw error; };
-  return createWorker<ScanApi>({ program: join(import.meta.dirname, '../../src/background-worker.ts'), data: undefined, onError });
+  const onError = (error: unknown) => {
+    throw error;
+  };
+  return createWorker<ScanApi>({
+    program: join(import.meta.dirname, '../../src/background-worker.ts'),
+    data: undefined,
+    onError,
+  });
 }
 
 function startScanners(t: TestContext) {
@@ -55,15 +67,26 @@ describe('a large tarball', () => {
 
   test('is scanned beside twenty others', async (t) => {
     const create = startScanners(t);
-    const tarballs = await Promise.all(Array.from({ length: 20 }, (_unused, index) => buildTarball([MANIFEST, LARGE, { path: `package/${index}`, content: 'x' }])));
+    const tarballs = await Promise.all(
+      Array.from({ length: 20 }, (_unused, index) =>
+        buildTarball([MANIFEST, LARGE, { path: `package/${index}`, content: 'x' }]),
+      ),
+    );
     const scans = await Promise.all(tarballs.map((tarball) => scan(create(), tarball)));
-    assert.deepEqual(scans.map(({ files }) => files.at(-1)?.path), tarballs.map((_tarball, index) => String(index)));
+    assert.deepEqual(
+      scans.map(({ files }) => files.at(-1)?.path),
+      tarballs.map((_tarball, index) => String(index)),
+    );
   });
 
   const refused: Record<string, [entries: TarballEntry[], code: string, limits?: Partial<TarballLimits>]> = {
     'with an unsafe entry at its end': [[MANIFEST, LARGE, { path: '../x', content: '' }], 'tarball_unsafe_entry'],
     'without a manifest': [[LARGE], 'manifest_missing'],
-    'with too many entries': [[MANIFEST, LARGE, { path: 'package/x', content: '' }], 'tarball_too_many_entries', { maxTarEntries: 2 }],
+    'with too many entries': [
+      [MANIFEST, LARGE, { path: 'package/x', content: '' }],
+      'tarball_too_many_entries',
+      { maxTarEntries: 2 },
+    ],
     'that unpacks to too much': [[MANIFEST, LARGE], 'tarball_too_large_unpacked', { maxUnpackedBytes: 900 * KIB }],
   };
   for (const [why, [entries, code, limits]] of Object.entries(refused)) {
@@ -82,7 +105,9 @@ describe('a large tarball', () => {
     const create = startScanners(t);
     const tarball = await buildTarball([MANIFEST, LARGE]);
     await assert.rejects(scan(create(), tarball.subarray(0, -100)), { code: 'tarball_truncated' });
-    await assert.rejects(scan(create(), Buffer.concat([tarball, Buffer.from('garbage')])), { code: 'tarball_not_gzip' });
+    await assert.rejects(scan(create(), Buffer.concat([tarball, Buffer.from('garbage')])), {
+      code: 'tarball_not_gzip',
+    });
     const damaged = Buffer.from(tarball);
     damaged.writeUInt8(damaged.readUInt8(damaged.length - 8) ^ 1, damaged.length - 8);
     await assert.rejects(scan(create(), damaged), { code: 'tarball_not_gzip' });

@@ -10,10 +10,15 @@ import { MANIFEST, scanBytes, scanEntries } from './scan-bytes.ts';
 
 const BLOCK_BYTES = 512;
 
-async function scanTar(tar: Buffer): Promise<string[]> { return (await scanBytes(gzipSync(tar))).files.map((file) => file.path); }
+async function scanTar(tar: Buffer): Promise<string[]> {
+  return (await scanBytes(gzipSync(tar))).files.map((file) => file.path);
+}
 
 /** An archive whose second header, at byte 1,024, is changed. */
-async function scanWithHeader(change: (header: Buffer) => void, entry: TarballEntry = { path: 'package/a.txt' }): Promise<string[]> {
+async function scanWithHeader(
+  change: (header: Buffer) => void,
+  entry: TarballEntry = { path: 'package/a.txt' },
+): Promise<string[]> {
   const tar = buildTar([MANIFEST, entry]);
   const header = tar.subarray(2 * BLOCK_BYTES, 3 * BLOCK_BYTES);
   change(header);
@@ -33,13 +38,16 @@ test('an archive from files on disk is read, links and long names included', asy
   // In one go: packed piece by piece, node-tar 7.5 trips over hard links (isaacs/node-tar#460)
   const tar = create({ cwd: directory, portable: true, sync: true }, ['./package']).read();
   const { files } = await scanBytes(gzipSync(tar ?? ''));
-  assert.deepEqual(new Map(files.map(({ path, type, target }) => [path, { type, target }])), new Map([
-    ['package.json', { type: 'file', target: undefined }],
-    ['lib', { type: 'directory', target: undefined }],
-    [`lib/${longName}`, { type: 'file', target: undefined }],
-    ['lib/zz-same.txt', { type: 'link', target: `lib/${longName}` }],
-    ['zz-link', { type: 'symlink', target: 'lib/zz-same.txt' }],
-  ]));
+  assert.deepEqual(
+    new Map(files.map(({ path, type, target }) => [path, { type, target }])),
+    new Map([
+      ['package.json', { type: 'file', target: undefined }],
+      ['lib', { type: 'directory', target: undefined }],
+      [`lib/${longName}`, { type: 'file', target: undefined }],
+      ['lib/zz-same.txt', { type: 'link', target: `lib/${longName}` }],
+      ['zz-link', { type: 'symlink', target: 'lib/zz-same.txt' }],
+    ]),
+  );
 });
 
 test('names and sizes are those that node-tar unpacks', async () => {
@@ -47,7 +55,11 @@ test('names and sizes are those that node-tar unpacks', async () => {
     MANIFEST,
     { path: `package/${'n'.repeat(200)}`, content: 'long name' },
     { path: `package/${'d'.repeat(91)}/cut-after-the-slash`, content: 'no directory' },
-    { path: 'package/short', pax: { path: 'package/from-pax', size: '5', mtime: '1.5', comment: 'x=y' }, content: '12345' },
+    {
+      path: 'package/short',
+      pax: { path: 'package/from-pax', size: '5', mtime: '1.5', comment: 'x=y' },
+      content: '12345',
+    },
     { path: 'x', type: 'NextFileHasLongPath', content: `package/${'g'.repeat(300)}\0` },
     { path: 'package/cut', content: 'gnu' },
     { path: 'x', type: 'NextFileHasLongLinkpath', content: 'package/from-pax\0' },
@@ -59,26 +71,51 @@ test('names and sizes are those that node-tar unpacks', async () => {
     { path: 'package/last', content: 'last' },
   ]);
   const unpacked: { name: string; sizeBytes: number }[] = [];
-  const parser = new Parser({ onReadEntry: (entry) => { unpacked.push({ name: entry.path.replace(/\/$/, ''), sizeBytes: entry.size }); entry.resume(); } });
+  const parser = new Parser({
+    onReadEntry: (entry) => {
+      unpacked.push({ name: entry.path.replace(/\/$/, ''), sizeBytes: entry.size });
+      entry.resume();
+    },
+  });
   parser.end(tar);
   const { files } = await scanBytes(gzipSync(tar));
   assert.equal(files.length, 10);
-  assert.deepEqual(files.map(({ path, sizeBytes }) => ({ name: `package/${path}`, sizeBytes })), unpacked);
+  assert.deepEqual(
+    files.map(({ path, sizeBytes }) => ({ name: `package/${path}`, sizeBytes })),
+    unpacked,
+  );
 });
 
 test('a name split between the prefix and the name field is joined', async () => {
-  assert.deepEqual(await scanWithHeader((header) => { header.write('package/deep/down', 345); }, { path: 'a.txt' }), ['package.json', 'deep/down/a.txt']);
+  assert.deepEqual(
+    await scanWithHeader(
+      (header) => {
+        header.write('package/deep/down', 345);
+      },
+      { path: 'a.txt' },
+    ),
+    ['package.json', 'deep/down/a.txt'],
+  );
 });
 
 test('a prefix that some tar programs ignore is refused', async () => {
-  await assert.rejects(scanWithHeader((header) => { header.write('../evil', 345); header.write('\0\0', 263); }), { code: 'tarball_not_tar' });
+  await assert.rejects(
+    scanWithHeader((header) => {
+      header.write('../evil', 345);
+      header.write('\0\0', 263);
+    }),
+    { code: 'tarball_not_tar' },
+  );
 });
 
 test('an archive that ends on the border of an entry is whole without its zero blocks', async () => {
   const entries = [MANIFEST, { path: 'package/a.txt', content: 'a' }];
   const bare = buildTar(entries, { endBlocks: false });
   for (const blocks of [0, 1, 2, 20]) {
-    assert.deepEqual(await scanTar(Buffer.concat([bare, Buffer.alloc(blocks * BLOCK_BYTES)])), ['package.json', 'a.txt']);
+    assert.deepEqual(await scanTar(Buffer.concat([bare, Buffer.alloc(blocks * BLOCK_BYTES)])), [
+      'package.json',
+      'a.txt',
+    ]);
   }
 });
 
@@ -93,23 +130,43 @@ test('an archive cut within an entry is truncated', async () => {
 });
 
 test('an archive that ends where an extended header announces an entry is truncated', async () => {
-  const announcement: TarballEntry = { path: 'PaxHeader', type: 'ExtendedHeader', content: encodePaxRecords({ path: 'package/a' }) };
-  for (const endBlocks of [true, false]) await assert.rejects(scanTar(buildTar([MANIFEST, announcement], { endBlocks })), { code: 'tarball_truncated' });
+  const announcement: TarballEntry = {
+    path: 'PaxHeader',
+    type: 'ExtendedHeader',
+    content: encodePaxRecords({ path: 'package/a' }),
+  };
+  for (const endBlocks of [true, false])
+    await assert.rejects(scanTar(buildTar([MANIFEST, announcement], { endBlocks })), { code: 'tarball_truncated' });
 });
 
 test('what is not tar is refused', async () => {
   const tar = buildTar([MANIFEST]);
-  for (const bytes of [Buffer.alloc(0), Buffer.from('hello'), Buffer.alloc(5000, 'no tar '), gzipSync(tar), zstdCompressSync(tar), tar.subarray(0, 100)]) {
+  for (const bytes of [
+    Buffer.alloc(0),
+    Buffer.from('hello'),
+    Buffer.alloc(5000, 'no tar '),
+    gzipSync(tar),
+    zstdCompressSync(tar),
+    tar.subarray(0, 100),
+  ]) {
     await assert.rejects(scanTar(bytes), { code: 'tarball_not_tar', status: 400 });
   }
 });
 
 test('data after the end of the archive is refused, a second archive too', async () => {
   const tar = buildTar([MANIFEST]);
-  for (const trailer of [buildTar([{ path: 'package/b' }]), Buffer.from('x'), Buffer.concat([Buffer.alloc(70_000), Buffer.from('x')])]) {
+  for (const trailer of [
+    buildTar([{ path: 'package/b' }]),
+    Buffer.from('x'),
+    Buffer.concat([Buffer.alloc(70_000), Buffer.from('x')]),
+  ]) {
     await assert.rejects(scanTar(Buffer.concat([tar, trailer])), { code: 'tarball_not_tar' });
   }
-  const loneZeroBlock = Buffer.concat([buildTar([MANIFEST], { endBlocks: false }), Buffer.alloc(BLOCK_BYTES), buildTar([{ path: 'package/b' }])]);
+  const loneZeroBlock = Buffer.concat([
+    buildTar([MANIFEST], { endBlocks: false }),
+    Buffer.alloc(BLOCK_BYTES),
+    buildTar([{ path: 'package/b' }]),
+  ]);
   await assert.rejects(scanTar(loneZeroBlock), { code: 'tarball_not_tar' });
 });
 
@@ -120,34 +177,73 @@ test('an entry whose header is damaged is refused, not skipped', async () => {
 });
 
 test('a size that is no number, negative or beyond 2^53 is refused', async () => {
-  for (const size of [Buffer.from('not a number'), Buffer.alloc(12, 0xff), Buffer.from([0x80, ...Array<number>(11).fill(0x7f)])]) {
-    await assert.rejects(scanWithHeader((header) => { size.copy(header, 124); }), { code: 'tarball_not_tar' });
+  for (const size of [
+    Buffer.from('not a number'),
+    Buffer.alloc(12, 0xff),
+    Buffer.from([0x80, ...Array<number>(11).fill(0x7f)]),
+  ]) {
+    await assert.rejects(
+      scanWithHeader((header) => {
+        size.copy(header, 124);
+      }),
+      { code: 'tarball_not_tar' },
+    );
   }
 });
 
 test('an extended header that cannot be read is refused', async () => {
-  const garbled = ['no records', '12 path=package/a\n', '999 path=x\n', '-5 path=x\n', '9 path:x\n', '0 path=x\n', '9 path=xy', '11 size=-1\n', '11 size=1x\n', ' path=x\n'];
+  const garbled = [
+    'no records',
+    '12 path=package/a\n',
+    '999 path=x\n',
+    '-5 path=x\n',
+    '9 path:x\n',
+    '0 path=x\n',
+    '9 path=xy',
+    '11 size=-1\n',
+    '11 size=1x\n',
+    ' path=x\n',
+  ];
   for (const content of garbled) {
-    await assert.rejects(scanEntries({ path: 'PaxHeader', type: 'ExtendedHeader', content }, { path: 'package/a' }), { code: 'tarball_not_tar' }, content);
+    await assert.rejects(
+      scanEntries({ path: 'PaxHeader', type: 'ExtendedHeader', content }, { path: 'package/a' }),
+      { code: 'tarball_not_tar' },
+      content,
+    );
   }
 });
 
 test('an extended header over 1 MiB is refused, not skipped', async () => {
   const names = encodePaxRecords({ comment: 'x'.repeat(1024 * 1024), path: 'package/../../evil' });
-  await assert.rejects(scanEntries({ path: 'PaxHeader', type: 'ExtendedHeader', content: names }, { path: 'package/a' }), { code: 'tarball_not_tar' });
+  await assert.rejects(
+    scanEntries({ path: 'PaxHeader', type: 'ExtendedHeader', content: names }, { path: 'package/a' }),
+    { code: 'tarball_not_tar' },
+  );
 });
 
 test('names that tar programs would take from different places are refused', async () => {
   const cases: TarballEntry[][] = [
     [{ path: 'package/a', pax: { 'GNU.sparse.name': '../evil' } }],
-    [{ path: 'g', type: 'GlobalExtendedHeader', content: encodePaxRecords({ path: 'package/b' }) }, { path: 'package/a' }],
+    [
+      { path: 'g', type: 'GlobalExtendedHeader', content: encodePaxRecords({ path: 'package/b' }) },
+      { path: 'package/a' },
+    ],
     [{ path: 'g', type: 'GlobalExtendedHeader', content: encodePaxRecords({ size: '512' }) }, { path: 'package/a' }],
-    [{ path: 'x', type: 'NextFileHasLongPath', content: 'package/b\0' }, { path: 'package/a', pax: { path: 'package/c' } }],
+    [
+      { path: 'x', type: 'NextFileHasLongPath', content: 'package/b\0' },
+      { path: 'package/a', pax: { path: 'package/c' } },
+    ],
   ];
   for (const entries of cases) await assert.rejects(scanEntries(...entries), { code: 'tarball_unsafe_entry' });
 });
 
 test('a name twice the same is no contradiction', async () => {
-  const { files } = await scanEntries({ path: 'x', type: 'NextFileHasLongPath', content: 'package/b\0' }, { path: 'package/a', pax: { path: 'package/b' } });
-  assert.deepEqual(files.map((file) => file.path), ['package.json', 'b']);
+  const { files } = await scanEntries(
+    { path: 'x', type: 'NextFileHasLongPath', content: 'package/b\0' },
+    { path: 'package/a', pax: { path: 'package/b' } },
+  );
+  assert.deepEqual(
+    files.map((file) => file.path),
+    ['package.json', 'b'],
+  );
 });

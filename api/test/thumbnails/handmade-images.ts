@@ -9,7 +9,12 @@ export function makeBlackPng(width: number, height: number): Buffer {
   header.writeUInt32BE(height, 4);
   header[8] = 1;
   const pixels = deflateSync(Buffer.alloc((1 + Math.ceil(width / 8)) * height));
-  return Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), pngChunk('IHDR', header), pngChunk('IDAT', pixels), pngChunk('IEND', Buffer.alloc(0))]);
+  return Buffer.concat([
+    Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+    pngChunk('IHDR', header),
+    pngChunk('IDAT', pixels),
+    pngChunk('IEND', Buffer.alloc(0)),
+  ]);
 }
 
 function pngChunk(type: string, data: Buffer): Buffer {
@@ -23,6 +28,12 @@ function pngChunk(type: string, data: Buffer): Buffer {
 
 /** A document that unfolds to 10^8 letters in whoever expands its entities ("billion laughs"). */
 export function makeXmlBomb(doctype: string): string {
-  const entities = Array.from({ length: 8 }, (_, level) => `<!ENTITY e${level + 1} "${`&e${level};`.repeat(10)}">`).join('');
-  return `<?xml version="1.0"?><!DOCTYPE ${doctype} [<!ENTITY e0 "lol">${entities}]><svg xmlns="http://www.w3.org/2000/svg"><text>&e8;</text></svg>`;
+  const entities = Array.from(
+    { length: 8 },
+    (_, level) => `<!ENTITY e${level + 1} "${`&e${level};`.repeat(10)}">`,
+  ).join('');
+  return (
+    `<?xml version="1.0"?><!DOCTYPE ${doctype} [<!ENTITY e0 "lol">${entities}]><svg ` +
+    'xmlns="http://www.w3.org/2000/svg"><text>&e8;</text></svg>'
+  );
 }

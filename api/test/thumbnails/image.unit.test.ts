@@ -11,7 +11,9 @@ const REFUSED = { code: 'image_invalid', status: 400 };
 describe('a raster image', () => {
   for (const format of RASTER_FORMATS) {
     test(`in ${format} becomes WebP of 400 px width with its proportions`, async () => {
-      const { contentType, data, width, height } = await toThumbnail(await makeRaster({ format, width: 801, height: 403 }));
+      const { contentType, data, width, height } = await toThumbnail(
+        await makeRaster({ format, width: 801, height: 403 }),
+      );
       const image = await lookAt(data, { left: 10, top: 100 });
       assert.deepEqual([contentType, width, height], ['image/webp', 400, 201]);
       assert.deepEqual([image.format, image.width, image.height, image.colour], ['webp', 400, 201, RED]);
@@ -19,7 +21,11 @@ describe('a raster image', () => {
   }
 
   test('that is smaller is never enlarged', async () => {
-    for (const [width, height] of [[400, 300], [399, 500], [1, 1]] as const) {
+    for (const [width, height] of [
+      [400, 300],
+      [399, 500],
+      [1, 1],
+    ] as const) {
       const image = await lookAt((await toThumbnail(await makeRaster({ width, height }))).data);
       assert.deepEqual([image.width, image.height], [width, height]);
     }
@@ -28,9 +34,15 @@ describe('a raster image', () => {
   test('is turned upright as its EXIF orientation says, and carries nothing of it on', async () => {
     const sizeAndTop = { 1: [200, 100, RED], 3: [200, 100, BLUE], 6: [100, 200, RED], 8: [100, 200, BLUE] } as const;
     for (const [orientation, [width, height, colour]] of Object.entries(sizeAndTop)) {
-      const thumbnail = await toThumbnail(await makeRaster({ format: 'jpeg', width: 200, height: 100, orientation: Number(orientation) }));
+      const thumbnail = await toThumbnail(
+        await makeRaster({ format: 'jpeg', width: 200, height: 100, orientation: Number(orientation) }),
+      );
       const image = await lookAt(thumbnail.data, { left: 5, top: 5 });
-      assert.deepEqual([thumbnail.width, thumbnail.height, image.width, image.height, image.colour], [width, height, width, height, colour], `orientation ${orientation}`);
+      assert.deepEqual(
+        [thumbnail.width, thumbnail.height, image.width, image.height, image.colour],
+        [width, height, width, height, colour],
+        `orientation ${orientation}`,
+      );
       assert.deepEqual([image.orientation, image.exif], [undefined, undefined]);
     }
     const wide = await toThumbnail(await makeRaster({ format: 'jpeg', width: 400, height: 900, orientation: 6 }));
@@ -58,23 +70,42 @@ describe('a raster image', () => {
 
 test('what is no image is refused', async () => {
   const png = await makeRaster({ width: 10, height: 10 });
-  const others = ['', 'text', '%PDF-1.4\n', '\x1f\x8b\b\0', '{"a":1}', `P6\n1 1\n255\nabc`, 'BM', '\x89PNG\r\n\x1a\n', png.subarray(1), Buffer.alloc(100)];
-  for (const bytes of others) await assert.rejects(toThumbnail(Buffer.from(bytes)), REFUSED, JSON.stringify(bytes.slice(0, 20)));
+  const others = [
+    '',
+    'text',
+    '%PDF-1.4\n',
+    '\x1f\x8b\b\0',
+    '{"a":1}',
+    `P6\n1 1\n255\nabc`,
+    'BM',
+    '\x89PNG\r\n\x1a\n',
+    png.subarray(1),
+    Buffer.alloc(100),
+  ];
+  for (const bytes of others)
+    await assert.rejects(toThumbnail(Buffer.from(bytes)), REFUSED, JSON.stringify(bytes.slice(0, 20)));
 });
 
 describe('SVG', () => {
   test('is kept byte for byte, without a size', async () => {
     const drawings = [
       '<svg xmlns="http://www.w3.org/2000/svg"><rect width="1" height="1"/></svg>',
-      '\uFEFF<?xml version="1.0" encoding="UTF-8"?>\r\n<!-- by hand -->\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">\n<svg\nwidth="1"><!-- é --></svg >\n<!-- end -->\n',
-      '<?xml-stylesheet href="a.css"?><!DOCTYPE svg [ <!ENTITY ns "http://example.org/"> ]><svg xmlns:x="&ns;"><svg></svg></svg>',
+      '\uFEFF<?xml version="1.0" encoding="UTF-8"?>\r\n<!-- by hand -->\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG ' +
+        '1.1//EN" "http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd">\n<svg\nwidth="1"><!-- é --></svg >\n' +
+        '<!-- end -->\n',
+      '<?xml-stylesheet href="a.css"?><!DOCTYPE svg [ <!ENTITY ns "http://example.org/"> ]><svg ' +
+        'xmlns:x="&ns;"><svg></svg></svg>',
       '<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>',
       '<svg xmlns="http://www.w3.org/2000/svg"/>',
       makeXmlBomb('svg'),
     ];
     for (const drawing of drawings) {
       const bytes = Buffer.from(drawing);
-      assert.deepEqual(await toThumbnail(bytes), { contentType: 'image/svg+xml', data: bytes, width: 0, height: 0 }, drawing);
+      assert.deepEqual(
+        await toThumbnail(bytes),
+        { contentType: 'image/svg+xml', data: bytes, width: 0, height: 0 },
+        drawing,
+      );
     }
   });
 
@@ -84,14 +115,26 @@ describe('SVG', () => {
       '<html><svg xmlns="http://www.w3.org/2000/svg"></svg></html>',
       '<svg xmlns="http://www.w3.org/2000/svg"></svg><script>alert(1)</script>',
       '<svg xmlns="http://www.w3.org/2000/svg"><rect',
-      '<!-- <svg></svg> -->', '<!-- --><!-- <svg></svg>', 'x<svg></svg>', '<svgs></svgs>', '<svg', '<svg>', '<?xml version="1.0"?><!DOCTYPE svg><g><svg></svg></g>',
+      '<!-- <svg></svg> -->',
+      '<!-- --><!-- <svg></svg>',
+      'x<svg></svg>',
+      '<svgs></svgs>',
+      '<svg',
+      '<svg>',
+      '<?xml version="1.0"?><!DOCTYPE svg><g><svg></svg></g>',
       makeXmlBomb('html'),
     ];
     for (const text of lookAlikes) await assert.rejects(toThumbnail(Buffer.from(text)), REFUSED, text);
   });
 
   test('is told from comments without end as quickly', async () => {
-    for (const margin of ['<!---->'.repeat(2000), '<!--'.repeat(4000), '<??>'.repeat(4000), ' '.repeat(16_000), '<!---->\n'.repeat(600_000)]) {
+    for (const margin of [
+      '<!---->'.repeat(2000),
+      '<!--'.repeat(4000),
+      '<??>'.repeat(4000),
+      ' '.repeat(16_000),
+      '<!---->\n'.repeat(600_000),
+    ]) {
       await assert.rejects(toThumbnail(Buffer.from(`${margin}<html>`)), REFUSED);
       await assert.rejects(toThumbnail(Buffer.from(`<svg></svg>${margin}<html>`)), REFUSED);
     }

@@ -18,7 +18,8 @@ test('a server loads sharp with the first raster image and not before', async (t
 async function setThumbnail({ url, internal }: TestServer, file: Uint8Array): Promise<number> {
   const form = new FormData();
   form.set('file', new Blob([file]), 'image');
-  return (await fetch(`${url}/api/v1/artefacts/plain/thumbnail`, { method: 'POST', headers: internal, body: form })).status;
+  return (await fetch(`${url}/api/v1/artefacts/plain/thumbnail`, { method: 'POST', headers: internal, body: form }))
+    .status;
 }
 
 /** Lists the native libraries of sharp that this process has loaded. */

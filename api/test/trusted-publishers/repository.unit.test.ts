@@ -5,10 +5,28 @@ import type { Publisher } from '../../src/trusted-publishers/schemas.ts';
 import { describeOnBothDatabases } from '../api-keys/api-keys-fixture.ts';
 
 const MINUTE_MS = 60_000;
-const BARE: Publisher = { _id: 'bare', name: 'gpkg', provider: 'github', issuer: 'https://issuer.example.org', repository: 'acme/gpkg', createdAt: '2026-03-01T12:00:00.000Z' };
+const BARE: Publisher = {
+  _id: 'bare',
+  name: 'gpkg',
+  provider: 'github',
+  issuer: 'https://issuer.example.org',
+  repository: 'acme/gpkg',
+  createdAt: '2026-03-01T12:00:00.000Z',
+};
 const FULL: Publisher = {
-  ...BARE, _id: 'full', provider: 'gitlab', repositoryId: '42', workflow: 'publish.yml', environment: 'production', allowedName: 'a@1', allowedNamePrefix: 'a', allowedPackageName: '@a/b', allowedCategory: 'other',
-  createdAt: '2026-03-01T12:00:01.000Z', createdBy: { userId: 'uma', userName: 'Uma' }, lastUsedAt: '2026-03-02T12:00:00.000Z',
+  ...BARE,
+  _id: 'full',
+  provider: 'gitlab',
+  repositoryId: '42',
+  workflow: 'publish.yml',
+  environment: 'production',
+  allowedName: 'a@1',
+  allowedNamePrefix: 'a',
+  allowedPackageName: '@a/b',
+  allowedCategory: 'other',
+  createdAt: '2026-03-01T12:00:01.000Z',
+  createdBy: { userId: 'uma', userName: 'Uma' },
+  lastUsedAt: '2026-03-02T12:00:00.000Z',
 };
 
 describeOnBothDatabases('the repository of trusted publishers', (fixture) => {

@@ -6,7 +6,14 @@ import { uploadRepository, type NewUpload } from '../../src/uploads/repository.t
 import { eventually } from '../support/eventually.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
-const UPLOAD: NewUpload = { id: 'u', storageKey: 'aa/aa', target: { id: 'a', format: 'file' }, fields: {}, sizeBytes: 10, createdBy: 'internal' };
+const UPLOAD: NewUpload = {
+  id: 'u',
+  storageKey: 'aa/aa',
+  target: { id: 'a', format: 'file' },
+  fields: {},
+  sizeBytes: 10,
+  createdBy: 'internal',
+};
 /** Beats every 60 ms. */
 const CLAIM_MS = 300;
 
@@ -45,13 +52,17 @@ for (const dialect of DIALECTS) {
     test('is had by one of many who ask at once, and by all in turn', async () => {
       await (await create()).release();
       let holders = 0;
-      await Promise.all(Array.from({ length: 5 }, async () => {
-        const claim = await claims.take('u');
-        assert.equal(++holders, 1);
-        await new Promise((resolve) => { setImmediate(resolve); });
-        holders--;
-        await claim.release();
-      }));
+      await Promise.all(
+        Array.from({ length: 5 }, async () => {
+          const claim = await claims.take('u');
+          assert.equal(++holders, 1);
+          await new Promise((resolve) => {
+            setImmediate(resolve);
+          });
+          holders--;
+          await claim.release();
+        }),
+      );
     });
 
     test('is kept for longer than it lasts while its holder lives, who hears that he is asked for it', async () => {
@@ -82,7 +93,9 @@ for (const dialect of DIALECTS) {
     test('is lost when another one has it, and then nothing can be written in its name', async () => {
       const holder = await create();
       await database.db.updateTable('resumable_uploads').set({ claim: 'another' }).execute();
-      await eventually(async () => { assert.ok(holder.signal.aborted); });
+      await eventually(async () => {
+        assert.ok(holder.signal.aborted);
+      });
       assert.equal((holder.signal.reason as { code: string }).code, 'upload_locked');
       assert.equal(await uploads().publish(holder, { document: '{}', digest: 'sha256:' }), false);
       assert.equal(await uploads().beginReceiving(holder), false);
@@ -93,10 +106,14 @@ for (const dialect of DIALECTS) {
 
     test('is given up by its holder before it ends when the database does not answer', async () => {
       const away = await openTestDatabase(dialect);
-      const holder = await createClaims({ database: away.database, claimMs: CLAIM_MS }).create('u', (claim, claimMs) => uploadRepository(away.database.db, dialect).insert(UPLOAD, claim, claimMs));
+      const holder = await createClaims({ database: away.database, claimMs: CLAIM_MS }).create('u', (claim, claimMs) =>
+        uploadRepository(away.database.db, dialect).insert(UPLOAD, claim, claimMs),
+      );
       const takenAt = performance.now();
       await away.close();
-      await eventually(async () => { assert.ok(holder.signal.aborted); });
+      await eventually(async () => {
+        assert.ok(holder.signal.aborted);
+      });
       assert.ok(performance.now() - takenAt < CLAIM_MS * 3);
       await assert.rejects(holder.release());
     });
@@ -114,8 +131,12 @@ for (const dialect of DIALECTS) {
       const here = newClaims();
       const claim = await here.create('u', (name, claimMs) => uploads().insert(UPLOAD, name, claimMs));
       let settled = false;
-      const settling = here.settled().then(() => { settled = true; });
-      await new Promise((resolve) => { setImmediate(resolve); });
+      const settling = here.settled().then(() => {
+        settled = true;
+      });
+      await new Promise((resolve) => {
+        setImmediate(resolve);
+      });
       assert.equal(settled, false);
       await claim.release();
       await settling;
@@ -124,7 +145,9 @@ for (const dialect of DIALECTS) {
 
   describe(`expired uploads on ${dialect}`, () => {
     let opened: TestDatabase;
-    before(async () => { opened = await openTestDatabase(dialect); });
+    before(async () => {
+      opened = await openTestDatabase(dialect);
+    });
     after(() => opened.close());
 
     test('are removed, but for those that somebody writes', async () => {
@@ -132,12 +155,27 @@ for (const dialect of DIALECTS) {
       const uploads = uploadRepository(db, dialect);
       for (const id of ['old', 'written', 'orphan', 'new']) {
         await uploads.insert({ ...UPLOAD, id, storageKey: `aa/${id}` }, 'c', 60_000);
-        if (id !== 'new') await db.updateTable('resumable_uploads').set({ expires_at: '2020-01-01T00:00:00.000Z' }).where('id', '=', id).execute();
+        if (id !== 'new')
+          await db
+            .updateTable('resumable_uploads')
+            .set({ expires_at: '2020-01-01T00:00:00.000Z' })
+            .where('id', '=', id)
+            .execute();
       }
       await uploads.release({ id: 'old', claim: 'c' });
-      await db.updateTable('resumable_uploads').set({ claimed_until: '2020-01-01T00:00:00.000Z' }).where('id', '=', 'orphan').execute();
-      assert.deepEqual([...await uploads.removeExpired(1), ...await uploads.removeExpired(10)].sort(), ['aa/old', 'aa/orphan']);
-      assert.deepEqual((await db.selectFrom('resumable_uploads').select('id').orderBy('id').execute()).map(({ id }) => id), ['new', 'written']);
+      await db
+        .updateTable('resumable_uploads')
+        .set({ claimed_until: '2020-01-01T00:00:00.000Z' })
+        .where('id', '=', 'orphan')
+        .execute();
+      assert.deepEqual([...(await uploads.removeExpired(1)), ...(await uploads.removeExpired(10))].sort(), [
+        'aa/old',
+        'aa/orphan',
+      ]);
+      assert.deepEqual(
+        (await db.selectFrom('resumable_uploads').select('id').orderBy('id').execute()).map(({ id }) => id),
+        ['new', 'written'],
+      );
     });
   });
 }

@@ -47,15 +47,21 @@ export async function startCuttingProxy(serverUrl: string): Promise<CuttingProxy
       }
     });
     client.once('end', () => upstream.end());
-    client.once('close', () => { if (!client.readableEnded && !upstream.writableEnded) upstream.destroy(); });
+    client.once('close', () => {
+      if (!client.readableEnded && !upstream.writableEnded) upstream.destroy();
+    });
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    get sentBytes() { return sentBytes; },
-    cutAfter(bytes, how = 'end') { cut = { at: sentBytes + bytes, how }; },
+    get sentBytes() {
+      return sentBytes;
+    },
+    cutAfter(bytes, how = 'end') {
+      cut = { at: sentBytes + bytes, how };
+    },
     async close() {
       for (const socket of sockets) socket.destroy();
       server.close();

@@ -24,12 +24,25 @@ for (const dialect of DIALECTS) {
       fixture = await makeFsStore();
       store = fixture.open();
       const { database } = opened;
-      const onError = (error: unknown) => { throw error; };
+      const onError = (error: unknown) => {
+        throw error;
+      };
       const limits = { maxUploadBytes: 1000, maxUnpackedBytes: 1000, maxTarEntries: 10 };
       const scanners = createTarballScanners();
-      const artefacts = createArtefacts({ database, blobs: createBlobs({ database, store }), scanners, limits, categories: ['other'], keyScopes: () => Promise.resolve({}), onError });
+      const artefacts = createArtefacts({
+        database,
+        blobs: createBlobs({ database, store }),
+        scanners,
+        limits,
+        categories: ['other'],
+        keyScopes: () => Promise.resolve({}),
+        onError,
+      });
       uploads = createTusUploadService({ database, publishing: artefacts.publishing, onError });
-      close = async () => { await uploads.close(); await artefacts.counts.close(); };
+      close = async () => {
+        await uploads.close();
+        await artefacts.counts.close();
+      };
     });
     after(async () => {
       await close();
@@ -38,12 +51,20 @@ for (const dialect of DIALECTS) {
     });
 
     async function create(id: string): Promise<void> {
-      const claim = await uploads.create(ACTOR, { id, target: { id, format: 'file' }, fields: {}, sizeBytes: BYTES.length });
-      if (id === 'published') await uploads.append(ACTOR, await uploads.look(ACTOR, claim), claim, (write) => write(BYTES));
+      const claim = await uploads.create(ACTOR, {
+        id,
+        target: { id, format: 'file' },
+        fields: {},
+        sizeBytes: BYTES.length,
+      });
+      if (id === 'published')
+        await uploads.append(ACTOR, await uploads.look(ACTOR, claim), claim, (write) => write(BYTES));
       await claim.release();
     }
-    const expireAll = () => opened.database.db.updateTable('resumable_uploads').set({ expires_at: '2020-01-01T00:00:00.000Z' }).execute();
-    const ids = async () => (await opened.database.db.selectFrom('resumable_uploads').select('id').execute()).map(({ id }) => id);
+    const expireAll = () =>
+      opened.database.db.updateTable('resumable_uploads').set({ expires_at: '2020-01-01T00:00:00.000Z' }).execute();
+    const ids = async () =>
+      (await opened.database.db.selectFrom('resumable_uploads').select('id').execute()).map(({ id }) => id);
 
     test('go with their bytes and writers, and of published ones the artefact stays', async () => {
       for (const id of ['begun', 'published']) await create(id);
@@ -55,15 +76,24 @@ for (const dialect of DIALECTS) {
       const [blob] = await opened.database.db.selectFrom('blobs').select('storage_key').execute();
       const [writer, ...others] = await opened.database.db.selectFrom('blob_writers').select('storage_key').execute();
       assert.deepEqual(others, []);
-      assert.deepEqual((await listBlobs(store)).map(({ key }) => key).sort(), [blob?.storage_key, writer?.storage_key].sort());
+      assert.deepEqual(
+        (await listBlobs(store)).map(({ key }) => key).sort(),
+        [blob?.storage_key, writer?.storage_key].sort(),
+      );
       await expireAll();
       assert.equal(await uploads.expire(), 1);
-      assert.deepEqual((await listBlobs(store)).map(({ key }) => key), [blob?.storage_key]);
+      assert.deepEqual(
+        (await listBlobs(store)).map(({ key }) => key),
+        [blob?.storage_key],
+      );
     });
 
     test('are kept from a sweep until then', async () => {
       await create('kept');
-      const { heartbeat_at } = await opened.database.db.selectFrom('blob_writers').select('heartbeat_at').executeTakeFirstOrThrow();
+      const { heartbeat_at } = await opened.database.db
+        .selectFrom('blob_writers')
+        .select('heartbeat_at')
+        .executeTakeFirstOrThrow();
       assert.ok(Date.parse(heartbeat_at) > Date.now() + 23 * 3_600_000);
     });
   });

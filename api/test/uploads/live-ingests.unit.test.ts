@@ -7,7 +7,13 @@ const MIB = 1024 * 1024;
 
 /** What of an ingest is asked here; real ones are in the tests over HTTP. */
 function ingest(heldBytes: number): Ingest & { forgotten: boolean } {
-  const it = { heldBytes, forgotten: false, forget() { it.forgotten = true; } };
+  const it = {
+    heldBytes,
+    forgotten: false,
+    forget() {
+      it.forgotten = true;
+    },
+  };
   return it as unknown as Ingest & { forgotten: boolean };
 }
 
@@ -25,7 +31,10 @@ test('no more than 32 are kept, and the oldest goes first', () => {
   const ingests = Array.from({ length: 40 }, () => ingest(1000));
   for (const [index, it] of ingests.entries()) live.keep(String(index), it);
   assert.equal(live.count, 32);
-  assert.deepEqual(ingests.map(({ forgotten }) => forgotten), ingests.map((_it, index) => index < 8));
+  assert.deepEqual(
+    ingests.map(({ forgotten }) => forgotten),
+    ingests.map((_it, index) => index < 8),
+  );
   live.close();
   assert.ok(ingests.every(({ forgotten }) => forgotten));
 });

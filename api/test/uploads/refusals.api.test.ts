@@ -9,7 +9,15 @@ import { readProblem } from '../support/problems.ts';
 import { query, rememberStored } from '../support/stored-state.ts';
 import { buildTarball, npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { createUpload, offsetOf, patchUpload, refusedTusUpload, tusRequest, tusUpload, type TusForm } from './tus-client.ts';
+import {
+  createUpload,
+  offsetOf,
+  patchUpload,
+  refusedTusUpload,
+  tusRequest,
+  tusUpload,
+  type TusForm,
+} from './tus-client.ts';
 
 const TARBALL = await npmTarball({ name: 'p', files: { data: randomBytes(300_000) } });
 const FILE = randomBytes(300_000);
@@ -19,9 +27,23 @@ const CHUNK_BYTES = 100_000;
 const BAD: [why: string, form: TusForm, status: number, code: string][] = [
   ['what is no gzip', { file: FILE }, 400, 'tarball_not_gzip'],
   ['a tarball that ends too early', { file: TARBALL.subarray(0, -1000) }, 400, 'tarball_truncated'],
-  ['a tarball without a manifest', { file: await buildTarball([{ path: 'package/index.js', content: 'x' }]) }, 400, 'manifest_missing'],
+  [
+    'a tarball without a manifest',
+    { file: await buildTarball([{ path: 'package/index.js', content: 'x' }]) },
+    400,
+    'manifest_missing',
+  ],
   ['an entry that climbs', { file: await npmTarball({ files: { '../../evil': 'x' } }) }, 400, 'tarball_unsafe_entry'],
-  ['too many entries', { file: await npmTarball({ files: Object.fromEntries(Array.from({ length: 60 }, (_value, index) => [`f${index}`, ''])) }) }, 413, 'tarball_too_many_entries'],
+  [
+    'too many entries',
+    {
+      file: await npmTarball({
+        files: Object.fromEntries(Array.from({ length: 60 }, (_value, index) => [`f${index}`, ''])),
+      }),
+    },
+    413,
+    'tarball_too_many_entries',
+  ],
   ['an npm upload of no bytes', { file: Buffer.alloc(0) }, 400, 'tarball_not_gzip'],
 ];
 
@@ -43,14 +65,25 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await query(server, 'select id from resumable_uploads where document is null'), []);
       await assertUntouched();
     };
-    const withKey = async (scopes: Record<string, string>) => ({ headers: { 'x-api-key': await server.uploadKey(scopes) } });
+    const withKey = async (scopes: Record<string, string>) => ({
+      headers: { 'x-api-key': await server.uploadKey(scopes) },
+    });
     /** Sends all but the last byte, lets something happen, and sends that. */
-    async function interrupted(id: string, form: TusForm, meanwhile: () => Promise<unknown>, caller?: Record<string, string>): Promise<Response> {
-      const url = await createUpload(server, id, form.file.length, { format: form.format ?? 'npm', ...(caller && { caller }) });
+    async function interrupted(
+      id: string,
+      form: TusForm,
+      meanwhile: () => Promise<unknown>,
+      caller?: Record<string, string>,
+    ): Promise<Response> {
+      const url = await createUpload(server, id, form.file.length, {
+        format: form.format ?? 'npm',
+        ...(caller && { caller }),
+      });
       assert.equal((await patchUpload(url, 0, form.file.subarray(0, -1), caller)).status, 204);
       await meanwhile();
       const answer = await patchUpload(url, form.file.length - 1, form.file.subarray(-1), caller);
-      if (answer.status >= 400) assert.equal((await tusRequest('HEAD', url, caller && { caller })).status, caller ? 401 : 404);
+      if (answer.status >= 400)
+        assert.equal((await tusRequest('HEAD', url, caller && { caller })).status, caller ? 401 : 404);
       return answer;
     }
 
@@ -68,26 +101,52 @@ for (const dialect of DIALECTS) {
       await assertNothingLeft();
     });
 
-    test('is refused outside the scopes of its key: at its creation where that is certain, else at its end', async () => {
-      const file: TusForm = { format: 'file', file: FILE };
-      const npm: TusForm = { file: TARBALL };
-      const early: [Record<string, string>, string, TusForm][] = [
-        [{ allowedName: 'a' }, 'b', npm], [{ allowedNamePrefix: '@acme/' }, 'acme', file], [{ allowedPackageName: 'p' }, 'f', file], [{ allowedCategory: 'tileset' }, 'f', file],
-        [{ allowedCategory: 'catalog' }, 'n', { ...npm, fields: { category: 'processing' } }], [{ allowedCategory: 'processing' }, 'catalogued', npm],
-      ];
-      for (const [scopes, id, form] of early) {
-        let bytes = 0;
-        await refusedTusUpload(server, id, form, 403, 'key_scope', { ...await withKey(scopes), onProgress: (sent) => { bytes = sent; } });
-        assert.equal(bytes, 0);
-      }
-      for (const [scopes, id] of [[{ allowedPackageName: 'q' }, 'n'], [{ allowedCategory: 'catalog' }, 'n']] as const) await refusedTusUpload(server, id, npm, 403, 'key_scope', await withKey(scopes));
-      await assertNothingLeft();
-    });
+    test(
+      'is refused outside the scopes of its key: at its creation where that is certain, ' + 'else at its end',
+      async () => {
+        const file: TusForm = { format: 'file', file: FILE };
+        const npm: TusForm = { file: TARBALL };
+        const early: [Record<string, string>, string, TusForm][] = [
+          [{ allowedName: 'a' }, 'b', npm],
+          [{ allowedNamePrefix: '@acme/' }, 'acme', file],
+          [{ allowedPackageName: 'p' }, 'f', file],
+          [{ allowedCategory: 'tileset' }, 'f', file],
+          [{ allowedCategory: 'catalog' }, 'n', { ...npm, fields: { category: 'processing' } }],
+          [{ allowedCategory: 'processing' }, 'catalogued', npm],
+        ];
+        for (const [scopes, id, form] of early) {
+          let bytes = 0;
+          await refusedTusUpload(server, id, form, 403, 'key_scope', {
+            ...(await withKey(scopes)),
+            onProgress: (sent) => {
+              bytes = sent;
+            },
+          });
+          assert.equal(bytes, 0);
+        }
+        for (const [scopes, id] of [
+          [{ allowedPackageName: 'q' }, 'n'],
+          [{ allowedCategory: 'catalog' }, 'n'],
+        ] as const)
+          await refusedTusUpload(server, id, npm, 403, 'key_scope', await withKey(scopes));
+        await assertNothingLeft();
+      },
+    );
 
     test('is taken within the scopes of its key', async () => {
-      await tusUpload(server, 'scoped/f', { format: 'file', file: FILE, fields: { category: 'tileset' } }, await withKey({ allowedNamePrefix: 'scoped/', allowedCategory: 'tileset' }));
+      await tusUpload(
+        server,
+        'scoped/f',
+        { format: 'file', file: FILE, fields: { category: 'tileset' } },
+        await withKey({ allowedNamePrefix: 'scoped/', allowedCategory: 'tileset' }),
+      );
       assert.equal((await readDocument(server, 'scoped/f')).category, 'tileset');
-      await tusUpload(server, 'scoped/n', { file: TARBALL, fields: { architecture: 'x64' } }, await withKey({ allowedName: 'scoped/n', allowedPackageName: 'p' }));
+      await tusUpload(
+        server,
+        'scoped/n',
+        { file: TARBALL, fields: { architecture: 'x64' } },
+        await withKey({ allowedName: 'scoped/n', allowedPackageName: 'p' }),
+      );
       assert.deepEqual(Object.keys((await readDocument(server, 'scoped/n')).tarballs ?? {}), ['x64']);
       assertUntouched = await rememberStored(server);
     });
@@ -95,26 +154,60 @@ for (const dialect of DIALECTS) {
     test('is refused where the id is taken', async () => {
       await refusedTusUpload(server, 'npm-one', { format: 'file', file: FILE }, 409, 'format_conflict');
       await refusedTusUpload(server, 'mirror', { file: TARBALL }, 409, 'mirrored');
-      await refusedTusUpload(server, 'npm-one', { file: await npmTarball({ name: 'q' }) }, 409, 'package_name_conflict');
+      await refusedTusUpload(
+        server,
+        'npm-one',
+        { file: await npmTarball({ name: 'q' }) },
+        409,
+        'package_name_conflict',
+      );
       await assertNothingLeft();
     });
 
     test('is refused when its key was revoked meanwhile, and nothing of it is stored', async () => {
       const key = await server.uploadKey();
-      const answer = await interrupted('revoked', { file: TARBALL }, async () => query(server, `update api_keys set expires_at = '2020-01-01T00:00:00.000Z' returning id`), { 'x-api-key': key });
+      const answer = await interrupted(
+        'revoked',
+        { file: TARBALL },
+        async () => query(server, `update api_keys set expires_at = '2020-01-01T00:00:00.000Z' returning id`),
+        { 'x-api-key': key },
+      );
       await readProblem(answer, 401, 'api_key_invalid');
       assert.equal((await server.api('GET', '/artefacts/revoked', { headers: server.internal })).status, 404);
-      await query(server, `update resumable_uploads set expires_at = '2020-01-01T00:00:00.000Z' where artefact_id = 'revoked' returning id`);
+      await query(
+        server,
+        `update resumable_uploads set expires_at = '2020-01-01T00:00:00.000Z' where artefact_id = 'revoked' ` +
+          'returning id',
+      );
     });
 
-    test('is refused at its end when its id was taken meanwhile by another format, another package or a mirror', async () => {
-      await readProblem(await interrupted('taken', { file: TARBALL }, () => uploaded(server, 'taken', { format: 'file', file: FILE })), 409, 'format_conflict');
-      await readProblem(await interrupted('package', { file: TARBALL }, async () => uploaded(server, 'package', { file: await npmTarball({ name: 'q' }) })), 409, 'package_name_conflict');
-      await readProblem(await interrupted('mirrored', { file: TARBALL }, async () => {
-        await uploaded(server, 'mirrored', { file: TARBALL });
-        await makeMirror(server, 'mirrored');
-      }), 409, 'mirrored');
-    });
+    test(
+      'is refused at its end when its id was taken meanwhile by another format, another package ' + 'or a mirror',
+      async () => {
+        await readProblem(
+          await interrupted('taken', { file: TARBALL }, () =>
+            uploaded(server, 'taken', { format: 'file', file: FILE }),
+          ),
+          409,
+          'format_conflict',
+        );
+        await readProblem(
+          await interrupted('package', { file: TARBALL }, async () =>
+            uploaded(server, 'package', { file: await npmTarball({ name: 'q' }) }),
+          ),
+          409,
+          'package_name_conflict',
+        );
+        await readProblem(
+          await interrupted('mirrored', { file: TARBALL }, async () => {
+            await uploaded(server, 'mirrored', { file: TARBALL });
+            await makeMirror(server, 'mirrored');
+          }),
+          409,
+          'mirrored',
+        );
+      },
+    );
 
     test('is refused at its end when its artefact has left the category of its key meanwhile', async () => {
       await uploaded(server, 'moved', { file: TARBALL, fields: { category: 'catalog' } });
@@ -128,7 +221,14 @@ for (const dialect of DIALECTS) {
 
     test('makes a new artefact when its own was deleted meanwhile', async () => {
       await uploaded(server, 'deleted', { file: TARBALL, fields: { title: '{"en":"Old"}' } });
-      assert.equal((await interrupted('deleted', { file: TARBALL }, () => server.api('DELETE', '/artefacts/deleted', { headers: server.internal }))).status, 204);
+      assert.equal(
+        (
+          await interrupted('deleted', { file: TARBALL }, () =>
+            server.api('DELETE', '/artefacts/deleted', { headers: server.internal }),
+          )
+        ).status,
+        204,
+      );
       assert.equal((await readDocument(server, 'deleted')).title, undefined);
     });
 
@@ -143,7 +243,9 @@ for (const dialect of DIALECTS) {
 
   describe(`a storage of files beside ${dialect} that is away in the middle of a resumable upload`, () => {
     let server: TestServer;
-    before(async () => { server = await startTestServer({ dialect, storage: 'fs' }); });
+    before(async () => {
+      server = await startTestServer({ dialect, storage: 'fs' });
+    });
     after(() => server.close());
 
     test('does not end it', async () => {

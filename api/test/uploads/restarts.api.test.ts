@@ -17,12 +17,19 @@ import { createUpload, INTERNAL, offsetOf, patchUpload, tusUpload } from './tus-
 
 const MIB = 1024 * 1024;
 const SIZE = 24 * MIB;
-const FORMS = { file: randomBytes(SIZE), npm: await npmTarball({ name: 'restarted', files: { 'data': randomBytes(SIZE), 'README.md': '# Restarted' } }) } as const;
+const FORMS = {
+  file: randomBytes(SIZE),
+  npm: await npmTarball({ name: 'restarted', files: { 'data': randomBytes(SIZE), 'README.md': '# Restarted' } }),
+} as const;
 /** What was in the buffers of the process on the way to the file. */
 const LOST_BY_A_KILL_BYTES = 768 * 1024;
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
-const PLACES = [{ dialect: 'sqlite', storage: 'fs' }, { dialect: 'postgres', storage: 'fs' }, { dialect: 'postgres', storage: 's3' }] as const;
+const PLACES = [
+  { dialect: 'sqlite', storage: 'fs' },
+  { dialect: 'postgres', storage: 'fs' },
+  { dialect: 'postgres', storage: 's3' },
+] as const;
 
 for (const { dialect, storage } of inThisRun(PLACES)) {
   describe(`a server on ${dialect} and ${storage} that is killed in the middle of a resumable upload`, () => {
@@ -39,8 +46,16 @@ for (const { dialect, storage } of inThisRun(PLACES)) {
       s3 = storage === 's3' ? await createTestS3() : undefined;
       const secret = 'a secret of more than 32 characters';
       env = {
-        DATA_DIR: dataDir, PUBLIC_URL: 'http://localhost', LOG_LEVEL: 'warn', SECRET_INTERNAL_SERVICES: INTERNAL['x-secret-key'],
-        API_KEYS_SALT: secret, CIPHER_PASSWORD: secret, AUTH_SECRET: secret, ADMIN_PASSWORD: 'correct horse battery', ...database && { DATABASE_URL: database.url }, ...s3?.env,
+        DATA_DIR: dataDir,
+        PUBLIC_URL: 'http://localhost',
+        LOG_LEVEL: 'warn',
+        SECRET_INTERNAL_SERVICES: INTERNAL['x-secret-key'],
+        API_KEYS_SALT: secret,
+        CIPHER_PASSWORD: secret,
+        AUTH_SECRET: secret,
+        ADMIN_PASSWORD: 'correct horse battery',
+        ...(database && { DATABASE_URL: database.url }),
+        ...s3?.env,
       };
     });
     after(async () => {
@@ -50,28 +65,62 @@ for (const { dialect, storage } of inThisRun(PLACES)) {
       await rm(dataDir, { recursive: true, force: true });
     });
 
-    const rows = <Row extends object>(statement: string) => query<Row>({ server: { config: { DATA_DIR: dataDir, ...env['DATABASE_URL'] !== undefined && { DATABASE_URL: env['DATABASE_URL'] } } } }, statement);
+    const rows = <Row extends object>(statement: string) =>
+      query<Row>(
+        {
+          server: {
+            config: {
+              DATA_DIR: dataDir,
+              ...(env['DATABASE_URL'] !== undefined && { DATABASE_URL: env['DATABASE_URL'] }),
+            },
+          },
+        },
+        statement,
+      );
 
     async function restart(): Promise<ServerProcess> {
       await server?.stop();
       // Nobody waits in a test until the claim of a dead replica ends by itself; claims.unit.test.ts does that.
-      if (server && dialect === 'postgres') await rows(`update resumable_uploads set claimed_until = '2020-01-01T00:00:00.000Z' where claim is not null returning id`);
-      return server = await startServerProcess({ env });
+      if (server && dialect === 'postgres')
+        await rows(
+          `update resumable_uploads set claimed_until = '2020-01-01T00:00:00.000Z' where claim is not null ` +
+            'returning id',
+        );
+      return (server = await startServerProcess({ env }));
     }
 
     const moved = (url: string) => `${server!.url}${new URL(url).pathname}`;
 
-    /** Sends these bytes of a PATCH whose rest never comes, and waits until the server has put them away, where that can be seen: but for its buffers. */
+    /**
+     * Sends these bytes of a PATCH whose rest never comes, and waits until the server has put them away, where that
+     * can be seen: but for its buffers.
+     */
     async function sendPart(url: string, offset: number, part: Uint8Array, announced: number): Promise<void> {
       const connection = await openConnection(url);
-      await connection.send(requestHead('PATCH', new URL(url).pathname, { ...INTERNAL, 'tus-resumable': '1.0.0', 'upload-offset': offset, 'content-type': 'application/offset+octet-stream', 'content-length': announced }));
+      await connection.send(
+        requestHead('PATCH', new URL(url).pathname, {
+          ...INTERNAL,
+          'tus-resumable': '1.0.0',
+          'upload-offset': offset,
+          'content-type': 'application/offset+octet-stream',
+          'content-length': announced,
+        }),
+      );
       for (let start = 0; start < part.length; start += MIB) await connection.send(part.subarray(start, start + MIB));
-      await eventually(async () => assert.equal((await rows('select id from resumable_uploads where document is null and received is null')).length, 1));
-      const [row] = await rows<{ storage_key: string }>('select storage_key from resumable_uploads where document is null');
-      if (storage === 'fs') await eventually(async () => {
-        const { size } = await stat(join(dataDir, 'blobs', `${row!.storage_key}~part`));
-        assert.ok(size >= offset + part.length - LOST_BY_A_KILL_BYTES, `${size}`);
-      });
+      await eventually(async () =>
+        assert.equal(
+          (await rows('select id from resumable_uploads where document is null and received is null')).length,
+          1,
+        ),
+      );
+      const [row] = await rows<{ storage_key: string }>(
+        'select storage_key from resumable_uploads where document is null',
+      );
+      if (storage === 'fs')
+        await eventually(async () => {
+          const { size } = await stat(join(dataDir, 'blobs', `${row!.storage_key}~part`));
+          assert.ok(size >= offset + part.length - LOST_BY_A_KILL_BYTES, `${size}`);
+        });
     }
 
     for (const [format, file] of inThisRun(Object.entries(FORMS) as ['npm' | 'file', Buffer][])) {
@@ -91,36 +140,53 @@ for (const { dialect, storage } of inThisRun(PLACES)) {
           offset = kept;
         }
         await tusUpload(server!, id, { format, file }, { uploadUrl: url, chunkSize: 2 * MIB });
-        const document = await (await fetch(`${server!.url}/api/v1/artefacts/${id}`, { headers: INTERNAL })).json() as { digest?: string; tarballs?: Record<string, { digest: string }> };
+        const document = (await (
+          await fetch(`${server!.url}/api/v1/artefacts/${id}`, { headers: INTERNAL })
+        ).json()) as { digest?: string; tarballs?: Record<string, { digest: string }> };
         assert.equal(document.digest ?? document.tarballs?.['noarch']?.digest, digestOf(file));
-        const bytes = new Uint8Array(await (await fetch(`${server!.url}/api/v1/artefacts/${id}/download`, { headers: INTERNAL })).arrayBuffer());
+        const bytes = new Uint8Array(
+          await (await fetch(`${server!.url}/api/v1/artefacts/${id}/download`, { headers: INTERNAL })).arrayBuffer(),
+        );
         assert.equal(digestOf(bytes), digestOf(file));
-        if (format === 'npm') assert.match(await (await fetch(`${server!.url}/api/v1/artefacts/${id}/readme`, { headers: INTERNAL })).text(), /Restarted/);
+        if (format === 'npm')
+          assert.match(
+            await (await fetch(`${server!.url}/api/v1/artefacts/${id}/readme`, { headers: INTERNAL })).text(),
+            /Restarted/,
+          );
       });
     }
 
-    test('publishes whole what it was killed with, wherever between the last byte and the answer that was', async () => {
-      const file = FORMS.npm;
-      for (let delayMs = 0; delayMs < 60; delayMs += times({ often: 12, seldom: 40 })) {
-        await restart();
-        const id = `last-${delayMs}`;
-        let url = await createUpload(server!, id, file.length, { format: 'npm' });
-        await patchUpload(url, 0, file.subarray(0, -1));
-        const last = patchUpload(url, file.length - 1, file.subarray(-1)).catch(() => undefined);
-        await sleep(delayMs);
-        await restart();
-        await last;
-        url = moved(url);
-        const offset = await offsetOf(url);
-        assert.ok(offset >= file.length - 1);
-        const answer = await patchUpload(url, offset, file.subarray(offset));
-        assert.deepEqual([answer.status, answer.headers.get('x-artefact-digest')], [204, digestOf(file)]);
-        const bytes = new Uint8Array(await (await fetch(`${server!.url}/api/v1/artefacts/${id}/download`, { headers: INTERNAL })).arrayBuffer());
-        assert.equal(digestOf(bytes), digestOf(file));
-      }
-      assert.deepEqual(await rows('select storage_key from blob_writers'), []);
-      if (s3) assert.equal((await s3.leftovers()).length, (await rows('select digest from blobs')).length);
-      else assert.deepEqual((await readdir(join(dataDir, 'blobs'), { recursive: true })).filter((name) => name.endsWith('~part')), []);
-    });
+    test(
+      'publishes whole what it was killed with, wherever between the last byte and the ' + 'answer that was',
+      async () => {
+        const file = FORMS.npm;
+        for (let delayMs = 0; delayMs < 60; delayMs += times({ often: 12, seldom: 40 })) {
+          await restart();
+          const id = `last-${delayMs}`;
+          let url = await createUpload(server!, id, file.length, { format: 'npm' });
+          await patchUpload(url, 0, file.subarray(0, -1));
+          const last = patchUpload(url, file.length - 1, file.subarray(-1)).catch(() => undefined);
+          await sleep(delayMs);
+          await restart();
+          await last;
+          url = moved(url);
+          const offset = await offsetOf(url);
+          assert.ok(offset >= file.length - 1);
+          const answer = await patchUpload(url, offset, file.subarray(offset));
+          assert.deepEqual([answer.status, answer.headers.get('x-artefact-digest')], [204, digestOf(file)]);
+          const bytes = new Uint8Array(
+            await (await fetch(`${server!.url}/api/v1/artefacts/${id}/download`, { headers: INTERNAL })).arrayBuffer(),
+          );
+          assert.equal(digestOf(bytes), digestOf(file));
+        }
+        assert.deepEqual(await rows('select storage_key from blob_writers'), []);
+        if (s3) assert.equal((await s3.leftovers()).length, (await rows('select digest from blobs')).length);
+        else
+          assert.deepEqual(
+            (await readdir(join(dataDir, 'blobs'), { recursive: true })).filter((name) => name.endsWith('~part')),
+            [],
+          );
+      },
+    );
   });
 }

@@ -10,13 +10,27 @@ import { assertTidy, query, rememberStored } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
 import { startCuttingProxy, type CuttingProxy } from './cutting-proxy.ts';
-import { createUpload, endpointOf, INTERNAL, metadataHeader, offsetOf, patchUpload, tusRequest, tusUpload } from './tus-client.ts';
+import {
+  createUpload,
+  endpointOf,
+  INTERNAL,
+  metadataHeader,
+  offsetOf,
+  patchUpload,
+  tusRequest,
+  tusUpload,
+} from './tus-client.ts';
 
 const MIB = 1024 * 1024;
 const FILE = randomBytes(8 * MIB);
-const TARBALL = await npmTarball({ name: 'resumed', files: { 'data': randomBytes(8 * MIB), 'README.md': '# Resumed' } });
+const TARBALL = await npmTarball({
+  name: 'resumed',
+  files: { 'data': randomBytes(8 * MIB), 'README.md': '# Resumed' },
+});
 const FORMS = { file: FILE, npm: TARBALL } as const;
-/** Heads of requests, and what was in the buffers of the process on the way to the storage when the connection broke. */
+/**
+ * Heads of requests, and what was in the buffers of the process on the way to the storage when the connection broke.
+ */
 const LOST_BY_A_CUT_BYTES = 256 * 1024;
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
@@ -24,9 +38,13 @@ for (const dialect of DIALECTS) {
   describe(`a resumable upload on ${dialect}`, () => {
     let server: TestServer;
     let proxy: CuttingProxy;
-    before(async () => { server = await startTestServer({ dialect }); });
+    before(async () => {
+      server = await startTestServer({ dialect });
+    });
     after(() => server.close());
-    beforeEach(async () => { proxy = await startCuttingProxy(server.url); });
+    beforeEach(async () => {
+      proxy = await startCuttingProxy(server.url);
+    });
     afterEach(() => proxy.close());
 
     const storedDigest = async (id: string, format: 'npm' | 'file') => {
@@ -39,7 +57,13 @@ for (const dialect of DIALECTS) {
         const id = `defaults-${format}`;
         const { promise, resolve, reject } = Promise.withResolvers<unknown>();
         const metadata = { id, format };
-        new Upload(file, { endpoint: endpointOf(server), headers: INTERNAL, metadata, onSuccess: resolve, onError: reject }).start();
+        new Upload(file, {
+          endpoint: endpointOf(server),
+          headers: INTERNAL,
+          metadata,
+          onSuccess: resolve,
+          onError: reject,
+        }).start();
         await promise;
         assert.equal(await storedDigest(id, format), digestOf(file));
       });
@@ -55,9 +79,22 @@ for (const dialect of DIALECTS) {
       test(`of ${format} that is cut five times goes on where it was, and sends next to nothing again`, async () => {
         const id = `cut-${format}`;
         let cuts = 0;
-        const cutSoon = () => { if (++cuts <= 5) proxy.cutAfter(randomInt(100_000, MIB)); };
+        const cutSoon = () => {
+          if (++cuts <= 5) proxy.cutAfter(randomInt(100_000, MIB));
+        };
         cutSoon();
-        await tusUpload(proxy, id, { format, file }, { retryDelays: [0, 0, 0, 0, 0, 0], onShouldRetry: () => { cutSoon(); return true; } });
+        await tusUpload(
+          proxy,
+          id,
+          { format, file },
+          {
+            retryDelays: [0, 0, 0, 0, 0, 0],
+            onShouldRetry: () => {
+              cutSoon();
+              return true;
+            },
+          },
+        );
         assert.equal(await storedDigest(id, format), digestOf(file));
         assert.ok(cuts >= 5);
         assert.ok(proxy.sentBytes - file.length < 5 * LOST_BY_A_CUT_BYTES, `${proxy.sentBytes} bytes were sent`);
@@ -66,9 +103,23 @@ for (const dialect of DIALECTS) {
       test(`of ${format} survives connections that are reset at any byte`, async () => {
         const id = `reset-${format}`;
         let resets = 0;
-        const resetSoon = () => { if (++resets <= 6) proxy.cutAfter(randomInt(1, 2 * MIB), 'reset'); };
+        const resetSoon = () => {
+          if (++resets <= 6) proxy.cutAfter(randomInt(1, 2 * MIB), 'reset');
+        };
         resetSoon();
-        await tusUpload(proxy, id, { format, file }, { retryDelays: Array.from({ length: 20 }, () => 0), chunkSize: 2 * MIB, onShouldRetry: () => { resetSoon(); return true; } });
+        await tusUpload(
+          proxy,
+          id,
+          { format, file },
+          {
+            retryDelays: Array.from({ length: 20 }, () => 0),
+            chunkSize: 2 * MIB,
+            onShouldRetry: () => {
+              resetSoon();
+              return true;
+            },
+          },
+        );
         assert.equal(await storedDigest(id, format), digestOf(file));
       });
 
@@ -84,7 +135,17 @@ for (const dialect of DIALECTS) {
           return told;
         });
         let firstSent: number | undefined;
-        await tusUpload(proxy, id, { format, file }, { uploadUrl: url, onProgress: (sent) => { firstSent ??= sent; } });
+        await tusUpload(
+          proxy,
+          id,
+          { format, file },
+          {
+            uploadUrl: url,
+            onProgress: (sent) => {
+              firstSent ??= sent;
+            },
+          },
+        );
         assert.equal(firstSent, offset);
         assert.equal(await storedDigest(id, format), digestOf(file));
       });
@@ -93,35 +154,73 @@ for (const dialect of DIALECTS) {
     test('whose last answer is lost is found published by the client that asks', async () => {
       const url = await createUpload(server, 'lost-answer', FILE.length);
       const connection = await openConnection(server.url);
-      await connection.send(requestHead('PATCH', new URL(url).pathname, { ...INTERNAL, 'tus-resumable': '1.0.0', 'upload-offset': 0, 'content-type': 'application/offset+octet-stream', 'content-length': FILE.length }));
+      await connection.send(
+        requestHead('PATCH', new URL(url).pathname, {
+          ...INTERNAL,
+          'tus-resumable': '1.0.0',
+          'upload-offset': 0,
+          'content-type': 'application/offset+octet-stream',
+          'content-length': FILE.length,
+        }),
+      );
       await connection.send(FILE.subarray(0, -1));
       await connection.send(FILE.subarray(-1));
       connection.end();
-      await eventually(async () => assert.equal((await query(server, `select id from resumable_uploads where artefact_id = 'lost-answer' and document is not null`)).length, 1));
+      await eventually(async () =>
+        assert.equal(
+          (
+            await query(
+              server,
+              `select id from resumable_uploads where artefact_id = 'lost-answer' and document is not null`,
+            )
+          ).length,
+          1,
+        ),
+      );
       const { dataUpdatedAt } = await readDocument(server, 'lost-answer');
       const before = proxy.sentBytes;
-      await tusUpload(proxy, 'lost-answer', { format: 'file', file: FILE }, { uploadUrl: url.replace(server.url, proxy.url) });
+      await tusUpload(
+        proxy,
+        'lost-answer',
+        { format: 'file', file: FILE },
+        { uploadUrl: url.replace(server.url, proxy.url) },
+      );
       assert.ok(proxy.sentBytes - before < 1000);
       assert.equal((await readDocument(server, 'lost-answer')).dataUpdatedAt, dataUpdatedAt);
     });
 
-    test('whose bytes arrive alone, without a request that publishes them, is published by the next question', async () => {
-      const url = await createUpload(server, 'unpublished', FILE.length);
-      await patchUpload(url, 0, FILE.subarray(0, -1));
-      // As a process leaves it that dies between the last byte and the commit.
-      const blobs = await query<{ storage_key: string }>(server, `select storage_key from resumable_uploads where artefact_id = 'unpublished'`);
-      await query(server, `update resumable_uploads set size = ${FILE.length - 1}, received = null where artefact_id = 'unpublished' returning id`);
-      assert.equal(blobs.length, 1);
-      assert.equal(await offsetOf(url), FILE.length - 1);
-      assert.equal((await readDocument(server, 'unpublished')).digest, digestOf(FILE.subarray(0, -1)));
-    });
+    test(
+      'whose bytes arrive alone, without a request that publishes them, is published by the ' + 'next question',
+      async () => {
+        const url = await createUpload(server, 'unpublished', FILE.length);
+        await patchUpload(url, 0, FILE.subarray(0, -1));
+        // As a process leaves it that dies between the last byte and the commit.
+        const blobs = await query<{ storage_key: string }>(
+          server,
+          `select storage_key from resumable_uploads where artefact_id = 'unpublished'`,
+        );
+        await query(
+          server,
+          `update resumable_uploads set size = ${FILE.length - 1}, received = null where artefact_id = ` +
+            `'unpublished' returning id`,
+        );
+        assert.equal(blobs.length, 1);
+        assert.equal(await offsetOf(url), FILE.length - 1);
+        assert.equal((await readDocument(server, 'unpublished')).digest, digestOf(FILE.subarray(0, -1)));
+      },
+    );
 
     test('that the client gives up leaves nothing', async () => {
       const assertUntouched = await rememberStored(server);
       await new Promise<void>((resolve, reject) => {
         const upload = new Upload(FILE, {
-          endpoint: endpointOf(server), headers: INTERNAL, metadata: { id: 'aborted', format: 'file' }, chunkSize: MIB,
-          onChunkComplete: () => { upload.abort(true).then(resolve, reject); },
+          endpoint: endpointOf(server),
+          headers: INTERNAL,
+          metadata: { id: 'aborted', format: 'file' },
+          chunkSize: MIB,
+          onChunkComplete: () => {
+            upload.abort(true).then(resolve, reject);
+          },
           onError: reject,
         });
         upload.start();
@@ -132,8 +231,19 @@ for (const dialect of DIALECTS) {
     test('whose creation is cut while bytes come along leaves nothing, since nobody knows its URL', async () => {
       const assertUntouched = await rememberStored(server);
       const connection = await openConnection(server.url);
-      const headers = { 'upload-length': FILE.length, 'upload-metadata': metadataHeader({ id: 'nameless', format: 'file' }) };
-      await connection.send(requestHead('POST', '/api/v1/uploads', { ...INTERNAL, 'tus-resumable': '1.0.0', ...headers, 'content-type': 'application/offset+octet-stream', 'content-length': FILE.length }));
+      const headers = {
+        'upload-length': FILE.length,
+        'upload-metadata': metadataHeader({ id: 'nameless', format: 'file' }),
+      };
+      await connection.send(
+        requestHead('POST', '/api/v1/uploads', {
+          ...INTERNAL,
+          'tus-resumable': '1.0.0',
+          ...headers,
+          'content-type': 'application/offset+octet-stream',
+          'content-length': FILE.length,
+        }),
+      );
       await connection.send(FILE.subarray(0, MIB));
       const known = () => query(server, `select id from resumable_uploads where artefact_id = 'nameless'`);
       await eventually(async () => assert.equal((await known()).length, 1));
@@ -144,8 +254,13 @@ for (const dialect of DIALECTS) {
 
     test('of which ten are under way at once are ten artefacts', async () => {
       const files = Array.from({ length: 10 }, () => randomBytes(MIB));
-      await Promise.all(files.map((file, index) => tusUpload(server, `many-${index}`, { format: 'file', file }, { chunkSize: 300_000 })));
-      for (const [index, file] of files.entries()) assert.equal(await storedDigest(`many-${index}`, 'file'), digestOf(file));
+      await Promise.all(
+        files.map((file, index) =>
+          tusUpload(server, `many-${index}`, { format: 'file', file }, { chunkSize: 300_000 }),
+        ),
+      );
+      for (const [index, file] of files.entries())
+        assert.equal(await storedDigest(`many-${index}`, 'file'), digestOf(file));
     });
 
     test('holds no file open between its requests, and none is left after all', async () => {
@@ -156,6 +271,8 @@ for (const dialect of DIALECTS) {
       await assertTidy(server);
     });
 
-    test('says in the log nothing but its requests', () => { assert.deepEqual(server.logs, []); });
+    test('says in the log nothing but its requests', () => {
+      assert.deepEqual(server.logs, []);
+    });
   });
 }

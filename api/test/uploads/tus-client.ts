@@ -18,15 +18,25 @@ export const INTERNAL = { 'x-secret-key': 'internal-secret' };
 
 export const endpointOf = ({ url }: WithUrl): string => `${url}/api/v1/uploads`;
 
-/** Uploads with tus-js-client as an internal service, to the end or to the first failure that its options do not try again. Returns the upload's URL. */
-export function tusUpload(server: WithUrl, id: string, { format = 'npm', file, fields = {} }: TusForm, options: UploadOptions = {}): Promise<string> {
+/**
+ * Uploads with tus-js-client as an internal service, to the end or to the first failure that its options do not try
+ * again. Returns the upload's URL.
+ */
+export function tusUpload(
+  server: WithUrl,
+  id: string,
+  { format = 'npm', file, fields = {} }: TusForm,
+  options: UploadOptions = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const upload = new Upload(Buffer.from(file), {
-      ...options.uploadUrl === undefined && { endpoint: endpointOf(server) },
+      ...(options.uploadUrl === undefined && { endpoint: endpointOf(server) }),
       retryDelays: [],
       headers: INTERNAL,
       metadata: { id, format, ...fields },
-      onSuccess: () => { resolve(upload.url ?? ''); },
+      onSuccess: () => {
+        resolve(upload.url ?? '');
+      },
       onError: reject,
       ...options,
     });
@@ -35,33 +45,76 @@ export function tusUpload(server: WithUrl, id: string, { format = 'npm', file, f
 }
 
 /** Uploads as `tusUpload`, which must be refused with this status and code. */
-export async function refusedTusUpload(server: WithUrl, id: string, form: TusForm, status: number, code: string, options: UploadOptions = {}): Promise<Problem> {
-  const error = await tusUpload(server, id, form, options).then(() => undefined, (it: unknown) => it);
+export async function refusedTusUpload(
+  server: WithUrl,
+  id: string,
+  form: TusForm,
+  status: number,
+  code: string,
+  options: UploadOptions = {},
+): Promise<Problem> {
+  const error = await tusUpload(server, id, form, options).then(
+    () => undefined,
+    (it: unknown) => it,
+  );
   assert.ok(error instanceof DetailedError && error.originalResponse, `no refusal: ${String(error)}`);
   const problem = JSON.parse(error.originalResponse.getBody()) as Problem;
-  assert.deepEqual([error.originalResponse.getStatus(), problem.code], [status, code], error.originalResponse.getBody());
+  assert.deepEqual(
+    [error.originalResponse.getStatus(), problem.code],
+    [status, code],
+    error.originalResponse.getBody(),
+  );
   assert.match(error.originalResponse.getHeader('content-type') ?? '', /^application\/problem\+json/);
   return problem;
 }
 
-export interface TusRequest { headers?: Record<string, string>; body?: Uint8Array; caller?: Record<string, string> }
+export interface TusRequest {
+  headers?: Record<string, string>;
+  body?: Uint8Array;
+  caller?: Record<string, string>;
+}
 
-/** Sends one request of the protocol, as an internal service unless told otherwise; a body goes with its content type. */
-export function tusRequest(method: string, url: string, { headers = {}, body, caller = INTERNAL }: TusRequest = {}): Promise<Response> {
+/**
+ * Sends one request of the protocol, as an internal service unless told otherwise; a body goes with its content type.
+ */
+export function tusRequest(
+  method: string,
+  url: string,
+  { headers = {}, body, caller = INTERNAL }: TusRequest = {},
+): Promise<Response> {
   return fetch(url, {
     method,
-    headers: { 'tus-resumable': '1.0.0', ...(body && { 'content-type': 'application/offset+octet-stream' }), ...caller, ...headers },
+    headers: {
+      'tus-resumable': '1.0.0',
+      ...(body && { 'content-type': 'application/offset+octet-stream' }),
+      ...caller,
+      ...headers,
+    },
     ...(body && { body }),
   });
 }
 
 export function metadataHeader(pairs: Record<string, string>): string {
-  return Object.entries(pairs).map(([key, value]) => `${key} ${Buffer.from(value).toString('base64')}`).join(',');
+  return Object.entries(pairs)
+    .map(([key, value]) => `${key} ${Buffer.from(value).toString('base64')}`)
+    .join(',');
 }
 
 /** Creates an upload without bytes and returns its URL. */
-export async function createUpload(server: WithUrl, id: string, sizeBytes: number, { format = 'file', fields = {}, caller = INTERNAL }: { format?: string; fields?: Record<string, string>; caller?: Record<string, string> } = {}): Promise<string> {
-  const response = await tusRequest('POST', endpointOf(server), { caller, headers: { 'upload-length': String(sizeBytes), 'upload-metadata': metadataHeader({ id, format, ...fields }) } });
+export async function createUpload(
+  server: WithUrl,
+  id: string,
+  sizeBytes: number,
+  {
+    format = 'file',
+    fields = {},
+    caller = INTERNAL,
+  }: { format?: string; fields?: Record<string, string>; caller?: Record<string, string> } = {},
+): Promise<string> {
+  const response = await tusRequest('POST', endpointOf(server), {
+    caller,
+    headers: { 'upload-length': String(sizeBytes), 'upload-metadata': metadataHeader({ id, format, ...fields }) },
+  });
   assert.equal(response.status, 201, await response.text());
   return urlOf(server, response);
 }
@@ -71,7 +124,12 @@ export function urlOf(server: WithUrl, response: Response): string {
   return new URL(response.headers.get('location') ?? '', endpointOf(server)).href;
 }
 
-export function patchUpload(url: string, offset: number, body: Uint8Array, caller?: Record<string, string>): Promise<Response> {
+export function patchUpload(
+  url: string,
+  offset: number,
+  body: Uint8Array,
+  caller?: Record<string, string>,
+): Promise<Response> {
   return tusRequest('PATCH', url, { headers: { 'upload-offset': String(offset) }, body, ...(caller && { caller }) });
 }
 

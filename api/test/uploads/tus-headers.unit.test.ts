@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import {
-  assertProtocol, formatMetadata, methodMeant, parseMetadata, readUploadLength, readUploadOffset,
+  assertProtocol,
+  formatMetadata,
+  methodMeant,
+  parseMetadata,
+  readUploadLength,
+  readUploadOffset,
 } from '../../src/uploads/tus-headers.ts';
 
 const metadata = (header: string) => parseMetadata({ 'upload-metadata': header });
@@ -24,11 +29,24 @@ describe('Upload-Metadata', () => {
 
   test('keeps names that objects have by themselves apart', () => {
     const entries = Object.entries(metadata('constructor eA==,__proto__ eQ=='));
-    assert.deepEqual(entries, [['constructor', 'x'], ['__proto__', 'y']]);
+    assert.deepEqual(entries, [
+      ['constructor', 'x'],
+      ['__proto__', 'y'],
+    ]);
   });
 
   const refused = [
-    '', ',', 'id eA==,', 'id !', 'id eA', 'id eA=', 'id e===', 'id  eA==', 'id eA== eA==', 'clé eA==', 'id eA==,id eA==',
+    '',
+    ',',
+    'id eA==,',
+    'id !',
+    'id eA',
+    'id eA=',
+    'id e===',
+    'id  eA==',
+    'id eA== eA==',
+    'clé eA==',
+    'id eA==,id eA==',
   ];
   for (const header of refused) {
     test(`is refused where it says "${header}"`, () => {
@@ -44,7 +62,11 @@ describe('Upload-Metadata', () => {
 });
 
 test('lengths and offsets are whole numbers in their usual form', () => {
-  for (const [text, number] of [['0', 0], ['12', 12], ['9007199254740991', Number.MAX_SAFE_INTEGER]] as const) {
+  for (const [text, number] of [
+    ['0', 0],
+    ['12', 12],
+    ['9007199254740991', Number.MAX_SAFE_INTEGER],
+  ] as const) {
     assert.equal(readUploadLength({ 'upload-length': text }), number);
     assert.equal(readUploadOffset({ 'upload-offset': text }), number);
   }
@@ -58,7 +80,9 @@ test('every request names the version of the protocol', () => {
   assertProtocol('HEAD', TUS);
   const expected = { code: 'tus_version_unsupported', headers: { 'tus-version': '1.0.0' } };
   for (const headers of [{}, { 'tus-resumable': '0.2.2' }]) {
-    assert.throws(() => { assertProtocol('HEAD', headers); }, expected);
+    assert.throws(() => {
+      assertProtocol('HEAD', headers);
+    }, expected);
   }
 });
 
@@ -69,16 +93,31 @@ test('bytes come with the type of the protocol, and a creation without bytes wit
   assertProtocol('POST', { ...json, 'content-length': '0' });
   assertProtocol('DELETE', json);
   for (const length of [{ 'content-length': '1' }, { 'transfer-encoding': 'chunked' }]) {
-    assert.throws(() => { assertProtocol('POST', { ...json, ...length }); }, { code: 'media_type_unsupported' });
+    assert.throws(
+      () => {
+        assertProtocol('POST', { ...json, ...length });
+      },
+      { code: 'media_type_unsupported' },
+    );
   }
   for (const headers of [TUS, json]) {
-    assert.throws(() => { assertProtocol('PATCH', headers); }, { code: 'media_type_unsupported' });
+    assert.throws(
+      () => {
+        assertProtocol('PATCH', headers);
+      },
+      { code: 'media_type_unsupported' },
+    );
   }
 });
 
 test('extensions that are not offered are refused', () => {
   for (const headers of [{ 'upload-defer-length': '1' }, { 'upload-concat': 'partial' }]) {
-    assert.throws(() => { assertProtocol('POST', { ...TUS, ...headers }); }, { code: 'tus_extension_unsupported' });
+    assert.throws(
+      () => {
+        assertProtocol('POST', { ...TUS, ...headers });
+      },
+      { code: 'tus_extension_unsupported' },
+    );
   }
 });
 

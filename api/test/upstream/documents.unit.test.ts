@@ -11,7 +11,10 @@ test('a document that nobody could write down again is refused as such, and one 
   for (const field of ['processingConfigSchema', 'applicationConfigSchema']) {
     assert.match(fingerprintOf(readUpstreamArtefact({ ...document, [field]: nested(100) })), /^[\w-]{43}$/);
     for (const depth of [101, 20_000]) {
-      assert.throws(() => readUpstreamArtefact({ ...document, [field]: nested(depth) }), { code: 'remote_answer_invalid', message: /nested more than 100 deep/ });
+      assert.throws(() => readUpstreamArtefact({ ...document, [field]: nested(depth) }), {
+        code: 'remote_answer_invalid',
+        message: /nested more than 100 deep/,
+      });
     }
   }
 });

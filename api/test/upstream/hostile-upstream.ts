@@ -31,7 +31,9 @@ function sized(body: Buffer): string {
   return `${OK}Content-Length: ${body.length}\r\n\r\n${body.toString('latin1')}`;
 }
 
-function chunk(body: Buffer): string { return `${body.length.toString(16)}\r\n${body.toString('latin1')}\r\n`; }
+function chunk(body: Buffer): string {
+  return `${body.length.toString(16)}\r\n${body.toString('latin1')}\r\n`;
+}
 
 /** Writes a piece now and again, for as long as somebody listens. */
 function repeat(socket: net.Socket, everyMs: number, next: () => string | undefined): void {
@@ -40,7 +42,9 @@ function repeat(socket: net.Socket, everyMs: number, next: () => string | undefi
     if (piece === undefined) clearInterval(timer);
     else if (socket.writableLength < 1_000_000) socket.write(piece, 'latin1');
   }, everyMs);
-  socket.once('close', () => { clearInterval(timer); });
+  socket.once('close', () => {
+    clearInterval(timer);
+  });
 }
 
 /** Writes what comes first at once, and the rest byte by byte. */
@@ -59,22 +63,36 @@ function flood(socket: net.Socket, first: string, again: string): void {
 type Answer = Attack['answer'];
 
 /** What lasts too long may go better the next time. */
-function slow(name: string, answer: Answer): Attack { return { name, code: 'remote_unavailable', answer }; }
+function slow(name: string, answer: Answer): Attack {
+  return { name, code: 'remote_unavailable', answer };
+}
 
 /** What is more than HTTP has a use for will not. */
-function broken(name: string, answer: Answer): Attack { return { name, code: 'remote_answer_invalid', answer }; }
+function broken(name: string, answer: Answer): Attack {
+  return { name, code: 'remote_answer_invalid', answer };
+}
 
 export const ATTACKS: readonly Attack[] = [
   slow('silence', () => undefined),
-  slow('a head byte by byte', (socket, body) => { drip(socket, '', sized(body)); }),
+  slow('a head byte by byte', (socket, body) => {
+    drip(socket, '', sized(body));
+  }),
   slow('headers line by line', (socket) => {
     socket.write(OK);
     repeat(socket, DRIP_MS, () => 'X: y\r\n');
   }),
-  broken('headers without an end', (socket) => { flood(socket, OK, 'X: y\r\n'); }),
-  broken('interim responses without an end', (socket) => { flood(socket, INTERIM, INTERIM); }),
-  broken('nine interim responses', (socket, body) => { socket.write(INTERIM.repeat(9) + sized(body), 'latin1'); }),
-  slow('interim responses byte by byte', (socket, body) => { drip(socket, '', INTERIM.repeat(8) + sized(body)); }),
+  broken('headers without an end', (socket) => {
+    flood(socket, OK, 'X: y\r\n');
+  }),
+  broken('interim responses without an end', (socket) => {
+    flood(socket, INTERIM, INTERIM);
+  }),
+  broken('nine interim responses', (socket, body) => {
+    socket.write(INTERIM.repeat(9) + sized(body), 'latin1');
+  }),
+  slow('interim responses byte by byte', (socket, body) => {
+    drip(socket, '', INTERIM.repeat(8) + sized(body));
+  }),
   slow('a chunk size byte by byte', (socket, body) => {
     drip(socket, CHUNKED, `${'0'.repeat(500)}${chunk(body)}${LAST_CHUNK}\r\n`);
   }),
@@ -84,7 +102,9 @@ export const ATTACKS: readonly Attack[] = [
   slow('a chunk size that is too long', (socket, body) => {
     socket.write(`${CHUNKED}${body.length.toString(16)};${'x'.repeat(2000)}\r\n${body.toString('latin1')}`, 'latin1');
   }),
-  slow('a chunk extension without an end', (socket) => { flood(socket, `${CHUNKED}5;`, 'x=y;'); }),
+  slow('a chunk extension without an end', (socket) => {
+    flood(socket, `${CHUNKED}5;`, 'x=y;');
+  }),
   slow('trailers byte by byte', (socket, body) => {
     drip(socket, CHUNKED + chunk(body) + LAST_CHUNK, `${'X: y\r\n'.repeat(100)}\r\n`);
   }),
@@ -94,7 +114,9 @@ export const ATTACKS: readonly Attack[] = [
   broken('trailers without an end', (socket, body) => {
     flood(socket, CHUNKED + chunk(body) + LAST_CHUNK, 'X: y\r\n');
   }),
-  slow('nothing after the only chunk', (socket, body) => { socket.write(CHUNKED + chunk(body), 'latin1'); }),
+  slow('nothing after the only chunk', (socket, body) => {
+    socket.write(CHUNKED + chunk(body), 'latin1');
+  }),
   slow('a body byte by byte', (socket, body) => {
     drip(socket, `${OK}Content-Length: ${body.length}\r\n\r\n`, body.toString('latin1'));
   }),
@@ -105,7 +127,9 @@ export const ATTACKS: readonly Attack[] = [
   slow('a body without a length byte by byte', (socket, body) => {
     drip(socket, `${OK}\r\n`, body.toString('latin1'));
   }),
-  slow('a body that stops', (socket, body) => { socket.write(sized(body).slice(0, -1), 'latin1'); }),
+  slow('a body that stops', (socket, body) => {
+    socket.write(sized(body).slice(0, -1), 'latin1');
+  }),
 ];
 
 /** Answers each request as the script says, until the caller closes it. */
@@ -114,7 +138,9 @@ export async function startHostileUpstream(script: Script): Promise<HostileUpstr
   const server = net.createServer((socket) => {
     sockets.add(socket);
     socket.on('error', () => undefined);
-    socket.once('close', () => { sockets.delete(socket); });
+    socket.once('close', () => {
+      sockets.delete(socket);
+    });
     let received = '';
     socket.on('data', (bytes) => {
       received += bytes.toString('latin1');

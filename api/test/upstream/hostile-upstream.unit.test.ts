@@ -18,8 +18,15 @@ const LONG_TIMEOUT_MS = 30_000;
 const BYTES = randomBytes(600);
 const DOCUMENT = { _id: 'a', format: 'file', category: 'other', fileName: 'data.bin', size: BYTES.length };
 const SLOT = {
-  architecture: '', digest: undefined, sizeBytes: BYTES.length, version: undefined, fileName: 'data.bin',
-  uploadedAt: '', hasNativeModules: undefined, hasInstallScripts: undefined, route: 'download',
+  architecture: '',
+  digest: undefined,
+  sizeBytes: BYTES.length,
+  version: undefined,
+  fileName: 'data.bin',
+  uploadedAt: '',
+  hasNativeModules: undefined,
+  hasInstallScripts: undefined,
+  route: 'download',
 } as const;
 
 async function readBytes(upstream: Upstream): Promise<Buffer> {
@@ -31,15 +38,22 @@ async function readBytes(upstream: Upstream): Promise<Buffer> {
 }
 
 /** What a mirror asks for: where, what is there, and how it is read. */
-interface Question { path: RegExp; body: Buffer; ask(upstream: Upstream): Promise<unknown> }
+interface Question {
+  path: RegExp;
+  body: Buffer;
+  ask(upstream: Upstream): Promise<unknown>;
+}
 
 const QUESTIONS: Record<string, Question> = {
   'a list': {
-    path: /\/artefacts\?/, body: Buffer.from(JSON.stringify({ results: [DOCUMENT], count: 1 })),
+    path: /\/artefacts\?/,
+    body: Buffer.from(JSON.stringify({ results: [DOCUMENT], count: 1 })),
     ask: (upstream) => upstream.all(new AbortController().signal),
   },
   'a document': {
-    path: /\/artefacts\/a$/, body: Buffer.from(JSON.stringify(DOCUMENT)), ask: (upstream) => upstream.artefact('a'),
+    path: /\/artefacts\/a$/,
+    body: Buffer.from(JSON.stringify(DOCUMENT)),
+    ask: (upstream) => upstream.artefact('a'),
   },
   'the bytes of a slot': { path: /\/artefacts\/a\/download$/, body: BYTES, ask: readBytes },
   'a thumbnail': { path: /\/thumbnails\/t\/data$/, body: BYTES, ask: (upstream) => upstream.thumbnail('t') },
@@ -67,17 +81,19 @@ async function under(attack: Attack | undefined, { path, body }: Question, work:
 
 for (const [what, question] of Object.entries(QUESTIONS)) {
   describe(`a registry that is asked for ${what}`, { concurrency: 4 }, () => {
-    test('is understood when it answers', () => under(undefined, question, async (upstream) => {
-      assert.ok(await question.ask(upstream));
-    }));
+    test('is understood when it answers', () =>
+      under(undefined, question, async (upstream) => {
+        assert.ok(await question.ask(upstream));
+      }));
 
     for (const attack of ATTACKS) {
-      test(`and sends ${attack.name} is given up, and its connection closed`, () => (
+      test(`and sends ${attack.name} is given up, and its connection closed`, () =>
         under(attack, question, async (upstream, there) => {
           await assert.rejects(question.ask(upstream), { code: attack.code });
-          await eventually(async () => { assert.equal(there.openConnections(), 0); });
-        })
-      ));
+          await eventually(async () => {
+            assert.equal(there.openConnections(), 0);
+          });
+        }));
     }
   });
 }
@@ -98,7 +114,9 @@ describe('a registry that is slow for a reason', () => {
 
   test('may send eight interim responses', async () => {
     const interim = 'HTTP/1.1 102 Processing\r\n\r\n'.repeat(8);
-    const body = await answering((socket) => { socket.write(`${interim}${head(2)}ok`); }, LONG_TIMEOUT_MS);
+    const body = await answering((socket) => {
+      socket.write(`${interim}${head(2)}ok`);
+    }, LONG_TIMEOUT_MS);
     assert.equal(body.toString(), 'ok');
   });
 
@@ -118,13 +136,19 @@ describe('a registry that is slow for a reason', () => {
 });
 
 test('a server that drips its part of the TLS handshake is given up', async () => {
-  const server = net.createServer((socket) => {
-    // The header of a record of 16 KiB, which never becomes whole.
-    socket.write(Buffer.from([0x16, 0x03, 0x03, 0x40, 0x00]));
-    const timer = setInterval(() => { socket.write('x'); }, 30);
-    socket.on('error', () => undefined);
-    socket.once('close', () => { clearInterval(timer); });
-  }).listen(0, '127.0.0.1');
+  const server = net
+    .createServer((socket) => {
+      // The header of a record of 16 KiB, which never becomes whole.
+      socket.write(Buffer.from([0x16, 0x03, 0x03, 0x40, 0x00]));
+      const timer = setInterval(() => {
+        socket.write('x');
+      }, 30);
+      socket.on('error', () => undefined);
+      socket.once('close', () => {
+        clearInterval(timer);
+      });
+    })
+    .listen(0, '127.0.0.1');
   await once(server, 'listening');
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const { upstream, close } = open({ url, apiKey: undefined }, TIMEOUT_MS);

@@ -1,4 +1,5 @@
-// The Helm chart without Helm, which cannot be had everywhere that the tests run: the same template engine (render.go).
+// The Helm chart without Helm, which cannot be had everywhere that the tests run: the same template engine
+// (render.go).
 
 import { execFileSync } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -12,10 +13,18 @@ const GO_ENV = { GOPATH: '/usr/share/gocode', GO111MODULE: 'off', CGO_ENABLED: '
 export const CHART = join(repositoryRoot, 'deploy/helm/berth');
 
 export type Values = Record<string, unknown>;
-export interface Manifest { apiVersion: string; kind: string; metadata: { name: string; labels: Record<string, string>; annotations?: Record<string, string> }; [field: string]: unknown }
+export interface Manifest {
+  apiVersion: string;
+  kind: string;
+  metadata: { name: string; labels: Record<string, string>; annotations?: Record<string, string> };
+  [field: string]: unknown;
+}
 
 export interface Renderer {
-  /** Renders with values over those of values.yaml, and returns the manifests by kind and NOTES.txt. Throws what a template fails with. */
+  /**
+   * Renders with values over those of values.yaml, and returns the manifests by kind and NOTES.txt. Throws what a
+   * template fails with.
+   */
   render(values: Values): { manifests: Record<string, Manifest>; notes: string };
   close(): void;
 }
@@ -26,27 +35,57 @@ export const chartFile = (name: string) => parse(readFileSync(join(CHART, name),
 export function createRenderer(): Renderer {
   const directory = mkdtempSync(join(tmpdir(), 'berth-chart-'));
   const program = join(directory, 'render');
-  execFileSync('go', ['build', '-o', program, join(import.meta.dirname, 'render.go')], { cwd: directory, env: { ...process.env, ...GO_ENV, GOCACHE: join(repositoryRoot, '.cache/go'), GOFLAGS: '' } });
+  execFileSync('go', ['build', '-o', program, join(import.meta.dirname, 'render.go')], {
+    cwd: directory,
+    env: { ...process.env, ...GO_ENV, GOCACHE: join(repositoryRoot, '.cache/go'), GOFLAGS: '' },
+  });
   const names = globSync('templates/*', { cwd: CHART }).sort();
-  const templates = Object.fromEntries(names.map((name) => [`berth/${name}`, readFileSync(join(CHART, name), 'utf8')]));
+  const templates = Object.fromEntries(
+    names.map((name) => [`berth/${name}`, readFileSync(join(CHART, name), 'utf8')]),
+  );
   const { name, version, appVersion } = chartFile('Chart.yaml');
   return {
     render(values) {
-      const context = { Values: merged(chartFile('values.yaml'), values), Chart: { Name: name, Version: version, AppVersion: appVersion }, Release: { Name: 'registry', Namespace: 'tools', Service: 'Helm' } };
-      const rendered = JSON.parse(execFileSync(program, { input: JSON.stringify({ templates, context }), encoding: 'utf8', stdio: ['pipe', 'pipe', 'pipe'] })) as Record<string, string>;
-      const manifests = Object.entries(rendered).filter(([path]) => path.endsWith('.yaml')).flatMap(([path, text]) => parseAllDocuments(text).flatMap((document) => {
-        if (document.errors[0]) throw new Error(`${basename(path)}: ${document.errors[0].message}\n${text}`);
-        const manifest = document.toJS() as Manifest | null;
-        return manifest ? [[manifest.kind, manifest] as const] : [];
-      }));
+      const context = {
+        Values: merged(chartFile('values.yaml'), values),
+        Chart: { Name: name, Version: version, AppVersion: appVersion },
+        Release: { Name: 'registry', Namespace: 'tools', Service: 'Helm' },
+      };
+      const rendered = JSON.parse(
+        execFileSync(program, {
+          input: JSON.stringify({ templates, context }),
+          encoding: 'utf8',
+          stdio: ['pipe', 'pipe', 'pipe'],
+        }),
+      ) as Record<string, string>;
+      const manifests = Object.entries(rendered)
+        .filter(([path]) => path.endsWith('.yaml'))
+        .flatMap(([path, text]) =>
+          parseAllDocuments(text).flatMap((document) => {
+            if (document.errors[0]) throw new Error(`${basename(path)}: ${document.errors[0].message}\n${text}`);
+            const manifest = document.toJS() as Manifest | null;
+            return manifest ? [[manifest.kind, manifest] as const] : [];
+          }),
+        );
       return { manifests: Object.fromEntries(manifests), notes: rendered['berth/templates/NOTES.txt'] ?? '' };
     },
-    close: () => { rmSync(directory, { recursive: true }); },
+    close: () => {
+      rmSync(directory, { recursive: true });
+    },
   };
 }
 
 /** As Helm does: objects field by field, all else replaced. */
 function merged(base: Values, over: Values): Values {
-  const isObject = (value: unknown): value is Values => typeof value === 'object' && value !== null && !Array.isArray(value);
-  return { ...base, ...Object.fromEntries(Object.entries(over).map(([name, value]) => [name, isObject(value) && isObject(base[name]) ? merged(base[name], value) : value])) };
+  const isObject = (value: unknown): value is Values =>
+    typeof value === 'object' && value !== null && !Array.isArray(value);
+  return {
+    ...base,
+    ...Object.fromEntries(
+      Object.entries(over).map(([name, value]) => [
+        name,
+        isObject(value) && isObject(base[name]) ? merged(base[name], value) : value,
+      ]),
+    ),
+  };
 }

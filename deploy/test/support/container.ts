@@ -1,6 +1,6 @@
-// What an image would be and do, without a container engine: the instructions of a Dockerfile are carried out in copies
-// of this machine's root directory that nobody else sees (a mount namespace, overlayfs), and its entry point is run
-// there as its user, without privileges, on a read-only root. The base image's Node is the one that runs this.
+// What an image would be and do, without a container engine: the instructions of a Dockerfile are carried out in
+// copies of this machine's root directory that nobody else sees (a mount namespace, overlayfs), and its entry point is
+// run there as its user, without privileges, on a read-only root. The base image's Node is the one that runs this.
 
 import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,8 @@ import { repositoryRoot } from '../../../scripts/runtime.ts';
 import { execForm, pairsOf, type Instruction, type Stage } from './dockerfile.ts';
 
 /** The rest of npm's variables leads to the folder in which `npm test` runs. */
-const NOT_HANDED_ON = /^(npm_(package|lifecycle|command|execpath|node_execpath|config_(local_prefix|prefix|global_prefix)).*|NODE_TEST_CONTEXT|NODE_OPTIONS|INIT_CWD|PATH)$/i;
+const NOT_HANDED_ON =
+  /^(npm_(package|lifecycle|command|execpath|node_execpath|config_(local_prefix|prefix|global_prefix)).*|NODE_TEST_CONTEXT|NODE_OPTIONS|INIT_CWD|PATH)$/i;
 const ROOT = process.getuid?.() === 0 ? [] : ['sudo', '-n', '--preserve-env'];
 
 export interface Container {
@@ -37,17 +38,57 @@ export interface ContainerOptions {
 /** Builds the last stage and starts it. */
 export function runContainer(options: ContainerOptions): Container {
   const env = { ...imageEnv(options), PATH: '/usr/local/bin:/usr/bin:/bin', ...options.env };
-  const [user, directory] = ['USER', 'WORKDIR'].map((keyword) => valueOf(lastOf(options.stages), keyword)) as [string, string];
+  const [user, directory] = ['USER', 'WORKDIR'].map((keyword) => valueOf(lastOf(options.stages), keyword)) as [
+    string,
+    string,
+  ];
   const script = [PREPARE, ...options.stages.map((stage) => build(stage, options)), start(options, env)].join('\n');
-  const [program = '', ...words] = [...ROOT, 'unshare', '--mount', '--propagation', 'private', 'bash', '-c', script, 'container', process.execPath, repositoryRoot, options.dataDirectory];
-  const child = spawn(program, words, { env: { ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_HANDED_ON.test(name))), PATH: pathOfHost() } });
+  const [program = '', ...words] = [
+    ...ROOT,
+    'unshare',
+    '--mount',
+    '--propagation',
+    'private',
+    'bash',
+    '-c',
+    script,
+    'container',
+    process.execPath,
+    repositoryRoot,
+    options.dataDirectory,
+  ];
+  const child = spawn(program, words, {
+    env: {
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_HANDED_ON.test(name))),
+      PATH: pathOfHost(),
+    },
+  });
   let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', (chunk: string) => { text += chunk; });
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (chunk: string) => {
+      text += chunk;
+    });
   return {
     process: child,
     output: () => text,
     async exec(words) {
-      const [enter = '', ...rest] = [...ROOT, 'nsenter', '--target', /^pid (\d+)$/m.exec(text)?.[1] ?? '', '--mount', '--root', ...asUser(user), 'env', '-i', ...assignments(env), 'sh', '-c', `cd ${directory} && exec "$@"`, 'sh', ...words];
+      const [enter = '', ...rest] = [
+        ...ROOT,
+        'nsenter',
+        '--target',
+        /^pid (\d+)$/m.exec(text)?.[1] ?? '',
+        '--mount',
+        '--root',
+        ...asUser(user),
+        'env',
+        '-i',
+        ...assignments(env),
+        'sh',
+        '-c',
+        `cd ${directory} && exec "$@"`,
+        'sh',
+        ...words,
+      ];
       return (await promisify(execFile)(enter, rest)).stdout;
     },
     async stop(signal) {
@@ -59,9 +100,19 @@ export function runContainer(options: ContainerOptions): Container {
 }
 
 /** What the last stage sets, its ARGs filled in. */
-export function imageEnv({ stages, buildArguments }: Pick<ContainerOptions, 'stages' | 'buildArguments'>): Record<string, string> {
-  const pairs = lastOf(stages).instructions.filter(({ keyword }) => keyword === 'ENV').map(({ text }) => pairsOf(text));
-  return Object.fromEntries(Object.entries(Object.assign({}, ...pairs) as Record<string, string>).map(([name, value]) => [name, value.replaceAll(/\$\{(\w+)\}/g, (_, variable: string) => buildArguments[variable] ?? '')]));
+export function imageEnv({
+  stages,
+  buildArguments,
+}: Pick<ContainerOptions, 'stages' | 'buildArguments'>): Record<string, string> {
+  const pairs = lastOf(stages)
+    .instructions.filter(({ keyword }) => keyword === 'ENV')
+    .map(({ text }) => pairsOf(text));
+  return Object.fromEntries(
+    Object.entries(Object.assign({}, ...pairs) as Record<string, string>).map(([name, value]) => [
+      name,
+      value.replaceAll(/\$\{(\w+)\}/g, (_, variable: string) => buildArguments[variable] ?? ''),
+    ]),
+  );
 }
 
 export function valueOf(stage: Stage, keyword: string): string {
@@ -93,17 +144,34 @@ function build(stage: Stage, { installedHere, buildArguments }: ContainerOptions
   const lines = stage.instructions.flatMap((instruction) => {
     const { keyword, text } = instruction;
     switch (keyword) {
-      case 'WORKDIR': directory = text; return [`mkdir -p ${root}${directory}`];
-      case 'USER': user = text; return [];
-      case 'ENV': Object.assign(env, pairsOf(text)); return [];
-      case 'COPY': return copies(instruction, root, directory);
+      case 'WORKDIR':
+        directory = text;
+        return [`mkdir -p ${root}${directory}`];
+      case 'USER':
+        user = text;
+        return [];
+      case 'ENV':
+        Object.assign(env, pairsOf(text));
+        return [];
+      case 'COPY':
+        return copies(instruction, root, directory);
       case 'RUN': {
-        if (text === 'npm ci' && installedHere.includes(stage.name)) return [`mkdir ${root}${directory}/node_modules`, `mount --bind "$checkout/node_modules" ${root}${directory}/node_modules`];
+        if (text === 'npm ci' && installedHere.includes(stage.name))
+          return [
+            `mkdir ${root}${directory}/node_modules`,
+            `mount --bind "$checkout/node_modules" ${root}${directory}/node_modules`,
+          ];
         const words = execForm(text) ?? ['/bin/sh', '-c', text];
-        const command = [...asUser(user), 'env', ...assignments({ ...env, ...buildArguments }), ...words].map(quoted).join(' ');
-        return [`chroot ${root} sh -c ${quoted(`cd ${directory} && exec ${command}`)} > "$stages/log" 2>&1 || { cat "$stages/log" >&2; exit 1; }`];
+        const command = [...asUser(user), 'env', ...assignments({ ...env, ...buildArguments }), ...words]
+          .map(quoted)
+          .join(' ');
+        return [
+          `chroot ${root} sh -c ${quoted(`cd ${directory} && exec ${command}`)} > "$stages/log" 2>&1 || { cat ` +
+            '"$stages/log" >&2; exit 1; }',
+        ];
       }
-      default: return [];
+      default:
+        return [];
     }
   });
   return [`make_root ${nameOf(stage)}`, ...lines].join('\n');
@@ -112,14 +180,19 @@ function build(stage: Stage, { installedHere, buildArguments }: ContainerOptions
 function copies({ flags: { from }, text }: Instruction, root: string, directory: string): string[] {
   const words = text.split(/\s+/);
   const target = words.pop() ?? '';
-  return words.map((source) => `copy ${from === undefined ? `"$checkout"/${source}` : `"$stages/${from}/root"${source}`} ${root}${directory}/${target}`);
+  return words.map(
+    (source) =>
+      `copy ${from === undefined ? `"$checkout"/${source}` : `"$stages/${from}/root"${source}`} ${root}${directory}/${target}`,
+  );
 }
 
 function start({ stages }: ContainerOptions, env: Record<string, string>): string {
   const stage = lastOf(stages);
   const root = `"$stages/${nameOf(stage)}/root"`;
   const entryPoint = execForm(valueOf(stage, 'ENTRYPOINT')) ?? [];
-  const command = ['env', '-i', ...assignments(env), ...asUser(valueOf(stage, 'USER')), ...entryPoint].map(quoted).join(' ');
+  const command = ['env', '-i', ...assignments(env), ...asUser(valueOf(stage, 'USER')), ...entryPoint]
+    .map(quoted)
+    .join(' ');
   return `owner=$(stat -c %u:%g ${root}/data); chown "$owner" "$data"; chmod 700 "$data"
 mount -o remount,ro ${root}
 mount -t tmpfs -o mode=1777 tmpfs ${root}/tmp
@@ -130,7 +203,17 @@ exec chroot ${root} sh -c ${quoted(`cd ${valueOf(stage, 'WORKDIR')} && exec ${co
 
 function asUser(user: string): string[] {
   const [uid = '', gid = uid] = user.split(':');
-  return user === '' ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--bounding-set=-all', '--inh-caps=-all', '--no-new-privs'];
+  return user === ''
+    ? []
+    : [
+        'setpriv',
+        `--reuid=${uid}`,
+        `--regid=${gid}`,
+        '--clear-groups',
+        '--bounding-set=-all',
+        '--inh-caps=-all',
+        '--no-new-privs',
+      ];
 }
 
 function lastOf(stages: readonly Stage[]): Stage {
@@ -141,9 +224,12 @@ function lastOf(stages: readonly Stage[]): Stage {
 
 /** npm's own folders hold this repository's Node and tools; an image has none of them. */
 function pathOfHost(): string {
-  return ['/usr/local/bin', ...(process.env.PATH ?? '').split(':').filter((folder) => !folder.includes('node_modules'))].join(':');
+  return [
+    '/usr/local/bin',
+    ...(process.env.PATH ?? '').split(':').filter((folder) => !folder.includes('node_modules')),
+  ].join(':');
 }
 
-const nameOf = ({ name }: Stage) => name === '' ? 'final' : name;
+const nameOf = ({ name }: Stage) => (name === '' ? 'final' : name);
 const assignments = (env: Record<string, string>) => Object.entries(env).map(([name, value]) => `${name}=${value}`);
-const quoted = (word: string) => `'${word.replaceAll('\'', `'\\''`)}'`;
+const quoted = (word: string) => `'${word.replaceAll("'", `'\\''`)}'`;

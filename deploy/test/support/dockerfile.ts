@@ -1,6 +1,19 @@
 // Reads a Dockerfile of few instructions; what it does not know it refuses, so that nothing goes untested.
 
-const KNOWN = new Set(['ARG', 'FROM', 'WORKDIR', 'COPY', 'RUN', 'ENV', 'LABEL', 'USER', 'VOLUME', 'EXPOSE', 'HEALTHCHECK', 'ENTRYPOINT']);
+const KNOWN = new Set([
+  'ARG',
+  'FROM',
+  'WORKDIR',
+  'COPY',
+  'RUN',
+  'ENV',
+  'LABEL',
+  'USER',
+  'VOLUME',
+  'EXPOSE',
+  'HEALTHCHECK',
+  'ENTRYPOINT',
+]);
 
 export interface Instruction {
   keyword: string;
@@ -10,18 +23,30 @@ export interface Instruction {
   text: string;
 }
 
-export interface Stage { name: string; image: string; instructions: Instruction[] }
+export interface Stage {
+  name: string;
+  image: string;
+  instructions: Instruction[];
+}
 
 /** Takes a Dockerfile apart into its stages; `ARG`s before the first are filled into its `FROM`s. */
 export function parseDockerfile(source: string): Stage[] {
   const stages: Stage[] = [];
   const argumentsOfAll: Record<string, string> = {};
-  const lines = source.replaceAll(/^\s*#.*\n/gm, '').replaceAll(/\\\n\s*/g, ' ').split('\n').filter((line) => line.trim() !== '');
+  const lines = source
+    .replaceAll(/^\s*#.*\n/gm, '')
+    .replaceAll(/\\\n\s*/g, ' ')
+    .split('\n')
+    .filter((line) => line.trim() !== '');
   for (const line of lines) {
     const instruction = parseLine(line);
     if (instruction.keyword === 'FROM') {
       const [image = '', , name = ''] = instruction.text.split(/\s+/);
-      stages.push({ name, image: image.replaceAll(/\$\{(\w+)\}/g, (_, variable: string) => argumentsOfAll[variable] ?? ''), instructions: [] });
+      stages.push({
+        name,
+        image: image.replaceAll(/\$\{(\w+)\}/g, (_, variable: string) => argumentsOfAll[variable] ?? ''),
+        instructions: [],
+      });
     } else if (stages.length === 0) Object.assign(argumentsOfAll, pairsOf(instruction.text));
     else stages.at(-1)?.instructions.push(instruction);
   }
@@ -30,18 +55,25 @@ export function parseDockerfile(source: string): Stage[] {
 
 /** The words of the exec form (`["node", "x.js"]`), or undefined for the shell form. */
 export function execForm(text: string): string[] | undefined {
-  return text.startsWith('[') ? JSON.parse(text) as string[] : undefined;
+  return text.startsWith('[') ? (JSON.parse(text) as string[]) : undefined;
 }
 
 /** `A=1 B="two words"` as an object. */
 export function pairsOf(text: string): Record<string, string> {
-  return Object.fromEntries([...text.matchAll(/([\w.]+)=("[^"]*"|\S*)/g)].map(([, name = '', value = '']) => [name, value.replaceAll('"', '')]));
+  return Object.fromEntries(
+    [...text.matchAll(/([\w.]+)=("[^"]*"|\S*)/g)].map(([, name = '', value = '']) => [
+      name,
+      value.replaceAll('"', ''),
+    ]),
+  );
 }
 
 function parseLine(line: string): Instruction {
   const [, keyword = '', rest = ''] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
   if (!KNOWN.has(keyword)) throw new Error(`this reader does not know ${keyword}`);
   const [flagText = ''] = /^(?:--\S+\s+)*/.exec(rest) ?? [];
-  const flags = Object.fromEntries([...flagText.matchAll(/--([\w-]+)=(\S+)/g)].map(([, name = '', value = '']) => [name, value]));
+  const flags = Object.fromEntries(
+    [...flagText.matchAll(/--([\w-]+)=(\S+)/g)].map(([, name = '', value = '']) => [name, value]),
+  );
   return { keyword, flags, text: rest.slice(flagText.length).trim() };
 }

@@ -10,7 +10,11 @@ export function collectContent(sizeBytes: number, take: (content: Buffer) => voi
   const content = Buffer.allocUnsafe(sizeBytes);
   let filledBytes = 0;
   return {
-    write: (piece) => { filledBytes += piece.copy(content, filledBytes); },
-    end: () => { take(content); },
+    write: (piece) => {
+      filledBytes += piece.copy(content, filledBytes);
+    },
+    end: () => {
+      take(content);
+    },
   };
 }

@@ -7,7 +7,11 @@ import { TarError } from './tar-error.ts';
 export const MAX_EXTENDED_HEADER_BYTES = 1024 * 1024;
 
 /** What an extended header says in place of the entry's own header. */
-export interface Overrides { path?: string; linkpath?: string; size?: number }
+export interface Overrides {
+  path?: string;
+  linkpath?: string;
+  size?: number;
+}
 
 /** Reads the body of an extended header, for those kinds (by node-tar's names) that are understood. */
 export const extendedHeaderReaders: Partial<Record<string, (body: Buffer) => Overrides>> = {
@@ -65,6 +69,10 @@ function readSize(value: string): number {
 }
 
 /** GNU tar ends the name with one zero byte, others fill up with them. */
-function readLongName(body: Buffer): string { return body.toString('utf8').replace(/\0+$/, ''); }
+function readLongName(body: Buffer): string {
+  return body.toString('utf8').replace(/\0+$/, '');
+}
 
-function unreadable(): TarError { return new TarError('damaged', 'an extended header cannot be read'); }
+function unreadable(): TarError {
+  return new TarError('damaged', 'an extended header cannot be read');
+}

@@ -81,9 +81,12 @@ export function createTarReader(onEntry: (entry: TarEntry) => EntryContent | und
     } else {
       const sizeBytes = header.size ?? 0;
       if (sizeBytes > MAX_EXTENDED_HEADER_BYTES) throw new TarError('damaged', 'an extended header is over 1 MiB');
-      expectContent(sizeBytes, collectContent(sizeBytes, (body) => {
-        overrides = joinOverrides(overrides, readExtended(body));
-      }));
+      expectContent(
+        sizeBytes,
+        collectContent(sizeBytes, (body) => {
+          overrides = joinOverrides(overrides, readExtended(body));
+        }),
+      );
     }
   }
 
@@ -122,7 +125,9 @@ export function createTarReader(onEntry: (entry: TarEntry) => EntryContent | und
     return chunk.length - at;
   }
 
-  function hasOverrides(): boolean { return Object.keys(overrides).length > 0; }
+  function hasOverrides(): boolean {
+    return Object.keys(overrides).length > 0;
+  }
 
   return {
     push: (chunk) => {
@@ -153,9 +158,11 @@ function decodeHeader(block: Buffer, at: number, overrides: Overrides): Header |
 
 /** GNU tar takes the name's prefix whatever the version after "ustar", node-tar only with version 00. */
 function hasDisputedPrefix(block: Buffer, at: number): boolean {
-  return block[at + 345] !== 0
-    && block.toString('latin1', at + 257, at + 263) === 'ustar\0'
-    && block.toString('latin1', at + 263, at + 265) !== '00';
+  return (
+    block[at + 345] !== 0 &&
+    block.toString('latin1', at + 257, at + 263) === 'ustar\0' &&
+    block.toString('latin1', at + 263, at + 265) !== '00'
+  );
 }
 
 function toEntry(header: Header, overrides: Overrides, offset: number): TarEntry {
@@ -169,6 +176,10 @@ function toEntry(header: Header, overrides: Overrides, offset: number): TarEntry
   return { path, type, sizeBytes, mode, linkpath, offset };
 }
 
-function noArchive(): TarError { return new TarError('damaged', 'there is no tar archive in the file'); }
+function noArchive(): TarError {
+  return new TarError('damaged', 'there is no tar archive in the file');
+}
 
-function cutShort(): TarError { return new TarError('truncated', 'the archive ends within an entry'); }
+function cutShort(): TarError {
+  return new TarError('truncated', 'the archive ends within an entry');
+}

@@ -26,21 +26,35 @@ export interface Gate {
 /** Makes the gate that the builds of one test go through. */
 export async function makeGate(t: TestContext): Promise<Gate> {
   const directory = await makeDirectory(t);
-  const countBuilds = async (): Promise<number> => (await readFile(join(directory, 'builds'), 'utf8').catch(() => '')).length;
+  const countBuilds = async (): Promise<number> =>
+    (await readFile(join(directory, 'builds'), 'utf8').catch(() => '')).length;
   return {
     directory,
     countBuilds,
     waitForBuilds: async (count) => {
-      while (await countBuilds() < count) await new Promise((resolve) => { setTimeout(resolve, 20); });
+      while ((await countBuilds()) < count)
+        await new Promise((resolve) => {
+          setTimeout(resolve, 20);
+        });
     },
-    readEnvironment: async () => JSON.parse(await readFile(join(directory, 'environment.json'), 'utf8')) as Record<string, string>,
-    close: async () => { await writeFile(join(directory, 'closed'), ''); },
-    open: async () => { await rm(join(directory, 'closed'), { force: true }); },
+    readEnvironment: async () =>
+      JSON.parse(await readFile(join(directory, 'environment.json'), 'utf8')) as Record<string, string>,
+    close: async () => {
+      await writeFile(join(directory, 'closed'), '');
+    },
+    open: async () => {
+      await rm(join(directory, 'closed'), { force: true });
+    },
   };
 }
 
 /** Packs a package whose bundled dependency `addon` runs these commands when it is installed. */
-export function packScripted(version: string, gate: Gate, commands: string[] = [], files: Record<string, string> = {}): Tarball {
+export function packScripted(
+  version: string,
+  gate: Gate,
+  commands: string[] = [],
+  files: Record<string, string> = {},
+): Tarball {
   const script = `
     const { appendFileSync, existsSync, writeFileSync } = require('node:fs');
     const gate = ${JSON.stringify(gate.directory)};
@@ -85,4 +99,6 @@ export function callAddon(path: string): unknown {
 }
 
 /** Tells whether there is a built add-on. */
-export function isBuilt(path: string): boolean { return existsSync(join(path, 'node_modules/addon/build/Release/addon.node')); }
+export function isBuilt(path: string): boolean {
+  return existsSync(join(path, 'node_modules/addon/build/Release/addon.node'));
+}

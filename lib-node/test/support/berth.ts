@@ -29,25 +29,42 @@ export async function startBerth(env: Record<string, string> = {}): Promise<Bert
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-lib-node-server-'));
   const secretKey = 'internal secret of these tests, in 42 bytes';
   const child = spawn(process.env.BERTH_TEST_NODE ?? process.execPath, [SERVER], {
-    env: { PATH: process.env.PATH, PORT: '0', DATA_DIR: dataDir, SECRET_INTERNAL_SERVICES: secretKey, ADMIN_EMAIL: ADMIN.email, ADMIN_PASSWORD: ADMIN.password, ...env },
+    env: {
+      PATH: process.env.PATH,
+      PORT: '0',
+      DATA_DIR: dataDir,
+      SECRET_INTERNAL_SERVICES: secretKey,
+      ADMIN_EMAIL: ADMIN.email,
+      ADMIN_PASSWORD: ADMIN.password,
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const url = await readAddress(child);
   let session: Promise<string> | undefined;
 
-  async function request(method: string, path: string, headers: Record<string, string>, body?: unknown): Promise<Record<string, unknown>> {
-    const json = body === undefined ? {} : { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  async function request(
+    method: string,
+    path: string,
+    headers: Record<string, string>,
+    body?: unknown,
+  ): Promise<Record<string, unknown>> {
+    const json =
+      body === undefined
+        ? {}
+        : { headers: { ...headers, 'content-type': 'application/json' }, body: JSON.stringify(body) };
     const response = await fetch(`${url}/api/v1${path}`, { method, headers, ...json });
     const text = await response.text();
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${text}`);
-    return text === '' ? {} : JSON.parse(text) as Record<string, unknown>;
+    return text === '' ? {} : (JSON.parse(text) as Record<string, unknown>);
   }
 
   return {
     url,
     secretKey,
     asService: async (method, path, body) => await request(method, path, { 'x-secret-key': secretKey }, body),
-    asSuperadmin: async (method, path, body) => await request(method, path, { cookie: await (session ??= signIn(url)) }, body),
+    asSuperadmin: async (method, path, body) =>
+      await request(method, path, { cookie: await (session ??= signIn(url)) }, body),
     close: async () => {
       const exited = once(child, 'exit');
       child.kill();
@@ -57,7 +74,9 @@ export async function startBerth(env: Record<string, string> = {}): Promise<Bert
   };
 }
 
-/** Reads the log up to the line that tells the address, and the rest past caring: a full pipe would hold the server up. */
+/**
+ * Reads the log up to the line that tells the address, and the rest past caring: a full pipe would hold the server up.
+ */
 async function readAddress(child: ChildProcess): Promise<string> {
   if (child.stdout === null) throw new Error('a child with a pipe has a stdout');
   const lines = createInterface(child.stdout);
@@ -66,12 +85,21 @@ async function readAddress(child: ChildProcess): Promise<string> {
       const url = /listening at (http:[^"]+)/.exec(line)?.[1];
       if (url !== undefined) resolve(url);
     });
-    lines.on('close', () => { reject(new Error('the server has ended without an address')); });
+    lines.on('close', () => {
+      reject(new Error('the server has ended without an address'));
+    });
   });
 }
 
 async function signIn(url: string): Promise<string> {
-  const response = await fetch(`${url}/api/auth/sign-in/email`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(ADMIN) });
+  const response = await fetch(`${url}/api/auth/sign-in/email`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(ADMIN),
+  });
   if (!response.ok) throw new Error(`sign-in: ${response.status} ${await response.text()}`);
-  return response.headers.getSetCookie().map((cookie) => cookie.split(';', 1)[0]).join('; ');
+  return response.headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(';', 1)[0])
+    .join('; ');
 }

@@ -20,7 +20,9 @@ export interface EnsureChild {
 
 /** Starts a process that calls ensureArtefact, or ensureArtefactFile. */
 export function startEnsure(options: object, verb = 'ensureArtefact'): EnsureChild {
-  const child = spawn(process.execPath, [SCRIPT, verb, JSON.stringify(options)], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [SCRIPT, verb, JSON.stringify(options)], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   const result = collect(child);
   result.catch(() => undefined);
   return {
@@ -35,9 +37,13 @@ export function startEnsure(options: object, verb = 'ensureArtefact'): EnsureChi
 
 async function collect(child: ChildProcess): Promise<EnsuredArtefact> {
   let [stdout, stderr] = ['', ''];
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => { stdout += text; });
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => { stderr += text; });
-  const [code, signal] = await once(child, 'close') as [number | null, string | null];
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+  });
+  const [code, signal] = (await once(child, 'close')) as [number | null, string | null];
   if (code !== 0) throw new Error(`the child ended with ${code ?? signal}: ${stderr}`);
   return JSON.parse(stdout) as EnsuredArtefact;
 }

@@ -1,4 +1,5 @@
-// A process of its own that calls the named function once with the options given as JSON, and prints the result as JSON.
+// A process of its own that calls the named function once with the options given as JSON, and prints the result as
+// JSON.
 
 import { ensureArtefact, ensureArtefactFile } from '../../dist/index.js';
 import type { EnsureArtefactOptions } from '../../dist/index.js';

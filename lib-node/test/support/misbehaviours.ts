@@ -38,7 +38,9 @@ export function hanging(): Misbehaviour {
 /** Sends the right answer with the wrong body. */
 export function corrupting(change: (body: Buffer) => Buffer): Misbehaviour {
   return (_request, response) => {
-    replaceEnd(response, (body, end) => { end(change(Buffer.from(body))); });
+    replaceEnd(response, (body, end) => {
+      end(change(Buffer.from(body)));
+    });
     return false;
   };
 }
@@ -46,7 +48,11 @@ export function corrupting(change: (body: Buffer) => Buffer): Misbehaviour {
 /** Sends `bytes` of the body and closes the connection. */
 export function cutting(bytes: number): Misbehaviour {
   return (_request, response) => {
-    replaceEnd(response, (body) => { response.write(body.subarray(0, bytes), () => { response.destroy(); }); });
+    replaceEnd(response, (body) => {
+      response.write(body.subarray(0, bytes), () => {
+        response.destroy();
+      });
+    });
     return false;
   };
 }
@@ -55,14 +61,21 @@ export function cutting(bytes: number): Misbehaviour {
 export function stalling(bytes: number, onStalled: (proceed: () => void) => void): Misbehaviour {
   return (_request, response) => {
     replaceEnd(response, (body, end) => {
-      response.write(body.subarray(0, bytes), () => { onStalled(() => { end(body.subarray(bytes)); }); });
+      response.write(body.subarray(0, bytes), () => {
+        onStalled(() => {
+          end(body.subarray(bytes));
+        });
+      });
     });
     return false;
   };
 }
 
 /** Redirects. */
-export function redirecting(location: (request: IncomingMessage) => string, headers: Record<string, string> = {}): Misbehaviour {
+export function redirecting(
+  location: (request: IncomingMessage) => string,
+  headers: Record<string, string> = {},
+): Misbehaviour {
   return (request, response) => {
     response.writeHead(302, { location: location(request), ...headers }).end();
     return true;

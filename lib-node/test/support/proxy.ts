@@ -10,7 +10,10 @@ import type { SeenRequest } from './registry-fixture.ts';
 export interface Proxy {
   url: string;
   requests: Omit<SeenRequest, 'body'>[];
-  /** Closes the connection of each of the next answers to paths that end so, query left out, after that many bytes of the body. */
+  /**
+   * Closes the connection of each of the next answers to paths that end so, query left out, after that many bytes of
+   * the body.
+   */
   cut: (suffix: string, ...bytes: number[]) => void;
 }
 
@@ -28,7 +31,9 @@ export async function startProxy(t: TestContext, target: string): Promise<Proxy>
       void relay(answer, response, limit ?? Infinity);
     });
     // OpenStack Swift sends what belongs to no body behind its answer to a HEAD, and takes an announced body for one.
-    onward.on('error', () => { if (!response.headersSent) response.destroy(); });
+    onward.on('error', () => {
+      if (!response.headersSent) response.destroy();
+    });
     if (headers['content-length'] === undefined && headers['transfer-encoding'] === undefined) onward.end();
     else request.pipe(onward);
   });
@@ -43,7 +48,9 @@ export async function startProxy(t: TestContext, target: string): Promise<Proxy>
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     requests,
-    cut: (suffix, ...bytes) => { cuts = { suffix, bytes }; },
+    cut: (suffix, ...bytes) => {
+      cuts = { suffix, bytes };
+    },
   };
 }
 
@@ -52,7 +59,9 @@ async function relay(answer: IncomingMessage, response: ServerResponse, limit: n
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     const piece = chunk.subarray(0, left);
     left -= piece.length;
-    await new Promise((resolve) => { response.write(piece, resolve); });
+    await new Promise((resolve) => {
+      response.write(piece, resolve);
+    });
     if (left === 0) {
       response.destroy();
       return;

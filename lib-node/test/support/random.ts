@@ -12,4 +12,6 @@ export function createRandom(seed: number): () => number {
 }
 
 /** Takes the seed from BERTH_TEST_SEED, else from the clock. */
-export function chooseSeed(): number { return Number(process.env.BERTH_TEST_SEED ?? Date.now() % 2 ** 31); }
+export function chooseSeed(): number {
+  return Number(process.env.BERTH_TEST_SEED ?? Date.now() % 2 ** 31);
+}

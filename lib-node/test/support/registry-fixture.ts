@@ -46,32 +46,55 @@ export interface FixtureOptions {
   age?: 'today' | 'tarballs' | 'single';
 }
 
-interface Stored { document: Record<string, unknown>; slots: Record<string, Tarball> }
+interface Stored {
+  document: Record<string, unknown>;
+  slots: Record<string, Tarball>;
+}
 
 /** Starts an empty registry. */
-export async function startRegistry({ basePath = '', port = 0, age = 'today' }: FixtureOptions = {}): Promise<RegistryFixture> {
+export async function startRegistry({
+  basePath = '',
+  port = 0,
+  age = 'today',
+}: FixtureOptions = {}): Promise<RegistryFixture> {
   const artefacts = new Map<string, Stored>();
   const requests: SeenRequest[] = [];
   let misbehaviour: Misbehaviour | undefined;
   let clockMs = Date.parse('2026-01-01T00:00:00.000Z');
-  const tick = (): string => new Date(clockMs += 1).toISOString();
+  const tick = (): string => new Date((clockMs += 1)).toISOString();
 
   const server = createServer((request, response) => {
-    const seen: SeenRequest = { method: request.method ?? '', url: request.url ?? '', headers: request.headers, body: Buffer.alloc(0) };
+    const seen: SeenRequest = {
+      method: request.method ?? '',
+      url: request.url ?? '',
+      headers: request.headers,
+      body: Buffer.alloc(0),
+    };
     requests.push(seen);
     if (misbehaviour?.(request, response)) return;
     const [path = '', query = ''] = seen.url.split('?');
     const parts = path.slice(`${basePath}/api/v1/`.length).split('/').map(decodeURIComponent);
     if (!path.startsWith(`${basePath}/api/v1/artefacts`)) return sendProblem(response, 404, 'route_not_found');
-    if (request.method === 'POST') return void receive(request, seen).then(() => { sendJson(response, 201, { artefact: { _id: parts[2], format: parts[1] } }); }, () => undefined);
-    if (parts.length === 1) return sendJson(response, 200, { results: [...artefacts.values()].map(({ document }) => document), count: artefacts.size });
+    if (request.method === 'POST')
+      return void receive(request, seen).then(
+        () => {
+          sendJson(response, 201, { artefact: { _id: parts[2], format: parts[1] } });
+        },
+        () => undefined,
+      );
+    if (parts.length === 1)
+      return sendJson(response, 200, {
+        results: [...artefacts.values()].map(({ document }) => document),
+        count: artefacts.size,
+      });
     const stored = artefacts.get(parts[1] ?? '');
     if (stored === undefined) return sendProblem(response, 404, 'artefact_not_found');
     if (parts.length === 2) return sendDocument(request, response, stored);
     const asked = new URLSearchParams(query).get('architecture') ?? 'noarch';
     const tarball = stored.slots[asked] ?? stored.slots.noarch;
     const hasDownload = age === 'single' || stored.document.format === 'file';
-    if (tarball === undefined || parts[2] !== (hasDownload ? 'download' : 'tarball')) return sendProblem(response, 404, 'slot_not_found');
+    if (tarball === undefined || parts[2] !== (hasDownload ? 'download' : 'tarball'))
+      return sendProblem(response, 404, 'slot_not_found');
     sendTarball(request, response, tarball);
   });
 
@@ -90,25 +113,61 @@ export async function startRegistry({ basePath = '', port = 0, age = 'today' }: 
     response.setHeader('etag', etag);
     response.setHeader('repr-digest', `sha-256=:${Buffer.from(digest.slice(7), 'hex').toString('base64')}:`);
     const start = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
-    if (start === undefined || (request.headers['if-range'] ?? etag) !== etag) return void response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
-    if (Number(start) >= bytes.length) return void response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
+    if (start === undefined || (request.headers['if-range'] ?? etag) !== etag)
+      return void response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
+    if (Number(start) >= bytes.length)
+      return void response.writeHead(416, { 'content-range': `bytes */${bytes.length}` }).end();
     const rest = bytes.subarray(Number(start));
-    response.writeHead(206, { 'content-length': rest.length, 'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}` }).end(rest);
+    response
+      .writeHead(206, {
+        'content-length': rest.length,
+        'content-range': `bytes ${start}-${bytes.length - 1}/${bytes.length}`,
+      })
+      .end(rest);
   }
 
   function publish(id: string, slots: Record<string, Tarball>, document: Record<string, unknown> = {}): void {
     const uploadedAt = tick();
-    const described = Object.entries(slots).map(([name, { bytes, digest, hasNativeModules = false }]) => [name, {
-      path: `npm/${id}/${name}-${digest.slice(7, 23)}.tgz`, size: bytes.length, version: document.version, uploadedAt, hasNativeModules,
-      ...age === 'today' && { digest },
-    }]);
-    const root = age === 'single' ? { path: `npm/${id}.tgz`, hasNativeModules: slots.noarch?.hasNativeModules ?? false } : { tarballs: Object.fromEntries(described) as unknown };
-    artefacts.set(id, { slots, document: { _id: id, name: id, format: 'npm', dataUpdatedAt: uploadedAt, updatedAt: uploadedAt, ...root, ...document } });
+    const described = Object.entries(slots).map(([name, { bytes, digest, hasNativeModules = false }]) => [
+      name,
+      {
+        path: `npm/${id}/${name}-${digest.slice(7, 23)}.tgz`,
+        size: bytes.length,
+        version: document.version,
+        uploadedAt,
+        hasNativeModules,
+        ...(age === 'today' && { digest }),
+      },
+    ]);
+    const root =
+      age === 'single'
+        ? { path: `npm/${id}.tgz`, hasNativeModules: slots.noarch?.hasNativeModules ?? false }
+        : { tarballs: Object.fromEntries(described) as unknown };
+    artefacts.set(id, {
+      slots,
+      document: {
+        _id: id,
+        name: id,
+        format: 'npm',
+        dataUpdatedAt: uploadedAt,
+        updatedAt: uploadedAt,
+        ...root,
+        ...document,
+      },
+    });
   }
 
   function publishFile(id: string, { bytes, digest }: Tarball, document: Record<string, unknown> = {}): void {
     const filePath = `files/${id}/${digest.slice(7, 23)}-${id}`;
-    const file = { format: 'file', filePath, path: filePath, fileName: id, size: bytes.length, tarballs: undefined, ...age === 'today' && { digest } };
+    const file = {
+      format: 'file',
+      filePath,
+      path: filePath,
+      fileName: id,
+      size: bytes.length,
+      tarballs: undefined,
+      ...(age === 'today' && { digest }),
+    };
     publish(id, { noarch: { bytes, digest } }, { ...file, ...document });
   }
 
@@ -125,8 +184,12 @@ export async function startRegistry({ basePath = '', port = 0, age = 'today' }: 
       const stored = artefacts.get(id);
       if (stored !== undefined) stored.document = { ...stored.document, updatedAt: tick(), ...document };
     },
-    remove: (id) => { artefacts.delete(id); },
-    misbehave: (next) => { misbehaviour = next; },
+    remove: (id) => {
+      artefacts.delete(id);
+    },
+    misbehave: (next) => {
+      misbehaviour = next;
+    },
     countRequests: (suffix) => requests.filter(({ url }) => url.split('?')[0]?.endsWith(suffix)).length,
     close: async () => {
       server.closeAllConnections();
@@ -136,8 +199,15 @@ export async function startRegistry({ basePath = '', port = 0, age = 'today' }: 
   };
 }
 
-export function sendProblem(response: ServerResponse, status: number, code: string, headers: Record<string, string> = {}): void {
-  response.writeHead(status, { 'content-type': 'application/problem+json', ...headers }).end(JSON.stringify({ status, title: 'No', detail: `because ${code}`, code }));
+export function sendProblem(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  headers: Record<string, string> = {},
+): void {
+  response
+    .writeHead(status, { 'content-type': 'application/problem+json', ...headers })
+    .end(JSON.stringify({ status, title: 'No', detail: `because ${code}`, code }));
 }
 
 function sendJson(response: ServerResponse, status: number, body: unknown): void {

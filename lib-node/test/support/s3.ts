@@ -3,14 +3,21 @@
 import { randomBytes } from 'node:crypto';
 
 /** Where it is: `http://127.0.0.1:40123`. */
-export function s3Url(): string { return server().origin; }
+export function s3Url(): string {
+  return server().origin;
+}
 
 /** Settings of a registry that keeps its files there, in a folder of its own, and reaches it under the given URL. */
 export function s3Settings(endpoint: string): Record<string, string> {
   const { username, password } = server();
   return {
-    FILES_STORAGE: 's3', S3_ENDPOINT: endpoint, S3_BUCKET: 'berth-test', S3_FORCE_PATH_STYLE: 'true', S3_ROOT_DIR: `test-${randomBytes(8).toString('hex')}`,
-    S3_ACCESS_KEY_ID: decodeURIComponent(username), S3_SECRET_ACCESS_KEY: password,
+    FILES_STORAGE: 's3',
+    S3_ENDPOINT: endpoint,
+    S3_BUCKET: 'berth-test',
+    S3_FORCE_PATH_STYLE: 'true',
+    S3_ROOT_DIR: `test-${randomBytes(8).toString('hex')}`,
+    S3_ACCESS_KEY_ID: decodeURIComponent(username),
+    S3_SECRET_ACCESS_KEY: password,
   };
 }
 

@@ -32,7 +32,11 @@ export interface Setting {
 export async function makeSetting(t: TestContext, options?: FixtureOptions): Promise<Setting> {
   const registry = await makeRegistry(t, options);
   const cacheDir = await makeDirectory(t);
-  return { registry, cacheDir, options: { registryUrl: registry.url, secretKey: 'internal', artefactId: ID, cacheDir, architecture: 'x64' } };
+  return {
+    registry,
+    cacheDir,
+    options: { registryUrl: registry.url, secretKey: 'internal', artefactId: ID, cacheDir, architecture: 'x64' },
+  };
 }
 
 /** The same for ensureArtefactFile, which knows no architectures. */

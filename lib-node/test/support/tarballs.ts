@@ -6,7 +6,18 @@ import { gzipSync } from 'node:zlib';
 const BLOCK = 512;
 
 /** Type flags of POSIX ustar, pax(1), "ustar Interchange Format", and GNU tar's for long names. */
-const TYPE_FLAGS = { file: '0', hardlink: '1', symlink: '2', device: '3', directory: '5', fifo: '6', pax: 'x', globalPax: 'g', longPath: 'L', longLink: 'K' } as const;
+const TYPE_FLAGS = {
+  file: '0',
+  hardlink: '1',
+  symlink: '2',
+  device: '3',
+  directory: '5',
+  fifo: '6',
+  pax: 'x',
+  globalPax: 'g',
+  longPath: 'L',
+  longLink: 'K',
+} as const;
 
 export interface TarEntry {
   path: string;
@@ -36,20 +47,28 @@ export function packTarball(entries: TarEntry[]): Tarball {
 /** Packs an npm package: the files below `package/`, with a manifest. */
 export function packPackage(version: string, files: Record<string, string | Buffer> = {}): Tarball {
   const manifest = JSON.stringify({ name: '@acme/sample', version });
-  return packTarball(Object.entries({ 'package.json': manifest, ...files }).map(([path, content]) => ({ path: `package/${path}`, content })));
+  return packTarball(
+    Object.entries({ 'package.json': manifest, ...files }).map(([path, content]) => ({
+      path: `package/${path}`,
+      content,
+    })),
+  );
 }
 
 /** Packs a package of `count` files in nested directories. */
 export function packManyFiles(count: number): Tarball {
-  const files = Array.from({ length: count }, (_, index): [string, string] =>
-    [`lib/d${index % 97}/e${index % 7}/f${index}.js`, `export default ${index}; // ${'x'.repeat(index % 500)}\n`]);
+  const files = Array.from({ length: count }, (_, index): [string, string] => [
+    `lib/d${index % 97}/e${index % 7}/f${index}.js`,
+    `export default ${index}; // ${'x'.repeat(index % 500)}\n`,
+  ]);
   return packPackage('1.0.0', Object.fromEntries(files));
 }
 
 /** Makes content that does not compress, the same each time: the tarball is then about as large. */
 export function incompressible(sizeBytes: number, seed = 'seed'): Buffer {
   const pieces: Buffer[] = [];
-  for (let index = 0; index * 32 < sizeBytes; index += 1) pieces.push(createHash('sha256').update(`${seed}${index}`).digest());
+  for (let index = 0; index * 32 < sizeBytes; index += 1)
+    pieces.push(createHash('sha256').update(`${seed}${index}`).digest());
   return Buffer.concat(pieces).subarray(0, sizeBytes);
 }
 
@@ -70,6 +89,12 @@ function tarHeader({ path, type = 'file', linkpath = '', mode = 0o644 }: TarEntr
   header.write(TYPE_FLAGS[type], 156);
   header.write(linkpath, 157, 100);
   header.write('ustar\x0000', 257);
-  header.write(`${header.reduce((sum, byte) => sum + byte, 0).toString(8).padStart(6, '0')}\0 `, 148);
+  header.write(
+    `${header
+      .reduce((sum, byte) => sum + byte, 0)
+      .toString(8)
+      .padStart(6, '0')}\0 `,
+    148,
+  );
   return header;
 }

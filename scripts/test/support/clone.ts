@@ -7,12 +7,20 @@ import { repositoryRoot } from '../../runtime.ts';
 
 const NOT_CLONED = new Set(['data', '.git', '.cache']);
 
-export interface Clone { directory: string; remove(): void }
+export interface Clone {
+  directory: string;
+  remove(): void;
+}
 
 export function makeClone(): Clone {
   const directory = mkdtempSync(join(tmpdir(), 'berth-clone-'));
   for (const name of readdirSync(repositoryRoot)) {
     if (!NOT_CLONED.has(name)) symlinkSync(join(repositoryRoot, name), join(directory, name));
   }
-  return { directory, remove: () => { rmSync(directory, { recursive: true }); } };
+  return {
+    directory,
+    remove: () => {
+      rmSync(directory, { recursive: true });
+    },
+  };
 }

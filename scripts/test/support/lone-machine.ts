@@ -9,8 +9,15 @@ import { freePort } from '../../../api/test/support/free-port.ts';
 
 const MAX_OUTPUT_BYTES = 16 * 1024 * 1024;
 
-export interface Outcome { status: number; stdout: string; stderr: string }
-export interface RunOptions { cwd: string; env?: Record<string, string> }
+export interface Outcome {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+export interface RunOptions {
+  cwd: string;
+  env?: Record<string, string>;
+}
 
 export interface LoneMachine {
   /** Makes an empty folder, as a user does for a project of their own. */
@@ -32,17 +39,22 @@ export async function createLoneMachine(node = process.execPath): Promise<LoneMa
   // The programs of this repository's own packages are not installed there.
   const path = (process.env['PATH'] ?? '').split(':').filter((folder) => !folder.includes('node_modules'));
   const environment = {
-    PATH: [join(home, 'bin'), ...path].join(':'), HOME: home,
-    npm_config_registry: nowhere, npm_config_fetch_retries: '0',
-    pnpm_config_registry: nowhere, pnpm_config_fetch_retries: '0',
-    YARN_ENABLE_TELEMETRY: 'false', YARN_HTTP_RETRY: '0',
+    PATH: [join(home, 'bin'), ...path].join(':'),
+    HOME: home,
+    npm_config_registry: nowhere,
+    npm_config_fetch_retries: '0',
+    pnpm_config_registry: nowhere,
+    pnpm_config_fetch_retries: '0',
+    YARN_ENABLE_TELEMETRY: 'false',
+    YARN_HTTP_RETRY: '0',
   };
-  const run: LoneMachine['run'] = ([program = '', ...words], { cwd, env = {} }) => new Promise((done) => {
-    const options = { cwd, env: { ...environment, ...env }, maxBuffer: MAX_OUTPUT_BYTES };
-    execFile(program, words, options, (error, stdout, stderr) => {
-      done({ status: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr });
+  const run: LoneMachine['run'] = ([program = '', ...words], { cwd, env = {} }) =>
+    new Promise((done) => {
+      const options = { cwd, env: { ...environment, ...env }, maxBuffer: MAX_OUTPUT_BYTES };
+      execFile(program, words, options, (error, stdout, stderr) => {
+        done({ status: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, stdout, stderr });
+      });
     });
-  });
   return {
     makeFolder: () => mkdtemp(join(home, 'folder-')),
     run,

@@ -23,7 +23,7 @@ export async function startServingBerth(): Promise<ServingBerth> {
   const port = await freePort();
   const address = `http://127.0.0.1:${port}/registry`;
   const berth = await startTestServer({ env: { PORT: String(port), PUBLIC_URL: address } });
-  const files = { 'index.js': 'export const run = () => \'hello\';' };
+  const files = { 'index.js': "export const run = () => 'hello';" };
   const file = await npmTarball({ name: '@acme/hello', version: '1.0.0', manifest: { type: 'module' }, files });
   assert.equal((await berth.upload(HELLO, { file })).status, 201);
   const path = `/artefacts/${encodeURIComponent(HELLO)}`;

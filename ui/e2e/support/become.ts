@@ -7,12 +7,16 @@ export const PASSWORD = 'second mate 2';
 
 /** Makes a user for one test, with memberships, and signs the visitor in as him. */
 export async function become(
-  registry: Registry, visitor: Visitor, name: string, memberships: Record<string, 'admin' | 'member'> = {},
+  registry: Registry,
+  visitor: Visitor,
+  name: string,
+  memberships: Record<string, 'admin' | 'member'> = {},
 ): Promise<{ id: string; email: string }> {
   const { language, width } = visitor.variant;
   const email = `${name}-${language}-${width}@example.org`;
   const { id } = await asAdmin<{ id: string }>(registry, 'POST', '/users', { email, name, password: PASSWORD });
-  for (const [organization, role] of Object.entries(memberships)) await asAdmin(registry, 'PUT', `/organizations/${organization}/members/${id}`, { role });
+  for (const [organization, role] of Object.entries(memberships))
+    await asAdmin(registry, 'PUT', `/organizations/${organization}/members/${id}`, { role });
   await signIn(visitor.context, registry, email, PASSWORD);
   return { id, email };
 }

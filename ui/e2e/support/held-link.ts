@@ -15,13 +15,20 @@ export interface HeldLink {
 /** @param heldBytes of a download that pass before the rest is held back */
 export async function startHeldLink(target: string, heldBytes: number): Promise<HeldLink> {
   let release: () => void = () => undefined;
-  const released = new Promise<void>((resolve) => { release = resolve; });
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
   const server = createServer((incoming, outgoing) => {
-    const passed = request(new URL(incoming.url ?? '/', target), { method: incoming.method, headers: { ...incoming.headers, host: new URL(target).host } }, (answer) => {
-      outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
-      if (/\/download/.test(incoming.url ?? '')) void hold(answer, heldBytes, released, (chunk) => outgoing.write(chunk)).then(() => outgoing.end());
-      else answer.pipe(outgoing);
-    });
+    const passed = request(
+      new URL(incoming.url ?? '/', target),
+      { method: incoming.method, headers: { ...incoming.headers, host: new URL(target).host } },
+      (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers);
+        if (/\/download/.test(incoming.url ?? ''))
+          void hold(answer, heldBytes, released, (chunk) => outgoing.write(chunk)).then(() => outgoing.end());
+        else answer.pipe(outgoing);
+      },
+    );
     passed.on('error', () => outgoing.destroy());
     incoming.pipe(passed);
   });
@@ -37,7 +44,12 @@ export async function startHeldLink(target: string, heldBytes: number): Promise<
   };
 }
 
-async function hold(answer: Readable, heldBytes: number, released: Promise<void>, write: (chunk: Buffer) => void): Promise<void> {
+async function hold(
+  answer: Readable,
+  heldBytes: number,
+  released: Promise<void>,
+  write: (chunk: Buffer) => void,
+): Promise<void> {
   let passedBytes = 0;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     const room = Math.max(0, heldBytes - passedBytes);

@@ -11,7 +11,11 @@ export const LISTS: Record<string, { page: string; route: string; emptyKey?: Par
   'upload-keys': { page: 'admin/keys', route: '**/api/v1/api-keys?**', emptyKey: 'account.noKeys' },
   'grants': { page: 'admin/grants', route: '**/api/v1/access-grants?**', emptyKey: 'admin.noGrants' },
   'users': { page: 'admin/users', route: '**/api/v1/users?**' },
-  'organizations': { page: 'admin/organizations', route: '**/api/v1/organizations?**', emptyKey: 'admin.noOrganizations' },
+  'organizations': {
+    page: 'admin/organizations',
+    route: '**/api/v1/organizations?**',
+    emptyKey: 'admin.noOrganizations',
+  },
   'audit': { page: 'admin/audit', route: '**/api/v1/audit-events?**' },
   'remotes': { page: 'admin/remotes', route: '**/api/v1/remote-registries', emptyKey: 'remotes.none' },
   'storage': { page: 'admin/storage', route: '**/api/v1/storage' },
@@ -23,5 +27,6 @@ export const LISTS: Record<string, { page: string; route: string; emptyKey?: Par
 /** Keeps a picture of the page as it is now. */
 export async function keep({ page, variant }: Visitor, name: string): Promise<void> {
   const folder = process.env['BERTH_TEST_SCREENSHOTS'];
-  if (folder) await page.screenshot({ path: join(folder, `${name}-${variant.language}-${variant.width}.png`), fullPage: true });
+  if (folder)
+    await page.screenshot({ path: join(folder, `${name}-${variant.language}-${variant.width}.png`), fullPage: true });
 }

@@ -2,7 +2,10 @@
 
 import { edit, publish, publishHello, startRegistry, type Registry } from './registry.ts';
 
-/** Starts one with 30 tilesets, one of them deprecated, an artefact with long texts, and the sample plug-in: all public. */
+/**
+ * Starts one with 30 tilesets, one of them deprecated, an artefact with long texts, and the sample plug-in: all
+ * public.
+ */
 export async function startWithTilesets(): Promise<Registry> {
   const registry = await startRegistry();
   for (let index = 0; index < 30; index++) {
@@ -12,7 +15,8 @@ export async function startWithTilesets(): Promise<Registry> {
   }
   const longName = `@acme/${'very-long-name-'.repeat(12)}@1`;
   const fields = {
-    category: 'other', title: JSON.stringify({ en: 'x'.repeat(300), fr: 'y'.repeat(300) }),
+    category: 'other',
+    title: JSON.stringify({ en: 'x'.repeat(300), fr: 'y'.repeat(300) }),
     description: JSON.stringify({ en: 'A long text. '.repeat(100) }),
   };
   await publish(registry, longName, { format: 'file', file: Buffer.from('long'), fields });

@@ -23,10 +23,15 @@ export interface RegistryOptions {
 }
 
 /** Starts one on a free port, below a path. */
-export async function startRegistry({ env = () => ({}), path = '/registry' }: RegistryOptions = {}): Promise<Registry> {
+export async function startRegistry({
+  env = () => ({}),
+  path = '/registry',
+}: RegistryOptions = {}): Promise<Registry> {
   const port = await freePort();
   const publicUrl = `http://127.0.0.1:${port}${path}`;
-  const server = await startTestServer({ env: { PORT: String(port), PUBLIC_URL: publicUrl, TRUSTED_PROXIES: 'loopback', ...env(publicUrl) } });
+  const server = await startTestServer({
+    env: { PORT: String(port), PUBLIC_URL: publicUrl, TRUSTED_PROXIES: 'loopback', ...env(publicUrl) },
+  });
   return { ...server, pages: `${publicUrl}/` };
 }
 
@@ -35,7 +40,14 @@ export const HELLO = '@data-fair/processing-hello-world@0';
 /** Uploads the real plug-in, public, with texts in both languages. */
 export async function publishHello(registry: Registry, id = HELLO): Promise<void> {
   const file = await readFile(await packSample(await mkdtemp(join(tmpdir(), 'berth-hello-'))));
-  await publish(registry, id, { file, fields: { category: 'processing', title: JSON.stringify({ en: 'Hello world', fr: 'Bonjour le monde' }), description: JSON.stringify({ en: 'Says hello.', fr: 'Dit bonjour.' }) } });
+  await publish(registry, id, {
+    file,
+    fields: {
+      category: 'processing',
+      title: JSON.stringify({ en: 'Hello world', fr: 'Bonjour le monde' }),
+      description: JSON.stringify({ en: 'Says hello.', fr: 'Dit bonjour.' }),
+    },
+  });
   await edit(registry, id, { public: true, group: { en: 'Samples', fr: 'Exemples' } });
 }
 
@@ -45,12 +57,20 @@ export async function publish(registry: Registry, id: string, form: UploadForm):
 }
 
 export async function edit(registry: Registry, id: string, changes: object): Promise<void> {
-  const response = await registry.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, { headers: registry.internal, body: changes });
+  const response = await registry.api('PATCH', `/artefacts/${encodeURIComponent(id)}`, {
+    headers: registry.internal,
+    body: changes,
+  });
   assert.equal(response.status, 200, await response.text());
 }
 
 /** Sends as the superadmin, and returns what is answered. */
-export async function asAdmin<T = Record<string, unknown>>(registry: Registry, method: string, path: string, body?: object): Promise<T> {
+export async function asAdmin<T = Record<string, unknown>>(
+  registry: Registry,
+  method: string,
+  path: string,
+  body?: object,
+): Promise<T> {
   const response = await registry.api(method, path, { headers: await registry.superadmin(), body });
   const text = await response.text();
   assert.ok(response.ok, `${method} ${path}: ${text}`);

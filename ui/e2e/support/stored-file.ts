@@ -9,7 +9,7 @@ export async function storedFile(registry: Registry, bytes: string): Promise<str
   const folder = join(registry.dataDir, 'blobs');
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
-    if (entry.isFile() && await readFile(path, 'utf8') === bytes) return path;
+    if (entry.isFile() && (await readFile(path, 'utf8')) === bytes) return path;
   }
   throw new Error(`No file holds ${bytes}.`);
 }

@@ -3,7 +3,9 @@
 import type { paths } from './generated/schema.ts';
 
 type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : never;
-type Get<Path extends keyof paths> = paths[Path] extends { get: { responses: { 200: infer Answer } } } ? Json<Answer> : never;
+type Get<Path extends keyof paths> = paths[Path] extends { get: { responses: { 200: infer Answer } } }
+  ? Json<Answer>
+  : never;
 type Item<T> = T extends { results: (infer One)[] } ? One : never;
 
 export type Session = Get<'/api/v1/session'>;

@@ -1,4 +1,5 @@
-// What the whole application shows over a page: a line that something was done or went wrong, and the question before it is done.
+// What the whole application shows over a page: a line that something was done or went wrong, and the question before
+// it is done.
 
 import { inject, shallowRef, type InjectionKey } from 'vue';
 import { useI18n } from 'vue-i18n';
@@ -24,11 +25,15 @@ export function createDialogs() {
   return {
     notice,
     question,
-    tell(text: string, isError = false) { notice.value = { text, isError }; },
+    tell(text: string, isError = false) {
+      notice.value = { text, isError };
+    },
     confirm(asked: Question): Promise<boolean> {
       settle?.(false);
       question.value = asked;
-      return new Promise((resolve) => { settle = resolve; });
+      return new Promise((resolve) => {
+        settle = resolve;
+      });
     },
     answer(yes: boolean) {
       settle?.(yes);
@@ -57,6 +62,6 @@ export function useDialogs() {
   };
   /** Attempts what deletes something, once the reader is sure. Resolves with whether it is gone. */
   const removeIfSure = async (question: Question, work: () => Promise<unknown>): Promise<boolean> =>
-    await dialogs.confirm(question) && await attempt(work, t('common.deleted'));
+    (await dialogs.confirm(question)) && (await attempt(work, t('common.deleted')));
   return { ...dialogs, attempt, removeIfSure };
 }

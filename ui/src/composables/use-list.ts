@@ -5,7 +5,10 @@ import { useQuery } from './use-query.ts';
 export const PAGE_SIZE = 50;
 
 /** `count` is that of the whole list. */
-interface Listed<Item> { results: Item[]; count: number }
+interface Listed<Item> {
+  results: Item[];
+  count: number;
+}
 
 /** A list of the API, loaded whole or a page at a time. */
 export interface List<Item> extends Loaded<Listed<Item>> {
@@ -13,13 +16,24 @@ export interface List<Item> extends Loaded<Listed<Item>> {
   page?: Ref<number>;
 }
 
-export interface ListQuery { q: string | undefined; skip: number; size: number }
+export interface ListQuery {
+  q: string | undefined;
+  skip: number;
+  size: number;
+}
 
 /** Loads a list a page at a time; the page, and what is searched for, stand in the address. */
 export function useList<Item>(load: (signal: AbortSignal, query: ListQuery) => Promise<Listed<Item>>) {
-  const { fields: { q }, page } = useQuery('q');
-  const loaded = useLoad((signal) => load(signal, {
-    q: q.value || undefined, skip: (page.value - 1) * PAGE_SIZE, size: PAGE_SIZE,
-  }));
+  const {
+    fields: { q },
+    page,
+  } = useQuery('q');
+  const loaded = useLoad((signal) =>
+    load(signal, {
+      q: q.value || undefined,
+      skip: (page.value - 1) * PAGE_SIZE,
+      size: PAGE_SIZE,
+    }),
+  );
   return { ...loaded, q, page };
 }

@@ -22,13 +22,25 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T>
   watchEffect(() => {
     void turn.value;
     current?.abort();
-    const mine = current = new AbortController();
+    const mine = (current = new AbortController());
     loading.value = true;
     load(mine.signal).then(
-      (answer) => { if (!mine.signal.aborted) [data.value, error.value, loading.value] = [answer, undefined, false]; },
-      (reason: unknown) => { if (!mine.signal.aborted) [error.value, loading.value] = [reason instanceof Error ? reason : new Error(String(reason)), false]; },
+      (answer) => {
+        if (!mine.signal.aborted) [data.value, error.value, loading.value] = [answer, undefined, false];
+      },
+      (reason: unknown) => {
+        if (!mine.signal.aborted)
+          [error.value, loading.value] = [reason instanceof Error ? reason : new Error(String(reason)), false];
+      },
     );
   });
   onScopeDispose(() => current?.abort());
-  return { data, error, loading, reload: () => { turn.value++; } };
+  return {
+    data,
+    error,
+    loading,
+    reload: () => {
+      turn.value++;
+    },
+  };
 }

@@ -14,19 +14,37 @@ export function useQuery<const Name extends string>(...names: Name[]) {
     const kept = Object.entries(query).filter(([name, value]) => value !== '' && !(name === 'page' && value === '1'));
     void router.push({ query: Object.fromEntries(kept) });
   }
-  const field = (name: string) => computed({ get: () => String(route.query[name] ?? ''), set: (value) => { set({ [name]: value ?? '' }); } });
+  const field = (name: string) =>
+    computed({
+      get: () => String(route.query[name] ?? ''),
+      set: (value) => {
+        set({ [name]: value ?? '' });
+      },
+    });
   return {
     fields: Object.fromEntries(names.map((name) => [name, field(name)])) as Record<Name, WritableComputedRef<string>>,
     /** Counts from 1. */
-    page: computed({ get: () => Math.max(1, Math.trunc(Number(route.query.page)) || 1), set: (page: number) => { set({ page: String(page) }); } }),
+    page: computed({
+      get: () => Math.max(1, Math.trunc(Number(route.query.page)) || 1),
+      set: (page: number) => {
+        set({ page: String(page) });
+      },
+    }),
     set,
     isFiltered: computed(() => names.some((name) => Boolean(route.query[name]))),
-    clear: () => { set(Object.fromEntries(names.map((name) => [name, '']))); },
+    clear: () => {
+      set(Object.fromEntries(names.map((name) => [name, ''])));
+    },
   };
 }
 
 /** Whether something is on, which the address then says. */
 export function useFlag(name: string): WritableComputedRef<boolean> {
   const flag = useQuery(name).fields[name]!;
-  return computed({ get: () => flag.value !== '', set: (isOn) => { flag.value = isOn ? 'true' : ''; } });
+  return computed({
+    get: () => flag.value !== '',
+    set: (isOn) => {
+      flag.value = isOn ? 'true' : '';
+    },
+  });
 }

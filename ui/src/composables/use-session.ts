@@ -20,10 +20,15 @@ export function createSession() {
     isLocal: computed(() => signIn.value.mode === 'local'),
 
     async refresh(): Promise<void> {
-      [session.value, signIn.value] = await Promise.all([answerOf(api.GET('/api/v1/session')), answerOf(api.GET('/api/v1/sign-in'))]);
+      [session.value, signIn.value] = await Promise.all([
+        answerOf(api.GET('/api/v1/session')),
+        answerOf(api.GET('/api/v1/sign-in')),
+      ]);
     },
     async actFor({ type, id, department }: Account): Promise<void> {
-      session.value = await answerOf(api.PUT('/api/v1/session/account', { body: { type, id, ...(department && { department }) } }));
+      session.value = await answerOf(
+        api.PUT('/api/v1/session/account', { body: { type, id, ...(department && { department }) } }),
+      );
     },
     /** Resolves with where the identity provider wants to end its own session, when it has one. */
     async signOut(): Promise<string | undefined> {

@@ -1,5 +1,5 @@
-// What the API's refusals mean, in French: its own sentences, which say what to do, are English and stand behind these. A test holds
-// the list complete.
+// What the API's refusals mean, in French: its own sentences, which say what to do, are English and stand behind
+// these. A test holds the list complete.
 
 export const FRENCH_PROBLEMS: Readonly<Record<string, string>> = {
   access_grant_not_found: 'Cet accès n’existe pas',

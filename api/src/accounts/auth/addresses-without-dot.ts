@@ -10,16 +10,21 @@ export function addressesWithoutDot() {
   return {
     id: 'addresses-without-dot',
     hooks: {
-      before: [{
-        matcher: ({ path }) => path === '/sign-in/email',
-        handler: createAuthMiddleware(({ body, context }) => {
-          const email = (body as { email?: unknown } | undefined)?.email;
-          if (typeof email !== 'string' || !WITHOUT_DOT.test(email)) return Promise.resolve(undefined);
-          const { internalAdapter } = context;
-          const findUserByEmail = (_alias: string, options?: { includeAccounts: boolean }) => internalAdapter.findUserByEmail(email, options);
-          return Promise.resolve({ context: { body: { email: `${email}.localdomain` }, context: { internalAdapter: { findUserByEmail } } } });
-        }),
-      }],
+      before: [
+        {
+          matcher: ({ path }) => path === '/sign-in/email',
+          handler: createAuthMiddleware(({ body, context }) => {
+            const email = (body as { email?: unknown } | undefined)?.email;
+            if (typeof email !== 'string' || !WITHOUT_DOT.test(email)) return Promise.resolve(undefined);
+            const { internalAdapter } = context;
+            const findUserByEmail = (_alias: string, options?: { includeAccounts: boolean }) =>
+              internalAdapter.findUserByEmail(email, options);
+            return Promise.resolve({
+              context: { body: { email: `${email}.localdomain` }, context: { internalAdapter: { findUserByEmail } } },
+            });
+          }),
+        },
+      ],
     },
   } satisfies BetterAuthPlugin;
 }

@@ -24,7 +24,10 @@ export interface AuthOptions {
   passwords: PasswordHashing;
   /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
   signInsPerMinute?: number | undefined;
-  /** Sends somebody the link to set another password; without it none can be asked for. Not awaited: how long a mail takes tells whether there is a user. */
+  /**
+   * Sends somebody the link to set another password; without it none can be asked for. Not awaited: how long a mail
+   * takes tells whether there is a user.
+   */
   mailResetLink?: ((email: string, token: string) => void) | undefined;
   /** An OpenID provider through which users sign in as well. */
   oidc?: OidcProvider | undefined;
@@ -48,7 +51,15 @@ const SIGN_INS_PER_MINUTE = 20;
 const RESET_LIFETIME_SECONDS = 24 * 3600;
 
 /** Makes the instance; the tables are in db/migrations/0001-accounts.ts. */
-export function createAuth({ database, publicUrl, secret, passwords, signInsPerMinute = SIGN_INS_PER_MINUTE, mailResetLink, oidc }: AuthOptions) {
+export function createAuth({
+  database,
+  publicUrl,
+  secret,
+  passwords,
+  signInsPerMinute = SIGN_INS_PER_MINUTE,
+  mailResetLink,
+  oidc,
+}: AuthOptions) {
   const { origin, pathname } = new URL(publicUrl);
   const attempts = { window: 60, max: signInsPerMinute };
   return betterAuth({
@@ -60,10 +71,22 @@ export function createAuth({ database, publicUrl, secret, passwords, signInsPerM
     telemetry: { enabled: false },
     trustedOrigins: (request) => [origin, request?.headers.get(REQUEST_ORIGIN_HEADER)],
     emailAndPassword: {
-      enabled: true, disableSignUp: true, minPasswordLength: MIN_PASSWORD_LENGTH, maxPasswordLength: MAX_PASSWORD_LENGTH,
-      password: { hash: (password) => passwords.hash(password), verify: ({ password, hash }) => passwords.verify(password, hash) },
-      resetPasswordTokenExpiresIn: RESET_LIFETIME_SECONDS, revokeSessionsOnPasswordReset: true,
-      ...(mailResetLink && { sendResetPassword: ({ user, token }: { user: { email: string }; token: string }) => { mailResetLink(user.email, token); return Promise.resolve(); } }),
+      enabled: true,
+      disableSignUp: true,
+      minPasswordLength: MIN_PASSWORD_LENGTH,
+      maxPasswordLength: MAX_PASSWORD_LENGTH,
+      password: {
+        hash: (password) => passwords.hash(password),
+        verify: ({ password, hash }) => passwords.verify(password, hash),
+      },
+      resetPasswordTokenExpiresIn: RESET_LIFETIME_SECONDS,
+      revokeSessionsOnPasswordReset: true,
+      ...(mailResetLink && {
+        sendResetPassword: ({ user, token }: { user: { email: string }; token: string }) => {
+          mailResetLink(user.email, token);
+          return Promise.resolve();
+        },
+      }),
     },
     // Superadmins make users by address: whoever a provider knows under it, and has seen it work, is that user.
     account: { accountLinking: { enabled: true, requireLocalEmailVerified: false } },
@@ -75,7 +98,13 @@ export function createAuth({ database, publicUrl, secret, passwords, signInsPerM
     rateLimit: {
       enabled: true,
       storage: 'database',
-      customRules: { '/sign-in/*': attempts, '/change-password': attempts, '/request-password-reset': attempts, '/reset-password': attempts, '/get-session': false },
+      customRules: {
+        '/sign-in/*': attempts,
+        '/change-password': attempts,
+        '/request-password-reset': attempts,
+        '/reset-password': attempts,
+        '/get-session': false,
+      },
     },
     plugins: [
       organization({
@@ -87,7 +116,7 @@ export function createAuth({ database, publicUrl, secret, passwords, signInsPerM
       admin({ bannedUserMessage: 'This user is disabled: ask an administrator of the registry.' }),
       twoFactor({ issuer: 'Berth' }),
       addressesWithoutDot(),
-      ...oidc ? [openIdProvider(oidc)] : [],
+      ...(oidc ? [openIdProvider(oidc)] : []),
     ],
     advanced: {
       useSecureCookies: publicUrl.startsWith('https:'),
@@ -107,17 +136,21 @@ export function createAuth({ database, publicUrl, secret, passwords, signInsPerM
 
 function openIdProvider({ issuer, clientId, clientSecret, scopes, onProfile }: OidcProvider) {
   return genericOAuth({
-    config: [{
-      providerId: OIDC_PROVIDER_ID,
-      discoveryUrl: `${issuer}/.well-known/openid-configuration`,
-      requireIdTokenVerification: true,
-      clientId, clientSecret, scopes,
-      overrideUserInfo: true,
-      mapProfileToUser: (profile) => {
-        onProfile?.(profile);
-        // Some providers know no name.
-        return { name: profile.name ?? profile.email ?? undefined };
+    config: [
+      {
+        providerId: OIDC_PROVIDER_ID,
+        discoveryUrl: `${issuer}/.well-known/openid-configuration`,
+        requireIdTokenVerification: true,
+        clientId,
+        clientSecret,
+        scopes,
+        overrideUserInfo: true,
+        mapProfileToUser: (profile) => {
+          onProfile?.(profile);
+          // Some providers know no name.
+          return { name: profile.name ?? profile.email ?? undefined };
+        },
       },
-    }],
+    ],
   });
 }

@@ -12,7 +12,15 @@ import { normalizeEmail } from '../operations.ts';
 import { MAX_EMAIL_LENGTH } from '../schemas.ts';
 import type { SessionAuthenticator } from '../sessions/authenticator.ts';
 import type { Auth } from './auth.ts';
-import { CLIENT_ADDRESS_HEADER, OIDC_SIGN_IN, PASSWORD_SIGN_IN, REQUEST_ORIGIN_HEADER, SECOND_FACTOR, SIGN_IN, type AuthCall } from './calls.ts';
+import {
+  CLIENT_ADDRESS_HEADER,
+  OIDC_SIGN_IN,
+  PASSWORD_SIGN_IN,
+  REQUEST_ORIGIN_HEADER,
+  SECOND_FACTOR,
+  SIGN_IN,
+  type AuthCall,
+} from './calls.ts';
 
 export interface AuthRequest {
   call: AuthCall;
@@ -27,7 +35,9 @@ export interface AuthRequest {
   requestId: string;
 }
 
-export interface AuthGateway { handle(request: AuthRequest): Promise<Response> }
+export interface AuthGateway {
+  handle(request: AuthRequest): Promise<Response>;
+}
 
 export interface AuthGatewayOptions {
   database: Database;
@@ -45,7 +55,15 @@ const UNAUTHORIZED = 401;
 const NOT_FOUND = 404;
 const TOO_MANY_REQUESTS = 429;
 
-export function createAuthGateway({ database, publicUrl, loadAuth, sessions, failedSignIns, profiles, syncClaims }: AuthGatewayOptions): AuthGateway {
+export function createAuthGateway({
+  database,
+  publicUrl,
+  loadAuth,
+  sessions,
+  failedSignIns,
+  profiles,
+  syncClaims,
+}: AuthGatewayOptions): AuthGateway {
   return {
     async handle(request) {
       const { action } = request.call;
@@ -55,17 +73,33 @@ export function createAuthGateway({ database, publicUrl, loadAuth, sessions, fai
       if (address !== undefined) await failedSignIns.assertFree(address);
       const auth = await loadAuth();
       const { result: response, profile } = await profiles.run(() => auth.handler(toFetchRequest(request, publicUrl)));
-      if (address !== undefined) await (response.ok ? failedSignIns.forget(address) : response.status === UNAUTHORIZED ? failedSignIns.count(address) : undefined);
+      if (address !== undefined)
+        await (response.ok
+          ? failedSignIns.forget(address)
+          : response.status === UNAUTHORIZED
+            ? failedSignIns.count(address)
+            : undefined);
       // better-auth knows the provider once its configuration could be read, and looks again each time.
-      if (request.call.path === OIDC_SIGN_IN && response.status === NOT_FOUND) throw new OidcUnavailableError('The OpenID provider does not answer: try again in a moment, or sign in with a password.', { headers: { 'retry-after': '10' } });
+      if (request.call.path === OIDC_SIGN_IN && response.status === NOT_FOUND)
+        throw new OidcUnavailableError(
+          'The OpenID provider does not answer: try again in a moment, or sign in with a password.',
+          { headers: { 'retry-after': '10' } },
+        );
       // Attempts over the limit would fill the log at the pace of whoever makes them.
       if (action === undefined || response.status === TOO_MANY_REQUESTS) return response;
       const caller = begins(action) ? await sessions.identify({ cookie: cookiesOf(response) }) : before;
       const actor = { caller: caller ?? ANONYMOUS, ip: request.ip, requestId: request.requestId };
-      const target = caller ? { targetType: 'session' as const, targetId: caller.sessionId } : signInTarget(request, profile);
+      const target = caller
+        ? { targetType: 'session' as const, targetId: caller.sessionId }
+        : signInTarget(request, profile);
       // A provider's callback leads on whatever came of it.
       const isRefused = begins(action) && !caller && !isHalfWay(response);
-      if (target) await appendAudit(database.db, actor, { action, ...target, outcome: isRefused && response.status < 400 ? 'refused' : outcomeOf(response) });
+      if (target)
+        await appendAudit(database.db, actor, {
+          action,
+          ...target,
+          outcome: isRefused && response.status < 400 ? 'refused' : outcomeOf(response),
+        });
       if (profile && caller) await syncClaims?.(actor, caller.user.id, profile);
       return response;
     },
@@ -79,35 +113,58 @@ function toFetchRequest({ call, headers, search, body, ip, origin }: AuthRequest
   }
   fetchHeaders.set(CLIENT_ADDRESS_HEADER, ip);
   fetchHeaders.set(REQUEST_ORIGIN_HEADER, origin);
-  return new Request(`${publicUrl}/api/auth${call.path}${search}`, { method: call.method, headers: fetchHeaders, ...(body?.length && { body: new Uint8Array(body) }) });
+  return new Request(`${publicUrl}/api/auth${call.path}${search}`, {
+    method: call.method,
+    headers: fetchHeaders,
+    ...(body?.length && { body: new Uint8Array(body) }),
+  });
 }
 
 /** What an answer sets, as the next request would send it. */
 function cookiesOf(response: Response): string {
-  return response.headers.getSetCookie().map((cookie) => cookie.split(';', 1)[0] ?? '').join('; ');
+  return response.headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(';', 1)[0] ?? '')
+    .join('; ');
 }
 
 function outcomeOf({ status }: Response): 'success' | 'refused' | 'failed' {
   return status < 400 ? 'success' : status < 500 ? 'refused' : 'failed';
 }
 
-/** Whom somebody tried to sign in as; what is no address is not kept, since passwords are typed into the wrong field. */
-function signInTarget({ call, body }: AuthRequest, profile: Profile | undefined): Pick<AuditEvent, 'targetType' | 'targetId'> | undefined {
-  if (!begins(call.action) && call.action !== 'user.request-password-reset' && call.action !== 'user.reset-password') return undefined;
+/**
+ * Whom somebody tried to sign in as; what is no address is not kept, since passwords are typed into the wrong field.
+ */
+function signInTarget(
+  { call, body }: AuthRequest,
+  profile: Profile | undefined,
+): Pick<AuditEvent, 'targetType' | 'targetId'> | undefined {
+  if (!begins(call.action) && call.action !== 'user.request-password-reset' && call.action !== 'user.reset-password')
+    return undefined;
   return { targetType: 'user', targetId: toAddress(profile?.['email']) ?? addressIn(body) ?? 'unknown' };
 }
 
 /** Whether a session may come of it. */
-function begins(action: string | undefined): boolean { return action === SIGN_IN || action === SECOND_FACTOR; }
+function begins(action: string | undefined): boolean {
+  return action === SIGN_IN || action === SECOND_FACTOR;
+}
 
 function addressIn(body: Buffer | undefined): string | undefined {
   let parsed: unknown;
-  try { parsed = JSON.parse(body?.toString('utf8') ?? ''); } catch { return undefined; }
+  try {
+    parsed = JSON.parse(body?.toString('utf8') ?? '');
+  } catch {
+    return undefined;
+  }
   return typeof parsed === 'object' && parsed !== null && 'email' in parsed ? toAddress(parsed.email) : undefined;
 }
 
 function toAddress(email: unknown): string | undefined {
-  return typeof email === 'string' && email.includes('@') ? normalizeEmail(email).replace(/\p{Cc}/gu, '').slice(0, MAX_EMAIL_LENGTH) : undefined;
+  return typeof email === 'string' && email.includes('@')
+    ? normalizeEmail(email)
+        .replace(/\p{Cc}/gu, '')
+        .slice(0, MAX_EMAIL_LENGTH)
+    : undefined;
 }
 
 /** The password was right, and a second factor is asked for. */

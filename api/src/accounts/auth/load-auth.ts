@@ -11,13 +11,20 @@ export function createAuthLoader(options: AuthOptions): () => Promise<Auth> {
   let loading: Promise<Auth> | undefined;
   const load = async () => (await import('./auth.ts')).createAuth(options);
   return () => {
-    loading ??= load().catch((error: unknown) => { loading = undefined; throw error; });
+    loading ??= load().catch((error: unknown) => {
+      loading = undefined;
+      throw error;
+    });
     return loading;
   };
 }
 
 /** Makes the token of a link with which a user sets another password, once. */
-export async function createResetToken(auth: Auth, userId: string, lifetimeSeconds: number): Promise<{ token: string; expiresAt: Date }> {
+export async function createResetToken(
+  auth: Auth,
+  userId: string,
+  lifetimeSeconds: number,
+): Promise<{ token: string; expiresAt: Date }> {
   const token = randomBytes(RESET_TOKEN_BYTES).toString('base64url');
   const expiresAt = new Date(Date.now() + lifetimeSeconds * 1000);
   const { internalAdapter } = await auth.$context;
@@ -28,7 +35,10 @@ export async function createResetToken(auth: Auth, userId: string, lifetimeSecon
 /** Prolongs a session; the `Set-Cookie` headers to send, or undefined when it ended meanwhile. */
 export async function prolongSession(auth: Auth, { cookie }: IncomingHttpHeaders): Promise<string[] | undefined> {
   try {
-    const { headers, response } = await auth.api.getSession({ headers: new Headers({ cookie: cookie ?? '' }), returnHeaders: true });
+    const { headers, response } = await auth.api.getSession({
+      headers: new Headers({ cookie: cookie ?? '' }),
+      returnHeaders: true,
+    });
     return response ? headers.getSetCookie() : undefined;
   } catch (error) {
     if (!(error instanceof Error)) throw error;

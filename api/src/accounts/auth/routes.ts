@@ -23,12 +23,25 @@ export function authRoutes(gateway: AuthGateway, calls: readonly AuthCall[]): Fa
         method: call.method,
         url: call.path,
         bodyLimit: BODY_LIMIT_BYTES,
-        schema: { summary: call.summary, tags: ['session'], ...(call.body && { body: call.body }), response: problems(400, 401, 403, 429) },
+        schema: {
+          summary: call.summary,
+          tags: ['session'],
+          ...(call.body && { body: call.body }),
+          response: problems(400, 401, 403, 429),
+        },
         handler: async (request, reply) => {
           const { method, headers, host, ip, id, protocol } = request;
           assertSameOrigin({ method, headers, host });
           const body = Buffer.isBuffer(request.body) ? request.body : undefined;
-          const response = await gateway.handle({ call, headers, search: searchOf(request), body, ip, origin: `${protocol}://${host}`, requestId: id });
+          const response = await gateway.handle({
+            call,
+            headers,
+            search: searchOf(request),
+            body,
+            ip,
+            origin: `${protocol}://${host}`,
+            requestId: id,
+          });
           return sendResponse(response, request, reply);
         },
       });
@@ -38,7 +51,10 @@ export function authRoutes(gateway: AuthGateway, calls: readonly AuthCall[]): Fa
 }
 
 async function sendResponse(response: Response, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-  const body = response.status < 400 ? Buffer.from(await response.arrayBuffer()) : JSON.stringify(await toProblem(response, request.id));
+  const body =
+    response.status < 400
+      ? Buffer.from(await response.arrayBuffer())
+      : JSON.stringify(await toProblem(response, request.id));
   for (const [name, value] of response.headers) if (!OWN_HEADERS.has(name)) reply.header(name, value);
   for (const cookie of response.headers.getSetCookie()) reply.header('set-cookie', cookie);
   if (response.status >= 400) reply.type('application/problem+json');
@@ -50,10 +66,14 @@ async function toProblem(response: Response, requestId: string): Promise<Record<
   const { status } = response;
   if (status === TooManyAttemptsError.status) {
     const seconds = response.headers.get('x-retry-after') ?? '60';
-    throw new TooManyAttemptsError(`Too many attempts from this address: try again in ${seconds} seconds.`, { headers: { 'retry-after': seconds } });
+    throw new TooManyAttemptsError(`Too many attempts from this address: try again in ${seconds} seconds.`, {
+      headers: { 'retry-after': seconds },
+    });
   }
   const title = STATUS_CODES[status] ?? 'Error';
-  const { code = title.toUpperCase().replaceAll(' ', '_'), message = title } = await response.json().catch(() => ({})) as { code?: string; message?: string };
+  const { code = title.toUpperCase().replaceAll(' ', '_'), message = title } = (await response
+    .json()
+    .catch(() => ({}))) as { code?: string; message?: string };
   if (status >= 500) throw new Error(`better-auth answered ${status} ${code}: ${message}`);
   return { status, title, detail: message, code, requestId, message };
 }

@@ -24,24 +24,42 @@ export interface DirectoryAuthenticatorOptions extends DirectoryTokenOptions {
 /** There is no session of ours to name: the identity service has it. */
 const SESSION_ID = 'directory';
 
-export function createDirectoryAuthenticator({ secure, hasGrant, ...options }: DirectoryAuthenticatorOptions): DirectoryAuthenticator {
+export function createDirectoryAuthenticator({
+  secure,
+  hasGrant,
+  ...options
+}: DirectoryAuthenticatorOptions): DirectoryAuthenticator {
   const check = createTokenCheck(options);
   const payloads = new WeakMap<UserCaller, DirectoryPayload>();
-  const payloadOf = (caller: UserCaller): DirectoryPayload => payloads.get(caller) ?? { id: caller.user.id, name: caller.user.name };
+  const payloadOf = (caller: UserCaller): DirectoryPayload =>
+    payloads.get(caller) ?? { id: caller.user.id, name: caller.user.name };
   return {
     async authenticate(headers) {
       const { token, language, ...membership } = readDirectoryCookies(headers);
       const payload = token === undefined ? undefined : await check(token);
       if (!payload) return undefined;
       const user = toDirectoryUser(payload, membership);
-      const caller: UserCaller = { kind: 'user', sessionId: SESSION_ID, ...user, hasGrant: await hasGrant(user.account), ...(language !== undefined && { language }) };
+      const caller: UserCaller = {
+        kind: 'user',
+        sessionId: SESSION_ID,
+        ...user,
+        hasGrant: await hasGrant(user.account),
+        ...(language !== undefined && { language }),
+      };
       payloads.set(caller, payload);
       return caller;
     },
     list: (_executor, caller) => Promise.resolve(listDirectoryChoices(payloadOf(caller))),
     choose: (_executor, caller, account) => {
       const membership = account.type === 'organization' ? membershipFor(payloadOf(caller), account) : undefined;
-      return Promise.resolve(formatAccountCookies(membership ? { organization: membership.id, department: membership.department ?? undefined, role: membership.role } : {}, secure));
+      return Promise.resolve(
+        formatAccountCookies(
+          membership
+            ? { organization: membership.id, department: membership.department ?? undefined, role: membership.role }
+            : {},
+          secure,
+        ),
+      );
     },
   };
 }

@@ -28,10 +28,20 @@ export function readDirectoryCookies({ cookie = '' }: IncomingHttpHeaders): Dire
   };
 }
 
-/** Makes the cookies that choose a membership, as the identity service's own pages write them: readable by pages, below the whole host. */
-export function formatAccountCookies({ organization, department, role }: { organization?: string | undefined; department?: string | undefined; role?: string | undefined }, secure: boolean): string[] {
-  const format = (name: string, value: string | undefined) => (
-    `${name}=${encodeURIComponent(value ?? '')}; Path=/; SameSite=Lax${secure ? '; Secure' : ''}${value === undefined ? '; Max-Age=0' : ''}`
-  );
+/**
+ * Makes the cookies that choose a membership, as the identity service's own pages write them: readable by pages, below
+ * the whole host.
+ */
+export function formatAccountCookies(
+  {
+    organization,
+    department,
+    role,
+  }: { organization?: string | undefined; department?: string | undefined; role?: string | undefined },
+  secure: boolean,
+): string[] {
+  const format = (name: string, value: string | undefined) =>
+    `${name}=${encodeURIComponent(value ?? '')}; Path=/; ` +
+    `SameSite=Lax${secure ? '; Secure' : ''}${value === undefined ? '; Max-Age=0' : ''}`;
   return [format('id_token_org', organization), format('id_token_dep', department), format('id_token_role', role)];
 }

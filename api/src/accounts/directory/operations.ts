@@ -11,8 +11,14 @@ export type DirectoryUser = Pick<UserCaller, 'user' | 'isAdmin' | 'account' | 'a
 
 type Membership = NonNullable<DirectoryPayload['organizations']>[number];
 
-/** Tells who the user is and, by their cookies, under which membership they act; without a membership of that name they act for themselves. */
-export function toDirectoryUser(payload: DirectoryPayload, cookies: Omit<DirectoryCookies, 'token' | 'language'>): DirectoryUser {
+/**
+ * Tells who the user is and, by their cookies, under which membership they act; without a membership of that name they
+ * act for themselves.
+ */
+export function toDirectoryUser(
+  payload: DirectoryPayload,
+  cookies: Omit<DirectoryCookies, 'token' | 'language'>,
+): DirectoryUser {
   const { id, name = id, email = '' } = payload;
   const membership = payload.organizations?.find((it) => isChosen(it, cookies));
   return {
@@ -20,7 +26,9 @@ export function toDirectoryUser(payload: DirectoryPayload, cookies: Omit<Directo
     // Superadmin powers are taken up for a while, and laid down.
     isAdmin: Boolean(payload.isAdmin) && Boolean(payload.adminMode),
     isReadOnly: Boolean(payload.pseudoSession),
-    ...(membership ? { account: accountOf(membership), accountRole: roleOf(membership) } : { account: { type: 'user', id, name }, accountRole: 'admin' }),
+    ...(membership
+      ? { account: accountOf(membership), accountRole: roleOf(membership) }
+      : { account: { type: 'user', id, name }, accountRole: 'admin' }),
   };
 }
 
@@ -28,22 +36,38 @@ export function toDirectoryUser(payload: DirectoryPayload, cookies: Omit<Directo
 export function listDirectoryChoices({ id, name = id, organizations = [] }: DirectoryPayload): AccountChoice[] {
   return [
     { type: 'user', id, name, role: 'admin' },
-    ...organizations.map((it) => ({ ...accountOf(it), ...(it.departmentName && { departmentName: it.departmentName }), role: roleOf(it) })),
+    ...organizations.map((it) => ({
+      ...accountOf(it),
+      ...(it.departmentName && { departmentName: it.departmentName }),
+      role: roleOf(it),
+    })),
   ];
 }
 
 /** The membership for an account; of several, the one that administers it. */
-export function membershipFor({ organizations = [] }: DirectoryPayload, { id, department }: Account): Membership | undefined {
+export function membershipFor(
+  { organizations = [] }: DirectoryPayload,
+  { id, department }: Account,
+): Membership | undefined {
   const fitting = organizations.filter((it) => it.id === id && (it.department || undefined) === department);
   return fitting.find((it) => roleOf(it) === 'admin') ?? fitting[0];
 }
 
-function isChosen(membership: Membership, { organization, department, role }: Omit<DirectoryCookies, 'token' | 'language'>): boolean {
-  return membership.id === organization && (membership.department || undefined) === department && (role === undefined || membership.role === role);
+function isChosen(
+  membership: Membership,
+  { organization, department, role }: Omit<DirectoryCookies, 'token' | 'language'>,
+): boolean {
+  return (
+    membership.id === organization &&
+    (membership.department || undefined) === department &&
+    (role === undefined || membership.role === role)
+  );
 }
 
 function accountOf({ id, name, department }: Membership): Account {
   return { type: 'organization', id, ...(name && { name }), ...(department && { department }) };
 }
 
-function roleOf({ role }: Membership): 'admin' | 'member' { return role === ADMIN_ROLE ? 'admin' : 'member'; }
+function roleOf({ role }: Membership): 'admin' | 'member' {
+  return role === ADMIN_ROLE ? 'admin' : 'member';
+}

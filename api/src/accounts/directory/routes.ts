@@ -4,8 +4,20 @@ import { AccountsInDirectoryError } from '../errors.ts';
 /** In place of the routes of users and organisations: says where they are managed. */
 export function externalAccountRoutes(directoryUrl: string): FastifyPluginCallbackTypebox {
   return (app, _options, done) => {
-    for (const path of ['/users', '/users/*', '/organizations', '/organizations/*', '/invitations/*', '/sessions', '/sessions/*']) {
-      app.all(path, { schema: { hide: true } }, () => { throw new AccountsInDirectoryError(`Users and organisations are managed by the identity service: ${directoryUrl}.`); });
+    for (const path of [
+      '/users',
+      '/users/*',
+      '/organizations',
+      '/organizations/*',
+      '/invitations/*',
+      '/sessions',
+      '/sessions/*',
+    ]) {
+      app.all(path, { schema: { hide: true } }, () => {
+        throw new AccountsInDirectoryError(
+          `Users and organisations are managed by the identity service: ${directoryUrl}.`,
+        );
+      });
     }
     done();
   };

@@ -1,4 +1,5 @@
-// The session of the Data Fair identity service: a JSON Web Token, cut in two cookies so that pages can read what it says and not its signature.
+// The session of the Data Fair identity service: a JSON Web Token, cut in two cookies so that pages can read what it
+// says and not its signature.
 
 import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import { Type, type Static } from 'typebox';
@@ -45,8 +46,17 @@ const REMEMBERED_TOKENS = 1000;
  * Makes the check of a token. Undefined stands for one that has expired: then nobody is signed in any more.
  * @throws session_invalid for one that the directory has not made; directory_unavailable while its keys cannot be had
  */
-export function createTokenCheck({ directoryUrl, keysLiveMs = 600_000, keysRestMs = 60_000, timeoutMs = 5000 }: DirectoryTokenOptions): (token: string) => Promise<DirectoryPayload | undefined> {
-  const keys = createRemoteJWKSet(new URL(`${directoryUrl}/.well-known/jwks.json`), { cacheMaxAge: keysLiveMs, cooldownDuration: keysRestMs, timeoutDuration: timeoutMs });
+export function createTokenCheck({
+  directoryUrl,
+  keysLiveMs = 600_000,
+  keysRestMs = 60_000,
+  timeoutMs = 5000,
+}: DirectoryTokenOptions): (token: string) => Promise<DirectoryPayload | undefined> {
+  const keys = createRemoteJWKSet(new URL(`${directoryUrl}/.well-known/jwks.json`), {
+    cacheMaxAge: keysLiveMs,
+    cooldownDuration: keysRestMs,
+    timeoutDuration: timeoutMs,
+  });
   const remembered = new Map<string, { payload: DirectoryPayload; expiresAt: number; verifiedAt: number }>();
   return async (token) => {
     const known = remembered.get(token);
@@ -61,9 +71,16 @@ export function createTokenCheck({ directoryUrl, keysLiveMs = 600_000, keysRestM
   };
 }
 
-async function verify(token: string, keys: JWTVerifyGetKey): Promise<{ payload: DirectoryPayload; expiresAt: number } | undefined> {
+async function verify(
+  token: string,
+  keys: JWTVerifyGetKey,
+): Promise<{ payload: DirectoryPayload; expiresAt: number } | undefined> {
   try {
-    const { payload } = await jwtVerify(token, keys, { algorithms: SIGNATURE_ALGORITHMS, clockTolerance: CLOCK_TOLERANCE_SECONDS, requiredClaims: ['exp'] });
+    const { payload } = await jwtVerify(token, keys, {
+      algorithms: SIGNATURE_ALGORITHMS,
+      clockTolerance: CLOCK_TOLERANCE_SECONDS,
+      requiredClaims: ['exp'],
+    });
     const expiresAt = (payload.exp ?? 0) * 1000;
     if (!Value.Check(PayloadSchema, payload)) throw invalid();
     return { payload, expiresAt };
@@ -71,10 +88,15 @@ async function verify(token: string, keys: JWTVerifyGetKey): Promise<{ payload: 
     if (error instanceof errors.JWTExpired) return undefined;
     if (error instanceof SessionInvalidError) throw error;
     if (isTokenFault(error)) throw invalid(error);
-    throw new DirectoryUnavailableError('The identity service does not answer, so nobody can be recognised: try again in a moment. You stay signed in.', { cause: error, headers: { 'retry-after': '5' } });
+    throw new DirectoryUnavailableError(
+      'The identity service does not answer, so nobody can be recognised: try again in a moment. You stay signed in.',
+      { cause: error, headers: { 'retry-after': '5' } },
+    );
   }
 }
 
 function invalid(cause?: unknown): Error {
-  return new SessionInvalidError('The session cookies are not those that the identity service made: sign in again.', { cause });
+  return new SessionInvalidError('The session cookies are not those that the identity service made: sign in again.', {
+    cause,
+  });
 }

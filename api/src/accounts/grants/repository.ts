@@ -8,29 +8,45 @@ import { sql } from 'kysely';
 
 /** Inserts a grant; false when the account has one. */
 export async function insertGrant(executor: Executor, grant: AccessGrantsTable): Promise<boolean> {
-  const inserted = await executor.insertInto('access_grants').values(grant)
+  const inserted = await executor
+    .insertInto('access_grants')
+    .values(grant)
     .onConflict((conflict) => conflict.columns(['account_type', 'account_id', 'department']).doNothing())
-    .returning('id').executeTakeFirst();
+    .returning('id')
+    .executeTakeFirst();
   return inserted !== undefined;
 }
 
 export async function listGrants(executor: Executor, query: PageQuery): Promise<Page<AccessGrantsTable>> {
   let matching = executor.selectFrom('access_grants');
   for (const pattern of searchPatterns(query.q)) {
-    matching = matching.where(sql<boolean>`lower(account_id || ' ' || coalesce(account_name, '') || ' ' || department) like ${pattern} escape '\\'`);
+    matching = matching.where(
+      sql<boolean>`lower(account_id || ' ' || coalesce(account_name, '') || ' ' || department) like ${pattern} escape '\\'`,
+    );
   }
   const { offset, limit } = pageBounds(query);
-  const results = await matching.selectAll().orderBy('granted_at', 'desc').orderBy('id').limit(limit).offset(offset).execute();
+  const results = await matching
+    .selectAll()
+    .orderBy('granted_at', 'desc')
+    .orderBy('id')
+    .limit(limit)
+    .offset(offset)
+    .execute();
   const { count } = await matching.select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
   return { results, count };
 }
 
 /** The grant that covers an account, the wider one first; the same rule as `accountMatches`. */
 export function findGrantFor(executor: Executor, account: Account): Promise<AccessGrantsTable | undefined> {
-  return executor.selectFrom('access_grants').selectAll()
-    .where('account_type', '=', account.type).where('account_id', '=', account.id)
+  return executor
+    .selectFrom('access_grants')
+    .selectAll()
+    .where('account_type', '=', account.type)
+    .where('account_id', '=', account.id)
     .where('department', 'in', ['', account.department ?? ''])
-    .orderBy('department').limit(1).executeTakeFirst();
+    .orderBy('department')
+    .limit(1)
+    .executeTakeFirst();
 }
 
 export function takeGrant(executor: Executor, id: string): Promise<AccessGrantsTable | undefined> {
@@ -39,8 +55,10 @@ export function takeGrant(executor: Executor, id: string): Promise<AccessGrantsT
 
 /** Removes what an account that is gone was granted: with a department that one's grant, without all of them. */
 export async function deleteGrantsOf(executor: Executor, account: Account): Promise<void> {
-  await executor.deleteFrom('access_grants')
-    .where('account_type', '=', account.type).where('account_id', '=', account.id)
+  await executor
+    .deleteFrom('access_grants')
+    .where('account_type', '=', account.type)
+    .where('account_id', '=', account.id)
     .$if(account.department !== undefined, (query) => query.where('department', '=', account.department ?? ''))
     .execute();
 }

@@ -26,16 +26,27 @@ export function createGrantService(database: Database): GrantService {
   return {
     async create(actor, account) {
       enforce(policy.createGrant(actor.caller));
-      if (account.type === 'user' && account.department !== undefined) throw new AccountInvalidError('A user has no departments: leave department out.');
+      if (account.type === 'user' && account.department !== undefined)
+        throw new AccountInvalidError('A user has no departments: leave department out.');
       return database.transaction(async (tx) => {
-        const name = await findAccountName(tx, account) ?? account.name;
+        const name = (await findAccountName(tx, account)) ?? account.name;
         const row = {
-          id: randomUUID(), account_type: account.type, account_id: account.id, account_name: name ?? null, department: account.department ?? '',
-          granted_by: JSON.stringify(granterOf(actor.caller)), granted_at: new Date().toISOString(),
+          id: randomUUID(),
+          account_type: account.type,
+          account_id: account.id,
+          account_name: name ?? null,
+          department: account.department ?? '',
+          granted_by: JSON.stringify(granterOf(actor.caller)),
+          granted_at: new Date().toISOString(),
         };
-        if (!await insertGrant(tx, row)) throw new GrantExistsError('This account already has an access grant.');
+        if (!(await insertGrant(tx, row))) throw new GrantExistsError('This account already has an access grant.');
         const grant = toGrant(row);
-        await appendAudit(tx, actor, { action: 'access-grant.create', targetType: 'access-grant', targetId: row.id, details: { account: grant.account } });
+        await appendAudit(tx, actor, {
+          action: 'access-grant.create',
+          targetType: 'access-grant',
+          targetId: row.id,
+          details: { account: grant.account },
+        });
         return grant;
       });
     },
@@ -49,8 +60,11 @@ export function createGrantService(database: Database): GrantService {
     async findOwn(caller) {
       enforce(policy.seeOwnGrant(caller));
       const account = accountOf(caller);
-      const row = account && await findGrantFor(database.db, account);
-      if (!row) throw new GrantNotFoundError('Your account has no access grant: ask an administrator of the registry for one.');
+      const row = account && (await findGrantFor(database.db, account));
+      if (!row)
+        throw new GrantNotFoundError(
+          'Your account has no access grant: ask an administrator of the registry for one.',
+        );
       return toGrant(row);
     },
 
@@ -59,12 +73,17 @@ export function createGrantService(database: Database): GrantService {
       await database.transaction(async (tx) => {
         const row = await takeGrant(tx, id);
         if (!row) throw new GrantNotFoundError('There is no access grant with this id.');
-        await appendAudit(tx, actor, { action: 'access-grant.delete', targetType: 'access-grant', targetId: id, details: { account: toGrant(row).account } });
+        await appendAudit(tx, actor, {
+          action: 'access-grant.delete',
+          targetType: 'access-grant',
+          targetId: id,
+          details: { account: toGrant(row).account },
+        });
       });
     },
 
     async hasGrant(account, executor = database.db) {
-      return await findGrantFor(executor, account) !== undefined;
+      return (await findGrantFor(executor, account)) !== undefined;
     },
   };
 }
@@ -75,10 +94,15 @@ function granterOf(caller: Caller): Grant['grantedBy'] {
 
 function toGrant(row: AccessGrantsTable): Grant {
   const account = {
-    type: row.account_type === 'user' ? 'user' as const : 'organization' as const,
+    type: row.account_type === 'user' ? ('user' as const) : ('organization' as const),
     id: row.account_id,
     ...(row.account_name !== null && { name: row.account_name }),
     ...(row.department !== '' && { department: row.department }),
   };
-  return { _id: row.id, account, grantedBy: JSON.parse(row.granted_by) as Grant['grantedBy'], grantedAt: row.granted_at };
+  return {
+    _id: row.id,
+    account,
+    grantedBy: JSON.parse(row.granted_by) as Grant['grantedBy'],
+    grantedAt: row.granted_at,
+  };
 }

@@ -3,22 +3,57 @@
 import type { Executor } from '../../db/index.ts';
 
 export interface InvitationRow {
-  id: string; organizationId: string; organizationName: string; email: string; role: string | null; department: string | null; expiresAt: Date | string;
+  id: string;
+  organizationId: string;
+  organizationName: string;
+  email: string;
+  role: string | null;
+  department: string | null;
+  expiresAt: Date | string;
 }
 
 const PENDING = 'pending';
 
-export async function insertInvitation(executor: Executor, row: { id: string; organizationId: string; email: string; role: string; teamId: string | null; expiresAt: Date; inviterId: string }): Promise<void> {
-  await executor.insertInto('invitation').values({ ...row, status: PENDING, createdAt: new Date() }).execute();
+export async function insertInvitation(
+  executor: Executor,
+  row: {
+    id: string;
+    organizationId: string;
+    email: string;
+    role: string;
+    teamId: string | null;
+    expiresAt: Date;
+    inviterId: string;
+  },
+): Promise<void> {
+  await executor
+    .insertInto('invitation')
+    .values({ ...row, status: PENDING, createdAt: new Date() })
+    .execute();
 }
 
-export async function findTeamId(executor: Executor, organizationId: string, department: string): Promise<string | undefined> {
-  return (await executor.selectFrom('team').select('id').where('organizationId', '=', organizationId).where('slug', '=', department).executeTakeFirst())?.id;
+export async function findTeamId(
+  executor: Executor,
+  organizationId: string,
+  department: string,
+): Promise<string | undefined> {
+  return (
+    await executor
+      .selectFrom('team')
+      .select('id')
+      .where('organizationId', '=', organizationId)
+      .where('slug', '=', department)
+      .executeTakeFirst()
+  )?.id;
 }
 
 /** Those that nobody has accepted and that have not expired. */
 export function listInvitations(executor: Executor, organizationId: string, now: Date): Promise<InvitationRow[]> {
-  return pending(executor, now).where('i.organizationId', '=', organizationId).orderBy('i.email').orderBy('i.id').execute();
+  return pending(executor, now)
+    .where('i.organizationId', '=', organizationId)
+    .orderBy('i.email')
+    .orderBy('i.id')
+    .execute();
 }
 
 export function findInvitation(executor: Executor, id: string, now: Date): Promise<InvitationRow | undefined> {
@@ -27,18 +62,38 @@ export function findInvitation(executor: Executor, id: string, now: Date): Promi
 
 /** Ends an invitation; of all who try, one gets true. */
 export async function deleteInvitation(executor: Executor, id: string, organizationId?: string): Promise<boolean> {
-  const deleted = await executor.deleteFrom('invitation').where('id', '=', id)
-    .$if(organizationId !== undefined, (query) => query.where('organizationId', '=', organizationId ?? '')).returning('id').executeTakeFirst();
+  const deleted = await executor
+    .deleteFrom('invitation')
+    .where('id', '=', id)
+    .$if(organizationId !== undefined, (query) => query.where('organizationId', '=', organizationId ?? ''))
+    .returning('id')
+    .executeTakeFirst();
   return deleted !== undefined;
 }
 
 /** Ends those of one address to one organisation: a new one takes their place. */
 export async function deleteInvitationsOf(executor: Executor, organizationId: string, email: string): Promise<void> {
-  await executor.deleteFrom('invitation').where('organizationId', '=', organizationId).where('email', '=', email).execute();
+  await executor
+    .deleteFrom('invitation')
+    .where('organizationId', '=', organizationId)
+    .where('email', '=', email)
+    .execute();
 }
 
 function pending(executor: Executor, now: Date) {
-  return executor.selectFrom('invitation as i').innerJoin('organization as o', 'o.id', 'i.organizationId').leftJoin('team as t', 't.id', 'i.teamId')
-    .select(['i.id', 'i.organizationId', 'o.name as organizationName', 'i.email', 'i.role', 't.slug as department', 'i.expiresAt'])
-    .where('i.status', '=', PENDING).where('i.expiresAt', '>', now);
+  return executor
+    .selectFrom('invitation as i')
+    .innerJoin('organization as o', 'o.id', 'i.organizationId')
+    .leftJoin('team as t', 't.id', 'i.teamId')
+    .select([
+      'i.id',
+      'i.organizationId',
+      'o.name as organizationName',
+      'i.email',
+      'i.role',
+      't.slug as department',
+      'i.expiresAt',
+    ])
+    .where('i.status', '=', PENDING)
+    .where('i.expiresAt', '>', now);
 }

@@ -1,7 +1,13 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { problems } from '../../http/index.ts';
-import { AcceptanceSchema, InvitationListSchema, InvitationSchema, InvitationViewSchema, NewInvitationSchema } from './schemas.ts';
+import {
+  AcceptanceSchema,
+  InvitationListSchema,
+  InvitationSchema,
+  InvitationViewSchema,
+  NewInvitationSchema,
+} from './schemas.ts';
 import type { InvitationService } from './service.ts';
 
 const tags = ['organisations'];
@@ -9,31 +15,79 @@ const params = Type.Object({ id: Type.String() });
 
 export function invitationRoutes(invitations: InvitationService): FastifyPluginCallbackTypebox {
   return (app, _options, done) => {
-    app.post('/organizations/:id/invitations', {
-      schema: { summary: 'Invite somebody to an organisation', tags, params, body: NewInvitationSchema, response: { 201: InvitationSchema, ...problems(400, 401, 403, 404) } },
-    }, async (request, reply) => reply.code(201).send(await invitations.create(request.actor, request.params.id, request.body)));
+    app.post(
+      '/organizations/:id/invitations',
+      {
+        schema: {
+          summary: 'Invite somebody to an organisation',
+          tags,
+          params,
+          body: NewInvitationSchema,
+          response: { 201: InvitationSchema, ...problems(400, 401, 403, 404) },
+        },
+      },
+      async (request, reply) =>
+        reply.code(201).send(await invitations.create(request.actor, request.params.id, request.body)),
+    );
 
-    app.get('/organizations/:id/invitations', {
-      schema: { summary: 'List invitations that wait to be accepted', tags, params, response: { 200: InvitationListSchema, ...problems(401, 403, 404) } },
-    }, async (request) => {
-      const results = await invitations.list(request.actor.caller, request.params.id);
-      return { results, count: results.length };
-    });
+    app.get(
+      '/organizations/:id/invitations',
+      {
+        schema: {
+          summary: 'List invitations that wait to be accepted',
+          tags,
+          params,
+          response: { 200: InvitationListSchema, ...problems(401, 403, 404) },
+        },
+      },
+      async (request) => {
+        const results = await invitations.list(request.actor.caller, request.params.id);
+        return { results, count: results.length };
+      },
+    );
 
-    app.delete('/organizations/:id/invitations/:invitation', {
-      schema: { summary: 'Take an invitation back', tags, params: Type.Object({ id: Type.String(), invitation: Type.String() }), response: { 204: Type.Null(), ...problems(401, 403, 404) } },
-    }, async (request, reply) => {
-      await invitations.cancel(request.actor, request.params.id, request.params.invitation);
-      return reply.code(204).send(null);
-    });
+    app.delete(
+      '/organizations/:id/invitations/:invitation',
+      {
+        schema: {
+          summary: 'Take an invitation back',
+          tags,
+          params: Type.Object({ id: Type.String(), invitation: Type.String() }),
+          response: { 204: Type.Null(), ...problems(401, 403, 404) },
+        },
+      },
+      async (request, reply) => {
+        await invitations.cancel(request.actor, request.params.id, request.params.invitation);
+        return reply.code(204).send(null);
+      },
+    );
 
-    app.get('/invitations/:id', {
-      schema: { summary: 'Show an invitation to whoever holds its address', tags, params, response: { 200: InvitationViewSchema, ...problems(401, 404) } },
-    }, (request) => invitations.find(request.params.id));
+    app.get(
+      '/invitations/:id',
+      {
+        schema: {
+          summary: 'Show an invitation to whoever holds its address',
+          tags,
+          params,
+          response: { 200: InvitationViewSchema, ...problems(401, 404) },
+        },
+      },
+      (request) => invitations.find(request.params.id),
+    );
 
-    app.post('/invitations/:id/accept', {
-      schema: { summary: 'Accept an invitation: as the user with its address, or as a new one', tags, params, body: AcceptanceSchema, response: { 200: Type.Object({ email: Type.String() }), ...problems(400, 401, 403, 404) } },
-    }, (request) => invitations.accept(request.actor, request.params.id, request.body));
+    app.post(
+      '/invitations/:id/accept',
+      {
+        schema: {
+          summary: 'Accept an invitation: as the user with its address, or as a new one',
+          tags,
+          params,
+          body: AcceptanceSchema,
+          response: { 200: Type.Object({ email: Type.String() }), ...problems(400, 401, 403, 404) },
+        },
+      },
+      (request) => invitations.accept(request.actor, request.params.id, request.body),
+    );
     done();
   };
 }

@@ -1,21 +1,39 @@
-// Invitations to organisations: superadmins and the organisation's admins write them, whoever holds the address of one accepts it, once.
+// Invitations to organisations: superadmins and the organisation's admins write them, whoever holds the address of one
+// accepts it, once.
 
 import { randomBytes } from 'node:crypto';
 import { enforce, policy, UnauthenticatedError, type Actor, type Caller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
 import type { Mailer } from '../../mail/index.ts';
-import { DepartmentNotFoundError, InvitationFieldsError, InvitationForAnotherError, InvitationNotFoundError, OrganizationNotFoundError } from '../errors.ts';
+import {
+  DepartmentNotFoundError,
+  InvitationFieldsError,
+  InvitationForAnotherError,
+  InvitationNotFoundError,
+  OrganizationNotFoundError,
+} from '../errors.ts';
 import { administersOrganization, normalizeEmail, toIso } from '../operations.ts';
 import { addDepartment, saveMember } from '../organizations/member-repository.ts';
 import { findOrganization } from '../organizations/repository.ts';
 import type { PasswordHashing } from '../password.ts';
 import { findUserByEmail, insertUser } from '../users/repository.ts';
-import { deleteInvitation, deleteInvitationsOf, findInvitation, findTeamId, insertInvitation, listInvitations, type InvitationRow } from './repository.ts';
+import {
+  deleteInvitation,
+  deleteInvitationsOf,
+  findInvitation,
+  findTeamId,
+  insertInvitation,
+  listInvitations,
+  type InvitationRow,
+} from './repository.ts';
 import type { Acceptance, Invitation, InvitationView, NewInvitation } from './schemas.ts';
 
 export interface InvitationService {
-  /** Invites an address, in place of an earlier invitation of it, and mails it where there is a mail server. @throws organization_not_found, department_not_found */
+  /**
+   * Invites an address, in place of an earlier invitation of it, and mails it where there is a mail server.
+   * @throws organization_not_found, department_not_found
+   */
   create(actor: Actor, organizationId: string, invitation: NewInvitation): Promise<Invitation>;
   /** Lists what waits to be accepted. @throws organization_not_found */
   list(caller: Caller, organizationId: string): Promise<Invitation[]>;
@@ -41,7 +59,13 @@ export interface InvitationServiceOptions {
 const LIFETIME_MS = 7 * 24 * 3_600_000;
 const ID_BYTES = 32;
 
-export function createInvitationService({ database, publicUrl, passwords, mailer, onError }: InvitationServiceOptions): InvitationService {
+export function createInvitationService({
+  database,
+  publicUrl,
+  passwords,
+  mailer,
+  onError,
+}: InvitationServiceOptions): InvitationService {
   const urlOf = (id: string) => `${publicUrl}/invitations/${id}`;
   const toInvitation = (row: InvitationRow): Invitation => ({ id: row.id, ...fieldsOf(row), url: urlOf(row.id) });
 
@@ -51,7 +75,10 @@ export function createInvitationService({ database, publicUrl, passwords, mailer
       await mailer.send({
         to: [row.email],
         subject: `You are invited to ${row.organizationName}`,
-        text: `You are invited to join ${row.organizationName} in the registry at ${publicUrl}.\n\nTo accept, open this address before ${toIso(row.expiresAt)}:\n${urlOf(row.id)}\n\nIf you do not know why you get this mail, there is nothing to do.\n`,
+        text:
+          `You are invited to join ${row.organizationName} in the registry at ${publicUrl}.\n\nTo accept, ` +
+          `open this address before ${toIso(row.expiresAt)}:\n${urlOf(row.id)}\n\nIf you do not know why you get ` +
+          `this mail, there is nothing to do.\n`,
       });
       return true;
     } catch (error) {
@@ -61,10 +88,15 @@ export function createInvitationService({ database, publicUrl, passwords, mailer
   }
 
   async function join(tx: Tx, actor: Actor, row: InvitationRow, userId: string): Promise<void> {
-    if (!await deleteInvitation(tx, row.id)) throw notFound();
+    if (!(await deleteInvitation(tx, row.id))) throw notFound();
     await saveMember(tx, { organizationId: row.organizationId, userId, role: row.role ?? 'member' });
     if (row.department !== null) await addDepartment(tx, row.organizationId, userId, row.department);
-    await appendAudit(tx, actor, { action: 'organization.accept-invitation', targetType: 'organization', targetId: row.organizationId, details: { userId, role: row.role, email: row.email } });
+    await appendAudit(tx, actor, {
+      action: 'organization.accept-invitation',
+      targetType: 'organization',
+      targetId: row.organizationId,
+      details: { userId, role: row.role, email: row.email },
+    });
   }
 
   return {
@@ -73,13 +105,31 @@ export function createInvitationService({ database, publicUrl, passwords, mailer
       const id = randomBytes(ID_BYTES).toString('base64url');
       const address = normalizeEmail(email);
       const row = await database.transaction(async (tx) => {
-        if (!await findOrganization(tx, organizationId)) throw new OrganizationNotFoundError('There is no organisation with this id.');
-        const teamId = department === undefined ? null : await findTeamId(tx, organizationId, department) ?? undefined;
-        if (teamId === undefined) throw new DepartmentNotFoundError(`The organisation has no department ${department ?? ''}: create it first.`);
+        if (!(await findOrganization(tx, organizationId)))
+          throw new OrganizationNotFoundError('There is no organisation with this id.');
+        const teamId =
+          department === undefined ? null : ((await findTeamId(tx, organizationId, department)) ?? undefined);
+        if (teamId === undefined)
+          throw new DepartmentNotFoundError(
+            `The organisation has no department ${department ?? ''}: create it first.`,
+          );
         const inviterId = actor.caller.kind === 'user' ? actor.caller.user.id : '';
         await deleteInvitationsOf(tx, organizationId, address);
-        await insertInvitation(tx, { id, organizationId, email: address, role, teamId, expiresAt: new Date(Date.now() + LIFETIME_MS), inviterId });
-        await appendAudit(tx, actor, { action: 'organization.invite', targetType: 'organization', targetId: organizationId, details: { email: address, role, department } });
+        await insertInvitation(tx, {
+          id,
+          organizationId,
+          email: address,
+          role,
+          teamId,
+          expiresAt: new Date(Date.now() + LIFETIME_MS),
+          inviterId,
+        });
+        await appendAudit(tx, actor, {
+          action: 'organization.invite',
+          targetType: 'organization',
+          targetId: organizationId,
+          details: { email: address, role, department },
+        });
         const made = await findInvitation(tx, id, new Date());
         if (!made) throw notFound();
         return made;
@@ -89,22 +139,31 @@ export function createInvitationService({ database, publicUrl, passwords, mailer
 
     async list(caller, organizationId) {
       enforce(policy.manageOrganization(caller, organizationId));
-      if (!await findOrganization(database.db, organizationId)) throw new OrganizationNotFoundError('There is no organisation with this id.');
+      if (!(await findOrganization(database.db, organizationId)))
+        throw new OrganizationNotFoundError('There is no organisation with this id.');
       return (await listInvitations(database.db, organizationId, new Date())).map(toInvitation);
     },
 
     async cancel(actor, organizationId, id) {
       enforce(policy.manageOrganization(actor.caller, organizationId));
       await database.transaction(async (tx) => {
-        if (!await deleteInvitation(tx, id, organizationId)) throw notFound();
-        await appendAudit(tx, actor, { action: 'organization.cancel-invitation', targetType: 'organization', targetId: organizationId });
+        if (!(await deleteInvitation(tx, id, organizationId))) throw notFound();
+        await appendAudit(tx, actor, {
+          action: 'organization.cancel-invitation',
+          targetType: 'organization',
+          targetId: organizationId,
+        });
       });
     },
 
     async find(id) {
       const row = await findInvitation(database.db, id, new Date());
       if (!row) throw notFound();
-      return { ...fieldsOf(row), organization: { id: row.organizationId, name: row.organizationName }, hasUser: await findUserByEmail(database.db, row.email) !== undefined };
+      return {
+        ...fieldsOf(row),
+        organization: { id: row.organizationId, name: row.organizationName },
+        hasUser: (await findUserByEmail(database.db, row.email)) !== undefined,
+      };
     },
 
     async accept(actor, id, { name, password }) {
@@ -112,18 +171,35 @@ export function createInvitationService({ database, publicUrl, passwords, mailer
       if (!row) throw notFound();
       const { caller } = actor;
       if (await findUserByEmail(database.db, row.email)) {
-        if (caller.kind !== 'user') throw new UnauthenticatedError(`There is a user with the address ${row.email}: sign in as that user to accept.`);
-        if (normalizeEmail(caller.user.email) !== row.email) throw new InvitationForAnotherError(`This invitation is for ${row.email}: sign out, and in as that user.`);
+        if (caller.kind !== 'user')
+          throw new UnauthenticatedError(
+            `There is a user with the address ${row.email}: sign in as that user to accept.`,
+          );
+        if (normalizeEmail(caller.user.email) !== row.email)
+          throw new InvitationForAnotherError(`This invitation is for ${row.email}: sign out, and in as that user.`);
         await database.transaction((tx) => join(tx, actor, row, caller.user.id));
         return { email: row.email };
       }
-      if (name === undefined || password === undefined) throw new InvitationFieldsError('Give a name and a password: there is no user with this address yet.', { errors: (['name', 'password'] as const).filter((field) => ({ name, password })[field] === undefined).map((field) => ({ path: `/${field}`, message: 'must be given' })) });
+      if (name === undefined || password === undefined)
+        throw new InvitationFieldsError('Give a name and a password: there is no user with this address yet.', {
+          errors: (['name', 'password'] as const)
+            .filter((field) => ({ name, password })[field] === undefined)
+            .map((field) => ({ path: `/${field}`, message: 'must be given' })),
+        });
       const passwordHash = await passwords.hash(password);
       await database.transaction(async (tx) => {
         const user = await insertUser(tx, { email: row.email, name: name.trim(), isAdmin: false, passwordHash });
         // Made at this very moment by somebody else.
-        if (!user) throw new UnauthenticatedError(`There is a user with the address ${row.email}: sign in as that user to accept.`);
-        await appendAudit(tx, actor, { action: 'user.create', targetType: 'user', targetId: user.id, details: { email: user.email, isAdmin: false, by: 'invitation' } });
+        if (!user)
+          throw new UnauthenticatedError(
+            `There is a user with the address ${row.email}: sign in as that user to accept.`,
+          );
+        await appendAudit(tx, actor, {
+          action: 'user.create',
+          targetType: 'user',
+          targetId: user.id,
+          details: { email: user.email, isAdmin: false, by: 'invitation' },
+        });
         await join(tx, actor, row, user.id);
       });
       return { email: row.email };
@@ -131,8 +207,22 @@ export function createInvitationService({ database, publicUrl, passwords, mailer
   };
 }
 
-function fieldsOf({ email, role, department, expiresAt }: InvitationRow): Pick<Invitation, 'email' | 'role' | 'department' | 'expiresAt'> {
-  return { email, role: administersOrganization(role) ? 'admin' : 'member', expiresAt: toIso(expiresAt), ...(department !== null && { department }) };
+function fieldsOf({
+  email,
+  role,
+  department,
+  expiresAt,
+}: InvitationRow): Pick<Invitation, 'email' | 'role' | 'department' | 'expiresAt'> {
+  return {
+    email,
+    role: administersOrganization(role) ? 'admin' : 'member',
+    expiresAt: toIso(expiresAt),
+    ...(department !== null && { department }),
+  };
 }
 
-function notFound(): Error { return new InvitationNotFoundError('There is no such invitation: it has expired, was taken back, or was accepted already.'); }
+function notFound(): Error {
+  return new InvitationNotFoundError(
+    'There is no such invitation: it has expired, was taken back, or was accepted already.',
+  );
+}

@@ -13,19 +13,31 @@ export interface ClaimNames {
   adminValue?: string | undefined;
 }
 
-export interface ClaimedOrganization { id: string; name: string; role: 'admin' | 'member' }
+export interface ClaimedOrganization {
+  id: string;
+  name: string;
+  role: 'admin' | 'member';
+}
 
 /** Undefined stands for what the claims do not decide. */
-export interface Claimed { organizations: ClaimedOrganization[] | undefined; isAdmin: boolean | undefined }
+export interface Claimed {
+  organizations: ClaimedOrganization[] | undefined;
+  isAdmin: boolean | undefined;
+}
 
 /**
- * Reads what counts of a profile. Organisations are a list, or one alone, of ids (`"acme"`), ids with a role (`"acme:admin"`), or
- * objects (`{ id, name?, role? }`); what is none of these, or no id of an organisation, is passed over.
+ * Reads what counts of a profile. Organisations are a list, or one alone, of ids (`"acme"`), ids with a role
+ * (`"acme:admin"`), or objects (`{ id, name?, role? }`); what is none of these, or no id of an organisation, is passed
+ * over. /
  */
 export function readClaims(profile: Record<string, unknown>, names: ClaimNames): Claimed {
   return {
-    organizations: names.organizations === undefined ? undefined : organizationsIn(claimOf(profile, names.organizations)),
-    isAdmin: names.admin === undefined ? undefined : listOf(claimOf(profile, names.admin)).some((value) => String(value) === (names.adminValue ?? 'true')),
+    organizations:
+      names.organizations === undefined ? undefined : organizationsIn(claimOf(profile, names.organizations)),
+    isAdmin:
+      names.admin === undefined
+        ? undefined
+        : listOf(claimOf(profile, names.admin)).some((value) => String(value) === (names.adminValue ?? 'true')),
   };
 }
 
@@ -47,9 +59,17 @@ function organizationsIn(claim: unknown): ClaimedOrganization[] {
 }
 
 function toOrganization(item: unknown): ClaimedOrganization | undefined {
-  const [id, role, name] = isObject(item) ? [item['id'], item['role'], item['name']] : typeof item === 'string' ? item.split(':') : [];
+  const [id, role, name] = isObject(item)
+    ? [item['id'], item['role'], item['name']]
+    : typeof item === 'string'
+      ? item.split(':')
+      : [];
   if (!Value.Check(OrganizationIdSchema, id)) return undefined;
-  return { id, name: typeof name === 'string' && name.trim() !== '' ? name.trim() : id, role: role === 'admin' ? 'admin' : 'member' };
+  return {
+    id,
+    name: typeof name === 'string' && name.trim() !== '' ? name.trim() : id,
+    role: role === 'admin' ? 'admin' : 'member',
+  };
 }
 
 function listOf(claim: unknown): unknown[] {
@@ -57,4 +77,6 @@ function listOf(claim: unknown): unknown[] {
   return Array.isArray(claim) ? claim : [claim];
 }
 
-function isObject(value: unknown): value is Record<string, unknown> { return typeof value === 'object' && value !== null && !Array.isArray(value); }
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

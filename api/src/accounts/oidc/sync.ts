@@ -1,4 +1,5 @@
-// Makes the memberships and the superadmin's right of a user what their provider says, each time they sign in through it.
+// Makes the memberships and the superadmin's right of a user what their provider says, each time they sign in through
+// it.
 
 import type { Actor } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
@@ -12,18 +13,39 @@ import { readClaims, type ClaimedOrganization, type ClaimNames } from './operati
 export type SyncClaims = (actor: Actor, userId: string, profile: Record<string, unknown>) => Promise<void>;
 
 export function createClaimSync({ database, names }: { database: Database; names: ClaimNames }): SyncClaims {
-  async function syncOrganizations(tx: Tx, actor: Actor, userId: string, claimed: ClaimedOrganization[]): Promise<void> {
+  async function syncOrganizations(
+    tx: Tx,
+    actor: Actor,
+    userId: string,
+    claimed: ClaimedOrganization[],
+  ): Promise<void> {
     const present = await listMembershipRoles(tx, userId);
     for (const { id, name, role } of claimed) {
-      if (await insertOrganization(tx, { id, name })) await appendAudit(tx, actor, { action: 'organization.create', targetType: 'organization', targetId: id, details: { name, by: 'oidc' } });
+      if (await insertOrganization(tx, { id, name }))
+        await appendAudit(tx, actor, {
+          action: 'organization.create',
+          targetType: 'organization',
+          targetId: id,
+          details: { name, by: 'oidc' },
+        });
       if (present.get(id) === role) continue;
       await saveMember(tx, { organizationId: id, userId, role });
-      await appendAudit(tx, actor, { action: 'organization.save-member', targetType: 'organization', targetId: id, details: { userId, role, by: 'oidc' } });
+      await appendAudit(tx, actor, {
+        action: 'organization.save-member',
+        targetType: 'organization',
+        targetId: id,
+        details: { userId, role, by: 'oidc' },
+      });
     }
     for (const id of present.keys()) {
       if (claimed.some((it) => it.id === id)) continue;
       await deleteMember(tx, id, userId);
-      await appendAudit(tx, actor, { action: 'organization.delete-member', targetType: 'organization', targetId: id, details: { userId, by: 'oidc' } });
+      await appendAudit(tx, actor, {
+        action: 'organization.delete-member',
+        targetType: 'organization',
+        targetId: id,
+        details: { userId, by: 'oidc' },
+      });
     }
   }
 
@@ -33,7 +55,12 @@ export function createClaimSync({ database, names }: { database: Database; names
     // The last one stays, or nobody could put right what the provider says.
     if (!isAdmin && (await lockSuperadmins(tx, database.dialect)).every((id) => id === userId)) return;
     await updateUser(tx, userId, { isAdmin });
-    await appendAudit(tx, actor, { action: 'user.update', targetType: 'user', targetId: userId, details: { isAdmin, by: 'oidc' } });
+    await appendAudit(tx, actor, {
+      action: 'user.update',
+      targetType: 'user',
+      targetId: userId,
+      details: { isAdmin, by: 'oidc' },
+    });
   }
 
   return async (actor, userId, profile) => {

@@ -3,7 +3,12 @@
 import { enforce, policy, type Actor } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
-import { DepartmentNotFoundError, MemberNotFoundError, OrganizationNotFoundError, UserNotFoundError } from '../errors.ts';
+import {
+  DepartmentNotFoundError,
+  MemberNotFoundError,
+  OrganizationNotFoundError,
+  UserNotFoundError,
+} from '../errors.ts';
 import { accountRoleOf } from '../sessions/operations.ts';
 import { findUser } from '../users/repository.ts';
 import { deleteMember, listMembers, replaceDepartments, saveMember, type MemberRow } from './member-repository.ts';
@@ -11,9 +16,15 @@ import { findOrganization } from './repository.ts';
 import type { Member, Membership } from './schemas.ts';
 
 export interface MemberService {
-  /** Makes a user a member with exactly this role and these departments. @throws organization_not_found, user_not_found, department_not_found */
+  /**
+   * Makes a user a member with exactly this role and these departments.
+   * @throws organization_not_found, user_not_found, department_not_found
+   */
   save(actor: Actor, organizationId: string, userId: string, membership: Membership): Promise<Member>;
-  /** Ends a membership; sessions that act for the organisation act for the user alone at once. @throws member_not_found */
+  /**
+   * Ends a membership; sessions that act for the organisation act for the user alone at once.
+   * @throws member_not_found
+   */
   remove(actor: Actor, organizationId: string, userId: string): Promise<void>;
 }
 
@@ -22,16 +33,27 @@ export function createMemberService(database: Database): MemberService {
     async save(actor, organizationId, userId, { role, departments = [] }) {
       enforce(policy.manageOrganization(actor.caller, organizationId));
       return database.transaction(async (tx) => {
-        if (!await findOrganization(tx, organizationId)) throw new OrganizationNotFoundError('There is no organisation with this id.');
+        if (!(await findOrganization(tx, organizationId)))
+          throw new OrganizationNotFoundError('There is no organisation with this id.');
         // Organisation admins cannot add users by id; they send an invitation.
-        if (policy.manageAccounts(actor.caller) && !(await listMembers(tx, organizationId, userId))[0]) throw new MemberNotFoundError('The organisation has no such member: invite them.');
-        if (!await findUser(tx, userId)) throw new UserNotFoundError('There is no user with this id.');
+        if (policy.manageAccounts(actor.caller) && !(await listMembers(tx, organizationId, userId))[0])
+          throw new MemberNotFoundError('The organisation has no such member: invite them.');
+        if (!(await findUser(tx, userId))) throw new UserNotFoundError('There is no user with this id.');
         await saveMember(tx, { organizationId, userId, role });
         const unknown = await replaceDepartments(tx, organizationId, userId, departments);
-        if (unknown.length > 0) throw new DepartmentNotFoundError(`The organisation has no department ${unknown.join(', ')}: create it first.`);
-        await appendAudit(tx, actor, { action: 'organization.save-member', targetType: 'organization', targetId: organizationId, details: { userId, role, departments } });
+        if (unknown.length > 0)
+          throw new DepartmentNotFoundError(
+            `The organisation has no department ${unknown.join(', ')}: create it first.`,
+          );
+        await appendAudit(tx, actor, {
+          action: 'organization.save-member',
+          targetType: 'organization',
+          targetId: organizationId,
+          details: { userId, role, departments },
+        });
         const [member] = await listMembers(tx, organizationId, userId);
-        if (!member) throw new MemberNotFoundError('The user was removed from the organisation at this moment: try again.');
+        if (!member)
+          throw new MemberNotFoundError('The user was removed from the organisation at this moment: try again.');
         return toMember(member);
       });
     },
@@ -39,8 +61,14 @@ export function createMemberService(database: Database): MemberService {
     async remove(actor, organizationId, userId) {
       enforce(policy.manageOrganization(actor.caller, organizationId));
       await database.transaction(async (tx) => {
-        if (!await deleteMember(tx, organizationId, userId)) throw new MemberNotFoundError('The organisation has no such member.');
-        await appendAudit(tx, actor, { action: 'organization.delete-member', targetType: 'organization', targetId: organizationId, details: { userId } });
+        if (!(await deleteMember(tx, organizationId, userId)))
+          throw new MemberNotFoundError('The organisation has no such member.');
+        await appendAudit(tx, actor, {
+          action: 'organization.delete-member',
+          targetType: 'organization',
+          targetId: organizationId,
+          details: { userId },
+        });
       });
     },
   };

@@ -8,7 +8,17 @@ import { toIso } from '../operations.ts';
 import type { Page, PageQuery } from '../schemas.ts';
 import { listMembers, saveMember } from './member-repository.ts';
 import { toMember } from './members.ts';
-import { deleteDepartment, deleteOrganization, findOrganization, insertOrganization, listDepartments, listOrganizations, renameOrganization, saveDepartment, type OrganizationRow } from './repository.ts';
+import {
+  deleteDepartment,
+  deleteOrganization,
+  findOrganization,
+  insertOrganization,
+  listDepartments,
+  listOrganizations,
+  renameOrganization,
+  saveDepartment,
+  type OrganizationRow,
+} from './repository.ts';
 import type { Department, NewOrganization, Organization, OrganizationDetails } from './schemas.ts';
 
 export interface OrganizationService {
@@ -34,15 +44,24 @@ export interface OrganizationServiceOptions {
   onAccountDeleted: (tx: Tx, account: Account) => Promise<void>;
 }
 
-export function createOrganizationService({ database, onAccountDeleted }: OrganizationServiceOptions): OrganizationService {
+export function createOrganizationService({
+  database,
+  onAccountDeleted,
+}: OrganizationServiceOptions): OrganizationService {
   return {
     async create(actor, { id, name }) {
       enforce(policy.manageAccounts(actor.caller));
       return database.transaction(async (tx) => {
         const row = await insertOrganization(tx, { id, name: name.trim() });
         if (!row) throw new OrganizationExistsError('There is an organisation with this id already.');
-        if (actor.caller.kind === 'user') await saveMember(tx, { organizationId: id, userId: actor.caller.user.id, role: 'admin' });
-        await appendAudit(tx, actor, { action: 'organization.create', targetType: 'organization', targetId: id, details: { name: row.name } });
+        if (actor.caller.kind === 'user')
+          await saveMember(tx, { organizationId: id, userId: actor.caller.user.id, role: 'admin' });
+        await appendAudit(tx, actor, {
+          action: 'organization.create',
+          targetType: 'organization',
+          targetId: id,
+          details: { name: row.name },
+        });
         return toOrganization(row);
       });
     },
@@ -64,7 +83,12 @@ export function createOrganizationService({ database, onAccountDeleted }: Organi
       enforce(policy.manageAccounts(actor.caller));
       return database.transaction(async (tx) => {
         const row = known(await renameOrganization(tx, id, name.trim()));
-        await appendAudit(tx, actor, { action: 'organization.update', targetType: 'organization', targetId: id, details: { name: row.name } });
+        await appendAudit(tx, actor, {
+          action: 'organization.update',
+          targetType: 'organization',
+          targetId: id,
+          details: { name: row.name },
+        });
         return toOrganization(row);
       });
     },
@@ -72,7 +96,7 @@ export function createOrganizationService({ database, onAccountDeleted }: Organi
     async remove(actor, id) {
       enforce(policy.manageAccounts(actor.caller));
       await database.transaction(async (tx) => {
-        if (!await deleteOrganization(tx, id)) throw unknownOrganization();
+        if (!(await deleteOrganization(tx, id))) throw unknownOrganization();
         await onAccountDeleted(tx, { type: 'organization', id });
         await appendAudit(tx, actor, { action: 'organization.delete', targetType: 'organization', targetId: id });
       });
@@ -84,7 +108,12 @@ export function createOrganizationService({ database, onAccountDeleted }: Organi
         known(await findOrganization(tx, organizationId));
         const department = { id, name: name.trim() };
         await saveDepartment(tx, organizationId, department);
-        await appendAudit(tx, actor, { action: 'organization.save-department', targetType: 'organization', targetId: organizationId, details: { department } });
+        await appendAudit(tx, actor, {
+          action: 'organization.save-department',
+          targetType: 'organization',
+          targetId: organizationId,
+          details: { department },
+        });
         return department;
       });
     },
@@ -92,9 +121,15 @@ export function createOrganizationService({ database, onAccountDeleted }: Organi
     async removeDepartment(actor, organizationId, department) {
       enforce(policy.manageAccounts(actor.caller));
       await database.transaction(async (tx) => {
-        if (!await deleteDepartment(tx, organizationId, department)) throw new DepartmentNotFoundError('The organisation has no department with this id.');
+        if (!(await deleteDepartment(tx, organizationId, department)))
+          throw new DepartmentNotFoundError('The organisation has no department with this id.');
         await onAccountDeleted(tx, { type: 'organization', id: organizationId, department });
-        await appendAudit(tx, actor, { action: 'organization.delete-department', targetType: 'organization', targetId: organizationId, details: { department } });
+        await appendAudit(tx, actor, {
+          action: 'organization.delete-department',
+          targetType: 'organization',
+          targetId: organizationId,
+          details: { department },
+        });
       });
     },
   };
@@ -105,7 +140,9 @@ function known(row: OrganizationRow | undefined): OrganizationRow {
   return row;
 }
 
-function unknownOrganization(): Error { return new OrganizationNotFoundError('There is no organisation with this id.'); }
+function unknownOrganization(): Error {
+  return new OrganizationNotFoundError('There is no organisation with this id.');
+}
 
 function toOrganization(row: OrganizationRow): Organization {
   return { id: row.id, name: row.name, createdAt: toIso(row.createdAt) };

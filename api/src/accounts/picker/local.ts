@@ -9,7 +9,14 @@ export function findLocalAccounts(executor: Executor): FindAccounts {
     const organizations = await listOrganizations(executor, { q, size: MOST_FOUND });
     const users = await listUsers(executor, { q, size: MOST_FOUND });
     return [
-      ...await Promise.all(organizations.results.map(async ({ id, name }) => ({ type: 'organization' as const, id, name, departments: await listDepartments(executor, id) }))),
+      ...(await Promise.all(
+        organizations.results.map(async ({ id, name }) => ({
+          type: 'organization' as const,
+          id,
+          name,
+          departments: await listDepartments(executor, id),
+        })),
+      )),
       ...users.results.map(({ id, name, email }) => ({ type: 'user' as const, id, name, email })),
     ];
   };

@@ -5,12 +5,21 @@ import { AccountQuerySchema, FoundAccountsSchema, type FindAccounts } from './sc
 
 export function pickerRoutes(find: FindAccounts): FastifyPluginCallbackTypebox {
   return (app, _options, done) => {
-    app.get('/accounts', {
-      schema: { summary: 'Find users and organisations to share with or to grant access', tags: ['accounts'], querystring: AccountQuerySchema, response: { 200: FoundAccountsSchema, ...problems(400, 401, 403, 503) } },
-    }, async (request) => {
-      enforce(policy.findAccounts(request.actor.caller));
-      return { results: await find(request.query.q ?? '', request.headers.cookie) };
-    });
+    app.get(
+      '/accounts',
+      {
+        schema: {
+          summary: 'Find users and organisations to share with or to grant access',
+          tags: ['accounts'],
+          querystring: AccountQuerySchema,
+          response: { 200: FoundAccountsSchema, ...problems(400, 401, 403, 503) },
+        },
+      },
+      async (request) => {
+        enforce(policy.findAccounts(request.actor.caller));
+        return { results: await find(request.query.q ?? '', request.headers.cookie) };
+      },
+    );
     done();
   };
 }

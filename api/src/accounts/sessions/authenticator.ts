@@ -15,7 +15,10 @@ export const SESSION_LIFETIME_SECONDS = 7 * 24 * 3600;
 export const SESSION_PROLONG_AFTER_SECONDS = 24 * 3600;
 
 export interface SessionAuthenticator {
-  /** Resolves the caller of the session cookie; undefined when it is unknown, forged or expired, or its user disabled or deleted. */
+  /**
+   * Resolves the caller of the session cookie; undefined when it is unknown, forged or expired, or its user disabled
+   * or deleted.
+   */
   identify(headers: IncomingHttpHeaders): Promise<UserCaller | undefined>;
   /** The same, and prolongs the session when that is due. */
   authenticate(headers: IncomingHttpHeaders): Promise<UserCaller | undefined>;
@@ -30,7 +33,11 @@ export interface SessionAuthenticatorOptions {
   prolong: (headers: IncomingHttpHeaders) => Promise<string[] | undefined>;
 }
 
-export function createSessionAuthenticator({ database, cookies, prolong }: SessionAuthenticatorOptions): SessionAuthenticator {
+export function createSessionAuthenticator({
+  database,
+  cookies,
+  prolong,
+}: SessionAuthenticatorOptions): SessionAuthenticator {
   const findSession = createFindSession(database);
   // By the headers object of the request, since that is all that authenticate() and the answer share.
   const prolonged = new WeakMap<IncomingHttpHeaders, string[]>();
@@ -96,8 +103,16 @@ function activeAccount(row: SessionRow): Pick<UserCaller, 'account' | 'accountRo
       return { account: organization, accountRole, hasGrant: Boolean(row.organizationGrant) };
     }
     if (department !== null && mayActForDepartment(memberRole, Boolean(row.isInDepartment))) {
-      return { account: { ...organization, department }, accountRole, hasGrant: Boolean(row.organizationGrant) || Boolean(row.departmentGrant) };
+      return {
+        account: { ...organization, department },
+        accountRole,
+        hasGrant: Boolean(row.organizationGrant) || Boolean(row.departmentGrant),
+      };
     }
   }
-  return { account: { type: 'user', id: row.userId, name: row.userName }, accountRole: 'admin', hasGrant: Boolean(row.userGrant) };
+  return {
+    account: { type: 'user', id: row.userId, name: row.userName },
+    accountRole: 'admin',
+    hasGrant: Boolean(row.userGrant),
+  };
 }

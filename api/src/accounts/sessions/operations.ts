@@ -7,7 +7,10 @@ import { administersOrganization } from '../operations.ts';
 export type AccountRole = 'admin' | 'member';
 
 /** An account that a user may choose to act for. */
-export interface AccountChoice extends Account { departmentName?: string; role: AccountRole }
+export interface AccountChoice extends Account {
+  departmentName?: string;
+  role: AccountRole;
+}
 
 export interface Membership {
   organization: { id: string; name: string };
@@ -26,7 +29,12 @@ function choicesIn({ organization, role, departments }: Membership): AccountChoi
   const whole = { type: 'organization' as const, ...organization, role: accountRoleOf(role) };
   const own = departments.filter((department) => mayActForDepartment(role, department.isMember));
   return [
-    ...mayActForWhole(role, departments.some(({ isMember }) => isMember)) ? [whole] : [],
+    ...(mayActForWhole(
+      role,
+      departments.some(({ isMember }) => isMember),
+    )
+      ? [whole]
+      : []),
     ...own.map(({ id, name }) => ({ ...whole, department: id, departmentName: name })),
   ];
 }
@@ -39,4 +47,6 @@ export function mayActForDepartment(role: string, isMember: boolean): boolean {
   return administersOrganization(role) || isMember;
 }
 
-export function accountRoleOf(role: string): AccountRole { return administersOrganization(role) ? 'admin' : 'member'; }
+export function accountRoleOf(role: string): AccountRole {
+  return administersOrganization(role) ? 'admin' : 'member';
+}

@@ -25,15 +25,21 @@ export function createOwnSessionService({ database }: { database: Database }): O
       const { user, sessionId } = caller as UserCaller;
       const rows = await listSessions(database.db, user.id, new Date());
       return rows.map((row) => ({
-        id: row.id, isCurrent: row.id === sessionId, createdAt: toIso(row.createdAt), prolongedAt: toIso(row.updatedAt), expiresAt: toIso(row.expiresAt),
-        ...(row.ipAddress && { ip: row.ipAddress }), ...(row.userAgent && { userAgent: row.userAgent }),
+        id: row.id,
+        isCurrent: row.id === sessionId,
+        createdAt: toIso(row.createdAt),
+        prolongedAt: toIso(row.updatedAt),
+        expiresAt: toIso(row.expiresAt),
+        ...(row.ipAddress && { ip: row.ipAddress }),
+        ...(row.userAgent && { userAgent: row.userAgent }),
       }));
     },
     async end(actor, id) {
       enforce(policy.manageOwnSessions(actor.caller));
       const { user } = actor.caller as UserCaller;
       await database.transaction(async (tx) => {
-        if (!await deleteSession(tx, user.id, id)) throw new SessionNotFoundError('You have no session with this id: it may have ended already.');
+        if (!(await deleteSession(tx, user.id, id)))
+          throw new SessionNotFoundError('You have no session with this id: it may have ended already.');
         await appendAudit(tx, actor, { action: 'session.end', targetType: 'session', targetId: id });
       });
     },

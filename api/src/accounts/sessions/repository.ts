@@ -8,34 +8,92 @@ type Flag = number | boolean;
 
 /** A session with its user and the account that it names, as far as that still exists. */
 export interface SessionRow {
-  sessionId: string; expiresAt: Date | string; activeOrganizationId: string | null; activeTeamId: string | null;
-  userId: string; userName: string; email: string; role: string | null; banned: Flag | null; banExpires: Date | string | null;
-  organizationId: string | null; organizationName: string | null; memberRole: string | null;
-  department: string | null; isInDepartment: Flag; isInDepartments: Flag;
-  userGrant: Flag; organizationGrant: Flag; departmentGrant: Flag;
+  sessionId: string;
+  expiresAt: Date | string;
+  activeOrganizationId: string | null;
+  activeTeamId: string | null;
+  userId: string;
+  userName: string;
+  email: string;
+  role: string | null;
+  banned: Flag | null;
+  banExpires: Date | string | null;
+  organizationId: string | null;
+  organizationName: string | null;
+  memberRole: string | null;
+  department: string | null;
+  isInDepartment: Flag;
+  isInDepartments: Flag;
+  userGrant: Flag;
+  organizationGrant: Flag;
+  departmentGrant: Flag;
 }
 
 /** In the order in which the query of the session check selects them. */
 const COLUMNS = [
-  'sessionId', 'expiresAt', 'activeOrganizationId', 'activeTeamId', 'userId', 'userName', 'email', 'role', 'banned', 'banExpires',
-  'organizationId', 'organizationName', 'memberRole', 'department', 'isInDepartment', 'isInDepartments', 'userGrant', 'organizationGrant', 'departmentGrant',
+  'sessionId',
+  'expiresAt',
+  'activeOrganizationId',
+  'activeTeamId',
+  'userId',
+  'userName',
+  'email',
+  'role',
+  'banned',
+  'banExpires',
+  'organizationId',
+  'organizationName',
+  'memberRole',
+  'department',
+  'isInDepartment',
+  'isInDepartments',
+  'userGrant',
+  'organizationGrant',
+  'departmentGrant',
 ] as const satisfies readonly (keyof SessionRow)[];
 
 /** Makes the query of the session check; a session that is unknown or whose user is gone gives nothing. */
-export function createFindSession({ db, prepareOne }: Pick<Database, 'db' | 'prepareOne'>): (token: string) => Promise<SessionRow | undefined> {
-  const hasGrant = (type: 'user' | 'organization', id: string, department: RawBuilder<unknown>) => sql<Flag>`exists (select 1 from access_grants g
+export function createFindSession({
+  db,
+  prepareOne,
+}: Pick<Database, 'db' | 'prepareOne'>): (token: string) => Promise<SessionRow | undefined> {
+  const hasGrant = (
+    type: 'user' | 'organization',
+    id: string,
+    department: RawBuilder<unknown>,
+  ) => sql<Flag>`exists (select 1 from access_grants g
     where g.account_type = ${sql.lit(type)} and g.account_id = ${sql.ref(id)} and g.department = ${department})`;
-  const compiled = db.selectFrom('session as s')
+  const compiled = db
+    .selectFrom('session as s')
     .innerJoin('user as u', 'u.id', 's.userId')
-    .leftJoin('member as m', (join) => join.onRef('m.organizationId', '=', 's.activeOrganizationId').onRef('m.userId', '=', 's.userId'))
+    .leftJoin('member as m', (join) =>
+      join.onRef('m.organizationId', '=', 's.activeOrganizationId').onRef('m.userId', '=', 's.userId'),
+    )
     .leftJoin('organization as o', 'o.id', 'm.organizationId')
-    .leftJoin('team as t', (join) => join.onRef('t.id', '=', 's.activeTeamId').onRef('t.organizationId', '=', 'm.organizationId'))
+    .leftJoin('team as t', (join) =>
+      join.onRef('t.id', '=', 's.activeTeamId').onRef('t.organizationId', '=', 'm.organizationId'),
+    )
     .where('s.token', '=', '')
-    .select(['s.id as sessionId', 's.expiresAt', 's.activeOrganizationId', 's.activeTeamId', 'u.id as userId', 'u.name as userName', 'u.email', 'u.role', 'u.banned', 'u.banExpires'])
+    .select([
+      's.id as sessionId',
+      's.expiresAt',
+      's.activeOrganizationId',
+      's.activeTeamId',
+      'u.id as userId',
+      'u.name as userName',
+      'u.email',
+      'u.role',
+      'u.banned',
+      'u.banExpires',
+    ])
     .select(['o.id as organizationId', 'o.name as organizationName', 'm.role as memberRole', 't.slug as department'])
     .select([
-      sql<Flag>`exists (select 1 from "teamMember" tm where tm."teamId" = t.id and tm."userId" = u.id)`.as('isInDepartment'),
-      sql<Flag>`exists (select 1 from "teamMember" tm join team own on own.id = tm."teamId" where own."organizationId" = m."organizationId" and tm."userId" = u.id)`.as('isInDepartments'),
+      sql<Flag>`exists (select 1 from "teamMember" tm where tm."teamId" = t.id and tm."userId" = u.id)`.as(
+        'isInDepartment',
+      ),
+      sql<Flag>`exists (select 1 from "teamMember" tm join team own on own.id = tm."teamId" where own."organizationId" = m."organizationId" and tm."userId" = u.id)`.as(
+        'isInDepartments',
+      ),
       hasGrant('user', 'u.id', sql.lit('')).as('userGrant'),
       hasGrant('organization', 'o.id', sql.lit('')).as('organizationGrant'),
       hasGrant('organization', 'o.id', sql.ref('t.slug')).as('departmentGrant'),
@@ -46,41 +104,84 @@ export function createFindSession({ db, prepareOne }: Pick<Database, 'db' | 'pre
 
 /** Everything that a user is a member of, organisations by name, departments by name. */
 export async function listMemberships(executor: Executor, userId: string): Promise<Membership[]> {
-  const rows = await executor.selectFrom('member as m')
+  const rows = await executor
+    .selectFrom('member as m')
     .innerJoin('organization as o', 'o.id', 'm.organizationId')
     .leftJoin('team as t', 't.organizationId', 'o.id')
     .leftJoin('teamMember as tm', (join) => join.onRef('tm.teamId', '=', 't.id').onRef('tm.userId', '=', 'm.userId'))
     .where('m.userId', '=', userId)
     .select(['o.id', 'o.name', 'm.role', 't.slug', 't.name as departmentName', 'tm.id as teamMemberId'])
-    .orderBy('o.name').orderBy('o.id').orderBy('t.name').orderBy('t.slug')
+    .orderBy('o.name')
+    .orderBy('o.id')
+    .orderBy('t.name')
+    .orderBy('t.slug')
     .execute();
   const memberships = new Map<string, Membership>();
   for (const row of rows) {
-    const membership = memberships.get(row.id) ?? { organization: { id: row.id, name: row.name }, role: row.role, departments: [] };
+    const membership = memberships.get(row.id) ?? {
+      organization: { id: row.id, name: row.name },
+      role: row.role,
+      departments: [],
+    };
     memberships.set(row.id, membership);
-    if (row.slug !== null) membership.departments.push({ id: row.slug, name: row.departmentName ?? row.slug, isMember: row.teamMemberId !== null });
+    if (row.slug !== null)
+      membership.departments.push({
+        id: row.slug,
+        name: row.departmentName ?? row.slug,
+        isMember: row.teamMemberId !== null,
+      });
   }
   return [...memberships.values()];
 }
 
 /** Writes the account that a session acts for: ids of an organisation and of a department, or neither. */
-export async function writeActiveAccount(executor: Executor, sessionId: string, account: { organizationId?: string | undefined; department?: string | undefined }): Promise<void> {
+export async function writeActiveAccount(
+  executor: Executor,
+  sessionId: string,
+  account: { organizationId?: string | undefined; department?: string | undefined },
+): Promise<void> {
   const { organizationId = null, department } = account;
-  const team = organizationId !== null && department !== undefined
-    ? await executor.selectFrom('team').select('id').where('organizationId', '=', organizationId).where('slug', '=', department).executeTakeFirst()
-    : undefined;
-  await executor.updateTable('session').set({ activeOrganizationId: organizationId, activeTeamId: team?.id ?? null }).where('id', '=', sessionId).execute();
+  const team =
+    organizationId !== null && department !== undefined
+      ? await executor
+          .selectFrom('team')
+          .select('id')
+          .where('organizationId', '=', organizationId)
+          .where('slug', '=', department)
+          .executeTakeFirst()
+      : undefined;
+  await executor
+    .updateTable('session')
+    .set({ activeOrganizationId: organizationId, activeTeamId: team?.id ?? null })
+    .where('id', '=', sessionId)
+    .execute();
 }
 
-export type SessionListRow = Pick<Schema['session'], 'id' | 'createdAt' | 'updatedAt' | 'expiresAt' | 'ipAddress' | 'userAgent'>;
+export type SessionListRow = Pick<
+  Schema['session'],
+  'id' | 'createdAt' | 'updatedAt' | 'expiresAt' | 'ipAddress' | 'userAgent'
+>;
 
 /** Sessions of a user that still hold, the one prolonged last first. */
 export function listSessions(executor: Executor, userId: string, now: Date): Promise<SessionListRow[]> {
-  return executor.selectFrom('session').select(['id', 'createdAt', 'updatedAt', 'expiresAt', 'ipAddress', 'userAgent']).where('userId', '=', userId).where('expiresAt', '>', now)
-    .orderBy('updatedAt', 'desc').orderBy('id').execute();
+  return executor
+    .selectFrom('session')
+    .select(['id', 'createdAt', 'updatedAt', 'expiresAt', 'ipAddress', 'userAgent'])
+    .where('userId', '=', userId)
+    .where('expiresAt', '>', now)
+    .orderBy('updatedAt', 'desc')
+    .orderBy('id')
+    .execute();
 }
 
 /** Ends a session of a user; false when they have none of this id. */
 export async function deleteSession(executor: Executor, userId: string, id: string): Promise<boolean> {
-  return await executor.deleteFrom('session').where('userId', '=', userId).where('id', '=', id).returning('id').executeTakeFirst() !== undefined;
+  return (
+    (await executor
+      .deleteFrom('session')
+      .where('userId', '=', userId)
+      .where('id', '=', id)
+      .returning('id')
+      .executeTakeFirst()) !== undefined
+  );
 }

@@ -8,21 +8,42 @@ const tags = ['session'];
 
 export function sessionRoutes(sessions: SessionService, signIn: SignIn): FastifyPluginCallbackTypebox {
   return (app, _options, done) => {
-    app.get('/session', {
-      schema: { summary: 'Tell the caller who they are and what they may act for', tags, response: { 200: SessionSchema, ...problems(400, 401) } },
-    }, (request) => sessions.describe(request.actor.caller));
+    app.get(
+      '/session',
+      {
+        schema: {
+          summary: 'Tell the caller who they are and what they may act for',
+          tags,
+          response: { 200: SessionSchema, ...problems(400, 401) },
+        },
+      },
+      (request) => sessions.describe(request.actor.caller),
+    );
 
-    app.get('/sign-in', {
-      schema: { summary: 'Tell how one signs in', tags, response: { 200: SignInSchema, ...problems(400, 401) } },
-    }, () => signIn);
+    app.get(
+      '/sign-in',
+      {
+        schema: { summary: 'Tell how one signs in', tags, response: { 200: SignInSchema, ...problems(400, 401) } },
+      },
+      () => signIn,
+    );
 
-    app.put('/session/account', {
-      schema: { summary: 'Choose the account to act for', tags, body: AccountSchema, response: { 200: SessionSchema, ...problems(400, 401, 403) } },
-    }, async (request, reply) => {
-      const { session, cookies } = await sessions.chooseAccount(request.actor, request.body);
-      for (const cookie of cookies) reply.header('set-cookie', cookie);
-      return session;
-    });
+    app.put(
+      '/session/account',
+      {
+        schema: {
+          summary: 'Choose the account to act for',
+          tags,
+          body: AccountSchema,
+          response: { 200: SessionSchema, ...problems(400, 401, 403) },
+        },
+      },
+      async (request, reply) => {
+        const { session, cookies } = await sessions.chooseAccount(request.actor, request.body);
+        for (const cookie of cookies) reply.header('set-cookie', cookie);
+        return session;
+      },
+    );
 
     done();
   };

@@ -1,4 +1,5 @@
-// Who the caller is and what they may act for. How a cookie becomes a caller lives in authenticator.ts, signing in in auth/.
+// Who the caller is and what they may act for. How a cookie becomes a caller lives in authenticator.ts, signing in in
+// auth/.
 
 import { enforce, policy, type Account, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
@@ -11,7 +12,10 @@ import type { Session } from './schemas.ts';
 export interface SessionService {
   /** Tells any caller who they are. */
   describe(caller: Caller): Promise<Session>;
-  /** Chooses the account that the session acts for from now on. `cookies` are to be set. @throws account_not_allowed */
+  /**
+   * Chooses the account that the session acts for from now on. `cookies` are to be set.
+   * @throws account_not_allowed
+   */
   chooseAccount(actor: Actor, account: Account): Promise<{ session: Session; cookies: string[] }>;
 }
 
@@ -23,7 +27,11 @@ export interface AccountChoices {
   choose(executor: Executor, caller: UserCaller, account: Account): Promise<string[]>;
 }
 
-export interface SessionServiceOptions { database: Database; choices: AccountChoices; hasGrant: (account: Account, executor: Executor) => Promise<boolean> }
+export interface SessionServiceOptions {
+  database: Database;
+  choices: AccountChoices;
+  hasGrant: (account: Account, executor: Executor) => Promise<boolean>;
+}
 
 /** Choices of the users of this registry itself, kept with the session. */
 export const LOCAL_CHOICES: AccountChoices = {
@@ -51,17 +59,51 @@ export function createSessionService({ database, choices, hasGrant }: SessionSer
       const caller = actor.caller as UserCaller;
       return database.transaction(async (tx) => {
         const offered = await choices.list(tx, caller);
-        const chosen = offered.find((choice) => choice.type === type && choice.id === id && choice.department === department);
-        if (!chosen) throw new AccountNotAllowedError('You may not act for this account: choose one of those that GET /session lists.');
-        const account: Account = { type, id, ...(chosen.name !== undefined && { name: chosen.name }), ...(department !== undefined && { department }) };
+        const chosen = offered.find(
+          (choice) => choice.type === type && choice.id === id && choice.department === department,
+        );
+        if (!chosen)
+          throw new AccountNotAllowedError(
+            'You may not act for this account: choose one of those that GET /session lists.',
+          );
+        const account: Account = {
+          type,
+          id,
+          ...(chosen.name !== undefined && { name: chosen.name }),
+          ...(department !== undefined && { department }),
+        };
         const cookies = await choices.choose(tx, caller, account);
-        await appendAudit(tx, actor, { action: 'session.choose-account', targetType: 'session', targetId: caller.sessionId, details: { account } });
-        return { session: toSession({ ...caller, account, accountRole: chosen.role, hasGrant: await hasGrant(account, tx) }, offered), cookies };
+        await appendAudit(tx, actor, {
+          action: 'session.choose-account',
+          targetType: 'session',
+          targetId: caller.sessionId,
+          details: { account },
+        });
+        return {
+          session: toSession(
+            { ...caller, account, accountRole: chosen.role, hasGrant: await hasGrant(account, tx) },
+            offered,
+          ),
+          cookies,
+        };
       });
     },
   };
 }
 
-function toSession({ kind, user, account, accountRole, isAdmin, hasGrant, isReadOnly, language }: UserCaller, accounts: AccountChoice[]): Session {
-  return { kind, user, account, accountRole, accounts, isAdmin, hasGrant, ...(isReadOnly && { isReadOnly }), ...(language !== undefined && { language }) };
+function toSession(
+  { kind, user, account, accountRole, isAdmin, hasGrant, isReadOnly, language }: UserCaller,
+  accounts: AccountChoice[],
+): Session {
+  return {
+    kind,
+    user,
+    account,
+    accountRole,
+    accounts,
+    isAdmin,
+    hasGrant,
+    ...(isReadOnly && { isReadOnly }),
+    ...(language !== undefined && { language }),
+  };
 }

@@ -1,4 +1,5 @@
-// The session cookie as better-auth signs it: `<token>.<HMAC-SHA-256 of the token under AUTH_SECRET, base64>`, URL-encoded.
+// The session cookie as better-auth signs it: `<token>.<HMAC-SHA-256 of the token under AUTH_SECRET, base64>`,
+// URL-encoded.
 
 import { createHmac, createSecretKey, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -6,7 +7,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 export interface SessionCookies {
   /** Reads the session token; undefined without one whose signature holds. */
   readToken(headers: IncomingHttpHeaders): string | undefined;
-  /** Tells whether the user asked not to be remembered: such a session ends with the browser and is never prolonged. */
+  /**
+   * Tells whether the user asked not to be remembered: such a session ends with the browser and is never prolonged.
+   */
   isForgetful(headers: IncomingHttpHeaders): boolean;
 }
 
@@ -34,8 +37,15 @@ export function readCookie(header: string, name: string): string | undefined {
   for (const pair of header.split(';')) {
     const equals = pair.indexOf('=');
     if (equals < 0 || pair.slice(0, equals).trim() !== name) continue;
-    const value = pair.slice(equals + 1).trim().replace(/^"(.*)"$/, '$1');
-    try { return decodeURIComponent(value); } catch { return value; }
+    const value = pair
+      .slice(equals + 1)
+      .trim()
+      .replace(/^"(.*)"$/, '$1');
+    try {
+      return decodeURIComponent(value);
+    } catch {
+      return value;
+    }
   }
   return undefined;
 }

@@ -8,17 +8,33 @@ import { pageBounds, searchPatterns } from '../operations.ts';
 import type { Page, PageQuery } from '../schemas.ts';
 
 const COLUMNS = ['id', 'email', 'name', 'role', 'banned', 'createdAt'] as const;
-export type UserRow = Pick<Schema['user'], typeof COLUMNS[number]>;
+export type UserRow = Pick<Schema['user'], (typeof COLUMNS)[number]>;
 
 const ADMIN_ROLE = 'admin';
 const USER_ROLE = 'user';
 
 /** Inserts a user who can sign in with a password; undefined when the address is taken. */
-export async function insertUser(executor: Executor, user: { email: string; name: string; isAdmin: boolean; passwordHash: string }): Promise<UserRow | undefined> {
+export async function insertUser(
+  executor: Executor,
+  user: { email: string; name: string; isAdmin: boolean; passwordHash: string },
+): Promise<UserRow | undefined> {
   const now = new Date();
-  const row = await executor.insertInto('user').values({
-    id: randomUUID(), email: user.email, name: user.name, role: roleOf(user.isAdmin), emailVerified: false, banned: false, twoFactorEnabled: false, createdAt: now, updatedAt: now,
-  }).onConflict((conflict) => conflict.column('email').doNothing()).returning(COLUMNS).executeTakeFirst();
+  const row = await executor
+    .insertInto('user')
+    .values({
+      id: randomUUID(),
+      email: user.email,
+      name: user.name,
+      role: roleOf(user.isAdmin),
+      emailVerified: false,
+      banned: false,
+      twoFactorEnabled: false,
+      createdAt: now,
+      updatedAt: now,
+    })
+    .onConflict((conflict) => conflict.column('email').doNothing())
+    .returning(COLUMNS)
+    .executeTakeFirst();
   if (row) await writePassword(executor, row.id, user.passwordHash);
   return row;
 }
@@ -33,30 +49,55 @@ export function findUserByEmail(executor: Executor, email: string): Promise<User
 
 export async function listUsers(executor: Executor, query: PageQuery): Promise<Page<UserRow>> {
   let matching = executor.selectFrom('user');
-  for (const pattern of searchPatterns(query.q)) matching = matching.where(sql<boolean>`lower(name || ' ' || email) like ${pattern} escape '\\'`);
+  for (const pattern of searchPatterns(query.q))
+    matching = matching.where(sql<boolean>`lower(name || ' ' || email) like ${pattern} escape '\\'`);
   const { offset, limit } = pageBounds(query);
   const results = await matching.select(COLUMNS).orderBy('email').limit(limit).offset(offset).execute();
   const { count } = await matching.select(({ fn }) => fn.countAll<number>().as('count')).executeTakeFirstOrThrow();
   return { results, count };
 }
 
-export function updateUser(executor: Executor, id: string, changes: { name?: string | undefined; isAdmin?: boolean | undefined; disabled?: boolean | undefined }): Promise<UserRow | undefined> {
-  return executor.updateTable('user').set({
-    updatedAt: new Date(),
-    ...(changes.name !== undefined && { name: changes.name }),
-    ...(changes.isAdmin !== undefined && { role: roleOf(changes.isAdmin) }),
-    ...(changes.disabled !== undefined && { banned: changes.disabled, banReason: null, banExpires: null }),
-  }).where('id', '=', id).returning(COLUMNS).executeTakeFirst();
+export function updateUser(
+  executor: Executor,
+  id: string,
+  changes: { name?: string | undefined; isAdmin?: boolean | undefined; disabled?: boolean | undefined },
+): Promise<UserRow | undefined> {
+  return executor
+    .updateTable('user')
+    .set({
+      updatedAt: new Date(),
+      ...(changes.name !== undefined && { name: changes.name }),
+      ...(changes.isAdmin !== undefined && { role: roleOf(changes.isAdmin) }),
+      ...(changes.disabled !== undefined && { banned: changes.disabled, banReason: null, banExpires: null }),
+    })
+    .where('id', '=', id)
+    .returning(COLUMNS)
+    .executeTakeFirst();
 }
 
 /** Sets the password of a user, who may have had none. */
 export async function writePassword(executor: Executor, userId: string, passwordHash: string): Promise<void> {
   const now = new Date();
-  const updated = await executor.updateTable('account').set({ password: passwordHash, updatedAt: now })
-    .where('userId', '=', userId).where('providerId', '=', 'credential').returning('id').executeTakeFirst();
+  const updated = await executor
+    .updateTable('account')
+    .set({ password: passwordHash, updatedAt: now })
+    .where('userId', '=', userId)
+    .where('providerId', '=', 'credential')
+    .returning('id')
+    .executeTakeFirst();
   if (updated) return;
-  await executor.insertInto('account')
-    .values({ id: randomUUID(), accountId: userId, providerId: 'credential', userId, password: passwordHash, createdAt: now, updatedAt: now }).execute();
+  await executor
+    .insertInto('account')
+    .values({
+      id: randomUUID(),
+      accountId: userId,
+      providerId: 'credential',
+      userId,
+      password: passwordHash,
+      createdAt: now,
+      updatedAt: now,
+    })
+    .execute();
 }
 
 /** Ends the sessions of a user, but for the one given. */
@@ -71,21 +112,34 @@ export function deleteUser(executor: Executor, id: string): Promise<UserRow | un
 
 /** Addresses of the superadmins who can sign in. */
 export async function listSuperadminEmails(executor: Executor): Promise<string[]> {
-  const rows = await executor.selectFrom('user').select('email').where('role', '=', ADMIN_ROLE).where((eb) => eb.or([eb('banned', 'is', null), eb('banned', '=', false)])).orderBy('email').execute();
+  const rows = await executor
+    .selectFrom('user')
+    .select('email')
+    .where('role', '=', ADMIN_ROLE)
+    .where((eb) => eb.or([eb('banned', 'is', null), eb('banned', '=', false)]))
+    .orderBy('email')
+    .execute();
   return rows.map(({ email }) => email);
 }
 
 /** Lists the superadmins who can sign in, and keeps others from changing who they are until the transaction ends. */
 export async function lockSuperadmins(tx: Tx, dialect: DialectName): Promise<string[]> {
-  const rows = await tx.selectFrom('user').select('id').where('role', '=', ADMIN_ROLE).where((eb) => eb.or([eb('banned', 'is', null), eb('banned', '=', false)]))
-    .$if(dialect === 'postgres', (query) => query.forUpdate()).execute();
+  const rows = await tx
+    .selectFrom('user')
+    .select('id')
+    .where('role', '=', ADMIN_ROLE)
+    .where((eb) => eb.or([eb('banned', 'is', null), eb('banned', '=', false)]))
+    .$if(dialect === 'postgres', (query) => query.forUpdate())
+    .execute();
   return rows.map(({ id }) => id);
 }
 
 /** Tells whether there is no user at all, and keeps others from making one until the transaction ends. */
 export async function lockEmptyUsers(tx: Tx, dialect: DialectName): Promise<boolean> {
   if (dialect === 'postgres') await sql`lock table "user" in share row exclusive mode`.execute(tx);
-  return await tx.selectFrom('user').select('id').limit(1).executeTakeFirst() === undefined;
+  return (await tx.selectFrom('user').select('id').limit(1).executeTakeFirst()) === undefined;
 }
 
-function roleOf(isAdmin: boolean): string { return isAdmin ? ADMIN_ROLE : USER_ROLE; }
+function roleOf(isAdmin: boolean): string {
+  return isAdmin ? ADMIN_ROLE : USER_ROLE;
+}

@@ -1,5 +1,12 @@
 import { Type, type Static } from 'typebox';
-import { DepartmentIdSchema, EmailSchema, NameSchema, OrganizationIdSchema, OrganizationRoleSchema, PasswordSchema } from '../schemas.ts';
+import {
+  DepartmentIdSchema,
+  EmailSchema,
+  NameSchema,
+  OrganizationIdSchema,
+  OrganizationRoleSchema,
+  PasswordSchema,
+} from '../schemas.ts';
 
 const user = {
   id: Type.String(),
@@ -12,29 +19,48 @@ const user = {
 
 export const UserSchema = Type.Object(user, { title: 'User' });
 
-export const UserDetailsSchema = Type.Object({
-  ...user,
-  organizations: Type.Array(Type.Object({ id: OrganizationIdSchema, name: Type.String(), role: OrganizationRoleSchema, departments: Type.Array(DepartmentIdSchema) })),
-}, { title: 'UserDetails' });
+export const UserDetailsSchema = Type.Object(
+  {
+    ...user,
+    organizations: Type.Array(
+      Type.Object({
+        id: OrganizationIdSchema,
+        name: Type.String(),
+        role: OrganizationRoleSchema,
+        departments: Type.Array(DepartmentIdSchema),
+      }),
+    ),
+  },
+  { title: 'UserDetails' },
+);
 
-export const NewUserSchema = Type.Object({
-  email: EmailSchema,
-  name: NameSchema,
-  password: PasswordSchema,
-  isAdmin: Type.Optional(Type.Boolean()),
-}, { additionalProperties: false });
+export const NewUserSchema = Type.Object(
+  {
+    email: EmailSchema,
+    name: NameSchema,
+    password: PasswordSchema,
+    isAdmin: Type.Optional(Type.Boolean()),
+  },
+  { additionalProperties: false },
+);
 
-export const UserPatchSchema = Type.Object({
-  name: Type.Optional(NameSchema),
-  disabled: Type.Optional(Type.Boolean({ description: 'Ends the sessions of the user' })),
-  isAdmin: Type.Optional(Type.Boolean()),
-  password: Type.Optional(PasswordSchema),
-}, { additionalProperties: false, minProperties: 1 });
+export const UserPatchSchema = Type.Object(
+  {
+    name: Type.Optional(NameSchema),
+    disabled: Type.Optional(Type.Boolean({ description: 'Ends the sessions of the user' })),
+    isAdmin: Type.Optional(Type.Boolean()),
+    password: Type.Optional(PasswordSchema),
+  },
+  { additionalProperties: false, minProperties: 1 },
+);
 
-export const PasswordLinkSchema = Type.Object({
-  url: Type.String({ description: 'Give it to the user and to nobody else: shown this one time' }),
-  expiresAt: Type.String({ format: 'date-time' }),
-}, { title: 'PasswordLink' });
+export const PasswordLinkSchema = Type.Object(
+  {
+    url: Type.String({ description: 'Give it to the user and to nobody else: shown this one time' }),
+    expiresAt: Type.String({ format: 'date-time' }),
+  },
+  { title: 'PasswordLink' },
+);
 
 export type PasswordLink = Static<typeof PasswordLinkSchema>;
 export type User = Static<typeof UserSchema>;

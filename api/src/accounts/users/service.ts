@@ -10,7 +10,18 @@ import { generatePassword, type PasswordHashing } from '../password.ts';
 import { EmailSchema, type Page, type PageQuery } from '../schemas.ts';
 import { accountRoleOf } from '../sessions/operations.ts';
 import { listMemberships } from '../sessions/repository.ts';
-import { deleteSessionsOf, deleteUser, findUser, insertUser, listUsers, lockEmptyUsers, lockSuperadmins, updateUser, writePassword, type UserRow } from './repository.ts';
+import {
+  deleteSessionsOf,
+  deleteUser,
+  findUser,
+  insertUser,
+  listUsers,
+  lockEmptyUsers,
+  lockSuperadmins,
+  updateUser,
+  writePassword,
+  type UserRow,
+} from './repository.ts';
 import type { NewUser, PasswordLink, User, UserDetails, UserPatch } from './schemas.ts';
 
 export interface UserService {
@@ -20,18 +31,30 @@ export interface UserService {
   list(caller: Caller, query: PageQuery): Promise<Page<User>>;
   /** Finds a user with their memberships. @throws user_not_found */
   find(caller: Caller, id: string): Promise<UserDetails>;
-  /** Changes a user; disabling them and setting their password end their sessions, but never the one that asks. @throws user_not_found, last_superadmin */
+  /**
+   * Changes a user; disabling them and setting their password end their sessions, but never the one that asks.
+   * @throws user_not_found, last_superadmin
+   */
   update(actor: Actor, id: string, patch: UserPatch): Promise<User>;
-  /** Makes a link with which the user sets another password, once, within a day; their sessions end when they do. @throws user_not_found */
+  /**
+   * Makes a link with which the user sets another password, once, within a day; their sessions end when they do.
+   * @throws user_not_found
+   */
   makePasswordLink(actor: Actor, id: string): Promise<PasswordLink>;
   /** Deletes a user with their sessions, memberships and access grant. @throws user_not_found, last_superadmin */
   remove(actor: Actor, id: string): Promise<void>;
-  /** Creates the first superadmin; undefined when there is any user already. Any number of replicas may try. @throws email_invalid */
+  /**
+   * Creates the first superadmin; undefined when there is any user already. Any number of replicas may try.
+   * @throws email_invalid
+   */
   createFirstSuperadmin(admin: { email: string; password?: string | undefined }): Promise<FirstSuperadmin | undefined>;
 }
 
 /** `password` is there when it was generated: tell it once. */
-export interface FirstSuperadmin { email: string; password?: string }
+export interface FirstSuperadmin {
+  email: string;
+  password?: string;
+}
 
 export interface UserServiceOptions {
   database: Database;
@@ -48,12 +71,18 @@ const FIRST_SUPERADMIN_NAME = 'Administrator';
 /** Who acts at the first start. */
 const THE_REGISTRY: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
-export function createUserService(
-  { database, onAccountDeleted, publicUrl, passwords, forgetFailures, createResetToken }: UserServiceOptions,
-): UserService {
+export function createUserService({
+  database,
+  onAccountDeleted,
+  publicUrl,
+  passwords,
+  forgetFailures,
+  createResetToken,
+}: UserServiceOptions): UserService {
   const refuseLastSuperadmin = async (tx: Tx, id: string): Promise<void> => {
     const superadmins = await lockSuperadmins(tx, database.dialect);
-    if (superadmins.length === 1 && superadmins[0] === id) throw new LastSuperadminError('This is the last superadmin who can sign in: make another one first.');
+    if (superadmins.length === 1 && superadmins[0] === id)
+      throw new LastSuperadminError('This is the last superadmin who can sign in: make another one first.');
   };
   return {
     async create(actor, { email, name, password, isAdmin = false }) {
@@ -62,7 +91,12 @@ export function createUserService(
       return database.transaction(async (tx) => {
         const row = await insertUser(tx, { email: normalizeEmail(email), name: name.trim(), isAdmin, passwordHash });
         if (!row) throw new EmailTakenError('There is a user with this e-mail address already.');
-        await appendAudit(tx, actor, { action: 'user.create', targetType: 'user', targetId: row.id, details: { email: row.email, isAdmin } });
+        await appendAudit(tx, actor, {
+          action: 'user.create',
+          targetType: 'user',
+          targetId: row.id,
+          details: { email: row.email, isAdmin },
+        });
         return toUser(row);
       });
     },
@@ -77,7 +111,9 @@ export function createUserService(
       enforce(policy.manageAccounts(caller));
       const memberships = await listMemberships(database.db, id);
       const organizations = memberships.map(({ organization, role, departments }) => ({
-        ...organization, role: accountRoleOf(role), departments: departments.filter(({ isMember }) => isMember).map((department) => department.id),
+        ...organization,
+        role: accountRoleOf(role),
+        departments: departments.filter(({ isMember }) => isMember).map((department) => department.id),
       }));
       return { ...toUser(known(await findUser(database.db, id))), organizations };
     },
@@ -89,8 +125,14 @@ export function createUserService(
         if (changes.disabled === true || changes.isAdmin === false) await refuseLastSuperadmin(tx, id);
         const row = known(await updateUser(tx, id, { ...changes, name: changes.name?.trim() }));
         if (passwordHash !== undefined) await writePassword(tx, id, passwordHash);
-        if (passwordHash !== undefined || changes.disabled === true) await deleteSessionsOf(tx, id, sessionIdOf(actor.caller));
-        await appendAudit(tx, actor, { action: 'user.update', targetType: 'user', targetId: id, details: { ...changes, ...(passwordHash !== undefined && { password: 'set' }) } });
+        if (passwordHash !== undefined || changes.disabled === true)
+          await deleteSessionsOf(tx, id, sessionIdOf(actor.caller));
+        await appendAudit(tx, actor, {
+          action: 'user.update',
+          targetType: 'user',
+          targetId: id,
+          details: { ...changes, ...(passwordHash !== undefined && { password: 'set' }) },
+        });
         return toUser(row);
       });
       if (passwordHash !== undefined) await forgetFailures(user.email);
@@ -101,7 +143,12 @@ export function createUserService(
       enforce(policy.manageAccounts(actor.caller));
       known(await findUser(database.db, id));
       const { token, expiresAt } = await createResetToken(id);
-      await appendAudit(database.db, actor, { action: 'user.make-password-link', targetType: 'user', targetId: id, details: { expiresAt } });
+      await appendAudit(database.db, actor, {
+        action: 'user.make-password-link',
+        targetType: 'user',
+        targetId: id,
+        details: { expiresAt },
+      });
       return { url: passwordLink(publicUrl, token), expiresAt: toIso(expiresAt) };
     },
 
@@ -111,20 +158,38 @@ export function createUserService(
         await refuseLastSuperadmin(tx, id);
         const row = known(await deleteUser(tx, id));
         await onAccountDeleted(tx, { type: 'user', id });
-        await appendAudit(tx, actor, { action: 'user.delete', targetType: 'user', targetId: id, details: { email: row.email } });
+        await appendAudit(tx, actor, {
+          action: 'user.delete',
+          targetType: 'user',
+          targetId: id,
+          details: { email: row.email },
+        });
       });
     },
 
     async createFirstSuperadmin({ email, password }) {
       if (await findAnyUser(database)) return undefined;
-      if (!Value.Check(EmailSchema, normalizeEmail(email))) throw new EmailInvalidError(`The first superadmin cannot sign in with ${email}: give an e-mail address such as admin@example.org.`);
+      if (!Value.Check(EmailSchema, normalizeEmail(email)))
+        throw new EmailInvalidError(
+          `The first superadmin cannot sign in with ${email}: give an e-mail address such as admin@example.org.`,
+        );
       const generated = password === undefined ? generatePassword() : undefined;
       const passwordHash = await passwords.hash(password ?? generated ?? '');
       return database.transaction(async (tx) => {
-        if (!await lockEmptyUsers(tx, database.dialect)) return undefined;
-        const row = await insertUser(tx, { email: normalizeEmail(email), name: FIRST_SUPERADMIN_NAME, isAdmin: true, passwordHash });
+        if (!(await lockEmptyUsers(tx, database.dialect))) return undefined;
+        const row = await insertUser(tx, {
+          email: normalizeEmail(email),
+          name: FIRST_SUPERADMIN_NAME,
+          isAdmin: true,
+          passwordHash,
+        });
         if (!row) return undefined;
-        await appendAudit(tx, THE_REGISTRY, { action: 'user.create', targetType: 'user', targetId: row.id, details: { email: row.email, isAdmin: true, first: true } });
+        await appendAudit(tx, THE_REGISTRY, {
+          action: 'user.create',
+          targetType: 'user',
+          targetId: row.id,
+          details: { email: row.email, isAdmin: true, first: true },
+        });
         return { email: row.email, ...(generated !== undefined && { password: generated }) };
       });
     },
@@ -140,8 +205,17 @@ function known(row: UserRow | undefined): UserRow {
   return row;
 }
 
-function sessionIdOf(caller: Caller): string | undefined { return caller.kind === 'user' ? caller.sessionId : undefined; }
+function sessionIdOf(caller: Caller): string | undefined {
+  return caller.kind === 'user' ? caller.sessionId : undefined;
+}
 
 function toUser(row: UserRow): User {
-  return { id: row.id, email: row.email, name: row.name, isAdmin: isSuperadmin(row.role), disabled: Boolean(row.banned), createdAt: toIso(row.createdAt) };
+  return {
+    id: row.id,
+    email: row.email,
+    name: row.name,
+    isAdmin: isSuperadmin(row.role),
+    disabled: Boolean(row.banned),
+    createdAt: toIso(row.createdAt),
+  };
 }

@@ -7,10 +7,16 @@ export class BufferPool {
   readonly #buffers: Uint8Array[] = [];
   readonly #make: () => Uint8Array;
 
-  constructor(make: () => Uint8Array) { this.#make = make; }
+  constructor(make: () => Uint8Array) {
+    this.#make = make;
+  }
 
-  take(): Uint8Array { return this.#buffers.pop() ?? this.#make(); }
+  take(): Uint8Array {
+    return this.#buffers.pop() ?? this.#make();
+  }
 
   /** Takes back a buffer of `take` that nothing reads or writes any more. */
-  keep(buffer: Uint8Array): void { if (this.#buffers.length < MAX_SPARE_BUFFERS) this.#buffers.push(buffer); }
+  keep(buffer: Uint8Array): void {
+    if (this.#buffers.length < MAX_SPARE_BUFFERS) this.#buffers.push(buffer);
+  }
 }

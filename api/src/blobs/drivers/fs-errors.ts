@@ -12,7 +12,9 @@ export function failedWith(error: unknown, ...codes: string[]): boolean {
 
 /** Lets a failure with one of these codes pass and throws any other: `await unlink(path).catch(ignore('ENOENT'))`. */
 export function ignore(...codes: string[]): (error: unknown) => void {
-  return (error) => { if (!failedWith(error, ...codes)) throw error; };
+  return (error) => {
+    if (!failedWith(error, ...codes)) throw error;
+  };
 }
 
 /** Waits for what is asked about a path, and gives undefined when nothing is there: `await unlessGone(stat(path))`. */
@@ -25,10 +27,14 @@ export async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> 
   }
 }
 
-/** Turns a failure of the file system into `storage_full` or `storage_unavailable`, and gives back any other error as it is. */
+/**
+ * Turns a failure of the file system into `storage_full` or `storage_unavailable`, and gives back any other error as
+ * it is.
+ */
 export function toStorageError(error: unknown): unknown {
   if (!isSystemError(error)) return error;
-  if (FULL_CODES.includes(error.code)) return new StorageFullError('Nothing was stored. Try again when the operator has made room.', { cause: error });
+  if (FULL_CODES.includes(error.code))
+    return new StorageFullError('Nothing was stored. Try again when the operator has made room.', { cause: error });
   return new StorageUnavailableError('Try again later; the operator finds the reason in the log.', { cause: error });
 }
 

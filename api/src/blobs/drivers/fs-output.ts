@@ -8,22 +8,33 @@ import { failedWith } from './fs-errors.ts';
 /** With the 64 KiB of a request's body, a quarter of the system calls and half of the time. */
 const WRITE_BYTES = 256 * 1024;
 
-/** Without the page cache nothing joins writes any more. Each upload holds two of these: larger ones cost more memory than they bring speed. */
+/**
+ * Without the page cache nothing joins writes any more. Each upload holds two of these: larger ones cost more memory
+ * than they bring speed.
+ */
 const DIRECT_WRITE_BYTES = 512 * 1024;
 
 /** Makes a buffer for direct writes. A resizable one begins at a page, as V8 makes them of whole pages. */
-export function makeDirectBuffer(): Uint8Array { return new Uint8Array(new ArrayBuffer(DIRECT_WRITE_BYTES, { maxByteLength: DIRECT_WRITE_BYTES })); }
+export function makeDirectBuffer(): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(DIRECT_WRITE_BYTES, { maxByteLength: DIRECT_WRITE_BYTES }));
+}
 
-/** Smaller files stay in the page cache, since they are often asked for as soon as they are there; a multiple of both sizes above. */
+/**
+ * Smaller files stay in the page cache, since they are often asked for as soon as they are there; a multiple of both
+ * sizes above.
+ */
 const DIRECT_FROM_BYTES = 8 * 1024 * 1024;
 
-/** What direct writes have to begin and end at: no block of a disk and no page is larger but on rare systems, which then refuse with EINVAL. */
+/**
+ * What direct writes have to begin and end at: no block of a disk and no page is larger but on rare systems, which
+ * then refuse with EINVAL.
+ */
 const ALIGNMENT_BYTES = 4096;
 
 /**
- * Writes to an open file. Large files go to the disk directly (O_DIRECT, open(2)): that saves a copy of every byte and a page
- * for it, `sync` has nothing left to write at the end, and a huge upload does not push what others read out of the page cache.
- * A file system that has no such thing gets ordinary writes. Docs: decision 11.
+ * Writes to an open file. Large files go to the disk directly (O_DIRECT, open(2)): that saves a copy of every byte and
+ * a page for it, `sync` has nothing left to write at the end, and a huge upload does not push what others read out of
+ * the page cache. A file system that has no such thing gets ordinary writes. Docs: decision 11. /
  */
 export class FsOutput {
   readonly #handle: FileHandle;
@@ -42,8 +53,12 @@ export class FsOutput {
     this.#spares = spares;
   }
 
-  /** Length that buffers for `write` should have, and where in the file they should begin and end: at multiples of it. */
-  get bufferBytes(): number { return this.#direct ? DIRECT_WRITE_BYTES : WRITE_BYTES; }
+  /**
+   * Length that buffers for `write` should have, and where in the file they should begin and end: at multiples of it.
+   */
+  get bufferBytes(): number {
+    return this.#direct ? DIRECT_WRITE_BYTES : WRITE_BYTES;
+  }
 
   /** Gives a buffer that fits. */
   allocate(): Uint8Array {
@@ -56,7 +71,10 @@ export class FsOutput {
     if (buffer.length === DIRECT_WRITE_BYTES) this.#spares?.keep(buffer);
   }
 
-  /** Goes over to direct writes where the next one begins far enough in the file; says whether it did: buffers are another size then. */
+  /**
+   * Goes over to direct writes where the next one begins far enough in the file; says whether it did: buffers are
+   * another size then.
+   */
   async switchToDirectIo(position: number): Promise<boolean> {
     if (this.#direct || this.#directRefused || position < DIRECT_FROM_BYTES) return false;
     try {
@@ -88,10 +106,14 @@ export class FsOutput {
     return (await this.#handle.write(bytes, from, length, position)).bytesWritten;
   }
 
-  truncate(sizeBytes: number): Promise<void> { return this.#handle.truncate(sizeBytes); }
+  truncate(sizeBytes: number): Promise<void> {
+    return this.#handle.truncate(sizeBytes);
+  }
 
   /** Makes what was written durable, whichever way it went. */
-  sync(): Promise<void> { return this.#handle.sync(); }
+  sync(): Promise<void> {
+    return this.#handle.sync();
+  }
 
   async close(): Promise<void> {
     try {

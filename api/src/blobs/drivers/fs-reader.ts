@@ -8,8 +8,8 @@ import { blobMissing } from '../errors.ts';
 import { toStorageError } from './fs-errors.ts';
 
 /**
- * Streams a range of a file and closes the handle at the end, or as soon as the stream is destroyed.
- * A file that ends before the range does destroys the stream with `blob_missing`, a failing disk with `storage_unavailable`.
+ * Streams a range of a file and closes the handle at the end, or as soon as the stream is destroyed. A file that ends
+ * before the range does destroys the stream with `blob_missing`, a failing disk with `storage_unavailable`. /
  */
 export function readFileRange(handle: FileHandle, range: ByteRange): Readable {
   let position = range.start;
@@ -17,27 +17,50 @@ export function readFileRange(handle: FileHandle, range: ByteRange): Readable {
     highWaterMark: READ_CHUNK_BYTES,
     read() {
       const wantedBytes = Math.min(READ_CHUNK_BYTES, range.end + 1 - position);
-      if (wantedBytes === 0) { this.push(null); return; }
-      handle.read(Buffer.allocUnsafeSlow(wantedBytes), 0, wantedBytes, position).then(({ bytesRead, buffer }) => {
-        if (bytesRead === 0) { this.destroy(blobMissing()); return; }
-        position += bytesRead;
-        this.push(buffer.subarray(0, bytesRead));
-      }).catch((error: unknown) => { this.destroy(toStorageError(error) as Error); });
+      if (wantedBytes === 0) {
+        this.push(null);
+        return;
+      }
+      handle
+        .read(Buffer.allocUnsafeSlow(wantedBytes), 0, wantedBytes, position)
+        .then(({ bytesRead, buffer }) => {
+          if (bytesRead === 0) {
+            this.destroy(blobMissing());
+            return;
+          }
+          position += bytesRead;
+          this.push(buffer.subarray(0, bytesRead));
+        })
+        .catch((error: unknown) => {
+          this.destroy(toStorageError(error) as Error);
+        });
     },
     destroy(error, done) {
-      handle.close().then(() => { done(error); }, (closeError: unknown) => { done(error ?? toStorageError(closeError) as Error); });
+      handle.close().then(
+        () => {
+          done(error);
+        },
+        (closeError: unknown) => {
+          done(error ?? (toStorageError(closeError) as Error));
+        },
+      );
     },
   });
 }
 
 /**
- * Hands a range of a file to `write`, a chunk at a time, reading ahead by one. The memory of a chunk is used again once its
- * `write` has settled: nothing is allocated on the way, which is what makes this quicker than a stream.
+ * Hands a range of a file to `write`, a chunk at a time, reading ahead by one. The memory of a chunk is used again
+ * once its `write` has settled: nothing is allocated on the way, which is what makes this quicker than a stream.
  *
  * @param spares of READ_CHUNK_BYTES; what a failed `write` may still be reading does not go back there
- * @throws blob_missing when the file ends before the range does; storage_unavailable; whatever `write` throws
+ * @throws blob_missing when the file ends before the range does; storage_unavailable; whatever `write` throws /
  */
-export async function sendFileRange(handle: FileHandle, range: ByteRange, write: (chunk: Uint8Array) => Promise<void>, spares: BufferPool): Promise<void> {
+export async function sendFileRange(
+  handle: FileHandle,
+  range: ByteRange,
+  write: (chunk: Uint8Array) => Promise<void>,
+  spares: BufferPool,
+): Promise<void> {
   const sizeBytes = range.end + 1 - range.start;
   const isSmall = sizeBytes < READ_CHUNK_BYTES / 2;
   let reading = isSmall ? Buffer.allocUnsafeSlow(sizeBytes) : spares.take();
@@ -50,15 +73,23 @@ export async function sendFileRange(handle: FileHandle, range: ByteRange, write:
     writing = write(reading.subarray(0, bytesRead));
     // Awaited one turn later: until then a failure must not count as unhandled.
     writing.catch(() => undefined);
-    if (position <= range.end) [reading, spare] = [spare ?? (isSmall ? Buffer.allocUnsafeSlow(sizeBytes) : spares.take()), reading];
+    if (position <= range.end)
+      [reading, spare] = [spare ?? (isSmall ? Buffer.allocUnsafeSlow(sizeBytes) : spares.take()), reading];
   }
   await writing;
   if (isSmall) return;
   for (const buffer of [reading, spare]) if (buffer) spares.keep(buffer);
 }
 
-async function readAt(handle: FileHandle, buffer: Uint8Array, length: number, position: number): Promise<{ bytesRead: number }> {
-  const result = await handle.read(buffer, 0, length, position).catch((error: unknown) => { throw toStorageError(error); });
+async function readAt(
+  handle: FileHandle,
+  buffer: Uint8Array,
+  length: number,
+  position: number,
+): Promise<{ bytesRead: number }> {
+  const result = await handle.read(buffer, 0, length, position).catch((error: unknown) => {
+    throw toStorageError(error);
+  });
   if (result.bytesRead === 0) throw blobMissing();
   return result;
 }

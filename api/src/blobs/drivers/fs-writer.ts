@@ -2,7 +2,13 @@
 
 import { rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import type { BlobWriter } from '../blob-store.ts';
-import { BlobExistsError, blobMissing, BlobOffsetMismatchError, BlobWriterClosedError, serialized } from '../errors.ts';
+import {
+  BlobExistsError,
+  blobMissing,
+  BlobOffsetMismatchError,
+  BlobWriterClosedError,
+  serialized,
+} from '../errors.ts';
 import type { BufferPool } from './fs-buffer-pool.ts';
 import { asStorage, failedWith, ignore, unlessGone } from './fs-errors.ts';
 import { removeEmptyFolders, requireFolder, type FolderSync } from './fs-folders.ts';
@@ -55,13 +61,15 @@ export class FsBlobWriter implements BlobWriter {
     this.#offset = options.offset;
   }
 
-  get offset(): number { return this.#offset; }
+  get offset(): number {
+    return this.#offset;
+  }
 
   append(offset: number, chunk: Uint8Array): Promise<void> {
     return this.#serialize(async () => {
       this.#requireOpen();
       if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at byte ${this.#offset}.`);
-      if (!this.#buffer && await this.#output.switchToDirectIo(offset)) this.#spareBuffer = undefined;
+      if (!this.#buffer && (await this.#output.switchToDirectIo(offset))) this.#spareBuffer = undefined;
       if (chunk.length >= this.#output.bufferBytes) await this.#writeThrough(chunk);
       else await this.#gather(chunk);
       this.#offset += chunk.length;
@@ -103,9 +111,13 @@ export class FsBlobWriter implements BlobWriter {
     });
   }
 
-  /** Gives the file its final name. Nothing can take that name meanwhile but a file that no store wrote: see `createFsStore`. */
+  /**
+   * Gives the file its final name. Nothing can take that name meanwhile but a file that no store wrote: see
+   * `createFsStore`.
+   */
   async #publish(): Promise<void> {
-    if (await unlessGone(stat(this.#finishedPath))) throw new BlobExistsError('Something else put a file in its place.');
+    if (await unlessGone(stat(this.#finishedPath)))
+      throw new BlobExistsError('Something else put a file in its place.');
     try {
       await rename(this.#path, this.#finishedPath);
     } catch (error) {
@@ -128,7 +140,9 @@ export class FsBlobWriter implements BlobWriter {
     await this.#output.sync();
   }
 
-  /** Fills the buffer to its end before it is sent on its way: buffers begin and end where the output wants them to. */
+  /**
+   * Fills the buffer to its end before it is sent on its way: buffers begin and end where the output wants them to.
+   */
   async #gather(chunk: Uint8Array): Promise<void> {
     this.#buffer ??= this.#output.allocate();
     const room = this.#bufferEnd() - this.#offset;
@@ -150,7 +164,7 @@ export class FsBlobWriter implements BlobWriter {
   /** Where in the file the buffer ends. */
   #bufferEnd(): number {
     const start = this.#offset - this.#bufferedBytes;
-    return start + this.#output.bufferBytes - start % this.#output.bufferBytes;
+    return start + this.#output.bufferBytes - (start % this.#output.bufferBytes);
   }
 
   /** Writes a chunk that is worth it without gathering it. */

@@ -5,7 +5,16 @@ import { randomUUID } from 'node:crypto';
 import { open, readdir, readFile, stat, statfs, unlink, writeFile, type FileHandle } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
-import { assertStorageKey, isStorageKey, READ_CHUNK_BYTES, resolveRange, type BlobStore, type BlobWriter, type ByteRange, type StoredBlob } from '../blob-store.ts';
+import {
+  assertStorageKey,
+  isStorageKey,
+  READ_CHUNK_BYTES,
+  resolveRange,
+  type BlobStore,
+  type BlobWriter,
+  type ByteRange,
+  type StoredBlob,
+} from '../blob-store.ts';
 import { blobMissing, keyTaken, StorageFullError } from '../errors.ts';
 import { BufferPool } from './fs-buffer-pool.ts';
 import { asStorage, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
@@ -17,11 +26,17 @@ import { FsBlobWriter } from './fs-writer.ts';
 /** Marks an unfinished file; `~` is in no key. */
 const UNFINISHED_SUFFIX = '~part';
 
-/** A folder that was made can be removed by the end of its last blob before a file is in it: rare once, never ten times in a row. */
+/**
+ * A folder that was made can be removed by the end of its last blob before a file is in it: rare once, never ten times
+ * in a row.
+ */
 const CREATE_ATTEMPTS = 10;
 
 export interface FsStoreOptions {
-  /** Folder of the blobs and of nothing else, on one file system; made with mode 0700 when it is missing, but never later on. */
+  /**
+   * Folder of the blobs and of nothing else, on one file system; made with mode 0700 when it is missing, but never
+   * later on.
+   */
   root: string;
 }
 
@@ -29,15 +44,17 @@ export interface FsStoreOptions {
  * Makes a store of files, mode 0600, in folders of mode 0700: a blob of the key `'3f/3fa9…'` is `<root>/3f/3fa9…`, and
  * `<root>/3f/3fa9…~part` until it is finished.
  *
- * The unfinished file is the lock on its key: it is made with O_EXCL, only while no finished file is there, and goes away by the
- * rename that finishes it, so that a rename never meets a finished file and a kill at any moment leaves one of the two names, never
- * both. `link()` would refuse even files that no store wrote, but leaves both names when killed between its two steps, and
- * exFAT, SMB and some FUSE mounts have no hard links. Side by side in one folder, both names are durable with the same fsync.
+ * The unfinished file is the lock on its key: it is made with O_EXCL, only while no finished file is there, and goes
+ * away by the rename that finishes it, so that a rename never meets a finished file and a kill at any moment leaves
+ * one of the two names, never both. `link()` would refuse even files that no store wrote, but leaves both names when
+ * killed between its two steps, and exFAT, SMB and some FUSE mounts have no hard links. Side by side in one folder,
+ * both names are durable with the same fsync.
  *
- * An upload that is resumed after a power cut relies on a file system that does not show the size before the data (ext4 in its
- * default mode, XFS, btrfs, ZFS) unless it was suspended. A deletion is not synced: what comes back after a power cut is swept again.
+ * An upload that is resumed after a power cut relies on a file system that does not show the size before the data
+ * (ext4 in its default mode, XFS, btrfs, ZFS) unless it was suspended. A deletion is not synced: what comes back after
+ * a power cut is swept again.
  *
- * @throws the file system's error when the root cannot be made
+ * @throws the file system's error when the root cannot be made /
  */
 export function createFsStore(options: FsStoreOptions): BlobStore {
   const root = resolve(options.root);
@@ -118,12 +135,13 @@ class FsBlobStore implements BlobStore {
     return asStorage(async () => {
       const { finishedPath, unfinishedPath } = this.#paths(key);
       await requireFolder(this.#root);
-      for (const path of [unfinishedPath, finishedPath]) await unlink(path).catch(ignore('ENOENT', 'ENOTDIR', 'EISDIR'));
+      for (const path of [unfinishedPath, finishedPath])
+        await unlink(path).catch(ignore('ENOENT', 'ENOTDIR', 'EISDIR'));
       await removeEmptyFolders(this.#root, finishedPath);
     });
   }
 
-  async* list(): AsyncIterable<StoredBlob> {
+  async *list(): AsyncIterable<StoredBlob> {
     try {
       await requireFolder(this.#root);
       yield* listFolder(this.#root, '');
@@ -141,7 +159,9 @@ class FsBlobStore implements BlobStore {
       } finally {
         await unlink(probe).catch(ignore('ENOENT', 'ENOTDIR'));
       }
-    }).catch((error: unknown) => { if (!(error instanceof StorageFullError)) throw error; });
+    }).catch((error: unknown) => {
+      if (!(error instanceof StorageFullError)) throw error;
+    });
   }
 
   async #open(key: string, range?: ByteRange): Promise<{ handle: FileHandle; range: ByteRange }> {
@@ -170,7 +190,10 @@ class FsBlobStore implements BlobStore {
         return await open(path, 'wx', 0o600);
       } catch (error) {
         if (failedWith(error, 'EEXIST')) throw keyTaken(error);
-        if (failedWith(error, 'ENOTDIR')) { await requireFolder(this.#root); throw keyTaken(error); }
+        if (failedWith(error, 'ENOTDIR')) {
+          await requireFolder(this.#root);
+          throw keyTaken(error);
+        }
         if (!failedWith(error, 'ENOENT') || attempt === CREATE_ATTEMPTS) throw error;
       }
     }
@@ -186,7 +209,7 @@ class FsBlobStore implements BlobStore {
 
 /** Passes over what no store wrote (`lost+found`, `.DS_Store`): its name is not one of a key, nor of a part of it. */
 async function* listFolder(folder: string, prefix: string): AsyncGenerator<StoredBlob> {
-  for (const entry of await unlessGone(readdir(folder, { withFileTypes: true })) ?? []) {
+  for (const entry of (await unlessGone(readdir(folder, { withFileTypes: true }))) ?? []) {
     const path = join(folder, entry.name);
     const finished = entry.isDirectory() || !entry.name.endsWith(UNFINISHED_SUFFIX);
     const key = prefix + (finished ? entry.name : entry.name.slice(0, -UNFINISHED_SUFFIX.length));

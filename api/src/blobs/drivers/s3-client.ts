@@ -1,4 +1,5 @@
-// Makes the vendor's client. Its modules cost a third of a second, so that they are loaded only where files are kept on S3.
+// Makes the vendor's client. Its modules cost a third of a second, so that they are loaded only where files are kept
+// on S3.
 
 import type { GetObjectCommandInput, S3 } from '@aws-sdk/client-s3';
 
@@ -10,7 +11,10 @@ export interface S3ClientOptions {
   secretAccessKey: string;
   /** `https://s3.example.org/bucket` instead of `https://bucket.s3.example.org`. */
   forcePathStyle: boolean;
-  /** `WHEN_SUPPORTED` adds a checksum to every request and checks those of answers, which servers beside Amazon's may refuse. */
+  /**
+   * `WHEN_SUPPORTED` adds a checksum to every request and checks those of answers, which servers beside Amazon's may
+   * refuse.
+   */
   checksums: 'WHEN_REQUIRED' | 'WHEN_SUPPORTED';
   timeouts?: Partial<S3Timeouts>;
 }
@@ -27,7 +31,10 @@ export type SignUrl = (object: GetObjectCommandInput, expirySeconds: number) => 
 
 const DEFAULT_TIMEOUTS: S3Timeouts = { connectMs: 5_000, silenceMs: 30_000 };
 
-/** The first try included. The SDK waits between them from 0.1 s on, longer each time; it does not repeat what was refused for good. */
+/**
+ * The first try included. The SDK waits between them from 0.1 s on, longer each time; it does not repeat what was
+ * refused for good.
+ */
 const MAX_ATTEMPTS = 4;
 
 export async function createS3Client(options: S3ClientOptions): Promise<S3> {
@@ -48,7 +55,8 @@ export async function createS3Client(options: S3ClientOptions): Promise<S3> {
     requestHandler: {
       connectionTimeout: connectMs,
       socketTimeout: silenceMs,
-      // A download keeps its connection as long as its client reads: a limit would let slow clients stop everybody else.
+      // A download keeps its connection as long as its client reads: a limit would let slow clients stop everybody
+      // else.
       httpAgent: { keepAlive: true, maxSockets: Infinity },
       httpsAgent: { keepAlive: true, maxSockets: Infinity },
     },
@@ -57,7 +65,10 @@ export async function createS3Client(options: S3ClientOptions): Promise<S3> {
 
 export function createUrlSigner(s3: S3): SignUrl {
   return async (object, expirySeconds) => {
-    const [{ GetObjectCommand }, { getSignedUrl }] = await Promise.all([import('@aws-sdk/client-s3'), import('@aws-sdk/s3-request-presigner')]);
+    const [{ GetObjectCommand }, { getSignedUrl }] = await Promise.all([
+      import('@aws-sdk/client-s3'),
+      import('@aws-sdk/s3-request-presigner'),
+    ]);
     return await getSignedUrl(s3, new GetObjectCommand(object), { expiresIn: expirySeconds });
   };
 }

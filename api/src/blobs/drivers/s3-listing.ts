@@ -1,4 +1,5 @@
-// What lies in the bucket below a prefix: objects, unfinished uploads, parts of one. Pages are fetched as they are needed.
+// What lies in the bucket below a prefix: objects, unfinished uploads, parts of one. Pages are fetched as they are
+// needed.
 
 import type { MultipartUpload, Part, _Object } from '@aws-sdk/client-s3';
 import { unlessUploadGone } from './s3-errors.ts';
@@ -10,7 +11,11 @@ export type ListedPart = Part & { PartNumber: number; ETag: string; Size: number
 
 export async function* listObjects({ s3, bucket }: S3Place, prefix: string): AsyncGenerator<ListedObject> {
   for (let next: string | undefined; ;) {
-    const page = await s3.listObjectsV2({ Bucket: bucket, Prefix: prefix, ...(next !== undefined && { ContinuationToken: next }) });
+    const page = await s3.listObjectsV2({
+      Bucket: bucket,
+      Prefix: prefix,
+      ...(next !== undefined && { ContinuationToken: next }),
+    });
     for (const object of page.Contents ?? []) if (object.Key?.startsWith(prefix)) yield object as ListedObject;
     if (!page.IsTruncated) return;
     next = page.NextContinuationToken;
@@ -20,9 +25,13 @@ export async function* listObjects({ s3, bucket }: S3Place, prefix: string): Asy
 export async function* listUploads({ s3, bucket }: S3Place, prefix: string): AsyncGenerator<ListedUpload> {
   for (let next: { KeyMarker?: string; UploadIdMarker?: string } = {}; ;) {
     const page = await s3.listMultipartUploads({ Bucket: bucket, Prefix: prefix, ...next });
-    for (const upload of page.Uploads ?? []) if (upload.Key?.startsWith(prefix) && upload.UploadId) yield upload as ListedUpload;
+    for (const upload of page.Uploads ?? [])
+      if (upload.Key?.startsWith(prefix) && upload.UploadId) yield upload as ListedUpload;
     if (!page.IsTruncated) return;
-    next = { ...(page.NextKeyMarker && { KeyMarker: page.NextKeyMarker }), ...(page.NextUploadIdMarker && { UploadIdMarker: page.NextUploadIdMarker }) };
+    next = {
+      ...(page.NextKeyMarker && { KeyMarker: page.NextKeyMarker }),
+      ...(page.NextUploadIdMarker && { UploadIdMarker: page.NextUploadIdMarker }),
+    };
   }
 }
 
@@ -39,7 +48,11 @@ export async function abortUploads(place: S3Place, key: string, exceptId?: strin
 /** Lists the parts of an upload in the order of their numbers. @throws NoSuchUpload */
 export async function* listParts({ s3, object }: S3Place, key: string, uploadId: string): AsyncGenerator<ListedPart> {
   for (let next: string | undefined; ;) {
-    const page = await s3.listParts({ ...object(key), UploadId: uploadId, ...(next !== undefined && { PartNumberMarker: next }) });
+    const page = await s3.listParts({
+      ...object(key),
+      UploadId: uploadId,
+      ...(next !== undefined && { PartNumberMarker: next }),
+    });
     for (const part of page.Parts ?? []) yield part as ListedPart;
     if (!page.IsTruncated) return;
     next = page.NextPartNumberMarker;

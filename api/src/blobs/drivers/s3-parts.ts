@@ -4,8 +4,8 @@
 const MIB = 1024 * 1024;
 
 /**
- * Memory is held for whole parts, so they begin as short as they may be and grow late: 4.9 GiB in parts of 5 MiB, 20 GiB before
- * one has 32 MiB, 208 GiB before one is longer.
+ * Memory is held for whole parts, so they begin as short as they may be and grow late: 4.9 GiB in parts of 5 MiB, 20
+ * GiB before one has 32 MiB, 208 GiB before one is longer. /
  */
 const STAGES = [
   { parts: 1_000, partBytes: 5 * MIB },

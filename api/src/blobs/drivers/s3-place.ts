@@ -38,7 +38,9 @@ export function createS3Place({ s3, bucket, root }: { s3: S3; bucket: string; ro
     return { Bucket: bucket, Key: start + key };
   };
   return {
-    s3, bucket, prefix,
+    s3,
+    bucket,
+    prefix,
     tailPrefix: prefix + TAILS,
     object: named(prefix),
     tail: named(prefix + TAILS),
@@ -49,8 +51,12 @@ export function createS3Place({ s3, bucket, root }: { s3: S3; bucket: string; ro
 
 /** Refuses a root that S3 servers or proxies before them would not take as it is. */
 function assertRoot(root: string): void {
-  const isPlain = root.split('/').every((segment) => segment !== '' && segment !== '.' && segment !== '..' && !/[\p{Cc}\\]/u.test(segment));
+  const isPlain = root
+    .split('/')
+    .every((segment) => segment !== '' && segment !== '.' && segment !== '..' && !/[\p{Cc}\\]/u.test(segment));
   if (root !== '' && (!isPlain || Buffer.byteLength(root) > MAX_ROOT_BYTES)) {
-    throw new Error('the root of an S3 store is one or more folders such as berth/blobs, without empty ones, "." or ".."');
+    throw new Error(
+      'the root of an S3 store is one or more folders such as berth/blobs, without empty ones, "." or ".."',
+    );
   }
 }

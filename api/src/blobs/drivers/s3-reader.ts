@@ -6,7 +6,10 @@ import { blobMissing, BlobRangeInvalidError } from '../errors.ts';
 import { isObjectGone, isRangeInvalid, toStorageError } from './s3-errors.ts';
 import type { S3Place } from './s3-place.ts';
 
-/** How often in a row a connection may end without having given a byte. Each was tried several times by the SDK already. */
+/**
+ * How often in a row a connection may end without having given a byte. Each was tried several times by the SDK
+ * already.
+ */
 const MAX_BARREN_READS = 2;
 
 interface OpenObject {
@@ -17,7 +20,10 @@ interface OpenObject {
 }
 
 /** An object on its way: `chunks` can be read once, `cancel` ends it at any moment. */
-export interface ObjectReading { chunks: AsyncGenerator<Buffer, void, void>; cancel: () => void }
+export interface ObjectReading {
+  chunks: AsyncGenerator<Buffer, void, void>;
+  cancel: () => void;
+}
 
 /**
  * Opens a blob, or a part of it.
@@ -27,14 +33,28 @@ export async function openObject(place: S3Place, key: string, range?: ByteRange)
   const cancelling = new AbortController();
   const open = (wanted?: ByteRange) => getObject(place, key, wanted, cancelling.signal);
   const opened = await open(range);
-  return { chunks: readOn(opened, open, cancelling.signal), cancel: () => { cancelling.abort(); } };
+  return {
+    chunks: readOn(opened, open, cancelling.signal),
+    cancel: () => {
+      cancelling.abort();
+    },
+  };
 }
 
 /** Makes a stream of at most two chunks of memory. */
 export function streamOf({ chunks, cancel }: ObjectReading): Readable {
   return new Readable({
     highWaterMark: READ_CHUNK_BYTES,
-    read() { chunks.next().then(({ value }) => { this.push(value ?? null); }, (error: unknown) => { this.destroy(error as Error); }); },
+    read() {
+      chunks.next().then(
+        ({ value }) => {
+          this.push(value ?? null);
+        },
+        (error: unknown) => {
+          this.destroy(error as Error);
+        },
+      );
+    },
     destroy(error, done) {
       cancel();
       done(error);
@@ -42,7 +62,11 @@ export function streamOf({ chunks, cancel }: ObjectReading): Readable {
   });
 }
 
-async function* readOn(opened: OpenObject, open: (range: ByteRange) => Promise<OpenObject>, signal: AbortSignal): AsyncGenerator<Buffer, void, void> {
+async function* readOn(
+  opened: OpenObject,
+  open: (range: ByteRange) => Promise<OpenObject>,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer, void, void> {
   let { body, position } = opened;
   const { end } = opened;
   for (let barren = 0; position <= end;) {
@@ -64,12 +88,22 @@ async function* readOn(opened: OpenObject, open: (range: ByteRange) => Promise<O
   }
 }
 
-async function getObject(place: S3Place, key: string, range: ByteRange | undefined, signal: AbortSignal): Promise<OpenObject> {
+async function getObject(
+  place: S3Place,
+  key: string,
+  range: ByteRange | undefined,
+  signal: AbortSignal,
+): Promise<OpenObject> {
   // Its shape alone: S3 knows how long the object is.
   if (range) resolveRange(Infinity, range);
-  const answer = await place.s3.getObject({ ...place.object(key), ...(range && { Range: `bytes=${range.start}-${range.end}` }) }, { abortSignal: signal })
+  const answer = await place.s3
+    .getObject(
+      { ...place.object(key), ...(range && { Range: `bytes=${range.start}-${range.end}` }) },
+      { abortSignal: signal },
+    )
     .catch((error: unknown) => {
-      if (isRangeInvalid(error)) throw new BlobRangeInvalidError('Ask for bytes within those that there are.', { cause: error });
+      if (isRangeInvalid(error))
+        throw new BlobRangeInvalidError('Ask for bytes within those that there are.', { cause: error });
       throw isObjectGone(error) ? blobMissing(error) : error;
     });
   const body = answer.Body as Readable;
@@ -79,5 +113,7 @@ async function getObject(place: S3Place, key: string, range: ByteRange | undefin
   const [, start, end] = /^bytes (\d+)-(\d+)\//.exec(answer.ContentRange ?? '') ?? [];
   if (Number(start) === range.start) return { body, position: range.start, end: Number(end) };
   body.destroy();
-  throw answer.ContentLength === 0 ? new BlobRangeInvalidError('Ask for bytes within those that there are.') : new Error('the storage knows no ranges');
+  throw answer.ContentLength === 0
+    ? new BlobRangeInvalidError('Ask for bytes within those that there are.')
+    : new Error('the storage knows no ranges');
 }

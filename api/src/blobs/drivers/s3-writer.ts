@@ -3,13 +3,22 @@
 
 import type { CompletedPart } from '@aws-sdk/client-s3';
 import type { BlobWriter } from '../blob-store.ts';
-import { blobMissing, BlobOffsetMismatchError, BlobWriterClosedError, serialized, StorageFullError } from '../errors.ts';
+import {
+  blobMissing,
+  BlobOffsetMismatchError,
+  BlobWriterClosedError,
+  serialized,
+  StorageFullError,
+} from '../errors.ts';
 import { asStorage, isObjectGone, isUploadGone, unlessUploadGone } from './s3-errors.ts';
 import { abortUploads } from './s3-listing.ts';
 import { MAX_S3_BLOB_BYTES, partBytesOf } from './s3-parts.ts';
 import type { S3Place } from './s3-place.ts';
 
-/** Memory is held for so many parts, on their way or being filled, and while all of them are on their way no chunk is taken. */
+/**
+ * Memory is held for so many parts, on their way or being filled, and while all of them are on their way no chunk is
+ * taken.
+ */
 const PARTS_IN_FLIGHT = 2;
 
 /** Under which a tail keeps the count of bytes before it. */
@@ -28,7 +37,11 @@ export interface S3BlobWriterOptions {
   hasTail?: boolean;
 }
 
-interface FullPart { number: number; bytes: Buffer; sending: Promise<void> | undefined }
+interface FullPart {
+  number: number;
+  bytes: Buffer;
+  sending: Promise<void> | undefined;
+}
 
 /** Writes a blob as `BlobWriter` says; `openS3Store` tells about tails. */
 export class S3BlobWriter implements BlobWriter {
@@ -68,15 +81,20 @@ export class S3BlobWriter implements BlobWriter {
     if (tail) this.#take(tail);
   }
 
-  get state(): string { return this.#state; }
+  get state(): string {
+    return this.#state;
+  }
 
-  get offset(): number { return this.#offset; }
+  get offset(): number {
+    return this.#offset;
+  }
 
   append(offset: number, chunk: Uint8Array): Promise<void> {
     return this.#serialize(async () => {
       this.#requireOpen();
       if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at byte ${this.#offset}.`);
-      if (offset + chunk.length > MAX_S3_BLOB_BYTES) throw new StorageFullError(`The storage takes at most ${MAX_S3_BLOB_BYTES} bytes in one piece.`);
+      if (offset + chunk.length > MAX_S3_BLOB_BYTES)
+        throw new StorageFullError(`The storage takes at most ${MAX_S3_BLOB_BYTES} bytes in one piece.`);
       // All waiting comes before the first byte is taken: what fails has taken none.
       if (offset + chunk.length > partBytesOf(1)) await this.#begin();
       await this.#makeRoom();
@@ -96,7 +114,8 @@ export class S3BlobWriter implements BlobWriter {
       else if (this.#offset === 0) await this.#finishEmpty();
       else await this.#complete();
       this.#phase = 'released';
-      // Bytes that nobody asks for: that they could not be removed must not undo what is finished. `delete` removes them too.
+      // Bytes that nobody asks for: that they could not be removed must not undo what is finished. `delete` removes
+      // them too.
       if (this.#hasTail) await this.#deleteTail().catch(() => undefined);
       return { sizeBytes: this.#offset };
     });
@@ -113,7 +132,11 @@ export class S3BlobWriter implements BlobWriter {
       await this.#storeParts();
       if (!this.#filling || this.#filledBytes === 0) return;
       const before = this.#offset - this.#filledBytes;
-      await this.#place.s3.putObject({ ...this.#place.tail(this.key), Body: this.#filling.subarray(0, this.#filledBytes), Metadata: { [TAIL_OFFSET]: String(before) } });
+      await this.#place.s3.putObject({
+        ...this.#place.tail(this.key),
+        Body: this.#filling.subarray(0, this.#filledBytes),
+        Metadata: { [TAIL_OFFSET]: String(before) },
+      });
     });
   }
 
@@ -182,14 +205,18 @@ export class S3BlobWriter implements BlobWriter {
 
   #endPart(): void {
     if (!this.#filling) return;
-    this.#unstored.push({ number: this.#nextPartNumber++, bytes: this.#filling.subarray(0, this.#filledBytes), sending: undefined });
+    this.#unstored.push({
+      number: this.#nextPartNumber++,
+      bytes: this.#filling.subarray(0, this.#filledBytes),
+      sending: undefined,
+    });
     this.#filling = undefined;
     this.#filledBytes = 0;
   }
 
   /** Sends what is full, as many at a time as may be; what failed before is tried again. Gives what is on its way. */
   #sendParts(): Promise<void>[] {
-    return this.#unstored.slice(0, PARTS_IN_FLIGHT).map((part) => part.sending ??= this.#sendPart(part));
+    return this.#unstored.slice(0, PARTS_IN_FLIGHT).map((part) => (part.sending ??= this.#sendPart(part)));
   }
 
   async #storeParts(): Promise<void> {
@@ -198,17 +225,22 @@ export class S3BlobWriter implements BlobWriter {
 
   #sendPart(part: FullPart): Promise<void> {
     const { number, bytes } = part;
-    const sending = this.#place.s3.uploadPart(
-      { ...this.#place.object(this.key), UploadId: this.#state, PartNumber: number, Body: bytes },
-      { abortSignal: this.#cancelling.signal },
-    ).then(({ ETag }) => {
-      this.#stored.push({ PartNumber: number, ETag });
-      this.#unstored.splice(this.#unstored.indexOf(part), 1);
-      this.#spareBuffers = [...this.#spareBuffers, bytes].slice(-PARTS_IN_FLIGHT);
-    }, (error: unknown) => {
-      part.sending = undefined;
-      throw isUploadGone(error) ? blobMissing(error) : error;
-    });
+    const sending = this.#place.s3
+      .uploadPart(
+        { ...this.#place.object(this.key), UploadId: this.#state, PartNumber: number, Body: bytes },
+        { abortSignal: this.#cancelling.signal },
+      )
+      .then(
+        ({ ETag }) => {
+          this.#stored.push({ PartNumber: number, ETag });
+          this.#unstored.splice(this.#unstored.indexOf(part), 1);
+          this.#spareBuffers = [...this.#spareBuffers, bytes].slice(-PARTS_IN_FLIGHT);
+        },
+        (error: unknown) => {
+          part.sending = undefined;
+          throw isUploadGone(error) ? blobMissing(error) : error;
+        },
+      );
     // Awaited by a later call: until then a failure must not count as unhandled.
     sending.catch(() => undefined);
     return sending;
@@ -216,7 +248,9 @@ export class S3BlobWriter implements BlobWriter {
 
   /** An upload without a part cannot be completed. */
   async #finishEmpty(): Promise<void> {
-    await this.#abortUpload().catch((error: unknown) => { throw isUploadGone(error) ? blobMissing(error) : error; });
+    await this.#abortUpload().catch((error: unknown) => {
+      throw isUploadGone(error) ? blobMissing(error) : error;
+    });
     await this.#putObject();
   }
 
@@ -233,7 +267,11 @@ export class S3BlobWriter implements BlobWriter {
     } catch (error) {
       if (!isUploadGone(error)) throw error;
       // Either it was deleted, or an answer was lost and the SDK has asked for the second time.
-      const { ContentLength } = await this.#place.s3.headObject(this.#place.object(this.key)).catch((cause: unknown) => { throw isObjectGone(cause) ? blobMissing(error) : cause; });
+      const { ContentLength } = await this.#place.s3
+        .headObject(this.#place.object(this.key))
+        .catch((cause: unknown) => {
+          throw isObjectGone(cause) ? blobMissing(error) : cause;
+        });
       if (ContentLength !== this.#offset) throw blobMissing(error);
     }
   }
@@ -242,7 +280,9 @@ export class S3BlobWriter implements BlobWriter {
     return this.#place.s3.abortMultipartUpload({ ...this.#place.object(this.key), UploadId: this.#state });
   }
 
-  #deleteTail(): Promise<unknown> { return this.#place.s3.deleteObject(this.#place.tail(this.key)); }
+  #deleteTail(): Promise<unknown> {
+    return this.#place.s3.deleteObject(this.#place.tail(this.key));
+  }
 
   #requireOpen(): void {
     if (this.#phase !== 'open') throw new BlobWriterClosedError('Start the upload again, or resume it.');

@@ -16,7 +16,10 @@ import { S3BlobWriter, TAIL_OFFSET } from './s3-writer.ts';
 
 export { MAX_S3_BLOB_BYTES } from './s3-parts.ts';
 
-/** For each step of a check: who asks whether S3 is there does not wait through all the time-outs of a try and its repetitions. */
+/**
+ * For each step of a check: who asks whether S3 is there does not wait through all the time-outs of a try and its
+ * repetitions.
+ */
 const CHECK_STEP_TIMEOUT_MS = 5_000;
 
 export interface S3StoreOptions extends S3ClientOptions {
@@ -32,27 +35,35 @@ export interface S3StoreOptions extends S3ClientOptions {
  * fits into the first part and is never suspended, `finish()` sends it with one `PutObject`, and nothing is sent
  * before. Otherwise it is a multipart upload of that name until it is finished. Opening makes no request.
  *
- * Parts but the last have 5 MiB at least. So the bytes of a suspended blob that do not fill one wait in an object of their own, the
- * tail, `<root>/~tails/3f/3fa9…`, which tells how many bytes come before it: when a crash comes after more parts were stored, it is
- * stale and known to be. A tail goes when its blob is finished, aborted or deleted.
+ * Parts but the last have 5 MiB at least. So the bytes of a suspended blob that do not fill one wait in an object of
+ * their own, the tail, `<root>/~tails/3f/3fa9…`, which tells how many bytes come before it: when a crash comes after
+ * more parts were stored, it is stale and known to be. A tail goes when its blob is finished, aborted or deleted.
  *
  * `create()` makes no request and does not notice a key in use: not every server has an atomic create. Two writers of
  * one key would overwrite each other's object. Keys are random and used once, so that does not happen.
  *
- * @throws Error when the root is none
+ * @throws Error when the root is none /
  */
 export async function openS3Store(options: S3StoreOptions): Promise<BlobStore> {
   const s3 = await createS3Client(options);
   const place = createS3Place({ s3, bucket: options.bucket, root: options.root });
-  return new S3BlobStore(place, options.linkExpirySeconds === undefined ? undefined : createLinks(place, options.linkExpirySeconds));
+  return new S3BlobStore(
+    place,
+    options.linkExpirySeconds === undefined ? undefined : createLinks(place, options.linkExpirySeconds),
+  );
 }
 
 function createLinks(place: S3Place, expirySeconds: number): NonNullable<BlobStore['link']> {
   const sign = createUrlSigner(place.s3);
-  return (key, { contentDisposition, contentType }) => asStorage(async () => {
-    const object = { ...place.object(key), ResponseContentDisposition: contentDisposition, ResponseContentType: contentType };
-    return await sign(object, expirySeconds);
-  });
+  return (key, { contentDisposition, contentType }) =>
+    asStorage(async () => {
+      const object = {
+        ...place.object(key),
+        ResponseContentDisposition: contentDisposition,
+        ResponseContentType: contentType,
+      };
+      return await sign(object, expirySeconds);
+    });
 }
 
 class S3BlobStore implements BlobStore {
@@ -76,10 +87,14 @@ class S3BlobStore implements BlobStore {
     return asStorage(async () => {
       this.#place.object(key);
       const parts = state === '' ? undefined : await this.#storedParts(key, state);
-      if (!parts) throw await this.#isFinished(key) ? keyTaken() : blobMissing();
+      if (!parts) throw (await this.#isFinished(key)) ? keyTaken() : blobMissing();
       const tail = await this.#readTail(key);
       return new S3BlobWriter({
-        place: this.#place, key, uploadId: state, parts, hasTail: tail !== undefined,
+        place: this.#place,
+        key,
+        uploadId: state,
+        parts,
+        hasTail: tail !== undefined,
         ...(tail?.offset === parts.sizeBytes && { tail: tail.bytes }),
       });
     });
@@ -87,7 +102,9 @@ class S3BlobStore implements BlobStore {
 
   stat(key: string): Promise<{ sizeBytes: number }> {
     return asStorage(async () => {
-      const { ContentLength } = await this.#place.s3.headObject(this.#place.object(key)).catch((error: unknown) => this.#missing(error));
+      const { ContentLength } = await this.#place.s3
+        .headObject(this.#place.object(key))
+        .catch((error: unknown) => this.#missing(error));
       return { sizeBytes: ContentLength ?? 0 };
     });
   }
@@ -113,9 +130,10 @@ class S3BlobStore implements BlobStore {
     });
   }
 
-  async* list(): AsyncIterable<StoredBlob> {
+  async *list(): AsyncIterable<StoredBlob> {
     try {
-      // First, and kept: a blob that is finished meanwhile is met among the objects then, and told once. Few uploads are underway.
+      // First, and kept: a blob that is finished meanwhile is met among the objects then, and told once. Few uploads
+      // are underway.
       const unfinished = await this.#listUnfinished();
       for await (const { Key, Size = 0, LastModified } of listObjects(this.#place, this.#place.prefix)) {
         const key = this.#place.keyOf(Key);
@@ -139,14 +157,21 @@ class S3BlobStore implements BlobStore {
       } finally {
         await this.#place.s3.deleteObject(probe, patience());
       }
-    }).catch((error: unknown) => { if (!(error instanceof StorageFullError)) throw error; });
+    }).catch((error: unknown) => {
+      if (!(error instanceof StorageFullError)) throw error;
+    });
   }
 
   async #listUnfinished(): Promise<Map<string, StoredBlob>> {
     const blobs = new Map<string, StoredBlob>();
     const add = (key: string, sizeBytes: number, modifiedAt = new Date(0)) => {
       const present = blobs.get(key);
-      blobs.set(key, { key, sizeBytes: sizeBytes + (present?.sizeBytes ?? 0), modifiedAt: present && present.modifiedAt > modifiedAt ? present.modifiedAt : modifiedAt, finished: false });
+      blobs.set(key, {
+        key,
+        sizeBytes: sizeBytes + (present?.sizeBytes ?? 0),
+        modifiedAt: present && present.modifiedAt > modifiedAt ? present.modifiedAt : modifiedAt,
+        finished: false,
+      });
     };
     for await (const { Key, Initiated } of listUploads(this.#place, this.#place.prefix)) {
       const key = this.#place.keyOf(Key);
@@ -159,8 +184,14 @@ class S3BlobStore implements BlobStore {
     return blobs;
   }
 
-  /** Tells the parts from the first on without a gap, or undefined when there is no such upload. What lies behind a gap is sent again. */
-  async #storedParts(key: string, uploadId: string): Promise<{ stored: CompletedPart[]; sizeBytes: number } | undefined> {
+  /**
+   * Tells the parts from the first on without a gap, or undefined when there is no such upload. What lies behind a gap
+   * is sent again.
+   */
+  async #storedParts(
+    key: string,
+    uploadId: string,
+  ): Promise<{ stored: CompletedPart[]; sizeBytes: number } | undefined> {
     const stored: CompletedPart[] = [];
     let sizeBytes = 0;
     try {
@@ -179,7 +210,10 @@ class S3BlobStore implements BlobStore {
   async #readTail(key: string): Promise<{ bytes: Uint8Array; offset: number } | undefined> {
     try {
       const { Body, Metadata } = await this.#place.s3.getObject(this.#place.tail(key));
-      return { bytes: await Body?.transformToByteArray() ?? new Uint8Array(), offset: Number(Metadata?.[TAIL_OFFSET]) };
+      return {
+        bytes: (await Body?.transformToByteArray()) ?? new Uint8Array(),
+        offset: Number(Metadata?.[TAIL_OFFSET]),
+      };
     } catch (error) {
       if (isObjectGone(error)) return undefined;
       throw error;
@@ -196,7 +230,10 @@ class S3BlobStore implements BlobStore {
     }
   }
 
-  /** Throws `blob_missing` for an object that is not there, in a bucket that is: the answer to a HEAD does not tell them apart. */
+  /**
+   * Throws `blob_missing` for an object that is not there, in a bucket that is: the answer to a HEAD does not tell
+   * them apart.
+   */
   async #missing(error: unknown): Promise<never> {
     if (!isObjectGone(error)) throw error;
     await this.#place.s3.headBucket({ Bucket: this.#place.bucket });
@@ -204,4 +241,6 @@ class S3BlobStore implements BlobStore {
   }
 }
 
-function patience(): { abortSignal: AbortSignal } { return { abortSignal: AbortSignal.timeout(CHECK_STEP_TIMEOUT_MS) }; }
+function patience(): { abortSignal: AbortSignal } {
+  return { abortSignal: AbortSignal.timeout(CHECK_STEP_TIMEOUT_MS) };
+}

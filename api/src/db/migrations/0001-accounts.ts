@@ -7,7 +7,8 @@ import { columnTypes } from './columns.ts';
 export async function createAccounts(db: Executor, dialect: DialectName): Promise<void> {
   const { text, authDate: date, authBoolean: boolean, int8 } = columnTypes(dialect);
 
-  await db.schema.createTable('user')
+  await db.schema
+    .createTable('user')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('name', text, (c) => c.notNull())
     .addColumn('email', text, (c) => c.notNull().unique())
@@ -22,7 +23,8 @@ export async function createAccounts(db: Executor, dialect: DialectName): Promis
     .addColumn('twoFactorEnabled', boolean)
     .execute();
 
-  await db.schema.createTable('session')
+  await db.schema
+    .createTable('session')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('expiresAt', date, (c) => c.notNull())
     .addColumn('token', text, (c) => c.notNull().unique())
@@ -36,7 +38,8 @@ export async function createAccounts(db: Executor, dialect: DialectName): Promis
     .addColumn('impersonatedBy', text)
     .execute();
 
-  await db.schema.createTable('account')
+  await db.schema
+    .createTable('account')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('accountId', text, (c) => c.notNull())
     .addColumn('providerId', text, (c) => c.notNull())
@@ -52,7 +55,8 @@ export async function createAccounts(db: Executor, dialect: DialectName): Promis
     .addColumn('updatedAt', date, (c) => c.notNull())
     .execute();
 
-  await db.schema.createTable('verification')
+  await db.schema
+    .createTable('verification')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('identifier', text, (c) => c.notNull())
     .addColumn('value', text, (c) => c.notNull())
@@ -61,7 +65,8 @@ export async function createAccounts(db: Executor, dialect: DialectName): Promis
     .addColumn('updatedAt', date, (c) => c.notNull())
     .execute();
 
-  await db.schema.createTable('organization')
+  await db.schema
+    .createTable('organization')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('name', text, (c) => c.notNull())
     .addColumn('slug', text, (c) => c.notNull().unique())
@@ -70,7 +75,8 @@ export async function createAccounts(db: Executor, dialect: DialectName): Promis
     .addColumn('metadata', text)
     .execute();
 
-  await db.schema.createTable('team')
+  await db.schema
+    .createTable('team')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('name', text, (c) => c.notNull())
     .addColumn('memberCount', 'integer', (c) => c.notNull())
@@ -81,7 +87,8 @@ export async function createAccounts(db: Executor, dialect: DialectName): Promis
     .addUniqueConstraint('team_slug_unique', ['organizationId', 'slug'])
     .execute();
 
-  await db.schema.createTable('teamMember')
+  await db.schema
+    .createTable('teamMember')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('teamId', text, (c) => c.notNull().references('team.id').onDelete('cascade'))
     .addColumn('userId', text, (c) => c.notNull().references('user.id').onDelete('cascade'))
@@ -89,7 +96,8 @@ export async function createAccounts(db: Executor, dialect: DialectName): Promis
     .addColumn('createdAt', date)
     .execute();
 
-  await db.schema.createTable('member')
+  await db.schema
+    .createTable('member')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('organizationId', text, (c) => c.notNull().references('organization.id').onDelete('cascade'))
     .addColumn('userId', text, (c) => c.notNull().references('user.id').onDelete('cascade'))
@@ -98,7 +106,8 @@ export async function createAccounts(db: Executor, dialect: DialectName): Promis
     .addUniqueConstraint('member_unique', ['organizationId', 'userId'])
     .execute();
 
-  await db.schema.createTable('invitation')
+  await db.schema
+    .createTable('invitation')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('organizationId', text, (c) => c.notNull().references('organization.id').onDelete('cascade'))
     .addColumn('email', text, (c) => c.notNull())
@@ -110,7 +119,8 @@ export async function createAccounts(db: Executor, dialect: DialectName): Promis
     .addColumn('inviterId', text, (c) => c.notNull().references('user.id').onDelete('cascade'))
     .execute();
 
-  await db.schema.createTable('twoFactor')
+  await db.schema
+    .createTable('twoFactor')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('secret', text, (c) => c.notNull())
     .addColumn('backupCodes', text, (c) => c.notNull())
@@ -120,7 +130,8 @@ export async function createAccounts(db: Executor, dialect: DialectName): Promis
     .addColumn('lockedUntil', date)
     .execute();
 
-  await db.schema.createTable('rateLimit')
+  await db.schema
+    .createTable('rateLimit')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('key', text, (c) => c.notNull().unique())
     .addColumn('count', 'integer', (c) => c.notNull())
@@ -128,12 +139,24 @@ export async function createAccounts(db: Executor, dialect: DialectName): Promis
     .execute();
 
   const indexes: [table: string, column: string][] = [
-    ['session', 'userId'], ['account', 'userId'], ['verification', 'identifier'], ['team', 'organizationId'], ['teamMember', 'teamId'], ['teamMember', 'userId'],
-    ['member', 'organizationId'], ['member', 'userId'], ['invitation', 'organizationId'], ['invitation', 'email'], ['twoFactor', 'secret'], ['twoFactor', 'userId'],
+    ['session', 'userId'],
+    ['account', 'userId'],
+    ['verification', 'identifier'],
+    ['team', 'organizationId'],
+    ['teamMember', 'teamId'],
+    ['teamMember', 'userId'],
+    ['member', 'organizationId'],
+    ['member', 'userId'],
+    ['invitation', 'organizationId'],
+    ['invitation', 'email'],
+    ['twoFactor', 'secret'],
+    ['twoFactor', 'userId'],
   ];
-  for (const [table, column] of indexes) await db.schema.createIndex(`${table}_${column}_idx`).on(table).column(column).execute();
+  for (const [table, column] of indexes)
+    await db.schema.createIndex(`${table}_${column}_idx`).on(table).column(column).execute();
 
-  await db.schema.createTable('access_grants')
+  await db.schema
+    .createTable('access_grants')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('account_type', text, (c) => c.notNull())
     .addColumn('account_id', text, (c) => c.notNull())

@@ -14,7 +14,8 @@ export async function createRegistry(db: Executor, dialect: DialectName): Promis
 
 async function createKeysAndAudit(db: Executor, dialect: DialectName): Promise<void> {
   const { text } = columnTypes(dialect);
-  await db.schema.createTable('api_keys')
+  await db.schema
+    .createTable('api_keys')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('type', text, (c) => c.notNull())
     .addColumn('name', text, (c) => c.notNull())
@@ -35,7 +36,8 @@ async function createKeysAndAudit(db: Executor, dialect: DialectName): Promise<v
     .execute();
   await db.schema.createIndex('api_keys_owner_idx').on('api_keys').columns(['owner_type', 'owner_id']).execute();
 
-  await db.schema.createTable('audit_events')
+  await db.schema
+    .createTable('audit_events')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('at', text, (c) => c.notNull())
     .addColumn('actor_kind', text, (c) => c.notNull())
@@ -54,20 +56,23 @@ async function createKeysAndAudit(db: Executor, dialect: DialectName): Promise<v
 
 async function createBlobs(db: Executor, dialect: DialectName): Promise<void> {
   const { text, int8 } = columnTypes(dialect);
-  await db.schema.createTable('blobs')
+  await db.schema
+    .createTable('blobs')
     .addColumn('digest', text, (c) => c.notNull().primaryKey())
     .addColumn('storage_key', text, (c) => c.notNull().unique())
     .addColumn('size', int8, (c) => c.notNull())
     .addColumn('state', text, (c) => c.notNull().check(sql`state in ('sound', 'damaged', 'missing')`))
     .addColumn('created_at', text, (c) => c.notNull())
     .execute();
-  await db.schema.createTable('blob_writers')
+  await db.schema
+    .createTable('blob_writers')
     .addColumn('storage_key', text, (c) => c.notNull().primaryKey())
     .addColumn('state', text, (c) => c.notNull())
     .addColumn('created_at', text, (c) => c.notNull())
     .addColumn('heartbeat_at', text, (c) => c.notNull())
     .execute();
-  await db.schema.createTable('tarball_scans')
+  await db.schema
+    .createTable('tarball_scans')
     .addColumn('digest', text, (c) => c.notNull().primaryKey().references('blobs.digest').onDelete('cascade'))
     .addColumn('scan_version', 'integer', (c) => c.notNull())
     .addColumn('readme', text)
@@ -79,7 +84,8 @@ async function createBlobs(db: Executor, dialect: DialectName): Promise<void> {
 
 async function createArtefacts(db: Executor, dialect: DialectName): Promise<void> {
   const { text, int8, sequence } = columnTypes(dialect);
-  await db.schema.createTable('artefacts')
+  await db.schema
+    .createTable('artefacts')
     .addColumn('seq', sequence, (c) => c.notNull().primaryKey())
     .addColumn('id', text, (c) => c.notNull().unique())
     .addColumn('format', text, (c) => c.notNull().check(sql`format in ('npm', 'file')`))
@@ -95,14 +101,37 @@ async function createArtefacts(db: Executor, dialect: DialectName): Promise<void
     .addColumn('search_text', text, (c) => c.notNull())
     .execute();
   // Each order of lists with all that filters look at, so that pages and counts stay inside an index.
-  const filters = ['deprecated', 'public', 'format', 'category', 'package_name', 'group_fr', 'group_en', 'origin', 'seq'];
-  await db.schema.createIndex('artefacts_newest_idx').on('artefacts').columns(['data_updated_at desc', 'id', ...filters]).execute();
-  await db.schema.createIndex('artefacts_name_idx').on('artefacts').columns(['id', ...filters]).execute();
+  const filters = [
+    'deprecated',
+    'public',
+    'format',
+    'category',
+    'package_name',
+    'group_fr',
+    'group_en',
+    'origin',
+    'seq',
+  ];
+  await db.schema
+    .createIndex('artefacts_newest_idx')
+    .on('artefacts')
+    .columns(['data_updated_at desc', 'id', ...filters])
+    .execute();
+  await db.schema
+    .createIndex('artefacts_name_idx')
+    .on('artefacts')
+    .columns(['id', ...filters])
+    .execute();
   for (const column of ['format', 'category', 'package_name', 'origin', 'group_fr', 'group_en']) {
-    await db.schema.createIndex(`artefacts_${column}_idx`).on('artefacts').columns([column, 'deprecated', 'data_updated_at desc', 'id', 'public', 'seq']).execute();
+    await db.schema
+      .createIndex(`artefacts_${column}_idx`)
+      .on('artefacts')
+      .columns([column, 'deprecated', 'data_updated_at desc', 'id', 'public', 'seq'])
+      .execute();
   }
 
-  await db.schema.createTable('artefact_documents')
+  await db.schema
+    .createTable('artefact_documents')
     .addColumn('artefact_id', text, (c) => c.notNull().primaryKey().references('artefacts.id').onDelete('cascade'))
     .addColumn('public', 'integer', (c) => c.notNull())
     .addColumn('record', text, (c) => c.notNull())
@@ -112,13 +141,18 @@ async function createArtefacts(db: Executor, dialect: DialectName): Promise<void
     .addColumn('full_etag', text, (c) => c.notNull())
     .execute();
 
-  await db.schema.createTable('list_versions')
+  await db.schema
+    .createTable('list_versions')
     .addColumn('shard', 'integer', (c) => c.notNull().primaryKey())
     .addColumn('version', int8, (c) => c.notNull())
     .execute();
-  await db.insertInto('list_versions').values(Array.from({ length: LIST_VERSION_SHARDS }, (_unused, shard) => ({ shard, version: 0 }))).execute();
+  await db
+    .insertInto('list_versions')
+    .values(Array.from({ length: LIST_VERSION_SHARDS }, (_unused, shard) => ({ shard, version: 0 })))
+    .execute();
 
-  await db.schema.createTable('slots')
+  await db.schema
+    .createTable('slots')
     .addColumn('artefact_id', text, (c) => c.notNull().references('artefacts.id').onDelete('cascade'))
     .addColumn('architecture', text, (c) => c.notNull())
     .addColumn('digest', text, (c) => c.notNull().references('blobs.digest').onDelete('restrict'))
@@ -134,7 +168,8 @@ async function createArtefacts(db: Executor, dialect: DialectName): Promise<void
     .execute();
   await db.schema.createIndex('slots_digest_idx').on('slots').column('digest').execute();
 
-  await db.schema.createTable('artefact_access')
+  await db.schema
+    .createTable('artefact_access')
     .addColumn('artefact_id', text, (c) => c.notNull().references('artefacts.id').onDelete('cascade'))
     .addColumn('account_type', text, (c) => c.notNull())
     .addColumn('account_id', text, (c) => c.notNull())
@@ -142,7 +177,11 @@ async function createArtefacts(db: Executor, dialect: DialectName): Promise<void
     .addColumn('department', text, (c) => c.notNull())
     .addPrimaryKeyConstraint('artefact_access_pk', ['artefact_id', 'account_type', 'account_id', 'department'])
     .execute();
-  await db.schema.createIndex('artefact_access_account_idx').on('artefact_access').columns(['account_type', 'account_id', 'department', 'artefact_id']).execute();
+  await db.schema
+    .createIndex('artefact_access_account_idx')
+    .on('artefact_access')
+    .columns(['account_type', 'account_id', 'department', 'artefact_id'])
+    .execute();
 }
 
 async function createPostgresSearch(db: Executor): Promise<void> {
@@ -150,13 +189,20 @@ async function createPostgresSearch(db: Executor): Promise<void> {
   await sql`create index artefacts_search_idx on artefacts using gin (search_text gin_trgm_ops)`.execute(db);
 }
 
-/** An index without content of its own, kept equal to artefacts.search_text by triggers (https://sqlite.org/fts5.html#external_content_tables). */
+/**
+ * An index without content of its own, kept equal to artefacts.search_text by triggers
+ * (https://sqlite.org/fts5.html#external_content_tables).
+ */
 async function createSqliteSearch(db: Executor): Promise<void> {
-  await sql`create virtual table artefact_search using fts5(search_text, content = 'artefacts', content_rowid = 'seq', tokenize = 'trigram case_sensitive 1', detail = 'full')`.execute(db);
+  await sql`create virtual table artefact_search using fts5(search_text, content = 'artefacts', content_rowid = 'seq', tokenize = 'trigram case_sensitive 1', detail = 'full')`.execute(
+    db,
+  );
   await sql`create trigger artefact_search_insert after insert on artefacts begin
     insert into artefact_search(rowid, search_text) values (new.seq, new.search_text); end`.execute(db);
   await sql`create trigger artefact_search_delete after delete on artefacts begin
-    insert into artefact_search(artefact_search, rowid, search_text) values ('delete', old.seq, old.search_text); end`.execute(db);
+    insert into artefact_search(artefact_search, rowid, search_text) values ('delete', old.seq, old.search_text); end`.execute(
+    db,
+  );
   await sql`create trigger artefact_search_update after update of search_text on artefacts when old.search_text <> new.search_text begin
     insert into artefact_search(artefact_search, rowid, search_text) values ('delete', old.seq, old.search_text);
     insert into artefact_search(rowid, search_text) values (new.seq, new.search_text); end`.execute(db);

@@ -5,7 +5,8 @@ import { columnTypes } from './columns.ts';
 
 export async function createThumbnails(db: Executor, dialect: DialectName): Promise<void> {
   const { text, bytes } = columnTypes(dialect);
-  await db.schema.createTable('thumbnails')
+  await db.schema
+    .createTable('thumbnails')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('artefact_id', text, (c) => c.notNull().unique().references('artefacts.id').onDelete('cascade'))
     .addColumn('content_type', text, (c) => c.notNull())

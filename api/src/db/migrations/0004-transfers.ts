@@ -5,7 +5,8 @@ import { columnTypes } from './columns.ts';
 
 export async function createTransfers(db: Executor, dialect: DialectName): Promise<void> {
   const { text, int8 } = columnTypes(dialect);
-  await db.schema.createTable('daily_transfers')
+  await db.schema
+    .createTable('daily_transfers')
     .addColumn('day', text, (c) => c.notNull())
     .addColumn('artefact_id', text, (c) => c.notNull())
     .addColumn('uploads', int8, (c) => c.notNull())

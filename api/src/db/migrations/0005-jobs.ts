@@ -5,13 +5,15 @@ import { columnTypes } from './columns.ts';
 
 export async function createJobs(db: Executor, dialect: DialectName): Promise<void> {
   const { text, int8 } = columnTypes(dialect);
-  await db.schema.createTable('leases')
+  await db.schema
+    .createTable('leases')
     .addColumn('name', text, (c) => c.notNull().primaryKey())
     .addColumn('holder', text)
     .addColumn('token', int8, (c) => c.notNull())
     .addColumn('expires_at', text, (c) => c.notNull())
     .execute();
-  await db.schema.createTable('job_runs')
+  await db.schema
+    .createTable('job_runs')
     .addColumn('name', text, (c) => c.notNull().primaryKey())
     .addColumn('due_at', text)
     .addColumn('token', int8, (c) => c.notNull())
@@ -24,6 +26,16 @@ export async function createJobs(db: Executor, dialect: DialectName): Promise<vo
     .addColumn('result', text)
     .execute();
   await db.schema.alterTable('blobs').addColumn('unreferenced_since', text).execute();
-  await db.schema.createIndex('blobs_unreferenced_idx').on('blobs').columns(['digest', 'unreferenced_since']).where('unreferenced_since', 'is not', null).execute();
-  await db.schema.createIndex('blobs_unsound_idx').on('blobs').columns(['digest', 'state']).where('state', '<>', 'sound').execute();
+  await db.schema
+    .createIndex('blobs_unreferenced_idx')
+    .on('blobs')
+    .columns(['digest', 'unreferenced_since'])
+    .where('unreferenced_since', 'is not', null)
+    .execute();
+  await db.schema
+    .createIndex('blobs_unsound_idx')
+    .on('blobs')
+    .columns(['digest', 'state'])
+    .where('state', '<>', 'sound')
+    .execute();
 }

@@ -6,7 +6,8 @@ import { columnTypes } from './columns.ts';
 
 export async function createResumableUploads(db: Executor, dialect: DialectName): Promise<void> {
   const { text, int8 } = columnTypes(dialect);
-  await db.schema.createTable('resumable_uploads')
+  await db.schema
+    .createTable('resumable_uploads')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('storage_key', text, (c) => c.notNull().unique())
     .addColumn('artefact_id', text, (c) => c.notNull())

@@ -1,11 +1,13 @@
-// Remote registries, what is mirrored from each and how that went last, and downloads that a cut or a restart has interrupted.
+// Remote registries, what is mirrored from each and how that went last, and downloads that a cut or a restart has
+// interrupted.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';
 
 export async function createRemotes(db: Executor, dialect: DialectName): Promise<void> {
   const { text, int8 } = columnTypes(dialect);
-  await db.schema.createTable('remote_registries')
+  await db.schema
+    .createTable('remote_registries')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('name', text, (c) => c.notNull())
     .addColumn('api_key', text)
@@ -20,7 +22,8 @@ export async function createRemotes(db: Executor, dialect: DialectName): Promise
     .addColumn('last_sync_status', text)
     .addColumn('last_sync_error', text)
     .execute();
-  await db.schema.createTable('remote_artefacts')
+  await db.schema
+    .createTable('remote_artefacts')
     .addColumn('remote_id', text, (c) => c.notNull().references('remote_registries.id').onDelete('cascade'))
     .addColumn('artefact_id', text, (c) => c.notNull())
     .addColumn('selected', 'integer', (c) => c.notNull())
@@ -34,7 +37,8 @@ export async function createRemotes(db: Executor, dialect: DialectName): Promise
     .addColumn('upstream_state', text)
     .addPrimaryKeyConstraint('remote_artefacts_pk', ['remote_id', 'artefact_id'])
     .execute();
-  await db.schema.createTable('remote_fetches')
+  await db.schema
+    .createTable('remote_fetches')
     .addColumn('remote_id', text, (c) => c.notNull().references('remote_registries.id').onDelete('cascade'))
     .addColumn('artefact_id', text, (c) => c.notNull())
     .addColumn('architecture', text, (c) => c.notNull())

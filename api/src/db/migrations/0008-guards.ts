@@ -1,4 +1,5 @@
-// Ways into the audit log besides time, keys that are replaced while the old one still holds, and attempts that failed.
+// Ways into the audit log besides time, keys that are replaced while the old one still holds, and attempts that
+// failed.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';
@@ -16,7 +17,8 @@ export async function createGuards(db: Executor, dialect: DialectName): Promise<
   await db.schema.createIndex('api_keys_previous_hash_idx').on('api_keys').column('previous_hash').execute();
   await db.schema.createIndex('api_keys_expires_at_idx').on('api_keys').column('expires_at').execute();
 
-  await db.schema.createTable('failed_attempts')
+  await db.schema
+    .createTable('failed_attempts')
     .addColumn('subject', text, (c) => c.notNull().primaryKey())
     .addColumn('count', 'integer', (c) => c.notNull())
     .addColumn('until', text, (c) => c.notNull())

@@ -1,11 +1,13 @@
-// Pipelines that publish without a key: who they are, the short-lived keys that they get, and the tokens that they have used.
+// Pipelines that publish without a key: who they are, the short-lived keys that they get, and the tokens that they
+// have used.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';
 
 export async function createTrustedPublishers(db: Executor, dialect: DialectName): Promise<void> {
   const { text } = columnTypes(dialect);
-  await db.schema.createTable('trusted_publishers')
+  await db.schema
+    .createTable('trusted_publishers')
     .addColumn('id', text, (c) => c.notNull().primaryKey())
     .addColumn('name', text, (c) => c.notNull())
     .addColumn('provider', text, (c) => c.notNull())
@@ -25,9 +27,14 @@ export async function createTrustedPublishers(db: Executor, dialect: DialectName
   await db.schema.createIndex('trusted_publishers_issuer_idx').on('trusted_publishers').column('issuer').execute();
 
   await db.schema.alterTable('api_keys').addColumn('publisher_id', text).execute();
-  await db.schema.createIndex('api_keys_publisher_idx').on('api_keys').columns(['publisher_id', 'expires_at']).execute();
+  await db.schema
+    .createIndex('api_keys_publisher_idx')
+    .on('api_keys')
+    .columns(['publisher_id', 'expires_at'])
+    .execute();
 
-  await db.schema.createTable('used_identity_tokens')
+  await db.schema
+    .createTable('used_identity_tokens')
     .addColumn('digest', text, (c) => c.notNull().primaryKey())
     .addColumn('until', text, (c) => c.notNull())
     .execute();

@@ -14,15 +14,19 @@ const LISTS_AT_ONCE = 50;
 /** On SQLite, where no transaction is around it, it begins anew when it was interrupted: the old lists go last. */
 export async function splitFileIndexes(db: Executor, dialect: DialectName): Promise<void> {
   const { text } = columnTypes(dialect);
-  await db.schema.createTable('file_index_parts').ifNotExists()
+  await db.schema
+    .createTable('file_index_parts')
+    .ifNotExists()
     .addColumn('digest', text, (c) => c.notNull().references('tarball_scans.digest').onDelete('cascade'))
     .addColumn('part', 'integer', (c) => c.notNull())
     .addColumn('entries', text, (c) => c.notNull())
     .addPrimaryKeyConstraint('file_index_parts_pk', ['digest', 'part'])
     .execute();
-  if (!await hasOldLists(db)) return;
+  if (!(await hasOldLists(db))) return;
   for (let digests = await nextDigests(db, ''); digests.length > 0; digests = await nextDigests(db, digests.at(-1)!)) {
-    const splitAll = async (tx: Executor) => { for (const digest of digests) await split(tx, digest); };
+    const splitAll = async (tx: Executor) => {
+      for (const digest of digests) await split(tx, digest);
+    };
     await (db.isTransaction ? splitAll(db) : db.transaction().execute(splitAll));
   }
   await db.schema.alterTable('tarball_scans').dropColumn('files').execute();

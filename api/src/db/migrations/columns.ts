@@ -18,6 +18,20 @@ export interface ColumnTypes {
 
 export function columnTypes(dialect: DialectName): ColumnTypes {
   return dialect === 'postgres'
-    ? { text: sql`text collate "C"`, int8: sql`bigint`, bytes: sql`bytea`, authDate: sql`timestamptz`, authBoolean: sql`boolean`, sequence: sql`bigint generated always as identity` }
-    : { text: sql`text`, int8: sql`integer`, bytes: sql`blob`, authDate: sql`date`, authBoolean: sql`integer`, sequence: sql`integer` };
+    ? {
+        text: sql`text collate "C"`,
+        int8: sql`bigint`,
+        bytes: sql`bytea`,
+        authDate: sql`timestamptz`,
+        authBoolean: sql`boolean`,
+        sequence: sql`bigint generated always as identity`,
+      }
+    : {
+        text: sql`text`,
+        int8: sql`integer`,
+        bytes: sql`blob`,
+        authDate: sql`date`,
+        authBoolean: sql`integer`,
+        sequence: sql`integer`,
+      };
 }

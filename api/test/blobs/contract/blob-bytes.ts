@@ -10,7 +10,10 @@ export const MIB = 1024 * KIB;
 
 /** Gives bytes that do not repeat, the same ones for the same arguments. */
 export function sampleBytes(sizeBytes: number, seed = 'berth'): Buffer {
-  return createHash('shake256', { outputLength: Math.max(sizeBytes, 1) }).update(seed).digest().subarray(0, sizeBytes);
+  return createHash('shake256', { outputLength: Math.max(sizeBytes, 1) })
+    .update(seed)
+    .digest()
+    .subarray(0, sizeBytes);
 }
 
 /** Appends where the writer stands, in chunks. */
@@ -44,11 +47,13 @@ export async function assertUnreadable(store: BlobStore, key: string): Promise<v
 export async function listBlobs(store: BlobStore): Promise<StoredBlob[]> {
   const blobs = [];
   for await (const blob of store.list()) blobs.push(blob);
-  return blobs.sort((a, b) => a.key < b.key ? -1 : 1);
+  return blobs.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
 export async function listKeys(store: BlobStore): Promise<string[]> {
   return (await listBlobs(store)).map(({ key }) => key);
 }
 
-function digestOf(bytes: Uint8Array): string { return createHash('sha256').update(bytes).digest('hex'); }
+function digestOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

@@ -12,4 +12,7 @@ export interface BlobStoreFixture {
 }
 
 /** Defines one case on an empty store. Its name is a sentence about stores. */
-export type DefineCase = (behaviour: string, run: (store: BlobStore, fixture: BlobStoreFixture) => Promise<void>) => void;
+export type DefineCase = (
+  behaviour: string,
+  run: (store: BlobStore, fixture: BlobStoreFixture) => Promise<void>,
+) => void;

@@ -17,7 +17,10 @@ export function describeKeeping(it: DefineCase): void {
     await writeBlob(store, key, sampleBytes(1234));
     const [blob, ...others] = await listBlobs(store);
     assert.deepEqual(others, []);
-    assert.deepEqual({ ...blob, modifiedAt: undefined }, { key, sizeBytes: 1234, finished: true, modifiedAt: undefined });
+    assert.deepEqual(
+      { ...blob, modifiedAt: undefined },
+      { key, sizeBytes: 1234, finished: true, modifiedAt: undefined },
+    );
     assert.ok(Math.abs(blob!.modifiedAt.getTime() - Date.now()) < DAY_MS);
   });
 
@@ -35,9 +38,14 @@ export function describeKeeping(it: DefineCase): void {
 
   it('lists each of many blobs once', async (store) => {
     const keys = Array.from({ length: 40 }, () => createStorageKey()).sort();
-    await Promise.all(keys.map((each, n) => n % 2 ? writeBlob(store, each, sampleBytes(n)) : suspendBlob(store, each, n)));
+    await Promise.all(
+      keys.map((each, n) => (n % 2 ? writeBlob(store, each, sampleBytes(n)) : suspendBlob(store, each, n))),
+    );
     const blobs = await listBlobs(store);
-    assert.deepEqual(blobs.map((blob) => [blob.key, blob.finished]), keys.map((each, n) => [each, n % 2 === 1]));
+    assert.deepEqual(
+      blobs.map((blob) => [blob.key, blob.finished]),
+      keys.map((each, n) => [each, n % 2 === 1]),
+    );
   });
 
   it('lists what an earlier process wrote', async (store, fixture) => {
@@ -53,13 +61,16 @@ export function describeKeeping(it: DefineCase): void {
   });
 
   for (const isFinished of [false, true]) {
-    it(`leaves nothing of a deleted blob${isFinished ? ' that is known to be finished' : ''}`, async (store, fixture) => {
-      await writeBlob(store, key, sampleBytes(3));
-      await store.delete(key, { isFinished });
-      await assertUnreadable(store, key);
-      assert.deepEqual(await listKeys(store), []);
-      assert.deepEqual(await fixture.leftovers(), []);
-    });
+    it(
+      'leaves nothing of a deleted ' + `blob${isFinished ? ' that is known to be finished' : ''}`,
+      async (store, fixture) => {
+        await writeBlob(store, key, sampleBytes(3));
+        await store.delete(key, { isFinished });
+        await assertUnreadable(store, key);
+        assert.deepEqual(await listKeys(store), []);
+        assert.deepEqual(await fixture.leftovers(), []);
+      },
+    );
   }
 
   it('leaves nothing of a deleted blob that was suspended', async (store, fixture) => {
@@ -106,7 +117,10 @@ async function suspendBlob(store: BlobStore, key: string, sizeBytes: number): Pr
 }
 
 function assertUnfinished(blobs: StoredBlob[], mostBytes: number): void {
-  assert.deepEqual(blobs.map(({ finished }) => finished), [false]);
+  assert.deepEqual(
+    blobs.map(({ finished }) => finished),
+    [false],
+  );
   assert.ok(blobs[0]!.sizeBytes <= mostBytes);
   assert.ok(Math.abs(blobs[0]!.modifiedAt.getTime() - Date.now()) < DAY_MS);
 }

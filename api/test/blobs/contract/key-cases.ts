@@ -15,8 +15,30 @@ const VALID_KEYS = [
 ];
 
 const INVALID_KEYS = [
-  '', '/', '/absolute', 'ends/', 'two//slashes', '.', '..', '../above', 'a/../b', 'a/..', './a', 'a/./b',
-  'Upper', 'space d', 'back\\slash', 'nul\0', 'line\n', 'tilde~part', 'per%2ecent', 'que?ry', 'plus+', 'col:on', 'ünï', 'k'.repeat(201),
+  '',
+  '/',
+  '/absolute',
+  'ends/',
+  'two//slashes',
+  '.',
+  '..',
+  '../above',
+  'a/../b',
+  'a/..',
+  './a',
+  'a/./b',
+  'Upper',
+  'space d',
+  'back\\slash',
+  'nul\0',
+  'line\n',
+  'tilde~part',
+  'per%2ecent',
+  'que?ry',
+  'plus+',
+  'col:on',
+  'ünï',
+  'k'.repeat(201),
 ];
 
 export function describeKeys(it: DefineCase): void {

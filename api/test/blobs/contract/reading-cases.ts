@@ -37,7 +37,9 @@ export function describeReading(it: DefineCase): void {
     it(`sends ${what}`, async (store) => {
       await writeBlob(store, key, sampleBytes(SIZE));
       const chunks: Buffer[] = [];
-      await store.send(key, range, async (chunk) => { chunks.push(Buffer.from(chunk)); });
+      await store.send(key, range, async (chunk) => {
+        chunks.push(Buffer.from(chunk));
+      });
       assert.ok(Buffer.concat(chunks).equals(sampleBytes(SIZE).subarray(range.start, range.end + 1)));
     });
   }
@@ -46,7 +48,10 @@ export function describeReading(it: DefineCase): void {
     it(`refuses a range that ${what}`, async (store) => {
       await writeBlob(store, key, sampleBytes(SIZE));
       await assert.rejects(store.read(key, range), { code: 'blob_range_invalid', status: 416 });
-      await assert.rejects(store.send(key, range, async () => assert.fail('nothing to write')), { code: 'blob_range_invalid' });
+      await assert.rejects(
+        store.send(key, range, async () => assert.fail('nothing to write')),
+        { code: 'blob_range_invalid' },
+      );
     });
   }
 
@@ -78,7 +83,10 @@ export function describeReading(it: DefineCase): void {
   it('stops sending when a chunk is refused', async (store) => {
     await writeBlob(store, key, sampleBytes(SIZE));
     let chunks = 0;
-    await assert.rejects(store.send(key, undefined, () => Promise.reject(new Error(`gone after ${++chunks}`))), { message: 'gone after 1' });
+    await assert.rejects(
+      store.send(key, undefined, () => Promise.reject(new Error(`gone after ${++chunks}`))),
+      { message: 'gone after 1' },
+    );
     assert.equal(chunks, 1);
   });
 
@@ -89,7 +97,7 @@ export function describeReading(it: DefineCase): void {
 
   it('gives no chunk that is empty or longer than 1 MiB', async (store) => {
     await writeBlob(store, key, sampleBytes(SIZE));
-    for await (const chunk of await store.read(key) as AsyncIterable<Buffer>) {
+    for await (const chunk of (await store.read(key)) as AsyncIterable<Buffer>) {
       assert.ok(chunk.length > 0 && chunk.length <= READ_CHUNK_BYTES);
     }
   });

@@ -8,8 +8,12 @@ import { appendAll, assertHolds, assertUnreadable, KIB, listKeys, MIB, sampleByt
 /** The first part of the S3 driver. */
 const PART = 5 * MIB;
 const SIZES = {
-  'no bytes': 0, 'one byte': 1,
-  'a part less a byte': PART - 1, 'one part': PART, 'a part and a byte': PART + 1, 'two parts': 2 * PART,
+  'no bytes': 0,
+  'one byte': 1,
+  'a part less a byte': PART - 1,
+  'one part': PART,
+  'a part and a byte': PART + 1,
+  'two parts': 2 * PART,
 };
 /** Of a request body: parts end in the middle of a chunk. */
 const CHUNK_BYTES = 300 * KIB;
@@ -38,7 +42,10 @@ export function describeSizes(it: DefineCase): void {
       await assertKeptAlone(store, fixture, bytes);
     });
 
-    for (const [moment, isResumed] of [['', false], [' after it was resumed', true]] as const) {
+    for (const [moment, isResumed] of [
+      ['', false],
+      [' after it was resumed', true],
+    ] as const) {
       it(`leaves nothing of a blob of ${size} that is aborted${moment}`, async (store, fixture) => {
         let writer = await written(store, bytes);
         if (isResumed) {

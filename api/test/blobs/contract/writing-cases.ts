@@ -78,7 +78,10 @@ export function describeWriting(it: DefineCase): void {
     await assertHolds(store, key, bytes);
   });
 
-  for (const [wrong, offset] of [['too low', 9], ['too high', 11]] as const) {
+  for (const [wrong, offset] of [
+    ['too low', 9],
+    ['too high', 11],
+  ] as const) {
     it(`refuses an append at an offset that is ${wrong}, and goes on at the right one`, async (store) => {
       const writer = await store.create(key);
       await writer.append(0, sampleBytes(20).subarray(0, 10));
@@ -145,7 +148,10 @@ export function describeWriting(it: DefineCase): void {
   });
 
   it('keeps twenty blobs apart that are written at once', async (store) => {
-    const blobs = Array.from({ length: 20 }, (_, n) => ({ key: createStorageKey(), bytes: sampleBytes(MIB + n * 10_007, `blob ${n}`) }));
+    const blobs = Array.from({ length: 20 }, (_, n) => ({
+      key: createStorageKey(),
+      bytes: sampleBytes(MIB + n * 10_007, `blob ${n}`),
+    }));
     await Promise.all(blobs.map((blob) => writeBlob(store, blob.key, blob.bytes, 100 * KIB)));
     for (const blob of blobs) await assertHolds(store, blob.key, blob.bytes);
   });

@@ -2,15 +2,35 @@ import { pathTo } from '../../api/client.ts';
 import type { Artefact, Slot } from '../../api/types.ts';
 
 /** Address of an artefact's page; the id is one segment. */
-export function artefactPage(id: string): string { return `/artefacts/${encodeURIComponent(id)}`; }
+export function artefactPage(id: string): string {
+  return `/artefacts/${encodeURIComponent(id)}`;
+}
 
 /** A slot as the page lists it; a file has one without an architecture. */
-export type ListedSlot = Pick<Slot, 'size' | 'digest' | 'uploadedBy'> & { architecture?: string; version?: string; uploadedAt: string; hasNativeModules?: boolean; hasInstallScripts?: boolean };
+export type ListedSlot = Pick<Slot, 'size' | 'digest' | 'uploadedBy'> & {
+  architecture?: string;
+  version?: string;
+  uploadedAt: string;
+  hasNativeModules?: boolean;
+  hasInstallScripts?: boolean;
+};
 
 /** What can be downloaded of an artefact, by the names of its architectures. */
 export function slotsOf(artefact: Artefact): ListedSlot[] {
-  if (artefact.format === 'file') return artefact.digest ? [{ size: artefact.size, digest: artefact.digest, uploadedAt: artefact.dataUpdatedAt, uploadedBy: artefact.uploadedBy }] : [];
-  return Object.entries(artefact.tarballs ?? {}).map(([architecture, slot]) => ({ architecture, ...slot })).sort((a, b) => a.architecture < b.architecture ? -1 : 1);
+  if (artefact.format === 'file')
+    return artefact.digest
+      ? [
+          {
+            size: artefact.size,
+            digest: artefact.digest,
+            uploadedAt: artefact.dataUpdatedAt,
+            uploadedBy: artefact.uploadedBy,
+          },
+        ]
+      : [];
+  return Object.entries(artefact.tarballs ?? {})
+    .map(([architecture, slot]) => ({ architecture, ...slot }))
+    .sort((a, b) => (a.architecture < b.architecture ? -1 : 1));
 }
 
 export function downloadUrl(artefact: Artefact, { architecture }: Pick<ListedSlot, 'architecture'>): string {

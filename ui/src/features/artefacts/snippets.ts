@@ -4,7 +4,9 @@ import type { Artefact, Client } from '../../api/types.ts';
 const REGISTRY = registryUrl.href.replace(/\/$/, '');
 
 /** Quotes a text for a shell, where it needs that. */
-function quoted(text: string): string { return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll('\'', '\'\\\'\'')}'`; }
+function quoted(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+}
 
 /** Where a client is, below the address of this page; with the version, since npx keeps what it had for an address. */
 function addressOf(name: Client['name'], clients: Client[]): string {

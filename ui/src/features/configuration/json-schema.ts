@@ -17,8 +17,12 @@ const MAX_DEPTH = 6;
 export function fieldsOf(schema: unknown, depth = 0): SchemaField[] {
   if (!isRecord(schema) || depth > MAX_DEPTH) return [];
   const required = Array.isArray(schema.required) ? schema.required : [];
-  const own = isRecord(schema.properties) ? Object.entries(schema.properties).map(([key, property]) => fieldOf(key, property, required.includes(key), depth)) : [];
-  const parts = ['allOf', 'oneOf', 'anyOf'].flatMap((name) => Array.isArray(schema[name]) ? schema[name] as unknown[] : []);
+  const own = isRecord(schema.properties)
+    ? Object.entries(schema.properties).map(([key, property]) => fieldOf(key, property, required.includes(key), depth))
+    : [];
+  const parts = ['allOf', 'oneOf', 'anyOf'].flatMap((name) =>
+    Array.isArray(schema[name]) ? (schema[name] as unknown[]) : [],
+  );
   return [...own, ...parts.flatMap((part) => fieldsOf(part, depth + 1))];
 }
 
@@ -28,20 +32,40 @@ function fieldOf(key: string, given: unknown, isRequired: boolean, depth: number
   const fields = schema.type === 'array' ? fieldsOf(schema.items, depth + 1) : fieldsOf(schema, depth + 1);
   const value = schema.const ?? schema.default;
   return {
-    key, isRequired, choices, fields,
+    key,
+    isRequired,
+    choices,
+    fields,
     title: text(schema.title) ?? key,
     description: text(schema.description),
-    kind: schema.type === 'array' ? 'list' : fields.length > 0 ? 'group' : choices.length > 0 ? 'choice' : schema.type === 'boolean' ? 'boolean' : schema.type === 'number' || schema.type === 'integer' ? 'number' : 'text',
-    value: ['string', 'number', 'boolean'].includes(typeof value) ? value as string : undefined,
+    kind:
+      schema.type === 'array'
+        ? 'list'
+        : fields.length > 0
+          ? 'group'
+          : choices.length > 0
+            ? 'choice'
+            : schema.type === 'boolean'
+              ? 'boolean'
+              : schema.type === 'number' || schema.type === 'integer'
+                ? 'number'
+                : 'text',
+    value: ['string', 'number', 'boolean'].includes(typeof value) ? (value as string) : undefined,
   };
 }
 
 function choicesOf(schema: Record<string, unknown>): string[] {
   if (Array.isArray(schema.enum)) return schema.enum.map(String);
-  const options = Array.isArray(schema.oneOf) ? schema.oneOf.filter(isRecord).filter((option) => 'const' in option) : [];
+  const options = Array.isArray(schema.oneOf)
+    ? schema.oneOf.filter(isRecord).filter((option) => 'const' in option)
+    : [];
   return options.map((option) => text(option.title) ?? String(option.const));
 }
 
-function text(value: unknown): string | undefined { return typeof value === 'string' ? value : undefined; }
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
 
-function isRecord(value: unknown): value is Record<string, unknown> { return typeof value === 'object' && value !== null && !Array.isArray(value); }
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -14,9 +14,22 @@ export interface FileToSend {
 const CHUNK_BYTES = 64 * 1024 * 1024;
 const RETRY_DELAYS_MS = [0, 1000, 3000, 10_000];
 
-/** Sends a file in pieces; one that was cut, in this visit or an earlier one, goes on where it was. @throws ApiProblem, an AbortError when it was left */
-export async function sendFile({ file, id, format, category, architecture }: FileToSend, onProgress: (sent: number, total: number) => void, signal: AbortSignal): Promise<void> {
-  const metadata: Record<string, string> = { id, format, ...(category && { category }), ...(architecture && format === 'npm' && { architecture }), ...(format === 'file' && { fileName: file.name }) };
+/**
+ * Sends a file in pieces; one that was cut, in this visit or an earlier one, goes on where it was.
+ * @throws ApiProblem, an AbortError when it was left
+ */
+export async function sendFile(
+  { file, id, format, category, architecture }: FileToSend,
+  onProgress: (sent: number, total: number) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const metadata: Record<string, string> = {
+    id,
+    format,
+    ...(category && { category }),
+    ...(architecture && format === 'npm' && { architecture }),
+    ...(format === 'file' && { fileName: file.name }),
+  };
   await new Promise<void>((resolve, reject) => {
     const upload = new Upload(file, {
       endpoint: pathTo('api/v1/uploads'),
@@ -24,13 +37,38 @@ export async function sendFile({ file, id, format, category, architecture }: Fil
       chunkSize: CHUNK_BYTES,
       retryDelays: RETRY_DELAYS_MS,
       removeFingerprintOnSuccess: true,
-      fingerprint: (source) => Promise.resolve(['berth', id, format, source.name, source.size, source.lastModified, architecture ?? ''].join('/')),
-      onShouldRetry: (error) => { const status = error.originalResponse?.getStatus() ?? 0; return status === 0 || status >= 500 || status === 423 || (error.originalResponse?.getBody().includes('upload_offset_conflict') ?? false); },
-      onProgress: (sent, total) => { onProgress(sent, total ?? file.size); },
-      onSuccess: () => { resolve(); },
-      onError: (error) => { reject(toProblem(error)); },
+      fingerprint: (source) =>
+        Promise.resolve(
+          ['berth', id, format, source.name, source.size, source.lastModified, architecture ?? ''].join('/'),
+        ),
+      onShouldRetry: (error) => {
+        const status = error.originalResponse?.getStatus() ?? 0;
+        return (
+          status === 0 ||
+          status >= 500 ||
+          status === 423 ||
+          (error.originalResponse?.getBody().includes('upload_offset_conflict') ?? false)
+        );
+      },
+      onProgress: (sent, total) => {
+        onProgress(sent, total ?? file.size);
+      },
+      onSuccess: () => {
+        resolve();
+      },
+      onError: (error) => {
+        reject(toProblem(error));
+      },
     });
-    signal.addEventListener('abort', () => { void upload.abort().then(() => { reject(new DOMException('The upload was left.', 'AbortError')); }); }, { once: true });
+    signal.addEventListener(
+      'abort',
+      () => {
+        void upload.abort().then(() => {
+          reject(new DOMException('The upload was left.', 'AbortError'));
+        });
+      },
+      { once: true },
+    );
     void upload.findPreviousUploads().then(([previous]) => {
       if (previous) upload.resumeFromPreviousUpload(previous);
       upload.start();
@@ -49,7 +87,9 @@ function toProblem(error: Error): Error {
 }
 
 /** Guesses from a file's name what it is: npm names its tarballs `.tgz`. */
-export function formatOf(name: string): 'npm' | 'file' { return /\.(tgz|tar\.gz)$/i.test(name) ? 'npm' : 'file'; }
+export function formatOf(name: string): 'npm' | 'file' {
+  return /\.(tgz|tar\.gz)$/i.test(name) ? 'npm' : 'file';
+}
 
 /** Proposes an id: `acme-import-1.2.3.tgz` stands for `acme-import@1`, another file for its name. */
 export function proposeId(name: string): string {

@@ -1,8 +1,17 @@
 import type { PackedFile } from '../../api/types.ts';
 
-export interface Entry { name: string; path: string; isFolder: boolean; size: number; count: number }
+export interface Entry {
+  name: string;
+  path: string;
+  isFolder: boolean;
+  size: number;
+  count: number;
+}
 
-/** What lies directly in a folder of a package, folders first. @param folder '' for the root, else without a slash at its end */
+/**
+ * What lies directly in a folder of a package, folders first.
+ * @param folder '' for the root, else without a slash at its end
+ */
 export function entriesIn(files: readonly PackedFile[], folder: string): Entry[] {
   const prefix = folder === '' ? '' : `${folder}/`;
   const entries = new Map<string, Entry>();

@@ -1,11 +1,20 @@
-import { Map as MapView, addProtocol, setWorkerUrl, type LayerSpecification, type SourceSpecification } from 'maplibre-gl';
+import {
+  Map as MapView,
+  addProtocol,
+  setWorkerUrl,
+  type LayerSpecification,
+  type SourceSpecification,
+} from 'maplibre-gl';
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url';
 import { PMTiles, Protocol, TileType } from 'pmtiles';
 
 const COLOURS = ['#0b5c7a', '#b3541e', '#1b6b3a', '#6b3a9b', '#8a5100', '#a02452'];
 const SOURCE = 'tileset';
 
-/** Draws a PMTiles archive into an element, over the part of the world that it covers. Resolves with what takes the map away. */
+/**
+ * Draws a PMTiles archive into an element, over the part of the world that it covers. Resolves with what takes the map
+ * away.
+ */
 export async function showTileset(container: HTMLElement, url: string): Promise<() => void> {
   setWorkerUrl(workerUrl);
   const protocol = new Protocol();
@@ -14,15 +23,23 @@ export async function showTileset(container: HTMLElement, url: string): Promise<
   protocol.add(archive);
   const [header, metadata] = await Promise.all([archive.getHeader(), archive.getMetadata()]);
   const isVector = header.tileType === TileType.Mvt;
-  const source: SourceSpecification = isVector ? { type: 'vector', url: `pmtiles://${url}` } : { type: 'raster', url: `pmtiles://${url}`, tileSize: 256 };
+  const source: SourceSpecification = isVector
+    ? { type: 'vector', url: `pmtiles://${url}` }
+    : { type: 'raster', url: `pmtiles://${url}`, tileSize: 256 };
   const map = new MapView({
     container,
-    style: { version: 8, sources: { [SOURCE]: source }, layers: isVector ? vectorLayers(metadata) : [{ id: 'tiles', type: 'raster', source: SOURCE }] },
+    style: {
+      version: 8,
+      sources: { [SOURCE]: source },
+      layers: isVector ? vectorLayers(metadata) : [{ id: 'tiles', type: 'raster', source: SOURCE }],
+    },
     bounds: [header.minLon, header.minLat, header.maxLon, header.maxLat],
     maxZoom: header.maxZoom + 4,
     attributionControl: false,
   });
-  return () => { map.remove(); };
+  return () => {
+    map.remove();
+  };
 }
 
 /** Every layer that the archive names, as areas, lines and points in a colour of its own. */
@@ -32,9 +49,27 @@ function vectorLayers(metadata: unknown): LayerSpecification[] {
     const colour = COLOURS[index % COLOURS.length]!;
     const common = { 'source': SOURCE, 'source-layer': id };
     return [
-      { ...common, id: `${id}/areas`, type: 'fill', filter: ['==', ['geometry-type'], 'Polygon'], paint: { 'fill-color': colour, 'fill-opacity': 0.3 } },
-      { ...common, id: `${id}/lines`, type: 'line', filter: ['!=', ['geometry-type'], 'Point'], paint: { 'line-color': colour } },
-      { ...common, id: `${id}/points`, type: 'circle', filter: ['==', ['geometry-type'], 'Point'], paint: { 'circle-color': colour, 'circle-radius': 4 } },
+      {
+        ...common,
+        id: `${id}/areas`,
+        type: 'fill',
+        filter: ['==', ['geometry-type'], 'Polygon'],
+        paint: { 'fill-color': colour, 'fill-opacity': 0.3 },
+      },
+      {
+        ...common,
+        id: `${id}/lines`,
+        type: 'line',
+        filter: ['!=', ['geometry-type'], 'Point'],
+        paint: { 'line-color': colour },
+      },
+      {
+        ...common,
+        id: `${id}/points`,
+        type: 'circle',
+        filter: ['==', ['geometry-type'], 'Point'],
+        paint: { 'circle-color': colour, 'circle-radius': 4 },
+      },
     ];
   });
 }

@@ -5,12 +5,16 @@ import { useLoad, type Loaded } from '../../composables/use-load.ts';
 
 /** A remote registry as it stands, kept up to date by its server-sent events, whichever replica works on it. */
 export function useRemote(id: string): Loaded<Remote> {
-  const loaded = useLoad((signal) => answerOf(api.GET('/api/v1/remote-registries/{id}', { signal, params: { path: { id } } })));
+  const loaded = useLoad((signal) =>
+    answerOf(api.GET('/api/v1/remote-registries/{id}', { signal, params: { path: { id } } })),
+  );
   let events: EventSource | undefined;
   watch(loaded.data, () => {
     if (events) return;
     events = new EventSource(`${pathTo('api/v1/remote-registries', id)}/events`);
-    events.addEventListener('sync', ({ data }: MessageEvent<string>) => { loaded.data.value = JSON.parse(data) as Remote; });
+    events.addEventListener('sync', ({ data }: MessageEvent<string>) => {
+      loaded.data.value = JSON.parse(data) as Remote;
+    });
   });
   onScopeDispose(() => events?.close());
   return loaded;

@@ -31,8 +31,17 @@ export const browse = {
   noneHelp: ['Take away a filter or a word of the search.', 'Retirez un filtre ou un mot de la recherche.'],
   clear: ['Clear search and filters', 'Effacer la recherche et les filtres'],
   empty: ['There is nothing to see yet', 'Il n’y a encore rien à voir'],
-  emptyAnonymous: ['Nothing is public here. Sign in to see what is shared with you.', 'Rien n’est public ici. Connectez-vous pour voir ce qui est partagé avec vous.'],
-  emptyMember: ['Nothing is public or shared with your account. Ask an administrator of the registry.', 'Rien n’est public ni partagé avec votre compte. Demandez à un administrateur du registre.'],
+  emptyAnonymous: [
+    'Nothing is public here. Sign in to see what is shared with you.',
+    'Rien n’est public ici. Connectez-vous pour voir ce qui est partagé avec vous.',
+  ],
+  emptyMember: [
+    'Nothing is public or shared with your account. Ask an administrator of the registry.',
+    'Rien n’est public ni partagé avec votre compte. Demandez à un administrateur du registre.',
+  ],
   begin: ['How to begin', 'Par où commencer'],
-  emptyAdmin: ['Upload a first artefact, or create a key for your pipeline.', 'Téléversez un premier artefact, ou créez une clé pour votre chaîne d’intégration.'],
+  emptyAdmin: [
+    'Upload a first artefact, or create a key for your pipeline.',
+    'Téléversez un premier artefact, ou créez une clé pour votre chaîne d’intégration.',
+  ],
 } as const satisfies Texts;

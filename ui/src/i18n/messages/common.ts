@@ -35,11 +35,17 @@ export const common = {
   never: ['never', 'jamais'],
   nothing: ['Nothing here yet', 'Rien pour le moment'],
   typeToConfirm: ['Type {phrase} to confirm', 'Saisissez {phrase} pour confirmer'],
-  unreachable: ['The registry does not answer. Check your connection and try again.', 'Le registre ne répond pas. Vérifiez votre connexion et réessayez.'],
+  unreachable: [
+    'The registry does not answer. Check your connection and try again.',
+    'Le registre ne répond pas. Vérifiez votre connexion et réessayez.',
+  ],
   loading: ['Loading', 'Chargement'],
   failed: ['This could not be loaded', 'Chargement impossible'],
   notFound: ['There is nothing at this address', 'Il n’y a rien à cette adresse'],
-  notFoundHelp: ['The link may be old, or you may have to sign in to see what is here.', 'Le lien est peut-être ancien, ou il faut se connecter pour voir cette page.'],
+  notFoundHelp: [
+    'The link may be old, or you may have to sign in to see what is here.',
+    'Le lien est peut-être ancien, ou il faut se connecter pour voir cette page.',
+  ],
   forbidden: ['This page is for superadmins', 'Cette page est réservée aux super-administrateurs'],
   signInFirst: ['Sign in to see this page', 'Connectez-vous pour voir cette page'],
   page: ['Page {page} of {pages}', 'Page {page} sur {pages}'],
@@ -47,7 +53,10 @@ export const common = {
   next: ['Next page', 'Page suivante'],
   internalService: ['an internal service', 'un service interne'],
   actions: ['Actions', 'Actions'],
-  readOnly: ['You look through the eyes of this user and cannot change anything.', 'Vous consultez avec les droits de cet utilisateur, sans pouvoir modifier.'],
+  readOnly: [
+    'You look through the eyes of this user and cannot change anything.',
+    'Vous consultez avec les droits de cet utilisateur, sans pouvoir modifier.',
+  ],
   actingFor: ['You act for', 'Vous agissez pour'],
   alone: ['{name} (alone)', '{name} (à titre personnel)'],
 } as const satisfies Texts;

@@ -1,7 +1,10 @@
 import type { Texts } from '../types.ts';
 
 export const remotes = {
-  help: ['Mirror artefacts of other registries, by id or by pattern.', 'Copiez des artefacts d’autres registres, par identifiant ou par motif.'],
+  help: [
+    'Mirror artefacts of other registries, by id or by pattern.',
+    'Copiez des artefacts d’autres registres, par identifiant ou par motif.',
+  ],
   none: ['No remote registry yet', 'Aucun registre distant'],
   add: ['Add a registry', 'Ajouter un registre'],
   url: ['Address', 'Adresse'],
@@ -24,7 +27,10 @@ export const remotes = {
   verify: ['Verify every byte', 'Vérifier chaque octet'],
   confirmSync: ['Go on with what the remote lost', 'Continuer malgré ce qui a disparu'],
   confirmTitle: ['Let the mirrors lose it, too?', 'Supprimer aussi les copies ?'],
-  confirmText: ['The list of the remote registry has shrunk by more than half. Go on only when that is right.', 'La liste du registre distant a diminué de plus de moitié. Ne continuez que si c’est voulu.'],
+  confirmText: [
+    'The list of the remote registry has shrunk by more than half. Go on only when that is right.',
+    'La liste du registre distant a diminué de plus de moitié. Ne continuez que si c’est voulu.',
+  ],
   started: ['Synchronisation started', 'Synchronisation lancée'],
   progress: ['{done} of {total} artefacts', '{done} artefacts sur {total}'],
   results: ['Results of the last run', 'Résultats de la dernière exécution'],
@@ -45,6 +51,9 @@ export const remotes = {
   notHere: ['not here', 'absent ici'],
   remove: ['Remove this registry', 'Retirer ce registre'],
   removeTitle: ['Remove {name}?', 'Retirer {name} ?'],
-  removeText: ['Its mirrors stay here and become local artefacts.', 'Ses copies restent ici et deviennent des artefacts locaux.'],
+  removeText: [
+    'Its mirrors stay here and become local artefacts.',
+    'Ses copies restent ici et deviennent des artefacts locaux.',
+  ],
   noArtefacts: ['No artefact there matches', 'Aucun artefact ne correspond là-bas'],
 } as const satisfies Texts;
