@@ -10,7 +10,7 @@ import { repositoryRoot } from './runtime.ts';
 export type Backends = 'alternating' | 'straight' | 'crossed';
 
 /** Programs that are installed before a part runs, beside PostgreSQL, the S3 server, nginx and a compiler. */
-export type Need = 'chromium' | 'deploy';
+export type Need = 'chromium' | 'deploy' | 'shells';
 
 export interface Part {
   /** One line for the help. */
@@ -62,7 +62,7 @@ const DEPLOY = ['deploy/test/*.test.ts', 'cli/test/packed.api.test.ts'];
 export const PARTS: Readonly<Record<string, Part>> = {
   everyday: {
     summary: 'every unit suite, every API suite on one combination, one journey of each page, the demo and the README',
-    needs: ['chromium'],
+    needs: ['chromium', 'shells'],
     runs: [
       { files: [TEST_FILES, JOURNEYS], except: [...CHAOS, ...DEPLOY] },
       { files: [LIB_NODE_THAT_DIFFERS], nodes: ['20.20.2'] },

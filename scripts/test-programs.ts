@@ -22,16 +22,22 @@ const COMPILER_PROGRAMS = [
   { program: 'make', debianPackage: 'make' },
   { program: 'python3', debianPackage: 'python3' },
 ];
-/**
- * What the tests of deploy/ run its files with, and the shells that the command completes in; by the file that shows
- * that it is there.
- */
-const DEPLOY_PROGRAMS = [
+interface DebianProgram {
+  /** The file that shows that the package is installed. */
+  program: string;
+  debianPackage: string;
+}
+
+/** The shells that the command completes words in, beside bash. */
+const SHELLS: DebianProgram[] = [
+  { program: '/usr/bin/zsh', debianPackage: 'zsh' },
+  { program: '/usr/bin/fish', debianPackage: 'fish' },
+];
+/** What the tests of deploy/ run its files with. */
+const DEPLOY_PROGRAMS: DebianProgram[] = [
   { program: '/usr/bin/docker-compose', debianPackage: 'docker-compose' },
   { program: '/usr/bin/systemd-analyze', debianPackage: 'systemd' },
   { program: '/usr/bin/go', debianPackage: 'golang-go' },
-  { program: '/usr/bin/zsh', debianPackage: 'zsh' },
-  { program: '/usr/bin/fish', debianPackage: 'fish' },
   {
     program: '/usr/share/gocode/src/github.com/Masterminds/sprig',
     debianPackage: 'golang-github-masterminds-sprig-dev',
@@ -100,14 +106,20 @@ export async function ensureCompiler(): Promise<void> {
  * @throws Error that names what is to be installed by hand
  */
 export async function ensureDeployPrograms(): Promise<void> {
-  const findMissing = () => DEPLOY_PROGRAMS.filter(({ program }) => !existsSync(program));
+  await ensureDebianPrograms(DEPLOY_PROGRAMS);
+}
+
+/** Installs the shells that completion is tested in, as `ensureDeployPrograms` does. */
+export async function ensureShells(): Promise<void> {
+  await ensureDebianPrograms(SHELLS);
+}
+
+async function ensureDebianPrograms(programs: readonly DebianProgram[]): Promise<void> {
+  const findMissing = () => programs.filter(({ program }) => !existsSync(program));
   for (const { debianPackage } of findMissing()) await installDebianPackage(debianPackage);
-  const missing = findMissing();
+  const missing = findMissing().map(({ debianPackage }) => debianPackage);
   if (missing.length > 0)
-    throw new Error(
-      'Files are tested with programs that are missing: install the Debian ' +
-        `packages ${missing.map(({ debianPackage }) => debianPackage).join(', ')}.`,
-    );
+    throw new Error(`Programs that the tests run are missing: install the Debian packages ${missing.join(', ')}.`);
 }
 
 /**

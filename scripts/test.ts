@@ -22,6 +22,7 @@ import {
   ensureDeployPrograms,
   ensureNode,
   ensureNginx,
+  ensureShells,
   ensurePostgres,
   ensureSwift,
 } from './test-programs.ts';
@@ -105,6 +106,7 @@ async function installPrograms({ parts }: Selection): Promise<void> {
   await ensureNginx();
   await ensureCompiler();
   if (needs.has('deploy')) await ensureDeployPrograms();
+  if (needs.has('shells')) await ensureShells();
   if (needs.has('chromium')) await ensureChromium();
   for (const node of new Set(parts.flatMap(({ runs }) => runs.flatMap(({ nodes = [] }) => nodes))))
     await ensureNode(node);
