@@ -1,8 +1,11 @@
 import js from '@eslint/js';
+import stylistic from '@stylistic/eslint-plugin';
 import prettier from 'eslint-config-prettier/flat';
 import vue from 'eslint-plugin-vue';
 import ts from 'typescript-eslint';
 
+/** Of code, comments and texts, in characters. */
+const WIDTH = { code: 119, ignoreUrls: true };
 /** Functions of node:test whose promises the runner itself waits for. */
 const TEST_FUNCTIONS = { from: 'package', name: ['test', 'describe', 'it', 'suite'], package: 'node:test' };
 
@@ -35,6 +38,19 @@ export default ts.config(
     files: ['**/*.js'],
     languageOptions: { globals: { process: 'readonly', console: 'readonly', fetch: 'readonly', URL: 'readonly' } },
   },
-  // Prettier formats.
+  // Prettier formats; these two rules cover what it leaves alone: comments, texts and the length of files.
   prettier,
+  {
+    plugins: { '@stylistic': stylistic },
+    rules: {
+      '@stylistic/max-len': ['error', WIDTH],
+      'max-lines': ['error', 300],
+    },
+  },
+  // A row of a table is one line, however long: its columns are what one reads.
+  {
+    files: ['**/test/**/*.ts'],
+    rules: { '@stylistic/max-len': ['error', { ...WIDTH, ignorePattern: String.raw` \| .* \| ` }] },
+  },
+  { files: ['ui/src/i18n/messages/**/*.ts'], rules: { 'max-lines': 'off' } },
 );

@@ -1,10 +1,10 @@
-// The public face of the server: createServer, which puts one together, and what the command line runs.
+// Public interface of the server: createServer, serve, and the operations that the command line runs.
 
 import type { FastifyInstance } from 'fastify';
 import type { PasswordHashing } from './src/accounts/index.ts';
 import { createApp } from './src/app.ts';
 import { readBuildInfo } from './src/build-info.ts';
-import { ConfigError, proxiesOf, readConfig, type Config } from './src/config.ts';
+import { ConfigError, proxiesOf, readConfig, type Config } from './src/config/index.ts';
 import { prepareDataDir } from './src/data-dir.ts';
 import { migrate, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
@@ -32,36 +32,36 @@ export type { Finding, ScrubProgress, ScrubResult, SweepProgress, SweepResult } 
 export interface BerthServer {
   app: FastifyInstance;
   config: Config;
-  /** Where the server listens, such as `http://127.0.0.1:8080`. */
+  /** Address that the server listens on, such as `http://127.0.0.1:8080`. */
   address: string;
   /** The superadmin that this start created; `password` only when it was generated. */
   firstSuperadmin: { email: string; password?: string } | undefined;
-  /** Stops accepting, lets requests in flight finish for SHUTDOWN_GRACE_SECONDS, then closes everything. */
+  /** Stops accepting connections, lets requests finish for SHUTDOWN_GRACE_SECONDS, then closes everything. */
   close(): Promise<void>;
 }
 
 export interface ServerOptions {
   /** Settings by the names of docs/reference/configuration.md, such as `process.env`. */
   env: NodeJS.ProcessEnv;
-  /** Where log lines go; default the standard output. */
+  /** Destination of log lines. Default: standard output. */
   logStream?: LogStream;
-  /** How passwords are hashed. Default scrypt as better-auth has it, 50 ms each. */
+  /** How passwords are hashed. Default: better-auth's scrypt, 50 ms each. */
   passwords?: PasswordHashing;
-  /** How long a start waits for a database that does not answer yet. Default 30 s. */
-  databasePatienceMs?: number;
+  /** How long a start retries a database that does not answer. Default 30 s. */
+  databaseTimeoutMs?: number;
   /**
-   * Called once, when the server listens and before it answers its first request: the place to say the password of
-   * `firstSuperadmin`. Requests that arrive earlier wait. What it throws fails the start.
+   * Called once when the server listens, before it answers its first request, for example to print the password of
+   * `firstSuperadmin`. Requests that arrive earlier wait. An error that it throws fails the start.
    */
   onReady?: (server: Pick<BerthServer, 'config' | 'address' | 'firstSuperadmin'>) => void;
 }
 
-const DATABASE_PATIENCE_MS = 30_000;
+const DATABASE_TIMEOUT_MS = 30_000;
 
 /**
- * Starts a server and resolves once it serves. A start that fails leaves nothing open, and has answered nobody.
- * @throws ConfigError for a wrong setting, and for one that leads to a taken port, a folder or a database that cannot
- *   be used; database_too_new /
+ * Starts a server and resolves once it serves. A failed start closes everything and answers no request.
+ * @throws ConfigError for an invalid setting, a port in use, and an unusable folder, database or bucket;
+ *   database_too_new
  */
 export async function createServer(options: ServerOptions): Promise<BerthServer> {
   const config = readConfig(options.env);
@@ -76,9 +76,9 @@ export async function createServer(options: ServerOptions): Promise<BerthServer>
 }
 
 /**
- * Runs a server as this process until SIGTERM or SIGINT; exit status 0.
- * What stops a start is said in one sentence on the standard error; exit status 1.
- * Sets the umask of the process, so that nothing it writes is for others on this machine.
+ * Runs a server in this process until SIGTERM or SIGINT, then exits with status 0. If the start fails, prints the
+ * reason in one sentence to standard error and exits with status 1.
+ * Sets the umask of the process, so that other users of this machine cannot read the files that it writes.
  */
 export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   process.umask(0o077);
@@ -90,7 +90,7 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
     },
   });
   let stopped: Promise<never> | undefined;
-  // Ctrl-C reaches a process below npm twice: from the terminal and from npm.
+  // Ctrl-C reaches a child of npm twice: from the terminal and from npm.
   for (const signal of ['SIGTERM', 'SIGINT'] as const)
     process.on(signal, () => {
       stopped ??= started.then((server) => server.close()).then(() => process.exit(0));
@@ -98,32 +98,34 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   try {
     await started;
   } catch (error) {
-    const isExplained = error instanceof ConfigError || error instanceof BerthError;
-    process.stderr.write(
-      `Berth cannot start: ${isExplained ? error.message : error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-    );
+    process.stderr.write(`Berth cannot start: ${reasonOf(error)}\n`);
     process.exit(1);
   }
 }
 
-/** Says where to sign in, and the first time with what. */
+/** The message of an error that explains itself, else the stack. */
+function reasonOf(error: unknown): string {
+  if (error instanceof ConfigError || error instanceof BerthError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}
+
+/** Prints where to sign in and, at the first start, the credentials. */
 function announce({ config, firstSuperadmin }: Pick<BerthServer, 'config' | 'firstSuperadmin'>): void {
   const { email, password } = firstSuperadmin ?? {};
-  const how =
-    email !== undefined
-      ? `as ${email} with the ` +
-        `password ${password === undefined ? 'in ADMIN_PASSWORD' : `${password} (shown only now)`}`
-      : config.AUTH_MODE === 'simple-directory'
-        ? `at ${config.DIRECTORY_URL}`
-        : undefined;
-  if (how !== undefined) process.stdout.write(`\n  Berth is ready at ${config.PUBLIC_URL}\n  Sign in ${how}\n\n`);
+  let instruction: string | undefined;
+  if (email !== undefined) {
+    const shownPassword = password === undefined ? 'in ADMIN_PASSWORD' : `${password} (shown only now)`;
+    instruction = `as ${email} with the password ${shownPassword}`;
+  } else if (config.AUTH_MODE === 'simple-directory') instruction = `at ${config.DIRECTORY_URL}`;
+  if (instruction !== undefined)
+    process.stdout.write(`\n  Berth is ready at ${config.PUBLIC_URL}\n  Sign in ${instruction}\n\n`);
 }
 
 async function start(config: Config, options: ServerOptions, opened: Opened): Promise<BerthServer> {
-  const { env, logStream, passwords, databasePatienceMs = DATABASE_PATIENCE_MS, onReady } = options;
+  const { env, logStream, passwords, databaseTimeoutMs = DATABASE_TIMEOUT_MS, onReady } = options;
   const log = logStream ?? openLogOutput(opened);
   const metrics = createMetrics();
-  const exposed = await prepareDataDir(config.DATA_DIR);
+  const exposedPaths = await prepareDataDir(config.DATA_DIR);
   let phase: ServerPhase = 'serving';
   const ready = Promise.withResolvers<void>();
 
@@ -136,9 +138,9 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
   };
   const services = createServices(config, await openInstance(config, shared), { ...shared, passwords });
   const { database, blobs, artefacts, accounts, jobs } = services;
-  metrics.gauge('berth_slots', 'Slots of all artefacts', async () => (await artefacts.read.totals()).slots);
-  metrics.gauge('berth_blobs', 'Blobs stored', async () => (await blobs.totals()).count);
-  metrics.gauge('berth_blob_bytes', 'Bytes stored in blobs', async () => (await blobs.totals()).sizeBytes);
+  metrics.gauge('berth_slots', 'Number of slots', async () => (await artefacts.read.totals()).slots);
+  metrics.gauge('berth_blobs', 'Number of stored blobs', async () => (await blobs.totals()).count);
+  metrics.gauge('berth_blob_bytes', 'Size of all stored blobs in bytes', async () => (await blobs.totals()).sizeBytes);
   if (config.METRICS && config.METRICS_PORT !== undefined)
     opened.push(await serveMetrics(metrics, config.HOST, config.METRICS_PORT));
 
@@ -160,11 +162,12 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
     phaseNow: () => phase,
   });
   opened.push(app);
-  if (exposed.length > 0) app.log.warn({ paths: exposed }, 'others on this machine may read these');
+  if (exposedPaths.length > 0)
+    app.log.warn({ paths: exposedPaths }, 'other users of this machine can read these paths: restrict their mode');
   await untilReachable(database, {
-    patienceMs: databasePatienceMs,
+    timeoutMs: databaseTimeoutMs,
     onWait: (error) => {
-      app.log.warn({ err: error }, `the database does not answer: trying for ${databasePatienceMs / 1000} s`);
+      app.log.warn({ err: error }, `database unavailable: retrying for ${databaseTimeoutMs / 1000} s`);
     },
   });
   await assertRestoreComplete(database);
@@ -173,7 +176,8 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
   let firstSuperadmin: BerthServer['firstSuperadmin'];
   try {
     await jobs.start();
-    // After all that can fail, since the password is shown once, and before any request, since the first may sign in.
+    // After every step that can fail, since the password is shown only once; before the first request, which may be a
+    // sign-in.
     firstSuperadmin = await accounts.createFirstSuperadmin({
       email: config.ADMIN_EMAIL,
       ...(config.ADMIN_PASSWORD && { password: config.ADMIN_PASSWORD }),
@@ -193,7 +197,7 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
     async close() {
       phase = 'stopping';
       const timer = setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE_SECONDS * 1000);
-      // At once, not after the last request: another replica takes over what ran here.
+      // Not after the last request: another replica can then take over the jobs immediately.
       void jobs.close();
       await closeAll(opened);
       clearTimeout(timer);

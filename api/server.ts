@@ -2,7 +2,7 @@
 
 import { enableCompileCache } from 'node:module';
 
-// First of all, as it holds for the whole process: what it writes is for nobody else on this machine.
+// Before any file is written: other users of this machine must not read the server's files.
 process.umask(0o077);
 enableCompileCache();
 const { serve } = await import('./index.ts');

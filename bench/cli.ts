@@ -1,5 +1,5 @@
-// The command beside what it wraps: an upload of 1 GiB beside curl on the same route, and publishing the sample
-// plug-in beside npm pack alone, each as a process from its start.
+// The berth command beside its underlying tools: an upload of 1 GiB beside curl on the same route, and publishing the
+// sample plug-in beside npm pack, each including the start of the process.
 
 import { execFile } from 'node:child_process';
 import { mkdtemp } from 'node:fs/promises';
@@ -21,7 +21,7 @@ const run = promisify(execFile);
 
 if (import.meta.main) await runBench(measureCommand);
 
-async function measureCommand({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureCommand({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, sizeMib } = sizes({ full: { runs: 15, sizeMib: 1024 }, small: { runs: 1, sizeMib: 65 } });
   const megabytes = (sizeMib * MIB) / 1e6;
   await using berth = await startBerth(join(directory, 'data'));
@@ -34,10 +34,10 @@ async function measureCommand({ directory, sizes, say }: Bench): Promise<Claim[]
     XDG_CONFIG_HOME: join(directory, 'config'),
   };
 
-  say('upload');
+  log('upload');
   const upload: { ours: number[]; peer: number[] } = { ours: [], peer: [] };
   for (let number = 0; number < runs; number++) {
-    // In turn first and second, each with a disk that has nothing left to write.
+    // Alternating order, each with an idle disk.
     const sides = [
       {
         path: join(directory, 'ours'),
@@ -57,11 +57,11 @@ async function measureCommand({ directory, sizes, say }: Bench): Promise<Claim[]
     }
   }
 
-  say('publish');
+  log('publish');
   const tarball = await packSample(directory);
   const folder = await mkdtemp(join(directory, 'plugin-'));
   await run('tar', ['xzf', tarball, '-C', folder, '--strip-components=1']);
-  const beyond: number[] = [];
+  const overheadMs: number[] = [];
   for (let number = 0; number < runs; number++) {
     const packing = await seconds(() =>
       run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', directory], { cwd: folder }),
@@ -69,7 +69,7 @@ async function measureCommand({ directory, sizes, say }: Bench): Promise<Claim[]
     const publishing = await seconds(() =>
       run(process.execPath, [PROGRAM, 'publish', '.', '--ref', 'main', '--quiet'], { cwd: folder, env }),
     );
-    beyond.push((publishing - packing) * 1000);
+    overheadMs.push((publishing - packing) * 1000);
   }
   return [
     {
@@ -79,15 +79,15 @@ async function measureCommand({ directory, sizes, say }: Bench): Promise<Claim[]
       bar: { atLeast: UPLOAD_BAR },
     },
     {
-      claim: 'cli: berth publish of the sample plug-in, beyond npm pack',
+      claim: 'cli: berth publish of the sample plug-in, minus npm pack',
       unit: 'ms',
-      ours: beyond,
+      ours: overheadMs,
       bar: { atMost: PUBLISH_BAR_MS },
     },
   ];
 }
 
-/** As the command does from 64 MiB on: announced, then sent in one request of the tus protocol. */
+/** Uploads as the command does from 64 MiB: creates a tus upload, then sends all bytes in one PATCH. */
 async function uploadByCurl(url: string, key: string, path: string, sizeBytes: number): Promise<void> {
   const metadata = Object.entries({ id: 'peer', format: 'file' })
     .map(([name, value]) => `${name} ${btoa(value)}`)
@@ -108,7 +108,7 @@ async function uploadByCurl(url: string, key: string, path: string, sizeBytes: n
     `${url}/api/v1/uploads`,
   ]);
   const location = /^location: (.+)$/im.exec(stdout)?.[1]?.trim();
-  if (!location) throw new Error('the upload was not announced');
+  if (!location) throw new Error('the upload was not created');
   await run('curl', [
     ...common,
     '-X',

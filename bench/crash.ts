@@ -1,24 +1,23 @@
-// Kills Berth at random moments while clients upload, at once or resumably, swap and delete, while it sweeps or is
-// backed up; starts it again on the same data, and checks that every visible slot resolves to bytes of its digest,
-// every blob row has its bytes, and what was acknowledged is there. In the end what a backup makes of it must be the
-// same. 200 kills on each site make the claim, the tests run 20.
+// Kills the server at random moments while clients upload, swap and delete, and while it sweeps or is backed up. After
+// each restart, slots must match their digests, blob rows their bytes, and acknowledged writes must be present. At the
+// end, the same must hold for a restored backup. The claim is for 200 kills per site, the tests run 20.
 
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startBerth } from './support/berth-process.ts';
 import { runBench } from './support/bench.ts';
-import { chooseDeed, MAX_WORKERS } from './support/deeds.ts';
+import { chooseAction, MAX_WORKERS } from './support/client-actions.ts';
 import { createExpectations, type Expectations } from './support/expectations.ts';
-import { carryOver, countSweeps, letTimePass, startBackups, untilSwept } from './support/housekeeping.ts';
+import { backUpAndRestore, countSweeps, expireLeases, startBackups, waitForSweep } from './support/housekeeping.ts';
 import { findRowsWithoutBytes, readSlots } from './support/invariants.ts';
 import type { ServerProcess } from './support/processes.ts';
-import { createResumableClient, type ResumableClient } from './support/resumable-deed.ts';
+import { createResumableClient, type ResumableClient } from './support/resumable-client.ts';
 import { openEmbeddedSite, openClusterSite, type Site } from './support/sites.ts';
 
 const MAX_LIFE_MS = 700;
-/** What nobody refers to goes at once: the sweep works as close behind the clients as it can. */
-const SWEEP_AT_ONCE = { GC_GRACE_HOURS: '0' };
+/** No grace period: the sweep deletes blobs as soon as they are unreferenced. */
+const NO_GRACE_PERIOD = { GC_GRACE_HOURS: '0' };
 
 export const SITES = { 'SQLite and files': openEmbeddedSite, 'PostgreSQL and S3': openClusterSite };
 
@@ -30,7 +29,7 @@ export interface CrashReport {
   broken: string[];
 }
 
-/** Runs the rounds on a fresh site and reports every broken invariant, none when all is well. */
+/** Runs the rounds on a fresh site and reports every broken invariant. */
 export async function runCrashes(
   kills: number,
   openSite: () => Promise<Site> = openEmbeddedSite,
@@ -46,28 +45,28 @@ export async function runCrashes(
     broken.push(
       ...unreadable,
       ...expectations.findBroken(held),
-      ...expectations.refused,
+      ...expectations.unexpected,
       ...(await findRowsWithoutBytes(where)),
     );
   };
   let killed = 0;
   for (; killed < kills && broken.length === 0; killed++) {
-    // A fresh site has nothing to sweep in its first hour.
-    const sweepsBefore = killed > 0 ? await letTimePass(site) : undefined;
-    const berth = await startBerth(site.dataDir, { ...site.env, ...SWEEP_AT_ONCE });
-    // By turns, since a backup keeps the sweep away.
+    // On a fresh site, the first sweep is not due for an hour.
+    const sweepsBefore = killed > 0 ? await expireLeases(site) : undefined;
+    const berth = await startBerth(site.dataDir, { ...site.env, ...NO_GRACE_PERIOD });
+    // In every other round, since a backup blocks the sweep.
     const backingUp = killed % 2 === 1 ? startBackups(site, backups) : undefined;
     try {
       await check(berth, site);
-      const swept = sweepsBefore === undefined || backingUp ? undefined : untilSwept(site, sweepsBefore);
-      await workUntilKilled(berth, expectations, resumables, swept);
+      const sweepStarted = sweepsBefore === undefined || backingUp ? undefined : waitForSweep(site, sweepsBefore);
+      await workUntilKilled(berth, expectations, resumables, sweepStarted);
     } finally {
       await Promise.all([berth.kill(), backingUp?.kill()]);
     }
   }
   const sweeps = await countSweeps(site);
-  await letTimePass(site);
-  await carryOver(site, backups, restored);
+  await expireLeases(site);
+  await backUpAndRestore(site, backups, restored);
   for (const where of [site, restored]) {
     const berth = await startBerth(where.dataDir, where.env);
     await check(berth, where);
@@ -76,19 +75,19 @@ export async function runCrashes(
   return { kills: killed, sweeps, ...expectations.counts, broken };
 }
 
-/** @param swept what has to have begun before the moment of the kill is drawn */
+/** @param sweepStarted awaited before the random delay to the kill starts */
 async function workUntilKilled(
   berth: ServerProcess,
   expectations: Expectations,
   resumables: readonly ResumableClient[],
-  swept: Promise<void> | undefined,
+  sweepStarted: Promise<void> | undefined,
 ): Promise<void> {
   let alive = true;
   const workers = resumables.map(async (resumable, worker) => {
-    while (alive) await chooseDeed()({ berth, worker, expectations, resumable });
+    while (alive) await chooseAction()({ berth, worker, expectations, resumable });
   });
   try {
-    await swept;
+    await sweepStarted;
     await sleep(randomInt(MAX_LIFE_MS));
   } finally {
     alive = false;
@@ -98,13 +97,13 @@ async function workUntilKilled(
 }
 
 if (import.meta.main) {
-  await runBench(async ({ sizes, say }) => {
+  await runBench(async ({ sizes, log }) => {
     const { runs: kills } = sizes({ full: { runs: 200 }, small: { runs: 3 } });
     const claims = [];
     for (const [name, openSite] of Object.entries(SITES)) {
       const { broken, sweeps, acknowledged, unanswered } = await runCrashes(kills, openSite);
-      for (const invariant of broken) say(invariant);
-      say(`${name}: ${acknowledged} requests were acknowledged, ${unanswered} were cut, ${sweeps} sweeps were begun`);
+      for (const invariant of broken) log(invariant);
+      log(`${name}: ${acknowledged} requests acknowledged, ${unanswered} interrupted, ${sweeps} sweeps started`);
       claims.push({
         claim: `crash: invariants after ${kills} SIGKILLs on ${name}`,
         unit: 'broken' as const,

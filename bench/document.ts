@@ -1,6 +1,5 @@
-// Documents of 10,000 artefacts on the embedded database, asked for at random, beside the least that a Fastify route
-// can do and beside the document that Verdaccio has of a package. Berth runs with its defaults: metrics, a line of log
-// a request.
+// Random documents of 10,000 artefacts on SQLite, beside a minimal Fastify route and beside a packument of Verdaccio.
+// Berth runs with its defaults: metrics, and one log line per request.
 
 import { join } from 'node:path';
 import { startNodePeer } from './peers/node-peer.ts';
@@ -13,17 +12,17 @@ import { startFilledBerth } from './support/filled-berth.ts';
 import { requestsPerSecond, writePaths } from './support/load.ts';
 import { takeTurns } from './support/turns.ts';
 
-/** What a major of a plug-in gathers in a registry that keeps every version, where Berth has one ref. */
+/** Releases per major version in a registry that keeps every version, where Berth has one ref. */
 const RELEASES = 10;
 
 if (import.meta.main) await runBench(measureDocuments);
 
-async function measureDocuments({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureDocuments({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, artefacts, seconds } = sizes({
     full: { runs: 5, artefacts: 10_000, seconds: 4 },
     small: { runs: 1, artefacts: 500, seconds: 1 },
   });
-  say(`documents of ${artefacts} artefacts`);
+  log(`documents of ${artefacts} artefacts`);
   const ids = Array.from({ length: artefacts - FIRST_COPY }, (_unused, index) =>
     encodeURIComponent(nameOf(FIRST_COPY + index).id),
   );

@@ -1,4 +1,4 @@
-// Downloads of 1 GiB beside nginx, which hands the file to the kernel (sendfile).
+// Downloads of 1 GiB beside nginx with sendfile.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -13,9 +13,9 @@ import { takeTurns } from './support/turns.ts';
 
 if (import.meta.main) await runBench(measureDownloads);
 
-async function measureDownloads({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureDownloads({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, mib } = sizes({ full: { runs: 9, mib: 1024 }, small: { runs: 2, mib: 64 } });
-  say(`downloads of ${mib} MiB`);
+  log(`downloads of ${mib} MiB`);
   const files = join(directory, 'files');
   await mkdir(files);
   const file = await writeRandomFile(join(files, 'file.bin'), mib);

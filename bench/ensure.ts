@@ -1,6 +1,5 @@
-// lib-node's ensureArtefact: what it costs when there is nothing new, beside asking for the document alone, and how
-// fast it brings a plug-in of many files to the disk, beside curl and tar; meanwhile the caller's event loop is
-// watched.
+// lib-node's ensureArtefact: its cost when the cache is up to date, beside a conditional fetch of the document; and
+// its speed of installing a plug-in of many files, beside curl and tar, with the delay of the caller's event loop.
 
 import { execFile } from 'node:child_process';
 import { mkdir, rm } from 'node:fs/promises';
@@ -21,12 +20,12 @@ import { takeTurns } from './support/turns.ts';
 
 const run = promisify(execFile);
 const ID = 'bench-plugin';
-/** How often the event loop is looked at. */
+/** Sampling interval of the event-loop delay. */
 const RESOLUTION_MS = 1;
 
 if (import.meta.main) await runBench(measureEnsure);
 
-async function measureEnsure({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureEnsure({ directory, sizes, log }: Bench): Promise<Claim[]> {
   await run(join(repositoryRoot, 'node_modules/.bin/tsc'), ['-b', 'lib-node'], { cwd: repositoryRoot });
   const { runs, calls, files } = sizes({
     full: { runs: 7, calls: 200, files: 12_000 },
@@ -35,13 +34,13 @@ async function measureEnsure({ directory, sizes, say }: Bench): Promise<Claim[]>
   const tarball = await writeTarball(join(directory, 'plugin.tgz'), '@bench/plugin', scripts(files));
   await using berth = await startBerth(join(directory, 'berth'));
   await transfer({ url: artefactUrl(berth, 'npm', ID), headers: INTERNAL, send: { form: tarball }, status: 201 });
-  say('nothing new');
+  log('cache up to date');
   const hits = await measureHits(berth, join(directory, 'cache'), runs, calls);
-  say(`a plug-in of ${files} files`);
+  log(`a plug-in of ${files} files`);
   const { timesMs, delaysMs } = await measureCold(berth, join(directory, 'unpacked'), runs);
   return [
     {
-      claim: 'ensure: nothing new, beside a conditional fetch of the document',
+      claim: 'ensure: cache up to date, beside a conditional fetch of the document',
       unit: 'ms',
       ours: hits.ensure,
       peer: hits.fetch,
@@ -55,7 +54,7 @@ async function measureEnsure({ directory, sizes, say }: Bench): Promise<Claim[]>
       bar: { atMost: 1.2 },
     },
     {
-      claim: "ensure: longest delay of the caller's event loop in any run of that",
+      claim: 'ensure: longest event-loop delay of the caller during that',
       unit: 'ms',
       ours: [Math.max(...delaysMs)],
       bar: { atMost: 50 },
@@ -63,7 +62,7 @@ async function measureEnsure({ directory, sizes, say }: Bench): Promise<Claim[]>
   ];
 }
 
-/** Returns the median of the calls of each run. */
+/** Returns the median time of the calls of each run. */
 async function measureHits(
   berth: ServerProcess,
   cacheDir: string,
@@ -84,12 +83,12 @@ async function measureHits(
       medianMs(calls, async () => {
         const response = await fetch(artefactUrl(berth, ID), { headers: conditional });
         await response.arrayBuffer();
-        if (response.status !== 304) throw new Error(`a conditional fetch was answered with ${response.status}`);
+        if (response.status !== 304) throw new Error(`a conditional fetch got status ${response.status}`);
       }),
   });
 }
 
-/** Returns the times of each run, and the longest delays of the event loop during ours. */
+/** Returns the times of each run, and the longest event-loop delay of each of ours. */
 async function measureCold(
   berth: ServerProcess,
   target: string,

@@ -1,6 +1,6 @@
-// Kills either side of a mirror at random moments of a synchronisation, while its original changes. Afterwards one run
-// that nobody disturbs has to make the slots of both equal. And: fifty consumers read a mirror while it is refreshed,
-// and never get anything but whole bytes. 100 kills make the claim, the tests do a few.
+// Kills the upstream or the mirror at random moments of a synchronisation, while the upstream changes: one undisturbed
+// run must then make the slots of both equal. Also, 50 consumers read from a mirror while it is refreshed: every
+// response must match its digest. The claim is for 100 kills, the tests run a few.
 
 import { createHash, randomBytes, randomInt } from 'node:crypto';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { artefactUrl, INTERNAL, startBerth } from './support/berth-process.ts';
 import { runBench } from './support/bench.ts';
 import {
   addRemote,
-  beginSync,
+  startSync,
   keepSession,
   makeReadKey,
   publishAll,
@@ -17,32 +17,32 @@ import {
   readRemote,
   synchronise,
 } from './support/federation.ts';
-import { letTimePass } from './support/housekeeping.ts';
+import { expireLeases } from './support/housekeeping.ts';
 import { freePort, type ServerProcess } from './support/processes.ts';
 import { openEmbeddedSite, type Site } from './support/sites.ts';
 import { npmTarball } from './support/tarball.ts';
 
 const IDS = Array.from({ length: 6 }, (_unused, index) => `@acme/plugin-${index}@1`);
 const ARCHITECTURES = ['noarch', 'x64', 'arm64'];
-/** Large enough for most kills to meet a synchronisation that runs. */
+/** Large enough for most kills to hit a running synchronisation. */
 const MAX_CONTENT_BYTES = 24 * 1024 * 1024;
 const MAX_LIFE_MS = 300;
 
-/** `met`: kills while a synchronisation ran, as the mirror said a moment before. */
 export interface MirrorCrashReport {
   kills: number;
-  met: number;
+  /** Kills just before which the mirror reported a running synchronisation. */
+  hits: number;
   broken: string[];
 }
 
-/** Runs the rounds on two fresh embedded instances, and reports what differs in the end: nothing when all is well. */
+/** Runs the rounds on two fresh embedded instances, and reports the differences at the end. */
 export async function runMirrorCrashes(kills: number): Promise<MirrorCrashReport> {
   await using original = await openEmbeddedSite();
   await using copy = await openEmbeddedSite();
   const upstreamPort = String(await freePort());
   const start = (site: Site, port?: string) =>
     startBerth(site.dataDir, { ...site.env, ...(port !== undefined && { PORT: port }) });
-  // The original keeps its address: it is the name of the remote registry.
+  // The upstream keeps its address, which identifies the remote registry.
   let upstream = await start(original, upstreamPort);
   const url = `http://127.0.0.1:${upstreamPort}`;
   let mirror = await start(copy);
@@ -50,15 +50,15 @@ export async function runMirrorCrashes(kills: number): Promise<MirrorCrashReport
     for (const id of IDS) await upload(upstream, id, 'noarch');
     await publishAll({ url }, IDS);
     await addRemote(mirror, url, await makeReadKey({ url }));
-    let met = 0;
+    let hits = 0;
     for (let killed = 0; killed < kills; killed++) {
       for (let change = 0; change < 3; change++) await upload({ url }, pick(IDS), pick(ARCHITECTURES));
-      await beginSync(mirror, url);
+      await startSync(mirror, url);
       await sleep(randomInt(MAX_LIFE_MS));
-      if ((await readRemote(mirror, url)).syncState === 'running') met++;
+      if ((await readRemote(mirror, url)).syncState === 'running') hits++;
       if (killed % 2 === 0) {
         await mirror.kill();
-        await letTimePass(copy);
+        await expireLeases(copy);
         const before = mirror;
         mirror = await start(copy);
         keepSession(before, mirror);
@@ -72,15 +72,15 @@ export async function runMirrorCrashes(kills: number): Promise<MirrorCrashReport
     const [theirs, ours] = [await readDigests({ url }), await readDigests(mirror)];
     const broken = [...new Set([...Object.keys(theirs), ...Object.keys(ours)])]
       .filter((slot) => theirs[slot] !== ours[slot])
-      .map((slot) => `${slot}: ${ours[slot]} here, ${theirs[slot]} there`);
+      .map((slot) => `${slot}: ${ours[slot]} at the mirror, ${theirs[slot]} upstream`);
     for (const id of IDS) broken.push(...(await findBrokenBytes(mirror, id)));
-    return { kills, met, broken };
+    return { kills, hits, broken };
   } finally {
     await Promise.all([mirror.kill(), upstream.kill()]);
   }
 }
 
-/** Lets consumers read artefacts of a mirror while it is refreshed, and reports every answer that was not whole. */
+/** Lets consumers read artefacts of a mirror while it is refreshed, and reports every invalid response. */
 export async function readWhileRefreshing(
   directory: string,
   { consumers, refreshes }: { consumers: number; refreshes: number },
@@ -93,14 +93,14 @@ export async function readWhileRefreshing(
   await addRemote(mirror, upstream.url, await makeReadKey(upstream));
   await synchronise(mirror, upstream.url);
   const broken: string[] = [];
-  const seen = new Set<string>();
+  const digests = new Set<string>();
   let reads = 0;
   let done = false;
   const consuming = Array.from({ length: consumers }, async () => {
     while (!done) {
       const { digest, problem } = await readSlot(mirror, id, pick(ARCHITECTURES));
       if (problem !== undefined) broken.push(problem);
-      seen.add(digest);
+      digests.add(digest);
       reads++;
     }
   });
@@ -110,17 +110,17 @@ export async function readWhileRefreshing(
   }
   done = true;
   await Promise.all(consuming);
-  return { reads, versions: seen.size, broken };
+  return { reads, versions: digests.size, broken };
 }
 
 async function untilIdle(mirror: ServerProcess, url: string): Promise<void> {
   for (let turn = 0; turn < 600; turn++) {
     const { syncState } = await readRemote(mirror, url);
-    // One that was interrupted goes on by itself.
+    // An interrupted run is continued automatically.
     if (syncState === 'idle') return;
     await sleep(50);
   }
-  throw new Error('The mirror did not go on.');
+  throw new Error('The mirror did not become idle.');
 }
 
 async function findBrokenBytes(berth: ServerProcess, id: string): Promise<string[]> {
@@ -142,13 +142,13 @@ async function readSlot(
   });
   const bytes = Buffer.from(await response.arrayBuffer());
   const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-  const isWhole =
+  const isValid =
     response.status === 200 &&
     response.headers.get('etag') === `"${digest}"` &&
     response.headers.get('x-artefact-architecture') === architecture;
   return {
     digest,
-    problem: isWhole
+    problem: isValid
       ? undefined
       : `${id} ${architecture}: ${response.status}, ${bytes.length} bytes of ${digest}, announced ` +
         `as ${response.headers.get('etag')}`,
@@ -164,7 +164,7 @@ async function upload(berth: Pick<ServerProcess, 'url'>, id: string, architectur
     'plugin.tgz',
   );
   const response = await fetch(artefactUrl(berth, 'npm', id), { method: 'POST', headers: INTERNAL, body: form });
-  if (response.status !== 201) throw new Error(`${id} was refused: ${await response.text()}`);
+  if (response.status !== 201) throw new Error(`uploading ${id} failed: ${await response.text()}`);
   await response.body?.cancel();
 }
 
@@ -173,14 +173,14 @@ function pick<T>(items: readonly T[]): T {
 }
 
 if (import.meta.main) {
-  await runBench(async ({ directory, sizes, say }) => {
+  await runBench(async ({ directory, sizes, log }) => {
     const { runs: kills, refreshes } = sizes({ full: { runs: 100, refreshes: 30 }, small: { runs: 4, refreshes: 2 } });
     const crashes = await runMirrorCrashes(kills);
-    for (const line of crashes.broken) say(line);
-    say(`${crashes.met} of ${crashes.kills} kills met a synchronisation that ran`);
+    for (const line of crashes.broken) log(line);
+    log(`${crashes.hits} of ${crashes.kills} kills hit a running synchronisation`);
     const reading = await readWhileRefreshing(directory, { consumers: 50, refreshes });
-    for (const line of reading.broken.slice(0, 10)) say(line);
-    say(`${reading.reads} reads by 50 consumers met ${reading.versions} different tarballs`);
+    for (const line of reading.broken.slice(0, 10)) log(line);
+    log(`${reading.reads} reads by 50 consumers returned ${reading.versions} different tarballs`);
     return [
       {
         claim: `federation-crash: slots that differ after ${kills} SIGKILLs of either side`,
@@ -189,7 +189,7 @@ if (import.meta.main) {
         bar: { atMost: 0 },
       },
       {
-        claim: 'federation-crash: answers that were not whole to 50 consumers of a mirror that is refreshed',
+        claim: 'federation-crash: invalid responses to 50 consumers of a mirror during refreshes',
         unit: 'broken',
         ours: [reading.broken.length],
         bar: { atMost: 0 },

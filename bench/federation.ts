@@ -1,5 +1,5 @@
-// Mirroring: 500 artefacts beside four curls that fetch the same bytes, the same 500 when nothing has changed, and a
-// large file over a network that cuts it off again and again.
+// Mirroring: 500 artefacts beside four curls that fetch the same bytes, a run over the same 500 with no changes, and a
+// large file over a connection that is cut repeatedly.
 
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -26,12 +26,12 @@ async function measureFederation(bench: Bench): Promise<Claim[]> {
   return [...(await measureMany(bench)), ...(await measureCuts(bench))];
 }
 
-async function measureMany({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureMany({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, artefacts } = sizes({ full: { runs: 5, artefacts: 500 }, small: { runs: 1, artefacts: 20 } });
   await using upstream = await startBerth(join(directory, 'upstream'));
   await using mirror = await startBerth(join(directory, 'mirror'));
   const ids = Array.from({ length: artefacts }, (_unused, index) => `tiles-${index}`);
-  say(`publishing ${artefacts} artefacts of 1 MiB`);
+  log(`publishing ${artefacts} artefacts of 1 MiB`);
   const publish = async () => {
     for (const id of ids) await uploadFile(upstream, id, randomBytes(MIB));
   };
@@ -47,7 +47,7 @@ async function measureMany({ directory, sizes, say }: Bench): Promise<Claim[]> {
     const { seconds } = await synchronise(mirror, upstream.url);
     if (round > 0) unchanged.push((await synchronise(mirror, upstream.url)).seconds * 1000);
     if (JSON.stringify(await readDigests(mirror)) !== JSON.stringify(await readDigests(upstream)))
-      throw new Error('the mirror has other bytes');
+      throw new Error('the digests of mirror and upstream differ');
     return artefacts / seconds;
   };
   const fetchAll = async (round: number): Promise<number> => {
@@ -69,13 +69,13 @@ async function measureMany({ directory, sizes, say }: Bench): Promise<Claim[]> {
     await run('sync');
     const startedAt = performance.now();
     await Promise.all(lists.map((list) => run(requireTool('curl'), ['-sSf', '-H', `x-api-key: ${key}`, '-K', list])));
-    // A mirror has flushed what it shows.
+    // A mirror flushes its bytes before it shows them.
     await run('sync');
     const seconds = (performance.now() - startedAt) / 1000;
     await rm(target, { recursive: true });
     return artefacts / seconds;
   };
-  say('by turns with four curls');
+  log('measuring, interleaved with four curls');
   const rates = await takeTurns(runs, { mirror: mirrorAll, curls: fetchAll });
   return [
     {
@@ -86,7 +86,7 @@ async function measureMany({ directory, sizes, say }: Bench): Promise<Claim[]> {
       bar: { atLeast: 0.6 },
     },
     {
-      claim: `federation: the same ${artefacts} compared when nothing has changed`,
+      claim: `federation: the same ${artefacts} with no changes`,
       unit: 'ms',
       ours: unchanged,
       bar: { atMost: 2000 },
@@ -94,12 +94,12 @@ async function measureMany({ directory, sizes, say }: Bench): Promise<Claim[]> {
   ];
 }
 
-async function measureCuts({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureCuts({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { mib, everyMib } = sizes({
     full: { runs: 1, mib: 4096, everyMib: 200 },
     small: { runs: 1, mib: 64, everyMib: 10 },
   });
-  say(`a file of ${mib} MiB, cut every ${everyMib} MiB`);
+  log(`a file of ${mib} MiB, cut every ${everyMib} MiB`);
   await using upstream = await startBerth(join(directory, 'large-upstream'));
   const file = join(directory, 'file');
   await writeRandomFile(file, mib);
@@ -119,17 +119,17 @@ async function measureCuts({ directory, sizes, say }: Bench): Promise<Claim[]> {
   await synchronise(mirror, network.url);
   const growth = ((await peakResidentBytes(mirror.pid)) - idleBytes) / MIB;
   if (JSON.stringify(await readDigests(mirror)) !== JSON.stringify(await readDigests(upstream)))
-    throw new Error('the mirror has other bytes');
-  const again = 100 * (network.passedBytes() / (mib * MIB) - 1);
+    throw new Error('the digests of mirror and upstream differ');
+  const refetchedPercent = 100 * (network.passedBytes() / (mib * MIB) - 1);
   return [
     {
-      claim: `federation: bytes fetched again of ${mib} MiB, cut off every ${everyMib} MiB`,
+      claim: `federation: bytes fetched again of ${mib} MiB, connection cut every ${everyMib} MiB`,
       unit: '%',
-      ours: [again],
+      ours: [refetchedPercent],
       bar: { atMost: 1 },
     },
     {
-      claim: `federation: growth of memory under a file of ${mib} MiB`,
+      claim: `federation: memory growth during a file of ${mib} MiB`,
       unit: 'MiB',
       ours: [growth],
       bar: { atMost: 100 },
@@ -141,7 +141,7 @@ async function uploadFile(berth: ServerProcess, id: string, bytes: Buffer): Prom
   const form = new FormData();
   form.set('file', new Blob([bytes]), `${id}.bin`);
   const response = await fetch(artefactUrl(berth, 'file', id), { method: 'POST', headers: INTERNAL, body: form });
-  if (response.status !== 201) throw new Error(`${id} was refused: ${await response.text()}`);
+  if (response.status !== 201) throw new Error(`uploading ${id} failed: ${await response.text()}`);
   await response.body?.cancel();
 }
 

@@ -1,5 +1,5 @@
-// Pages of lists over 100,000 artefacts, on both databases, one request after the other; beside them another process
-// asks for /api/ping all the time, which shows how long a query holds up everybody else.
+// Pages of lists over 100,000 artefacts, on both databases, in sequential requests. Another process requests /api/ping
+// meanwhile, which shows for how long a query blocks other requests.
 
 import { join } from 'node:path';
 import { artefactUrl, INTERNAL, signIn } from './support/berth-process.ts';
@@ -14,7 +14,7 @@ import { percentile } from './support/statistics.ts';
 
 const SELECTIVE_MS = 25;
 const BROADEST_MS = 50;
-/** Asked before it counts. */
+/** Requests before the measurement. */
 const WARM_UP_REQUESTS = 5;
 
 interface Sizes {
@@ -23,11 +23,11 @@ interface Sizes {
   requests: number;
 }
 type CallerName = 'anonymous' | 'account' | 'superadmin';
-/** `query` makes the parameters of one request from the number of an artefact, so that no two requests are alike. */
 interface Kind {
   name: string;
   caller: CallerName;
   barMs: number;
+  /** Makes the parameters of a request from the number of an artefact, so that requests differ. */
   query: (index: number, sizes: Sizes) => Record<string, string>;
 }
 
@@ -37,26 +37,26 @@ const KINDS: Kind[] = [
   { name: 'newest, superadmin', caller: 'superadmin', barMs: BROADEST_MS, query: () => ({}) },
   { name: 'by name', caller: 'superadmin', barMs: BROADEST_MS, query: () => ({ sort: 'name' }) },
   {
-    name: 'far down',
+    name: 'high offset',
     caller: 'superadmin',
     barMs: BROADEST_MS,
     query: (index, { artefacts }) => ({ skip: String(Math.floor(artefacts * 0.9) + (index % 50)) }),
   },
   {
-    name: 'with deprecated ones',
+    name: 'including deprecated',
     caller: 'superadmin',
     barMs: BROADEST_MS,
     query: () => ({ includeDeprecated: 'true' }),
   },
-  { name: 'word that all have', caller: 'account', barMs: BROADEST_MS, query: () => ({ q: COMMON_WORD }) },
+  { name: 'word in all artefacts', caller: 'account', barMs: BROADEST_MS, query: () => ({ q: COMMON_WORD }) },
   {
-    name: 'word of two letters that all have',
+    name: 'two-letter word in all artefacts',
     caller: 'account',
     barMs: BROADEST_MS,
     query: () => ({ q: COMMON_SHORT_WORD }),
   },
   {
-    name: 'word that one has',
+    name: 'word in one artefact',
     caller: 'account',
     barMs: SELECTIVE_MS,
     query: (index) => ({ q: nameOf(index).idWord }),
@@ -85,7 +85,7 @@ async function measureLists(bench: Bench): Promise<Claim[]> {
 }
 
 async function measureDatabase(
-  { directory, sizes, say }: Bench,
+  { directory, sizes, log }: Bench,
   database: string,
   postgresUrl?: string,
 ): Promise<Claim[]> {
@@ -93,7 +93,7 @@ async function measureDatabase(
     full: { runs: 3, artefacts: 100_000, requests: 100 },
     small: { runs: 1, artefacts: 2_000, requests: 10 },
   });
-  say(`filling ${database} with ${size.artefacts} artefacts`);
+  log(`filling ${database} with ${size.artefacts} artefacts`);
   await using berth = await startFilledBerth(join(directory, database), size.artefacts, postgresUrl);
   const headers: Record<CallerName, Record<string, string>> = {
     anonymous: {},
@@ -103,7 +103,7 @@ async function measureDatabase(
   const endPings = await startPings(berth.url);
   const timesMs = new Map(KINDS.map((kind) => [kind, [] as number[]]));
   for (let run = 1; run <= size.runs; run++) {
-    say(`lists on ${database}, run ${run} of ${size.runs}`);
+    log(`lists on ${database}, run ${run} of ${size.runs}`);
     for (const [kind, p95Ms] of timesMs) p95Ms.push(await measureKind(berth, kind, headers[kind.caller], size));
   }
   const pings = await endPings();
@@ -114,8 +114,8 @@ async function measureDatabase(
       ours: p95Ms,
       bar: { atMost: barMs },
     })),
-    { claim: `list: /api/ping meanwhile, p99 on ${database}`, unit: 'ms', ours: [pings.p99Ms] },
-    { claim: `list: /api/ping meanwhile, longest on ${database}`, unit: 'ms', ours: [pings.maxMs] },
+    { claim: `list: concurrent /api/ping, p99 on ${database}`, unit: 'ms', ours: [pings.p99Ms] },
+    { claim: `list: concurrent /api/ping, maximum on ${database}`, unit: 'ms', ours: [pings.maxMs] },
   ];
 }
 
@@ -135,7 +135,7 @@ async function measureKind(
     });
     const body = await response.text();
     if (request >= 0) timesMs.push(performance.now() - startedAt);
-    if (response.status !== 200) throw new Error(`${name} was answered with ${response.status}: ${body}`);
+    if (response.status !== 200) throw new Error(`${name} got status ${response.status}: ${body}`);
   }
   return percentile(timesMs, 95);
 }

@@ -1,5 +1,5 @@
-// Memory of the server while 20 uploads of 200 MiB run at once, beside a bare server that hashes and writes the same
-// bytes. The growth is the peak less the idle size before; each run is a process of its own.
+// Memory of the server during 20 concurrent uploads of 200 MiB, beside a minimal server that hashes and writes the
+// same bytes. Growth is the peak minus the idle size before; each run has its own process.
 
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -18,12 +18,12 @@ const IDLE_MS = 1_000;
 
 if (import.meta.main) await runBench(measureMemory);
 
-async function measureMemory({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureMemory({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, uploads, mib } = sizes({
     full: { runs: 3, uploads: 20, mib: 200 },
     small: { runs: 1, uploads: 4, mib: 8 },
   });
-  say(`${uploads} uploads of ${mib} MiB at once`);
+  log(`${uploads} uploads of ${mib} MiB concurrently`);
   const tarball = await writeTarball(join(directory, 'plugin.tgz'), '@bench/plugin', incompressible(mib));
 
   const growthMib = async (
@@ -61,7 +61,9 @@ async function measureMemory({ directory, sizes, say }: Bench): Promise<Claim[]>
   });
   return [
     {
-      claim: `memory: growth under ${uploads} uploads of ${mib} MiB at once, beside node:http that hashes and writes`,
+      claim:
+        `memory: growth during ${uploads} concurrent uploads of ${mib} MiB, ` +
+        'beside node:http that hashes and writes',
       unit: 'MiB',
       ours: growth.berth,
       peer: growth.bare,

@@ -1,5 +1,5 @@
-// The browse page over 100,000 artefacts in a browser: Lighthouse at a desk and on a phone, and how long after a key
-// the answer to a search is on the screen.
+// The browse page over 100,000 artefacts in a browser: Lighthouse scores for desktop and mobile, and the time from a
+// keystroke to the search result on the screen.
 
 import { join } from 'node:path';
 import lighthouse, { desktopConfig, type Config } from 'lighthouse';
@@ -26,21 +26,21 @@ const SCORES = [
   { name: 'Lighthouse performance, mobile preset', config: undefined, category: 'performance', atLeast: 85 },
 ] as const;
 const SEARCH_BAR_MS = 100;
-/** Searched before it counts: the first search of a page makes what the later ones find. */
+/** Searches before the measurement: the first search of a page does one-time work. */
 const WARM_UP_SEARCHES = 3;
 
 if (import.meta.main) await runBench(measurePages);
 
-async function measurePages({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measurePages({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, artefacts, searches } = sizes({
     full: { runs: 5, artefacts: 100_000, searches: 20 },
     small: { runs: 1, artefacts: 500, searches: 3 },
   });
-  say('filling');
+  log('filling');
   await using berth = await startFilledBerth(join(directory, 'data'), artefacts);
   const claims: Claim[] = [];
   for (const { name, config, category, atLeast } of SCORES) {
-    say(name);
+    log(name);
     const ours: number[] = [];
     for (let run = 0; run < runs; run++) ours.push(await score(berth.url, config, category));
     claims.push({
@@ -50,11 +50,11 @@ async function measurePages({ directory, sizes, say }: Bench): Promise<Claim[]> 
       bar: { atLeast },
     });
   }
-  say('searching');
+  log('searching');
   const ours: number[] = [];
   for (let run = 0; run < runs; run++) ours.push(await search(berth, run * searches, searches));
   claims.push({
-    claim: `pages: from a key to the answer on the screen, search in ${artefacts} artefacts`,
+    claim: `pages: keystroke to search result on screen, ${artefacts} artefacts`,
     unit: 'ms',
     ours,
     bar: { atMost: SEARCH_BAR_MS },
@@ -62,7 +62,7 @@ async function measurePages({ directory, sizes, say }: Bench): Promise<Claim[]> 
   return claims;
 }
 
-/** A score of 100, in a browser of its own that has seen nothing. */
+/** Returns a score out of 100, measured in a new browser. */
 async function score(
   url: string,
   config: Config | undefined,
@@ -81,7 +81,7 @@ async function score(
     );
     const points = result?.lhr.categories[category]?.score;
     if (typeof points !== 'number')
-      throw new Error(`Lighthouse gives no score: ${result?.lhr.runtimeError?.message ?? 'it does not say why'}`);
+      throw new Error(`Lighthouse returned no score: ${result?.lhr.runtimeError?.message ?? 'unknown reason'}`);
     return points * 100;
   } finally {
     await browser.close();
@@ -89,7 +89,8 @@ async function score(
 }
 
 /**
- * Median of searches for words that one artefact has, in milliseconds; what the browser is driven through counts in.
+ * Returns the median time of searches for words that one artefact has, in milliseconds, including the overhead of
+ * driving the browser.
  */
 async function search(berth: ServerProcess, from: number, searches: number): Promise<number> {
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: ARGUMENTS });

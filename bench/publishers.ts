@@ -1,6 +1,6 @@
-// Many publishers at once over three replicas, to few artefacts: no slot is lost, no document mixes two uploads, and
-// every slot serves the bytes of its digest, from every replica. 50 publishers and 20 rounds make the claim, the tests
-// run fewer.
+// Many concurrent publishers to few artefacts through three replicas: no slot may be lost, no document may mix two
+// uploads, and every replica must serve the bytes of each slot's digest. The claim is for 50 publishers and 20 rounds,
+// the tests run fewer rounds.
 
 import { randomBytes } from 'node:crypto';
 import { artefactUrl, INTERNAL, startBerth } from './support/berth-process.ts';
@@ -32,7 +32,7 @@ interface Document {
   updatedAt: string;
   tarballs: Record<string, Slot>;
 }
-/** What tells one upload from another; its licence and version are those of the document while it is the last one. */
+/** Properties that identify an upload. The document has the version and licence of the latest one. */
 interface Upload {
   id: string;
   architecture: string;
@@ -45,11 +45,11 @@ interface Upload {
 export interface PublishersReport {
   uploads: number;
   uploadsPerSecond: number;
-  documentsSeen: number;
+  documentsRead: number;
   broken: string[];
 }
 
-/** Runs the rounds on a fresh site and reports everything that is not as it should be. */
+/** Runs the rounds on a fresh site and reports every broken invariant. */
 export async function runPublishers(
   { publishers, rounds }: { publishers: number; rounds: number },
   open: () => Promise<Site> = openClusterSite,
@@ -57,20 +57,20 @@ export async function runPublishers(
   await using site = await open();
   const berths: ServerProcess[] = [];
   for (let count = 0; count < REPLICAS; count++) berths.push(await startBerth(site.dataDir, site.env));
-  const report: PublishersReport = { uploads: 0, uploadsPerSecond: 0, documentsSeen: 0, broken: [] };
+  const report: PublishersReport = { uploads: 0, uploadsPerSecond: 0, documentsRead: 0, broken: [] };
   const known = new Map<string, Upload>();
   let uploadingMs = 0;
   try {
     for (let round = 0; round < rounds && report.broken.length === 0; round++) {
       const startedAt = performance.now();
-      const reading = readWhile(berths, known, report);
+      const readers = startReaders(berths, known, report);
       const uploads = await Promise.all(
         Array.from({ length: publishers }, (_unused, publisher) =>
           publish(berths[publisher % REPLICAS]!, publisher, round, known, report),
         ),
       );
       uploadingMs += performance.now() - startedAt;
-      await reading.stop();
+      await readers.stop();
       await checkRound(berths, uploads, known, report);
     }
   } finally {
@@ -88,7 +88,7 @@ async function publish(
   known: Map<string, Upload>,
   report: PublishersReport,
 ): Promise<Upload> {
-  // Some slots get one upload a round, others two at once.
+  // In each round, some slots get one upload, others two concurrent ones.
   const { id, architecture } = SLOTS[(publisher + round) % SLOTS.length]!;
   const [version, licence] = [`${round}.${publisher}.0`, `L-${round}-${publisher}`];
   const tarball = npmTarball(`@acme/plugin-${id}`, version, randomBytes(CONTENT_BYTES + publisher), licence);
@@ -98,24 +98,24 @@ async function publish(
   form.set('architecture', architecture);
   form.set('file', new Blob([tarball]), 'plugin.tgz');
   const response = await fetch(artefactUrl(berth, 'npm', id), { method: 'POST', headers: INTERNAL, body: form });
-  const answer = await response.text();
+  const body = await response.text();
   if (response.status === 201) {
     report.uploads++;
-    report.broken.push(...findMixtures((JSON.parse(answer) as { artefact: Document }).artefact, known));
+    report.broken.push(...findMixtures((JSON.parse(body) as { artefact: Document }).artefact, known));
   } else {
-    report.broken.push(`an upload to ${id} ${architecture} was answered with ${response.status}: ${answer}`);
+    report.broken.push(`an upload to ${id} ${architecture} got status ${response.status}: ${body}`);
   }
   return upload;
 }
 
-/** Reads documents at random from all replicas, as consumers do meanwhile. */
-function readWhile(
+/** Reads documents from all replicas until it is stopped. */
+function startReaders(
   berths: ServerProcess[],
   known: Map<string, Upload>,
   report: PublishersReport,
 ): { stop(): Promise<void> } {
   let running = true;
-  const readers = Promise.all(
+  const reading = Promise.all(
     berths.map(async (berth, index) => {
       for (let count = index; running; count++) {
         const response = await fetch(artefactUrl(berth, IDS[count % IDS.length]!), { headers: INTERNAL });
@@ -124,19 +124,19 @@ function readWhile(
           continue;
         }
         report.broken.push(...findMixtures((await response.json()) as Document, known));
-        report.documentsSeen++;
+        report.documentsRead++;
       }
     }),
   );
   return {
     stop: async () => {
       running = false;
-      await readers;
+      await reading;
     },
   };
 }
 
-/** After a round each slot holds one of the uploads that it got in it, and all replicas say so. */
+/** Checks after a round that each slot holds one of its uploads of that round, on all replicas. */
 async function checkRound(
   berths: ServerProcess[],
   uploads: Upload[],
@@ -150,7 +150,7 @@ async function checkRound(
       ),
     );
     if (new Set(documents.map((document) => JSON.stringify(document))).size > 1)
-      report.broken.push(`the replicas tell different things of ${id}`);
+      report.broken.push(`the replicas return different documents of ${id}`);
     report.broken.push(...findMixtures(documents[0]!, known));
     for (const [index, architecture] of ['noarch', 'x64', 'arm64'].entries()) {
       const candidates = uploads.filter((upload) => upload.id === id && upload.architecture === architecture);
@@ -168,7 +168,7 @@ async function checkRound(
   }
 }
 
-/** What of a document cannot have come from whole uploads. */
+/** Describes parts of a document that cannot result from complete uploads. */
 function findMixtures({ _id: id, tarballs, ...root }: Document, known: Map<string, Upload>): string[] {
   const broken: string[] = [];
   for (const [architecture, slot] of Object.entries(tarballs)) {
@@ -176,7 +176,7 @@ function findMixtures({ _id: id, tarballs, ...root }: Document, known: Map<strin
     const expected = upload && { id, architecture, version: upload.version, sizeBytes: upload.sizeBytes };
     const actual = { id: upload?.id, architecture: upload?.architecture, version: slot.version, sizeBytes: slot.size };
     if (JSON.stringify(expected) !== JSON.stringify(actual))
-      broken.push(`${id} ${architecture} is a mixture: ${JSON.stringify(slot)}`);
+      broken.push(`${id} ${architecture} mixes uploads: ${JSON.stringify(slot)}`);
   }
   const last = Object.values(tarballs).reduce((one, other) => (one.uploadedAt > other.uploadedAt ? one : other));
   const upload = known.get(last.digest);
@@ -187,20 +187,20 @@ function findMixtures({ _id: id, tarballs, ...root }: Document, known: Map<strin
     root.dataUpdatedAt !== last.uploadedAt ||
     root.updatedAt !== last.uploadedAt
   ) {
-    broken.push(`the document of ${id} is a mixture: ${JSON.stringify(root)} beside ${JSON.stringify(last)}`);
+    broken.push(`the document of ${id} mixes uploads: ${JSON.stringify(root)} with ${JSON.stringify(last)}`);
   }
   return broken;
 }
 
 if (import.meta.main) {
-  await runBench(async ({ sizes, say }) => {
+  await runBench(async ({ sizes, log }) => {
     const { runs: rounds, publishers } = sizes({
       full: { runs: 20, publishers: 50 },
       small: { runs: 2, publishers: 12 },
     });
-    const { broken, uploads, uploadsPerSecond, documentsSeen } = await runPublishers({ publishers, rounds });
-    for (const invariant of broken) say(invariant);
-    say(`${uploads} uploads, ${uploadsPerSecond.toFixed(1)} a second, ${documentsSeen} documents read meanwhile`);
+    const { broken, uploads, uploadsPerSecond, documentsRead } = await runPublishers({ publishers, rounds });
+    for (const invariant of broken) log(invariant);
+    log(`${uploads} uploads, ${uploadsPerSecond.toFixed(1)} per second, ${documentsRead} documents read meanwhile`);
     return [
       {
         claim: `publishers: invariants after ${rounds} rounds of ${publishers} publishers over ${REPLICAS} replicas`,

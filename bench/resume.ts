@@ -1,4 +1,4 @@
-// Resumable uploads: how much is sent again after a cut or a kill, and their speed beside a form.
+// Resumable uploads: bytes sent again after a disconnection or a kill, and their speed beside a form.
 
 import { execFile } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
@@ -19,22 +19,22 @@ const run = promisify(execFile);
 
 export interface Interruptions {
   interruptions: number;
-  /** Bytes that were sent and that the server did not have afterwards. */
+  /** Bytes that were sent, but that the server did not have afterwards. */
   sentAgainBytes: number;
-  /** Offsets that were lower than one which the server had told before. */
-  forgotten: number;
-  /** Whether the artefact has the digest of what was sent. */
-  arrived: boolean;
-  /** Growth of the resident memory, of a server that was not killed. */
+  /** Number of offsets lower than one that the server had acknowledged. */
+  lostOffsets: number;
+  /** Whether the artefact has the digest of the sent file. */
+  isIntact: boolean;
+  /** Growth of resident memory, if the server was not killed. */
   growthBytes: number;
 }
 
-/** The file repeats this many random bytes: at no two places where an upload is interrupted it is the same. */
+/** The file repeats a pattern of this length, which differs at each point of interruption. */
 const PATTERN_BYTES = 5 * MIB + 251;
 
 /**
- * Uploads a file that is interrupted every so many bytes: the client is cut off, or the server is killed and started
- * again.
+ * Uploads a file with an interruption every `everyBytes`: the client disconnects, or the server is killed and
+ * restarted.
  */
 export async function interruptUpload(
   dataDir: string,
@@ -52,30 +52,36 @@ export async function interruptUpload(
   const path = await createUpload(berth, 'interrupted', sizeBytes);
   await resetPeak(berth.pid);
   const idleBytes = await residentBytes(berth.pid);
-  const report: Interruptions = { interruptions: 0, sentAgainBytes: 0, forgotten: 0, arrived: false, growthBytes: 0 };
+  const report: Interruptions = {
+    interruptions: 0,
+    sentAgainBytes: 0,
+    lostOffsets: 0,
+    isIntact: false,
+    growthBytes: 0,
+  };
   for (let offset = 0; offset < sizeBytes;) {
     const status = await sendBytes(berth.url + path, { offset, sizeBytes, cutAfterBytes: everyBytes, read });
     if (status === 204) break;
-    if (status !== undefined) throw new Error(`the last bytes were answered with ${status}`);
+    if (status !== undefined) throw new Error(`the last PATCH got status ${status}`);
     report.interruptions++;
     if (by === 'kill') {
       await berth.kill();
       berth = servers.use(await startBerth(dataDir));
     }
-    const kept = await offsetOf(berth.url + path);
-    if (kept < offset) report.forgotten++;
-    report.sentAgainBytes += offset + everyBytes - kept;
-    offset = kept;
+    const storedBytes = await offsetOf(berth.url + path);
+    if (storedBytes < offset) report.lostOffsets++;
+    report.sentAgainBytes += offset + everyBytes - storedBytes;
+    offset = storedBytes;
   }
   if (by === 'cut') report.growthBytes = (await peakResidentBytes(berth.pid)) - idleBytes;
   const { digest } = (await (await fetch(artefactUrl(berth, 'interrupted'), { headers: INTERNAL })).json()) as {
     digest?: string;
   };
-  report.arrived = digest === `sha256:${hash.digest('hex')}`;
+  report.isIntact = digest === `sha256:${hash.digest('hex')}`;
   return report;
 }
 
-async function measureInterruptions({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureInterruptions({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, mib, everyMib } = sizes({
     full: { runs: 1, mib: 4096, everyMib: 300 },
     small: { runs: 1, mib: 64, everyMib: 10 },
@@ -85,18 +91,19 @@ async function measureInterruptions({ directory, sizes, say }: Bench): Promise<C
     ['cut', 1],
     ['kill', 3],
   ] as const) {
-    say(`a file of ${mib} MiB, ${by} every ${everyMib} MiB`);
+    log(`a file of ${mib} MiB, ${by} every ${everyMib} MiB`);
     const sentAgain: number[] = [];
     const growth: number[] = [];
     for (let round = 0; round < runs; round++) {
       const dataDir = join(directory, `${by}-${round}`);
       const report = await interruptUpload(dataDir, { sizeBytes: mib * MIB, everyBytes: everyMib * MIB, by });
-      if (!report.arrived || report.forgotten > 0) throw new Error(`an upload was damaged: ${JSON.stringify(report)}`);
+      if (!report.isIntact || report.lostOffsets > 0)
+        throw new Error(`an upload was damaged: ${JSON.stringify(report)}`);
       sentAgain.push((100 * report.sentAgainBytes) / (mib * MIB));
       growth.push(report.growthBytes / MIB);
       await rm(dataDir, { recursive: true });
     }
-    const what = by === 'cut' ? 'the client cut off' : 'the server killed';
+    const what = by === 'cut' ? 'client disconnected' : 'server killed';
     claims.push({
       claim: `resume: bytes sent again of ${mib} MiB, ${what} every ${everyMib} MiB`,
       unit: '%',
@@ -104,17 +111,17 @@ async function measureInterruptions({ directory, sizes, say }: Bench): Promise<C
       bar: { atMost: bar },
     });
     if (by === 'cut')
-      claims.push({ claim: `resume: growth of memory under an upload of ${mib} MiB`, unit: 'MiB', ours: growth });
+      claims.push({ claim: `resume: memory growth during an upload of ${mib} MiB`, unit: 'MiB', ours: growth });
   }
   return claims;
 }
 
-async function measureSpeed({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureSpeed({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, mib, pieceMib } = sizes({
     full: { runs: 5, mib: 1024, pieceMib: 64 },
     small: { runs: 2, mib: 16, pieceMib: 4 },
   });
-  say(`files of ${mib} MiB, in one piece and in pieces of ${pieceMib} MiB`);
+  log(`files of ${mib} MiB, in one piece and in pieces of ${pieceMib} MiB`);
   const file = await writeRandomFile(join(directory, 'file.bin'), mib);
   const dataDir = join(directory, 'berth');
   const pieces = join(directory, 'pieces');

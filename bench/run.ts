@@ -1,4 +1,4 @@
-// Runs all benches, or those that are named, one after the other, each in a process of its own: `node bench/run.ts
+// Runs all benchmarks, or the named ones, sequentially, each in its own process: `node bench/run.ts
 // [upload …] [--small] [--runs N] [--json] [--write]`; --write puts the results into docs/performance.md.
 
 import { spawn } from 'node:child_process';
@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { repositoryRoot } from '../scripts/runtime.ts';
 import { COLUMNS, toCells, type Result } from './support/claims.ts';
 import { withResults } from './support/performance-page.ts';
-import { endWithThisProcess } from './support/processes.ts';
+import { killWithThisProcess } from './support/processes.ts';
 
 const BENCHES = [
   'upload',
@@ -32,7 +32,7 @@ const BENCHES = [
   'cli',
 ];
 const PAGE = join(repositoryRoot, 'docs/performance.md');
-/** After which a bench that hangs is ended, with all that it started. */
+/** A benchmark that takes longer is killed, with the processes that it has started. */
 const TIMEOUT_MS = 30 * 60_000;
 
 const {
@@ -49,8 +49,8 @@ const {
 });
 const names = positionals.length > 0 ? positionals : BENCHES;
 const unknown = names.filter((name) => !BENCHES.includes(name));
-if (unknown.length > 0) fail(`There is no bench ${unknown.join(', ')}: the benches are ${BENCHES.join(', ')}.`);
-if (write && small) fail('--small measures nothing that could be written down.');
+if (unknown.length > 0) fail(`Unknown benchmark: ${unknown.join(', ')}. Available: ${BENCHES.join(', ')}.`);
+if (write && small) fail('--write cannot be combined with --small, which does not produce valid figures.');
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
 
 const results: Result[] = [];
@@ -79,10 +79,10 @@ if (write) {
     ),
   );
 }
-if (failed.length > 0) console.error(`Without a result: ${failed.join(', ')}`);
+if (failed.length > 0) console.error(`Failed without a result: ${failed.join(', ')}`);
 process.exitCode = failed.length > 0 || results.some(({ verdict }) => verdict === 'fail') ? 1 : 0;
 
-/** Returns undefined when the bench failed to measure; why is on the standard error. */
+/** Runs one benchmark. @returns undefined if it failed; it has printed the reason to stderr */
 async function runBench(name: string): Promise<Result[] | undefined> {
   console.error(`# ${name}`);
   const child = spawn(
@@ -98,7 +98,7 @@ async function runBench(name: string): Promise<Result[] | undefined> {
   const timer = setTimeout(() => {
     child.kill();
   }, TIMEOUT_MS);
-  const [output] = await Promise.all([text(child.stdout), endWithThisProcess(child)]);
+  const [output] = await Promise.all([text(child.stdout), killWithThisProcess(child)]);
   clearTimeout(timer);
   return output === '' ? undefined : (JSON.parse(output) as Result[]);
 }

@@ -1,5 +1,5 @@
-// Uploads to S3 by way of Berth, beside the SDK's own Upload of the same file to the same server. Every round sends
-// bytes that neither has seen, and what is stored of them is removed before the next one.
+// Uploads to S3 through Berth, beside the SDK's own Upload of the same file to the same server. Every round sends new
+// bytes, and the stored objects are deleted afterwards.
 
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -16,9 +16,9 @@ import { takeTurns } from './support/turns.ts';
 
 if (import.meta.main) await runBench(measureS3);
 
-async function measureS3({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureS3({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, mib } = sizes({ full: { runs: 5, mib: 512 }, small: { runs: 2, mib: 16 } });
-  say(`files of ${mib} MiB to S3`);
+  log(`files of ${mib} MiB to S3`);
   const file = await writeRandomFile(join(directory, 'file.bin'), mib);
   const { size } = await stat(file);
   await using swift = await startSwift();
@@ -30,8 +30,8 @@ async function measureS3({ directory, sizes, say }: Bench): Promise<Claim[]> {
     await swift.empty();
     return size / seconds / 1e6;
   };
-  const { ours, alone } = await takeTurns(runs, {
-    ours: measured(() =>
+  const { berth: ours, sdk: peer } = await takeTurns(runs, {
+    berth: measured(() =>
       transfer({
         url: artefactUrl(berth, 'file', 'bench-file'),
         headers: INTERNAL,
@@ -39,12 +39,12 @@ async function measureS3({ directory, sizes, say }: Bench): Promise<Claim[]> {
         status: 201,
       }),
     ),
-    alone: measured(async (round) => {
+    sdk: measured(async (round) => {
       const startedAt = performance.now();
-      // With its defaults: four parts of 5 MiB at a time.
+      // Defaults of the SDK: four parts of 5 MiB in parallel.
       await new Upload({
         client: swift.s3,
-        params: { Bucket: swift.bucket, Key: `alone/${round}`, Body: createReadStream(file, { highWaterMark: MIB }) },
+        params: { Bucket: swift.bucket, Key: `sdk/${round}`, Body: createReadStream(file, { highWaterMark: MIB }) },
       }).done();
       return (performance.now() - startedAt) / 1000;
     }),
@@ -54,7 +54,7 @@ async function measureS3({ directory, sizes, say }: Bench): Promise<Claim[]> {
       claim: `s3: upload of ${mib} MiB, beside the SDK alone`,
       unit: 'MB/s',
       ours,
-      peer: alone,
+      peer,
       bar: { atLeast: 0.8 },
     },
   ];

@@ -1,5 +1,5 @@
-// What the check of a session adds to a request: the same small answer without a session and with one, one request
-// after another on one connection, by turns, in each way to sign in and on both databases.
+// Overhead of checking a session: the same small response with and without a session, alternately on one connection,
+// for each kind of users and on both databases.
 
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
@@ -10,22 +10,22 @@ import { startIdentityService } from './support/identity-service.ts';
 import { startPostgres } from './support/postgres.ts';
 import { median } from './support/statistics.ts';
 
-/** Asks for nothing but who calls. */
+/** Route that only resolves the caller. */
 const PATH = '/api/v1/sign-in';
 const BAR_MS = 0.2;
 
 if (import.meta.main) await runBench(measureSessions);
 
-async function measureSessions({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureSessions({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, requests } = sizes({ full: { runs: 5, requests: 4000 }, small: { runs: 1, requests: 200 } });
   const measured: Claim[] = [];
   const measure = async (what: string, url: string, cookie: string): Promise<void> => {
-    say(what);
-    await added(url, cookie, requests);
+    log(what);
+    await overheadMs(url, cookie, requests);
     const ours: number[] = [];
-    for (let run = 0; run < runs; run++) ours.push(await added(url, cookie, requests));
+    for (let run = 0; run < runs; run++) ours.push(await overheadMs(url, cookie, requests));
     measured.push({
-      claim: `session: what its check adds to a request at the median, ${what}`,
+      claim: `session: overhead of its check per request (median), ${what}`,
       unit: 'ms',
       ours,
       bar: { atMost: BAR_MS },
@@ -34,12 +34,12 @@ async function measureSessions({ directory, sizes, say }: Bench): Promise<Claim[
 
   {
     await using berth = await startBerth(join(directory, 'sqlite'));
-    await measure('users of its own, on SQLite', berth.url, (await signIn(berth.url)).cookie);
+    await measure('local users, on SQLite', berth.url, (await signIn(berth.url)).cookie);
   }
   {
     await using postgres = await startPostgres();
     await using berth = await startBerth(join(directory, 'postgres'), { ...SECRETS, DATABASE_URL: postgres.url });
-    await measure('users of its own, on PostgreSQL', berth.url, (await signIn(berth.url)).cookie);
+    await measure('local users, on PostgreSQL', berth.url, (await signIn(berth.url)).cookie);
   }
   {
     await using identityService = await startIdentityService();
@@ -57,8 +57,8 @@ async function measureSessions({ directory, sizes, say }: Bench): Promise<Claim[
   return measured;
 }
 
-/** Median of the requests with a session, less that of those without, in milliseconds. */
-async function added(url: string, cookie: string, requests: number): Promise<number> {
+/** Returns the median time with a session minus that without, in milliseconds. */
+async function overheadMs(url: string, cookie: string, requests: number): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   const times: { without: number[]; with: number[] } = { without: [], with: [] };
   try {
@@ -76,7 +76,7 @@ function time(agent: Agent, url: string, headers: Record<string, string>): Promi
   return new Promise((resolve, reject) => {
     const startedAt = performance.now();
     request(`${url}${PATH}`, { agent, headers }, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`${PATH} was answered with ${response.statusCode}`));
+      if (response.statusCode !== 200) reject(new Error(`${PATH} got status ${response.statusCode}`));
       response
         .resume()
         .on('end', () => {

@@ -1,5 +1,4 @@
-// How soon a Berth answers and how much memory it holds when nobody asks for anything. The data directory is that of
-// an earlier start, as after an update or a restart.
+// Start-up time and idle memory. The data directory exists from an earlier start, as after an update or a restart.
 
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -12,13 +11,13 @@ const REQUESTS = 5;
 
 if (import.meta.main) await runBench(measureStarts);
 
-async function measureStarts({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureStarts({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, idleMs } = sizes({ full: { runs: 7, idleMs: 5_000 }, small: { runs: 2, idleMs: 100 } });
   const dataDir = join(directory, 'berth');
   const startMs: number[] = [];
   const residentMib: number[] = [];
   for (let run = 0; run <= runs; run++) {
-    say(`start ${run} of ${runs}`);
+    log(`start ${run} of ${runs}`);
     await using berth = await startBerth(dataDir);
     if (run === 0) continue;
     startMs.push(berth.startMs);
@@ -29,7 +28,7 @@ async function measureStarts({ directory, sizes, say }: Bench): Promise<Claim[]>
   }
   return [
     {
-      claim: 'start: from the start of the process to the first 200 of /api/health/ready',
+      claim: 'start: process start to the first 200 of /api/health/ready',
       unit: 'ms',
       ours: startMs,
       bar: { atMost: 1_500 },

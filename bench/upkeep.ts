@@ -1,5 +1,5 @@
-// Sweeps and scrubs one after the other, without a grace period, while clients publish, replace, download and delete:
-// no request may fail. Half a minute on each site makes the claim, the tests take some seconds.
+// Runs sweeps and scrubs continuously, without a grace period, while clients publish, replace, download and delete: no
+// request may fail. The claim is for half a minute per site, the tests run a few seconds.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -13,7 +13,7 @@ import { openClusterSite, openEmbeddedSite, type Site } from './support/sites.ts
 const PUBLISHERS = 4;
 const READERS = 2;
 const KEPT_BYTES = 8 * 1024 * 1024;
-/** Some of what is published is equal, so that uploads adopt what a sweep is about to remove. */
+/** Identical bytes of several publishers, so that uploads adopt blobs that a sweep is about to delete. */
 const SHARED = Array.from({ length: 3 }, () => randomBytes(200_000));
 const POLL_MS = 20;
 
@@ -21,12 +21,13 @@ export const SITES = { 'SQLite and files': openEmbeddedSite, 'PostgreSQL and S3'
 
 export interface UpkeepReport {
   requests: number;
-  /** What went otherwise than it had to, a line each. */
+  /** Unexpected results, one line each. */
   failed: string[];
   sweeps: number;
   scrubs: number;
-  /** Blobs that all sweeps together removed, and that all scrubs together read. */
+  /** Total of all sweeps. */
   removedBlobs: number;
+  /** Total of all scrubs. */
   checkedBlobs: number;
   longestPingMs: number;
 }
@@ -40,7 +41,7 @@ interface Job {
   result?: { removedBlobs?: number; checkedBlobs?: number; damagedBlobs?: number; missingBlobs?: number };
 }
 
-/** Runs the load and the upkeep on an empty site, at least for so long. */
+/** Runs load and upkeep on an empty site for at least this time. */
 export async function runUpkeep(seconds: number, openSite: () => Promise<Site>): Promise<UpkeepReport> {
   await using site = await openSite();
   await using berth = await startBerth(site.dataDir, { ...site.env, GC_GRACE_HOURS: '0' });
@@ -69,17 +70,17 @@ export async function runUpkeep(seconds: number, openSite: () => Promise<Site>):
   const admin = await signIn(berth.url);
   await Promise.all([
     ...Array.from({ length: PUBLISHERS }, (_unused, n) =>
-      repeat((round) => liveAndDie(berth, `publisher-${n}`, round, report)),
+      repeat((round) => publishAndDelete(berth, `publisher-${n}`, round, report)),
     ),
     ...Array.from({ length: READERS }, () => repeat(() => download(berth, 'kept', kept, report))),
-    repeat((round) => keepUp(berth, admin, round % 2 ? 'scrub' : 'sweep', report)),
+    repeat((round) => runJob(berth, admin, round % 2 ? 'scrub' : 'sweep', report)),
   ]);
   report.longestPingMs = (await endPings()).maxMs;
   return report;
 }
 
-/** An artefact is published, replaced, read after each, and deleted every other time. */
-async function liveAndDie(berth: ServerProcess, id: string, round: number, report: UpkeepReport): Promise<void> {
+/** Publishes, replaces and reads an artefact, and deletes it in every other round. */
+async function publishAndDelete(berth: ServerProcess, id: string, round: number, report: UpkeepReport): Promise<void> {
   for (const bytes of [SHARED[round % SHARED.length]!, randomBytes(50_000)]) {
     await publish(berth, id, bytes, report);
     await download(berth, id, bytes, report);
@@ -100,7 +101,7 @@ async function publish(
 
 async function download(berth: ServerProcess, id: string, bytes: Uint8Array, report: UpkeepReport): Promise<void> {
   const received = await request(berth, artefactUrl(berth, id, 'download'), { headers: INTERNAL }, 200, report);
-  if (digestOf(received) !== digestOf(bytes)) report.failed.push(`${id} has other bytes than were published`);
+  if (digestOf(received) !== digestOf(bytes)) report.failed.push(`${id} does not have the published bytes`);
 }
 
 async function request(
@@ -115,14 +116,14 @@ async function request(
   report.requests++;
   if (response.status !== status)
     throw new Error(
-      `${options.method ?? 'GET'} ${url.replace(berth.url, '')} was answered ` +
-        `with ${response.status}: ${Buffer.from(body).toString().slice(0, 300)}`,
+      `${options.method ?? 'GET'} ${url.replace(berth.url, '')} got status ` +
+        `${response.status}: ${Buffer.from(body).toString().slice(0, 300)}`,
     );
   return body;
 }
 
-/** Asks for a sweep or a scrub and waits for its end. */
-async function keepUp(
+/** Requests a sweep or a scrub and waits for its end. */
+async function runJob(
   berth: ServerProcess,
   admin: { cookie: string },
   name: 'sweep' | 'scrub',
@@ -158,29 +159,29 @@ function digestOf(bytes: Uint8Array): string {
 }
 
 if (import.meta.main) {
-  await runBench(async ({ sizes, say }) => {
+  await runBench(async ({ sizes, log }) => {
     const { runs, seconds } = sizes({ full: { runs: 1, seconds: 30 }, small: { runs: 1, seconds: 3 } });
     const claims: Claim[] = [];
     for (const [name, openSite] of Object.entries(SITES)) {
       const reports: UpkeepReport[] = [];
       for (let run = 1; run <= runs; run++) {
         const report = await runUpkeep(seconds, openSite);
-        say(
-          `${name}: ${report.requests} requests, ${report.sweeps} sweeps that removed ${report.removedBlobs} ` +
-            `blobs, ${report.scrubs} scrubs that read ${report.checkedBlobs}`,
+        log(
+          `${name}: ${report.requests} requests, ${report.sweeps} sweeps removed ${report.removedBlobs} ` +
+            `blobs, ${report.scrubs} scrubs read ${report.checkedBlobs}`,
         );
-        for (const failure of report.failed) say(failure);
+        for (const failure of report.failed) log(failure);
         reports.push(report);
       }
       claims.push(
         {
-          claim: `upkeep: requests that failed under sweeps and scrubs on ${name}`,
+          claim: `upkeep: failed requests during sweeps and scrubs on ${name}`,
           unit: 'broken',
           ours: reports.map(({ failed }) => failed.length),
           bar: { atMost: 0 },
         },
         {
-          claim: `upkeep: longest /api/ping meanwhile on ${name}`,
+          claim: `upkeep: longest concurrent /api/ping on ${name}`,
           unit: 'ms',
           ours: reports.map(({ longestPingMs }) => longestPingMs),
         },

@@ -1,5 +1,5 @@
-// Uploads of 1 GiB beside servers that do less with them, and beside docker-registry. Every round sends bytes that no
-// server has seen, and what the servers keep of them is removed before the next one.
+// Uploads of 1 GiB beside servers that do less work, and beside docker-registry. Every round sends new bytes, and the
+// stored bytes are deleted afterwards.
 
 import { execFile } from 'node:child_process';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
@@ -18,11 +18,11 @@ import { takeTurns } from './support/turns.ts';
 
 const run = promisify(execFile);
 
-/** A server that takes uploads. */
-interface Taker {
-  /** Where it keeps the bytes. */
+/** A server that accepts uploads. */
+interface UploadTarget {
+  /** Directory of the stored bytes. */
   directory: string;
-  /** Resolves with the seconds that it took. */
+  /** Resolves with the duration in seconds. */
   upload(file: string): Promise<number>;
 }
 
@@ -32,9 +32,9 @@ async function measureUploads(bench: Bench): Promise<Claim[]> {
   return [...(await measureFiles(bench)), ...(await measureTarballs(bench))];
 }
 
-async function measureFiles({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureFiles({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, mib } = sizes({ full: { runs: 5, mib: 1024 }, small: { runs: 2, mib: 16 } });
-  say(`files of ${mib} MiB`);
+  log(`files of ${mib} MiB`);
   const file = await writeRandomFile(join(directory, 'file.bin'), mib);
   const directories = {
     berth: join(directory, 'berth'),
@@ -83,9 +83,9 @@ async function measureFiles({ directory, sizes, say }: Bench): Promise<Claim[]> 
   ];
 }
 
-async function measureTarballs({ directory, sizes, say }: Bench): Promise<Claim[]> {
+async function measureTarballs({ directory, sizes, log }: Bench): Promise<Claim[]> {
   const { runs, mib } = sizes({ full: { runs: 5, mib: 1024 }, small: { runs: 2, mib: 16 } });
-  say(`npm tarballs of ${mib} MiB`);
+  log(`npm tarballs of ${mib} MiB`);
   const file = await writeTarball(join(directory, 'plugin.tgz'), '@bench/plugin', mixed(), mib * MIB);
   const directories = { berth: join(directory, 'berth-npm'), bare: join(directory, 'bare-npm') };
   await mkdir(directories.bare);
@@ -118,14 +118,14 @@ async function measureTarballs({ directory, sizes, say }: Bench): Promise<Claim[
   ];
 }
 
-/** Measures by turns, in MB/s. */
+/** Measures the targets, interleaved, in MB/s. */
 async function compare<Name extends string>(
   runs: number,
   file: string,
-  takers: Record<Name, Taker>,
+  targets: Record<Name, UploadTarget>,
 ): Promise<Record<Name, number[]>> {
   const { size } = await stat(file);
-  const measured = Object.entries<Taker>(takers).map(([name, { directory, upload }]) => [
+  const measured = Object.entries<UploadTarget>(targets).map(([name, { directory, upload }]) => [
     name,
     async (round: number) => {
       await stamp(file, round);

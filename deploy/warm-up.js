@@ -1,5 +1,5 @@
-// Run while the image is built: starts Berth once on a folder that is thrown away, so that what it loads is compiled
-// into NODE_COMPILE_CACHE. The cache is the running user's alone.
+// Fills NODE_COMPILE_CACHE while the image is built: starts Berth once on a temporary folder, so that all modules are
+// compiled. Must run as the user of the image, since the cache belongs to it.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { flushCompileCache } from 'node:module';

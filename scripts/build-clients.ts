@@ -1,5 +1,5 @@
-// The packages that the registry serves at /clients, as npm tarballs in clients/dist: the client library and the
-// command, each with everything it needs bundled in, so that installing them asks no other registry.
+// Builds the packages that the registry serves at /clients, as npm tarballs in clients/dist: the client library and
+// the command line, with all dependencies bundled, so that installing them needs no other registry.
 
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,7 +11,7 @@ import { buffer } from 'node:stream/consumers';
 import { repositoryRoot } from './runtime.ts';
 
 export const CLIENTS_DIRECTORY = join(repositoryRoot, 'clients/dist');
-/** Digest of the sources of what is there; written last. */
+/** Digest of the sources of the existing build; written last. */
 const STAMP = join(CLIENTS_DIRECTORY, 'sources.sha256');
 const SOURCES = [
   '{cli,lib-node}/src/**/*.ts',
@@ -23,19 +23,19 @@ const SOURCES = [
   'scripts/build-clients.ts',
   'tsconfig.base.json',
 ];
-/** The only package that may stay outside of a bundle: `berth serve` loads the server that is installed beside it. */
+/** The only package that is not bundled: `berth serve` loads the server that is installed beside it. */
 const SERVER_PACKAGE = '@berth-registry/api';
-/** The time that `npm pack` gives all files: the same sources make the same bytes. */
+/** The time that `npm pack` gives all files, so that builds are reproducible. */
 const MODIFIED_AT = new Date('1985-10-26T08:15:00.000Z');
 
 interface ClientSources {
-  /** Folder of the package, and what the registry calls it. */
+  /** Folder of the package, and its name in the registry. */
   name: 'cli' | 'lib-node';
-  /** Compiled files that others load, by their names in `dist/`. */
+  /** Compiled entry points by their names in `dist/`. */
   entries: Record<string, string>;
-  /** Entry of the types. */
+  /** Entry point of the types. */
   types?: string;
-  /** Further files of the package's folder. */
+  /** Additional files from the package's folder. */
   files: string[];
 }
 
@@ -59,9 +59,9 @@ type Manifest = { name: string; version: string; bin?: Record<string, string> } 
 if (import.meta.main) await buildClients({ ifChanged: process.argv.includes('--if-changed') });
 
 /**
- * Compiles the two packages, bundles and packs them.
+ * Compiles, bundles and packs the two packages.
  *
- * @param options.ifChanged does nothing when the sources are those of the tarballs that are there
+ * @param options.ifChanged do nothing if the sources have not changed since the existing build
  */
 export async function buildClients({ ifChanged }: { ifChanged: boolean }): Promise<void> {
   const sources = digestOfSources();
@@ -87,7 +87,7 @@ function digestOfSources(): string {
   return hash.digest('hex');
 }
 
-/** A server may be reading what is there. */
+/** Replaces a file atomically: a server may be reading it. */
 async function replace(path: string, content: Buffer | string): Promise<void> {
   await writeFile(`${path}.${process.pid}`, content);
   await rename(`${path}.${process.pid}`, path);
@@ -111,7 +111,7 @@ async function pack(client: ClientSources): Promise<{ manifest: Manifest; tarbal
 }
 
 /**
- * Writes `dist/`, and the licences of what is bundled into it. All chunks lie beside each other: lib-node finds its
+ * Writes `dist/` and the licences of the bundled packages. All chunks are in one folder, since lib-node finds its
  * worker thread by a relative path.
  */
 async function bundle({ entries }: ClientSources, folder: string): Promise<void> {
@@ -139,18 +139,18 @@ async function bundle({ entries }: ClientSources, folder: string): Promise<void>
   });
 }
 
-/** The declarations that an entry reaches, itself included. */
-function typesFrom(path: string, reached = new Set<string>()): Set<string> {
-  reached.add(path);
+/** The declaration files that an entry point imports, directly or not, including itself. */
+function typesFrom(path: string, paths = new Set<string>()): Set<string> {
+  paths.add(path);
   const declarations = readFileSync(join(repositoryRoot, path), 'utf8');
   for (const [, next = ''] of declarations.matchAll(/(?:\bfrom |\bimport\()['"](\.[^'"]+)\.ts['"]/g)) {
     const target = posix.join(dirname(path), `${next}.d.ts`);
-    if (!reached.has(target)) typesFrom(target, reached);
+    if (!paths.has(target)) typesFrom(target, paths);
   }
-  return reached;
+  return paths;
 }
 
-/** Nothing is left to install, to run or to build. What is undefined is left out. */
+/** The manifest without dependencies and scripts. JSON omits undefined fields. */
 async function manifestOf(name: string): Promise<Manifest> {
   const manifest = JSON.parse(await readFile(join(repositoryRoot, name, 'package.json'), 'utf8')) as Manifest;
   return {
@@ -165,7 +165,7 @@ async function manifestOf(name: string): Promise<Manifest> {
   };
 }
 
-/** Packs a folder as `npm pack` would, with modes that do not depend on the umask. */
+/** Packs a folder like `npm pack`, with modes that do not depend on the umask. */
 async function tarballOf(folder: string, programs: ReadonlySet<string>): Promise<Buffer> {
   const { create } = await import('tar');
   const paths = globSync('**/*', { cwd: folder, withFileTypes: true })

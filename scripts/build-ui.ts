@@ -1,5 +1,5 @@
-// `npm run build` and `npm start`: the web interface as files, in ui/dist. With --if-changed, only when its sources
-// are newer than what is there.
+// Builds the web interface into ui/dist, for `npm run build` and `npm start`. With --if-changed, only if its sources
+// differ from those of the existing build.
 
 import { createHash } from 'node:crypto';
 import { globSync, readFileSync } from 'node:fs';
@@ -10,12 +10,12 @@ import { brotliCompress, constants, gzip } from 'node:zlib';
 import { repositoryRoot } from './runtime.ts';
 
 const UI = join(repositoryRoot, 'ui');
-/** What the files were built from. */
+/** Digest of the sources of the existing build. */
 const STAMP = join(UI, 'dist/sources.sha256');
 
 if (import.meta.main) await buildUi({ ifChanged: process.argv.includes('--if-changed') });
 
-/** Builds the pages, each file beside itself compressed, so that no request has to wait for that. */
+/** Builds the web interface, with compressed copies of each asset, so that requests need not compress. */
 export async function buildUi({ ifChanged }: { ifChanged: boolean }): Promise<void> {
   const sources = digestOfSources();
   if (ifChanged && (await readFile(STAMP, 'utf8').catch(() => undefined)) === sources) return;

@@ -1,5 +1,5 @@
-// `npm run build`: the web interface and the clients. With --if-changed, as `npm start` does it, only what is older
-// than its sources.
+// `npm run build`: builds the web interface and the clients. With --if-changed, which `npm start` uses, only those
+// whose sources have changed.
 
 import { buildClients } from './build-clients.ts';
 import { buildUi } from './build-ui.ts';

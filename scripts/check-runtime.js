@@ -1,5 +1,5 @@
-// Runs before anything in TypeScript, which an older Node cannot even read: `node --import ./scripts/check-runtime.js
-// …`. Plain JavaScript for that reason.
+// Rejects a Node version that is too old: `node --import ./scripts/check-runtime.js …`. Plain JavaScript, since an
+// older Node cannot parse TypeScript.
 
 import { readFileSync } from 'node:fs';
 import { URL } from 'node:url';
@@ -11,8 +11,8 @@ const [minimumMajor, minimumMinor] = minimum.split('.').map(Number);
 
 if (major < minimumMajor || (major === minimumMajor && minor < minimumMinor)) {
   console.error(
-    `Berth needs Node ${minimum} or later and this is ${process.version}: run \`npm ci\`, which brings the right ` +
-      'one, and then this command again.',
+    `Berth requires Node ${minimum} or later, but this is ${process.version}: run \`npm ci\`, which installs the ` +
+      'right version, and then this command again.',
   );
   process.exit(1);
 }

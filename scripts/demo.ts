@@ -1,5 +1,5 @@
-// `npm run demo`: the main job from beginning to end, each step with the command that a user would type.
-// Its data stays in data/demo; nothing else of this machine is touched. The steps' own work lives in demo/.
+// `npm run demo`: publishes, consumes and runs a plug-in, and prints each step with the command that a user would
+// type. Its data stays in data/demo; it changes nothing else on this machine. demo/ implements the steps.
 
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -10,55 +10,55 @@ import { ConfigError, createServer } from '../api/index.ts';
 import { startPlatform } from './demo/platform.ts';
 import { createKey, createKeyCommand, publish, publishCommand, signIn, signInCommand } from './demo/registry.ts';
 import { runPlugin } from './demo/run-plugin.ts';
-import { keepSuperadmin, type Superadmin } from './demo/superadmin.ts';
+import { ensureSuperadmin, type Superadmin } from './demo/superadmin.ts';
 import { packSample, SAMPLE_PACKAGE } from './sample.ts';
 
 const DATA_DIR = 'data/demo';
 const COOKIE_FILE = `${DATA_DIR}/cookies.txt`;
-/** One artefact for each major: the id is the flag that services point at. */
+/** One artefact per major version, as services refer to it. */
 const ARTEFACT_ID = `${SAMPLE_PACKAGE}@0`;
-/** What of the environment the demo follows: nothing that leads to real data. */
-const FOLLOWED_SETTINGS = ['PORT', 'HOST'];
+/** Environment variables that the demo uses; none that could lead to real data. */
+const USED_SETTINGS = ['PORT', 'HOST'];
 const DEFAULT_PORT = 8080;
 
-// As the server does: what is in the folder, secrets and a session among it, is for nobody else on this machine.
+// Like the server: other users of this machine must not read the secrets and the session in the folder.
 process.umask(0o077);
 const opened: { close(): unknown }[] = [];
 let ended: Promise<never> | undefined;
-// Ctrl-C reaches a process below npm twice: from the terminal and from npm.
+// Ctrl-C reaches a child of npm twice: from the terminal and from npm.
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.on(signal, () => {
     ended ??= end(0, '\nBerth has stopped.');
   });
 
 try {
-  await walk();
+  await runDemo();
 } catch (error) {
   ended ??= end(1, `\n${explain(error)}`);
 }
 
-async function walk(): Promise<void> {
+async function runDemo(): Promise<void> {
   print(
     existsSync(DATA_DIR)
-      ? `The demo goes on in ${DATA_DIR}: what is there from before stays.`
-      : `The demo works in the new folder ${DATA_DIR}.`,
+      ? `The demo continues in ${DATA_DIR}, with the data of the previous run.`
+      : `The demo uses the new folder ${DATA_DIR}.`,
   );
-  const superadmin = await keepSuperadmin(DATA_DIR);
+  const superadmin = await ensureSuperadmin(DATA_DIR);
 
   step('Start the server', `DATA_DIR=${DATA_DIR} npm start`);
   const url = await startServer(superadmin);
-  tell(`It serves at ${url}.`);
+  tell(`Listening on ${url}.`);
 
   const newKey = { type: 'upload', name: 'demo', allowedPackageName: SAMPLE_PACKAGE };
   step(
-    'Sign in, and create a key that may upload this one package',
+    'Sign in, and create a key that may upload only this package',
     signInCommand(url, superadmin, COOKIE_FILE),
     createKeyCommand(url, newKey, COOKIE_FILE),
   );
   const key = await createKey(url, await signIn(url, superadmin), newKey);
   tell(key);
 
-  step('Pack the plug-in, with a dependency inside', 'npm run sample');
+  step('Pack the plug-in with a bundled dependency', 'npm run sample');
   const tarball = relative(process.cwd(), await packSample(DATA_DIR));
   tell(tarball);
 
@@ -73,21 +73,19 @@ async function walk(): Promise<void> {
     cacheDir: `${DATA_DIR}/plugins`,
   };
   step(
-    'Consume it, as a service does, with the client library that the registry itself serves',
+    'Consume it like a service, with the client library that the registry itself serves',
     `npm install --allow-remote=root --prefix ${DATA_DIR}/service ${await libraryAddress(url)}`,
     `export SECRET_REGISTRY=$(node -p "require('./${DATA_DIR}/secrets.json').SECRET_INTERNAL_SERVICES")`,
-    `node ${DATA_DIR}/service/consume.mjs   # a file with these lines`,
+    `node ${DATA_DIR}/service/consume.mjs   # a file with these lines:`,
   );
   code(consumerCode(consumer));
   const { path, downloaded } = await ensureArtefact(consumer);
   const place = relative(process.cwd(), path);
-  tell(downloaded ? `Downloaded, verified and unpacked in ${place}` : `Nothing newer than what is in ${place}`);
+  tell(downloaded ? `Downloaded, verified and unpacked in ${place}` : `Already up to date in ${place}`);
   const again = await ensureArtefact(consumer);
-  tell(
-    `Asked again: ${again.downloaded ? 'there was something newer' : 'one small request, and nothing to download'}.`,
-  );
+  tell(`Second call: ${again.downloaded ? 'downloaded a newer version' : 'one small request, nothing to download'}.`);
 
-  step('Run it, for a stand-in of the platform that it was made for; this takes 12 seconds');
+  step('Run it against a stand-in for its platform; this takes 12 seconds');
   code(`await require('./${place}').run({ processingConfig, axios, log, … })`);
   const platform = await startPlatform();
   opened.push(platform);
@@ -99,18 +97,18 @@ async function walk(): Promise<void> {
       tell(styleText('dim', text));
     },
   });
-  for (const [line, value] of platform.lines) tell(`The platform has received ${line}: ${JSON.stringify(value)}`);
+  for (const [line, value] of platform.lines) tell(`The platform received ${line}: ${JSON.stringify(value)}`);
 
-  print(`\n${styleText('bold', 'Done. Berth keeps serving, to look around:')}`);
+  print(`\n${styleText('bold', 'Done. Berth keeps running:')}`);
   tell(`${url} and ${url}/api-docs`);
   tell(`Sign in as ${superadmin.email} with the password ${superadmin.password}`);
-  tell(`Ctrl-C ends it. Everything is in ${DATA_DIR}: run the demo again on it, or delete the folder to begin anew.`);
+  tell(`Press Ctrl-C to stop it. All data is in ${DATA_DIR}: delete the folder to start over.`);
 }
 
 async function startServer({ email, password }: Superadmin): Promise<string> {
-  const followed = Object.fromEntries(FOLLOWED_SETTINGS.map((name) => [name, process.env[name]]));
+  const settings = Object.fromEntries(USED_SETTINGS.map((name) => [name, process.env[name]]));
   const server = await createServer({
-    env: { ...followed, DATA_DIR, LOG_LEVEL: 'warn', ADMIN_EMAIL: email, ADMIN_PASSWORD: password },
+    env: { ...settings, DATA_DIR, LOG_LEVEL: 'warn', ADMIN_EMAIL: email, ADMIN_PASSWORD: password },
   });
   opened.push(server);
   return server.config.PUBLIC_URL;
@@ -156,15 +154,16 @@ function print(text: string): void {
 function explain(error: unknown): string {
   if (!(error instanceof ConfigError))
     return (
-      `The demo has failed: ${error instanceof Error ? error.message : String(error)}\nIf ${DATA_DIR} is ` +
-      'from an older demo, delete it and try again.'
+      `The demo failed: ${error instanceof Error ? error.message : String(error)}\nIf ${DATA_DIR} is ` +
+      'from an older version, delete it and try again.'
     );
-  const isTaken = error.message.includes('has taken');
-  return `Berth cannot start: ${error.message}${isTaken ? `\nFor the demo: PORT=${Number(process.env['PORT'] ?? DEFAULT_PORT) + 1} npm run demo` : ''}`;
+  const isPortInUse = error.cause instanceof Error && 'code' in error.cause && error.cause.code === 'EADDRINUSE';
+  const nextPort = Number(process.env['PORT'] ?? DEFAULT_PORT) + 1;
+  return `Berth cannot start: ${error.message}${isPortInUse ? `\nFor the demo: PORT=${nextPort} npm run demo` : ''}`;
 }
 
-async function end(status: 0 | 1, lastWords: string): Promise<never> {
+async function end(status: 0 | 1, message: string): Promise<never> {
   for (const it of opened.splice(0).reverse()) await it.close();
-  (status === 0 ? process.stdout : process.stderr).write(`${lastWords}\n`);
+  (status === 0 ? process.stdout : process.stderr).write(`${message}\n`);
   process.exit(status);
 }

@@ -1,15 +1,15 @@
-// The reference pages that are written from the code: `npm run docs:write` writes them, a test in docs/test/
-// holds them equal.
+// Generates the reference pages from the code. `npm run docs:write` writes them; a test in docs/test/ keeps them up to
+// date.
 
 import { globSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { configReference } from '../api/src/config.ts';
+import { configReference } from '../api/src/config/index.ts';
 import { definedErrors } from '../api/src/errors.ts';
 import { repositoryRoot } from './runtime.ts';
 
-/** How to make each page, by its path. */
+/** Renderers of the generated pages, by path. */
 export const REFERENCE_PAGES: Record<string, () => Promise<string> | string> = {
   'docs/reference/configuration.md': renderConfiguration,
   'docs/reference/errors.md': renderErrors,
@@ -26,9 +26,9 @@ if (import.meta.main && process.argv.includes('--write')) {
 function renderConfiguration(): string {
   return `# Configuration
 
-Berth reads these variables once, at its start, from the environment; \`BERTH_CONFIG\` may name a JSON or YAML file with
-the same names, and the environment wins over it. A wrong value, or an unknown key in the file, stops the start with a message
-that names the variable, what it holds and what it may hold.
+Berth reads these environment variables once, on startup. \`BERTH_CONFIG\` may name a JSON or YAML file with the same
+names; the environment takes precedence. An invalid value, or an unknown key in the file, aborts the startup with a
+message that names the variable, its value and the permitted values.
 
 ${table(
   ['variable', 'default', 'meaning'],
@@ -42,8 +42,8 @@ async function renderErrors(): Promise<string> {
   const errors = [...definedErrors().values()].sort((a, b) => (a.code < b.code ? -1 : 1));
   return `# Errors
 
-A request that fails is answered with a problem document (RFC 9457, \`application/problem+json\`): \`status\`, \`title\`, a
-\`detail\` that says what to do, and a \`code\` that stays the same from release to release. A program decides by the code.
+Failed requests are answered with a problem document (RFC 9457, \`application/problem+json\`): \`status\`, \`title\`,
+a \`detail\` that says what to do, and a \`code\` that never changes between releases. Programs should check the code.
 
 ${table(
   ['code', 'status', 'title'],

@@ -1,6 +1,5 @@
-// `npm run packages`: the packages as npm installs them, as tarballs in data/packages. The clients are those that the
-// registry serves. In the workspace the server is TypeScript that Node runs as it is; below node_modules Node does
-// not, so there it is JavaScript, in the same folders.
+// `npm run packages`: packs all packages as tarballs in data/packages. The clients are those that the registry serves.
+// The server is compiled to JavaScript, in the same folders, since Node does not strip types below node_modules.
 
 import { execFileSync } from 'node:child_process';
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -11,7 +10,7 @@ import { repositoryRoot } from './runtime.ts';
 
 if (import.meta.main) for (const path of await packAll(join(repositoryRoot, 'data/packages'))) console.log(path);
 
-/** Packs the library, the command and the server, and returns the paths of the tarballs. */
+/** Packs the library, the command line and the server, and returns the paths of the tarballs. */
 export async function packAll(destination: string): Promise<string[]> {
   await mkdir(destination, { recursive: true });
   await buildClients({ ifChanged: true });
@@ -22,7 +21,7 @@ export async function packAll(destination: string): Promise<string[]> {
   return [...clients, packed.trim()].map((name) => join(destination, name));
 }
 
-/** Compiles the server into a package of its own and returns its folder. */
+/** Compiles the server into a package and returns its folder. */
 async function buildServer(): Promise<string> {
   const folder = 'api/dist';
   const target = join(repositoryRoot, folder);
@@ -35,11 +34,11 @@ async function buildServer(): Promise<string> {
     string,
     unknown
   >;
-  // What is undefined is left out.
+  // JSON omits undefined fields.
   const files = ['api', 'ui', 'clients', 'lib-node'];
   const changes = { private: undefined, devDependencies: undefined, exports: { '.': './api/index.js' }, files };
   const packed = JSON.stringify({ ...manifest, ...changes }, null, 2);
-  // The second one is where the code looks for its version.
+  // The code reads its version from the second one.
   for (const path of ['package.json', 'api/package.json']) await writeFile(join(target, path), packed);
   return folder;
 }

@@ -1,4 +1,4 @@
-// Which Node the repository's own work is done with. That Berth runs at all is checked earlier, by check-runtime.js.
+// The Node version for tests and measurements. check-runtime.js checks the minimum version of Berth earlier.
 
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -6,15 +6,15 @@ import { join, resolve } from 'node:path';
 export const repositoryRoot = resolve(import.meta.dirname, '..');
 
 /**
- * Refuses to measure or test with another Node than the pinned one, which `npm ci` puts first on the PATH of npm
- * scripts where it is built for the platform; without it they would go on with the system's.
- * @throws Error that says how to get it
+ * Asserts that this is the pinned Node version, which `npm ci` puts first on the PATH of npm scripts if it is
+ * available for the platform. Otherwise tests and measurements would silently use the system's Node.
+ * @throws Error that says how to install it
  */
 export function assertPinnedRuntime(version = process.versions.node): void {
   const pinned = pinnedVersion();
   if (pinned === undefined || pinned === version) return;
   throw new Error(
-    `This runs with Node ${pinned} and was started with ${version}: run \`npm ci\`, and start it through npm ` +
+    `This requires Node ${pinned} but was started with ${version}: run \`npm ci\`, and start it through npm ` +
       `(\`npm test\`).`,
   );
 }

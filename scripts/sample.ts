@@ -1,5 +1,5 @@
-// The plug-in of the quick start: @data-fair/processing-hello-world as `npm ci` has brought it, packed with a
-// dependency inside. `npm run sample` writes it to data/ and prints where.
+// Packs the plug-in of the quick start: the installed @data-fair/processing-hello-world with a bundled dependency.
+// `npm run sample` writes it to data/ and prints its path.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { promisify } from 'node:util';
 import { repositoryRoot } from './runtime.ts';
 
 export const SAMPLE_PACKAGE = '@data-fair/processing-hello-world';
-/** The platform hands one to each plug-in; with this one inside, the plug-in can be run where there is none. */
+/** Normally provided by the platform; bundled, so that the plug-in runs without one. */
 const BUNDLED_PACKAGE = 'axios';
 
 interface Manifest {
@@ -53,14 +53,14 @@ async function addBundled(folder: string): Promise<void> {
   await writeFile(join(folder, 'package.json'), JSON.stringify(changed, null, 2));
 }
 
-/** Finds the folders of a package and of all that it needs, as `require` in `from` would. */
-async function findWithDependencies(name: string, from: string, found = new Set<string>()): Promise<Set<string>> {
+/** Finds the folders of a package and its dependencies, as `require` in `from` would. */
+async function findWithDependencies(name: string, from: string, folders = new Set<string>()): Promise<Set<string>> {
   const path = findPackage(name, from);
-  if (found.has(path)) return found;
-  found.add(path);
+  if (folders.has(path)) return folders;
+  folders.add(path);
   const { dependencies = {} } = await readManifest(path);
-  for (const dependency of Object.keys(dependencies)) await findWithDependencies(dependency, path, found);
-  return found;
+  for (const dependency of Object.keys(dependencies)) await findWithDependencies(dependency, path, folders);
+  return folders;
 }
 
 function findPackage(name: string, from: string): string {

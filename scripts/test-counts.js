@@ -1,11 +1,10 @@
-// A reporter that counts, as JSON. Plain JavaScript: older Nodes load it too.
+// A test reporter that yields counts as JSON. Plain JavaScript, since older Node versions load it too.
 
 import { relative } from 'node:path';
 
 /**
- * Yields `{"passed":12,"failed":0,"skipped":0,"files":[{"file":"api/test/x.test.ts","seconds":1.2}]}`: tests, neither
- * suites nor the files that hold them, and how long each file took. Node 20 does not tell the latter: there `files` is
- * empty. /
+ * Yields `{"passed":12,"failed":0,"skipped":0,"files":[{"file":"api/test/x.test.ts","seconds":1.2}]}`. Counts tests,
+ * not suites or files; `files` has the duration of each file. Node 20 does not report it, so there `files` is empty.
  */
 export default async function* countTests(events) {
   const counts = { passed: 0, failed: 0, skipped: 0, files: [] };
@@ -23,7 +22,7 @@ function timeOf({ file, duration_ms: durationMs }) {
   return { file: relative(process.cwd(), file), seconds: Math.round(durationMs / 100) / 10 };
 }
 
-/** A file passes under its own name when no test in it was run. */
+/** Whether the event is a file's: a file in which no test ran passes under its own name. */
 function isFile({ name, nesting }) {
   return nesting === 0 && /\.test\.[jt]s$/.test(name);
 }

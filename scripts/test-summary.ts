@@ -1,4 +1,4 @@
-// What a run of the tests leaves: data/test-summary.json, and the same in words on the terminal.
+// The summary of a test run: data/test-summary.json, and the same as text for the terminal.
 
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -20,7 +20,7 @@ export interface FileTime {
 export interface Summary {
   /** From the start of the command to the end of the last test. */
   seconds: number;
-  /** Busy time of all processors of the machine meanwhile, databases, S3 server and browsers included. */
+  /** CPU time of the whole machine during the run, including databases, S3 server and browsers. */
   cpuSeconds: number;
   tests: number;
   /** The twenty slowest files, slowest first. */
@@ -28,7 +28,7 @@ export interface Summary {
 }
 
 const SUMMARY_FILE = join(repositoryRoot, 'data/test-summary.json');
-const SLOWEST_SHOWN = 20;
+const MAX_SLOWEST = 20;
 
 /** A file that takes longer fails `npm test`: split it, speed it up, or move it to a part of `npm run test:full`. */
 export const MAX_FILE_SECONDS = 25;
@@ -36,7 +36,7 @@ export const MAX_FILE_SECONDS = 25;
 /** Files that may take longer, each with the reason. */
 export const SLOW_FILES: Readonly<Record<string, string>> = {
   'api/test/backup/interrupted.api.test.ts':
-    'each of its kills starts a process, kills it and checks a whole instance',
+    'each of its kills starts a process, kills it and checks a complete instance',
   'api/test/blobs/s3-writing.unit.test.ts':
     'its cases store blobs of several parts on a real S3 server, one after the other',
   'api/test/blobs/s3.unit.test.ts': 'its cases store blobs of several parts on a real S3 server, one after the other',
@@ -44,7 +44,7 @@ export const SLOW_FILES: Readonly<Record<string, string>> = {
   'scripts/test/demo.api.test.ts': 'the plug-in of the demo runs for 12 s, twice',
 };
 
-/** Starts the clock. @returns a function that makes the summary of what has run since */
+/** Starts measuring. @returns a function that creates the summary of the tests since then */
 export function startSummary(): (results: Counts[]) => Summary {
   const startedAt = performance.now();
   const busyBefore = busySeconds();
@@ -54,7 +54,7 @@ export function startSummary(): (results: Counts[]) => Summary {
       seconds: Math.round((performance.now() - startedAt) / 1000),
       cpuSeconds: Math.round(busySeconds() - busyBefore),
       tests: results.reduce((sum, { passed, failed }) => sum + passed + failed, 0),
-      slowest: files.slice(0, SLOWEST_SHOWN),
+      slowest: files.slice(0, MAX_SLOWEST),
     };
   };
 }
@@ -65,10 +65,10 @@ export function writeSummary(summary: Summary): void {
   writeFileSync(SUMMARY_FILE, `${JSON.stringify(summary, null, 2)}\n`);
 }
 
-/** Lines for the terminal: the slowest files and the times of the whole. */
+/** Lines for the terminal: the slowest files and the total times. */
 export function describeSummary({ seconds, cpuSeconds, tests, slowest }: Summary): string {
-  const rows = slowest.map(({ file, seconds: taken }) => `${taken.toFixed(1).padStart(7)} s  ${file}`);
-  return `Slowest files:\n${rows.join('\n')}\n${tests} tests in ${seconds} s, ${cpuSeconds} s of processor time`;
+  const rows = slowest.map(({ file, seconds: fileSeconds }) => `${fileSeconds.toFixed(1).padStart(7)} s  ${file}`);
+  return `Slowest files:\n${rows.join('\n')}\n${tests} tests in ${seconds} s, ${cpuSeconds} s of CPU time`;
 }
 
 /** Files over MAX_FILE_SECONDS without a reason. */

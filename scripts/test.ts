@@ -1,6 +1,6 @@
-// `npm test`: the everyday part of the tests, with whatever they need installed and started; `npm run test:full` runs
-// all parts. `npm test -- api/test/db "drops what"` runs the files of these paths, or else the tests of these names,
-// and `npm run test:full -- kills` that part alone. Parts are in test-parts.ts.
+// `npm test` runs the everyday tests, `npm run test:full` all parts (test-parts.ts); both install and start what the
+// tests need. `npm test -- api/test/db "is idempotent"` selects files by path and tests by name,
+// `npm run test:full -- kills` one part.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -36,13 +36,13 @@ import {
   type Summary,
 } from './test-summary.ts';
 
-/** Test files at a time: one more than processors, since many wait. */
+/** Concurrent test files: one more than CPUs, since many tests wait for I/O. */
 const CONCURRENCY = Math.max(3, availableParallelism() + 1);
-/** After which a test that hangs fails. */
+/** A test that hangs fails after this time. */
 const TEST_TIMEOUT_MS = 600_000;
-/** After which a run is ended: a file with something left open never ends by itself. */
+/** Time limit of a run: a test file with an open handle never exits. */
 const RUN_TIMEOUT_MS = 3_600_000;
-/** Keeps the sources stripped of types and compiled, for all processes of this run and of later ones. */
+/** Compile cache shared by all processes of this run and later ones. */
 const COMPILE_CACHE = join(repositoryRoot, '.cache/compiled');
 
 const summarise = startSummary();
@@ -56,7 +56,7 @@ try {
   process.exitCode = 1;
 }
 
-/** Whether everything that was selected ran and passed. */
+/** Runs the selected tests. @returns whether all of them passed */
 async function runSelected(selection: Selection): Promise<boolean> {
   await build();
   await installPrograms(selection);
@@ -65,7 +65,7 @@ async function runSelected(selection: Selection): Promise<boolean> {
   process.env['BERTH_TEST_POSTGRES_TEMPLATE'] = await createTemplateDatabase(cluster.url);
   process.env['BERTH_TEST_S3_URL'] = swift.url;
   await createTestBucket(swift.url);
-  // On older Nodes lib-node is tested against a server that needs this one.
+  // Tests of lib-node on older Node versions start their server with this one.
   process.env['BERTH_TEST_NODE'] = process.execPath;
   try {
     const results = new Map<string, Counts>();
@@ -138,24 +138,24 @@ async function runFiles(node: string, files: string[], names: string[], env: Rec
   }
 }
 
-/** Runs to the end; a signal to this process ends that one too. */
+/** Runs a program to its end; forwards signals to it. */
 async function runProgram(program: string, parameters: string[], env: Record<string, string>): Promise<number> {
   const child = spawn(program, parameters, { cwd: repositoryRoot, stdio: 'inherit', env: { ...process.env, ...env } });
   const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
   let reason: string | undefined;
-  const end = (why: string) => {
+  const stop = (why: string) => {
     reason = why;
     child.kill();
   };
-  for (const signal of signals) process.on(signal, end);
+  for (const signal of signals) process.on(signal, stop);
   const timeout = setTimeout(() => {
-    end(`the limit of ${RUN_TIMEOUT_MS / 60_000} minutes`);
+    stop(`the limit of ${RUN_TIMEOUT_MS / 60_000} minutes`);
   }, RUN_TIMEOUT_MS);
   const [exitCode, killedBy] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   clearTimeout(timeout);
-  for (const signal of signals) process.off(signal, end);
+  for (const signal of signals) process.off(signal, stop);
   reason ??= killedBy ?? undefined;
-  if (reason) throw new Error(`Ended by ${reason}.`);
+  if (reason) throw new Error(`Tests stopped by ${reason}.`);
   return exitCode ?? 1;
 }
 
@@ -167,18 +167,19 @@ function report(results: Map<string, Counts>, { isWhole, isEveryday, names }: Se
   console.log(`\n${describeSummary(summary)}\n`);
   for (const [label, { passed, failed }] of results) console.log(`${label}: ${passed} passed, ${failed} failed`);
   const total = (field: 'passed' | 'failed' | 'skipped') => all.reduce((sum, counts) => sum + counts[field], 0);
-  // Where only some names are asked for, older Nodes count the other tests as skipped.
+  // With name patterns, older Node versions count the other tests as skipped.
   const skipped = names.length > 0 ? 0 : total('skipped');
-  if (skipped > 0) console.log(`${skipped} skipped: a test that cannot run here has to fail and say why`);
+  if (skipped > 0) console.log(`${skipped} skipped: a test that cannot run here must fail with the reason`);
   if (total('passed') + total('failed') === 0) console.log('No test has this name.');
-  const isQuick = !isWhole || !isEveryday || complainOfSlow(summary);
+  const isQuick = !isWhole || !isEveryday || assertQuick(summary);
   console.log(`${total('passed')} passed, ${total('failed')} failed`);
   return total('passed') > 0 && total('failed') === 0 && skipped === 0 && isQuick;
 }
 
-function complainOfSlow(summary: Summary): boolean {
+/** Prints the files that took too long. @returns whether there are none */
+function assertQuick(summary: Summary): boolean {
   const slow = tooSlow(summary);
   for (const { file, seconds } of slow)
-    console.log(`${file} took ${seconds} s, over the limit of ${MAX_FILE_SECONDS} s for a file.`);
+    console.log(`${file} took ${seconds} s, more than the limit of ${MAX_FILE_SECONDS} s per file.`);
   return slow.length === 0;
 }

@@ -1,5 +1,5 @@
-// The wire types of the web interface, from the API's own description: `ui/src/api/generated/schema.ts`, which is
-// made, not kept.
+// Generates the wire types of the web interface from the OpenAPI document: `ui/src/api/generated/schema.ts`, which is
+// not under version control.
 
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,7 +12,7 @@ const WIRE_TYPES = join(repositoryRoot, 'ui/src/api/generated/schema.ts');
 
 if (import.meta.main) await writeWireTypes();
 
-/** Asks a server of its own, on a temporary directory, how the API looks now. */
+/** Reads the OpenAPI document from a temporary server, and writes the types. */
 export async function writeWireTypes(): Promise<void> {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-types-'));
   const server = await createServer({ env: { DATA_DIR: dataDir, PORT: '0', HOST: '127.0.0.1', LOG_LEVEL: 'silent' } });

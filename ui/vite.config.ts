@@ -4,7 +4,7 @@ import vuetify from 'vite-plugin-vuetify';
 
 export default defineConfig({
   root: import.meta.dirname,
-  // The page's <base>, which the server sets, says where everything is.
+  // Relative URLs: the server sets the page's <base>.
   base: './',
   plugins: [vue(), vuetify({ autoImport: true })],
   define: {
@@ -19,7 +19,7 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 1500,
-    // One file of what every page needs, in place of dozens that wait for one another.
+    // Two chunks with what every page needs, instead of dozens that load one after another.
     rolldownOptions: {
       output: {
         codeSplitting: {

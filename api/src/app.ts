@@ -65,21 +65,21 @@ export interface AppDependencies {
 const UI_DIRECTORY = fileURLToPath(new URL('../../ui/dist', import.meta.url));
 const CLIENTS_DIRECTORY = fileURLToPath(new URL('../../clients/dist', import.meta.url));
 
-/** Puts the app together; it neither listens nor reads the environment. */
+/** Assembles the app. Does not listen. */
 export async function createApp(deps: AppDependencies): Promise<FastifyInstance> {
   const app = createHttpServer(deps.http);
   deps.metrics.observe(app);
   await registerApiDescription(app, {
     title: 'Berth',
     version: deps.build.version,
-    description: 'Artefact registry for platforms that run plug-ins. Ids are one URL-encoded path segment.',
+    description: 'Artefact registry for platforms that run plug-ins. An ID is one URL-encoded path segment.',
     publicUrl: deps.publicUrl,
   });
 
   const authenticators = {
     internalSecret: deps.internalSecret,
     apiKey: deps.apiKeys.authenticate,
-    countUnknownKey: (ip: string) => deps.unknownKeys.count(networkOf(ip)),
+    countUnknownKey: (ip: string) => deps.unknownKeys.countFailure(networkOf(ip)),
     session: deps.accounts.authenticateSession,
   };
   await app.register(
@@ -103,7 +103,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     },
     { prefix: '/api/v1' },
   );
-  // Outside of the scope that asks who is calling: answers that shared caches keep carry no cookies.
+  // Outside of the authenticated scope: responses that shared caches may store must not set cookies.
   await app.register(thumbnailDataRoutes(deps.thumbnails), { prefix: '/api/v1' });
   await app.register(clientRoutes(createClients({ directory: CLIENTS_DIRECTORY, publicUrl: deps.publicUrl })));
 
@@ -140,7 +140,7 @@ function infoRoute(build: BuildInfo): FastifyPluginAsyncTypebox {
       '/admin/info',
       {
         schema: {
-          summary: 'Tell which Berth this is',
+          summary: 'Get the version of the server',
           tags: ['server'],
           response: { 200: BuildInfoSchema, ...problems(401, 403) },
         },

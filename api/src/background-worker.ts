@@ -1,4 +1,4 @@
-// The worker thread: it scans the large tarballs of uploads, and fetches what mirrors take over.
+// The program of the worker thread: scans large uploaded tarballs and fetches the files of mirrors.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type { FetchApi, FetchMainApi, FetchSettings } from './remotes/fetch-worker.ts';
@@ -9,14 +9,14 @@ export type BackgroundApi = ScanApi & FetchApi;
 
 if (parentPort) {
   let fetching: Promise<FetchApi> | undefined;
-  // What fetching needs is loaded when there is something to fetch.
+  // Loaded at the first fetch: a registry without mirrors does not need these modules.
   const open = async () =>
     (await import('./remotes/fetch-worker.ts')).createFetchApi(main, workerData as FetchSettings);
   const api: BackgroundApi = {
     ...createScanApi(),
     async fetch(call, request) {
       fetching ??= open();
-      // A storage that was away is tried again.
+      // The storage may have been unavailable: open it again at the next fetch.
       fetching.catch(() => {
         fetching = undefined;
       });

@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 
-/** Which Berth this is. */
+/** Version of the running server. */
 export interface BuildInfo {
   version: string;
   commit?: string;
   date?: string;
 }
 
-/** Reads the version of the package, and what the image's build left in the environment. */
+/** Reads the version from package.json, and commit and date from the environment that the image build sets. */
 export function readBuildInfo(env: NodeJS.ProcessEnv): BuildInfo {
   const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;

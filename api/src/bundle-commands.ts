@@ -1,4 +1,4 @@
-// `berth remotes export` and `import`: bundles from and into the server's own data.
+// `berth remotes export` and `import`: write a bundle from this instance or another registry, import one.
 
 import { Readable } from 'node:stream';
 import {
@@ -8,12 +8,12 @@ import {
   type BundleSource,
   type ExportReport,
 } from './bundles/index.ts';
-import { ConfigError, readConfig, type Config } from './config.ts';
+import { ConfigError, readConfig, type Config } from './config/index.ts';
 import { assertOwnSchema, withInstance } from './maintenance.ts';
 import { requireInstance } from './open.ts';
 import { createOutbound } from './outbound/index.ts';
 import { assertPattern } from './patterns/index.ts';
-import { normaliseUrl, type DeliveryReport, type SyncProgress } from './remotes/index.ts';
+import { normaliseUrl, type OfflineImportReport, type SyncProgress } from './remotes/index.ts';
 import {
   createContentServices,
   createImports,
@@ -24,9 +24,9 @@ import {
 import { createUpstream } from './upstream/index.ts';
 
 export interface ExportArtefactsOptions {
-  /** Ids in which `*` stands for anything but a slash, or `category:` and a category. */
+  /** IDs in which `*` matches anything but a slash, or `category:` followed by a category. */
   patterns: readonly string[];
-  /** Takes them from another registry over the network, with a read key, in place of this instance. */
+  /** Exports from another registry over the network, with a read key, instead of from this instance. */
   from?: { url: string; apiKey: string | undefined } | undefined;
   onProgress?: ((progress: BundleProgress) => void) | undefined;
   signal?: AbortSignal | undefined;
@@ -35,7 +35,7 @@ export interface ExportArtefactsOptions {
 const PAGE_SIZE = 1000;
 
 /**
- * Writes chosen artefacts with their bytes into one file.
+ * Writes the selected artefacts with their files into a bundle.
  * @param env settings, such as `process.env`
  * @throws ConfigError; pattern_invalid, remote_url_invalid; remote_unavailable, remote_refused, remote_answer_invalid
  */
@@ -55,14 +55,14 @@ export async function exportArtefacts(
 }
 
 /**
- * Mirrors what a bundle brings, see `createDelivery`.
+ * Mirrors the artefacts in a bundle, see `createOfflineImport`.
  * @throws ConfigError; bundle_invalid, remote_url_invalid, job_running
  */
 export async function importArtefacts(
   env: NodeJS.ProcessEnv,
   path: string,
   { onProgress, signal }: { onProgress?: (progress: SyncProgress) => void; signal?: AbortSignal } = {},
-): Promise<DeliveryReport> {
+): Promise<OfflineImportReport> {
   const config = readConfig(env);
   requireInstance(config);
   return withInstance(config, async (instance, options) => {
@@ -82,7 +82,7 @@ export async function importArtefacts(
   });
 }
 
-/** The artefacts of this instance, mirrors among them: in the bundle they have its name. */
+/** Reads this instance's artefacts, including mirrors; the bundle names this instance as their origin. */
 function ownSource(config: Config, instance: Instance, options: InstanceOptions): BundleSource {
   const { artefacts, thumbnails } = createContentServices(config, instance, options);
   return {

@@ -1,10 +1,10 @@
-// DATA_DIR, which nobody but Berth's own user may read: made so, and put right where something has opened it, such as
-// an earlier version, a copy, or a restore by another program.
+// Permissions of DATA_DIR: only Berth's own user may read it. They are restored at each start, since an earlier
+// version, a copy, or a restore by another program may have changed them.
 
 import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** All that Berth keeps there. SQLite chooses the names of what lies beside its database. */
+/** Everything that Berth stores there. SQLite chooses the names of its own files beside the database. */
 const NAMES = [
   'berth.db',
   'berth.db-wal',
@@ -14,43 +14,43 @@ const NAMES = [
   'secrets.json.new',
   'blobs',
 ];
-/** File systems make it in their topmost folder. */
+/** File systems create it in their root folder. */
 const HARMLESS_NAMES = ['lost+found'];
 const OTHERS_MASK = 0o077;
-/** Whoever sets it shares a folder with others, as /tmp is. */
+/** Marks a folder that users share, such as /tmp. */
 const STICKY = 0o1000;
 
 /**
- * Makes the folder where it is missing, and takes the rights of group and others from what Berth keeps in it; from the
- * folder itself only if it is Berth's alone. Files below `blobs` are not looked at one by one, since nobody gets past
- * that folder.
+ * Creates the folder if it is missing, and removes the permissions of group and others from Berth's files in it; from
+ * the folder itself only if it contains nothing else. Files below `blobs` are not checked one by one: the mode of that
+ * folder protects them.
  *
- * @returns paths that others may go on to read, since they belong to another user, or their file system knows no modes
- * @throws the file system's error when the folder cannot be made
+ * @returns paths that others can still read, since they belong to another user or their file system has no modes
+ * @throws the file system's error if the folder cannot be created
  */
 export async function prepareDataDir(directory: string): Promise<string[]> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const own = (await isOwn(directory)) ? [directory] : [];
-  return closeToOthers([...own, ...NAMES.map((name) => join(directory, name))]);
+  return restrictToOwner([...own, ...NAMES.map((name) => join(directory, name))]);
 }
 
-/** Takes the rights of group and others from those paths that exist. @returns those where that was not possible */
-export async function closeToOthers(paths: readonly string[]): Promise<string[]> {
-  const open: string[] = [];
+/** Removes the permissions of group and others from existing paths. @returns the paths where that failed */
+export async function restrictToOwner(paths: readonly string[]): Promise<string[]> {
+  const exposed: string[] = [];
   for (const path of paths) {
     try {
       const { mode } = await stat(path);
       if ((mode & OTHERS_MASK) === 0) continue;
       await chmod(path, mode & 0o7777 & ~OTHERS_MASK).catch(() => undefined);
-      if (((await stat(path)).mode & OTHERS_MASK) !== 0) open.push(path);
+      if (((await stat(path)).mode & OTHERS_MASK) !== 0) exposed.push(path);
     } catch {
-      // It is not there, or has just gone, as a write-ahead log does; or whoever uses it next is told what is wrong.
+      // Missing, or just deleted, as a write-ahead log may be. Any other error shows when the path is used.
     }
   }
-  return open;
+  return exposed;
 }
 
-/** Whether a folder belongs to this user and holds nothing but what Berth keeps. */
+/** Whether a folder belongs to this user, is not shared, and contains only Berth's files. */
 async function isOwn(directory: string): Promise<boolean> {
   const { uid, mode } = await stat(directory);
   if (uid !== process.getuid?.() || (mode & STICKY) !== 0) return false;

@@ -1,5 +1,5 @@
-// Every failure that a client may see is a class made here; each slice lists its own in its errors.ts.
-// Rendering them as problem documents lives in http/problem.ts.
+// defineError: creates a class for every failure that clients see. Each slice lists its own in its errors.ts;
+// http/problem.ts renders them as problem documents.
 
 export interface FieldError {
   path: string;
@@ -7,14 +7,14 @@ export interface FieldError {
 }
 
 export interface BerthErrorOptions {
-  /** Fields that failed, for a form to point at. */
+  /** The invalid fields, so that a form can mark them. */
   errors?: FieldError[];
-  /** Response headers that belong to this failure, such as `retry-after`. */
+  /** Additional response headers, such as `retry-after`. */
   headers?: Record<string, string>;
   cause?: unknown;
 }
 
-/** A failure that a client is told about: `status`, a stable `code` and a `detail` that says what to do. */
+/** A failure that clients see: an HTTP status, a stable code, and a message that says what to do. */
 export class BerthError extends Error {
   override readonly name: string = 'BerthError';
   readonly code: string;
@@ -43,12 +43,12 @@ export interface BerthErrorClass {
 const defined = new Map<string, BerthErrorClass>();
 
 /**
- * Makes the class of one failure.
+ * Creates the class of one kind of failure.
  *
- * @param code stable machine code, snake case, unique in the program: `artefact_not_found`
+ * @param code stable machine-readable code in snake case, unique in the program: `artefact_not_found`
  * @param status HTTP status, 400 to 599
- * @param title the same short sentence every time; what is particular goes into the instance's detail
- * @throws Error when the code is already taken
+ * @param title short and constant; the specifics go into the instance's detail
+ * @throws Error if the code is already defined
  */
 export function defineError(code: string, status: number, title: string): BerthErrorClass {
   if (defined.has(code)) throw new Error(`the error code ${code} is defined twice`);
@@ -71,7 +71,7 @@ export function definedErrors(): ReadonlyMap<string, BerthErrorClass> {
   return defined;
 }
 
-/** What of an error can be told another thread, where classes do not survive. */
+/** An error in a form that can be posted to another thread: structured cloning loses classes. */
 export interface ErrorDescription {
   message: string;
   code: string | undefined;
@@ -87,7 +87,7 @@ export function describeError(error: unknown): ErrorDescription {
   return { message: error.message, code: typeof code === 'string' ? code : undefined };
 }
 
-/** Makes the error anew: of its class, where that has been imported. */
+/** Recreates the error; as an instance of its class if that has been imported. */
 export function errorOf({ message, code, status, title }: ErrorDescription): Error {
   const ErrorClass = defined.get(code ?? '');
   if (ErrorClass) return new ErrorClass(message);

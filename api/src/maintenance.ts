@@ -1,5 +1,5 @@
-// What the command line does with the server's own data, while the server serves or without it. Each opens what the
-// settings name, does its work and closes everything.
+// Maintenance operations of the command line: backup, restore, migration, garbage collection, integrity check. Each
+// opens the configured database and storage, works on them with or without a running server, and closes them.
 
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -21,32 +21,32 @@ import {
   type SweepResult,
 } from './blobs/index.ts';
 import { readBuildInfo } from './build-info.ts';
-import { ConfigError, readConfig, type Config } from './config.ts';
-import { closeToOthers, prepareDataDir } from './data-dir.ts';
-import { appliedMigrations, migrate, refuseOtherSchema, type Database } from './db/index.ts';
+import { ConfigError, readConfig, type Config } from './config/index.ts';
+import { prepareDataDir, restrictToOwner } from './data-dir.ts';
+import { appliedMigrations, migrate, assertCurrentSchema, type Database } from './db/index.ts';
 import type { Jobs } from './jobs/index.ts';
 import { graceMs, assertRestoreComplete, requireInstance } from './open.ts';
-import { keptSecrets, restoreSecrets } from './secrets.ts';
+import { restoreSecrets, secretsForBackup } from './secrets.ts';
 import { closeAll, openInstance, type Instance, type InstanceOptions } from './services.ts';
 import { explainStartFailure } from './start-failure.ts';
 
 export interface OperationOptions {
-  /** Called with every step; whoever shows it decides how often. */
+  /** Called with every step, without throttling. */
   onProgress?: ((progress: BackupProgress) => void) | undefined;
-  /** Ends the work early, with the signal's reason. */
+  /** Cancels the operation, which then throws the signal's reason. */
   signal?: AbortSignal | undefined;
 }
 
-/** How often a backup asks whether the sweep has ended. */
+/** How often a backup checks whether a running sweep has released its lease. */
 const LEASE_POLL_MS = 500;
 
-/** What a backup holds, and whose bytes it lacks. */
+/** Contents of a backup, and the blobs that it lacks. */
 export interface BackupSummary {
-  /** Absolute. */
+  /** Absolute path. */
   directory: string;
   berthVersion: string;
   createdAt: string;
-  /** Rows by table. */
+  /** Number of rows by table. */
   rows: Record<string, number>;
   blobs: { count: number; sizeBytes: number };
   lost: LostBlob[];
@@ -62,12 +62,12 @@ export interface RestoreReport extends BackupSummary {
 }
 
 export interface MigrateReport {
-  /** Migrations that were run now, in order. */
+  /** Migrations that this call ran, in order. */
   migrated: string[];
 }
 
 /**
- * Copies the whole instance into a folder, see `writeBackup`.
+ * Copies the instance into a folder, see `writeBackup`.
  * @param env settings, such as `process.env`
  * @throws ConfigError; restore_incomplete; and what `writeBackup` throws
  */
@@ -80,9 +80,8 @@ export async function backup(
   requireInstance(config);
   return withInstance(config, async ({ database, blobs, jobs }) => {
     await assertOwnSchema(database);
-    const { kept, given } = keptSecrets(config);
-    // Of an earlier backup that was copied here; the snapshot in it is replaced.
-    await closeToOthers(['manifest.json', 'blobs'].map((name) => join(directory, name)));
+    // An earlier backup that was copied here may be readable by others; its snapshot is replaced anyway.
+    await restrictToOwner(['manifest.json', 'blobs'].map((name) => join(directory, name)));
     const result = await withoutSweep(jobs, options, (signal) =>
       writeBackup({
         ...options,
@@ -92,7 +91,7 @@ export async function backup(
         directory,
         verify,
         berthVersion: readBuildInfo(env).version,
-        secrets: { kept, given },
+        secrets: secretsForBackup(config),
       }),
     );
     const summary = summarise(result.directory, result.manifest);
@@ -101,7 +100,7 @@ export async function backup(
 }
 
 /**
- * Rebuilds an empty instance from a backup, see `restoreBackup`, and puts its secrets in place.
+ * Restores a backup and its secrets into an empty instance, see `restoreBackup`.
  * @param env settings of the new instance
  * @throws ConfigError; and what `restoreBackup` throws
  */
@@ -121,7 +120,7 @@ export async function restore(
 }
 
 /**
- * Brings the database to this program's schema, as every start of the server does.
+ * Migrates the database to this program's schema, as every start of the server does.
  * @throws ConfigError; restore_incomplete; database_too_new
  */
 export async function migrateDatabase(env: NodeJS.ProcessEnv): Promise<MigrateReport> {
@@ -134,12 +133,12 @@ export async function migrateDatabase(env: NodeJS.ProcessEnv): Promise<MigrateRe
 }
 
 /**
- * Sweeps what nobody refers to, in this process, beside a server or without one.
+ * Runs garbage collection in this process, with or without a running server.
  *
  * @param env settings by the names of docs/reference/configuration.md
- * @param options `dryRun` only tells what would go, by its digests; `signal` ends it early, with its reason
- * @throws ConfigError; job_running while another process sweeps or a backup is made; storage_unavailable,
- *   database_unavailable /
+ * @param options `dryRun` only reports the digests that would be deleted; `signal` cancels, throwing its reason
+ * @throws ConfigError; job_running while another process sweeps or makes a backup; storage_unavailable,
+ *   database_unavailable
  */
 export function sweep(
   env: NodeJS.ProcessEnv,
@@ -152,8 +151,8 @@ export function sweep(
 }
 
 /**
- * Reads every blob back, in this process, beside a server or without one, and reports what is damaged or missing.
- * One that was interrupted goes on where it was.
+ * Runs the integrity check in this process, with or without a running server: reads every blob and reports damaged and
+ * missing ones. Continues where an interrupted check stopped.
  *
  * @throws as `sweep`
  */
@@ -164,7 +163,7 @@ export function scrub(
   return withStorage(env, signal, (storage) => storage.scrub(options));
 }
 
-/** Opens what the settings name, and closes it whatever comes. */
+/** Opens the configured instance for `work`, and closes it afterwards, also after an error. */
 export async function withInstance<T>(
   config: Config,
   work: (instance: Instance, options: InstanceOptions) => Promise<T>,
@@ -204,18 +203,16 @@ async function withStorage<T>(
 }
 
 /**
- * Refuses what is no whole instance of this Berth. Nothing is migrated here: a server of another version may be
- * serving.
+ * Asserts that the restore is complete and the schema is this program's. Migrates nothing, since a server of another
+ * version may be running.
+ * @throws restore_incomplete, database_too_new, database_too_old
  */
 export async function assertOwnSchema(database: Database): Promise<void> {
   await assertRestoreComplete(database);
-  await refuseOtherSchema(database.db);
+  await assertCurrentSchema(database.db);
 }
 
-/**
- * Holds the lease of the sweep, so that no blob goes meanwhile; waits for a sweep, or another backup, that is under
- * way.
- */
+/** Runs `work` under the sweep's lease, so that no blob is deleted meanwhile. Waits for a running sweep or backup. */
 async function withoutSweep<T>(
   { leases }: Jobs,
   { onProgress, signal }: OperationOptions,

@@ -1,25 +1,23 @@
-// The database and the storage that the settings name: the same ones for the server and for what the command line
-// runs.
+// Opens the configured database and storage, for the server and for the command line.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { isHalfRestored, RestoreIncompleteError } from './backup/index.ts';
+import { isRestoreIncomplete, RestoreIncompleteError } from './backup/index.ts';
 import { MAX_S3_BLOB_BYTES, openBlobStore, type BlobStore, type BlobStoreOptions } from './blobs/index.ts';
-import { ConfigError, databaseUrl, type Config } from './config.ts';
+import { ConfigError, databaseUrl, type Config } from './config/index.ts';
 import { createDatabase, type Database, type DatabaseOptions } from './db/index.ts';
 
-/** Opens the database; on SQLite the file is made when it is missing. */
+/** Opens the database; creates a missing SQLite file. */
 export function openDatabase(config: Config, options: Omit<DatabaseOptions, 'url'> = {}): Database {
   return createDatabase({ url: databaseUrl(config), poolSize: config.DATABASE_POOL_SIZE, ...options });
 }
 
-/** Tells which storage is chosen. @throws ConfigError for uploads that S3 cannot take */
+/** Returns the options of the configured storage. @throws ConfigError if MAX_UPLOAD_BYTES exceeds the limit of S3 */
 export function storeOptions(config: Config): BlobStoreOptions {
   if (config.FILES_STORAGE === 'fs') return { kind: 'fs', root: join(config.DATA_DIR, 'blobs') };
   if (config.MAX_UPLOAD_BYTES > MAX_S3_BLOB_BYTES)
     throw new ConfigError(
-      `MAX_UPLOAD_BYTES holds ${config.MAX_UPLOAD_BYTES}, but S3 takes at most ${MAX_S3_BLOB_BYTES} bytes in ` +
-        'one upload.',
+      `MAX_UPLOAD_BYTES is ${config.MAX_UPLOAD_BYTES}, but S3 accepts at most ${MAX_S3_BLOB_BYTES} bytes per upload.`,
     );
   return {
     kind: 's3',
@@ -36,23 +34,23 @@ export function storeOptions(config: Config): BlobStoreOptions {
 }
 
 /**
- * Opens the storage that is chosen; a folder is made when it is missing.
- * @throws as `storeOptions`; storage_unavailable when it does not let Berth write there
+ * Opens the configured storage; creates a missing folder.
+ * @throws as `storeOptions`; storage_unavailable if Berth cannot write there
  */
 export async function openStore(config: Config): Promise<BlobStore> {
   const options = storeOptions(config);
   const store = await openBlobStore(options);
-  // A folder was made, or looked at, just now.
+  // Opening a folder has just checked it.
   if (options.kind !== 'fs') await store.check();
   return store;
 }
 
-/** For how long something that nobody refers to is kept. */
+/** How long unreferenced data is kept. */
 export function graceMs(config: Config): number {
   return config.GC_GRACE_HOURS * 3_600_000;
 }
 
-/** Refuses settings that lead to no instance, where opening would make an empty one. @throws ConfigError */
+/** Asserts that the configured instance exists, since opening would create an empty one. @throws ConfigError */
 export function requireInstance(config: Config): void {
   if (config.DATABASE_URL === undefined && !existsSync(databaseUrl(config))) {
     throw new ConfigError(
@@ -64,7 +62,7 @@ export function requireInstance(config: Config): void {
 
 /** @throws restore_incomplete */
 export async function assertRestoreComplete(database: Database): Promise<void> {
-  if (await isHalfRestored(database))
+  if (await isRestoreIncomplete(database))
     throw new RestoreIncompleteError(
       'A previous restore did not finish. Run berth restore again with the same backup, or start over with an ' +
         'empty database and storage.',

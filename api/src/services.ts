@@ -1,5 +1,4 @@
-// The composition root: every service, made once from the configuration, for the server and for what the command line
-// runs.
+// The composition root: creates every service from the configuration, for the server and for the command line.
 
 import { extname, join } from 'node:path';
 import { createAccounts, type PasswordHashing } from './accounts/index.ts';
@@ -9,13 +8,13 @@ import { createAttemptLimit, attemptCleanupJob } from './attempts/index.ts';
 import { createAuditLog } from './audit/index.ts';
 import type { BackgroundApi } from './background-worker.ts';
 import { createBlobs, createStorage } from './blobs/index.ts';
-import { directoryOf, mailOf, oidcOf, proxiesOf, type Config } from './config.ts';
+import { directoryOf, mailOf, oidcOf, proxiesOf, type Config } from './config/index.ts';
 import type { DatabaseOptions } from './db/index.ts';
 import { createJobs } from './jobs/index.ts';
 import { createMailer } from './mail/index.ts';
 import { graceMs, openDatabase, openStore, storeOptions } from './open.ts';
 import { createOutbound, type OutboundOptions } from './outbound/index.ts';
-import { createDelivery, createRemotes, createWorkerFetcher } from './remotes/index.ts';
+import { createOfflineImport, createRemotes, createWorkerFetcher } from './remotes/index.ts';
 import { resolveSecrets } from './secrets.ts';
 import { createTarballScanners } from './tarballs/index.ts';
 import { createThumbnails } from './thumbnails/index.ts';
@@ -23,38 +22,35 @@ import { createTrustedPublisherService } from './trusted-publishers/index.ts';
 import { createTusUploads } from './uploads/index.ts';
 import { createWorker } from './workers/index.ts';
 
-/** What a process has opened so far, in order; closed in the opposite one. */
+/** Everything that a process has opened so far, in order; closed in reverse. */
 export type Opened = { close(): Promise<unknown> }[];
 
 export interface InstanceOptions {
-  /** Receives all that is opened, also when this throws half-way. */
+  /** Receives everything that is opened, also if opening fails half-way. */
   opened: Opened;
   /** Called with errors of background work. */
   onError: (error: unknown) => void;
   onQuery?: DatabaseOptions['onQuery'];
 }
 
-/** Closes what was opened, the last first. */
+/** Closes everything that was opened, the last first. */
 export async function closeAll(opened: Opened): Promise<void> {
   for (const it of opened.splice(0).reverse()) await it.close();
 }
 
-/** Database, bytes and jobs: what all else stands on. */
+/** Database, storage and jobs, on which every service builds. */
 export type Instance = Awaited<ReturnType<typeof openInstance>>;
 export type Services = ReturnType<typeof createServices>;
 
-/** Beside this file, in the language in which it runs. */
+/** Beside this file, with the same extension: .ts from source, .js when compiled. */
 const WORKER_PROGRAM = join(import.meta.dirname, `background-worker${extname(import.meta.filename)}`);
-/**
- * MiB: what a chunk leaves in the heap is small, and the sooner it is collected the sooner the chunk's memory is free
- * (decision 7).
- */
+/** A small young generation is collected often, which frees the memory of received chunks early (decision 7). */
 const WORKER_YOUNG_GENERATION_MB = 1;
-/** Leaves most of a disk, and of a core, to those who download; the command line reads as fast as it can. */
+/** Leaves most of a disk and of a core to downloads. The command line has no limit. */
 const SCRUB_BYTES_PER_SECOND = 100 * 1024 * 1024;
-/** Of one address; keys that hold are taken whatever has failed before. */
+/** Attempts with unknown keys per client network; valid keys are always accepted. */
 const UNKNOWN_KEYS = { max: 60, windowMs: 60_000 };
-/** Uploads expire a day after their last byte; an hour more or less is nothing to them. */
+/** Resumable uploads expire a day after their last byte, so an hour of delay does not matter. */
 const EXPIRE_UPLOADS_EVERY_MS = 3_600_000;
 const FORGET_TOKENS_EVERY_MS = 3_600_000;
 
@@ -79,7 +75,7 @@ export function outboundOptionsOf(config: Config): OutboundOptions {
   return { timeoutMs: config.REMOTE_TIMEOUT_SECONDS * 1000, proxies: proxiesOf(config) };
 }
 
-/** Artefacts and their thumbnails. @param keyScopes whether an upload key still holds; default: none does */
+/** Creates artefacts and thumbnails. @param keyScopes looks up an upload key; by default no key is valid */
 export function createContentServices(
   config: Config,
   { database, blobs, jobs }: Instance,
@@ -104,15 +100,15 @@ export function createContentServices(
     keyScopes: keyScopes ?? (() => Promise.resolve(undefined)),
   });
   opened.push(artefacts.counts);
-  // Runs put away what they have begun, so they end before the thread that works for them.
+  // Again, so that jobs are closed before the worker: running jobs still need it to clean up.
   opened.push(jobs);
   return { worker, artefacts, thumbnails: createThumbnails({ database, artefacts }) };
 }
 
-/** Takes in bundles. */
+/** Creates the import of bundles. */
 export function createImports(config: Config, instance: Instance, options: InstanceOptions) {
   const { artefacts, thumbnails } = createContentServices(config, instance, options);
-  return createDelivery({
+  return createOfflineImport({
     ...instance,
     thumbnails,
     mirroring: artefacts.mirroring,
@@ -123,7 +119,7 @@ export function createImports(config: Config, instance: Instance, options: Insta
   });
 }
 
-/** All of a server; jobs are registered and not started. */
+/** Creates all services of a server; jobs are registered but not started. */
 export function createServices(
   config: Config,
   instance: Instance,
@@ -158,7 +154,7 @@ export function createServices(
   opened.push(apiKeys);
   const { worker, artefacts, thumbnails } = createContentServices(config, instance, {
     ...options,
-    keyScopes: apiKeys.isStillValid,
+    keyScopes: apiKeys.lockScopes,
   });
   onAccountDeleted.push(
     async (tx, account) => {
@@ -198,7 +194,7 @@ export function createServices(
   jobs.register({
     name: 'trusted-publishers.forget',
     everyMs: FORGET_TOKENS_EVERY_MS,
-    run: () => trustedPublishers.forget(),
+    run: () => trustedPublishers.deleteExpired(),
   });
   const audit = createAuditLog({ database, retentionDays: config.AUDIT_RETENTION_DAYS });
   jobs.register(audit.pruning);

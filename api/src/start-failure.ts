@@ -1,5 +1,5 @@
-// What stops a start from outside: a port, a folder, a database, a bucket. A wrong setting is config.ts's own to
-// refuse.
+// Explains start failures whose cause is outside of the program: a port, a folder, a database, a bucket.
+// config/read-config.ts rejects invalid settings.
 
 import { toDatabaseError } from './db/index.ts';
 import { BerthError } from './errors.ts';
@@ -20,51 +20,51 @@ interface Settings {
 type StartError = NodeJS.ErrnoException & { errcode?: number; port?: number; hostname?: string };
 
 /**
- * Refused logins, missing databases and missing rights
+ * Authentication failures, missing databases and missing privileges
  * (https://www.postgresql.org/docs/current/errcodes-appendix.html).
  */
 const POSTGRES_REFUSALS = /^(28...|3D000|42501)$/;
-/** Read-only, corrupt, not a database (https://sqlite.org/rescode.html). */
-const SQLITE_FILE_TROUBLES = new Set([8, 11, 26]);
-const FILE_TROUBLES: Record<string, string> = {
-  EACCES: 'is not allowed to write there',
-  EPERM: 'is not allowed to write there',
-  EROFS: 'finds a read-only file system there',
-  ENOSPC: 'finds the disk full',
-  ENOTDIR: 'finds a file where a folder should be',
-  EEXIST: 'finds a file where a folder should be',
+/** SQLITE_READONLY, SQLITE_CORRUPT, SQLITE_NOTADB (https://sqlite.org/rescode.html). */
+const SQLITE_FILE_ERRORS = new Set([8, 11, 26]);
+const FILE_ERRORS: Record<string, string> = {
+  EACCES: 'Berth has no permission to write there',
+  EPERM: 'Berth has no permission to write there',
+  EROFS: 'the file system is read-only',
+  ENOSPC: 'the disk is full',
+  ENOTDIR: 'a file is in the place of a folder',
+  EEXIST: 'a file is in the place of a folder',
 };
 
 /**
- * Says in one sentence which setting leads to what is in the way of a start.
- * @returns undefined for anything else, which is a fault of the program
+ * Explains in one sentence which setting leads to the failure of a start.
+ * @returns undefined for any other error, which is a bug of the program
  */
 export function explainStartFailure(error: unknown, settings: Settings): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (error instanceof BerthError) {
     if (error.code === 'email_invalid')
-      return `ADMIN_EMAIL holds ${settings.ADMIN_EMAIL}, which is no e-mail address.`;
+      return `ADMIN_EMAIL is ${settings.ADMIN_EMAIL}, which is not a valid e-mail address.`;
     return error.code === 'storage_unavailable' && settings.FILES_STORAGE === 's3'
       ? explainS3(error.cause, settings)
       : undefined;
   }
   const { code = '', syscall, errcode = 0, port, hostname } = error as StartError;
   if (syscall === 'getaddrinfo' && hostname === settings.HOST)
-    return `HOST holds ${settings.HOST}, which is no address of this machine.`;
+    return `HOST is ${settings.HOST}, which is not an address of this machine.`;
   if (syscall === 'listen') return explainListening(code, port ?? settings.PORT, settings);
   const isRefused =
-    POSTGRES_REFUSALS.test(code) || (code === 'ERR_SQLITE_ERROR' && SQLITE_FILE_TROUBLES.has(errcode % 256));
+    POSTGRES_REFUSALS.test(code) || (code === 'ERR_SQLITE_ERROR' && SQLITE_FILE_ERRORS.has(errcode % 256));
   if (isRefused || toDatabaseError(error)) {
     const database =
       settings.DATABASE_URL === undefined
-        ? `DATA_DIR holds ${settings.DATA_DIR}, whose database berth.db`
-        : 'DATABASE_URL names a database that';
+        ? `DATA_DIR is ${settings.DATA_DIR}, but its database berth.db`
+        : 'The database of DATABASE_URL';
     return `${database} cannot be used: ${firstLine(error.message) || code}.`;
   }
-  return FILE_TROUBLES[code] && `DATA_DIR holds ${settings.DATA_DIR}, but Berth ${FILE_TROUBLES[code]}.`;
+  return FILE_ERRORS[code] && `DATA_DIR is ${settings.DATA_DIR}, but ${FILE_ERRORS[code]}.`;
 }
 
-/** The names are S3's own (https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html). */
+/** Error names: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. */
 function explainS3(
   cause: unknown,
   { S3_ENDPOINT, S3_REGION, S3_BUCKET = '', S3_ACCESS_KEY_ID = '' }: Settings,
@@ -72,31 +72,24 @@ function explainS3(
   if (!(cause instanceof Error)) return undefined;
   switch (cause.name) {
     case 'NoSuchBucket':
-      return `S3_BUCKET holds ${S3_BUCKET}, which does not exist: create it, or choose another one.`;
+      return `S3_BUCKET is ${S3_BUCKET}, which does not exist: create it, or choose another bucket.`;
     case 'InvalidAccessKeyId':
-      return `S3_ACCESS_KEY_ID holds ${S3_ACCESS_KEY_ID}, which the S3 server does not know.`;
+      return `S3_ACCESS_KEY_ID is ${S3_ACCESS_KEY_ID}, which the S3 server does not know.`;
     case 'SignatureDoesNotMatch':
-      return (
-        'S3_SECRET_ACCESS_KEY holds a value (not shown) that is not the secret of S3_ACCESS_KEY_ID ' +
-        `(${S3_ACCESS_KEY_ID}).`
-      );
+      return `S3_SECRET_ACCESS_KEY (not shown) is not the secret of S3_ACCESS_KEY_ID (${S3_ACCESS_KEY_ID}).`;
     case 'AccessDenied':
       return (
-        `S3_ACCESS_KEY_ID holds ${S3_ACCESS_KEY_ID}, which may not write, read and delete in the ` +
+        `S3_ACCESS_KEY_ID is ${S3_ACCESS_KEY_ID}, which lacks permission to write, read and delete in the ` +
         `bucket ${S3_BUCKET}.`
       );
     case 'AuthorizationHeaderMalformed':
     case 'PermanentRedirect':
-      return `S3_REGION holds ${S3_REGION}, which is not where the bucket ${S3_BUCKET} is.`;
+      return `S3_REGION is ${S3_REGION}, but the bucket ${S3_BUCKET} is in another region.`;
     default: {
       const server =
-        S3_ENDPOINT === undefined
-          ? `S3_REGION holds ${S3_REGION}, whose S3 server`
-          : `S3_ENDPOINT holds ${S3_ENDPOINT}, where the S3 server`;
-      return (
-        `${server} cannot be ` +
-        `used: ${cause.name === 'AbortError' ? 'no answer in time' : firstLine(cause.message) || cause.name}.`
-      );
+        S3_ENDPOINT === undefined ? `S3_REGION is ${S3_REGION}, but its` : `S3_ENDPOINT is ${S3_ENDPOINT}, but the`;
+      const reason = cause.name === 'AbortError' ? 'no answer in time' : firstLine(cause.message) || cause.name;
+      return `${server} S3 server cannot be used: ${reason}.`;
     }
   }
 }
@@ -106,16 +99,16 @@ function explainListening(code: string, port: number, { HOST, METRICS_PORT }: Se
   switch (code) {
     case 'EADDRINUSE':
       return (
-        `${name} holds ${port}, which another program on ${HOST} has taken: stop that one, or choose ` +
-        `another port, such as ${name}=${port + 1}.`
+        `${name} is ${port}, which another program on ${HOST} already uses: stop that program, or choose another ` +
+        `port, such as ${name}=${port + 1}.`
       );
     case 'EACCES':
       return (
-        `${name} holds ${port}, which only an administrator may use: choose one from 1024 on, such ` +
-        `as ${name}=8080.`
+        `${name} is ${port}, which requires administrator rights: choose a port from 1024 on, such as ` +
+        `${name}=8080.`
       );
     case 'EADDRNOTAVAIL':
-      return `HOST holds ${HOST}, which is no address of this machine.`;
+      return `HOST is ${HOST}, which is not an address of this machine.`;
     default:
       return undefined;
   }

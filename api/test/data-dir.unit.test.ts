@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { closeToOthers, prepareDataDir } from '../src/data-dir.ts';
+import { restrictToOwner, prepareDataDir } from '../src/data-dir.ts';
 
 const scratch = mkdtempSync(join(tmpdir(), 'berth-data-dir-'));
 after(() => {
@@ -11,7 +11,7 @@ after(() => {
 });
 
 let last = 0;
-/** Makes a folder with files, all of which everybody may read. */
+/** Creates a folder with files that every user can read. */
 function folderWith(names: readonly string[], mode = 0o755): string {
   const folder = join(scratch, String(++last));
   mkdirSync(folder);
@@ -25,14 +25,14 @@ function folderWith(names: readonly string[], mode = 0o755): string {
 
 const modeOf = (path: string) => (statSync(path).mode & 0o7777).toString(8);
 
-describe('the folder of the data', () => {
-  test('is made, with those above it, for its user alone', async () => {
+describe('DATA_DIR', () => {
+  test('is created with its parent folders, readable only by its owner', async () => {
     const folder = join(scratch, 'new/data');
     assert.deepEqual(await prepareDataDir(folder), []);
     assert.deepEqual([modeOf(folder), modeOf(join(scratch, 'new'))], ['700', '700']);
   });
 
-  test('is closed to others with all that lies in it, and keeps what its owner may', async () => {
+  test("and Berth's files in it lose the permissions of others, and keep those of the owner", async () => {
     const files = ['berth.db', 'berth.db-wal', 'berth.db-shm', 'secrets.json'];
     const folder = folderWith(files, 0o2775);
     chmodSync(join(folder, 'secrets.json'), 0o440);
@@ -46,7 +46,7 @@ describe('the folder of the data', () => {
     assert.deepEqual([modeOf(folder), modeOf(join(folder, 'blobs'))], ['2700', '700']);
   });
 
-  test("stays open where other things lie in it, or others are to use it, but not what is Berth's", async () => {
+  test("keeps its mode if it has other files or is shared, but Berth's files are restricted", async () => {
     for (const folder of [folderWith(['berth.db', 'notes.txt']), folderWith(['berth.db'], 0o1777)]) {
       const before = modeOf(folder);
       assert.deepEqual(await prepareDataDir(folder), []);
@@ -55,7 +55,7 @@ describe('the folder of the data', () => {
     assert.equal(modeOf(join(scratch, String(last - 1), 'notes.txt')), '644');
   });
 
-  test('may lie elsewhere, by a link', async () => {
+  test('may be a symbolic link', async () => {
     const folder = folderWith(['berth.db']);
     symlinkSync(folder, join(scratch, 'link'));
     assert.deepEqual(await prepareDataDir(join(scratch, 'link')), []);
@@ -63,8 +63,8 @@ describe('the folder of the data', () => {
   });
 });
 
-test('what cannot be closed is named, and what is not there is not', async () => {
-  // Not even root may change its mode.
+test('paths whose mode cannot be changed are returned, missing paths are not', async () => {
+  // Not even root can change its mode.
   const path = `/proc/${process.pid}/status`;
-  assert.deepEqual(await closeToOthers([path, join(scratch, 'nothing')]), [path]);
+  assert.deepEqual(await restrictToOwner([path, join(scratch, 'nothing')]), [path]);
 });

@@ -1,4 +1,4 @@
-// The first superadmin exists, and is announced, before the first request is answered.
+// The first superadmin is created, and their password printed, before the first request is answered.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -24,28 +24,28 @@ after(() => {
 let last = 0;
 const newFolder = () => join(scratch, `data-${++last}`);
 
-/** Asks until somebody answers, several times at once, as those who wait for a start do. */
-async function firstAnswer<T>(ask: () => Promise<T>, { signal, onFailure }: Waiting = {}): Promise<T> {
-  const found = new AbortController();
-  const knock = async (): Promise<T | undefined> => {
-    while (!found.signal.aborted && !signal?.aborted) {
-      const answer = await ask().catch((error: unknown) => {
+/** Sends requests, four at a time, until one is answered, as clients that wait for a start do. */
+async function firstResponse<T>(send: () => Promise<T>, { signal, onFailure }: RetryOptions = {}): Promise<T> {
+  const answered = new AbortController();
+  const retry = async (): Promise<T | undefined> => {
+    while (!answered.signal.aborted && !signal?.aborted) {
+      const response = await send().catch((error: unknown) => {
         onFailure?.(error);
       });
-      if (answer !== undefined) return answer;
+      if (response !== undefined) return response;
       await sleep(3);
     }
     return undefined;
   };
-  const answers = Array.from({ length: 4 }, knock);
-  const answer = await Promise.race(answers);
-  found.abort();
-  await Promise.all(answers);
-  if (answer === undefined) throw new Error('nobody has answered');
-  return answer;
+  const attempts = Array.from({ length: 4 }, retry);
+  const response = await Promise.race(attempts);
+  answered.abort();
+  await Promise.all(attempts);
+  if (response === undefined) throw new Error('no response');
+  return response;
 }
 
-interface Waiting {
+interface RetryOptions {
   signal?: AbortSignal;
   onFailure?: (error: unknown) => void;
 }
@@ -56,19 +56,19 @@ function signIn(url: string, password: string): Promise<Response> {
   return fetch(`${url}/api/auth/sign-in/email`, { method: 'POST', headers, body });
 }
 
-/** The password that was made, where one was said. */
-const passwordIn = (said: string) => /Sign in as \S+ with the password (\S+) \(shown only now\)/.exec(said)?.[1];
+/** The generated password in the server's output. */
+const passwordIn = (output: string) => /Sign in as \S+ with the password (\S+) \(shown only now\)/.exec(output)?.[1];
 
-interface Started {
-  /** With the exit status. */
+interface StartedProcess {
+  /** Resolves with the exit status. */
   exited: Promise<[number | null]>;
   url: string;
-  said(): string;
-  complaints(): string;
+  stdout(): string;
+  stderr(): string;
 }
 
-/** Runs the server as a process, until the test has ended. What it says goes into files, which have it at once. */
-function startProcess(t: TestContext, port: number, env: Record<string, string>): Started {
+/** Runs the server as a process until the test ends. Its output goes to files, where it can be read immediately. */
+function startProcess(t: TestContext, port: number, env: Record<string, string>): StartedProcess {
   const [out, err] = [join(scratch, `out-${++last}`), join(scratch, `err-${last}`)];
   const files = [openSync(out, 'w'), openSync(err, 'w')] as const;
   const settings = { HOST: '127.0.0.1', PORT: String(port), LOG_LEVEL: 'silent', ADMIN_EMAIL: EMAIL, ...env };
@@ -87,44 +87,44 @@ function startProcess(t: TestContext, port: number, env: Record<string, string>)
   return {
     exited,
     url: `http://127.0.0.1:${port}`,
-    said: () => readFileSync(out, 'utf8'),
-    complaints: () => readFileSync(err, 'utf8'),
+    stdout: () => readFileSync(out, 'utf8'),
+    stderr: () => readFileSync(err, 'utf8'),
   };
 }
 
 describe('a first start', () => {
-  test('signs the superadmin in with the very first answer', async (t) => {
+  test('can sign the superadmin in with its very first response', async (t) => {
     const port = await freePort();
-    const answering = firstAnswer(() => signIn(`http://127.0.0.1:${port}`, 'a long pass phrase'));
+    const response = firstResponse(() => signIn(`http://127.0.0.1:${port}`, 'a long pass phrase'));
     startProcess(t, port, { DATA_DIR: newFolder(), ADMIN_PASSWORD: 'a long pass phrase' });
-    assert.equal((await answering).status, 200);
+    assert.equal((await response).status, 200);
   });
 
-  test('has said the password that it made when it gives its first answer', async (t) => {
+  test('prints the generated password before its first response', async (t) => {
     const port = await freePort();
     const started = startProcess(t, port, { DATA_DIR: newFolder() });
-    const password = await firstAnswer(async () => {
+    const password = await firstResponse(async () => {
       await (await fetch(`${started.url}/api/ping`)).text();
-      return passwordIn(started.said()) ?? 'none was said';
+      return passwordIn(started.stdout()) ?? 'none was printed';
     });
-    assert.notEqual(password, 'none was said', started.complaints());
+    assert.notEqual(password, 'none was printed', started.stderr());
     assert.equal((await signIn(started.url, password)).status, 200);
   });
 
-  test('that finds its port taken makes no superadmin, and the next one says a password', async (t) => {
-    const taken = createNetServer().listen(0, '127.0.0.1');
-    await once(taken, 'listening');
+  test('on a port in use creates no superadmin, and the next start prints a password', async (t) => {
+    const occupant = createNetServer().listen(0, '127.0.0.1');
+    await once(occupant, 'listening');
     const dataDir = newFolder();
-    const failing = startProcess(t, (taken.address() as AddressInfo).port, { DATA_DIR: dataDir });
+    const failing = startProcess(t, (occupant.address() as AddressInfo).port, { DATA_DIR: dataDir });
     assert.equal((await failing.exited)[0], 1);
-    assert.match(failing.complaints(), /^Berth cannot start: PORT holds \d+, which another program/);
-    assert.equal(failing.said(), '');
-    taken.close();
+    assert.match(failing.stderr(), /^Berth cannot start: PORT is \d+, which another program/);
+    assert.equal(failing.stdout(), '');
+    occupant.close();
 
     const port = await freePort();
     const started = startProcess(t, port, { DATA_DIR: dataDir });
-    await firstAnswer(() => fetch(`${started.url}/api/ping`));
-    assert.equal((await signIn(started.url, passwordIn(started.said()) ?? '')).status, 200);
+    await firstResponse(() => fetch(`${started.url}/api/ping`));
+    assert.equal((await signIn(started.url, passwordIn(started.stdout()) ?? '')).status, 200);
   });
 });
 
@@ -134,14 +134,14 @@ describe('requests that arrive while a server starts', () => {
     return createServer({ env: settings, ...(onReady && { onReady }) });
   };
 
-  test('wait for it to be ready, and are answered then', async () => {
+  test('wait until it is ready', async () => {
     const port = await freePort();
     const failures = new Set<unknown>();
     const onFailure = (error: unknown) => {
       failures.add((error as { cause?: { code?: string } }).cause?.code);
     };
     let isReady = false;
-    const answering = firstAnswer(
+    const response = firstResponse(
       async () => {
         const { status } = await fetch(`http://127.0.0.1:${port}/api/health/ready`);
         return { status, isReady };
@@ -152,38 +152,38 @@ describe('requests that arrive while a server starts', () => {
       assert.deepEqual([address, firstSuperadmin?.email], [`http://127.0.0.1:${port}`, EMAIL]);
       isReady = true;
     });
-    assert.deepEqual(await answering, { status: 200, isReady: true });
-    // Nobody was turned away once the port was bound.
+    assert.deepEqual(await response, { status: 200, isReady: true });
+    // No connection was refused once the port was bound.
     assert.deepEqual([...failures], ['ECONNREFUSED']);
     await server.close();
   });
 
-  test('are answered by nobody where the start fails, and do not keep it from ending', async () => {
+  test('get no response if the start fails, and do not delay its end', async () => {
     const port = await freePort();
-    const ending = new AbortController();
-    const { signal } = ending;
-    const answering = firstAnswer(() => fetch(`http://127.0.0.1:${port}/api/ping`), { signal });
-    await assert.rejects(start({ PORT: String(port), ADMIN_EMAIL: 'nobody' }), /ADMIN_EMAIL holds nobody/);
+    const stopped = new AbortController();
+    const { signal } = stopped;
+    const response = firstResponse(() => fetch(`http://127.0.0.1:${port}/api/ping`), { signal });
+    await assert.rejects(start({ PORT: String(port), ADMIN_EMAIL: 'nobody' }), /ADMIN_EMAIL is nobody/);
     const failing = start({ PORT: String(port) }, () => {
-      throw new Error('no room to say it');
+      throw new Error('cannot print');
     });
-    await assert.rejects(failing, /no room/);
-    ending.abort();
-    await assert.rejects(answering, /nobody has answered/);
+    await assert.rejects(failing, /cannot print/);
+    stopped.abort();
+    await assert.rejects(response, /no response/);
   });
 
-  test('find one superadmin, whose password one replica has said of several that start at once', async () => {
+  test('find one superadmin, announced by one of several replicas that start together', async () => {
     const database = await createTestDatabaseUrl();
-    const said: string[] = [];
+    const passwords: string[] = [];
     const replicas = await Promise.all(
       Array.from({ length: 3 }, () =>
         start({ ...SECRETS, DATABASE_URL: database.url }, ({ firstSuperadmin }) => {
-          if (firstSuperadmin) said.push(firstSuperadmin.password ?? '');
+          if (firstSuperadmin) passwords.push(firstSuperadmin.password ?? '');
         }),
       ),
     );
-    assert.equal(said.length, 1);
-    for (const { address } of replicas) assert.equal((await signIn(address, said[0] ?? '')).status, 200);
+    assert.equal(passwords.length, 1);
+    for (const { address } of replicas) assert.equal((await signIn(address, passwords[0] ?? '')).status, 200);
     await Promise.all(replicas.map((replica) => replica.close()));
     await database.drop();
   });

@@ -1,5 +1,5 @@
-// Nobody else on the machine may read what the server and the operations on its data write, though the user's umask
-// lets everybody read. Real processes, since the umask is of the whole process.
+// Other users of the machine cannot read the files that the server and the maintenance commands write, even with a
+// permissive umask. Runs real processes, since the umask applies to a whole process.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -46,16 +46,23 @@ const environment = (dataDir: string) => ({
   XDG_CONFIG_HOME: join(scratch, 'home'),
 });
 
-/** Runs a program of Node as a user does whose files everybody may read. */
-const openly = (words: string[]) => ['-c', 'umask 022 && exec "$0" "$@"', process.execPath, ...words];
+/** Arguments of a shell that runs a Node program with a permissive umask. */
+const withOpenUmask = (words: string[]) => ['-c', 'umask 022 && exec "$0" "$@"', process.execPath, ...words];
 
 function run(words: string[], dataDir: string, env: Record<string, string> = {}) {
-  return spawnSync('sh', openly(words), { encoding: 'utf8', cwd: scratch, env: { ...environment(dataDir), ...env } });
+  return spawnSync('sh', withOpenUmask(words), {
+    encoding: 'utf8',
+    cwd: scratch,
+    env: { ...environment(dataDir), ...env },
+  });
 }
 
-/** Serves until the work has ended. */
-async function serving(words: string[], dataDir: string, work: (url: string) => Promise<void>): Promise<void> {
-  const server = spawn('sh', openly(words), { env: environment(dataDir), stdio: ['ignore', 'pipe', 'inherit'] });
+/** Runs a server while `work` runs. */
+async function withServer(words: string[], dataDir: string, work: (url: string) => Promise<void>): Promise<void> {
+  const server = spawn('sh', withOpenUmask(words), {
+    env: environment(dataDir),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const exited = once(server, 'exit');
   let url: string | undefined;
   for await (const line of createInterface(server.stdout)) {
@@ -71,7 +78,7 @@ async function serving(words: string[], dataDir: string, work: (url: string) => 
   }
 }
 
-/** Lists what is in a folder, the folder included. */
+/** Lists a folder and everything in it. */
 function listAll(folder: string): string[] {
   return [
     folder,
@@ -86,7 +93,7 @@ function exposeAll(folder: string): void {
   for (const path of listAll(folder)) chmodSync(path, statSync(path).isDirectory() ? 0o755 : 0o644);
 }
 
-/** Fails for each path that group or others may do anything with. */
+/** Asserts that no path has permissions for group or others. */
 function assertPrivate(folder: string, { except = () => false }: { except?: (path: string) => boolean } = {}): void {
   const readable = listAll(folder).filter((path) => (statSync(path).mode & 0o077) !== 0 && !except(path));
   assert.deepEqual(
@@ -101,13 +108,13 @@ function prepare(situation: Situation): string {
   if (situation === 'empty') mkdirSync(folder, { mode: 0o755 });
   if (situation !== 'exposed') return folder;
   cpSync(EARLIER, folder, { recursive: true });
-  // As after a crash; SQLite takes empty ones.
+  // As after a crash; SQLite accepts empty files.
   for (const name of ['berth.db-wal', 'berth.db-shm']) writeFileSync(join(folder, name), '');
   exposeAll(folder);
   return folder;
 }
 
-/** Blobs of earlier days are not looked at one by one: nobody gets past their folder. */
+/** Existing blobs keep their modes: the mode of their folder protects them. */
 function assertPrivateData(folder: string, situation: Situation): void {
   const blobs = join(folder, 'blobs');
   assertPrivate(folder, { except: (path) => situation === 'exposed' && path.startsWith(`${blobs}/`) });
@@ -116,7 +123,7 @@ function assertPrivateData(folder: string, situation: Situation): void {
 before(async () => {
   const umask = process.umask();
   const server = await createServer({ env: environment(EARLIER), logStream: { write: () => undefined } });
-  assert.equal(process.umask(), umask, 'a server that is embedded leaves the umask of its process alone');
+  assert.equal(process.umask(), umask, 'an embedded server does not change the umask of its process');
   const { upload } = createTestClient(server.address, SECRET);
   const file = await npmTarball({ files: { 'index.js': '', 'lib/a.js': '' } });
   assert.equal((await upload('plugin@1', { file })).status, 201);
@@ -137,9 +144,9 @@ for (const [name, words] of [
 ] as const) {
   describe(name, () => {
     for (const situation of someInThisRun(SITUATIONS, 2)) {
-      test(`lets nobody read its data, in a folder that is ${situation}`, async () => {
+      test(`keeps its data private, in a folder that is ${situation}`, async () => {
         const folder = prepare(situation);
-        await serving([...words], folder, async (url) => {
+        await withServer([...words], folder, async (url) => {
           const { upload } = createTestClient(url, SECRET);
           assert.equal((await upload('new', { format: 'file', file: Buffer.from('new') })).status, 201);
           assert.ok(existsSync(join(folder, 'berth.db-wal')));
@@ -153,7 +160,7 @@ for (const [name, words] of [
 
 describe('berth backup', () => {
   for (const target of inThisRun(SITUATIONS)) {
-    test(`lets nobody read the backup, in a folder that is ${target}, nor the data`, () => {
+    test(`keeps the backup private, in a folder that is ${target}, and the data`, () => {
       const folder = prepare('exposed');
       const directory = join(scratch, `backup-${target}`);
       if (target === 'empty') mkdirSync(directory, { mode: 0o755 });
@@ -164,7 +171,7 @@ describe('berth backup', () => {
       const { status, stderr } = run([BERTH, 'backup', directory], folder);
       assert.equal(status, 0, stderr);
       assertPrivateData(folder, 'exposed');
-      // The folder itself is as its user made it; blobs of an earlier backup are behind their folder.
+      // An existing folder keeps its mode; the folder of the blobs protects those of an earlier backup.
       const isOfUser = (path: string) => target !== 'absent' && path === directory;
       const isEarlierBlob = (path: string) => target === 'exposed' && path.startsWith(join(directory, 'blobs/'));
       assertPrivate(directory, { except: (path) => isOfUser(path) || isEarlierBlob(path) });
@@ -172,7 +179,7 @@ describe('berth backup', () => {
   }
 });
 
-/** What there has to be for each operation, and what it ends with where that is not so. */
+/** Commands with their exit status in each situation. */
 const OPERATIONS: [name: string, words: string[], status: Record<Situation, number>][] = [
   ['backup', ['backup', join(scratch, 'backup-of-none')], { absent: 1, empty: 1, exposed: 0 }],
   ['restore', ['restore', BACKUP], { absent: 0, empty: 0, exposed: 1 }],
@@ -188,24 +195,24 @@ const CASES = OPERATIONS.flatMap(([name, words, statuses]) =>
 );
 
 for (const { name, words, statuses, situation } of someInThisRun(CASES, 8)) {
-  test(`berth ${name} lets nobody read the data, in a folder that is ${situation}`, () => {
+  test(`berth ${name} keeps the data private, in a folder that is ${situation}`, () => {
     const folder = prepare(situation);
     const { status, stderr } = run([BERTH, ...words], folder);
     assert.equal(status, statuses[situation], stderr);
     if (name === 'remotes export' && status === 0)
       assert.equal(statSync(join(scratch, 'out.tar')).mode & 0o777, 0o600);
-    // What finds no instance leaves the folder as it is.
+    // Commands that find no instance do not touch the folder.
     if (readIfThere(folder).length > 0) assertPrivateData(folder, situation);
   });
 }
 
-test('what is carried away in a file is for its user alone', () => {
+test('a bundle is readable only by its owner', () => {
   assert.equal(statSync(BUNDLE).mode & 0o777, 0o600);
 });
 
-test('commands of clients keep the umask of their user, but for what is secret', async () => {
+test('client commands respect the umask of their user, except for secrets', async () => {
   const folder = prepare('exposed');
-  await serving([BERTH, 'serve'], folder, async (url) => {
+  await withServer([BERTH, 'serve'], folder, async (url) => {
     const { api, internal, readKey } = createTestClient(url, SECRET);
     await api('PATCH', '/artefacts/plugin%401', { headers: internal, body: { public: true } });
     const key = { BERTH_API_KEY: await readKey({ type: 'organization', id: 'acme' }) };

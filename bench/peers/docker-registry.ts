@@ -1,4 +1,4 @@
-// docker-registry (Debian: docker-registry), which keeps blobs by their SHA-256 in files, as Berth does.
+// Peer: docker-registry (Debian: docker-registry), which stores blobs by SHA-256 in files, as Berth does.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { transfer } from '../support/curl.ts';
 import { freePort, startServer, type ServerProcess } from '../support/processes.ts';
 import { requireTool } from '../support/tools.ts';
 
-/** Keeps its files below `directory`. */
+/** Starts it with its files below `directory`. */
 export async function startDockerRegistry(directory: string): Promise<ServerProcess> {
   const program = requireTool('docker-registry');
   const port = await freePort();
@@ -23,14 +23,15 @@ export async function startDockerRegistry(directory: string): Promise<ServerProc
 }
 
 /**
- * Uploads a file as one blob: a POST that asks where, a PUT with all of its bytes. Returns the seconds that both took.
+ * Uploads a file as one blob: a POST for the location, then a PUT with all bytes.
+ * @returns seconds of both requests
  */
 export async function uploadBlob({ url }: ServerProcess, file: string, digest: string): Promise<number> {
   const startedAt = performance.now();
   const response = await fetch(`${url}/v2/bench/blobs/uploads/`, { method: 'POST' });
   const location = response.headers.get('location');
   if (response.status !== 202 || location === null)
-    throw new Error(`docker-registry answered ${response.status} to the start of an upload`);
+    throw new Error(`docker-registry responded with ${response.status} to the start of an upload`);
   const target = new URL(location, url);
   target.searchParams.set('digest', digest);
   const startSeconds = (performance.now() - startedAt) / 1000;

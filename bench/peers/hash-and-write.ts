@@ -1,5 +1,5 @@
-// The least that a server can do with an upload: hash it, write it, flush it to disk, answer. It gathers small chunks
-// for each write as Berth does, without copying them: 1 GiB in a third less time than chunk by chunk.
+// Peer: the minimum of work for an upload: hash, write, flush to disk, respond. It buffers small chunks for one
+// `writev`, as Berth does: 1 GiB takes a third less time than with one write per chunk.
 
 import { createHash, randomUUID } from 'node:crypto';
 import { open } from 'node:fs/promises';
@@ -8,13 +8,13 @@ import { join } from 'node:path';
 
 const WRITE_BYTES = 256 * 1024;
 
-/** What is done with each chunk besides; resolves when the chunk is not needed any more. */
+/** Additional consumer of each chunk; resolves when it no longer needs the chunk. */
 export interface Reader {
   write(chunk: Buffer): Promise<void>;
   end(): Promise<void>;
 }
 
-/** Listens on the port in PORT and keeps what it receives in DATA_DIR. */
+/** Listens on PORT and stores received files in DATA_DIR. */
 export function serveUploads(createReader?: () => Reader): void {
   const directory = process.env['DATA_DIR'] ?? '.';
   createServer((request, response) => {
@@ -31,17 +31,17 @@ async function receive(body: AsyncIterable<Buffer>, path: string, reader: Reader
   try {
     const hash = createHash('sha256');
     let chunks: Buffer[] = [];
-    let gatheredBytes = 0;
+    let bufferedBytes = 0;
     const flush = async () => {
-      if (gatheredBytes > 0) await file.writev(chunks);
+      if (bufferedBytes > 0) await file.writev(chunks);
       chunks = [];
-      gatheredBytes = 0;
+      bufferedBytes = 0;
     };
     for await (const chunk of body) {
       hash.update(chunk);
       chunks.push(chunk);
-      gatheredBytes += chunk.length;
-      await Promise.all([reader?.write(chunk), gatheredBytes >= WRITE_BYTES && flush()]);
+      bufferedBytes += chunk.length;
+      await Promise.all([reader?.write(chunk), bufferedBytes >= WRITE_BYTES && flush()]);
     }
     await Promise.all([reader?.end(), flush()]);
     await file.sync();

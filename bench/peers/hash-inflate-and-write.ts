@@ -1,4 +1,4 @@
-// The least that a server can do with an npm tarball whose content it looks at: inflate it beside hash-and-write.ts.
+// Peer: the minimum of work for an npm tarball that is scanned: hash-and-write.ts, and inflate the bytes.
 
 import { createGunzip } from 'node:zlib';
 import { serveUploads } from './hash-and-write.ts';

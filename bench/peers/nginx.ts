@@ -1,11 +1,11 @@
-// nginx (Debian: nginx-light) as a file server: sendfile, one worker, no access log.
+// Peer: nginx (Debian: nginx-light) as a file server: sendfile, one worker, no access log.
 
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort, startServer, type ServerProcess } from '../support/processes.ts';
 import { requireTool } from '../support/tools.ts';
 
-/** Serves the files of `files`; its own are below `directory`. */
+/** Serves the directory `files`; keeps its own files below `directory`. */
 export async function startNginx(directory: string, files: string): Promise<ServerProcess> {
   const program = requireTool('nginx', 'nginx-light');
   const port = await freePort();
@@ -13,7 +13,7 @@ export async function startNginx(directory: string, files: string): Promise<Serv
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${join(directory, name)};`,
   );
-  // Root's workers would run as another user, who cannot look into the directories of a bench.
+  // As root, nginx would run its workers as another user, who cannot read the directory of the benchmark.
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   await writeFile(
     join(directory, 'nginx.conf'),

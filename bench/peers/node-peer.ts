@@ -1,9 +1,9 @@
-// Starts one of the servers beside this file, which listen on the port in PORT and keep files in DATA_DIR.
+// Starts one of the Node peers in this folder, which listen on PORT and store files in DATA_DIR.
 
 import { fileURLToPath } from 'node:url';
 import { freePort, startServer, type ServerProcess } from '../support/processes.ts';
 
-/** @param name file name without its ending: `hash-and-write` */
+/** @param name file name without its extension: `hash-and-write` */
 export async function startNodePeer(name: string, dataDir: string): Promise<ServerProcess> {
   const port = await freePort();
   return startServer({

@@ -1,4 +1,4 @@
-// The least that a Fastify route can do: answer with a small object.
+// Peer: a minimal Fastify route that returns a small object.
 
 import Fastify from 'fastify';
 

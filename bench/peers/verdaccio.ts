@@ -1,4 +1,4 @@
-// Verdaccio (npm), a registry of npm packages, installed once into .cache/.
+// Peer: Verdaccio, an npm registry, installed from npm once into .cache/.
 
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -11,13 +11,13 @@ import { freePort, startServer, type ServerProcess } from '../support/processes.
 import { npmTarball } from '../support/tarball.ts';
 
 const VERSION = '6.10.4';
-/** The release that it asks for prints a warning on Nodes of today. */
+/** The version that Verdaccio depends on prints a warning on current versions of Node. */
 const OVERRIDES = { 'node-fetch': '2.7.0' };
 const INSTALLED = join(repositoryRoot, '.cache/verdaccio');
 
 const run = promisify(execFile);
 
-/** Starts it without upstream registries, everybody may publish; one line a request is logged, as by Berth. */
+/** Starts it without upstream registries, with anonymous publishing and, like Berth, one log line per request. */
 export async function startVerdaccio(directory: string): Promise<ServerProcess> {
   await install();
   const port = await freePort();
@@ -75,7 +75,8 @@ async function publishRelease({ url }: ServerProcess, name: string, version: str
       },
     }),
   });
-  if (!response.ok) throw new Error(`Verdaccio answered ${response.status} to a package: ${await response.text()}`);
+  if (!response.ok)
+    throw new Error(`Verdaccio responded with ${response.status} to a package: ${await response.text()}`);
   await response.body?.cancel();
 }
 
@@ -83,7 +84,7 @@ function pathOf(name: string): string {
   return `/${name.replace('/', '%2f')}`;
 }
 
-/** Installs beside and renames, so that what is there is complete. */
+/** Installs into a temporary folder and renames it, so that INSTALLED is always complete. */
 async function install(): Promise<void> {
   if (existsSync(INSTALLED)) return;
   console.error(`Installing verdaccio@${VERSION} from npm`);

@@ -1,7 +1,7 @@
-// What every bench has in common: its options, a directory for its files, the lines it prints.
-//   --small   sizes that show within seconds that it works: nothing is judged
-//   --runs N  how many runs count
-//   --json    every run's figures as JSON instead of lines
+// Entry point of every benchmark: parses its options, creates its directory and prints its results.
+//   --small   small sizes, to check within seconds that it works; nothing is judged
+//   --runs N  number of measured runs
+//   --json    prints the figures of every run as JSON instead of lines
 
 import { rmSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
@@ -12,15 +12,15 @@ import { assertPinnedRuntime } from '../../scripts/runtime.ts';
 import { COLUMNS, judge, toCells, type Claim } from './claims.ts';
 
 export interface Bench {
-  /** Empty, on the disk that is measured; removed when the bench ends, however it ends. */
+  /** Empty directory on the measured disk; removed when the process exits. */
   directory: string;
-  /** Chooses the sizes to measure with. */
+  /** Selects the full or the small sizes. */
   sizes<Sizes extends { runs: number }>(sizes: { full: Sizes; small: Sizes }): Sizes;
-  /** Tells whoever watches what is done now. */
-  say(text: string): void;
+  /** Prints progress to stderr. */
+  log(text: string): void;
 }
 
-/** Runs a bench from the command line; ends with 1 when a claim fails, or the bench itself. */
+/** Runs a benchmark from the command line. The exit status is 1 if a claim or the benchmark itself fails. */
 export async function runBench(measure: (bench: Bench) => Promise<Claim[]>): Promise<void> {
   try {
     assertPinnedRuntime();
@@ -29,7 +29,7 @@ export async function runBench(measure: (bench: Bench) => Promise<Claim[]>): Pro
       await measure({
         directory: await makeDirectory(),
         sizes: ({ full, small: smaller }) => ({ ...(small ? smaller : full), ...(runs !== undefined && { runs }) }),
-        say: (text) => {
+        log: (text) => {
           console.error(text);
         },
       })
@@ -51,11 +51,11 @@ function readOptions(): { small: boolean; json: boolean; runs: number | undefine
   });
   const runs = values.runs === undefined ? undefined : Number(values.runs);
   if (runs !== undefined && !(Number.isInteger(runs) && runs > 0))
-    throw new Error('--runs takes a whole number from 1.');
+    throw new Error('--runs must be a whole number of at least 1.');
   return { small: values.small ?? false, json: values.json ?? false, runs };
 }
 
-/** Also ends this process by `exit` where a signal would, which stops its servers. */
+/** Creates the directory. Also turns SIGINT and SIGTERM into `exit`, so that its handlers stop the servers. */
 async function makeDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-bench-'));
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));

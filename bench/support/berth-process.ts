@@ -1,24 +1,24 @@
-// A Berth as its users run it: a process of its own, on a data directory, with its default settings.
+// Starts the server as users run it: in its own process, on a data directory, with default settings.
 
 import { fileURLToPath } from 'node:url';
 import { freePort, startServer, type ServerProcess } from './processes.ts';
 
 const SERVER = fileURLToPath(new URL('../../api/server.ts', import.meta.url));
 const ADMIN = { email: 'admin@localhost', password: 'bench-password' };
-/** What a Berth generates for itself only beside an embedded database. */
+/** Secrets that the server generates only with an embedded database. */
 export const SECRETS: Record<string, string> = Object.fromEntries(
-  ['API_KEYS_SALT', 'CIPHER_PASSWORD', 'AUTH_SECRET'].map((name) => [name, `bench ${name} of 32 bytes and more`]),
+  ['API_KEYS_SALT', 'CIPHER_PASSWORD', 'AUTH_SECRET'].map((name) => [name, `bench ${name} of at least 32 bytes`]),
 );
 
-/** Headers of an internal service of every Berth that is started here. */
+/** Headers of an internal service, for every server that is started here. */
 export const INTERNAL = { 'x-secret-key': 'bench-internal-secret' };
 
-/** Starts a Berth on a data directory, on a free port if `PORT` names none, and resolves when it is ready. */
+/** Starts a server on a data directory, on `PORT` or a free port, and resolves when it is ready. */
 export async function startBerth(dataDir: string, env: Record<string, string> = {}): Promise<ServerProcess> {
   const port = env['PORT'] === undefined ? await freePort() : Number(env['PORT']);
   return startServer({
     program: process.execPath,
-    // As npm start and berth serve do.
+    // Same flag as npm start and berth serve.
     parameters: ['--max-semi-space-size=2', SERVER],
     env: {
       ...SECRETS,
@@ -34,14 +34,14 @@ export async function startBerth(dataDir: string, env: Record<string, string> = 
   });
 }
 
-/** Signs in as the superadmin of a Berth that was started here, and returns the header of that session. */
+/** Signs in as the superadmin of a server that was started here, and returns the session's header. */
 export async function signIn(url: string): Promise<{ cookie: string }> {
   const response = await fetch(`${url}/api/auth/sign-in/email`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(ADMIN),
   });
-  if (!response.ok) throw new Error(`signing in was answered with ${response.status}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`sign-in got status ${response.status}: ${await response.text()}`);
   return {
     cookie: response.headers
       .getSetCookie()
@@ -50,7 +50,7 @@ export async function signIn(url: string): Promise<{ cookie: string }> {
   };
 }
 
-/** URL of a route below `/artefacts`, from the parts of its path: `artefactUrl(berth, id, 'download')`. */
+/** Builds the URL of a route below `/artefacts`: `artefactUrl(berth, id, 'download')`. */
 export function artefactUrl({ url }: Pick<ServerProcess, 'url'>, ...parts: string[]): string {
   return [`${url}/api/v1/artefacts`, ...parts.map(encodeURIComponent)].join('/');
 }

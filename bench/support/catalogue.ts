@@ -1,6 +1,5 @@
-// A registry with very many artefacts within seconds: a few are uploaded, then their rows are copied inside the
-// database with other words, names and dates in place of tokens, so that copies look as if the server had written
-// them.
+// Fills a registry with many artefacts within seconds: uploads a few templates, then copies their rows inside the
+// database, replacing tokens by words, names and dates. The copies look as if the server had written them.
 
 import { artefactUrl, INTERNAL } from './berth-process.ts';
 import type { ServerProcess } from './processes.ts';
@@ -8,12 +7,12 @@ import { npmTarball } from './tarball.ts';
 
 export type Row = Record<string, string | number | null>;
 
-/** What the rows of artefacts are read from and written to while no server runs on it. */
+/** Direct access to the rows of artefacts, while no server uses the database. */
 export interface RowStore extends Disposable {
-  /** Reads the rows whose column holds the text. */
+  /** Reads the rows whose column contains the text. */
   readRows(table: string, column: string, text: string): Promise<Row[]>;
   writeRows(table: string, columns: string[], rows: Iterable<Row>): Promise<void>;
-  /** Does what the database does by itself after a while. */
+  /** Runs the maintenance that the database would do by itself later. */
   settle(): Promise<void>;
 }
 
@@ -24,11 +23,11 @@ const TABLES = {
   slots: 'artefact_id',
   artefact_access: 'artefact_id',
 };
-/** Handed out by the database. */
+/** Assigned by the database, and not copied. */
 const ROW_NUMBER = 'seq';
 
 export const CATEGORIES = ['processing', 'catalog', 'application', 'tileset', 'maplibre-style', 'other'];
-/** Sees public artefacts, and another tenth of all that is shared with it. */
+/** Sees public artefacts, and a tenth of all that is shared with it. */
 export const ACCOUNT = { type: 'organization', id: 'acme' };
 const GROUP_COUNT = 200;
 /** Occurs in every artefact. */
@@ -36,7 +35,7 @@ export const COMMON_WORD = 'données';
 export const COMMON_SHORT_WORD = 'eu';
 
 /**
- * By category ten each, of which five are public and one is shared with ACCOUNT; one in twenty of all is deprecated.
+ * Ten per category, of which five are public and one is shared with ACCOUNT; one in twenty is deprecated.
  */
 const TEMPLATES = 60;
 /** Number of the first artefact that is a copy. */
@@ -112,7 +111,7 @@ const ENDINGS = [
   'y',
 ];
 
-/** Uploads what `multiply` copies. */
+/** Uploads the templates that `copyTemplates` copies. */
 export async function uploadTemplates(berth: ServerProcess): Promise<void> {
   const tarball = new Blob([npmTarball('@bench/tokenpackage', '1.0.0', new Uint8Array(1000))]);
   const words = (from: number) =>
@@ -147,12 +146,12 @@ export async function uploadTemplates(berth: ServerProcess): Promise<void> {
       body: JSON.stringify(patch),
     });
     if (upload.status !== 201 || edit.status !== 200)
-      throw new Error(`a template was answered with ${upload.status} and ${edit.status}: ${await edit.text()}`);
+      throw new Error(`a template got status ${upload.status} and ${edit.status}: ${await edit.text()}`);
   }
 }
 
 /** Copies the templates until there are `count` artefacts. */
-export async function multiply(store: RowStore, count: number): Promise<void> {
+export async function copyTemplates(store: RowStore, count: number): Promise<void> {
   for (const [table, idColumn] of Object.entries(TABLES)) {
     const rows = await store.readRows(table, idColumn, 'tokenid');
     const columns = Object.keys(rows[0] ?? {}).filter((name) => name !== ROW_NUMBER);
@@ -171,7 +170,7 @@ function* copies(templates: Map<number, Row[]>, columns: string[], count: number
   }
 }
 
-/** Names of the artefact that was made with this number. */
+/** Returns the names of the artefact with this number. */
 export function nameOf(index: number): {
   id: string;
   idWord: string;
@@ -179,32 +178,32 @@ export function nameOf(index: number): {
   packageName: string;
   group: string;
 } {
-  // Of one length, so that none is part of another one.
+  // Equal length, so that no word is part of another one.
   const idWord = `n${index.toString(36).padStart(4, '0')}`;
   return {
     id: TEMPLATE_ID.replace('tokenid', idWord) + String(index % TEMPLATES),
     idWord,
-    /** Two words of it, which about one in two thousand hold. */
+    /** Two of its words, which about one in two thousand artefacts contain. */
     words: `${wordOf(index, 97)} ${wordOf(index, 98)}`,
     packageName: `@bench/p${Math.floor(index / 3)}`,
     group: `groupe${index % GROUP_COUNT}`,
   };
 }
 
-/** One of about a thousand words, of which each artefact holds some 25: as if by chance, and always the same. */
+/** Returns one of about a thousand words, pseudo-random but reproducible. Each artefact has about 25 of them. */
 function wordOf(index: number, position: number): string {
   const number = mix(index * 128 + position) % (STEMS.length * ENDINGS.length);
   return `${STEMS[number % STEMS.length]}${ENDINGS[Math.floor(number / STEMS.length)]}`;
 }
 
-/** The last step of MurmurHash3, which lets every bit of the number change all others. */
+/** The finaliser of MurmurHash3: each input bit affects all output bits. */
 function mix(number: number): number {
   const once = Math.imul(number ^ (number >>> 16), 0x85ebca6b);
   const twice = Math.imul(once ^ (once >>> 13), 0xc2b2ae35);
   return (twice ^ (twice >>> 16)) >>> 0;
 }
 
-/** Puts what belongs to one artefact in the place of tokens and dates. */
+/** Returns a function that replaces tokens and dates by those of one artefact. */
 function filler(index: number): (value: string | number | null) => string | number | null {
   const { idWord, packageName, group } = nameOf(index);
   const names: Record<string, string> = {

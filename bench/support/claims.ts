@@ -1,4 +1,4 @@
-// What a bench claims, and the line, row and verdict that come of it.
+// Claims of a benchmark: compares their figures with the required values and formats result rows.
 
 import { median } from './statistics.ts';
 
@@ -6,14 +6,14 @@ export type Unit = 'points' | 'MB/s' | 'requests/s' | 'ms' | 'MiB' | '%' | 'brok
 export type Bar = { atLeast: number } | { atMost: number };
 
 export interface Claim {
-  /** Begins with the name of its bench: `upload: 1 GiB file, beside nginx`. */
+  /** Starts with the name of its benchmark: `upload: 1 GiB file, beside nginx`. */
   claim: string;
   unit: Unit;
-  /** One figure for each run. */
+  /** One figure per run. */
   ours: number[];
-  /** The peer's, of the same runs; then the bar is one for the ratio of ours to it. */
+  /** The peer's figures of the same runs; the bar then applies to the ratio of ours to the peer's. */
   peer?: number[];
-  /** Without one the figure is not judged. */
+  /** Required value; without one, the figure is not judged. */
   bar?: Bar;
 }
 
@@ -23,7 +23,7 @@ export interface Result {
   /** Medians. */
   ours: number;
   peer?: number;
-  /** Median of the ratios of each run, which neighbours in time make: not quite the ratio of the medians. */
+  /** Median of the ratios of each run, so it may differ from the ratio of the medians. */
   ratio?: number;
   bar?: Bar;
   verdict: 'pass' | 'fail' | 'not judged';
@@ -33,7 +33,7 @@ export interface Result {
 /** Compares a claim with its bar. */
 export function judge({ claim, unit, ours, peer, bar }: Claim): Result {
   const ratio = peer && median(ours.map((figure, run) => figure / (peer[run] ?? Number.NaN)));
-  const verdict = bar ? (keeps(ratio ?? median(ours), bar) ? 'pass' : 'fail') : 'not judged';
+  const verdict = bar ? (meets(ratio ?? median(ours), bar) ? 'pass' : 'fail') : 'not judged';
   return {
     claim,
     unit,
@@ -48,7 +48,7 @@ export function judge({ claim, unit, ours, peer, bar }: Claim): Result {
 
 export const COLUMNS = ['claim', 'ours', 'peer', 'ratio', 'bar', 'pass/fail'] as const;
 
-/** The cells of a result, in the order of COLUMNS; `-` where there is nothing to say. */
+/** Formats a result as cells in the order of COLUMNS; `-` for an empty one. */
 export function toCells({ claim, unit, ours, peer, ratio, bar, verdict }: Result): string[] {
   const quantity = (figure: number) => `${format(figure)} ${unit}`;
   return [
@@ -61,7 +61,7 @@ export function toCells({ claim, unit, ours, peer, ratio, bar, verdict }: Result
   ];
 }
 
-function keeps(figure: number, bar: Bar): boolean {
+function meets(figure: number, bar: Bar): boolean {
   return 'atLeast' in bar ? figure >= bar.atLeast : figure <= bar.atMost;
 }
 
@@ -69,7 +69,7 @@ function formatBar(bar: Bar, unit: string): string {
   return 'atLeast' in bar ? `≥ ${bar.atLeast}${unit}` : `≤ ${bar.atMost}${unit}`;
 }
 
-/** Three digits that count. */
+/** Three significant digits. */
 function format(figure: number): string {
   return figure >= 100 || Number.isInteger(figure) ? figure.toFixed(0) : figure.toPrecision(3);
 }

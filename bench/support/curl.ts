@@ -1,4 +1,4 @@
-// Transfers by curl, a client written in C: 0.4 s of processor for a GiB sent, of a form (`-F`) or raw (`-T`) alike.
+// Transfers by curl, a client written in C: 0.4 s of CPU time per GiB sent, as a form (`-F`) or as a raw body (`-T`).
 
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -10,13 +10,13 @@ const TIMEOUT_MS = 300_000;
 export interface Transfer {
   url: string;
   headers?: Record<string, string>;
-  /** Path of a file to send: in the field `file` of a form, or as the body of a PUT or of what `method` says. */
+  /** Path of a file to send: in the field `file` of a form, or as the body of a PUT or of `method`. */
   send?: { form: string } | { body: string; method?: 'PATCH' };
-  /** The only status that counts as done. */
+  /** Expected status. */
   status: number;
 }
 
-/** Sends or fetches something and returns how many seconds it took, from connecting to the last byte of the answer. */
+/** Sends or fetches. @returns seconds from connecting to the last byte of the response */
 export async function transfer({ url, headers = {}, send, status }: Transfer): Promise<number> {
   const source = !send
     ? []
@@ -34,13 +34,13 @@ export async function transfer({ url, headers = {}, send, status }: Transfer): P
     url,
   ];
   const { stdout } = await run(requireTool('curl'), parameters, { timeout: TIMEOUT_MS });
-  const [answered, seconds] = stdout.split(' ').map(Number);
-  if (answered !== status || seconds === undefined)
-    throw new Error(`${url} was answered with ${answered} instead of ${status}`);
+  const [actualStatus, seconds] = stdout.split(' ').map(Number);
+  if (actualStatus !== status || seconds === undefined)
+    throw new Error(`${url} got status ${actualStatus} instead of ${status}`);
   return seconds;
 }
 
-/** Headers as curl and wrk take them. */
+/** Formats headers as parameters of curl and wrk. */
 export function headerParameters(headers: Record<string, string>): string[] {
   return Object.entries(headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
 }

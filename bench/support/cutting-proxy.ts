@@ -1,11 +1,11 @@
-// A network that cuts connections: each after so many bytes of its answers.
+// A TCP proxy that closes each connection after a number of response bytes.
 
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo } from 'node:net';
 
 export interface CuttingProxy extends AsyncDisposable {
   url: string;
-  /** Bytes that went from the server to the client. */
+  /** Bytes forwarded from the server to the client. */
   passedBytes(): number;
   cuts(): number;
 }
@@ -17,7 +17,7 @@ export async function startCuttingProxy(targetUrl: string, everyBytes: number): 
   let cuts = 0;
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
-    let left = everyBytes;
+    let remainingBytes = everyBytes;
     for (const socket of [client, upstream]) {
       sockets.add(socket);
       socket.on('error', () => undefined);
@@ -27,14 +27,14 @@ export async function startCuttingProxy(targetUrl: string, everyBytes: number): 
     }
     client.pipe(upstream);
     upstream.on('data', (chunk) => {
-      const part = chunk.subarray(0, left);
-      left -= part.length;
+      const part = chunk.subarray(0, remainingBytes);
+      remainingBytes -= part.length;
       passedBytes += part.length;
       if (!client.write(part)) {
         upstream.pause();
         client.once('drain', () => upstream.resume());
       }
-      if (left > 0) return;
+      if (remainingBytes > 0) return;
       cuts++;
       upstream.destroy();
       client.destroySoon();

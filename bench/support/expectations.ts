@@ -1,6 +1,6 @@
-// What slots may hold after kills: what was acknowledged last, or anything that was sent since without an answer.
+// Allowed states of slots after a kill: the last acknowledged one, or any sent since without a response.
 
-/** A digest, or that there is nothing. */
+/** A digest, or ABSENT. */
 export type SlotState = string;
 export const ABSENT = 'absent';
 
@@ -10,27 +10,27 @@ interface Expectation {
 }
 
 export interface Expectations {
-  /** Counts of what was answered and of what was not. */
+  /** Number of requests with and without a response. */
   readonly counts: { acknowledged: number; unanswered: number };
   /**
-   * Sends what is to bring a slot (`'<id> <architecture>'`) into a state, and remembers whether that was acknowledged.
-   * @param send throws when no answer came; gives an error's text when the answer is one that should not be
+   * Sends a request that sets the state of a slot (`'<id> <architecture>'`), and records whether it was acknowledged.
+   * @param send throws if no response arrived; returns a description of an unexpected response
    */
   attempt(slot: string, state: SlotState, send: () => Promise<string | undefined>): Promise<void>;
-  /** Tells what is wrong with what slots hold; those that are not in `held` are absent. */
-  findBroken(held: ReadonlyMap<string, SlotState>): string[];
-  /** Answers that should not have been. */
-  readonly refused: string[];
+  /** Describes slots in a state that is not allowed. @param actual states by slot; missing ones are absent */
+  findBroken(actual: ReadonlyMap<string, SlotState>): string[];
+  /** Unexpected responses. */
+  readonly unexpected: string[];
 }
 
-/** Only one attempt at a time on each slot, so that the order of answers is the order of commits. */
+/** Allows one attempt at a time per slot, so that responses arrive in commit order. */
 export function createExpectations(): Expectations {
   const expectations = new Map<string, Expectation>();
   const counts = { acknowledged: 0, unanswered: 0 };
-  const refused: string[] = [];
+  const unexpected: string[] = [];
   return {
     counts,
-    refused,
+    unexpected,
     async attempt(slot, state, send) {
       const expectation = expectations.get(slot) ?? { acknowledged: ABSENT, unanswered: new Set() };
       expectations.set(slot, expectation);
@@ -38,7 +38,7 @@ export function createExpectations(): Expectations {
       try {
         const complaint = await send();
         if (complaint !== undefined) {
-          refused.push(`${slot}: ${complaint}`);
+          unexpected.push(`${slot}: ${complaint}`);
           return;
         }
         expectations.set(slot, { acknowledged: state, unanswered: new Set() });
@@ -47,13 +47,13 @@ export function createExpectations(): Expectations {
         counts.unanswered++;
       }
     },
-    findBroken(held) {
+    findBroken(actual) {
       const isExpected = (slot: string, state: SlotState) => {
         const { acknowledged = ABSENT, unanswered } = expectations.get(slot) ?? {};
         return state === acknowledged || unanswered?.has(state);
       };
-      return [...new Set([...expectations.keys(), ...held.keys()])].flatMap((slot) => {
-        const state = held.get(slot) ?? ABSENT;
+      return [...new Set([...expectations.keys(), ...actual.keys()])].flatMap((slot) => {
+        const state = actual.get(slot) ?? ABSENT;
         return isExpected(slot, state)
           ? []
           : [`${slot} holds ${state}, but ${expectations.get(slot)?.acknowledged} was acknowledged`];

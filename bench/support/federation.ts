@@ -1,4 +1,4 @@
-// One Berth that mirrors another, as benches drive them.
+// Drives a registry and its mirror through their API.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { artefactUrl, INTERNAL, signIn } from './berth-process.ts';
@@ -14,13 +14,13 @@ export interface RemoteState {
 }
 
 const OWNER = { type: 'organization', id: 'mirrors' };
-/** Rare enough not to take part in what is measured: each look tells all results. */
+/** Long enough not to affect the measurement: each response contains all results. */
 const POLL_MS = 250;
-const PATIENCE_MS = 600_000;
+const TIMEOUT_MS = 600_000;
 
 type Berth = Pick<ServerProcess, 'url'>;
 
-/** Signs in once for each server process: those who sign in too often are refused. */
+/** One session per server process, since sign-ins are rate-limited. */
 const sessions = new WeakMap<Berth, Promise<{ cookie: string }>>();
 function sessionOf(berth: Berth): Promise<{ cookie: string }> {
   const session = sessions.get(berth) ?? signIn(berth.url);
@@ -28,22 +28,24 @@ function sessionOf(berth: Berth): Promise<{ cookie: string }> {
   return session;
 }
 
-/** Lets a process that serves the same data go on with the session of the one before. */
+/** Reuses the session of a process for the one that replaces it on the same data. */
 export function keepSession(before: Berth, after: Berth): void {
   const session = sessions.get(before);
   if (session) sessions.set(after, session);
 }
 
-/** Makes a read key of a registry. */
+/** Creates a read key. */
 export async function makeReadKey(berth: Berth): Promise<string> {
   const session = await sessionOf(berth);
-  await ask(berth, session, 'POST', '/access-grants', { account: OWNER });
+  await callApi(berth, session, 'POST', '/access-grants', { account: OWNER });
   return (
-    (await ask(berth, session, 'POST', '/api-keys', { type: 'read', name: 'mirror', owner: OWNER })) as { key: string }
+    (await callApi(berth, session, 'POST', '/api-keys', { type: 'read', name: 'mirror', owner: OWNER })) as {
+      key: string;
+    }
   ).key;
 }
 
-/** Lets everybody see an artefact. */
+/** Makes artefacts public. */
 export async function publishAll(berth: Berth, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     const response = await fetch(artefactUrl(berth, id), {
@@ -55,9 +57,9 @@ export async function publishAll(berth: Berth, ids: readonly string[]): Promise<
   }
 }
 
-/** Adds a remote registry of which everything is mirrored, when it is asked for. */
+/** Adds a remote registry, all of whose artefacts are mirrored, without a schedule. */
 export async function addRemote(mirror: Berth, url: string, apiKey: string): Promise<void> {
-  await ask(mirror, await sessionOf(mirror), 'POST', '/remote-registries', {
+  await callApi(mirror, await sessionOf(mirror), 'POST', '/remote-registries', {
     url,
     name: 'original',
     apiKey,
@@ -67,25 +69,30 @@ export async function addRemote(mirror: Berth, url: string, apiKey: string): Pro
 }
 
 /**
- * Asks for a run, after the end of one that the mirror has begun by itself. Returns when the last one had ended
- * before.
+ * Requests a run, once any run in progress has ended.
+ * @returns the time at which the previous run ended
  */
-export async function beginSync(mirror: Berth, url: string, query = ''): Promise<string | undefined> {
-  for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+export async function startSync(mirror: Berth, url: string, query = ''): Promise<string | undefined> {
+  for (const deadline = Date.now() + TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
     const { syncState, lastSyncAt } = await readRemote(mirror, url);
     if (syncState === 'running') continue;
     try {
-      await ask(mirror, await sessionOf(mirror), 'POST', `/remote-registries/${encodeURIComponent(url)}/sync${query}`);
+      await callApi(
+        mirror,
+        await sessionOf(mirror),
+        'POST',
+        `/remote-registries/${encodeURIComponent(url)}/sync${query}`,
+      );
       return lastSyncAt;
     } catch (error) {
       if (!String(error).includes('sync_running')) throw error;
     }
   }
-  throw new Error(`No end within ${PATIENCE_MS / 1000} s.`);
+  throw new Error(`The synchronisation did not end within ${TIMEOUT_MS / 1000} s.`);
 }
 
 export async function readRemote(mirror: Berth, url: string): Promise<RemoteState> {
-  return (await ask(
+  return (await callApi(
     mirror,
     await sessionOf(mirror),
     'GET',
@@ -93,29 +100,30 @@ export async function readRemote(mirror: Berth, url: string): Promise<RemoteStat
   )) as RemoteState;
 }
 
-/** Runs a synchronisation to its end and returns how long it took and what came of it. @throws Error when it failed */
+/** Runs a synchronisation to completion. @throws Error if it failed */
 export async function synchronise(
   mirror: Berth,
   url: string,
   query = '',
 ): Promise<{ seconds: number; state: RemoteState }> {
-  const before = await beginSync(mirror, url, query);
-  for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(POLL_MS)) {
+  const before = await startSync(mirror, url, query);
+  for (const deadline = Date.now() + TIMEOUT_MS; Date.now() < deadline; await sleep(POLL_MS)) {
     const state = await readRemote(mirror, url);
     if (state.lastSyncAt === before || state.syncState !== 'idle') continue;
     if (state.lastSyncStatus !== 'success')
       throw new Error(
-        `${state.lastSyncError} ${JSON.stringify(state.results.filter(({ status }) => status === 'failed').slice(0, 3))}`,
+        `${state.lastSyncError} ` +
+          JSON.stringify(state.results.filter(({ status }) => status === 'failed').slice(0, 3)),
       );
     return {
       seconds: (Date.parse(state.lastSyncAt ?? '') - Date.parse(state.syncProgress?.startedAt ?? '')) / 1000,
       state,
     };
   }
-  throw new Error(`No end within ${PATIENCE_MS / 1000} s.`);
+  throw new Error(`The synchronisation did not end within ${TIMEOUT_MS / 1000} s.`);
 }
 
-/** Digests of all slots of all artefacts: `{ '<id> <architecture>': digest }`. */
+/** Returns the digests of all slots of all artefacts: `{ '<id> <architecture>': digest }`. */
 export async function readDigests(berth: Berth): Promise<Record<string, string>> {
   const response = await fetch(`${berth.url}/api/v1/artefacts?size=1000&includeDeprecated=true&sort=name`, {
     headers: INTERNAL,
@@ -132,7 +140,7 @@ export async function readDigests(berth: Berth): Promise<Record<string, string>>
   );
 }
 
-async function ask(
+async function callApi(
   { url }: Berth,
   headers: Record<string, string>,
   method: string,
@@ -145,6 +153,6 @@ async function ask(
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path} was answered with ${response.status}: ${text}`);
+  if (!response.ok) throw new Error(`${method} ${path} got status ${response.status}: ${text}`);
   return text === '' ? undefined : JSON.parse(text);
 }

@@ -1,13 +1,13 @@
-// A Berth that has very many artefacts from its start.
+// Starts a server with many artefacts.
 
 import { startBerth } from './berth-process.ts';
-import { multiply, uploadTemplates } from './catalogue.ts';
+import { copyTemplates, uploadTemplates } from './catalogue.ts';
 import type { ServerProcess } from './processes.ts';
 import { postgresRows, sqliteRows } from './row-stores.ts';
 
 /**
- * Starts a Berth with so many artefacts on an empty data directory, and on an empty PostgreSQL database where its URL
- * is given.
+ * Starts a server with that many artefacts on an empty data directory.
+ * @param postgresUrl an empty PostgreSQL database; default: SQLite in the data directory
  */
 export async function startFilledBerth(
   dataDir: string,
@@ -20,6 +20,6 @@ export async function startFilledBerth(
     await uploadTemplates(berth);
   }
   using rows = postgresUrl === undefined ? sqliteRows(dataDir) : postgresRows(postgresUrl);
-  await multiply(rows, artefacts);
+  await copyTemplates(rows, artefacts);
   return startBerth(dataDir, env);
 }

@@ -1,4 +1,4 @@
-// The keys of an identity service at an address, and the cookies of a session that it has signed.
+// Fake identity service: serves its public keys and signs session cookies.
 
 import { generateKeyPairSync, sign } from 'node:crypto';
 import { once } from 'node:events';
@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 
 export interface IdentityService extends AsyncDisposable {
   url: string;
-  /** Headers of a session of an hour. */
+  /** Returns the cookies of a session that is valid for an hour. */
   cookies(user: Record<string, unknown>): { cookie: string };
 }
 

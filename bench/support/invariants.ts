@@ -1,4 +1,4 @@
-// What holds at every moment of a Berth's life, looked at from in front and from behind.
+// Invariants of an instance, checked through its API and directly in its storage.
 
 import { createHash } from 'node:crypto';
 import { artefactUrl, INTERNAL } from './berth-process.ts';
@@ -15,8 +15,8 @@ export function digestOf(bytes: Uint8Array): string {
 }
 
 /**
- * Reads every visible slot: which digests they hold by `'<id> <architecture>'`, and which do not resolve to bytes of
- * them.
+ * Reads every visible slot. Returns their digests by `'<id> <architecture>'`, and describes those whose bytes do not
+ * match.
  */
 export async function readSlots(berth: ServerProcess): Promise<{ held: Map<string, string>; broken: string[] }> {
   const { results } = (await (await fetch(`${artefactUrl(berth)}?size=1000`, { headers: INTERNAL })).json()) as {
@@ -42,7 +42,7 @@ export async function readSlots(berth: ServerProcess): Promise<{ held: Map<strin
   return { held, broken };
 }
 
-/** Every blob row has its bytes; of a row that a sweep removes meanwhile nothing is asked. */
+/** Describes blob rows without their bytes; ignores rows that a sweep removes during the check. */
 export async function findRowsWithoutBytes(site: Site): Promise<string[]> {
   const listRows = () =>
     site.query<{ digest: string; storage_key: string; size: number | string }>(

@@ -1,4 +1,4 @@
-// HTTP load by wrk, a client written in C that leaves the processor to the server.
+// HTTP load by wrk, a client written in C that uses little CPU.
 
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
@@ -12,14 +12,14 @@ const SCRIPT = fileURLToPath(new URL('./random-paths.lua', import.meta.url));
 
 export interface Load {
   url: string;
-  /** A file with a path in each line, one of which each request asks for at random. */
+  /** File with one path per line; each request picks one at random. */
   pathsFile: string;
   headers?: Record<string, string>;
   seconds: number;
   connections?: number;
 }
 
-/** Asks for random paths as fast as they are answered and returns the requests per second; anything but 2xx fails. */
+/** Requests random paths as fast as possible; any response but 2xx fails. @returns requests per second */
 export async function requestsPerSecond({
   url,
   pathsFile,
@@ -40,11 +40,11 @@ export async function requestsPerSecond({
   ];
   const { stdout } = await run(requireTool('wrk'), parameters, { timeout: (seconds + 30) * 1000 });
   if (/Non-2xx or 3xx responses|Socket errors/.test(stdout))
-    throw new Error(`${url} did not answer every request with 2xx:\n${stdout}`);
+    throw new Error(`${url} did not respond to every request with 2xx:\n${stdout}`);
   return Number(/Requests\/sec:\s+([\d.]+)/.exec(stdout)?.[1]);
 }
 
-/** Writes what `pathsFile` names. */
+/** Writes a `pathsFile`, and returns its path. */
 export async function writePaths(file: string, paths: readonly string[]): Promise<string> {
   await writeFile(file, `${paths.join('\n')}\n`);
   return file;

@@ -1,20 +1,20 @@
-// Resident memory of a process, from Linux's own accounting (proc_pid_status(5)).
+// Reads the resident memory of a process from Linux (proc_pid_status(5)).
 
 import { readFile, writeFile } from 'node:fs/promises';
 
 export const MIB = 1024 * 1024;
 
-/** Reads the resident memory of a process now, in bytes. */
+/** Returns the present resident memory of a process, in bytes. */
 export async function residentBytes(pid: number): Promise<number> {
   return field(pid, 'VmRSS');
 }
 
-/** Reads the highest resident memory since the start or the last resetPeak, in bytes. */
+/** Returns the peak resident memory since the start or the last `resetPeak`, in bytes. */
 export async function peakResidentBytes(pid: number): Promise<number> {
   return field(pid, 'VmHWM');
 }
 
-/** Lets the peak count from now. */
+/** Resets the peak to the present value. */
 export async function resetPeak(pid: number): Promise<void> {
   await writeFile(`/proc/${pid}/clear_refs`, '5');
 }

@@ -1,4 +1,4 @@
-// The table of docs/performance.md, between two markers.
+// Writes results into the table of docs/performance.md, between two markers.
 
 import { COLUMNS, toCells, type Result } from './claims.ts';
 
@@ -6,8 +6,8 @@ const BEGIN = '<!-- results -->';
 const END = '<!-- /results -->';
 const MARKED = new RegExp(`${BEGIN}[^]*${END}`);
 
-export interface Measured {
-  /** Names of the benches that were run; rows of others stay as they are. */
+export interface Measurements {
+  /** Names of the benchmarks that were run; rows of others are kept. */
   names: readonly string[];
   results: readonly Result[];
   /** A sentence about the machine. */
@@ -15,13 +15,17 @@ export interface Measured {
 }
 
 /**
- * Returns the page with its rows measured anew.
- * @param order names of all benches, in the order of their rows; what is of none of them goes
- * @throws Error when the page has no markers
+ * Returns the page with the rows of the given benchmarks replaced.
+ * @param order names of all benchmarks, in the order of their rows; rows of any other benchmark are removed
+ * @throws Error if the page has no markers
  */
-export function withResults(page: string, { names, results, machine }: Measured, order: readonly string[]): string {
+export function withResults(
+  page: string,
+  { names, results, machine }: Measurements,
+  order: readonly string[],
+): string {
   const [marked] = MARKED.exec(page) ?? [];
-  if (marked === undefined) throw new Error(`The page has no place for its table, between ${BEGIN} and ${END}.`);
+  if (marked === undefined) throw new Error(`The page has no table between ${BEGIN} and ${END}.`);
   const kept = marked.split('\n').filter((line) => line.startsWith('| ') && !names.includes(benchOf(line)));
   const rows = [...kept, ...results.map((result) => toRow(toCells(result)))];
   const sorted = order.flatMap((name) => rows.filter((row) => benchOf(row) === name));
@@ -29,7 +33,7 @@ export function withResults(page: string, { names, results, machine }: Measured,
   return page.replace(MARKED, () => [BEGIN, machine, '', ...table, END].join('\n'));
 }
 
-/** `upload` of `| upload: file of …`. */
+/** Returns the benchmark of a row: `upload` for `| upload: file of …`. */
 function benchOf(row: string): string {
   return /^\| ([a-z0-9]+):/.exec(row)?.[1] ?? '';
 }

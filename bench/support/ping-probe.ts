@@ -1,10 +1,10 @@
-// A process that asks a server for /api/ping every 5 ms, whether the last answer has come or not, and tells at its end
-// how long the answers took: as long as something else held the server's event loop, at the most.
+// A process that requests /api/ping every 5 ms without waiting for earlier responses, and reports the response times:
+// they show for how long the server's event loop was blocked.
 
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
-import { endWithThisProcess } from './processes.ts';
+import { killWithThisProcess } from './processes.ts';
 import { percentile } from './statistics.ts';
 
 const INTERVAL_MS = 5;
@@ -15,11 +15,11 @@ export interface PingTimes {
   maxMs: number;
 }
 
-/** Starts the process; the function that it returns ends it. */
+/** Starts the process. @returns a function that stops it and returns the times */
 export async function startPings(url: string): Promise<() => Promise<PingTimes>> {
   const child = fork(import.meta.filename, [url], { execArgv: [] });
-  const failed = endWithThisProcess(child).then(() => {
-    throw new Error('The process that asks for /api/ping has ended: it got no answer.');
+  const failed = killWithThisProcess(child).then(() => {
+    throw new Error('The process that requests /api/ping has ended: it got no response.');
   });
   failed.catch(() => undefined);
   await Promise.race([once(child, 'message'), failed]);

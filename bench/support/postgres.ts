@@ -1,5 +1,5 @@
-// A private PostgreSQL server, run by the script that tests use too: it ends, and removes its files, when its standard
-// input does, which is when this process ends at the latest.
+// Starts a private PostgreSQL server with the script of the tests. It stops and deletes its files when its standard
+// input closes, at the latest when this process exits.
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,14 +16,14 @@ export interface Postgres extends AsyncDisposable {
   url: string;
 }
 
-/** Starts a server in a temporary directory, with Debian's own settings but for where it listens. */
+/** Starts a server in a temporary directory, with Debian's settings except for where it listens. */
 export async function startPostgres(): Promise<Postgres> {
   const [programs] = globSync('/usr/lib/postgresql/*/bin').sort((left, right) =>
     right.localeCompare(left, 'en', { numeric: true }),
   );
-  if (programs === undefined) throw new Error('PostgreSQL is missing: `apt-get install postgresql` brings it.');
+  if (programs === undefined) throw new Error('PostgreSQL is missing: run `apt-get install postgresql`.');
   const directory = await mkdtemp(join(tmpdir(), 'berth-bench-postgres-'));
-  // It refuses to run as root; its Debian package has made a user for it, who may not be able to read this checkout.
+  // It refuses to run as root. The user of its Debian package may not be able to read this checkout.
   const user = process.getuid?.() === 0 ? { uid: idOf('-u'), gid: idOf('-g') } : {};
   if (process.getuid?.() === 0) execFileSync('chown', ['postgres:', directory]);
   const server = spawn(

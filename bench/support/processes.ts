@@ -1,5 +1,5 @@
-// Servers of a bench: each a process of its own on a free port, stopped by its id, at the latest when this process
-// ends.
+// Starts the servers of a benchmark, each in its own process on a free port. They are stopped at the latest when this
+// process exits.
 
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,11 +11,11 @@ const POLL_INTERVAL_MS = 10;
 export interface ServerProcess extends AsyncDisposable {
   url: string;
   pid: number;
-  /** From the start of the process to its first good answer. */
+  /** Time from the start of the process to the first successful response. */
   startMs: number;
-  /** Ends it at once, as a power cut would end the process. */
+  /** Kills it with SIGKILL. */
   kill(): Promise<void>;
-  /** Ends it by SIGTERM and resolves with its exit code. */
+  /** Stops it with SIGTERM and resolves with its exit code. */
   stop(): Promise<number | null>;
 }
 
@@ -24,11 +24,11 @@ export interface ServerCommand {
   parameters: string[];
   env?: Record<string, string>;
   port: number;
-  /** Answered with 2xx once the server is ready. */
+  /** Path that responds with 2xx once the server is ready. */
   readyPath: string;
 }
 
-/** Starts a server and resolves when it is ready; what it logs goes to /dev/null, its errors are shown. */
+/** Starts a server and resolves when it is ready. Its stdout is discarded, its stderr is shown. */
 export async function startServer({
   program,
   parameters,
@@ -41,9 +41,9 @@ export async function startServer({
     env: { PATH: process.env.PATH, ...env },
     stdio: ['ignore', 'ignore', 'inherit'],
   });
-  const exited = endWithThisProcess(child);
+  const exited = killWithThisProcess(child);
   const url = `http://127.0.0.1:${port}`;
-  while (!(await answers(url + readyPath))) {
+  while (!(await isReady(url + readyPath))) {
     if (child.exitCode !== null || child.signalCode !== null || performance.now() - startedAt > START_TIMEOUT_MS) {
       child.kill('SIGKILL');
       throw new Error(`${program} ${parameters.join(' ')} did not start.`);
@@ -71,8 +71,8 @@ export async function startServer({
   };
 }
 
-/** Sees to it that a child does not outlive this process, and resolves with its exit code. */
-export async function endWithThisProcess(child: ChildProcess): Promise<number | null> {
+/** Kills a child when this process exits; resolves with the child's exit code. */
+export async function killWithThisProcess(child: ChildProcess): Promise<number | null> {
   const kill = () => {
     child.kill();
   };
@@ -84,7 +84,7 @@ export async function endWithThisProcess(child: ChildProcess): Promise<number | 
   }
 }
 
-/** Finds a port that nobody listens on right now. */
+/** Returns a port that is free at this moment. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -95,7 +95,7 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function answers(url: string): Promise<boolean> {
+async function isReady(url: string): Promise<boolean> {
   try {
     const response = await fetch(url);
     await response.body?.cancel();

@@ -1,4 +1,4 @@
-// Files of bytes that cannot be compressed.
+// Files of incompressible bytes.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
@@ -15,8 +15,8 @@ export async function writeRandomFile(path: string, sizeMib: number): Promise<st
 }
 
 /**
- * Gives a file another digest by four bytes that make no difference: in gzip they are the time of its content (RFC
- * 1952, 2.3).
+ * Changes the digest of a file by overwriting four bytes that do not matter: in gzip they are the modification time
+ * (RFC 1952, 2.3).
  */
 export async function stamp(path: string, stampByte: number): Promise<void> {
   const handle = await open(path, 'r+');
@@ -24,7 +24,7 @@ export async function stamp(path: string, stampByte: number): Promise<void> {
   await handle.close();
 }
 
-/** Reads a file for its digest: `sha256:<hex>`. */
+/** Returns the digest of a file: `sha256:<hex>`. */
 export async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(path, { highWaterMark: MIB }), hash);

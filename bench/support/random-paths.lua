@@ -1,4 +1,4 @@
--- wrk: every request asks for one of the paths in a file, at random; requests are formatted once.
+-- wrk script: each request picks a random path from a file; requests are formatted once.
 local requests = {}
 
 function init(args)

@@ -1,4 +1,4 @@
-// The databases of a Berth as the catalogue writes to them, while no server runs.
+// Reads and writes rows of SQLite and PostgreSQL for the catalogue, while no server runs.
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ import { requireTool } from './tools.ts';
 
 const run = promisify(execFile);
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
-/** Characters of CSV that are sent at once. */
+/** Characters of CSV per chunk. */
 const CHUNK_LENGTH = 1024 * 1024;
 
 /** The embedded database in a data directory. */
@@ -38,7 +38,7 @@ export function sqliteRows(dataDir: string): RowStore {
   };
 }
 
-/** A PostgreSQL database, by psql. */
+/** A PostgreSQL database, through psql. */
 export function postgresRows(url: string): RowStore {
   const psql = [requireTool('psql', 'postgresql'), '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', url] as const;
   const execute = async (statement: string) =>

@@ -1,4 +1,4 @@
-// Where Berths of a bench keep what they keep, and a look at it from behind their backs.
+// Storage of the servers of a benchmark, with direct access to its database and its blobs.
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
@@ -15,17 +15,17 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 export interface Site extends AsyncDisposable {
   dataDir: string;
-  /** Settings beside DATA_DIR. */
+  /** Settings other than DATA_DIR. */
   env: Record<string, string>;
   /** Reads rows of the database. */
   query<Row extends object>(select: string): Promise<Row[]>;
   /** Changes rows of the database. */
   execute(statement: string): Promise<void>;
-  /** Size of the bytes under a storage key; -1 when there are none. */
+  /** Returns the size of the object under a storage key; -1 if there is none. */
   sizeOf(storageKey: string): Promise<number>;
 }
 
-/** SQLite and files: what a start without any setting uses. */
+/** SQLite and files, the default configuration. */
 export async function openEmbeddedSite(): Promise<Site> {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-site-'));
   const withDatabase = <T>(work: (database: DatabaseSync) => T): T => {
@@ -55,7 +55,7 @@ export async function openEmbeddedSite(): Promise<Site> {
   };
 }
 
-/** PostgreSQL and S3, both flushed to the disk: what any number of replicas share. */
+/** PostgreSQL and S3, both flushed to disk, for any number of replicas. */
 export async function openClusterSite(): Promise<Site> {
   const [postgres, swift] = await Promise.all([startPostgres(), startSwift()]);
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-site-'));

@@ -1,5 +1,5 @@
-// A private S3 server, OpenStack Swift, run by the script that tests use too: it ends, and removes its files, when its
-// standard input does, which is when this process ends at the latest. What it acknowledges is on the disk.
+// Starts a private S3 server, OpenStack Swift, with the script of the tests. It flushes what it acknowledges to disk,
+// and stops and deletes its files when its standard input closes, at the latest when this process exits.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,9 +18,9 @@ const BUCKET = 'bench';
 export interface Swift extends AsyncDisposable {
   s3: S3;
   bucket: string;
-  /** Settings of a Berth that keeps its files there. */
+  /** Settings of a server that stores its files there. */
   env: Record<string, string>;
-  /** Removes all objects. */
+  /** Deletes all objects. */
   empty(): Promise<void>;
 }
 
@@ -30,8 +30,7 @@ export async function startSwift(): Promise<Swift> {
     ['/usr/lib/python3/dist-packages/swift', 'python3-swift'],
     ['/usr/bin/memcached', 'memcached'],
   ] as const) {
-    if (!existsSync(path))
-      throw new Error(`OpenStack Swift is missing: \`apt-get install ${debianPackage}\` brings it.`);
+    if (!existsSync(path)) throw new Error(`OpenStack Swift is missing: run \`apt-get install ${debianPackage}\`.`);
   }
   const directory = await mkdtemp(join(tmpdir(), 'berth-bench-swift-'));
   const ports = [];

@@ -1,4 +1,4 @@
-// npm tarballs of a wanted size: small ones in memory, large ones streamed to a file.
+// Builds npm tarballs of a given size: small ones in memory, large ones streamed to a file.
 
 import { createWriteStream, readFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
@@ -10,7 +10,7 @@ import { Header } from 'tar/header';
 import { MIB } from './memory.ts';
 
 const BLOCK_BYTES = 512;
-/** As fast as can be: what inflates it does not mind. */
+/** Fastest compression; it does not change the cost of inflating. */
 const LEVEL = 1;
 
 export interface Entry {
@@ -25,7 +25,7 @@ export function npmTarball(name: string, version: string, content: Uint8Array, l
   });
 }
 
-/** Writes a tarball with a manifest and the entries, as many as make `maxBytes`, and returns its path. */
+/** Writes a tarball with a manifest and entries, up to about `maxBytes`, and returns its path. */
 export async function writeTarball(
   path: string,
   name: string,
@@ -44,14 +44,14 @@ export async function writeTarball(
   return path;
 }
 
-/** Files of 1 MiB that cannot be compressed. */
+/** Incompressible files of 1 MiB. */
 export function* incompressible(count: number): Generator<Entry> {
   for (let index = 0; index < count; index++) yield { path: `data-${index}.bin`, content: randomBytes(MIB) };
 }
 
 /**
- * Files of 1 MiB without end, as a large plug-in has them: a third JavaScript, a third machine code, a third of what
- * is compressed already.
+ * An endless sequence of 1 MiB files, like those of a large plug-in: a third JavaScript, a third machine code, a third
+ * incompressible data.
  */
 export function* mixed(): Generator<Entry> {
   const [script, program] = [sampleScript(), readFileSync(process.execPath)];
@@ -62,7 +62,7 @@ export function* mixed(): Generator<Entry> {
   }
 }
 
-/** Scripts of up to 8 KB in packages of 40, as `node_modules` are made of. */
+/** Scripts of up to 8 KB in packages of 40 files, like those of `node_modules`. */
 export function* scripts(count: number): Generator<Entry> {
   const script = sampleScript();
   for (let index = 0; index < count; index++) {
@@ -74,7 +74,7 @@ export function* scripts(count: number): Generator<Entry> {
   }
 }
 
-/** 9 MB of JavaScript as people write it. */
+/** 9 MB of hand-written JavaScript. */
 function sampleScript(): Buffer {
   return readFileSync(fileURLToPath(new URL('../../node_modules/@typescript/old/lib/typescript.js', import.meta.url)));
 }

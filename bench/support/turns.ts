@@ -1,10 +1,10 @@
-// Who is compared takes turns, so that what the machine does meanwhile meets all alike.
+// Interleaves measurements, so that other load on the machine affects all contestants alike.
 
 /**
- * Lets each contestant measure once a round, after one round that does not count. The order turns by one each round:
- * who comes first, on a disk that has rested, is another one each time.
+ * Runs each contestant once per round, after one warm-up round. The order rotates by one each round, so that each of
+ * them is first, on an idle disk, equally often.
  *
- * @returns the figures of each, in the order of the rounds /
+ * @returns the figures of each contestant, by round
  */
 export async function takeTurns<Name extends string>(
   rounds: number,

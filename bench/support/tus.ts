@@ -1,4 +1,4 @@
-// A client of resumable uploads that counts what it sends, and can be cut off at any byte.
+// Client for resumable uploads that can be disconnected at any byte.
 
 import { once } from 'node:events';
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
@@ -26,25 +26,25 @@ export async function createUpload(
     },
   });
   if (response.status !== 201)
-    throw new Error(`the creation of an upload was answered with ${response.status}: ${await response.text()}`);
+    throw new Error(`creating an upload got status ${response.status}: ${await response.text()}`);
   return new URL(response.headers.get('location') ?? '', `${url}/api/v1/uploads`).pathname;
 }
 
-/** Asks where an upload stands, until the server has put away what it had on the way. */
+/** Requests the offset of an upload, again while the server is still storing received bytes (423). */
 export async function offsetOf(url: string): Promise<number> {
   for (;;) {
     const response = await fetch(url, { method: 'HEAD', headers: TUS });
     if (response.status === 200) return Number(response.headers.get('upload-offset'));
-    if (response.status !== 423) throw new Error(`asking for the offset was answered with ${response.status}`);
+    if (response.status !== 423) throw new Error(`requesting the offset got status ${response.status}`);
     await wait(100);
   }
 }
 
 /**
- * Sends bytes from an offset on, and is cut off after so many of them; otherwise resolves with the status of the
- * answer.
+ * Sends bytes from an offset, and disconnects after `cutAfterBytes`.
  *
- * @param read returns the bytes from `start`, at most 1 MiB of them /
+ * @param read returns the bytes from `start` to `end`, at most 1 MiB
+ * @returns the status of the response; undefined if it disconnected
  */
 export async function sendBytes(
   url: string,
@@ -63,14 +63,14 @@ export async function sendBytes(
   const end = Math.min(sizeBytes, offset + cutAfterBytes);
   for (let start = offset; start < end; start += MIB) await write(patch, read(start, Math.min(start + MIB, end)));
   if (end < sizeBytes) return void patch.destroy();
-  const answered = once(patch, 'response') as Promise<[IncomingMessage]>;
+  const responded = once(patch, 'response') as Promise<[IncomingMessage]>;
   patch.end();
-  const [response] = await answered;
+  const [response] = await responded;
   response.resume();
   return response.statusCode;
 }
 
-/** Resolves once the kernel has the bytes. */
+/** Resolves once the bytes were passed to the kernel. */
 function write(patch: ClientRequest, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     patch.write(bytes, (error) => {

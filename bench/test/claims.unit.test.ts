@@ -25,7 +25,7 @@ describe('a claim', () => {
     assert.deepEqual(toCells(result), ['start: x', '1501 ms', '-', '-', '≤ 1500 ms', 'fail']);
   });
 
-  test('without a bar is told only', () => {
+  test('without a bar is only reported', () => {
     assert.deepEqual(toCells(judge({ claim: 'list: x', unit: 'ms', ours: [1.2345] })), [
       'list: x',
       '1.23 ms',
@@ -37,14 +37,14 @@ describe('a claim', () => {
   });
 });
 
-test('the p95 of twenty values is the second largest, the median of four lies between the two in the middle', () => {
+test('the p95 of twenty values is the second largest, the median of four the mean of the two in the middle', () => {
   const values = Array.from({ length: 20 }, (_unused, index) => 20 - index);
   assert.equal(percentile(values, 95), 19);
   assert.equal(percentile([3], 95), 3);
   assert.equal(median([9, 1, 3, 4]), 3.5);
 });
 
-test('contestants take turns, another one first each round, and the first round does not count', async () => {
+test('contestants are measured in rotating order, after a warm-up round', async () => {
   const calls: string[] = [];
   const contestant = (name: string) => async (round: number) => {
     calls.push(name + String(round));
@@ -62,7 +62,7 @@ describe('the page', () => {
     results: [judge({ claim, unit: 'ms', ours: [figure] })],
   });
 
-  test('gets the rows of what was measured and keeps those of other benches', () => {
+  test('gets the rows of the measured benchmarks and keeps those of others', () => {
     const empty = 'Before\n<!-- results -->\nNothing yet.\n<!-- /results -->\nafter';
     const once = withResults(withResults(empty, measured('list: a', 1), ORDER), measured('upload: b', 2), ORDER);
     const page = withResults(once, measured('list: c', 3), ORDER);
@@ -80,7 +80,7 @@ describe('the page', () => {
     ]);
   });
 
-  test('without a place for the table is refused', () => {
-    assert.throws(() => withResults('Nothing.', measured('list: a', 1), ORDER), /has no place for its table/);
+  test('without markers for the table is rejected', () => {
+    assert.throws(() => withResults('Nothing.', measured('list: a', 1), ORDER), /has no table between/);
   });
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { runUpkeep, SITES } from '../upkeep.ts';
 
 for (const [name, openSite] of Object.entries(SITES)) {
-  test(`no request fails while sweeps and scrubs run all the time on ${name}`, async () => {
+  test(`no request fails while sweeps and scrubs run continuously on ${name}`, async () => {
     const report = await runUpkeep(3, openSite);
     assert.deepEqual(report.failed, []);
     assert.ok(report.removedBlobs > 0, 'sweeps must have removed something');

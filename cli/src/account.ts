@@ -6,15 +6,15 @@ export interface AccountText {
   department?: string;
 }
 
-/** Reads `organization:acme`, `organization:acme/geo` or `user:<id>`. */
+/** Parses `organization:acme`, `organization:acme/geo` or `user:<id>`. */
 export function parseAccount(text: string): AccountText {
   const [, type, id = '', department] = /^(user|organization):([^/]+)(?:\/(.+))?$/.exec(text) ?? [];
   if (type === undefined || (type === 'user' && department !== undefined))
-    throw new UsageError(`${text} is no account: write organization:acme, organization:acme/geo or user:ID`);
+    throw new UsageError(`invalid account ${text}: expected organization:acme, organization:acme/geo or user:ID`);
   return { type: type as AccountText['type'], id, ...(department !== undefined && { department }) };
 }
 
-/** The other way round. */
+/** Formats an account as parseAccount reads it. */
 export function formatAccount({ type, id, department }: AccountText): string {
   return `${type}:${id}${department ? `/${department}` : ''}`;
 }

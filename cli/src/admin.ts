@@ -1,16 +1,16 @@
-// What the commands of administrators have in common: the session of berth login --email, and JSON over the API.
+// Shared by the administration commands: the session of berth login --email, and JSON requests to the API.
 
-import { readSaved, resolveRegistry, settingsFile, type ClientValues } from './client.ts';
+import { readSettings, resolveRegistry, settingsFile, type ClientValues } from './client.ts';
 
 export interface AdminApi {
-  /** Asks a route below /api/v1. @throws Error with what the registry says */
-  ask<Answer>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<Answer>;
+  /** Sends a request to a path below /api/v1. @throws ApiError if the registry refuses it */
+  request<Body>(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', path: string, body?: unknown): Promise<Body>;
 }
 
-/** What a registry refuses, in its words. */
-export class RefusedError extends Error {
-  override readonly name = 'RefusedError';
-  /** Of the problem document, such as `sync_running`; undefined where the answer is none. */
+/** A request that the registry refused, with the registry's message. */
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  /** Code of the problem document, such as `sync_running`; undefined if the response is not one. */
   readonly code: string | undefined;
 
   constructor(message: string, code: string | undefined) {
@@ -21,39 +21,40 @@ export class RefusedError extends Error {
 
 const TIMEOUT_MS = 30_000;
 
-/** @throws Error that says to sign in */
+/** Opens the API with the saved session. @throws Error if there is none for this registry */
 export function openAdminApi(values: ClientValues): AdminApi {
   const { registryUrl } = resolveRegistry(values);
-  const saved = readSaved(settingsFile());
+  const saved = readSettings(settingsFile());
   const { session } = saved.url === registryUrl ? saved : {};
   if (session === undefined)
-    throw new Error(`this needs a session: run berth login ${registryUrl} --email you@example.org`);
-  return { ask: (method, path, body) => askJson(registryUrl, method, `/api/v1${path}`, { cookie: session }, body) };
+    throw new Error(`this command requires a session: run berth login ${registryUrl} --email you@example.org`);
+  return {
+    request: (method, path, body) => requestJson(registryUrl, method, `/api/v1${path}`, { cookie: session }, body),
+  };
 }
 
 /**
- * One request with a JSON answer; undefined where there is none.
- * @throws Error with what the registry says, or why it cannot be reached
+ * Sends a request and returns the JSON body of the response; undefined if there is none.
+ * @throws ApiError if the registry refuses the request; Error if it cannot be reached
  */
-export async function askJson<Answer>(
+export async function requestJson<Body>(
   registryUrl: string,
   method: string,
   path: string,
   headers: Record<string, string>,
   body?: unknown,
-): Promise<Answer> {
-  const { answer } = await request<Answer>(registryUrl, method, path, headers, body);
-  return answer;
+): Promise<Body> {
+  return (await requestWithCookies<Body>(registryUrl, method, path, headers, body)).body;
 }
 
-/** As askJson, with the cookies that the answer sets, as the next request would send them. */
-export async function request<Answer>(
+/** As requestJson; also returns the cookies that the response sets, as a Cookie header. */
+export async function requestWithCookies<Body>(
   registryUrl: string,
   method: string,
   path: string,
   headers: Record<string, string>,
   body?: unknown,
-): Promise<{ answer: Answer; cookies: string }> {
+): Promise<{ body: Body; cookies: string }> {
   let response: Response;
   try {
     response = await fetch(`${registryUrl}${path}`, {
@@ -64,24 +65,20 @@ export async function request<Answer>(
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
   } catch (error) {
-    throw new Error(
-      `the registry at ${registryUrl} cannot be ` +
-        `reached: ${error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error)}`,
-      { cause: error },
-    );
+    const reason = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
+    throw new Error(`the registry at ${registryUrl} cannot be reached: ${reason}`, { cause: error });
   }
-  const text = await response.text();
-  const answer = parse(text);
+  const content = parse(await response.text());
   if (!response.ok)
-    throw new RefusedError(
-      reasonIn(answer) ?? `the registry at ${registryUrl} answered with ${response.status}`,
-      (answer as { code?: string } | undefined)?.code,
+    throw new ApiError(
+      problemMessage(content) ?? `the registry at ${registryUrl} responded with status ${response.status}`,
+      (content as { code?: string } | undefined)?.code,
     );
   const cookies = response.headers
     .getSetCookie()
     .map((cookie) => cookie.split(';', 1)[0])
     .join('; ');
-  return { answer: answer as Answer, cookies };
+  return { body: content as Body, cookies };
 }
 
 function parse(text: string): unknown {
@@ -92,9 +89,9 @@ function parse(text: string): unknown {
   }
 }
 
-/** The sentence of a problem document, with what it says of each field. */
-function reasonIn(answer: unknown): string | undefined {
-  const { detail, errors } = (answer ?? {}) as { detail?: unknown; errors?: { path: string; message: string }[] };
+/** Formats the detail of a problem document with its errors by field; undefined if the content is not one. */
+function problemMessage(content: unknown): string | undefined {
+  const { detail, errors } = (content ?? {}) as { detail?: unknown; errors?: { path: string; message: string }[] };
   if (typeof detail !== 'string') return undefined;
   return Array.isArray(errors)
     ? `${detail} ${errors.map(({ path, message }) => `${path.replace(/^\//, '')} ${message}`).join('; ')}`

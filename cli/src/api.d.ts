@@ -1,5 +1,5 @@
-// What this package uses of @berth-registry/api; the path in tsconfig.json leads here, since the server is compiled on
-// its own. A test holds it equal to what the server has.
+// Declares what this package uses of @berth-registry/api. tsconfig.json maps the import here, since the server is
+// compiled separately; a test checks that the server matches.
 
 /** Runs a server as this process until SIGTERM or SIGINT. */
 export function serve(env: NodeJS.ProcessEnv): Promise<void>;
@@ -16,8 +16,8 @@ interface Hooks {
   signal?: AbortSignal;
 }
 
-/** A blob whose bytes are not what they should be, and whose it is; the architecture of file artefacts is empty. */
-export interface Unsound {
+/** A missing or damaged blob, with the artefacts that use it; the architecture of a file artefact is empty. */
+export interface DamagedBlob {
   digest: string;
   reason: string;
   artefacts: { id: string; architecture: string }[];
@@ -27,11 +27,11 @@ interface BackupSummary {
   directory: string;
   createdAt: string;
   rows: Record<string, number>;
-  lost: Unsound[];
+  lost: DamagedBlob[];
   secrets: { included: string[]; leftOut: string[] };
 }
 
-/** Copies the whole instance into a folder. */
+/** Backs up the whole instance into a directory. */
 export function backup(
   env: NodeJS.ProcessEnv,
   directory: string,
@@ -42,7 +42,7 @@ export function backup(
   }
 >;
 
-/** Rebuilds an empty instance from a folder. */
+/** Restores a backup into an empty instance. */
 export function restore(
   env: NodeJS.ProcessEnv,
   directory: string,
@@ -53,7 +53,7 @@ export function restore(
   }
 >;
 
-/** Writes chosen artefacts with their bytes into one file. */
+/** Writes artefacts with their content to a bundle file. */
 export function exportArtefacts(
   env: NodeJS.ProcessEnv,
   path: string,
@@ -66,7 +66,7 @@ export function exportArtefacts(
   failed: { id: string; reason: string }[];
 }>;
 
-/** Mirrors what such a file brings. */
+/** Mirrors the artefacts of a bundle file. */
 export function importArtefacts(
   env: NodeJS.ProcessEnv,
   path: string,
@@ -81,10 +81,10 @@ export function importArtefacts(
   problems: { id: string; reason: string }[];
 }>;
 
-/** Brings the database to the server's schema. */
+/** Migrates the database to the server's schema. */
 export function migrateDatabase(env: NodeJS.ProcessEnv): Promise<{ migrated: string[] }>;
 
-/** Removes what nobody refers to. */
+/** Garbage collection: deletes unreferenced content. */
 export function sweep(
   env: NodeJS.ProcessEnv,
   options?: {
@@ -101,7 +101,7 @@ export function sweep(
   digests?: string[];
 }>;
 
-/** Reads every blob back. */
+/** Integrity check: reads and verifies every blob. */
 export function scrub(
   env: NodeJS.ProcessEnv,
   options?: { onProgress?: (progress: { checkedBlobs: number; checkedBytes: number }) => void; signal?: AbortSignal },
@@ -111,6 +111,6 @@ export function scrub(
   damagedBlobs: number;
   missingBlobs: number;
   recoveredBlobs: number;
-  damaged: Unsound[];
-  missing: Unsound[];
+  damaged: DamagedBlob[];
+  missing: DamagedBlob[];
 }>;

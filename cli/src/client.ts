@@ -1,4 +1,4 @@
-// What the commands that speak to a registry have in common: which one, with which key, and how what they do is shown.
+// Shared by the commands that are clients of a registry: its address and key, progress, and printing of the result.
 
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -7,7 +7,7 @@ import type { RegistryOptions } from '@berth-registry/lib-node';
 import { print, runInterruptibly } from './interruptible.ts';
 import type { Progress } from './progress.ts';
 
-/** Options of every such command. */
+/** Options of each of these commands. */
 export const CLIENT_OPTIONS = {
   'url': { type: 'string' },
   'api-key': { type: 'string' },
@@ -16,21 +16,18 @@ export const CLIENT_OPTIONS = {
 } as const;
 export const CLIENT_TEXTS = {
   'url': 'address of the registry, without /api/v1',
-  'api-key': 'API key; better in BERTH_API_KEY, as others on this machine can read command lines',
-  'json': 'print the result as JSON, for scripts; its fields stay',
+  'api-key': 'API key; BERTH_API_KEY is safer, since other users can read command lines',
+  'json': 'print the result as JSON, whose fields are stable',
   'quiet': 'show no progress',
 };
-/** Ends the description of each. */
-export const ABOUT_REGISTRY =
-  'The registry is that of --url, else of BERTH_URL, else of berth login; the key that of --api-key, else of ' +
-  'BERTH_API_KEY, else of berth login.';
+export const ABOUT_REGISTRY = `The registry is taken from --url, BERTH_URL or berth login, in this order; the API
+key from --api-key, BERTH_API_KEY or berth login.`;
 
-/** Options of the commands of administrators. */
+/** Options of the administration commands. */
 export const ADMIN_OPTIONS = { url: { type: 'string' }, json: { type: 'boolean' } } as const;
 export const ADMIN_TEXTS = { url: CLIENT_TEXTS.url, json: CLIENT_TEXTS.json };
-export const ABOUT_SESSION =
-  'It needs the session of berth login URL --email ADDRESS. The registry is that of --url, else of BERTH_URL, ' +
-  'else of berth login.';
+export const ABOUT_SESSION = `Requires a session: run berth login URL --email ADDRESS first. The registry is taken from
+--url, BERTH_URL or berth login, in this order.`;
 
 export interface ClientValues {
   'url'?: string | undefined;
@@ -39,59 +36,62 @@ export interface ClientValues {
   'quiet'?: boolean | undefined;
 }
 
-/** What berth login has written down. */
+/** Settings saved by berth login. */
 export interface SavedSettings {
   url?: string;
   apiKey?: string;
-  /** Cookies of a session. */
+  /** Session cookies, as a Cookie header. */
   session?: string;
 }
 
 export interface ClientWork<Result> {
-  /** Of the command, before each line of progress. */
+  /** Name of the command; prefix of each line of progress. */
   name: string;
   values: ClientValues;
-  /** Asks no registry: none need be named. */
+  /** Whether the work sends no requests, so that no registry is required. */
   isOffline?: boolean;
   work(registry: RegistryOptions, onProgress: (progress: Progress) => void): Promise<Result>;
-  /** Says what came of it, for people. */
-  say(result: Result): string;
+  /** Formats the result for people. */
+  describe(result: Result): string;
 }
 
-/** Where berth login keeps what it is told. */
+/** Path of the settings that berth login saves. */
 export function settingsFile(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CONFIG_HOME'] || join(env['HOME'] || homedir(), '.config'), 'berth', 'config.json');
 }
 
-/** @throws Error that says which registry, or which file, is missing or wrong */
+/**
+ * Resolves the registry and the key from options, environment and saved settings.
+ * @throws Error if no registry is given, its address is invalid, or the saved settings are unreadable
+ */
 export function resolveRegistry(
   { 'url': url, 'api-key': apiKey }: ClientValues,
   env: NodeJS.ProcessEnv = process.env,
 ): RegistryOptions {
-  const saved = readSaved(settingsFile(env));
-  const given = url ?? env['BERTH_URL'] ?? saved.url;
-  if (!given) throw new Error('which registry? Give --url or BERTH_URL, or run berth login once');
-  const registryUrl = toAddress(given);
-  // A key that was saved for one registry is not for another.
+  const saved = readSettings(settingsFile(env));
+  const address = url ?? env['BERTH_URL'] ?? saved.url;
+  if (!address) throw new Error('missing registry: set --url or BERTH_URL, or run berth login');
+  const registryUrl = normaliseUrl(address);
+  // A saved key is never sent to another registry.
   const savedKey = saved.url === undefined || registryUrl === saved.url ? saved.apiKey : undefined;
   const key = apiKey ?? env['BERTH_API_KEY'] ?? savedKey;
   return { registryUrl, ...(key && { apiKey: key }) };
 }
 
-/** Brings the address of a registry to its one form. @throws Error when it is none */
-export function toAddress(url: string): string {
+/** Normalises the address of a registry. @throws Error if it is not an HTTP URL */
+export function normaliseUrl(url: string): string {
   if (!/^https?:\/\/[^/?#]+/.test(url))
-    throw new Error(`${url} is no address of a registry, such as https://registry.example.org`);
+    throw new Error(`${url} is not the address of a registry: expected a URL such as https://registry.example.org`);
   return url.replace(/\/+$/, '');
 }
 
-/** Does the work until Ctrl-C; the result goes to the standard output, progress to the standard error. */
+/** Runs the work until Ctrl-C; the result goes to standard output, progress to standard error. */
 export async function runClient<Result>({
   name,
   values,
   isOffline = false,
   work,
-  say,
+  describe,
 }: ClientWork<Result>): Promise<Result> {
   const registry = isOffline ? { registryUrl: '' } : resolveRegistry(values);
   const result = await runInterruptibly({
@@ -100,12 +100,12 @@ export async function runClient<Result>({
     interruption: 'interrupted',
     work: ({ onProgress, signal }) => work({ ...registry, signal }, onProgress),
   });
-  print(values.json ? JSON.stringify(result) : say(result));
+  print(values.json ? JSON.stringify(result) : describe(result));
   return result;
 }
 
-/** What is kept, or nothing. @throws Error that names a file which cannot be read */
-export function readSaved(file: string): SavedSettings {
+/** Reads the saved settings; empty if there are none. @throws Error if the file is not valid JSON */
+export function readSettings(file: string): SavedSettings {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -119,6 +119,6 @@ export function readSaved(file: string): SavedSettings {
     );
     return Object.fromEntries(texts) as SavedSettings;
   } catch {
-    throw new Error(`${file} cannot be read as JSON: remove it and run berth login again`);
+    throw new Error(`${file} is not valid JSON: remove it and run berth login again`);
   }
 }

@@ -1,71 +1,69 @@
-// `berth completion`: a script for a shell that completes commands and options; file names where neither fits.
+// `berth completion`: prints a script that completes commands and options in a shell, and file names elsewhere.
 
 import { defineCommand, UsageError, type Command } from './command.ts';
 import { print } from './interruptible.ts';
 
 type Commands = Readonly<Record<string, Command>>;
 
-/**
- * What can be written behind words: `''` for the first, `keys create` for the options of that. Options are undefined
- * texts of none.
- */
-interface Place {
-  behind: string;
+/** The words that can follow `prefix`: commands after `''`, options after `keys create`. */
+interface Completion {
+  prefix: string;
   choices: { word: string; text: string }[];
 }
 
-const SHELLS: Record<string, (places: Place[]) => string> = { bash, zsh, fish };
+const SHELLS: Record<string, (completions: Completion[]) => string> = { bash, zsh, fish };
 
-/** @param loadCommands all of them, asked for when the script is made */
+/** @param loadCommands loads all commands, when the script is made */
 export function createCompletion(loadCommands: () => Promise<Commands>): Command {
   return defineCommand({
-    summary: 'print a script that completes commands in a shell',
+    summary: 'print a completion script for a shell',
     usage: 'completion bash|zsh|fish',
-    description: 'Prints a script for the shell, which completes commands and options.',
+    description: 'Prints a script that completes commands and options in the shell.',
     options: {},
     optionTexts: {},
     examples: {
-      'source <(berth completion bash)': 'now; for ever in ~/.bashrc, or in /etc/bash_completion.d/berth',
+      'source <(berth completion bash)': 'in this shell; add it to ~/.bashrc to keep it',
       'berth completion zsh > "${fpath[1]}/_berth"': 'for zsh',
       'berth completion fish > ~/.config/fish/completions/berth.fish': 'for fish',
     },
     parameters: ['SHELL'],
-    words: Object.keys(SHELLS),
+    parameterValues: Object.keys(SHELLS),
     async run(_values, shell) {
       const script = Object.hasOwn(SHELLS, shell ?? '') ? SHELLS[shell ?? ''] : undefined;
       if (!script)
-        throw new UsageError(`there is no completion for ${shell}: name one of ${Object.keys(SHELLS).join(', ')}`);
-      print(script(placesIn(await loadCommands())));
+        throw new UsageError(`unsupported shell ${shell}: expected one of ${Object.keys(SHELLS).join(', ')}`);
+      print(script(listCompletions(await loadCommands())));
     },
   });
 }
 
-function placesIn(commands: Commands, behind = ''): Place[] {
-  const here: Place = {
-    behind,
+function listCompletions(commands: Commands, prefix = ''): Completion[] {
+  const own: Completion = {
+    prefix,
     choices: Object.entries(commands).map(([word, { summary }]) => ({ word, text: summary })),
   };
   return [
-    here,
-    ...Object.entries(commands).flatMap(([word, command]): Place[] => {
-      const path = behind === '' ? word : `${behind} ${word}`;
-      if (command.commands) return placesIn(command.commands, path);
-      const options = Object.entries({ ...command.options, help: 'say what it does' }).map(([name, text]) => ({
+    own,
+    ...Object.entries(commands).flatMap(([word, command]): Completion[] => {
+      const path = prefix === '' ? word : `${prefix} ${word}`;
+      if (command.commands) return listCompletions(command.commands, path);
+      const options = Object.entries({ ...command.options, help: 'show help' }).map(([name, text]) => ({
         word: `--${name}`,
         text,
       }));
-      return [{ behind: path, choices: [...(command.words ?? []).map((it) => ({ word: it, text: it })), ...options] }];
+      const values = (command.parameterValues ?? []).map((it) => ({ word: it, text: it }));
+      return [{ prefix: path, choices: [...values, ...options] }];
     }),
   ];
 }
 
-function bash(places: Place[]): string {
+function bash(completions: Completion[]): string {
   return `_berth() {
   local words=""
   case "\${COMP_WORDS[*]:1:COMP_CWORD-1}" in
-${places
+${completions
   .map(
-    ({ behind, choices }) => `    ${patternOf(behind)}) words=${quoted(choices.map(({ word }) => word).join(' '))} ;;`,
+    ({ prefix, choices }) => `    ${patternOf(prefix)}) words=${quoted(choices.map(({ word }) => word).join(' '))} ;;`,
   )
   .reverse()
   .join('\n')}
@@ -75,12 +73,12 @@ ${places
 complete -o default -F _berth berth`;
 }
 
-function zsh(places: Place[]): string {
+function zsh(completions: Completion[]): string {
   return `#compdef berth
 _berth() {
   case "\${words[2,CURRENT-1]}" in
-${places
-  .map(({ behind, choices }) => `    ${patternOf(behind)}) compadd -- ${choices.map(({ word }) => word).join(' ')} ;;`)
+${completions
+  .map(({ prefix, choices }) => `    ${patternOf(prefix)}) compadd -- ${choices.map(({ word }) => word).join(' ')} ;;`)
   .reverse()
   .join('\n')}
   esac
@@ -89,27 +87,31 @@ ${places
 compdef _berth berth`;
 }
 
-function fish(places: Place[]): string {
-  const lines = places.flatMap(({ behind, choices }) =>
-    choices.map(({ word, text }) => {
-      const [command, inner] = behind.split(' ');
-      const siblings = places
-        .find((place) => place.behind === command && !place.choices[0]?.word.startsWith('--'))
-        ?.choices.map((choice) => choice.word)
-        .join(' ');
-      const condition =
-        command === ''
-          ? '__fish_use_subcommand'
-          : `__fish_seen_subcommand_from ${command}${inner === undefined ? (siblings === undefined ? '' : `; and not __fish_seen_subcommand_from ${siblings}`) : `; and __fish_seen_subcommand_from ${inner}`}`;
-      return `complete -c berth -n ${quoted(condition)} ${word.startsWith('--') ? `-l ${word.slice(2)}` : `-f -a ${word}`} -d ${quoted(text)}`;
-    }),
-  );
+function fish(completions: Completion[]): string {
+  const lines = completions.flatMap(({ prefix, choices }) => {
+    const condition = quoted(fishCondition(prefix, completions));
+    return choices.map(({ word, text }) => {
+      const completed = word.startsWith('--') ? `-l ${word.slice(2)}` : `-f -a ${word}`;
+      return `complete -c berth -n ${condition} ${completed} -d ${quoted(text)}`;
+    });
+  });
   return lines.join('\n');
 }
 
-/** Exactly these words for a place of commands, these and whatever follows for options. */
-function patternOf(behind: string): string {
-  return behind === '' ? "''" : `${quoted(behind)}*`;
+/** Holds after exactly the words of `prefix`: after a group, only until one of its commands is given. */
+function fishCondition(prefix: string, completions: Completion[]): string {
+  if (prefix === '') return '__fish_use_subcommand';
+  const [command, inner] = prefix.split(' ');
+  const hasCommand = `__fish_seen_subcommand_from ${command}`;
+  if (inner !== undefined) return `${hasCommand}; and __fish_seen_subcommand_from ${inner}`;
+  const group = completions.find((it) => it.prefix === command && !it.choices[0]?.word.startsWith('--'));
+  if (group === undefined) return hasCommand;
+  return `${hasCommand}; and not __fish_seen_subcommand_from ${group.choices.map(({ word }) => word).join(' ')}`;
+}
+
+/** Matches the prefix with anything after it; the empty prefix only by itself. */
+function patternOf(prefix: string): string {
+  return prefix === '' ? "''" : `${quoted(prefix)}*`;
 }
 
 function quoted(text: string): string {

@@ -1,6 +1,6 @@
 const UNITS = ['kB', 'MB', 'GB', 'TB', 'PB'];
 
-/** `1.2 GB`: thousands, as disks are sold and file managers count. */
+/** `1.2 GB`: decimal units, as disks and file managers use. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   let value = bytes;

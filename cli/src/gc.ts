@@ -1,20 +1,21 @@
-// `berth gc`: removes what nobody refers to.
+// `berth gc`: garbage collection.
 
 import { defineCommand } from './command.ts';
 import { formatBytes, plural } from './format.ts';
-import { ABOUT_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation } from './operation.ts';
+import { ABOUT_LIVE_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation } from './operation.ts';
 
 export const gc = defineCommand({
-  summary: 'remove bytes that no artefact has any more',
+  summary: 'delete content that no artefact references',
   usage: 'gc [--dry-run] [--json] [--quiet]',
-  description: `Removes what no artefact has referred to for GC_GRACE_HOURS, and uploads whose process died. A server does so every hour by itself.
+  description: `Collects garbage: deletes blobs that no artefact has referenced for GC_GRACE_HOURS, orphaned
+objects in the storage, and uploads whose process died. The server does the same every hour.
 
-${ABOUT_SETTINGS}`,
+${ABOUT_LIVE_SETTINGS}`,
   options: { ...OPERATION_OPTIONS, 'dry-run': { type: 'boolean' } },
-  optionTexts: { 'dry-run': 'only tell what would go', ...OPERATION_TEXTS },
+  optionTexts: { 'dry-run': 'only report what would be deleted', ...OPERATION_TEXTS },
   examples: {
-    'berth gc --dry-run': 'tell what a sweep would remove now',
-    'GC_GRACE_HOURS=0 berth gc': 'make room at once',
+    'berth gc --dry-run': 'show what would be deleted now',
+    'GC_GRACE_HOURS=0 berth gc': 'free space immediately',
   },
   async run(values) {
     await runOperation({
@@ -28,13 +29,13 @@ ${ABOUT_SETTINGS}`,
             onProgress({ phase, done: phase === 'blobs' ? checkedBlobs : checkedObjects });
           },
         }),
-      say: ({ dryRun, removedBlobs, removedObjects, endedUploads, freedBytes, digests = [] }) => {
+      describe: ({ dryRun, removedBlobs, removedObjects, endedUploads, freedBytes, digests = [] }) => {
         const counts =
-          `${plural(removedBlobs, 'blob')}, ${plural(removedObjects, 'object')} that no row names ` +
-          `and ${plural(endedUploads, 'dead upload')} (${formatBytes(freedBytes)})`;
+          `${plural(removedBlobs, 'blob')}, ${plural(removedObjects, 'orphaned object')} ` +
+          `and ${plural(endedUploads, 'stale upload')} (${formatBytes(freedBytes)})`;
         return dryRun
-          ? [`Would remove ${counts}.`, ...digests.map((digest) => `  ${digest}`)].join('\n')
-          : `Removed ${counts}.`;
+          ? [`Would delete ${counts}.`, ...digests.map((digest) => `  ${digest}`)].join('\n')
+          : `Deleted ${counts}.`;
       },
     });
   },

@@ -1,4 +1,4 @@
-// `berth grants`: which accounts may download.
+// `berth grants`: manages which accounts may download.
 
 import { formatAccount, parseAccount, type AccountText } from './account.ts';
 import { openAdminApi } from './admin.ts';
@@ -14,34 +14,36 @@ interface Grant {
 }
 
 const create = defineCommand({
-  summary: 'let an account download',
+  summary: 'allow an account to download',
   usage: 'grants create ACCOUNT [--url URL] [--json]',
-  description:
-    'Grants ACCOUNT access: organization:acme, organization:acme/geo (one department), or ' +
-    `user:ID.\n\n${ABOUT_SESSION}`,
+  description: `Grants access to ACCOUNT: organization:acme, organization:acme/geo (one department) or user:ID.
+
+${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
-  examples: { 'berth grants create organization:acme': 'all of acme' },
+  examples: { 'berth grants create organization:acme': 'all members of acme' },
   parameters: ['ACCOUNT'],
   async run(values, account = '') {
-    const made = await openAdminApi(values).ask<Grant>('POST', '/access-grants', { account: parseAccount(account) });
-    print(values.json ? JSON.stringify(made) : made._id);
+    const grant = await openAdminApi(values).request<Grant>('POST', '/access-grants', {
+      account: parseAccount(account),
+    });
+    print(values.json ? JSON.stringify(grant) : grant._id);
   },
 });
 
 const list = defineCommand({
   summary: 'list access grants',
   usage: 'grants ls [--url URL] [--json]',
-  description: `Lists access grants, the newest first.\n\n${ABOUT_SESSION}`,
+  description: `Lists access grants, newest first.\n\n${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
   examples: { 'berth grants ls': 'who may download' },
   async run(values) {
-    const { results } = await openAdminApi(values).ask<{ results: Grant[] }>('GET', '/access-grants?size=1000');
+    const { results } = await openAdminApi(values).request<{ results: Grant[] }>('GET', '/access-grants?size=1000');
     if (values.json) return print(JSON.stringify(results));
     print(
       results.length === 0
-        ? 'There are no grants.'
+        ? 'No access grants.'
         : formatTable([
             ['ID', 'ACCOUNT', 'NAME', 'GRANTED'],
             ...results.map((it) => [
@@ -56,17 +58,17 @@ const list = defineCommand({
 });
 
 const revoke = defineCommand({
-  summary: 'take a grant back; downloads end at once',
+  summary: 'revoke a grant, immediately',
   usage: 'grants revoke ID [--url URL] [--json]',
-  description: `Takes the grant with this id back.\n\n${ABOUT_SESSION}`,
+  description: `Revokes the grant with this ID immediately.\n\n${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
-  examples: { 'berth grants revoke 6f2b8c1e-…': 'an id that berth grants ls shows' },
+  examples: { 'berth grants revoke 6f2b8c1e-…': 'an ID that berth grants ls shows' },
   parameters: ['ID'],
   async run(values, id = '') {
-    await openAdminApi(values).ask('DELETE', `/access-grants/${encodeURIComponent(id)}`);
-    print(values.json ? JSON.stringify({ id }) : `${id} is taken back.`);
+    await openAdminApi(values).request('DELETE', `/access-grants/${encodeURIComponent(id)}`);
+    print(values.json ? JSON.stringify({ id }) : `Revoked ${id}.`);
   },
 });
 
-export const grants = defineGroup('grants', 'let accounts download, or not', { create, ls: list, revoke });
+export const grants = defineGroup('grants', 'manage which accounts may download', { create, ls: list, revoke });

@@ -1,47 +1,47 @@
-// What of a directory is a plug-in or a file to import, and what the files beside them say.
+// Finds the plug-ins and files of a directory to import, with the metadata in the files next to them.
 
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { AccountRef, PluginToMigrate } from '@berth-registry/lib-node';
 
-const TOLD = '.berth.json';
-const GRANTS = 'grants.json';
+const METADATA_SUFFIX = '.berth.json';
+const GRANTS_FILE = 'grants.json';
 
-/** Finds what is to be imported, in the order of the names. @throws Error that names a file which cannot be read */
-export function pluginsIn(directory: string): PluginToMigrate[] {
-  return namesIn(directory).map((name) => pluginAt(directory, name));
+/** Finds the plug-ins and files to import, sorted by name. @throws Error if a metadata file is not valid JSON */
+export function findPlugins(directory: string): PluginToMigrate[] {
+  return listNames(directory).map((name) => describePlugin(directory, name));
 }
 
-/** The accounts of `grants.json`, none without it. */
-export function grantsIn(directory: string): AccountRef[] {
-  const path = join(directory, GRANTS);
+/** Reads the accounts of `grants.json`; none without it. @throws Error if it is not a JSON array */
+export function readGrants(directory: string): AccountRef[] {
+  const path = join(directory, GRANTS_FILE);
   if (!existsSync(path)) return [];
   const accounts = readJson(path);
-  if (!Array.isArray(accounts)) throw new Error(`${path} is no list of accounts`);
+  if (!Array.isArray(accounts)) throw new Error(`${path} must be a JSON array of accounts`);
   return accounts as AccountRef[];
 }
 
-/** Packages may lie in a folder of their scope, as in node_modules. */
-function namesIn(directory: string): string[] {
+/** Lists entries by name. A folder named after a scope is searched too, as in node_modules. */
+function listNames(directory: string): string[] {
   const names = readdirSync(directory)
-    .filter((name) => !name.startsWith('.') && !name.endsWith(TOLD) && name !== GRANTS)
+    .filter((name) => !name.startsWith('.') && !name.endsWith(METADATA_SUFFIX) && name !== GRANTS_FILE)
     .sort();
   return names.flatMap((name) =>
     name.startsWith('@') && statSync(join(directory, name)).isDirectory()
-      ? namesIn(join(directory, name)).map((inner) => join(name, inner))
+      ? listNames(join(directory, name)).map((inner) => join(name, inner))
       : [name],
   );
 }
 
-function pluginAt(directory: string, name: string): PluginToMigrate {
+function describePlugin(directory: string, name: string): PluginToMigrate {
   const path = join(directory, name);
-  const told = toldOf(directory, name);
+  const metadata = readMetadata(directory, name);
   const isTarball = /\.(tgz|tar\.gz)$/.test(name);
   const isFolder = statSync(path).isDirectory();
-  const format = told.format ?? (isFolder || isTarball ? 'npm' : 'file');
-  const { thumbnail, ...fields } = told;
+  const format = metadata.format ?? (isFolder || isTarball ? 'npm' : 'file');
+  const { thumbnail, ...fields } = metadata;
   return {
-    artefactId: told.artefactId ?? (isFolder ? idOfPackage(path) : basename(name).replace(/\.(tgz|tar\.gz)$/, '')),
+    artefactId: metadata.artefactId ?? (isFolder ? defaultId(path) : basename(name).replace(/\.(tgz|tar\.gz)$/, '')),
     ...fields,
     path,
     format,
@@ -49,15 +49,15 @@ function pluginAt(directory: string, name: string): PluginToMigrate {
   };
 }
 
-function toldOf(directory: string, name: string): Partial<PluginToMigrate> {
+function readMetadata(directory: string, name: string): Partial<PluginToMigrate> {
   const path = [name, name.replace(/\.(tgz|tar\.gz)$/, '')]
-    .map((stem) => join(directory, `${stem}${TOLD}`))
+    .map((stem) => join(directory, `${stem}${METADATA_SUFFIX}`))
     .find((candidate) => existsSync(candidate));
   return path === undefined ? {} : (readJson(path) as Partial<PluginToMigrate>);
 }
 
-/** `<name>@<major>`; of one that is broken, the folder's name, under which the report speaks of it. */
-function idOfPackage(folder: string): string {
+/** Derives `<name>@<major>`; falls back to the folder's name, so that a broken package appears in the report. */
+function defaultId(folder: string): string {
   try {
     const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
       name?: string;

@@ -1,4 +1,4 @@
-// Copies of what another registry shows, slot by slot, with the metadata that goes along.
+// Downloads the artefacts of another registry slot by slot, with the metadata to import.
 
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
@@ -23,11 +23,11 @@ export interface FailedCopy {
 }
 
 /**
- * Each slot as a file that is there until the next one is asked for; one that cannot be had is told as such.
- * @throws RegistryError when the list cannot be had
+ * Yields each slot as a file that exists until the next one is requested, or as a FailedCopy.
+ * @throws RegistryError if the artefacts cannot be listed
  */
 export async function* copiesFrom(source: RegistryOptions): AsyncGenerator<PluginToMigrate | FailedCopy> {
-  for await (const artefact of all(source)) {
+  for await (const artefact of listAll(source)) {
     for (const architecture of artefact.format === 'npm'
       ? Object.keys(artefact.tarballs ?? { noarch: {} })
       : [undefined]) {
@@ -41,7 +41,7 @@ export async function* copiesFrom(source: RegistryOptions): AsyncGenerator<Plugi
   }
 }
 
-async function* all(source: RegistryOptions): AsyncGenerator<Artefact> {
+async function* listAll(source: RegistryOptions): AsyncGenerator<Artefact> {
   for (let skip = 0; ; skip += PAGE_SIZE) {
     const { results, count } = await listArtefacts({
       ...source,
@@ -65,12 +65,8 @@ async function copy(
   try {
     const path = join(folder, format === 'npm' ? 'package.tgz' : (artefact.fileName?.replaceAll('/', '-') ?? 'file'));
     const expected = architecture === undefined ? artefact.digest : artefact.tarballs?.[architecture]?.digest;
-    await fetchFile(
-      source,
-      `artefacts/${encodeURIComponent(artefactId)}/download${architecture === undefined ? '' : `?architecture=${architecture}`}`,
-      path,
-      expected,
-    );
+    const query = architecture === undefined ? '' : `?architecture=${architecture}`;
+    await fetchFile(source, `artefacts/${encodeURIComponent(artefactId)}/download${query}`, path, expected);
     const thumbnail = artefact.thumbnail && (await fetchImage(source, artefact.thumbnail.id, folder));
     return {
       artefactId,
@@ -99,7 +95,7 @@ async function fetchFile(
 ): Promise<void> {
   const response = await get(source, route);
   const hash = createHash('sha256');
-  if (!response.body) throw new Error('the answer has no body');
+  if (!response.body) throw new Error('the response has no body');
   await pipeline(
     Readable.fromWeb(response.body),
     async function* (chunks: AsyncIterable<Uint8Array>) {
@@ -112,10 +108,10 @@ async function fetchFile(
   );
   const digest = `sha256:${hash.digest('hex')}`;
   if (expected !== undefined && digest !== expected)
-    throw new Error(`the bytes that came have the digest ${digest}, not ${expected}`);
+    throw new Error(`the downloaded content has the digest ${digest} instead of ${expected}`);
 }
 
-/** Undefined where it is gone. */
+/** Downloads a thumbnail; undefined if it cannot be downloaded. */
 async function fetchImage(source: RegistryOptions, id: string, folder: string): Promise<string | undefined> {
   const response = await get(source, `thumbnails/${encodeURIComponent(id)}/data`).catch(() => undefined);
   if (!response?.body) return undefined;
@@ -124,7 +120,7 @@ async function fetchImage(source: RegistryOptions, id: string, folder: string): 
   return path;
 }
 
-/** The key goes to the registry alone, not to a storage that it redirects to. */
+/** Sends a GET. The key goes to the registry only, not to a storage that it redirects to. */
 async function get({ registryUrl, apiKey, signal }: RegistryOptions, route: string): Promise<Response> {
   const init = { signal: signal ?? null, redirect: 'manual' } as const;
   const first = await fetch(`${registryUrl}/api/v1/${route}`, {
@@ -138,5 +134,5 @@ async function get({ registryUrl, apiKey, signal }: RegistryOptions, route: stri
       : await fetch(new URL(location, first.url || registryUrl), { ...init, redirect: 'follow' });
   if (response.ok) return response;
   const problem = (await response.json().catch(() => undefined)) as { detail?: string } | undefined;
-  throw new Error(problem?.detail ?? `${registryUrl} answered with ${response.status}`);
+  throw new Error(problem?.detail ?? `${registryUrl} responded with status ${response.status}`);
 }

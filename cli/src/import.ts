@@ -1,4 +1,4 @@
-// `berth import`: what an installation holds on its disk, or another registry has, brought into a registry once.
+// `berth import`: uploads artefacts from a directory or another registry, each slot once.
 
 import {
   migratePlugins,
@@ -6,26 +6,37 @@ import {
   type MigrationResult,
   type RegistryOptions,
 } from '@berth-registry/lib-node';
-import { toAddress } from './client.ts';
+import { normaliseUrl } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
 import { plural } from './format.ts';
-import { grantsIn, pluginsIn } from './import-directory.ts';
+import { findPlugins, readGrants } from './import-directory.ts';
 import { copiesFrom } from './import-registry.ts';
 import { print, runInterruptibly } from './interruptible.ts';
 import type { Progress } from './progress.ts';
 
 export const importPlugins = defineCommand({
-  summary: 'bring in what a disk or another registry holds, once',
+  summary: 'import artefacts from a directory or another registry',
   usage: 'import [DIRECTORY] [--from URL] [--url URL] [--json] [--quiet]',
-  description: `Uploads what lies in DIRECTORY, or what the registry at --from shows, with its metadata. Slots that have bytes already keep them, so it can be
-run again after a cut, and at every start. One that fails does not stop the rest; the exit status is 1 then.
+  description: `Uploads the artefacts in DIRECTORY, or those that the registry at --from lists, with their
+metadata. Slots that already have content are skipped, so the command can be run again after an interruption, and
+at every start of a service. An artefact that fails does not stop the others; the exit status is then 1.
 
-In DIRECTORY, a folder with a package.json is an installed plug-in, and is packed with all that is in it; a .tgz file is a tarball; any
-other file is a file artefact. Beside x or x.tgz, x.berth.json may say more of it: { "artefactId", "category", "title": { "en", "fr" }, "description",
-"group", "public", "privateAccess", "deprecated", "thumbnail" (a path), "architecture" }. Without an id there, that of a package is <name>@<major>, that of a file its name. grants.json lists accounts that
-may download: [{ "type": "organization", "id": "acme" }].
+In DIRECTORY, a folder with a package.json is an installed plug-in, which is packed with everything in it; a .tgz
+file is a tarball; any other file is a file artefact. Metadata of x or x.tgz is read from x.berth.json, if it
+exists:
 
-It needs the internal secret of the registry, in BERTH_SECRET_KEY, and the registry's address in --url or BERTH_URL; the read key for --from in BERTH_FROM_API_KEY.`,
+  { "artefactId", "architecture", "category",
+    "title": { "en", "fr" }, "description", "group",
+    "public", "privateAccess", "deprecated",
+    "thumbnail": path of an image }
+
+The default ID is <name>@<major> for a package, and the file name for a file. The file grants.json lists accounts
+that may download:
+
+  [{ "type": "organization", "id": "acme" }]
+
+Requires the internal secret of the registry in BERTH_SECRET_KEY, and its address in --url or BERTH_URL. The read
+key for --from is taken from BERTH_FROM_API_KEY.`,
   options: {
     from: { type: 'string' },
     url: { type: 'string' },
@@ -33,60 +44,61 @@ It needs the internal secret of the registry, in BERTH_SECRET_KEY, and the regis
     quiet: { type: 'boolean' },
   },
   optionTexts: {
-    from: 'address of a registry to copy from, in place of a directory',
+    from: 'address of a registry to copy from, instead of a directory',
     url: 'address of the registry to copy to, without /api/v1',
-    json: 'print the report as JSON, for scripts; its fields stay',
+    json: 'print the report as JSON, whose fields are stable',
     quiet: 'show no progress',
   },
   examples: {
-    'BERTH_SECRET_KEY=… berth import /data/plugins --url http://registry:8080': 'what a service has installed',
+    'BERTH_SECRET_KEY=… berth import /data/plugins --url http://registry:8080':
+      'upload the plug-ins that a service has installed',
     'BERTH_SECRET_KEY=… berth import --from https://old.example.org --url http://registry:8080':
-      'what another registry shows to anybody',
+      'copy the public artefacts of another registry',
   },
   parameters: ['[DIRECTORY]'],
   async run(values, directory) {
     if ((directory === undefined) === (values.from === undefined))
-      throw new UsageError('name a directory, or a registry with --from');
-    const target = { registryUrl: addressOf(values.url), secretKey: secretOf(process.env) };
+      throw new UsageError('expected either DIRECTORY or --from URL');
+    const target = { registryUrl: resolveUrl(values.url), secretKey: readSecret(process.env) };
     const report = await runInterruptibly({
       name: 'import',
       isQuiet: values.quiet === true,
-      interruption: 'interrupted; run it again, and it goes on',
+      interruption: 'interrupted: run the command again to continue',
       work: ({ onProgress, signal }) =>
         directory === undefined
-          ? copyAll({ ...target, signal }, toAddress(values.from ?? ''), onProgress)
+          ? copyAll({ ...target, signal }, normaliseUrl(values.from ?? ''), onProgress)
           : migratePlugins({
               ...target,
               signal,
-              plugins: pluginsIn(directory),
-              grants: grantsIn(directory),
-              onResult: counting(onProgress),
+              plugins: findPlugins(directory),
+              grants: readGrants(directory),
+              onResult: countArtefacts(onProgress),
             }),
     });
-    print(values.json ? JSON.stringify(report) : say(report));
+    print(values.json ? JSON.stringify(report) : describe(report));
     return report.isComplete ? undefined : 1;
   },
 });
 
-function addressOf(url: string | undefined): string {
-  const given = url ?? process.env['BERTH_URL'];
-  if (!given) throw new UsageError('name the registry with --url or BERTH_URL');
-  return toAddress(given);
+function resolveUrl(url: string | undefined): string {
+  const address = url ?? process.env['BERTH_URL'];
+  if (!address) throw new UsageError('missing registry: set --url or BERTH_URL');
+  return normaliseUrl(address);
 }
 
-function secretOf({ BERTH_SECRET_KEY: secret }: NodeJS.ProcessEnv): string {
-  if (!secret) throw new Error('give the internal secret of the registry in BERTH_SECRET_KEY');
+function readSecret({ BERTH_SECRET_KEY: secret }: NodeJS.ProcessEnv): string {
+  if (!secret) throw new Error('BERTH_SECRET_KEY is not set: it must hold the internal secret of the registry');
   return secret;
 }
 
-/** Copies slot by slot, so that no more than one lies on this disk. */
+/** Copies slot by slot: at most one is on the local disk at a time. */
 async function copyAll(
   target: RegistryOptions & { signal: AbortSignal },
   from: string,
   onProgress: (progress: Progress) => void,
 ): Promise<MigrationReport> {
   const results: MigrationResult[] = [];
-  const count = counting(onProgress);
+  const count = countArtefacts(onProgress);
   for await (const copy of copiesFrom({
     registryUrl: from,
     apiKey: process.env['BERTH_FROM_API_KEY'],
@@ -103,29 +115,29 @@ async function copyAll(
   return { results, grants: [], isComplete: results.every(({ status }) => status !== 'failed') };
 }
 
-function counting(onProgress: (progress: Progress) => void): () => void {
+function countArtefacts(onProgress: (progress: Progress) => void): () => void {
   let done = 0;
   return () => {
     onProgress({ phase: 'artefacts', done: ++done });
   };
 }
 
-function say({ results, grants }: MigrationReport): string {
-  const of = (status: string) => results.filter((result) => result.status === status).length;
+function describe({ results, grants }: MigrationReport): string {
+  const count = (status: string) => results.filter((result) => result.status === status).length;
   const failed = [
     ...results
       .filter(({ status }) => status === 'failed')
       .map(({ artefactId, reason = '' }) => `  ${artefactId}: ${reason}`),
     ...grants
       .filter(({ status }) => status === 'failed')
-      .map(({ account, reason = '' }) => `  access of ${account.id}: ${reason}`),
+      .map(({ account, reason = '' }) => `  grant to ${account.id}: ${reason}`),
   ];
   const granted =
     grants.length > 0
       ? ` ${plural(grants.filter(({ status }) => status !== 'failed').length, 'account')} may download.`
       : '';
   return [
-    `Uploaded ${plural(of('uploaded'), 'slot')}; ${of('present')} were there already.${granted}`,
+    `Uploaded ${plural(count('uploaded'), 'slot')}; ${count('present')} already present.${granted}`,
     ...(failed.length > 0 ? [`${failed.length} failed:`, ...failed] : []),
   ].join('\n');
 }

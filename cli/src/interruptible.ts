@@ -1,17 +1,17 @@
-// Work that shows how far it has come and ends on Ctrl-C.
+// Runs work that shows progress and stops on Ctrl-C.
 
 import { createProgressDisplay, type Progress } from './progress.ts';
 
 export interface InterruptibleWork<Result> {
-  /** Of the command, before each line of progress. */
+  /** Name of the command; prefix of each line of progress. */
   name: string;
   isQuiet: boolean;
-  /** What the error says when it was interrupted. */
+  /** Message of the error after an interruption. */
   interruption: string;
   work(hooks: { onProgress: (progress: Progress) => void; signal: AbortSignal }): Promise<Result>;
 }
 
-/** Runs the work; progress goes to the standard error, and is gone when this returns. */
+/** Runs the work; progress goes to standard error and is cleared when this returns. */
 export async function runInterruptibly<Result>({
   name,
   isQuiet,
@@ -23,7 +23,7 @@ export async function runInterruptibly<Result>({
   const interrupt = () => {
     interrupted.abort(new Error(interruption));
   };
-  // Once: the second Ctrl-C ends the process at once.
+  // Once: a second Ctrl-C kills the process.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupt);
   try {
     return await work({ onProgress: display.show, signal: interrupted.signal });
@@ -33,7 +33,7 @@ export async function runInterruptibly<Result>({
   }
 }
 
-/** Prints what came of a command to the standard output. */
+/** Prints the result of a command to standard output. */
 export function print(text: string): void {
   process.stdout.write(`${text}\n`);
 }

@@ -1,4 +1,4 @@
-// `berth keys`: API keys, for superadmins and admins of accounts.
+// `berth keys`: manages API keys, for superadmins and admins of accounts.
 
 import { parseAccount } from './account.ts';
 import { openAdminApi } from './admin.ts';
@@ -22,23 +22,24 @@ interface Key {
 }
 
 const create = defineCommand({
-  summary: 'make a key, which is shown this one time',
+  summary: 'create a key, which is shown only once',
   usage:
     'keys create NAME [--artefact ID] [--prefix PREFIX] [--package NAME] [--category CATEGORY] [--owner ACCOUNT] ' +
     '[--expires DATE] [--url URL] [--json]',
-  description:
-    'Makes an upload key, within the scopes that are given, or with --owner a read key of an account. ' +
-    `The key alone goes to the standard output.\n\n${ABOUT_SESSION}`,
+  description: `Creates an upload key that is limited to the given scopes, or with --owner a read key of an
+account. Only the key is printed to standard output.
+
+${ABOUT_SESSION}`,
   options: { ...ADMIN_OPTIONS, ...SCOPE_OPTIONS, owner: { type: 'string' }, expires: { type: 'string' } },
   optionTexts: {
     ...SCOPE_TEXTS,
-    owner: 'account of a read key: organization:acme, organization:acme/geo or user:ID',
-    expires: 'when it ends: 2027-12-31, or with a time',
+    owner: 'create a read key for organization:acme, organization:acme/geo or user:ID',
+    expires: 'expiry date, such as 2027-12-31, or date and time',
     ...ADMIN_TEXTS,
   },
   examples: {
     'berth keys create "CI of gpkg" --package @acme/import-gpkg': 'for a pipeline',
-    'berth keys create staging --owner organization:acme': 'for another registry, or a service',
+    'berth keys create staging --owner organization:acme': 'for another registry or a service',
   },
   parameters: ['NAME'],
   async run({ owner, expires, ...values }, name) {
@@ -49,80 +50,91 @@ const create = defineCommand({
       ...(owner !== undefined && { owner: parseAccount(owner) }),
       ...(expires !== undefined && { expiresAt: expires }),
     };
-    const made = await openAdminApi(values).ask<Key>('POST', '/api-keys', body);
-    print(values.json ? JSON.stringify(made) : (made.key ?? ''));
+    const created = await openAdminApi(values).request<Key>('POST', '/api-keys', body);
+    print(values.json ? JSON.stringify(created) : (created.key ?? ''));
   },
 });
 
 const list = defineCommand({
   summary: 'list keys',
   usage: 'keys ls [--type upload|read] [--url URL] [--json]',
-  description:
-    'Lists keys, the newest first: all for a superadmin, else the read keys of the account that one ' +
-    `acts for.\n\n${ABOUT_SESSION}`,
+  description: `Lists keys, newest first: all of them for a superadmin, else the read keys of the account that the
+session acts for.
+
+${ABOUT_SESSION}`,
   options: { ...ADMIN_OPTIONS, type: { type: 'string' } },
   optionTexts: { type: 'upload or read', ...ADMIN_TEXTS },
-  examples: { 'berth keys ls --type upload': 'those of pipelines' },
+  examples: { 'berth keys ls --type upload': 'upload keys only' },
   async run({ type, ...values }) {
     if (type !== undefined && type !== 'upload' && type !== 'read')
-      throw new UsageError('--type takes upload or read');
-    const { results } = await openAdminApi(values).ask<{ results: Key[] }>(
+      throw new UsageError('--type must be upload or read');
+    const { results } = await openAdminApi(values).request<{ results: Key[] }>(
       'GET',
       `/api-keys${type === undefined ? '' : `?type=${type}`}`,
     );
     if (values.json) return print(JSON.stringify(results));
     print(
       results.length === 0
-        ? 'There are no keys.'
-        : formatTable([['ID', 'TYPE', 'NAME', 'BEGINS', 'MAY', 'ENDS', 'USED'], ...results.map(rowOf)]),
+        ? 'No API keys.'
+        : formatTable([['ID', 'TYPE', 'NAME', 'PREFIX', 'SCOPE', 'EXPIRES', 'LAST USED'], ...results.map(rowOf)]),
     );
   },
 });
 
 const revoke = defineCommand({
-  summary: 'end a key, at once',
+  summary: 'revoke a key, immediately',
   usage: 'keys revoke ID [--url URL] [--json]',
-  description: `Ends the key with this id, on all replicas at once.\n\n${ABOUT_SESSION}`,
+  description: `Revokes the key with this ID immediately, on all replicas.\n\n${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
-  examples: { 'berth keys revoke 6f2b8c1e-…': 'an id that berth keys ls shows' },
+  examples: { 'berth keys revoke 6f2b8c1e-…': 'an ID that berth keys ls shows' },
   parameters: ['ID'],
   async run(values, id = '') {
-    await openAdminApi(values).ask('DELETE', `/api-keys/${encodeURIComponent(id)}`);
-    print(values.json ? JSON.stringify({ id }) : `${id} has ended.`);
+    await openAdminApi(values).request('DELETE', `/api-keys/${encodeURIComponent(id)}`);
+    print(values.json ? JSON.stringify({ id }) : `Revoked ${id}.`);
   },
 });
 
 const rotate = defineCommand({
-  summary: 'replace a key; the present one holds for a while',
+  summary: 'replace a key; the old one stays valid for a while',
   usage: 'keys rotate ID [--overlap SECONDS] [--expires DATE] [--url URL] [--json]',
-  description:
-    'Gives the key with this id another secret, which alone goes to the standard output. The present ' +
-    `one holds for a day, or for --overlap seconds.\n\n${ABOUT_SESSION}`,
+  description: `Replaces the secret of the key with this ID. Only the new key is printed to standard output. The
+old one stays valid for a day, or for --overlap seconds.
+
+${ABOUT_SESSION}`,
   options: { ...ADMIN_OPTIONS, overlap: { type: 'string' }, expires: { type: 'string' } },
   optionTexts: {
-    overlap: 'for how many seconds the present key holds; 0 ends it at once',
-    expires: 'when the new key ends; never: it does not',
+    overlap: 'seconds for which the old key stays valid; 0 revokes it immediately',
+    expires: 'expiry date of the new key, or never',
     ...ADMIN_TEXTS,
   },
-  examples: { 'berth keys rotate 6f2b8c1e-… --overlap 3600': 'with an hour for pipelines to take over the new one' },
+  examples: { 'berth keys rotate 6f2b8c1e-… --overlap 3600': 'give pipelines an hour to switch to the new key' },
   parameters: ['ID'],
   async run({ overlap, expires, ...values }, id = '') {
     if (overlap !== undefined && !/^\d{1,8}$/.test(overlap))
-      throw new UsageError('--overlap takes a number of seconds');
+      throw new UsageError('--overlap must be a number of seconds');
     const body = {
       ...(overlap !== undefined && { overlapSeconds: Number(overlap) }),
       ...(expires !== undefined && { expiresAt: expires === 'never' ? null : expires }),
     };
-    const rotated = await openAdminApi(values).ask<Key>('POST', `/api-keys/${encodeURIComponent(id)}/rotate`, body);
+    const rotated = await openAdminApi(values).request<Key>(
+      'POST',
+      `/api-keys/${encodeURIComponent(id)}/rotate`,
+      body,
+    );
     print(values.json ? JSON.stringify(rotated) : (rotated.key ?? ''));
   },
 });
 
-export const keys = defineGroup('keys', 'make, list, replace and end API keys', { create, ls: list, rotate, revoke });
+export const keys = defineGroup('keys', 'create, list, rotate and revoke API keys', {
+  create,
+  ls: list,
+  rotate,
+  revoke,
+});
 
 function rowOf({ _id, type, name, shortId, owner, expiresAt, lastUsedAt, ...key }: Key): string[] {
-  const may = owner
+  const scope = owner
     ? `read for ${owner.name ?? owner.id}${owner.department ? `/${owner.department}` : ''}`
     : formatScopes(key);
   return [
@@ -130,7 +142,7 @@ function rowOf({ _id, type, name, shortId, owner, expiresAt, lastUsedAt, ...key 
     type,
     name,
     shortId,
-    may,
+    scope,
     expiresAt?.slice(0, 10) ?? 'never',
     lastUsedAt?.slice(0, 16).replace('T', ' ') ?? 'never',
   ];

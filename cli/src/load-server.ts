@@ -1,14 +1,14 @@
-// The server is loaded only by the commands that work on its own data. The others work without it, in the client that
-// each registry serves.
+// Loads the server, for the commands that work on its own data. The client that each registry serves does not include
+// the server, so the other commands must not load it.
 
 import { readManifest } from './manifest.ts';
 
 export type Server = Awaited<ReturnType<typeof loadServer>>;
 
-/** @throws Error that says what is missing: a newer Node, or the server's installation */
+/** Imports the server. @throws Error if this Node is too old or the server is not installed */
 export async function loadServer() {
-  refuseOlderNode();
-  // What these commands write is the server's own data: for nobody else on this machine, whatever the user's umask is.
+  assertNodeVersion();
+  // The server's data is private to its user, whatever the umask is.
   process.umask(0o077);
   try {
     return await import('@berth-registry/api');
@@ -19,13 +19,13 @@ export async function loadServer() {
       error.code === 'ERR_MODULE_NOT_FOUND' &&
       error.message.includes("'@berth-registry/api'");
     if (!isMissing) throw error;
-    const reason = "this command runs from the server's installation, not from the client that a registry serves";
+    const reason = 'this command requires the server, which the client that a registry serves does not include';
     throw new Error(reason, { cause: error });
   }
 }
 
-function refuseOlderNode(): void {
+function assertNodeVersion(): void {
   const minimum = readManifest().engines.node.replace('>=', '');
   if (process.versions.node.localeCompare(minimum, 'en', { numeric: true }) < 0)
-    throw new Error(`the server needs Node ${minimum} or later, and this is ${process.version}`);
+    throw new Error(`the server requires Node ${minimum} or later; this is ${process.version}`);
 }

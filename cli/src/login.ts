@@ -1,26 +1,28 @@
-// `berth login`: which registry, with which key or session, from now on.
+// `berth login`: saves the registry, with a key or a session, for the other commands.
 
 import { mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { askJson, request } from './admin.ts';
-import { readSaved, settingsFile, toAddress, type SavedSettings } from './client.ts';
+import { requestJson, requestWithCookies } from './admin.ts';
+import { normaliseUrl, readSettings, settingsFile, type SavedSettings } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
+import { print } from './interruptible.ts';
 
-const KINDS: Record<string, string> = {
-  'anonymous': 'without a key',
+/** By the kind of session that the registry reports for a key. */
+const DESCRIPTIONS: Record<string, string> = {
   'upload-key': 'with an upload key',
   'read-key': 'with a read key',
 };
 
 export const login = defineCommand({
-  summary: 'keep the address of a registry, and a key or a session of it',
+  summary: 'save the address of a registry, with a key or a session',
   usage: 'login URL [--api-key KEY | --email ADDRESS [--code CODE]] [--json]',
-  description: `Asks the registry at URL who the key is, and keeps both in ~/.config/berth/config.json, for you alone (mode 0600). The key is
-that of --api-key, else of BERTH_API_KEY, else what the standard input brings; without one, only the address is kept.
+  description: `Checks the API key with the registry at URL, and saves both in ~/.config/berth/config.json, which
+only you can read (mode 0600). The key is taken from --api-key, BERTH_API_KEY or standard input, in this order;
+without a key, only the address is saved.
 
-With --email, it signs in and keeps the session, for the commands of administrators: the password is that of BERTH_PASSWORD, else
-what the standard input brings. A user with a second factor gives its code, or a backup code, with --code.`,
+With --email, signs in and saves the session, for the administration commands. The password is taken from
+BERTH_PASSWORD or standard input. With two-factor authentication, --code gives the current code or a backup code.`,
   options: {
     'api-key': { type: 'string' },
     'email': { type: 'string' },
@@ -28,96 +30,104 @@ what the standard input brings. A user with a second factor gives its code, or a
     'json': { type: 'boolean' },
   },
   optionTexts: {
-    'api-key': 'API key; better on the standard input, as others on this machine can read command lines',
-    'email': 'address of a user of the registry, to sign in as',
-    'code': 'six digits that the authenticator shows now, or a backup code',
-    'json': 'print the result as JSON, for scripts; its fields stay',
+    'api-key': 'API key; standard input is safer, since other users can read command lines',
+    'email': 'email address of the user to sign in as',
+    'code': 'current six-digit code of the authenticator, or a backup code',
+    'json': 'print the result as JSON, whose fields are stable',
   },
   examples: {
     'berth login https://registry.example.org < key.txt': 'with the key in a file',
-    'berth login http://localhost:8080 --email admin@localhost < password.txt': 'to administer it',
+    'berth login http://localhost:8080 --email admin@localhost < password.txt': 'sign in to administer the registry',
   },
   parameters: ['URL'],
   async run(values, url) {
-    if (url === undefined) throw new UsageError('name URL');
     if (values['api-key'] !== undefined && values.email !== undefined)
-      throw new UsageError('--api-key and --email exclude each other');
-    if (values.code !== undefined && values.email === undefined) throw new UsageError('--code goes with --email');
-    const registryUrl = toAddress(url);
+      throw new UsageError('--api-key and --email cannot be combined');
+    if (values.code !== undefined && values.email === undefined) throw new UsageError('--code requires --email');
+    const registryUrl = normaliseUrl(url);
     const piped = process.stdin.isTTY ? '' : (await text(process.stdin)).trim();
-    const kept =
+    const result =
       values.email === undefined
-        ? await withKey(registryUrl, values['api-key'] ?? process.env['BERTH_API_KEY'] ?? (piped || undefined))
-        : await withSession(registryUrl, values.email, process.env['BERTH_PASSWORD'] ?? piped, values.code);
-    // A key and a session of one registry stand side by side.
-    const before = readSaved(settingsFile());
-    const { apiKey, session } = before.url === registryUrl ? before : {};
+        ? await checkKey(registryUrl, values['api-key'] ?? process.env['BERTH_API_KEY'] ?? (piped || undefined))
+        : await signIn(registryUrl, values.email, process.env['BERTH_PASSWORD'] ?? piped, values.code);
+    // A key and a session of the same registry are both kept.
+    const previous = readSettings(settingsFile());
+    const { apiKey, session } = previous.url === registryUrl ? previous : {};
     const others = values.email === undefined ? { session } : { apiKey };
-    write(settingsFile(), { url: registryUrl, ...others, ...kept.settings });
-    process.stdout.write(
-      values.json
-        ? `${JSON.stringify({ url: registryUrl, kind: kept.kind })}\n`
-        : `${registryUrl} it is, ${kept.said}.\n`,
-    );
+    writeSettings(settingsFile(), { url: registryUrl, ...others, ...result.settings });
+    print(values.json ? JSON.stringify({ url: registryUrl, kind: result.kind }) : result.message);
   },
 });
 
-interface Kept {
+interface LoginResult {
   settings: SavedSettings;
   kind: string;
-  said: string;
+  message: string;
 }
 
-/** @throws Error that says why the registry does not take the key, or is none */
-async function withKey(registryUrl: string, apiKey: string | undefined): Promise<Kept> {
-  const session = await askJson<{ kind?: string } | undefined>(
+/** Checks a key. @throws Error if the registry refuses it, or if there is no registry at the URL */
+async function checkKey(registryUrl: string, apiKey: string | undefined): Promise<LoginResult> {
+  const session = await requestJson<{ kind?: string } | undefined>(
     registryUrl,
     'GET',
     '/api/v1/session',
     apiKey === undefined ? {} : { 'x-api-key': apiKey },
   );
-  if (typeof session?.kind !== 'string') throw new Error(`there is no registry at ${registryUrl}`);
+  if (typeof session?.kind !== 'string') throw new Error(`${registryUrl} is not the address of a registry`);
   return {
     settings: apiKey === undefined ? {} : { apiKey },
     kind: session.kind,
-    said: KINDS[session.kind] ?? `as ${session.kind}`,
+    message:
+      apiKey === undefined
+        ? `Saved ${registryUrl}, without a key.`
+        : `Logged in to ${registryUrl} ${DESCRIPTIONS[session.kind] ?? `as ${session.kind}`}.`,
   };
 }
 
-/** @throws Error that says why the registry does not let this user in */
-async function withSession(
+/** Signs in with a password. @throws Error if the registry refuses it */
+async function signIn(
   registryUrl: string,
   email: string,
   password: string,
   code: string | undefined,
-): Promise<Kept> {
-  if (password === '') throw new Error('give the password in BERTH_PASSWORD or on the standard input');
-  const { answer, cookies } = await request<{ twoFactorRedirect?: boolean } | undefined>(
+): Promise<LoginResult> {
+  if (password === '') throw new Error('missing password: set BERTH_PASSWORD or pipe it to standard input');
+  const { body, cookies } = await requestWithCookies<{ twoFactorRedirect?: boolean } | undefined>(
     registryUrl,
     'POST',
     '/api/auth/sign-in/email',
     {},
     { email, password },
   );
-  const session = answer?.twoFactorRedirect ? await withSecondFactor(registryUrl, cookies, code) : cookies;
-  return { settings: { session }, kind: 'user', said: `as ${email}` };
+  const session = body?.twoFactorRedirect ? await verifySecondFactor(registryUrl, cookies, code) : cookies;
+  return { settings: { session }, kind: 'user', message: `Logged in to ${registryUrl} as ${email}.` };
 }
 
-/** @param begun cookies of a sign-in that waits for its second factor */
-async function withSecondFactor(registryUrl: string, begun: string, code: string | undefined): Promise<string> {
-  if (code === undefined) throw new Error('this user has a second factor: give its code with --code');
+/**
+ * Completes a sign-in and returns the cookies of the session.
+ * @param pendingCookies cookies of the sign-in that awaits its second factor
+ */
+async function verifySecondFactor(
+  registryUrl: string,
+  pendingCookies: string,
+  code: string | undefined,
+): Promise<string> {
+  if (code === undefined) throw new Error('this user has two-factor authentication: give the code with --code');
   const kind = /^\d{6}$/.test(code) ? 'totp' : 'backup-code';
-  const { cookies } = await request(
+  const { cookies } = await requestWithCookies(
     registryUrl,
     'POST',
     `/api/auth/two-factor/verify-${kind}`,
-    { cookie: begun },
+    { cookie: pendingCookies },
     { code },
   );
   return cookies;
 }
 
-function write(file: string, settings: { [Name in keyof SavedSettings]: SavedSettings[Name] | undefined }): void {
+function writeSettings(
+  file: string,
+  settings: { [Name in keyof SavedSettings]: SavedSettings[Name] | undefined },
+): void {
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   writeFileSync(`${file}.new`, `${JSON.stringify(settings, null, 2)}\n`, { mode: 0o600, flush: true });
   renameSync(`${file}.new`, file);

@@ -1,4 +1,4 @@
-// `berth ls`: what the registry shows.
+// `berth ls`: lists artefacts.
 
 import { listArtefacts, type Artefact } from '@berth-registry/lib-node';
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './client.ts';
@@ -13,9 +13,10 @@ export const ls = defineCommand({
   summary: 'list artefacts',
   usage:
     'ls [WORDS…] [--category CATEGORY] [--format npm|file] [--deprecated] [--size N] [--skip N] [--url URL] [--json]',
-  description:
-    'Lists the artefacts that you may see, the newest first; WORDS are looked for in ids, package ' +
-    `names, titles and descriptions.\n\n${ABOUT_REGISTRY}`,
+  description: `Lists the artefacts that you may see, newest first. WORDS are searched for in IDs, package names,
+titles and descriptions.
+
+${ABOUT_REGISTRY}`,
   options: {
     ...CLIENT_OPTIONS,
     category: { type: 'string' },
@@ -25,19 +26,22 @@ export const ls = defineCommand({
     skip: { type: 'string' },
   },
   optionTexts: {
-    category: 'only those of a category',
-    format: 'npm or file',
-    deprecated: 'deprecated ones too',
-    size: `how many at most: ${DEFAULT_SIZE}, unless you say so; at most ${MAX_SIZE}`,
-    skip: 'how many to leave out at the start',
+    category: 'only artefacts of this category',
+    format: 'only this format, npm or file',
+    deprecated: 'include deprecated artefacts',
+    size: `number of results, at most ${MAX_SIZE}; default ${DEFAULT_SIZE}`,
+    skip: 'number of results to skip',
     ...CLIENT_TEXTS,
   },
-  examples: { 'berth ls': 'the newest', 'berth ls geo import --category processing --json': 'for a script' },
+  examples: {
+    'berth ls': 'the most recently updated artefacts',
+    'berth ls geo import --category processing --json': 'for a script',
+  },
   parameters: ['[WORDS…]'],
   async run(values, ...words) {
     const { format } = values;
     if (format !== undefined && format !== 'npm' && format !== 'file')
-      throw new UsageError('--format takes npm or file');
+      throw new UsageError('--format must be npm or file');
     await runClient({
       name: 'ls',
       values,
@@ -48,14 +52,14 @@ export const ls = defineCommand({
           category: values.category,
           format,
           includeDeprecated: values.deprecated,
-          size: wholeNumber('size', values.size) ?? DEFAULT_SIZE,
-          skip: wholeNumber('skip', values.skip),
+          size: parseCount('size', values.size) ?? DEFAULT_SIZE,
+          skip: parseCount('skip', values.skip),
         }),
-      say: ({ results, count }) => {
-        if (results.length === 0) return 'Nothing is found.';
+      describe: ({ results, count }) => {
+        if (results.length === 0) return 'No artefacts found.';
         const table = formatTable([['ID', 'VERSION', 'CATEGORY', 'SLOTS', 'SIZE', 'UPDATED'], ...results.map(rowOf)]);
         return count > results.length
-          ? `${table}\n${plural(count, 'artefact')} in all; --skip and --size show others.`
+          ? `${table}\n${plural(count, 'artefact')} in total; use --skip and --size for more.`
           : table;
       },
     });
@@ -73,8 +77,8 @@ function rowOf({ _id, version, category, tarballs, size, dataUpdatedAt }: Artefa
   ];
 }
 
-function wholeNumber(name: string, text: string | undefined): number | undefined {
+function parseCount(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--${name} takes a whole number`);
+  if (!/^\d{1,9}$/.test(text)) throw new UsageError(`--${name} must be a whole number`);
   return Number(text);
 }

@@ -1,13 +1,14 @@
-// The berth command: picks what to run, and says in one line what went wrong. Each command has a file of its own.
+// The `berth` command: runs the command that is named, each from a file of its own, and reports a failure in one line.
 
 import { UsageError, type Command } from './command.ts';
+import { formatRows } from './help.ts';
 import { readManifest } from './manifest.ts';
 
 type Loaders = Readonly<Record<string, () => Promise<Command>>>;
 
 /**
- * In the order of the help: what speaks to a registry, what administers one, the server, what works on its data. Each
- * is loaded when it is asked for.
+ * Commands in the order of the help: clients of a registry, administration, the server, operations on its data. Each
+ * module is loaded when its command runs.
  */
 const GROUPS: Loaders[] = [
   {
@@ -39,50 +40,46 @@ const GROUPS: Loaders[] = [
 const COMMANDS: Loaders = Object.assign({}, ...GROUPS) as Loaders;
 
 /**
- * Runs one command line and sets the exit status: 2 where it is not understood, 1 where it fails or finds something
- * wrong.
- * @param words what follows `berth`: `['serve']` /
+ * Runs one command line and sets the exit status: 2 if the command line is invalid, 1 if the command fails or reports
+ * damage.
+ * @param words what follows `berth`: `['serve']`
  */
 export async function run(words: string[]): Promise<void> {
   const [name = '', ...parameters] = words;
   const loader = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   try {
-    if (name === '--help' || name === '-h') return print(await help());
+    if (name === '--help' || name === '-h') return print(await formatOverview());
     if (name === '--version' || name === '-v') return print(readManifest().version);
     const command = await loader?.();
-    if (!command) throw new UsageError(name === '' ? 'name a command' : `there is no command ${name}`);
-    if (parameters.includes('--help') || parameters.includes('-h')) {
-      const { usage, description } = within(command, parameters[0]) ?? command;
-      return print(`${usage}\n\n${description}`);
-    }
+    if (!command) throw new UsageError(name === '' ? 'missing command' : `unknown command ${name}`);
+    if (parameters.includes('--help') || parameters.includes('-h'))
+      return print((subcommand(command, parameters[0]) ?? command).help());
     if ((await command.run(parameters)) === 1) process.exitCode = 1;
   } catch (error) {
     const isUsage = error instanceof UsageError;
     const reason = error instanceof Error ? error.message : String(error);
-    process.stderr.write(
-      `berth${loader ? ` ${name}` : ''}: ${reason}${isUsage ? `; see berth ${loader ? `${name} ` : ''}--help` : ''}\n`,
-    );
+    const hint = isUsage ? `; see berth ${loader ? `${name} ` : ''}--help` : '';
+    process.stderr.write(`berth${loader ? ` ${name}` : ''}: ${reason}${hint}\n`);
     process.exitCode = isUsage ? 2 : 1;
   }
 }
 
-/** The command of a group that a word names. */
-function within({ commands = {} }: Command, word = ''): Command | undefined {
-  return Object.hasOwn(commands, word) ? commands[word] : undefined;
+function subcommand({ commands = {} }: Command, name = ''): Command | undefined {
+  return Object.hasOwn(commands, name) ? commands[name] : undefined;
 }
 
-async function help(): Promise<string> {
+async function formatOverview(): Promise<string> {
   const groups = await Promise.all(
     GROUPS.map(async (loaders) => {
       const commands = Object.entries(await load(loaders));
-      const width = Math.max(...commands.map(([name]) => name.length));
-      return commands.map(([name, { summary }]) => `  ${name.padEnd(width)}  ${summary}`).join('\n');
+      return formatRows(commands.map(([name, { summary }]) => [name, summary]));
     }),
   );
-  return (
-    `Usage: berth <command>\n\n${groups.join('\n\n')}\n\nberth <command> --help says more; berth --version ` +
-    'tells which Berth this is.'
-  );
+  return [
+    'Usage: berth <command>',
+    ...groups,
+    'Run berth <command> --help for details, or berth --version for the version.',
+  ].join('\n\n');
 }
 
 async function load(loaders: Loaders): Promise<Record<string, Command>> {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Reads this package's own package.json. */
+/** Reads the package.json of this package. */
 export function readManifest(): { version: string; engines: { node: string } } {
   return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
     version: string;

@@ -1,43 +1,43 @@
-// What the commands on the server's own data have in common: they load it, show its progress, end it on Ctrl-C and
-// print what came of it.
+// Shared by the commands that work on the server's own data: loads the server, shows progress, stops on Ctrl-C and
+// prints the result.
 
 import { print, runInterruptibly } from './interruptible.ts';
 import { loadServer, type Server } from './load-server.ts';
 import type { Progress } from './progress.ts';
 
-/** Options of every such command. */
+/** Options of each of these commands. */
 export const OPERATION_OPTIONS = { json: { type: 'boolean' }, quiet: { type: 'boolean' } } as const;
 export const OPERATION_TEXTS = {
-  json: 'print the result as JSON, for scripts; its fields stay',
+  json: 'print the result as JSON, whose fields are stable',
   quiet: 'show no progress',
 };
-/** Ends the description of each. */
-export const ABOUT_SETTINGS = `It finds the data by the settings of the server: the same environment variables (DATA_DIR, DATABASE_URL, FILES_STORAGE, …), or
-the file that BERTH_CONFIG names. The server may be running.`;
+export const ABOUT_SETTINGS = `The instance is found through the settings of the server: the same environment variables
+(DATA_DIR, DATABASE_URL, FILES_STORAGE, …), or the file that BERTH_CONFIG names.`;
+export const ABOUT_LIVE_SETTINGS = `${ABOUT_SETTINGS} The server may be running.`;
 
 export interface Operation<Result> {
-  /** Of the command, before each line of progress. */
+  /** Name of the command; prefix of each line of progress. */
   name: string;
   values: { json?: boolean | undefined; quiet?: boolean | undefined };
   work(server: Server, hooks: { onProgress: (progress: Progress) => void; signal: AbortSignal }): Promise<Result>;
-  /** Says in a few words what was done, for people. */
-  say(result: Result): string;
+  /** Formats the result for people. */
+  describe(result: Result): string;
 }
 
-/** Runs an operation and prints its result to the standard output; progress goes to the standard error. */
-export async function runOperation<Result>({ name, values, work, say }: Operation<Result>): Promise<Result> {
+/** Runs an operation and prints its result to standard output; progress goes to standard error. */
+export async function runOperation<Result>({ name, values, work, describe }: Operation<Result>): Promise<Result> {
   const server = await loadServer();
   const result = await runInterruptibly({
     name,
     isQuiet: values.quiet === true,
-    interruption: 'interrupted: run it again, it goes on where it stopped',
+    interruption: 'interrupted: run the command again to continue',
     work: (hooks) => work(server, hooks),
   });
-  print(values.json ? JSON.stringify(result) : say(result));
+  print(values.json ? JSON.stringify(result) : describe(result));
   return result;
 }
 
-/** A line of its own on the standard error, for what must be seen beside the result. */
+/** Prints a warning to standard error. */
 export function warn(name: string, text: string): void {
   process.stderr.write(`berth ${name}: ${text}\n`);
 }

@@ -1,4 +1,4 @@
-// Makes the tarball that is published, with npm: of a package as it is, or with its production dependencies inside.
+// Makes the tarball to publish, with npm: the package alone, or with its production dependencies bundled.
 
 import { execFile } from 'node:child_process';
 import { createReadStream } from 'node:fs';
@@ -17,11 +17,11 @@ export interface PackedPackage {
 }
 
 export interface PackOptions {
-  /** A folder with a package.json, or a tarball that is taken as it is. */
+  /** A folder with a package.json, or a tarball, which is published unchanged. */
   source: string;
-  /** Bundle production dependencies, from the lock file. */
+  /** Bundle the production dependencies, at the versions of the lock file. */
   bundle: boolean;
-  /** Run install scripts while bundling: what they build goes into the tarball, for this architecture alone. */
+  /** Run install scripts while bundling. What they build makes the tarball specific to this architecture. */
   scripts: boolean;
 }
 
@@ -36,7 +36,7 @@ const LOCK_FILES = ['npm-shrinkwrap.json', 'package-lock.json'];
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 const run = promisify(execFile);
 
-/** Packs into a temporary folder, which is removed with what is returned. @throws Error with what npm said */
+/** Packs into a temporary folder, which is removed when the result is disposed. @throws Error with npm's message */
 export async function pack({ source, bundle, scripts }: PackOptions): Promise<PackedPackage> {
   const path = resolve(source);
   const folder = await mkdtemp(join(tmpdir(), 'berth-publish-'));
@@ -45,10 +45,10 @@ export async function pack({ source, bundle, scripts }: PackOptions): Promise<Pa
     const isTarball = await stat(path).then(
       (it) => it.isFile(),
       () => {
-        throw new Error(`there is no package at ${source}`);
+        throw new Error(`no package found at ${source}`);
       },
     );
-    if (isTarball && bundle) throw new Error('a tarball is published as it is: --bundle goes with a folder');
+    if (isTarball && bundle) throw new Error('--bundle requires a folder: a tarball is published unchanged');
     const packed = isTarball ? { ...(await describeTarball(path, folder)), path } : await packFolder(path, folder);
     const result = bundle
       ? await bundleDependencies({ tarball: packed.path, lockFrom: path, folder, scripts })
@@ -64,12 +64,12 @@ async function packFolder(
   directory: string,
   destination: string,
 ): Promise<{ path: string; name: string; version: string }> {
-  const [packed] = resultIn(await npm(['pack', '--json', '--pack-destination', destination], directory)) as {
+  const [packed] = parseResult(await npm(['pack', '--json', '--pack-destination', destination], directory)) as {
     filename: string;
     name: string;
     version: string;
   }[];
-  if (!packed) throw new Error(`npm pack made nothing of ${directory}`);
+  if (!packed) throw new Error(`npm pack made no tarball of ${directory}`);
   return { path: join(destination, packed.filename), name: packed.name, version: packed.version };
 }
 
@@ -79,7 +79,7 @@ async function describeTarball(path: string, folder: string): Promise<{ name: st
   return identify(await readManifest(unpacked));
 }
 
-/** Unpacks what npm packed, installs its production dependencies into it exactly as locked, and packs it again. */
+/** Unpacks the tarball, installs the locked production dependencies into it, and packs it again. */
 async function bundleDependencies({
   tarball,
   lockFrom,
@@ -99,7 +99,7 @@ async function bundleDependencies({
     await rm(join(tree, 'node_modules'), { recursive: true, force: true });
     if (!(await copyLock(lockFrom, tree)))
       throw new Error(
-        '--bundle needs a lock file beside package.json: run npm install once, and commit package-lock.json',
+        '--bundle requires a lock file next to package.json: run npm install and commit package-lock.json',
       );
     await npm(['ci', '--omit=dev', '--no-audit', '--no-fund', ...(scripts ? [] : ['--ignore-scripts'])], tree);
     await writeFile(
@@ -109,7 +109,7 @@ async function bundleDependencies({
     await rm(join(tree, 'package-lock.json'), { force: true });
   }
   const destination = await mkdtemp(join(folder, 'packed-'));
-  const [packed] = resultIn(
+  const [packed] = parseResult(
     await npm(['pack', '--json', '--ignore-scripts', '--pack-destination', destination], tree),
   ) as { filename: string }[];
   return { path: join(destination, packed?.filename ?? ''), ...identify(manifest) };
@@ -132,22 +132,22 @@ async function readManifest(directory: string): Promise<Manifest> {
   try {
     return JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as Manifest;
   } catch (error) {
-    throw new Error('the tarball holds no package/package.json that can be read', { cause: error });
+    throw new Error('the tarball contains no readable package/package.json', { cause: error });
   }
 }
 
 function identify({ name, version }: Manifest): { name: string; version: string } {
   if (typeof name !== 'string' || typeof version !== 'string')
-    throw new Error('package.json must say name and version');
+    throw new Error('package.json must contain name and version');
   return { name, version };
 }
 
-/** The JSON that npm ends with: what scripts of the package have said stands before it. */
-function resultIn(stdout: string): unknown[] {
+/** Parses the JSON at the end of npm's output. Output of the package's scripts comes before it. */
+function parseResult(stdout: string): unknown[] {
   return JSON.parse(stdout.slice(stdout.lastIndexOf('\n[') + 1)) as unknown[];
 }
 
-/** Scripts of packages run below npm: the keys of the registry are not for them. */
+/** Removes the registry's keys and tokens from the environment: npm runs scripts of packages. */
 function withoutSecrets(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(env).filter(([name]) => !name.startsWith('BERTH_') && !name.startsWith('ACTIONS_ID_TOKEN_')),
@@ -158,8 +158,8 @@ async function npm(words: string[], cwd: string): Promise<string> {
   try {
     return (await run('npm', words, { cwd, env: withoutSecrets(process.env), maxBuffer: MAX_OUTPUT_BYTES })).stdout;
   } catch (error) {
-    const said = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
-    const [line = ''] = said
+    const stderr = error instanceof Error && 'stderr' in error ? String(error.stderr) : '';
+    const [line = ''] = stderr
       .split('\n')
       .filter((it) => /^npm (error|ERR!) (?!code|A complete log|errno|path|syscall)/.test(it))
       .map((it) => it.replace(/^npm (error|ERR!) /, ''));

@@ -1,15 +1,15 @@
-// Publishing without a key: the identity token that a pipeline makes for its job, exchanged for a key that holds for
-// an hour.
+// Publishing without a stored key: exchanges the identity token (OIDC) of a pipeline job for an upload key that is
+// valid for an hour.
 
 import type { RegistryOptions } from '@berth-registry/lib-node';
-import { askJson } from './admin.ts';
+import { requestJson } from './admin.ts';
 
 const TIMEOUT_MS = 30_000;
 
 /**
- * Brings a key where none is given and a pipeline can say who it is; otherwise the registry as it was.
- * @param artefactId what is to be uploaded; default whatever the pipeline may
- * @throws Error that says why the pipeline, or the registry, refuses
+ * Adds an upload key if there is none and the job has an identity token; otherwise returns the registry unchanged.
+ * @param artefactId limits the key to one artefact; default: all that the trusted publisher covers
+ * @throws Error if the pipeline issues no token or the registry refuses it
  */
 export async function withUploadKey(
   registry: RegistryOptions,
@@ -19,7 +19,7 @@ export async function withUploadKey(
   if (registry.apiKey !== undefined) return registry;
   const token = await identityToken(registry.registryUrl, env);
   if (token === undefined) return registry;
-  const { key } = await askJson<{ key: string }>(
+  const { key } = await requestJson<{ key: string }>(
     registry.registryUrl,
     'POST',
     '/api/v1/upload-tokens',
@@ -30,14 +30,18 @@ export async function withUploadKey(
 }
 
 /**
- * GitLab puts the token in the environment; GitHub makes one for whom it is asked to. It is made for one registry, and
- * of no use to another.
+ * Gets the identity token of the job: from the environment on GitLab, from GitHub by a request. Its audience is this
+ * registry, so another one refuses it.
  */
 async function identityToken(audience: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const { ACTIONS_ID_TOKEN_REQUEST_URL: address, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer, BERTH_ID_TOKEN: given } = env;
-  if (given) return given;
-  if (!address || !bearer) return undefined;
-  const url = new URL(address);
+  const {
+    ACTIONS_ID_TOKEN_REQUEST_URL: requestUrl,
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer,
+    BERTH_ID_TOKEN: gitlabToken,
+  } = env;
+  if (gitlabToken) return gitlabToken;
+  if (!requestUrl || !bearer) return undefined;
+  const url = new URL(requestUrl);
   url.searchParams.set('audience', audience);
   let value: unknown;
   try {
@@ -48,12 +52,11 @@ async function identityToken(audience: string, env: NodeJS.ProcessEnv): Promise<
     });
     if (response.ok) ({ value } = (await response.json()) as { value?: unknown });
   } catch {
-    /* told below */
+    // Reported below.
   }
   if (typeof value !== 'string')
     throw new Error(
-      'the pipeline makes no identity token: look at its permissions (id-token: write), or give a key in ' +
-        'BERTH_API_KEY',
+      'the pipeline issued no identity token: grant the job the permission id-token: write, or set BERTH_API_KEY',
     );
   return value;
 }

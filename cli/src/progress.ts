@@ -1,10 +1,9 @@
-// How far long work has come, on the standard error: one line that is drawn again on a terminal, else a plain line now
-// and then.
+// Shows progress on standard error: one line that is redrawn on a terminal, else a plain line every ten seconds.
 
 import { styleText } from 'node:util';
 import { formatBytes, formatCount } from './format.ts';
 
-/** What an operation tells; where no total is known, no bar is drawn. */
+/** Progress of an operation. Without any total, no bar is drawn. */
 export interface Progress {
   phase: string;
   done: number;
@@ -14,24 +13,21 @@ export interface Progress {
 }
 
 export interface ProgressDisplay {
-  /** Shows the newest progress, as often as it makes sense. */
+  /** Shows the latest progress, rate-limited. */
   show(progress: Progress): void;
-  /** Clears the line. */
+  /** Clears the line on a terminal. */
   end(): void;
 }
 
 export interface ProgressDisplayOptions {
-  /** Of the command. */
+  /** Name of the command; prefix of plain lines. */
   name: string;
   stream: NodeJS.WriteStream;
   isQuiet: boolean;
 }
 
 const REDRAW_MS = 100;
-/**
- * Into a file or a log, and only of work that takes longer: what a timer runs at night shall be silent when all is
- * well.
- */
+/** Without a terminal. Work that is shorter prints nothing, so that scheduled runs stay silent. */
 const PLAIN_LINE_MS = 10_000;
 const BAR_WIDTH = 24;
 const DEFAULT_COLUMNS = 80;
@@ -56,7 +52,7 @@ export function createProgressDisplay({ name, stream, isQuiet }: ProgressDisplay
         return;
       }
       isDrawn = true;
-      stream.write(CLEAR_LINE + fit(progress, stream));
+      stream.write(CLEAR_LINE + formatLine(progress, stream));
     },
     end() {
       if (isDrawn) stream.write(CLEAR_LINE);
@@ -72,22 +68,22 @@ function describe({ phase, done, total, bytesDone, bytesTotal }: Progress): stri
   return [phase, [count, bytes].filter((part) => part !== '').join(', ')].filter((part) => part !== '').join(': ');
 }
 
-/** A bar where there is room for it, and never more than the line. */
-function fit(progress: Progress, stream: NodeJS.WriteStream): string {
+/** Formats one line that fits the terminal, with a bar if there is room. */
+function formatLine(progress: Progress, stream: NodeJS.WriteStream): string {
   const text = describe(progress);
-  const share = shareOf(progress);
+  const fraction = fractionOf(progress);
   // A terminal without a size says 0.
-  const room = (stream.columns || DEFAULT_COLUMNS) - 1;
-  if (share === undefined || text.length + BAR_WIDTH + 7 > room) return text.slice(0, room);
-  const filled = Math.round(share * BAR_WIDTH);
-  // styleText leaves colours out where NO_COLOR says so.
+  const columns = (stream.columns || DEFAULT_COLUMNS) - 1;
+  if (fraction === undefined || text.length + BAR_WIDTH + 7 > columns) return text.slice(0, columns);
+  const filled = Math.round(fraction * BAR_WIDTH);
+  // styleText respects NO_COLOR.
   const bar =
     styleText('cyan', '━'.repeat(filled), { stream }) + styleText('dim', '─'.repeat(BAR_WIDTH - filled), { stream });
-  return `${bar} ${String(Math.floor(share * 100)).padStart(3)}%  ${text}`;
+  return `${bar} ${String(Math.floor(fraction * 100)).padStart(3)}%  ${text}`;
 }
 
-function shareOf({ done, total, bytesDone = 0, bytesTotal = 0 }: Progress): number | undefined {
-  const share =
+function fractionOf({ done, total, bytesDone = 0, bytesTotal = 0 }: Progress): number | undefined {
+  const fraction =
     bytesTotal > 0 ? bytesDone / bytesTotal : total === undefined || total === 0 ? undefined : done / total;
-  return share === undefined ? undefined : Math.min(1, Math.max(0, share));
+  return fraction === undefined ? undefined : Math.min(1, Math.max(0, fraction));
 }

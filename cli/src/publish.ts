@@ -1,10 +1,10 @@
-// `berth publish`: what a pipeline does with a plug-in, in one step.
+// `berth publish`: packs a plug-in and publishes it, in one step.
 
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './client.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes } from './format.ts';
 import { pack } from './pack.ts';
-import { findRef, idOf, parseRef } from './ref.ts';
+import { artefactIdFor, findRef, parseRef } from './ref.ts';
 import { withUploadKey } from './pipeline.ts';
 import { send } from './send.ts';
 
@@ -13,12 +13,16 @@ const NOARCH = 'noarch';
 export const publish = defineCommand({
   summary: 'pack and publish a plug-in',
   usage:
-    'publish [DIRECTORY or TARBALL] [--bundle] [--id ID | --ref REF] [--flat] [--architecture ARCHITECTURE] ' +
-    '[--category CATEGORY] [--dry-run] [--url URL] [--json] [--quiet]',
-  description: `Packs DIRECTORY (default: the present one) with npm pack, or takes a tarball that is packed already, and publishes it.
+    'publish [DIRECTORY|TARBALL] [--bundle [--scripts]] [--id ID | --ref REF] [--flat] ' +
+    '[--architecture ARCHITECTURE] [--category CATEGORY] [--dry-run] [--url URL] [--json] [--quiet]',
+  description: `Packs DIRECTORY (default: the current one) with npm pack, or takes an existing TARBALL, and
+publishes it.
 
-The artefact is <name>@<major> on a tag such as v1.2.3, which must be that of the version in package.json, and <name>@<branch>
-otherwise. Tag and branch come from the CI (GitHub, GitLab), else from git. A pipeline that the registry trusts needs no key.\n\n${ABOUT_REGISTRY}`,
+The artefact is <name>@<major> on a tag such as v1.2.3, which must match the version in package.json, and
+<name>@<branch> otherwise. Tag and branch are read from the environment of the CI (GitHub, GitLab), or from git. A
+pipeline that is a trusted publisher needs no key.
+
+${ABOUT_REGISTRY}`,
   options: {
     ...CLIENT_OPTIONS,
     'bundle': { type: 'boolean' },
@@ -31,22 +35,22 @@ otherwise. Tag and branch come from the CI (GitHub, GitLab), else from git. A pi
     'dry-run': { type: 'boolean' },
   },
   optionTexts: {
-    'bundle': 'put the production dependencies inside, as the lock file says, so that it runs without an install',
-    'scripts': 'with --bundle: run install scripts, for a slot of this architecture',
-    'id': 'of the artefact, whatever the ref',
-    'ref': 'tag or branch, whatever CI and git say',
-    'flat': 'with - in place of / and @, as in @acme-import-gpkg-1',
+    'bundle': 'include the production dependencies, as locked, so that no install is needed',
+    'scripts': 'with --bundle: run install scripts, which makes the tarball specific to this architecture',
+    'id': 'ID of the artefact, instead of one derived from the ref',
+    'ref': 'tag or branch, instead of that of the CI or git',
+    'flat': 'use - instead of / and @ in the ID, as in @acme-import-gpkg-1',
     'architecture': `slot to fill; default ${NOARCH}`,
-    'category': 'default: what package.json says, or as it is',
-    'dry-run': 'pack and say what would be published',
+    'category': 'category of the artefact; default: that of package.json, else unchanged',
+    'dry-run': 'pack, and show what would be published',
     ...CLIENT_TEXTS,
   },
   examples: {
-    'berth publish --bundle': 'in the folder of a plug-in, in a pipeline or on a desk',
-    'berth publish --ref main --dry-run': 'what would be published as the branch main',
-    'berth publish plugin.tgz --id @acme/import-gpkg@1 --architecture arm64': 'a tarball into a slot',
+    'berth publish --bundle': 'in the folder of a plug-in, in a pipeline or by hand',
+    'berth publish --ref main --dry-run': 'show what would be published for the branch main',
+    'berth publish plugin.tgz --id @acme/import-gpkg@1 --architecture arm64': 'publish a tarball to the slot arm64',
   },
-  parameters: ['[DIRECTORY or TARBALL]'],
+  parameters: ['[DIRECTORY|TARBALL]'],
   async run(values, source = '.') {
     await runClient({
       name: 'publish',
@@ -57,7 +61,7 @@ otherwise. Tag and branch come from the CI (GitHub, GitLab), else from git. A pi
         await using packed = await pack({ source, bundle: values.bundle === true, scripts: values.scripts === true });
         const id =
           values.id ??
-          idOf(
+          artefactIdFor(
             packed,
             values.ref === undefined
               ? findRef({ env: process.env, directory: source.endsWith('.tgz') ? '.' : source })
@@ -65,8 +69,8 @@ otherwise. Tag and branch come from the CI (GitHub, GitLab), else from git. A pi
             values.flat === true,
           );
         const architecture = values.architecture ?? NOARCH;
-        const facts = { id, architecture, package: packed.name, version: packed.version };
-        if (values['dry-run']) return { ...facts, size: packed.sizeBytes, isPublished: false };
+        const summary = { id, architecture, package: packed.name, version: packed.version };
+        if (values['dry-run']) return { ...summary, size: packed.sizeBytes, isPublished: false };
         const artefact = await send({
           registry: await withUploadKey(registry, id),
           artefactId: id,
@@ -78,15 +82,19 @@ otherwise. Tag and branch come from the CI (GitHub, GitLab), else from git. A pi
         });
         const slot = artefact.tarballs?.[architecture];
         return {
-          ...facts,
+          ...summary,
           digest: slot?.digest,
           size: slot?.size ?? packed.sizeBytes,
           dataUpdatedAt: artefact.dataUpdatedAt,
           isPublished: true,
         };
       },
-      say: (it) =>
-        `${it.isPublished ? '' : 'Would publish '}${it.id} ${it.architecture}: ${it.package} ${it.version}, ${formatBytes(it.size)}${'digest' in it && it.digest ? `, ${it.digest}` : ''}`,
+      describe: (it) => {
+        const verb = it.isPublished ? 'Published' : 'Would publish';
+        const details = [`${it.package} ${it.version}`, formatBytes(it.size)];
+        if ('digest' in it && it.digest) details.push(it.digest);
+        return `${verb} ${it.id} ${it.architecture}: ${details.join(', ')}`;
+      },
     });
   },
 });

@@ -1,4 +1,4 @@
-// `berth publishers`: pipelines that publish without a key, for superadmins.
+// `berth publishers`: manages pipelines that publish without a stored key, for superadmins.
 
 import { openAdminApi } from './admin.ts';
 import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS } from './client.ts';
@@ -20,13 +20,14 @@ interface Publisher {
 }
 
 const add = defineCommand({
-  summary: 'trust a pipeline',
+  summary: 'add a trusted publisher',
   usage:
     'publishers add NAME --provider github|gitlab --repository PATH [--workflow FILE] [--environment NAME] ' +
     '[--repository-id ID] [--issuer URL] [--artefact ID] [--prefix PREFIX] [--package NAME] [--category ' +
     'CATEGORY] [--url URL] [--json]',
-  description:
-    'Lets the jobs of a repository publish without a key, within the scopes that are ' + `given.\n\n${ABOUT_SESSION}`,
+  description: `Lets the pipeline jobs of a repository publish without a stored key, within the given scopes.
+
+${ABOUT_SESSION}`,
   options: {
     ...ADMIN_OPTIONS,
     ...SCOPE_OPTIONS,
@@ -39,26 +40,26 @@ const add = defineCommand({
   },
   optionTexts: {
     'provider': 'github or gitlab',
-    'repository': 'owner/name, or the path of the project',
-    'repository-id': 'its number, which nobody else gets',
-    'issuer': 'who signs tokens; default that of github.com or gitlab.com',
-    'workflow': 'the one file, such as publish.yml or .gitlab-ci.yml',
-    'environment': 'the one environment of jobs',
+    'repository': 'owner/name on GitHub, path of the project on GitLab',
+    'repository-id': 'number of the repository, which is never reused',
+    'issuer': 'issuer of the tokens; default: github.com or gitlab.com',
+    'workflow': 'only jobs of this file, such as publish.yml or .gitlab-ci.yml',
+    'environment': 'only jobs in this environment',
     ...SCOPE_TEXTS,
     ...ADMIN_TEXTS,
   },
   examples: {
-    'berth publishers add gpkg --provider github --repository acme/import-gpkg --environment production --package @acme/import-gpkg':
-      'tags of a plug-in',
+    ['berth publishers add gpkg --provider github --repository acme/import-gpkg ' +
+    '--environment production --package @acme/import-gpkg']: 'let production jobs publish one package',
   },
   parameters: ['NAME'],
   async run(
     { provider, repository, 'repository-id': repositoryId, issuer, workflow, environment, json, url, ...values },
     name,
   ) {
-    if (provider !== 'github' && provider !== 'gitlab') throw new UsageError('--provider takes github or gitlab');
-    if (repository === undefined) throw new UsageError('name the repository with --repository');
-    const made = await openAdminApi({ url }).ask<Publisher>('POST', '/trusted-publishers', {
+    if (provider !== 'github' && provider !== 'gitlab') throw new UsageError('--provider must be github or gitlab');
+    if (repository === undefined) throw new UsageError('missing option --repository');
+    const publisher = await openAdminApi({ url }).request<Publisher>('POST', '/trusted-publishers', {
       name,
       provider,
       repository,
@@ -68,44 +69,48 @@ const add = defineCommand({
       environment,
       ...scopeFields(values),
     });
-    print(json ? JSON.stringify(made) : `${made._id} may publish.`);
+    print(json ? JSON.stringify(publisher) : `Added ${publisher._id}.`);
   },
 });
 
 const list = defineCommand({
-  summary: 'list trusted pipelines',
+  summary: 'list trusted publishers',
   usage: 'publishers ls [--url URL] [--json]',
-  description: `Lists trusted publishers, the newest first.\n\n${ABOUT_SESSION}`,
+  description: `Lists trusted publishers, newest first.\n\n${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
-  examples: { 'berth publishers ls': 'who publishes without a key' },
+  examples: { 'berth publishers ls': 'pipelines that publish without a key' },
   async run(values) {
-    const { results } = await openAdminApi(values).ask<{ results: Publisher[] }>('GET', '/trusted-publishers');
+    const { results } = await openAdminApi(values).request<{ results: Publisher[] }>('GET', '/trusted-publishers');
     if (values.json) return print(JSON.stringify(results));
     print(
       results.length === 0
-        ? 'No pipeline is trusted.'
-        : formatTable([['ID', 'NAME', 'REPOSITORY', 'WORKFLOW', 'ENVIRONMENT', 'MAY', 'USED'], ...results.map(rowOf)]),
+        ? 'No trusted publishers.'
+        : formatTable([
+            ['ID', 'NAME', 'REPOSITORY', 'WORKFLOW', 'ENVIRONMENT', 'SCOPE', 'LAST USED'],
+            ...results.map(rowOf),
+          ]),
     );
   },
 });
 
 const remove = defineCommand({
-  summary: 'trust a pipeline no more',
+  summary: 'remove a trusted publisher',
   usage: 'publishers remove ID [--url URL] [--json]',
-  description:
-    'Removes the trusted publisher with this id, and ends the keys that it got, at ' + `once.\n\n${ABOUT_SESSION}`,
+  description: `Removes the trusted publisher with this ID, and revokes the keys that it was given, immediately.
+
+${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
-  examples: { 'berth publishers remove 6f2b8c1e-…': 'an id that berth publishers ls shows' },
+  examples: { 'berth publishers remove 6f2b8c1e-…': 'an ID that berth publishers ls shows' },
   parameters: ['ID'],
   async run(values, id = '') {
-    await openAdminApi(values).ask('DELETE', `/trusted-publishers/${encodeURIComponent(id)}`);
-    print(values.json ? JSON.stringify({ id }) : `${id} may publish no more.`);
+    await openAdminApi(values).request('DELETE', `/trusted-publishers/${encodeURIComponent(id)}`);
+    print(values.json ? JSON.stringify({ id }) : `Removed ${id}.`);
   },
 });
 
-export const publishers = defineGroup('publishers', 'trust pipelines to publish without a key', {
+export const publishers = defineGroup('publishers', 'manage pipelines that publish without a key', {
   add,
   ls: list,
   remove,

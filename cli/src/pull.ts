@@ -1,15 +1,17 @@
-// `berth pull`: what a service does before it runs a plug-in, once.
+// `berth pull`: downloads an artefact into a cache, as services do before they run a plug-in.
 
 import { resolve } from 'node:path';
 import { ensureArtefact, ensureArtefactFile, getArtefact } from '@berth-registry/lib-node';
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './client.ts';
-import { defineCommand, UsageError } from './command.ts';
+import { defineCommand } from './command.ts';
 
 export const pull = defineCommand({
-  summary: 'fetch an artefact, unpacked, and keep it fresh',
+  summary: 'download an artefact into a cache, or update it there',
   usage: 'pull ID [--dir DIRECTORY] [--architecture ARCHITECTURE] [--build] [--url URL] [--json] [--quiet]',
-  description: `Brings an artefact into DIRECTORY, a cache as the client library keeps it, and prints where it is: an npm artefact unpacked, a file as it
-is. What is there already and has not changed is not fetched again.\n\n${ABOUT_REGISTRY}`,
+  description: `Downloads an artefact into DIRECTORY, a cache with the layout of the client library, and prints its
+path. An npm artefact is unpacked. Nothing is downloaded if the cached copy is up to date.
+
+${ABOUT_REGISTRY}`,
   options: {
     ...CLIENT_OPTIONS,
     dir: { type: 'string' },
@@ -17,18 +19,17 @@ is. What is there already and has not changed is not fetched again.\n\n${ABOUT_R
     build: { type: 'boolean' },
   },
   optionTexts: {
-    dir: 'the cache; default ./artefacts',
-    architecture: 'slot to prefer to noarch; default that of this machine',
+    dir: 'directory of the cache; default ./artefacts',
+    architecture: 'slot to prefer to noarch; default: that of this machine',
     build: 'build native modules for this Node',
     ...CLIENT_TEXTS,
   },
   examples: {
     'berth pull @acme/import-gpkg@1': 'into ./artefacts',
-    'cd "$(berth pull @acme/import-gpkg@1 --quiet)"': 'and go there',
+    'cd "$(berth pull @acme/import-gpkg@1 --quiet)"': 'and change to its directory',
   },
   parameters: ['ID'],
   async run(values, id) {
-    if (id === undefined) throw new UsageError('name ID');
     const cacheDir = resolve(values.dir ?? 'artefacts');
     await runClient({
       name: 'pull',
@@ -46,7 +47,7 @@ is. What is there already and has not changed is not fetched again.\n\n${ABOUT_R
         if (format === 'file') return ensureArtefactFile(options);
         return ensureArtefact({ ...options, architecture: values.architecture, build: values.build });
       },
-      say: ({ path }) => path,
+      describe: ({ path }) => path,
     });
   },
 });

@@ -1,4 +1,4 @@
-// Which ref is published: a tag or a branch, from the CI's environment or from git, and the id that it makes.
+// Finds the ref to publish, a tag or a branch, in the CI's environment or git, and derives the artefact's ID from it.
 
 import { execFileSync } from 'node:child_process';
 import { UsageError } from './command.ts';
@@ -10,13 +10,13 @@ export interface Ref {
 
 export interface RefSource {
   env: NodeJS.ProcessEnv;
-  /** Where git is asked. */
+  /** Working directory for git. */
   directory: string;
 }
 
 const VERSION_TAG = /^v\d/;
 
-/** @throws Error that says to give --ref */
+/** Finds the ref: the CI's tag or branch, else git's version tag at HEAD or branch. @throws Error if there is none */
 export function findRef({ env, directory }: RefSource): Ref {
   const { GITHUB_REF_TYPE: type, GITHUB_REF_NAME: name, CI_COMMIT_TAG: tag, CI_COMMIT_BRANCH: branch } = env;
   if ((type === 'tag' || type === 'branch') && name) return { type, name };
@@ -28,25 +28,29 @@ export function findRef({ env, directory }: RefSource): Ref {
   if (versionTag) return { type: 'tag', name: versionTag };
   const current = git(directory, ['symbolic-ref', '--short', '-q', 'HEAD']);
   if (current) return { type: 'branch', name: current };
-  throw new Error('which ref? This is neither a tag nor a branch of git: give --ref or --id');
+  throw new Error('missing ref: HEAD is neither a tag nor a branch; set --ref or --id');
 }
 
 /**
- * Makes the id: `<name>@<major>` on a tag `v1.2.3`, `<name>@<branch>` on a branch; flat with `-` in place of `/` and
- * of the `@` between.
- * @throws Error when the tag is not that of the version /
+ * Derives the artefact's ID: `<name>@<major>` on a tag `v1.2.3`, `<name>@<branch>` on a branch. A flat ID has `-` in
+ * place of `/` and of the separating `@`.
+ * @throws Error if a version tag does not match the version
  */
-export function idOf({ name, version }: { name: string; version: string }, ref: Ref, isFlat: boolean): string {
+export function artefactIdFor(
+  { name, version }: { name: string; version: string },
+  ref: Ref,
+  isFlat: boolean,
+): string {
   if (ref.type === 'tag' && VERSION_TAG.test(ref.name) && ref.name !== `v${version}`) {
-    throw new Error(`the tag is ${ref.name}, but package.json says version ${version}: they must be equal`);
+    throw new Error(`tag ${ref.name} does not match version ${version} in package.json`);
   }
-  const flag = ref.type === 'tag' && VERSION_TAG.test(ref.name) ? (version.split('.', 1)[0] ?? '') : ref.name;
-  return isFlat ? `${name}-${flag}`.replaceAll('/', '-') : `${name}@${flag}`;
+  const suffix = ref.type === 'tag' && VERSION_TAG.test(ref.name) ? (version.split('.', 1)[0] ?? '') : ref.name;
+  return isFlat ? `${name}-${suffix}`.replaceAll('/', '-') : `${name}@${suffix}`;
 }
 
-/** What `--ref` says: a tag where it looks like that of a version, else a branch. */
+/** Parses the value of `--ref`: a tag if it looks like a version tag, else a branch. */
 export function parseRef(text: string): Ref {
-  if (text === '') throw new UsageError('--ref takes a tag or a branch');
+  if (text === '') throw new UsageError('--ref must be a tag or a branch');
   return { type: VERSION_TAG.test(text) ? 'tag' : 'branch', name: text };
 }
 

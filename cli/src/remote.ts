@@ -1,4 +1,4 @@
-// A remote registry as the API shows it, and what the commands about it have in common.
+// Shared by the commands about remote registries: the API's types, finding one, its key, patterns and times.
 
 import { text } from 'node:stream/consumers';
 import type { AdminApi } from './admin.ts';
@@ -16,12 +16,15 @@ export interface RemoteResult {
   nextTryAt?: string;
 }
 
+export const ABOUT_PATTERNS = `A pattern is an ID in which * stands for anything but a slash and ** for anything, or
+category: followed by a category.`;
+
 export interface Remote {
   /** Base URL. */
   _id: string;
   name: string;
   apiKeyShortId?: string;
-  /** Cron expression in UTC; null: only by hand. */
+  /** Cron expression in UTC; null if it only syncs on request. */
   schedule: string | null;
   nextSyncAt?: string;
   selectedArtefacts: string[];
@@ -35,44 +38,40 @@ export interface Remote {
   results: RemoteResult[];
 }
 
-/** Finds a remote registry by its address or its name. @throws Error that names those that there are */
-export async function findRemote(api: AdminApi, word: string): Promise<Remote> {
-  const { results } = await api.ask<{ results: Remote[] }>('GET', '/remote-registries');
-  const found = results.filter(({ _id, name }) => _id === word.replace(/\/+$/, '') || name === word);
-  if (found.length === 1 && found[0]) return found[0];
-  if (found.length > 1)
-    throw new Error(
-      `${found.length} remote registries are called ${word}: give the address of ` +
-        `one, ${found.map(({ _id }) => _id).join(' or ')}`,
-    );
+/** Finds a remote registry by its address or name. @throws Error with the candidates, unless exactly one matches */
+export async function findRemote(api: AdminApi, nameOrUrl: string): Promise<Remote> {
+  const { results } = await api.request<{ results: Remote[] }>('GET', '/remote-registries');
+  const matches = results.filter(({ _id, name }) => _id === nameOrUrl.replace(/\/+$/, '') || name === nameOrUrl);
+  if (matches.length === 1 && matches[0]) return matches[0];
+  if (matches.length > 1) {
+    const addresses = matches.map(({ _id }) => _id).join(' or ');
+    throw new Error(`${matches.length} remote registries are called ${nameOrUrl}: use the address, ${addresses}`);
+  }
+  const known = results.map(({ name, _id }) => `${name} (${_id})`).join(', ');
   throw new Error(
     results.length === 0
-      ? 'there are no remote registries: berth remotes add brings one in'
-      : `there is no remote registry ${word}: there ` +
-          `are ${results.map(({ name, _id }) => `${name} (${_id})`).join(', ')}`,
+      ? 'there are no remote registries: add one with berth remotes add'
+      : `unknown remote registry ${nameOrUrl}: expected one of ${known}`,
   );
 }
 
-/** Path of the routes of one. */
+/** Makes the path of a route below one remote registry. */
 export function remotePath({ _id }: Pick<Remote, '_id'>, ...parts: string[]): string {
   return ['/remote-registries', ...[_id, ...parts].map(encodeURIComponent)].join('/');
 }
 
-/**
- * The key of a remote registry: from the environment, else what the standard input brings, as long as that is no
- * terminal.
- */
-export async function givenRemoteKey(env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
+/** Reads the key of a remote registry from the environment, else from standard input unless that is a terminal. */
+export async function readRemoteKey(env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
   const key = env['BERTH_REMOTE_KEY'] ?? (process.stdin.isTTY ? '' : (await text(process.stdin)).trim());
   return key === '' ? undefined : key;
 }
 
-/** A pattern in place of an id. */
+/** Tells a pattern from an ID. */
 export function isPattern(word: string): boolean {
   return word.includes('*') || word.startsWith('category:');
 }
 
-/** Of the API's times, to the minute. */
+/** Formats a time of the API to the minute, in UTC. */
 export function formatTime(time: string | undefined): string {
   return time?.slice(0, 16).replace('T', ' ') ?? '-';
 }

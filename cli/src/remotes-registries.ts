@@ -1,23 +1,24 @@
-// `berth remotes add, ls, show, set, remove`: which registries this one mirrors, and how that goes.
+// `berth remotes add, ls, show, set, remove`: manages the registries that this one mirrors.
 
 import { openAdminApi } from './admin.ts';
-import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS, toAddress } from './client.ts';
+import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS, normaliseUrl } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
 import { formatBytes, plural } from './format.ts';
 import { print } from './interruptible.ts';
-import { findRemote, formatTime, givenRemoteKey, remotePath, type Remote, type RemoteResult } from './remote.ts';
+import { findRemote, formatTime, readRemoteKey, remotePath, type Remote, type RemoteResult } from './remote.ts';
 import { formatTable } from './table.ts';
 
 const NEVER = 'never';
-const ABOUT_KEY = 'Its read key is that of BERTH_REMOTE_KEY, else what the standard input brings.';
-const SCHEDULE_TEXT = `when to synchronise, a cron expression in UTC; ${NEVER}: only by hand`;
+const ABOUT_KEY = 'The read key is taken from BERTH_REMOTE_KEY or standard input.';
+const SCHEDULE_TEXT = `when to synchronise: a cron expression in UTC, or ${NEVER}`;
 
 export const add = defineCommand({
-  summary: 'mirror another registry',
+  summary: 'add a remote registry',
   usage: 'remotes add ADDRESS --name NAME [--select PATTERN]… [--schedule CRON] [--url URL] [--json]',
-  description:
-    `Brings in the registry at ADDRESS, from which artefacts are mirrored. ${ABOUT_KEY} It is stored ` +
-    `encrypted.\n\n${ABOUT_SESSION}`,
+  description: `Adds the registry at ADDRESS as a remote, whose artefacts can be mirrored here. ${ABOUT_KEY} It is
+stored encrypted.
+
+${ABOUT_SESSION}`,
   options: {
     ...ADMIN_OPTIONS,
     name: { type: 'string' },
@@ -25,9 +26,9 @@ export const add = defineCommand({
     schedule: { type: 'string' },
   },
   optionTexts: {
-    name: 'what to call it',
-    select: 'which artefacts to mirror, as berth remotes select takes them; may be given again and again',
-    schedule: `${SCHEDULE_TEXT}; default once a day`,
+    name: 'name of the remote registry',
+    select: 'artefacts to mirror, as for berth remotes select; can be repeated',
+    schedule: `${SCHEDULE_TEXT}; default: once a day`,
     ...ADMIN_TEXTS,
   },
   examples: {
@@ -36,62 +37,58 @@ export const add = defineCommand({
   },
   parameters: ['ADDRESS'],
   async run({ name, select = [], schedule, ...values }, address = '') {
-    if (name === undefined) throw new UsageError('give it a name with --name');
+    if (name === undefined) throw new UsageError('missing option --name');
     const api = openAdminApi(values);
-    const apiKey = await givenRemoteKey();
-    if (apiKey === undefined)
-      throw new Error('give a read key of the remote registry in BERTH_REMOTE_KEY or on the standard input');
-    const made = await api.ask<Remote>('POST', '/remote-registries', {
-      url: toAddress(address),
+    const apiKey = await readRemoteKey();
+    if (apiKey === undefined) throw new Error('missing read key: set BERTH_REMOTE_KEY or pipe it to standard input');
+    const remote = await api.request<Remote>('POST', '/remote-registries', {
+      url: normaliseUrl(address),
       name,
       apiKey,
       selectedPatterns: select,
       ...scheduleField(schedule),
     });
-    print(
-      values.json
-        ? JSON.stringify(made)
-        : `${made.name} is ${made._id}. ${
-            select.length === 0
-              ? 'Choose what to mirror with berth ' + 'remotes select.'
-              : `berth remotes sync ${made.name} fetches what is selected.`
-          }`,
-    );
+    const next =
+      select.length === 0
+        ? `Select artefacts with berth remotes select ${remote.name}.`
+        : `Fetch the selected artefacts with berth remotes sync ${remote.name}.`;
+    print(values.json ? JSON.stringify(remote) : `Added ${remote.name} (${remote._id}). ${next}`);
   },
 });
 
 export const list = defineCommand({
-  summary: 'list the registries that are mirrored',
+  summary: 'list remote registries',
   usage: 'remotes ls [--url URL] [--json]',
-  description: `Lists remote registries, and how their last synchronisation ended.\n\n${ABOUT_SESSION}`,
+  description: `Lists remote registries with the state of their last synchronisation.\n\n${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
-  examples: { 'berth remotes ls': 'all of them' },
+  examples: { 'berth remotes ls': 'all remote registries' },
   async run(values) {
-    const { results } = await openAdminApi(values).ask<{ results: Remote[] }>('GET', '/remote-registries');
+    const { results } = await openAdminApi(values).request<{ results: Remote[] }>('GET', '/remote-registries');
     if (values.json) return print(JSON.stringify(results));
     print(
       results.length === 0
-        ? 'No registry is mirrored.'
-        : formatTable([['NAME', 'ADDRESS', 'ARTEFACTS', 'STATE', 'LAST', 'NEXT'], ...results.map(rowOf)]),
+        ? 'No remote registries.'
+        : formatTable([['NAME', 'ADDRESS', 'ARTEFACTS', 'STATE', 'LAST SYNC', 'NEXT SYNC'], ...results.map(rowOf)]),
     );
   },
 });
 
 export const show = defineCommand({
-  summary: 'show one, with the result for each artefact',
+  summary: 'show a remote registry, with the result for each artefact',
   usage: 'remotes show REMOTE [--url URL] [--json]',
-  description:
-    'Shows the remote registry with this name or address, and what became of each artefact at the ' +
-    `last synchronisation.\n\n${ABOUT_SESSION}`,
+  description: `Shows the remote registry with this name or address, and the result of its last synchronisation for
+each artefact.
+
+${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
-  examples: { 'berth remotes show staging': 'what was fetched, what failed and why' },
+  examples: { 'berth remotes show staging': 'what was fetched, and what failed for which reason' },
   parameters: ['REMOTE'],
-  async run(values, word = '') {
+  async run(values, nameOrUrl = '') {
     const api = openAdminApi(values);
-    // One that is asked for alone has all its results.
-    const remote = await api.ask<Remote>('GET', remotePath(await findRemote(api, word)));
+    // Only the document of a single remote registry has all results.
+    const remote = await api.request<Remote>('GET', remotePath(await findRemote(api, nameOrUrl)));
     print(
       values.json
         ? JSON.stringify(remote)
@@ -104,22 +101,24 @@ export const show = defineCommand({
 });
 
 export const set = defineCommand({
-  summary: 'change its name, key or schedule',
+  summary: 'change the name, key or schedule of a remote registry',
   usage: 'remotes set REMOTE [--name NAME] [--schedule CRON] [--key] [--url URL] [--json]',
-  description: `Changes what is given. With --key, it gets another key. ${ABOUT_KEY}\n\n${ABOUT_SESSION}`,
+  description: `Changes the given settings; --key replaces the key. ${ABOUT_KEY}\n\n${ABOUT_SESSION}`,
   options: { ...ADMIN_OPTIONS, name: { type: 'string' }, schedule: { type: 'string' }, key: { type: 'boolean' } },
-  optionTexts: { name: 'what to call it', schedule: SCHEDULE_TEXT, key: 'replace the key', ...ADMIN_TEXTS },
+  optionTexts: { name: 'new name', schedule: SCHEDULE_TEXT, key: 'replace the key', ...ADMIN_TEXTS },
   examples: {
-    'berth remotes set staging --schedule "30 3 * * *"': 'every night',
-    'berth remotes set staging --key < key.txt': 'with a new key',
+    'berth remotes set staging --schedule "30 3 * * *"': 'synchronise every night',
+    'berth remotes set staging --key < key.txt': 'replace the key with the one in a file',
   },
   parameters: ['REMOTE'],
-  async run({ name, schedule, key = false, ...values }, word = '') {
-    if (name === undefined && schedule === undefined && !key) throw new UsageError('give --name, --schedule or --key');
+  async run({ name, schedule, key = false, ...values }, nameOrUrl = '') {
+    if (name === undefined && schedule === undefined && !key)
+      throw new UsageError('expected --name, --schedule or --key');
     const api = openAdminApi(values);
-    const apiKey = key ? await givenRemoteKey() : undefined;
-    if (key && apiKey === undefined) throw new Error('give the key in BERTH_REMOTE_KEY or on the standard input');
-    const changed = await api.ask<Remote>('PATCH', remotePath(await findRemote(api, word)), {
+    const apiKey = key ? await readRemoteKey() : undefined;
+    if (key && apiKey === undefined)
+      throw new Error('missing read key: set BERTH_REMOTE_KEY or pipe it to standard input');
+    const changed = await api.request<Remote>('PATCH', remotePath(await findRemote(api, nameOrUrl)), {
       name,
       apiKey,
       ...scheduleField(schedule),
@@ -129,28 +128,28 @@ export const set = defineCommand({
 });
 
 export const remove = defineCommand({
-  summary: 'mirror a registry no more; what was mirrored stays',
+  summary: 'remove a remote registry; its mirrors stay',
   usage: 'remotes remove REMOTE [--url URL] [--json]',
-  description:
-    'Takes the remote registry out. Its mirrors become artefacts of this registry, with the bytes ' +
-    `that they have.\n\n${ABOUT_SESSION}`,
+  description: `Removes the remote registry. Its mirrors become artefacts of this registry and keep their content.
+
+${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
-  examples: { 'berth remotes remove staging': 'keep its artefacts, as they are' },
+  examples: { 'berth remotes remove staging': 'stop mirroring, and keep the artefacts' },
   parameters: ['REMOTE'],
-  async run(values, word = '') {
+  async run(values, nameOrUrl = '') {
     const api = openAdminApi(values);
-    const remote = await findRemote(api, word);
-    await api.ask('DELETE', remotePath(remote));
+    const remote = await findRemote(api, nameOrUrl);
+    await api.request('DELETE', remotePath(remote));
     print(
       values.json
         ? JSON.stringify({ id: remote._id })
-        : `${remote._id} is mirrored no more; its artefacts are this registry's own now.`,
+        : `Removed ${remote._id}. Its mirrors are artefacts of this registry now.`,
     );
   },
 });
 
-/** What became of each artefact, what went wrong first. */
+/** Formats the result for each artefact, failures first. */
 export function formatResults(results: readonly RemoteResult[]): string {
   const order = ['failed', 'gone', 'skipped', 'updated', 'pending', 'unchanged'];
   const sorted = results.toSorted(
@@ -163,7 +162,7 @@ export function formatResults(results: readonly RemoteResult[]): string {
       status,
       formatTime(at),
       bytes === undefined ? '-' : formatBytes(bytes),
-      [reason ?? '-', ...(nextTryAt === undefined ? [] : [`(again at ${formatTime(nextTryAt)})`])].join(' '),
+      [reason ?? '-', ...(nextTryAt === undefined ? [] : [`(next attempt at ${formatTime(nextTryAt)})`])].join(' '),
     ]),
   ]);
 }
@@ -204,7 +203,7 @@ function fieldsOf(remote: Remote): string[][] {
     ['name', name],
     ['address', _id],
     ['key', apiKeyShortId === undefined ? 'none' : `${apiKeyShortId}…`],
-    ['schedule', schedule === null ? 'by hand' : `${schedule} (next at ${formatTime(nextSyncAt)})`],
+    ['schedule', schedule === null ? 'none' : `${schedule} (next at ${formatTime(nextSyncAt)})`],
     ['selected', [...selectedPatterns, ...selectedArtefacts].join(' ') || 'nothing'],
     ['state', `${stateOf(remote)}, ${plural(results.length, 'artefact')}, last at ${formatTime(lastSyncAt)}`],
     ...(lastSyncError === undefined ? [] : [['error', lastSyncError]]),

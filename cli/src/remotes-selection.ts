@@ -1,11 +1,11 @@
-// `berth remotes artefacts, select, unselect`: what a remote registry has, and what of it is mirrored.
+// `berth remotes artefacts, select, unselect`: manages which artefacts of a remote registry are mirrored.
 
 import { openAdminApi, type AdminApi } from './admin.ts';
 import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS } from './client.ts';
 import { defineCommand } from './command.ts';
 import { plural } from './format.ts';
 import { print } from './interruptible.ts';
-import { findRemote, formatTime, isPattern, remotePath, type Remote } from './remote.ts';
+import { ABOUT_PATTERNS, findRemote, formatTime, isPattern, remotePath, type Remote } from './remote.ts';
 import { formatTable } from './table.ts';
 
 interface RemoteArtefact {
@@ -16,114 +16,116 @@ interface RemoteArtefact {
   local: { synced: boolean; upToDate: boolean; selected: boolean };
 }
 
-const PAGE = 100;
-const ABOUT_PATTERNS =
-  'A pattern is an id in which * stands for anything but a slash and ** for anything, or category: and a category.';
+const PAGE_SIZE = 100;
 
 export const artefacts = defineCommand({
-  summary: 'list what a registry has, and what of it is here',
+  summary: 'list the artefacts of a remote registry',
   usage: 'remotes artefacts REMOTE [WORDS…] [--category CATEGORY] [--url URL] [--json]',
-  description:
-    'Asks the remote registry for the artefacts that its key shows; WORDS are looked for ' +
-    `there.\n\n${ABOUT_SESSION}`,
+  description: `Lists the artefacts that the key of the remote registry gives access to, and their state here. The
+remote registry searches for WORDS.
+
+${ABOUT_SESSION}`,
   options: { ...ADMIN_OPTIONS, category: { type: 'string' } },
-  optionTexts: { category: 'only those of a category', ...ADMIN_TEXTS },
-  examples: { 'berth remotes artefacts staging geo': 'what there is to choose from' },
+  optionTexts: { category: 'only artefacts of this category', ...ADMIN_TEXTS },
+  examples: { 'berth remotes artefacts staging geo': 'find artefacts to select' },
   parameters: ['REMOTE', '[WORDS…]'],
-  async run({ category, ...values }, word = '', ...words) {
+  async run({ category, ...values }, nameOrUrl = '', ...words) {
     const api = openAdminApi(values);
-    const remote = await findRemote(api, word);
+    const remote = await findRemote(api, nameOrUrl);
     const query = new URLSearchParams({
-      size: String(PAGE),
+      size: String(PAGE_SIZE),
       ...(words.length > 0 && { q: words.join(' ') }),
       ...(category !== undefined && { category }),
     });
-    const answer = await api.ask<{ results: RemoteArtefact[]; count: number }>(
+    const list = await api.request<{ results: RemoteArtefact[]; count: number }>(
       'GET',
       `${remotePath(remote, 'remote-artefacts')}?${query.toString()}`,
     );
-    if (values.json) return print(JSON.stringify(answer));
-    if (answer.results.length === 0) return print('Nothing is found.');
-    const table = formatTable([['ID', 'VERSION', 'CATEGORY', 'UPDATED', 'HERE'], ...answer.results.map(rowOf)]);
+    if (values.json) return print(JSON.stringify(list));
+    if (list.results.length === 0) return print('No artefacts found.');
+    const table = formatTable([['ID', 'VERSION', 'CATEGORY', 'UPDATED', 'HERE'], ...list.results.map(rowOf)]);
     print(
-      answer.count > answer.results.length
-        ? `${table}\n${plural(answer.count, 'artefact')} in all; name words to find others.`
+      list.count > list.results.length
+        ? `${table}\n${plural(list.count, 'artefact')} in total; use WORDS to find others.`
         : table,
     );
   },
 });
 
 export const select = defineCommand({
-  summary: 'mirror artefacts, or all that a pattern finds',
+  summary: 'select artefacts to mirror, by ID or pattern',
   usage: 'remotes select REMOTE PATTERN… [--url URL] [--json]',
-  description:
-    'Mirrors the artefacts with these ids at once, and whatever the patterns find, now and later, ' +
-    `from the next synchronisation on.\n${ABOUT_PATTERNS}\n\n${ABOUT_SESSION}`,
+  description: `Selects artefacts to mirror. Those with one of these IDs are mirrored immediately; those that match
+a pattern, now or later, from the next synchronisation on. ${ABOUT_PATTERNS}
+
+${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
   examples: {
-    'berth remotes select staging @acme/import-gpkg@1 "@acme/*@2" category:tileset': 'one artefact and two patterns',
+    'berth remotes select staging @acme/import-gpkg@1 "@acme/*@2" category:tileset':
+      'select one artefact and two patterns',
   },
   parameters: ['REMOTE', 'PATTERN…'],
-  async run(values, word = '', ...chosen) {
-    const { api, remote, ids, patterns } = await sort(values, word, chosen);
+  async run(values, nameOrUrl = '', ...selectors) {
+    const { api, remote, ids, patterns } = await resolveSelectors(values, nameOrUrl, selectors);
     if (patterns.length > 0)
-      await api.ask('PATCH', remotePath(remote), {
+      await api.request('PATCH', remotePath(remote), {
         selectedPatterns: [...new Set([...remote.selectedPatterns, ...patterns])],
       });
     for (const artefactId of ids) {
       if (!remote.selectedArtefacts.includes(artefactId))
-        await api.ask('POST', remotePath(remote, 'selected-artefacts'), { artefactId });
+        await api.request('POST', remotePath(remote, 'selected-artefacts'), { artefactId });
     }
-    await tell(api, remote, values.json === true);
+    await printSelection(api, remote, values.json === true);
   },
 });
 
 export const unselect = defineCommand({
-  summary: 'mirror artefacts no more; what was mirrored stays',
+  summary: 'stop mirroring artefacts; their mirrors stay',
   usage: 'remotes unselect REMOTE PATTERN… [--url URL] [--json]',
-  description:
-    'Takes ids and patterns back, as they were selected. What is mirrored no more becomes an artefact ' +
-    `of this registry.\n\n${ABOUT_SESSION}`,
+  description: `Removes IDs and patterns from the selection, exactly as they were selected. Mirrors that are no
+longer selected become artefacts of this registry.
+
+${ABOUT_SESSION}`,
   options: ADMIN_OPTIONS,
   optionTexts: ADMIN_TEXTS,
-  examples: { 'berth remotes unselect staging "@acme/*@2"': 'a pattern, as berth remotes show lists it' },
+  examples: { 'berth remotes unselect staging "@acme/*@2"': 'remove a pattern, as berth remotes show lists it' },
   parameters: ['REMOTE', 'PATTERN…'],
-  async run(values, word = '', ...chosen) {
-    const { api, remote, ids, patterns } = await sort(values, word, chosen);
+  async run(values, nameOrUrl = '', ...selectors) {
+    const { api, remote, ids, patterns } = await resolveSelectors(values, nameOrUrl, selectors);
     const unknown = patterns.find((pattern) => !remote.selectedPatterns.includes(pattern));
     if (unknown !== undefined)
-      throw new Error(`${unknown} is not selected: berth remotes show ${remote.name} lists what is`);
+      throw new Error(`${unknown} is not selected: berth remotes show ${remote.name} lists the selection`);
     if (patterns.length > 0)
-      await api.ask('PATCH', remotePath(remote), {
+      await api.request('PATCH', remotePath(remote), {
         selectedPatterns: remote.selectedPatterns.filter((pattern) => !patterns.includes(pattern)),
       });
-    for (const artefactId of ids) await api.ask('DELETE', remotePath(remote, 'selected-artefacts', artefactId));
-    await tell(api, remote, values.json === true);
+    for (const artefactId of ids) await api.request('DELETE', remotePath(remote, 'selected-artefacts', artefactId));
+    await printSelection(api, remote, values.json === true);
   },
 });
 
-/** Ids are chosen one by one, patterns all together. */
-async function sort(
+/** Finds the remote registry and separates IDs, which have a route each, from patterns, which are one field. */
+async function resolveSelectors(
   values: Parameters<typeof openAdminApi>[0],
-  word: string,
-  chosen: string[],
+  nameOrUrl: string,
+  selectors: string[],
 ): Promise<{ api: AdminApi; remote: Remote; ids: string[]; patterns: string[] }> {
   const api = openAdminApi(values);
   return {
     api,
-    remote: await findRemote(api, word),
-    ids: chosen.filter((it) => !isPattern(it)),
-    patterns: chosen.filter(isPattern),
+    remote: await findRemote(api, nameOrUrl),
+    ids: selectors.filter((it) => !isPattern(it)),
+    patterns: selectors.filter(isPattern),
   };
 }
 
-async function tell(api: AdminApi, remote: Remote, asJson: boolean): Promise<void> {
-  const { selectedArtefacts, selectedPatterns, name } = await api.ask<Remote>('GET', remotePath(remote));
+async function printSelection(api: AdminApi, remote: Remote, asJson: boolean): Promise<void> {
+  const { selectedArtefacts, selectedPatterns, name } = await api.request<Remote>('GET', remotePath(remote));
   print(
     asJson
       ? JSON.stringify({ selectedArtefacts, selectedPatterns })
-      : `Of ${name} is selected: ${[...selectedPatterns, ...selectedArtefacts].join(' ') || 'nothing'}`,
+      : `Selected from ${name}: ${[...selectedPatterns, ...selectedArtefacts].join(' ') || 'nothing'}`,
   );
 }
 
@@ -133,6 +135,6 @@ function rowOf({ _id, version, category, dataUpdatedAt, local }: RemoteArtefact)
     version ?? '-',
     category ?? '-',
     formatTime(dataUpdatedAt),
-    local.synced ? (local.upToDate ? 'as it is there' : 'older') : local.selected ? 'selected' : '-',
+    local.synced ? (local.upToDate ? 'up to date' : 'outdated') : local.selected ? 'selected' : '-',
   ];
 }

@@ -1,7 +1,7 @@
-// `berth remotes sync`: a synchronisation by hand, watched to its end.
+// `berth remotes sync`: starts a synchronisation and waits for its result.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openAdminApi, RefusedError, type AdminApi } from './admin.ts';
+import { ApiError, openAdminApi, type AdminApi } from './admin.ts';
 import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS, CLIENT_TEXTS } from './client.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes, plural } from './format.ts';
@@ -12,14 +12,17 @@ import { findRemote, remotePath, type Remote } from './remote.ts';
 import { formatResults } from './remotes-registries.ts';
 
 const POLL_MS = 300;
-/** What tells whoever waits nothing new: the rest is as it was. */
-const QUIET = ['unchanged', 'pending'];
+/** Results that are not listed. */
+const UNLISTED = ['unchanged', 'pending'];
 
 export const sync = defineCommand({
-  summary: 'fetch what has changed, now',
+  summary: 'synchronise a remote registry now',
   usage: 'remotes sync REMOTE [--failed] [--verify] [--confirm] [--detach] [--url URL] [--json] [--quiet]',
-  description: `Compares all selected artefacts with the remote registry, fetches what has changed, and waits for the end, after that of one
-that runs already. The exit status is 1 when an artefact failed. Ctrl-C ends the waiting, not the synchronisation.\n\n${ABOUT_SESSION}`,
+  description: `Compares the selected artefacts with the remote registry, downloads changes, and waits until this
+is done. If a synchronisation is already running, waits for it first. The exit status is 1 if an artefact failed.
+Ctrl-C stops waiting, not the synchronisation.
+
+${ABOUT_SESSION}`,
   options: {
     ...ADMIN_OPTIONS,
     failed: { type: 'boolean' },
@@ -29,24 +32,24 @@ that runs already. The exit status is 1 when an artefact failed. Ctrl-C ends the
     quiet: { type: 'boolean' },
   },
   optionTexts: {
-    failed: 'only those that failed',
-    verify: 'read the local bytes back, compare every digest, and heal',
-    confirm: 'go on although the remote has lost more than half of what it had',
-    detach: 'do not wait for the end',
+    failed: 'only artefacts that failed',
+    verify: 'read the local content, compare every digest and repair what differs',
+    confirm: 'continue although the remote registry lost more than half of its artefacts',
+    detach: 'do not wait for the result',
     ...ADMIN_TEXTS,
     quiet: CLIENT_TEXTS.quiet,
   },
   examples: {
-    'berth remotes sync staging': 'and see what comes',
-    'berth remotes sync staging --failed': 'once the disk has room again',
+    'berth remotes sync staging': 'synchronise, and show the results',
+    'berth remotes sync staging --failed': 'retry what failed, for example after freeing disk space',
   },
   parameters: ['REMOTE'],
   async run(
     { failed = false, verify = false, confirm = false, detach = false, quiet = false, json = false, url },
-    word = '',
+    nameOrUrl = '',
   ) {
     const api = openAdminApi({ url });
-    const remote = await findRemote(api, word);
+    const remote = await findRemote(api, nameOrUrl);
     const query = new URLSearchParams({
       ...(failed && { only: 'failed' }),
       ...(verify && { verify: 'true' }),
@@ -54,73 +57,72 @@ that runs already. The exit status is 1 when an artefact failed. Ctrl-C ends the
     }).toString();
     const path = `${remotePath(remote, 'sync')}${query && `?${query}`}`;
     if (detach) {
-      const begun = await api.ask<Remote>('POST', path);
+      const started = await api.request<Remote>('POST', path);
       return print(
         json
-          ? JSON.stringify(begun)
-          : `${begun.name} is being synchronised; berth remotes show ${begun.name} tells how it goes.`,
+          ? JSON.stringify(started)
+          : `Synchronising ${started.name} in the background; see berth remotes show ${started.name}.`,
       );
     }
-    const ended = await runInterruptibly({
+    const finished = await runInterruptibly({
       name: 'remotes sync',
       isQuiet: quiet,
-      interruption: `no longer watched; berth remotes show ${remote.name} tells how it goes`,
+      interruption: `stopped waiting; the synchronisation continues: see berth remotes show ${remote.name}`,
       work: async ({ onProgress, signal }) => {
-        const watch = (isOver: (present: Remote) => boolean) =>
-          watchUntil(isOver, { api, remote, onProgress, signal });
+        const wait = (isDone: (state: Remote) => boolean) => pollUntil(isDone, { api, remote, onProgress, signal });
         for (;;) {
-          // What runs already may compare a part of what is selected.
-          const { lastSyncAt } = await watch((present) => present.syncState !== 'running');
-          if (await begin(api, path))
-            return watch((present) => present.syncState === 'idle' && present.lastSyncAt !== lastSyncAt);
+          // A run that is already under way may cover only part of the selection.
+          const { lastSyncAt } = await wait((state) => state.syncState !== 'running');
+          if (await startSync(api, path))
+            return wait((state) => state.syncState === 'idle' && state.lastSyncAt !== lastSyncAt);
         }
       },
     });
-    return tell(ended, json);
+    return report(finished, json);
   },
 });
 
-/** False when a run has begun by itself a moment before. */
-async function begin(api: AdminApi, path: string): Promise<boolean> {
+/** Starts a synchronisation; false if another one has started meanwhile. */
+async function startSync(api: AdminApi, path: string): Promise<boolean> {
   try {
-    await api.ask('POST', path);
+    await api.request('POST', path);
     return true;
   } catch (error) {
-    if (error instanceof RefusedError && error.code === 'sync_running') return false;
+    if (error instanceof ApiError && error.code === 'sync_running') return false;
     throw error;
   }
 }
 
-interface Watching {
+interface PollOptions {
   api: AdminApi;
   remote: Remote;
   onProgress: (progress: Progress) => void;
   signal: AbortSignal;
 }
 
-/** Asks again and again, whichever replica runs it; another one takes over from one that died. */
-async function watchUntil(
-  isOver: (present: Remote) => boolean,
-  { api, remote, onProgress, signal }: Watching,
+/** Polls the state: any replica may run the synchronisation, and another one takes over if that one dies. */
+async function pollUntil(
+  isDone: (state: Remote) => boolean,
+  { api, remote, onProgress, signal }: PollOptions,
 ): Promise<Remote> {
   for (;;) {
-    const present = await api.ask<Remote>('GET', remotePath(remote));
-    if (isOver(present)) return present;
-    const { done = 0, total, currentArtefact, bytesDone, bytesTotal } = present.syncProgress ?? {};
+    const state = await api.request<Remote>('GET', remotePath(remote));
+    if (isDone(state)) return state;
+    const { done = 0, total, currentArtefact, bytesDone, bytesTotal } = state.syncProgress ?? {};
     onProgress({ phase: currentArtefact ?? 'compare', done, total, bytesDone, bytesTotal });
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);
     signal.throwIfAborted();
   }
 }
 
-function tell(remote: Remote, asJson: boolean): 1 | undefined {
+function report(remote: Remote, asJson: boolean): 1 | undefined {
   const { results, lastSyncStatus, lastSyncError, name } = remote;
   const count = (status: string) => results.filter((result) => result.status === status).length;
   const updated = results.filter(({ status }) => status === 'updated');
-  const news = results.filter(({ status }) => !QUIET.includes(status));
+  const listed = results.filter(({ status }) => !UNLISTED.includes(status));
   if (asJson) print(JSON.stringify(remote));
   else {
-    if (news.length > 0) print(`${formatResults(news)}\n`);
+    if (listed.length > 0) print(`${formatResults(listed)}\n`);
     print(
       `${name}: ${plural(updated.length, 'artefact')} updated ` +
         `(${formatBytes(updated.reduce((sum, { bytes = 0 }) => sum + bytes, 0))}), ${count('unchanged')} ` +

@@ -1,4 +1,4 @@
-// `berth remotes`: mirrors of other registries, over the API for superadmins, and by a file where no network leads.
+// `berth remotes`: mirrors other registries, over the network for superadmins, or offline through a bundle file.
 
 import { defineGroup } from './command.ts';
 import { exportCommand, importCommand } from './remotes-bundle.ts';
@@ -6,7 +6,7 @@ import { add, list, remove, set, show } from './remotes-registries.ts';
 import { artefacts, select, unselect } from './remotes-selection.ts';
 import { sync } from './remotes-sync.ts';
 
-export const remotes = defineGroup('remotes', 'mirror other registries, over a network or by a file', {
+export const remotes = defineGroup('remotes', 'mirror other registries, over the network or offline', {
   add,
   ls: list,
   show,

@@ -1,28 +1,30 @@
-// `berth restore`: an empty instance becomes the one that was backed up.
+// `berth restore`: fills an empty instance from a backup.
 
 import { defineCommand } from './command.ts';
 import { formatBytes, plural } from './format.ts';
-import { listUnsound } from './lost-blobs.ts';
+import { formatDamagedBlobs } from './damaged-blobs.ts';
 import { ABOUT_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation, warn } from './operation.ts';
 
 const NAME = 'restore';
 
 export const restore = defineCommand({
-  summary: 'fill an empty instance from a backup',
+  summary: 'restore a backup into an empty instance',
   usage: 'restore DIR [--allow-lost] [--json] [--quiet]',
-  description: `Rebuilds the instance that was backed up into DIR, on whichever database and storage the settings name: both must be empty, and
-no server may be running on them. Secrets of the backup go into DATA_DIR, unless the settings give them. One that was
-interrupted is run again with the same DIR and goes on; until it is through, no server starts on it. Everybody signs in again.
+  description: `Restores the backup in DIR into the database and storage of the settings. Both must be empty, and
+no server may be running on them. Secrets of the backup are written to DATA_DIR, unless the settings contain them.
+An interrupted restore resumes when it is run again with the same DIR; until it has completed, no server starts on
+the instance. All users have to sign in again.
 
-${ABOUT_SETTINGS.replace(' The server may be running.', '')}`,
+${ABOUT_SETTINGS}`,
   options: { ...OPERATION_OPTIONS, 'allow-lost': { type: 'boolean' } },
   optionTexts: {
-    'allow-lost': 'restore the rest where bytes are missing or damaged in DIR; exit status 1',
+    'allow-lost': 'skip blobs that are missing or damaged in DIR; the exit status is then 1',
     ...OPERATION_TEXTS,
   },
   examples: {
-    'DATA_DIR=/var/lib/berth berth restore /srv/backup/berth': 'into SQLite and files',
-    'BERTH_CONFIG=cluster.yaml berth restore /srv/backup/berth': 'into what the file names, such as PostgreSQL and S3',
+    'DATA_DIR=/var/lib/berth berth restore /srv/backup/berth': 'restore into SQLite and the file system',
+    'BERTH_CONFIG=cluster.yaml berth restore /srv/backup/berth':
+      'restore into the database and storage of that file, such as PostgreSQL and S3',
   },
   parameters: ['DIR'],
   async run(values, directory) {
@@ -31,16 +33,13 @@ ${ABOUT_SETTINGS.replace(' The server may be running.', '')}`,
       values,
       work: (server, hooks) =>
         server.restore(process.env, directory, { ...hooks, allowLost: values['allow-lost'] === true }),
-      say: ({ rows, blobs, createdAt }) =>
-        `Restored ${plural(rows['artefacts'] ?? 0, 'artefact')} with ${plural(blobs.count, 'blob')} ` +
-        `(${formatBytes(blobs.sizeBytes)}), as they were at ${createdAt}.`,
+      describe: ({ rows, blobs, createdAt }) =>
+        `Restored ${plural(rows['artefacts'] ?? 0, 'artefact')} and ${plural(blobs.count, 'blob')} ` +
+        `(${formatBytes(blobs.sizeBytes)}) from the backup of ${createdAt}.`,
     });
     if (report.lost.length === 0) return;
-    warn(
-      NAME,
-      `${plural(report.lost.length, 'blob')} could not be restored; upload the bytes ` +
-        `again:\n${listUnsound(report.lost)}`,
-    );
+    const count = plural(report.lost.length, 'blob');
+    warn(NAME, `${count} could not be restored; upload the same files again:\n${formatDamagedBlobs(report.lost)}`);
     return 1;
   },
 });

@@ -1,51 +1,51 @@
-// A large file over the tus protocol: announced, sent in one request and, where that is cut, continued from where the
-// registry is. tus-js-client is loaded here alone, since no other command needs it.
+// Uploads a large file over the tus protocol: creates the upload, sends it in one request and resumes from the
+// registry's offset after a lost connection. Only this module loads tus-js-client, and only when it is needed.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Artefact } from '@berth-registry/lib-node';
 import type { DetailedError, HttpResponse, HttpStack } from 'tus-js-client';
-import { isTransient, openSource, sentenceOf, withoutSilence } from './tus-transport.ts';
+import { isTransient, openSource, problemMessage, withIdleTimeout } from './tus-transport.ts';
 
 export interface ResumableUpload {
   registryUrl: string;
   apiKey?: string | undefined;
   file: string;
   size: number;
-  /** Fields of the form; those that are undefined are left out. */
+  /** Fields of the upload form; undefined ones are omitted. */
   metadata: Record<string, string | undefined>;
-  /** Of one that was begun before. */
+  /** URL of an unfinished upload to resume. */
   url: string | undefined;
-  /** Hears the URL of one that is begun or continued. */
+  /** Called with the URL of the upload that was created or resumed. */
   onUrl: (url: string) => void;
   onProgress: (bytesDone: number) => void;
   signal?: AbortSignal | undefined;
 }
 
-/** Between attempts; each that brings bytes begins anew with the first. */
+/** Delays between attempts. Progress resets the sequence. */
 const RETRY_DELAYS_MS = [0, 1000, 3000, 10_000, 30_000];
 
 /**
- * Sends all of the file and returns the artefact that it makes.
- * @throws Error that says why the registry refuses it, or why it was given up
+ * Uploads the file and returns the published artefact.
+ * @throws Error with the reason if the registry refuses the upload or all attempts fail
  */
 export async function sendResumably(upload: ResumableUpload): Promise<Artefact> {
   const { DefaultHttpStack } = await import('tus-js-client');
-  const httpStack = withoutSilence(new DefaultHttpStack({ signal: upload.signal }));
+  const httpStack = withIdleTimeout(new DefaultHttpStack({ signal: upload.signal }));
   try {
-    return await askForArtefact(upload, httpStack, await send(upload, httpStack));
+    return await fetchArtefact(upload, httpStack, await send(upload, httpStack));
   } catch (error) {
     if (!upload.signal?.aborted) throw error;
-    throw new Error('interrupted: run it again, it goes on where it stopped', { cause: error });
+    throw new Error('interrupted: run the command again to continue', { cause: error });
   }
 }
 
-/** Returns the URL of the upload. */
+/** Sends the file and returns the URL of the upload. */
 async function send(options: ResumableUpload, httpStack: HttpStack): Promise<string> {
   const { registryUrl, file, size, url, onUrl, onProgress, signal } = options;
   const { Upload } = await import('tus-js-client');
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   const stop = (reason: unknown) => {
-    // It is silent from then on.
+    // After abort, tus-js-client calls no more callbacks.
     void upload.abort();
     reject(reason);
   };
@@ -53,7 +53,7 @@ async function send(options: ResumableUpload, httpStack: HttpStack): Promise<str
     stop(signal?.reason);
   };
   const source = openSource(file, size, stop);
-  // The types know no paths, which are for the reader alone.
+  // The types do not allow a path, which only fileReader receives.
   const upload = new Upload(file as never, {
     endpoint: `${registryUrl}/api/v1/uploads`,
     uploadUrl: url ?? null,
@@ -69,7 +69,7 @@ async function send(options: ResumableUpload, httpStack: HttpStack): Promise<str
       resolve(upload.url ?? '');
     },
     onError: (error) => {
-      reject(reasonOf(error, registryUrl));
+      reject(toError(error, registryUrl));
     },
     fileReader: { openFile: () => Promise.resolve(source) },
     httpStack,
@@ -85,22 +85,22 @@ async function send(options: ResumableUpload, httpStack: HttpStack): Promise<str
   }
 }
 
-async function askForArtefact(upload: ResumableUpload, httpStack: HttpStack, url: string): Promise<Artefact> {
+async function fetchArtefact(upload: ResumableUpload, httpStack: HttpStack, url: string): Promise<Artefact> {
   for (let failures = 0; ; failures++) {
     const request = httpStack.createRequest('GET', url);
     for (const [name, value] of Object.entries(headersOf(upload))) request.setHeader(name, value);
-    const answer = await request.send(null).catch((error: unknown) => error as Error);
-    if (!(answer instanceof Error) && !isTransient(answer)) return artefactIn(answer);
+    const response = await request.send(null).catch((error: unknown) => error as Error);
+    if (!(response instanceof Error) && !isTransient(response)) return parseArtefact(response);
     const delay = RETRY_DELAYS_MS[failures];
-    if (delay === undefined) throw answer instanceof Error ? answer : new Error(sentenceOf(answer));
+    if (delay === undefined) throw response instanceof Error ? response : new Error(problemMessage(response));
     await sleep(delay, undefined, upload.signal && { signal: upload.signal });
   }
 }
 
-function artefactIn(answer: HttpResponse): Artefact {
-  if (answer.getStatus() >= 400) throw new Error(sentenceOf(answer));
-  const { artefact } = JSON.parse(answer.getBody()) as { artefact?: Artefact };
-  if (!artefact) throw new Error('the upload has ended, but the registry shows no artefact');
+function parseArtefact(response: HttpResponse): Artefact {
+  if (response.getStatus() >= 400) throw new Error(problemMessage(response));
+  const { artefact } = JSON.parse(response.getBody()) as { artefact?: Artefact };
+  if (!artefact) throw new Error('the upload completed, but the response of the registry contains no artefact');
   return artefact;
 }
 
@@ -113,12 +113,12 @@ function metadataOf({ metadata }: ResumableUpload): Record<string, string> {
   return Object.fromEntries(fields.filter((field): field is [string, string] => field[1] !== undefined));
 }
 
-/** Why it failed, without the request and the answer, which tus-js-client tells as well. */
-function reasonOf(error: Error | DetailedError, registryUrl: string): Error {
-  const { originalResponse: answer, causingError } = error as Partial<DetailedError>;
-  if (!answer) return causingError ?? error;
-  const status = answer.getStatus();
-  if (status >= 400) return new Error(sentenceOf(answer), { cause: error });
-  const detail = `${registryUrl} takes no resumable uploads (${status}): is this the address of a registry?`;
+/** Makes a short error: the messages of tus-js-client include the whole request and response. */
+function toError(error: Error | DetailedError, registryUrl: string): Error {
+  const { originalResponse: response, causingError } = error as Partial<DetailedError>;
+  if (!response) return causingError ?? error;
+  const status = response.getStatus();
+  if (status >= 400) return new Error(problemMessage(response), { cause: error });
+  const detail = `${registryUrl} does not support resumable uploads (status ${status}): is it a registry?`;
   return new Error(detail, { cause: error });
 }

@@ -1,5 +1,4 @@
-// What a key, or a pipeline in place of one, may upload: as options of a command, as fields on the wire, and for
-// people.
+// Scopes of an upload key or a trusted publisher: as command-line options, as fields of the API, and as text.
 
 const FIELDS = {
   artefact: 'allowedName',
@@ -16,27 +15,27 @@ export const SCOPE_OPTIONS = {
   category: { type: 'string' },
 } as const satisfies Record<Scope, object>;
 export const SCOPE_TEXTS: Record<Scope, string> = {
-  artefact: 'the one artefact that it may upload to',
-  prefix: 'what the ids of artefacts must start with',
-  package: 'the one npm package',
-  category: 'the one category',
+  artefact: 'only uploads to this artefact',
+  prefix: 'only artefacts whose ID has this prefix',
+  package: 'only this npm package',
+  category: 'only this category',
 };
 
-/** The fields of the scopes that are given. */
+/** Maps the given scopes to fields of the API. */
 export function scopeFields(values: Partial<Record<Scope, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(scopesIn((scope) => values[scope]).map(([scope, value]) => [FIELDS[scope], value]));
+  return Object.fromEntries(definedScopes((scope) => values[scope]).map(([scope, value]) => [FIELDS[scope], value]));
 }
 
-/** Such as `prefix @acme/, category processing`. */
+/** Formats scopes, such as `prefix @acme/, category processing`. */
 export function formatScopes(fields: Readonly<Record<string, unknown>>): string {
   return (
-    scopesIn((scope) => fields[FIELDS[scope]])
+    definedScopes((scope) => fields[FIELDS[scope]])
       .map((words) => words.join(' '))
-      .join(', ') || 'upload anything'
+      .join(', ') || 'any upload'
   );
 }
 
-function scopesIn(valueOf: (scope: Scope) => unknown): [Scope, string][] {
+function definedScopes(valueOf: (scope: Scope) => unknown): [Scope, string][] {
   return (Object.keys(FIELDS) as Scope[]).flatMap((scope): [Scope, string][] => {
     const value = valueOf(scope);
     return typeof value === 'string' ? [[scope, value]] : [];

@@ -1,24 +1,25 @@
-// `berth scrub`: reads every blob back.
+// `berth scrub`: integrity check of all blobs.
 
 import { defineCommand } from './command.ts';
 import { formatBytes, plural } from './format.ts';
-import { listUnsound } from './lost-blobs.ts';
-import { ABOUT_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation, warn } from './operation.ts';
+import { formatDamagedBlobs } from './damaged-blobs.ts';
+import { ABOUT_LIVE_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation, warn } from './operation.ts';
 
 const NAME = 'scrub';
 
 export const scrub = defineCommand({
-  summary: 'read all bytes back and compare them with their digests',
+  summary: 'check the integrity of all stored content',
   usage: 'scrub [--json] [--quiet]',
-  description: `Reads every blob and compares size and digest. What is damaged or missing is named with the artefacts that it belongs to, and the
-exit status is 1; uploading the same bytes again repairs it. One that was interrupted goes on where it was.
+  description: `Checks integrity: reads every blob and verifies its size and digest. Damaged and missing blobs are
+reported with the artefacts that use them, and the exit status is 1; uploading the same files again repairs them.
+An interrupted check resumes when it is run again.
 
-${ABOUT_SETTINGS}`,
+${ABOUT_LIVE_SETTINGS}`,
   options: OPERATION_OPTIONS,
   optionTexts: OPERATION_TEXTS,
   examples: {
     'berth scrub': 'check the instance in ./data',
-    'berth scrub --json | jq .missing': 'what is missing, for a script',
+    'berth scrub --json | jq .missing': 'list missing blobs, for a script',
   },
   async run(values) {
     const { damaged, missing, damagedBlobs, missingBlobs } = await runOperation({
@@ -31,13 +32,14 @@ ${ABOUT_SETTINGS}`,
             onProgress({ phase: `blobs (${formatBytes(checkedBytes)})`, done: checkedBlobs });
           },
         }),
-      say: ({ checkedBlobs, checkedBytes, ...it }) =>
-        `Read ${plural(checkedBlobs, 'blob')} (${formatBytes(checkedBytes)}): ${it.damagedBlobs} damaged, ${it.missingBlobs} missing${
-          it.recoveredBlobs > 0 ? `, ${it.recoveredBlobs} ` + 'sound again' : ''
-        }.`,
+      describe: ({ checkedBlobs, checkedBytes, ...it }) => {
+        const counts = [`${it.damagedBlobs} damaged`, `${it.missingBlobs} missing`];
+        if (it.recoveredBlobs > 0) counts.push(`${it.recoveredBlobs} recovered`);
+        return `Checked ${plural(checkedBlobs, 'blob')} (${formatBytes(checkedBytes)}): ${counts.join(', ')}.`;
+      },
     });
     if (damagedBlobs + missingBlobs === 0) return;
-    warn(NAME, `upload these bytes again:\n${listUnsound([...damaged, ...missing])}`);
+    warn(NAME, `upload the same files again:\n${formatDamagedBlobs([...damaged, ...missing])}`);
     return 1;
   },
 });

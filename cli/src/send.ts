@@ -1,14 +1,14 @@
-// Brings bytes into a registry: in one request, or, where they are many, in one that can be continued.
+// Uploads a file to a registry: a small one in one request, a large one over the resumable protocol.
 
 import { createHash } from 'node:crypto';
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Artefact, ArtefactFormat, RegistryOptions } from '@berth-registry/lib-node';
-import { keptUploads } from './kept-uploads.ts';
 import type { Progress } from './progress.ts';
 import { sendResumably } from './resumable.ts';
+import { openUploadUrls } from './upload-urls.ts';
 
-export interface Sending {
+export interface SendOptions {
   registry: RegistryOptions;
   artefactId: string;
   format: ArtefactFormat;
@@ -19,12 +19,12 @@ export interface Sending {
   onProgress: (progress: Progress) => void;
 }
 
-/** From here on, to begin anew after a cut costs more than to remember. */
+/** From this size on, starting over after a lost connection costs more than the resumable protocol. */
 const RESUMABLE_BYTES = 64 * 1024 * 1024;
 
 /**
- * Uploads a file; one that is large and was begun before is continued.
- * @throws Error that says why the registry refuses it
+ * Uploads a file. A large one resumes an earlier upload of the same, unchanged file.
+ * @throws Error with the reason if the registry refuses it
  */
 export async function send({
   registry,
@@ -35,7 +35,7 @@ export async function send({
   category,
   fileName,
   onProgress,
-}: Sending): Promise<Artefact> {
+}: SendOptions): Promise<Artefact> {
   const { size, mtimeMs } = await stat(file);
   if (size < RESUMABLE_BYTES) {
     const { publishArtefact } = await import('@berth-registry/lib-node');
@@ -51,11 +51,11 @@ export async function send({
       },
     });
   }
-  const kept = keptUploads();
+  const uploadUrls = openUploadUrls();
   const key = createHash('sha256')
     .update(JSON.stringify([registry.registryUrl, artefactId, format, architecture, resolve(file), size, mtimeMs]))
     .digest('hex');
-  const document = await sendResumably({
+  const artefact = await sendResumably({
     ...registry,
     file,
     size,
@@ -66,14 +66,14 @@ export async function send({
       category,
       fileName: format === 'file' ? (fileName ?? file.split('/').at(-1)) : undefined,
     },
-    url: kept.find(key),
+    url: uploadUrls.get(key),
     onUrl: (it) => {
-      kept.put(key, it);
+      uploadUrls.set(key, it);
     },
     onProgress: (bytesDone) => {
       onProgress({ phase: 'upload', done: 0, bytesDone, bytesTotal: size });
     },
   });
-  kept.put(key, undefined);
-  return document;
+  uploadUrls.set(key, undefined);
+  return artefact;
 }

@@ -1,4 +1,4 @@
-/** Lays rows out in columns that are as wide as they must be; the last one ends where it ends. */
+/** Aligns rows in columns as wide as their longest cell; the last column is not padded. */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_cell, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
   return rows

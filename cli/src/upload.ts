@@ -1,4 +1,4 @@
-// `berth upload`: one file, as it is.
+// `berth upload`: uploads a file artefact.
 
 import { stat } from 'node:fs/promises';
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './client.ts';
@@ -10,8 +10,10 @@ import { send } from './send.ts';
 export const upload = defineCommand({
   summary: 'upload a file, such as a tileset',
   usage: 'upload FILE --id ID [--category CATEGORY] [--file-name NAME] [--url URL] [--json] [--quiet]',
-  description: `Uploads FILE as the artefact ID, in place of what it held before. An upload of 64 MiB or more that was cut off, or interrupted, goes on where
-it stopped when the command is run again within a day.\n\n${ABOUT_REGISTRY}`,
+  description: `Uploads FILE as the artefact ID, and replaces its previous content. An interrupted upload of 64 MiB
+or more resumes when the command is run again within a day.
+
+${ABOUT_REGISTRY}`,
   options: {
     ...CLIENT_OPTIONS,
     'id': { type: 'string' },
@@ -19,21 +21,21 @@ it stopped when the command is run again within a day.\n\n${ABOUT_REGISTRY}`,
     'file-name': { type: 'string' },
   },
   optionTexts: {
-    'id': 'of the artefact',
-    'category': 'tileset, maplibre-style or other; default: as it is, or other',
-    'file-name': 'name that downloads carry; default that of FILE',
+    'id': 'ID of the artefact',
+    'category': 'tileset, maplibre-style or other; default: unchanged, or other for a new artefact',
+    'file-name': 'file name of downloads; default: that of FILE',
     ...CLIENT_TEXTS,
   },
   examples: { 'berth upload france.pmtiles --id @acme/france --category tileset': 'publish a tileset' },
   parameters: ['FILE'],
   async run(values, path) {
     const { id } = values;
-    if (id === undefined || path === undefined) throw new UsageError('name the artefact with --id');
+    if (id === undefined) throw new UsageError('missing option --id');
     const isFile = await stat(path).then(
       (it) => it.isFile(),
       () => false,
     );
-    if (!isFile) throw new Error(`there is no file ${path}`);
+    if (!isFile) throw new Error(`no such file: ${path}`);
     await runClient({
       name: 'upload',
       values,
@@ -55,7 +57,7 @@ it stopped when the command is run again within a day.\n\n${ABOUT_REGISTRY}`,
           dataUpdatedAt: artefact.dataUpdatedAt,
         };
       },
-      say: (it) => `${it.id} is ${it.fileName ?? path}, ${formatBytes(it.size ?? 0)}, ${it.digest ?? ''}`,
+      describe: (it) => `Uploaded ${it.id}: ${it.fileName ?? path}, ${formatBytes(it.size ?? 0)}, ${it.digest ?? ''}`,
     });
   },
 });

@@ -19,7 +19,7 @@ describe('berth keys and grants', () => {
   before(() => {
     env = { XDG_CONFIG_HOME: join(scratch, 'admin') };
   });
-  const done = async (words: string[]): Promise<string> => {
+  const run = async (words: string[]): Promise<string> => {
     const { status, stdout, stderr } = await berth(words, { env });
     assert.deepEqual([status, stderr], [0, ''], words.join(' '));
     return stdout.trimEnd();
@@ -27,23 +27,23 @@ describe('berth keys and grants', () => {
   const statusOf = async (raw: string) =>
     (await fetch(`${url}/api/v1/artefacts`, { headers: { 'x-api-key': raw } })).status;
 
-  test('need a session, which a password brings', async () => {
+  test('require a session, which berth login opens with a password', async () => {
     const { status, stderr } = await berth(['keys', 'ls', '--url', url], { env });
     assert.deepEqual(
       [status, stderr],
-      [1, `berth keys: this needs a session: run berth login ${url} --email you@example.org\n`],
+      [1, `berth keys: this command requires a session: run berth login ${url} --email you@example.org\n`],
     );
     assert.match(
-      (await berth(['login', url, '--email', ADMIN.email], { env, input: 'not his at all' })).stderr,
+      (await berth(['login', url, '--email', ADMIN.email], { env, input: 'a wrong password' })).stderr,
       /^berth login: .+\n$/,
     );
     const signedIn = await berth(['login', url, '--email', ADMIN.email], { env, input: `${ADMIN.password}\n` });
-    assert.deepEqual([signedIn.status, signedIn.stdout], [0, `${url} it is, as ${ADMIN.email}.\n`]);
+    assert.deepEqual([signedIn.status, signedIn.stdout], [0, `Logged in to ${url} as ${ADMIN.email}.\n`]);
     assert.ok(!readFileSync(join(env.XDG_CONFIG_HOME, 'berth/config.json'), 'utf8').includes(ADMIN.password));
   });
 
-  test('make, list, replace and end keys', async () => {
-    const made = await done([
+  test('create, list, rotate and revoke keys', async () => {
+    const created = await run([
       'keys',
       'create',
       'pipeline',
@@ -54,27 +54,27 @@ describe('berth keys and grants', () => {
       '--expires',
       '2099-12-31',
     ]);
-    assert.match(made, /^reg_[^_]{8}_[0-9a-f]{64}$/);
-    assert.equal(await statusOf(made), 200);
+    assert.match(created, /^reg_[^_]{8}_[0-9a-f]{64}$/);
+    assert.equal(await statusOf(created), 200);
     const [key] = (
-      JSON.parse(await done(['keys', 'ls', '--type', 'upload', '--json'])) as { _id: string; name: string }[]
+      JSON.parse(await run(['keys', 'ls', '--type', 'upload', '--json'])) as { _id: string; name: string }[]
     ).filter(({ name }) => name === 'pipeline');
     const id = key?._id ?? '';
     assert.match(
-      await done(['keys', 'ls']),
+      await run(['keys', 'ls']),
       new RegExp(
-        `^ID .+\\n(.+\\n)*${id} +upload +pipeline +${made.slice(0, 12)} +prefix @acme/, package @acme/gpkg ` +
+        `^ID .+\\n(.+\\n)*${id} +upload +pipeline +${created.slice(0, 12)} +prefix @acme/, package @acme/gpkg ` +
           `+2099-12-31 +\\d{4}-`,
       ),
     );
-    const next = await done(['keys', 'rotate', id, '--overlap', '0', '--expires', 'never']);
-    assert.deepEqual([await statusOf(made), await statusOf(next)], [401, 200]);
-    assert.equal(await done(['keys', 'revoke', id]), `${id} has ended.`);
+    const next = await run(['keys', 'rotate', id, '--overlap', '0', '--expires', 'never']);
+    assert.deepEqual([await statusOf(created), await statusOf(next)], [401, 200]);
+    assert.equal(await run(['keys', 'revoke', id]), `Revoked ${id}.`);
     assert.equal(await statusOf(next), 401);
     const refused = await berth(['keys', 'revoke', id], { env });
     assert.deepEqual(
       [refused.status, refused.stderr],
-      [1, 'berth keys: There is no key with this id: it may have been revoked already.\n'],
+      [1, 'berth keys: No key has this ID: it may have been revoked.\n'],
     );
     assert.match(
       (await berth(['keys', 'create', 'x', '--category', 'nothing'], { env })).stderr,
@@ -82,8 +82,8 @@ describe('berth keys and grants', () => {
     );
   });
 
-  test('trust a pipeline, and no more', async () => {
-    const made = await done([
+  test('add, list and remove trusted publishers', async () => {
+    const added = await run([
       'publishers',
       'add',
       'gpkg',
@@ -101,7 +101,7 @@ describe('berth keys and grants', () => {
       '@acme/gpkg',
       '--json',
     ]);
-    const { _id: id, ...publisher } = JSON.parse(made) as { _id: string };
+    const { _id: id, ...publisher } = JSON.parse(added) as { _id: string };
     assert.partialDeepStrictEqual(publisher, {
       name: 'gpkg',
       provider: 'github',
@@ -113,11 +113,11 @@ describe('berth keys and grants', () => {
       allowedPackageName: '@acme/gpkg',
     });
     assert.match(
-      await done(['publishers', 'ls']),
+      await run(['publishers', 'ls']),
       new RegExp(`^ID .+\\n${id} +gpkg +acme/import-gpkg +publish\\.yml +production +package @acme/gpkg +never$`),
     );
-    assert.equal(await done(['publishers', 'remove', id]), `${id} may publish no more.`);
-    assert.equal(await done(['publishers', 'ls']), 'No pipeline is trusted.');
+    assert.equal(await run(['publishers', 'remove', id]), `Removed ${id}.`);
+    assert.equal(await run(['publishers', 'ls']), 'No trusted publishers.');
     assert.equal(
       (await berth(['publishers', 'add', 'gpkg', '--provider', 'jenkins', '--repository', 'a/b'], { env })).status,
       2,
@@ -125,23 +125,23 @@ describe('berth keys and grants', () => {
     assert.equal((await berth(['publishers', 'add', 'gpkg', '--provider', 'gitlab'], { env })).status, 2);
   });
 
-  test('let accounts download, and not', async () => {
-    const id = await done(['grants', 'create', 'organization:globex/geo']);
+  test('create, list and revoke access grants', async () => {
+    const id = await run(['grants', 'create', 'organization:globex/geo']);
     assert.match(
-      await done(['grants', 'ls']),
+      await run(['grants', 'ls']),
       new RegExp(`(^|\\n)${id} +organization:globex/geo +- +\\d{4}-\\d\\d-\\d\\d`),
     );
-    const readKey = await done(['keys', 'create', 'reader', '--owner', 'organization:globex/geo']);
+    const readKey = await run(['keys', 'create', 'reader', '--owner', 'organization:globex/geo']);
     assert.equal(await statusOf(readKey), 200);
-    assert.equal(await done(['grants', 'revoke', id]), `${id} is taken back.`);
+    assert.equal(await run(['grants', 'revoke', id]), `Revoked ${id}.`);
     assert.equal((await berth(['grants', 'create', 'globex'], { env })).status, 2);
   });
 });
 
 describe('berth login', () => {
-  test('keeps registry and key for the commands that follow, for this user alone', async () => {
+  test('saves registry and key for other commands, readable by this user only', async () => {
     const { status, stdout, stderr } = await berth(['login', `${url}/`], { input: `${key}\n` });
-    assert.deepEqual([status, stdout, stderr], [0, `${url} it is, with an upload key.\n`, '']);
+    assert.deepEqual([status, stdout, stderr], [0, `Logged in to ${url} with an upload key.\n`, '']);
     const file = join(scratch, 'home/.config/berth/config.json');
     assert.equal(statSync(file).mode & 0o777, 0o600);
     assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), { url, apiKey: key });
@@ -151,9 +151,9 @@ describe('berth login', () => {
     assert.ok(!elsewhere.stderr.includes(key));
   });
 
-  test('keeps nothing that the registry does not take', async () => {
+  test('saves nothing that the registry refuses', async () => {
     const file = join(scratch, 'home/.config/berth/config.json');
-    const before_ = readFileSync(file, 'utf8');
+    const previous = readFileSync(file, 'utf8');
     const refused = await berth(['login', url], { input: `reg_00000000_${'0'.repeat(64)}` });
     assert.equal(refused.status, 1);
     assert.match(refused.stderr, /^berth login: This API key is unknown, revoked or expired.+\n$/);
@@ -161,7 +161,7 @@ describe('berth login', () => {
       (await berth(['login', 'http://127.0.0.1:1'])).stderr,
       /^berth login: the registry at http:\/\/127\.0\.0\.1:1 cannot be reached: .+\n$/,
     );
-    assert.match((await berth(['login', 'nowhere'])).stderr, /^berth login: nowhere is no address of a registry/);
-    assert.equal(readFileSync(file, 'utf8'), before_);
+    assert.match((await berth(['login', 'nowhere'])).stderr, /^berth login: nowhere is not the address of a registry/);
+    assert.equal(readFileSync(file, 'utf8'), previous);
   });
 });

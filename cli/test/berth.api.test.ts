@@ -35,7 +35,7 @@ function berth(
   return { status, stdout, stderr };
 }
 
-test('serves until it is interrupted, then exits 0', async () => {
+test('berth serve runs until it is interrupted, then exits with status 0', async () => {
   const server = spawn(process.execPath, [PROGRAM, 'serve'], {
     env: environment(),
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -52,47 +52,46 @@ test('serves until it is interrupted, then exits 0', async () => {
   assert.deepEqual(await exited, [0, null]);
 });
 
-test('a start that fails says why in one line and exits 1', () => {
+test('a failed start prints one line and exits with status 1', () => {
   assert.deepEqual(berth(['serve'], { env: { PORT: 'harbour' } }), {
     status: 1,
     stdout: '',
-    stderr: 'Berth cannot start: PORT holds "harbour", but it must be a whole number from 0 to 65535.\n',
+    stderr: 'Berth cannot start: PORT is "harbour", but it must be an integer from 0 to 65535.\n',
   });
 });
 
-test('an older Node, which cannot run the server, is refused in one line', () => {
+test('a Node that is too old for the server is refused in one line', () => {
   assert.deepEqual(berth(['serve'], { node: olderNode }), {
     status: 1,
     stdout: '',
-    stderr: 'berth serve: the server needs Node 22.19 or later, and this is v20.20.2\n',
+    stderr: 'berth serve: the server requires Node 22.19 or later; this is v20.20.2\n',
   });
 });
 
-test('tells its commands and its version', () => {
+test('--help lists the commands, --version prints the version', () => {
   const { version } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as {
     version: string;
   };
   assert.deepEqual(berth(['--version']), { status: 0, stdout: `${version}\n`, stderr: '' });
   assert.match(berth(['--help']).stdout, /^Usage: berth <command>\n\n {2}publish {2}\S/);
-  assert.match(berth(['serve', '--help']).stdout, /^Usage: berth serve\n\n.+PORT/);
+  assert.match(berth(['serve', '--help']).stdout, /^Usage: berth serve\n\n[^]+PORT/);
 });
 
-test('what it does not understand is one line on the standard error and exit status 2', () => {
+test('an invalid command line is one line on standard error and exit status 2', () => {
   assert.deepEqual(berth(['launch']), {
     status: 2,
     stdout: '',
-    stderr: 'berth: there is no command launch; see berth --help\n',
+    stderr: 'berth: unknown command launch; see berth --help\n',
   });
   assert.deepEqual(berth(['toString']), {
     status: 2,
     stdout: '',
-    stderr: 'berth: there is no command toString; see berth --help\n',
+    stderr: 'berth: unknown command toString; see berth --help\n',
   });
-  assert.deepEqual(berth([]), { status: 2, stdout: '', stderr: 'berth: name a command; see berth --help\n' });
+  assert.deepEqual(berth([]), { status: 2, stdout: '', stderr: 'berth: missing command; see berth --help\n' });
   assert.deepEqual(berth(['serve', '--port', '1']), {
     status: 2,
     stdout: '',
-    stderr:
-      'berth serve: --port 1 is not understood, since settings are environment variables; see berth serve --help\n',
+    stderr: 'berth serve: unexpected --port 1: settings are environment variables; see berth serve --help\n',
   });
 });

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { NAME, plugIn } from './plug-in.ts';
+import { NAME, createPlugIn } from './plug-in.ts';
 import { startProxy } from './stalling-proxy.ts';
 import { PROGRAM, startKeyedRegistry, type KeyedRegistry } from './test-registry.ts';
 
@@ -21,10 +21,10 @@ after(() => registry.stop());
 
 describe('berth upload, ls, info and pull', () => {
   before(async () => {
-    await json(['publish', plugIn(join(scratch, 'plug-in'))]);
+    await json(['publish', createPlugIn(join(scratch, 'plug-in'))]);
   });
 
-  test('bring a file in and out again', async () => {
+  test('upload, list and show a file', async () => {
     const file = join(scratch, 'france.pmtiles');
     writeFileSync(file, Buffer.alloc(3_000_000, 'tiles'));
     const uploaded = await json<Record<string, unknown>>([
@@ -38,10 +38,10 @@ describe('berth upload, ls, info and pull', () => {
     assert.partialDeepStrictEqual(uploaded, { id: '@acme/france', fileName: 'france.pmtiles', size: 3_000_000 });
     await show('@acme/france');
     const { stdout } = await berth(['ls', 'france'], { env: { BERTH_URL: url } });
-    assert.match(
-      stdout,
-      /^ID +VERSION +CATEGORY +SLOTS +SIZE +UPDATED\n@acme\/france +- +tileset +file +3\.0 MB +\d{4}-\d\d-\d\d \d\d:\d\d\n$/,
-    );
+    const [header, row, ...rest] = stdout.split('\n');
+    assert.match(header ?? '', /^ID +VERSION +CATEGORY +SLOTS +SIZE +UPDATED$/);
+    assert.match(row ?? '', /^@acme\/france +- +tileset +file +3\.0 MB +\d{4}-\d\d-\d\d \d\d:\d\d$/);
+    assert.deepEqual(rest, ['']);
     const { results, count } = await json<{ results: { _id: string }[]; count: number }>([
       'ls',
       '--category',
@@ -52,10 +52,13 @@ describe('berth upload, ls, info and pull', () => {
       (await berth(['info', '@acme/france'], { env: { BERTH_URL: url } })).stdout,
       /^id +@acme\/france\n(.+\n)*digest +sha256:[0-9a-f]{64}\n/,
     );
-    assert.equal((await berth(['ls', 'nothing like it'], { env: { BERTH_URL: url } })).stdout, 'Nothing is found.\n');
+    assert.equal(
+      (await berth(['ls', 'nothing like it'], { env: { BERTH_URL: url } })).stdout,
+      'No artefacts found.\n',
+    );
   });
 
-  test('go on with a large file where they were stopped', async () => {
+  test('resume the upload of a large file after the command was killed', async () => {
     const file = join(scratch, 'europe.pmtiles');
     const size = 96 * 1024 * 1024;
     writeFileSync(file, randomBytes(size));
@@ -71,8 +74,8 @@ describe('berth upload, ls, info and pull', () => {
       await proxy.stalled;
       first.kill('SIGKILL');
       await ended;
-      const passed = proxy.passedBytes;
-      assert.ok(passed >= proxy.stallAfterBytes);
+      const firstBytes = proxy.passedBytes;
+      assert.ok(firstBytes >= proxy.stallAfterBytes);
       proxy.stallAfterBytes = Infinity;
       const uploaded = await json<{ digest: string; size: number }>([
         'upload',
@@ -86,15 +89,15 @@ describe('berth upload, ls, info and pull', () => {
         [uploaded.size, uploaded.digest],
         [size, `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}`],
       );
-      const again = proxy.passedBytes - passed;
-      assert.ok(again < size - 40 * 1024 * 1024, `${again} bytes for the rest`);
+      const secondBytes = proxy.passedBytes - firstBytes;
+      assert.ok(secondBytes < size - 40 * 1024 * 1024, `${secondBytes} bytes in the second run`);
       assert.deepEqual(JSON.parse(readFileSync(join(scratch, 'home/.cache/berth/uploads.json'), 'utf8')), {});
     } finally {
       proxy.stop();
     }
   });
 
-  test('go on by themselves where the network was cut', async () => {
+  test('resume by themselves after a lost connection', async () => {
     const file = join(scratch, 'asia.pmtiles');
     const size = 96 * 1024 * 1024;
     writeFileSync(file, randomBytes(size));
@@ -109,13 +112,13 @@ describe('berth upload, ls, info and pull', () => {
         (await uploading).digest,
         `sha256:${createHash('sha256').update(readFileSync(file)).digest('hex')}`,
       );
-      assert.ok(proxy.passedBytes < size + 40 * 1024 * 1024, `${proxy.passedBytes} bytes in all`);
+      assert.ok(proxy.passedBytes < size + 40 * 1024 * 1024, `${proxy.passedBytes} bytes in total`);
     } finally {
       proxy.stop();
     }
   });
 
-  test('say that a large file has become shorter meanwhile, and what is no registry', async () => {
+  test('report a large file that became shorter meanwhile, and an address that is not a registry', async () => {
     const file = join(scratch, 'shrinking.bin');
     writeFileSync(file, randomBytes(96 * 1024 * 1024));
     const proxy = await startProxy(url);
@@ -129,7 +132,7 @@ describe('berth upload, ls, info and pull', () => {
       assert.deepEqual(await uploading, {
         status: 1,
         stdout: '',
-        stderr: 'berth upload: the file has changed while it was uploaded\n',
+        stderr: 'berth upload: the file changed during the upload\n',
       });
     } finally {
       proxy.stop();
@@ -145,11 +148,11 @@ describe('berth upload, ls, info and pull', () => {
     other.close();
     assert.deepEqual(
       [status, stderr],
-      [1, `berth upload: ${address} takes no resumable uploads (200): is this the address of a registry?\n`],
+      [1, `berth upload: ${address} does not support resumable uploads (status 200): is it a registry?\n`],
     );
   });
 
-  test('say why a large file is refused', async () => {
+  test('report why a large file is refused', async () => {
     const file = join(scratch, 'huge.bin');
     writeFileSync(file, Buffer.alloc(65 * 1024 * 1024));
     const { status, stderr } = await berth(['upload', file, '--id', 'a/../b'], { env: withKey() });
@@ -157,11 +160,11 @@ describe('berth upload, ls, info and pull', () => {
     assert.match(stderr, /^berth upload: .+\n$/);
     assert.match(
       (await berth(['upload', file, '--id', 'x'], { env: { BERTH_URL: url } })).stderr,
-      /^berth upload: This needs an upload key.+\n$/,
+      /^berth upload: This requires an upload key.+\n$/,
     );
   });
 
-  test('pull what the key may download, unpacked, and not twice', async () => {
+  test('pull what the key may download, unpacked, and only once', async () => {
     const granted = await fetch(`${url}/api/v1/access-grants`, {
       method: 'POST',
       headers: { ...registry.session, 'content-type': 'application/json' },

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { PROGRAM } from './test-registry.ts';
 
-/** Asks a shell, which has read its script, what may follow these words; the last one is not finished. */
-const ASK: Record<string, (script: string, words: string[]) => string[]> = {
+/** Command lines that make a shell load the script and print the completions of the last word. */
+const COMMAND_LINES: Record<string, (script: string, words: string[]) => string[]> = {
   bash: (script, words) => [
     '-c',
     `source ${script}; COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); ` +
@@ -30,7 +30,7 @@ after(() => {
   rmSync(folder, { recursive: true });
 });
 
-for (const [shell, ask] of Object.entries(ASK)) {
+for (const [shell, commandLine] of Object.entries(COMMAND_LINES)) {
   describe(`completion for ${shell}`, () => {
     let script: string;
     before(() => {
@@ -39,7 +39,7 @@ for (const [shell, ask] of Object.entries(ASK)) {
     });
 
     const complete = (...words: string[]) =>
-      execFileSync(shell, ask(script, ['berth', ...words]), {
+      execFileSync(shell, commandLine(script, ['berth', ...words]), {
         encoding: 'utf8',
         stdio: ['ignore', 'pipe', 'inherit'],
         env: { PATH: process.env['PATH'], HOME: folder, TERM: 'dumb' },
@@ -48,18 +48,18 @@ for (const [shell, ask] of Object.entries(ASK)) {
         .map((line) => line.split('\t', 1)[0]?.trim() ?? '')
         .filter((word) => word.startsWith(words.at(-1) ?? '') && word !== '');
 
-    test('knows the commands', () => {
+    test('completes commands', () => {
       assert.deepEqual(complete('pu').sort(), ['publish', 'publishers', 'pull']);
     });
 
-    test('knows the commands of a group, and the options of each', () => {
+    test('completes subcommands and their options', () => {
       assert.deepEqual(complete('keys', 'r').sort(), ['revoke', 'rotate']);
       assert.deepEqual(complete('keys', 'rotate', '--o'), ['--overlap']);
       assert.deepEqual(complete('publish', '--b'), ['--bundle']);
       assert.deepEqual(complete('publish', '.', '--dry'), ['--dry-run']);
     });
 
-    test('knows the shells', () => {
+    test('completes the values of a parameter', () => {
       assert.deepEqual(
         complete('completion', 'f').filter((word) => ['bash', 'zsh', 'fish'].includes(word)),
         ['fish'],
@@ -68,10 +68,10 @@ for (const [shell, ask] of Object.entries(ASK)) {
   });
 }
 
-test('a shell that has none is told which have', () => {
+test('an unsupported shell is refused with the supported ones', () => {
   assert.throws(
     () => execFileSync(process.execPath, [PROGRAM, 'completion', 'csh'], { stdio: 'pipe', encoding: 'utf8' }),
     ({ status, stderr }: { status: number; stderr: string }) =>
-      status === 2 && stderr.includes('name one of bash, zsh, fish'),
+      status === 2 && stderr.includes('expected one of bash, zsh, fish'),
   );
 });

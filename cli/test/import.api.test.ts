@@ -33,19 +33,19 @@ const PIXEL = Buffer.from(
 
 describe('berth import', () => {
   let registry: TestRegistry;
-  let held: string;
+  let source: string;
   const env = { BERTH_SECRET_KEY: INTERNAL_SECRET };
   before(async () => {
     registry = await startTestRegistry();
-    held = join(registry.scratch, 'held');
-    mkdirSync(join(held, '@data-fair'), { recursive: true });
+    source = join(registry.scratch, 'source');
+    mkdirSync(join(source, '@data-fair'), { recursive: true });
     cpSync(
       join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world'),
-      join(held, '@data-fair/processing-hello-world'),
+      join(source, '@data-fair/processing-hello-world'),
       { recursive: true },
     );
     writeFileSync(
-      join(held, '@data-fair/processing-hello-world.berth.json'),
+      join(source, '@data-fair/processing-hello-world.berth.json'),
       JSON.stringify({
         category: 'processing',
         title: { en: 'Hello', fr: 'Bonjour' },
@@ -54,16 +54,16 @@ describe('berth import', () => {
         thumbnail: '../hello.png',
       }),
     );
-    writeFileSync(join(held, 'hello.png'), PIXEL);
-    writeFileSync(join(held, 'hello.png.berth.json'), JSON.stringify({ artefactId: 'picture', public: true }));
-    mkdirSync(join(held, 'broken'));
-    writeFileSync(join(held, 'broken/package.json'), 'no JSON at all');
-    cpSync(await packSample(mkdtempSync(join(registry.scratch, 'sample-'))), join(held, 'packed.tgz'));
+    writeFileSync(join(source, 'hello.png'), PIXEL);
+    writeFileSync(join(source, 'hello.png.berth.json'), JSON.stringify({ artefactId: 'picture', public: true }));
+    mkdirSync(join(source, 'broken'));
+    writeFileSync(join(source, 'broken/package.json'), 'no JSON at all');
+    cpSync(await packSample(mkdtempSync(join(registry.scratch, 'sample-'))), join(source, 'packed.tgz'));
     writeFileSync(
-      join(held, 'packed.berth.json'),
+      join(source, 'packed.berth.json'),
       JSON.stringify({ artefactId: 'packed@1', architecture: 'x64', deprecated: true }),
     );
-    writeFileSync(join(held, 'grants.json'), JSON.stringify([{ type: 'organization', id: 'acme' }]));
+    writeFileSync(join(source, 'grants.json'), JSON.stringify([{ type: 'organization', id: 'acme' }]));
   });
   after(() => registry.stop());
 
@@ -81,8 +81,8 @@ describe('berth import', () => {
       })
     ).json()) as Document;
 
-  test('brings in what a disk holds, with its metadata; one that is broken stops nothing', async () => {
-    const { status, report } = await run([held]);
+  test('uploads the artefacts of a directory with their metadata; a broken one does not stop the others', async () => {
+    const { status, report } = await run([source]);
     assert.equal(status, 1);
     assert.deepEqual(
       report?.results.map((it) => [it.artefactId, it.status, it.metadata]),
@@ -105,15 +105,15 @@ describe('berth import', () => {
     assert.deepEqual(Object.keys((await read('packed@1')).tarballs ?? {}), ['x64']);
   });
 
-  test('leaves what is there, and what somebody has changed since, as it is', async () => {
+  test('leaves existing content and later edits unchanged', async () => {
     const before = (await read(HELLO)).tarballs?.['noarch']?.digest;
     await fetch(`${registry.url}/api/v1/artefacts/${encodeURIComponent(HELLO)}`, {
       method: 'PATCH',
       headers: { 'x-secret-key': INTERNAL_SECRET, 'content-type': 'application/json' },
       body: JSON.stringify({ title: { en: 'Curated' }, group: null, privateAccess: [] }),
     });
-    rmSync(join(held, 'broken'), { recursive: true });
-    const { status, report } = await run([held]);
+    rmSync(join(source, 'broken'), { recursive: true });
+    const { status, report } = await run([source]);
     assert.equal(status, 0);
     assert.deepEqual(
       report?.results.map((it) => [it.artefactId, it.status, it.metadata]),
@@ -131,7 +131,7 @@ describe('berth import', () => {
     );
   });
 
-  test('goes on where a run was cut between the bytes and what is known of them', async () => {
+  test('sets the metadata if an earlier run was interrupted after the upload', async () => {
     const form = new FormData();
     form.set('file', new Blob(['tiles']), 'cut');
     await fetch(`${registry.url}/api/v1/artefacts/file/cut`, {
@@ -160,7 +160,7 @@ describe('berth import', () => {
     });
   });
 
-  test('what was packed from a disk runs when it is pulled', async () => {
+  test('a plug-in that was packed from a directory runs after a pull', async () => {
     const { status, stdout } = await registry.berth([
       'pull',
       HELLO,
@@ -174,7 +174,7 @@ describe('berth import', () => {
     assert.equal(typeof (createRequire(import.meta.url)(stdout.trim()) as { run: unknown }).run, 'function');
   });
 
-  test('copies what another registry shows, once', async () => {
+  test('copies the artefacts that another registry lists, once', async () => {
     const other = await startTestRegistry();
     try {
       const copyEnv = { ...env, BERTH_FROM_API_KEY: await registry.readKey() };
@@ -214,25 +214,25 @@ describe('berth import', () => {
     }
   });
 
-  test('says what is missing', async () => {
-    const outcome = async (words: string[], with_: Record<string, string> = env) => {
-      const { status, stderr } = await registry.berth(['import', ...words], { env: with_ });
+  test('reports missing parameters and settings', async () => {
+    const outcome = async (words: string[], outcomeEnv: Record<string, string> = env) => {
+      const { status, stderr } = await registry.berth(['import', ...words], { env: outcomeEnv });
       return [status, stderr.trim()];
     };
     assert.deepEqual(await outcome([]), [
       2,
-      'berth import: name a directory, or a registry with --from; see berth import --help',
+      'berth import: expected either DIRECTORY or --from URL; see berth import --help',
     ]);
-    assert.deepEqual(await outcome([held]), [
+    assert.deepEqual(await outcome([source]), [
       2,
-      'berth import: name the registry with --url or BERTH_URL; see berth import --help',
+      'berth import: missing registry: set --url or BERTH_URL; see berth import --help',
     ]);
-    assert.deepEqual(await outcome([held, '--url', registry.url], {}), [
+    assert.deepEqual(await outcome([source, '--url', registry.url], {}), [
       1,
-      'berth import: give the internal secret of the registry in BERTH_SECRET_KEY',
+      'berth import: BERTH_SECRET_KEY is not set: it must hold the internal secret of the registry',
     ]);
-    assert.deepEqual((await outcome([join(held, 'nowhere'), '--url', registry.url]))[0], 1);
-    const [status, text] = await outcome([held, '--url', registry.url], { BERTH_SECRET_KEY: 'wrong' });
+    assert.deepEqual((await outcome([join(source, 'nowhere'), '--url', registry.url]))[0], 1);
+    const [status, text] = await outcome([source, '--url', registry.url], { BERTH_SECRET_KEY: 'wrong' });
     assert.equal(status, 1);
     assert.equal(text, '');
   });

@@ -27,7 +27,7 @@ describe('berth publish of a plug-in with a native add-on', () => {
   before(async () => {
     registry = await startTestRegistry();
     folder = join(registry.scratch, 'native');
-    // Headers beside the Node that runs: a build asks nobody else for them.
+    // The headers of the running Node, so that the build downloads none.
     env = {
       BERTH_URL: registry.url,
       BERTH_API_KEY: await registry.uploadKey(),
@@ -82,7 +82,7 @@ describe('berth publish of a plug-in with a native add-on', () => {
     return document.tarballs[architecture]!;
   }
 
-  async function pulled(id: string): Promise<string> {
+  async function pull(id: string): Promise<string> {
     const { status, stdout, stderr } = await registry.berth(
       ['pull', id, '--dir', join(registry.scratch, 'cache'), '--architecture', process.arch],
       { env: { BERTH_URL: registry.url, BERTH_API_KEY: await registry.readKey() } },
@@ -91,17 +91,17 @@ describe('berth publish of a plug-in with a native add-on', () => {
     return stdout.trim();
   }
 
-  test('brings the source of the add-on, for consumers that build it themselves', async () => {
+  test('contains the source of the add-on, for consumers that build it themselves', async () => {
     const slot = await publish('main');
     assert.partialDeepStrictEqual(slot, { hasNativeModules: true, hasInstallScripts: true });
-    const plugin = await pulled(`${NAME}@main`);
+    const plugin = await pull(`${NAME}@main`);
     assert.throws(() => createRequire(join(plugin, 'package.json'))('./index.js'), /addon\.node/);
   });
 
-  test('with scripts, brings the built add-on for a slot of this architecture', async () => {
+  test('with --scripts, contains the built add-on for the slot of this architecture', async () => {
     const slot = await publish('v1.0.0', '--scripts', '--architecture', process.arch);
     assert.equal(slot.hasNativeModules, true);
-    const plugin = await pulled(`${NAME}@1`);
+    const plugin = await pull(`${NAME}@1`);
     const answer = createRequire(join(plugin, 'package.json'))('./index.js') as () => number;
     assert.equal(answer(), 42);
   });

@@ -13,7 +13,7 @@ import { packAll } from '../../scripts/pack.ts';
 const run = promisify(execFile);
 
 const SECRET = 'secret of the services';
-/** Beyond what is scanned in place: the worker thread has to start. */
+/** Large enough to be scanned in a worker thread. */
 const LARGE_BYTES = 1024 * 1024;
 
 let folder: string;
@@ -28,7 +28,7 @@ before(async () => {
 });
 after(() => rm(folder, { recursive: true }));
 
-test('the packages, installed into an empty folder, serve, with their clients, and back up', async () => {
+test('the packages, installed into an empty folder, serve the registry and its clients, and back up', async () => {
   const env = {
     PATH: process.env['PATH'],
     HOST: '127.0.0.1',
@@ -69,7 +69,7 @@ test('the packages, installed into an empty folder, serve, with their clients, a
     201,
   );
   const { stdout } = await run(program, ['backup', join(folder, 'backup')], { cwd: folder, env });
-  assert.match(stdout, /backup has 1 artefact/);
+  assert.match(stdout, /^Backed up 1 artefact /);
   server.kill();
   assert.deepEqual(await exited, [0, null]);
 });

@@ -1,4 +1,4 @@
-// The real plug-in as its author has it, for tests of `berth publish`.
+// A real plug-in in its author's working copy, for tests of `berth publish`.
 
 import { execFileSync } from 'node:child_process';
 import { cpSync, readFileSync, writeFileSync } from 'node:fs';
@@ -7,8 +7,8 @@ import { repositoryRoot } from '../../scripts/runtime.ts';
 
 export const NAME = '@data-fair/processing-hello-world';
 
-/** A copy of the real plug-in, in a git repository on a branch, with a lock file. */
-export function plugIn(folder: string): string {
+/** Copies the plug-in into a new git repository, on the branch main and with a lock file. */
+export function createPlugIn(folder: string): string {
   cpSync(join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world'), folder, { recursive: true });
   const git = (...words: string[]) =>
     execFileSync(
@@ -26,7 +26,7 @@ export function plugIn(folder: string): string {
   );
   git('init');
   git('add', '.');
-  git('commit', '-m', 'all of it');
+  git('commit', '-m', 'first commit');
   return folder;
 }
 

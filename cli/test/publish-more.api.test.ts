@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { NAME, plugIn, tag } from './plug-in.ts';
+import { NAME, createPlugIn, tag } from './plug-in.ts';
 import { startKeyedRegistry, type KeyedRegistry } from './test-registry.ts';
 
 let registry: KeyedRegistry;
@@ -14,15 +14,15 @@ before(async () => {
 });
 after(() => registry.stop());
 
-describe('berth publish, asked for more', () => {
+describe('berth publish: IDs, slots and errors', () => {
   let folder: string;
   let version: string;
   before(() => {
-    folder = plugIn(join(scratch, 'plug-in'));
+    folder = createPlugIn(join(scratch, 'plug-in'));
     ({ version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string });
   });
 
-  test('takes the major on a tag, which must be that of the version', async () => {
+  test('derives the ID from the major version on a tag, which must match package.json', async () => {
     const dry = (env: Record<string, string>, ...words: string[]) =>
       berth(['publish', folder, '--dry-run', '--json', ...words], { env });
     const idFor = async (env: Record<string, string>, ...words: string[]) =>
@@ -42,13 +42,13 @@ describe('berth publish, asked for more', () => {
     const { status, stderr } = await dry({ CI_COMMIT_TAG: 'v99.0.0' });
     assert.deepEqual(
       [status, stderr],
-      [1, `berth publish: the tag is v99.0.0, but package.json says version ${version}: they must be equal\n`],
+      [1, `berth publish: tag v99.0.0 does not match version ${version} in package.json\n`],
     );
     tag(folder, `v${version}`);
     assert.equal(await idFor({}), `${NAME}@${major}`);
   });
 
-  test('publishes a tarball that is packed already, into a slot', async () => {
+  test('publishes an existing tarball to a slot', async () => {
     execFileSync('npm', ['pack', '--silent', '--pack-destination', scratch], { cwd: folder });
     const tarball = join(scratch, `data-fair-processing-hello-world-${version}.tgz`);
     const published = await json<Record<string, unknown>>([
@@ -74,24 +74,24 @@ describe('berth publish, asked for more', () => {
     assert.deepEqual([Object.keys(document.tarballs), document.category], [['arm64'], 'other']);
   });
 
-  test('says in one line what is wrong, and exits 1', async () => {
-    const said = async (words: string[], env: Record<string, string> = withKey()) => {
+  test('reports a failure in one line, and exits with status 1', async () => {
+    const failure = async (words: string[], env: Record<string, string> = withKey()) => {
       const { status, stdout, stderr } = await berth(['publish', ...words], { env });
       assert.deepEqual([status, stdout], [1, ''], words.join(' '));
       return stderr;
     };
-    assert.equal(await said(['nowhere', '--ref', 'main']), 'berth publish: there is no package at nowhere\n');
+    assert.equal(await failure(['nowhere', '--ref', 'main']), 'berth publish: no package found at nowhere\n');
     assert.match(
-      await said([folder, '--ref', 'main'], { BERTH_URL: url }),
-      /^berth publish: .+needs an upload key.+\n$/,
+      await failure([folder, '--ref', 'main'], { BERTH_URL: url }),
+      /^berth publish: .+requires an upload key.+\n$/,
     );
     assert.match(
-      await said([folder, '--ref', 'main'], { BERTH_URL: 'http://127.0.0.1:1', BERTH_API_KEY: key }),
+      await failure([folder, '--ref', 'main'], { BERTH_URL: 'http://127.0.0.1:1', BERTH_API_KEY: key }),
       /^berth publish: .+\n$/,
     );
     assert.equal(
-      await said([folder], {}),
-      'berth publish: which registry? Give --url or BERTH_URL, or run berth login once\n',
+      await failure([folder], {}),
+      'berth publish: missing registry: set --url or BERTH_URL, or run berth login\n',
     );
     assert.equal((await berth(['publish', '--colour'])).status, 2);
   });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { NAME, plugIn } from './plug-in.ts';
+import { NAME, createPlugIn } from './plug-in.ts';
 import { startKeyedRegistry, type KeyedRegistry } from './test-registry.ts';
 
 let registry: KeyedRegistry;
@@ -17,11 +17,11 @@ describe('berth publish', () => {
   let folder: string;
   let version: string;
   before(() => {
-    folder = plugIn(join(scratch, 'plug-in'));
+    folder = createPlugIn(join(scratch, 'plug-in'));
     ({ version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string });
   });
 
-  test('publishes the real plug-in under its branch', async () => {
+  test('publishes a real plug-in under the name of its branch', async () => {
     const published = await json<Record<string, unknown>>(['publish'], { cwd: folder });
     assert.partialDeepStrictEqual(published, {
       id: `${NAME}@main`,
@@ -32,13 +32,14 @@ describe('berth publish', () => {
     });
     assert.match(published['digest'] as string, /^sha256:[0-9a-f]{64}$/);
     const { stdout } = await berth(['publish', folder], { env: withKey() });
+    const size = formatSize(published['size'] as number);
     assert.equal(
       stdout,
-      `${NAME}@main noarch: ${NAME} ${version}, ${formatted(published['size'] as number)}, ${published['digest'] as string}\n`,
+      `Published ${NAME}@main noarch: ${NAME} ${version}, ${size}, ${published['digest'] as string}\n`,
     );
   });
 
-  test('publishes it with its production dependencies inside, as locked', async () => {
+  test('--bundle includes the production dependencies, as locked', async () => {
     const { id } = await json<{ id: string }>(['publish', '--bundle', '--ref', 'bundled'], { cwd: folder });
     await show(id);
     const { results } = (await (await fetch(`${url}/api/v1/artefacts/${encodeURIComponent(id)}/packages`)).json()) as {
@@ -60,13 +61,13 @@ describe('berth publish', () => {
       [status, stderr],
       [
         1,
-        'berth publish: --bundle needs a lock file beside package.json: run npm install once, and commit ' +
+        'berth publish: --bundle requires a lock file next to package.json: run npm install and commit ' +
           'package-lock.json\n',
       ],
     );
   });
 
-  test('packs what a script of the package builds, whatever that says', async () => {
+  test('packs what a prepack script builds, whatever it prints, and hides secrets from it', async () => {
     const built = join(scratch, 'built');
     mkdirSync(built);
     writeFileSync(
@@ -74,11 +75,15 @@ describe('berth publish', () => {
       JSON.stringify({
         name: 'built',
         version: '2.0.0',
-        scripts: { prepack: 'echo "[building]" && echo made > index.js && env > ../seen-by-prepack' },
+        scripts: { prepack: 'echo "[building]" && echo made > index.js && env > ../environment-of-prepack' },
       }),
     );
     const { id } = await json<{ id: string }>(['publish', built, '--ref', 'main'], {
-      env: { ...withKey(), ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'right of the job', BERTH_ID_TOKEN: 'token of the job' },
+      env: {
+        ...withKey(),
+        ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'request token of the job',
+        BERTH_ID_TOKEN: 'token of the job',
+      },
     });
     await show(id);
     const { results } = (await (
@@ -88,12 +93,12 @@ describe('berth publish', () => {
       results.some(({ path }) => path.endsWith('index.js')),
       JSON.stringify(results),
     );
-    const seen = readFileSync(join(built, '../seen-by-prepack'), 'utf8');
-    for (const secret of [key, 'right of the job', 'token of the job'])
-      assert.ok(!seen.includes(secret), `${secret} is not for scripts of packages`);
+    const environment = readFileSync(join(built, '../environment-of-prepack'), 'utf8');
+    for (const secret of [key, 'request token of the job', 'token of the job'])
+      assert.ok(!environment.includes(secret), `a script of the package can read ${secret}`);
   });
 });
 
-function formatted(bytes: number): string {
+function formatSize(bytes: number): string {
   return bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).toFixed(1)} kB`;
 }

@@ -37,32 +37,32 @@ describe('berth remotes', () => {
     await staging.show(id);
   }
   const remotes = (words: string[], input = '') => production.berth(['remotes', ...words], { input });
-  async function done(words: string[], input = ''): Promise<string> {
+  async function run(words: string[], input = ''): Promise<string> {
     const { status, stdout, stderr } = await remotes(words, input);
     assert.deepEqual([status, stderr], [0, ''], words.join(' '));
     return stdout.trimEnd();
   }
   async function json<T>(words: string[], input = ''): Promise<T> {
-    return JSON.parse(await done([...words, '--json'], input)) as T;
+    return JSON.parse(await run([...words, '--json'], input)) as T;
   }
-  const inOrder = <T extends { artefactId: string }>(results: T[]) =>
+  const sortById = <T extends { artefactId: string }>(results: T[]) =>
     results.toSorted((a, b) => a.artefactId.localeCompare(b.artefactId));
 
-  test('need a session, a key and a registry', async () => {
+  test('require a session, a key and a known remote registry', async () => {
     assert.match(
       (await staging.berth(['remotes', 'ls', '--url', staging.url])).stderr,
-      /^berth remotes: this needs a session: .+\n$/,
+      /^berth remotes: this command requires a session: .+\n$/,
     );
-    assert.equal(await done(['ls']), 'No registry is mirrored.');
+    assert.equal(await run(['ls']), 'No remote registries.');
     assert.deepEqual(await remotes(['show', 'staging']), {
       status: 1,
       stdout: '',
-      stderr: 'berth remotes: there are no remote registries: berth remotes add brings one in\n',
+      stderr: 'berth remotes: there are no remote registries: add one with berth remotes add\n',
     });
     assert.deepEqual(await remotes(['add', staging.url, '--name', 'staging']), {
       status: 1,
       stdout: '',
-      stderr: 'berth remotes: give a read key of the remote registry in BERTH_REMOTE_KEY or on the standard input\n',
+      stderr: 'berth remotes: missing read key: set BERTH_REMOTE_KEY or pipe it to standard input\n',
     });
     assert.equal((await remotes(['add', staging.url], readKey)).status, 2);
     assert.match(
@@ -71,20 +71,20 @@ describe('berth remotes', () => {
     );
   });
 
-  test('bring a registry in, and show what it has', async () => {
+  test('add a remote registry, change it, and list its artefacts', async () => {
     assert.equal(
-      await done(['add', `${staging.url}/`, '--name', 'staging', '--schedule', 'never'], `${readKey}\n`),
-      `staging is ${staging.url}. Choose what to mirror with berth remotes select.`,
+      await run(['add', `${staging.url}/`, '--name', 'staging', '--schedule', 'never'], `${readKey}\n`),
+      `Added staging (${staging.url}). Select artefacts with berth remotes select staging.`,
     );
     assert.match(
-      await done(['ls']),
-      new RegExp(`^NAME +ADDRESS +ARTEFACTS +STATE +LAST +NEXT\\nstaging +${staging.url} +0 +new +- +-$`),
+      await run(['ls']),
+      new RegExp(`^NAME +ADDRESS +ARTEFACTS +STATE +LAST SYNC +NEXT SYNC\\nstaging +${staging.url} +0 +new +- +-$`),
     );
-    const table = await done(['artefacts', 'staging']);
+    const table = await run(['artefacts', 'staging']);
     for (const id of ['@acme/alps', '@acme/lakes', 'rivers'])
       assert.match(table, new RegExp(`\\n${id} +- +tileset +\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d +-`));
-    assert.match(await done(['artefacts', 'staging', 'rivers']), /^ID .+\nrivers .+-$/);
-    assert.equal(await done(['artefacts', 'staging', '--category', 'maplibre-style']), 'Nothing is found.');
+    assert.match(await run(['artefacts', 'staging', 'rivers']), /^ID .+\nrivers .+-$/);
+    assert.equal(await run(['artefacts', 'staging', '--category', 'maplibre-style']), 'No artefacts found.');
     const { schedule, name } = await json<{ schedule: string; name: string }>([
       'set',
       staging.url,
@@ -95,66 +95,66 @@ describe('berth remotes', () => {
     ]);
     assert.deepEqual([schedule, name], ['30 3 * * *', 'upstream']);
     assert.match(
-      await done(['set', 'upstream', '--name', 'staging']),
+      await run(['set', 'upstream', '--name', 'staging']),
       /^name +staging\naddress .+\nkey +reg_.{8}…\nschedule +30 3 \* \* \* \(next at \d{4}-/,
     );
     assert.deepEqual(await remotes(['show', 'else']), {
       status: 1,
       stdout: '',
-      stderr: `berth remotes: there is no remote registry else: there are staging (${staging.url})\n`,
+      stderr: `berth remotes: unknown remote registry else: expected one of staging (${staging.url})\n`,
     });
     assert.equal((await remotes(['set', 'staging'])).status, 2);
   });
 
-  test('select, synchronise and tell what came of it', async () => {
-    assert.equal(await done(['select', 'staging', '@acme/*', 'rivers']), 'Of staging is selected: @acme/* rivers');
+  test('select, synchronise and show the results', async () => {
+    assert.equal(await run(['select', 'staging', '@acme/*', 'rivers']), 'Selected from staging: @acme/* rivers');
     const { results } = await json<{ results: Result[] }>(['sync', 'staging']);
     assert.deepEqual(
-      inOrder(results).map(({ artefactId }) => artefactId),
+      sortById(results).map(({ artefactId }) => artefactId),
       ['@acme/alps', '@acme/lakes', 'rivers'],
     );
     assert.ok(results.every(({ status }) => status === 'updated' || status === 'unchanged'));
-    assert.match(await done(['artefacts', 'staging', 'rivers']), /as it is there$/);
+    assert.match(await run(['artefacts', 'staging', 'rivers']), /up to date$/);
 
     await publish('@acme/lakes', 200_000);
+    const [header, row, ...summary] = (await run(['sync', 'staging'])).split('\n');
+    assert.match(header ?? '', /^ARTEFACT +STATUS +AT +FETCHED +REASON$/);
+    assert.match(row ?? '', /^@acme\/lakes +updated +\S+ \S+ +200\.0 kB +-$/);
+    assert.deepEqual(summary, ['', 'staging: 1 artefact updated (200.0 kB), 2 unchanged, 0 failed.']);
     assert.match(
-      await done(['sync', 'staging']),
-      /^ARTEFACT +STATUS +AT +FETCHED +REASON\n@acme\/lakes +updated +\S+ \S+ +200\.0 kB +-\n\nstaging: 1 artefact updated \(200\.0 kB\), 2 unchanged, 0 failed\.$/,
-    );
-    assert.match(
-      await done(['sync', 'staging', '--verify']),
+      await run(['sync', 'staging', '--verify']),
       /^staging: 0 artefacts updated \(0 B\), 3 unchanged, 0 failed\.$/,
     );
     assert.match(
-      await done(['show', 'staging']),
+      await run(['show', 'staging']),
       /^name +staging\n(.+\n)*state +success, 3 artefacts, last at .+\n\nARTEFACT .+\n@acme\/alps +unchanged /,
     );
-    assert.match(await done(['sync', 'staging', '--detach']), /^staging is being synchronised; /);
-    await done(['sync', 'staging']);
+    assert.match(await run(['sync', 'staging', '--detach']), /^Synchronising staging in the background; /);
+    await run(['sync', 'staging']);
   });
 
-  test('exit 1 and say why, when the other side refuses', async () => {
-    await done(['set', 'staging', '--key'], 'reg_12345678_wrong');
+  test('exit with status 1 and the reason if the remote registry refuses', async () => {
+    await run(['set', 'staging', '--key'], 'reg_12345678_wrong');
     const { status, stdout, stderr } = await remotes(['sync', 'staging']);
     assert.equal(status, 1);
     assert.match(stderr, /^berth remotes sync: .+\n$/);
     assert.match(stdout, /staging: 0 artefacts updated/);
     assert.match((await remotes(['artefacts', 'staging'])).stderr, /^berth remotes: .+\n$/);
-    await done(['set', 'staging', '--key'], readKey);
-    await done(['sync', 'staging']);
+    await run(['set', 'staging', '--key'], readKey);
+    await run(['sync', 'staging']);
   });
 
-  test('let go of what is no longer wanted, which stays', async () => {
-    assert.equal(await done(['unselect', 'staging', '@acme/*']), 'Of staging is selected: rivers');
+  test('unselect artefacts and remove the remote registry; the mirrors stay', async () => {
+    assert.equal(await run(['unselect', 'staging', '@acme/*']), 'Selected from staging: rivers');
     assert.match(
       (await remotes(['unselect', 'staging', '@acme/*'])).stderr,
       /^berth remotes: @acme\/\* is not selected: .+\n$/,
     );
     assert.equal(
-      await done(['remove', 'staging']),
-      `${staging.url} is mirrored no more; its artefacts are this registry's own now.`,
+      await run(['remove', 'staging']),
+      `Removed ${staging.url}. Its mirrors are artefacts of this registry now.`,
     );
-    assert.equal(await done(['ls']), 'No registry is mirrored.');
+    assert.equal(await run(['ls']), 'No remote registries.');
     const listed = await fetch(`${production.url}/api/v1/artefacts`, { headers: production.session });
     const { results } = (await listed.json()) as { results: { _id: string; origin?: string }[] };
     assert.deepEqual(results.map(({ _id, origin }) => [_id, origin]).sort(), [

@@ -14,19 +14,19 @@ const BYTES = randomBytes(8 * MIB);
 const DIGEST = `sha256:${createHash('sha256').update(BYTES).digest('hex')}`;
 const encode = (text: string) => Buffer.from(text).toString('base64');
 
-/** Stands before a registry and answers in its place with the status that `refuse` gives; of 200, the end is cut. */
-interface Front {
+/** A proxy that responds itself with the status that `refuse` returns, if any; a 200 is truncated. */
+interface Proxy {
   url: string;
   methods: string[];
   refuse: (method: string) => number | undefined;
   close(): void;
 }
 
-async function startFront(target: string): Promise<Front> {
+async function startProxy(target: string): Promise<Proxy> {
   const server = createServer((request: IncomingMessage, response) => {
     const { method = '', url = '', headers } = request;
-    front.methods.push(method);
-    const status = front.refuse(method);
+    proxy.methods.push(method);
+    const status = proxy.refuse(method);
     if (status === 200) {
       response.writeHead(200, { 'content-length': 100 }).write('{', () => response.destroy());
       return;
@@ -36,7 +36,7 @@ async function startFront(target: string): Promise<Front> {
         response.writeHead(status).end();
       });
     const passed = open(new URL(url, target), { method, headers }, (answer) => {
-      // A client that is refused gets to see it, as the registry itself takes care that it does.
+      // As the registry does: drain the request, so that the client can read a refusal.
       request.unpipe(passed).resume();
       response.writeHead(answer.statusCode ?? 0, { ...answer.headers, connection: 'keep-alive' });
       answer.pipe(response);
@@ -48,7 +48,7 @@ async function startFront(target: string): Promise<Front> {
     request.pipe(passed);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const front: Front = {
+  const proxy: Proxy = {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     methods: [],
     refuse: () => undefined,
@@ -56,120 +56,120 @@ async function startFront(target: string): Promise<Front> {
       server.close().closeAllConnections();
     },
   };
-  return front;
+  return proxy;
 }
 
-describe('a large file on its way to a registry', () => {
+describe('the resumable upload of a file', () => {
   let registry: TestRegistry;
-  let front: Front;
+  let proxy: Proxy;
   let apiKey: string;
   let file: string;
   before(async () => {
     registry = await startTestRegistry();
     apiKey = await registry.uploadKey();
-    front = await startFront(registry.url);
+    proxy = await startProxy(registry.url);
     file = join(registry.scratch, 'large.bin');
     writeFileSync(file, BYTES);
   });
   after(async () => {
-    front.close();
+    proxy.close();
     await registry.stop();
   });
 
-  /** What a command would ask for, and all that it heard. */
-  function uploadOf(id: string, options: Partial<ResumableUpload> = {}) {
-    front.methods.length = 0;
-    front.refuse = () => undefined;
-    const heard = { urls: new Set<string>(), progress: [] as number[] };
+  /** Makes an upload, and records its callbacks. */
+  function makeUpload(id: string, options: Partial<ResumableUpload> = {}) {
+    proxy.methods.length = 0;
+    proxy.refuse = () => undefined;
+    const recorded = { urls: new Set<string>(), progress: [] as number[] };
     const upload: ResumableUpload = {
-      registryUrl: front.url,
+      registryUrl: proxy.url,
       apiKey,
       file,
       size: BYTES.length,
       url: undefined,
       metadata: { id, format: 'file', category: undefined },
       onUrl: (url) => {
-        heard.urls.add(url);
+        recorded.urls.add(url);
       },
       onProgress: (bytesDone) => {
-        heard.progress.push(bytesDone);
+        recorded.progress.push(bytesDone);
       },
       ...options,
     };
-    return { upload, heard };
+    return { upload, recorded };
   }
 
-  /** Begins an upload elsewhere, of which some bytes have come. */
-  async function begin(id: string, bytes: number): Promise<string> {
+  /** Starts an upload with another client, which sends the first bytes. */
+  async function startUpload(id: string, bytes: number): Promise<string> {
     const tus = { 'x-api-key': apiKey, 'tus-resumable': '1.0.0' };
-    const endpoint = `${front.url}/api/v1/uploads`;
+    const endpoint = `${proxy.url}/api/v1/uploads`;
     const metadata = `id ${encode(id)},format ${encode('file')}`;
-    const announced = { ...tus, 'upload-length': String(BYTES.length), 'upload-metadata': metadata };
-    const created = await fetch(endpoint, { method: 'POST', headers: announced });
+    const creation = { ...tus, 'upload-length': String(BYTES.length), 'upload-metadata': metadata };
+    const created = await fetch(endpoint, { method: 'POST', headers: creation });
     const url = new URL(created.headers.get('location') ?? '', endpoint).href;
     const headers = { ...tus, 'upload-offset': '0', 'content-type': 'application/offset+octet-stream' };
     await fetch(url, { method: 'PATCH', headers, body: BYTES.subarray(0, bytes) });
     return url;
   }
 
-  test('is announced, sent at once, and told of', async () => {
-    const { upload, heard } = uploadOf('plain');
+  test('creates the upload, sends it in one request and reads the result', async () => {
+    const { upload, recorded } = makeUpload('plain');
     const artefact = await sendResumably(upload);
     assert.deepEqual([artefact._id, artefact.digest, artefact.fileName], ['plain', DIGEST, 'plain']);
-    assert.deepEqual(front.methods, ['POST', 'PATCH', 'GET']);
-    assert.equal(heard.urls.size, 1);
-    assert.deepEqual([heard.progress[0], heard.progress.at(-1)], [0, BYTES.length]);
+    assert.deepEqual(proxy.methods, ['POST', 'PATCH', 'GET']);
+    assert.equal(recorded.urls.size, 1);
+    assert.deepEqual([recorded.progress[0], recorded.progress.at(-1)], [0, BYTES.length]);
   });
 
-  test('goes on with what is there, also where the registry is away at first', async () => {
-    const url = await begin('continued', 3 * MIB);
-    const { upload, heard } = uploadOf('continued', { url });
+  test('resumes an earlier upload, after retries while the registry is unavailable', async () => {
+    const url = await startUpload('continued', 3 * MIB);
+    const { upload, recorded } = makeUpload('continued', { url });
     const refused = new Set<string>();
-    front.refuse = (method) => {
+    proxy.refuse = (method) => {
       if (refused.has(method)) return undefined;
       refused.add(method);
       return 503;
     };
     assert.equal((await sendResumably(upload)).digest, DIGEST);
-    assert.deepEqual(front.methods, ['HEAD', 'HEAD', 'PATCH', 'HEAD', 'PATCH', 'GET', 'GET']);
-    assert.equal(heard.progress[0], 3 * MIB);
+    assert.deepEqual(proxy.methods, ['HEAD', 'HEAD', 'PATCH', 'HEAD', 'PATCH', 'GET', 'GET']);
+    assert.equal(recorded.progress[0], 3 * MIB);
   });
 
-  test('goes on when an answer is cut', async () => {
-    const { upload } = uploadOf('cut');
+  test('retries after a truncated response', async () => {
+    const { upload } = makeUpload('cut');
     const cut = new Set(['HEAD']);
-    front.refuse = (method) => {
+    proxy.refuse = (method) => {
       if (cut.has(method)) return undefined;
       cut.add(method);
       return 200;
     };
     assert.equal((await sendResumably(upload)).digest, DIGEST);
-    assert.deepEqual(front.methods, ['POST', 'POST', 'PATCH', 'HEAD', 'PATCH', 'GET', 'GET']);
+    assert.deepEqual(proxy.methods, ['POST', 'POST', 'PATCH', 'HEAD', 'PATCH', 'GET', 'GET']);
   });
 
-  test('begins anew where the registry knows the upload no more', async () => {
-    const url = `${front.url}/api/v1/uploads/unknown`;
-    const { upload, heard } = uploadOf('anew', { url });
+  test('starts over if the registry no longer has the upload', async () => {
+    const url = `${proxy.url}/api/v1/uploads/unknown`;
+    const { upload, recorded } = makeUpload('restarted', { url });
     assert.equal((await sendResumably(upload)).digest, DIGEST);
-    assert.deepEqual(front.methods, ['HEAD', 'POST', 'PATCH', 'GET']);
-    assert.ok(heard.urls.size === 1 && !heard.urls.has(url));
+    assert.deepEqual(proxy.methods, ['HEAD', 'POST', 'PATCH', 'GET']);
+    assert.ok(recorded.urls.size === 1 && !recorded.urls.has(url));
   });
 
-  test('is asked for alone when it was published before its answer came', async () => {
-    const url = await begin('published', BYTES.length);
-    assert.equal((await sendResumably(uploadOf('published', { url }).upload)).digest, DIGEST);
-    assert.deepEqual(front.methods, ['HEAD', 'GET']);
+  test('only reads the result if the upload was already published', async () => {
+    const url = await startUpload('published', BYTES.length);
+    assert.equal((await sendResumably(makeUpload('published', { url }).upload)).digest, DIGEST);
+    assert.deepEqual(proxy.methods, ['HEAD', 'GET']);
   });
 
-  test('is refused in the words of the registry, once', async () => {
-    const { upload } = uploadOf('no-tarball', { metadata: { id: 'no-tarball', format: 'npm' } });
+  test('reports the refusal of the registry, without a retry', async () => {
+    const { upload } = makeUpload('no-tarball', { metadata: { id: 'no-tarball', format: 'npm' } });
     await assert.rejects(sendResumably(upload), { message: /^(?!tus:).*gzip/ });
-    assert.deepEqual(front.methods, ['POST', 'PATCH']);
+    assert.deepEqual(proxy.methods, ['POST', 'PATCH']);
   });
 
-  test('stops when it is interrupted, and goes on later', async () => {
+  test('stops on its signal, and can be resumed', async () => {
     const interruption = new AbortController();
-    const { upload, heard } = uploadOf('interrupted', { signal: interruption.signal });
+    const { upload, recorded } = makeUpload('interrupted', { signal: interruption.signal });
     const interrupted = sendResumably({
       ...upload,
       onUrl: (url) => {
@@ -177,19 +177,19 @@ describe('a large file on its way to a registry', () => {
         interruption.abort();
       },
     });
-    const message = 'interrupted: run it again, it goes on where it stopped';
+    const message = 'interrupted: run the command again to continue';
     await assert.rejects(interrupted, { message });
     await assert.rejects(sendResumably(upload), { message });
-    const [url] = heard.urls;
-    const { upload: again } = uploadOf('interrupted', { url });
+    const [url] = recorded.urls;
+    const { upload: again } = makeUpload('interrupted', { url });
     assert.equal((await sendResumably(again)).digest, DIGEST);
-    assert.equal(front.methods.includes('POST'), false);
+    assert.equal(proxy.methods.includes('POST'), false);
   });
 
-  test('that is not there any more, or has become shorter, is no reason to wait', async () => {
-    const missing = uploadOf('missing', { file: join(registry.scratch, 'missing.bin') });
+  test('fails without a retry if the file is missing or has become shorter', async () => {
+    const missing = makeUpload('missing', { file: join(registry.scratch, 'missing.bin') });
     await assert.rejects(sendResumably(missing.upload), { code: 'ENOENT' });
-    const short = uploadOf('short', { size: BYTES.length + 1 });
-    await assert.rejects(sendResumably(short.upload), { message: 'the file has changed while it was uploaded' });
+    const short = makeUpload('short', { size: BYTES.length + 1 });
+    await assert.rejects(sendResumably(short.upload), { message: 'the file changed during the upload' });
   });
 });

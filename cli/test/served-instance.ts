@@ -1,4 +1,4 @@
-// An instance with two artefacts that a server of its own serves, and the command beside it.
+// An instance with two artefacts and a running server, and the command on the same data.
 
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -13,7 +13,7 @@ export const PROGRAM = join(import.meta.dirname, '../bin/berth.js');
 export const SECRET = 'internal-secret';
 export const scratch = mkdtempSync(join(tmpdir(), 'berth-operations-'));
 export const dataDir = join(scratch, 'data');
-/** Where backups go. */
+/** Directory of backups. */
 export const directory = join(scratch, 'backup');
 
 export type Environment = Record<string, string>;
@@ -27,7 +27,7 @@ export const environment = (more: Environment = {}) => ({
   ...more,
 });
 
-/** Runs the command to its end. */
+/** Runs the command until it exits. */
 export function berth(words: string[], env: Environment = {}) {
   const { status, stdout, stderr } = spawnSync(process.execPath, [PROGRAM, ...words], {
     encoding: 'utf8',
@@ -36,18 +36,18 @@ export function berth(words: string[], env: Environment = {}) {
   return { status, stdout, stderr };
 }
 
-/** Runs the command, which has to succeed, and reads what it prints. */
+/** Runs the command, which must succeed, and parses its JSON output. */
 export function berthJson(words: string[], env: Environment = {}): unknown {
   const { status, stdout, stderr } = berth([...words, '--json'], env);
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout);
 }
 
-/** Address of the server, from the first test on. */
+/** Address of the server; set before the first test. */
 export let url: string;
 let stopServer: () => Promise<void>;
 
-/** Starts the server before the tests of a file, and ends it after them. */
+/** Starts the server before the tests of a file, and stops it after them. */
 export function withServedInstance(): void {
   before(start);
   after(stop);

@@ -1,24 +1,25 @@
-// A network between the command and a registry that stands still when it is told to.
+// A TCP proxy between the command and a registry that can stall and cut connections.
 
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
-/** `cut` ends all connections; what comes afterwards passes. */
 export interface Proxy {
   url: string;
+  /** Bytes received from clients. */
   passedBytes: number;
+  /** Once passedBytes reaches this, connections are no longer read. */
   stallAfterBytes: number;
+  /** Resolves when the first connection stalls. */
   stalled: Promise<void>;
+  /** Closes all connections; new ones pass. */
   cut(): void;
   stop(): void;
 }
 
-/** Passes requests on, and takes no more from clients once so many bytes have come. */
+/** Starts a proxy to the address of `target`. */
 export async function startProxy(target: string): Promise<Proxy> {
   const { hostname, port } = new URL(target);
-  let tellStalled = () => {
-    /* set below */
-  };
+  const { promise: stalled, resolve: onStalled } = Promise.withResolvers<void>();
   const sockets = new Set<Socket>();
   const server = createServer((client) => {
     const upstream = connect(Number(port), hostname);
@@ -43,7 +44,7 @@ export async function startProxy(target: string): Promise<Proxy> {
       }
       if (proxy.passedBytes >= proxy.stallAfterBytes) {
         client.removeAllListeners('data').pause();
-        tellStalled();
+        onStalled();
       }
     });
   }).listen(0, '127.0.0.1');
@@ -52,9 +53,7 @@ export async function startProxy(target: string): Promise<Proxy> {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     passedBytes: 0,
     stallAfterBytes: Infinity,
-    stalled: new Promise((resolve) => {
-      tellStalled = resolve;
-    }),
+    stalled,
     cut() {
       for (const socket of sockets) socket.destroy();
       sockets.clear();

@@ -1,4 +1,4 @@
-// A registry of its own for tests of the commands that speak to one, and the command as a user runs it.
+// A registry for tests of the client commands, and the command as a user runs it.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -26,29 +26,29 @@ export interface RunOptions {
 
 export interface TestRegistry {
   url: string;
-  /** A folder for files, the settings of users in `home`; removed in the end. */
+  /** Folder for files, with the user's settings in `home`; removed by `stop`. */
   scratch: string;
-  /** What npm needs to reach its registry, and nothing of a pipeline that these tests may run in. */
+  /** Environment of this process without variables of a CI or of Berth; npm may need the rest. */
   environment: Record<string, string | undefined>;
   /** Headers of the superadmin's session. */
   session: { cookie: string };
-  /** Runs the command as a user would, in `scratch` unless `cwd` says otherwise. */
+  /** Runs the command as a user would; `cwd` defaults to `scratch`. */
   berth(words: string[], options?: RunOptions): Promise<Outcome>;
-  /** Makes an upload key. */
+  /** Creates an upload key. */
   uploadKey(): Promise<string>;
-  /** Makes a read key of the organisation acme, which may download. */
+  /** Creates a read key of the organisation acme, which may download. */
   readKey(): Promise<string>;
-  /** Lets everybody see an artefact. */
+  /** Makes an artefact public. */
   show(id: string): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** A registry with an upload key, and the command as its pipeline runs it. */
+/** A registry with an upload key, and the command as a pipeline runs it. */
 export interface KeyedRegistry extends TestRegistry {
   key: string;
-  /** Settings with which the command uses the key. */
+  /** Environment variables with the registry and the key. */
   withKey(): Record<string, string>;
-  /** Runs a command that has to succeed with the key and `--json`, and reads what it says. */
+  /** Runs a command with the key and `--json`, which must succeed, and parses its output. */
   json<T>(words: string[], options?: RunOptions): Promise<T>;
 }
 

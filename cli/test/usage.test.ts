@@ -1,4 +1,4 @@
-// What the command says of itself, and of a command line that is not right: no server is needed.
+// Help texts, and the errors of invalid command lines; without a server.
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -21,20 +21,20 @@ function berth(words: string[], env: Record<string, string> = {}) {
   return { status, stdout, stderr };
 }
 
-describe('a command line that is not understood exits 2', () => {
-  const refusals: [words: string[], line: string][] = [
-    [['backup'], 'berth backup: name DIR; see berth backup --help'],
-    [['backup', 'a', 'b'], 'berth backup: b is one parameter too many; see berth backup --help'],
-    [['restore', 'a', '--force'], 'berth restore: there is no option --force; see berth restore --help'],
+describe('an invalid command line exits with status 2', () => {
+  const invalid: [words: string[], line: string][] = [
+    [['backup'], 'berth backup: missing parameter DIR; see berth backup --help'],
+    [['backup', 'a', 'b'], 'berth backup: unexpected parameter b; see berth backup --help'],
+    [['restore', 'a', '--force'], 'berth restore: unknown option --force; see berth restore --help'],
     [['gc', '--dry-run=yes'], "berth gc: option '--dry-run' does not take an argument; see berth gc --help"],
   ];
-  for (const [words, line] of refusals)
+  for (const [words, line] of invalid)
     test(words.join(' '), () => {
       assert.deepEqual(berth(words), { status: 2, stdout: '', stderr: `${line}\n` });
     });
 });
 
-test('what fails is one line and exit status 1', () => {
+test('a failure is one line on standard error and exit status 1', () => {
   assert.deepEqual(berth(['scrub'], { DATA_DIR: join(scratch, 'nowhere') }), {
     status: 1,
     stdout: '',
@@ -44,29 +44,30 @@ test('what fails is one line and exit status 1', () => {
   });
   assert.match(
     berth(['restore', join(scratch, 'none')], { DATA_DIR: join(scratch, 'empty') }).stderr,
-    /^berth restore: \S+none holds no manifest\.json: [^\n]+\n$/,
+    /^berth restore: \S+none contains no manifest\.json: [^\n]+\n$/,
   );
 });
 
-test('each command explains itself with examples', () => {
+test('the help of each command lists its options and examples', () => {
   for (const name of ['backup', 'restore', 'scrub', 'gc', 'migrate']) {
     const { status, stdout } = berth([name, '--help']);
     assert.equal(status, 0);
     assert.match(
       stdout,
-      new RegExp(`^Usage: berth ${name} .*\\n\\n[^]+--json +\\S[^]+Examples:\\n {2}\\S*.*berth ${name} `),
+      new RegExp(`^Usage: berth ${name} .*\\n\\n[^]+--json +\\S[^]+Examples:\\n {2}\\S*.*berth ${name}\\s`),
       stdout,
     );
     assert.match(berth(['--help']).stdout, new RegExp(`^ {2}${name} +\\S`, 'm'));
   }
 });
 
-test('berth remotes is understood by its next word', () => {
-  assert.match(berth(['remotes', '--help']).stdout, /export .* write chosen artefacts into one file/);
+test('berth remotes dispatches to its subcommands', () => {
+  assert.match(berth(['remotes', '--help']).stdout, /export .* write artefacts to a bundle file/);
   assert.match(berth(['remotes', 'export', '--help']).stdout, /^Usage: berth remotes export FILE PATTERN…/);
   assert.deepEqual(
     [berth(['remotes']).status, berth(['remotes', 'sail']).status, berth(['remotes', 'export', 'f']).status],
     [2, 2, 2],
   );
-  assert.equal(berth(['remotes', 'export', 'f']).stderr, 'berth remotes: name PATTERN; see berth remotes --help\n');
+  const { stderr } = berth(['remotes', 'export', 'f']);
+  assert.equal(stderr, 'berth remotes: missing parameter PATTERN; see berth remotes --help\n');
 });

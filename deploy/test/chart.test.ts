@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import { Check } from 'typebox/schema';
-import { configReference } from '../../api/src/config.ts';
+import { configReference } from '../../api/src/config/index.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 import { CHART, chartFile, createRenderer, type Manifest, type Values } from './support/chart.ts';
 import { valueOf } from './support/container.ts';
@@ -45,7 +45,7 @@ const podOf = ({ Deployment }: Record<string, Manifest>) =>
   (Deployment?.['spec'] as { template: { spec: Pod } }).template.spec;
 
 describe('the chart', () => {
-  test('makes what a cluster needs: two replicas, one address for them, and a bound on what may be away', () => {
+  test('renders two replicas with a service and a disruption budget', () => {
     const { manifests } = render({ existingSecret: 'berth-secrets' });
     assert.deepEqual(Object.keys(manifests).toSorted(), ['ConfigMap', 'Deployment', 'PodDisruptionBudget', 'Service']);
     assert.equal((manifests['Deployment']?.['spec'] as { replicas: number }).replicas, 2);
@@ -58,7 +58,7 @@ describe('the chart', () => {
     }
   });
 
-  test('finds its pods by labels that they have', () => {
+  test('selects its pods by labels that they have', () => {
     const { manifests } = render({ serviceMonitor: { enabled: true } });
     const spec = (kind: string) =>
       manifests[kind]?.['spec'] as { selector: { matchLabels?: Record<string, string> } & Record<string, string> };
@@ -79,7 +79,7 @@ describe('the chart', () => {
     assert.deepEqual(spec('ServiceMonitor').selector.matchLabels, spec('Deployment').selector.matchLabels);
   });
 
-  test('runs the image as its user, with no rights, on a read-only root', () => {
+  test('runs the image as its user, without privileges, on a read-only root', () => {
     const pod = podOf(render().manifests);
     const [container] = pod.containers;
     const [uid = '', gid = ''] = valueOf(
@@ -111,7 +111,7 @@ describe('the chart', () => {
     assert.deepEqual(container.resources, { requests: { cpu: '250m', memory: '256Mi' }, limits: { memory: '1Gi' } });
   });
 
-  test('asks for health where Berth tells it, and leaves minutes for migrations', () => {
+  test('probes the health routes of Berth, and leaves minutes for migrations', () => {
     const [container] = podOf(render().manifests).containers;
     assert.deepEqual(
       [container?.startupProbe, container?.livenessProbe, container?.readinessProbe].map(
@@ -122,13 +122,13 @@ describe('the chart', () => {
     assert.ok((container?.startupProbe.periodSeconds ?? 0) * (container?.startupProbe.failureThreshold ?? 0) >= 300);
   });
 
-  test('ends a pod only after the server had its time', () => {
+  test('gives a pod more time to stop than the shutdown grace period', () => {
     const { manifests } = render({ shutdownGraceSeconds: 60 });
     assert.equal((manifests['ConfigMap']?.['data'] as Values)['SHUTDOWN_GRACE_SECONDS'], '60');
     assert.ok(podOf(manifests).terminationGracePeriodSeconds > 60 + 5);
   });
 
-  test('hands settings and secrets to the server, which knows all of them', () => {
+  test('passes settings and secrets to the server, which knows all of them', () => {
     const { manifests } = render({ secret: { API_KEYS_SALT: 's"\'ecret: #1' }, config: { LOG_LEVEL: 'warn' } });
     assert.deepEqual(manifests['Secret']?.['stringData'], { API_KEYS_SALT: 's"\'ecret: #1' });
     assert.deepEqual(podOf(manifests).containers[0]?.envFrom, [
@@ -144,14 +144,14 @@ describe('the chart', () => {
     });
     const known = new Set(configReference().map(({ name }) => name));
     for (const name of Object.keys(manifests['ConfigMap']?.['data'])) assert.ok(known.has(name), name);
-    const { manifests: withOwn } = render({ existingSecret: 'mine', secret: { API_KEYS_SALT: 'x' } });
+    const { manifests: withExisting } = render({ existingSecret: 'mine', secret: { API_KEYS_SALT: 'x' } });
     assert.deepEqual(
-      [withOwn['Secret'], podOf(withOwn).containers[0]?.envFrom[1]],
+      [withExisting['Secret'], podOf(withExisting).containers[0]?.envFrom[1]],
       [undefined, { secretRef: { name: 'mine' } }],
     );
   });
 
-  test('changes the pods when a setting or a secret changes, so that they start again', () => {
+  test('restarts the pods when a setting or a secret changes', () => {
     const annotations = (values: Values) =>
       (render(values).manifests['Deployment']?.['spec'] as { template: { metadata: { annotations: Values } } })
         .template.metadata.annotations;
@@ -160,7 +160,7 @@ describe('the chart', () => {
     assert.notDeepEqual(annotations({ secret: { A: 'b' } }), annotations({}));
   });
 
-  test('has an ingress for the host and path of publicUrl that bounds and buffers no upload', () => {
+  test('has an ingress for the host and path of publicUrl that neither limits nor buffers uploads', () => {
     const { manifests } = render({
       publicUrl: 'https://example.org:8443/registry',
       ingress: { enabled: true, tlsSecretName: 'tls' },
@@ -193,7 +193,7 @@ describe('the chart', () => {
     assert.deepEqual([atRoot.tls, atRoot.rules[0]?.http.paths[0]?.path], [undefined, '/']);
   });
 
-  test('serves metrics on a port of their own where Prometheus looks for them', () => {
+  test('serves metrics on a separate port for Prometheus', () => {
     const { manifests } = render({ serviceMonitor: { enabled: true, labels: { release: 'prometheus' } } });
     assert.equal((manifests['ConfigMap']?.['data'] as Values)['METRICS_PORT'], '9090');
     assert.deepEqual(podOf(manifests).containers[0]?.ports, [
@@ -206,7 +206,7 @@ describe('the chart', () => {
     assert.equal(manifests['ServiceMonitor']?.metadata.labels['release'], 'prometheus');
   });
 
-  test('keeps the data of one replica on a volume, and refuses that for two', () => {
+  test('stores the data of one replica on a volume, and rejects that for two', () => {
     const { manifests } = render({ replicaCount: 1, persistence: { enabled: true }, config: { FILES_STORAGE: 'fs' } });
     assert.deepEqual(podOf(manifests).volumes[0], {
       name: 'data',
@@ -218,23 +218,23 @@ describe('the chart', () => {
       accessModes: ['ReadWriteOnce'],
       resources: { requests: { storage: '50Gi' } },
     });
-    assert.throws(() => render({ persistence: { enabled: true } }), /persistence keeps the data of one replica/);
+    assert.throws(() => render({ persistence: { enabled: true } }), /persistence supports a single replica/);
   });
 
-  test('tells after an installation where Berth is', () => {
+  test('prints the address of Berth after an installation', () => {
     const { notes } = render();
-    assert.match(notes, /will serve at https:\/\/example\.org\/registry/);
+    assert.match(notes, /will be available at https:\/\/example\.org\/registry/);
     assert.match(notes, /kubectl --namespace tools port-forward service\/registry-berth 8080:80/);
   });
 });
 
 describe('values.schema.json', () => {
-  test('takes the defaults with the one value that has none', () => {
+  test('accepts the defaults with a publicUrl, which has none', () => {
     assert.ok(isAllowed({}));
     assert.ok(!isAllowed({ publicUrl: '' }));
   });
 
-  test('knows every value of values.yaml', () => {
+  test('has every value of values.yaml', () => {
     const { properties } = schema as { properties: object };
     assert.deepEqual(
       Object.keys(chartFile('values.yaml')).filter((name) => !(name in properties)),
@@ -242,7 +242,7 @@ describe('values.schema.json', () => {
     );
   });
 
-  test('refuses what Berth or Kubernetes would refuse later', () => {
+  test('rejects values that Berth or Kubernetes would reject later', () => {
     for (const values of [
       { replicaCount: 0 },
       { replicaCount: '2' },
@@ -258,7 +258,7 @@ describe('values.schema.json', () => {
       assert.ok(!isAllowed(values), JSON.stringify(values));
   });
 
-  test('keeps secrets, and what the chart sets itself, out of the plain settings', () => {
+  test('rejects secrets, and settings that the chart sets itself, in config', () => {
     for (const name of ['DATABASE_URL', 'API_KEYS_SALT', 'AUTH_SECRET', 'PORT', 'DATA_DIR', 'SHUTDOWN_GRACE_SECONDS'])
       assert.ok(!isAllowed({ config: { [name]: 'x' } }), name);
   });

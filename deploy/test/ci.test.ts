@@ -1,5 +1,4 @@
-// The recipes of deploy/ci and the action: their scripts run here as they stand in their files, with what a runner
-// hands them.
+// Runs the scripts of deploy/ci and of the GitHub action as they are in their files, with the environment of a runner.
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -74,7 +73,7 @@ describe('recipes for pipelines', () => {
     ),
   });
 
-  /** Runs the action's step as GitHub's runner does: expressions are put in, outputs are read from a file. */
+  /** Runs the action's step as GitHub's runner does: fills in expressions, and reads outputs from a file. */
   async function runAction(
     inputs: Record<string, string>,
     env: Record<string, string>,
@@ -94,7 +93,7 @@ describe('recipes for pipelines', () => {
     const fill = (text: string) =>
       text
         .replace(/\$\{\{ inputs\.([\w-]+) \}\}/g, (_all, name: string) => {
-          assert.ok(name in values, `${name} is no input`);
+          assert.ok(name in values, `${name} is not an input`);
           return values[name as keyof typeof values] ?? '';
         })
         .replace('${{ github.action_path }}', ACTION);
@@ -128,7 +127,7 @@ describe('recipes for pipelines', () => {
     });
   }
 
-  test('the action publishes a tag and a branch, with dependencies inside, and tells what it did', async () => {
+  test('the action publishes a tag and a branch with bundled dependencies, and sets its outputs', async () => {
     const inputs = { 'url': `${registry.url}/`, 'api-key': key };
     const tag = await runAction(inputs, { GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: 'v0.13.0' });
     assert.equal(tag['id'], '@data-fair/processing-hello-world@0');
@@ -141,12 +140,12 @@ describe('recipes for pipelines', () => {
     assert.deepEqual(Object.keys((await document('@data-fair/processing-hello-world@main')).tarballs ?? {}), ['x64']);
   });
 
-  test('the action stops with the reason, and its log has no key', async () => {
+  test('the action fails with the reason, and does not log the key', async () => {
     const inputs = { 'url': registry.url, 'api-key': key };
     await assert.rejects(
       runAction(inputs, { GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: 'v9.9.9' }),
       (error: { stderr: string; stdout: string }) => {
-        assert.match(error.stderr, /the tag is v9\.9\.9, but package\.json says version 0\.13\.0/);
+        assert.match(error.stderr, /tag v9\.9\.9 does not match version 0\.13\.0 in package\.json/);
         assert.ok(!`${error.stdout}${error.stderr}`.includes(key));
         return true;
       },
@@ -157,7 +156,7 @@ describe('recipes for pipelines', () => {
     );
   });
 
-  test("both take another command when one is named, and stop with npm's reason when there is none", async () => {
+  test("both install the command that is given, and fail with npm's reason if it does not exist", async () => {
     const { results } = (await (await fetch(`${registry.url}/clients`)).json()) as { results: { version: string }[] };
     const pinned = `${registry.url}/clients/${results[0]?.version}/cli.tgz`;
     const missing = `${registry.url}/clients/0.0.1/cli.tgz`;
@@ -166,17 +165,17 @@ describe('recipes for pipelines', () => {
     assert.equal((await runAction({ ...inputs, id: 'pinned@0', cli: pinned }, {}))['id'], 'pinned@0');
     await runPipeline({ ...env, BERTH_CLI: pinned });
     assert.equal((await document('pinned@1')).version, '0.13.0');
-    const isToldWhy = ({ stderr }: { stderr: string }) => stderr.includes('404') && stderr.includes(missing);
-    await assert.rejects(runAction({ ...inputs, cli: missing }, {}), isToldWhy);
-    await assert.rejects(runPipeline({ ...env, BERTH_CLI: missing }), isToldWhy);
+    const hasReason = ({ stderr }: { stderr: string }) => stderr.includes('404') && stderr.includes(missing);
+    await assert.rejects(runAction({ ...inputs, cli: missing }, {}), hasReason);
+    await assert.rejects(runPipeline({ ...env, BERTH_CLI: missing }), hasReason);
   });
 
-  test('neither hands the key or a token to npm', async () => {
+  test('neither passes the key or a token to npm', async () => {
     const bin = join(folder, 'bin');
-    const seen = join(folder, 'seen-by-npm');
+    const npmEnvironment = join(folder, 'npm-environment');
     await mkdir(bin);
     const path = process.env['PATH'] ?? '';
-    const record = `#!/bin/sh\nenv >> '${seen}'\nexport PATH='${path}'\nexec npm "$@"\n`;
+    const record = `#!/bin/sh\nenv >> '${npmEnvironment}'\nexport PATH='${path}'\nexec npm "$@"\n`;
     await writeFile(join(bin, 'npm'), record, { mode: 0o755 });
     const env = { PATH: `${bin}:${path}` };
     await runAction(
@@ -194,8 +193,8 @@ describe('recipes for pipelines', () => {
       BERTH_ID_TOKEN: 'of-gitlab',
       BERTH_PUBLISH_OPTIONS: '--id secret@1',
     });
-    const lines = (await readFile(seen, 'utf8')).split('\n');
-    // The recipes install the command, and it packs the plug-in.
+    const lines = (await readFile(npmEnvironment, 'utf8')).split('\n');
+    // Each recipe runs npm twice: to install the command, and to pack the plug-in.
     assert.equal(lines.filter((line) => line.startsWith('PATH=')).length, 4);
     for (const secret of [key, 'of-github', 'token.example.org', 'of-gitlab']) {
       assert.deepEqual(
@@ -213,7 +212,7 @@ describe('recipes for pipelines', () => {
     assert.equal((await document('@data-fair/processing-hello-world@develop')).version, '0.13.0');
   });
 
-  describe('without a key, in a registry that trusts the job', () => {
+  describe('without a key, to a registry that trusts the job', () => {
     let trusting: TestServer;
     let provider: TestProvider;
     let address: string;
@@ -264,7 +263,7 @@ describe('recipes for pipelines', () => {
     });
   });
 
-  test('tags go to production and a branch to staging, each with an environment of its own', async () => {
+  test('tags go to production and a branch to staging, each with its own environment', async () => {
     const { on, jobs } = await read<Workflow>('deploy/ci/github.yml');
     assert.deepEqual([on.push.tags, on.push.branches], [['v*'], ['main']]);
     assert.deepEqual(

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
-import { configReference } from '../../api/src/config.ts';
+import { configReference } from '../../api/src/config/index.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 
 interface Service {
@@ -54,7 +54,7 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
     return stdout;
   }
 
-  test('has two Berths on PostgreSQL and S3, and nginx in front, which alone can be reached', () => {
+  test('has two replicas on PostgreSQL and S3, and only nginx publishes a port', () => {
     assert.deepEqual(Object.keys(services).toSorted(), ['berth', 'bucket', 'nginx', 'postgres', 's3']);
     assert.equal(services['berth']?.deploy?.replicas, 2);
     assert.deepEqual(
@@ -69,17 +69,18 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
     );
   });
 
-  test('starts each service once those that it needs are healthy', () => {
-    for (const [name, { depends_on: needs = {} }] of Object.entries(services)) {
-      for (const [needed, { condition }] of Object.entries(needs)) {
-        assert.equal(condition, needed === 'bucket' ? 'service_completed_successfully' : 'service_healthy', name);
-        // The image of Berth brings its own.
-        if (needed !== 'bucket' && needed !== 'berth') assert.ok(services[needed]?.healthcheck, needed);
+  test('starts each service once its dependencies are healthy', () => {
+    for (const [name, { depends_on: dependencies = {} }] of Object.entries(services)) {
+      for (const [dependency, { condition }] of Object.entries(dependencies)) {
+        assert.equal(condition, dependency === 'bucket' ? 'service_completed_successfully' : 'service_healthy', name);
+        // The image of Berth has its own health check.
+        if (dependency !== 'bucket' && dependency !== 'berth')
+          assert.ok(services[dependency]?.healthcheck, dependency);
       }
     }
   });
 
-  test('gives no service more rights than it needs', () => {
+  test('drops privileges of all services', () => {
     for (const [name, service] of Object.entries(services)) {
       assert.deepEqual(service.cap_drop, ['ALL'], name);
       assert.deepEqual(service.security_opt, ['no-new-privileges:true'], name);
@@ -90,13 +91,13 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
     assert.deepEqual(services['berth']?.volumes, undefined);
   });
 
-  test('lets Berth finish what it has begun before it is ended', () => {
+  test('gives Berth more time to stop than its shutdown grace period', () => {
     const { default: graceSeconds = '' } =
       configReference().find(({ name }) => name === 'SHUTDOWN_GRACE_SECONDS') ?? {};
     assert.ok(Number.parseInt(services['berth']?.stop_grace_period ?? '', 10) > Number(graceSeconds));
   });
 
-  test('refuses to start with a secret left out', async () => {
+  test('fails when a secret is missing', async () => {
     for (const name of ['POSTGRES_PASSWORD', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY']) {
       await assert.rejects(
         readConfig(FILLED.replace(new RegExp(`^${name}=.*`, 'm'), '')),
@@ -105,25 +106,25 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
     }
   });
 
-  test('runs nginx with deploy/nginx.conf, which its command makes fit', () => {
+  test('runs nginx with an adapted deploy/nginx.conf', () => {
     const [, , script = ''] = services['nginx']?.command ?? [];
     const [command = ''] = script.split(' > ');
     const original = readFileSync(join(repositoryRoot, 'deploy/nginx.conf'), 'utf8');
-    const fitted = execFileSync(
+    const adapted = execFileSync(
       'sh',
       ['-c', command.replace('/etc/berth/nginx.conf', '"$1"'), 'sh', join(repositoryRoot, 'deploy/nginx.conf')],
       { encoding: 'utf8' },
     );
     assert.equal(
-      fitted,
+      adapted,
       original.replace('server 127.0.0.1:8080;', 'server berth:8080;').replace('listen 80;', 'listen 8080;'),
     );
-    assert.notEqual(fitted, original);
+    assert.notEqual(adapted, original);
   });
 });
 
 describe('deploy/berth.env.example', () => {
-  test('names settings of Berth, and the password of PostgreSQL', () => {
+  test('contains only settings of Berth and the password of PostgreSQL', () => {
     const known = new Set([...configReference().map(({ name }) => name), 'POSTGRES_PASSWORD']);
     assert.deepEqual(
       variables.filter((name) => !known.has(name)),
@@ -131,7 +132,7 @@ describe('deploy/berth.env.example', () => {
     );
   });
 
-  test('has every secret that replicas share', () => {
+  test('contains every secret that replicas share', () => {
     for (const name of ['API_KEYS_SALT', 'CIPHER_PASSWORD', 'AUTH_SECRET']) assert.ok(variables.includes(name), name);
   });
 });

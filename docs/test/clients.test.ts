@@ -1,5 +1,4 @@
-// Clients come from a registry: nothing tells anybody to install them by name, and each address has the present
-// version.
+// Documents and recipes install the clients from a registry address with the current version, never by package name.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync } from 'node:fs';
@@ -8,7 +7,7 @@ import { test } from 'node:test';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 
 const NOT_OURS = new Set(['node_modules', 'dist', 'data', '.cache', '.test-build']);
-/** What people read and copy: documents, recipes, pages, and what programs print. */
+/** What people read and copy: documents, recipes, pages, and the output of programs. */
 const TEXTS = [
   '**/*.{md,vue,yml,yaml,sh}',
   '.github/**/*.{md,yml,sh}',
@@ -21,7 +20,7 @@ const INSTALLING = [
   /\bpnpm (?:i|install|add|dlx)\b/,
   /\byarn (?:add|dlx)\b/,
 ];
-/** A package by its name alone; Yarn wants the name before the address. */
+/** A package by its name alone; Yarn expects the name before the address. */
 const BY_NAME = /@berth(?:-registry)?\/[a-z-]+(?![a-z-]|@https?:)/;
 const ADDRESS = /\/clients\/(\d[^/\s]*)\/(cli|lib-node)\.tgz/g;
 
@@ -38,7 +37,7 @@ const lines = files.flatMap((path): Line[] => {
 
 const installsByName = ({ text }: Line) => BY_NAME.test(text) && INSTALLING.some((pattern) => pattern.test(text));
 
-test("nobody is told to install a client by name, which on the public registry is somebody else's", () => {
+test("no text says to install a client by name, which on the public registry is somebody else's", () => {
   const action = '.github/actions/publish-plugin/action.yml';
   for (const path of ['README.md', 'deploy/ci/gitlab.yml', action, 'ui/src/features/artefacts/snippets.ts']) {
     assert.ok(files.includes(path), path);
@@ -46,9 +45,9 @@ test("nobody is told to install a client by name, which on the public registry i
   assert.deepEqual(lines.filter(installsByName), []);
 });
 
-test('and would be noticed if they were', () => {
+test('an installation by name is detected for every package manager', () => {
   const scope = '@berth-registry';
-  const told = [
+  const byName = [
     `npx ${scope}/cli publish`,
     `    - npx --yes ${scope}/cli@0 ls`,
     `npm install ${scope}/lib-node`,
@@ -59,15 +58,15 @@ test('and would be noticed if they were', () => {
     `npm install ${scope.replace('-registry', '')}/cli`,
   ];
   const address = 'https://registry.example.org/clients/0.4.0/lib-node.tgz';
-  const fine = [`import '${scope}/lib-node'`, `yarn add ${scope}/lib-node@${address}`, `npm install ${address}`];
-  const found = [...told, ...fine].map((text) => ({ text, place: '' })).filter(installsByName);
+  const others = [`import '${scope}/lib-node'`, `yarn add ${scope}/lib-node@${address}`, `npm install ${address}`];
+  const detected = [...byName, ...others].map((text) => ({ text, place: '' })).filter(installsByName);
   assert.deepEqual(
-    found.map(({ text }) => text),
-    told,
+    detected.map(({ text }) => text),
+    byName,
   );
 });
 
-test('recipes for pipelines name no package of ours at all', () => {
+test('CI recipes contain no package name of ours', () => {
   const recipes = lines.filter(({ place }) => /^(?:\.github|deploy)\/.*\.(?:ya?ml|sh):/.test(place));
   assert.ok(recipes.length > 100);
   assert.deepEqual(
@@ -76,25 +75,25 @@ test('recipes for pipelines name no package of ours at all', () => {
   );
 });
 
-test('every address of a client has the present version', () => {
-  const present = Object.fromEntries(
+test('every address of a client has the current version', () => {
+  const current = Object.fromEntries(
     ['cli', 'lib-node'].map((name) => {
       const manifest = readFileSync(join(repositoryRoot, name, 'package.json'), 'utf8');
       return [name, (JSON.parse(manifest) as { version: string }).version];
     }),
   );
-  const told = lines
+  const addresses = lines
     .filter(({ place }) => !place.includes('/test/'))
     .flatMap(({ text, place }) => {
       return [...text.matchAll(ADDRESS)].map(([, version, name = '']) => ({
         place,
         version,
-        expected: present[name],
+        expected: current[name],
       }));
     });
-  assert.ok(told.length > 5);
+  assert.ok(addresses.length > 5);
   assert.deepEqual(
-    told.filter(({ version, expected }) => version !== expected),
+    addresses.filter(({ version, expected }) => version !== expected),
     [],
   );
 });

@@ -1,4 +1,4 @@
-// What the guides tell to type is typed, as it stands, in a real shell, against real registries.
+// Runs the commands of the federation guide verbatim, in a real shell, against two real registries.
 
 import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { ADMIN_EMAIL, ADMIN_PASSWORD, startTestServer, type TestServer } from '.
 import { repositoryRoot } from '../../scripts/runtime.ts';
 import { blocksOf, createHome, EXAMPLE, type Home } from './typed-commands.ts';
 
-describe('the guide about mirrors', () => {
+describe('the federation guide', () => {
   let [staging, production] = [] as unknown as [TestServer, TestServer];
   let user: Home;
   before(async () => {
@@ -35,12 +35,12 @@ describe('the guide about mirrors', () => {
     await rm(user.home, { recursive: true, force: true });
   });
 
-  test('mirrors what its patterns select, and has commands that work', async () => {
+  test('its commands work, and mirror what the patterns select', async () => {
     const [onStaging = '', onProduction = ''] = await blocksOf('federation');
     const registries = { 'https://staging.example.org': staging.url, [EXAMPLE]: production.url };
-    const stands = { ...registries, 'admin@example.org': ADMIN_EMAIL };
-    await user.type(onStaging, { stands });
-    assert.match(await user.type(onProduction, { stands }), /staging: 2 artefacts updated .+, 0 failed\.\n$/);
+    const substitutions = { ...registries, 'admin@example.org': ADMIN_EMAIL };
+    await user.type(onStaging, { substitutions });
+    assert.match(await user.type(onProduction, { substitutions }), /staging: 2 artefacts updated .+, 0 failed\.\n$/);
 
     const rows = [
       ...(await readFile(join(repositoryRoot, 'docs/guides/federation.md'), 'utf8')).matchAll(
@@ -49,7 +49,7 @@ describe('the guide about mirrors', () => {
     ].map(([, command = '']) => command);
     assert.equal(rows.length, 11);
     for (const command of rows)
-      await user.type(command, { stands: { ...stands, '@acme/import-gpkg@1': '@acme/hello@2' } });
+      await user.type(command, { substitutions: { ...substitutions, '@acme/import-gpkg@1': '@acme/hello@2' } });
     const { results } = (await (
       await production.api('GET', '/artefacts', { headers: production.internal })
     ).json()) as { results: { _id: string; origin?: string }[] };

@@ -1,4 +1,4 @@
-// What the guides tell to type is typed, as it stands, in a real shell, against real registries.
+// Runs the commands of the guides about publishing and CI verbatim, in a real shell, against a real registry.
 
 import assert from 'node:assert/strict';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
 import { blocksOf, createHome, EXAMPLE, type Home } from './typed-commands.ts';
 
-describe('the guide about publishing', () => {
+describe('the publishing guide', () => {
   let berth: TestServer;
   let user: Home;
   let folder: string;
@@ -31,7 +31,7 @@ describe('the guide about publishing', () => {
     await user.type(
       'npm install --package-lock-only --no-audit --no-fund --prefer-offline\ngit init -q\ngit add .\ngit -c ' +
         'user.name=a -c user.email=a@example.org commit -qm one\ngit tag v1.2.3',
-      { stands: {}, cwd: folder },
+      { substitutions: {}, cwd: folder },
     );
   });
   after(async () => {
@@ -39,19 +39,19 @@ describe('the guide about publishing', () => {
     await rm(user.home, { recursive: true, force: true });
   });
 
-  test('publishes, uploads, lists, shows, fetches and completes, as it tells', async () => {
+  test('its commands publish, upload, list, show, pull and complete', async () => {
     const blocks = await blocksOf('publishing');
     assert.equal(blocks.length, 5);
     const [publish = '', install = '', upload = '', pull = '', completion = ''] = blocks;
-    const stands = { [EXAMPLE]: berth.url, 'reg_…': await berth.uploadKey() };
-    assert.match(await user.type(publish, { stands, cwd: folder }), /@acme\/import-gpkg@1/);
+    const substitutions = { [EXAMPLE]: berth.url, 'reg_…': await berth.uploadKey() };
+    assert.match(await user.type(publish, { substitutions, cwd: folder }), /@acme\/import-gpkg@1/);
     assert.match(install, /^npm install --global /);
     await user.installCommand(berth.url);
     for (const id of ['@acme/import-gpkg@1', '@acme/france']) {
       if (id === '@acme/france')
         assert.match(
-          await user.type(`${publish.split('\n', 1)[0]}\n${upload}`, { stands, cwd: folder }),
-          /@acme\/france is france\.pmtiles[^]*id +@acme\/import-gpkg@1/,
+          await user.type(`${publish.split('\n', 1)[0]}\n${upload}`, { substitutions, cwd: folder }),
+          /Uploaded @acme\/france: france\.pmtiles[^]*id +@acme\/import-gpkg@1/,
         );
       assert.equal(
         (
@@ -64,34 +64,34 @@ describe('the guide about publishing', () => {
       );
     }
     await writeFile(join(folder, 'read-key.txt'), await berth.readKey({ type: 'organization', id: 'acme' }));
-    const ran = await user.type(`${pull}\nnode -e 'import("./index.js").then(({ run }) => console.log(run()))'`, {
-      stands,
+    const output = await user.type(`${pull}\nnode -e 'import("./index.js").then(({ run }) => console.log(run()))'`, {
+      substitutions,
       cwd: folder,
       env: { BERTH_URL: berth.url },
     });
-    assert.equal(ran, '1m\n');
+    assert.equal(output, '1m\n');
     assert.equal(
-      await user.type(`${completion}\ncomplete -p berth`, { stands }),
+      await user.type(`${completion}\ncomplete -p berth`, { substitutions }),
       'complete -o default -F _berth berth\n',
     );
   });
 });
 
-describe('the guide about pipelines', () => {
-  test('publishes from anywhere, and an earlier tag again, as it tells', async () => {
+describe('the CI guide', () => {
+  test('its commands publish from any CI system, and publish an earlier tag again', async () => {
     const [berth, user] = await Promise.all([startTestServer(), createHome()]);
     const folder = join(user.home, 'import-gpkg');
     const commit = 'git init -q\ngit add .\ngit -c user.name=a -c user.email=a@example.org commit -qm one';
     await mkdir(folder);
     for (const version of ['1.2.2', '1.2.3']) {
       await writeFile(join(folder, 'package.json'), JSON.stringify({ name: '@acme/import-gpkg', version }));
-      await user.type(`${commit}\ngit tag v${version}`, { stands: {}, cwd: folder });
+      await user.type(`${commit}\ngit tag v${version}`, { substitutions: {}, cwd: folder });
     }
     const blocks = (await blocksOf('ci')).filter((block) => block.includes('/clients/'));
     const env = { BERTH_URL: berth.url, BERTH_API_KEY: await berth.uploadKey() };
     const versions = [];
     for (const block of blocks) {
-      await user.type(block, { stands: {}, cwd: folder, env });
+      await user.type(block, { substitutions: {}, cwd: folder, env });
       const published = await berth.api('GET', '/artefacts/%40acme%2Fimport-gpkg%401', { headers: berth.internal });
       versions.push(((await published.json()) as { version: string }).version);
     }

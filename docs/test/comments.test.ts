@@ -1,4 +1,4 @@
-// What comments in the sources name exists: files, decisions, tests.
+// Files and decisions that comments in the sources name exist.
 
 import assert from 'node:assert/strict';
 import { globSync, readFileSync, readdirSync } from 'node:fs';
@@ -8,14 +8,14 @@ import { repositoryRoot } from '../../scripts/runtime.ts';
 
 const SOURCES = '{api,bench,cli,deploy,docs,lib-node,scripts,ui}/**/*.{ts,vue,js,sh,py}';
 const NOT_OURS = new Set(['node_modules', 'dist', 'generated', 'data', '.cache', 'clients']);
-/** A file's name, alone or with folders before it. */
+/** A file name, alone or with preceding folders. */
 const FILE = /(?<![\w./<>*{$@-])((?:[\w.-]+\/)*[\w-][\w.-]*\.(?:ts|vue|md|js|sh|py))(?![\w*-])/g;
 const DECISIONS = /\bdecisions? (\d+)(?:,? (?:and|or) (\d+))?/gi;
-/** What stands for any file, is in an archive, or is made here. */
+/** Placeholders, files inside archives, and generated files. */
 const EXAMPLES = /^(?:.*\/)?x\.(?:[\w-]+\.)*\w+$|^lib\/a\.js$|^index\.js$|^\.\.\/|\/generated\//;
 
 const paths = globSync(SOURCES, { cwd: repositoryRoot, exclude: (path) => NOT_OURS.has(basename(path)) });
-const present = globSync('**/*.{ts,vue,md,js,sh,py}', {
+const existingPaths = globSync('**/*.{ts,vue,md,js,sh,py}', {
   cwd: repositoryRoot,
   exclude: (path) => NOT_OURS.has(basename(path)),
 }).map((path) => `/${path}`);
@@ -36,15 +36,15 @@ function commentsOf(text: string, path: string): { line: number; comment: string
 }
 
 /** Whether a file of the repository has this name, or a path that ends with it. */
-function isThere(name: string): boolean {
-  return EXAMPLES.test(name) || present.some((path) => path.endsWith(`/${name.replace(/^\.\//, '')}`));
+function exists(name: string): boolean {
+  return EXAMPLES.test(name) || existingPaths.some((path) => path.endsWith(`/${name.replace(/^\.\//, '')}`));
 }
 
-/** What is named and is not there, such as `api/src/app.ts:3 names routes.tsx`. */
+/** References to missing files and decisions, such as `api/src/app.ts:3 names routes.tsx`. */
 function missingIn(path: string, text: string): string[] {
   return commentsOf(text, path).flatMap(({ line, comment }) =>
     [
-      ...[...comment.matchAll(FILE)].map(([, name = '']) => name).filter((name) => !isThere(name)),
+      ...[...comment.matchAll(FILE)].map(([, name = '']) => name).filter((name) => !exists(name)),
       ...[...comment.matchAll(DECISIONS)]
         .flatMap(([, ...numbers]) => numbers.filter((number) => number !== undefined))
         .filter((number) => !decisions.has(Number(number)))
@@ -54,7 +54,7 @@ function missingIn(path: string, text: string): string[] {
 }
 
 describe('a comment', () => {
-  test('names only what is there', () => {
+  test('names only files and decisions that exist', () => {
     assert.deepEqual(
       paths.flatMap((path) =>
         path === 'docs/test/comments.test.ts' ? [] : missingIn(path, readFileSync(join(repositoryRoot, path), 'utf8')),
@@ -63,7 +63,7 @@ describe('a comment', () => {
     );
   });
 
-  test('is read wherever it stands, and code is not', () => {
+  test('is checked in every position, and code is not', () => {
     const text = `// See gone.ts and app.ts.
 const a = 'none.ts'; // As lost.ts does: decision 99.
 /** Kept by api/src/app.ts and api/src/none.ts. */

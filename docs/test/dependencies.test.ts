@@ -9,14 +9,14 @@ type Manifest = Partial<
 >;
 
 const page = readFileSync(join(repositoryRoot, 'docs/reference/dependencies.md'), 'utf8');
-/** The part of the page about one package.json, which its heading names. */
-const parts = page
+/** The sections of the page; the heading of each names its package.json. */
+const sections = page
   .split(/^## /m)
   .slice(1)
   .map((text) => ({ heading: text.split('\n', 1)[0] ?? '', text }));
 
-/** The packages of a part's tables, each with a reason. */
-function listed(text: string): string[] {
+/** The packages in a section's tables that have a reason. */
+function listPackages(text: string): string[] {
   return [...text.matchAll(/^\| (`.+`) \| (\S.*) \|$/gm)].flatMap(([, names = '']) =>
     [...names.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? ''),
   );
@@ -26,18 +26,18 @@ for (const path of globSync('{package.json,*/package.json}', {
   cwd: repositoryRoot,
   exclude: (name) => name === 'node_modules',
 }).sort()) {
-  test(`docs/reference/dependencies.md gives a reason for what ${path} asks for, and for nothing else`, () => {
+  test(`docs/reference/dependencies.md explains each dependency of ${path}, and no other package`, () => {
     const manifest = JSON.parse(readFileSync(join(repositoryRoot, path), 'utf8')) as Manifest;
-    const asked = Object.keys({
+    const dependencies = Object.keys({
       ...manifest.dependencies,
       ...manifest.devDependencies,
       ...manifest.optionalDependencies,
       ...manifest.peerDependencies,
     });
-    const others = asked.filter((name) => !name.startsWith('@berth-registry/'));
-    const reasoned = parts
+    const external = dependencies.filter((name) => !name.startsWith('@berth-registry/'));
+    const explained = sections
       .filter(({ heading }) => heading.includes(`\`${path}\``))
-      .flatMap(({ text }) => listed(text));
-    assert.deepEqual(reasoned.toSorted(), others.toSorted());
+      .flatMap(({ text }) => listPackages(text));
+    assert.deepEqual(explained.toSorted(), external.toSorted());
   });
 }

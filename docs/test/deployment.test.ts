@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { configReference } from '../../api/src/config.ts';
+import { configReference } from '../../api/src/config/index.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 
 const read = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8');
 const guide = read('docs/guides/deployment.md');
 
 describe('the deployment guide', () => {
-  test('names settings that there are', () => {
+  test('names only existing settings', () => {
     const [, section = ''] = /^## Settings$(.*?)^## /ms.exec(guide) ?? [];
     const named = [...section.matchAll(/`([A-Z][A-Z0-9]*_[A-Z0-9_]+)(?:=\w+)?`/g)].map(([, name = '']) => name);
     const known = new Set(configReference().map(({ name }) => name));
@@ -20,7 +20,7 @@ describe('the deployment guide', () => {
     );
   });
 
-  test('alerts on metrics that there are', () => {
+  test('alerts only on existing metrics', () => {
     const sources = read('api/src/http/metrics.ts') + read('api/index.ts');
     const [, section = ''] = /^## Monitoring$(.*?)^## /ms.exec(guide) ?? [];
     const named = [...section.matchAll(/`(berth_\w+?)(?:_count)?`/g)].map(([, name = '']) => name);
@@ -31,14 +31,14 @@ describe('the deployment guide', () => {
     );
   });
 
-  test('names codes of errors that there are', () => {
+  test('names only existing error codes', () => {
     const [, section = ''] = /^## Troubleshooting$(.*)/ms.exec(guide) ?? [];
     const named = [...section.matchAll(/`(?:\d{3} )?([a-z]+(?:_[a-z]+)+)`/g)].map(([, name = '']) => name);
     const errors = read('docs/reference/errors.md');
-    const ofNginx = ['client_max_body_size', 'proxy_request_buffering'];
+    const nginxDirectives = ['client_max_body_size', 'proxy_request_buffering'];
     assert.ok(named.length > 3);
     assert.deepEqual(
-      named.filter((name) => !errors.includes(`\`${name}\``) && !ofNginx.includes(name)),
+      named.filter((name) => !errors.includes(`\`${name}\``) && !nginxDirectives.includes(name)),
       [],
     );
   });

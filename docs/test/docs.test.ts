@@ -7,7 +7,7 @@ import { REFERENCE_PAGES } from '../../scripts/docs.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 import { findBrokenReferences, listMarkdown } from './references.ts';
 
-describe('what a Markdown file names exists', () => {
+describe('a Markdown file references only what exists', () => {
   const help = execFileSync(process.execPath, ['cli/bin/berth.js', '--help'], {
     cwd: repositoryRoot,
     encoding: 'utf8',
@@ -20,14 +20,14 @@ describe('what a Markdown file names exists', () => {
   }
 });
 
-describe('the reference equals the code (npm run docs:write)', () => {
+describe('a generated reference page is up to date (npm run docs:write)', () => {
   for (const [path, render] of Object.entries(REFERENCE_PAGES)) {
     test(path, async () => {
       assert.equal(readFileSync(join(repositoryRoot, path), 'utf8'), await render());
     });
   }
 
-  test('errors are defined in files named errors.ts alone, which the reference is made from', () => {
+  test('errors are defined only in files named errors.ts, from which the reference is generated', () => {
     const others = globSync('api/**/*.ts', {
       cwd: repositoryRoot,
       exclude: (path) => ['node_modules', 'test'].includes(basename(path)),
@@ -39,16 +39,16 @@ describe('the reference equals the code (npm run docs:write)', () => {
   });
 });
 
-describe('nothing in the repository points at one machine', () => {
-  test('the lock names no server', () => {
+describe('the repository contains no machine-specific path', () => {
+  test('the lock file names no registry', () => {
     assert.doesNotMatch(readFileSync(join(repositoryRoot, 'package-lock.json'), 'utf8'), /"resolved": "[a-z+]+:/);
   });
 
-  test("no file holds the path of somebody's folder", () => {
-    const made = ['node_modules', 'dist', 'data', '.cache', '.git', '.test-build'];
+  test('no file contains the path of a home folder', () => {
+    const generated = ['node_modules', 'dist', 'data', '.cache', '.git', '.test-build'];
     const files = globSync('**/*.{ts,js,vue,json,md,sh,yaml,yml,html}', {
       cwd: repositoryRoot,
-      exclude: (path) => made.includes(basename(path)),
+      exclude: (path) => generated.includes(basename(path)),
     });
     assert.ok(files.includes('package.json'));
     const personal = files.filter((path) =>

@@ -6,14 +6,14 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { policy, type Account, type Caller } from '../../api/src/access/index.ts';
-import { SLICES } from '../../api/test/support/architecture.ts';
+import { SLICES } from '../../api/test/support/architecture/slices.ts';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
 import { startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 
 const guide = (name: string) => readFile(join(repositoryRoot, 'docs/guides', `${name}.md`), 'utf8');
 
-describe('the guide about running plug-ins', () => {
+describe('the guide on running plug-ins', () => {
   let berth: TestServer;
   let folder: string;
   before(async () => {
@@ -64,7 +64,7 @@ describe('the guide about running plug-ins', () => {
     );
   }
 
-  test('runs a plug-in for whom it is shared with, and says what is refused to others', async () => {
+  test('its program runs a shared plug-in, and reports the error for other accounts', async () => {
     assert.deepEqual(await run('run-plugin.mjs', '@acme/hello@1', 'acme'), {
       status: 0,
       stdout: '@acme/hello@1 1.0.0: hello from 1.0.0\n',
@@ -77,7 +77,7 @@ describe('the guide about running plug-ins', () => {
     });
   });
 
-  test('fetches a file once', async () => {
+  test('its program fetches a file once', async () => {
     const bytes = Buffer.from('tiles of a map');
     assert.equal(
       (await berth.upload('tiles', { format: 'file', file: bytes, fileName: 'tiles.pmtiles' })).status,
@@ -90,8 +90,8 @@ describe('the guide about running plug-ins', () => {
   });
 });
 
-describe('the guide about security', () => {
-  test('names headers that every answer of the API carries', async () => {
+describe('the security guide', () => {
+  test('names headers that every response of the API carries', async () => {
     const berth = await startTestServer();
     try {
       const headers = [...(await guide('security')).matchAll(/^\| `([a-z-]+)` \| `(.*)` \|$/gm)].map(
@@ -99,8 +99,8 @@ describe('the guide about security', () => {
       );
       assert.equal(headers.length, 3);
       for (const path of ['/artefacts', '/artefacts/none', '/nowhere']) {
-        const answer = await berth.api('GET', path);
-        for (const [name, value] of headers) assert.equal(answer.headers.get(name), value, `${name} of ${path}`);
+        const response = await berth.api('GET', path);
+        for (const [name, value] of headers) assert.equal(response.headers.get(name), value, `${name} of ${path}`);
       }
     } finally {
       await berth.close();
@@ -108,8 +108,8 @@ describe('the guide about security', () => {
   });
 });
 
-describe('the guide about upgrading', () => {
-  test('has commands that save, migrate and bring back what is there', async () => {
+describe('the upgrading guide', () => {
+  test('its commands back up, migrate and restore an instance', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'berth-upgrade-'));
     const data = (name: string) => join(folder, name);
     let berth: TestServer | undefined = await startTestServer({ dataDir: data('present') });
@@ -153,7 +153,7 @@ describe('the guide about upgrading', () => {
   });
 });
 
-describe('the guide about access', async () => {
+describe('the access guide', async () => {
   const acme: Account = { type: 'organization', id: 'acme' };
   const other: Account = { type: 'organization', id: 'initech' };
   const key = { id: 'key', name: 'key', shortId: 'reg_12345678' };
@@ -185,7 +185,7 @@ describe('the guide about access', async () => {
     row.split(' | '),
   );
 
-  test('has a row for everybody', () => {
+  test('has a row for every kind of caller', () => {
     assert.deepEqual(
       rows.map(([who]) => who),
       Object.keys(callers),
@@ -193,17 +193,17 @@ describe('the guide about access', async () => {
   });
 
   for (const [who = '', ...cells] of rows) {
-    test(`says what is so for ${who}`, () => {
+    test(`states the policy for: ${who}`, () => {
       const caller = callers[who]!;
-      const asked = [policy.seeArtefact, policy.downloadArtefact].flatMap((ask) =>
+      const expected = [policy.seeArtefact, policy.downloadArtefact].flatMap((ask) =>
         Object.values(artefacts).map((artefact) => (ask.call(policy, caller, artefact) === undefined ? 'yes' : 'no')),
       );
-      assert.deepEqual(cells, asked);
+      assert.deepEqual(cells, expected);
     });
   }
 });
 
-describe('the guide about architecture', async () => {
+describe('the architecture page', async () => {
   const text = await readFile(join(repositoryRoot, 'docs/architecture.md'), 'utf8');
   const slices = (await readdir(join(repositoryRoot, 'api/src'), { withFileTypes: true }))
     .filter((entry) => entry.isDirectory())
@@ -214,21 +214,21 @@ describe('the guide about architecture', async () => {
     for (const slice of slices) assert.match(text, new RegExp(`^ {4}${slice}/ +\\w`, 'm'), slice);
   });
 
-  for (const [flow, most] of [
+  for (const [flow, maxFiles] of [
     ['an upload', 35],
     ['a synchronisation', 22],
   ] as const) {
-    test(`follows ${flow} through at most ${most} files`, () => {
+    test(`follows ${flow} through at most ${maxFiles} files`, () => {
       const [section = ''] = text.split(/^## /m).filter((part) => part.startsWith(`How ${flow} flows`));
       const [walk = ''] = /^1\. [^]*?\n\n/m.exec(section) ?? [];
       const files = [...walk.matchAll(/`(api\/src\/[\w./-]+\.ts)`/g)].map(([, file]) => file);
-      assert.ok(files.length > 10 && files.length <= most, String(files.length));
+      assert.ok(files.length > 10 && files.length <= maxFiles, String(files.length));
     });
   }
 
-  test('orders all of them by who knows whom, as the rules of the house do', () => {
-    const [line = ''] = /^errors +db .*$/m.exec(text) ?? [];
-    const levels = line.split('←').map((level) => level.trim().split(/ +/));
+  test('orders all slices by their dependencies, as the architecture test does', () => {
+    const [order = ''] = /^errors +db [^`]*/m.exec(text) ?? [];
+    const levels = order.split('←').map((level) => level.trim().split(/\s+/));
     assert.deepEqual(
       levels
         .flat()

@@ -1,27 +1,28 @@
-// Finds what a Markdown file names and the repository does not have: links, paths and npm commands.
+// Finds broken references in Markdown files: links, paths, npm scripts and berth commands that do not exist.
 
 import { existsSync, globSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 
-/** Subcommands of npm that need no script in package.json. */
+/** npm subcommands that need no script in package.json. */
 const NPM_COMMANDS = new Set(['ci', 'install', 'exec', 'pack', 'publish', 'rebuild', 'view', 'run']);
-/** What is made here and is not in a fresh clone. */
-const MADE_HERE = new Set(['node_modules', 'dist', 'data', '.cache']);
+/** Generated folders, which a fresh clone does not have. */
+const GENERATED = new Set(['node_modules', 'dist', 'data', '.cache']);
 
 export interface BrokenReference {
   line: number;
   names: string;
 }
 
-/** Lists Markdown files below `root`, without those that were installed or made. */
+/** Lists the Markdown files below `root`, except installed and generated ones. */
 export function listMarkdown(root: string): string[] {
-  return globSync('**/*.md', { cwd: root, exclude: (path) => MADE_HERE.has(basename(path)) }).sort();
+  return globSync('**/*.md', { cwd: root, exclude: (path) => GENERATED.has(basename(path)) }).sort();
 }
 
 /**
- * Finds what `path` names and `root` does not have: targets of relative links and their headings, `npm run …`
- * without a script, `berth …` without a command, paths that begin with a folder or file of the repository or of the
- * package around `path`. A `*` in a path stands for what matches, and what holds `<…>` or `…` is an example.
+ * Finds references in the Markdown file `path` that `root` does not have: targets and headings of relative links,
+ * `npm run …` without a script, `berth …` without a command, and paths that begin with a folder or file of the
+ * repository or of the package around `path`. A `*` in a path is a wildcard; text with `<…>` or `…` is an example. A
+ * file that the page tells its reader to create (a line that starts with "New file" and its path) need not exist.
  */
 export function findBrokenReferences(
   root: string,
@@ -31,30 +32,30 @@ export function findBrokenReferences(
   const file = join(root, path);
   const bases = [root, dirname(file)];
   const scripts = readScripts(root, dirname(file));
-  let fenced = false;
-  return readFileSync(file, 'utf8')
-    .split('\n')
-    .flatMap((text, index) => {
-      if (/^\s*(```|~~~)/.test(text)) {
-        fenced = !fenced;
-        return [];
-      }
-      const commands = fenced ? [text] : [...text.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '');
-      const links = fenced
-        ? []
-        : [...text.replaceAll(/`[^`]*`/g, '').matchAll(/\]\(([^)\s]+)[^)]*\)/g)].map((match) => match[1] ?? '');
-      return [
-        ...links.filter((link) => !reaches(link, file)),
-        ...commands.flatMap((command) => [
-          ...missingScripts(command, scripts),
-          ...missingCommands(command, berthCommands),
-          ...missingPaths(command, bases),
-        ]),
-      ].map((names) => ({ line: index + 1, names }));
-    });
+  const markdown = readFileSync(file, 'utf8');
+  const created = new Set([...markdown.matchAll(/^New file `([^`]+)`/gm)].map((match) => match[1]));
+  let isFenced = false;
+  return markdown.split('\n').flatMap((text, index) => {
+    if (/^\s*(```|~~~)/.test(text)) {
+      isFenced = !isFenced;
+      return [];
+    }
+    const commands = isFenced ? [text] : [...text.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '');
+    const links = isFenced
+      ? []
+      : [...text.replaceAll(/`[^`]*`/g, '').matchAll(/\]\(([^)\s]+)[^)]*\)/g)].map((match) => match[1] ?? '');
+    return [
+      ...links.filter((link) => !resolves(link, file)),
+      ...commands.flatMap((command) => [
+        ...missingScripts(command, scripts),
+        ...missingCommands(command, berthCommands),
+        ...missingPaths(command, bases).filter((missing) => !created.has(missing)),
+      ]),
+    ].map((names) => ({ line: index + 1, names }));
+  });
 }
 
-function reaches(link: string, from: string): boolean {
+function resolves(link: string, from: string): boolean {
   if (/^[a-z][a-z+.-]*:/i.test(link)) return true;
   const [path = '', heading] = link.split('#');
   const target = path === '' ? from : resolve(dirname(from), decodeURIComponent(path));
@@ -64,7 +65,7 @@ function reaches(link: string, from: string): boolean {
   );
 }
 
-/** Anchors as code hosts make them: lower case, hyphens for spaces, no punctuation. */
+/** Anchors as code hosts generate them: lower case, hyphens for spaces, no punctuation. */
 function headingsOf(markdown: string): string[] {
   return [...markdown.matchAll(/^#+\s+(.+)$/gm)].map((match) =>
     (match[1] ?? '')
@@ -96,10 +97,10 @@ function missingPaths(command: string, bases: string[]): string[] {
     .filter((word) => {
       const [first = ''] = word.split('/');
       const parts = word.split('/');
-      const isOurs = first !== '..' && bases.some((base) => readdirSync(base).includes(first));
+      const isInRepository = first !== '..' && bases.some((base) => readdirSync(base).includes(first));
       return (
-        isOurs &&
-        !parts.some((part) => MADE_HERE.has(part)) &&
+        isInRepository &&
+        !parts.some((part) => GENERATED.has(part)) &&
         !bases.some((base) => globSync(word.replace(/\/$/, ''), { cwd: base }).length > 0)
       );
     });

@@ -1,4 +1,4 @@
-// Where an entry of a tarball lands, or why it may not. Pure; the file system's own say is in tree-writer.ts.
+// Validates paths and links of archives, without file access; tree-writer.ts checks against the file system.
 
 import { ArchiveError } from './errors.ts';
 
@@ -6,22 +6,22 @@ import { ArchiveError } from './errors.ts';
 const MAX_LINK_DEPTH = 40;
 
 /**
- * Splits a path of an archive into its parts, `.` and empty ones dropped.
- * @throws ArchiveError when it is absolute or holds `..`
+ * Splits the path of an entry into its parts, without `.` and empty ones.
+ * @throws ArchiveError `archive_unsafe` if it is absolute or contains `..` or NUL
  */
 export function splitPath(path: string): string[] {
   const parts = path.split('/');
   if (path.startsWith('/') || parts.includes('..') || path.includes('\0'))
-    throw new ArchiveError('archive_unsafe', `the archive holds the path ${JSON.stringify(path)}`);
+    throw new ArchiveError('archive_unsafe', `the archive contains the unsafe path ${JSON.stringify(path)}`);
   return parts.filter((part) => part !== '' && part !== '.');
 }
 
 /**
- * Checks that every link ends below the root when all the others are in place: `up -> ..` and `out -> up/..` are
- * harmless each and lead outside together.
+ * Checks that every link resolves below the root with all the other links in place: `a/up -> ..` and `a/out -> up/..`
+ * are harmless alone and lead outside together.
  *
- * @param links targets by the path of the link, both with `/`, the path relative to the root
- * @throws ArchiveError when one leads outside or in circles /
+ * @param links target of each link by its path, which is relative to the root; both with `/`
+ * @throws ArchiveError `archive_unsafe` if a link leads outside or is circular
  */
 export function checkLinks(links: ReadonlyMap<string, string>): void {
   for (const [path, target] of links) {

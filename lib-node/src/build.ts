@@ -1,5 +1,5 @@
-// build: true. Compiles the native modules of an unpacked package for the running Node, before the package is handed
-// out. npm does it, offline and with nothing of this process's environment but PATH and locale.
+// The option `build`: compiles the native modules of an unpacked package for the running Node, with `npm rebuild`:
+// offline, and with only PATH and locale of this process's environment.
 
 import { lstat, mkdir, readdir, rm, stat, symlink } from 'node:fs/promises';
 import { delimiter, dirname, join, relative } from 'node:path';
@@ -7,45 +7,45 @@ import { BuildError, isErrno } from './errors.ts';
 import type { BuildErrorCode } from './errors.ts';
 import { findHeaderRoot, listHeaderRoots } from './node-headers.ts';
 import { runProgram } from './program.ts';
-import type { ProgramEnd } from './program.ts';
+import type { ProgramResult } from './program.ts';
 import { describeRuntime } from './runtime.ts';
 
-/** A build that hangs would keep the lock, and everybody who waits for it, for ever. */
+/** A build that hangs would hold the lock, and block all waiting callers, for ever. */
 const BUILD_LIMIT_MS = 30 * 60 * 1000;
-/** Lines of the standard error that the message quotes; the error carries more. */
+/** Lines of stderr in the message; the error has all of it. */
 const QUOTED_LINES = 20;
 
 export interface BuildJob {
   /** The unpacked package. */
   directory: string;
-  /** A directory to make, use as HOME and remove again. */
+  /** A directory to create, use as HOME and remove again. */
   scratch: string;
   artefactId: string;
   signal: AbortSignal;
 }
 
 export interface Builder {
-  /** What a build is good for: `abi137-linux-x64-glibc`. */
+  /** The runtime that it builds for: `abi137-linux-x64-glibc`. */
   runtime: string;
-  /** Builds in place, and loads each add-on that is new once, in a process of its own. @throws BuildError */
+  /** Builds in place, and test-loads each new add-on in a child process. @throws BuildError */
   build: (job: BuildJob) => Promise<void>;
 }
 
 export interface BuilderOptions {
-  /** Where to look for the headers of Node; default: wherever they usually are. */
+  /** Directories to search for Node's headers; default: the usual ones. */
   headerRoots?: readonly string[] | undefined;
 }
 
-/** Makes what builds for the running Node. */
+/** Makes a builder for the running Node. */
 export function createBuilder({ headerRoots = listHeaderRoots() }: BuilderOptions = {}): Builder {
   return {
     runtime: describeRuntime(),
     build: async (job) => {
       const headers = await findHeaderRoot(headerRoots);
       try {
-        const beginMs = await prepareScratch(job.scratch);
+        const startMs = await prepareScratch(job.scratch);
         await rebuild(job, headers, headerRoots);
-        for (const addon of await listAddons(job.directory, beginMs)) await load(job, addon);
+        for (const addon of await listAddons(job.directory, startMs)) await testLoad(job, addon);
       } finally {
         await rm(job.scratch, { recursive: true, force: true, maxRetries: 3 });
       }
@@ -53,7 +53,11 @@ export function createBuilder({ headerRoots = listHeaderRoots() }: BuilderOption
   };
 }
 
-/** Scripts start `node`: the running one may have another name, and another one may come first on the PATH. */
+/**
+ * Links the running Node as `node`, for scripts: it may have another name, and the PATH may find another one.
+ *
+ * @returns the start time of the build, by the clock of the file system
+ */
 async function prepareScratch(scratch: string): Promise<number> {
   const programs = join(scratch, 'bin');
   await mkdir(programs, { recursive: true });
@@ -62,7 +66,7 @@ async function prepareScratch(scratch: string): Promise<number> {
 }
 
 async function rebuild(job: BuildJob, headers: string | undefined, headerRoots: readonly string[]): Promise<void> {
-  // Without headers what needs none still builds, and what needs them fails instead of downloading them.
+  // Without headers, a build that needs them fails instead of downloading them; others succeed.
   const env = {
     ...cleanEnvironment(job.scratch),
     ...npmConfig(job.scratch, headers ?? join(job.scratch, 'missing-headers')),
@@ -70,15 +74,15 @@ async function rebuild(job: BuildJob, headers: string | undefined, headerRoots: 
   const { failure, stderr } = await run(job, 'npm', ['rebuild'], env);
   if (failure === undefined) return;
   const missing =
-    `the headers of Node ${process.versions.node} are in none of ${headerRoots.join(', ')}: ` +
-    'install them, or name their directory by npm_config_nodedir';
+    `no headers of Node ${process.versions.node} found in ${headerRoots.join(', ')}: ` +
+    'install them, or set npm_config_nodedir to their directory';
   throw headers === undefined
     ? buildError(job, 'headers_missing', missing, stderr)
-    : buildError(job, 'rebuild_failed', `npm rebuild ended with ${failure}`, stderr);
+    : buildError(job, 'rebuild_failed', `npm rebuild failed with ${failure}`, stderr);
 }
 
-/** An add-on that was built against other headers, or lacks a library, is only told by loading it. */
-async function load(job: BuildJob, addon: string): Promise<void> {
+/** Test-loads an add-on: only this detects wrong headers or a missing library. */
+async function testLoad(job: BuildJob, addon: string): Promise<void> {
   const { LD_LIBRARY_PATH: libraries } = process.env;
   const env = { ...cleanEnvironment(job.scratch), ...(libraries !== undefined && { LD_LIBRARY_PATH: libraries }) };
   const { failure, stderr } = await run(job, process.execPath, ['--eval', 'require(process.argv[1])', addon], env);
@@ -86,7 +90,7 @@ async function load(job: BuildJob, addon: string): Promise<void> {
     throw buildError(
       job,
       'addon_unloadable',
-      `the add-on ${relative(job.directory, addon)} was built and cannot be loaded: ${failure}`,
+      `the add-on ${relative(job.directory, addon)} was built but cannot be loaded: ${failure}`,
       stderr,
     );
 }
@@ -96,7 +100,7 @@ async function run(
   program: string,
   parameters: string[],
   env: Record<string, string>,
-): Promise<ProgramEnd> {
+): Promise<ProgramResult> {
   const limit = AbortSignal.timeout(BUILD_LIMIT_MS);
   try {
     return await runProgram(program, parameters, {
@@ -107,13 +111,9 @@ async function run(
   } catch (error) {
     job.signal.throwIfAborted();
     if (limit.aborted)
-      throw buildError(job, 'build_timeout', `${program} has not ended after ${BUILD_LIMIT_MS / 60_000} minutes`);
+      throw buildError(job, 'build_timeout', `${program} did not finish within ${BUILD_LIMIT_MS / 60_000} minutes`);
     if (isErrno(error, 'ENOENT'))
-      throw buildError(
-        job,
-        'npm_missing',
-        `there is no ${program}, neither beside ${process.execPath} nor on the PATH`,
-      );
+      throw buildError(job, 'npm_missing', `${program} was found neither next to ${process.execPath} nor on the PATH`);
     throw error;
   }
 }
@@ -130,7 +130,7 @@ function cleanEnvironment(scratch: string): Record<string, string> {
   return { ...Object.fromEntries(locale), PATH: path, HOME: scratch };
 }
 
-/** Settings of npm and node-gyp. They stand above any .npmrc, and no file outside the package is read. */
+/** Settings of npm and node-gyp. They override any .npmrc, and no file outside the package is read. */
 function npmConfig(scratch: string, nodedir: string): Record<string, string> {
   return {
     npm_config_nodedir: nodedir,
@@ -142,25 +142,25 @@ function npmConfig(scratch: string, nodedir: string): Record<string, string> {
     npm_config_update_notifier: 'false',
     npm_config_foreground_scripts: 'true',
     npm_config_ignore_scripts: 'false',
-    // npm 11.16 and later ask the package's own allowScripts, and skip what is bundled.
+    // npm 11.16 and later run only scripts in the package's allowScripts, and none of bundled dependencies.
     npm_config_dangerously_allow_all_scripts: 'true',
   };
 }
 
 /**
- * Lists the add-ons that were written since, each once: node-gyp links `build/Release/obj.target/x.node` to
+ * Lists the add-ons that were written since then, each once: node-gyp hard-links `build/Release/obj.target/x.node` to
  * `build/Release/x.node`.
  */
 async function listAddons(directory: string, sinceMs: number): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
-  const found = new Map<number, string>();
+  const addons = new Map<number, string>();
   for (const entry of entries) {
     if (!entry.isFile() || !entry.name.endsWith('.node') || entry.parentPath.includes('/obj.target')) continue;
     const path = join(entry.parentPath, entry.name);
     const { mtimeMs, ino } = await stat(path);
-    if (mtimeMs > sinceMs) found.set(ino, path);
+    if (mtimeMs > sinceMs) addons.set(ino, path);
   }
-  return [...found.values()];
+  return [...addons.values()];
 }
 
 function buildError({ artefactId }: BuildJob, code: BuildErrorCode, reason: string, stderr = ''): BuildError {

@@ -1,5 +1,5 @@
-// What happens to the unpacked directories of a slot while its lock is held: they appear whole, they go whole, none
-// ever changes.
+// Adds and evicts the unpacked directories of a slot, under its lock. Directories appear and disappear by a rename and
+// never change.
 
 import { statSync } from 'node:fs';
 import { readdir, rename, rm } from 'node:fs/promises';
@@ -10,34 +10,29 @@ import type { CacheSlot } from './layout.ts';
 import { readState, writeState } from './state.ts';
 import type { CacheState } from './state.ts';
 
-/**
- * A process elsewhere that was handed a directory just before it went out of date has this long to load what it needs.
- */
+/** Grace period for another process that was given a directory just before it went out of date. */
 const MIN_RETIREMENT_MS = 60 * 60 * 1000;
 
-export interface Keeping {
-  /** How many directories stay in any case, the current one included. */
+export interface Retention {
+  /** Minimum number of directories to keep, including the current one. */
   keep: number;
-  /** Tells whether somebody in this process was handed this path. */
-  isHeld: (path: string) => boolean;
+  /** Tells whether a caller in this process uses this path. */
+  isInUse: (path: string) => boolean;
 }
 
-/** Tells whether an entry is there: the one `stat` of a cache hit, synchronous as `readState` is. */
+/** Tells whether an entry exists: the one `stat` of a cache hit, synchronous like `readState`. */
 export function hasEntry(slot: CacheSlot, name: string): boolean {
   return statSync(join(slot.directory, name), { throwIfNoEntry: false })?.isDirectory() ?? false;
 }
 
-/** Removes what processes that died have left, but for the partial download that can be continued. */
+/** Removes what dead processes left behind, except for the partial download that can be resumed. */
 export async function sweepLeftovers(slot: CacheSlot, part: string): Promise<void> {
   for (const name of await readdir(slot.directory)) {
     if (isLeftover(name) && name !== part) await discard(join(slot.directory, name));
   }
 }
 
-/**
- * Gives a staged directory its name. Where an equal one is there already, from before a crash or a rollback, that one
- * stays.
- */
+/** Moves a staged directory to its name. An equal one that exists, from before a crash or a rollback, is kept. */
 export async function publishStaged(slot: CacheSlot, staged: string, name: string): Promise<void> {
   try {
     await rename(staged, join(slot.directory, name));
@@ -46,16 +41,16 @@ export async function publishStaged(slot: CacheSlot, staged: string, name: strin
   }
 }
 
-/** Writes the slot's new state and removes what neither `keep` nor anybody's use protects. */
-export async function makeCurrent(slot: CacheSlot, next: CacheState, keeping: Keeping): Promise<void> {
+/** Writes the slot's new state and evicts directories beyond `keep` that are not in use. */
+export async function makeCurrent(slot: CacheSlot, next: CacheState, retention: Retention): Promise<void> {
   const names = (await readdir(slot.directory)).filter((name) => isEntryName(name) && name !== next.current.name);
-  const known = readState(slot)?.retired;
+  const retiredBefore = readState(slot)?.retired;
   const now = new Date().toISOString();
-  const retired = Object.fromEntries(names.map((name) => [name, known?.[name] ?? now]));
+  const retired = Object.fromEntries(names.map((name) => [name, retiredBefore?.[name] ?? now]));
   const trash: string[] = [];
-  for (const name of pickRemovable(retired, keeping.keep)) {
+  for (const name of listEvictable(retired, retention.keep)) {
     const path = join(slot.directory, name);
-    if (keeping.isHeld(path)) continue;
+    if (retention.isInUse(path)) continue;
     const target = join(slot.directory, trashName());
     await rename(path, target);
     trash.push(target);
@@ -65,11 +60,8 @@ export async function makeCurrent(slot: CacheSlot, next: CacheState, keeping: Ke
   for (const path of trash) await discard(path);
 }
 
-/**
- * Picks the names beyond the `keep` newest that have been out of date for an hour; the current one counts as the
- * newest.
- */
-function pickRemovable(retired: Record<string, string>, keep: number): string[] {
+/** Lists names beyond the `keep` newest that went out of date an hour ago; the current one counts as the newest. */
+function listEvictable(retired: Record<string, string>, keep: number): string[] {
   return Object.entries(retired)
     .sort(([, a], [, b]) => b.localeCompare(a))
     .slice(keep - 1)
@@ -77,7 +69,7 @@ function pickRemovable(retired: Record<string, string>, keep: number): string[] 
     .map(([name]) => name);
 }
 
-/** What cannot be removed now costs space only: the next sweep tries again. */
+/** Removes a directory if possible; the next sweep retries. */
 async function discard(path: string): Promise<void> {
   try {
     await rm(path, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-// Requests that change something besides an artefact's bytes: JSON, and thumbnails.
+// Sends the write requests other than uploads of content: JSON and thumbnails.
 
 import { basename } from 'node:path';
 import { readFile } from 'node:fs/promises';
@@ -19,7 +19,7 @@ export async function sendJson(
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const bytes = new TextEncoder().encode(JSON.stringify(body));
-  await change(registry, {
+  await sendChange(registry, {
     method,
     url: routeUrl(registry, parts),
     headers: { 'content-type': 'application/json', 'content-length': bytes.length },
@@ -38,7 +38,7 @@ export async function sendThumbnail(
 ): Promise<void> {
   const bytes = await readFile(path);
   const form = createMultipart({ fields: {}, fileName: basename(path), sizeBytes: bytes.length });
-  await change(registry, {
+  await sendChange(registry, {
     url: routeUrl(registry, ['artefacts', artefactId, 'thumbnail']),
     headers: {
       'content-type': form.contentType,
@@ -50,19 +50,19 @@ export async function sendThumbnail(
   });
 }
 
-/** `body` is made anew for each attempt. */
-async function change(
+/** Sends a request, with retries; `body` makes a new stream for each attempt. */
+async function sendChange(
   registry: Registry,
   { body, headers, ...request }: Omit<Upload, 'body'> & { body: () => AsyncIterable<Uint8Array> },
 ): Promise<void> {
   await retrying(registry.retries, request.signal, async () => {
-    const answer = await upload({ ...request, headers: { ...registry.credentials, ...headers }, body: body() });
-    if (answer.status >= 300)
+    const response = await upload({ ...request, headers: { ...registry.credentials, ...headers }, body: body() });
+    if (response.status >= 300)
       throw refusalError({
-        status: answer.status,
-        contentType: answer.headers['content-type'],
-        retryAfter: answer.headers['retry-after'],
-        text: answer.text,
+        status: response.status,
+        contentType: response.headers['content-type'],
+        retryAfter: response.headers['retry-after'],
+        text: response.text,
         artefactId: request.artefactId,
       });
   });

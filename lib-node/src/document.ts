@@ -1,11 +1,11 @@
-// Reading artefact documents: one, many, or one on the condition that it has changed.
+// Reads artefact documents: one, a list, or one if it has changed.
 
-import type { Answer } from './answer.ts';
 import { checkOptions, getRules, listRules } from './rules.ts';
 import type { GetArtefactOptions, ListArtefactsOptions } from './options.ts';
 import { createRegistry, routeUrl } from './registry.ts';
 import type { Registry } from './registry.ts';
 import { send } from './request.ts';
+import type { RegistryResponse } from './response.ts';
 import { retrying } from './retry.ts';
 import type { Artefact, ArtefactList } from './types.ts';
 
@@ -17,7 +17,7 @@ export interface ReadDocument {
 /**
  * Reads the document of an artefact.
  *
- * @throws RegistryError 404 when it does not exist or the caller may not see it
+ * @throws RegistryError 404 if it does not exist or the caller may not see it
  */
 export async function getArtefact(options: GetArtefactOptions): Promise<Artefact> {
   checkOptions('getArtefact', options, getRules);
@@ -25,7 +25,7 @@ export async function getArtefact(options: GetArtefactOptions): Promise<Artefact
   return document;
 }
 
-/** Lists the artefacts that the caller may see: `{ results, count }`, where `count` is that of all matches. */
+/** Lists the artefacts that the caller may see: `{ results, count }`, where `count` includes all matches. */
 export async function listArtefacts(options: ListArtefactsOptions): Promise<ArtefactList> {
   checkOptions('listArtefacts', options, listRules);
   const registry = createRegistry(options);
@@ -43,15 +43,15 @@ export async function listArtefacts(options: ListArtefactsOptions): Promise<Arte
     size,
   });
   return await retrying(registry.retries, signal, async () => {
-    const answer = await send(registry, url, { signal });
-    const list = await answer.json();
+    const response = await send(registry, url, { signal });
+    const list = await response.json();
     if (!Array.isArray(list.results) || typeof list.count !== 'number')
-      throw answer.unusable('is no list of artefacts');
+      throw response.unusable('is not a list of artefacts');
     return list as unknown as ArtefactList;
   });
 }
 
-/** Reads a document, whatever is already known. */
+/** Reads a document unconditionally. */
 export async function readDocument(
   registry: Registry,
   artefactId: string,
@@ -64,7 +64,7 @@ export async function readDocument(
   );
 }
 
-/** Reads a document unless it still has `etag`; undefined means that it has (304). */
+/** Reads a document by a conditional request; undefined if it still has `etag` (304). */
 export async function readDocumentUnless(
   registry: Registry,
   artefactId: string,
@@ -72,8 +72,8 @@ export async function readDocumentUnless(
   signal: AbortSignal | undefined,
 ): Promise<ReadDocument | undefined> {
   return await retrying(registry.retries, signal, async () => {
-    const answer = await request(registry, artefactId, { 'if-none-match': etag }, signal);
-    return answer.status === 304 ? undefined : await parseDocument(answer);
+    const response = await request(registry, artefactId, { 'if-none-match': etag }, signal);
+    return response.status === 304 ? undefined : await parseDocument(response);
   });
 }
 
@@ -82,12 +82,12 @@ async function request(
   artefactId: string,
   headers: Record<string, string>,
   signal: AbortSignal | undefined,
-): Promise<Answer> {
+): Promise<RegistryResponse> {
   return await send(registry, routeUrl(registry, ['artefacts', artefactId]), { headers, signal, artefactId });
 }
 
-async function parseDocument(answer: Answer): Promise<ReadDocument> {
-  const document = await answer.json();
-  if (typeof document._id !== 'string') throw answer.unusable('is no artefact');
-  return { document: document as unknown as Artefact, etag: answer.etag };
+async function parseDocument(response: RegistryResponse): Promise<ReadDocument> {
+  const document = await response.json();
+  if (typeof document._id !== 'string') throw response.unusable('is not an artefact');
+  return { document: document as unknown as Artefact, etag: response.etag };
 }

@@ -1,18 +1,18 @@
-// Downloads one body: hashed, kept in a partial file and handed to a sink in one pass, continued where it was cut.
-// What the bytes become is the sink's business (fill.ts); which bytes to ask for is the document's (slots.ts).
+// Downloads one body in a single pass: hashes it, appends it to a partial file and writes it to a sink. Resumes after
+// a lost connection. fill.ts provides the sink, slots.ts says what to download.
 
 import { createHash } from 'node:crypto';
-import type { Answer } from './answer.ts';
 import { RegistryError } from './errors.ts';
 import type { PartFile } from './part-file.ts';
 import type { Registry } from './registry.ts';
 import { send } from './request.ts';
+import type { RegistryResponse } from './response.ts';
 import { createBackoff } from './retry.ts';
 
-/** Takes the bytes in order, from the first. */
+/** Receives the bytes in order, from the first. */
 export interface Sink {
   write: (chunk: Uint8Array) => Promise<void>;
-  /** Drops what it was given: the bytes begin anew, in another sink. May be called twice. */
+  /** Discards the bytes received so far; a restart uses another sink. Can be called twice. */
   abort: () => Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export interface DownloadJob<S extends Sink> {
   registry: Registry;
   url: URL;
   artefactId: string;
-  /** What the document says of the bytes. */
+  /** Digest of the bytes according to the document. */
   digest: string | undefined;
   sizeBytes: number | undefined;
   part: PartFile;
@@ -29,69 +29,68 @@ export interface DownloadJob<S extends Sink> {
   signal: AbortSignal;
 }
 
-export interface Downloaded<S extends Sink> {
+export interface DownloadResult<S extends Sink> {
   digest: string;
   sizeBytes: number;
   sink: S;
 }
 
-/** The bytes from the first to where the download stands now. */
+/** The bytes received so far, from the first. */
 interface Transfer<S extends Sink> {
   sink: S;
   hash: ReturnType<typeof createHash>;
   bytesDone: number;
   bytesTotal: number | undefined;
-  /** The strong validator that a range can continue with. */
+  /** Strong validator for If-Range. */
   etag: string | undefined;
-  /** The digest that the download's own headers promise. */
-  promised: string | undefined;
+  /** Digest according to the headers of the download itself. */
+  headerDigest: string | undefined;
 }
 
 /**
- * Downloads until the bytes are whole and have the digest that the answer promises, or else the document. The sink has
- * then been given everything and is the caller's.
+ * Downloads until the bytes are complete and have the digest of the response's headers, or else of the document. The
+ * sink has then received all bytes and belongs to the caller.
  *
- * @returns undefined when the registry serves other bytes than the document says: it has moved and is to be read again
- * @throws RegistryError the last failure when transient ones, damaged bytes included (`digest_mismatch`), came too
- *   often /
+ * @returns undefined if the registry serves other bytes than the document says: the document must be read again
+ * @throws RegistryError the last failure once the retries are used up; damaged bytes are retried (`digest_mismatch`)
  */
-export async function download<S extends Sink>(job: DownloadJob<S>): Promise<Downloaded<S> | undefined> {
+export async function download<S extends Sink>(job: DownloadJob<S>): Promise<DownloadResult<S> | undefined> {
   const backoff = createBackoff(job.registry.retries, job.signal);
   let transfer = await beginTransfer(job);
   let isDelivered = false;
-  let farthest = 0;
+  let maxBytesDone = 0;
   const onAdvance = (): void => {
-    if (transfer.bytesDone > farthest) backoff.reset();
-    farthest = Math.max(farthest, transfer.bytesDone);
+    if (transfer.bytesDone > maxBytesDone) backoff.reset();
+    maxBytesDone = Math.max(maxBytesDone, transfer.bytesDone);
     job.onBytes(transfer.bytesDone, transfer.bytesTotal);
   };
   try {
-    await takeUpPart(job, transfer);
+    await resumePart(job, transfer);
     for (;;) {
       try {
         if (transfer.bytesDone !== transfer.bytesTotal) {
-          const answer = await request(job, transfer);
-          if (isOther(answer.digest, job.digest)) {
-            await answer.discard();
+          const response = await request(job, transfer);
+          if (differs(response.digest, job.digest)) {
+            await response.discard();
             return undefined;
           }
-          if (!continues(answer, transfer)) {
-            if (answer.status !== 200) await answer.discard();
-            if (transfer.bytesDone === 0) throw answer.unusable('is no download');
+          if (!continues(response, transfer)) {
+            if (response.status !== 200) await response.discard();
+            if (transfer.bytesDone === 0) throw response.unusable('is not a download');
             transfer = await startOver(job, transfer);
-            if (answer.status !== 200) continue;
+            if (response.status !== 200) continue;
           }
-          await receive(job, transfer, answer, onAdvance);
+          await receive(job, transfer, response, onAdvance);
         }
         const digest = `sha256:${transfer.hash.copy().digest('hex')}`;
-        if (!isOther(digest, transfer.promised ?? job.digest)) {
+        if (!differs(digest, transfer.headerDigest ?? job.digest)) {
           await job.part.flush();
           isDelivered = true;
           return { digest, sizeBytes: transfer.bytesDone, sink: transfer.sink };
         }
-        const isPromise = transfer.promised !== undefined;
+        const isDamaged = transfer.headerDigest !== undefined;
         transfer = await startOver(job, transfer);
-        if (!isPromise) return undefined;
+        if (!isDamaged) return undefined;
         throw digestMismatch(job.artefactId);
       } catch (error) {
         await backoff.wait(error);
@@ -102,9 +101,9 @@ export async function download<S extends Sink>(job: DownloadJob<S>): Promise<Dow
   }
 }
 
-/** Makes the error of bytes that are not what the registry says they are. */
+/** Makes the error of bytes that do not have the digest that the registry states. */
 export function digestMismatch(artefactId: string): RegistryError {
-  return new RegistryError(`the registry's bytes of ${artefactId} do not have the digest that it gives for them`, {
+  return new RegistryError(`the downloaded bytes of ${artefactId} do not have the digest that the registry states`, {
     status: 200,
     code: 'digest_mismatch',
     artefactId,
@@ -118,21 +117,21 @@ async function beginTransfer<S extends Sink>(job: DownloadJob<S>): Promise<Trans
     bytesDone: 0,
     bytesTotal: undefined,
     etag: undefined,
-    promised: undefined,
+    headerDigest: undefined,
   };
 }
 
-/** Takes up what an earlier process has left; the registry's ETag is its digest, quoted. */
-async function takeUpPart<S extends Sink>(job: DownloadJob<S>, transfer: Transfer<S>): Promise<void> {
+/** Reads the partial file of an earlier attempt. The ETag is the quoted digest. */
+async function resumePart<S extends Sink>(job: DownloadJob<S>, transfer: Transfer<S>): Promise<void> {
   if (job.digest === undefined) {
     await job.part.clear();
     return;
   }
   for await (const chunk of job.part.read()) {
     job.signal.throwIfAborted();
-    await take(transfer, chunk);
+    await consume(transfer, chunk);
   }
-  Object.assign(transfer, { bytesTotal: job.sizeBytes, etag: `"${job.digest}"`, promised: job.digest });
+  Object.assign(transfer, { bytesTotal: job.sizeBytes, etag: `"${job.digest}"`, headerDigest: job.digest });
 }
 
 async function startOver<S extends Sink>(job: DownloadJob<S>, transfer: Transfer<S>): Promise<Transfer<S>> {
@@ -141,36 +140,40 @@ async function startOver<S extends Sink>(job: DownloadJob<S>, transfer: Transfer
   return await beginTransfer(job);
 }
 
-async function request<S extends Sink>(job: DownloadJob<S>, { bytesDone, etag }: Transfer<S>): Promise<Answer> {
-  const canContinue = bytesDone > 0 && etag !== undefined;
+async function request<S extends Sink>(
+  job: DownloadJob<S>,
+  { bytesDone, etag }: Transfer<S>,
+): Promise<RegistryResponse> {
+  const canResume = bytesDone > 0 && etag !== undefined;
   const headers = {
     'accept-encoding': 'identity',
-    ...(canContinue && { 'range': `bytes=${bytesDone}-`, 'if-range': etag }),
+    ...(canResume && { 'range': `bytes=${bytesDone}-`, 'if-range': etag }),
   };
   return await send(job.registry, job.url, { headers, signal: job.signal, artefactId: job.artefactId });
 }
 
-/** Tells whether the answer's first byte is the one that the transfer waits for. */
-function continues<S extends Sink>(answer: Answer, { bytesDone }: Transfer<S>): boolean {
-  return answer.status === 206 ? readRange(answer)?.start === bytesDone : answer.status === 200 && bytesDone === 0;
+/** Tells whether the body starts at the next byte of the transfer. */
+function continues<S extends Sink>(response: RegistryResponse, { bytesDone }: Transfer<S>): boolean {
+  if (response.status === 206) return parseContentRange(response)?.start === bytesDone;
+  return response.status === 200 && bytesDone === 0;
 }
 
 async function receive<S extends Sink>(
   job: DownloadJob<S>,
   transfer: Transfer<S>,
-  answer: Answer,
+  response: RegistryResponse,
   onAdvance: () => void,
 ): Promise<void> {
-  transfer.bytesTotal = answer.status === 206 ? readRange(answer)?.total : readLength(answer);
-  transfer.etag = answer.etag?.startsWith('"') ? answer.etag : undefined;
-  transfer.promised = answer.digest;
-  for await (const chunk of answer.chunks()) {
-    await Promise.all([job.part.append(chunk), take(transfer, chunk)]);
+  transfer.bytesTotal = response.status === 206 ? parseContentRange(response)?.total : parseLength(response);
+  transfer.etag = response.etag?.startsWith('"') ? response.etag : undefined;
+  transfer.headerDigest = response.digest;
+  for await (const chunk of response.chunks()) {
+    await Promise.all([job.part.append(chunk), consume(transfer, chunk)]);
     onAdvance();
   }
   transfer.bytesTotal ??= transfer.bytesDone;
   if (transfer.bytesDone < transfer.bytesTotal) {
-    throw new RegistryError(`the download of ${job.artefactId} was cut short`, {
+    throw new RegistryError(`the download of ${job.artefactId} ended early`, {
       status: 0,
       code: 'body_cut',
       artefactId: job.artefactId,
@@ -178,23 +181,24 @@ async function receive<S extends Sink>(
   }
 }
 
-async function take<S extends Sink>(transfer: Transfer<S>, chunk: Uint8Array): Promise<void> {
+async function consume<S extends Sink>(transfer: Transfer<S>, chunk: Uint8Array): Promise<void> {
   transfer.hash.update(chunk);
   transfer.bytesDone += chunk.length;
   await transfer.sink.write(chunk);
 }
 
-function isOther(found: string | undefined, expected: string | undefined): boolean {
-  return found !== undefined && expected !== undefined && found !== expected;
+/** Tells whether two digests differ; an unknown one does not. */
+function differs(actual: string | undefined, expected: string | undefined): boolean {
+  return actual !== undefined && expected !== undefined && actual !== expected;
 }
 
-function readLength(answer: Answer): number | undefined {
-  const length = answer.headers.get('content-length');
-  return length === null || answer.headers.has('content-encoding') ? undefined : Number(length);
+function parseLength(response: RegistryResponse): number | undefined {
+  const length = response.headers.get('content-length');
+  return length === null || response.headers.has('content-encoding') ? undefined : Number(length);
 }
 
-/** Content-Range, RFC 9110 section 14.4: `bytes 100-199/1000`, the total may be `*`. */
-function readRange(answer: Answer): { start: number; total: number | undefined } | undefined {
-  const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(answer.headers.get('content-range') ?? '') ?? [];
+/** Parses Content-Range (RFC 9110 section 14.4): `bytes 100-199/1000`, where the total may be `*`. */
+function parseContentRange(response: RegistryResponse): { start: number; total: number | undefined } | undefined {
+  const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(response.headers.get('content-range') ?? '') ?? [];
   return start === undefined ? undefined : { start: Number(start), total: total === '*' ? undefined : Number(total) };
 }

@@ -1,24 +1,23 @@
-// ensureArtefact and ensureArtefactFile: what a registry offers, up to date in a cache that processes share. What it
-// offers is compared in look.ts, a miss is filled in fill.ts; packages and files have their places in package-shelf.ts
-// and file-shelf.ts.
+// ensureArtefact and ensureArtefactFile: keep artefacts up to date in a cache that processes share. revalidate.ts asks
+// the registry, fill.ts downloads on a miss; package-store.ts and file-store.ts are the two kinds of places.
 
 import { join } from 'node:path';
 import { createBuilder } from './build.ts';
 import type { Builder, BuilderOptions } from './build.ts';
 import { isUnreachable } from './errors.ts';
-import { createFileShelf } from './file-shelf.ts';
-import { fillShelf } from './fill.ts';
-import type { Filled } from './fill.ts';
-import { createFlights } from './flights.ts';
-import type { Passenger } from './flights.ts';
+import { createFileStore } from './file-store.ts';
+import { fillStore } from './fill.ts';
+import type { FillResult } from './fill.ts';
+import { createSharedCalls } from './in-flight.ts';
+import type { Waiter } from './in-flight.ts';
 import { isFileName } from './layout.ts';
-import { look } from './look.ts';
-import type { Subject } from './look.ts';
 import type { EnsureArtefactFileOptions, EnsureArtefactOptions, EnsuredArtefact, EnsuredFile } from './options.ts';
-import { createPackageShelf } from './package-shelf.ts';
+import { createPackageStore } from './package-store.ts';
 import { createRegistry } from './registry.ts';
+import { revalidate } from './revalidate.ts';
+import type { CacheTarget } from './revalidate.ts';
 import { checkOptions, ensureFileRules, ensureRules } from './rules.ts';
-import type { Shelf } from './shelf.ts';
+import type { Store } from './store.ts';
 import type { CacheState } from './state.ts';
 
 export interface ArtefactCache {
@@ -27,50 +26,44 @@ export interface ArtefactCache {
   releaseArtefact: (path: string) => void;
 }
 
-interface Ensured extends Filled {
+interface EnsureResult extends FillResult {
   stale: boolean;
 }
 
-/** Makes what one process knows of its caches: the downloads under way and the directories that were handed out. */
+/** Makes the state that one process has of its caches: downloads in flight and directories in use. */
 export function createArtefactCache(builderOptions: BuilderOptions = {}): ArtefactCache {
   let builder: Builder | undefined;
-  const flights = createFlights<Filled>();
-  const held = new Map<string, number>();
-  const isHeld = (path: string): boolean => held.has(path);
+  const sharedCalls = createSharedCalls<FillResult>();
+  const useCounts = new Map<string, number>();
+  const isInUse = (path: string): boolean => useCounts.has(path);
 
-  async function ensure(options: EnsureArtefactFileOptions, shelf: Shelf): Promise<Ensured> {
+  async function ensure(options: EnsureArtefactFileOptions, store: Store): Promise<EnsureResult> {
     const { artefactId, allowStale = false } = options;
-    const subject = { registry: createRegistry(options), artefactId, shelf };
-    const cached = await shelf.readCached();
+    const target = { registry: createRegistry(options), artefactId, store };
+    const cached = await store.readCached();
     try {
-      return { ...(await bringUpToDate(subject, cached, options)), stale: false };
+      return { ...(await update(target, cached, options)), stale: false };
     } catch (error) {
-      if (!allowStale || cached?.registryUrl !== subject.registry.url || !isUnreachable(error)) throw error;
+      if (!allowStale || cached?.registryUrl !== target.registry.url || !isUnreachable(error)) throw error;
       return { entry: cached.current, downloaded: false, stale: true };
     }
   }
 
-  async function bringUpToDate(
-    subject: Subject,
+  async function update(
+    target: CacheTarget,
     cached: CacheState | undefined,
-    { signal, onProgress }: Passenger,
-  ): Promise<Filled> {
-    const finding = await look(subject, cached, signal);
-    if (finding.type === 'hit') return { entry: finding.entry, downloaded: false };
-    const { registry, shelf } = subject;
-    const key = JSON.stringify([
-      shelf.slot.directory,
-      finding.offer,
-      finding.etag,
-      registry.url,
-      registry.credentials,
-    ]);
-    const { value, isFirst } = await flights.join(key, { signal, onProgress }, (shared, report) =>
-      fillShelf({
-        ...subject,
-        seen: cached,
-        finding,
-        signal: shared,
+    { signal, onProgress }: Waiter,
+  ): Promise<FillResult> {
+    const lookup = await revalidate(target, cached, signal);
+    if (lookup.type === 'hit') return { entry: lookup.entry, downloaded: false };
+    const { registry, store } = target;
+    const key = JSON.stringify([store.slot.directory, lookup.offer, lookup.etag, registry.url, registry.credentials]);
+    const { value, isFirst } = await sharedCalls.join(key, { signal, onProgress }, (sharedSignal, report) =>
+      fillStore({
+        ...target,
+        knownState: cached,
+        lookup,
+        signal: sharedSignal,
         report,
       }),
     );
@@ -82,18 +75,18 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
       checkOptions('ensureArtefact', options, ensureRules);
       const { artefactId, cacheDir, architecture = process.arch, build = false, keep = 1 } = options;
       if (build) builder ??= createBuilder(builderOptions);
-      const shelf = createPackageShelf({
+      const store = createPackageStore({
         cacheDir,
         artefactId,
         architecture,
         keep,
-        isHeld,
+        isInUse,
         builder: build ? builder : undefined,
       });
-      const { entry, downloaded, stale } = await ensure(options, shelf);
+      const { entry, downloaded, stale } = await ensure(options, store);
       const { name, version, dataUpdatedAt, digest } = entry;
-      const path = join(shelf.slot.directory, name);
-      held.set(path, (held.get(path) ?? 0) + 1);
+      const path = join(store.slot.directory, name);
+      useCounts.set(path, (useCounts.get(path) ?? 0) + 1);
       return { path, version, dataUpdatedAt, digest, downloaded, stale };
     },
     ensureArtefactFile: async (options) => {
@@ -101,21 +94,21 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
       const { artefactId, cacheDir, fileName = artefactId } = options;
       if (!isFileName(fileName))
         throw new TypeError(
-          `ensureArtefactFile: the id ${JSON.stringify(artefactId)} cannot be the path of a file in the cache: ` +
-            'give a fileName',
+          `ensureArtefactFile: the id ${JSON.stringify(artefactId)} is not a valid path inside the cache: ` +
+            'set fileName',
         );
-      const shelf = createFileShelf({ cacheDir, artefactId, fileName });
+      const store = createFileStore({ cacheDir, artefactId, fileName });
       const {
         entry: { digest },
         downloaded,
         stale,
-      } = await ensure(options, shelf);
-      return { path: shelf.path, digest, downloaded, stale };
+      } = await ensure(options, store);
+      return { path: store.path, digest, downloaded, stale };
     },
     releaseArtefact: (path) => {
-      const count = held.get(path) ?? 0;
-      if (count > 1) held.set(path, count - 1);
-      else held.delete(path);
+      const count = useCounts.get(path) ?? 0;
+      if (count > 1) useCounts.set(path, count - 1);
+      else useCounts.delete(path);
     },
   };
 }

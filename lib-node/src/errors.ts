@@ -1,4 +1,4 @@
-// The errors that callers of this library meet, beside the TypeError of a wrong option.
+// Errors of this library, besides the TypeError of an invalid option.
 
 export interface RegistryErrorDetails {
   status: number;
@@ -9,19 +9,19 @@ export interface RegistryErrorDetails {
 }
 
 /**
- * A request that the registry refused, or that never got an answer worth having.
+ * A request that the registry refused, or that got no usable response.
  *
- * `code` is the registry's own (`artefact_not_found`, `key_scope`, …), `http_<status>` where it gave none, or one of
- * this library's: `unreachable`, `body_cut`, `bad_answer`, `digest_mismatch`, `redirect_refused`, `slot_not_found`,
- * `wrong_format`. /
+ * `code` is the registry's own (`artefact_not_found`, `key_scope`, …), `http_<status>` if it sent none, or one of this
+ * library's: `unreachable`, `body_cut`, `bad_answer`, `digest_mismatch`, `redirect_refused`, `slot_not_found`,
+ * `wrong_format`.
  */
 export class RegistryError extends Error {
   override readonly name = 'RegistryError';
-  /** HTTP status of the answer; 0 when there was none: connection refused, time-out, body cut short. */
+  /** HTTP status of the response; 0 if there was none: connection refused, timeout, incomplete body. */
   readonly status: number;
   readonly code: string;
   readonly artefactId: string | undefined;
-  /** What the registry asked to wait for (`Retry-After`), in milliseconds. */
+  /** The registry's `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
   constructor(message: string, details: RegistryErrorDetails) {
@@ -50,18 +50,15 @@ export type BuildErrorCode =
   'rebuild_failed' | 'addon_unloadable' | 'headers_missing' | 'npm_missing' | 'build_timeout';
 
 /**
- * Native modules that could not be built: `npm rebuild` failed (`rebuild_failed`), what it built cannot be loaded
- * (`addon_unloadable`), the headers of the running Node or npm itself are not there (`headers_missing`,
- * `npm_missing`), or it has not ended (`build_timeout`). /
+ * Native modules that could not be built: `npm rebuild` failed (`rebuild_failed`), an add-on cannot be loaded
+ * (`addon_unloadable`), the headers of the running Node or npm itself are missing (`headers_missing`, `npm_missing`),
+ * or the build did not finish in time (`build_timeout`).
  */
 export class BuildError extends Error {
   override readonly name = 'BuildError';
   readonly code: BuildErrorCode;
   readonly artefactId: string;
-  /**
-   * What the build has written to its standard error, the last 256 KiB of it. It ran without secrets, so there are
-   * none in it.
-   */
+  /** The last 256 KiB of the build's standard error. It contains no secrets, since the build runs without any. */
   readonly stderr: string;
 
   constructor(code: BuildErrorCode, message: string, { artefactId, stderr }: { artefactId: string; stderr: string }) {
@@ -72,12 +69,12 @@ export class BuildError extends Error {
   }
 }
 
-/** Tells whether no registry answered at all: the one failure that `allowStale` covers. */
+/** Tells whether the registry could not be reached at all: the only failure that `allowStale` covers. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof RegistryError && error.code === 'unreachable';
 }
 
-/** Tells a failed system call by its code (`ENOENT`, …). */
+/** Tells whether an error is a failed system call with one of these codes (`ENOENT`, …). */
 export function isErrno(error: unknown, ...codes: string[]): boolean {
   return error instanceof Error && 'code' in error && codes.includes(String(error.code));
 }

@@ -1,4 +1,4 @@
-// Brings a shelf of the cache up to date, under its lock: one process downloads, the others find what it has left.
+// Updates a store of the cache under its lock: one process downloads, the others wait and reuse its result.
 
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,41 +8,41 @@ import { BuildError } from './errors.ts';
 import { partName } from './layout.ts';
 import { acquireLock } from './lock.ts';
 import type { Lock } from './lock.ts';
-import { look } from './look.ts';
-import type { Finding, Subject } from './look.ts';
 import type { Progress } from './options.ts';
 import { openPartFile } from './part-file.ts';
 import { routeUrl } from './registry.ts';
+import { revalidate } from './revalidate.ts';
+import type { CacheTarget, Lookup } from './revalidate.ts';
 import type { Offer } from './slots.ts';
 import type { CacheEntry, CacheState } from './state.ts';
 
-/** How often a document may change between its reading and the download before the registry counts as broken. */
-const MAX_ROUNDS = 4;
+/** Attempts while the document changes between its reading and the download, before the download fails. */
+const MAX_ATTEMPTS = 4;
 
-export interface FillJob extends Subject {
-  /** What the cache held and the registry offered when the call began. */
-  seen: CacheState | undefined;
-  finding: Finding;
+export interface FillJob extends CacheTarget {
+  /** State of the cache when the call started. */
+  knownState: CacheState | undefined;
+  /** Result of the registry for that state. */
+  lookup: Lookup;
   signal: AbortSignal;
   report: (progress: Progress) => void;
 }
 
-export interface Filled {
+export interface FillResult {
   entry: CacheEntry;
   downloaded: boolean;
 }
 
-/** Fills the shelf unless another has done so meanwhile. */
-export async function fillShelf(job: FillJob): Promise<Filled> {
-  const { slot } = job.shelf;
+/** Fills the store, unless another process has done so meanwhile. */
+export async function fillStore(job: FillJob): Promise<FillResult> {
+  const { slot } = job.store;
   await mkdir(slot.directory, { recursive: true });
   for (;;) {
     const lock = await acquireLock(slot.lockDirectory, job.signal);
     try {
       return await fillLocked(job, lock);
     } catch (error) {
-      // A process that was suspended may have been taken for dead; another does the work now, so this one waits for
-      // it.
+      // If this process was suspended, another one may have taken over the lock and the download: wait for it.
       if (job.signal.aborted || (await lock.isHeld())) throw error;
     } finally {
       await lock.release();
@@ -50,34 +50,40 @@ export async function fillShelf(job: FillJob): Promise<Filled> {
   }
 }
 
-async function fillLocked(job: FillJob, lock: Lock): Promise<Filled> {
-  const cached = await job.shelf.readCached();
-  const hasChanged = JSON.stringify(cached) !== JSON.stringify(job.seen);
-  let finding = hasChanged ? await look(job, cached, job.signal) : job.finding;
-  for (let round = 0; round < MAX_ROUNDS; round += 1) {
-    if (finding.type === 'hit') return { entry: finding.entry, downloaded: false };
+async function fillLocked(job: FillJob, lock: Lock): Promise<FillResult> {
+  const cached = await job.store.readCached();
+  const hasChanged = JSON.stringify(cached) !== JSON.stringify(job.knownState);
+  let lookup = hasChanged ? await revalidate(job, cached, job.signal) : job.lookup;
+  for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
+    if (lookup.type === 'hit') return { entry: lookup.entry, downloaded: false };
     const filled =
-      (await takeUp(job, finding.offer, finding.etag)) ?? (await takeIn(job, finding.offer, finding.etag, lock));
+      (await reuseExisting(job, lookup.offer, lookup.etag)) ??
+      (await downloadOffer(job, lookup.offer, lookup.etag, lock));
     if (filled !== undefined) return filled;
-    finding = await look(job, cached, job.signal);
+    lookup = await revalidate(job, cached, job.signal);
   }
   throw digestMismatch(job.artefactId);
 }
 
-/** Makes current what is offered where it is there already. */
-async function takeUp(job: FillJob, offer: Offer, etag: string | undefined): Promise<Filled | undefined> {
-  await sweepLeftovers(job.shelf.slot, partName(offer.digest));
-  const name = await job.shelf.find(offer);
+/** Makes the offered bytes current if the store has them already. */
+async function reuseExisting(job: FillJob, offer: Offer, etag: string | undefined): Promise<FillResult | undefined> {
+  await sweepLeftovers(job.store.slot, partName(offer.digest));
+  const name = await job.store.find(offer);
   if (name === undefined || offer.digest === undefined) return undefined;
   const state = describe(job, offer, etag, { name, digest: offer.digest });
-  await job.shelf.makeCurrent(state);
+  await job.store.makeCurrent(state);
   return { entry: state.current, downloaded: false };
 }
 
-/** Downloads what is offered; undefined when the document has moved. */
-async function takeIn(job: FillJob, offer: Offer, etag: string | undefined, lock: Lock): Promise<Filled | undefined> {
-  const { shelf, registry, artefactId, signal, report } = job;
-  const partPath = join(shelf.slot.directory, partName(offer.digest));
+/** Downloads the offer; undefined if the document has changed meanwhile. */
+async function downloadOffer(
+  job: FillJob,
+  offer: Offer,
+  etag: string | undefined,
+  lock: Lock,
+): Promise<FillResult | undefined> {
+  const { store, registry, artefactId, signal, report } = job;
+  const partPath = join(store.slot.directory, partName(offer.digest));
   const part = await openPartFile(partPath);
   try {
     const downloaded = await download({
@@ -87,7 +93,7 @@ async function takeIn(job: FillJob, offer: Offer, etag: string | undefined, lock
       digest: offer.digest,
       sizeBytes: offer.sizeBytes,
       part,
-      openSink: () => shelf.open({ offer, partPath, report, signal }),
+      openSink: () => store.open({ offer, partPath, report, signal }),
       onBytes: (bytesDone, bytesTotal) => {
         report({ phase: 'download', bytesDone, bytesTotal });
       },
@@ -95,22 +101,22 @@ async function takeIn(job: FillJob, offer: Offer, etag: string | undefined, lock
     });
     if (downloaded === undefined) return undefined;
     const { digest, sizeBytes, sink } = downloaded;
-    let isSpent = true;
+    let removePart = true;
     try {
       const name = await sink.finish(digest, sizeBytes);
       signal.throwIfAborted();
-      if (offer.digest === undefined && (await hasMoved(job, offer))) return undefined;
-      if (!(await lock.isHeld())) throw new Error('the lock of the cache has been taken over');
+      if (offer.digest === undefined && (await hasChangedSince(job, offer))) return undefined;
+      if (!(await lock.isHeld())) throw new Error('another process has taken over the lock of the cache');
       const state = describe(job, offer, etag, { name, digest });
       await sink.place(state);
       return { entry: state.current, downloaded: true };
     } catch (error) {
-      // The bytes are sound: the next call builds from them without another download.
-      isSpent = !(error instanceof BuildError || signal.aborted);
+      // The bytes are intact: the next call reuses them without another download.
+      removePart = !(error instanceof BuildError || signal.aborted);
       throw error;
     } finally {
       await sink.abort();
-      if (isSpent) await rm(partPath, { force: true });
+      if (removePart) await rm(partPath, { force: true });
     }
   } finally {
     await part.close();
@@ -121,14 +127,14 @@ function describe(
   { artefactId, registry }: FillJob,
   offer: Offer,
   etag: string | undefined,
-  found: { name: string; digest: string },
+  entry: { name: string; digest: string },
 ): CacheState {
   const { key, version, dataUpdatedAt } = offer;
-  return { artefactId, registryUrl: registry.url, etag, current: { ...found, key, version, dataUpdatedAt } };
+  return { artefactId, registryUrl: registry.url, etag, current: { ...entry, key, version, dataUpdatedAt } };
 }
 
-/** Without digests only the document, read once more, tells whether the bytes are those that it spoke of. */
-async function hasMoved(job: FillJob, offer: Offer): Promise<boolean> {
-  const finding = await look(job, undefined, job.signal);
-  return finding.type === 'miss' && finding.offer.key !== offer.key;
+/** Reads the document again: without a digest, only this shows whether the bytes are those of the offer. */
+async function hasChangedSince(job: FillJob, offer: Offer): Promise<boolean> {
+  const lookup = await revalidate(job, undefined, job.signal);
+  return lookup.type === 'miss' && lookup.offer.key !== offer.key;
 }

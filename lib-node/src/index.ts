@@ -1,4 +1,4 @@
-// The public face of @berth-registry/lib-node.
+// Public API of @berth-registry/lib-node.
 
 import { createArtefactCache } from './ensure.ts';
 
@@ -26,35 +26,35 @@ export { publishArtefact } from './publish.ts';
 export type { AccountRef, Artefact, ArtefactFormat, ArtefactList, ArtefactSlot, LocalisedText } from './types.ts';
 export { extractTarball } from './unpack.ts';
 
-/** One for the process: downloads under way and directories in use are shared by all of its callers. */
+/** One per process: its callers share the downloads in flight and the directories in use. */
 const cache = createArtefactCache();
 
 /**
- * Brings an artefact's package into `cacheDir`, unpacked, and answers where it is. Every call asks the registry
- * whether there is something newer; when there is not, that is all it does.
+ * Downloads and unpacks an artefact's package into `cacheDir`, and returns its path. Every call asks the registry
+ * whether there is something newer; on a cache hit, that one conditional request is all it does.
  *
- * @throws TypeError when an option is unknown, missing or wrong
- * @throws RegistryError when the registry refuses (401, 403, 404), stays out of reach, or gives bytes that are not
- *   what it says
- * @throws ArchiveError when the tarball is damaged or holds what would land outside
- * @throws BuildError when native modules cannot be built; directories that were handed out before stay /
+ * @throws TypeError if an option is unknown, missing or invalid
+ * @throws RegistryError if the registry refuses (401, 403, 404), stays unreachable, or sends bytes that do not match
+ *   its digest
+ * @throws ArchiveError if the tarball is damaged, or contains a path or link that leads outside
+ * @throws BuildError if native modules cannot be built; directories that were returned before stay valid
  */
 export const ensureArtefact = cache.ensureArtefact;
 
 /**
- * Brings the file of a file artefact to exactly `<cacheDir>/<fileName>` and answers its path and digest. Every call
- * asks the registry whether there is something newer; a download goes on where an earlier one, of another process too,
- * was interrupted, and replaces the file when it is whole.
+ * Downloads the file of a file artefact to exactly `<cacheDir>/<fileName>`, and returns its path and digest. Every
+ * call asks the registry whether there is something newer. An interrupted download is resumed, by another process too,
+ * and the file is replaced atomically when the new one is complete.
  *
- * @throws TypeError when an option is unknown, missing or wrong, or when the id cannot be a file name and none is
- *   given
- * @throws RegistryError when the registry refuses (401, 403, 404), stays out of reach, or gives bytes that are not
- *   what it says /
+ * @throws TypeError if an option is unknown, missing or invalid, or if `fileName` is missing and the id is not a valid
+ *   file name
+ * @throws RegistryError if the registry refuses (401, 403, 404), stays unreachable, or sends bytes that do not match
+ *   its digest
  */
 export const ensureArtefactFile = cache.ensureArtefactFile;
 
 /**
- * Tells that a directory from `ensureArtefact` is not used any more, once for each time it was handed out; then it may
- * be removed when it is out of date. Without this call directories stay as long as the process. /
+ * Releases a directory of `ensureArtefact`; to be called once for each time it was returned. A released directory may
+ * be removed when it is out of date. Without this call, directories stay as long as the process lives.
  */
 export const releaseArtefact = cache.releaseArtefact;

@@ -1,18 +1,18 @@
-// Names and places in the cache: `<cacheDir>/<encoded id>/<architecture>/<digest prefix>` and `<cacheDir>/<file
-// name>`. Whatever is neither an unpacked directory nor a file begins with a dot, which no name of theirs does.
+// Names and paths in the cache: `<cacheDir>/<encoded id>/<architecture>/<digest prefix>` and `<cacheDir>/<file name>`.
+// Everything else starts with a dot, which no unpacked directory and no file does.
 
 import { createHash, randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
 import { digestPrefix } from './digest.ts';
 
-/** Of one part of a path, on common file systems. */
+/** Limit of one part of a path on common file systems. */
 const MAX_NAME_BYTES = 255;
-/** Longer encoded ids would not fit into a file name with a hash at their end. */
+/** Longer encoded ids are cut and end with a hash, to fit into a file name. */
 const MAX_PLAIN_NAME = 200;
-/** Stands for "noarch only"; an architecture never begins with an underscore. */
+/** Stands for "noarch only"; an architecture never starts with an underscore. */
 const NOARCH_ONLY = '_noarch';
 
-/** Holds what belongs to files, each in a directory of its own: the lock, the state, the partial download. */
+/** Directory of the lock, state and partial download of each file. */
 const FILES = '.files';
 
 const STAGING = '.staging-';
@@ -20,7 +20,7 @@ const TRASH = '.trash-';
 const PART = /^\..+\.part$/;
 const FRESH_LOCK = '.lock.';
 
-/** The part of the cache that belongs to one artefact and one architecture asked for, or to one file. */
+/** The part of the cache that belongs to one artefact and one requested architecture, or to one file. */
 export interface CacheSlot {
   directory: string;
   stateFile: string;
@@ -28,30 +28,27 @@ export interface CacheSlot {
 }
 
 /**
- * Places a slot.
+ * Locates a slot.
  *
- * @param architecture as the caller asked for it, `''` included
- * @param runtime what its directories are built for, if they are: `x64+abi137-linux-x64-glibc` is apart from `x64`
+ * @param architecture as requested by the caller; `''` for `noarch` only
+ * @param runtime runtime that its directories are built for, if any: `x64+abi137-linux-x64-glibc` differs from `x64`
  */
-export function placeSlot(cacheDir: string, artefactId: string, architecture: string, runtime?: string): CacheSlot {
+export function locateSlot(cacheDir: string, artefactId: string, architecture: string, runtime?: string): CacheSlot {
   const name = architecture === '' ? NOARCH_ONLY : architecture;
   return describeSlot(
     join(resolve(cacheDir), encodeId(artefactId), runtime === undefined ? name : `${name}+${runtime}`),
   );
 }
 
-/** Places a file, at exactly `<cacheDir>/<fileName>`, and what belongs to it. */
-export function placeFile(cacheDir: string, fileName: string): { path: string; slot: CacheSlot } {
+/** Locates a file, at exactly `<cacheDir>/<fileName>`, and its slot. */
+export function locateFile(cacheDir: string, fileName: string): { path: string; slot: CacheSlot } {
   return {
     path: join(resolve(cacheDir), fileName),
     slot: describeSlot(join(resolve(cacheDir), FILES, encodeId(fileName))),
   };
 }
 
-/**
- * Tells whether a name stays inside the cache, apart from what is not a file: `tiles/europe.pmtiles`, no part of it
- * with a dot in front.
- */
+/** Tells whether a name is a valid path inside the cache, like `tiles/europe.pmtiles`: no part starts with a dot. */
 export function isFileName(name: string): boolean {
   return (
     !/[\\\p{Cc}]/u.test(name) &&
@@ -64,31 +61,27 @@ export function entryName(digest: string): string {
   return digestPrefix(digest);
 }
 
-/** Tells whether a name in a slot is that of an unpacked directory. */
+/** Tells whether a name in a slot is an unpacked directory. */
 export function isEntryName(name: string): boolean {
   return /^[0-9a-f]{16}$/.test(name);
 }
 
-/**
- * Names what has been downloaded so far. Without a digest it cannot be told which bytes it holds, so it is never
- * resumed.
- */
+/** Names a partial download. Without a digest, its bytes cannot be identified, so it is never resumed. */
 export function partName(digest: string | undefined): string {
   return digest === undefined ? '.unknown.part' : `.${digestPrefix(digest)}.part`;
 }
 
-/**
- * Names a directory to unpack into, and one to move to what is removed: what is half done never has a name that
- * counts.
- */
+/** Names a directory to unpack into, until it is complete. */
 export function stagingName(): string {
   return STAGING + randomBytes(8).toString('hex');
 }
+
+/** Names a directory while it is being removed. */
 export function trashName(): string {
   return TRASH + randomBytes(8).toString('hex');
 }
 
-/** Tells whether a name in a slot is what a process that died may have left behind. */
+/** Tells whether a name in a slot may be left over from a process that died. */
 export function isLeftover(name: string): boolean {
   return name.startsWith(STAGING) || name.startsWith(TRASH) || name.startsWith(FRESH_LOCK) || PART.test(name);
 }
@@ -97,7 +90,7 @@ function describeSlot(directory: string): CacheSlot {
   return { directory, stateFile: join(directory, '.state.json'), lockDirectory: join(directory, '.lock') };
 }
 
-/** Encodes a dot in front as well. */
+/** Encodes an id as a file name, including a leading dot. */
 function encodeId(id: string): string {
   const encoded = encodeURIComponent(id).replace(/^\./, '%2E');
   if (encoded.length <= MAX_PLAIN_NAME) return encoded;

@@ -1,6 +1,6 @@
-// A lock between processes: a directory with one file in it, the baton, whose name says who holds it. Every change of
-// hands renames the exact name that was seen, so of many that try only one succeeds, also in taking a dead holder's
-// baton away. A holder that was taken for dead notices by `isHeld` and starts over.
+// A lock between processes: a directory with one file, whose name identifies the holder. Acquiring, releasing and
+// taking over rename exactly the name that was read, so only one of several contenders succeeds. A holder whose lock
+// was taken over detects this by `isHeld`.
 
 import { randomBytes } from 'node:crypto';
 import { mkdir, readdir, rename, rm, stat, utimes, writeFile } from 'node:fs/promises';
@@ -12,40 +12,36 @@ import { pause } from './retry.ts';
 const FREE = 'free';
 const HELD = 'held.';
 const HEARTBEAT_MS = 2000;
-/** Ten heartbeats missed: the holder is in another container that is gone, or has hung. */
+/** Ten missed heartbeats: the holder is in another container that is gone, or hangs. */
 const HEARTBEAT_EXPIRY_MS = 20_000;
 const FIRST_POLL_MS = 20;
 const MAX_POLL_MS = 250;
 
 export interface Lock {
-  /** Tells whether nobody has taken the baton away. */
+  /** Tells whether the lock is still held: another process may have taken it over. */
   isHeld: () => Promise<boolean>;
   release: () => Promise<void>;
 }
 
 /**
- * Waits for the lock in `directory`, which is made when it is missing.
- *
- * A holder is passed over when its process is gone or its heartbeat (the baton's modification time) is older than 20
- * seconds. /
+ * Waits for the lock in `directory`, which is created if it is missing. The lock of a holder is taken over if its
+ * process is gone, or if its heartbeat (the file's modification time) is older than 20 seconds.
  */
 export async function acquireLock(directory: string, signal?: AbortSignal): Promise<Lock> {
   const { space, pid, start } = await ownIdentity();
-  const mine = HELD + [space, pid, start, randomBytes(8).toString('hex')].join('.');
+  const ownName = HELD + [space, pid, start, randomBytes(8).toString('hex')].join('.');
   for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(pollMs * 1.5, MAX_POLL_MS)) {
     signal?.throwIfAborted();
-    const baton = await findBaton(directory);
+    const name = await readName(directory);
     const isFree =
-      baton === undefined
-        ? await createFree(directory)
-        : baton === FREE || (await isAbandoned(directory, baton, space));
-    if (isFree && (await take(directory, baton ?? FREE, mine))) return holdLock(directory, mine);
+      name === undefined ? await createFree(directory) : name === FREE || (await isAbandoned(directory, name, space));
+    if (isFree && (await claim(directory, name ?? FREE, ownName))) return holdLock(directory, ownName);
     await pause(pollMs, signal);
   }
 }
 
-function holdLock(directory: string, mine: string): Lock {
-  const path = join(directory, mine);
+function holdLock(directory: string, ownName: string): Lock {
+  const path = join(directory, ownName);
   const heartbeat = setInterval(() => {
     touch(path).catch(() => undefined);
   }, HEARTBEAT_MS).unref();
@@ -58,7 +54,8 @@ function holdLock(directory: string, mine: string): Lock {
   };
 }
 
-async function findBaton(directory: string): Promise<string | undefined> {
+/** Reads the name of the lock's file: `free` or `held.…`; undefined without one. */
+async function readName(directory: string): Promise<string | undefined> {
   try {
     return (await readdir(directory)).find((name) => name === FREE || name.startsWith(HELD));
   } catch (error) {
@@ -67,7 +64,7 @@ async function findBaton(directory: string): Promise<string | undefined> {
   }
 }
 
-/** Makes the lock with its baton inside at once, so that it is never seen without; false when another was faster. */
+/** Creates the directory with its file atomically, by a rename; false if another process was faster. */
 async function createFree(directory: string): Promise<boolean> {
   const fresh = `${directory}.${randomBytes(8).toString('hex')}`;
   await mkdir(fresh, { recursive: true });
@@ -76,21 +73,21 @@ async function createFree(directory: string): Promise<boolean> {
   return created;
 }
 
-async function isAbandoned(directory: string, baton: string, ownSpace: string): Promise<boolean> {
-  const [space = '', pid = '', start = ''] = baton.slice(HELD.length).split('.');
+async function isAbandoned(directory: string, name: string, ownSpace: string): Promise<boolean> {
+  const [space = '', pid = '', start = ''] = name.slice(HELD.length).split('.');
   if (space === ownSpace && !(await isAlive({ space, pid: Number(pid), start }))) return true;
   try {
-    return Date.now() - (await stat(join(directory, baton))).mtimeMs > HEARTBEAT_EXPIRY_MS;
+    return Date.now() - (await stat(join(directory, name))).mtimeMs > HEARTBEAT_EXPIRY_MS;
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return false;
     throw error;
   }
 }
 
-/** Touches the baton first: under its new name it must not look abandoned for a moment. */
-async function take(directory: string, baton: string, mine: string): Promise<boolean> {
-  const path = join(directory, baton);
-  return (await succeeds(touch(path))) && (await succeeds(rename(path, join(directory, mine))));
+/** Claims the lock. Touches the file first, so that it never looks abandoned under its new name. */
+async function claim(directory: string, name: string, ownName: string): Promise<boolean> {
+  const path = join(directory, name);
+  return (await succeeds(touch(path))) && (await succeeds(rename(path, join(directory, ownName))));
 }
 
 async function touch(path: string): Promise<void> {
@@ -102,7 +99,7 @@ async function exists(path: string): Promise<boolean> {
   return await succeeds(stat(path));
 }
 
-/** Tells whether the operation went through; false when another was faster. */
+/** Returns false if the operation failed because another process was faster. */
 async function succeeds(operation: Promise<unknown>): Promise<boolean> {
   try {
     await operation;

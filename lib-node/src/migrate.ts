@@ -1,5 +1,5 @@
-// migratePlugins: what a service holds on its disk, brought into a registry once. What the registry has already stays
-// as it is, so that the call may be made at each start, cut off anywhere, and made again.
+// migratePlugins: uploads the plug-ins of a service to a registry. Idempotent: content and edits in the registry are
+// kept, so a service can call it at every start, and repeat it after an interruption.
 
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -19,11 +19,11 @@ const METADATA = ['title', 'description', 'group', 'documentation', 'deprecated'
 const NOARCH = 'noarch';
 
 /**
- * Uploads plug-ins and files with what is known of them, and grants accounts their access. Slots that hold bytes
- * already keep them; metadata is set on artefacts that nobody has touched since their first upload, a thumbnail where
- * there is none. One that fails does not stop the rest: the report says what became of each.
+ * Uploads plug-ins and files with their metadata, and grants access to accounts. Skips slots that already have
+ * content; sets metadata only on artefacts that are unchanged since their first upload, and a thumbnail only if there
+ * is none. A failure does not stop the others: the report has the result of each.
  *
- * @throws TypeError when an option is unknown, missing or wrong; the signal's reason /
+ * @throws TypeError if an option is unknown, missing or invalid; the signal's reason
  */
 export async function migratePlugins(options: MigratePluginsOptions): Promise<MigrationReport> {
   checkOptions('migratePlugins', options, migrateRules);
@@ -48,15 +48,15 @@ async function migrate(
   const { artefactId, format = 'npm', architecture = NOARCH } = plugin;
   const metadata: string[] = [];
   try {
-    const present = await find(registry, artefactId, options.signal);
+    const existing = await find(registry, artefactId, options.signal);
     const isPresent =
       format === 'npm'
-        ? present?.tarballs?.[architecture] !== undefined
-        : present?.digest !== undefined || present?.filePath !== undefined;
-    const document = present && isPresent ? present : await publish(plugin, options);
-    // Whatever has happened to it since its first upload was somebody's decision.
+        ? existing?.tarballs?.[architecture] !== undefined
+        : existing?.digest !== undefined || existing?.filePath !== undefined;
+    const document = existing && isPresent ? existing : await publish(plugin, options);
+    // Later changes were made on purpose and are kept.
     if (document.createdAt === document.updatedAt)
-      await describe(registry, document, plugin, metadata, options.signal);
+      await setMetadata(registry, document, plugin, metadata, options.signal);
     if (plugin.thumbnail !== undefined && !document.thumbnail) {
       await sendThumbnail(registry, artefactId, plugin.thumbnail, options.signal);
       metadata.push('thumbnail');
@@ -86,7 +86,7 @@ async function publish(
     ...(format === 'npm' && { architecture }),
   };
   if (!(await stat(path)).isDirectory()) return await publishArtefact({ ...target, file: path });
-  if (format === 'file') throw new Error(`${path} is a directory, and this artefact is one file`);
+  if (format === 'file') throw new Error(`${path} is a directory, but the format file requires a file`);
   const folder = await mkdtemp(join(tmpdir(), 'berth-migrate-'));
   try {
     const file = join(folder, 'package.tgz');
@@ -97,23 +97,22 @@ async function publish(
   }
 }
 
-/** Packs a folder with all that is in it, as npm lays packages out; equal folders make equal bytes. */
+/** Packs a folder with everything in it, below `package/`; equal folders make equal bytes. */
 async function pack(directory: string, file: string): Promise<void> {
   const names = (await readdir(directory)).sort();
-  if (!names.includes('package.json'))
-    throw new Error(`${directory} holds no package: there is no package.json in it`);
+  if (!names.includes('package.json')) throw new Error(`${directory} is not a package: it contains no package.json`);
   await create(
     { file, cwd: directory, gzip: true, portable: true, noMtime: true, prefix: 'package', follow: false },
     names.map((name) => `./${name}`),
   );
 }
 
-/** Sets what the plug-in has, at once. @param done gets the names of the fields as they are set */
-async function describe(
+/** Sets all metadata of the plug-in in one request. @param setFields receives the names of the fields */
+async function setMetadata(
   registry: Registry,
   document: Artefact,
   plugin: PluginToMigrate,
-  done: string[],
+  setFields: string[],
   signal: AbortSignal | undefined,
 ): Promise<void> {
   const changes = Object.fromEntries(
@@ -121,7 +120,7 @@ async function describe(
   );
   if (Object.keys(changes).length === 0) return;
   await sendJson(registry, 'PATCH', ['artefacts', document._id], changes, signal);
-  done.push(...Object.keys(changes));
+  setFields.push(...Object.keys(changes));
 }
 
 async function grant(

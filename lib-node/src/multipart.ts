@@ -1,12 +1,12 @@
-// A multipart/form-data body (RFC 7578) as a stream: the fields, then one file whose bytes are never held in memory.
+// Makes a multipart/form-data body (RFC 7578) as a stream: fields, then one file, which is not buffered.
 
 import { randomBytes } from 'node:crypto';
 
 export interface MultipartForm {
   fields: Record<string, string | undefined>;
-  /** File name that the part carries. */
+  /** File name of the file part. */
   fileName: string;
-  /** Size of the file in bytes; undefined where a stream does not tell. */
+  /** Size of the file in bytes; undefined if a stream's size is unknown. */
   sizeBytes: number | undefined;
 }
 
@@ -17,7 +17,7 @@ export interface MultipartBody {
   wrap: (file: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
 }
 
-/** Prepares a body whose file part is called `file`. */
+/** Prepares a body whose file part is named `file`. */
 export function createMultipart({ fields, fileName, sizeBytes }: MultipartForm): MultipartBody {
   const boundary = `berth-${randomBytes(16).toString('hex')}`;
   const parts = Object.entries(fields).map(([name, value]) =>
@@ -42,7 +42,7 @@ export function createMultipart({ fields, fileName, sizeBytes }: MultipartForm):
   };
 }
 
-/** Escapes as the HTML standard does for form data; names are UTF-8 otherwise. */
+/** Escapes a UTF-8 name as the HTML standard does for form data. */
 function quote(name: string): string {
   return name.replace(/\r/g, '%0D').replace(/\n/g, '%0A').replace(/"/g, '%22');
 }

@@ -1,13 +1,12 @@
-// Finds the C headers of the running Node. Those of another version compile, and fail when the add-on is loaded.
+// Finds the C headers of the running Node. An add-on built with those of another version compiles, but may not load.
 
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
 /**
- * Lists where the headers may be, each as a directory that holds `include/node`: what npm is told by
- * `npm_config_nodedir`, beside the running Node, where distributions put them, and where node-gyp keeps those that it
- * has downloaded. /
+ * Lists the directories that may contain `include/node`: npm's setting `npm_config_nodedir`, the installation of the
+ * running Node, the usual prefixes of distributions, and node-gyp's cache.
  */
 export function listHeaderRoots(): string[] {
   const { npm_config_nodedir: configured, XDG_CACHE_HOME: cache = join(homedir(), '.cache') } = process.env;
@@ -21,7 +20,7 @@ export function listHeaderRoots(): string[] {
   ];
 }
 
-/** Finds the first root whose headers are exactly of this version. */
+/** Finds the first root with the headers of exactly this version. */
 export async function findHeaderRoot(
   roots: readonly string[],
   version: string = process.versions.node,

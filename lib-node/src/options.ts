@@ -1,11 +1,10 @@
-// What callers may pass, checked before anything is sent. The options' meaning is documented here, their checks in
-// rules.ts.
+// Options and results of the public functions. rules.ts validates the options.
 
 import type { AccountRef, ArtefactFormat, LocalisedText } from './types.ts';
 
 /**
- * A step of a transfer. `bytesTotal` is undefined where the size is not known in advance. A build only tells that it
- * begins.
+ * Progress of a transfer. `bytesTotal` is undefined if the size is not known in advance. A build reports only its
+ * start.
  */
 export interface Progress {
   phase: 'download' | 'unpack' | 'build' | 'upload';
@@ -13,21 +12,21 @@ export interface Progress {
   bytesTotal: number | undefined;
 }
 
-/** Where the registry is, who calls, and how patient the call is. */
+/** The registry, the caller's credentials, retries and timeouts. */
 export interface RegistryOptions {
-  /** Base URL of the registry, without `/api/v1`; it may carry a path: `https://example.org/registry`. */
+  /** Base URL of the registry, without `/api/v1`; it may have a path: `https://example.org/registry`. */
   registryUrl: string;
   /** Secret of internal services, sent as `x-secret-key`. At most one of `secretKey` and `apiKey`. */
   secretKey?: string | undefined;
-  /** API key `reg_…`, sent as `x-api-key`. With neither the call is anonymous. */
+  /** API key `reg_…`, sent as `x-api-key`. Without key and secret, the call is anonymous. */
   apiKey?: string | undefined;
-  /** The account that an internal service acts for, sent as `x-account`. */
+  /** Account that an internal service acts for, sent as `x-account`. */
   account?: AccountRef | undefined;
-  /** Ends the call with the signal's reason. */
+  /** Aborts the call, which rejects with the signal's reason. */
   signal?: AbortSignal | undefined;
-  /** How many times in a row a transient failure is tried again; default 5, which takes about 6 seconds. */
+  /** Retries after consecutive transient failures; default 5, about 6 seconds in total. */
   retries?: number | undefined;
-  /** Longest silence of the registry, in milliseconds, before the connection counts as lost; default 30,000. */
+  /** Milliseconds without data after which the connection counts as lost; default 30,000. */
   timeoutMs?: number | undefined;
 }
 
@@ -36,7 +35,7 @@ export interface GetArtefactOptions extends RegistryOptions {
 }
 
 export interface ListArtefactsOptions extends RegistryOptions {
-  /** Words, in any order, over id, package name, title and description. */
+  /** Words to search for, in any order, in id, package name, title and description. */
   q?: string | undefined;
   category?: string | undefined;
   format?: ArtefactFormat | undefined;
@@ -47,79 +46,70 @@ export interface ListArtefactsOptions extends RegistryOptions {
   /** Default `dataUpdatedAt`: newest first. */
   sort?: 'dataUpdatedAt' | 'name' | '-name' | undefined;
   skip?: number | undefined;
-  /** Results in one answer; the registry's default is 10, its bound 1000. */
+  /** Results per page; the registry's default is 10, its maximum 1000. */
   size?: number | undefined;
 }
 
 export interface EnsureArtefactOptions extends RegistryOptions {
-  /** The only selector: `@acme/import-gpkg@1`. */
+  /** Selects the artefact: `@acme/import-gpkg@1`. There is no version option. */
   artefactId: string;
-  /** Directory of the cache; made when it is missing. Processes and architectures share it. */
+  /** Directory of the cache; created if missing. Can be shared by processes and architectures. */
   cacheDir: string;
-  /** Slot to prefer to `noarch`; default `process.arch`, `''` asks for `noarch` only. */
+  /** Slot to prefer to `noarch`; default `process.arch`; `''` selects `noarch` only. */
   architecture?: string | undefined;
   /**
-   * Build native modules for the running Node by `npm rebuild`, offline, before the directory is handed out; default
+   * Build native modules for the running Node by `npm rebuild`, offline, before the directory is returned; default
    * false.
    */
   build?: boolean | undefined;
-  /**
-   * How many unpacked directories stay, the current one included; default 1. See the README for those that stay
-   * longer.
-   */
+  /** Unpacked directories to keep, including the current one; default 1. The README says which are kept longer. */
   keep?: number | undefined;
-  /** Answer with what is cached when the registry cannot be reached at all; default false. */
+  /** Return the cached copy if the registry cannot be reached at all; default false. */
   allowStale?: boolean | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 export interface EnsureArtefactFileOptions extends RegistryOptions {
   artefactId: string;
-  /** Directory of the file; made when it is missing. Processes and files share it. */
+  /** Directory of the cache; created if missing. Can be shared by processes and files. */
   cacheDir: string;
-  /**
-   * Path of the file inside `cacheDir`, such as `tiles/europe.pmtiles`; no part of it begins with a dot. Default: the
-   * id.
-   */
+  /** Path of the file in `cacheDir`, such as `tiles/europe.pmtiles`; no part may start with a dot. Default: the id. */
   fileName?: string | undefined;
-  /** Answer with what is cached when the registry cannot be reached at all; default false. */
+  /** Return the cached copy if the registry cannot be reached at all; default false. */
   allowStale?: boolean | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
 export interface EnsuredArtefact {
-  /** Absolute path of the unpacked package, which holds its `package.json`. It is never changed afterwards. */
+  /** Absolute path of the unpacked package, with its `package.json`. Its content never changes. */
   path: string;
   version: string | undefined;
   dataUpdatedAt: string | undefined;
-  /** `sha256:<64 hex digits>` of the tarball; computed here where the registry gives none. */
+  /** `sha256:<64 hex digits>` of the tarball; computed here if the registry provides none. */
   digest: string;
-  /** Whether this very call downloaded it. */
+  /** Whether this call downloaded it. */
   downloaded: boolean;
-  /** Whether the registry could not be asked if there is something newer. */
+  /** Whether the registry could not be reached, so that there may be something newer. */
   stale: boolean;
 }
 
 export interface EnsuredFile {
-  /**
-   * Absolute path, `<cacheDir>/<fileName>`. A newer upload replaces the file at once: what has it open keeps the old
-   * bytes.
-   */
+  /** Absolute path, `<cacheDir>/<fileName>`. A newer upload replaces it atomically: open files keep the old bytes. */
   path: string;
-  /** `sha256:<64 hex digits>` of the file; computed here where the registry gives none. */
+  /** `sha256:<64 hex digits>` of the file; computed here if the registry provides none. */
   digest: string;
-  /** Whether this very call downloaded it. */
+  /** Whether this call downloaded it. */
   downloaded: boolean;
-  /** Whether the registry could not be asked if there is something newer. */
+  /** Whether the registry could not be reached, so that there may be something newer. */
   stale: boolean;
 }
 
-/** Bytes to upload: a file's path, or a stream, which cannot be sent a second time. */
+/** Bytes to upload: the path of a file, or a stream, which cannot be sent again. */
 export type UploadSource = string | AsyncIterable<Uint8Array>;
 
 export interface PublishArtefactOptions extends RegistryOptions {
   artefactId: string;
-  /** `npm` (default): `file` is what `npm pack` made; `file`: any one file. */
+  /** `npm` (default): a tarball of `npm pack`; `file`: any file. */
   format?: ArtefactFormat | undefined;
   file: UploadSource;
   /** Slot to fill, npm only; the registry's default is `noarch`. */
@@ -127,15 +117,15 @@ export interface PublishArtefactOptions extends RegistryOptions {
   category?: string | undefined;
   title?: LocalisedText | undefined;
   description?: LocalisedText | undefined;
-  /** Name that downloads carry, format `file` only; default: the path's last part. */
+  /** File name of downloads, format `file` only; default: the last part of the path. */
   fileName?: string | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;
 }
 
-/** What a service holds of one plug-in, or of one file, with what it knows of it. */
+/** A plug-in or file to upload, with its metadata. */
 export interface PluginToMigrate {
   artefactId: string;
-  /** Folder of an installed package, which is packed with all that is in it; or path of a tarball, or of a file. */
+  /** Folder of an installed package, which is packed with everything in it; or path of a tarball or file. */
   path: string;
   /** Default `npm`. */
   format?: ArtefactFormat | undefined;
@@ -155,25 +145,25 @@ export interface PluginToMigrate {
 
 export interface MigratePluginsOptions extends RegistryOptions {
   plugins: Iterable<PluginToMigrate> | AsyncIterable<PluginToMigrate>;
-  /** Accounts that may download from the registry from now on. */
+  /** Accounts to grant access to downloads. */
   grants?: AccountRef[] | undefined;
-  /** Called with each result as it comes. */
+  /** Called with each result as it becomes available. */
   onResult?: ((result: MigrationResult) => void) | undefined;
 }
 
 export interface MigrationResult {
   artefactId: string;
-  /** `present`: the registry has bytes in this slot already, and they stay. */
+  /** `present`: the slot already had content, which was not replaced. */
   status: 'uploaded' | 'present' | 'failed';
-  /** Fields that were set; of a failed one, those that were set before. */
+  /** Fields that were set, on failure those before it. */
   metadata: string[];
-  /** Of a failed one, in one sentence. */
+  /** Why it failed, in one sentence. */
   reason?: string;
 }
 
 export interface MigrationReport {
   results: MigrationResult[];
   grants: { account: AccountRef; status: 'granted' | 'present' | 'failed'; reason?: string }[];
-  /** Whether everything that was given is in the registry now. */
+  /** Whether all plug-ins and grants are in the registry now. */
   isComplete: boolean;
 }

@@ -1,39 +1,39 @@
-// What has been downloaded so far, in a file that outlives the process.
+// A partial download in a file that survives the process.
 
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 const READ_BYTES = 1024 * 1024;
-/** Bytes that may wait for the disk while more arrive; one system call then takes them all. */
-const MAX_WAITING_BYTES = 4 * 1024 * 1024;
+/** Backpressure limit of bytes queued for the disk, which one system call then writes. */
+const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 
 export interface PartFile {
-  /** Reads what an earlier attempt has left. */
+  /** Reads the bytes of an earlier attempt. */
   read: () => AsyncIterable<Uint8Array>;
   /**
-   * Takes bytes over, and waits only while too many wait for the disk.
-   * @throws Error what writing has failed with, now or before
+   * Queues bytes, with backpressure.
+   * @throws Error of this or an earlier write
    */
   append: (chunk: Uint8Array) => Promise<void>;
-  /** Waits until all is written. @throws Error what writing has failed with */
+  /** Waits until everything is written. @throws Error of a write */
   flush: () => Promise<void>;
   clear: () => Promise<void>;
   close: () => Promise<void>;
 }
 
-/** Opens a partial file, new or from before. */
+/** Opens a partial file, new or existing. */
 export async function openPartFile(path: string): Promise<PartFile> {
   const file = await open(path, 'a+');
-  let waiting: Uint8Array[] = [];
-  let waitingBytes = 0;
+  let queue: Uint8Array[] = [];
+  let queuedBytes = 0;
   let writing: Promise<void> | undefined;
   let failure: unknown;
 
-  async function writeWaiting(): Promise<void> {
+  async function writeQueue(): Promise<void> {
     try {
-      while (waiting.length > 0) {
-        const [chunks, bytes] = [waiting, waitingBytes];
-        [waiting, waitingBytes] = [[], 0];
+      while (queue.length > 0) {
+        const [chunks, bytes] = [queue, queuedBytes];
+        [queue, queuedBytes] = [[], 0];
         const { bytesWritten } = await file.writev(chunks);
         if (bytesWritten < bytes) await file.appendFile(Buffer.concat(chunks).subarray(bytesWritten));
       }
@@ -52,10 +52,10 @@ export async function openPartFile(path: string): Promise<PartFile> {
   return {
     read: () => createReadStream(path, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>,
     append: async (chunk) => {
-      waiting.push(chunk);
-      waitingBytes += chunk.length;
-      writing ??= writeWaiting();
-      if (waitingBytes > MAX_WAITING_BYTES || failure !== undefined) await flush();
+      queue.push(chunk);
+      queuedBytes += chunk.length;
+      writing ??= writeQueue();
+      if (queuedBytes > MAX_QUEUED_BYTES || failure !== undefined) await flush();
     },
     flush,
     clear: async () => {

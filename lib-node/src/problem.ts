@@ -1,4 +1,4 @@
-// Turns an HTTP answer of 400 and above into the RegistryError that callers see.
+// Turns an HTTP response of status 400 and above into a RegistryError.
 
 import { RegistryError } from './errors.ts';
 
@@ -12,7 +12,7 @@ export interface Refusal {
   artefactId: string | undefined;
 }
 
-/** Reads `application/problem+json` (RFC 9457), or whatever an older registry or a proxy answered instead. */
+/** Parses `application/problem+json` (RFC 9457), or whatever an older registry or a proxy sent instead. */
 export function refusalError(refusal: Refusal): RegistryError {
   const { status, artefactId } = refusal;
   const problem = /\bjson\b/.test(refusal.contentType ?? '') ? parseObject(refusal.text) : {};
@@ -21,7 +21,8 @@ export function refusalError(refusal: Refusal): RegistryError {
     (text): text is string => typeof text === 'string' && text !== '',
   );
   const subject = artefactId === undefined ? '' : ` for ${artefactId}`;
-  return new RegistryError(`the registry answered ${status}${subject}: ${reason?.slice(0, MAX_MESSAGE_LENGTH)}`, {
+  const message = `the registry responded with ${status}${subject}: ${reason?.slice(0, MAX_MESSAGE_LENGTH)}`;
+  return new RegistryError(message, {
     status,
     code,
     artefactId,
@@ -38,7 +39,7 @@ function parseObject(text: string): Record<string, unknown> {
   }
 }
 
-/** Seconds or an HTTP date (RFC 9110 section 10.2.3), as milliseconds from now. */
+/** Parses seconds or an HTTP date (RFC 9110 section 10.2.3) into milliseconds from now. */
 function parseRetryAfter(value: string | null | undefined): number | undefined {
   if (value == null) return undefined;
   const delayMs = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();

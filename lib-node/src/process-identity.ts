@@ -1,16 +1,16 @@
-// Tells whether the process that wrote something down still lives, even where process ids are used again.
+// Identifies a process, so that others can tell whether it is still alive even if its process id is reused.
 
 import { createHash } from 'node:crypto';
 import { readFile, readlink } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { isErrno } from './errors.ts';
 
-/** A process as others can recognise it; its id means something only where `space` is the same. */
+/** Identity of a process. Its pid is meaningful only within the same `space`. */
 export interface ProcessIdentity {
-  /** 12 hex digits of the host, its boot and its process id namespace: containers on one host differ. */
+  /** 12 hex digits, a hash of host, boot and pid namespace: containers on one host differ. */
   space: string;
   pid: number;
-  /** Start in clock ticks since boot (Linux); `0` where the system does not tell. */
+  /** Start time in clock ticks since boot (Linux); `0` on other systems. */
   start: string;
 }
 
@@ -25,7 +25,7 @@ export async function ownIdentity(): Promise<ProcessIdentity> {
   };
 }
 
-/** Tells whether a process of this very `space` lives; one that waits to be reaped does not. */
+/** Tells whether a process of this process's own `space` is alive; a zombie is not. */
 export async function isAlive({ pid, start }: ProcessIdentity): Promise<boolean> {
   if (start === '0') return isSignallable(pid);
   const stat = await readStat(pid);
@@ -33,8 +33,8 @@ export async function isAlive({ pid, start }: ProcessIdentity): Promise<boolean>
 }
 
 /**
- * Reads fields 3 and 22 of proc_pid_stat(5); they are counted from the last `)`, since the name before it may hold
- * anything.
+ * Reads fields 3 and 22 of proc_pid_stat(5), counted from the last `)`: the process name before it can contain any
+ * character.
  */
 async function readStat(pid: number): Promise<{ state: string; start: string } | undefined> {
   const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '');

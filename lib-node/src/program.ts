@@ -1,38 +1,38 @@
-// Runs a program to its end in an environment that is given, not inherited: no secret of this process can reach it.
+// Runs a child process with an explicit environment: it inherits nothing, so no secret of this process reaches it.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { isErrno } from './errors.ts';
 
-/** The end of what it has written to its standard error; compilers can be very talkative. */
+/** Standard error is kept up to this length, from its end: compilers can be verbose. */
 const MAX_STDERR_LENGTH = 256 * 1024;
 
 export interface ProgramOptions {
   cwd: string;
   env: Record<string, string>;
-  /** Ends the program and all that it has started. */
+  /** Kills the program and its children. */
   signal: AbortSignal;
 }
 
-export interface ProgramEnd {
-  /** Undefined when it succeeded: `exit status 1`, `signal SIGSEGV`. */
+export interface ProgramResult {
+  /** `exit status 1`, `signal SIGSEGV`; undefined on success. */
   failure: string | undefined;
   stderr: string;
 }
 
 /**
- * Runs a program, found on the given PATH, and waits until it has ended.
+ * Runs a program, which is searched on the given PATH, and waits for its exit.
  *
- * @throws Error `ENOENT` when there is no such program; the signal's reason
+ * @throws Error `ENOENT` if the program does not exist; the signal's reason
  */
 export async function runProgram(
   program: string,
   parameters: string[],
   { cwd, env, signal }: ProgramOptions,
-): Promise<ProgramEnd> {
+): Promise<ProgramResult> {
   signal.throwIfAborted();
-  // A group of its own, so that it can be ended with its children; with a reader gone, what it leaves behind ends by
-  // itself.
+  // Its own process group, so that it can be killed with its children. Should this process die, writes to the closed
+  // pipes end them.
   const child = spawn(program, parameters, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const onAbort = (): void => {
     killGroup(child.pid);

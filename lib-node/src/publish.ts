@@ -1,5 +1,4 @@
-// publishArtefact: one npm tarball or one file, streamed into the registry. The body is made in multipart.ts, sent in
-// upload.ts.
+// publishArtefact: streams one npm tarball or file to the registry. multipart.ts makes the body, upload.ts sends it.
 
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
@@ -15,7 +14,7 @@ import { checkOptions, publishRules } from './rules.ts';
 import type { Artefact } from './types.ts';
 import { upload } from './upload.ts';
 
-/** Bytes read from a file in one piece. */
+/** Bytes per read from a file. */
 const READ_BYTES = 256 * 1024;
 
 interface Source {
@@ -25,20 +24,20 @@ interface Source {
 }
 
 /**
- * Uploads an npm tarball or a file and answers the artefact's new document. Memory use does not depend on the size. A
- * file given by its path is sent again after a transient failure, which is safe: equal bytes make an equal artefact. A
+ * Uploads an npm tarball or a file, and returns the artefact's new document. Memory use does not depend on the size.
+ * A file given by its path is sent again after a transient failure, which is safe since uploads are idempotent. A
  * stream is sent once.
  *
- * @throws TypeError when an option is unknown, missing, wrong, or belongs to the other format
- * @throws RegistryError with the registry's own code: `key_scope`, `mirrored`, … /
+ * @throws TypeError if an option is unknown, missing, invalid, or belongs to the other format
+ * @throws RegistryError with the registry's own code: `key_scope`, `mirrored`, …
  */
 export async function publishArtefact(options: PublishArtefactOptions): Promise<Artefact> {
   checkOptions('publishArtefact', options, publishRules);
   const { format = 'npm', file, artefactId, architecture, fileName } = options;
   if (format === 'file' && architecture !== undefined)
-    throw new TypeError('publishArtefact: architecture goes with the format npm only');
+    throw new TypeError('publishArtefact: architecture requires the format npm');
   if (format === 'npm' && fileName !== undefined)
-    throw new TypeError('publishArtefact: fileName goes with the format file only');
+    throw new TypeError('publishArtefact: fileName requires the format file');
 
   const registry = createRegistry(options);
   if (typeof file !== 'string')
@@ -66,7 +65,7 @@ async function post(registry: Registry, options: PublishArtefactOptions, source:
     fileName: source.fileName,
     sizeBytes: source.sizeBytes,
   });
-  const answer = await upload({
+  const response = await upload({
     url: routeUrl(registry, ['artefacts', format, artefactId]),
     headers: {
       ...registry.credentials,
@@ -77,20 +76,21 @@ async function post(registry: Registry, options: PublishArtefactOptions, source:
     artefactId,
     signal,
   });
-  if (answer.status >= 400) {
+  if (response.status >= 400) {
     throw refusalError({
-      status: answer.status,
-      contentType: answer.headers['content-type'],
-      retryAfter: answer.headers['retry-after'],
-      text: answer.text,
+      status: response.status,
+      contentType: response.headers['content-type'],
+      retryAfter: response.headers['retry-after'],
+      text: response.text,
       artefactId,
     });
   }
-  return parseArtefact(answer.status, answer.text, artefactId);
+  return parseArtefact(response.status, response.text, artefactId);
 }
 
 /**
- * Reports progress, and insists on the announced size: a file that changes meanwhile would leave the registry waiting.
+ * Reports progress, and fails if the size differs from the announced one: a file that shrinks during the upload would
+ * leave the registry waiting.
  */
 async function* measure(
   { read, sizeBytes }: Source,
@@ -103,12 +103,12 @@ async function* measure(
     yield chunk;
     onProgress?.({ phase: 'upload', bytesDone, bytesTotal: sizeBytes });
   }
-  if (bytesDone !== (sizeBytes ?? bytesDone)) throw new Error('the file has changed while it was uploaded');
+  if (bytesDone !== (sizeBytes ?? bytesDone)) throw new Error('the file changed during the upload');
 }
 
 function parseArtefact(status: number, text: string, artefactId: string): Artefact {
   if (status >= 300) {
-    throw new RegistryError(`the registry redirects uploads of ${artefactId} (${status}): give its final URL`, {
+    throw new RegistryError(`uploads of ${artefactId} are redirected (${status}): set registryUrl to the final URL`, {
       status,
       code: 'redirect_refused',
       artefactId,
@@ -120,7 +120,7 @@ function parseArtefact(status: number, text: string, artefactId: string): Artefa
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
-  throw new RegistryError('the answer to the upload is no artefact; is registryUrl the URL of a registry?', {
+  throw new RegistryError('the response to the upload is not an artefact; is registryUrl the URL of a registry?', {
     status,
     code: 'bad_answer',
     artefactId,

@@ -1,4 +1,4 @@
-// A registry as one call sees it: where its routes are, what proves who calls, how patient the call is.
+// The registry of one call: base URL, credentials, retries and timeout.
 
 import type { RegistryOptions } from './options.ts';
 import type { AccountRef } from './types.ts';
@@ -7,9 +7,9 @@ export const DEFAULT_RETRIES = 5;
 export const DEFAULT_TIMEOUT_MS = 30_000;
 
 export interface Registry {
-  /** Base URL without a slash at its end. */
+  /** Base URL without a trailing slash. */
   url: string;
-  /** Headers that prove who calls; they go to this registry's origin alone. */
+  /** Authentication headers, which are sent to this registry's origin only. */
   credentials: Record<string, string>;
   retries: number;
   timeoutMs: number;
@@ -17,7 +17,7 @@ export interface Registry {
 
 type QueryValue = string | number | boolean | undefined;
 
-/** Makes the registry that checked options describe. */
+/** Makes a registry from validated options. */
 export function createRegistry(options: RegistryOptions): Registry {
   return {
     url: new URL(options.registryUrl).href.replace(/\/+$/, ''),
@@ -40,7 +40,7 @@ export function routeUrl(registry: Registry, parts: string[], query: Record<stri
   return url;
 }
 
-/** Header values are Latin-1 at best, so what is not ASCII is written as JSON escapes: `é` as `\u00e9`. */
+/** Encodes an account as ASCII JSON, since header values are Latin-1 at best: `é` becomes `\u00e9`. */
 function encodeAccount({ type, id, department }: AccountRef): string {
   return JSON.stringify({ type, id, department }).replace(
     /[^\x20-\x7e]/g,

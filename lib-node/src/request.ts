@@ -1,15 +1,15 @@
-// One request by the platform's fetch: redirects followed by hand, silence bounded, every failure a RegistryError.
-// What to ask for is decided in document.ts and download.ts; trying again in retry.ts.
+// Sends a GET with the platform's fetch: follows redirects itself, limits idle time, and turns every failure into a
+// RegistryError. Retries are up to the callers (retry.ts).
 
-import { Answer } from './answer.ts';
 import { RegistryError } from './errors.ts';
+import { startIdleTimeout } from './idle-timeout.ts';
+import type { IdleTimeout } from './idle-timeout.ts';
 import { refusalError } from './problem.ts';
 import type { Registry } from './registry.ts';
-import { watchSilence } from './silence.ts';
-import type { SilenceWatch } from './silence.ts';
+import { RegistryResponse } from './response.ts';
 
 const MAX_REDIRECTS = 5;
-const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+const REDIRECT_STATUS = new Set([301, 302, 303, 307, 308]);
 
 export interface RequestOptions {
   headers?: Record<string, string>;
@@ -18,29 +18,30 @@ export interface RequestOptions {
 }
 
 /**
- * Sends a GET and follows up to five redirects. Credentials go to the registry's own origin (scheme, host and port)
- * and, once a redirect has left it, nowhere any more.
+ * Sends a GET and follows up to five redirects. Credentials are sent only to the registry's own origin (scheme, host
+ * and port), and no longer once a redirect has left it.
  *
- * @throws RegistryError `unreachable` (status 0) without an answer, `redirect_refused`, or the refusal of any status
- *   from 400 but 416 /
+ * @throws RegistryError `unreachable` (status 0) without a response, `redirect_refused`, or the refusal of any status
+ *   from 400 but 416
  */
-export async function send(registry: Registry, target: URL, options: RequestOptions = {}): Promise<Answer> {
+export async function send(registry: Registry, target: URL, options: RequestOptions = {}): Promise<RegistryResponse> {
   const { signal, artefactId } = options;
-  const home = new URL(registry.url).origin;
+  const registryOrigin = new URL(registry.url).origin;
   let url = target;
   let headers = options.headers ?? {};
   let redirect: Headers | undefined;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops += 1) {
-    const watch = watchSilence(registry.timeoutMs, signal);
-    const atHome = redirect === undefined;
-    const response = await fetchOnce(url, atHome ? { ...headers, ...registry.credentials } : headers, watch, options);
-    const answer = new Answer(response, { watch, signal, artefactId, redirect });
-    if (!REDIRECTS.has(answer.status)) return await acceptAnswer(answer, artefactId);
-    await answer.discard();
-    url = nextUrl(url, answer, artefactId);
-    if (atHome && url.origin !== home) {
-      redirect = answer.headers;
-      headers = conditionsElsewhere(headers, answer.headers);
+    const idleTimeout = startIdleTimeout(registry.timeoutMs, signal);
+    const isOwnOrigin = redirect === undefined;
+    const sentHeaders = isOwnOrigin ? { ...headers, ...registry.credentials } : headers;
+    const context = { idleTimeout, signal, artefactId, redirect };
+    const response = new RegistryResponse(await fetchOnce(url, sentHeaders, idleTimeout, options), context);
+    if (!REDIRECT_STATUS.has(response.status)) return await throwIfRefused(response, artefactId);
+    await response.discard();
+    url = nextUrl(url, response, artefactId);
+    if (isOwnOrigin && url.origin !== registryOrigin) {
+      redirect = response.headers;
+      headers = conditionsForOtherOrigin(headers, response.headers);
     }
   }
   throw new RegistryError(`more than ${MAX_REDIRECTS} redirects from ${target.href}`, {
@@ -53,13 +54,13 @@ export async function send(registry: Registry, target: URL, options: RequestOpti
 async function fetchOnce(
   url: URL,
   headers: Record<string, string>,
-  watch: SilenceWatch,
+  idleTimeout: IdleTimeout,
   { signal, artefactId }: RequestOptions,
 ): Promise<Response> {
   try {
-    return await fetch(url, { headers, redirect: 'manual', signal: watch.signal });
+    return await fetch(url, { headers, redirect: 'manual', signal: idleTimeout.signal });
   } catch (cause) {
-    watch.end();
+    idleTimeout.stop();
     signal?.throwIfAborted();
     throw new RegistryError(`the registry at ${url.origin} cannot be reached: ${reasonOf(cause)}`, {
       status: 0,
@@ -70,40 +71,40 @@ async function fetchOnce(
   }
 }
 
-async function acceptAnswer(answer: Answer, artefactId: string | undefined): Promise<Answer> {
-  if (answer.status < 400 || answer.status === 416) return answer;
+async function throwIfRefused(response: RegistryResponse, artefactId: string | undefined): Promise<RegistryResponse> {
+  if (response.status < 400 || response.status === 416) return response;
   throw refusalError({
-    status: answer.status,
-    contentType: answer.headers.get('content-type'),
-    retryAfter: answer.headers.get('retry-after'),
-    text: await answer.text(),
+    status: response.status,
+    contentType: response.headers.get('content-type'),
+    retryAfter: response.headers.get('retry-after'),
+    text: await response.text(),
     artefactId,
   });
 }
 
-function nextUrl(from: URL, answer: Answer, artefactId: string | undefined): URL {
-  const location = answer.headers.get('location') ?? '';
+function nextUrl(from: URL, response: RegistryResponse, artefactId: string | undefined): URL {
+  const location = response.headers.get('location') ?? '';
   if (location !== '' && URL.canParse(location, from.href)) {
     const url = new URL(location, from);
     if (/^https?:$/.test(url.protocol) && url.username === '' && url.password === '') return url;
   }
-  throw new RegistryError(`${from.href} redirects to nowhere that can be followed`, {
-    status: answer.status,
+  throw new RegistryError(`${from.href} redirects to an invalid or unsupported location`, {
+    status: response.status,
     code: 'redirect_refused',
     artefactId,
   });
 }
 
 /**
- * Another origin (an S3 storage) knows other ETags: the redirect's own says whether the bytes are still those that a
- * range continues, and then the range goes bare; otherwise the whole body is asked for. /
+ * Adapts a range request to another origin (an S3 storage), which does not know the registry's ETags. If the redirect
+ * carries the expected ETag, the range is sent without If-Range; otherwise the whole body is requested.
  */
-function conditionsElsewhere(headers: Record<string, string>, redirect: Headers): Record<string, string> {
+function conditionsForOtherOrigin(headers: Record<string, string>, redirect: Headers): Record<string, string> {
   const { 'if-range': etag, range, ...rest } = headers;
   return range !== undefined && etag !== undefined && redirect.get('etag') === etag ? { ...rest, range } : rest;
 }
 
-/** The deepest cause says what happened (`connect ECONNREFUSED …`); the outermost only "fetch failed". */
+/** Returns the message of the deepest cause (`connect ECONNREFUSED …`); the outermost is only "fetch failed". */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause instanceof Error

@@ -1,23 +1,23 @@
-// What is worth another attempt, and how long to wait before it.
+// Retries with exponential back-off: which failures are transient, and how long to wait.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RegistryError } from './errors.ts';
 
-/** No answer at all, request time-out, too many requests. */
+/** No response, request timeout, too many requests; 5xx in addition. */
 const TRANSIENT_STATUS = new Set([0, 408, 429]);
 const FIRST_DELAY_MS = 200;
 const MAX_DELAY_MS = 10_000;
-/** A registry that asks for more patience than this is asked again after it all the same. */
+/** Upper bound of a Retry-After that is respected. */
 const MAX_RETRY_AFTER_MS = 60_000;
 
 export interface Backoff {
-  /** Waits before the next attempt; throws `error` itself when it is final or came too many times in a row. */
+  /** Waits before the next attempt. @throws the error itself if it is permanent or the retries are used up */
   wait: (error: unknown) => Promise<void>;
-  /** Forgets the failures so far: the transfer has made progress. */
+  /** Resets the number of failures, after the transfer has made progress. */
   reset: () => void;
 }
 
-/** Makes the patience of one transfer: exponential back-off with half of each delay left to chance. */
+/** Makes the back-off of one transfer: exponential, with up to half of each delay as jitter. */
 export function createBackoff(retries: number, signal: AbortSignal | undefined): Backoff {
   let failures = 0;
   return {
@@ -28,12 +28,12 @@ export function createBackoff(retries: number, signal: AbortSignal | undefined):
       if (failures >= retries || !isTransient(error)) throw error;
       const ceilingMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
       failures += 1;
-      await pause(waitAskedFor(error) ?? (ceilingMs / 2) * (1 + Math.random()), signal);
+      await pause(retryAfterOf(error) ?? (ceilingMs / 2) * (1 + Math.random()), signal);
     },
   };
 }
 
-/** Runs `attempt` until it succeeds, fails for good, or has failed `retries` times more. */
+/** Runs `attempt`, and up to `retries` times again after transient failures. */
 export async function retrying<T>(
   retries: number,
   signal: AbortSignal | undefined,
@@ -49,7 +49,7 @@ export async function retrying<T>(
   }
 }
 
-/** Sleeps; rejects with the signal's own reason. */
+/** Sleeps. @throws the signal's own reason */
 export async function pause(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await sleep(delayMs, undefined, signal && { signal });
@@ -64,7 +64,7 @@ function isTransient(error: unknown): boolean {
   return TRANSIENT_STATUS.has(error.status) || error.status >= 500 || error.code === 'digest_mismatch';
 }
 
-function waitAskedFor(error: unknown): number | undefined {
+function retryAfterOf(error: unknown): number | undefined {
   if (!(error instanceof RegistryError) || error.retryAfterMs === undefined) return undefined;
   return Math.min(error.retryAfterMs, MAX_RETRY_AFTER_MS);
 }

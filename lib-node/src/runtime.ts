@@ -1,8 +1,8 @@
-// The runtime that a native add-on is built for.
+// Describes the runtime that a native add-on is built for.
 
 import { readFileSync } from 'node:fs';
 
-/** Names everything that an add-on depends on beside its source: `abi137-linux-x64-glibc`. */
+/** Names everything that a compiled add-on depends on: `abi137-linux-x64-glibc`. */
 export function describeRuntime(): string {
   return [
     `abi${process.versions.modules}`,
@@ -13,8 +13,8 @@ export function describeRuntime(): string {
 }
 
 /**
- * Tells the C library by the files that a process has mapped, as proc_pid_maps(5) lists them: musl is its own dynamic
- * linker.
+ * Detects the C library from the files that a process has mapped, as proc_pid_maps(5) lists them. musl's C library is
+ * its dynamic linker, `ld-musl-*`.
  */
 export function detectLibc(maps: string): 'glibc' | 'musl' {
   return /\/(?:ld-musl-|libc\.musl-)[^/]*$/m.test(maps) ? 'musl' : 'glibc';

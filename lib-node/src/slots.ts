@@ -1,5 +1,4 @@
-// Chooses what to download from an artefact's document. Of tarballs as the server would: the architecture's slot, else
-// noarch.
+// Chooses what to download from an artefact's document: as on the server, the architecture's slot, else noarch.
 
 import { parseDigest } from './digest.ts';
 import { RegistryError } from './errors.ts';
@@ -7,30 +6,30 @@ import type { Artefact, ArtefactSlot } from './types.ts';
 
 const NOARCH = 'noarch';
 
-/** The bytes that a document offers. */
+/** A download that a document offers. */
 export interface Offer {
-  /** What these bytes are called: their digest, or `at:<dataUpdatedAt>` where the registry gives none. */
+  /** Identifies the bytes: their digest, or `at:<dataUpdatedAt>` if the registry provides none. */
   key: string;
   digest: string | undefined;
   sizeBytes: number | undefined;
   version: string | undefined;
   dataUpdatedAt: string | undefined;
-  /** Where the bytes are, below the artefact; files, and registries that know no slots, have `/download` only. */
+  /** Route below the artefact; files, and registries without slots, have `/download` only. */
   route: 'tarball' | 'download';
-  /** The slot to ask for there. */
+  /** Slot to request there. */
   architecture?: string;
-  /** False where the registry has found no native code. */
+  /** False if the registry found no native code. */
   mayBeNative: boolean;
 }
 
 /**
- * Chooses the slot of `architecture`, else `noarch`; `''` asks for `noarch` only.
+ * Chooses the slot of `architecture`, else `noarch`; `''` selects `noarch` only.
  *
- * @throws RegistryError `wrong_format` (400) on a file artefact, `slot_not_found` (404) when no slot fits
+ * @throws RegistryError `wrong_format` (400) for a file artefact, `slot_not_found` (404) if no slot fits
  */
 export function chooseTarball(document: Artefact, architecture: string): Offer {
   if (document.format === 'file')
-    throw refusal(document, 400, 'wrong_format', 'is a file, not an npm package: ensureArtefactFile fetches it');
+    throw refusal(document, 400, 'wrong_format', 'is a file, not an npm package: use ensureArtefactFile');
   const slots = document.tarballs;
   if (slots === undefined && typeof document.path === 'string')
     return describe(document, document, { route: 'download' });
@@ -38,8 +37,8 @@ export function chooseTarball(document: Artefact, architecture: string): Offer {
     .filter((name) => slots !== undefined && Object.hasOwn(slots, name))
     .map((name) => slots?.[name])[0];
   if (slot === undefined) {
-    const wanted = architecture === '' ? NOARCH : `${architecture} and no ${NOARCH} one`;
-    throw refusal(document, 404, 'slot_not_found', `has no tarball for ${wanted}`);
+    const slotNames = architecture === '' ? NOARCH : `${architecture} or ${NOARCH}`;
+    throw refusal(document, 404, 'slot_not_found', `has no tarball for ${slotNames}`);
   }
   return describe(document, slot, { route: 'tarball', architecture: architecture === '' ? NOARCH : architecture });
 }
@@ -47,11 +46,11 @@ export function chooseTarball(document: Artefact, architecture: string): Offer {
 /**
  * Chooses the file of a file artefact.
  *
- * @throws RegistryError `wrong_format` (400) on an npm artefact
+ * @throws RegistryError `wrong_format` (400) for an npm artefact
  */
 export function chooseFile(document: Artefact): Offer {
   if (document.format !== 'file')
-    throw refusal(document, 400, 'wrong_format', 'is an npm package, not a file: ensureArtefact fetches it');
+    throw refusal(document, 400, 'wrong_format', 'is an npm package, not a file: use ensureArtefact');
   return describe(document, document, { route: 'download' });
 }
 
@@ -59,7 +58,7 @@ function refusal({ _id }: Artefact, status: number, code: string, reason: string
   return new RegistryError(`${_id} ${reason}`, { status, code, artefactId: _id });
 }
 
-function describe(document: Artefact, slot: ArtefactSlot, where: Pick<Offer, 'route' | 'architecture'>): Offer {
+function describe(document: Artefact, slot: ArtefactSlot, location: Pick<Offer, 'route' | 'architecture'>): Offer {
   const digest = parseDigest(slot.digest);
   const { dataUpdatedAt = document.updatedAt } = document;
   if (digest === undefined && dataUpdatedAt === undefined) {
@@ -76,6 +75,6 @@ function describe(document: Artefact, slot: ArtefactSlot, where: Pick<Offer, 'ro
     version: slot.version ?? document.version,
     dataUpdatedAt,
     mayBeNative: slot.hasNativeModules !== false,
-    ...where,
+    ...location,
   };
 }

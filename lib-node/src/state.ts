@@ -1,16 +1,16 @@
-// What a slot of the cache knows: the entry that is current and the ETag of the document that said so, and since when
-// other entries have not been current. One small file, written by whoever holds the slot's lock.
+// Reads and writes the state of a slot of the cache: the current entry, the ETag of its document, and since when other
+// entries have been out of date. One small file, written under the slot's lock.
 
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
 import { isErrno } from './errors.ts';
 import type { CacheSlot } from './layout.ts';
 
-/** What is handed out and the bytes that it came from. */
+/** An entry of the cache and the bytes that it was made from. */
 export interface CacheEntry {
-  /** By which its place tells it from others: a directory inside the slot, or a fingerprint of the file. */
+  /** Identifies the entry in its slot: the name of a directory, or the fingerprint of a file. */
   name: string;
-  /** What the document called these bytes: the digest, or `at:<dataUpdatedAt>` where there is none. */
+  /** Key of the offer: the digest, or `at:<dataUpdatedAt>` if there is none. */
   key: string;
   digest: string;
   version: string | undefined;
@@ -19,18 +19,17 @@ export interface CacheEntry {
 
 export interface CacheState {
   artefactId: string;
-  /** An ETag means something to the registry that gave it only. */
+  /** The registry that issued the ETag; no other one understands it. */
   registryUrl: string;
   etag: string | undefined;
   current: CacheEntry;
-  /** Since when, in ISO 8601, each other directory has not been handed out any more. */
+  /** When each other directory went out of date, in ISO 8601. */
   retired?: Record<string, string>;
 }
 
 /**
- * Reads the state of a slot; undefined when there is none, or none that can be used: then the slot is filled anew.
- * Synchronous, since each hit does it: a few hundred bytes take some 20 µs, their five ways to another thread and back
- * ten times as long. /
+ * Reads the state of a slot; undefined if it is missing or damaged, so that the slot is filled again. Synchronous,
+ * since every cache hit reads it: a few hundred bytes take about 20 µs, and ten times as long through the thread pool.
  */
 export function readState(slot: CacheSlot): CacheState | undefined {
   try {
@@ -42,7 +41,7 @@ export function readState(slot: CacheSlot): CacheState | undefined {
   }
 }
 
-/** Replaces the state of a slot at once. The slot's lock must be held. */
+/** Replaces the state of a slot atomically. The slot's lock must be held. */
 export async function writeState(slot: CacheSlot, state: CacheState): Promise<void> {
   const draft = `${slot.stateFile}.draft`;
   await writeFile(draft, `${JSON.stringify(state, null, 2)}\n`);

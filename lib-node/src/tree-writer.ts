@@ -1,42 +1,41 @@
-// Writes the entries of a tarball below one directory, synchronously: made for a thread that does nothing else, where
-// a system call costs less than a promise. Files keep their modes (umask applied, never setuid); nothing is ever
-// written through a link.
+// Writes the entries of a tarball below one directory. Synchronous: in a worker thread, a system call costs less than
+// a promise. Files keep their modes (umask applied, never setuid); nothing is written through a link.
 
 import { closeSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
 import { checkLinks, splitPath } from './archive-path.ts';
 import { ArchiveError, isErrno } from './errors.ts';
-import type { EntryContent, TarEntry } from './tar/index.ts';
+import type { EntrySink, TarEntry } from './tar/index.ts';
 
 const PERMISSIONS = 0o777;
 const DEFAULT_MODE = 0o644;
 
 export interface TreeWriter {
-  /** Makes one entry; what it returns takes the content of a file. @throws ArchiveError */
-  add: (entry: TarEntry) => EntryContent | undefined;
+  /** Creates one entry and returns the sink for a file's content. @throws ArchiveError */
+  add: (entry: TarEntry) => EntrySink | undefined;
   /**
-   * Checks what can only be known at the end.
-   * @throws ArchiveError when a link leads outside or nothing was unpacked
+   * Checks the links, which is only possible with all of them known.
+   * @throws ArchiveError if a link leads outside or the archive is empty
    */
   finish: () => void;
 }
 
-/** Makes the writer of one archive. The folder that all entries share (`package/` in npm tarballs) is dropped. */
+/** Makes the writer of one archive. Drops the folder that all entries share (`package/` in npm tarballs). */
 export function createTreeWriter(directory: string): TreeWriter {
   const directories = new Set<string>();
   const files = new Set<string>();
   const links = new Map<string, string>();
   let folder: string | undefined;
 
-  function place(archivePath: string): string {
+  function relativePath(archivePath: string): string {
     const [first, ...parts] = splitPath(archivePath);
     folder ??= first;
-    if (first !== folder) throw unsafe(archivePath, 'is outside the folder of the archive');
+    if (first !== folder) throw unsafe(archivePath, 'is outside the top folder of the archive');
     return parts.join('/');
   }
 
   const targetOf = (path: string): string => `${directory}/${path}`;
 
-  /** Makes a directory and its parents; each must be a real one: what is already there may be a link. */
+  /** Creates a directory and its parents. Existing ones must be real directories, not links. */
   function makeDirectory(path: string): void {
     if (path === '' || directories.has(path)) return;
     makeDirectory(parentOf(path));
@@ -45,14 +44,14 @@ export function createTreeWriter(directory: string): TreeWriter {
       mkdirSync(target);
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
-      if (!lstatSync(target).isDirectory()) throw unsafe(path, 'is a directory and something else');
+      if (!lstatSync(target).isDirectory()) throw unsafe(path, 'is both a directory and something else');
     }
     directories.add(path);
   }
 
-  /** Creates what is no directory; a later entry of the same path takes the place of the earlier one, as in tar. */
+  /** Creates a file or link. A later entry of the same path replaces the earlier one, as in tar. */
   function create<T>(path: string, make: (target: string) => T): T {
-    if (path === '' || directories.has(path)) throw unsafe(path, 'is a directory and something else');
+    if (path === '' || directories.has(path)) throw unsafe(path, 'is both a directory and something else');
     makeDirectory(parentOf(path));
     const target = targetOf(path);
     try {
@@ -66,12 +65,12 @@ export function createTreeWriter(directory: string): TreeWriter {
     }
   }
 
-  function openFile(path: string, mode = DEFAULT_MODE): EntryContent {
+  function openFile(path: string, mode = DEFAULT_MODE): EntrySink {
     const file = create(path, (target) => openSync(target, 'wx', mode & PERMISSIONS));
     files.add(path);
     return {
-      write: (piece) => {
-        writeAll(file, piece);
+      write: (chunk) => {
+        writeAll(file, chunk);
       },
       end: () => {
         closeSync(file);
@@ -79,8 +78,8 @@ export function createTreeWriter(directory: string): TreeWriter {
     };
   }
 
-  function add(entry: TarEntry): EntryContent | undefined {
-    const path = place(entry.path);
+  function add(entry: TarEntry): EntrySink | undefined {
+    const path = relativePath(entry.path);
     switch (entry.type) {
       case 'Directory':
       case 'GNUDumpDir':
@@ -99,8 +98,8 @@ export function createTreeWriter(directory: string): TreeWriter {
         links.set(path, entry.linkpath);
         return undefined;
       case 'Link': {
-        const source = place(entry.linkpath);
-        if (!files.has(source)) throw unsafe(entry.path, 'is a hard link to what is no file of the archive');
+        const source = relativePath(entry.linkpath);
+        if (!files.has(source)) throw unsafe(entry.path, 'is a hard link whose target is not a file of the archive');
         if (source !== path)
           create(path, (link) => {
             linkSync(targetOf(source), link);
@@ -109,7 +108,7 @@ export function createTreeWriter(directory: string): TreeWriter {
         return undefined;
       }
       default:
-        throw unsafe(entry.path, `is of the type ${entry.type}`);
+        throw unsafe(entry.path, `has the unsupported type ${entry.type}`);
     }
   }
 

@@ -1,14 +1,14 @@
-// The wire shapes of the registry's HTTP API that this library reads and writes.
+// Types of the registry's HTTP API that this library reads and writes.
 
 export type ArtefactFormat = 'npm' | 'file';
 
-/** A text in the languages that it was written in. */
+/** A text in one or both languages. */
 export interface LocalisedText {
   fr?: string;
   en?: string;
 }
 
-/** Who a service acts for. With `department`, that department alone. */
+/** An account; with `department`, only that department. */
 export interface AccountRef {
   type: 'user' | 'organization';
   id: string;
@@ -20,7 +20,7 @@ export interface ArtefactSlot {
   path?: string;
   /** Bytes of the tarball. */
   size?: number;
-  /** `sha256:<64 hex digits>`; older registries give none. */
+  /** `sha256:<64 hex digits>`; older registries provide none. */
   digest?: string;
   version?: string;
   uploadedAt?: string;
@@ -29,7 +29,7 @@ export interface ArtefactSlot {
   hasInstallScripts?: boolean;
 }
 
-/** The document of an artefact, as `GET /artefacts/:id` answers it. */
+/** The document of an artefact, as `GET /artefacts/:id` returns it. */
 export interface Artefact {
   _id: string;
   name?: string;
@@ -39,7 +39,7 @@ export interface Artefact {
   version?: string;
   licence?: string;
   category?: string;
-  /** Slots by architecture, on npm artefacts; registries that know no slots leave it out. */
+  /** Slots of an npm artefact by architecture; absent on registries without slots. */
   tarballs?: Record<string, ArtefactSlot>;
   path?: string;
   hasNativeModules?: boolean;
@@ -62,7 +62,7 @@ export interface Artefact {
   uploadedBy?: unknown;
   createdAt?: string;
   updatedAt?: string;
-  /** ISO 8601 UTC; moves with every upload and every removal of a slot. */
+  /** ISO 8601 UTC; changes with every upload and every removal of a slot. */
   dataUpdatedAt?: string;
 }
 

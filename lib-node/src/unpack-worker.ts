@@ -1,5 +1,5 @@
-// The thread that unpacks one gzipped tarball: its stdin is the tarball, its workerData the directory.
-// Inflating runs on the thread pool meanwhile. Started by unpack.ts, which reads the messages.
+// Worker thread that unpacks one gzipped tarball: stdin is the tarball, workerData the directory. zlib inflates on the
+// thread pool meanwhile. unpack.ts starts it and reads its messages.
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { createGunzip } from 'node:zlib';
@@ -7,9 +7,9 @@ import { createTarReader, TarError } from './tar/index.ts';
 import { createTreeWriter } from './tree-writer.ts';
 import type { UnpackMessage } from './unpack.ts';
 
-/** Bytes inflated in one piece, and those inflated ahead while a piece is written. */
+/** Bytes inflated per chunk, and those inflated ahead while a chunk is written. */
 const INFLATE = { chunkSize: 1024 * 1024, readableHighWaterMark: 4 * 1024 * 1024 };
-/** Bytes of the tarball between two messages: each wakes the other thread. */
+/** Compressed bytes between two progress messages, each of which wakes the main thread. */
 const REPORT_BYTES = 1024 * 1024;
 
 const writer = createTreeWriter(workerData as string);
@@ -18,7 +18,7 @@ const gunzip = createGunzip(INFLATE);
 let reportedBytes = 0;
 
 try {
-  // Not by stream.pipeline: on Node 20 it may tell of a damaged tarball as "aborted".
+  // Not stream.pipeline: on Node 20 it may report a damaged tarball as "aborted".
   for await (const piece of process.stdin.pipe(gunzip) as AsyncIterable<Buffer>) {
     reader.push(piece);
     if (gunzip.bytesWritten - reportedBytes >= REPORT_BYTES) report();
@@ -40,7 +40,7 @@ function post(message: UnpackMessage): void {
   parentPort?.postMessage(message);
 }
 
-/** An error loses its class and its fields on the way to another thread. */
+/** Serialises an error: its class and fields do not survive structured cloning. */
 function describe(error: unknown): { code: string | undefined; message: string } {
   const { code, message } = error as NodeJS.ErrnoException;
   if (error instanceof TarError && code === 'unsupported') return { code: 'archive_unsafe', message };

@@ -1,12 +1,12 @@
-// Unpacks tarballs in a thread of their own, so that the caller's event loop goes on. The thread is unpack-worker.ts.
+// Unpacks tarballs in a worker thread (unpack-worker.ts), so that they do not block the caller's event loop.
 
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { ArchiveError } from './errors.ts';
 
-/** Bytes that may wait for the thread; what waits when it asks for more goes there in one message. */
-const MAX_WAITING_BYTES = 1024 * 1024;
+/** Backpressure limit: bytes queued for the worker, which receives them in one message when it reads again. */
+const MAX_QUEUED_BYTES = 1024 * 1024;
 
 export type UnpackMessage =
   | { type: 'consumed'; bytes: number }
@@ -14,21 +14,18 @@ export type UnpackMessage =
   | { type: 'failed'; code: string | undefined; message: string };
 
 export interface Unpacking {
-  /**
-   * Hands on bytes of the tarball and waits while too many are on the way. Does nothing after a failure: `finish`
-   * tells it.
-   */
+  /** Queues bytes of the tarball, with backpressure. Does nothing after a failure, which `finish` reports. */
   write: (chunk: Uint8Array) => Promise<void>;
-  /** Waits until everything is on disk. @throws ArchiveError, or what the file system said (`ENOSPC`, …) */
+  /** Waits until everything is unpacked. @throws ArchiveError, or an error of the file system (`ENOSPC`, …) */
   finish: () => Promise<void>;
-  /** Stops the thread; what it has written stays. */
+  /** Stops the worker; files that it has written stay. */
   abort: () => Promise<void>;
 }
 
 /**
- * Starts to unpack a gzipped tarball into `directory`, which exists and is empty.
+ * Starts to unpack a gzipped tarball into `directory`, which must exist and be empty.
  *
- * @param onConsumed told how many bytes of the tarball have been unpacked
+ * @param onConsumed called with the number of compressed bytes that have been unpacked
  */
 export function startUnpacking(directory: string, onConsumed: (bytes: number) => void = () => undefined): Unpacking {
   const worker = new Worker(new URL('./unpack-worker.js', import.meta.url), {
@@ -37,7 +34,7 @@ export function startUnpacking(directory: string, onConsumed: (bytes: number) =>
     execArgv: [],
   });
   const input = worker.stdin;
-  if (input === null) throw new Error('a worker with stdin has none');
+  if (input === null) throw new Error('the worker has no stdin');
   let ended = false;
   const outcome = new Promise<void>((resolve, reject) => {
     worker.on('message', (message: UnpackMessage) => {
@@ -47,7 +44,7 @@ export function startUnpacking(directory: string, onConsumed: (bytes: number) =>
     });
     worker.on('error', reject);
     worker.on('exit', () => {
-      reject(new Error('the thread that unpacks has ended before its time'));
+      reject(new Error('the unpacking thread exited unexpectedly'));
     });
   });
   const settled = outcome
@@ -58,7 +55,7 @@ export function startUnpacking(directory: string, onConsumed: (bytes: number) =>
   input.on('error', () => undefined);
   return {
     write: async (chunk) => {
-      if (ended || input.write(chunk) || input.writableLength < MAX_WAITING_BYTES) return;
+      if (ended || input.write(chunk) || input.writableLength < MAX_QUEUED_BYTES) return;
       await Promise.race([once(input, 'drain'), settled]);
     },
     finish: async () => {
@@ -73,11 +70,11 @@ export function startUnpacking(directory: string, onConsumed: (bytes: number) =>
 }
 
 /**
- * Unpacks a gzipped npm tarball into `directory`, which is made when it is missing and should be empty. The leading
- * `package/` is dropped, file modes and links that stay inside are kept, owners are not set.
+ * Unpacks a gzipped npm tarball into `directory`, which is created if it is missing and should be empty. Drops the
+ * leading `package/`, keeps file modes and links that stay inside, and does not set owners.
  *
- * @throws ArchiveError when the tarball is damaged, or holds what would land or point outside; what was written before
- *   stays /
+ * @throws ArchiveError if the tarball is damaged, or contains a path or link that leads outside; files that were
+ *   written before stay
  */
 export async function extractTarball(stream: AsyncIterable<Uint8Array>, directory: string): Promise<void> {
   await mkdir(directory, { recursive: true });

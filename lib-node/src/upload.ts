@@ -1,6 +1,5 @@
-// One POST, or PATCH, by node:http, not by fetch: it can ask before it sends (`Expect: 100-continue`), tells the
-// length of a streamed body, and hears a refusal that arrives while the body is still on its way, where fetch reports
-// a broken connection instead.
+// Sends one POST or PATCH with node:http. Unlike fetch, it supports `Expect: 100-continue`, sends the length of a
+// streamed body, and receives a refusal while the body is still being sent; fetch reports a broken connection.
 
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
@@ -9,10 +8,10 @@ import { request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RegistryError } from './errors.ts';
 
-/** A server that has not heard of 100-continue gets the body after this long, as from curl. */
+/** A server that does not support 100-continue gets the body after this time, as with curl. */
 const CONTINUE_WAIT_MS = 1000;
-/** The registry may take its time to store what it was sent before it answers. */
-const SILENCE_MS = 300_000;
+/** Long enough for the registry to store the upload before it responds. */
+const IDLE_TIMEOUT_MS = 300_000;
 
 export interface Upload {
   /** Default `POST`. */
@@ -24,17 +23,17 @@ export interface Upload {
   signal: AbortSignal | undefined;
 }
 
-export interface UploadAnswer {
+export interface UploadResponse {
   status: number;
   headers: IncomingMessage['headers'];
   text: string;
 }
 
 /**
- * Sends a body and reads the answer, whatever its status is. The body is not begun where the registry refuses at once,
- * and not finished where it refuses half-way.
+ * Sends a body and reads the response, whatever its status. If the registry refuses the request early, the body is not
+ * sent, or not completed.
  *
- * @throws RegistryError `unreachable` (status 0) when the connection fails before there is an answer /
+ * @throws RegistryError `unreachable` (status 0) if the connection fails before there is a response
  */
 export async function upload({
   method = 'POST',
@@ -43,18 +42,18 @@ export async function upload({
   body,
   artefactId,
   signal,
-}: Upload): Promise<UploadAnswer> {
+}: Upload): Promise<UploadResponse> {
   signal?.throwIfAborted();
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
   const request = send(url, { method, headers: { ...headers, expect: '100-continue' }, ...(signal && { signal }) });
-  request.setTimeout(SILENCE_MS, () => {
-    request.destroy(new Error(`nothing came for ${SILENCE_MS} ms`));
+  request.setTimeout(IDLE_TIMEOUT_MS, () => {
+    request.destroy(new Error(`no data for ${IDLE_TIMEOUT_MS} ms`));
   });
-  const answering = new AbortController();
-  const answered = receive(request, answering);
-  const sent = sendBody(request, body, answering.signal);
+  const responseStart = new AbortController();
+  const response = receive(request, responseStart);
+  const sent = sendBody(request, body, responseStart.signal);
   try {
-    return await Promise.race([answered, sent.then(() => answered)]);
+    return await Promise.race([response, sent.then(() => response)]);
   } catch (cause) {
     signal?.throwIfAborted();
     if (!(cause instanceof ConnectionError)) throw cause;
@@ -69,14 +68,14 @@ export async function upload({
   }
 }
 
-/** Tells the connection's failures from those of the body's source, which no further attempt would mend. */
+/** A failure of the connection, not of the body's source, which a retry would not fix. */
 class ConnectionError extends Error {}
 
-/** Waits for the answer; `answering` aborts as soon as it begins, or when there will be none. */
-async function receive(request: ClientRequest, answering: AbortController): Promise<UploadAnswer> {
+/** Receives the response; aborts `responseStart` when it starts, or when the connection fails. */
+async function receive(request: ClientRequest, responseStart: AbortController): Promise<UploadResponse> {
   try {
     const [response] = (await once(request, 'response')) as [IncomingMessage];
-    answering.abort();
+    responseStart.abort();
     request.on('error', () => undefined);
     let text = '';
     for await (const chunk of response.setEncoding('utf8')) text += chunk;
@@ -84,36 +83,36 @@ async function receive(request: ClientRequest, answering: AbortController): Prom
   } catch (cause) {
     throw new ConnectionError(cause instanceof Error ? cause.message : String(cause), { cause });
   } finally {
-    answering.abort();
+    responseStart.abort();
   }
 }
 
 async function sendBody(
   request: ClientRequest,
   body: AsyncIterable<Uint8Array>,
-  answering: AbortSignal,
+  responseStart: AbortSignal,
 ): Promise<void> {
   request.flushHeaders();
-  await unlessAnswered(
-    answering,
+  await untilResponse(
+    responseStart,
     Promise.race([
-      once(request, 'continue', { signal: answering }),
-      sleep(CONTINUE_WAIT_MS, undefined, { signal: answering }),
+      once(request, 'continue', { signal: responseStart }),
+      sleep(CONTINUE_WAIT_MS, undefined, { signal: responseStart }),
     ]),
   );
-  if (answering.aborted) return;
+  if (responseStart.aborted) return;
   for await (const chunk of body) {
-    if (answering.aborted) return;
-    if (!request.write(chunk)) await unlessAnswered(answering, once(request, 'drain', { signal: answering }));
+    if (responseStart.aborted) return;
+    if (!request.write(chunk)) await untilResponse(responseStart, once(request, 'drain', { signal: responseStart }));
   }
   request.end();
 }
 
-/** Waits for `event`; an answer, or a failure that `receive` reports, ends the wait as well. */
-async function unlessAnswered(answering: AbortSignal, event: Promise<unknown>): Promise<void> {
+/** Waits for `event`, or until `responseStart` aborts. */
+async function untilResponse(responseStart: AbortSignal, event: Promise<unknown>): Promise<void> {
   try {
     await event;
   } catch (error) {
-    if (!answering.aborted) throw error;
+    if (!responseStart.aborted) throw error;
   }
 }

@@ -1,4 +1,4 @@
-// The library against the server that it is made for, from the first upload on.
+// The library against a real server, starting with the upload.
 
 import assert from 'node:assert/strict';
 import { readFile, readdir, writeFile } from 'node:fs/promises';
@@ -71,38 +71,35 @@ async function consumer(t: TestContext, artefactId: string): Promise<EnsureArtef
 const routeOf = (artefactId: string): string => `/artefacts/${encodeURIComponent(artefactId)}`;
 const source = async (path: string): Promise<string> => await readFile(join(path, 'index.js'), 'utf8');
 
-test(
-  'what is published is listed, read and brought into the cache, and asked for with one request ' + 'from then on',
-  async (t) => {
-    const published = await publish('@acme/journey@1', ONE);
-    const registry = { registryUrl: berth.url, secretKey: berth.secretKey };
-    const { results, count } = await listArtefacts({ ...registry, q: 'journey' });
-    assert.deepEqual([count, results[0]?._id, results[0]?.version], [1, '@acme/journey@1', '1.0.0']);
-    const document = await getArtefact({ ...registry, artefactId: '@acme/journey@1' });
-    assert.equal(document.dataUpdatedAt, published.dataUpdatedAt);
-    assert.equal(document.tarballs?.noarch?.digest, ONE.digest);
+test('a published artefact is listed, read and cached; each later call is one request', async (t) => {
+  const published = await publish('@acme/journey@1', ONE);
+  const registry = { registryUrl: berth.url, secretKey: berth.secretKey };
+  const { results, count } = await listArtefacts({ ...registry, q: 'journey' });
+  assert.deepEqual([count, results[0]?._id, results[0]?.version], [1, '@acme/journey@1', '1.0.0']);
+  const document = await getArtefact({ ...registry, artefactId: '@acme/journey@1' });
+  assert.equal(document.dataUpdatedAt, published.dataUpdatedAt);
+  assert.equal(document.tarballs?.noarch?.digest, ONE.digest);
 
-    const proxy = await startProxy(t, berth.url);
-    const options = { ...(await consumer(t, '@acme/journey@1')), registryUrl: proxy.url };
-    const first = await ensureArtefact(options);
-    const { dataUpdatedAt } = document;
-    assert.deepEqual(first, {
-      path: first.path,
-      version: '1.0.0',
-      dataUpdatedAt,
-      digest: ONE.digest,
-      downloaded: true,
-      stale: false,
-    });
-    assert.equal(await source(first.path), 'export default 1');
-    assert.equal(proxy.requests.length, 2);
-    assert.deepEqual(await ensureArtefact(options), { ...first, downloaded: false });
-    assert.equal(proxy.requests.length, 3);
-    assert.equal(proxy.requests[2]?.headers['if-none-match'] !== undefined, true);
-  },
-);
+  const proxy = await startProxy(t, berth.url);
+  const options = { ...(await consumer(t, '@acme/journey@1')), registryUrl: proxy.url };
+  const first = await ensureArtefact(options);
+  const { dataUpdatedAt } = document;
+  assert.deepEqual(first, {
+    path: first.path,
+    version: '1.0.0',
+    dataUpdatedAt,
+    digest: ONE.digest,
+    downloaded: true,
+    stale: false,
+  });
+  assert.equal(await source(first.path), 'export default 1');
+  assert.equal(proxy.requests.length, 2);
+  assert.deepEqual(await ensureArtefact(options), { ...first, downloaded: false });
+  assert.equal(proxy.requests.length, 3);
+  assert.equal(proxy.requests[2]?.headers['if-none-match'] !== undefined, true);
+});
 
-test('a newer upload goes to a directory of its own, equal bytes and edits download nothing', async (t) => {
+test('a newer upload gets a new directory; equal bytes and edits download nothing', async (t) => {
   await publish('update', ONE);
   const options = await consumer(t, 'update');
   const first = await ensureArtefact(options);
@@ -118,7 +115,7 @@ test('a newer upload goes to a directory of its own, equal bytes and edits downl
   assert.deepEqual(await ensureArtefact(options), { ...second, dataUpdatedAt, downloaded: false });
 });
 
-test('each architecture gets its own slot, else noarch; an empty one gets noarch alone', async (t) => {
+test('each architecture gets its own slot, else noarch; an empty one gets noarch only', async (t) => {
   const arm = packPackage('1.0.0', { 'index.js': 'export default "arm64"' });
   await Promise.all([publish('slots', ONE), publish('slots', arm, { architecture: 'arm64' })]);
   const options = await consumer(t, 'slots');
@@ -133,7 +130,7 @@ test('each architecture gets its own slot, else noarch; an empty one gets noarch
   assert.equal((await ensureArtefact({ ...options, architecture: 'arm64' })).path, arm64?.path);
 });
 
-test('an account, whatever its script, gets what is shared with it and nothing else', async (t) => {
+test('an account with a non-ASCII name gets what is shared with it, and nothing else', async (t) => {
   const account: AccountRef = { type: 'organization', id: 'société-日本', department: 'géo' };
   await publish('shared', ONE);
   await publish('private', ONE);
@@ -178,7 +175,7 @@ test('keys upload within their scope and read what is shared with their owner', 
   });
 });
 
-test('a refusal is final and says which it is', async (t) => {
+test('a refusal is not retried, and has its own code', async (t) => {
   const proxy = await startProxy(t, berth.url);
   const owner: AccountRef = { type: 'organization', id: 'dismissed' };
   const { _id: grant } = await berth.asService('POST', '/access-grants', { account: owner });
@@ -201,7 +198,7 @@ test('a refusal is final and says which it is', async (t) => {
   }
 });
 
-test('a download that is cut goes on where it was cut', async (t) => {
+test('a download resumes after a lost connection', async (t) => {
   const content = incompressible(3_000_000);
   const large = packPackage('1.0.0', { 'data.bin': content });
   await publish('cut', large);
@@ -216,7 +213,7 @@ test('a download that is cut goes on where it was cut', async (t) => {
   assert.equal(proxy.requests.at(-1)?.headers['if-range'], `"${large.digest}"`);
 });
 
-test('directories beyond keep go when they have been out of date for an hour', async (t) => {
+test('directories beyond keep are evicted an hour after they went out of date', async (t) => {
   const options = await consumer(t, 'keep');
   const paths: string[] = [];
   for (const version of ['1.0.0', '1.0.1', '1.0.2', '1.0.3']) {
@@ -237,7 +234,7 @@ test('directories beyond keep go when they have been out of date for an hour', a
   );
 });
 
-test('a file is published, brought to its place, continued where it was cut, and replaced', async (t) => {
+test('a file is published, downloaded, resumed after a lost connection, and replaced', async (t) => {
   const [one, two] = ['one', 'two'].map((seed) => describeTarball(incompressible(3_000_000, seed)));
   assert.ok(one && two);
   await publish('@acme/europe.pmtiles', one, { format: 'file', category: 'tileset' });
@@ -262,7 +259,7 @@ test('a file is published, brought to its place, continued where it was cut, and
   await assert.rejects(ensureArtefact({ ...options, architecture }), { status: 400, code: 'wrong_format' });
 });
 
-test('an add-on that the server has found is built', async (t) => {
+test('an add-on that the server detected is built', async (t) => {
   const gate = await makeGate(t);
   const { tarballs } = await publish('native', packAddon('1.0.0', gate, '42'));
   assert.equal(tarballs?.noarch?.hasNativeModules, true);

@@ -16,7 +16,7 @@ const FILES = Object.fromEntries(
 const TREE = packPackage('1.0.0', FILES);
 const OLDER = packPackage('0.9.0');
 
-async function assertWhole({ path, digest }: EnsuredArtefact): Promise<void> {
+async function assertComplete({ path, digest }: EnsuredArtefact): Promise<void> {
   assert.equal(digest, TREE.digest);
   for (const [name, content] of Object.entries(FILES)) assert.deepEqual(await readFile(join(path, name)), content);
   assert.deepEqual((await readdir(join(path, '..'))).filter((name) => !/^[0-9a-f]{16}$/.test(name)).sort(), [
@@ -27,7 +27,7 @@ async function assertWhole({ path, digest }: EnsuredArtefact): Promise<void> {
 
 const slotOf = ({ cacheDir }: Setting): string => join(cacheDir, encodeURIComponent(ID), 'x64');
 
-test('a process killed half-way through the download leaves what the next call continues', async (t) => {
+test('a download is resumed after its process was killed', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: TREE });
   let child: ReturnType<typeof startEnsure> | undefined;
@@ -50,11 +50,11 @@ test('a process killed half-way through the download leaves what the next call c
   await child?.kill();
   assert.ok((await readdir(slotOf(setting))).some((name) => name.startsWith('.staging-')));
   const result = await ensureArtefact(setting.options);
-  await assertWhole(result);
+  await assertComplete(result);
   assert.match(setting.registry.requests.at(-1)?.headers.range ?? '', /^bytes=[5-7]\d{5}-$/);
 });
 
-test('a partial file that holds other bytes costs a second download and nothing else', async (t) => {
+test('a partial file with other bytes only costs a second download', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: TREE });
   await mkdir(slotOf(setting), { recursive: true });
@@ -68,34 +68,31 @@ test('a partial file that holds other bytes costs a second download and nothing 
     await rm(slotOf(setting), { recursive: true });
     await mkdir(slotOf(setting));
     await writeFile(part, bytes);
-    await assertWhole(await ensureArtefact(setting.options));
+    await assertComplete(await ensureArtefact(setting.options));
   }
 });
 
-test('a whole partial file is unpacked without another download', async (t) => {
+test('a complete partial file is unpacked without another download', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: TREE });
   await mkdir(slotOf(setting), { recursive: true });
   await writeFile(join(slotOf(setting), `.${TREE.digest.slice(7, 23)}.part`), TREE.bytes);
-  await assertWhole(await ensureArtefact(setting.options));
+  await assertComplete(await ensureArtefact(setting.options));
   assert.equal(setting.registry.countRequests('/tarball'), 0);
 });
 
-test(
-  'a process killed between the renaming and the writing of the state leaves a directory ' + 'that is used',
-  async (t) => {
-    const setting = await makeSetting(t);
-    setting.registry.publish(ID, { noarch: TREE });
-    const first = await ensureArtefact(setting.options);
-    await rm(join(slotOf(setting), '.state.json'));
-    await writeFile(join(slotOf(setting), '.state.json.draft'), '{"artefa');
-    const second = await ensureArtefact(setting.options);
-    assert.deepEqual(second, { ...first, downloaded: false });
-    await assertWhole(second);
-  },
-);
+test('a directory is reused if its process was killed before it wrote the state', async (t) => {
+  const setting = await makeSetting(t);
+  setting.registry.publish(ID, { noarch: TREE });
+  const first = await ensureArtefact(setting.options);
+  await rm(join(slotOf(setting), '.state.json'));
+  await writeFile(join(slotOf(setting), '.state.json.draft'), '{"artefa');
+  const second = await ensureArtefact(setting.options);
+  assert.deepEqual(second, { ...first, downloaded: false });
+  await assertComplete(second);
+});
 
-test('what dead processes left half done is swept by the next download', async (t) => {
+test('the next download removes the leftovers of dead processes', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: OLDER });
   await ensureArtefact(setting.options);
@@ -105,7 +102,7 @@ test('what dead processes left half done is swept by the next download', async (
   }
   await writeFile(join(slotOf(setting), '.0000000000000000.part'), 'x');
   setting.registry.publish(ID, { noarch: TREE });
-  await assertWhole(await ensureArtefact(setting.options));
+  await assertComplete(await ensureArtefact(setting.options));
 });
 
 async function partSize(setting: Setting): Promise<number> {

@@ -13,7 +13,7 @@ const TWO = packPackage('1.1.0', { 'index.js': 'export default 2' });
 const entries = async (directory: string): Promise<string[]> =>
   (await readdir(directory)).filter((name) => !name.startsWith('.')).sort();
 
-test('a first call downloads, unpacks without package/ and answers where it is', async (t) => {
+test('the first call downloads, unpacks without package/ and returns the path', async (t) => {
   const { registry, cacheDir, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE }, { version: '1.0.0' });
   const { dataUpdatedAt, ...result } = await ensureArtefact(options);
@@ -44,7 +44,7 @@ test('a hit is one conditional request and writes nothing', async (t) => {
   assert.equal((await stat(join(slot, '.state.json'))).mtimeMs, stateBefore.mtimeMs);
 });
 
-test('a new upload goes to a fresh directory and leaves the old one untouched', async (t) => {
+test('a new upload gets a new directory and leaves the old one unchanged', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE }, { version: '1.0.0' });
   const first = await ensureArtefact(options);
@@ -57,7 +57,7 @@ test('a new upload goes to a fresh directory and leaves the old one untouched', 
   assert.equal(await readFile(join(second.path, 'index.js'), 'utf8'), 'export default 2');
 });
 
-test('an edit of metadata, or identical bytes uploaded again, downloads nothing', async (t) => {
+test('an edit of metadata, or another upload of the same bytes, downloads nothing', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE });
   const first = await ensureArtefact(options);
@@ -73,7 +73,7 @@ test('an edit of metadata, or identical bytes uploaded again, downloads nothing'
   assert.ok(registry.requests[0]?.headers['if-none-match'] !== undefined);
 });
 
-test('a return to earlier bytes reuses their directory', async (t) => {
+test('a rollback to earlier bytes reuses their directory', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE });
   const first = await ensureArtefact(options);
@@ -86,7 +86,7 @@ test('a return to earlier bytes reuses their directory', async (t) => {
   assert.equal(registry.countRequests('/tarball'), 2);
 });
 
-test('the slot of the architecture is preferred to noarch, and each architecture has its own directory', async (t) => {
+test('the slot of the architecture is preferred to noarch; each architecture has its own directory', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE, arm64: TWO });
   const x64 = await ensureArtefact(options);
@@ -106,7 +106,7 @@ test('the architecture defaults to that of the process', async (t) => {
   assert.equal((await ensureArtefact({ ...options, architecture: undefined })).digest, ONE.digest);
 });
 
-test('noarch alone is asked for with an empty architecture, whatever else there is', async (t) => {
+test('an empty architecture selects noarch only', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { x64: ONE });
   await assert.rejects(ensureArtefact({ ...options, architecture: '' }), {
@@ -118,13 +118,13 @@ test('noarch alone is asked for with an empty architecture, whatever else there 
   await assert.rejects(ensureArtefact(options), { status: 404, code: 'slot_not_found' });
 });
 
-test('a file artefact is not unpacked', async (t) => {
+test('a file artefact is refused', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, {}, { format: 'file', tarballs: undefined, path: 'files/x' });
   await assert.rejects(ensureArtefact(options), { status: 400, code: 'wrong_format' });
 });
 
-test('an artefact that is gone is an error although it is cached', async (t) => {
+test('a deleted artefact is an error, even if it is cached', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE });
   await ensureArtefact(options);
@@ -136,7 +136,7 @@ test('an artefact that is gone is an error although it is cached', async (t) => 
   });
 });
 
-test('ids that are odd, long or alike do not collide and do not leave the cache', async (t) => {
+test('unusual, long and similar ids do not collide and stay inside the cache', async (t) => {
   const { registry, cacheDir, options } = await makeSetting(t);
   const ids = [
     'a',
@@ -161,7 +161,7 @@ test('ids that are odd, long or alike do not collide and do not leave the cache'
   assert.equal((await readdir(cacheDir)).length, ids.length);
 });
 
-test('a state that is damaged or a directory that is gone is repaired', async (t) => {
+test('a damaged state or a missing directory is repaired', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE });
   const { path } = await ensureArtefact(options);
@@ -176,7 +176,7 @@ test('a state that is damaged or a directory that is gone is repaired', async (t
   assert.equal(await readFile(join(path, 'index.js'), 'utf8'), 'export default 1');
 });
 
-test('an ETag is not shown to another registry', async (t) => {
+test('an ETag is not sent to another registry', async (t) => {
   const { registry, options } = await makeSetting(t);
   const other = await makeSetting(t);
   registry.publish(ID, { noarch: ONE });
@@ -191,14 +191,14 @@ test('progress counts the download and ends at its size', async (t) => {
   const { registry, options } = await makeSetting(t);
   const large = packPackage('1.0.0', { 'data.bin': incompressible(3_000_000) });
   registry.publish(ID, { noarch: large });
-  const seen: Progress[] = [];
+  const reported: Progress[] = [];
   await ensureArtefact({
     ...options,
     onProgress: (progress) => {
-      seen.push(progress);
+      reported.push(progress);
     },
   });
-  const downloads = seen.filter(({ phase }) => phase === 'download');
+  const downloads = reported.filter(({ phase }) => phase === 'download');
   assert.ok(downloads.length > 1);
   assert.ok(
     downloads.every(
@@ -207,10 +207,10 @@ test('progress counts the download and ends at its size', async (t) => {
     ),
   );
   assert.equal(downloads.at(-1)?.bytesDone, large.bytes.length);
-  assert.ok(seen.every(({ phase }) => phase === 'download' || phase === 'unpack'));
+  assert.ok(reported.every(({ phase }) => phase === 'download' || phase === 'unpack'));
 });
 
-test('an error thrown by onProgress rejects that call and leaves the cache usable', async (t) => {
+test('an error thrown by onProgress rejects the call and leaves the cache usable', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE });
   const failure = new Error('mine');

@@ -13,29 +13,29 @@ const ID = 'europe.pmtiles';
 const ONE = describeTarball(incompressible(2_000_000, 'one'));
 const TWO = describeTarball(incompressible(2_000_000, 'two'));
 
-const bookkeeping = ({ cacheDir }: Setting): string => join(cacheDir, '.files', ID);
-const partOf = (setting: Setting): string => join(bookkeeping(setting), `.${ONE.digest.slice(7, 23)}.part`);
+const slotOf = ({ cacheDir }: Setting): string => join(cacheDir, '.files', ID);
+const partOf = (setting: Setting): string => join(slotOf(setting), `.${ONE.digest.slice(7, 23)}.part`);
 const ranges = ({ registry }: Setting): (string | undefined)[] =>
   registry.requests.filter(({ url }) => url.endsWith('/download')).map(({ headers }) => headers.range);
 
-async function assertWhole(setting: Setting, file = ONE): Promise<void> {
+async function assertComplete(setting: Setting, file = ONE): Promise<void> {
   const { path, digest } = await ensureArtefactFile(setting.options);
   assert.equal(digest, file.digest);
   assert.deepEqual(await readFile(path), file.bytes);
-  assert.deepEqual((await readdir(bookkeeping(setting))).sort(), ['.lock', '.state.json']);
+  assert.deepEqual((await readdir(slotOf(setting))).sort(), ['.lock', '.state.json']);
 }
 
-test('a download that is cut goes on where it was cut', async (t) => {
+test('a download resumes after a lost connection', async (t) => {
   const setting = await makeFileSetting(t, ID);
   setting.registry.publishFile(ID, ONE);
   setting.registry.misbehave(onRequests('/download', 2, cutting(600_000)));
-  await assertWhole(setting);
+  await assertComplete(setting);
   const [first, second = '', third = ''] = ranges(setting);
   assert.deepEqual([first, /^bytes=\d+-$/.test(second), /^bytes=\d+-$/.test(third)], [undefined, true, true]);
   assert.equal(setting.registry.requests.at(-1)?.headers['if-range'], `"${ONE.digest}"`);
 });
 
-test('what a killed process has downloaded is hashed again and continued by the next', async (t) => {
+test('a download is resumed, and its bytes hashed again, after its process was killed', async (t) => {
   const setting = await makeFileSetting(t, ID);
   setting.registry.publishFile(ID, ONE);
   setting.registry.misbehave(
@@ -52,11 +52,11 @@ test('what a killed process has downloaded is hashed again and continued by the 
     });
   await child.kill();
   setting.registry.misbehave(undefined);
-  await assertWhole(setting);
+  await assertComplete(setting);
   assert.deepEqual(ranges(setting), [undefined, 'bytes=1500000-']);
 });
 
-test('a partial file that holds other bytes, fewer or more, costs a second download and nothing else', async (t) => {
+test('a partial file with other, fewer or more bytes only costs a second download', async (t) => {
   for (const bytes of [
     TWO.bytes.subarray(0, 1000),
     TWO.bytes,
@@ -65,13 +65,13 @@ test('a partial file that holds other bytes, fewer or more, costs a second downl
   ]) {
     const setting = await makeFileSetting(t, ID);
     setting.registry.publishFile(ID, ONE);
-    await mkdir(bookkeeping(setting), { recursive: true });
+    await mkdir(slotOf(setting), { recursive: true });
     await writeFile(partOf(setting), bytes);
-    await assertWhole(setting);
+    await assertComplete(setting);
   }
 });
 
-test('a newer upload does not continue the partial file of the one before', async (t) => {
+test('the download of a newer upload does not resume the partial file of the previous one', async (t) => {
   const setting = await makeFileSetting(t, ID);
   setting.registry.publishFile(ID, ONE);
   setting.registry.misbehave(onRequests('/download', 1, cutting(700_000)));
@@ -79,14 +79,14 @@ test('a newer upload does not continue the partial file of the one before', asyn
   assert.ok((await stat(partOf(setting))).size > 0);
   setting.registry.publishFile(ID, TWO);
   setting.registry.requests.length = 0;
-  await assertWhole(setting, TWO);
+  await assertComplete(setting, TWO);
   assert.deepEqual(ranges(setting), [undefined]);
 });
 
-test('bytes with another digest never take the place of the file', async (t) => {
+test('bytes with a wrong digest never replace the file', async (t) => {
   const setting = await makeFileSetting(t, ID);
   setting.registry.publishFile(ID, ONE);
-  await assertWhole(setting);
+  await assertComplete(setting);
   setting.registry.publishFile(ID, TWO);
   setting.registry.misbehave(
     onRequests(
@@ -102,10 +102,10 @@ test('bytes with another digest never take the place of the file', async (t) => 
   });
   assert.deepEqual(await readFile(join(setting.cacheDir, ID)), ONE.bytes);
   setting.registry.misbehave(undefined);
-  await assertWhole(setting, TWO);
+  await assertComplete(setting, TWO);
 });
 
-test('calls and processes at once download once', async (t) => {
+test('concurrent calls and processes download once', async (t) => {
   const setting = await makeFileSetting(t, ID);
   setting.registry.publishFile(ID, ONE);
   const children = Array.from({ length: 3 }, () => startEnsure(setting.options, 'ensureArtefactFile').result);
@@ -116,62 +116,57 @@ test('calls and processes at once download once', async (t) => {
   assert.equal(ranges(setting).length, 1);
 });
 
-test(
-  'a redirect to a storage is followed without a secret, continued with a bare range and checked against the ' +
-    'digest of the redirect',
-  async (t) => {
-    const setting = await makeFileSetting(t, ID);
-    const storage = await makeRegistry(t);
-    setting.registry.publishFile(ID, ONE);
-    const headers = {
-      'etag': `"${ONE.digest}"`,
-      'repr-digest': `sha-256=:${Buffer.from(ONE.digest.slice(7), 'hex').toString('base64')}:`,
-    };
-    setting.registry.misbehave(
-      onRequests(
-        '/download',
-        Infinity,
-        redirecting(() => `${storage.origin}/bucket/x?signature=1`, headers),
-      ),
-    );
-    let answers = 0;
-    storage.misbehave((request, response) => {
-      answers += 1;
-      const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
-      const rest = ONE.bytes.subarray(start);
-      if (answers === 1) cutting(800_000)(request, response);
-      const range =
-        start === 0 ? {} : { 'content-range': `bytes ${start}-${ONE.bytes.length - 1}/${ONE.bytes.length}` };
-      response
-        .writeHead(start === 0 ? 200 : 206, {
-          'etag': '"0123456789abcdef-2"',
-          'content-length': rest.length,
-          ...range,
-        })
-        .end(answers === 2 ? Buffer.alloc(rest.length) : rest);
-      return true;
-    });
-    await assertWhole(setting);
-    assert.equal(answers, 3);
-    const [first, second, third] = storage.requests.map((request) => request.headers);
+test('a redirect to a storage is followed without secrets, resumed without If-Range, and verified', async (t) => {
+  const setting = await makeFileSetting(t, ID);
+  const storage = await makeRegistry(t);
+  setting.registry.publishFile(ID, ONE);
+  const headers = {
+    'etag': `"${ONE.digest}"`,
+    'repr-digest': `sha-256=:${Buffer.from(ONE.digest.slice(7), 'hex').toString('base64')}:`,
+  };
+  setting.registry.misbehave(
+    onRequests(
+      '/download',
+      Infinity,
+      redirecting(() => `${storage.origin}/bucket/x?signature=1`, headers),
+    ),
+  );
+  let answers = 0;
+  storage.misbehave((request, response) => {
+    answers += 1;
+    const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+    const rest = ONE.bytes.subarray(start);
+    if (answers === 1) cutting(800_000)(request, response);
+    const range = start === 0 ? {} : { 'content-range': `bytes ${start}-${ONE.bytes.length - 1}/${ONE.bytes.length}` };
+    response
+      .writeHead(start === 0 ? 200 : 206, {
+        'etag': '"0123456789abcdef-2"',
+        'content-length': rest.length,
+        ...range,
+      })
+      .end(answers === 2 ? Buffer.alloc(rest.length) : rest);
+    return true;
+  });
+  await assertComplete(setting);
+  assert.equal(answers, 3);
+  const [first, second, third] = storage.requests.map((request) => request.headers);
+  assert.deepEqual(
+    [first?.range, /^bytes=[1-9]\d*-$/.test(second?.range ?? ''), third?.range],
+    [undefined, true, undefined],
+  );
+  for (const { headers: sent } of storage.requests)
     assert.deepEqual(
-      [first?.range, /^bytes=[1-9]\d*-$/.test(second?.range ?? ''), third?.range],
-      [undefined, true, undefined],
+      ['x-secret-key', 'if-range', 'cookie', 'authorization'].filter((name) => name in sent),
+      [],
     );
-    for (const { headers: seen } of storage.requests)
-      assert.deepEqual(
-        ['x-secret-key', 'if-range', 'cookie', 'authorization'].filter((name) => name in seen),
-        [],
-      );
-  },
-);
+});
 
-test('a registry of older days: the date is the key, the digest is computed, nothing is continued', async (t) => {
+test('an older registry: the date is the key, the digest is computed, nothing is resumed', async (t) => {
   const setting = await makeFileSetting(t, ID, { age: 'tarballs' });
   const { registry, options } = setting;
   registry.publishFile(ID, ONE);
   registry.misbehave(onRequests('/download', 1, cutting(500_000)));
-  await assertWhole(setting);
+  await assertComplete(setting);
   assert.deepEqual(ranges(setting), [undefined, undefined]);
   registry.requests.length = 0;
   assert.equal((await ensureArtefactFile(options)).downloaded, false);
@@ -183,7 +178,7 @@ test('a registry of older days: the date is the key, the digest is computed, not
     }),
   );
   registry.publishFile(ID, TWO);
-  await assertWhole(setting);
+  await assertComplete(setting);
   registry.publishFile(ID, TWO);
-  await assertWhole(setting, TWO);
+  await assertComplete(setting, TWO);
 });

@@ -11,7 +11,7 @@ const ID = '@acme/europe.pmtiles';
 const ONE = describeTarball(incompressible(300_000, 'one'));
 const TWO = describeTarball(incompressible(300_000, 'two'));
 
-test('a first call puts the file at its id below the cache', async (t) => {
+test('the first call stores the file below the cache, under its id', async (t) => {
   const { registry, cacheDir, options } = await makeFileSetting(t, ID);
   registry.publishFile(ID, ONE);
   const result = await ensureArtefactFile(options);
@@ -46,7 +46,7 @@ test('a hit is one conditional request and writes nothing', async (t) => {
   assert.deepEqual(await times(), before);
 });
 
-test('a newer upload replaces the file at once; who has it open keeps the old bytes', async (t) => {
+test('a newer upload replaces the file atomically; open files keep the old bytes', async (t) => {
   const { registry, options } = await makeFileSetting(t, ID);
   registry.publishFile(ID, ONE);
   const first = await ensureArtefactFile(options);
@@ -58,7 +58,7 @@ test('a newer upload replaces the file at once; who has it open keeps the old by
   await reader.close();
 });
 
-test('an edit of metadata, or identical bytes uploaded again, downloads nothing', async (t) => {
+test('an edit of metadata, or another upload of the same bytes, downloads nothing', async (t) => {
   const { registry, options } = await makeFileSetting(t, ID);
   registry.publishFile(ID, ONE);
   const first = await ensureArtefactFile(options);
@@ -109,14 +109,14 @@ test('a file name is a path inside the cache', async (t) => {
   }
 });
 
-test('an id that cannot be a path asks for a file name', async (t) => {
+test('an id that is not a valid path requires a file name', async (t) => {
   const { registry, cacheDir, options } = await makeFileSetting(t, '../../etc/passwd');
   registry.publishFile(options.artefactId, ONE);
-  await assert.rejects(ensureArtefactFile(options), /^TypeError: .*give a fileName$/);
+  await assert.rejects(ensureArtefactFile(options), /^TypeError: .*set fileName$/);
   assert.equal((await ensureArtefactFile({ ...options, fileName: 'passwd' })).path, join(cacheDir, 'passwd'));
 });
 
-test('files and packages share a cache without colliding', async (t) => {
+test('files and packages share a cache without collisions', async (t) => {
   const { registry, cacheDir, options } = await makeFileSetting(t, ID);
   const ids = ['a b', 'a%20b', 'é', 'x'.repeat(250), `${'y/'.repeat(120)}z`, '@acme/a', '@acme/b', 'tiles'];
   const paths = new Set<string>();
@@ -138,7 +138,7 @@ test('files and packages share a cache without colliding', async (t) => {
   await assert.rejects(ensureArtefactFile({ ...options, artefactId: 'package' }), { code: 'EEXIST' });
 });
 
-test('another artefact under the same name takes the place of the one before', async (t) => {
+test('two artefacts with the same file name replace each other', async (t) => {
   const { registry, options } = await makeFileSetting(t, ID);
   registry.publishFile('tiles@1', ONE);
   registry.publishFile('tiles@2', TWO);
@@ -154,7 +154,7 @@ test('another artefact under the same name takes the place of the one before', a
   );
 });
 
-test('a file that somebody has changed is downloaded again, one that was only touched is not', async (t) => {
+test('a modified file is downloaded again, one that was only touched is not', async (t) => {
   const { registry, options } = await makeFileSetting(t, ID);
   registry.publishFile(ID, ONE);
   const { path } = await ensureArtefactFile(options);
@@ -168,7 +168,7 @@ test('a file that somebody has changed is downloaded again, one that was only to
   assert.equal(registry.countRequests('/download'), 3);
 });
 
-test('a process killed just before the renaming leaves the old file, and it is known for what it is', async (t) => {
+test('after a crash just before the rename, the old file is recognised', async (t) => {
   const { registry, cacheDir, options } = await makeFileSetting(t, ID);
   registry.publishFile(ID, ONE);
   const first = await ensureArtefactFile(options);
@@ -187,13 +187,13 @@ test('a process killed just before the renaming leaves the old file, and it is k
   assert.deepEqual(await readFile(first.path), TWO.bytes);
 });
 
-test('a package is not a file', async (t) => {
+test('an npm artefact is refused', async (t) => {
   const { registry, options } = await makeFileSetting(t, ID);
   registry.publish(ID, { noarch: packPackage('1.0.0') });
   await assert.rejects(ensureArtefactFile(options), { status: 400, code: 'wrong_format', artefactId: ID });
 });
 
-test('with nobody to ask the file stays, when that is allowed', async (t) => {
+test('allowStale returns the cached file while the registry is unreachable', async (t) => {
   const { registry, options } = await makeFileSetting(t, ID);
   registry.publishFile(ID, ONE);
   const first = await ensureArtefactFile(options);
@@ -215,10 +215,10 @@ test('with nobody to ask the file stays, when that is allowed', async (t) => {
   });
 });
 
-test('a directory in the place of the file is told before anything is downloaded', async (t) => {
+test('a directory at the path of the file is reported before any download', async (t) => {
   const { registry, cacheDir, options } = await makeFileSetting(t, 'tiles');
   registry.publishFile('tiles', ONE);
   await mkdir(join(cacheDir, 'tiles'));
-  await assert.rejects(ensureArtefactFile(options), { code: 'EEXIST', message: /give another fileName$/ });
+  await assert.rejects(ensureArtefactFile(options), { code: 'EEXIST', message: /use another fileName$/ });
   assert.equal(registry.countRequests('/download'), 0);
 });

@@ -10,7 +10,7 @@ import { packPackage } from './support/tarballs.ts';
 const TARBALLS = ['1.0.0', '1.0.1', '1.0.2', '1.0.3', '1.0.4'].map((version) => packPackage(version));
 const NAMES = TARBALLS.map(({ digest }) => digest.slice(7, 23));
 
-/** Publishes and fetches one tarball after another; between two of them, more than an hour passes for the cache. */
+/** Publishes and fetches one tarball after another; for the cache, over an hour passes between them. */
 async function update(
   { registry, options }: Setting,
   count: number,
@@ -23,12 +23,12 @@ async function update(
     const { path } = await ensureArtefact({ ...options, keep });
     paths.push(path);
     if (release) releaseArtefact(path);
-    await letAnHourPass(join(path, '..', '.state.json'));
+    await ageByAnHour(join(path, '..', '.state.json'));
   }
   return paths;
 }
 
-async function letAnHourPass(stateFile: string): Promise<void> {
+async function ageByAnHour(stateFile: string): Promise<void> {
   const state = JSON.parse(await readFile(stateFile, 'utf8')) as { retired: Record<string, string> };
   const earlier = (since: string): string => new Date(Date.parse(since) - 3_700_000).toISOString();
   state.retired = Object.fromEntries(Object.entries(state.retired).map(([name, since]) => [name, earlier(since)]));
@@ -39,19 +39,19 @@ const unpacked = async (path: string | undefined): Promise<string[]> =>
   (await readdir(join(path ?? '', '..'))).filter((name) => !name.startsWith('.')).sort();
 const names = (...indexes: number[]): string[] => indexes.map((index) => NAMES[index] ?? '').sort();
 
-test('out of date directories go an hour later, at the next update', async (t) => {
+test('directories are evicted at the first update an hour after they went out of date', async (t) => {
   const setting = await makeSetting(t);
   const paths = await update(setting, 4, 1, true);
   assert.deepEqual(await unpacked(paths[0]), names(2, 3));
 });
 
-test('keep counts the newest directories, the current one included', async (t) => {
+test('keep counts the newest directories, including the current one', async (t) => {
   const setting = await makeSetting(t);
   const paths = await update(setting, 5, 3, true);
   assert.deepEqual(await unpacked(paths[0]), names(2, 3, 4));
 });
 
-test('a directory that this process was handed and has not released stays', async (t) => {
+test('a directory that this process has not released is kept', async (t) => {
   const setting = await makeSetting(t);
   const paths = await update(setting, 4, 1, false);
   assert.deepEqual(await unpacked(paths[0]), names(0, 1, 2, 3));
@@ -61,7 +61,7 @@ test('a directory that this process was handed and has not released stays', asyn
   assert.deepEqual(await unpacked(paths[0]), names(1, 2, 3, 4));
 });
 
-test('a directory handed out twice is released twice', async (t) => {
+test('a directory that was returned twice must be released twice', async (t) => {
   const setting = await makeSetting(t);
   const [first = ''] = await update(setting, 1, 1, false);
   await ensureArtefact(setting.options);
@@ -72,7 +72,7 @@ test('a directory handed out twice is released twice', async (t) => {
   releaseArtefact(first);
 });
 
-test('a directory that went out of date a moment ago stays for those elsewhere who use it', async (t) => {
+test('a directory that just went out of date is kept for other processes', async (t) => {
   const { registry, options } = await makeSetting(t);
   let last = '';
   for (const tarball of TARBALLS) {

@@ -6,12 +6,12 @@ import { acquireLock } from '../dist/lock.js';
 import { ownIdentity } from '../dist/process-identity.js';
 import { makeDirectory } from './support/setting.ts';
 
-/** Gives the lock's baton the name of another holder, last heard of `ageMs` ago. */
+/** Gives the lock to another holder, whose last heartbeat was `ageMs` ago. */
 async function pretendHeld(lock: string, holder: string, ageMs: number): Promise<void> {
-  const [baton = ''] = await readdir(lock);
-  const heard = new Date(Date.now() - ageMs);
-  await rename(join(lock, baton), join(lock, holder));
-  await utimes(join(lock, holder), heard, heard);
+  const [name = ''] = await readdir(lock);
+  const heartbeat = new Date(Date.now() - ageMs);
+  await rename(join(lock, name), join(lock, holder));
+  await utimes(join(lock, holder), heartbeat, heartbeat);
 }
 
 async function makeLock(t: Parameters<typeof makeDirectory>[0]): Promise<string> {
@@ -20,12 +20,13 @@ async function makeLock(t: Parameters<typeof makeDirectory>[0]): Promise<string>
   return lock;
 }
 
-const gone = async (): Promise<string> => {
+/** Name of a holder whose process does not exist. */
+const deadHolder = async (): Promise<string> => {
   const { space } = await ownIdentity();
   return `held.${space}.${2 ** 22 - 1}.1.0123456789abcdef`;
 };
 
-test('a lock has one holder at a time, however many ask', async (t) => {
+test('a lock has one holder at a time', async (t) => {
   const lock = await makeLock(t);
   let holders = 0;
   let turns = 0;
@@ -45,7 +46,7 @@ test('a lock has one holder at a time, however many ask', async (t) => {
   assert.deepEqual(await readdir(lock), ['free']);
 });
 
-test('of many that create the lock at once one wins', async (t) => {
+test('one of several processes that create the lock wins', async (t) => {
   const lock = join(await makeDirectory(t), '.lock');
   let holders = 0;
   await Promise.all(
@@ -59,10 +60,10 @@ test('of many that create the lock at once one wins', async (t) => {
   assert.deepEqual(await readdir(join(lock, '..')), ['.lock']);
 });
 
-test('of many that find a dead holder one wins', async (t) => {
+test('one of several processes that find a dead holder wins', async (t) => {
   const lock = await makeLock(t);
   for (let round = 0; round < 5; round += 1) {
-    await pretendHeld(lock, await gone(), 0);
+    await pretendHeld(lock, await deadHolder(), 0);
     let holders = 0;
     await Promise.all(
       Array.from({ length: 8 }, async () => {
@@ -79,31 +80,28 @@ test('of many that find a dead holder one wins', async (t) => {
   }
 });
 
-test('a process id that is used again is told by its start', async (t) => {
+test('a reused process id is detected by the start time', async (t) => {
   const lock = await makeLock(t);
   const { space, pid } = await ownIdentity();
   await pretendHeld(lock, `held.${space}.${pid}.1.0123456789abcdef`, 0);
   await (await acquireLock(lock)).release();
 });
 
-test(
-  'a holder in another container is waited for while its heart beats, and passed over when it ' + 'has stopped',
-  async (t) => {
-    const lock = await makeLock(t);
-    const elsewhere = 'held.ffffffffffff.1.1.0123456789abcdef';
-    await pretendHeld(lock, elsewhere, 10_000);
-    await assert.rejects(acquireLock(lock, AbortSignal.timeout(200)), { name: 'TimeoutError' });
-    assert.deepEqual(await readdir(lock), [elsewhere]);
-    await pretendHeld(lock, elsewhere, 30_000);
-    await (await acquireLock(lock)).release();
-  },
-);
+test('the lock of another container is respected until its heartbeat expires, then taken over', async (t) => {
+  const lock = await makeLock(t);
+  const elsewhere = 'held.ffffffffffff.1.1.0123456789abcdef';
+  await pretendHeld(lock, elsewhere, 10_000);
+  await assert.rejects(acquireLock(lock, AbortSignal.timeout(200)), { name: 'TimeoutError' });
+  assert.deepEqual(await readdir(lock), [elsewhere]);
+  await pretendHeld(lock, elsewhere, 30_000);
+  await (await acquireLock(lock)).release();
+});
 
-test('a holder that was passed over notices, and does not disturb its successor', async (t) => {
+test('a holder whose lock was taken over detects it, and does not release that of its successor', async (t) => {
   const lock = await makeLock(t);
   const first = await acquireLock(lock);
-  const [baton = ''] = await readdir(lock);
-  await pretendHeld(lock, baton, 30_000);
+  const [name = ''] = await readdir(lock);
+  await pretendHeld(lock, name, 30_000);
   const second = await acquireLock(lock);
   assert.equal(await first.isHeld(), false);
   await first.release();
@@ -111,7 +109,7 @@ test('a holder that was passed over notices, and does not disturb its successor'
   await second.release();
 });
 
-test('a lock that was removed, or holds strange files, can be taken', async (t) => {
+test('a lock that was removed, or has foreign files, can be acquired', async (t) => {
   const lock = await makeLock(t);
   const held = await acquireLock(lock);
   await rm(lock, { recursive: true });

@@ -18,13 +18,13 @@ async function makePlugin(folder: string, manifest: object): Promise<string> {
   return folder;
 }
 
-test('a service brings in what it holds at its first start, and nothing at the next', async (t) => {
+test('a service uploads its plug-ins at its first start, and nothing at the next', async (t) => {
   const berth = await startBerth();
   t.after(() => berth.close());
   const folder = await makeDirectory(t);
   const plugin = await makePlugin(join(folder, 'held'), { name: '@acme/held', version: '1.2.3' });
   await writeFile(join(folder, 'tiles.mbtiles'), 'tiles');
-  const seen: MigrationResult[] = [];
+  const reported: MigrationResult[] = [];
   const options = {
     registryUrl: berth.url,
     secretKey: berth.secretKey,
@@ -50,7 +50,7 @@ test('a service brings in what it holds at its first start, and nothing at the n
   const first = await migratePlugins({
     ...options,
     onResult: (result) => {
-      seen.push(result);
+      reported.push(result);
     },
   });
   assert.deepEqual(
@@ -62,7 +62,7 @@ test('a service brings in what it holds at its first start, and nothing at the n
     ],
   );
   assert.match(first.results[1]?.reason ?? '', /nowhere/);
-  assert.deepEqual(seen, first.results);
+  assert.deepEqual(reported, first.results);
   assert.deepEqual([first.isComplete, first.grants.map(({ status }) => status)], [false, ['granted']]);
   const held = await getArtefact({ registryUrl: berth.url, secretKey: berth.secretKey, artefactId: '@acme/held@1' });
   assert.deepEqual(
@@ -111,7 +111,7 @@ test('equal folders make equal bytes', async (t) => {
   assert.equal(digests[0], digests[1]);
 });
 
-test('a wrong option is told before anything is sent, a refusal of each in the report', async () => {
+test('an invalid option throws before any request; refusals are in the report', async () => {
   await assert.rejects(migratePlugins({ registryUrl: 'http://localhost:9', plugins: 'all' } as never), TypeError);
   await assert.rejects(
     migratePlugins({ registryUrl: 'http://localhost:9', plugins: [], grants: [{ id: 'acme' }] } as never),

@@ -29,7 +29,7 @@ for (const age of ['tarballs', 'single'] as const) {
     assert.equal(await readFile(join(first.path, 'index.js'), 'utf8'), 'export default 1');
   });
 
-  test(`${kind}: a cut body begins anew`, async (t) => {
+  test(`${kind}: an incomplete body is downloaded from the start`, async (t) => {
     const { registry, options } = await makeSetting(t, { age });
     registry.publish(ID, { noarch: ONE });
     const suffix = age === 'single' ? '/download' : '/tarball';
@@ -52,7 +52,7 @@ for (const age of ['tarballs', 'single'] as const) {
     assert.deepEqual([result.digest, result.version], [TWO.digest, '1.1.0']);
   });
 
-  test(`${kind}: damaged bytes do not unpack`, async (t) => {
+  test(`${kind}: damaged bytes are refused`, async (t) => {
     const { registry, options } = await makeSetting(t, { age });
     registry.publish(ID, { noarch: ONE });
     registry.misbehave(
@@ -66,14 +66,14 @@ for (const age of ['tarballs', 'single'] as const) {
   });
 }
 
-test('the single tarball is asked for without an architecture', async (t) => {
+test('the single tarball is requested without an architecture', async (t) => {
   const { registry, options } = await makeSetting(t, { age: 'single' });
   registry.publish(ID, { noarch: ONE });
   await ensureArtefact(options);
   assert.equal(registry.requests[1]?.url, `/api/v1/artefacts/${encodeURIComponent(ID)}/download`);
 });
 
-test('a document with neither digest nor dates is a bad answer', async (t) => {
+test('a document with neither digest nor dates is refused', async (t) => {
   const { registry, options } = await makeSetting(t, { age: 'single' });
   registry.publish(ID, { noarch: ONE }, { dataUpdatedAt: undefined, updatedAt: undefined });
   await assert.rejects(ensureArtefact(options), { code: 'bad_answer', artefactId: ID });

@@ -12,20 +12,20 @@ function rejectsOption(options: Record<string, unknown>, message: RegExp): Promi
   );
 }
 
-test('a version is refused because the id is the only selector', async () => {
-  await rejectsOption({ version: '1.2.3' }, /no option "version": the artefact id is the only selector/);
+test('the option version is refused: the id is the only selector', async () => {
+  await rejectsOption({ version: '1.2.3' }, /unknown option "version": an artefact is selected by its id alone/);
 });
 
-test('an unknown option is refused by its name', async () => {
+test('the error names an unknown option', async () => {
   await rejectsOption({ architectures: 'x64' }, /unknown option "architectures"/);
 });
 
-test('a missing option is named', async () => {
+test('the error names a missing option', async () => {
   for (const name of Object.keys(VALID)) await rejectsOption({ [name]: undefined }, new RegExp(`${name} is missing`));
 });
 
-test('an option of the wrong shape is named', async () => {
-  const wrong: Record<string, unknown[]> = {
+test('the error names an invalid option', async () => {
+  const invalid: Record<string, unknown[]> = {
     registryUrl: [
       '',
       'registry',
@@ -46,20 +46,20 @@ test('an option of the wrong shape is named', async () => {
     signal: [{}],
     onProgress: ['log'],
   };
-  for (const [name, values] of Object.entries(wrong)) {
+  for (const [name, values] of Object.entries(invalid)) {
     for (const value of values) await rejectsOption({ [name]: value }, new RegExp(`${name} must be`));
   }
 });
 
-test('a secret that cannot be sent is not quoted in the error', async () => {
+test('the error does not quote an invalid secret', async () => {
   await rejectsOption({ secretKey: 'hunter2\n' }, /^(?!.*hunter2)/s);
 });
 
-test('a secret and a key together are refused', async () => {
-  await rejectsOption({ secretKey: 'a', apiKey: 'b' }, /either secretKey or apiKey/);
+test('a secret and a key cannot be combined', async () => {
+  await rejectsOption({ secretKey: 'a', apiKey: 'b' }, /secretKey and apiKey cannot be combined/);
 });
 
-test('the other functions check their options too', async () => {
+test('all functions validate their options', async () => {
   await assert.rejects(getArtefact({ registryUrl: 'http://127.0.0.1:9' } as Options), /artefactId is missing/);
   await assert.rejects(
     listArtefacts({ registryUrl: 'http://127.0.0.1:9', limit: 3 } as { registryUrl: string }),
@@ -77,7 +77,7 @@ test('the other functions check their options too', async () => {
       file: 'x',
       architecture: 'x64',
     }),
-    /architecture goes with the format npm/,
+    /architecture requires the format npm/,
   );
   await assert.rejects(getArtefact(undefined as unknown as Options), TypeError);
 });

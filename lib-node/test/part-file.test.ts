@@ -6,7 +6,7 @@ import { openPartFile } from '../dist/part-file.js';
 import { makeDirectory } from './support/setting.ts';
 import { incompressible } from './support/tarballs.ts';
 
-test('what is appended arrives in order, also when it comes faster than the disk takes it', async (t) => {
+test('appended bytes are written in order, also if they arrive faster than the disk writes', async (t) => {
   const path = join(await makeDirectory(t), 'part');
   const bytes = incompressible(500_000);
   const part = await openPartFile(path);
@@ -18,7 +18,7 @@ test('what is appended arrives in order, also when it comes faster than the disk
   await part.close();
 });
 
-test('closing writes what waits, clearing drops it, and the next one goes on from there', async (t) => {
+test('close writes queued bytes, clear discards them, and the next file appends', async (t) => {
   const path = join(await makeDirectory(t), 'part');
   const first = await openPartFile(path);
   await first.append(Buffer.from('dropped'));
@@ -34,7 +34,7 @@ test('closing writes what waits, clearing drops it, and the next one goes on fro
   await second.close();
 });
 
-test('a full disk is told by the next call', async () => {
+test('a full disk is reported by the next call', async () => {
   const part = await openPartFile('/dev/full');
   await part.append(Buffer.from('x'));
   await assert.rejects(part.flush(), { code: 'ENOSPC' });

@@ -13,7 +13,7 @@ import { incompressible, packPackage } from './support/tarballs.ts';
 
 const TARBALL = packPackage('1.0.0', { 'data.bin': incompressible(2_000_000) });
 
-/** Reads a multipart body as the platform does. */
+/** Parses a multipart body with the platform's parser. */
 async function parseForm(
   body: Buffer,
   contentType: string | undefined,
@@ -34,9 +34,9 @@ async function makeTarball(t: Parameters<typeof makeDirectory>[0], name = 'sampl
   return path;
 }
 
-test('an npm tarball is sent from its path with its fields and its length', async (t) => {
+test('an npm tarball is sent from its path, with its fields and its length', async (t) => {
   const registry = await makeRegistry(t, { basePath: '/registry' });
-  const seen: Progress[] = [];
+  const reported: Progress[] = [];
   const artefact = await publishArtefact({
     registryUrl: registry.url,
     apiKey: 'reg_up',
@@ -47,7 +47,7 @@ test('an npm tarball is sent from its path with its fields and its length', asyn
     title: { fr: 'Exemple été', en: 'Sample' },
     description: { en: 'says "hello"' },
     onProgress: (progress) => {
-      seen.push(progress);
+      reported.push(progress);
     },
   });
   assert.deepEqual(artefact, { _id: ID, format: 'npm' });
@@ -65,15 +65,15 @@ test('an npm tarball is sent from its path with its fields and its length', asyn
   });
   assert.equal(file.name, 'sample-1.0.0.tgz');
   assert.deepEqual(file.bytes, TARBALL.bytes);
-  assert.deepEqual(seen.at(-1), {
+  assert.deepEqual(reported.at(-1), {
     phase: 'upload',
     bytesDone: TARBALL.bytes.length,
     bytesTotal: TARBALL.bytes.length,
   });
-  assert.ok(seen.length > 1);
+  assert.ok(reported.length > 1);
 });
 
-test('a stream is sent without a length that nobody knows', async (t) => {
+test('a stream is sent without a length', async (t) => {
   const registry = await makeRegistry(t);
   await publishArtefact({
     registryUrl: registry.url,
@@ -90,7 +90,7 @@ test('a stream is sent without a length that nobody knows', async (t) => {
   );
 });
 
-test('a file artefact carries its name, odd as it may be', async (t) => {
+test('a file artefact is sent with its name, including special characters', async (t) => {
   const registry = await makeRegistry(t);
   const path = await makeTarball(t, 'a "b" é.bin');
   await publishArtefact({ registryUrl: registry.url, artefactId: 'maps', format: 'file', file: path });
@@ -109,7 +109,7 @@ test('a file artefact carries its name, odd as it may be', async (t) => {
   assert.deepEqual([second?.file.name, second?.fields], ['map.pmtiles', { fileName: 'map.pmtiles' }]);
 });
 
-test('an empty file is a file', async (t) => {
+test('an empty file is sent', async (t) => {
   const registry = await makeRegistry(t);
   const path = join(await makeDirectory(t), 'empty');
   await writeFile(path, '');
@@ -121,7 +121,7 @@ test('an empty file is a file', async (t) => {
   );
 });
 
-test('a refusal before the body is told with its code and no body is sent', async (t) => {
+test('an early refusal is thrown with its code, and no body is sent', async (t) => {
   const registry = await makeRegistry(t);
   let bodyBytes = 0;
   const server = createServer();
@@ -151,7 +151,7 @@ test('a refusal before the body is told with its code and no body is sent', asyn
   assert.equal(registry.requests.length, 0);
 });
 
-test('a refusal half-way through the body is told with its code', async (t) => {
+test('a refusal during the body is thrown with its code', async (t) => {
   const registry = await makeRegistry(t);
   registry.misbehave((request, response) => {
     request.once('data', () => {
@@ -199,7 +199,7 @@ test('a redirect is not followed with a body', async (t) => {
   });
 });
 
-test('an answer that is no artefact is a bad answer', async (t) => {
+test('a response that is not an artefact is refused', async (t) => {
   const registry = await makeRegistry(t);
   for (const body of ['<html>', 'null', '{}']) {
     registry.misbehave((request, response) => {
@@ -213,7 +213,7 @@ test('an answer that is no artefact is a bad answer', async (t) => {
   }
 });
 
-test('a file that is missing, a source that fails and a signal end the upload with their own error', async (t) => {
+test('a missing file, a failing source and a signal reject with their own error', async (t) => {
   const registry = await makeRegistry(t);
   await assert.rejects(publishArtefact({ registryUrl: registry.url, artefactId: ID, file: '/nowhere/x.tgz' }), {
     code: 'ENOENT',

@@ -7,7 +7,7 @@ import { ID, makeRegistry } from './support/setting.ts';
 
 const TARBALL = packPackage('1.0.0');
 
-test('documents are read below the path of the registry with the id as one encoded segment', async (t) => {
+test('documents are read below the base path, with the id as one encoded segment', async (t) => {
   const registry = await makeRegistry(t, { basePath: '/tools/registry' });
   registry.publish(ID, { noarch: TARBALL });
   const document = await getArtefact({ registryUrl: `${registry.url}/`, artefactId: ID });
@@ -15,7 +15,7 @@ test('documents are read below the path of the registry with the id as one encod
   assert.equal(registry.requests[0]?.url, '/tools/registry/api/v1/artefacts/%40acme%2Fsample%401');
 });
 
-test('a list passes its filters on and answers results with their count', async (t) => {
+test('a list passes its filters on, and returns results with their count', async (t) => {
   const registry = await makeRegistry(t);
   registry.publish(ID, { noarch: TARBALL });
   const list = await listArtefacts({
@@ -38,7 +38,7 @@ test('a list passes its filters on and answers results with their count', async 
   });
 });
 
-test('the secret, the key and the account travel as headers, the account in ASCII', async (t) => {
+test('the secret, the key and the account are sent as headers, the account in ASCII', async (t) => {
   const registry = await makeRegistry(t);
   registry.publish(ID, { noarch: TARBALL });
   const account = { type: 'organization', id: 'société-日本', department: 'géo', name: 'not sent' } as const;
@@ -56,7 +56,7 @@ test('the secret, the key and the account travel as headers, the account in ASCI
   assert.equal(second?.['x-account'], undefined);
 });
 
-test('401, 403 and 404 are final and carry status, code and artefact', async (t) => {
+test('401, 403 and 404 are not retried, and have status, code and artefact', async (t) => {
   const registry = await makeRegistry(t);
   for (const [status, code] of [
     [401, 'key_expired'],
@@ -76,7 +76,7 @@ test('401, 403 and 404 are final and carry status, code and artefact', async (t)
   }
 });
 
-test('a refusal without a problem document still has a code', async (t) => {
+test('a refusal without a problem document has a code from its status', async (t) => {
   const registry = await makeRegistry(t);
   registry.misbehave((_request, response) => {
     response.writeHead(403, { 'content-type': 'text/html' }).end('<h1>no</h1>');
@@ -85,7 +85,7 @@ test('a refusal without a problem document still has a code', async (t) => {
   await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID }), { status: 403, code: 'http_403' });
 });
 
-test('408, 429, 5xx, lost and silent connections are tried again', async (t) => {
+test('408, 429, 5xx, lost and idle connections are retried', async (t) => {
   const registry = await makeRegistry(t);
   registry.publish(ID, { noarch: TARBALL });
   for (const misbehaviour of [
@@ -103,7 +103,7 @@ test('408, 429, 5xx, lost and silent connections are tried again', async (t) => 
   }
 });
 
-test('retries are bounded and the last refusal is told', async (t) => {
+test('retries are limited, and the last refusal is thrown', async (t) => {
   const registry = await makeRegistry(t);
   registry.misbehave(failing(503, 'away'));
   await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, retries: 2 }), {
@@ -113,7 +113,7 @@ test('retries are bounded and the last refusal is told', async (t) => {
   assert.equal(registry.requests.length, 3);
 });
 
-test('Retry-After is told in milliseconds, as seconds and as a date, and waited for', async (t) => {
+test('Retry-After, in seconds or as a date, is reported in milliseconds and respected', async (t) => {
   const registry = await makeRegistry(t);
   registry.publish(ID, { noarch: TARBALL });
   registry.misbehave(failing(429, 'busy', { 'retry-after': '7' }));
@@ -132,7 +132,7 @@ test('Retry-After is told in milliseconds, as seconds and as a date, and waited 
   assert.ok(Date.now() - before >= 990);
 });
 
-test('a registry that nobody answers for is unreachable', async (t) => {
+test('a registry without a server is unreachable', async (t) => {
   const registry = await makeRegistry(t);
   await registry.close();
   await assert.rejects(getArtefact({ registryUrl: registry.url, artefactId: ID, retries: 0 }), {
@@ -144,7 +144,7 @@ test('a registry that nobody answers for is unreachable', async (t) => {
   });
 });
 
-test('an answer that is no artefact is a bad answer', async (t) => {
+test('a response that is not an artefact is refused', async (t) => {
   const registry = await makeRegistry(t);
   for (const body of ['<html>', '[]', 'null', '{"ok":true}']) {
     registry.misbehave((_request, response) => {
@@ -159,7 +159,7 @@ test('an answer that is no artefact is a bad answer', async (t) => {
   }
 });
 
-test('a redirect within the origin keeps the credentials, one to another origin loses them for good', async (t) => {
+test('a redirect within the origin keeps the credentials, one to another origin drops them for good', async (t) => {
   const registry = await makeRegistry(t);
   const elsewhere = await makeRegistry(t);
   registry.publish(ID, { noarch: TARBALL });
@@ -217,7 +217,7 @@ test('the same host under another name, port or scheme is another origin', async
   );
 });
 
-test('endless redirects and redirects to nowhere are refused', async (t) => {
+test('endless and invalid redirects are refused', async (t) => {
   const registry = await makeRegistry(t);
   for (const location of ['/again', '', 'ftp://files/x', 'http://user:pass@127.0.0.1/']) {
     registry.requests.length = 0;
@@ -230,7 +230,7 @@ test('endless redirects and redirects to nowhere are refused', async (t) => {
   }
 });
 
-test('a signal ends the call with its own reason, also between two attempts', async (t) => {
+test('a signal aborts the call with its own reason, also between two attempts', async (t) => {
   const registry = await makeRegistry(t);
   const reason = new Error('enough');
   for (const misbehaviour of [hanging(), failing(503, 'away', { 'retry-after': '60' })]) {

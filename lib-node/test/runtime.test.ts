@@ -17,7 +17,7 @@ async function writeHeaders(root: string, version: string): Promise<string> {
   return root;
 }
 
-test('the C library is told by what the process has mapped', () => {
+test('the C library is detected from the mapped files of the process', () => {
   const line = (path: string): string => `7f12c0000000-7f12c0021000 r-xp 00000000 fd:01 1234    ${path}`;
   assert.equal(detectLibc([line('/usr/local/bin/node'), line('/lib/ld-musl-x86_64.so.1')].join('\n')), 'musl');
   assert.equal(detectLibc([line('/lib/libc.musl-aarch64.so.1'), ''].join('\n')), 'musl');
@@ -41,7 +41,7 @@ test('a runtime is named by ABI, platform, architecture and C library', () => {
   );
 });
 
-test('headers of another version are passed over', async (t) => {
+test('headers of another version are skipped', async (t) => {
   const directory = await makeDirectory(t);
   const roots = await Promise.all(
     ['24.1.0', '24.1.2', '24.1.10'].map((version) => writeHeaders(join(directory, version), version)),
@@ -51,14 +51,14 @@ test('headers of another version are passed over', async (t) => {
   assert.equal(await findHeaderRoot([join(directory, 'none'), ...roots], '24.1.1'), undefined);
 });
 
-test('headers are looked for where npm is told, then beside the running Node, then where they usually are', (t) => {
+test('headers are searched in npm_config_nodedir, next to the running Node, then in the usual places', (t) => {
   const before = { ...process.env };
   t.after(() => {
     process.env = before;
   });
-  process.env = { ...before, npm_config_nodedir: '/told', XDG_CACHE_HOME: '/cache' };
+  process.env = { ...before, npm_config_nodedir: '/configured', XDG_CACHE_HOME: '/cache' };
   assert.deepEqual(listHeaderRoots().slice(0, 5), [
-    '/told',
+    '/configured',
     dirname(dirname(process.execPath)),
     '/usr/local',
     '/usr',

@@ -1,4 +1,4 @@
-// Files that a registry keeps on S3: it redirects, and the library fetches them from there.
+// Files that a registry stores on S3: it redirects downloads there.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -25,7 +25,7 @@ interface Setting {
   storage: Proxy;
 }
 
-/** A registry whose files are on S3, each behind a proxy that sees what is asked of it. */
+/** Starts a registry with its files on S3, each behind a proxy that records requests. */
 async function setUp(t: TestContext): Promise<Setting> {
   const storage = await startProxy(t, s3Url());
   const berth = await startBerth(s3Settings(storage.url));
@@ -50,7 +50,7 @@ async function setUp(t: TestContext): Promise<Setting> {
         format: 'file',
         file: Readable.from([bytes]),
       });
-      // What follows is what the library asks for.
+      // From here on, only the library's requests are recorded.
       storage.requests.length = 0;
     },
   };
@@ -60,39 +60,36 @@ function describeFile(seed: string): Tarball {
   return describeTarball(incompressible(3_000_000, seed));
 }
 
-test(
-  'a file on S3 is fetched from there, without a key, checked, and asked of the registry alone ' + 'from then on',
-  async (t) => {
-    const { publish, options, registry, storage } = await setUp(t);
-    const one = describeFile('one');
-    await publish(one);
-    const first = await ensureArtefactFile(options);
-    assert.deepEqual(first, { path: join(options.cacheDir, ID), digest: one.digest, downloaded: true, stale: false });
-    assert.deepEqual(await readFile(first.path), one.bytes);
+test('a file is downloaded from S3 without credentials and verified; cache hits only ask the registry', async (t) => {
+  const { publish, options, registry, storage } = await setUp(t);
+  const one = describeFile('one');
+  await publish(one);
+  const first = await ensureArtefactFile(options);
+  assert.deepEqual(first, { path: join(options.cacheDir, ID), digest: one.digest, downloaded: true, stale: false });
+  assert.deepEqual(await readFile(first.path), one.bytes);
+  assert.deepEqual(
+    storage.requests.map(({ method }) => method),
+    ['GET'],
+  );
+  for (const { url, headers } of storage.requests) {
     assert.deepEqual(
-      storage.requests.map(({ method }) => method),
-      ['GET'],
+      Object.keys(headers).filter((name) => /^(x-secret-key|x-api-key|authorization|cookie|x-account)$/.test(name)),
+      [],
     );
-    for (const { url, headers } of storage.requests) {
-      assert.deepEqual(
-        Object.keys(headers).filter((name) => /^(x-secret-key|x-api-key|authorization|cookie|x-account)$/.test(name)),
-        [],
-      );
-      assert.ok(![url, ...Object.values(headers)].join().includes(options.secretKey));
-    }
-    assert.equal(registry.requests.length, 2);
+    assert.ok(![url, ...Object.values(headers)].join().includes(options.secretKey));
+  }
+  assert.equal(registry.requests.length, 2);
 
-    assert.deepEqual(await ensureArtefactFile(options), { ...first, downloaded: false });
-    assert.deepEqual([registry.requests.length, storage.requests.length], [3, 1]);
+  assert.deepEqual(await ensureArtefactFile(options), { ...first, downloaded: false });
+  assert.deepEqual([registry.requests.length, storage.requests.length], [3, 1]);
 
-    const two = describeFile('two');
-    await publish(two);
-    assert.deepEqual(await ensureArtefactFile(options), { ...first, digest: two.digest });
-    assert.deepEqual(await readFile(first.path), two.bytes);
-  },
-);
+  const two = describeFile('two');
+  await publish(two);
+  assert.deepEqual(await ensureArtefactFile(options), { ...first, digest: two.digest });
+  assert.deepEqual(await readFile(first.path), two.bytes);
+});
 
-test('a download from S3 that is cut goes on where it was cut, and ends with the right digest', async (t) => {
+test('a download from S3 resumes after a lost connection, and is verified', async (t) => {
   const { publish, options, registry, storage } = await setUp(t);
   const one = describeFile('one');
   await publish(one);
@@ -105,7 +102,7 @@ test('a download from S3 that is cut goes on where it was cut, and ends with the
   assert.equal(again?.headers['if-range'], `"${one.digest}"`);
 });
 
-test('a registry that serves its files on S3 itself is no different', async (t) => {
+test('with S3_REDIRECT=false, the registry serves the file itself', async (t) => {
   const storage = await startProxy(t, s3Url());
   const berth = await startBerth({ ...s3Settings(storage.url), S3_REDIRECT: 'false' });
   t.after(async () => {
@@ -119,7 +116,7 @@ test('a registry that serves its files on S3 itself is no different', async (t) 
   assert.deepEqual(await readFile(path), one.bytes);
 });
 
-test('a plug-in on S3 comes by way of the registry', async (t) => {
+test('a package on S3 is served by the registry', async (t) => {
   const { options, registry } = await setUp(t);
   const plugin = packPackage('1.0.0', { 'index.js': 'export default 1' });
   await publishArtefact({

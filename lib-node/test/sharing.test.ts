@@ -13,31 +13,31 @@ import { incompressible, packPackage } from './support/tarballs.ts';
 const LARGE = packPackage('1.0.0', { 'index.js': 'export default 1', 'data.bin': incompressible(600_000) });
 const OTHER = packPackage('2.0.0');
 
-/** Holds the next download back half-way until it is told to go on. */
-function holdDownload({ registry }: Setting): Promise<() => void> {
+/** Pauses the next download half-way; resolves with the function that continues it. */
+function pauseDownload({ registry }: Setting): Promise<() => void> {
   return new Promise((resolve) => {
     registry.misbehave(onRequests('/tarball', 1, stalling(300_000, resolve)));
   });
 }
 
-test('calls at once in one process download once and get one directory', async (t) => {
+test('concurrent calls in one process download once and get the same directory', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
-  const held = holdDownload(setting);
+  const paused = pauseDownload(setting);
   const calls = Array.from({ length: 10 }, () => ensureArtefact(setting.options));
-  (await held)();
+  (await paused)();
   const results = await Promise.all(calls);
   assert.equal(setting.registry.countRequests('/tarball'), 1);
   assert.equal(new Set(results.map(({ path }) => path)).size, 1);
   assert.equal(results.filter(({ downloaded }) => downloaded).length, 1);
 });
 
-test('eight processes at once download once and get one directory', async (t) => {
+test('eight concurrent processes download once and get the same directory', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
-  const held = holdDownload(setting);
+  const paused = pauseDownload(setting);
   const children = Array.from({ length: 8 }, () => startEnsure(setting.options));
-  const release = await held;
+  const release = await paused;
   while (setting.registry.requests.filter(({ url }) => !url.includes('/tarball')).length < 8)
     await new Promise((resolve) => {
       setTimeout(resolve, 20);
@@ -50,12 +50,12 @@ test('eight processes at once download once and get one directory', async (t) =>
   assert.equal(await readFile(join(results[0]?.path ?? '', 'index.js'), 'utf8'), 'export default 1');
 });
 
-test('a call that begins after an upload gets that upload although an older download is under way', async (t) => {
+test('a call after an upload gets that upload, even while an older one is being downloaded', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
-  const held = holdDownload(setting);
+  const paused = pauseDownload(setting);
   const earlier = ensureArtefact(setting.options);
-  const release = await held;
+  const release = await paused;
   setting.registry.publish(ID, { noarch: OTHER });
   const later = ensureArtefact(setting.options);
   release();
@@ -63,7 +63,7 @@ test('a call that begins after an upload gets that upload although an older down
   assert.equal((await earlier).digest, LARGE.digest);
 });
 
-test('callers with other credentials do not share a refusal', async (t) => {
+test('callers with different credentials do not share a refusal', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
   setting.registry.misbehave((request, response) =>
@@ -76,33 +76,33 @@ test('callers with other credentials do not share a refusal', async (t) => {
   await weak;
 });
 
-test('one caller that leaves does not stop the download that others wait for', async (t) => {
+test('a caller that aborts does not stop the download that others wait for', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
-  const held = holdDownload(setting);
+  const paused = pauseDownload(setting);
   const controller = new AbortController();
-  const leaver = ensureArtefact({ ...setting.options, signal: controller.signal });
-  const seen: Progress[] = [];
-  const stayer = ensureArtefact({
+  const aborted = ensureArtefact({ ...setting.options, signal: controller.signal });
+  const reported: Progress[] = [];
+  const waiting = ensureArtefact({
     ...setting.options,
     onProgress: (progress) => {
-      seen.push(progress);
+      reported.push(progress);
     },
   });
-  const release = await held;
+  const release = await paused;
   const reason = new Error('not needed any more');
   controller.abort(reason);
-  await assert.rejects(leaver, reason);
+  await assert.rejects(aborted, reason);
   release();
-  assert.equal((await stayer).digest, LARGE.digest);
+  assert.equal((await waiting).digest, LARGE.digest);
   assert.equal(setting.registry.countRequests('/tarball'), 1);
-  assert.equal(seen.filter(({ phase }) => phase === 'download').at(-1)?.bytesDone, LARGE.bytes.length);
+  assert.equal(reported.filter(({ phase }) => phase === 'download').at(-1)?.bytesDone, LARGE.bytes.length);
 });
 
-test('the download ends with the last caller that leaves, and the next call takes it up', async (t) => {
+test('the download stops when the last caller aborts, and the next call resumes it', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
-  const held = holdDownload(setting);
+  const paused = pauseDownload(setting);
   const controllers = [new AbortController(), new AbortController()];
   const arrived = new Promise<void>((resolve) => {
     for (const controller of controllers) {
@@ -112,7 +112,7 @@ test('the download ends with the last caller that leaves, and the next call take
       ensureArtefact({ ...setting.options, signal: controller.signal, onProgress }).catch(() => undefined);
     }
   });
-  await held;
+  await paused;
   await arrived;
   for (const controller of controllers) controller.abort();
   const reason = new Error('too late');
@@ -127,12 +127,12 @@ test('the download ends with the last caller that leaves, and the next call take
   ]);
 });
 
-test('a caller that waits for another process leaves by its own signal', async (t) => {
+test('a caller that waits for another process can abort by its signal', async (t) => {
   const setting = await makeSetting(t);
   setting.registry.publish(ID, { noarch: LARGE });
-  const held = holdDownload(setting);
+  const paused = pauseDownload(setting);
   const child = startEnsure(setting.options);
-  const release = await held;
+  const release = await paused;
   const controller = new AbortController();
   const reason = new Error('cannot wait');
   setTimeout(() => {

@@ -8,23 +8,23 @@ import { incompressible, packPackage } from './support/tarballs.ts';
 const ONE = packPackage('1.0.0');
 const TWO = packPackage('1.1.0', { 'data.bin': incompressible(300_000) });
 
-test('a registry that cannot be reached leaves what is cached, when that is allowed', async (t) => {
+test('allowStale returns the cached copy while the registry is unreachable', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE }, { version: '1.0.0' });
   const first = await ensureArtefact(options);
   for (const misbehaviour of [dropping(), hanging()]) {
     registry.misbehave(misbehaviour);
-    const patience = { ...options, retries: 1, timeoutMs: 200 };
-    assert.deepEqual(await ensureArtefact({ ...patience, allowStale: true }), {
+    const limits = { ...options, retries: 1, timeoutMs: 200 };
+    assert.deepEqual(await ensureArtefact({ ...limits, allowStale: true }), {
       ...first,
       downloaded: false,
       stale: true,
     });
-    await assert.rejects(ensureArtefact(patience), { code: 'unreachable' });
+    await assert.rejects(ensureArtefact(limits), { code: 'unreachable' });
   }
 });
 
-test('a registry that disappears before the download leaves what is cached', async (t) => {
+test('allowStale returns the cached copy if the registry disappears before the download', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE });
   const first = await ensureArtefact(options);
@@ -36,7 +36,7 @@ test('a registry that disappears before the download leaves what is cached', asy
   assert.equal((await ensureArtefact({ ...options, allowStale: true })).digest, TWO.digest);
 });
 
-test('with nothing cached an unreachable registry is an error', async (t) => {
+test('an unreachable registry is an error if nothing is cached', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.misbehave(dropping());
   await assert.rejects(ensureArtefact({ ...options, retries: 0, allowStale: true }), {
@@ -45,7 +45,7 @@ test('with nothing cached an unreachable registry is an error', async (t) => {
   });
 });
 
-test('a registry that answers is reachable, whatever it answers', async (t) => {
+test('an error response is never replaced by the cached copy', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE });
   await ensureArtefact(options);
@@ -64,7 +64,7 @@ test('a registry that answers is reachable, whatever it answers', async (t) => {
   await assert.rejects(ensureArtefact({ ...options, retries: 0, allowStale: true }), { code: 'body_cut' });
 });
 
-test('what another registry gave is not handed out for this one', async (t) => {
+test('a copy from another registry is not returned', async (t) => {
   const { registry, options } = await makeSetting(t);
   registry.publish(ID, { noarch: ONE });
   await ensureArtefact(options);

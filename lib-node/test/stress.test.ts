@@ -1,5 +1,5 @@
-// Many at once, and everything that can go wrong at any moment. What a call answers is whole; what it leaves can be
-// used.
+// Concurrent calls, and random faults at any moment. What a call returns must be complete, and the cache it leaves
+// usable.
 
 import assert from 'node:assert/strict';
 import { readFile, readdir } from 'node:fs/promises';
@@ -18,10 +18,10 @@ import type { Tarball } from './support/tarballs.ts';
 
 const FILE_ID = 'tiles/europe.pmtiles';
 const BALLAST = incompressible(200_000);
-/** Kills of each process; `npm run test:full` has more of them. */
+/** Kills per process; more with `npm run test:full`. */
 const ROUNDS = process.env['BERTH_TEST_BACKENDS'] === 'straight' ? 20 : 5;
 
-/** A package each of whose files tells its round. */
+/** A package whose files all contain the number of the round. */
 function packRound(round: number): Tarball {
   return packPackage(`1.0.${round}`, { ...Object.fromEntries(filesOf(round)), 'ballast.bin': BALLAST });
 }
@@ -49,28 +49,28 @@ const fileOptions = ({ options: { registryUrl, cacheDir } }: Setting): EnsureArt
 const leftovers = async (path: string): Promise<string[]> =>
   (await readdir(path)).filter((name) => !/^(?:[0-9a-f]{16}|\.lock|\.state\.json)$/.test(name));
 
-test('fifty calls at once for packages, architectures and files download each once', async (t) => {
+test('fifty concurrent calls for packages, architectures and files download each once', async (t) => {
   const setting = await makeSetting(t);
   const [one, two, file] = [packRound(1), packRound(2), packFile(1)];
   for (const id of ['a', 'b', 'c']) setting.registry.publish(id, { noarch: one, arm64: two });
   setting.registry.publishFile(FILE_ID, file);
-  const wanted = ['a', 'b', 'c'].flatMap((artefactId) =>
+  const requested = ['a', 'b', 'c'].flatMap((artefactId) =>
     ['x64', 'arm64', ''].map((architecture) => ({ ...setting.options, artefactId, architecture })),
   );
   const calls = Array.from({ length: 45 }, (_, index) =>
-    ensureArtefact(wanted[index % wanted.length] ?? setting.options),
+    ensureArtefact(requested[index % requested.length] ?? setting.options),
   );
   const files = Array.from({ length: 5 }, () => ensureArtefactFile(fileOptions(setting)));
   const results = await Promise.all(calls);
   for (const [index, { digest }] of results.entries()) assert.equal(digest, index % 3 === 1 ? two.digest : one.digest);
-  assert.equal(new Set(results.map(({ path }) => path)).size, wanted.length);
+  assert.equal(new Set(results.map(({ path }) => path)).size, requested.length);
   assert.deepEqual(
-    [results, await Promise.all(files)].map((some) => some.filter(({ downloaded }) => downloaded).length),
-    [wanted.length, 1],
+    [results, await Promise.all(files)].map((list) => list.filter(({ downloaded }) => downloaded).length),
+    [requested.length, 1],
   );
   assert.deepEqual(
     [setting.registry.countRequests('/tarball'), setting.registry.countRequests('/download')],
-    [wanted.length, 1],
+    [requested.length, 1],
   );
 });
 
@@ -89,9 +89,9 @@ test('processes killed at random moments leave a cache that the next call repair
   };
 
   publish(0);
-  const begin = Date.now();
+  const startedAt = Date.now();
   await Promise.all(start().map(({ result }) => result));
-  const spanMs = Date.now() - begin;
+  const spanMs = Date.now() - startedAt;
   let before = await ensureArtefact(options);
   for (let round = 1; round <= ROUNDS; round += 1) {
     publish(round);
@@ -105,21 +105,21 @@ test('processes killed at random moments leave a cache that the next call repair
       }),
     );
     const [now, file] = await Promise.all([ensureArtefact(options), ensureArtefactFile(fileOptions(setting))]);
-    const told = `round ${round} of BERTH_TEST_SEED=${seed}`;
-    assert.deepEqual(await readFile(file.path), packFile(round).bytes, told);
+    const context = `round ${round} of BERTH_TEST_SEED=${seed}`;
+    assert.deepEqual(await readFile(file.path), packFile(round).bytes, context);
     await assertRound(now, round);
     await assertRound(before, round - 1);
-    // One that was killed at its very end leaves its partial file to the next update.
+    // A process killed at the very end leaves its partial file, which the next update removes.
     assert.deepEqual(
       (await leftovers(join(now.path, '..'))).filter((name) => name !== `.${now.digest.slice(7, 23)}.part`),
       [],
-      told,
+      context,
     );
     before = now;
   }
 });
 
-test('a registry at its worst is survived or told, and what was handed out stays whole', async (t) => {
+test('under random faults a call succeeds or fails cleanly, and returned directories stay intact', async (t) => {
   const seed = chooseSeed();
   const random = createRandom(seed);
   const setting = await makeSetting(t);
@@ -135,7 +135,7 @@ test('a registry at its worst is survived or told, and what was handed out stays
     body[body.length >> 1] = (body[body.length >> 1] ?? 0) ^ 1;
     return body;
   });
-  const kinds = [
+  const faults = [
     failing(500, 'broken'),
     failing(503, 'away'),
     failing(429, 'busy', { 'retry-after': '0' }),
@@ -150,7 +150,7 @@ test('a registry at its worst is survived or told, and what was handed out stays
     registry.publish(ID, { noarch: packRound(round) });
     registry.misbehave(
       (request, response) =>
-        random() < 0.6 && (kinds[Math.floor(random() * kinds.length)] ?? dropping())(request, response),
+        random() < 0.6 && (faults[Math.floor(random() * faults.length)] ?? dropping())(request, response),
     );
     const outcomes = await Promise.allSettled(
       Array.from({ length: 6 }, (_, index) =>
@@ -173,27 +173,24 @@ test('a registry at its worst is survived or told, and what was handed out stays
   await assertRound(first, 0);
 });
 
-test(
-  'a registry that goes away during a download is waited for, left at its last word, and ' + 'taken up again',
-  async (t) => {
-    const setting = await makeSetting(t);
-    const { registry, options } = setting;
-    const large = packPackage('2.0.0', { 'data.bin': incompressible(1_000_000) });
-    registry.publish(ID, { noarch: packRound(0) });
-    const first = await ensureArtefact(options);
-    registry.publish(ID, { noarch: large });
-    const held = new Promise((resolve) => {
-      registry.misbehave(onRequests('/tarball', 1, stalling(400_000, resolve)));
-    });
-    const [stale, refused] = [true, false].map((allowStale) => ensureArtefact({ ...options, retries: 1, allowStale }));
-    await held;
-    await registry.close();
-    await assert.rejects(refused ?? Promise.resolve(), { name: 'RegistryError', code: 'unreachable' });
-    assert.deepEqual(await stale, { ...first, downloaded: false, stale: true });
+test('an outage during a download: callers fail or get the stale copy, and the download resumes later', async (t) => {
+  const setting = await makeSetting(t);
+  const { registry, options } = setting;
+  const large = packPackage('2.0.0', { 'data.bin': incompressible(1_000_000) });
+  registry.publish(ID, { noarch: packRound(0) });
+  const first = await ensureArtefact(options);
+  registry.publish(ID, { noarch: large });
+  const held = new Promise((resolve) => {
+    registry.misbehave(onRequests('/tarball', 1, stalling(400_000, resolve)));
+  });
+  const [stale, refused] = [true, false].map((allowStale) => ensureArtefact({ ...options, retries: 1, allowStale }));
+  await held;
+  await registry.close();
+  await assert.rejects(refused ?? Promise.resolve(), { name: 'RegistryError', code: 'unreachable' });
+  assert.deepEqual(await stale, { ...first, downloaded: false, stale: true });
 
-    const back = await makeRegistry(t, { port: Number(new URL(registry.url).port) });
-    back.publish(ID, { noarch: large });
-    assert.equal((await ensureArtefact(options)).digest, large.digest);
-    assert.match(back.requests.at(-1)?.headers.range ?? '', /^bytes=[1-9]\d*-$/);
-  },
-);
+  const back = await makeRegistry(t, { port: Number(new URL(registry.url).port) });
+  back.publish(ID, { noarch: large });
+  assert.equal((await ensureArtefact(options)).digest, large.digest);
+  assert.match(back.requests.at(-1)?.headers.range ?? '', /^bytes=[1-9]\d*-$/);
+});

@@ -6,7 +6,7 @@ import type { TarErrorCode } from '../dist/tar/index.js';
 import { packTarball } from './support/tarballs.ts';
 import type { TarEntry } from './support/tarballs.ts';
 
-interface Read {
+interface ReadEntry {
   path: string;
   type: string;
   linkpath: string;
@@ -16,27 +16,27 @@ interface Read {
 
 const pack = (entries: TarEntry[]): Buffer => gunzipSync(packTarball(entries).bytes);
 
-/** Reads an archive in pieces of that many bytes. */
-function read(archive: Buffer, pieceBytes = archive.length): Read[] {
-  const found: Read[] = [];
+/** Reads an archive in chunks of `chunkBytes`. */
+function read(archive: Buffer, chunkBytes = archive.length): ReadEntry[] {
+  const entries: ReadEntry[] = [];
   const reader = createTarReader(({ path, type, linkpath, offset }) => {
-    const pieces: Buffer[] = [];
+    const chunks: Buffer[] = [];
     return {
-      write: (piece) => {
-        pieces.push(Buffer.from(piece));
+      write: (chunk) => {
+        chunks.push(Buffer.from(chunk));
       },
       end: () => {
-        found.push({ path, type, linkpath, content: Buffer.concat(pieces).toString(), offset });
+        entries.push({ path, type, linkpath, content: Buffer.concat(chunks).toString(), offset });
       },
     };
   });
-  for (let at = 0; at < archive.length; at += pieceBytes) reader.push(archive.subarray(at, at + pieceBytes));
+  for (let at = 0; at < archive.length; at += chunkBytes) reader.push(archive.subarray(at, at + chunkBytes));
   reader.end();
-  return found;
+  return entries;
 }
 
-/** Corrects the checksum of the header at `at`. */
-function sealed(archive: Buffer, at = 0): Buffer {
+/** Recomputes the checksum of the header at `at`. */
+function withChecksum(archive: Buffer, at = 0): Buffer {
   const header = archive.subarray(at, at + 512);
   header.fill(' ', 148, 156);
   header.write(
@@ -73,7 +73,7 @@ const long = (type: 'longPath' | 'longLink', name: string): TarEntry => ({
 });
 const FILE: TarEntry = { path: 'package/a' };
 
-test('names and contents are the same however the archive is cut into pieces', () => {
+test('names and contents do not depend on the size of the chunks', () => {
   const name = `package/${'日本語-été/'.repeat(30)}a = b\nc.js`;
   const archive = pack([
     { path: 'package/a', content: 'a'.repeat(1000) },
@@ -85,36 +85,40 @@ test('names and contents are the same however the archive is cut into pieces', (
     { path: 'package/short', type: 'symlink', linkpath: 'cut' },
     { path: 'package/d/', type: 'directory' },
   ]);
-  const expected: Omit<Read, 'offset'>[] = [
+  const expected: Omit<ReadEntry, 'offset'>[] = [
     { path: 'package/a', type: 'File', linkpath: '', content: 'a'.repeat(1000) },
     { path: 'package/empty', type: 'File', linkpath: '', content: '' },
     { path: name, type: 'File', linkpath: '', content: 'of a long name' },
     { path: `${name}2`, type: 'SymbolicLink', linkpath: `${name}3`, content: '' },
     { path: 'package/d/', type: 'Directory', linkpath: '', content: '' },
   ];
-  for (const pieceBytes of [1, 2, 7, 511, 512, 513, 4096, archive.length]) {
-    const found = read(archive, pieceBytes);
-    const comparable = found.map(({ path, type, linkpath, content }) => ({ path, type, linkpath, content }));
-    assert.deepEqual(comparable, expected, `${pieceBytes}`);
+  for (const chunkBytes of [1, 2, 7, 511, 512, 513, 4096, archive.length]) {
+    const comparable = read(archive, chunkBytes).map(({ path, type, linkpath, content }) => ({
+      path,
+      type,
+      linkpath,
+      content,
+    }));
+    assert.deepEqual(comparable, expected, `${chunkBytes}`);
   }
 });
 
-test('a size of an extended header counts in place of that of the entry', () => {
+test('the size of an extended header overrides that of the entry', () => {
   const archive = pack([pax({ size: '3' }), { path: 'package/a', content: 'abc' }, { path: 'package/b' }]);
   archive.write('00000000000\0', 1024 + 124);
-  const found = read(sealed(archive, 1024)).map(({ path, content }) => [path, content]);
-  assert.deepEqual(found, [
+  const entries = read(withChecksum(archive, 1024)).map(({ path, content }) => [path, content]);
+  assert.deepEqual(entries, [
     ['package/a', 'abc'],
     ['package/b', ''],
   ]);
 });
 
-test('an archive without zero blocks at its end is whole', () => {
+test('an archive without zero blocks at its end is complete', () => {
   const archive = pack([{ path: 'package/a', content: 'abc' }]);
   assert.equal(read(archive.subarray(0, 1024)).length, 1);
 });
 
-test('a long name counts, and not the slash that its first hundred bytes end with', () => {
+test('a long name is used even if its first 100 bytes end with a slash', () => {
   const name = `package/${'d'.repeat(91)}/file`;
   const archive = pack([pax({ path: name }), { path: name.slice(0, 100), content: 'abc' }]);
   assert.deepEqual(
@@ -123,22 +127,22 @@ test('a long name counts, and not the slash that its first hundred bytes end wit
   );
 });
 
-test('an offset is where the content lies', () => {
+test('an offset is the position of the content', () => {
   const content = 'x'.repeat(700);
   const [long, short] = [
     { path: 'package/a', content },
     { path: 'package/b', content: 'b' },
   ];
   const archive = pack([pax({ path: 'package/long' }), long, short]);
-  for (const pieceBytes of [1, 700, archive.length]) {
-    const there = read(archive, pieceBytes).map(({ offset, content: { length } }) =>
+  for (const chunkBytes of [1, 700, archive.length]) {
+    const contents = read(archive, chunkBytes).map(({ offset, content: { length } }) =>
       archive.toString('latin1', offset, offset + length),
     );
-    assert.deepEqual(there, [content, 'b']);
+    assert.deepEqual(contents, [content, 'b']);
   }
 });
 
-test('what is damaged or read differently by different programs is refused', () => {
+test('damaged and ambiguous archives are refused', () => {
   const whole = pack([
     { path: 'package/a', content: 'abc' },
     { path: 'package/b', content: 'abc' },
@@ -155,15 +159,15 @@ test('what is damaged or read differently by different programs is refused', () 
     'cut within a header': ['truncated', whole.subarray(0, 1300)],
     'cut within a content': ['truncated', whole.subarray(0, 514)],
     'cut within the padding': ['truncated', whole.subarray(0, 1000)],
-    'a header that is none': ['damaged', changed(1030, '\xff')],
-    'a prefix that some programs ignore': ['damaged', sealed(disputed)],
-    'more after the end': ['damaged', Buffer.concat([whole, whole])],
+    'an invalid header': ['damaged', changed(1030, '\xff')],
+    'a prefix that some programs ignore': ['damaged', withChecksum(disputed)],
+    'data after the end': ['damaged', Buffer.concat([whole, whole])],
     'an extended header without its entry': ['truncated', pack([pax({ path: 'x' })])],
     'an extended header with a wrong length': ['damaged', pack([rawPax('99 path=x\n'), FILE])],
     'an extended header without a key': ['damaged', pack([rawPax('7 path\n'), FILE])],
     'an extended header whose record does not end': ['damaged', pack([rawPax('9 path=xy'), FILE])],
-    'an extended header with a strange size': ['damaged', pack([pax({ size: '-1' }), FILE])],
-    'an extended header that is huge': ['damaged', pack([pax({ comment: 'x'.repeat(1024 * 1024) }), FILE])],
+    'an extended header with an invalid size': ['damaged', pack([pax({ size: '-1' }), FILE])],
+    'an extended header that is too large': ['damaged', pack([pax({ comment: 'x'.repeat(1024 * 1024) }), FILE])],
     'two names for one entry': ['ambiguous', pack([long('longPath', 'package/b'), pax({ path: 'package/c' }), FILE])],
     'one path for all entries': ['ambiguous', pack([globalPax('path', 'package/a'), FILE])],
     'a link with a content': ['ambiguous', pack([{ ...FILE, type: 'symlink', linkpath: 'b', content: 'c' }])],
@@ -176,6 +180,6 @@ test('what is damaged or read differently by different programs is refused', () 
   }
 });
 
-test('a comment for all entries changes nothing', () => {
+test('a global comment changes nothing', () => {
   assert.equal(read(pack([globalPax('comment', '0123456789abcdef'), FILE])).length, 1);
 });

@@ -23,7 +23,7 @@ const extract = async (entries: TarEntry[], directory: string): Promise<void> =>
   await extractTarball(slices(packTarball(entries).bytes, 65_536), directory);
 };
 
-test('files keep content and mode, without setuid, and belong to the process', async (t) => {
+test('files keep content and mode, without setuid, and belong to the user of the process', async (t) => {
   const directory = await makeDirectory(t);
   const umask = process.umask();
   const content = incompressible(1_500_000);
@@ -84,40 +84,40 @@ test('the later of two entries with one path wins', async (t) => {
   assert.equal(await readFile(join(directory, 'l'), 'utf8'), 'a file');
 });
 
-test('whatever would land or point outside is refused and nothing is written there', async (t) => {
+test('paths and links that lead outside are refused, and nothing is written there', async (t) => {
   const link = (path: string, linkpath: string): TarEntry => ({ path: `package/${path}`, type: 'symlink', linkpath });
   const evil: Record<string, TarEntry[]> = {
     'absolute path': [{ path: '/tmp/evil', content: 'x' }],
     'parent path': [{ path: 'package/../../evil', content: 'x' }],
-    'parent path that comes back': [{ path: 'package/../package/evil', content: 'x' }],
+    'parent path that returns': [{ path: 'package/../package/evil', content: 'x' }],
     'outside the folder': [MANIFEST, { path: 'evil', content: 'x' }],
     'another folder': [MANIFEST, { path: 'other/evil', content: 'x' }],
-    'a file in the place of the folder': [{ path: 'package', content: 'x' }],
+    'a file instead of the top folder': [{ path: 'package', content: 'x' }],
     'absolute link': [link('evil', '/etc/passwd')],
-    'leaving link': [link('evil', '../evil')],
-    'deep leaving link': [link('a/b/c', '../../../evil')],
+    'link to the outside': [link('evil', '../evil')],
+    'nested link to the outside': [link('a/b/c', '../../../evil')],
     'link to the parent of the root': [link('evil', '..')],
     'entry below a link': [link('d', '.'), { path: 'package/d/evil', content: 'x' }],
-    'entry below a leaving link': [link('d', '..'), { path: 'package/d/evil', content: 'x' }],
+    'entry below a link to the outside': [link('d', '..'), { path: 'package/d/evil', content: 'x' }],
     'directory below a link': [link('d', '.'), { path: 'package/d/evil/', type: 'directory' }],
-    'directory in the place of a link': [link('d', '.'), { path: 'package/d/', type: 'directory' }],
+    'directory at the path of a link': [link('d', '.'), { path: 'package/d/', type: 'directory' }],
     'chain of links': [link('a/up', '..'), link('a/out', 'up/..')],
     'chain of links in the other order': [link('a/out', 'up/../evil'), link('a/up', '..')],
     'circle of links': [link('a', 'b'), link('b', 'a')],
     'hard link to the outside': [{ path: 'package/evil', type: 'hardlink', linkpath: '/etc/passwd' }],
     'hard link to a parent': [{ path: 'package/evil', type: 'hardlink', linkpath: 'package/../../x' }],
-    'hard link to what is no entry': [{ path: 'package/evil', type: 'hardlink', linkpath: 'package/missing' }],
+    'hard link to a missing entry': [{ path: 'package/evil', type: 'hardlink', linkpath: 'package/missing' }],
     'hard link to a link': [
       link('l', 'package.json'),
       { path: 'package/evil', type: 'hardlink', linkpath: 'package/l' },
     ],
     'device': [{ path: 'package/evil', type: 'device' }],
     'fifo': [{ path: 'package/evil', type: 'fifo' }],
-    'file in the place of a directory': [
+    'file at the path of a directory': [
       { path: 'package/d/a', content: 'x' },
       { path: 'package/d', content: 'x' },
     ],
-    'link in the place of a directory': [{ path: 'package/d/a', content: 'x' }, link('d', '.')],
+    'link at the path of a directory': [{ path: 'package/d/a', content: 'x' }, link('d', '.')],
     'file below a file': [
       { path: 'package/f', content: 'x' },
       { path: 'package/f/evil', content: 'x' },
@@ -131,7 +131,7 @@ test('whatever would land or point outside is refused and nothing is written the
   }
 });
 
-test('a link that is there already is not written through', async (t) => {
+test('an existing link is not written through', async (t) => {
   const directory = await makeDirectory(t);
   const outside = await makeDirectory(t);
   await symlink(outside, join(directory, 'lib'));
@@ -143,9 +143,9 @@ test('a link that is there already is not written through', async (t) => {
   assert.equal(await readFile(join(outside, 'kept'), 'utf8'), 'kept');
 });
 
-test('what is no whole gzipped tar is damaged', async (t) => {
-  const whole = packTarball([MANIFEST, { path: 'package/data.bin', content: incompressible(200_000) }]).bytes;
-  const flipped = Buffer.from(whole);
+test('anything but a complete gzipped tar is damaged', async (t) => {
+  const complete = packTarball([MANIFEST, { path: 'package/data.bin', content: incompressible(200_000) }]).bytes;
+  const flipped = Buffer.from(complete);
   flipped.fill(255, 100_000, 100_100);
   const damaged: Record<string, Buffer> = {
     'nothing': Buffer.alloc(0),
@@ -153,7 +153,7 @@ test('what is no whole gzipped tar is damaged', async (t) => {
     'text gzipped': gzipSync('hello'),
     'noise gzipped': gzipSync(incompressible(5000)),
     'empty tar': gzipSync(Buffer.alloc(1024)),
-    'truncated': whole.subarray(0, 150_000),
+    'truncated': complete.subarray(0, 150_000),
     'truncated inside': gzipSync(Buffer.from('x').subarray(1)),
     'flipped': flipped,
   };
@@ -167,7 +167,7 @@ test('what is no whole gzipped tar is damaged', async (t) => {
   }
 });
 
-test('any size of pieces will do', async (t) => {
+test('chunks can have any size', async (t) => {
   const { bytes } = packTarball([MANIFEST, { path: 'package/a', content: 'a'.repeat(3000) }]);
   for (const size of [1, 7, bytes.length]) {
     const directory = await makeDirectory(t);
@@ -176,7 +176,7 @@ test('any size of pieces will do', async (t) => {
   }
 });
 
-test('a stream that fails passes its error on', async (t) => {
+test('an error of the stream is passed on', async (t) => {
   const directory = await makeDirectory(t);
   const failure = new Error('the source is gone');
   const source = Readable.from(slices(packManyFiles(50).bytes, 100));
@@ -194,7 +194,7 @@ test('a stream that fails passes its error on', async (t) => {
   );
 });
 
-test('a directory that cannot be written to tells why', async (t) => {
+test('an error of the file system is passed on', async (t) => {
   const directory = await makeDirectory(t);
   await mkdir(join(directory, 'a.txt'));
   await writeFile(join(directory, 'a.txt', 'in the way'), '');
@@ -204,7 +204,7 @@ test('a directory that cannot be written to tells why', async (t) => {
   );
 });
 
-test('names of any length and script arrive as they were packed, whatever packed them', async (t) => {
+test('names of any length and script are unpacked unchanged, from several packers', async (t) => {
   const directory = await makeDirectory(t);
   const tree = join(directory, 'in', 'package');
   const long = join('ordner', 'ü'.repeat(60), '日本語'.repeat(20));
@@ -225,7 +225,7 @@ test('names of any length and script arrive as they were packed, whatever packed
   }
 });
 
-test('twelve thousand files arrive as GNU tar unpacks them', async (t) => {
+test('twelve thousand files are unpacked as by GNU tar', async (t) => {
   const directory = await makeDirectory(t);
   const [ours, theirs] = [join(directory, 'ours'), join(directory, 'theirs')];
   await mkdir(theirs);

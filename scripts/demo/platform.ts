@@ -1,4 +1,4 @@
-// A stand-in for the platform that plug-ins of the sample's kind work for: as much of its API as the sample uses.
+// A stand-in for the platform that runs the sample plug-in, with the part of its API that the sample uses.
 
 import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
@@ -7,7 +7,7 @@ import { json } from 'node:stream/consumers';
 
 export interface Platform {
   url: string;
-  /** What plug-ins have written, by `<dataset>/<line>`. */
+  /** Lines that plug-ins wrote, by `<dataset>/<line>`. */
   lines: Map<string, unknown>;
   close(): void;
 }

@@ -1,4 +1,4 @@
-// What the demo asks of the registry, and the curl command for each.
+// The demo's requests to the registry, each with its curl command.
 
 import { openAsBlob } from 'node:fs';
 import { basename } from 'node:path';
@@ -12,7 +12,7 @@ interface Slot {
 
 const JSON_TYPE = { 'content-type': 'application/json' };
 
-/** Signs in and returns the session's cookie. */
+/** Signs in and returns the session cookie. */
 export async function signIn(url: string, superadmin: Superadmin): Promise<string> {
   const response = await post(`${url}/api/auth/sign-in/email`, JSON_TYPE, JSON.stringify(superadmin));
   return response.headers
@@ -25,7 +25,7 @@ export function signInCommand(url: string, superadmin: Superadmin, cookieFile: s
   return `curl -c ${cookieFile} ${jsonBody(superadmin)} ${url}/api/auth/sign-in/email`;
 }
 
-/** Creates an upload key and returns it raw. */
+/** Creates an upload key and returns the raw key. */
 export async function createKey(url: string, cookie: string, key: object): Promise<string> {
   const response = await post(`${url}/api/v1/api-keys`, { ...JSON_TYPE, cookie }, JSON.stringify(key));
   return ((await response.json()) as { key: string }).key;
@@ -48,7 +48,7 @@ export function publishCommand(url: string, id: string, key: string, tarball: st
   return `curl -H 'x-api-key: ${key}' -F category=processing -F file=@${tarball} ${uploadUrl(url, id)}`;
 }
 
-/** The id is one path segment, so its slash is encoded. */
+/** The ID is one path segment, so its slash is encoded. */
 function uploadUrl(url: string, id: string): string {
   return `${url}/api/v1/artefacts/npm/${id.replaceAll('/', '%2F')}`;
 }
@@ -59,6 +59,6 @@ function jsonBody(value: object): string {
 
 async function post(url: string, headers: Record<string, string>, body: string | FormData): Promise<Response> {
   const response = await fetch(url, { method: 'POST', headers, body });
-  if (!response.ok) throw new Error(`POST ${url} was answered with ${response.status}: ${await response.text()}`);
+  if (!response.ok) throw new Error(`POST ${url} failed with ${response.status}: ${await response.text()}`);
   return response;
 }

@@ -1,4 +1,4 @@
-// What a platform's worker does with an unpacked plug-in: loads it and hands it the surroundings it expects.
+// Runs an unpacked plug-in like a worker of the platform: loads it and passes the context that it expects.
 
 import { createRequire } from 'node:module';
 import { mkdir } from 'node:fs/promises';
@@ -14,13 +14,13 @@ interface HttpClientFactory {
 export interface PluginRun {
   /** Folder of the unpacked package. */
   path: string;
-  /** Where the plug-in may keep files. */
+  /** Folder for files of the plug-in. */
   workDir: string;
   platformUrl: string;
   say: (text: string) => void;
 }
 
-/** Runs the plug-in to its end, with the axios that its own tarball has brought. */
+/** Runs the plug-in to its end, with the axios from its own tarball. */
 export async function runPlugin({ path, workDir, platformUrl, say }: PluginRun): Promise<void> {
   const requireInPlugin = createRequire(join(path, 'package.json'));
   const plugin = requireInPlugin(path) as Plugin;

@@ -1,5 +1,5 @@
-// The demo's superadmin: the password is made at the first run and kept beside the data, so that a second run can sign
-// in.
+// The demo's superadmin. The password is generated at the first run and stored with the data, so that later runs can
+// sign in.
 
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -13,8 +13,8 @@ export interface Superadmin {
 
 const PASSWORD_BYTES = 12;
 
-/** Reads `superadmin.json` in the data directory, or makes it there. */
-export async function keepSuperadmin(dataDir: string): Promise<Superadmin> {
+/** Reads `superadmin.json` in the data directory; creates it if it is missing. */
+export async function ensureSuperadmin(dataDir: string): Promise<Superadmin> {
   const file = join(dataDir, 'superadmin.json');
   if (existsSync(file)) return JSON.parse(await readFile(file, 'utf8')) as Superadmin;
   const superadmin = { email: 'admin@localhost', password: randomBytes(PASSWORD_BYTES).toString('base64url') };

@@ -23,14 +23,14 @@ const digestOf = async (path: string) =>
 
 before(() => buildClients({ ifChanged: true }));
 
-test('the same sources make the same tarballs', async () => {
+test('builds are reproducible', async () => {
   const digests = () => Promise.all(NAMES.map((name) => digestOf(tarball(name))));
   const earlier = await digests();
   await buildClients({ ifChanged: false });
   assert.deepEqual(await digests(), earlier);
 });
 
-test('they are built again when the sources have changed, and only then', async () => {
+test('clients are rebuilt only if their sources have changed', async () => {
   const times = () => Promise.all(NAMES.map(async (name) => (await stat(tarball(name))).mtimeMs));
   const earlier = await times();
   await buildClients({ ifChanged: true });
@@ -53,20 +53,20 @@ for (const name of NAMES) {
     });
     after(() => rm(folder, { recursive: true }));
     const read = (path: string) => readFile(join(folder, 'package', path), 'utf8');
-    /** Each match's first group, with the file that it is in. */
+    /** The first group of each match, with its file. */
     const findInCode = async (pattern: RegExp) => {
-      const found = await Promise.all(
+      const matches = await Promise.all(
         files
           .filter((path) => path.endsWith('.js'))
           .map(async (path) => {
             return [...(await read(path)).matchAll(pattern)].map(([, group = '']) => [path, group] as const);
           }),
       );
-      return found.flat();
+      return matches.flat();
     };
     const readJson = async (path: string) => JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
 
-    test('has nothing to install or to run besides itself', async () => {
+    test('has no dependencies and no scripts', async () => {
       const manifest = await readJson(join(folder, 'package/package.json'));
       const { name: packageName, version } = await readJson(join(repositoryRoot, name, 'package.json'));
       assert.deepEqual([manifest['name'], manifest['version']], [packageName, version]);
@@ -76,7 +76,7 @@ for (const name of NAMES) {
       );
     });
 
-    test('imports only its own files and what Node has', async () => {
+    test('imports only its own files and built-in modules', async () => {
       const sources = files.filter((path) => /\.(js|ts)$/.test(path));
       assert.ok(sources.length > 5);
       for (const path of sources) {
@@ -90,7 +90,7 @@ for (const name of NAMES) {
     });
 
     if (name === 'cli')
-      test('loads what only large uploads need when there is one', async () => {
+      test('loads tus-js-client only for large uploads', async () => {
         const chunks = (await findInCode(/^\/\/ node_modules\/(tus-js-client)\//gm)).map(([path]) => path);
         const [chunk, ...others] = new Set(chunks);
         assert.ok(chunk && others.length === 0, [...new Set(chunks)].join());
@@ -98,7 +98,7 @@ for (const name of NAMES) {
         assert.deepEqual([...new Set(importers.map(([, how]) => how))], ['import(']);
       });
 
-    test('has the programs of its threads beside the code that starts them', async () => {
+    test('contains the programs of its worker threads beside the code that starts them', async () => {
       const started = await findInCode(/new Worker\(new URL\("([^"]+)"/g);
       assert.deepEqual(
         started.map(([path, worker]) => targetOf(path, worker)),
@@ -107,10 +107,10 @@ for (const name of NAMES) {
       assert.ok(files.includes('dist/unpack-worker.js'));
     });
 
-    test('has the licences of Berth and of all that is bundled into it', async () => {
+    test('contains the licences of Berth and of all bundled packages', async () => {
       assert.equal(await read('LICENSE'), await readFile(join(repositoryRoot, 'LICENSE'), 'utf8'));
-      const found = await findInCode(/^\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)\//gm);
-      const bundled = new Set(found.map(([, packageName]) => packageName));
+      const matches = await findInCode(/^\/\/ node_modules\/((?:@[^/]+\/)?[^/]+)\//gm);
+      const bundled = new Set(matches.map(([, packageName]) => packageName));
       assert.ok(bundled.has('tar'));
       const licences = await read('LICENSES.md');
       for (const packageName of bundled) assert.ok(licences.includes(`## ${packageName} - `), packageName);

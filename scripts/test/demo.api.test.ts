@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { makeClone } from './support/clone.ts';
-import { findFreePort } from './support/free-port.ts';
+import { freePort } from '../../api/test/support/free-port.ts';
 import { runInTerminal } from './support/terminal.ts';
 
 const clone = makeClone();
@@ -11,7 +11,7 @@ after(() => {
   clone.remove();
 });
 
-const port = await findFreePort();
+const port = await freePort();
 const startDemo = () =>
   runInTerminal('exec npm run demo', { directory: clone.directory, env: { PORT: String(port) } });
 const isServing = () =>
@@ -20,38 +20,35 @@ const isServing = () =>
     () => false,
   );
 
-test('the demo publishes, consumes and runs a plug-in, keeps serving, and ends by Ctrl-C', async () => {
+test('the demo publishes, consumes and runs a plug-in, keeps running, and stops on Ctrl-C', async () => {
   using demo = startDemo();
-  await demo.shows(/Ctrl-C ends it/);
+  await demo.shows(/Press Ctrl-C to stop it/);
   const output = demo.output();
-  assert.match(output, /works in the new folder data\/demo/);
+  assert.match(output, /uses the new folder data\/demo/);
   assert.match(output, /Version 0\.13\.0 is in the slot noarch: \d+ bytes, sha256:[0-9a-f]{64}/);
   assert.match(output, /Downloaded, verified and unpacked in data\/demo\/plugins\//);
   assert.match(output, /nothing to download/);
-  assert.match(output, /The platform has received hello\/hello: {"message":"Hello from Berth, world!"}/);
+  assert.match(output, /The platform received hello\/hello: {"message":"Hello from Berth, world!"}/);
   assert.equal(statSync(join(clone.directory, 'data/demo/superadmin.json')).mode & 0o777, 0o600);
 
-  await theCommandsThatItPrintsWork(output);
-  await aSecondOneNamesAnotherPort();
+  await assertPrintedCommandsWork(output);
+  await assertSecondDemoSuggestsAnotherPort();
   demo.pressCtrlC();
   assert.equal(await demo.ended, 0);
   assert.equal(await isServing(), false);
 });
 
-test(
-  'the demo goes on with what an earlier one has left, and ends by Ctrl-C in the middle of ' + 'the plug-in',
-  async () => {
-    using demo = startDemo();
-    await demo.shows(/Tâche avec progression 25/);
-    assert.match(demo.output(), /goes on in data\/demo/);
-    assert.match(demo.output(), /Nothing newer than what is in data\/demo\/plugins\//);
-    demo.pressCtrlC();
-    assert.equal(await demo.ended, 0);
-    assert.equal(await isServing(), false);
-  },
-);
+test('the demo continues with the data of a previous run, and stops on Ctrl-C while the plug-in runs', async () => {
+  using demo = startDemo();
+  await demo.shows(/Tâche avec progression 25/);
+  assert.match(demo.output(), /continues in data\/demo/);
+  assert.match(demo.output(), /Already up to date in data\/demo\/plugins\//);
+  demo.pressCtrlC();
+  assert.equal(await demo.ended, 0);
+  assert.equal(await isServing(), false);
+});
 
-async function theCommandsThatItPrintsWork(output: string): Promise<void> {
+async function assertPrintedCommandsWork(output: string): Promise<void> {
   const commands = [...output.matchAll(/\$ (curl .+)/g)].map((match) => `${match[1]} --silent --show-error --fail`);
   assert.equal(commands.length, 3);
   using shell = runInTerminal(commands.join(' && '), { directory: clone.directory });
@@ -59,11 +56,11 @@ async function theCommandsThatItPrintsWork(output: string): Promise<void> {
   assert.match(shell.output(), /"artefact":{"_id":"@data-fair\/processing-hello-world@0"/);
 }
 
-async function aSecondOneNamesAnotherPort(): Promise<void> {
+async function assertSecondDemoSuggestsAnotherPort(): Promise<void> {
   using second = startDemo();
   assert.equal(await second.ended, 1);
   assert.match(
     second.output(),
-    new RegExp(`^Berth cannot start: PORT holds ${port}, .+\nFor the demo: PORT=${port + 1} npm run demo$`, 'm'),
+    new RegExp(`^Berth cannot start: PORT is ${port}, .+\nFor the demo: PORT=${port + 1} npm run demo$`, 'm'),
   );
 }

@@ -7,7 +7,7 @@ import { clientRoutes, createClients } from '../../api/src/clients/index.ts';
 import { createHttpServer } from '../../api/src/http/index.ts';
 import { CLIENTS_DIRECTORY } from '../build-clients.ts';
 import { ensureNpm } from '../test-programs.ts';
-import { createLoneMachine, type LoneMachine } from './support/lone-machine.ts';
+import { createIsolatedMachine, type IsolatedMachine } from './support/isolated-machine.ts';
 import { HELLO, startServingBerth, type ServingBerth } from './support/serving-berth.ts';
 
 const SERVER_COMMANDS = [
@@ -20,7 +20,7 @@ const SERVER_COMMANDS = [
   'remotes export FILE **',
   'remotes import FILE',
 ];
-/** From here on the command uploads by tus. */
+/** Size from which the command uploads by tus. */
 const RESUMABLE_BYTES = 64 * 1024 * 1024;
 const NPX: Record<string, () => Promise<string>> = {
   'the npm of this machine': async () => 'npx',
@@ -28,9 +28,9 @@ const NPX: Record<string, () => Promise<string>> = {
 };
 
 let berth: ServingBerth;
-let machine: LoneMachine;
+let machine: IsolatedMachine;
 before(async () => {
-  [berth, machine] = await Promise.all([startServingBerth(), createLoneMachine()]);
+  [berth, machine] = await Promise.all([startServingBerth(), createIsolatedMachine()]);
 });
 after(async () => {
   await berth.close();
@@ -38,7 +38,7 @@ after(async () => {
 });
 
 for (const [name, npx] of Object.entries(NPX)) {
-  test(`${name} runs the command from the registry alone: it lists and publishes`, async () => {
+  test(`${name} runs the command from the registry without another registry`, async () => {
     const cwd = await machine.makeFolder();
     const command = `${await npx()} --yes --allow-remote=root --package=${berth.addressOf('cli')} berth`;
     const env = { BERTH_URL: berth.address, BERTH_API_KEY: await berth.uploadKey() };
@@ -69,12 +69,12 @@ test('the installed command uploads a large file', async () => {
   assert.equal(digest, `sha256:${createHash('sha256').update(bytes).digest('hex')}`);
 });
 
-test("commands on the server's data say that they run from the server's installation", async () => {
+test("commands on the server's data refuse to run from an installed client", async () => {
   const cwd = await machine.makeFolder();
   const installed = await machine.type(`npm install --allow-remote=root ${berth.addressOf('cli')}`, { cwd });
   assert.equal(installed.status, 0, installed.stderr);
   const program = 'node_modules/.bin/berth';
-  const reason = "this command runs from the server's installation, not from the client that a registry serves";
+  const reason = 'this command requires the server, which the client that a registry serves does not include';
   for (const line of SERVER_COMMANDS) {
     const [name = '', ...parameters] = line.split(' ');
     const outcome = await machine.run([program, name, ...parameters], { cwd });
@@ -84,13 +84,13 @@ test("commands on the server's data say that they run from the server's installa
   assert.equal(stdout, `${berth.version}\n`);
 });
 
-test('npm asks for the present version each time, whatever it has in its cache', async () => {
+test('npm installs the current version despite its cache', async () => {
   const directory = await machine.makeFolder();
   const app = createHttpServer({ basePath: '', trustedProxies: [], logLevel: 'silent' });
   await app.register(clientRoutes(createClients({ directory, publicUrl: 'http://127.0.0.1' })));
   const url = await app.listen({ port: 0, host: '127.0.0.1' });
   try {
-    // The other tarball is as good a newer version as any: what has been installed tells them apart.
+    // The other tarball serves as the newer version: the installed package name tells them apart.
     for (const [version, name] of [
       ['1.0.0', 'cli'],
       ['1.0.1', 'lib-node'],

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { repositoryRoot } from '../runtime.ts';
 import { ensureNode, ensureNpm, ensurePnpm, ensureYarn } from '../test-programs.ts';
-import { createLoneMachine, type LoneMachine, type Outcome } from './support/lone-machine.ts';
+import { createIsolatedMachine, type IsolatedMachine, type Outcome } from './support/isolated-machine.ts';
 import { HELLO, startServingBerth, type ServingBerth } from './support/serving-berth.ts';
 
 const CONSUMER = `import { pathToFileURL } from 'node:url';
@@ -19,17 +19,17 @@ const CONSUMED: Outcome = { status: 0, stdout: '1.0.0 hello\n', stderr: '' };
 const TYPED = `import { ensureArtefact, type Artefact } from '@berth-registry/lib-node';
 export const path: string = (await ensureArtefact({ registryUrl: '', artefactId: '', cacheDir: '' })).path;
 export const format: Artefact['format'] = 'npm';
-// @ts-expect-error an id is no number
+// @ts-expect-error an ID is not a number
 await ensureArtefact({ registryUrl: '', artefactId: 1, cacheDir: '' });
 `;
 
 interface Manager {
-  /** Ends before what is to be installed. */
+  /** Command line up to the package to install. */
   install: string[];
-  /** Runs a program of a project that it has installed into. */
+  /** Runs Node in a project with installed packages. */
   node: string[];
-  /** Whether it wants the name of a package before its address. */
-  wantsName?: boolean;
+  /** Whether the package name must precede its URL. */
+  needsName?: boolean;
 }
 
 const NPM: Manager = { install: ['npm', 'install', '--allow-remote=root'], node: ['node'] };
@@ -39,14 +39,14 @@ const MANAGERS: Record<string, () => Promise<Manager>> = {
   'pnpm': async () => ({ install: [await ensurePnpm(), 'add'], node: ['node'] }),
   'Yarn': async () => {
     const yarn = ['node', await ensureYarn()];
-    return { install: [...yarn, 'add'], node: [...yarn, 'node'], wantsName: true };
+    return { install: [...yarn, 'add'], node: [...yarn, 'node'], needsName: true };
   },
 };
 
 let berth: ServingBerth;
-let machine: LoneMachine;
+let machine: IsolatedMachine;
 before(async () => {
-  [berth, machine] = await Promise.all([startServingBerth(), createLoneMachine()]);
+  [berth, machine] = await Promise.all([startServingBerth(), createIsolatedMachine()]);
 });
 after(async () => {
   await berth.close();
@@ -54,20 +54,20 @@ after(async () => {
 });
 
 for (const [name, manager] of Object.entries(MANAGERS)) {
-  test(`${name} installs the library from the registry alone, and it runs`, async () => {
-    const { install, node, wantsName = false } = await manager();
+  test(`${name} installs a working library from the registry without another registry`, async () => {
+    const { install, node, needsName = false } = await manager();
     const cwd = await makeProject(machine);
-    const address = `${wantsName ? '@berth-registry/lib-node@' : ''}${berth.addressOf('lib-node')}`;
+    const address = `${needsName ? '@berth-registry/lib-node@' : ''}${berth.addressOf('lib-node')}`;
     const { status, stdout, stderr } = await machine.run([...install, address], { cwd });
     assert.equal(status, 0, stdout + stderr);
     assert.deepEqual(await consume(machine, node, cwd), CONSUMED);
-    // No other registry can be reached, so that nothing can have come from one.
+    // Check that no other registry is reachable.
     const other = await machine.run([...install, 'tar@7.5.23'], { cwd });
     assert.notEqual(other.status, 0, other.stdout);
   });
 }
 
-test('the newest npm installs it from a lock file, where the project allows it', async () => {
+test('the newest npm installs it from a lock file if the project allows it', async () => {
   const { npm } = await ensureNpm();
   const cwd = await makeProject(machine);
   await writeFile(join(cwd, '.npmrc'), 'allow-remote=root\n');
@@ -79,7 +79,7 @@ test('the newest npm installs it from a lock file, where the project allows it',
 });
 
 test('the library runs on Node 20', async () => {
-  const older = await createLoneMachine(await ensureNode('20.20.2'));
+  const older = await createIsolatedMachine(await ensureNode('20.20.2'));
   try {
     const cwd = await makeProject(older);
     assert.match((await older.run(['node', '--version'], { cwd })).stdout, /^v20\./);
@@ -91,7 +91,7 @@ test('the library runs on Node 20', async () => {
   }
 });
 
-test('the library brings its types', async () => {
+test('the library includes its types', async () => {
   const cwd = await makeProject(machine);
   await machine.run([...NPM.install, berth.addressOf('lib-node')], { cwd });
   await writeFile(join(cwd, 'typed.mts'), TYPED);
@@ -101,14 +101,14 @@ test('the library brings its types', async () => {
   assert.deepEqual(await machine.run(compile, { cwd }), { status: 0, stdout: '', stderr: '' });
 });
 
-async function makeProject(on: LoneMachine): Promise<string> {
+async function makeProject(on: IsolatedMachine): Promise<string> {
   const cwd = await on.makeFolder();
   await writeFile(join(cwd, 'package.json'), '{"private":true,"type":"module"}');
   await writeFile(join(cwd, 'consume.js'), CONSUMER);
   return cwd;
 }
 
-function consume(on: LoneMachine, node: string[], cwd: string): Promise<Outcome> {
+function consume(on: IsolatedMachine, node: string[], cwd: string): Promise<Outcome> {
   const env = { REGISTRY_URL: berth.address, SECRET_REGISTRY: berth.internal['x-secret-key'] ?? '' };
   return on.run([...node, 'consume.js'], { cwd, env });
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { after, test } from 'node:test';
 import { repositoryRoot } from '../runtime.ts';
 import { makeClone } from './support/clone.ts';
-import { findFreePort } from './support/free-port.ts';
+import { freePort } from '../../api/test/support/free-port.ts';
 import { runInTerminal } from './support/terminal.ts';
 
 const CONSUMER_LINES = 10;
@@ -14,7 +14,7 @@ after(() => {
   clone.remove();
 });
 
-const port = await findFreePort();
+const port = await freePort();
 const readme = readFileSync(join(repositoryRoot, 'README.md'), 'utf8').replaceAll(
   'localhost:8080',
   `localhost:${port}`,
@@ -23,7 +23,7 @@ const byHand = readme.slice(readme.indexOf('## The same by hand'), readme.indexO
 const blocks = (language: string) =>
   [...byHand.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\`$`, 'gms'))].map((match) => match[1] ?? '');
 
-test('what the README says to type leads from nothing to a plug-in that runs', async () => {
+test('the commands of the README lead to a running plug-in', async () => {
   const [start = '', ...commands] = blocks('sh');
   const [consumer = '', ...others] = blocks('js');
   assert.match(start, /npm start/);

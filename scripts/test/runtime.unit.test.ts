@@ -10,7 +10,7 @@ before(async () => {
   olderNode = await ensureNode('20.20.2');
 });
 
-/** Starts TypeScript that an older Node cannot read, as the npm scripts do. */
+/** Starts a TypeScript program, which an older Node cannot parse, like the npm scripts do. */
 function start(node: string) {
   return spawnSync(node, ['--import', './scripts/check-runtime.js', join(import.meta.dirname, '../runtime.ts')], {
     cwd: repositoryRoot,
@@ -18,20 +18,20 @@ function start(node: string) {
   });
 }
 
-test('an older Node is refused in one sentence, before it meets TypeScript', () => {
+test('an older Node is rejected in one sentence, before it loads TypeScript', () => {
   const { status, stderr } = start(olderNode);
   assert.equal(status, 1);
-  assert.match(stderr, /^Berth needs Node 22\.19 or later and this is v20\.20\.2: run `npm ci`, [^\n]+\.\n$/);
+  assert.match(stderr, /^Berth requires Node 22\.19 or later, but this is v20\.20\.2: run `npm ci`, [^\n]+\.\n$/);
 });
 
-test('the pinned Node starts without a word', () => {
+test('the pinned Node starts without output', () => {
   const { status, stdout, stderr } = start(process.execPath);
   assert.deepEqual({ status, stdout, stderr }, { status: 0, stdout: '', stderr: '' });
 });
 
-test('another Node than the pinned one is good enough to serve but not to test', () => {
+test('another Node than the pinned one may serve but not run tests', () => {
   assertPinnedRuntime();
   assert.throws(() => {
     assertPinnedRuntime('22.23.3');
-  }, /runs with Node 24\.21\.0 and was started with 22\.23\.3: run `npm ci`/);
+  }, /requires Node 24\.21\.0 but was started with 22\.23\.3: run `npm ci`/);
 });

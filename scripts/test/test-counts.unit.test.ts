@@ -39,7 +39,7 @@ interface Counted {
 
 function run(node: string, ...parameters: string[]): Counted {
   const reporter = join(import.meta.dirname, '../test-counts.js');
-  // Without the mark by which a runner knows that it is itself run by one.
+  // Without the variable from which a test runner knows that another one started it.
   const env = { ...process.env, NODE_TEST_CONTEXT: undefined };
   const { stdout } = spawnSync(
     node,
@@ -54,21 +54,21 @@ function count(node: string, ...parameters: string[]): Omit<Counted, 'files'> {
   return { passed, failed, skipped };
 }
 
-test('tests are counted, and neither suites nor files that hold none', () => {
+test('tests are counted, but not suites and files without tests', () => {
   for (const node of nodes)
     assert.deepEqual(count(node, 'mixed.test.js', 'empty.test.js'), { passed: 1, failed: 1, skipped: 2 });
 });
 
-test('a file that breaks on import counts as failed', () => {
+test('a file that throws on import counts as failed', () => {
   for (const node of nodes) assert.deepEqual(count(node, 'broken.test.js'), { passed: 0, failed: 1, skipped: 0 });
 });
 
-test('a name that no test has counts nothing', () => {
+test('a name that matches no test counts nothing', () => {
   for (const node of nodes)
     assert.deepEqual(count(node, '--test-name-pattern=ghosts', 'empty.test.js'), { passed: 0, failed: 0, skipped: 0 });
 });
 
-test('a file that runs tests has its time', () => {
+test('the duration of each file with tests is reported', () => {
   const { files } = run(process.execPath, 'mixed.test.js');
   assert.deepEqual(files.map(({ file }) => file).sort(), ['mixed.test.js']);
   assert.ok(files.every(({ seconds }) => seconds >= 0 && seconds < 60));

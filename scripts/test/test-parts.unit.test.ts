@@ -12,15 +12,15 @@ const sourcesOf = (name: string) =>
 const namesOf = (...words: string[]) => selectParts(words).parts.map(({ name }) => name);
 
 describe('the parts of the tests', () => {
-  test('hold every test file', () => {
-    const held = new Set(Object.keys(PARTS).flatMap(sourcesOf));
+  test('contain every test file', () => {
+    const included = new Set(Object.keys(PARTS).flatMap(sourcesOf));
     assert.deepEqual(
-      everyFile.filter((file) => !held.has(file)),
+      everyFile.filter((file) => !included.has(file)),
       [],
     );
   });
 
-  test('name files that there are', () => {
+  test('contain only existing files', () => {
     const patterns = Object.values(PARTS).flatMap(({ runs }) =>
       runs.flatMap(({ files, except = [] }) => [...files, ...except]),
     );
@@ -34,9 +34,9 @@ describe('the parts of the tests', () => {
     const suites = sourcesOf('everyday').filter((file) => file.startsWith('api/') && file.endsWith('.api.test.ts'));
     assert.ok(suites.length > 50);
     for (const part of ['straight', 'crossed']) {
-      const held = [...sourcesOf(part), ...sourcesOf('kills')];
+      const included = [...sourcesOf(part), ...sourcesOf('kills')];
       assert.deepEqual(
-        suites.filter((file) => !held.includes(file)),
+        suites.filter((file) => !included.includes(file)),
         [],
       );
     }
@@ -44,7 +44,7 @@ describe('the parts of the tests', () => {
     assert.equal(new Set(all.map(({ dialect, storage }) => dialect + storage)).size, 4);
   });
 
-  test('alternate by file in npm test, so that every combination occurs', () => {
+  test('alternate the combinations by file in npm test, so that each one occurs', () => {
     const suites = sourcesOf('everyday').filter((file) => file.endsWith('.api.test.ts'));
     const chosen = suites.map((file) => combinationsOf(undefined, file));
     assert.ok(chosen.every(({ length }) => length === 1));
@@ -57,8 +57,8 @@ describe('the parts of the tests', () => {
   });
 });
 
-describe('the words of the command line', () => {
-  test('choose the everyday part, all parts, or those that are named', () => {
+describe('the command line', () => {
+  test('selects the everyday part, all parts, or named parts', () => {
     assert.deepEqual(namesOf(), ['everyday']);
     assert.deepEqual(namesOf('--full'), Object.keys(PARTS));
     assert.deepEqual(namesOf('--full', 'pages', 'kills'), ['pages', 'kills']);
@@ -68,9 +68,9 @@ describe('the words of the command line', () => {
     );
   });
 
-  test('choose files by a part of their path, and tests by their name', () => {
-    const selection = selectParts(['scripts/test/test-parts', 'by a part of their path']);
-    assert.deepEqual(selection.names, ['by a part of their path']);
+  test('selects files by a substring of their path, and tests by name', () => {
+    const selection = selectParts(['scripts/test/test-parts', 'by a substring of their path']);
+    assert.deepEqual(selection.names, ['by a substring of their path']);
     assert.deepEqual(
       selection.parts[0]!.runs.flatMap((run) => filesOf(run, selection)),
       ['scripts/test/test-parts.unit.test.ts'],
@@ -79,13 +79,13 @@ describe('the words of the command line', () => {
     assert.deepEqual(selectParts(['kills']).names, ['kills']);
   });
 
-  test('choose compiled files for older Nodes', () => {
+  test('selects compiled files for older Node versions', () => {
     const selection = selectParts(['--full', 'nodes', 'unpack']);
     assert.deepEqual(filesOf(selection.parts[0]!.runs[0]!, selection), ['lib-node/.test-build/unpack.test.js']);
   });
 });
 
-test('files over the limit fail the run, unless there is a reason', () => {
+test('files over the time limit fail the run unless they have a reason', () => {
   const slow = { file: 'x', seconds: MAX_FILE_SECONDS + 0.1 };
   assert.deepEqual(
     tooSlow({ seconds: 0, cpuSeconds: 0, tests: 0, slowest: [slow, { file: 'y', seconds: MAX_FILE_SECONDS }] }),

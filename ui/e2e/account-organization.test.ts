@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
-import { become, PASSWORD } from './support/become.ts';
+import { signInAsNewUser, PASSWORD } from './support/new-user.ts';
 import { asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
-import { journey, withBrowser, type Variant } from './support/visitor.ts';
+import { journey, suffixOf, withBrowser } from './support/visitor.ts';
 
 describe('my account in an organisation', () => {
   withBrowser();
   let registry: Registry;
-  const it = () => registry;
   before(async () => {
     registry = await startRegistry();
     for (const [id, name] of [
@@ -21,86 +20,92 @@ describe('my account in an organisation', () => {
   });
   after(() => registry.close());
 
-  journey('invites, changes and removes members of one’s organisation', it, async (visitor) => {
-    const { page, t, variant, open, assertAccessible } = visitor;
-    await become(registry, visitor, 'boss', { acme: 'admin' });
-    const { id } = await asAdmin<{ id: string }>(registry, 'POST', '/users', {
-      email: `hand-${variant.language}-${variant.width}@example.org`,
-      name: `hand ${variant.language} ${variant.width}`,
-      password: PASSWORD,
-    });
-    await asAdmin(registry, 'PUT', `/organizations/acme/members/${id}`, { role: 'member' });
-    await open('account/organizations');
-    await page.getByRole('button', { name: t('account.actFor') }).click();
-    await page.getByRole('heading', { name: t('account.members') }).waitFor();
-    await assertAccessible();
-    const email = `guest-${variant.language}-${variant.width}@example.org`;
-    await page.getByLabel(t('common.email')).fill(email);
-    await page.getByRole('button', { name: t('account.invite'), exact: true }).click();
-    assert.match(
-      await page.getByRole('region', { name: t('account.invitationLink') }).innerText(),
-      /\/registry\/invitations\//,
-    );
-    await page.getByText(email).waitFor();
-    await page
-      .getByRole('button', { name: t('account.cancelInvitation') })
-      .first()
-      .click();
-    await page
-      .getByRole('button', { name: `${t('account.removeMember')}: hand ${variant.language} ${variant.width}` })
-      .click();
-    await page
-      .getByRole('dialog')
-      .getByRole('button', { name: t('account.removeMember') })
-      .click();
-    await page.getByText(`hand ${variant.language} ${variant.width}`).waitFor({ state: 'detached' });
-    const { members } = await asAdmin<{ members: { user: { id: string } }[] }>(registry, 'GET', '/organizations/acme');
-    assert.ok(!members.some(({ user }) => user.id === id));
-  });
+  journey(
+    'invites and removes members of an organisation',
+    () => registry,
+    async (visitor) => {
+      const { page, t, variant, open, assertAccessible } = visitor;
+      await signInAsNewUser(registry, visitor, 'boss', { acme: 'admin' });
+      const { id } = await asAdmin<{ id: string }>(registry, 'POST', '/users', {
+        email: `hand-${suffixOf(variant)}@example.org`,
+        name: `hand ${suffixOf(variant)}`,
+        password: PASSWORD,
+      });
+      await asAdmin(registry, 'PUT', `/organizations/acme/members/${id}`, { role: 'member' });
+      await open('account/organizations');
+      await page.getByRole('button', { name: t('account.actFor') }).click();
+      await page.getByRole('heading', { name: t('account.members') }).waitFor();
+      await assertAccessible();
+      const email = `guest-${suffixOf(variant)}@example.org`;
+      await page.getByLabel(t('common.email')).fill(email);
+      await page.getByRole('button', { name: t('account.invite'), exact: true }).click();
+      assert.match(
+        await page.getByRole('region', { name: t('account.invitationLink') }).innerText(),
+        /\/registry\/invitations\//,
+      );
+      await page.getByText(email).waitFor();
+      await page
+        .getByRole('button', { name: t('account.cancelInvitation') })
+        .first()
+        .click();
+      await page.getByRole('button', { name: `${t('account.removeMember')}: hand ${suffixOf(variant)}` }).click();
+      await page
+        .getByRole('dialog')
+        .getByRole('button', { name: t('account.removeMember') })
+        .click();
+      await page.getByText(`hand ${suffixOf(variant)}`).waitFor({ state: 'detached' });
+      const { members } = await asAdmin<{ members: { user: { id: string } }[] }>(
+        registry,
+        'GET',
+        '/organizations/acme',
+      );
+      assert.ok(!members.some(({ user }) => user.id === id));
+    },
+  );
 
-  journey('makes a read key, rotates it, and revokes it', it, async (visitor) => {
-    const { page, t, variant, open, assertAccessible } = visitor;
-    await become(registry, visitor, 'reader', { acme: 'admin', ungranted: 'admin' });
-    const name = keyName(variant);
-    await visitor.context.request.put(`${registry.pages}api/v1/session/account`, {
-      data: { type: 'organization', id: 'ungranted' },
-    });
-    await open('account/keys');
-    await page.getByText(t('account.keysNeedGrant')).waitFor();
-    await visitor.context.request.put(`${registry.pages}api/v1/session/account`, {
-      data: { type: 'organization', id: 'acme' },
-    });
-    await open('account/keys');
-    await page.getByLabel(t('account.keyName')).fill(name);
-    await page.getByLabel(t('account.expiry')).fill('2099-01-01');
-    await page.getByRole('button', { name: t('account.newKey') }).click();
-    const shown = page.getByRole('region', { name: t('account.theKey') });
-    const first = (await shown.innerText()).trim();
-    await assertAccessible();
-    const status = async (key: string) =>
-      (await registry.api('GET', '/artefacts/of-acme/download', { headers: { 'x-api-key': key } })).status;
-    assert.equal(await status(first), 200);
-    await page.getByRole('button', { name: `${t('account.rotate')}: ${name}` }).click();
-    await page
-      .getByRole('dialog')
-      .getByRole('button', { name: t('account.rotate') })
-      .click();
-    await page.waitForFunction(
-      ([label, before]) => document.querySelector(`[aria-label="${label}"]`)?.textContent?.trim() !== before,
-      [t('account.theKey'), first],
-    );
-    const second = (await shown.innerText()).trim();
-    assert.deepEqual([await status(first), await status(second)], [200, 200]);
-    await page.getByRole('button', { name: `${t('account.revoke')}: ${name}` }).click();
-    await page
-      .getByRole('dialog')
-      .getByRole('button', { name: t('account.revoke') })
-      .click();
-    await page.getByText(name).waitFor({ state: 'detached' });
-    assert.deepEqual([await status(first), await status(second)], [401, 401]);
-  });
+  journey(
+    'creates, rotates and revokes a read key',
+    () => registry,
+    async (visitor) => {
+      const { page, t, variant, open, assertAccessible } = visitor;
+      await signInAsNewUser(registry, visitor, 'reader', { acme: 'admin', ungranted: 'admin' });
+      const name = `tile server ${suffixOf(variant)}`;
+      await visitor.context.request.put(`${registry.pages}api/v1/session/account`, {
+        data: { type: 'organization', id: 'ungranted' },
+      });
+      await open('account/keys');
+      await page.getByText(t('account.keysNeedGrant')).waitFor();
+      await visitor.context.request.put(`${registry.pages}api/v1/session/account`, {
+        data: { type: 'organization', id: 'acme' },
+      });
+      await open('account/keys');
+      await page.getByLabel(t('account.keyName')).fill(name);
+      await page.getByLabel(t('account.expiry')).fill('2099-01-01');
+      await page.getByRole('button', { name: t('account.newKey') }).click();
+      const shown = page.getByRole('region', { name: t('account.theKey') });
+      const first = (await shown.innerText()).trim();
+      await assertAccessible();
+      const status = async (key: string) =>
+        (await registry.api('GET', '/artefacts/of-acme/download', { headers: { 'x-api-key': key } })).status;
+      assert.equal(await status(first), 200);
+      await page.getByRole('button', { name: `${t('account.rotate')}: ${name}` }).click();
+      await page
+        .getByRole('dialog')
+        .getByRole('button', { name: t('account.rotate') })
+        .click();
+      await page.waitForFunction(
+        ([label, before]) => document.querySelector(`[aria-label="${label}"]`)?.textContent?.trim() !== before,
+        [t('account.theKey'), first],
+      );
+      const second = (await shown.innerText()).trim();
+      assert.deepEqual([await status(first), await status(second)], [200, 200]);
+      await page.getByRole('button', { name: `${t('account.revoke')}: ${name}` }).click();
+      await page
+        .getByRole('dialog')
+        .getByRole('button', { name: t('account.revoke') })
+        .click();
+      await page.getByText(name).waitFor({ state: 'detached' });
+      assert.deepEqual([await status(first), await status(second)], [401, 401]);
+    },
+  );
 });
-
-function keyName({ language, width }: Variant): string {
-  return `tile server ${language} ${width}`;
-}

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { asAdmin, publish, startRegistry, type Registry } from './support/registry.ts';
-import { journey, withBrowser, type Variant } from './support/visitor.ts';
+import { journey, suffixOf, withBrowser } from './support/visitor.ts';
 
 const as = 'superadmin';
-const suffix = ({ language, width }: Variant) => `${language}-${width}`;
 
 describe('administration of keys', () => {
   withBrowser();
   let registry: Registry;
-  const it = () => registry;
   before(async () => {
     registry = await startRegistry();
     for (const id of ['@acme/one@1', '@acme/two@1', 'other']) {
@@ -21,8 +19,8 @@ describe('administration of keys', () => {
   after(() => registry.close());
 
   journey(
-    'the dashboard counts what is there',
-    it,
+    'the dashboard shows totals, transfers and expiring keys',
+    () => registry,
     async ({ page, t, open, assertAccessible }) => {
       await open('admin');
       await page.getByText(t('admin.stored')).waitFor();
@@ -35,13 +33,13 @@ describe('administration of keys', () => {
   );
 
   journey(
-    'an upload key is made with scopes whose reach is shown first',
-    it,
+    'an upload key is created with scopes, after a preview of what they match',
+    () => registry,
     async ({ page, t, variant, open, choose, assertAccessible }) => {
       await open('admin/keys');
       await page.getByRole('button', { name: t('account.newKey') }).click();
       await page.getByText(t('admin.previewAll')).waitFor();
-      await page.getByLabel(t('account.keyName')).fill(`CI ${suffix(variant)}`);
+      await page.getByLabel(t('account.keyName')).fill(`CI ${suffixOf(variant)}`);
       await page.getByLabel(t('admin.scopePrefix')).fill('@acme/');
       await choose(t('admin.scopeCategory'), 'tileset');
       await page.getByText('@acme/two@1').waitFor();
@@ -50,7 +48,7 @@ describe('administration of keys', () => {
       await page.getByRole('button', { name: t('common.create'), exact: true }).click();
       const key = (await page.getByRole('region', { name: t('account.theKey') }).innerText()).trim();
       await page
-        .getByRole('cell', { name: `CI ${suffix(variant)}` })
+        .getByRole('cell', { name: `CI ${suffixOf(variant)}` })
         .first()
         .waitFor();
       await assertAccessible();
@@ -69,10 +67,10 @@ describe('administration of keys', () => {
   );
 
   journey(
-    'a repository is trusted to publish without a key, and no more',
-    it,
+    'a trusted publisher is added and removed',
+    () => registry,
     async ({ page, t, variant, open, choose, assertAccessible }) => {
-      const name = `gpkg ${suffix(variant)}`;
+      const name = `gpkg ${suffixOf(variant)}`;
       await open('admin/publishers');
       await page.getByRole('button', { name: t('publishers.add') }).click();
       await page.getByLabel(t('common.name'), { exact: true }).fill(name);

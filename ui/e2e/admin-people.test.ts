@@ -1,35 +1,33 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { asAdmin, startRegistry, type Registry } from './support/registry.ts';
-import { journey, withBrowser, type Variant } from './support/visitor.ts';
+import { journey, suffixOf, withBrowser } from './support/visitor.ts';
 
 const as = 'superadmin';
-const suffix = ({ language, width }: Variant) => `${language}-${width}`;
 
 describe('administration of users, organisations and their access', () => {
   withBrowser();
   let registry: Registry;
-  const it = () => registry;
   before(async () => {
     registry = await startRegistry();
   });
   after(() => registry.close());
 
   journey(
-    'access is granted to who is found by name, and taken back once it is typed',
-    it,
+    'access is granted to an account found by name, and revoked once its ID is typed',
+    () => registry,
     async ({ page, t, variant, open, assertAccessible }) => {
-      const id = `grantee-${suffix(variant)}`;
-      await asAdmin(registry, 'POST', '/organizations', { id, name: `Grantee ${suffix(variant)}` });
+      const id = `grantee-${suffixOf(variant)}`;
+      await asAdmin(registry, 'POST', '/organizations', { id, name: `Grantee ${suffixOf(variant)}` });
       await open('admin/grants');
       await page.getByLabel(t('admin.newGrant')).fill(id);
       await page.getByRole('option', { name: new RegExp(id) }).press('Enter');
       await page
         .locator('.entries')
-        .getByText(`Grantee ${suffix(variant)}`)
+        .getByText(`Grantee ${suffixOf(variant)}`)
         .waitFor();
       await assertAccessible();
-      await page.getByRole('button', { name: `${t('admin.revokeGrant')}: Grantee ${suffix(variant)}` }).click();
+      await page.getByRole('button', { name: `${t('admin.revokeGrant')}: Grantee ${suffixOf(variant)}` }).click();
       await page
         .getByRole('dialog')
         .getByLabel(t('common.typeToConfirm', { phrase: id }))
@@ -40,18 +38,18 @@ describe('administration of users, organisations and their access', () => {
         .click();
       await page
         .locator('.entries')
-        .getByText(`Grantee ${suffix(variant)}`)
+        .getByText(`Grantee ${suffixOf(variant)}`)
         .waitFor({ state: 'detached' });
     },
     { as },
   );
 
   journey(
-    'users are made, disabled, given a link, and deleted',
-    it,
+    'users are created, get a password reset link, are disabled and deleted',
+    () => registry,
     async ({ page, t, variant, open, assertAccessible }) => {
-      const name = `Sailor ${suffix(variant)}`;
-      const email = `sailor-${suffix(variant)}@example.org`;
+      const name = `Sailor ${suffixOf(variant)}`;
+      const email = `sailor-${suffixOf(variant)}@example.org`;
       await open('admin/users');
       await page.getByRole('button', { name: t('admin.newUser') }).click();
       await page.getByLabel(t('common.name'), { exact: true }).fill(name);
@@ -89,17 +87,17 @@ describe('administration of users, organisations and their access', () => {
   );
 
   journey(
-    'organisations are made with departments and members, and deleted',
-    it,
+    'organisations are created, get and lose departments, and are deleted',
+    () => registry,
     async ({ page, t, variant, open, assertAccessible }) => {
-      const id = `fleet-${suffix(variant)}`;
+      const id = `fleet-${suffixOf(variant)}`;
       await open('admin/organizations');
       await page.getByRole('button', { name: t('admin.newOrganization') }).click();
       await page.getByLabel(t('admin.organizationId')).fill(id);
-      await page.getByLabel(t('common.name'), { exact: true }).fill(`Fleet ${suffix(variant)}`);
+      await page.getByLabel(t('common.name'), { exact: true }).fill(`Fleet ${suffixOf(variant)}`);
       await page.getByRole('button', { name: t('common.create'), exact: true }).click();
       await assertAccessible();
-      await page.getByText(`Fleet ${suffix(variant)}`).click();
+      await page.getByText(`Fleet ${suffixOf(variant)}`).click();
       await page.getByLabel(t('admin.departmentId'), { exact: true }).fill('sea');
       await page.getByLabel(t('common.name'), { exact: true }).fill('The sea');
       await page.getByRole('button', { name: t('admin.newDepartment') }).click();

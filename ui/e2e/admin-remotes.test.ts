@@ -2,16 +2,14 @@ import { rm } from 'node:fs/promises';
 import { after, before, describe } from 'node:test';
 import { asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
 import { storedFile } from './support/stored-file.ts';
-import { journey, withBrowser, type Variant } from './support/visitor.ts';
+import { journey, suffixOf, withBrowser } from './support/visitor.ts';
 
 const as = 'superadmin';
-const suffix = ({ language, width }: Variant) => `${language}-${width}`;
 
 describe('administration of mirrors', () => {
   withBrowser();
   let registry: Registry;
   let upstream: Registry;
-  const it = () => registry;
   before(async () => {
     [registry, upstream] = await Promise.all([startRegistry(), startRegistry({ path: '' })]);
     for (const id of ['@up/one@1', '@up/two@1', '@up/broken@1']) {
@@ -22,10 +20,10 @@ describe('administration of mirrors', () => {
   after(() => Promise.all([registry.close(), upstream.close()]));
 
   journey(
-    'a remote registry is mirrored by click and by pattern, its failures are told and tried again',
-    it,
+    'artefacts are mirrored by selection and by pattern, and failures are shown and retried',
+    () => registry,
     async ({ page, t, variant, open, assertAccessible }) => {
-      const key = await upstream.readKey({ type: 'organization', id: `mirror-${suffix(variant)}` });
+      const key = await upstream.readKey({ type: 'organization', id: `mirror-${suffixOf(variant)}` });
       await open('admin/remotes');
       await page.getByRole('button', { name: t('remotes.add') }).click();
       await page.getByLabel(t('remotes.url')).fill(upstream.url);
@@ -41,7 +39,7 @@ describe('administration of mirrors', () => {
       await page.getByRole('cell', { name: '@up/one@1' }).waitFor();
       await page.getByText(t('remotes.synced'), { exact: true }).waitFor();
       await assertAccessible();
-      const broken = `broken for ${suffix(variant)}`;
+      const broken = `broken for ${suffixOf(variant)}`;
       await publish(upstream, '@up/broken@1', { format: 'file', file: Buffer.from(broken) });
       await rm(await storedFile(upstream, broken));
       await page.getByLabel(t('remotes.patterns')).fill('@up/*');
@@ -51,7 +49,10 @@ describe('administration of mirrors', () => {
       await page.getByText(t('remotes.failed'), { exact: true }).waitFor();
       await page.getByRole('cell', { name: '@up/two@1' }).waitFor();
       await page.getByRole('button', { name: t('remotes.retry') }).waitFor();
-      await publish(upstream, '@up/broken@1', { format: 'file', file: Buffer.from(`mended for ${suffix(variant)}`) });
+      await publish(upstream, '@up/broken@1', {
+        format: 'file',
+        file: Buffer.from(`mended for ${suffixOf(variant)}`),
+      });
       await page.getByRole('button', { name: t('remotes.retry') }).click();
       await page.getByText(t('remotes.failed'), { exact: true }).waitFor({ state: 'detached' });
       await page.getByRole('button', { name: t('remotes.verify') }).click();

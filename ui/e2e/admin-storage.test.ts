@@ -3,15 +3,13 @@ import { rm } from 'node:fs/promises';
 import { after, before, describe } from 'node:test';
 import { publish, startRegistry, type Registry } from './support/registry.ts';
 import { storedFile } from './support/stored-file.ts';
-import { journey, withBrowser, type Variant } from './support/visitor.ts';
+import { journey, suffixOf, withBrowser } from './support/visitor.ts';
 
 const as = 'superadmin';
-const suffix = ({ language, width }: Variant) => `${language}-${width}`;
 
-describe('administration of what is stored, and its audit log', () => {
+describe('administration of storage and the audit log', () => {
   withBrowser();
   let registry: Registry;
-  const it = () => registry;
   before(async () => {
     registry = await startRegistry();
     for (const id of ['@acme/one@1', '@acme/two@1', 'other']) {
@@ -22,7 +20,7 @@ describe('administration of what is stored, and its audit log', () => {
 
   journey(
     'the audit log is filtered and exported',
-    it,
+    () => registry,
     async ({ page, t, open, choose, assertAccessible }) => {
       await open('admin/audit');
       await page.getByText('artefact.upload').first().waitFor();
@@ -52,8 +50,8 @@ describe('administration of what is stored, and its audit log', () => {
   );
 
   journey(
-    'storage is swept, tried first, and scrubbed, and what is lost is named',
-    it,
+    'garbage collection runs after a dry run, and an integrity check names artefacts with missing data',
+    () => registry,
     async ({ page, t, variant, open, assertAccessible }) => {
       await open('admin/storage');
       await page.getByRole('button', { name: t('admin.dryRun') }).click();
@@ -64,7 +62,7 @@ describe('administration of what is stored, and its audit log', () => {
       await page.getByRole('button', { name: `${t('admin.sweep')}: ${t('admin.run')}` }).click();
       await page.getByText(t('admin.removed')).waitFor();
       await assertAccessible();
-      const lost = `lost-${suffix(variant)}`;
+      const lost = `lost-${suffixOf(variant)}`;
       await publish(registry, lost, { format: 'file', file: Buffer.from(lost) });
       await rm(await storedFile(registry, lost));
       await page.getByRole('button', { name: `${t('admin.scrub')}: ${t('admin.run')}` }).click();

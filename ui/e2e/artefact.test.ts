@@ -2,77 +2,25 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, describe } from 'node:test';
-import { npmTarball } from '../../api/test/support/tarball-builder.ts';
-import { buildPmtiles } from './support/pmtiles-builder.ts';
-import { asAdmin, edit, HELLO, publish, publishHello, startRegistry, type Registry } from './support/registry.ts';
-import { journey, signIn, withBrowser } from './support/visitor.ts';
+import { publishNative } from './support/native-artefact.ts';
+import { asAdmin, HELLO, publishHello, startRegistry, type Registry } from './support/registry.ts';
+import { journey, signIn, suffixOf, withBrowser } from './support/visitor.ts';
 
 const HELLO_PAGE = `artefacts/${encodeURIComponent(HELLO)}`;
 
 describe('the page of an artefact', () => {
   withBrowser();
   let registry: Registry;
-  const it = () => registry;
   before(async () => {
     registry = await startRegistry();
     await publishHello(registry);
-    const schema = {
-      type: 'object',
-      required: ['city'],
-      properties: {
-        city: { type: 'string', title: 'City', description: 'Where to look' },
-        depth: { type: 'integer', default: 3 },
-        live: { type: 'boolean', title: 'Live' },
-        mode: { enum: ['fast', 'slow'] },
-      },
-    };
-    await publish(registry, 'native@1', {
-      fields: { architecture: 'arm64' },
-      file: await npmTarball({ name: '@acme/native', version: '2.0.1' }),
-    });
-    await publish(registry, 'native@1', {
-      fields: { architecture: 'x64' },
-      file: await npmTarball({
-        name: '@acme/native',
-        version: '2.0.0',
-        manifest: {
-          license: 'MIT',
-          scripts: { install: 'node-gyp rebuild' },
-          bundleDependencies: ['addon'],
-          registry: { category: 'processing', processingConfigSchema: schema },
-        },
-        files: {
-          'index.js': 'exports.run = 1;\n',
-          'lib/deep/file.txt': 'deep inside',
-          'data.bin': Buffer.from([0, 1, 2, 255]),
-          'node_modules/addon/package.json': {
-            name: 'addon',
-            version: '1.1.1',
-            license: 'ISC',
-            scripts: { install: 'node-gyp rebuild' },
-          },
-          'node_modules/addon/binding.gyp': '{}',
-        },
-      }),
-    });
-    await edit(registry, 'native@1', {
-      public: true,
-      deprecated: true,
-      documentation: 'https://example.org/native?a=%3Cscript%3E',
-    });
-    await publish(registry, 'world.pmtiles', {
-      format: 'file',
-      fileName: 'world.pmtiles',
-      file: buildPmtiles(),
-      fields: { category: 'tileset' },
-    });
-    await edit(registry, 'world.pmtiles', { public: true });
+    await publishNative(registry);
   });
   after(() => registry.close());
 
   journey(
-    'tells a stranger what it is, and why he cannot download it',
-    it,
+    'shows an anonymous visitor the artefact, and why they cannot download it',
+    () => registry,
     async ({ page, t, variant, open, assertAccessible }) => {
       await open(HELLO_PAGE);
       await page
@@ -94,10 +42,10 @@ describe('the page of an artefact', () => {
   );
 
   journey(
-    'tells a member without a grant whom to ask',
-    it,
+    'tells a user without an access grant whom to ask',
+    () => registry,
     async ({ page, context, t, variant, open, assertAccessible }) => {
-      const email = `member-${variant.language}-${variant.width}@example.org`;
+      const email = `member-${suffixOf(variant)}@example.org`;
       await asAdmin(registry, 'POST', '/users', { email, name: 'Member', password: 'second mate 2' });
       await signIn(context, registry, email, 'second mate 2');
       await open(HELLO_PAGE);
@@ -108,8 +56,8 @@ describe('the page of an artefact', () => {
   );
 
   journey(
-    'gives its bytes to who may have them, and tells who uploaded them',
-    it,
+    'lets a superadmin download it, and shows who uploaded it',
+    () => registry,
     async ({ page, t, open }) => {
       await open(HELLO_PAGE);
       const [download] = await Promise.all([
@@ -127,9 +75,9 @@ describe('the page of an artefact', () => {
 
   journey(
     'shows slots, badges, licences and deprecation',
-    it,
+    () => registry,
     async ({ page, t, open, assertAccessible, expectFailures }) => {
-      // There is no README.
+      // The README is missing.
       expectFailures();
       await open('artefacts/native%401');
       await page.getByText(t('artefact.deprecated')).waitFor();

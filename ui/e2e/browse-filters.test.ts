@@ -7,15 +7,14 @@ import { journey, withBrowser } from './support/visitor.ts';
 describe('filters', () => {
   withBrowser();
   let registry: Registry;
-  const it = () => registry;
   before(async () => {
     registry = await startWithTilesets();
   });
   after(() => registry.close());
 
   journey(
-    'narrows by category and format, sorts, shows deprecated ones, and clears it all',
-    it,
+    'narrow the list by category and format, sort it, show deprecated artefacts, and are cleared',
+    () => registry,
     async ({ page, t, variant, open, choose, assertAccessible }) => {
       await open('');
       if (variant.width === 390) await page.getByRole('button', { name: t('browse.filters') }).click();

@@ -7,15 +7,14 @@ import { journey, withBrowser } from './support/visitor.ts';
 describe('browsing', () => {
   withBrowser();
   let registry: Registry;
-  const it = () => registry;
   before(async () => {
     registry = await startWithTilesets();
   });
   after(() => registry.close());
 
   journey(
-    'finds an artefact as one types, keeps it in the address, and goes to it',
-    it,
+    'finds an artefact while typing, keeps the search in the URL, and opens the artefact',
+    () => registry,
     async ({ page, t, variant, open, assertAccessible }) => {
       await open('');
       await page.getByRole('heading', { level: 1, name: t('browse.title') }).waitFor();
@@ -31,15 +30,19 @@ describe('browsing', () => {
     },
   );
 
-  journey('turns pages and changes between cards and a table', it, async ({ page, t, open, assertAccessible }) => {
-    await open('?sort=name');
-    await page.getByRole('button', { name: t('common.next') }).click();
-    await page.waitForURL(/page=2/);
-    await page.getByRole('button', { name: new RegExp(t('browse.table')) }).click();
-    await page.waitForURL(/view=table/);
-    await page.getByRole('cell', { name: /tiles-29/ }).waitFor();
-    await assertAccessible();
-    await page.reload();
-    await page.getByRole('cell', { name: /tiles-29/ }).waitFor();
-  });
+  journey(
+    'goes to the next page and switches from cards to a table',
+    () => registry,
+    async ({ page, t, open, assertAccessible }) => {
+      await open('?sort=name');
+      await page.getByRole('button', { name: t('common.next') }).click();
+      await page.waitForURL(/page=2/);
+      await page.getByRole('button', { name: new RegExp(t('browse.table')) }).click();
+      await page.waitForURL(/view=table/);
+      await page.getByRole('cell', { name: /tiles-29/ }).waitFor();
+      await assertAccessible();
+      await page.reload();
+      await page.getByRole('cell', { name: /tiles-29/ }).waitFor();
+    },
+  );
 });

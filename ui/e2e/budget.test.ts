@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 import { startRegistry, type Registry } from './support/registry.ts';
-import { AT_A_DESK, visit, withBrowser } from './support/visitor.ts';
+import { DESKTOP, visit, withBrowser } from './support/visitor.ts';
 
 const MAX_SCRIPT_BYTES = 220 * 1024;
 
@@ -17,7 +17,7 @@ describe('the first load', () => {
   after(() => registry.close());
 
   test('of the browse page takes less than 220 KiB of compressed scripts', async () => {
-    const { page, open, context } = await visit(registry, AT_A_DESK);
+    const { page, open, context } = await visit(registry, DESKTOP);
     const scripts = new Set<string>();
     page.on('response', (response) => {
       if (response.request().resourceType() !== 'script') return;
@@ -35,7 +35,7 @@ describe('the first load', () => {
     await context.close();
   });
 
-  test('asks nobody but the registry for anything', () => {
+  test('loads nothing from another host', () => {
     assert.doesNotMatch(
       readFileSync(join(repositoryRoot, 'ui/dist/index.html'), 'utf8'),
       /(?:src|href)="(?:https?:)?\/\//,

@@ -1,14 +1,13 @@
 import { after, before, describe } from 'node:test';
 import { startMailServer, type TestMailServer } from '../../api/test/support/mail-server.ts';
-import { enter } from './support/enter.ts';
+import { signInByForm } from './support/sign-in-form.ts';
 import { asAdmin, startRegistry, type Registry } from './support/registry.ts';
-import { journey, withBrowser } from './support/visitor.ts';
+import { journey, suffixOf, withBrowser } from './support/visitor.ts';
 
-describe('links that come by mail', () => {
+describe('links sent by e-mail', () => {
   withBrowser();
   let registry: Registry;
   let mail: TestMailServer;
-  const it = () => registry;
   before(async () => {
     mail = await startMailServer();
     registry = await startRegistry({ env: () => ({ SMTP_URL: mail.url, SMTP_FROM: 'berth@example.org' }) });
@@ -19,48 +18,56 @@ describe('links that come by mail', () => {
     await mail.stop();
   });
 
-  journey('sets a forgotten password by a link that comes by mail', it, async (visitor) => {
-    const { page, t, variant, open, assertAccessible } = visitor;
-    const email = `forgot-${variant.language}-${variant.width}@example.org`;
-    await asAdmin(registry, 'POST', '/users', { email, name: 'Forgetful', password: 'the first password' });
-    await open('sign-in');
-    await page.getByLabel(t('common.email')).fill(email);
-    await page.getByRole('button', { name: t('signing.sendLink') }).click();
-    await page.getByText(t('signing.linkSent')).waitFor();
-    const sent = await until(() => mail.mails.find(({ to }) => to.includes(email)));
-    const link = /http\S+reset-password\S+/.exec(sent.text)?.[0] ?? '';
-    await page.goto(link);
-    await assertAccessible();
-    await page.getByLabel(t('signing.newPassword')).fill('the second password');
-    await page.getByRole('button', { name: t('common.save') }).click();
-    await page.waitForURL(/sign-in$/);
-    await enter(visitor, email, 'the second password');
-    await page.waitForURL((url) => url.pathname === '/registry/');
-  });
-
-  journey('accepts an invitation that came by mail', it, async (visitor) => {
-    const { page, t, variant, assertAccessible } = visitor;
-    const email = `invited-${variant.language}-${variant.width}@example.org`;
-    const { url } = await asAdmin<{ url: string }>(registry, 'POST', '/organizations/acme/invitations', {
-      email,
-      role: 'member',
-    });
-    await page.goto(url);
-    await page.getByRole('heading', { name: t('signing.invitation', { organization: 'Acme' }) }).waitFor();
-    await assertAccessible();
-    await page.getByLabel(t('signing.yourName')).fill('New hand');
-    await page.getByLabel(t('common.password')).fill('a long pass phrase');
-    await page.getByRole('button', { name: t('signing.accept') }).click();
-    await page.waitForURL(/sign-in$/);
-    await enter(visitor, email, 'a long pass phrase');
-    await page.waitForURL((to) => to.pathname === '/registry/');
-    await page.getByRole('button', { name: t('common.account') }).click();
-    await page.getByText('Acme', { exact: true }).waitFor();
-  });
+  journey(
+    'resets a forgotten password by a link sent by e-mail',
+    () => registry,
+    async (visitor) => {
+      const { page, t, variant, open, assertAccessible } = visitor;
+      const email = `forgot-${suffixOf(variant)}@example.org`;
+      await asAdmin(registry, 'POST', '/users', { email, name: 'Forgetful', password: 'the first password' });
+      await open('sign-in');
+      await page.getByLabel(t('common.email')).fill(email);
+      await page.getByRole('button', { name: t('signing.sendLink') }).click();
+      await page.getByText(t('signing.linkSent')).waitFor();
+      const sent = await until(() => mail.mails.find(({ to }) => to.includes(email)));
+      const link = /http\S+reset-password\S+/.exec(sent.text)?.[0] ?? '';
+      await page.goto(link);
+      await assertAccessible();
+      await page.getByLabel(t('signing.newPassword')).fill('the second password');
+      await page.getByRole('button', { name: t('common.save') }).click();
+      await page.waitForURL(/sign-in$/);
+      await signInByForm(visitor, email, 'the second password');
+      await page.waitForURL((url) => url.pathname === '/registry/');
+    },
+  );
 
   journey(
-    'is told of links that are not good any more',
-    it,
+    'accepts an invitation by its link',
+    () => registry,
+    async (visitor) => {
+      const { page, t, variant, assertAccessible } = visitor;
+      const email = `invited-${suffixOf(variant)}@example.org`;
+      const { url } = await asAdmin<{ url: string }>(registry, 'POST', '/organizations/acme/invitations', {
+        email,
+        role: 'member',
+      });
+      await page.goto(url);
+      await page.getByRole('heading', { name: t('signing.invitation', { organization: 'Acme' }) }).waitFor();
+      await assertAccessible();
+      await page.getByLabel(t('signing.yourName')).fill('New hand');
+      await page.getByLabel(t('common.password')).fill('a long pass phrase');
+      await page.getByRole('button', { name: t('signing.accept') }).click();
+      await page.waitForURL(/sign-in$/);
+      await signInByForm(visitor, email, 'a long pass phrase');
+      await page.waitForURL((to) => to.pathname === '/registry/');
+      await page.getByRole('button', { name: t('common.account') }).click();
+      await page.getByText('Acme', { exact: true }).waitFor();
+    },
+  );
+
+  journey(
+    'reports links that are not valid',
+    () => registry,
     async ({ page, t, open, assertAccessible, expectFailures }) => {
       expectFailures();
       await open('invitations/none');
@@ -75,8 +82,8 @@ describe('links that come by mail', () => {
 
 async function until<T>(find: () => T | undefined): Promise<T> {
   for (;;) {
-    const found = find();
-    if (found !== undefined) return found;
+    const result = find();
+    if (result !== undefined) return result;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
-import { give } from './support/give.ts';
+import { transferFile } from './support/file-transfer.ts';
 import { asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
-import { journey, withBrowser, type Variant } from './support/visitor.ts';
+import { journey, suffixOf, withBrowser } from './support/visitor.ts';
 
 interface Document {
   title?: object;
@@ -11,9 +11,6 @@ interface Document {
   public: boolean;
   privateAccess: object[];
   thumbnail?: { id: string };
-  deprecated: boolean;
-  tarballs?: Record<string, object>;
-  digest?: string;
 }
 
 const PIXEL = Buffer.from(
@@ -24,8 +21,6 @@ const PIXEL = Buffer.from(
 describe('curation', () => {
   withBrowser();
   let registry: Registry;
-  const it = () => registry;
-  const idFor = (name: string, { language, width }: Variant) => `${name}-${language}-${width}`;
   const read = (id: string) => asAdmin<Document>(registry, 'GET', `/artefacts/${encodeURIComponent(id)}`);
   before(async () => {
     registry = await startRegistry();
@@ -37,10 +32,10 @@ describe('curation', () => {
   after(() => registry.close());
 
   journey(
-    'describes an artefact in both languages, in a group that is suggested',
-    it,
+    'sets texts in both languages, and a group that is suggested',
+    () => registry,
     async ({ page, t, variant, open, assertAccessible }) => {
-      const id = idFor('described', variant);
+      const id = `described-${suffixOf(variant)}`;
       await publish(registry, id, { format: 'file', file: Buffer.from(id), fields: { category: 'tileset' } });
       await open(`artefacts/${id}?tab=manage`);
       const english = t('curation.english');
@@ -50,7 +45,7 @@ describe('curation', () => {
       await page.getByLabel(t('curation.titleIn', { language: french })).fill('Une carte');
       await page.getByLabel(t('curation.descriptionIn', { language: english })).fill('Of the world');
       await page.getByLabel(t('curation.groupIn', { language: english })).fill('Base');
-      // By its key: a list that still finds its place may move from under a pointer.
+      // By keyboard: a list that is still being positioned may move away from the pointer.
       await page.getByRole('option', { name: 'Base maps' }).press('Enter');
       await page
         .locator('form')
@@ -68,10 +63,10 @@ describe('curation', () => {
   );
 
   journey(
-    'shares an artefact with an account that is found by its name, then with everybody',
-    it,
+    'shares an artefact with an account found by name, then makes it public',
+    () => registry,
     async ({ page, t, variant, open, assertAccessible }) => {
-      const id = idFor('shared', variant);
+      const id = `shared-${suffixOf(variant)}`;
       await publish(registry, id, { format: 'file', file: Buffer.from(id) });
       await open(`artefacts/${id}?tab=manage`);
       const form = page.locator('form').filter({ hasText: t('curation.access') });
@@ -99,26 +94,30 @@ describe('curation', () => {
   );
 
   journey(
-    'takes a thumbnail by drop and by paste, and refuses what is none',
-    it,
+    'accepts a thumbnail by drop and by paste, and refuses a file that is not an image',
+    () => registry,
     async ({ page, t, variant, open, expectFailures }) => {
-      const id = idFor('pictured', variant);
+      const id = `pictured-${suffixOf(variant)}`;
       await publish(registry, id, { format: 'file', file: Buffer.from(id) });
       await open(`artefacts/${id}?tab=manage`);
       await page.getByText(t('curation.thumbnailHelp')).waitFor();
-      await give(page, '.zone', 'drop', { name: 'pixel.png', type: 'image/png', bytes: PIXEL });
+      await transferFile(page, '.zone', 'drop', { name: 'pixel.png', type: 'image/png', bytes: PIXEL });
       await page.getByRole('button', { name: t('curation.removeThumbnail') }).waitFor();
       const first = (await read(id)).thumbnail?.id;
       assert.ok(first);
       await page.locator(`img[src*="${first}"]`).first().waitFor();
-      await give(page, 'body', 'paste', { name: 'pixel.png', type: 'image/png', bytes: PIXEL });
+      await transferFile(page, 'body', 'paste', { name: 'pixel.png', type: 'image/png', bytes: PIXEL });
       await page.waitForFunction(
         async ([path, before]) => ((await (await fetch(path!)).json()) as Document).thumbnail?.id !== before,
         [`api/v1/artefacts/${id}`, first],
       );
       expectFailures();
       await page.getByText(t('curation.thumbnailHelp')).waitFor();
-      await give(page, '.zone', 'drop', { name: 'text.png', type: 'image/png', bytes: Buffer.from('no picture') });
+      await transferFile(page, '.zone', 'drop', {
+        name: 'text.png',
+        type: 'image/png',
+        bytes: Buffer.from('no picture'),
+      });
       await page.locator('[role=alert] .notice').waitFor();
       await page.getByRole('button', { name: t('curation.removeThumbnail') }).click();
       await page.waitForFunction(

@@ -1,6 +1,6 @@
 import { after, before, describe } from 'node:test';
 import { someInThisRun } from '../../api/test/support/combinations.ts';
-import { keep, LISTS } from './support/lists.ts';
+import { LISTS, saveScreenshot } from './support/lists.ts';
 import { startRegistry, type Registry } from './support/registry.ts';
 import { journey, withBrowser } from './support/visitor.ts';
 
@@ -15,7 +15,7 @@ describe('lists', () => {
   after(() => empty.close());
 
   journey(
-    'say that they are empty, and what would be there',
+    'say that they are empty',
     () => empty,
     async (visitor) => {
       for (const [name, { page, emptyKey }] of someInThisRun(
@@ -26,7 +26,7 @@ describe('lists', () => {
         await visitor.open(page);
         await visitor.page.getByText(visitor.t(emptyKey)).waitFor();
         await visitor.assertAccessible();
-        await keep(visitor, `${name}-empty`);
+        await saveScreenshot(visitor, `${name}-empty`);
       }
     },
     { as },
@@ -42,7 +42,7 @@ describe('an empty registry', () => {
   after(() => registry.close());
 
   journey(
-    'says why nothing is there, and works without a path',
+    'explains why it is empty, and works without a path in its URL',
     () => registry,
     async ({ page, t, open, assertAccessible }) => {
       await open('');

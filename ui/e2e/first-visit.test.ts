@@ -4,7 +4,7 @@ import { startTestDirectory, type TestDirectory } from '../../api/test/support/d
 import { freePort } from '../../api/test/support/free-port.ts';
 import { providerSettings, startTestProvider, type TestProvider } from '../../api/test/support/openid-provider.ts';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
-import { enter } from './support/enter.ts';
+import { signInByForm } from './support/sign-in-form.ts';
 import { ADMIN_EMAIL, ADMIN_PASSWORD, startRegistry, type Registry } from './support/registry.ts';
 import { journey, variantsOf, withBrowser } from './support/visitor.ts';
 
@@ -27,10 +27,10 @@ describe('the first visit to a new registry', () => {
           await page.waitForURL(/sign-in\?redirect=/);
           await open('sign-in');
           await assertAccessible();
-          await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
+          await signInByForm(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
           await page.waitForURL(/welcome$/);
           await open('');
-          await page.getByRole('link', { name: t('browse.begin') }).click();
+          await page.getByRole('link', { name: t('browse.getStarted') }).click();
           await assertAccessible();
           await page.getByRole('link', { name: t('signing.createKey') }).click();
           await page.getByLabel(t('account.keyName')).fill('CI');
@@ -62,7 +62,7 @@ describe('the first superadmin of an empty registry', () => {
   withBrowser();
 
   journey(
-    'comes from an OpenID provider to the welcome',
+    'reaches the welcome page through an OpenID provider',
     () => byProvider,
     async ({ page, t, open, expectFailures }) => {
       expectFailures();
@@ -81,7 +81,7 @@ describe('the first superadmin of an empty registry', () => {
   );
 
   journey(
-    'comes from the identity service to the welcome',
+    'reaches the welcome page through the identity service',
     () => byDirectory,
     async ({ page, context, t, open }) => {
       const { cookie } = await directory.cookies({ id: 'root', name: 'Root', isAdmin: true, adminMode: true });

@@ -2,18 +2,21 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
 import { ADMIN_EMAIL, ADMIN_PASSWORD, edit, publish, startRegistry, type Registry } from './support/registry.ts';
-import { AT_A_DESK, signIn, visit, withBrowser } from './support/visitor.ts';
+import { DESKTOP, signIn, visit, withBrowser } from './support/visitor.ts';
 
-/** Everything that an artefact can say, as an attacker would say it; it runs when `window.owned` is there. */
-const HOSTILE_MARKDOWN = `# <img src=x onerror="window.owned=1">
+/** Scripts in every place of a README. `window.owned` is set if one runs. */
+const HOSTILE_MARKDOWN = [
+  '# <img src=x onerror="window.owned=1">\n\n',
+  '<script>window.owned = 2</script><svg onload="window.owned=3"></svg>',
+  '<iframe srcdoc="<script>parent.owned=4</script>"></iframe>\n',
+  '<a href="javascript:window.owned=5" id="content" class="v-overlay" style="position:fixed;inset:0">click me</a> ',
+  '[and me](javascript:window.owned=6)\n',
+  '<form action="https://evil.example"><input name=x><button>send</button></form> <style>body{display:none}</style>\n',
+  '![picture](https://evil.example/pixel.png) <base href="https://evil.example/">',
+  '<math><mi//xlink:href="data:x,<script>window.owned=7</script>">\n',
+].join('');
 
-<script>window.owned = 2</script><svg onload="window.owned=3"></svg><iframe srcdoc="<script>parent.owned=4</script>"></iframe>
-<a href="javascript:window.owned=5" id="content" class="v-overlay" style="position:fixed;inset:0">click me</a> [and me](javascript:window.owned=6)
-<form action="https://evil.example"><input name=x><button>send</button></form> <style>body{display:none}</style>
-![picture](https://evil.example/pixel.png) <base href="https://evil.example/"><math><mi//xlink:href="data:x,<script>window.owned=7</script>">
-`;
-
-describe('the page of an artefact', () => {
+describe('the page of a hostile artefact', () => {
   withBrowser();
   let registry: Registry;
   before(async () => {
@@ -47,8 +50,8 @@ describe('the page of an artefact', () => {
   });
   after(() => registry.close());
 
-  test('nothing that an artefact says runs in the page', async () => {
-    const visitor = await visit(registry, AT_A_DESK);
+  test('runs no script that an artefact contains', async () => {
+    const visitor = await visit(registry, DESKTOP);
     await signIn(visitor.context, registry, ADMIN_EMAIL, ADMIN_PASSWORD);
     const { page, open } = visitor;
     const isOwned = () => page.evaluate(() => (window as { owned?: number }).owned);

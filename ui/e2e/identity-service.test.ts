@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { after, before, describe } from 'node:test';
 import { startTestDirectory, type TestDirectory } from '../../api/test/support/directory.ts';
 import { publish, startRegistry, type Registry } from './support/registry.ts';
-import { AT_A_DESK, journey, withBrowser } from './support/visitor.ts';
+import { DESKTOP, journey, withBrowser } from './support/visitor.ts';
 
 describe('users of the identity service', () => {
   withBrowser();
@@ -36,7 +36,7 @@ describe('users of the identity service', () => {
     });
 
   journey(
-    'sign in there, act for an organisation, and pick accounts from it',
+    'sign in there, act for an organisation, and find accounts in it',
     () => registry,
     async ({ page, context, t, open, assertAccessible }) => {
       await open('sign-in?redirect=/account');
@@ -57,7 +57,7 @@ describe('users of the identity service', () => {
       await context.addCookies(await cookiesOf(uma, { org: 'acme', role: 'admin' }));
       await open('sign-in?redirect=/account');
       await page.waitForURL((url) => url.pathname === '/registry/account');
-      await page.getByText(t('account.elsewhere')).waitFor();
+      await page.getByText(t('account.managedByDirectory')).waitFor();
       await page.getByText('Acme', { exact: true }).waitFor();
       await assertAccessible();
       await context.clearCookies();
@@ -70,7 +70,7 @@ describe('users of the identity service', () => {
   );
 
   journey(
-    'see the pages inside of the platform’s, and of no other site’s',
+    'see the pages in a frame of the platform, and of no other site',
     () => registry,
     async ({ page, problems, open }, t) => {
       const platform = createServer((_request, response) => {
@@ -103,6 +103,6 @@ describe('users of the identity service', () => {
           ),
       );
     },
-    { variants: [AT_A_DESK] },
+    { variants: [DESKTOP] },
   );
 });

@@ -1,6 +1,6 @@
 import { after, before, describe } from 'node:test';
 import { someInThisRun } from '../../api/test/support/combinations.ts';
-import { keep, LISTS } from './support/lists.ts';
+import { LISTS, saveScreenshot } from './support/lists.ts';
 import { startRegistry, type Registry } from './support/registry.ts';
 import { journey, withBrowser } from './support/visitor.ts';
 
@@ -15,7 +15,7 @@ describe('lists', () => {
   after(() => empty.close());
 
   journey(
-    'show that they are on their way, and say why they do not come',
+    'show progress while loading, and the error if loading fails',
     () => empty,
     async (visitor) => {
       visitor.expectFailures();
@@ -31,11 +31,11 @@ describe('lists', () => {
         await visitor.open(page);
         await visitor.page.getByRole('progressbar').first().waitFor();
         await visitor.assertAccessible();
-        await keep(visitor, `${name}-loading`);
+        await saveScreenshot(visitor, `${name}-loading`);
         fail();
         await visitor.page.getByText(visitor.t('common.unreachable')).first().waitFor();
         await visitor.assertAccessible();
-        await keep(visitor, `${name}-error`);
+        await saveScreenshot(visitor, `${name}-error`);
         await visitor.page.unroute(route);
         await visitor.page
           .getByRole('button', { name: visitor.t('common.retry') })

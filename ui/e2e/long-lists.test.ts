@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { someInThisRun } from '../../api/test/support/combinations.ts';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
-import { keep, LISTS } from './support/lists.ts';
+import { LISTS, saveScreenshot } from './support/lists.ts';
 import { asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
 import { journey, withBrowser } from './support/visitor.ts';
 
@@ -64,7 +64,7 @@ describe('lists', () => {
   after(() => full.close());
 
   journey(
-    'hold texts as long as they may be',
+    'fit texts of the maximum length',
     () => full,
     async (visitor) => {
       const remote = (await asAdmin<{ results: { _id: string }[] }>(full, 'GET', '/remote-registries')).results[0];
@@ -73,7 +73,7 @@ describe('lists', () => {
       const pages = {
         ...Object.fromEntries(Object.entries(LISTS).map(([name, { page }]) => [name, page])),
         cards: '',
-        artefact: artefact,
+        artefact,
         use: `${artefact}?tab=use`,
         packages: `${artefact}?tab=packages`,
         files: `${artefact}?tab=files&file=${'deep%2F'.repeat(12)}file.txt`,
@@ -81,14 +81,14 @@ describe('lists', () => {
         organization: `admin/organizations/${'o'.repeat(120)}`,
         remote: `admin/remotes/${encodeURIComponent(remote._id)}`,
       };
-      // The other registry of the long address is not there.
+      // There is no registry at the long URL.
       visitor.expectFailures();
       for (const [name, page] of someInThisRun(Object.entries(pages), 5)) {
         await visitor.open(page);
         await visitor.page.getByRole('heading', { level: 1 }).first().waitFor();
         await visitor.page.getByRole('progressbar').first().waitFor({ state: 'hidden' });
         await visitor.assertAccessible();
-        await keep(visitor, `${name}-long`);
+        await saveScreenshot(visitor, `${name}-long`);
       }
     },
     { as },

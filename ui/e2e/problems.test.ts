@@ -5,8 +5,8 @@ import { test } from 'node:test';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 import { FRENCH_PROBLEMS } from '../src/i18n/problems.ts';
 
-test('every code that the API answers with is said in French, and no other', () => {
-  // Another test holds the page equal to the code.
+test('every error code of the API has a French title, and no other code has one', () => {
+  // Another test checks that this page lists exactly the codes of the API.
   const codes = [
     ...readFileSync(join(repositoryRoot, 'docs/reference/errors.md'), 'utf8').matchAll(/^\| `(\w+)` \|/gm),
   ].map(([, code]) => code ?? '');

@@ -1,41 +1,28 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
-import { asAdmin, edit, publish, startRegistry, type Registry } from './support/registry.ts';
-import { journey, withBrowser, type Variant } from './support/visitor.ts';
+import { asAdmin, publish, startRegistry, type Registry } from './support/registry.ts';
+import { journey, suffixOf, withBrowser } from './support/visitor.ts';
 
 interface Document {
-  title?: object;
-  description?: object;
-  group?: object;
-  public: boolean;
-  privateAccess: object[];
-  thumbnail?: { id: string };
   deprecated: boolean;
   tarballs?: Record<string, object>;
-  digest?: string;
 }
 
 describe('removal', () => {
   withBrowser();
   let registry: Registry;
-  const it = () => registry;
-  const idFor = (name: string, { language, width }: Variant) => `${name}-${language}-${width}`;
   const read = (id: string) => asAdmin<Document>(registry, 'GET', `/artefacts/${encodeURIComponent(id)}`);
   before(async () => {
     registry = await startRegistry();
-    await asAdmin(registry, 'POST', '/organizations', { id: 'acme', name: 'Acme Incorporated' });
-    await asAdmin(registry, 'PUT', '/organizations/acme/departments/geo', { name: 'Geography' });
-    await publish(registry, 'grouped', { format: 'file', file: Buffer.from('x'), fields: { category: 'tileset' } });
-    await edit(registry, 'grouped', { group: { en: 'Base maps', fr: 'Fonds de carte' } });
   });
   after(() => registry.close());
 
   journey(
-    'deprecates, drops a slot, and deletes, each once its name is typed',
-    it,
+    'deprecates an artefact, then deletes a slot and the artefact once their names are typed',
+    () => registry,
     async ({ page, t, variant, open, assertAccessible }) => {
-      const id = idFor('doomed', variant);
+      const id = `doomed-${suffixOf(variant)}`;
       const file = await npmTarball({ name: 'doomed' });
       for (const architecture of ['noarch', 'x64']) await publish(registry, id, { file, fields: { architecture } });
       await open(`artefacts/${id}?tab=manage`);

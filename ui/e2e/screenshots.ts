@@ -1,5 +1,4 @@
-// `npm run screenshots`: the pictures of README.md and of docs/guides/web-interface.md, from a registry with something
-// in it.
+// `npm run screenshots`: takes the screenshots of README.md and docs/guides/web-interface.md.
 
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -59,7 +58,7 @@ async function fill(registry: Registry, upstream: Registry): Promise<void> {
     ['@acme/import-gpkg@1', 'Import of GeoPackages', 'Import de GeoPackage', 'processing'],
     [
       '@acme/import-gpkg@main',
-      'Import of GeoPackages, as main builds it',
+      'Import of GeoPackages, branch main',
       'Import de GeoPackage, branche main',
       'processing',
     ],

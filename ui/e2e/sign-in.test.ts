@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { freePort } from '../../api/test/support/free-port.ts';
 import { providerSettings, startTestProvider, type TestProvider } from '../../api/test/support/openid-provider.ts';
-import { enter } from './support/enter.ts';
+import { signInByForm } from './support/sign-in-form.ts';
 import {
   ADMIN_EMAIL,
   ADMIN_PASSWORD,
@@ -12,13 +12,12 @@ import {
   startRegistry,
   type Registry,
 } from './support/registry.ts';
-import { AT_A_DESK, journey, withBrowser } from './support/visitor.ts';
+import { DESKTOP, journey, suffixOf, withBrowser } from './support/visitor.ts';
 
 describe('signing in', () => {
   withBrowser();
   let registry: Registry;
   let provider: TestProvider;
-  const it = () => registry;
   before(async () => {
     const port = await freePort();
     const publicUrl = `http://127.0.0.1:${port}/registry`;
@@ -41,44 +40,48 @@ describe('signing in', () => {
     await provider.stop();
   });
 
-  journey('refuses a wrong password in words, then goes where one wanted to go', it, async (visitor) => {
-    const { page, t, open, assertAccessible, expectFailures } = visitor;
-    expectFailures();
-    await open('sign-in?redirect=/account/keys');
-    await enter(visitor, ADMIN_EMAIL, 'wrong password');
-    await page
-      .locator('[role=alert] .notice')
-      .getByText(
-        visitor.variant.language === 'fr' ? 'Courriel ou mot de passe incorrect' : 'Invalid email or password',
-      )
-      .waitFor();
-    await assertAccessible();
-    await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
-    await page.waitForURL(/account\/keys$/);
-    await page.getByRole('button', { name: t('common.account') }).click();
-    await page.getByText(t('common.signOut')).click();
-    await page.getByRole('link', { name: t('common.signIn') }).waitFor();
-  });
-
   journey(
-    'never leads to another site',
-    it,
+    'explains that a password is wrong, then continues to the requested page',
+    () => registry,
     async (visitor) => {
-      const { page, open } = visitor;
-      await open('sign-in?redirect=//evil.example/');
-      await enter(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
-      await page.waitForURL((url) => url.pathname === '/registry/');
+      const { page, t, open, assertAccessible, expectFailures } = visitor;
+      expectFailures();
+      await open('sign-in?redirect=/account/keys');
+      await signInByForm(visitor, ADMIN_EMAIL, 'wrong password');
+      await page
+        .locator('[role=alert] .notice')
+        .getByText(
+          visitor.variant.language === 'fr' ? 'Courriel ou mot de passe incorrect' : 'Invalid email or password',
+        )
+        .waitFor();
+      await assertAccessible();
+      await signInByForm(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
+      await page.waitForURL(/account\/keys$/);
+      await page.getByRole('button', { name: t('common.account') }).click();
+      await page.getByText(t('common.signOut')).click();
+      await page.getByRole('link', { name: t('common.signIn') }).waitFor();
     },
-    { variants: [AT_A_DESK] },
   );
 
   journey(
-    'goes through an OpenID provider and back, out too',
-    it,
+    'never redirects to another site',
+    () => registry,
+    async (visitor) => {
+      const { page, open } = visitor;
+      await open('sign-in?redirect=//evil.example/');
+      await signInByForm(visitor, ADMIN_EMAIL, ADMIN_PASSWORD);
+      await page.waitForURL((url) => url.pathname === '/registry/');
+    },
+    { variants: [DESKTOP] },
+  );
+
+  journey(
+    'signs in and out through an OpenID provider',
+    () => registry,
     async ({ page, t, variant, open, assertAccessible, expectFailures }) => {
-      // The provider's own page asks for fonts of elsewhere.
+      // The provider's page requests fonts from another host.
       expectFailures();
-      const sub = `sailor-${variant.language}-${variant.width}`;
+      const sub = `sailor-${suffixOf(variant)}`;
       provider.user = {
         sub,
         email: `${sub}@example.org`,

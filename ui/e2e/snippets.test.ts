@@ -14,7 +14,6 @@ describe('the snippets of an artefact', () => {
   withBrowser();
   let registry: Registry;
   let folder: string;
-  const it = () => registry;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'berth-snippets-'));
     registry = await startRegistry();
@@ -25,8 +24,8 @@ describe('the snippets of an artefact', () => {
     await rm(folder, { recursive: true });
   });
 
-  /** Types a line as somebody who has nothing installed yet, and returns what it prints. */
-  async function type(line: string, key: string, cwd: string): Promise<string> {
+  /** Runs a command in an environment without installed clients, and returns its output. */
+  async function runCommand(line: string, key: string, cwd: string): Promise<string> {
     const env = {
       ...process.env,
       HOME: folder,
@@ -37,35 +36,39 @@ describe('the snippets of an artefact', () => {
     return (await promisify(execFile)('sh', ['-c', line], { cwd, env })).stdout.trim();
   }
 
-  journey('run as they stand, with the clients of this registry', it, async ({ page, t, open, assertAccessible }) => {
-    await open(`artefacts/${encodeURIComponent(HELLO)}?tab=use`);
-    await page.getByRole('region', { name: t('artefact.snippetCurl') }).waitFor();
-    await assertAccessible();
-    const textOf = async (name: string) => page.getByRole('region', { name }).innerText();
+  journey(
+    'run unchanged, with the clients of this registry',
+    () => registry,
+    async ({ page, t, open, assertAccessible }) => {
+      await open(`artefacts/${encodeURIComponent(HELLO)}?tab=use`);
+      await page.getByRole('region', { name: t('artefact.snippetCurl') }).waitFor();
+      await assertAccessible();
+      const textOf = async (name: string) => page.getByRole('region', { name }).innerText();
 
-    const readKey = await registry.readKey({ type: 'organization', id: 'snippets' });
-    const download = await mkdtemp(join(folder, 'download-'));
-    await type(await textOf(t('artefact.snippetCurl')), readKey, download);
-    assert.equal((await readdir(download)).length, 1);
-    const pulled = await type(await textOf(t('artefact.snippetCli')), readKey, download);
-    assert.ok((await readdir(pulled)).includes('package.json'));
+      const readKey = await registry.readKey({ type: 'organization', id: 'snippets' });
+      const download = await mkdtemp(join(folder, 'download-'));
+      await runCommand(await textOf(t('artefact.snippetCurl')), readKey, download);
+      assert.equal((await readdir(download)).length, 1);
+      const pulled = await runCommand(await textOf(t('artefact.snippetCli')), readKey, download);
+      assert.ok((await readdir(pulled)).includes('package.json'));
 
-    const service = await makePackage({ type: 'module' });
-    await type(await textOf(t('artefact.snippetInstall')), readKey, service);
-    await writeFile(join(service, 'use.js'), `${await textOf(t('artefact.snippetNode'))}\nconsole.log(path);`);
-    assert.ok((await readdir(await type('node use.js', readKey, service))).includes('package.json'));
+      const service = await makePackage({ type: 'module' });
+      await runCommand(await textOf(t('artefact.snippetInstall')), readKey, service);
+      await writeFile(join(service, 'use.js'), `${await textOf(t('artefact.snippetNode'))}\nconsole.log(path);`);
+      assert.ok((await readdir(await runCommand('node use.js', readKey, service))).includes('package.json'));
 
-    const plugin = await makePackage(HELLO_PACKAGE);
-    const uploadKey = await registry.uploadKey();
-    for (const [name, command] of [
-      [t('artefact.snippetGithub'), /- run: (.+)/],
-      [t('artefact.snippetGitlab'), /^ +- (.+)/m],
-    ] as const) {
-      const text = await textOf(name);
-      assert.ok(text.includes(`BERTH_URL: ${registry.pages.slice(0, -1)}`), name);
-      assert.match(await type(command.exec(text)?.[1] ?? '', uploadKey, plugin), new RegExp(HELLO), name);
-    }
-  });
+      const plugin = await makePackage(HELLO_PACKAGE);
+      const uploadKey = await registry.uploadKey();
+      for (const [name, command] of [
+        [t('artefact.snippetGithub'), /- run: (.+)/],
+        [t('artefact.snippetGitlab'), /^ +- (.+)/m],
+      ] as const) {
+        const text = await textOf(name);
+        assert.ok(text.includes(`BERTH_URL: ${registry.pages.slice(0, -1)}`), name);
+        assert.match(await runCommand(command.exec(text)?.[1] ?? '', uploadKey, plugin), new RegExp(HELLO), name);
+      }
+    },
+  );
 
   async function makePackage(manifest: object): Promise<string> {
     const directory = await mkdtemp(join(folder, 'package-'));

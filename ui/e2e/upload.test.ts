@@ -5,18 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe } from 'node:test';
 import { npmTarball } from '../../api/test/support/tarball-builder.ts';
-import { give } from './support/give.ts';
+import { transferFile } from './support/file-transfer.ts';
 import { asAdmin, startRegistry, type Registry } from './support/registry.ts';
-import { AT_A_DESK, journey, withBrowser, type Variant } from './support/visitor.ts';
+import { DESKTOP, journey, suffixOf, withBrowser } from './support/visitor.ts';
 
-/** More than one request of the page carries. */
+/** More than the page sends in one request. */
 const LARGE_BYTES = 100 * 1024 * 1024;
 
 describe('uploading', () => {
   withBrowser();
   let registry: Registry;
-  const it = () => registry;
-  const idFor = (name: string, { language, width }: Variant) => `${name}-${language}-${width}`;
   before(async () => {
     registry = await startRegistry();
   });
@@ -24,12 +22,12 @@ describe('uploading', () => {
 
   journey(
     'uploads an npm tarball by drag and drop',
-    it,
+    () => registry,
     async ({ page, t, variant, open, assertAccessible }) => {
-      const id = idFor('dropped', variant);
+      const id = `dropped-${suffixOf(variant)}`;
       await open('upload');
       await assertAccessible();
-      await give(page, '.zone', 'drop', {
+      await transferFile(page, '.zone', 'drop', {
         name: 'dropped-3.1.4.tgz',
         type: 'application/gzip',
         bytes: await npmTarball({ name: 'dropped', version: '3.1.4' }),
@@ -44,41 +42,39 @@ describe('uploading', () => {
   );
 
   journey(
-    'says what is wrong with a tarball that is none',
-    it,
+    'explains why an invalid tarball is refused',
+    () => registry,
     async ({ page, t, variant, open, expectFailures }) => {
       expectFailures();
-      await open(`upload?id=${idFor('broken', variant)}`);
-      await give(page, '.zone', 'drop', {
+      const id = `broken-${suffixOf(variant)}`;
+      await open(`upload?id=${id}`);
+      await transferFile(page, '.zone', 'drop', {
         name: 'broken.tgz',
         type: 'application/gzip',
         bytes: Buffer.from('this is no tarball'),
       });
       await page.getByRole('button', { name: t('browse.upload'), exact: true }).click();
       await page.getByRole('alert').getByText(/gzip/).waitFor();
-      assert.equal(
-        (await registry.api('GET', `/artefacts/${idFor('broken', variant)}`, { headers: registry.internal })).status,
-        404,
-      );
+      assert.equal((await registry.api('GET', `/artefacts/${id}`, { headers: registry.internal })).status, 404);
     },
     { as: 'superadmin' },
   );
 
   journey(
-    'goes on with a large file where it was cut, in another visit',
-    it,
+    'resumes an interrupted upload of a large file in another visit',
+    () => registry,
     async ({ page, context, t, variant, open, expectFailures }) => {
       expectFailures();
-      const id = idFor('large', variant);
+      const id = `large-${suffixOf(variant)}`;
       const path = join(await mkdtemp(join(tmpdir(), 'berth-large-')), 'large.bin');
       const bytes = randomBytes(LARGE_BYTES);
       await writeFile(path, bytes);
       const offsets: number[] = [];
-      let isCut = true;
+      let isInterrupted = true;
       await context.route('**/api/v1/uploads/*', async (route, request) => {
         if (request.method() !== 'PATCH') return route.continue();
         const offset = Number(request.headers()['upload-offset']);
-        if (isCut && offset > 0) return route.abort();
+        if (isInterrupted && offset > 0) return route.abort();
         offsets.push(offset);
         return route.continue();
       });
@@ -87,13 +83,13 @@ describe('uploading', () => {
         await page.locator('input[type=file]').setInputFiles(path);
         await page.getByRole('button', { name: t('browse.upload'), exact: true }).click();
       };
-      // As long as the upload itself below: what the browser sends passes through the test.
-      const cut = page.waitForEvent('requestfailed', { timeout: 60_000 });
+      // As long as the upload below: the browser's requests pass through the test.
+      const interruption = page.waitForEvent('requestfailed', { timeout: 60_000 });
       await send();
-      await cut;
+      await interruption;
       await page.getByRole('progressbar', { name: t('curation.upload') }).waitFor();
       await page.getByText(t('curation.resumes')).waitFor();
-      isCut = false;
+      isInterrupted = false;
       await send();
       await page.waitForURL(new RegExp(`artefacts/${id}$`), { timeout: 60_000 });
       assert.equal(offsets.filter((offset) => offset === 0).length, 1);
@@ -102,6 +98,6 @@ describe('uploading', () => {
         `sha256:${createHash('sha256').update(bytes).digest('hex')}`,
       );
     },
-    { as: 'superadmin', variants: [AT_A_DESK] },
+    { as: 'superadmin', variants: [DESKTOP] },
   );
 });

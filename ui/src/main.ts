@@ -9,7 +9,7 @@ import { createPages } from './routes.ts';
 import { createTheme } from './theme.ts';
 
 const session = createSession();
-// Anonymous readers see public artefacts: a registry that does not answer now is told of by the page itself.
+// Without a session the page opens as anonymous. If the registry is down, the page reports that itself.
 await session.refresh().catch(() => undefined);
 const translations = createTranslations(session.session.value.language);
 

@@ -1,4 +1,4 @@
-// The map of the pages: every address, and who it is for.
+// Routes of all pages, with the role that each one requires.
 
 import { createRouter, createWebHistory, type Router } from 'vue-router';
 import { registryUrl } from './api/client.ts';
@@ -63,15 +63,15 @@ export function createPages(session: SessionState): Router {
     if (to.meta.for && !session.isSignedIn.value) return { path: '/sign-in', query: { redirect: to.fullPath } };
     return true;
   });
-  // Parts of an older build are gone when the server is updated under an open page: the new one is asked for, once.
+  // After a server update, an open page may import chunks of the old build that are gone: reload, once for each path.
   router.onError((error, to) => {
-    if (isMissingPart(error) && (history.state as { berthReloaded?: string } | null)?.berthReloaded !== to.fullPath)
+    if (isMissingChunk(error) && (history.state as { berthReloaded?: string } | null)?.berthReloaded !== to.fullPath)
       reloadAt(router, to.fullPath);
   });
   return router;
 }
 
-function isMissingPart(error: unknown): boolean {
+function isMissingChunk(error: unknown): boolean {
   return error instanceof TypeError && /module/i.test(error.message);
 }
 

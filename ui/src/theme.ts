@@ -2,18 +2,19 @@ import { createVuetify } from 'vuetify';
 import type { Ref } from 'vue';
 import { aliases, mdi } from 'vuetify/iconsets/mdi-svg';
 import { en, fr } from 'vuetify/locale';
-import { keep, recall } from './stored.ts';
+import { loadPreference, savePreference } from './preferences.ts';
 
-/** Of what is written in small or on tinted ground: stock Vuetify's is too faint for WCAG AA. */
+/** Opacity of small text and of text on tinted backgrounds: Vuetify's defaults fail the contrast of WCAG AA. */
 const VARIABLES = { 'medium-emphasis-opacity': 0.8, 'disabled-opacity': 0.6 };
 
-/** Light or dark as the reader chose here, else as their system is. */
+/** Creates Vuetify with the light or dark theme: the saved preference, else the system's. */
 export function createTheme(locale: Ref<string>) {
   return createVuetify({
     icons: { defaultSet: 'mdi', aliases, sets: { mdi } },
     locale: { locale: locale.value, fallback: 'en', messages: { en, fr } },
     theme: {
-      defaultTheme: recall('berth-theme') ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'),
+      defaultTheme:
+        loadPreference('berth-theme') ?? (matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'),
       themes: {
         light: {
           dark: false,
@@ -67,5 +68,5 @@ export function createTheme(locale: Ref<string>) {
 }
 
 export function storeTheme(name: string): void {
-  keep('berth-theme', name);
+  savePreference('berth-theme', name);
 }

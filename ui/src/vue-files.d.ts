@@ -1,4 +1,4 @@
-// For tools that see no further than a component's file.
+// For tools that cannot read .vue files.
 declare module '*.vue' {
   import type { Component } from 'vue';
 

@@ -1,13 +1,13 @@
-// Puts the caller on every request of a scope of the app, as request.actor.
+// Registers the hook that resolves the caller of every request and sets `request.actor`.
 
 import type { FastifyInstance } from 'fastify';
 import type { Caller } from './caller.ts';
 import { resolveCaller, type Authenticators } from './resolve-caller.ts';
 
-/** Who acts, and from where: what services take and audit events tell. */
+/** Caller of a request and where it came from; services take it and audit events record it. */
 export interface Actor {
   caller: Caller;
-  /** Address of the client, forwarding headers of trusted proxies followed. */
+  /** IP address of the client, after the forwarding headers of trusted proxies. */
   ip: string;
   requestId: string;
 }
@@ -18,7 +18,7 @@ declare module 'fastify' {
   }
 }
 
-/** Resolves the caller before anything of the body is read; what resolveCaller throws answers the request. */
+/** Resolves the caller before the body is read. An error of `resolveCaller` becomes the response. */
 export function registerActor(app: FastifyInstance, authenticators: Authenticators): void {
   app.decorateRequest('actor');
   app.addHook('onRequest', async (request) => {

@@ -1,7 +1,7 @@
-// Who is asking: the one shape that every route works on, whichever way the caller came in.
-// Working it out from a request lives in resolve-caller.ts, what they may do in policy.ts.
+// Caller: the identity that every route works on, however the request was authenticated.
+// resolve-caller.ts derives it from a request; policy.ts decides what it may do.
 
-/** A user alone, or an organisation, possibly one of its departments. */
+/** A user, an organisation, or one department of an organisation. */
 export interface Account {
   type: 'user' | 'organization';
   id: string;
@@ -9,7 +9,7 @@ export interface Account {
   department?: string;
 }
 
-/** What an upload key is limited to; every scope that is set must hold. */
+/** Restrictions of an upload key; an upload must satisfy every scope that is set. */
 export interface KeyScopes {
   allowedName?: string;
   allowedNamePrefix?: string;
@@ -26,7 +26,7 @@ export interface KeyIdentity {
 export interface AnonymousCaller {
   kind: 'anonymous';
 }
-/** The shared secret; with `account` the call is narrowed to what that account may see. */
+/** An internal service that sent the shared secret. With `account`, it sees only what that account may see. */
 export interface InternalCaller {
   kind: 'internal';
   account?: Account;
@@ -46,20 +46,21 @@ export interface UserCaller {
   kind: 'user';
   sessionId: string;
   user: { id: string; name: string; email: string };
-  /** The superadmin. */
+  /** Superadmin. */
   isAdmin: boolean;
-  /** The account that the user acts for, and whether they administer it. */
+  /** The account that the user acts for. */
   account: Account;
+  /** Whether the user administers `account`. */
   accountRole: 'admin' | 'member';
   hasGrant: boolean;
-  /** Somebody else acts as this user, and may change nothing. */
+  /** Another user impersonates this one; only safe methods are allowed. */
   isReadOnly?: boolean;
-  /** The user's language, where it is known: `fr`. */
+  /** The user's language if known, such as `fr`. */
   language?: string;
 }
 export type Caller = AnonymousCaller | InternalCaller | UploadKeyCaller | ReadKeyCaller | UserCaller;
 
-/** Who pushed bytes, as it stands on documents. */
+/** Who uploaded bytes, as stored in documents. */
 export type Uploader =
   | { apiKeyId: string; apiKeyName: string; shortId: string }
   | { internal: true }
@@ -68,8 +69,8 @@ export type Uploader =
 export const ANONYMOUS: AnonymousCaller = { kind: 'anonymous' };
 
 /**
- * Tells whether an entry (of an artefact's access list, a grant, a key's owner) covers an account: without a
- * department it covers the organisation and all its departments, with one only that department.
+ * Tells whether an entry (of an access list, an access grant, or the owner of a key) covers an account. An entry
+ * without a department covers the organisation and all its departments; one with a department covers only that one.
  */
 export function accountMatches(entry: Account, account: Account): boolean {
   return (
@@ -79,17 +80,17 @@ export function accountMatches(entry: Account, account: Account): boolean {
   );
 }
 
-/** Returns the account whose rights count for reading, or undefined where no account stands behind the caller. */
+/** Returns the account whose rights apply to reads; undefined if the caller acts for no account. */
 export function accountOf(caller: Caller): Account | undefined {
   return 'account' in caller ? caller.account : undefined;
 }
 
-/** Tells whether nothing limits the caller: a superadmin, or an internal service that speaks for no account. */
+/** Tells whether the caller is unrestricted: a superadmin, or an internal service without an account. */
 export function isUnlimited(caller: Caller): boolean {
   return (caller.kind === 'user' && caller.isAdmin) || (caller.kind === 'internal' && !caller.account);
 }
 
-/** Names the caller as the one who pushed. */
+/** Returns the caller in the form stored with uploads. */
 export function uploaderOf(caller: UploadKeyCaller | InternalCaller | UserCaller): Uploader {
   if (caller.kind === 'upload-key')
     return { apiKeyId: caller.key.id, apiKeyName: caller.key.name, shortId: caller.key.shortId };
@@ -97,8 +98,8 @@ export function uploaderOf(caller: UploadKeyCaller | InternalCaller | UserCaller
 }
 
 /**
- * Names the one who calls, whichever session or connection they use: `upload-key:<id>`, `read-key:<id>`, `user:<id>`,
- * `internal`; undefined when nobody is known. /
+ * Returns an identifier of the caller that is the same in every session: `upload-key:<id>`, `read-key:<id>`,
+ * `user:<id>` or `internal`; undefined for an anonymous caller.
  */
 export function identityOf(caller: Caller): string | undefined {
   switch (caller.kind) {

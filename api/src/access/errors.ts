@@ -2,17 +2,17 @@ import { defineError } from '../errors.ts';
 
 export const UnauthenticatedError = defineError('unauthenticated', 401, 'Authentication required');
 export const ForbiddenError = defineError('forbidden', 403, 'Not allowed');
-export const SecretKeyWrongError = defineError('secret_key_wrong', 401, 'Wrong internal secret');
+export const SecretKeyWrongError = defineError('secret_key_wrong', 401, 'Invalid internal secret');
 export const SecretKeyThroughProxyError = defineError(
   'secret_key_through_proxy',
   421,
-  'Internal access through the public proxy',
+  'Internal secret sent through the public proxy',
 );
 export const AccountHeaderInvalidError = defineError('account_header_invalid', 400, 'Malformed x-account header');
-export const AccountReadOnlyError = defineError('account_read_only', 403, 'Writing for an account');
+export const AccountReadOnlyError = defineError('account_read_only', 403, 'Read-only access for an account');
 export const ApiKeyInvalidError = defineError('api_key_invalid', 401, 'Unknown or expired API key');
-export const CrossOriginError = defineError('cross_origin', 403, 'Request from another origin');
-export const SessionReadOnlyError = defineError('session_read_only', 403, 'Session of somebody else');
+export const CrossOriginError = defineError('cross_origin', 403, 'Cross-origin request');
+export const SessionReadOnlyError = defineError('session_read_only', 403, 'Read-only session');
 export const KeyScopeError = defineError('key_scope', 403, 'Outside the scope of the key');
 export const NoAccessGrantError = defineError('no_access_grant', 403, 'No access grant');
 export const NotVisibleError = defineError('artefact_not_found', 404, 'Artefact not found');

@@ -1,5 +1,5 @@
-// The whole policy: one table of pure functions, from a caller and what they ask for to nothing, or to the
-// error that refuses them. Services call it and throw what it returns; a test walks every cell.
+// Access policy: a table of pure functions that return undefined to allow an action, or the error that refuses it.
+// Services pass the result to `enforce`, which throws it.
 
 import type { BerthError } from '../errors.ts';
 import {
@@ -21,44 +21,46 @@ import {
   UploadNotFoundError,
 } from './errors.ts';
 
-/** What of an artefact decides who may see it. */
+/** Fields of an artefact that decide who may see it. */
 export interface Visibility {
   public: boolean;
   privateAccess: readonly Account[];
 }
 
-/** What an upload would write; `presentCategory` where the artefact exists. */
+/** What an upload would write. */
 export interface Upload {
   id: string;
   format: 'npm' | 'file';
   category: string;
+  /** Category of the artefact if it already exists. */
   presentCategory?: string;
   packageName?: string;
 }
 
-/** What is said of an upload before its first byte; `category` where it is known by then. */
-export interface AnnouncedUpload {
+/** What the client declares before the first byte of an upload; `category` if it is declared. */
+export interface DeclaredUpload {
   id: string;
   format: 'npm' | 'file';
   category?: string;
   presentCategory?: string;
 }
 
+/** The error that refuses an action; undefined if it is allowed. */
 export type Refusal = BerthError | undefined;
 
 export const policy = {
-  /** Metadata, thumbnail, README and licences of an artefact. Refused as if it did not exist. */
+  /** Reads metadata, thumbnail, README and licences. A refusal looks as if the artefact did not exist. */
   seeArtefact(caller: Caller, artefact: Visibility): Refusal {
     return canSee(caller, artefact) ? undefined : notVisible();
   },
 
-  /** Bytes of an artefact. */
+  /** Downloads the bytes of an artefact. */
   downloadArtefact(caller: Caller, artefact: Visibility): Refusal {
     if (!canSee(caller, artefact)) return policy.seeArtefact(caller, artefact);
     if (isUnlimited(caller) || caller.kind === 'internal') return undefined;
     if (caller.kind === 'anonymous' || caller.kind === 'upload-key') {
       return new UnauthenticatedError(
-        'Downloading needs a read key (x-api-key) or a session of an account with an access grant.',
+        'Downloads require a read key (x-api-key) or a session of an account with an access grant.',
       );
     }
     return caller.hasGrant
@@ -66,35 +68,38 @@ export const policy = {
       : new NoAccessGrantError('Your account has no access grant for this registry: ask its administrator for one.');
   },
 
-  /** Who uploaded, and with whom an artefact is shared. */
+  /** Reads who uploaded an artefact and with whom it is shared. */
   seeProvenance(caller: Caller): Refusal {
     return canSeeProvenance(caller) ? undefined : forbidden(caller, 'a superadmin or an internal service');
   },
 
-  /** Before the body is read: may the caller upload under this id at all? */
+  /** Uploads to this ID; checked before the body is read. */
   startUpload(caller: Caller, id: string): Refusal {
     if (caller.kind === 'upload-key') return nameScopes(caller.scopes, id);
-    return mayWrite(caller, 'an upload key');
+    return unlimitedOnly(caller, 'an upload key');
   },
 
-  /** Before the first byte of an upload whose fields are known: do the scopes hold, as far as can be told? */
-  announceUpload(caller: Caller, upload: AnnouncedUpload): Refusal {
+  /** Uploads with the declared fields; checks the scopes that they determine, before the first byte. */
+  authorizeUpload(caller: Caller, upload: DeclaredUpload): Refusal {
     return (
       policy.startUpload(caller, upload.id) ??
-      (caller.kind === 'upload-key' ? announcedScopes(caller.scopes, upload) : undefined)
+      (caller.kind === 'upload-key' ? declaredScopes(caller.scopes, upload) : undefined)
     );
   },
 
-  /** A resumable upload: its state, more bytes, its end. That of another caller is refused as if it did not exist. */
+  /**
+   * Reads, continues, completes or deletes a resumable upload. An upload of another caller is refused as if it did
+   * not exist.
+   */
   continueUpload(caller: Caller, upload: { id: string; createdBy: string } | undefined): Refusal {
-    const refusal = caller.kind === 'upload-key' ? undefined : mayWrite(caller, 'an upload key');
+    const refusal = caller.kind === 'upload-key' ? undefined : unlimitedOnly(caller, 'an upload key');
     if (refusal) return refusal;
     if (!upload || upload.createdBy !== identityOf(caller))
-      return new UploadNotFoundError('There is no upload here, or it is not yours: start a new one.');
+      return new UploadNotFoundError('This upload does not exist or belongs to another caller: start a new one.');
     return policy.startUpload(caller, upload.id);
   },
 
-  /** At commit: do all scopes hold for what was read? */
+  /** Commits an upload; checks all scopes against the content. */
   commitUpload(caller: Caller, upload: Upload): Refusal {
     return (
       policy.startUpload(caller, upload.id) ??
@@ -102,9 +107,9 @@ export const policy = {
     );
   },
 
-  /** Metadata, access, thumbnail, slots and deletion of an artefact. */
+  /** Changes metadata, access, thumbnail or slots, or deletes the artefact. */
   editArtefact(caller: Caller): Refusal {
-    return mayWrite(caller, 'a superadmin or an internal service');
+    return unlimitedOnly(caller, 'a superadmin or an internal service');
   },
 
   listGroups(caller: Caller): Refusal {
@@ -115,30 +120,28 @@ export const policy = {
     return superadminOnly(caller);
   },
 
-  /**
-   * Read keys are made by superadmins and by admins of the owning account; the owner needs an access grant either way.
-   */
+  /** Creates a read key: superadmins and admins of the owner. The service also requires a grant of the owner. */
   createReadKey(caller: Caller, owner: Account): Refusal {
     return accountAdminOnly(caller, owner);
   },
 
-  /** Everybody signed in may list; what they get is limited to their account (see listedKeys). */
+  /** Lists keys: every user. The service limits the result to their account. */
   listKeys(caller: Caller): Refusal {
     return sessionOnly(caller);
   },
 
-  /** `owner` is undefined for an upload key. */
+  /** Revokes or rotates a key; `owner` is undefined for an upload key. */
   revokeKey(caller: Caller, owner: Account | undefined): Refusal {
     return owner ? accountAdminOnly(caller, owner) : superadminOnly(caller);
   },
 
-  /** Pipelines that publish without a key. */
+  /** Manages the pipelines that may publish without a key. */
   manageTrustedPublishers(caller: Caller): Refusal {
     return superadminOnly(caller);
   },
 
   createGrant(caller: Caller): Refusal {
-    return mayWrite(caller, 'a superadmin or an internal service');
+    return unlimitedOnly(caller, 'a superadmin or an internal service');
   },
   listGrants(caller: Caller): Refusal {
     return superadminOnly(caller);
@@ -153,19 +156,19 @@ export const policy = {
   chooseAccount(caller: Caller): Refusal {
     return sessionOnly(caller);
   },
-  /** On which devices one is signed in. */
+  /** Lists and ends the caller's own sessions. */
   manageOwnSessions(caller: Caller): Refusal {
     return sessionOnly(caller);
   },
-  /** Users and organisations. */
+  /** Manages users and organisations. */
   manageAccounts(caller: Caller): Refusal {
     return superadminOnly(caller);
   },
-  /** One organisation, its members and invitations: its own admins may, too, while they act for all of it. */
+  /** Manages the members and invitations of an organisation; its admins may, too, while they act for all of it. */
   manageOrganization(caller: Caller, id: string): Refusal {
     return accountAdminOnly(caller, { type: 'organization', id });
   },
-  /** Whom to grant access, share with, or make an owner of keys. */
+  /** Searches for accounts to grant access to, share with, or make the owner of keys. */
   findAccounts(caller: Caller): Refusal {
     return superadminOnly(caller);
   },
@@ -178,51 +181,54 @@ export const policy = {
   seeStats(caller: Caller): Refusal {
     return superadminOnly(caller);
   },
-  /** What is stored, sweeps and scrubs. */
+  /** Reads storage figures and starts garbage collection and integrity checks. */
   manageStorage(caller: Caller): Refusal {
     return superadminOnly(caller);
   },
-  /** Remote registries, what is mirrored from them, and their keys. */
+  /** Manages remote registries, their keys, and what is mirrored from them. */
   manageRemotes(caller: Caller): Refusal {
     return superadminOnly(caller);
   },
 } as const;
 
-/** The one answer for what does not exist and for what the caller may not see. */
+/** Returns the same error for an artefact that does not exist and for one that the caller may not see. */
 export function notVisible(): BerthError {
-  return new NotVisibleError('There is no artefact with this id, or it is not shared with you.');
+  return new NotVisibleError('No artefact has this ID, or it is not shared with you.');
 }
 
-/** Throws what the policy returned, if anything. */
+/** Throws the refusal that the policy returned, if any. */
 export function enforce(refusal: Refusal): void {
   if (refusal) throw refusal;
 }
 
-/**
- * Tells whether the caller may see an artefact; lists ask the same in SQL, and a property test holds the two equal.
- */
+/** Tells whether the policy allowed an action. */
+export function isAllowed(refusal: Refusal): boolean {
+  return refusal === undefined;
+}
+
+/** Tells whether the caller may see an artefact. Lists apply the same rule in SQL; a property test compares both. */
 export function canSee(caller: Caller, artefact: Visibility): boolean {
   if (artefact.public || isUnlimited(caller)) return true;
   const account = accountOf(caller);
   return account !== undefined && artefact.privateAccess.some((entry) => accountMatches(entry, account));
 }
 
-/** Tells whether the caller may see who uploaded, and with whom an artefact is shared. */
+/** Tells whether the caller may see who uploaded an artefact and with whom it is shared. */
 export function canSeeProvenance(caller: Caller): boolean {
   return isUnlimited(caller) || caller.kind === 'internal';
 }
 
 function nameScopes(scopes: KeyScopes, id: string): Refusal {
   if (scopes.allowedName !== undefined && scopes.allowedName !== id) {
-    return new KeyScopeError(`This key may upload only to the id ${scopes.allowedName}.`);
+    return new KeyScopeError(`This key may upload only to the ID ${scopes.allowedName}.`);
   }
   if (scopes.allowedNamePrefix !== undefined && !id.startsWith(scopes.allowedNamePrefix)) {
-    return new KeyScopeError(`This key may upload only to ids that start with ${scopes.allowedNamePrefix}.`);
+    return new KeyScopeError(`This key may upload only to IDs that start with ${scopes.allowedNamePrefix}.`);
   }
   return undefined;
 }
 
-function announcedScopes(scopes: KeyScopes, upload: AnnouncedUpload): Refusal {
+function declaredScopes(scopes: KeyScopes, upload: DeclaredUpload): Refusal {
   return (upload.format === 'file' ? packageScope(scopes, undefined) : undefined) ?? categoryScope(scopes, upload);
 }
 
@@ -235,22 +241,22 @@ function packageScope(scopes: KeyScopes, packageName: string | undefined): Refus
   return new KeyScopeError(`This key may upload only the npm package ${scopes.allowedPackageName}.`);
 }
 
-/** Both the category that the upload brings and the present one count, where they are known. */
+/** Checks the category of the upload and the current one of the artefact, as far as they are known. */
 function categoryScope(
   scopes: KeyScopes,
-  { category, presentCategory }: Pick<AnnouncedUpload, 'category' | 'presentCategory'>,
+  { category, presentCategory }: Pick<DeclaredUpload, 'category' | 'presentCategory'>,
 ): Refusal {
   const categories = [category, presentCategory].filter((it) => it !== undefined);
   if (scopes.allowedCategory !== undefined && categories.some((category) => category !== scopes.allowedCategory)) {
-    return new KeyScopeError(`This key may upload only to artefacts of the category ${scopes.allowedCategory}.`);
+    return new KeyScopeError(`This key may upload only to artefacts in the category ${scopes.allowedCategory}.`);
   }
   return undefined;
 }
 
-function mayWrite(caller: Caller, who: string): Refusal {
+function unlimitedOnly(caller: Caller, who: string): Refusal {
   if (caller.kind === 'internal' && caller.account)
     return new AccountReadOnlyError(
-      'An internal service that names an account may only read: leave x-account out to write.',
+      'An internal service that sends x-account may only read: leave the header out to write.',
     );
   return isUnlimited(caller) ? undefined : forbidden(caller, who);
 }
@@ -260,17 +266,17 @@ function superadminOnly(caller: Caller): Refusal {
 }
 
 function sessionOnly(caller: Caller): Refusal {
-  return caller.kind === 'user' ? undefined : forbidden(caller, 'somebody who is signed in');
+  return caller.kind === 'user' ? undefined : forbidden(caller, 'a signed-in user');
 }
 
 function accountAdminOnly(caller: Caller, owner: Account): Refusal {
-  const administers =
+  const isAccountAdmin =
     caller.kind === 'user' && caller.accountRole === 'admin' && accountMatches(caller.account, owner);
-  return administers ? undefined : superadminOnly(caller);
+  return isAccountAdmin ? undefined : superadminOnly(caller);
 }
 
 function forbidden(caller: Caller, who: string): BerthError {
   return caller.kind === 'anonymous'
-    ? new UnauthenticatedError(`This needs ${who}: sign in or send a key.`)
-    : new ForbiddenError(`This needs ${who}.`);
+    ? new UnauthenticatedError(`This requires ${who}: sign in or send a key.`)
+    : new ForbiddenError(`This requires ${who}.`);
 }

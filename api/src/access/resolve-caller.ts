@@ -1,5 +1,5 @@
-// From a request to its Caller: internal secret, API key, session, anonymous, in this order and without
-// falling back from one to the next. How keys and sessions are checked is handed in by app.ts.
+// Resolves the caller of a request from the internal secret, an API key or a session, in this order. Invalid
+// credentials are refused, with no fallback to the next kind. app.ts passes in the authenticators.
 
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -22,24 +22,24 @@ import {
 } from './errors.ts';
 import { ACCOUNT_FIELD_PATTERN, MAX_ACCOUNT_FIELD_LENGTH } from './schemas.ts';
 
-/** What of a request decides who is asking. */
+/** Parts of a request that determine its caller. */
 export interface CallerRequest {
   method: string;
   headers: IncomingHttpHeaders;
-  /** Host that the client addressed: the trusted proxy's forwarded host, else the `Host` header. */
+  /** Host that the client addressed: as forwarded by a trusted proxy, else the `Host` header. */
   host: string;
-  /** Address of the client, forwarding headers of trusted proxies followed. */
+  /** IP address of the client, after the forwarding headers of trusted proxies. */
   ip: string;
 }
 
 export interface Authenticators {
-  /** Resolves the caller of a raw key, or undefined when it is unknown or expired. */
+  /** Resolves the caller of a raw key; undefined if it is unknown or expired. */
   apiKey: (rawKey: string) => Promise<UploadKeyCaller | ReadKeyCaller | undefined>;
-  /** Resolves the caller of the session cookie, or undefined without a session that holds. */
+  /** Resolves the caller of the session cookie; undefined without a valid session. */
   session: (headers: IncomingHttpHeaders) => Promise<UserCaller | undefined>;
-  /** Counts a key that nobody knows. @throws too_many_attempts */
+  /** Counts an unknown key against the address. @throws too_many_attempts */
   countUnknownKey: (ip: string) => Promise<void>;
-  /** The internal secret; empty or undefined: internal access is off. */
+  /** The internal secret; internal access is off if it is empty or undefined. */
   internalSecret: string | undefined;
 }
 
@@ -47,9 +47,9 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 const ACCOUNT_FIELD = new RegExp(ACCOUNT_FIELD_PATTERN, 'u');
 
 /**
- * Works out who is asking.
+ * Resolves the caller of a request.
  * @throws secret_key_through_proxy, secret_key_wrong, account_header_invalid, api_key_invalid, too_many_attempts,
- *   cross_origin, session_read_only, and what the session check does /
+ *   cross_origin, session_read_only, and the errors of the session authenticator
  */
 export async function resolveCaller(request: CallerRequest, authenticators: Authenticators): Promise<Caller> {
   const secretKey = headerValue(request.headers, 'x-secret-key');
@@ -58,12 +58,11 @@ export async function resolveCaller(request: CallerRequest, authenticators: Auth
   const rawKey = headerValue(request.headers, 'x-api-key') ?? bearerToken(request.headers.authorization);
   if (rawKey !== undefined) {
     const caller = await authenticators.apiKey(rawKey);
-    if (!caller) await authenticators.countUnknownKey(request.ip);
-    if (!caller)
-      throw new ApiKeyInvalidError(
-        'This API key is unknown, revoked or expired: ask an administrator of the registry for a new one.',
-      );
-    return caller;
+    if (caller) return caller;
+    await authenticators.countUnknownKey(request.ip);
+    throw new ApiKeyInvalidError(
+      'This API key is unknown, revoked or expired: ask an administrator of the registry for a new one.',
+    );
   }
 
   if (request.headers.cookie === undefined) return ANONYMOUS;
@@ -72,14 +71,14 @@ export async function resolveCaller(request: CallerRequest, authenticators: Auth
   assertSameOrigin(request);
   if (caller.isReadOnly && !SAFE_METHODS.has(request.method))
     throw new SessionReadOnlyError(
-      'You look at the registry as somebody else, and may only read: go back to your own session to change things.',
+      'This session of another user is read-only: return to your own session to change anything.',
     );
   return caller;
 }
 
 /**
- * Refuses a request that changes state and that a page of another origin sent with the user's cookie.
- * Requests without `Origin` and `Sec-Fetch-Site` come from programs, not from pages, and pass.
+ * Refuses a state-changing request that a page of another origin sent with the user's cookie (CSRF). A request without
+ * `Origin` and `Sec-Fetch-Site` comes from a program, not from a page, and passes.
  * @throws cross_origin
  */
 export function assertSameOrigin({ method, headers, host }: Omit<CallerRequest, 'ip'>): void {
@@ -87,13 +86,12 @@ export function assertSameOrigin({ method, headers, host }: Omit<CallerRequest, 
   const site = headerValue(headers, 'sec-fetch-site');
   const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
   const { origin } = headers;
-  // Any Forwarded header will do: a page of another origin cannot make a browser send one unasked.
+  // Forwarded need not come from a trusted proxy: another origin's page cannot send it without a preflight request.
   const foreignOrigin =
-    origin !== undefined && ![host, forwardedHost(headers) ?? host].some((own) => isAtHost(origin, own));
+    origin !== undefined && ![host, forwardedHost(headers) ?? host].some((own) => originMatchesHost(origin, own));
   if (foreignSite || foreignOrigin)
     throw new CrossOriginError(
-      "A signed-in session may change things only from the registry's own pages: open the registry itself, or " +
-        'use an API key.',
+      "A session may change things only from the registry's own pages: open the registry itself, or use an API key.",
     );
 }
 
@@ -113,19 +111,19 @@ function resolveInternal({ headers }: CallerRequest, secretKey: string, expected
   return account === undefined ? { kind: 'internal' } : { kind: 'internal', account: parseAccount(account) };
 }
 
-/** Tells whether a public proxy forwarded the request: it names the host that the client asked for. */
+/** Tells whether a public proxy forwarded the request; it then names the host that the client addressed. */
 export function cameThroughProxy(headers: IncomingHttpHeaders): boolean {
   return headers['x-forwarded-host'] !== undefined || forwardedHost(headers) !== undefined;
 }
 
-/** Returns the host of a `Forwarded` header (RFC 7239, section 4), as the proxy next to the client wrote it. */
+/** Returns the first host of a `Forwarded` header (RFC 7239, section 4): that of the proxy nearest to the client. */
 function forwardedHost(headers: IncomingHttpHeaders): string | undefined {
   const [, quoted, token] =
     /(?:^|[;,\s])host\s*=\s*(?:"([^"]*)"|([^;,\s]*))/i.exec(headerValue(headers, 'forwarded') ?? '') ?? [];
   return quoted ?? token;
 }
 
-/** Takes as long whatever the given text holds: it is compared as if it had the expected length. */
+/** Compares in constant time: the given text is cut or padded to the expected length first. */
 function equalInConstantTime(given: string, expected: string): boolean {
   const expectedBytes = Buffer.from(expected);
   const givenBytes = Buffer.alloc(expectedBytes.length);
@@ -160,7 +158,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_ACCOUNT_FIELD_LENGTH && ACCOUNT_FIELD.test(value);
 }
 
-/** Node reads header bytes as Latin-1; clients that send UTF-8 mean UTF-8. */
+/** Node decodes header bytes as Latin-1; bytes that are valid UTF-8 are decoded as UTF-8 instead. */
 function decodeHeader(header: string): string {
   const bytes = Buffer.from(header, 'latin1');
   const text = bytes.toString('utf8');
@@ -172,15 +170,15 @@ function headerValue(headers: IncomingHttpHeaders, name: string): string | undef
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** Anything after `Bearer` counts as a key, so that a mangled one is refused and not taken for anonymous. */
+/** Returns whatever follows `Bearer`, so that a malformed key is refused instead of treated as anonymous. */
 function bearerToken(authorization: string | undefined): string | undefined {
   return authorization !== undefined && /^bearer(\s|$)/i.test(authorization)
     ? authorization.slice('bearer'.length).trim()
     : undefined;
 }
 
-/** Compares hosts as the origin's scheme writes them: in lower case, without that scheme's own port. */
-function isAtHost(origin: string, host: string): boolean {
-  const theirs = URL.parse(origin);
-  return theirs !== null && theirs.host !== '' && theirs.host === URL.parse(`${theirs.protocol}//${host}`)?.host;
+/** Compares hosts in the form of the origin's scheme: lower case, without the default port. */
+function originMatchesHost(origin: string, host: string): boolean {
+  const url = URL.parse(origin);
+  return url !== null && url.host !== '' && url.host === URL.parse(`${url.protocol}//${host}`)?.host;
 }

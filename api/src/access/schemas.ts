@@ -1,7 +1,7 @@
 import { Type } from 'typebox';
 
 export const MAX_ACCOUNT_FIELD_LENGTH = 256;
-/** No control characters: PostgreSQL takes no NUL in a text. */
+/** No control characters: PostgreSQL cannot store NUL in text. */
 export const ACCOUNT_FIELD_PATTERN = '^[^\\u0000-\\u001f\\u007f]*$';
 
 const text = { maxLength: MAX_ACCOUNT_FIELD_LENGTH, pattern: ACCOUNT_FIELD_PATTERN };
@@ -17,6 +17,6 @@ export const AccountSchema = Type.Object(
   {
     additionalProperties: false,
     title: 'Account',
-    description: 'A user alone, or an organisation, possibly one of its departments',
+    description: 'A user, an organisation, or one department of an organisation',
   },
 );

@@ -1,8 +1,8 @@
-// What a JSON Web Token of somebody else must be to count here: of an identity service, or of a pipeline.
+// Rules for JSON Web Tokens of other issuers: the identity service and CI pipelines.
 
 import { errors } from 'jose';
 
-/** Signatures that need no secret of the issuer. */
+/** Asymmetric algorithms, which are verified with the issuer's public key. */
 export const SIGNATURE_ALGORITHMS = [
   'RS256',
   'RS384',
@@ -15,10 +15,10 @@ export const SIGNATURE_ALGORITHMS = [
   'ES512',
   'EdDSA',
 ];
-/** Clocks of two machines differ. */
+/** Tolerated clock difference between the issuer and this server. */
 export const CLOCK_TOLERANCE_SECONDS = 30;
 
-const FAULTS = [
+const INVALID_TOKEN_ERRORS = [
   errors.JWSInvalid,
   errors.JWTInvalid,
   errors.JWSSignatureVerificationFailed,
@@ -30,9 +30,9 @@ const FAULTS = [
 ];
 
 /**
- * Tells whether verifying failed by the token itself; everything else goes wrong while the keys are asked for. One
- * that has expired is told apart by the caller.
+ * Tells whether verification failed because of the token itself. Other errors come from fetching the keys; the caller
+ * handles `JWTExpired` separately.
  */
-export function isTokenFault(error: unknown): boolean {
-  return FAULTS.some((fault) => error instanceof fault);
+export function isInvalidTokenError(error: unknown): boolean {
+  return INVALID_TOKEN_ERRORS.some((type) => error instanceof type);
 }

@@ -1,5 +1,5 @@
-// Accounts: users, organisations with departments, sessions, sign-in, access grants. Working out the caller of a
-// request and who may do what is access/; this slice answers who a session belongs to and who has a grant.
+// Accounts: users, organisations with departments, sessions, sign-in and access grants. This slice resolves sessions
+// and grants; access/ resolves callers and holds the policy.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
@@ -11,18 +11,18 @@ import type { Mailer } from '../mail/index.ts';
 import type { OidcProvider } from './auth/auth.ts';
 import { AUTH_CALLS, OIDC_CALLS } from './auth/calls.ts';
 import { createAuthGateway } from './auth/gateway.ts';
-import { createAuthLoader, createResetToken, prolongSession } from './auth/load-auth.ts';
+import { createAuthLoader, createResetToken, renewSession } from './auth/load-auth.ts';
 import { authRoutes } from './auth/routes.ts';
 import { createDirectoryAuthenticator } from './directory/authenticator.ts';
 import { externalAccountRoutes } from './directory/routes.ts';
 import { deleteGrantsOf } from './grants/repository.ts';
-import { createGrantService } from './grants/service.ts';
+import { createGrantService, type GrantService } from './grants/service.ts';
 import { createMemberService } from './organizations/members.ts';
 import { createOrganizationService } from './organizations/service.ts';
 import { invitationRoutes } from './invitations/routes.ts';
 import { createInvitationService } from './invitations/service.ts';
 import type { ClaimNames } from './oidc/operations.ts';
-import { createProfileCarrier } from './oidc/profile.ts';
+import { createProfileContext } from './oidc/profile.ts';
 import { createClaimSync } from './oidc/sync.ts';
 import { organizationRoutes } from './organizations/routes.ts';
 import { passwordLink } from './operations.ts';
@@ -42,74 +42,80 @@ import { createUserService, type FirstSuperadmin } from './users/service.ts';
 
 export interface AccountsOptions {
   database: Database;
-  /** PUBLIC_URL without a trailing slash; https makes the cookies secure, its path is theirs. */
+  /** PUBLIC_URL without a trailing slash; cookies are secure under https and take its path. */
   publicUrl: string;
-  /** AUTH_SECRET, at least 32 characters: another one ends all sessions. */
+  /** AUTH_SECRET, at least 32 characters; changing it ends all sessions. */
   secret: string;
-  /** The identity service that users come from; default: they are this registry's own. */
+  /** Identity service that manages the users. Default: the registry manages its own. */
   directory?: DirectoryOptions | undefined;
-  /** An OpenID provider through which users of this registry sign in as well. */
+  /** OpenID provider through which users of this registry can also sign in. */
   oidc?: OidcOptions | undefined;
-  /** Sends mail, where there is a mail server. */
+  /** Sends mail; undefined without a mail server. */
   mailer?: Mailer | undefined;
-  /** Default better-auth's scrypt. */
+  /** Default: better-auth's scrypt. */
   passwords?: PasswordHashing | undefined;
   /** Called with errors of background work. */
   onError?: (error: unknown) => void;
-  /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
+  /** Sign-in attempts per address and minute, across all replicas; successful ones count, too. Default 20. */
   signInsPerMinute?: number;
   /**
-   * Removes what a deleted account owned elsewhere, in the transaction that deletes it; grants are removed already.
-   * A department that goes alone has `department`; an organisation without it takes all its departments along.
+   * Called in the transaction that deletes an account, after its grants; deletes what it owned in other slices. For a
+   * department, `department` is set; without it, an organisation is deleted with all its departments.
    */
   onAccountDeleted?: readonly ((tx: Tx, account: Account) => Promise<void>)[];
 }
 
 export interface OidcOptions extends OidcProvider {
-  /** What the sign-in page calls it. */
+  /** Name on the sign-in page. */
   name: string;
   claims: ClaimNames;
 }
 
 export interface DirectoryOptions {
-  /** Where users sign in, without a trailing slash. */
+  /** Public URL, where users sign in, without a trailing slash. */
   url: string;
-  /** Where this server reaches it, without a trailing slash. */
+  /** URL at which this server reaches it, without a trailing slash. */
   privateUrl: string;
 }
 
 export interface Accounts {
-  /** Resolves the caller of the session cookie, or undefined without a session that holds; prolongs it when due. */
+  /** Resolves the caller of the session cookie and renews the session when due; undefined without a valid session. */
   authenticateSession: (headers: IncomingHttpHeaders) => Promise<UserCaller | undefined>;
-  /** Makes the answers of a scope of the app carry the cookies of sessions that authenticateSession prolonged. */
+  /** Adds a hook that sends the cookies of renewed sessions with the responses of an app scope. */
   registerSessionCookies: (app: FastifyInstance) => void;
-  /** better-auth's own API, for the prefix /api/auth. */
+  /** Allowed part of better-auth's API, for the prefix /api/auth. */
   authRoutes: FastifyPluginCallback;
   /** `/session`, `/users`, `/organizations` and `/access-grants`. */
   routes: FastifyPluginAsyncTypebox;
   /**
-   * Creates the first superadmin; undefined when there is any user already. Any number of replicas may try.
+   * Creates the first superadmin; undefined if any user exists. Safe to call from several replicas at once.
    * @throws email_invalid
    */
   createFirstSuperadmin: (admin: { email: string; password?: string }) => Promise<FirstSuperadmin | undefined>;
-  /** Addresses of the superadmins, as far as this registry knows them. */
+  /** E-mail addresses of the superadmins; none if an identity service manages the users. */
   superadminEmails: () => Promise<string[]>;
-  /** Tells whether a grant covers an account: one without department covers all departments. */
+  /** Tells whether a grant covers an account; one without a department covers all departments. */
   hasGrant: (account: Account, executor?: Executor) => Promise<boolean>;
 }
 
-/** Of one account; then a quarter of an hour has to pass, or an administrator sets another password. */
+/** Failures per account until sign-in is blocked, for 15 minutes or until an administrator sets a new password. */
 const FAILED_SIGN_INS = { max: 20, windowMs: 15 * 60_000 };
 
 const PASSWORD_LINK_LIFETIME_SECONDS = 24 * 3600;
 
-/** Puts the slice together, for users of its own or of an identity service. */
+/** Creates the slice, with the registry's own users or those of an identity service. */
 export function createAccounts(options: AccountsOptions): Accounts {
-  return options.directory ? createDirectoryAccounts(options, options.directory) : createLocalAccounts(options);
+  const grants = createGrantService({ database: options.database });
+  return options.directory
+    ? createDirectoryAccounts(options, options.directory, grants)
+    : createLocalAccounts(options, grants);
 }
 
-function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, directory: DirectoryOptions): Accounts {
-  const grants = createGrantService(database);
+function createDirectoryAccounts(
+  { database, publicUrl }: AccountsOptions,
+  directory: DirectoryOptions,
+  grants: GrantService,
+): Accounts {
   const authenticator = createDirectoryAuthenticator({
     directoryUrl: directory.privateUrl,
     secure: publicUrl.startsWith('https:'),
@@ -129,7 +135,10 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
     routes: accountRoutes({
       sessions,
       grants,
-      people: [pickerRoutes(findDirectoryAccounts(directory.privateUrl)), externalAccountRoutes(directory.url)],
+      identityRoutes: [
+        pickerRoutes(findDirectoryAccounts(directory.privateUrl)),
+        externalAccountRoutes(directory.url),
+      ],
       signIn: { mode: 'simple-directory', url: directory.url },
     }),
     createFirstSuperadmin: () => Promise.resolve(undefined),
@@ -138,23 +147,26 @@ function createDirectoryAccounts({ database, publicUrl }: AccountsOptions, direc
   };
 }
 
-function createLocalAccounts({
-  database,
-  publicUrl,
-  secret,
-  signInsPerMinute,
-  oidc,
-  mailer,
-  passwords = SCRYPT,
-  onError = () => undefined,
-  onAccountDeleted = [],
-}: AccountsOptions): Accounts {
+function createLocalAccounts(
+  {
+    database,
+    publicUrl,
+    secret,
+    signInsPerMinute,
+    oidc,
+    mailer,
+    passwords = SCRYPT,
+    onError = () => undefined,
+    onAccountDeleted = [],
+  }: AccountsOptions,
+  grants: GrantService,
+): Accounts {
   const failedSignIns = createAttemptLimit({ database, name: 'sign-in', ...FAILED_SIGN_INS });
-  const profiles = createProfileCarrier();
+  const profiles = createProfileContext();
   const mailResetLink =
     mailer &&
     ((email: string, token: string) => {
-      mailer.send({ to: [email], subject: 'Set another password', text: resetText(publicUrl, token) }).catch(onError);
+      mailer.send({ to: [email], subject: 'Reset your password', text: resetText(publicUrl, token) }).catch(onError);
     });
   const loadAuth = createAuthLoader({
     database,
@@ -166,30 +178,29 @@ function createLocalAccounts({
     oidc: oidc && {
       ...oidc,
       onProfile: (profile) => {
-        profiles.keep(profile);
+        profiles.record(profile);
       },
     },
   });
-  const forgetAccount = async (tx: Tx, account: Account): Promise<void> => {
+  const deleteOwnedByAccount = async (tx: Tx, account: Account): Promise<void> => {
     await deleteGrantsOf(tx, account);
     for (const listener of onAccountDeleted) await listener(tx, account);
   };
-  const grants = createGrantService(database);
   const users = createUserService({
     database,
     publicUrl,
     passwords,
-    onAccountDeleted: forgetAccount,
-    forgetFailures: (email) => failedSignIns.forget(email),
+    onAccountDeleted: deleteOwnedByAccount,
+    resetFailedSignIns: (email) => failedSignIns.reset(email),
     createResetToken: async (userId) => createResetToken(await loadAuth(), userId, PASSWORD_LINK_LIFETIME_SECONDS),
   });
   const invitations = createInvitationService({ database, publicUrl, passwords, mailer, onError });
-  const organizations = createOrganizationService({ database, onAccountDeleted: forgetAccount });
+  const organizations = createOrganizationService({ database, onAccountDeleted: deleteOwnedByAccount });
   const members = createMemberService(database);
   const authenticator = createSessionAuthenticator({
     database,
     cookies: createSessionCookies({ secret, secure: publicUrl.startsWith('https:') }),
-    prolong: async (headers) => prolongSession(await loadAuth(), headers),
+    renew: async (headers) => renewSession(await loadAuth(), headers),
   });
   const sessions = createSessionService({
     database,
@@ -212,7 +223,7 @@ function createLocalAccounts({
     routes: accountRoutes({
       sessions,
       grants,
-      people: [
+      identityRoutes: [
         pickerRoutes(findLocalAccounts(database.db)),
         userRoutes(users),
         organizationRoutes(organizations, members),
@@ -229,8 +240,8 @@ function createLocalAccounts({
 
 function resetText(publicUrl: string, token: string): string {
   return (
-    `Somebody, probably you, wants to set another password in the registry at ${publicUrl}.\n\nTo do so, ` +
-    `open this address within a day:\n${passwordLink(publicUrl, token)}\n\nIf it was not you, there is nothing ` +
-    `to do: your password stays as it is.\n`
+    `Someone, probably you, asked to reset your password for the registry at ${publicUrl}.\n\nTo set a new ` +
+    `password, open this link within a day:\n${passwordLink(publicUrl, token)}\n\nIf it was not you, ignore this ` +
+    `mail: your password stays unchanged.\n`
   );
 }

@@ -1,4 +1,4 @@
-// Passwords: how they are hashed and checked, and made up. Never inside a transaction.
+// Password hashing, verification and generation. Slow: never call these inside a transaction.
 
 import { randomBytes } from 'node:crypto';
 
@@ -7,11 +7,11 @@ const GENERATED_PASSWORD_BYTES = 12;
 
 export interface PasswordHashing {
   hash(password: string): Promise<string>;
-  /** Whether the password is the one that the hash was made from. */
+  /** Tells whether the hash was made from this password. */
   verify(password: string, hash: string): Promise<boolean>;
 }
 
-/** better-auth's scrypt (N 16384, r 16, p 1) in the thread pool, about 50 ms each; loaded when first needed. */
+/** better-auth's scrypt (N 16384, r 16, p 1): about 50 ms in the thread pool. Loaded on first use. */
 export const SCRYPT: PasswordHashing = {
   async hash(password) {
     const crypto = await import('better-auth/crypto');
@@ -23,7 +23,7 @@ export const SCRYPT: PasswordHashing = {
   },
 };
 
-/** Makes a password for somebody to be told once. */
+/** Generates a random password, to be shown once. */
 export function generatePassword(): string {
   return randomBytes(GENERATED_PASSWORD_BYTES).toString('base64url');
 }

@@ -9,19 +9,22 @@ import type { SessionService } from './sessions/service.ts';
 export interface AccountServices {
   sessions: SessionService;
   grants: GrantService;
-  /** Routes of users and organisations. */
-  people: FastifyPluginCallbackTypebox[];
+  /** Routes of users, organisations and their sessions, or those that refer to the identity service. */
+  identityRoutes: FastifyPluginCallbackTypebox[];
   signIn: SignIn;
 }
 
-/**
- * Everything of the slice but signing in, which is better-auth's API or the identity service's: see auth/routes.ts.
- */
-export function accountRoutes({ sessions, grants, people, signIn }: AccountServices): FastifyPluginAsyncTypebox {
+/** Routes of the slice except sign-in, which auth/routes.ts or the identity service provides. */
+export function accountRoutes({
+  sessions,
+  grants,
+  identityRoutes,
+  signIn,
+}: AccountServices): FastifyPluginAsyncTypebox {
   return async (app) => {
     registerPrivateDocuments(app);
     await app.register(sessionRoutes(sessions, signIn));
-    for (const routes of people) await app.register(routes);
+    for (const routes of identityRoutes) await app.register(routes);
     await app.register(grantRoutes(grants));
   };
 }

@@ -1,66 +1,69 @@
 import { Type, type TSchema } from 'typebox';
 
-/** Items of a page when the request names no size, and the most that it gets. */
+/** Default and largest page size. */
 export const DEFAULT_PAGE_SIZE = 10;
 export const MAX_PAGE_SIZE = 1000;
 
 const MAX_QUERY_LENGTH = 200;
 const MAX_NAME_LENGTH = 200;
-/** RFC 5321, 4.5.3.1.3: a path of 256 characters, its angle brackets included. */
+/** RFC 5321, section 4.5.3.1.3: a path has 256 characters, including its angle brackets. */
 export const MAX_EMAIL_LENGTH = 254;
-/** better-auth's own bounds; it refuses longer ones at sign-in. */
+/** better-auth's limits; it refuses other lengths at sign-in. */
 export const MIN_PASSWORD_LENGTH = 8;
 export const MAX_PASSWORD_LENGTH = 128;
 
 export const PageQuerySchema = Type.Object(
   {
-    q: Type.Optional(Type.String({ maxLength: MAX_QUERY_LENGTH, description: 'Words, in any order and case' })),
+    q: Type.Optional(Type.String({ maxLength: MAX_QUERY_LENGTH, description: 'Search words, in any order and case' })),
     skip: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Items to leave out at the start' }),
+      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Items to skip at the start' }),
     ),
     size: Type.Optional(
       Type.Integer({
         minimum: 0,
-        description: `Most items to return: ${DEFAULT_PAGE_SIZE} by default, at most ${MAX_PAGE_SIZE}`,
+        description: `Page size: ${DEFAULT_PAGE_SIZE} by default, at most ${MAX_PAGE_SIZE}`,
       }),
     ),
   },
   { additionalProperties: false },
 );
 
-/** What a list is asked for. */
+/** Query of a list. */
 export interface PageQuery {
   q?: string;
   skip?: number;
   size?: number;
 }
 
-/** One page, and how many there are in all. */
+/** One page of results; `count` is the total. */
 export interface Page<T> {
   results: T[];
   count: number;
 }
 
 export const PageSchema = <Item extends TSchema>(item: Item) =>
-  Type.Object({ results: Type.Array(item), count: Type.Integer({ description: 'How many there are in all' }) });
+  Type.Object({ results: Type.Array(item), count: Type.Integer({ description: 'Total number of matches' }) });
 
-/** One line, not blank; PostgreSQL stores no NUL. */
+/** One line, not blank, without control characters: PostgreSQL cannot store NUL. */
 export const NameSchema = Type.String({
   maxLength: MAX_NAME_LENGTH,
   pattern: '^(?!\\s*$)[^\\u0000-\\u001f\\u007f]*$',
 });
 
-/** What better-auth takes at sign-in, and beyond it domains without a dot such as `localhost`. */
+const LOCAL_PART = "([A-Za-z0-9_'+-]+\\.)*[A-Za-z0-9_'+-]*[A-Za-z0-9_+-]";
+const DOMAIN = '([A-Za-z0-9][A-Za-z0-9-]*\\.)+[A-Za-z]{2,}';
+const DOTLESS_DOMAIN = '[A-Za-z0-9][A-Za-z0-9-]*';
+
+/** Addresses that better-auth accepts at sign-in, and dotless domains such as `localhost`. */
 export const EmailSchema = Type.String({
   maxLength: MAX_EMAIL_LENGTH,
-  pattern:
-    "^([A-Za-z0-9_'+-]+\\.)*[A-Za-z0-9_'+-]*[A-Za-z0-9_+-]@(([A-Za-z0-9][A-Za-z0-9-]*\\.)+[A-Za-z]{2,}|[A-Za-z0-9][A-Za-z0-9-]*)$",
-  description: 'E-mail address; upper and lower case are the same',
+  pattern: `^${LOCAL_PART}@(${DOMAIN}|${DOTLESS_DOMAIN})$`,
+  description: 'E-mail address, case-insensitive',
 });
 
 export const PasswordSchema = Type.String({ minLength: MIN_PASSWORD_LENGTH, maxLength: MAX_PASSWORD_LENGTH });
 
-/** Chosen by the superadmin, since it is what stands on artefacts and keys: `acme`. */
+/** Chosen by the superadmin, because artefacts and keys refer to it: `acme`. */
 export const OrganizationIdSchema = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' });
 export const DepartmentIdSchema = Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$' });
 export const OrganizationRoleSchema = Type.Union([Type.Literal('admin'), Type.Literal('member')]);

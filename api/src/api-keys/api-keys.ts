@@ -1,5 +1,5 @@
-// API keys: upload keys with their scopes, read keys with their owner. Making and revoking them is service.ts,
-// using them authenticate.ts; which way a request came in, and what its caller may do, is access/.
+// API keys: upload keys with scopes and read keys with an owner. service.ts creates and revokes them, authenticate.ts
+// checks them; access/ reads them from requests and decides what their callers may do.
 
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import type { Account, KeyScopes, ReadKeyCaller, UploadKeyCaller } from '../access/index.ts';
@@ -13,22 +13,20 @@ import { createApiKeyService } from './service.ts';
 import { createUploadTokens, type UploadTokens } from './upload-tokens.ts';
 
 export interface ApiKeys {
-  /**
-   * Resolves the caller of a raw key; undefined when it is malformed, unknown, revoked or expired. Nothing is cached.
-   */
+  /** Resolves the caller of a raw key; undefined if it is malformed, unknown, revoked or expired. Not cached. */
   authenticate: (rawKey: string) => Promise<UploadKeyCaller | ReadKeyCaller | undefined>;
   /**
-   * Returns the scopes that an upload key has now, or undefined when it was revoked or has expired. Inside a
-   * transaction it also holds off a revocation until the commit: once revoked, a key commits nothing more.
+   * Returns the current scopes of an upload key; undefined if it was revoked or has expired. In a transaction it also
+   * locks the key, which blocks a revocation until the commit: a revoked key cannot commit anything.
    */
-  isStillValid: (executor: Executor, keyId: string) => Promise<KeyScopes | undefined>;
+  lockScopes: (executor: Executor, keyId: string) => Promise<KeyScopes | undefined>;
   /** `/api-keys`. */
   routes: FastifyPluginCallbackTypebox;
-  /** Deletes the read keys of an account that goes, those of its departments included, and returns how many. */
+  /** Deletes the read keys of a deleted account, including those of its departments, and returns how many. */
   deleteKeysOf: (executor: Executor, account: Account) => Promise<number>;
-  /** Upload keys that hold for a short time, each in the name of a trusted publisher. */
+  /** Short-lived upload keys issued to trusted publishers. */
   tokens: UploadTokens;
-  /** Waits for what is still to be written; the database may be closed afterwards. */
+  /** Waits for pending writes; the database may be closed afterwards. */
   close: () => Promise<void>;
 }
 
@@ -37,8 +35,8 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
   const { database, now } = settings;
   return {
     ...createKeyAuthenticator(settings),
-    async isStillValid(executor, keyId) {
-      const key = await apiKeyRepository(executor).hold(keyId, database.dialect);
+    async lockScopes(executor, keyId) {
+      const key = await apiKeyRepository(executor).findAndLock(keyId, database.dialect);
       return key?.type === 'upload' && !isExpired(key, now()) ? scopesOf(key) : undefined;
     },
     routes: apiKeyRoutes(createApiKeyService(settings)),

@@ -1,4 +1,4 @@
-// Sends expiry notices for API keys: by mail to whoever runs the registry, and to a webhook.
+// Sends expiry notices for API keys: by mail to the administrators and to a webhook.
 
 import type { Database } from '../db/index.ts';
 import type { Job } from '../jobs/index.ts';
@@ -14,20 +14,19 @@ export interface ExpiryNoticeOptions {
   /** KEY_EXPIRY_WEBHOOK_URL. */
   webhookUrl?: string | undefined;
   mailer?: Mailer | undefined;
-  /** Whom mail goes to. */
+  /** Returns the mail addresses to notify. */
   recipients: () => Promise<string[]>;
 }
 
 const DAY_MS = 86_400_000;
 const EVERY_MS = 3_600_000;
-/** Of one run; the rest comes with the next one. */
+/** Keys per run; the next run takes the rest. */
 const MAX_KEYS = 500;
 const WEBHOOK_TIMEOUT_MS = 10_000;
 
 /**
- * Makes the job; undefined where there is nobody to tell. Each key is announced once, and once more after it was given
- * another end. A notice that cannot be delivered fails the run, which is tried again; whoever got it already may get
- * it twice then. /
+ * Creates the job; undefined if neither mail nor a webhook is configured. Each key is announced once, and again after
+ * its expiry changes. A notice that cannot be delivered fails the run; the retry may deliver the others twice.
  */
 export function createExpiryNotices({
   database,
@@ -50,16 +49,16 @@ export function createExpiryNotices({
         MAX_KEYS,
       );
       const to = mailer && keys.length > 0 ? await recipients() : [];
-      // Whoever is to be told later shall be.
+      // Without a recipient the keys stay unannounced, so that a later run can announce them.
       if (keys.length === 0 || (webhookUrl === undefined && to.length === 0)) return 0;
       if (webhookUrl !== undefined) for (const key of keys) await post(webhookUrl, key, publicUrl, signal);
       if (mailer && to.length > 0)
         await mailer.send({
           to,
-          subject: keys.length === 1 ? 'An API key ends soon' : `${keys.length} API keys end soon`,
-          text: textOf(keys, publicUrl),
+          subject: keys.length === 1 ? 'An API key expires soon' : `${keys.length} API keys expire soon`,
+          text: noticeText(keys, publicUrl),
         });
-      await rows.noteAnnounced(
+      await rows.markAnnounced(
         keys.map(({ _id }) => _id),
         now.toISOString(),
       );
@@ -80,14 +79,14 @@ async function post(url: string, key: ApiKey, registry: string, signal: AbortSig
   if (!response.ok) throw new Error(`KEY_EXPIRY_WEBHOOK_URL answered ${response.status}.`);
 }
 
-function textOf(keys: readonly ApiKey[], publicUrl: string): string {
+function noticeText(keys: readonly ApiKey[], publicUrl: string): string {
   const lines = keys.map(
     ({ name, shortId, type, expiresAt, owner }) =>
       `- ${name} (${shortId}, ${type} key${owner ? ` of ${owner.name ?? owner.id}` : ''}) on ${expiresAt ?? ''}`,
   );
   return (
-    `These API keys of the registry at ${publicUrl} end soon. What uses them is refused from then ` +
-    `on:\n\n${lines.join('\n')}\n\nReplace one with POST /api/v1/api-keys/<id>/rotate and another expiresAt; the ` +
-    `old key holds for a day besides.\n`
+    `These API keys of the registry at ${publicUrl} expire soon. Clients that use them will then be ` +
+    `refused:\n\n${lines.join('\n')}\n\nTo replace a key, call POST /api/v1/api-keys/<id>/rotate with a new ` +
+    `expiresAt; the old key stays valid for another day.\n`
   );
 }

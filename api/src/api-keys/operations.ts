@@ -1,4 +1,4 @@
-// The raw form of keys and the rules of their fields, as pure functions.
+// Raw form of keys and validation of their fields, as pure functions.
 
 import { createHmac, randomBytes } from 'node:crypto';
 import type { Caller, KeyScopes } from '../access/index.ts';
@@ -10,66 +10,66 @@ const SHORT_ID_BYTES = 4;
 const SECRET_BYTES = 32;
 const RAW_KEY = /^reg_[A-Za-z0-9]{8}_[0-9a-f]{64}$/;
 const KEY_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-const NO_MOMENT = 'must be a moment that exists on the clock, without leap seconds';
+const INVALID_TIME = 'must be an existing date and time, without leap seconds';
 const SCOPES = ['allowedName', 'allowedNamePrefix', 'allowedPackageName', 'allowedCategory'] as const;
 
-/** Makes a new raw key, `reg_<8 characters>_<64 hexadecimal digits>`, and its `shortId`, `reg_<8 characters>`. */
+/** Creates a raw key, `reg_<8 characters>_<64 hexadecimal digits>`, and its `shortId`, `reg_<8 characters>`. */
 export function createRawKey(): { rawKey: string; shortId: string } {
   const shortId = `reg_${randomBytes(SHORT_ID_BYTES).toString('hex')}`;
   return { rawKey: `${shortId}_${randomBytes(SECRET_BYTES).toString('hex')}`, shortId };
 }
 
-/** Tells whether a text has the form of a key at all. */
+/** Tells whether a text has the form of a raw key. */
 export function isRawKey(text: string): boolean {
   return RAW_KEY.test(text);
 }
 
-/** Tells whether a text has the form of a key's `_id`; PostgreSQL would refuse to look for some that have not. */
+/** Tells whether a text has the form of a key's `_id`; PostgreSQL rejects some other texts, such as those with NUL. */
 export function isKeyId(text: string): boolean {
   return KEY_ID.test(text);
 }
 
-/** Returns the form in which a key is stored: HMAC-SHA-512 under the salt, hexadecimal. */
+/** Returns the stored form of a key: HMAC-SHA-512 under the salt, in hexadecimal. */
 export function hashKey(rawKey: string, salt: string): string {
   return createHmac('sha512', salt).update(rawKey).digest('hex');
 }
 
-/** Tells whether a key has ceased to hold; it has at the very moment of `expiresAt`. */
+/** Tells whether a key has expired; `expiresAt` itself is no longer valid. */
 export function isExpired({ expiresAt }: Pick<ApiKey, 'expiresAt'>, now: Date): boolean {
   return expiresAt !== undefined && Date.parse(expiresAt) <= now.getTime();
 }
 
-/** Returns the scopes that a key carries. */
+/** Returns the scopes of a key, without its other fields. */
 export function scopesOf(key: KeyScopes): KeyScopes {
   return Object.fromEntries(SCOPES.flatMap((scope) => (key[scope] === undefined ? [] : [[scope, key[scope]]])));
 }
 
-/** Returns who made a key, as it stands on it. */
+/** Returns the `createdBy` of a key: the user, or nothing for an internal service. */
 export function creatorOf(caller: Caller): Pick<ApiKey, 'createdBy'> {
   return caller.kind === 'user' ? { createdBy: { userId: caller.user.id, userName: caller.user.name } } : {};
 }
 
 /**
- * Checks what a schema cannot tell, and returns the fields with `expiresAt` in UTC with milliseconds.
- * @throws api_key_fields_invalid with one line for each field
+ * Validates what the schema cannot, and returns the fields with `expiresAt` in UTC with milliseconds.
+ * @throws api_key_fields_invalid with one entry per field
  */
 export function checkFields(fields: NewApiKey, categories: readonly string[]): NewApiKey {
   const expiresAt = fields.expiresAt === undefined ? undefined : new Date(fields.expiresAt);
   const errors = [...(fields.type === 'read' ? readKeyErrors(fields) : uploadKeyErrors(fields, categories))];
-  if (expiresAt && Number.isNaN(expiresAt.getTime())) errors.push({ path: '/expiresAt', message: NO_MOMENT });
+  if (expiresAt && Number.isNaN(expiresAt.getTime())) errors.push({ path: '/expiresAt', message: INVALID_TIME });
   if (errors.length > 0)
-    throw new ApiKeyFieldsError('A key cannot be made from these fields: see errors.', { errors });
+    throw new ApiKeyFieldsError('The key cannot be created from these fields: see errors.', { errors });
   return { ...fields, ...(expiresAt && { expiresAt: expiresAt.toISOString() }) };
 }
 
-/** Brings a moment to UTC with milliseconds. @throws api_key_fields_invalid */
-export function toMoment(text: string): string {
-  const moment = new Date(text);
-  if (Number.isNaN(moment.getTime()))
-    throw new ApiKeyFieldsError('A key cannot end at this moment: see errors.', {
-      errors: [{ path: '/expiresAt', message: NO_MOMENT }],
+/** Normalises an expiry to UTC with milliseconds. @throws api_key_fields_invalid */
+export function parseExpiry(text: string): string {
+  const expiry = new Date(text);
+  if (Number.isNaN(expiry.getTime()))
+    throw new ApiKeyFieldsError('The key cannot expire at this time: see errors.', {
+      errors: [{ path: '/expiresAt', message: INVALID_TIME }],
     });
-  return moment.toISOString();
+  return expiry.toISOString();
 }
 
 function readKeyErrors({ owner, ...fields }: NewApiKey): FieldError[] {

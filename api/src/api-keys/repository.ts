@@ -4,11 +4,11 @@ import type { ApiKey, ApiKeyList } from './schemas.ts';
 
 export interface ApiKeyFilter {
   type?: ApiKey['type'];
-  /** Only keys of this account; without a department also those of its departments. */
+  /** Only keys of this account; without a department, also those of its departments. */
   owner?: Account;
 }
 
-/** Keys that people make, and the tokens of pipelines beside them, which no list shows. */
+/** API keys, and the tokens of trusted publishers in the same table, which lists leave out. */
 export function apiKeyRepository(executor: Executor | Tx) {
   const matching = ({ type, owner }: ApiKeyFilter) => {
     let query = executor.selectFrom('api_keys').where('publisher_id', 'is', null);
@@ -18,7 +18,7 @@ export function apiKeyRepository(executor: Executor | Tx) {
   };
 
   return {
-    /** @param publisherId of a token: who gets it */
+    /** @param publisherId trusted publisher of a token; undefined for an API key */
     async insert(key: ApiKey, hash: string, publisherId?: string): Promise<void> {
       await executor
         .insertInto('api_keys')
@@ -26,7 +26,7 @@ export function apiKeyRepository(executor: Executor | Tx) {
         .execute();
     },
 
-    /** Finds a key by what is stored of it, or of the one that it has replaced while that one still holds. */
+    /** Finds a key by its hash, or by the hash of its previous raw key while that is still valid. */
     async findByHash(hash: string, at: string): Promise<ApiKey | undefined> {
       const row =
         (await executor.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst()) ??
@@ -39,7 +39,7 @@ export function apiKeyRepository(executor: Executor | Tx) {
       return row && fromRow(row);
     },
 
-    /** Gives a key another raw form; the present one holds until `previousUntil`, the one before it no more. */
+    /** Replaces the raw key. The current one stays valid until `previousUntil`; an earlier one becomes invalid. */
     async rotate(
       id: string,
       {
@@ -67,7 +67,7 @@ export function apiKeyRepository(executor: Executor | Tx) {
       return row && fromRow(row);
     },
 
-    /** Keys that end within a time, and of which nobody was told yet. */
+    /** Lists keys that expire within a period and have not been announced. */
     async listExpiring(after: string, before: string, limit: number): Promise<ApiKey[]> {
       const rows = await executor
         .selectFrom('api_keys')
@@ -83,7 +83,7 @@ export function apiKeyRepository(executor: Executor | Tx) {
       return rows.map(fromRow);
     },
 
-    async noteAnnounced(ids: readonly string[], at: string): Promise<void> {
+    async markAnnounced(ids: readonly string[], at: string): Promise<void> {
       await executor.updateTable('api_keys').set({ expiry_announced_at: at }).where('id', 'in', ids).execute();
     },
 
@@ -97,10 +97,8 @@ export function apiKeyRepository(executor: Executor | Tx) {
       return row && fromRow(row);
     },
 
-    /**
-     * Reads a key and keeps it from being deleted until the transaction ends; on SQLite the transaction itself does.
-     */
-    async hold(id: string, dialect: DialectName): Promise<ApiKey | undefined> {
+    /** Reads a key and blocks its deletion until the transaction ends; on SQLite any write transaction does. */
+    async findAndLock(id: string, dialect: DialectName): Promise<ApiKey | undefined> {
       const row = await executor
         .selectFrom('api_keys')
         .selectAll()
@@ -124,7 +122,7 @@ export function apiKeyRepository(executor: Executor | Tx) {
       return { results: rows.map(fromRow), count };
     },
 
-    /** Notes a use, unless one after `notBefore` is noted already. */
+    /** Sets `lastUsedAt`, unless it is later than `notBefore`. */
     async touch(id: string, usedAt: string, notBefore: string): Promise<void> {
       await executor
         .updateTable('api_keys')
@@ -134,13 +132,13 @@ export function apiKeyRepository(executor: Executor | Tx) {
         .execute();
     },
 
-    /** Deletes a key; of all who try, one gets true. */
+    /** Deletes a key; exactly one of several concurrent calls returns true. */
     async delete(id: string): Promise<boolean> {
       const { numDeletedRows } = await executor.deleteFrom('api_keys').where('id', '=', id).executeTakeFirst();
       return numDeletedRows === 1n;
     },
 
-    /** Deletes the keys of an account, and returns how many there were. */
+    /** Deletes the keys of an account and returns how many. */
     async deleteOf(owner: Account): Promise<number> {
       const { numDeletedRows } = await executor
         .deleteFrom('api_keys')
@@ -153,7 +151,7 @@ export function apiKeyRepository(executor: Executor | Tx) {
       await executor.deleteFrom('api_keys').where('publisher_id', '=', publisherId).execute();
     },
 
-    async deleteEndedTokens(at: string): Promise<void> {
+    async deleteExpiredTokens(at: string): Promise<void> {
       await executor
         .deleteFrom('api_keys')
         .where('publisher_id', 'is not', null)

@@ -18,7 +18,7 @@ export function apiKeyRoutes(keys: ApiKeyService): FastifyPluginCallbackTypebox 
       '/api-keys',
       {
         schema: {
-          summary: 'Create an API key, shown this one time',
+          summary: 'Create an API key; the raw key is shown only once',
           tags,
           body: NewApiKeySchema,
           response: { 201: CreatedApiKeySchema, ...problems(400, 401, 403) },
@@ -35,7 +35,7 @@ export function apiKeyRoutes(keys: ApiKeyService): FastifyPluginCallbackTypebox 
       '/api-keys',
       {
         schema: {
-          summary: 'List API keys: all for superadmins, else the read keys of the account',
+          summary: 'List API keys: all for superadmins, otherwise the read keys of the account',
           tags,
           querystring: ApiKeyListQuerySchema,
           response: { 200: ApiKeyListSchema, ...problems(400, 401, 403) },
@@ -48,13 +48,13 @@ export function apiKeyRoutes(keys: ApiKeyService): FastifyPluginCallbackTypebox 
       '/api-keys/:id/rotate',
       {
         schema: {
-          summary: 'Replace an API key, the new one shown this one time',
+          summary: 'Rotate an API key; the new raw key is shown only once',
           tags,
           params: Type.Object({ id: Type.String() }),
           body: RotationSchema,
           response: { 201: CreatedApiKeySchema, ...problems(400, 401, 403, 404) },
         },
-        // Nothing said is nothing special wanted.
+        // An empty body means the defaults.
         preValidation: (request, _reply, next) => {
           request.body ??= {};
           next();
@@ -71,7 +71,7 @@ export function apiKeyRoutes(keys: ApiKeyService): FastifyPluginCallbackTypebox 
       '/api-keys/:id',
       {
         schema: {
-          summary: 'Revoke an API key, at once',
+          summary: 'Revoke an API key, effective immediately',
           tags,
           params: Type.Object({ id: Type.String() }),
           response: { 204: Type.Null(), ...problems(401, 403, 404) },

@@ -1,13 +1,13 @@
 import { Type, type Static } from 'typebox';
 import { AccountSchema } from '../access/index.ts';
 
-/** A list's page when no size is asked for, and the largest; a registry has fewer keys than that. */
+/** Default and largest page size: more keys than a registry usually has. */
 export const MAX_PAGE_SIZE = 1000;
 const MAX_NAME_LENGTH = 200;
 /** As long as the longest artefact id; npm's package names are shorter. */
 const MAX_SCOPE_LENGTH = 256;
 
-/** Not blank, and no control characters: PostgreSQL stores no NUL, and a list shows one line a key. */
+/** Not blank and without control characters: PostgreSQL cannot store NUL, and lists show one line per key. */
 const text = (maxLength: number, description?: string) =>
   Type.String({
     minLength: 1,
@@ -23,12 +23,12 @@ const commonFields = {
   name: text(MAX_NAME_LENGTH),
 };
 
-/** Each scope that is set must hold for an upload. */
+/** An upload must satisfy every scope that is set. */
 export const scopeFields = {
-  allowedName: Type.Optional(text(MAX_SCOPE_LENGTH, 'The one artefact id that the key may upload to')),
-  allowedNamePrefix: Type.Optional(text(MAX_SCOPE_LENGTH, 'What the artefact id must start with')),
-  allowedPackageName: Type.Optional(text(MAX_SCOPE_LENGTH, 'The package name that the manifest must have')),
-  allowedCategory: Type.Optional(text(MAX_SCOPE_LENGTH, 'The category that the artefact must have')),
+  allowedName: Type.Optional(text(MAX_SCOPE_LENGTH, 'The only artefact ID that the key may upload to')),
+  allowedNamePrefix: Type.Optional(text(MAX_SCOPE_LENGTH, 'Prefix that the artefact ID must have')),
+  allowedPackageName: Type.Optional(text(MAX_SCOPE_LENGTH, 'Package name that the manifest must have')),
+  allowedCategory: Type.Optional(text(MAX_SCOPE_LENGTH, 'Category that the artefact must have')),
 };
 
 export const NewApiKeySchema = Type.Object(
@@ -38,7 +38,7 @@ export const NewApiKeySchema = Type.Object(
     expiresAt: Type.Optional(
       Type.String({
         anyOf: [{ format: 'date-time' }, { format: 'date' }],
-        description: 'From this moment on the key is refused; a date alone means its first moment in UTC',
+        description: 'The key is refused from this time on; a date without a time means its start in UTC',
       }),
     ),
     owner: Type.Optional(AccountSchema),
@@ -46,29 +46,29 @@ export const NewApiKeySchema = Type.Object(
   {
     additionalProperties: false,
     title: 'NewApiKey',
-    description: 'Scopes belong to upload keys, an owner to read keys',
+    description: 'Upload keys have scopes, read keys have an owner',
   },
 );
 
-/** What a key is made from. */
+/** Fields of a new key. */
 export type NewApiKey = Static<typeof NewApiKeySchema>;
 
-/** A key on the wire; neither its raw form nor its hash is ever here. */
+/** A key on the wire, without its raw form and hash. */
 export const ApiKeySchema = Type.Object(
   {
     _id: Type.String(),
     ...commonFields,
-    shortId: Type.String({ description: 'Recognises the key: the beginning of its raw form, `reg_1a2b3c4d`' }),
+    shortId: Type.String({ description: 'Identifies the key: the start of its raw form, `reg_1a2b3c4d`' }),
     ...scopeFields,
     owner: Type.Optional(AccountSchema),
     createdAt: Type.String({ format: 'date-time' }),
     createdBy: Type.Optional(Type.Object({ userId: Type.String(), userName: Type.String() })),
     expiresAt: Type.Optional(Type.String({ format: 'date-time' })),
-    lastUsedAt: Type.Optional(Type.String({ format: 'date-time', description: 'Exact to the minute' })),
+    lastUsedAt: Type.Optional(Type.String({ format: 'date-time', description: 'Accurate to the minute' })),
     rotatedAt: Type.Optional(Type.String({ format: 'date-time' })),
-    previousShortId: Type.Optional(Type.String({ description: 'Of the raw key that this one has replaced' })),
+    previousShortId: Type.Optional(Type.String({ description: 'Short ID of the previous raw key' })),
     previousUntil: Type.Optional(
-      Type.String({ format: 'date-time', description: 'Until then the raw key that was replaced holds as well' }),
+      Type.String({ format: 'date-time', description: 'The previous raw key stays valid until this time' }),
     ),
   },
   { title: 'ApiKey' },
@@ -76,18 +76,18 @@ export const ApiKeySchema = Type.Object(
 
 export type ApiKey = Static<typeof ApiKeySchema>;
 
-/** The answer to the creation of a key, the only one that carries the raw key. */
+/** Response to creating or rotating a key: the only one that contains the raw key. */
 export const CreatedApiKeySchema = Type.Object(
   {
     ...ApiKeySchema.properties,
-    key: Type.String({ description: 'The raw key: shown here once, stored only as a hash' }),
+    key: Type.String({ description: 'The raw key: shown only once, stored only as a hash' }),
   },
   { title: 'CreatedApiKey' },
 );
 
 export type CreatedApiKey = Static<typeof CreatedApiKeySchema>;
 
-/** A day, for those who use the key to take over the new one. */
+/** A day, in which clients can switch to the new key. */
 export const DEFAULT_OVERLAP_SECONDS = 86_400;
 const MAX_OVERLAP_SECONDS = 30 * 86_400;
 
@@ -98,13 +98,13 @@ export const RotationSchema = Type.Object(
         minimum: 0,
         maximum: MAX_OVERLAP_SECONDS,
         description:
-          `How long the present raw key holds besides the new one: ${DEFAULT_OVERLAP_SECONDS} by ` +
-          'default, 0 ends it at once',
+          `How long the current raw key stays valid beside the new one: ${DEFAULT_OVERLAP_SECONDS} by default, ` +
+          '0 revokes it immediately',
       }),
     ),
     expiresAt: Type.Optional(
       Type.Union([Type.String({ anyOf: [{ format: 'date-time' }, { format: 'date' }] }), Type.Null()], {
-        description: 'When the key ends from now on; null: never. Left out: as before',
+        description: 'New expiry; null: never. Unchanged if left out',
       }),
     ),
   },
@@ -117,13 +117,13 @@ export const ApiKeyListQuerySchema = Type.Object(
   {
     type: Type.Optional(KeyTypeSchema),
     skip: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Keys to leave out at the start' }),
+      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Keys to skip at the start' }),
     ),
     size: Type.Optional(
       Type.Integer({
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
-        description: `Most keys to return: at most ${MAX_PAGE_SIZE}, which is also the default`,
+        description: `Page size: at most ${MAX_PAGE_SIZE}, which is also the default`,
       }),
     ),
   },
@@ -134,8 +134,8 @@ export type ApiKeyListQuery = Static<typeof ApiKeyListQuerySchema>;
 
 export const ApiKeyListSchema = Type.Object(
   {
-    results: Type.Array(ApiKeySchema, { description: 'The newest first' }),
-    count: Type.Integer({ description: 'How many there are in all' }),
+    results: Type.Array(ApiKeySchema, { description: 'Newest first' }),
+    count: Type.Integer({ description: 'Total number of matches' }),
   },
   { title: 'ApiKeyList' },
 );

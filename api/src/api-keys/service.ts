@@ -1,4 +1,4 @@
-// Making, listing and revoking keys. Using one is authenticate.ts.
+// Creates, lists, rotates and revokes API keys. authenticate.ts checks them.
 
 import { randomUUID } from 'node:crypto';
 import {
@@ -21,7 +21,7 @@ import {
   isExpired,
   isKeyId,
   scopesOf,
-  toMoment,
+  parseExpiry,
 } from './operations.ts';
 import type { ApiKeysOptions } from './options.ts';
 import { apiKeyRepository } from './repository.ts';
@@ -37,21 +37,19 @@ import {
 } from './schemas.ts';
 
 export interface ApiKeyService {
-  /** Makes a key; its raw form is in this answer and nowhere else. @throws api_key_fields_invalid, no_access_grant */
+  /** Creates a key; only this result contains the raw key. @throws api_key_fields_invalid, no_access_grant */
   create(actor: Actor, fields: NewApiKey): Promise<CreatedApiKey>;
-  /**
-   * Lists, the newest first, all keys for a superadmin, else the read keys of the account that the caller acts for.
-   */
+  /** Lists keys, newest first: all for a superadmin, otherwise the read keys of the caller's account. */
   list(caller: Caller, query: ApiKeyListQuery): Promise<ApiKeyList>;
   /**
-   * Gives a key a new raw form, which is in this answer and nowhere else; the present one holds for a while longer,
-   * one that was replaced before no more.
-   * @throws api_key_not_found, api_key_fields_invalid for a key that has ended and is given no new end /
+   * Gives a key a new raw key, which only this result contains. The current raw key stays valid for the overlap; the
+   * one before it stops being valid.
+   * @throws api_key_not_found, api_key_fields_invalid for an expired key without a new expiry
    */
   rotate(actor: Actor, id: string, rotation: Rotation): Promise<CreatedApiKey>;
   /**
-   * Deletes a key; from then on no replica takes it.
-   * @throws api_key_not_found, also where the caller may not see the key
+   * Deletes a key; every replica refuses it immediately.
+   * @throws api_key_not_found, also if the caller may not see the key
    */
   revoke(actor: Actor, id: string): Promise<void>;
 }
@@ -81,7 +79,7 @@ export function createApiKeyService({
       await database.transaction(async (tx) => {
         if (owner && !(await accountHasGrant(owner, tx))) {
           throw new NoAccessGrantError(
-            'The owner of a read key needs an access grant for this registry: let a superadmin grant it first.',
+            'The owner of a read key needs an access grant for this registry: ask a superadmin to grant it first.',
           );
         }
         await apiKeyRepository(tx).insert(key, hash);
@@ -106,16 +104,16 @@ export function createApiKeyService({
 
     async rotate(actor, id, { overlapSeconds = DEFAULT_OVERLAP_SECONDS, expiresAt }) {
       enforce(policy.listKeys(actor.caller));
-      const end = typeof expiresAt === 'string' ? toMoment(expiresAt) : expiresAt;
+      const newExpiry = typeof expiresAt === 'string' ? parseExpiry(expiresAt) : expiresAt;
       const { rawKey, shortId } = createRawKey();
       const at = now();
       const key = await database.transaction(async (tx) => {
         const keys = apiKeyRepository(tx);
-        const present = await findListed(keys, actor.caller, id);
-        enforce(policy.revokeKey(actor.caller, present.owner));
-        if (end === undefined && isExpired(present, at))
-          throw new ApiKeyFieldsError('This key has ended: say when the new one ends.', {
-            errors: [{ path: '/expiresAt', message: 'must be given, since the key has ended' }],
+        const current = await findVisible(keys, actor.caller, id);
+        enforce(policy.revokeKey(actor.caller, current.owner));
+        if (newExpiry === undefined && isExpired(current, at))
+          throw new ApiKeyFieldsError('This key has expired: set a new expiry.', {
+            errors: [{ path: '/expiresAt', message: 'must be given, since the key has expired' }],
           });
         const previousUntil = new Date(at.getTime() + overlapSeconds * 1000).toISOString();
         const rotated = await keys.rotate(id, {
@@ -123,14 +121,14 @@ export function createApiKeyService({
           shortId,
           at: at.toISOString(),
           previousUntil,
-          expiresAt: end,
+          expiresAt: newExpiry,
         });
         if (!rotated) throw notFound();
         await appendAudit(tx, actor, {
           action: 'api-key.rotate',
           targetType: 'api-key',
           targetId: id,
-          details: { ...auditDetails(rotated), previousShortId: present.shortId, previousUntil },
+          details: { ...auditDetails(rotated), previousShortId: current.shortId, previousUntil },
         });
         return rotated;
       });
@@ -141,7 +139,7 @@ export function createApiKeyService({
       enforce(policy.listKeys(actor.caller));
       await database.transaction(async (tx) => {
         const keys = apiKeyRepository(tx);
-        const key = await findListed(keys, actor.caller, id);
+        const key = await findVisible(keys, actor.caller, id);
         enforce(policy.revokeKey(actor.caller, key.owner));
         if (!(await keys.delete(id))) throw notFound();
         await appendAudit(tx, actor, {
@@ -155,21 +153,21 @@ export function createApiKeyService({
   };
 }
 
-/** Finds a key that `list` shows to the caller. @throws api_key_not_found */
-async function findListed(keys: ReturnType<typeof apiKeyRepository>, caller: Caller, id: string): Promise<ApiKey> {
+/** Finds a key that the caller may see. @throws api_key_not_found */
+async function findVisible(keys: ReturnType<typeof apiKeyRepository>, caller: Caller, id: string): Promise<ApiKey> {
   const key = isKeyId(id) ? await keys.find(id) : undefined;
-  if (!key || !isListed(caller, key)) throw notFound();
+  if (!key || !isVisible(caller, key)) throw notFound();
   return key;
 }
 
-/** What `list` shows, asked of one key. */
-function isListed(caller: Caller, { owner }: ApiKey): boolean {
+/** Applies the rule of `list` to one key. */
+function isVisible(caller: Caller, { owner }: ApiKey): boolean {
   const account = accountOf(caller);
   return isUnlimited(caller) || (owner !== undefined && account !== undefined && accountMatches(account, owner));
 }
 
 function notFound() {
-  return new ApiKeyNotFoundError('There is no key with this id: it may have been revoked already.');
+  return new ApiKeyNotFoundError('No key has this ID: it may have been revoked.');
 }
 
 function auditDetails({ type, name, shortId, owner, expiresAt, ...rest }: ApiKey): Record<string, unknown> {

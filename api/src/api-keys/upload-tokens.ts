@@ -1,5 +1,5 @@
-// Upload keys that pipelines get in exchange for their identity: as any other key for whoever uses one, but
-// short-lived, shown in no list, and gone with the trusted publisher in whose name they were made.
+// Upload tokens: short-lived upload keys that pipelines get for their identity token. They work like any upload key,
+// appear in no list, and are deleted with their trusted publisher.
 
 import { randomUUID } from 'node:crypto';
 import type { KeyScopes } from '../access/index.ts';
@@ -18,20 +18,20 @@ export interface UploadToken {
 }
 
 export interface UploadTokens {
-  /** Makes a token. @param lifetimeSeconds from now on */
-  make(
+  /** Creates a token that expires after `lifetimeSeconds`. */
+  create(
     tx: Tx,
     token: { publisherId: string; name: string; scopes: KeyScopes; lifetimeSeconds: number },
   ): Promise<UploadToken>;
-  /** Ends the tokens of a publisher, at once. */
+  /** Revokes the tokens of a publisher immediately. */
   deleteOf(tx: Tx, publisherId: string): Promise<void>;
-  /** Removes what has ended. */
-  deleteEnded(executor: Executor): Promise<void>;
+  /** Deletes expired tokens. */
+  deleteExpired(executor: Executor): Promise<void>;
 }
 
 export function createUploadTokens({ salt, now }: Pick<Required<ApiKeysOptions>, 'salt' | 'now'>): UploadTokens {
   return {
-    async make(tx, { publisherId, name, scopes, lifetimeSeconds }) {
+    async create(tx, { publisherId, name, scopes, lifetimeSeconds }) {
       const { rawKey, shortId } = createRawKey();
       const at = now();
       const expiresAt = new Date(at.getTime() + lifetimeSeconds * 1000).toISOString();
@@ -44,6 +44,6 @@ export function createUploadTokens({ salt, now }: Pick<Required<ApiKeysOptions>,
       return { id, key: rawKey, shortId, expiresAt };
     },
     deleteOf: (tx, publisherId) => apiKeyRepository(tx).deleteTokensOf(publisherId),
-    deleteEnded: (executor) => apiKeyRepository(executor).deleteEndedTokens(now().toISOString()),
+    deleteExpired: (executor) => apiKeyRepository(executor).deleteExpiredTokens(now().toISOString()),
   };
 }

@@ -1,4 +1,4 @@
-// What an artefact is, apart from how it is stored (repository.ts) and sent (document.ts).
+// The domain model of artefacts and slots. repository.ts stores them, document.ts renders them for the API.
 
 import type { Account, Uploader } from '../access/index.ts';
 import type { Digest } from '../digests/index.ts';
@@ -6,7 +6,7 @@ import type { Digest } from '../digests/index.ts';
 export type Format = 'npm' | 'file';
 export const FORMATS = ['npm', 'file'] as const satisfies Format[];
 
-/** A text in the languages of the interface. */
+/** A text in the languages of the web interface. */
 export interface LocalisedText {
   fr?: string;
   en?: string;
@@ -29,21 +29,21 @@ export interface Artefact {
   public: boolean;
   privateAccess: Account[];
   deprecated: boolean;
-  /** URL of the remote registry that a mirror comes from. */
+  /** Mirrors only: URL of the remote registry. */
   origin?: string | undefined;
   uploadedBy: Uploader;
   createdAt: string;
   updatedAt: string;
   dataUpdatedAt: string;
-  /** Whole seconds, strictly increasing: `Last-Modified` of downloads. */
+  /** `Last-Modified` of downloads: Unix time in whole seconds, strictly increasing. */
   lastModifiedSeconds: number;
 }
 
 export interface Slot {
-  /** FILE_SLOT on a file artefact. */
+  /** FILE_SLOT for a file artefact. */
   architecture: string;
   digest: Digest;
-  /** Names these bytes in this slot on the wire; never where they are stored. */
+  /** Identifies these bytes in this slot on the wire; not the storage location. */
   path: string;
   sizeBytes: number;
   version?: string | undefined;
@@ -54,7 +54,7 @@ export interface Slot {
   hasInstallScripts: boolean;
 }
 
-/** The slot of portable builds, and the default. */
+/** The slot of portable builds; the default. */
 export const NOARCH = 'noarch';
-/** The one slot of a file artefact. */
+/** The only slot of a file artefact. */
 export const FILE_SLOT = '';

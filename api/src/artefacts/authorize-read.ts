@@ -1,31 +1,31 @@
-// The one rule for reading: documents, downloads and contents.
+// Authorises reads of documents, downloads and tarball contents.
 
 import { enforce, notVisible, policy, type Account, type Caller } from '../access/index.ts';
 
-/** Which right a reader needs: to see that the artefact exists, or to have its bytes. */
+/** The right that a read needs: to see that the artefact exists, or to download its bytes. */
 export type ReadRight = 'seeArtefact' | 'downloadArtefact';
 
 /**
- * Returns what was found of an artefact, if the caller has the right.
- * @param found what the caller of this function reads of it; undefined where there is none
- * @throws artefact_not_found when there is none, or the caller may not see it; of `downloadArtefact` unauthenticated,
- *   no_access_grant /
+ * Returns the row of an artefact if the caller has the right.
+ * @param row undefined if the artefact does not exist
+ * @throws artefact_not_found if it does not exist or the caller may not see it; for `downloadArtefact` also
+ *   unauthenticated, no_access_grant
  */
-export async function authorizeRead<Found extends { public: boolean | number }>(
+export async function authorizeRead<Row extends { public: boolean | number }>(
   artefacts: { findPrivateAccess(id: string): Promise<Account[]> },
   caller: Caller,
   id: string,
   right: ReadRight,
-  found: Found | undefined,
-): Promise<Found> {
-  const isPublic = Boolean(found?.public);
+  row: Row | undefined,
+): Promise<Row> {
+  const isPublic = Boolean(row?.public);
   const refusal = policy[right](caller, { public: isPublic, privateAccess: [] });
-  // Most callers need no look at the access list.
+  // Reads the access list only if the decision depends on it.
   enforce(
-    refusal && found && !isPublic
+    refusal && row && !isPublic
       ? policy[right](caller, { public: false, privateAccess: await artefacts.findPrivateAccess(id) })
       : refusal,
   );
-  if (!found) throw notVisible();
-  return found;
+  if (!row) throw notVisible();
+  return row;
 }

@@ -1,4 +1,4 @@
-// The one transaction in which an upload, whichever way it came in, becomes a slot of an artefact.
+// Commits an upload, however it was received: one transaction turns it into a slot of an artefact.
 
 import {
   enforce,
@@ -20,13 +20,13 @@ import {
   MirroredConflictError,
   PackageNameConflictError,
 } from './errors.ts';
-import type { Ingested } from './ingest.ts';
+import type { IngestResult } from './ingest.ts';
 import { assertArchitecture, assertCategory, assertFileName, filePath, nextDataDates, npmPath } from './operations.ts';
 import { artefactRepository, type StoredArtefact } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
 import { parseLocalisedField } from './upload-fields.ts';
 
-/** Where an upload goes. */
+/** Destination of an upload. */
 export interface Target {
   id: string;
   format: Format;
@@ -39,57 +39,57 @@ export const UPLOAD_FIELDS = {
 export type UploadField = (typeof UPLOAD_FIELDS)[Format][number];
 export type UploadFields = Partial<Record<UploadField, string>>;
 
-/** Everything that a commit needs of what was sent. */
-export interface Received extends Ingested {
+/** A received upload, ready to be committed. */
+export interface ReceivedUpload extends IngestResult {
   fields: UploadFields;
-  /** Of the file's part of a form. */
+  /** Name of the file in a form. */
   fileName?: string | undefined;
 }
 
 export interface CommitOptions {
   categories: readonly string[];
-  /** Returns the present scopes of an upload key, or undefined when it was revoked or has expired. */
+  /** Returns the current scopes of an upload key, or undefined if it was revoked or has expired. */
   keyScopes: (tx: Tx, keyId: string) => Promise<KeyScopes | undefined>;
 }
 
 /**
- * Commits what was received, in the transaction of the caller, and returns the document as the uploader gets it.
- * Key validity, scopes and conflicts are as they are now, whatever they were when the upload began.
+ * Commits an upload in the caller's transaction, and returns the document as JSON, rendered for the uploader. Key
+ * validity, scopes and conflicts are checked as of now, not as of the start of the upload.
  */
 export async function commitUpload(
   tx: Tx,
   actor: Actor,
   target: Target,
-  received: Received,
+  upload: ReceivedUpload,
   options: CommitOptions,
 ): Promise<string> {
   const artefacts = artefactRepository(tx);
-  const present = await artefacts.lock(target.id);
-  refuseConflicts(present, target.format, received.scan?.manifest.name);
+  const existing = await artefacts.lock(target.id);
+  assertNoConflict(existing, target.format, upload.scan?.manifest.name);
 
-  const caller = await refreshed(tx, actor.caller, options.keyScopes);
-  const { artefact, slot } = next(present?.artefact, target, received, uploaderOf(caller));
+  const caller = await refreshScopes(tx, actor.caller, options.keyScopes);
+  const { artefact, slot } = mergeUpload(existing?.artefact, target, upload, uploaderOf(caller));
   assertCategory(artefact.category, target.format, options.categories);
   enforce(
     policy.commitUpload(caller, {
       ...target,
       category: artefact.category,
-      ...(present && { presentCategory: present.artefact.category }),
+      ...(existing && { presentCategory: existing.artefact.category }),
       ...(artefact.packageName !== undefined && { packageName: artefact.packageName }),
     }),
   );
 
   const slots = [
-    ...(present?.slots ?? []).filter(({ architecture }) => architecture !== slot.architecture),
+    ...(existing?.slots ?? []).filter(({ architecture }) => architecture !== slot.architecture),
     slot,
   ].sort((a, b) => (a.architecture < b.architecture ? -1 : 1));
-  // The artefact first and the blob second, new or not: in both orders, uploads of equal bytes would lock each other
-  // out.
+  // Locks are always taken in this order, the artefact before the blob: otherwise concurrent uploads of equal bytes
+  // could deadlock.
   const documents = renderDocuments(artefact, slots);
-  if (present) await artefacts.update(artefact, documents);
-  else if (!(await artefacts.insert(artefact, documents))) throw new ConcurrentCreationError();
-  await received.blob.adopt(tx);
-  if (received.scan) await scanRepository(tx).put(slot.digest, received.scan, received.fileIndex);
+  if (existing) await artefacts.update(artefact, documents);
+  else await artefacts.insert(artefact, documents);
+  await upload.blob.adopt(tx);
+  if (upload.scan) await scanRepository(tx).put(slot.digest, upload.scan, upload.fileIndex);
   await artefacts.putSlot(artefact.id, slot);
   await appendAudit(tx, actor, {
     action: 'artefact.upload',
@@ -106,10 +106,11 @@ export async function commitUpload(
   return isUnlimited(caller) ? documents.full.json : renderReceipt(artefact, slots, slot);
 }
 
-function next(
+/** Returns the artefact and the slot as they are after the upload. */
+function mergeUpload(
   previous: Artefact | undefined,
   { id, format }: Target,
-  { fields, blob, scan, fileName }: Received,
+  { fields, blob, scan, fileName }: ReceivedUpload,
   uploadedBy: Uploader,
 ): { artefact: Artefact; slot: Slot } {
   const dates = nextDataDates(previous, new Date());
@@ -168,9 +169,9 @@ function next(
 }
 
 /** @throws mirrored, format_conflict, package_name_conflict */
-export function refuseConflicts(present: StoredArtefact | undefined, format: Format, packageName?: string): void {
-  if (!present) return;
-  const { artefact } = present;
+export function assertNoConflict(existing: StoredArtefact | undefined, format: Format, packageName?: string): void {
+  if (!existing) return;
+  const { artefact } = existing;
   if (artefact.origin)
     throw new MirroredConflictError(
       `This artefact is a mirror of ${artefact.origin}: upload it there, or choose another id.`,
@@ -187,8 +188,8 @@ export function refuseConflicts(present: StoredArtefact | undefined, format: For
   }
 }
 
-/** A key may have been revoked or narrowed while its upload was under way. */
-async function refreshed(
+/** Reloads the scopes of an upload key, which may have been revoked or narrowed during its upload. */
+async function refreshScopes(
   tx: Tx,
   caller: Caller,
   keyScopes: CommitOptions['keyScopes'],
@@ -197,12 +198,7 @@ async function refreshed(
   const scopes = caller.kind === 'upload-key' ? await keyScopes(tx, caller.key.id) : undefined;
   if (caller.kind !== 'upload-key' || !scopes)
     throw new KeyNoLongerValidError(
-      'The key was revoked or has expired while the upload was under way: nothing was stored.',
+      'The key was revoked or expired during the upload, and nothing was stored: upload again with a valid key.',
     );
   return { ...caller, scopes };
-}
-
-/** Makes the transaction run again: the artefact was created by another upload between our look and our insert. */
-class ConcurrentCreationError extends Error {
-  readonly code = '40001';
 }

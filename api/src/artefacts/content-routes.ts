@@ -8,11 +8,11 @@ import type { ArtefactServices } from './service.ts';
 
 const README = { description: 'The README', content: { 'text/markdown': { schema: Type.String() } } };
 const FILE = {
-  description: 'The bytes of the file, never as a type that a browser would run',
+  description: 'The bytes of the file, always as plain text, which browsers do not execute',
   content: { 'text/plain': { schema: Type.String() } },
 };
 
-/** What is inside a tarball: README, bundled packages, files. */
+/** Serves the contents of a tarball: README, bundled packages, files. */
 export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.addHook('onRequest', async (_request, reply) => {
@@ -91,7 +91,7 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
         },
       },
       async (request, reply) => {
-        // Not in a schema: typebox 1.4 takes the name of a property for a regular expression when it converts.
+        // Not in a schema: typebox 1.4 treats property names as regular expressions when it converts values.
         const { id, '*': path = '' } = request.params as { 'id': string; '*'?: string };
         const { sizeBytes, open } = await contents.file(
           request.actor.caller,
@@ -107,7 +107,7 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
   };
 }
 
-/** Writes a FileListSchema as it is read, since it may be huge. */
+/** Streams a FileListSchema as it is read: the list may be huge. */
 async function* renderFileList(files: AsyncIterable<FileEntry[]>): AsyncGenerator<string> {
   let count = 0;
   for await (const piece of files) {

@@ -1,5 +1,5 @@
-// What is inside a tarball, as publishing captured it. README and licences follow the right to see the
-// artefact; its files, and their list, the right to download it.
+// Contents of a tarball, from the scan made at publishing. README and bundled packages need the right to see the
+// artefact; the files and their list need the right to download it.
 
 import { Readable } from 'node:stream';
 import type { Caller } from '../access/index.ts';
@@ -28,11 +28,11 @@ export function createContents({ database, blobs }: { database: Database; blobs:
   const scans = scanRepository(database.db);
   const fileIndexes = fileIndexRepository(database.db, database.dialect);
 
-  /** Finds the digest of the slot that `/download` would serve. */
+  /** Returns the digest of the slot that `/download` would serve. */
   async function digestFor(caller: Caller, { id, architecture }: ContentsRequest, right: ReadRight): Promise<string> {
     const facts = await authorizeRead(artefacts, caller, id, right, await artefacts.findDownloadFacts(id));
     if (facts.format !== 'npm')
-      throw new NotATarballError('This artefact is a file: there is nothing inside it to list.');
+      throw new NotATarballError('This artefact is a file and has no contents to list: get it from /download.');
     return chooseSlot(facts, { kind: 'download', architecture }).digest;
   }
 
@@ -48,19 +48,19 @@ export function createContents({ database, blobs }: { database: Database; blobs:
       return scans.findPackages(await digestFor(caller, request, 'seeArtefact'));
     },
 
-    /** Lists the files in the order of the archive, piece by piece. */
+    /** Lists the files in archive order, in batches. */
     async files(caller: Caller, request: ContentsRequest): Promise<AsyncIterable<FileEntry[]>> {
-      return parsed(fileIndexes.read(await digestFor(caller, request, 'downloadArtefact')));
+      return parseParts(fileIndexes.read(await digestFor(caller, request, 'downloadArtefact')));
     },
 
     /**
-     * Finds one file by its path below `package/`; a hard link is its file.
-     * @throws file_not_found; `open` blob_missing
+     * Finds one file by its path below `package/`. A hard link resolves to its file.
+     * @throws file_not_found; `open` throws blob_missing
      */
     async file(caller: Caller, request: ContentsRequest, path: string): Promise<FileContent> {
       const digest = await digestFor(caller, request, 'downloadArtefact');
       const file = await findInFileIndex((text) => fileIndexes.search(digest, text), path);
-      if (!file) throw new FileNotFoundError('The package has no such file: /files lists what it has.');
+      if (!file) throw new FileNotFoundError('The package has no such file: /files lists its files.');
       return {
         sizeBytes: file.sizeBytes,
         open: async () =>
@@ -70,6 +70,6 @@ export function createContents({ database, blobs }: { database: Database; blobs:
   };
 }
 
-async function* parsed(parts: AsyncIterable<string>): AsyncGenerator<FileEntry[]> {
+async function* parseParts(parts: AsyncIterable<string>): AsyncGenerator<FileEntry[]> {
   for await (const part of parts) yield parseFileIndexPart(part);
 }

@@ -1,32 +1,32 @@
-// Keeps the counts of lists for as long as no artefact changes: paging through a list, or typing the same search,
-// counts once.
+// Caches the counts of lists until an artefact changes, so that paging through a list or repeating a search counts
+// once.
 
 export interface CountCache {
-  /** Returns the count that is kept for a version and a list, or else lets it be counted. */
-  get(version: number, list: string, count: () => Promise<number>): Promise<number>;
+  /** Returns the cached count for a version and a list, or calls `count` and caches its result. */
+  get(version: number, key: string, count: () => Promise<number>): Promise<number>;
 }
 
-/** Different lists that are kept at a time; an entry is a few hundred bytes. */
+/** Maximum number of cached lists; an entry takes a few hundred bytes. */
 const MAX_ENTRIES = 1000;
 
 /**
- * Makes a cache of one version at a time. Read the version before counting: a change in between then makes the count
- * too new for its version, never too old. /
+ * Creates a cache of one version at a time. Read the version before counting: if an artefact changes in between, the
+ * count is then newer than its version, never older.
  */
 export function createCountCache(): CountCache {
-  let keptVersion = -1;
-  let kept = new Map<string, Promise<number>>();
+  let cachedVersion = -1;
+  let cache = new Map<string, Promise<number>>();
   return {
-    get(version, list, count) {
-      if (version !== keptVersion || kept.size >= MAX_ENTRIES) {
-        keptVersion = version;
-        kept = new Map();
+    get(version, key, count) {
+      if (version !== cachedVersion || cache.size >= MAX_ENTRIES) {
+        cachedVersion = version;
+        cache = new Map();
       }
-      const entries = kept;
-      const counted = entries.get(list) ?? count();
-      entries.set(list, counted);
-      counted.catch(() => entries.delete(list));
-      return counted;
+      const entries = cache;
+      const result = entries.get(key) ?? count();
+      entries.set(key, result);
+      result.catch(() => entries.delete(key));
+      return result;
     },
   };
 }

@@ -1,12 +1,12 @@
-// Rendered documents as they were stored: the query that is asked most often of all.
+// Reads stored rendered documents: the most frequent query, so its statements are prepared.
 
 import { sql } from 'kysely';
 import type { Database } from '../db/index.ts';
 import type { Audience } from './document.ts';
 
-/** A rendered document, and what decides who may see it. */
+/** A rendered document, with its visibility. */
 export interface DocumentRow {
-  /** JSON, in UTF-8 where the database gives bytes. */
+  /** JSON; UTF-8 bytes on SQLite. */
   json: string | Uint8Array;
   etag: string;
   public: number;
@@ -17,7 +17,7 @@ export function documentRepository({ db, dialect, prepareOne }: Database) {
 
   function prepare(audience: Audience) {
     const text = sql.ref(`${audience}_document`);
-    // As bytes, it is sent as it lies in the file; as text it would be decoded and encoded again.
+    // Bytes are sent as they are stored; text would be decoded and encoded again.
     const json = sql<DocumentRow['json']>`${dialect === 'sqlite' ? sql`cast(${text} as blob)` : text}`;
     const query = db
       .selectFrom('artefact_documents')

@@ -1,10 +1,10 @@
-// An artefact on the wire. Documents are rendered once, in the transaction that changes them, and stored.
+// Renders artefacts as JSON documents. They are rendered once, in the transaction that changes them, and stored.
 
 import { createHash } from 'node:crypto';
 import type { Artefact, Slot } from './artefact.ts';
 import { lastUploaded, slotForDownload } from './operations.ts';
 
-/** Who reads: `full` also tells who uploaded and with whom the artefact is shared. */
+/** Who reads the document: `full` also includes the uploader and the access list. */
 export type Audience = 'full' | 'limited';
 
 export interface RenderedDocument {
@@ -14,7 +14,7 @@ export interface RenderedDocument {
 
 export type Documents = Record<Audience, RenderedDocument>;
 
-/** Renders what every audience reads. */
+/** Renders the documents for all audiences. */
 export function renderDocuments(artefact: Artefact, slots: readonly Slot[]): Documents {
   return { full: renderDocument(artefact, slots, 'full'), limited: renderDocument(artefact, slots, 'limited') };
 }
@@ -25,7 +25,7 @@ export function renderDocument(artefact: Artefact, slots: readonly Slot[], audie
   return { json, etag: `"${createHash('sha256').update(json).digest('base64url').slice(0, 22)}"` };
 }
 
-/** Renders the answer to an upload: the limited document, and who pushed the new slot. */
+/** Renders the response to an upload: the limited document, and the uploader of the new slot. */
 export function renderReceipt(artefact: Artefact, slots: readonly Slot[], uploaded: Slot): string {
   const document = toDocument(artefact, slots, 'limited');
   const tarballs = Object.fromEntries(
@@ -39,7 +39,7 @@ export function renderReceipt(artefact: Artefact, slots: readonly Slot[], upload
 }
 
 function toDocument(artefact: Artefact, slots: readonly Slot[], audience: Audience): Record<string, unknown> {
-  const served = slotForDownload(slots, undefined);
+  const servedSlot = slotForDownload(slots, undefined);
   return {
     _id: artefact.id,
     name: artefact.id,
@@ -48,9 +48,9 @@ function toDocument(artefact: Artefact, slots: readonly Slot[], audience: Audien
     version: artefact.version,
     licence: artefact.licence,
     category: artefact.category,
-    ...(artefact.format === 'npm' ? npmFields(slots, audience) : fileFields(served)),
-    path: served?.path,
-    hasNativeModules: served?.hasNativeModules ?? false,
+    ...(artefact.format === 'npm' ? npmFields(slots, audience) : fileFields(servedSlot)),
+    path: servedSlot?.path,
+    hasNativeModules: servedSlot?.hasNativeModules ?? false,
     size: lastUploaded(slots)?.sizeBytes ?? 0,
     title: artefact.title,
     description: artefact.description,
@@ -63,7 +63,7 @@ function toDocument(artefact: Artefact, slots: readonly Slot[], audience: Audien
     privateAccess: audience === 'full' ? artefact.privateAccess : [],
     deprecated: artefact.deprecated,
     origin: artefact.origin,
-    uploadedBy: audience === 'full' ? (served?.uploadedBy ?? artefact.uploadedBy) : undefined,
+    uploadedBy: audience === 'full' ? (servedSlot?.uploadedBy ?? artefact.uploadedBy) : undefined,
     createdAt: artefact.createdAt,
     updatedAt: artefact.updatedAt,
     dataUpdatedAt: artefact.dataUpdatedAt,

@@ -1,5 +1,5 @@
-// Downloads: which bytes, whether the caller may have them, the headers that clients read, and who serves them.
-// Conditions and ranges are decided by http/conditional.ts, bytes come from blobs/.
+// Downloads: chooses the slot, authorises the caller, sets the headers, and decides whether Berth, nginx or the
+// storage sends the bytes. http/conditional.ts evaluates conditions and ranges.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Caller } from '../access/index.ts';
@@ -21,9 +21,9 @@ export interface DownloadRequest {
   architecture: string | undefined;
   method: string;
   headers: IncomingHttpHeaders;
-  /** False keeps the download with this server, whatever the storage could serve itself. Default true. */
+  /** False: this server sends the bytes, never the storage by a redirect. Default true. */
   redirect?: boolean;
-  /** Whether a proxy that is trusted handed it on. */
+  /** Whether the request came through a trusted proxy. */
   isProxied: boolean;
 }
 
@@ -73,7 +73,7 @@ export function createDownload({ database, blobs, counts, accelRedirectPrefix }:
     }
     const range = answer.status === 206 ? answer.range : undefined;
     const sentBytes = range ? range.end - range.start + 1 : slot.sizeBytes;
-    // A download that is resumed, or read piece by piece, counts once.
+    // A download that is resumed, or read in several ranges, counts once.
     const count = () => {
       if (!range || range.start === 0) counts.countDownload(request.id, sentBytes);
     };
@@ -86,8 +86,8 @@ export function createDownload({ database, blobs, counts, accelRedirectPrefix }:
       : undefined;
     if (location !== undefined) {
       count();
-      // The storage has an ETag of its own: by ours a client knows what it fetches, and whether that is what it began
-      // with.
+      // The storage has its own ETags. Ours tells the client what it will fetch, and whether a resumed download still
+      // matches.
       return {
         status: 302,
         headers: {
@@ -110,8 +110,8 @@ export function createDownload({ database, blobs, counts, accelRedirectPrefix }:
 }
 
 /**
- * Tarballs have headers that clients read, and a HEAD wants nothing else. The storage knows neither our dates nor our
- * ETags, so that a client that sends them along would be answered wrongly. /
+ * Checks whether the storage may send the bytes. It cannot send the headers of tarballs, which clients and HEAD
+ * requests need, and it does not know our dates and ETags, so it would evaluate these conditions wrongly.
  */
 function mayRedirect({ format }: DownloadFacts, { method, headers, redirect = true }: DownloadRequest): boolean {
   return (
@@ -145,7 +145,7 @@ function fileNameOf(slot: Slot): string {
   return (slot.fileName ?? slot.path.replace(/^npm\//, '').replace(/-[0-9a-f]+\.tgz$/, '.tgz')).replaceAll('/', '-');
 }
 
-/** Percent-encodes what RFC 8187 (3.2.1) does not take as an attr-char. */
+/** Percent-encodes characters that are not an attr-char (RFC 8187, 3.2.1). */
 function encodeExtendedValue(text: string): string {
   return encodeURIComponent(text).replace(
     /['()*]/g,

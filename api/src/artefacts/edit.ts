@@ -1,4 +1,4 @@
-// Curation: metadata, access, removal of a slot or of the whole.
+// Curation: edits metadata and access, deletes slots and artefacts.
 
 import { accountMatches, enforce, NotVisibleError, policy, type Account, type Actor } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
@@ -6,18 +6,18 @@ import type { Database, Tx } from '../db/index.ts';
 import type { Artefact, LocalisedText } from './artefact.ts';
 import { renderDocument, renderDocuments } from './document.ts';
 import { MirroredReadOnlyError, SlotNotFoundError } from './errors.ts';
-import { assertCategory, laterThan, nextDataDates } from './operations.ts';
+import { assertCategory, monotonicDate, nextDataDates } from './operations.ts';
 import { artefactRepository, type StoredArtefact } from './repository.ts';
 import type { Patch } from './schemas.ts';
 
 export interface EditOptions {
   database: Database;
   categories: readonly string[];
-  /** Called in the transaction that deletes an artefact, so that what hangs on it goes with it. */
+  /** Called in the transaction that deletes an artefact, to delete its dependent data. */
   onArtefactDeleted: readonly ((tx: Tx, id: string) => Promise<void>)[];
 }
 
-/** What stays local on a mirror. */
+/** Fields of a mirror that can be edited locally. */
 const LOCAL_FIELDS = new Set(['public', 'privateAccess']);
 
 export type ArtefactEdit = ReturnType<typeof createEdit>;
@@ -33,9 +33,9 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
       return database.transaction(async (tx) => {
         const { artefact, slots } = await lockExisting(tx, id);
         const fields = Object.keys(patch);
-        if (fields.some((field) => !LOCAL_FIELDS.has(field))) refuseMirror(artefact);
+        if (fields.some((field) => !LOCAL_FIELDS.has(field))) assertNotMirror(artefact);
         if (fields.length === 0) return renderDocument(artefact, slots, 'full').json;
-        const changed = patched(artefact, patch);
+        const changed = applyPatch(artefact, patch);
         if (patch.category !== undefined) assertCategory(changed.category, changed.format, categories);
         const artefacts = artefactRepository(tx);
         const documents = renderDocuments(changed, slots);
@@ -52,13 +52,13 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
     },
 
     /**
-     * Gives an artefact another thumbnail, or none, in the caller's transaction; returns the document as JSON.
+     * Sets or removes the thumbnail of an artefact in the caller's transaction; returns the document as JSON.
      * @throws artefact_not_found, mirrored_read_only
      */
     async setThumbnail(tx: Tx, actor: Actor, id: string, thumbnail: Artefact['thumbnail']): Promise<string> {
       const { artefact, slots } = await lockExisting(tx, id);
-      refuseMirror(artefact);
-      const changed = { ...artefact, thumbnail, updatedAt: laterThan(new Date(), artefact.updatedAt) };
+      assertNotMirror(artefact);
+      const changed = { ...artefact, thumbnail, updatedAt: monotonicDate(new Date(), artefact.updatedAt) };
       const documents = renderDocuments(changed, slots);
       await artefactRepository(tx).update(changed, documents);
       await appendAudit(tx, actor, {
@@ -69,29 +69,29 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
       return documents.full.json;
     },
 
-    /** Takes a deleted account off all access lists, so that nobody inherits its rights with its id. */
+    /** Removes a deleted account from all access lists, so that a later account with its id inherits no access. */
     async forgetAccount(tx: Tx, account: Account): Promise<void> {
       const artefacts = artefactRepository(tx);
       for (const id of await artefacts.findSharedWith(account)) {
         const stored = await artefacts.lock(id);
-        if (!stored) continue; // Deleted meanwhile
+        if (!stored) continue; // Deleted since the query
         const { artefact, slots } = stored;
         const privateAccess = artefact.privateAccess.filter((entry) => !accountMatches(account, entry));
-        const changed = { ...artefact, privateAccess, updatedAt: laterThan(new Date(), artefact.updatedAt) };
+        const changed = { ...artefact, privateAccess, updatedAt: monotonicDate(new Date(), artefact.updatedAt) };
         await artefacts.update(changed, renderDocuments(changed, slots));
         await artefacts.putPrivateAccess(id, privateAccess);
       }
     },
 
     /**
-     * Deletes an artefact; its bytes go when nothing else refers to them.
+     * Deletes an artefact. The sweep deletes its bytes once nothing else refers to them.
      * @throws artefact_not_found, mirrored_read_only
      */
     async delete(actor: Actor, id: string): Promise<void> {
       enforce(policy.editArtefact(actor.caller));
       await database.transaction(async (tx) => {
         const { artefact, slots } = await lockExisting(tx, id);
-        refuseMirror(artefact);
+        assertNotMirror(artefact);
         for (const hook of onArtefactDeleted) await hook(tx, id);
         await artefactRepository(tx).delete(id);
         await appendAudit(tx, actor, {
@@ -103,22 +103,24 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
       });
     },
 
-    /** Drops one slot and leaves the others alone. @throws artefact_not_found, slot_not_found, mirrored_read_only */
+    /** Deletes one slot. @throws artefact_not_found, slot_not_found, mirrored_read_only */
     async deleteSlot(actor: Actor, id: string, architecture: string): Promise<void> {
       enforce(policy.editArtefact(actor.caller));
       await database.transaction(async (tx) => {
         const { artefact, slots } = await lockExisting(tx, id);
-        refuseMirror(artefact);
-        const dropped = slots.find((slot) => slot.architecture === architecture);
-        if (!dropped || artefact.format !== 'npm')
-          throw new SlotNotFoundError(`The artefact has no slot ${architecture}: its slots are listed in tarballs.`);
+        assertNotMirror(artefact);
+        const deleted = slots.find((slot) => slot.architecture === architecture);
+        if (!deleted || artefact.format !== 'npm')
+          throw new SlotNotFoundError(
+            `The artefact has no slot ${architecture}: its document lists the slots in tarballs.`,
+          );
         const artefacts = artefactRepository(tx);
         const changed = { ...artefact, ...nextDataDates(artefact, new Date()) };
         await artefacts.update(
           changed,
           renderDocuments(
             changed,
-            slots.filter((slot) => slot !== dropped),
+            slots.filter((slot) => slot !== deleted),
           ),
         );
         await artefacts.deleteSlot(id, architecture);
@@ -126,7 +128,7 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
           action: 'artefact.delete-slot',
           targetType: 'artefact',
           targetId: id,
-          details: { architecture, digest: dropped.digest },
+          details: { architecture, digest: deleted.digest },
         });
       });
     },
@@ -139,33 +141,33 @@ async function lockExisting(tx: Tx, id: string): Promise<StoredArtefact> {
   return stored;
 }
 
-function refuseMirror({ origin }: Artefact): void {
+function assertNotMirror({ origin }: Artefact): void {
   if (origin)
     throw new MirroredReadOnlyError(
       `This artefact is a mirror of ${origin}: only public and privateAccess can be changed here.`,
     );
 }
 
-/** Applies a patch; null unsets, and what has no unset state goes back to its default. */
-function patched(artefact: Artefact, patch: Patch): Artefact {
-  const changed = { ...artefact, updatedAt: laterThan(new Date(), artefact.updatedAt) };
-  if (patch.title !== undefined) changed.title = textOrNothing(patch.title);
-  if (patch.description !== undefined) changed.description = textOrNothing(patch.description);
-  if (patch.group !== undefined) changed.group = textOrNothing(patch.group);
+/** Applies a patch. null unsets a field, or resets it to its default if it cannot be unset. */
+function applyPatch(artefact: Artefact, patch: Patch): Artefact {
+  const changed = { ...artefact, updatedAt: monotonicDate(new Date(), artefact.updatedAt) };
+  if (patch.title !== undefined) changed.title = withoutEmptyTexts(patch.title);
+  if (patch.description !== undefined) changed.description = withoutEmptyTexts(patch.description);
+  if (patch.group !== undefined) changed.group = withoutEmptyTexts(patch.group);
   if (patch.documentation !== undefined) changed.documentation = patch.documentation ?? undefined;
   if (patch.category !== undefined) changed.category = patch.category ?? 'other';
   if (patch.public !== undefined) changed.public = patch.public ?? false;
   if (patch.deprecated !== undefined) changed.deprecated = patch.deprecated ?? false;
-  if (patch.privateAccess !== undefined) changed.privateAccess = distinct(patch.privateAccess ?? []);
+  if (patch.privateAccess !== undefined) changed.privateAccess = uniqueAccounts(patch.privateAccess ?? []);
   return changed;
 }
 
-/** An empty text is none, in each language by itself. */
-function textOrNothing(text: LocalisedText | null): LocalisedText | undefined {
+/** Drops empty texts, in each language by itself; returns undefined if none is left. */
+function withoutEmptyTexts(text: LocalisedText | null): LocalisedText | undefined {
   return text?.fr || text?.en ? { ...(text.fr && { fr: text.fr }), ...(text.en && { en: text.en }) } : undefined;
 }
 
-function distinct(accounts: Account[]): Account[] {
+function uniqueAccounts(accounts: Account[]): Account[] {
   return [
     ...new Map(
       accounts.map((account) => [JSON.stringify([account.type, account.id, account.department ?? '']), account]),

@@ -1,18 +1,18 @@
-// The list of files of a tarball as it is stored: in parts, each a JSON array, so that nobody holds all of it to read
-// one entry, or waits while it is read or written (decision 27). Where they lie is told in file-index-repository.ts.
+// File index: the files of a tarball, stored in parts, each a JSON array. Reading one entry does not load the whole
+// list, and long lists do not block the event loop (decision 27). file-index-repository.ts stores the parts.
 
-import { setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises';
 import type { FileEntry } from '../tarballs/index.ts';
 
-/** What takes about a millisecond, and has some 140 KB. */
-const ENTRIES_OF_A_PART = 1000;
+/** Formatting a part takes about 1 ms and gives some 140 KB. */
+const ENTRIES_PER_PART = 1000;
 
-/** Formats the parts, in the order of the files. */
+/** Formats the parts, in archive order. */
 export async function formatFileIndex(files: readonly FileEntry[]): Promise<string[]> {
   const parts: string[] = [];
-  for (let start = 0; start < files.length; start += ENTRIES_OF_A_PART) {
-    if (start > 0) await nextTurn();
-    parts.push(JSON.stringify(files.slice(start, start + ENTRIES_OF_A_PART)));
+  for (let start = 0; start < files.length; start += ENTRIES_PER_PART) {
+    if (start > 0) await yieldToEventLoop();
+    parts.push(JSON.stringify(files.slice(start, start + ENTRIES_PER_PART)));
   }
   return parts;
 }
@@ -24,10 +24,10 @@ export function parseFileIndexPart(part: string): FileEntry[] {
 type Search = (text: string) => AsyncIterable<string>;
 
 /**
- * Finds a file by its path. Of several entries with one name the last is the one that unpacking leaves; a hard link
- * means the one before it.
+ * Finds a file by its path. Of several entries with the same name, the last one counts, as in unpacking. A hard link
+ * resolves to the last file of that name before it.
  *
- * @param search yields, the last one first, at least the parts that hold this text
+ * @param search yields at least the parts that contain this text, the last one first
  */
 export async function findInFileIndex(search: Search, path: string): Promise<FileEntry | undefined> {
   const named = await findLast(search, path, () => true);
@@ -41,8 +41,8 @@ async function findLast(
   matches: (file: FileEntry) => boolean,
 ): Promise<FileEntry | undefined> {
   for await (const part of search(JSON.stringify({ path }).slice(1, -1))) {
-    const found = parseFileIndexPart(part).findLast((file) => file.path === path && matches(file));
-    if (found) return found;
+    const match = parseFileIndexPart(part).findLast((file) => file.path === path && matches(file));
+    if (match) return match;
   }
   return undefined;
 }

@@ -1,53 +1,54 @@
-// The bytes of one upload on their way in: stored, hashed and, of a tarball, scanned in one pass.
+// Ingests the bytes of one upload: stores, hashes and, for a tarball, scans them in one pass.
 
 import type { BlobWrite, FinishedBlob } from '../blobs/index.ts';
 import type { TarballLimits, TarballScan, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';
 import { formatFileIndex } from './file-index.ts';
 
-/** What was learnt of the bytes; `scan` and `fileIndex` (see file-index.ts) of a tarball. */
-export interface Ingested {
+export interface IngestResult {
   blob: FinishedBlob;
+  /** Tarballs only. */
   scan: TarballScan | undefined;
+  /** Parts of the file index (file-index.ts); empty unless a tarball. */
   fileIndex: string[];
 }
 
 export interface Ingest {
-  /** See Blobs.resume. */
+  /** Key for `Publishing.resume`. */
   readonly storageKey: string;
   readonly sizeBytes: number;
-  /** About how much memory is held between two writes. */
+  /** Approximate memory use between two writes, in bytes. */
   readonly heldBytes: number;
   /**
-   * Rejects with what is wrong with a tarball as soon as it is found, even when every byte was accepted before; else
-   * it stays pending. Undefined where nothing is looked for.
+   * Rejects with the first error in a tarball as soon as it is found, even if all writes have resolved; else it stays
+   * pending. Undefined for files, which are not scanned.
    */
   readonly failed: Promise<never> | undefined;
   /**
-   * Takes the next chunk, whose memory is in use until it resolves.
-   * @throws what the storage and the scanner do; then only `abort` and `forget` are left
+   * Writes the next chunk, which must not change until the promise resolves.
+   * @throws the errors of the storage and the scanner; afterwards only `abort` and `forget` may be called
    */
   write(chunk: Uint8Array): Promise<void>;
   /**
-   * Makes the bytes durable and lets go of the storage; what was hashed and scanned lives on in this object.
-   * @param keptUntil no sweep takes the bytes before
+   * Makes the bytes durable and closes the storage writer. This object keeps the state of hash and scan.
+   * @param keptUntil the sweep does not delete the bytes before then
    */
   suspend(keptUntil: Date): Promise<void>;
-  /** Continues after `suspend`. @throws blob_missing when bytes are gone */
+  /** Continues after `suspend`. @throws blob_missing if bytes are lost */
   reopen(): Promise<void>;
   /**
-   * Ends the bytes: durable, hashed and scanned, reading back what was taken in by another process or before a
-   * restart. May be asked again.
-   * @throws as `write`, and what is wrong with the tarball as a whole /
+   * Finishes the upload: the bytes are durable, hashed and scanned. Reads back bytes that another process, or this one
+   * before a restart, received. Idempotent.
+   * @throws the errors of `write`, and those of the tarball as a whole
    */
-  finish(): Promise<Ingested>;
-  /** Removes every trace, unless the finished blob was adopted. */
+  finish(): Promise<IngestResult>;
+  /** Deletes the stored bytes, unless the finished blob was adopted. */
   abort(): Promise<void>;
-  /** Lets go of the memory and leaves what is stored to `Publishing.resume`. */
+  /** Frees the memory. The stored bytes remain available to `Publishing.resume`. */
   forget(): void;
 }
 
-/** A hash and its surroundings. */
+/** Memory of the hash and the objects around it. */
 const BASE_BYTES = 4 * 1024;
 
 export function createIngest(
@@ -56,7 +57,7 @@ export function createIngest(
   { limits, scanners }: { limits: TarballLimits; scanners: TarballScanners },
 ): Ingest {
   const scanner = format === 'npm' ? scanners.create(limits) : undefined;
-  let ingested: Ingested | undefined;
+  let result: IngestResult | undefined;
   return {
     storageKey: upload.storageKey,
     get sizeBytes() {
@@ -67,21 +68,21 @@ export function createIngest(
       return BASE_BYTES + (scanner?.heldBytes ?? 0);
     },
     async write(chunk) {
-      // The scanner goes along with the hash: what they miss, they are given by finish().
+      // The scanner sees the same bytes as the hash; finish() feeds both the bytes that they missed.
       if (!scanner || !upload.isHashed) await upload.write(chunk);
       else await Promise.all([upload.write(chunk), scanner.write(chunk)]);
     },
     suspend: (keptUntil) => upload.suspend(keptUntil),
     reopen: () => upload.reopen(),
     async finish() {
-      if (ingested) return ingested;
+      if (result) return result;
       await upload.reopen();
-      // Where nothing was missed, a tarball that is refused need not be made durable first.
-      const early = upload.isHashed ? await scanner?.finish() : undefined;
+      // If the scanner has seen all bytes, an invalid tarball is rejected before it is made durable.
+      const completeScan = upload.isHashed ? await scanner?.finish() : undefined;
       const blob = await upload.finish((chunk) => scanner?.write(chunk) ?? Promise.resolve());
-      const scan = early ?? (await scanner?.finish());
-      ingested = { blob, scan, fileIndex: await formatFileIndex(scan?.files ?? []) };
-      return ingested;
+      const scan = completeScan ?? (await scanner?.finish());
+      result = { blob, scan, fileIndex: await formatFileIndex(scan?.files ?? []) };
+      return result;
     },
     async abort() {
       scanner?.abort();

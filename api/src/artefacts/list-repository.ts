@@ -1,5 +1,5 @@
-// Lists: filters, search, visibility and exact counts in SQL. Rows are found inside the indexes of the narrow table
-// artefacts; only the documents of the page are fetched.
+// Lists artefacts: filters, search, visibility and exact counts in SQL. Rows are selected in the indexes of the narrow
+// table `artefacts`; documents are fetched for the page only.
 
 import { sql, type RawBuilder } from 'kysely';
 import { accountOf, isUnlimited, type Caller } from '../access/index.ts';
@@ -8,11 +8,11 @@ import { createCountCache } from './count-cache.ts';
 import type { Audience } from './document.ts';
 
 export interface ListFilters {
-  /** What somebody looks for, see searchPatterns: all must occur. */
+  /** Search patterns from searchPatterns(); all must match. */
   patterns: readonly string[];
   category?: string | undefined;
   format?: string | undefined;
-  /** In either language. */
+  /** Matches in either language. */
   group?: string | undefined;
   packageName?: string | undefined;
   origin?: string | undefined;
@@ -32,20 +32,20 @@ export interface Listing {
 
 type Sql = RawBuilder<unknown>;
 
-/** Where rows come from, what they must fulfil, and whether they are few. */
 interface Search {
   from: Sql;
   conditions: Sql[];
-  few: boolean;
+  /** Whether `from` is a short list of matches instead of all artefacts. */
+  isSelective: boolean;
 }
 
-/** A trigram index finds patterns of at least three characters. */
+/** Minimum length of a pattern that a trigram index finds. */
 const MIN_INDEXED_LENGTH = 3;
 /**
- * Up to so many matches are found first and each is looked up; with more it is quicker to read the texts along the
- * list.
+ * With fewer matches, the index finds them first and each row is looked up. With more, it is faster to test the texts
+ * in list order.
  */
-const FEW_MATCHES = { sqlite: 5000, postgres: 1000 } as const;
+const MAX_LOOKUPS = { sqlite: 5000, postgres: 1000 } as const;
 const ORDERS: Record<ListSort, Sql> = {
   'dataUpdatedAt': sql`data_updated_at desc, id`,
   'name': sql`id`,
@@ -56,19 +56,19 @@ export function listRepository(executor: Executor, dialect: DialectName) {
   const counts = createCountCache();
 
   return {
-    /** Returns the stored documents of one page, as JSON texts, and how many match in all. */
+    /** Returns the stored documents of one page, as JSON texts, and the count of all matches. */
     async list(caller: Caller, filters: ListFilters, page: ListPage, audience: Audience): Promise<Listing> {
-      // First of all: what is found from now on is never too old for this version.
-      const at = await version();
-      const { from, conditions, few } = await search(filters.patterns);
-      const source = sql`${from} where ${sql.join([sql`1 = 1`, ...conditions, ...visibleTo(caller, few), ...filtered(filters)], sql` and `)}`;
-      const counted = counts.get(at, JSON.stringify([isUnlimited(caller) || (accountOf(caller) ?? ''), filters]), () =>
-        count(source),
-      );
-      return { documents: await documents(source, page, audience), count: await counted };
+      // Read before the queries, so that the count is never older than this version.
+      const listVersion = await version();
+      const { from, conditions, isSelective } = await search(filters.patterns);
+      const where = [...conditions, ...visibilityConditions(caller, isSelective), ...filterConditions(filters)];
+      const source = sql`${from} where ${sql.join([sql`1 = 1`, ...where], sql` and `)}`;
+      const viewer = isUnlimited(caller) || (accountOf(caller) ?? '');
+      const total = counts.get(listVersion, JSON.stringify([viewer, filters]), () => count(source));
+      return { documents: await documents(source, page, audience), count: await total };
     },
 
-    /** Lists distinct group names of a category in one language, in byte order. */
+    /** Lists the distinct group names of a category in one language, in byte order. */
     async groups(category: string, locale: 'fr' | 'en'): Promise<string[]> {
       const column = locale === 'fr' ? 'group_fr' : 'group_en';
       const rows = await executor
@@ -82,7 +82,7 @@ export function listRepository(executor: Executor, dialect: DialectName) {
       return rows.flatMap(({ name }) => name ?? []);
     },
 
-    /** Counts everything, whoever may see it. */
+    /** Counts all artefacts and slots, regardless of visibility. */
     async totals(): Promise<{ artefacts: number; slots: number; referredBytes: number }> {
       const slots = await executor
         .selectFrom('slots')
@@ -92,45 +92,38 @@ export function listRepository(executor: Executor, dialect: DialectName) {
     },
   };
 
-  /**
-   * Finds what matches in the trigram index, unless that is much: then the first page is full long before all is
-   * found.
-   */
+  /** Searches the trigram index, unless too many rows match: then scanning in list order fills the page sooner. */
   async function search(patterns: readonly string[]): Promise<Search> {
     const indexed = patterns.filter((pattern) => pattern.length >= MIN_INDEXED_LENGTH);
-    const found = indexed.length === 0 ? undefined : await findFew(indexed);
-    if (!found) return { from: sql`artefacts`, conditions: patterns.map(contains), few: false };
+    const matches = indexed.length === 0 ? undefined : await findMatches(indexed);
+    if (!matches) return { from: sql`artefacts`, conditions: patterns.map(contains), isSelective: false };
     return {
-      from: found,
+      from: matches,
       conditions: patterns.filter((pattern) => !indexed.includes(pattern)).map(contains),
-      few: true,
+      isSelective: true,
     };
   }
 
-  /** Returns the rows that hold all patterns, where they are few. */
-  async function findFew(patterns: readonly string[]): Promise<Sql | undefined> {
-    const few = FEW_MATCHES[dialect];
+  /** Returns a source of the rows that contain all patterns, or undefined if there are too many. */
+  async function findMatches(patterns: readonly string[]): Promise<Sql | undefined> {
+    const limit = MAX_LOOKUPS[dialect];
     if (dialect === 'postgres') {
-      const { rows } = await sql<{
-        id: string;
-      }>`select id from artefacts where ${sql.join(patterns.map(contains), sql` and `)} limit ${few}`.execute(
-        executor,
-      );
-      return rows.length === few
-        ? undefined
-        : sql`unnest(${rows.map(({ id }) => id)}::text[]) as found join artefacts on id = found`;
+      const conditions = sql.join(patterns.map(contains), sql` and `);
+      const query = sql<{ id: string }>`select id from artefacts where ${conditions} limit ${limit}`;
+      const { rows } = await query.execute(executor);
+      if (rows.length === limit) return undefined;
+      return sql`unnest(${rows.map(({ id }) => id)}::text[]) as match_id join artefacts on id = match_id`;
     }
     const match = patterns.map((pattern) => `"${pattern.replaceAll('"', '""')}"`).join(' AND ');
-    const { rows } = await sql<{
-      seq: number;
-    }>`select rowid as seq from artefact_search where artefact_search match ${match} limit ${few}`.execute(executor);
-    // A cross join keeps its order: first the matches, then their rows.
-    return rows.length === few
-      ? undefined
-      : sql`(select value as found from json_each(${JSON.stringify(rows.map(({ seq }) => seq))})) cross join artefacts on seq = found`;
+    const { rows } = await sql<{ seq: number }>`select rowid as seq from artefact_search
+      where artefact_search match ${match} limit ${limit}`.execute(executor);
+    if (rows.length === limit) return undefined;
+    const matches = JSON.stringify(rows.map(({ seq }) => seq));
+    // SQLite never reorders a cross join: it reads the matches first, then looks up their rows.
+    return sql`(select value as match_seq from json_each(${matches})) cross join artefacts on seq = match_seq`;
   }
 
-  /** Cuts the page first, and joins documents to it alone. */
+  /** Selects the page first, then joins the documents of its rows only. */
   async function documents(source: Sql, { sort, skip, size }: ListPage, audience: Audience): Promise<string[]> {
     const order = ORDERS[sort];
     const { rows } = await sql<{ json: string }>`select ${sql.ref(`${audience}_document`)} as json
@@ -139,7 +132,7 @@ export function listRepository(executor: Executor, dialect: DialectName) {
     return rows.map(({ json }) => json);
   }
 
-  /** Changes with every committed change of any artefact, in whichever process. */
+  /** Changes with every committed change of any artefact, in any process. */
   async function version(): Promise<number> {
     const {
       rows: [row],
@@ -156,25 +149,27 @@ export function listRepository(executor: Executor, dialect: DialectName) {
 }
 
 /**
- * The SQL of `canSee` in access/; a property test holds the two equal.
+ * Expresses `canSee` of access/ in SQL; a property test keeps the two equal.
  *
- * @param few whether each row had better be looked up than all that is shared with the account be collected first
+ * @param isSelective whether to look up the access of each row, instead of first collecting all rows shared with the
+ *   account
  */
-function visibleTo(caller: Caller, few: boolean): Sql[] {
+function visibilityConditions(caller: Caller, isSelective: boolean): Sql[] {
   if (isUnlimited(caller)) return [];
   const account = accountOf(caller);
   if (!account) return [sql`public = 1`];
   const department = account.department ? sql`department in ('', ${account.department})` : sql`department = ''`;
-  const shared = sql`from artefact_access where account_type = ${account.type} and account_id = ${account.id} and ${department}`;
-  // PostgreSQL would collect for an `exists` too; a count it has to make for each row.
+  const shared = sql`from artefact_access
+    where account_type = ${account.type} and account_id = ${account.id} and ${department}`;
+  // With `exists`, PostgreSQL would collect all shared rows as well; a count forces a lookup per row.
   return [
-    few
+    isSelective
       ? sql`(public = 1 or (select count(*) ${shared} and artefact_id = id) > 0)`
       : sql`(public = 1 or id in (select artefact_id ${shared}))`,
   ];
 }
 
-function filtered({ includeDeprecated, category, format, packageName, origin, group }: ListFilters): Sql[] {
+function filterConditions({ includeDeprecated, category, format, packageName, origin, group }: ListFilters): Sql[] {
   const conditions: Sql[] = includeDeprecated ? [] : [sql`deprecated = 0`];
   if (category !== undefined) conditions.push(sql`category = ${category}`);
   if (format !== undefined) conditions.push(sql`format = ${format}`);

@@ -2,7 +2,7 @@ import { batches, type Executor, type Tx } from '../db/index.ts';
 
 export function mirrorRepository(executor: Executor | Tx) {
   return {
-    /** Digests of the slots of all mirrors of a registry: by architecture, by id. */
+    /** Reads the slots of all mirrors of a registry: artefact id → architecture → digest. */
     async digests(origin: string): Promise<Map<string, Map<string, string>>> {
       const rows = await executor
         .selectFrom('artefacts')
@@ -17,15 +17,19 @@ export function mirrorRepository(executor: Executor | Tx) {
     },
 
     async origins(ids: readonly string[]): Promise<Map<string, string>> {
-      const found = new Map<string, string>();
-      for (const some of batches(ids)) {
-        const rows = await executor.selectFrom('artefacts').select(['id', 'origin']).where('id', 'in', some).execute();
-        for (const { id, origin } of rows) found.set(id, origin ?? '');
+      const origins = new Map<string, string>();
+      for (const batch of batches(ids)) {
+        const rows = await executor
+          .selectFrom('artefacts')
+          .select(['id', 'origin'])
+          .where('id', 'in', batch)
+          .execute();
+        for (const { id, origin } of rows) origins.set(id, origin ?? '');
       }
-      return found;
+      return origins;
     },
 
-    /** What of each mirror of a registry a look at it needs. */
+    /** Reads category and date of each mirror of a registry, by artefact id. */
     async overview(origin: string): Promise<Map<string, { category: string; dataUpdatedAt: string }>> {
       const rows = await executor
         .selectFrom('artefacts')
@@ -40,7 +44,7 @@ export function mirrorRepository(executor: Executor | Tx) {
       return row && (row.origin ?? '');
     },
 
-    /** Ids of mirrors of a registry, all or those among `ids`. */
+    /** Lists the ids of a registry's mirrors: all, or those in `ids`. */
     async ids(origin: string, ids?: readonly string[]): Promise<string[]> {
       const rows = await executor
         .selectFrom('artefacts')
@@ -52,7 +56,7 @@ export function mirrorRepository(executor: Executor | Tx) {
       return rows.map(({ id }) => id);
     },
 
-    /** Size of the bytes of a digest that are sound. */
+    /** Returns the size of an intact blob. */
     async findSize(digest: string): Promise<number | undefined> {
       return (
         await executor

@@ -1,5 +1,5 @@
-// Artefacts that come from another registry: committed whole, all slots at once, and detached when they become local.
-// What is fetched from where is the business of remotes/.
+// Mirrors: artefacts of another registry. They are committed with all slots at once, and detached when they become
+// local. remotes/ decides what to fetch from where.
 
 import type { Actor } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
@@ -8,13 +8,13 @@ import type { Digest } from '../digests/index.ts';
 import { FILE_SLOT, type Artefact, type Slot } from './artefact.ts';
 import { renderDocuments } from './document.ts';
 import { MirroredConflictError } from './errors.ts';
-import type { Ingested } from './ingest.ts';
+import type { IngestResult } from './ingest.ts';
 import { mirrorRepository } from './mirror-repository.ts';
-import { filePath, laterThan, npmPath } from './operations.ts';
+import { filePath, monotonicDate, npmPath } from './operations.ts';
 import { artefactRepository, type StoredArtefact } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
 
-/** What of an artefact its mirror takes over. */
+/** Fields that a mirror copies from its original. */
 export type MirroredFields = Pick<
   Artefact,
   | 'id'
@@ -34,7 +34,7 @@ export type MirroredFields = Pick<
   | 'dataUpdatedAt'
 > & { origin: string };
 
-/** One slot of a mirror; of a file artefact with FILE_SLOT as its architecture. */
+/** One slot of a mirror. The architecture of a file artefact is FILE_SLOT. */
 export interface MirroredSlot extends Pick<
   Slot,
   | 'architecture'
@@ -46,36 +46,36 @@ export interface MirroredSlot extends Pick<
   | 'hasNativeModules'
   | 'hasInstallScripts'
 > {
-  /** Bytes that have just arrived; without them the digest is here already. */
-  arrived?: Ingested | undefined;
+  /** The bytes just fetched; undefined if a blob with this digest is already stored. */
+  ingested?: IngestResult | undefined;
 }
 
-/** A mirror as it is to be. */
+/** The desired state of a mirror. */
 export interface MirroredArtefact {
   fields: MirroredFields;
   slots: readonly MirroredSlot[];
 }
 
 export interface Mirroring {
-  /** Reads the slots of all mirrors of a registry: digest by architecture, by id. */
+  /** Reads the slots of all mirrors of a registry: artefact id → architecture → digest. */
   digests(origin: string): Promise<Map<string, Map<string, string>>>;
-  /** Reads where artefacts come from, by id; `''` for those of this registry. */
+  /** Reads the origins of artefacts, by id; `''` for artefacts of this registry. */
   origins(ids: readonly string[]): Promise<Map<string, string>>;
-  /** Reads category and date of each mirror of a registry, by id. */
+  /** Reads category and date of each mirror of a registry, by artefact id. */
   overview(origin: string, tx?: Tx): Promise<Map<string, { category: string; dataUpdatedAt: string }>>;
-  /** Where one artefact comes from, `''` for one of this registry; undefined when there is none. */
+  /** Returns the origin of an artefact, `''` for one of this registry; undefined if it does not exist. */
   originOf(tx: Tx, id: string): Promise<string | undefined>;
   slots(id: string): Promise<Slot[]>;
-  /** Finds bytes of a digest that are here and sound and, for a tarball, scanned. */
+  /** Finds an intact stored blob, which for a tarball has also been scanned. */
   findBytes(digest: Digest, format: Artefact['format']): Promise<{ digest: Digest; sizeBytes: number } | undefined>;
   /**
-   * Writes a mirror in the caller's transaction: its fields, and exactly these slots. `public` and `privateAccess`
-   * stay as they are here.
-   * @returns what it was before
-   * @throws mirrored when the id has another origin, or none /
+   * Writes a mirror in the caller's transaction: its fields, and exactly these slots. Keeps the local `public` and
+   * `privateAccess`.
+   * @returns the artefact as it was before
+   * @throws mirrored if an artefact with this id has another origin, or none
    */
   commit(tx: Tx, actor: Actor, mirror: MirroredArtefact): Promise<Artefact | undefined>;
-  /** Makes mirrors of a registry local artefacts, all or those of these ids. */
+  /** Turns mirrors of a registry into local artefacts: all, or those in `ids`. */
   detach(tx: Tx, origin: string, ids?: readonly string[]): Promise<void>;
 }
 
@@ -94,33 +94,33 @@ export function createMirroring({ database }: { database: Database }): Mirroring
         : undefined;
     },
 
-    async commit(tx, actor, { fields, slots: mirrored }) {
+    async commit(tx, actor, { fields, slots: mirroredSlots }) {
       const artefacts = artefactRepository(tx);
       const stored = await artefacts.lock(fields.id);
       if (stored && stored.artefact.origin !== fields.origin)
         throw new MirroredConflictError(
-          `An artefact with this id is here already, and is no mirror of ${fields.origin}.`,
+          `An artefact with this id is here already and is not a mirror of ${fields.origin}.`,
         );
       const previous = stored?.artefact.format === fields.format ? stored : undefined;
-      const { artefact, slots } = merge(stored?.artefact, fields, mirrored);
+      const { artefact, slots } = merge(stored?.artefact, fields, mirroredSlots);
       const documents = renderDocuments(artefact, slots);
       if (stored && !previous) await artefacts.delete(fields.id);
       if (previous) await artefacts.update(artefact, documents, previous.artefact);
-      else if (!(await artefacts.insert(artefact, documents))) throw new ConcurrentCreationError();
-      // Several slots may have the same bytes. In the order of digests, so that two mirrors do not lock each other
-      // out.
-      const arrived = [...new Set(mirrored.flatMap((slot) => slot.arrived ?? []))].sort((one, other) =>
+      else await artefacts.insert(artefact, documents);
+      // Several slots may have the same bytes. Blobs are locked in the order of their digests, so that concurrent
+      // commits cannot deadlock.
+      const ingests = [...new Set(mirroredSlots.flatMap((slot) => slot.ingested ?? []))].sort((one, other) =>
         one.blob.digest < other.blob.digest ? -1 : 1,
       );
-      for (const { blob } of arrived) await blob.adopt(tx);
-      for (const { blob, scan, fileIndex } of arrived)
+      for (const { blob } of ingests) await blob.adopt(tx);
+      for (const { blob, scan, fileIndex } of ingests)
         if (scan) await scanRepository(tx).put(blob.digest, scan, fileIndex);
       for (const slot of slots) await artefacts.putSlot(artefact.id, slot);
       for (const { architecture } of previous?.slots ?? []) {
         if (!slots.some((slot) => slot.architecture === architecture))
           await artefacts.deleteSlot(artefact.id, architecture);
       }
-      // Who may see it stays, though the access list has gone with the old artefact.
+      // Replacing the artefact deleted its access list.
       if (stored && !previous) await artefacts.putPrivateAccess(artefact.id, artefact.privateAccess);
       await appendAudit(tx, actor, {
         action: 'artefact.mirror',
@@ -143,7 +143,7 @@ export function createMirroring({ database }: { database: Database }): Mirroring
         const artefact = {
           ...stored.artefact,
           origin: undefined,
-          updatedAt: laterThan(new Date(), stored.artefact.updatedAt),
+          updatedAt: monotonicDate(new Date(), stored.artefact.updatedAt),
         };
         await artefacts.update(artefact, renderDocuments(artefact, stored.slots));
       }
@@ -158,7 +158,7 @@ function merge(
 ): StoredArtefact {
   const now = new Date();
   const seconds = Math.floor(Date.parse(fields.dataUpdatedAt) / 1000);
-  const moved = previous?.dataUpdatedAt !== fields.dataUpdatedAt;
+  const hasNewData = previous?.dataUpdatedAt !== fields.dataUpdatedAt;
   const artefact: Artefact = {
     public: false,
     privateAccess: [],
@@ -166,8 +166,8 @@ function merge(
     ...previous,
     ...fields,
     uploadedBy: { internal: true },
-    updatedAt: laterThan(now, previous?.updatedAt),
-    lastModifiedSeconds: previous ? Math.max(seconds, previous.lastModifiedSeconds + (moved ? 1 : 0)) : seconds,
+    updatedAt: monotonicDate(now, previous?.updatedAt),
+    lastModifiedSeconds: previous ? Math.max(seconds, previous.lastModifiedSeconds + (hasNewData ? 1 : 0)) : seconds,
   };
   const next = slots.map(
     ({
@@ -196,9 +196,4 @@ function merge(
     }),
   );
   return { artefact, slots: next.sort((a, b) => (a.architecture < b.architecture ? -1 : 1)) };
-}
-
-/** Makes the transaction run again: the artefact was created by somebody else between our look and our insert. */
-class ConcurrentCreationError extends Error {
-  readonly code = '40001';
 }

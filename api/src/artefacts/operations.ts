@@ -1,4 +1,4 @@
-// The rules of ids, slots, categories, dates and search, as pure functions.
+// Rules for ids, slots, categories, dates and search, as pure functions.
 
 import { hexOf } from '../digests/index.ts';
 import {
@@ -12,18 +12,18 @@ import {
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type LocalisedText, type Slot } from './artefact.ts';
 
 const MAX_ID_LENGTH = 256;
-/** Names of routes beside `/artefacts/:id`. */
+/** Taken by routes beside `/artefacts/:id`. */
 const RESERVED_IDS = new Set(['npm', 'file', 'groups']);
 const ARCHITECTURE = /^[a-z0-9][a-z0-9._-]{0,63}$/;
-/** Longest name that common file systems take. */
+/** The limit of common file systems. */
 const MAX_FILE_NAME_BYTES = 255;
-/** Categories whose artefacts are run, which a raw file cannot be. */
+/** Categories of executable artefacts: a plain file cannot be run. */
 const NPM_ONLY_CATEGORIES = new Set(['processing', 'catalog', 'application']);
 const PATH_DIGEST_LENGTH = 16;
 const MIN_TRIGRAM_LENGTH = 3;
 const CONTROL_CHARACTERS = /\p{Cc}/u;
 
-/** Refuses ids that are reserved, too long, or would be unsafe as a path. @throws artefact_id_invalid */
+/** Rejects ids that are reserved, too long, or unsafe as a path. @throws artefact_id_invalid */
 export function assertArtefactId(id: string): void {
   if (RESERVED_IDS.has(id))
     throw new ArtefactIdInvalidError(`The id ${id} is reserved: choose another one, such as @acme/import-gpkg@1.`);
@@ -72,30 +72,31 @@ export function assertFileName(fileName: string): void {
 }
 
 /**
- * Names bytes in a slot for the wire: relative, unique, and safe for an older registry that writes and deletes by it.
+ * Returns the wire path of bytes in a slot: relative, unique, and safe for older registries, which write and delete
+ * files by it.
  */
 export function npmPath(id: string, architecture: string, digest: string): string {
   return `npm/${id}/${architecture}-${shortDigest(digest)}.tgz`;
 }
 
-/** As npmPath, for the file of a file artefact. */
+/** Like npmPath, for the file of a file artefact. */
 export function filePath(id: string, fileName: string, digest: string): string {
   return `files/${id}/${shortDigest(digest)}-${fileName.replaceAll('/', '-')}`;
 }
 
-/** Chooses the slot that an architecture gets: its own, else `noarch`; undefined when there is neither. */
+/** Chooses the slot for an architecture: its own, else `noarch`; undefined if there is neither. */
 export function slotFor(slots: readonly Slot[], architecture: string | undefined): Slot | undefined {
   return (
     slots.find((slot) => slot.architecture === architecture) ?? slots.find((slot) => slot.architecture === NOARCH)
   );
 }
 
-/** Chooses as `/download` does, for clients that know no slots: also falls back to the slot uploaded last. */
+/** Chooses the slot for `/download`, whose clients do not know slots: also falls back to the slot uploaded last. */
 export function slotForDownload(slots: readonly Slot[], architecture: string | undefined): Slot | undefined {
   return slots.find((slot) => slot.architecture === FILE_SLOT) ?? slotFor(slots, architecture) ?? lastUploaded(slots);
 }
 
-/** Finds the slot uploaded last; upload dates of one artefact are all different. */
+/** Returns the slot uploaded last; the upload dates of an artefact are all different. */
 export function lastUploaded(slots: readonly Slot[]): Slot | undefined {
   return slots.reduce<Slot | undefined>(
     (last, slot) => (last && last.uploadedAt >= slot.uploadedAt ? last : slot),
@@ -103,12 +104,12 @@ export function lastUploaded(slots: readonly Slot[]): Slot | undefined {
   );
 }
 
-/** Dates of an accepted upload or slot removal: both alike, later than all before, and so for the whole second. */
+/** Returns the dates of an upload or slot removal: equal, and later than all before, in whole seconds too. */
 export function nextDataDates(
   previous: Artefact | undefined,
   now: Date,
 ): Pick<Artefact, 'updatedAt' | 'dataUpdatedAt' | 'lastModifiedSeconds'> {
-  const date = laterThan(now, previous?.updatedAt, previous?.dataUpdatedAt);
+  const date = monotonicDate(now, previous?.updatedAt, previous?.dataUpdatedAt);
   const seconds = Math.floor(Date.parse(date) / 1000);
   return {
     updatedAt: date,
@@ -118,7 +119,7 @@ export function nextDataDates(
 }
 
 /** Returns now, or one millisecond after the latest of the earlier dates, as ISO 8601 UTC. */
-export function laterThan(now: Date, ...earlier: (string | undefined)[]): string {
+export function monotonicDate(now: Date, ...earlier: (string | undefined)[]): string {
   const latest = earlier.reduce(
     (latestMs, date) => Math.max(latestMs, date ? Date.parse(date) + 1 : 0),
     now.getTime(),
@@ -126,7 +127,7 @@ export function laterThan(now: Date, ...earlier: (string | undefined)[]): string
   return new Date(latest).toISOString();
 }
 
-/** Folds text for searching: lower case, no accents, ligatures spelled out, and no NUL, which databases refuse. */
+/** Folds text for searching: lower case, no accents, ligatures expanded, no NUL, which databases reject. */
 export function fold(text: string): string {
   return text
     .normalize('NFKD')
@@ -139,7 +140,8 @@ export function fold(text: string): string {
 }
 
 /**
- * The text that searches look at: folded, with two spaces before every word, so that trigrams know where words begin.
+ * Returns the indexed text of an artefact: folded, with two spaces before each word, so that trigrams mark where words
+ * begin.
  */
 export function searchText({ id, packageName, title, description }: Artefact): string {
   const texts = [id, packageName, ...localised(title), ...localised(description)];
@@ -147,8 +149,8 @@ export function searchText({ id, packageName, title, description }: Artefact): s
 }
 
 /**
- * Splits what somebody typed into patterns of which each must occur in the search text, in any order: text of three
- * and more characters anywhere, shorter text at the beginning of a word.
+ * Splits a query into patterns, all of which must occur in the search text, in any order: words of three or more
+ * characters anywhere, shorter ones at the beginning of a word.
  */
 export function searchPatterns(q: string): string[] {
   const words = fold(q)
@@ -176,7 +178,7 @@ function shortDigest(digest: string): string {
   return hexOf(digest).slice(0, PATH_DIGEST_LENGTH);
 }
 
-/** Chooses the slot that a route serves. @throws not_a_tarball, slot_not_found */
+/** Chooses the slot that a download route serves. @throws not_a_tarball, slot_not_found */
 export function chooseSlot(
   { format, slots }: { format: Format; slots: readonly Slot[] },
   { kind, architecture }: { kind: 'tarball' | 'download'; architecture: string | undefined },

@@ -1,4 +1,4 @@
-// Publishing: authorise, open, take in the bytes, commit. A form goes through `publish`, top to bottom; resumable
+// Publishes uploads: authorise, open an ingest, receive the bytes, commit. A form passes through `publish`; resumable
 // uploads (uploads/), mirrors and bundles use the same steps.
 
 import { Writable, type Readable } from 'node:stream';
@@ -11,9 +11,9 @@ import type { TarballLimits, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';
 import {
   commitUpload,
-  refuseConflicts,
+  assertNoConflict,
   type CommitOptions,
-  type Received,
+  type ReceivedUpload,
   type Target,
   type UploadField,
   type UploadFields,
@@ -24,7 +24,7 @@ import { artefactRepository } from './repository.ts';
 import type { TransferCounts } from './transfer-counts.ts';
 import { parseLocalisedField } from './upload-fields.ts';
 
-export { UPLOAD_FIELDS, type Received, type Target, type UploadFields } from './commit.ts';
+export { UPLOAD_FIELDS, type ReceivedUpload, type Target, type UploadFields } from './commit.ts';
 
 export interface PublishingOptions extends CommitOptions {
   database: Database;
@@ -38,38 +38,38 @@ export interface PublishingOptions extends CommitOptions {
 
 export interface Publishing {
   /**
-   * Publishes the file of a form, and returns the artefact's document as JSON, as the uploader gets it. Nothing of the
-   * form is read before the caller is authorised; when it throws, nothing is stored.
-   * @throws as `authorize`, `open` and `commit`, what reading the form does, tarball and manifest errors,
-   *   upload_too_large /
+   * Publishes the file of a form, and returns the document as JSON, rendered for the uploader. The form is not read
+   * before the caller is authorised. If it throws, nothing is stored.
+   * @throws the errors of `authorize`, `open`, `commit` and of reading the form, tarball and manifest errors,
+   *   upload_too_large
    */
   publish(actor: Actor, target: Target, form: AsyncIterable<FormPart<UploadField>>): Promise<string>;
   /**
-   * Refuses an upload before its first byte, as far as can be told by then; the commit checks again.
+   * Rejects an upload before its first byte, as far as it can be checked by then. The commit checks again.
    *
-   * @param fields of a way in that knows them first
-   * @throws what policy.announceUpload does, artefact_id_invalid, format_conflict, mirrored; of fields
-   *   category_invalid, architecture_invalid, file_name_invalid, field_invalid /
+   * @param fields of protocols that send them before the bytes
+   * @throws the errors of policy.authorizeUpload, artefact_id_invalid, format_conflict, mirrored; for fields
+   *   category_invalid, architecture_invalid, file_name_invalid, field_invalid
    */
   authorize(actor: Actor, target: Target, fields?: UploadFields): Promise<void>;
-  /** Begins to take in the bytes. @throws storage_full, storage_unavailable */
+  /** Opens an ingest for the bytes. @throws storage_full, storage_unavailable */
   open(format: Format): Promise<Ingest>;
-  /** Continues with bytes that another process took in, or that came before a restart. @throws as Blobs.resume */
+  /** Resumes an ingest of another process, or from before a restart. @throws the errors of Blobs.resume */
   resume(format: Format, storageKey: string): Promise<Ingest>;
-  /** Removes bytes that nobody takes in any more, unless they were committed. */
+  /** Deletes the bytes of an abandoned ingest, unless they were committed. */
   discard(storageKey: string): Promise<void>;
   /**
-   * Makes what was received a slot of the artefact, and returns the artefact's document as JSON, as the uploader gets
-   * it. When it throws, what was received is as it was before.
+   * Turns an upload into a slot of the artefact, and returns the document as JSON, rendered for the uploader. If it
+   * throws, the upload is unchanged.
    *
    * @param alongside runs in the same transaction
-   * @throws what policy.commitUpload does, api_key_revoked, format_conflict, mirrored, package_name_conflict, and of
-   *   fields as `authorize` /
+   * @throws the errors of policy.commitUpload, api_key_revoked, format_conflict, mirrored, package_name_conflict, and
+   *   for fields those of `authorize`
    */
   commit(
     actor: Actor,
     target: Target,
-    received: Received,
+    upload: ReceivedUpload,
     alongside?: (tx: Tx, document: string) => Promise<void>,
   ): Promise<string>;
 }
@@ -87,7 +87,7 @@ export function createPublishing(options: PublishingOptions): Publishing {
         for await (const part of form) {
           if ('content' in part) {
             fileName = part.fileName;
-            await takeIn(part.content, ingest, limits.maxUploadBytes);
+            await receive(part.content, ingest, limits.maxUploadBytes);
           } else {
             fields[part.name] = part.text;
           }
@@ -102,14 +102,14 @@ export function createPublishing(options: PublishingOptions): Publishing {
     async authorize({ caller }, target, fields) {
       enforce(policy.startUpload(caller, target.id));
       assertArtefactId(target.id);
-      const present = await artefactRepository(database.db).find(target.id);
-      refuseConflicts(present, target.format);
+      const existing = await artefactRepository(database.db).find(target.id);
+      assertNoConflict(existing, target.format);
       if (!fields) return;
       assertFields(target, fields, categories);
-      const presentCategory = present?.artefact.category;
+      const presentCategory = existing?.artefact.category;
       const category = fields.category ?? (target.format === 'file' ? (presentCategory ?? 'other') : undefined);
       enforce(
-        policy.announceUpload(caller, {
+        policy.authorizeUpload(caller, {
           ...target,
           ...(category !== undefined && { category }),
           ...(presentCategory !== undefined && { presentCategory }),
@@ -121,26 +121,26 @@ export function createPublishing(options: PublishingOptions): Publishing {
     resume: async (format, storageKey) => createIngest(await blobs.resume(storageKey), format, options),
     discard: (storageKey) => blobs.discard(storageKey),
 
-    async commit(actor, target, received, alongside) {
+    async commit(actor, target, upload, alongside) {
       const document = await database.transaction(async (tx) => {
-        const rendered = await commitUpload(tx, actor, target, received, options);
+        const rendered = await commitUpload(tx, actor, target, upload, options);
         await alongside?.(tx, rendered);
         return rendered;
       });
-      received.blob.settle().catch(onError);
-      counts.countUpload(target.id, received.blob.sizeBytes);
+      upload.blob.settle().catch(onError);
+      counts.countUpload(target.id, upload.blob.sizeBytes);
       return document;
     },
   };
   return publishing;
 }
 
-/** Chunk by chunk as they arrive: an async iterator would join them first, copying every byte once more. */
-async function takeIn(content: Readable, ingest: Ingest, maxUploadBytes: number): Promise<void> {
+/** Writes chunks as they arrive. An async iterator would join them first, which copies every byte once more. */
+async function receive(content: Readable, ingest: Ingest, maxUploadBytes: number): Promise<void> {
   const write = async (chunk: Uint8Array): Promise<void> => {
     if (ingest.sizeBytes + chunk.length > maxUploadBytes)
       throw new UploadTooLargeError(
-        `This registry takes uploads of at most ${maxUploadBytes} bytes (MAX_UPLOAD_BYTES).`,
+        `This registry accepts uploads of at most ${maxUploadBytes} bytes (MAX_UPLOAD_BYTES).`,
       );
     await ingest.write(chunk);
   };
@@ -152,7 +152,7 @@ async function takeIn(content: Readable, ingest: Ingest, maxUploadBytes: number)
       },
     }),
   );
-  // A scan may fail while the next chunk is not there yet.
+  // The scan may fail while the next chunk has not arrived.
   await (ingest.failed ? Promise.race([received, ingest.failed]) : received);
 }
 

@@ -1,4 +1,4 @@
-// Documents, one and many, for whoever may see them.
+// Reads and lists the documents that a caller may see.
 
 import { canSeeProvenance, enforce, policy, type Caller } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
@@ -12,7 +12,7 @@ import { searchPatterns } from './operations.ts';
 import { artefactRepository } from './repository.ts';
 import type { ListQuery } from './schemas.ts';
 
-/** Longest page; longer ones are clamped. */
+/** Larger page sizes are clamped. */
 const MAX_PAGE_SIZE = 1000;
 const DEFAULT_PAGE_SIZE = 10;
 
@@ -26,10 +26,10 @@ export function createRead({ database, categories }: { database: Database; categ
   }
 
   return {
-    /** Returns the stored document. @throws artefact_not_found when there is none or it is not visible */
+    /** Returns the stored document. @throws artefact_not_found if it does not exist or is not visible */
     get,
 
-    /** Returns what the document tells of the thumbnail of an artefact, if it has one. @throws artefact_not_found */
+    /** Returns the `thumbnail` field of the document. @throws artefact_not_found */
     async thumbnail(caller: Caller, id: string): Promise<Artefact['thumbnail']> {
       return (JSON.parse(Buffer.from((await get(caller, id)).json).toString()) as Pick<Artefact, 'thumbnail'>)
         .thumbnail;
@@ -71,7 +71,7 @@ export function createRead({ database, categories }: { database: Database; categ
       return lists.groups(category, locale);
     },
 
-    /** What an artefact's category may be, by configuration. */
+    /** The configured categories. */
     categories: [...categories],
 
     totals: () => lists.totals(),
@@ -85,6 +85,6 @@ function audienceOf(caller: Caller): Audience {
 function assertKnownCategory(category: string, categories: readonly string[]): void {
   if (!categories.includes(category))
     throw new CategoryInvalidError(
-      `There is no category ${JSON.stringify(category)}: the categories are ${categories.join(', ')}.`,
+      `The category ${JSON.stringify(category)} does not exist: use one of ${categories.join(', ')}.`,
     );
 }

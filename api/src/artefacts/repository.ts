@@ -1,4 +1,4 @@
-// The artefacts, their slots and access entries as rows. Lists have a file of their own: list-repository.ts.
+// Stores artefacts, slots and access entries. list-repository.ts lists them.
 
 import { createHash } from 'node:crypto';
 import type { Account, Uploader } from '../access/index.ts';
@@ -20,12 +20,17 @@ export interface StoredArtefact {
   slots: Slot[];
 }
 
-/** What decides how a download is answered. */
+/** The data that determines the response to a download. */
 export interface DownloadFacts {
   format: Format;
   public: boolean;
   lastModifiedSeconds: number;
   slots: Slot[];
+}
+
+/** Makes the transaction retry, by the SQLSTATE of a serialisation failure. */
+class ConcurrentCreationError extends Error {
+  readonly code = '40001';
 }
 
 export function artefactRepository(executor: Executor | Tx) {
@@ -47,7 +52,7 @@ export function artefactRepository(executor: Executor | Tx) {
       }));
     },
 
-    /** Reads what a download depends on in one statement, so that it never mixes two states. */
+    /** Reads the data for a download in one statement, so that it never mixes two states. */
     async findDownloadFacts(id: string): Promise<DownloadFacts | undefined> {
       const rows = await executor
         .selectFrom('artefacts')
@@ -103,7 +108,7 @@ export function artefactRepository(executor: Executor | Tx) {
       };
     },
 
-    /** Takes the artefact's lock until the transaction ends, and reads it. */
+    /** Locks the artefact until the transaction ends, and reads it. */
     async lock(id: string): Promise<StoredArtefact | undefined> {
       const { numUpdatedRows } = await executor
         .updateTable('artefacts')
@@ -114,28 +119,27 @@ export function artefactRepository(executor: Executor | Tx) {
     },
 
     /**
-     * Writes a new artefact; returns false when another transaction was first. Slots and access entries have methods
-     * of their own.
+     * Inserts an artefact without its slots and access entries.
+     * @throws ConcurrentCreationError if another transaction inserted it first
      */
-    async insert(artefact: Artefact, documents: Documents): Promise<boolean> {
+    async insert(artefact: Artefact, documents: Documents): Promise<void> {
       const { numInsertedOrUpdatedRows } = await executor
         .insertInto('artefacts')
         .values(toIndexRow(artefact))
         .onConflict((conflict) => conflict.column('id').doNothing())
         .executeTakeFirst();
-      if (numInsertedOrUpdatedRows !== 1n) return false;
+      if (numInsertedOrUpdatedRows !== 1n) throw new ConcurrentCreationError();
       await raiseListVersion(artefact.id);
       await executor
         .insertInto('artefact_documents')
         .values({ artefact_id: artefact.id, ...toDocumentColumns(artefact, documents) })
         .execute();
-      return true;
     },
 
     /**
-     * Writes an artefact that the transaction has locked.
-     * @param previous given where access entries stay as they are: unless something that lists choose by differs from
-     *   it, their counts hold /
+     * Updates an artefact that the transaction has locked.
+     * @param previous pass it if access entries do not change: cached list counts then stay valid unless a column that
+     *   lists filter by differs
      */
     async update(artefact: Artefact, documents: Documents, previous?: Artefact): Promise<void> {
       const { id, ...columns } = toIndexRow(artefact);
@@ -143,7 +147,8 @@ export function artefactRepository(executor: Executor | Tx) {
       const changed = Object.fromEntries(
         Object.entries(columns).filter(([column, value]) => value !== before?.[column as keyof typeof columns]),
       );
-      if (!before || Object.keys(changed).some((column) => !DATES.has(column))) await raiseListVersion(id);
+      if (!before || Object.keys(changed).some((column) => !UNFILTERED_COLUMNS.has(column)))
+        await raiseListVersion(id);
       if (Object.keys(changed).length > 0)
         await executor.updateTable('artefacts').set(changed).where('id', '=', id).execute();
       await executor
@@ -188,7 +193,7 @@ export function artefactRepository(executor: Executor | Tx) {
         .execute();
     },
 
-    /** Lists the artefacts that are shared with an account: an organisation stands for all its departments too. */
+    /** Lists the artefacts shared with an account; for an organisation, also those shared with its departments. */
     async findSharedWith({ type, id, department }: Account): Promise<string[]> {
       const shared = executor
         .selectFrom('artefact_access')
@@ -210,7 +215,7 @@ export function artefactRepository(executor: Executor | Tx) {
   };
   return repository;
 
-  /** Counts that lists keep do not hold any more. */
+  /** Invalidates the cached counts of lists. */
   async function raiseListVersion(id: string): Promise<void> {
     const shard = createHash('sha256').update(id).digest().readUInt8() % LIST_VERSION_SHARDS;
     await executor
@@ -221,8 +226,8 @@ export function artefactRepository(executor: Executor | Tx) {
   }
 }
 
-/** No list is chosen by them. */
-const DATES = new Set<string>(['data_updated_at', 'last_modified'] satisfies (keyof ArtefactsTable)[]);
+/** Columns that no list filters by. */
+const UNFILTERED_COLUMNS = new Set<string>(['data_updated_at', 'last_modified'] satisfies (keyof ArtefactsTable)[]);
 
 function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
   return {
@@ -255,7 +260,7 @@ function toDocumentColumns(
   };
 }
 
-/** What a left join found. */
+/** Converts the rows of a left join, whose columns are null if there are no slots. */
 function toSlots(rows: readonly { [Column in keyof SlotsTable]: SlotsTable[Column] | null }[]): Slot[] {
   return rows.flatMap((row) => (row.artefact_id === null ? [] : [toSlot(row as SlotsTable)]));
 }

@@ -17,7 +17,7 @@ import {
 
 const NO_CONTENT = Type.Null({ description: 'Done' });
 
-/** Documents: read, list, change, delete. Uploads and downloads are in their own files. */
+/** Reads, lists, edits and deletes artefacts. transfer-routes.ts has uploads and downloads. */
 export function artefactRoutes({ read, edit }: ArtefactServices): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
@@ -112,7 +112,7 @@ export function artefactRoutes({ read, edit }: ArtefactServices): FastifyPluginA
       '/artefacts/:id/tarballs/:architecture',
       {
         schema: {
-          summary: 'Drop one slot',
+          summary: 'Delete one slot',
           tags: ['artefacts'],
           params: SlotParamsSchema,
           response: { 204: NO_CONTENT, ...problems(401, 403, 404) },
@@ -126,12 +126,12 @@ export function artefactRoutes({ read, edit }: ArtefactServices): FastifyPluginA
   };
 }
 
-/** Sends no body at all: the length of a 304 would be taken for that of the document (RFC 9110, 8.6). */
+/** Sends no body: clients would read the length of a 304 as that of the document (RFC 9110, 8.6). */
 function sendNotModified(reply: FastifyReply): never {
   return reply.code(304).send() as never;
 }
 
-/** Sends a document that is stored rendered: serialising it again would only cost. */
+/** Sends a stored rendered document without serialising it again. */
 function sendDocument(reply: FastifyReply, json: string | Uint8Array): never {
   return reply.type('application/json; charset=utf-8').send(json) as never;
 }

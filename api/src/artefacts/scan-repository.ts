@@ -1,4 +1,4 @@
-// What publishing captured of tarballs, by digest: equal bytes share one scan.
+// Stores tarball scans by digest: equal bytes share one scan.
 
 import type { Executor, Tx } from '../db/index.ts';
 import type { BundledPackage, TarballScan } from '../tarballs/index.ts';
@@ -15,7 +15,7 @@ export function scanRepository(executor: Executor | Tx) {
     )?.value;
 
   return {
-    /** @param fileIndex the files of the scan, see file-index.ts */
+    /** Inserts or replaces a scan. @param fileIndex the formatted `files` of the scan (file-index.ts) */
     async put(digest: string, scan: Omit<TarballScan, 'files'>, fileIndex: readonly string[]): Promise<void> {
       const row = {
         digest,

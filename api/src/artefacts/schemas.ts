@@ -1,4 +1,4 @@
-// The wire shapes of artefacts (fixed: existing clients speak them).
+// Wire formats of artefacts. Existing clients depend on them.
 
 import { Type, type Static } from 'typebox';
 import { AccountSchema } from '../access/index.ts';
@@ -24,7 +24,7 @@ const UploaderSchema = Type.Union(
     Type.Object({ internal: Type.Literal(true) }),
     Type.Object({ userId: Type.String(), userName: Type.String() }),
   ],
-  { title: 'Uploader', description: 'Who pushed; only for superadmins, internal services and whoever uploaded it' },
+  { title: 'Uploader', description: 'Who uploaded; visible to superadmins, internal services and the uploader only' },
 );
 
 const Digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' });
@@ -32,7 +32,7 @@ const Timestamp = Type.String({ format: 'date-time', description: 'ISO 8601 UTC 
 
 const TarballSchema = Type.Object(
   {
-    path: Type.String({ description: 'Names these bytes in this slot' }),
+    path: Type.String({ description: 'Identifies these bytes in this slot' }),
     size: Type.Integer({ description: 'Bytes' }),
     digest: Digest,
     version: Type.String(),
@@ -44,7 +44,7 @@ const TarballSchema = Type.Object(
   { title: 'Tarball' },
 );
 
-/** The document; it is stored rendered, so that this schema documents and the tests hold it true. */
+/** Documents are stored rendered: this schema describes them, and the tests check that they conform. */
 export const ArtefactSchema = Type.Object(
   {
     _id: Type.String(),
@@ -55,7 +55,7 @@ export const ArtefactSchema = Type.Object(
     licence: Type.Optional(Type.String()),
     category: Type.String(),
     tarballs: Type.Optional(
-      Type.Record(Type.String(), TarballSchema, { description: 'npm only: one slot an architecture' }),
+      Type.Record(Type.String(), TarballSchema, { description: 'npm only: one slot per architecture' }),
     ),
     filePath: Type.Optional(Type.String()),
     fileName: Type.Optional(Type.String()),
@@ -71,7 +71,7 @@ export const ArtefactSchema = Type.Object(
     applicationConfigSchema: Type.Optional(Type.Unknown({ description: 'JSON schema' })),
     thumbnail: Type.Optional(Type.Object({ id: Type.String(), width: Type.Integer(), height: Type.Integer() })),
     public: Type.Boolean(),
-    privateAccess: Type.Array(AccountSchema, { description: 'Empty for those who may not see it' }),
+    privateAccess: Type.Array(AccountSchema, { description: 'Empty for callers who may not see it' }),
     deprecated: Type.Boolean(),
     origin: Type.Optional(Type.String({ description: 'Set on mirrors only' })),
     uploadedBy: Type.Optional(UploaderSchema),
@@ -85,7 +85,7 @@ export const ArtefactSchema = Type.Object(
 export const ReceiptSchema = Type.Object({ artefact: ArtefactSchema }, { title: 'Receipt' });
 export const ArtefactListSchema = Type.Object({
   results: Type.Array(ArtefactSchema),
-  count: Type.Integer({ description: 'All that match, not only this page' }),
+  count: Type.Integer({ description: 'Number of all matches, not only on this page' }),
 });
 export const CategoryListSchema = Type.Object({ results: Type.Array(Type.String()) });
 export const GroupListSchema = Type.Object({ results: Type.Array(Type.String()) });
@@ -123,7 +123,7 @@ export const StatsQuerySchema = Type.Object(
         minimum: 1,
         maximum: MAX_STATS_DAYS,
         default: DEFAULT_STATS_DAYS,
-        description: 'How many days back, today included',
+        description: 'Number of days, including today',
       }),
     ),
     artefact: Type.Optional(Type.String({ description: 'Id of one artefact' })),
@@ -135,9 +135,9 @@ export const StatsSchema = Type.Object(
     artefacts: Type.Integer(),
     slots: Type.Integer(),
     blobs: Type.Integer(),
-    storedBytes: Type.Integer({ description: 'Bytes that are kept' }),
+    storedBytes: Type.Integer({ description: 'Stored bytes' }),
     referredBytes: Type.Integer({
-      description: 'Bytes of all slots: what would be kept if equal bytes were not shared',
+      description: 'Bytes of all slots: the size of the storage without deduplication',
     }),
     results: Type.Array(
       Type.Object({
@@ -147,7 +147,7 @@ export const StatsSchema = Type.Object(
         downloads: Type.Integer(),
         downloadedBytes: Type.Integer(),
       }),
-      { description: 'The latest day first; days without transfers are left out' },
+      { description: 'Latest day first; days without transfers are omitted' },
     ),
   },
   { title: 'Stats' },
@@ -163,19 +163,19 @@ export const ArchitectureQuerySchema = Type.Object({
 export const DownloadQuerySchema = Type.Object({
   ...ArchitectureQuerySchema.properties,
   redirect: Type.Optional(
-    Type.Boolean({ description: 'False: the bytes come from this server, never by way of a redirect to the storage' }),
+    Type.Boolean({ description: 'False: this server sends the bytes instead of redirecting to the storage' }),
   ),
 });
 
 const commonFormFields = {
   category: Type.Optional(
-    Type.String({ description: 'Default: package.json#registry.category, else the present one, else other' }),
+    Type.String({ description: 'Default: package.json#registry.category, else the current one, else other' }),
   ),
   title: Type.Optional(Type.String({ description: 'JSON: {"fr":"…","en":"…"}' })),
   description: Type.Optional(Type.String({ description: 'JSON: {"fr":"…","en":"…"}' })),
 };
 
-/** The forms of uploads, for the API description: their bodies are streamed, in any order of fields. */
+/** Upload forms, for the API description only: their bodies are streamed, with fields in any order. */
 export const UploadFormSchemas = {
   npm: Type.Object({
     file: FormFileSchema,
@@ -184,7 +184,7 @@ export const UploadFormSchemas = {
   }),
   file: Type.Object({
     file: FormFileSchema,
-    fileName: Type.Optional(Type.String({ description: 'Default: the name of the file sent, else the id' })),
+    fileName: Type.Optional(Type.String({ description: 'Default: the name of the uploaded file, else the id' })),
     ...commonFormFields,
   }),
 };
@@ -193,7 +193,7 @@ export const ListQuerySchema = Type.Object({
   q: Type.Optional(
     Type.String({
       maxLength: MAX_QUERY_LENGTH,
-      description: 'Words in any order, without regard to case and accents',
+      description: 'Words in any order; case and accents are ignored',
     }),
   ),
   category: Type.Optional(Type.String()),
@@ -234,6 +234,6 @@ export const PatchSchema = Type.Object(
     privateAccess: Nullable(Type.Array(AccountSchema, { maxItems: 1000 })),
     deprecated: Nullable(Type.Boolean()),
   },
-  { additionalProperties: false, title: 'ArtefactPatch', description: 'null unsets' },
+  { additionalProperties: false, title: 'ArtefactPatch', description: 'null unsets a field' },
 );
 export type Patch = Static<typeof PatchSchema>;

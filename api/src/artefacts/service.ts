@@ -1,4 +1,4 @@
-// Artefacts with their slots. A file per verb: publish.ts, read.ts, edit.ts, download.ts, contents.ts, mirroring.ts.
+// Composes the artefact services. One file per verb: publish, read, edit, download, contents, mirroring.
 
 import type { Database, Tx } from '../db/index.ts';
 import type { Blobs } from '../blobs/index.ts';
@@ -17,9 +17,9 @@ export interface ArtefactOptions
   onArtefactDeleted?: readonly ((tx: Tx, id: string) => Promise<void>)[];
 }
 
-export function createArtefacts(given: ArtefactOptions) {
-  const counts = createTransferCounts(given);
-  const options = { ...given, counts };
+export function createArtefacts(artefactOptions: ArtefactOptions) {
+  const counts = createTransferCounts(artefactOptions);
+  const options = { ...artefactOptions, counts };
   return {
     publishing: createPublishing(options),
     mirroring: createMirroring(options),

@@ -5,7 +5,7 @@ import { problems } from '../http/index.ts';
 import { DEFAULT_STATS_DAYS, StatsQuerySchema, StatsSchema } from './schemas.ts';
 import type { ArtefactServices } from './service.ts';
 
-/** What the registry holds, and what came in and went out. */
+/** Serves statistics of the registry: its contents, and uploads and downloads by day. */
 export function statsRoutes(
   { read, counts }: ArtefactServices,
   blobs: Pick<Blobs, 'totals'>,
@@ -24,11 +24,11 @@ export function statsRoutes(
       async (request) => {
         enforce(policy.seeStats(request.actor.caller));
         const { days = DEFAULT_STATS_DAYS, artefact } = request.query;
-        const stored = await blobs.totals();
+        const blobTotals = await blobs.totals();
         return {
           ...(await read.totals()),
-          blobs: stored.count,
-          storedBytes: stored.sizeBytes,
+          blobs: blobTotals.count,
+          storedBytes: blobTotals.sizeBytes,
           results: await counts.byDay({ days, artefactId: artefact }),
         };
       },

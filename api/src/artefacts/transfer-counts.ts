@@ -1,4 +1,5 @@
-// Counts uploads and downloads by day and artefact: in memory first, written together, never in a request's way.
+// Counts uploads and downloads by day and artefact. Counts are collected in memory and written in batches, outside of
+// requests.
 
 import { toDatabaseError, type Database } from '../db/index.ts';
 import { createBatcher } from '../jobs/index.ts';
@@ -7,17 +8,17 @@ import { transferRepository, type DailyTransfers } from './transfer-repository.t
 export interface TransferCounts {
   countUpload(artefactId: string, sizeBytes: number): void;
   countDownload(artefactId: string, sizeBytes: number): void;
-  /** Sums all artefacts, or one, by day, the latest first; days without transfers are left out. */
+  /** Sums the counts of all artefacts, or of one, by day, latest first. Omits days without transfers. */
   byDay(range: { days: number; artefactId?: string | undefined }): Promise<DailyTransfers[]>;
-  /** Writes what is still counted in memory. */
+  /** Writes the counts that are still in memory. */
   close(): Promise<void>;
 }
 
 export interface TransferCountsOptions {
   database: Database;
-  /** Called when counts could not be written. They are kept for the next time when the database is away, else lost. */
+  /** Called when a write fails. Counts are kept for the next write if the database is unavailable, else lost. */
   onError: (error: unknown) => void;
-  /** How long counts stay in memory, which is what a crash may lose of them. Default 5 s. */
+  /** Maximum time that counts stay in memory, where a crash loses them. Default 5 s. */
   flushMs?: number;
 }
 
@@ -31,8 +32,8 @@ export function createTransferCounts({
   onError,
   flushMs = FLUSH_MS,
 }: TransferCountsOptions): TransferCounts {
-  type Counted = { day: string; artefactId: string; sums: Sums };
-  const counts = createBatcher<Map<string, Counted>, { day: string; artefactId: string; added: Partial<Sums> }>({
+  type ArtefactDay = { day: string; artefactId: string; sums: Sums };
+  const counts = createBatcher<Map<string, ArtefactDay>, { day: string; artefactId: string; added: Partial<Sums> }>({
     intervalMs: flushMs,
     add(batch = new Map(), { day, artefactId, added }) {
       const { sums } = batch.get(`${day} ${artefactId}`) ?? {
@@ -42,7 +43,7 @@ export function createTransferCounts({
       return batch.set(`${day} ${artefactId}`, { day, artefactId, sums });
     },
     async flush(batch) {
-      // In one order, so that two replicas that write the same rows never wait for each other.
+      // Sorted, so that replicas lock the same rows in the same order and cannot deadlock.
       const rows = [...batch].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, row]) => row);
       try {
         await database.transaction((tx) => transferRepository(tx).add(rows));

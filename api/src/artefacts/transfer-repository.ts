@@ -10,7 +10,7 @@ export interface DailyTransfers {
 
 export function transferRepository(executor: Executor | Tx) {
   return {
-    /** Adds counts to the rows of their days. */
+    /** Adds counts to the rows of their days and artefacts. */
     async add(
       batch: readonly { day: string; artefactId: string; sums: Omit<DailyTransfers, 'day'> }[],
     ): Promise<void> {

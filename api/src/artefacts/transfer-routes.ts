@@ -8,7 +8,7 @@ import { UPLOAD_FIELDS } from './publish.ts';
 import { DownloadQuerySchema, IdParamsSchema, ReceiptSchema, UploadFormSchemas } from './schemas.ts';
 import type { ArtefactServices } from './service.ts';
 
-/** Uploads and downloads: bytes in, bytes out. */
+/** Serves uploads and downloads. */
 export function transferRoutes({ publishing, download }: ArtefactServices): FastifyPluginAsyncTypebox {
   return async (app) => {
     acceptMultipart(app);
@@ -48,13 +48,13 @@ export function transferRoutes({ publishing, download }: ArtefactServices): Fast
           summary:
             kind === 'tarball'
               ? 'Download the tarball of an architecture'
-              : 'Download the file, or the most fitting tarball',
+              : 'Download the file, or the best matching tarball',
           tags: ['artefacts'],
           params: IdParamsSchema,
           querystring: DownloadQuerySchema,
           response: {
             302: Type.Null({
-              description: 'The file is at Location, for anybody and for a while: fetch it without credentials',
+              description: 'The file is temporarily available at Location: fetch it without credentials',
             }),
             304: Type.Null({ description: 'Not modified' }),
             ...problems(400, 401, 403, 404, 416),
@@ -76,8 +76,12 @@ export function transferRoutes({ publishing, download }: ArtefactServices): Fast
       });
     }
 
-    async function send(request: FastifyRequest, reply: FastifyReply, asked: DownloadRequest): Promise<FastifyReply> {
-      const { status, headers, body } = await download(request.actor.caller, asked);
+    async function send(
+      request: FastifyRequest,
+      reply: FastifyReply,
+      downloadRequest: DownloadRequest,
+    ): Promise<FastifyReply> {
+      const { status, headers, body } = await download(request.actor.caller, downloadRequest);
       return body ? sendBytes(reply, { status, headers }, body) : reply.code(status).headers(headers).send();
     }
   };

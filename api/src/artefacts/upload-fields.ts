@@ -1,4 +1,4 @@
-// Form fields that carry JSON.
+// Parses form fields that contain JSON.
 
 import { Value } from 'typebox/value';
 import type { LocalisedText } from './artefact.ts';
@@ -6,7 +6,7 @@ import { FieldInvalidError } from './errors.ts';
 import { LocalisedTextSchema } from './schemas.ts';
 
 /**
- * Parses a text in two languages from a form field, such as `{"fr":"Import GeoPackage","en":"GeoPackage import"}`.
+ * Parses a localised text from a form field, such as `{"fr":"Import GeoPackage","en":"GeoPackage import"}`.
  * @throws field_invalid
  */
 export function parseLocalisedField(name: string, text: string | undefined): LocalisedText | undefined {
@@ -19,7 +19,7 @@ export function parseLocalisedField(name: string, text: string | undefined): Loc
   }
   if (Value.Check(LocalisedTextSchema, value)) return value;
   throw new FieldInvalidError(
-    `The field ${name} must be JSON such as {"fr":"…","en":"…"}, with at most 2,000 characters each.`,
-    { errors: [{ path: `/${name}`, message: 'is not a text in fr and en' }] },
+    `The field ${name} must be JSON such as {"fr":"…","en":"…"}, with at most 2,000 characters per language.`,
+    { errors: [{ path: `/${name}`, message: 'must be an object of texts in fr and en' }] },
   );
 }

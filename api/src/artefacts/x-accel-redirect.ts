@@ -1,4 +1,4 @@
-// Downloads that nginx sends itself: Berth decides, nginx reads the file (X-Accel-Redirect, deploy/nginx.conf).
+// X-Accel-Redirect: Berth authorises a download, nginx sends the file (deploy/nginx.conf).
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Blobs } from '../blobs/index.ts';
@@ -6,48 +6,48 @@ import type { Blobs } from '../blobs/index.ts';
 export interface AccelRedirectOptions {
   blobs: Pick<Blobs, 'locate'>;
   /**
-   * Path of nginx's internal location for the folder of the blobs, such as `/internal-blobs/`; without it nothing is
-   * handed over.
+   * Path of nginx's internal location for the blobs folder, such as `/internal-blobs/`. Without it, Berth sends all
+   * downloads itself.
    */
   accelRedirectPrefix?: string | undefined;
 }
 
-interface Asked {
+interface RequestFacts {
   headers: IncomingHttpHeaders;
   isProxied: boolean;
 }
-interface Decided {
+interface PlannedResponse {
   status: 200 | 206;
   headers: Record<string, string>;
 }
 
-/** nginx writes them for what it sends. */
-const HEADERS_OF_NGINX = new Set(['content-length', 'content-range', 'accept-ranges']);
-/** Berth ignores them; nginx would compare them with the file's own date, and refuse. */
-const CONDITIONS_OF_NGINX = ['if-match', 'if-unmodified-since'] as const;
+/** Headers that nginx sets itself. */
+const NGINX_HEADERS = new Set(['content-length', 'content-range', 'accept-ranges']);
+/** Conditions that Berth ignores. nginx would compare them with the date of the file, and reject the request. */
+const NGINX_CONDITIONS = ['if-match', 'if-unmodified-since'] as const;
 
 /**
- * Makes the function that turns an answer with bytes into one that tells nginx where they are, and leaves the range to
- * it.
+ * Creates the function that replaces a response with bytes by one that tells nginx where they are. nginx then applies
+ * the range.
  */
 export function createAccelRedirect({ blobs, accelRedirectPrefix }: AccelRedirectOptions) {
   /**
-   * @returns undefined where Berth has to send the bytes itself: no nginx handed the request on, there is no file, or
-   *   the two would understand the request differently
-   * @throws blob_missing, storage_unavailable /
+   * @returns undefined if Berth must send the bytes itself: no trusted proxy forwarded the request, the blob is
+   *   not a file, or nginx would interpret the request differently
+   * @throws blob_missing, storage_unavailable
    */
   return async function accelRedirect(
-    asked: Asked,
+    request: RequestFacts,
     digest: string,
-    decided: Decided,
+    response: PlannedResponse,
   ): Promise<{ status: 200; headers: Record<string, string> } | undefined> {
-    if (accelRedirectPrefix === undefined || !asked.isProxied) return undefined;
-    const isRangeIgnored = decided.status === 200 && asked.headers.range !== undefined;
-    if (isRangeIgnored || CONDITIONS_OF_NGINX.some((name) => asked.headers[name] !== undefined)) return undefined;
+    if (accelRedirectPrefix === undefined || !request.isProxied) return undefined;
+    const isRangeIgnored = response.status === 200 && request.headers.range !== undefined;
+    if (isRangeIgnored || NGINX_CONDITIONS.some((name) => request.headers[name] !== undefined)) return undefined;
     const path = await blobs.locate(digest);
     if (path === undefined) return undefined;
-    const headers = Object.entries(decided.headers).filter(([name]) => !HEADERS_OF_NGINX.has(name));
-    // 200 stands for the whole file, of which nginx takes the range.
+    const headers = Object.entries(response.headers).filter(([name]) => !NGINX_HEADERS.has(name));
+    // 200, for the whole file: nginx applies the range.
     return {
       status: 200,
       headers: { ...Object.fromEntries(headers), 'x-accel-redirect': accelRedirectPrefix + path },

@@ -4,7 +4,7 @@ import { attemptRepository } from './repository.ts';
 
 const EVERY_MS = 3_600_000;
 
-/** Removes what no limit counts any more. */
+/** Deletes counters whose window has ended. */
 export function attemptCleanupJob(database: Database): Job {
-  return { name: 'attempts.forget', everyMs: EVERY_MS, run: () => attemptRepository(database).removeOld() };
+  return { name: 'attempts.forget', everyMs: EVERY_MS, run: () => attemptRepository(database).deleteExpired() };
 }

@@ -1,4 +1,4 @@
-// How often somebody may fail, counted for all replicas together.
+// Limits failed attempts per subject. The counters are in the database and shared by all replicas.
 
 import { createHash } from 'node:crypto';
 import type { Database } from '../db/index.ts';
@@ -6,54 +6,54 @@ import { TooManyAttemptsError } from './errors.ts';
 import { attemptRepository, type Failures } from './repository.ts';
 
 export interface AttemptLimit {
-  /** Refuses whoever has failed too often. @throws too_many_attempts */
-  assertFree(subject: string): Promise<void>;
-  /** Counts a failure. @throws too_many_attempts when it is one too many */
-  count(subject: string): Promise<void>;
-  /** Forgets the failures of somebody who succeeded. */
-  forget(subject: string): Promise<void>;
+  /** Refuses a subject that has reached the limit. @throws too_many_attempts */
+  assertAllowed(subject: string): Promise<void>;
+  /** Counts a failure. @throws too_many_attempts when it exceeds the limit */
+  countFailure(subject: string): Promise<void>;
+  /** Deletes the counter of a subject, such as after a success. */
+  reset(subject: string): Promise<void>;
 }
 
 export interface AttemptLimitOptions {
   database: Pick<Database, 'db' | 'dialect'>;
-  /** What is attempted, such as `api-key`. */
+  /** Kind of attempt, such as `api-key`; prefixes the stored subjects. */
   name: string;
-  /** Failures of one subject within the window. */
+  /** Failures allowed for one subject within the window. */
   max: number;
   windowMs: number;
 }
 
-/** Subjects beyond the limit that this process remembers, so that their further failures cost no write. */
-const MAX_REMEMBERED = 10_000;
+/** Blocked subjects cached by this process, so that their further failures cost no write. */
+const MAX_CACHED_SUBJECTS = 10_000;
 
 export function createAttemptLimit({ database, name, max, windowMs }: AttemptLimitOptions): AttemptLimit {
   const rows = attemptRepository(database);
-  const beyond = new Map<string, Failures>();
-  // Of any length, and not for everybody to read.
+  const blocked = new Map<string, Failures>();
+  // Hashed: a subject has any length and may be personal data.
   const keyOf = (subject: string) => `${name}:${createHash('sha256').update(subject).digest('base64url')}`;
-  const remembered = (key: string): Failures | undefined => {
-    const failures = beyond.get(key);
+  const findCached = (key: string): Failures | undefined => {
+    const failures = blocked.get(key);
     if (failures && Date.parse(failures.until) > Date.now()) return failures;
-    beyond.delete(key);
+    blocked.delete(key);
     return undefined;
   };
   return {
-    async assertFree(subject) {
+    async assertAllowed(subject) {
       const key = keyOf(subject);
-      const failures = remembered(key) ?? (await rows.find(key));
+      const failures = findCached(key) ?? (await rows.find(key));
       if (failures && failures.count >= max) throw tooMany(failures);
     },
-    async count(subject) {
+    async countFailure(subject) {
       const key = keyOf(subject);
-      const failures = remembered(key) ?? (await rows.add(key, windowMs));
+      const failures = findCached(key) ?? (await rows.add(key, windowMs));
       if (failures.count <= max) return;
-      if (beyond.size >= MAX_REMEMBERED) beyond.clear();
-      beyond.set(key, failures);
+      if (blocked.size >= MAX_CACHED_SUBJECTS) blocked.clear();
+      blocked.set(key, failures);
       throw tooMany(failures);
     },
-    async forget(subject) {
+    async reset(subject) {
       const key = keyOf(subject);
-      beyond.delete(key);
+      blocked.delete(key);
       await rows.remove(key);
     },
   };
@@ -61,7 +61,7 @@ export function createAttemptLimit({ database, name, max, windowMs }: AttemptLim
 
 function tooMany({ until }: Failures): Error {
   const seconds = Math.max(1, Math.ceil((Date.parse(until) - Date.now()) / 1000));
-  return new TooManyAttemptsError(`Too many attempts have failed: try again in ${seconds} seconds.`, {
+  return new TooManyAttemptsError(`Too many failed attempts: try again in ${seconds} seconds.`, {
     headers: { 'retry-after': `${seconds}` },
   });
 }

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { databaseTime, type Database } from '../db/index.ts';
 
-/** Failures of one subject since its window began; none are counted any more after `until`. */
+/** Failures of one subject in its current window, which ends at `until`. */
 export interface Failures {
   count: number;
   until: string;
@@ -19,7 +19,7 @@ export function attemptRepository({ db, dialect }: Pick<Database, 'db' | 'dialec
         .executeTakeFirst();
     },
 
-    /** Counts one failure more; the first one begins a window. */
+    /** Counts a failure; the first one after the last window starts a new window. */
     async add(subject: string, windowMs: number): Promise<Failures> {
       return db
         .insertInto('failed_attempts')
@@ -27,7 +27,8 @@ export function attemptRepository({ db, dialect }: Pick<Database, 'db' | 'dialec
         .onConflict((conflict) =>
           conflict.column('subject').doUpdateSet({
             count: sql<number>`case when failed_attempts.until <= ${now} then 1 else failed_attempts.count + 1 end`,
-            until: sql<string>`case when failed_attempts.until <= ${now} then excluded.until else failed_attempts.until end`,
+            until: sql<string>`
+              case when failed_attempts.until <= ${now} then excluded.until else failed_attempts.until end`,
           }),
         )
         .returning(['count', 'until'])
@@ -38,7 +39,7 @@ export function attemptRepository({ db, dialect }: Pick<Database, 'db' | 'dialec
       await db.deleteFrom('failed_attempts').where('subject', '=', subject).execute();
     },
 
-    async removeOld(): Promise<void> {
+    async deleteExpired(): Promise<void> {
       await db.deleteFrom('failed_attempts').where('until', '<=', now).execute();
     },
   };

@@ -1,5 +1,4 @@
-// Audit log: services append an event in the transaction that makes the change, superadmins read them, old ones are
-// pruned.
+// Audit log: services append an event in the transaction of the change; superadmins read events; old ones are pruned.
 
 import { randomUUID } from 'node:crypto';
 import type { Actor, Caller } from '../access/index.ts';
@@ -22,16 +21,16 @@ export interface AuditEvent {
   targetId: string;
   /** Default `success`. */
   outcome?: 'success' | 'refused' | 'failed';
-  /** Small facts that help a reader; never a secret. */
+  /** Small context values for the reader; never a secret. */
   details?: Record<string, unknown>;
 }
 
-/** Appends one event. Build it from the transaction of the change, so that neither exists without the other. */
+/** Appends an event. Pass the transaction of the change, so that both are committed or neither is. */
 export async function appendAudit(executor: Executor, actor: Actor, event: AuditEvent): Promise<void> {
   await executor
     .insertInto('audit_events')
     .values({
-      id: timeOrderedId(),
+      id: createUuidV7(),
       at: new Date().toISOString(),
       ...actorColumns(actor.caller),
       action: event.action,
@@ -46,16 +45,16 @@ export async function appendAudit(executor: Executor, actor: Actor, event: Audit
 }
 
 /**
- * A UUID of version 7 whose `rand_a` counts 4,096ths of a millisecond (RFC 9562, 6.2, method 3): events of one process
- * that fall into one millisecond stay in the order in which they happened. /
+ * Creates a UUIDv7 whose `rand_a` counts 4,096ths of a millisecond (RFC 9562, section 6.2, method 3), which keeps
+ * events of one process within the same millisecond in order.
  */
-function timeOrderedId(): string {
+function createUuidV7(): string {
   const nowMs = performance.timeOrigin + performance.now();
   const time = Math.floor(nowMs).toString(16).padStart(12, '0');
   const fraction = Math.floor((nowMs % 1) * 4096)
     .toString(16)
     .padStart(3, '0');
-  // Variant and random bits are those of version 4.
+  // The variant and the random bits come from a UUIDv4.
   const rest = randomUUID().slice(19);
   return `${time.slice(0, 8)}-${time.slice(8)}-7${fraction}-${rest}`;
 }
@@ -72,22 +71,22 @@ function actorColumns(caller: Caller): { actor_kind: string; actor_id: string | 
   }
 }
 
-/** What of the log is asked for; all that is set must hold. */
+/** Filter of the log; an event must match every field that is set. */
 export interface AuditFilter {
-  /** Id of a user or of a key. */
+  /** ID of a user or a key. */
   actor?: string | undefined;
   actorKind?: string | undefined;
-  /** `artefact.upload`, or all of a slice: `artefact.`. */
+  /** An action such as `artefact.upload`, or a prefix that ends with a dot: `artefact.`. */
   action?: string | undefined;
   targetType?: string | undefined;
   target?: string | undefined;
   outcome?: string | undefined;
-  /** ISO 8601, both included. */
+  /** ISO 8601; both bounds are inclusive. */
   from?: string | undefined;
   to?: string | undefined;
 }
 
-/** Where a reader of the whole log stands. */
+/** Keyset cursor: the last event that a reader of the whole log received. */
 export type AuditPosition = Pick<AuditEventsTable, 'at' | 'id'>;
 
 export function auditRepository(executor: Executor) {
@@ -109,12 +108,12 @@ export function auditRepository(executor: Executor) {
       return { rows, count };
     },
 
-    /** The next events behind a position, the oldest first. */
-    readOn(filter: AuditFilter, behind: AuditPosition | undefined, limit: number): Promise<AuditEventsTable[]> {
+    /** Lists the next events after a position, oldest first. */
+    listAfter(filter: AuditFilter, position: AuditPosition | undefined, limit: number): Promise<AuditEventsTable[]> {
       return matching(executor, filter)
         .selectAll()
-        .$if(behind !== undefined, (query) =>
-          query.where((eb) => eb(eb.refTuple('at', 'id'), '>', eb.tuple(behind?.at ?? '', behind?.id ?? ''))),
+        .$if(position !== undefined, (query) =>
+          query.where((eb) => eb(eb.refTuple('at', 'id'), '>', eb.tuple(position?.at ?? '', position?.id ?? ''))),
         )
         .orderBy('at')
         .orderBy('id')
@@ -122,7 +121,7 @@ export function auditRepository(executor: Executor) {
         .execute();
     },
 
-    /** Removes at most `limit` events from before a time, the oldest first, and tells how many. */
+    /** Deletes up to `limit` events older than a time, oldest first, and returns how many. */
     async prune(before: string, limit: number): Promise<number> {
       const oldest = executor
         .selectFrom('audit_events')
@@ -147,7 +146,7 @@ function matching(
   let query = executor.selectFrom('audit_events');
   if (actor !== undefined) query = query.where('actor_id', '=', actor);
   if (actorKind !== undefined) query = query.where('actor_kind', '=', actorKind);
-  // A range, not a pattern: `.` is followed by `/`.
+  // Prefix search as a range, which can use the index: `/` is the character after `.`.
   if (action?.endsWith('.'))
     query = query.where('action', '>=', action).where('action', '<', `${action.slice(0, -1)}/`);
   else if (action !== undefined) query = query.where('action', '=', action);

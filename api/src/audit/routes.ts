@@ -7,18 +7,18 @@ import type { AuditLog } from './service.ts';
 
 const tags = ['audit'];
 const LINES = {
-  description: 'One event a line, the oldest first',
+  description: 'One event per line, oldest first',
   content: { 'application/x-ndjson': { schema: Type.String() } },
 };
 
-/** The audit log, for superadmins: read only, whoever asks. */
+/** Routes of the audit log: read-only, for superadmins. */
 export function auditRoutes(audit: AuditLog): FastifyPluginAsyncTypebox {
   return async (app) => {
     app.get(
       '/audit-events',
       {
         schema: {
-          summary: 'List audit events, the newest first',
+          summary: 'List audit events, newest first',
           tags,
           querystring: AuditQuerySchema,
           response: { 200: AuditPageSchema, ...problems(400, 401, 403) },

@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
 
-/** Events of a page when the request names no size, and the most that it gets. */
+/** Default and largest page size. */
 export const DEFAULT_PAGE_SIZE = 20;
 export const MAX_PAGE_SIZE = 1000;
 
@@ -13,17 +13,17 @@ const Kind = Type.Union(
 const Outcome = Type.Union((['success', 'refused', 'failed'] as const).map((outcome) => Type.Literal(outcome)));
 
 const filter = {
-  actor: text('Id of the user or of the key who acted'),
+  actor: text('ID of the user or key that acted'),
   actorKind: Type.Optional(Kind),
-  action: text('An action such as artefact.upload, or all of a kind: artefact.'),
+  action: text('An action such as artefact.upload, or a prefix that ends with a dot: artefact.'),
   targetType: text(
-    'What was acted upon: artefact, api-key, access-grant, user, organization, session, storage, ' +
+    'Type of the target: artefact, api-key, access-grant, user, organization, session, storage, ' +
       'remote-registry, trusted-publisher',
   ),
-  target: text('Id of what was acted upon'),
+  target: text('ID of the target'),
   outcome: Type.Optional(Outcome),
-  from: Type.Optional(Type.String({ format: 'date-time', description: 'Not before this time' })),
-  to: Type.Optional(Type.String({ format: 'date-time', description: 'Not after this time' })),
+  from: Type.Optional(Type.String({ format: 'date-time', description: 'Earliest time, inclusive' })),
+  to: Type.Optional(Type.String({ format: 'date-time', description: 'Latest time, inclusive' })),
 };
 
 export const AuditFilterSchema = Type.Object(filter, { additionalProperties: false });
@@ -32,12 +32,12 @@ export const AuditQuerySchema = Type.Object(
   {
     ...filter,
     skip: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Events to leave out at the start' }),
+      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Events to skip at the start' }),
     ),
     size: Type.Optional(
       Type.Integer({
         minimum: 0,
-        description: `Most events to return: ${DEFAULT_PAGE_SIZE} by default, at most ${MAX_PAGE_SIZE}`,
+        description: `Page size: ${DEFAULT_PAGE_SIZE} by default, at most ${MAX_PAGE_SIZE}`,
       }),
     ),
   },
@@ -52,8 +52,8 @@ export const AuditEventSchema = Type.Object(
     action: Type.String(),
     target: Type.Object({ type: Type.String(), id: Type.String() }),
     outcome: Outcome,
-    ip: Type.Optional(Type.String({ description: 'Address that the request came from' })),
-    requestId: Type.Optional(Type.String({ description: 'As in the log of the server' })),
+    ip: Type.Optional(Type.String({ description: 'IP address of the client' })),
+    requestId: Type.Optional(Type.String({ description: 'Request ID, as in the server log' })),
     details: Type.Optional(Type.Unknown()),
   },
   { title: 'AuditEvent' },
@@ -61,7 +61,7 @@ export const AuditEventSchema = Type.Object(
 
 export const AuditPageSchema = Type.Object({
   results: Type.Array(AuditEventSchema),
-  count: Type.Integer({ description: 'How many there are in all' }),
+  count: Type.Integer({ description: 'Total number of matches' }),
 });
 
 export type AuditEventView = Static<typeof AuditEventSchema>;

@@ -1,5 +1,4 @@
-// Reading the audit log, and keeping it from growing without bound. Writing to it is appendAudit, in the transaction
-// of each change.
+// Audit service: lists, exports and prunes events. Services write them with `appendAudit`.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { enforce, policy, type Caller } from '../access/index.ts';
@@ -15,13 +14,11 @@ import {
 } from './schemas.ts';
 
 export interface AuditLog {
-  /** Lists events, the newest first. */
+  /** Lists events, newest first. */
   list(caller: Caller, query: AuditQuery): Promise<{ results: AuditEventView[]; count: number }>;
-  /**
-   * Reads all events that match, the oldest first, as JSON Lines; those that are appended meanwhile may be among them.
-   */
+  /** Streams all matching events as JSON Lines, oldest first; may include events appended meanwhile. */
   export(caller: Caller, filter: AuditFilterQuery): AsyncGenerator<string>;
-  /** Removes what is older than it is kept, in small steps. */
+  /** Job that deletes events past the retention period, in batches. */
   readonly pruning: Job<number, number>;
 }
 
@@ -29,25 +26,25 @@ export interface AuditLogOptions {
   database: Database;
   /** AUDIT_RETENTION_DAYS. */
   retentionDays: number;
-  /** Events of one step of an export or a pruning. Default 500. */
-  stepSize?: number;
+  /** Events per query of an export or a pruning run. Default 500. */
+  batchSize?: number;
 }
 
 const DAY_MS = 86_400_000;
 const PRUNE_EVERY_MS = 3_600_000;
-const STEP_SIZE = 500;
-/** Between two steps of pruning, for those who wait to write. */
-const STEP_PAUSE_MS = 20;
+const BATCH_SIZE = 500;
+/** Pause between two batches of pruning, which lets other writers in. */
+const BATCH_PAUSE_MS = 20;
 
-export function createAuditLog({ database, retentionDays, stepSize = STEP_SIZE }: AuditLogOptions): AuditLog {
+export function createAuditLog({ database, retentionDays, batchSize = BATCH_SIZE }: AuditLogOptions): AuditLog {
   const rows = auditRepository(database.db);
 
   async function* readAll(filter: AuditFilterQuery): AsyncGenerator<string> {
-    for (let behind: AuditPosition | undefined; ;) {
-      const step = await rows.readOn(filter, behind, stepSize);
-      if (step.length > 0) yield step.map((row) => `${JSON.stringify(toView(row))}\n`).join('');
-      if (step.length < stepSize) return;
-      behind = step.at(-1);
+    for (let position: AuditPosition | undefined; ;) {
+      const batch = await rows.listAfter(filter, position, batchSize);
+      if (batch.length > 0) yield batch.map((row) => `${JSON.stringify(toView(row))}\n`).join('');
+      if (batch.length < batchSize) return;
+      position = batch.at(-1);
     }
   }
 
@@ -68,11 +65,11 @@ export function createAuditLog({ database, retentionDays, stepSize = STEP_SIZE }
         const before = new Date(Date.now() - retentionDays * DAY_MS).toISOString();
         for (let removed = 0; ;) {
           signal.throwIfAborted();
-          const count = await rows.prune(before, stepSize);
+          const count = await rows.prune(before, batchSize);
           removed += count;
-          if (count < stepSize) return removed;
+          if (count < batchSize) return removed;
           progress(removed);
-          await sleep(STEP_PAUSE_MS);
+          await sleep(BATCH_PAUSE_MS);
         }
       },
     },

@@ -1,18 +1,17 @@
-// Backup and restore of a whole instance. This file writes a backup while the server serves; restore.ts rebuilds an
-// instance from one, layout.ts says what the folder holds. Whoever runs it keeps the sweep away meanwhile.
+// Backup of a whole instance, also while the server runs. restore.ts rebuilds an instance from it, layout.ts defines
+// its directory. The caller holds the lease of the sweep meanwhile.
 
 import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import type { Blobs } from '../blobs/index.ts';
-import { readSnapshot, refuseOtherSchema, type Database } from '../db/index.ts';
+import { readSnapshot, assertCurrentSchema, type Database } from '../db/index.ts';
 import { forEachConcurrently } from './concurrent.ts';
 import { copyBlob } from './blob-file.ts';
 import {
-  aboutDirectory,
-  absolute,
+  withDirectoryErrors,
   listBlobFolders,
-  openForWriting,
+  openDirectory,
   putManifest,
   removeOtherBlobs,
   removeOtherSnapshots,
@@ -28,7 +27,7 @@ import {
   type LostBlob,
   type Manifest,
 } from './layout.ts';
-import { listBlobs, nameArtefacts } from './listed-blobs.ts';
+import { listBlobs, addArtefacts } from './listed-blobs.ts';
 import { createReport, type BackupProgress } from './progress.ts';
 import { countRows, readRows } from './repository.ts';
 import { digestOfFile, writeTableFile } from './table-file.ts';
@@ -37,58 +36,55 @@ import { BACKED_UP_TABLES } from './tables.ts';
 export interface BackupOptions {
   database: Database;
   blobs: Blobs;
-  /** Made when it is missing; a backup in it is brought up to date. */
+  /** Created if missing. An existing backup in it is updated. */
   directory: string;
   berthVersion: string;
-  /** Secrets that the instance keeps itself, by name, and the names of those that its environment gives. */
-  secrets: { kept: Record<string, string>; given: string[] };
-  /**
-   * Read the bytes that an earlier backup has copied, instead of comparing their size alone; damaged ones are copied
-   * again.
-   */
+  /** Secrets that the instance stores itself, by name, and the names of those that its environment sets. */
+  secrets: { generated: Record<string, string>; configured: string[] };
+  /** Verify existing files by digest instead of by size only, and copy damaged ones again. */
   verify?: boolean;
   onProgress?: ((progress: BackupProgress) => void) | undefined;
-  /** Ends it early, with its reason; what is copied stays and the next backup goes on from there. */
+  /** Aborts the backup, which then rejects with the signal's reason. Copied blobs stay; the next backup resumes. */
   signal?: AbortSignal | undefined;
 }
 
 export interface BackupResult {
-  /** Absolute. */
+  /** Absolute path. */
   directory: string;
   manifest: Manifest;
   blobs: { copied: number; kept: number; removed: number };
 }
 
-/** Blobs copied at a time: hides the latency of S3 and the flush of each file. */
-const BLOBS_AT_ONCE = 4;
+/** Concurrent copies: hides the latency of S3 and of the fsync of each file. */
+const BLOB_CONCURRENCY = 4;
 
 /**
- * Writes a consistent copy: every table as it was at one moment, and every blob that a slot refers to, checked while
- * it is copied. Blobs that are missing or damaged are in `manifest.blobs.lost`, and do not stop it. The manifest is
- * replaced last, in one step, so that the folder always holds a whole backup, this one or the one before.
+ * Writes a consistent copy: a snapshot of every table, and every blob that a slot refers to, verified while it is
+ * copied. Missing or damaged blobs are listed in `manifest.blobs.lost` and do not stop the backup. The manifest is
+ * replaced last, atomically, so that the directory always contains a complete backup: this one or the previous one.
  *
- * @throws backup_invalid when the folder holds something else; backup_directory_full, backup_directory_unusable;
- *   database_too_new, database_too_old; storage_unavailable /
+ * @throws backup_invalid when the directory contains anything else; backup_directory_full, backup_directory_unusable;
+ *   database_too_new, database_too_old; storage_unavailable
  */
 export async function writeBackup(options: BackupOptions): Promise<BackupResult> {
-  const directory = absolute(options.directory);
-  return aboutDirectory(directory, async () => {
-    const before = await openForWriting(directory);
-    await removeOtherSnapshots(directory, before?.snapshot);
+  const directory = resolve(options.directory);
+  return withDirectoryErrors(directory, async () => {
+    const previous = await openDirectory(directory);
+    await removeOtherSnapshots(directory, previous?.snapshot);
     const manifest = await writeSnapshot({ ...options, directory });
     const copied = await copyBlobs({ ...options, directory }, manifest);
-    manifest.blobs.lost = await nameArtefacts({ directory, manifest }, copied.lost);
+    manifest.blobs.lost = await addArtefacts({ directory, manifest }, copied.lost);
     await syncFolder(join(directory, manifest.snapshot));
     await syncBlobs(directory);
     options.signal?.throwIfAborted();
     await putManifest(directory, manifest);
     await removeOtherSnapshots(directory, manifest.snapshot);
-    const removed = await removeOtherBlobs(directory, copied.wanted);
+    const removed = await removeOtherBlobs(directory, copied.digests);
     return { directory, manifest, blobs: { copied: copied.copied, kept: copied.kept, removed } };
   });
 }
 
-/** Writes all tables and the secrets, and begins the manifest. */
+/** Writes all tables and the secrets. Returns a manifest without blobs. */
 async function writeSnapshot({
   database,
   directory,
@@ -103,7 +99,7 @@ async function writeSnapshot({
   const name = newSnapshotName(createdAt, randomBytes(4).toString('hex'));
   await mkdir(join(directory, name), { mode: 0o700 });
   const { migrations, tables } = await readSnapshot(database, join(directory, name), async (snapshot) => {
-    const migrations = await refuseOtherSchema(snapshot);
+    const migrations = await assertCurrentSchema(snapshot);
     const tables: Manifest['tables'] = [];
     report.begin('rows', { total: await countRows(snapshot) });
     for (const table of BACKED_UP_TABLES) {
@@ -116,9 +112,9 @@ async function writeSnapshot({
     }
     return { migrations, tables };
   });
-  const included = Object.keys(secrets.kept);
+  const included = Object.keys(secrets.generated);
   if (included.length > 0)
-    await writeDurably(secretsPath(directory, name), `${JSON.stringify(secrets.kept, null, 2)}\n`);
+    await writeDurably(secretsPath(directory, name), `${JSON.stringify(secrets.generated, null, 2)}\n`);
   return {
     format: 'berth-backup',
     formatVersion: FORMAT_VERSION,
@@ -131,7 +127,7 @@ async function writeSnapshot({
     secrets: {
       included,
       ...(included.length > 0 && { digest: await digestOfFile(secretsPath(directory, name)) }),
-      leftOut: secrets.given,
+      leftOut: secrets.configured,
     },
   };
 }
@@ -140,7 +136,8 @@ interface CopiedBlobs {
   copied: number;
   kept: number;
   lost: Omit<LostBlob, 'artefacts'>[];
-  wanted: Set<string>;
+  /** Digests of all blobs of the backup, in hexadecimal. */
+  digests: Set<string>;
 }
 
 async function copyBlobs(
@@ -148,22 +145,22 @@ async function copyBlobs(
   manifest: Manifest,
 ): Promise<CopiedBlobs> {
   const report = createReport(onProgress);
-  const result: CopiedBlobs = { copied: 0, kept: 0, lost: [], wanted: new Set() };
+  const result: CopiedBlobs = { copied: 0, kept: 0, lost: [], digests: new Set() };
   await mkdir(blobsFolder(directory), { recursive: true, mode: 0o700 });
   for await (const { digest, sizeBytes } of listBlobs({ directory, manifest })) {
-    result.wanted.add(digest.replace(/^sha256:/, ''));
+    result.digests.add(digest.replace(/^sha256:/, ''));
     manifest.blobs.count++;
     manifest.blobs.sizeBytes += sizeBytes;
   }
   report.begin('blobs', { total: manifest.blobs.count, bytesTotal: manifest.blobs.sizeBytes });
-  await forEachConcurrently(listBlobs({ directory, manifest }), BLOBS_AT_ONCE, async (wanted) => {
+  await forEachConcurrently(listBlobs({ directory, manifest }), BLOB_CONCURRENCY, async (blob) => {
     signal?.throwIfAborted();
-    const outcome = await copyBlob(wanted, { blobs, directory, verify, onBytes: report.addBytes, signal });
+    const outcome = await copyBlob(blob, { blobs, directory, verify, onBytes: report.addBytes, signal });
     if (outcome === 'copied' || outcome === 'kept') {
       result[outcome]++;
     } else {
-      report.addBytes(wanted.sizeBytes);
-      result.lost.push({ digest: wanted.digest, sizeBytes: wanted.sizeBytes, reason: outcome });
+      report.addBytes(blob.sizeBytes);
+      result.lost.push({ digest: blob.digest, sizeBytes: blob.sizeBytes, reason: outcome });
     }
     report.add(1);
   });
@@ -171,7 +168,7 @@ async function copyBlobs(
   return result;
 }
 
-/** Makes the names of all blobs durable: one flush for each folder, however many were copied into it. */
+/** Makes the directory entries of all blobs durable: one fsync per folder, however many blobs were copied into it. */
 async function syncBlobs(directory: string): Promise<void> {
   const root = blobsFolder(directory);
   for (const folder of [...(await listBlobFolders(directory)), root, dirname(root), directory])

@@ -1,4 +1,4 @@
-// The bytes of one digest as a file of the backup: copied from the storage and checked on the way, or read back.
+// The file of one blob in a backup: copied from the storage and verified while copying, or read back.
 
 import { createHash } from 'node:crypto';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
@@ -9,10 +9,10 @@ import { BerthError } from '../errors.ts';
 import { blobPath, PARTIAL_SUFFIX, type LostBlob } from './layout.ts';
 import { digestOfFile } from './table-file.ts';
 
-export interface WantedBlob {
+export interface BackupBlob {
   digest: string;
   sizeBytes: number;
-  /** A scrub has found other bytes in its place, which are not given out any more. */
+  /** A scrub has found the blob damaged; its bytes are no longer served. */
   isKnownDamaged?: boolean;
 }
 export type CopyOutcome = 'copied' | 'kept' | LostBlob['reason'];
@@ -20,30 +20,30 @@ export type CopyOutcome = 'copied' | 'kept' | LostBlob['reason'];
 export interface CopyOptions {
   blobs: Blobs;
   directory: string;
-  /** Read what is there already, instead of comparing its size alone. */
+  /** Verify existing files by digest instead of by size only. */
   verify: boolean;
   onBytes: (count: number) => void;
   signal: AbortSignal | undefined;
 }
 
-/** A disk may fail on one file and serve the others: before giving this one up, it is tried again. */
+/** A disk may fail on a single file only: reading it is retried before it is reported as unreadable. */
 const ATTEMPTS = 3;
-/** A file is read in pieces of this size. */
+/** Chunk size for reading a file. */
 const READ_BYTES = 1024 * 1024;
 
 /**
- * Sees to it that the backup has these bytes; those of a wrong size or digest are never left under the digest's name.
- * The name is durable once its folder was synced.
+ * Copies a blob into the backup unless it is there. A file with a wrong size or digest is never left under the
+ * digest's name. The file name is durable once its folder has been synced.
  *
- * @throws storage_unavailable when the storage as a whole does not answer; the reason of `signal`
+ * @throws storage_unavailable when the storage as a whole does not respond; the reason of `signal`
  */
 export async function copyBlob(
-  wanted: WantedBlob,
+  blob: BackupBlob,
   { blobs, directory, verify, onBytes, signal }: CopyOptions,
 ): Promise<CopyOutcome> {
-  const path = blobPath(directory, wanted.digest);
-  if ((await hasBlobFile(directory, wanted)) && (!verify || (await digestOfFile(path)) === wanted.digest)) {
-    onBytes(wanted.sizeBytes);
+  const path = blobPath(directory, blob.digest);
+  if ((await hasBlobFile(directory, blob)) && (!verify || (await digestOfFile(path)) === blob.digest)) {
+    onBytes(blob.sizeBytes);
     return 'kept';
   }
   for (let attempt = 1; ; attempt++) {
@@ -53,10 +53,10 @@ export async function copyBlob(
       onBytes(bytes);
     };
     try {
-      return await write(wanted, { blobs, path, onBytes: count, signal });
+      return await write(blob, { blobs, path, onBytes: count, signal });
     } catch (error) {
       onBytes(-counted);
-      if (error instanceof BlobMissingError) return counted === 0 && !wanted.isKnownDamaged ? 'missing' : 'damaged';
+      if (error instanceof BlobMissingError) return counted === 0 && !blob.isKnownDamaged ? 'missing' : 'damaged';
       if (!(error instanceof BerthError) || error.code !== 'storage_unavailable') throw error;
       await blobs.check();
       if (attempt === ATTEMPTS) return 'unreadable';
@@ -64,8 +64,8 @@ export async function copyBlob(
   }
 }
 
-/** Tells whether the backup has a file of this digest and size. */
-export async function hasBlobFile(directory: string, { digest, sizeBytes }: WantedBlob): Promise<boolean> {
+/** Checks whether the backup has a file of this digest and size. */
+export async function hasBlobFile(directory: string, { digest, sizeBytes }: BackupBlob): Promise<boolean> {
   const stats = await stat(blobPath(directory, digest)).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -73,7 +73,7 @@ export async function hasBlobFile(directory: string, { digest, sizeBytes }: Want
   return stats?.isFile() === true && stats.size === sizeBytes;
 }
 
-/** Reads a file of the backup piece by piece; the memory of a piece is used again for the next. */
+/** Yields the bytes of a file in the backup in chunks. All chunks share the same memory. */
 export async function* readBlobFile(directory: string, digest: string): AsyncGenerator<Uint8Array> {
   const file = await open(blobPath(directory, digest), 'r');
   try {
@@ -96,7 +96,7 @@ interface WriteOptions {
 }
 
 async function write(
-  { digest, sizeBytes }: WantedBlob,
+  { digest, sizeBytes }: BackupBlob,
   { blobs, path, onBytes, signal }: WriteOptions,
 ): Promise<CopyOutcome> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });

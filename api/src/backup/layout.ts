@@ -1,17 +1,17 @@
-// What a backup's folder holds, and the manifest that makes it one:
-//   manifest.json                    written last; names the snapshot that counts
+// The directory layout of a backup, and its manifest:
+//   manifest.json                    written last; names the current snapshot
 //   snapshot-<time>-<random>/        <table>.jsonl for each table; secrets.json
-//   blobs/sha256/<2 digits>/<hex>    bytes by their digest, shared by this snapshot and the next
+//   blobs/sha256/<2 digits>/<hex>    blobs by digest, shared by consecutive snapshots
 
 import { join } from 'node:path';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 
-/** Raised when an older program could not restore what a newer one writes. */
+/** Increased when older versions cannot restore the format. */
 export const FORMAT_VERSION = 1;
 export const MANIFEST_FILE = 'manifest.json';
 export const SECRETS_FILE = 'secrets.json';
-/** Marks what is being written; a later backup removes what is left of it. */
+/** Suffix of files being written; a later backup removes leftovers. */
 export const PARTIAL_SUFFIX = '~part';
 
 const DIGEST = '^sha256:[0-9a-f]{64}$';
@@ -23,9 +23,11 @@ const Digest = Type.String({ pattern: DIGEST });
 const LostBlobSchema = Type.Object({
   digest: Digest,
   sizeBytes: Count,
-  /** `missing`: no bytes; `damaged`: other bytes than the digest says; `unreadable`: the storage fails on these. */
+  /**
+   * `missing`: no bytes; `damaged`: bytes that do not match the digest; `unreadable`: the storage cannot read them.
+   */
   reason: Type.Union([Type.Literal('missing'), Type.Literal('damaged'), Type.Literal('unreadable')]),
-  /** Whose bytes they are; the architecture of file artefacts is empty. */
+  /** The artefacts that refer to the blob; the architecture of file artefacts is empty. */
   artefacts: Type.Array(Type.Object({ id: Type.String(), architecture: Type.String() })),
 });
 
@@ -36,18 +38,18 @@ export const ManifestSchema = Type.Object({
   /** When the snapshot was taken. */
   createdAt: Type.String(),
   snapshot: Type.String({ pattern: SNAPSHOT_NAME.source }),
-  /** Of the database, in order. */
+  /** Applied migrations of the database, in order. */
   migrations: Type.Array(Type.String(), { minItems: 1 }),
-  /** In the order in which they can be filled. */
+  /** In the order in which foreign keys allow them to be filled. */
   tables: Type.Array(
     Type.Object({ name: Type.String({ pattern: '^[A-Za-z_]+$' }), rows: Count, sizeBytes: Count, digest: Digest }),
   ),
   blobs: Type.Object({ count: Count, sizeBytes: Count, lost: Type.Array(LostBlobSchema) }),
   secrets: Type.Object({
-    /** In secrets.json, with its digest; none are when all are given by the environment. */
+    /** Names of the secrets in secrets.json, whose digest follows. Empty if the environment sets all secrets. */
     included: Type.Array(Type.String()),
     digest: Type.Optional(Digest),
-    /** Given by the environment of the instance: kept wherever that comes from. */
+    /** Names of the secrets that the instance's environment sets, to be kept elsewhere. */
     leftOut: Type.Array(Type.String()),
   }),
 });
@@ -55,13 +57,13 @@ export const ManifestSchema = Type.Object({
 export type Manifest = Static<typeof ManifestSchema>;
 export type LostBlob = Static<typeof LostBlobSchema>;
 
-/** Tells what is wrong with a manifest, or gives it. */
-export function parseManifest(text: string): { manifest: Manifest } | { wrong: 'format' | 'newer' } {
+/** Parses a manifest, or returns why it cannot be used. */
+export function parseManifest(text: string): { manifest: Manifest } | { problem: 'format' | 'newer' } {
   const value = parseJson(text);
   const { format, formatVersion } = (value ?? {}) as Partial<Manifest>;
   if (format === 'berth-backup' && typeof formatVersion === 'number' && formatVersion > FORMAT_VERSION)
-    return { wrong: 'newer' };
-  return Value.Check(ManifestSchema, value) ? { manifest: value } : { wrong: 'format' };
+    return { problem: 'newer' };
+  return Value.Check(ManifestSchema, value) ? { manifest: value } : { problem: 'format' };
 }
 
 function parseJson(text: string): unknown {

@@ -1,6 +1,6 @@
-// The blobs of a backup and whose they are, as its tables tell.
+// Reads the blobs of a backup, and the artefacts that refer to them, from its table files.
 
-import type { WantedBlob } from './blob-file.ts';
+import type { BackupBlob } from './blob-file.ts';
 import { tablePath, type LostBlob, type Manifest } from './layout.ts';
 import { readTableFile } from './table-file.ts';
 
@@ -10,14 +10,14 @@ interface Backup {
 }
 
 /** Yields every blob that a slot refers to. */
-export async function* listBlobs({ directory, manifest }: Backup): AsyncGenerator<WantedBlob> {
+export async function* listBlobs({ directory, manifest }: Backup): AsyncGenerator<BackupBlob> {
   for await (const { digest, size, state } of readTableFile(tablePath(directory, manifest.snapshot, 'blobs'))) {
     yield { digest: digest as string, sizeBytes: size as number, isKnownDamaged: state === 'damaged' };
   }
 }
 
-/** Says whose bytes are lost, by the slots of the same moment; sorted by digest. */
-export async function nameArtefacts(
+/** Adds the artefacts of lost blobs, from the slots of the same snapshot; sorts by digest. */
+export async function addArtefacts(
   { directory, manifest }: Backup,
   lost: readonly Omit<LostBlob, 'artefacts'>[],
 ): Promise<LostBlob[]> {

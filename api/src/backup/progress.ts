@@ -1,11 +1,11 @@
-/** How far a backup or a restore has come. */
+/** Progress of a backup or a restore. */
 export interface BackupProgress {
   /**
-   * `waiting`: for other work to end; `snapshot`: the database is copied; `checking`: the backup is; `finishing`:
-   * flushed to the disk.
+   * `waiting`: for other jobs to end; `snapshot`: copying the database; `checking`: verifying the backup; `rows`,
+   * `blobs`: copying them; `finishing`: flushing to the disk.
    */
   phase: 'waiting' | 'snapshot' | 'checking' | 'rows' | 'blobs' | 'finishing';
-  /** Rows or blobs. */
+  /** Rows or blobs processed in this phase. */
   done: number;
   total?: number;
   bytesDone?: number;
@@ -18,22 +18,22 @@ export interface ProgressReport {
   addBytes(count: number): void;
 }
 
-/** Counts within a phase and tells each change; whoever shows it decides how often. */
+/** Counts progress within a phase and reports every change; the callback decides how often to display it. */
 export function createReport(onProgress: ((progress: BackupProgress) => void) | undefined): ProgressReport {
   let progress: BackupProgress = { phase: 'waiting', done: 0 };
-  const tell = () => onProgress?.({ ...progress });
+  const report = () => onProgress?.({ ...progress });
   return {
     begin(phase, totals = {}) {
       progress = { phase, done: 0, ...totals, ...(totals.bytesTotal !== undefined && { bytesDone: 0 }) };
-      tell();
+      report();
     },
     add(count) {
       progress.done += count;
-      tell();
+      report();
     },
     addBytes(count) {
       progress.bytesDone = (progress.bytesDone ?? 0) + count;
-      tell();
+      report();
     },
   };
 }

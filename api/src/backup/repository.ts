@@ -1,34 +1,33 @@
-// Reads every row of a table and writes them elsewhere, whatever its columns; and keeps the mark of a restore under
-// way.
+// Reads and inserts the rows of any table, whatever its columns, and stores the marker of a restore in progress.
 
 import { sql, type Kysely } from 'kysely';
 import { streamRows, type Database, type DialectName, type Executor, type Tx } from '../db/index.ts';
 import { BACKED_UP_TABLES, type BackedUpTable } from './tables.ts';
 
 export type Row = Record<string, unknown>;
-/** Tables whose columns are known when the program runs, not before. */
+/** Tables whose columns are only known at run time. */
 type AnyTables = Kysely<Record<string, Row>>;
 
-/** Made by a restore before its first row, and dropped after its last byte. No migration knows it. */
+/** Created by a restore before its first row and dropped after its last byte. Not part of any migration. */
 const MARK_TABLE = 'restore_incomplete';
-/** Of one statement: SQLite allows 32,766 (https://sqlite.org/limits.html), PostgreSQL twice as many. */
+/** Per statement: SQLite allows 32,766 (https://sqlite.org/limits.html), PostgreSQL twice as many. */
 const MAX_PARAMETERS = 30_000;
 
-/** What a restore under way has come to. */
+/** State of a restore in progress. */
 export interface RestoreMark {
-  /** Which backup is restored: the name of its snapshot. */
+  /** Name of the snapshot being restored. */
   snapshot: string;
-  /** All rows are there; what is left are bytes. */
+  /** All rows are restored; only blobs remain. */
   rowsDone: boolean;
 }
 
-/** Yields the rows of a table as the database's driver gives them, without what the database fills by itself. */
+/** Yields the rows of a table as the database driver returns them, without generated columns. */
 export async function* readRows(
   snapshot: Executor,
   dialect: DialectName,
   { name, orderBy, generated = [], blobColumn }: BackedUpTable,
 ): AsyncGenerator<Row> {
-  let query = loose(snapshot).selectFrom(name).selectAll();
+  let query = untyped(snapshot).selectFrom(name).selectAll();
   if (blobColumn !== undefined)
     query = query.where((eb) =>
       eb.exists(
@@ -45,11 +44,11 @@ export async function* readRows(
   }
 }
 
-/** Counts the rows of all tables, about: those that only garbage is in are counted too. */
+/** Counts the rows of all tables. An upper bound: includes unreferenced rows that the backup leaves out. */
 export async function countRows(snapshot: Executor): Promise<number> {
   let count = 0;
   for (const { name } of BACKED_UP_TABLES) {
-    const row = await loose(snapshot)
+    const row = await untyped(snapshot)
       .selectFrom(name)
       .select((eb) => eb.fn.countAll<number>().as('count'))
       .executeTakeFirstOrThrow();
@@ -63,7 +62,7 @@ export function restoreRepository(executor: Executor | Tx) {
     async findMark(): Promise<RestoreMark | undefined> {
       const tables = await executor.introspection.getTables();
       if (!tables.some(({ name }) => name === MARK_TABLE)) return undefined;
-      const row = await loose(executor).selectFrom(MARK_TABLE).selectAll().executeTakeFirst();
+      const row = await untyped(executor).selectFrom(MARK_TABLE).selectAll().executeTakeFirst();
       return row && { snapshot: String(row['snapshot']), rowsDone: row['rows_done'] === 1 };
     },
 
@@ -74,8 +73,8 @@ export function restoreRepository(executor: Executor | Tx) {
         .addColumn('snapshot', 'text')
         .addColumn('rows_done', 'integer')
         .execute();
-      await loose(executor).deleteFrom(MARK_TABLE).execute();
-      await loose(executor)
+      await untyped(executor).deleteFrom(MARK_TABLE).execute();
+      await untyped(executor)
         .insertInto(MARK_TABLE)
         .values({ snapshot, rows_done: rowsDone ? 1 : 0 })
         .execute();
@@ -85,11 +84,11 @@ export function restoreRepository(executor: Executor | Tx) {
       await executor.schema.dropTable(MARK_TABLE).execute();
     },
 
-    /** Names the first table that has rows. */
+    /** Finds a table that has rows. */
     async findFilledTable(): Promise<string | undefined> {
       for (const name of await presentTables()) {
         if (
-          await loose(executor)
+          await untyped(executor)
             .selectFrom(name)
             .select(sql`1`.as('it'))
             .limit(1)
@@ -100,12 +99,12 @@ export function restoreRepository(executor: Executor | Tx) {
       return undefined;
     },
 
-    /** Empties every table. */
+    /** Deletes the rows of every table. */
     async deleteRows(): Promise<void> {
-      for (const name of (await presentTables()).reverse()) await loose(executor).deleteFrom(name).execute();
+      for (const name of (await presentTables()).reverse()) await untyped(executor).deleteFrom(name).execute();
     },
 
-    /** Names the columns that PostgreSQL has a boolean for, and SQLite a number. */
+    /** Finds the boolean columns of a table. Only PostgreSQL has them; SQLite stores numbers. */
     async findBooleanColumns(table: string): Promise<Set<string>> {
       const tables = await executor.introspection.getTables();
       const columns = tables.find(({ name }) => name === table)?.columns ?? [];
@@ -113,15 +112,15 @@ export function restoreRepository(executor: Executor | Tx) {
     },
 
     async insertRows(table: string, rows: readonly Row[]): Promise<void> {
-      const atOnce = Math.floor(MAX_PARAMETERS / Object.keys(rows[0] ?? {}).length);
-      for (let from = 0; from < rows.length; from += atOnce)
-        await loose(executor)
+      const rowsPerStatement = Math.floor(MAX_PARAMETERS / Object.keys(rows[0] ?? {}).length);
+      for (let from = 0; from < rows.length; from += rowsPerStatement)
+        await untyped(executor)
           .insertInto(table)
-          .values(rows.slice(from, from + atOnce))
+          .values(rows.slice(from, from + rowsPerStatement))
           .execute();
     },
 
-    /** Lists the digests whose bytes are not there yet. */
+    /** Lists the blobs whose bytes are not restored yet. */
     async listMissingBlobs(): Promise<{ digest: string; sizeBytes: number }[]> {
       const rows = await executor
         .selectFrom('blobs')
@@ -139,11 +138,11 @@ export function restoreRepository(executor: Executor | Tx) {
   }
 }
 
-/** Tells whether a restore of this database has been interrupted. */
-export async function isHalfRestored(database: Database): Promise<boolean> {
+/** Checks whether a restore of this database was interrupted. */
+export async function isRestoreIncomplete(database: Database): Promise<boolean> {
   return (await restoreRepository(database.db).findMark()) !== undefined;
 }
 
-function loose(executor: Executor | Tx): AnyTables {
+function untyped(executor: Executor | Tx): AnyTables {
   return executor as unknown as AnyTables;
 }

@@ -1,5 +1,4 @@
-// The rows of a backup into an empty database, table after table, in the schema that they were in when they were
-// backed up.
+// Inserts the rows of a backup into an empty database, table by table, in the schema version of the backup.
 
 import { randomUUID } from 'node:crypto';
 import type { BlobStore } from '../blobs/index.ts';
@@ -11,7 +10,7 @@ import type { ProgressReport } from './progress.ts';
 import { restoreRepository, type Row } from './repository.ts';
 import { readTableFile } from './table-file.ts';
 
-/** Of one transaction, whichever comes first. */
+/** Limits of one transaction, whichever is reached first. */
 const BATCH_ROWS = 500;
 const BATCH_LENGTH = 4 * 1024 * 1024;
 
@@ -23,7 +22,8 @@ interface RowsOptions extends CheckedBackup {
 }
 
 /**
- * Marks the instance as half-restored and fills its tables; what an interrupted restore has left in them goes first.
+ * Marks the instance as incompletely restored and fills its tables. Rows left by an interrupted restore are deleted
+ * first.
  * @throws restore_target_not_empty
  */
 export async function restoreRows({
@@ -37,20 +37,20 @@ export async function restoreRows({
   const repository = restoreRepository(database.db);
   const mark = await repository.findMark();
   if (mark?.snapshot === manifest.snapshot && mark.rowsDone) return;
-  const beyond = (await appliedMigrations(database.db)).filter((name) => !manifest.migrations.includes(name));
-  if (beyond.length > 0)
+  const newer = (await appliedMigrations(database.db)).filter((name) => !manifest.migrations.includes(name));
+  if (newer.length > 0)
     throw new RestoreTargetNotEmptyError(
-      `The database has tables that are newer than the backup (${beyond.join(', ')}): give an empty database.`,
+      `The database schema is newer than the backup (${newer.join(', ')}). Restore into an empty database.`,
     );
-  await (mark ? repository.deleteRows() : refuseFilled(database, store));
+  await (mark ? repository.deleteRows() : assertTargetEmpty(database, store));
   await repository.putMark({ snapshot: manifest.snapshot, rowsDone: false });
   await migrate(database, { upTo: manifest.migrations.at(-1)! });
   report.begin('rows', { total: manifest.tables.reduce((sum, table) => sum + table.rows, 0) });
   for (const { name } of manifest.tables) {
-    const booleans = await repository.findBooleanColumns(name);
+    const booleanColumns = await repository.findBooleanColumns(name);
     for await (const batch of inBatches(readTableFile(tablePath(directory, manifest.snapshot, name)))) {
       signal?.throwIfAborted();
-      const rows = batch.map((row) => (name === 'blobs' ? withoutBytes(row) : withBooleans(row, booleans)));
+      const rows = batch.map((row) => (name === 'blobs' ? withoutBytes(row) : withBooleans(row, booleanColumns)));
       await database.transaction((tx) => restoreRepository(tx).insertRows(name, rows));
       report.add(rows.length);
     }
@@ -58,29 +58,33 @@ export async function restoreRows({
   await repository.putMark({ snapshot: manifest.snapshot, rowsDone: true });
 }
 
-async function refuseFilled({ db }: Database, store: BlobStore): Promise<void> {
+/** Throws if the database or the storage contains anything. @throws restore_target_not_empty */
+async function assertTargetEmpty({ db }: Database, store: BlobStore): Promise<void> {
   const table = await restoreRepository(db).findFilledTable();
   if (table !== undefined)
     throw new RestoreTargetNotEmptyError(
-      `The database is not empty (${table} has rows): restore into a new DATA_DIR, or into an empty database ` +
-        'that DATABASE_URL names.',
+      `The database is not empty (${table} has rows). Restore into a new DATA_DIR, or set DATABASE_URL to an empty ` +
+        'database.',
     );
   const { done } = await store.list()[Symbol.asyncIterator]().next();
   if (!done)
     throw new RestoreTargetNotEmptyError(
-      'The storage is not empty: restore into a new DATA_DIR, or below another S3_ROOT_DIR.',
+      'The storage is not empty. Restore into a new DATA_DIR, or set S3_ROOT_DIR to an empty folder.',
     );
 }
 
-/** The bytes come later, under a key of their own; until then the key is one that nothing is kept under. */
+/** Marks a blob as missing, under a key without an object. Its bytes are uploaded later, under a new key. */
 function withoutBytes(row: Row): Row {
   return { ...row, state: 'missing', storage_key: `restoring/${randomUUID()}` };
 }
 
-function withBooleans(row: Row, booleans: ReadonlySet<string>): Row {
-  if (booleans.size === 0) return row;
+function withBooleans(row: Row, booleanColumns: ReadonlySet<string>): Row {
+  if (booleanColumns.size === 0) return row;
   return Object.fromEntries(
-    Object.entries(row).map(([name, value]) => [name, booleans.has(name) && value !== null ? Boolean(value) : value]),
+    Object.entries(row).map(([name, value]) => [
+      name,
+      booleanColumns.has(name) && value !== null ? Boolean(value) : value,
+    ]),
   );
 }
 

@@ -1,14 +1,14 @@
-// Rebuilds an instance from a backup: rows first, with every blob marked as missing; then the schema is brought up to
-// date; then each blob goes through the ordinary upload, which finds its row and heals it.
+// Rebuilds an instance from a backup. Inserts the rows with every blob marked as missing, migrates the schema, then
+// sends each blob through the ordinary upload, which finds its row and repairs it.
 
 import type { Blobs, BlobStore } from '../blobs/index.ts';
 import { migrate, type Database } from '../db/index.ts';
 import { forEachConcurrently } from './concurrent.ts';
-import { hasBlobFile, readBlobFile, type WantedBlob } from './blob-file.ts';
-import { checkBackup, findLost, refuseLost, type CheckedBackup } from './check.ts';
-import { aboutDirectory } from './directory.ts';
+import { hasBlobFile, readBlobFile, type BackupBlob } from './blob-file.ts';
+import { checkBackup, findLost, assertNothingLost, type CheckedBackup } from './check.ts';
+import { withDirectoryErrors } from './directory.ts';
 import type { LostBlob, Manifest } from './layout.ts';
-import { nameArtefacts } from './listed-blobs.ts';
+import { addArtefacts } from './listed-blobs.ts';
 import { createReport, type BackupProgress, type ProgressReport } from './progress.ts';
 import { restoreRepository } from './repository.ts';
 import { restoreRows } from './restore-rows.ts';
@@ -19,48 +19,48 @@ export interface RestoreOptions {
   store: BlobStore;
   directory: string;
   /**
-   * Restore the rest where bytes are missing or damaged in the backup; their slots stay, and uploading the bytes again
-   * heals them.
+   * Restore even if blobs are missing or damaged in the backup. Their slots are kept, and uploading the same bytes
+   * again repairs them.
    */
   allowLost?: boolean;
   onProgress?: ((progress: BackupProgress) => void) | undefined;
-  /** Ends it early, with its reason; it is to be run again then. */
+  /** Aborts the restore, which then rejects with the signal's reason and must be run again. */
   signal?: AbortSignal | undefined;
 }
 
 export interface RestoreResult {
-  /** Absolute. */
+  /** Absolute path. */
   directory: string;
   manifest: Manifest;
   blobs: { restored: number; sizeBytes: number };
   lost: LostBlob[];
 }
 
-/** Blobs restored at a time. */
-const BLOBS_AT_ONCE = 4;
+/** Concurrent uploads. */
+const BLOB_CONCURRENCY = 4;
 
 /**
- * Rebuilds an empty instance, on whichever database and storage. Until its end the instance bears a mark that keeps
- * servers from starting on a half; when it was interrupted, the same call goes on.
+ * Rebuilds an empty instance, on any database and storage. Until the restore is complete, a marker in the database
+ * keeps servers from starting on partial data. An interrupted restore is resumed by the same call.
  *
- * @throws restore_target_not_empty; backup_lost_blobs, before the first change where it can be seen, unless
- *   `allowLost`; backup_invalid, backup_too_new, backup_directory_unusable; storage_full, storage_unavailable /
+ * @throws restore_target_not_empty; backup_lost_blobs unless `allowLost`, before the first change if file sizes show
+ *   it; backup_invalid, backup_too_new, backup_directory_unusable; storage_full, storage_unavailable
  */
 export async function restoreBackup(options: RestoreOptions): Promise<RestoreResult> {
   const { database, directory, allowLost = false } = options;
   const report = createReport(options.onProgress);
   report.begin('checking');
   const backup = await checkBackup(directory);
-  return aboutDirectory(backup.directory, async () => {
-    if (!allowLost) refuseLost(backup, await findLost(backup, report));
+  return withDirectoryErrors(backup.directory, async () => {
+    if (!allowLost) assertNothingLost(backup, await findLost(backup, report));
     await restoreRows({ ...options, ...backup, report });
     await migrate(database);
     const { restored, sizeBytes, lost } = await restoreBlobs(options, backup, report);
-    const named = await nameArtefacts(backup, lost);
-    if (!allowLost) refuseLost(backup, named);
+    const lostBlobs = await addArtefacts(backup, lost);
+    if (!allowLost) assertNothingLost(backup, lostBlobs);
     report.begin('finishing');
     await restoreRepository(database.db).dropMark();
-    return { directory: backup.directory, manifest: backup.manifest, blobs: { restored, sizeBytes }, lost: named };
+    return { directory: backup.directory, manifest: backup.manifest, blobs: { restored, sizeBytes }, lost: lostBlobs };
   });
 }
 
@@ -73,21 +73,21 @@ async function restoreBlobs(options: RestoreOptions, { directory }: CheckedBacku
   });
   const lost: Omit<LostBlob, 'artefacts'>[] = [];
   let restoredBytes = 0;
-  await forEachConcurrently(missing, BLOBS_AT_ONCE, async (wanted) => {
+  await forEachConcurrently(missing, BLOB_CONCURRENCY, async (blob) => {
     signal?.throwIfAborted();
-    const reason = (await hasBlobFile(directory, wanted))
-      ? await restoreBlob(wanted, options, directory, report)
+    const reason = (await hasBlobFile(directory, blob))
+      ? await restoreBlob(blob, options, directory, report)
       : 'missing';
-    if (reason) lost.push({ ...wanted, reason });
-    else restoredBytes += wanted.sizeBytes;
+    if (reason) lost.push({ ...blob, reason });
+    else restoredBytes += blob.sizeBytes;
     report.add(1);
   });
   return { restored: missing.length - lost.length, sizeBytes: restoredBytes, lost };
 }
 
-/** Uploads the bytes of a digest; other bytes are dropped. */
+/** Uploads one blob. Bytes that do not match the digest are discarded. */
 async function restoreBlob(
-  { digest }: WantedBlob,
+  { digest }: BackupBlob,
   { database, blobs, signal }: RestoreOptions,
   directory: string,
   report: ProgressReport,

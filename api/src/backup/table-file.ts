@@ -1,5 +1,5 @@
-// A table as a file: one JSON object a line, one line a row. Bytes are `{ "base64": "…" }`, times ISO text, and a
-// boolean is true or 1, depending on the database that it came from.
+// A table as JSON Lines: one JSON object per row. Bytes are `{ "base64": "…" }`, times are ISO 8601 strings, and
+// booleans are true or 1, depending on the source database.
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { digestOf } from '../digests/index.ts';
 import type { Row } from './repository.ts';
 
-/** Lines are gathered up to this size. */
+/** Lines are buffered up to this size. */
 const WRITE_BYTES = 256 * 1024;
 
 export interface TableFile {
@@ -17,17 +17,17 @@ export interface TableFile {
   digest: string;
 }
 
-/** Writes rows to a new file, durably. @param onRow called after each */
+/** Writes rows durably to a new file. @param onRow called after each row */
 export async function writeTableFile(path: string, rows: AsyncIterable<Row>, onRow: () => void): Promise<TableFile> {
   const file = await open(path, 'wx', 0o600);
   const hash = createHash('sha256');
   const written: TableFile = { rows: 0, sizeBytes: 0, digest: '' };
-  let gathered: string[] = [];
-  let gatheredLength = 0;
+  let buffered: string[] = [];
+  let bufferedLength = 0;
   const flush = async () => {
-    const bytes = Buffer.from(gathered.join(''));
-    gathered = [];
-    gatheredLength = 0;
+    const bytes = Buffer.from(buffered.join(''));
+    buffered = [];
+    bufferedLength = 0;
     hash.update(bytes);
     await file.writeFile(bytes);
     written.sizeBytes += bytes.length;
@@ -35,11 +35,11 @@ export async function writeTableFile(path: string, rows: AsyncIterable<Row>, onR
   try {
     for await (const row of rows) {
       const line = `${JSON.stringify(toJson(row))}\n`;
-      gathered.push(line);
-      gatheredLength += line.length;
+      buffered.push(line);
+      bufferedLength += line.length;
       written.rows++;
       onRow();
-      if (gatheredLength >= WRITE_BYTES) await flush();
+      if (bufferedLength >= WRITE_BYTES) await flush();
     }
     await flush();
     await file.sync();

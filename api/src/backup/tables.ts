@@ -1,17 +1,17 @@
-// Which tables a backup has, and why not the others. A test holds both lists together equal to the tables of the
-// database.
+// The tables that a backup contains, and why the others are left out. A test checks that the two lists together cover
+// all tables of the database.
 
 export interface BackedUpTable {
   name: string;
-  /** Orders the rows, so that equal databases give equal files. */
+  /** Row order: equal databases produce equal files. */
   orderBy: readonly string[];
-  /** Columns that the database fills by itself. */
+  /** Columns that the database generates. */
   generated?: readonly string[];
-  /** The column with the digest of a blob: rows that no slot refers to are garbage that waits for the sweep. */
+  /** The column with a blob's digest. Rows that no slot refers to are left out: the sweep would delete them. */
   blobColumn?: string;
 }
 
-/** In the order in which foreign keys let them be filled. */
+/** In the order in which foreign keys allow them to be filled. */
 export const BACKED_UP_TABLES: readonly BackedUpTable[] = [
   { name: 'user', orderBy: ['id'] },
   { name: 'account', orderBy: ['id'] },
@@ -39,16 +39,16 @@ export const BACKED_UP_TABLES: readonly BackedUpTable[] = [
   { name: 'daily_transfers', orderBy: ['day', 'artefact_id'] },
 ];
 
-/** Why a table is not in a backup. */
+/** Tables that a backup does not contain, with the reason. */
 export const LEFT_OUT_TABLES: Readonly<Record<string, string>> = {
-  session: 'a session that was ended since must not come back: after a restore everybody signs in again',
-  verification: 'steps of a sign-in that is under way; they expire within minutes',
-  rateLimit: 'attempts of the last minutes',
+  session: 'a session revoked since the backup must not become valid again; everybody signs in again after a restore',
+  verification: 'steps of sign-ins in progress, which expire within minutes',
+  rateLimit: 'attempts of the last few minutes',
   failed_attempts: 'as rateLimit',
-  blob_writers: 'uploads that are under way on the instance that was backed up',
-  resumable_uploads: 'as blob_writers; what they published is in the backup',
-  remote_fetches: 'as blob_writers: what is missing is fetched again',
-  leases: 'held by processes of the instance that was backed up',
-  job_runs: 'when work is due and how its last run went, on the instance that was backed up',
-  list_versions: 'tells running processes that something has changed; the migration makes its rows',
+  blob_writers: 'uploads in progress on the original instance',
+  resumable_uploads: 'as blob_writers; published artefacts are in the backup',
+  remote_fetches: 'as blob_writers; missing artefacts are fetched again',
+  leases: 'held by processes of the original instance',
+  job_runs: 'schedule and last results of jobs on the original instance',
+  list_versions: 'notifies running processes of changes; the migration inserts its rows',
 };

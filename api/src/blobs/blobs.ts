@@ -1,4 +1,4 @@
-// The slice's service: blobs by digest. Where the bytes are is a driver's business (blob-store.ts, drivers/).
+// Blob service: stores and reads blobs by digest. Drivers know where the bytes are (blob-store.ts, drivers/).
 
 import { createHash } from 'node:crypto';
 import type { Readable } from 'node:stream';
@@ -13,63 +13,62 @@ import { blobRepository, type BlobRow } from './repository.ts';
 import { beginBlobWrite, discardBlobWrite, resumeBlobWrite, type BlobWrite, type BlobWriteRows } from './write.ts';
 
 export interface Blobs {
-  /** Begins to take in a blob. @throws storage_full, storage_unavailable */
+  /** Starts an upload. @throws storage_full, storage_unavailable */
   begin(): Promise<BlobWrite>;
   /**
-   * Continues an upload that was suspended, or whose process died, by its `storageKey`. One caller at a time, in all
-   * processes together.
-   * @throws blob_missing when it is gone; storage_unavailable /
+   * Continues an upload by its `storageKey`, after `suspend` or the death of its process. Only one caller at a time,
+   * across all processes.
+   * @throws blob_missing when the upload no longer exists; storage_unavailable
    */
   resume(storageKey: string): Promise<BlobWrite>;
-  /** Removes every trace of an upload that nobody has open, unless it was adopted. */
+  /** Removes every trace of an upload that is not open anywhere, unless it was adopted. */
   discard(storageKey: string): Promise<void>;
-  /** The rows of blobs in flight, for another thread that takes them in. */
+  /** The rows of uploads in progress, for uploads that run in a worker thread. */
   readonly writeRows: BlobWriteRows;
-  /** For bytes that another thread has finished: what is left is to adopt them. */
+  /** Wraps bytes that a worker thread has finished, so that they can be adopted. */
   finished(blob: Pick<FinishedBlob, 'storageKey' | 'digest' | 'sizeBytes'>): FinishedBlob;
-  /** Opens the bytes of a digest (`sha256:<hex>`), or a part of them. @throws blob_missing, storage_unavailable */
+  /** Streams the blob of a digest (`sha256:<hex>`), or a range of it. @throws blob_missing, storage_unavailable */
   read(digest: string, range?: ByteRange): Promise<Readable>;
   /**
-   * Hands the bytes of a digest, or a range within them, to `write`; the quickest way out, see BlobStore.send.
-   * @throws blob_missing, also at the end when there were fewer; storage_unavailable; whatever `write` throws
+   * Passes the blob of a digest, or a range of it, to `write`; the fastest way to read, see `BlobStore.send`.
+   * @throws blob_missing, also at the end if the blob was truncated; storage_unavailable; whatever `write` throws
    */
   send(digest: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void>;
   /**
-   * Makes a URL that the storage itself serves the bytes of a digest under, or tells that there is none.
+   * Creates a URL under which the storage itself serves the blob; undefined if the storage has no such URLs.
    * @throws blob_missing
    */
   link(digest: string, headers: BlobLinkHeaders): Promise<string | undefined>;
   /**
-   * Tells which file below the store's folder holds the bytes of a digest, all of them, for a program that reads it
-   * itself: `'3f/3fa9…'`.
-   * @returns undefined where blobs are no files
-   * @throws blob_missing, also when there are fewer bytes; storage_unavailable /
+   * Finds the file of a blob, relative to the store's folder, for a program that reads it itself: `'3f/3fa9…'`.
+   * @returns undefined if blobs are not stored as files
+   * @throws blob_missing, also when the file is truncated; storage_unavailable
    */
   locate(digest: string): Promise<string | undefined>;
   /**
-   * Reads the bytes of a digest back, compares them, and marks what is found, so that equal bytes that arrive take
-   * their place.
+   * Reads a blob back, compares it with its digest and records the result. An upload of equal bytes replaces a blob
+   * recorded as damaged or missing.
    */
   verify(digest: string, signal?: AbortSignal): Promise<BlobRow['state']>;
-  /** Tells how many bytes more fit; undefined where the storage does not say. */
+  /** Returns the free space in bytes; undefined if the storage does not report it. */
   freeBytes(): Promise<number | undefined>;
   /** Counts blobs and the bytes they hold. */
   totals(): Promise<{ count: number; sizeBytes: number }>;
-  /** Throws storage_unavailable when the storage does not answer. */
+  /** Checks that the storage works. @throws storage_unavailable */
   check(): Promise<void>;
 }
 
-/** Which storage, in what another thread can be told. */
+/** Options of a storage, as plain data that can be sent to a worker thread. */
 export type BlobStoreOptions = ({ kind: 'fs' } & FsStoreOptions) | ({ kind: 's3' } & S3StoreOptions);
 
-/** Opens a storage; whether it answers is not looked at. */
+/** Opens a storage without checking that it works. */
 export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStore> {
   return options.kind === 'fs' ? createFsStore(options) : openS3Store(options);
 }
 
 export function createBlobs({ database, store }: { database: Database; store: BlobStore }): Blobs {
   const repository = blobRepository(database.db);
-  // A writer's row that a power cut takes back leaves an object that the sweep removes, as no row has it.
+  // Rows are inserted without a flush: if a power failure loses one, the sweep removes its orphaned object.
   const writeRows = {
     ...repository,
     beginWriter: (storageKey: string) => database.withoutFlush((db) => blobRepository(db).beginWriter(storageKey)),
@@ -77,12 +76,12 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
 
   async function find(digest: string): Promise<BlobRow> {
     const row = await repository.find(digest);
-    // Bytes that a scrub found damaged would not be what was published; a missing object may be back.
-    if (!row || row.state === 'damaged') throw lost();
+    // Damaged bytes are not what was published, so they are never served. A missing object may have been restored.
+    if (!row || row.state === 'damaged') throw bytesLost();
     return row;
   }
 
-  async function look(
+  async function compare(
     { digest, storageKey, sizeBytes }: BlobRow,
     signal: AbortSignal | undefined,
   ): Promise<BlobRow['state']> {
@@ -116,28 +115,28 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
         return write(chunk);
       });
       await sending.catch((error: unknown) => {
-        throw error instanceof BlobRangeInvalidError ? lost(error) : error;
+        throw error instanceof BlobRangeInvalidError ? bytesLost(error) : error;
       });
-      // The driver knows no more than what is there: an object that was cut short is whole to it.
-      if (bytesLeft > 0) throw lost();
+      // The driver cannot detect a truncated object: it only knows the bytes that are there.
+      if (bytesLeft > 0) throw bytesLost();
     },
     async link(digest, headers) {
       if (!store.link) return undefined;
       const { storageKey, state } = await find(digest);
-      // What is known to be unsound is refused by us, in our words.
+      // For a damaged or missing blob the server answers itself, with a problem document.
       return state === 'sound' ? store.link(storageKey, headers) : undefined;
     },
     async locate(digest) {
       if (store.kind !== 'fs') return undefined;
       const row = await find(digest);
       const { sizeBytes } = await store.stat(row.storageKey);
-      if (sizeBytes !== row.sizeBytes) throw lost();
+      if (sizeBytes !== row.sizeBytes) throw bytesLost();
       return row.storageKey;
     },
     async verify(digest, signal) {
       const row = await repository.find(digest);
       if (!row) return 'missing';
-      const state = await look(row, signal);
+      const state = await compare(row, signal);
       if (state !== row.state) await repository.mark(row, state);
       return state;
     },
@@ -147,9 +146,9 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
   };
 }
 
-function lost(cause?: unknown): Error {
+function bytesLost(cause?: unknown): Error {
   return new BlobMissingError(
-    'The registry has lost the bytes of this artefact: its administrator should upload it again.',
+    'The bytes of this artefact are missing or damaged. Ask an administrator of the artefact to upload it again.',
     { cause },
   );
 }

@@ -1,52 +1,46 @@
-// What can go wrong with stored bytes, whatever the driver.
+// Errors of blob storage, common to all drivers.
 
 import { defineError, type BerthError } from '../errors.ts';
 
-/** No room is left: the disk, its quota or the file size limit (fs), the bucket's quota (S3). */
-export const StorageFullError = defineError('storage_full', 507, 'The storage is full');
+/** No space left: on the disk, in its quota or within the file size limit (fs); in the bucket's quota (S3). */
+export const StorageFullError = defineError('storage_full', 507, 'Storage full');
 
-/** The storage does not answer or refuses to work: away, read-only, failing. */
-export const StorageUnavailableError = defineError('storage_unavailable', 503, 'The storage is not available');
-
-/**
- * No finished blob has this key, or no unfinished one where a writer is resumed. The server referred to it, so the
- * failure is the server's.
- */
-export const BlobMissingError = defineError('blob_missing', 500, 'The bytes of this blob are missing');
-
-/** The key is taken. Keys are random and used once, so the failure is the server's. */
-export const BlobExistsError = defineError('blob_exists', 500, 'A blob of this key exists already');
+/** The storage cannot be reached, is read-only or fails. */
+export const StorageUnavailableError = defineError('storage_unavailable', 503, 'Storage unavailable');
 
 /**
- * The key is not of the shape that `isStorageKey` describes. Keys never come from a client, so the failure is the
- * server's.
+ * No finished blob has this key, or no unfinished blob when a writer is resumed. The server refers to it, so this is a
+ * server error.
  */
-export const BlobKeyInvalidError = defineError('blob_key_invalid', 500, 'The key of this blob is not a valid one');
+export const BlobMissingError = defineError('blob_missing', 500, 'Blob content missing');
 
-export const BlobOffsetMismatchError = defineError(
-  'blob_offset_mismatch',
-  409,
-  'The bytes do not continue the upload',
-);
+/** The key is in use. Keys are random and used once, so this is a server error. */
+export const BlobExistsError = defineError('blob_exists', 500, 'Blob already exists');
 
-export const BlobWriterClosedError = defineError('blob_writer_closed', 409, 'The upload takes no more bytes');
+/** The key is not well-formed, see `isStorageKey`. Keys never come from a client, so this is a server error. */
+export const BlobKeyInvalidError = defineError('blob_key_invalid', 500, 'Invalid blob key');
+
+export const BlobOffsetMismatchError = defineError('blob_offset_mismatch', 409, 'Upload offset mismatch');
+
+export const BlobWriterClosedError = defineError('blob_writer_closed', 409, 'Upload closed');
 
 /** RFC 9110, 15.5.17. */
-export const BlobRangeInvalidError = defineError('blob_range_invalid', 416, 'The range is not within the blob');
+export const BlobRangeInvalidError = defineError('blob_range_invalid', 416, 'Range outside the blob');
 
-/** Makes the failure of a blob whose bytes are not there, or too few. */
+/** Creates the error for a blob whose bytes are missing or too few. */
 export function blobMissing(cause?: unknown): BerthError {
-  return new BlobMissingError('The operator can check the storage; uploading the same bytes again repairs it.', {
-    cause,
-  });
+  return new BlobMissingError(
+    'Ask the operator to check the storage, or upload the same bytes again to restore the blob.',
+    { cause },
+  );
 }
 
-/** Makes the failure of a key that has a blob already. */
-export function keyTaken(cause?: unknown): BerthError {
-  return new BlobExistsError('This is a fault of the server; report it to its operator.', { cause });
+/** Creates the error for a key that already has a blob. */
+export function blobExists(cause?: unknown): BerthError {
+  return new BlobExistsError('This is a bug in the server. Please report it to the operator.', { cause });
 }
 
-/** Makes a function that runs work and lets it fail with what `map` makes of its failure. */
+/** Returns a function that runs work and passes its failure through `map`. */
 export function mapErrors(map: (error: unknown) => unknown): <T>(work: () => Promise<T>) => Promise<T> {
   return async (work) => {
     try {
@@ -57,7 +51,7 @@ export function mapErrors(map: (error: unknown) => unknown): <T>(work: () => Pro
   };
 }
 
-/** Makes a function that runs steps one after the other by `run`, whether those before succeeded or not. */
+/** Returns a function that serialises calls of `run`. A failed step does not stop the later ones. */
 export function serialized(run: <T>(step: () => Promise<T>) => Promise<T>): typeof run {
   let last: Promise<unknown> = Promise.resolve();
   return (step) => {

@@ -1,4 +1,4 @@
-// Bytes that are durable and belong to nobody yet: the last steps of an upload.
+// The last steps of an upload: adopting durable bytes into the database, or discarding them.
 
 import type { Tx } from '../db/index.ts';
 import type { Digest } from '../digests/index.ts';
@@ -11,8 +11,8 @@ export class FinishedBlob {
   readonly storageKey: string;
   readonly digest: Digest;
   readonly sizeBytes: number;
-  /** Object that nobody needs once the adoption is committed. */
-  #superfluousKey: string | undefined;
+  /** Object that is redundant once the adoption is committed. */
+  #redundantKey: string | undefined;
   readonly #rows: Pick<BlobRepository, 'endWriter'>;
   readonly #store: Pick<BlobStore, 'delete'>;
   #isSettled = false;
@@ -29,44 +29,47 @@ export class FinishedBlob {
     this.sizeBytes = blob.sizeBytes;
   }
 
-  /** In a transaction: inserts the blob's row, or adopts the row of equal bytes, healing it where it was unsound. */
+  /**
+   * Inserts the blob's row, or adopts the existing row of equal bytes and repairs it if it is damaged or missing. Runs
+   * in the caller's transaction.
+   * @throws blob_writer_closed when the upload was discarded meanwhile
+   */
   async adopt(tx: Tx): Promise<void> {
     const blobs = blobRepository(tx);
-    if (await blobs.insert(this)) this.#superfluousKey = undefined;
-    else await this.#adoptPresent(blobs);
+    if (await blobs.insert(this)) this.#redundantKey = undefined;
+    else await this.#adoptExisting(blobs);
     if (!(await blobs.endWriter(this.storageKey)))
-      throw new BlobWriterClosedError('The upload was given up meanwhile: send it again.');
+      throw new BlobWriterClosedError('The upload was discarded in the meantime. Send it again.');
   }
 
-  /** Adopts the row of equal bytes. */
-  async #adoptPresent(blobs: BlobRepository): Promise<void> {
-    const present = await blobs.lock(this.digest);
-    if (!present) throw new SweptMeanwhileError();
-    if (present.state === 'sound') {
-      this.#superfluousKey = this.storageKey;
+  async #adoptExisting(blobs: BlobRepository): Promise<void> {
+    const existing = await blobs.lock(this.digest);
+    if (!existing) throw new ConcurrentlySweptError();
+    if (existing.state === 'sound') {
+      this.#redundantKey = this.storageKey;
     } else {
       await blobs.repoint(this.digest, this.storageKey);
-      this.#superfluousKey = present.storageKey;
+      this.#redundantKey = existing.storageKey;
     }
   }
 
-  /** After the commit: drops whichever object is not needed any more. */
+  /** Deletes the redundant object. Call after the commit. */
   async settle(): Promise<void> {
     this.#isSettled = true;
-    if (this.#superfluousKey) await this.#store.delete(this.#superfluousKey, { isFinished: true });
+    if (this.#redundantKey) await this.#store.delete(this.#redundantKey, { isFinished: true });
   }
 
-  /** Removes every trace, unless `adopt` has committed after all. */
+  /** Removes every trace, unless `adopt` has been committed. */
   async abort(): Promise<void> {
     if (this.#isSettled) return;
     this.#isSettled = true;
-    // Whoever removes the writer's row decides: a commit whose answer was lost has removed it, and then its bytes
-    // stay.
+    // Deleting the writer's row arbitrates between commit and abort. A commit whose response was lost has already
+    // deleted it; the bytes then stay.
     if (await this.#rows.endWriter(this.storageKey)) await this.#store.delete(this.storageKey, { isFinished: true });
   }
 }
 
-/** Makes the transaction run again: the row of equal bytes was swept between our insert and our lock. */
-class SweptMeanwhileError extends Error {
+/** Makes the transaction retry: the row of equal bytes was swept between our insert and our lock. */
+class ConcurrentlySweptError extends Error {
   readonly code = '40001';
 }

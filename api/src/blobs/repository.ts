@@ -17,7 +17,7 @@ export function blobRepository(executor: Executor | Tx) {
       return row && fromRow(row);
     },
 
-    /** Inserts a blob; returns false when its digest is known. */
+    /** Inserts a blob; returns false when its digest is already known. */
     async insert({ digest, storageKey, sizeBytes }: Omit<BlobRow, 'state'>): Promise<boolean> {
       const { numInsertedOrUpdatedRows } = await executor
         .insertInto('blobs')
@@ -34,8 +34,8 @@ export function blobRepository(executor: Executor | Tx) {
     },
 
     /**
-     * For an adoption: takes the row's lock until the transaction ends, so that a sweep cannot delete it meanwhile,
-     * and forgets since when nobody wanted it.
+     * Locks the row for an adoption until the transaction ends, so that a sweep cannot delete it, and clears its
+     * unreferenced mark.
      */
     async lock(digest: string): Promise<BlobRow | undefined> {
       const row = await executor
@@ -55,7 +55,7 @@ export function blobRepository(executor: Executor | Tx) {
         .execute();
     },
 
-    /** Marks what was found of an object; false when the row has another object by now, or is gone. */
+    /** Records the state of an object; returns false when the row is gone or refers to another object by now. */
     async mark(
       { digest, storageKey }: Pick<BlobRow, 'digest' | 'storageKey'>,
       state: BlobRow['state'],
@@ -77,8 +77,8 @@ export function blobRepository(executor: Executor | Tx) {
         .execute();
     },
 
-    /** Says that a writer lives. @param at in the future for one that is suspended and wanted until then */
-    async beatWriter(storageKey: string, at: Date): Promise<void> {
+    /** Records a writer's heartbeat. @param at in the future for a suspended writer that must be kept until then */
+    async renewWriter(storageKey: string, at: Date): Promise<void> {
       await executor
         .updateTable('blob_writers')
         .set({ heartbeat_at: at.toISOString() })
@@ -86,7 +86,7 @@ export function blobRepository(executor: Executor | Tx) {
         .execute();
     },
 
-    /** Keeps what the driver needs to resume. */
+    /** Stores what the driver needs to resume. */
     async putWriterState(storageKey: string, state: string): Promise<void> {
       await executor.updateTable('blob_writers').set({ state }).where('storage_key', '=', storageKey).execute();
     },
@@ -101,7 +101,7 @@ export function blobRepository(executor: Executor | Tx) {
       )?.state;
     },
 
-    /** Removes the writer's row; of all who try, one gets true. */
+    /** Deletes the writer's row; returns true to exactly one of several concurrent callers. */
     async endWriter(storageKey: string): Promise<boolean> {
       const { numDeletedRows } = await executor
         .deleteFrom('blob_writers')

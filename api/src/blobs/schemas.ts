@@ -1,4 +1,4 @@
-// The wire shapes of the storage: what it holds, and how its sweep and its scrub stand.
+// Wire schemas of storage administration: totals, and the state of sweep and scrub.
 
 import { Type, type TSchema } from 'typebox';
 
@@ -7,14 +7,14 @@ const Bytes = Type.Integer({ minimum: 0, description: 'Bytes' });
 const Digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' });
 const Timestamp = Type.String({
   format: 'date-time',
-  description: 'ISO 8601 UTC with milliseconds, by the clock of the database',
+  description: "ISO 8601 UTC with milliseconds, by the database's clock",
 });
 
 const SWEEP_COUNTS = {
-  removedBlobs: Type.Integer({ minimum: 0, description: 'Blobs that no slot has referred to for the grace period' }),
+  removedBlobs: Type.Integer({ minimum: 0, description: 'Blobs unreferenced for longer than the grace period' }),
   removedObjects: Type.Integer({
     minimum: 0,
-    description: 'Objects of the storage that belong to nothing, unfinished ones too',
+    description: 'Orphaned storage objects, including unfinished ones',
   }),
   endedUploads: Type.Integer({ minimum: 0, description: 'Uploads whose process died' }),
   freedBytes: Bytes,
@@ -29,15 +29,15 @@ const SCRUB_COUNTS = {
   missingBlobs: Count,
   recoveredBlobs: Type.Integer({
     minimum: 0,
-    description: 'Found unsound by an earlier scrub, and sound by this one',
+    description: 'Damaged or missing in an earlier scrub, intact in this one',
   }),
 };
 
 const Reason = Type.String({
   enum: ['size', 'digest', 'unreadable', 'gone'],
   description:
-    'size, digest: other bytes are there; unreadable: the storage works, but not for this blob; gone: ' +
-    'nothing is there',
+    'size, digest: the stored bytes differ; unreadable: the storage works, but cannot read this blob; gone: the ' +
+    'object is missing',
 });
 const FindingSchema = Type.Object(
   {
@@ -45,7 +45,7 @@ const FindingSchema = Type.Object(
     reason: Reason,
     artefacts: Type.Array(
       Type.Object({ id: Type.String(), architecture: Type.String({ description: 'Empty for a file artefact' }) }),
-      { description: 'The slots that hold it' },
+      { description: 'Slots that refer to the blob' },
     ),
   },
   { title: 'Finding' },
@@ -55,21 +55,23 @@ export const SweepResultSchema = Type.Object(
   {
     dryRun: Type.Boolean(),
     ...SWEEP_COUNTS,
-    digests: Type.Optional(Type.Array(Digest, { description: 'Of a dry run: blobs that would go, 1,000 at most' })),
+    digests: Type.Optional(
+      Type.Array(Digest, { description: 'In a dry run: blobs that would be removed, at most 1,000' }),
+    ),
   },
   { title: 'SweepResult' },
 );
 
 const SweepProgressSchema = Type.Object({ phase: Type.String({ enum: ['blobs', 'objects'] }), ...SWEEP_COUNTS });
 const ScrubProgressSchema = Type.Object({
-  cursor: Type.String({ description: 'Digests up to this one are checked' }),
+  cursor: Type.String({ description: 'Digests up to this one have been checked' }),
   ...SCRUB_COUNTS,
   findings: Type.Array(Type.Object({ digest: Digest, reason: Reason })),
 });
 const ScrubResultSchema = Type.Object(
   {
     ...SCRUB_COUNTS,
-    damaged: Type.Array(FindingSchema, { description: '1,000 findings at most; the counts are complete' }),
+    damaged: Type.Array(FindingSchema, { description: 'At most 1,000 findings; the counts are complete' }),
     missing: Type.Array(FindingSchema),
   },
   { title: 'ScrubResult' },
@@ -82,14 +84,12 @@ const jobSchema = <Progress extends TSchema, Result extends TSchema>(
 ) =>
   Type.Object(
     {
-      running: Type.Boolean({ description: 'In whichever replica' }),
+      running: Type.Boolean({ description: 'In any replica' }),
       dueAt: Type.Optional(Timestamp),
       startedAt: Type.Optional(Timestamp),
       endedAt: Type.Optional(Timestamp),
-      outcome: Type.Optional(
-        Type.String({ enum: ['succeeded', 'failed'], description: 'Of the last run that ended' }),
-      ),
-      error: Type.Optional(Type.String({ description: 'Code of the last failure' })),
+      outcome: Type.Optional(Type.String({ enum: ['succeeded', 'failed'], description: 'Of the last completed run' })),
+      error: Type.Optional(Type.String({ description: 'Error code of the last failure' })),
       progress: Type.Optional(progress),
       result: Type.Optional(result),
     },
@@ -103,8 +103,8 @@ export const StorageSchema = Type.Object(
   {
     blobs: Count,
     storedBytes: Bytes,
-    sharedBytes: Type.Integer({ minimum: 0, description: 'Bytes saved by keeping equal ones once' }),
-    unsoundBlobs: Type.Integer({ minimum: 0, description: 'Found damaged or missing, and not uploaded again since' }),
+    sharedBytes: Type.Integer({ minimum: 0, description: 'Bytes saved by deduplication' }),
+    unsoundBlobs: Type.Integer({ minimum: 0, description: 'Damaged or missing blobs, not uploaded again since' }),
     graceHours: Type.Number({ minimum: 0 }),
     sweep: SweepJobSchema,
     scrub: ScrubJobSchema,
@@ -114,7 +114,7 @@ export const StorageSchema = Type.Object(
 
 export const SweepRequestSchema = Type.Object(
   {
-    dryRun: Type.Optional(Type.Boolean({ description: 'Only tell what would go, at once' })),
+    dryRun: Type.Optional(Type.Boolean({ description: 'Only report what would be removed, immediately' })),
   },
   { additionalProperties: false },
 );

@@ -1,7 +1,7 @@
 import type { Executor, Tx } from '../db/index.ts';
 import type { BlobRow } from './repository.ts';
 
-/** Where a blob is used. `architecture` is empty for a file artefact, which has one slot alone. */
+/** A slot that refers to a blob. `architecture` is empty for a file artefact, which has a single slot. */
 export interface SlotOfBlob {
   id: string;
   architecture: string;
@@ -9,7 +9,7 @@ export interface SlotOfBlob {
 
 export function scrubRepository(executor: Executor | Tx) {
   return {
-    /** Lists blobs in order of their digests. */
+    /** Lists the blobs after a digest, in digest order. */
     async listAfter(digest: string, limit: number): Promise<BlobRow[]> {
       const rows = await executor
         .selectFrom('blobs')

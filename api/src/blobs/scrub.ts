@@ -1,4 +1,4 @@
-// Reads every blob back and compares its size and digest with its row, while the server serves or beside it.
+// Integrity check: reads every blob back and compares its size and digest with its row, also while the server runs.
 
 import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,12 +10,12 @@ import { blobRepository, type BlobRow } from './repository.ts';
 import { scrubRepository, type SlotOfBlob } from './scrub-repository.ts';
 
 /**
- * `size`, `digest`: other bytes are there; `unreadable`: the storage works, but not for this one; `gone`: nothing is
- * there.
+ * `size`, `digest`: the stored bytes differ; `unreadable`: the storage works, but cannot read this blob; `gone`: the
+ * object is missing.
  */
 export type FindingReason = 'size' | 'digest' | 'unreadable' | 'gone';
 
-/** A blob that is not sound; `artefacts` are those whose slots it fills. */
+/** A damaged or missing blob, with the artefacts whose slots refer to it. */
 export interface Finding {
   digest: string;
   reason: FindingReason;
@@ -27,19 +27,19 @@ export interface ScrubCounts {
   checkedBytes: number;
   damagedBlobs: number;
   missingBlobs: number;
-  /** Blobs that an earlier scrub had found unsound, and that are sound. */
+  /** Blobs that were damaged or missing in an earlier scrub and are intact again. */
   recoveredBlobs: number;
 }
 
 export interface ScrubProgress extends ScrubCounts {
-  /** All digests up to this one are checked: where another process continues. */
+  /** All digests up to this one have been checked; another process can resume here. */
   cursor: string;
-  /** What was found so far, 1,000 at most; the counts are complete. */
+  /** Findings so far, at most 1,000; the counts are complete. */
   findings: { digest: string; reason: FindingReason }[];
 }
 
 export interface ScrubResult extends ScrubCounts {
-  /** Up to 1,000 in both lists together; `damagedBlobs` and `missingBlobs` count all. */
+  /** At most 1,000 in both lists together; `damagedBlobs` and `missingBlobs` count all. */
   damaged: Finding[];
   missing: Finding[];
 }
@@ -47,26 +47,26 @@ export interface ScrubResult extends ScrubCounts {
 export interface ScrubOptions {
   database: Database;
   store: BlobStore;
-  /** Reads no more than this in a second. Default: as fast as it goes. */
+  /** Read rate limit. Default: unlimited. */
   bytesPerSecond?: number;
 }
 
 export interface ScrubRun {
   signal?: AbortSignal;
-  /** Continues a scrub that was interrupted. */
+  /** Progress of an interrupted scrub to resume from. */
   from?: ScrubProgress | undefined;
   onProgress?: (progress: ScrubProgress) => void;
   assertHeld?: (tx: Tx) => Promise<void>;
 }
 
-/** Scrubs; marks each blob's row with what was found. @throws storage_unavailable, lease_lost; the signal's reason */
+/** Runs a scrub and records each blob's state. @throws storage_unavailable, lease_lost; the signal's reason */
 export type Scrub = (run?: ScrubRun) => Promise<ScrubResult>;
 
-/** Blobs that are read at once: hides the delay of a storage over the network. */
-const READS_AT_ONCE = 4;
-const BATCH = 32;
+/** Concurrent reads: hides the latency of a remote storage. */
+const READ_CONCURRENCY = 4;
+const BATCH_SIZE = 32;
 const MAX_FINDINGS = 1_000;
-/** A blob that changes each time it is looked at is left to the next scrub. */
+/** A blob that changes during every attempt is left to the next scrub. */
 const MAX_ATTEMPTS = 3;
 
 type Verdict = 'sound' | FindingReason;
@@ -86,7 +86,7 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
           recoveredBlobs: 0,
           findings: [],
         };
-    const slowDown = createLimiter(bytesPerSecond, signal);
+    const throttle = createThrottle(bytesPerSecond, signal);
     const inTransaction = <T>(work: (tx: Tx) => Promise<T>) =>
       database.transaction(async (tx) => {
         await assertHeld?.(tx);
@@ -100,18 +100,18 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
         const state = verdict === 'sound' ? 'sound' : verdict === 'gone' ? 'missing' : 'damaged';
         const isMarked =
           state === row.state || (await inTransaction((tx) => blobRepository(tx).mark({ digest, storageKey }, state)));
-        if (isMarked && (state === 'sound' || (await isPresent(row)))) return note(row, verdict);
-        // Healed, adopted or swept while it was read: what it is now decides.
+        if (isMarked && (state === 'sound' || (await isCurrent(row)))) return record(row, verdict);
+        // Repaired, adopted or swept while it was read: check its current row instead.
         row = await blobRepository(database.db).find(digest);
       }
     }
 
-    /** A verdict on an object that was replaced meanwhile says nothing. */
-    async function isPresent(row: BlobRow): Promise<boolean> {
+    /** Checks that the row still refers to the object that was read; otherwise the verdict is meaningless. */
+    async function isCurrent(row: BlobRow): Promise<boolean> {
       return (await blobRepository(database.db).find(row.digest))?.storageKey === row.storageKey;
     }
 
-    function note(row: BlobRow, verdict: Verdict): void {
+    function record(row: BlobRow, verdict: Verdict): void {
       progress.checkedBlobs++;
       progress.checkedBytes += row.sizeBytes;
       if (verdict === 'sound') {
@@ -129,8 +129,8 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
         if (error instanceof BlobMissingError) return 'gone';
         if (!(error instanceof StorageUnavailableError)) throw error;
       }
-      // A bad sector, or a storage that is away? The one is a finding, the other ends the scrub, which is tried again
-      // later.
+      // Distinguish a bad sector, which is a finding, from an unavailable storage, which ends the scrub until it is
+      // retried.
       await store.check();
       return read(row).catch((error: unknown) => {
         if (error instanceof BlobMissingError) return 'gone';
@@ -145,18 +145,18 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
       await store.send(storageKey, undefined, async (chunk) => {
         signal?.throwIfAborted();
         hash.update(chunk);
-        await slowDown(chunk.length);
+        await throttle(chunk.length);
       });
       return digestOf(hash) === digest ? 'sound' : 'digest';
     }
 
     for (;;) {
-      const batch = await rows.listAfter(progress.cursor, BATCH);
+      const batch = await rows.listAfter(progress.cursor, BATCH_SIZE);
       const last = batch.at(-1);
       if (!last) break;
       const queue = batch.values();
       await Promise.all(
-        Array.from({ length: READS_AT_ONCE }, async () => {
+        Array.from({ length: READ_CONCURRENCY }, async () => {
           for (const row of queue) await check(row);
         }),
       );
@@ -189,8 +189,8 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
   }
 }
 
-/** Makes a function that waits as long as the bytes so far were too quick. */
-function createLimiter(
+/** Returns a function that delays its caller until the bytes so far are within the rate limit. */
+function createThrottle(
   bytesPerSecond: number | undefined,
   signal: AbortSignal | undefined,
 ): (bytes: number) => Promise<void> {

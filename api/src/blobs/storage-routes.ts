@@ -13,7 +13,7 @@ import type { Storage } from './storage.ts';
 
 const tags = ['storage'];
 
-/** The storage, for superadmins: what it holds, its sweep and its scrub. */
+/** Storage administration for superadmins: totals, garbage collection (sweep) and integrity check (scrub). */
 export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
   return async (app) => {
     const openStream = eventStreams(app);
@@ -22,7 +22,7 @@ export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
       '/storage',
       {
         schema: {
-          summary: 'Tell what the storage holds, and how sweep and scrub went',
+          summary: 'Get storage totals and the state of sweep and scrub',
           tags,
           response: { 200: StorageSchema, ...problems(401, 403) },
         },
@@ -35,7 +35,7 @@ export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
       {
         preValidation: refuseNull,
         schema: {
-          summary: 'Sweep what nobody refers to, or tell what would go',
+          summary: 'Start a sweep (garbage collection), or preview it with a dry run',
           tags,
           body: Type.Union([SweepRequestSchema, Type.Null()]),
           response: { 200: SweepResultSchema, 202: SweepJobSchema, ...problems(400, 401, 403, 409, 503) },
@@ -52,7 +52,7 @@ export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
       {
         preValidation: refuseNull,
         schema: {
-          summary: 'Read every blob back and compare',
+          summary: 'Start a scrub (integrity check of every blob)',
           tags,
           body: Type.Union([ScrubRequestSchema, Type.Null()]),
           response: { 202: ScrubJobSchema, ...problems(400, 401, 403, 409) },
@@ -67,8 +67,8 @@ export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
         schema: {
           summary: 'Watch sweep and scrub as server-sent events',
           description:
-            'Events `sweep` and `scrub`, each with the job as GET /storage shows it: first as it stands, then ' +
-            'with every change, whichever replica runs it.',
+            'Events `sweep` and `scrub`, each with the job as in GET /storage: the current state first, then every ' +
+            'change, whichever replica runs it.',
           tags,
           response: {
             200: { description: 'Server-sent events', content: { 'text/event-stream': { schema: Type.String() } } },

@@ -1,4 +1,4 @@
-// What an operator does with the storage: looking at it, sweeping and scrubbing it, and watching both.
+// Storage administration: totals, sweep (garbage collection) and scrub (integrity check), and watching both jobs.
 
 import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
@@ -9,7 +9,7 @@ import { createScrub, type ScrubProgress, type ScrubResult } from './scrub.ts';
 import { storageRepository } from './storage-repository.ts';
 import { createSweep, type SweepProgress, type SweepResult } from './sweep.ts';
 
-/** Names of the jobs, and of their leases: whoever must not meet a sweep, such as a backup, takes its lease. */
+/** Names of the jobs and of their leases. Work that must not run during a sweep, such as a backup, takes its lease. */
 export const SWEEP_JOB = 'storage.sweep';
 export const SCRUB_JOB = 'storage.scrub';
 
@@ -21,16 +21,16 @@ export interface StorageOptions {
   store: BlobStore;
   jobs: Jobs;
   graceMs: number;
-  /** How quickly a scrub reads. Default: as fast as it goes. */
+  /** Read rate limit of a scrub. Default: unlimited. */
   scrubBytesPerSecond?: number;
 }
 
 export interface StorageOverview {
   blobs: number;
   storedBytes: number;
-  /** What equal bytes in several slots would need besides, if each slot had its own. */
+  /** Bytes saved by deduplication: what slots with equal bytes would need in addition if each had its own copy. */
   sharedBytes: number;
-  /** Blobs that were found damaged or missing and have not been uploaded again since. */
+  /** Blobs found damaged or missing and not uploaded again since. */
   unsoundBlobs: number;
   graceHours: number;
   sweep: JobState;
@@ -39,18 +39,18 @@ export interface StorageOverview {
 
 export interface Storage {
   overview(caller: Caller): Promise<StorageOverview>;
-  /** Tells what a sweep would remove now. */
+  /** Reports what a sweep would remove now. */
   previewSweep(caller: Caller): Promise<SweepResult>;
-  /** Asks for a sweep or a scrub, by whichever replica gets to it. @throws job_running */
+  /** Schedules a sweep or a scrub to run now, in any replica. @throws job_running */
   begin(actor: Actor, job: StorageJob): Promise<JobState>;
   /**
-   * Makes a function that calls back with the state of both now and with each change, until the function that it
-   * returns is called.
+   * Checks the caller's permission and returns a function that subscribes to the state of both jobs: called back at
+   * once and on every change. The subscription returns an unsubscribe function.
    */
   watcherFor(caller: Caller): (onState: (job: StorageJob, state: JobState) => void) => () => void;
-  /** For the command line: in this process, to its end. @throws job_running, storage_unavailable */
+  /** Runs a sweep in this process, for the command line. @throws job_running, storage_unavailable */
   sweep(options?: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void }): Promise<SweepResult>;
-  /** As `sweep`. */
+  /** Runs a scrub in this process, for the command line. @throws as `sweep` */
   scrub(options?: { onProgress?: (progress: ScrubProgress) => void }): Promise<ScrubResult>;
 }
 
@@ -67,7 +67,7 @@ const NEVER_RAN: Omit<JobState, 'name'> = {
   result: undefined,
 };
 
-/** Registers the jobs of the storage and makes its service. */
+/** Registers the sweep and scrub jobs and creates the storage service. */
 export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSecond }: StorageOptions): Storage {
   const rows = storageRepository(database.db);
   const sweeper = createSweep({ database, store, graceMs });

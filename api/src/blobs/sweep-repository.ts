@@ -1,21 +1,21 @@
 import { sql } from 'kysely';
 import { databaseTime, type DialectName, type Executor, type Tx } from '../db/index.ts';
 
-/** An object whose row is gone, or would go. */
-export interface Unreferenced {
+/** A blob that no slot refers to. */
+export interface UnreferencedBlob {
   digest: string;
   storageKey: string;
   sizeBytes: number;
 }
 
-/** What a sweep asks and changes; everything in batches of bounded size and duration. */
+/** The SQL of a sweep. Every statement works on a batch of bounded size and duration. */
 export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
   const columns = ['digest', 'storage_key as storageKey', 'size as sizeBytes'] as const;
   const olderThan = (graceMs: number) => databaseTime(dialect, -graceMs);
   const referenced = sql<boolean>`exists (select 1 from slots where slots.digest = blobs.digest)`;
 
   return {
-    /** Ends the window of blobs that follow a digest, in order of their digests; undefined behind the last. */
+    /** Finds where the next window of blobs after a digest ends, in digest order; undefined after the last blob. */
     async endOfWindow(after: string, windowBlobs: number): Promise<{ last: string; count: number } | undefined> {
       const page = executor
         .selectFrom('blobs')
@@ -31,8 +31,8 @@ export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
       return last === null ? undefined : { last, count };
     },
 
-    /** Lists blobs of a window that no slot refers to and that are not marked. */
-    async listNewlyUnreferenced(after: string, last: string): Promise<Unreferenced[]> {
+    /** Lists the blobs of a window that no slot refers to and that are not marked yet. */
+    async listNewlyUnreferenced(after: string, last: string): Promise<UnreferencedBlob[]> {
       return executor
         .selectFrom('blobs')
         .select(columns)
@@ -43,8 +43,8 @@ export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
         .execute();
     },
 
-    /** Lists marked blobs whose grace is over, in order of their digests. */
-    async listExpired(after: string, graceMs: number, limit: number): Promise<Unreferenced[]> {
+    /** Lists marked blobs whose grace period is over, in digest order. */
+    async listExpired(after: string, graceMs: number, limit: number): Promise<UnreferencedBlob[]> {
       return executor
         .selectFrom('blobs')
         .select(columns)
@@ -58,8 +58,8 @@ export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
     },
 
     /**
-     * Takes the locks of rows until the transaction ends. Only then does the next statement see the slots of every
-     * adoption that had locked one of them before. /
+     * Locks rows until the transaction ends (PostgreSQL only). The next statement of the transaction then sees the
+     * slots of every adoption that held one of these locks before.
      */
     async lock(digests: readonly string[]): Promise<void> {
       if (dialect === 'postgres')
@@ -72,7 +72,7 @@ export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
           .execute();
     },
 
-    /** Marks rows that are locked and that no slot refers to. */
+    /** Marks those locked rows that no slot refers to. */
     async markUnreferenced(digests: readonly string[]): Promise<void> {
       await executor
         .updateTable('blobs')
@@ -83,8 +83,8 @@ export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
         .execute();
     },
 
-    /** Deletes rows that are locked, that no slot refers to and whose grace is over, and returns them. */
-    async deleteUnreferenced(digests: readonly string[], graceMs: number): Promise<Unreferenced[]> {
+    /** Deletes those locked rows that no slot refers to and whose grace period is over; returns the deleted rows. */
+    async deleteUnreferenced(digests: readonly string[], graceMs: number): Promise<UnreferencedBlob[]> {
       return executor
         .deleteFrom('blobs')
         .where('digest', 'in', digests)
@@ -94,8 +94,8 @@ export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
         .execute();
     },
 
-    /** Lists the keys of writers that have not said for so long that they live. */
-    async listDeadWriters(graceMs: number, limit: number): Promise<string[]> {
+    /** Lists the keys of writers whose last heartbeat is older than `graceMs`. */
+    async listStaleWriters(graceMs: number, limit: number): Promise<string[]> {
       const rows = await executor
         .selectFrom('blob_writers')
         .select('storage_key')
@@ -106,8 +106,11 @@ export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
       return rows.map((row) => row.storage_key);
     },
 
-    /** Removes the rows of writers that are still dead, and returns their keys: whoever removes the row decides. */
-    async endDeadWriters(keys: readonly string[], graceMs: number): Promise<string[]> {
+    /**
+     * Deletes the rows of writers that are still stale, and returns their keys. A row can be deleted only once, so
+     * this arbitrates between the sweep and a late commit.
+     */
+    async deleteStaleWriters(keys: readonly string[], graceMs: number): Promise<string[]> {
       const rows = await executor
         .deleteFrom('blob_writers')
         .where('storage_key', 'in', keys)
@@ -118,10 +121,10 @@ export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
     },
 
     /**
-     * Finds which of these keys a blob or a writer has, in one statement, since a commit moves a key from the one to
-     * the other.
+     * Finds which of these keys belong to a blob or a writer. One statement, because a commit moves a key from the
+     * writers to the blobs.
      */
-    async listWanted(keys: readonly string[]): Promise<string[]> {
+    async listReferencedKeys(keys: readonly string[]): Promise<string[]> {
       const rows = await executor
         .selectFrom('blobs')
         .select('storage_key')

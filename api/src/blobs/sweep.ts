@@ -1,19 +1,19 @@
-// Removes what nobody refers to: blobs without a slot, writers that died, objects that no row names. What protects
-// an upload that is under way: docs/decisions/0013-blobs-are-marked-before-they-are-swept.md.
+// Garbage collection: deletes unreferenced blobs, stale uploads and orphaned storage objects.
+// How uploads in progress are protected: docs/decisions/0013-mark-before-sweep.md.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { batches, type Database, type Tx } from '../db/index.ts';
 import type { BlobDeleteOptions, BlobStore, StoredBlob } from './blob-store.ts';
-import { sweepRepository, type Unreferenced } from './sweep-repository.ts';
+import { sweepRepository, type UnreferencedBlob } from './sweep-repository.ts';
 
 export interface SweepCounts {
-  /** Blobs that no slot has referred to for the grace period. */
+  /** Blobs that no slot has referred to for longer than the grace period. */
   removedBlobs: number;
-  /** Objects of the storage that neither a blob nor a writer has, unfinished ones too. */
+  /** Storage objects that belong to neither a blob nor a writer, including unfinished ones. */
   removedObjects: number;
   /** Uploads whose process died. */
   endedUploads: number;
-  /** Bytes of all that was removed; of unfinished objects a lower bound where the storage does not tell. */
+  /** Bytes removed; a lower bound if the storage does not report the size of unfinished objects. */
   freedBytes: number;
 }
 
@@ -27,7 +27,7 @@ export interface SweepResult extends SweepCounts {
   dryRun: boolean;
   checkedBlobs: number;
   checkedObjects: number;
-  /** Of a dry run: digests of the blobs that would go, 1,000 at most. */
+  /** In a dry run: digests of the blobs that would be removed, at most 1,000. */
   digests?: string[];
 }
 
@@ -35,7 +35,7 @@ export interface SweepOptions {
   database: Database;
   store: BlobStore;
   /**
-   * How long something must have been wanted by nobody. 0 removes it at once, and a download that began before may
+   * How long something must have been unreferenced. 0 removes it at once; a download already in progress may then
    * fail.
    */
   graceMs: number;
@@ -44,33 +44,34 @@ export interface SweepOptions {
 export interface SweepRun {
   signal?: AbortSignal;
   onProgress?: (progress: SweepProgress) => void;
-  /** Asserts inside each transaction that this sweep is still the only one. */
+  /** Checks the fencing token of the lease; called inside each transaction. */
   assertHeld?: (tx: Tx) => Promise<void>;
 }
 
 export interface Sweep {
-  /** Sweeps; the caller holds the lease. @throws storage_unavailable, lease_lost; the signal's reason */
+  /** Runs a sweep; the caller holds the lease. @throws storage_unavailable, lease_lost; the signal's reason */
   run(run?: SweepRun): Promise<SweepResult>;
-  /** Tells what a sweep would remove now, and changes nothing. @throws storage_unavailable */
+  /** Reports what a sweep would remove now, without changing anything. @throws storage_unavailable */
   dryRun(run?: Pick<SweepRun, 'signal' | 'onProgress'>): Promise<SweepResult>;
 }
 
 /**
- * Without a beat for so long a writer is dead, however short the grace is: it beats every 30 s while bytes arrive, a
- * client that sends none is cut off after 2 minutes, and completing a large object may take some more. /
+ * A writer without a heartbeat for this long is stale, however short the grace period is. It sends one every 30 s
+ * while bytes arrive, an idle client is disconnected after 2 minutes, and completing a large object may take a while
+ * longer.
  */
-const MIN_WRITER_SILENCE_MS = 10 * 60_000;
-/** Rows that one statement looks at: some milliseconds, in which SQLite serves nobody else. */
+const MIN_WRITER_TIMEOUT_MS = 10 * 60_000;
+/** Rows that one statement scans: a few milliseconds, during which SQLite serves nothing else. */
 const WINDOW_BLOBS = 1_000;
 /** Rows that one transaction locks. */
-const BATCH = 200;
-/** Objects that are deleted at once; a storage over the network takes some milliseconds for each. */
-const DELETIONS_AT_ONCE = 8;
+const BATCH_SIZE = 200;
+/** Concurrent deletions; a remote storage takes a few milliseconds for each. */
+const DELETE_CONCURRENCY = 8;
 const MAX_LISTED_DIGESTS = 1_000;
 
 export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
   const rows = sweepRepository(database.db, database.dialect);
-  const silenceMs = Math.max(graceMs, MIN_WRITER_SILENCE_MS);
+  const writerTimeoutMs = Math.max(graceMs, MIN_WRITER_TIMEOUT_MS);
 
   async function sweep({ signal, onProgress, assertHeld }: SweepRun, dryRun: boolean): Promise<SweepResult> {
     let phase: SweepProgress['phase'] = 'blobs';
@@ -83,8 +84,8 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
       freedBytes: 0,
     };
     const digests: string[] = [];
-    /** Between two batches: others have their turn, and a sweep that must stop does. */
-    const pause = async () => {
+    /** Runs between two batches: reports progress, yields to other work and stops an aborted sweep. */
+    const endBatch = async () => {
       onProgress?.({ phase, ...progress });
       await nextTurn();
       signal?.throwIfAborted();
@@ -94,10 +95,10 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
         await assertHeld?.(tx);
         return work(tx);
       });
-    const count = (gone: readonly Unreferenced[]) => {
-      progress.removedBlobs += gone.length;
-      progress.freedBytes += gone.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-      if (dryRun) digests.push(...gone.slice(0, MAX_LISTED_DIGESTS - digests.length).map(({ digest }) => digest));
+    const countBlobs = (removed: readonly UnreferencedBlob[]) => {
+      progress.removedBlobs += removed.length;
+      progress.freedBytes += removed.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+      if (dryRun) digests.push(...removed.slice(0, MAX_LISTED_DIGESTS - digests.length).map(({ digest }) => digest));
     };
 
     async function markBlobs(): Promise<void> {
@@ -105,93 +106,93 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
         const window = await rows.endOfWindow(after, WINDOW_BLOBS);
         if (!window) return;
         const unreferenced = await rows.listNewlyUnreferenced(after, window.last);
-        // Without a grace period they would go at once.
-        if (dryRun && graceMs === 0) count(unreferenced);
-        for (const batch of dryRun ? [] : batches(unreferenced, BATCH)) {
-          const marked = batch.map(({ digest }) => digest);
+        // Without a grace period a sweep would remove them at once.
+        if (dryRun && graceMs === 0) countBlobs(unreferenced);
+        for (const batch of dryRun ? [] : batches(unreferenced, BATCH_SIZE)) {
+          const batchDigests = batch.map(({ digest }) => digest);
           await inTransaction(async (tx) => {
-            const inside = sweepRepository(tx, database.dialect);
-            await inside.lock(marked);
-            await inside.markUnreferenced(marked);
+            const locked = sweepRepository(tx, database.dialect);
+            await locked.lock(batchDigests);
+            await locked.markUnreferenced(batchDigests);
           });
         }
         progress.checkedBlobs += window.count;
         after = window.last;
-        await pause();
+        await endBatch();
       }
     }
 
     async function removeBlobs(): Promise<void> {
       for (let after = ''; ;) {
-        const expired = await rows.listExpired(after, graceMs, BATCH);
+        const expired = await rows.listExpired(after, graceMs, BATCH_SIZE);
         const last = expired.at(-1);
         if (!last) return;
         after = last.digest;
         if (dryRun) {
-          count(expired);
+          countBlobs(expired);
         } else {
           const removed = await inTransaction(async (tx) => {
-            const inside = sweepRepository(tx, database.dialect);
-            const marked = expired.map(({ digest }) => digest);
-            await inside.lock(marked);
-            return inside.deleteUnreferenced(marked, graceMs);
+            const locked = sweepRepository(tx, database.dialect);
+            const batchDigests = expired.map(({ digest }) => digest);
+            await locked.lock(batchDigests);
+            return locked.deleteUnreferenced(batchDigests, graceMs);
           });
-          count(removed);
-          // After the commit: a crash in between leaves objects that no row names, which a later sweep finds.
+          countBlobs(removed);
+          // After the commit: a crash in between leaves orphaned objects, which a later sweep removes.
           await deleteObjects(
             store,
             removed.map(({ storageKey }) => storageKey),
             { isFinished: true },
           );
         }
-        await pause();
+        await endBatch();
       }
     }
 
-    /** Returns the keys of writers that a dry run would have ended. */
-    async function endUploads(): Promise<Set<string>> {
+    /** Ends stale uploads. Returns the keys of the writers that a dry run left in place. */
+    async function endStaleUploads(): Promise<Set<string>> {
       if (dryRun) {
-        const dead = await rows.listDeadWriters(silenceMs, Number.MAX_SAFE_INTEGER);
-        progress.endedUploads = dead.length;
-        return new Set(dead);
+        const stale = await rows.listStaleWriters(writerTimeoutMs, Number.MAX_SAFE_INTEGER);
+        progress.endedUploads = stale.length;
+        return new Set(stale);
       }
       for (;;) {
-        const dead = await rows.listDeadWriters(silenceMs, BATCH);
-        if (dead.length === 0) return new Set();
+        const stale = await rows.listStaleWriters(writerTimeoutMs, BATCH_SIZE);
+        if (stale.length === 0) return new Set();
         const ended = await inTransaction((tx) =>
-          sweepRepository(tx, database.dialect).endDeadWriters(dead, silenceMs),
+          sweepRepository(tx, database.dialect).deleteStaleWriters(stale, writerTimeoutMs),
         );
         progress.endedUploads += ended.length;
-        await pause();
+        await endBatch();
       }
     }
 
-    async function removeObjects(ended: Set<string>): Promise<void> {
+    async function removeObjects(staleKeys: Set<string>): Promise<void> {
       phase = 'objects';
-      const newest = Date.now() - graceMs;
-      for await (const listed of batchesOf(store.list(), BATCH)) {
+      const newestMs = Date.now() - graceMs;
+      for await (const listed of batchesOf(store.list(), BATCH_SIZE)) {
         progress.checkedObjects += listed.length;
-        const old = listed.filter(({ modifiedAt }) => modifiedAt.getTime() <= newest);
+        const old = listed.filter(({ modifiedAt }) => modifiedAt.getTime() <= newestMs);
         if (old.length > 0) {
-          // Asked after they were listed: the row of a writer is there before its object, so whatever has none now
-          // never will.
-          const wanted = new Set(await rows.listWanted(old.map(({ key }) => key)));
-          const gone = old.filter(({ key }) => !wanted.has(key) || ended.has(key));
-          progress.removedObjects += gone.length;
-          progress.freedBytes += gone.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+          // Queried after the listing: a writer's row is inserted before its object, so an object without a row now
+          // will never get one.
+          const referenced = new Set(await rows.listReferencedKeys(old.map(({ key }) => key)));
+          const orphaned = old.filter(({ key }) => !referenced.has(key) || staleKeys.has(key));
+          progress.removedObjects += orphaned.length;
+          progress.freedBytes += orphaned.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
           if (!dryRun)
             await deleteObjects(
               store,
-              gone.map(({ key }) => key),
+              orphaned.map(({ key }) => key),
             );
         }
-        await pause();
+        await endBatch();
       }
     }
 
     await markBlobs();
     await removeBlobs();
-    await removeObjects(await endUploads());
+    await removeObjects(await endStaleUploads());
     return { dryRun, ...progress, ...(dryRun && { digests }) };
   }
 
@@ -202,7 +203,7 @@ export function createSweep({ database, store, graceMs }: SweepOptions): Sweep {
 }
 
 async function deleteObjects(store: BlobStore, keys: readonly string[], options?: BlobDeleteOptions): Promise<void> {
-  for (const batch of batches(keys, DELETIONS_AT_ONCE)) {
+  for (const batch of batches(keys, DELETE_CONCURRENCY)) {
     await Promise.all(batch.map((key) => store.delete(key, options)));
   }
 }

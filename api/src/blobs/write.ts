@@ -1,5 +1,5 @@
-// One blob on its way in: hashed and stored in a single pass, made durable, then adopted in the transaction
-// of whatever refers to it. Reading blobs lives in blobs.ts, writing bytes in drivers/.
+// Uploads one blob: hashes and stores it in a single pass, makes it durable, then hands it over for adoption in the
+// transaction that refers to it. Reading blobs lives in blobs.ts, writing bytes in drivers/.
 
 import { createHash } from 'node:crypto';
 import { digestOf } from '../digests/index.ts';
@@ -8,45 +8,43 @@ import { BlobExistsError, BlobMissingError, BlobWriterClosedError } from './erro
 import { FinishedBlob } from './finished-blob.ts';
 import type { BlobRepository } from './repository.ts';
 
-/** What uploads note while they last, wherever the database is: here, or with the thread that asked for them. */
+/** The rows that an upload reads and writes: directly, or through the main thread when it runs in a worker thread. */
 export type BlobWriteRows = Pick<
   BlobRepository,
-  'beginWriter' | 'beatWriter' | 'putWriterState' | 'findWriterState' | 'endWriter' | 'find' | 'mark'
+  'beginWriter' | 'renewWriter' | 'putWriterState' | 'findWriterState' | 'endWriter' | 'find' | 'mark'
 >;
 
 export interface BlobWrite {
-  /** Names the upload for `Blobs.resume`; no client may see it. */
+  /** Identifies the upload for `Blobs.resume`; never shown to clients. */
   readonly storageKey: string;
   readonly sizeBytes: number;
-  /** Whether every byte so far has been hashed here. Not after `Blobs.resume`: `finish` reads back what was missed. */
+  /** Whether every byte so far was hashed by this object. False after `Blobs.resume`: `finish` reads back the rest. */
   readonly isHashed: boolean;
-  /**
-   * Hashes (where `isHashed`) and stores the next chunk; the memory belongs to the upload until the promise settles.
-   */
+  /** Hashes (if `isHashed`) and stores the next chunk. The upload owns the memory until the promise settles. */
   write(chunk: Uint8Array): Promise<void>;
   /**
-   * Makes the bytes durable and lets go of the storage; the hash lives on in this object.
-   * @param keptUntil no sweep takes the bytes before
+   * Makes the bytes durable and releases the storage; this object keeps the hash state.
+   * @param keptUntil no sweep removes the bytes before this time
    */
   suspend(keptUntil: Date): Promise<void>;
   /**
-   * Continues after `suspend`, behind what others have appended meanwhile. Does nothing when it is open or finished.
-   * @throws blob_missing when it is gone, or shorter than it was
+   * Continues after `suspend`, at the current end: others may have appended meanwhile. Does nothing when the upload is
+   * open or finished.
+   * @throws blob_missing when the upload is gone, or shorter than it was
    */
   reopen(): Promise<void>;
   /**
-   * Makes the bytes durable. May be asked again.
-   * @param onMissed gets the bytes that were not hashed here, read back in order
+   * Makes the bytes durable; idempotent.
+   * @param onReadBack receives the bytes that were not hashed here, read back in order
    */
-  finish(onMissed?: (chunk: Uint8Array) => Promise<void>): Promise<FinishedBlob>;
+  finish(onReadBack?: (chunk: Uint8Array) => Promise<void>): Promise<FinishedBlob>;
   /** Removes every trace, unless the finished blob was adopted. */
   abort(): Promise<void>;
 }
 
-/** How often a long upload says that it lives. */
 const HEARTBEAT_MS = 30_000;
 
-/** Begins an upload; its row exists before its first byte, which is what "in flight" means to a sweep. */
+/** Starts an upload. Its row exists before its first byte, so that a sweep recognises it as in progress. */
 export async function beginBlobWrite(rows: BlobWriteRows, store: BlobStore): Promise<BlobWrite> {
   const storageKey = createStorageKey();
   await rows.beginWriter(storageKey);
@@ -59,12 +57,12 @@ export async function beginBlobWrite(rows: BlobWriteRows, store: BlobStore): Pro
 }
 
 /**
- * As Blobs.resume; one whose process died between the last byte and the commit has its whole object, and no writer any
- * more.
+ * Implements `Blobs.resume`. If the process died between the last byte and the commit, the object is already complete
+ * and no writer is opened.
  */
 export async function resumeBlobWrite(rows: BlobWriteRows, store: BlobStore, storageKey: string): Promise<BlobWrite> {
   const state = await rows.findWriterState(storageKey);
-  if (state === undefined) throw new BlobMissingError('The upload is gone: send it again.');
+  if (state === undefined) throw new BlobMissingError('The upload no longer exists. Send it again.');
   try {
     return new StreamedBlobWrite({ rows, store, storageKey }, await store.resume(storageKey, state));
   } catch (error) {
@@ -74,8 +72,8 @@ export async function resumeBlobWrite(rows: BlobWriteRows, store: BlobStore, sto
 }
 
 /**
- * As Blobs.discard. The row first: an adoption that is committed at the same moment has removed it, and then the bytes
- * stay.
+ * Implements `Blobs.discard`. Deletes the row first: if a concurrent adoption has committed, the row is already gone
+ * and the bytes stay.
  */
 export async function discardBlobWrite(rows: BlobWriteRows, store: BlobStore, storageKey: string): Promise<void> {
   if (await rows.endWriter(storageKey)) await store.delete(storageKey);
@@ -86,13 +84,13 @@ class StreamedBlobWrite implements BlobWrite {
   readonly #rows: BlobWriteRows;
   readonly #store: BlobStore;
   readonly #hash = createHash('sha256');
-  /** Undefined while the upload is suspended, and once its object is whole. */
+  /** Undefined while the upload is suspended, and once its object is complete. */
   #writer: BlobWriter | undefined;
-  /** The writer's state that the row has. */
+  /** The writer's state as stored in its row. */
   #storedState: string;
-  /** Size without a writer. */
-  #keptBytes: number;
-  #isWhole: boolean;
+  /** The size while there is no writer. */
+  #suspendedBytes: number;
+  #isComplete: boolean;
   #hashedBytes = 0;
   #heartbeatAt = Date.now();
   #finished: FinishedBlob | undefined;
@@ -101,19 +99,19 @@ class StreamedBlobWrite implements BlobWrite {
   constructor(
     { rows, store, storageKey }: { rows: BlobWriteRows; store: BlobStore; storageKey: string },
     writer: BlobWriter | undefined,
-    keptBytes = 0,
+    suspendedBytes = 0,
   ) {
     this.#rows = rows;
     this.#store = store;
     this.storageKey = storageKey;
     this.#writer = writer;
     this.#storedState = writer?.state ?? '';
-    this.#keptBytes = keptBytes;
-    this.#isWhole = writer === undefined;
+    this.#suspendedBytes = suspendedBytes;
+    this.#isComplete = writer === undefined;
   }
 
   get sizeBytes(): number {
-    return this.#writer?.offset ?? this.#keptBytes;
+    return this.#writer?.offset ?? this.#suspendedBytes;
   }
 
   get isHashed(): boolean {
@@ -122,45 +120,45 @@ class StreamedBlobWrite implements BlobWrite {
 
   async write(chunk: Uint8Array): Promise<void> {
     const writer = this.#writer;
-    if (!writer) throw new BlobWriterClosedError('Resume the upload before you send more.');
+    if (!writer) throw new BlobWriterClosedError('Resume the upload before sending more bytes.');
     if (this.isHashed) this.#addToHash(chunk);
     await writer.append(writer.offset, chunk);
     await this.#storeState(writer);
-    this.#beat();
+    this.#sendHeartbeat();
   }
 
   async suspend(keptUntil: Date): Promise<void> {
     const writer = this.#writer;
     if (!writer) return;
     await writer.suspend();
-    this.#keptBytes = writer.offset;
+    this.#suspendedBytes = writer.offset;
     this.#writer = undefined;
     await this.#storeState(writer);
-    await this.#rows.beatWriter(this.storageKey, keptUntil);
+    await this.#rows.renewWriter(this.storageKey, keptUntil);
   }
 
   async reopen(): Promise<void> {
-    if (this.#writer || this.#isWhole) return;
+    if (this.#writer || this.#isComplete) return;
     const state = await this.#rows.findWriterState(this.storageKey);
-    if (state === undefined) throw new BlobMissingError('The upload is gone: send it again.');
+    if (state === undefined) throw new BlobMissingError('The upload no longer exists. Send it again.');
     const writer = await this.#store.resume(this.storageKey, state);
-    if (writer.offset < this.#keptBytes) {
+    if (writer.offset < this.#suspendedBytes) {
       await writer.suspend();
-      throw new BlobMissingError('Some bytes of the upload are gone: ask where it stands, and continue there.');
+      throw new BlobMissingError('Some bytes of the upload were lost. Query its offset and continue from there.');
     }
     this.#writer = writer;
   }
 
-  async finish(onMissed?: (chunk: Uint8Array) => Promise<void>): Promise<FinishedBlob> {
+  async finish(onReadBack?: (chunk: Uint8Array) => Promise<void>): Promise<FinishedBlob> {
     if (this.#finished) return this.#finished;
     await this.reopen();
-    // Where nothing was missed, the digest is known before the bytes are durable.
+    // If everything was hashed here, the digest is known before the bytes are durable.
     const early = this.isHashed ? this.#identify() : undefined;
     await Promise.all([this.#complete(), early && this.#markIfLost(early)]);
-    await this.#readMissed(onMissed);
-    const finished = early ?? this.#identify();
-    if (!early) await this.#markIfLost(finished);
-    return (this.#finished = new FinishedBlob(this.#rows, this.#store, { storageKey: this.storageKey, ...finished }));
+    await this.#readBack(onReadBack);
+    const identity = early ?? this.#identify();
+    if (!early) await this.#markIfLost(identity);
+    return (this.#finished = new FinishedBlob(this.#rows, this.#store, { storageKey: this.storageKey, ...identity }));
   }
 
   async abort(): Promise<void> {
@@ -171,22 +169,22 @@ class StreamedBlobWrite implements BlobWrite {
     try {
       await this.#writer?.abort();
     } catch (error) {
-      // Without its writer, a sweep finds the bytes that cannot be removed now.
+      // Once the row is gone, a sweep removes the bytes that could not be deleted now.
       await this.#rows.endWriter(this.storageKey);
       throw error;
     }
-    const isOurs = await this.#rows.endWriter(this.storageKey);
-    if (isOurs && hadObject) await this.#store.delete(this.storageKey);
+    const isOwner = await this.#rows.endWriter(this.storageKey);
+    if (isOwner && hadObject) await this.#store.delete(this.storageKey);
   }
 
   async #complete(): Promise<void> {
     if (!this.#writer) return;
-    this.#keptBytes = (await this.#writer.finish()).sizeBytes;
-    this.#isWhole = true;
+    this.#suspendedBytes = (await this.#writer.finish()).sizeBytes;
+    this.#isComplete = true;
     this.#writer = undefined;
   }
 
-  /** Runs before more bytes are taken: a crash loses what is stored under a state that the row does not have. */
+  /** Runs before more bytes are accepted: a crash loses bytes stored under a state that the row does not have. */
   async #storeState({ state }: BlobWriter): Promise<void> {
     if (state === this.#storedState) return;
     await this.#rows.putWriterState(this.storageKey, state);
@@ -202,35 +200,42 @@ class StreamedBlobWrite implements BlobWrite {
     this.#hashedBytes += chunk.length;
   }
 
-  /** Reads back what came before this object was made, or to another process: no library saves the state of a hash. */
-  async #readMissed(onMissed: ((chunk: Uint8Array) => Promise<void>) | undefined): Promise<void> {
+  /**
+   * Reads back the bytes received before this object existed, or by another process: no library can save the state of
+   * a hash.
+   */
+  async #readBack(onReadBack: ((chunk: Uint8Array) => Promise<void>) | undefined): Promise<void> {
     if (this.isHashed) return;
-    await this.#store.send(this.storageKey, { start: this.#hashedBytes, end: this.#keptBytes - 1 }, async (chunk) => {
-      this.#addToHash(chunk);
-      await onMissed?.(chunk);
-      this.#beat();
-    });
-    if (!this.isHashed) throw new BlobMissingError('Some bytes of the upload are gone: send it again.');
+    await this.#store.send(
+      this.storageKey,
+      { start: this.#hashedBytes, end: this.#suspendedBytes - 1 },
+      async (chunk) => {
+        this.#addToHash(chunk);
+        await onReadBack?.(chunk);
+        this.#sendHeartbeat();
+      },
+    );
+    if (!this.isHashed) throw new BlobMissingError('Some bytes of the upload were lost. Send it again.');
   }
 
-  #beat(): void {
+  #sendHeartbeat(): void {
     if (Date.now() - this.#heartbeatAt < HEARTBEAT_MS) return;
     this.#heartbeatAt = Date.now();
-    // Not awaited: a database that is away for a moment must not end an upload; the next beat comes, and adopt()
-    // checks.
-    this.#rows.beatWriter(this.storageKey, new Date()).catch(() => undefined);
+    // Not awaited: a short database outage must not end an upload. The next heartbeat follows, and adopt() checks the
+    // row.
+    this.#rows.renewWriter(this.storageKey, new Date()).catch(() => undefined);
   }
 
-  /** Equal bytes that are known but gone or cut short are marked, so that adopt() puts these in their place. */
+  /** Marks a known blob of equal bytes as lost if its object is missing or truncated, so that adopt() replaces it. */
   async #markIfLost({ digest, sizeBytes }: Pick<FinishedBlob, 'digest' | 'sizeBytes'>): Promise<void> {
-    const present = await this.#rows.find(digest);
-    if (present?.state !== 'sound') return;
+    const existing = await this.#rows.find(digest);
+    if (existing?.state !== 'sound') return;
     try {
-      const stat = await this.#store.stat(present.storageKey);
-      if (stat.sizeBytes !== sizeBytes) await this.#rows.mark(present, 'damaged');
+      const stat = await this.#store.stat(existing.storageKey);
+      if (stat.sizeBytes !== sizeBytes) await this.#rows.mark(existing, 'damaged');
     } catch (error) {
       if (!(error instanceof BlobMissingError)) throw error;
-      await this.#rows.mark(present, 'missing');
+      await this.#rows.mark(existing, 'missing');
     }
   }
 }

@@ -1,11 +1,11 @@
-// The file that carries artefacts to where no network leads: a tar archive, which any program lists, of
-// `blobs/<hexadecimal SHA-256>`, `thumbnails/<id>` and, last, `berth.json` with the documents.
+// Bundle file format: a plain tar archive with `blobs/<hexadecimal SHA-256>`, `thumbnails/<id>` and, last,
+// `berth.json` with the documents.
 
 import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { Header } from 'tar';
 import { BundleInvalidError } from './errors.ts';
 
-/** Where the bytes of an entry are in the file. */
+/** Position of an entry's bytes in the file. */
 export interface BundleEntry {
   offset: number;
   sizeBytes: number;
@@ -13,20 +13,20 @@ export interface BundleEntry {
 
 export interface BundleWriter {
   /**
-   * Adds an entry; when the bytes are not as many as announced, or `chunks` throws, the file is as it was before.
+   * Adds an entry. If `chunks` yields another number of bytes or throws, the file is truncated to its previous state.
    * @throws bundle_invalid
    */
   add(name: string, sizeBytes: number, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void>;
-  /** Ends the archive, makes it durable and gives it its name. */
+  /** Ends the archive, syncs it to disk and renames it to its final path. */
   finish(): Promise<{ sizeBytes: number }>;
-  /** Removes what was written. */
+  /** Deletes the partial file. */
   abort(): Promise<void>;
 }
 
 const BLOCK_BYTES = 512;
-const CUT_SHORT = 'The file is cut short: copy it again.';
+const TRUNCATED = 'The file is truncated: copy it again.';
 
-/** Begins a file, which has another name until it is whole. */
+/** Creates a bundle, named `<path>.part` until it is complete. */
 export async function createBundleFile(path: string): Promise<BundleWriter> {
   const partial = `${path}.part`;
   const file = await open(partial, 'w', 0o600);
@@ -45,7 +45,7 @@ export async function createBundleFile(path: string): Promise<BundleWriter> {
         for await (const chunk of chunks) await append(chunk);
         const written = at - start - BLOCK_BYTES;
         if (written !== sizeBytes)
-          throw new BundleInvalidError(`${name} has ${written} bytes in place of ${sizeBytes}.`);
+          throw new BundleInvalidError(`${name} has ${written} bytes instead of the expected ${sizeBytes}.`);
         await append(Buffer.alloc(padding(sizeBytes)));
       } catch (error) {
         at = start;
@@ -68,8 +68,8 @@ export async function createBundleFile(path: string): Promise<BundleWriter> {
 }
 
 /**
- * Reads what is where, by name, without the bytes themselves.
- * @throws bundle_invalid for what is no such archive, or is cut short
+ * Indexes the entries by name, without reading their bytes.
+ * @throws bundle_invalid if the file is not a tar archive or is truncated
  */
 export async function indexBundle(file: FileHandle): Promise<Map<string, BundleEntry>> {
   const { size } = await file.stat();
@@ -77,23 +77,23 @@ export async function indexBundle(file: FileHandle): Promise<Map<string, BundleE
   const block = Buffer.alloc(BLOCK_BYTES);
   for (let at = 0; ;) {
     const { bytesRead } = await file.read(block, 0, BLOCK_BYTES, at);
-    if (bytesRead < BLOCK_BYTES) throw new BundleInvalidError(CUT_SHORT);
+    if (bytesRead < BLOCK_BYTES) throw new BundleInvalidError(TRUNCATED);
     const header = new Header(block);
     if (header.nullBlock) return entries;
     if (!header.cksumValid || header.path === undefined || header.size === undefined) {
-      throw new BundleInvalidError('The file is damaged, or is none that berth remotes export has made.');
+      throw new BundleInvalidError('The file is damaged, or was not made by berth remotes export.');
     }
     const entry = { offset: at + BLOCK_BYTES, sizeBytes: header.size };
     entries.set(header.path, entry);
     at = entry.offset + entry.sizeBytes + padding(entry.sizeBytes);
-    if (at > size) throw new BundleInvalidError(CUT_SHORT);
+    if (at > size) throw new BundleInvalidError(TRUNCATED);
   }
 }
 
 /**
- * Reads an entry in pieces.
+ * Reads an entry in chunks of at most 1 MiB.
  * @param from offset in the entry, in bytes
- * @throws bundle_invalid when the file is cut short
+ * @throws bundle_invalid if the file is truncated
  */
 export async function* readEntry(
   file: FileHandle,
@@ -104,7 +104,7 @@ export async function* readEntry(
     const { bytesRead, buffer } = await file.read(Buffer.alloc(Math.min(1024 * 1024, sizeBytes - done)), {
       position: offset + done,
     });
-    if (bytesRead === 0) throw new BundleInvalidError(CUT_SHORT);
+    if (bytesRead === 0) throw new BundleInvalidError(TRUNCATED);
     yield buffer.subarray(0, bytesRead);
     done += bytesRead;
   }

@@ -1,4 +1,4 @@
-// A bundle as the registry that a mirror reads.
+// Opens a bundle as an upstream registry, so that mirrors can read from it.
 
 import { open } from 'node:fs/promises';
 import { hexOf } from '../digests/index.ts';
@@ -9,7 +9,7 @@ import { BundleInvalidError } from './errors.ts';
 export interface Bundle {
   origin: string;
   createdAt: string;
-  /** Of the artefacts in it. */
+  /** Ids of its artefacts. */
   ids: string[];
   upstream: Upstream;
   close(): Promise<void>;
@@ -33,7 +33,7 @@ export function thumbnailName(id: string): string {
   return `thumbnails/${id}`;
 }
 
-/** @throws bundle_invalid; the system's error of a path that cannot be read */
+/** Opens a bundle. @throws bundle_invalid; the system error if the path cannot be read */
 export async function openBundle(path: string): Promise<Bundle> {
   const file = await open(path, 'r');
   try {
@@ -45,7 +45,7 @@ export async function openBundle(path: string): Promise<Bundle> {
     };
     const manifest = entries.get(MANIFEST);
     if (!manifest || manifest.sizeBytes > MAX_MANIFEST_BYTES)
-      throw new BundleInvalidError('The file has no berth.json: it is none that berth remotes export has made.');
+      throw new BundleInvalidError('The file has no berth.json: it was not made by berth remotes export.');
     const { origin, createdAt, artefacts } = readManifest(await readAll(manifest));
     const byId = new Map<string, UpstreamArtefact>();
     for (const document of artefacts) {
@@ -85,7 +85,9 @@ export async function openBundle(path: string): Promise<Bundle> {
 function readManifest(bytes: Buffer): Manifest {
   const manifest = JSON.parse(bytes.toString('utf8')) as Partial<Manifest>;
   if (manifest.berthBundle !== 1 || typeof manifest.origin !== 'string' || !Array.isArray(manifest.artefacts)) {
-    throw new BundleInvalidError('The file was made by a newer Berth: import it with one that is as new.');
+    throw new BundleInvalidError(
+      'The file was made by a newer version of Berth: import it with that version or a later one.',
+    );
   }
   return manifest as Manifest;
 }

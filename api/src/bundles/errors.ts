@@ -1,3 +1,3 @@
 import { defineError } from '../errors.ts';
 
-export const BundleInvalidError = defineError('bundle_invalid', 400, 'Not a usable bundle');
+export const BundleInvalidError = defineError('bundle_invalid', 400, 'Invalid bundle');

@@ -1,4 +1,4 @@
-// Federation without a network: chosen artefacts of a registry, in one file.
+// Exports selected artefacts of a registry into a bundle, for mirrors without a network connection.
 
 import { createHash } from 'node:crypto';
 import { digestOf } from '../digests/index.ts';
@@ -11,9 +11,9 @@ import { BundleInvalidError } from './errors.ts';
 
 /** A registry whose artefacts are exported. */
 export interface BundleSource {
-  /** Its address: the `origin` of the mirrors. */
+  /** Its base URL: the `origin` of the mirrors. */
   origin: string;
-  /** Documents of all its artefacts, as its API shows them. */
+  /** Reads the documents of all its artefacts, as its API returns them. */
   documents(): Promise<unknown[]>;
   bytes(artefact: UpstreamArtefact, slot: UpstreamSlot): Promise<AsyncIterable<Uint8Array>>;
   thumbnail(id: string): Promise<Uint8Array | undefined>;
@@ -21,9 +21,9 @@ export interface BundleSource {
 
 export interface ExportOptions {
   source: BundleSource;
-  /** As those of a remote registry; at least one. */
+  /** Same syntax as the patterns of a remote registry; at least one. */
   patterns: readonly string[];
-  /** Path of the file; one that is there is replaced when the new one is whole. */
+  /** Path of the file; an existing file is replaced once the new one is complete. */
   path: string;
   onProgress?: ((progress: BundleProgress) => void) | undefined;
   signal?: AbortSignal | undefined;
@@ -42,16 +42,16 @@ export interface ExportReport {
   origin: string;
   artefacts: number;
   sizeBytes: number;
-  /** What could not be taken along, and why; the rest is in the file. */
+  /** Artefacts that could not be exported, and why; the others are in the file. */
   failed: { id: string; reason: string }[];
 }
 
-/** What is the business of each registry alone. */
+/** Fields that belong to each registry and are not mirrored. */
 const LOCAL_FIELDS = ['public', 'privateAccess', 'uploadedBy', 'createdAt', 'updatedAt', 'origin'];
 
 /**
- * Writes chosen artefacts into one file, each digest once and checked on the way.
- * @throws the system's error of a path that cannot be written; the signal's reason
+ * Writes the selected artefacts into one file. Each blob is written once, and its digest verified.
+ * @throws the system error if the path cannot be written; the signal's reason
  */
 export async function exportBundle({
   source,
@@ -61,7 +61,7 @@ export async function exportBundle({
   signal,
 }: ExportOptions): Promise<ExportReport> {
   const failed: ExportReport['failed'] = [];
-  const chosen = (await source.documents()).flatMap((document) => {
+  const selected = (await source.documents()).flatMap((document) => {
     try {
       const artefact = readUpstreamArtefact(document);
       return patterns.some((pattern) => matches(pattern, artefact))
@@ -74,25 +74,25 @@ export async function exportBundle({
     }
   });
   const writer = await createBundleFile(path);
-  const written = new Set<string>();
-  const taken: Record<string, unknown>[] = [];
+  const writtenNames = new Set<string>();
+  const exported: Record<string, unknown>[] = [];
   const progress: BundleProgress = {
     phase: 'blobs',
     done: 0,
-    total: chosen.length,
+    total: selected.length,
     bytesDone: 0,
-    bytesTotal: chosen.reduce(
+    bytesTotal: selected.reduce(
       (sum, { artefact }) => sum + artefact.slots.reduce((size, slot) => size + (slot.sizeBytes ?? 0), 0),
       0,
     ),
   };
   try {
-    for (const { document, artefact } of chosen) {
+    for (const { document, artefact } of selected) {
       signal?.throwIfAborted();
       try {
         for (const slot of artefact.slots) await addSlot(artefact, slot);
         if (artefact.thumbnail) await addThumbnail(artefact.thumbnail.id);
-        taken.push(document);
+        exported.push(document);
       } catch (error) {
         signal?.throwIfAborted();
         if (!(error instanceof BerthError)) throw error;
@@ -105,13 +105,13 @@ export async function exportBundle({
       berthBundle: 1,
       origin: source.origin,
       createdAt: new Date().toISOString(),
-      artefacts: taken,
+      artefacts: exported,
     };
     await addBytes(MANIFEST, Buffer.from(JSON.stringify(manifest, null, 1)));
     return {
       path,
       origin: source.origin,
-      artefacts: taken.length,
+      artefacts: exported.length,
       sizeBytes: (await writer.finish()).sizeBytes,
       failed,
     };
@@ -123,24 +123,28 @@ export async function exportBundle({
   async function addSlot(artefact: UpstreamArtefact, slot: UpstreamSlot): Promise<void> {
     const { digest, sizeBytes } = slot;
     if (digest === undefined || sizeBytes === undefined)
-      throw new BundleInvalidError('Its registry tells no digest: mirror it first, and export the mirror.');
-    if (!written.has(digest))
+      throw new BundleInvalidError(
+        'Its registry provides no digest or size: mirror it first, then export the mirror.',
+      );
+    const name = blobName(digest);
+    if (!writtenNames.has(name))
       await writer.add(
-        blobName(digest),
+        name,
         sizeBytes,
-        checked(await source.bytes(artefact, slot), digest, signal, (count) => {
+        verifyDigest(await source.bytes(artefact, slot), digest, signal, (count) => {
           progress.bytesDone += count;
           onProgress?.({ ...progress });
         }),
       );
-    written.add(digest);
+    writtenNames.add(name);
   }
 
   async function addThumbnail(id: string): Promise<void> {
-    const bytes = written.has(thumbnailName(id)) ? undefined : await source.thumbnail(id);
+    const name = thumbnailName(id);
+    const bytes = writtenNames.has(name) ? undefined : await source.thumbnail(id);
     if (!bytes) return;
-    await addBytes(thumbnailName(id), bytes);
-    written.add(thumbnailName(id));
+    await addBytes(name, bytes);
+    writtenNames.add(name);
   }
 
   async function addBytes(name: string, bytes: Uint8Array): Promise<void> {
@@ -148,7 +152,8 @@ export async function exportBundle({
   }
 }
 
-async function* checked(
+/** Passes the chunks on. @throws bundle_invalid at the end if they do not have this digest */
+async function* verifyDigest(
   chunks: AsyncIterable<Uint8Array>,
   digest: string,
   signal: AbortSignal | undefined,
@@ -162,14 +167,14 @@ async function* checked(
     yield chunk;
   }
   if (digestOf(hash) !== digest)
-    throw new BundleInvalidError('Its bytes are damaged, or have changed meanwhile: export it again.');
+    throw new BundleInvalidError('Its bytes are damaged, or changed during the export: export it again.');
 }
 
 function withoutLocalFields(document: unknown): Record<string, unknown> {
   const { tarballs, ...fields } = document as { tarballs?: Record<string, Record<string, unknown>> };
-  const kept = Object.fromEntries(Object.entries(fields).filter(([name]) => !LOCAL_FIELDS.includes(name)));
+  const shared = Object.fromEntries(Object.entries(fields).filter(([name]) => !LOCAL_FIELDS.includes(name)));
   return {
-    ...kept,
+    ...shared,
     ...(tarballs && {
       tarballs: Object.fromEntries(
         Object.entries(tarballs).map(([name, slot]) => [name, { ...slot, uploadedBy: undefined }]),

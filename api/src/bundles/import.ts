@@ -1,17 +1,17 @@
-// Takes in what a bundle brings.
+// Imports a bundle as mirrors of the registry it was exported from.
 
-import type { Deliver, DeliveryReport, SyncProgress } from '../remotes/index.ts';
+import type { ImportOffline, OfflineImportReport, SyncProgress } from '../remotes/index.ts';
 import { openBundle } from './bundle.ts';
 
-/** @throws bundle_invalid; the system's error of a path that cannot be read; what Deliver throws */
+/** @throws bundle_invalid; the system error if the path cannot be read; what `importOffline` throws */
 export async function importBundle(
   path: string,
-  deliver: Deliver,
+  importOffline: ImportOffline,
   onProgress?: (progress: SyncProgress) => void,
-): Promise<DeliveryReport> {
-  const { close, ...delivery } = await openBundle(path);
+): Promise<OfflineImportReport> {
+  const { close, ...source } = await openBundle(path);
   try {
-    return await deliver(delivery, onProgress);
+    return await importOffline(source, onProgress);
   } finally {
     await close();
   }

@@ -10,8 +10,8 @@ const TARBALL = { description: 'The tarball', content: { 'application/gzip': { s
 const NOT_MODIFIED = Type.Null({ description: 'Not modified' });
 
 /**
- * Lists and serves the clients to anybody. Register it outside of the scope that authenticates: shared caches keep the
- * tarballs, so no answer may set a cookie.
+ * Lists and serves the clients without authentication. Register it outside of the authenticated scope: shared caches
+ * store the tarballs, so no response may set a cookie.
  */
 export function clientRoutes(clients: Clients): FastifyPluginAsyncTypebox {
   return async (app) => {
@@ -37,14 +37,14 @@ export function clientRoutes(clients: Clients): FastifyPluginAsyncTypebox {
         `/clients/${name}.tgz`,
         {
           schema: {
-            summary: `Find the present version of ${name}`,
+            summary: `Redirect to the current version of ${name}`,
             tags: ['clients'],
             security: [],
             response: { 302: Type.Null({ description: 'The tarball is at Location' }), ...problems(503) },
           },
         },
         async (_request, reply) => {
-          // Relative: it resolves below any path and behind any proxy.
+          // Relative, so that it works below any base path and behind any proxy.
           const location = `${await clients.versionOf(name)}/${name}.tgz`;
           return reply.header('cache-control', 'no-cache').redirect(location);
         },

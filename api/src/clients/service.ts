@@ -1,5 +1,4 @@
-// The registry's own clients, which it serves as npm tarballs: the command line and the library for Node.
-// scripts/build-clients.ts makes them; what they do lives in cli/ and lib-node/.
+// Serves the registry's own clients, cli/ and lib-node/, as npm tarballs. scripts/build-clients.ts builds them.
 
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -9,9 +8,9 @@ import { ClientsNotBuiltError, ClientVersionNotFoundError } from './errors.ts';
 import type { ClientName } from './schemas.ts';
 
 export interface ClientsOptions {
-  /** What `npm run build` made: `clients.json`, `cli.tgz`, `lib-node.tgz`. */
+  /** Output of `npm run build`: `clients.json`, `cli.tgz`, `lib-node.tgz`. */
   directory: string;
-  /** PUBLIC_URL, without a slash at its end. */
+  /** PUBLIC_URL, without a trailing slash. */
   publicUrl: string;
 }
 
@@ -31,8 +30,8 @@ export interface ClientTarball {
 export type Clients = ReturnType<typeof createClients>;
 
 /**
- * Makes the service. It reads from disk at each request: the tarballs have some 100 kB, and may be built anew under a
- * server that runs.
+ * Creates the service. It reads from disk at each request: the tarballs have about 100 kB and may be rebuilt while the
+ * server runs.
  */
 export function createClients({ directory, publicUrl }: ClientsOptions) {
   const readIndex = async () => JSON.parse((await readBuilt('clients.json')).toString()) as BuiltClient[];
@@ -49,14 +48,16 @@ export function createClients({ directory, publicUrl }: ClientsOptions) {
       );
     },
 
-    /** Tells which version of a client this registry has. @throws clients_not_built */
+    /** Returns the version of a client. @throws clients_not_built */
     versionOf,
 
     /** Reads the tarball of a version. @throws client_version_not_found, clients_not_built */
     async read(name: ClientName, version: string): Promise<ClientTarball> {
-      const present = await versionOf(name);
-      if (version === present) return readTarball(name);
-      throw new ClientVersionNotFoundError(`This registry serves ${name} ${present}: GET /clients lists its address.`);
+      const current = await versionOf(name);
+      if (version === current) return readTarball(name);
+      throw new ClientVersionNotFoundError(
+        `This registry serves only version ${current} of ${name}: GET /clients lists its URL.`,
+      );
     },
   };
 
@@ -82,6 +83,6 @@ export function createClients({ directory, publicUrl }: ClientsOptions) {
 }
 
 function notBuilt(cause?: unknown): Error {
-  const detail = 'The clients are not built: run `npm run build` where the registry is installed.';
+  const detail = 'The clients are not built: run `npm run build` on the machine of the registry.';
   return new ClientsNotBuiltError(detail, { cause });
 }

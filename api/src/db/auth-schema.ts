@@ -1,5 +1,5 @@
-// The tables of better-auth, which names and migrates them in its own manner (camel case, real dates on
-// PostgreSQL, ISO text on SQLite). Only accounts/ reads them.
+// The tables of better-auth, with its own conventions: camel case, date types on PostgreSQL, ISO text on SQLite.
+// Only accounts/ reads them.
 
 type AuthDate = Date | string;
 
@@ -31,7 +31,7 @@ export interface AuthSchema {
     activeTeamId: string | null;
     impersonatedBy: string | null;
   };
-  /** Ways to sign in; the one with a password has the provider `credential`. */
+  /** Ways to sign in; a password has the provider `credential`. */
   account: {
     id: string;
     accountId: string;

@@ -1,5 +1,5 @@
-// The one way to the database: a Kysely instance per process, and transactions that cannot deadlock
-// with themselves. Dialects live in sqlite.ts and postgres.ts, tables in schema.ts.
+// Database access: one Kysely instance per process, transactions with retries, and a guard against using the database
+// inside its own transaction. Dialects live in sqlite.ts and postgres.ts, tables in schema.ts.
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
@@ -11,37 +11,37 @@ import { openSqlite, sqliteDialect } from './sqlite.ts';
 import type { Schema } from './schema.ts';
 
 export type DialectName = 'sqlite' | 'postgres';
-/** What repositories are built from: the database itself, or the transaction they belong to. */
+/** The argument of every repository: the database, or a transaction. */
 export type Executor = Kysely<Schema>;
 export type Tx = Transaction<Schema>;
 
 export interface Database {
   readonly dialect: DialectName;
-  /** For statements outside a transaction. Inside one it throws: build the repository from `tx` instead. */
+  /** For statements outside a transaction. Throws inside one: build the repository from `tx` instead. */
   readonly db: Executor;
-  /** Runs SQL only (no I/O, no hashing) in one transaction; a serialisation conflict is tried again up to 3 times. */
+  /** Runs SQL only (no I/O, no hashing) in one transaction; retries serialisation conflicts up to 3 times. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /**
-   * Lends a way to the database without time limits, for what takes its time, such as migrations: connections of its
-   * own on PostgreSQL, `db` itself on SQLite. /
+   * Runs slow work, such as migrations, without time limits: on separate connections with PostgreSQL, on `db` with
+   * SQLite.
    */
   withoutTimeouts<T>(work: (db: Executor) => Promise<T>): Promise<T>;
   /**
-   * Runs a statement that a power cut may take back, so that on SQLite nobody waits for the disk. A later transaction
-   * makes it durable along with itself. On PostgreSQL, which flushes for many at once, `db` itself. /
+   * Runs statements that may be lost in a power failure. On SQLite their commit does not wait for the disk; the next
+   * transaction makes them durable. On PostgreSQL, which flushes many commits together, they run on `db`.
    */
   withoutFlush<T>(work: (db: Executor) => Promise<T>): Promise<T>;
   /**
-   * Prepares a query for one row that is asked very often, outside of transactions. On SQLite it runs on a connection
-   * of its own that only reads, past Kysely, which costs several times what SQLite does.
-   * @param query only the number of its parameters counts, not their values
-   * @param columns names of the selected columns, in their order /
+   * Prepares a frequent single-row query for use outside of transactions. On SQLite it runs on a separate read-only
+   * connection and bypasses Kysely, whose overhead is several times the time that SQLite needs.
+   * @param query only the number of its parameters matters, not their values
+   * @param columns names of the selected columns, in order
    */
   prepareOne<Row>(
     query: CompiledQuery<Row>,
     columns: readonly (keyof Row & string)[],
   ): (...parameters: readonly unknown[]) => Promise<Row | undefined>;
-  /** Throws when the database does not answer. */
+  /** Throws if the database does not answer. */
   check(): Promise<void>;
   close(): Promise<void>;
 }
@@ -49,18 +49,18 @@ export interface Database {
 export interface DatabaseOptions {
   /** `postgres://…`, see PostgresOptions, or the path of a SQLite file. */
   url: string;
-  /** Connections to PostgreSQL at most. Default 20. */
+  /** Maximum number of connections to PostgreSQL. Default 20. */
   poolSize?: number | undefined;
   /** Called after each query with its duration in seconds. */
   onQuery?: (seconds: number) => void;
 }
 
 const MAX_ATTEMPTS = 4;
-const UNHURRIED_POOL_SIZE = 2;
+const UNLIMITED_POOL_SIZE = 2;
 /** serialization_failure and deadlock_detected (https://www.postgresql.org/docs/current/errcodes-appendix.html). */
 const RETRYABLE_SQLSTATES = new Set(['40001', '40P01']);
 
-/** Opens the database. On a SQLite file there must be exactly one instance in a process. */
+/** Opens the database. A process must open a SQLite file only once. */
 export function createDatabase(options: DatabaseOptions): Database {
   const dialectName: DialectName = /^postgres(ql)?:/.test(options.url) ? 'postgres' : 'sqlite';
   let reader: SqliteReader | undefined;
@@ -73,15 +73,12 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
   });
   const insideTransaction = new AsyncLocalStorage<true>();
-  /**
-   * Refuses a query that would wait for the connection which its own transaction holds, or not see what that has
-   * written.
-   */
-  const refuseInside = () => {
+  /** Inside a transaction, a query on another connection would deadlock with it, or not see its writes. */
+  const assertOutsideTransaction = () => {
     if (insideTransaction.getStore())
       throw new Error('the database was used inside a transaction: build the repository from tx');
   };
-  const db = unguarded.withPlugin(beforeEachQuery(refuseInside));
+  const db = unguarded.withPlugin(beforeEachQuery(assertOutsideTransaction));
 
   function prepareOneOnSqlite<Row>(
     query: CompiledQuery<Row>,
@@ -89,7 +86,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   ): (...parameters: readonly unknown[]) => Promise<Row | undefined> {
     let read: ReturnType<SqliteReader['prepare']> | undefined;
     return async (...parameters) => {
-      refuseInside();
+      assertOutsideTransaction();
       const startedAt = performance.now();
       read ??= (reader ??= createSqliteReader(options.url)).prepare(query.sql);
       const values = read(parameters);
@@ -98,16 +95,16 @@ export function createDatabase(options: DatabaseOptions): Database {
     };
   }
 
-  /** Under a name, so that PostgreSQL plans it once for each connection. */
+  /** The statement is named, so that PostgreSQL plans it once per connection. */
   function prepareOneOnPostgres<Row>(
-    from: Pool,
+    connections: Pool,
     query: CompiledQuery<Row>,
   ): (...parameters: readonly unknown[]) => Promise<Row | undefined> {
     const name = createHash('sha256').update(query.sql).digest('base64url');
     return async (...parameters) => {
-      refuseInside();
+      assertOutsideTransaction();
       const startedAt = performance.now();
-      const { rows } = await from.query({ name, text: query.sql, values: [...parameters] });
+      const { rows } = await connections.query({ name, text: query.sql, values: [...parameters] });
       options.onQuery?.((performance.now() - startedAt) / 1000);
       return rows[0] as Row | undefined;
     };
@@ -127,17 +124,17 @@ export function createDatabase(options: DatabaseOptions): Database {
     },
     async withoutTimeouts(work) {
       if (dialectName === 'sqlite') return work(db);
-      const lent = new Kysely<Schema>({
-        dialect: postgresDialect(openPostgres({ url: options.url, poolSize: UNHURRIED_POOL_SIZE, timeLimits: false })),
+      const unlimited = new Kysely<Schema>({
+        dialect: postgresDialect(openPostgres({ url: options.url, poolSize: UNLIMITED_POOL_SIZE, timeLimits: false })),
       });
       try {
-        return await work(lent);
+        return await work(unlimited);
       } finally {
-        await lent.destroy();
+        await unlimited.destroy();
       }
     },
     async withoutFlush(work) {
-      refuseInside();
+      assertOutsideTransaction();
       if (dialectName === 'postgres') return work(db);
       return unguarded.connection().execute(async (connection) => {
         await sql`pragma synchronous = normal`.execute(connection);
@@ -177,7 +174,7 @@ function toRow(columns: readonly string[], values: readonly unknown[]): Record<s
   return row;
 }
 
-/** Whether a transaction is to be run again. */
+/** Whether a transaction failed in a way that a retry may resolve. */
 export function isConflict(error: unknown): boolean {
   return (
     error instanceof Error && 'code' in error && typeof error.code === 'string' && RETRYABLE_SQLSTATES.has(error.code)

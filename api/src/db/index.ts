@@ -10,7 +10,7 @@ export {
   TextInvalidError,
   toDatabaseError,
 } from './errors.ts';
-export { appliedMigrations, knownMigrations, migrate, refuseOtherSchema } from './migrate.ts';
+export { appliedMigrations, knownMigrations, migrate, assertCurrentSchema } from './migrate.ts';
 export { LIST_VERSION_SHARDS } from './schema.ts';
 export { readSnapshot, streamRows } from './snapshot.ts';
 export type * from './remote-schema.ts';

@@ -1,4 +1,4 @@
-// Brings the database to this program's schema at start; Kysely's lock lets one replica do it.
+// Migrates the database to this program's schema at start. Kysely's lock lets only one replica do so.
 
 import { Migrator, type Migration } from 'kysely/migration';
 import { sql } from 'kysely';
@@ -18,7 +18,7 @@ import { addSyncErrorCodes } from './migrations/0011-sync-error-codes.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
-/** In order; a released step is never changed, only followed. */
+/** In order. A released step is never changed. */
 const STEPS: Record<string, MigrationStep> = {
   '0001-accounts': createAccounts,
   '0002-registry': createRegistry,
@@ -34,10 +34,11 @@ const STEPS: Record<string, MigrationStep> = {
 };
 
 /**
- * Runs the migrations that are missing; while another replica does, waits for it for an hour at most.
- * @param upTo the last one to run; default all. For a restore, which fills the tables of an older program before they
- *   are changed
- * @throws database_too_new when the database has migrations that this program does not know /
+ * Runs the missing migrations.
+ * Waits up to an hour while another replica runs them.
+ * @param upTo the last migration to run; default all. For a restore, which fills the tables of an older schema before
+ *   migrating them further
+ * @throws database_too_new if the database has migrations that this program does not know
  */
 export async function migrate(database: Database, { upTo }: { upTo?: string } = {}): Promise<void> {
   const provider = { getMigrations: () => Promise.resolve(migrationsFor(database.dialect)) };
@@ -49,12 +50,12 @@ export async function migrate(database: Database, { upTo }: { upTo?: string } = 
   if (error) throw error instanceof Error ? error : new Error('a migration failed', { cause: error });
 }
 
-/** Names the migrations that this program knows, in order. */
+/** Names of all migrations of this program, in order. */
 export function knownMigrations(): string[] {
   return Object.keys(STEPS);
 }
 
-/** Names the migrations that a database has, in order; none of an empty one. */
+/** Names of the migrations that a database has, in order; empty for an empty database. */
 export async function appliedMigrations(db: Executor): Promise<string[]> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true });
   if (!tables.some((table) => table.name === 'kysely_migration')) return [];
@@ -63,19 +64,19 @@ export async function appliedMigrations(db: Executor): Promise<string[]> {
 }
 
 /**
- * Refuses a database that is not at this program's schema, and returns the migrations that it has.
+ * Asserts that the database has exactly this program's schema, and returns its migrations.
  * @throws database_too_new, database_too_old
  */
-export async function refuseOtherSchema(db: Executor): Promise<string[]> {
+export async function assertCurrentSchema(db: Executor): Promise<string[]> {
   const applied = await appliedMigrations(db);
   refuseUnknown(applied);
   const missing = knownMigrations().filter((name) => !applied.includes(name));
   if (applied.length === 0)
-    throw new DatabaseTooOldError('The database holds no Berth: check DATA_DIR and DATABASE_URL.');
+    throw new DatabaseTooOldError('The database contains no Berth tables: check DATA_DIR and DATABASE_URL.');
   if (missing.length > 0)
     throw new DatabaseTooOldError(
-      `The database is one of an older Berth and lacks ${missing.join(', ')}: use that Berth's own command, or ` +
-        'upgrade the server or run berth migrate first.',
+      `The database belongs to an older Berth and lacks ${missing.join(', ')}: use the berth command of that ` +
+        'version, or first upgrade the server or run berth migrate.',
     );
   return applied;
 }
@@ -85,7 +86,7 @@ function refuseUnknown(applied: readonly string[]): void {
   if (unknown.length > 0) {
     throw new DatabaseTooNewError(
       `The database was migrated by a newer Berth (${unknown.join(', ')}): start that version or a later one, or ` +
-        'restore a backup made before the upgrade.',
+        'restore a backup from before the upgrade.',
     );
   }
 }

@@ -1,36 +1,34 @@
-// PostgreSQL through a pool of `pg`, with the same value types as SQLite: int8 comes back as a number. Every wait has
-// an end, so that a server that is away, frozen or overloaded makes requests fail with 503, not hang.
+// PostgreSQL through a pool of `pg`, with the same value types as SQLite: int8 is read as a number. Every wait has a
+// time limit, so that requests fail with 503 instead of hanging if the server is unreachable, frozen or overloaded.
 
 import { PostgresDialect } from 'kysely';
 import pg from 'pg';
 import { isConnectionLost } from './errors.ts';
 
 export interface PostgresOptions {
-  /** `postgres://…`; settings of `pg` may follow it, such as `?statement_timeout=60000`, and win over those here. */
+  /** `postgres://…`, optionally with `pg` settings that override those here, such as `?statement_timeout=60000`. */
   url: string;
-  /** Connections at most. Default 20: three replicas stay well below PostgreSQL's default of 100. */
+  /** Maximum number of connections. Default 20: three replicas stay well below PostgreSQL's default limit of 100. */
   poolSize?: number | undefined;
-  /** False for work that may take its time, such as migrations. Default true. */
+  /** False for slow work, such as migrations. Default true. */
   timeLimits?: boolean | undefined;
 }
 
 const DEFAULT_POOL_SIZE = 20;
-/** How long a request waits for a connection, new or of the pool, before it is answered with 503. */
+/** How long a request waits for a new or pooled connection before it fails with 503. */
 const CONNECT_TIMEOUT_MS = 5_000;
-/** Idle connections are probed after this time, so that one to a host that is gone is noticed. */
+/** Idle connections are probed after this time, so that dead hosts are detected. */
 const KEEP_ALIVE_DELAY_MS = 10_000;
-/** How long a stop waits for statements under way. */
+/** How long a shutdown waits for running statements. */
 const END_TIMEOUT_MS = 5_000;
 const TIME_LIMITS = {
-  /** The longest statements, those that store the list of files of a huge tarball, take some seconds. */
+  /** The longest statements, which store the file index of a huge tarball, take a few seconds. */
   statement_timeout: 30_000,
   /** Fifty uploads to one artefact queue for its lock for less than a second. */
   lock_timeout: 15_000,
-  /**
-   * Transactions hold SQL only: one that idles belongs to a replica that has died or is frozen, and keeps its locks.
-   */
+  /** Transactions run SQL only, so an idle one belongs to a dead or frozen replica and would keep its locks. */
   idle_in_transaction_session_timeout: 30_000,
-  /** Counted on this side, for a server that cannot count any more. */
+  /** Measured by the client, in case the server is frozen. */
   query_timeout: 35_000,
 };
 /** OID of int8 (https://www.postgresql.org/docs/current/catalog-pg-type.html); sizes stay far below 2^53. */
@@ -38,7 +36,7 @@ const INT8_OID = 20;
 
 type Client = pg.PoolClient & { connection: pg.Connection };
 
-/** Makes a pool; connections are opened when first needed, so a database that is away does not fail here. */
+/** Creates a pool. Connections are opened on demand, so this does not fail if the database is unreachable. */
 export function openPostgres({ url, poolSize = DEFAULT_POOL_SIZE, timeLimits = true }: PostgresOptions): pg.Pool {
   const types = new pg.TypeOverrides();
   types.setTypeParser(INT8_OID, Number);
@@ -58,14 +56,14 @@ export function postgresDialect(pool: pg.Pool): PostgresDialect {
   return new PostgresDialect({ pool });
 }
 
-/** A pool that never hands out a connection again on which a query was lost. */
+/** A pool that discards connections on which a query was lost. */
 class Pool extends pg.Pool {
   readonly #clients = new Set<Client>();
 
   constructor(config: pg.PoolConfig) {
     super(config);
-    // A connection that breaks must not end the process, whether it is idle or in use: the query under way, if any,
-    // fails by itself, and the pool replaces the connection.
+    // Without this listener, a broken connection would end the process. A running query fails by itself, and the pool
+    // replaces the connection.
     this.on('error', () => undefined);
     this.on('connect', (client) => {
       this.#watch(client);
@@ -89,8 +87,8 @@ class Pool extends pg.Pool {
       try {
         return await query(...parameters);
       } catch (error) {
-        // After a time-out the answer may still come, and would be taken for that of the next query; a primary that
-        // became a standby answers, but is of no use.
+        // After a timeout, a late response would be taken for that of the next query. A primary that became a standby
+        // still responds but refuses writes.
         if (isConnectionLost(error)) discard(client);
         throw error;
       }
@@ -98,7 +96,7 @@ class Pool extends pg.Pool {
   }
 }
 
-/** Hangs up, and lets the pool know when it gets the client back, which is before it hears of the end. */
+/** Closes the connection, and makes `release` remove it from the pool: `release` comes before the close event. */
 function discard(client: Client): void {
   hangUp(client);
   const { release } = client;
@@ -107,7 +105,7 @@ function discard(client: Client): void {
   };
 }
 
-/** Closes a connection without the farewell that a frozen server would not take. */
+/** Closes a connection without PostgreSQL's Terminate message, which a frozen server would not read. */
 function hangUp({ connection }: Client): void {
   connection.stream.destroy();
 }

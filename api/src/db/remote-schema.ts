@@ -8,22 +8,22 @@ export interface RemoteSchema {
 
 /** A registry that artefacts are mirrored from. */
 export interface RemoteRegistriesTable {
-  /** Its base URL, normalised. */
+  /** Normalised base URL. */
   id: string;
   name: string;
-  /** Encrypted under CIPHER_PASSWORD; null where there is none, as after an import. */
+  /** Encrypted under CIPHER_PASSWORD; null if there is none, as after an import. */
   api_key: string | null;
   api_key_short_id: string | null;
-  /** Cron expression; null: only by hand. */
+  /** Cron expression; null: no schedule, only manual runs. */
   schedule: string | null;
   /** JSON. */
   selected_patterns: string;
   created_at: string;
-  /** What the next run was asked for, as JSON. */
+  /** The request for the next run, as JSON. */
   requested: string | null;
-  /** When everything is compared again. */
+  /** When the next run must compare everything. */
   next_full_at: string | null;
-  /** How many artefacts its list had last. */
+  /** Number of artefacts in its list at the last run. */
   upstream_count: number | null;
   last_sync_at: string | null;
   last_sync_status: string | null;
@@ -32,11 +32,11 @@ export interface RemoteRegistriesTable {
   last_sync_error_code: string | null;
 }
 
-/** An artefact that is mirrored, or is to be, and how that went last. */
+/** An artefact that is mirrored or selected to be, with the result of the last attempt. */
 export interface RemoteArtefactsTable {
   remote_id: string;
   artefact_id: string;
-  /** 1: chosen by its id; 0: by a pattern. */
+  /** 1: selected by its ID; 0: by a pattern. */
   selected: number;
   status: string;
   at: string | null;
@@ -46,18 +46,18 @@ export interface RemoteArtefactsTable {
   /** Failures since the last success. */
   attempts: number;
   next_try_at: string | null;
-  /** Fingerprint of what the remote had when it arrived whole. */
+  /** Fingerprint of the remote's artefact when it was last mirrored completely. */
   upstream_state: string | null;
 }
 
-/** A download that can be continued where it was interrupted. */
+/** A download that can be resumed after an interruption. */
 export interface RemoteFetchesTable {
   remote_id: string;
   artefact_id: string;
   architecture: string;
-  /** Names the bytes: their digest, or when they were uploaded. */
+  /** Identifies the content: its digest, or its upload time. */
   source: string;
   etag: string | null;
-  /** Of the row in blob_writers. */
+  /** Key of the row in blob_writers. */
   storage_key: string;
 }

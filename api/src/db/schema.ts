@@ -1,6 +1,5 @@
-// The tables as TypeScript sees them, the same on SQLite and PostgreSQL: ISO 8601 text for times, 0 or 1
-// for booleans, JSON as text. migrations/ creates them; better-auth's own tables are in auth-schema.ts, those of
-// federation in remote-schema.ts, those of what is inside of tarballs in tarball-schema.ts.
+// Table types, the same on SQLite and PostgreSQL: times are ISO 8601 text, booleans 0 or 1, JSON is text.
+// migrations/ creates the tables. More tables: auth-schema.ts (better-auth), remote-schema.ts, tarball-schema.ts.
 
 import type { Generated } from 'kysely';
 import type { AuthSchema } from './auth-schema.ts';
@@ -58,14 +57,14 @@ export interface ApiKeysTable {
   created_by: string;
   expires_at: string | null;
   last_used_at: string | null;
-  /** Of the key that this one has replaced, and until when that one holds. */
+  /** The key before the last rotation, and until when it stays valid. */
   previous_hash: string | null;
   previous_short_id: string | null;
   previous_until: string | null;
   rotated_at: string | null;
-  /** When somebody was told that the key expires soon. */
+  /** When the expiry notice was sent. */
   expiry_announced_at: string | null;
-  /** Of a short-lived key that a pipeline got for its identity token. */
+  /** Trusted publisher of a short-lived key that a pipeline got for its identity token. */
   publisher_id: string | null;
 }
 
@@ -89,20 +88,20 @@ export interface TrustedPublishersTable {
 }
 
 export interface UsedIdentityTokensTable {
-  /** SHA-256 of what is signed of the token. */
+  /** SHA-256 of the signed part of the token. */
   digest: string;
-  /** When the token ends by itself. */
+  /** When the token expires. */
   until: string;
 }
 
 export interface FailedAttemptsTable {
-  /** What was attempted and, as a hash, by whom. */
+  /** The kind of attempt and a hash of the client. */
   subject: string;
   count: number;
   until: string;
 }
 
-/** What lists filter, sort and search by, and what decides about access: kept narrow, so that scanning it is quick. */
+/** The columns for filtering, sorting, searching and access checks; narrow, so that scans are fast. */
 export interface ArtefactsTable {
   /** Row number: ties the row to its full-text entry on SQLite. */
   seq: Generated<number>;
@@ -118,18 +117,18 @@ export interface ArtefactsTable {
   data_updated_at: string;
   /** Whole seconds since the epoch, strictly increasing: `Last-Modified` of downloads. */
   last_modified: number;
-  /** Folded words of id, package name, title and description. */
+  /** Folded words of ID, package name, title and description. */
   search_text: string;
 }
 
-/** The rest of an artefact, and its documents as they are sent. */
+/** The complete record of an artefact, and its documents as they are sent. */
 export interface ArtefactDocumentsTable {
   artefact_id: string;
-  /** As in `artefacts`: what decides who may read stands in the row that is read. */
+  /** Copy of `artefacts.public`, so that reading a document needs no join for the access check. */
   public: number;
-  /** All fields but the access list, as JSON; the columns of `artefacts` are taken from it. */
+  /** All fields but the access list, as JSON; the source of the columns of `artefacts`. */
   record: string;
-  /** The wire document for those who may not see who uploaded, and its ETag. */
+  /** The wire document for callers who may not see the uploader, and its ETag. */
   limited_document: string;
   limited_etag: string;
   /** The wire document for superadmins and internal services, and its ETag. */
@@ -137,12 +136,10 @@ export interface ArtefactDocumentsTable {
   full_etag: string;
 }
 
-/** Rows of list_versions. */
+/** Number of rows in list_versions. */
 export const LIST_VERSION_SHARDS = 16;
 
-/**
- * Counts the changes of artefacts, in several rows so that writers seldom wait for each other; readers add them up.
- */
+/** Counts changes of artefacts, sharded over rows so that writers seldom wait for each other; readers sum them up. */
 export interface ListVersionsTable {
   shard: number;
   version: number;
@@ -179,14 +176,14 @@ export interface BlobsTable {
   size: number;
   state: string;
   created_at: string;
-  /** When a sweep first saw that no slot refers to it; null while one does, as far as is known. */
+  /** When a sweep first found that no slot refers to it; null while one does, as far as is known. */
   unreferenced_since: Generated<string | null>;
 }
 
-/** A write in flight: its row exists before its first byte, so that a sweep knows the object is wanted. */
+/** A blob write in progress. Its row exists before its first byte, so that a sweep does not delete the object. */
 export interface BlobWritersTable {
   storage_key: string;
-  /** What the driver needs to resume; empty until it is known. */
+  /** State that the driver needs to resume; empty until it is known. */
   state: string;
   created_at: string;
   heartbeat_at: string;
@@ -225,27 +222,28 @@ export interface DailyTransfersTable {
   downloaded_bytes: number;
 }
 
-/** The right to do something alone among all replicas; all times are the database's. */
+/** Mutual exclusion among all replicas; times are by the database's clock. */
 export interface LeasesTable {
   name: string;
-  /** Null when it was given back. */
+  /** Null if the lease was released. */
   holder: string | null;
-  /** Grows with every holder, so that a former one can be told from the present. */
+  /** Fencing token: strictly increasing across holders. */
   token: number;
   expires_at: string;
 }
 
 /**
- * What a job needs to be due, to go on in another replica, and to be watched from any; all times are the database's.
+ * The schedule and state of a job, so that any replica can run, continue or watch it; times are by the database's
+ * clock.
  */
 export interface JobRunsTable {
   name: string;
-  /** Null: only when somebody asks for it. It lies in the past while the job runs. */
+  /** Null: runs only on request. In the past while the job runs. */
   due_at: string | null;
-  /** Of the lease under which the last run began. */
+  /** Fencing token of the lease of the last run. */
   token: number;
   started_at: string | null;
-  /** Null while it runs, and when it was interrupted. */
+  /** Null while it runs, and after an interruption. */
   ended_at: string | null;
   /** `succeeded` or `failed`, of the last run that ended. */
   outcome: string | null;
@@ -253,17 +251,17 @@ export interface JobRunsTable {
   failures: number;
   /** Code or message of the last failure. */
   error: string | null;
-  /** JSON, of the run that is under way or was the last. */
+  /** JSON; of the current or the last run. */
   progress: string | null;
-  /** JSON, of the last run that succeeded. */
+  /** JSON; of the last successful run. */
   result: string | null;
 }
 
-/** An upload that may be continued, and for a while after its end what came of it; all times are the database's. */
+/** A resumable upload; for a while after its end, its result. Times are by the database's clock. */
 export interface ResumableUploadsTable {
   /** Unguessable: the last part of the upload's URL. */
   id: string;
-  /** Of the row in blob_writers, until the upload is published. */
+  /** Key of the row in blob_writers, until the upload is published. */
   storage_key: string;
   artefact_id: string;
   format: string;
@@ -271,19 +269,19 @@ export interface ResumableUploadsTable {
   fields: string;
   /** Announced length in bytes. */
   size: number;
-  /** Bytes that are kept; null while some are arriving, and when the process that took them died. */
+  /** Stored bytes; null while a request writes, and if its process died. */
   received: number | null;
   /** See identityOf in access/caller.ts. */
   created_by: string;
   created_at: string;
   expires_at: string;
-  /** Random name of the one request that may write; null while none does. */
+  /** Random name of the only request that may write; null if there is none. */
   claim: string | null;
-  /** When the claim counts no more, because its holder must have died. */
+  /** When the claim expires unless its holder renews it. */
   claimed_until: string | null;
-  /** 1 when another request waits for the claim. */
+  /** 1 if another request waits for the claim. */
   claim_wanted: number;
-  /** The artefact's document as the uploader gets it, once it is published. */
+  /** The artefact's document as the uploader sees it, once published. */
   document: string | null;
   digest: string | null;
 }

@@ -1,4 +1,4 @@
-// The whole database as it was at one moment, for reading all of it while others go on writing.
+// Consistent snapshot of the whole database, for reading it while others write.
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,11 +6,11 @@ import { Worker } from 'node:worker_threads';
 import { sql, type SelectQueryBuilder } from 'kysely';
 import { createDatabase, type Database, type DialectName, type Executor } from './database.ts';
 
-/** Rows that PostgreSQL hands over at a time; a row with an image or a long README may hold megabytes. */
-const ROWS_A_FETCH = 64;
+/** Rows per fetch from PostgreSQL; a row with an image or a long README may have megabytes. */
+const FETCH_ROWS = 64;
 /**
- * In a thread, since it takes seconds for each GiB and leases must be renewed meanwhile. It reads only, so it may
- * stand beside the one writing instance.
+ * Runs in a thread, since it takes seconds per GiB and leases must be renewed meanwhile. It only reads, so it may have
+ * the file open beside the process's writing instance.
  */
 const VACUUM_THREAD = `
   const { workerData: { file, copy } } = require('node:worker_threads');
@@ -20,11 +20,10 @@ const VACUUM_THREAD = `
   database.close();`;
 
 /**
- * Reads a consistent view: on SQLite a copy made by `VACUUM INTO`, on PostgreSQL a read-only transaction at repeatable
- * read. Writers are not held up by either. What is read may go to files meanwhile, which in no other transaction is
- * allowed.
+ * Runs `work` on a consistent snapshot: on SQLite a copy made by `VACUUM INTO`, on PostgreSQL a read-only transaction
+ * at repeatable read. Neither blocks writers. Unlike in other transactions, `work` may do I/O.
  *
- * @param scratchDirectory takes SQLite's copy, which is as large as the database, until `work` has ended /
+ * @param scratchDirectory for SQLite's copy, which is as large as the database and deleted when `work` ends
  */
 export async function readSnapshot<T>(
   database: Database,
@@ -49,7 +48,7 @@ export async function readSnapshot<T>(
   }
 }
 
-/** Yields every row of a query without parameters, in the snapshot's executor, holding few at a time. */
+/** Yields every row of a query without parameters, with at most 64 rows in memory. */
 export async function* streamRows<Row extends object>(
   snapshot: Executor,
   dialect: DialectName,
@@ -65,7 +64,7 @@ export async function* streamRows<Row extends object>(
 }
 
 async function fetchNext<Row>(snapshot: Executor): Promise<Row[]> {
-  return (await sql<Row>`fetch ${sql.lit(ROWS_A_FETCH)} from streamed_rows`.execute(snapshot)).rows;
+  return (await sql<Row>`fetch ${sql.lit(FETCH_ROWS)} from streamed_rows`.execute(snapshot)).rows;
 }
 
 async function fileOf({ db }: Database): Promise<string> {

@@ -1,5 +1,5 @@
-// SQLite through node:sqlite: opening a file with durable settings, and the Kysely dialect over it. Reading past
-// Kysely lives in sqlite-reader.ts, PostgreSQL in postgres.ts; transactions and the guard around both in database.ts.
+// SQLite through node:sqlite: opens a file with durable settings, and adapts it to Kysely.
+// sqlite-reader.ts reads without Kysely; database.ts adds transactions.
 
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
@@ -14,30 +14,32 @@ import {
 } from 'kysely';
 
 const IN_MEMORY = ':memory:';
-/** How long a statement waits for another process's write lock, such as `berth scrub` beside the server. */
+/** How long a statement waits for the write lock of another process, such as `berth scrub` beside the server. */
 const BUSY_TIMEOUT_MS = 10_000;
-/** Prepared statements kept; the program has fewer distinct ones, list filters included. */
+/** More than the number of distinct statements in the program, list filters included. */
 const STATEMENT_CACHE_SIZE = 256;
 /** Page cache in KiB (negative means KiB to SQLite, https://sqlite.org/pragma.html#pragma_cache_size). */
 const PAGE_CACHE_KIB = 16_384;
 
-/** Opens a database file, or creates it with mode 0600: WAL, every commit flushed to disk, foreign keys enforced. */
+/** Opens a database file, or creates it with mode 0600. WAL; every commit is flushed to disk; foreign keys are on. */
 export function openSqlite(file: string): DatabaseSync {
   if (file !== IN_MEMORY) createPrivateFile(file);
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
-  database.exec(
-    `pragma journal_mode = wal; pragma synchronous = full; pragma cache_size = -${PAGE_CACHE_KIB}; pragma ` +
-      'temp_store = memory;',
-  );
+  database.exec(`
+    pragma journal_mode = wal;
+    pragma synchronous = full;
+    pragma cache_size = -${PAGE_CACHE_KIB};
+    pragma temp_store = memory;
+  `);
   return database;
 }
 
-/** SQLite would follow the umask; what it puts beside a file has the file's mode. */
+/** SQLite would create it with the mode of the umask. The files that it creates beside it get the mode of this one. */
 function createPrivateFile(file: string): void {
   try {
     closeSync(openSync(file, 'ax', 0o600));
   } catch {
-    // It is there already, or SQLite says in a moment what is in the way.
+    // It exists already; any other error shows when SQLite opens it.
   }
 }
 
@@ -58,14 +60,14 @@ class NodeSqliteDialect extends SqliteDialect {
   }
 }
 
-/** Begins transactions with the write lock taken, so that two of them queue instead of failing half-way. */
+/** Begins transactions with the write lock, so that concurrent ones queue instead of failing half-way. */
 class ImmediateDriver extends SqliteDriver {
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
   }
 }
 
-/** Presents node:sqlite as the subset that Kysely's driver uses, with a cache of prepared statements. */
+/** Adapts node:sqlite to the interface that Kysely's driver uses, with an LRU cache of prepared statements. */
 class NodeSqlite implements SqliteDatabase {
   readonly #database: DatabaseSync;
   readonly #statements = new Map<string, SqliteStatement>();
@@ -104,7 +106,7 @@ function wrapStatement(statement: StatementSync): SqliteStatement {
   };
 }
 
-/** node:sqlite binds neither booleans nor dates; a `Date` would silently become NULL. */
+/** Converts booleans and dates, which node:sqlite cannot bind: a `Date` would silently become NULL. */
 export function toSqliteValue(value: unknown): SQLInputValue {
   if (typeof value === 'boolean') return value ? 1 : 0;
   if (value instanceof Date) return value.toISOString();

@@ -1,11 +1,11 @@
-// What publishing captured of tarballs; see schema.ts.
+// Results of scanning tarballs; see schema.ts.
 
 export interface TarballSchema {
   file_index_parts: FileIndexPartsTable;
   tarball_scans: TarballScansTable;
 }
 
-/** What publishing captured of a tarball, by content: equal bytes, equal scan. */
+/** The scan of a tarball, by digest: equal content has one scan. */
 export interface TarballScansTable {
   digest: string;
   scan_version: number;
@@ -14,7 +14,7 @@ export interface TarballScansTable {
   unpacked_size: number;
 }
 
-/** The list of files of a tarball in the order of the archive, in parts from 0 on. */
+/** The file index of a tarball in archive order, in parts numbered from 0. */
 export interface FileIndexPartsTable {
   digest: string;
   part: number;

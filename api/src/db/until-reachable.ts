@@ -1,4 +1,4 @@
-// Waiting for a database at start: containers of one deployment start in any order.
+// Waits for the database at start, since the containers of a deployment start in any order.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from './database.ts';
@@ -6,19 +6,19 @@ import { DatabaseUnavailableError, toDatabaseError } from './errors.ts';
 
 const INTERVAL_MS = 500;
 
-export interface PatienceOptions {
-  /** How long to go on trying. */
-  patienceMs: number;
-  /** Told once, when the first attempt has failed. */
+export interface UntilReachableOptions {
+  /** How long to retry. */
+  timeoutMs: number;
+  /** Called once, after the first failed attempt. */
   onWait: (error: unknown) => void;
 }
 
 /**
- * Resolves once the database answers.
- * @throws its last failure, when that goes on or means that waiting does not help
+ * Resolves once the database answers; retries every 500 ms.
+ * @throws the last error at the timeout, and any error other than database_unavailable immediately
  */
-export async function untilReachable(database: Database, { patienceMs, onWait }: PatienceOptions): Promise<void> {
-  const deadline = Date.now() + patienceMs;
+export async function untilReachable(database: Database, { timeoutMs, onWait }: UntilReachableOptions): Promise<void> {
+  const deadline = Date.now() + timeoutMs;
   for (let attempt = 1; ; attempt++) {
     try {
       await database.check();

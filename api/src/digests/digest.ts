@@ -1,4 +1,4 @@
-// Digests of bytes: SHA-256, written as `sha256:<64 hexadecimal digits>`, and as HTTP has them (RFC 9530).
+// SHA-256 digests: `sha256:<64 hexadecimal digits>` everywhere, `Repr-Digest` fields in HTTP (RFC 9530).
 
 import type { Hash } from 'node:crypto';
 
@@ -12,7 +12,7 @@ export function isDigest(text: string): text is Digest {
   return DIGEST.test(text);
 }
 
-/** Ends a SHA-256. */
+/** Finalises a SHA-256 hash, which cannot be updated afterwards. */
 export function digestOf(hash: Hash): Digest {
   return `${PREFIX}${hash.digest('hex')}`;
 }
@@ -26,7 +26,7 @@ export function toReprDigest(digest: string): string {
   return `sha-256=:${Buffer.from(hexOf(digest), 'hex').toString('base64')}:`;
 }
 
-/** Reads a `Repr-Digest` header; undefined when it has no SHA-256. */
+/** Parses a `Repr-Digest` header; returns undefined when it has no SHA-256. */
 export function fromReprDigest(header: string | undefined): Digest | undefined {
   const [, base64] = REPR_DIGEST.exec(header ?? '') ?? [];
   return base64 === undefined ? undefined : `${PREFIX}${Buffer.from(base64, 'base64').toString('hex')}`;

@@ -1,4 +1,4 @@
-// The API's own description: OpenAPI 3.1 from the route schemas, and a page to browse it.
+// OpenAPI 3.1 document generated from the route schemas, and a page to browse it.
 
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
@@ -7,7 +7,7 @@ import { Type, type TSchema } from 'typebox';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The multipart form of a route that streams its body: described, but not validated as a whole. */
+    /** The multipart form of a route that streams its body; only documented, not validated against this schema. */
     form?: TSchema;
   }
 }
@@ -19,10 +19,10 @@ export interface ApiDescriptionOptions {
   publicUrl: string;
 }
 
-/** A file in a form, for descriptions. */
+/** A file field of a documented form. */
 export const FormFileSchema = Type.Unsafe<never>({ type: 'string', format: 'binary' });
 
-/** Must be registered before the routes that it describes; the page is at `/api-docs`. */
+/** Serves the page at `/api-docs`. Register it before the routes that it documents. */
 export async function registerApiDescription(
   app: FastifyInstance,
   { title, version, description, publicUrl }: ApiDescriptionOptions,
@@ -59,7 +59,7 @@ export async function registerApiDescription(
   });
 }
 
-/** Serves the description as `openapi.json` of the app's prefix. */
+/** Serves the OpenAPI document at `openapi.json` below the app's prefix. */
 export function registerOpenApiRoute(app: FastifyInstance): void {
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
 }

@@ -1,4 +1,5 @@
-// Request bodies that may be huge: read only once a route wants them, and left unread politely when it refuses.
+// Large request bodies: read only once the route starts them; after a refusal drained briefly, so that the client can
+// read the response.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Writable } from 'node:stream';
@@ -7,19 +8,19 @@ import { BodyInvalidError, UploadAbortedError } from './errors.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The route itself says when the body may come (startBody), after it has decided that it wants it. */
+    /** The route calls startBody itself, once it has decided to accept the body. */
     lateBody?: boolean;
   }
 }
 
-/** How long the body of a refused upload is read and dropped, so that the client gets to see the answer. */
+/** How long the body of a refused upload is read and discarded, so that the client can read the response. */
 const LINGER_MS = 2_000;
 
 const awaitingContinue = new WeakMap<IncomingMessage, ServerResponse>();
 
 /**
- * Answers `Expect: 100-continue` only when a body is wanted (RFC 9110, 10.1.1), and closes connections whose
- * body was refused half-way after draining them for a moment.
+ * Sends `100 Continue` only once a body is accepted (RFC 9110, 10.1.1), and closes connections with an unread body
+ * after draining them for 2 s.
  */
 export function registerBodyHandling(app: FastifyInstance): void {
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
@@ -37,20 +38,19 @@ export function registerBodyHandling(app: FastifyInstance): void {
 }
 
 /**
- * Refuses the JSON text `null`, which looks as if nothing was sent: for routes whose body may be left out, as their
- * `preValidation`.
+ * A `preValidation` hook for routes with an optional body: rejects the JSON text `null`, which would count as no body.
  */
 export function refuseNull(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   done(request.body === null ? new BodyInvalidError('The body is null: send a JSON object, or nothing.') : undefined);
 }
 
-/** Tells a client that waits for it to send the body. */
+/** Sends `100 Continue` if the client waits for it. */
 export function startBody(request: FastifyRequest): void {
   awaitingContinue.get(request.raw)?.writeContinue();
   awaitingContinue.delete(request.raw);
 }
 
-/** Lets routes of this scope, which have `lateBody`, take bodies of any type; each says itself which one it means. */
+/** Accepts bodies of any content type in this scope, unparsed; the routes have `lateBody` and check the type. */
 export function acceptRawBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => {
@@ -59,11 +59,11 @@ export function acceptRawBody(app: FastifyInstance): void {
 }
 
 /**
- * Hands the body to `write`, chunk by chunk as they arrive, and resolves when all of it is written. What has arrived
- * before the client left, or before the signal, is written too. From then on the connection may be silent for as long
- * as the answer takes.
+ * Passes the body to `write` chunk by chunk, and resolves once everything is written. Data that arrived before the
+ * client disconnected, or before the signal, is written too. Then disables the idle timeout of the connection, since
+ * the response may take long.
  *
- * @throws upload_aborted when the client leaves; the signal's reason; whatever `write` throws, at once /
+ * @throws upload_aborted if the client disconnects; the signal's reason; errors of `write`, immediately
  */
 export async function readRawBody(
   request: FastifyRequest,
@@ -90,7 +90,7 @@ export async function readRawBody(
       sink.once('finish', resolve);
       raw.once('close', end);
       signal.addEventListener('abort', end);
-      // The client may have left while the caller was still looking things up: then 'close' has been told already.
+      // If the client disconnected before this call, 'close' has been emitted already.
       if (raw.destroyed || signal.aborted) return end();
       startBody(request);
       raw.pipe(sink);
@@ -104,17 +104,20 @@ export async function readRawBody(
   }
   signal.throwIfAborted();
   if (!raw.complete)
-    throw new UploadAbortedError('The connection closed before the whole body had arrived: send it again.');
+    throw new UploadAbortedError('The connection closed before the whole body arrived: send it again.');
   raw.setTimeout(0);
 }
 
 function hasUnreadBody(request: IncomingMessage): boolean {
-  const announced =
+  const hasBody =
     request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
-  return announced && !request.complete;
+  return hasBody && !request.complete;
 }
 
-/** Node would cut the connection as soon as the answer is written, and a client still sending would never read it. */
+/**
+ * Drains the body for a moment before closing. Node would close the connection right after the response, and a client
+ * that is still sending could not read it.
+ */
 function lingerThenClose(request: FastifyRequest, reply: FastifyReply): void {
   const { socket } = request.raw;
   reply.header('connection', 'close');

@@ -1,14 +1,11 @@
-// What caches may keep of the answers of a scope.
+// Default cache headers of API responses.
 
 import type { FastifyInstance } from 'fastify';
 
-/** What a document depends on besides its address. */
+/** The request headers that a response depends on. */
 const VARY = 'Cookie, Authorization, X-Api-Key, X-Secret-Key, X-Account';
 
-/**
- * Lets every answer be kept by the caller alone, and only to ask again whether it still holds; routes may say
- * otherwise.
- */
+/** Lets only the caller's own cache store responses, and revalidate them before each use; routes may override this. */
 export function registerPrivateDocuments(app: FastifyInstance): void {
   app.addHook('onRequest', (_request, reply, done) => {
     reply.headers({ 'cache-control': 'private, no-cache', 'vary': VARY });

@@ -1,25 +1,26 @@
-// Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html): streams that a stop ends.
+// Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html).
 
 import type { FastifyInstance, FastifyReply } from 'fastify';
 
 export interface EventStream {
-  /** Sends an event; one that would only queue up behind a client that does not read is left out. */
+  /** Sends an event; drops it if earlier ones are still buffered because the client does not read. */
   send(event: string, data: unknown): void;
-  /** Calls back once, when the client has gone or the server stops. */
+  /** Calls back once, when the client disconnects or the server stops. */
   onClose(callback: () => void): void;
 }
 
-/** Opens the answer of a request as a stream of events. */
+/** Sends the response as an event stream. */
 export type OpenEventStream = (reply: FastifyReply) => EventStream;
 
-/** Below the idle time-outs of proxies, nginx's 60 s for example. */
+/** Below the idle timeouts of proxies, for example nginx's 60 s. */
 const HEARTBEAT_MS = 15_000;
-/** For how long a browser waits before it connects again. */
+/** How long a browser waits before it reconnects. */
 const RETRY_MS = 2_000;
 
 /**
- * Makes what opens streams in a scope of the app. They end when the app closes, so that none holds up the stop.
- * @param options `heartbeatMs`: how often a comment shows a proxy that the stream lives; default 15 s
+ * Returns a function that opens streams in a scope of the app. Streams end when the app closes, so that they do not
+ * delay the shutdown.
+ * @param options `heartbeatMs`: interval of the comments that keep idle proxies from closing the stream; default 15 s
  */
 export function eventStreams(
   app: FastifyInstance,
@@ -40,11 +41,11 @@ export function eventStreams(
       ...(reply.getHeaders() as Record<string, string>),
       'content-type': 'text/event-stream',
       'cache-control': 'no-store',
-      // nginx would gather them.
+      // nginx would buffer the events.
       'x-accel-buffering': 'no',
     });
     const heartbeat = setInterval(() => {
-      raw.write(': still here\n\n');
+      raw.write(': heartbeat\n\n');
     }, heartbeatMs);
     const end = () => {
       raw.end();

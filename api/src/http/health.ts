@@ -2,16 +2,16 @@
 
 import type { FastifyInstance } from 'fastify';
 
-/** What must answer for the server to be ready, by name. */
+/** Checks that must pass for the server to be ready, by name. */
 export type HealthChecks = Record<string, () => Promise<void>>;
 
 /** A check that takes longer counts as failed. */
 const CHECK_TIMEOUT_MS = 3_000;
 
-/** Where a server is in its life; it takes requests in both. One that starts answers none. */
+/** The server accepts requests in both phases. Before the first one it answers none. */
 export type ServerPhase = 'serving' | 'stopping';
 
-/** Registers `/ping`, `/health/live` and `/health/ready`; the last answers 503 and says which part is not there. */
+/** Registers `/ping`, `/health/live` and `/health/ready`; the last answers 503 with the unavailable parts. */
 export function registerHealth(app: FastifyInstance, checks: HealthChecks, phaseNow: () => ServerPhase): void {
   app.get('/ping', { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) =>
     reply.type('text/plain; charset=utf-8').send('ok'),
@@ -21,7 +21,10 @@ export function registerHealth(app: FastifyInstance, checks: HealthChecks, phase
     const results = await Promise.all(
       Object.entries(checks).map(
         async ([name, check]) =>
-          [name, await passes(check, (error) => request.log.error({ err: error }, `${name} is not ready`))] as const,
+          [
+            name,
+            await passes(check, (error) => request.log.error({ err: error }, `readiness check failed: ${name}`)),
+          ] as const,
       ),
     );
     const parts = Object.fromEntries(results.map(([name, ok]) => [name, ok ? 'ok' : 'unavailable']));

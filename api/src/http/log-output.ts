@@ -1,8 +1,8 @@
-// Log lines on their way out: those of one turn of the event loop in one system call.
+// Log output: writes the lines of one turn of the event loop in one system call.
 
 import pino from 'pino';
 
-/** What a logger writes its lines to. */
+/** Destination of a logger's lines. */
 export interface LogStream {
   write: (line: string) => void;
 }
@@ -10,17 +10,16 @@ export interface LogOutput extends LogStream {
   close(): Promise<void>;
 }
 
-/** Lines that wait for the end of the turn, in bytes; more are written at once. */
-const MAX_WAITING_BYTES = 8 * 1024;
+/** Buffered lines are written at this size, even before the end of the turn. */
+const MAX_BUFFERED_BYTES = 8 * 1024;
 const STANDARD_OUTPUT = 1;
 
 /**
- * Writes to the standard output, or to the file descriptor that is given. Lines wait for the end of the turn of the
- * event loop, or of the process, and for nothing else: only a process that is killed in the middle of a turn loses
- * those of this turn. /
+ * Writes to standard output, or to the given file descriptor. Buffers lines until the end of the current turn of the
+ * event loop, or of the process: only a process that is killed in the middle of a turn loses the lines of that turn.
  */
 export function createLogOutput(fileDescriptor = STANDARD_OUTPUT): LogOutput {
-  const output = pino.destination({ dest: fileDescriptor, sync: true, minLength: MAX_WAITING_BYTES });
+  const output = pino.destination({ dest: fileDescriptor, sync: true, minLength: MAX_BUFFERED_BYTES });
   let scheduled = false;
   const flush = () => {
     scheduled = false;

@@ -1,14 +1,14 @@
-// Requests that Node's parser gives up on: no route and no reply exist for them, only their socket.
+// Requests that Node's HTTP parser rejects: they have no route and no reply, only a socket.
 
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { BerthError } from '../errors.ts';
 import { HeadersTooLargeError, RequestInvalidError, RequestTimeoutError } from './errors.ts';
 
-/** Answers with a problem document, as far as the client still listens, and hangs up. */
+/** Sends a problem document if the socket is still writable, and closes the connection. */
 export function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
   if (error.code !== 'ECONNRESET' && socket.writable) {
-    const { status, title, message: detail, code } = toRefusal(error);
+    const { status, title, message: detail, code } = toBerthError(error);
     const body = JSON.stringify({ status, title, detail, code });
     socket.write(
       `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
@@ -18,15 +18,15 @@ export function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): v
   socket.destroy(error);
 }
 
-function toRefusal({ code }: NodeJS.ErrnoException): BerthError {
+function toBerthError({ code }: NodeJS.ErrnoException): BerthError {
   switch (code) {
     case 'HPE_HEADER_OVERFLOW':
-      return new HeadersTooLargeError('The headers are larger than 16 KiB: leave out cookies of other services.');
+      return new HeadersTooLargeError('The headers are larger than 16 KiB: send fewer headers or cookies.');
     case 'ERR_HTTP_REQUEST_TIMEOUT':
       return new RequestTimeoutError('The headers did not arrive in time: send the request again.');
     default:
       return new RequestInvalidError(
-        'This is not HTTP/1.1, or malformed: check what sends it, and whether it meant https.',
+        'The request is malformed or not HTTP/1.1: check the client, and whether it should use https.',
       );
   }
 }

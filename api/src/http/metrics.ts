@@ -9,7 +9,7 @@ export interface Metrics {
   observe(app: FastifyInstance): void;
   /** Records how long a query took. */
   onQuery: (seconds: number) => void;
-  /** Registers a gauge whose value is read when the metrics are. */
+  /** Registers a gauge whose value is read each time the metrics are rendered; a failing one is left out. */
   gauge(name: string, help: string, read: () => Promise<number>): void;
   /** Renders all metrics as Prometheus text. */
   render(): Promise<{ contentType: string; text: string }>;
@@ -53,7 +53,7 @@ export function createMetrics(): Metrics {
           { method: request.method, route: request.routeOptions.url ?? 'unknown', status: reply.statusCode },
           reply.elapsedTime / 1000,
         );
-        // A kept-alive connection carries many requests: count what it moved since the last one.
+        // The counters of a socket include the earlier requests of a keep-alive connection.
         const { socket } = request.raw;
         const { bytesRead, bytesWritten } = socket;
         const before = counted.get(socket);
@@ -68,8 +68,8 @@ export function createMetrics(): Metrics {
       queries.observe(seconds);
     },
     gauge(name, help, read) {
-      // Without its value while that cannot be read, such as when the database is away: the other metrics matter most
-      // then.
+      // If the value cannot be read, for example because the database is unavailable, render the other metrics: they
+      // are needed most then.
       new Gauge({
         name,
         help,

@@ -1,67 +1,66 @@
-// Splits a multipart/form-data body (RFC 7578, RFC 2046) into its parts while it arrives. What parts are allowed, and
-// where their bytes go, is multipart.ts's business; what their headers say, part-headers.ts's.
+// Splits a multipart/form-data body (RFC 7578, RFC 2046) into its parts while it arrives. part-headers.ts parses the
+// headers of a part; multipart.ts decides which parts are allowed.
 
 import { readPartHeaders, type PartHeaders } from './part-headers.ts';
 
-/** Those of real clients have some 200 bytes. */
+/** Headers of real clients have about 200 bytes. */
 const MAX_HEADER_BYTES = 16 * 1024;
 const CR = 0x0d;
 const DASHES = '--';
 
 export interface PartHandler {
-  /** Takes the next bytes of the part; a view of the chunk that was pushed. */
+  /** Receives the next bytes of the part, as a view of the pushed chunk. */
   data(bytes: Buffer): void;
   end(): void;
 }
 
 export interface MultipartParser {
-  /** Reads on. @throws MalformedBodyError, and what the handlers throw; the parser is of no use afterwards */
+  /** Parses the next chunk. @throws MalformedBodyError, and errors of handlers; the parser is unusable afterwards */
   push(chunk: Buffer): void;
-  /** Ends the body. @throws MalformedBodyError when it lacks its last boundary */
+  /** Ends the body. @throws MalformedBodyError if the final boundary is missing */
   end(): void;
 }
 
-/** The body is no multipart body, or not a whole one. */
+/** The body is not a multipart body, or incomplete. */
 export class MalformedBodyError extends Error {
   override readonly name = 'MalformedBodyError';
 }
 
 /**
- * Creates a parser that copies nothing but headers.
- * @param boundary as the content type names it
- * @param onPart called with the headers of each part, in their order
+ * Creates a parser that copies headers only.
+ * @param boundary from the content type
+ * @param onPart called with the headers of each part, in order
  */
 export function createMultipartParser(
   boundary: string,
   onPart: (headers: PartHeaders) => PartHandler,
 ): MultipartParser {
   const delimiter = Buffer.from(`\r\n--${boundary}`, 'latin1');
-  // The line break that begins a delimiter is left out before the first part.
+  // The first delimiter lacks the initial line break.
   let matchedBytes = 2;
   let state: 'preamble' | 'delimited' | 'headers' | 'body' | 'ended' = 'preamble';
   let part: PartHandler | undefined;
-  /** What stands behind a delimiter on its line, then the headers. */
+  /** The rest of the delimiter's line, then the headers. */
   let text = '';
 
-  /** Hands over what comes before the next delimiter and returns where reading goes on. */
-  function takeBody(chunk: Buffer, at: number): number {
+  /** Passes on the bytes up to the next delimiter, and returns the position after it. */
+  function readBody(chunk: Buffer, at: number): number {
     if (matchedBytes > 0) {
-      const takenBytes = Math.min(delimiter.length - matchedBytes, chunk.length - at);
-      if (chunk.compare(delimiter, matchedBytes, matchedBytes + takenBytes, at, at + takenBytes) === 0) {
-        matchedBytes += takenBytes;
+      const nextBytes = Math.min(delimiter.length - matchedBytes, chunk.length - at);
+      if (chunk.compare(delimiter, matchedBytes, matchedBytes + nextBytes, at, at + nextBytes) === 0) {
+        matchedBytes += nextBytes;
         if (matchedBytes === delimiter.length) endPart();
-        return at + takenBytes;
+        return at + nextBytes;
       }
-      // It was content that looked like a delimiter. No other one can begin within it: a line break is only at its
-      // start.
+      // The matched bytes were content. No delimiter can begin within them: only their start is a line break.
       part?.data(delimiter.subarray(0, matchedBytes));
       matchedBytes = 0;
     }
-    const found = chunk.indexOf(delimiter, at);
-    if (found >= 0) {
-      if (found > at) part?.data(chunk.subarray(at, found));
+    const delimiterAt = chunk.indexOf(delimiter, at);
+    if (delimiterAt >= 0) {
+      if (delimiterAt > at) part?.data(chunk.subarray(at, delimiterAt));
       endPart();
-      return found + delimiter.length;
+      return delimiterAt + delimiter.length;
     }
     matchedBytes = delimiterAtEnd(chunk, at);
     const end = chunk.length - matchedBytes;
@@ -69,7 +68,7 @@ export function createMultipartParser(
     return chunk.length;
   }
 
-  /** Counts the bytes at the end of a chunk with which a delimiter may begin. */
+  /** Counts the bytes at the end of a chunk that may be the start of a delimiter. */
   function delimiterAtEnd(chunk: Buffer, at: number): number {
     const start = chunk.lastIndexOf(CR);
     const bytes = chunk.length - start;
@@ -84,29 +83,29 @@ export function createMultipartParser(
     state = 'delimited';
   }
 
-  /** Reads up to the end of the line of a delimiter, and from there to the empty line after the headers. */
-  function takeText(chunk: Buffer, at: number, end: string): number {
-    // The end may have begun in the chunk before.
-    const known = text.length;
+  /** Reads text up to `end`: the rest of the delimiter's line, or the headers. Returns the position after it. */
+  function readText(chunk: Buffer, at: number, end: string): number {
+    // `end` may have begun in the previous chunk.
+    const previousLength = text.length;
     text += chunk.toString('latin1', at, Math.min(chunk.length, at + MAX_HEADER_BYTES));
     if (state === 'delimited' && text.startsWith(DASHES)) {
       state = 'ended';
       return chunk.length;
     }
-    const found = text.indexOf(end, Math.max(0, known - end.length + 1));
-    if (found < 0) {
-      if (text.length > MAX_HEADER_BYTES) throw new MalformedBodyError('endless headers');
+    const endAt = text.indexOf(end, Math.max(0, previousLength - end.length + 1));
+    if (endAt < 0) {
+      if (text.length > MAX_HEADER_BYTES) throw new MalformedBodyError('headers larger than 16 KiB');
       return Math.min(chunk.length, at + MAX_HEADER_BYTES);
     }
-    const next = at + found + end.length - known;
+    const next = at + endAt + end.length - previousLength;
     if (state === 'delimited') {
-      // Spaces may pad the line (RFC 2046, 5.1.1). Its end is the start of the headers: there may be none.
-      if (/[^ \t]/.test(text.slice(0, found))) throw new MalformedBodyError('no end of the line after a boundary');
+      // Spaces may pad the line (RFC 2046, 5.1.1). Its end also starts the headers, which may be empty.
+      if (/[^ \t]/.test(text.slice(0, endAt))) throw new MalformedBodyError('no line break after a boundary');
       text = end;
       state = 'headers';
     } else {
-      const headers = readPartHeaders(text.slice(0, found));
-      if (!headers) throw new MalformedBodyError('headers that cannot be read');
+      const headers = readPartHeaders(text.slice(0, endAt));
+      if (!headers) throw new MalformedBodyError('malformed headers');
       part = onPart(headers);
       state = 'body';
     }
@@ -119,22 +118,22 @@ export function createMultipartParser(
         switch (state) {
           case 'preamble':
           case 'body':
-            at = takeBody(chunk, at);
+            at = readBody(chunk, at);
             break;
           case 'delimited':
-            at = takeText(chunk, at, '\r\n');
+            at = readText(chunk, at, '\r\n');
             break;
           case 'headers':
-            at = takeText(chunk, at, '\r\n\r\n');
+            at = readText(chunk, at, '\r\n\r\n');
             break;
-          // What follows the last boundary means nothing.
+          // Ignore data after the final boundary.
           case 'ended':
             return;
         }
       }
     },
     end() {
-      if (state !== 'ended') throw new MalformedBodyError('no last boundary');
+      if (state !== 'ended') throw new MalformedBodyError('no final boundary');
     },
   };
 }

@@ -1,20 +1,20 @@
-// What the headers of one part of a form say (RFC 7578).
+// Parses the headers of one part of a form (RFC 7578).
 
 export interface PartHeaders {
   name: string;
-  /** Of a file, without any path; empty when it was sent with an empty one. */
+  /** Name of a file, without any path; empty if it was sent empty, undefined for a text field. */
   fileName: string | undefined;
-  /** Lower case, without parameters; undefined when there is none. */
+  /** Lower case, without parameters; undefined if there is none. */
   contentType: string | undefined;
 }
 
-/** One parameter: in quotes, where a backslash escapes a quote, or a token. */
+/** One parameter: a token, or a quoted string in which a backslash escapes a quote. */
 const PARAMETER = /;\s*([^\s=;"]+)\s*=\s*(?:"((?:\\"|[^"])*)"|([^\s;"]*))\s*/gy;
 
 /**
- * Reads the lines between a boundary and the empty line.
+ * Parses the lines between a boundary and the empty line.
  * @param text the bytes as Latin-1, beginning with the line break before the first header
- * @returns undefined for what is no header of a part of a form, or names no field
+ * @returns undefined if the headers are malformed or name no field
  */
 export function readPartHeaders(text: string): PartHeaders | undefined {
   const headers = new Map<string, string>();
@@ -34,7 +34,7 @@ export function readPartHeaders(text: string): PartHeaders | undefined {
   };
 }
 
-/** Reads `form-data; name="…"; filename="…"`; the names of the parameters come in lower case. */
+/** Parses `form-data; name="…"; filename="…"`; returns parameter names in lower case. */
 function readDisposition(value: string): Map<string, string> | undefined {
   const [type = ''] = value.split(';', 1);
   if (type.trim().toLowerCase() !== 'form-data') return undefined;
@@ -45,13 +45,13 @@ function readDisposition(value: string): Map<string, string> | undefined {
     const match = parameter.exec(value);
     if (!match) return undefined;
     const [, name = '', quoted, token = ''] = match;
-    // Browsers send a quote as %22 and any backslash as it is, curl and others escape both.
+    // Browsers send a quote as %22 and a backslash unchanged; curl and others escape both.
     parameters.set(name.toLowerCase(), fromUtf8(quoted?.replace(/\\(["\\])/g, '$1') ?? token));
   }
   return parameters;
 }
 
-/** Reads `UTF-8''%C3%A9t%C3%A9.tgz` (RFC 8187). */
+/** Decodes `UTF-8''%C3%A9t%C3%A9.tgz` (RFC 8187). */
 function readExtended(value: string | undefined): string | undefined {
   const encoded = /^utf-8'[^']*'(.*)$/i.exec(value ?? '')?.[1];
   try {

@@ -1,4 +1,4 @@
-// Renders every failure as application/problem+json (RFC 9457). Services throw, routes never map.
+// Renders every failure as application/problem+json (RFC 9457). Services throw errors; routes do not map them.
 
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Type, type TObject } from 'typebox';
@@ -18,9 +18,9 @@ export const ProblemSchema = Type.Object(
   {
     status: Type.Integer({ minimum: 400, maximum: 599 }),
     title: Type.String(),
-    detail: Type.String({ description: 'What went wrong here, and what to do' }),
-    code: Type.String({ description: 'Stable code; the list is in docs/reference/errors.md' }),
-    requestId: Type.String({ description: "Finds the request in the server's log" }),
+    detail: Type.String({ description: 'What went wrong, and what to do' }),
+    code: Type.String({ description: 'Stable code; docs/reference/errors.md lists all of them' }),
+    requestId: Type.String({ description: "Identifies the request in the server's log" }),
     errors: Type.Optional(Type.Array(Type.Object({ path: Type.String(), message: Type.String() }))),
   },
   { title: 'Problem' },
@@ -28,7 +28,7 @@ export const ProblemSchema = Type.Object(
 
 type Problems<Status extends number> = { [S in Status]: TObject & { description: string } };
 
-/** The response schemas of a route's failures: `response: { 200: …, ...problems(400, 404) }`. */
+/** Response schemas for a route's failures: `response: { 200: …, ...problems(400, 404) }`. */
 export function problems<const Status extends number>(...statuses: Status[]): Problems<Status> {
   const schema = (status: number) => ({
     description: `Problem document, status ${status}`,
@@ -37,19 +37,19 @@ export function problems<const Status extends number>(...statuses: Status[]): Pr
   return Object.fromEntries(statuses.map((status) => [status, schema(status)])) as unknown as Problems<Status>;
 }
 
-/** Makes the app answer every error, and every unknown path, with a problem document. */
+/** Answers every error and every unknown path of the app with a problem document. */
 export function registerProblems(app: FastifyInstance): void {
   app.setErrorHandler((error, request, reply) => sendProblem(toBerthError(error), request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(routeNotFound(request), request, reply));
-  // Before the body is looked at, which would be refused for its type or size instead.
+  // Before the body is checked: an unknown path must not be answered with an error about the body.
   app.addHook('onRequest', (request, _reply, done) => {
     done(request.is404 ? routeNotFound(request) : undefined);
   });
 }
 
-/** What a path that leads nowhere is answered with. */
+/** The error for an unknown path. */
 export function routeNotFound({ method, url }: FastifyRequest): BerthError {
-  return new RouteNotFoundError(`There is nothing at ${method} ${pathOf(url)}: the API is described at /api-docs.`);
+  return new RouteNotFoundError(`There is no route ${method} ${pathOf(url)}: see /api-docs for the API.`);
 }
 
 /** Answers a request with the problem document of an error. */
@@ -71,14 +71,14 @@ export function sendProblem(error: BerthError, request: FastifyRequest, reply: F
     .send(JSON.stringify(body));
 }
 
-/** Turns whatever was thrown into an error that may be shown: what is unknown becomes internal_error. */
+/** Converts a thrown value to an error for clients; an unexpected one becomes internal_error. */
 export function toBerthError(error: unknown): BerthError {
   if (error instanceof BerthError) return error;
   return (
     toDatabaseError(error) ??
     fromFastify(error) ??
     new InternalError(
-      'Something went wrong in the registry: its administrator finds the reason in the log under this request id.',
+      'The registry failed unexpectedly: its administrator can find the cause in the log under this request ID.',
       { cause: error },
     )
   );
@@ -95,27 +95,27 @@ function fromFastify(error: unknown): BerthError | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
   const { code, statusCode, validation, validationContext } = error as FastifyFailure;
   if (validation)
-    return new RequestInvalidError(`The ${validationContext ?? 'request'} is not what this route takes: see errors.`, {
+    return new RequestInvalidError(`The ${validationContext ?? 'request'} is invalid: see errors for each field.`, {
       errors: fieldErrors(validation),
     });
   switch (code) {
     case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
       return new MediaTypeError(
-        'This route does not take that content type: send application/json, or multipart/form-data for uploads.',
+        'This route does not accept that content type: send application/json, or multipart/form-data for uploads.',
       );
     case 'FST_ERR_CTP_BODY_TOO_LARGE':
-      return new BodyTooLargeError('The JSON body is larger than this route takes.');
+      return new BodyTooLargeError('The JSON body is larger than this route accepts: send a smaller one.');
     case 'FST_ERR_CTP_EMPTY_JSON_BODY':
       return new BodyInvalidError('The body is empty: send a JSON document.');
   }
   if ((error instanceof SyntaxError && statusCode === 400) || code === 'FST_ERR_CTP_INVALID_JSON_BODY')
-    return new BodyInvalidError('The body is not valid JSON.');
+    return new BodyInvalidError('The body is not valid JSON: correct its syntax.');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new RequestInvalidError('The request is malformed: check its path, headers and length.');
   return undefined;
 }
 
-/** One line per field; an unknown field is named by itself. */
+/** One entry per field; the message includes the names of unknown fields. */
 function fieldErrors(validation: NonNullable<FastifyFailure['validation']>): FieldError[] {
   return validation.map(({ instancePath = '', message = 'is not valid', params = {} }) => {
     const named = params['additionalProperties'] ?? params['requiredProperties'];

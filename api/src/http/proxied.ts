@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 
 /**
- * Tells whether a proxy that is trusted (TRUSTED_PROXIES) handed the request on: it comes from such an address and
- * names another one in `X-Forwarded-For`. What others write into that header does not count. /
+ * Whether the request came through a trusted proxy (TRUSTED_PROXIES): from such an address, with another one in
+ * `X-Forwarded-For`. The header is ignored on requests from other addresses.
  */
 export function isProxied(request: Pick<FastifyRequest, 'ips'>): boolean {
   return (request.ips?.length ?? 0) > 1;

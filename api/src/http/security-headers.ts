@@ -1,15 +1,12 @@
-// What browsers are told on every answer, so that nothing of ours runs, frames or leaks where it should not.
+// Security headers of every response.
 
 import type { FastifyInstance } from 'fastify';
 
 const HSTS_SECONDS = 31_536_000;
-/**
- * Answers of the API are no pages: whoever opens one as such gets nothing that runs. A route that sends images says
- * its own.
- */
+/** API responses are not pages: a browser that opens one must run nothing. Routes that send images override this. */
 const API_POLICY = "default-src 'none'; frame-ancestors 'none'";
 
-/** @param secure whether users reach the server under https: browsers never try without it again then */
+/** @param secure whether users reach the server by https; browsers then never use http again (HSTS) */
 export function registerSecurityHeaders(app: FastifyInstance, { secure }: { secure: boolean }): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff');

@@ -1,4 +1,4 @@
-// Answers with bytes that somebody hands over chunk by chunk, past the framework's streams.
+// Sends a response chunk by chunk from a callback, without streams.
 
 import type { FastifyReply } from 'fastify';
 
@@ -7,12 +7,12 @@ export interface BytesAnswer {
   headers: Record<string, string>;
 }
 
-/** Hands chunks to `write` one after another; a chunk's memory is free again once its `write` has settled. */
+/** Passes chunks to `write` one after another. A chunk's memory may be reused once its `write` has settled. */
 export type ByteSource = (write: (chunk: Uint8Array) => Promise<void>) => Promise<void>;
 
 /**
- * Sends the head with the first chunk, so that a source that fails before it still becomes a problem document.
- * A failure after that can only cut the connection, which tells the client that bytes are missing.
+ * Sends the headers with the first chunk, so that an earlier failure of the source becomes a problem document. A later
+ * failure closes the connection, from which the client sees that the response is incomplete.
  */
 export async function sendBytes(
   reply: FastifyReply,
@@ -24,19 +24,19 @@ export async function sendBytes(
     reply.hijack();
     raw.writeHead(status, { ...(reply.getHeaders() as Record<string, string>), ...headers });
   };
-  // A write that meets a connection about to close is never told: only the close itself is certain.
-  let giveUp: ((reason: Error) => void) | undefined;
+  // The callback of a write may never be called if the connection closes, so 'close' rejects it.
+  let rejectWrite: ((reason: Error) => void) | undefined;
   const onClose = () => {
-    giveUp?.(new ClientGoneError());
+    rejectWrite?.(new ClientDisconnectedError());
   };
   raw.once('close', onClose);
   reply.request.raw.socket.once('close', onClose);
   try {
     await source(async (chunk) => {
-      if (raw.destroyed || reply.request.raw.socket.destroyed) throw new ClientGoneError();
+      if (raw.destroyed || reply.request.raw.socket.destroyed) throw new ClientDisconnectedError();
       if (!raw.headersSent) start();
       return new Promise((resolve, reject) => {
-        giveUp = reject;
+        rejectWrite = reject;
         raw.write(chunk, (error) => {
           if (error) reject(error);
           else resolve();
@@ -44,10 +44,9 @@ export async function sendBytes(
       });
     });
   } catch (error) {
-    if (!raw.headersSent && !(error instanceof ClientGoneError)) throw error;
-    if (raw.destroyed || error instanceof ClientGoneError)
-      reply.log.info('the client went away before the end of the answer');
-    else reply.log.error({ err: error }, 'an answer was cut short');
+    if (!raw.headersSent && !(error instanceof ClientDisconnectedError)) throw error;
+    if (raw.destroyed || error instanceof ClientDisconnectedError) reply.log.info('download aborted by client');
+    else reply.log.error({ err: error }, 'download failed half-way');
     reply.hijack();
     raw.destroy();
     return reply;
@@ -59,5 +58,4 @@ export async function sendBytes(
   return reply;
 }
 
-/** Nobody is there to read the rest. */
-class ClientGoneError extends Error {}
+class ClientDisconnectedError extends Error {}

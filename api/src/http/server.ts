@@ -1,5 +1,5 @@
-// The Fastify instance itself: routing below PUBLIC_URL's path, proxies, time-outs, one log line a request.
-// What it serves is put together in app.ts.
+// Creates the Fastify instance: routing below PUBLIC_URL's path, proxies, timeouts, one log line per request.
+// app.ts registers the routes.
 
 import { randomUUID } from 'node:crypto';
 import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
@@ -12,31 +12,31 @@ import { registerSecurityHeaders } from './security-headers.ts';
 import { compileValidator } from './validation.ts';
 
 export interface HttpServerOptions {
-  /** Path of PUBLIC_URL without a trailing slash, `''` or `/registry`: served with and without it. */
+  /** Path of PUBLIC_URL without a trailing slash, `''` or `/registry`. Routes work with and without this prefix. */
   basePath: string;
   /** Whether PUBLIC_URL is https. Default false. */
   secure?: boolean;
-  /** Whose forwarding headers count: addresses, CIDR ranges, `loopback`, `linklocal`, `uniquelocal`. */
+  /** Proxies whose forwarding headers are trusted: addresses, CIDR ranges, `loopback`, `linklocal`, `uniquelocal`. */
   trustedProxies: string[];
   logLevel: string;
-  /** How long nothing may move on a connection, see IDLE_TIMEOUT_MS. */
+  /** Default 120 s, see IDLE_TIMEOUT_MS. */
   idleTimeoutMs?: number;
-  /** Where log lines go; default the standard output, line by line. */
+  /** Destination of log lines. Default: standard output, unbuffered. */
   logStream?: LogStream;
-  /** Until it resolves, requests wait; when it rejects, they lose their connections. Default: none waits. */
+  /** Requests wait until it resolves; if it rejects, their connections are closed. Default: requests do not wait. */
   ready?: Promise<void>;
 }
 
 /**
- * Connections on which nothing moves for this long are closed, unless the server has the next word; there is no bound
- * on a whole upload.
+ * Connections without traffic for this long are closed, unless a response is pending. The total duration of an upload
+ * is unlimited.
  */
 const IDLE_TIMEOUT_MS = 120_000;
-/** Kept above the usual 60 s of proxies, so that they and not Berth close idle connections first. */
+/** Above the usual 60 s of proxies, so that the proxy closes idle connections first. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-/** Longest decoded id in a path. */
+/** Maximum length of a decoded ID in a path. */
 const MAX_PARAM_LENGTH = 1024;
-/** JSON bodies; uploads are streamed and have their own limit. */
+/** Limit of JSON bodies; uploads are streamed and have their own limit. */
 const JSON_BODY_LIMIT_BYTES = 1024 * 1024;
 
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
@@ -55,7 +55,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     requestTimeout: 0,
     bodyLimit: JSON_BODY_LIMIT_BYTES,
     forceCloseConnections: 'idle',
-    // What arrives on a connection that was taken before a stop is served: the proxy would not send an upload again.
+    // During shutdown, requests on open connections are still served: proxies do not repeat uploads.
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: (request) => withoutBasePath(request.url ?? '/', options.basePath),
@@ -68,7 +68,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   if (options.ready) waitUntilReady(app, options.ready);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    // The page's relative addresses need the slash.
+    // Relative URLs in the page require the trailing slash.
     if (options.basePath !== '' && request.originalUrl === options.basePath)
       return reply.redirect(`${options.basePath}/`, 308);
     done();
@@ -77,11 +77,11 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   waitForSlowHandlers(app);
   registerProblems(app);
   registerBodyHandling(app);
-  hangUpWhenStopping(app);
+  closeConnectionsOnShutdown(app);
   return app;
 }
 
-/** Lets requests wait while the server listens and cannot answer yet. */
+/** Holds requests until the server is ready. */
 function waitUntilReady(app: FastifyInstance, ready: Promise<void>): void {
   let isReady = false;
   ready.then(
@@ -104,8 +104,8 @@ function waitUntilReady(app: FastifyInstance, ready: Promise<void>): void {
   });
 }
 
-/** A client that keeps its connection after the last answer would hold up the stop. */
-function hangUpWhenStopping(app: FastifyInstance): void {
+/** During shutdown, closes each connection after its last response: keep-alive would delay the shutdown. */
+function closeConnectionsOnShutdown(app: FastifyInstance): void {
   let stopping = false;
   app.addHook('preClose', (done) => {
     stopping = true;
@@ -127,7 +127,7 @@ function withoutBasePath(url: string, basePath: string): string {
   return rest.startsWith('/') ? rest : url;
 }
 
-/** Messages, stacks and causes; never the fields of a request, which may hold secrets. */
+/** Serialises messages, stacks and causes; never other fields, which may contain secrets. */
 function describeError(error: Error): { type: string; message: string; stack: string; code?: string; cause?: string } {
   const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
   const cause = error.cause instanceof Error ? { cause: error.cause.stack ?? error.cause.message } : {};
@@ -136,13 +136,13 @@ function describeError(error: Error): { type: string; message: string; stack: st
 
 class OneLinePerRequest extends LogController {
   override incomingRequest(): void {
-    /* requestCompleted says all of it */
+    /* requestCompleted logs all of it */
   }
   override defaultErrorLog(): void {
-    /* problem.ts logs what a client must not see */
+    /* problem.ts logs errors */
   }
   override routeNotFound(): void {
-    /* an ordinary 404 */
+    /* logged by requestCompleted, like any 404 */
   }
 
   override requestCompleted(_error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {

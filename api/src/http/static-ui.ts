@@ -1,4 +1,4 @@
-// The web interface, as built files: one page for every address of its own, below whatever path it is reached by.
+// Serves the built web interface: one page for all of its URLs, below any base path.
 
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -8,23 +8,23 @@ import { UiNotBuiltError } from './errors.ts';
 import { routeNotFound } from './problem.ts';
 
 export interface StaticUiOptions {
-  /** What `npm run build` made: `index.html` and `assets/`, with `.br` and `.gz` beside each asset. */
+  /** Output of `npm run build`: `index.html` and `assets/`, with `.br` and `.gz` beside each asset. */
   directory: string;
-  /** Who may embed the pages, as CSP sources. */
+  /** Sites that may embed the pages, as CSP sources. */
   frameAncestors: string;
-  /** Path of the public URL without a slash at its end. */
+  /** Path of PUBLIC_URL without a trailing slash. */
   basePath: string;
 }
 
-/** Names of assets carry a hash of what is in them. */
+/** Asset names contain a hash of the content. */
 const ASSET_MAX_AGE_MS = 365 * 24 * 3_600_000;
 
-/** Serves the pages; whatever is under `/api/`, or no page is asked for, stays a 404 problem. */
+/** Serves the page for every other URL; URLs below `/api/`, and requests that do not accept HTML, get 404. */
 export async function registerStaticUi(
   app: FastifyInstance,
   { directory, frameAncestors, basePath }: StaticUiOptions,
 ): Promise<void> {
-  // Scripts come from files alone. Vuetify's theme is a style element.
+  // No inline scripts. 'unsafe-inline' styles: Vuetify inserts its theme as a style element.
   const contentSecurityPolicy =
     `default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; ` +
     `img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; ` +
@@ -47,9 +47,9 @@ export async function registerStaticUi(
   });
 
   async function sendPage(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
-    // Read each time: the files may be built anew under a server that runs.
+    // Read each time: the interface may be rebuilt while the server runs.
     const page = await readPage(directory);
-    const below = request.originalUrl.startsWith(`${basePath}/`) ? `${basePath}/` : '/';
+    const base = request.originalUrl.startsWith(`${basePath}/`) ? `${basePath}/` : '/';
     return reply
       .headers({
         'content-security-policy': contentSecurityPolicy,
@@ -57,7 +57,7 @@ export async function registerStaticUi(
         'cache-control': 'no-cache',
       })
       .type('text/html; charset=utf-8')
-      .send(page.replace('<base href="/">', `<base href="${below}">`));
+      .send(page.replace('<base href="/">', `<base href="${base}">`));
   }
 }
 
@@ -66,9 +66,8 @@ async function readPage(directory: string): Promise<string> {
     return await readFile(join(directory, 'index.html'), 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    throw new UiNotBuiltError(
-      'The web interface is not built yet: `npm run build` does it. The API is there, described at /api-docs.',
-      { cause: error },
-    );
+    throw new UiNotBuiltError('The web interface is not built: run `npm run build`. The API works; see /api-docs.', {
+      cause: error,
+    });
   }
 }

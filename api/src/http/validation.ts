@@ -1,4 +1,4 @@
-// Checks requests against the schemas of their routes.
+// Validates requests against the schemas of their routes.
 
 import { Compile } from 'typebox/compile';
 import { Value } from 'typebox/value';
@@ -6,9 +6,8 @@ import type { FastifySchemaCompiler } from 'fastify';
 import type { TSchema } from 'typebox';
 
 /**
- * Compiles the schema of a body, a query, headers or the parameters of a path. What is not JSON is text at first:
- * `"10"` becomes 10 where a number is asked for. Values that fit as they are, nearly all, are not looked at for that.
- * /
+ * Compiles the schema of a body, a query, headers or path parameters. Everything but a body is text and is converted:
+ * `"10"` becomes 10 for a number. The conversion is skipped for valid values, which are nearly all.
  */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const compiled = Compile(schema);

@@ -1,41 +1,41 @@
-// Gathers small things into batches: the first one goes at once, later ones together, never two batches at a time.
+// Batches items: the first is flushed immediately, later ones together after an interval. Flushes never overlap.
 
 export interface BatcherOptions<Batch, Item> {
-  /** Adds an item to the batch that waits, if any. */
+  /** Adds an item to the pending batch, if any. */
   add: (batch: Batch | undefined, item: Item) => Batch;
-  /** Handles its own failures. */
+  /** Must handle its own failures. */
   flush: (batch: Batch) => Promise<void> | void;
-  /** How long an item waits at most, and how often batches go at most. */
+  /** Longest wait of an item, and shortest time between two flushes. */
   intervalMs: number;
 }
 
 export interface Batcher<Item> {
   add(item: Item): void;
-  /** Sends what waits now; resolves when all that was sent is done. */
+  /** Flushes the pending batch now; resolves when every flush has finished. */
   flush(): Promise<void>;
 }
 
 export function createBatcher<Batch, Item>({ add, flush, intervalMs }: BatcherOptions<Batch, Item>): Batcher<Item> {
-  let waiting: { batch: Batch } | undefined;
-  let sentAt = -Infinity;
-  let sending = Promise.resolve();
+  let pending: { batch: Batch } | undefined;
+  let flushedAt = -Infinity;
+  let flushing = Promise.resolve();
   let timer: NodeJS.Timeout | undefined;
 
-  function send(): Promise<void> {
+  function flushPending(): Promise<void> {
     clearTimeout(timer);
     timer = undefined;
-    if (!waiting) return sending;
-    const { batch } = waiting;
-    waiting = undefined;
-    sentAt = performance.now();
-    return (sending = sending.then(() => flush(batch)));
+    if (!pending) return flushing;
+    const { batch } = pending;
+    pending = undefined;
+    flushedAt = performance.now();
+    return (flushing = flushing.then(() => flush(batch)));
   }
 
   return {
     add(item) {
-      waiting = { batch: add(waiting?.batch, item) };
-      timer ??= setTimeout(() => void send(), Math.max(0, sentAt + intervalMs - performance.now())).unref();
+      pending = { batch: add(pending?.batch, item) };
+      timer ??= setTimeout(() => void flushPending(), Math.max(0, flushedAt + intervalMs - performance.now())).unref();
     },
-    flush: send,
+    flush: flushPending,
   };
 }

@@ -1,9 +1,9 @@
 import { defineError } from '../errors.ts';
 
 /**
- * Somebody else has the lease by now, or its holder could not renew it in time. Nothing that it began may be
+ * Another holder has the lease, or it could not be renewed in time. Work that was started under it must not be
  * committed.
  */
-export const LeaseLostError = defineError('lease_lost', 503, 'The work was taken over');
+export const LeaseLostError = defineError('lease_lost', 503, 'Lease lost');
 
-export const JobRunningError = defineError('job_running', 409, 'This work is under way already');
+export const JobRunningError = defineError('job_running', 409, 'Job already running');

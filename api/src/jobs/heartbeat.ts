@@ -1,26 +1,25 @@
-// Keeps a row that says "this is mine until then" alive, and tells when another may have it. What the row is, its
-// owner knows.
+// Heartbeat: renews a row that expires, such as a lease or a claim. Aborts a signal once another process may own it.
 
 export interface HeartbeatOptions {
-  /** How long the row holds after each renewal. */
+  /** How long the row is valid after each renewal. */
   ttlMs: number;
   intervalMs: number;
-  /** When the row was asked for: before the database's answer (performance.now()). */
+  /** `performance.now()` before the query that acquired the row. */
   askedAt: number;
-  /** Which share of `ttlMs` counts here, so that the holder stops before another begins. Default 1. */
-  safeShare?: number;
-  /** Renews the row; false when another has it. */
+  /** Fraction of `ttlMs` for which the holder trusts the row, so that it stops before another starts. Default 1. */
+  safetyFraction?: number;
+  /** Renews the row; false when another process owns it. */
   renew: () => Promise<boolean>;
-  /** The reason of `signal`. */
+  /** Makes the abort reason of `signal`. */
   lost: () => Error;
 }
 
 export interface Heartbeat {
-  /** Aborted once another may have the row, and by `stop`. */
+  /** Aborted once another process may own the row, and by `stop`. */
   readonly signal: AbortSignal;
-  /** Renews the row now. @throws what the database does */
+  /** Renews the row now. @throws the database's error */
   beat(): Promise<void>;
-  /** Ends it without touching the row. */
+  /** Stops renewing, without changing the row. */
   stop(): void;
 }
 
@@ -28,13 +27,13 @@ export function startHeartbeat({
   ttlMs,
   intervalMs,
   askedAt,
-  safeShare = 1,
+  safetyFraction = 1,
   renew,
   lost,
 }: HeartbeatOptions): Heartbeat {
   const controller = new AbortController();
-  const goodMs = ttlMs * safeShare;
-  let goodUntil = askedAt + goodMs;
+  const validMs = ttlMs * safetyFraction;
+  let validUntil = askedAt + validMs;
   let timer: NodeJS.Timeout | undefined;
 
   function stop(): void {
@@ -44,24 +43,24 @@ export function startHeartbeat({
 
   async function beat(): Promise<void> {
     const startedAt = performance.now();
-    if (await renew()) goodUntil = startedAt + goodMs;
+    if (await renew()) validUntil = startedAt + validMs;
     else stop();
   }
 
   function schedule(): void {
     timer = setTimeout(
       () => {
-        if (performance.now() >= goodUntil) return stop();
-        // A database that is away for a moment does not end it; one that stays away longer than the row holds does.
-        const overdue = setTimeout(stop, goodUntil - performance.now()).unref();
+        if (performance.now() >= validUntil) return stop();
+        // A short outage of the database is survived; one that outlasts the row's validity stops the heartbeat.
+        const expiry = setTimeout(stop, validUntil - performance.now()).unref();
         beat()
           .catch(() => undefined)
           .finally(() => {
-            clearTimeout(overdue);
+            clearTimeout(expiry);
             if (!controller.signal.aborted) schedule();
           });
       },
-      Math.min(intervalMs, Math.max(0, goodUntil - performance.now())),
+      Math.min(intervalMs, Math.max(0, validUntil - performance.now())),
     ).unref();
   }
 

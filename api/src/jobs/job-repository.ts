@@ -1,36 +1,37 @@
 import { sql } from 'kysely';
 import { databaseTime, type DialectName, type Executor, type JobRunsTable, type Tx } from '../db/index.ts';
 
-/** What is known of a job and its last run. */
+/** State of a job and of its present or last run. */
 export interface JobState {
   name: string;
-  /** Somebody runs it now. */
+  /** Whether any replica runs it now. */
   running: boolean;
-  /** Undefined: only when somebody asks for it. In the past while it runs or waits for a lease. */
+  /** Undefined: on demand only. In the past while the job runs or waits for its lease. */
   dueAt: string | undefined;
   startedAt: string | undefined;
-  /** Undefined while it runs, and when its process died. */
+  /** Undefined while it runs, and after its process died. */
   endedAt: string | undefined;
   outcome: 'succeeded' | 'failed' | undefined;
   /** Code or message of the last failure; undefined after a success. */
   error: string | undefined;
-  /** What the present run, or the last one, said of itself last. */
+  /** Latest progress of the present or last run. */
   progress: unknown;
-  /** What the last run that succeeded returned. */
+  /** Result of the last successful run. */
   result: unknown;
 }
 
-/** A run that begins. */
-export interface BegunRun {
+/** What a new run continues from. */
+export interface PreviousRun {
+  /** Consecutive failures. */
   failures: number;
-  /** The progress of the run before, where that did not come to its end. */
+  /** Progress of the previous run if that one did not succeed. */
   interrupted: unknown;
 }
 
 export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
   const now = databaseTime(dialect);
   return {
-    /** Makes the row of a job, unless it is there. @param dueInMs undefined: only on demand */
+    /** Inserts the row of a job if it is missing. @param dueInMs undefined: on demand only */
     async insert(name: string, dueInMs: number | undefined): Promise<void> {
       const row = {
         name,
@@ -45,7 +46,7 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
         .execute();
     },
 
-    /** @param prefixes of names too */
+    /** Lists due jobs with these names, or with names that start with one of the prefixes. */
     async listDue(names: readonly string[], prefixes: readonly string[]): Promise<string[]> {
       const rows = await executor
         .selectFrom('job_runs')
@@ -64,11 +65,11 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
     },
 
     /**
-     * Makes a job due at another time than it was, be it that it runs: then it runs once more.
-     * @param dueInMs undefined: only on demand
+     * Sets when a job is due. A job that is running will run once more.
+     * @param dueInMs undefined: on demand only
      */
     async putDue(name: string, dueInMs: number | undefined): Promise<void> {
-      // Later than a run that begins in this moment, so that its end can tell.
+      // At least 1 ms after a run that starts at this moment, so that `succeed` can tell the two apart.
       const dueAt = dueInMs === undefined ? null : databaseTime(dialect, Math.max(1, dueInMs));
       const row = { name, token: 0, failures: 0, due_at: dueAt };
       await executor
@@ -78,19 +79,19 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
         .execute();
     },
 
-    /** Removes what is known of a job; a run that is under way writes nothing more. */
+    /** Deletes the row of a job; a run in progress writes nothing afterwards. */
     async remove(name: string): Promise<void> {
       await executor.deleteFrom('job_runs').where('name', '=', name).execute();
     },
 
-    /** Makes a job due; false while it is due already or somebody has its lease. */
+    /** Makes a job due now; false if it is already due or its lease is held. */
     async makeDue(name: string): Promise<boolean> {
       const { numUpdatedRows } = await executor
         .updateTable('job_runs')
         .set({ due_at: now })
         .where('name', '=', name)
         .where((eb) => eb.or([eb('due_at', 'is', null), eb('due_at', '>', now)]))
-        // One that was asked for in the foreground is not due, but runs.
+        // A job that runs in the foreground (runHere) is not due, but its lease is held.
         .where((eb) =>
           eb.not(
             eb.exists(
@@ -107,21 +108,22 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
       return numUpdatedRows === 1n;
     },
 
-    /** Notes that a run begins under a lease. @param onlyWhenDue then undefined when it is not due any more */
-    async begin(name: string, token: number, onlyWhenDue: boolean): Promise<BegunRun | undefined> {
-      const before = await executor.selectFrom('job_runs').selectAll().where('name', '=', name).executeTakeFirst();
-      if (!before) return undefined;
-      const interrupted = before.ended_at !== null && before.outcome === 'succeeded' ? null : before.progress;
+    /** Records the start of a run. @param onlyWhenDue returns undefined if the job is no longer due */
+    async begin(name: string, token: number, onlyWhenDue: boolean): Promise<PreviousRun | undefined> {
+      const previous = await executor.selectFrom('job_runs').selectAll().where('name', '=', name).executeTakeFirst();
+      if (!previous) return undefined;
+      const hasSucceeded = previous.ended_at !== null && previous.outcome === 'succeeded';
+      const interrupted = hasSucceeded ? null : previous.progress;
       const { numUpdatedRows } = await executor
         .updateTable('job_runs')
         .set({ token, started_at: now, ended_at: null, progress: interrupted })
         .where('name', '=', name)
         .$if(onlyWhenDue, (query) => query.where('due_at', '<=', now))
         .executeTakeFirst();
-      return numUpdatedRows === 1n ? { failures: before.failures, interrupted: fromJson(interrupted) } : undefined;
+      return numUpdatedRows === 1n ? { failures: previous.failures, interrupted: fromJson(interrupted) } : undefined;
     },
 
-    /** Writes the progress of a run, unless another has begun since. */
+    /** Writes the progress of a run, unless a later one has started. */
     async putProgress(name: string, token: number, progress: unknown): Promise<void> {
       await executor
         .updateTable('job_runs')
@@ -131,7 +133,10 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
         .execute();
     },
 
-    /** @param nextInMs undefined: only on demand. What was made due since the run began stays so */
+    /**
+     * Records a success. A due date that was set during the run is kept.
+     * @param nextInMs undefined: on demand only
+     */
     async succeed(name: string, token: number, result: unknown, nextInMs: number | undefined): Promise<void> {
       const nextAt = nextInMs === undefined ? sql<string | null>`null` : databaseTime(dialect, nextInMs);
       await executor
@@ -149,7 +154,7 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
         .execute();
     },
 
-    /** @param nextInMs undefined: leaves as it is when it is due */
+    /** Records a failure. @param nextInMs undefined: keeps the due date */
     async fail(name: string, token: number, error: string, nextInMs: number | undefined): Promise<void> {
       await executor
         .updateTable('job_runs')
@@ -180,20 +185,20 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
                 .where('leases.holder', 'is not', null)
                 .where('leases.expires_at', '>', now),
             )
-            .as('held'),
+            .as('is_held'),
         )
         .where('name', 'in', names)
         .orderBy('name')
         .execute();
-      return rows.map((row) => toState(row, Boolean(row.held)));
+      return rows.map((row) => toState(row, Boolean(row.is_held)));
     },
   };
 }
 
-function toState(row: JobRunsTable, held: boolean): JobState {
+function toState(row: JobRunsTable, isHeld: boolean): JobState {
   return {
     name: row.name,
-    running: held && row.ended_at === null,
+    running: isHeld && row.ended_at === null,
     dueAt: row.due_at ?? undefined,
     startedAt: row.started_at ?? undefined,
     endedAt: row.ended_at ?? undefined,

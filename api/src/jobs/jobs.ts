@@ -1,5 +1,5 @@
-// Due work: one loop in each replica asks every second what is due, and whoever gets the lease runs it.
-// Leases live in leases.ts, a single run in run.ts.
+// Background jobs: a loop in each replica polls once a second for due jobs and runs those whose lease it gets.
+// Leases are in leases.ts, a single run in run.ts.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, Tx } from '../db/index.ts';
@@ -11,75 +11,75 @@ import { runUnderLease, type Job, type RunEnd, type RunPlan } from './run.ts';
 
 export interface Jobs {
   readonly leases: Leases;
-  /** Adds a job; before `start()`. */
+  /** Registers a job; call it before `start()`. */
   register<Progress, Result>(job: Job<Progress, Result>): void;
-  /** Adds all jobs of one kind, such as one for each remote registry; before `start()`. */
+  /** Registers a family of jobs, such as one per remote registry; call it before `start()`. */
   registerFamily<Progress, Result>(family: JobFamily<Progress, Result>): void;
   /**
-   * Makes a job due at another time, in the caller's transaction; one that runs will run once more.
-   * @param dueInMs undefined: only on demand
+   * Sets when a job is due, in the caller's transaction. A job that is running will run once more.
+   * @param dueInMs undefined: on demand only
    */
   schedule(tx: Tx, name: string, dueInMs: number | undefined): Promise<void>;
   /**
-   * Looks at once, in this replica, whether a job is due, for one that was scheduled in a transaction that has been
-   * committed.
+   * Runs a job in this replica if it is due, without waiting for the next poll. Call it after the transaction that
+   * scheduled the job has committed.
    */
   wake(name: string): void;
-  /** Forgets a member of a family, in the caller's transaction. */
-  forget(tx: Tx, name: string): Promise<void>;
-  /** Makes the rows of jobs that are new and begins to run what is due. */
+  /** Deletes the state of a family's member, in the caller's transaction. */
+  remove(tx: Tx, name: string): Promise<void>;
+  /** Inserts the rows of new jobs and starts polling. */
   start(): Promise<void>;
   /**
-   * Makes a job due now: this replica tries at once, others within a second.
+   * Makes a job due now: this replica tries to run it immediately, others within a second.
    *
-   * @param alongside writes in the same transaction, an audit line for example
-   * @throws job_running while it is due or under way, or something else holds its lease
+   * @param alongside writes in the same transaction, such as an audit entry
+   * @throws job_running while it is due or running, or its lease is held by something else
    */
   runNow(name: string, alongside?: (tx: Tx) => Promise<void>): Promise<void>;
   /**
-   * Runs a job in this process to its end, due or not, started or not; for the command line.
+   * Runs a job to completion in this process, whether or not it is due and `start()` was called; for the command line.
    *
-   * @param onProgress shown every progress
-   * @throws job_running when another process has the lease; lease_lost; whatever the job throws
+   * @param onProgress called with every progress value
+   * @throws job_running when another process holds the lease; lease_lost; what the job throws
    */
   runHere(name: string, options?: { onProgress?: (value: unknown) => void }): Promise<unknown>;
   /**
-   * Reads what is known of jobs, by name: all that are registered, or these. A job that never ran anywhere has no
-   * entry.
+   * Reads the states of jobs by name. A job that has no row yet has no entry.
+   * @param names default: all registered jobs
    */
   states(names?: readonly string[]): Promise<Map<string, JobState>>;
   /**
-   * Tells the states of jobs now, and each that changes from then on, whichever replica runs it. The database is asked
-   * once a second, for all who watch together, and not at all while nobody does.
+   * Subscribes to the states of jobs: the present ones, then each change, whichever replica runs the job. All
+   * subscribers share one query a second; without subscribers there is none.
    *
-   * @returns ends it /
+   * @returns a function that unsubscribes
    */
   watch(names: readonly string[], onState: (state: JobState) => void): () => void;
-  /** Runs no more, interrupts what runs and waits up to 5 s for it, and gives every lease back. */
+  /** Stops polling, interrupts running jobs, waits up to 5 s for them, and releases every lease. */
   close(): Promise<void>;
 }
 
-/** Jobs that differ in a key, and come and go while the server runs; they are named `<prefix>:<key>`. */
+/** Jobs that differ in a key and are added and removed while the server runs; each is named `<prefix>:<key>`. */
 export interface JobFamily<Progress = unknown, Result = unknown> {
   /** `<slice>.<work>`. */
   prefix: string;
-  /** Keys of all members that there are, for a start on a database that knows nothing of their jobs. */
+  /** Lists the keys of all members, to insert missing rows at the start. */
   keys(): Promise<string[]>;
   job(key: string): Omit<Job<Progress, Result>, 'name' | 'everyMs'>;
 }
 
 export interface JobsOptions {
   database: Database;
-  /** Called with the error of every run that failed, and when the database does not answer. */
+  /** Called with the error of every failed run, and once per database outage. */
   onError: (error: unknown) => void;
   /** Unique to this instance. Default: host, process and a random part. */
   holder?: string;
-  /** How often the loop asks; each replica costs the database one short query. Default 1 s. */
+  /** Poll interval; each poll is one short query. Default 1 s. */
   pollMs?: number;
-  /** For how long a job stays with a replica that died. Default 30 s. */
+  /** Time until another replica takes over from one that died. Default 30 s. */
   leaseTtlMs?: number;
   /**
-   * Wait after the first failure of a job, doubled by each further one, up to its `everyMs` or an hour. Default 5 s.
+   * Back-off after the first failure, doubled by each further one, up to the job's `everyMs` or an hour. Default 5 s.
    */
   backOffMs?: number;
 }
@@ -87,11 +87,11 @@ export interface JobsOptions {
 const POLL_MS = 1_000;
 const BACK_OFF_MS = 5_000;
 const MAX_BACK_OFF_MS = 3_600_000;
-/** Keeps replicas, and jobs of one interval, from doing all at the same moment. */
+/** Spreads replicas, and jobs with the same interval, over time. */
 const JITTER = 0.1;
-/** What is scheduled for now is due a moment later by the database's clock. */
+/** A job that is scheduled for now becomes due 1 ms later by the database's clock. */
 const WAKE_MS = 5;
-/** A run that hangs in a storage that does not answer must not hold up the stop. */
+/** A run that hangs on an unresponsive storage must not block the shutdown. */
 const STOP_TIMEOUT_MS = 5_000;
 
 export function createJobs({
@@ -108,10 +108,10 @@ export function createJobs({
   const rows = jobRepository(database.db, database.dialect);
   const running = new Map<string, Promise<unknown>>();
   let timer: NodeJS.Timeout | undefined;
-  let asking: Promise<void> | undefined;
+  let polling: Promise<void> | undefined;
   const stopping = new AbortController();
-  let started = false;
-  let askingFails = false;
+  let isStarted = false;
+  let isPollFailing = false;
   let closing: Promise<void> | undefined;
 
   const states = async (names: readonly string[] = [...registered.keys()]) =>
@@ -134,7 +134,7 @@ export function createJobs({
     if (end.outcome === 'failed') onError(end.error);
   }
 
-  function begin(job: Job): void {
+  function startRun(job: Job): void {
     if (running.has(job.name) || stopping.signal.aborted) return;
     running.set(
       job.name,
@@ -146,27 +146,27 @@ export function createJobs({
     );
   }
 
-  async function askWhatIsDue(): Promise<void> {
+  async function startDueJobs(): Promise<void> {
     const names = [...registered.keys()].filter((name) => !running.has(name));
     if (names.length === 0 && families.length === 0) return;
     for (const name of await rows.listDue(
       names,
       families.map(({ prefix }) => `${prefix}:`),
     ))
-      begin(find(name));
+      startRun(find(name));
   }
 
   function poll(): void {
     timer = setTimeout(() => {
-      asking = askWhatIsDue()
+      polling = startDueJobs()
         .then(
           () => {
-            askingFails = false;
+            isPollFailing = false;
           },
           (error: unknown) => {
-            // Once for each time that the database is away, not once a second.
-            if (!askingFails) onError(error);
-            askingFails = true;
+            // Reported once per outage of the database, not once a second.
+            if (!isPollFailing) onError(error);
+            isPollFailing = true;
           },
         )
         .finally(() => {
@@ -179,7 +179,7 @@ export function createJobs({
     const job = registered.get(name);
     if (job) return job;
     const family = families.find(({ prefix }) => name.startsWith(`${prefix}:`));
-    if (!family) throw new Error(`no job is named ${name}`);
+    if (!family) throw new Error(`unknown job: ${name}`);
     return { name, ...family.job(name.slice(family.prefix.length + 1)) };
   }
 
@@ -204,26 +204,26 @@ export function createJobs({
     },
     schedule: (tx, name, dueInMs) => jobRepository(tx, database.dialect).putDue(name, dueInMs),
     wake(name) {
-      if (started)
+      if (isStarted)
         setTimeout(() => {
-          begin(find(name));
+          startRun(find(name));
         }, WAKE_MS).unref();
     },
-    forget: (tx, name) => jobRepository(tx, database.dialect).remove(name),
+    remove: (tx, name) => jobRepository(tx, database.dialect).remove(name),
     async start() {
-      started = true;
+      isStarted = true;
       await insertMissing();
       if (!stopping.signal.aborted) poll();
     },
     async runNow(name, alongside) {
       const job = find(name);
       await database.transaction(async (tx) => {
-        const inside = jobRepository(tx, database.dialect);
-        await inside.insert(name, undefined);
-        if (!(await inside.makeDue(name))) throw alreadyRunning(name);
+        const txRows = jobRepository(tx, database.dialect);
+        await txRows.insert(name, undefined);
+        if (!(await txRows.makeDue(name))) throw alreadyRunning(name);
         await alongside?.(tx);
       });
-      if (started) begin(job);
+      if (isStarted) startRun(job);
     },
     async runHere(name, { onProgress } = {}) {
       const job = find(name);
@@ -254,8 +254,8 @@ export function createJobs({
   async function close(): Promise<void> {
     clearTimeout(timer);
     watcher.close();
-    stopping.abort(new Error('the process stops'));
-    await asking;
+    stopping.abort(new Error('the process is shutting down'));
+    await polling;
     const stopped = new AbortController();
     await Promise.race([
       Promise.all(running.values()),
@@ -272,7 +272,7 @@ function withJitter(ms: number): number {
 
 function alreadyRunning(name: string): Error {
   return new JobRunningError(
-    `${name} is under way, or something that it must not disturb: try again when that has ended.`,
+    `${name} is already running, or its lease is held by something else, such as a backup: try again later.`,
   );
 }
 
@@ -281,5 +281,5 @@ function resultOf(end: RunEnd): unknown {
   if (end.outcome === 'succeeded') return end.result;
   throw end.outcome === 'failed'
     ? end.error
-    : new LeaseLostError('The work was interrupted, or taken over by another process: try again later.');
+    : new LeaseLostError('The job was interrupted, or another process has taken it over: try again later.');
 }

@@ -1,16 +1,17 @@
 import { databaseTime, type DialectName, type Executor, type Tx } from '../db/index.ts';
 
-/** Which lease, of which of its holders. */
+/** A lease as one holder acquired it. */
 export interface LeaseId {
   name: string;
   holder: string;
+  /** Fencing token. */
   token: number;
 }
 
 export function leaseRepository(executor: Executor | Tx, dialect: DialectName) {
   return {
-    /** Takes a lease that is free or has expired, and returns its new token; undefined while somebody has it. */
-    async take(name: string, holder: string, ttlMs: number): Promise<number | undefined> {
+    /** Acquires a lease that is free or expired and returns its new fencing token; undefined while it is held. */
+    async acquire(name: string, holder: string, ttlMs: number): Promise<number | undefined> {
       const now = databaseTime(dialect);
       const expiresAt = databaseTime(dialect, ttlMs);
       const row = await executor
@@ -27,7 +28,7 @@ export function leaseRepository(executor: Executor | Tx, dialect: DialectName) {
       return row?.token;
     },
 
-    /** Renews it from now on; false when another has it. One that has expired, but that nobody took, goes on. */
+    /** Extends the lease from now; false when another holder has it. Revives an expired lease that nobody acquired. */
     async renew({ name, holder, token }: LeaseId, ttlMs: number): Promise<boolean> {
       const { numUpdatedRows } = await executor
         .updateTable('leases')
@@ -39,7 +40,7 @@ export function leaseRepository(executor: Executor | Tx, dialect: DialectName) {
       return numUpdatedRows === 1n;
     },
 
-    /** Tells whether it is still held, and locks the row, so that nobody takes it before the transaction ends. */
+    /** Returns whether the lease is still held, and locks its row until the transaction ends. */
     async lock({ name, holder, token }: LeaseId): Promise<boolean> {
       const { numUpdatedRows } = await executor
         .updateTable('leases')
@@ -51,7 +52,7 @@ export function leaseRepository(executor: Executor | Tx, dialect: DialectName) {
       return numUpdatedRows === 1n;
     },
 
-    /** Gives it back; the row stays, so that tokens grow. */
+    /** Releases the lease; the row stays, so that fencing tokens keep growing. */
     async release({ name, holder, token }: LeaseId): Promise<void> {
       await executor
         .updateTable('leases')

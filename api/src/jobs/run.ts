@@ -1,4 +1,4 @@
-// One run of one job under its lease: from taking the lease to writing down how it ended.
+// One run of one job under its lease: records its start, its progress and its outcome.
 
 import { BerthError } from '../errors.ts';
 import type { Database, Tx } from '../db/index.ts';
@@ -9,45 +9,45 @@ import type { Lease } from './leases.ts';
 
 export interface JobContext<Progress = unknown> {
   /**
-   * Aborted when this replica stops or has lost the lease: `run` must throw soon then, as `signal.throwIfAborted()`
+   * Aborted when this replica stops or has lost the lease; `run` must then throw soon, as `signal.throwIfAborted()`
    * does.
    */
   readonly signal: AbortSignal;
-  /** Progress of the run before, where it failed or its process died: continue from there. */
+  /** Progress of the previous run if it failed or its process died: continue from there. */
   readonly interrupted: Progress | undefined;
   /**
-   * Shows a JSON value to whoever watches, in any replica, and keeps it for the one who may have to continue; written
-   * at most once a second.
+   * Publishes a JSON value to watchers in every replica, and stores it for a run that has to continue; written at most
+   * once a second.
    */
   progress(value: Progress): void;
-  /** Refuses inside a transaction when another has taken over. @throws lease_lost */
+  /** Checks inside a transaction that this run still holds the lease. @throws lease_lost */
   assertHeld(tx: Tx): Promise<void>;
 }
 
 export interface Job<Progress = unknown, Result = unknown> {
-  /** `<slice>.<work>`, such as `storage.sweep`; the name of its lease too. */
+  /** `<slice>.<work>`, such as `storage.sweep`; also the name of its lease. */
   name: string;
-  /** From the end of a run to the next one, give or take a tenth. Undefined: only on demand. */
+  /** Time from the end of a run to the next one, with 10 % jitter. Undefined: on demand only. */
   everyMs?: number;
-  /** In place of `everyMs`, asked after each run that succeeded: undefined means only on demand. */
+  /** In place of `everyMs`, called after each successful run; undefined means on demand only. */
   nextInMs?: () => Promise<number | undefined>;
-  /** Does the work. What it returns is kept as JSON; what it throws is written down, and it is tried again later. */
+  /** Does the work. Its result is stored as JSON; an error is recorded and the job retried with back-off. */
   run(context: JobContext<Progress>): Promise<Result>;
 }
 
-/** What happens with the job's date after a run. */
+/** When a job may run, and when it is due after a run. */
 export interface RunPlan {
   onlyWhenDue: boolean;
-  /** Undefined: none. */
+  /** Returns undefined for on demand only. */
   afterSuccessMs: () => Promise<number | undefined>;
   afterFailureMs: (failures: number) => number | undefined;
-  /** Shown the progress as well, at once. */
+  /** Called with each progress value immediately. */
   onProgress?: ((value: unknown) => void) | undefined;
   /** Aborted when this replica stops. */
   stopping: AbortSignal;
 }
 
-/** `interrupted`: this replica stops or has lost the lease; the job stays due, and another one continues. */
+/** `interrupted`: this replica stops or has lost the lease; the job stays due, and another replica continues it. */
 export type RunEnd =
   | { outcome: 'succeeded'; result: unknown }
   | { outcome: 'failed'; error: unknown }
@@ -57,30 +57,30 @@ export type RunEnd =
 const PROGRESS_INTERVAL_MS = 1_000;
 
 /**
- * Runs a job under a lease that is already held, and gives the lease back.
- * @throws what the database does when it is away
+ * Runs a job under a lease that is already held, then releases the lease.
+ * @throws database_unavailable
  */
 export async function runUnderLease(database: Database, job: Job, lease: Lease, plan: RunPlan): Promise<RunEnd> {
   const rows = jobRepository(database.db, database.dialect);
   try {
-    const begun = await rows.begin(job.name, lease.token, plan.onlyWhenDue);
-    if (!begun) return { outcome: 'not-due' };
-    const shown = createBatcher<unknown, unknown>({
+    const previous = await rows.begin(job.name, lease.fencingToken, plan.onlyWhenDue);
+    if (!previous) return { outcome: 'not-due' };
+    const stored = createBatcher<unknown, unknown>({
       add: (_earlier, latest) => latest,
-      // Lost while the database is away: the next value says as much.
-      flush: (value) => rows.putProgress(job.name, lease.token, value).catch(() => undefined),
+      // A value that cannot be written is dropped; the next one supersedes it.
+      flush: (value) => rows.putProgress(job.name, lease.fencingToken, value).catch(() => undefined),
       intervalMs: PROGRESS_INTERVAL_MS,
     });
     const progress = (value: unknown) => {
       plan.onProgress?.(value);
-      shown.add(value);
+      stored.add(value);
     };
-    const end = await attempt(job, lease, begun.interrupted, progress, plan.stopping);
-    await shown.flush();
+    const end = await attempt(job, lease, previous.interrupted, progress, plan.stopping);
+    await stored.flush();
     if (end.outcome === 'succeeded')
-      await rows.succeed(job.name, lease.token, end.result, await plan.afterSuccessMs());
+      await rows.succeed(job.name, lease.fencingToken, end.result, await plan.afterSuccessMs());
     if (end.outcome === 'failed')
-      await rows.fail(job.name, lease.token, describe(end.error), plan.afterFailureMs(begun.failures + 1));
+      await rows.fail(job.name, lease.fencingToken, codeOf(end.error), plan.afterFailureMs(previous.failures + 1));
     return end;
   } finally {
     await lease.release();
@@ -105,7 +105,7 @@ async function attempt(
   }
 }
 
-/** For a superadmin to read: the code of a failure that has one. The log holds the rest. */
-function describe(error: unknown): string {
+/** Error code that superadmins see; the log has the details. */
+function codeOf(error: unknown): string {
   return error instanceof BerthError ? error.code : 'internal_error';
 }

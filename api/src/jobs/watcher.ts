@@ -1,4 +1,4 @@
-// Watches jobs for all who look on in this process: one query a second, and none while nobody looks.
+// Polls the states of watched jobs for all subscribers of this process: one query a second, none without subscribers.
 
 import type { JobState } from './job-repository.ts';
 
@@ -14,63 +14,64 @@ export interface WatcherOptions {
   intervalMs: number;
 }
 
-interface Viewer {
+interface Subscriber {
   names: readonly string[];
   onState: (state: JobState) => void;
-  shown: Map<string, string>;
+  /** Last state that was sent, as JSON by name. */
+  sent: Map<string, string>;
 }
 
 export function createWatcher({ read, onError, intervalMs }: WatcherOptions): Watcher {
-  const viewers = new Set<Viewer>();
+  const subscribers = new Set<Subscriber>();
   let timer: NodeJS.Timeout | undefined;
   let isReading = false;
   let isFailing = false;
-  let isWanted = false;
+  let pollAgain = false;
 
-  async function look(): Promise<void> {
+  async function poll(): Promise<void> {
     clearTimeout(timer);
-    isWanted = isReading;
+    pollAgain = isReading;
     if (isReading) return;
     isReading = true;
     try {
-      const states = await read([...new Set([...viewers].flatMap(({ names }) => names))]);
-      for (const viewer of viewers) show(viewer, states);
+      const states = await read([...new Set([...subscribers].flatMap(({ names }) => names))]);
+      for (const subscriber of subscribers) sendChanges(subscriber, states);
       isFailing = false;
     } catch (error) {
-      // Once for each time that the database is away, not once a second.
+      // Reported once per outage of the database, not once a second.
       if (!isFailing) onError(error);
       isFailing = true;
     } finally {
       isReading = false;
     }
-    // One who came while it was read is not kept waiting.
-    if (viewers.size > 0) timer = setTimeout(() => void look(), isWanted ? 0 : intervalMs).unref();
+    // A subscriber that was added during the query gets its first states without a delay.
+    if (subscribers.size > 0) timer = setTimeout(() => void poll(), pollAgain ? 0 : intervalMs).unref();
   }
 
   return {
     watch(names, onState) {
-      const viewer = { names, onState, shown: new Map<string, string>() };
-      viewers.add(viewer);
-      void look();
+      const subscriber = { names, onState, sent: new Map<string, string>() };
+      subscribers.add(subscriber);
+      void poll();
       return () => {
-        viewers.delete(viewer);
-        if (viewers.size === 0) clearTimeout(timer);
+        subscribers.delete(subscriber);
+        if (subscribers.size === 0) clearTimeout(timer);
       };
     },
     close() {
-      viewers.clear();
+      subscribers.clear();
       clearTimeout(timer);
     },
   };
 }
 
-/** Shows a viewer what has changed since it was last shown to them. */
-function show({ names, onState, shown }: Viewer, states: ReadonlyMap<string, JobState>): void {
+/** Sends the states that have changed since the subscriber last got them. */
+function sendChanges({ names, onState, sent }: Subscriber, states: ReadonlyMap<string, JobState>): void {
   for (const name of names) {
     const state = states.get(name);
     const text = JSON.stringify(state);
-    if (!state || shown.get(name) === text) continue;
-    shown.set(name, text);
+    if (!state || sent.get(name) === text) continue;
+    sent.set(name, text);
     onState(state);
   }
 }

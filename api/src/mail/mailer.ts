@@ -1,4 +1,4 @@
-// Mail over SMTP. nodemailer is loaded when there is something to send.
+// Sends e-mail over SMTP. nodemailer is loaded at the first message.
 
 export interface Mail {
   to: string[];
@@ -9,7 +9,7 @@ export interface Mail {
 }
 
 export interface Mailer {
-  /** Hands a mail to the server. @throws what nodemailer does when it is not taken */
+  /** Sends a mail. @throws nodemailer's error if the server does not accept it */
   send(mail: Mail): Promise<void>;
 }
 
@@ -20,7 +20,7 @@ export interface MailerOptions {
   from: string;
 }
 
-/** How long the mail server may keep silent. */
+/** Time limit for each step of the mail server. */
 const TIMEOUT_MS = 10_000;
 
 export function createMailer({ url, from }: MailerOptions): Mailer {

@@ -1,40 +1,40 @@
-// Requests to other servers: pooled connections, the operator's proxies, deadlines.
+// HTTP client for requests to other servers: connection pools, the operator's proxies, timeouts.
 
 import { EnvHttpProxyAgent, errors, Pool, request, setGlobalDispatcher, type Dispatcher } from 'undici';
 
-/** Outbound proxies, by the names of the usual environment variables. */
+/** Outbound proxies, named like the usual environment variables. */
 export interface Proxies {
   HTTP_PROXY?: string | undefined;
   /** Default: HTTP_PROXY. */
   HTTPS_PROXY?: string | undefined;
-  /** Hosts that are reached without a proxy, separated by commas; `*` for all. */
+  /** Comma-separated hosts to reach without a proxy; `*` for all. */
   NO_PROXY?: string | undefined;
 }
 
-/** Plain data, so that a worker thread can open one of its own. */
+/** Plain data, so that a worker thread can create a client of its own. */
 export interface OutboundOptions {
-  /** To accept a connection, to send a whole response head, and to send each 16 KiB of a body. */
+  /** Time to accept a connection, to send a complete response head, and to send each 16 KiB of a body. */
   timeoutMs: number;
   proxies?: Proxies;
 }
 
 export interface OutboundResponse {
   status: number;
-  /** By lower-case name; a header that came several times is joined with commas. */
+  /** By lower-case name; repeated headers are joined with commas. */
   headers: Readonly<Record<string, string>>;
   /**
-   * The body, chunk by chunk, each owned by whoever reads it. Read it to its end, or call `discard`.
+   * The body in chunks, which the reader owns. Read it to the end, or call `discard`.
    * @throws ResponseInvalidError; an Error when it is cut short, or slower than the timeout allows; the signal's
-   *   reason /
+   *   reason
    */
   chunks: AsyncIterable<Uint8Array>;
-  /** Reads a short rest, so that the connection can be used again, and closes the connection otherwise. */
+  /** Drains a short rest of the body, so that the connection can be reused; otherwise closes the connection. */
   discard(): void;
 }
 
 export interface Outbound {
   /**
-   * Sends a GET; redirects are not followed. Waits while all connections to the server are in use.
+   * Sends a GET without following redirects. Waits while all connections to the server are in use.
    * @throws ResponseInvalidError; an Error when the server cannot be reached or is too slow; the signal's reason
    */
   get(
@@ -45,23 +45,23 @@ export interface Outbound {
   close(): Promise<void>;
 }
 
-/** The server does not speak HTTP, or more of it than anybody has a use for. */
+/** The response is not valid HTTP, or exceeds a limit on headers or interim responses. */
 export class ResponseInvalidError extends Error {
   override readonly name = 'ResponseInvalidError';
 }
 
-/** To one server: it has others to serve, and more bring nothing but longer waits. */
+/** Per server: it has other clients to serve, and more connections would only queue there. */
 export const MAX_CONNECTIONS = 8;
 const MAX_HEAD_BYTES = 64 * 1024;
 const MAX_INTERIM_RESPONSES = 8;
-/** A body that brings less than this in a whole timeout is no better than silence. */
+/** A body that brings less than this within the timeout counts as silent. */
 const MIN_BODY_BYTES = 16 * 1024;
-/** Of a body that nobody wants: more costs more than a new connection. */
+/** Longest rest of an unwanted body to drain: beyond it, a new connection costs less. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
 /**
- * Sends the requests of the standard `fetch` of this thread through the proxies too: those for keys of identity
- * services and OpenID providers, and for webhooks. For the start of a process. /
+ * Routes this thread's global `fetch` through the proxies too: requests for keys of identity services and OpenID
+ * providers, and for webhooks. Call it once when the process starts.
  */
 export function useProxies(proxies: Proxies): void {
   if (proxies.HTTP_PROXY || proxies.HTTPS_PROXY) setGlobalDispatcher(new EnvHttpProxyAgent(agentOptions(proxies)));
@@ -76,7 +76,7 @@ export function createOutbound({ timeoutMs, proxies = {} }: OutboundOptions): Ou
     ...limits,
     connectTimeout: timeoutMs,
     connect: { timeout: timeoutMs },
-    // The connections to a proxy would have the library's own limits.
+    // Without these factories, connections to a proxy would have undici's default limits.
     factory: openPool,
     clientFactory: openPool,
   });
@@ -95,10 +95,10 @@ export function createOutbound({ timeoutMs, proxies = {} }: OutboundOptions): Ou
         headers,
         ...timeouts,
         signal: signal ? AbortSignal.any([signal, refusal.signal]) : refusal.signal,
-        // Each interim response begins the library's own deadline anew.
+        // Each interim response restarts undici's own headers timeout.
         onInfo() {
           if (++interimResponses > MAX_INTERIM_RESPONSES)
-            refusal.abort(new ResponseInvalidError('it sends interim responses without an end'));
+            refusal.abort(new ResponseInvalidError(`it sends more than ${MAX_INTERIM_RESPONSES} interim responses`));
           timer ??= setTimeout(() => {
             refusal.abort(new Error(`its headers did not end within ${timeoutMs / 1000} s`));
           }, timeoutMs);
@@ -124,8 +124,8 @@ export function createOutbound({ timeoutMs, proxies = {} }: OutboundOptions): Ou
           };
         } catch (error) {
           signal?.throwIfAborted();
-          // A kept connection may be closed by the other side at the moment when it is used again.
-          if (!isFirstTry || !isClosedWhileIdle(error)) throw explained(error);
+          // The server may close an idle connection at the moment when it is reused.
+          if (!isFirstTry || !isClosedWhileIdle(error)) throw translateError(error);
         }
       }
     },
@@ -133,7 +133,7 @@ export function createOutbound({ timeoutMs, proxies = {} }: OutboundOptions): Ou
   };
 }
 
-/** Empty texts where there is none, or the library would look into the environment itself. */
+/** Empty strings for unset proxies: with undefined, undici would read the environment itself. */
 function agentOptions({ HTTP_PROXY = '', HTTPS_PROXY = '', NO_PROXY = '' }: Proxies): EnvHttpProxyAgent.Options {
   return { httpProxy: HTTP_PROXY, httpsProxy: HTTPS_PROXY, noProxy: NO_PROXY };
 }
@@ -141,7 +141,7 @@ function agentOptions({ HTTP_PROXY = '', HTTPS_PROXY = '', NO_PROXY = '' }: Prox
 async function* readChunks(body: AsyncIterable<Uint8Array>, timeoutMs: number): AsyncGenerator<Uint8Array> {
   const iterator = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array, undefined>;
   let bytes = 0;
-  // While the chunks are used here, the other side owes nothing.
+  // Only time spent waiting for the server counts, not the time in which a chunk is processed.
   let waitedMs = 0;
   try {
     for (;;) {
@@ -151,11 +151,11 @@ async function* readChunks(body: AsyncIterable<Uint8Array>, timeoutMs: number): 
       bytes += value.length;
       waitedMs += performance.now() - askedAt;
       if (bytes >= MIN_BODY_BYTES) bytes = waitedMs = 0;
-      else if (waitedMs > timeoutMs) throw new Error(`only ${bytes} bytes came in ${timeoutMs / 1000} s`);
+      else if (waitedMs > timeoutMs) throw new Error(`only ${bytes} bytes received in ${timeoutMs / 1000} s`);
       yield value;
     }
   } catch (error) {
-    throw explained(error);
+    throw translateError(error);
   } finally {
     await iterator.return?.();
   }
@@ -170,11 +170,11 @@ function isClosedWhileIdle(error: unknown): boolean {
   );
 }
 
-/** Tells what breaks HTTP, which lasts, from what may go better the next time. */
-function explained(error: unknown): unknown {
+/** Maps protocol errors, which are permanent, to ResponseInvalidError; other errors may be transient. */
+function translateError(error: unknown): unknown {
   if (error instanceof errors.HTTPParserError)
-    return new ResponseInvalidError(`it does not speak HTTP (${error.code})`, { cause: error });
+    return new ResponseInvalidError(`it cannot be parsed (${error.code})`, { cause: error });
   if (error instanceof errors.HeadersOverflowError)
-    return new ResponseInvalidError(`its headers have more than ${MAX_HEAD_BYTES} bytes`, { cause: error });
+    return new ResponseInvalidError(`its headers exceed ${MAX_HEAD_BYTES} bytes`, { cause: error });
   return error;
 }

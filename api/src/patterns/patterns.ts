@@ -1,5 +1,5 @@
-// The language in which artefacts are selected: ids with wildcards, or a category. Matching takes time that grows with
-// the lengths of pattern and id alone, whoever wrote them.
+// The pattern language that selects artefacts: ids with wildcards, or a category. Matching takes time proportional to
+// the length of the pattern times that of the id, so that no pattern can stall the server.
 
 import { PatternInvalidError } from './errors.ts';
 
@@ -11,34 +11,33 @@ export function assertPattern(pattern: string): void {
   const text = pattern.startsWith(CATEGORY_PREFIX) ? pattern.slice(CATEGORY_PREFIX.length) : pattern;
   if (text === '' || pattern.length > MAX_PATTERN_LENGTH || /\p{Cc}/u.test(pattern)) {
     throw new PatternInvalidError(
-      'A pattern is an id in which * stands for anything but a slash, such as @acme/*@1, or category: and ' +
-        'a category, ' +
-        `such as category:tileset; at most ${MAX_PATTERN_LENGTH} characters.`,
+      'A pattern is an id in which * matches anything but a slash, such as @acme/*@1, or "category:" followed by a ' +
+        `category, such as category:tileset. It has at most ${MAX_PATTERN_LENGTH} characters.`,
     );
   }
 }
 
-/** Tells whether a pattern selects an artefact: `*` is any text without a slash, `**` any text. */
+/** Checks whether a pattern selects an artefact: `*` matches any text without a slash, `**` any text. */
 export function matches(pattern: string, { id, category }: { id: string; category: string }): boolean {
   if (pattern.startsWith(CATEGORY_PREFIX)) return category === pattern.slice(CATEGORY_PREFIX.length);
   const tokens = pattern.match(/\*\*|[^]/gu) ?? [];
   const isWildcard = (at: number) => tokens[at] === '*' || tokens[at] === '**';
-  // How many tokens may have matched what was read so far: all possibilities at once, none is tried again.
-  let reached = withoutText([0]);
+  // Simulates an NFA: the set of token positions that the characters read so far can reach. No backtracking.
+  let positions = skipWildcards([0]);
   for (const character of id) {
     const next: number[] = [];
-    for (const at of reached) {
+    for (const at of positions) {
       if (tokens[at] === '**' || (tokens[at] === '*' && character !== '/')) next.push(at);
       else if (!isWildcard(at) && tokens[at] === character) next.push(at + 1);
     }
     if (next.length === 0) return false;
-    reached = withoutText(next);
+    positions = skipWildcards(next);
   }
-  return reached.has(tokens.length);
+  return positions.has(tokens.length);
 
-  /** Adds what is reached over wildcards that stand for nothing. */
-  function withoutText(positions: readonly number[]): Set<number> {
-    const all = new Set(positions);
+  /** Adds the positions that are reached when wildcards match the empty text. */
+  function skipWildcards(from: readonly number[]): Set<number> {
+    const all = new Set(from);
     for (const at of all) if (isWildcard(at)) all.add(at + 1);
     return all;
   }

@@ -1,4 +1,4 @@
-// What a remote registry offers, beside what of it is here: for those who select.
+// Lists the artefacts of a remote registry together with the state of their local mirrors, to select from.
 
 import { enforce, policy, type Caller } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
@@ -28,29 +28,29 @@ export interface RemoteArtefactPage {
 const IMAGE_TYPES = new Set(['image/webp', 'image/svg+xml', 'image/png', 'image/jpeg', 'image/gif', 'image/avif']);
 
 export function createRemoteBrowser({ find, openUpstream, mirroring, results: resultsOf }: RemoteBrowserOptions) {
-  async function ask<T>(
+  async function withUpstream<T>(
     caller: Caller,
     id: string,
-    question: (upstream: Upstream, remote: Remote) => Promise<T>,
+    work: (upstream: Upstream, remote: Remote) => Promise<T>,
   ): Promise<T> {
     enforce(policy.manageRemotes(caller));
     const remote = await find(id);
-    return question(await openUpstream(remote), remote);
+    return work(await openUpstream(remote), remote);
   }
 
   return {
     /**
-     * One page of what the remote has; deprecated artefacts only when they are selected.
+     * Reads one page of the remote's artefacts; includes deprecated ones only if they are selected.
      * @throws remote_not_found, remote_unavailable, remote_refused, remote_answer_invalid
      */
     list: (caller: Caller, id: string, query: RemoteListQuery): Promise<RemoteArtefactPage> =>
-      ask(caller, id, async (upstream, remote) => {
-        const asked = Object.entries(query).map(([name, value]) => [name, String(value)] as const);
-        const page = await upstream.page({ includeDeprecated: 'true', ...Object.fromEntries(asked) });
+      withUpstream(caller, id, async (upstream, remote) => {
+        const filters = Object.entries(query).map(([name, value]) => [name, String(value)] as const);
+        const page = await upstream.page({ includeDeprecated: 'true', ...Object.fromEntries(filters) });
         const results = new Map((await resultsOf(remote.id)).map((result) => [result.artefactId, result]));
         const mirrors = await mirroring.overview(remote.id);
-        const shown = page.results.flatMap((document) => {
-          const artefact = read(document);
+        const listed = page.results.flatMap((document) => {
+          const artefact = tryRead(document);
           const result = artefact && results.get(artefact.id);
           if (!artefact || (artefact.deprecated && !result)) return [];
           const mirror = mirrors.get(artefact.id);
@@ -67,10 +67,10 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
             },
           ];
         });
-        return { results: shown, count: page.count - (page.results.length - shown.length) };
+        return { results: listed, count: page.count - (page.results.length - listed.length) };
       }),
 
-    /** @throws as `list`, thumbnail_id_invalid; undefined when there is none */
+    /** Reads a thumbnail; undefined if the remote has none with this id. @throws as `list`; thumbnail_id_invalid */
     async thumbnail(
       caller: Caller,
       id: string,
@@ -78,19 +78,17 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
     ): Promise<{ bytes: Buffer; contentType: string } | undefined> {
       enforce(policy.manageRemotes(caller));
       if (!THUMBNAIL_ID.test(thumbnailId))
-        throw new ThumbnailIdInvalidError(
-          'The id of a thumbnail has 1 to 64 characters of A-Z, a-z, 0-9, "_" and "-".',
-        );
-      const image = await ask(caller, id, (upstream) => upstream.thumbnail(thumbnailId));
+        throw new ThumbnailIdInvalidError('A thumbnail id has 1 to 64 characters of A-Z, a-z, 0-9, "_" and "-".');
+      const image = await withUpstream(caller, id, (upstream) => upstream.thumbnail(thumbnailId));
       if (image && !IMAGE_TYPES.has(image.contentType))
-        throw new RemoteAnswerInvalidError('The remote registry answers with what is no image.');
+        throw new RemoteAnswerInvalidError('The response of the remote registry is not an image.');
       return image;
     },
   };
 }
 
-/** What cannot be read cannot be selected either. */
-function read(document: unknown): ReturnType<typeof readUpstreamArtefact> | undefined {
+/** Returns undefined for an invalid document: it cannot be selected either. */
+function tryRead(document: unknown): ReturnType<typeof readUpstreamArtefact> | undefined {
   try {
     return readUpstreamArtefact(document);
   } catch (error) {

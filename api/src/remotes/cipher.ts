@@ -1,18 +1,18 @@
-// Keys of remote registries at rest: AES-256-GCM under CIPHER_PASSWORD, bound to the registry that they belong to.
+// Encrypts API keys of remote registries at rest: AES-256-GCM under CIPHER_PASSWORD, bound to their registry.
 
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
 
 export interface Cipher {
-  /** @returns `v1:<base64url of nonce, tag and text>` */
+  /** @returns `v1:<base64url of nonce, tag and ciphertext>` */
   encrypt(text: string, boundTo: string): string;
-  /** @throws Error when the password or what it is bound to is another one, or the text was changed */
+  /** @throws Error if the password or `boundTo` differs, or the text was tampered with */
   decrypt(encrypted: string, boundTo: string): string;
 }
 
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 
-/** Makes the cipher. @param password high in entropy, at least 32 characters (CIPHER_PASSWORD) */
+/** @param password CIPHER_PASSWORD, of high entropy, at least 32 characters */
 export function createCipher(password: string): Cipher {
   const key = new Uint8Array(hkdfSync('sha256', password, '', 'berth remote registries', 32));
   return {

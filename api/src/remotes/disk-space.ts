@@ -1,36 +1,36 @@
-// Whether the disk has space for what another registry has.
+// Checks that a download from another registry fits on the disk and under the upload limit.
 
 import { StorageFullError, type Blobs } from '../blobs/index.ts';
 import { UploadTooLargeError } from '../http/index.ts';
 
-/** What stays free for everything else. */
+/** Kept free for everything else. */
 const SPARE_BYTES = 64 * 1024 * 1024;
-/** For how long the disk is not asked again, since many ask at once. */
-const KEPT_MS = 100;
+/** How long the free space is cached, since concurrent downloads check it at the same time. */
+const CACHE_MS = 100;
 
-/** Makes a function that refuses what does not fit. @throws upload_too_large, storage_full */
+/** Creates the check. @returns a function that throws upload_too_large or storage_full */
 export function createDiskSpaceCheck(
   blobs: Pick<Blobs, 'freeBytes'>,
   maxUploadBytes: number,
 ): (sizeBytes: number) => Promise<void> {
-  let answer: Promise<number | undefined> | undefined;
-  let askedAt = -Infinity;
+  let cached: Promise<number | undefined> | undefined;
+  let cachedAt = -Infinity;
 
   function freeBytes(): Promise<number | undefined> {
-    if (answer && performance.now() - askedAt < KEPT_MS) return answer;
-    askedAt = performance.now();
-    return (answer = blobs.freeBytes());
+    if (cached && performance.now() - cachedAt < CACHE_MS) return cached;
+    cachedAt = performance.now();
+    return (cached = blobs.freeBytes());
   }
 
   return async (sizeBytes) => {
     if (sizeBytes > maxUploadBytes)
       throw new UploadTooLargeError(
-        `It has ${sizeBytes} bytes; this registry takes at most ${maxUploadBytes} (MAX_UPLOAD_BYTES).`,
+        `It has ${sizeBytes} bytes; this registry accepts at most ${maxUploadBytes} (MAX_UPLOAD_BYTES).`,
       );
     const free = await freeBytes();
     if (free !== undefined && sizeBytes + SPARE_BYTES > free)
       throw new StorageFullError(
-        `It has ${sizeBytes} bytes, but only ${free} are free on the disk of this registry: make room.`,
+        `It has ${sizeBytes} bytes, but only ${free} bytes are free on the disk of this registry: free up space.`,
       );
   };
 }

@@ -1,19 +1,19 @@
 import type { Executor, RemoteFetchesTable, Tx } from '../db/index.ts';
 
-/** Which slot of which artefact of which remote registry. */
+/** Identifies a slot of an artefact of a remote registry. */
 export interface FetchId {
   remoteId: string;
   artefactId: string;
   architecture: string;
 }
 
-/** A download that was begun. */
+/** Resume record of an unfinished download. */
 export interface StoredFetch {
-  /** Names the bytes, see sourceOf. */
+  /** Key of the bytes, see `sourceOf`. */
   source: string;
-  /** What the remote calls them. */
+  /** ETag of the remote's response. */
   etag: string | undefined;
-  /** See Publishing.resume. */
+  /** Of the partial blob, see `Publishing.resume`. */
   storageKey: string;
 }
 
@@ -21,14 +21,17 @@ export type FetchRepository = ReturnType<typeof fetchRepository>;
 
 export function fetchRepository(executor: Executor | Tx) {
   return {
-    /** Reads all of a registry: by architecture, by artefact. */
+    /** Reads all records of a registry, by artefact id and architecture. */
     async allOf(remoteId: string): Promise<Map<string, Map<string, StoredFetch>>> {
       const rows = await executor.selectFrom('remote_fetches').selectAll().where('remote_id', '=', remoteId).execute();
       const byArtefact = new Map<string, Map<string, StoredFetch>>();
       for (const row of rows)
         byArtefact.set(
           row.artefact_id,
-          (byArtefact.get(row.artefact_id) ?? new Map<string, StoredFetch>()).set(row.architecture, toStored(row)),
+          (byArtefact.get(row.artefact_id) ?? new Map<string, StoredFetch>()).set(
+            row.architecture,
+            toStoredFetch(row),
+          ),
         );
       return byArtefact;
     },
@@ -41,7 +44,7 @@ export function fetchRepository(executor: Executor | Tx) {
         .where('artefact_id', '=', artefactId)
         .where('architecture', '=', architecture)
         .executeTakeFirst();
-      return row && toStored(row);
+      return row && toStoredFetch(row);
     },
 
     async put(
@@ -72,7 +75,7 @@ export function fetchRepository(executor: Executor | Tx) {
         .execute();
     },
 
-    /** Removes all of a registry, or of some of its artefacts, and returns their storage keys. */
+    /** Deletes the records of a registry, or of some of its artefacts, and returns their storage keys. */
     async removeOf(remoteId: string, artefactIds?: readonly string[]): Promise<string[]> {
       const rows = await executor
         .deleteFrom('remote_fetches')
@@ -85,6 +88,6 @@ export function fetchRepository(executor: Executor | Tx) {
   };
 }
 
-function toStored(row: RemoteFetchesTable): StoredFetch {
+function toStoredFetch(row: RemoteFetchesTable): StoredFetch {
   return { source: row.source, etag: row.etag ?? undefined, storageKey: row.storage_key };
 }

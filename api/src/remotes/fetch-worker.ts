@@ -1,8 +1,8 @@
-// Fetching in the worker thread, so that the network, the hash, the scan and the storage of mirrors keep no request
-// waiting. The database stays with the main thread: rows are written by calls to it.
+// Worker-thread side of fetching: network, hashing, scanning and storage writes of mirrors do not block requests.
+// Database access stays on the main thread and is called over RPC.
 
 import { createIngest } from '../artefacts/ingest.ts';
-import type { Format, Ingested } from '../artefacts/index.ts';
+import type { Format, IngestResult } from '../artefacts/index.ts';
 import { openBlobStore, type BlobStoreOptions } from '../blobs/blobs.ts';
 import type { FinishedBlob } from '../blobs/index.ts';
 import { beginBlobWrite, discardBlobWrite, resumeBlobWrite, type BlobWriteRows } from '../blobs/write.ts';
@@ -13,14 +13,14 @@ import { createTarballScanners } from '../tarballs/scanners.ts';
 import type { TarballLimits } from '../tarballs/scanner.ts';
 import { createSource, type UpstreamSlot } from '../upstream/bytes.ts';
 import { createUpstreamClient, type UpstreamAccess } from '../upstream/client.ts';
-import { SlotMovedError } from '../upstream/errors.ts';
+import { SlotChangedError } from '../upstream/errors.ts';
 import type { Calls } from '../workers/index.ts';
 import type { FetchId, StoredFetch } from './fetch-repository.ts';
 import { createFetcher, type Fetcher } from './fetch.ts';
 
-/** What the worker thread offers. */
+/** Functions of the worker thread. */
 export interface FetchApi {
-  /** As Fetcher.fetch. @param call a number of the caller's, unique while it lasts */
+  /** As `Fetcher.fetch`. @param call number chosen by the caller, unique among calls in flight */
   fetch(call: number, request: FetchRequest): Promise<FetchResult>;
   abortFetch(call: number): void;
 }
@@ -30,21 +30,18 @@ export interface FetchRequest {
   id: FetchId;
   format: Format;
   slot: UpstreamSlot;
-  stored: StoredFetch | undefined;
+  storedFetch: StoredFetch | undefined;
 }
 
-/** `moved` stands for a SlotMovedError. */
+/** `slotChanged` is the message of a SlotChangedError. */
 export type FetchResult =
-  | (Omit<Ingested, 'blob'> & {
+  | (Omit<IngestResult, 'blob'> & {
       blob: Pick<FinishedBlob, 'storageKey' | 'digest' | 'sizeBytes'>;
       fetchedBytes: number;
     })
-  | { moved: string };
+  | { slotChanged: string };
 
-/**
- * What fetching needs of the main thread: there are the rows of blobs in flight and of resumable downloads, and the
- * disk.
- */
+/** Functions of the main thread: database rows of blob writes and resumable downloads, and the disk-space check. */
 export interface FetchMainApi extends BlobWriteRows {
   findFetch(id: FetchId): Promise<StoredFetch | undefined>;
   putFetch(id: FetchId, fetch: StoredFetch): Promise<void>;
@@ -52,21 +49,20 @@ export interface FetchMainApi extends BlobWriteRows {
   /** @throws upload_too_large, storage_full */
   assertFreeSpace(sizeBytes: number): Promise<void>;
   reportError(error: ErrorDescription): void;
-  /** That so many bytes more of a call are here. */
+  /** Reports additional bytes of a call. */
   reportProgress(call: number, bytes: number): void;
 }
 
-/** What the worker is told at its start. */
+/** `workerData` of the worker thread. */
 export interface FetchSettings {
   store: BlobStoreOptions;
   limits: TarballLimits & { maxUploadBytes: number };
   outbound: OutboundOptions;
 }
 
-/** How often progress is reported. */
 const PROGRESS_INTERVAL_MS = 250;
 
-/** @throws storage errors when the store cannot be opened */
+/** Creates the functions of the worker thread. @throws storage errors if the store cannot be opened */
 export async function createFetchApi(
   main: Calls<FetchMainApi>,
   { store: storeOptions, limits, outbound: options }: FetchSettings,
@@ -74,7 +70,7 @@ export async function createFetchApi(
   const aborts = new Map<number, AbortController>();
   const outbound = createOutbound(options);
   const store = await openBlobStore(storeOptions);
-  const parts = { limits, scanners: createTarballScanners() };
+  const ingestOptions = { limits, scanners: createTarballScanners() };
   const fetcher: Fetcher = createFetcher({
     fetches: { find: main.findFetch, put: main.putFetch, remove: main.removeFetch },
     maxUploadBytes: limits.maxUploadBytes,
@@ -83,9 +79,9 @@ export async function createFetchApi(
       void main.reportError.asEvent(describeError(error));
     },
     ingests: {
-      begin: async (format) => createIngest(await beginBlobWrite(main, store), format, parts),
+      begin: async (format) => createIngest(await beginBlobWrite(main, store), format, ingestOptions),
       resume: async (format, storageKey) =>
-        createIngest(await resumeBlobWrite(main, store, storageKey), format, parts),
+        createIngest(await resumeBlobWrite(main, store, storageKey), format, ingestOptions),
       discard: (storageKey) => discardBlobWrite(main, store, storageKey),
     },
   });
@@ -111,7 +107,7 @@ export async function createFetchApi(
           fetchedBytes,
         };
       } catch (error) {
-        if (error instanceof SlotMovedError) return { moved: error.message };
+        if (error instanceof SlotChangedError) return { slotChanged: error.message };
         throw error;
       } finally {
         await progress.flush();

@@ -1,13 +1,13 @@
-// The bytes of one slot on their way from a remote registry: resumed where a cut, a restart or another replica left
-// them, and checked before anybody can see them.
+// Downloads the bytes of one slot from a remote registry: resumes after an interruption, a restart or on another
+// replica, and verifies the digest before the slot becomes visible.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Format, Ingest, Ingested } from '../artefacts/index.ts';
+import type { Format, Ingest, IngestResult } from '../artefacts/index.ts';
 import { BerthError } from '../errors.ts';
 import {
   RemoteAnswerInvalidError,
   RemoteUnavailableError,
-  SlotMovedError,
+  SlotChangedError,
   sourceOf,
   type UpstreamBytes,
   type UpstreamSlot,
@@ -20,7 +20,7 @@ export interface FetcherOptions {
   ingests: Ingests;
   maxUploadBytes: number;
   /**
-   * Refuses what has no room here, where another size is announced than the slot's.
+   * Called when the response announces another size than the document.
    * @throws upload_too_large, storage_full
    */
   assertFreeSpace: (sizeBytes: number) => Promise<void>;
@@ -28,53 +28,54 @@ export interface FetcherOptions {
   onError: (error: unknown) => void;
 }
 
-/** What downloads note, so that they can be continued. */
+/** Resume records of downloads. */
 export type FetchRows = Pick<FetchRepository, 'find' | 'put' | 'remove'>;
 
-/** Where bytes are taken in. */
+/** Opens, resumes and discards ingests. */
 export interface Ingests {
   begin(format: Format): Promise<Ingest>;
-  /** Continues what an earlier call has suspended, in any process. @throws blob_missing when it is gone */
+  /** Resumes an ingest that any process has suspended. @throws blob_missing if it no longer exists */
   resume(format: Format, storageKey: string): Promise<Ingest>;
-  /** Removes what nobody takes in any more. */
+  /** Deletes a suspended ingest. */
   discard(storageKey: string): Promise<void>;
 }
 
-export interface FetchOrder<Source = UpstreamSource> {
+export interface FetchTask<Source = UpstreamSource> {
   upstream: Source;
   id: FetchId;
   format: Format;
   slot: UpstreamSlot;
-  /** What an earlier run has left of it. */
-  stored?: StoredFetch | undefined;
+  /** Resume record of an earlier run. */
+  storedFetch?: StoredFetch | undefined;
   signal: AbortSignal;
-  /** Told how many bytes more are here: of those that a continued download had already, too. */
+  /** Called with each additional number of bytes, including those a resumed download already has; may be negative. */
   onBytes: (count: number) => void;
 }
 
-/** Bytes that are here whole and belong to nobody yet. `fetchedBytes` came over the network in this call. */
-export interface Fetched {
-  ingested: Ingested;
+/** A slot whose bytes are complete but not yet committed. */
+export interface FetchedSlot {
+  ingested: IngestResult;
+  /** Received over the network in this call. */
   fetchedBytes: number;
 }
 
-/** @template Source what it fetches from */
+/** @template Source the registry or byte source that it fetches from */
 export interface Fetcher<Source = UpstreamSource> {
   /**
-   * Fetches a slot. When it throws, what came is kept for the next call, unless it is wrong.
-   * @throws SlotMovedError when the remote has other bytes by now; remote_unavailable, remote_refused,
-   *   remote_answer_invalid, tarball errors, upload_too_large, storage_full; the signal's reason /
+   * Fetches a slot. After an error, received bytes are kept for the next call, unless they are invalid.
+   * @throws SlotChangedError if the remote has replaced the bytes; remote_unavailable, remote_refused,
+   *   remote_answer_invalid, tarball errors, upload_too_large, storage_full; the signal's reason
    */
-  fetch(order: FetchOrder<Source>): Promise<Fetched>;
-  /** Releases fetched bytes that were not committed, and keeps them for the next call where that is worth it. */
-  release(id: FetchId, fetched: Fetched): Promise<void>;
+  fetch(task: FetchTask<Source>): Promise<FetchedSlot>;
+  /** Releases fetched bytes that were not committed; keeps them for the next call if they have a resume record. */
+  release(id: FetchId, fetched: FetchedSlot): Promise<void>;
 }
 
-/** Below it, beginning anew costs less than remembering. */
+/** Smaller slots are fetched again from the start: a resume record would cost more. */
 const RESUMABLE_BYTES = 4 * 1024 * 1024;
-/** For how long bytes wait to be continued. */
-const KEPT_MS = 7 * 24 * 3_600_000;
-/** In a row, after which the artefact is left for later. */
+/** How long suspended bytes are kept. */
+const SUSPENDED_MS = 7 * 24 * 3_600_000;
+/** Consecutive attempts after which the fetch fails and the artefact is retried in a later run. */
 const MAX_ATTEMPTS_WITHOUT_PROGRESS = 4;
 const MIN_PROGRESS_BYTES = 64 * 1024;
 const FIRST_PAUSE_MS = 200;
@@ -86,32 +87,32 @@ export function createFetcher({
   assertFreeSpace,
   onError,
 }: FetcherOptions): Fetcher {
-  const keptUntil = () => new Date(Date.now() + KEPT_MS);
+  const keepUntil = () => new Date(Date.now() + SUSPENDED_MS);
 
-  /** Continues what an earlier run, in any process, has left. */
+  /** Resumes the download of an earlier run, in any process; discards it if the bytes have changed. */
   async function resumeStored({
     id,
     format,
     slot,
-    stored,
-  }: FetchOrder): Promise<{ ingest: Ingest; etag: string | undefined } | undefined> {
-    if (!stored) return undefined;
-    if (stored.source === sourceOf(slot) && stored.etag !== undefined) {
+    storedFetch,
+  }: FetchTask): Promise<{ ingest: Ingest; etag: string | undefined } | undefined> {
+    if (!storedFetch) return undefined;
+    if (storedFetch.source === sourceOf(slot) && storedFetch.etag !== undefined) {
       try {
-        return { ingest: await ingests.resume(format, stored.storageKey), etag: stored.etag };
+        return { ingest: await ingests.resume(format, storedFetch.storageKey), etag: storedFetch.etag };
       } catch (error) {
         if (!(error instanceof BerthError && error.code === 'blob_missing')) throw error;
       }
     }
     await fetches.remove(id);
-    await ingests.discard(stored.storageKey);
+    await ingests.discard(storedFetch.storageKey);
     return undefined;
   }
 
-  async function fetch(order: FetchOrder): Promise<Fetched> {
-    const { upstream, id, format, slot, signal, onBytes } = order;
+  async function fetch(task: FetchTask): Promise<FetchedSlot> {
+    const { upstream, id, format, slot, signal, onBytes } = task;
     const source = sourceOf(slot);
-    const resumed = await resumeStored(order);
+    const resumed = await resumeStored(task);
     let ingest = resumed?.ingest;
     let etag = resumed?.etag;
     let fetchedBytes = 0;
@@ -127,45 +128,45 @@ export function createFetcher({
         } catch (error) {
           signal.throwIfAborted();
           if (!(error instanceof RemoteUnavailableError)) throw error;
-          // Bytes that only replace others are no progress: a remote that always begins anew would never be done with.
+          // Only bytes beyond the furthest offset are progress: a remote that always restarts must not loop for ever.
           const hasProgressed = (ingest?.sizeBytes ?? 0) >= furthestBytes + MIN_PROGRESS_BYTES;
           if (hasProgressed) furthestBytes = ingest?.sizeBytes ?? 0;
           attemptsWithoutProgress = hasProgressed ? 0 : attemptsWithoutProgress + 1;
           if (attemptsWithoutProgress >= MAX_ATTEMPTS_WITHOUT_PROGRESS) throw error;
-          await ingest?.suspend(keptUntil());
+          await ingest?.suspend(keepUntil());
           await sleep(FIRST_PAUSE_MS * 2 ** attemptsWithoutProgress, undefined, { signal }).catch(() => undefined);
         }
       }
-      const whole = await ingest!.finish();
-      if (slot.digest !== undefined && whole.blob.digest !== slot.digest)
+      const ingested = await ingest!.finish();
+      if (slot.digest !== undefined && ingested.blob.digest !== slot.digest)
         throw new RemoteAnswerInvalidError(
-          `Its bytes have the digest ${whole.blob.digest}, but the remote registry says ${slot.digest}.`,
+          `Its bytes have the digest ${ingested.blob.digest}, but the remote registry says ${slot.digest}.`,
         );
-      return { ingested: whole, fetchedBytes };
+      return { ingested, fetchedBytes };
     } catch (error) {
-      await leave(id, ingest, error, signal);
+      await suspendOrDiscard(id, ingest, error, signal);
       throw error;
     }
 
-    /** Goes on where the ingest stands, to the end or to a cut. */
+    /** Continues from the ingest's offset, to the end or to an interruption. */
     async function fetchMore(): Promise<void> {
       await ingest?.reopen();
       const from = ingest && etag !== undefined ? { offset: ingest.sizeBytes, etag } : undefined;
-      // While the remote looks for its bytes, a place is made for them.
-      const [opening, beginning] = await Promise.allSettled([
+      // The request and the new ingest are opened concurrently.
+      const [openResult, ingestResult] = await Promise.allSettled([
         upstream.open(id.artefactId, slot, from, signal),
         ingest ?? ingests.begin(format),
       ]);
-      if (beginning.status === 'fulfilled') ingest = beginning.value;
-      const bytes = valueOf(opening);
-      if (!bytes) throw new SlotMovedError('it shows bytes that it does not have');
+      if (ingestResult.status === 'fulfilled') ingest = ingestResult.value;
+      const bytes = valueOf(openResult);
+      if (!bytes) throw new SlotChangedError('its document lists a slot whose bytes are missing');
       try {
-        const begun = valueOf(beginning);
+        const current = valueOf(ingestResult);
         assertExpected(bytes, slot);
-        if (bytes.offset !== begun.sizeBytes) {
-          onBytes(-begun.sizeBytes);
+        if (bytes.offset !== current.sizeBytes) {
+          onBytes(-current.sizeBytes);
           ingest = undefined;
-          await begun.abort();
+          await current.abort();
         }
         if (bytes.sizeBytes !== undefined && bytes.sizeBytes !== slot.sizeBytes)
           await assertFreeSpace(bytes.sizeBytes);
@@ -183,28 +184,31 @@ export function createFetcher({
       for await (const chunk of bytes.chunks) {
         signal.throwIfAborted();
         if (into.sizeBytes + chunk.length > limit)
-          throw new RemoteAnswerInvalidError(
-            `The remote registry sends more than the ${limit} bytes that it announced.`,
-          );
+          throw new RemoteAnswerInvalidError(`The remote registry sent more than the announced ${limit} bytes.`);
         await into.write(chunk);
         fetchedBytes += chunk.length;
         onBytes(chunk.length);
       }
       if (bytes.sizeBytes !== undefined && into.sizeBytes < bytes.sizeBytes)
-        throw new RemoteUnavailableError('The answer of the remote registry was cut short.');
+        throw new RemoteUnavailableError('The response of the remote registry was cut short.');
     }
   }
 
-  /** Keeps what came where it is worth continuing, and removes what is wrong. */
-  async function leave(id: FetchId, ingest: Ingest | undefined, error: unknown, signal: AbortSignal): Promise<void> {
+  /** Suspends the ingest after a transient error if it has a resume record; otherwise deletes it. */
+  async function suspendOrDiscard(
+    id: FetchId,
+    ingest: Ingest | undefined,
+    error: unknown,
+    signal: AbortSignal,
+  ): Promise<void> {
     if (!ingest) return;
-    const canContinue =
+    const canResume =
       signal.aborted ||
       error instanceof RemoteUnavailableError ||
-      !(error instanceof BerthError || error instanceof SlotMovedError);
+      !(error instanceof BerthError || error instanceof SlotChangedError);
     try {
-      if (canContinue && (await fetches.find(id))?.storageKey === ingest.storageKey) {
-        await ingest.suspend(keptUntil());
+      if (canResume && (await fetches.find(id))?.storageKey === ingest.storageKey) {
+        await ingest.suspend(keepUntil());
         ingest.forget();
       } else {
         await ingest.abort();
@@ -218,11 +222,11 @@ export function createFetcher({
   return { fetch, release: (id, fetched) => releaseFetched(fetches, id, fetched) };
 }
 
-/** As Fetcher.release. */
+/** See `Fetcher.release`. */
 export async function releaseFetched(
   fetches: Pick<FetchRows, 'find'>,
   id: FetchId,
-  { ingested: { blob } }: Fetched,
+  { ingested: { blob } }: FetchedSlot,
 ): Promise<void> {
   if ((await fetches.find(id))?.storageKey !== blob.storageKey) await blob.abort();
 }
@@ -232,16 +236,16 @@ function valueOf<T>(settled: PromiseSettledResult<T>): T {
   return settled.value;
 }
 
-/** Refuses bytes that are not those of the document, before the first of them. */
+/** Compares the announced digest and size with the document, before the first byte is read. */
 function assertExpected(bytes: UpstreamBytes, slot: UpstreamSlot): void {
-  const differs = slot.digest !== undefined && bytes.digest !== undefined && bytes.digest !== slot.digest;
+  const hasOtherDigest = slot.digest !== undefined && bytes.digest !== undefined && bytes.digest !== slot.digest;
   const hasOtherSize =
     slot.sizeBytes !== undefined && bytes.sizeBytes !== undefined && bytes.sizeBytes !== slot.sizeBytes;
-  if (!differs && !hasOtherSize) return;
-  if (differs)
-    throw new SlotMovedError(`its document says ${slot.digest}, its bytes are announced as ${bytes.digest}`);
+  if (!hasOtherDigest && !hasOtherSize) return;
+  if (hasOtherDigest)
+    throw new SlotChangedError(`its document says ${slot.digest}, but its bytes are announced as ${bytes.digest}`);
   if (slot.digest === undefined)
-    throw new SlotMovedError(`its document says ${slot.sizeBytes} bytes, and it sends ${bytes.sizeBytes}`);
+    throw new SlotChangedError(`its document says ${slot.sizeBytes} bytes, but ${bytes.sizeBytes} are announced`);
   throw new RemoteAnswerInvalidError(
     `It has ${bytes.sizeBytes} bytes, but the remote registry says ${slot.sizeBytes}.`,
   );

@@ -1,9 +1,9 @@
-// Fetching as the main thread sees it: what arrives in the worker thread (fetch-worker.ts) is adopted here.
+// Main-thread side of fetching: runs fetches in the worker thread (fetch-worker.ts) and adopts the received blobs.
 
 import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
 import { errorOf } from '../errors.ts';
-import { SlotMovedError, type Upstream } from '../upstream/index.ts';
+import { SlotChangedError, type Upstream } from '../upstream/index.ts';
 import type { BackgroundWorker } from '../workers/index.ts';
 import { createDiskSpaceCheck } from './disk-space.ts';
 import type { FetchApi, FetchMainApi } from './fetch-worker.ts';
@@ -19,7 +19,7 @@ export interface WorkerFetcherOptions {
   onError: (error: unknown) => void;
 }
 
-/** Makes a fetcher of what other registries have, over the network. */
+/** Creates a fetcher that downloads over the network in the worker thread. */
 export function createWorkerFetcher({
   database,
   blobs,
@@ -28,7 +28,7 @@ export function createWorkerFetcher({
   onError,
 }: WorkerFetcherOptions): Fetcher<Pick<Upstream, 'access'>> {
   const fetches = fetchRepository(database.db);
-  const progress = new Map<number, (bytes: number) => void>();
+  const onBytesByCall = new Map<number, (bytes: number) => void>();
   let lastCall = 0;
   worker.expose({
     ...blobs.writeRows,
@@ -40,24 +40,24 @@ export function createWorkerFetcher({
       onError(errorOf(error));
     },
     reportProgress: (call, bytes) => {
-      progress.get(call)?.(bytes);
+      onBytesByCall.get(call)?.(bytes);
     },
   } satisfies FetchMainApi);
 
   return {
-    async fetch({ upstream, id, format, slot, stored, signal, onBytes }) {
+    async fetch({ upstream, id, format, slot, storedFetch, signal, onBytes }) {
       signal.throwIfAborted();
-      if (!upstream.access) throw new Error('No network leads to this registry.');
+      if (!upstream.access) throw new Error('this upstream has no network access');
       const call = ++lastCall;
       const { api, release } = worker.acquire();
       const abort = () => {
         api.abortFetch.asEvent(call).catch(() => undefined);
       };
-      progress.set(call, onBytes);
+      onBytesByCall.set(call, onBytes);
       signal.addEventListener('abort', abort);
       try {
-        const result = await api.fetch(call, { upstream: upstream.access, id, format, slot, stored });
-        if ('moved' in result) throw new SlotMovedError(result.moved);
+        const result = await api.fetch(call, { upstream: upstream.access, id, format, slot, storedFetch });
+        if ('slotChanged' in result) throw new SlotChangedError(result.slotChanged);
         const { fetchedBytes, blob, ...rest } = result;
         return { ingested: { ...rest, blob: blobs.finished(blob) }, fetchedBytes };
       } catch (error) {
@@ -65,7 +65,7 @@ export function createWorkerFetcher({
         throw error;
       } finally {
         signal.removeEventListener('abort', abort);
-        progress.delete(call);
+        onBytesByCall.delete(call);
         release();
       }
     },

@@ -1,6 +1,11 @@
 export { remoteRoutes } from './routes.ts';
 export { createRemotes, type Remotes, type RemotesOptions } from './service.ts';
-export { createDelivery, type Deliver, type DeliveryOptions, type DeliveryReport } from './delivery.ts';
+export {
+  createOfflineImport,
+  type ImportOffline,
+  type OfflineImportOptions,
+  type OfflineImportReport,
+} from './offline-import.ts';
 export type { FetchApi } from './fetch-worker.ts';
 export { createWorkerFetcher } from './fetcher.ts';
 export { normaliseUrl } from './operations.ts';

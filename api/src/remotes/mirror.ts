@@ -1,5 +1,4 @@
-// One artefact of a remote registry: what differs is fetched, and when all of it is here and right, it is swapped in
-// at once.
+// Mirrors one artefact of a remote registry: fetches the slots that differ, then commits all in one transaction.
 
 import type { Actor } from '../access/index.ts';
 import type { MirroredSlot, Mirroring } from '../artefacts/index.ts';
@@ -10,14 +9,14 @@ import {
   fingerprintOf,
   RemoteAnswerInvalidError,
   RemoteUnavailableError,
-  SlotMovedError,
+  SlotChangedError,
   sourceOf,
   type Upstream,
   type UpstreamArtefact,
   type UpstreamSlot,
 } from '../upstream/index.ts';
 import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
-import type { Fetched, Fetcher } from './fetch.ts';
+import type { FetchedSlot, Fetcher } from './fetch.ts';
 import type { Remote } from './remote.ts';
 import { remoteRepository } from './repository.ts';
 
@@ -30,36 +29,36 @@ export interface MirrorOptions {
   assertFreeSpace: (sizeBytes: number) => Promise<void>;
 }
 
-/** What all artefacts of a run have in common. */
+/** Shared by all artefacts of a run. */
 export interface MirrorRun {
   remote: Pick<Remote, 'id'>;
   actor: Actor;
   upstream: Upstream;
   signal: AbortSignal;
-  /** Refuses a commit when another replica has taken over. */
+  /** @throws lease_lost when another replica has taken over */
   assertHeld: (tx: Tx) => Promise<void>;
 }
 
-export interface MirrorOrder {
+export interface MirrorTask {
   run: MirrorRun;
   artefact: UpstreamArtefact;
   onBytes: (count: number) => void;
-  /** What earlier runs have left of it, by architecture. */
-  begun: ReadonlyMap<string, StoredFetch>;
+  /** Resume records of earlier runs, by architecture. */
+  storedFetches: ReadonlyMap<string, StoredFetch>;
 }
 
 /** The artefact was unselected, or the registry removed, while it was fetched. */
-export class NotWantedError extends Error {
-  override readonly name = 'NotWantedError';
+export class MirrorCancelledError extends Error {
+  override readonly name = 'MirrorCancelledError';
 }
 
 /**
- * Brings the mirror of an artefact to the remote's state and notes the result, or throws and leaves it as it was.
- * @throws NotWantedError, and what Fetcher.fetch throws
+ * Updates the mirror of an artefact to the remote's state and records the result; on an error it is unchanged.
+ * @throws MirrorCancelledError; what `Fetcher.fetch` throws
  */
-export type MirrorArtefact = (order: MirrorOrder) => Promise<void>;
+export type MirrorArtefact = (task: MirrorTask) => Promise<void>;
 
-/** An artefact that changes each time it is read is left for the next run. */
+/** After that many changes during the fetch, the artefact is left for the next run. */
 const MAX_ATTEMPTS = 4;
 
 export function createMirror({
@@ -69,34 +68,35 @@ export function createMirror({
   fetcher,
   assertFreeSpace,
 }: MirrorOptions): MirrorArtefact {
-  return async (order) => {
-    const { run } = order;
+  return async (task) => {
+    const { run } = task;
     const startedAt = performance.now();
-    const arrived = new Map<string, Fetched>();
+    /** Fetched and not yet committed, by `sourceOf`. */
+    const fetchedSlots = new Map<string, FetchedSlot>();
     const idOf = (slot: UpstreamSlot) => ({
       remoteId: run.remote.id,
-      artefactId: order.artefact.id,
+      artefactId: task.artefact.id,
       architecture: slot.architecture,
     });
-    let { artefact } = order;
-    let bytes = 0;
+    let { artefact } = task;
+    let fetchedBytes = 0;
     try {
       for (let attempt = 1; ; attempt++) {
         try {
           const slots = await gather(artefact);
-          await assertStill(artefact);
+          await assertUnchanged(artefact);
           return await commit(artefact, slots);
         } catch (error) {
-          if (!(error instanceof SlotMovedError)) throw error;
+          if (!(error instanceof SlotChangedError)) throw error;
           if (attempt === MAX_ATTEMPTS)
-            throw new RemoteAnswerInvalidError('It changes at the remote registry faster than it can be fetched.', {
+            throw new RemoteAnswerInvalidError('It changed at the remote registry during each attempt to fetch it.', {
               cause: error,
             });
-          artefact = await readAgain(artefact, error);
+          artefact = await reread(artefact, error);
         }
       }
     } finally {
-      for (const [source, fetched] of arrived) {
+      for (const [source, fetched] of fetchedSlots) {
         const slot = artefact.slots.find((it) => sourceOf(it) === source);
         if (slot) await fetcher.release(idOf(slot), fetched).catch(() => undefined);
         else await fetched.ingested.blob.abort().catch(() => undefined);
@@ -104,7 +104,7 @@ export function createMirror({
     }
 
     async function gather({ id, format, slots }: UpstreamArtefact): Promise<MirroredSlot[]> {
-      // What is here already matters only where the document leaves something out.
+      // Local slots are only needed where the document leaves something out.
       const local = slots.every(
         ({ digest, hasNativeModules }) =>
           digest !== undefined && (format === 'file' || hasNativeModules !== undefined),
@@ -115,17 +115,17 @@ export function createMirror({
       for (const slot of slots) {
         const source = sourceOf(slot);
         const present = local.find(({ architecture }) => architecture === slot.architecture);
-        // Without a digest, bytes that were uploaded at the same moment are the same.
+        // Without a digest, an equal upload time means equal bytes.
         const digest =
           slot.digest ??
           (present?.uploadedAt === slot.uploadedAt && present.sizeBytes === (slot.sizeBytes ?? present.sizeBytes)
             ? present.digest
             : undefined);
-        const known =
-          !arrived.has(source) && digest !== undefined ? await mirroring.findBytes(digest, format) : undefined;
-        const fetched = known ? undefined : (arrived.get(source) ?? (await fetch(slot, format)));
-        if (fetched) arrived.set(source, fetched);
-        const blob = known ?? fetched!.ingested.blob;
+        const existing =
+          !fetchedSlots.has(source) && digest !== undefined ? await mirroring.findBytes(digest, format) : undefined;
+        const fetched = existing ? undefined : (fetchedSlots.get(source) ?? (await fetch(slot, format)));
+        if (fetched) fetchedSlots.set(source, fetched);
+        const blob = existing ?? fetched!.ingested.blob;
         const scan = fetched?.ingested.scan;
         mirrored.push({
           architecture: slot.architecture,
@@ -136,107 +136,111 @@ export function createMirror({
           uploadedAt: slot.uploadedAt,
           hasNativeModules: scan?.hasNativeModules ?? slot.hasNativeModules ?? present?.hasNativeModules ?? false,
           hasInstallScripts: scan?.hasInstallScripts ?? slot.hasInstallScripts ?? present?.hasInstallScripts ?? false,
-          arrived: fetched?.ingested,
+          ingested: fetched?.ingested,
         });
       }
       return mirrored;
     }
 
-    async function fetch(slot: UpstreamSlot, format: UpstreamArtefact['format']): Promise<Fetched> {
+    async function fetch(slot: UpstreamSlot, format: UpstreamArtefact['format']): Promise<FetchedSlot> {
       const { upstream, signal } = run;
-      const stored = order.begun.get(slot.architecture);
-      if (!stored && slot.sizeBytes !== undefined) await assertFreeSpace(slot.sizeBytes);
+      const storedFetch = task.storedFetches.get(slot.architecture);
+      if (!storedFetch && slot.sizeBytes !== undefined) await assertFreeSpace(slot.sizeBytes);
       const fetched = await fetcher.fetch({
         upstream,
         id: idOf(slot),
         format,
         slot,
-        stored,
+        storedFetch,
         signal,
-        onBytes: order.onBytes,
+        onBytes: task.onBytes,
       });
-      bytes += fetched.fetchedBytes;
+      fetchedBytes += fetched.fetchedBytes;
       return fetched;
     }
 
-    /** Bytes that no digest ties to the document may be newer than it. */
-    async function assertStill(read: UpstreamArtefact): Promise<void> {
-      if (arrived.size === 0 || read.slots.every(({ digest }) => digest !== undefined)) return;
+    /** Without digests, fetched bytes may be newer than the document. @throws SlotChangedError */
+    async function assertUnchanged(read: UpstreamArtefact): Promise<void> {
+      if (fetchedSlots.size === 0 || read.slots.every(({ digest }) => digest !== undefined)) return;
       const now = await run.upstream.artefact(read.id, run.signal);
       if (!now || now.dataUpdatedAt !== read.dataUpdatedAt) {
-        // Which of them are still right cannot be told.
-        for (const fetched of arrived.values()) await fetched.ingested.blob.abort();
-        arrived.clear();
-        throw new SlotMovedError('the artefact has changed meanwhile');
+        // There is no way to tell which of the bytes are still current.
+        for (const fetched of fetchedSlots.values()) await fetched.ingested.blob.abort();
+        fetchedSlots.clear();
+        throw new SlotChangedError('the artefact changed while it was fetched');
       }
     }
 
-    /** @throws remote_answer_invalid when the document is as it was: then it was not its time that made it wrong */
-    async function readAgain(read: UpstreamArtefact, moved: SlotMovedError): Promise<UpstreamArtefact> {
+    /**
+     * Reads the document again and drops fetched bytes that it no longer lists.
+     * @throws remote_answer_invalid if the document is unchanged: then it contradicts the bytes
+     */
+    async function reread(read: UpstreamArtefact, change: SlotChangedError): Promise<UpstreamArtefact> {
       const now = await run.upstream.artefact(read.id, run.signal);
-      if (!now) throw new RemoteAnswerInvalidError('It has gone from the remote registry while it was fetched.');
+      if (!now) throw new RemoteAnswerInvalidError('It was removed from the remote registry while it was fetched.');
       if (fingerprintOf(now) === fingerprintOf(read))
-        throw new RemoteAnswerInvalidError(`The remote registry contradicts itself: ${moved.message}.`);
+        throw new RemoteAnswerInvalidError(`The remote registry contradicts itself: ${change.message}.`);
       const sources = new Set(now.slots.map(sourceOf));
-      for (const [source, fetched] of arrived) {
+      for (const [source, fetched] of fetchedSlots) {
         if (sources.has(source)) continue;
-        arrived.delete(source);
+        fetchedSlots.delete(source);
         await fetched.ingested.blob.abort();
       }
       return now;
     }
 
     async function commit(read: UpstreamArtefact, slots: MirroredSlot[]): Promise<void> {
-      const { image, note, isPassing } = await fetchThumbnail(read);
+      const { image, warning, isTransient } = await fetchThumbnail(read);
       const thumbnail = image && { id: image.id, width: image.width, height: image.height };
       const fields = { ...mirroredFields(read), origin: run.remote.id, thumbnail };
-      const rest = {
+      const result = {
         status: 'updated',
         at: new Date().toISOString(),
-        bytes,
-        reason: note ?? null,
+        bytes: fetchedBytes,
+        reason: warning ?? null,
         attempts: 0,
         next_try_at: null,
       } as const;
       await database.transaction(async (tx) => {
         await run.assertHeld(tx);
-        if (!(await remoteRepository(tx).lock(run.remote.id))) throw new NotWantedError();
+        if (!(await remoteRepository(tx).lock(run.remote.id))) throw new MirrorCancelledError();
         const previous = await mirroring.commit(tx, run.actor, { fields, slots });
         if (image || previous?.thumbnail) await thumbnails.mirror(tx, read.id, image);
         await fetchRepository(tx).removeOf(run.remote.id, [read.id]);
-        const isWanted = await remoteRepository(tx).put(run.remote.id, read.id, {
-          ...rest,
+        const isSelected = await remoteRepository(tx).put(run.remote.id, read.id, {
+          ...result,
           seconds: (performance.now() - startedAt) / 1000,
-          // Without it, the next run compares everything anew.
-          upstream_state: isPassing ? null : fingerprintOf(read),
+          // Without a fingerprint, the next run updates the artefact again.
+          upstream_state: isTransient ? null : fingerprintOf(read),
         });
-        if (!isWanted) throw new NotWantedError();
+        if (!isSelected) throw new MirrorCancelledError();
       });
-      for (const fetched of arrived.values()) await fetched.ingested.blob.settle().catch(() => undefined);
-      arrived.clear();
+      for (const fetched of fetchedSlots.values()) await fetched.ingested.blob.settle().catch(() => undefined);
+      fetchedSlots.clear();
     }
 
-    /** An image that cannot be had does not keep the artefact away. */
-    async function fetchThumbnail({
-      id,
-      thumbnail,
-    }: UpstreamArtefact): Promise<{ image?: ThumbnailImage & { id: string }; note?: string; isPassing?: boolean }> {
+    /** Fetches the thumbnail; if that fails, the artefact is mirrored without it, with a warning. */
+    async function fetchThumbnail({ id, thumbnail }: UpstreamArtefact): Promise<{
+      image?: ThumbnailImage & { id: string };
+      warning?: string;
+      isTransient?: boolean;
+    }> {
       if (!thumbnail) return {};
       try {
         const owner = await thumbnails.ownerOf(thumbnail.id);
-        if (owner !== undefined && owner !== id) return { note: "its thumbnail has the id of another artefact's" };
-        const present = owner === id ? await thumbnails.findWithSize(thumbnail.id) : undefined;
-        if (present) return { image: present };
+        if (owner !== undefined && owner !== id) return { warning: 'its thumbnail id is in use by another artefact' };
+        const existing = owner === id ? await thumbnails.findWithSize(thumbnail.id) : undefined;
+        if (existing) return { image: existing };
         const data = await run.upstream.thumbnail(thumbnail.id, run.signal);
         return data
-          ? { image: { ...(await thumbnails.make(data.bytes)), id: thumbnail.id } }
-          : { note: 'its thumbnail is missing' };
+          ? { image: { ...(await thumbnails.convert(data.bytes)), id: thumbnail.id } }
+          : { warning: 'its thumbnail is missing' };
       } catch (error) {
         run.signal.throwIfAborted();
         if (!(error instanceof BerthError)) throw error;
         return {
-          note: `its thumbnail cannot be used: ${error.message}`,
-          isPassing: error instanceof RemoteUnavailableError,
+          warning: `its thumbnail cannot be used: ${error.message}`,
+          isTransient: error instanceof RemoteUnavailableError,
         };
       }
     }

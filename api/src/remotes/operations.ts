@@ -1,4 +1,4 @@
-// The rules of remote registries, as pure functions: their URLs, when they are compared.
+// Pure functions for remote registries: URL normalisation, schedules, retry delays.
 
 import { createHash } from 'node:crypto';
 import { Cron } from 'croner';
@@ -11,8 +11,8 @@ const FIRST_RETRY_MS = 60_000;
 const MAX_RETRY_MS = 6 * 3_600_000;
 
 /**
- * Normalises the base URL of a registry: no slash at its end, no default port, host in lower case.
- * @throws remote_url_invalid for what is not http(s), carries credentials, a query or a fragment
+ * Normalises the base URL of a registry: no trailing slash, no default port, host in lower case.
+ * @throws remote_url_invalid if it is not http(s), or has credentials, a query or a fragment
  */
 export function normaliseUrl(text: string): string {
   const url = URL.parse(text);
@@ -25,19 +25,19 @@ export function normaliseUrl(text: string): string {
     url.hash !== ''
   ) {
     throw new RemoteUrlInvalidError(
-      'The URL of a registry is like https://registry.example.org or https://example.org/registry: http or ' +
-        'https, and no user name, password, query or fragment.',
+      'Use an http or https URL without user name, password, query or fragment, such as ' +
+        'https://registry.example.org or https://example.org/registry.',
     );
   }
   return url.href.replace(/\/+$/, '');
 }
 
-/** The part of a key that may be shown. */
+/** Returns the part of a key that may be shown. */
 export function shortIdOf(apiKey: string): string {
   return SHORT_ID.exec(apiKey)?.[0] ?? apiKey.slice(0, SHORT_ID_LENGTH);
 }
 
-/** Once a day, at a time spread by the registry's id, so that many installations do not ask it at the same moment. */
+/** Returns a daily schedule at a time derived from the id, so that installations do not all ask at the same moment. */
 export function defaultSchedule(remoteId: string): string {
   const minute = createHash('sha256').update(remoteId).digest().readUInt32BE() % DAY_MINUTES;
   return `${minute % 60} ${Math.floor(minute / 60)} * * *`;
@@ -47,12 +47,12 @@ export function defaultSchedule(remoteId: string): string {
 export function assertSchedule(schedule: string): void {
   if (nextRun(schedule) === undefined)
     throw new ScheduleInvalidError(
-      'A schedule is a cron expression in UTC that comes round again, such as "30 3 * * *" for every day at ' +
-        '3:30, or null.',
+      'A schedule is null or a cron expression in UTC that has a next date, such as "30 3 * * *" for every day ' +
+        'at 3:30.',
     );
 }
 
-/** When a schedule comes round next after a date, which defaults to now; undefined for what is no schedule. */
+/** Returns the next date of a schedule after `after`; undefined if it has none or is invalid. */
 export function nextRun(schedule: string, after = new Date()): Date | undefined {
   try {
     return new Cron(schedule, { timezone: 'UTC', mode: '5-part', paused: true }).nextRun(after) ?? undefined;
@@ -61,15 +61,20 @@ export function nextRun(schedule: string, after = new Date()): Date | undefined 
   }
 }
 
+/** Returns the next date of a schedule from now, in ISO 8601; null for none. */
+export function nextFullAt(schedule: string | null | undefined): string | null {
+  return typeof schedule === 'string' ? (nextRun(schedule)?.toISOString() ?? null) : null;
+}
+
 /**
- * How long an artefact that failed for the nth time rests: a minute, doubled each time up to six hours, give or take a
- * fifth.
+ * Returns the retry back-off of an artefact after its nth failure: a minute, doubled each time up to six hours, with
+ * 20 % jitter.
  */
 export function retryDelayMs(attempts: number, chance = Math.random()): number {
   return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)) * (0.8 + 0.4 * chance);
 }
 
-/** Tells whether a list lost so much that nothing is to be done without somebody who looks at it: more than half. */
+/** Returns whether more than half is gone, so that a superadmin has to confirm the run. */
 export function hasShrunk(before: number, now: number): boolean {
   return before > 1 && now < before / 2;
 }

@@ -1,4 +1,4 @@
-// Adding, changing and removing remote registries.
+// Lists, adds, changes and removes remote registries.
 
 import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
@@ -9,7 +9,7 @@ import { assertPattern } from '../patterns/index.ts';
 import type { Cipher } from './cipher.ts';
 import { RemoteExistsError, RemoteUrlInvalidError } from './errors.ts';
 import { fetchRepository } from './fetch-repository.ts';
-import { assertSchedule, defaultSchedule, nextRun, normaliseUrl, shortIdOf } from './operations.ts';
+import { assertSchedule, defaultSchedule, nextFullAt, normaliseUrl, shortIdOf } from './operations.ts';
 import type { Registry } from './registry.ts';
 import { jobName } from './remote.ts';
 import { remoteRepository } from './repository.ts';
@@ -23,7 +23,7 @@ export interface RegistriesOptions {
   cipher: Cipher;
   registry: Registry;
   selection: Selection;
-  /** PUBLIC_URL, normalised: a registry does not mirror itself. */
+  /** PUBLIC_URL, normalised: a registry cannot mirror itself. */
   ownUrl: string;
 }
 
@@ -58,11 +58,9 @@ export function createRegistries({
       enforce(policy.manageRemotes(actor.caller));
       const id = normaliseUrl(url);
       if (id === ownUrl)
-        throw new RemoteUrlInvalidError(
-          'This is the address of this registry itself: a registry cannot mirror itself.',
-        );
-      const chosen = schedule === undefined ? defaultSchedule(id) : schedule;
-      if (chosen !== null) assertSchedule(chosen);
+        throw new RemoteUrlInvalidError('This is the URL of this registry: a registry cannot mirror itself.');
+      const effectiveSchedule = schedule === undefined ? defaultSchedule(id) : schedule;
+      if (effectiveSchedule !== null) assertSchedule(effectiveSchedule);
       for (const pattern of selectedPatterns) assertPattern(pattern);
       await database.transaction(async (tx) => {
         const isNew = await remoteRepository(tx).insert({
@@ -70,24 +68,24 @@ export function createRegistries({
           name,
           api_key: cipher.encrypt(apiKey, id),
           api_key_short_id: shortIdOf(apiKey),
-          schedule: chosen,
+          schedule: effectiveSchedule,
           selected_patterns: JSON.stringify(selectedPatterns),
-          next_full_at: nextFullAt(chosen),
+          next_full_at: nextFullAt(effectiveSchedule),
         });
         if (!isNew) throw new RemoteExistsError(`The registry ${id} exists already: change it, or remove it first.`);
-        await jobs.schedule(tx, jobName(id), msUntil(nextFullAt(chosen)));
+        await jobs.schedule(tx, jobName(id), msUntil(nextFullAt(effectiveSchedule)));
         await appendAudit(tx, actor, {
           action: 'remote.create',
           targetType: 'remote-registry',
           targetId: id,
-          details: { name, schedule: chosen, selectedPatterns },
+          details: { name, schedule: effectiveSchedule, selectedPatterns },
         });
       });
       return registry.view(await registry.find(id));
     },
 
     /**
-     * Changes a registry. What only a pattern had found, and none finds any more, becomes local.
+     * Changes a registry. Mirrors that no pattern matches any more, and that are not selected by id, become local.
      * @throws remote_not_found, schedule_invalid, pattern_invalid
      */
     async patch(actor: Actor, id: string, patch: PatchRemote): Promise<RemoteView> {
@@ -126,15 +124,11 @@ export function createRegistries({
         await mirroring.detach(tx, remote.id);
         unfinished = await fetchRepository(tx).removeOf(remote.id);
         await remoteRepository(tx).delete(remote.id);
-        await jobs.forget(tx, jobName(remote.id));
+        await jobs.remove(tx, jobName(remote.id));
       });
       await selection.discard(unfinished);
     },
   };
-}
-
-function nextFullAt(schedule: string | null): string | null {
-  return schedule === null ? null : (nextRun(schedule)?.toISOString() ?? null);
 }
 
 function msUntil(date: string | null): number | undefined {

@@ -1,4 +1,4 @@
-// One remote registry: finding it, showing it, and changing it with a line in the audit log.
+// One remote registry: finds it, renders its view, and changes it with an audit entry.
 
 import { enforce, policy, type Actor } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
@@ -12,7 +12,7 @@ import type { RemoteView } from './schemas.ts';
 import { toView } from './view.ts';
 
 export interface Change {
-  /** For the audit log, after `remote.`. */
+  /** Audit action, without the prefix `remote.`. */
   action: string;
   details: Record<string, unknown>;
 }
@@ -24,7 +24,7 @@ export function createRegistry({ database, jobs }: { database: Database; jobs: J
 
   /** @throws remote_not_found */
   async function find(id: string): Promise<Remote> {
-    const remote = await rows.find(normalisedOr(id));
+    const remote = await rows.find(normaliseId(id));
     if (!remote) throw notFound();
     return remote;
   }
@@ -32,15 +32,15 @@ export function createRegistry({ database, jobs }: { database: Database; jobs: J
   return {
     find,
 
-    /** @param state of its job; read when it is not given */
+    /** Renders a registry. @param state of its job; default: read from the database */
     async view(remote: Remote, state?: JobState): Promise<RemoteView> {
       const name = jobName(remote.id);
       return toView(remote, state ?? (await jobs.states([name])).get(name), await rows.results(remote.id));
     },
 
     /**
-     * Runs `work` in a transaction that holds the registry's lock.
-     * @throws remote_not_found; forbidden for whoever is no superadmin
+     * Runs `work` in a transaction that locks the registry's row, and appends an audit entry.
+     * @throws remote_not_found; forbidden unless the caller is a superadmin
      */
     async change(
       actor: Actor,
@@ -50,7 +50,7 @@ export function createRegistry({ database, jobs }: { database: Database; jobs: J
     ): Promise<void> {
       enforce(policy.manageRemotes(actor.caller));
       await database.transaction(async (tx) => {
-        const remote = await remoteRepository(tx).lock(normalisedOr(id));
+        const remote = await remoteRepository(tx).lock(normaliseId(id));
         if (!remote) throw notFound();
         await work(tx, remote);
         await appendAudit(tx, actor, {
@@ -62,7 +62,7 @@ export function createRegistry({ database, jobs }: { database: Database; jobs: J
       });
     },
 
-    /** Starts what is due, and shows the registry. @throws remote_not_found */
+    /** Starts its job if it is due, and returns the registry. @throws remote_not_found */
     async wake(id: string): Promise<RemoteView> {
       const remote = await find(id);
       jobs.wake(jobName(remote.id));
@@ -71,8 +71,8 @@ export function createRegistry({ database, jobs }: { database: Database; jobs: J
   };
 }
 
-/** An id as clients may write it; a text that is no URL is no id. */
-function normalisedOr(id: string): string {
+/** Normalises an id that a client sent; one that is not a URL is returned as it is, and matches no registry. */
+function normaliseId(id: string): string {
   try {
     return normaliseUrl(id);
   } catch {
@@ -81,5 +81,5 @@ function normalisedOr(id: string): string {
 }
 
 function notFound(): Error {
-  return new RemoteNotFoundError('There is no remote registry with this address: GET /remote-registries lists them.');
+  return new RemoteNotFoundError('There is no remote registry with this URL: GET /remote-registries lists them.');
 }

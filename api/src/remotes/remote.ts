@@ -1,60 +1,60 @@
-// What a remote registry is, what is mirrored from it and how that went, apart from how it is stored and sent.
+// Domain types of federation, independent of tables and wire format: registries, results, progress.
 
 export interface Remote {
   /** Base URL, normalised; the `origin` of its mirrors. */
   id: string;
   name: string;
   apiKeyShortId: string | undefined;
-  /** Cron expression; undefined: only by hand. */
+  /** Cron expression; undefined: manual only. */
   schedule: string | undefined;
   selectedPatterns: string[];
   createdAt: string;
   request: SyncRequest | undefined;
   nextFullAt: string | undefined;
-  /** How many artefacts its list had last. */
+  /** Number of artefacts in its list at the last full run. */
   upstreamCount: number | undefined;
   lastSyncAt: string | undefined;
   lastSyncStatus: 'success' | 'error' | undefined;
   lastSyncError: string | undefined;
   /**
-   * `too_many_removed` when the run changed nothing until somebody confirms it, `artefacts_failed`, or the code of
-   * what went wrong.
+   * `too_many_removed` if the run changed nothing and awaits confirmation, `artefacts_failed`, or the code of the
+   * error.
    */
   lastSyncErrorCode: string | undefined;
 }
 
-/** What a run is asked for beside what is due. */
+/** Options of a run that a superadmin requested. */
 export interface SyncRequest {
-  /** Only those that failed; everything otherwise. */
+  /** Retries only failed artefacts; default: all. */
   onlyFailed?: boolean;
-  /** Read the local bytes back and compare every digest. */
+  /** Reads the local bytes back and compares every digest. */
   verify?: boolean;
-  /** A superadmin has seen that the remote's list shrank, and wants it so. */
+  /** A superadmin has confirmed that the remote's list shrank by more than half. */
   confirmed?: boolean;
 }
 
 /**
- * `pending`: not tried yet; `unchanged`: compared; `updated`: fetched or linked; `failed`: see `reason`; `gone`: the
- * remote has it no more, what arrived last stays; `skipped`: a pattern found it, but its id is taken here. /
+ * `pending`: not tried yet; `unchanged`: up to date; `updated`: fetched or linked; `failed`: see `reason`; `gone`: no
+ * longer at the remote, the last version stays; `skipped`: matched by a pattern, but the id is in use here.
  */
 export const STATUSES = ['pending', 'unchanged', 'updated', 'failed', 'gone', 'skipped'] as const;
 export type ResultStatus = (typeof STATUSES)[number];
 
-/** How mirroring one artefact went last. */
+/** Last result of mirroring one artefact. */
 export interface ArtefactResult {
   artefactId: string;
-  /** By its id, not only by a pattern. */
+  /** Selected by its id, not only by a pattern. */
   selected: boolean;
   status: ResultStatus;
   at: string | undefined;
-  /** Fetched in this run. */
+  /** Fetched over the network in that run. */
   bytes: number | undefined;
   seconds: number | undefined;
   reason: string | undefined;
   /** Failures since the last success. */
   attempts: number;
   nextTryAt: string | undefined;
-  /** Fingerprint of what the remote had when it arrived whole. */
+  /** Fingerprint of the remote's document when it was last mirrored completely, see `fingerprintOf`. */
   upstreamState: string | undefined;
 }
 
@@ -67,6 +67,14 @@ export interface SyncProgress {
   bytesTotal?: number;
 }
 
-/** Of the jobs, one for each registry; their names are those of their leases too. */
+/** Number of artefacts by result of one run. */
+export interface SyncReport {
+  updated: number;
+  unchanged: number;
+  failed: number;
+  gone: number;
+}
+
+/** Family of the synchronisation jobs, one per registry; job names are also lease names. */
 export const JOB_PREFIX = 'remotes.sync';
 export const jobName = (remoteId: string): string => `${JOB_PREFIX}:${remoteId}`;

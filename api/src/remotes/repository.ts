@@ -7,11 +7,13 @@ import {
 } from '../db/index.ts';
 import type { ArtefactResult, Remote, ResultStatus, SyncRequest } from './remote.ts';
 
-/** What of a result is noted anew. */
+/** Columns of a result that an update may set. */
 type ResultChanges = Partial<Omit<RemoteArtefactsTable, 'remote_id' | 'artefact_id' | 'selected'>>;
 
+export type RemoteRepository = ReturnType<typeof remoteRepository>;
+
 export function remoteRepository(executor: Executor | Tx) {
-  const of = (remoteId: string) =>
+  const resultsOf = (remoteId: string) =>
     executor.selectFrom('remote_artefacts').selectAll().where('remote_id', '=', remoteId);
   return {
     async list(): Promise<Remote[]> {
@@ -25,7 +27,7 @@ export function remoteRepository(executor: Executor | Tx) {
       return row && toRemote(row);
     },
 
-    /** Takes the row's lock until the transaction ends. */
+    /** Locks the row until the transaction ends. */
     async lock(id: string): Promise<Remote | undefined> {
       const row = await executor
         .updateTable('remote_registries')
@@ -43,7 +45,7 @@ export function remoteRepository(executor: Executor | Tx) {
       );
     },
 
-    /** Returns false when the id is known. */
+    /** Returns false if the id exists. */
     async insert(
       row: Pick<
         RemoteRegistriesTable,
@@ -62,7 +64,7 @@ export function remoteRepository(executor: Executor | Tx) {
       await executor.updateTable('remote_registries').set(changes).where('id', '=', id).execute();
     },
 
-    /** Forgets what a run was asked for, unless it was something else by now. */
+    /** Clears the request of a run, unless it has been replaced by another one. */
     async endRequest({ id, request }: Remote): Promise<void> {
       if (request)
         await executor
@@ -78,23 +80,23 @@ export function remoteRepository(executor: Executor | Tx) {
     },
 
     async results(remoteId: string): Promise<ArtefactResult[]> {
-      return (await of(remoteId).orderBy('artefact_id').execute()).map(toResult);
+      return (await resultsOf(remoteId).orderBy('artefact_id').execute()).map(toResult);
     },
 
     async findResult(remoteId: string, artefactId: string): Promise<ArtefactResult | undefined> {
-      const row = await of(remoteId).where('artefact_id', '=', artefactId).executeTakeFirst();
+      const row = await resultsOf(remoteId).where('artefact_id', '=', artefactId).executeTakeFirst();
       return row && toResult(row);
     },
 
     /**
-     * Adds artefacts that are to be mirrored at the next run; one that a pattern found before is chosen by its id from
-     * now on.
+     * Adds artefacts for the next run.
+     * @param byId also marks artefacts that a pattern matched before as selected by id, and makes them due
      */
     async select(remoteId: string, ids: readonly string[], byId: boolean): Promise<void> {
       const now = new Date().toISOString();
       const selected = Number(byId);
-      for (const some of batches(ids)) {
-        const rows = some.map((artefactId) => ({
+      for (const batch of batches(ids)) {
+        const rows = batch.map((artefactId) => ({
           remote_id: remoteId,
           artefact_id: artefactId,
           selected,
@@ -122,7 +124,7 @@ export function remoteRepository(executor: Executor | Tx) {
         .execute();
     },
 
-    /** Notes the result of an artefact; false when it is selected no more. */
+    /** Updates the result of an artefact; false if it is no longer selected. */
     async put(remoteId: string, artefactId: string, changes: ResultChanges): Promise<boolean> {
       const { numUpdatedRows } = await executor
         .updateTable('remote_artefacts')
@@ -133,19 +135,19 @@ export function remoteRepository(executor: Executor | Tx) {
       return numUpdatedRows === 1n;
     },
 
-    /** Notes one result of many artefacts. */
+    /** Sets the same result for many artefacts. */
     async putAll(remoteId: string, ids: readonly string[], status: ResultStatus, at: string): Promise<void> {
-      for (const some of batches(ids)) {
+      for (const batch of batches(ids)) {
         await executor
           .updateTable('remote_artefacts')
           .set({ status, at, bytes: 0, seconds: 0, reason: null, attempts: 0, next_try_at: null })
           .where('remote_id', '=', remoteId)
-          .where('artefact_id', 'in', some)
+          .where('artefact_id', 'in', batch)
           .execute();
       }
     },
 
-    /** When the first artefact is to be tried again; undefined when none is. */
+    /** Returns the earliest retry of any artefact; undefined if there is none. */
     async nextTryAt(remoteId: string): Promise<string | undefined> {
       const row = await executor
         .selectFrom('remote_artefacts')

@@ -21,7 +21,7 @@ const tags = ['remote registries'];
 const NO_CONTENT = Type.Null({ description: 'Done' });
 const IMAGE = { description: 'The image', content: { 'image/*': { schema: Type.String({ format: 'binary' }) } } };
 
-/** Federation, for superadmins: remote registries, what is mirrored from them, and how that goes. */
+/** Routes of federation, for superadmins: remote registries, their selected artefacts and synchronisations. */
 export function remoteRoutes(remotes: Remotes): FastifyPluginAsyncTypebox {
   return async (app) => {
     const openStream = eventStreams(app);
@@ -83,7 +83,7 @@ export function remoteRoutes(remotes: Remotes): FastifyPluginAsyncTypebox {
       {
         schema: {
           summary: 'Remove a remote registry',
-          description: 'Its mirrors become artefacts of this registry.',
+          description: 'Its mirrors become local artefacts.',
           tags,
           params: RemoteParamsSchema,
           response: { 204: NO_CONTENT, ...problems(401, 403, 404) },
@@ -99,7 +99,7 @@ export function remoteRoutes(remotes: Remotes): FastifyPluginAsyncTypebox {
       '/remote-registries/:id/remote-artefacts',
       {
         schema: {
-          summary: 'List what a remote registry has',
+          summary: 'List the artefacts of a remote registry',
           tags,
           params: RemoteParamsSchema,
           querystring: RemoteListQuerySchema,
@@ -137,7 +137,7 @@ export function remoteRoutes(remotes: Remotes): FastifyPluginAsyncTypebox {
       '/remote-registries/:id/selected-artefacts',
       {
         schema: {
-          summary: 'Select an artefact, which is mirrored in the background',
+          summary: 'Select an artefact, to be mirrored in the background',
           tags,
           params: RemoteParamsSchema,
           body: SelectSchema,
@@ -152,7 +152,7 @@ export function remoteRoutes(remotes: Remotes): FastifyPluginAsyncTypebox {
       '/remote-registries/:id/selected-artefacts/:artefactId',
       {
         schema: {
-          summary: 'Unselect an artefact, whose mirror becomes local',
+          summary: 'Unselect an artefact; its mirror becomes local',
           tags,
           params: SelectedParamsSchema,
           response: { 204: NO_CONTENT, ...problems(401, 403, 404) },
@@ -185,8 +185,8 @@ export function remoteRoutes(remotes: Remotes): FastifyPluginAsyncTypebox {
         schema: {
           summary: 'Watch a synchronisation as server-sent events',
           description:
-            'Events `sync`, each with the registry as GET /remote-registries/:id shows it: first as it stands, ' +
-            'then with every change, whichever replica runs it.',
+            'Sends `sync` events, each with the registry as GET /remote-registries/:id returns it: first its ' +
+            'present state, then every change, whichever replica runs the synchronisation.',
           tags,
           params: RemoteParamsSchema,
           response: {

@@ -1,4 +1,4 @@
-// The wire shapes of federation, from which openapi.json is made.
+// Wire format of federation: schemas for validation and for openapi.json.
 
 import { Type, type Static } from 'typebox';
 import { STATUSES } from './remote.ts';
@@ -15,11 +15,12 @@ const ApiKey = Type.String({
   description: 'A read key of the remote registry; stored encrypted, never shown',
 });
 const Schedule = Type.Union([Type.String({ maxLength: MAX_SCHEDULE_LENGTH }), Type.Null()], {
-  description: 'Cron expression in UTC, such as `30 3 * * *`; null: only by hand',
+  description: 'Cron expression in UTC, such as `30 3 * * *`; null: manual only',
 });
 const Patterns = Type.Array(Type.String(), {
   maxItems: MAX_PATTERNS,
-  description: 'Ids in which `*` stands for anything but a slash, such as `@acme/*@1`, or `category:` and a category',
+  description:
+    'Artefact ids in which `*` matches any characters except a slash, such as `@acme/*@1`, or `category:<category>`',
 });
 const Time = Type.String({ description: 'ISO 8601, UTC' });
 
@@ -52,10 +53,12 @@ export type PatchRemote = Static<typeof PatchRemoteSchema>;
 
 export const SyncQuerySchema = Type.Object(
   {
-    only: Type.Optional(Type.Union([Type.Literal('failed')], { description: 'Only those that failed' })),
-    verify: Type.Optional(Type.Boolean({ description: 'Read the local bytes back, compare every digest, and heal' })),
+    only: Type.Optional(Type.Union([Type.Literal('failed')], { description: 'Retry only failed artefacts' })),
+    verify: Type.Optional(
+      Type.Boolean({ description: 'Read the local bytes back, compare every digest, and repair damaged bytes' }),
+    ),
     confirm: Type.Optional(
-      Type.Boolean({ description: 'Go on although the remote has lost more than half of what it had' }),
+      Type.Boolean({ description: 'Continue although the remote has lost more than half of its artefacts or slots' }),
     ),
   },
   { additionalProperties: false },
@@ -85,8 +88,8 @@ const ResultSchema = Type.Object({
     type: 'string',
     enum: [...STATUSES],
     description:
-      '`skipped`: a pattern found it, but its id is taken here; `gone`: the remote shows it no more, and what ' +
-      'arrived last stays',
+      '`skipped`: matched by a pattern, but its id is in use here; `gone`: no longer at the remote, the last ' +
+      'mirrored version stays',
   }),
   at: Type.Optional(Time),
   bytes: Type.Optional(Type.Number({ description: 'Fetched over the network' })),
@@ -123,7 +126,7 @@ export const RemoteSchema = Type.Object({
   lastSyncErrorCode: Type.Optional(
     Type.String({
       description:
-        '`too_many_removed`: nothing was changed, synchronise with `confirm` if that is right; ' +
+        '`too_many_removed`: nothing was changed, synchronise with `confirm` if the removals are right; ' +
         '`artefacts_failed`: see results; ' +
         'otherwise the code of the problem, such as `remote_unavailable`, or `internal_error`',
     }),

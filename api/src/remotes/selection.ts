@@ -1,4 +1,4 @@
-// Which artefacts of a remote registry are mirrored.
+// Selects and unselects the artefacts of a remote registry to be mirrored.
 
 import { enforce, policy, type Actor } from '../access/index.ts';
 import { assertArtefactId, type Mirroring, type Publishing } from '../artefacts/index.ts';
@@ -24,7 +24,7 @@ export interface SelectionOptions {
 export type Selection = ReturnType<typeof createSelection>;
 
 export function createSelection({ registry, jobs, mirroring, publishing, onError }: SelectionOptions) {
-  /** Makes a mirror local, and returns which unfinished downloads are to be discarded after the commit. */
+  /** Makes a mirror local. @returns storage keys of unfinished downloads, to discard after the commit */
   async function release(tx: Tx, remoteId: string, artefactId: string): Promise<string[]> {
     await remoteRepository(tx).unselect(remoteId, artefactId);
     await mirroring.detach(tx, remoteId, [artefactId]);
@@ -38,20 +38,20 @@ export function createSelection({ registry, jobs, mirroring, publishing, onError
   return {
     discard,
 
-    /** Releases what a pattern had found and none of these does, as `release`. */
+    /** Releases, as `release` does, mirrors that no pattern matches and that are not selected by id. */
     async releaseUnmatched(tx: Tx, remoteId: string, patterns: readonly string[]): Promise<string[]> {
       const mirrors = await mirroring.overview(remoteId, tx);
       const unfinished: string[] = [];
       for (const { artefactId, selected } of await remoteRepository(tx).results(remoteId)) {
-        const found = { id: artefactId, category: mirrors.get(artefactId)?.category ?? '' };
-        if (!selected && !patterns.some((pattern) => matches(pattern, found)))
+        const artefact = { id: artefactId, category: mirrors.get(artefactId)?.category ?? '' };
+        if (!selected && !patterns.some((pattern) => matches(pattern, artefact)))
           unfinished.push(...(await release(tx, remoteId, artefactId)));
       }
       return unfinished;
     },
 
     /**
-     * Selects an artefact, which is mirrored now, or after the run in progress.
+     * Selects an artefact by id and makes the job due: it is mirrored now, or after the run in progress.
      * @throws remote_not_found, already_selected, selection_conflict, artefact_id_invalid
      */
     async select(actor: Actor, id: string, artefactId: string): Promise<RemoteView> {
@@ -59,12 +59,12 @@ export function createSelection({ registry, jobs, mirroring, publishing, onError
       assertArtefactId(artefactId);
       await registry.change(actor, id, { action: 'select', details: { artefactId } }, async (tx, remote) => {
         if ((await remoteRepository(tx).findResult(remote.id, artefactId))?.selected)
-          throw new AlreadySelectedError(`${artefactId} is selected from this registry already.`);
+          throw new AlreadySelectedError(`${artefactId} is already selected from this registry.`);
         const origin = await mirroring.originOf(tx, artefactId);
         if (origin !== undefined && origin !== remote.id) {
           const owner = origin === '' ? 'an artefact of this registry' : `a mirror of ${origin}`;
           throw new SelectionConflictError(
-            `The id ${artefactId} is taken here, by ${owner}: delete that first, or leave this one out.`,
+            `The id ${artefactId} is already in use here by ${owner}: delete that first, or do not select this one.`,
           );
         }
         await remoteRepository(tx).select(remote.id, [artefactId], true);

@@ -1,5 +1,5 @@
-// Federation: remote registries (registries.ts), what is mirrored from them (selection.ts) and when (sync-control.ts).
-// A run is in sync.ts, an artefact in mirror.ts, the bytes of a slot in fetch.ts.
+// Federation service: composes registries.ts, selection.ts and sync-control.ts. A run is in sync.ts, one artefact in
+// mirror.ts, the bytes of a slot in fetch.ts.
 
 import type { Mirroring, Publishing } from '../artefacts/index.ts';
 import type { Blobs } from '../blobs/index.ts';
@@ -41,7 +41,7 @@ export interface RemotesOptions {
 
 export type Remotes = ReturnType<typeof createRemotes>;
 
-/** Registers the jobs of federation and makes its service. */
+/** Creates the federation service and registers its jobs. */
 export function createRemotes(options: RemotesOptions) {
   const { database, mirroring, outbound, publicUrl } = options;
   const rows = remoteRepository(database.db);

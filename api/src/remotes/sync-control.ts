@@ -1,14 +1,13 @@
-// When registries are synchronised: their jobs, runs that somebody asks for, and watching one.
+// Schedules synchronisations: registers their jobs, requests a run, and watches progress.
 
 import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
 import type { JobContext, Jobs } from '../jobs/index.ts';
 import { SyncRunningError } from './errors.ts';
 import type { Registry } from './registry.ts';
-import { JOB_PREFIX, jobName, type SyncProgress, type SyncRequest } from './remote.ts';
+import { JOB_PREFIX, jobName, type SyncProgress, type SyncReport, type SyncRequest } from './remote.ts';
 import { remoteRepository } from './repository.ts';
 import type { RemoteView, SyncQuery } from './schemas.ts';
-import type { SyncReport } from './sync.ts';
 
 export interface SyncControlOptions {
   database: Database;
@@ -20,7 +19,7 @@ export interface SyncControlOptions {
   onError: (error: unknown) => void;
 }
 
-/** Registers the jobs of synchronisations, one for each registry. */
+/** Registers the synchronisation jobs, one per registry. */
 export function createSyncControl({ database, jobs, registry, sync, onError }: SyncControlOptions) {
   const rows = remoteRepository(database.db);
   jobs.registerFamily<SyncProgress, SyncReport>({
@@ -30,7 +29,7 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
   });
 
   return {
-    /** Asks for a run now. @throws remote_not_found, sync_running */
+    /** Requests a run now. @throws remote_not_found, sync_running */
     async sync(actor: Actor, id: string, { only, verify, confirm }: SyncQuery): Promise<RemoteView> {
       enforce(policy.manageRemotes(actor.caller));
       const request: SyncRequest = {
@@ -40,7 +39,7 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
       };
       const name = jobName((await registry.find(id)).id);
       if ((await jobs.states([name])).get(name)?.running)
-        throw new SyncRunningError('This registry is being synchronised: wait until that has ended.');
+        throw new SyncRunningError('This registry is being synchronised: wait until that run has ended.');
       await registry.change(actor, id, { action: 'sync', details: { ...request } }, async (tx, remote) => {
         await remoteRepository(tx).update(remote.id, { requested: JSON.stringify(request) });
         await jobs.schedule(tx, jobName(remote.id), 0);
@@ -49,9 +48,9 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
     },
 
     /**
-     * Makes a function that calls back with a registry now and with each change, in whichever replica it runs, until
-     * the function that it returns is called.
-     * @throws remote_not_found /
+     * Returns a function that subscribes to a registry: its callback gets the present state, then each change,
+     * whichever replica runs the job. Subscribing returns a function that unsubscribes.
+     * @throws remote_not_found
      */
     async watcherFor(caller: Caller, id: string): Promise<(onView: (remote: RemoteView) => void) => () => void> {
       enforce(policy.manageRemotes(caller));
@@ -59,7 +58,7 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
       return (onView) => {
         let last = Promise.resolve();
         return jobs.watch([jobName(remoteId)], (state) => {
-          // One after the other: a view that was read later must not be shown before.
+          // In sequence, so that views are sent in the order in which they were read.
           last = last
             .then(async () => {
               const remote = await rows.find(remoteId);
@@ -73,8 +72,8 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
 }
 
 /**
- * Milliseconds until everything is compared again, or the first artefact is tried again; undefined when nothing is
- * due.
+ * Returns the milliseconds until the next full run or the first retry of an artefact; undefined if neither is
+ * scheduled.
  */
 export async function nextRunInMs({ db }: Database, remoteId: string): Promise<number | undefined> {
   const rows = remoteRepository(db);

@@ -1,10 +1,10 @@
-// A remote registry on the wire.
+// Renders a remote registry for the API.
 
 import type { JobState } from '../jobs/index.ts';
 import type { ArtefactResult, Remote, SyncProgress } from './remote.ts';
 import type { RemoteView } from './schemas.ts';
 
-/** @param state of its job; undefined when that never ran anywhere */
+/** @param state of its job; undefined if the job has no row yet */
 export function toView(remote: Remote, state: JobState | undefined, results: readonly ArtefactResult[]): RemoteView {
   const { id, apiKeyShortId, lastSyncAt, lastSyncStatus, lastSyncError, lastSyncErrorCode } = remote;
   const syncState = state?.running

@@ -1,5 +1,5 @@
-// What is kept of a tarball's entries while they stream by, and which entries are refused. Whether names and links are
-// safe is decided in operations.ts, what a package.json says in manifest.ts and packages.ts.
+// Collects the metadata of a tarball from its streamed entries, and rejects invalid archives. Names and links are
+// checked by operations.ts, package.json files are read by manifest.ts and packages.ts.
 
 import {
   ManifestDuplicateError,
@@ -23,15 +23,15 @@ import type { ContentRequest, TarEntry } from './tar-reader.ts';
 import type { BundledPackage, EntryType, FileEntry } from './types.ts';
 
 const MANIFEST_PATH = 'package.json';
-/** The contract's bound on `package/package.json`. */
+/** Documented limit of `package/package.json`. */
 const MAX_MANIFEST_BYTES = 2 * 1024 * 1024;
-/** Those of real packages have a few KiB; a package whose package.json is larger is listed by its folder alone. */
+/** Real ones have a few KiB. A package with a larger package.json is listed by its folder name only. */
 const MAX_BUNDLED_MANIFEST_BYTES = 1024 * 1024;
-/** Names and link targets of the index, in characters: what 200,000 entries of 168 have. */
+/** Characters of all names and link targets in the index: 200,000 entries of 168. */
 const MAX_INDEX_LENGTH = 32 * 1024 * 1024;
-/** What is longer is cut: the README is for display. */
+/** A longer README is truncated: it is only displayed. */
 const MAX_README_BYTES = 512 * 1024;
-/** Which README is shown when there are several: the first that matches. */
+/** Patterns in order of preference, for packages with several READMEs. */
 const README_PREFERENCE = [
   /^readme\.md$/i,
   /^readme\.(?:markdown|mkdn?)$/i,
@@ -40,31 +40,31 @@ const README_PREFERENCE = [
   /^readme[^/]*$/i,
 ];
 
-/** Of an entry in the index without its names, as measured with Node 24. */
+/** Memory of an index entry without its names, as measured with Node 24. */
 const ENTRY_BYTES = 160;
 
 const UNSAFE_NAME =
-  'would land outside package/ when unpacked, or not everywhere alike: all names must begin with package/, ' +
-  'without "..", backslashes and control characters, in at most 1,024 characters.';
+  'would be unpacked outside package/, or differently on some systems: every name must begin with package/, have no ' +
+  '"..", backslash or control character, and at most 1,024 characters.';
 
 export interface Contents {
-  /** About how much memory is held. */
+  /** Approximate memory use, in bytes. */
   readonly heldBytes: number;
   /**
-   * Takes the next entry, and asks for its content where that matters.
-   * @throws tarball_too_many_entries, tarball_unsafe_entry, manifest_duplicate, manifest_too_large; later, from the
-   *   content, manifest_invalid /
+   * Adds the next entry. Returns a request for its content if that is needed.
+   * @throws tarball_too_many_entries, tarball_unsafe_entry, manifest_duplicate, manifest_too_large; `onContent` of
+   *   the request throws manifest_invalid
    */
   add(entry: TarEntry): ContentRequest | undefined;
   /**
-   * Judges the archive as a whole, at its end.
+   * Validates the archive as a whole, after its last entry, and returns the result.
    * @throws manifest_missing, tarball_unsafe_entry
    */
   toScan(): TarballScan;
 }
 
 /**
- * Creates the collector of one scan. It holds the index of the files, of which it bounds length and text, and one
+ * Creates the collector of one scan. It holds the file index, whose entries and characters are bounded, and one file
  * content at a time.
  */
 export function createContents({ maxTarEntries }: { maxTarEntries: number }): Contents {
@@ -81,19 +81,19 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
   let hasInstallScripts = false;
 
   function requestManifest(type: EntryType, sizeBytes: number): ContentRequest {
-    if (type !== 'file') throw unsafe(MANIFEST_PATH, 'is the manifest and must be an ordinary file');
+    if (type !== 'file') throw unsafe(MANIFEST_PATH, 'is the manifest and must be a regular file');
     if (hasManifest)
       throw new ManifestDuplicateError(
         'package/package.json is in the tarball more than once: pack it again with npm pack.',
       );
     if (sizeBytes > MAX_MANIFEST_BYTES)
       throw new ManifestTooLargeError(
-        'package/package.json is over 2 MiB: move what is not for npm into files of their own.',
+        'package/package.json is larger than 2 MiB: move data that npm does not need into separate files.',
       );
     hasManifest = true;
     return {
       maxBytes: sizeBytes,
-      take(content) {
+      onContent(content) {
         const json = parseJsonObject(content);
         manifest = readManifest(json);
         hasInstallScripts ||= listInstallScripts(json ?? {}).length > 0;
@@ -110,7 +110,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
     if (type !== 'file' || sizeBytes > MAX_BUNDLED_MANIFEST_BYTES) return undefined;
     return {
       maxBytes: sizeBytes,
-      take(content) {
+      onContent(content) {
         const json = parseJsonObject(content) ?? {};
         const scripts = listInstallScripts(json);
         packages.set(folder.path, describePackage(folder, json));
@@ -126,7 +126,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
     readmeRank = rank;
     return {
       maxBytes: MAX_README_BYTES,
-      take(content) {
+      onContent(content) {
         readme = decodeText(content);
       },
     };
@@ -139,7 +139,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
     add(entry) {
       if (++entries > maxTarEntries)
         throw new TarballTooManyEntriesError(
-          `The tarball has more than ${maxTarEntries} entries: leave out what is not needed to run it.`,
+          `The tarball has more than ${maxTarEntries} entries: leave out files that are not needed to run it.`,
         );
       const file = toFileEntry(entry);
       if (!file) return undefined;
@@ -147,7 +147,8 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
       indexLength += file.path.length + (file.target?.length ?? 0);
       if (indexLength > MAX_INDEX_LENGTH)
         throw new TarballTooManyEntriesError(
-          'The names in the tarball have more than 32 million characters: leave out what is not needed to run it.',
+          'The names in the tarball add up to more than 32 million characters: leave out files that are not needed ' +
+            'to run it.',
         );
       files.push(file);
       unpackedSizeBytes += sizeBytes;
@@ -175,7 +176,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
   };
 }
 
-/** Undefined for `package/` itself and for the root of the archive, which need no entry. */
+/** Returns undefined for `package/` itself and for the root of the archive, which need no entry. */
 function toFileEntry({ name, type, sizeBytes, mode, offset, target }: TarEntry): FileEntry | undefined {
   const path = pathInsidePackage(name);
   if (path === undefined || (path === '' && type !== 'directory'))
@@ -186,18 +187,18 @@ function toFileEntry({ name, type, sizeBytes, mode, offset, target }: TarEntry):
   if (inside === undefined)
     throw unsafe(
       path,
-      `is a link to ${quoteName(target)}, which leads outside package/ or may do so by way of another link`,
+      `is a link to ${quoteName(target)}, which leads outside package/, or may do so through another link`,
     );
   return { path, sizeBytes, mode, type, offset, target: inside };
 }
 
 function unsafe(path: string, reason: string): Error {
   return new TarballUnsafeEntryError(
-    `${quoteName(`package/${path}`)} ${reason}: leave it out or put the file itself in its place.`,
+    `${quoteName(`package/${path}`)} ${reason}: leave it out, or replace it with the file itself.`,
   );
 }
 
-/** Zero characters go: no database stores them. A character that the cut went through goes too. */
+/** Drops NUL characters, which no database stores, and a character that the size limit cut in two. */
 function decodeText(content: Buffer): string {
   return new TextDecoder().decode(content, { stream: true }).replaceAll('\0', '');
 }

@@ -1,17 +1,17 @@
-// One file out of a tarball, by the place that the file index gives.
+// Reads one file from a tarball, at the offset that the file index gives.
 
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 
-/** As in the scanner: larger is hardly faster. */
+/** As in the scanner: larger chunks are hardly faster. */
 const INFLATED_CHUNK_BYTES = 64 * 1024;
 
 /**
- * Streams bytes of the inflated tar without unpacking it: what comes before them is inflated and dropped.
- * The stream fails when the tarball breaks, or ends before them.
+ * Streams a range of the inflated tar without unpacking it: earlier bytes are inflated and discarded.
+ * The stream fails if the tarball is damaged or ends before the range does.
  *
- * @param tarball the gzip tarball; destroyed as soon as the bytes are out, or the stream is destroyed
- * @param place offset of the first byte in the inflated tar, and how many
+ * @param tarball the gzip tarball; destroyed once the range is read or the stream is destroyed
+ * @param range offset of the first byte in the inflated tar, and number of bytes
  */
 export function readTarballBytes(
   tarball: Readable,
@@ -19,7 +19,7 @@ export function readTarballBytes(
 ): Readable {
   const end = offset + sizeBytes;
   let position = 0;
-  // Its callback comes before the last failures of the inflater, which are told by events alone.
+  // The callback can come before the last errors of the inflater, which only its `error` events report.
   const inflated = pipeline(tarball, createGunzip({ chunkSize: INFLATED_CHUNK_BYTES }), () => undefined);
   const content = new Readable({
     read() {
@@ -31,16 +31,16 @@ export function readTarballBytes(
     },
   });
   inflated.on('data', (chunk: Buffer) => {
-    const wanted = chunk.subarray(Math.max(0, offset - position), Math.max(0, end - position));
+    const part = chunk.subarray(Math.max(0, offset - position), Math.max(0, end - position));
     position += chunk.length;
-    if (wanted.length > 0 && !content.push(wanted)) inflated.pause();
+    if (part.length > 0 && !content.push(part)) inflated.pause();
     if (position >= end) {
       content.push(null);
       inflated.destroy();
     }
   });
   inflated.on('end', () => {
-    content.destroy(new Error('the tarball ends before the file that its index names'));
+    content.destroy(new Error('the tarball ends before the file that its index lists'));
   });
   inflated.on('error', (error) => {
     content.destroy(error);

@@ -1,10 +1,10 @@
 export { readTarballBytes } from './entry-reader.ts';
-export { createTarballScanner, type TarballLimits, type TarballScanner } from './scanner.ts';
+export { createTarballScanner, type TarballLimits } from './scanner.ts';
 export { createTarballScanners, type TarballScanners, type IngestScanner } from './scanners.ts';
 export { createScanApi, type ScanApi } from './scan-worker.ts';
 export { SCAN_VERSION, type TarballScan } from './scan.ts';
-export type { BundledPackage, EntryType, FileEntry } from './types.ts';
-export { isDeeperThan, MAX_SCHEMA_DEPTH, type JsonObject, type Manifest } from './manifest.ts';
+export type { BundledPackage, FileEntry } from './types.ts';
+export { isDeeperThan, MAX_SCHEMA_DEPTH, type Manifest } from './manifest.ts';
 export {
   ManifestDuplicateError,
   ManifestInvalidError,

@@ -1,14 +1,14 @@
-// What a package.json says, as far as it is shown or served.
+// Reads the fields of a package.json that are displayed or served.
 
 import parseVersion from 'semver/functions/parse.js';
 import { ManifestInvalidError } from './errors.ts';
 
-/** npm's own bound on the names of packages. */
+/** npm's limit for package names. */
 const MAX_NAME_LENGTH = 214;
-/** semver's own bound on versions; no licence expression in use comes near it. */
+/** semver's limit for versions; no licence expression in use comes near it. */
 const MAX_TERM_LENGTH = 256;
 const MAX_URL_LENGTH = 2048;
-/** Far more than forms use; serialising what is deeper by thousands overflows the stack. */
+/** Far more than forms use. Serialising a schema that is nested thousands deep would overflow the stack. */
 export const MAX_SCHEMA_DEPTH = 100;
 const A_SCHEMA = `a JSON schema: an object, nested at most ${MAX_SCHEMA_DEPTH} deep`;
 
@@ -18,9 +18,9 @@ export interface Manifest {
   name: string;
   /** A semver version, for display. */
   version: string;
-  /** An SPDX expression mostly; a package with several legacy licences has them joined by ` OR `. */
+  /** Usually an SPDX expression. Several legacy licences are joined by ` OR `. */
   licence?: string;
-  /** From `registry.category`; whether this registry knows it is for the caller to check. */
+  /** From `registry.category`; the caller checks whether this registry knows it. */
   category?: string;
   /** From `registry.documentation`: an http or https URL. */
   documentation?: string;
@@ -28,7 +28,7 @@ export interface Manifest {
   applicationConfigSchema?: JsonObject;
 }
 
-/** Parses a JSON object in UTF-8; undefined for whatever else. */
+/** Parses a JSON object in UTF-8; returns undefined for anything else. */
 export function parseJsonObject(bytes: Buffer): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
@@ -40,8 +40,8 @@ export function parseJsonObject(bytes: Buffer): JsonObject | undefined {
 
 /**
  * Reads the manifest of a tarball.
- * @param json the content of `package/package.json`; undefined when it is no JSON object
- * @throws manifest_invalid, saying which field to correct
+ * @param json the content of `package/package.json`; undefined when it is not a JSON object
+ * @throws manifest_invalid, naming the field to correct
  */
 export function readManifest(json: JsonObject | undefined): Manifest {
   if (!json)
@@ -50,17 +50,17 @@ export function readManifest(json: JsonObject | undefined): Manifest {
   if (!isJsonObject(registry)) throw invalid('registry', 'an object');
   const licence = readLicence(json);
   return {
-    name: take('name', json.name, readName, `a text of 1 to ${MAX_NAME_LENGTH} characters`),
-    version: take('version', json.version, readVersion, 'a semver version such as 1.2.3'),
+    name: readField('name', json.name, readName, `a string of 1 to ${MAX_NAME_LENGTH} characters`),
+    version: readField('version', json.version, readVersion, 'a semver version such as 1.2.3'),
     ...(licence !== undefined && { licence }),
     ...('category' in registry && {
-      category: take('registry.category', registry.category, readTerm, 'the name of a category'),
+      category: readField('registry.category', registry.category, readTerm, 'the name of a category'),
     }),
     ...('documentation' in registry && {
-      documentation: take('registry.documentation', registry.documentation, readUrl, 'an http or https URL'),
+      documentation: readField('registry.documentation', registry.documentation, readUrl, 'an http or https URL'),
     }),
     ...('processingConfigSchema' in registry && {
-      processingConfigSchema: take(
+      processingConfigSchema: readField(
         'registry.processingConfigSchema',
         registry.processingConfigSchema,
         readSchema,
@@ -68,7 +68,7 @@ export function readManifest(json: JsonObject | undefined): Manifest {
       ),
     }),
     ...('applicationConfigSchema' in registry && {
-      applicationConfigSchema: take(
+      applicationConfigSchema: readField(
         'registry.applicationConfigSchema',
         registry.applicationConfigSchema,
         readSchema,
@@ -79,8 +79,8 @@ export function readManifest(json: JsonObject | undefined): Manifest {
 }
 
 /**
- * Reads the licence that npm packages of any age declare: `license` or `licence`, a text or `{ type }`, or an array
- * `licenses`.
+ * Reads the licence in any form that npm packages have used: `license` or `licence`, a string or `{ type }`, or an
+ * array `licenses`.
  */
 export function readLicence({ license, licence, licenses }: JsonObject): string | undefined {
   const alternatives = Array.isArray(licenses)
@@ -89,12 +89,12 @@ export function readLicence({ license, licence, licenses }: JsonObject): string 
   return readLicenceName(license) ?? readLicenceName(licence) ?? readTerm(alternatives.join(' OR '));
 }
 
-/** Reads the name of a package: 1 to 214 characters, none of them a control character, no space around. */
+/** Reads a package name: 1 to 214 characters, no control characters, no surrounding white space. */
 export function readName(value: unknown): string | undefined {
   return readTerm(value, MAX_NAME_LENGTH);
 }
 
-/** Reads a short text as one finds it in a manifest: not empty, no control characters, no space around. */
+/** Reads a short string of a manifest: not empty, no control characters, no surrounding white space. */
 export function readTerm(value: unknown, maxLength = MAX_TERM_LENGTH): string | undefined {
   const isTerm =
     typeof value === 'string' &&
@@ -105,22 +105,22 @@ export function readTerm(value: unknown, maxLength = MAX_TERM_LENGTH): string | 
   return isTerm ? value : undefined;
 }
 
-/** Tells whether a parsed JSON value is an object, so neither array nor null. */
+/** Checks whether a parsed JSON value is an object: not an array, not null. */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function take<T>(field: string, value: unknown, read: (value: unknown) => T | undefined, expected: string): T {
-  const taken = read(value);
-  if (taken === undefined) throw invalid(field, expected);
-  return taken;
+function readField<T>(field: string, value: unknown, read: (value: unknown) => T | undefined, expected: string): T {
+  const result = read(value);
+  if (result === undefined) throw invalid(field, expected);
+  return result;
 }
 
 function invalid(field: string, expected: string): Error {
   return new ManifestInvalidError(`${field} in package/package.json must be ${expected}: correct it and pack again.`);
 }
 
-/** Strict where semver's parser is not: it also takes `v1.2.3`, `=1.2.3` and spaces around. */
+/** Stricter than semver's parser, which also accepts `v1.2.3`, `=1.2.3` and surrounding spaces. */
 function readVersion(value: unknown): string | undefined {
   const version = readTerm(value);
   const parsed = parseVersion(version);

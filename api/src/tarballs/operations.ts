@@ -1,28 +1,32 @@
-// Where names and links of an archive lead, judged from their text alone. Reading the archive lives in tar-reader.ts.
+// Path safety: where names and links of an archive lead, from their text alone. tar-reader.ts reads the archive.
 
 import type { FileEntry } from './types.ts';
 
 /**
- * In characters: PATH_MAX of macOS, the shortest of the systems that unpack tarballs. It also bounds what the file
- * index holds.
+ * In characters: PATH_MAX of macOS, the shortest of the systems that unpack tarballs. It also bounds the size of the
+ * file index.
  */
 const MAX_NAME_LENGTH = 1024;
-const SHOWN_NAME_LENGTH = 100;
+const MAX_QUOTED_LENGTH = 100;
+/** Characters that a terminal would act on or hide, and those that the quotation itself uses. */
+const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}"\\]/gu;
 
-/**
- * Quotes a name of the archive for an error's detail: shortened, and nothing in it that a terminal would act on or
- * hide.
- */
+/** Quotes a name of the archive for an error message, shortened and with unprintable characters escaped. */
 export function quoteName(name: string): string {
-  const shown = name.length > SHOWN_NAME_LENGTH ? `${name.slice(0, SHOWN_NAME_LENGTH)}…` : name;
-  return `"${shown.replace(/[\p{C}\p{Zl}\p{Zp}"\\]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)}"`;
+  const shortened = name.length > MAX_QUOTED_LENGTH ? `${name.slice(0, MAX_QUOTED_LENGTH)}…` : name;
+  return `"${shortened.replace(UNPRINTABLE, escapeCharacter)}"`;
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`;
 }
 
 /**
  * Reduces the name of an entry, or the target of a hard link, to its path below `package/`: `./package/lib//a.js`
  * gives `lib/a.js`.
- * @returns `''` for `package/` and for the archive's root; undefined for a name that lands elsewhere or not everywhere
- *   alike: absolute, with `..`, a backslash or a control character, empty, or over 1,024 characters /
+ * @returns `''` for `package/` and for the archive's root; undefined for a name that leads elsewhere, or to different
+ *   places on different systems: absolute, with `..`, a backslash or a control character, empty, or over 1,024
+ *   characters
  */
 export function pathInsidePackage(name: string): string | undefined {
   if (!isPlainName(name) || name.startsWith('/')) return undefined;
@@ -32,10 +36,10 @@ export function pathInsidePackage(name: string): string | undefined {
 }
 
 /**
- * Tells whether a symbolic link never leads out of `package/`, other links on its way included: it climbs no higher
- * than that from its own folder, and only at its beginning. A `..` further on would climb from wherever a link before
- * it led, which text cannot tell.
- * @param path the link's own path below `package/` /
+ * Checks whether a symbolic link can never lead out of `package/`, even through other links. It may climb no higher
+ * than `package/`, and only in its leading segments: a later `..` would climb from the target of an earlier link,
+ * which the text does not show.
+ * @param path the link's own path below `package/`
  */
 export function staysInsidePackage(path: string, target: string): boolean {
   if (!isPlainName(target) || target.startsWith('/')) return false;
@@ -46,9 +50,9 @@ export function staysInsidePackage(path: string, target: string): boolean {
 }
 
 /**
- * Finds what only the whole archive shows: an entry that would be written through a link, or a hard link to anything
- * but a file that comes before it. In n log n, whatever the names.
- * @param files in the order of the archive /
+ * Finds unsafe links that only the whole archive reveals: an entry that would be written through a link, or a hard
+ * link to anything but an earlier file. Takes O(n log n) for any names.
+ * @param files in archive order
  */
 export function findUnsafeLink(files: readonly FileEntry[]): { path: string; reason: string } | undefined {
   const links = new Map(files.filter((file) => file.target !== undefined).map((file) => [file.path, file]));
@@ -58,15 +62,15 @@ export function findUnsafeLink(files: readonly FileEntry[]): { path: string; rea
     const { path, type, target = '' } = file;
     if ((links.get(path) ?? file) !== file) return { path, reason: 'shares its name with a link' };
     if (type === 'link' && !earlierFiles.has(target))
-      return { path, reason: 'is a hard link to something else than an earlier file' };
+      return { path, reason: 'is a hard link to something other than an earlier file' };
     if (type === 'file') earlierFiles.add(path);
   }
   return findPopulatedSymlink(files);
 }
 
 /**
- * Sorts links and folders so that what lies below a link follows it at once: with the lowest of characters in place of
- * the slash.
+ * Finds a symbolic link with entries below it. Links and folders are sorted with NUL, the lowest character, in place
+ * of the slash, so that whatever lies below a link directly follows it.
  */
 function findPopulatedSymlink(files: readonly FileEntry[]): { path: string; reason: string } | undefined {
   const folders = new Set(files.map(({ path }) => path.slice(0, path.lastIndexOf('/') + 1)));

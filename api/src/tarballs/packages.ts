@@ -1,30 +1,29 @@
-// The packages that a tarball bundles: which they are, whether they hold native code, what npm would run to install
-// them.
+// Packages bundled in a tarball: their names and licences, native code, and the scripts that npm runs at installation.
 
 import { isJsonObject, readLicence, readName, readTerm, type JsonObject } from './manifest.ts';
 import type { BundledPackage, EntryType } from './types.ts';
 
-/** Where a package lies below `package/`, and the name that its folder gives it. */
+/** Path of a package below `package/`, and the name that its folder gives it. */
 export interface PackageFolder {
   path: string;
   name: string;
 }
 
-/** The scripts of a package that npm runs when it is installed as a dependency, or rebuilt. */
+/** Scripts that npm runs when a package is installed as a dependency, or rebuilt. */
 const INSTALL_SCRIPTS = ['preinstall', 'install', 'postinstall'] as const;
 const NATIVE_BUILDERS = /\b(?:node-gyp|node-gyp-build|prebuild-install|node-pre-gyp)\b/;
 const PACKAGE_MANIFEST = /^(node_modules\/(?:.+\/node_modules\/)?((?:@[^/]+\/)?[^/@.][^/]*))\/package\.json$/;
 
 /**
- * Names the package whose own package.json lies at `path` (below `package/`); undefined for any other file,
- * `lib/package.json` too.
+ * Returns the bundled package whose package.json is at `path` (below `package/`); undefined for any other file, such
+ * as `lib/package.json`.
  */
 export function bundledPackageAt(path: string): PackageFolder | undefined {
   const [, root, name] = (path.endsWith('/package.json') && PACKAGE_MANIFEST.exec(path)) || [];
   return root !== undefined && name !== undefined ? { path: root, name } : undefined;
 }
 
-/** Describes a bundled package by its package.json, as far as that can be read: it is for display. */
+/** Describes a bundled package, for display. Fields of its package.json that are missing or invalid get defaults. */
 export function describePackage(folder: PackageFolder, json: JsonObject = {}): BundledPackage {
   const licence = readLicence(json);
   return {
@@ -35,7 +34,7 @@ export function describePackage(folder: PackageFolder, json: JsonObject = {}): B
   };
 }
 
-/** Tells by its path whether an entry shows that a bundled dependency holds native code, built or to be built. */
+/** Checks by its path whether an entry is native code of a bundled dependency, built or to be built. */
 export function isNativeCode(path: string, type: EntryType): boolean {
   if (!path.startsWith('node_modules/')) return false;
   if (path.includes('/prebuilds/')) return true;
@@ -50,7 +49,7 @@ export function listInstallScripts({ scripts }: JsonObject): string[] {
   );
 }
 
-/** Tells whether a command calls one of the programs that compile or fetch native code. */
+/** Checks whether a command calls a program that compiles or downloads native code. */
 export function callsNativeBuilder(script: string): boolean {
   return NATIVE_BUILDERS.test(script);
 }

@@ -1,24 +1,24 @@
-// The scans of large tarballs, as the worker thread runs them. Inflating itself runs on the thread pool of the
-// process: here are the tar and the garbage of inflating, away from the event loop that answers requests.
+// Scans large tarballs in the worker thread. Inflating runs on the thread pool of the process; reading the tar and
+// collecting the garbage of inflating happen here, off the event loop that serves requests.
 
 import type { TarballScan } from './scan.ts';
 import { createTarballScanner, type TarballLimits, type TarballScanner } from './scanner.ts';
 
-/** Bytes go through shared memory, in pieces: a message wakes the other thread, which 64 KiB are not worth. */
+/** Bytes travel in pieces of shared memory. Each message wakes the other thread, which 64 KiB are not worth. */
 export const PIECE_BYTES = 128 * 1024;
-/** Pieces of one scan: being filled, on their way, being inflated. */
+/** Pieces per scan: being filled, in transit, being inflated. */
 export const PIECES = 4;
 
-/** What the worker thread offers. */
+/** RPC interface of the worker thread. */
 export interface ScanApi {
   /**
-   * Scans a tarball whose pieces follow, up to `endScan`.
-   * @param scan a number of the caller's, unique while it lasts
+   * Scans a tarball that `scanPiece` delivers, up to `endScan`.
+   * @param scan id chosen by the caller, unique among running scans
    * @param memory PIECES of PIECE_BYTES each
-   * @throws as TarballScanner, as soon as it is known
+   * @throws the errors of TarballScanner, as soon as they are found
    */
   scan(scan: number, limits: TarballLimits, memory: SharedArrayBuffer): Promise<TarballScan>;
-  /** Reads a piece, which belongs to the worker meanwhile. @returns about how much memory the scan holds */
+  /** Reads a piece, which the worker owns until it returns. @returns approximate memory use of the scan, in bytes */
   scanPiece(scan: number, piece: number, sizeBytes: number): Promise<number>;
   endScan(scan: number): void;
   abortScan(scan: number): void;
@@ -27,11 +27,11 @@ export interface ScanApi {
 interface Scan extends PromiseWithResolvers<TarballScan> {
   scanner: TarballScanner;
   memory: SharedArrayBuffer;
-  /** Settles when everything before has been read. */
-  last: Promise<unknown>;
+  /** Settles when all pieces so far have been read. */
+  lastRead: Promise<unknown>;
 }
 
-/** Gives the view of one piece, the same on both sides. */
+/** Returns the view of one piece; both threads use it. */
 export function pieceOf(memory: SharedArrayBuffer, piece: number, sizeBytes = PIECE_BYTES): Uint8Array {
   return new Uint8Array(memory, piece * PIECE_BYTES, sizeBytes);
 }
@@ -43,7 +43,7 @@ export function createScanApi(): ScanApi {
       const scan = {
         scanner: createTarballScanner(limits),
         memory,
-        last: Promise.resolve(),
+        lastRead: Promise.resolve(),
         ...Promise.withResolvers<TarballScan>(),
       };
       scans.set(id, scan);
@@ -56,15 +56,15 @@ export function createScanApi(): ScanApi {
     async scanPiece(id, piece, sizeBytes) {
       const scan = scans.get(id);
       if (!scan) return 0;
-      const read = scan.last.then(() => scan.scanner.write(pieceOf(scan.memory, piece, sizeBytes)));
-      scan.last = read;
-      // The failure is the scan's, which tells it.
+      const read = scan.lastRead.then(() => scan.scanner.write(pieceOf(scan.memory, piece, sizeBytes)));
+      scan.lastRead = read;
+      // `scan` reports the error.
       await read.catch(scan.reject);
       return scan.scanner.heldBytes;
     },
     endScan(id) {
       const scan = scans.get(id);
-      scan?.last.then(() => scan.scanner.finish()).then(scan.resolve, scan.reject);
+      scan?.lastRead.then(() => scan.scanner.finish()).then(scan.resolve, scan.reject);
     },
     abortScan(id) {
       const scan = scans.get(id);

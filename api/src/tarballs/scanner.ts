@@ -1,5 +1,5 @@
-// Scans an npm tarball in one pass while it streams by: inflates it, reads the tar in it, keeps what contents.ts says.
-// Nothing is written anywhere; who feeds the scanner also hashes and stores.
+// Scans an npm tarball in one streaming pass: inflates it, reads the tar and collects its metadata (contents.ts).
+// Writes nothing: hashing and storing are up to the caller.
 
 import { createGunzip } from 'node:zlib';
 import { createContents } from './contents.ts';
@@ -7,13 +7,13 @@ import { TarballNotGzipError, TarballTooLargeUnpackedError, TarballTruncatedErro
 import type { TarballScan } from './scan.ts';
 import { createTarReader } from './tar-reader.ts';
 
-/** What is inflated between two looks at the limits, and one trip to the thread pool: larger is hardly faster. */
+/** Bytes per job of the thread pool, after which the limits are checked. Larger chunks are hardly faster. */
 const INFLATED_CHUNK_BYTES = 64 * 1024;
 
 const UPLOAD_TGZ = 'upload the .tgz file that npm pack writes';
-const DAMAGED = `The gzip file is damaged, or other data follows it: ${UPLOAD_TGZ}.`;
+const DAMAGED = `The gzip file is damaged or followed by other data: ${UPLOAD_TGZ}.`;
 
-/** The inflater's window and buffers, and a content that is being gathered. */
+/** The inflater's window and buffers, and one file content that is being collected. */
 const INFLATER_BYTES = 256 * 1024;
 
 export interface TarballLimits {
@@ -24,27 +24,27 @@ export interface TarballLimits {
 }
 
 export interface TarballScanner {
-  /** About how much memory is held, which grows with the index of the files. */
+  /** Approximate memory use, in bytes; grows with the file index. */
   readonly heldBytes: number;
   /**
-   * Feeds the next bytes of the file, which must stay as they are until it resolves: when all of them are inflated and
-   * read. Await it before the next one.
-   * @throws the first failure, as soon as it is found, and from then on: tarball_not_gzip, tarball_not_tar,
+   * Feeds the next bytes of the file. Resolves when they are inflated and read; until then they must not change, and
+   * `write` must not be called again.
+   * @throws the first error, as soon as it is found, and on every later call: tarball_not_gzip, tarball_not_tar,
    *   tarball_truncated, tarball_unsafe_entry, tarball_too_many_entries, tarball_too_large_unpacked, manifest_invalid,
-   *   manifest_duplicate, manifest_too_large /
+   *   manifest_duplicate, manifest_too_large
    */
   write(chunk: Uint8Array): Promise<void>;
   /**
-   * Ends the file and resolves with what was read.
-   * @throws what `write` throws, and manifest_missing; an empty file is tarball_not_gzip
+   * Ends the file and resolves with the result.
+   * @throws the errors of `write`, and manifest_missing; tarball_not_gzip for an empty file
    */
   finish(): Promise<TarballScan>;
-  /** Releases the inflater; what is under way and what follows rejects. Does nothing after `finish`. */
+  /** Releases the inflater. Pending and later calls reject. Does nothing after `finish`. */
   abort(): void;
 }
 
 /**
- * Creates the scanner of one tarball. It holds little more than the index of the files, however large the tarball is.
+ * Creates the scanner of one tarball. Its memory use grows with the file index, not with the size of the tarball.
  */
 export function createTarballScanner(limits: TarballLimits): TarballScanner {
   const contents = createContents(limits);
@@ -66,7 +66,8 @@ export function createTarballScanner(limits: TarballLimits): TarballScanner {
     try {
       if (inflatedBytes > limits.maxUnpackedBytes) {
         throw new TarballTooLargeUnpackedError(
-          `The tarball unpacks to more than ${limits.maxUnpackedBytes} bytes: leave out what is not needed to run it.`,
+          `The tarball unpacks to more than ${limits.maxUnpackedBytes} bytes: leave out files that are not needed ` +
+            'to run it.',
         );
       }
       reader.push(chunk);
@@ -115,7 +116,9 @@ export function createTarballScanner(limits: TarballLimits): TarballScanner {
 function toTarballError(error: Error & { code?: string }, inflatedBytes: number): Error {
   switch (error.code) {
     case 'Z_BUF_ERROR':
-      return new TarballTruncatedError('The gzip file ends before its end: upload it again, whole.', { cause: error });
+      return new TarballTruncatedError('The gzip file is truncated: upload the complete file again.', {
+        cause: error,
+      });
     case 'Z_DATA_ERROR':
       return new TarballNotGzipError(inflatedBytes === 0 ? `The file is not gzip: ${UPLOAD_TGZ}.` : DAMAGED, {
         cause: error,

@@ -1,5 +1,5 @@
-// The tar reader as the server uses it: only files, directories and links are let in, and failures become those that
-// clients see. The reader itself is that of lib-node, so that both refuse the same archives (decision 26).
+// Adapts lib-node's tar reader for the server: accepts only files, directories and links, and maps errors to those of
+// the API. Server and library share the reader, so that both reject the same archives (decision 26).
 
 import {
   collectContent,
@@ -12,25 +12,25 @@ import { quoteName } from './operations.ts';
 import type { EntryType } from './types.ts';
 
 export interface TarEntry {
-  /** As the archive has it, from an extended header where there is one. */
+  /** As in the archive, from an extended header if there is one. */
   name: string;
   type: EntryType;
   sizeBytes: number;
   /** Permission bits, with set-user-id, set-group-id and sticky. */
   mode: number;
-  /** Of links, as the archive has it. */
+  /** Links only; as in the archive. */
   target?: string;
-  /** Where the content begins in the archive. */
+  /** Offset of the content in the inflated archive, in bytes. */
   offset: number;
 }
 
 /**
- * Asks for the first `maxBytes` of an entry's content; `take` gets them, or what there is, once they have all been
- * read.
+ * Requests the first `maxBytes` of an entry's content. `onContent` is called once, when they or a shorter content have
+ * been read.
  */
 export interface ContentRequest {
   maxBytes: number;
-  take(content: Buffer): void;
+  onContent(content: Buffer): void;
 }
 
 const ENTRY_TYPES: Partial<Record<string, EntryType>> = {
@@ -43,15 +43,15 @@ const ENTRY_TYPES: Partial<Record<string, EntryType>> = {
 };
 
 /**
- * Creates a reader whose `push` and `end` throw tarball_not_tar, tarball_truncated and tarball_unsafe_entry, and what
- * `onEntry` and `take` throw.
- * @param onEntry judges an entry by its header, before its content
+ * Creates a reader whose `push` and `end` throw tarball_not_tar, tarball_truncated, tarball_unsafe_entry, and the
+ * errors of `onEntry` and `onContent`.
+ * @param onEntry called with each header, before the content
  */
 export function createTarReader(onEntry: (entry: TarEntry) => ContentRequest | undefined): TarReader {
   const reader = createReader(({ path: name, type: typeName, sizeBytes, mode = 0, linkpath, offset }) => {
     const type = ENTRY_TYPES[typeName];
     if (!type) {
-      const reason = `is neither file, directory nor link (${typeName}): leave it out of the tarball.`;
+      const reason = `is not a file, directory or link (${typeName}): leave it out of the tarball.`;
       throw new TarballUnsafeEntryError(`${quoteName(name)} ${reason}`);
     }
     const target = linkpath === '' ? {} : { target: linkpath };
@@ -59,25 +59,25 @@ export function createTarReader(onEntry: (entry: TarEntry) => ContentRequest | u
     return (
       request &&
       collectContent(Math.min(sizeBytes, request.maxBytes), (content) => {
-        request.take(content);
+        request.onContent(content);
       })
     );
   });
   return {
     push: (chunk) => {
-      translate(() => {
+      mapErrors(() => {
         reader.push(chunk);
       });
     },
     end: () => {
-      translate(() => {
+      mapErrors(() => {
         reader.end();
       });
     },
   };
 }
 
-function translate(read: () => void): void {
+function mapErrors(read: () => void): void {
   try {
     read();
   } catch (error) {
@@ -88,17 +88,17 @@ function translate(read: () => void): void {
 function toTarballError(error: TarError): Error {
   const { code, reason, entryPath } = error;
   const sentence = reason.replace(/^./, (letter) => letter.toUpperCase());
-  const fault = entryPath === undefined ? sentence : `${quoteName(entryPath)} ${reason}`;
+  const finding = entryPath === undefined ? sentence : `${quoteName(entryPath)} ${reason}`;
   const options = { cause: error };
   switch (code) {
     case 'damaged':
-      return new TarballNotTarError(`${fault}: pack the tarball again with npm pack.`, options);
+      return new TarballNotTarError(`${finding}: pack the tarball again with npm pack.`, options);
     case 'truncated': {
-      const advice = 'pack the tarball again, and look whether the disk was full.';
-      return new TarballTruncatedError(`${fault}: ${advice}`, options);
+      const advice = 'pack the tarball again, and check whether the disk was full.';
+      return new TarballTruncatedError(`${finding}: ${advice}`, options);
     }
     case 'ambiguous':
     case 'unsupported':
-      return new TarballUnsafeEntryError(`${fault}: pack the tarball again with npm pack.`, options);
+      return new TarballUnsafeEntryError(`${finding}: pack the tarball again with npm pack.`, options);
   }
 }

@@ -1,24 +1,24 @@
-// What is told of a tarball: its entries, and the packages in it.
+// Entries of a tarball, and the packages that it bundles.
 
 export type EntryType = 'file' | 'directory' | 'link' | 'symlink';
 
 export interface FileEntry {
-  /** Below `package/`, without a slash at the end. */
+  /** Below `package/`, without a trailing slash. */
   path: string;
   sizeBytes: number;
   /** Permission bits: 0o644. */
   mode: number;
   type: EntryType;
-  /** Where the content begins in the inflated archive, in bytes. */
+  /** Offset of the content in the inflated archive, in bytes. */
   offset: number;
-  /** Of a hard link, the path of its file, below `package/`; of a symbolic link, the text of the link. */
+  /** Hard links: path of the file, below `package/`. Symbolic links: the text of the link. */
   target?: string;
 }
 
 export interface BundledPackage {
-  /** From its package.json, else from its folder: `@scope/name`. */
+  /** From its package.json, else from its folder; such as `@scope/name`. */
   name: string;
-  /** Empty when its package.json has none or cannot be read. */
+  /** Empty if its package.json has none or cannot be read. */
   version: string;
   licence?: string;
   /** Its folder below `package/`: `node_modules/a/node_modules/@scope/b`. */

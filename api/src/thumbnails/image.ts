@@ -1,4 +1,4 @@
-// Turns whatever image somebody uploads into a thumbnail: rasters become small WebP, SVG stays as it is.
+// Converts an uploaded image into a thumbnail: raster images become small WebP, SVG is kept byte for byte.
 
 import { ImageInvalidError } from './errors.ts';
 import { isSvg } from './svg.ts';
@@ -6,12 +6,12 @@ import { isSvg } from './svg.ts';
 export interface ThumbnailImage {
   contentType: 'image/webp' | 'image/svg+xml';
   data: Uint8Array;
-  /** 0 for SVG, which has no size of its own. */
+  /** In pixels; 0 for SVG, which has no intrinsic size. */
   width: number;
   height: number;
 }
 
-/** Makes the thumbnail. @throws image_invalid for what is no image, is damaged, or has more than 64 megapixels */
+/** Converts an image. @throws image_invalid if it is not an image, is damaged, or has more than 64 megapixels */
 export async function toThumbnail(bytes: Uint8Array): Promise<ThumbnailImage> {
   if (isSvg(bytes)) return { contentType: 'image/svg+xml', data: bytes, width: 0, height: 0 };
   const { toSmallWebp } = await import('./raster.ts');
@@ -19,8 +19,7 @@ export async function toThumbnail(bytes: Uint8Array): Promise<ThumbnailImage> {
     return { contentType: 'image/webp', ...(await toSmallWebp(bytes)) };
   } catch (cause) {
     throw new ImageInvalidError(
-      'The file is no image that can be read, or has more than 64 megapixels: send PNG, JPEG, WebP, GIF, TIFF, ' +
-        'AVIF or SVG.',
+      'The file is not a readable image or has over 64 megapixels: send PNG, JPEG, WebP, GIF, TIFF, AVIF or SVG.',
       { cause },
     );
   }

@@ -1,16 +1,16 @@
-// Everything that sharp does here. Only ever imported when an image has to be decoded: the library costs memory that
-// most processes never use.
+// Raster conversion with sharp. Imported only when an image has to be decoded: most processes never need the memory
+// that the library takes.
 
 import sharp from 'sharp';
 
 const MAX_WIDTH_PX = 400;
-/** What WebP takes (https://developers.google.com/speed/webp/faq). */
+/** The limit of WebP (https://developers.google.com/speed/webp/faq). */
 const MAX_HEIGHT_PX = 16_383;
-/** Decoding more would cost hundreds of MiB. */
+/** Bounds the memory of decoding: larger images would take hundreds of MiB. */
 const MAX_PIXELS = 64_000_000;
 /**
- * libvips' names of the formats taken. The loaders of all others stay shut: some, such as that of SVG, act on what
- * their input says.
+ * Accepted formats, by their libvips names. All other loaders stay blocked: some, such as the SVG loader, act on
+ * instructions in their input.
  */
 const FORMATS = ['Jpeg', 'Png', 'Webp', 'Nsgif', 'Tiff', 'Heif'];
 
@@ -19,7 +19,7 @@ sharp.block({ operation: ['VipsForeignLoad'] });
 sharp.unblock({ operation: FORMATS.map((format) => `VipsForeignLoad${format}Buffer`) });
 
 /**
- * Turns an image, or its first page or frame, upright and into WebP at most 400 px wide, never enlarged.
+ * Rotates an image, or its first page or frame, upright and converts it to WebP at most 400 px wide. Never enlarges.
  * @throws sharp's errors if the data is not an image in a supported format, is damaged, or has more than 64 megapixels
  */
 export async function toSmallWebp(bytes: Uint8Array): Promise<{ data: Uint8Array; width: number; height: number }> {

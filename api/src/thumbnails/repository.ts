@@ -5,7 +5,7 @@ export function thumbnailRepository(executor: Executor | Tx) {
     find: (id: string): Promise<ThumbnailsTable | undefined> =>
       executor.selectFrom('thumbnails').selectAll().where('id', '=', id).executeTakeFirst(),
 
-    /** Puts the one thumbnail of an artefact in the place of an earlier one. */
+    /** Inserts or replaces the thumbnail of an artefact. */
     async put(thumbnail: ThumbnailsTable): Promise<void> {
       await executor
         .insertInto('thumbnails')

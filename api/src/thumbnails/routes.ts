@@ -6,7 +6,7 @@ import { acceptMultipart, FormFileSchema, isNotModified, problems, readSmallFile
 import type { ThumbnailData, ThumbnailService } from './service.ts';
 
 const MAX_IMAGE_BYTES = 5 * 1024 * 1024;
-/** An SVG may carry scripts: in a sandbox of its own origin they cannot run, nor load anything. */
+/** An SVG may contain scripts: the sandbox gives it an opaque origin, where they do not run and load nothing. */
 export const SVG_CONTENT_SECURITY_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
 
 const IMAGE = {
@@ -17,7 +17,7 @@ const ThumbnailParamsSchema = Type.Object({
   id: Type.String({ description: 'Id of the image: `thumbnail.id` of a document' }),
 });
 
-/** The image of an artefact, for those who may see or change the artefact. */
+/** Reads, sets and deletes the thumbnail of an artefact, for callers who may see or edit the artefact. */
 export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyncTypebox {
   return async (app) => {
     acceptMultipart(app);
@@ -78,8 +78,8 @@ export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyn
 }
 
 /**
- * The images by their own ids, the same for everybody and for ever. For a scope that asks nobody who they are: what
- * shared caches keep must not carry the cookie of a session. /
+ * Serves images by their own ids, public and immutable. Register it in a scope without authentication: a response
+ * that shared caches store must not carry a session cookie.
  */
 export function thumbnailDataRoutes(thumbnails: ThumbnailService): FastifyPluginAsyncTypebox {
   return async (app) => {

@@ -1,4 +1,4 @@
-// The image of an artefact: kept under an id of its own that changes with it, so that it can be cached for ever.
+// Thumbnails of artefacts. Each image has its own id, which changes with the image, so that it can be cached forever.
 
 import { randomBytes } from 'node:crypto';
 import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
@@ -26,7 +26,7 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
     if (!row) throw new ThumbnailNotFoundError('There is no thumbnail with this id: it may have been replaced.');
     return { id, contentType: row.content_type, data: row.data };
   };
-  const idOf = async (caller: Caller, artefactId: string): Promise<string> => {
+  const thumbnailIdOf = async (caller: Caller, artefactId: string): Promise<string> => {
     const thumbnail = await artefacts.read.thumbnail(caller, artefactId);
     if (!thumbnail) throw new ThumbnailNotFoundError('This artefact has no thumbnail.');
     return thumbnail.id;
@@ -52,21 +52,21 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
     /** @throws artefact_not_found, mirrored_read_only, thumbnail_not_found */
     async delete(actor: Actor, artefactId: string): Promise<void> {
       enforce(policy.editArtefact(actor.caller));
-      await idOf(actor.caller, artefactId);
+      await thumbnailIdOf(actor.caller, artefactId);
       await database.transaction(async (tx) => {
         await artefacts.edit.setThumbnail(tx, actor, artefactId, undefined);
         await thumbnailRepository(tx).deleteOf(artefactId);
       });
     },
 
-    /** Makes an image of this registry out of any. @throws image_invalid */
-    make: (bytes: Uint8Array): Promise<ThumbnailImage> => toThumbnail(bytes),
+    /** Converts an image without storing it. @throws image_invalid */
+    convert: (bytes: Uint8Array): Promise<ThumbnailImage> => toThumbnail(bytes),
 
-    /** Tells whose image has an id. */
+    /** Returns the id of the artefact that owns a thumbnail. */
     ownerOf: async (id: string): Promise<string | undefined> =>
       (await thumbnailRepository(database.db).find(id))?.artefact_id,
 
-    /** Returns an image as `make` has made it. */
+    /** Returns a stored image, as `convert` returned it. */
     async findWithSize(id: string): Promise<(ThumbnailImage & { id: string }) | undefined> {
       const row = await thumbnailRepository(database.db).find(id);
       if (!row) return undefined;
@@ -82,7 +82,7 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
         : undefined;
     },
 
-    /** Gives a mirror the image of its original, or takes it away, beside the mirror's own commit. */
+    /** Sets or removes the thumbnail of a mirror, in the transaction that commits the mirror. */
     async mirror(tx: Tx, artefactId: string, image: (ThumbnailImage & { id: string }) | undefined): Promise<void> {
       const thumbnails = thumbnailRepository(tx);
       if (image)
@@ -99,7 +99,8 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
     find,
 
     /** Returns the image of an artefact that the caller may see. @throws artefact_not_found, thumbnail_not_found */
-    findOf: async (caller: Caller, artefactId: string): Promise<ThumbnailData> => find(await idOf(caller, artefactId)),
+    findOf: async (caller: Caller, artefactId: string): Promise<ThumbnailData> =>
+      find(await thumbnailIdOf(caller, artefactId)),
   };
 }
 

@@ -1,11 +1,12 @@
-// Tells SVG by its outermost text. It is never parsed here: what is in it harms only those who expand or run it.
+// Recognises SVG by its root element. It is never parsed here: its content can harm only programs that expand or run
+// it.
 
-/** How far the root element may be from either end: licences and doctypes of drawing programs fit with room. */
+/** Maximum distance of the root tags from either end: ample for the licences and doctypes of drawing programs. */
 const MAX_MARGIN_BYTES = 16 * 1024;
 
 /**
- * White space, comments and processing instructions, each matched in one way only: a longer text must not take ever
- * longer.
+ * White space, comments and processing instructions. Each can match in one way only, so that the expressions run in
+ * linear time.
  */
 const MISC = String.raw`(?:\s|<!--(?:(?!-->)[^])*-->|<\?(?:(?!\?>)[^])*\?>)*`;
 const DOCTYPE = String.raw`<!DOCTYPE\s+svg\b[^>[]*(?:\[[^\]]*\]\s*)?>`;
@@ -14,7 +15,7 @@ const EMPTY_ROOT = new RegExp(String.raw`^<svg[^<]*/>${MISC}$`);
 const EPILOGUE = new RegExp(String.raw`^</svg\s*>${MISC}$`);
 const ROOT_END = '</svg';
 
-/** Tells whether UTF-8 bytes are one whole SVG element, with nothing but comments and the like around it. */
+/** Checks whether UTF-8 bytes are one complete SVG element, surrounded by nothing but a prologue and comments. */
 export function isSvg(bytes: Uint8Array): boolean {
   const start = textOf(bytes.subarray(0, MAX_MARGIN_BYTES));
   const [prologue] = PROLOGUE.exec(start) ?? [];

@@ -1,4 +1,4 @@
-// Which job of a pipeline is meant by the claims of its token, and whether a publisher is that job. Pure functions.
+// Matches the claims of a pipeline's identity token against trusted publishers. Pure functions.
 
 import type { KeyScopes } from '../access/index.ts';
 import type { NewPublisher, Publisher } from './schemas.ts';
@@ -10,7 +10,7 @@ const LOOPBACK = new Set(['localhost', '127.0.0.1', '[::1]']);
 const SHORT_COMMIT_LENGTH = 7;
 const MAX_NAME_LENGTH = 200;
 
-/** The issuer that a publisher is made with, or undefined for one whose keys anybody on the way could replace. */
+/** Returns the issuer of a new publisher; undefined unless its keys are fetched over https or from loopback. */
 export function issuerOf({ issuer, provider }: Pick<NewPublisher, 'issuer' | 'provider'>): string | undefined {
   if (issuer === undefined) return ISSUERS[provider];
   const url = URL.parse(issuer);
@@ -18,26 +18,26 @@ export function issuerOf({ issuer, provider }: Pick<NewPublisher, 'issuer' | 'pr
   return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK.has(url.hostname)) ? issuer : undefined;
 }
 
-/** Tells whether claims, whose signature and issuer were checked, are those of a job that a publisher describes. */
-export function isJobOf(publisher: Publisher, claims: Claims): boolean {
+/** Tells whether verified claims belong to a job that the publisher describes. */
+export function matchesJob(publisher: Publisher, claims: Claims): boolean {
   const { repository, repositoryId, environment } = publisher;
   const names =
     publisher.provider === 'github'
       ? { repository: 'repository', id: 'repository_id' }
       : { repository: 'project_path', id: 'project_id' };
   return (
-    equalNames(claims[names.repository], repository) &&
-    (repositoryId === undefined || textOf(claims[names.id]) === repositoryId) &&
+    equalsIgnoringCase(claims[names.repository], repository) &&
+    (repositoryId === undefined || toText(claims[names.id]) === repositoryId) &&
     (environment === undefined || claims['environment'] === environment) &&
-    isWorkflowOf(publisher, claims)
+    matchesWorkflow(publisher, claims)
   );
 }
 
 /**
- * GitHub names the workflow that a person or an event started, `owner/name/.github/workflows/publish.yml@ref`; GitLab
+ * Compares the file of the top-level workflow. GitHub: `owner/name/.github/workflows/publish.yml@ref`; GitLab:
  * `host/path//.gitlab-ci.yml@ref`.
  */
-function isWorkflowOf({ provider, workflow, repository, issuer }: Publisher, claims: Claims): boolean {
+function matchesWorkflow({ provider, workflow, repository, issuer }: Publisher, claims: Claims): boolean {
   if (workflow === undefined) return true;
   const reference = claims[provider === 'github' ? 'workflow_ref' : 'ci_config_ref_uri'];
   if (typeof reference !== 'string') return false;
@@ -47,31 +47,35 @@ function isWorkflowOf({ provider, workflow, repository, issuer }: Publisher, cla
       ? `${repository}/.github/workflows/`
       : `${host}${pathname.replace(/\/$/, '')}/${repository}//`;
   return (
-    equalNames(reference.slice(0, folder.length), folder) && reference.slice(folder.length).startsWith(`${workflow}@`)
+    equalsIgnoringCase(reference.slice(0, folder.length), folder) &&
+    reference.slice(folder.length).startsWith(`${workflow}@`)
   );
 }
 
 /**
- * Of the publishers that a job matches, the one that may upload what it wants: the narrowest, of equals the newest,
- * which comes first.
+ * Chooses among the publishers that match a job: one that may upload the artefact, the most specific first. Ties keep
+ * the given order, newest first.
  */
-export function choose(publishers: readonly Publisher[], artefactId: string | undefined): Publisher | undefined {
-  const able = artefactId === undefined ? [] : publishers.filter((it) => mayUpload(it, artefactId));
-  return [...(able.length > 0 ? able : publishers)].sort((a, b) => narrowness(b) - narrowness(a))[0];
+export function choosePublisher(
+  publishers: readonly Publisher[],
+  artefactId: string | undefined,
+): Publisher | undefined {
+  const permitted = artefactId === undefined ? [] : publishers.filter((it) => mayUpload(it, artefactId));
+  return [...(permitted.length > 0 ? permitted : publishers)].sort((a, b) => specificity(b) - specificity(a))[0];
 }
 
 function mayUpload({ allowedName, allowedNamePrefix = '' }: KeyScopes, id: string): boolean {
   return (allowedName === undefined || allowedName === id) && id.startsWith(allowedNamePrefix);
 }
 
-function narrowness({ allowedName, allowedNamePrefix = '', environment, workflow }: Publisher): number {
+function specificity({ allowedName, allowedNamePrefix = '', environment, workflow }: Publisher): number {
   const id = allowedName === undefined ? allowedNamePrefix.length : Number.MAX_SAFE_INTEGER / 4;
   return id * 4 + (environment === undefined ? 0 : 2) + (workflow === undefined ? 0 : 1);
 }
 
-/** What artefacts and the audit log call whoever publishes: `gpkg · acme/import-gpkg · v1.2.0 · 1a2b3c4 · run 42`. */
-export function nameOf({ name, repository }: Publisher, claims: Claims): string {
-  const { ref, commit, run } = jobOf(claims);
+/** Returns the token's name in documents and the audit log: `gpkg · acme/import-gpkg · v1.2.0 · 1a2b3c4 · run 42`. */
+export function tokenName({ name, repository }: Publisher, claims: Claims): string {
+  const { ref, commit, run } = jobDetails(claims);
   const parts = [
     name,
     repository,
@@ -86,19 +90,19 @@ export function nameOf({ name, repository }: Publisher, claims: Claims): string 
     .slice(0, MAX_NAME_LENGTH);
 }
 
-/** What of the claims the audit log keeps. */
-export function jobOf(claims: Claims) {
+/** Returns the claims that the audit log records. */
+export function jobDetails(claims: Claims) {
   return {
-    subject: textOf(claims['sub']),
-    ref: textOf(claims['ref']),
-    commit: textOf(claims['sha']),
-    environment: textOf(claims['environment']),
-    run: textOf(claims['run_id'] ?? claims['pipeline_id']),
-    by: textOf(claims['actor'] ?? claims['user_login']),
+    subject: toText(claims['sub']),
+    ref: toText(claims['ref']),
+    commit: toText(claims['sha']),
+    environment: toText(claims['environment']),
+    run: toText(claims['run_id'] ?? claims['pipeline_id']),
+    by: toText(claims['actor'] ?? claims['user_login']),
   };
 }
 
-function textOf(claim: unknown): string | undefined {
+function toText(claim: unknown): string | undefined {
   return typeof claim === 'string' && claim !== ''
     ? claim.slice(0, MAX_NAME_LENGTH)
     : typeof claim === 'number'
@@ -106,6 +110,6 @@ function textOf(claim: unknown): string | undefined {
       : undefined;
 }
 
-function equalNames(claim: unknown, name: string): boolean {
+function equalsIgnoringCase(claim: unknown, name: string): boolean {
   return typeof claim === 'string' && claim.toLowerCase() === name.toLowerCase();
 }

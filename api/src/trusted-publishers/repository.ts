@@ -20,18 +20,15 @@ export function publisherRepository(executor: Executor | Tx, dialect: DialectNam
       return { results: rows.map(fromRow), count };
     },
 
-    /** The newest first. */
-    async listOf(issuer: string): Promise<Publisher[]> {
+    /** Lists the publishers of an issuer, newest first. */
+    async listByIssuer(issuer: string): Promise<Publisher[]> {
       return (
         await all.selectAll().where('issuer', '=', issuer).orderBy('created_at', 'desc').orderBy('id').execute()
       ).map(fromRow);
     },
 
-    /**
-     * Notes a use of one that is there, and keeps it from being deleted until the transaction ends; of one that is
-     * not, false.
-     */
-    async use(id: string, at: string): Promise<boolean> {
+    /** Sets `lastUsedAt` and blocks deletion until the transaction ends; false if the publisher does not exist. */
+    async recordUse(id: string, at: string): Promise<boolean> {
       const { numUpdatedRows } = await executor
         .updateTable('trusted_publishers')
         .set({ last_used_at: at })
@@ -49,8 +46,11 @@ export function publisherRepository(executor: Executor | Tx, dialect: DialectNam
       return row && fromRow(row);
     },
 
-    /** Notes that a token was used; of all who bring it, one gets true. @param until when it ends by itself */
-    async useToken(digest: string, until: string): Promise<boolean> {
+    /**
+     * Records the use of a token; exactly one of several concurrent calls returns true.
+     * @param until expiry of the token
+     */
+    async recordTokenUse(digest: string, until: string): Promise<boolean> {
       const { numInsertedOrUpdatedRows } = await executor
         .insertInto('used_identity_tokens')
         .values({ digest, until })
@@ -59,12 +59,9 @@ export function publisherRepository(executor: Executor | Tx, dialect: DialectNam
       return numInsertedOrUpdatedRows === 1n;
     },
 
-    /** @param sinceMs how long they have ended, since clocks differ */
-    async forgetTokens(sinceMs: number): Promise<void> {
-      await executor
-        .deleteFrom('used_identity_tokens')
-        .where('until', '<=', databaseTime(dialect, -sinceMs))
-        .execute();
+    /** Deletes used tokens that expired at least `ageMs` ago, a margin for clock differences. */
+    async deleteExpiredTokens(ageMs: number): Promise<void> {
+      await executor.deleteFrom('used_identity_tokens').where('until', '<=', databaseTime(dialect, -ageMs)).execute();
     },
   };
 }

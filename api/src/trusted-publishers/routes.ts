@@ -18,7 +18,7 @@ const PageSchema = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: Number.MAX_SAFE_INTEGER,
-        description: 'At most 1000, which is also the default',
+        description: 'Page size: at most 1000, which is also the default',
       }),
     ),
   },
@@ -57,7 +57,7 @@ export function trustedPublisherRoutes(publishers: TrustedPublisherService): Fas
       '/trusted-publishers/:id',
       {
         schema: {
-          summary: 'Trust a pipeline no more, and end the keys that it got',
+          summary: 'Remove a trusted publisher and revoke its keys',
           tags,
           params: Type.Object({ id: Type.String() }),
           response: { 204: Type.Null(), ...problems(401, 403, 404) },
@@ -73,7 +73,7 @@ export function trustedPublisherRoutes(publishers: TrustedPublisherService): Fas
       '/upload-tokens',
       {
         schema: {
-          summary: 'Exchange the identity token of a pipeline for an upload key that holds for an hour',
+          summary: 'Exchange the identity token of a pipeline for an upload key that is valid for an hour',
           tags,
           body: ExchangeSchema,
           response: { 201: UploadTokenSchema, ...problems(400, 401, 403, 429, 503) },

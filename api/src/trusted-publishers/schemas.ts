@@ -1,11 +1,11 @@
 import { Type, type Static } from 'typebox';
 import { scopeFields } from '../api-keys/index.ts';
 
-/** How long a key that was given for an identity token holds: enough for a large file over a slow line. */
+/** Lifetime of an issued key: enough to upload a large file over a slow connection. */
 export const TOKEN_LIFETIME_SECONDS = 3600;
 
 const MAX_TEXT_LENGTH = 256;
-/** Tokens of GitHub and GitLab have 2 to 3 KiB. */
+/** Tokens of GitHub and GitLab are 2 to 3 KiB. */
 const MAX_TOKEN_LENGTH = 16_384;
 const text = (description: string) =>
   Type.String({
@@ -16,22 +16,22 @@ const text = (description: string) =>
   });
 
 const fields = {
-  name: text('What lists and the audit log call it'),
+  name: text('Name in lists and the audit log'),
   provider: Type.Union([Type.Literal('github'), Type.Literal('gitlab')], {
-    description: 'Whose claims its tokens have',
+    description: 'Platform, which determines the claims of its tokens',
   }),
-  issuer: text('Who signs the tokens: an https URL, exactly as in their claim iss'),
-  repository: text('owner/name on GitHub, the path of the project on GitLab; capitals do not count'),
+  issuer: text('Issuer of the tokens: an https URL, exactly as in their iss claim'),
+  repository: text('owner/name on GitHub, the project path on GitLab; case-insensitive'),
   repositoryId: Type.Optional(
-    text('Number of the repository or project, which nobody else gets when the name becomes free'),
+    text('Numeric ID of the repository or project, which is not reused when the name becomes free'),
   ),
   workflow: Type.Optional(
     text(
-      'publish.yml: a file in the folder of workflows on GitHub; .gitlab-ci.yml: a path in the project on ' +
-        'GitLab. Left out: any',
+      'GitHub: a file in .github/workflows, such as publish.yml; GitLab: a path in the project, such as ' +
+        '.gitlab-ci.yml. Left out: any',
     ),
   ),
-  environment: Type.Optional(text('Environment that the job runs in. Left out: any, and none')),
+  environment: Type.Optional(text('Environment of the job. Left out: any or none')),
   ...scopeFields,
 };
 
@@ -40,7 +40,7 @@ export const NewPublisherSchema = Type.Object(
   {
     additionalProperties: false,
     title: 'NewTrustedPublisher',
-    description: 'The issuer is that of github.com or gitlab.com when left out',
+    description: 'The issuer defaults to that of github.com or gitlab.com',
   },
 );
 export type NewPublisher = Static<typeof NewPublisherSchema>;
@@ -51,14 +51,16 @@ export const PublisherSchema = Type.Object(
     ...fields,
     createdAt: Type.String({ format: 'date-time' }),
     createdBy: Type.Optional(Type.Object({ userId: Type.String(), userName: Type.String() })),
-    lastUsedAt: Type.Optional(Type.String({ format: 'date-time', description: 'When a pipeline last got a key' })),
+    lastUsedAt: Type.Optional(
+      Type.String({ format: 'date-time', description: 'When a pipeline last obtained a key' }),
+    ),
   },
   { title: 'TrustedPublisher' },
 );
 export type Publisher = Static<typeof PublisherSchema>;
 
 export const PublisherListSchema = Type.Object(
-  { results: Type.Array(PublisherSchema, { description: 'The newest first' }), count: Type.Integer() },
+  { results: Type.Array(PublisherSchema, { description: 'Newest first' }), count: Type.Integer() },
   { title: 'TrustedPublisherList' },
 );
 export type PublisherList = Static<typeof PublisherListSchema>;
@@ -68,13 +70,13 @@ export const ExchangeSchema = Type.Object(
     token: Type.String({
       minLength: 1,
       maxLength: MAX_TOKEN_LENGTH,
-      description: 'The identity token of the job, made for the address of this registry as its audience',
+      description: 'Identity token of the job, with the address of this registry as its audience',
     }),
     artefactId: Type.Optional(
       Type.String({
         minLength: 1,
         maxLength: MAX_TEXT_LENGTH,
-        description: 'What is to be uploaded: of several publishers that a job matches, the one that may',
+        description: 'Artefact to upload: selects the publisher that may, if the job matches several',
       }),
     ),
   },
@@ -84,7 +86,7 @@ export type Exchange = Static<typeof ExchangeSchema>;
 
 export const UploadTokenSchema = Type.Object(
   {
-    key: Type.String({ description: 'An upload key, shown this one time' }),
+    key: Type.String({ description: 'An upload key, shown only once' }),
     expiresAt: Type.String({ format: 'date-time', description: `${TOKEN_LIFETIME_SECONDS / 60} minutes from now` }),
     publisher: Type.Object({ _id: Type.String(), name: Type.String() }),
   },

@@ -1,4 +1,4 @@
-// Who may publish without a key, and the key for an hour that such a pipeline gets for its identity token.
+// Trusted publishers: pipelines that exchange an identity token for an upload key that is valid for an hour.
 
 import { randomUUID } from 'node:crypto';
 import { CLOCK_TOLERANCE_SECONDS, enforce, policy, type Actor, type Caller } from '../access/index.ts';
@@ -13,7 +13,7 @@ import {
   PublisherNotFoundError,
   PublisherNotTrustedError,
 } from './errors.ts';
-import { choose, isJobOf, issuerOf, jobOf, nameOf } from './operations.ts';
+import { choosePublisher, issuerOf, jobDetails, matchesJob, tokenName } from './operations.ts';
 import { publisherRepository } from './repository.ts';
 import {
   TOKEN_LIFETIME_SECONDS,
@@ -28,11 +28,11 @@ import { createTokenCheck, readIssuer } from './token-check.ts';
 export interface TrustedPublisherOptions {
   database: Database;
   tokens: UploadTokens;
-  /** What `allowedCategory` may be. */
+  /** Valid values of `allowedCategory`. */
   categories: readonly string[];
-  /** PUBLIC_URL: identity tokens must be made for it. */
+  /** PUBLIC_URL: the audience that identity tokens must have. */
   publicUrl: string;
-  /** Counts tokens that are refused, by address. */
+  /** Limits refused tokens per address. */
   refusals: AttemptLimit;
 }
 
@@ -40,15 +40,15 @@ export interface TrustedPublisherService {
   /** @throws trusted_publisher_invalid */
   create(actor: Actor, fields: NewPublisher): Promise<Publisher>;
   list(caller: Caller, page: { skip?: number; size?: number }): Promise<PublisherList>;
-  /** Ends the keys that it got, too. @throws trusted_publisher_not_found */
+  /** Deletes a publisher and revokes its keys. @throws trusted_publisher_not_found */
   delete(actor: Actor, id: string): Promise<void>;
   /**
-   * Gives a pipeline a key for its identity token, once.
+   * Issues a key for an identity token; each token is accepted once.
    * @throws identity_token_invalid, identity_token_used, publisher_not_trusted, issuer_unavailable, too_many_attempts
    */
   exchange(actor: Actor, exchange: Exchange): Promise<IssuedToken>;
-  /** Removes what has ended. */
-  forget(): Promise<void>;
+  /** Deletes expired keys, and records of used tokens that have expired. */
+  deleteExpired(): Promise<void>;
 }
 
 const MAX_PAGE_SIZE = 1000;
@@ -64,42 +64,44 @@ export function createTrustedPublisherService({
   const check = createTokenCheck({ audience });
   const publishers = (executor = database.db) => publisherRepository(executor, database.dialect);
 
-  async function recognise({ token, artefactId }: Exchange) {
+  async function identifyPublisher({ token, artefactId }: Exchange) {
     const issuer = readIssuer(token);
-    const trusted = await publishers().listOf(issuer);
-    if (trusted.length === 0)
+    const candidates = await publishers().listByIssuer(issuer);
+    if (candidates.length === 0)
       throw new PublisherNotTrustedError(
-        'No trusted publisher of this registry has the issuer of this identity token: let a superadmin add one.',
+        'No trusted publisher has the issuer of this identity token: ask a superadmin to add one.',
       );
     const checked = await check(token, issuer);
-    const publisher = choose(
-      trusted.filter((it) => isJobOf(it, checked.claims)),
+    const publisher = choosePublisher(
+      candidates.filter((it) => matchesJob(it, checked.claims)),
       artefactId,
     );
     if (!publisher)
       throw new PublisherNotTrustedError(
-        'No trusted publisher of this registry is this job: compare its repository, workflow and environment ' +
-          'with those that a superadmin has set.',
+        'No trusted publisher matches this job: compare its repository, workflow and environment with those that a ' +
+          'superadmin has configured.',
       );
     return { ...checked, publisher };
   }
 
-  async function issue(
+  async function issueKey(
     actor: Actor,
-    { publisher, claims, digest, endsAt }: Awaited<ReturnType<typeof recognise>>,
+    { publisher, claims, digest, expiresAt: tokenExpiresAt }: Awaited<ReturnType<typeof identifyPublisher>>,
   ): Promise<IssuedToken> {
     return database.transaction(async (tx) => {
       const rows = publishers(tx);
-      if (!(await rows.use(publisher._id, new Date().toISOString())))
-        throw new PublisherNotTrustedError('The trusted publisher was removed just now.');
-      if (!(await rows.useToken(digest, endsAt)))
-        throw new IdentityTokenUsedError(
-          'This identity token was used before: ask the pipeline for a new one, or go on with the key that ' +
-            'it brought.',
+      if (!(await rows.recordUse(publisher._id, new Date().toISOString())))
+        throw new PublisherNotTrustedError(
+          'The trusted publisher was removed in the meantime: ask a superadmin to add it again.',
         );
-      const { id, key, shortId, expiresAt } = await tokens.make(tx, {
+      if (!(await rows.recordTokenUse(digest, tokenExpiresAt)))
+        throw new IdentityTokenUsedError(
+          'This identity token was already used: request a new one from the pipeline, or use the key that was ' +
+            'issued for it.',
+        );
+      const { id, key, shortId, expiresAt } = await tokens.create(tx, {
         publisherId: publisher._id,
-        name: nameOf(publisher, claims),
+        name: tokenName(publisher, claims),
         scopes: scopesOf(publisher),
         lifetimeSeconds: TOKEN_LIFETIME_SECONDS,
       });
@@ -107,7 +109,7 @@ export function createTrustedPublisherService({
         action: 'trusted-publisher.exchange',
         targetType: 'trusted-publisher',
         targetId: publisher._id,
-        details: { apiKeyId: id, shortId, expiresAt, ...jobOf(claims) },
+        details: { apiKeyId: id, shortId, expiresAt, ...jobDetails(claims) },
       });
       return { key, expiresAt, publisher: { _id: publisher._id, name: publisher.name } };
     });
@@ -119,14 +121,14 @@ export function createTrustedPublisherService({
       const issuer = issuerOf(fields);
       const errors = [
         ...(issuer === undefined
-          ? [{ path: '/issuer', message: 'must be an https URL without credentials, query and fragment' }]
+          ? [{ path: '/issuer', message: 'must be an https URL without credentials, query or fragment' }]
           : []),
         ...(fields.allowedCategory !== undefined && !categories.includes(fields.allowedCategory)
           ? [{ path: '/allowedCategory', message: `must be one of ${categories.join(', ')}` }]
           : []),
       ];
       if (issuer === undefined || errors.length > 0)
-        throw new PublisherFieldsError('A trusted publisher cannot be made from these fields: see errors.', {
+        throw new PublisherFieldsError('The trusted publisher cannot be created from these fields: see errors.', {
           errors,
         });
       const { caller } = actor;
@@ -159,9 +161,7 @@ export function createTrustedPublisherService({
       await database.transaction(async (tx) => {
         const publisher = await publishers(tx).delete(id);
         if (!publisher)
-          throw new PublisherNotFoundError(
-            'There is no trusted publisher with this id: it may have been removed already.',
-          );
+          throw new PublisherNotFoundError('No trusted publisher has this ID: it may have been removed.');
         await tokens.deleteOf(tx, id);
         await appendAudit(tx, actor, {
           action: 'trusted-publisher.delete',
@@ -174,21 +174,21 @@ export function createTrustedPublisherService({
 
     async exchange(actor, exchange) {
       try {
-        return await issue(actor, await recognise(exchange));
+        return await issueKey(actor, await identifyPublisher(exchange));
       } catch (error) {
         if (
           error instanceof IdentityTokenInvalidError ||
           error instanceof IdentityTokenUsedError ||
           error instanceof PublisherNotTrustedError
         )
-          await refusals.count(networkOf(actor.ip));
+          await refusals.countFailure(networkOf(actor.ip));
         throw error;
       }
     },
 
-    async forget() {
-      await publishers().forgetTokens(CLOCK_TOLERANCE_SECONDS * 2000);
-      await tokens.deleteEnded(database.db);
+    async deleteExpired() {
+      await publishers().deleteExpiredTokens(CLOCK_TOLERANCE_SECONDS * 2000);
+      await tokens.deleteExpired(database.db);
     },
   };
 }

@@ -1,42 +1,42 @@
-// Whether a token was signed by who it says, for this registry, and still holds.
+// Verifies identity tokens of pipelines: signature, issuer, audience and expiry.
 
 import { createHash } from 'node:crypto';
 import { createRemoteJWKSet, decodeJwt, errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
-import { CLOCK_TOLERANCE_SECONDS, isTokenFault, SIGNATURE_ALGORITHMS } from '../access/index.ts';
+import { CLOCK_TOLERANCE_SECONDS, isInvalidTokenError, SIGNATURE_ALGORITHMS } from '../access/index.ts';
 import { IdentityTokenInvalidError, IssuerUnavailableError } from './errors.ts';
 import type { Claims } from './operations.ts';
 
 export interface CheckedToken {
   claims: Claims;
-  /** SHA-256 of what is signed, hexadecimal: the same for a token whose signature was written in another way. */
+  /** SHA-256 of the signed part, hexadecimal: unaffected by a different encoding of the signature. */
   digest: string;
-  /** When it ends, ISO 8601. */
-  endsAt: string;
+  /** Expiry of the token, ISO 8601. */
+  expiresAt: string;
 }
 
 export interface TokenCheckOptions {
-  /** Whom tokens must be made for: PUBLIC_URL without a trailing slash. */
+  /** Required audience of the tokens: PUBLIC_URL without a trailing slash. */
   audience: string;
-  /** How long an issuer may take to answer. Default 5 s. */
+  /** Timeout for requests to an issuer. Default 5 s. */
   timeoutMs?: number;
 }
 
-/** The claim `iss` of a token that was not checked. @throws identity_token_invalid */
+/** Reads the `iss` claim of an unverified token. @throws identity_token_invalid */
 export function readIssuer(token: string): string {
   try {
     const { iss }: { iss?: unknown } = decodeJwt(token);
     if (typeof iss === 'string') return iss;
   } catch {
-    /* told below */
+    /* Not a JSON Web Token: reported below. */
   }
   throw new IdentityTokenInvalidError(
-    'This is no identity token of a pipeline: send the JSON Web Token that it makes for the job.',
+    'This is not an identity token: send the JSON Web Token that the pipeline issued for the job.',
   );
 }
 
 /**
- * Makes the check of tokens of issuers that are trusted; none but these are asked for their keys.
- * @throws identity_token_invalid; issuer_unavailable while its keys cannot be had
+ * Creates the check for tokens of trusted issuers. Pass only trusted issuers: the check fetches their keys.
+ * @throws identity_token_invalid; issuer_unavailable while the keys of the issuer cannot be fetched
  */
 export function createTokenCheck({
   audience,
@@ -44,11 +44,11 @@ export function createTokenCheck({
 }: TokenCheckOptions): (token: string, issuer: string) => Promise<CheckedToken> {
   const keySets = new Map<string, Promise<JWTVerifyGetKey>>();
   const keysOf = (issuer: string) => {
-    const known = keySets.get(issuer);
-    if (known) return known;
-    const found = discover(issuer, timeoutMs);
-    keySets.set(issuer, found);
-    return found;
+    const cached = keySets.get(issuer);
+    if (cached) return cached;
+    const keySet = discoverKeys(issuer, timeoutMs);
+    keySets.set(issuer, keySet);
+    return keySet;
   };
   return async (token, issuer) => {
     try {
@@ -59,48 +59,50 @@ export function createTokenCheck({
         clockTolerance: CLOCK_TOLERANCE_SECONDS,
         requiredClaims: ['exp', 'iat'],
       });
-      const signed = token.slice(0, token.lastIndexOf('.'));
+      const signedPart = token.slice(0, token.lastIndexOf('.'));
       return {
         claims: payload,
-        digest: createHash('sha256').update(signed).digest('hex'),
-        endsAt: new Date((payload.exp ?? 0) * 1000).toISOString(),
+        digest: createHash('sha256').update(signedPart).digest('hex'),
+        expiresAt: new Date((payload.exp ?? 0) * 1000).toISOString(),
       };
     } catch (error) {
       const refusal = refusalFor(error, issuer, audience);
-      // It may have moved its keys: the next token asks where they are.
+      // The issuer may have moved its keys: the next token runs discovery again.
       if (refusal instanceof IssuerUnavailableError) keySets.delete(issuer);
       throw refusal;
     }
   };
 }
 
-/** Finds where an issuer publishes its keys (OpenID Connect Discovery 1.0, section 4). */
-async function discover(issuer: string, timeoutMs: number): Promise<JWTVerifyGetKey> {
+/** Finds the keys of an issuer (OpenID Connect Discovery 1.0, section 4). */
+async function discoverKeys(issuer: string, timeoutMs: number): Promise<JWTVerifyGetKey> {
   const response = await fetch(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, {
     redirect: 'error',
     signal: AbortSignal.timeout(timeoutMs),
   });
   if (!response.ok) throw new Error(`the issuer answered ${response.status}`);
-  const found = (await response.json()) as { issuer?: unknown; jwks_uri?: unknown };
-  const keys = URL.parse(typeof found.jwks_uri === 'string' ? found.jwks_uri : '');
-  if (found.issuer !== issuer || !keys || (issuer.startsWith('https:') && keys.protocol !== 'https:'))
-    throw new Error('the configuration of the issuer is not its own');
+  const configuration = (await response.json()) as { issuer?: unknown; jwks_uri?: unknown };
+  const keys = URL.parse(typeof configuration.jwks_uri === 'string' ? configuration.jwks_uri : '');
+  if (configuration.issuer !== issuer || !keys || (issuer.startsWith('https:') && keys.protocol !== 'https:'))
+    throw new Error('the OpenID configuration has another issuer, or no secure jwks_uri');
   return createRemoteJWKSet(keys, { timeoutDuration: timeoutMs });
 }
 
 function refusalFor(error: unknown, issuer: string, audience: string): Error {
   const invalid = (detail: string) => new IdentityTokenInvalidError(detail, { cause: error });
   if (error instanceof errors.JWTExpired)
-    return invalid('This identity token has ended: ask the pipeline for a new one.');
+    return invalid('This identity token has expired: request a new one from the pipeline.');
   if (error instanceof errors.JWTClaimValidationFailed && error.claim === 'aud')
     return invalid(
-      `This identity token was made for somebody else: ask the pipeline for one with the audience ${audience}.`,
+      `This identity token has another audience: request one with the audience ${audience} from the pipeline.`,
     );
   if (error instanceof errors.JWTClaimValidationFailed)
-    return invalid(`The claim ${error.claim} of this identity token does not hold.`);
-  if (isTokenFault(error)) return invalid(`This identity token was not signed by ${issuer}.`);
+    return invalid(
+      `The ${error.claim} claim of this identity token is invalid: request a new token from the pipeline.`,
+    );
+  if (isInvalidTokenError(error)) return invalid(`This identity token was not signed by ${issuer}.`);
   return new IssuerUnavailableError(
-    `The keys of ${issuer} cannot be had, so nobody can be recognised: try again in a moment.`,
+    `The keys of ${issuer} cannot be fetched, so identity tokens cannot be verified: try again in a moment.`,
     { cause: error, headers: { 'retry-after': '5' } },
   );
 }

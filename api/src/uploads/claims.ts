@@ -1,5 +1,5 @@
-// One writer at a time, across all processes: a claim in the upload's row, renewed by a heartbeat, which expires when
-// its holder dies.
+// Claims: a single writer per upload, across all processes. A claim is a lease in the upload's row; a heartbeat renews
+// it, and it expires when its holder dies.
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -11,54 +11,53 @@ import { uploadRepository } from './repository.ts';
 
 export interface Claim {
   readonly id: string;
-  /** What the row holds while the claim is good. */
+  /** The claim's token, stored in the row for as long as the claim is valid. */
   readonly claim: string;
-  /** Aborted, with upload_locked, once another may have the claim: write nothing from then on. */
+  /** Aborted with upload_locked once another request may hold the claim: write nothing from then on. */
   readonly signal: AbortSignal;
   /** Called about every two seconds while another request waits for the claim. */
-  onWanted: (() => void) | undefined;
-  /** Gives it back. Does nothing the second time. */
+  onTakeoverRequest: (() => void) | undefined;
+  /** Releases the claim; idempotent. */
   release(): Promise<void>;
 }
 
 export interface Claims {
-  /** Makes the claim of an upload whose row `insert` writes in this moment. */
+  /** Creates the claim of a new upload, whose row `insert` writes. */
   create(id: string, insert: (claim: string, claimMs: number) => Promise<void>): Promise<Claim>;
   /**
-   * Takes the claim. A holder that does nothing any more, such as one whose client was cut off, gives it up when it is
-   * asked; one that has died is waited for until its claim ends.
-   * @throws upload_locked when the holder is at work /
+   * Acquires the claim. An idle holder, such as one whose client was disconnected, releases it on request; the claim
+   * of a dead holder is waited for until it expires.
+   * @throws upload_locked when the holder is active; upload_not_found
    */
-  take(id: string): Promise<Claim>;
-  /** Waits until every claim is given back. */
-  settled(): Promise<void>;
+  acquire(id: string): Promise<Claim>;
+  /** Waits until every claim is released. */
+  allReleased(): Promise<void>;
 }
 
 export interface ClaimsOptions {
   database: Database;
-  /**
-   * How long the claim of a process that died lasts. Default 30 s: several beats, and a database that is away for a
-   * moment.
-   */
+  /** Time until the claim of a dead process expires. Default 30 s: several heartbeats and a short database outage. */
   claimMs?: number;
 }
 
 const CLAIM_MS = 30_000;
 const HEARTBEAT_MS = 2_000;
-/** The holder stops by its own clock when this share of the claim is over, so that no other has begun by then. */
-const SAFE_SHARE = 0.8;
+/**
+ * The holder stops after this fraction of the claim, by its own clock, so that no other writer has started by then.
+ */
+const SAFETY_FRACTION = 0.8;
 const POLL_MS = 100;
-/** Grace period for the present holder to notice that another request waits. */
+/** Grace period for the current holder to notice the takeover request. */
 const TAKEOVER_TIMEOUT_MS = 6_000;
 
 export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): Claims {
   const uploads = uploadRepository(database.db, database.dialect);
-  const held = new Set<Promise<void>>();
+  const heldClaims = new Set<Promise<void>>();
   let orphansReleased: Promise<void> | undefined;
 
   /**
-   * On SQLite one process serves: claims left by earlier processes are stale. Once, before the first claim of this
-   * one.
+   * Releases claims left by earlier processes. On SQLite only one process serves, so they are all stale. Runs once,
+   * before the first claim of this process.
    */
   function releaseOrphans(): Promise<void> {
     if (database.dialect !== 'sqlite') return Promise.resolve();
@@ -69,40 +68,40 @@ export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): C
     return orphansReleased;
   }
 
-  /** @param askedAt before the database's answer */
-  function keep(id: string, claim: string, askedAt: number): Claim {
+  /** Starts the heartbeat of a claim. @param askedAt when the claim was requested, before the database's response */
+  function hold(id: string, claim: string, askedAt: number): Claim {
     const heartbeat = startHeartbeat({
       ttlMs: claimMs,
       askedAt,
-      safeShare: SAFE_SHARE,
+      safetyFraction: SAFETY_FRACTION,
       lost: locked,
       intervalMs: Math.min(HEARTBEAT_MS, claimMs / 5),
       async renew() {
-        const answer = await uploads.beat({ id, claim }, claimMs);
-        if (answer?.wanted) it.onWanted?.();
-        return answer !== undefined;
+        const renewed = await uploads.renewClaim({ id, claim }, claimMs);
+        if (renewed?.takeoverRequested) held.onTakeoverRequest?.();
+        return renewed !== undefined;
       },
     });
     const { promise, resolve } = Promise.withResolvers<void>();
     let released: Promise<void> | undefined;
-    held.add(promise);
-    const it: Claim = {
+    heldClaims.add(promise);
+    const held: Claim = {
       id,
       claim,
       signal: heartbeat.signal,
-      onWanted: undefined,
+      onTakeoverRequest: undefined,
       release: () =>
         (released ??= (async () => {
           heartbeat.stop();
           try {
             await uploads.release({ id, claim });
           } finally {
-            held.delete(promise);
+            heldClaims.delete(promise);
             resolve();
           }
         })()),
     };
-    return it;
+    return held;
   }
 
   return {
@@ -111,32 +110,32 @@ export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): C
       const claim = randomUUID();
       const askedAt = performance.now();
       await insert(claim, claimMs);
-      return keep(id, claim, askedAt);
+      return hold(id, claim, askedAt);
     },
-    async take(id) {
+    async acquire(id) {
       await releaseOrphans();
       const claim = randomUUID();
-      let firstSeen: string | undefined;
+      let firstClaimedUntil: string | undefined;
       for (const startedAt = performance.now(); ;) {
         const askedAt = performance.now();
-        if (await uploads.claim({ id, claim }, claimMs)) return keep(id, claim, askedAt);
-        const claimedUntil = await uploads.askForClaim(id);
+        if (await uploads.claim({ id, claim }, claimMs)) return hold(id, claim, askedAt);
+        const claimedUntil = await uploads.requestTakeover(id);
         if (claimedUntil === undefined && !(await uploads.find(id)))
-          throw new UploadNotFoundError('The upload was ended meanwhile: start a new one.');
-        firstSeen ??= claimedUntil;
+          throw new UploadNotFoundError('The upload was ended in the meantime. Start a new one.');
+        firstClaimedUntil ??= claimedUntil;
         const waitedMs = performance.now() - startedAt;
-        const holderBeats = claimedUntil !== undefined && claimedUntil !== firstSeen;
-        if (holderBeats ? waitedMs > TAKEOVER_TIMEOUT_MS : waitedMs > claimMs + TAKEOVER_TIMEOUT_MS) throw locked();
+        const isRenewed = claimedUntil !== undefined && claimedUntil !== firstClaimedUntil;
+        if (isRenewed ? waitedMs > TAKEOVER_TIMEOUT_MS : waitedMs > claimMs + TAKEOVER_TIMEOUT_MS) throw locked();
         await sleep(POLL_MS);
       }
     },
-    settled: async () => {
-      await Promise.all(held);
+    allReleased: async () => {
+      await Promise.all(heldClaims);
     },
   };
 }
 
-/** Works under a claim, which is given back before the client is answered: its next request may have it at once. */
+/** Runs work under a claim and releases it before the response is sent, so that the next request gets it at once. */
 export async function withClaim<T>(claim: Claim, work: (claim: Claim) => Promise<T>): Promise<T> {
   try {
     return await work(claim);
@@ -147,7 +146,7 @@ export async function withClaim<T>(claim: Claim, work: (claim: Claim) => Promise
 
 function locked(): Error {
   return new UploadLockedError(
-    'Another request sends bytes of this upload, or publishes it: wait for it, or try again in a moment.',
+    'Another request is sending bytes of this upload, or publishing it. Wait for it, or try again in a moment.',
     { headers: { 'retry-after': '2' } },
   );
 }

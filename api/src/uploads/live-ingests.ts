@@ -1,65 +1,62 @@
-// Hashes and scanners of uploads that wait for their next request: while they live, nothing has to be read back.
+// Cache of hash and scanner states of uploads between two requests. A cached upload needs no bytes read back.
 
 import type { Ingest } from '../artefacts/index.ts';
 
 export interface LiveIngests {
-  /**
-   * Keeps what a suspended ingest knows, for ten minutes and as long as there is room; the least recently kept goes
-   * first.
-   */
+  /** Caches a suspended ingest for ten minutes. The least recently cached one is evicted when the cache is full. */
   keep(id: string, ingest: Ingest): void;
-  /** Takes it out, if it is still there. */
+  /** Removes an ingest from the cache and returns it; undefined if it is not cached. */
   take(id: string): Ingest | undefined;
-  /** How many there are. */
   readonly count: number;
+  /** Evicts everything. */
   close(): void;
 }
 
-/** Each holds a hash, and of a tarball an inflater, whose memory is outside of the heap. */
-const MAX_INTAKES = 32;
-/** Scanners hold the index of their files, of which one tarball may have 200,000. */
+/** Each holds a hash and, for tarballs, an inflater, whose memory is outside the JavaScript heap. */
+const MAX_INGESTS = 32;
+/** Scanners hold a file index; a tarball may have 200,000 files. */
 const MAX_HELD_BYTES = 64 * 1024 * 1024;
-const KEPT_MS = 10 * 60_000;
+const TTL_MS = 10 * 60_000;
 
 export function createLiveIngests(): LiveIngests {
-  const kept = new Map<string, { ingest: Ingest; heldBytes: number; timer: NodeJS.Timeout }>();
+  const cache = new Map<string, { ingest: Ingest; heldBytes: number; timer: NodeJS.Timeout }>();
   let heldBytes = 0;
 
   function take(id: string): Ingest | undefined {
-    const found = kept.get(id);
-    if (!found) return undefined;
-    clearTimeout(found.timer);
-    kept.delete(id);
-    heldBytes -= found.heldBytes;
-    return found.ingest;
+    const entry = cache.get(id);
+    if (!entry) return undefined;
+    clearTimeout(entry.timer);
+    cache.delete(id);
+    heldBytes -= entry.heldBytes;
+    return entry.ingest;
   }
-  const forget = (id: string) => {
+  const evict = (id: string) => {
     take(id)?.forget();
   };
 
   return {
     take,
     keep(id, ingest) {
-      forget(id);
+      evict(id);
       const entry = {
         ingest,
         heldBytes: ingest.heldBytes,
         timer: setTimeout(() => {
-          forget(id);
-        }, KEPT_MS).unref(),
+          evict(id);
+        }, TTL_MS).unref(),
       };
-      kept.set(id, entry);
+      cache.set(id, entry);
       heldBytes += entry.heldBytes;
-      for (const oldest of kept.keys()) {
-        if (kept.size <= MAX_INTAKES && heldBytes <= MAX_HELD_BYTES) break;
-        forget(oldest);
+      for (const oldest of cache.keys()) {
+        if (cache.size <= MAX_INGESTS && heldBytes <= MAX_HELD_BYTES) break;
+        evict(oldest);
       }
     },
     get count() {
-      return kept.size;
+      return cache.size;
     },
     close() {
-      for (const id of [...kept.keys()]) forget(id);
+      for (const id of [...cache.keys()]) evict(id);
     },
   };
 }

@@ -2,7 +2,7 @@ import { databaseTime, type DialectName, type Executor, type ResumableUploadsTab
 import type { Format, UploadFields } from '../artefacts/index.ts';
 import { EXPIRY_MS, type TusUpload, type UploadResult } from './upload.ts';
 
-/** The right to write, of one request. */
+/** Identifies an upload and the claim under which a request may write it. */
 export interface ClaimId {
   id: string;
   claim: string;
@@ -13,11 +13,11 @@ export type NewUpload = Pick<TusUpload, 'id' | 'storageKey' | 'target' | 'fields
 export function uploadRepository(executor: Executor | Tx, dialect: DialectName) {
   const now = databaseTime(dialect);
   const expiry = databaseTime(dialect, EXPIRY_MS);
-  const mine = ({ id, claim }: ClaimId) =>
+  const claimed = ({ id, claim }: ClaimId) =>
     executor.updateTable('resumable_uploads').where('id', '=', id).where('claim', '=', claim);
 
   return {
-    /** Inserts an upload of which nothing has come, claimed by the request that made it. */
+    /** Inserts an empty upload, claimed by the request that creates it. */
     async insert(
       { id, storageKey, target, fields, sizeBytes, createdBy }: NewUpload,
       claim: string,
@@ -55,7 +55,7 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
       return row && toUpload(row, Boolean(row.expired));
     },
 
-    /** Takes the claim where nobody has it, or its holder has died. */
+    /** Acquires the claim if it is free or expired; returns whether it was acquired. */
     async claim({ id, claim }: ClaimId, claimMs: number): Promise<boolean> {
       const { numUpdatedRows } = await executor
         .updateTable('resumable_uploads')
@@ -66,8 +66,8 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
       return numUpdatedRows === 1n;
     },
 
-    /** Asks the holder for the claim, and tells until when it has it; undefined when nobody has it. */
-    async askForClaim(id: string): Promise<string | undefined> {
+    /** Asks the holder to release the claim; returns when the claim expires, or undefined if it is free. */
+    async requestTakeover(id: string): Promise<string | undefined> {
       const row = await executor
         .updateTable('resumable_uploads')
         .set({ claim_wanted: 1 })
@@ -78,20 +78,20 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
       return row?.claimed_until ?? undefined;
     },
 
-    /** Prolongs the claim and tells whether another request waits for it; undefined when it is lost. */
-    async beat(id: ClaimId, claimMs: number): Promise<{ wanted: boolean } | undefined> {
-      const row = await mine(id)
+    /** Renews the claim and returns whether another request waits for it; undefined when the claim is lost. */
+    async renewClaim(id: ClaimId, claimMs: number): Promise<{ takeoverRequested: boolean } | undefined> {
+      const row = await claimed(id)
         .set({ claimed_until: databaseTime(dialect, claimMs) })
         .returning('claim_wanted')
         .executeTakeFirst();
-      return row && { wanted: row.claim_wanted === 1 };
+      return row && { takeoverRequested: row.claim_wanted === 1 };
     },
 
     async release(id: ClaimId): Promise<void> {
-      await mine(id).set({ claim: null, claimed_until: null }).execute();
+      await claimed(id).set({ claim: null, claimed_until: null }).execute();
     },
 
-    /** Gives back every claim, whoever has it. */
+    /** Releases all claims, whoever holds them. */
     async releaseAll(): Promise<void> {
       await executor
         .updateTable('resumable_uploads')
@@ -100,28 +100,31 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
         .execute();
     },
 
-    /** Notes that bytes are arriving: how many are kept is not known until they have stopped. */
+    /**
+     * Records that bytes are arriving, so that the offset is unknown until they stop; false when the claim is lost.
+     */
     async beginReceiving(id: ClaimId): Promise<boolean> {
-      const { numUpdatedRows } = await mine(id).set({ received: null, expires_at: expiry }).executeTakeFirst();
+      const { numUpdatedRows } = await claimed(id).set({ received: null, expires_at: expiry }).executeTakeFirst();
       return numUpdatedRows === 1n;
     },
 
-    /** Notes how many bytes are kept; false when the claim is lost. */
+    /** Records the number of bytes stored; false when the claim is lost. */
     async putReceived(id: ClaimId, receivedBytes: number): Promise<boolean> {
-      const { numUpdatedRows } = await mine(id)
+      const { numUpdatedRows } = await claimed(id)
         .set({ received: receivedBytes, expires_at: expiry })
         .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
 
-    /** Keeps what came of the upload; false when the claim is lost. */
+    /** Stores the result of the upload; false when the claim is lost. */
     async publish(id: ClaimId, { document, digest }: UploadResult): Promise<boolean> {
-      const { numUpdatedRows } = await mine(id)
+      const { numUpdatedRows } = await claimed(id)
         .set((eb) => ({ received: eb.ref('size'), expires_at: expiry, document, digest }))
         .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
 
+    /** Deletes the upload; false when the claim is lost. */
     async remove(id: ClaimId): Promise<boolean> {
       const { numDeletedRows } = await executor
         .deleteFrom('resumable_uploads')
@@ -131,7 +134,7 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
       return numDeletedRows === 1n;
     },
 
-    /** Removes the rows of expired uploads that nobody writes, at most so many, and returns their storage keys. */
+    /** Deletes up to `limit` rows of expired, unclaimed uploads and returns their storage keys. */
     async removeExpired(limit: number): Promise<string[]> {
       const unclaimed = executor
         .selectFrom('resumable_uploads')

@@ -12,13 +12,13 @@ import {
 import { withClaim } from './claims.ts';
 import { TusExtensionError, UploadOffsetError } from './errors.ts';
 import { readMetadata, writeMetadata } from './operations.ts';
-import { Answers, RequestHeaders, UploadParamsSchema, UploadSchema } from './schemas.ts';
+import { Responses, RequestHeaders, UploadParamsSchema, UploadSchema } from './schemas.ts';
 import type { ReadBody, TusUploadService } from './service.ts';
 import {
   assertProtocol,
   BODY_TYPE,
   formatMetadata,
-  methodMeant,
+  readMethodOverride,
   parseMetadata,
   readBodyLength,
   readUploadLength,
@@ -28,13 +28,13 @@ import {
 } from './tus-headers.ts';
 import { EXPIRY_MS, type TusUpload } from './upload.ts';
 
-type AnswerHeaders = Record<string, string | number>;
+type ResponseHeaders = Record<string, string | number>;
 type UploadRequest = FastifyRequest<{ Params: { uploadId: string } }>;
 
 const TAGS = ['resumable uploads'];
 const TUS = { 'tus-resumable': TUS_VERSION };
 
-/** tus 1.0 (https://tus.io/protocols/resumable-upload), and one route that tells what came of an upload. */
+/** tus 1.0 (https://tus.io/protocols/resumable-upload), plus one route that returns the result of an upload. */
 export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number): FastifyPluginAsyncTypebox {
   return async (app) => {
     acceptRawBody(app);
@@ -42,7 +42,11 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
     app.options(
       '/uploads',
       {
-        schema: { summary: 'Tell what of tus is offered', tags: TAGS, response: { 204: Answers.options } },
+        schema: {
+          summary: 'Get the supported tus version and extensions',
+          tags: TAGS,
+          response: { 204: Responses.options },
+        },
       },
       async (_request, reply) =>
         reply
@@ -65,7 +69,7 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
           summary: 'Start a resumable upload',
           tags: TAGS,
           headers: RequestHeaders.creation,
-          response: { 201: Answers.created, ...problems(400, 401, 403, 409, 412, 413, 415, 501, 507) },
+          response: { 201: Responses.created, ...problems(400, 401, 403, 409, 412, 413, 415, 501, 507) },
         },
       },
       async (request, reply) => {
@@ -74,30 +78,30 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
         const sizeBytes = readUploadLength(headers);
         const metadata = parseMetadata(headers);
         if (sizeBytes > maxUploadBytes) {
-          throw new UploadTooLargeError(`The largest upload that this registry takes has ${maxUploadBytes} bytes.`);
+          throw new UploadTooLargeError(`This registry accepts uploads of at most ${maxUploadBytes} bytes.`);
         }
         assertFits(headers, 0, sizeBytes);
         const withBytes = headers['content-type'] === BODY_TYPE;
-        const id = uploads.nextId();
+        const id = uploads.newId();
         const created = await uploads.create(actor, { id, sizeBytes, ...readMetadata(metadata) });
         const upload = await withClaim(created, async (claim) => {
-          const found = await uploads.look(actor, claim);
+          const inspected = await uploads.inspect(actor, claim);
           if (withBytes)
-            await uploads.append(actor, found, claim, bodyOf(request)).catch(async (error: unknown) => {
-              // Nobody has been told its URL yet.
+            await uploads.append(actor, inspected, claim, bodyOf(request)).catch(async (error: unknown) => {
+              // The client does not know the upload's URL yet.
               if (error instanceof UploadAbortedError) await uploads.remove(claim);
               throw error;
             });
-          return found;
+          return inspected;
         });
         return reply
           .code(201)
           .headers({
-            // Relative to the request's own URL, which only the client knows behind a proxy.
+            // Relative to the request's URL: behind a proxy only the client knows the absolute one.
             ...TUS,
             location: `uploads/${id}`,
-            ...(withBytes && offsetOf(upload)),
-            ...outcomeOf(upload),
+            ...(withBytes && offsetHeader(upload)),
+            ...outcomeHeaders(upload),
           })
           .send(null);
       },
@@ -108,27 +112,27 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
       {
         config: { swagger: { exposeHeadRoute: true } },
         schema: {
-          summary: 'Tell where a resumable upload stands',
+          summary: 'Get the offset of a resumable upload',
           tags: TAGS,
           params: UploadParamsSchema,
           headers: RequestHeaders.any,
-          response: { 200: Answers.head, ...problems(400, 401, 403, 404, 409, 410, 412, 413, 423) },
+          response: { 200: Responses.head, ...problems(400, 401, 403, 404, 409, 410, 412, 413, 423) },
         },
         preHandler: assertCreator,
       },
       async (request, reply) => {
         assertProtocol('HEAD', request.headers);
         const claimed = await uploads.claim(request.params.uploadId);
-        const upload = await withClaim(claimed, (claim) => uploads.look(request.actor, claim));
+        const upload = await withClaim(claimed, (claim) => uploads.inspect(request.actor, claim));
         return reply
           .code(200)
           .headers({
             ...TUS,
             'cache-control': 'no-store',
-            ...offsetOf(upload),
+            ...offsetHeader(upload),
             'upload-length': upload.sizeBytes,
             'upload-metadata': formatMetadata(writeMetadata(upload)),
-            ...digestOf(upload),
+            ...digestHeader(upload),
           })
           .send(null);
       },
@@ -140,18 +144,18 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
         config: { lateBody: true, form: FormFileSchema },
         schema: {
           consumes: [BODY_TYPE],
-          summary: 'Send bytes of a resumable upload; the last one publishes the artefact',
+          summary: 'Append bytes to a resumable upload; the last one publishes the artefact',
           tags: TAGS,
           params: UploadParamsSchema,
           headers: RequestHeaders.patch,
-          response: { 204: Answers.patched, ...problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 423, 507) },
+          response: { 204: Responses.patched, ...problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 423, 507) },
         },
         preHandler: assertCreator,
       },
       async (request, reply) =>
         reply
           .code(204)
-          .headers(await takeBytes(request))
+          .headers(await receiveBytes(request))
           .send(null),
     );
 
@@ -159,11 +163,11 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
       '/uploads/:uploadId',
       {
         schema: {
-          summary: 'Give up a resumable upload',
+          summary: 'Cancel a resumable upload',
           tags: TAGS,
           params: UploadParamsSchema,
           headers: RequestHeaders.any,
-          response: { 204: Answers.removed, ...problems(400, 401, 403, 404, 412, 423) },
+          response: { 204: Responses.removed, ...problems(400, 401, 403, 404, 412, 423) },
         },
         preHandler: assertCreator,
       },
@@ -180,19 +184,19 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
         config: { lateBody: true, form: FormFileSchema },
         schema: {
           consumes: [BODY_TYPE],
-          summary: 'Send bytes of a resumable upload, or give it up, where nothing but POST comes through',
+          summary: 'Append to or cancel a resumable upload by POST, for networks that block PATCH and DELETE',
           tags: TAGS,
           params: UploadParamsSchema,
           headers: RequestHeaders.override,
-          response: { 204: Answers.patched, ...problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 423, 507) },
+          response: { 204: Responses.patched, ...problems(400, 401, 403, 404, 409, 410, 412, 413, 415, 423, 507) },
         },
         preHandler: assertCreator,
       },
       async (request, reply) => {
-        const answer = methodMeant(request.headers) === 'PATCH' ? takeBytes(request) : remove(request);
+        const headers = readMethodOverride(request.headers) === 'PATCH' ? receiveBytes(request) : remove(request);
         return reply
           .code(204)
-          .headers(await answer)
+          .headers(await headers)
           .send(null);
       },
     );
@@ -202,7 +206,7 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
       {
         exposeHeadRoute: false,
         schema: {
-          summary: 'Read what is known of a resumable upload, and what came of it',
+          summary: 'Get the state and the result of a resumable upload',
           tags: TAGS,
           params: UploadParamsSchema,
           response: { 200: UploadSchema, ...problems(401, 403, 404) },
@@ -226,32 +230,34 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
       },
     );
 
-    /** Another's upload is refused before anything is asked of it. */
+    /** Rejects uploads of other callers before anything else is checked. */
     async function assertCreator({ actor, params }: UploadRequest): Promise<void> {
       await uploads.find(actor, params.uploadId);
     }
 
-    /** Returns the headers of the answer. */
-    async function takeBytes(request: UploadRequest): Promise<AnswerHeaders> {
+    /** Appends the request's bytes and returns the response headers. */
+    async function receiveBytes(request: UploadRequest): Promise<ResponseHeaders> {
       const { actor, headers, params } = request;
       assertProtocol('PATCH', headers);
       const offset = readUploadOffset(headers);
       const upload = await withClaim(await uploads.claim(params.uploadId), async (claim) => {
-        const found = await uploads.look(actor, claim);
-        if (offset !== found.receivedBytes) {
-          throw new UploadOffsetError('Upload-Offset is not where the upload stands: ask with HEAD, continue there.');
+        const inspected = await uploads.inspect(actor, claim);
+        if (offset !== inspected.receivedBytes) {
+          throw new UploadOffsetError(
+            'Upload-Offset does not match the offset of the upload. Query it with HEAD and continue there.',
+          );
         }
         if (headers['upload-length'] !== undefined) {
-          throw new TusExtensionError('Upload-Length is taken at the creation alone: leave it out.');
+          throw new TusExtensionError('Upload-Length is only accepted when the upload is created. Omit it.');
         }
-        assertFits(headers, offset, found.sizeBytes);
-        await uploads.append(actor, found, claim, bodyOf(request));
-        return found;
+        assertFits(headers, offset, inspected.sizeBytes);
+        await uploads.append(actor, inspected, claim, bodyOf(request));
+        return inspected;
       });
-      return { ...TUS, ...offsetOf(upload), ...outcomeOf(upload) };
+      return { ...TUS, ...offsetHeader(upload), ...outcomeHeaders(upload) };
     }
 
-    async function remove({ headers, params }: UploadRequest): Promise<AnswerHeaders> {
+    async function remove({ headers, params }: UploadRequest): Promise<ResponseHeaders> {
       assertProtocol('DELETE', headers);
       await withClaim(await uploads.claim(params.uploadId), (claim) => uploads.remove(claim));
       return TUS;
@@ -263,23 +269,23 @@ function bodyOf(request: FastifyRequest): ReadBody {
   return (write, signal) => readRawBody(request, write, signal);
 }
 
-/** @throws upload_too_large, before the body is read */
+/** Checks the announced body length before the body is read. @throws upload_too_large */
 function assertFits(headers: IncomingHttpHeaders, offset: number, sizeBytes: number): void {
   if (offset + readBodyLength(headers) > sizeBytes) {
-    throw new UploadTooLargeError(`The request has bytes beyond the ${sizeBytes} of Upload-Length.`);
+    throw new UploadTooLargeError(`The request exceeds the ${sizeBytes} bytes announced by Upload-Length.`);
   }
 }
 
-function offsetOf({ receivedBytes = 0 }: TusUpload): AnswerHeaders {
+function offsetHeader({ receivedBytes = 0 }: TusUpload): ResponseHeaders {
   return { 'upload-offset': receivedBytes };
 }
 
-function digestOf({ result }: TusUpload): AnswerHeaders {
+function digestHeader({ result }: TusUpload): ResponseHeaders {
   return result ? { 'x-artefact-digest': result.digest } : {};
 }
 
-/** The time until an upload ends counts from its last byte, which has come just now. */
-function outcomeOf(upload: TusUpload): AnswerHeaders {
-  if (upload.result) return digestOf(upload);
+/** Returns the digest of a published upload, or the expiry of an unfinished one, counted from its last byte: now. */
+function outcomeHeaders(upload: TusUpload): ResponseHeaders {
+  if (upload.result) return digestHeader(upload);
   return { 'upload-expires': new Date(Date.now() + EXPIRY_MS).toUTCString() };
 }

@@ -1,4 +1,4 @@
-// What can be done with a resumable upload, by the one request that has its claim: more bytes, publishing, its end.
+// Resumable upload service: creates, continues, publishes and removes uploads. Writes require the upload's claim.
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -19,23 +19,23 @@ export interface TusUploadServiceOptions {
   publishing: Publishing;
   /** Called with errors of background work. */
   onError: (error: unknown) => void;
-  /** See ClaimsOptions. */
+  /** Time until the claim of a dead process expires; default see `ClaimsOptions`. */
   claimMs?: number;
 }
 
-/** Hands over a body, chunk by chunk; rejects when the client leaves and, with its reason, when the signal says so. */
+/** Passes a request body to `write` chunk by chunk. Rejects when the client disconnects or the signal aborts. */
 export type ReadBody = (write: (chunk: Uint8Array) => Promise<void>, signal: AbortSignal) => Promise<void>;
 
 export type TusUploadService = ReturnType<typeof createTusUploadService>;
 
-/** 192 random bits: the URL alone lets nobody in, but it cannot be guessed either. */
+/** 192 random bits: the URL alone grants no access, but it must not be guessable either. */
 const ID_BYTES = 24;
-/** A client that sends nothing for this long, while another request waits, has been cut off. */
+/** A client that is idle for this long while another request waits is considered disconnected. */
 const IDLE_MS = 1_000;
 const EXPIRED_BATCH = 100;
 /**
- * One that reads back a large upload, or waits for a storage that is away, must not hold up the stop: its claim ends
- * by itself.
+ * A request that reads back a large upload, or waits for an unavailable storage, must not delay shutdown: its claim
+ * expires by itself.
  */
 const STOP_TIMEOUT_MS = 5_000;
 
@@ -45,14 +45,16 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
   const rows = uploadRepository(database.db, database.dialect);
   const keptUntil = () => new Date(Date.now() + EXPIRY_MS);
 
-  /** Goes on with what this process knows of the bytes, or else with what is stored, which finishing reads back. */
+  /**
+   * Continues with the cached ingest of this process, or resumes from the storage, where finishing reads bytes back.
+   */
   async function openIngest(upload: TusUpload, claim: Claim): Promise<Ingest> {
-    const kept = live.take(upload.id);
+    const cached = live.take(upload.id);
     try {
-      await kept?.reopen();
-      if (kept) return kept;
+      await cached?.reopen();
+      if (cached) return cached;
     } catch (error) {
-      kept?.forget();
+      cached?.forget();
       if (!(error instanceof BlobMissingError)) throw error;
     }
     try {
@@ -60,19 +62,19 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
     } catch (error) {
       if (!(error instanceof BlobMissingError)) throw error;
       await rows.remove(claim);
-      throw new UploadGoneError('The registry has lost the bytes of this upload: start a new one.', { cause: error });
+      throw new UploadGoneError('The bytes of this upload were lost. Start a new one.', { cause: error });
     }
   }
 
-  /** Lets go of the storage and notes how far the upload has come. */
+  /** Suspends the ingest and records the offset of the upload. */
   async function pause(ingest: Ingest, claim: Claim): Promise<void> {
     await ingest.suspend(keptUntil());
-    // Once another may write, what was hashed here need not be what is stored.
+    // Once another request may write, the bytes hashed here may differ from those stored.
     if (await rows.putReceived(claim, ingest.sizeBytes)) live.keep(claim.id, ingest);
     else ingest.forget();
   }
 
-  async function pauseQuietly(ingest: Ingest, claim: Claim): Promise<void> {
+  async function pauseReportingErrors(ingest: Ingest, claim: Claim): Promise<void> {
     await pause(ingest, claim).catch((error: unknown) => {
       ingest.forget();
       onError(error);
@@ -80,15 +82,15 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
   }
 
   /**
-   * Ends an upload that is refused for what it is; after any other failure, such as a storage that is away, it can be
-   * continued.
+   * Discards an upload whose content was rejected. After any other failure, such as an unavailable storage, the upload
+   * is suspended and can be continued.
    */
-  async function endOrKeep(error: unknown, ingest: Ingest, claim: Claim): Promise<void> {
-    if (isRefusal(error)) {
+  async function discardOrSuspend(error: unknown, ingest: Ingest, claim: Claim): Promise<void> {
+    if (isRejection(error)) {
       await ingest.abort().catch(onError);
       await rows.remove(claim).catch(onError);
     } else {
-      // What was hashed and scanned may be ahead of what was stored.
+      // The hash and the scanner may be ahead of the stored bytes.
       await ingest.suspend(keptUntil()).catch(onError);
       ingest.forget();
     }
@@ -104,13 +106,13 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
         { fields: upload.fields, ...ingested },
         async (tx, rendered) => {
           if (!(await uploadRepository(tx, database.dialect).publish(claim, { document: rendered, digest })))
-            throw takenOver();
+            throw takenOverError();
         },
       );
       upload.result = { document, digest };
       upload.receivedBytes = upload.sizeBytes;
     } catch (error) {
-      await endOrKeep(error, ingest, claim);
+      await discardOrSuspend(error, ingest, claim);
       throw error;
     }
   }
@@ -123,11 +125,12 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
       return upload!;
     },
 
-    claim: (id: string): Promise<Claim> => claims.take(id),
+    /** Acquires the claim of an upload. @throws upload_locked, upload_not_found */
+    claim: (id: string): Promise<Claim> => claims.acquire(id),
 
-    nextId: (): string => randomBytes(ID_BYTES).toString('base64url'),
+    newId: (): string => randomBytes(ID_BYTES).toString('base64url'),
 
-    /** Makes an upload, claimed by the caller of this function. @throws as Publishing.authorize and Publishing.open */
+    /** Creates an upload and returns its claim. @throws as Publishing.authorize and Publishing.open */
     async create(
       actor: Actor,
       { id, target, fields, sizeBytes }: { id: string; target: Target; fields: UploadFields; sizeBytes: number },
@@ -137,8 +140,8 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
       try {
         await ingest.suspend(keptUntil());
         const createdBy = identityOf(actor.caller) ?? '';
-        const claim = await claims.create(id, (name, ms) =>
-          rows.insert({ id, storageKey: ingest.storageKey, target, fields, sizeBytes, createdBy }, name, ms),
+        const claim = await claims.create(id, (token, ms) =>
+          rows.insert({ id, storageKey: ingest.storageKey, target, fields, sizeBytes, createdBy }, token, ms),
         );
         live.keep(id, ingest);
         return claim;
@@ -149,13 +152,13 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
     },
 
     /**
-     * Tells how far a claimed upload has come. One that is complete, whose process died before it could publish it, is
-     * published now.
-     * @throws upload_gone; of the complete one as `append` /
+     * Determines the offset of a claimed upload. If all bytes are stored but the process died before publishing them,
+     * the upload is published now.
+     * @throws upload_gone; when it publishes, as `append`
      */
-    async look(actor: Actor, claim: Claim): Promise<TusUpload> {
+    async inspect(actor: Actor, claim: Claim): Promise<TusUpload> {
       const upload = await rows.find(claim.id);
-      if (!upload || upload.isExpired) throw gone();
+      if (!upload || upload.isExpired) throw goneError();
       if (upload.result || (upload.receivedBytes !== undefined && upload.receivedBytes < upload.sizeBytes))
         return upload;
       const ingest = await openIngest(upload, claim);
@@ -169,46 +172,47 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
     },
 
     /**
-     * Takes more bytes and, with the last one, publishes the artefact. What has come is kept when the client leaves.
+     * Appends bytes and publishes the artefact after the last one. If the client disconnects, the received bytes are
+     * kept.
      *
      * @throws upload_aborted, upload_locked, upload_too_large, storage_full, storage_unavailable: the upload can be
-     *   continued. All other problems, such as those of tarballs and scopes: nothing of it is left /
+     *   continued. After any other problem, such as one of the tarball or the key's scope, the upload is discarded
      */
     async append(actor: Actor, upload: TusUpload, claim: Claim, readBody: ReadBody): Promise<void> {
       if (upload.result) return;
       const ingest = await openIngest(upload, claim);
       const idle = new AbortController();
       let lastByteAt = performance.now();
-      let failed = false;
-      claim.onWanted = () => {
-        if (performance.now() - lastByteAt > IDLE_MS) idle.abort(takenOver());
+      let writeFailed = false;
+      claim.onTakeoverRequest = () => {
+        if (performance.now() - lastByteAt > IDLE_MS) idle.abort(takenOverError());
       };
       try {
-        if (!(await rows.beginReceiving(claim))) throw takenOver();
+        if (!(await rows.beginReceiving(claim))) throw takenOverError();
         await readBody(
           async (chunk) => {
             lastByteAt = performance.now();
             claim.signal.throwIfAborted();
-            if (ingest.sizeBytes + chunk.length > upload.sizeBytes) throw tooMuch(upload.sizeBytes);
+            if (ingest.sizeBytes + chunk.length > upload.sizeBytes) throw tooLargeError(upload.sizeBytes);
             await ingest.write(chunk).catch((error: unknown) => {
-              failed = true;
+              writeFailed = true;
               throw error;
             });
           },
           AbortSignal.any([claim.signal, idle.signal]),
         );
       } catch (error) {
-        await (failed ? endOrKeep(error, ingest, claim) : pauseQuietly(ingest, claim));
+        await (writeFailed ? discardOrSuspend(error, ingest, claim) : pauseReportingErrors(ingest, claim));
         throw error;
       } finally {
-        claim.onWanted = undefined;
+        claim.onTakeoverRequest = undefined;
       }
       if (ingest.sizeBytes === upload.sizeBytes) return publish(actor, upload, ingest, claim);
       await pause(ingest, claim);
       upload.receivedBytes = ingest.sizeBytes;
     },
 
-    /** Removes a claimed upload with its bytes; of a published one only the memory that it was one. */
+    /** Deletes a claimed upload with its bytes. For a published one, only the upload's record is deleted. */
     async remove(claim: Claim): Promise<void> {
       live.take(claim.id)?.forget();
       const upload = await rows.find(claim.id);
@@ -216,7 +220,7 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
       if (!upload.result) await publishing.discard(upload.storageKey);
     },
 
-    /** Removes uploads that have expired, and returns how many. */
+    /** Deletes expired uploads and returns how many. */
     async expire(): Promise<number> {
       let count = 0;
       for (
@@ -230,11 +234,11 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
       return count;
     },
 
-    /** Waits for a moment for requests that still put away their bytes, and lets go of all memory. */
+    /** Waits up to STOP_TIMEOUT_MS until running requests have stored their bytes, and clears the cache. */
     async close(): Promise<void> {
       const stopped = new AbortController();
       await Promise.race([
-        claims.settled(),
+        claims.allReleased(),
         sleep(STOP_TIMEOUT_MS, undefined, { signal: stopped.signal, ref: false }).catch(() => undefined),
       ]);
       stopped.abort();
@@ -243,19 +247,19 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
   };
 }
 
-/** Whether the same bytes would be refused again. */
-function isRefusal(error: unknown): boolean {
+/** Checks whether the same bytes would be rejected again. */
+function isRejection(error: unknown): boolean {
   return error instanceof BerthError && error.status < 500 && !(error instanceof UploadLockedError);
 }
 
-function takenOver(): Error {
-  return new UploadLockedError('Another request has taken over this upload: ask it where it stands.');
+function takenOverError(): Error {
+  return new UploadLockedError('Another request has taken over this upload. Query its offset with HEAD.');
 }
 
-function gone(): Error {
-  return new UploadGoneError('The upload has expired, or was ended: start a new one.');
+function goneError(): Error {
+  return new UploadGoneError('The upload has expired or was ended. Start a new one.');
 }
 
-function tooMuch(sizeBytes: number): Error {
-  return new UploadTooLargeError(`The request has more bytes than the ${sizeBytes} that Upload-Length announced.`);
+function tooLargeError(sizeBytes: number): Error {
+  return new UploadTooLargeError(`The request exceeds the ${sizeBytes} bytes announced by Upload-Length.`);
 }

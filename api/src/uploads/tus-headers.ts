@@ -1,4 +1,4 @@
-// Reads and checks what requests of tus 1.0 (https://tus.io/protocols/resumable-upload) say in their headers.
+// Parses and checks the request headers of tus 1.0 (https://tus.io/protocols/resumable-upload).
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { MediaTypeError } from '../http/index.ts';
@@ -8,14 +8,14 @@ export const TUS_VERSION = '1.0.0';
 export const TUS_EXTENSIONS = ['creation', 'creation-with-upload', 'expiration', 'termination'] as const;
 export const BODY_TYPE = 'application/offset+octet-stream';
 
-/** Decoded: `{ id: '@acme/maps', format: 'file' }`; a key without a value is an empty text. */
+/** Decoded pairs: `{ id: '@acme/maps', format: 'file' }`. A key without a value maps to an empty string. */
 export type Metadata = Record<string, string>;
 
-/** ASCII without space and comma. */
+/** A key of ASCII characters except space and comma, then optionally a space and Base64. */
 const METADATA_PAIR = /^([!-+\--~]+)(?: ((?:[A-Za-z\d+/]{4})*(?:[A-Za-z\d+/]{2}==|[A-Za-z\d+/]{3}=)?))?$/;
 
 /**
- * Checks what tus asks of every request but OPTIONS.
+ * Checks the headers that tus requires of every request except OPTIONS.
  * @throws tus_version_unsupported, media_type_unsupported, tus_extension_unsupported
  */
 export function assertProtocol(method: 'POST' | 'HEAD' | 'PATCH' | 'DELETE', headers: IncomingHttpHeaders): void {
@@ -26,48 +26,52 @@ export function assertProtocol(method: 'POST' | 'HEAD' | 'PATCH' | 'DELETE', hea
   const takesBytes = method === 'PATCH' || (method === 'POST' && hasBody(headers));
   if (takesBytes && headers['content-type'] !== BODY_TYPE) throw new MediaTypeError(`Send the bytes as ${BODY_TYPE}.`);
   if (headers['upload-defer-length'] !== undefined) {
-    throw new TusExtensionError('Uploads whose length is not known at first are not taken: send Upload-Length.');
+    throw new TusExtensionError('Uploads of unknown length are not supported. Send Upload-Length.');
   }
   if (headers['upload-concat'] !== undefined) {
-    throw new TusExtensionError('Parallel parts are not taken: send the bytes of an upload one after the other.');
+    throw new TusExtensionError('Parallel uploads are not supported. Send the bytes of an upload sequentially.');
   }
 }
 
-/** Some networks let nothing but GET and POST through: then a header says what is meant. @throws tus_header_invalid */
-export function methodMeant(headers: IncomingHttpHeaders): 'PATCH' | 'DELETE' {
+/**
+ * Reads X-HTTP-Method-Override, for networks that block methods other than GET and POST. @throws tus_header_invalid
+ */
+export function readMethodOverride(headers: IncomingHttpHeaders): 'PATCH' | 'DELETE' {
   const method = String(headers['x-http-method-override']).toUpperCase();
   if (method === 'PATCH' || method === 'DELETE') return method;
   throw new TusHeaderInvalidError('A POST to an upload needs X-HTTP-Method-Override: PATCH or DELETE.');
 }
 
-/** Bytes of the whole upload. @throws tus_header_invalid */
+/** Reads the total length of the upload. @throws tus_header_invalid */
 export function readUploadLength(headers: IncomingHttpHeaders): number {
   const bytes = readNumber(headers['upload-length']);
   if (bytes !== undefined) return bytes;
   throw new TusHeaderInvalidError('Send Upload-Length, the number of bytes of the whole upload.');
 }
 
-/** Where the bytes of the request begin. @throws tus_header_invalid */
+/** Reads the offset at which the bytes of the request start. @throws tus_header_invalid */
 export function readUploadOffset(headers: IncomingHttpHeaders): number {
   const bytes = readNumber(headers['upload-offset']);
   if (bytes !== undefined) return bytes;
-  throw new TusHeaderInvalidError('Send Upload-Offset, the number of the first byte that the request holds.');
+  throw new TusHeaderInvalidError('Send Upload-Offset, the offset at which the bytes of the request start.');
 }
 
-/** Bytes of the body as far as they are announced: none where it comes in chunks. */
+/** Reads the announced length of the body: 0 for chunked encoding. */
 export function readBodyLength(headers: IncomingHttpHeaders): number {
   return Number(headers['content-length'] ?? 0);
 }
 
-/** Pairs of a key and a value in Base64; a space after a comma does no harm. @throws tus_header_invalid */
+/** Parses pairs of a key and a Base64 value; allows a space after a comma. @throws tus_header_invalid */
 export function parseMetadata({ 'upload-metadata': header }: IncomingHttpHeaders): Metadata {
   const metadata = new Map<string, string>();
   for (const pair of header === undefined ? [] : String(header).split(',')) {
     const [, key, value = ''] = METADATA_PAIR.exec(pair.trim()) ?? [];
     if (key === undefined) {
-      throw new TusHeaderInvalidError(`Upload-Metadata has "${pair.trim()}" in place of a key, a space and Base64.`);
+      throw new TusHeaderInvalidError(
+        `Upload-Metadata contains "${pair.trim()}". Expected a key, a space and a Base64 value.`,
+      );
     }
-    if (metadata.has(key)) throw new TusHeaderInvalidError(`Upload-Metadata has the key ${key} twice.`);
+    if (metadata.has(key)) throw new TusHeaderInvalidError(`Upload-Metadata contains the key ${key} twice.`);
     metadata.set(key, Buffer.from(value, 'base64').toString());
   }
   return Object.fromEntries(metadata);
@@ -83,7 +87,7 @@ function hasBody(headers: IncomingHttpHeaders): boolean {
   return headers['transfer-encoding'] !== undefined || readBodyLength(headers) > 0;
 }
 
-/** Undefined for what is no whole number in its usual form. */
+/** Parses a non-negative integer in canonical form; undefined for anything else. */
 function readNumber(header: string | string[] | undefined): number | undefined {
   const value = Number(header);
   return Number.isInteger(value) && value >= 0 && String(value) === header ? value : undefined;

@@ -1,4 +1,4 @@
-// What a resumable upload over tus is, apart from how it is stored (repository.ts) and sent (routes.ts).
+// The domain type of a resumable upload, independent of its storage (repository.ts) and protocol (routes.ts).
 
 import type { Target, UploadFields } from '../artefacts/index.ts';
 
@@ -7,23 +7,23 @@ export interface TusUpload {
   storageKey: string;
   target: Target;
   fields: UploadFields;
-  /** Announced length. */
+  /** Length announced at creation. */
   sizeBytes: number;
-  /** Undefined while bytes are arriving, and after a crash until somebody has looked. */
+  /** Undefined while bytes are arriving, and after a crash until the upload is inspected. */
   receivedBytes: number | undefined;
   createdBy: string;
   createdAt: string;
   expiresAt: string;
   isExpired: boolean;
-  /** Once it is published. */
+  /** Set once the upload is published. */
   result: UploadResult | undefined;
 }
 
 export interface UploadResult {
-  /** The artefact's document as JSON, as the uploader gets it. */
+  /** The artefact's document as JSON, as returned to the uploader. */
   document: string;
   digest: string;
 }
 
-/** How long an upload is kept after its last byte, and what came of it after its end. */
+/** How long an upload is kept after its last byte, and its result after publication. */
 export const EXPIRY_MS = 24 * 3_600_000;

@@ -1,5 +1,5 @@
-// Resumable uploads: routes.ts speaks tus 1.0, whose headers tus-headers.ts reads, service.ts decides, claims.ts lets
-// one request at a time write. How bytes become an artefact is known by artefacts/, how they are stored by blobs/.
+// Resumable uploads: routes.ts implements tus 1.0, tus-headers.ts parses its headers, service.ts orchestrates, and
+// claims.ts ensures a single writer. artefacts/ turns the bytes into an artefact, blobs/ stores them.
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { uploadRoutes } from './routes.ts';
@@ -11,9 +11,9 @@ export interface UploadsOptions extends TusUploadServiceOptions {
 
 export interface Uploads {
   routes: FastifyPluginAsyncTypebox;
-  /** Removes uploads that have expired, and returns how many; due about every hour. */
+  /** Removes expired uploads and returns how many. To be called about every hour. */
   expireUploads(): Promise<number>;
-  /** Waits for requests that still put away their bytes. */
+  /** Waits, for a limited time, until running requests have stored their bytes. */
   close(): Promise<void>;
 }
 

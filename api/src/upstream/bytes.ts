@@ -1,4 +1,4 @@
-// The bytes of another registry's slots, and what it says of them.
+// Opens the bytes of another registry's slots, with their size, ETag and digest.
 
 import { fromReprDigest, type Digest } from '../digests/index.ts';
 import { readBody, type UpstreamClient, type UpstreamResponse } from './client.ts';
@@ -6,7 +6,7 @@ import { RemoteAnswerInvalidError, RemoteRefusedError, RemoteUnavailableError } 
 
 export interface UpstreamSlot {
   architecture: string;
-  /** Undefined where the registry tells none. */
+  /** Undefined if the registry gives none. */
   digest: Digest | undefined;
   sizeBytes: number | undefined;
   version: string | undefined;
@@ -14,16 +14,16 @@ export interface UpstreamSlot {
   uploadedAt: string;
   hasNativeModules: boolean | undefined;
   hasInstallScripts: boolean | undefined;
-  /** Which route has its bytes. */
+  /** Route that serves its bytes. */
   route: 'tarball' | 'download';
 }
 
 export interface UpstreamBytes {
   offset: number;
-  /** Of the whole; undefined where it is not told. */
+  /** Of the complete slot; undefined if unknown. */
   sizeBytes: number | undefined;
   etag: string | undefined;
-  /** What the registry says of the whole. */
+  /** Digest of the complete slot according to the registry. */
   digest: Digest | undefined;
   chunks: AsyncIterable<Uint8Array>;
   end(): void;
@@ -32,8 +32,8 @@ export interface UpstreamBytes {
 export interface UpstreamSource {
   /**
    * Opens the bytes of a slot.
-   * @param from continues there, if the bytes are still those of `etag`
-   * @returns `offset`: where they begin, which is 0 when they could not be continued; undefined when there are none
+   * @param from where to resume, if the bytes still have this `etag`
+   * @returns undefined for 404; its `offset` is where the bytes start: 0 if they could not be resumed
    */
   open(
     id: string,
@@ -47,41 +47,40 @@ const MAX_PROBLEM_BYTES = 64 * 1024;
 const MAX_REASON_LENGTH = 300;
 
 /**
- * Makes the source of one registry's bytes. Its method throws remote_unavailable, remote_refused,
- * remote_answer_invalid.
+ * Creates the byte source of one registry. `open` throws remote_unavailable, remote_refused, remote_answer_invalid.
  */
 export function createSource({ get, route }: UpstreamClient): UpstreamSource {
   return {
     async open(id, slot, from, signal) {
       const query = slot.route === 'tarball' ? `?architecture=${encodeURIComponent(slot.architecture)}` : '';
       const headers = from && { 'range': `bytes=${from.offset}-`, 'if-range': from.etag };
-      const answer = await accepted(
+      const response = await checkStatus(
         await get(route('artefacts', id, slot.route) + query, { ...(headers && { headers }), signal }),
       );
-      return answer && toBytes(answer, from?.offset ?? 0, slot);
+      return response && toBytes(response, from?.offset ?? 0, slot);
     },
   };
 }
 
-/** Names the bytes of a slot: two slots with one name have equal bytes. */
+/** Returns a key for the bytes of a slot: slots with the same key have the same bytes. */
 export function sourceOf({ digest, uploadedAt, sizeBytes }: UpstreamSlot): string {
   return digest ?? `${uploadedAt} ${sizeBytes ?? ''}`;
 }
 
-function toBytes(answer: UpstreamResponse, askedFrom: number, slot: UpstreamSlot): UpstreamBytes {
-  const { status, headers, validators, chunks, discard } = answer;
+function toBytes(response: UpstreamResponse, requestedOffset: number, slot: UpstreamSlot): UpstreamBytes {
+  const { status, headers, validators, chunks, discard } = response;
   const served = validators['x-artefact-architecture'];
   if (slot.route === 'tarball' && served !== undefined && served !== slot.architecture) {
     discard();
     throw new RemoteAnswerInvalidError(
-      `The remote registry gives the slot ${served} in place of ${slot.architecture}.`,
+      `The remote registry returned the slot ${served} instead of ${slot.architecture}.`,
     );
   }
   const [, start, total] = /^bytes (\d+)-\d+\/(\d+|\*)$/.exec(headers['content-range'] ?? '') ?? [];
   const offset = status === 206 ? Number(start) : 0;
-  if (status === 206 && offset !== askedFrom) {
+  if (status === 206 && offset !== requestedOffset) {
     discard();
-    throw new RemoteAnswerInvalidError('The remote registry answers with another range than it was asked for.');
+    throw new RemoteAnswerInvalidError('The remote registry returned a different range from the one requested.');
   }
   const length = headers['content-length'] === undefined ? undefined : Number(headers['content-length']);
   const sizeBytes =
@@ -96,29 +95,28 @@ function toBytes(answer: UpstreamResponse, askedFrom: number, slot: UpstreamSlot
   };
 }
 
-/** @returns undefined for 404 @throws remote_refused, remote_unavailable */
-export async function accepted(answer: UpstreamResponse): Promise<UpstreamResponse | undefined> {
-  if (answer.status === 200 || answer.status === 206) return answer;
-  const said = await readBody(answer, MAX_PROBLEM_BYTES).catch(() => Buffer.alloc(0));
-  if (answer.status === 404) return undefined;
-  const reason = `The remote registry answers with ${answer.status}${detailOf(said.toString('utf8'))}`;
-  throw answer.status >= 500 || answer.status === 429
-    ? new RemoteUnavailableError(reason)
-    : new RemoteRefusedError(reason);
+/** Checks the status of a response. @returns undefined for 404 @throws remote_refused, remote_unavailable */
+export async function checkStatus(response: UpstreamResponse): Promise<UpstreamResponse | undefined> {
+  const { status } = response;
+  if (status === 200 || status === 206) return response;
+  const body = await readBody(response, MAX_PROBLEM_BYTES).catch(() => Buffer.alloc(0));
+  if (status === 404) return undefined;
+  const reason = `The remote registry responded with ${status}${detailOf(body.toString('utf8'))}`;
+  throw status >= 500 || status === 429 ? new RemoteUnavailableError(reason) : new RemoteRefusedError(reason);
 }
 
-/** What its problem document says, for whoever has to put it right. */
+/** Extracts the message of a problem document, for the administrator who has to fix it. */
 function detailOf(text: string): string {
   try {
     const { detail, title } = JSON.parse(text) as { detail?: unknown; title?: unknown };
-    const said = typeof detail === 'string' ? detail : typeof title === 'string' ? title : '';
-    return said === '' ? '.' : `: ${said.slice(0, MAX_REASON_LENGTH)}`;
+    const message = typeof detail === 'string' ? detail : typeof title === 'string' ? title : '';
+    return message === '' ? '.' : `: ${message.slice(0, MAX_REASON_LENGTH)}`;
   } catch {
     return '.';
   }
 }
 
-/** Weak ones are of no use for ranges. */
+/** Weak ETags cannot be used for range requests (RFC 9110, 13.1.5). */
 function strongEtag(etag: string | undefined): string | undefined {
   return etag?.startsWith('"') ? etag : undefined;
 }

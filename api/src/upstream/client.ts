@@ -1,16 +1,16 @@
-// GETs to one registry: redirects are followed by hand, and credentials stay with the registry.
+// HTTP client for one registry: follows redirects itself, so that credentials are sent to the registry only.
 
 import { ResponseInvalidError, type Outbound, type OutboundResponse } from '../outbound/index.ts';
 import { RemoteAnswerInvalidError, RemoteUnavailableError } from './errors.ts';
 
-/** Which registry, and the key that it knows us by. */
+/** Address of a registry, and the key to send to it. */
 export interface UpstreamAccess {
   url: string;
   apiKey: string | undefined;
 }
 
 export interface UpstreamClient {
-  /** Makes the address of a route of its API; the parts are encoded. */
+  /** Builds the URL of an API route; the parts are encoded. */
   route(...parts: string[]): string;
   /** Sends a GET. @throws remote_unavailable, remote_answer_invalid; the signal's reason */
   get(url: string, options?: GetOptions): Promise<UpstreamResponse>;
@@ -21,36 +21,36 @@ export interface GetOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** `chunks` throws remote_unavailable when it is cut short or too slow, remote_answer_invalid when it is not HTTP. */
+/** `chunks` throws remote_unavailable if cut short or too slow, remote_answer_invalid if it is not valid HTTP. */
 export interface UpstreamResponse extends OutboundResponse {
-  /** Headers of the registry itself: a storage that it redirects to has other validators. */
+  /** Headers from the registry's own origin: a storage that it redirects to has different validators. */
   validators: OutboundResponse['headers'];
 }
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
-/** The key goes to the registry's own origin and, once a redirect has left it, nowhere any more. */
+/** Sends the key to the registry's own origin, and no longer once a redirect has left that origin. */
 export function createUpstreamClient(
   { url: baseUrl, apiKey }: UpstreamAccess,
   outbound: Pick<Outbound, 'get'>,
 ): UpstreamClient {
   const credentials = apiKey === undefined ? {} : { 'x-api-key': apiKey };
-  const home = new URL(baseUrl).origin;
+  const { origin } = new URL(baseUrl);
 
   async function get(target: string, { headers = {}, signal }: GetOptions = {}): Promise<UpstreamResponse> {
     let url = new URL(target);
-    let asked = headers;
+    let requestHeaders = headers;
     let validators: OutboundResponse['headers'] | undefined;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-      const isHome = validators === undefined;
-      const response = await send(url, isHome ? { ...asked, ...credentials } : asked, signal);
+      const isOwnOrigin = validators === undefined;
+      const response = await send(url, isOwnOrigin ? { ...requestHeaders, ...credentials } : requestHeaders, signal);
       if (!REDIRECTS.has(response.status)) return { ...response, validators: validators ?? response.headers };
       response.discard();
-      url = redirected(url, response.headers['location']);
-      if (isHome && url.origin !== home) {
+      url = redirectTarget(url, response.headers['location']);
+      if (isOwnOrigin && url.origin !== origin) {
         validators = response.headers;
-        asked = conditionsElsewhere(asked, validators);
+        requestHeaders = headersForOtherOrigin(requestHeaders, validators);
       }
     }
     throw new RemoteAnswerInvalidError(`The remote registry redirects more than ${MAX_REDIRECTS} times.`);
@@ -62,12 +62,12 @@ export function createUpstreamClient(
     signal: AbortSignal | undefined,
   ): Promise<OutboundResponse> {
     try {
-      // A server behind a proxy may compress; bytes are wanted as they are.
+      // A reverse proxy may compress; digests and ranges need the bytes as they are.
       const response = await outbound.get(url, {
         headers: { 'accept-encoding': 'identity', 'user-agent': 'Berth', ...headers },
         signal,
       });
-      return { ...response, chunks: explainFailures(response.chunks) };
+      return { ...response, chunks: translateFailures(response.chunks) };
     } catch (cause) {
       signal?.throwIfAborted();
       throw failureOf(cause, `The registry at ${url.origin} cannot be reached`);
@@ -77,31 +77,33 @@ export function createUpstreamClient(
   return { route: (...parts) => [`${baseUrl}/api/v1`, ...parts.map(encodeURIComponent)].join('/'), get };
 }
 
-/** Reads a whole body. @throws remote_answer_invalid beyond the limit; else as `chunks` */
+/** Reads a complete body. @throws remote_answer_invalid beyond the limit; what `chunks` throws */
 export async function readBody({ chunks }: Pick<UpstreamResponse, 'chunks'>, limitBytes: number): Promise<Buffer> {
-  const read: Uint8Array[] = [];
+  const parts: Uint8Array[] = [];
   let sizeBytes = 0;
   for await (const chunk of chunks) {
     sizeBytes += chunk.length;
     if (sizeBytes > limitBytes)
-      throw new RemoteAnswerInvalidError(`An answer of the remote registry has more than ${limitBytes} bytes.`);
-    read.push(chunk);
+      throw new RemoteAnswerInvalidError(`The response of the remote registry exceeds ${limitBytes} bytes.`);
+    parts.push(chunk);
   }
-  return Buffer.concat(read);
+  return Buffer.concat(parts);
 }
 
-async function* explainFailures(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* translateFailures(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   try {
     yield* chunks;
   } catch (cause) {
-    throw failureOf(cause, 'The answer of the remote registry was cut short');
+    throw failureOf(cause, 'The response of the remote registry was cut short');
   }
 }
 
-/** What does not speak HTTP is of no use; whatever else goes wrong may go better the next time. */
+/** Invalid HTTP is permanent; any other failure may be transient. */
 function failureOf(cause: unknown, what: string): Error {
   if (cause instanceof ResponseInvalidError)
-    return new RemoteAnswerInvalidError(`The remote registry cannot be understood: ${cause.message}.`, { cause });
+    return new RemoteAnswerInvalidError(`The response of the remote registry is not valid HTTP: ${cause.message}.`, {
+      cause,
+    });
   return new RemoteUnavailableError(`${what}: ${reasonOf(cause)}.`, { cause });
 }
 
@@ -112,19 +114,19 @@ function reasonOf(error: unknown): string {
     : String(error);
 }
 
-function redirected(from: URL, location: string | undefined): URL {
+function redirectTarget(from: URL, location: string | undefined): URL {
   const url = location === undefined ? undefined : URL.parse(location, from.href);
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
-    throw new RemoteAnswerInvalidError('The remote registry redirects to an address that cannot be followed.');
+    throw new RemoteAnswerInvalidError('The remote registry redirects to an invalid URL.');
   }
   return url;
 }
 
 /**
- * A range goes on, bare, where the redirect says that the bytes are still the same; otherwise all of them are asked
- * for.
+ * Keeps the range, without `if-range`, if the redirect's ETag says that the bytes are unchanged; otherwise drops both,
+ * so that all bytes are requested.
  */
-function conditionsElsewhere(
+function headersForOtherOrigin(
   headers: Record<string, string>,
   redirect: OutboundResponse['headers'],
 ): Record<string, string> {

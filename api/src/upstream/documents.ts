@@ -1,5 +1,5 @@
-// A document of another registry, read in whichever dialect of this API that speaks: with slots and digests, with
-// slots alone, or with one tarball at the root. Nothing of it is trusted before it is looked at here.
+// Parses and validates a document of another registry, in any of three dialects: slots with digests, slots without
+// digests, or one tarball at the root. Documents are untrusted input.
 
 import { createHash } from 'node:crypto';
 import {
@@ -32,7 +32,7 @@ export interface UpstreamArtefact {
   applicationConfigSchema: unknown;
   thumbnail: { id: string; width: number; height: number } | undefined;
   deprecated: boolean;
-  /** Where it comes from, when it is a mirror itself. */
+  /** Registry that it was mirrored from, if it is a mirror there. */
   origin: string | undefined;
   dataUpdatedAt: string;
   slots: UpstreamSlot[];
@@ -44,9 +44,9 @@ const EPOCH = new Date(0).toISOString();
 
 type Json = Record<string, unknown>;
 
-/** Reads a document. @throws remote_answer_invalid with what is wrong with it */
+/** Parses a document. @throws remote_answer_invalid, whose detail says what is wrong */
 export function readUpstreamArtefact(value: unknown): UpstreamArtefact {
-  const document = object(value) ?? invalid('an artefact that is no object');
+  const document = object(value) ?? invalid('an artefact that is not an object');
   const id = text(document['_id']) ?? invalid('an artefact without an id');
   try {
     assertArtefactId(id);
@@ -78,16 +78,16 @@ export function readUpstreamArtefact(value: unknown): UpstreamArtefact {
     };
   } catch (error) {
     if (error instanceof RemoteAnswerInvalidError || !(error instanceof BerthError)) throw error;
-    return invalid(`${id}, which cannot be kept here: ${error.message}`);
+    return invalid(`${id}, which this registry cannot store: ${error.message}`);
   }
 }
 
-/** Fingerprint of everything that a mirror takes over; it changes when any of it does. */
+/** Returns a hash of every field that a mirror copies. */
 export function fingerprintOf(artefact: UpstreamArtefact): string {
   return createHash('sha256').update(JSON.stringify(artefact)).digest('base64url');
 }
 
-/** Slots, or of an older registry the one tarball at the root, which runs everywhere as far as that knows. */
+/** Reads the slots; an older registry has one tarball at the root, which it treats as independent of architecture. */
 function npmSlots(document: Json, dataUpdatedAt: string): UpstreamSlot[] {
   const tarballs = object(document['tarballs']);
   if (!tarballs)
@@ -102,7 +102,7 @@ function npmSlots(document: Json, dataUpdatedAt: string): UpstreamSlot[] {
     ];
   return Object.entries(tarballs).map(([architecture, value]) => {
     assertArchitecture(architecture);
-    const slot = object(value) ?? invalid(`a slot ${architecture} that is no object`);
+    const slot = object(value) ?? invalid(`a slot ${architecture} that is not an object`);
     return {
       ...slotFields(slot, dataUpdatedAt),
       architecture,
@@ -149,7 +149,7 @@ function thumbnail(value: unknown): UpstreamArtefact['thumbnail'] {
 }
 
 function localised(value: unknown): LocalisedText | undefined {
-  // The oldest registries have one text, without a language.
+  // The oldest registries have a single string without a language.
   const it = typeof value === 'string' ? { fr: value, en: value } : object(value);
   const [fr, en] = [text(it?.['fr'])?.slice(0, MAX_TEXT_LENGTH), text(it?.['en'])?.slice(0, MAX_TEXT_LENGTH)];
   return (fr ?? en) ? { ...(fr !== undefined && { fr }), ...(en !== undefined && { en }) } : undefined;
@@ -157,7 +157,7 @@ function localised(value: unknown): LocalisedText | undefined {
 
 function schema(value: unknown): unknown {
   if (isDeeperThan(MAX_SCHEMA_DEPTH, value))
-    invalid(`a configuration schema that is nested more than ${MAX_SCHEMA_DEPTH} deep`);
+    invalid(`a configuration schema that is nested more than ${MAX_SCHEMA_DEPTH} levels deep`);
   return value ?? undefined;
 }
 
@@ -181,5 +181,5 @@ function date(value: unknown): string | undefined {
 }
 
 function invalid(what: string): never {
-  throw new RemoteAnswerInvalidError(`The remote registry has ${what}.`);
+  throw new RemoteAnswerInvalidError(`The remote registry returned ${what}.`);
 }

@@ -1,14 +1,14 @@
 import { defineError } from '../errors.ts';
 
 export const RemoteUnavailableError = defineError('remote_unavailable', 502, 'Remote registry unavailable');
-export const RemoteRefusedError = defineError('remote_refused', 502, 'Remote registry refuses');
+export const RemoteRefusedError = defineError('remote_refused', 502, 'Request refused by the remote registry');
 export const RemoteAnswerInvalidError = defineError(
   'remote_answer_invalid',
   502,
   'Invalid response from the remote registry',
 );
 
-/** The document was read before the bytes were replaced: it is worth reading it again. No client sees it. */
-export class SlotMovedError extends Error {
-  override readonly name = 'SlotMovedError';
+/** The bytes were replaced after the document was read: read the document again. Internal, never sent to clients. */
+export class SlotChangedError extends Error {
+  override readonly name = 'SlotChangedError';
 }

@@ -1,44 +1,44 @@
-// Another registry as its mirrors see it: lists, documents, bytes, thumbnails.
+// API client for another registry: lists, documents, bytes and thumbnails.
 
 import type { Outbound } from '../outbound/index.ts';
-import { accepted, createSource, type UpstreamSource } from './bytes.ts';
+import { checkStatus, createSource, type UpstreamSource } from './bytes.ts';
 import { createUpstreamClient, readBody, type UpstreamAccess } from './client.ts';
 import { readUpstreamArtefact, type UpstreamArtefact } from './documents.ts';
 import { RemoteAnswerInvalidError } from './errors.ts';
 
 export interface Upstream extends UpstreamSource {
-  /** With which the worker thread reaches the same registry; undefined for one that is a file. */
+  /** For the worker thread to reach the same registry; undefined for a bundle. */
   readonly access?: UpstreamAccess;
-  /** One page of its list, as it stands there. */
+  /** Reads one page of its list, unparsed. */
   page(query: Record<string, string>): Promise<{ results: unknown[]; count: number }>;
-  /** All that it shows us, deprecated artefacts too; `unusable` tells what cannot be read, by id where it has one. */
+  /** Lists all visible artefacts, deprecated ones too. `unusable` has the reason for each invalid document, by id. */
   all(signal: AbortSignal): Promise<{ artefacts: UpstreamArtefact[]; unusable: Map<string, string> }>;
-  /** Undefined when it does not show us any. */
+  /** Undefined if it does not exist or is not visible. */
   artefact(id: string, signal?: AbortSignal): Promise<UpstreamArtefact | undefined>;
   thumbnail(thumbnailId: string, signal?: AbortSignal): Promise<{ bytes: Buffer; contentType: string } | undefined>;
 }
 
 const PAGE_SIZE = 1000;
-/** More than any registry has; a list without an end would keep its mirror reading for ever. */
+/** More than any registry has; protects the mirror against an endless list. */
 const MAX_LISTED_ARTEFACTS = 200_000;
 const MAX_JSON_BYTES = 256 * 1024 * 1024;
 const MAX_THUMBNAIL_BYTES = 5 * 1024 * 1024;
 
-/** Makes the view of one registry. All methods throw remote_unavailable, remote_refused, remote_answer_invalid. */
+/** Creates the client of one registry. All methods throw remote_unavailable, remote_refused, remote_answer_invalid. */
 export function createUpstream(access: UpstreamAccess, outbound: Pick<Outbound, 'get'>): Upstream {
   const client = createUpstreamClient(access, outbound);
   const { route } = client;
 
   /** @returns undefined for 404 */
   async function json(target: string, signal?: AbortSignal): Promise<unknown> {
-    const answer = await accepted(await client.get(target, { headers: { accept: 'application/json' }, signal }));
-    if (!answer) return undefined;
+    const response = await checkStatus(await client.get(target, { headers: { accept: 'application/json' }, signal }));
+    if (!response) return undefined;
     try {
-      return JSON.parse((await readBody(answer, MAX_JSON_BYTES)).toString('utf8'));
+      return JSON.parse((await readBody(response, MAX_JSON_BYTES)).toString('utf8'));
     } catch (error) {
       if (!(error instanceof SyntaxError)) throw error;
       throw new RemoteAnswerInvalidError(
-        'The remote registry answers with what is no JSON: is this the address of a registry?',
+        'The response of the remote registry is not JSON: check that its URL is the base URL of a registry.',
         { cause: error },
       );
     }
@@ -52,7 +52,8 @@ export function createUpstream(access: UpstreamAccess, outbound: Pick<Outbound, 
       { results?: unknown; count?: unknown } | undefined;
     if (!list || !Array.isArray(list.results) || typeof list.count !== 'number')
       throw new RemoteAnswerInvalidError(
-        'The remote registry answers with what is no list of artefacts: is this the address of a registry?',
+        'The response of the remote registry is not a list of artefacts: ' +
+          'check that its URL is the base URL of a registry.',
       );
     return { results: list.results, count: list.count };
   }
@@ -90,11 +91,11 @@ export function createUpstream(access: UpstreamAccess, outbound: Pick<Outbound, 
       return document === undefined ? undefined : readUpstreamArtefact(document);
     },
     async thumbnail(thumbnailId, signal) {
-      const answer = await accepted(await client.get(route('thumbnails', thumbnailId, 'data'), { signal }));
+      const response = await checkStatus(await client.get(route('thumbnails', thumbnailId, 'data'), { signal }));
       return (
-        answer && {
-          bytes: await readBody(answer, MAX_THUMBNAIL_BYTES),
-          contentType: answer.headers['content-type'] ?? '',
+        response && {
+          bytes: await readBody(response, MAX_THUMBNAIL_BYTES),
+          contentType: response.headers['content-type'] ?? '',
         }
       );
     },

@@ -1,4 +1,4 @@
-// Calls between two threads, in both directions, over birpc. Errors keep their class where both sides know it.
+// RPC between two threads, in both directions, over birpc. Errors keep their class where both sides know it.
 
 import { createBirpc, type BirpcFn, type BirpcReturn } from 'birpc';
 import { describeError, errorOf, type ErrorDescription } from '../errors.ts';
@@ -9,7 +9,7 @@ export interface Port {
   on(event: 'message', listener: (message: unknown) => void): unknown;
 }
 
-/** The functions of the other side: each answers with a promise; `fn.asEvent(…)` waits for no answer. */
+/** The functions of the other side: each returns a promise; `fn.asEvent(…)` does not wait for a response. */
 export type Calls<Api> = { [Name in keyof Api]: BirpcFn<Api[Name]> };
 
 interface Message {
@@ -17,8 +17,8 @@ interface Message {
 }
 
 /**
- * Connects a thread with another one.
- * @param local functions that the other side may call; arguments and results are what structured clones carry
+ * Connects this thread to another one.
+ * @param local functions that the other side may call; arguments and results must be structured-cloneable
  */
 export function connectRpc<Remote extends object>(port: Port, local: object): BirpcReturn<Remote, object> {
   return createBirpc<Remote, object>(local, {
@@ -31,7 +31,7 @@ export function connectRpc<Remote extends object>(port: Port, local: object): Bi
     serialize: (message: Message) => (message.e === undefined ? message : { ...message, e: describeError(message.e) }),
     deserialize: (message: Message) =>
       message.e === undefined ? message : { ...message, e: errorOf(message.e as ErrorDescription) },
-    // Some calls take as long as a download: what ends them is their signal, or the end of the thread.
+    // Some calls last as long as a download: only their signal or the end of the thread ends them.
     timeout: -1,
   });
 }

@@ -1,16 +1,16 @@
-// A worker thread as the thread that uses it sees it: started when it is needed, and anew after it has broken down.
+// Owns a worker thread: starts it on demand, and starts another one after a crash.
 
 import { Worker, type ResourceLimits } from 'node:worker_threads';
 import type { BirpcReturn } from 'birpc';
 import { connectRpc, type Calls } from './rpc.ts';
 
 export interface WorkerOptions {
-  /** Path of the program; it answers calls with `connectRpc`. */
+  /** Path of the program; it serves calls with `connectRpc`. */
   program: string;
-  /** `workerData` of the program. */
+  /** Passed to the program as `workerData`. */
   data: unknown;
   resourceLimits?: ResourceLimits;
-  /** Called with what broke the thread down. */
+  /** Called with the error that crashed the thread. */
   onError: (error: unknown) => void;
 }
 
@@ -18,15 +18,15 @@ export interface BackgroundWorker<Api> {
   /** Adds functions that the program may call here. */
   expose(functions: object): void;
   /**
-   * Calls the worker until `release`. Only meanwhile does it keep the process alive.
-   * Calls fail once the thread has ended: then the next `acquire` starts another one.
+   * Gives access to the worker until `release`. The thread keeps the process alive only while it is acquired.
+   * Calls fail once the thread has ended; the next `acquire` starts another one.
    */
   acquire(): { api: Calls<Api>; release: () => void };
   /** Ends the thread; calls in flight fail. */
   close(): Promise<void>;
 }
 
-interface Running<Api extends object> {
+interface RunningWorker<Api extends object> {
   worker: Worker;
   api: BirpcReturn<Api, object>;
   users: number;
@@ -39,9 +39,9 @@ export function createWorker<Api extends object>({
   onError,
 }: WorkerOptions): BackgroundWorker<Api> {
   const exposed = {};
-  let running: Running<Api> | undefined;
+  let running: RunningWorker<Api> | undefined;
 
-  function start(): Running<Api> {
+  function start(): RunningWorker<Api> {
     const worker = new Worker(program, { execArgv: [], workerData: data, ...(resourceLimits && { resourceLimits }) });
     const started = { worker, api: connectRpc<Api>(worker, exposed), users: 0 };
     worker.on('error', (error) => {
@@ -54,7 +54,7 @@ export function createWorker<Api extends object>({
     return started;
   }
 
-  function end(ended: Running<Api>, cause?: unknown): void {
+  function end(ended: RunningWorker<Api>, cause?: unknown): void {
     if (running === ended) running = undefined;
     if (!ended.api.$closed) ended.api.$close(new Error('The worker thread has ended.', { cause }));
   }
@@ -64,22 +64,22 @@ export function createWorker<Api extends object>({
       Object.assign(exposed, functions);
     },
     acquire() {
-      const used = (running ??= start());
-      if (++used.users === 1) used.worker.ref();
+      const acquired = (running ??= start());
+      if (++acquired.users === 1) acquired.worker.ref();
       let isReleased = false;
       return {
-        api: used.api,
+        api: acquired.api,
         release() {
           if (isReleased) return;
           isReleased = true;
-          if (--used.users === 0) used.worker.unref();
+          if (--acquired.users === 0) acquired.worker.unref();
         },
       };
     },
     async close() {
       const ending = running;
       if (!ending) return;
-      // Whoever is told of the end releases the thread, which must not let the process end before it has ended.
+      // Callers release the thread when their calls fail; it must keep the process alive until it has terminated.
       ending.users++;
       end(ending);
       await ending.worker.terminate();

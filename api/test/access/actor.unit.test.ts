@@ -17,7 +17,7 @@ function startApp(t: TestContext) {
   return app;
 }
 
-test('a request tells who acts, from which address and under which request id', async (t) => {
+test('sets the caller, client address and request ID on a request', async (t) => {
   const response = await startApp(t).inject({
     url: '/who',
     headers: { 'x-forwarded-for': '192.0.2.1' },
@@ -30,7 +30,7 @@ test('a request tells who acts, from which address and under which request id', 
   });
 });
 
-test('who is refused gets a problem document before the body is looked at', async (t) => {
+test('refuses an unknown key with a problem document before parsing the body', async (t) => {
   const response = await startApp(t).inject({
     method: 'POST',
     url: '/who',
@@ -40,7 +40,7 @@ test('who is refused gets a problem document before the body is looked at', asyn
   assert.deepEqual([response.statusCode, response.json<{ code: string }>().code], [401, 'api_key_invalid']);
 });
 
-test("the origin is compared with the host that a trusted proxy forwards, and with no other's", async (t) => {
+test('compares the origin with a host forwarded by a trusted proxy, but not by another client', async (t) => {
   const app = startApp(t);
   const statusFrom = async (remoteAddress: string) => {
     const headers = {

@@ -1,4 +1,4 @@
-// One caller of each kind and standing, for tests that ask each of them the same.
+// Callers of every kind and role, for tests that run the same request with each.
 
 import type {
   Account,
@@ -15,7 +15,7 @@ export const ACME_SEA: Account = { ...ACME, department: 'sea' };
 export const OTHER: Account = { type: 'organization', id: 'other' };
 export const UMA: Account = { type: 'user', id: 'uma' };
 
-/** A user who is signed in; by default a member of Acme, which holds a grant. */
+/** Creates a signed-in user; by default a member of Acme, which has a grant. */
 export function userCaller(changes: Partial<UserCaller> = {}): UserCaller {
   const user = { id: 'uma', name: 'Uma', email: 'uma@acme.example' };
   return {
@@ -44,7 +44,7 @@ export function readKeyCaller(changes: Partial<ReadKeyCaller> = {}): ReadKeyCall
   };
 }
 
-/** Every kind of caller, in every standing that the policy tells apart. */
+/** Every kind of caller, in every role that the policy distinguishes. */
 export const CALLERS = {
   'anonymous': { kind: 'anonymous' },
   'internal': { kind: 'internal' },

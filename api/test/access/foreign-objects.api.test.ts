@@ -6,27 +6,24 @@ import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, signInOf, startTestServer, type TestServer } from '../support/test-server.ts';
 import { ROWS, type Row } from './route-rows.ts';
 
-/**
- * Stands in everything that belongs to globex, and in nothing else: names, titles, bytes. Ids have none of it, since
- * they are what is guessed.
- */
+/** Marker in the names, titles and bytes of globex and nowhere else. Not in IDs, which the attacker guesses. */
 const MARK = 'zebra';
 const ID = 'guessed-artefact';
 const GLOBEX = { type: 'organization', id: 'globex', name: `${MARK} works` } as const;
 const REMOTE = 'https://registry.example.net';
-/** Images are public by their unguessable ids (02). */
+/** Thumbnails are public by design: their IDs are unguessable. */
 const PUBLIC_BY_ID = new Set(['/api/v1/thumbnails/{id}/data']);
 const OWN = new Set(['a superadmin', 'an internal service', 'an internal service for globex', 'a read key of globex']);
 
-/** Ids of what belongs to globex, by the template that takes them. */
-type Foreign = Record<string, string>;
+/** IDs of objects of globex, by the collection in the route template. */
+type ForeignIds = Record<string, string>;
 
 for (const dialect of DIALECTS) {
-  describe(`what belongs to another account, on ${dialect}`, () => {
+  describe(`an object of another account, on ${dialect}`, () => {
     let server: TestServer;
     let callers: Record<string, Headers>;
-    let foreign: Foreign;
-    let atFirst: string;
+    let foreign: ForeignIds;
+    let initialState: string;
     before(async () => {
       server = await startTestServer({ dialect });
       const all = await createCallers(server);
@@ -35,7 +32,7 @@ for (const dialect of DIALECTS) {
         'a plain member of acme': await server.member('acme', 'member'),
       };
       foreign = await createForeign(server, all['a superadmin'], all['an internal service']);
-      atFirst = await snapshot(server, foreign);
+      initialState = await snapshot(server, foreign);
     });
     after(() => server.close());
 
@@ -44,23 +41,23 @@ for (const dialect of DIALECTS) {
         signInOf(dialect) !== 'simple-directory' ||
         !/ \/api\/v1\/(users|organizations|invitations|sessions)(\/|$)/.test(route),
     );
-    // Once each: what is asked is the same whatever the row reaches.
+    // Each request once: rows that differ only in the expected answer are the same request.
     const requests = new Map(
       rows
         .filter(({ route }) => !PUBLIC_BY_ID.has(route.split(' ')[1] ?? ''))
         .map((row) => [`${row.route} ${JSON.stringify(row.body)}`, row]),
     );
     for (const [name, row] of requests) {
-      test(`${name} tells and changes nothing of it`, async () => {
+      test(`is neither revealed nor changed by ${name}`, async () => {
         for (const [caller, headers] of Object.entries(callers)) {
           const { status, text } = await ask(server, row, foreign, headers);
-          assert.ok(!text.toLowerCase().includes(MARK), `${caller} was told ${text}`);
-          if (row.route.includes('{')) assert.ok(status >= 400, `${caller} was answered with ${status}`);
+          assert.ok(!text.toLowerCase().includes(MARK), `${caller} received ${text}`);
+          if (row.route.includes('{')) assert.ok(status >= 400, `${caller} received ${status}`);
         }
       });
     }
 
-    test('is found by no search, filter or page of a list', async () => {
+    test('is not found by any search, filter or page of a list', async () => {
       const queries = [
         `q=${MARK}`,
         `q=${ID}`,
@@ -81,7 +78,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('is told apart from what does not exist by nothing', async () => {
+    test('is indistinguishable from one that does not exist', async () => {
       for (const [caller, headers] of Object.entries(callers)) {
         for (const rest of [
           '',
@@ -107,13 +104,13 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('is as it was after all this', async () => {
-      assert.equal(await snapshot(server, foreign), atFirst);
+    test('is unchanged after all requests', async () => {
+      assert.equal(await snapshot(server, foreign), initialState);
     });
   });
 }
 
-async function createForeign(server: TestServer, superadmin: Headers, internal: Headers): Promise<Foreign> {
+async function createForeign(server: TestServer, superadmin: Headers, internal: Headers): Promise<ForeignIds> {
   const json = async (
     method: string,
     path: string,
@@ -175,7 +172,7 @@ async function createForeign(server: TestServer, superadmin: Headers, internal: 
     apiKey: MARK,
     schedule: null,
   });
-  const [user, session] = await createPeople(server, superadmin, json);
+  const [user, session] = await createUserAndSession(server, superadmin, json);
   return {
     'artefacts': ID,
     'uploads': upload.headers.get('location')?.split('/').at(-1) ?? '',
@@ -188,8 +185,8 @@ async function createForeign(server: TestServer, superadmin: Headers, internal: 
   };
 }
 
-/** A user of globex and his session, where they are kept here. */
-async function createPeople(
+/** Creates a user of globex with a session; empty IDs if an identity service manages the users. */
+async function createUserAndSession(
   server: TestServer,
   superadmin: Headers,
   json: (method: string, path: string, headers: Headers, body?: unknown) => Promise<Record<string, string>>,
@@ -203,11 +200,11 @@ async function createPeople(
   return [user.id, results[0]?.id ?? ''];
 }
 
-/** Puts the foreign id where the route takes one. */
+/** Sends the request of a row with the foreign ID in its path. */
 async function ask(
   server: TestServer,
   { route, body, tus }: Row,
-  foreign: Foreign,
+  foreign: ForeignIds,
   headers: Headers,
 ): Promise<{ status: number; text: string }> {
   const [method = '', template = ''] = route.split(' ');
@@ -238,13 +235,13 @@ async function ask(
 }
 
 function form(): FormData {
-  const made = new FormData();
-  made.set('file', new Blob(['x']), 'x');
-  return made;
+  const data = new FormData();
+  data.set('file', new Blob(['x']), 'x');
+  return data;
 }
 
-/** What superadmins see of it. */
-async function snapshot(server: TestServer, foreign: Foreign): Promise<string> {
+/** Returns the foreign objects as a superadmin sees them. */
+async function snapshot(server: TestServer, foreign: ForeignIds): Promise<string> {
   const headers = await server.superadmin();
   const paths = [
     `/artefacts/${ID}`,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { policy, type AnnouncedUpload, type KeyScopes, type Upload } from '../../src/access/index.ts';
+import { policy, type DeclaredUpload, type KeyScopes, type Upload } from '../../src/access/index.ts';
 import { uploadKeyCaller } from './callers.ts';
 import { outcomeOf, readTable, UPLOAD } from './policy-table.ts';
 
-describe('the scopes of an upload key, all of which must hold', () => {
+describe('the scopes of an upload key must all match', () => {
   const SCOPES: Record<string, KeyScopes> = {
     'none': {},
     'name': { allowedName: '@acme/a@1' },
@@ -22,7 +22,7 @@ describe('the scopes of an upload key, all of which must hold', () => {
     },
   };
   const UPLOADS: Record<string, Upload> = {
-    'as meant': { ...UPLOAD, presentCategory: 'processing' },
+    'matching': { ...UPLOAD, presentCategory: 'processing' },
     'new': UPLOAD,
     'id @2': { ...UPLOAD, id: '@acme/a@2' },
     'id @10': { ...UPLOAD, id: '@acme/a@10' },
@@ -34,7 +34,7 @@ describe('the scopes of an upload key, all of which must hold', () => {
     'file': { id: UPLOAD.id, format: 'file', category: 'processing' },
   };
   const atCommit = readTable(`
-                         | as meant | new   | id @2 | id @10 | id @Acme | id x  | package | category | present | file
+                         | matching | new   | id @2 | id @10 | id @Acme | id x  | package | category | present | file
     none                 | yes      | yes   | yes   | yes    | yes      | yes   | yes     | yes      | yes     | yes
     name                 | yes      | yes   | scope | scope  | scope    | scope | yes     | yes      | yes     | yes
     prefix               | yes      | yes   | yes   | yes    | scope    | scope | yes     | yes      | yes     | yes
@@ -56,7 +56,7 @@ describe('the scopes of an upload key, all of which must hold', () => {
     package and category | yes   | yes   | yes    | yes      | yes
     all four             | yes   | scope | scope  | scope    | scope`);
 
-  test('every set of scopes and every upload has a cell', () => {
+  test('every combination of scopes and upload has a cell', () => {
     assert.deepEqual(atCommit.columns, Object.keys(UPLOADS));
     for (const { rows } of [atCommit, atStart]) assert.deepEqual([...rows.keys()], Object.keys(SCOPES));
   });
@@ -67,7 +67,7 @@ describe('the scopes of an upload key, all of which must hold', () => {
         atCommit.rows.get(name),
       );
     });
-    test(`${name}: before the body is read, as far as the id tells`, () => {
+    test(`${name}: before the body is read, by ID alone`, () => {
       assert.deepEqual(
         atStart.columns.map((column) => outcomeOf(policy.startUpload(uploadKeyCaller(scopes), UPLOADS[column]!.id))),
         atStart.rows.get(name),
@@ -76,10 +76,10 @@ describe('the scopes of an upload key, all of which must hold', () => {
   }
 });
 
-describe('the scopes of an upload key before the first byte of an upload whose fields are known', () => {
+describe('the scopes of an upload key are checked against declared fields before the first byte', () => {
   const { id } = UPLOAD;
-  const ANNOUNCED: Record<string, AnnouncedUpload> = {
-    'as meant': { id, format: 'npm', category: 'processing', presentCategory: 'processing' },
+  const DECLARED: Record<string, DeclaredUpload> = {
+    'matching': { id, format: 'npm', category: 'processing', presentCategory: 'processing' },
     'npm': { id, format: 'npm' },
     'id @2': { id: '@acme/a@2', format: 'npm' },
     'category': { id, format: 'npm', category: 'catalog' },
@@ -88,7 +88,7 @@ describe('the scopes of an upload key before the first byte of an upload whose f
     'its category': { id, format: 'file', category: 'other' },
   };
   const { columns, rows } = readTable(`
-             | as meant | npm | id @2 | category | present | file  | its category
+             | matching | npm | id @2 | category | present | file  | its category
     none     | yes      | yes | yes   | yes      | yes     | yes   | yes
     name     | yes      | yes | scope | yes      | yes     | yes   | yes
     package  | yes      | yes | yes   | yes      | yes     | scope | scope
@@ -101,10 +101,10 @@ describe('the scopes of an upload key before the first byte of an upload whose f
   };
 
   for (const [name, cells] of rows) {
-    test(`${name}: what is certain by then`, () => {
-      assert.deepEqual(columns, Object.keys(ANNOUNCED));
+    test(`${name}: with the declared fields`, () => {
+      assert.deepEqual(columns, Object.keys(DECLARED));
       assert.deepEqual(
-        columns.map((column) => outcomeOf(policy.announceUpload(uploadKeyCaller(SCOPES[name]), ANNOUNCED[column]!))),
+        columns.map((column) => outcomeOf(policy.authorizeUpload(uploadKeyCaller(SCOPES[name]), DECLARED[column]!))),
         cells,
       );
     });

@@ -1,8 +1,8 @@
-// Tables of the policy: a cell names what a caller gets.
+// Reads the policy's test tables: a row per caller, a column per action, the expected outcome in each cell.
 
-import type { Refusal, Upload } from '../../src/access/index.ts';
+import type { Caller, policy, Refusal, Upload } from '../../src/access/index.ts';
 
-/** What stands in the cells, and the error's code and status that it means. */
+/** Words of the cells, with the code and status of the error they stand for. */
 export const OUTCOMES = {
   'yes': undefined,
   '401': { code: 'unauthenticated', status: 401 },
@@ -14,9 +14,19 @@ export const OUTCOMES = {
   'scope': { code: 'key_scope', status: 403 },
 };
 
+type PolicyName = keyof typeof policy;
+/** A function of the policy with its arguments, except the caller. */
+export type Action = {
+  [Name in PolicyName]: Parameters<(typeof policy)[Name]> extends [Caller, ...infer Rest] ? [Name, ...Rest] : never;
+}[PolicyName];
+export interface Matrix {
+  actions: Record<string, Action>;
+  cells: string;
+}
+
 export const UPLOAD: Upload = { id: '@acme/a@1', format: 'npm', category: 'processing', packageName: '@acme/a' };
 
-/** Reads a table: its columns, and the cells of each row by its name. */
+/** Parses a table into its columns and the cells of each row by name. */
 export function readTable(text: string): { columns: string[]; rows: Map<string, string[]> } {
   const [[, ...columns] = [], ...lines] = text
     .trim()
@@ -25,6 +35,7 @@ export function readTable(text: string): { columns: string[]; rows: Map<string, 
   return { columns, rows: new Map(lines.map(([name = '', ...cells]) => [name, cells])) };
 }
 
+/** Returns the word for a refusal. */
 export function outcomeOf(refusal: Refusal): string {
   const found = Object.entries(OUTCOMES).find(
     ([, error]) => error?.code === refusal?.code && error?.status === refusal?.status,

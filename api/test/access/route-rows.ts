@@ -1,6 +1,6 @@
-// Every route of the API and what each caller gets from it: one row a request, one column a caller.
+// Every route of the API with the expected answer for each caller: one row per request, one column per caller.
 
-/** The columns, in order. Acme has an access grant, initech and hooli have none. */
+/** The columns, in order. Acme has an access grant; initech and hooli have none. */
 export const COLUMNS = [
   'anonymous',
   'an internal service',
@@ -16,8 +16,8 @@ export const COLUMNS = [
 export type Column = (typeof COLUMNS)[number];
 
 /**
- * Short words of the cells: `ok` is what the row reaches, the others are refusals by the policy.
- * A number with a code, `404 user_not_found`, is an answer of its own.
+ * Words of the cells: `ok` is the answer of the row, the others are refusals by the policy. `404:user_not_found` is an
+ * answer of that one caller.
  */
 export const REFUSALS = {
   unauth: '401 unauthenticated',
@@ -28,15 +28,15 @@ export const REFUSALS = {
 } as const;
 
 export interface Row {
-  /** `GET /api/v1/artefacts/{id}` as the description names it. */
+  /** Route as in the OpenAPI document: `GET /api/v1/artefacts/{id}`. */
   route: string;
-  /** Below the server's address. */
+  /** Path of the request. */
   path: string;
   /** JSON, or an empty multipart form. */
   body?: object | 'form';
-  /** Headers of the tus protocol beside its version. */
+  /** tus headers in addition to Tus-Resumable. */
   tus?: Record<string, string>;
-  /** Status, and the code of a problem, of who gets past the policy. */
+  /** Status, with the code of a problem, for callers that the policy allows. */
   ok: string;
   cells: string;
 }
@@ -48,7 +48,7 @@ const CURATORS = 'unauth ok acting forbid forbid forbid forbid forbid forbid ok'
 const UPLOADERS = 'unauth ok acting ok forbid forbid forbid forbid forbid ok';
 const OF_ACME = 'unauth forbid forbid forbid forbid forbid forbid ok forbid ok';
 
-/** Of an artefact that is public, shared with acme, or private. */
+/** Cells for an artefact that is public, shared with acme, or private. */
 const SEE = {
   public: ALL,
   shared: 'hidden ok ok hidden ok hidden ok ok hidden ok',
@@ -71,7 +71,7 @@ const v1 = (
   ...(tus && { tus }),
 });
 
-/** Rows of a route that reads an artefact, one for each way in which it is visible. */
+/** Creates the rows of a route that reads an artefact, one per visibility. */
 const reading = (method: string, template: string, ok: string, cells: typeof SEE): Row[] =>
   Object.entries(cells).map(([artefact, row]) =>
     v1(method, template, ok, row, { path: template.replace('{id}', artefact).replace('{*}', 'index.js') }),

@@ -14,10 +14,10 @@ interface Description {
 }
 
 for (const dialect of DIALECTS) {
-  describe(`who gets what on ${dialect}`, () => {
+  describe(`access to every route, on ${dialect}`, () => {
     let server: TestServer;
     let callers: Record<Column, Headers>;
-    // Users of an identity service are managed there.
+    // The identity service manages users itself, so these routes do not exist.
     const rows = ROWS.filter(
       ({ route }) =>
         signInOf(dialect) !== 'simple-directory' ||
@@ -39,7 +39,8 @@ for (const dialect of DIALECTS) {
 
     for (const row of rows) {
       const words = row.cells.split(' ');
-      test(`${row.route.split(' ')[0]} ${row.path}${row.body ? ` ${JSON.stringify(row.body)}` : ''}: ${words.join(' ')}`, async () => {
+      const body = row.body ? ` ${JSON.stringify(row.body)}` : '';
+      test(`${row.route.split(' ')[0]} ${row.path}${body}: ${words.join(' ')}`, async () => {
         assert.equal(words.length, COLUMNS.length);
         for (const [index, column] of COLUMNS.entries()) {
           const answer = await ask(server, row, callers[column]);
@@ -48,17 +49,17 @@ for (const dialect of DIALECTS) {
       });
     }
 
-    test('every route that the description names has a row, and no other', async () => {
+    test('the rows and the OpenAPI document have the same routes', async () => {
       const { paths } = (await (await server.api('GET', '/openapi.json')).json()) as Description;
       const routes = Object.entries(paths).flatMap(([path, methods]) =>
         Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
       );
-      // Signing in and out is better-auth's, where nobody is a caller yet: its tests are in accounts/.
+      // Sign-in routes are better-auth's and have no caller; accounts/ tests them.
       const ours = routes.filter((route) => !route.includes(' /api/auth/'));
       assert.deepEqual([...new Set(rows.map(({ route }) => route))].sort(), ours.sort());
     });
 
-    test('every route that is not described answers everybody', async () => {
+    test('undocumented routes answer every caller', async () => {
       for (const column of COLUMNS) {
         for (const path of [
           '/api/v1/openapi.json',
@@ -77,7 +78,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('what the contract says is no route is none', async () => {
+    test('paths that the contract excludes are not routes', async () => {
       for (const path of [
         '/api/v1/artefacts/public/versions',
         '/api/v1/artefacts/public/versions/1.0.0',
@@ -99,7 +100,7 @@ for (const dialect of DIALECTS) {
   });
 }
 
-/** Answers with the status, and the code of a problem. */
+/** Sends the request; returns the status, with the code of a problem. */
 async function ask(server: TestServer, { route, path, body, tus }: Row, headers: Headers): Promise<string> {
   const method = route.split(' ')[0] ?? '';
   const response = await fetch(`${server.url}${path}`, {
@@ -128,7 +129,7 @@ function expected({ route, ok }: Row, word: string): string {
   return route.startsWith('HEAD ') ? (answer.split(' ')[0] ?? '') : answer;
 }
 
-/** With a field, since fetch sends none as no form at all. */
+/** Contains a field, because fetch does not send an empty form as multipart. */
 function emptyForm(): FormData {
   const form = new FormData();
   form.set('colour', 'red');

@@ -1,4 +1,4 @@
-// A small app around the accounts slice, on SQLite or PostgreSQL, and browsers that sign in to it.
+// An app with only the accounts slice, on SQLite or PostgreSQL, and browsers that sign in to it.
 
 import assert from 'node:assert/strict';
 import type { FastifyInstance } from 'fastify';
@@ -18,13 +18,13 @@ export interface AccountsApp {
   app: FastifyInstance;
   accounts: Accounts;
   database: Database;
-  /** Signs in as the superadmin that the first start made. */
+  /** Signs in as the first superadmin. */
   admin(): Promise<Browser>;
   signIn(email: string, password?: string): Promise<Browser>;
   close(): Promise<void>;
 }
 
-/** The answer of a request: status, body as JSON, headers. */
+/** A response: status, parsed JSON body, headers. */
 export interface Answer {
   status: number;
   body: Record<string, unknown>;
@@ -32,7 +32,7 @@ export interface Answer {
 }
 
 export interface Browser {
-  /** What it would send, kept up to date with what answers set. */
+  /** Cookie header that the browser sends, updated from responses. */
   cookie: string;
   get(path: string, headers?: Record<string, string>): Promise<Answer>;
   send(
@@ -80,7 +80,7 @@ export async function createAccountsApp(
   const signIn = async (email: string, password = PASSWORD): Promise<Browser> => {
     const browser = createBrowser(app);
     const { status, body } = await browser.send('POST', '/api/auth/sign-in/email', { email, password });
-    if (status !== 200) throw new Error(`signing in as ${email} was answered with ${status}: ${JSON.stringify(body)}`);
+    if (status !== 200) throw new Error(`signing in as ${email} failed with ${status}: ${JSON.stringify(body)}`);
     return browser;
   };
   return {
@@ -96,7 +96,7 @@ export async function createAccountsApp(
   };
 }
 
-/** Creates a user through the API and returns his id. */
+/** Creates a user through the API and returns their ID. */
 export async function createUser(admin: Browser, email: string, more: Record<string, unknown> = {}): Promise<string> {
   const { status, body } = await admin.send('POST', '/users', {
     email,
@@ -109,8 +109,8 @@ export async function createUser(admin: Browser, email: string, more: Record<str
 }
 
 /**
- * The organisation acme: its departments are geo and sea, its members boss (an admin), mate (in none of them) and
- * diver (in sea).
+ * Creates the organisation acme with the departments geo and sea. Its members are boss (an admin), mate (in no
+ * department) and diver (in sea).
  */
 export async function createAcme(admin: Browser): Promise<{ boss: string; mate: string; diver: string }> {
   await admin.send('POST', '/organizations', { id: 'acme', name: 'Acme' });
@@ -134,12 +134,12 @@ export async function createAcme(admin: Browser): Promise<{ boss: string; mate: 
   return { boss, mate, diver };
 }
 
-/** What was audited, in the order in which it happened. */
+/** Returns the audit events, oldest first. */
 export function auditOf({ db }: Database): Promise<AuditEventsTable[]> {
   return db.selectFrom('audit_events').selectAll().orderBy('at').orderBy('id').execute();
 }
 
-/** A client with a cookie jar; paths are below /api/v1 unless they start with /api. */
+/** Creates a client with a cookie jar; paths are relative to /api/v1 unless they start with /api. */
 export function createBrowser(app: FastifyInstance, cookie = ''): Browser {
   const request = async (
     method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',

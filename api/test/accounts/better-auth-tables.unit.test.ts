@@ -7,7 +7,7 @@ import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
 import { SECRET } from './accounts-app.ts';
 
 for (const dialect of DIALECTS) {
-  test(`better-auth finds every table, column and index it wants, on ${dialect}`, async (t) => {
+  test(`the migrations create every table, column and index that better-auth needs, on ${dialect}`, async (t) => {
     const { database, close } = await openTestDatabase(dialect);
     t.after(close);
     const auth = createAuth({ database, publicUrl: 'http://localhost', secret: SECRET, passwords: FAST_PASSWORDS });

@@ -52,25 +52,25 @@ describe('signing in on the command line with a second factor', () => {
   }
   const login = (...words: string[]) => run('login', berth.url, '--email', ADMIN_EMAIL, ...words);
 
-  test('asks for the code, and refuses a wrong one', async () => {
+  test('requires a code and refuses a wrong one', async () => {
     const without = await login();
     assert.equal(without.status, 1);
-    assert.match(without.stderr, /^berth login: this user has a second factor: give its code with --code$/m);
+    assert.match(without.stderr, /^berth login: this user has two-factor authentication: give the code with --code$/m);
     const wrong = await login('--code', '000000');
     assert.equal(wrong.status, 1);
     assert.match(wrong.stderr, /^berth login: .*code/im);
     assert.equal((await run('keys', 'ls')).status, 1);
   });
 
-  test('takes the code of the app', async () => {
+  test('accepts a code of the authenticator app', async () => {
     const { status, stderr } = await login('--code', codeOf(secret));
     assert.equal(status, 0, stderr);
-    assert.equal((await run('keys', 'ls')).stdout, 'There are no keys.\n');
+    assert.equal((await run('keys', 'ls')).stdout, 'No API keys.\n');
   });
 
-  test('takes a backup code', async () => {
+  test('accepts a backup code', async () => {
     const { status, stderr } = await login('--code', backupCodes[0] ?? '');
     assert.equal(status, 0, stderr);
-    assert.equal((await run('publishers', 'ls')).stdout, 'No pipeline is trusted.\n');
+    assert.equal((await run('publishers', 'ls')).stdout, 'No trusted publishers.\n');
   });
 });

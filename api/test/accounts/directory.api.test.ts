@@ -50,7 +50,7 @@ for (const dialect of DIALECTS) {
     };
     const session = async (headers: Record<string, string>) => (await ask('GET', '/session', headers)).body;
 
-    test('sign in there, as anybody is told', async () => {
+    test('sign in there, as GET /sign-in says', async () => {
       assert.deepEqual((await ask('GET', '/sign-in', {})).body, {
         mode: 'simple-directory',
         url: 'https://example.org/directory',
@@ -59,7 +59,7 @@ for (const dialect of DIALECTS) {
       assert.equal(server.server.firstSuperadmin, undefined);
     });
 
-    test('are found there, in the name of the superadmin who looks for them', async () => {
+    test('are searched there, with the cookie of the superadmin', async () => {
       const root = await directory.cookies({ ...ROOT, adminMode: true });
       await directory.cookies(UMA);
       assert.deepEqual((await ask('GET', '/accounts?q=acm', root)).body, {
@@ -74,7 +74,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await ask('GET', '/accounts?q=uma', await directory.cookies(UMA))).body['code'], 'forbidden');
     });
 
-    test('act alone unless cookies name one of their memberships', async () => {
+    test('act alone unless the cookies name one of their memberships', async () => {
       const alone = { type: 'user', id: 'uma', name: 'Uma' };
       assert.deepEqual(await session(await directory.cookies(UMA)), {
         kind: 'user',
@@ -116,12 +116,12 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('speak the language that they chose there', async () => {
+    test('use the language that they chose there', async () => {
       assert.equal((await session(await directory.cookies(UMA, { lang: 'fr' })))['language'], 'fr');
       assert.equal((await session(await directory.cookies(UMA, { lang: '<b>' })))['language'], undefined);
     });
 
-    test('choose the account here or there, by the same cookies', async () => {
+    test('switch accounts through the same cookies as there', async () => {
       const headers = await directory.cookies(UMA);
       const chosen = await ask('PUT', '/session/account', headers, {
         type: 'organization',
@@ -146,7 +146,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([refused.status, refused.body['code']], [403, 'account_not_allowed']);
     });
 
-    test('download once their account has a grant, and see what is shared with it', async () => {
+    test('see what is shared with their account, and download once it has a grant', async () => {
       await server.upload('sea-charts', { format: 'file', file: Buffer.from('charts') });
       await server.api('PATCH', '/artefacts/sea-charts', {
         headers: server.internal,
@@ -173,7 +173,7 @@ for (const dialect of DIALECTS) {
       assert.equal(await download(), 200);
     });
 
-    test('are superadmins only while they have taken up these powers', async () => {
+    test('are superadmins only while admin mode is on', async () => {
       const status = async (user: object) =>
         (await ask('GET', '/access-grants', await directory.cookies({ ...ROOT, ...user }))).status;
       assert.deepEqual(
@@ -182,7 +182,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('are managed there, and not here', async () => {
+    test('are managed there, not here', async () => {
       const root = await directory.cookies({ ...ROOT, adminMode: true });
       for (const [method, path] of [
         ['GET', '/users'],
@@ -196,7 +196,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('change nothing while somebody else looks through their eyes', async () => {
+    test('are read-only while impersonated', async () => {
       const headers = await directory.cookies(
         { ...UMA, pseudoSession: true, isAdmin: true, adminMode: true },
         { org: 'acme' },
@@ -213,7 +213,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('are not taken for others: a token that the directory has not made is refused', async () => {
+    test('cannot be impersonated with a token that the directory did not issue', async () => {
       const { privateKey } = await generateKeyPair('RS256');
       const good = await directory.sign(UMA);
       const [header = '', payload = '', signature = ''] = good.split('.');
@@ -227,11 +227,11 @@ for (const dialect of DIALECTS) {
       const unsigned = Buffer.from(JSON.stringify({ alg: 'none' })).toString('base64url');
       const tokens = {
         'another key under the same name': await directory.sign(UMA, { key: privateKey }),
-        'a key that nobody knows': await directory.sign(UMA, { key: privateKey, kid: 'unknown' }),
+        'an unknown key': await directory.sign(UMA, { key: privateKey, kid: 'unknown' }),
         'another payload': `${header}.${forged}.${signature}`,
         'no signature': `${unsigned}.${forged}.`,
-        'a cut signature': good.slice(0, -6),
-        'no token': 'what.is.this',
+        'a truncated signature': good.slice(0, -6),
+        'not a token': 'what.is.this',
         'no id': await directory.sign({ id: '' }),
       };
       for (const [what, token] of Object.entries(tokens)) {
@@ -239,16 +239,16 @@ for (const dialect of DIALECTS) {
         assert.deepEqual([status, body['code']], [401, 'session_invalid'], what);
         assertNoLeak(text);
       }
-      const half = await ask('GET', '/session', { cookie: `id_token=${header}.${payload}` });
-      assert.deepEqual([half.status, half.body['code']], [401, 'session_invalid']);
+      const unsignedHalf = await ask('GET', '/session', { cookie: `id_token=${header}.${payload}` });
+      assert.deepEqual([unsignedHalf.status, unsignedHalf.body['code']], [401, 'session_invalid']);
     });
 
-    test('are nobody once their token has expired, or without one', async () => {
+    test('are anonymous without a token or with an expired one', async () => {
       assert.equal((await session(toHeaders(await directory.sign(UMA, { expiresIn: -60 }))))['kind'], 'anonymous');
       assert.equal((await session({ cookie: 'id_token_org=acme; i18n_lang=fr' }))['kind'], 'anonymous');
     });
 
-    test('send nothing that changes state from foreign pages', async () => {
+    test('cannot change state from a page of another origin', async () => {
       const headers = {
         ...(await directory.cookies({ ...ROOT, adminMode: true })),
         origin: 'https://elsewhere.example',
@@ -257,7 +257,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([status, body['code']], [403, 'cross_origin']);
     });
 
-    test('are audited under their names', async () => {
+    test('appear under their names in records', async () => {
       const root = await directory.cookies({ ...ROOT, adminMode: true });
       await ask('POST', '/access-grants', root, { account: { type: 'organization', id: 'audited' } });
       const { body } = await ask('GET', '/access-grants', root);
@@ -269,62 +269,9 @@ for (const dialect of DIALECTS) {
   });
 }
 
-describe('the keys of the identity service', () => {
-  let directory: TestDirectory;
-  let server: TestServer;
-  before(async () => {
-    directory = await startTestDirectory();
-    server = await startTestServer({ env: { AUTH_MODE: 'simple-directory', DIRECTORY_URL: directory.url } });
-  });
-  after(async () => {
-    await server.close();
-    await directory.stop();
-  });
-  const ask = async (headers: Record<string, string>) => {
-    const response = await server.api('GET', '/session', { headers });
-    const text = await response.text();
-    assertNoLeak(text);
-    return {
-      status: response.status,
-      retryAfter: response.headers.get('retry-after'),
-      setCookie: response.headers.getSetCookie(),
-      ...(JSON.parse(text) as { kind?: string; code?: string }),
-    };
-  };
-
-  test('that does not answer make nobody a stranger: 503, and the cookies stay', async () => {
-    directory.away = true;
-    const { status, code, retryAfter, setCookie } = await ask(await directory.cookies(UMA));
-    assert.deepEqual([status, code, retryAfter, setCookie], [503, 'directory_unavailable', '5', []]);
-    assert.equal((await ask({})).kind, 'anonymous');
-    assert.equal((await server.api('GET', '/artefacts', { headers: server.internal })).status, 200);
-    directory.away = false;
-    assert.equal((await ask(await directory.cookies(UMA))).kind, 'user');
-  });
-
-  test('are asked for once, and not again for each unknown one', async () => {
-    const { privateKey } = await generateKeyPair('RS256');
-    const before = directory.asked;
-    for (let number = 0; number < 5; number++) {
-      assert.equal((await ask(await directory.cookies({ ...UMA, id: `user-${number}` }))).kind, 'user');
-      assert.equal(
-        (await ask(toHeaders(await directory.sign(UMA, { key: privateKey, kid: `bad-${number}` })))).code,
-        'session_invalid',
-      );
-    }
-    assert.equal(directory.asked, before);
-  });
-
-  test('that are known serve while it is away', async () => {
-    directory.away = true;
-    assert.equal((await ask(await directory.cookies({ ...UMA, id: 'another' }))).kind, 'user');
-    directory.away = false;
-  });
-});
-
-test('a start without the address of the identity service says so', async () => {
+test('a start without DIRECTORY_URL is refused', async () => {
   await assert.rejects(startTestServer({ env: { AUTH_MODE: 'simple-directory' } }), {
     name: 'ConfigError',
-    message: /AUTH_MODE .* needs DIRECTORY_URL/,
+    message: /AUTH_MODE.* requires DIRECTORY_URL/,
   });
 });

@@ -12,14 +12,14 @@ for (const dialect of DIALECTS) {
       return { database, accounts: createAccounts({ database, publicUrl: 'http://localhost', secret: SECRET }) };
     };
 
-    test('gets the password that is configured, which is not told back', async (t) => {
+    test('gets the configured password, which is not returned', async (t) => {
       const { accounts } = await open(t);
       assert.deepEqual(await accounts.createFirstSuperadmin({ email: 'Root@Example.org', password: 'configured 1' }), {
         email: 'root@example.org',
       });
     });
 
-    test('else gets a generated one, told once, and is audited', async (t) => {
+    test('otherwise gets a generated password, returned once, and is audited', async (t) => {
       const { accounts, database } = await open(t);
       const first = await accounts.createFirstSuperadmin({ email: 'admin@localhost' });
       assert.match(first?.password ?? '', /^[\w-]{16}$/);
@@ -29,16 +29,16 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([event?.action, event?.actor_kind, more.length], ['user.create', 'internal', 0]);
     });
 
-    test('is one, however many replicas start at once', async (t) => {
+    test('is created once, however many replicas start at once', async (t) => {
       const { accounts, database } = await open(t);
-      const made = await Promise.all(
+      const results = await Promise.all(
         ['a', 'b', 'c', 'd'].map((name) => accounts.createFirstSuperadmin({ email: `${name}@example.org` })),
       );
-      assert.equal(made.filter((admin) => admin !== undefined).length, 1);
+      assert.equal(results.filter((admin) => admin !== undefined).length, 1);
       assert.equal((await database.db.selectFrom('user').select('id').execute()).length, 1);
     });
 
-    test('must have an address that can sign in', async (t) => {
+    test('must have an e-mail address that can sign in', async (t) => {
       const { accounts } = await open(t);
       await assert.rejects(accounts.createFirstSuperadmin({ email: 'admin' }), { code: 'email_invalid' });
     });

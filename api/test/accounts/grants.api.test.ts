@@ -35,7 +35,7 @@ for (const dialect of DIALECTS) {
     const grant = (account: object, by = admin, headers = {}) =>
       by.send('POST', '/access-grants', { account }, headers);
 
-    test('a superadmin makes one, under the name by which the account is known here', async () => {
+    test('a superadmin creates a grant, which takes the registered name of the account', async () => {
       const { status, body } = await grant({ ...organization('acme'), name: 'Whatever' });
       assert.equal(status, 201);
       const { user } = (await admin.get('/session')).body as { user: { id: string } };
@@ -51,7 +51,7 @@ for (const dialect of DIALECTS) {
       assert.match(String(body['grantedAt']), /^\d{4}-.*Z$/);
     });
 
-    test('an internal service makes one, also for an account that lives elsewhere', async () => {
+    test('an internal service creates a grant, also for an unknown account', async () => {
       const { status, body } = await grant(
         { ...organization('elsewhere', 'x'), name: 'Else Where' },
         createBrowser(it.app),
@@ -63,7 +63,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('an account has one at most, departments have their own', async () => {
+    test('an account has at most one grant, and each department its own', async () => {
       await grant(organization('solo'));
       const again = await grant({ ...organization('solo'), name: 'Solo' });
       assert.deepEqual([again.status, again.body['code']], [409, 'grant_exists']);
@@ -71,12 +71,12 @@ for (const dialect of DIALECTS) {
       assert.equal((await grant(organization('solo', 'x'))).body['code'], 'grant_exists');
     });
 
-    test('two that are asked for at once make one', async () => {
+    test('two concurrent requests create one grant', async () => {
       const answers = await Promise.all([grant(organization('race')), grant(organization('race'))]);
       assert.deepEqual(answers.map(({ status }) => status).toSorted(), [201, 409]);
     });
 
-    test('what is no account is refused', async () => {
+    test('invalid accounts are refused', async () => {
       assert.equal((await grant({ type: 'user', id: 'x', department: 'y' })).body['code'], 'account_invalid');
       for (const account of [
         { type: 'user', id: 'x\0' },
@@ -90,7 +90,7 @@ for (const dialect of DIALECTS) {
         assert.equal((await grant(account)).body['code'], 'request_invalid');
     });
 
-    test('covers what accountMatches says it covers', async () => {
+    test('hasGrant and accountMatches agree', async () => {
       const entries = [organization('m1'), organization('m2', 'a'), { type: 'user' as const, id: 'm1' }];
       for (const entry of entries) assert.equal((await grant(entry)).status, 201);
       const accounts = ['m1', 'm2', 'm3'].flatMap((id) => [
@@ -110,7 +110,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('a user finds the one of the account that he acts for, the widest first', async () => {
+    test('a user finds the grant of the account that they act for, the wider one first', async () => {
       const diver = await it.signIn('diver@acme.example');
       assert.deepEqual(
         [(await diver.get('/access-grants/me')).status, (await diver.get('/access-grants/me')).body['code']],
@@ -126,7 +126,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await createBrowser(it.app).get('/access-grants/me', INTERNAL)).status, 403);
     });
 
-    test('the list is the newest first, searched by account', async () => {
+    test('the list is newest first and can be searched by account', async () => {
       for (const id of ['list-1', 'list-2']) await grant({ ...organization(id), name: 'Listed Line' });
       const ids = async (query: string) => {
         const { body } = await admin.get(`/access-grants?${query}`);
@@ -137,7 +137,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await ids('q=line&skip=1&size=1'), [2, ['list-1']]);
     });
 
-    test('one that is taken back is gone at once', async () => {
+    test('a revoked grant stops counting at once', async () => {
       const id = await createUser(admin, 'brief@example.org');
       const { body } = await grant({ type: 'user', id });
       const browser = await it.signIn('brief@example.org');
@@ -150,7 +150,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('making one and taking it back are audited', async () => {
+    test('creation and revocation are audited', async () => {
       await it.database.db.deleteFrom('audit_events').execute();
       const { body } = await grant(organization('audited'));
       await grant(organization('audited'));

@@ -70,7 +70,7 @@ for (const dialect of DIALECTS) {
       return results;
     };
 
-    test('is offered to everybody', async () => {
+    test('is offered by GET /sign-in', async () => {
       assert.deepEqual(await (await server.api('GET', '/sign-in')).json(), {
         mode: 'local',
         canResetPassword: false,
@@ -78,7 +78,7 @@ for (const dialect of DIALECTS) {
       });
     });
 
-    test('makes the user at the first time, and knows him again', async () => {
+    test('creates the user at the first sign-in and recognises them later', async () => {
       const first = await signIn(UMA);
       assert.equal(first.at, `${url}/signed-in`);
       const { user, isAdmin, accounts } = await session(first.browser);
@@ -90,7 +90,7 @@ for (const dialect of DIALECTS) {
       assert.equal(event?.outcome, 'success');
     });
 
-    test('follows the claims each time: organisations, roles in them, the superadmin', async () => {
+    test('applies organisations, roles and superadmin from the claims each time', async () => {
       const claims = { ...UMA, sub: 'provider|ben', email: 'ben@acme.example', name: 'Ben' };
       const choices = async (more: object) => {
         const { browser } = await signIn({ ...claims, ...more });
@@ -121,7 +121,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('gives a member what his organisation may see', async () => {
+    test('gives a member access to what is shared with the organisation', async () => {
       await server.upload('charts', { format: 'file', file: Buffer.from('charts') });
       await server.api('PATCH', '/artefacts/charts', {
         headers: server.internal,
@@ -135,22 +135,22 @@ for (const dialect of DIALECTS) {
       assert.equal((await ask(browser, 'GET', '/artefacts/charts')).status, 404);
     });
 
-    test('is the same user as one that a superadmin made, once the provider has seen the address work', async () => {
+    test('links to a user that a superadmin created, if the provider verified the address', async () => {
       const { id } = (await (
         await server.api('POST', '/users', {
           headers: await server.superadmin(),
-          body: { email: 'made@acme.example', name: 'Made', password: 'second mate 2' },
+          body: { email: 'linked@acme.example', name: 'Linked', password: 'second mate 2' },
         })
       ).json()) as { id: string };
-      const made = { sub: 'provider|made', email: 'made@acme.example', name: 'Made' };
-      const refused = await signIn({ ...made, email_verified: false });
+      const linked = { sub: 'provider|linked', email: 'linked@acme.example', name: 'Linked' };
+      const refused = await signIn({ ...linked, email_verified: false });
       assert.match(refused.at, /[?&]error=account_not_linked/);
       assert.equal((await session(refused.browser))['kind'], 'anonymous');
-      const { browser } = await signIn({ ...made, email_verified: true });
+      const { browser } = await signIn({ ...linked, email_verified: true });
       assert.equal(((await session(browser))['user'] as { id: string }).id, id);
     });
 
-    test('is refused with a token for somebody else, by somebody else, or that has expired', async () => {
+    test('is refused with another audience, issuer or nonce, or an expired token', async () => {
       const now = Math.floor(Date.now() / 1000);
       const changes: Record<string, object> = {
         'another audience': { aud: 'somebody-else' },
@@ -176,7 +176,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('is refused without the state that was given out, and for a disabled user', async () => {
+    test('is refused without the issued state, and for a disabled user', async () => {
       const browser = new Browser();
       const at = await browser.follow(
         `${url}/api/auth/callback/oidc?code=stolen&state=guessed`,
@@ -184,18 +184,18 @@ for (const dialect of DIALECTS) {
       );
       assert.match(at, /error=/);
       assert.equal((await session(browser))['kind'], 'anonymous');
-      const gone = { ...UMA, sub: 'provider|gone', email: 'gone@acme.example', name: 'Gone' };
-      const { user } = await session((await signIn(gone)).browser);
+      const disabled = { ...UMA, sub: 'provider|disabled', email: 'disabled@acme.example', name: 'Disabled' };
+      const { user } = await session((await signIn(disabled)).browser);
       await server.api('PATCH', `/users/${(user as { id: string }).id}`, {
         headers: await server.superadmin(),
         body: { disabled: true },
       });
-      const refused = await signIn(gone);
+      const refused = await signIn(disabled);
       assert.match(refused.at, /error=/);
       assert.equal((await session(refused.browser))['kind'], 'anonymous');
     });
 
-    test('ends here and, by the address that the answer names, there', async () => {
+    test('signs out here, and at the provider through the returned URL', async () => {
       const { browser } = await signIn(UMA);
       const response = await browser.request(`${url}/api/auth/sign-out`, {
         method: 'POST',
@@ -212,14 +212,14 @@ for (const dialect of DIALECTS) {
   });
 }
 
-test('settings of a provider that are incomplete, or of no use, stop the start', async () => {
+test('incomplete or conflicting provider settings prevent the start', async () => {
   const refused = (env: Record<string, string>, message: RegExp) =>
     assert.rejects(startTestServer({ env }), { name: 'ConfigError', message });
   await refused(
     { OIDC_ISSUER: 'https://login.example.org' },
-    /OIDC_ISSUER is set, which needs OIDC_CLIENT_ID, OIDC_CLIENT_SECRET/,
+    /OIDC_ISSUER also requires OIDC_CLIENT_ID, OIDC_CLIENT_SECRET/,
   );
-  await refused({ OIDC_CLIENT_ID: 'berth' }, /OIDC_CLIENT_ID is set, which needs OIDC_ISSUER/);
+  await refused({ OIDC_CLIENT_ID: 'berth' }, /OIDC_CLIENT_ID also requires OIDC_ISSUER/);
   await refused(
     {
       OIDC_ISSUER: 'https://login.example.org',
@@ -228,43 +228,39 @@ test('settings of a provider that are incomplete, or of no use, stop the start',
       AUTH_MODE: 'simple-directory',
       DIRECTORY_URL: 'https://example.org',
     },
-    /AUTH_MODE=local alone/,
+    /requires AUTH_MODE=local/,
   );
 });
 
-test(
-  'a provider that is away is no reason not to start: who would sign in through it is told, and can ' +
-    'once it is back',
-  async () => {
-    const [port, providerPort] = [await freePort(), await freePort()];
-    const url = `http://127.0.0.1:${port}`;
-    const server = await startTestServer({
-      env: {
-        PORT: `${port}`,
-        PUBLIC_URL: url,
-        OIDC_ISSUER: `http://127.0.0.1:${providerPort}`,
-        OIDC_CLIENT_ID: 'berth',
-        OIDC_CLIENT_SECRET: 'a secret between the two',
-      },
+test('an unavailable provider does not prevent the start: its sign-in answers 503 until it is back', async () => {
+  const [port, providerPort] = [await freePort(), await freePort()];
+  const url = `http://127.0.0.1:${port}`;
+  const server = await startTestServer({
+    env: {
+      PORT: `${port}`,
+      PUBLIC_URL: url,
+      OIDC_ISSUER: `http://127.0.0.1:${providerPort}`,
+      OIDC_CLIENT_ID: 'berth',
+      OIDC_CLIENT_SECRET: 'a secret between the two',
+    },
+  });
+  try {
+    const response = await fetch(`${url}/api/auth/sign-in/social`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ provider: 'oidc' }),
     });
+    assert.equal(response.headers.get('retry-after'), '10');
+    await readProblem(response, 503, 'oidc_unavailable');
+    assert.ok((await server.superadmin())['cookie']);
+    const provider = await startTestProvider(url, providerPort);
     try {
-      const response = await fetch(`${url}/api/auth/sign-in/social`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ provider: 'oidc' }),
-      });
-      assert.equal(response.headers.get('retry-after'), '10');
-      await readProblem(response, 503, 'oidc_unavailable');
-      assert.ok((await server.superadmin())['cookie']);
-      const provider = await startTestProvider(url, providerPort);
-      try {
-        provider.user = UMA;
-        assert.equal(await signInThrough(url, new Browser()), `${url}/signed-in`);
-      } finally {
-        await provider.stop();
-      }
+      provider.user = UMA;
+      assert.equal(await signInThrough(url, new Browser()), `${url}/signed-in`);
     } finally {
-      await server.close();
+      await provider.stop();
     }
-  },
-);
+  } finally {
+    await server.close();
+  }
+});

@@ -9,7 +9,7 @@ import {
 } from '../../src/accounts/operations.ts';
 import { listChoices, type Membership } from '../../src/accounts/sessions/operations.ts';
 
-test('roles are read as better-auth joins them', () => {
+test('roles are comma-separated lists, as in better-auth', () => {
   assert.deepEqual([null, '', 'user', 'admin', 'user,admin', 'administrator'].map(isSuperadmin), [
     false,
     false,
@@ -27,14 +27,14 @@ test('roles are read as better-auth joins them', () => {
   ]);
 });
 
-test('a search is one pattern a word, with nothing in it that LIKE understands', () => {
+test('a search becomes one escaped LIKE pattern per word', () => {
   assert.deepEqual(searchPatterns(undefined), []);
   assert.deepEqual(searchPatterns('  Ada   LOVELACE '), ['%ada%', '%lovelace%']);
   assert.deepEqual(searchPatterns('100%_\\'), ['%100\\%\\_\\\\%']);
   assert.deepEqual(searchPatterns('E\u0301lodie'), ['%_lodie%']);
 });
 
-test('a page has 10 items unless it asks for others, and never more than 1000', () => {
+test('a page has 10 items by default and at most 1000', () => {
   assert.deepEqual([{}, { size: 0 }, { skip: 5, size: 20 }, { size: 1001 }].map(pageBounds), [
     { offset: 0, limit: 10 },
     { offset: 0, limit: 0 },
@@ -43,11 +43,11 @@ test('a page has 10 items unless it asks for others, and never more than 1000', 
   ]);
 });
 
-test('dates of both databases become the same text', () => {
+test('dates of both databases have the same text form', () => {
   assert.equal(toIso(new Date(0)), toIso('1970-01-01T00:00:00.000Z'));
 });
 
-test('a user may act for himself, and within organisations as his role and departments allow', () => {
+test('a user may act for themselves, and in organisations as their role and departments allow', () => {
   const department = (id: string, isMember: boolean) => ({ id, name: id.toUpperCase(), isMember });
   const cases: [role: string, departments: Membership['departments'], choices: (string | undefined)[]][] = [
     ['admin', [], [undefined]],

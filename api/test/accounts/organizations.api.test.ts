@@ -40,7 +40,7 @@ for (const dialect of DIALECTS) {
         }[]
       ).map(({ user, role, departments }) => [user.email, role, departments]);
 
-    test('a superadmin creates one under an id of his choice and is its first admin', async () => {
+    test('a superadmin creates one with a chosen ID and becomes its first admin', async () => {
       const { status, body } = await admin.send('POST', '/organizations', { id: 'Fleet_1.a', name: ' The Fleet ' });
       assert.equal(status, 201);
       assert.deepEqual({ ...body, createdAt: '' }, { id: 'Fleet_1.a', name: 'The Fleet', createdAt: '' });
@@ -51,7 +51,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('an id is taken once, and refused when it could not stand in a path', async () => {
+    test('an ID is unique, and refused if it is not valid in a path', async () => {
       await admin.send('POST', '/organizations', { id: 'once', name: 'Once' });
       assert.equal(
         (await admin.send('POST', '/organizations', { id: 'once', name: 'Twice' })).body['code'],
@@ -74,7 +74,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('they are renamed, listed by name, searched and paged', async () => {
+    test('organisations can be renamed, listed by name, searched and paged', async () => {
       for (const [id, name] of [
         ['o-2', 'Bravo Line'],
         ['o-1', 'Alpha Line'],
@@ -94,7 +94,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await ids('q=line&skip=2'), [3, ['o-3']]);
     });
 
-    test('members have a role and departments, all replaced by each change', async () => {
+    test('each change of a member replaces their role and departments', async () => {
       const { boss, mate, diver } = await createAcme(admin);
       assert.deepEqual((await admin.get('/organizations/acme')).body['departments'], [
         { id: 'geo', name: 'Geography' },
@@ -128,7 +128,7 @@ for (const dialect of DIALECTS) {
       ]);
     });
 
-    test('a department is renamed by the same call, and its members stay when it goes', async () => {
+    test('the same call renames a department, and its members stay after its deletion', async () => {
       await admin.send('PUT', '/organizations/acme/departments/geo', { name: 'Maps' });
       assert.equal((await admin.send('DELETE', '/organizations/acme/departments/sea')).status, 204);
       assert.deepEqual((await admin.get('/organizations/acme')).body['departments'], [{ id: 'geo', name: 'Maps' }]);
@@ -139,7 +139,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('departments of two organisations may have the same id', async () => {
+    test('departments of different organisations may have the same ID', async () => {
       const lodger = await createUser(admin, 'lodger@example.org');
       for (const id of ['north', 'south']) {
         await admin.send('POST', '/organizations', { id, name: id });
@@ -153,7 +153,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await membersOf('north'), [[ADMIN.email, 'admin', []]]);
     });
 
-    test('what does not exist is named, and nothing is changed then', async () => {
+    test('an error names the missing object, and nothing is changed', async () => {
       const user = await createUser(admin, 'candidate@example.org');
       const before = await membersOf('north');
       const answers: [string, { body: Record<string, unknown> }][] = [
@@ -179,7 +179,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await membersOf('north'), before);
     });
 
-    test('what goes takes its grants along, and what others keep for it, in one transaction', async () => {
+    test('a deletion also deletes grants and what other slices hold, in one transaction', async () => {
       await admin.send('POST', '/organizations', { id: 'brief', name: 'Brief' });
       for (const id of ['a', 'b']) await admin.send('PUT', `/organizations/brief/departments/${id}`, { name: id });
       for (const department of [undefined, 'a', 'b'])

@@ -4,7 +4,7 @@ import { DIALECTS } from '../support/test-database.ts';
 import { createAcme, createAccountsApp, type AccountsApp, type Browser } from './accounts-app.ts';
 
 for (const dialect of DIALECTS) {
-  describe(`finding accounts and running one's own organisation, on ${dialect}`, () => {
+  describe(`finding accounts and managing one's own organisation, on ${dialect}`, () => {
     let it: AccountsApp;
     let admin: Browser;
     let people: Awaited<ReturnType<typeof createAcme>>;
@@ -21,7 +21,7 @@ for (const dialect of DIALECTS) {
       return boss;
     };
 
-    test('organisations come with their departments, users with their address', async () => {
+    test('results include the departments of organisations and the addresses of users', async () => {
       assert.deepEqual((await admin.get('/accounts?q=acme')).body['results'], [
         {
           type: 'organization',
@@ -43,7 +43,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await (await it.signIn('boss@acme.example')).get('/accounts?q=acme')).body['code'], 'forbidden');
     });
 
-    test('its admins see, invite, change and remove members while they act for it', async () => {
+    test('admins see, invite, change and remove members while they act for the organisation', async () => {
       const boss = await bossOf({ type: 'organization', id: 'acme' });
       assert.equal((await boss.get('/organizations/acme')).body['name'], 'Acme');
       const { status, body } = await boss.send('POST', '/organizations/acme/invitations', {
@@ -65,26 +65,26 @@ for (const dialect of DIALECTS) {
       assert.equal((await boss.send('DELETE', `/organizations/acme/members/${people.diver}`)).status, 204);
     });
 
-    test('they bring in nobody by his id, and are nobody elsewhere', async () => {
+    test('admins cannot add users by ID, and have no rights in other organisations', async () => {
       const boss = await bossOf({ type: 'organization', id: 'acme' });
       await admin.send('POST', '/organizations', { id: 'other', name: 'Other' });
       assert.equal(
         (await boss.send('PUT', `/organizations/acme/members/${people.diver}`, { role: 'member' })).body['code'],
         'member_not_found',
       );
-      for (const [method, path, sent] of [
+      for (const [method, path, body] of [
         ['POST', '/organizations/other/invitations', { email: 'a@b.example', role: 'admin' }],
         ['PUT', `/organizations/other/members/${people.boss}`, { role: 'admin' }],
         ['DELETE', `/organizations/other/members/${people.boss}`, undefined],
         ['PATCH', '/organizations/acme', { name: 'Mine' }],
         ['DELETE', '/organizations/acme', undefined],
       ] as const) {
-        assert.equal((await boss.send(method, path, sent)).body['code'], 'forbidden', `${method} ${path}`);
+        assert.equal((await boss.send(method, path, body)).body['code'], 'forbidden', `${method} ${path}`);
       }
       assert.equal((await boss.get('/organizations/other')).body['code'], 'forbidden');
     });
 
-    test('an admin who acts alone is nobody to it', async () => {
+    test('an admin who acts alone has no rights in the organisation', async () => {
       const boss = await bossOf({ type: 'user', id: people.boss });
       assert.equal((await boss.get('/organizations/acme')).body['code'], 'forbidden');
     });

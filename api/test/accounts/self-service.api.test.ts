@@ -19,7 +19,7 @@ import {
 const NEW_PASSWORD = 'third mate 3';
 
 for (const dialect of DIALECTS) {
-  describe(`what users do for themselves, on ${dialect}`, () => {
+  describe(`users, on ${dialect},`, () => {
     let it: AccountsApp;
     let mail: TestMailServer;
     let admin: Browser;
@@ -46,7 +46,7 @@ for (const dialect of DIALECTS) {
     const kindOf = async (browser: Browser) => (await browser.get('/session')).body['kind'];
     const audited = async (action: string) => (await auditOf(it.database)).filter((event) => event.action === action);
 
-    test('list their sessions, and end them at once', async () => {
+    test('list their sessions and end them immediately', async () => {
       const [here, there, elsewhere] = [
         await it.signIn('mate@acme.example'),
         await it.signIn('mate@acme.example'),
@@ -73,7 +73,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await createBrowser(it.app).get('/sessions')).body['code'], 'unauthenticated');
     });
 
-    test('have a link mailed with which they set another password, once, and their sessions end', async () => {
+    test('reset their password once through a mailed link, which ends their sessions', async () => {
       const session = await it.signIn('diver@acme.example');
       const stranger = createBrowser(it.app);
       const answers = await Promise.all(
@@ -86,7 +86,7 @@ for (const dialect of DIALECTS) {
       const [received] = mail.mails;
       assert.deepEqual(
         [received?.from, received?.to, received?.subject],
-        ['berth@example.org', ['diver@acme.example'], 'Set another password'],
+        ['berth@example.org', ['diver@acme.example'], 'Reset your password'],
       );
       const token = tokenOf(linkIn(received?.text ?? ''));
       assert.equal(
@@ -114,7 +114,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('get such a link from a superadmin where there is no mail server', async () => {
+    test('get a reset link from a superadmin if there is no mail server', async () => {
       const { status, body, headers } = await admin.send('POST', `/users/${ids.diver}/password-link`);
       assert.deepEqual([status, headers['cache-control']], [201, 'no-store']);
       assert.equal(
@@ -134,7 +134,7 @@ for (const dialect of DIALECTS) {
       assert.ok(!JSON.stringify(await auditOf(it.database)).includes(tokenOf(body['url'] as string)));
     });
 
-    test('are asked for a second factor once they want it, at each sign-in', async () => {
+    test('must give a second factor at each sign-in once they have enabled it', async () => {
       await createUser(admin, 'careful@example.org');
       const browser = await it.signIn('careful@example.org');
       assert.equal(
@@ -152,14 +152,14 @@ for (const dialect of DIALECTS) {
       );
 
       const signIn = async () => {
-        const half = createBrowser(it.app);
-        const answer = await half.send('POST', '/api/auth/sign-in/email', {
+        const browserInProgress = createBrowser(it.app);
+        const answer = await browserInProgress.send('POST', '/api/auth/sign-in/email', {
           email: 'careful@example.org',
           password: PASSWORD,
         });
         assert.equal(answer.body['twoFactorRedirect'], true);
-        assert.equal(await kindOf(half), 'anonymous');
-        return half;
+        assert.equal(await kindOf(browserInProgress), 'anonymous');
+        return browserInProgress;
       };
       const withApp = await signIn();
       assert.equal((await withApp.send('POST', '/api/auth/two-factor/verify-totp', { code: '000000' })).status, 401);
@@ -185,146 +185,9 @@ for (const dialect of DIALECTS) {
       assert.ok(outcomes.includes('success') && outcomes.includes('refused'), outcomes.join(' '));
     });
   });
-
-  describe(`invitations, on ${dialect}`, () => {
-    let it: AccountsApp;
-    let mail: TestMailServer;
-    let admin: Browser;
-    before(async () => {
-      mail = await startMailServer();
-      it = await createAccountsApp(dialect, { mailer: createMailer({ url: mail.url, from: 'berth@example.org' }) });
-      admin = await it.admin();
-      await createAcme(admin);
-    });
-    after(async () => {
-      await it.close();
-      await mail.stop();
-    });
-
-    const invite = async (email: string, more: object = {}) =>
-      (await admin.send('POST', '/organizations/acme/invitations', { email, role: 'member', ...more })).body as {
-        id: string;
-        url: string;
-        mailed: boolean;
-        code?: string;
-      };
-    const pending = async () =>
-      ((await admin.get('/organizations/acme/invitations')).body['results'] as { email: string }[]).map(
-        ({ email }) => email,
-      );
-
-    test('make a new user and a member of whoever holds the address, once', async () => {
-      const { id, url, mailed } = await invite('New@acme.example', { role: 'admin', department: 'sea' });
-      assert.deepEqual(
-        [mailed, mail.mails.at(-1)?.to, mail.mails.at(-1)?.text.includes(url)],
-        [true, ['new@acme.example'], true],
-      );
-      assert.deepEqual(await pending(), ['new@acme.example']);
-      const stranger = createBrowser(it.app);
-      const { body: shown } = await stranger.get(`/invitations/${id}`);
-      assert.partialDeepStrictEqual(shown, {
-        email: 'new@acme.example',
-        role: 'admin',
-        department: 'sea',
-        organization: { id: 'acme', name: 'Acme' },
-        hasUser: false,
-      });
-      const incomplete = await stranger.send('POST', `/invitations/${id}/accept`, { name: 'New' });
-      assert.deepEqual([incomplete.status, incomplete.body['code']], [400, 'invitation_fields_invalid']);
-      assert.equal(
-        (await stranger.send('POST', `/invitations/${id}/accept`, { name: 'New', password: PASSWORD })).status,
-        200,
-      );
-      const session = (await (await it.signIn('new@acme.example')).get('/session')).body;
-      assert.deepEqual(
-        (session['accounts'] as { id: string; department?: string; role: string }[])
-          .slice(1)
-          .map(({ id: account, department, role }) => [account, department, role]),
-        [
-          ['acme', undefined, 'admin'],
-          ['acme', 'geo', 'admin'],
-          ['acme', 'sea', 'admin'],
-        ],
-      );
-      assert.deepEqual(
-        [
-          (await stranger.get(`/invitations/${id}`)).status,
-          (await stranger.send('POST', `/invitations/${id}/accept`, { name: 'New', password: PASSWORD })).status,
-        ],
-        [404, 404],
-      );
-      assert.deepEqual(await pending(), []);
-    });
-
-    test('make a member of a user who signs in, and of nobody else', async () => {
-      await createUser(admin, 'known@example.org');
-      const { id } = await invite('known@example.org');
-      const stranger = createBrowser(it.app);
-      assert.equal((await stranger.get(`/invitations/${id}`)).body['hasUser'], true);
-      assert.equal(
-        (await stranger.send('POST', `/invitations/${id}/accept`, { name: 'Thief', password: PASSWORD })).body['code'],
-        'unauthenticated',
-      );
-      assert.equal(
-        (await (await it.signIn('mate@acme.example')).send('POST', `/invitations/${id}/accept`, {})).body['code'],
-        'invitation_for_another',
-      );
-      const known = await it.signIn('known@example.org');
-      assert.equal((await known.send('POST', `/invitations/${id}/accept`, {})).status, 200);
-      assert.equal(((await known.get('/session')).body['accounts'] as object[]).length, 2);
-    });
-
-    test('are taken back, replaced by a new one, and over after a week', async () => {
-      const first = await invite('late@example.org');
-      const second = await invite('late@example.org');
-      assert.deepEqual(await pending(), ['late@example.org']);
-      const stranger = createBrowser(it.app);
-      assert.equal((await stranger.get(`/invitations/${first.id}`)).status, 404);
-      await it.database.db
-        .updateTable('invitation')
-        .set({ expiresAt: new Date(Date.now() - 1000) })
-        .where('id', '=', second.id)
-        .execute();
-      assert.equal(
-        (await stranger.send('POST', `/invitations/${second.id}/accept`, { name: 'Late', password: PASSWORD })).status,
-        404,
-      );
-      const third = await invite('late@example.org');
-      assert.equal((await admin.send('DELETE', `/organizations/acme/invitations/${third.id}`)).status, 204);
-      assert.equal((await stranger.get(`/invitations/${third.id}`)).status, 404);
-      assert.equal(
-        (await admin.send('DELETE', `/organizations/acme/invitations/${third.id}`)).body['code'],
-        'invitation_not_found',
-      );
-    });
-
-    test('say what is wrong, and are told even when no mail can be sent', async () => {
-      assert.equal((await invite('a@example.org', { department: 'nowhere' })).code, 'department_not_found');
-      assert.equal((await invite('nobody')).code, 'request_invalid');
-      assert.equal(
-        (await admin.send('POST', '/organizations/nowhere/invitations', { email: 'a@example.org', role: 'member' }))
-          .body['code'],
-        'organization_not_found',
-      );
-      assert.equal((await admin.get('/organizations/nowhere/invitations')).status, 404);
-      mail.full = true;
-      assert.equal((await invite('unmailed@example.org')).mailed, false);
-      const mate = await it.signIn('mate@acme.example');
-      for (const [method, path] of [
-        ['POST', '/organizations/acme/invitations'],
-        ['DELETE', '/organizations/acme/invitations/x'],
-      ] as const) {
-        assert.equal(
-          (await mate.send(method, path, method === 'POST' ? { email: 'a@example.org', role: 'member' } : undefined))
-            .status,
-          403,
-        );
-      }
-    });
-  });
 }
 
-test('no link can be asked for without a mail server', async () => {
+test('a reset link cannot be requested without a mail server', async () => {
   const it = await createAccountsApp('sqlite');
   try {
     const stranger = createBrowser(it.app);

@@ -10,7 +10,7 @@ const DAY_MS = 24 * 3600 * 1000;
 const NAME = 'better-auth.session_token';
 
 for (const dialect of DIALECTS) {
-  describe(`our check of a session says what better-auth's says, on ${dialect}`, () => {
+  describe(`the session check agrees with better-auth's, on ${dialect}`, () => {
     let it: AccountsApp;
     let auth: Auth;
     let admin: Browser;
@@ -27,20 +27,23 @@ for (const dialect of DIALECTS) {
     });
     after(() => it.close());
 
-    const byUs = async (cookie: string) => {
+    const checkOwn = async (cookie: string) => {
       const caller = await it.accounts.authenticateSession({ cookie });
       return caller && { session: caller.sessionId, user: caller.user };
     };
-    const byBetterAuth = async (cookie: string) => {
-      const found = await auth.api.getSession({ headers: new Headers({ cookie }) });
-      return found
-        ? { session: found.session.id, user: { id: found.user.id, name: found.user.name, email: found.user.email } }
+    const checkBetterAuth = async (cookie: string) => {
+      const active = await auth.api.getSession({ headers: new Headers({ cookie }) });
+      return active
+        ? {
+            session: active.session.id,
+            user: { id: active.user.id, name: active.user.name, email: active.user.email },
+          }
         : undefined;
     };
-    const agree = async (cookie: string, expected: 'holds' | 'does not') => {
-      const ours = await byUs(cookie);
-      assert.deepEqual(ours, await byBetterAuth(cookie), cookie);
-      assert.equal(ours === undefined ? 'does not' : 'holds', expected, cookie);
+    const assertBoth = async (cookie: string, expected: 'valid' | 'invalid') => {
+      const own = await checkOwn(cookie);
+      assert.deepEqual(own, await checkBetterAuth(cookie), cookie);
+      assert.equal(own === undefined ? 'invalid' : 'valid', expected, cookie);
     };
     const sign = (token: string, secret = SECRET) => createHmac('sha256', secret).update(token).digest('base64');
     const signedIn = async (email = 'ada@example.org') => {
@@ -49,10 +52,10 @@ for (const dialect of DIALECTS) {
       return { cookie, token, signature };
     };
 
-    test('for cookies of every form', async () => {
+    test('for well-formed and malformed cookies', async () => {
       const { cookie, token, signature } = await signedIn();
       const value = encodeURIComponent(`${token}.${signature}`);
-      for (const holding of [
+      for (const valid of [
         cookie,
         `a=b; ${cookie}`,
         `${cookie}; a=b`,
@@ -63,9 +66,9 @@ for (const dialect of DIALECTS) {
         `broken; ${cookie}`,
         `${cookie}; ${NAME}=other`,
       ]) {
-        await agree(holding, 'holds');
+        await assertBoth(valid, 'valid');
       }
-      for (const failing of [
+      for (const invalid of [
         '',
         NAME,
         `${NAME}=`,
@@ -85,10 +88,10 @@ for (const dialect of DIALECTS) {
         `${NAME}=${encodeURIComponent(`${token}.${signature}.${signature}`)}`,
         `${NAME}=%E0%A4%A`,
       ])
-        await agree(failing, 'does not');
+        await assertBoth(invalid, 'invalid');
     });
 
-    test('for sessions that end: signed out, expired, their user disabled or deleted', async () => {
+    test('for ended sessions: signed out, expired, or of a disabled or deleted user', async () => {
       const [out, expired, off, gone] = [
         await it.signIn('ada@example.org'),
         await signedIn(),
@@ -100,7 +103,7 @@ for (const dialect of DIALECTS) {
         (await signedIn('gone@example.org')).cookie,
         out.cookie,
       ];
-      for (const cookie of [outCookie, expired.cookie, offCookie, goneCookie]) await agree(cookie, 'holds');
+      for (const cookie of [outCookie, expired.cookie, offCookie, goneCookie]) await assertBoth(cookie, 'valid');
       await out.send('POST', '/api/auth/sign-out', {});
       await it.database.db
         .updateTable('session')
@@ -109,31 +112,31 @@ for (const dialect of DIALECTS) {
         .execute();
       await admin.send('PATCH', `/users/${off}`, { disabled: true });
       await admin.send('DELETE', `/users/${gone}`);
-      for (const cookie of [outCookie, expired.cookie, offCookie, goneCookie]) await agree(cookie, 'does not');
+      for (const cookie of [outCookie, expired.cookie, offCookie, goneCookie]) await assertBoth(cookie, 'invalid');
     });
 
-    test('for users who are changed while they are signed in', async () => {
+    test('for users who change while they are signed in', async () => {
       const id = await createUser(admin, 'renamed@example.org');
       const { cookie } = await signedIn('renamed@example.org');
       await admin.send('PATCH', `/users/${id}`, { name: 'New Name', isAdmin: true });
-      await agree(cookie, 'holds');
-      assert.equal((await byUs(cookie))?.user.name, 'New Name');
+      await assertBoth(cookie, 'valid');
+      assert.equal((await checkOwn(cookie))?.user.name, 'New Name');
     });
 
-    test('but a disabled user is out even if a session of his was left', async () => {
+    test('except that a disabled user is refused even if a session remains', async () => {
       const id = await createUser(admin, 'banned@example.org');
       const { cookie } = await signedIn('banned@example.org');
       const ban = (banExpires: Date | null) =>
         it.database.db.updateTable('user').set({ banned: true, banExpires }).where('id', '=', id).execute();
       await ban(null);
-      assert.equal(await byUs(cookie), undefined);
+      assert.equal(await checkOwn(cookie), undefined);
       await ban(new Date(Date.now() + DAY_MS));
-      assert.equal(await byUs(cookie), undefined);
+      assert.equal(await checkOwn(cookie), undefined);
       await ban(new Date(Date.now() - DAY_MS));
-      assert.notEqual(await byUs(cookie), undefined);
+      assert.notEqual(await checkOwn(cookie), undefined);
     });
 
-    describe('prolonging', () => {
+    describe('renewal', () => {
       const expiry = async (token: string) =>
         new Date(
           (
@@ -151,7 +154,7 @@ for (const dialect of DIALECTS) {
           .where('token', '=', token)
           .execute();
 
-      test('a session that is a day old gets a new week, and the browser a new cookie', async () => {
+      test('a day-old session is renewed for a week, with a new cookie', async () => {
         const browser = await it.signIn('ada@example.org');
         const token = decodeURIComponent(browser.cookie.slice(NAME.length + 1)).split('.')[0] ?? '';
         assert.equal((await browser.get('/session')).headers['set-cookie'], undefined);
@@ -166,7 +169,7 @@ for (const dialect of DIALECTS) {
         assert.equal((await browser.get('/session')).headers['set-cookie'], undefined);
       });
 
-      test('a session of somebody who is not to be remembered ends as it is', async () => {
+      test('a session without remember-me is not renewed', async () => {
         const { cookies } = await it.app.inject({
           method: 'POST',
           url: '/api/auth/sign-in/email',
@@ -174,13 +177,13 @@ for (const dialect of DIALECTS) {
         });
         const cookie = cookies.map(({ name, value }) => `${name}=${encodeURIComponent(value)}`).join('; ');
         const token = cookies[0]?.value.split('.')[0] ?? '';
-        await agree(cookie, 'holds');
+        await assertBoth(cookie, 'valid');
         await expireIn(token, 0.5);
-        await agree(cookie, 'holds');
+        await assertBoth(cookie, 'valid');
         assert.ok((await expiry(token)) < Date.now() + DAY_MS);
       });
 
-      test('many requests at once prolong it without harm', async () => {
+      test('concurrent requests can renew a session', async () => {
         const browser = await it.signIn('ada@example.org');
         const token = decodeURIComponent(browser.cookie.slice(NAME.length + 1)).split('.')[0] ?? '';
         await expireIn(token, 1);
@@ -195,7 +198,7 @@ for (const dialect of DIALECTS) {
   });
 }
 
-test('under https below a path the cookie is secure and of that path', async (t) => {
+test('under https and a base path, the cookie is secure and limited to that path', async (t) => {
   const it = await createAccountsApp('sqlite', { publicUrl: 'https://example.org/registry' });
   t.after(() => it.close());
   const browser = await it.admin();

@@ -33,7 +33,7 @@ for (const dialect of DIALECTS) {
         ({ id, department, role }) => [id, department, role],
       );
 
-    test('tells programs and strangers who they are', async () => {
+    test('describes anonymous callers and internal services', async () => {
       const stranger = createBrowser(it.app);
       const { body, headers } = await stranger.get('/session');
       assert.deepEqual(body, { kind: 'anonymous', isAdmin: false, hasGrant: false });
@@ -52,7 +52,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('is of the user alone at first, who administers his own account', async () => {
+    test('starts with the user acting alone, as admin of their own account', async () => {
       const mate = await it.signIn('mate@acme.example');
       assert.deepEqual((await mate.get('/session')).body, {
         kind: 'user',
@@ -68,23 +68,19 @@ for (const dialect of DIALECTS) {
       });
     });
 
-    test(
-      'offers what the user may act for: the whole to admins and to members without department, ' +
-        'departments to theirs',
-      async () => {
-        const offers = async (email: string) => (await choicesOf(await it.signIn(email))).slice(1);
-        assert.deepEqual(await offers('boss@acme.example'), [
-          ['acme', undefined, 'admin'],
-          ['acme', 'geo', 'admin'],
-          ['acme', 'sea', 'admin'],
-        ]);
-        assert.deepEqual(await offers('mate@acme.example'), [['acme', undefined, 'member']]);
-        assert.deepEqual(await offers('diver@acme.example'), [['acme', 'sea', 'member']]);
-        assert.deepEqual(await offers('loner@example.org'), []);
-      },
-    );
+    test('offers the organisation to admins and members without a department, and departments to theirs', async () => {
+      const offers = async (email: string) => (await choicesOf(await it.signIn(email))).slice(1);
+      assert.deepEqual(await offers('boss@acme.example'), [
+        ['acme', undefined, 'admin'],
+        ['acme', 'geo', 'admin'],
+        ['acme', 'sea', 'admin'],
+      ]);
+      assert.deepEqual(await offers('mate@acme.example'), [['acme', undefined, 'member']]);
+      assert.deepEqual(await offers('diver@acme.example'), [['acme', 'sea', 'member']]);
+      assert.deepEqual(await offers('loner@example.org'), []);
+    });
 
-    test('acts for the account that was chosen, in all requests from then on', async () => {
+    test('acts for the chosen account in all later requests', async () => {
       const diver = await it.signIn('diver@acme.example');
       const sea = { ...ACME, name: 'Acme', department: 'sea' };
       const { status, body } = await choose(diver, { ...ACME, department: 'sea' });
@@ -94,7 +90,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual((await diver.get('/session')).body['account'], { type: 'user', id: ids.diver, name: 'diver' });
     });
 
-    test('refuses what the user may not act for, known or not', async () => {
+    test('refuses accounts that the user may not act for, existing or not', async () => {
       const refusals: [string, object[]][] = [
         ['diver@acme.example', [ACME, { ...ACME, department: 'geo' }, { type: 'user', id: ids.mate }]],
         ['mate@acme.example', [{ ...ACME, department: 'sea' }]],
@@ -122,54 +118,51 @@ for (const dialect of DIALECTS) {
       assert.equal((await choose(admin, { ...ACME, colour: 'blue' })).body['code'], 'request_invalid');
     });
 
-    test(
-      'acts for the user alone as soon as he may no longer act for the account, and for it again ' + 'when he may',
-      async () => {
-        const [mate, diver] = [await it.signIn('mate@acme.example'), await it.signIn('diver@acme.example')];
-        await choose(mate, ACME);
-        await choose(diver, { ...ACME, department: 'sea' });
-        const member = (id: string, body: object) => admin.send('PUT', `/organizations/acme/members/${id}`, body);
-        const accountOf = async (browser: Browser) => {
-          const { type, department } = (await browser.get('/session')).body['account'] as {
-            type: string;
-            department?: string;
-          };
-          return [type, department];
+    test('falls back to the user alone while they may not act for the account', async () => {
+      const [mate, diver] = [await it.signIn('mate@acme.example'), await it.signIn('diver@acme.example')];
+      await choose(mate, ACME);
+      await choose(diver, { ...ACME, department: 'sea' });
+      const member = (id: string, body: object) => admin.send('PUT', `/organizations/acme/members/${id}`, body);
+      const accountOf = async (browser: Browser) => {
+        const { type, department } = (await browser.get('/session')).body['account'] as {
+          type: string;
+          department?: string;
         };
+        return [type, department];
+      };
 
-        await member(ids.mate, { role: 'member', departments: ['geo'] });
-        await member(ids.diver, { role: 'member' });
-        assert.deepEqual(
-          [await accountOf(mate), await accountOf(diver)],
-          [
-            ['user', undefined],
-            ['user', undefined],
-          ],
-        );
-        await member(ids.mate, { role: 'admin', departments: ['geo'] });
-        await member(ids.diver, { role: 'admin' });
-        assert.deepEqual(
-          [await accountOf(mate), await accountOf(diver)],
-          [
-            ['organization', undefined],
-            ['organization', 'sea'],
-          ],
-        );
-        await admin.send('DELETE', `/organizations/acme/members/${ids.mate}`);
-        assert.deepEqual(await accountOf(mate), ['user', undefined]);
-        await member(ids.mate, { role: 'member' });
-        await member(ids.diver, { role: 'member', departments: ['sea'] });
-        assert.deepEqual(
-          [await accountOf(mate), await accountOf(diver)],
-          [
-            ['organization', undefined],
-            ['organization', 'sea'],
-          ],
-        );
-      },
-    );
+      await member(ids.mate, { role: 'member', departments: ['geo'] });
+      await member(ids.diver, { role: 'member' });
+      assert.deepEqual(
+        [await accountOf(mate), await accountOf(diver)],
+        [
+          ['user', undefined],
+          ['user', undefined],
+        ],
+      );
+      await member(ids.mate, { role: 'admin', departments: ['geo'] });
+      await member(ids.diver, { role: 'admin' });
+      assert.deepEqual(
+        [await accountOf(mate), await accountOf(diver)],
+        [
+          ['organization', undefined],
+          ['organization', 'sea'],
+        ],
+      );
+      await admin.send('DELETE', `/organizations/acme/members/${ids.mate}`);
+      assert.deepEqual(await accountOf(mate), ['user', undefined]);
+      await member(ids.mate, { role: 'member' });
+      await member(ids.diver, { role: 'member', departments: ['sea'] });
+      assert.deepEqual(
+        [await accountOf(mate), await accountOf(diver)],
+        [
+          ['organization', undefined],
+          ['organization', 'sea'],
+        ],
+      );
+    });
 
-    test('does not become one of the whole organisation when its department is deleted', async () => {
+    test('does not widen to the whole organisation when its department is deleted', async () => {
       await admin.send('PUT', '/organizations/acme/departments/air', { name: 'Air' });
       const boss = await it.signIn('boss@acme.example');
       await choose(boss, { ...ACME, department: 'air' });
@@ -177,36 +170,33 @@ for (const dialect of DIALECTS) {
       assert.deepEqual((await boss.get('/session')).body['account'], { type: 'user', id: ids.boss, name: 'boss' });
     });
 
-    test(
-      'has a grant when one covers the account: the whole one every department, a ' + "department's only that",
-      async () => {
-        const [boss, diver] = [await it.signIn('boss@acme.example'), await it.signIn('diver@acme.example')];
-        await choose(diver, { ...ACME, department: 'sea' });
-        const hasGrant = async (browser: Browser) => (await browser.get('/session')).body['hasGrant'];
-        const grant = async (account: object) =>
-          (await admin.send('POST', '/access-grants', { account })).body['_id'] as string;
+    test('has a grant if one covers the account: that of the organisation covers every department', async () => {
+      const [boss, diver] = [await it.signIn('boss@acme.example'), await it.signIn('diver@acme.example')];
+      await choose(diver, { ...ACME, department: 'sea' });
+      const hasGrant = async (browser: Browser) => (await browser.get('/session')).body['hasGrant'];
+      const grant = async (account: object) =>
+        (await admin.send('POST', '/access-grants', { account })).body['_id'] as string;
 
-        const seaGrant = await grant({ ...ACME, department: 'sea' });
-        assert.deepEqual(
-          [
-            await hasGrant(diver),
-            (await choose(boss, ACME)).body['hasGrant'],
-            (await choose(boss, { ...ACME, department: 'geo' })).body['hasGrant'],
-          ],
-          [true, false, false],
-        );
-        assert.deepEqual((await choose(boss, { ...ACME, department: 'sea' })).body['hasGrant'], true);
-        await admin.send('DELETE', `/access-grants/${seaGrant}`);
-        assert.equal(await hasGrant(diver), false);
-        await grant(ACME);
-        assert.deepEqual([await hasGrant(diver), await hasGrant(boss)], [true, true]);
-        assert.equal((await choose(boss, { type: 'user', id: ids.boss })).body['hasGrant'], false);
-        await grant({ type: 'user', id: ids.boss });
-        assert.equal(await hasGrant(boss), true);
-      },
-    );
+      const seaGrant = await grant({ ...ACME, department: 'sea' });
+      assert.deepEqual(
+        [
+          await hasGrant(diver),
+          (await choose(boss, ACME)).body['hasGrant'],
+          (await choose(boss, { ...ACME, department: 'geo' })).body['hasGrant'],
+        ],
+        [true, false, false],
+      );
+      assert.deepEqual((await choose(boss, { ...ACME, department: 'sea' })).body['hasGrant'], true);
+      await admin.send('DELETE', `/access-grants/${seaGrant}`);
+      assert.equal(await hasGrant(diver), false);
+      await grant(ACME);
+      assert.deepEqual([await hasGrant(diver), await hasGrant(boss)], [true, true]);
+      assert.equal((await choose(boss, { type: 'user', id: ids.boss })).body['hasGrant'], false);
+      await grant({ type: 'user', id: ids.boss });
+      assert.equal(await hasGrant(boss), true);
+    });
 
-    test('choosing an account is audited, and refused to pages of another origin', async () => {
+    test('switching accounts is audited, and refused from another origin', async () => {
       const mate = await it.signIn('mate@acme.example');
       await it.database.db.deleteFrom('audit_events').execute();
       assert.equal(

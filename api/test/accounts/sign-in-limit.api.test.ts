@@ -16,7 +16,7 @@ for (const dialect of DIALECTS) {
     const attempt = async (
       remoteAddress: string,
       headers: Record<string, string> = {},
-      password = 'not his at all',
+      password = 'wrong password',
     ) => {
       const response = await it.app.inject({
         method: 'POST',
@@ -32,7 +32,7 @@ for (const dialect of DIALECTS) {
       };
     };
 
-    test('is by the real address: forged headers do not help, right passwords neither', async () => {
+    test('applies to the real address, despite forged headers or the right password', async () => {
       const forgeries = [
         { 'x-forwarded-for': '198.51.100.1' },
         { 'x-berth-ip': '198.51.100.2' },
@@ -58,13 +58,13 @@ for (const dialect of DIALECTS) {
       assert.equal((await attempt('127.0.0.1', { 'x-forwarded-for': '198.51.100.7, 192.0.2.1' })).status, 429);
     });
 
-    test('holds for attempts made at once', async () => {
+    test('applies to concurrent attempts', async () => {
       const statuses = await Promise.all(Array.from({ length: 8 }, async () => (await attempt('203.0.113.9')).status));
       assert.equal(statuses.filter((status) => status === 401).length, PER_MINUTE);
       assert.equal(statuses.filter((status) => status === 429).length, 8 - PER_MINUTE);
     });
 
-    test('keeps what is over it out of the audit', async () => {
+    test('keeps attempts over the limit out of the audit log', async () => {
       await it.database.db.deleteFrom('audit_events').execute();
       for (let count = 0; count <= PER_MINUTE + 2; count++) await attempt('203.0.113.10');
       assert.equal((await auditOf(it.database)).length, PER_MINUTE);
@@ -82,7 +82,7 @@ for (const dialect of DIALECTS) {
     });
     after(() => it.close());
 
-    const attempt = async (email: string, address: number, password = 'not his at all') => {
+    const attempt = async (email: string, address: number, password = 'wrong password') => {
       const response = await it.app.inject({
         method: 'POST',
         url: '/api/auth/sign-in/email',
@@ -92,7 +92,7 @@ for (const dialect of DIALECTS) {
       return [response.statusCode, response.json<{ code?: string }>().code];
     };
 
-    test('holds from wherever they come, for an account that exists and for one that does not', async () => {
+    test('applies across addresses, to existing and unknown accounts', async () => {
       for (const email of [ADMIN.email, 'nobody@example.org']) {
         for (let address = 1; address <= FAILURES_OF_ACCOUNT; address++)
           assert.deepEqual(await attempt(email, address), [401, 'INVALID_EMAIL_OR_PASSWORD'], `${email} ${address}`);
@@ -102,7 +102,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await attempt('somebody@example.org', 1), [401, 'INVALID_EMAIL_OR_PASSWORD']);
     });
 
-    test('is lifted by a superadmin who sets another password', async () => {
+    test('is lifted when a superadmin sets a new password', async () => {
       await it.database.db.deleteFrom('failed_attempts').execute();
       const admin = await it.signIn(ADMIN.email, ADMIN.password);
       const id = await createUser(admin, 'locked@example.org');
@@ -112,7 +112,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await attempt('locked@example.org', 1, 'third mate 3'))[0], 200);
     });
 
-    test('begins anew after a success', async () => {
+    test('starts over after a success', async () => {
       await it.database.db.deleteFrom('failed_attempts').execute();
       for (let round = 0; round < 2; round++) {
         for (let address = 1; address < FAILURES_OF_ACCOUNT; address++)

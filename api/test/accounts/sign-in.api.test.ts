@@ -30,17 +30,17 @@ for (const dialect of DIALECTS) {
     const signIn = (body: unknown, headers?: Record<string, string>): Promise<Answer> =>
       createBrowser(it.app).send('POST', SIGN_IN, body, headers);
 
-    test('an address without a dot in its domain works, as the first superadmin has one', async () => {
+    test('an address with a dotless domain can sign in, like that of the first superadmin', async () => {
       const { body } = await (await it.admin()).get('/session');
       assert.equal(body['isAdmin'], true);
       assert.equal((body['user'] as { email: string }).email, ADMIN.email);
     });
 
-    test('upper and lower case of an address are the same', async () => {
+    test('addresses are case-insensitive', async () => {
       assert.equal((await signIn({ ...ADA, email: 'Ada@Example.ORG' })).status, 200);
     });
 
-    test('the cookie is for HTTP alone, of this site and of the whole path', async () => {
+    test('the cookie is HttpOnly, SameSite=Lax and valid for the whole path', async () => {
       const { headers } = await signIn(ADA);
       assert.match(
         String(headers['set-cookie']),
@@ -49,9 +49,9 @@ for (const dialect of DIALECTS) {
       assert.equal(headers['cache-control'], 'no-store');
     });
 
-    test('a wrong password and an unknown address are answered alike', async () => {
+    test('a wrong password and an unknown address get the same answer', async () => {
       const answers = await Promise.all([
-        signIn({ ...ADA, password: 'not hers at all' }),
+        signIn({ ...ADA, password: 'wrong password' }),
         signIn({ email: 'nobody@example.org', password: PASSWORD }),
         signIn({ email: 'nobody@intranet', password: PASSWORD }),
       ]);
@@ -72,15 +72,15 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('a disabled user is told so, once his password was right', async () => {
+    test('a disabled user is told so only with the right password', async () => {
       assert.equal((await signIn({ email: 'off@example.org', password: PASSWORD })).body['code'], 'BANNED_USER');
       assert.equal(
-        (await signIn({ email: 'off@example.org', password: 'not his at all' })).body['code'],
+        (await signIn({ email: 'off@example.org', password: 'wrong password' })).body['code'],
         'INVALID_EMAIL_OR_PASSWORD',
       );
     });
 
-    test('what is not understood is a problem document', async () => {
+    test('invalid requests get a problem document', async () => {
       assert.deepEqual(
         [(await signIn({ email: 1 })).body['code'], (await signIn({ ...ADA, email: 'no address' })).body['code']],
         ['VALIDATION_ERROR', 'INVALID_EMAIL'],
@@ -96,7 +96,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([empty.statusCode, empty.json<{ code: string }>().code], [400, 'VALIDATION_ERROR']);
     });
 
-    test('nobody registers himself, and users and organisations are not changed here', async () => {
+    test('registration and changes of users and organisations are not exposed', async () => {
       const admin = await it.admin();
       const paths = [
         'sign-up/email',
@@ -121,7 +121,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('a page of another origin cannot sign anybody in or out, a program without an origin can', async () => {
+    test('a page of another origin cannot sign in or out, a program without Origin can', async () => {
       const browser = await it.signIn(ADA.email);
       for (const headers of [{ origin: 'https://evil.example' }, { 'sec-fetch-site': 'cross-site' }]) {
         assert.equal((await signIn(ADA, headers)).body['code'], 'cross_origin');
@@ -132,15 +132,15 @@ for (const dialect of DIALECTS) {
       assert.equal((await browser.send('POST', '/api/auth/sign-out', {})).status, 200);
     });
 
-    test('signing out ends the session, whoever still holds the cookie', async () => {
+    test('signing out ends the session for every holder of the cookie', async () => {
       const browser = await it.signIn(ADA.email);
-      const stolen = createBrowser(it.app, browser.cookie);
+      const copy = createBrowser(it.app, browser.cookie);
       await browser.send('POST', '/api/auth/sign-out', {});
       assert.equal(browser.cookie, '');
-      assert.equal((await stolen.get('/session')).body['kind'], 'anonymous');
+      assert.equal((await copy.get('/session')).body['kind'], 'anonymous');
     });
 
-    test('a user changes his password and, if he wants, ends his other sessions', async () => {
+    test('a user changes their password and can end their other sessions', async () => {
       const [browser, other] = [await it.signIn('gone@example.org'), await it.signIn('gone@example.org')];
       const change = (currentPassword: string) =>
         browser.send('POST', '/api/auth/change-password', {
@@ -148,7 +148,7 @@ for (const dialect of DIALECTS) {
           newPassword: 'a third mate 3',
           revokeOtherSessions: true,
         });
-      assert.equal((await change('not his at all')).body['code'], 'INVALID_PASSWORD');
+      assert.equal((await change('wrong password')).body['code'], 'INVALID_PASSWORD');
       assert.equal((await change(PASSWORD)).status, 200);
       assert.equal((await browser.get('/session')).body['kind'], 'user');
       assert.equal((await other.get('/session')).body['kind'], 'anonymous');
@@ -168,11 +168,11 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('the audit knows who signed in and out, from where, and who tried in vain', async () => {
+    test('sign-in, sign-out and failed attempts are audited with address', async () => {
       await it.database.db.deleteFrom('audit_events').execute();
       const browser = await it.signIn(ADA.email);
       await browser.send('POST', '/api/auth/sign-out', {});
-      await signIn({ ...ADA, password: 'not hers at all' });
+      await signIn({ ...ADA, password: 'wrong password' });
       await signIn({ email: 'My Secret Passw0rd', password: 'x' });
       await signIn({ email: 'a\0@b', password: 'x' });
       const events = await auditOf(it.database);

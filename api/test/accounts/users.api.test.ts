@@ -24,7 +24,7 @@ for (const dialect of DIALECTS) {
 
     const own = async () => ((await admin.get('/session')).body['user'] as { id: string }).id;
 
-    test('a superadmin creates one, who signs in and is no superadmin', async () => {
+    test('a superadmin creates a user, who can sign in and is not a superadmin', async () => {
       const { status, body } = await admin.send('POST', '/users', {
         email: ' Ada@Example.org'.trim(),
         name: ' Ada ',
@@ -41,7 +41,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual((await admin.get(`/users/${String(body['id'])}`)).body, { ...body, organizations: [] });
     });
 
-    test('one address has one user, whatever its case', async () => {
+    test('an address is unique, regardless of case', async () => {
       await createUser(admin, 'twin@example.org');
       const { status, body } = await admin.send('POST', '/users', {
         email: 'TWIN@example.org',
@@ -51,7 +51,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([status, body['code']], [409, 'email_taken']);
     });
 
-    test('what nobody could sign in with is refused', async () => {
+    test('fields that could not be used to sign in are refused', async () => {
       const user = { email: 'x@example.org', name: 'X', password: PASSWORD };
       const wrong = [
         { email: 'x' },
@@ -73,14 +73,14 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('an address that is accepted is one that signs in', async () => {
+    test('every accepted address can sign in', async () => {
       for (const email of ["o'neil@example.org", 'a.b+c_d-e@sub.example.co', 'root@intranet', 'me@127-0-0-1.nip.io']) {
         await createUser(admin, email);
         await it.signIn(email);
       }
     });
 
-    test('the list is by address, searched by word and paged', async () => {
+    test('the list is sorted by address, searched by word and paged', async () => {
       for (const email of ['zoe@list.example', 'yan_x@list.example', 'xavier@list.example'])
         await createUser(admin, email, { name: `${email[0]} of the Éluded List` });
       const emails = async (query: string) => {
@@ -102,7 +102,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await admin.get('/users?colour=blue')).body['code'], 'request_invalid');
     });
 
-    test('disabling ends his sessions at once and keeps him out until he is enabled', async () => {
+    test('disabling a user ends their sessions and blocks sign-in until enabled', async () => {
       const id = await createUser(admin, 'onoff@example.org');
       const browser = await it.signIn('onoff@example.org');
       assert.equal((await admin.send('PATCH', `/users/${id}`, { disabled: true })).body['disabled'], true);
@@ -113,7 +113,7 @@ for (const dialect of DIALECTS) {
       await it.signIn('onoff@example.org');
     });
 
-    test('a new password replaces the old one and ends his sessions', async () => {
+    test('a new password replaces the old one and ends the sessions', async () => {
       const id = await createUser(admin, 'forgot@example.org');
       const browser = await it.signIn('forgot@example.org');
       await admin.send('PATCH', `/users/${id}`, { password: 'a third mate 3', name: 'Forgot' });
@@ -123,7 +123,7 @@ for (const dialect of DIALECTS) {
       assert.equal((body['user'] as { name: string }).name, 'Forgot');
     });
 
-    test('a superadmin who sets his own password stays signed in here alone', async () => {
+    test('a superadmin who sets their own password keeps only the current session', async () => {
       const elsewhere = await it.admin();
       await admin.send('PATCH', `/users/${await own()}`, { password: ADMIN.password });
       assert.deepEqual(
@@ -132,7 +132,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('superadmins are made and unmade, effective at once', async () => {
+    test('appointing and dismissing a superadmin takes effect at once', async () => {
       const id = await createUser(admin, 'second@example.org');
       const browser = await it.signIn('second@example.org');
       assert.equal((await browser.get('/users')).status, 403);
@@ -142,7 +142,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await browser.get('/users')).status, 403);
     });
 
-    test('the last superadmin who can sign in is neither unmade nor disabled nor deleted', async () => {
+    test('the last superadmin who can sign in cannot be dismissed, disabled or deleted', async () => {
       const id = await own();
       const other = await createUser(admin, 'disabled-admin@example.org', { isAdmin: true });
       await admin.send('PATCH', `/users/${other}`, { disabled: true });
@@ -156,7 +156,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await admin.send('DELETE', `/users/${other}`)).status, 204);
     });
 
-    test('of two superadmins who unmake each other at the same moment, one stays', async () => {
+    test('when two superadmins dismiss each other concurrently, one remains', async () => {
       const rival = await createUser(admin, 'rival@example.org', { isAdmin: true });
       const rivals = await it.signIn('rival@example.org');
       const id = await own();
@@ -164,13 +164,13 @@ for (const dialect of DIALECTS) {
         admin.send('PATCH', `/users/${rival}`, { isAdmin: false }),
         rivals.send('PATCH', `/users/${id}`, { isAdmin: false }),
       ]);
-      const left = await it.database.db.selectFrom('user').select('id').where('role', '=', 'admin').execute();
-      assert.equal(left.length, 1, JSON.stringify(answers.map(({ status, body }) => [status, body['code']])));
+      const remaining = await it.database.db.selectFrom('user').select('id').where('role', '=', 'admin').execute();
+      assert.equal(remaining.length, 1, JSON.stringify(answers.map(({ status, body }) => [status, body['code']])));
       await it.database.db.updateTable('user').set({ role: 'admin' }).where('id', '=', id).execute();
       await admin.send('DELETE', `/users/${rival}`);
     });
 
-    test('a deleted user is gone with his sessions, memberships and grant', async () => {
+    test('deleting a user deletes their sessions, memberships and grant', async () => {
       const id = await createUser(admin, 'leaver@example.org');
       await admin.send('POST', '/organizations', { id: 'crew', name: 'Crew' });
       await admin.send('PUT', `/organizations/crew/members/${id}`, { role: 'member' });
@@ -187,7 +187,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('an unknown one is not found, an empty change refused', async () => {
+    test('an unknown user is not found, and an empty change is refused', async () => {
       for (const { status, body } of [
         await admin.get('/users/nobody'),
         await admin.send('PATCH', '/users/nobody', { name: 'N' }),
@@ -217,7 +217,7 @@ for (const dialect of DIALECTS) {
       assert.ok(events.every(({ actor_name, request_id }) => actor_name === 'Administrator' && request_id !== ''));
     });
 
-    test('a stranger learns nothing', async () => {
+    test('an anonymous caller gets 401', async () => {
       const stranger = createBrowser(it.app);
       for (const { status, body } of [
         await stranger.get('/users'),

@@ -1,4 +1,4 @@
-// The slice on a real database of each kind, with a clock and grants that a test sets.
+// The API-key slice on SQLite and PostgreSQL, with a clock and grants that tests control.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -12,18 +12,18 @@ import { createDatabase, migrate, type Database, type Schema } from '../../src/d
 import { createTestDatabaseUrl } from '../support/postgres.ts';
 
 export const CATEGORIES = ['processing', 'catalog', 'other'];
-export const SALT = 'a salt of the tests';
+export const SALT = 'a salt for tests';
 
 export interface Fixture {
   readonly database: Database;
-  /** What the clock of `options` shows; a test that moves it moves it for itself. */
+  /** Time of the clock in `options`; reset after each test. */
   now: Date;
-  /** Accounts that hold a grant. */
+  /** Accounts with an access grant. */
   grants: Account[];
-  /** What `onError` was told. */
+  /** Errors passed to `onError`. */
   readonly errors: unknown[];
   readonly options: Required<ApiKeysOptions>;
-  /** Makes one more instance of the slice over the same database, as another replica would. */
+  /** Creates another instance of the slice on the same database, like another replica. */
   open(options?: Partial<ApiKeysOptions>): ApiKeys;
 }
 
@@ -65,9 +65,9 @@ export function describeOnBothDatabases(name: string, declareTests: (fixture: Fi
       };
 
       before(async () => {
-        const place = dialect === 'sqlite' ? await makeSqliteFile() : await makePostgresDatabase();
-        database = createDatabase({ url: place.url });
-        remove = place.remove;
+        const temporary = dialect === 'sqlite' ? await createSqliteFile() : await createPostgresDatabase();
+        database = createDatabase({ url: temporary.url });
+        remove = temporary.remove;
         await migrate(database);
       });
       afterEach(async () => {
@@ -90,17 +90,17 @@ export function actorOf(caller: Caller): Actor {
   return { caller, ip: '192.0.2.1', requestId: 'request-1' };
 }
 
-/** A key as the repository takes it. */
+/** Creates a key for the repository. */
 export function sampleKey(changes: Partial<ApiKey> & { _id: string }): ApiKey {
   return { type: 'upload', name: 'CI', shortId: 'reg_0123abcd', createdAt: NOON.toISOString(), ...changes };
 }
 
-/** The time that is so many milliseconds after (or before) the first moment of a test. */
+/** Returns the start time of each test plus an offset, which may be negative. */
 export function noonPlus(milliseconds: number): Date {
   return new Date(NOON.getTime() + milliseconds);
 }
 
-/** The same database, on which such statements (`update api_keys`) fail before they are sent. */
+/** Wraps a database so that the given statements, such as `update api_keys`, fail before they are sent. */
 export function failingAt(database: Database, statement: `${'insert' | 'update'} ${keyof Schema}`): Database {
   const plugin: KyselyPlugin = {
     transformQuery({ node }) {
@@ -119,17 +119,17 @@ export function failingAt(database: Database, statement: `${'insert' | 'update'}
   };
 }
 
-interface Place {
+interface TemporaryDatabase {
   url: string;
   remove: () => Promise<void>;
 }
 
-async function makeSqliteFile(): Promise<Place> {
+async function createSqliteFile(): Promise<TemporaryDatabase> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-api-keys-'));
   return { url: join(directory, 'berth.db'), remove: () => rm(directory, { recursive: true }) };
 }
 
-async function makePostgresDatabase(): Promise<Place> {
+async function createPostgresDatabase(): Promise<TemporaryDatabase> {
   const created = await createTestDatabaseUrl();
   return { url: created.url, remove: () => created.drop() };
 }

@@ -22,7 +22,7 @@ describeOnBothDatabases('a raw key', (fixture) => {
   const revoke = (id: string) => createApiKeyService(fixture.options).revoke(superadmin, id);
   const lastUsedAt = async (id: string) => (await apiKeyRepository(fixture.database.db).find(id))?.lastUsedAt;
 
-  test('of an upload key becomes a caller with the scopes that it carries', async () => {
+  test('of an upload key resolves to a caller with its scopes', async () => {
     const keys = fixture.open();
     const { key, _id: id, shortId } = await create(SCOPES);
     assert.deepEqual(await keys.authenticate(key), {
@@ -38,7 +38,7 @@ describeOnBothDatabases('a raw key', (fixture) => {
     });
   });
 
-  test('of a read key becomes a caller for its owner, whose grant is asked for at each call', async () => {
+  test('of a read key resolves to a caller for its owner, with the grant read on every call', async () => {
     const keys = fixture.open();
     fixture.grants = [ACME];
     const { key, _id: id, shortId } = await create({ type: 'read', owner: ACME_GEO });
@@ -50,7 +50,7 @@ describeOnBothDatabases('a raw key', (fixture) => {
     assert.deepEqual(await keys.authenticate(key), caller);
   });
 
-  test('that is malformed, or of nobody, or stored under another salt, is no caller', async () => {
+  test('that is malformed, unknown, or stored under another salt resolves to undefined', async () => {
     const { key, shortId } = await create();
     const keys = fixture.open();
     for (const other of ['', 'x', shortId, `${key} `, `${shortId}_${'0'.repeat(64)}`, key.repeat(10_000)])
@@ -58,7 +58,7 @@ describeOnBothDatabases('a raw key', (fixture) => {
     assert.equal(await fixture.open({ salt: 'another' }).authenticate(key), undefined);
   });
 
-  test('that is malformed is refused without asking the database', async () => {
+  test('that is malformed is refused without a query', async () => {
     const closed = createDatabase({ url: ':memory:' });
     await closed.close();
     const keys = fixture.open({ database: closed });
@@ -66,7 +66,7 @@ describeOnBothDatabases('a raw key', (fixture) => {
     await assert.rejects(keys.authenticate(`reg_12345678_${'0'.repeat(64)}`));
   });
 
-  test('is refused from the moment of its expiry on, by the clock of each call', async () => {
+  test('is refused from its expiry on, by the clock at each call', async () => {
     const keys = fixture.open();
     const { key } = await create({ expiresAt: noonPlus(1000).toISOString() });
     fixture.now = noonPlus(999);
@@ -75,7 +75,7 @@ describeOnBothDatabases('a raw key', (fixture) => {
     assert.equal(await keys.authenticate(key), undefined);
   });
 
-  test('that was made with a past expiry never is a caller, nor counts as used', async () => {
+  test('with a past expiry is refused and not recorded as used', async () => {
     const keys = fixture.open();
     const { key, _id: id } = await create({ expiresAt: '2020-01-01' });
     assert.equal(await keys.authenticate(key), undefined);
@@ -83,7 +83,7 @@ describeOnBothDatabases('a raw key', (fixture) => {
     assert.equal(await lastUsedAt(id), undefined);
   });
 
-  test('is refused by every replica as soon as it is revoked at one', async () => {
+  test('is refused by every replica as soon as one revokes it', async () => {
     const replicas = [fixture.open(), fixture.open()];
     const { key, _id: id } = await create();
     for (const replica of replicas) assert.ok(await replica.authenticate(key));
@@ -103,7 +103,7 @@ describeOnBothDatabases('a raw key', (fixture) => {
     assert.ok(await keys.authenticate(sea.key));
   });
 
-  test('is noted as used at once the first time, then once a minute', async () => {
+  test('is recorded as used immediately the first time, then at most once a minute', async () => {
     const keys = fixture.open();
     const { key, _id: id } = await create();
     const useAfter = async (milliseconds: number) => {
@@ -121,7 +121,7 @@ describeOnBothDatabases('a raw key', (fixture) => {
     assert.equal(await useAfter(600_000), noonPlus(600_000).toISOString());
   });
 
-  test('is noted as used once for many calls at once', async () => {
+  test('is recorded as used once for concurrent calls', async () => {
     const keys = fixture.open();
     const { key, _id: id } = await create();
     await Promise.all(
@@ -131,15 +131,15 @@ describeOnBothDatabases('a raw key', (fixture) => {
       }),
     );
     await keys.close();
-    const noted = await lastUsedAt(id);
-    assert.ok(noted);
+    const recorded = await lastUsedAt(id);
+    assert.ok(recorded);
     fixture.now = noonPlus(1000);
     await keys.authenticate(key);
     await keys.close();
-    assert.equal(await lastUsedAt(id), noted);
+    assert.equal(await lastUsedAt(id), recorded);
   });
 
-  test('becomes a caller even when its use cannot be noted, which onError is told', async () => {
+  test('is accepted even if its use cannot be recorded, which is reported to onError', async () => {
     const { key } = await create();
     const keys = fixture.open({ database: failingAt(fixture.database, 'update api_keys') });
     assert.equal((await keys.authenticate(key))?.kind, 'upload-key');
@@ -151,34 +151,34 @@ describeOnBothDatabases('a raw key', (fixture) => {
 
 describeOnBothDatabases('a key at the commit of an upload', (fixture) => {
   const service = () => createApiKeyService(fixture.options);
-  const stillValid = (id: string) => fixture.database.transaction((tx) => fixture.open().isStillValid(tx, id));
+  const currentScopes = (id: string) => fixture.database.transaction((tx) => fixture.open().lockScopes(tx, id));
 
-  test('still has the scopes that it carries', async () => {
+  test('returns its current scopes', async () => {
     const { _id: id } = await service().create(superadmin, { type: 'upload', name: 'CI', ...SCOPES });
-    assert.deepEqual(await stillValid(id), SCOPES);
+    assert.deepEqual(await currentScopes(id), SCOPES);
     const bare = await service().create(superadmin, { type: 'upload', name: 'CI' });
-    assert.deepEqual(await stillValid(bare._id), {});
+    assert.deepEqual(await currentScopes(bare._id), {});
   });
 
-  test('is valid no more when it has expired, was revoked or was never there', async () => {
+  test('is invalid if it has expired, was revoked or never existed', async () => {
     const { _id: id } = await service().create(superadmin, {
       type: 'upload',
       name: 'CI',
       expiresAt: noonPlus(1).toISOString(),
     });
-    assert.deepEqual(await stillValid(id), {});
+    assert.deepEqual(await currentScopes(id), {});
     fixture.now = noonPlus(1);
-    assert.equal(await stillValid(id), undefined);
+    assert.equal(await currentScopes(id), undefined);
     fixture.now = noonPlus(0);
     await service().revoke(superadmin, id);
-    assert.equal(await stillValid(id), undefined);
-    assert.equal(await stillValid('no such key'), undefined);
+    assert.equal(await currentScopes(id), undefined);
+    assert.equal(await currentScopes('no such key'), undefined);
   });
 
-  test('is no upload key when it is a read key', async () => {
+  test('is invalid if it is a read key', async () => {
     fixture.grants = [ACME];
     const { _id: id } = await service().create(superadmin, { type: 'read', name: 'mirror', owner: ACME });
-    assert.equal(await stillValid(id), undefined);
+    assert.equal(await currentScopes(id), undefined);
   });
 
   test('cannot be revoked between the check and the commit', async () => {
@@ -187,7 +187,7 @@ describeOnBothDatabases('a key at the commit of an upload', (fixture) => {
     const events: string[] = [];
     let revoked: Promise<unknown> | undefined;
     await fixture.database.transaction(async (tx) => {
-      assert.ok(await keys.isStillValid(tx, id));
+      assert.ok(await keys.lockScopes(tx, id));
       revoked = service()
         .revoke(superadmin, id)
         .then(() => events.push('revoked'));
@@ -202,13 +202,13 @@ describeOnBothDatabases('a key at the commit of an upload', (fixture) => {
     assert.deepEqual(events, ['committed', 'revoked']);
   });
 
-  test('is not valid when a revocation that began before commits', async () => {
+  test('is invalid if an earlier, uncommitted revocation commits', async () => {
     const keys = fixture.open();
     const { _id: id } = await service().create(superadmin, { type: 'upload', name: 'CI' });
     let checked: Promise<unknown> | undefined;
     await fixture.database.transaction(async (tx) => {
       await apiKeyRepository(tx).delete(id);
-      checked = fixture.database.transaction((other) => keys.isStillValid(other, id));
+      checked = fixture.database.transaction((other) => keys.lockScopes(other, id));
       for (let round = 0; round < 50; round++) {
         await apiKeyRepository(tx).find(id);
         await setImmediate();

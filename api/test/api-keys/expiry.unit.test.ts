@@ -11,7 +11,7 @@ import { describeOnBothDatabases } from './api-keys-fixture.ts';
 
 const DAY_MS = 86_400_000;
 
-describeOnBothDatabases('notices of keys that end', (fixture) => {
+describeOnBothDatabases('expiry notices', (fixture) => {
   const insert = async (id: string, days: number | undefined) =>
     apiKeyRepository(fixture.database.db).insert(
       {
@@ -38,7 +38,7 @@ describeOnBothDatabases('notices of keys that end', (fixture) => {
       assertHeld: () => Promise.resolve(),
     });
 
-  test('are mailed once for each key that ends soon, and again for another end', async () => {
+  test('are mailed once per key that expires soon, and again after its expiry changes', async () => {
     const mail = await startMailServer();
     const mailer = createMailer({ url: mail.url, from: 'berth@example.org' });
     try {
@@ -46,7 +46,7 @@ describeOnBothDatabases('notices of keys that end', (fixture) => {
       assert.equal(await run({ mailer }), 1);
       assert.deepEqual(
         [mail.mails[0]?.to, mail.mails[0]?.subject],
-        [['admin@example.org', 'ops@example.org'], 'An API key ends soon'],
+        [['admin@example.org', 'ops@example.org'], 'An API key expires soon'],
       );
       assert.ok(mail.mails[0]?.text.includes('key soon (reg_0000000a, upload key)'));
       assert.equal(await run({ mailer }), 0);
@@ -64,7 +64,7 @@ describeOnBothDatabases('notices of keys that end', (fixture) => {
     }
   });
 
-  test('come again when they could not be delivered', async () => {
+  test('are sent again if they could not be delivered', async () => {
     const mail = await startMailServer();
     const mailer = createMailer({ url: mail.url, from: 'berth@example.org' });
     try {
@@ -78,7 +78,7 @@ describeOnBothDatabases('notices of keys that end', (fixture) => {
     }
   });
 
-  test('go to a webhook as JSON, without anything secret', async () => {
+  test('are posted to a webhook as JSON without secrets', async () => {
     const bodies: string[] = [];
     let status = 500;
     const server = createServer((request, response) => {
@@ -113,7 +113,7 @@ describeOnBothDatabases('notices of keys that end', (fixture) => {
     }
   });
 
-  test('wait for somebody who can be told', async () => {
+  test('wait until there is a recipient', async () => {
     const mail = await startMailServer();
     const mailer = createMailer({ url: mail.url, from: 'berth@example.org' });
     try {
@@ -125,7 +125,7 @@ describeOnBothDatabases('notices of keys that end', (fixture) => {
     }
   });
 
-  test("are nobody's business where there is neither", () => {
+  test('have no job without mail and webhook', () => {
     assert.equal(run({}), undefined);
   });
 });

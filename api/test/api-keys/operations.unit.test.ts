@@ -15,7 +15,7 @@ import { ACME, ACME_GEO, CALLERS } from '../access/callers.ts';
 import { CATEGORIES } from './api-keys-fixture.ts';
 
 describe('the raw form of a key', () => {
-  test('is reg_, 8 characters, _ and 64 hexadecimal digits, and begins with the short id', () => {
+  test('is reg_, 8 characters, _ and 64 hexadecimal digits, and starts with the short ID', () => {
     const { rawKey, shortId } = createRawKey();
     assert.match(rawKey, /^reg_[^_]{8}_[0-9a-f]{64}$/);
     assert.match(shortId, /^reg_[^_]{8}$/);
@@ -23,7 +23,7 @@ describe('the raw form of a key', () => {
     assert.ok(isRawKey(rawKey));
   });
 
-  test('is another each time', () => {
+  test('is different each time', () => {
     assert.equal(new Set(Array.from({ length: 1000 }, () => createRawKey().rawKey)).size, 1000);
   });
 
@@ -43,7 +43,7 @@ describe('the raw form of a key', () => {
     'a megabyte': `reg_12345678_${'a'.repeat(1024 * 1024)}`,
   };
   for (const [name, text] of Object.entries(malformed))
-    test(`is not ${name}`, () => {
+    test(`cannot be ${name}`, () => {
       assert.equal(isRawKey(text), false);
     });
 });
@@ -52,11 +52,12 @@ describe('the hash of a key', () => {
   test('is HMAC-SHA-512 under the salt, in hexadecimal (RFC 4231, test case 2)', () => {
     assert.equal(
       hashKey('what do ya want for nothing?', 'Jefe'),
-      '164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea2505549758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737',
+      '164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554' +
+        '9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737',
     );
   });
 
-  test('is another under another salt', () => {
+  test('differs under another salt', () => {
     assert.notEqual(hashKey('key', 'one'), hashKey('key', 'two'));
   });
 });
@@ -66,10 +67,10 @@ describe('expiry', () => {
   test('a key without expiry never expires', () => {
     assert.equal(isExpired({}, now), false);
   });
-  test('a key holds until a millisecond before', () => {
+  test('a key is valid until one millisecond before its expiry', () => {
     assert.equal(isExpired({ expiresAt: '2026-03-01T12:00:00.001Z' }, now), false);
   });
-  test('a key has expired at that very moment', () => {
+  test('a key has expired at the exact time of its expiry', () => {
     assert.equal(isExpired({ expiresAt: '2026-03-01T12:00:00.000Z' }, now), true);
   });
   test('a key has expired afterwards', () => {
@@ -77,7 +78,7 @@ describe('expiry', () => {
   });
 });
 
-test('scopes are the four of a key that are set, and nothing else of it', () => {
+test('scopesOf returns only the scopes that are set', () => {
   const key = {
     _id: '1',
     name: 'CI',
@@ -96,7 +97,7 @@ test('scopes are the four of a key that are set, and nothing else of it', () => 
   assert.deepEqual(scopesOf({}), {});
 });
 
-test('a key tells the user who made it', () => {
+test('createdBy is the user who creates a key', () => {
   assert.deepEqual(creatorOf(CALLERS.superadmin), { createdBy: { userId: 'uma', userName: 'Uma' } });
   assert.deepEqual(creatorOf(CALLERS.anonymous), {});
 });
@@ -122,7 +123,7 @@ describe('the fields of a new key', () => {
   const refused: Record<string, [fields: NewApiKey, paths: string[]]> = {
     'an upload key with an owner': [{ ...upload, owner: ACME }, ['/owner']],
     'an upload key for an unknown category': [{ ...upload, allowedCategory: 'tileset' }, ['/allowedCategory']],
-    'a category in other letters': [{ ...upload, allowedCategory: 'Processing' }, ['/allowedCategory']],
+    'a category in another case': [{ ...upload, allowedCategory: 'Processing' }, ['/allowedCategory']],
     'a read key without owner': [read, ['/owner']],
     'a read key with one scope': [{ ...read, owner: ACME, allowedNamePrefix: '@acme/' }, ['/allowedNamePrefix']],
     'a read key with all scopes and no owner': [
@@ -153,14 +154,14 @@ describe('the fields of a new key', () => {
     });
   }
 
-  const moments = {
+  const expiries = {
     '2020-01-01T00:00:00Z': '2020-01-01T00:00:00.000Z',
     '2031-05-06T09:08:07.123456+02:00': '2031-05-06T07:08:07.123Z',
     '2031-05-06': '2031-05-06T00:00:00.000Z',
   };
-  for (const [given, stored] of Object.entries(moments)) {
-    test(`expiresAt ${given} means ${stored}`, () => {
-      assert.equal(checkFields({ ...upload, expiresAt: given }, CATEGORIES).expiresAt, stored);
+  for (const [given, normalized] of Object.entries(expiries)) {
+    test(`expiresAt ${given} is normalised to ${normalized}`, () => {
+      assert.equal(checkFields({ ...upload, expiresAt: given }, CATEGORIES).expiresAt, normalized);
     });
   }
 });

@@ -28,33 +28,33 @@ describeOnBothDatabases('the key repository', (fixture) => {
     lastUsedAt: noonPlus(2).toISOString(),
   });
 
-  test('a key comes back as it went in, by id and by hash', async () => {
+  test('reads back a key unchanged, by ID and by hash', async () => {
     await insertAll(full);
     assert.deepEqual(await keys().find('full'), full);
     assert.deepEqual(await keys().findByHash('hash of full', new Date().toISOString()), full);
-    assert.deepEqual(await keys().hold('full', fixture.database.dialect), full);
+    assert.deepEqual(await keys().findAndLock('full', fixture.database.dialect), full);
     assert.deepEqual(await keys().list({}, ALL), { results: [full], count: 1 });
   });
 
-  test('what a key does not have is absent, not null', async () => {
+  test('unset fields are absent, not null', async () => {
     const bare = sampleKey({ _id: 'bare', type: 'read', owner: { type: 'user', id: 'uma' } });
     await insertAll(bare);
     assert.deepEqual(await keys().find('bare'), bare);
   });
 
-  test('what is not there is undefined', async () => {
+  test('returns undefined for an unknown key', async () => {
     await insertAll(full);
     assert.equal(await keys().find('other'), undefined);
     assert.equal(await keys().findByHash('full', new Date().toISOString()), undefined);
-    assert.equal(await keys().hold('other', fixture.database.dialect), undefined);
+    assert.equal(await keys().findAndLock('other', fixture.database.dialect), undefined);
   });
 
-  test('two keys cannot have one hash', async () => {
+  test('two keys cannot have the same hash', async () => {
     await keys().insert(sampleKey({ _id: 'one' }), 'same');
     await assert.rejects(keys().insert(sampleKey({ _id: 'two' }), 'same'), /unique/i);
   });
 
-  test('lists are newest first, and by id within a millisecond', async () => {
+  test('lists newest first, by ID within the same millisecond', async () => {
     const at = (_id: string, milliseconds: number) =>
       sampleKey({ _id, createdAt: noonPlus(milliseconds).toISOString() });
     await insertAll(at('middle-b', 5), at('oldest', 0), at('newest', 9), at('middle-a', 5));
@@ -75,12 +75,12 @@ describeOnBothDatabases('the key repository', (fixture) => {
     }).map(([_id, owner]) => sampleKey({ _id, type: 'read', owner })),
   ];
   const filters: [name: string, filter: ApiKeyFilter, expected: string[]][] = [
-    ['without filter all', {}, ['geo', 'other', 'sea', 'upload', 'user', 'whole']],
+    ['all keys without a filter', {}, ['geo', 'other', 'sea', 'upload', 'user', 'whole']],
     ['upload keys', { type: 'upload' }, ['upload']],
     ['read keys', { type: 'read' }, ['geo', 'other', 'sea', 'user', 'whole']],
     ['an organisation with its departments', { owner: ACME }, ['geo', 'sea', 'whole']],
     ['one department alone', { owner: ACME_GEO }, ['geo']],
-    ['a user whose id an organisation has too', { owner: { type: 'user', id: 'acme' } }, ['user']],
+    ['a user whose ID is also that of an organisation', { owner: { type: 'user', id: 'acme' } }, ['user']],
     ['no upload keys of an account', { owner: ACME, type: 'upload' }, []],
     ['an account without keys', { owner: { type: 'user', id: 'nobody' } }, []],
   ];
@@ -96,31 +96,31 @@ describeOnBothDatabases('the key repository', (fixture) => {
     });
   }
 
-  const deletions: [name: string, owner: NonNullable<ApiKeyFilter['owner']>, left: string[]][] = [
+  const deletions: [name: string, owner: NonNullable<ApiKeyFilter['owner']>, remaining: string[]][] = [
     ['an organisation with its departments', ACME, ['other', 'upload', 'user']],
     ['one department alone', ACME_GEO, ['other', 'sea', 'upload', 'user', 'whole']],
     [
-      'a user whose id an organisation has too',
+      'a user whose ID is also that of an organisation',
       { type: 'user', id: 'acme' },
       ['geo', 'other', 'sea', 'upload', 'whole'],
     ],
   ];
-  for (const [name, owner, left] of deletions) {
+  for (const [name, owner, remaining] of deletions) {
     test(`deletes the keys of ${name}`, async () => {
       await insertAll(...owned);
-      assert.equal(await keys().deleteOf(owner), owned.length - left.length);
-      assert.deepEqual(await idsOf({}), left);
+      assert.equal(await keys().deleteOf(owner), owned.length - remaining.length);
+      assert.deepEqual(await idsOf({}), remaining);
     });
   }
 
-  test('a key is deleted once', async () => {
+  test('only the first deletion of a key returns true', async () => {
     await insertAll(full, sampleKey({ _id: 'other' }));
     assert.equal(await keys().delete('full'), true);
     assert.equal(await keys().delete('full'), false);
     assert.deepEqual(await idsOf({}), ['other']);
   });
 
-  test('a use is noted when there was none, or none after the given time, and on that key alone', async () => {
+  test('touch sets the last use of one key, unless it is later than the given time', async () => {
     const [minuteAgo, noon, later] = [noonPlus(-60_000), noonPlus(0), noonPlus(1)].map((date) =>
       date.toISOString(),
     ) as [string, string, string];

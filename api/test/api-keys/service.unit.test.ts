@@ -45,13 +45,13 @@ describeOnBothDatabases('the key service', (fixture) => {
     assert.ok(key.startsWith(`${shortId}_`));
   });
 
-  test('keeps neither the raw key nor its secret part anywhere in the database', async () => {
+  test('stores neither the raw key nor its secret part', async () => {
     const { key } = await service().create(superadmin, upload);
     const stored = JSON.stringify([await storedKeys(), await audited()]);
     assert.ok(!stored.includes(key.slice(-64)));
   });
 
-  test('writes creation and revocation into the audit, with the scopes and without the key', async () => {
+  test('audits creation and revocation with the scopes and without the raw key', async () => {
     fixture.grants = [ACME];
     const scoped = await service().create(superadmin, { ...upload, allowedName: 'a@1' });
     const read = await service().create(superadmin, readKeyOf(ACME));
@@ -78,7 +78,7 @@ describeOnBothDatabases('the key service', (fixture) => {
     );
   });
 
-  test('stores neither key nor event when one of the two fails', async () => {
+  test('stores neither key nor audit event if either fails', async () => {
     const failing = createApiKeyService({
       ...fixture.options,
       database: failingAt(fixture.database, 'insert audit_events'),
@@ -91,7 +91,7 @@ describeOnBothDatabases('the key service', (fixture) => {
     assert.equal((await audited()).length, 1);
   });
 
-  test('refuses a read key whose owner holds no grant, whoever asks', async () => {
+  test('refuses a read key if its owner has no grant, for every caller', async () => {
     fixture.grants = [ACME_SEA];
     for (const owner of [ACME, ACME_GEO, OTHER])
       await assert.rejects(service().create(superadmin, readKeyOf(owner)), { code: 'no_access_grant', status: 403 });
@@ -101,7 +101,7 @@ describeOnBothDatabases('the key service', (fixture) => {
     assert.deepEqual([await storedKeys(), await audited()], [[], []]);
   });
 
-  test('checks the fields before the right, and the right before the grant', async () => {
+  test('checks the fields before the permission, and the permission before the grant', async () => {
     const anonymous = actorOf(CALLERS.anonymous);
     await assert.rejects(service().create(anonymous, { ...upload, allowedCategory: 'unknown' }), {
       code: 'api_key_fields_invalid',
@@ -110,7 +110,7 @@ describeOnBothDatabases('the key service', (fixture) => {
     await assert.rejects(service().create(actorOf(CALLERS['member of Acme']), readKeyOf(ACME)), { code: 'forbidden' });
   });
 
-  /** Who may create what: C created, 401 and 403 refused by their code. */
+  /** Outcome of creating each key: C for created, else the status. */
   const creation: Record<CallerName, [upload: string, ofAcme: string, ofAcmeGeo: string, ofUma: string]> = {
     'anonymous': ['401', '401', '401', '401'],
     'internal': ['403', '403', '403', '403'],
@@ -140,7 +140,7 @@ describeOnBothDatabases('the key service', (fixture) => {
     });
   }
 
-  /** Which keys each caller's list holds, and what revoking each of them gives: D deleted, or the status. */
+  /** Keys in each caller's list, and the outcome of revoking each key: D for deleted, else the status. */
   const ALL = ['upload', 'of Acme', 'of Acme/geo', 'of Acme/sea', 'of Uma', 'of another'] as const;
   const nothing = (status: string) => ({ listed: status, revoked: ALL.map(() => status) });
   const rights: Record<CallerName, { listed: readonly string[] | string; revoked: string[] }> = {
@@ -191,8 +191,8 @@ describeOnBothDatabases('the key service', (fixture) => {
     const { listed, revoked } = rights[name];
     test(`${name} lists ${typeof listed === 'string' ? listed : listed.join(', ')}`, async () => {
       await createAll();
-      const found: string[] | string = await namesListed(CALLERS[name]).catch(statusOf);
-      assert.deepEqual(found, listed);
+      const outcome: string[] | string = await namesListed(CALLERS[name]).catch(statusOf);
+      assert.deepEqual(outcome, listed);
     });
 
     test(`revocation by ${name}: ${revoked.join(' ')}`, async () => {
@@ -204,7 +204,7 @@ describeOnBothDatabases('the key service', (fixture) => {
     });
   }
 
-  test('filters the list by type, which shows nobody more than without', async () => {
+  test('filters the list by type without widening it', async () => {
     await createAll();
     assert.deepEqual(await namesListed(CALLERS.superadmin, 'upload'), ['upload']);
     assert.deepEqual(await namesListed(CALLERS.superadmin, 'read'), ALL.slice(1));
@@ -212,7 +212,7 @@ describeOnBothDatabases('the key service', (fixture) => {
     assert.deepEqual(await namesListed(CALLERS['admin of Acme'], 'upload'), []);
   });
 
-  test('a superadmin who acts for an account lists all the same', async () => {
+  test('a superadmin who acts for an account still lists all keys', async () => {
     await createAll();
     assert.deepEqual(await namesListed(userCaller({ isAdmin: true, account: ACME_GEO })), ALL);
   });
@@ -223,7 +223,7 @@ describeOnBothDatabases('the key service', (fixture) => {
     assert.deepEqual([results.map((key) => key.name), count], [['of Acme', 'of Acme/geo'], 6]);
   });
 
-  test('cuts a page at 1000 keys, asked or not, and counts all', async () => {
+  test('limits a page to 1000 keys and counts all', async () => {
     const { _id } = await service().create(superadmin, upload);
     const [row] = await storedKeys();
     await fixture.database.db
@@ -236,14 +236,14 @@ describeOnBothDatabases('the key service', (fixture) => {
     }
   });
 
-  test('revokes a key once; two who try at once get one 204 and one 404', async () => {
+  test('two concurrent revocations of a key get one 204 and one 404', async () => {
     const { _id } = await service().create(superadmin, upload);
     const outcomes = await Promise.all([1, 2].map(() => outcomeOf(service().revoke(superadmin, _id), 'D')));
     assert.deepEqual(outcomes.sort(), ['404', 'D']);
     assert.equal((await audited()).filter(({ action }) => action === 'api-key.revoke').length, 1);
   });
 
-  test('what is no id is not found', async () => {
+  test('malformed IDs are not found', async () => {
     for (const id of ['', 'x', '\0', 'é'.repeat(10_000), "'", '00000000-0000-0000-0000-000000000000'])
       await assert.rejects(service().revoke(superadmin, id), { code: 'api_key_not_found', status: 404 });
   });

@@ -6,9 +6,9 @@ import { beginSlowUpload } from '../support/slow-upload.ts';
 import { assertTidy, query, readStoredState } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { artefactPath, patched, readDocument, uploaded, type Document } from './documents.ts';
+import { artefactPath, patchArtefact, readDocument, uploadArtefact, type Document } from './documents.ts';
 
-/** Tarballs that differ in version, licence, schema and bytes: a document that mixes two of them shows. */
+/** Builds a tarball that differs in version, licence, schema and bytes, to recognise a document that mixes two. */
 const build = (index: number) =>
   npmTarball({
     name: 'p',
@@ -21,7 +21,7 @@ const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(by
 const DIGESTS = BUILDS.map(digestOf);
 
 for (const dialect of DIALECTS) {
-  describe(`uploads at once on ${dialect}`, () => {
+  describe(`concurrent uploads on ${dialect}`, () => {
     let server: TestServer;
     before(async () => {
       server = await startTestServer({ dialect });
@@ -29,10 +29,10 @@ for (const dialect of DIALECTS) {
     after(() => server.close());
 
     const putSlot = (id: string, architecture: string, index: number) =>
-      uploaded(server, id, { file: BUILDS[index]!, fields: { architecture } });
+      uploadArtefact(server, id, { file: BUILDS[index]!, fields: { architecture } });
 
-    /** Fails unless the document is one that some upload alone could have left. */
-    const assertWhole = async (document: Document): Promise<void> => {
+    /** Fails unless the document could be the result of sequential uploads. */
+    const assertConsistent = async (document: Document): Promise<void> => {
       for (const [architecture, slot] of Object.entries(document.tarballs ?? {})) {
         const index = DIGESTS.indexOf(slot.digest);
         assert.deepEqual([slot.version, slot.size], [`${index + 1}.0.0`, BUILDS[index]?.length]);
@@ -49,7 +49,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([document.dataUpdatedAt, document.updatedAt], [last.uploadedAt, last.uploadedAt]);
     };
 
-    test('to two slots both survive, of an artefact that is there and of a new one', async () => {
+    test('to two slots both succeed, for a new and for an existing artefact', async () => {
       for (const id of ['new', 'new', 'present']) {
         if (id === 'present') await putSlot(id, 'noarch', 4);
         await Promise.all([putSlot(id, 'x64', 0), putSlot(id, 'arm64', 1)]);
@@ -58,11 +58,11 @@ for (const dialect of DIALECTS) {
           [document.tarballs?.['x64']?.version, document.tarballs?.['arm64']?.version],
           ['1.0.0', '2.0.0'],
         );
-        await assertWhole(document);
+        await assertConsistent(document);
       }
     });
 
-    test('to two slots both survive when their bodies end in the other order than they began', async () => {
+    test('to two slots both succeed when they end in reverse order', async () => {
       const first = await beginSlowUpload(server, {
         id: 'crossed',
         file: BUILDS[0]!,
@@ -78,23 +78,23 @@ for (const dialect of DIALECTS) {
       const document = await readDocument(server, 'crossed');
       assert.deepEqual(Object.keys(document.tarballs ?? {}), ['arm64', 'x64']);
       assert.equal(document.version, '1.0.0');
-      await assertWhole(document);
+      await assertConsistent(document);
     });
 
-    test('to one slot leave the one that was committed last', async () => {
+    test('to one slot leave the bytes that were committed last', async () => {
       const answers = await Promise.all(
         BUILDS.slice(0, 8).map((_file, index) => putSlot('one-slot', 'noarch', index)),
       );
       const last = answers.reduce((one, other) => (one.dataUpdatedAt > other.dataUpdatedAt ? one : other));
       const document = await readDocument(server, 'one-slot');
       assert.deepEqual(document.tarballs, last.tarballs);
-      for (const answer of [...answers, document]) await assertWhole(answer);
+      for (const answer of [...answers, document]) await assertConsistent(answer);
       const download = await server.api('GET', artefactPath('one-slot', '/tarball'), { headers: server.internal });
       assert.equal(digestOf(Buffer.from(await download.arrayBuffer())), document.tarballs?.['noarch']?.digest);
       assert.equal(download.headers.get('x-artefact-version'), document.version);
     });
 
-    test('have dates that are all different, and so are their whole seconds', async () => {
+    test('have distinct dates, in whole seconds too', async () => {
       const id = 'dates';
       const answers = await Promise.all(BUILDS.map((_file, index) => putSlot(id, `a${index % 3}`, index)));
       const dates = answers.map(({ dataUpdatedAt }) => dataUpdatedAt);
@@ -109,7 +109,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('of twenty artefacts are all there, with their own bytes', async () => {
+    test('of twenty artefacts all succeed, with their own bytes', async () => {
       const answers = await Promise.all(BUILDS.map((_file, index) => putSlot(`many-${index}`, 'noarch', index)));
       for (const [index, { tarballs }] of answers.entries()) {
         assert.equal(tarballs?.['noarch']?.digest, DIGESTS[index]);
@@ -118,11 +118,11 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('of the same bytes are stored once', async () => {
+    test('of equal bytes are stored once', async () => {
       const file = await npmTarball({ name: 'same', files: { data: 'x'.repeat(100_000) } });
       await Promise.all(
         Array.from({ length: 12 }, (_value, index) =>
-          uploaded(server, `same-${index % 4}`, { file, fields: { architecture: `a${index}` } }),
+          uploadArtefact(server, `same-${index % 4}`, { file, fields: { architecture: `a${index}` } }),
         ),
       );
       await assertTidy(server);
@@ -131,7 +131,7 @@ for (const dialect of DIALECTS) {
       assert.equal(blobs.filter((blob) => blob.startsWith(digestOf(file))).length, 1);
     });
 
-    test('never show a reader a mix of two', async () => {
+    test('never show readers a mix of two', async () => {
       const id = 'busy';
       await putSlot(id, 'noarch', 0);
       const uploads = [
@@ -140,26 +140,26 @@ for (const dialect of DIALECTS) {
       ];
       const over = Promise.all(uploads).then(() => true);
       for (let done = false; !done;) {
-        await assertWhole(await readDocument(server, id));
+        await assertConsistent(await readDocument(server, id));
         done = await Promise.race([over, Promise.resolve(false)]);
       }
-      await assertWhole(await readDocument(server, id));
+      await assertConsistent(await readDocument(server, id));
     });
 
-    test('lose no edit that comes between them', async () => {
+    test('do not lose edits', async () => {
       const id = 'edited';
       await putSlot(id, 'noarch', 0);
       await Promise.all([
         ...BUILDS.slice(0, 6).map((_file, index) => putSlot(id, 'noarch', index)),
-        patched(server, id, { public: true }),
-        patched(server, id, { group: { en: 'Maps' } }),
-        patched(server, id, { privateAccess: [{ type: 'user', id: 'uma' }] }),
+        patchArtefact(server, id, { public: true }),
+        patchArtefact(server, id, { group: { en: 'Maps' } }),
+        patchArtefact(server, id, { privateAccess: [{ type: 'user', id: 'uma' }] }),
       ]);
       const { public: isPublic, group, privateAccess } = await readDocument(server, id);
       assert.deepEqual([isPublic, group, privateAccess], [true, { en: 'Maps' }, [{ type: 'user', id: 'uma' }]]);
     });
 
-    test('and a deletion leave either nothing or a whole artefact', async () => {
+    test('and a deletion leave either nothing or a complete artefact', async () => {
       for (let round = 0; round < 5; round++) {
         const id = `deleted-${round}`;
         await putSlot(id, 'noarch', 0);
@@ -171,39 +171,35 @@ for (const dialect of DIALECTS) {
         if (response.status === 404) continue;
         const document = (await response.json()) as Document;
         assert.deepEqual(Object.keys(document.tarballs ?? {}), ['x64']);
-        await assertWhole(document);
+        await assertConsistent(document);
       }
     });
 
-    test('leave one file for each digest, and no writer', async () => {
+    test('leave one file per digest and no writers', async () => {
       await assertTidy(server);
       assert.deepEqual(server.logs, []);
     });
   });
 }
 
-test(
-  'uploads of equal bytes to artefacts that they make never lock each other out',
-  { timeout: 30_000 },
-  async (t) => {
-    const database = await createTestDatabaseUrl();
-    // A deadlock would be found only after the time that this test has.
-    const server = await startTestServer({
-      dialect: 'postgres',
-      env: { DATABASE_URL: `${database.url}&options=${encodeURIComponent('-c deadlock_timeout=60s')}` },
-    });
-    t.after(async () => {
-      // Ends the connections, and with them whoever still waits.
-      await database.drop();
-      await server.close();
-    });
-    for (let round = 0; round < 4; round++) {
-      const file = await npmTarball({ name: 'p', version: `${round}.0.0` });
-      await Promise.all(
-        Array.from({ length: 12 }, (_value, index) =>
-          uploaded(server, `equal-${round}-${index % 4}`, { file, fields: { architecture: `a${index}` } }),
-        ),
-      );
-    }
-  },
-);
+test('uploads of equal bytes that create artefacts never deadlock', { timeout: 30_000 }, async (t) => {
+  const database = await createTestDatabaseUrl();
+  // PostgreSQL would resolve a deadlock only after the timeout of this test.
+  const server = await startTestServer({
+    dialect: 'postgres',
+    env: { DATABASE_URL: `${database.url}&options=${encodeURIComponent('-c deadlock_timeout=60s')}` },
+  });
+  t.after(async () => {
+    // Closes the connections, and so ends any transaction that still waits.
+    await database.drop();
+    await server.close();
+  });
+  for (let round = 0; round < 4; round++) {
+    const file = await npmTarball({ name: 'p', version: `${round}.0.0` });
+    await Promise.all(
+      Array.from({ length: 12 }, (_value, index) =>
+        uploadArtefact(server, `equal-${round}-${index % 4}`, { file, fields: { architecture: `a${index}` } }),
+      ),
+    );
+  }
+});

@@ -1,19 +1,13 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { readdirSync, readlinkSync } from 'node:fs';
-import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { gzipSync } from 'node:zlib';
 import { createCallers, type CallerName, type Callers } from '../support/callers.ts';
-import { eventually } from '../support/eventually.ts';
 import { readProblem } from '../support/problems.ts';
-import { openConnection, requestHead } from '../support/raw-http.ts';
-import { buildTar, buildTarball, npmTarball } from '../support/tarball-builder.ts';
-import { DIALECTS, startTestServer, storageOf, type TestServer } from '../support/test-server.ts';
-import { artefactPath, patched, uploaded } from './documents.ts';
+import { npmTarball } from '../support/tarball-builder.ts';
+import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
+import { artefactPath, patchArtefact, uploadArtefact } from './documents.ts';
+import { buildSamplePlugin, MANIFEST, ODD_NAMES } from './sample-plugin.ts';
 
-interface Listed<T> {
+interface List<T> {
   results: T[];
   count: number;
 }
@@ -31,45 +25,6 @@ interface Package {
   path: string;
 }
 
-const MANIFEST = JSON.stringify({ name: '@acme/plugin', version: '1.0.0' });
-const ODD_NAMES = [
-  'données/été ☃ 日本.txt',
-  '100%.txt',
-  'a%2Fb.txt',
-  'what?#&.txt',
-  ' space ',
-  '__proto__',
-  '...',
-  `${'日'.repeat(99)}/`.repeat(10) + 'f'.repeat(16),
-];
-/** More than the buffers of a connection hold. */
-const LARGE = randomBytes(12 * 1024 * 1024);
-
-/** Nearly every kind of entry: names as they are below `package/`. */
-const plugin = () =>
-  buildTarball([
-    { path: 'package/', mode: 0o755 },
-    { path: 'package/package.json', content: MANIFEST },
-    { path: 'package/README.md', content: '# Été\n\n<script>alert(1)</script>\n' },
-    { path: 'package/bin/', mode: 0o755 },
-    { path: 'package/bin/run', content: '#!/bin/sh\n', mode: 0o755 },
-    { path: 'package/bin/hard', type: 'Link', linkpath: 'package/bin/run' },
-    { path: 'package/bin/soft', type: 'SymbolicLink', linkpath: 'run' },
-    { path: 'package/empty', content: '' },
-    { path: 'package/twice.txt', content: 'first' },
-    { path: 'package/twice.txt', content: 'the second' },
-    {
-      path: 'package/node_modules/a/package.json',
-      content: JSON.stringify({ name: 'a', version: '1.2.3', license: 'ISC' }),
-    },
-    {
-      path: 'package/node_modules/a/node_modules/@s/b/package.json',
-      content: JSON.stringify({ name: '@s/b', version: '0.1.0', licenses: [{ type: 'MIT' }, { type: 'Apache-2.0' }] }),
-    },
-    { path: 'package/node_modules/c/package.json', content: '{}' },
-    ...ODD_NAMES.map((name) => ({ path: `package/${name}`, content: `content of ${name}` })),
-  ]);
-
 for (const dialect of DIALECTS) {
   describe(`the contents of a tarball on ${dialect}`, () => {
     let server: TestServer;
@@ -77,20 +32,18 @@ for (const dialect of DIALECTS) {
     before(async () => {
       server = await startTestServer({ dialect });
       callers = await createCallers(server);
-      await uploaded(server, 'plugin', { file: await plugin() });
+      await uploadArtefact(server, 'plugin', { file: await buildSamplePlugin() });
     });
     after(() => server.close());
 
     const get = (rest: string, headers = server.internal, id = 'plugin') =>
       server.api('GET', artefactPath(id, rest), { headers });
-    const file = (path: string, id = 'plugin') =>
-      get(`/files/${path.split('/').map(encodeURIComponent).join('/')}`, server.internal, id);
-    const json = async <T>(response: Response): Promise<Listed<T>> => {
+    const json = async <T>(response: Response): Promise<List<T>> => {
       assert.equal(response.status, 200);
-      return (await response.json()) as Listed<T>;
+      return (await response.json()) as List<T>;
     };
 
-    test('the README is text, which no browser runs', async () => {
+    test('the README is sent as text that no browser executes', async () => {
       const response = await get('/readme');
       assert.deepEqual(
         [
@@ -102,11 +55,11 @@ for (const dialect of DIALECTS) {
         [200, 'text/markdown; charset=utf-8', 'nosniff', 'private, no-cache'],
       );
       assert.equal(await response.text(), '# Été\n\n<script>alert(1)</script>\n');
-      await uploaded(server, 'no-readme', { file: await npmTarball() });
+      await uploadArtefact(server, 'no-readme', { file: await npmTarball() });
       await readProblem(await get('/readme', server.internal, 'no-readme'), 404, 'readme_not_found');
     });
 
-    test('the bundled packages come with their licences', async () => {
+    test('bundled packages are listed with their licences', async () => {
       assert.deepEqual(await json<Package>(await get('/packages')), {
         results: [
           { name: 'a', version: '1.2.3', licence: 'ISC', path: 'node_modules/a' },
@@ -115,11 +68,11 @@ for (const dialect of DIALECTS) {
         ],
         count: 3,
       });
-      await uploaded(server, 'alone', { file: await npmTarball() });
+      await uploadArtefact(server, 'alone', { file: await npmTarball() });
       assert.deepEqual(await json(await get('/packages', server.internal, 'alone')), { results: [], count: 0 });
     });
 
-    test('the files are listed in the order of the archive', async () => {
+    test('files are listed in archive order', async () => {
       const { results, count } = await json<File>(await get('/files'));
       assert.equal(count, 12 + ODD_NAMES.length);
       assert.equal(results.length, count);
@@ -138,84 +91,10 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('a file is its bytes, as text that no browser runs', async () => {
-      const response = await file('package.json');
-      assert.deepEqual(
-        [
-          response.status,
-          response.headers.get('content-type'),
-          response.headers.get('content-length'),
-          response.headers.get('x-content-type-options'),
-        ],
-        [200, 'text/plain; charset=utf-8', String(MANIFEST.length), 'nosniff'],
-      );
-      assert.match(response.headers.get('content-security-policy') ?? '', /\bsandbox\b/);
-      assert.equal(await response.text(), MANIFEST);
-      const head = await server.api('HEAD', artefactPath('plugin', '/files/package.json'), {
-        headers: server.internal,
-      });
-      assert.deepEqual(
-        [head.status, head.headers.get('content-length'), await head.text()],
-        [200, String(MANIFEST.length), ''],
-      );
-    });
-
-    test('a hard link is its file, an empty file is empty, and of two with one name the last one counts', async () => {
-      assert.equal(await (await file('bin/hard')).text(), '#!/bin/sh\n');
-      assert.equal(await (await file('twice.txt')).text(), 'the second');
-      const empty = await file('empty');
-      assert.deepEqual([empty.status, empty.headers.get('content-length'), await empty.text()], [200, '0', '']);
-    });
-
-    test('a file is found under any name', async () => {
-      for (const name of ODD_NAMES) {
-        const response = await file(name);
-        assert.deepEqual([response.status, await response.text()], [200, `content of ${name}`]);
-      }
-      assert.equal(
-        await (await get('/files/donn%C3%A9es%2F%C3%A9t%C3%A9%20%E2%98%83%20%E6%97%A5%E6%9C%AC.txt')).text(),
-        `content of ${ODD_NAMES[0]}`,
-      );
-    });
-
-    test('what is no file of the package is not found, whatever the path says', async () => {
-      const connection = await openConnection(server.url);
-      const ask = async (path: string) => {
-        await connection.send(requestHead('GET', `/api/v1/artefacts/plugin/files/${path}`, server.internal));
-        const { status, body } = await connection.answer();
-        return [status, (JSON.parse(body) as { code: string }).code];
-      };
-      const paths = [
-        '',
-        'none',
-        'bin',
-        'bin/',
-        'bin/soft',
-        'bin/run/',
-        '/package.json',
-        './package.json',
-        'bin/../package.json',
-        '../plugin/files/package.json',
-        'package/package.json',
-        '..%2f..%2f..%2fetc%2fpasswd',
-        '%2e%2e/%2e%2e/berth.db',
-        '/etc/passwd',
-        'package.json%00',
-        '%00',
-        'PACKAGE.JSON',
-        'package.json\\',
-        'constructor',
-        'x'.repeat(1100),
-      ];
-      for (const path of paths) assert.deepEqual(await ask(path), [404, 'file_not_found'], path);
-      for (const path of ['%', '%E0%A4%A', '%ff']) assert.deepEqual(await ask(path), [400, 'request_invalid'], path);
-      connection.end();
-    });
-
-    test('each architecture has contents of its own, with the slot that /download serves', async () => {
+    test('the contents are those of the slot that /download serves', async () => {
       const build = (text: string) => npmTarball({ name: 'native', files: { 'README.md': text, 'only.txt': text } });
-      await uploaded(server, 'native', { file: await build('of x64'), fields: { architecture: 'x64' } });
-      await uploaded(server, 'native', { file: await build('of arm64'), fields: { architecture: 'arm64' } });
+      await uploadArtefact(server, 'native', { file: await build('of x64'), fields: { architecture: 'x64' } });
+      await uploadArtefact(server, 'native', { file: await build('of arm64'), fields: { architecture: 'arm64' } });
       const readme = async (query: string) => (await get(`/readme${query}`, server.internal, 'native')).text();
       const only = async (query: string) => (await get(`/files/only.txt${query}`, server.internal, 'native')).text();
       assert.deepEqual(
@@ -227,7 +106,7 @@ for (const dialect of DIALECTS) {
         ],
         ['of arm64', 'of x64', 'of x64', 'of arm64'],
       );
-      await uploaded(server, 'native', { file: await build('of noarch') });
+      await uploadArtefact(server, 'native', { file: await build('of noarch') });
       assert.deepEqual(
         [await readme('?architecture=x64'), await readme('?architecture=riscv64'), await only('')],
         ['of x64', 'of noarch', 'of noarch'],
@@ -250,17 +129,17 @@ for (const dialect of DIALECTS) {
       await readProblem(await get('/files', server.internal, 'native'), 404, 'slot_not_found');
     });
 
-    test('a file artefact has nothing inside it to list', async () => {
-      await uploaded(server, 'raw', { format: 'file', file: await plugin() });
+    test('a file artefact has no contents', async () => {
+      await uploadArtefact(server, 'raw', { format: 'file', file: await buildSamplePlugin() });
       for (const rest of ['/readme', '/packages', '/files', '/files/package.json']) {
         await readProblem(await get(rest, server.internal, 'raw'), 400, 'not_a_tarball');
         await readProblem(await get(rest, {}, 'raw'), 404, 'artefact_not_found');
       }
     });
 
-    test('README and licences are for whoever may see the artefact, files for whoever may download it', async () => {
-      await uploaded(server, 'shared', { file: await plugin() });
-      await patched(server, 'shared', {
+    test('README and packages need the right to see the artefact, files the right to download it', async () => {
+      await uploadArtefact(server, 'shared', { file: await buildSamplePlugin() });
+      await patchArtefact(server, 'shared', {
         privateAccess: [
           { type: 'organization', id: 'acme' },
           { type: 'organization', id: 'initech' },
@@ -294,53 +173,11 @@ for (const dialect of DIALECTS) {
         'a read key of globex': invisible,
         'a member of initech': ungranted,
       });
-      await patched(server, 'shared', { public: true });
+      await patchArtefact(server, 'shared', { public: true });
       const anonymous = { download: 'unauthenticated' } as const;
       await assertRights({ 'anonymous': anonymous, 'an upload key': anonymous, 'a member of initech': ungranted });
       for (const rest of ['/readme', '/packages', '/files', '/files/package.json'])
         await readProblem(await get(rest, server.internal, 'absent'), 404, 'artefact_not_found');
     });
-
-    test('a large file, and one behind it, come out whole', async () => {
-      const tar = buildTar([
-        { path: 'package/package.json', content: MANIFEST },
-        { path: 'package/large.bin', content: LARGE },
-        { path: 'package/behind.txt', content: 'behind' },
-      ]);
-      await uploaded(server, 'large', { file: gzipSync(tar, { level: 0 }) });
-      assert.ok(LARGE.equals(Buffer.from(await (await file('large.bin', 'large')).arrayBuffer())));
-      assert.equal(await (await file('behind.txt', 'large')).text(), 'behind');
-    });
-
-    if (storageOf(dialect) === 'fs')
-      test('a client that goes away leaves no file open', async () => {
-        const connection = await openConnection(server.url);
-        connection.socket.pause();
-        await connection.send(
-          requestHead('GET', artefactPath('large', '/files/large.bin').replace('/', '/api/v1/'), server.internal),
-        );
-        await once(connection.socket, 'readable');
-        assert.equal(openFiles(server).length, 1);
-        connection.end();
-        await eventually(async () => {
-          assert.deepEqual(openFiles(server), []);
-        });
-      });
   });
-}
-
-/** Lists the files of the storage that this process holds open. */
-function openFiles({ dataDir }: TestServer): string[] {
-  return readdirSync('/proc/self/fd')
-    .map(targetOf)
-    .filter((target) => target.startsWith(join(dataDir, 'blobs')));
-}
-
-/** Where a descriptor leads; nowhere when it was closed meanwhile. */
-function targetOf(descriptor: string): string {
-  try {
-    return readlinkSync(`/proc/self/fd/${descriptor}`);
-  } catch {
-    return '';
-  }
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createCountCache } from '../../src/artefacts/count-cache.ts';
 
-test('a list is counted once for each version', async () => {
+test('a list is counted once per version', async () => {
   const counts = createCountCache();
   let counted = 0;
   const count = () => Promise.resolve(++counted);
@@ -12,13 +12,13 @@ test('a list is counted once for each version', async () => {
   assert.equal(await counts.get(2, 'a', count), 3);
 });
 
-test('a count that fails is not kept', async () => {
+test('a failed count is not cached', async () => {
   const counts = createCountCache();
   await assert.rejects(counts.get(1, 'a', () => Promise.reject(new Error('away'))));
   assert.equal(await counts.get(1, 'a', () => Promise.resolve(5)), 5);
 });
 
-test('a count that arrives after its version has passed is not taken for the next one', async () => {
+test('a count that resolves after a version change is not cached for the new version', async () => {
   const counts = createCountCache();
   let finish: (count: number) => void = () => assert.fail('not counting yet');
   const late = counts.get(
@@ -35,7 +35,7 @@ test('a count that arrives after its version has passed is not taken for the nex
   assert.equal(await counts.get(2, 'a', () => Promise.resolve(3)), 2);
 });
 
-test('never more lists than a thousand are kept', async () => {
+test('at most a thousand lists are cached', async () => {
   const counts = createCountCache();
   let counted = 0;
   const count = () => Promise.resolve(++counted);

@@ -4,10 +4,10 @@ import { createCallers, type Callers } from '../support/callers.ts';
 import { readProblem } from '../support/problems.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { artefactPath, listed, patched, readDocument, uploaded } from './documents.ts';
+import { artefactPath, listArtefacts, patchArtefact, readDocument, uploadArtefact } from './documents.ts';
 
 for (const dialect of DIALECTS) {
-  describe(`a curated artefact on ${dialect}`, () => {
+  describe(`curation on ${dialect}`, () => {
     let server: TestServer;
     let callers: Callers;
     before(async () => {
@@ -17,7 +17,7 @@ for (const dialect of DIALECTS) {
     after(() => server.close());
 
     const create = async (id: string, category: string) =>
-      uploaded(server, id, { file: await npmTarball({ name: id }), fields: { category } });
+      uploadArtefact(server, id, { file: await npmTarball({ name: id }), fields: { category } });
     const groups = async (category: string, locale: string) => {
       const response = await server.api('GET', `/artefacts/groups?category=${category}&locale=${locale}`, {
         headers: callers['a superadmin'],
@@ -25,28 +25,28 @@ for (const dialect of DIALECTS) {
       return ((await response.json()) as { results: string[] }).results;
     };
 
-    test('lends its group to the list of groups, in the order of bytes, as long as it is in it', async () => {
+    test('the groups of a category are those of its artefacts, in byte order', async () => {
       for (const [index, name] of ['a', 'B', 'é', 'Z', 'aa', '10', '9', ' a', 'a', 'z'].entries()) {
         await create(`sorted-${index}`, 'catalog');
-        await patched(server, `sorted-${index}`, { group: { fr: name } });
+        await patchArtefact(server, `sorted-${index}`, { group: { fr: name } });
       }
       assert.deepEqual(await groups('catalog', 'fr'), [' a', '10', '9', 'B', 'Z', 'a', 'aa', 'z', 'é']);
-      await patched(server, 'sorted-1', { group: null });
-      await patched(server, 'sorted-2', { group: { en: 'é' } });
-      await patched(server, 'sorted-3', { category: 'processing' });
+      await patchArtefact(server, 'sorted-1', { group: null });
+      await patchArtefact(server, 'sorted-2', { group: { en: 'é' } });
+      await patchArtefact(server, 'sorted-3', { category: 'processing' });
       assert.equal((await server.api('DELETE', artefactPath('sorted-4'), { headers: server.internal })).status, 204);
       assert.deepEqual(await groups('catalog', 'fr'), [' a', '10', '9', 'a', 'z']);
       assert.deepEqual([await groups('catalog', 'en'), await groups('processing', 'fr')], [['é'], ['Z']]);
     });
 
-    test('has no group of an empty name', async () => {
+    test('an empty group name is dropped', async () => {
       await create('nameless', 'application');
-      const { group } = await patched(server, 'nameless', { group: { fr: '', en: 'Named' } });
+      const { group } = await patchArtefact(server, 'nameless', { group: { fr: '', en: 'Named' } });
       assert.deepEqual(group, { en: 'Named' });
       assert.deepEqual([await groups('application', 'fr'), await groups('application', 'en')], [[], ['Named']]);
     });
 
-    test('shows its group to superadmins alone', async () => {
+    test('only superadmins may list groups', async () => {
       for (const [who, headers] of Object.entries(callers)) {
         const response = await server.api('GET', '/artefacts/groups?category=catalog&locale=fr', { headers });
         if (who === 'a superadmin') assert.equal(response.status, 200);
@@ -55,12 +55,13 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('that is deprecated is in no list unless asked for, and in use as before', async () => {
+    test('a deprecated artefact is listed only on request, but can be read and downloaded', async () => {
       const id = 'deprecated';
       await create(id, 'other');
-      await patched(server, id, { public: true, deprecated: true, group: { en: 'Old ones' } });
+      await patchArtefact(server, id, { public: true, deprecated: true, group: { en: 'Old ones' } });
       for (const headers of [callers['anonymous'], callers['an internal service'], callers['a member of acme']]) {
-        const ids = async (search: string) => (await listed(server, search, headers)).results.map(({ _id }) => _id);
+        const ids = async (search: string) =>
+          (await listArtefacts(server, search, headers)).results.map(({ _id }) => _id);
         for (const search of [
           '?q=deprecated',
           '?category=other&format=npm',
@@ -68,7 +69,7 @@ for (const dialect of DIALECTS) {
           '?group=Old%20ones',
         ]) {
           assert.deepEqual(await ids(search), [], search);
-          assert.equal((await listed(server, search, headers)).count, 0);
+          assert.equal((await listArtefacts(server, search, headers)).count, 0);
           assert.deepEqual(await ids(`${search}&includeDeprecated=true`), [id], search);
         }
         assert.equal((await readDocument(server, id, headers)).deprecated, true);
@@ -78,9 +79,9 @@ for (const dialect of DIALECTS) {
         200,
       );
       assert.deepEqual(await groups('other', 'en'), ['Old ones']);
-      await patched(server, id, { deprecated: null });
+      await patchArtefact(server, id, { deprecated: null });
       assert.deepEqual(
-        (await listed(server, '?q=deprecated')).results.map(({ _id }) => _id),
+        (await listArtefacts(server, '?q=deprecated')).results.map(({ _id }) => _id),
         [id],
       );
     });

@@ -1,6 +1,6 @@
-// A disk that is full, by the limit on the size of files (`ulimit -f`): what is written beyond it fails as on a full
-// disk, without the rights that a small file system of its own would need. It lies far above what the embedded
-// database writes here; a database without room is in db/errors.unit.test.ts.
+// Simulates a full disk with the limit on file sizes (`ulimit -f`): larger writes fail as on a full disk, without the
+// rights that mounting a small file system would need. The embedded database stays far below the limit;
+// db/errors.unit.test.ts tests a full database.
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -33,7 +33,7 @@ const LARGE = randomBytes(12 * MIB);
 const LARGE_TARBALL = await npmTarball({ files: { data: LARGE } });
 
 for (const dialect of DIALECTS) {
-  describe(`on a full disk, with ${dialect},`, () => {
+  describe(`a full disk, with ${dialect}`, () => {
     let server: ServerProcess;
     let directory: string;
     let database: TestDatabase | undefined;
@@ -69,7 +69,7 @@ for (const dialect of DIALECTS) {
       return entries.filter((entry) => entry.isFile()).length;
     };
 
-    test('an upload is refused with 507, and nothing of it is left', async () => {
+    test('an upload is rejected with 507 and leaves nothing', async () => {
       const before = await countFiles();
       for (const [id, format, bytes] of [
         ['new', 'file', LARGE],
@@ -97,7 +97,7 @@ for (const dialect of DIALECTS) {
       await Promise.all(answers.map((answer) => answer.text()));
     });
 
-    test('what is there is served, and the server is ready', async () => {
+    test('stored artefacts are served, and the server is ready', async () => {
       const download = await get('/api/v1/artefacts/before/download');
       assert.deepEqual(Buffer.from(await download.arrayBuffer()), SMALL);
       assert.deepEqual(await (await get('/api/health/ready')).json(), { status: 'ok', database: 'ok', storage: 'ok' });

@@ -33,7 +33,7 @@ type Document = Record<string, unknown> & { tarballs?: Record<string, Record<str
 const render = (artefact: Artefact, slots: readonly Slot[], audience: Audience = 'full') =>
   JSON.parse(renderDocument(artefact, slots, audience).json) as Document;
 
-test('an npm document has its slots by architecture, each as the contract names its fields', () => {
+test('an npm document lists its slots by architecture, with the documented fields', () => {
   const { tarballs } = render(sampleArtefact(), [NOARCH, X64]);
   assert.deepEqual(Object.keys(tarballs ?? {}), ['noarch', 'x64']);
   assert.deepEqual(tarballs?.['x64'], {
@@ -48,23 +48,20 @@ test('an npm document has its slots by architecture, each as the contract names 
   });
 });
 
-test(
-  'the root of an npm document tells of the slot that /download serves, and the size of the slot ' + 'uploaded last',
-  () => {
-    const document = render(sampleArtefact({ uploadedBy: OTHER_KEY }), [NOARCH, X64]);
-    assert.deepEqual(
-      [document['path'], document['hasNativeModules'], document['uploadedBy'], document['size']],
-      ['npm/p/noarch-1.tgz', false, KEY, 2],
-    );
-    const withoutNoarch = render(sampleArtefact(), [X64]);
-    assert.deepEqual(
-      [withoutNoarch['path'], withoutNoarch['hasNativeModules'], withoutNoarch['uploadedBy']],
-      ['npm/p/x64-2.tgz', true, OTHER_KEY],
-    );
-  },
-);
+test('the root of an npm document describes the slot of /download, with the size of the last upload', () => {
+  const document = render(sampleArtefact({ uploadedBy: OTHER_KEY }), [NOARCH, X64]);
+  assert.deepEqual(
+    [document['path'], document['hasNativeModules'], document['uploadedBy'], document['size']],
+    ['npm/p/noarch-1.tgz', false, KEY, 2],
+  );
+  const withoutNoarch = render(sampleArtefact(), [X64]);
+  assert.deepEqual(
+    [withoutNoarch['path'], withoutNoarch['hasNativeModules'], withoutNoarch['uploadedBy']],
+    ['npm/p/x64-2.tgz', true, OTHER_KEY],
+  );
+});
 
-test('an npm document without slots is still one', () => {
+test('an npm document may have no slots', () => {
   const document = render(sampleArtefact(), []);
   assert.deepEqual(
     [document.tarballs, document['path'], document['hasNativeModules'], document['size']],
@@ -83,7 +80,7 @@ test('a file document has its file at the root and no tarballs', () => {
   );
 });
 
-test('fields that are not set are left out', () => {
+test('unset fields are omitted', () => {
   const document = render(sampleArtefact(), [NOARCH]);
   for (const field of [
     'licence',
@@ -103,7 +100,7 @@ test('fields that are not set are left out', () => {
   }
 });
 
-test('who uploaded and with whom an artefact is shared is only in the full document', () => {
+test('only the full document has the uploader and the access list', () => {
   const artefact = sampleArtefact({ privateAccess: [{ type: 'organization', id: 'acme' }] });
   const [full, limited] = [render(artefact, [NOARCH, X64]), render(artefact, [NOARCH, X64], 'limited')];
   assert.deepEqual(full['privateAccess'], [{ type: 'organization', id: 'acme' }]);
@@ -111,14 +108,14 @@ test('who uploaded and with whom an artefact is shared is only in the full docum
   assert.ok(!JSON.stringify(limited).includes('uploadedBy'));
 });
 
-test("the answer to an upload tells the uploader of his own slot and of no other's", () => {
+test('the response to an upload names the uploader of the new slot only', () => {
   const receipt = JSON.parse(renderReceipt(sampleArtefact({ uploadedBy: OTHER_KEY }), [NOARCH, X64], X64)) as Document;
   assert.deepEqual(receipt['uploadedBy'], OTHER_KEY);
   assert.deepEqual(receipt.tarballs?.['x64']?.['uploadedBy'], OTHER_KEY);
   assert.ok(!JSON.stringify(receipt).includes(KEY.apiKeyId));
 });
 
-test('the entity tag changes with the document and not without', () => {
+test('the entity tag changes with the document only', () => {
   const { etag } = renderDocument(sampleArtefact(), [NOARCH], 'full');
   assert.match(etag, /^"[\w-]{22}"$/);
   assert.equal(renderDocument(sampleArtefact(), [NOARCH], 'full').etag, etag);

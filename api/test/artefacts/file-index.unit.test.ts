@@ -19,7 +19,7 @@ function manyEntries(folder: string, firstOffset = 0): FileEntry[] {
 }
 
 for (const dialect of DIALECTS) {
-  describe(`the list of files of a tarball on ${dialect}`, () => {
+  describe(`the file index on ${dialect}`, () => {
     let opened: TestDatabase;
     before(async () => {
       opened = await openTestDatabase(dialect);
@@ -42,18 +42,18 @@ for (const dialect of DIALECTS) {
       await opened.database.transaction((tx) => putFileIndex(tx, DIGEST, parts));
     }
 
-    async function parsed(parts: AsyncIterable<string>): Promise<FileEntry[][]> {
+    async function parseParts(parts: AsyncIterable<string>): Promise<FileEntry[][]> {
       const pieces: FileEntry[][] = [];
       for await (const part of parts) pieces.push(parseFileIndexPart(part));
       return pieces;
     }
 
-    const read = () => parsed(repository().read(DIGEST));
+    const read = () => parseParts(repository().read(DIGEST));
 
     const repository = () => fileIndexRepository(opened.database.db, dialect);
     const find = (path: string) => findInFileIndex((text) => repository().search(DIGEST, text), path);
 
-    test('comes back as it was put in, in pieces, in place of the one before', async () => {
+    test('is read in parts, as it was written, and replaces the previous one', async () => {
       for (const files of [manyEntries('a'), [entry('a')], [], manyEntries('b')]) {
         await put(files);
         const pieces = await read();
@@ -62,15 +62,15 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('is told to be cut where the tarball is removed meanwhile', async () => {
+    test('cannot be read to its end if the tarball is removed meanwhile', async () => {
       await put(manyEntries('a'));
       const parts = repository().read(DIGEST);
       await parts.next();
       await put([entry('a')]);
-      await assert.rejects(parsed(parts), /was removed/);
+      await assert.rejects(parseParts(parts), /was removed/);
     });
 
-    test('lets others have their turn', async () => {
+    test('yields to the event loop while it is read and searched', async () => {
       await put(Array.from({ length: 10 }, () => manyEntries('a')).flat());
       const turns: number[] = [];
       const timer = setInterval(() => turns.push(performance.now()));
@@ -80,7 +80,7 @@ for (const dialect of DIALECTS) {
       assert.ok(turns.length > 10, `${turns.length} turns`);
     });
 
-    test('has the last file of a name, wherever it is', async () => {
+    test('finds the last file of a name, in any part', async () => {
       const [first, second, third] = [manyEntries('a', 1), manyEntries('b', 30_001), manyEntries('a', 60_001)];
       const [early, late] = [entry('twice', { offset: 30_000 }), entry('twice', { offset: 60_000 })];
       await put([...first, early, ...second, late, ...third]);
@@ -92,7 +92,7 @@ for (const dialect of DIALECTS) {
       for (const path of ['none', '', 'TWICE', '%', 'a/[', 'x\0']) assert.equal(await find(path), undefined, path);
     });
 
-    test('gives for a hard link its file as it was then, and for a folder or a symbolic link nothing', async () => {
+    test('resolves a hard link to the file before it, and finds no directories or symbolic links', async () => {
       const link = entry('hard', { type: 'link', target: 'a', offset: 30_000 });
       await put([
         entry('a', { offset: 1 }),

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test';
 import { readProblem } from '../support/problems.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { artefactPath, listed, patched, readDocument, uploaded } from './documents.ts';
+import { artefactPath, listArtefacts, patchArtefact, readDocument, uploadArtefact } from './documents.ts';
 
 const ACCESS: Record<string, Record<string, unknown>> = {
   'public': { public: true },
@@ -20,7 +20,7 @@ const ACCESS: Record<string, Record<string, unknown>> = {
 };
 const ALL = Object.keys(ACCESS).sort();
 
-/** [x-account, what it sees]; none of these accounts holds an access grant. */
+/** [x-account, visible artefacts]; none of these accounts has an access grant. */
 const ACCOUNTS: [account: Record<string, unknown>, visible: string[]][] = [
   [{ type: 'organization', id: 'acme' }, ['public', 'to-acme', 'to-both']],
   [{ type: 'organization', id: 'acme', department: 'geo' }, ['public', 'to-acme', 'to-acme-geo', 'to-both']],
@@ -33,13 +33,13 @@ const ACCOUNTS: [account: Record<string, unknown>, visible: string[]][] = [
 ];
 
 for (const dialect of DIALECTS) {
-  describe(`an internal service on ${dialect}`, () => {
+  describe(`internal access on ${dialect}`, () => {
     let server: TestServer;
     before(async () => {
       server = await startTestServer({ dialect });
       for (const [id, access] of Object.entries(ACCESS)) {
-        await uploaded(server, id, { file: await npmTarball({ name: id }) });
-        await patched(server, id, access);
+        await uploadArtefact(server, id, { file: await npmTarball({ name: id }) });
+        await patchArtefact(server, id, access);
       }
     });
     after(() => server.close());
@@ -51,9 +51,9 @@ for (const dialect of DIALECTS) {
     const status = async (id: string, rest: string, headers: Record<string, string>) =>
       (await server.api('GET', artefactPath(id, rest), { headers })).status;
 
-    test('without an account sees and downloads everything', async () => {
+    test('without an account may see and download everything', async () => {
       assert.deepEqual(
-        (await listed(server, '?sort=name')).results.map(({ _id }) => _id),
+        (await listArtefacts(server, '?sort=name')).results.map(({ _id }) => _id),
         ALL,
       );
       for (const id of ALL)
@@ -68,29 +68,26 @@ for (const dialect of DIALECTS) {
     });
 
     for (const [account, visible] of ACCOUNTS) {
-      test(
-        `for ${JSON.stringify(account)} sees and downloads what is public or shared with it, ` + 'without a grant',
-        async () => {
-          const headers = acting(account);
-          const { results, count } = await listed(server, '?sort=name', headers);
-          assert.deepEqual([results.map(({ _id }) => _id), count], [visible, visible.length]);
-          for (const id of ALL) {
-            const expected = visible.includes(id) ? 200 : 404;
-            assert.deepEqual(
-              [
-                await status(id, '', headers),
-                await status(id, '/tarball', headers),
-                await status(id, '/download', headers),
-              ],
-              [expected, expected, expected],
-              id,
-            );
-          }
-        },
-      );
+      test(`for ${JSON.stringify(account)} covers public and shared artefacts, without a grant`, async () => {
+        const headers = acting(account);
+        const { results, count } = await listArtefacts(server, '?sort=name', headers);
+        assert.deepEqual([results.map(({ _id }) => _id), count], [visible, visible.length]);
+        for (const id of ALL) {
+          const expected = visible.includes(id) ? 200 : 404;
+          assert.deepEqual(
+            [
+              await status(id, '', headers),
+              await status(id, '/tarball', headers),
+              await status(id, '/download', headers),
+            ],
+            [expected, expected, expected],
+            id,
+          );
+        }
+      });
     }
 
-    test('for an account writes nothing', async () => {
+    test('for an account is read-only', async () => {
       const headers = acting({ type: 'organization', id: 'acme' });
       await readProblem(
         await server.upload('to-acme', { file: await npmTarball({ name: 'to-acme' }), headers }),
@@ -119,7 +116,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await readDocument(server, 'to-acme')).public, false);
     });
 
-    test('with a malformed account is refused', async () => {
+    test('with a malformed account is rejected', async () => {
       for (const account of [
         '',
         'acme',
@@ -140,7 +137,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('is refused through the public proxy, whatever its secret', async () => {
+    test('is rejected through the public proxy, with any secret', async () => {
       for (const proxy of [
         { 'x-forwarded-host': 'registry.example' },
         { forwarded: 'for=192.0.2.1; host="registry.example"' },
@@ -162,7 +159,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('with a wrong secret is nobody else, though it also holds a key or a session', async () => {
+    test('with a wrong secret is rejected, even with a valid key or session', async () => {
       const others = [
         {},
         { 'x-api-key': await server.readKey({ type: 'organization', id: 'acme' }) },
@@ -179,14 +176,14 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test("is served by the container's own address, below PUBLIC_URL or not", async () => {
+    test("works at the container's own address, whatever PUBLIC_URL is", async () => {
       for (const host of ['localhost', 'berth:8080'])
         assert.equal(await status('private', '', { ...server.internal, host }), 200);
     });
   });
 }
 
-test('internal access is off where there is no secret', async () => {
+test('internal access is disabled if no secret is configured', async () => {
   const server = await startTestServer({ env: { SECRET_INTERNAL_SERVICES: '' } });
   for (const secret of ['', 'undefined', 'internal-secret'])
     await readProblem(

@@ -3,10 +3,10 @@ import { after, before, describe, test } from 'node:test';
 import { readProblem } from '../support/problems.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { listed, patched, uploaded } from './documents.ts';
+import { listArtefacts, patchArtefact, uploadArtefact } from './documents.ts';
 import { makeMirror, ORIGIN } from './mirrors.ts';
 
-/** In the order of their upload. */
+/** In upload order. */
 const ARTEFACTS: {
   id: string;
   format?: 'file';
@@ -43,22 +43,22 @@ for (const dialect of DIALECTS) {
     before(async () => {
       server = await startTestServer({ dialect });
       for (const { id, format = 'npm', packageName = '', category, patch } of ARTEFACTS) {
-        await uploaded(server, id, {
+        await uploadArtefact(server, id, {
           format,
           file: format === 'file' ? Buffer.from(id) : await npmTarball({ name: packageName }),
           fields: { category },
         });
-        if (patch) await patched(server, id, patch);
+        if (patch) await patchArtefact(server, id, patch);
       }
       await makeMirror(server, 'mirror');
     });
     after(() => server.close());
 
     const ids = async (search: string, headers?: Record<string, string>) =>
-      (await listed(server, search, headers)).results.map(({ _id }) => _id);
+      (await listArtefacts(server, search, headers)).results.map(({ _id }) => _id);
 
-    test('has the newest data first, without what is deprecated', async () => {
-      const { results, count } = await listed(server);
+    test('has the newest data first, without deprecated artefacts', async () => {
+      const { results, count } = await listArtefacts(server);
       assert.deepEqual(
         results.map(({ _id }) => _id),
         CURRENT.toReversed(),
@@ -93,46 +93,46 @@ for (const dialect of DIALECTS) {
       '?q=': CURRENT.toReversed(),
       '?unknown=x': CURRENT.toReversed(),
     })) {
-      test(`${search} gives ${expected.length}`, async () => {
+      test(`${search} finds ${expected.length}`, async () => {
         assert.deepEqual(await ids(search), expected);
       });
     }
 
-    test('is sorted by name in the order of bytes, either way', async () => {
+    test('is sorted by name in byte order, ascending and descending', async () => {
       const sorted = CURRENT.toSorted(byBytes);
       assert.deepEqual(await ids('?sort=name'), sorted);
       assert.deepEqual(await ids('?sort=-name'), sorted.toReversed());
     });
 
-    test('counts all that match, whatever the page', async () => {
+    test('counts all matches, on any page', async () => {
       for (const search of ['?size=0', '?size=1', '?size=3&skip=5', '?skip=100', '?size=1000'])
-        assert.equal((await listed(server, search)).count, CURRENT.length, search);
-      assert.equal((await listed(server, '?category=processing&size=1')).count, 2);
-      assert.equal((await listed(server, '?includeDeprecated=true')).count, ARTEFACTS.length);
+        assert.equal((await listArtefacts(server, search)).count, CURRENT.length, search);
+      assert.equal((await listArtefacts(server, '?category=processing&size=1')).count, 2);
+      assert.equal((await listArtefacts(server, '?includeDeprecated=true')).count, ARTEFACTS.length);
     });
 
-    test('gives each artefact once over its pages, in every order', async () => {
+    test('has each artefact on exactly one page, in every order', async () => {
       for (const sort of ['dataUpdatedAt', 'name', '-name']) {
         const pages = await Promise.all([0, 3, 6].map((skip) => ids(`?sort=${sort}&size=3&skip=${skip}`)));
         assert.deepEqual(pages.flat().sort(), CURRENT.toSorted(), sort);
       }
     });
 
-    test('clamps its size instead of refusing it', async () => {
+    test('clamps the page size instead of rejecting it', async () => {
       assert.equal((await ids('?size=1000000')).length, CURRENT.length);
     });
 
-    test('moves an artefact to its top when data comes, and leaves it where it is when it is edited', async () => {
-      await patched(server, '@acme/import-gpkg@1', { description: { en: 'edited' } });
+    test('moves an artefact to the top when it is uploaded, but not when it is edited', async () => {
+      await patchArtefact(server, '@acme/import-gpkg@1', { description: { en: 'edited' } });
       assert.equal((await ids('')).at(-1), '@acme/import-gpkg@1');
-      await uploaded(server, 'maps/italy', { format: 'file', file: Buffer.from('maps/italy') });
+      await uploadArtefact(server, 'maps/italy', { format: 'file', file: Buffer.from('maps/italy') });
       assert.equal((await ids(''))[0], 'maps/italy');
-      await uploaded(server, 'maps/france', { format: 'file', file: Buffer.from('maps/france') });
+      await uploadArtefact(server, 'maps/france', { format: 'file', file: Buffer.from('maps/france') });
       assert.deepEqual((await ids('')).slice(0, 2), ['maps/france', 'maps/italy']);
     });
 
-    test('shows strangers what is public, and nothing of who uploaded', async () => {
-      const { results, count } = await listed(server, '?includeDeprecated=true', {});
+    test('shows anonymous callers public artefacts, without their uploaders', async () => {
+      const { results, count } = await listArtefacts(server, '?includeDeprecated=true', {});
       assert.deepEqual(results.map(({ _id }) => _id).sort(), [
         '@acme/import-gpkg@1',
         'b-catalog',
@@ -141,10 +141,10 @@ for (const dialect of DIALECTS) {
       ]);
       assert.equal(count, 4);
       assert.ok(!JSON.stringify(results).includes('uploadedBy'));
-      assert.ok(JSON.stringify(await listed(server)).includes('uploadedBy'));
+      assert.ok(JSON.stringify(await listArtefacts(server)).includes('uploadedBy'));
     });
 
-    test('is for the caller alone to keep', async () => {
+    test('may be cached by the caller only', async () => {
       const response = await server.api('GET', '/artefacts');
       assert.equal(response.headers.get('cache-control'), 'private, no-cache');
       assert.match(response.headers.get('vary') ?? '', /Cookie.*X-Api-Key/);
@@ -166,13 +166,13 @@ for (const dialect of DIALECTS) {
       [`q=${'x'.repeat(501)}`, 'request_invalid'],
       ['skip=99999999999999999999999', 'request_invalid'],
     ] as const) {
-      test(`${search.slice(0, 40)} is refused`, async () => {
+      test(`${search.slice(0, 40)} is rejected`, async () => {
         await readProblem(await server.api('GET', `/artefacts?${search}`), 400, code);
       });
     }
   });
 
-  describe(`the groups on ${dialect}`, () => {
+  describe(`group names on ${dialect}`, () => {
     let server: TestServer;
     let superadmin: Record<string, string>;
     before(async () => {
@@ -180,8 +180,8 @@ for (const dialect of DIALECTS) {
       superadmin = await server.superadmin();
       const groups = [{ fr: 'Été', en: 'Summer' }, { fr: 'Cartes', en: 'Maps' }, { fr: 'Cartes' }, undefined];
       for (const [index, group] of groups.entries()) {
-        await uploaded(server, `g${index}`, { file: await npmTarball(), fields: { category: 'processing' } });
-        if (group) await patched(server, `g${index}`, { group });
+        await uploadArtefact(server, `g${index}`, { file: await npmTarball(), fields: { category: 'processing' } });
+        if (group) await patchArtefact(server, `g${index}`, { group });
       }
     });
     after(() => server.close());
@@ -199,7 +199,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await groups('category=catalog&locale=fr'), []);
     });
 
-    test('need a category and a language, and nothing else', async () => {
+    test('need a category and a language, and accept no other parameter', async () => {
       for (const search of [
         '',
         'category=processing',
@@ -220,7 +220,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('are for superadmins', async () => {
+    test('are visible to superadmins only', async () => {
       await readProblem(
         await server.api('GET', '/artefacts/groups?category=processing&locale=fr'),
         401,

@@ -7,7 +7,7 @@ import { CALLERS } from '../access/callers.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { sampleArtefact } from './samples.ts';
 
-/** More than a page holds and, on SQLite, than the matches of which it looks each up. */
+/** More than the largest page, and than the matches that are looked up one by one. */
 const ARTEFACTS = { sqlite: 5200, postgres: 1200 };
 const RARE_EVERY = 500;
 
@@ -42,16 +42,16 @@ for (const dialect of DIALECTS) {
       return { ids: results.map(({ _id }) => _id), count };
     };
 
-    test('gives a thousand at a time and no more', async () => {
+    test('has at most a thousand artefacts per page', async () => {
       const { ids, count } = await list({ size: 5000, sort: 'name' });
       assert.deepEqual([ids.length, ids[0], ids.at(-1), count], [1000, idOf(0), idOf(999), total]);
     });
 
-    test('gives ten when nobody says how many', async () => {
+    test('has ten artefacts per page by default', async () => {
       assert.equal((await list({})).ids.length, 10);
     });
 
-    test('finds the same words, and counts them, whether few or many match', async () => {
+    test('is searched and counted alike, with few and with many matches', async () => {
       const many = await list({ q: 'common', sort: 'name', size: 3, skip: 1100 });
       assert.deepEqual(many, { ids: [idOf(1100), idOf(1101), idOf(1102)], count: total });
       const few = await list({ q: 'rare common', sort: 'name', size: 2 });

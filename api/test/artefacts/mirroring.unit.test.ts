@@ -15,11 +15,8 @@ const NOW = Date.parse('2026-03-01T00:00:00.000Z');
 const LATER = '2026-02-01T00:00:00.000Z';
 const DIGESTS = ['a', 'b', 'c'].map((digit) => `sha256:${digit.repeat(64)}` as const);
 
-/**
- * What is here, and what comes: nothing new but the date, another title, another format, a slot less, and one that was
- * not here.
- */
-const PRESENT: [Partial<Artefact>, Slot[]][] = [
+/** Existing mirrors. INCOMING changes their date and, in this order: bytes; title and slots; format; fewer slots. */
+const EXISTING: [Partial<Artefact>, Slot[]][] = [
   [{ id: 'dated' }, [sampleSlot()]],
   [{ id: 'renamed', privateAccess: [{ type: 'user', id: 'ada', name: 'Ada' }] }, [sampleSlot()]],
   [
@@ -31,20 +28,20 @@ const PRESENT: [Partial<Artefact>, Slot[]][] = [
     [sampleSlot(), sampleSlot({ architecture: 'arm64' }), sampleSlot({ architecture: 'x64' })],
   ],
 ];
-const COMING: MirroredArtefact[] = [
-  coming({ id: 'dated' }, [sampleSlot({ digest: DIGESTS[1]! })]),
-  coming({ id: 'renamed', title: { en: 'Another' } }, [
+const INCOMING: MirroredArtefact[] = [
+  incoming({ id: 'dated' }, [sampleSlot({ digest: DIGESTS[1]! })]),
+  incoming({ id: 'renamed', title: { en: 'Another' } }, [
     sampleSlot({ digest: DIGESTS[1]! }),
     sampleSlot({ architecture: 'x64', digest: DIGESTS[2]! }),
   ]),
-  coming({ id: 'reformatted', format: 'file', category: 'tileset', packageName: undefined }, [
+  incoming({ id: 'reformatted', format: 'file', category: 'tileset', packageName: undefined }, [
     sampleSlot({ architecture: '', fileName: 'world.pmtiles' }),
   ]),
-  coming({ id: 'smaller' }, [sampleSlot({ architecture: 'x64', digest: DIGESTS[1]! })]),
-  coming({ id: 'new' }, [sampleSlot()]),
+  incoming({ id: 'smaller' }, [sampleSlot({ architecture: 'x64', digest: DIGESTS[1]! })]),
+  incoming({ id: 'new' }, [sampleSlot()]),
 ];
 
-function coming(changes: Partial<Artefact>, slots: Slot[]): MirroredArtefact {
+function incoming(changes: Partial<Artefact>, slots: Slot[]): MirroredArtefact {
   const {
     id,
     format,
@@ -85,7 +82,7 @@ function coming(changes: Partial<Artefact>, slots: Slot[]): MirroredArtefact {
   };
 }
 
-async function withPresent(dialect: DialectName, use: (database: Database) => Promise<void>): Promise<void> {
+async function withExistingMirrors(dialect: DialectName, use: (database: Database) => Promise<void>): Promise<void> {
   const { database, close } = await openTestDatabase(dialect);
   try {
     await database.db
@@ -94,7 +91,7 @@ async function withPresent(dialect: DialectName, use: (database: Database) => Pr
       .execute();
     await database.transaction(async (tx) => {
       const artefacts = artefactRepository(tx);
-      for (const [changes, slots] of PRESENT) {
+      for (const [changes, slots] of EXISTING) {
         const artefact = sampleArtefact({ origin: ORIGIN, ...changes });
         await artefacts.insert(artefact, renderDocuments(artefact, slots));
         for (const slot of slots) await artefacts.putSlot(artefact.id, slot);
@@ -107,7 +104,7 @@ async function withPresent(dialect: DialectName, use: (database: Database) => Pr
   }
 }
 
-/** All that is known of artefacts, but in which order they came. */
+/** Reads all rows about artefacts, without their insertion order. */
 async function stateOf({ db }: Database) {
   const rows = (table: 'artefact_documents' | 'slots' | 'artefact_access') =>
     db
@@ -132,12 +129,12 @@ async function stateOf({ db }: Database) {
 }
 
 for (const dialect of DIALECTS) {
-  test(`mirrors become what their origin has, and keep who may see them, on ${dialect}`, async (t) => {
+  test(`a mirror becomes what its origin has, and keeps its local access, on ${dialect}`, async (t) => {
     t.mock.timers.enable({ apis: ['Date'], now: NOW });
-    await withPresent(dialect, async (database) => {
+    await withExistingMirrors(dialect, async (database) => {
       const mirroring = createMirroring({ database });
       const previous = new Map<string, Artefact | undefined>();
-      for (const mirror of COMING)
+      for (const mirror of INCOMING)
         previous.set(mirror.fields.id, await database.transaction((tx) => mirroring.commit(tx, ACTOR, mirror)));
       assert.deepEqual(
         [...previous]
@@ -171,17 +168,17 @@ for (const dialect of DIALECTS) {
         ['dated noarch 1', 'new noarch 0', 'reformatted  0', 'renamed noarch 1', 'renamed x64 2', 'smaller x64 1'],
       );
       assert.equal(access.length, 2);
-      assert.equal(audit.length, COMING.length);
+      assert.equal(audit.length, INCOMING.length);
     });
   });
 
-  test(`what is here under the same id and comes from elsewhere is left as it is, on ${dialect}`, async () => {
-    await withPresent(dialect, async (database) => {
+  test(`an artefact with the same id that is not a mirror is left unchanged, on ${dialect}`, async () => {
+    await withExistingMirrors(dialect, async (database) => {
       const stored = (await artefactRepository(database.db).find('smaller'))!;
       const local = { ...stored.artefact, origin: undefined };
       await database.transaction((tx) => artefactRepository(tx).update(local, renderDocuments(local, stored.slots)));
       const before = await stateOf(database);
-      const mirror = COMING.find(({ fields }) => fields.id === 'smaller')!;
+      const mirror = INCOMING.find(({ fields }) => fields.id === 'smaller')!;
       await assert.rejects(
         database.transaction((tx) => createMirroring({ database }).commit(tx, ACTOR, mirror)),
         { code: 'mirrored' },

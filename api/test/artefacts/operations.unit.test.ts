@@ -9,7 +9,7 @@ import {
   filePath,
   fold,
   lastUploaded,
-  laterThan,
+  monotonicDate,
   nextDataDates,
   npmPath,
   searchPatterns,
@@ -23,7 +23,7 @@ const CATEGORIES = ['processing', 'catalog', 'application', 'tileset', 'maplibre
 const DIGEST = `sha256:${'0123456789abcdef'.repeat(4)}`;
 
 describe('an artefact id', () => {
-  test('may be any name that is safe as a path', () => {
+  test('is accepted if it is safe as a path', () => {
     for (const id of [
       'a',
       '@acme/import-gpkg@1',
@@ -46,35 +46,27 @@ describe('an artefact id', () => {
   for (const [why, ids] of Object.entries({
     'reserved': ['npm', 'file', 'groups'],
     'empty or too long': ['', 'x'.repeat(257)],
-    'a climb': ['.', '..', './a', 'a/..', 'a/../b', 'a/./b'],
+    'path traversal': ['.', '..', './a', 'a/..', 'a/../b', 'a/./b'],
     'with an empty part': ['/', '/a', 'a/', 'a//b'],
     'with a backslash': ['\\', 'a\\b'],
     'with a control character': ['a\nb', 'a\0', '\u007f', 'a\u0085b', '\t'],
-    'half a character': ['a\ud800', '\udc00'],
+    'an unpaired surrogate': ['a\ud800', '\udc00'],
   })) {
-    test(`is refused when it is ${why}`, () => {
+    test(`is rejected: ${why}`, () => {
       for (const id of ids)
         assert.throws(() => assertArtefactId(id), { code: 'artefact_id_invalid', status: 400 }, JSON.stringify(id));
     });
   }
 });
 
-test(
-  'an architecture is lower-case letters, digits, dots, underscores and hyphens, and begins with a ' +
-    'letter or digit',
-  () => {
-    for (const name of ['x64', 'noarch', 'linux-x64-musl', '0', 'a.b_c-d', 'a'.repeat(64)]) assertArchitecture(name);
-    for (const name of ['', 'X64', '-x64', '.x64', '_', 'x 64', 'x64/', 'x64\n', 'é', 'a'.repeat(65)]) {
-      assert.throws(
-        () => assertArchitecture(name),
-        { code: 'architecture_invalid', status: 400 },
-        JSON.stringify(name),
-      );
-    }
-  },
-);
+test('an architecture has lower-case letters, digits, ., _ and -, and starts with a letter or digit', () => {
+  for (const name of ['x64', 'noarch', 'linux-x64-musl', '0', 'a.b_c-d', 'a'.repeat(64)]) assertArchitecture(name);
+  for (const name of ['', 'X64', '-x64', '.x64', '_', 'x 64', 'x64/', 'x64\n', 'é', 'a'.repeat(65)]) {
+    assert.throws(() => assertArchitecture(name), { code: 'architecture_invalid', status: 400 }, JSON.stringify(name));
+  }
+});
 
-test("a category is one of the registry's, and one that is not run for a file", () => {
+test("a category is one of the registry's, and for a file not an executable one", () => {
   for (const category of CATEGORIES) assertCategory(category, 'npm', CATEGORIES);
   for (const category of ['tileset', 'maplibre-style', 'other']) assertCategory(category, 'file', CATEGORIES);
   for (const category of ['', 'Processing', 'unknown', 'toString'])
@@ -87,14 +79,14 @@ test("a category is one of the registry's, and one that is not run for a file", 
     assert.throws(() => assertCategory(category, 'file', CATEGORIES), { code: 'category_invalid' }, category);
 });
 
-test('a file name has no slash, backslash or control character and fits into a directory', () => {
+test('a file name has no slash, backslash or control character, and at most 255 bytes', () => {
   for (const name of ['a', 'france.mbtiles', '.hidden', 'é'.repeat(127), 'with space']) assertFileName(name);
   for (const name of ['', '.', '..', 'a/b', 'a\\b', 'a\0b', 'a\nb', 'é'.repeat(128), 'a\ud800']) {
     assert.throws(() => assertFileName(name), { code: 'file_name_invalid', status: 400 }, JSON.stringify(name));
   }
 });
 
-test('wire paths name the slot and the first 16 digits of the digest, and stay relative', () => {
+test('wire paths contain the slot and 16 digits of the digest, and are relative', () => {
   assert.equal(npmPath('@acme/import-gpkg@1', 'x64', DIGEST), 'npm/@acme/import-gpkg@1/x64-0123456789abcdef.tgz');
   assert.equal(filePath('maps/france', 'france.mbtiles', DIGEST), 'files/maps/france/0123456789abcdef-france.mbtiles');
   assert.equal(filePath('maps/france', 'maps/france', DIGEST), 'files/maps/france/0123456789abcdef-maps-france');
@@ -123,7 +115,7 @@ describe('the slot that a client gets', () => {
     assert.equal(slotForDownload([], undefined), undefined);
   });
 
-  test('uploaded last is found in any order', () => {
+  test('uploaded last is the same for any order of slots', () => {
     assert.equal(lastUploaded([noarch, x64, arm64]), x64);
     assert.equal(lastUploaded([x64, arm64, noarch]), x64);
     assert.equal(lastUploaded([]), undefined);
@@ -134,7 +126,7 @@ describe('dates', () => {
   const NOW = new Date('2026-01-01T12:00:00.500Z');
   const before = (changes: Partial<Artefact>) => sampleArtefact(changes);
 
-  test('of a first upload are now', () => {
+  test('of a first upload are the current time', () => {
     assert.deepEqual(nextDataDates(undefined, NOW), {
       updatedAt: NOW.toISOString(),
       dataUpdatedAt: NOW.toISOString(),
@@ -142,33 +134,30 @@ describe('dates', () => {
     });
   });
 
-  test(
-    'of an upload move forward by a millisecond at least, whatever the clock says, and Last-Modified ' + 'by a second',
-    () => {
-      const seconds = Date.parse('2026-01-01T12:00:00Z') / 1000;
-      const previous = before({
-        updatedAt: '2026-01-01T12:00:00.500Z',
-        dataUpdatedAt: '2026-01-01T12:00:00.100Z',
-        lastModifiedSeconds: seconds,
-      });
-      assert.deepEqual(nextDataDates(previous, NOW), {
-        updatedAt: '2026-01-01T12:00:00.501Z',
-        dataUpdatedAt: '2026-01-01T12:00:00.501Z',
-        lastModifiedSeconds: seconds + 1,
-      });
-      const future = before({
-        updatedAt: '2026-01-01T12:00:00.000Z',
-        dataUpdatedAt: '2027-06-01T00:00:00.999Z',
-        lastModifiedSeconds: seconds + 5,
-      });
-      const dates = nextDataDates(future, NOW);
-      assert.equal(dates.dataUpdatedAt, '2027-06-01T00:00:01.000Z');
-      assert.equal(dates.updatedAt, dates.dataUpdatedAt);
-      assert.equal(dates.lastModifiedSeconds, Date.parse('2027-06-01T00:00:01Z') / 1000);
-    },
-  );
+  test('of an upload advance by at least 1 ms, and Last-Modified by 1 s, whatever the clock says', () => {
+    const seconds = Date.parse('2026-01-01T12:00:00Z') / 1000;
+    const previous = before({
+      updatedAt: '2026-01-01T12:00:00.500Z',
+      dataUpdatedAt: '2026-01-01T12:00:00.100Z',
+      lastModifiedSeconds: seconds,
+    });
+    assert.deepEqual(nextDataDates(previous, NOW), {
+      updatedAt: '2026-01-01T12:00:00.501Z',
+      dataUpdatedAt: '2026-01-01T12:00:00.501Z',
+      lastModifiedSeconds: seconds + 1,
+    });
+    const future = before({
+      updatedAt: '2026-01-01T12:00:00.000Z',
+      dataUpdatedAt: '2027-06-01T00:00:00.999Z',
+      lastModifiedSeconds: seconds + 5,
+    });
+    const dates = nextDataDates(future, NOW);
+    assert.equal(dates.dataUpdatedAt, '2027-06-01T00:00:01.000Z');
+    assert.equal(dates.updatedAt, dates.dataUpdatedAt);
+    assert.equal(dates.lastModifiedSeconds, Date.parse('2027-06-01T00:00:01Z') / 1000);
+  });
 
-  test('never fall behind when many uploads share a second', () => {
+  test('increase with each of many uploads in one second', () => {
     let artefact = before(nextDataDates(undefined, NOW));
     for (let index = 0; index < 50; index++) {
       const next = nextDataDates(artefact, NOW);
@@ -178,10 +167,10 @@ describe('dates', () => {
     }
   });
 
-  test('of an edit are now, or a millisecond after the last', () => {
-    assert.equal(laterThan(NOW), '2026-01-01T12:00:00.500Z');
-    assert.equal(laterThan(NOW, undefined, '2026-01-01T12:00:00.499Z'), '2026-01-01T12:00:00.500Z');
-    assert.equal(laterThan(NOW, '2026-01-01T12:00:00.500Z'), '2026-01-01T12:00:00.501Z');
+  test('of an edit are the current time, or 1 ms after the last date', () => {
+    assert.equal(monotonicDate(NOW), '2026-01-01T12:00:00.500Z');
+    assert.equal(monotonicDate(NOW, undefined, '2026-01-01T12:00:00.499Z'), '2026-01-01T12:00:00.500Z');
+    assert.equal(monotonicDate(NOW, '2026-01-01T12:00:00.500Z'), '2026-01-01T12:00:00.501Z');
   });
 });
 
@@ -193,7 +182,7 @@ describe('search', () => {
     for (const text of ['e\u0301te\u0301', 'été', 'ÉTÉ']) assert.equal(fold(text), 'ete');
   });
 
-  test('looks at id, package name, title and description', () => {
+  test('covers id, package name, title and description', () => {
     const artefact = sampleArtefact({
       id: '@Acme/Import',
       packageName: 'acme-pkg',
@@ -204,7 +193,7 @@ describe('search', () => {
     assert.equal(searchText(artefact), '  @  acme/  import\n  acme-  pkg\n  ete\n  summer\n  maps'.trimStart());
   });
 
-  test('takes words apart at any white space, each once', () => {
+  test('splits words at white space and drops duplicates', () => {
     assert.deepEqual(searchPatterns('  Été  import\tÉTÉ\u00a0 gpkg\n'), ['ete', 'import', 'gpkg']);
     assert.deepEqual(searchPatterns(' \n'), []);
     assert.deepEqual(searchPatterns('@acme/import-gpkg@1 x gp'), ['@  acme/  import-  gpkg@  1', '  x', ' gp']);

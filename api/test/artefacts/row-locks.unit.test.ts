@@ -5,7 +5,7 @@ import { artefactRepository } from '../../src/artefacts/repository.ts';
 import { openTestDatabase } from '../support/test-database.ts';
 import { sampleArtefact } from './samples.ts';
 
-test('on PostgreSQL, writing an artefact does not wait for a transaction that only refers to it', async () => {
+test('on PostgreSQL, updating an artefact does not wait for a transaction that only references it', async () => {
   const { database, close } = await openTestDatabase('postgres');
   try {
     const artefact = sampleArtefact();
@@ -17,7 +17,7 @@ test('on PostgreSQL, writing an artefact does not wait for a transaction that on
         const changed = { ...artefact, title: { en: 'Another' } };
         await artefactRepository(other).update(changed, renderDocuments(changed, []));
       });
-      // Where it waited, it would be given up: this transaction ends only after it.
+      // If it waited for this transaction, which ends only after it, it would time out.
       await updating;
     });
     assert.deepEqual((await artefactRepository(database.db).find(artefact.id))?.artefact.title, { en: 'Another' });

@@ -1,4 +1,4 @@
-// Who serves the bytes where files are on S3: the storage by way of a redirect, or the server.
+// Downloads of files on S3: whether the storage, through a redirect, or the server sends the bytes.
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -6,7 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { readProblem } from '../support/problems.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { artefactPath, uploaded } from './documents.ts';
+import { artefactPath, uploadArtefact } from './documents.ts';
 
 const sha256 = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest();
 const FILE = randomBytes(300_000);
@@ -14,7 +14,7 @@ const ETAG = `"sha256:${sha256(FILE).toString('hex')}"`;
 const TARBALL = await npmTarball();
 
 for (const dialect of DIALECTS) {
-  describe(`a download from S3, with ${dialect},`, () => {
+  describe(`downloads from S3, with ${dialect}`, () => {
     let server: TestServer;
     before(async () => {
       server = await startTestServer({
@@ -22,8 +22,12 @@ for (const dialect of DIALECTS) {
         storage: 's3',
         env: { S3_REDIRECT: 'true', S3_DOWNLOAD_URL_EXPIRY_SECONDS: '120' },
       });
-      await uploaded(server, 'maps/france', { format: 'file', file: FILE, fields: { fileName: `l'été.mbtiles` } });
-      await uploaded(server, 'plugin', { file: TARBALL });
+      await uploadArtefact(server, 'maps/france', {
+        format: 'file',
+        file: FILE,
+        fields: { fileName: `l'été.mbtiles` },
+      });
+      await uploadArtefact(server, 'plugin', { file: TARBALL });
     });
     after(() => server.close());
 
@@ -31,7 +35,7 @@ for (const dialect of DIALECTS) {
       server.api(method, artefactPath(id, `/download${query}`), { headers: { ...server.internal, ...headers } });
     const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
-    test('of a file is a redirect that tells what will be found there', async () => {
+    test('a file is redirected, with the entity tag and digest of the target', async () => {
       const redirect = await get();
       assert.equal(redirect.status, 302);
       assert.equal(redirect.headers.get('etag'), ETAG);
@@ -49,7 +53,7 @@ for (const dialect of DIALECTS) {
       assert.ok((await bytesOf(response)).equals(FILE));
     });
 
-    test('of a range of a file is one too, and the storage serves the range', async () => {
+    test('a range of a file is redirected too, and the storage serves the range', async () => {
       const redirect = await get({ range: 'bytes=100-199' });
       assert.equal(redirect.status, 302);
       const response = await fetch(redirect.headers.get('location') ?? '', { headers: { range: 'bytes=100-199' } });
@@ -62,7 +66,7 @@ for (const dialect of DIALECTS) {
       ['If-Range', { 'if-range': ETAG, 'range': 'bytes=0-' }, ''],
       ['?redirect=false', {}, '?redirect=false'],
     ] as const) {
-      test(`of a file comes from the server when the request has ${what}`, async () => {
+      test(`the server sends the file if the request has ${what}`, async () => {
         const response = await get(headers, { query });
         assert.equal(response.status, 'range' in headers ? 206 : 200);
         assert.equal(response.headers.get('etag'), ETAG);
@@ -70,7 +74,7 @@ for (const dialect of DIALECTS) {
       });
     }
 
-    test('is decided by its conditions first', async () => {
+    test('conditions are evaluated before a redirect', async () => {
       assert.equal((await get({ 'if-none-match': ETAG })).status, 304);
       assert.equal((await get({ 'if-none-match': '"other"' })).status, 302);
       assert.equal((await get({ 'if-modified-since': new Date(Date.now() + 60_000).toUTCString() })).status, 304);
@@ -80,7 +84,7 @@ for (const dialect of DIALECTS) {
       assert.ok((await bytesOf(whole)).equals(FILE));
     });
 
-    test('is refused by the server, not by the storage', async () => {
+    test('the server authorises the download, not the storage', async () => {
       for (const [id, status, code, headers] of [
         ['absent', 404, 'artefact_not_found', server.internal],
         ['maps/france', 404, 'artefact_not_found', {}],
@@ -89,7 +93,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('answers HEAD itself', async () => {
+    test('the server responds to HEAD', async () => {
       const { status, headers } = await get({}, { method: 'HEAD' });
       assert.deepEqual(
         [status, headers.get('content-length'), headers.get('etag'), headers.get('location')],
@@ -97,7 +101,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('of a tarball comes from the server, by either route', async () => {
+    test('the server sends tarballs, on both routes', async () => {
       for (const path of ['/download', '/tarball']) {
         const response = await server.api('GET', artefactPath('plugin', path), { headers: server.internal });
         assert.deepEqual([response.status, response.headers.get('x-artefact-architecture')], [200, 'noarch']);
@@ -105,8 +109,8 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('is counted like any other when it is redirected, and once when it comes in pieces', async () => {
-      await uploaded(server, 'counted', { format: 'file', file: FILE });
+    test('redirected downloads are counted, once if read in ranges', async () => {
+      await uploadArtefact(server, 'counted', { format: 'file', file: FILE });
       for (const headers of [{}, { range: 'bytes=0-99' }, { range: 'bytes=100-' }])
         assert.equal((await get(headers, { id: 'counted' })).status, 302);
       const stats = (await (
@@ -118,10 +122,10 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('is never a redirect with S3_REDIRECT=false', async (t) => {
+    test('S3_REDIRECT=false disables redirects', async (t) => {
       const other = await startTestServer({ dialect, storage: 's3', env: { S3_REDIRECT: 'false' } });
       t.after(() => other.close());
-      await uploaded(other, 'raw', { format: 'file', file: FILE });
+      await uploadArtefact(other, 'raw', { format: 'file', file: FILE });
       const response = await other.api('GET', artefactPath('raw', '/download'), { headers: other.internal });
       assert.equal(response.status, 200);
       assert.ok((await bytesOf(response)).equals(FILE));

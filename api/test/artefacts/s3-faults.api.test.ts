@@ -1,4 +1,4 @@
-// A whole server whose S3 refuses, breaks off or falls silent. What the driver makes of each fault is in blobs/.
+// A server whose S3 rejects requests or drops connections. The tests of blobs/ cover the driver.
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -11,7 +11,7 @@ import { startS3Proxy, type S3Proxy } from '../support/s3-proxy.ts';
 import { assertTidy, query, rememberStored } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { artefactPath, uploaded } from './documents.ts';
+import { artefactPath, uploadArtefact } from './documents.ts';
 
 const MIB = 1024 * 1024;
 const PRESENT = randomBytes(7 * MIB);
@@ -19,13 +19,13 @@ const OTHER = randomBytes(6 * MIB);
 const TARBALL = await npmTarball({ files: { data: randomBytes(6 * MIB) } });
 
 for (const dialect of DIALECTS) {
-  describe(`a server on ${dialect} whose S3 fails`, () => {
+  describe(`a server on ${dialect} with failing S3`, () => {
     let server: TestServer;
     let proxy: S3Proxy;
     before(async () => {
       proxy = await startS3Proxy(await testS3Url());
       server = await startTestServer({ dialect, storage: 's3', env: { S3_ENDPOINT: proxy.url } });
-      await uploaded(server, 'present', { format: 'file', file: PRESENT });
+      await uploadArtefact(server, 'present', { format: 'file', file: PRESENT });
     });
     afterEach(() => {
       proxy.heal();
@@ -45,11 +45,11 @@ for (const dialect of DIALECTS) {
     };
 
     for (const [step, calls, fault] of [
-      ['its start', /^POST .*\?uploads/, { status: 500, name: 'InternalError' }],
+      ['creation', /^POST .*\?uploads/, { status: 500, name: 'InternalError' }],
       ['a part', /partNumber=/, { reset: 'before' }],
-      ['its end', /^POST .*\?uploadId=/, { status: 503, name: 'ServiceUnavailable' }],
+      ['completion', /^POST .*\?uploadId=/, { status: 503, name: 'ServiceUnavailable' }],
     ] as const) {
-      test(`refuses an upload at ${step}, stores nothing of it, and takes it when S3 is back`, async () => {
+      test(`rejects an upload at ${step}, stores nothing, and accepts it when S3 recovers`, async () => {
         const assertUntouched = await rememberStored(server);
         proxy.break(fault, { calls, times: Infinity });
         await readProblem(await put('new'), 503, 'storage_unavailable');
@@ -61,7 +61,7 @@ for (const dialect of DIALECTS) {
       });
     }
 
-    test('says that there is no room', async () => {
+    test('reports that the storage is full', async () => {
       const assertUntouched = await rememberStored(server);
       proxy.break({ status: 403, name: 'QuotaExceeded' }, { calls: /partNumber=/, times: Infinity });
       await readProblem(await put('new'), 507, 'storage_full');
@@ -69,14 +69,14 @@ for (const dialect of DIALECTS) {
       await assertUntouched();
     });
 
-    test('serves a download whole, although connections to S3 break in the middle of it', async () => {
+    test('completes a download although its connections to S3 break', async () => {
       proxy.break({ cutAfterBytes: 2 * MIB }, { calls: /^GET /, times: 4 });
       assert.ok((await bytesOf(await get())).equals(PRESENT));
       proxy.break({ cutAfterBytes: MIB }, { calls: /^GET /, times: 2 });
       assert.ok((await bytesOf(await get({ range: 'bytes=1000-5000000' }))).equals(PRESENT.subarray(1000, 5_000_001)));
     });
 
-    test('never passes off cut bytes as whole ones, and answers a download that cannot begin', async () => {
+    test('never presents truncated bytes as complete, and reports a download that cannot start', async () => {
       proxy.break({ cutAfterBytes: MIB }, { calls: /^GET / });
       const response = await get();
       proxy.break({ cutAfterBytes: 0 }, { calls: /^GET /, times: Infinity });
@@ -87,7 +87,7 @@ for (const dialect of DIALECTS) {
       assert.ok((await bytesOf(await get())).equals(PRESENT));
     });
 
-    test('says so in its health, stays up, and is ready when S3 is back', async () => {
+    test('reports the failure in its health, stays up, and is ready when S3 recovers', async () => {
       assert.deepEqual(await ready(), [200, { status: 'ok', database: 'ok', storage: 'ok' }]);
       proxy.break({ reset: 'before' }, { calls: /./, times: Infinity });
       assert.deepEqual(await ready(), [503, { status: 'unavailable', database: 'ok', storage: 'unavailable' }]);
@@ -96,22 +96,22 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await ready(), [200, { status: 'ok', database: 'ok', storage: 'ok' }]);
     });
 
-    test('gives its connection to S3 free when a client goes away', async () => {
+    test('closes its connection to S3 when a client disconnects', async () => {
       for (const path of [artefactPath('present', '/download'), artefactPath('present', '/download?redirect=false')]) {
         const connection = await openConnection(server.url);
         connection.socket.pause();
         await connection.send(requestHead('GET', `/api/v1${path}`, server.internal));
         await eventually(async () => {
-          assert.equal(proxy.underway(), 1);
+          assert.equal(proxy.pendingCalls(), 1);
         });
         connection.end();
         await eventually(async () => {
-          assert.equal(proxy.underway(), 0);
+          assert.equal(proxy.pendingCalls(), 0);
         });
       }
     });
 
-    test('says that bytes are gone or cut short, and is healed by the same upload', async () => {
+    test('reports lost or truncated bytes, and the same upload restores them', async () => {
       const { s3 } = server;
       assert.ok(s3);
       for (const Body of [undefined, PRESENT.subarray(0, MIB), Buffer.alloc(0)]) {
@@ -125,7 +125,7 @@ for (const dialect of DIALECTS) {
         if (Body?.length) await assert.rejects((async () => bytesOf(await get()))());
         else await readProblem(await get(), 500, 'blob_missing');
         await readProblem(await get({ range: 'bytes=2000000-' }), 500, 'blob_missing');
-        await uploaded(server, 'present', { format: 'file', file: PRESENT });
+        await uploadArtefact(server, 'present', { format: 'file', file: PRESENT });
         assert.ok((await bytesOf(await get())).equals(PRESENT));
       }
       await assertTidy(server);

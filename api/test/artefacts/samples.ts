@@ -1,4 +1,4 @@
-// An artefact and a slot to change in tests that store nothing.
+// Sample artefacts and slots.
 
 import type { Artefact, Slot } from '../../src/artefacts/artefact.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { listed, patched, uploaded } from './documents.ts';
+import { listArtefacts, patchArtefact, uploadArtefact } from './documents.ts';
 
 const TEXTS: Record<string, { title?: object; description?: object; packageName?: string }> = {
   'import-gpkg': {
@@ -25,7 +25,7 @@ const TEXTS: Record<string, { title?: object; description?: object; packageName?
   'unicode': { title: { fr: '日本語のタイトル', en: 'Ελληνικά 🚢 ship' } },
 };
 
-/** [what somebody types, what he finds] */
+/** [query, expected ids] */
 const SEARCHES: [q: string, expected: string[]][] = [
   ['gpkg', ['import-gpkg']],
   ['GPKG', ['import-gpkg']],
@@ -100,15 +100,15 @@ const SEARCHES: [q: string, expected: string[]][] = [
 ];
 
 for (const dialect of DIALECTS) {
-  describe(`a search on ${dialect}`, () => {
+  describe(`search on ${dialect}`, () => {
     let server: TestServer;
-    const found = async (q: string) =>
-      (await listed(server, `?sort=name&size=100&q=${encodeURIComponent(q)}`)).results.map(({ _id }) => _id);
+    const search = async (q: string) =>
+      (await listArtefacts(server, `?sort=name&size=100&q=${encodeURIComponent(q)}`)).results.map(({ _id }) => _id);
 
     before(async () => {
       server = await startTestServer({ dialect });
       for (const [id, { packageName = 'p', title, description }] of Object.entries(TEXTS)) {
-        await uploaded(server, id, {
+        await uploadArtefact(server, id, {
           file: await npmTarball({ name: packageName }),
           fields: {
             ...(title && { title: JSON.stringify(title) }),
@@ -121,31 +121,34 @@ for (const dialect of DIALECTS) {
 
     for (const [q, expected] of SEARCHES) {
       test(`for ${JSON.stringify(q.slice(0, 40))} finds ${expected.join(' and ') || 'nothing'}`, async () => {
-        assert.deepEqual(await found(q), expected);
+        assert.deepEqual(await search(q), expected);
       });
     }
 
-    test('counts what it finds', async () => {
-      const { results, count } = await listed(server, '?q=pure&size=1');
+    test('counts all matches', async () => {
+      const { results, count } = await listArtefacts(server, '?q=pure&size=1');
       assert.deepEqual([results.length, count], [1, 2]);
     });
 
-    test('finds new words at once, and no old ones', async () => {
-      await uploaded(server, 'changing', { file: await npmTarball(), fields: { title: '{"en":"caterpillar"}' } });
-      assert.deepEqual(await found('caterpillar'), ['changing']);
-      await patched(server, 'changing', { title: { en: 'butterfly' } });
-      assert.deepEqual([await found('caterpillar'), await found('butterfly')], [[], ['changing']]);
-      await patched(server, 'changing', { group: { en: 'insects' } });
-      assert.deepEqual([await found('insects'), await found('butterfly')], [[], ['changing']]);
+    test('finds new words at once, and old ones no longer', async () => {
+      await uploadArtefact(server, 'changing', {
+        file: await npmTarball(),
+        fields: { title: '{"en":"caterpillar"}' },
+      });
+      assert.deepEqual(await search('caterpillar'), ['changing']);
+      await patchArtefact(server, 'changing', { title: { en: 'butterfly' } });
+      assert.deepEqual([await search('caterpillar'), await search('butterfly')], [[], ['changing']]);
+      await patchArtefact(server, 'changing', { group: { en: 'insects' } });
+      assert.deepEqual([await search('insects'), await search('butterfly')], [[], ['changing']]);
       await server.api('DELETE', '/artefacts/changing', { headers: server.internal });
-      assert.deepEqual([await found('butterfly'), await found('changing')], [[], []]);
+      assert.deepEqual([await search('butterfly'), await search('changing')], [[], []]);
     });
 
     test('finds nothing that the caller may not see', async () => {
-      assert.deepEqual(await listed(server, '?q=gpkg', {}), { results: [], count: 0 });
-      await patched(server, 'import-gpkg', { public: true });
+      assert.deepEqual(await listArtefacts(server, '?q=gpkg', {}), { results: [], count: 0 });
+      await patchArtefact(server, 'import-gpkg', { public: true });
       assert.deepEqual(
-        (await listed(server, '?q=gpkg', {})).results.map(({ _id }) => _id),
+        (await listArtefacts(server, '?q=gpkg', {})).results.map(({ _id }) => _id),
         ['import-gpkg'],
       );
     });

@@ -4,7 +4,7 @@ import { readProblem } from '../support/problems.ts';
 import { query } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { artefactPath, readDocument, uploaded, type Document } from './documents.ts';
+import { artefactPath, readDocument, uploadArtefact, type Document } from './documents.ts';
 import { makeMirror } from './mirrors.ts';
 
 const tarball = (version: string) => npmTarball({ version, files: { 'version.txt': version } });
@@ -21,11 +21,11 @@ for (const dialect of DIALECTS) {
     after(() => server.close());
 
     const put = async (id: string, architecture: string, file: Uint8Array) =>
-      uploaded(server, id, { file, fields: { architecture } });
-    const drop = (id: string, architecture: string, headers = server.internal) =>
+      uploadArtefact(server, id, { file, fields: { architecture } });
+    const deleteSlot = (id: string, architecture: string, headers = server.internal) =>
       server.api('DELETE', artefactPath(id, `/tarballs/${encodeURIComponent(architecture)}`), { headers });
 
-    test('of other architectures stay as they are when one is uploaded', async () => {
+    test('are unchanged when one of another architecture is uploaded', async () => {
       const first = await put('three', 'noarch', await tarball('1.0.0'));
       await put('three', 'x64', await native('1.1.0'));
       const document = await put('three', 'arm64', await native('1.2.0'));
@@ -34,7 +34,7 @@ for (const dialect of DIALECTS) {
       assert.equal(document.version, '1.2.0');
     });
 
-    test('tell at the root of the one that /download serves, and the size of the last', async () => {
+    test('are summarised at the root: the one that /download serves, with the size of the last upload', async () => {
       await put('root', 'x64', await native('1.0.0'));
       const { tarballs, ...root } = await put('root', 'noarch', await tarball('2.0.0'));
       assert.deepEqual(
@@ -48,7 +48,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('without noarch tell at the root of the one uploaded last', async () => {
+    test('without noarch are summarised at the root by the one uploaded last', async () => {
       await put('last', 'x64', await native('1.0.0'));
       assert.equal(
         (await put('last', 'arm64', await tarball('1.0.1'))).path,
@@ -58,7 +58,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([document.path, document.hasNativeModules], [document.tarballs?.['x64']?.path, true]);
     });
 
-    test('change their path with their bytes, and only then', async () => {
+    test('change their path only with their bytes', async () => {
       const [one, two] = [await tarball('1.0.0'), await tarball('1.0.1')];
       const path = async (file: Uint8Array) => (await put('path', 'x64', file)).tarballs?.['x64']?.path;
       const [first, second, third] = [await path(one), await path(two), await path(one)];
@@ -67,10 +67,10 @@ for (const dialect of DIALECTS) {
       assert.match(first ?? '', /^npm\/path\/x64-[0-9a-f]{16}\.tgz$/);
     });
 
-    test('are dropped one by one, which moves both dates and leaves the others alone', async () => {
+    test('are deleted one by one, which advances both dates and leaves the others unchanged', async () => {
       await put('drop', 'noarch', await tarball('1.0.0'));
       const before = await put('drop', 'x64', await native('1.1.0'));
-      assert.equal((await drop('drop', 'x64')).status, 204);
+      assert.equal((await deleteSlot('drop', 'x64')).status, 204);
       const document = await readDocument(server, 'drop');
       assert.deepEqual(document.tarballs, { noarch: before.tarballs?.['noarch'] });
       assert.ok(document.dataUpdatedAt > before.dataUpdatedAt);
@@ -81,9 +81,9 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('may all be dropped, and uploaded again', async () => {
+    test('may all be deleted and uploaded again', async () => {
       const before = await put('empty', 'noarch', await tarball('1.0.0'));
-      assert.equal((await drop('empty', 'noarch')).status, 204);
+      assert.equal((await deleteSlot('empty', 'noarch')).status, 204);
       const empty = await readDocument(server, 'empty');
       assert.deepEqual(
         [empty.tarballs, empty.path, empty.size, empty.packageName],
@@ -103,39 +103,43 @@ for (const dialect of DIALECTS) {
       assert.ok(after.dataUpdatedAt > empty.dataUpdatedAt && empty.dataUpdatedAt > before.dataUpdatedAt);
     });
 
-    test('that are not there cannot be dropped', async () => {
+    test('that do not exist cannot be deleted', async () => {
       await put('none', 'noarch', await tarball('1.0.0'));
       const before = await readDocument(server, 'none');
       for (const architecture of ['x64', '', 'NOARCH', '../noarch', 'a\0b'])
-        await readProblem(await drop('none', architecture), 404, 'slot_not_found');
-      await readProblem(await drop('nowhere', 'noarch'), 404, 'artefact_not_found');
+        await readProblem(await deleteSlot('none', architecture), 404, 'slot_not_found');
+      await readProblem(await deleteSlot('nowhere', 'noarch'), 404, 'artefact_not_found');
       assert.deepEqual(await readDocument(server, 'none'), before);
     });
 
-    test('of a file artefact cannot be dropped', async () => {
-      await uploaded(server, 'a-file', { format: 'file', file: Buffer.from('x') });
+    test('of a file artefact cannot be deleted', async () => {
+      await uploadArtefact(server, 'a-file', { format: 'file', file: Buffer.from('x') });
       for (const architecture of ['noarch', 'x64', ''])
-        await readProblem(await drop('a-file', architecture), 404, 'slot_not_found');
+        await readProblem(await deleteSlot('a-file', architecture), 404, 'slot_not_found');
       assert.equal((await readDocument(server, 'a-file')).size, 1);
     });
 
-    test('of a mirror cannot be dropped', async () => {
+    test('of a mirror cannot be deleted', async () => {
       await put('mirror', 'noarch', await tarball('1.0.0'));
       await makeMirror(server, 'mirror');
-      await readProblem(await drop('mirror', 'noarch'), 403, 'mirrored_read_only');
+      await readProblem(await deleteSlot('mirror', 'noarch'), 403, 'mirrored_read_only');
       assert.deepEqual(slotsOf(await readDocument(server, 'mirror')), { noarch: '1.0.0' });
     });
 
-    test('are dropped by superadmins and internal services alone', async () => {
+    test('are deleted by superadmins and internal services only', async () => {
       await put('guarded', 'noarch', await tarball('1.0.0'));
-      await readProblem(await drop('guarded', 'noarch', {}), 401, 'unauthenticated');
-      await readProblem(await drop('guarded', 'noarch', { 'x-api-key': await server.uploadKey() }), 403, 'forbidden');
-      assert.equal((await drop('guarded', 'noarch', await server.superadmin())).status, 204);
+      await readProblem(await deleteSlot('guarded', 'noarch', {}), 401, 'unauthenticated');
+      await readProblem(
+        await deleteSlot('guarded', 'noarch', { 'x-api-key': await server.uploadKey() }),
+        403,
+        'forbidden',
+      );
+      assert.equal((await deleteSlot('guarded', 'noarch', await server.superadmin())).status, 204);
     });
 
-    test('that are dropped stand in the audit log with their digest', async () => {
+    test('that are deleted are in the audit log, with their digest', async () => {
       const { tarballs } = await put('audited', 'x64', await native('1.0.0'));
-      await drop('audited', 'x64');
+      await deleteSlot('audited', 'x64');
       const [event] = await query<{ details: string }>(
         server,
         `select details from audit_events where target_id = 'audited' and action = 'artefact.delete-slot'`,

@@ -7,7 +7,7 @@ import { readProblem } from '../support/problems.ts';
 import { query } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { artefactPath, uploaded } from './documents.ts';
+import { artefactPath, uploadArtefact } from './documents.ts';
 
 interface Day {
   day: string;
@@ -44,8 +44,8 @@ for (const dialect of DIALECTS) {
       assert.equal(response.status, 200, text);
       return JSON.parse(text) as Stats;
     };
-    /** What was counted of one artefact, on whatever day. */
-    const counted = async (id: string, of = server) =>
+    /** Reads the counts of one artefact, of all days. */
+    const countsOf = async (id: string, of = server) =>
       (await stats(`?artefact=${encodeURIComponent(id)}`, of)).results.map(
         ({ uploads, uploadedBytes, downloads, downloadedBytes }) => ({
           uploads,
@@ -62,20 +62,20 @@ for (const dialect of DIALECTS) {
       return response;
     };
 
-    test('count every accepted upload with its bytes, and no refused one', async () => {
+    test('count accepted uploads with their bytes, and no rejected ones', async () => {
       const id = '@acme/up loads@1';
-      await uploaded(server, id, { file });
-      await uploaded(server, id, { file, fields: { architecture: 'x64' } });
+      await uploadArtefact(server, id, { file });
+      await uploadArtefact(server, id, { file, fields: { architecture: 'x64' } });
       assert.equal((await server.upload(id, { file: Buffer.from('no tarball') })).status, 400);
       assert.equal((await server.upload(id, { file, headers: {} })).status, 401);
-      assert.deepEqual(await counted(id), [{ ...NOTHING, uploads: 2, uploadedBytes: 2 * file.length }]);
+      assert.deepEqual(await countsOf(id), [{ ...NOTHING, uploads: 2, uploadedBytes: 2 * file.length }]);
     });
 
-    test('count every download with its bytes, and of one in pieces the first', async () => {
-      await uploaded(server, 'down', { file });
+    test('count downloads with their bytes, and only the first range of one', async () => {
+      await uploadArtefact(server, 'down', { file });
       const { headers } = await get('down', '/tarball');
       await get('down', '/download');
-      assert.deepEqual(await counted('down'), [
+      assert.deepEqual(await countsOf('down'), [
         { uploads: 1, uploadedBytes: file.length, downloads: 2, downloadedBytes: 2 * file.length },
       ]);
       const etag = headers.get('etag') ?? '';
@@ -89,21 +89,21 @@ for (const dialect of DIALECTS) {
       ].map(({ status }) => status);
       assert.deepEqual(statuses, [200, 304, 416, 206, 206, 400]);
       assert.equal((await server.api('GET', artefactPath('down', '/tarball'))).status, 404);
-      assert.deepEqual((await counted('down'))[0]?.downloads, 2);
+      assert.deepEqual((await countsOf('down'))[0]?.downloads, 2);
       assert.equal((await get('down', '/tarball', { range: 'bytes=0-99' })).status, 206);
-      assert.deepEqual(await counted('down'), [
+      assert.deepEqual(await countsOf('down'), [
         { uploads: 1, uploadedBytes: file.length, downloads: 3, downloadedBytes: 2 * file.length + 100 },
       ]);
     });
 
-    test('count file artefacts alike, and nothing where nothing happened', async () => {
-      await uploaded(server, 'raw', { format: 'file', file: Buffer.from('12345') });
+    test('count file artefacts too, and have no rows without transfers', async () => {
+      await uploadArtefact(server, 'raw', { format: 'file', file: Buffer.from('12345') });
       await get('raw', '/download');
-      assert.deepEqual(await counted('raw'), [{ uploads: 1, uploadedBytes: 5, downloads: 1, downloadedBytes: 5 }]);
-      assert.deepEqual(await counted('unknown'), []);
+      assert.deepEqual(await countsOf('raw'), [{ uploads: 1, uploadedBytes: 5, downloads: 1, downloadedBytes: 5 }]);
+      assert.deepEqual(await countsOf('unknown'), []);
     });
 
-    test('sum all artefacts by day, the latest first, over as many days as asked for', async () => {
+    test('sum all artefacts by day, latest first, over the requested number of days', async () => {
       const rows = [
         [1, 'a'],
         [1, 'b'],
@@ -123,11 +123,11 @@ for (const dialect of DIALECTS) {
         { day: daysAgo(29), ...once },
       ]);
       assert.equal(results[0]?.day, daysAgo(0));
-      const listed = async (search: string) => (await stats(search)).results.map(({ day }) => day);
-      assert.deepEqual(await listed('?days=1'), [daysAgo(0)]);
-      assert.deepEqual(await listed('?days=2'), [daysAgo(0), daysAgo(1)]);
-      assert.deepEqual(await listed('?days=31&artefact=old-a'), [daysAgo(1), daysAgo(29), daysAgo(30)]);
-      assert.deepEqual(await listed('?days=3660&artefact=old-a'), [
+      const daysOf = async (search: string) => (await stats(search)).results.map(({ day }) => day);
+      assert.deepEqual(await daysOf('?days=1'), [daysAgo(0)]);
+      assert.deepEqual(await daysOf('?days=2'), [daysAgo(0), daysAgo(1)]);
+      assert.deepEqual(await daysOf('?days=31&artefact=old-a'), [daysAgo(1), daysAgo(29), daysAgo(30)]);
+      assert.deepEqual(await daysOf('?days=3660&artefact=old-a'), [
         daysAgo(1),
         daysAgo(29),
         daysAgo(30),
@@ -135,9 +135,9 @@ for (const dialect of DIALECTS) {
       ]);
     });
 
-    test('tell what is kept, and what would be if equal bytes were not shared', async () => {
+    test('report stored bytes, with and without deduplication', async () => {
       const before = await stats();
-      const grown = async () => {
+      const growth = async () => {
         const { artefacts, slots, blobs, storedBytes, referredBytes } = await stats();
         return [
           artefacts - before.artefacts,
@@ -149,17 +149,17 @@ for (const dialect of DIALECTS) {
       };
       const shared = await npmTarball({ name: 'shared' });
       const bytes = shared.length;
-      await uploaded(server, 'shared', { file: shared, fields: { architecture: 'x64' } });
-      await uploaded(server, 'shared', { file: shared, fields: { architecture: 'arm64' } });
-      assert.deepEqual(await grown(), [1, 2, 1, bytes, 2 * bytes]);
-      await uploaded(server, 'also-shared', { format: 'file', file: shared });
-      assert.deepEqual(await grown(), [2, 3, 1, bytes, 3 * bytes]);
+      await uploadArtefact(server, 'shared', { file: shared, fields: { architecture: 'x64' } });
+      await uploadArtefact(server, 'shared', { file: shared, fields: { architecture: 'arm64' } });
+      assert.deepEqual(await growth(), [1, 2, 1, bytes, 2 * bytes]);
+      await uploadArtefact(server, 'also-shared', { format: 'file', file: shared });
+      assert.deepEqual(await growth(), [2, 3, 1, bytes, 3 * bytes]);
       assert.equal((await server.api('DELETE', artefactPath('shared'), { headers: server.internal })).status, 204);
-      assert.deepEqual((await grown()).slice(0, 2), [1, 1]);
-      assert.equal((await counted('shared'))[0]?.uploads, 2);
+      assert.deepEqual((await growth()).slice(0, 2), [1, 1]);
+      assert.equal((await countsOf('shared'))[0]?.uploads, 2);
     });
 
-    test('are refused for days that are none, and for unknown parameters', async () => {
+    test('reject an invalid number of days and unknown parameters', async () => {
       const headers = await server.superadmin();
       for (const search of [
         'days=0',
@@ -175,7 +175,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('are for superadmins alone', async () => {
+    test('are visible to superadmins only', async () => {
       for (const [who, headers] of Object.entries(await createCallers(server)) as [
         CallerName,
         Record<string, string>,
@@ -192,13 +192,13 @@ for (const dialect of DIALECTS) {
     });
   });
 
-  test(`what was counted on ${dialect} when the server stopped is there when it starts again`, async (t) => {
+  test(`statistics on ${dialect} survive a restart of the server`, async (t) => {
     const database = dialect === 'postgres' ? await createTestDatabaseUrl() : undefined;
     t.after(() => database?.drop());
     const first = await startTestServer({ dialect, ...(database && { env: { DATABASE_URL: database.url } }) });
     const { dataDir } = first;
     t.after(() => rm(dataDir, { recursive: true, force: true }));
-    await uploaded(first, 'kept', { format: 'file', file: Buffer.from('12345') });
+    await uploadArtefact(first, 'kept', { format: 'file', file: Buffer.from('12345') });
     await first.server.close();
     const second = await startTestServer({
       dialect,

@@ -6,7 +6,7 @@ import { readProblem } from '../support/problems.ts';
 import { rememberStored } from '../support/stored-state.ts';
 import { buildTar, buildTarball, npmTarball, type TarballEntry } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { uploaded } from './documents.ts';
+import { uploadArtefact } from './documents.ts';
 
 const MIB = 1024 * 1024;
 const LIMITS = { MAX_UPLOAD_BYTES: String(2 * MIB), MAX_UNPACKED_BYTES: String(8 * MIB), MAX_TAR_ENTRIES: '50' };
@@ -30,20 +30,20 @@ const hardLink = (path: string, linkpath: string): TarballEntry => ({
 });
 const whole = await npmTarball({ files: { 'index.js': randomBytes(200_000) } });
 
-/** [what is wrong, the file, status, code] */
+/** [reason, file, status, code] */
 const REFUSALS: [why: string, file: Uint8Array, status: number, code: string][] = [
   ['an empty file', new Uint8Array(), 400, 'tarball_not_gzip'],
   ['text', Buffer.from('no tarball at all'), 400, 'tarball_not_gzip'],
   ['a zip file', Buffer.from('PK\u0003\u0004rest of a zip file'), 400, 'tarball_not_gzip'],
   ['a tar that is not compressed', buildTar([MANIFEST]), 400, 'tarball_not_gzip'],
   ['gzip of text', gzipSync('no tarball at all'), 400, 'tarball_not_tar'],
-  ['gzip of noise', gzipSync(randomBytes(10_000)), 400, 'tarball_not_tar'],
-  ['gzip of nothing', gzipSync(''), 400, 'tarball_not_tar'],
-  ['gzip with something after it', Buffer.concat([whole, Buffer.from('more')]), 400, 'tarball_not_gzip'],
-  ['gzip cut short', whole.subarray(0, whole.length - 10), 400, 'tarball_truncated'],
+  ['gzip of random bytes', gzipSync(randomBytes(10_000)), 400, 'tarball_not_tar'],
+  ['gzip of an empty file', gzipSync(''), 400, 'tarball_not_tar'],
+  ['gzip followed by other data', Buffer.concat([whole, Buffer.from('more')]), 400, 'tarball_not_gzip'],
+  ['gzip cut at its end', whole.subarray(0, whole.length - 10), 400, 'tarball_truncated'],
   ['gzip cut in the middle', whole.subarray(0, whole.length / 2), 400, 'tarball_truncated'],
   ['gzip cut in its header', whole.subarray(0, 5), 400, 'tarball_truncated'],
-  ['gzip with a byte changed', changed(whole, whole.length / 2), 400, 'tarball_not_gzip'],
+  ['gzip with a changed byte', withChangedByte(whole, whole.length / 2), 400, 'tarball_not_gzip'],
   [
     'a tar cut short',
     gzipSync(buildTar([MANIFEST, { path: 'package/a', content: 'x'.repeat(5000) }]).subarray(0, 3000)),
@@ -80,7 +80,7 @@ const REFUSALS: [why: string, file: Uint8Array, status: number, code: string][] 
   ],
   ['a second manifest', await withEntries(MANIFEST), 400, 'manifest_duplicate'],
   [
-    'a second manifest in other words',
+    'a second manifest with another spelling',
     await withEntries({ ...MANIFEST, path: './package//package.json' }),
     400,
     'manifest_duplicate',
@@ -100,7 +100,7 @@ const REFUSALS: [why: string, file: Uint8Array, status: number, code: string][] 
     413,
     'manifest_too_large',
   ],
-  ['a manifest that is no JSON', await manifest('{"name":'), 400, 'manifest_invalid'],
+  ['a manifest that is not JSON', await manifest('{"name":'), 400, 'manifest_invalid'],
   ['a manifest that is an array', await manifest('[]'), 400, 'manifest_invalid'],
   [
     'a manifest that is not in UTF-8',
@@ -124,13 +124,13 @@ const REFUSALS: [why: string, file: Uint8Array, status: number, code: string][] 
     'manifest_invalid',
   ],
   [
-    'a documentation that is no web address',
+    'a documentation URL of another scheme',
     await plugin({ registry: { documentation: 'javascript:alert(1)' } }),
     400,
     'manifest_invalid',
   ],
   [
-    'a configuration schema that is no object',
+    'a configuration schema that is not an object',
     await plugin({ registry: { processingConfigSchema: 'x' } }),
     400,
     'manifest_invalid',
@@ -178,13 +178,13 @@ const REFUSALS: [why: string, file: Uint8Array, status: number, code: string][] 
 ];
 
 for (const dialect of DIALECTS) {
-  describe(`a tarball on ${dialect} is refused, and nothing is stored, for`, () => {
+  describe(`a tarball on ${dialect} is rejected, and nothing is stored, for`, () => {
     let server: TestServer;
     let assertUntouched: () => Promise<void>;
 
     before(async () => {
       server = await startTestServer({ dialect, env: LIMITS });
-      await uploaded(server, 'present', { file: await npmTarball() });
+      await uploadArtefact(server, 'present', { file: await npmTarball() });
       assertUntouched = await rememberStored(server);
     });
     after(() => server.close());
@@ -197,7 +197,7 @@ for (const dialect of DIALECTS) {
       });
     }
 
-    test('nothing when it keeps to every limit to the byte', async () => {
+    test('exceeding a limit by one byte, not for reaching it', async () => {
       const entries = Array.from({ length: 49 }, (_value, index) => [`f${index}`, '']);
       assert.equal(
         (
@@ -227,7 +227,7 @@ for (const dialect of DIALECTS) {
   });
 }
 
-function changed(bytes: Buffer, at: number): Buffer {
+function withChangedByte(bytes: Buffer, at: number): Buffer {
   const copy = Buffer.from(bytes);
   copy[Math.floor(at)]! ^= 0xff;
   return copy;

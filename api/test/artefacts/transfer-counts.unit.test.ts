@@ -5,7 +5,7 @@ import { eventually } from '../support/eventually.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 for (const dialect of DIALECTS) {
-  describe(`counts of transfers on ${dialect}`, () => {
+  describe(`transfer counts on ${dialect}`, () => {
     let opened: TestDatabase;
     before(async () => {
       opened = await openTestDatabase(dialect);
@@ -26,7 +26,7 @@ for (const dialect of DIALECTS) {
         (row) => ({ ...row, day: '' }),
       );
 
-    test('are written together after a while, one row a day and artefact', async () => {
+    test('are written in batches, one row per day and artefact', async () => {
       const counts = create(10);
       counts.countUpload('a', 100);
       for (let count = 0; count < 1000; count++) counts.countDownload('a', 7);
@@ -43,7 +43,7 @@ for (const dialect of DIALECTS) {
       });
     });
 
-    test('of all replicas add up, whoever writes first', async () => {
+    test('of all replicas add up, in any order of writes', async () => {
       const replicas = [create(), create(), create()];
       const ids = Array.from({ length: 50 }, (_, index) => `artefact-${index}`);
       for (const [index, replica] of replicas.entries()) {
@@ -59,7 +59,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('stay in memory until they are asked for, or closed', async () => {
+    test('stay in memory until they are read or closed', async () => {
       const counts = create();
       counts.countUpload('a', 5);
       assert.deepEqual(await rows(), []);
@@ -70,11 +70,11 @@ for (const dialect of DIALECTS) {
       assert.equal((await rows())[0]?.uploads, 2);
     });
 
-    test('that cannot be written are reported and hold up nobody', async () => {
+    test('that cannot be written are reported, and block nothing', async () => {
       const errors: unknown[] = [];
-      const gone = await openTestDatabase(dialect);
-      const counts = createTransferCounts({ database: gone.database, onError: (error) => errors.push(error) });
-      await gone.close();
+      const closed = await openTestDatabase(dialect);
+      const counts = createTransferCounts({ database: closed.database, onError: (error) => errors.push(error) });
+      await closed.close();
       counts.countDownload('a', 1);
       await counts.close();
       assert.equal(errors.length, 1);

@@ -16,26 +16,26 @@ import { beginSlowUpload } from '../support/slow-upload.ts';
 import { rememberStored } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { uploaded } from './documents.ts';
+import { uploadArtefact } from './documents.ts';
 
 const MIB = 1024 * 1024;
 const TARBALL = await npmTarball({ files: { data: randomBytes(3 * MIB) } });
 const FILE = randomBytes(3 * MIB);
 
 for (const dialect of DIALECTS) {
-  describe(`a client that goes away, on ${dialect},`, () => {
+  describe(`an aborted upload on ${dialect}`, () => {
     let server: TestServer;
     let assertUntouched: () => Promise<void>;
 
     before(async () => {
       server = await startTestServer({ dialect, env: { MAX_UPLOAD_BYTES: String(8 * MIB) } });
-      await uploaded(server, 'present', { file: TARBALL });
+      await uploadArtefact(server, 'present', { file: TARBALL });
       assertUntouched = await rememberStored(server);
     });
     after(() => server.close());
 
     for (const share of [0.001, 0.1, 0.5, 0.9, 0.9999]) {
-      test(`leaves nothing after ${share * 100} % of its upload`, async () => {
+      test(`leaves nothing after ${share * 100} % of its bytes`, async () => {
         for (const form of [
           { id: 'new', file: TARBALL },
           { id: 'present', file: TARBALL },
@@ -48,7 +48,7 @@ for (const dialect of DIALECTS) {
       });
     }
 
-    test('leaves nothing when it only announced its upload', async () => {
+    test('leaves nothing after its headers', async () => {
       const connection = await openConnection(server.url);
       await connection.send(
         requestHead('POST', '/api/v1/artefacts/npm/new', {
@@ -63,7 +63,7 @@ for (const dialect of DIALECTS) {
       await assertUntouched();
     });
 
-    test('leaves nothing when the body ends without the whole form', async () => {
+    test('leaves nothing when the body ends before the form does', async () => {
       const body = multipartBody([fieldPart('category', 'other'), filePart(TARBALL)], '');
       const response = await fetch(`${server.url}/api/v1/artefacts/npm/new`, {
         method: 'POST',
@@ -74,7 +74,7 @@ for (const dialect of DIALECTS) {
       await assertUntouched();
     });
 
-    test('leaves nothing, though twenty go at once', async () => {
+    test('leaves nothing when twenty are aborted at once', async () => {
       const uploads = await Promise.all(
         Array.from({ length: 20 }, (_value, index) =>
           beginSlowUpload(server, { id: `new-${index}`, file: TARBALL, share: index / 20 }),
@@ -86,16 +86,16 @@ for (const dialect of DIALECTS) {
         await eventually(async () => assert.deepEqual(await openFiles(join(server.dataDir, 'blobs')), []));
     });
 
-    test('does not disturb the others', async () => {
-      const going = await beginSlowUpload(server, { id: 'other', file: TARBALL });
-      const staying = await beginSlowUpload(server, { id: 'other', file: TARBALL });
-      await going.abandon();
-      assert.equal((await staying.finish()).status, 201);
+    test('does not disturb other uploads', async () => {
+      const aborted = await beginSlowUpload(server, { id: 'other', file: TARBALL });
+      const other = await beginSlowUpload(server, { id: 'other', file: TARBALL });
+      await aborted.abandon();
+      assert.equal((await other.finish()).status, 201);
       assert.equal((await server.api('DELETE', '/artefacts/other', { headers: server.internal })).status, 204);
       await assertUntouched();
     });
 
-    test('gets to read that its upload is too large, long before it has sent it', async () => {
+    test('that is too large is rejected long before all of it is sent', async () => {
       const connection = await openConnection(server.url);
       await connection.send(
         requestHead('POST', '/api/v1/artefacts/file/new', {
@@ -114,7 +114,7 @@ for (const dialect of DIALECTS) {
       await assertUntouched();
     });
 
-    test('leaves nothing in the log but its request', () => {
+    test('logs nothing but its request', () => {
       assert.deepEqual(server.logs, []);
     });
   });

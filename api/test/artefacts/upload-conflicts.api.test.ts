@@ -6,39 +6,39 @@ import { beginSlowUpload } from '../support/slow-upload.ts';
 import { assertTidy, query, readStoredState, rememberStored } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { readDocument, uploaded } from './documents.ts';
+import { readDocument, uploadArtefact } from './documents.ts';
 import { makeMirror, ORIGIN } from './mirrors.ts';
 
 const TARBALL = await npmTarball({ name: 'p', files: { 'index.js': 'x'.repeat(5000) } });
 const FILE = Buffer.from('content');
 
 for (const dialect of DIALECTS) {
-  describe(`an upload to an id that is taken, on ${dialect},`, () => {
+  describe(`an upload to an existing id, on ${dialect},`, () => {
     let server: TestServer;
     before(async () => {
       server = await startTestServer({ dialect });
-      await uploaded(server, 'npm-one', { file: TARBALL });
-      await uploaded(server, 'file-one', { format: 'file', file: FILE });
-      await uploaded(server, 'mirror', { file: TARBALL });
+      await uploadArtefact(server, 'npm-one', { file: TARBALL });
+      await uploadArtefact(server, 'file-one', { format: 'file', file: FILE });
+      await uploadArtefact(server, 'mirror', { file: TARBALL });
       await makeMirror(server, 'mirror');
     });
     after(() => server.close());
 
-    test('is refused when the artefact is of the other format', async () => {
+    test('is rejected if the artefact has the other format', async () => {
       const assertUntouched = await rememberStored(server);
       await readProblem(await server.upload('npm-one', { format: 'file', file: FILE }), 409, 'format_conflict');
       await readProblem(await server.upload('file-one', { file: TARBALL }), 409, 'format_conflict');
       await assertUntouched();
     });
 
-    test('is refused when the artefact is a mirror, by its origin', async () => {
+    test('is rejected if the artefact is a mirror, naming its origin', async () => {
       const assertUntouched = await rememberStored(server);
       const { detail } = await readProblem(await server.upload('mirror', { file: TARBALL }), 409, 'mirrored');
       assert.ok(detail.includes(ORIGIN));
       await assertUntouched();
     });
 
-    test('is refused when the artefact holds another package', async () => {
+    test('is rejected if the artefact holds another package', async () => {
       const assertUntouched = await rememberStored(server);
       await readProblem(
         await server.upload('npm-one', { file: await npmTarball({ name: 'q' }) }),
@@ -53,7 +53,7 @@ for (const dialect of DIALECTS) {
       await assertUntouched();
     });
 
-    test('is refused before the body where that is known', async () => {
+    test('is rejected before the body if the conflict is known', async () => {
       for (const [path, expected] of [
         ['file/npm-one', 'format_conflict'],
         ['npm/file-one', 'format_conflict'],
@@ -75,7 +75,7 @@ for (const dialect of DIALECTS) {
     });
   });
 
-  describe(`while an upload is under way, on ${dialect},`, () => {
+  describe(`an upload in progress, on ${dialect},`, () => {
     let server: TestServer;
     before(async () => {
       server = await startTestServer({ dialect });
@@ -95,7 +95,7 @@ for (const dialect of DIALECTS) {
       assert.ok(![...artefacts, ...slots].some((row) => row.startsWith(`${id} `)));
     };
 
-    test('its key is revoked: it is refused, and nothing is stored', async () => {
+    test('is rejected, and nothing is stored, if its key is revoked', async () => {
       const { key, upload } = await begin('revoked', {});
       const { results } = (await (
         await server.api('GET', '/api-keys', { headers: await server.superadmin() })
@@ -110,7 +110,7 @@ for (const dialect of DIALECTS) {
       await assertLeftNothing('revoked');
     });
 
-    test('its key expires: it is refused, and nothing is stored', async () => {
+    test('is rejected, and nothing is stored, if its key expires', async () => {
       const { upload } = await begin('expired', {});
       await query(server, `update api_keys set expires_at = '2020-01-01T00:00:00.000Z' returning id`);
       const { status, code } = await upload.finish();
@@ -118,8 +118,8 @@ for (const dialect of DIALECTS) {
       await assertLeftNothing('expired');
     });
 
-    test('its artefact moves to a category that its key does not cover: it is refused', async () => {
-      await uploaded(server, 'moved', { file: TARBALL, fields: { category: 'catalog' } });
+    test('is rejected if its artefact moves to a category outside the scope of its key', async () => {
+      await uploadArtefact(server, 'moved', { file: TARBALL, fields: { category: 'catalog' } });
       const { upload } = await begin('moved', { allowedCategory: 'catalog' });
       await server.api('PATCH', '/artefacts/moved', { headers: server.internal, body: { category: 'processing' } });
       const before = await readDocument(server, 'moved');
@@ -128,8 +128,8 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await readDocument(server, 'moved'), before);
     });
 
-    test('its artefact becomes a mirror: it is refused', async () => {
-      await uploaded(server, 'mirrored', { file: TARBALL });
+    test('is rejected if its artefact becomes a mirror', async () => {
+      await uploadArtefact(server, 'mirrored', { file: TARBALL });
       const { upload } = await begin('mirrored');
       await makeMirror(server, 'mirrored');
       const before = await readDocument(server, 'mirrored');
@@ -138,25 +138,25 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await readDocument(server, 'mirrored'), before);
     });
 
-    test('its id is taken by a file: it is refused', async () => {
-      const { upload } = await begin('taken');
-      await uploaded(server, 'taken', { format: 'file', file: FILE });
+    test('is rejected if a file is uploaded to its id', async () => {
+      const { upload } = await begin('file-instead');
+      await uploadArtefact(server, 'file-instead', { format: 'file', file: FILE });
       const { status, code } = await upload.finish();
       assert.deepEqual([status, code], [409, 'format_conflict']);
-      assert.equal((await readDocument(server, 'taken')).format, 'file');
+      assert.equal((await readDocument(server, 'file-instead')).format, 'file');
       await assertTidy(server);
     });
 
-    test('its id is taken by another package: it is refused', async () => {
+    test('is rejected if another package is uploaded to its id', async () => {
       const { upload } = await begin('package');
-      await uploaded(server, 'package', { file: await npmTarball({ name: 'q' }) });
+      await uploadArtefact(server, 'package', { file: await npmTarball({ name: 'q' }) });
       const { status, code } = await upload.finish();
       assert.deepEqual([status, code], [409, 'package_name_conflict']);
       await assertTidy(server);
     });
 
-    test('its artefact is deleted: it makes a new one', async () => {
-      await uploaded(server, 'deleted', { file: TARBALL, fields: { title: '{"en":"Old"}' } });
+    test('creates a new artefact if its artefact is deleted', async () => {
+      await uploadArtefact(server, 'deleted', { file: TARBALL, fields: { title: '{"en":"Old"}' } });
       const { upload } = await begin('deleted');
       await server.api('DELETE', '/artefacts/deleted', { headers: server.internal });
       assert.equal((await upload.finish()).status, 201);
@@ -164,8 +164,8 @@ for (const dialect of DIALECTS) {
       await assertTidy(server);
     });
 
-    test('nobody sees anything of it', async () => {
-      await uploaded(server, 'unseen', { file: TARBALL });
+    test('is invisible to readers', async () => {
+      await uploadArtefact(server, 'unseen', { file: TARBALL });
       const before = await readDocument(server, 'unseen');
       const { upload } = await begin('unseen');
       assert.deepEqual(await readDocument(server, 'unseen'), before);

@@ -13,7 +13,7 @@ import {
 import { readStoredState, rememberStored } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer, type UploadForm } from '../support/test-server.ts';
-import { uploaded } from './documents.ts';
+import { uploadArtefact } from './documents.ts';
 
 const TARBALL = await npmTarball();
 const npm = (fields: Record<string, string> = {}): UploadForm => ({ file: TARBALL, fields });
@@ -25,12 +25,12 @@ const file = (fields: Record<string, string> = {}, fileName = 'france.mbtiles'):
 });
 const tooLong = JSON.stringify({ fr: 'x'.repeat(2001) });
 
-/** [what is wrong, id, form, code]; all are 400. */
+/** [reason, id, form, code]; the status is always 400. */
 const REFUSALS: [why: string, id: string, form: UploadForm, code: string][] = [
   ['the reserved id npm', 'npm', npm(), 'artefact_id_invalid'],
   ['the reserved id file', 'file', file(), 'artefact_id_invalid'],
   ['the reserved id groups', 'groups', npm(), 'artefact_id_invalid'],
-  ['an id that climbs', 'a/../b', npm(), 'artefact_id_invalid'],
+  ['an id with path traversal', 'a/../b', npm(), 'artefact_id_invalid'],
   ['an id with an empty part', 'a//b', npm(), 'artefact_id_invalid'],
   ['an id that begins with a slash', '/a', file(), 'artefact_id_invalid'],
   ['an id with a backslash', 'a\\b', npm(), 'artefact_id_invalid'],
@@ -41,30 +41,30 @@ const REFUSALS: [why: string, id: string, form: UploadForm, code: string][] = [
 
   ['an architecture in upper case', 'a', npm({ architecture: 'X64' }), 'architecture_invalid'],
   ['an empty architecture', 'a', npm({ architecture: '' }), 'architecture_invalid'],
-  ['an architecture that climbs', 'a', npm({ architecture: '../x64' }), 'architecture_invalid'],
+  ['an architecture with path traversal', 'a', npm({ architecture: '../x64' }), 'architecture_invalid'],
   ['an architecture of 65 characters', 'a', npm({ architecture: 'x'.repeat(65) }), 'architecture_invalid'],
-  ['an architecture that ends with a line', 'a', npm({ architecture: 'x64\n' }), 'architecture_invalid'],
+  ['an architecture that ends with a line feed', 'a', npm({ architecture: 'x64\n' }), 'architecture_invalid'],
 
   ['an unknown category', 'a', npm({ category: 'plugin' }), 'category_invalid'],
-  ['a category of another case', 'a', npm({ category: 'Processing' }), 'category_invalid'],
+  ['a category in another case', 'a', npm({ category: 'Processing' }), 'category_invalid'],
   ['an empty category', 'a', npm({ category: '' }), 'category_invalid'],
   ['a file in the category processing', 'a', file({ category: 'processing' }), 'category_invalid'],
   ['a file in the category catalog', 'a', file({ category: 'catalog' }), 'category_invalid'],
   ['a file in the category application', 'a', file({ category: 'application' }), 'category_invalid'],
 
-  ['a title that is no JSON', 'a', npm({ title: 'Import' }), 'field_invalid'],
+  ['a title that is not JSON', 'a', npm({ title: 'Import' }), 'field_invalid'],
   ['a title that is a JSON string', 'a', npm({ title: '"Import"' }), 'field_invalid'],
   ['a title in another language', 'a', npm({ title: '{"de":"Einfuhr"}' }), 'field_invalid'],
   ['a title that is a number', 'a', npm({ title: '{"fr":7}' }), 'field_invalid'],
   ['a title that is null', 'a', npm({ title: 'null' }), 'field_invalid'],
   ['a title over 2,000 characters', 'a', npm({ title: tooLong }), 'field_invalid'],
   ['a title with a NUL', 'a', npm({ title: '{"fr":"a\\u0000b"}' }), 'field_invalid'],
-  ['a description that is no JSON', 'a', file({ description: '{fr:"x"}' }), 'field_invalid'],
+  ['a description that is not JSON', 'a', file({ description: '{fr:"x"}' }), 'field_invalid'],
   ['a description over 2,000 characters', 'a', npm({ description: tooLong }), 'field_invalid'],
   ['a description that is an array', 'a', npm({ description: '[]' }), 'field_invalid'],
 
   ['a file name with a slash', 'a', file({ fileName: 'a/b' }), 'file_name_invalid'],
-  ['a file name that climbs', 'a', file({ fileName: '..' }), 'file_name_invalid'],
+  ['a file name with path traversal', 'a', file({ fileName: '..' }), 'file_name_invalid'],
   ['an empty file name', 'a', file({ fileName: '' }), 'file_name_invalid'],
   ['a file name with a backslash', 'a', file({ fileName: 'a\\b' }), 'file_name_invalid'],
   ['a file name with a control character', 'a', file({ fileName: 'a\u0007' }), 'file_name_invalid'],
@@ -76,7 +76,7 @@ const REFUSALS: [why: string, id: string, form: UploadForm, code: string][] = [
   ['the field architecture on a file upload', 'a', file({ architecture: 'x64' }), 'multipart_invalid'],
 ];
 
-/** Forms that FormData does not make. */
+/** Forms that FormData cannot create. */
 const RAW: [why: string, parts: RawPart[], path?: string][] = [
   ['two files', [filePart(TARBALL), filePart(TARBALL)]],
   ['the file in another field', [filePart(TARBALL, { name: 'tarball' })]],
@@ -89,14 +89,14 @@ const RAW: [why: string, parts: RawPart[], path?: string][] = [
 ];
 
 for (const dialect of DIALECTS) {
-  describe(`an upload on ${dialect} is refused, and nothing is stored, for`, () => {
+  describe(`an upload on ${dialect} is rejected, and nothing is stored, for`, () => {
     let server: TestServer;
     let assertUntouched: () => Promise<void>;
     const url = (id: string) => `${server.url}/api/v1/artefacts/npm/${encodeURIComponent(id)}`;
 
     before(async () => {
       server = await startTestServer({ dialect });
-      await uploaded(server, 'present', { file: TARBALL });
+      await uploadArtefact(server, 'present', { file: TARBALL });
       assertUntouched = await rememberStored(server);
     });
     after(() => server.close());
@@ -120,7 +120,7 @@ for (const dialect of DIALECTS) {
       });
     }
 
-    test('ids that clients would have resolved', async () => {
+    test('ids that most clients normalise', async () => {
       for (const id of ['.', '..', '%2e%2e', '']) {
         const connection = await openConnection(server.url);
         await connection.send(
@@ -137,7 +137,7 @@ for (const dialect of DIALECTS) {
       await assertUntouched();
     });
 
-    test('a body that is no form, or ends too early', async () => {
+    test('a body that is not a form, or is truncated', async () => {
       const post = (body: Uint8Array | string, type: string) =>
         fetch(url('a'), { method: 'POST', headers: { ...server.internal, 'content-type': type }, body });
       await readProblem(await post(TARBALL, 'application/gzip'), 415, 'media_type_unsupported');
@@ -158,7 +158,7 @@ for (const dialect of DIALECTS) {
       await assertUntouched();
     });
 
-    test('who may not upload', async () => {
+    test('callers who may not upload', async () => {
       const readKey = await server.readKey({ type: 'organization', id: 'acme' });
       for (const [headers, status, code] of [
         [{}, 401, 'unauthenticated'],
@@ -186,7 +186,7 @@ for (const dialect of DIALECTS) {
       await assertUntouched();
     });
 
-    test('wrong uploads that are right but for one thing, after which the right one works', async () => {
+    test('these reasons only: a valid upload is accepted afterwards', async () => {
       const { artefacts } = await readStoredState(server);
       assert.deepEqual(
         artefacts.map((artefact) => artefact.split(' ')[0]),

@@ -5,7 +5,7 @@ import { MULTIPART_TYPE, openConnection, requestHead } from '../support/raw-http
 import { rememberStored } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { patched, uploaded } from './documents.ts';
+import { patchArtefact, uploadArtefact } from './documents.ts';
 
 const GIB = 1024 ** 3;
 
@@ -19,71 +19,71 @@ interface Attempt {
   format?: 'file';
 }
 
-const REFUSED = 'refused' as const;
-const TAKEN = 'taken' as const;
+const REJECTED = 'rejected' as const;
+const ACCEPTED = 'accepted' as const;
 
-/** [scopes of the key, what is uploaded, what comes of it]; the artefact `present` is of the category catalog. */
-const CASES: [scopes: Record<string, string>, attempt: Attempt, outcome: typeof TAKEN | typeof REFUSED][] = [
-  [{}, {}, TAKEN],
-  [{}, { format: 'file' }, TAKEN],
+/** [scopes of the key, upload, outcome]; the artefact `present` has the category catalog. */
+const CASES: [scopes: Record<string, string>, attempt: Attempt, outcome: typeof ACCEPTED | typeof REJECTED][] = [
+  [{}, {}, ACCEPTED],
+  [{}, { format: 'file' }, ACCEPTED],
 
-  [{ allowedName: '@acme/plugin@1' }, { id: '@acme/plugin@1' }, TAKEN],
-  [{ allowedName: '@acme/plugin@1' }, { id: '@acme/plugin@10' }, REFUSED],
-  [{ allowedName: '@acme/plugin@1' }, { id: '@ACME/plugin@1' }, REFUSED],
-  [{ allowedName: 'f' }, { id: 'f', format: 'file' }, TAKEN],
-  [{ allowedName: 'f' }, { id: 'g', format: 'file' }, REFUSED],
+  [{ allowedName: '@acme/plugin@1' }, { id: '@acme/plugin@1' }, ACCEPTED],
+  [{ allowedName: '@acme/plugin@1' }, { id: '@acme/plugin@10' }, REJECTED],
+  [{ allowedName: '@acme/plugin@1' }, { id: '@ACME/plugin@1' }, REJECTED],
+  [{ allowedName: 'f' }, { id: 'f', format: 'file' }, ACCEPTED],
+  [{ allowedName: 'f' }, { id: 'g', format: 'file' }, REJECTED],
 
-  [{ allowedNamePrefix: '@acme/' }, { id: '@acme/anything' }, TAKEN],
-  [{ allowedNamePrefix: '@acme/' }, { id: '@acme' }, REFUSED],
-  [{ allowedNamePrefix: '@acme/' }, { id: 'x@acme/anything' }, REFUSED],
-  [{ allowedNamePrefix: 'maps/' }, { id: 'maps/france', format: 'file' }, TAKEN],
+  [{ allowedNamePrefix: '@acme/' }, { id: '@acme/anything' }, ACCEPTED],
+  [{ allowedNamePrefix: '@acme/' }, { id: '@acme' }, REJECTED],
+  [{ allowedNamePrefix: '@acme/' }, { id: 'x@acme/anything' }, REJECTED],
+  [{ allowedNamePrefix: 'maps/' }, { id: 'maps/france', format: 'file' }, ACCEPTED],
 
-  [{ allowedPackageName: '@acme/plugin' }, { packageName: '@acme/plugin' }, TAKEN],
-  [{ allowedPackageName: '@acme/plugin' }, { packageName: '@acme/plugin2' }, REFUSED],
-  [{ allowedPackageName: '@acme/plugin' }, { id: '@acme/plugin', packageName: 'other' }, REFUSED],
-  [{ allowedPackageName: '@acme/plugin' }, { format: 'file' }, REFUSED],
+  [{ allowedPackageName: '@acme/plugin' }, { packageName: '@acme/plugin' }, ACCEPTED],
+  [{ allowedPackageName: '@acme/plugin' }, { packageName: '@acme/plugin2' }, REJECTED],
+  [{ allowedPackageName: '@acme/plugin' }, { id: '@acme/plugin', packageName: 'other' }, REJECTED],
+  [{ allowedPackageName: '@acme/plugin' }, { format: 'file' }, REJECTED],
 
-  [{ allowedCategory: 'catalog' }, { category: 'catalog' }, TAKEN],
-  [{ allowedCategory: 'catalog' }, { manifestCategory: 'catalog' }, TAKEN],
-  [{ allowedCategory: 'other' }, {}, TAKEN],
-  [{ allowedCategory: 'catalog' }, {}, REFUSED],
-  [{ allowedCategory: 'catalog' }, { category: 'processing' }, REFUSED],
-  [{ allowedCategory: 'catalog' }, { category: 'processing', manifestCategory: 'catalog' }, REFUSED],
-  [{ allowedCategory: 'catalog' }, { category: 'catalog', manifestCategory: 'processing' }, TAKEN],
-  [{ allowedCategory: 'catalog' }, { id: 'present' }, TAKEN],
-  [{ allowedCategory: 'catalog' }, { id: 'present', category: 'processing' }, REFUSED],
-  [{ allowedCategory: 'processing' }, { id: 'present', category: 'processing' }, REFUSED],
-  [{ allowedCategory: 'processing' }, { id: 'present' }, REFUSED],
-  [{ allowedCategory: 'tileset' }, { format: 'file', category: 'tileset' }, TAKEN],
-  [{ allowedCategory: 'tileset' }, { format: 'file' }, REFUSED],
+  [{ allowedCategory: 'catalog' }, { category: 'catalog' }, ACCEPTED],
+  [{ allowedCategory: 'catalog' }, { manifestCategory: 'catalog' }, ACCEPTED],
+  [{ allowedCategory: 'other' }, {}, ACCEPTED],
+  [{ allowedCategory: 'catalog' }, {}, REJECTED],
+  [{ allowedCategory: 'catalog' }, { category: 'processing' }, REJECTED],
+  [{ allowedCategory: 'catalog' }, { category: 'processing', manifestCategory: 'catalog' }, REJECTED],
+  [{ allowedCategory: 'catalog' }, { category: 'catalog', manifestCategory: 'processing' }, ACCEPTED],
+  [{ allowedCategory: 'catalog' }, { id: 'present' }, ACCEPTED],
+  [{ allowedCategory: 'catalog' }, { id: 'present', category: 'processing' }, REJECTED],
+  [{ allowedCategory: 'processing' }, { id: 'present', category: 'processing' }, REJECTED],
+  [{ allowedCategory: 'processing' }, { id: 'present' }, REJECTED],
+  [{ allowedCategory: 'tileset' }, { format: 'file', category: 'tileset' }, ACCEPTED],
+  [{ allowedCategory: 'tileset' }, { format: 'file' }, REJECTED],
 
   [
     { allowedName: 'n1', allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' },
     { id: 'n1', packageName: 'p', category: 'catalog' },
-    TAKEN,
+    ACCEPTED,
   ],
-  [{ allowedName: 'n1', allowedNamePrefix: 'm' }, { id: 'n1' }, REFUSED],
+  [{ allowedName: 'n1', allowedNamePrefix: 'm' }, { id: 'n1' }, REJECTED],
   [
     { allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' },
     { id: 'm', packageName: 'p', category: 'catalog' },
-    REFUSED,
+    REJECTED,
   ],
   [
     { allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' },
     { id: 'n2', packageName: 'q', category: 'catalog' },
-    REFUSED,
+    REJECTED,
   ],
   [
     { allowedNamePrefix: 'n', allowedPackageName: 'p', allowedCategory: 'catalog' },
     { id: 'n2', packageName: 'p', category: 'other' },
-    REFUSED,
+    REJECTED,
   ],
 ];
 
 for (const dialect of DIALECTS) {
   describe(`the scopes of a key on ${dialect}`, () => {
     let server: TestServer;
-    let fresh = 0;
+    let newIds = 0;
     before(async () => {
       server = await startTestServer({ dialect });
     });
@@ -96,12 +96,12 @@ for (const dialect of DIALECTS) {
       test(`${JSON.stringify(scopes)}: ${attempt.join(', ')} is ${outcome}`, async () => {
         if (id === 'present') {
           await server.api('DELETE', '/artefacts/present', { headers: server.internal });
-          await uploaded(server, 'present', {
+          await uploadArtefact(server, 'present', {
             file: await npmTarball({ name: 'p' }),
             fields: { category: 'catalog' },
           });
         }
-        const assertUntouched = outcome === REFUSED ? await rememberStored(server) : undefined;
+        const assertUntouched = outcome === REJECTED ? await rememberStored(server) : undefined;
         const file = format
           ? Buffer.from('x')
           : await npmTarball({
@@ -109,13 +109,13 @@ for (const dialect of DIALECTS) {
               manifest: manifestCategory ? { registry: { category: manifestCategory } } : {},
             });
         const headers = { 'x-api-key': await server.uploadKey(scopes) };
-        const response = await server.upload(id ?? `fresh-${++fresh}`, {
+        const response = await server.upload(id ?? `new-${++newIds}`, {
           format: format ?? 'npm',
           file,
           fields: category ? { category } : {},
           headers,
         });
-        if (outcome === TAKEN) {
+        if (outcome === ACCEPTED) {
           assert.equal(response.status, 201, await response.text());
         } else {
           await readProblem(response, 403, 'key_scope');
@@ -124,7 +124,7 @@ for (const dialect of DIALECTS) {
       });
     }
 
-    test('of the id are looked at before the body is read', async () => {
+    test('of the id are checked before the body is read', async () => {
       for (const scopes of [{ allowedName: 'mine' }, { allowedNamePrefix: 'my-' }]) {
         const connection = await openConnection(server.url);
         await connection.send(
@@ -141,19 +141,19 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('hold for the key as Bearer token too', async () => {
+    test('apply to the key as a Bearer token too', async () => {
       const headers = { authorization: `Bearer ${await server.uploadKey({ allowedName: 'mine' })}` };
       await readProblem(await server.upload('yours', { file: await npmTarball(), headers }), 403, 'key_scope');
-      await uploaded(server, 'mine', { file: await npmTarball(), headers });
+      await uploadArtefact(server, 'mine', { file: await npmTarball(), headers });
     });
 
-    test('do not let a key of a category move an artefact into it or out of it', async () => {
-      await uploaded(server, 'moved', { file: await npmTarball(), fields: { category: 'catalog' } });
-      await patched(server, 'moved', { category: 'processing' });
+    test('do not let a key of one category move an artefact into or out of it', async () => {
+      await uploadArtefact(server, 'moved', { file: await npmTarball(), fields: { category: 'catalog' } });
+      await patchArtefact(server, 'moved', { category: 'processing' });
       const headers = { 'x-api-key': await server.uploadKey({ allowedCategory: 'catalog' }) };
       const file = await npmTarball({ manifest: { registry: { category: 'catalog' } } });
       await readProblem(await server.upload('moved', { file, headers }), 403, 'key_scope');
-      assert.equal((await patched(server, 'moved', {})).category, 'processing');
+      assert.equal((await patchArtefact(server, 'moved', {})).category, 'processing');
     });
   });
 }

@@ -4,7 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { assertTidy, query, readStoredState } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { uploaded, readDocument, type Document } from './documents.ts';
+import { uploadArtefact, readDocument, type Document } from './documents.ts';
 
 const SCHEMA = { type: 'object', properties: { url: { type: 'string' } } };
 
@@ -16,7 +16,7 @@ for (const dialect of DIALECTS) {
     });
     after(() => server.close());
 
-    test('of a new id makes a private artefact in the slot noarch, with what the manifest says', async () => {
+    test('to a new id creates a private artefact with the slot noarch and the fields of the manifest', async () => {
       const id = '@acme/plugin@1';
       const file = await npmTarball({
         manifest: {
@@ -29,8 +29,8 @@ for (const dialect of DIALECTS) {
           },
         },
       });
-      const began = new Date().toISOString();
-      const document = await uploaded(server, id, { file });
+      const startedAt = new Date().toISOString();
+      const document = await uploadArtefact(server, id, { file });
       const hex = createHash('sha256').update(file).digest('hex');
       const { createdAt, updatedAt, dataUpdatedAt, ...rest } = document;
       const path = `npm/${id}/noarch-${hex.slice(0, 16)}.tgz`;
@@ -68,11 +68,11 @@ for (const dialect of DIALECTS) {
       for (const date of [createdAt, updatedAt, dataUpdatedAt])
         assert.match(date, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
       assert.deepEqual([createdAt, updatedAt], [dataUpdatedAt, dataUpdatedAt]);
-      assert.ok(createdAt >= began);
+      assert.ok(createdAt >= startedAt);
       assert.deepEqual(await readDocument(server, id), document);
     });
 
-    test('takes its fields in any order, before and after the file', async () => {
+    test('may have its fields in any order, before and after the file', async () => {
       const fields = {
         architecture: 'x64',
         category: 'catalog',
@@ -100,40 +100,37 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test(
-      'tells who pushed to the uploader himself, to superadmins and to internal services, and to ' + 'nobody else',
-      async () => {
-        const key = await server.uploadKey();
-        const id = 'provenance';
-        const { uploadedBy, tarballs } = await uploaded(server, id, {
-          file: await npmTarball(),
-          headers: { 'x-api-key': key },
-        });
-        const shortId = key.slice(0, 'reg_00000000'.length);
-        assert.deepEqual({ ...uploadedBy, apiKeyId: '' }, { apiKeyId: '', apiKeyName: 'CI', shortId });
-        assert.deepEqual(tarballs?.['noarch']?.uploadedBy, uploadedBy);
-        await server.api('PATCH', `/artefacts/${id}`, { headers: server.internal, body: { public: true } });
-        for (const headers of [server.internal, await server.superadmin()])
-          assert.deepEqual((await readDocument(server, id, headers)).uploadedBy, uploadedBy);
-        for (const headers of [{}, { 'x-api-key': key }])
-          assert.ok(!JSON.stringify(await readDocument(server, id, headers)).includes('uploadedBy'));
-      },
-    );
+    test('shows its uploader to themselves, superadmins and internal services only', async () => {
+      const key = await server.uploadKey();
+      const id = 'provenance';
+      const { uploadedBy, tarballs } = await uploadArtefact(server, id, {
+        file: await npmTarball(),
+        headers: { 'x-api-key': key },
+      });
+      const shortId = key.slice(0, 'reg_00000000'.length);
+      assert.deepEqual({ ...uploadedBy, apiKeyId: '' }, { apiKeyId: '', apiKeyName: 'CI', shortId });
+      assert.deepEqual(tarballs?.['noarch']?.uploadedBy, uploadedBy);
+      await server.api('PATCH', `/artefacts/${id}`, { headers: server.internal, body: { public: true } });
+      for (const headers of [server.internal, await server.superadmin()])
+        assert.deepEqual((await readDocument(server, id, headers)).uploadedBy, uploadedBy);
+      for (const headers of [{}, { 'x-api-key': key }])
+        assert.ok(!JSON.stringify(await readDocument(server, id, headers)).includes('uploadedBy'));
+    });
 
-    test('by a superadmin carries his name', async () => {
-      const { uploadedBy } = await uploaded(server, 'by-superadmin', {
+    test('by a superadmin records their name', async () => {
+      const { uploadedBy } = await uploadArtefact(server, 'by-superadmin', {
         file: await npmTarball(),
         headers: await server.superadmin(),
       });
       assert.deepEqual(Object.keys(uploadedBy ?? {}), ['userId', 'userName']);
     });
 
-    test('of identical bytes moves the dates, keeps path and digest, and stores nothing twice', async () => {
+    test('of identical bytes advances the dates, keeps path and digest, and stores nothing twice', async () => {
       const file = await npmTarball({ name: 'twice' });
-      const first = await uploaded(server, 'twice', { file });
+      const first = await uploadArtefact(server, 'twice', { file });
       await assertTidy(server);
       const { blobs, files } = await readStoredState(server);
-      const second = await uploaded(server, 'twice', { file });
+      const second = await uploadArtefact(server, 'twice', { file });
       assert.ok(second.dataUpdatedAt > first.dataUpdatedAt);
       assert.equal(second.updatedAt, second.dataUpdatedAt);
       assert.equal(second.createdAt, first.createdAt);
@@ -145,18 +142,18 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([after['blobs'], after['files']], [blobs, files]);
     });
 
-    test('of bytes that another artefact holds shares them', async () => {
+    test('of bytes of another artefact shares them', async () => {
       const file = await npmTarball({ name: 'shared' });
-      const one = await uploaded(server, 'shared-1', { file });
-      const other = await uploaded(server, 'shared-2', { file });
+      const one = await uploadArtefact(server, 'shared-1', { file });
+      const other = await uploadArtefact(server, 'shared-2', { file });
       assert.equal(one.tarballs?.['noarch']?.digest, other.tarballs?.['noarch']?.digest);
       assert.notEqual(one.path, other.path);
       await assertTidy(server);
     });
 
-    test('replaces the slot and refreshes what the manifest says, and keeps what was curated', async () => {
+    test('replaces the slot, updates the fields of the manifest, and keeps curated ones', async () => {
       const id = 'refreshed';
-      await uploaded(server, id, {
+      await uploadArtefact(server, id, {
         file: await npmTarball({
           name: id,
           manifest: { license: 'MIT', registry: { category: 'catalog', processingConfigSchema: SCHEMA } },
@@ -167,7 +164,7 @@ for (const dialect of DIALECTS) {
         headers: server.internal,
         body: { public: true, group: { en: 'Maps' }, description: { en: 'Kept' } },
       });
-      const document = await uploaded(server, id, {
+      const document = await uploadArtefact(server, id, {
         file: await npmTarball({ name: id, version: '2.0.0-beta.1+build.5', manifest: { licence: 'ISC' } }),
         fields: { title: '{"fr":"Neuf"}' },
       });
@@ -181,10 +178,10 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('takes its category from the form, else the manifest, else what it was, else other', async () => {
+    test('takes its category from the form, else the manifest, else the artefact, else other', async () => {
       const category = async (form?: string, manifest?: string) =>
         (
-          await uploaded(server, 'category', {
+          await uploadArtefact(server, 'category', {
             file: await npmTarball({
               name: 'category',
               manifest: manifest === undefined ? {} : { registry: { category: manifest } },
@@ -199,7 +196,7 @@ for (const dialect of DIALECTS) {
       assert.equal(await category(), 'application');
     });
 
-    test('notes native code, install scripts and the bundled packages with the bytes', async () => {
+    test('records native code, install scripts and bundled packages', async () => {
       const file = await npmTarball({
         files: {
           'node_modules/a/package.json': {
@@ -213,7 +210,7 @@ for (const dialect of DIALECTS) {
           'README.md': '# Hello',
         },
       });
-      const { tarballs, hasNativeModules } = await uploaded(server, 'native', { file });
+      const { tarballs, hasNativeModules } = await uploadArtefact(server, 'native', { file });
       assert.deepEqual(
         [hasNativeModules, tarballs?.['noarch']?.hasNativeModules, tarballs?.['noarch']?.hasInstallScripts],
         [true, true, true],
@@ -232,7 +229,7 @@ for (const dialect of DIALECTS) {
       assert.equal((JSON.parse(part!.entries) as unknown[]).length, 5);
     });
 
-    test('takes ids of every safe form', async () => {
+    test('may have an id of any safe form', async () => {
       for (const id of [
         '@acme/scoped-with-slash@1',
         'a b',
@@ -243,47 +240,45 @@ for (const dialect of DIALECTS) {
         '😀',
         'x'.repeat(256),
       ]) {
-        assert.equal((await uploaded(server, id, { file: await npmTarball() }))._id, id);
+        assert.equal((await uploadArtefact(server, id, { file: await npmTarball() }))._id, id);
         assert.equal((await readDocument(server, id))._id, id);
       }
     });
 
-    test(
-      'of a file makes an artefact of one slot, under the name of the field, else of the file, ' + 'else of the id',
-      async () => {
-        const bytes = Buffer.from('mbtiles');
-        const hex = createHash('sha256').update(bytes).digest('hex');
-        const document = await uploaded(server, 'maps/france', {
-          format: 'file',
-          file: bytes,
-          fileName: 'ignored.bin',
-          fields: { fileName: 'france été.mbtiles', category: 'tileset' },
-        });
-        const filePath = `files/maps/france/${hex.slice(0, 16)}-france été.mbtiles`;
-        assert.deepEqual(
-          [
-            document.format,
-            document.category,
-            document.fileName,
-            document.filePath,
-            document.path,
-            document.digest,
-            document.size,
-            document.hasNativeModules,
-            'tarballs' in document,
-          ],
-          ['file', 'tileset', 'france été.mbtiles', filePath, filePath, `sha256:${hex}`, 7, false, false],
-        );
-        assert.equal(
-          (await uploaded(server, 'maps/italy', { format: 'file', file: bytes, fileName: 'italy.mbtiles' })).fileName,
-          'italy.mbtiles',
-        );
-        assert.equal((await uploaded(server, 'maps/empty', { format: 'file', file: new Uint8Array() })).size, 0);
-      },
-    );
+    test('of a file creates an artefact with one slot, named by the field, else the file, else the id', async () => {
+      const bytes = Buffer.from('mbtiles');
+      const hex = createHash('sha256').update(bytes).digest('hex');
+      const document = await uploadArtefact(server, 'maps/france', {
+        format: 'file',
+        file: bytes,
+        fileName: 'ignored.bin',
+        fields: { fileName: 'france été.mbtiles', category: 'tileset' },
+      });
+      const filePath = `files/maps/france/${hex.slice(0, 16)}-france été.mbtiles`;
+      assert.deepEqual(
+        [
+          document.format,
+          document.category,
+          document.fileName,
+          document.filePath,
+          document.path,
+          document.digest,
+          document.size,
+          document.hasNativeModules,
+          'tarballs' in document,
+        ],
+        ['file', 'tileset', 'france été.mbtiles', filePath, filePath, `sha256:${hex}`, 7, false, false],
+      );
+      assert.equal(
+        (await uploadArtefact(server, 'maps/italy', { format: 'file', file: bytes, fileName: 'italy.mbtiles' }))
+          .fileName,
+        'italy.mbtiles',
+      );
+      assert.equal((await uploadArtefact(server, 'maps/empty', { format: 'file', file: new Uint8Array() })).size, 0);
+    });
 
-    test('is written into the audit log, with who and what', async () => {
-      const { tarballs } = await uploaded(server, 'audited', { file: await npmTarball({ name: 'audited' }) });
+    test('is in the audit log, with its actor and digest', async () => {
+      const { tarballs } = await uploadArtefact(server, 'audited', { file: await npmTarball({ name: 'audited' }) });
       const events = await query<{ actor_kind: string; action: string; outcome: string; details: string }>(
         server,
         `select * from audit_events where target_id = 'audited'`,
@@ -295,6 +290,6 @@ for (const dialect of DIALECTS) {
       assert.equal((JSON.parse(events[0]!.details) as { digest: string }).digest, tarballs?.['noarch']?.digest);
     });
 
-    test('leaves one file for each digest, and no writer', () => assertTidy(server));
+    test('leaves one file per digest and no writers', () => assertTidy(server));
   });
 }

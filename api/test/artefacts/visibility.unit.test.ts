@@ -13,7 +13,7 @@ import { sampleArtefact } from './samples.ts';
 const SEEDS = [1, 20_260_101, 4_294_967_291];
 const ARTEFACTS_PER_SEED = 60;
 const CATEGORIES = ['processing', 'catalog', 'other'];
-/** Some that differ in a single field, or would match without regard to case or type. */
+/** Accounts that differ in a single field, or would match if case or type were ignored. */
 const ACCOUNTS: Account[] = [
   ACME,
   ACME_GEO,
@@ -37,7 +37,7 @@ const CALLER_LIST: Caller[] = [
 ];
 
 for (const dialect of DIALECTS) {
-  describe(`what a list shows on ${dialect}`, () => {
+  describe(`the visibility of artefacts in lists on ${dialect}`, () => {
     let opened: TestDatabase;
     const artefacts: Artefact[] = [];
 
@@ -69,14 +69,14 @@ for (const dialect of DIALECTS) {
         .map(({ id }) => id)
         .sort();
 
-    test('is what the policy lets each caller see, and so is its count', async () => {
+    test('follows the policy for each caller, as do counts', async () => {
       for (const caller of CALLER_LIST) {
         const ids = expected(caller);
         assert.deepEqual(await list(caller), { ids, count: ids.length }, JSON.stringify(caller));
       }
     });
 
-    test('is so beside every filter and search', async () => {
+    test('follows the policy with every filter and search', async () => {
       const filters: [Partial<ListFilters>, (artefact: Artefact) => boolean][] = [
         [{ includeDeprecated: false }, ({ deprecated }) => !deprecated],
         [{ category: 'catalog' }, ({ category }) => category === 'catalog'],
@@ -97,7 +97,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('is what each caller can read one by one', async () => {
+    test('agrees with reading single artefacts', async () => {
       const read = createRead({ database: opened.database, categories: CATEGORIES });
       for (const caller of CALLER_LIST.slice(0, 16)) {
         const visible = new Set(expected(caller));
@@ -129,7 +129,7 @@ function randomArtefacts(seed: number): Artefact[] {
   );
 }
 
-/** Mulberry32: the same numbers from the same seed. */
+/** Mulberry32: the same seed always gives the same numbers. */
 function pseudoRandom(seed: number): () => number {
   let state = seed;
   return () => {

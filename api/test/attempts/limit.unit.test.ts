@@ -4,89 +4,89 @@ import { createAttemptLimit, attemptCleanupJob, networkOf } from '../../src/atte
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 for (const dialect of DIALECTS) {
-  describe(`a limit of attempts on ${dialect}`, () => {
-    let opened: TestDatabase;
+  describe(`an attempt limit on ${dialect}`, () => {
+    let testDatabase: TestDatabase;
     before(async () => {
-      opened = await openTestDatabase(dialect);
+      testDatabase = await openTestDatabase(dialect);
     });
-    after(() => opened.close());
+    after(() => testDatabase.close());
 
     const limit = (name: string, windowMs = 60_000) =>
-      createAttemptLimit({ database: opened.database, name, max: 3, windowMs });
+      createAttemptLimit({ database: testDatabase.database, name, max: 3, windowMs });
     const refused = { code: 'too_many_attempts', status: 429 };
     const fail = async (it: ReturnType<typeof limit>, times: number) => {
-      for (let time = 0; time < times; time++) await it.count('uma');
+      for (let time = 0; time < times; time++) await it.countFailure('uma');
     };
 
-    test('refuses what is one too many, for all replicas together, and nobody else', async () => {
+    test('refuses a subject over the limit across replicas, and no other subject', async () => {
       const [one, other] = [limit('shared'), limit('shared')];
       await fail(one, 2);
       await fail(other, 1);
-      await assert.rejects(one.count('uma'), refused);
-      await assert.rejects(other.assertFree('uma'), refused);
-      await one.assertFree('ben');
-      await limit('another name').assertFree('uma');
+      await assert.rejects(one.countFailure('uma'), refused);
+      await assert.rejects(other.assertAllowed('uma'), refused);
+      await one.assertAllowed('ben');
+      await limit('another name').assertAllowed('uma');
     });
 
-    test('tells when to come back', async () => {
+    test('says when to try again', async () => {
       const it = limit('later');
       await fail(it, 3);
-      await assert.rejects(it.count('uma'), (error: { headers: Record<string, string> }) => {
+      await assert.rejects(it.countFailure('uma'), (error: { headers: Record<string, string> }) => {
         const seconds = Number(error.headers['retry-after']);
         return seconds > 50 && seconds <= 60;
       });
     });
 
-    test('writes nothing more for whoever is beyond it', async () => {
+    test('writes nothing for a subject that is already blocked', async () => {
       const it = limit('quiet');
       await fail(it, 3);
       const counts = async () =>
         (
-          await opened.database.db
+          await testDatabase.database.db
             .selectFrom('failed_attempts')
             .select('count')
             .where('subject', 'like', 'quiet:%')
             .execute()
         ).map(({ count }) => count);
-      for (let time = 0; time < 5; time++) await assert.rejects(it.count('uma'), refused);
+      for (let time = 0; time < 5; time++) await assert.rejects(it.countFailure('uma'), refused);
       assert.deepEqual(await counts(), [4]);
     });
 
-    test('begins anew after its window, and after a success', async (t) => {
-      const limited = limit('over');
-      await fail(limited, 3);
-      await assert.rejects(limited.count('uma'), refused);
-      // The database has a clock of its own.
-      await opened.database.db
+    test('starts a new window after the last one, and after a reset', async (t) => {
+      const expiring = limit('over');
+      await fail(expiring, 3);
+      await assert.rejects(expiring.countFailure('uma'), refused);
+      // The window is measured by the database's clock, which cannot be mocked.
+      await testDatabase.database.db
         .updateTable('failed_attempts')
         .set({ until: '2020-01-01T00:00:00.000Z' })
         .where('subject', 'like', 'over:%')
         .execute();
       t.mock.timers.enable({ apis: ['Date'], now: Date.now() + 61_000 });
-      await limited.assertFree('uma');
-      await fail(limited, 3);
+      await expiring.assertAllowed('uma');
+      await fail(expiring, 3);
       t.mock.timers.reset();
-      const forgiving = limit('forgiving');
-      await fail(forgiving, 3);
-      await forgiving.forget('uma');
-      await fail(forgiving, 3);
+      const reset = limit('reset');
+      await fail(reset, 3);
+      await reset.reset('uma');
+      await fail(reset, 3);
     });
 
-    test('does not keep who it was, nor what is over', async () => {
-      await limit('private', 1).count('uma@example.org');
+    test('stores subjects only as hashes, and deletes ended windows', async () => {
+      await limit('private', 1).countFailure('uma@example.org');
       await new Promise((resolve) => {
         setTimeout(resolve, 20);
       });
       const subjects = async () =>
         (
-          await opened.database.db
+          await testDatabase.database.db
             .selectFrom('failed_attempts')
             .select('subject')
             .where('subject', 'like', 'private:%')
             .execute()
         ).map(({ subject }) => subject);
       assert.ok((await subjects()).every((subject) => !subject.includes('uma')));
-      await attemptCleanupJob(opened.database).run({
+      await attemptCleanupJob(testDatabase.database).run({
         signal: new AbortController().signal,
         interrupted: undefined,
         progress: () => undefined,
@@ -97,7 +97,7 @@ for (const dialect of DIALECTS) {
   });
 }
 
-test('addresses of one subscriber are one', () => {
+test('networkOf groups the addresses of one subscriber', () => {
   const cases = {
     '192.0.2.7': '192.0.2.7',
     '::ffff:192.0.2.7': '192.0.2.7',

@@ -51,7 +51,7 @@ for (const dialect of DIALECTS) {
         .map((line) => JSON.parse(line) as Event);
     };
 
-    test('tells who did what to what, from where and when', async () => {
+    test('records actor, action, target, address and time', async () => {
       const { results } = await list({ target: 'one' });
       assert.deepEqual(
         results.map(({ action }) => action),
@@ -67,7 +67,7 @@ for (const dialect of DIALECTS) {
       assert.ok(uploaded.requestId && Math.abs(Date.parse(uploaded.at) - Date.now()) < 60_000);
     });
 
-    test('is filtered by every field, and paged', async () => {
+    test('can be filtered by every field and paged', async () => {
       const counts = async (query: Record<string, string>) => (await list(query)).count;
       const all = await counts({});
       assert.equal(await counts({ action: 'artefact.upload' }), 3);
@@ -94,7 +94,7 @@ for (const dialect of DIALECTS) {
       assert.equal(new Set(pages.flatMap(({ results }) => results.map(({ _id }) => _id))).size, 5);
     });
 
-    test('is exported as JSON Lines, the oldest first', async () => {
+    test('is exported as JSON Lines, oldest first', async () => {
       const events = await exported({ action: 'artefact.' });
       assert.deepEqual(
         events.map(({ action, target }) => `${action} ${target.id}`),
@@ -109,7 +109,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual((await list({ action: 'artefact.' })).results.reverse(), events);
     });
 
-    test('says what is wrong with a question', async () => {
+    test('refuses an invalid query', async () => {
       for (const query of ['from=yesterday', 'actorKind=robot', 'outcome=maybe', 'colour=red', 'skip=-1', 'target=']) {
         await readProblem(
           await server.api('GET', `/audit-events?${query}`, { headers: superadmin }),
@@ -124,7 +124,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('cannot be changed by anybody', async () => {
+    test('is read-only for everyone', async () => {
       const [event] = (await list()).results;
       for (const method of ['POST', 'PUT', 'PATCH', 'DELETE']) {
         for (const path of ['/audit-events', `/audit-events/${event?._id}`])

@@ -10,14 +10,14 @@ const SUPERADMIN: Caller = userCaller({ isAdmin: true });
 
 for (const dialect of DIALECTS) {
   describe(`pruning the audit log on ${dialect}`, () => {
-    let opened: TestDatabase;
+    let testDatabase: TestDatabase;
     before(async () => {
-      opened = await openTestDatabase(dialect);
+      testDatabase = await openTestDatabase(dialect);
     });
-    after(() => opened.close());
+    after(() => testDatabase.close());
 
     const append = async (id: string, daysAgo: number) => {
-      await opened.database.db
+      await testDatabase.database.db
         .insertInto('audit_events')
         .values({
           id,
@@ -35,8 +35,10 @@ for (const dialect of DIALECTS) {
         })
         .execute();
     };
-    const kept = async () =>
-      (await opened.database.db.selectFrom('audit_events').select('id').orderBy('id').execute()).map(({ id }) => id);
+    const remainingIds = async () =>
+      (await testDatabase.database.db.selectFrom('audit_events').select('id').orderBy('id').execute()).map(
+        ({ id }) => id,
+      );
     const contextWith = (progress: (removed: number) => void, signal = new AbortController().signal) => ({
       signal,
       progress,
@@ -44,20 +46,20 @@ for (const dialect of DIALECTS) {
       assertHeld: () => Promise.resolve(),
     });
 
-    test('removes what is older than it is kept, in steps, and nothing else', async () => {
+    test('deletes only events past the retention period, in batches', async () => {
       for (let number = 0; number < 7; number++) await append(`old-${number}`, 30.1 + number);
-      await append('young', 29.9);
-      const shown: number[] = [];
-      const { pruning } = createAuditLog({ database: opened.database, retentionDays: 30, stepSize: 3 });
-      assert.equal(await pruning.run(contextWith((removed) => void shown.push(removed))), 7);
-      assert.deepEqual(shown, [3, 6]);
-      assert.deepEqual(await kept(), ['young']);
+      await append('recent', 29.9);
+      const reports: number[] = [];
+      const { pruning } = createAuditLog({ database: testDatabase.database, retentionDays: 30, batchSize: 3 });
+      assert.equal(await pruning.run(contextWith((removed) => void reports.push(removed))), 7);
+      assert.deepEqual(reports, [3, 6]);
+      assert.deepEqual(await remainingIds(), ['recent']);
     });
 
-    test('stops between two steps when the server does', async () => {
+    test('stops between two batches when aborted', async () => {
       for (let number = 0; number < 5; number++) await append(`old-${number}`, 31);
       const stopping = new AbortController();
-      const { pruning } = createAuditLog({ database: opened.database, retentionDays: 30, stepSize: 2 });
+      const { pruning } = createAuditLog({ database: testDatabase.database, retentionDays: 30, batchSize: 2 });
       await assert.rejects(
         pruning.run(
           contextWith(() => {
@@ -66,20 +68,25 @@ for (const dialect of DIALECTS) {
         ),
         { name: 'AbortError' },
       );
-      assert.equal((await kept()).filter((id) => id.startsWith('old')).length, 3);
+      assert.equal((await remainingIds()).filter((id) => id.startsWith('old')).length, 3);
     });
 
-    test('leaves an export whole: events of one moment are read once each', async () => {
+    test('an export reads events with equal times exactly once', async () => {
       const at = new Date().toISOString();
       for (let number = 0; number < 8; number++) {
         await append(`same-${number}`, 0);
-        await opened.database.db.updateTable('audit_events').set({ at }).where('id', '=', `same-${number}`).execute();
+        await testDatabase.database.db
+          .updateTable('audit_events')
+          .set({ at })
+          .where('id', '=', `same-${number}`)
+          .execute();
       }
       const lines: string[] = [];
-      for await (const chunk of createAuditLog({ database: opened.database, retentionDays: 30, stepSize: 3 }).export(
-        SUPERADMIN,
-        { from: at },
-      ))
+      for await (const chunk of createAuditLog({
+        database: testDatabase.database,
+        retentionDays: 30,
+        batchSize: 3,
+      }).export(SUPERADMIN, { from: at }))
         lines.push(...chunk.trim().split('\n'));
       assert.deepEqual(
         lines.map((line) => (JSON.parse(line) as { _id: string })._id),

@@ -4,13 +4,13 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
-import { copyBlob, type WantedBlob } from '../../src/backup/blob-file.ts';
+import { copyBlob, type BackupBlob } from '../../src/backup/blob-file.ts';
 import { blobPath } from '../../src/backup/layout.ts';
 import type { Blobs } from '../../src/blobs/index.ts';
 import { StorageUnavailableError } from '../../src/blobs/errors.ts';
 
 const BYTES = Buffer.from('a blob');
-const WANTED: WantedBlob = {
+const BLOB: BackupBlob = {
   digest: `sha256:${createHash('sha256').update(BYTES).digest('hex')}`,
   sizeBytes: BYTES.length,
 };
@@ -23,7 +23,7 @@ after(async () => {
   await rm(scratch, { recursive: true });
 });
 
-/** A storage that fails on these bytes some times, and answers otherwise, or not. */
+/** Fakes a storage whose first reads of the blob fail. @param isAway its check fails as well */
 function failing({ times, isAway = false }: { times: number; isAway?: boolean }): Blobs {
   let left = times;
   const unavailable = () => Promise.reject(new StorageUnavailableError('Try again later.'));
@@ -40,7 +40,7 @@ function failing({ times, isAway = false }: { times: number; isAway?: boolean })
 async function copy(blobs: Blobs): Promise<{ outcome: string; bytes: number; directory: string }> {
   const directory = await mkdtemp(join(scratch, 'backup-'));
   let bytes = 0;
-  const outcome = await copyBlob(WANTED, {
+  const outcome = await copyBlob(BLOB, {
     blobs,
     directory,
     verify: false,
@@ -52,13 +52,13 @@ async function copy(blobs: Blobs): Promise<{ outcome: string; bytes: number; dir
   return { outcome, bytes, directory };
 }
 
-test('a read that fails is tried again, and its bytes are counted once', async () => {
+test('a failed read is retried, and its bytes are counted once', async () => {
   const { outcome, bytes, directory } = await copy(failing({ times: 2 }));
   assert.deepEqual([outcome, bytes], ['copied', BYTES.length]);
-  assert.deepEqual(await readFile(blobPath(directory, WANTED.digest)), BYTES);
+  assert.deepEqual(await readFile(blobPath(directory, BLOB.digest)), BYTES);
 });
 
-test('bytes that the storage cannot read, but for which it works, are given up and leave nothing', async () => {
+test('a blob that a working storage cannot read is skipped as unreadable, and leaves nothing', async () => {
   const { outcome, bytes, directory } = await copy(failing({ times: Infinity }));
   assert.deepEqual([outcome, bytes], ['unreadable', 0]);
   assert.deepEqual(
@@ -67,6 +67,6 @@ test('bytes that the storage cannot read, but for which it works, are given up a
   );
 });
 
-test('a storage that is away ends the backup', async () => {
+test('an unavailable storage ends the backup', async () => {
   await assert.rejects(copy(failing({ times: Infinity, isAway: true })), { code: 'storage_unavailable' });
 });

@@ -7,23 +7,23 @@ import { restore } from '../../index.ts';
 import { blobPath } from '../../src/backup/layout.ts';
 import { query } from '../support/stored-state.ts';
 import type { TestServer } from '../support/test-server.ts';
-import { createPlace, EMBEDDED, expectOk, type Place } from './instance.ts';
+import { createTestInstance, EMBEDDED, expectOk, type TestInstance } from './instance.ts';
 import { runOperation, runToEnd } from './operation-process.ts';
 
 const SIZE_BYTES = 9_000_000;
-/** In KiB: below the size of a blob, above that of what SQLite writes. */
+/** In KiB: smaller than a blob, larger than the files that SQLite writes. */
 const FILE_LIMIT = 8192;
-const IDS = ['sound', 'changed', 'cut', 'gone'] as const;
+const IDS = ['intact', 'changed', 'truncated', 'missing'] as const;
 
 let scratch: string;
-let place: Place;
+let instance: TestInstance;
 let server: TestServer;
 const digests = new Map<string, string>();
 
 before(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'berth-damaged-'));
-  place = await createPlace(EMBEDDED);
-  server = await place.start();
+  instance = await createTestInstance(EMBEDDED);
+  server = await instance.start();
   for (const [n, id] of IDS.entries()) await upload(id, n);
   for (const { artefact_id, digest } of await query<{ artefact_id: string; digest: string }>(
     server,
@@ -33,20 +33,20 @@ before(async () => {
 });
 after(async () => {
   await server.close();
-  await place.remove();
+  await instance.remove();
   await rm(scratch, { recursive: true });
 });
 
-/** In a process of its own: two in one process must not open the same SQLite file. */
+/** Runs in a separate process: a process must not open a SQLite file twice. */
 const backup = async (directory: string, more: Record<string, string> = {}) =>
-  (await runToEnd('backup', directory, { env: { ...place.env, ...more } })).report;
+  (await runToEnd('backup', directory, { env: { ...instance.env, ...more } })).report;
 const upload = (id: string, n: number) =>
   expectOk(server.upload(id, { format: 'file', file: Buffer.alloc(SIZE_BYTES, n + 1) }));
 const artefact = (id: string) => [{ id, architecture: '' }];
 const digestOf = (id: string) => digests.get(id) ?? '';
 const inBackup = (directory: string, id: string) => blobPath(directory, digestOf(id));
 
-async function stored(id: string): Promise<string> {
+async function storedFile(id: string): Promise<string> {
   const [row] = await query<{ storage_key: string }>(
     server,
     `select storage_key from blobs where digest = '${digestOf(id)}'`,
@@ -54,8 +54,8 @@ async function stored(id: string): Promise<string> {
   return join(server.dataDir, 'blobs', row!.storage_key);
 }
 
-async function withTarget(work: (target: Place) => Promise<void>): Promise<void> {
-  const target = await createPlace(EMBEDDED);
+async function withTarget(work: (target: TestInstance) => Promise<void>): Promise<void> {
+  const target = await createTestInstance(EMBEDDED);
   try {
     await work(target);
   } finally {
@@ -63,11 +63,11 @@ async function withTarget(work: (target: Place) => Promise<void>): Promise<void>
   }
 }
 
-test('a full disk stops a backup in one sentence, and the next goes on', async () => {
+test('a full disk stops a backup with a clear error, and the next backup resumes', async () => {
   const directory = join(scratch, 'full');
-  const outcome = await runOperation('backup', directory, { ...place, limits: `ulimit -f ${FILE_LIMIT}` });
+  const outcome = await runOperation('backup', directory, { ...instance, limits: `ulimit -f ${FILE_LIMIT}` });
   assert.equal(outcome?.code, 'backup_directory_full');
-  assert.match(outcome.message, /^No room is left in .+full: make room there/);
+  assert.match(outcome.message, /^No space left in .+full\. Free some space/);
   assert.deepEqual(
     (await readdir(directory, { recursive: true })).filter((name) => name.endsWith('~part') || name.endsWith('.db')),
     [],
@@ -75,12 +75,12 @@ test('a full disk stops a backup in one sentence, and the next goes on', async (
   assert.deepEqual((await backup(directory)).lost, []);
 });
 
-test('a backup names bytes that it lost, and copies the others', async () => {
+test('a backup reports missing and damaged blobs, and copies the others', async () => {
   const directory = join(scratch, 'whole');
   await backup(directory);
-  await writeFile(await stored('changed'), Buffer.alloc(SIZE_BYTES, 9));
-  await truncate(await stored('cut'), 1000);
-  await rm(await stored('gone'));
+  await writeFile(await storedFile('changed'), Buffer.alloc(SIZE_BYTES, 9));
+  await truncate(await storedFile('truncated'), 1000);
+  await rm(await storedFile('missing'));
 
   const lossy = join(scratch, 'lossy');
   const { lost, blobs } = await backup(lossy);
@@ -88,7 +88,7 @@ test('a backup names bytes that it lost, and copies the others', async () => {
     Object.fromEntries(
       lost.map(({ reason, artefacts }) => [reason === 'damaged' ? artefacts[0]?.id : reason, artefacts]),
     ),
-    { changed: artefact('changed'), cut: artefact('cut'), missing: artefact('gone') },
+    { changed: artefact('changed'), truncated: artefact('truncated'), missing: artefact('missing') },
   );
   assert.deepEqual([blobs.count, blobs.copied], [4, 1]);
 
@@ -96,7 +96,7 @@ test('a backup names bytes that it lost, and copies the others', async () => {
   assert.deepEqual([none, kept.kept], [[], 4], 'an earlier backup still has them');
 });
 
-test('a restore does without what is lost only when it is told to, and uploading the bytes again heals', async () => {
+test('a restore skips lost blobs only with allowLost, and uploading the bytes again repairs them', async () => {
   const lossy = join(scratch, 'lossy');
   await withTarget(async (target) => {
     await assert.rejects(restore(target.env, lossy), { code: 'backup_lost_blobs', message: /changed.*--allow-lost/ });
@@ -114,30 +114,27 @@ test('a restore does without what is lost only when it is told to, and uploading
   });
 });
 
-test(
-  'bytes that were changed in the backup are found while they are restored, and put right ' + 'by --verify',
-  async () => {
-    const directory = join(scratch, 'whole');
-    await writeFile(inBackup(directory, 'sound'), Buffer.alloc(SIZE_BYTES, 7));
-    await withTarget(async (target) => {
-      await assert.rejects(restore(target.env, directory), {
-        code: 'backup_lost_blobs',
-        message: /right bytes of sound/,
-      });
-      await assert.rejects(target.start(), { code: 'restore_incomplete' });
-
-      assert.deepEqual((await backup(directory)).blobs.copied, 0);
-      assert.deepEqual((await backup(directory, { VERIFY: '1' })).blobs.copied, 1);
-      assert.deepEqual(await readFile(inBackup(directory, 'sound')), Buffer.alloc(SIZE_BYTES, 1));
-      assert.deepEqual((await restore(target.env, directory)).lost, []);
-      await (await target.start()).close();
-    });
-  },
-);
-
-test('bytes that nothing refers to any more leave the backup with the snapshot that had them', async () => {
+test('blobs changed in the backup are detected by a restore and repaired by a backup with --verify', async () => {
   const directory = join(scratch, 'whole');
-  await expectOk(server.api('DELETE', '/artefacts/gone', { headers: server.internal }));
+  await writeFile(inBackup(directory, 'intact'), Buffer.alloc(SIZE_BYTES, 7));
+  await withTarget(async (target) => {
+    await assert.rejects(restore(target.env, directory), {
+      code: 'backup_lost_blobs',
+      message: /missing or damaged blobs of intact/,
+    });
+    await assert.rejects(target.start(), { code: 'restore_incomplete' });
+
+    assert.deepEqual((await backup(directory)).blobs.copied, 0);
+    assert.deepEqual((await backup(directory, { VERIFY: '1' })).blobs.copied, 1);
+    assert.deepEqual(await readFile(inBackup(directory, 'intact')), Buffer.alloc(SIZE_BYTES, 1));
+    assert.deepEqual((await restore(target.env, directory)).lost, []);
+    await (await target.start()).close();
+  });
+});
+
+test('blobs that are no longer referenced are removed with the snapshot that contained them', async () => {
+  const directory = join(scratch, 'whole');
+  await expectOk(server.api('DELETE', '/artefacts/missing', { headers: server.internal }));
   assert.equal((await backup(directory)).blobs.removed, 1);
-  await assert.rejects(readFile(inBackup(directory, 'gone')), { code: 'ENOENT' });
+  await assert.rejects(readFile(inBackup(directory, 'missing')), { code: 'ENOENT' });
 });

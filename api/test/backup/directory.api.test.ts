@@ -8,23 +8,23 @@ import { backup, createServer, restore } from '../../index.ts';
 import type { Manifest } from '../../src/backup/index.ts';
 import { migrate, type DialectName } from '../../src/db/index.ts';
 import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
-import { createPlace, EMBEDDED, expectOk, SECRETS, type Place } from './instance.ts';
+import { createTestInstance, EMBEDDED, expectOk, SECRETS, type TestInstance } from './instance.ts';
 
 let scratch: string;
-let place: Place;
+let instance: TestInstance;
 let whole: string;
 
 before(async () => {
   scratch = await mkdtemp(join(tmpdir(), 'berth-directory-'));
-  place = await createPlace(EMBEDDED);
-  const server = await place.start();
+  instance = await createTestInstance(EMBEDDED);
+  const server = await instance.start();
   await expectOk(server.upload('tiles', { format: 'file', file: new Uint8Array(10) }));
   await server.close();
   whole = join(scratch, 'whole');
-  await backup(place.env, whole);
+  await backup(instance.env, whole);
 });
 after(async () => {
-  await place.remove();
+  await instance.remove();
   await rm(scratch, { recursive: true });
 });
 
@@ -34,8 +34,11 @@ const writeManifest = (directory: string, manifest: unknown) =>
   writeFile(join(directory, 'manifest.json'), JSON.stringify(manifest));
 const snapshotOf = async (directory: string) => join(directory, (await readManifest(directory)).snapshot);
 
-/** Copies the backup, changes the copy, and tries to restore it into an empty instance, which stays empty. */
-async function refusal(change: (directory: string) => Promise<unknown>): Promise<string> {
+/**
+ * Copies the backup, changes the copy, and tries to restore it into an empty instance, which must stay empty. Returns
+ * the error code.
+ */
+async function refusalAfter(change: (directory: string) => Promise<unknown>): Promise<string> {
   const directory = await mkdtemp(join(scratch, 'changed-'));
   await cp(whole, directory, { recursive: true });
   await change(directory);
@@ -49,8 +52,8 @@ async function refusal(change: (directory: string) => Promise<unknown>): Promise
   });
 }
 
-async function withTarget<T>(work: (target: Place) => Promise<T>, combination = EMBEDDED): Promise<T> {
-  const target = await createPlace(combination);
+async function withTarget<T>(work: (target: TestInstance) => Promise<T>, combination = EMBEDDED): Promise<T> {
+  const target = await createTestInstance(combination);
   try {
     return await work(target);
   } finally {
@@ -58,10 +61,7 @@ async function withTarget<T>(work: (target: Place) => Promise<T>, combination = 
   }
 }
 
-/**
- * Makes a backup one of an older schema: without the migrations after `last`, and the tables and columns that these
- * have added.
- */
+/** Downgrades a backup to an older schema: removes the migrations after `last`, and their tables and columns. */
 async function makeOlder(directory: string, dialect: DialectName, last: string): Promise<void> {
   const { database, close } = await openTestDatabase(dialect, { migrated: false });
   await migrate(database, { upTo: last });
@@ -104,21 +104,21 @@ async function makeOlder(directory: string, dialect: DialectName, last: string):
 }
 
 describe('a restore refuses, before it changes anything,', () => {
-  test('a folder that is no backup', async () => {
-    assert.equal(await refusal((directory) => rm(join(directory, 'manifest.json'))), 'backup_invalid');
-    assert.equal(await refusal((directory) => rm(directory, { recursive: true })), 'backup_invalid');
+  test('a directory that is not a backup', async () => {
+    assert.equal(await refusalAfter((directory) => rm(join(directory, 'manifest.json'))), 'backup_invalid');
+    assert.equal(await refusalAfter((directory) => rm(directory, { recursive: true })), 'backup_invalid');
     assert.equal(
-      await refusal((directory) => writeFile(join(directory, 'manifest.json'), '{"format":"berth-backup"')),
+      await refusalAfter((directory) => writeFile(join(directory, 'manifest.json'), '{"format":"berth-backup"')),
       'backup_invalid',
     );
     assert.equal(
-      await refusal(async (directory) =>
+      await refusalAfter(async (directory) =>
         writeManifest(directory, { ...(await readManifest(directory)), snapshot: '../../etc' }),
       ),
       'backup_invalid',
     );
     assert.equal(
-      await refusal(async (directory) => {
+      await refusalAfter(async (directory) => {
         const manifest = await readManifest(directory);
         await writeManifest(directory, {
           ...manifest,
@@ -129,28 +129,28 @@ describe('a restore refuses, before it changes anything,', () => {
     );
   });
 
-  test('one whose tables or secrets were changed or are missing', async () => {
+  test('a backup whose tables were changed or are missing', async () => {
     assert.equal(
-      await refusal(async (directory) =>
+      await refusalAfter(async (directory) =>
         writeFile(join(await snapshotOf(directory), 'api_keys.jsonl'), '{"id":"mine"}\n'),
       ),
       'backup_invalid',
     );
     assert.equal(
-      await refusal(async (directory) => rm(join(await snapshotOf(directory), 'user.jsonl'))),
+      await refusalAfter(async (directory) => rm(join(await snapshotOf(directory), 'user.jsonl'))),
       'backup_directory_unusable',
     );
   });
 
-  test('one of a newer Berth', async () => {
+  test('a backup of a newer version', async () => {
     assert.equal(
-      await refusal(async (directory) =>
+      await refusalAfter(async (directory) =>
         writeManifest(directory, { ...(await readManifest(directory)), formatVersion: 2 }),
       ),
       'backup_too_new',
     );
     assert.equal(
-      await refusal(async (directory) => {
+      await refusalAfter(async (directory) => {
         const manifest = await readManifest(directory);
         await writeManifest(directory, { ...manifest, migrations: [...manifest.migrations, '9999-future'] });
       }),
@@ -158,12 +158,15 @@ describe('a restore refuses, before it changes anything,', () => {
     );
   });
 
-  test('one that lacks bytes', async () => {
-    assert.equal(await refusal((directory) => rm(join(directory, 'blobs'), { recursive: true })), 'backup_lost_blobs');
+  test('a backup that lacks blobs', async () => {
+    assert.equal(
+      await refusalAfter((directory) => rm(join(directory, 'blobs'), { recursive: true })),
+      'backup_lost_blobs',
+    );
   });
 });
 
-test('a restore refuses an instance that has something already', async () => {
+test('a restore refuses an instance that is not empty', async () => {
   await withTarget(async (target) => {
     await (await target.start()).close();
     await assert.rejects(restore(target.env, whole), {
@@ -182,7 +185,7 @@ test('a restore refuses an instance that has something already', async () => {
 });
 
 for (const dialect of DIALECTS) {
-  test(`a backup of an older schema is restored as it was, and then migrated, on ${dialect}`, async () => {
+  test(`a backup of an older schema is restored unchanged and then migrated, on ${dialect}`, async () => {
     const directory = await mkdtemp(join(scratch, 'older-'));
     await cp(whole, directory, { recursive: true });
     await makeOlder(directory, dialect, '0004-transfers');
@@ -198,17 +201,17 @@ for (const dialect of DIALECTS) {
   });
 }
 
-test('a backup goes into a folder that is missing, empty or a backup, and into no other', async () => {
+test('a backup is only written to a directory that is missing, empty or a backup', async () => {
   const other = join(scratch, 'other');
   await mkdir(other);
   await writeFile(join(other, 'letter.txt'), 'Dear friend');
-  await assert.rejects(backup(place.env, other), { code: 'backup_invalid', message: /holds letter\.txt/ });
-  await assert.rejects(backup(place.env, join(other, 'letter.txt')), {
+  await assert.rejects(backup(instance.env, other), { code: 'backup_invalid', message: /contains letter\.txt/ });
+  await assert.rejects(backup(instance.env, join(other, 'letter.txt')), {
     code: 'backup_directory_unusable',
-    message: /letter\.txt is no folder\.$/,
+    message: /letter\.txt is not a directory\.$/,
   });
   assert.deepEqual(await readdir(other), ['letter.txt']);
-  const [{ snapshot: first }, again] = [await readManifest(whole), await backup(place.env, whole)];
+  const [{ snapshot: first }, again] = [await readManifest(whole), await backup(instance.env, whole)];
   assert.deepEqual([again.blobs.copied, again.blobs.kept], [0, 1]);
   assert.deepEqual((await readdir(whole)).toSorted(), [
     'blobs',
@@ -218,7 +221,7 @@ test('a backup goes into a folder that is missing, empty or a backup, and into n
   assert.notEqual((await readManifest(whole)).snapshot, first);
 });
 
-test('a backup needs an instance', async () => {
+test('a backup requires an existing instance', async () => {
   await assert.rejects(backup({ ...SECRETS, DATA_DIR: join(scratch, 'nowhere') }, join(scratch, 'never')), {
     name: 'ConfigError',
     message: /contains no berth\.db/,
@@ -228,7 +231,7 @@ test('a backup needs an instance', async () => {
 describe('secrets', () => {
   const secret = (letter: string) => letter.repeat(40);
 
-  test('that the instance made are in the backup, for its owner alone, and come back', async () => {
+  test('generated by the instance are in the backup, readable only by its owner, and are restored', async () => {
     await withOwnSecrets(async (source, directory) => {
       const { secrets } = await backup(source, directory);
       assert.deepEqual([secrets.included.toSorted(), secrets.leftOut], [Object.keys(SECRETS).toSorted(), []]);
@@ -241,7 +244,7 @@ describe('secrets', () => {
     });
   });
 
-  test('that are given instead must be the same ones, or keys would be dead', async () => {
+  test('set by the environment of a restore must be the same as in the backup', async () => {
     await withOwnSecrets(async (source, directory) => {
       await backup(source, directory);
       const target = async () => ({ DATA_DIR: await mkdtemp(join(scratch, 'target-')) });
@@ -256,8 +259,8 @@ describe('secrets', () => {
     });
   });
 
-  test('that came from the environment are named as left out, and asked for', async () => {
-    const { secrets } = await backup(place.env, join(scratch, 'given'));
+  test('set by the environment of a backup are listed as left out, and required by a restore', async () => {
+    const { secrets } = await backup(instance.env, join(scratch, 'given'));
     assert.deepEqual(secrets, { included: [], leftOut: Object.keys(SECRETS) });
     await assert.rejects(restore({ DATA_DIR: await mkdtemp(join(scratch, 'target-')) }, join(scratch, 'given')), {
       name: 'ConfigError',

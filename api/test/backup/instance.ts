@@ -1,5 +1,4 @@
-// A Berth with something of everything, the settings by which the command line reaches it, and all that a client can
-// see of it.
+// Test instances for backups: their settings, sample data of every kind, and everything that clients can read.
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -14,7 +13,7 @@ import { npmTarball } from '../support/tarball-builder.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
 import { makeRaster } from '../thumbnails/images.ts';
 
-/** A database with a storage; every one can be backed up, and restored into every other. */
+/** A database and a storage. A backup of any combination can be restored into any other. */
 export interface Combination {
   dialect: DialectName;
   storage: 'fs' | 's3';
@@ -36,17 +35,17 @@ export const SECRETS = {
   AUTH_SECRET: 'a'.repeat(32),
 };
 
-export interface Place {
+export interface TestInstance {
   combination: Combination;
-  /** Settings of an instance there. */
+  /** Settings of the instance. */
   env: Record<string, string>;
-  /** Starts the server of it; closing that keeps what it has stored. */
+  /** Starts its server. Closing the server keeps the data. */
   start: () => Promise<TestServer>;
   remove: () => Promise<void>;
 }
 
-/** Makes an empty place for an instance. */
-export async function createPlace(combination: Combination): Promise<Place> {
+/** Creates an empty instance. */
+export async function createTestInstance(combination: Combination): Promise<TestInstance> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-backup-'));
   const database = combination.dialect === 'postgres' ? await createTestDatabaseUrl() : undefined;
   const bucket = combination.storage === 's3' ? await createTestS3() : undefined;
@@ -70,17 +69,17 @@ export async function createPlace(combination: Combination): Promise<Place> {
   };
 }
 
-export interface Filled {
+export interface SampleData {
   callers: Callers;
-  /** Accepts this package alone. */
+  /** Restricted to a single package name. */
   uploadKey: string;
 }
 
 /**
- * Fills an instance: artefacts of both formats, slots, equal bytes, access lists, thumbnails, keys, users,
- * departments, history.
+ * Fills an instance with sample data: artefacts of both formats, slots, equal bytes, access lists, thumbnails, keys,
+ * users, departments, history.
  */
-export async function fill(server: TestServer): Promise<Filled> {
+export async function fill(server: TestServer): Promise<SampleData> {
   const callers = await createCallers(server);
   const admin = await server.superadmin();
   const edit = (id: string, body: object) =>
@@ -158,17 +157,17 @@ export async function fill(server: TestServer): Promise<Filled> {
 }
 
 /**
- * Everything that callers get: bodies, and the headers that clients decide by. Sessions are left out, since none is
- * restored.
+ * Reads everything that callers can get: bodies, and the headers that clients depend on. Sessions are left out, since
+ * they are not restored.
  */
-export async function walk(server: TestServer, { callers }: Filled): Promise<Record<string, unknown>> {
-  const seen: Record<string, unknown> = {};
+export async function readEverything(server: TestServer, { callers }: SampleData): Promise<Record<string, unknown>> {
+  const responses: Record<string, unknown> = {};
   const superadmin = await server.superadmin();
-  const look = async (caller: string, headers: Record<string, string>, path: string) => {
+  const read = async (caller: string, headers: Record<string, string>, path: string) => {
     const response = await server.api('GET', path, { headers });
     const body = Buffer.from(await response.arrayBuffer());
     const isJson = response.headers.get('content-type')?.includes('json') === true;
-    seen[`${caller} ${path}`] = {
+    responses[`${caller} ${path}`] = {
       status: response.status,
       headers: [
         'content-type',
@@ -181,7 +180,7 @@ export async function walk(server: TestServer, { callers }: Filled): Promise<Rec
         'x-artefact-version',
         'x-artefact-has-native-modules',
       ].map((name) => response.headers.get(name)),
-      body: isJson ? withoutTraces(body.toString()) : createHash('sha256').update(body).digest('hex'),
+      body: isJson ? withoutVolatileFields(body.toString()) : createHash('sha256').update(body).digest('hex'),
     };
     return body;
   };
@@ -193,10 +192,10 @@ export async function walk(server: TestServer, { callers }: Filled): Promise<Rec
   ];
   const stateless = Object.entries(callers).filter(([name]) => !/member|superadmin/.test(name));
   for (const [name, headers] of [...stateless, ['a superadmin', superadmin] as const]) {
-    for (const path of lists) await look(name, headers, path);
+    for (const path of lists) await read(name, headers, path);
     for (const id of ['@acme/import-gpkg@1', '@acme/import-gpkg@main', 'tiles/île', 'empty', 'gone']) {
       const path = `/artefacts/${encodeURIComponent(id)}`;
-      for (const what of [
+      for (const subpath of [
         '',
         '/download',
         '/tarball?architecture=linux-x64-glibc',
@@ -205,7 +204,7 @@ export async function walk(server: TestServer, { callers }: Filled): Promise<Rec
         '/packages',
         '/files',
       ])
-        await look(name, headers, path + what);
+        await read(name, headers, path + subpath);
     }
   }
   for (const path of [
@@ -218,21 +217,21 @@ export async function walk(server: TestServer, { callers }: Filled): Promise<Rec
     '/api-keys?type=read',
     '/artefacts/groups?category=processing&locale=fr',
   ])
-    await look('a superadmin', superadmin, path);
+    await read('a superadmin', superadmin, path);
   const document = JSON.parse(
-    (await look('a superadmin', superadmin, `/artefacts/${encodeURIComponent('@acme/import-gpkg@1')}`)).toString(),
+    (await read('a superadmin', superadmin, `/artefacts/${encodeURIComponent('@acme/import-gpkg@1')}`)).toString(),
   ) as { thumbnail: { id: string } };
-  await look('anonymous', {}, `/thumbnails/${document.thumbnail.id}/data`);
-  return seen;
+  await read('anonymous', {}, `/thumbnails/${document.thumbnail.id}/data`);
+  return responses;
 }
 
-export async function expectOk(answer: Promise<Response>): Promise<Response> {
-  const response = await answer;
+export async function expectOk(pending: Promise<Response>): Promise<Response> {
+  const response = await pending;
   assert.ok(response.ok, `${response.url}: ${response.status} ${response.ok ? '' : await response.text()}`);
   return response;
 }
 
-/** What looking itself changes, and what names one request. */
-function withoutTraces(json: string): string {
+/** Removes fields that change with every request. */
+function withoutVolatileFields(json: string): string {
   return json.replaceAll(/,?"(lastUsedAt|requestId)":"[^"]*"/g, '');
 }

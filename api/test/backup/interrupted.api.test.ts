@@ -9,64 +9,64 @@ import { inThisRun, times } from '../support/combinations.ts';
 import { query } from '../support/stored-state.ts';
 import {
   CLUSTER,
-  createPlace,
+  createTestInstance,
   EMBEDDED,
   fill,
   nameOf,
-  walk,
+  readEverything,
   type Combination,
-  type Filled,
-  type Place,
+  type SampleData,
+  type TestInstance,
 } from './instance.ts';
 import { runOperation, runToEnd } from './operation-process.ts';
 
-/** Kills of each operation on each combination. */
+/** Number of kills per operation and combination. */
 const KILLS = times({ often: 3, seldom: 2 });
 
 for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
   describe(`killed at any moment, on ${nameOf(combination)}`, () => {
     let scratch: string;
-    let place: Place;
-    let filled: Filled;
-    let seen: Record<string, unknown>;
+    let instance: TestInstance;
+    let sample: SampleData;
+    let responses: Record<string, unknown>;
     let whole: string;
 
     before(async () => {
       scratch = await mkdtemp(join(tmpdir(), 'berth-killed-'));
-      place = await createPlace(combination);
-      const server = await place.start();
-      filled = await fill(server);
-      seen = await walk(server, filled);
+      instance = await createTestInstance(combination);
+      const server = await instance.start();
+      sample = await fill(server);
+      responses = await readEverything(server, sample);
       await server.close();
       whole = join(scratch, 'whole');
     });
     after(async () => {
-      await place.remove();
+      await instance.remove();
       await rm(scratch, { recursive: true });
     });
 
-    test('a backup leaves the one before whole, and the next goes on', async () => {
-      const { steps: stepsOfFirst } = await runToEnd('backup', whole, place);
-      const { steps } = await runToEnd('backup', whole, place);
+    test('a backup leaves the previous one intact, and the next backup resumes', async () => {
+      const { steps: stepsOfFirst } = await runToEnd('backup', whole, instance);
+      const { steps } = await runToEnd('backup', whole, instance);
       const { manifest: before } = await checkBackup(whole);
-      for (const killAt of moments(1, steps - 1)) {
-        assert.equal(await runOperation('backup', whole, { ...place, killAt }), undefined);
-        await forgetLeases(place);
+      for (const killAt of spreadSteps(1, steps - 1)) {
+        assert.equal(await runOperation('backup', whole, { ...instance, killAt }), undefined);
+        await expireLeases(instance);
         assert.deepEqual((await checkBackup(whole)).manifest, before);
       }
       const again = join(scratch, 'again');
-      assert.equal(await runOperation('backup', again, { ...place, killAt: stepsOfFirst - 2 }), undefined);
-      await forgetLeases(place);
+      assert.equal(await runOperation('backup', again, { ...instance, killAt: stepsOfFirst - 2 }), undefined);
+      await expireLeases(instance);
       await assert.rejects(checkBackup(again), { code: 'backup_invalid' });
-      const { report } = await runToEnd('backup', again, place);
-      assert.ok(report.blobs.kept > 0, 'what was copied before is not copied again');
-      assert.deepEqual(await contents(again), await contents(whole));
+      const { report } = await runToEnd('backup', again, instance);
+      assert.ok(report.blobs.kept > 0, 'blobs copied before the kill are not copied again');
+      assert.deepEqual(await readFiles(again), await readFiles(whole));
     });
 
-    test('a restore keeps servers away from its half, and goes on when it is run again', async () => {
+    test('a restore prevents servers from starting until it has been run again and completed', async () => {
       const { steps, report } = await withTarget(combination, (target) => runToEnd('restore', whole, target));
-      // The first steps look through the backup and change nothing: two phases, and each blob.
-      for (const killAt of moments(report.blobs.count + 4, steps - 1)) {
+      // The first steps only check the backup: two phases, and each blob.
+      for (const killAt of spreadSteps(report.blobs.count + 4, steps - 1)) {
         await withTarget(combination, async (target) => {
           assert.equal(await runOperation('restore', whole, { ...target, killAt }), undefined);
           await assert.rejects(createServer({ env: { ...target.env, PORT: '0' } }), {
@@ -75,7 +75,7 @@ for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
           });
           await restore(target.env, whole);
           const server = await target.start();
-          assert.deepEqual(await walk(server, filled), seen);
+          assert.deepEqual(await readEverything(server, sample), responses);
           await server.close();
         });
       }
@@ -83,8 +83,8 @@ for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
   });
 }
 
-async function withTarget<T>(combination: Combination, work: (target: Place) => Promise<T>): Promise<T> {
-  const target = await createPlace(combination);
+async function withTarget<T>(combination: Combination, work: (target: TestInstance) => Promise<T>): Promise<T> {
+  const target = await createTestInstance(combination);
   try {
     return await work(target);
   } finally {
@@ -92,8 +92,8 @@ async function withTarget<T>(combination: Combination, work: (target: Place) => 
   }
 }
 
-/** Does what time would: the lease of a process that was killed expires after 30 s. */
-async function forgetLeases({ env }: Place): Promise<void> {
+/** Releases all leases, instead of waiting 30 s until the lease of a killed process expires. */
+async function expireLeases({ env }: TestInstance): Promise<void> {
   const { DATA_DIR = '', DATABASE_URL } = env;
   await query(
     { server: { config: { DATA_DIR, ...(DATABASE_URL !== undefined && { DATABASE_URL }) } } },
@@ -101,13 +101,15 @@ async function forgetLeases({ env }: Place): Promise<void> {
   );
 }
 
-/** Steps spread over the work, from the first one named to the last. */
-function moments(first: number, last: number): number[] {
+/** Spreads KILLS steps evenly from the first to the last. */
+function spreadSteps(first: number, last: number): number[] {
   return Array.from({ length: KILLS }, (_, n) => first + Math.round((n * (last - first)) / (KILLS - 1)));
 }
 
-/** Every file of a backup by its name, without the manifest and the name of the snapshot, which tell the time. */
-async function contents(directory: string): Promise<Record<string, string>> {
+/**
+ * Reads every file of a backup by its name, without the manifest and the snapshot's name, which depend on the time.
+ */
+async function readFiles(directory: string): Promise<Record<string, string>> {
   const files = (await readdir(directory, { recursive: true, withFileTypes: true })).filter(
     (entry) => entry.isFile() && entry.name !== 'manifest.json',
   );

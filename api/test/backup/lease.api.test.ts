@@ -7,15 +7,15 @@ import { backup, migrateDatabase } from '../../index.ts';
 import { createDatabase } from '../../src/db/index.ts';
 import { createJobs } from '../../src/jobs/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { createPlace } from './instance.ts';
+import { createTestInstance } from './instance.ts';
 
 const LEASE = 'storage.sweep';
 
-test('a backup waits for a sweep to end, holds its lease, and gives it back', async () => {
+test('a backup waits for a sweep to end, holds its lease, and releases it', async () => {
   const scratch = await mkdtemp(join(tmpdir(), 'berth-lease-'));
-  const place = await createPlace({ dialect: 'postgres', storage: 'fs' });
-  await migrateDatabase(place.env);
-  const database = createDatabase({ url: place.env['DATABASE_URL'] ?? '' });
+  const instance = await createTestInstance({ dialect: 'postgres', storage: 'fs' });
+  await migrateDatabase(instance.env);
+  const database = createDatabase({ url: instance.env['DATABASE_URL'] ?? '' });
   const { leases, close } = createJobs({
     database,
     onError: (error) => {
@@ -26,7 +26,7 @@ test('a backup waits for a sweep to end, holds its lease, and gives it back', as
     const sweeping = await leases.acquire(LEASE);
     assert.ok(sweeping);
     const phases = new Set<string>();
-    const taken = backup(place.env, join(scratch, 'backup'), {
+    const running = backup(instance.env, join(scratch, 'backup'), {
       onProgress: ({ phase }) => {
         phases.add(phase);
       },
@@ -35,14 +35,14 @@ test('a backup waits for a sweep to end, holds its lease, and gives it back', as
       assert.deepEqual([...phases], ['waiting']);
     });
     await sweeping.release();
-    await taken;
+    await running;
     assert.ok(phases.has('rows'));
     const next = await leases.acquire(LEASE);
-    assert.equal(next?.token, sweeping.token + 2, 'the backup held it in between');
+    assert.equal(next?.fencingToken, sweeping.fencingToken + 2, 'the backup held it in between');
   } finally {
     await close();
     await database.close();
-    await place.remove();
+    await instance.remove();
     await rm(scratch, { recursive: true });
   }
 });

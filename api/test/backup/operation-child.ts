@@ -1,5 +1,5 @@
-// Run by operation-process.ts: one operation in a process of its own, which may kill itself on the way.
-// Arguments: the operation, and the folder of the backup. Prints the result, or the code of the failure, as JSON.
+// Run by operation-process.ts: one operation in a separate process, which may kill itself midway.
+// Arguments: the operation and the backup directory. Prints the result, or the error, as JSON.
 
 import { backup, restore, type BackupProgress } from '../../index.ts';
 
@@ -8,10 +8,7 @@ const killAt = Number(process.env['KILL_AT'] ?? Infinity);
 let steps = 0;
 let step = '';
 
-/**
- * Counts phases, rows and blobs. In how many pieces the bytes of a blob come, and how long a lease is waited for,
- * differs from run to run.
- */
+/** Counts phases, rows and blobs. Ignores what varies from run to run: chunks of a blob, and waiting for a lease. */
 function onProgress({ phase, done }: BackupProgress): void {
   if (phase === 'waiting' || step === `${phase} ${done}`) return;
   step = `${phase} ${done}`;

@@ -1,4 +1,4 @@
-// A backup or a restore in a process of its own, for what must not happen to the process of a test.
+// Runs a backup or a restore in a separate process, which tests can kill and limit.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,13 +8,13 @@ import type { BackupReport, RestoreReport } from '../../index.ts';
 
 export interface OperationProcess {
   env: Record<string, string>;
-  /** Kills itself at this step, counted from 1: the begin of a phase, or some rows or a blob more. */
+  /** The process kills itself at this step, counted from 1: the start of a phase, or progress of rows or blobs. */
   killAt?: number;
-  /** Shell commands that run first, in the same process: `ulimit -f 1024`. */
+  /** Shell commands to run first in the same process: `ulimit -f 1024`. */
   limits?: string;
 }
 
-/** What it printed; nothing when it was killed. `steps` counts how many it took. */
+/** The process's output; undefined when it was killed. `steps` counts its steps. */
 export type Outcome =
   | { report: BackupReport & RestoreReport; steps: number; code?: undefined }
   | { code: string; message: string }
@@ -34,7 +34,7 @@ export async function runOperation(
   return output === '' ? undefined : (JSON.parse(output) as Outcome);
 }
 
-/** Fails unless it came to its end. */
+/** Runs an operation and fails unless it succeeds. */
 export async function runToEnd(
   name: 'backup' | 'restore',
   directory: string,

@@ -11,14 +11,14 @@ import type { TestServer } from '../support/test-server.ts';
 import { readProblem } from '../support/problems.ts';
 import {
   COMBINATIONS,
-  createPlace,
+  createTestInstance,
   expectOk,
   fill,
   nameOf,
-  walk,
+  readEverything,
   type Combination,
-  type Filled,
-  type Place,
+  type SampleData,
+  type TestInstance,
 } from './instance.ts';
 import { runToEnd } from './operation-process.ts';
 
@@ -32,37 +32,37 @@ after(async () => {
 
 for (const source of inThisRun(COMBINATIONS)) {
   describe(`a backup of ${nameOf(source)}`, () => {
-    let place: Place;
-    let filled: Filled;
-    let seen: Record<string, unknown>;
+    let instance: TestInstance;
+    let sample: SampleData;
+    let responses: Record<string, unknown>;
     let directory: string;
-    let deadSession: Record<string, string>;
+    let oldSession: Record<string, string>;
 
     before(async () => {
-      place = await createPlace(source);
-      const server = await place.start();
-      filled = await fill(server);
-      deadSession = await server.superadmin();
-      seen = await walk(server, filled);
+      instance = await createTestInstance(source);
+      const server = await instance.start();
+      sample = await fill(server);
+      oldSession = await server.superadmin();
+      responses = await readEverything(server, sample);
       directory = join(scratch, source.dialect + source.storage);
-      const { report } = await runToEnd('backup', directory, place);
+      const { report } = await runToEnd('backup', directory, instance);
       assert.deepEqual(report.lost, []);
       await server.close();
     });
-    after(() => place.remove());
+    after(() => instance.remove());
 
     for (const target of COMBINATIONS) {
-      test(`makes the same instance on ${nameOf(target)}`, async () => {
-        await restored(target, directory, async (server) => {
-          assert.deepEqual(await walk(server, filled), seen);
-          await readProblem(await server.api('GET', '/users', { headers: deadSession }), 401, 'unauthenticated');
-          await goesOn(server, filled);
+      test(`restores the same instance on ${nameOf(target)}`, async () => {
+        await withRestored(target, directory, async (server) => {
+          assert.deepEqual(await readEverything(server, sample), responses);
+          await readProblem(await server.api('GET', '/users', { headers: oldSession }), 401, 'unauthenticated');
+          await assertUsable(server, sample);
           if (target.storage === 'fs') await assertTidy(server);
         });
       });
     }
 
-    test('is readable by its owner alone and holds each blob once, under its digest', async () => {
+    test('is readable only by its owner and contains each blob once, under its digest', async () => {
       const files = await readdir(directory, { recursive: true, withFileTypes: true });
       for (const entry of files)
         assert.equal((await stat(join(entry.parentPath, entry.name))).mode & 0o077, 0, entry.name);
@@ -92,37 +92,37 @@ for (const source of inThisRun(COMBINATIONS)) {
   });
 }
 
-/** Restores into an empty place and starts a server on it. */
-async function restored(
+/** Restores into an empty instance and runs a check on its server. */
+async function withRestored(
   combination: Combination,
   directory: string,
-  look: (server: TestServer) => Promise<void>,
+  check: (server: TestServer) => Promise<void>,
 ): Promise<void> {
-  const place = await createPlace(combination);
+  const instance = await createTestInstance(combination);
   try {
-    const report = await restore(place.env, directory);
+    const report = await restore(instance.env, directory);
     assert.deepEqual(report.lost, []);
     assert.equal(report.blobs.restored, report.blobs.count);
-    const server = await place.start();
+    const server = await instance.start();
     try {
-      await look(server);
+      await check(server);
     } finally {
       await server.close();
     }
   } finally {
-    await place.remove();
+    await instance.remove();
   }
 }
 
-/** Keys work, searches find what is new, dates go forward, equal bytes are known. */
-async function goesOn(server: TestServer, { uploadKey }: Filled): Promise<void> {
+/** Asserts that keys work, searches find new artefacts, dates increase, and equal bytes are deduplicated. */
+async function assertUsable(server: TestServer, { uploadKey }: SampleData): Promise<void> {
   const id = '@acme/import-gpkg@1';
   const before = (await (
     await server.api('GET', `/artefacts/${encodeURIComponent(id)}`, { headers: server.internal })
   ).json()) as { dataUpdatedAt: string };
   const key = { 'x-api-key': uploadKey };
-  const answer = await expectOk(server.upload(id, { file: await npmTarball({ version: '2.0.0' }), headers: key }));
-  const { artefact } = (await answer.json()) as { artefact: { dataUpdatedAt: string } };
+  const response = await expectOk(server.upload(id, { file: await npmTarball({ version: '2.0.0' }), headers: key }));
+  const { artefact } = (await response.json()) as { artefact: { dataUpdatedAt: string } };
   assert.ok(artefact.dataUpdatedAt > before.dataUpdatedAt);
   await readProblem(
     await server.upload('other', { file: await npmTarball({ name: 'other' }), headers: key }),

@@ -7,28 +7,36 @@ import { test } from 'node:test';
 import { restore } from '../../index.ts';
 import { inThisRun, times } from '../support/combinations.ts';
 import type { TestServer } from '../support/test-server.ts';
-import { CLUSTER, createPlace, EMBEDDED, expectOk, nameOf, type Combination, type Place } from './instance.ts';
+import {
+  CLUSTER,
+  createTestInstance,
+  EMBEDDED,
+  expectOk,
+  nameOf,
+  type Combination,
+  type TestInstance,
+} from './instance.ts';
 import { runToEnd } from './operation-process.ts';
 
-/** One after another into the same folder, each while the load goes on. */
+/** Number of consecutive backups into the same directory while the server is under load. */
 const BACKUPS = times({ often: 3, seldom: 2 });
 const IDS = Array.from({ length: 12 }, (_, n) => `tiles-${n}`);
-/** The others are only uploaded again, so that every backup has some. */
-const MAY_BE_DELETED = IDS.slice(0, 6);
+/** The other artefacts are only replaced, so that no backup is empty. */
+const DELETABLE_IDS = IDS.slice(0, 6);
 
 for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
   test(
-    'a backup taken while uploads, deletions and sweeps go on has all bytes of all its documents, ' +
+    'a backup during uploads, deletions and sweeps contains all blobs of all its documents, ' +
       `on ${nameOf(combination)}`,
     async () => {
       const scratch = await mkdtemp(join(tmpdir(), 'berth-load-'));
-      const place = await createPlace(combination);
-      place.env['GC_GRACE_HOURS'] = '0';
+      const instance = await createTestInstance(combination);
+      instance.env['GC_GRACE_HOURS'] = '0';
       try {
-        const server = await place.start();
+        const server = await instance.start();
         const { uploads, deletions, sweeps } = await underLoad(server, async () => {
           for (let n = 0; n < BACKUPS; n++) {
-            const { report } = await runToEnd('backup', join(scratch, 'backup'), place);
+            const { report } = await runToEnd('backup', join(scratch, 'backup'), instance);
             assert.deepEqual(report.lost, []);
           }
         });
@@ -36,9 +44,9 @@ for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
           uploads > BACKUPS && deletions > 0 && sweeps > 0,
           `${uploads} uploads, ${deletions} deletions, ${sweeps} sweeps`,
         );
-        await isConsistent(combination, join(scratch, 'backup'));
+        await assertConsistent(combination, join(scratch, 'backup'));
       } finally {
-        await place.remove();
+        await instance.remove();
         await rm(scratch, { recursive: true });
       }
     },
@@ -46,27 +54,26 @@ for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
 }
 
 /**
- * Keeps the server busy while work goes on, then closes it; no request may fail but those that a neighbour
- * forestalled.
- * @returns how much of each was done /
+ * Keeps the server under load during `work`, then closes it. Requests may only fail because of a concurrent one.
+ * @returns the number of operations of each kind
  */
 async function underLoad(
   server: TestServer,
   work: () => Promise<void>,
 ): Promise<{ uploads: number; deletions: number; sweeps: number }> {
   const counts = { uploads: 0, deletions: 0, sweeps: 0 };
-  let going = true;
+  let isRunning = true;
   const pick = (ids: readonly string[]) => ids[Math.floor(Math.random() * ids.length)] ?? '';
   const admin = await server.superadmin();
   const loop = async (step: () => Promise<void>) => {
-    while (going) await step();
+    while (isRunning) await step();
   };
   const upload = async () => {
     await expectOk(server.upload(pick(IDS), { format: 'file', file: randomBytes(200_000) }));
     counts.uploads++;
   };
   const remove = async () => {
-    const { status } = await server.api('DELETE', `/artefacts/${pick(MAY_BE_DELETED)}`, { headers: admin });
+    const { status } = await server.api('DELETE', `/artefacts/${pick(DELETABLE_IDS)}`, { headers: admin });
     assert.ok([204, 404].includes(status), `a deletion: ${status}`);
     if (status === 204) counts.deletions++;
   };
@@ -81,10 +88,10 @@ async function underLoad(
   for (const id of IDS) await expectOk(server.upload(id, { format: 'file', file: randomBytes(200_000) }));
   const loops = Promise.all([loop(upload), loop(upload), loop(remove), loop(sweep)]);
   try {
-    // A request that fails ends it all at once.
+    // A failed request ends the test at once.
     await Promise.race([work(), loops]);
   } finally {
-    going = false;
+    isRunning = false;
     await Promise.allSettled([loops]);
     await server.close();
   }
@@ -92,9 +99,9 @@ async function underLoad(
   return counts;
 }
 
-/** Every document of the restored instance leads to bytes of its digest. */
-async function isConsistent(combination: Combination, directory: string): Promise<void> {
-  const target: Place = await createPlace(combination);
+/** Asserts that every document of the restored instance has a download with its digest. */
+async function assertConsistent(combination: Combination, directory: string): Promise<void> {
+  const target: TestInstance = await createTestInstance(combination);
   try {
     await restore(target.env, directory);
     const server = await target.start();

@@ -1,4 +1,4 @@
-// The behaviour that every storage driver shares, run once for each; contract/ holds the cases by subject.
+// The contract tests of storage drivers, run once for each driver; contract/ holds the cases by subject.
 
 import { describe, test } from 'node:test';
 import type { BlobStoreFixture, DefineCase } from './contract/fixture.ts';
@@ -20,7 +20,7 @@ const SUBJECTS = {
 
 export type Subject = keyof typeof SUBJECTS;
 
-/** The two halves of the contract, for a driver whose tests take long enough for two files. */
+/** The two halves of the contract, for a driver whose slow tests are split into two files. */
 export const WRITING: readonly Subject[] = ['writing', 'resuming', 'sizes'];
 export const READING: readonly Subject[] = ['reading', 'keeping', 'keys'];
 
@@ -28,7 +28,7 @@ export const READING: readonly Subject[] = ['reading', 'keeping', 'keys'];
  * Defines the tests of the `BlobStore` interface for one driver.
  *
  * @param name of the driver, `'fs'`
- * @param makeStore called for each case, which removes its fixture at the end
+ * @param makeStore called for each case; the case removes its fixture at the end
  * @param subjects default all of them
  */
 export function describeBlobStore(

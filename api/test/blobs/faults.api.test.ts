@@ -1,5 +1,5 @@
-// A file system that fails at its first, second, … call of what an upload, a download and a sweep do, until they make
-// no call that has not failed once.
+// Injects a failure into every file system call of an upload, a download and a sweep: the first, the second, and so
+// on, until each call has failed once.
 
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
@@ -16,7 +16,7 @@ import { startTestServer, type TestServer } from '../support/test-server.ts';
 
 const STATUS = { storage_full: 507, storage_unavailable: 503 };
 const CODES = ['ENOSPC', 'EIO', 'EMFILE'] as const;
-/** Several reads and writes. */
+/** Large enough for several reads and writes. */
 const LARGE = randomBytes(1_300_000);
 const UPLOADS = {
   file: { format: 'file', file: LARGE },
@@ -47,7 +47,7 @@ describe('a file system that fails', () => {
     assert.equal(response.status, STATUS[problem.code]);
   }
 
-  /** What could not be cleaned up on a failing disk is swept; then nothing is left but what is referred to. */
+  /** Sweeps what could not be cleaned up on the failing disk, and asserts that only referenced data is left. */
   async function assertRecovered(): Promise<void> {
     await eventually(async () => {
       assert.deepEqual(await query(server, 'select * from blob_writers'), []);
@@ -57,7 +57,7 @@ describe('a file system that fails', () => {
     assert.ok((await bytesOf(await download('kept'))).equals(LARGE));
   }
 
-  /** Lets each call fail in turn, and checks that there were as many as a case must have. */
+  /** Fails each call in turn, and checks that there were at least as many calls as expected. */
   async function atEachCall(
     fault: { code: FaultCode; lasting: boolean },
     atLeast: number,
@@ -79,17 +79,17 @@ describe('a file system that fails', () => {
 
   for (const code of inThisRun(CODES)) {
     for (const lasting of [false, true]) {
-      const how = `${code} ${lasting ? 'from its n-th call on' : 'at its n-th call'}`;
+      const fault = `${code} ${lasting ? 'from the n-th call on' : 'at the n-th call'}`;
       const calls = { ENOSPC: 4, EIO: 8, EMFILE: 1 }[code];
 
       for (const [kind, options] of Object.entries(UPLOADS)) {
-        test(`with ${how}: an upload of ${kind} is told so and leaves nothing, or has its bytes`, async () => {
+        test(`with ${fault}: an upload of ${kind} fails and leaves nothing, or is complete`, async () => {
           await atEachCall(
             { code, lasting },
             calls,
             async () => {
               const response = await server.upload(`new-${kind}`, options);
-              // Past the commit nothing can fail but the tidying up.
+              // After the commit only the clean-up can fail.
               if (response.status === 201) return response.body?.cancel();
               await assertProblem(response, code);
             },
@@ -110,7 +110,7 @@ describe('a file system that fails', () => {
         });
       }
 
-      test(`with ${how}: a download is told so, or cut off, or whole`, async () => {
+      test(`with ${fault}: a download fails, breaks off, or is complete`, async () => {
         await atEachCall(
           { code, lasting },
           code === 'ENOSPC' ? 0 : 1,
@@ -126,12 +126,12 @@ describe('a file system that fails', () => {
         );
       });
 
-      test(`with ${how}: a sweep says so, takes nothing that is wanted, and the next one does the rest`, async () => {
+      test(`with ${fault}: a sweep fails without deleting referenced data, and the next one completes`, async () => {
         await atEachCall(
           { code, lasting },
           code === 'ENOSPC' ? 0 : 2,
           async () => {
-            for (const id of ['doomed-1', 'doomed-2']) await makeDoomed(id);
+            for (const id of ['unreferenced-1', 'unreferenced-2']) await addUnreferenced(id);
             const error = await runSweep();
             assert.ok(
               error === undefined || error === (code === 'ENOSPC' ? 'storage_full' : 'storage_unavailable'),
@@ -144,8 +144,8 @@ describe('a file system that fails', () => {
     }
   }
 
-  /** Makes a blob that nobody refers to, past the functions that fail. */
-  async function makeDoomed(id: string): Promise<void> {
+  /** Adds an unreferenced blob, with functions that no fault is injected into. */
+  async function addUnreferenced(id: string): Promise<void> {
     mkdirSync(join(root, 'zz'), { recursive: true, mode: 0o700 });
     writeFileSync(join(root, 'zz', id), id);
     await query(
@@ -155,10 +155,10 @@ describe('a file system that fails', () => {
     );
   }
 
-  /** Sweeps to the end and returns the code of its failure, if any. */
+  /** Runs a sweep and returns the error code if it failed. */
   async function runSweep(): Promise<string | undefined> {
     const headers = await server.superadmin();
-    // Under a lasting failure the server tries again by itself.
+    // Under a lasting failure the server retries by itself.
     await eventually(async () => {
       assert.equal((await server.api('POST', '/storage/sweep', { headers, body: {} })).status, 202);
     });
@@ -166,7 +166,7 @@ describe('a file system that fails', () => {
       const {
         sweep: { running, dueAt, outcome, error },
       } = (await (await server.api('GET', '/storage', { headers })).json()) as StorageDocument;
-      // It stays due until its run has ended.
+      // The job stays due until its run has ended.
       assert.ok(!running && Date.parse(dueAt ?? '') > Date.now());
       return outcome === 'failed' ? error : undefined;
     });

@@ -7,7 +7,7 @@ import { sampleBytes } from './contract/blob-bytes.ts';
 import { makeWriteFixture, type WriteFixture } from './write-fixture.ts';
 
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
-/** Samples that differ, each in its size. */
+/** Samples of different sizes. */
 const [NEW, TWICE, KNOWN, DAMAGED] = [sampleBytes(1000), sampleBytes(2000), sampleBytes(3000), sampleBytes(4000)];
 
 for (const dialect of DIALECTS) {
@@ -35,31 +35,28 @@ for (const dialect of DIALECTS) {
         for (const upload of all) await (await upload.finish()).adopt(tx);
       });
 
-    test(
-      'are each stored once, whether new, equal to another of them, known, or the cure of ' + 'damaged ones',
-      async () => {
-        await uploads.publish(KNOWN);
-        await uploads.publish(DAMAGED);
-        await uploads.database.db
-          .updateTable('blobs')
-          .set({ state: 'damaged' })
-          .where('digest', '=', digestOf(DAMAGED))
-          .execute();
-        const all = await finished(NEW, TWICE, TWICE, KNOWN, DAMAGED);
-        await adoptTogether(all);
-        for (const upload of all) await (await upload.finish()).settle();
-        const rows = await uploads.rows();
-        assert.deepEqual(
-          rows.map(({ digest, size, state }) => [digest, size, state]).sort(),
-          [NEW, TWICE, KNOWN, DAMAGED].map((bytes) => [digestOf(bytes), bytes.length, 'sound']).sort(),
-        );
-        assert.deepEqual((await uploads.files()).sort(), rows.map((row) => row.storage_key).sort());
-        assert.equal(rows.find(({ digest }) => digest === digestOf(DAMAGED))?.storage_key, all[4]?.storageKey);
-        assert.deepEqual(await uploads.writers(), []);
-      },
-    );
+    test('are stored once each: new, equal to each other, already known, or repairing damaged ones', async () => {
+      await uploads.publish(KNOWN);
+      await uploads.publish(DAMAGED);
+      await uploads.database.db
+        .updateTable('blobs')
+        .set({ state: 'damaged' })
+        .where('digest', '=', digestOf(DAMAGED))
+        .execute();
+      const all = await finished(NEW, TWICE, TWICE, KNOWN, DAMAGED);
+      await adoptTogether(all);
+      for (const upload of all) await (await upload.finish()).settle();
+      const rows = await uploads.rows();
+      assert.deepEqual(
+        rows.map(({ digest, size, state }) => [digest, size, state]).sort(),
+        [NEW, TWICE, KNOWN, DAMAGED].map((bytes) => [digestOf(bytes), bytes.length, 'sound']).sort(),
+      );
+      assert.deepEqual((await uploads.files()).sort(), rows.map((row) => row.storage_key).sort());
+      assert.equal(rows.find(({ digest }) => digest === digestOf(DAMAGED))?.storage_key, all[4]?.storageKey);
+      assert.deepEqual(await uploads.writers(), []);
+    });
 
-    test('are adopted all or none: not where somebody gave one of them up', async () => {
+    test('are adopted all or none: not if one of them was discarded', async () => {
       const all = await finished(NEW, TWICE);
       await uploads.database.db.deleteFrom('blob_writers').where('storage_key', '=', all[1]!.storageKey).execute();
       await assert.rejects(adoptTogether(all), { code: 'blob_writer_closed' });

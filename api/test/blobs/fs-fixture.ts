@@ -1,4 +1,4 @@
-// A store of files in a temporary folder.
+// Fixture: a file system store in a temporary folder.
 
 import { readdir, readlink, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -23,7 +23,7 @@ export async function makeFsStore(): Promise<FsStoreFixture> {
   };
 }
 
-/** Lists the files below the root that this process holds open (Linux). */
+/** Lists the files below the root that this process has open (Linux). */
 export async function openFiles(root: string): Promise<string[]> {
   const descriptors = await readdir('/proc/self/fd');
   const paths = await Promise.all(

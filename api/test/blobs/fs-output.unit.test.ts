@@ -8,7 +8,7 @@ import { createFsStore } from '../../src/blobs/drivers/fs.ts';
 import { FsOutput } from '../../src/blobs/drivers/fs-output.ts';
 import { assertHolds, KIB, MIB, sampleBytes } from './contract/blob-bytes.ts';
 
-/** Where direct writes begin. */
+/** Offset from which writes are direct. */
 const DIRECT_FROM = 8 * MIB;
 const LONG = 11 * MIB + 7;
 
@@ -18,7 +18,7 @@ async function makeDirectory(t: TestContext): Promise<string> {
   return directory;
 }
 
-/** Opens a file that is also its own way past the page cache, or has another one. */
+/** Opens an output. @param directPath what direct writes open, default the file itself */
 async function openOutput(
   t: TestContext,
   directPath?: string,
@@ -34,7 +34,7 @@ async function openOutput(
   };
 }
 
-/** Counts the descriptors of this process on files below a directory that bypass the page cache. */
+/** Counts this process's O_DIRECT descriptors of files below a directory. */
 async function countDirect(directory: string): Promise<number> {
   let count = 0;
   for (const descriptor of await readdir('/proc/self/fd')) {
@@ -47,21 +47,21 @@ async function countDirect(directory: string): Promise<number> {
 }
 
 describe('a large blob', () => {
-  for (const [what, chunkBytes] of [
-    ['of 1 MB', [1000 * KIB + 1]],
-    ['of 64 KiB', [64 * KIB]],
-    ['of an odd length', [65_432]],
-    ['of 300 KiB', [300 * KIB]],
-    ['short and long by turns', [100 * KIB, 300 * KIB]],
-    ['of which a short one is the first past the page cache', [100 * KIB, ...new Array<number>(30).fill(300 * KIB)]],
+  for (const [chunks, chunkBytes] of [
+    ['chunks of 1 MB', [1000 * KIB + 1]],
+    ['chunks of 64 KiB', [64 * KIB]],
+    ['chunks of an odd length', [65_432]],
+    ['chunks of 300 KiB', [300 * KIB]],
+    ['alternating short and long chunks', [100 * KIB, 300 * KIB]],
+    ['chunks of which the first direct one is short', [100 * KIB, ...new Array<number>(30).fill(300 * KIB)]],
   ] as const) {
-    test(`is kept whole in chunks ${what}`, async (t) => {
+    test(`is stored unchanged when written in ${chunks}`, async (t) => {
       const store = createFsStore({ root: await makeDirectory(t) });
       const bytes = sampleBytes(LONG);
       const writer = await store.create('aa/large');
       const chunk = new Uint8Array(Math.max(...chunkBytes));
       for (let turn = 0; writer.offset < LONG; turn++) {
-        // The memory is used again, as the interface allows.
+        // The memory is reused, as the interface allows.
         const length = Math.min(chunkBytes[turn % chunkBytes.length]!, LONG - writer.offset);
         chunk.set(bytes.subarray(writer.offset, writer.offset + length));
         await writer.append(writer.offset, chunk.subarray(0, length));
@@ -72,7 +72,7 @@ describe('a large blob', () => {
     });
   }
 
-  test('is resumed at any byte', async (t) => {
+  test('can be resumed at any byte', async (t) => {
     const store = createFsStore({ root: await makeDirectory(t) });
     const bytes = sampleBytes(LONG);
     let writer = await store.create('aa/large');
@@ -93,7 +93,7 @@ describe('a large blob', () => {
     await assertHolds(store, 'aa/large', bytes);
   });
 
-  test('goes past the page cache, and leaves no file open', async (t) => {
+  test('bypasses the page cache and leaves no file open', async (t) => {
     const root = await makeDirectory(t);
     const store = createFsStore({ root });
     for (const end of ['finish', 'abort', 'suspend'] as const) {
@@ -107,7 +107,7 @@ describe('a large blob', () => {
     }
   });
 
-  test('is kept whole whatever its size, and next to others that use the same memory', async (t) => {
+  test('is stored unchanged at any size while other writers share the buffer pool', async (t) => {
     const store = createFsStore({ root: await makeDirectory(t) });
     const sizes = [0, 1, DIRECT_FROM - 1, DIRECT_FROM, DIRECT_FROM + 512 * KIB, DIRECT_FROM + MIB + 1];
     await Promise.all(
@@ -126,7 +126,7 @@ describe('a large blob', () => {
   });
 });
 
-test('a file system without direct writes is written to all the same', async (t) => {
+test('falls back to ordinary writes on a file system without direct writes', async (t) => {
   const { output, content } = await openOutput(t, '/dev/null');
   const bytes = sampleBytes(MIB);
   assert.equal(await output.switchToDirectIo(DIRECT_FROM), false);
@@ -134,7 +134,7 @@ test('a file system without direct writes is written to all the same', async (t)
   assert.deepEqual(await content(), Buffer.from(bytes));
 });
 
-test('what a direct write refuses is written all the same: odd memory, odd lengths, odd places', async (t) => {
+test('falls back to ordinary writes for unaligned memory, lengths and positions', async (t) => {
   const { output, content } = await openOutput(t);
   const bytes = sampleBytes(MIB);
   assert.equal(await output.switchToDirectIo(DIRECT_FROM), true);

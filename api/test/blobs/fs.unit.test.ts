@@ -1,24 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { describe, test, type TestContext } from 'node:test';
-import { promisify } from 'node:util';
 import type { BlobStore } from '../../src/blobs/blob-store.ts';
 import { createFsStore } from '../../src/blobs/drivers/fs.ts';
 import { BerthError } from '../../src/errors.ts';
-import {
-  appendAll,
-  assertHolds,
-  KIB,
-  listKeys,
-  MIB,
-  readBlob,
-  sampleBytes,
-  writeBlob,
-} from './contract/blob-bytes.ts';
+import { appendAll, assertHolds, listKeys, MIB, readBlob, sampleBytes, writeBlob } from './contract/blob-bytes.ts';
 import { describeBlobStore } from './driver-contract.ts';
 import { makeFsStore, openFiles, type FsStoreFixture } from './fs-fixture.ts';
 
@@ -32,8 +21,8 @@ async function openStore(t: TestContext): Promise<{ store: BlobStore; fixture: F
   return { store: fixture.open(), fixture, root: fixture.root };
 }
 
-/** Every way to use a store. */
-function attempts(store: BlobStore): Record<string, () => Promise<unknown>> {
+/** One call of every method of a store. */
+function callsOf(store: BlobStore): Record<string, () => Promise<unknown>> {
   return {
     create: () => store.create(key),
     resume: () => store.resume(key, ''),
@@ -45,14 +34,14 @@ function attempts(store: BlobStore): Record<string, () => Promise<unknown>> {
   };
 }
 
-describe('fs store: a root that is gone', () => {
-  for (const method of Object.keys(attempts({} as BlobStore))) {
+describe('fs store: a missing root', () => {
+  for (const method of Object.keys(callsOf({} as BlobStore))) {
     for (const instead of ['nothing', 'a file']) {
-      test(`${method} says that the storage is not available when ${instead} is in its place`, async (t) => {
+      test(`${method} reports storage_unavailable when there is ${instead} in its place`, async (t) => {
         const { store, root } = await openStore(t);
         await rm(root, { recursive: true });
         if (instead === 'a file') await writeFile(root, '');
-        await assert.rejects(attempts(store)[method]!(), (error) => {
+        await assert.rejects(callsOf(store)[method]!(), (error) => {
           assert.ok(error instanceof BerthError);
           assert.equal(error.code, 'storage_unavailable');
           assert.equal(error.status, 503);
@@ -64,7 +53,7 @@ describe('fs store: a root that is gone', () => {
     }
   }
 
-  test('a writer says so as well, and nothing is written elsewhere', async (t) => {
+  test('a writer reports storage_unavailable, and nothing is written elsewhere', async (t) => {
     const { store, root } = await openStore(t);
     const writer = await store.create(key);
     await writer.append(0, sampleBytes(3));
@@ -76,7 +65,7 @@ describe('fs store: a root that is gone', () => {
 });
 
 describe('fs store: files', () => {
-  test('a root is made with the folders above it, and kept when it is there', async (t) => {
+  test('a root is created with the folders above it, and an existing one is kept', async (t) => {
     const { store, root } = await openStore(t);
     const deep = join(root, 'deeper', 'still');
     await writeBlob(createFsStore({ root: `${deep}/` }), key, sampleBytes(3));
@@ -84,7 +73,7 @@ describe('fs store: files', () => {
     await assertHolds(store, `deeper/still/${key}`, sampleBytes(3));
   });
 
-  test('a root that cannot be made stops the start', async (t) => {
+  test('opening a store fails when its root cannot be created', async (t) => {
     const { root } = await openStore(t);
     await writeFile(join(root, 'file'), '');
     assert.throws(() => createFsStore({ root: join(root, 'file', 'blobs') }), { code: 'ENOTDIR' });
@@ -100,7 +89,7 @@ describe('fs store: files', () => {
     assert.equal((await stat(root)).mode & 0o777, 0o700);
   });
 
-  test('a finish does not replace a file that something else put there', async (t) => {
+  test('finish does not replace a file that no store wrote', async (t) => {
     const { store, root } = await openStore(t);
     const writer = await store.create(key);
     await writeFile(join(root, key), 'restored');
@@ -110,7 +99,7 @@ describe('fs store: files', () => {
     assert.deepEqual(await listKeys(store), [key]);
   });
 
-  test('a finish fails when the blob was deleted beneath its writer', async (t) => {
+  test('finish fails when the blob was deleted while it was being written', async (t) => {
     const { store, fixture } = await openStore(t);
     const writer = await store.create(key);
     await writer.append(0, sampleBytes(3));
@@ -120,7 +109,7 @@ describe('fs store: files', () => {
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
-  test('two stores over one root let exactly one create of a key win', async (t) => {
+  test('exactly one of several concurrent creates of a key succeeds, across two stores on one root', async (t) => {
     const { store, fixture } = await openStore(t);
     const attempted = await Promise.allSettled(
       [store, fixture.open(), store, fixture.open()].map((each) => each.create(key)),
@@ -130,24 +119,24 @@ describe('fs store: files', () => {
     await writers[0]!.abort();
   });
 
-  const uses = { 'finished': 'finish', 'suspended': 'suspend', 'being written': undefined } as const;
-  for (const [use, occupy] of Object.entries(uses)) {
-    test(`a create refuses the key of a blob that is ${use}, and does not disturb it`, async (t) => {
+  const states = { 'finished': 'finish', 'suspended': 'suspend', 'being written': undefined } as const;
+  for (const [state, end] of Object.entries(states)) {
+    test(`create rejects the key of a blob that is ${state}, and leaves the blob intact`, async (t) => {
       const { store, fixture } = await openStore(t);
       let writer = await store.create(key);
       await writer.append(0, sampleBytes(3));
-      if (occupy) await writer[occupy]();
+      if (end) await writer[end]();
       for (const each of [store, fixture.open()]) {
         await assert.rejects(each.create(key), { code: 'blob_exists', status: 500 });
       }
       assert.deepEqual(await listKeys(store), [key]);
-      if (use === 'suspended') writer = await store.resume(key, '');
-      if (use !== 'finished') await writer.finish();
+      if (state === 'suspended') writer = await store.resume(key, '');
+      if (state !== 'finished') await writer.finish();
       await assertHolds(store, key, sampleBytes(3));
     });
   }
 
-  test("blobs come and go in one folder at once without being in each other's way", async (t) => {
+  test('blobs can be created and deleted concurrently in one folder', async (t) => {
     const { store, fixture } = await openStore(t);
     await Promise.all(
       Array.from({ length: 8 }, async (_, n) => {
@@ -161,7 +150,7 @@ describe('fs store: files', () => {
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
-  test('a key cannot be a folder of another one, and a folder is no blob', async (t) => {
+  test('a key cannot be a folder of another key, and a folder is not a blob', async (t) => {
     const { store } = await openStore(t);
     await writeBlob(store, 'ab/cd', sampleBytes(3));
     await assert.rejects(store.create('ab'), { code: 'blob_exists' });
@@ -175,7 +164,7 @@ describe('fs store: files', () => {
     await assertHolds(store, 'ab/cd', sampleBytes(3));
   });
 
-  test('what no store wrote is not listed', async (t) => {
+  test('files that no store wrote are not listed', async (t) => {
     const { store, root } = await openStore(t);
     await mkdir(join(root, 'lost+found', 'ab'), { recursive: true });
     await writeFile(join(root, 'lost+found', 'ab', 'cd'), '');
@@ -187,7 +176,7 @@ describe('fs store: files', () => {
 });
 
 describe('fs store: readers', () => {
-  test('a reader ends well when the blob is deleted underway', async (t) => {
+  test('a reader reaches the end of a blob that is deleted meanwhile', async (t) => {
     const { store } = await openStore(t);
     await writeBlob(store, key, sampleBytes(5 * MIB));
     const stream = await store.read(key);
@@ -196,7 +185,7 @@ describe('fs store: readers', () => {
     assert.ok((await buffer(stream)).equals(sampleBytes(5 * MIB)));
   });
 
-  test('a reader of a file that was cut short fails instead of ending early', async (t) => {
+  test('a reader of a truncated file fails instead of ending early', async (t) => {
     const { store, root } = await openStore(t);
     await writeBlob(store, key, sampleBytes(5 * MIB));
     const stream = await store.read(key);
@@ -204,7 +193,7 @@ describe('fs store: readers', () => {
     await assert.rejects(buffer(stream), { code: 'blob_missing' });
   });
 
-  test('a renamed root does not disturb a reader', async (t) => {
+  test('a reader is not affected when the root is renamed', async (t) => {
     const { store, root } = await openStore(t);
     await writeBlob(store, key, sampleBytes(5 * MIB));
     const stream = await store.read(key);
@@ -214,7 +203,7 @@ describe('fs store: readers', () => {
 });
 
 describe('fs store: descriptors', () => {
-  test('every end of a writer releases its file', async (t) => {
+  test('finish, suspend and abort close the file', async (t) => {
     const { store, root } = await openStore(t);
     for (const end of ['finish', 'suspend', 'abort'] as const) {
       const writer = await store.create(`ab/${end}`);
@@ -225,7 +214,7 @@ describe('fs store: descriptors', () => {
     }
   });
 
-  test('a refused create or read holds no file open', async (t) => {
+  test('a rejected create or read leaves no file open', async (t) => {
     const { store, root } = await openStore(t);
     await writeBlob(store, key, sampleBytes(3));
     await assert.rejects(store.create(key), { code: 'blob_exists' });
@@ -234,7 +223,7 @@ describe('fs store: descriptors', () => {
     assert.deepEqual(await openFiles(root), []);
   });
 
-  test('every end of a reader releases its file', async (t) => {
+  test('a reader closes its file at its end and when it is destroyed', async (t) => {
     const { store, root } = await openStore(t);
     await writeBlob(store, key, sampleBytes(5 * MIB));
     await readBlob(store, key);
@@ -247,55 +236,5 @@ describe('fs store: descriptors', () => {
       await once(stream, 'close');
       assert.deepEqual(await openFiles(root), []);
     }
-  });
-});
-
-describe('fs store: a full disk', () => {
-  const script = join(import.meta.dirname, 'fs-full-disk.ts');
-
-  async function onFullDisk(t: TestContext, scenario: string, limitKib: number): Promise<unknown> {
-    const { root } = await openStore(t);
-    const limited = `ulimit -f ${limitKib}; exec "$@"`;
-    const { stdout } = await promisify(execFile)('bash', [
-      '-c',
-      limited,
-      'bash',
-      process.execPath,
-      script,
-      root,
-      scenario,
-    ]);
-    return JSON.parse(stdout);
-  }
-
-  test('is told as such, whatever the chunks, and an abort leaves nothing', async (t) => {
-    const codes = ['storage_full', 'storage_full', 'storage_full'];
-    assert.deepEqual(await onFullDisk(t, 'abort', 512), { codes, left: [] });
-  });
-
-  test('is told by the finish of a blob that no append had to write, after which only an abort is left', async (t) => {
-    assert.deepEqual(await onFullDisk(t, 'finish', 50), {
-      code: 'storage_full',
-      again: 'blob_writer_closed',
-      left: [],
-    });
-  });
-
-  test('leaves no byte of a chunk that did not fit', async (t) => {
-    const offset = 300 * KIB;
-    assert.deepEqual(await onFullDisk(t, 'smaller', 512), {
-      code: 'storage_full',
-      offset,
-      sizeBytes: offset + 10,
-      identical: true,
-    });
-  });
-
-  test('lets a suspended blob be resumed where it stood', async (t) => {
-    assert.deepEqual(await onFullDisk(t, 'resume', 512), { code: 'storage_full', kept: true });
-  });
-
-  test('passes the check, since blobs can be served', async (t) => {
-    assert.deepEqual(await onFullDisk(t, 'check', 0), { left: [] });
   });
 });

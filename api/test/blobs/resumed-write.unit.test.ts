@@ -6,7 +6,7 @@ import { DIALECTS } from '../support/test-database.ts';
 import { BYTES, DIGEST, makeWriteFixture, TOMORROW, type WriteFixture } from './write-fixture.ts';
 
 for (const dialect of DIALECTS) {
-  describe(`an upload that is resumed on ${dialect}`, () => {
+  describe(`a resumed upload on ${dialect}`, () => {
     let uploads: WriteFixture;
     before(async () => {
       uploads = await makeWriteFixture(dialect);
@@ -14,7 +14,7 @@ for (const dialect of DIALECTS) {
     afterEach(() => uploads.empty());
     after(() => uploads.close());
 
-    test('goes on after it was uploads.suspended, and nobody needs to read anything back', async () => {
+    test('continues after it was suspended without reading anything back', async () => {
       const upload = await uploads.receive(BYTES.subarray(0, 100_000));
       await upload.suspend(TOMORROW);
       assert.equal((await uploads.writers())[0]?.heartbeat_at, TOMORROW.toISOString());
@@ -22,7 +22,7 @@ for (const dialect of DIALECTS) {
       await assert.rejects(upload.write(BYTES), { code: 'blob_writer_closed' });
       await upload.reopen();
       await upload.write(BYTES.subarray(100_000));
-      assert.partialDeepStrictEqual(await upload.finish(() => Promise.reject(new Error('nothing was missed'))), {
+      assert.partialDeepStrictEqual(await upload.finish(() => Promise.reject(new Error('nothing to read back'))), {
         digest: DIGEST,
         sizeBytes: BYTES.length,
       });
@@ -31,25 +31,25 @@ for (const dialect of DIALECTS) {
       await uploads.assertStoredOnce();
     });
 
-    test('goes on in another process by its key, and reads back once what that one did not see', async () => {
+    test('continues in another process by its key, and reads back the earlier bytes once', async () => {
       const { storageKey } = await uploads.suspended(BYTES.subarray(0, 100_000));
       const upload = await uploads.blobs.resume(storageKey);
       assert.deepEqual([upload.sizeBytes, upload.isHashed], [100_000, false]);
       await upload.write(BYTES.subarray(100_000));
-      const missed: Buffer[] = [];
+      const readBack: Buffer[] = [];
       assert.partialDeepStrictEqual(
         await upload.finish(async (chunk) => {
-          missed.push(Buffer.from(chunk));
+          readBack.push(Buffer.from(chunk));
         }),
         { digest: DIGEST, sizeBytes: BYTES.length },
       );
-      assert.ok(Buffer.concat(missed).equals(BYTES));
+      assert.ok(Buffer.concat(readBack).equals(BYTES));
       await uploads.adopt(upload);
       await (await upload.finish()).settle();
       await uploads.assertStoredOnce();
     });
 
-    test('reads back no more than what others appended meanwhile', async () => {
+    test('reads back only the bytes from where another process has appended', async () => {
       const first = await uploads.suspended(BYTES.subarray(0, 100_000));
       const other = await uploads.blobs.resume(first.storageKey);
       await other.write(BYTES.subarray(100_000, 200_000));
@@ -57,21 +57,21 @@ for (const dialect of DIALECTS) {
       await first.reopen();
       assert.deepEqual([first.sizeBytes, first.isHashed], [200_000, false]);
       await first.write(BYTES.subarray(200_000));
-      const missed: Buffer[] = [];
+      const readBack: Buffer[] = [];
       assert.equal(
         (
           await first.finish(async (chunk) => {
-            missed.push(Buffer.from(chunk));
+            readBack.push(Buffer.from(chunk));
           })
         ).digest,
         DIGEST,
       );
-      assert.ok(Buffer.concat(missed).equals(BYTES.subarray(100_000)));
+      assert.ok(Buffer.concat(readBack).equals(BYTES.subarray(100_000)));
       await first.abort();
       await uploads.assertNothing();
     });
 
-    test('whose object was whole when its process died is adopted by the next one', async () => {
+    test('whose object was complete when its process died can be adopted by another process', async () => {
       const dead = await uploads.blobs.begin();
       await dead.write(BYTES);
       await dead.finish();
@@ -83,7 +83,7 @@ for (const dialect of DIALECTS) {
       await uploads.assertStoredOnce();
     });
 
-    test('may be asked for its end again', async () => {
+    test('can be finished twice', async () => {
       const upload = await uploads.receive();
       assert.deepEqual(await upload.finish(), await upload.finish());
       await upload.abort();
@@ -100,7 +100,7 @@ for (const dialect of DIALECTS) {
       });
     }
 
-    test('that nobody has open leaves nothing when it is discarded, and what was adopted stays', async () => {
+    test('leaves nothing when it is discarded, unless it was adopted', async () => {
       await uploads.blobs.discard((await uploads.suspended(BYTES)).storageKey);
       await uploads.assertNothing();
       const upload = await uploads.receive();
@@ -110,15 +110,15 @@ for (const dialect of DIALECTS) {
       await uploads.assertStoredOnce();
     });
 
-    test('cannot go on once it was discarded, or shorter than it was', async () => {
-      const gone = await uploads.suspended(BYTES);
-      await uploads.blobs.discard(gone.storageKey);
-      await assert.rejects(gone.reopen(), { code: 'blob_missing' });
-      await assert.rejects(uploads.blobs.resume(gone.storageKey), { code: 'blob_missing' });
-      const cut = await uploads.suspended(BYTES);
-      await truncate(join(uploads.root, `${cut.storageKey}~part`), 1000);
-      await assert.rejects(cut.reopen(), { code: 'blob_missing' });
-      assert.equal((await uploads.blobs.resume(cut.storageKey)).sizeBytes, 1000);
+    test('cannot continue after it was discarded or truncated', async () => {
+      const discarded = await uploads.suspended(BYTES);
+      await uploads.blobs.discard(discarded.storageKey);
+      await assert.rejects(discarded.reopen(), { code: 'blob_missing' });
+      await assert.rejects(uploads.blobs.resume(discarded.storageKey), { code: 'blob_missing' });
+      const truncated = await uploads.suspended(BYTES);
+      await truncate(join(uploads.root, `${truncated.storageKey}~part`), 1000);
+      await assert.rejects(truncated.reopen(), { code: 'blob_missing' });
+      assert.equal((await uploads.blobs.resume(truncated.storageKey)).sizeBytes, 1000);
     });
   });
 }

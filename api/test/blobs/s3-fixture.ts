@@ -1,4 +1,4 @@
-// A store of objects below a root of its own in the bucket of the tests.
+// Fixture: an S3 store with its own root in the test bucket.
 
 import type { TestContext } from 'node:test';
 import type { BlobStore } from '../../src/blobs/blob-store.ts';
@@ -7,38 +7,38 @@ import { startS3Proxy, type S3Proxy } from '../support/s3-proxy.ts';
 import { createTestS3, TEST_BUCKET, testS3Url, type TestS3 } from '../support/s3.ts';
 import type { BlobStoreFixture } from './contract/fixture.ts';
 
-/** Long enough for an answer of a busy machine, short enough to wait for. */
-const SILENCE_MS = 1500;
+/** Long enough for a response on a busy machine, short enough to wait for. */
+const IDLE_MS = 1500;
 
 export interface S3StoreFixture extends BlobStoreFixture {
-  place: TestS3;
+  testS3: TestS3;
   openWith(options: Partial<S3StoreOptions>): Promise<BlobStore>;
 }
 
 export async function makeS3Store(): Promise<S3StoreFixture> {
-  const place = await createTestS3();
+  const testS3 = await createTestS3();
   const openWith = (options: Partial<S3StoreOptions>) =>
     openS3Store({
-      endpoint: place.env['S3_ENDPOINT'] ?? '',
+      endpoint: testS3.env['S3_ENDPOINT'] ?? '',
       region: 'us-east-1',
       bucket: TEST_BUCKET,
-      root: place.root,
+      root: testS3.root,
       forcePathStyle: true,
-      accessKeyId: place.env['S3_ACCESS_KEY_ID'] ?? '',
-      secretAccessKey: place.env['S3_SECRET_ACCESS_KEY'] ?? '',
+      accessKeyId: testS3.env['S3_ACCESS_KEY_ID'] ?? '',
+      secretAccessKey: testS3.env['S3_SECRET_ACCESS_KEY'] ?? '',
       checksums: 'WHEN_REQUIRED',
       ...options,
     });
   return {
-    place,
+    testS3,
     openWith,
     open: () => openWith({}),
-    leftovers: () => place.leftovers(),
-    remove: () => place.remove(),
+    leftovers: () => testS3.leftovers(),
+    remove: () => testS3.remove(),
   };
 }
 
-/** Makes a store that reaches S3 by way of a proxy; all of it ends with the test. */
+/** Creates a store that reaches S3 through a proxy. Everything is removed at the end of the test. */
 export async function makeS3StoreBehindProxy(
   t: TestContext,
   options: Partial<S3StoreOptions> = {},
@@ -50,7 +50,7 @@ export async function makeS3StoreBehindProxy(
     await fixture.remove();
   });
   return {
-    store: await fixture.openWith({ endpoint: proxy.url, timeouts: { silenceMs: SILENCE_MS }, ...options }),
+    store: await fixture.openWith({ endpoint: proxy.url, timeouts: { idleMs: IDLE_MS }, ...options }),
     fixture,
     proxy,
   };

@@ -21,12 +21,12 @@ const GIB = 1024 * MIB;
 
 describeBlobStore('s3', makeS3Store, READING);
 
-test('an S3 store never names, lists or changes anything beside its root, and copies nothing', async (t) => {
-  const place = await createTestS3();
-  t.after(() => place.remove());
-  const { s3, root } = place;
+test('an S3 store never accesses, lists or changes anything outside its root, and copies nothing', async (t) => {
+  const testS3 = await createTestS3();
+  t.after(() => testS3.remove());
+  const { s3, root } = testS3;
   const key = createStorageKey();
-  const beside = [
+  const outside = [
     `${root}/a`,
     `${root}/ab/${key}`,
     `${root}/ab/~tails/${key}`,
@@ -36,13 +36,13 @@ test('an S3 store never names, lists or changes anything beside its root, and co
     key.replace('/', `/${root}`),
   ];
   const at = (Key: string) => ({ Bucket: TEST_BUCKET, Key });
-  for (const Key of beside) await s3.putObject({ ...at(Key), Body: 'foreign' });
+  for (const Key of outside) await s3.putObject({ ...at(Key), Body: 'foreign' });
   const uploads = await Promise.all(
     [`${root}/ab/${key}`, `${root}/${key}`].map((Key) => s3.createMultipartUpload(at(Key))),
   );
   const snapshot = async () => [
-    ...(await place.leftovers()),
-    ...(await Promise.all(beside.map(async (Key) => (await s3.headObject(at(Key))).LastModified?.getTime()))),
+    ...(await testS3.leftovers()),
+    ...(await Promise.all(outside.map(async (Key) => (await s3.headObject(at(Key))).LastModified?.getTime()))),
   ];
   const before = await snapshot();
 
@@ -72,18 +72,18 @@ test('an S3 store never names, lists or changes anything beside its root, and co
     proxy.headers.filter((headers) => 'x-amz-copy-source' in headers),
     [],
   );
-  await s3.deleteObject(at(beside.at(-1) ?? ''));
+  await s3.deleteObject(at(outside.at(-1) ?? ''));
   await Promise.all(uploads.map(({ Key = '', UploadId }) => s3.abortMultipartUpload({ ...at(Key), UploadId })));
 });
 
 for (const root of ['/a', 'a/', 'a//b', '.', '..', 'a/../b', 'a/.', 'a\\b', 'a\nb', 'r'.repeat(801)]) {
-  test(`${JSON.stringify(root.slice(0, 10))} is no root of an S3 store`, async () => {
+  test(`${JSON.stringify(root.slice(0, 10))} is rejected as root of an S3 store`, async () => {
     const { openWith } = await makeS3Store();
     await assert.rejects(openWith({ root }), /^Error: the root of an S3 store/);
   });
 }
 
-test('a tail is known to be stale when a crash comes after more parts were stored', async (t) => {
+test('a tail is recognised as stale after a crash that followed further parts', async (t) => {
   const fixture = await makeS3Store();
   t.after(() => fixture.remove());
   const key = createStorageKey();
@@ -93,7 +93,7 @@ test('a tail is known to be stale when a crash comes after more parts were store
   await first.suspend();
   assert.deepEqual(
     (await fixture.leftovers()).filter((name) => !/^(upload|part)/.test(name)),
-    [`${fixture.place.root}/~tails/${key}`],
+    [`${fixture.testS3.root}/~tails/${key}`],
   );
 
   const crashed = await (await fixture.open()).resume(key, first.state);
@@ -109,10 +109,10 @@ test('a tail is known to be stale when a crash comes after more parts were store
   await appendAll(last, bytes.subarray(last.offset));
   await last.finish();
   await assertHolds(store, key, bytes);
-  assert.deepEqual(await fixture.leftovers(), [`${fixture.place.root}/${key}`]);
+  assert.deepEqual(await fixture.leftovers(), [`${fixture.testS3.root}/${key}`]);
 });
 
-test('a tail that lost its upload is listed as unfinished, and deleted with its key', async (t) => {
+test('a tail without an upload is listed as unfinished, and deleted with its key', async (t) => {
   const fixture = await makeS3Store();
   t.after(() => fixture.remove());
   const key = createStorageKey();
@@ -120,9 +120,9 @@ test('a tail that lost its upload is listed as unfinished, and deleted with its 
   const writer = await store.create(key);
   await writer.append(0, sampleBytes(10));
   await writer.suspend();
-  await fixture.place.s3.abortMultipartUpload({
+  await fixture.testS3.s3.abortMultipartUpload({
     Bucket: TEST_BUCKET,
-    Key: `${fixture.place.root}/${key}`,
+    Key: `${fixture.testS3.root}/${key}`,
     UploadId: writer.state,
   });
   const [blob] = await listBlobs(store);
@@ -132,7 +132,7 @@ test('a tail that lost its upload is listed as unfinished, and deleted with its 
   assert.deepEqual(await fixture.leftovers(), []);
 });
 
-test('deleting what is known to be finished is one request, and what it leaves is listed as unfinished', async (t) => {
+test('deleting a blob known to be finished takes one request; leftovers are listed as unfinished', async (t) => {
   const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
   const key = createStorageKey();
   const first = await store.create(key);
@@ -142,9 +142,9 @@ test('deleting what is known to be finished is one request, and what it leaves i
   proxy.break({ status: 503, name: 'ServiceUnavailable' }, { calls: /~tails/, times: Infinity });
   await second.finish();
   proxy.heal();
-  const asked = proxy.calls.length;
+  const callsBefore = proxy.calls.length;
   await store.delete(key, { isFinished: true });
-  assert.equal(proxy.calls.length - asked, 1);
+  assert.equal(proxy.calls.length - callsBefore, 1);
   assert.deepEqual(
     (await listBlobs(store)).map((blob) => [blob.key, blob.finished]),
     [[key, false]],
@@ -153,7 +153,7 @@ test('deleting what is known to be finished is one request, and what it leaves i
   assert.deepEqual(await fixture.leftovers(), []);
 });
 
-test('parts left behind a gap by a crash are sent again', async (t) => {
+test('parts after a gap left by a crash are sent again', async (t) => {
   const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
   const key = createStorageKey();
   const bytes = sampleBytes(11 * MIB);
@@ -174,19 +174,19 @@ test('parts left behind a gap by a crash are sent again', async (t) => {
   await assertHolds(store, key, bytes);
 });
 
-test('an upload has at most two parts on their way, however quickly it is fed', async (t) => {
+test('an upload has at maxInFlight two parts in flight, however fast bytes arrive', async (t) => {
   const { store, proxy } = await makeS3StoreBehindProxy(t);
   const key = createStorageKey();
   const writer = await store.create(key);
   const bytes = sampleBytes(26 * MIB);
-  let most = 0;
+  let maxInFlight = 0;
   const watch = setInterval(() => {
-    most = Math.max(most, proxy.underway());
+    maxInFlight = Math.max(maxInFlight, proxy.pendingCalls());
   }, 1);
   await appendAll(writer, bytes, 64 * 1024);
   await writer.finish();
   clearInterval(watch);
-  assert.ok(most >= 1 && most <= 2, `${most} parts at once`);
+  assert.ok(maxInFlight >= 1 && maxInFlight <= 2, `${maxInFlight} parts at once`);
   assert.equal(proxy.calls.filter((call) => call.includes('partNumber=')).length, 6);
   await assertHolds(store, key, bytes);
 });
@@ -199,30 +199,30 @@ for (const [sizeBytes, requests] of [
   [PART, ['PUT']],
   [PART + 1, MULTIPART],
 ] as const) {
-  test(`a blob of ${sizeBytes} bytes costs ${requests.length} of S3's requests`, async (t) => {
+  test(`a blob of ${sizeBytes} bytes takes ${requests.length} S3 requests`, async (t) => {
     const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
     const key = createStorageKey();
-    const object = `/${TEST_BUCKET}/${fixture.place.root}/${key}`;
+    const object = `/${TEST_BUCKET}/${fixture.testS3.root}/${key}`;
     await writeBlob(store, key, sampleBytes(sizeBytes));
     const names = proxy.calls.map((call) => call.replace(object, '').replace('?x-id=PutObject', ''));
-    const asked = names.map((name) => name.replace(/=.*/, '').trim());
-    assert.deepEqual(asked, requests);
+    const sent = names.map((name) => name.replace(/=.*/, '').trim());
+    assert.deepEqual(sent, requests);
     await assertHolds(store, key, sampleBytes(sizeBytes));
   });
 }
 
-test('a blob of one part that is aborted, or whose process dies, costs no request and leaves nothing', async (t) => {
+test('a blob of one part that is aborted, or whose process dies, takes no request and leaves nothing', async (t) => {
   const { store, fixture, proxy } = await makeS3StoreBehindProxy(t);
-  for (const ends of [true, false]) {
+  for (const isAborted of [true, false]) {
     const writer = await store.create(createStorageKey());
     await appendAll(writer, sampleBytes(PART));
-    if (ends) await writer.abort();
+    if (isAborted) await writer.abort();
   }
   assert.deepEqual(proxy.calls, []);
   assert.deepEqual(await fixture.leftovers(), []);
 });
 
-test('the last of several writers of a key to finish wins, and a deletion removes what is left', async (t) => {
+test('of several writers of a key, the last to finish wins, and a deletion removes all of them', async (t) => {
   const fixture = await makeS3Store();
   t.after(() => fixture.remove());
   const store = await fixture.open();
@@ -257,7 +257,7 @@ for (const [checksums, isSent] of [
   });
 }
 
-test('200 GiB and more fit into the 10,000 parts of an upload, the first of them short', () => {
+test('the 10,000 parts of an upload hold more than 200 GiB, and the first parts are short', () => {
   let sizeBytes = 0;
   for (let number = 1; number <= 10_000; number++) {
     const partBytes = partBytesOf(number);
@@ -271,29 +271,26 @@ test('200 GiB and more fit into the 10,000 parts of an upload, the first of them
   assert.throws(() => partBytesOf(10_001), RangeError);
 });
 
-test(
-  'a link serves the bytes to anybody, under the name and type that it was made with, ' + 'until it expires',
-  async (t) => {
-    const fixture = await makeS3Store();
-    t.after(() => fixture.remove());
-    const key = createStorageKey();
-    assert.equal((await fixture.open()).link, undefined);
-    const store = await fixture.openWith({ linkExpirySeconds: 77 });
-    await writeBlob(store, key, sampleBytes(1000));
-    const link =
-      (await store.link?.(key, {
-        contentDisposition: "attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9.bin",
-        contentType: 'application/octet-stream',
-      })) ?? '';
-    assert.equal(new URL(link).searchParams.get('X-Amz-Expires'), '77');
-    const response = await fetch(link, { headers: { range: 'bytes=10-19' } });
-    assert.deepEqual(
-      [response.status, response.headers.get('content-disposition'), response.headers.get('content-type')],
-      [206, "attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9.bin", 'application/octet-stream'],
-    );
-    assert.deepEqual(Buffer.from(await response.arrayBuffer()), await readBlob(store, key, { start: 10, end: 19 }));
-    const forged = new URL(link);
-    forged.searchParams.set('X-Amz-Expires', '7700');
-    assert.equal((await fetch(forged)).status, 403);
-  },
-);
+test('a link serves the bytes to anybody until it expires, with the name and type it was created with', async (t) => {
+  const fixture = await makeS3Store();
+  t.after(() => fixture.remove());
+  const key = createStorageKey();
+  assert.equal((await fixture.open()).link, undefined);
+  const store = await fixture.openWith({ linkExpirySeconds: 77 });
+  await writeBlob(store, key, sampleBytes(1000));
+  const link =
+    (await store.link?.(key, {
+      contentDisposition: "attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9.bin",
+      contentType: 'application/octet-stream',
+    })) ?? '';
+  assert.equal(new URL(link).searchParams.get('X-Amz-Expires'), '77');
+  const response = await fetch(link, { headers: { range: 'bytes=10-19' } });
+  assert.deepEqual(
+    [response.status, response.headers.get('content-disposition'), response.headers.get('content-type')],
+    [206, "attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9.bin", 'application/octet-stream'],
+  );
+  assert.deepEqual(Buffer.from(await response.arrayBuffer()), await readBlob(store, key, { start: 10, end: 19 }));
+  const forged = new URL(link);
+  forged.searchParams.set('X-Amz-Expires', '7700');
+  assert.equal((await fetch(forged)).status, 403);
+});

@@ -22,7 +22,7 @@ for (const dialect of DIALECTS) {
 
     const stateOf = async (digest: string) => (await storage.rows()).find((row) => row.digest === digest)?.state;
 
-    test('finds nothing where everything is as it was written', async () => {
+    test('finds nothing when all blobs are intact', async () => {
       await storage.publish(BYTES, 'one');
       await storage.publish(OTHER, 'other');
       await storage.publish(Buffer.alloc(0), 'empty');
@@ -33,16 +33,16 @@ for (const dialect of DIALECTS) {
       });
     });
 
-    for (const [how, reason, state] of [
-      ['overwrite', 'digest', 'damaged'],
-      ['truncate', 'size', 'damaged'],
-      ['delete', 'gone', 'missing'],
+    for (const [how, damage, reason, state] of [
+      ['overwrite', 'overwritten', 'digest', 'damaged'],
+      ['truncate', 'truncated', 'size', 'damaged'],
+      ['delete', 'deleted', 'gone', 'missing'],
     ] as const) {
-      test(`finds a blob whose file met “${how}”, and says which artefacts it belongs to`, async () => {
+      test(`finds a blob whose file was ${damage}, and names its artefacts`, async () => {
         const digest = await storage.publish(BYTES, 'first');
         await storage.publish(BYTES, 'second');
         await storage.publish(OTHER, 'sound');
-        await storage.harm(digest, how);
+        await storage.corrupt(digest, how);
         const found = await storage.scrub();
         const finding = {
           digest,
@@ -57,10 +57,10 @@ for (const dialect of DIALECTS) {
         assert.deepEqual([await stateOf(digest), await stateOf(digestOf(OTHER))], [state, 'sound']);
       });
 
-      test(`is followed by an upload of the same bytes, which heals a blob whose file met “${how}”`, async () => {
+      test(`finds nothing after an upload of the same bytes has replaced a ${damage} file`, async () => {
         const digest = await storage.publish(BYTES, 'first');
         const key = await storage.keyOf(digest);
-        await storage.harm(digest, how);
+        await storage.corrupt(digest, how);
         await storage.scrub();
         await storage.publish(BYTES, 'second');
         assert.notEqual(await storage.keyOf(digest), key);
@@ -70,7 +70,7 @@ for (const dialect of DIALECTS) {
       });
     }
 
-    test('finds sound again what an earlier one had found missing, when the operator has put it back', async () => {
+    test('finds a missing blob intact again when the operator has restored its file', async () => {
       const digest = await storage.publish(BYTES, 'lost');
       await storage.database.db.updateTable('blobs').set({ state: 'missing' }).execute();
       assert.deepEqual(await storage.scrub(), {
@@ -82,7 +82,7 @@ for (const dialect of DIALECTS) {
       assert.equal(await stateOf(digest), 'sound');
     });
 
-    test('leaves a blob that the storage cannot read marked as damaged, and goes on', async () => {
+    test('marks a blob that the storage cannot read as damaged, and continues', async () => {
       const digest = await storage.publish(BYTES, 'bad-sector');
       await storage.publish(OTHER, 'sound');
       const bad = await storage.keyOf(digest);
@@ -100,7 +100,7 @@ for (const dialect of DIALECTS) {
       assert.equal(found.checkedBlobs, 2);
     });
 
-    test('marks nothing when the storage is away, and says so', async () => {
+    test('fails when the storage is unavailable, and marks nothing', async () => {
       const digest = await storage.publish(BYTES, 'fine');
       const away = () => Promise.reject(new StorageUnavailableError('away'));
       const { store } = storage;
@@ -111,15 +111,15 @@ for (const dialect of DIALECTS) {
       assert.equal(await stateOf(digest), 'sound');
     });
 
-    test('says nothing wrong of a blob that was healed while it was read', async () => {
-      const digest = await storage.publish(BYTES, 'healed');
-      await storage.harm(digest, 'truncate');
+    test('reports no finding for a blob that was repaired while it was read', async () => {
+      const digest = await storage.publish(BYTES, 'repaired');
+      await storage.corrupt(digest, 'truncate');
       const { store } = storage;
-      let healed: Promise<unknown> | undefined;
+      let repaired: Promise<unknown> | undefined;
       const slow = Object.assign(Object.create(store) as typeof store, {
         stat: async (key: string) => {
           const stat = await store.stat(key);
-          await (healed ??= storage.publish(BYTES, 'again'));
+          await (repaired ??= storage.publish(BYTES, 'again'));
           return stat;
         },
         send: store.send.bind(store),
@@ -132,9 +132,9 @@ for (const dialect of DIALECTS) {
       assert.equal(await stateOf(digest), 'sound');
     });
 
-    test('says nothing of a blob that was swept while it was read', async () => {
+    test('does not count a blob that was swept while it was read', async () => {
       const digest = await storage.publish(BYTES);
-      await storage.harm(digest, 'delete');
+      await storage.corrupt(digest, 'delete');
       const { store } = storage;
       const swept = Object.assign(Object.create(store) as typeof store, {
         stat: async (key: string) => {
@@ -149,39 +149,39 @@ for (const dialect of DIALECTS) {
       });
     });
 
-    test('that was interrupted continues where it was, with what it had found', async () => {
+    test('resumes where it was interrupted, with its findings', async () => {
       const all = await Promise.all(
         Array.from({ length: 70 }, (_, n) => storage.publish(sampleBytes(100 + n), `a${n}`)),
       );
       const first = [...all].sort()[0]!;
-      await storage.harm(first, 'delete');
+      await storage.corrupt(first, 'delete');
       const stop = new AbortController();
-      let reached: ScrubProgress | undefined;
+      let lastProgress: ScrubProgress | undefined;
       await assert.rejects(
         storage.scrub({
           signal: stop.signal,
           onProgress: (progress) => {
-            reached = progress;
+            lastProgress = progress;
             stop.abort(new Error('stopped'));
           },
         }),
         /stopped/,
       );
-      assert.equal(reached?.checkedBlobs, 32);
-      // What lies before the place where it continues is not looked at again.
-      await storage.publish(sampleBytes(100 + all.indexOf(first)), 'healed');
-      const found = await storage.scrub({ from: JSON.parse(JSON.stringify(reached)) as ScrubProgress });
+      assert.equal(lastProgress?.checkedBlobs, 32);
+      // Blobs before the cursor are not checked again.
+      await storage.publish(sampleBytes(100 + all.indexOf(first)), 'repaired');
+      const found = await storage.scrub({ from: JSON.parse(JSON.stringify(lastProgress)) as ScrubProgress });
       assert.deepEqual(
         [found.checkedBlobs, found.missingBlobs, found.missing.map(({ digest }) => digest)],
         [70, 1, [first]],
       );
     });
 
-    test('reads no quicker than it was told to', async () => {
+    test('respects its rate limit', async () => {
       await storage.publish(OTHER, 'large');
-      const begun = performance.now();
+      const startedAt = performance.now();
       await createScrub({ database: storage.database, store: storage.store, bytesPerSecond: OTHER.length * 5 })();
-      assert.ok(performance.now() - begun >= 199);
+      assert.ok(performance.now() - startedAt >= 199);
     });
   });
 }

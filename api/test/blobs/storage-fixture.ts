@@ -1,4 +1,4 @@
-// Blobs, their sweep and their scrub on a database and a folder of files, with artefacts that refer to them.
+// Fixture: blobs in a database and a file system store, their sweep and scrub, and artefacts that refer to them.
 
 import { createHash } from 'node:crypto';
 import { rm, truncate, utimes, writeFile } from 'node:fs/promises';
@@ -20,7 +20,7 @@ export interface StorageFixture {
   scrub: Scrub;
   /** Stores bytes and, with an id, makes a slot that refers to them; returns their digest. */
   publish(bytes: Uint8Array, id?: string): Promise<string>;
-  /** An upload that has received its bytes and is durable. */
+  /** Creates an upload that has received its bytes and is durable. */
   receive(bytes: Uint8Array): Promise<BlobWrite>;
   /** Makes the slot of an artefact refer to a digest, in the transaction that adopts it. */
   putSlot(tx: Tx, id: string, digest: string): Promise<void>;
@@ -30,9 +30,9 @@ export interface StorageFixture {
   /** Keys of all objects, sorted. */
   files(): Promise<string[]>;
   keyOf(digest: string): Promise<string>;
-  /** Dates marks, beats and files back, as if the time had passed. */
+  /** Backdates marks, heartbeats and files, as if the time had passed. */
   age(ms: number): Promise<void>;
-  harm(digest: string, how: 'delete' | 'truncate' | 'overwrite'): Promise<void>;
+  corrupt(digest: string, how: 'delete' | 'truncate' | 'overwrite'): Promise<void>;
   /** Empties database and storage. */
   clear(): Promise<void>;
   close(): Promise<void>;
@@ -150,7 +150,7 @@ export async function openStorage(dialect: DialectName): Promise<StorageFixture>
         await utimes(join(files.root, finished ? key : `${key}~part`), time, time);
       }
     },
-    async harm(digest, how) {
+    async corrupt(digest, how) {
       const path = join(files.root, await fixture.keyOf(digest));
       if (how === 'delete') await rm(path);
       else if (how === 'truncate') await truncate(path, 10);

@@ -54,9 +54,9 @@ for (const dialect of DIALECTS) {
       assert.equal((await server.api('DELETE', `/artefacts/${id}`, { headers })).status, 204);
     };
     const post = (job: 'sweep' | 'scrub', body?: object) => server.api('POST', `/storage/${job}`, { headers, body });
-    /** Asks for a job and waits for its end. */
+    /** Runs a job and waits for its end. */
     const run = async (job: 'sweep' | 'scrub') => {
-      // Not what the answer says: by then a short run may have ended.
+      // Read before the request: by its response a short run may have ended.
       const { endedAt } = (await overview())[job];
       const response = await post(job);
       assert.equal(response.status, 202, await response.text());
@@ -77,7 +77,7 @@ for (const dialect of DIALECTS) {
     const download = (id: string) =>
       fetch(`${server.url}/api/v1/artefacts/${id}/download`, { headers: server.internal });
 
-    test('tells what it holds, and what equal bytes save', async () => {
+    test('reports what it holds, and what deduplication saves', async () => {
       const before = await overview();
       for (const id of ['shared-1', 'shared-2', 'shared-3']) await publish(id, BYTES);
       const { blobs, storedBytes, sharedBytes, graceHours } = await overview();
@@ -87,20 +87,20 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('has its sweep due within the hour', async () => {
+    test('schedules a sweep within the hour', async () => {
       const inMs = Date.parse((await overview()).sweep.dueAt ?? '') - Date.now();
       assert.ok(inMs > 0.8 * 3_600_000 && inMs < 1.2 * 3_600_000, String(inMs));
       assert.equal((await overview()).scrub.dueAt, undefined);
     });
 
-    test('is swept on demand, after a dry run that tells the same', async () => {
+    test('is swept on demand, with the result that a dry run predicts', async () => {
       const digest = await publish('short-lived', randomBytes(500));
       await remove('short-lived');
-      const told = await post('sweep', { dryRun: true });
-      assert.equal(told.status, 200);
-      const wouldBe = (await told.json()) as Record<string, unknown>;
+      const response = await post('sweep', { dryRun: true });
+      assert.equal(response.status, 200);
+      const preview = (await response.json()) as Record<string, unknown>;
       assert.deepEqual(
-        [wouldBe['dryRun'], wouldBe['removedBlobs'], wouldBe['freedBytes'], wouldBe['digests']],
+        [preview['dryRun'], preview['removedBlobs'], preview['freedBytes'], preview['digests']],
         [true, 1, 500, [digest]],
       );
       const path = await pathOf(digest);
@@ -113,65 +113,58 @@ for (const dialect of DIALECTS) {
       assert.equal((await download('shared-1')).status, 200);
     });
 
-    for (const [how, reason, harm] of [
-      ['was cut short', 'size', (path: string) => truncate(path, 100)],
-      ['holds other bytes', 'digest', (path: string) => writeFile(path, 'other', { flag: 'r+' })],
-      ['is gone', 'gone', (path: string) => rm(path)],
+    for (const [how, reason, corrupt] of [
+      ['is truncated', 'size', (path: string) => truncate(path, 100)],
+      ['contains other bytes', 'digest', (path: string) => writeFile(path, 'other', { flag: 'r+' })],
+      ['is missing', 'gone', (path: string) => rm(path)],
     ] as const) {
-      test(
-        `a blob whose file ${how} is found, is no download that claims to be whole, and is healed by an ` +
-          'upload of the same bytes',
-        async () => {
-          const bytes = randomBytes(3_000_000);
-          const digest = await publish('harmed', bytes);
-          await harm(await pathOf(digest));
-          const { damaged, missing } = (await run('scrub')) as { damaged: object[]; missing: object[] };
-          assert.deepEqual(
-            [...damaged, ...missing],
-            [{ digest, reason, artefacts: [{ id: 'harmed', architecture: '' }] }],
-          );
-          assert.equal((await overview()).unsoundBlobs, 1);
-          await readProblem(await download('harmed'), 500, 'blob_missing');
+      test(`a blob whose file ${how} is found by a scrub, not served, and repaired by an upload`, async () => {
+        const bytes = randomBytes(3_000_000);
+        const digest = await publish('corrupted', bytes);
+        await corrupt(await pathOf(digest));
+        const { damaged, missing } = (await run('scrub')) as { damaged: object[]; missing: object[] };
+        assert.deepEqual(
+          [...damaged, ...missing],
+          [{ digest, reason, artefacts: [{ id: 'corrupted', architecture: '' }] }],
+        );
+        assert.equal((await overview()).unsoundBlobs, 1);
+        await readProblem(await download('corrupted'), 500, 'blob_missing');
 
-          await publish('healer', bytes);
-          const healed = await download('harmed');
-          assert.equal(healed.status, 200);
-          assert.equal(digestOf(new Uint8Array(await healed.arrayBuffer())), digest);
-          assert.deepEqual([(await overview()).unsoundBlobs, (await run('scrub'))['damagedBlobs']], [0, 0]);
-          await remove('harmed');
-          await remove('healer');
-        },
-      );
+        await publish('repairing', bytes);
+        const repaired = await download('corrupted');
+        assert.equal(repaired.status, 200);
+        assert.equal(digestOf(new Uint8Array(await repaired.arrayBuffer())), digest);
+        assert.deepEqual([(await overview()).unsoundBlobs, (await run('scrub'))['damagedBlobs']], [0, 0]);
+        await remove('corrupted');
+        await remove('repairing');
+      });
     }
 
-    test(
-      'a file that was cut short without anybody knowing ends a download early, never as if ' + 'it were whole',
-      async () => {
-        const bytes = randomBytes(3_000_000);
-        const path = await pathOf(await publish('cut', bytes));
-        await truncate(path, 1_000_000);
-        await assert.rejects(async () => {
-          await (await download('cut')).arrayBuffer();
-        });
-        await publish('cut', bytes);
-        assert.equal((await (await download('cut')).arrayBuffer()).byteLength, bytes.length);
-      },
-    );
+    test('a download of a truncated file that no scrub has found fails instead of ending early', async () => {
+      const bytes = randomBytes(3_000_000);
+      const path = await pathOf(await publish('cut', bytes));
+      await truncate(path, 1_000_000);
+      await assert.rejects(async () => {
+        await (await download('cut')).arrayBuffer();
+      });
+      await publish('cut', bytes);
+      assert.equal((await (await download('cut')).arrayBuffer()).byteLength, bytes.length);
+    });
 
-    test('sends events of what runs to whoever listens', async () => {
-      const seen: StreamedEvent[] = [];
+    test('streams the state of sweep and scrub as events', async () => {
+      const events: StreamedEvent[] = [];
       const response = await server.api('GET', '/storage/events', { headers });
       assert.equal(response.headers.get('content-type'), 'text/event-stream');
       assert.equal(response.headers.get('cache-control'), 'no-store');
-      const stream = readEvents(response, (event) => seen.push(event));
+      const stream = readEvents(response, (event) => events.push(event));
       await eventually(async () => {
-        assert.deepEqual([...new Set(seen.map(({ event }) => event))].sort(), ['scrub', 'sweep']);
+        assert.deepEqual([...new Set(events.map(({ event }) => event))].sort(), ['scrub', 'sweep']);
       });
-      const before = seen.length;
+      const before = events.length;
       const { endedAt } = (await overview()).scrub;
       await post('scrub');
       await eventually(async () => {
-        const last = seen
+        const last = events
           .slice(before)
           .filter(({ event }) => event === 'scrub')
           .at(-1)?.data as JobDocument | undefined;
@@ -180,11 +173,13 @@ for (const dialect of DIALECTS) {
       await stream.cancel();
     });
 
-    test('refuses to begin what is under way, or what a backup stands in the way of', async () => {
+    test('refuses to start a job whose lease is held by another replica', async () => {
       await query(
         server,
-        `insert into leases (name, holder, token, expires_at) values ('storage.scrub', 'another replica', 5, '2999-01-01T00:00:00.000Z')
-        on conflict (name) do update set holder = excluded.holder, token = leases.token + 1, expires_at = excluded.expires_at`,
+        `insert into leases (name, holder, token, expires_at)
+        values ('storage.scrub', 'another replica', 5, '2999-01-01T00:00:00.000Z')
+        on conflict (name) do update
+        set holder = excluded.holder, token = leases.token + 1, expires_at = excluded.expires_at`,
       );
       await readProblem(await post('scrub'), 409, 'job_running');
       assert.deepEqual(await inOtherProcess('scrub'), { code: 'job_running' });
@@ -192,7 +187,7 @@ for (const dialect of DIALECTS) {
       await run('scrub');
     });
 
-    test('keeps an audit line of who asked for what', async () => {
+    test('records in the audit log who started a job', async () => {
       await run('sweep');
       const lines = await query<{ actor_kind: string; target_type: string; target_id: string }>(
         server,
@@ -201,28 +196,28 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(lines[0], { actor_kind: 'user', target_type: 'storage', target_id: 'sweep' });
     });
 
-    test('can be swept and scrubbed by another process, whose work the server shows', async () => {
-      const digest = await publish('doomed', randomBytes(700));
-      await remove('doomed');
-      const told = (await inOtherProcess<SweepResult>('dry-run')).result;
-      assert.deepEqual([told?.removedBlobs, told?.digests], [1, [digest]]);
-      const done = (await inOtherProcess<SweepResult>('sweep')).result;
-      assert.deepEqual([done?.removedBlobs, done?.freedBytes], [1, 700]);
-      assert.deepEqual((await overview()).sweep.result, done);
+    test('can be swept and scrubbed by another process, whose results the server shows', async () => {
+      const digest = await publish('short-lived', randomBytes(700));
+      await remove('short-lived');
+      const preview = (await inOtherProcess<SweepResult>('dry-run')).result;
+      assert.deepEqual([preview?.removedBlobs, preview?.digests], [1, [digest]]);
+      const swept = (await inOtherProcess<SweepResult>('sweep')).result;
+      assert.deepEqual([swept?.removedBlobs, swept?.freedBytes], [1, 700]);
+      assert.deepEqual((await overview()).sweep.result, swept);
 
-      const harmed = await publish('harmed', randomBytes(900));
-      await rm(await pathOf(harmed));
-      const { result: found, shown } = await inOtherProcess<ScrubResult>('scrub');
-      assert.deepEqual(found?.missing, [
-        { digest: harmed, reason: 'gone', artefacts: [{ id: 'harmed', architecture: '' }] },
+      const corrupted = await publish('corrupted', randomBytes(900));
+      await rm(await pathOf(corrupted));
+      const { result: scrubbed, reported } = await inOtherProcess<ScrubResult>('scrub');
+      assert.deepEqual(scrubbed?.missing, [
+        { digest: corrupted, reason: 'gone', artefacts: [{ id: 'corrupted', architecture: '' }] },
       ]);
-      assert.equal(shown?.at(-1), found?.checkedBlobs);
-      assert.deepEqual((await overview()).scrub.result, found);
+      assert.equal(reported?.at(-1), scrubbed?.checkedBlobs);
+      assert.deepEqual((await overview()).scrub.result, scrubbed);
     });
 
     async function inOtherProcess<Result>(
       work: 'sweep' | 'dry-run' | 'scrub',
-    ): Promise<{ result?: Result; shown?: number[]; code?: string }> {
+    ): Promise<{ result?: Result; reported?: number[]; code?: string }> {
       const { DATA_DIR, DATABASE_URL } = server.server.config;
       const env = {
         PATH: process.env.PATH,
@@ -235,12 +230,12 @@ for (const dialect of DIALECTS) {
         [join(import.meta.dirname, 'upkeep-child.ts'), work],
         { env },
       );
-      return JSON.parse(stdout) as { result?: Result; shown?: number[]; code?: string };
+      return JSON.parse(stdout) as { result?: Result; reported?: number[]; code?: string };
     }
   });
 }
 
-test('a server that stops ends the events it sends, and does not wait for who reads them', async () => {
+test('a server that stops ends its event streams without waiting for their readers', async () => {
   const server = await startTestServer();
   const response = await server.api('GET', '/storage/events', { headers: await server.superadmin() });
   const stream = readEvents(response, () => undefined);
@@ -248,7 +243,7 @@ test('a server that stops ends the events it sends, and does not wait for who re
   await stream.ended;
 });
 
-test('events of a job that one replica runs reach those who listen at another', async (t) => {
+test('events of a job that runs on one replica reach clients of another', async (t) => {
   const one = await startTestServer({ dialect: 'postgres' });
   const secrets = Object.fromEntries(
     ['API_KEYS_SALT', 'CIPHER_PASSWORD', 'AUTH_SECRET'].map((name) => [

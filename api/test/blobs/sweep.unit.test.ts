@@ -32,7 +32,7 @@ for (const dialect of DIALECTS) {
     };
     const digests = async () => (await storage.rows()).map(({ digest }) => digest);
 
-    test('leaves what a slot refers to, however old', async () => {
+    test('keeps referenced blobs, however old', async () => {
       const digest = await storage.publish(BYTES, 'kept');
       await storage.age(1000 * GRACE_MS);
       assert.deepEqual(await counts(sweep.run()), NOTHING);
@@ -41,23 +41,19 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await readBlob(storage.store, await storage.keyOf(digest)), BYTES);
     });
 
-    test(
-      'removes a blob and its bytes when the grace period is over since a sweep first saw that no slot ' +
-        'refers to it',
-      async () => {
-        await storage.publish(BYTES, 'short-lived');
-        await storage.age(1000 * GRACE_MS);
-        await storage.deleteArtefact('short-lived');
-        assert.deepEqual(await counts(sweep.run()), NOTHING);
-        await storage.age(GRACE_MS - HOUR_MS);
-        assert.deepEqual(await counts(sweep.run()), NOTHING);
-        await storage.age(2 * HOUR_MS);
-        assert.deepEqual(await counts(sweep.run()), { ...NOTHING, removedBlobs: 1, freedBytes: BYTES.length });
-        assert.deepEqual([await storage.rows(), await storage.files()], [[], []]);
-      },
-    );
+    test('removes a blob one grace period after a sweep has first found it unreferenced', async () => {
+      await storage.publish(BYTES, 'short-lived');
+      await storage.age(1000 * GRACE_MS);
+      await storage.deleteArtefact('short-lived');
+      assert.deepEqual(await counts(sweep.run()), NOTHING);
+      await storage.age(GRACE_MS - HOUR_MS);
+      assert.deepEqual(await counts(sweep.run()), NOTHING);
+      await storage.age(2 * HOUR_MS);
+      assert.deepEqual(await counts(sweep.run()), { ...NOTHING, removedBlobs: 1, freedBytes: BYTES.length });
+      assert.deepEqual([await storage.rows(), await storage.files()], [[], []]);
+    });
 
-    test('counts the grace period anew for a blob that was wanted again meanwhile', async () => {
+    test('restarts the grace period of a blob that was referenced again meanwhile', async () => {
       await storage.publish(BYTES, 'first');
       await storage.deleteArtefact('first');
       await sweep.run();
@@ -71,14 +67,14 @@ for (const dialect of DIALECTS) {
       assert.equal((await storage.rows()).length, 1);
     });
 
-    test('leaves a blob that was marked and is referred to, whatever its mark says', async () => {
+    test('keeps a referenced blob even if it is marked', async () => {
       const digest = await storage.publish(BYTES, 'kept');
       await storage.database.db.updateTable('blobs').set({ unreferenced_since: '2000-01-01T00:00:00.000Z' }).execute();
       assert.deepEqual(await counts(eager.run()), NOTHING);
       assert.deepEqual(await digests(), [digest]);
     });
 
-    test('removes an object that no row names once it is older than the grace period', async () => {
+    test('removes an orphaned object once it is older than the grace period', async () => {
       for (const [key, finish] of [
         ['aa/whole', true],
         ['aa/half', false],
@@ -93,28 +89,25 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await storage.files(), []);
     });
 
-    test(
-      'does not touch an upload in flight, whatever it has come to and however short the ' + 'grace period is',
-      async () => {
-        const started = await storage.blobs.begin();
-        const durable = await storage.receive(BYTES);
-        assert.deepEqual(await counts(eager.run()), NOTHING);
-        assert.equal((await storage.files()).length, 2);
-        await started.write(BYTES);
-        await started.finish();
-        for (const upload of [started, durable]) {
-          await storage.database.transaction(async (tx) => {
-            await (await upload.finish()).adopt(tx);
-            await storage.putSlot(tx, 'kept', digestOf(BYTES));
-          });
-          await (await upload.finish()).settle();
-        }
-        assert.deepEqual(await counts(eager.run()), NOTHING);
-        assert.deepEqual(await readBlob(storage.store, await storage.keyOf(digestOf(BYTES))), BYTES);
-      },
-    );
+    test('does not affect an upload in progress, however short the grace period is', async () => {
+      const started = await storage.blobs.begin();
+      const durable = await storage.receive(BYTES);
+      assert.deepEqual(await counts(eager.run()), NOTHING);
+      assert.equal((await storage.files()).length, 2);
+      await started.write(BYTES);
+      await started.finish();
+      for (const upload of [started, durable]) {
+        await storage.database.transaction(async (tx) => {
+          await (await upload.finish()).adopt(tx);
+          await storage.putSlot(tx, 'kept', digestOf(BYTES));
+        });
+        await (await upload.finish()).settle();
+      }
+      assert.deepEqual(await counts(eager.run()), NOTHING);
+      assert.deepEqual(await readBlob(storage.store, await storage.keyOf(digestOf(BYTES))), BYTES);
+    });
 
-    test('ends the upload of a process that died, and removes what it had written', async () => {
+    test('ends the upload of a process that died, and removes its bytes', async () => {
       const dead = await storage.blobs.begin();
       await dead.write(BYTES);
       await storage.receive(BYTES);
@@ -128,7 +121,7 @@ for (const dialect of DIALECTS) {
       await dead.abort();
     });
 
-    test('leaves an upload that it has ended unable to commit', async () => {
+    test('prevents an upload that it has ended from committing', async () => {
       const upload = await storage.receive(BYTES);
       await storage.age(GRACE_MS + HOUR_MS);
       await sweep.run();
@@ -140,7 +133,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([await storage.rows(), await storage.files()], [[], []]);
     });
 
-    test('tells in a dry run what it would remove, and removes nothing', async () => {
+    test('reports in a dry run what it would remove, and removes nothing', async () => {
       const digest = await storage.publish(BYTES, 'gone');
       await storage.publish(sampleBytes(100), 'kept');
       await storage.deleteArtefact('gone');
@@ -149,22 +142,23 @@ for (const dialect of DIALECTS) {
       assert.deepEqual((await sweep.dryRun()).digests, []);
       await storage.age(GRACE_MS + HOUR_MS);
       const before = [await storage.rows(), await storage.writers(), await storage.files()];
-      const told = await sweep.dryRun();
-      assert.deepEqual(told.digests, [digest]);
-      assert.ok(told.dryRun);
+      const preview = await sweep.dryRun();
+      assert.deepEqual(preview.digests, [digest]);
+      assert.ok(preview.dryRun);
       assert.deepEqual([await storage.rows(), await storage.writers(), await storage.files()], before);
-      const done = await sweep.run();
-      // A dry run leaves the blob's object in place, where it is counted among those that are checked.
-      assert.deepEqual(told, { ...done, dryRun: true, checkedObjects: done.checkedObjects + 1, digests: [digest] });
+      const result = await sweep.run();
+      // A dry run leaves the blob's object in place and therefore checks one object more.
+      const checkedObjects = result.checkedObjects + 1;
+      assert.deepEqual(preview, { ...result, dryRun: true, checkedObjects, digests: [digest] });
     });
 
-    test('without a grace period tells in a dry run what is unreferenced now', async () => {
+    test('without a grace period reports in a dry run what is unreferenced now', async () => {
       const digest = await storage.publish(BYTES);
       assert.deepEqual((await eager.dryRun()).digests, [digest]);
       assert.deepEqual(await counts(eager.run()), { ...NOTHING, removedBlobs: 1, freedBytes: BYTES.length });
     });
 
-    test('finds the object of a blob whose sweep died between row and bytes', async () => {
+    test('removes the object of a blob when an earlier sweep died after deleting its row', async () => {
       const digest = await storage.publish(BYTES);
       const key = await storage.keyOf(digest);
       await storage.database.db.deleteFrom('blobs').execute();
@@ -173,7 +167,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await storage.files(), []);
     });
 
-    test('goes through more blobs than it looks at together, and tells how far it is', async () => {
+    test('processes more blobs than fit into one window, and reports its progress', async () => {
       const rows = Array.from({ length: 2_345 }, (_, n) => ({
         digest: `sha256:${n.toString().padStart(64, '0')}`,
         storage_key: `aa/${n}`,
@@ -187,14 +181,14 @@ for (const dialect of DIALECTS) {
           .values(rows.slice(start, start + 500))
           .execute();
       await storage.database.transaction((tx) => storage.putSlot(tx, 'kept', rows[1234]!.digest));
-      const seen: number[] = [];
-      const result = await eager.run({ onProgress: ({ checkedBlobs }) => seen.push(checkedBlobs) });
+      const reported: number[] = [];
+      const result = await eager.run({ onProgress: ({ checkedBlobs }) => reported.push(checkedBlobs) });
       assert.deepEqual([result.checkedBlobs, result.removedBlobs], [2_345, 2_344]);
       assert.deepEqual(await digests(), [rows[1234]!.digest]);
-      assert.deepEqual([...new Set(seen)], [1_000, 2_000, 2_345]);
+      assert.deepEqual([...new Set(reported)], [1_000, 2_000, 2_345]);
     });
 
-    test('stops between two batches when it is told to', async () => {
+    test('stops between two batches when it is aborted', async () => {
       await storage.publish(BYTES);
       const stop = new AbortController();
       await assert.rejects(
@@ -226,7 +220,7 @@ for (const dialect of DIALECTS) {
       await upload.abort();
     });
 
-    test('fails when the storage is away, and the next one removes what it could not', async () => {
+    test('fails when the storage is unavailable, and the next sweep removes the rest', async () => {
       await storage.publish(BYTES);
       const away = {
         ...storage.store,
@@ -240,35 +234,32 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await counts(eager.run()), { ...NOTHING, removedObjects: 1, freedBytes: BYTES.length });
     });
 
-    test(
-      'without a grace period never takes a byte from uploads of equal bytes that come and go at ' + 'the same time',
-      async () => {
-        const bytes = [sampleBytes(1_000), randomBytes(1_000), Buffer.alloc(0)];
-        let isPublishing = true;
-        async function publishAndDelete(name: string): Promise<void> {
-          for (let round = 0; round < 25; round++) {
-            const chosen = bytes[round % bytes.length]!;
-            const digest = await storage.publish(chosen, name);
-            // While its slot is there, the bytes are.
-            assert.deepEqual(await readBlob(storage.store, await storage.keyOf(digest)), Buffer.from(chosen));
-            await storage.deleteArtefact(name);
-          }
+    test('without a grace period never removes bytes of concurrent uploads and deletions of equal blobs', async () => {
+      const bytes = [sampleBytes(1_000), randomBytes(1_000), Buffer.alloc(0)];
+      let isPublishing = true;
+      async function publishAndDelete(name: string): Promise<void> {
+        for (let round = 0; round < 25; round++) {
+          const chosen = bytes[round % bytes.length]!;
+          const digest = await storage.publish(chosen, name);
+          // While its slot is there, the bytes are.
+          assert.deepEqual(await readBlob(storage.store, await storage.keyOf(digest)), Buffer.from(chosen));
+          await storage.deleteArtefact(name);
         }
-        async function sweepAllTheTime(): Promise<number> {
-          let removed = 0;
-          while (isPublishing) removed += (await eager.run()).removedBlobs;
-          return removed;
-        }
-        const sweeping = sweepAllTheTime();
-        try {
-          await Promise.all(Array.from({ length: 6 }, (_, n) => publishAndDelete(`racer-${n}`)));
-        } finally {
-          isPublishing = false;
-        }
-        assert.ok((await sweeping) > 0);
-        await eager.run();
-        assert.deepEqual([await storage.rows(), await storage.writers(), await storage.files()], [[], [], []]);
-      },
-    );
+      }
+      async function sweepContinuously(): Promise<number> {
+        let removed = 0;
+        while (isPublishing) removed += (await eager.run()).removedBlobs;
+        return removed;
+      }
+      const sweeping = sweepContinuously();
+      try {
+        await Promise.all(Array.from({ length: 6 }, (_, n) => publishAndDelete(`racer-${n}`)));
+      } finally {
+        isPublishing = false;
+      }
+      assert.ok((await sweeping) > 0);
+      await eager.run();
+      assert.deepEqual([await storage.rows(), await storage.writers(), await storage.files()], [[], [], []]);
+    });
   });
 }

@@ -1,11 +1,11 @@
-// Run by tests: sweeps or scrubs the data of the environment in a process of its own, as the command line does.
-// Arguments: `sweep`, `dry-run` or `scrub`. Prints the result, or the code of the failure, as JSON.
+// Run by tests: sweeps or scrubs the instance of the environment in a separate process, as the command line does.
+// Argument: `sweep`, `dry-run` or `scrub`. Prints the result, or the error code, as JSON.
 
 import { scrub, sweep } from '../../index.ts';
 
-const shown: number[] = [];
+const reported: number[] = [];
 const onProgress = ({ checkedBlobs }: { checkedBlobs: number }) => {
-  shown.push(checkedBlobs);
+  reported.push(checkedBlobs);
 };
 const work =
   process.argv[2] === 'scrub'
@@ -14,7 +14,7 @@ const work =
 console.log(
   JSON.stringify(
     await work.then(
-      (result) => ({ result, shown }),
+      (result) => ({ result, reported }),
       (error: unknown) => ({ code: (error as { code?: unknown }).code }),
     ),
   ),

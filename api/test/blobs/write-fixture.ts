@@ -1,4 +1,4 @@
-// Uploads of one sample into an empty store, on a database of either kind: what the tests of uploads share.
+// Fixture for upload tests: an empty store and database, and uploads of one sample.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -13,26 +13,26 @@ export const BYTES = sampleBytes(300_000);
 export const DIGEST = `sha256:${createHash('sha256').update(BYTES).digest('hex')}`;
 /** How long a suspended upload is kept. */
 export const TOMORROW = new Date(Date.now() + 86_400_000);
-/** As a body arrives. */
+/** Chunk size of the uploads. */
 const CHUNK_BYTES = 70_000;
 
 export interface WriteFixture {
   database: Database;
   store: BlobStore;
   blobs: Blobs;
-  /** Folder of the store. */
+  /** Root of the store. */
   root: string;
   rows(): Promise<{ digest: string; storage_key: string; size: number; state: string }[]>;
   writers(): Promise<{ storage_key: string; heartbeat_at: string }[]>;
-  /** Keys in the store; unfinished ones say so. */
+  /** Keys in the store; unfinished ones are followed by ` unfinished`. */
   files(): Promise<string[]>;
-  /** Whether the sample is read as it was sent. */
+  /** Whether the sample reads back unchanged. */
   readBack(): Promise<boolean>;
   receive(bytes?: Uint8Array): Promise<BlobWrite>;
   suspended(bytes: Uint8Array): Promise<BlobWrite>;
   adopt(upload: BlobWrite): Promise<void>;
   publish(bytes?: Uint8Array): Promise<void>;
-  /** One sound row of the sample, one file that it names, nobody writing. */
+  /** Asserts one intact row of the sample, its file, and no other rows, files or writers. */
   assertStoredOnce(): Promise<void>;
   assertNothing(): Promise<void>;
   /** Empties the store and its tables. */

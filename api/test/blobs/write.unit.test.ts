@@ -19,7 +19,7 @@ for (const dialect of DIALECTS) {
     afterEach(() => uploads.empty());
     after(() => uploads.close());
 
-    test('is in the list of writers before its first byte', async () => {
+    test('has a writer row before its first byte', async () => {
       const upload = await uploads.blobs.begin();
       const [writer, ...others] = await uploads.writers();
       assert.deepEqual(others, []);
@@ -27,7 +27,7 @@ for (const dialect of DIALECTS) {
       await upload.abort();
     });
 
-    test('can be read once it is adopted, and not before', async () => {
+    test('can be read only once it is adopted', async () => {
       const upload = await uploads.receive();
       assert.equal(upload.sizeBytes, BYTES.length);
       assert.partialDeepStrictEqual(await upload.finish(), { digest: DIGEST, sizeBytes: BYTES.length });
@@ -39,25 +39,25 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await uploads.blobs.totals(), { count: 1, sizeBytes: BYTES.length });
     });
 
-    test('of no bytes is a blob too', async () => {
+    test('may be empty', async () => {
       await uploads.publish(Buffer.alloc(0));
       assert.equal((await uploads.rows())[0]?.digest, `sha256:${createHash('sha256').digest('hex')}`);
     });
 
-    test('of bytes that are known adopts them and drops its own', async () => {
+    test('of known bytes adopts the existing blob and deletes its own object', async () => {
       await uploads.publish();
-      const [known] = await uploads.rows();
+      const [existing] = await uploads.rows();
       await uploads.publish();
       await uploads.assertStoredOnce();
-      assert.equal((await uploads.rows())[0]?.storage_key, known?.storage_key);
+      assert.equal((await uploads.rows())[0]?.storage_key, existing?.storage_key);
     });
 
-    test('of the same bytes, several at once, keeps one of them', async () => {
+    test('is stored once when several uploads of the same bytes run concurrently', async () => {
       await Promise.all(Array.from({ length: 6 }, () => uploads.publish()));
       await uploads.assertStoredOnce();
     });
 
-    test('heals bytes that are gone', async () => {
+    test('repairs a blob whose file is missing', async () => {
       await uploads.publish();
       const [lost] = await uploads.rows();
       await rm(join(uploads.root, lost!.storage_key));
@@ -67,7 +67,7 @@ for (const dialect of DIALECTS) {
       assert.notEqual((await uploads.rows())[0]?.storage_key, lost?.storage_key);
     });
 
-    test('heals bytes that were cut short, and drops what is left of them', async () => {
+    test('repairs a truncated blob, and deletes its old file', async () => {
       await uploads.publish();
       const [damaged] = await uploads.rows();
       await truncate(join(uploads.root, damaged!.storage_key), 1000);
@@ -76,14 +76,14 @@ for (const dialect of DIALECTS) {
       assert.notEqual((await uploads.rows())[0]?.storage_key, damaged?.storage_key);
     });
 
-    test('heals bytes that were found damaged, though their size is right', async () => {
+    test('repairs a blob marked as damaged, even if its size is right', async () => {
       await uploads.publish();
       await uploads.database.db.updateTable('blobs').set({ state: 'damaged' }).execute();
       await uploads.publish();
       await uploads.assertStoredOnce();
     });
 
-    test('heals lost bytes once when several come at once', async () => {
+    test('repairs a lost blob once when several uploads run concurrently', async () => {
       await uploads.publish();
       await rm(join(uploads.root, (await uploads.rows())[0]!.storage_key));
       await Promise.all([uploads.publish(), uploads.publish(), uploads.publish()]);
@@ -121,7 +121,7 @@ for (const dialect of DIALECTS) {
       await uploads.assertNothing();
     });
 
-    test('leaves what was known before when its adoption fails', async () => {
+    test('leaves the existing blob unchanged when its adoption fails', async () => {
       await uploads.publish();
       const upload = await uploads.receive();
       await upload.finish();
@@ -136,7 +136,7 @@ for (const dialect of DIALECTS) {
       await uploads.assertStoredOnce();
     });
 
-    test('may be adopted by a later attempt of a transaction', async () => {
+    test('can be adopted by a retried transaction', async () => {
       const upload = await uploads.receive();
       await upload.finish();
       let attempts = 0;
@@ -148,19 +148,15 @@ for (const dialect of DIALECTS) {
       await uploads.assertStoredOnce();
     });
 
-    test(
-      'keeps its bytes when it is aborted though its adoption was committed, as when the answer of the ' +
-        'commit was lost',
-      async () => {
-        const upload = await uploads.receive();
-        await upload.finish();
-        await uploads.adopt(upload);
-        await upload.abort();
-        await uploads.assertStoredOnce();
-      },
-    );
+    test('keeps its bytes when it is aborted after a commit whose response was lost', async () => {
+      const upload = await uploads.receive();
+      await upload.finish();
+      await uploads.adopt(upload);
+      await upload.abort();
+      await uploads.assertStoredOnce();
+    });
 
-    test('keeps the bytes of others then as well', async () => {
+    test('keeps the bytes of the existing blob when it is aborted after such a commit', async () => {
       await uploads.publish();
       const upload = await uploads.receive();
       await upload.finish();
@@ -170,7 +166,7 @@ for (const dialect of DIALECTS) {
       assert.ok(await uploads.readBack());
     });
 
-    test('cannot be adopted once somebody gave it up, and changes nothing then', async () => {
+    test('cannot be adopted after it was discarded, and changes nothing', async () => {
       const upload = await uploads.receive();
       await upload.finish();
       await uploads.database.db.deleteFrom('blob_writers').execute();
@@ -178,32 +174,32 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await uploads.rows(), []);
     });
 
-    test('says that it lives, at most every half minute', async (t) => {
+    test('sends a heartbeat at most every 30 seconds', async (t) => {
       t.mock.timers.enable({ apis: ['Date'], now: Date.now() });
       const upload = await uploads.blobs.begin();
-      const beatAt = async () => (await uploads.writers())[0]?.heartbeat_at;
-      const first = await beatAt();
+      const heartbeatAt = async () => (await uploads.writers())[0]?.heartbeat_at;
+      const first = await heartbeatAt();
       t.mock.timers.tick(29_000);
       await upload.write(BYTES);
-      assert.equal(await beatAt(), first);
+      assert.equal(await heartbeatAt(), first);
       t.mock.timers.tick(2_000);
       await upload.write(BYTES);
       await eventually(async () => {
-        assert.equal(Date.parse((await beatAt()) ?? '') - Date.parse(first ?? ''), 31_000);
+        assert.equal(Date.parse((await heartbeatAt()) ?? '') - Date.parse(first ?? ''), 31_000);
       });
       await upload.abort();
     });
 
-    test('does not begin on a storage that is away, and leaves no writer', async () => {
-      const away = await makeFsStore();
-      const broken = createBlobs({ database: uploads.database, store: away.open() });
-      await away.remove();
+    test('does not start on an unavailable storage, and leaves no writer', async () => {
+      const removed = await makeFsStore();
+      const broken = createBlobs({ database: uploads.database, store: removed.open() });
+      await removed.remove();
       await assert.rejects(broken.begin(), { code: 'storage_unavailable' });
       await assert.rejects(broken.check(), { code: 'storage_unavailable' });
       assert.deepEqual(await uploads.writers(), []);
     });
 
-    test('of a digest that nobody sent cannot be read', async () => {
+    test('with an unknown digest cannot be read', async () => {
       await assert.rejects(uploads.blobs.read(`sha256:${'0'.repeat(64)}`), { code: 'blob_missing', status: 500 });
       assert.deepEqual(await uploads.blobs.totals(), { count: 0, sizeBytes: 0 });
     });

@@ -14,7 +14,7 @@ const SVG = '<svg xmlns="http://www.w3.org/2000/svg"><circle r="4"/></svg>';
 const ORIGIN = 'https://production.example.org/registry';
 
 for (const dialect of DIALECTS) {
-  describe(`artefacts carried to ${dialect}`, () => {
+  describe(`artefacts imported from a bundle on ${dialect}`, () => {
     let source: TestServer;
     let target: TestServer;
     let directory: string;
@@ -48,38 +48,35 @@ for (const dialect of DIALECTS) {
       exportArtefacts(envOf(source), join(directory, name), { patterns });
     const importFrom = (name: string) => importArtefacts(envOf(target), join(directory, name));
 
-    test(
-      'arrive whole, with everything that a mirror has, and are known as mirrors of where ' + 'they come from',
-      async () => {
-        const exported = await exportTo('first.tar', ['@acme/*']);
-        assert.deepEqual([exported.artefacts, exported.failed, exported.origin], [2, [], ORIGIN]);
-        const { stdout } = await run('tar', ['tf', join(directory, 'first.tar')]);
-        assert.match(stdout, /^blobs\/[0-9a-f]{64}$/m);
-        assert.match(stdout, /^berth\.json$/m);
-        assert.ok(!(await readFile(join(directory, 'first.tar'), 'latin1')).includes('privateAccess'));
+    test('have everything that a mirror has, with the exporting registry as their origin', async () => {
+      const exported = await exportTo('first.tar', ['@acme/*']);
+      assert.deepEqual([exported.artefacts, exported.failed, exported.origin], [2, [], ORIGIN]);
+      const { stdout } = await run('tar', ['tf', join(directory, 'first.tar')]);
+      assert.match(stdout, /^blobs\/[0-9a-f]{64}$/m);
+      assert.match(stdout, /^berth\.json$/m);
+      assert.ok(!(await readFile(join(directory, 'first.tar'), 'latin1')).includes('privateAccess'));
 
-        const report = await importFrom('first.tar');
-        assert.deepEqual([report.updated, report.failed, report.problems, report.origin], [2, 0, [], ORIGIN]);
-        assert.deepEqual(await bytesOf(target, '@acme/a@1', 'x64'), await bytesOf(source, '@acme/a@1', 'x64'));
-        const copy = await documentOf(target, '@acme/a@1');
-        assert.deepEqual(
-          [copy?.['origin'], copy?.['public'], copy?.['dataUpdatedAt']],
-          [ORIGIN, false, (await documentOf(source, '@acme/a@1'))?.['dataUpdatedAt']],
-        );
-        assert.equal(
-          await (await target.api('GET', '/artefacts/%40acme%2Fa%401/thumbnail', { headers: target.internal })).text(),
-          SVG,
-        );
-        assert.equal(await documentOf(target, '@other/c@1'), undefined);
-        const view = await remoteClient(target, ORIGIN).get();
-        assert.deepEqual(
-          [view.selectedArtefacts, view.schedule, view.apiKeyShortId, view.lastSyncStatus],
-          [['@acme/a@1', '@acme/b@1'], null, undefined, 'success'],
-        );
-      },
-    );
+      const report = await importFrom('first.tar');
+      assert.deepEqual([report.updated, report.failed, report.problems, report.origin], [2, 0, [], ORIGIN]);
+      assert.deepEqual(await bytesOf(target, '@acme/a@1', 'x64'), await bytesOf(source, '@acme/a@1', 'x64'));
+      const copy = await documentOf(target, '@acme/a@1');
+      assert.deepEqual(
+        [copy?.['origin'], copy?.['public'], copy?.['dataUpdatedAt']],
+        [ORIGIN, false, (await documentOf(source, '@acme/a@1'))?.['dataUpdatedAt']],
+      );
+      assert.equal(
+        await (await target.api('GET', '/artefacts/%40acme%2Fa%401/thumbnail', { headers: target.internal })).text(),
+        SVG,
+      );
+      assert.equal(await documentOf(target, '@other/c@1'), undefined);
+      const view = await remoteClient(target, ORIGIN).get();
+      assert.deepEqual(
+        [view.selectedArtefacts, view.schedule, view.apiKeyShortId, view.lastSyncStatus],
+        [['@acme/a@1', '@acme/b@1'], null, undefined, 'success'],
+      );
+    });
 
-    test('change only what has changed when a later file comes', async () => {
+    test('are updated only where a later bundle differs', async () => {
       await publish(source, '@acme/b@1', '1.0.1');
       await exportTo('second.tar', ['@acme/*', '@other/*']);
       const report = await importFrom('second.tar');
@@ -87,36 +84,33 @@ for (const dialect of DIALECTS) {
       assert.equal((await documentOf(target, '@acme/b@1'))?.['version'], '1.0.1');
     });
 
-    test(
-      'are refused one by one where their bytes are damaged or their id is taken, and the ' + 'others arrive',
-      async () => {
-        await publish(source, '@acme/damaged@1', '1.0.0');
-        await publish(source, '@acme/taken@1', '1.0.0');
-        await publish(source, '@acme/sound@1', '1.0.0');
-        await publish(target, '@acme/taken@1', '9.9.9');
-        await exportTo('third.tar', ['@acme/damaged@1', '@acme/taken@1', '@acme/sound@1']);
-        const path = join(directory, 'third.tar');
-        const bytes = await readFile(path);
-        const digest = (await digestOf(source, '@acme/damaged@1')).replace('sha256:', '');
-        bytes[bytes.indexOf(`blobs/${digest}`) + 512 + 20]! ^= 1;
-        await writeFile(path, bytes);
-        const report = await importFrom('third.tar');
-        assert.deepEqual([report.updated, report.failed], [1, 2]);
-        assert.deepEqual(
-          report.problems.map(({ id }) => id),
-          ['@acme/damaged@1', '@acme/taken@1'],
-        );
-        assert.equal(await documentOf(target, '@acme/damaged@1'), undefined);
-        assert.equal((await documentOf(target, '@acme/taken@1'))?.['version'], '9.9.9');
-        assert.equal((await documentOf(target, '@acme/sound@1'))?.['version'], '1.0.0');
-        assert.equal(resultOf(await remoteClient(target, ORIGIN).get(), '@acme/damaged@1').status, 'failed');
-      },
-    );
+    test('fail one by one if their bytes are damaged or their id is in use, and the others are mirrored', async () => {
+      await publish(source, '@acme/damaged@1', '1.0.0');
+      await publish(source, '@acme/in-use@1', '1.0.0');
+      await publish(source, '@acme/intact@1', '1.0.0');
+      await publish(target, '@acme/in-use@1', '9.9.9');
+      await exportTo('third.tar', ['@acme/damaged@1', '@acme/in-use@1', '@acme/intact@1']);
+      const path = join(directory, 'third.tar');
+      const bytes = await readFile(path);
+      const digest = (await digestOf(source, '@acme/damaged@1')).replace('sha256:', '');
+      bytes[bytes.indexOf(`blobs/${digest}`) + 512 + 20]! ^= 1;
+      await writeFile(path, bytes);
+      const report = await importFrom('third.tar');
+      assert.deepEqual([report.updated, report.failed], [1, 2]);
+      assert.deepEqual(
+        report.problems.map(({ id }) => id),
+        ['@acme/damaged@1', '@acme/in-use@1'],
+      );
+      assert.equal(await documentOf(target, '@acme/damaged@1'), undefined);
+      assert.equal((await documentOf(target, '@acme/in-use@1'))?.['version'], '9.9.9');
+      assert.equal((await documentOf(target, '@acme/intact@1'))?.['version'], '1.0.0');
+      assert.equal(resultOf(await remoteClient(target, ORIGIN).get(), '@acme/damaged@1').status, 'failed');
+    });
 
-    test('are refused all together in a file that was cut short, is none, or is from here', async () => {
-      await exportTo('cut.tar', ['@acme/a@1']);
-      await truncate(join(directory, 'cut.tar'), 1000);
-      await assert.rejects(importFrom('cut.tar'), { code: 'bundle_invalid' });
+    test('are all rejected if the file is truncated, no bundle, or exported from this registry', async () => {
+      await exportTo('truncated.tar', ['@acme/a@1']);
+      await truncate(join(directory, 'truncated.tar'), 1000);
+      await assert.rejects(importFrom('truncated.tar'), { code: 'bundle_invalid' });
       await writeFile(join(directory, 'none.tar'), 'not a tar at all'.repeat(100));
       await assert.rejects(importFrom('none.tar'), { code: 'bundle_invalid' });
       await assert.rejects(importFrom('missing.tar'), { name: 'ConfigError' });
@@ -124,9 +118,9 @@ for (const dialect of DIALECTS) {
       await assert.rejects(importArtefacts(envOf(source), join(directory, 'own.tar')), { code: 'remote_url_invalid' });
     });
 
-    test('can be taken from another registry over the network', async () => {
+    test('can be exported from another registry over the network', async () => {
       const path = join(directory, 'network.tar');
-      const apiKey = await source.readKey({ type: 'organization', id: 'carriers' });
+      const apiKey = await source.readKey({ type: 'organization', id: 'exporters' });
       const report = await exportArtefacts({}, path, { patterns: ['@acme/a@1'], from: { url: source.url, apiKey } });
       assert.deepEqual([report.artefacts, report.origin, report.failed], [1, source.url, []]);
       await assert.rejects(

@@ -20,7 +20,7 @@ before(async () => {
 });
 after(() => berth.close());
 
-test('a registry serves the clients that it lists, whoever asks', async () => {
+test('a registry serves the listed clients to anyone', async () => {
   for (const headers of [{}, { 'x-api-key': 'reg_unknown' }, { cookie: 'better-auth.session_token=x' }]) {
     const list = await fetch(`${berth.url}/clients`, { headers });
     const { results, count } = (await list.json()) as { results: Client[]; count: number };
@@ -31,13 +31,13 @@ test('a registry serves the clients that it lists, whoever asks', async () => {
       const bytes = Buffer.from(await response.arrayBuffer());
       assert.deepEqual([response.status, bytes.length], [200, size]);
       assert.equal(`sha256:${createHash('sha256').update(bytes).digest('hex')}`, digest);
-      // Shared caches keep the answer.
+      // Shared caches store the response.
       assert.deepEqual([response.headers.get('set-cookie'), response.headers.get('vary')], [null, null]);
     }
   }
 });
 
-test('addresses without a version lead to the present one, with and without the path of PUBLIC_URL', async () => {
+test('URLs without a version redirect to the current one, with and without the path of PUBLIC_URL', async () => {
   for (const base of [berth.url, `${berth.url}/registry`]) {
     for (const name of ['cli', 'lib-node']) {
       const response = await fetch(`${base}/clients/${name}.tgz`, { method: 'HEAD' });
@@ -47,7 +47,7 @@ test('addresses without a version lead to the present one, with and without the 
   }
 });
 
-test('the description of the API has them', async () => {
+test('the OpenAPI document contains the routes', async () => {
   const { paths } = (await (await berth.api('GET', '/openapi.json')).json()) as Description;
   const expected = {
     '/clients': ['200', '503'],

@@ -38,7 +38,7 @@ for (const publicUrl of PUBLIC_URLS) {
         return app.inject({ method, url: publicUrl + path, headers });
       };
 
-      test(`${method} /clients lists the clients with their addresses, for anybody`, async () => {
+      test(`${method} /clients lists the clients with their URLs`, async () => {
         const { statusCode, headers, body } = await ask('/clients');
         assert.deepEqual([statusCode, headers['content-type']], [200, 'application/json; charset=utf-8']);
         assert.equal(headers['cache-control'], 'no-cache');
@@ -53,7 +53,7 @@ for (const publicUrl of PUBLIC_URLS) {
         assert.deepEqual(method === 'GET' ? JSON.parse(body) : body, method === 'GET' ? { results, count: 2 } : '');
       });
 
-      test(`${method} of a version that the registry does not have is a 404`, async () => {
+      test(`${method} of an unknown version answers client_version_not_found`, async () => {
         for (const version of ['1.2.2', '1.2', 'latest', 'v1.2.3', '1.2.3%2F..%2F1.2.3', '%2e%2e%2fdist']) {
           const { statusCode, body, headers } = await ask(`/clients/${version}/cli.tgz`, { 'if-none-match': '*' });
           assert.deepEqual([statusCode, headers['cache-control']], [404, 'no-store'], version);
@@ -61,7 +61,7 @@ for (const publicUrl of PUBLIC_URLS) {
         }
       });
 
-      test(`${method} of a client that there is not is an unknown path`, async () => {
+      test(`${method} of an unknown client answers 404`, async () => {
         for (const path of ['1.2.3/other.tgz', 'other.tgz', '1.2.3/clients.json', '1.2.3']) {
           assert.equal((await ask(`/clients/${path}`)).statusCode, 404, path);
         }
@@ -70,14 +70,14 @@ for (const publicUrl of PUBLIC_URLS) {
       for (const { name, bytes } of CLIENTS) {
         const etag = `"${digestOf(bytes)}"`;
 
-        test(`${method} /clients/${name}.tgz redirects to the present version, and is revalidated`, async () => {
+        test(`${method} /clients/${name}.tgz redirects to the current version, without caching`, async () => {
           const { statusCode, headers, body } = await ask(`/clients/${name}.tgz`);
           assert.deepEqual([statusCode, headers['cache-control'], body], [302, 'no-cache', '']);
           const target = new URL(String(headers.location), `${publicUrl}/clients/${name}.tgz`);
           assert.equal(target.href, `${publicUrl}/clients/1.2.3/${name}.tgz`);
         });
 
-        test(`${method} of a version of ${name} answers with immutable bytes and their digest`, async () => {
+        test(`${method} of a version of ${name} returns the tarball as immutable, with its digest`, async () => {
           const { statusCode, headers, rawPayload } = await ask(`/clients/1.2.3/${name}.tgz`);
           assert.deepEqual([statusCode, headers.etag, headers['cache-control']], [200, etag, IMMUTABLE]);
           assert.equal(headers['content-type'], 'application/gzip');
@@ -87,10 +87,10 @@ for (const publicUrl of PUBLIC_URLS) {
           assert.deepEqual(rawPayload, method === 'GET' ? bytes : Buffer.alloc(0));
         });
 
-        test(`${method} of a version of ${name} sends nothing to a client that has it`, async () => {
-          for (const known of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
-            const { statusCode, headers, body } = await ask(`/clients/1.2.3/${name}.tgz`, { 'if-none-match': known });
-            assert.deepEqual([statusCode, headers.etag, body], [304, etag, ''], known);
+        test(`${method} of a version of ${name} answers 304 to a client that has it`, async () => {
+          for (const cached of [etag, `W/${etag}`, `"other", ${etag}`, '*']) {
+            const { statusCode, headers, body } = await ask(`/clients/1.2.3/${name}.tgz`, { 'if-none-match': cached });
+            assert.deepEqual([statusCode, headers.etag, body], [304, etag, ''], cached);
             assert.equal(headers['cache-control'], IMMUTABLE);
           }
           const changed = await ask(`/clients/1.2.3/${name}.tgz`, { 'if-none-match': '"other"' });
@@ -99,7 +99,7 @@ for (const publicUrl of PUBLIC_URLS) {
       }
     }
 
-    test('a download that was cut goes on at its byte', async () => {
+    test('an interrupted download can be resumed', async () => {
       const url = `${publicUrl}/clients/1.2.3/cli.tgz`;
       const etag = `"${digestOf(CLIENTS[0]!.bytes)}"`;
       const rest = await app.inject({ url, headers: { 'range': 'bytes=4-', 'if-range': etag } });
@@ -108,7 +108,7 @@ for (const publicUrl of PUBLIC_URLS) {
       assert.deepEqual([beyond.statusCode, beyond.headers['content-range']], [416, 'bytes */11']);
     });
 
-    test('a build under a running server is served at once', async () => {
+    test('a rebuild is served without a restart', async () => {
       await build('1.3.0');
       const { headers } = await app.inject(`${publicUrl}/clients/cli.tgz`);
       assert.equal(headers.location, '1.3.0/cli.tgz');
@@ -122,7 +122,7 @@ for (const publicUrl of PUBLIC_URLS) {
   });
 }
 
-test('clients that are not built are a 503 that says what to run', async () => {
+test('missing clients answer clients_not_built and the command to run', async () => {
   const app = await startApp('https://example.org', join(directory, 'nothing'));
   for (const method of METHODS) {
     for (const path of ['', '/cli.tgz', '/lib-node.tgz', '/1.2.3/cli.tgz', '/1.2.3/lib-node.tgz']) {

@@ -32,7 +32,7 @@ for (const dialect of DIALECTS) {
     const findBlob = (digest: string) =>
       database.db.selectFrom('blobs').selectAll().where('digest', '=', digest).executeTakeFirst();
 
-    test('gives back numbers beyond 32 bits and texts as they were written', async () => {
+    test('returns numbers beyond 32 bits and texts unchanged', async () => {
       await insertBlob('sha256:types', 'types');
       assert.deepEqual(
         { ...(await findBlob('sha256:types')) },
@@ -40,7 +40,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('counts as a number, and counts affected rows', async () => {
+    test('returns counts as numbers, and the number of affected rows', async () => {
       await insertBlob('sha256:counted');
       const { count } = await database.db
         .selectFrom('blobs')
@@ -70,7 +70,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('refuses states of a blob that it does not know', async () => {
+    test('rejects unknown blob states', async () => {
       await assert.rejects(
         database.db
           .insertInto('blobs')
@@ -79,7 +79,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('keeps a blob as long as something refers to it', async () => {
+    test('refuses to delete a referenced blob', async () => {
       await insertBlob('sha256:kept');
       const scan = { digest: 'sha256:kept', scan_version: 1, readme: null, packages: '[]', unpacked_size: 0 };
       await database.db.insertInto('tarball_scans').values(scan).execute();
@@ -89,12 +89,12 @@ for (const dialect of DIALECTS) {
         .execute();
       await assert.rejects(
         database.db.insertInto('slots').values(slotOf('sha256:kept')).execute(),
-        'a slot needs its artefact',
+        'a slot requires its artefact',
       );
       await database.db.insertInto('artefacts').values(artefactRow()).execute();
       await assert.rejects(
         database.db.insertInto('slots').values(slotOf('sha256:unknown')).execute(),
-        'a slot needs its blob',
+        'a slot requires its blob',
       );
       await database.db.insertInto('slots').values(slotOf('sha256:kept')).execute();
       await assert.rejects(database.db.deleteFrom('blobs').where('digest', '=', 'sha256:kept').execute());
@@ -103,22 +103,22 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(
         await database.db.selectFrom('slots').selectAll().execute(),
         [],
-        'slots go with their artefact',
+        'slots are deleted with their artefact',
       );
       await database.db.deleteFrom('blobs').where('digest', '=', 'sha256:kept').execute();
       assert.deepEqual(
         await database.db.selectFrom('tarball_scans').selectAll().execute(),
         [],
-        'scans go with their blob',
+        'scans are deleted with their blob',
       );
       const parts = await database.db.selectFrom('file_index_parts').selectAll().execute();
-      assert.deepEqual(parts, [], 'lists of files go with their scan');
+      assert.deepEqual(parts, [], 'file indexes are deleted with their scan');
     });
 
-    test('tells the duration of each query in seconds', async () => {
-      const counted = queries.length;
+    test('reports the duration of each query in seconds', async () => {
+      const previousCount = queries.length;
       await database.check();
-      assert.equal(queries.length, counted + 1);
+      assert.equal(queries.length, previousCount + 1);
       assert.ok(queries.at(-1)! >= 0 && queries.at(-1)! < 60);
     });
 
@@ -137,7 +137,7 @@ for (const dialect of DIALECTS) {
   });
 }
 
-test('a SQLite database is durable at each commit and enforces its foreign keys', async () => {
+test('a SQLite database flushes every commit and enforces foreign keys', async () => {
   const { database, close } = await openTestDatabase('sqlite', { migrated: false });
   const pragma = async (name: string) =>
     Object.values((await sql.raw<Record<string, unknown>>(`pragma ${name}`).execute(database.db)).rows[0] ?? {})[0];
@@ -148,7 +148,7 @@ test('a SQLite database is durable at each commit and enforces its foreign keys'
   await close();
 });
 
-test('SQLite stores booleans and dates, which its driver cannot bind', async () => {
+test('SQLite stores booleans and dates, which node:sqlite cannot bind', async () => {
   const { database, close } = await openTestDatabase('sqlite', { migrated: false });
   const { rows } =
     await sql`select ${true} as yes, ${false} as no, ${new Date('2026-01-02T03:04:05.006Z')} as at`.execute(
@@ -158,7 +158,7 @@ test('SQLite stores booleans and dates, which its driver cannot bind', async () 
   await close();
 });
 
-test('SQLite prepares more statements than it keeps', async () => {
+test('SQLite runs more distinct statements than its cache keeps', async () => {
   const { database, close } = await openTestDatabase('sqlite', { migrated: false });
   for (const round of [1, 2]) {
     for (let index = 0; index < 300; index++) {

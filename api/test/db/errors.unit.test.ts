@@ -15,7 +15,7 @@ async function failureOf(work: () => Promise<unknown>): Promise<unknown> {
   );
 }
 
-/** Outside of the transaction that the call comes from, as another request would be. */
+/** Runs work outside of the caller's transaction, like another request. */
 const outside = new AsyncResource('outside');
 const inAnotherContext = <T>(work: () => Promise<T>): Promise<T> => outside.runInAsyncScope(work);
 
@@ -25,7 +25,7 @@ test('a PostgreSQL that refuses connections is unavailable', async () => {
   await database.close();
 });
 
-test('a PostgreSQL that hangs up is unavailable', async () => {
+test('a PostgreSQL that closes connections is unavailable', async () => {
   const server = createServer((socket) => socket.destroy());
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const database = createDatabase({
@@ -36,21 +36,18 @@ test('a PostgreSQL that hangs up is unavailable', async () => {
   server.close();
 });
 
-test(
-  'a connection that PostgreSQL ends during a query is told as unavailable, and another one ' + 'takes its place',
-  async () => {
-    const { database, close } = await openTestDatabase('postgres', { migrated: false });
-    assert.equal(
-      toDatabaseError(await failureOf(() => sql`select pg_terminate_backend(pg_backend_pid())`.execute(database.db)))
-        ?.code,
-      'database_unavailable',
-    );
-    await eventually(() => database.check());
-    await close();
-  },
-);
+test('a connection that PostgreSQL closes during a query fails as unavailable and is replaced', async () => {
+  const { database, close } = await openTestDatabase('postgres', { migrated: false });
+  assert.equal(
+    toDatabaseError(await failureOf(() => sql`select pg_terminate_backend(pg_backend_pid())`.execute(database.db)))
+      ?.code,
+    'database_unavailable',
+  );
+  await eventually(() => database.check());
+  await close();
+});
 
-test('a connection that PostgreSQL ends within a transaction fails that transaction and nothing else', async () => {
+test('a connection that PostgreSQL closes within a transaction fails only that transaction', async () => {
   const { database, close } = await openTestDatabase('postgres', { migrated: false });
   const failure = await failureOf(() =>
     database.transaction(async (tx) => {
@@ -64,7 +61,7 @@ test('a connection that PostgreSQL ends within a transaction fails that transact
   await close();
 });
 
-test('a full disk is told as such', async () => {
+test('a full disk is reported as such', async () => {
   const { database, close } = await openTestDatabase('sqlite');
   await sql`pragma max_page_count = 1`.execute(database.db);
   const fill = async () => {
@@ -81,7 +78,7 @@ test('a full disk is told as such', async () => {
   await close();
 });
 
-test('a text that PostgreSQL cannot store is the fault of whoever sent it', async () => {
+test('a text that PostgreSQL cannot store is a client error', async () => {
   const { database, close } = await openTestDatabase('postgres');
   const error = toDatabaseError(
     await failureOf(() => database.db.selectFrom('artefacts').select('id').where('id', '=', 'a\0b').execute()),
@@ -91,7 +88,7 @@ test('a text that PostgreSQL cannot store is the fault of whoever sent it', asyn
 });
 
 for (const dialect of DIALECTS) {
-  test(`a wrong statement on ${dialect} does not mean that the database is unavailable`, async () => {
+  test(`an invalid statement on ${dialect} does not count as an unavailable database`, async () => {
     const { database, close } = await openTestDatabase(dialect);
     assert.equal(toDatabaseError(await failureOf(() => sql`select * from nowhere`.execute(database.db))), undefined);
     const blob = { digest: 'd', storage_key: 'k', size: 1, state: 'sound', created_at: '' };
@@ -102,7 +99,7 @@ for (const dialect of DIALECTS) {
   });
 }
 
-test('what is no error of a database is none', () => {
+test('errors that do not come from a database are not converted', () => {
   for (const error of [
     undefined,
     'ECONNREFUSED',

@@ -11,7 +11,7 @@ const LARGE = Array.from({ length: 50_000 }, (_unused, index) => {
   return { path, sizeBytes: 1, mode: 0o644, type: 'file', offset: index };
 });
 
-/** More than one transaction takes. */
+/** More than the migration's batch size. */
 const SMALL = Array.from({ length: 60 }, (_unused, at) => [`sha256:${at}`, [{ path: `file-${at}` }]] as const);
 const LISTS: Record<string, object[]> = {
   ...Object.fromEntries(SMALL),
@@ -36,8 +36,8 @@ async function readLists({ db }: Database): Promise<Record<string, object[]>> {
 }
 
 for (const dialect of DIALECTS) {
-  describe(`the migration of lists of files on ${dialect}`, () => {
-    test('splits each list, and keeps the other columns', async () => {
+  describe(`the migration of file indexes on ${dialect}`, () => {
+    test('splits each index and keeps the other columns', async () => {
       const { database, close } = await openTestDatabase(dialect, { migrated: false });
       await migrate(database, { upTo: BEFORE });
       await putOldLists(database);
@@ -57,14 +57,16 @@ for (const dialect of DIALECTS) {
   });
 }
 
-test('a migration of lists of files that was interrupted on SQLite begins anew', async () => {
+test('an interrupted migration of file indexes on SQLite starts again', async () => {
   const { database, close } = await openTestDatabase('sqlite', { migrated: false });
   await migrate(database, { upTo: BEFORE });
   await putOldLists(database);
-  // What one leaves that ends before its last statement.
-  await sql`create trigger refuse before insert on kysely_migration begin select raise(abort, 'interrupted'); end`.execute(
-    database.db,
-  );
+  // Simulates an interruption before the last statement.
+  await sql`
+    create trigger refuse before insert on kysely_migration begin
+      select raise(abort, 'interrupted');
+    end
+  `.execute(database.db);
   await sql`create view holds_column as select files from tarball_scans`.execute(database.db);
   await assert.rejects(migrate(database));
   assert.deepEqual(await readLists(database), LISTS);

@@ -4,7 +4,7 @@ import { sql } from 'kysely';
 import { createDatabase, migrate, type Database } from '../../src/db/index.ts';
 import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
 
-/** Tables and their columns, both in the order of their names. */
+/** Tables and their columns, both sorted by name. */
 async function listColumns({ db }: Database): Promise<Record<string, string[]>> {
   const tables = await db.introspection.getTables();
   const ours = tables.filter(({ name, isView }) => !isView && !name.startsWith('artefact_search'));
@@ -22,7 +22,7 @@ async function listMigrations({ db }: Database): Promise<string[]> {
 
 for (const dialect of DIALECTS) {
   describe(`migrations on ${dialect}`, () => {
-    test('run once, and change nothing when they are asked for again', async () => {
+    test('are idempotent', async () => {
       const { database, close } = await openTestDatabase(dialect, { migrated: false });
       await migrate(database);
       const [columns, migrations] = [await listColumns(database), await listMigrations(database)];
@@ -37,21 +37,22 @@ for (const dialect of DIALECTS) {
       await close();
     });
 
-    test('find their work done when the database is opened anew', async () => {
+    test('change nothing when the database is opened again', async () => {
       const { database, url, close } = await openTestDatabase(dialect);
       const columns = await listColumns(database);
-      const again = createDatabase({ url });
-      await migrate(again);
-      assert.deepEqual(await listColumns(again), columns);
-      await again.close();
+      const reopened = createDatabase({ url });
+      await migrate(reopened);
+      assert.deepEqual(await listColumns(reopened), columns);
+      await reopened.close();
       await close();
     });
 
-    test('refuse a database that a newer program has migrated, and touch nothing in it', async () => {
+    test('refuse a database that a newer program migrated, without changing it', async () => {
       const { database, close } = await openTestDatabase(dialect);
-      await sql`insert into kysely_migration (name, timestamp) values ('0999-future', '2030-01-01T00:00:00.000Z')`.execute(
-        database.db,
-      );
+      await sql`
+        insert into kysely_migration (name, timestamp)
+        values ('0999-future', '2030-01-01T00:00:00.000Z')
+      `.execute(database.db);
       const columns = await listColumns(database);
       await assert.rejects(migrate(database), { code: 'database_too_new', message: /0999-future/ });
       assert.deepEqual(await listColumns(database), columns);
@@ -60,7 +61,7 @@ for (const dialect of DIALECTS) {
   });
 }
 
-test('replicas that start at once on an empty PostgreSQL all find it migrated', async () => {
+test('replicas that start concurrently on an empty PostgreSQL all find it migrated', async () => {
   const { database, url, close } = await openTestDatabase('postgres', { migrated: false });
   const replicas = [database, createDatabase({ url }), createDatabase({ url })];
   await Promise.all(replicas.map((replica) => migrate(replica)));

@@ -1,4 +1,4 @@
-// A database that goes away for ten seconds under load, behind a Berth in a process of its own.
+// A database outage of ten seconds under load. The server runs in its own process.
 
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
@@ -25,7 +25,7 @@ let key: string;
 
 before(async () => {
   cluster = await startPostgresCluster({ durable: true });
-  // One frozen statement is not to take longer than the freeze.
+  // Statements must time out before the frozen database resumes.
   replicas = await startReplicas({ count: 1, storage: 'fs', databaseUrl: `${cluster.url}&query_timeout=2000` });
   berth = replicas.all[0]!;
   key = await berth.uploadKey();
@@ -36,11 +36,11 @@ after(async () => {
   await cluster.stop();
 });
 
-/** What was acknowledged, by artefact. */
+/** Digests of acknowledged uploads, by artefact. */
 const acknowledged = new Map<string, string>();
 let counter = 0;
 
-/** Every kind of request, each resolving with its answer. */
+/** Every kind of request. */
 const KINDS: Record<string, () => Promise<Response>> = {
   'reading a document': () => berth.api('GET', '/artefacts/present', { headers: berth.internal }),
   'listing': () => berth.api('GET', '/artefacts?q=present', { headers: berth.internal }),
@@ -72,7 +72,7 @@ interface Load {
   stop(): Promise<void>;
 }
 
-/** Sends every kind of request, one after the other of each, until it is stopped. */
+/** Sends requests of every kind concurrently, one at a time per kind, until stopped. */
 function startLoad(): Load {
   let running = true;
   const zero = () => Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0]));
@@ -113,7 +113,7 @@ async function countDownloads(): Promise<number> {
   return row?.downloads ?? 0;
 }
 
-/** When the last sweep ended well. */
+/** When the last successful sweep ended. */
 async function lastSweep(): Promise<string | undefined> {
   const [row] = await query<{ ended_at: string }>(
     berth,
@@ -131,72 +131,66 @@ const allAbove = (counts: Record<string, number>, floors: Record<string, number>
   for (const [kind, count] of Object.entries(counts)) assert.ok(count > floors[kind]!, `${kind}: ${count}`);
 };
 
-describe('a PostgreSQL that goes away', () => {
-  for (const { name, leave, comeBack } of inThisRun([
-    { name: 'by a power cut', leave: () => cluster.become('down'), comeBack: () => cluster.become('up') },
-    { name: 'by freezing', leave: () => cluster.become('freeze'), comeBack: () => cluster.become('thaw') },
+describe('a PostgreSQL outage of ten seconds', () => {
+  for (const { name, begin, end } of inThisRun([
+    { name: 'by a power failure', begin: () => cluster.become('down'), end: () => cluster.become('up') },
+    { name: 'by a freeze', begin: () => cluster.become('freeze'), end: () => cluster.become('thaw') },
   ])) {
-    test(
-      `${name} for ten seconds: 503 meanwhile, nothing acknowledged is lost, and all goes on ` + 'without a restart',
-      async () => {
-        const countedBefore = await countDownloads();
-        const load = startLoad();
-        await eventually(async () => {
-          allAbove(load.successes, load.refusals);
-        });
-        const slow = await beginSlowUpload(berth, { id: 'half-way', file: await tarball() });
+    test(`${name}: 503 meanwhile, no acknowledged upload is lost, and service resumes without a restart`, async () => {
+      const countedBefore = await countDownloads();
+      const load = startLoad();
+      await eventually(async () => {
+        allAbove(load.successes, load.refusals);
+      });
+      const slow = await beginSlowUpload(berth, { id: 'half-way', file: await tarball() });
 
-        await leave();
-        const cameBack = sleep(OUTAGE_MS).then(comeBack);
-        await eventually(async () => {
-          assert.deepEqual(await readiness(), [
-            503,
-            { status: 'unavailable', database: 'unavailable', storage: 'ok' },
-          ]);
-        });
-        const { status, code } = await slow.finish();
-        assert.deepEqual([status, code], [503, 'database_unavailable']);
-        assert.equal((await fetch(`${berth.url}/api/health/live`)).status, 200);
-        assert.equal((await fetch(`${berth.url}/metrics`)).status, 200);
-        await cameBack;
+      await begin();
+      const restored = sleep(OUTAGE_MS).then(end);
+      await eventually(async () => {
+        assert.deepEqual(await readiness(), [503, { status: 'unavailable', database: 'unavailable', storage: 'ok' }]);
+      });
+      const { status, code } = await slow.finish();
+      assert.deepEqual([status, code], [503, 'database_unavailable']);
+      assert.equal((await fetch(`${berth.url}/api/health/live`)).status, 200);
+      assert.equal((await fetch(`${berth.url}/metrics`)).status, 200);
+      await restored;
 
-        const before = { ...load.successes };
-        await eventually(async () => {
-          allAbove(load.successes, before);
-        });
-        assert.deepEqual(await readiness(), [200, { status: 'ok', database: 'ok', storage: 'ok' }]);
-        await load.stop();
-        assert.deepEqual(load.unexpected, []);
-        allAbove(load.refusals, Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0])));
-        assert.ok(berth.isRunning());
+      const before = { ...load.successes };
+      await eventually(async () => {
+        allAbove(load.successes, before);
+      });
+      assert.deepEqual(await readiness(), [200, { status: 'ok', database: 'ok', storage: 'ok' }]);
+      await load.stop();
+      assert.deepEqual(load.unexpected, []);
+      allAbove(load.refusals, Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0])));
+      assert.ok(berth.isRunning());
 
-        // Work that is due is taken up again.
-        const sweptBefore = await lastSweep();
-        assert.equal(
-          (await berth.api('POST', '/storage/sweep', { headers: await berth.superadmin(), body: {} })).status,
-          202,
-        );
-        await eventually(async () => {
-          assert.notEqual(await lastSweep(), sweptBefore);
-        });
+      // Due jobs run again.
+      const sweptBefore = await lastSweep();
+      assert.equal(
+        (await berth.api('POST', '/storage/sweep', { headers: await berth.superadmin(), body: {} })).status,
+        202,
+      );
+      await eventually(async () => {
+        assert.notEqual(await lastSweep(), sweptBefore);
+      });
 
-        // Counts wait in memory for the database.
-        await eventually(async () => {
-          assert.ok((await countDownloads()) >= countedBefore + load.successes['downloading']!);
-        });
-        assert.equal((await berth.api('GET', '/artefacts/half-way', { headers: berth.internal })).status, 404);
-        for (const [id, digest] of acknowledged) {
-          const response = await berth.api('GET', `/artefacts/${id}/tarball`, { headers: berth.internal });
-          assert.equal(digestOf(new Uint8Array(await response.arrayBuffer())), digest, id);
-        }
-        const { blobs, files, slots } = await readStoredState(berth);
-        for (const blob of blobs) assert.ok(files.includes(blob.split('/').at(-1)!), blob);
-        assert.equal(slots.length, new Set(slots.map((slot) => slot.split(' ')[0])).size);
-      },
-    );
+      // Download counts are buffered in memory during the outage.
+      await eventually(async () => {
+        assert.ok((await countDownloads()) >= countedBefore + load.successes['downloading']!);
+      });
+      assert.equal((await berth.api('GET', '/artefacts/half-way', { headers: berth.internal })).status, 404);
+      for (const [id, digest] of acknowledged) {
+        const response = await berth.api('GET', `/artefacts/${id}/tarball`, { headers: berth.internal });
+        assert.equal(digestOf(new Uint8Array(await response.arrayBuffer())), digest, id);
+      }
+      const { blobs, files, slots } = await readStoredState(berth);
+      for (const blob of blobs) assert.ok(files.includes(blob.split('/').at(-1)!), blob);
+      assert.equal(slots.length, new Set(slots.map((slot) => slot.split(' ')[0])).size);
+    });
   }
 
-  test('leaves a process that has rejected nothing unheard', async () => {
+  test('causes no unhandled rejection', async () => {
     assert.doesNotMatch(await berth.stop(), /unhandled|uncaught|\(node:\d+\)/i);
   });
 });

@@ -16,7 +16,7 @@ function prepareShard({ db, prepareOne }: Database) {
 }
 
 for (const dialect of DIALECTS) {
-  describe(`a prepared query for one row on ${dialect}`, () => {
+  describe(`a prepared single-row query on ${dialect}`, () => {
     let opened: TestDatabase;
     let database: Database;
     before(async () => {
@@ -32,14 +32,14 @@ for (const dialect of DIALECTS) {
         .where('shard', '=', 3)
         .execute();
 
-    test('gives the row of its parameters, or nothing', async () => {
+    test('returns the row for its parameters, or undefined', async () => {
       const find = prepareShard(database);
       assert.deepEqual(await find(3), { version: 0, shard: 3 });
       assert.deepEqual(await find(4), { version: 0, shard: 4 });
       assert.equal(await find(1000), undefined);
     });
 
-    test('sees each commit at once, of a transaction or of a statement alone', async () => {
+    test('sees each commit immediately, of a transaction or a single statement', async () => {
       const find = prepareShard(database);
       const first = (await find(3))?.version ?? 0;
       await database.transaction((tx) => count(tx));
@@ -48,30 +48,24 @@ for (const dialect of DIALECTS) {
       assert.equal((await find(3))?.version, first + 2);
     });
 
-    test('never sees what is not committed', async () => {
+    test('never sees uncommitted changes', async () => {
       const find = prepareShard(database);
       const before = await find(3);
-      let written: () => void = () => undefined;
-      const hasWritten = new Promise<void>((resolve) => {
-        written = resolve;
-      });
-      let goOn: () => void = () => undefined;
-      const mayGoOn = new Promise<void>((resolve) => {
-        goOn = resolve;
-      });
+      const written = Promise.withResolvers<void>();
+      const proceed = Promise.withResolvers<void>();
       const transaction = database.transaction(async (tx) => {
         await count(tx);
-        written();
-        await mayGoOn;
+        written.resolve();
+        await proceed.promise;
       });
-      await hasWritten;
+      await written.promise;
       assert.deepEqual(await find(3), before);
-      goOn();
+      proceed.resolve();
       await transaction;
       assert.equal((await find(3))?.version, (before?.version ?? 0) + 1);
     });
 
-    test('is refused inside a transaction, as every other use of the database', async () => {
+    test('throws inside a transaction, like every other use of the database', async () => {
       const find = prepareShard(database);
       await assert.rejects(
         database.transaction(() => find(3)),

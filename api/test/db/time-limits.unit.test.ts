@@ -1,5 +1,4 @@
-// Every wait for PostgreSQL has an end. The limits that the tests reach are shortened by the URL, which wins over
-// Berth's own.
+// Every wait for PostgreSQL has a time limit. The tests shorten the limits through the URL.
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -42,7 +41,7 @@ async function show(database: Database['db'], name: string): Promise<unknown> {
 }
 
 describe('on PostgreSQL', () => {
-  test('statements, locks and idle transactions have a limit, but not for work without timeouts', async () => {
+  test('statements, locks and idle transactions have a limit, except in withoutTimeouts', async () => {
     const database = open();
     for (const name of ['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']) {
       assert.match(String(await show(database.db, name)), /^\d+s$/);
@@ -50,13 +49,13 @@ describe('on PostgreSQL', () => {
     }
   });
 
-  test('a statement that takes too long ends as unavailable, and its connection goes on', async () => {
+  test('a statement over its limit fails as unavailable, and its connection stays usable', async () => {
     const database = open({ statement_timeout: '100' }, 2);
     assert.equal(await codeOf(sleep(60).execute(database.db)), 'database_unavailable');
     await database.check();
   });
 
-  test('a lock that is not given in time ends the wait as unavailable', async () => {
+  test('a wait for a lock over its limit fails as unavailable', async () => {
     const database = open({ lock_timeout: '100' });
     await sql`create table locked (id int)`.execute(database.db);
     await database.transaction(async (tx) => {
@@ -66,7 +65,7 @@ describe('on PostgreSQL', () => {
     });
   });
 
-  test('a transaction that idles, as that of a frozen replica, gives its locks back', async () => {
+  test('an idle transaction, such as that of a frozen replica, loses its locks', async () => {
     const frozen = open({ idle_in_transaction_session_timeout: '100' });
     const other = open();
     await sql`create table held (id int)`.execute(other.db);
@@ -81,25 +80,22 @@ describe('on PostgreSQL', () => {
     await frozen.check();
   });
 
-  test(
-    'a server that is frozen makes queries and transactions fail in time, and is used again ' + 'once it goes on',
-    async () => {
-      const database = open({ query_timeout: '300' }, 2);
-      await Promise.all([database.check(), database.check()]);
-      await cluster.become('freeze');
-      try {
-        assert.equal(await codeOf(database.check()), 'database_unavailable');
-        assert.equal(await codeOf(database.transaction((tx) => sql`select 1`.execute(tx))), 'database_unavailable');
-      } finally {
-        await cluster.become('thaw');
-      }
-      // An answer that came too late must not be taken for that of the next query.
-      const { rows } = await sql<{ value: number }>`select 42 as value`.execute(database.db);
-      assert.deepEqual(rows, [{ value: 42 }]);
-    },
-  );
+  test('queries and transactions on a frozen server fail in time, and work again once it resumes', async () => {
+    const database = open({ query_timeout: '300' }, 2);
+    await Promise.all([database.check(), database.check()]);
+    await cluster.become('freeze');
+    try {
+      assert.equal(await codeOf(database.check()), 'database_unavailable');
+      assert.equal(await codeOf(database.transaction((tx) => sql`select 1`.execute(tx))), 'database_unavailable');
+    } finally {
+      await cluster.become('thaw');
+    }
+    // A late response must not be taken for that of the next query.
+    const { rows } = await sql<{ value: number }>`select 42 as value`.execute(database.db);
+    assert.deepEqual(rows, [{ value: 42 }]);
+  });
 
-  test('a stop does not wait for a server that is frozen', async () => {
+  test('closing does not wait for a frozen server', async () => {
     const database = open({}, 2);
     await database.check();
     const running = codeOf(
@@ -126,18 +122,18 @@ describe('on PostgreSQL', () => {
     }
   });
 
-  test('what was committed before a power cut is there after it, and nothing that was not', async () => {
+  test('a power failure loses no committed row and keeps no uncommitted one', async () => {
     const database = open();
     await sql`create table log (id int)`.execute(database.db);
     await sql`insert into log values (1)`.execute(database.db);
-    const cut = codeOf(
+    const failed = codeOf(
       database.transaction(async (tx) => {
         await sql`insert into log values (2)`.execute(tx);
         await cluster.become('down');
         await sql`insert into log values (3)`.execute(tx);
       }),
     );
-    assert.equal(await cut, 'database_unavailable');
+    assert.equal(await failed, 'database_unavailable');
     assert.equal(await codeOf(database.check()), 'database_unavailable');
     await cluster.become('up');
     assert.deepEqual((await sql`select id from log`.execute(database.db)).rows, [{ id: 1 }]);
@@ -145,12 +141,12 @@ describe('on PostgreSQL', () => {
 });
 
 describe('a start', () => {
-  test('waits for a server that is away, says so once, and goes on when it is there', async () => {
+  test('waits for an unreachable server, reports it once, and continues once it is up', async () => {
     await cluster.become('down');
     const database = open();
     const failures: unknown[] = [];
     const waited = untilReachable(database, {
-      patienceMs: 60_000,
+      timeoutMs: 60_000,
       onWait: (error) => {
         failures.push(error);
       },
@@ -164,17 +160,17 @@ describe('a start', () => {
     assert.equal(toDatabaseError(failures[0])?.code, 'database_unavailable');
   });
 
-  test('does not wait where waiting does not help', async () => {
+  test('does not wait after an error that a retry cannot resolve', async () => {
     const url = new URL(cluster.url);
     url.pathname = '/nowhere';
     const database = createDatabase({ url: url.href });
     opened.push(database);
-    await assert.rejects(untilReachable(database, { patienceMs: 60_000, onWait: () => assert.fail('it waits') }), {
+    await assert.rejects(untilReachable(database, { timeoutMs: 60_000, onWait: () => assert.fail('it waits') }), {
       code: '3D000',
     });
   });
 
-  test('waits for the migration that another replica has under way', async () => {
+  test('waits for a migration that another replica runs', async () => {
     const [first, second] = [open(), open()];
     // The lock of Kysely's migrator.
     const key = sql.lit(BigInt('3853314791062309107'));

@@ -35,7 +35,7 @@ for (const dialect of DIALECTS) {
         .where('storage_key', '=', key)
         .executeTakeFirst()) !== undefined;
 
-    test('commits what it wrote and gives back what its work returned', async () => {
+    test('commits its writes and returns the result of its work', async () => {
       assert.equal(
         await database.transaction(async (tx) => {
           await begin(tx, 'committed');
@@ -46,7 +46,7 @@ for (const dialect of DIALECTS) {
       assert.ok(await exists('committed'));
     });
 
-    test('leaves nothing of work that fails', async () => {
+    test('rolls back failed work', async () => {
       const failure = new Error('the work failed');
       await assert.rejects(
         database.transaction(async (tx) => {
@@ -58,59 +58,48 @@ for (const dialect of DIALECTS) {
       assert.ok(!(await exists('undone')));
     });
 
-    test('lets nobody see what it has not committed', async () => {
-      let release = () => {
-        /* set below */
-      };
-      const held = new Promise<void>((resolve) => {
-        release = resolve;
-      });
+    test('hides its writes until the commit', async () => {
+      const proceed = Promise.withResolvers<void>();
       const work = database.transaction(async (tx) => {
-        await begin(tx, 'unseen');
-        await held;
+        await begin(tx, 'hidden');
+        await proceed.promise;
       });
-      const look = dialect === 'postgres' ? exists('unseen') : Promise.resolve(false);
-      assert.equal(await look, false);
-      release();
+      const isVisible = dialect === 'postgres' ? exists('hidden') : Promise.resolve(false);
+      assert.equal(await isVisible, false);
+      proceed.resolve();
       await work;
-      assert.ok(await exists('unseen'));
+      assert.ok(await exists('hidden'));
     });
 
-    test(
-      'refuses the database itself inside, which would wait for the connection that the ' + 'transaction holds',
-      async () => {
-        await assert.rejects(
-          database.transaction(() => database.db.selectFrom('blobs').selectAll().execute()),
-          /inside a transaction/,
-        );
-        await assert.rejects(
-          database.transaction(() => database.check()),
-          /inside a transaction/,
-        );
-        await assert.rejects(
-          database.transaction(async () => {
-            await Promise.resolve();
-            await sql`select 1`.execute(database.db);
-          }),
-          /inside a transaction/,
-        );
-      },
-    );
+    test('throws if the database itself is used inside, which would deadlock', async () => {
+      await assert.rejects(
+        database.transaction(() => database.db.selectFrom('blobs').selectAll().execute()),
+        /inside a transaction/,
+      );
+      await assert.rejects(
+        database.transaction(() => database.check()),
+        /inside a transaction/,
+      );
+      await assert.rejects(
+        database.transaction(async () => {
+          await Promise.resolve();
+          await sql`select 1`.execute(database.db);
+        }),
+        /inside a transaction/,
+      );
+    });
 
-    test(
-      'leaves the database usable outside, while another transaction runs and after one ' + 'that misused it',
-      async () => {
-        await assert.rejects(database.transaction(() => database.check()));
-        const [, rows] = await Promise.all([
-          database.transaction((tx) => begin(tx, 'beside')),
-          database.db.selectFrom('blobs').selectAll().execute(),
-        ]);
-        assert.deepEqual(rows, []);
-      },
-    );
+    test('leaves the database usable outside, during another transaction and after such a misuse', async () => {
+      await assert.rejects(database.transaction(() => database.check()));
+      const [, rows] = await Promise.all([
+        database.transaction((tx) => begin(tx, 'beside')),
+        database.db.selectFrom('blobs').selectAll().execute(),
+      ]);
+      assert.deepEqual(rows, []);
+    });
 
     for (const code of ['40001', '40P01']) {
-      test(`runs again after a conflict (${code}), with nothing left of the attempt before`, async () => {
+      test(`is retried after a conflict (${code}), with the previous attempt rolled back`, async () => {
         let attempts = 0;
         await database.transaction(async (tx) => {
           await begin(tx, `again-${code}`);
@@ -133,7 +122,7 @@ for (const dialect of DIALECTS) {
       assert.equal(attempts, 4);
     });
 
-    test('does not run again after any other failure', async () => {
+    test('is not retried after any other failure', async () => {
       let attempts = 0;
       await assert.rejects(
         database.transaction((tx) => {
@@ -144,7 +133,7 @@ for (const dialect of DIALECTS) {
       assert.equal(attempts, 1);
     });
 
-    test('many at once all commit', async () => {
+    test('many concurrent ones all commit', async () => {
       const keys = Array.from({ length: 30 }, (_value, index) => `many-${index}`);
       await Promise.all(keys.map((key) => database.transaction((tx) => begin(tx, key))));
       const { count } = await database.db
@@ -157,17 +146,12 @@ for (const dialect of DIALECTS) {
   });
 }
 
-test('two transactions on PostgreSQL that lock each other out both commit, after another attempt', async () => {
+test('two deadlocked transactions on PostgreSQL both commit after a retry', async () => {
   const { database, close } = await openTestDatabase('postgres');
   const values = ['one', 'two'].map((storage_key) => ({ storage_key, state: '', created_at: '', heartbeat_at: '' }));
   await database.db.insertInto('blob_writers').values(values).execute();
-  let waiting = 0;
-  let bothHoldOne = () => {
-    /* set below */
-  };
-  const met = new Promise<void>((resolve) => {
-    bothHoldOne = resolve;
-  });
+  let locked = 0;
+  const bothLocked = Promise.withResolvers<void>();
   let attempts = 0;
   const lockBoth = (first: string, second: string) =>
     database.transaction(async (tx) => {
@@ -180,12 +164,12 @@ test('two transactions on PostgreSQL that lock each other out both commit, after
           .where('storage_key', '=', key)
           .execute();
       await lock(first);
-      if (++waiting === 2) bothHoldOne();
-      await met;
+      if (++locked === 2) bothLocked.resolve();
+      await bothLocked.promise;
       await lock(second);
     });
   await Promise.all([lockBoth('one', 'two'), lockBoth('two', 'one')]);
-  // PostgreSQL may break the lock by ending one of the two, or both.
+  // PostgreSQL may resolve the deadlock by aborting one or both.
   assert.ok(attempts >= 3);
   const rows = await database.db.selectFrom('blob_writers').select('state').execute();
   assert.deepEqual(

@@ -5,7 +5,7 @@ import { createServer, type ServerResponse } from 'node:http';
 import { globSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { artefactPath, patched, uploaded } from '../artefacts/documents.ts';
+import { artefactPath, patchArtefact, uploadArtefact } from '../artefacts/documents.ts';
 import { eventually } from '../support/eventually.ts';
 import { startExampleNginx, type ExampleNginx } from '../support/nginx-example.ts';
 import { readProblem } from '../support/problems.ts';
@@ -27,9 +27,9 @@ for (const basePath of ['', '/registry']) {
       base = `${nginx.url}${basePath}`;
     });
     after(async () => {
-      const complaints = await nginx.close();
+      const errors = await nginx.close();
       await server.close();
-      assert.equal(complaints, '');
+      assert.equal(errors, '');
     });
     const upload = async (id: string, file: Uint8Array) => {
       const form = new FormData();
@@ -41,26 +41,26 @@ for (const basePath of ['', '/registry']) {
       });
     };
 
-    test('takes ids as they are encoded', async () => {
+    test('accepts encoded IDs unchanged', async () => {
       for (const id of ['@acme/import gpkg@1', 'maps/ä+b%2Fc/x', 'a%20b', 'ends/events']) {
-        await uploaded(server, id, { file: await npmTarball() });
-        await patched(server, id, { public: true });
+        await uploadArtefact(server, id, { file: await npmTarball() });
+        await patchArtefact(server, id, { public: true });
         const response = await fetch(`${base}/api/v1${artefactPath(id)}`);
         assert.equal(response.status, 200, id);
         assert.equal(((await response.json()) as { _id: string })._id, id);
       }
     });
 
-    test('takes uploads of any size and gives them back', async () => {
+    test('accepts and serves files of any size', async () => {
       const file = randomBytes(20_000_000);
       assert.equal((await upload('large', file)).status, 201);
-      await patched(server, 'large', { public: true });
+      await patchArtefact(server, 'large', { public: true });
       const key = await server.readKey({ type: 'organization', id: 'acme' });
       const response = await fetch(`${base}/api/v1/artefacts/large/download`, { headers: { 'x-api-key': key } });
       assert.ok(Buffer.from(await response.arrayBuffer()).equals(file));
     });
 
-    test('reads an upload as it arrives, not once it is whole', async () => {
+    test('receives an upload while it arrives, unbuffered', async () => {
       const connection = await openConnection(nginx.url);
       const body = multipartBody([filePart(randomBytes(1_000_000))]);
       const half = body.length / 2;
@@ -91,7 +91,7 @@ for (const basePath of ['', '/registry']) {
       connection.end();
     });
 
-    test('takes no internal secret from outside, and shows no metrics there', async () => {
+    test('rejects the internal secret and hides the metrics', async () => {
       await readProblem(
         await fetch(`${base}/api/v1/artefacts`, { headers: server.internal }),
         421,
@@ -100,7 +100,7 @@ for (const basePath of ['', '/registry']) {
       await readProblem(await fetch(`${base}/metrics`), 404, 'route_not_found');
     });
 
-    test('knows the address of the client, whatever the client claims', async () => {
+    test('logs the real address of the client, whatever headers it sends', async () => {
       const response = await fetch(`${base}/api/v1/artefacts`, {
         headers: { 'x-forwarded-for': '203.0.113.9', 'forwarded': 'for=203.0.113.9;host=evil.example' },
       });
@@ -110,7 +110,7 @@ for (const basePath of ['', '/registry']) {
       );
     });
 
-    test('sends its events at once', async () => {
+    test('sends events without delay', async () => {
       const response = await fetch(`${base}/api/v1/storage/events`, {
         headers: await signIn(base, ADMIN_EMAIL, ADMIN_PASSWORD),
       });
@@ -119,7 +119,7 @@ for (const basePath of ['', '/registry']) {
       await reader.cancel();
     });
 
-    test('lets a signed-in user change things from its own pages, and from no others', async () => {
+    test('accepts changes of a signed-in user from its own pages only', async () => {
       const session = await signIn(base, ADMIN_EMAIL, ADMIN_PASSWORD);
       const grant = (id: string, headers: Record<string, string>) =>
         fetch(`${base}/api/v1/access-grants`, {
@@ -133,8 +133,8 @@ for (const basePath of ['', '/registry']) {
   });
 }
 
-describe('nginx before several servers', () => {
-  test("hands a client's requests to all of them, and to the others once one is gone", async () => {
+describe('nginx in front of several servers', () => {
+  test("distributes a client's requests, and uses the other servers once one is down", async () => {
     const servers = [await startTestServer(), await startTestServer()];
     const nginx = await startExampleNginx({ upstreams: servers.map(({ url }) => url) });
     try {
@@ -149,11 +149,11 @@ describe('nginx before several servers', () => {
     }
   });
 
-  test('lets events through at once, and every address as it is written', async () => {
-    const asked: (string | undefined)[] = [];
+  test('passes on events without delay, and paths unchanged', async () => {
+    const requestedPaths: (string | undefined)[] = [];
     let events: ServerResponse | undefined;
     const source = createServer(({ url }, response) => {
-      asked.push(url);
+      requestedPaths.push(url);
       events = response.writeHead(200, { 'content-type': 'text/event-stream' });
       events.write('data: first\n\n');
     }).listen(0, '127.0.0.1');
@@ -170,7 +170,7 @@ describe('nginx before several servers', () => {
       assert.equal(await next(), 'data: second\n\n');
       events?.end();
       assert.equal(await next(), '');
-      assert.deepEqual(asked, [path]);
+      assert.deepEqual(requestedPaths, [path]);
     } finally {
       await nginx.close();
       source.close();

@@ -46,7 +46,7 @@ async function startApp(t: TestContext) {
 const upload = (path: string, sizeBytes: number, headers = {}) =>
   requestHead('POST', path, { 'content-type': MULTIPART_TYPE, 'content-length': sizeBytes, ...headers });
 
-describe('a client that waits for 100-continue', () => {
+describe('a client that waits for 100 Continue', () => {
   test('is refused before it sends a byte of the body', async (t) => {
     const { connect } = await startApp(t);
     const { connection, serverSocket } = await connect();
@@ -54,10 +54,10 @@ describe('a client that waits for 100-continue', () => {
     const { status, headers, interim } = await connection.answer();
     assert.deepEqual([status, interim, headers['connection']], [403, [], 'close']);
     await connection.closed();
-    assert.ok(serverSocket.bytesRead < 1024, 'only the head was read');
+    assert.ok(serverSocket.bytesRead < 1024, 'only the headers were read');
   });
 
-  test('is refused so as well by what runs before a route, and by an unknown path', async (t) => {
+  test('is refused likewise by a hook of the route, and by an unknown path', async (t) => {
     const { connect } = await startApp(t);
     for (const [path, expected] of [
       ['/guarded', 403],
@@ -73,7 +73,7 @@ describe('a client that waits for 100-continue', () => {
     }
   });
 
-  test('is told to go on when the route wants the body, and only then', async (t) => {
+  test('gets 100 Continue only once the route accepts the body', async (t) => {
     const { connect } = await startApp(t);
     const { connection } = await connect();
     const body = multipartBody([filePart('content')]);
@@ -85,7 +85,7 @@ describe('a client that waits for 100-continue', () => {
     connection.end();
   });
 
-  test('is told to go on at once by routes that take JSON', async (t) => {
+  test('gets 100 Continue immediately from routes with a JSON body', async (t) => {
     const { connect } = await startApp(t);
     const { connection } = await connect();
     await connection.send(
@@ -98,8 +98,8 @@ describe('a client that waits for 100-continue', () => {
   });
 });
 
-describe('a client that sends its body at once', () => {
-  test('gets to read why it was refused, though it reads only after having sent megabytes', async (t) => {
+describe('a client that sends its body without waiting', () => {
+  test('can read the refusal even if it first sends megabytes', async (t) => {
     const { connect } = await startApp(t);
     const { connection } = await connect();
     const sizeBytes = 48 * MIB;
@@ -113,7 +113,7 @@ describe('a client that sends its body at once', () => {
     await connection.closed();
   });
 
-  test('is not listened to for ever: the connection is closed though the body goes on', async (t) => {
+  test('loses its connection after the refusal if it does not stop sending', async (t) => {
     const { connect } = await startApp(t);
     const { connection, serverSocket } = await connect();
     await connection.send(upload('/upload/refused', GIB));
@@ -123,7 +123,7 @@ describe('a client that sends its body at once', () => {
     assert.ok(serverSocket.bytesRead < 16 * MIB);
   });
 
-  test('in chunks is refused in the same way', async (t) => {
+  test('in chunked encoding is refused in the same way', async (t) => {
     const { connect } = await startApp(t);
     const { connection } = await connect();
     await connection.send(
@@ -135,7 +135,7 @@ describe('a client that sends its body at once', () => {
     connection.end();
   });
 
-  test('keeps its connection when the body was read to its end', async (t) => {
+  test('keeps its connection if the body was read completely', async (t) => {
     const { connect } = await startApp(t);
     const { connection } = await connect();
     const body = multipartBody([filePart('content')]);
@@ -148,7 +148,7 @@ describe('a client that sends its body at once', () => {
     connection.end();
   });
 
-  test('and goes away before the answer does no harm', async (t) => {
+  test('and disconnects before the response does no harm', async (t) => {
     const { connect, url } = await startApp(t);
     for (const path of ['/upload/refused', '/upload/wanted']) {
       const { connection } = await connect();

@@ -51,17 +51,17 @@ describe('conditions (RFC 9110, 13)', () => {
     });
   }
 
-  test('If-Modified-Since does not count beside If-None-Match', () => {
+  test('If-Modified-Since is ignored if there is If-None-Match', () => {
     assert.equal(statusFor({ 'if-none-match': '"x"', 'if-modified-since': AFTER }), 200);
     assert.equal(statusFor({ 'if-none-match': '"sha256:abc"', 'if-modified-since': BEFORE }), 304);
   });
 
-  test('If-Modified-Since does not count where there is no such date', () => {
+  test('If-Modified-Since is ignored for a representation without a date', () => {
     assert.equal(isNotModified({ 'if-modified-since': AFTER }, { etag: '"x"' }), false);
     assert.equal(isNotModified({ 'if-none-match': '"x"' }, { etag: '"x"' }), true);
   });
 
-  test('conditions come before ranges, and count for HEAD', () => {
+  test('conditions take precedence over ranges, and apply to HEAD', () => {
     assert.equal(statusFor({ 'if-none-match': '"sha256:abc"', 'range': 'bytes=0-0' }), 304);
     assert.equal(statusFor({ 'if-none-match': '"sha256:abc"', 'range': 'bytes=5000-' }), 304);
     assert.equal(statusFor({ 'if-none-match': '"sha256:abc"' }, 'HEAD'), 304);
@@ -104,14 +104,14 @@ describe('ranges (RFC 9110, 14)', () => {
     });
   }
 
-  test('nothing of an empty representation can be ranged', () => {
+  test('no range of an empty representation can be satisfied', () => {
     const empty = { ...IT, sizeBytes: 0 };
     for (const header of ['bytes=0-', 'bytes=0-0', 'bytes=-1'])
       assert.equal(statusFor({ range: header }, 'GET', empty), 416);
     assert.equal(statusFor({}, 'GET', empty), 200);
   });
 
-  test('a range counts only for GET', () => {
+  test('a range applies only to GET', () => {
     assert.equal(statusFor({ range: 'bytes=0-0' }, 'HEAD'), 200);
     assert.equal(statusFor({ range: 'bytes=5000-' }, 'HEAD'), 200);
   });
@@ -134,7 +134,7 @@ describe('ranges (RFC 9110, 14)', () => {
     });
   }
 
-  test('a range that cannot be satisfied is ignored too when If-Range names something else', () => {
+  test('an unsatisfiable range is ignored as well if If-Range does not match', () => {
     assert.equal(statusFor({ 'if-range': '"x"', 'range': 'bytes=5000-' }), 200);
   });
 });

@@ -29,10 +29,10 @@ describe('server-sent events', () => {
   });
   afterEach(() => app.close());
 
-  test('arrive one by one, at everybody who listens, and are kept by no cache and no proxy', async () => {
-    const seen: StreamedEvent[] = [];
+  test('arrive in order at every client, and no cache or proxy stores them', async () => {
+    const events: StreamedEvent[] = [];
     const responses = await Promise.all([fetch(url), fetch(url)]);
-    const readers = responses.map((response) => readEvents(response, (event) => seen.push(event)));
+    const readers = responses.map((response) => readEvents(response, (event) => events.push(event)));
     const [{ headers }] = responses;
     assert.deepEqual(
       ['content-type', 'cache-control', 'x-accel-buffering'].map((name) => headers.get(name)),
@@ -41,14 +41,14 @@ describe('server-sent events', () => {
     for (const stream of streams) stream.send('sweep', { removed: 'two\n\nlines' });
     await eventually(async () => {
       assert.deepEqual(
-        seen,
+        events,
         Array.from({ length: 2 }, () => ({ event: 'sweep', data: { removed: 'two\n\nlines' } })),
       );
     });
     for (const reader of readers) await reader.cancel();
   });
 
-  test('have comments between them, so that nobody takes the connection for dead', async () => {
+  test('have heartbeat comments between them', async () => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('utf8');
     socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
     let text = '';
@@ -56,12 +56,12 @@ describe('server-sent events', () => {
       text += part;
     });
     await eventually(async () => {
-      assert.ok(text.split(': still here\n\n').length > 3);
+      assert.ok(text.split(': heartbeat\n\n').length > 3);
     });
     socket.destroy();
   });
 
-  test('end at the server when the client goes', async () => {
+  test('end at the server when the client disconnects', async () => {
     const reader = readEvents(await fetch(url), () => undefined);
     await reader.cancel();
     await eventually(async () => {
@@ -70,14 +70,14 @@ describe('server-sent events', () => {
     streams[0]!.send('sweep', {});
   });
 
-  test('end at the client when the server stops, which waits for none of them', async () => {
+  test('end at the client when the server stops, without delaying it', async () => {
     const reader = readEvents(await fetch(url), () => undefined);
     await app.close();
     await reader.ended;
     assert.equal(closed, 1);
   });
 
-  test('do not pile up behind a client that does not read', async () => {
+  test('are dropped, not buffered, for a client that does not read', async () => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1').pause();
     socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');
     await eventually(async () => {

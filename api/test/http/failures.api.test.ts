@@ -17,7 +17,7 @@ interface LogLine {
 }
 
 for (const dialect of DIALECTS) {
-  describe(`a server on ${dialect} whose parts fail`, () => {
+  describe(`a server on ${dialect} with a failing storage or database`, () => {
     let server: TestServer;
     let blobs: string;
     before(async () => {
@@ -43,11 +43,11 @@ for (const dialect of DIALECTS) {
       assert.match(lines.find(({ reqId, level }) => reqId === requestId && level === 50)?.err?.message ?? '', message);
     };
 
-    test('is ready while they work', async () => {
+    test('is ready before the failures', async () => {
       assert.deepEqual(await ready(), [200, { status: 'ok', database: 'ok', storage: 'ok' }]);
     });
 
-    test('says that bytes are gone, serves what needs none, and is healed by the same upload', async () => {
+    test('reports a missing file, serves the rest, and is repaired by the same upload', async () => {
       await rm(await onlyFile());
       await readProblem(await download(), 500, 'blob_missing');
       await readProblem(await download({ range: 'bytes=5-9' }), 500, 'blob_missing');
@@ -59,7 +59,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(Buffer.from(await (await download()).arrayBuffer()), BYTES);
     });
 
-    test('never passes off cut bytes as whole ones', async () => {
+    test('never serves a truncated file as complete', async () => {
       await truncate(await onlyFile(), 1_000_000);
       for (const headers of [{}, { range: 'bytes=0-2000000' }]) {
         const response = await download(headers);
@@ -73,7 +73,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(Buffer.from(await (await download()).arrayBuffer()), BYTES);
     });
 
-    test('says that its storage is away, in health as well, and goes on when it is back', async () => {
+    test('reports an unavailable storage, also in its health, and recovers', async () => {
       await rename(blobs, `${blobs}-away`);
       await readProblem(await put('new'), 503, 'storage_unavailable');
       await readProblem(await download(), 503, 'storage_unavailable');
@@ -84,7 +84,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await put('new')).status, 201);
     });
 
-    test('tells nothing of a fault in its database, and logs it under the request id', async () => {
+    test('hides database errors from clients, and logs them with the request ID', async () => {
       await query(server, 'alter table artefact_access rename to artefact_access_away');
       const { requestId, detail } = await readProblem(
         await server.api('GET', '/artefacts/present'),
@@ -99,7 +99,7 @@ for (const dialect of DIALECTS) {
   });
 }
 
-test('a server whose PostgreSQL goes away says so, in health as well, and stays up', async () => {
+test('a server reports an unavailable PostgreSQL, also in its health, and stays up', async () => {
   const cluster = await startPostgresCluster();
   const server = await startTestServer({ dialect: 'postgres', env: { DATABASE_URL: cluster.url } });
   assert.equal((await server.upload('present', { format: 'file', file: BYTES })).status, 201);

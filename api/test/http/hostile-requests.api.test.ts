@@ -16,8 +16,8 @@ interface Operation {
   parameters: Parameter[];
 }
 
-/** What a database may choke on, and what is the same whatever the database. */
-const FOR_THE_DATABASE = [
+/** Texts that a database may reject; sent with both databases. */
+const DATABASE_TEXTS = [
   '\0',
   'a\0b',
   "'",
@@ -27,7 +27,7 @@ const FOR_THE_DATABASE = [
   '1e400',
   '99999999999999999999999',
 ];
-const FOR_THE_REST = [
+const OTHER_TEXTS = [
   '%',
   '\\',
   '"',
@@ -61,16 +61,16 @@ const BODIES: [string, string][] = [
   ),
 ];
 
-/** Routes that need nothing of their body. */
+/** Routes whose body may be an empty object. */
 const MAY_BE_EMPTY = /\/storage\/(?:sweep|scrub)$/;
 const isEmptyObject = (body: string) => /^\ufeff?\{\}$/.test(body);
 
 for (const dialect of DIALECTS) {
-  describe(`no request on ${dialect} makes the server fail, or tell of its inside:`, () => {
+  describe(`no request on ${dialect} makes the server fail or leak internals:`, () => {
     let server: TestServer;
     let superadmin: Record<string, string>;
     let operations: Operation[];
-    const texts = dialect === 'sqlite' ? [...FOR_THE_DATABASE, ...FOR_THE_REST] : FOR_THE_DATABASE;
+    const texts = dialect === 'sqlite' ? [...DATABASE_TEXTS, ...OTHER_TEXTS] : DATABASE_TEXTS;
 
     before(async () => {
       server = await startTestServer({ dialect });
@@ -128,7 +128,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    // What follows never reaches the database.
+    // The following requests never reach the database.
     if (dialect !== 'sqlite') return;
 
     test('odd bodies', async () => {
@@ -147,7 +147,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('an unknown field in any body is refused and named', async () => {
+    test('an unknown field in any body is rejected by name', async () => {
       for (const { route, path, body } of ROWS.filter((row) => typeof row.body === 'object')) {
         const [method = ''] = route.split(' ');
         const response = await fetch(`${server.url}${path}`, {
@@ -197,7 +197,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('other methods are no routes', async () => {
+    test('other methods', async () => {
       for (const method of ['PUT', 'OPTIONS', 'TRACE', 'LINK', 'PROPFIND']) {
         const connection = await openConnection(server.url);
         await connection.send(requestHead(method, '/api/v1/artefacts/present', server.internal));

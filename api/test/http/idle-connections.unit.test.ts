@@ -5,7 +5,7 @@ import { openConnection, requestHead } from '../support/raw-http.ts';
 import { startTestApp, type TestAppOptions } from './test-app.ts';
 
 const IDLE_TIMEOUT_MS = 50;
-/** More than the buffers of a connection hold. */
+/** More than the buffers of a connection can hold. */
 const LARGE = 64 * 1024 * 1024;
 
 const routes: TestAppOptions['routes'] = (app) => {
@@ -20,7 +20,7 @@ const routes: TestAppOptions['routes'] = (app) => {
 };
 const options = { routes, idleTimeoutMs: IDLE_TIMEOUT_MS };
 
-test('a request that has arrived whole is answered, however long that takes', async (t) => {
+test('a complete request is answered, however long its handler takes', async (t) => {
   const { url } = await startTestApp(t, options);
   const connection = await openConnection(url);
   await connection.send(requestHead('POST', '/slow', { 'content-type': 'a/b', 'content-length': 3 }) + 'abc');
@@ -29,20 +29,20 @@ test('a request that has arrived whole is answered, however long that takes', as
   connection.end();
 });
 
-test('a client that stops in the middle of its body is hung up on', async (t) => {
+test('the connection of a client that stops in the middle of its body is closed', async (t) => {
   const { url } = await startTestApp(t, options);
   const connection = await openConnection(url);
   await connection.send(requestHead('POST', '/slow', { 'content-type': 'a/b', 'content-length': 4 }) + 'abc');
   await connection.closed();
 });
 
-test('a client that does not read its answer is hung up on', async (t) => {
+test('the connection of a client that does not read its response is closed', async (t) => {
   const { url } = await startTestApp(t, options);
   const connection = await openConnection(url);
   connection.socket.pause();
   await connection.send(requestHead('GET', '/large'));
   await assert.doesNotReject(async () => {
-    // Reading begins when the server has given up: what comes is less than the whole.
+    // Start reading after the timeout: only a part of the response has been sent.
     await sleep(5 * IDLE_TIMEOUT_MS);
     let receivedBytes = 0;
     connection.socket.on('data', (chunk) => {

@@ -16,7 +16,7 @@ describe('log lines', () => {
   });
   after(() => rm(directory, { recursive: true }));
 
-  test('are written in order at the end of the turn in which they came', async () => {
+  test('are written in order at the end of their turn of the event loop', async () => {
     const file = join(directory, 'turn.log');
     const descriptor = openSync(file, 'w');
     const output = createLogOutput(descriptor);
@@ -29,7 +29,7 @@ describe('log lines', () => {
     closeSync(descriptor);
   });
 
-  test('that are many do not wait for the end of the turn, and none is lost', async () => {
+  test('beyond the buffer size are written before the end of the turn, without loss', async () => {
     const file = join(directory, 'many.log');
     const descriptor = openSync(file, 'w');
     const output = createLogOutput(descriptor);
@@ -41,7 +41,7 @@ describe('log lines', () => {
     closeSync(descriptor);
   });
 
-  test('of a process that ends in the same turn are written, even where it fails', async () => {
+  test('of a process that exits in the same turn are written, even if it fails', async () => {
     const program = (end: string) => `
       const { createLogOutput } = await import(${JSON.stringify(import.meta.resolve('../../src/http/log-output.ts'))});
       createLogOutput().write('the last words\\n');

@@ -15,7 +15,7 @@ async function startApp(t: TestContext) {
       registerMetricsRoute(app, metrics, (headers) => 'x-forwarded-host' in headers);
     },
   });
-  /** Reads one sample: `sample('berth_http_received_bytes_total')`, with its labels where it has some. */
+  /** Reads one sample: `sample('berth_http_received_bytes_total')`, with its labels if it has any. */
   const sample = async (name: string): Promise<number | undefined> => {
     const line = (await metrics.render()).text.split('\n').find((text) => text.startsWith(`${name} `));
     return line === undefined ? undefined : Number(line.split(' ').at(-1));
@@ -37,7 +37,7 @@ test('requests are counted by route, never by path', async (t) => {
   });
 });
 
-test('bytes are counted once each, though a connection carries many requests', async (t) => {
+test('bytes are counted once, also on a keep-alive connection', async (t) => {
   const { url, sample } = await startApp(t);
   const connection = await openConnection(url);
   const body = JSON.stringify({ text: 'x'.repeat(5000) });
@@ -55,7 +55,7 @@ test('bytes are counted once each, though a connection carries many requests', a
   connection.end();
 });
 
-test('gauges are read when the metrics are, and queries are timed', async (t) => {
+test('gauges are read on each rendering, and queries are timed', async (t) => {
   const { metrics, sample } = await startApp(t);
   let slots = 3;
   metrics.gauge('berth_slots', 'Slots', () => Promise.resolve(slots));
@@ -68,7 +68,7 @@ test('gauges are read when the metrics are, and queries are timed', async (t) =>
   assert.equal(await sample('berth_database_query_duration_seconds_sum'), 0.75);
 });
 
-test('metrics are served as Prometheus text, and never to who comes through the public proxy', async (t) => {
+test('metrics are served as Prometheus text, and hidden from the public proxy', async (t) => {
   const { url } = await startApp(t);
   const response = await fetch(`${url}/metrics`);
   assert.match(response.headers.get('content-type') ?? '', /^text\/plain; version=0\.0\.4/);
@@ -76,7 +76,7 @@ test('metrics are served as Prometheus text, and never to who comes through the 
   assert.equal((await fetch(`${url}/metrics`, { headers: { 'x-forwarded-host': 'example.org' } })).status, 404);
 });
 
-test('two servers in a process count for themselves', async (t) => {
+test('two servers in one process count separately', async (t) => {
   const [one, other] = [await startApp(t), await startApp(t)];
   await (await fetch(`${one.url}/items/1`)).text();
   await eventually(async () => assert.equal(await one.sample(requests('GET', '/items/:id', 200)), 1));

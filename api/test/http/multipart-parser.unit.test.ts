@@ -10,7 +10,7 @@ interface ReadPart {
   ended: boolean;
 }
 
-/** Parses a body that comes in chunks that end at the given places. */
+/** Parses a body in chunks that end at the given offsets. */
 function parse(body: Buffer, cuts: readonly number[] = [], boundary = BOUNDARY): ReadPart[] {
   const parts: ReadPart[] = [];
   const parser = createMultipartParser(boundary, (headers) => {
@@ -40,19 +40,19 @@ function onePart(disposition: string, ...more: string[]): PartHeaders | undefine
 
 const FILE: PartHeaders = { name: 'file', fileName: 'plugin.tgz', contentType: 'application/octet-stream' };
 
-describe('a body is read the same', () => {
+describe('a body is parsed identically', () => {
   const contents: Record<string, string> = {
-    'when it is empty': '',
-    'with an ordinary content': 'content',
-    'with line breaks at its ends': '\r\n\r\ncontent\r\n\r\n',
-    'with line breaks of half': '\rcontent\r\r\n\r',
+    'with empty content': '',
+    'with ordinary content': 'content',
+    'with line breaks around the content': '\r\n\r\ncontent\r\n\r\n',
+    'with incomplete line breaks': '\rcontent\r\r\n\r',
     'with the start of a boundary': `\r\n--${BOUNDARY.slice(0, -1)}`,
-    'with the start of a boundary in front of one': `\r\n--a-\r\n--${BOUNDARY.slice(0, 5)}\r\n-`,
+    'with the start of a boundary before another': `\r\n--a-\r\n--${BOUNDARY.slice(0, 5)}\r\n-`,
     'with dashes': `--${BOUNDARY.slice(0, 4)}--`,
-    'with a boundary that begins no line': `x--${BOUNDARY}--`,
+    'with a boundary in the middle of a line': `x--${BOUNDARY}--`,
   };
   for (const [what, content] of Object.entries(contents)) {
-    test(`wherever it is cut, ${what}`, () => {
+    test(`wherever it is split into chunks, ${what}`, () => {
       const body = multipartBody([fieldPart('title', 'x'), filePart(content), fieldPart('category', content)]);
       const whole = parse(body);
       assert.deepEqual(
@@ -73,14 +73,14 @@ describe('a body is read the same', () => {
     });
   }
 
-  test('with text before its first boundary and after its last', () => {
+  test('with text before the first boundary and after the last', () => {
     const body = multipartBody([filePart('content')]);
     const framed = Buffer.concat([Buffer.from('preamble --\r\n'), body, Buffer.from(`epilogue\r\n--${BOUNDARY}\r\n`)]);
     for (let cut = 0; cut <= framed.length; cut++)
       assert.deepEqual(parse(framed, [cut]), parse(body), `cut at ${cut}`);
   });
 
-  test('with spaces behind its boundaries', () => {
+  test('with spaces after its boundaries', () => {
     const body = Buffer.from(
       multipartBody([filePart('content')])
         .toString()
@@ -89,7 +89,7 @@ describe('a body is read the same', () => {
     for (let cut = 0; cut <= body.length; cut++) assert.deepEqual(parse(body, [cut])[0]?.content, 'content');
   });
 
-  test('whatever characters its boundary has', () => {
+  test('with any characters in its boundary', () => {
     for (const boundary of ['b', '----WebKitFormBoundary7MA4YWxkTrZu0gW', "'()+_,-./:=?", '=_aaaa']) {
       const body = Buffer.from(
         `--${boundary}\r\ncontent-disposition: form-data; name="file"\r\n\r\n\r\n-\r\n--\r\n--${boundary}--\r\n`,
@@ -104,11 +104,11 @@ describe('a body is read the same', () => {
   });
 });
 
-test('content is handed over as views of the chunks, not copied', () => {
-  const seen: Buffer[] = [];
+test('content is passed on as views of the chunks, without copying', () => {
+  const views: Buffer[] = [];
   const parser = createMultipartParser(BOUNDARY, () => ({
     data(bytes) {
-      seen.push(bytes);
+      views.push(bytes);
     },
     end() {
       /* nothing to do */
@@ -116,25 +116,28 @@ test('content is handed over as views of the chunks, not copied', () => {
   }));
   const body = multipartBody([filePart('x'.repeat(1000))]);
   parser.push(body);
-  assert.equal(seen.length, 1);
-  assert.equal(seen[0]?.buffer, body.buffer);
+  assert.equal(views.length, 1);
+  assert.equal(views[0]?.buffer, body.buffer);
 });
 
 describe('the headers of a part', () => {
   const names: Record<string, [disposition: string, fileName: string | undefined]> = {
-    'may name no file': ['form-data; name="file"', undefined],
-    'may be written without quotes': ['form-data; name=file; filename=plugin.tgz', 'plugin.tgz'],
-    'may be written in capitals and with spaces': [
-      'Form-Data ;  NAME = "file" ; FileName="plugin.tgz" ',
-      'plugin.tgz',
+    'may lack a file name': ['form-data; name="file"', undefined],
+    'may have unquoted values': ['form-data; name=file; filename=plugin.tgz', 'plugin.tgz'],
+    'may have capitals and spaces': ['Form-Data ;  NAME = "file" ; FileName="plugin.tgz" ', 'plugin.tgz'],
+    'may contain a quote as curl escapes it': [String.raw`form-data; name="file"; filename="a\"b;\\.tgz"`, '.tgz'],
+    'may contain a quote as browsers escape it': ['form-data; name="file"; filename="a%22b.tgz"', 'a%22b.tgz'],
+    'may contain a semicolon': ['form-data; name="file"; filename="a; name=b.tgz"', 'a; name=b.tgz'],
+    'may have an encoded file name': [
+      'form-data; name="file"; filename="x.tgz"; filename*=UTF-8\'\'%C3%A9t%C3%A9.tgz',
+      'été.tgz',
     ],
-    'may hold a quote as curl sends it': [String.raw`form-data; name="file"; filename="a\"b;\\.tgz"`, '.tgz'],
-    'may hold a quote as browsers send it': ['form-data; name="file"; filename="a%22b.tgz"', 'a%22b.tgz'],
-    'may hold a semicolon': ['form-data; name="file"; filename="a; name=b.tgz"', 'a; name=b.tgz'],
-    'may be encoded': ['form-data; name="file"; filename="x.tgz"; filename*=UTF-8\'\'%C3%A9t%C3%A9.tgz', 'été.tgz'],
-    'may be encoded wrongly': ['form-data; name="file"; filename="x.tgz"; filename*=UTF-8\'\'%E9', 'x.tgz'],
-    'give no path of Windows': [String.raw`form-data; name="file"; filename="C:\temp\plugin.tgz"`, 'plugin.tgz'],
-    'give no folder': ['form-data; name="file"; filename=".."', ''],
+    'may have a wrongly encoded file name': [
+      'form-data; name="file"; filename="x.tgz"; filename*=UTF-8\'\'%E9',
+      'x.tgz',
+    ],
+    'lose a Windows path': [String.raw`form-data; name="file"; filename="C:\temp\plugin.tgz"`, 'plugin.tgz'],
+    'lose a parent folder': ['form-data; name="file"; filename=".."', ''],
   };
   for (const [what, [disposition, fileName]] of Object.entries(names)) {
     test(what, () => {
@@ -142,26 +145,26 @@ describe('the headers of a part', () => {
     });
   }
 
-  test('give the type without its parameters', () => {
+  test('have the content type without its parameters', () => {
     assert.equal(onePart('form-data; name="a"', 'CONTENT-TYPE: Text/Plain; charset=utf-8')?.contentType, 'text/plain');
   });
 
-  test('are bytes in UTF-8', () => {
+  test('are decoded as UTF-8', () => {
     assert.equal(onePart('form-data; name="été"')?.name, 'été');
   });
 });
 
-describe('a body is refused', () => {
+describe('a body is rejected', () => {
   const headers: Record<string, RawPart['headers']> = {
     'without any header': [],
     'without a disposition': ['content-type: text/plain'],
     'with another disposition': ['content-disposition: attachment; name="file"'],
     'without a name': ['content-disposition: form-data; filename="x"'],
-    'with half a quote': ['content-disposition: form-data; name="file'],
+    'with an unclosed quote': ['content-disposition: form-data; name="file'],
     'with garbage in the disposition': ['content-disposition: form-data; name="file" x; filename="y"'],
-    'with a header that has no colon': ['content-disposition: form-data; name="file"', 'garbage'],
-    'with a header on two lines': ['content-disposition: form-data;', ' name="file"'],
-    'with headers without end': ['content-disposition: form-data; name="file"', `x: ${'x'.repeat(20_000)}`],
+    'with a header without a colon': ['content-disposition: form-data; name="file"', 'garbage'],
+    'with a folded header': ['content-disposition: form-data;', ' name="file"'],
+    'with headers over 16 KiB': ['content-disposition: form-data; name="file"', `x: ${'x'.repeat(20_000)}`],
   };
   for (const [why, lines] of Object.entries(headers)) {
     test(why, () => {
@@ -170,12 +173,12 @@ describe('a body is refused', () => {
     });
   }
 
-  test('with something behind a boundary', () => {
+  test('with text after a boundary', () => {
     const body = multipartBody([filePart(`\r\n--${BOUNDARY}x\r\n`)]);
     for (let cut = 0; cut <= body.length; cut++) assert.throws(() => parse(body, [cut]), MalformedBodyError);
   });
 
-  test('when it ends anywhere before its last boundary has', () => {
+  test('if it ends anywhere before the end of its final boundary', () => {
     const body = multipartBody([fieldPart('title', 'x'), filePart('content')]);
     const end = body.lastIndexOf('--\r\n') + 2;
     for (let length = 0; length < end; length++)

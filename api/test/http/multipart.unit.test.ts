@@ -72,7 +72,7 @@ describe('a form', () => {
     'in the middle': [fieldPart('title', 'Été'), filePart('content'), fieldPart('category', 'other')],
     'last': [fieldPart('category', 'other'), fieldPart('title', 'Été'), filePart('content')],
   })) {
-    test(`is read with the file ${order}`, async (t) => {
+    test(`may have the file ${order}`, async (t) => {
       const { post } = await startReceiver(t);
       assert.deepEqual(await post(multipartBody(parts)), {
         status: 200,
@@ -81,7 +81,7 @@ describe('a form', () => {
     });
   }
 
-  test('may leave out every field, and its file may be empty', async (t) => {
+  test('may omit every field, and have an empty file', async (t) => {
     const { post } = await startReceiver(t);
     assert.deepEqual((await post(multipartBody([filePart('')]))).body, {
       fields: {},
@@ -90,7 +90,7 @@ describe('a form', () => {
     });
   });
 
-  test('gives the name of the file without any path', async (t) => {
+  test('has a file name without any path', async (t) => {
     const { post } = await startReceiver(t);
     for (const [sent, expected] of [
       ['/etc/passwd', 'passwd'],
@@ -102,15 +102,15 @@ describe('a form', () => {
     }
   });
 
-  test('is read to its end before it counts, whatever comes after the file', async (t) => {
+  test('is validated to its end, also after the file', async (t) => {
     const { post } = await startReceiver(t);
     const { status, body } = await post(multipartBody([filePart('content'), fieldPart('unknown', 'x')]));
     assert.deepEqual([status, body.code], [400, 'multipart_invalid']);
   });
 });
 
-describe('a form is refused', () => {
-  const refused: Record<string, [parts: RawPart[], path?: string]> = {
+describe('a form is rejected', () => {
+  const rejected: Record<string, [parts: RawPart[], path?: string]> = {
     'without a file': [[fieldPart('title', 'x')]],
     'with nothing in it': [[]],
     'with two files': [[filePart('one'), filePart('two')]],
@@ -122,7 +122,7 @@ describe('a form is refused', () => {
     'with a field over 64 KiB': [[fieldPart('title', 'x'.repeat(64 * 1024 + 1)), filePart('x')]],
     'with a part without a name': [[{ headers: ['content-disposition: form-data'], body: 'x' }, filePart('x')]],
   };
-  for (const [why, [parts, path]] of Object.entries(refused)) {
+  for (const [why, [parts, path]] of Object.entries(rejected)) {
     test(why, async (t) => {
       const { post } = await startReceiver(t);
       const { status, body } = await post(multipartBody(parts));
@@ -135,7 +135,7 @@ describe('a form is refused', () => {
     });
   }
 
-  test('when it ends before its last boundary', async (t) => {
+  test('without its final boundary', async (t) => {
     const { post } = await startReceiver(t);
     const whole = multipartBody([filePart('content'), fieldPart('title', 'x')]);
     for (const cut of [whole.length - 8, whole.length - 60, 150, 60, 0]) {
@@ -144,7 +144,7 @@ describe('a form is refused', () => {
     }
   });
 
-  test('when it is no multipart body or names no boundary', async (t) => {
+  test('that is not multipart, or names no boundary', async (t) => {
     const { post } = await startReceiver(t);
     assert.deepEqual((await post(Buffer.from('garbage'))).body.code, 'multipart_invalid');
     assert.deepEqual(
@@ -157,7 +157,7 @@ describe('a form is refused', () => {
     );
   });
 
-  test('of another content type', async (t) => {
+  test('with another content type', async (t) => {
     const { post } = await startReceiver(t);
     for (const type of [
       'application/json',
@@ -171,7 +171,7 @@ describe('a form is refused', () => {
   });
 });
 
-test('a form whose file is refused is answered at once, and the rest of it is not waited for', async (t) => {
+test('a form with a refused file gets a response immediately, before the rest arrives', async (t) => {
   const { url } = await startReceiver(t, async () => {
     throw new RefusedError('No.');
   });
@@ -185,7 +185,7 @@ test('a form whose file is refused is answered at once, and the rest of it is no
   connection.end();
 });
 
-test('a client that goes away ends the file with an error', async (t) => {
+test('a client that disconnects makes the file stream fail', async (t) => {
   let failure: unknown;
   const { url, outcomes } = await startReceiver(t, async ({ content }) => {
     await buffer(content).catch((error: unknown) => {
@@ -202,13 +202,10 @@ test('a client that goes away ends the file with an error', async (t) => {
   assert.equal((failure as { code?: string }).code, 'upload_aborted');
 });
 
-test('a body comes no faster than its file is taken', async (t) => {
-  let take = (): void => undefined;
-  const taken = new Promise<void>((resolve) => {
-    take = resolve;
-  });
+test('a slow reader of the file slows down the body (backpressure)', async (t) => {
+  const proceed = Promise.withResolvers<void>();
   const { url, app } = await startReceiver(t, async ({ content }) => {
-    await taken;
+    await proceed.promise;
     await content.resume().toArray();
   });
   const [socket] = [once(app.server, 'connection')];
@@ -220,14 +217,14 @@ test('a body comes no faster than its file is taken', async (t) => {
   );
   const sent = connection.send(body);
   // Bytes stop arriving once every buffer on the way is full.
-  let seen = -1;
+  let bytesRead = -1;
   await eventually(async () => {
-    const before = seen;
-    seen = serverSocket.bytesRead;
-    assert.ok(seen > 0 && seen === before);
+    const before = bytesRead;
+    bytesRead = serverSocket.bytesRead;
+    assert.ok(bytesRead > 0 && bytesRead === before);
   });
-  assert.ok(seen < 16 * MIB, `${seen} bytes were read`);
-  take();
+  assert.ok(bytesRead < 16 * MIB, `${bytesRead} bytes were read`);
+  proceed.resolve();
   await sent;
   assert.equal((await connection.answer()).status, 200);
   connection.end();

@@ -10,7 +10,7 @@ import { createHttpServer, registerStaticUi } from '../../src/http/index.ts';
 const HTML = { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
 const SCRIPT = 'console.log("berth")';
 
-describe('the pages', () => {
+describe('the web interface', () => {
   let directory: string;
   let app: FastifyInstance;
   before(async () => {
@@ -29,12 +29,12 @@ describe('the pages', () => {
 
   const get = (url: string, headers: Record<string, string> = HTML) => app.inject({ url, headers });
 
-  test('that are not built are said to be', async () => {
+  test('answers ui_not_built before it is built', async () => {
     const { statusCode, body } = await get('/');
     assert.deepEqual([statusCode, (JSON.parse(body) as { code: string }).code], [503, 'ui_not_built']);
   });
 
-  describe('once they are built', () => {
+  describe('once built', () => {
     before(async () => {
       await mkdir(join(directory, 'assets'));
       await writeFile(
@@ -45,7 +45,7 @@ describe('the pages', () => {
       await writeFile(join(directory, 'assets/index-abc.js.br'), brotliCompressSync(SCRIPT));
     });
 
-    test('are one page for every address, which knows below which path it was reached', async () => {
+    test('serves one page for every URL, with the base path of the request', async () => {
       for (const path of ['/', '/artefacts/@acme%2Fplugin@1', '/admin/keys?new=true']) {
         const { statusCode, headers, body } = await get(`/registry${path}`);
         assert.deepEqual(
@@ -58,13 +58,13 @@ describe('the pages', () => {
       }
     });
 
-    test('run scripts of files alone, and are framed by whom the settings name', async () => {
+    test('forbids inline scripts, and allows the configured sites to embed it', async () => {
       const policy = String((await get('/')).headers['content-security-policy']);
       assert.match(policy, /script-src 'self';/);
       assert.match(policy, /frame-ancestors 'self' https:\/\/platform\.example$/);
     });
 
-    test('leave to the API what is its own, and to programs a 404', async () => {
+    test('answers 404 below /api/, for missing assets, and to clients that do not accept HTML', async () => {
       for (const [path, headers] of [
         ['/api/v1/nothing', HTML],
         ['/api/', HTML],
@@ -81,7 +81,7 @@ describe('the pages', () => {
       assert.equal((await app.inject({ method: 'POST', url: '/artefacts/x', headers: HTML })).statusCode, 404);
     });
 
-    test('have assets that are kept for a year and lie there compressed', async () => {
+    test('serves compressed assets that caches keep for a year', async () => {
       const { headers, rawPayload } = await get('/registry/assets/index-abc.js', { 'accept-encoding': 'br' });
       assert.deepEqual(
         [headers['cache-control'], headers['content-encoding'], headers['vary']],
@@ -91,7 +91,7 @@ describe('the pages', () => {
       assert.equal((await get('/assets/index-abc.js', {})).body, SCRIPT);
     });
 
-    test('give out nothing that lies beside them', async () => {
+    test('serves no other files', async () => {
       await writeFile(join(directory, 'secret.txt'), 'secret');
       for (const path of [
         '/assets/../secret.txt',

@@ -97,7 +97,7 @@ test('an error becomes a problem document with its code, detail, fields and head
   );
 });
 
-test('an error that nobody foresaw tells the client nothing, and the log everything', async (t) => {
+test('an unexpected error is hidden from the client and logged completely', async (t) => {
   const { ask, logs } = await startApp(t);
   const { response, problem } = await ask('/broken');
   assert.deepEqual([response.status, problem.code, problem.title], [500, 'internal_error', 'Internal error']);
@@ -107,7 +107,7 @@ test('an error that nobody foresaw tells the client nothing, and the log everyth
   assert.match(JSON.stringify(line), /hunter2.*\/var\/lib\/berth/);
 });
 
-test('a failure of the server is logged with its cause, one of the client is not', async (t) => {
+test('a server error is logged with its cause, a client error is not logged', async (t) => {
   const { ask, logs } = await startApp(t);
   const { problem } = await ask('/away');
   assert.doesNotMatch(JSON.stringify(problem), /10\.1\.2\.3/);
@@ -117,7 +117,7 @@ test('a failure of the server is logged with its cause, one of the client is not
   assert.ok(logs.every(({ level }) => level === 30));
 });
 
-test('an unknown path is a problem that names the path without its query', async (t) => {
+test('the problem of an unknown path names the path without its query', async (t) => {
   const { ask } = await startApp(t);
   for (const method of ['GET', 'POST', 'DELETE', 'PUT', 'PATCH']) {
     const { response, problem } = await ask('/nowhere/at%20all?key=hunter2', { method });
@@ -127,7 +127,7 @@ test('an unknown path is a problem that names the path without its query', async
   }
 });
 
-test('an unknown path is told as such whatever the body that comes with it', async (t) => {
+test('an unknown path gets route_not_found whatever its body', async (t) => {
   const { ask } = await startApp(t);
   for (const type of ['multipart/form-data; boundary=x', 'text/plain', 'application/json']) {
     const { problem } = await ask('/nowhere', { method: 'POST', headers: { 'content-type': type }, body: '{' });
@@ -135,7 +135,7 @@ test('an unknown path is told as such whatever the body that comes with it', asy
   }
 });
 
-test('a path that cannot be decoded, or is endless, is a problem too', async (t) => {
+test('a path that cannot be decoded or is too long gets a problem document', async (t) => {
   const { ask } = await startApp(t);
   for (const path of ['/items/%', '/items/%E0%A4%A', '/%c0%ae', `/items/${'1'.repeat(1100)}`]) {
     const { response, problem } = await ask(path);
@@ -145,8 +145,8 @@ test('a path that cannot be decoded, or is endless, is a problem too', async (t)
   }
 });
 
-describe('a request that is not what its route takes', () => {
-  test('names each field that failed', async (t) => {
+describe('an invalid request', () => {
+  test('gets a problem with each invalid field', async (t) => {
     const { post, ask } = await startApp(t);
     const { response, problem } = await post('{"name":7,"tags":["a",{}]}');
     assert.deepEqual([response.status, problem.code], [400, 'request_invalid']);
@@ -162,7 +162,7 @@ describe('a request that is not what its route takes', () => {
     assert.equal((await ask('/items/x')).problem.code, 'request_invalid');
   });
 
-  test('names missing and unknown fields', async (t) => {
+  test('gets a problem with missing and unknown fields', async (t) => {
     const { post, ask } = await startApp(t);
     assert.match(JSON.stringify((await post('{}')).problem.errors), /name.*tags/);
     assert.match(JSON.stringify((await post('{"name":"a","tags":[],"colour":1}')).problem.errors), /colour/);
@@ -170,14 +170,14 @@ describe('a request that is not what its route takes', () => {
   });
 
   for (const [why, body, contentType, status, code] of [
-    ['no JSON', '{"name":', 'application/json', 400, 'body_invalid'],
+    ['malformed', '{"name":', 'application/json', 400, 'body_invalid'],
     ['empty', '', 'application/json', 400, 'body_invalid'],
-    ['poisonous', '{"__proto__":{"x":1}}', 'application/json', 400, 'body_invalid'],
+    ['a prototype pollution', '{"__proto__":{"x":1}}', 'application/json', 400, 'body_invalid'],
     ['of another type', '<a/>', 'application/xml', 415, 'media_type_unsupported'],
     ['a form', 'name=a', 'application/x-www-form-urlencoded', 415, 'media_type_unsupported'],
     ['over 1 MiB', JSON.stringify({ name: 'x'.repeat(1024 * 1024) }), 'application/json', 413, 'body_too_large'],
   ] as const) {
-    test(`is told as such when its body is ${why}`, async (t) => {
+    test(`gets ${code} if its body is ${why}`, async (t) => {
       const { post } = await startApp(t);
       const { response, problem } = await post(body, contentType);
       assert.deepEqual([response.status, problem.code], [status, code]);
@@ -185,9 +185,9 @@ describe('a request that is not what its route takes', () => {
   }
 });
 
-test('whatever is thrown becomes an error that may be shown', () => {
-  const shown = new SampleError('Detail.');
-  assert.equal(toBerthError(shown), shown);
+test('every thrown value is converted to an error for clients', () => {
+  const error = new SampleError('Detail.');
+  assert.equal(toBerthError(error), error);
   for (const thrown of [
     'text',
     undefined,
@@ -198,13 +198,13 @@ test('whatever is thrown becomes an error that may be shown', () => {
     Object.assign(new Error('x'), { statusCode: 500 }),
     Object.assign(new Error('x'), { statusCode: 302 }),
   ]) {
-    const error = toBerthError(thrown);
-    assert.ok(error instanceof BerthError);
-    assert.equal(error.code, 'internal_error');
+    const converted = toBerthError(thrown);
+    assert.ok(converted instanceof BerthError);
+    assert.equal(converted.code, 'internal_error');
   }
   assert.equal(toBerthError(Object.assign(new Error('secret'), { statusCode: 431 })).code, 'request_invalid');
 });
 
-test('an error code is defined once', () => {
+test('an error code cannot be defined twice', () => {
   assert.throws(() => defineError('test_sample', 400, 'Again'), /test_sample/);
 });

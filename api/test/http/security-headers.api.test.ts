@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
 
-describe('what browsers are told', () => {
+describe('response headers tell browsers', () => {
   let plain: TestServer;
   let secure: TestServer;
   before(async () => {
@@ -22,7 +22,7 @@ describe('what browsers are told', () => {
     return response.headers;
   };
 
-  test('never to guess types, on every answer', async () => {
+  test('not to guess content types, on every response', async () => {
     for (const path of [
       '/',
       '/api/ping',
@@ -36,7 +36,7 @@ describe('what browsers are told', () => {
     }
   });
 
-  test('to run and frame nothing of the API', async () => {
+  test('not to run or embed API responses', async () => {
     for (const path of ['/api/v1/artefacts', '/api/v1/artefacts/none', '/api/v1/session', '/api/auth/get-session']) {
       const headers = await headersOf(plain, path);
       assert.deepEqual(
@@ -51,12 +51,12 @@ describe('what browsers are told', () => {
     );
   });
 
-  test('to come back under https alone, where that is how users reach it', async () => {
+  test('to use only https, if PUBLIC_URL is https', async () => {
     assert.equal((await headersOf(secure, '/registry/api/ping')).get('strict-transport-security'), 'max-age=31536000');
     assert.equal((await headersOf(plain, '/api/ping')).get('strict-transport-security'), null);
   });
 
-  test('to send session cookies under https alone, to no script and to no foreign page', async () => {
+  test('to protect session cookies: https only, hidden from scripts and other sites', async () => {
     const response = await fetch(`${secure.url}/registry/api/auth/sign-in/email`, {
       method: 'POST',
       headers: { 'content-type': 'application/json', 'x-forwarded-proto': 'https', 'x-forwarded-host': 'example.org' },

@@ -8,7 +8,7 @@ import { eventually } from '../support/eventually.ts';
 
 const HEADERS = { 'content-length': '6', 'x-kind': 'bytes' };
 
-describe('answers that are sent chunk by chunk', () => {
+describe('responses that are sent chunk by chunk', () => {
   let app: FastifyInstance;
   let url: string;
   let source: ByteSource;
@@ -26,7 +26,7 @@ describe('answers that are sent chunk by chunk', () => {
   });
   after(() => app.close());
 
-  test('arrive with their head, whole, and are logged as a request', async () => {
+  test('arrive complete with their headers, and are logged as a request', async () => {
     source = async (write) => {
       for (const part of ['abc', 'def']) await write(Buffer.from(part));
     };
@@ -37,7 +37,7 @@ describe('answers that are sent chunk by chunk', () => {
     assert.ok(logs.some((line) => line.includes('"status":200')));
   });
 
-  test('may be used again once they are taken', async () => {
+  test('allow the source to reuse the memory of a written chunk', async () => {
     const memory = Buffer.alloc(3);
     source = async (write) => {
       for (const part of ['abc', 'def']) {
@@ -48,7 +48,7 @@ describe('answers that are sent chunk by chunk', () => {
     assert.equal(await (await fetch(url)).text(), 'abcdef');
   });
 
-  test('become a problem document when their source fails before the first', async () => {
+  test('become a problem document if their source fails before the first chunk', async () => {
     source = () => Promise.reject(new Error('secret path /var'));
     const response = await fetch(url);
     assert.equal(response.status, 500);
@@ -57,18 +57,18 @@ describe('answers that are sent chunk by chunk', () => {
     assert.ok(!JSON.stringify(problem).includes('/var'));
   });
 
-  test('are cut when their source fails underway, so that the client sees that bytes are missing', async () => {
+  test('are aborted if their source fails half-way, so that the client sees that they are incomplete', async () => {
     source = async (write) => {
       await write(Buffer.from('abc'));
       throw new Error('disk');
     };
     const response = await fetch(url);
     await assert.rejects(response.text());
-    assert.ok(logs.some((line) => line.includes('an answer was cut short')));
+    assert.ok(logs.some((line) => line.includes('download failed half-way')));
   });
 
-  test('end when the client goes away', async () => {
-    const gone = new AbortController();
+  test('end when the client disconnects', async () => {
+    const client = new AbortController();
     const ended = new Promise<void>((resolve) => {
       source = async (write) => {
         try {
@@ -78,25 +78,25 @@ describe('answers that are sent chunk by chunk', () => {
         }
       };
     });
-    const response = await fetch(url, { signal: gone.signal });
-    gone.abort();
+    const response = await fetch(url, { signal: client.signal });
+    client.abort();
     await assert.rejects(response.arrayBuffer());
     await ended;
   });
 
-  test('may be none at all', async () => {
+  test('may have no chunks', async () => {
     source = async () => undefined;
     assert.equal((await fetch(url, { method: 'HEAD' })).headers.get('content-length'), '6');
   });
 });
 
-test('every answer ends, however its client resets the connection', async () => {
+test('every response ends, whenever its client resets the connection', async () => {
   const app = createHttpServer({ basePath: '', trustedProxies: ['loopback'], logLevel: 'silent' });
-  let underway = 0;
+  let pending = 0;
   app.get('/', async (_request, reply) => {
-    underway++;
+    pending++;
     return sendBytes(reply, { status: 200, headers: {} }, async (write) => {
-      // Reading ahead, as a store does, writes right when the connection closes.
+      // Reading ahead, as the storage does, leads to a write at the moment when the connection closes.
       for (let chunk = 0; chunk < 200; chunk++)
         await Promise.all([
           write(Buffer.alloc(256 * 1024)),
@@ -105,7 +105,7 @@ test('every answer ends, however its client resets the connection', async () => 
           }),
         ]);
     }).finally(() => {
-      underway--;
+      pending--;
     });
   });
   const { port } = new URL(await app.listen({ port: 0, host: '127.0.0.1' }));
@@ -117,7 +117,7 @@ test('every answer ends, however its client resets the connection', async () => 
     socket.resetAndDestroy();
   }
   await eventually(async () => {
-    assert.equal(underway, 0);
+    assert.equal(pending, 0);
   });
   await app.close();
 });

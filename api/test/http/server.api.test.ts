@@ -24,7 +24,7 @@ describe('below a PUBLIC_URL with a path', () => {
   });
   after(() => server.close());
 
-  test('services that call the container directly are served with and without the path', async () => {
+  test('direct requests to the container work with and without the path', async () => {
     for (const prefix of ['', '/registry']) {
       for (const path of [
         '/api/v1/artefacts/%40acme%2Fplugin%401',
@@ -43,7 +43,7 @@ describe('below a PUBLIC_URL with a path', () => {
     }
   });
 
-  test('who comes through the proxy is served below the path', async () => {
+  test('requests through the proxy work below the path', async () => {
     assert.equal(
       (await fetch(`${server.url}/registry/api/v1/artefacts/%40acme%2Fplugin%401`, { headers: PROXY })).status,
       200,
@@ -55,7 +55,7 @@ describe('below a PUBLIC_URL with a path', () => {
     );
   });
 
-  test('the description names the public address', async () => {
+  test('the OpenAPI document contains the public URL', async () => {
     const { openapi, servers } = (await (await server.api('GET', '/openapi.json')).json()) as {
       openapi: string;
       servers: { url: string }[];
@@ -64,7 +64,7 @@ describe('below a PUBLIC_URL with a path', () => {
     assert.deepEqual(servers, [{ url: 'https://example.org/registry' }]);
   });
 
-  test('a user signs in and changes things through the proxy', async () => {
+  test('a user can sign in and make changes through the proxy', async () => {
     const signedIn = await fetch(`${server.url}/registry/api/auth/sign-in/email`, {
       method: 'POST',
       headers: { ...PROXY, 'content-type': 'application/json', 'origin': 'https://example.org' },
@@ -87,7 +87,7 @@ describe('below a PUBLIC_URL with a path', () => {
 });
 
 describe('metrics', () => {
-  test('tell of requests, bytes, slots, blobs and database time, and never through the public proxy', async () => {
+  test('cover requests, bytes, slots, blobs and database time, and are hidden from the public proxy', async () => {
     const server = await startTestServer();
     await server.upload('one', { file: TARBALL });
     await server.upload('one', { file: TARBALL, fields: { architecture: 'x64' } });
@@ -95,7 +95,10 @@ describe('metrics', () => {
     await eventually(async () =>
       assert.match(
         await metrics(),
-        /berth_http_request_duration_seconds_count\{method="POST",route="\/api\/v1\/artefacts\/npm\/:id",status="201"\} 2/,
+        new RegExp(
+          String.raw`berth_http_request_duration_seconds_count\{method="POST",` +
+            String.raw`route="/api/v1/artefacts/npm/:id",status="201"\} 2`,
+        ),
       ),
     );
     const text = await metrics();
@@ -114,19 +117,19 @@ describe('metrics', () => {
     await server.close();
   });
 
-  test('can be off, or on a port of their own', async () => {
+  test('can be disabled, or served on a separate port', async () => {
     const off = await startTestServer({ env: { METRICS: 'false' } });
     await readProblem(await fetch(`${off.url}/metrics`), 404, 'route_not_found');
     await off.close();
     const port = await freePort();
-    const apart = await startTestServer({ env: { METRICS_PORT: String(port) } });
-    await readProblem(await fetch(`${apart.url}/metrics`), 404, 'route_not_found');
+    const separate = await startTestServer({ env: { METRICS_PORT: String(port) } });
+    await readProblem(await fetch(`${separate.url}/metrics`), 404, 'route_not_found');
     assert.match(await (await fetch(`http://127.0.0.1:${port}/metrics`)).text(), /^berth_slots 0$/m);
-    await apart.close();
+    await separate.close();
   });
 });
 
-test('the log holds no key, cookie, secret, password or query, and one line for each request', async () => {
+test('the log contains one line per request, and no keys, cookies, secrets, passwords or queries', async () => {
   const server = await startTestServer({ env: { LOG_LEVEL: 'trace' } });
   const { cookie = '' } = await server.superadmin();
   const key = await server.uploadKey();
@@ -158,7 +161,7 @@ test('the log holds no key, cookie, secret, password or query, and one line for 
   await server.close();
 });
 
-test('a stop lets an upload in flight finish, takes no new connection, and the next start finds it', async () => {
+test('a shutdown refuses new connections and finishes an upload in flight, which survives a restart', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-stop-'));
   const secrets = { API_KEYS_SALT: 's'.repeat(32), CIPHER_PASSWORD: 'c'.repeat(32), AUTH_SECRET: 'a'.repeat(32) };
   const server = await startTestServer({ dataDir, env: secrets });
@@ -170,15 +173,15 @@ test('a stop lets an upload in flight finish, takes no new connection, and the n
   assert.equal((await upload.finish()).status, 201);
   await stopped;
 
-  const again = await startTestServer({ dataDir, env: secrets });
-  const download = await again.api('GET', '/artefacts/in-flight/tarball', { headers: again.internal });
+  const restarted = await startTestServer({ dataDir, env: secrets });
+  const download = await restarted.api('GET', '/artefacts/in-flight/tarball', { headers: restarted.internal });
   assert.deepEqual(Buffer.from(await download.arrayBuffer()), TARBALL);
-  await assertTidy(again);
-  await again.close();
+  await assertTidy(restarted);
+  await restarted.close();
   await rm(dataDir, { recursive: true });
 });
 
-test('a stop does not wait longer than SHUTDOWN_GRACE_SECONDS for a client that does not go on', async () => {
+test('a shutdown waits at most SHUTDOWN_GRACE_SECONDS for a stalled client', async () => {
   const server = await startTestServer({ env: { SHUTDOWN_GRACE_SECONDS: '0' } });
   const upload = await beginSlowUpload(server, { id: 'stuck', file: TARBALL });
   await server.close();

@@ -28,7 +28,7 @@ describe('below the path of PUBLIC_URL', () => {
     ['/Registry/items/1', 404],
   ];
   for (const headers of [{}, { 'x-forwarded-host': 'example.org' }, { forwarded: 'host=example.org' }]) {
-    test(`requests are served with and without it, with the headers ${JSON.stringify(headers)}`, async (t) => {
+    test(`routes work with and without the prefix, with the headers ${JSON.stringify(headers)}`, async (t) => {
       const { url } = await startTestApp(t, { routes, basePath: '/registry' });
       for (const [path, status, id] of paths) {
         const response = await fetch(`${url}${path}`, { headers });
@@ -38,7 +38,7 @@ describe('below the path of PUBLIC_URL', () => {
     });
   }
 
-  test('a query stays with its request', async (t) => {
+  test('a query string is kept unchanged', async (t) => {
     const { url } = await startTestApp(t, { routes, basePath: '/registry' });
     assert.deepEqual(await (await fetch(`${url}/registry?a=/registry`)).json(), {
       path: 'root',
@@ -46,7 +46,7 @@ describe('below the path of PUBLIC_URL', () => {
     });
   });
 
-  test('there is nothing where PUBLIC_URL has no path', async (t) => {
+  test('prefixed paths do not exist if PUBLIC_URL has no path', async (t) => {
     const { url } = await startTestApp(t, { routes });
     assert.equal((await fetch(`${url}/items/1`)).status, 200);
     assert.equal((await fetch(`${url}/registry/items/1`)).status, 404);
@@ -56,21 +56,21 @@ describe('below the path of PUBLIC_URL', () => {
 describe('forwarding headers', () => {
   const headers = { 'x-forwarded-host': 'example.org', 'x-forwarded-for': '192.0.2.7' };
 
-  test('of a trusted proxy tell the host and the client', async (t) => {
+  test('of a trusted proxy set the host and the client address', async (t) => {
     const { url } = await startTestApp(t, { routes });
     const { host, ip } = (await (await fetch(`${url}/items/1`, { headers })).json()) as Record<string, string>;
     assert.deepEqual([host, ip], ['example.org', '192.0.2.7']);
   });
 
-  test('of anybody else count for nothing', async (t) => {
+  test('of any other client are ignored', async (t) => {
     const { url } = await startTestApp(t, { routes, trustedProxies: ['198.51.100.0/24'] });
     const { host, ip } = (await (await fetch(`${url}/items/1`, { headers })).json()) as Record<string, string>;
     assert.deepEqual([host, ip], [new URL(url).host, '127.0.0.1']);
   });
 });
 
-describe('a request id', () => {
-  test("is new for each request, and never the client's", async (t) => {
+describe('a request ID', () => {
+  test("is unique for each request, and never the client's", async (t) => {
     const { url } = await startTestApp(t, { routes });
     const ids = new Set<string | null>();
     for (const path of ['/', '/items/1', '/broken', '/nowhere']) {
@@ -81,7 +81,7 @@ describe('a request id', () => {
     for (const id of ids) assert.match(id ?? '', /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
   });
 
-  test('finds the lines of its request in the log', async (t) => {
+  test('identifies the log lines of its request', async (t) => {
     const { url, logs } = await startTestApp(t, { routes });
     const id = (await fetch(`${url}/broken`)).headers.get('x-request-id');
     assert.deepEqual(
@@ -100,7 +100,7 @@ describe('the log', () => {
     'x-account': '{"id":"secret-account"}',
   };
 
-  test('has one line a request, with method, path, status, duration and client', async (t) => {
+  test('has one line per request, with method, path, status, duration and client', async (t) => {
     const { url, logs } = await startTestApp(t, { routes });
     await fetch(`${url}/items/1?q=x`);
     const { level, time, reqId, durationMs, ...rest } = logs.at(-1) ?? {};
@@ -110,7 +110,7 @@ describe('the log', () => {
     assert.equal(logs.filter((line) => 'path' in line).length, 1);
   });
 
-  test('holds no key, cookie, secret or query, whatever happens', async (t) => {
+  test('never contains keys, cookies, secrets or queries', async (t) => {
     const { url, logs } = await startTestApp(t, { routes, logLevel: 'trace' });
     for (const path of ['/', '/items/1', '/broken', '/nowhere', '/items/%'])
       await fetch(`${url}${path}?key=secret-query`, { headers: secrets });
@@ -118,7 +118,7 @@ describe('the log', () => {
     assert.doesNotMatch(JSON.stringify(logs), /secret/);
   });
 
-  test('is silent below its level', async (t) => {
+  test('omits lines below its level', async (t) => {
     const { url, logs } = await startTestApp(t, { routes, logLevel: 'warn' });
     await fetch(`${url}/`);
     assert.deepEqual(logs, []);
@@ -127,7 +127,7 @@ describe('the log', () => {
   });
 });
 
-test('garbage on a connection is answered as a problem, and the server goes on', async (t) => {
+test('garbage on a connection gets a problem document, and the server keeps running', async (t) => {
   const { url } = await startTestApp(t, { routes });
   for (const [bytes, status, code] of [
     ['garbage\r\n\r\n', 400, 'request_invalid'],
@@ -146,38 +146,29 @@ test('garbage on a connection is answered as a problem, and the server goes on',
   assert.equal((await fetch(`${url}/`)).status, 200);
 });
 
-test(
-  'a request in flight is answered while the server closes, and idle connections do not ' + 'keep it open',
-  async (t) => {
-    let proceed = (): void => undefined;
-    const held = new Promise<void>((resolve) => {
-      proceed = resolve;
-    });
-    let arrived = (): void => undefined;
-    const arrival = new Promise<void>((resolve) => {
-      arrived = resolve;
-    });
-    const { app, url } = await startTestApp(t, {
-      routes: (it) => {
-        it.get('/slow', async () => {
-          arrived();
-          await held;
-          return 'done';
-        });
-        it.get('/', async () => 'ok');
-      },
-    });
-    const idle = await openConnection(url);
-    await idle.send(requestHead('GET', '/'));
-    assert.equal((await idle.answer()).status, 200);
-    const inFlight = new Promise<IncomingMessage>((resolve, reject) => {
-      httpRequest(`${url}/slow`, resolve).on('error', reject).end();
-    });
-    await arrival;
-    const closed = app.close();
-    await idle.closed();
-    proceed();
-    assert.equal((await inFlight).resume().statusCode, 200);
-    await closed;
-  },
-);
+test('a request in flight is answered during shutdown, and idle connections do not delay it', async (t) => {
+  const proceed = Promise.withResolvers<void>();
+  const arrived = Promise.withResolvers<void>();
+  const { app, url } = await startTestApp(t, {
+    routes: (it) => {
+      it.get('/slow', async () => {
+        arrived.resolve();
+        await proceed.promise;
+        return 'done';
+      });
+      it.get('/', async () => 'ok');
+    },
+  });
+  const idle = await openConnection(url);
+  await idle.send(requestHead('GET', '/'));
+  assert.equal((await idle.answer()).status, 200);
+  const inFlight = new Promise<IncomingMessage>((resolve, reject) => {
+    httpRequest(`${url}/slow`, resolve).on('error', reject).end();
+  });
+  await arrived.promise;
+  const closed = app.close();
+  await idle.closed();
+  proceed.resolve();
+  assert.equal((await inFlight).resume().statusCode, 200);
+  await closed;
+});

@@ -1,4 +1,4 @@
-// The bare HTTP server with a test's own routes, listening on a free port.
+// Starts the HTTP server with a test's routes on a free port.
 
 import type { TestContext } from 'node:test';
 import type { FastifyInstance } from 'fastify';
@@ -15,7 +15,7 @@ export interface TestAppOptions extends Partial<HttpServerOptions> {
   routes?: (app: FastifyInstance) => void;
 }
 
-/** Closes by itself at the end of the test. */
+/** Closed automatically at the end of the test. */
 export async function startTestApp(t: TestContext, { routes, ...options }: TestAppOptions = {}): Promise<TestApp> {
   const logs: LogLine[] = [];
   const logStream = { write: (line: string) => void logs.push(JSON.parse(line) as LogLine) };

@@ -13,26 +13,26 @@ const schema = Type.Object(
 );
 const validator = (httpPart: string) => compileValidator({ schema, method: 'GET', url: '/', httpPart });
 
-describe('a value of a request', () => {
-  test('that fits stays as it is', () => {
+describe('a request value', () => {
+  test('that is valid stays unchanged', () => {
     const value = { q: '10', size: 10 };
     assert.deepEqual(validator('querystring')(value), { value });
   });
 
-  test('of a query is taken from its text', () => {
+  test('in a query is converted from text', () => {
     assert.deepEqual(validator('querystring')({ q: '10', size: '10', all: 'true' }), {
       value: { q: '10', size: 10, all: true },
     });
   });
 
-  test('of a body is never converted', () => {
+  test('in a body is never converted', () => {
     assert.ok(Object.hasOwn(validator('body')({ size: '10' }) as object, 'error'));
   });
 
-  test('that does not fit is refused with what is wrong', () => {
-    const answer = validator('querystring')({ size: 'ten' }) as { error: { instancePath: string }[] };
+  test('that is invalid is rejected with the errors', () => {
+    const result = validator('querystring')({ size: 'ten' }) as { error: { instancePath: string }[] };
     assert.deepEqual(
-      answer.error.map(({ instancePath }) => instancePath),
+      result.error.map(({ instancePath }) => instancePath),
       ['/size'],
     );
   });

@@ -2,44 +2,44 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createBatcher } from '../../src/jobs/index.ts';
 
-test('the first item goes at once, later ones together, and never two batches at a time', async (t) => {
+test('flushes the first item immediately and later ones together, never two batches at a time', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   let now = 0;
   t.mock.method(performance, 'now', () => now);
-  const pass = async (ms: number) => {
+  const advance = async (ms: number) => {
     now += ms;
     t.mock.timers.tick(ms);
     await new Promise(setImmediate);
   };
-  const sent: number[][] = [];
-  let release = () => {};
+  const flushed: number[][] = [];
+  let finishFlush = () => {};
   const batcher = createBatcher<number[], number>({
     add: (batch = [], item) => [...batch, item],
     flush: async (batch) => {
-      sent.push(batch);
+      flushed.push(batch);
       await new Promise<void>((resolve) => {
-        release = resolve;
+        finishFlush = resolve;
       });
     },
     intervalMs: 1000,
   });
   batcher.add(1);
-  await pass(0);
-  assert.deepEqual(sent, [[1]]);
+  await advance(0);
+  assert.deepEqual(flushed, [[1]]);
   batcher.add(2);
-  await pass(999);
+  await advance(999);
   batcher.add(3);
-  assert.deepEqual(sent, [[1]]);
-  await pass(1);
-  assert.deepEqual(sent, [[1]], 'the first one is still on its way');
-  release();
-  await pass(0);
-  assert.deepEqual(sent, [[1], [2, 3]]);
+  assert.deepEqual(flushed, [[1]]);
+  await advance(1);
+  assert.deepEqual(flushed, [[1]], 'the first flush is still running');
+  finishFlush();
+  await advance(0);
+  assert.deepEqual(flushed, [[1], [2, 3]]);
   batcher.add(4);
-  const flushed = batcher.flush();
-  release();
-  await pass(0);
-  assert.deepEqual(sent, [[1], [2, 3], [4]]);
-  release();
-  await flushed;
+  const flushing = batcher.flush();
+  finishFlush();
+  await advance(0);
+  assert.deepEqual(flushed, [[1], [2, 3], [4]]);
+  finishFlush();
+  await flushing;
 });

@@ -18,7 +18,7 @@ for (const dialect of DIALECTS) {
     });
     after(() => opened.close());
 
-    /** A replica with one family, whose members do what `run` does. */
+    /** Creates a replica with one family, whose members call `run`. */
     function family(
       t: TestContext,
       run: (key: string, context: JobContext) => Promise<unknown>,
@@ -43,7 +43,7 @@ for (const dialect of DIALECTS) {
       database.transaction((tx) => jobs.schedule(tx, name, inMs));
     const stateOf = async (jobs: Jobs, name: string) => (await jobs.states([name])).get(name);
 
-    test('runs each member that is due, by its key, which may hold anything', async (t) => {
+    test('runs each due member with its key, which may contain any characters', async (t) => {
       const ran: string[] = [];
       const { jobs, nameOf } = family(t, (key) => Promise.resolve(ran.push(key)));
       await jobs.start();
@@ -56,14 +56,14 @@ for (const dialect of DIALECTS) {
       assert.equal((await stateOf(jobs, nameOf('later')))?.startedAt, undefined);
     });
 
-    test('knows its members at a start on a database that does not', async (t) => {
+    test('inserts the missing rows of its members at the start', async (t) => {
       const { jobs, nameOf } = family(t, () => Promise.resolve(), { keys: ['a', 'b'], nextInMs: FAR_MS });
       await jobs.start();
       for (const key of ['a', 'b'])
         assert.ok(Date.parse((await stateOf(jobs, nameOf(key)))?.dueAt ?? '') > Date.now());
     });
 
-    test('is due again after a run when its member says so', async (t) => {
+    test('is due again after the delay that its member returns', async (t) => {
       const { jobs, nameOf } = family(t, () => Promise.resolve('done'), { nextInMs: FAR_MS });
       await jobs.start();
       await schedule(jobs, nameOf('x'), 0);
@@ -73,7 +73,7 @@ for (const dialect of DIALECTS) {
       assert.ok(Date.parse((await stateOf(jobs, nameOf('x')))?.dueAt ?? '') > Date.now());
     });
 
-    test('runs once more what was made due while it ran', async (t) => {
+    test('runs a member once more if it was scheduled during its run', async (t) => {
       let runs = 0;
       const first = Promise.withResolvers<unknown>();
       const { jobs, nameOf } = family(t, () => (++runs === 1 ? first.promise : Promise.resolve()));
@@ -95,17 +95,17 @@ for (const dialect of DIALECTS) {
       assert.equal(runs, 2);
     });
 
-    test('leaves nothing of a member that was forgotten while it ran', async (t) => {
-      const began = Promise.withResolvers<unknown>();
+    test('leaves no state of a member that was removed during its run', async (t) => {
+      const started = Promise.withResolvers<unknown>();
       const end = Promise.withResolvers<unknown>();
       const { jobs, nameOf } = family(t, () => {
-        began.resolve(undefined);
+        started.resolve(undefined);
         return end.promise;
       });
       await jobs.start();
       await schedule(jobs, nameOf('x'), 0);
-      await began.promise;
-      await database.transaction((tx) => jobs.forget(tx, nameOf('x')));
+      await started.promise;
+      await database.transaction((tx) => jobs.remove(tx, nameOf('x')));
       end.resolve(undefined);
       await jobs.close();
       assert.equal(await stateOf(jobs, nameOf('x')), undefined);

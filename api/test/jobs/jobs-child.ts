@@ -1,5 +1,5 @@
-// Run by jobs tests: a process with one job that, once it runs, prints its progress and never ends by itself.
-// Arguments: the database's URL, the name of the job, the lease's life in milliseconds.
+// Program of the failover tests: runs one job, which prints `running` once its progress is stored and then hangs.
+// Arguments: database URL, job name, lease TTL in milliseconds.
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase } from '../../src/db/index.ts';
@@ -21,10 +21,10 @@ jobs.register<{ done: number }, void>({
   name,
   async run({ signal, progress }) {
     progress({ done: 7 });
-    // The first progress is written at once; what is printed may be relied on.
-    for (let written = false; !written;) {
+    // The parent relies on the progress being stored once it reads `running`.
+    for (let isStored = false; !isStored;) {
       await sleep(10);
-      written = (await jobs.states()).get(name)?.progress !== undefined;
+      isStored = (await jobs.states()).get(name)?.progress !== undefined;
     }
     console.log('running');
     await sleep(600_000, undefined, { signal });

@@ -28,7 +28,7 @@ for (const dialect of DIALECTS) {
     });
 
     const leasesOf = (of: Database) => createJobs({ database: of, onError: () => undefined }).leases;
-    const take = async (from: Leases, name: string, ttlMs = LONG_MS): Promise<Lease> => {
+    const acquire = async (from: Leases, name: string, ttlMs = LONG_MS): Promise<Lease> => {
       const lease = await from.acquire(name, ttlMs);
       assert.ok(lease);
       return lease;
@@ -42,34 +42,34 @@ for (const dialect of DIALECTS) {
         .execute();
     const holds = (lease: Lease) => database.transaction((tx) => lease.assertHeld(tx));
 
-    test('has one holder of all who ask at once, and the others get nothing', async () => {
-      const asked = await Promise.all(
+    test('has one holder when many acquire it concurrently', async () => {
+      const acquired = await Promise.all(
         Array.from({ length: 12 }, (_, n) => (n % 2 ? one : other).acquire('crowd', LONG_MS)),
       );
-      assert.equal(asked.filter((lease) => lease !== undefined).length, 1);
+      assert.equal(acquired.filter((lease) => lease !== undefined).length, 1);
     });
 
-    test('is free at once when it is released, and its token has grown', async () => {
-      const first = await take(one, 'released');
+    test('is free immediately after its release, and its fencing token grows', async () => {
+      const first = await acquire(one, 'released');
       assert.equal(await other.acquire('released', LONG_MS), undefined);
       await first.release();
       await first.release();
-      const second = await take(other, 'released');
-      assert.ok(second.token > first.token);
+      const second = await acquire(other, 'released');
+      assert.ok(second.fencingToken > first.fencingToken);
       assert.ok(first.signal.aborted);
       assert.ok(!second.signal.aborted);
     });
 
-    test('does not stand in the way of one of another name', async () => {
-      await take(one, 'left');
-      await take(other, 'right');
+    test('is independent of leases with other names', async () => {
+      await acquire(one, 'left');
+      await acquire(other, 'right');
     });
 
-    test('lets its holder write, and refuses a former one inside his transaction', async () => {
-      const former = await take(one, 'fenced');
+    test('lets its holder write, and rejects a former holder inside its transaction', async () => {
+      const former = await acquire(one, 'fenced');
       await holds(former);
       await expire('fenced');
-      const present = await take(other, 'fenced');
+      const present = await acquire(other, 'fenced');
       await assert.rejects(
         database.transaction(async (tx) => {
           await tx
@@ -82,42 +82,42 @@ for (const dialect of DIALECTS) {
       );
       assert.equal(await database.db.selectFrom('blob_writers').selectAll().executeTakeFirst(), undefined);
       await holds(present);
-      // What the former holder gives back is not his any more.
+      // A release by the former holder has no effect.
       await former.release();
       await holds(present);
     });
 
-    test('refuses a holder that has given it back', async () => {
-      const lease = await take(one, 'given-back');
+    test('rejects a holder that has released it', async () => {
+      const lease = await acquire(one, 'released-before-use');
       await lease.release();
       await assert.rejects(holds(lease), { code: 'lease_lost' });
       await assert.rejects(lease.renew(), { code: 'lease_lost' });
     });
 
-    test('cannot be taken before a transaction that asserted it has ended', async () => {
-      const lease = await take(one, 'locked');
+    test('cannot be acquired before a transaction that asserted it has ended', async () => {
+      const lease = await acquire(one, 'locked');
       await expire('locked');
       const order: string[] = [];
       const asserted = Promise.withResolvers<void>();
-      const taken = asserted.promise.then(() => take(other, 'locked')).then(() => order.push('taken'));
+      const acquiring = asserted.promise.then(() => acquire(other, 'locked')).then(() => order.push('acquired'));
       await database.transaction(async (tx) => {
         await lease.assertHeld(tx);
         asserted.resolve();
         await sleep(50);
         order.push('written');
       });
-      await taken;
-      assert.deepEqual(order, ['written', 'taken']);
+      await acquiring;
+      assert.deepEqual(order, ['written', 'acquired']);
     });
 
-    test('lives on while its holder lives, far beyond the time for which it was taken', async () => {
-      const lease = await take(one, 'beating', SHORT_MS);
+    test('is renewed beyond its TTL while its holder lives', async () => {
+      const lease = await acquire(one, 'renewed', SHORT_MS);
       const expiry = async () =>
         (
           await database.db
             .selectFrom('leases')
             .select('expires_at')
-            .where('name', '=', 'beating')
+            .where('name', '=', 'renewed')
             .executeTakeFirstOrThrow()
         ).expires_at;
       const first = await expiry();
@@ -125,17 +125,17 @@ for (const dialect of DIALECTS) {
         assert.ok(Date.parse(await expiry()) > Date.parse(first) + 2 * SHORT_MS);
       };
       await eventually(isLater);
-      assert.equal(await other.acquire('beating', SHORT_MS), undefined);
+      assert.equal(await other.acquire('renewed', SHORT_MS), undefined);
       assert.ok(!lease.signal.aborted);
       await lease.release();
     });
 
-    test('tells its holder by its signal that another has it', async () => {
-      const lease = await take(one, 'robbed', SHORT_MS);
+    test('aborts the signal of its holder when another process has it', async () => {
+      const lease = await acquire(one, 'stolen', SHORT_MS);
       await database.db
         .updateTable('leases')
-        .set({ holder: 'a robber', token: lease.token + 1 })
-        .where('name', '=', 'robbed')
+        .set({ holder: 'another process', token: lease.fencingToken + 1 })
+        .where('name', '=', 'stolen')
         .execute();
       await eventually(async () => {
         assert.ok(lease.signal.aborted);
@@ -143,39 +143,39 @@ for (const dialect of DIALECTS) {
       assert.equal((lease.signal.reason as { code: string }).code, 'lease_lost');
     });
 
-    test('is given up by a holder that cannot reach the database', async () => {
-      const away = createDatabase({ url: opened.url });
-      const lease = await take(leasesOf(away), 'cut-off', SHORT_MS);
-      await away.close();
+    test('expires for a holder that cannot reach the database', async () => {
+      const unreachable = createDatabase({ url: opened.url });
+      const lease = await acquire(leasesOf(unreachable), 'cut-off', SHORT_MS);
+      await unreachable.close();
       await eventually(async () => {
         assert.ok(lease.signal.aborted);
       });
       await eventually(async () => {
-        await take(other, 'cut-off');
+        await acquire(other, 'cut-off');
       });
     });
 
-    test('goes by the clock of the database, whatever the clock of a process says', async (t) => {
-      const lease = await take(one, 'skewed');
+    test('uses the clock of the database, not that of the process', async (t) => {
+      const lease = await acquire(one, 'skewed');
       for (const skewMs of [365 * 86_400_000, -365 * 86_400_000]) {
         await withClock(t, Date.now() + skewMs, async () => {
           assert.equal(await other.acquire('skewed', LONG_MS), undefined);
-          const taken = await take(other, `skewed ${skewMs}`);
+          const skewed = await acquire(other, `skewed ${skewMs}`);
           assert.equal(await one.acquire(`skewed ${skewMs}`, LONG_MS), undefined);
-          await taken.renew();
-          await holds(taken);
+          await skewed.renew();
+          await holds(skewed);
         });
       }
       await holds(lease);
     });
 
-    test('is given back with all others when their holder stops', async () => {
+    test('is released with all others when its holder stops', async () => {
       const stopping = leasesOf(database);
-      const leases = [await take(stopping, 'stop-1'), await take(stopping, 'stop-2')];
+      const leases = [await acquire(stopping, 'stop-1'), await acquire(stopping, 'stop-2')];
       await stopping.close();
       for (const { name, signal } of leases) {
         assert.ok(signal.aborted);
-        await take(other, name);
+        await acquire(other, name);
       }
     });
 

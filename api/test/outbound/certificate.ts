@@ -1,4 +1,4 @@
-// Of localhost, valid for a hundred years; of use to nobody but tests.
+// Self-signed certificate of localhost, valid for a hundred years, for tests only.
 
 export const KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgJcf69UXwdemXtkiW

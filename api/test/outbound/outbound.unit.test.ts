@@ -1,33 +1,13 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import http, { type RequestListener, type Server } from 'node:http';
-import https from 'node:https';
-import net, { type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import net from 'node:net';
 import { after, before, describe, test } from 'node:test';
-import { promisify } from 'node:util';
-import { createOutbound, MAX_CONNECTIONS, type Outbound, type OutboundResponse } from '../../src/outbound/index.ts';
+import { createOutbound, MAX_CONNECTIONS, type Outbound } from '../../src/outbound/index.ts';
 import { eventually } from '../support/eventually.ts';
-import { CERTIFICATE, KEY } from './certificate.ts';
+import { bodyOf, listen } from './http-servers.ts';
 
 const BYTES = randomBytes(3_000_000);
-const MODULE = join(import.meta.dirname, '../../src/outbound/index.ts');
-
-async function listen(server: net.Server, host = '127.0.0.1'): Promise<number> {
-  server.listen(0, host);
-  await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
-}
-
-async function bodyOf({ chunks }: OutboundResponse): Promise<Buffer> {
-  const read: Uint8Array[] = [];
-  for await (const chunk of chunks) read.push(chunk);
-  return Buffer.concat(read);
-}
 
 describe('requests to another server', () => {
   let server: Server;
@@ -70,13 +50,13 @@ describe('requests to another server', () => {
     server.close();
   });
 
-  test('give the status, the headers and the body of whatever answers', async () => {
+  test('return the status, headers and body of the response', async () => {
     const { status, headers, chunks } = await outbound.get(new URL('/twice', url));
     assert.deepEqual([status, headers['x-list']], [201, 'a,b']);
-    assert.equal((await bodyOf({ chunks } as OutboundResponse)).toString(), 'ok');
+    assert.equal((await bodyOf({ chunks })).toString(), 'ok');
   });
 
-  test('send the headers that they are given', async () => {
+  test('send the given headers', async () => {
     const sent = JSON.parse(
       (await bodyOf(await outbound.get(new URL('/headers', url), { headers: { 'x-api-key': 'reg_1' } }))).toString(),
     ) as Record<string, string>;
@@ -84,7 +64,7 @@ describe('requests to another server', () => {
     assert.equal(sent['host'], url.host);
   });
 
-  test('share a bounded number of connections, which are kept', async () => {
+  test('share a bounded number of keep-alive connections', async () => {
     connections = mostInFlight = 0;
     const bodies = await Promise.all(
       Array.from({ length: 3 * MAX_CONNECTIONS }, async () => bodyOf(await outbound.get(url))),
@@ -96,7 +76,7 @@ describe('requests to another server', () => {
     );
   });
 
-  test('give what came before a cut, and then fail', async () => {
+  test('yield the bytes before a broken connection, then fail', async () => {
     const { chunks } = await outbound.get(new URL('/cut', url));
     let sizeBytes = 0;
     await assert.rejects(async () => {
@@ -105,8 +85,8 @@ describe('requests to another server', () => {
     assert.equal(sizeBytes, 100_000);
   });
 
-  test('end with the reason of their signal, before the response and after', async () => {
-    const reason = new Error('not wanted any more');
+  test('fail with the reason of their signal, before and after the response head', async () => {
+    const reason = new Error('aborted by the caller');
     const waiting = new AbortController();
     const never = outbound.get(new URL('/never', url), { signal: waiting.signal });
     setTimeout(() => {
@@ -120,7 +100,7 @@ describe('requests to another server', () => {
     }, reason);
   });
 
-  test('close the connection of a body that nobody reads to its end', async () => {
+  test('close the connection of a body that is not read to its end', async () => {
     const before = inFlight;
     for await (const chunk of (await outbound.get(url)).chunks) if (chunk.length > 0) break;
     (await outbound.get(url)).discard();
@@ -129,14 +109,14 @@ describe('requests to another server', () => {
     });
   });
 
-  test('fail where nobody listens', async () => {
+  test('fail if no server listens', async () => {
     const closed = net.createServer();
     const port = await listen(closed);
     closed.close();
     await assert.rejects(outbound.get(new URL(`http://127.0.0.1:${port}/`)), { code: 'ECONNREFUSED' });
   });
 
-  test('are sent again over another connection when a kept one was closed meanwhile', async () => {
+  test('are retried over another connection when an idle one was closed by the server', async () => {
     let opened = 0;
     const closing = net.createServer((socket) => {
       opened++;
@@ -155,9 +135,9 @@ describe('requests to another server', () => {
   });
 });
 
-test('bodies that trickle and that nobody wants keep no connection from others', async () => {
+test('discarded bodies that trickle do not block connections', async () => {
   const trickling = http.createServer((request, response) => {
-    if (request.url === '/wanted') return void response.end('ok');
+    if (request.url === '/next') return void response.end('ok');
     response.writeHead(302, { location: '/elsewhere' });
     const timer = setInterval(() => {
       response.write('x');
@@ -169,152 +149,8 @@ test('bodies that trickle and that nobody wants keep no connection from others',
   const there = new URL(`http://127.0.0.1:${await listen(trickling)}/`);
   const outbound = createOutbound({ timeoutMs: 500 });
   for (let round = 0; round < MAX_CONNECTIONS + 1; round++) (await outbound.get(there)).discard();
-  assert.equal((await bodyOf(await outbound.get(new URL('/wanted', there)))).toString(), 'ok');
+  assert.equal((await bodyOf(await outbound.get(new URL('/next', there)))).toString(), 'ok');
   await outbound.close();
   trickling.closeAllConnections();
   trickling.close();
-});
-
-describe('an outbound proxy', () => {
-  let target: Server;
-  let secureTarget: https.Server;
-  let proxy: Server;
-  let port: number;
-  let securePort: number;
-  let proxyUrl: string;
-  let passed: string[] = [];
-  let directory: string;
-  before(async () => {
-    const answer: RequestListener = (_request, response) => {
-      response.end('there');
-    };
-    target = http.createServer(answer);
-    secureTarget = https.createServer({ key: KEY, cert: CERTIFICATE }, answer);
-    [port, securePort] = [await listen(target), await listen(secureTarget)];
-    proxy = http.createServer((request, response) => {
-      passed.push(`${request.method} ${request.url} ${request.headers['proxy-authorization']}`);
-      http.get(request.url ?? '', (answered) => {
-        answered.pipe(response);
-      });
-    });
-    proxy.on('connect', (request, socket) => {
-      passed.push(`CONNECT ${request.url} ${request.headers['proxy-authorization']}`);
-      const [host, to] = (request.url ?? '').split(':');
-      const onward = net.connect(Number(to), host, () => {
-        socket.write('HTTP/1.1 200 Connection Established\r\n\r\n');
-        socket.pipe(onward).pipe(socket);
-      });
-      for (const one of [socket, onward])
-        one.on('error', () => {
-          socket.destroy();
-          onward.destroy();
-        });
-    });
-    proxyUrl = `http://ada:secret@127.0.0.1:${await listen(proxy)}`;
-    directory = await mkdtemp(join(tmpdir(), 'berth-test-'));
-    await writeFile(join(directory, 'ca.pem'), CERTIFICATE);
-  });
-  after(async () => {
-    for (const server of [target, secureTarget, proxy]) {
-      server.closeAllConnections();
-      server.close();
-    }
-    await rm(directory, { recursive: true });
-  });
-
-  const AUTHORIZATION = `Basic ${Buffer.from('ada:secret').toString('base64')}`;
-
-  test('passes requests on over http, but for those hosts that need none', async () => {
-    for (const [NO_PROXY, expected] of [
-      [undefined, true],
-      ['127.0.0.1', false],
-      ['.example.org', true],
-      ['*', false],
-    ] as const) {
-      passed = [];
-      const outbound = createOutbound({ timeoutMs: 5000, proxies: { HTTP_PROXY: proxyUrl, NO_PROXY } });
-      assert.equal((await bodyOf(await outbound.get(new URL(`http://127.0.0.1:${port}/a`)))).toString(), 'there');
-      assert.deepEqual(passed.length > 0, expected, NO_PROXY);
-      if (expected) assert.ok(passed[0]?.endsWith(AUTHORIZATION));
-      await outbound.close();
-    }
-  });
-
-  test('is asked over a bounded number of connections as well', async () => {
-    let connections = 0;
-    const count = () => {
-      connections++;
-    };
-    proxy.on('connection', count);
-    const outbound = createOutbound({ timeoutMs: 5000, proxies: { HTTP_PROXY: proxyUrl } });
-    await Promise.all(
-      Array.from({ length: 3 * MAX_CONNECTIONS }, async () =>
-        bodyOf(await outbound.get(new URL(`http://127.0.0.1:${port}/`))),
-      ),
-    );
-    proxy.off('connection', count);
-    await outbound.close();
-    assert.ok(connections > 0 && connections <= MAX_CONNECTIONS, String(connections));
-  });
-
-  test('that keeps silent fails the request in time', async () => {
-    const silent = net.createServer((socket) => {
-      socket.on('error', () => undefined);
-    });
-    const uri = `http://127.0.0.1:${await listen(silent)}`;
-    const outbound = createOutbound({ timeoutMs: 300, proxies: { HTTP_PROXY: uri, HTTPS_PROXY: uri } });
-    for (const url of [`http://127.0.0.1:${port}/`, `https://localhost:${securePort}/`])
-      await assert.rejects(outbound.get(new URL(url)), /[Tt]imeout/, url);
-    await outbound.close();
-    silent.close();
-  });
-
-  test('that is away, or refuses, fails the request', async () => {
-    const closed = net.createServer();
-    const away = await listen(closed);
-    closed.close();
-    const refusing = http.createServer();
-    refusing.on('connect', (_request, socket) => {
-      socket.end('HTTP/1.1 407 Proxy Authentication Required\r\n\r\n');
-    });
-    for (const there of [away, await listen(refusing)]) {
-      const outbound = createOutbound({ timeoutMs: 2000, proxies: { HTTPS_PROXY: `http://127.0.0.1:${there}` } });
-      await assert.rejects(outbound.get(new URL(`https://127.0.0.1:${securePort}/`)));
-      await outbound.close();
-    }
-    refusing.close();
-  });
-
-  /** Runs a module in a process of its own: what is trusted is read at its start. */
-  async function runElsewhere(program: string, env: Record<string, string>): Promise<string> {
-    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '--eval', program], {
-      env: { ...process.env, ...env },
-    });
-    return stdout.trim();
-  }
-  const GET = (proxies: object) => `
-    const { createOutbound } = await import(${JSON.stringify(MODULE)});
-    const outbound = createOutbound({ timeoutMs: 5000, proxies: ${JSON.stringify(proxies)} });
-    const { chunks } = await outbound.get(new URL('https://localhost:${securePort}/')).catch((error) => ({ chunks: [error.code] }));
-    for await (const chunk of chunks) console.log(chunk.toString());
-    await outbound.close();`;
-
-  test('tunnels https, and NODE_EXTRA_CA_CERTS says who else is trusted, with a proxy or without', async () => {
-    const ca = { NODE_EXTRA_CA_CERTS: join(directory, 'ca.pem') };
-    assert.equal(await runElsewhere(GET({}), {}), 'DEPTH_ZERO_SELF_SIGNED_CERT');
-    assert.equal(await runElsewhere(GET({}), ca), 'there');
-    passed = [];
-    assert.equal(await runElsewhere(GET({ HTTPS_PROXY: proxyUrl }), ca), 'there');
-    assert.deepEqual(passed, [`CONNECT localhost:${securePort} ${AUTHORIZATION}`]);
-  });
-
-  test('takes the requests of fetch as well, once a process says so', async () => {
-    passed = [];
-    const program = `
-      const { useProxies } = await import(${JSON.stringify(MODULE)});
-      useProxies(${JSON.stringify({ HTTPS_PROXY: proxyUrl })});
-      console.log(await (await fetch('https://localhost:${securePort}/')).text());`;
-    assert.equal(await runElsewhere(program, { NODE_EXTRA_CA_CERTS: join(directory, 'ca.pem') }), 'there');
-    assert.deepEqual(passed, [`CONNECT localhost:${securePort} ${AUTHORIZATION}`]);
-  });
 });

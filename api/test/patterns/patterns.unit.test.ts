@@ -19,13 +19,13 @@ describe('a pattern', () => {
     ['category:tileset', 'anything', true],
     ['category:tile', 'anything', false],
   ] as const) {
-    test(`${pattern} ${expected ? 'finds' : 'does not find'} ${id}`, () => {
+    test(`${pattern} ${expected ? 'matches' : 'does not match'} ${id}`, () => {
       assert.equal(matches(pattern, { id, category: 'tileset' }), expected);
     });
   }
 });
 
-/** As a regular expression, which is how the language is explained. */
+/** Reference implementation: translates a pattern into a regular expression. */
 function matchesByExpression(pattern: string, id: string): boolean {
   const source = pattern
     .split(/(\*\*|\*)/)
@@ -34,7 +34,7 @@ function matchesByExpression(pattern: string, id: string): boolean {
   return new RegExp(`^${source}$`, 'u').test(id);
 }
 
-test('patterns of few letters match whatever the expressions do that explain them', () => {
+test('short random patterns match exactly like their regular expressions', () => {
   const text = (letters: string, maxLength: number) =>
     Array.from({ length: randomInt(maxLength + 1) }, () => letters[randomInt(letters.length)]).join('');
   for (let round = 0; round < 20_000; round++) {
@@ -48,7 +48,7 @@ test('patterns of few letters match whatever the expressions do that explain the
   }
 });
 
-test('a pattern that a backtracking matcher would be busy with for years is answered', () => {
+test('a pattern that takes a backtracking matcher exponential time is matched at once', () => {
   const id = `${'a'.repeat(255)}b`;
   assert.equal(matches('*a'.repeat(128), { id, category: '' }), false);
   assert.equal(matches('**a'.repeat(85), { id, category: '' }), false);
@@ -61,7 +61,7 @@ for (const [what, pattern] of [
   ['too long', 'a'.repeat(257)],
   ['with a control character', 'a\nb'],
 ] as const) {
-  test(`a pattern that is ${what} is refused`, () => {
+  test(`an invalid pattern is rejected: ${what}`, () => {
     assert.throws(
       () => {
         assertPattern(pattern);

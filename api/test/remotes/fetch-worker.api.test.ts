@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import type { Worker } from 'node:worker_threads';
-import { databaseUrl } from '../../src/config.ts';
+import { databaseUrl } from '../../src/config/index.ts';
 import { createDatabase } from '../../src/db/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
@@ -43,8 +43,8 @@ after(async () => {
 });
 
 test(
-  'a thread that breaks down fails what it fetches, the artefact stays away, and the next run gets another ' +
-    'one that goes on',
+  'a crash of the worker thread fails the artefact without mirroring it, and the next run resumes the ' +
+    'download in a new thread',
   async () => {
     const started = once(process, 'worker') as Promise<[Worker]>;
     assert.equal(resultOf(await remote.select('first'), 'first').status, 'updated');
@@ -62,11 +62,11 @@ test(
     proxy.passedBytes = 0;
     assert.equal(resultOf(await remote.sync('?only=failed'), 'second').status, 'updated');
     assertSameBytes(await bytesOf(mirror, 'second'), FILE);
-    assert.ok(proxy.passedBytes < FILE.length, 'what had been written before was not fetched again');
+    assert.ok(proxy.passedBytes < FILE.length, 'bytes written before the crash were not fetched again');
   },
 );
 
-test('many small artefacts come each once, by their ordinary downloads, over connections that are kept', async () => {
+test('many small artefacts are each downloaded once, over keep-alive connections', async () => {
   const other = await startTestServer();
   try {
     const ids = Array.from({ length: 40 }, (_unused, index) => `small-${index}`);
@@ -83,22 +83,22 @@ test('many small artefacts come each once, by their ordinary downloads, over con
     for (const id of ids) assertSameBytes(await bytesOf(other, id), FILE.subarray(0, 50_000 + ids.indexOf(id)));
     const downloads = proxy.requests.map(({ path }) => path).filter((path) => !/\/artefacts\?/.test(path));
     assert.deepEqual(downloads.sort(), ids.map((id) => `/api/v1/artefacts/${id}/download`).sort());
-    // Eight of the worker, and one for the list.
+    // Eight for the downloads of the worker, one for the list.
     assert.ok(proxy.connections <= 9, String(proxy.connections));
   } finally {
     await other.close();
   }
 });
 
-test('closing the server puts away what the thread fetches, and then ends it', async () => {
+test('closing the server suspends the downloads of the worker thread, then ends it', async () => {
   const started = once(process, 'worker') as Promise<[Worker]>;
   const other = await startTestServer();
-  const there = await addRemote(other, proxy.url, key, { selectedPatterns: ['second'] });
+  const otherRemote = await addRemote(other, proxy.url, key, { selectedPatterns: ['second'] });
   proxy.stallAfterBytes = 2 * MIB;
-  await there.ask('POST', '/sync');
+  await otherRemote.ask('POST', '/sync');
   const ended = once((await started)[0], 'exit');
   await eventually(async () => {
-    assert.ok(((await there.get()).syncProgress?.bytesDone ?? 0) > 0);
+    assert.ok(((await otherRemote.get()).syncProgress?.bytesDone ?? 0) > 0);
   });
   await other.server.close();
   await ended;

@@ -9,7 +9,7 @@ const ALL = { selectedPatterns: ['**'] };
 let ring: TestServer[];
 let remotes: RemoteClient[];
 
-/** Each mirrors everything of the one before, the first everything of the last. */
+/** A ring: each registry mirrors everything of the previous one. */
 before(async () => {
   ring = await Promise.all(
     ['one', 'two', 'three'].map((name) => startTestServer({ env: { PUBLIC_URL: `http://${name}.example.org` } })),
@@ -25,7 +25,7 @@ after(async () => {
   await Promise.all(ring.map((server) => server.close()));
 });
 
-test('a ring of mirrors passes an artefact on once, leaves the original alone, and comes to rest', async () => {
+test('a ring of mirrors passes an artefact on once, does not change the original, and becomes stable', async () => {
   const [first, second, third] = ring as [TestServer, TestServer, TestServer];
   const [ofFirst, ofSecond, ofThird] = remotes as [RemoteClient, RemoteClient, RemoteClient];
   await publish(first, 'ring@1', '1.0.0');

@@ -26,7 +26,7 @@ for (const dialect of DIALECTS) {
       await pair.close();
     });
 
-    test('carries everything of the original but who may see it and who uploaded it', async () => {
+    test('copies everything of the original except its visibility and its uploader', async () => {
       const { upstream, mirror, remote } = pair;
       const id = '@acme/whole@1';
       await publish(upstream, id, '1.2.3', ['noarch', 'x64']);
@@ -86,7 +86,7 @@ for (const dialect of DIALECTS) {
       assert.equal(await image.text(), SVG);
     });
 
-    test('of a file has its bytes and its name', async () => {
+    test('of a file artefact has its bytes and its file name', async () => {
       const { upstream, mirror, remote } = pair;
       const file = Buffer.from('not really a tileset');
       assert.equal(
@@ -108,7 +108,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([fileName, digest, category], [original['fileName'], original['digest'], 'tileset']);
     });
 
-    test('fetches only what has changed, links what is here, and drops a slot that is gone', async () => {
+    test('fetches only changed slots, links existing blobs, and drops a removed slot', async () => {
       const { upstream, mirror, remote } = pair;
       const id = '@acme/changing@1';
       await publish(upstream, id, '1.0.0', ['noarch', 'x64']);
@@ -140,7 +140,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('keeps the last bytes of what is gone upstream, and says so', async () => {
+    test('keeps the last version of an artefact that is deleted upstream, with the status gone', async () => {
       const { upstream, mirror, remote } = pair;
       const id = '@acme/leaving@1';
       const file = await publish(upstream, id, '1.0.0');
@@ -151,7 +151,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await bytesOf(mirror, id), file);
     });
 
-    test('can be shared here and changed nowhere else but at its origin', async () => {
+    test('can be shared here, but is edited only at its origin', async () => {
       const { upstream, mirror, remote } = pair;
       const id = '@acme/readonly@1';
       await publish(upstream, id, '1.0.0');
@@ -166,7 +166,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await documentOf(mirror, id))?.['public'], true);
     });
 
-    test('becomes local when it is unselected, and is left alone from then on', async () => {
+    test('becomes local when it is unselected, and is not updated any more', async () => {
       const { upstream, mirror, remote } = pair;
       const id = '@acme/unselected@1';
       await publish(upstream, id, '1.0.0');
@@ -181,11 +181,11 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([again.status, ((await again.json()) as { code: string }).code], [409, 'selection_conflict']);
     });
 
-    test('is found by a pattern, as are refs that come later; what is here already is skipped', async () => {
+    test('is selected by a pattern, also if it is published later; an id in use here is skipped', async () => {
       const { upstream, mirror, remote } = pair;
       await publish(upstream, '@pattern/one@1', '1.0.0');
-      await publish(upstream, '@pattern/taken@1', '1.0.0');
-      await publish(mirror, '@pattern/taken@1', '9.0.0');
+      await publish(upstream, '@pattern/in-use@1', '1.0.0');
+      await publish(mirror, '@pattern/in-use@1', '9.0.0');
       assert.equal((await remote.ask('PATCH', '', { selectedPatterns: ['@pattern/*@1'] })).status, 200);
       await remote.sync();
       assert.equal((await documentOf(mirror, '@pattern/one@1'))?.['origin'], upstream.url);
@@ -194,27 +194,27 @@ for (const dialect of DIALECTS) {
       const view = await remote.sync();
       assert.equal((await documentOf(mirror, '@pattern/two@1'))?.['origin'], upstream.url);
       assert.equal(await documentOf(mirror, '@pattern/two@2'), undefined);
-      assert.equal(resultOf(view, '@pattern/taken@1').status, 'skipped');
-      assert.equal((await documentOf(mirror, '@pattern/taken@1'))?.['version'], '9.0.0');
+      assert.equal(resultOf(view, '@pattern/in-use@1').status, 'skipped');
+      assert.equal((await documentOf(mirror, '@pattern/in-use@1'))?.['version'], '9.0.0');
       assert.equal(view.lastSyncStatus, 'success');
     });
 
-    test('becomes local when no pattern finds it any more and nobody chose it by its id', async () => {
+    test('becomes local when no pattern matches it any more, unless it is selected by its id', async () => {
       const { upstream, mirror, remote } = pair;
-      await publish(upstream, '@let/go@1', '1.0.0');
-      await publish(upstream, '@let/stay@1', '1.0.0');
-      await remote.ask('PATCH', '', { selectedPatterns: ['@pattern/*@1', '@let/*'] });
+      await publish(upstream, '@partly/dropped@1', '1.0.0');
+      await publish(upstream, '@partly/selected@1', '1.0.0');
+      await remote.ask('PATCH', '', { selectedPatterns: ['@pattern/*@1', '@partly/*'] });
       await remote.sync();
-      await remote.select('@let/stay@1');
+      await remote.select('@partly/selected@1');
       await remote.ask('PATCH', '', { selectedPatterns: ['@pattern/*@1'] });
-      assert.equal((await documentOf(mirror, '@let/go@1'))?.['origin'], undefined);
-      assert.equal((await documentOf(mirror, '@let/stay@1'))?.['origin'], upstream.url);
+      assert.equal((await documentOf(mirror, '@partly/dropped@1'))?.['origin'], undefined);
+      assert.equal((await documentOf(mirror, '@partly/selected@1'))?.['origin'], upstream.url);
       const view = await remote.sync();
-      assert.ok(!view.results.some(({ artefactId }) => artefactId === '@let/go@1'));
+      assert.ok(!view.results.some(({ artefactId }) => artefactId === '@partly/dropped@1'));
       assert.ok(view.results.some(({ artefactId }) => artefactId === '@pattern/one@1'));
     });
 
-    test('is read back and healed by a run that verifies', async () => {
+    test('is read back and repaired by a run with verify', async () => {
       const { upstream, mirror, remote } = pair;
       const id = '@acme/damaged@1';
       const file = await publish(upstream, id, '1.0.0');

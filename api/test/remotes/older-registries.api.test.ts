@@ -13,7 +13,8 @@ const tarball = (content: string) =>
   npmTarball({ name: '@acme/plugin', version: '1.0.0', files: { 'index.js': content } });
 
 for (const dialect of ['slots', 'root'] satisfies Dialect[]) {
-  describe(`an older registry with ${dialect === 'slots' ? 'slots and no digests' : 'one tarball at the root'}, mirrored`, () => {
+  const form = dialect === 'slots' ? 'slots without digests' : 'one tarball at the root';
+  describe(`a mirror of an older registry with ${form}`, () => {
     let older: OlderRegistry;
     let mirror: TestServer;
     let remote: RemoteClient;
@@ -27,7 +28,7 @@ for (const dialect of ['slots', 'root'] satisfies Dialect[]) {
       await Promise.all([mirror.close(), older.close()]);
     });
 
-    test('gets its bytes, a digest that is counted here, and its date', async () => {
+    test('has the bytes and dates of the original, and a digest computed here', async () => {
       const file = await tarball('first');
       older.put(id, file);
       assert.equal((await remote.select(id)).lastSyncStatus, 'success');
@@ -51,7 +52,7 @@ for (const dialect of ['slots', 'root'] satisfies Dialect[]) {
       assert.deepEqual(await bytesOf(mirror, id), file);
     });
 
-    test('is not fetched again while its dates stay, and is when they move', async () => {
+    test('is fetched again only when the dates of the original change', async () => {
       const before = older.downloads;
       assert.equal(resultOf(await remote.sync(), id).status, 'unchanged');
       assert.equal(older.downloads, before);
@@ -61,7 +62,7 @@ for (const dialect of ['slots', 'root'] satisfies Dialect[]) {
       assert.deepEqual([older.downloads - before, await bytesOf(mirror, id)], [1, file]);
     });
 
-    test('is looked at again when it changes while it is fetched', async () => {
+    test('has the new bytes when the original changes while it is fetched', async () => {
       const [third, fourth] = [await tarball('third'), await tarball('fourth')];
       older.put(id, third);
       older.onDownload = () => {
@@ -73,41 +74,47 @@ for (const dialect of ['slots', 'root'] satisfies Dialect[]) {
     });
 
     test(
-      'is refused what is larger than uploads may be: unasked where its document tells the size, else before ' +
-        'the first byte',
+      'rejects a tarball over the upload limit: without a request if the document has its size, otherwise ' +
+        'before the first byte',
       async () => {
         const small = await startTestServer({ env: { MAX_UPLOAD_BYTES: '100000' } });
         try {
-          const there = await addRemote(small, older.url, KEY);
+          const smallRemote = await addRemote(small, older.url, KEY);
           older.put(
             'large@1',
             await npmTarball({ name: '@acme/plugin', version: '1.0.0', files: { data: randomBytes(300_000) } }),
           );
           const assertUntouched = await rememberStored(small);
-          for (const [tellsSizes, downloads] of [
+          for (const [sendsSizes, downloads] of [
             [true, 0],
             [false, 1],
           ] as const) {
-            older.tellsSizes = tellsSizes;
+            older.sendsSizes = sendsSizes;
             const before = older.downloads;
             const {
               status,
               reason = '',
               bytes,
-            } = resultOf(tellsSizes ? await there.select('large@1') : await there.sync('?only=failed'), 'large@1');
+            } = resultOf(
+              sendsSizes ? await smallRemote.select('large@1') : await smallRemote.sync('?only=failed'),
+              'large@1',
+            );
             assert.deepEqual([status, older.downloads - before, bytes], ['failed', downloads, undefined]);
-            assert.match(reason, /^It has 30\d{4} bytes; this registry takes at most 100000 \(MAX_UPLOAD_BYTES\)\.$/);
+            assert.match(
+              reason,
+              /^It has 30\d{4} bytes; this registry accepts at most 100000 \(MAX_UPLOAD_BYTES\)\.$/,
+            );
             await assertUntouched();
           }
         } finally {
-          older.tellsSizes = true;
+          older.sendsSizes = true;
           await small.close();
         }
       },
     );
 
     if (dialect === 'slots') {
-      test('gives each architecture its own slot, and only what is new is fetched', async () => {
+      test('has a slot per architecture, and fetches only the new one', async () => {
         const before = older.downloads;
         older.put(id, await tarball('for arm'), 'arm64');
         await remote.sync();
@@ -118,7 +125,7 @@ for (const dialect of ['slots', 'root'] satisfies Dialect[]) {
   });
 }
 
-/** What mirrors of older registries do: `x-api-key`, fields at the root of the document, `/download` or `/tarball`. */
+/** Older registries send `x-api-key`, read fields at the root of the document, and fetch `/download` or `/tarball`. */
 describe('an older registry that mirrors this one', () => {
   let upstream: TestServer;
   let key: string;
@@ -129,11 +136,11 @@ describe('an older registry that mirrors this one', () => {
   after(async () => {
     await upstream.close();
   });
-  const ask = (path: string) => fetch(`${upstream.url}/api/v1${path}`, { headers: { 'x-api-key': key } });
+  const get = (path: string) => fetch(`${upstream.url}/api/v1${path}`, { headers: { 'x-api-key': key } });
 
-  test('finds path, native modules and date at the root of each document of a list', async () => {
+  test('finds path, native modules and date at the root of each listed document', async () => {
     await publish(upstream, '@acme/listed@1', '1.0.0', ['noarch', 'x64']);
-    const { results, count } = (await (await ask('/artefacts?size=1000&skip=0')).json()) as {
+    const { results, count } = (await (await get('/artefacts?size=1000&skip=0')).json()) as {
       results: Record<string, unknown>[];
       count: number;
     };
@@ -144,17 +151,17 @@ describe('an older registry that mirrors this one', () => {
     assert.deepEqual([document['hasNativeModules'], typeof document['dataUpdatedAt']], [false, 'string']);
   });
 
-  test('fetches by /download and by /tarball, and sees a new path when bytes have changed', async () => {
+  test('can fetch /download and /tarball, and sees a new path when bytes have changed', async () => {
     const id = encodeURIComponent('@acme/fetched@1');
     const first = await publish(upstream, '@acme/fetched@1', '1.0.0');
     const paths = [];
     for (const route of ['download', 'tarball?architecture=x64', 'tarball']) {
-      const response = await ask(`/artefacts/${id}/${route}`);
+      const response = await get(`/artefacts/${id}/${route}`);
       assert.deepEqual([response.status, Buffer.from(await response.arrayBuffer())], [200, first]);
     }
-    paths.push(((await (await ask(`/artefacts/${id}`)).json()) as { path: string }).path);
+    paths.push(((await (await get(`/artefacts/${id}`)).json()) as { path: string }).path);
     await publish(upstream, '@acme/fetched@1', '1.0.1');
-    paths.push(((await (await ask(`/artefacts/${id}`)).json()) as { path: string }).path);
+    paths.push(((await (await get(`/artefacts/${id}`)).json()) as { path: string }).path);
     assert.equal(new Set(paths).size, 2);
   });
 });

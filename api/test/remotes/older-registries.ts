@@ -1,5 +1,5 @@
-// Registries that speak older dialects of this API, as far as a mirror sees them. `slots`: a map of tarballs, without
-// digests, validators or ranges. `root`: no slots at all, one tarball at the root of the document, behind /download.
+// Fake registries with older dialects of this API. `slots`: a map of tarballs, without digests, validators or ranges.
+// `root`: no slots, one tarball at the root of the document, served by /download.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -9,26 +9,26 @@ export type Dialect = 'slots' | 'root';
 
 export interface OlderRegistry {
   url: string;
-  /** Puts a tarball; of the dialect `root` the architecture counts for nothing. */
+  /** Stores a tarball; the dialect `root` ignores the architecture. */
   put(id: string, file: Buffer, architecture?: string): void;
-  /** Called before each download is answered. */
+  /** Called before each response to a download. */
   onDownload: (() => void) | undefined;
   downloads: number;
-  /** Whether documents tell the sizes of their tarballs. */
-  tellsSizes: boolean;
+  /** Whether documents have the sizes of their tarballs. */
+  sendsSizes: boolean;
   close(): Promise<void>;
 }
 
-interface Stored {
+interface StoredArtefact {
   files: Map<string, { file: Buffer; uploadedAt: string }>;
   dataUpdatedAt: string;
 }
 
 export async function startOlderRegistry(dialect: Dialect, apiKey: string): Promise<OlderRegistry> {
-  const artefacts = new Map<string, Stored>();
+  const artefacts = new Map<string, StoredArtefact>();
   let clock = Date.parse('2026-01-01T00:00:00.000Z');
 
-  const document = (id: string, { files, dataUpdatedAt }: Stored) => {
+  const document = (id: string, { files, dataUpdatedAt }: StoredArtefact) => {
     const common = {
       _id: id,
       name: id,
@@ -46,7 +46,7 @@ export async function startOlderRegistry(dialect: Dialect, apiKey: string): Prom
       return {
         ...common,
         path: `npm/${id}.tgz`,
-        ...(fixture.tellsSizes && { size: first?.file.length }),
+        ...(fixture.sendsSizes && { size: first?.file.length }),
         hasNativeModules: true,
       };
     return {
@@ -56,7 +56,7 @@ export async function startOlderRegistry(dialect: Dialect, apiKey: string): Prom
           name,
           {
             path: `npm/${id}/${name}.tgz`,
-            ...(fixture.tellsSizes && { size: file.length }),
+            ...(fixture.sendsSizes && { size: file.length }),
             uploadedAt,
             hasNativeModules: false,
           },
@@ -69,7 +69,7 @@ export async function startOlderRegistry(dialect: Dialect, apiKey: string): Prom
     const json = (status: number, body: unknown) => {
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
     };
-    if (request.headers['x-api-key'] !== apiKey) return json(401, { message: 'who are you' });
+    if (request.headers['x-api-key'] !== apiKey) return json(401, { message: 'invalid key' });
     const url = new URL(request.url ?? '', 'http://localhost');
     const [, id, route] = /^\/api\/v1\/artefacts(?:\/([^/]+)(?:\/(\w+))?)?$/.exec(url.pathname) ?? [];
     if (id === undefined) {
@@ -98,7 +98,7 @@ export async function startOlderRegistry(dialect: Dialect, apiKey: string): Prom
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     onDownload: undefined,
     downloads: 0,
-    tellsSizes: true,
+    sendsSizes: true,
     put(id, file, architecture = 'noarch') {
       const stored = artefacts.get(id) ?? {
         files: new Map<string, { file: Buffer; uploadedAt: string }>(),

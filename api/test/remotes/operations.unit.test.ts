@@ -10,7 +10,7 @@ import {
   shortIdOf,
 } from '../../src/remotes/operations.ts';
 
-test('an address has one form', () => {
+test('a URL has one normalised form', () => {
   for (const url of [
     'https://example.org/registry',
     'https://example.org/registry/',
@@ -26,7 +26,7 @@ test('the short id of a key is its first part, else its first twelve characters'
   );
 });
 
-test('the default schedule is once a day, the same for an address, and spread over the day', () => {
+test('the default schedule is daily, stable for a URL, and spread over the day', () => {
   const schedules = Array.from({ length: 50 }, (_unused, index) =>
     defaultSchedule(`https://registry-${index}.example.org`),
   );
@@ -37,7 +37,7 @@ test('the default schedule is once a day, the same for an address, and spread ov
   assert.equal(nextRun(first, once)!.getTime() - once.getTime(), 24 * 3_600_000);
 });
 
-test('who failed rests longer each time, up to a bound', () => {
+test('the retry delay doubles with each failure, up to a limit', () => {
   assert.deepEqual(
     [1, 2, 3].map((attempts) => retryDelayMs(attempts, 0.5)),
     [60_000, 120_000, 240_000],
@@ -62,7 +62,7 @@ test('a list has shrunk when more than half of it is gone', () => {
 
 describe('an encrypted key', () => {
   const cipher = createCipher('a password of 32 characters or more');
-  test('is another text each time, and comes back', () => {
+  test('differs each time, and can be decrypted', () => {
     const [one, other] = [
       cipher.encrypt('reg_secret', 'https://a.example.org'),
       cipher.encrypt('reg_secret', 'https://a.example.org'),
@@ -71,7 +71,7 @@ describe('an encrypted key', () => {
     assert.ok(!one.includes('secret'));
     assert.equal(cipher.decrypt(one, 'https://a.example.org'), 'reg_secret');
   });
-  test('is of no use for another registry, under another password, or changed', () => {
+  test('cannot be decrypted for another registry, with another password, or after tampering', () => {
     const encrypted = cipher.encrypt('reg_secret', 'https://a.example.org');
     assert.throws(() => cipher.decrypt(encrypted, 'https://b.example.org'));
     assert.throws(() => createCipher('another password of 32 characters').decrypt(encrypted, 'https://a.example.org'));

@@ -1,4 +1,4 @@
-// Two Berths: one that publishes and one that mirrors it.
+// Two registries: an upstream and its mirror. Helpers to publish, synchronise and compare.
 
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
@@ -24,18 +24,18 @@ export interface Pair {
 export interface RemoteClient {
   /** Path of the registry's routes on the mirror. */
   path: string;
-  /** Asks the mirror as its superadmin. */
+  /** Sends a request to the mirror as its superadmin. */
   ask(method: string, path?: string, body?: unknown): Promise<Response>;
   get(): Promise<RemoteView>;
-  /** Selects and waits until all is quiet. */
+  /** Selects artefacts and waits until they are mirrored. */
   select(...ids: string[]): Promise<RemoteView>;
-  /** Asks for a run and waits for its end. */
+  /** Requests a run and waits for its end. */
   sync(query?: string): Promise<RemoteView>;
-  /** Waits until nothing runs or waits. */
+  /** Waits until no run is in progress and no artefact is pending. */
   settled(): Promise<RemoteView>;
 }
 
-/** To give up on an original that sends drops alone takes nine seconds. */
+/** Giving up on an upstream that sends byte by byte takes nine seconds. */
 const SETTLED_MS = 30_000;
 const ORGANIZATION = { type: 'organization', id: 'mirrors' } as const;
 
@@ -55,7 +55,7 @@ export async function startPair(dialect: DialectName, mirrorOptions: TestServerO
   };
 }
 
-/** Adds a remote registry to a server, to be synchronised by hand. */
+/** Adds a remote registry without a schedule. */
 export async function addRemote(
   mirror: TestServer,
   url: string,
@@ -105,7 +105,7 @@ export function remoteClient(mirror: TestServer, id: string): RemoteClient {
         assert.equal(view.syncState, 'idle');
         assert.ok(
           view.results.every(({ status }) => status !== 'pending'),
-          'nothing waits',
+          'no artefact is pending',
         );
         return view;
       }, SETTLED_MS),
@@ -113,7 +113,7 @@ export function remoteClient(mirror: TestServer, id: string): RemoteClient {
   return client;
 }
 
-/** Publishes a public npm artefact, in one slot or more. */
+/** Publishes a public npm artefact in one or more slots. */
 export async function publish(
   server: TestServer,
   id: string,
@@ -150,7 +150,7 @@ export async function documentOf(server: TestServer, id: string): Promise<Record
   return response.status === 404 ? undefined : ((await response.json()) as Record<string, unknown>);
 }
 
-/** Bytes of `/download`, or of the slot of an architecture. */
+/** Downloads an artefact, or its slot for an architecture. */
 export async function bytesOf(server: TestServer, id: string, architecture?: string): Promise<Buffer> {
   const route = architecture === undefined ? 'download' : `tarball?architecture=${architecture}`;
   const response = await server.api('GET', `/artefacts/${encodeURIComponent(id)}/${route}`, {
@@ -160,25 +160,28 @@ export async function bytesOf(server: TestServer, id: string, architecture?: str
   return Buffer.from(await response.arrayBuffer());
 }
 
-/** Compares bytes; a diff of some MiB, as other assertions make it, takes gigabytes of memory. */
+/** Compares bytes without a diff, which would take gigabytes of memory for a few MiB. */
 export function assertSameBytes(actual: Uint8Array, expected: Uint8Array): void {
-  assert.ok(Buffer.compare(actual, expected) === 0, `${actual.length} bytes are not the ${expected.length} expected`);
+  assert.ok(
+    Buffer.compare(actual, expected) === 0,
+    `got ${actual.length} bytes that differ from the ${expected.length} expected ones`,
+  );
 }
 
-/** Digest of a slot. */
+/** Returns the digest of a slot. */
 export async function digestOf(server: TestServer, id: string, architecture = 'noarch'): Promise<string> {
   const { tarballs } = (await documentOf(server, id)) as { tarballs: Record<string, { digest: string }> };
   return tarballs[architecture]?.digest ?? '';
 }
 
-/** The result of one artefact in a view. */
+/** Returns the result of one artefact. */
 export function resultOf(view: RemoteView, artefactId: string): RemoteView['results'][number] {
   const result = view.results.find((it) => it.artefactId === artefactId);
   assert.ok(result, `${artefactId} has a result`);
   return result;
 }
 
-/** Puts other bytes in the place of those of a digest, behind the server's back. */
+/** Overwrites the stored bytes of a digest behind the server's back. */
 export async function damage(server: TestServer, digest: string): Promise<void> {
   const [row] = await query<{ storage_key: string }>(
     server,

@@ -20,7 +20,7 @@ for (const dialect of DIALECTS) {
     const create = async (body: unknown) =>
       pair.mirror.api('POST', '/remote-registries', { headers: await pair.mirror.superadmin(), body });
 
-    test('keep their key encrypted and show its short id alone', async () => {
+    test('store their key encrypted and show only its short id', async () => {
       const { mirror, key, remote } = pair;
       const view = await remote.get();
       assert.equal(view.apiKeyShortId, key.slice(0, 'reg_12345678'.length));
@@ -33,7 +33,7 @@ for (const dialect of DIALECTS) {
       assert.ok(!JSON.stringify(row).includes(key));
     });
 
-    test('are known by their normalised address, once', async () => {
+    test('are identified by their normalised URL, which is unique', async () => {
       const { mirror, remote } = pair;
       const { _id: url } = await remote.get();
       await readProblem(await create({ url: `${url}/`, name: 'again', apiKey: 'x' }), 409, 'remote_exists');
@@ -62,18 +62,18 @@ for (const dialect of DIALECTS) {
       ['a URL with a password', { url: 'https://me:secret@example.org' }, 'remote_url_invalid'],
       ['another scheme', { url: 'ftp://example.org' }, 'remote_url_invalid'],
       ['no URL', { url: 'example' }, 'remote_url_invalid'],
-      ['a schedule that is none', { schedule: 'every day' }, 'schedule_invalid'],
-      ['a schedule that never comes round', { schedule: '0 0 30 2 *' }, 'schedule_invalid'],
-      ['a pattern that is empty', { selectedPatterns: ['category:'] }, 'pattern_invalid'],
+      ['an invalid schedule', { schedule: 'every day' }, 'schedule_invalid'],
+      ['a schedule without a next date', { schedule: '0 0 30 2 *' }, 'schedule_invalid'],
+      ['an empty pattern', { selectedPatterns: ['category:'] }, 'pattern_invalid'],
       ['an empty key', { apiKey: '' }, 'request_invalid'],
-      ['a field that is unknown', { password: 'x' }, 'request_invalid'],
+      ['an unknown field', { password: 'x' }, 'request_invalid'],
     ] as const) {
-      test(`are refused with ${what}`, async () => {
+      test(`are rejected with ${what}`, async () => {
         await readProblem(await create({ url: 'https://example.org', name: 'x', apiKey: 'x', ...body }), 400, code);
       });
     }
 
-    test('are refused with its own address', async () => {
+    test('are rejected with the URL of the registry itself', async () => {
       await readProblem(
         await create({ url: `${pair.mirror.server.config.PUBLIC_URL}/`, name: 'x', apiKey: 'x' }),
         400,
@@ -81,7 +81,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('are for superadmins alone', async () => {
+    test('are accessible to superadmins only', async () => {
       const { mirror, remote } = pair;
       for (const [method, path, body] of [
         ['GET', '/remote-registries'],
@@ -106,7 +106,7 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('show what they have, beside what of it is here', async () => {
+    test('list their artefacts with the state of the local mirrors', async () => {
       const { upstream, remote } = pair;
       await publish(upstream, 'shown@1', '1.0.0');
       await publish(upstream, 'shown@2', '2.0.0');
@@ -140,10 +140,10 @@ for (const dialect of DIALECTS) {
           ['shown@2', true, true],
         ]),
       );
-      assert.equal(dates['shown@1'], before, 'how old the mirror is');
+      assert.equal(dates['shown@1'], before, 'the date of the mirrored version');
     });
 
-    test('show their thumbnails, as images that can do nothing', async () => {
+    test('serve their thumbnails as images without active content', async () => {
       const { upstream, remote } = pair;
       await publish(upstream, 'pictured@1', '1.0.0');
       const form = new FormData();
@@ -173,7 +173,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('select an artefact once, and none whose id is taken here', async () => {
+    test('select an artefact once, and none whose id is in use here', async () => {
       const { upstream, mirror, remote } = pair;
       await publish(upstream, 'chosen@1', '1.0.0');
       await remote.select('chosen@1');
@@ -195,7 +195,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('are synchronised when their schedule comes round', async () => {
+    test('are synchronised according to their schedule', async () => {
       const { upstream, mirror, remote } = pair;
       await publish(upstream, 'nightly@1', '1.0.0');
       await remote.ask('PATCH', '', { selectedPatterns: ['nightly@*'], schedule: '0 3 * * *' });
@@ -213,20 +213,20 @@ for (const dialect of DIALECTS) {
       });
     });
 
-    test('tell their progress to whoever watches', async () => {
+    test('send their progress as events', async () => {
       const { upstream, mirror, remote } = pair;
-      const seen: RemoteView[] = [];
+      const views: RemoteView[] = [];
       const response = await mirror.api('GET', `${remote.path}/events`, { headers: await mirror.superadmin() });
       assert.equal(response.headers.get('content-type'), 'text/event-stream');
       const reading = readEvents(response, ({ event, data }) => {
         assert.equal(event, 'sync');
-        seen.push(data as RemoteView);
+        views.push(data as RemoteView);
       });
       assert.equal((await upstream.upload('watched', { format: 'file', file: Buffer.alloc(1000, 1) })).status, 201);
       await share(upstream, 'watched');
       await remote.select('watched');
       await eventually(async () => {
-        const last = seen.at(-1);
+        const last = views.at(-1);
         assert.deepEqual(
           [
             last?.syncState,
@@ -239,7 +239,7 @@ for (const dialect of DIALECTS) {
       await reading.cancel();
     });
 
-    test('leave their mirrors here as local artefacts when they are removed', async () => {
+    test('leave their mirrors as local artefacts when they are removed', async () => {
       const { upstream, mirror } = pair;
       const other = await startTestServer();
       try {

@@ -8,12 +8,12 @@ import type { TroubledProxy } from './troubled-proxy.ts';
 
 const MIB = 1024 * 1024;
 
-describeTroubledMirror('whose original gives answers of no use', (it) => {
+describeTroubledMirror('whose original sends invalid responses', (it) => {
   for (const [what, expected, trouble] of [
-    ['hangs', /nothing came for 1 s|cut short|cannot be reached/, () => true],
+    ['hangs', /cut short|cannot be reached/, () => true],
     [
-      'answers with garbage',
-      /no list of artefacts|no JSON/,
+      'sends HTML',
+      /not a list of artefacts|not JSON/,
       (_incoming, response) => {
         response.writeHead(200, { 'content-type': 'text/html' }).end('<html>');
         return true;
@@ -21,14 +21,14 @@ describeTroubledMirror('whose original gives answers of no use', (it) => {
     ],
     [
       'refuses',
-      /answers with 403: no entry/,
+      /responded with 403: no entry/,
       (_incoming, response) => {
         response.writeHead(403, { 'content-type': 'application/problem+json' }).end('{"detail":"no entry"}');
         return true;
       },
     ],
   ] as [string, RegExp, NonNullable<TroubledProxy['trouble']>][]) {
-    test(`says so when the remote ${what}, within its time-out`, async () => {
+    test(`reports the reason within its timeout when the remote ${what}`, async () => {
       it.proxy.trouble = trouble;
       const { lastSyncAt } = await it.remote.get();
       assert.equal((await it.remote.ask('POST', '/sync')).status, 202);
@@ -46,7 +46,7 @@ describeTroubledMirror('whose original gives answers of no use', (it) => {
     });
   }
 
-  for (const [what, expected, lie] of [
+  for (const [what, expected, falsify] of [
     ['digest', /digest/, (document: Record<string, unknown>) => ({ ...document, digest: `sha256:${'0'.repeat(64)}` })],
     [
       'size',
@@ -54,14 +54,14 @@ describeTroubledMirror('whose original gives answers of no use', (it) => {
       (document: Record<string, unknown>) => ({ ...document, size: 12 }),
     ],
   ] as const) {
-    test(`refuses bytes of another ${what} than the document says`, async () => {
-      const id = `lying-${what}`;
+    test(`rejects bytes whose ${what} differs from the document`, async () => {
+      const id = `false-${what}`;
       await publishFile(it, id, randomBytes(1000));
       const original = (await documentOf(it.upstream, id)) ?? {};
       it.proxy.trouble = ({ url = '' }, response) => {
         if (!url.endsWith(`/artefacts/${id}`) && !url.includes('/artefacts?')) {
           if (!url.includes('/download')) return false;
-          // Without the validators that would give it away at once.
+          // Without validators, which would reveal the difference before the first byte.
           response
             .writeHead(200, {
               'content-type': 'application/octet-stream',
@@ -70,7 +70,7 @@ describeTroubledMirror('whose original gives answers of no use', (it) => {
             .end(randomBytes(1000));
           return true;
         }
-        const body = lie(original);
+        const body = falsify(original);
         response
           .writeHead(200, { 'content-type': 'application/json' })
           .end(JSON.stringify(url.includes('?') ? { results: [body], count: 1 } : body));
@@ -84,7 +84,7 @@ describeTroubledMirror('whose original gives answers of no use', (it) => {
     });
   }
 
-  test('says so when the announced digest is steadily another one than that of the document', async () => {
+  test('reports an announced digest that persistently contradicts the document', async () => {
     await publishFile(it, 'contradicting', randomBytes(1000));
     const other = Buffer.alloc(32, 7).toString('base64');
     it.proxy.trouble = ({ url = '' }, response) => {
@@ -98,12 +98,12 @@ describeTroubledMirror('whose original gives answers of no use', (it) => {
     assert.equal(result.status, 'failed');
     assert.match(
       result.reason ?? '',
-      /contradicts itself: its document says sha256:[0-9a-f]{64}, its bytes are announced as sha256:0707/,
+      /contradicts itself: its document says sha256:[0-9a-f]{64}, but its bytes are announced as sha256:0707/,
     );
     await it.remote.ask('DELETE', '/selected-artefacts/contradicting');
   });
 
-  test('gives up bytes that come in drops, though it is never quite silent', async () => {
+  test('gives up on bytes that arrive too slowly, even though the connection is never silent', async () => {
     await publishFile(it, 'dripping', randomBytes(1000));
     it.proxy.trouble = ({ url = '' }, response) => {
       if (!url.includes('/artefacts/dripping/download')) return false;
@@ -118,11 +118,11 @@ describeTroubledMirror('whose original gives answers of no use', (it) => {
     };
     const result = resultOf(await it.remote.select('dripping'), 'dripping');
     assert.equal(result.status, 'failed');
-    assert.match(result.reason ?? '', /cut short: only \d+ bytes came in 1 s/);
+    assert.match(result.reason ?? '', /cut short: only \d+ bytes received in 1 s/);
     await it.remote.ask('DELETE', '/selected-artefacts/dripping');
   });
 
-  test('gives up an original that begins anew after each cut, and never comes to an end', async () => {
+  test('gives up on an original that restarts from the first byte after each interruption', async () => {
     await publishFile(it, 'endless', randomBytes(MIB));
     it.proxy.trouble = (incoming) => {
       delete incoming.headers.range;

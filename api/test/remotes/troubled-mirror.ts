@@ -1,4 +1,4 @@
-// A mirror, its original, and between them a proxy that can make trouble.
+// A mirror, its original, and a proxy between them that can inject failures.
 
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe } from 'node:test';
@@ -6,7 +6,7 @@ import { DIALECTS, startTestServer, type TestServer } from '../support/test-serv
 import { addRemote, share, type RemoteClient } from './pair.ts';
 import { startTroubledProxy, type TroubledProxy } from './troubled-proxy.ts';
 
-/** Its fields are there from the first test on. */
+/** Its fields are set before the first test. */
 export interface TroubledMirror {
   upstream: TestServer;
   mirror: TestServer;
@@ -14,7 +14,7 @@ export interface TroubledMirror {
   remote: RemoteClient;
 }
 
-/** Defines a suite for each database of this run; before each test the proxy passes everything on. */
+/** Defines a suite for each database of this run; before each test the proxy is reset to forward everything. */
 export function describeTroubledMirror(what: string, define: (it: TroubledMirror) => void): void {
   for (const dialect of DIALECTS) {
     describe(`a mirror on ${dialect} ${what}`, () => {
@@ -37,7 +37,7 @@ export function describeTroubledMirror(what: string, define: (it: TroubledMirror
   }
 }
 
-/** Publishes a file at the original, which shares it with the mirror. */
+/** Publishes a public file artefact at the original. */
 export async function publishFile({ upstream }: TroubledMirror, id: string, file: Buffer): Promise<void> {
   assert.equal((await upstream.upload(id, { format: 'file', file, fileName: 'data.bin' })).status, 201);
   await share(upstream, id);

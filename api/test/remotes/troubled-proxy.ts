@@ -1,25 +1,25 @@
-// A network between a mirror and its original that goes wrong on demand, and counts what it lets through.
+// A proxy between a mirror and its original that injects failures on demand, and counts requests and bytes.
 
 import { createServer, request, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 
-/** What happens to a request; undefined: it passes. */
+/** Handles a request in place of the target; returns false to forward it. */
 export type Trouble = (incoming: IncomingMessage, response: ServerResponse) => boolean | Promise<boolean>;
 
 export interface TroubledProxy {
   url: string;
-  /** Cuts each body after so many bytes. */
+  /** Closes the connection after that many bytes of a body. */
   cutAfterBytes: number | undefined;
-  /** Falls silent in each body after so many bytes, and leaves the connection open. */
+  /** Stalls after that many bytes of a body, and leaves the connection open. */
   stallAfterBytes: number | undefined;
-  /** Takes a request over when it returns true. */
+  /** Undefined: all requests are forwarded. */
   trouble: Trouble | undefined;
-  /** Connections that were made to it. */
+  /** Number of connections that it has accepted. */
   connections: number;
-  /** Bytes of bodies that went through. */
+  /** Bytes of bodies that it has forwarded. */
   passedBytes: number;
-  /** Method and path of each request, with its headers. */
+  /** Path and headers of each request. */
   requests: { path: string; headers: IncomingMessage['headers'] }[];
   close(): Promise<void>;
 }
@@ -40,16 +40,16 @@ export async function startTroubledProxy(targetUrl: string): Promise<TroubledPro
         },
         (answer) => {
           response.writeHead(answer.statusCode ?? 502, answer.headers);
-          let left =
+          let allowedBytes =
             answer.statusCode === 200 || answer.statusCode === 206 ? (proxy.cutAfterBytes ?? Infinity) : Infinity;
-          let spoken = 0;
+          let receivedBytes = 0;
           answer.on('data', (chunk: Buffer) => {
-            spoken += chunk.length;
-            if (spoken > (proxy.stallAfterBytes ?? Infinity)) return void answer.pause();
-            const part = chunk.subarray(0, Math.min(chunk.length, left));
-            left -= part.length;
+            receivedBytes += chunk.length;
+            if (receivedBytes > (proxy.stallAfterBytes ?? Infinity)) return void answer.pause();
+            const part = chunk.subarray(0, Math.min(chunk.length, allowedBytes));
+            allowedBytes -= part.length;
             proxy.passedBytes += part.length;
-            if (left > 0) {
+            if (allowedBytes > 0) {
               if (!response.write(part)) {
                 answer.pause();
                 response.once('drain', () => answer.resume());

@@ -1,4 +1,4 @@
-// nginx (Debian: nginx-light) before several Berths, by turns and without stickiness.
+// nginx (Debian: nginx-light) as a round-robin load balancer, without sticky sessions.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { delimiter, join } from 'node:path';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 
-/** Where servers are, which is on the PATH of root alone. */
+/** Folder of server programs; only root has it on the PATH. */
 const SERVER_PROGRAMS = '/usr/sbin';
 
 export interface Balancer {
@@ -17,14 +17,14 @@ export interface Balancer {
   close(): Promise<void>;
 }
 
-/** Starts it before servers such as `http://127.0.0.1:40123`; its answers say in `x-upstream` who has answered. */
+/** Starts it in front of servers such as `http://127.0.0.1:40123`. The response header `x-upstream` names the server. */
 export async function startBalancer(upstreams: readonly string[]): Promise<Balancer> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-nginx-'));
   const port = await freePort();
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
     (name) => `${name}_temp_path ${join(directory, name)};`,
   );
-  // Root's workers would run as another user, who cannot look into the directory.
+  // As root, nginx would run its workers as another user, who cannot read the directory.
   const user = process.getuid?.() === 0 ? 'user root;' : '';
   await writeFile(
     join(directory, 'nginx.conf'),
@@ -59,9 +59,9 @@ export async function startBalancer(upstreams: readonly string[]): Promise<Balan
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const ended = once(child, 'exit');
-  let complaints = '';
+  let errors = '';
   child.stderr.on('data', (chunk) => {
-    complaints += String(chunk);
+    errors += String(chunk);
   });
   const endWithThisProcess = () => {
     child.kill('SIGKILL');
@@ -69,7 +69,7 @@ export async function startBalancer(upstreams: readonly string[]): Promise<Balan
   process.once('exit', endWithThisProcess);
   const url = `http://127.0.0.1:${port}`;
   await eventually(async () => {
-    if (child.exitCode !== null) throw new Error(`nginx did not start: ${complaints}`);
+    if (child.exitCode !== null) throw new Error(`nginx did not start: ${errors}`);
     await (await fetch(`${url}/api/ping`)).text();
   });
   return {
@@ -83,7 +83,7 @@ export async function startBalancer(upstreams: readonly string[]): Promise<Balan
   };
 }
 
-/** @throws Error that says what to install */
+/** Finds the program. @throws Error that says what to install */
 export function findNginx(): string {
   const path = programs().find((candidate) => existsSync(candidate));
   if (path === undefined)

@@ -19,14 +19,14 @@ after(async () => {
 });
 
 interface Watcher {
-  /** Which replica sends. */
+  /** Address of the replica that sends the events. */
   upstream: string | null;
-  /** The last state of each job. */
+  /** The latest state of each job. */
   jobs: Map<string, { outcome?: string; endedAt?: string }>;
   close(): void;
 }
 
-/** Listens through nginx, which chooses the replica. */
+/** Receives events through nginx, which chooses the replica. */
 async function watch(): Promise<Watcher> {
   const abort = new AbortController();
   const response = await fetch(`${nginx.url}/api/v1/storage/events`, { headers: session, signal: abort.signal });
@@ -56,15 +56,15 @@ async function watch(): Promise<Watcher> {
   };
 }
 
-test('who watches the storage at any replica sees the work of whichever runs it', async () => {
+test('events of storage jobs arrive from every replica, whichever runs the job', async () => {
   const watchers = [await watch(), await watch(), await watch()];
   assert.equal(new Set(watchers.map(({ upstream }) => upstream)).size, 3);
   for (const job of ['scrub', 'sweep']) {
-    const begun = await replicas.all[1]!.api('POST', `/storage/${job}`, {
+    const response = await replicas.all[1]!.api('POST', `/storage/${job}`, {
       headers: session,
       ...(job === 'sweep' && { body: {} }),
     });
-    assert.equal(begun.status, 202, await begun.text());
+    assert.equal(response.status, 202, await response.text());
     await eventually(async () => {
       for (const { jobs } of watchers) assert.equal(jobs.get(job)?.outcome, 'succeeded');
     });

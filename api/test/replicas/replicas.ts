@@ -1,4 +1,4 @@
-// Several Berths, each a process of its own, on one PostgreSQL and one S3 root.
+// Several replicas, each in its own process, on one PostgreSQL database and one S3 root.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -23,13 +23,13 @@ export interface ReplicasOptions {
   count: number;
   /** Default: a new database, dropped by close(). */
   databaseUrl?: string;
-  /** Default S3; files are in one directory that all share. */
+  /** Default S3; with `fs`, all share one directory. */
   storage?: 'fs' | 's3';
-  /** Settings beside those of all tests. */
+  /** Additional settings. */
   env?: Record<string, string>;
 }
 
-/** Starts them all at once, on an empty database. */
+/** Starts all replicas concurrently. */
 export async function startReplicas({
   count,
   databaseUrl,

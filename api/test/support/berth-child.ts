@@ -1,4 +1,4 @@
-// Run by server-process.ts: a Berth that prints its address, stops by SIGTERM and ends with its standard input.
+// Program of server-process.ts: a server that prints its address, stops on SIGTERM and exits when its stdin closes.
 
 import { createServer } from '../../index.ts';
 import { FAST_PASSWORDS } from './fast-passwords.ts';

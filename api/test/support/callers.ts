@@ -1,11 +1,11 @@
-// Headers of every kind of caller, for tests of who may read what.
+// Headers of every kind of caller, for tests of read access.
 
 import type { Headers } from './people.ts';
 import type { TestServer } from './test-server.ts';
 
 export type { Headers };
 
-/** Acme and globex have an access grant, initech has none; each has members or services of its own. */
+/** Acme and globex have an access grant, initech has none. */
 export type CallerName =
   | 'anonymous'
   | 'an upload key'

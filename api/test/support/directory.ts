@@ -1,4 +1,4 @@
-// An identity service as far as Berth sees it: keys at an address, and cookies that were signed with them.
+// A test identity service: publishes its keys, and signs session cookies with them.
 
 import { createServer } from 'node:http';
 import { once } from 'node:events';
@@ -16,15 +16,15 @@ export interface DirectoryUser {
 
 export interface TestDirectory {
   url: string;
-  /** How often its keys were asked for. */
-  readonly asked: number;
-  /** Signs from now on with another key; the earlier one is shown no more unless `keep`. */
+  /** Number of requests so far. */
+  readonly requestCount: number;
+  /** Signs with a new key from now on; stops publishing the earlier ones unless `keep`. */
   rotate(options?: { keep?: boolean }): Promise<void>;
-  /** While it is away, its port answers nothing but 502. */
+  /** While true, every request is answered with 502. */
   away: boolean;
   /**
    * Signs a token.
-   * @param options `expiresIn` in seconds, default an hour, null for a token without end; `key` in place of its own
+   * @param options `expiresIn` in seconds, default an hour, null for no expiry; `key` to sign with another key
    */
   sign(
     user: DirectoryUser,
@@ -39,11 +39,11 @@ export interface TestDirectory {
 }
 
 export async function startTestDirectory(): Promise<TestDirectory> {
-  let asked = 0;
-  let count = 0;
-  let shown: JWK[] = [];
+  let requestCount = 0;
+  let keyCount = 0;
+  let publishedKeys: JWK[] = [];
   let current: { key: CryptoKey; kid: string };
-  /** Whoever a token was made for. */
+  /** Users and organisations of all signed tokens. */
   const known = {
     users: new Map<string, { id: string; name: string }>(),
     organizations: new Map<string, { id: string; name: string; departments: { id: string; name: string }[] }>(),
@@ -51,19 +51,22 @@ export async function startTestDirectory(): Promise<TestDirectory> {
 
   async function rotate({ keep = false } = {}): Promise<void> {
     const { privateKey, publicKey } = await generateKeyPair('RS256');
-    const kid = `key-${++count}`;
-    shown = [...(keep ? shown : []), { ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' }];
+    const kid = `key-${++keyCount}`;
+    publishedKeys = [
+      ...(keep ? publishedKeys : []),
+      { ...(await exportJWK(publicKey)), kid, alg: 'RS256', use: 'sig' },
+    ];
     current = { key: privateKey, kid };
   }
   await rotate();
 
   const server = createServer((request, response) => {
-    asked++;
+    requestCount++;
     if (directory.away) return response.writeHead(502).end('away');
     const { pathname, searchParams } = new URL(request.url ?? '/', directory.url);
     const answer = (status: number, body: unknown) =>
       response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
-    if (pathname === '/directory/.well-known/jwks.json') return answer(200, { keys: shown });
+    if (pathname === '/directory/.well-known/jwks.json') return answer(200, { keys: publishedKeys });
     const kind = /^\/directory\/api\/(users|organizations)$/.exec(pathname)?.[1] as keyof typeof known | undefined;
     if (!kind) return answer(404, 'nothing here');
     if (!request.headers.cookie?.includes('id_token=')) return answer(401, 'sign in');
@@ -74,7 +77,7 @@ export async function startTestDirectory(): Promise<TestDirectory> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  // Some tests stop their server and not what it asks.
+  // Some tests stop only their server, not this service.
   server.unref();
 
   const sign: TestDirectory['sign'] = (
@@ -87,8 +90,8 @@ export async function startTestDirectory(): Promise<TestDirectory> {
       .sign(key);
   const directory: TestDirectory = {
     url: `http://127.0.0.1:${(server.address() as { port: number }).port}/directory`,
-    get asked() {
-      return asked;
+    get requestCount() {
+      return requestCount;
     },
     away: false,
     rotate,
@@ -112,7 +115,7 @@ export async function startTestDirectory(): Promise<TestDirectory> {
   return directory;
 }
 
-/** Headers with a token cut in two cookies, as the identity service sets them. */
+/** Headers with a token split into two cookies, as the identity service sets them. */
 export function toHeaders(
   token: string,
   { org, dep, role, lang }: { org?: string; dep?: string; role?: string; lang?: string } = {},

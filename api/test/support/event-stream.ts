@@ -1,4 +1,4 @@
-// Reads an answer of server-sent events as they come.
+// Reads server-sent events from a response as they arrive.
 
 export interface StreamedEvent {
   event: string;
@@ -12,7 +12,7 @@ export interface ReadEvents {
 }
 
 export function readEvents(response: Response, onEvent: (event: StreamedEvent) => void): ReadEvents {
-  if (!response.body) throw new Error('the answer has no body');
+  if (!response.body) throw new Error('the response has no body');
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   const read = async () => {
     let text = '';

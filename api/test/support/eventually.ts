@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const INTERVAL_MS = 20;
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /**
- * Tries until it does not fail any more, and gives up with its last failure: for what settles after an answer.
- * @param patienceMs default 10 s
+ * Retries every 20 ms until the attempt succeeds, for effects that follow a response.
+ * @param timeoutMs default 10 s
+ * @throws the last error at the timeout
  */
-export async function eventually<T>(attempt: () => Promise<T>, patienceMs = PATIENCE_MS): Promise<T> {
-  for (const deadline = Date.now() + patienceMs; ;) {
+export async function eventually<T>(attempt: () => Promise<T>, timeoutMs = TIMEOUT_MS): Promise<T> {
+  for (const deadline = Date.now() + timeoutMs; ;) {
     try {
       return await attempt();
     } catch (error) {

@@ -1,5 +1,5 @@
-// A file system that fails at its n-th call: the functions of node:fs/promises fail for paths below a folder, in this
-// whole process, as the kernel would make them fail. Nothing of the server knows.
+// Fault injection for the file system: makes the n-th call of node:fs/promises below a folder fail like the kernel
+// would, for the whole process.
 
 import fs, { type FileHandle } from 'node:fs/promises';
 import { syncBuiltinESMExports } from 'node:module';
@@ -8,18 +8,18 @@ import { getSystemErrorMap } from 'node:util';
 export type FaultCode = 'ENOSPC' | 'EIO' | 'EMFILE';
 
 export interface Fault {
-  /** Calls below this folder count. */
+  /** Only calls below this folder are counted. */
   root: string;
   code: FaultCode;
-  /** The first call that fails, counted from 1. */
+  /** The first call that fails, from 1. */
   at: number;
-  /** Fails from then on, instead of once. */
+  /** Makes all later calls fail as well. */
   lasting?: boolean;
 }
 
 const PATH_CALLS = ['open', 'mkdir', 'rmdir', 'rename', 'stat', 'unlink', 'readdir', 'readFile', 'writeFile'] as const;
 const HANDLE_CALLS = ['read', 'write', 'writev', 'sync', 'datasync', 'truncate', 'stat', 'close'] as const;
-/** What takes no room and opens nothing fails in fewer ways. */
+/** The calls that can fail with each code. */
 const CALLS_OF: Record<FaultCode, ReadonlySet<string>> = {
   ENOSPC: new Set(['open', 'mkdir', 'rename', 'writeFile', 'write', 'writev', 'sync', 'datasync', 'close']),
   EIO: new Set([...PATH_CALLS, ...HANDLE_CALLS]),
@@ -28,7 +28,7 @@ const CALLS_OF: Record<FaultCode, ReadonlySet<string>> = {
 
 type AnyCall = (...parameters: unknown[]) => Promise<unknown>;
 
-/** Does the work with the fault, and tells what failed: nothing when there were fewer calls. */
+/** Runs `work` with the fault. @returns the names of the failed calls; none if there were fewer calls */
 export async function withFault(fault: Fault, work: () => Promise<void>): Promise<{ failed: string[] }> {
   const originals = Object.fromEntries(PATH_CALLS.map((name) => [name, fs[name]]));
   const failed: string[] = [];
@@ -64,7 +64,7 @@ function withFailingCalls(handle: FileHandle, path: string, next: (name: string,
   for (const name of HANDLE_CALLS) {
     const original = (handle[name] as AnyCall).bind(handle);
     const replaced: AnyCall = async (...parameters) => {
-      // The kernel frees the descriptor whatever it answers: close(2).
+      // The kernel frees the descriptor even if close fails: close(2).
       if (name === 'close') await original();
       next(name, path);
       return name === 'close' ? undefined : original(...parameters);

@@ -1,5 +1,4 @@
-// Password hashes that cost nothing, for servers of tests that are not about hashing: the real ones take 50 ms of a
-// processor each.
+// Cheap password hashes for tests that are not about hashing: a real hash takes 50 ms of CPU time.
 
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { PasswordHashing } from '../../src/accounts/index.ts';

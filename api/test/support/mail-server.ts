@@ -1,4 +1,4 @@
-// A real mail server in this process that keeps what it gets.
+// A real SMTP server in this process that records received mails.
 
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
@@ -15,7 +15,7 @@ export interface TestMailServer {
   /** For SMTP_URL. */
   url: string;
   mails: ReceivedMail[];
-  /** While true, it takes none. */
+  /** While true, it rejects every mail. */
   full: boolean;
   stop(): Promise<void>;
 }

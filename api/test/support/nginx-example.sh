@@ -1,5 +1,5 @@
-# Run by nginx-example.ts: nginx in the foreground, which ends with the standard input and so with whoever started it.
-# $1 the program, $2 its folder with nginx.conf
+# nginx-example.sh PROGRAM FOLDER: runs nginx with FOLDER/nginx.conf until stdin closes, that is until the parent
+# process (nginx-example.ts) ends.
 "$1" -p "$2" -c "$2/nginx.conf" -e stderr &
 nginx=$!
 cat > /dev/null

@@ -1,4 +1,4 @@
-// nginx with deploy/nginx.conf, for what clients see of a Berth behind the very file that is handed out.
+// Starts nginx with deploy/nginx.conf, to test the published configuration.
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
@@ -18,22 +18,22 @@ const TEMPORARY_FOLDERS = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
 export interface ExampleNginx {
   /** Such as `http://127.0.0.1:40124`. */
   url: string;
-  /** Stops it, and returns what it complained of. */
+  /** Stops nginx, and returns its error output. */
   close(): Promise<string>;
 }
 
 export interface ExampleOptions {
-  /** Of the servers behind it: `http://127.0.0.1:40123`. */
+  /** URLs of the servers behind it, such as `http://127.0.0.1:40123`. */
   upstreams: string[];
-  /** Folder that /internal-blobs/ stands for. */
+  /** Folder that /internal-blobs/ serves. */
   blobsDirectory?: string;
-  /** What else of the example is written differently: `{ 'location / {': 'location /registry/ {' }`. */
+  /** Further replacements in the file: `{ 'location / {': 'location /registry/ {' }`. */
   changes?: Record<string, string>;
 }
 
 /**
- * Starts it on a free port and returns once it listens; everything of deploy/nginx.conf but addresses and folders is
- * as it stands there.
+ * Starts it on a free port and returns once it listens. Replaces only addresses and folders of deploy/nginx.conf, and
+ * `changes`.
  */
 export async function startExampleNginx({
   upstreams,
@@ -43,18 +43,19 @@ export async function startExampleNginx({
   const directory = await mkdtemp(join(tmpdir(), 'berth-nginx-'));
   const port = await freePort();
   const servers = upstreams.map((url) => `server ${new URL(url).host};`).join(' ');
-  const site = changed(await readFile(EXAMPLE, 'utf8'), {
+  const site = replaceAll(await readFile(EXAMPLE, 'utf8'), {
     'server 127.0.0.1:8080;': servers,
     'listen 80;': `listen 127.0.0.1:${port};`,
     ...(blobsDirectory !== undefined && { '/var/lib/berth/blobs/': `${blobsDirectory}/` }),
     ...changes,
   });
   await writeFile(join(directory, 'site.conf'), site);
-  // Root's workers would run as another user, who may not look into the folder of the blobs.
+  // As root, nginx would run its workers as another user, who cannot read the folder of the blobs.
+  const user = process.getuid?.() === 0 ? 'user root;' : '';
   await writeFile(
     join(directory, 'nginx.conf'),
     `
-    ${process.getuid?.() === 0 ? 'user root;' : ''} daemon off; worker_processes 1; pid ${directory}/pid; error_log stderr warn;
+    ${user} daemon off; worker_processes 1; pid ${directory}/pid; error_log stderr warn;
     events {}
     http {
       ${TEMPORARY_FOLDERS.map((name) => `${name}_temp_path ${directory}/${name};`).join(' ')}
@@ -66,12 +67,12 @@ export async function startExampleNginx({
   const child = spawn('sh', ['-c', script, 'nginx-example.sh', findNginx(), directory], {
     stdio: ['pipe', 'ignore', 'pipe'],
   });
-  const complaints = text(child.stderr);
+  const errors = text(child.stderr);
   const ended = once(child, 'exit');
   await Promise.race([
     eventually(() => reach(port)),
     ended.then(async () => {
-      throw new Error(`nginx did not start: ${await complaints}`);
+      throw new Error(`nginx did not start: ${await errors}`);
     }),
   ]);
   return {
@@ -80,12 +81,12 @@ export async function startExampleNginx({
       child.stdin.end();
       await ended;
       await rm(directory, { recursive: true });
-      return complaints;
+      return errors;
     },
   };
 }
 
-function changed(example: string, changes: Record<string, string>): string {
+function replaceAll(example: string, changes: Record<string, string>): string {
   return Object.entries(changes).reduce((text, [from, to]) => {
     assert.ok(text.includes(from), `deploy/nginx.conf has no ${from}`);
     return text.replace(from, to);

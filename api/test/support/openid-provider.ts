@@ -1,4 +1,4 @@
-// A real OpenID provider in this process, which signs in whoever it is told to without asking for a password.
+// A real OpenID provider in this process; it signs in the configured user without a password.
 
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { once } from 'node:events';
@@ -18,13 +18,13 @@ export interface TestProvider {
   issuer: string;
   clientId: string;
   clientSecret: string;
-  /** Who signs in next. */
+  /** The user who signs in next. */
   user: ProviderUser;
-  /** Changes the payload of identity tokens on their way, signed anew with its own key. */
+  /** Changes the payload of issued identity tokens, which are then signed again with the provider's key. */
   tamper: ((payload: JWTPayload) => JWTPayload) | undefined;
-  /** Has whoever sits at this browser ended his session here? */
+  /** Number of sign-outs at the provider. */
   signedOut: number;
-  /** Signs a token with the provider's own key, as that of a job. */
+  /** Signs a token, such as that of a CI job, with the provider's key. */
   sign(payload: JWTPayload): Promise<string>;
   stop(): Promise<void>;
 }
@@ -116,7 +116,7 @@ export async function startTestProvider(publicUrl: string, port = 0): Promise<Te
   return test;
 }
 
-/** Changes a JSON answer before it leaves. */
+/** Changes a JSON response before it is sent. */
 function tamperWith(
   response: ServerResponse,
   change: (body: Record<string, unknown>) => Promise<Record<string, unknown>>,
@@ -132,11 +132,11 @@ function tamperWith(
   }) as typeof response.end;
 }
 
-/** Users of the provider, who sign in to the Berth at `url`, started with `providerSettings`. */
+/** Creates users of the provider, who sign in to the server at `url`, which was started with `providerSettings`. */
 export function providerPeople(url: string, provider: TestProvider): People {
   let count = 0;
   let session: Promise<Headers> | undefined;
-  // One after another: the provider is told who comes next.
+  // One sign-in at a time: the provider has a single next user.
   let turn: Promise<unknown> = Promise.resolve();
   const signIn = (user: ProviderUser): Promise<Headers> => {
     const signedIn = turn.then(async () => {
@@ -178,7 +178,7 @@ export function providerPeople(url: string, provider: TestProvider): People {
   };
 }
 
-/** Settings of a Berth whose users sign in through the provider. */
+/** Settings of a server whose users sign in through the provider. */
 export function providerSettings({ issuer, clientId, clientSecret }: TestProvider): Record<string, string> {
   return {
     OIDC_ISSUER: issuer,
@@ -190,11 +190,11 @@ export function providerSettings({ issuer, clientId, clientSecret }: TestProvide
   };
 }
 
-/** A browser's walk through a sign-in: follows redirects, keeps cookies by host. */
+/** Simulates a browser during a sign-in: follows redirects, keeps cookies by host. */
 export class Browser {
   readonly #cookies = new Map<string, Map<string, string>>();
 
-  /** Cookies that it would send to an address. */
+  /** The cookies that it sends to a URL. */
   cookiesFor(url: string): string {
     return [...(this.#cookies.get(new URL(url).host) ?? [])].map(([name, value]) => `${name}=${value}`).join('; ');
   }
@@ -216,28 +216,28 @@ export class Browser {
     return response;
   }
 
-  /** Follows redirects until `isThere`, which is not asked for. */
-  async follow(url: string, isThere: (url: string) => boolean): Promise<string> {
+  /** Follows redirects up to the first URL that matches `isTarget`, which is not requested. */
+  async follow(url: string, isTarget: (url: string) => boolean): Promise<string> {
     for (let hop = 0; hop < 20; hop++) {
-      if (isThere(url)) return url;
+      if (isTarget(url)) return url;
       const response = await this.request(url);
       const location = response.headers.get('location');
-      if (location === null) throw new Error(`${url} leads nowhere: ${response.status} ${await response.text()}`);
+      if (location === null) throw new Error(`${url} does not redirect: ${response.status} ${await response.text()}`);
       await response.body?.cancel();
       url = new URL(location, url).href;
     }
-    throw new Error(`${url} leads on and on`);
+    throw new Error(`${url}: too many redirects`);
   }
 }
 
-/** Signs in to the Berth at `url` (its PUBLIC_URL); where the browser is led in the end. */
+/** Signs in to the server at `url` (its PUBLIC_URL). @returns the last URL of the redirects */
 export async function signInThrough(url: string, browser: Browser): Promise<string> {
-  const begun = await browser.request(`${url}/api/auth/sign-in/social`, {
+  const response = await browser.request(`${url}/api/auth/sign-in/social`, {
     method: 'POST',
     headers: { 'content-type': 'application/json', 'origin': new URL(url).origin },
     body: JSON.stringify({ provider: 'oidc', callbackURL: `${url}/signed-in` }),
   });
-  if (begun.status !== 200) throw new Error(`${begun.status} ${await begun.text()}`);
-  const { url: first } = (await begun.json()) as { url: string };
+  if (response.status !== 200) throw new Error(`${response.status} ${await response.text()}`);
+  const { url: first } = (await response.json()) as { url: string };
   return browser.follow(first, (at) => at.startsWith(`${url}/`) && !at.includes('/api/auth/callback/'));
 }

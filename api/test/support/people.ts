@@ -1,4 +1,4 @@
-// Those who sign in, in each way there is: the superadmin, and members of organisations who act for them.
+// Test users for each way to sign in: the superadmin, and members of organisations.
 
 import assert from 'node:assert/strict';
 import type { TestDirectory } from './directory.ts';
@@ -8,7 +8,7 @@ export type Headers = Record<string, string>;
 export interface People {
   /** Headers of a session of the first superadmin. */
   superadmin(): Promise<Headers>;
-  /** Headers of a session in which a new user acts for an organisation, which is made when it is not there yet. */
+  /** Headers of a session in which a new user acts for an organisation, which is created if missing. */
   member(organization: string, role: 'admin' | 'member'): Promise<Headers>;
 }
 
@@ -17,8 +17,8 @@ export const ADMIN_PASSWORD = 'correct horse battery';
 const PASSWORD = 'second mate 2';
 
 /**
- * Users of the registry itself, who are made through its API.
- * @param url of the server, whose first superadmin is ADMIN_EMAIL
+ * Creates users of the registry itself through its API.
+ * @param url of a server whose first superadmin is ADMIN_EMAIL
  */
 export function localPeople(url: string): People {
   let session: Promise<Headers> | undefined;
@@ -30,7 +30,7 @@ export function localPeople(url: string): People {
       headers: { 'content-type': 'application/json', ...headers },
       body: JSON.stringify(body),
     });
-  const made = async (method: string, path: string, body: unknown): Promise<{ id: string }> => {
+  const create = async (method: string, path: string, body: unknown): Promise<{ id: string }> => {
     const response = await send(method, path, body, await superadmin());
     const text = await response.text();
     assert.ok(response.ok, text);
@@ -47,8 +47,8 @@ export function localPeople(url: string): People {
       );
       assert.ok([201, 409].includes(response.status), await response.text());
       const email = `${role}-${++count}@${organization}.example`;
-      const { id } = await made('POST', '/users', { email, name: role, password: PASSWORD });
-      await made('PUT', `/organizations/${organization}/members/${id}`, { role });
+      const { id } = await create('POST', '/users', { email, name: role, password: PASSWORD });
+      await create('PUT', `/organizations/${organization}/members/${id}`, { role });
       const headers = await signIn(url, email, PASSWORD);
       const chosen = await send('PUT', '/session/account', { type: 'organization', id: organization }, headers);
       assert.equal(chosen.status, 200, await chosen.text());
@@ -57,7 +57,7 @@ export function localPeople(url: string): People {
   };
 }
 
-/** Users of an identity service. */
+/** Creates users of an identity service. */
 export function directoryPeople(directory: TestDirectory): People {
   let count = 0;
   return {

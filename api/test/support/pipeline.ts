@@ -1,5 +1,5 @@
-// Jobs of pipelines, and what GitHub gives them to ask for their identity. The tokens are those of a real OpenID
-// provider.
+// Simulates CI pipelines: the claims of their identity tokens, and GitHub's endpoint that issues the tokens. A real
+// OpenID provider signs them.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -7,20 +7,20 @@ import { randomUUID } from 'node:crypto';
 import type { JWTPayload } from 'jose';
 import type { TestProvider } from './openid-provider.ts';
 
-/** Undefined takes a claim away. */
+/** Changes of claims; undefined removes a claim. */
 export type JobClaims = Record<string, unknown>;
 
 const FIVE_MINUTES_S = 300;
 
-function standard(provider: TestProvider, audience: string): JWTPayload {
+function standardClaims(provider: TestProvider, audience: string): JWTPayload {
   const now = Math.floor(Date.now() / 1000);
   return { iss: provider.issuer, aud: audience, iat: now, nbf: now, exp: now + FIVE_MINUTES_S, jti: randomUUID() };
 }
 
-/** Claims as GitHub Actions makes them for a job of a tag. */
-export function githubJob(provider: TestProvider, audience: string, changed: JobClaims = {}): JWTPayload {
+/** The claims of GitHub Actions for a job on a tag. */
+export function githubJob(provider: TestProvider, audience: string, changes: JobClaims = {}): JWTPayload {
   return {
-    ...standard(provider, audience),
+    ...standardClaims(provider, audience),
     sub: 'repo:acme/import-gpkg:environment:production',
     repository: 'acme/import-gpkg',
     repository_id: '4242',
@@ -31,14 +31,14 @@ export function githubJob(provider: TestProvider, audience: string, changed: Job
     run_id: '77',
     actor: 'uma',
     workflow_ref: 'acme/import-gpkg/.github/workflows/publish.yml@refs/tags/v1.2.0',
-    ...changed,
+    ...changes,
   };
 }
 
-/** Claims as GitLab makes them for a job of a branch. */
-export function gitlabJob(provider: TestProvider, audience: string, changed: JobClaims = {}): JWTPayload {
+/** The claims of GitLab for a job on a branch. */
+export function gitlabJob(provider: TestProvider, audience: string, changes: JobClaims = {}): JWTPayload {
   return {
-    ...standard(provider, audience),
+    ...standardClaims(provider, audience),
     sub: 'project_path:acme/geo/import-gpkg:ref_type:branch:ref:main',
     project_path: 'acme/geo/import-gpkg',
     project_id: '4242',
@@ -49,7 +49,7 @@ export function gitlabJob(provider: TestProvider, audience: string, changed: Job
     pipeline_id: '78',
     user_login: 'uma',
     ci_config_ref_uri: `${new URL(provider.issuer).host}/acme/geo/import-gpkg//.gitlab-ci.yml@refs/heads/main`,
-    ...changed,
+    ...changes,
   };
 }
 
@@ -58,7 +58,7 @@ export interface JobEnvironment {
   stop(): Promise<void>;
 }
 
-/** What a job of GitHub Actions with `id-token: write` has in its environment. */
+/** Starts the token endpoint, and returns the environment of a GitHub Actions job with `id-token: write`. */
 export async function startJob(provider: TestProvider): Promise<JobEnvironment> {
   const server = createServer((request, response) => {
     const audience = new URL(request.url ?? '', 'http://localhost').searchParams.get('audience') ?? '';

@@ -1,9 +1,8 @@
 #!/bin/sh
-# postgres-cluster.sh PROGRAMS DIRECTORY SETTINGS: runs a private PostgreSQL that listens on a socket in DIRECTORY, and
-# prints "ready". A word on a line of the standard input changes its state: `down` ends it as a power cut would, `up` starts
-# it again on its data, `freeze` stops all of its processes and `thaw` lets them go on; each is answered with "ready".
-# It ends when its standard input does, that is when whoever started it ends, be it by SIGKILL:
-# no server and no directory stays behind.
+# postgres-cluster.sh PROGRAMS DIRECTORY SETTINGS: runs a private PostgreSQL on a socket in DIRECTORY, prints "ready".
+# A line on stdin changes its state: `down` stops it like a power failure, `up` starts it again on its data, `freeze`
+# suspends all of its processes, `thaw` resumes them; prints "ready" after each.
+# When stdin closes, that is when the parent process ends, even by SIGKILL, stops the server and removes DIRECTORY.
 set -eu
 programs=$1 directory=$2 settings=$3
 
@@ -16,7 +15,7 @@ up() {
 
 down() { quietly "$programs/pg_ctl" stop -w -m immediate -D "$directory/data"; }
 
-# The postmaster first when it stops, so that it starts nothing new; last when it goes on.
+# Suspends the postmaster first, so that it starts no new processes; resumes it last.
 freeze() { postmaster=$(head -n 1 "$directory/data/postmaster.pid"); kill -STOP "$postmaster"; signal_children STOP; }
 thaw() { signal_children CONT; kill -CONT "$postmaster"; postmaster=; }
 signal_children() { for status in /proc/[0-9]*/status; do

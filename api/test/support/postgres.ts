@@ -1,4 +1,4 @@
-// A PostgreSQL database for one test, in the server that `npm test` started or else in one of this process.
+// A PostgreSQL database for one test, in the server of `npm test` or else in one that this process starts.
 
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
@@ -8,16 +8,16 @@ import { startPostgresCluster } from './postgres-cluster.ts';
 export interface TestDatabase {
   /** `postgres://…` */
   readonly url: string;
-  /** Removes the database and ends the connections that are left. */
+  /** Drops the database and closes its remaining connections. */
   drop(): Promise<void>;
 }
 
 let clusterUrl: Promise<string> | undefined;
 
 /**
- * Creates a database with a random name: empty, or with all tables where it is to be migrated. The latter is a copy of
- * the template that `npm test` made, which takes a quarter of the time that the migrations take.
- * @throws Error that says what to install when there is no PostgreSQL /
+ * Creates a database with a random name, empty or migrated. A migrated one is copied from the template of `npm test`,
+ * which takes a quarter of the time of the migrations.
+ * @throws Error that says what to install if PostgreSQL is missing
  */
 export async function createTestDatabaseUrl({ migrated = false }: { migrated?: boolean } = {}): Promise<TestDatabase> {
   clusterUrl ??= Promise.resolve(
@@ -32,7 +32,7 @@ export async function createTestDatabaseUrl({ migrated = false }: { migrated?: b
   return { url, drop: () => execute(server, `drop database if exists ${name} with (force)`) };
 }
 
-/** Creates a database with all tables, to be copied by `createTestDatabaseUrl`. @returns its name */
+/** Creates the migrated template for `createTestDatabaseUrl`. @returns its name */
 export async function createTemplateDatabase(server: string): Promise<string> {
   const name = 'berth_template';
   await execute(server, `create database ${name}`);

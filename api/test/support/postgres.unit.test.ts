@@ -21,7 +21,7 @@ async function query(url: string, statement: string): Promise<unknown[]> {
 
 const socketDirectory = (url: string): string => new URL(url).searchParams.get('host') ?? '';
 
-test('two databases know nothing of each other', async () => {
+test('two databases are independent', async () => {
   const [one, other] = await Promise.all([createTestDatabaseUrl(), createTestDatabaseUrl()]);
   after(async () => {
     await one.drop();
@@ -31,7 +31,7 @@ test('two databases know nothing of each other', async () => {
   await assert.rejects(query(other.url, 'select * from ships'), { code: '42P01' });
 });
 
-test('a dropped database is gone, connections or not', async () => {
+test('a database can be dropped despite open connections', async () => {
   const database = await createTestDatabaseUrl();
   const idle = new pg.Client({ connectionString: database.url });
   idle.on('error', () => undefined);
@@ -40,7 +40,7 @@ test('a dropped database is gone, connections or not', async () => {
   await assert.rejects(query(database.url, 'select 1'), { code: '3D000' });
 });
 
-test('the server sorts by bytes, finds trigrams and is as durable as it was asked to be', async () => {
+test('the server sorts by bytes, has pg_trgm, and can be durable', async () => {
   const cluster = await startPostgresCluster({ durable: true });
   try {
     assert.deepEqual(await query(cluster.url, `select 'Z' < 'a' as bytes`), [{ bytes: true }]);
@@ -52,7 +52,7 @@ test('the server sorts by bytes, finds trigrams and is as durable as it was aske
   assert.equal(existsSync(socketDirectory(cluster.url)), false);
 });
 
-test('a server does not outlive the process that started it, even one that was killed', async () => {
+test('a server stops when the process that started it is killed', async () => {
   const program = `
     const { startPostgresCluster } = await import(${JSON.stringify(import.meta.resolve('./postgres-cluster.ts'))});
     console.log((await startPostgresCluster()).url);

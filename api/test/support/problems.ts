@@ -1,4 +1,4 @@
-// Problem documents as every route answers them.
+// Assertions on problem documents.
 
 import assert from 'node:assert/strict';
 
@@ -11,7 +11,7 @@ export interface Problem {
   errors?: { path: string; message: string }[];
 }
 
-/** What no client may see: stacks, SQL, errors of the system, paths of a server, secrets of the tests. */
+/** What clients must never see: stacks, SQL, system errors, paths of the server, secrets of the tests. */
 const LEAKS = [
   /\bat .*:\d+:\d+/,
   /node_modules|file:\/\//,
@@ -21,7 +21,7 @@ const LEAKS = [
   /internal-secret|reg_[0-9a-f]{8}_/,
 ];
 
-/** Reads an answer that must be a refusal with this status and code, complete and without leaks. */
+/** Reads a problem document; asserts its status and code, that it is complete, and that it leaks nothing. */
 export async function readProblem(response: Response, status: number, code: string): Promise<Problem> {
   const text = await response.text();
   assert.deepEqual([response.status, codeOf(text)], [status, code], text);

@@ -1,4 +1,4 @@
-// One connection on which a test writes its own bytes, for what fetch does not let it say.
+// A raw HTTP connection, for requests that fetch cannot send.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -7,17 +7,17 @@ export interface RawAnswer {
   status: number;
   headers: Record<string, string>;
   body: string;
-  /** Statuses of what came before the answer, such as 100. */
+  /** Statuses of interim responses, such as 100. */
   interim: number[];
 }
 
 export interface RawConnection {
   readonly socket: Socket;
-  /** Writes and waits until the kernel has taken it; resolves all the same when the server has hung up. */
+  /** Writes and waits until the buffer is flushed; also resolves if the server closes the connection. */
   send(bytes: string | Uint8Array): Promise<void>;
-  /** Waits for the next interim answer and returns its status. */
+  /** Waits for the next interim response and returns its status. */
   interim(): Promise<number>;
-  /** Waits for the answer. Rejects when the connection ends before the whole of it. */
+  /** Waits for the response. Rejects if the connection closes before its end. */
   answer(): Promise<RawAnswer>;
   /** Waits until the server has closed the connection. */
   closed(): Promise<void>;
@@ -36,7 +36,7 @@ export async function openConnection(url: string): Promise<RawConnection> {
   socket.on('data', (chunk) => {
     received = Buffer.concat([received, chunk]);
   });
-  // What broke shows in the answer that is missing.
+  // Errors show as a missing response.
   socket.on('error', () => undefined);
 
   async function until<T>(read: () => T | undefined): Promise<T> {
@@ -87,7 +87,7 @@ export async function openConnection(url: string): Promise<RawConnection> {
   };
 }
 
-/** Writes the head of a request: `requestHead('POST', '/x', { 'content-length': 3 })`. */
+/** Formats the head of a request: `requestHead('POST', '/x', { 'content-length': 3 })`. */
 export function requestHead(method: string, path: string, headers: Record<string, string | number> = {}): string {
   const lines = Object.entries({ host: 'localhost', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`);
   return `${method} ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
@@ -101,7 +101,7 @@ export interface RawPart {
 export const BOUNDARY = 'a-boundary-of-the-tests';
 export const MULTIPART_TYPE = `multipart/form-data; boundary=${BOUNDARY}`;
 
-/** Writes a multipart body part by part, exactly as told. */
+/** Formats a multipart body from exactly these parts. */
 export function multipartBody(parts: readonly RawPart[], end = `--${BOUNDARY}--\r\n`): Buffer {
   const pieces = parts.flatMap(({ headers, body }) => [
     `--${BOUNDARY}\r\n${headers.map((header) => `${header}\r\n`).join('')}\r\n`,

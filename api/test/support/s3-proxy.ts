@@ -1,4 +1,4 @@
-// A proxy before the S3 server that answers wrongly, late, half or not at all when it is told to.
+// Fault injection for S3: a proxy in front of the S3 server that can fail, truncate or withhold responses.
 
 import { once } from 'node:events';
 import { createServer, request as httpRequest } from 'node:http';
@@ -6,12 +6,12 @@ import type { ClientRequest, IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 /**
- * - `status`: answers so instead of asking the server; the name is S3's, such as `SlowDown`
- * - `reset`: closes the connection before the server hears of the call, or after it has done what was asked
- * - `resetAfterSentBytes`: passes so many bytes of the request's body on, then closes the connections of both sides
- * - `cutAfterBytes`, `silentAfterBytes`: gives so many bytes of the answer's body, then closes the connection or falls
- *   silent
- * - `silent`: never answers /
+ * - `status`: responds with this status and S3 error name, such as `SlowDown`, without calling the server
+ * - `reset`: resets the connection before or after the server executes the call
+ * - `resetAfterSentBytes`: forwards this many bytes of the request body, then closes both connections
+ * - `cutAfterBytes`, `silentAfterBytes`: forwards this many bytes of the response body, then resets the connection or
+ *   stops sending
+ * - `silent`: never responds
  */
 export type Fault =
   | { status: number; name: string }
@@ -22,39 +22,39 @@ export type Fault =
   | 'silent';
 
 export interface Breaking {
-  /** Of `'PUT /bucket/key?partNumber=1&uploadId=…'`. */
+  /** Matches the calls to break, such as `'PUT /bucket/key?partNumber=1&uploadId=…'`. */
   calls: RegExp;
-  /** Which of these calls is the first to break, counted from 1; default 1. */
+  /** The first matching call to break, from 1; default 1. */
   nth?: number;
-  /** How many do; default 1. */
+  /** Number of calls to break; default 1. */
   times?: number;
 }
 
 export interface S3Proxy {
   /** Such as `http://127.0.0.1:40123`. */
   url: string;
-  /** Everything that was asked so far. */
+  /** All calls so far. */
   calls: string[];
-  /** The headers of what was asked, in the same order. */
+  /** The request headers of the calls, in the same order. */
   headers: Record<string, unknown>[];
-  /** Breaks calls from now on; what was broken before is no longer. */
+  /** Breaks matching calls from now on; replaces an earlier fault. */
   break(fault: Fault, breaking: Breaking): void;
-  /** Lets everything through again. */
+  /** Removes the fault. */
   heal(): void;
-  /** Counts answers that are underway. */
-  underway(): number;
+  /** Number of calls in progress. */
+  pendingCalls(): number;
   close(): Promise<void>;
 }
 
 /**
- * Starts a proxy on a free port before `target`, an origin. Signatures stay good: the host that the client named is
- * passed on.
+ * Starts a proxy on a free port in front of `target`, an origin. Signatures stay valid, since the client's host header
+ * is forwarded.
  */
 export async function startS3Proxy(target: string): Promise<S3Proxy> {
   const calls: string[] = [];
   const headers: Record<string, unknown>[] = [];
   let broken: { fault: Fault; calls: RegExp; wait: number; left: number } | undefined;
-  let underway = 0;
+  let pendingCalls = 0;
 
   const faultOf = (call: string): Fault | undefined => {
     if (!broken?.calls.test(call) || broken.wait-- > 0 || broken.left-- <= 0) return undefined;
@@ -65,11 +65,11 @@ export async function startS3Proxy(target: string): Promise<S3Proxy> {
     const call = `${request.method} ${request.url}`;
     calls.push(call);
     headers.push(request.headers);
-    underway++;
+    pendingCalls++;
     response.once('close', () => {
-      underway--;
+      pendingCalls--;
     });
-    // A client that goes away, as those do that are tested here, is none of its business.
+    // Clients under test may disconnect at any time.
     answer(target, request, response, faultOf(call)).catch(() => {
       response.destroy();
     });
@@ -86,7 +86,7 @@ export async function startS3Proxy(target: string): Promise<S3Proxy> {
     heal() {
       broken = undefined;
     },
-    underway: () => underway,
+    pendingCalls: () => pendingCalls,
     async close() {
       server.closeAllConnections();
       server.close();
@@ -130,7 +130,7 @@ async function answer(
     onward.destroy();
   });
   if (fault && 'resetAfterSentBytes' in fault) return passCut(request, onward, fault.resetAfterSentBytes);
-  // A pipe would announce a body where there is none, which Swift takes for the next request.
+  // Without a body a pipe would still send a chunked one, which Swift would take for the next request.
   if (request.headers['content-length'] === undefined && request.headers['transfer-encoding'] === undefined)
     onward.end();
   else request.pipe(onward);

@@ -1,4 +1,4 @@
-// A root folder in an S3 bucket for one test, in the server that `npm test` started or else in one of this process.
+// A root folder in an S3 bucket for one test, in the server of `npm test` or else in one that this process starts.
 
 import { randomBytes } from 'node:crypto';
 import { S3 } from '@aws-sdk/client-s3';
@@ -7,24 +7,21 @@ import { startSwiftCluster } from './swift-cluster.ts';
 export const TEST_BUCKET = 'berth-test';
 
 export interface TestS3 {
-  /** Settings of a Berth that keeps its files there, such as `S3_ENDPOINT`. */
+  /** Settings of a server that stores its files there, such as `S3_ENDPOINT`. */
   readonly env: Record<string, string>;
-  /** Such as `test-3fa94c…`, below which nothing is yet. */
+  /** Such as `test-3fa94c…`; empty at first. */
   readonly root: string;
-  /** The server as it is, whatever the root. */
+  /** A client of the whole server. */
   readonly s3: S3;
-  /**
-   * Names all that lies below a prefix of the bucket, the root if none is given: objects, unfinished uploads, and
-   * their parts.
-   */
+  /** Lists objects, unfinished uploads and their parts below a prefix of the bucket; default the root. */
   leftovers(prefix?: string): Promise<string[]>;
-  /** Removes all of it. */
+  /** Deletes everything below the root. */
   remove(): Promise<void>;
 }
 
 let server: Promise<{ url: URL; s3: S3 }> | undefined;
 
-/** @throws Error that says what to install when there is no S3 server */
+/** Creates a root folder. @throws Error that says what to install if the S3 server is missing */
 export async function createTestS3(): Promise<TestS3> {
   server ??= connect();
   const { url, s3 } = await server;
@@ -54,7 +51,7 @@ export async function createTestS3(): Promise<TestS3> {
   };
 }
 
-/** Creates the bucket of a run, which tests of other packages expect to be there. */
+/** Creates the bucket of a test run, which tests of other packages expect. */
 export async function createTestBucket(serverUrl: string): Promise<void> {
   (await connect(serverUrl)).s3.destroy();
 }
@@ -90,29 +87,29 @@ async function listAll(s3: S3, Prefix: string): Promise<string[]> {
   return [...Contents.map(({ Key }) => Key ?? ''), ...parts.flat()];
 }
 
-/** Where the server is: `http://127.0.0.1:40123`. */
+/** Origin of the server, such as `http://127.0.0.1:40123`. */
 export async function testS3Url(): Promise<string> {
   server ??= connect();
   return (await server).url.origin;
 }
 
-/** Sets the quota of a bucket, in bytes, or removes it: by Swift's own API, since S3 has none. */
+/** Sets or removes the quota of a bucket, in bytes; through Swift's own API, since S3 has no quotas. */
 export async function limitBucket(bucket: string, sizeBytes: number | undefined): Promise<void> {
   server ??= connect();
   const { url } = await server;
   const { headers } = await fetch(`${url.origin}/auth/v1.0`, {
     headers: { 'x-auth-user': decodeURIComponent(url.username), 'x-auth-key': url.password },
   });
-  // Parts lie in a container of their own.
+  // Swift stores parts in a separate container.
   for (const container of [bucket, `${bucket}+segments`]) {
     const { ok, status } = await fetch(`${headers.get('x-storage-url') ?? ''}/${container}`, {
-      // Creates the container of the parts, which a bucket does not have before its first multipart upload.
+      // Also creates the container of the parts, which is missing before the first multipart upload.
       method: 'PUT',
       headers: {
         'x-auth-token': headers.get('x-auth-token') ?? '',
         'x-container-meta-quota-bytes': String(sizeBytes ?? ''),
       },
     });
-    if (!ok) throw new Error(`the quota of ${container} was answered with ${status}`);
+    if (!ok) throw new Error(`setting the quota of ${container} failed with ${status}`);
   }
 }

@@ -1,4 +1,4 @@
-// A Berth in a process of its own, for what must not happen to the process of a test.
+// A server in its own process, for tests that kill or limit it.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -9,11 +9,10 @@ export interface ServerProcess {
   /** Such as `http://127.0.0.1:40123`. */
   url: string;
   pid: number;
-  /** Whether it has not ended. */
   isRunning(): boolean;
-  /** Ends it at once, and returns what it logged. */
+  /** Kills it (SIGKILL), and returns its log. */
   stop(): Promise<string>;
-  /** Lets it finish what it does, by SIGTERM, and returns its exit status. */
+  /** Shuts it down (SIGTERM), and returns its exit status. */
   terminate(): Promise<number | null>;
 }
 
@@ -23,7 +22,7 @@ export interface ServerProcessOptions {
   limits?: string;
 }
 
-/** Starts it on a free port and returns once it listens. It ends with this process, however that ends. */
+/** Starts it on a free port and returns once it listens. It ends when this process ends, even if that is killed. */
 export async function startServerProcess({ env, limits = ':' }: ServerProcessOptions): Promise<ServerProcess> {
   const script = join(import.meta.dirname, 'berth-child.ts');
   const child = spawn('bash', ['-c', `${limits}; exec "$@"`, 'bash', process.execPath, script], {

@@ -1,4 +1,4 @@
-// An upload that stops half-way, for what happens meanwhile.
+// An upload that pauses half-way, for tests of what happens meanwhile.
 
 import {
   fieldPart,
@@ -19,19 +19,19 @@ export interface SlowUploadOptions {
   format?: 'npm' | 'file';
   file: Uint8Array;
   fields?: Record<string, string>;
-  /** Default those of an internal service. */
+  /** Default: those of an internal service. */
   headers?: Record<string, string>;
-  /** Part of the body that is sent at first; default 0.5. */
+  /** Fraction of the body that is sent at first; default 0.5. */
   share?: number;
-  /** Whether to wait until the server stores it; one that is refused may come and go unseen. Default true. */
+  /** Whether to wait until the server has started writing; false for uploads that may be refused. Default true. */
   waits?: boolean;
 }
 
 export interface SlowUpload {
   connection: RawConnection;
-  /** Sends the rest and returns the answer. */
+  /** Sends the rest and returns the response. */
   finish(): Promise<RawAnswer & { code?: string }>;
-  /** Hangs up. */
+  /** Closes the connection. */
   abandon(): Promise<void>;
 }
 
@@ -58,7 +58,7 @@ export async function beginSlowUpload(
   if (waits)
     await eventually(async () => {
       const { blob_writers } = await readStoredState(server);
-      if (blob_writers.length <= before.length) throw new Error('the upload has not begun');
+      if (blob_writers.length <= before.length) throw new Error('the upload has not started');
     });
   return {
     connection,

@@ -1,4 +1,4 @@
-// What a server keeps, seen from behind its back: rows of its database and files of its storage.
+// Reads the stored state of a server directly: rows of its database and files of its storage.
 
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
@@ -8,18 +8,18 @@ import pg from 'pg';
 import { eventually } from './eventually.ts';
 import type { TestS3 } from './s3.ts';
 
-/** What tells where the database of a server is. */
+/** Locates the database of a server. */
 interface WithDatabase {
   server: { config: { DATA_DIR: string; DATABASE_URL?: string } };
 }
 
-/** What tells where its storage is, too. */
+/** Locates its storage as well. */
 export interface WithStorage extends WithDatabase {
   dataDir: string;
   s3?: TestS3 | undefined;
 }
 
-/** Runs one statement on the server's database, over a connection of its own. */
+/** Runs one statement on the server's database, on a separate connection. */
 export async function query<Row extends object = Record<string, unknown>>(
   { server: { config } }: WithDatabase,
   statement: string,
@@ -44,7 +44,7 @@ export async function query<Row extends object = Record<string, unknown>>(
   }
 }
 
-/** What identifies a row of each table that an upload writes. */
+/** An expression that identifies a row, for each table that uploads write. */
 const ROWS = {
   artefacts: `id || ' ' || data_updated_at`,
   slots: `artefact_id || ' ' || architecture || ' ' || digest`,
@@ -56,7 +56,7 @@ const ROWS = {
 
 export type StoredState = Record<keyof typeof ROWS | 'files', string[]>;
 
-/** Everything that an upload may leave, each as a sorted list of short texts. */
+/** Everything that an upload may leave, as sorted lists of short texts. */
 export async function readStoredState(server: WithStorage): Promise<StoredState> {
   const selects = Object.entries(ROWS).map(([table, row]) => `select '${table}' as kind, ${row} as it from ${table}`);
   const rows = await query<{ kind: string; it: string }>(server, selects.join(' union all '));
@@ -76,10 +76,10 @@ export async function readStoredState(server: WithStorage): Promise<StoredState>
   };
 }
 
-/** Lists the files or objects of the storage, unfinished ones too, without their folders. */
+/** Lists the names of all files or objects of the storage, including unfinished ones, without folders. */
 export async function listFiles({ dataDir, s3 }: WithStorage): Promise<string[]> {
   if (s3) return (await s3.leftovers()).map((name) => name.split('/').at(-1) ?? '').sort();
-  // A folder that empties goes away, while it is listed too.
+  // Empty folders are deleted, also while they are listed.
   const entries = await eventually(() => readdir(join(dataDir, 'blobs'), { recursive: true, withFileTypes: true }));
   return entries
     .filter((entry) => entry.isFile())
@@ -87,7 +87,7 @@ export async function listFiles({ dataDir, s3 }: WithStorage): Promise<string[]>
     .sort();
 }
 
-/** Remembers what is stored; the function that it returns fails when anything else is, once all has settled. */
+/** Records the stored state. @returns a function that asserts that the state is the same, once it has settled */
 export async function rememberStored(server: WithStorage): Promise<() => Promise<void>> {
   await assertTidy(server);
   const before = await readStoredState(server);
@@ -97,7 +97,7 @@ export async function rememberStored(server: WithStorage): Promise<() => Promise
     });
 }
 
-/** Waits until nobody writes any more and every file of the storage is one that a blob names, and none is missing. */
+/** Waits until no write is in progress and the files of the storage are exactly those of the blobs. */
 export async function assertTidy(server: WithStorage): Promise<void> {
   await eventually(async () => {
     const { blob_writers, blobs, files } = await readStoredState(server);

@@ -1,6 +1,7 @@
-"""swift-cluster.py DIRECTORY fast|durable PORT PORT PORT PORT PORT: runs a private OpenStack Swift on 127.0.0.1, with its S3 API on the
-first of five free ports, and prints "ready". It ends when its standard input does, that is when whoever started it ends, be it by SIGKILL: no server and no
-directory stays behind.
+"""swift-cluster.py DIRECTORY fast|durable PORT PORT PORT PORT PORT: runs a private OpenStack Swift on 127.0.0.1.
+
+The S3 API listens on the first of five free ports. Prints "ready". When stdin closes, that is when the parent process
+ends, even by SIGKILL, stops all servers and removes DIRECTORY.
 """
 
 import getpass
@@ -23,8 +24,8 @@ port, memcached_port, *storage_ports = [int(argument) for argument in sys.argv[3
 ports = dict(zip(('account', 'container', 'object'), storage_ports))
 etc = os.path.join(directory, 'etc')
 
-# Small machines under load answer late: an error is one only after a long while, and never remembered.
-PATIENCE = 'conn_timeout = 20\nnode_timeout = 60\n'
+# Long timeouts, since small machines under load respond late; errors are not remembered.
+TIMEOUTS = 'conn_timeout = 20\nnode_timeout = 60\n'
 
 DEFAULT = """[DEFAULT]
 bind_ip = 127.0.0.1
@@ -48,7 +49,7 @@ use = egg:swift#proxy
 account_autocreate = true
 allow_account_management = true
 error_suppression_interval = 0
-{patience}
+{timeouts}
 [filter:catch_errors]
 use = egg:swift#catch_errors
 [filter:gatekeeper]
@@ -94,31 +95,32 @@ pipeline = {name}
 [app:{name}]
 use = egg:swift#{kind}
 container_update_timeout = 60
-{patience}
+{timeouts}
 """
-
 
 def write(name, text):
     with open(os.path.join(etc, name), 'w') as file:
         file.write(text)
-
 
 def configure():
     for folder in ('etc', 'srv/d1'):
         os.makedirs(os.path.join(directory, folder))
     write('swift.conf', '[swift-hash]\nswift_hash_path_suffix = berth\nswift_hash_path_prefix = berth\n')
     set_swift_dir(etc)
-    common = {'user': getpass.getuser(), 'etc': etc, 'directory': directory, 'patience': PATIENCE, 'memcached_port': memcached_port}
+    common = {
+        'user': getpass.getuser(), 'etc': etc, 'directory': directory, 'timeouts': TIMEOUTS,
+        'memcached_port': memcached_port,
+    }
     for kind, its_port in ports.items():
-        write(kind + '-server.conf', (DEFAULT + STORAGE).format(port=its_port, name=kind + '-server', kind=kind, **common))
+        config = (DEFAULT + STORAGE).format(port=its_port, name=kind + '-server', kind=kind, **common)
+        write(kind + '-server.conf', config)
         ring = RingBuilder(4, 1, 0)
         ring.add_dev({'region': 1, 'zone': 1, 'ip': '127.0.0.1', 'port': its_port, 'device': 'd1', 'weight': 1})
         ring.rebalance()
         ring.get_ring().save(os.path.join(etc, kind + '.ring.gz'))
     write('proxy-server.conf', (DEFAULT + PROXY).format(port=port, name='proxy-server', **common))
 
-
-def never_wait_for_the_disk():
+def disable_flushing():
     os.fsync = os.fdatasync = lambda descriptor: None
     connect = swift.common.db.get_db_connection
 
@@ -127,7 +129,6 @@ def never_wait_for_the_disk():
         connection.execute('PRAGMA synchronous = OFF')
         return connection
     swift.common.db.get_db_connection = connect_without_syncing
-
 
 def fork(kind):
     pid = os.fork()
@@ -138,14 +139,13 @@ def fork(kind):
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     try:
         status = run_wsgi(os.path.join(etc, kind + '-server.conf'), kind + '-server')
-    except BaseException:  # whatever it is, the parent's clean-up must not run here
+    except BaseException:  # the child must not run the parent's clean-up
         traceback.print_exc()
         status = 1
     os._exit(status or 0)
 
-
 def await_all_servers():
-    # The proxy answers before the servers behind it listen; a bucket made then would be refused.
+    # The proxy answers before the servers behind it listen; creating a bucket would fail then.
     waiting = [memcached_port, *ports.values(), port]
     for _ in range(1200):
         try:
@@ -157,10 +157,8 @@ def await_all_servers():
             return
     raise SystemExit('no answer within a minute')
 
-
 def end(*_):
     raise SystemExit(1)
-
 
 pids = []
 memcached = None
@@ -169,9 +167,11 @@ for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
 try:
     configure()
     if durability == 'fast':
-        never_wait_for_the_disk()
+        disable_flushing()
     log = open(os.path.join(directory, 'log'), 'w')
-    memcached = subprocess.Popen(['memcached', '-u', getpass.getuser(), '-l', '127.0.0.1', '-p', str(memcached_port), '-U', '0', '-m', '64'], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+    memcached = subprocess.Popen(
+        ['memcached', '-u', getpass.getuser(), '-l', '127.0.0.1', '-p', str(memcached_port), '-U', '0', '-m', '64'],
+        stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     pids = [fork(kind) for kind in (*ports, 'proxy')]
     await_all_servers()
     print('ready', flush=True)

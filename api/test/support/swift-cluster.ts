@@ -1,5 +1,5 @@
-// A private S3 server for tests, OpenStack Swift: where its programs are and how one is started.
-// Installing them lives in scripts/test-programs.ts, a place for one test in s3.ts.
+// Starts a private S3 server for tests, OpenStack Swift. scripts/test-programs.ts installs it; s3.ts creates a root
+// folder for one test.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,38 +11,38 @@ import { join } from 'node:path';
 
 export const SWIFT_PACKAGES = ['python3-swift', 'memcached'];
 
-/** Debian's Python, which alone knows Debian's Swift. */
+/** Only Debian's own Python can import Debian's Swift. */
 const PYTHON = '/usr/bin/python3';
 const PROGRAMS = [PYTHON, '/usr/lib/python3/dist-packages/swift/common/wsgi.py', '/usr/bin/memcached'];
 
 export interface SwiftCluster {
-  /** `http://<access key>:<secret key>@127.0.0.1:<port>`, percent-encoded. There is no bucket yet. */
+  /** `http://<access key>:<secret key>@127.0.0.1:<port>`, percent-encoded. The server has no bucket yet. */
   readonly url: string;
-  /** Everything that it has on the disk. */
+  /** Folder of all its data. */
   readonly directory: string;
-  /** Stops the server and removes its data. Happens by itself when this process ends, however it ends. */
+  /** Stops the server and removes its data. Happens automatically when this process ends, even if it is killed. */
   stop(): Promise<void>;
 }
 
-/** Whether the Debian packages are there; no service of theirs is needed or touched. */
+/** Whether the Debian packages are installed. Their services are not used. */
 export function isSwiftInstalled(): boolean {
   return PROGRAMS.every((path) => existsSync(path));
 }
 
 export interface SwiftClusterOptions {
-  /** What is acknowledged is on the disk, as measurements need it; off by default, which makes tests faster. */
+  /** Flush acknowledged writes to disk, for measurements. Default false, which makes tests faster. */
   durable?: boolean;
 }
 
 /**
- * Starts a server of its own in a temporary directory, in about three seconds.
- * @throws Error that says what to install, or holds Swift's own words
+ * Starts a server in a temporary directory, in about three seconds.
+ * @throws Error that says what to install, or contains Swift's output
  */
 export async function startSwiftCluster({ durable = false }: SwiftClusterOptions = {}): Promise<SwiftCluster> {
   if (!isSwiftInstalled())
     throw new Error(
       `The S3 server of the tests is missing: install the Debian packages ${SWIFT_PACKAGES.join(' and ')}, or ` +
-        'run "npm test" once, which does.',
+        'run "npm test" once, which installs them.',
     );
   const directory = await mkdtemp(join(tmpdir(), 'berth-swift-'));
   const ports = await freePorts(5);
@@ -54,15 +54,15 @@ export async function startSwiftCluster({ durable = false }: SwiftClusterOptions
       env: { PATH: process.env.PATH, LC_ALL: 'C.UTF-8', PYTHONDONTWRITEBYTECODE: '1' },
     },
   );
-  let complaint = '';
+  let errors = '';
   server.stderr.on('data', (chunk) => {
-    complaint += String(chunk);
+    errors += String(chunk);
   });
   const isStarted = await Promise.race([
     once(server.stdout, 'data').then(() => true),
     once(server, 'close').then(() => false),
   ]);
-  if (!isStarted) throw new Error(`The S3 server of the tests did not start: ${complaint.trim()}`);
+  if (!isStarted) throw new Error(`The S3 server of the tests did not start: ${errors.trim()}`);
   server.stdout.destroy();
   server.stderr.destroy();
   if (server.stdin instanceof Socket) server.stdin.unref();
@@ -79,7 +79,7 @@ export async function startSwiftCluster({ durable = false }: SwiftClusterOptions
   };
 }
 
-/** Finds ports that nobody listens on, all different. */
+/** Finds different ports that no process listens on. */
 async function freePorts(count: number): Promise<number[]> {
   const listeners = await Promise.all(
     Array.from({ length: count }, async () => {

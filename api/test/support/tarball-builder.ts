@@ -1,4 +1,4 @@
-// Tarballs for tests, built in memory: ordinary npm ones in one call, evil ones entry by entry.
+// Builds tarballs in memory: ordinary npm ones in one call, malicious ones entry by entry.
 
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
@@ -7,43 +7,38 @@ import { code, type EntryTypeName } from 'tar/types';
 
 const BLOCK_BYTES = 512;
 const NAME_FIELD_BYTES = 100;
-/** The time that npm gives to every file, so that equal files pack to equal bytes. */
+/** The time that npm gives every file, so that equal files produce equal tarballs. */
 const NPM_MTIME = new Date('1985-10-26T08:15:00Z');
 const compress = promisify(gzip);
 
 export interface TarballEntry {
-  /** As written into the archive, `package/` included; a name that ends in `/` is a directory. */
+  /** As written into the archive, including `package/`; a name that ends in `/` is a directory. */
   path: string;
   content?: string | Uint8Array;
   /** Default `File`, or `Directory` by the name. */
   type?: EntryTypeName;
-  /** The header's type character, where it is to be one that no name stands for. */
+  /** The header's type character, for one without a name. */
   typeflag?: string;
   linkpath?: string;
   /** Default 0o644, directories 0o755. */
   mode?: number;
-  /** The size that the header claims, where it is to differ from that of the content. */
+  /** The size in the header, if it should differ from that of the content. */
   size?: number;
-  /**
-   * Records of an extended header before the entry. A name or link target that does not fit the header gets one by
-   * itself.
-   */
+  /** Records of an extended header before the entry. Added automatically for names that do not fit the header. */
   pax?: Record<string, string>;
 }
 
 export interface TarballOptions {
-  /** Two zero blocks at the end, as POSIX wants; default true. */
+  /** Whether to end with two zero blocks, as POSIX requires; default true. */
   endBlocks?: boolean;
 }
 
-/**
- * Builds a tar archive (not compressed) of exactly these entries in this order: the same bytes for the same entries.
- */
+/** Builds an uncompressed tar archive of exactly these entries in this order; deterministic. */
 export function buildTar(entries: readonly TarballEntry[], { endBlocks = true }: TarballOptions = {}): Buffer {
   return Buffer.concat([...entries.flatMap(encodeEntry), Buffer.alloc(endBlocks ? 2 * BLOCK_BYTES : 0)]);
 }
 
-/** Builds a gzip tar archive of exactly these entries in this order: the same bytes for the same entries. */
+/** Builds a gzip tar archive of exactly these entries in this order; deterministic. */
 export async function buildTarball(entries: readonly TarballEntry[], options?: TarballOptions): Promise<Buffer> {
   return compress(buildTar(entries, options), { level: 1 });
 }
@@ -53,13 +48,13 @@ export interface NpmTarballOptions {
   name?: string;
   /** Default `1.0.0`. */
   version?: string;
-  /** Further fields of `package.json`: `{ license: 'MIT', registry: { category: 'processing' } }`. */
+  /** Additional fields of `package.json`: `{ license: 'MIT', registry: { category: 'processing' } }`. */
   manifest?: Record<string, unknown>;
-  /** Further files by their path below `package/`; a value that is neither text nor bytes is written as JSON. */
+  /** Files by their path below `package/`; a value that is neither text nor bytes is written as JSON. */
   files?: Record<string, string | Uint8Array | object>;
 }
 
-/** Builds what `npm pack` writes: `package/package.json`, then `files`, by default an `index.js` alone. */
+/** Builds a tarball like `npm pack`: `package/package.json`, then `files`, by default only an `index.js`. */
 export async function npmTarball({
   name = '@acme/plugin',
   version = '1.0.0',
@@ -75,7 +70,7 @@ export async function npmTarball({
   ]);
 }
 
-/** Encodes extended header records (pax): `{ path: 'x' }` gives `9 path=x\n`, the length counting itself. */
+/** Encodes extended header records (pax): `{ path: 'x' }` becomes `9 path=x\n`; the length includes itself. */
 export function encodePaxRecords(records: Record<string, string>): string {
   return Object.entries(records)
     .map(([key, value]) => {
@@ -87,7 +82,7 @@ export function encodePaxRecords(records: Record<string, string>): string {
     .join('');
 }
 
-/** Gives a header the checksum of its bytes again, for tests that changed some. */
+/** Updates the checksum of a header whose bytes a test has changed. */
 export function sealHeader(block: Buffer): Buffer {
   block.fill(' ', 148, 156);
   const sum = block.subarray(0, BLOCK_BYTES).reduce((total, byte) => total + byte, 0);

@@ -1,4 +1,4 @@
-// What tests ask of a Berth, wherever it runs: in this process, in one of its own, behind a proxy.
+// HTTP client of the tests, for any server: in this process, in its own process, or behind a proxy.
 
 import { localPeople, type People } from './people.ts';
 
@@ -17,7 +17,7 @@ export interface TestClient extends People {
   url: string;
   /** Headers of an internal service. */
   internal: Record<string, string>;
-  /** Requests a path below `/api/v1`; an object as body is sent as JSON. */
+  /** Requests a path below `/api/v1`; sends an object as JSON. */
   api: (
     method: string,
     path: string,
@@ -25,15 +25,15 @@ export interface TestClient extends People {
   ) => Promise<Response>;
   /** Uploads as an internal service unless other headers are given. */
   upload: (id: string, form: UploadForm) => Promise<Response>;
-  /** Creates an upload key and returns it raw. */
+  /** Creates an upload key and returns the raw key. */
   uploadKey: (scopes?: Record<string, string>) => Promise<string>;
-  /** Grants an account access (if it has none) and returns a raw read key of it. */
+  /** Grants access to an account and creates a read key for it; returns the raw key. */
   readKey: (owner: { type: 'user' | 'organization'; id: string; department?: string }) => Promise<string>;
 }
 
 /**
- * @param internalSecret SECRET_INTERNAL_SERVICES of the server, whose first superadmin is ADMIN_EMAIL unless `people`
- *   says otherwise
+ * @param internalSecret SECRET_INTERNAL_SERVICES of the server
+ * @param people default: users of the registry; its first superadmin must be ADMIN_EMAIL
  */
 export function createTestClient(url: string, internalSecret: string, people: People = localPeople(url)): TestClient {
   const internal = { 'x-secret-key': internalSecret };
@@ -45,7 +45,7 @@ export function createTestClient(url: string, internalSecret: string, people: Pe
       headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
       ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
     });
-  const created = async (path: string, body: unknown): Promise<Record<string, unknown>> => {
+  const create = async (path: string, body: unknown): Promise<Record<string, unknown>> => {
     const response = await api('POST', path, { headers: await people.superadmin(), body });
     if (response.status !== 201) throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
     return (await response.json()) as Record<string, unknown>;
@@ -67,10 +67,10 @@ export function createTestClient(url: string, internalSecret: string, people: Pe
       });
     },
     uploadKey: async (scopes = {}) =>
-      (await created('/api-keys', { type: 'upload', name: 'CI', ...scopes }))['key'] as string,
+      (await create('/api-keys', { type: 'upload', name: 'CI', ...scopes }))['key'] as string,
     readKey: async (owner) => {
       await api('POST', '/access-grants', { headers: internal, body: { account: owner } });
-      return (await created('/api-keys', { type: 'read', name: 'reader', owner }))['key'] as string;
+      return (await create('/api-keys', { type: 'read', name: 'reader', owner }))['key'] as string;
     },
   };
 }

@@ -1,5 +1,5 @@
-// A whole Berth in this process, on a temporary directory and a free port, for tests over real HTTP. There are four
-// combinations of database, storage and way to sign in; combinations.ts says which of them a run takes.
+// A complete server in this process, on a temporary directory and a free port, for tests over real HTTP.
+// combinations.ts chooses database, storage and way to sign in.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -24,24 +24,24 @@ export interface TestServerOptions {
   /** Default `sqlite`. */
   dialect?: DialectName;
   /**
-   * Default `storageOf` the dialect, files where none is named. From S3 all bytes come by way of the server unless
-   * `env` says otherwise.
+   * Default: `storageOf` the dialect; `fs` if no dialect is given. With S3, downloads are not redirected unless `env`
+   * enables it.
    */
   storage?: StorageName;
-  /** Default `signInOf` the dialect, `local` where none is named or `env` says where users reach the server. */
+  /** Default: `signInOf` the dialect; `local` if no dialect is given or `env` sets PUBLIC_URL. */
   signIn?: SignInMode;
-  /** Place on S3 that is kept after close(), so that another server can start on it. */
+  /** An S3 root that close() keeps, so that another server can start on it. */
   s3?: TestS3;
-  /** Settings beside the defaults of a test: log level `warn`, random secrets. */
+  /** Additional settings; the defaults have log level `warn` and random secrets. */
   env?: Record<string, string>;
-  /** Kept after close() when given, so that another server can start on it. */
+  /** A folder that close() keeps, so that another server can start on it. Default: a temporary one. */
   dataDir?: string;
 }
 
 export interface TestServer extends TestClient {
   server: BerthServer;
   dataDir: string;
-  /** Where its files are when they are on S3. */
+  /** The S3 root of its files, if they are on S3. */
   s3: TestS3 | undefined;
   logs: string[];
   close: () => Promise<void>;
@@ -72,7 +72,7 @@ export async function startTestServer({
     PUBLIC_URL: publicUrl,
     ADMIN_EMAIL,
     ADMIN_PASSWORD,
-    // A body that a test leaves unread holds a close up for as long.
+    // A body that a test leaves unread delays the shutdown by this time.
     SHUTDOWN_GRACE_SECONDS: '5',
     SECRET_INTERNAL_SERVICES: 'internal-secret',
     API_KEYS_SALT: secret(),

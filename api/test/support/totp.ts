@@ -1,8 +1,8 @@
-// What an authenticator does with the secret of a second factor (RFC 6238).
+// One-time passwords of an authenticator app (RFC 6238).
 
 import { createHmac } from 'node:crypto';
 
-/** The code that an app shows for a secret now (RFC 6238, SHA-1, six digits, 30 s). */
+/** The current code for a secret (SHA-1, six digits, 30 s). */
 export function codeOf(secret: string): string {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567';
   const bits = [...secret.replace(/=+$/, '')]

@@ -11,7 +11,7 @@ const MIB = 1024 * 1024;
 const inflated = randomBytes(2 * MIB);
 const tarball = gzipSync(inflated, { level: 0 });
 
-/** The tarball in small chunks, as a storage might give it. */
+/** Streams the tarball in small chunks, as a storage might. */
 const open = (bytes = tarball) =>
   Readable.from(
     Array.from({ length: Math.ceil(bytes.length / 10_000) }, (_, index) =>
@@ -22,7 +22,7 @@ const open = (bytes = tarball) =>
 const read = async (source: Readable, offset: number, sizeBytes: number) =>
   Buffer.concat((await readTarballBytes(source, { offset, sizeBytes }).toArray()) as Buffer[]);
 
-test('gives exactly the bytes of the place, wherever it is', async () => {
+test('streams exactly the requested range, at any offset', async () => {
   for (const [offset, sizeBytes] of [
     [0, 1],
     [0, 2 * MIB],
@@ -38,11 +38,11 @@ test('gives exactly the bytes of the place, wherever it is', async () => {
   }
 });
 
-test('gives nothing where there is nothing', async () => {
+test('streams nothing for an empty range', async () => {
   for (const offset of [0, 512, 2 * MIB]) assert.equal((await read(open(), offset, 0)).length, 0);
 });
 
-test('lets go of the tarball as soon as its bytes are out', async () => {
+test('closes the tarball as soon as the range is read', async () => {
   const source = Readable.from(endless());
   assert.ok(inflated.subarray(100, 200).equals(await read(source, 100, 100)));
   await eventually(async () => {
@@ -50,29 +50,25 @@ test('lets go of the tarball as soon as its bytes are out', async () => {
   });
 });
 
-test(
-  'lets go of the tarball when nobody wants its bytes any more: before the first, while it looks for them, ' +
-    'and between them',
-  async () => {
-    const unread = Readable.from(endless());
-    readTarballBytes(unread, { offset: 0, sizeBytes: 10 }).destroy();
-    const searched = Readable.from(endless());
-    const searching = readTarballBytes(searched, { offset: Number.MAX_SAFE_INTEGER - 10, sizeBytes: 10 });
-    searching.resume();
-    await once(searched, 'data');
-    searching.destroy();
-    const halfRead = Readable.from(endless());
-    const content = readTarballBytes(halfRead, { offset: 0, sizeBytes: 1024 * MIB });
-    await once(content, 'readable');
-    content.destroy();
-    for (const source of [unread, searched, halfRead])
-      await eventually(async () => {
-        assert.ok(source.destroyed);
-      });
-  },
-);
+test('closes the tarball when its stream is destroyed: before reading, while seeking, and between bytes', async () => {
+  const unread = Readable.from(endless());
+  readTarballBytes(unread, { offset: 0, sizeBytes: 10 }).destroy();
+  const searched = Readable.from(endless());
+  const searching = readTarballBytes(searched, { offset: Number.MAX_SAFE_INTEGER - 10, sizeBytes: 10 });
+  searching.resume();
+  await once(searched, 'data');
+  searching.destroy();
+  const halfRead = Readable.from(endless());
+  const content = readTarballBytes(halfRead, { offset: 0, sizeBytes: 1024 * MIB });
+  await once(content, 'readable');
+  content.destroy();
+  for (const source of [unread, searched, halfRead])
+    await eventually(async () => {
+      assert.ok(source.destroyed);
+    });
+});
 
-test('holds little of what its reader does not take', async () => {
+test('applies backpressure to the tarball', async () => {
   let readBytes = 0;
   const source = Readable.from(
     endless((chunk) => {
@@ -96,7 +92,7 @@ test('holds little of what its reader does not take', async () => {
   content.destroy();
 });
 
-test('fails when the tarball ends before the bytes, is cut, is damaged, or cannot be read', async () => {
+test('fails if the tarball ends before the range, is truncated, is damaged, or cannot be read', async () => {
   await assert.rejects(read(open(), 2 * MIB - 10, 11), /ends before the file/);
   await assert.rejects(read(open(tarball.subarray(0, MIB)), 0, 2 * MIB), { code: 'Z_BUF_ERROR' });
   const damaged = Buffer.from(tarball);
@@ -111,9 +107,9 @@ test('fails when the tarball ends before the bytes, is cut, is damaged, or canno
   await assert.rejects(read(failing, 0, 2 * MIB), /the disk is gone/);
 });
 
-/** The beginning of a tarball, and then the same blocks without an end. */
+/** Yields the header of a tarball, then the same block endlessly. */
 function* endless(onChunk?: (chunk: Buffer) => void): Generator<Buffer> {
-  // Stored blocks of deflate (RFC 1951, 3.2.4) may be repeated: each stands for itself.
+  // Stored blocks of deflate (RFC 1951, 3.2.4) can be repeated: they do not depend on earlier ones.
   const [header, block] = [tarball.subarray(0, 10), storedBlock(inflated.subarray(0, 60_000))];
   yield header;
   for (;;) {

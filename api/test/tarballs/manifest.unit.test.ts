@@ -15,7 +15,7 @@ async function scanManifests(...entries: TarballEntry[]): Promise<unknown> {
 
 const valid = { name: '@acme/plugin', version: '1.0.0' };
 
-test('all that package.json says of the artefact is read', async () => {
+test('all fields of package.json that describe the artefact are read', async () => {
   const registry = {
     category: 'processing',
     documentation: 'https://example.org/docs',
@@ -35,7 +35,7 @@ test('all that package.json says of the artefact is read', async () => {
   assert.deepEqual(await readManifest({ ...valid, registry: {} }), valid);
 });
 
-test('the licence is found wherever npm packages have had it', async () => {
+test('the licence is read in every form that npm packages have used', async () => {
   const cases: [object, string | undefined][] = [
     [{ license: 'MIT' }, 'MIT'],
     [{ licence: 'EUPL-1.2' }, 'EUPL-1.2'],
@@ -54,7 +54,7 @@ test('the licence is found wherever npm packages have had it', async () => {
   }
 });
 
-test('a manifest that is no JSON object in UTF-8 is refused', async () => {
+test('a manifest that is not a JSON object in UTF-8 is rejected', async () => {
   for (const content of [
     '',
     '{',
@@ -71,17 +71,17 @@ test('a manifest that is no JSON object in UTF-8 is refused', async () => {
   }
 });
 
-test('a byte order mark before the manifest is no harm', async () => {
+test('a byte order mark before the manifest is accepted', async () => {
   assert.deepEqual(await readManifest(`\ufeff${JSON.stringify(valid)}`), valid);
 });
 
-test('a manifest without a proper name is refused', async () => {
+test('a manifest without a valid name is rejected', async () => {
   for (const name of [undefined, null, 7, '', ' ', ' a', 'a\nb', 'a\0', 'x'.repeat(215), {}]) {
     await assert.rejects(readManifest({ ...valid, name }), { code: 'manifest_invalid' }, JSON.stringify(name));
   }
 });
 
-test('a version that is not semver is refused', async () => {
+test('a version that is not semver is rejected', async () => {
   for (const version of [
     undefined,
     null,
@@ -108,7 +108,7 @@ test('a version that is not semver is refused', async () => {
   }
 });
 
-test('a field of package.json#registry of the wrong type is refused, and named', async () => {
+test('a field of package.json#registry of the wrong type is rejected, and named in the error', async () => {
   let deep: object = {};
   for (let level = 0; level < 200; level++) deep = { deep };
   const wrong: [unknown, string][] = [
@@ -134,7 +134,7 @@ test('a field of package.json#registry of the wrong type is refused, and named',
   }
 });
 
-test('a tarball without package/package.json is refused', async () => {
+test('a tarball without package/package.json is rejected', async () => {
   const elsewhere = MANIFEST.content ?? '';
   for (const entries of [
     [],
@@ -146,7 +146,7 @@ test('a tarball without package/package.json is refused', async () => {
   }
 });
 
-test('the manifest may come last and be spelled with a leading ./', async () => {
+test('the manifest may come last, and its path may start with ./', async () => {
   assert.deepEqual(
     await scanManifests(
       { path: './package/' },
@@ -157,7 +157,7 @@ test('the manifest may come last and be spelled with a leading ./', async () => 
   );
 });
 
-test('a second manifest is refused, however it is spelled', async () => {
+test('a second manifest is rejected, in any spelling of its path', async () => {
   for (const path of [
     'package/package.json',
     './package/package.json',
@@ -181,7 +181,7 @@ test('a second manifest is refused, however it is spelled', async () => {
   );
 });
 
-test('a manifest that is a link or a directory is refused', async () => {
+test('a manifest that is a link or a directory is rejected', async () => {
   const other = { ...MANIFEST, path: 'package/other.json' };
   for (const entry of [
     { type: 'SymbolicLink', linkpath: 'other.json' },
@@ -198,14 +198,14 @@ test('a manifest that is a link or a directory is refused', async () => {
   );
 });
 
-test('a manifest of 2 MiB is read and one byte more is refused', async () => {
-  const bound = 2 * 1024 * 1024;
+test('a manifest of 2 MiB is read, and a larger one is rejected', async () => {
+  const limit = 2 * 1024 * 1024;
   const padded = (bytes: number): string => (MANIFEST.content as string).padEnd(bytes, ' ');
-  assert.deepEqual(await readManifest(padded(bound)), valid);
-  await assert.rejects(readManifest(padded(bound + 1)), { code: 'manifest_too_large', status: 413 });
+  assert.deepEqual(await readManifest(padded(limit)), valid);
+  await assert.rejects(readManifest(padded(limit + 1)), { code: 'manifest_too_large', status: 413 });
 });
 
-test('Markdown is preferred among the READMEs of the package root, whatever their order and case', async () => {
+test('Markdown is preferred among the READMEs of the package root, in any order and case', async () => {
   const readmeOf = async (...names: string[]): Promise<string | undefined> =>
     (await scanBytes(await npmTarball({ files: Object.fromEntries(names.map((name) => [name, `this is ${name}`])) })))
       .readme;
@@ -219,13 +219,13 @@ test('Markdown is preferred among the READMEs of the package root, whatever thei
   );
 });
 
-test('a long README is cut at 512 KiB between two characters', async () => {
+test('a long README is truncated at 512 KiB between two characters', async () => {
   const text = `x${'é'.repeat(300 * 1024)}`;
   const { readme, files } = await scanBytes(await npmTarball({ files: { 'README.md': text, 'after.txt': 'a' } }));
   assert.equal(readme, text.slice(0, 256 * 1024));
   assert.equal(files.at(-1)?.path, 'after.txt');
 });
 
-test('a README keeps no zero characters', async () => {
+test('NUL characters of a README are dropped', async () => {
   assert.equal((await scanBytes(await npmTarball({ files: { README: '\ufeffa\0b' } }))).readme, 'ab');
 });

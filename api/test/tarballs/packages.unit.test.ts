@@ -31,7 +31,7 @@ test('bundled packages are listed at any depth, sorted by path', async () => {
   ]);
 });
 
-test('a package.json that is not at the root of a bundled package names none', async () => {
+test('a package.json that is not at the root of a bundled package is ignored', async () => {
   const { packages } = await scanFiles(
     Object.fromEntries(
       [
@@ -49,7 +49,7 @@ test('a package.json that is not at the root of a bundled package names none', a
   assert.deepEqual(packages, []);
 });
 
-test('a bundled package that cannot be read is listed by its folder', async () => {
+test('a bundled package with an invalid package.json is listed by its folder', async () => {
   const { packages } = await scanFiles({
     'node_modules/@s/huge/package.json': JSON.stringify({ name: 'x', version: '1.0.0' }).padEnd(1024 * 1024 + 1),
     'node_modules/broken/package.json': '{',
@@ -67,7 +67,7 @@ test('a bundled package that cannot be read is listed by its folder', async () =
   );
 });
 
-test('a package whose package.json is a hard link to that of its copy is that copy', async () => {
+test('a package whose package.json is a hard link to that of another package is a copy of it', async () => {
   const { packages } = await scanEntries(
     { path: 'package/node_modules/a/package.json', content: '{"name":"a","version":"1.0.0","license":"MIT"}' },
     {
@@ -100,7 +100,7 @@ test('native code is found in built files, sources to build and prebuilds of bun
   assert.equal((await scanEntries({ path: 'package/node_modules/a/prebuilds/' })).hasNativeModules, true);
 });
 
-test("what only looks like native code, or is no dependency's, is none", async () => {
+test("files that only resemble native code, and the package's own, do not count", async () => {
   const { hasNativeModules } = await scanFiles(
     {
       'build/Release/own.node': '',
@@ -117,7 +117,7 @@ test("what only looks like native code, or is no dependency's, is none", async (
   assert.equal(hasNativeModules, false);
 });
 
-test('an install script that calls a native builder is native code', async () => {
+test('an install script that calls a native builder counts as native code', async () => {
   for (const script of [
     'node-gyp rebuild',
     'prebuild-install || node-gyp rebuild',
@@ -136,7 +136,7 @@ test('an install script that calls a native builder is native code', async () =>
   }
 });
 
-test('scripts that npm does not run at an installation do not count', async () => {
+test('scripts that npm does not run at installation do not count', async () => {
   const scripts = {
     test: 'node-gyp rebuild',
     prepare: 'node-gyp rebuild',
@@ -151,7 +151,7 @@ test('scripts that npm does not run at an installation do not count', async () =
   assert.deepEqual([scan.hasNativeModules, scan.hasInstallScripts], [false, false]);
 });
 
-test('install scripts of the plug-in itself and of bundled packages are told', async () => {
+test('install scripts of the package itself and of bundled packages are reported', async () => {
   const scripts = { postinstall: 'node setup.js' };
   assert.equal((await scanFiles({}, { scripts })).hasInstallScripts, true);
   const bundled = await scanFiles({ 'node_modules/a/package.json': { name: 'a', version: '1.0.0', scripts } });
@@ -160,7 +160,7 @@ test('install scripts of the plug-in itself and of bundled packages are told', a
     assert.equal((await scanFiles({}, { scripts: odd })).hasInstallScripts, false);
 });
 
-test('a tarball without dependencies has none', async () => {
+test('a tarball without dependencies has no packages, native code or install scripts', async () => {
   const { packages, hasNativeModules, hasInstallScripts } = await scanEntries({
     ...MANIFEST,
     path: 'package/copy.json',

@@ -1,4 +1,4 @@
-// Feeds a tarball to the scanner as an upload would, in chunks of any size.
+// Scans tarballs in tests, in chunks of any size, as uploads do.
 
 import { createTarballScanner, type TarballLimits, type TarballScan } from '../../src/tarballs/index.ts';
 import { buildTarball, type TarballEntry } from '../support/tarball-builder.ts';
@@ -18,7 +18,7 @@ export async function scanBytes(
   return scanner.finish();
 }
 
-/** Scans an archive of the plain manifest and `entries` after it. */
+/** Scans an archive of a minimal manifest followed by `entries`. */
 export async function scanEntries(...entries: TarballEntry[]): Promise<TarballScan> {
   return scanBytes(await buildTarball([MANIFEST, ...entries]));
 }

@@ -8,7 +8,7 @@ import { LIMITS, MANIFEST, scanBytes } from './scan-bytes.ts';
 
 const MIB = 1024 * 1024;
 
-test('a plug-in packed by npm is read whole', async () => {
+test('a package packed by npm is read completely', async () => {
   const tarball = await npmTarball({
     name: '@acme/import-gpkg',
     version: '1.2.3-beta.1',
@@ -45,7 +45,7 @@ test('a plug-in packed by npm is read whole', async () => {
   assert.equal(scan.hasInstallScripts, false);
 });
 
-test('a scan comes out the same whatever the chunks', async () => {
+test('a scan gives the same result for any chunk size', async () => {
   const tarball = await buildTarball([
     MANIFEST,
     { path: `package/${'déjà-vu/'.repeat(90)}index.js`, content: randomBytes(3000) },
@@ -61,7 +61,7 @@ test('a scan comes out the same whatever the chunks', async () => {
   for (const chunkBytes of [1, 7, 512]) assert.deepEqual(await scanBytes(tarball, { chunkBytes }), whole);
 });
 
-test('the index says where each content begins in the inflated archive', async () => {
+test('the index has the offset of each content in the inflated archive', async () => {
   const tar = buildTar([
     MANIFEST,
     { path: `package/${'long/'.repeat(40)}a.txt`, content: 'first' },
@@ -83,7 +83,7 @@ test('a gzip file of several members is one archive', async () => {
   assert.equal(scan.files.length, 2);
 });
 
-test('what is not gzip is refused', async () => {
+test('anything but gzip is rejected', async () => {
   const tar = buildTar([MANIFEST]);
   for (const bytes of [
     Buffer.alloc(0),
@@ -97,7 +97,7 @@ test('what is not gzip is refused', async () => {
   }
 });
 
-test('damaged gzip data is refused', async () => {
+test('damaged gzip data is rejected', async () => {
   const tarball = await buildTarball([MANIFEST, { path: 'package/data', content: randomBytes(3000) }]);
   for (const at of [tarball.length >> 1, tarball.length - 8, tarball.length - 4]) {
     const damaged = Buffer.from(tarball);
@@ -106,7 +106,7 @@ test('damaged gzip data is refused', async () => {
   }
 });
 
-test('data after the gzip stream is refused, be it zeros, in the same chunk or later', async () => {
+test('data after the gzip stream is rejected, even zeros, in the same chunk or later', async () => {
   const tarball = await buildTarball([MANIFEST]);
   for (const trailer of [Buffer.from('garbage'), Buffer.alloc(1), Buffer.alloc(600)]) {
     const bytes = Buffer.concat([tarball, trailer]);
@@ -120,7 +120,7 @@ test('data after the gzip stream is refused, be it zeros, in the same chunk or l
   }
 });
 
-test('a gzip file cut anywhere is truncated', async () => {
+test('a gzip file that is cut anywhere is rejected as truncated', async () => {
   const tarball = await buildTarball([MANIFEST, { path: 'package/data', content: randomBytes(3000) }]);
   for (let cut = 1; cut < tarball.length; cut += cut < 20 || cut > tarball.length - 20 ? 1 : 101) {
     await assert.rejects(
@@ -131,7 +131,7 @@ test('a gzip file cut anywhere is truncated', async () => {
   }
 });
 
-test('an archive may unpack to the limit and no further', async () => {
+test('an archive may unpack to the limit but not beyond', async () => {
   const tar = buildTar([MANIFEST, { path: 'package/data', content: Buffer.alloc(MIB) }]);
   await scanBytes(gzipSync(tar), { maxUnpackedBytes: tar.length });
   await assert.rejects(scanBytes(gzipSync(tar), { maxUnpackedBytes: tar.length - 1 }), {
@@ -140,14 +140,14 @@ test('an archive may unpack to the limit and no further', async () => {
   });
 });
 
-test('a decompression bomb is refused by the write that carries it', async () => {
+test('a decompression bomb is rejected by the write that contains it', async () => {
   const member = gzipSync(Buffer.alloc(16 * MIB));
   const bomb = Buffer.concat([gzipSync(buildTar([MANIFEST])), ...Array.from({ length: 128 }, () => member)]);
   const scanner = createTarballScanner(LIMITS);
   await assert.rejects(scanner.write(bomb), { code: 'tarball_too_large_unpacked' });
 });
 
-test('as many entries as allowed are read and one more is refused', async () => {
+test('the maximum number of entries is read, and one more is rejected', async () => {
   const tarball = await buildTarball([
     MANIFEST,
     { path: 'package/dir/' },
@@ -157,7 +157,7 @@ test('as many entries as allowed are read and one more is refused', async () => 
   await assert.rejects(scanBytes(tarball, { maxTarEntries: 2 }), { code: 'tarball_too_many_entries', status: 413 });
 });
 
-test('names that add up to more than 32 Mi characters are refused', async () => {
+test('names that add up to more than 32 Mi characters are rejected', async () => {
   const entry = buildTar([{ path: `package/${'long-name/'.repeat(101)}` }], { endBlocks: false });
   const member = gzipSync(Buffer.concat(Array.from({ length: 1024 }, () => entry)), { level: 1 });
   const scanner = createTarballScanner({ maxUnpackedBytes: 1024 * MIB, maxTarEntries: 1_000_000 });
@@ -165,14 +165,14 @@ test('names that add up to more than 32 Mi characters are refused', async () => 
   await assert.rejects(scanner.write(Buffer.concat([member, member])), { code: 'tarball_too_many_entries' });
 });
 
-test('the first failure is told by the write that carries it and by all that follow', async () => {
+test('the first error is thrown by the write that contains it and by all later calls', async () => {
   const scanner = createTarballScanner(LIMITS);
   await assert.rejects(scanner.write(await buildTarball([{ path: '../evil' }])), { code: 'tarball_unsafe_entry' });
   await assert.rejects(scanner.write(await buildTarball([MANIFEST])), { code: 'tarball_unsafe_entry' });
   await assert.rejects(scanner.finish(), { code: 'tarball_unsafe_entry' });
 });
 
-test('an empty chunk is no end', async () => {
+test('an empty chunk does not end the file', async () => {
   const tarball = await buildTarball([MANIFEST]);
   const scanner = createTarballScanner(LIMITS);
   for (const chunk of [
@@ -185,12 +185,12 @@ test('an empty chunk is no end', async () => {
   assert.equal((await scanner.finish()).manifest.version, '1.0.0');
 });
 
-test('an aborted scan rejects what is under way and what follows', async () => {
+test('an aborted scan rejects pending and later calls', async () => {
   const tarball = await buildTarball([MANIFEST, { path: 'package/data', content: Buffer.alloc(8 * MIB) }]);
   const scanner = createTarballScanner(LIMITS);
-  const underWay = scanner.write(tarball);
+  const pending = scanner.write(tarball);
   scanner.abort();
-  await assert.rejects(underWay, /aborted/);
+  await assert.rejects(pending, /aborted/);
   await assert.rejects(scanner.write(tarball), /aborted/);
   await assert.rejects(scanner.finish(), /aborted/);
 });
@@ -208,19 +208,19 @@ test('memory does not grow with the size of the tarball', async () => {
   const member = gzipSync(Buffer.alloc(16 * MIB), { level: 1 });
   const scanner = createTarballScanner({ ...LIMITS, maxUnpackedBytes: 1024 * MIB });
   await scanner.write(gzipSync(headers));
-  const heldBefore = heldBytes();
-  let mostHeld = 0;
+  const memoryBefore = memoryBytes();
+  let maxGrowth = 0;
   for (let written = 0; written < 32; written++) {
     await scanner.write(member);
-    mostHeld = Math.max(mostHeld, heldBytes() - heldBefore);
+    maxGrowth = Math.max(maxGrowth, memoryBytes() - memoryBefore);
   }
   const { unpackedSizeBytes, readme } = await scanner.finish();
   assert.ok(unpackedSizeBytes > 512 * MIB);
   assert.equal(readme, '');
-  assert.ok(mostHeld < 128 * MIB, `${mostHeld} bytes`);
+  assert.ok(maxGrowth < 128 * MIB, `${maxGrowth} bytes`);
 });
 
-function heldBytes(): number {
+function memoryBytes(): number {
   const { heapUsed, external } = process.memoryUsage();
   return heapUsed + external;
 }

@@ -18,7 +18,7 @@ import { LIMITS, MANIFEST, scanBytes } from './scan-bytes.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** Beyond what is scanned in place. */
+/** Makes a tarball too large to be scanned in place. */
 const LARGE: TarballEntry = { path: 'package/data.bin', content: randomBytes(MIB) };
 
 function startWorker() {
@@ -39,7 +39,7 @@ function startScanners(t: TestContext) {
   return (limits: Partial<TarballLimits> = {}) => scanners.create({ ...LIMITS, ...limits });
 }
 
-/** Feeds as an upload would, in memory that is used again for the next chunk. */
+/** Feeds a tarball as an upload does, reusing the memory of each chunk for the next one. */
 async function feed(scanner: IngestScanner, bytes: Uint8Array, chunkBytes = 64 * KIB): Promise<void> {
   const memory = new Uint8Array(chunkBytes);
   for (let at = 0; at < bytes.length; at += chunkBytes) {
@@ -56,7 +56,7 @@ async function scan(scanner: IngestScanner, bytes: Uint8Array, chunkBytes?: numb
 }
 
 describe('a large tarball', () => {
-  test('is scanned as a small one is, whatever the chunks', async (t) => {
+  test('gives the same result as a small one, for any chunk size', async (t) => {
     const create = startScanners(t);
     const tarball = await buildTarball([MANIFEST, LARGE, { path: 'package/README.md', content: '# Été\n' }]);
     const expected = await scanBytes(tarball);
@@ -65,7 +65,7 @@ describe('a large tarball', () => {
     }
   });
 
-  test('is scanned beside twenty others', async (t) => {
+  test('is scanned concurrently with others', async (t) => {
     const create = startScanners(t);
     const tarballs = await Promise.all(
       Array.from({ length: 20 }, (_unused, index) =>
@@ -79,7 +79,7 @@ describe('a large tarball', () => {
     );
   });
 
-  const refused: Record<string, [entries: TarballEntry[], code: string, limits?: Partial<TarballLimits>]> = {
+  const rejections: Record<string, [entries: TarballEntry[], code: string, limits?: Partial<TarballLimits>]> = {
     'with an unsafe entry at its end': [[MANIFEST, LARGE, { path: '../x', content: '' }], 'tarball_unsafe_entry'],
     'without a manifest': [[LARGE], 'manifest_missing'],
     'with too many entries': [
@@ -89,8 +89,8 @@ describe('a large tarball', () => {
     ],
     'that unpacks to too much': [[MANIFEST, LARGE], 'tarball_too_large_unpacked', { maxUnpackedBytes: 900 * KIB }],
   };
-  for (const [why, [entries, code, limits]] of Object.entries(refused)) {
-    test(`${why} is refused with the same error`, async (t) => {
+  for (const [why, [entries, code, limits]] of Object.entries(rejections)) {
+    test(`${why} is rejected with the same error`, async (t) => {
       const create = startScanners(t);
       const tarball = await buildTarball(entries);
       await assert.rejects(scanBytes(tarball, limits), { code });
@@ -101,7 +101,7 @@ describe('a large tarball', () => {
     });
   }
 
-  test('that ends too early, is damaged or is followed by something is refused', async (t) => {
+  test('that is truncated, damaged or followed by other data is rejected', async (t) => {
     const create = startScanners(t);
     const tarball = await buildTarball([MANIFEST, LARGE]);
     await assert.rejects(scan(create(), tarball.subarray(0, -100)), { code: 'tarball_truncated' });
@@ -113,22 +113,22 @@ describe('a large tarball', () => {
     await assert.rejects(scan(create(), damaged), { code: 'tarball_not_gzip' });
   });
 
-  test('is refused as soon as that is known, though nothing more comes', async (t) => {
+  test('is rejected as soon as an error is found, even if no more bytes arrive', async (t) => {
     const create = startScanners(t);
     const scanner = create();
     const tar = buildTar([MANIFEST, LARGE, { path: '../x', content: '' }]);
     const bytes = gzipSync(tar);
-    // The last bytes, of gzip's own, never come.
+    // The gzip trailer is never sent.
     await feed(scanner, bytes.subarray(0, -8), 10_000);
     await assert.rejects(scanner.failed, { code: 'tarball_unsafe_entry' });
   });
 });
 
-test('an aborted scan ends what waits for it, and does not disturb the others', async (t) => {
+test('an aborted scan rejects pending calls, and does not disturb other scans', async (t) => {
   const create = startScanners(t);
   const tarball = await buildTarball([MANIFEST, LARGE]);
   const other = create();
-  // While this thread is busy, the worker comes to the end, and nobody has heard of it yet.
+  // While this thread is blocked, the worker finishes, but its message has not been received yet.
   for (const busyMs of [0, 1, 5, 200]) {
     const aborted = create();
     await feed(aborted, tarball);
@@ -140,7 +140,7 @@ test('an aborted scan ends what waits for it, and does not disturb the others', 
   assert.equal((await scan(other, tarball)).files.length, 2);
 });
 
-test('closing ends the scans that are under way, and a scan after it starts anew', async () => {
+test('closing the worker fails running scans, and the next scan starts a new one', async () => {
   const worker = startWorker();
   const scanners = createTarballScanners(worker);
   const tarball = await buildTarball([MANIFEST, LARGE]);
@@ -154,7 +154,7 @@ test('closing ends the scans that are under way, and a scan after it starts anew
   await worker.close();
 });
 
-test('a thread that breaks down fails its scans, and the next scan gets another one', async (t) => {
+test('a crashed worker thread fails its scans, and the next scan starts a new one', async (t) => {
   const create = startScanners(t);
   const tarball = await buildTarball([MANIFEST, LARGE]);
   const started = once(process, 'worker') as Promise<[Worker]>;

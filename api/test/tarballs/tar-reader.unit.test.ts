@@ -14,7 +14,7 @@ async function scanTar(tar: Buffer): Promise<string[]> {
   return (await scanBytes(gzipSync(tar))).files.map((file) => file.path);
 }
 
-/** An archive whose second header, at byte 1,024, is changed. */
+/** Scans an archive whose second header, at byte 1,024, is changed. */
 async function scanWithHeader(
   change: (header: Buffer) => void,
   entry: TarballEntry = { path: 'package/a.txt' },
@@ -35,7 +35,7 @@ test('an archive from files on disk is read, links and long names included', asy
   await writeFile(join(directory, 'package/lib', longName), 'content');
   await link(join(directory, 'package/lib', longName), join(directory, 'package/lib/zz-same.txt'));
   await symlink('lib/zz-same.txt', join(directory, 'package/zz-link'));
-  // In one go: packed piece by piece, node-tar 7.5 trips over hard links (isaacs/node-tar#460)
+  // Synchronous: in streaming mode, node-tar 7.5 fails on hard links (isaacs/node-tar#460).
   const tar = create({ cwd: directory, portable: true, sync: true }, ['./package']).read();
   const { files } = await scanBytes(gzipSync(tar ?? ''));
   assert.deepEqual(
@@ -50,7 +50,7 @@ test('an archive from files on disk is read, links and long names included', asy
   );
 });
 
-test('names and sizes are those that node-tar unpacks', async () => {
+test('names and sizes equal those of node-tar', async () => {
   const tar = buildTar([
     MANIFEST,
     { path: `package/${'n'.repeat(200)}`, content: 'long name' },
@@ -98,7 +98,7 @@ test('a name split between the prefix and the name field is joined', async () =>
   );
 });
 
-test('a prefix that some tar programs ignore is refused', async () => {
+test('a prefix that some tar programs ignore is rejected', async () => {
   await assert.rejects(
     scanWithHeader((header) => {
       header.write('../evil', 345);
@@ -108,7 +108,7 @@ test('a prefix that some tar programs ignore is refused', async () => {
   );
 });
 
-test('an archive that ends on the border of an entry is whole without its zero blocks', async () => {
+test('an archive that ends after an entry is complete without end-of-archive blocks', async () => {
   const entries = [MANIFEST, { path: 'package/a.txt', content: 'a' }];
   const bare = buildTar(entries, { endBlocks: false });
   for (const blocks of [0, 1, 2, 20]) {
@@ -119,27 +119,27 @@ test('an archive that ends on the border of an entry is whole without its zero b
   }
 });
 
-test('an archive cut within an entry is truncated', async () => {
+test('an archive that is cut within an entry is rejected as truncated', async () => {
   const tar = buildTar([MANIFEST, { path: 'package/a.txt', content: 'x'.repeat(700) }], { endBlocks: false });
-  const borders = [2 * BLOCK_BYTES, tar.length];
+  const entryBoundaries = [2 * BLOCK_BYTES, tar.length];
   for (let cut = BLOCK_BYTES; cut < tar.length; cut += 61) {
-    if (borders.includes(cut)) continue;
+    if (entryBoundaries.includes(cut)) continue;
     await assert.rejects(scanTar(tar.subarray(0, cut)), { code: 'tarball_truncated' }, `cut at ${cut}`);
   }
   await assert.rejects(scanTar(tar.subarray(0, -1)), { code: 'tarball_truncated' });
 });
 
-test('an archive that ends where an extended header announces an entry is truncated', async () => {
-  const announcement: TarballEntry = {
+test('an archive that ends after an extended header is rejected as truncated', async () => {
+  const extendedHeader: TarballEntry = {
     path: 'PaxHeader',
     type: 'ExtendedHeader',
     content: encodePaxRecords({ path: 'package/a' }),
   };
   for (const endBlocks of [true, false])
-    await assert.rejects(scanTar(buildTar([MANIFEST, announcement], { endBlocks })), { code: 'tarball_truncated' });
+    await assert.rejects(scanTar(buildTar([MANIFEST, extendedHeader], { endBlocks })), { code: 'tarball_truncated' });
 });
 
-test('what is not tar is refused', async () => {
+test('anything but tar is rejected', async () => {
   const tar = buildTar([MANIFEST]);
   for (const bytes of [
     Buffer.alloc(0),
@@ -153,7 +153,7 @@ test('what is not tar is refused', async () => {
   }
 });
 
-test('data after the end of the archive is refused, a second archive too', async () => {
+test('data after the end of the archive is rejected, even a second archive', async () => {
   const tar = buildTar([MANIFEST]);
   for (const trailer of [
     buildTar([{ path: 'package/b' }]),
@@ -170,13 +170,13 @@ test('data after the end of the archive is refused, a second archive too', async
   await assert.rejects(scanTar(loneZeroBlock), { code: 'tarball_not_tar' });
 });
 
-test('an entry whose header is damaged is refused, not skipped', async () => {
+test('an entry with a damaged header is rejected, not skipped', async () => {
   const tar = buildTar([MANIFEST, { path: 'package/a.txt' }, { path: 'package/b.txt' }]);
   tar.write('X', 2 * BLOCK_BYTES + 3);
   await assert.rejects(scanTar(tar), { code: 'tarball_not_tar' });
 });
 
-test('a size that is no number, negative or beyond 2^53 is refused', async () => {
+test('a size that is not a number, negative or beyond 2^53 is rejected', async () => {
   for (const size of [
     Buffer.from('not a number'),
     Buffer.alloc(12, 0xff),
@@ -191,8 +191,8 @@ test('a size that is no number, negative or beyond 2^53 is refused', async () =>
   }
 });
 
-test('an extended header that cannot be read is refused', async () => {
-  const garbled = [
+test('a malformed extended header is rejected', async () => {
+  const malformed = [
     'no records',
     '12 path=package/a\n',
     '999 path=x\n',
@@ -204,7 +204,7 @@ test('an extended header that cannot be read is refused', async () => {
     '11 size=1x\n',
     ' path=x\n',
   ];
-  for (const content of garbled) {
+  for (const content of malformed) {
     await assert.rejects(
       scanEntries({ path: 'PaxHeader', type: 'ExtendedHeader', content }, { path: 'package/a' }),
       { code: 'tarball_not_tar' },
@@ -213,7 +213,7 @@ test('an extended header that cannot be read is refused', async () => {
   }
 });
 
-test('an extended header over 1 MiB is refused, not skipped', async () => {
+test('an extended header over 1 MiB is rejected, not skipped', async () => {
   const names = encodePaxRecords({ comment: 'x'.repeat(1024 * 1024), path: 'package/../../evil' });
   await assert.rejects(
     scanEntries({ path: 'PaxHeader', type: 'ExtendedHeader', content: names }, { path: 'package/a' }),
@@ -221,7 +221,7 @@ test('an extended header over 1 MiB is refused, not skipped', async () => {
   );
 });
 
-test('names that tar programs would take from different places are refused', async () => {
+test('conflicting names, which tar programs resolve differently, are rejected', async () => {
   const cases: TarballEntry[][] = [
     [{ path: 'package/a', pax: { 'GNU.sparse.name': '../evil' } }],
     [
@@ -237,7 +237,7 @@ test('names that tar programs would take from different places are refused', asy
   for (const entries of cases) await assert.rejects(scanEntries(...entries), { code: 'tarball_unsafe_entry' });
 });
 
-test('a name twice the same is no contradiction', async () => {
+test('the same name in two places is accepted', async () => {
   const { files } = await scanEntries(
     { path: 'x', type: 'NextFileHasLongPath', content: 'package/b\0' },
     { path: 'package/a', pax: { path: 'package/b' } },

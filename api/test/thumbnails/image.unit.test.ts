@@ -1,43 +1,43 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { toThumbnail } from '../../src/thumbnails/image.ts';
-import { makeBlackPng, makeXmlBomb } from './handmade-images.ts';
-import { lookAt, makeRaster, RASTER_FORMATS } from './images.ts';
+import { makeBlackPng, makeXmlBomb } from './synthetic-images.ts';
+import { inspectImage, makeRaster, RASTER_FORMATS } from './images.ts';
 
 const RED = [1, 0, 0];
 const BLUE = [0, 0, 1];
-const REFUSED = { code: 'image_invalid', status: 400 };
+const REJECTED = { code: 'image_invalid', status: 400 };
 
 describe('a raster image', () => {
   for (const format of RASTER_FORMATS) {
-    test(`in ${format} becomes WebP of 400 px width with its proportions`, async () => {
+    test(`in ${format} becomes WebP of 400 px width, with its proportions`, async () => {
       const { contentType, data, width, height } = await toThumbnail(
         await makeRaster({ format, width: 801, height: 403 }),
       );
-      const image = await lookAt(data, { left: 10, top: 100 });
+      const image = await inspectImage(data, { left: 10, top: 100 });
       assert.deepEqual([contentType, width, height], ['image/webp', 400, 201]);
       assert.deepEqual([image.format, image.width, image.height, image.colour], ['webp', 400, 201, RED]);
     });
   }
 
-  test('that is smaller is never enlarged', async () => {
+  test('that is smaller is not enlarged', async () => {
     for (const [width, height] of [
       [400, 300],
       [399, 500],
       [1, 1],
     ] as const) {
-      const image = await lookAt((await toThumbnail(await makeRaster({ width, height }))).data);
+      const image = await inspectImage((await toThumbnail(await makeRaster({ width, height }))).data);
       assert.deepEqual([image.width, image.height], [width, height]);
     }
   });
 
-  test('is turned upright as its EXIF orientation says, and carries nothing of it on', async () => {
+  test('is rotated by its EXIF orientation, and loses its metadata', async () => {
     const sizeAndTop = { 1: [200, 100, RED], 3: [200, 100, BLUE], 6: [100, 200, RED], 8: [100, 200, BLUE] } as const;
     for (const [orientation, [width, height, colour]] of Object.entries(sizeAndTop)) {
       const thumbnail = await toThumbnail(
         await makeRaster({ format: 'jpeg', width: 200, height: 100, orientation: Number(orientation) }),
       );
-      const image = await lookAt(thumbnail.data, { left: 5, top: 5 });
+      const image = await inspectImage(thumbnail.data, { left: 5, top: 5 });
       assert.deepEqual(
         [thumbnail.width, thumbnail.height, image.width, image.height, image.colour],
         [width, height, width, height, colour],
@@ -49,26 +49,26 @@ describe('a raster image', () => {
     assert.deepEqual([wide.width, wide.height], [400, 178]);
   });
 
-  test('that is higher than WebP can be is made smaller', async () => {
+  test('that exceeds the height limit of WebP is scaled down', async () => {
     assert.deepEqual(await sizeOf(makeBlackPng(32, 32_766)), [16, 16_383]);
     assert.deepEqual(await sizeOf(makeBlackPng(100_000, 2)), [400, 1]);
   });
 
-  test('has 64 megapixels at most', async () => {
+  test('may have at most 64 megapixels', async () => {
     assert.deepEqual(await sizeOf(makeBlackPng(8000, 8000)), [400, 400]);
-    await assert.rejects(toThumbnail(makeBlackPng(8000, 8001)), REFUSED);
-    await assert.rejects(toThumbnail(makeBlackPng(1_000_000, 65)), REFUSED);
+    await assert.rejects(toThumbnail(makeBlackPng(8000, 8001)), REJECTED);
+    await assert.rejects(toThumbnail(makeBlackPng(1_000_000, 65)), REJECTED);
   });
 
-  test('that is cut short is refused', async () => {
+  test('that is truncated is rejected', async () => {
     for (const format of RASTER_FORMATS) {
       const bytes = await makeRaster({ format, width: 300, height: 300 });
-      await assert.rejects(toThumbnail(bytes.subarray(0, Math.floor(bytes.length * 0.7))), REFUSED, format);
+      await assert.rejects(toThumbnail(bytes.subarray(0, Math.floor(bytes.length * 0.7))), REJECTED, format);
     }
   });
 });
 
-test('what is no image is refused', async () => {
+test('a file that is not an image is rejected', async () => {
   const png = await makeRaster({ width: 10, height: 10 });
   const others = [
     '',
@@ -83,7 +83,7 @@ test('what is no image is refused', async () => {
     Buffer.alloc(100),
   ];
   for (const bytes of others)
-    await assert.rejects(toThumbnail(Buffer.from(bytes)), REFUSED, JSON.stringify(bytes.slice(0, 20)));
+    await assert.rejects(toThumbnail(Buffer.from(bytes)), REJECTED, JSON.stringify(bytes.slice(0, 20)));
 });
 
 describe('SVG', () => {
@@ -109,7 +109,7 @@ describe('SVG', () => {
     }
   });
 
-  test('is the whole of the file, or it is refused', async () => {
+  test('must be the whole file', async () => {
     const lookAlikes = [
       '<!DOCTYPE html><html><body><svg xmlns="http://www.w3.org/2000/svg"><rect/></svg></body></html>',
       '<html><svg xmlns="http://www.w3.org/2000/svg"></svg></html>',
@@ -124,10 +124,10 @@ describe('SVG', () => {
       '<?xml version="1.0"?><!DOCTYPE svg><g><svg></svg></g>',
       makeXmlBomb('html'),
     ];
-    for (const text of lookAlikes) await assert.rejects(toThumbnail(Buffer.from(text)), REFUSED, text);
+    for (const text of lookAlikes) await assert.rejects(toThumbnail(Buffer.from(text)), REJECTED, text);
   });
 
-  test('is told from comments without end as quickly', async () => {
+  test('is recognised in linear time, with very long comments too', async () => {
     for (const margin of [
       '<!---->'.repeat(2000),
       '<!--'.repeat(4000),
@@ -135,8 +135,8 @@ describe('SVG', () => {
       ' '.repeat(16_000),
       '<!---->\n'.repeat(600_000),
     ]) {
-      await assert.rejects(toThumbnail(Buffer.from(`${margin}<html>`)), REFUSED);
-      await assert.rejects(toThumbnail(Buffer.from(`<svg></svg>${margin}<html>`)), REFUSED);
+      await assert.rejects(toThumbnail(Buffer.from(`${margin}<html>`)), REJECTED);
+      await assert.rejects(toThumbnail(Buffer.from(`<svg></svg>${margin}<html>`)), REJECTED);
     }
   });
 });

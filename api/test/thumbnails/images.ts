@@ -1,4 +1,4 @@
-// Rasters to upload, and a look at what became of them. What needs no library is in handmade-images.ts.
+// Creates and inspects raster images with sharp. synthetic-images.ts creates images without it.
 
 import sharp from 'sharp';
 
@@ -12,7 +12,7 @@ export interface RasterOptions {
   orientation?: number;
 }
 
-/** Makes an image whose left half is red and whose right half is blue, as it is stored. */
+/** Creates an image whose left half is red and right half is blue, before orientation is applied. */
 export async function makeRaster({ format = 'png', width, height, orientation }: RasterOptions): Promise<Buffer> {
   const red = {
     input: { create: { width: Math.ceil(width / 2), height, channels: 3, background: '#f00' } },
@@ -25,8 +25,8 @@ export async function makeRaster({ format = 'png', width, height, orientation }:
     .toBuffer();
 }
 
-/** Reads size and kind of an image, and the colour of one of its pixels as `[red, green, blue]`, each 0 or 1. */
-export async function lookAt(bytes: Uint8Array, at: { left: number; top: number } = { left: 0, top: 0 }) {
+/** Reads metadata of an image, and the colour of one pixel as `[red, green, blue]`, each 0 or 1. */
+export async function inspectImage(bytes: Uint8Array, at: { left: number; top: number } = { left: 0, top: 0 }) {
   const { format, width, height, orientation, exif } = await sharp(bytes).metadata();
   const pixel = await sharp(bytes)
     .extract({ ...at, width: 1, height: 1 })

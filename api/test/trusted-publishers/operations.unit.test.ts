@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { choose, isJobOf, issuerOf, nameOf } from '../../src/trusted-publishers/operations.ts';
+import { choosePublisher, issuerOf, matchesJob, tokenName } from '../../src/trusted-publishers/operations.ts';
 import type { Publisher } from '../../src/trusted-publishers/schemas.ts';
 
 const BASE: Publisher = {
@@ -12,7 +12,7 @@ const BASE: Publisher = {
   createdAt: '2026-03-01T12:00:00.000Z',
 };
 
-test('the issuer is that of the platform, or an https URL as it is', () => {
+test('the issuer defaults to that of the platform, otherwise it is an https URL, unchanged', () => {
   assert.equal(issuerOf({ provider: 'github' }), 'https://token.actions.githubusercontent.com');
   assert.equal(issuerOf({ provider: 'gitlab' }), 'https://gitlab.com');
   assert.equal(issuerOf({ provider: 'gitlab', issuer: 'https://example.org/gitlab' }), 'https://example.org/gitlab');
@@ -29,10 +29,10 @@ test('the issuer is that of the platform, or an https URL as it is', () => {
     assert.equal(issuerOf({ provider: 'gitlab', issuer }), undefined, issuer);
 });
 
-test('a GitLab below a path of its host names workflows by host and path', () => {
+test('a GitLab with a base path names workflows by host and path', () => {
   const publisher = { ...BASE, workflow: '.gitlab-ci.yml' };
   const claims = (ci_config_ref_uri: unknown) => ({ project_path: 'acme/gpkg', ci_config_ref_uri });
-  assert.ok(isJobOf(publisher, claims('example.org/gitlab/acme/gpkg//.gitlab-ci.yml@refs/heads/main')));
+  assert.ok(matchesJob(publisher, claims('example.org/gitlab/acme/gpkg//.gitlab-ci.yml@refs/heads/main')));
   for (const other of [
     'example.org/acme/gpkg//.gitlab-ci.yml@refs/heads/main',
     'example.org/gitlab/acme/gpkg//x/.gitlab-ci.yml@refs/heads/main',
@@ -41,33 +41,33 @@ test('a GitLab below a path of its host names workflows by host and path', () =>
     null,
     5,
   ]) {
-    assert.ok(!isJobOf(publisher, claims(other)), String(other));
+    assert.ok(!matchesJob(publisher, claims(other)), String(other));
   }
 });
 
-test('the narrowest publisher is taken, of equals the one that comes first', () => {
-  const [all, prefix, exact, inEnvironment] = [
+test('choosePublisher prefers the most specific publisher, then the first', () => {
+  const [unscoped, prefix, exact, inEnvironment] = [
     BASE,
     { ...BASE, _id: 'prefix', allowedNamePrefix: '@acme/gpkg@' },
     { ...BASE, _id: 'exact', allowedName: '@acme/gpkg@1' },
     { ...BASE, _id: 'environment', environment: 'production' },
   ];
-  assert.equal(choose([all, prefix, exact], '@acme/gpkg@1')?._id, 'exact');
-  assert.equal(choose([all, prefix, exact], '@acme/gpkg@2')?._id, 'prefix');
-  assert.equal(choose([all, prefix, exact], '@acme/csv@1')?._id, 'one');
-  assert.equal(choose([all, inEnvironment], undefined)?._id, 'environment');
-  assert.equal(choose([all, { ...all, _id: 'older' }], undefined)?._id, 'one');
-  assert.equal(choose([prefix], '@acme/csv@1')?._id, 'prefix', 'which says by its scopes what it may not');
-  assert.equal(choose([], '@acme/csv@1'), undefined);
+  assert.equal(choosePublisher([unscoped, prefix, exact], '@acme/gpkg@1')?._id, 'exact');
+  assert.equal(choosePublisher([unscoped, prefix, exact], '@acme/gpkg@2')?._id, 'prefix');
+  assert.equal(choosePublisher([unscoped, prefix, exact], '@acme/csv@1')?._id, 'one');
+  assert.equal(choosePublisher([unscoped, inEnvironment], undefined)?._id, 'environment');
+  assert.equal(choosePublisher([unscoped, { ...unscoped, _id: 'older' }], undefined)?._id, 'one');
+  assert.equal(choosePublisher([prefix], '@acme/csv@1')?._id, 'prefix', 'whose scopes then refuse the upload');
+  assert.equal(choosePublisher([], '@acme/csv@1'), undefined);
 });
 
-test('a name is one line of bounded length, whatever the claims say', () => {
+test('a token name is one line of bounded length, whatever the claims contain', () => {
   assert.equal(
-    nameOf(BASE, { ref: 'refs/heads/main', sha: 'b'.repeat(40), pipeline_id: 78 }),
+    tokenName(BASE, { ref: 'refs/heads/main', sha: 'b'.repeat(40), pipeline_id: 78 }),
     'gpkg · acme/gpkg · main · bbbbbbb · run 78',
   );
-  assert.equal(nameOf(BASE, {}), 'gpkg · acme/gpkg');
-  const name = nameOf(BASE, { ref: `a\n\u0000${'x'.repeat(500)}` });
+  assert.equal(tokenName(BASE, {}), 'gpkg · acme/gpkg');
+  const name = tokenName(BASE, { ref: `a\n\u0000${'x'.repeat(500)}` });
   assert.ok(name.length <= 200);
   assert.doesNotMatch(name, /\p{Cc}/u);
 });

@@ -14,14 +14,14 @@ const UPLOAD: NewUpload = {
   sizeBytes: 10,
   createdBy: 'internal',
 };
-/** Beats every 60 ms. */
+/** Renewed every 60 ms. */
 const CLAIM_MS = 300;
 
 for (const dialect of DIALECTS) {
   describe(`the claim of an upload on ${dialect}`, () => {
     let opened: TestDatabase;
     let database: Database;
-    /** Of one process; on SQLite there is only one at a time. */
+    /** The claims of one process; on SQLite there is only one at a time. */
     let claims: Claims;
     before(async () => {
       opened = await openTestDatabase(dialect);
@@ -38,23 +38,23 @@ for (const dialect of DIALECTS) {
     const create = () => claims.create('u', (claim, claimMs) => uploads().insert(UPLOAD, claim, claimMs));
     const row = () => database.db.selectFrom('resumable_uploads').selectAll().executeTakeFirstOrThrow();
 
-    test('is had by the request that made the upload, and by the next one once it is given back', async () => {
+    test('is held by the request that created the upload, and by the next one after its release', async () => {
       const first = await create();
       assert.equal((await row()).claim, first.claim);
       await first.release();
       await first.release();
-      const second = await claims.take('u');
+      const second = await claims.acquire('u');
       assert.equal((await row()).claim, second.claim);
       await second.release();
       assert.equal((await row()).claim, null);
     });
 
-    test('is had by one of many who ask at once, and by all in turn', async () => {
+    test('is held by one of several concurrent requests at a time, and by all in turn', async () => {
       await (await create()).release();
       let holders = 0;
       await Promise.all(
         Array.from({ length: 5 }, async () => {
-          const claim = await claims.take('u');
+          const claim = await claims.acquire('u');
           assert.equal(++holders, 1);
           await new Promise((resolve) => {
             setImmediate(resolve);
@@ -65,32 +65,32 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('is kept for longer than it lasts while its holder lives, who hears that he is asked for it', async () => {
+    test('is renewed while its holder lives, and the holder is notified of a takeover request', async () => {
       const holder = await create();
-      const { promise: asked, resolve } = Promise.withResolvers<void>();
-      holder.onWanted = resolve;
-      const next = claims.take('u');
-      await asked;
+      const { promise: requested, resolve } = Promise.withResolvers<void>();
+      holder.onTakeoverRequest = resolve;
+      const next = claims.acquire('u');
+      await requested;
       assert.equal(holder.signal.aborted, false);
       await holder.release();
       await (await next).release();
     });
 
-    test('passes to the next one after the death of its holder, and not before', async () => {
+    test('expires after the death of its holder, and not before', async () => {
       await (await create()).release();
-      assert.ok(await uploads().claim({ id: 'u', claim: 'of the dead' }, CLAIM_MS));
-      // On SQLite all claims of earlier processes end with the first question of a new one.
+      assert.ok(await uploads().claim({ id: 'u', claim: 'of a dead process' }, CLAIM_MS));
+      // On SQLite a new process releases all claims of earlier ones before its first claim.
       const others = newClaims();
       if (dialect === 'postgres') {
         const diedAt = performance.now();
-        await (await others.take('u')).release();
+        await (await others.acquire('u')).release();
         assert.ok(performance.now() - diedAt > CLAIM_MS * 0.8);
       } else {
-        await (await others.take('u')).release();
+        await (await others.acquire('u')).release();
       }
     });
 
-    test('is lost when another one has it, and then nothing can be written in its name', async () => {
+    test('is lost when another request holds it, and can then not be used to write', async () => {
       const holder = await create();
       await database.db.updateTable('resumable_uploads').set({ claim: 'another' }).execute();
       await eventually(async () => {
@@ -104,42 +104,43 @@ for (const dialect of DIALECTS) {
       assert.equal((await row()).claim, 'another');
     });
 
-    test('is given up by its holder before it ends when the database does not answer', async () => {
-      const away = await openTestDatabase(dialect);
-      const holder = await createClaims({ database: away.database, claimMs: CLAIM_MS }).create('u', (claim, claimMs) =>
-        uploadRepository(away.database.db, dialect).insert(UPLOAD, claim, claimMs),
+    test('is given up by its holder before it expires when the database does not respond', async () => {
+      const closing = await openTestDatabase(dialect);
+      const holder = await createClaims({ database: closing.database, claimMs: CLAIM_MS }).create(
+        'u',
+        (claim, claimMs) => uploadRepository(closing.database.db, dialect).insert(UPLOAD, claim, claimMs),
       );
-      const takenAt = performance.now();
-      await away.close();
+      const createdAt = performance.now();
+      await closing.close();
       await eventually(async () => {
         assert.ok(holder.signal.aborted);
       });
-      assert.ok(performance.now() - takenAt < CLAIM_MS * 3);
+      assert.ok(performance.now() - createdAt < CLAIM_MS * 3);
       await assert.rejects(holder.release());
     });
 
-    test('of an upload that is gone is not waited for', async () => {
-      await assert.rejects(claims.take('nothing'), { code: 'upload_not_found' });
+    test('is not waited for when the upload does not exist', async () => {
+      await assert.rejects(claims.acquire('nothing'), { code: 'upload_not_found' });
       const holder = await create();
-      const next = claims.take('u');
+      const next = claims.acquire('u');
       assert.ok(await uploads().remove(holder));
       await assert.rejects(next, { code: 'upload_not_found' });
       await holder.release();
     });
 
-    test('is waited for at the end of a process', async () => {
-      const here = newClaims();
-      const claim = await here.create('u', (name, claimMs) => uploads().insert(UPLOAD, name, claimMs));
-      let settled = false;
-      const settling = here.settled().then(() => {
-        settled = true;
+    test('can be waited for until it is released', async () => {
+      const own = newClaims();
+      const claim = await own.create('u', (token, claimMs) => uploads().insert(UPLOAD, token, claimMs));
+      let isReleased = false;
+      const waiting = own.allReleased().then(() => {
+        isReleased = true;
       });
       await new Promise((resolve) => {
         setImmediate(resolve);
       });
-      assert.equal(settled, false);
+      assert.equal(isReleased, false);
       await claim.release();
-      await settling;
+      await waiting;
     });
   });
 
@@ -150,7 +151,7 @@ for (const dialect of DIALECTS) {
     });
     after(() => opened.close());
 
-    test('are removed, but for those that somebody writes', async () => {
+    test('are removed unless they are being written', async () => {
       const { db } = opened.database;
       const uploads = uploadRepository(db, dialect);
       for (const id of ['old', 'written', 'orphan', 'new']) {

@@ -1,4 +1,4 @@
-// A connection between client and server that a test can cut at any byte.
+// A TCP proxy between client and server that a test can make cut a connection at any byte.
 
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
@@ -6,11 +6,11 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 export interface CuttingProxy {
   /** Such as `http://127.0.0.1:40123`. */
   url: string;
-  /** Bytes that clients have sent to the server so far, heads of requests included. */
+  /** Bytes that clients have sent to the server so far, including request headers. */
   readonly sentBytes: number;
   /**
-   * Cuts the connection that carries this byte, counted from now.
-   * @param how `end`: what was sent still arrives; `reset`: the server may lose what it has not read yet
+   * Cuts the connection after this many more bytes.
+   * @param how `end`: bytes already sent still arrive; `reset`: the server may lose those it has not read yet
    */
   cutAfter(bytes: number, how?: 'end' | 'reset'): void;
   close(): Promise<void>;

@@ -13,7 +13,7 @@ const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '127.0.0.1', requestId:
 const BYTES = Buffer.from('ten bytes!');
 
 for (const dialect of DIALECTS) {
-  describe(`uploads that expire on ${dialect}`, () => {
+  describe(`expired uploads on ${dialect}`, () => {
     let opened: TestDatabase;
     let fixture: FsStoreFixture;
     let store: BlobStore;
@@ -58,7 +58,7 @@ for (const dialect of DIALECTS) {
         sizeBytes: BYTES.length,
       });
       if (id === 'published')
-        await uploads.append(ACTOR, await uploads.look(ACTOR, claim), claim, (write) => write(BYTES));
+        await uploads.append(ACTOR, await uploads.inspect(ACTOR, claim), claim, (write) => write(BYTES));
       await claim.release();
     }
     const expireAll = () =>
@@ -66,13 +66,13 @@ for (const dialect of DIALECTS) {
     const ids = async () =>
       (await opened.database.db.selectFrom('resumable_uploads').select('id').execute()).map(({ id }) => id);
 
-    test('go with their bytes and writers, and of published ones the artefact stays', async () => {
-      for (const id of ['begun', 'published']) await create(id);
+    test('are removed with their bytes and writers, except for published artefacts', async () => {
+      for (const id of ['unfinished', 'published']) await create(id);
       assert.equal(await uploads.expire(), 0);
       await expireAll();
-      await create('young');
+      await create('recent');
       assert.equal(await uploads.expire(), 2);
-      assert.deepEqual(await ids(), ['young']);
+      assert.deepEqual(await ids(), ['recent']);
       const [blob] = await opened.database.db.selectFrom('blobs').select('storage_key').execute();
       const [writer, ...others] = await opened.database.db.selectFrom('blob_writers').select('storage_key').execute();
       assert.deepEqual(others, []);
@@ -88,7 +88,7 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('are kept from a sweep until then', async () => {
+    test('are protected from sweeps until they expire', async () => {
       await create('kept');
       const { heartbeat_at } = await opened.database.db
         .selectFrom('blob_writers')

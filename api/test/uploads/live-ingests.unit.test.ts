@@ -5,19 +5,19 @@ import { createLiveIngests } from '../../src/uploads/live-ingests.ts';
 
 const MIB = 1024 * 1024;
 
-/** What of an ingest is asked here; real ones are in the tests over HTTP. */
+/** Fakes the parts of an ingest that the cache uses; the API tests use real ingests. */
 function ingest(heldBytes: number): Ingest & { forgotten: boolean } {
-  const it = {
+  const fake = {
     heldBytes,
     forgotten: false,
     forget() {
-      it.forgotten = true;
+      fake.forgotten = true;
     },
   };
-  return it as unknown as Ingest & { forgotten: boolean };
+  return fake as unknown as Ingest & { forgotten: boolean };
 }
 
-test('an ingest that was kept is taken out once', () => {
+test('a cached ingest can be taken once', () => {
   const live = createLiveIngests();
   const kept = ingest(1000);
   live.keep('a', kept);
@@ -26,7 +26,7 @@ test('an ingest that was kept is taken out once', () => {
   assert.equal(kept.forgotten, false);
 });
 
-test('no more than 32 are kept, and the oldest goes first', () => {
+test('at most 32 ingests are cached, and the oldest is evicted first', () => {
   const live = createLiveIngests();
   const ingests = Array.from({ length: 40 }, () => ingest(1000));
   for (const [index, it] of ingests.entries()) live.keep(String(index), it);
@@ -39,7 +39,7 @@ test('no more than 32 are kept, and the oldest goes first', () => {
   assert.ok(ingests.every(({ forgotten }) => forgotten));
 });
 
-test('no more than 64 MiB are held, as the ingests count it', () => {
+test('cached ingests hold at most 64 MiB', () => {
   const live = createLiveIngests();
   const small = ingest(MIB);
   const large = ingest(60 * MIB);
@@ -53,7 +53,7 @@ test('no more than 64 MiB are held, as the ingests count it', () => {
   assert.deepEqual([larger.forgotten, live.count], [true, 0]);
 });
 
-test('one that is not asked for goes after ten minutes', (t) => {
+test('an unused ingest is evicted after ten minutes', (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const live = createLiveIngests();
   const kept = ingest(1000);

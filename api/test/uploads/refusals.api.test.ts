@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { patched, readDocument, uploaded } from '../artefacts/documents.ts';
+import { patchArtefact, readDocument, uploadArtefact } from '../artefacts/documents.ts';
 import { makeMirror } from '../artefacts/mirrors.ts';
 import { readProblem } from '../support/problems.ts';
 import { query, rememberStored } from '../support/stored-state.ts';
@@ -23,17 +23,22 @@ const TARBALL = await npmTarball({ name: 'p', files: { data: randomBytes(300_000
 const FILE = randomBytes(300_000);
 const CHUNK_BYTES = 100_000;
 
-/** [what is wrong, form, status, code]; refused with the piece that shows it. */
-const BAD: [why: string, form: TusForm, status: number, code: string][] = [
-  ['what is no gzip', { file: FILE }, 400, 'tarball_not_gzip'],
-  ['a tarball that ends too early', { file: TARBALL.subarray(0, -1000) }, 400, 'tarball_truncated'],
+/** [problem, form, status, code]; rejected with the first piece that shows the problem. */
+const INVALID: [problem: string, form: TusForm, status: number, code: string][] = [
+  ['data that is not gzip', { file: FILE }, 400, 'tarball_not_gzip'],
+  ['a truncated tarball', { file: TARBALL.subarray(0, -1000) }, 400, 'tarball_truncated'],
   [
     'a tarball without a manifest',
     { file: await buildTarball([{ path: 'package/index.js', content: 'x' }]) },
     400,
     'manifest_missing',
   ],
-  ['an entry that climbs', { file: await npmTarball({ files: { '../../evil': 'x' } }) }, 400, 'tarball_unsafe_entry'],
+  [
+    'a path traversal in an entry',
+    { file: await npmTarball({ files: { '../../evil': 'x' } }) },
+    400,
+    'tarball_unsafe_entry',
+  ],
   [
     'too many entries',
     {
@@ -44,7 +49,7 @@ const BAD: [why: string, form: TusForm, status: number, code: string][] = [
     413,
     'tarball_too_many_entries',
   ],
-  ['an npm upload of no bytes', { file: Buffer.alloc(0) }, 400, 'tarball_not_gzip'],
+  ['an empty npm upload', { file: Buffer.alloc(0) }, 400, 'tarball_not_gzip'],
 ];
 
 for (const dialect of DIALECTS) {
@@ -53,9 +58,9 @@ for (const dialect of DIALECTS) {
     let assertUntouched: () => Promise<void>;
     before(async () => {
       server = await startTestServer({ dialect, env: { MAX_TAR_ENTRIES: '50' } });
-      await uploaded(server, 'npm-one', { file: TARBALL });
-      await uploaded(server, 'catalogued', { file: TARBALL, fields: { category: 'catalog' } });
-      await uploaded(server, 'mirror', { file: TARBALL });
+      await uploadArtefact(server, 'npm-one', { file: TARBALL });
+      await uploadArtefact(server, 'catalogued', { file: TARBALL, fields: { category: 'catalog' } });
+      await uploadArtefact(server, 'mirror', { file: TARBALL });
       await makeMirror(server, 'mirror');
       assertUntouched = await rememberStored(server);
     });
@@ -68,8 +73,8 @@ for (const dialect of DIALECTS) {
     const withKey = async (scopes: Record<string, string>) => ({
       headers: { 'x-api-key': await server.uploadKey(scopes) },
     });
-    /** Sends all but the last byte, lets something happen, and sends that. */
-    async function interrupted(
+    /** Sends all but the last byte, lets something happen, then sends the last byte. */
+    async function sendAround(
       id: string,
       form: TusForm,
       meanwhile: () => Promise<unknown>,
@@ -81,59 +86,56 @@ for (const dialect of DIALECTS) {
       });
       assert.equal((await patchUpload(url, 0, form.file.subarray(0, -1), caller)).status, 204);
       await meanwhile();
-      const answer = await patchUpload(url, form.file.length - 1, form.file.subarray(-1), caller);
-      if (answer.status >= 400)
+      const response = await patchUpload(url, form.file.length - 1, form.file.subarray(-1), caller);
+      if (response.status >= 400)
         assert.equal((await tusRequest('HEAD', url, caller && { caller })).status, caller ? 401 : 404);
-      return answer;
+      return response;
     }
 
-    for (const [why, form, status, code] of BAD) {
-      test(`is refused for ${why}, and nothing of it is left`, async () => {
+    for (const [problem, form, status, code] of INVALID) {
+      test(`is rejected for ${problem}, and leaves nothing`, async () => {
         await refusedTusUpload(server, 'bad', form, status, code, { chunkSize: CHUNK_BYTES });
         await assertNothingLeft();
       });
     }
 
-    test('is refused with the first piece that shows what is wrong, not with the last', async () => {
+    test('is rejected with the first piece that shows the problem, not with the last', async () => {
       const url = await createUpload(server, 'early', 50_000_000, { format: 'npm' });
       await readProblem(await patchUpload(url, 0, FILE), 400, 'tarball_not_gzip');
       assert.equal((await tusRequest('HEAD', url)).status, 404);
       await assertNothingLeft();
     });
 
-    test(
-      'is refused outside the scopes of its key: at its creation where that is certain, ' + 'else at its end',
-      async () => {
-        const file: TusForm = { format: 'file', file: FILE };
-        const npm: TusForm = { file: TARBALL };
-        const early: [Record<string, string>, string, TusForm][] = [
-          [{ allowedName: 'a' }, 'b', npm],
-          [{ allowedNamePrefix: '@acme/' }, 'acme', file],
-          [{ allowedPackageName: 'p' }, 'f', file],
-          [{ allowedCategory: 'tileset' }, 'f', file],
-          [{ allowedCategory: 'catalog' }, 'n', { ...npm, fields: { category: 'processing' } }],
-          [{ allowedCategory: 'processing' }, 'catalogued', npm],
-        ];
-        for (const [scopes, id, form] of early) {
-          let bytes = 0;
-          await refusedTusUpload(server, id, form, 403, 'key_scope', {
-            ...(await withKey(scopes)),
-            onProgress: (sent) => {
-              bytes = sent;
-            },
-          });
-          assert.equal(bytes, 0);
-        }
-        for (const [scopes, id] of [
-          [{ allowedPackageName: 'q' }, 'n'],
-          [{ allowedCategory: 'catalog' }, 'n'],
-        ] as const)
-          await refusedTusUpload(server, id, npm, 403, 'key_scope', await withKey(scopes));
-        await assertNothingLeft();
-      },
-    );
+    test('is rejected outside the scopes of its key: at its creation if possible, otherwise at its end', async () => {
+      const file: TusForm = { format: 'file', file: FILE };
+      const npm: TusForm = { file: TARBALL };
+      const early: [Record<string, string>, string, TusForm][] = [
+        [{ allowedName: 'a' }, 'b', npm],
+        [{ allowedNamePrefix: '@acme/' }, 'acme', file],
+        [{ allowedPackageName: 'p' }, 'f', file],
+        [{ allowedCategory: 'tileset' }, 'f', file],
+        [{ allowedCategory: 'catalog' }, 'n', { ...npm, fields: { category: 'processing' } }],
+        [{ allowedCategory: 'processing' }, 'catalogued', npm],
+      ];
+      for (const [scopes, id, form] of early) {
+        let bytes = 0;
+        await refusedTusUpload(server, id, form, 403, 'key_scope', {
+          ...(await withKey(scopes)),
+          onProgress: (sent) => {
+            bytes = sent;
+          },
+        });
+        assert.equal(bytes, 0);
+      }
+      for (const [scopes, id] of [
+        [{ allowedPackageName: 'q' }, 'n'],
+        [{ allowedCategory: 'catalog' }, 'n'],
+      ] as const)
+        await refusedTusUpload(server, id, npm, 403, 'key_scope', await withKey(scopes));
+      await assertNothingLeft();
+    });
 
-    test('is taken within the scopes of its key', async () => {
+    test('is accepted within the scopes of its key', async () => {
       await tusUpload(
         server,
         'scoped/f',
@@ -151,7 +153,7 @@ for (const dialect of DIALECTS) {
       assertUntouched = await rememberStored(server);
     });
 
-    test('is refused where the id is taken', async () => {
+    test('is rejected when its id is in use', async () => {
       await refusedTusUpload(server, 'npm-one', { format: 'file', file: FILE }, 409, 'format_conflict');
       await refusedTusUpload(server, 'mirror', { file: TARBALL }, 409, 'mirrored');
       await refusedTusUpload(
@@ -164,15 +166,15 @@ for (const dialect of DIALECTS) {
       await assertNothingLeft();
     });
 
-    test('is refused when its key was revoked meanwhile, and nothing of it is stored', async () => {
+    test('is rejected when its key was revoked meanwhile, and nothing is published', async () => {
       const key = await server.uploadKey();
-      const answer = await interrupted(
+      const response = await sendAround(
         'revoked',
         { file: TARBALL },
         async () => query(server, `update api_keys set expires_at = '2020-01-01T00:00:00.000Z' returning id`),
         { 'x-api-key': key },
       );
-      await readProblem(answer, 401, 'api_key_invalid');
+      await readProblem(response, 401, 'api_key_invalid');
       assert.equal((await server.api('GET', '/artefacts/revoked', { headers: server.internal })).status, 404);
       await query(
         server,
@@ -181,49 +183,46 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test(
-      'is refused at its end when its id was taken meanwhile by another format, another package ' + 'or a mirror',
-      async () => {
-        await readProblem(
-          await interrupted('taken', { file: TARBALL }, () =>
-            uploaded(server, 'taken', { format: 'file', file: FILE }),
-          ),
-          409,
-          'format_conflict',
-        );
-        await readProblem(
-          await interrupted('package', { file: TARBALL }, async () =>
-            uploaded(server, 'package', { file: await npmTarball({ name: 'q' }) }),
-          ),
-          409,
-          'package_name_conflict',
-        );
-        await readProblem(
-          await interrupted('mirrored', { file: TARBALL }, async () => {
-            await uploaded(server, 'mirrored', { file: TARBALL });
-            await makeMirror(server, 'mirrored');
-          }),
-          409,
-          'mirrored',
-        );
-      },
-    );
+    test('is rejected at its end when another format, package or mirror has taken its id meanwhile', async () => {
+      await readProblem(
+        await sendAround('format', { file: TARBALL }, () =>
+          uploadArtefact(server, 'format', { format: 'file', file: FILE }),
+        ),
+        409,
+        'format_conflict',
+      );
+      await readProblem(
+        await sendAround('package', { file: TARBALL }, async () =>
+          uploadArtefact(server, 'package', { file: await npmTarball({ name: 'q' }) }),
+        ),
+        409,
+        'package_name_conflict',
+      );
+      await readProblem(
+        await sendAround('mirrored', { file: TARBALL }, async () => {
+          await uploadArtefact(server, 'mirrored', { file: TARBALL });
+          await makeMirror(server, 'mirrored');
+        }),
+        409,
+        'mirrored',
+      );
+    });
 
-    test('is refused at its end when its artefact has left the category of its key meanwhile', async () => {
-      await uploaded(server, 'moved', { file: TARBALL, fields: { category: 'catalog' } });
+    test('is rejected at its end when its artefact has left the category of its key meanwhile', async () => {
+      await uploadArtefact(server, 'moved', { file: TARBALL, fields: { category: 'catalog' } });
       const key = { 'x-api-key': await server.uploadKey({ allowedCategory: 'catalog' }) };
       const url = await createUpload(server, 'moved', TARBALL.length, { format: 'npm', caller: key });
       await patchUpload(url, 0, TARBALL.subarray(0, -1), key);
-      await patched(server, 'moved', { category: 'processing' });
+      await patchArtefact(server, 'moved', { category: 'processing' });
       await readProblem(await patchUpload(url, TARBALL.length - 1, TARBALL.subarray(-1), key), 403, 'key_scope');
       assert.equal((await tusRequest('HEAD', url, { caller: key })).status, 404);
     });
 
-    test('makes a new artefact when its own was deleted meanwhile', async () => {
-      await uploaded(server, 'deleted', { file: TARBALL, fields: { title: '{"en":"Old"}' } });
+    test('creates a new artefact when the existing one was deleted meanwhile', async () => {
+      await uploadArtefact(server, 'deleted', { file: TARBALL, fields: { title: '{"en":"Old"}' } });
       assert.equal(
         (
-          await interrupted('deleted', { file: TARBALL }, () =>
+          await sendAround('deleted', { file: TARBALL }, () =>
             server.api('DELETE', '/artefacts/deleted', { headers: server.internal }),
           )
         ).status,
@@ -232,7 +231,7 @@ for (const dialect of DIALECTS) {
       assert.equal((await readDocument(server, 'deleted')).title, undefined);
     });
 
-    test('is told to begin anew when its bytes are lost', async () => {
+    test('must be started again when its bytes are lost', async () => {
       const url = await createUpload(server, 'lost', FILE.length);
       await patchUpload(url, 0, FILE.subarray(0, 100_000));
       await query(server, 'delete from blob_writers returning storage_key');
@@ -241,7 +240,7 @@ for (const dialect of DIALECTS) {
     });
   });
 
-  describe(`a storage of files beside ${dialect} that is away in the middle of a resumable upload`, () => {
+  describe(`a file system storage with ${dialect} that becomes unavailable during a resumable upload`, () => {
     let server: TestServer;
     before(async () => {
       server = await startTestServer({ dialect, storage: 'fs' });

@@ -46,13 +46,16 @@ for (const storage of inThisRun(['fs', 's3'] as const))
 
     const at = (index: number, url: string) => `${replicas[index % 2]!.url}${new URL(url).pathname}`;
 
-    /** Nobody writes any more, and the storage has the bytes of the blobs alone. */
+    /** Asserts that there are no writers, and that the storage only contains blobs. */
     async function assertNothingElse(): Promise<void> {
       if (!s3) return assertTidy(replicas[0]!);
-      const place = s3;
+      const testS3 = s3;
       await eventually(async () => {
         assert.deepEqual(await query(replicas[0]!, 'select storage_key from blob_writers'), []);
-        assert.equal((await place.leftovers()).length, (await query(replicas[0]!, 'select digest from blobs')).length);
+        assert.equal(
+          (await testS3.leftovers()).length,
+          (await query(replicas[0]!, 'select digest from blobs')).length,
+        );
       });
     }
 
@@ -80,13 +83,13 @@ for (const storage of inThisRun(['fs', 's3'] as const))
       ['file', FILE],
       ['npm', TARBALL],
     ] as const) {
-      test(`take one upload of ${format} in turns`, async () => {
+      test(`can receive one upload of ${format} in turns`, async () => {
         const url = await createUpload(replicas[0]!, `turns-${format}`, file.length, { format });
         let offset = 0;
         for (let turn = 0; offset < file.length; turn++) {
-          const answer = await patchUpload(at(turn, url), offset, file.subarray(offset, offset + 700_000));
-          assert.equal(answer.status, 204, await answer.text());
-          offset = Number(answer.headers.get('upload-offset'));
+          const response = await patchUpload(at(turn, url), offset, file.subarray(offset, offset + 700_000));
+          assert.equal(response.status, 204, await response.text());
+          offset = Number(response.headers.get('upload-offset'));
           assert.equal(await offsetOf(at(turn + 1, url)), offset);
         }
         for (const replica of replicas) {
@@ -103,7 +106,7 @@ for (const storage of inThisRun(['fs', 's3'] as const))
       });
     }
 
-    test('go on where a client was cut off that the other one still waits for', async () => {
+    test('take over an upload whose disconnected client the other replica still waits for', async () => {
       const url = await createUpload(replicas[0]!, 'stalled', FILE.length);
       const stalled = await beginPatch(url, 0, FILE.subarray(0, 2 * MIB), FILE.length);
       await eventually(async () =>
@@ -126,7 +129,7 @@ for (const storage of inThisRun(['fs', 's3'] as const))
       assert.equal((await readDocument(replicas[0]!, 'stalled')).digest, digestOf(FILE));
     });
 
-    test('refuse a second request while the first one is sending', async () => {
+    test('reject a second request while the first one is sending', async () => {
       const url = await createUpload(replicas[0]!, 'busy', FILE.length);
       const busy = await beginPatch(url, 0, FILE.subarray(0, MIB), FILE.length);
       await eventually(async () =>
@@ -146,19 +149,19 @@ for (const storage of inThisRun(['fs', 's3'] as const))
           await sleep(80);
         }
       })();
-      const answers = await Promise.all([0, 1].map((index) => tusRequest('HEAD', at(index, url))));
+      const responses = await Promise.all([0, 1].map((index) => tusRequest('HEAD', at(index, url))));
       assert.deepEqual(
-        answers.map(({ status }) => status),
+        responses.map(({ status }) => status),
         [423, 423],
       );
-      assert.ok(answers[0]?.headers.get('retry-after'));
+      assert.ok(responses[0]?.headers.get('retry-after'));
       await sending;
       assert.equal((await busy.answer()).status, 204);
       busy.end();
       assert.equal((await readDocument(replicas[1]!, 'busy')).digest, digestOf(FILE));
     });
 
-    test('end an upload that the other one has taken', async () => {
+    test('can cancel an upload that the other replica has received', async () => {
       const url = await createUpload(replicas[0]!, 'ended', FILE.length);
       await patchUpload(url, 0, FILE.subarray(0, MIB));
       assert.equal((await tusRequest('DELETE', at(1, url))).status, 204);

@@ -21,17 +21,17 @@ const FORMS = {
   file: randomBytes(SIZE),
   npm: await npmTarball({ name: 'restarted', files: { 'data': randomBytes(SIZE), 'README.md': '# Restarted' } }),
 } as const;
-/** What was in the buffers of the process on the way to the file. */
+/** Upper bound: bytes in the process's buffers when it is killed. */
 const LOST_BY_A_KILL_BYTES = 768 * 1024;
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
-const PLACES = [
+const COMBINATIONS = [
   { dialect: 'sqlite', storage: 'fs' },
   { dialect: 'postgres', storage: 'fs' },
   { dialect: 'postgres', storage: 's3' },
 ] as const;
 
-for (const { dialect, storage } of inThisRun(PLACES)) {
+for (const { dialect, storage } of inThisRun(COMBINATIONS)) {
   describe(`a server on ${dialect} and ${storage} that is killed in the middle of a resumable upload`, () => {
     let dataDir: string;
     let env: Record<string, string>;
@@ -80,7 +80,7 @@ for (const { dialect, storage } of inThisRun(PLACES)) {
 
     async function restart(): Promise<ServerProcess> {
       await server?.stop();
-      // Nobody waits in a test until the claim of a dead replica ends by itself; claims.unit.test.ts does that.
+      // Does not wait until the claim of the dead replica expires; claims.unit.test.ts tests that.
       if (server && dialect === 'postgres')
         await rows(
           `update resumable_uploads set claimed_until = '2020-01-01T00:00:00.000Z' where claim is not null ` +
@@ -89,11 +89,12 @@ for (const { dialect, storage } of inThisRun(PLACES)) {
       return (server = await startServerProcess({ env }));
     }
 
+    /** Moves a URL to the restarted server. */
     const moved = (url: string) => `${server!.url}${new URL(url).pathname}`;
 
     /**
-     * Sends these bytes of a PATCH whose rest never comes, and waits until the server has put them away, where that
-     * can be seen: but for its buffers.
+     * Sends the first bytes of a PATCH that never ends. With files, waits until the server has written them, except
+     * for its buffers.
      */
     async function sendPart(url: string, offset: number, part: Uint8Array, announced: number): Promise<void> {
       const connection = await openConnection(url);
@@ -124,7 +125,7 @@ for (const { dialect, storage } of inThisRun(PLACES)) {
     }
 
     for (const [format, file] of inThisRun(Object.entries(FORMS) as ['npm' | 'file', Buffer][])) {
-      test(`loses nothing that it acknowledged of ${format}, and next to nothing of what it received`, async () => {
+      test(`loses no acknowledged bytes of ${format}, and almost none that it received`, async () => {
         await restart();
         const id = `killed-${format}`;
         let url = await createUpload(server!, id, file.length, { format });
@@ -134,10 +135,10 @@ for (const { dialect, storage } of inThisRun(PLACES)) {
           await sendPart(url, offset, file.subarray(offset, offset + 5 * MIB), file.length - offset);
           await restart();
           url = moved(url);
-          const kept = await offsetOf(url);
-          const least = storage === 'fs' ? offset + 5 * MIB - LOST_BY_A_KILL_BYTES : offset;
-          assert.ok(kept >= least && kept <= offset + 5 * MIB, `${kept} of ${offset + 5 * MIB}`);
-          offset = kept;
+          const keptBytes = await offsetOf(url);
+          const minBytes = storage === 'fs' ? offset + 5 * MIB - LOST_BY_A_KILL_BYTES : offset;
+          assert.ok(keptBytes >= minBytes && keptBytes <= offset + 5 * MIB, `${keptBytes} of ${offset + 5 * MIB}`);
+          offset = keptBytes;
         }
         await tusUpload(server!, id, { format, file }, { uploadUrl: url, chunkSize: 2 * MIB });
         const document = (await (
@@ -156,37 +157,34 @@ for (const { dialect, storage } of inThisRun(PLACES)) {
       });
     }
 
-    test(
-      'publishes whole what it was killed with, wherever between the last byte and the ' + 'answer that was',
-      async () => {
-        const file = FORMS.npm;
-        for (let delayMs = 0; delayMs < 60; delayMs += times({ often: 12, seldom: 40 })) {
-          await restart();
-          const id = `last-${delayMs}`;
-          let url = await createUpload(server!, id, file.length, { format: 'npm' });
-          await patchUpload(url, 0, file.subarray(0, -1));
-          const last = patchUpload(url, file.length - 1, file.subarray(-1)).catch(() => undefined);
-          await sleep(delayMs);
-          await restart();
-          await last;
-          url = moved(url);
-          const offset = await offsetOf(url);
-          assert.ok(offset >= file.length - 1);
-          const answer = await patchUpload(url, offset, file.subarray(offset));
-          assert.deepEqual([answer.status, answer.headers.get('x-artefact-digest')], [204, digestOf(file)]);
-          const bytes = new Uint8Array(
-            await (await fetch(`${server!.url}/api/v1/artefacts/${id}/download`, { headers: INTERNAL })).arrayBuffer(),
-          );
-          assert.equal(digestOf(bytes), digestOf(file));
-        }
-        assert.deepEqual(await rows('select storage_key from blob_writers'), []);
-        if (s3) assert.equal((await s3.leftovers()).length, (await rows('select digest from blobs')).length);
-        else
-          assert.deepEqual(
-            (await readdir(join(dataDir, 'blobs'), { recursive: true })).filter((name) => name.endsWith('~part')),
-            [],
-          );
-      },
-    );
+    test('publishes the complete file when killed at any time between the last byte and the response', async () => {
+      const file = FORMS.npm;
+      for (let delayMs = 0; delayMs < 60; delayMs += times({ often: 12, seldom: 40 })) {
+        await restart();
+        const id = `last-${delayMs}`;
+        let url = await createUpload(server!, id, file.length, { format: 'npm' });
+        await patchUpload(url, 0, file.subarray(0, -1));
+        const last = patchUpload(url, file.length - 1, file.subarray(-1)).catch(() => undefined);
+        await sleep(delayMs);
+        await restart();
+        await last;
+        url = moved(url);
+        const offset = await offsetOf(url);
+        assert.ok(offset >= file.length - 1);
+        const response = await patchUpload(url, offset, file.subarray(offset));
+        assert.deepEqual([response.status, response.headers.get('x-artefact-digest')], [204, digestOf(file)]);
+        const bytes = new Uint8Array(
+          await (await fetch(`${server!.url}/api/v1/artefacts/${id}/download`, { headers: INTERNAL })).arrayBuffer(),
+        );
+        assert.equal(digestOf(bytes), digestOf(file));
+      }
+      assert.deepEqual(await rows('select storage_key from blob_writers'), []);
+      if (s3) assert.equal((await s3.leftovers()).length, (await rows('select digest from blobs')).length);
+      else
+        assert.deepEqual(
+          (await readdir(join(dataDir, 'blobs'), { recursive: true })).filter((name) => name.endsWith('~part')),
+          [],
+        );
+    });
   });
 }

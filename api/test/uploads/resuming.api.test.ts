@@ -28,9 +28,7 @@ const TARBALL = await npmTarball({
   files: { 'data': randomBytes(8 * MIB), 'README.md': '# Resumed' },
 });
 const FORMS = { file: FILE, npm: TARBALL } as const;
-/**
- * Heads of requests, and what was in the buffers of the process on the way to the storage when the connection broke.
- */
+/** Upper bound per cut: request headers, and bytes in the process's buffers when the connection broke. */
 const LOST_BY_A_CUT_BYTES = 256 * 1024;
 const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
@@ -53,7 +51,7 @@ for (const dialect of DIALECTS) {
     };
 
     for (const [format, file] of Object.entries(FORMS) as ['npm' | 'file', Buffer][]) {
-      test(`of ${format} by tus-js-client with its own defaults is published`, async () => {
+      test(`of ${format} by tus-js-client with default options is published`, async () => {
         const id = `defaults-${format}`;
         const { promise, resolve, reject } = Promise.withResolvers<unknown>();
         const metadata = { id, format };
@@ -76,7 +74,7 @@ for (const dialect of DIALECTS) {
         });
       }
 
-      test(`of ${format} that is cut five times goes on where it was, and sends next to nothing again`, async () => {
+      test(`of ${format} that is cut five times resumes each time, and resends almost nothing`, async () => {
         const id = `cut-${format}`;
         let cuts = 0;
         const cutSoon = () => {
@@ -123,16 +121,16 @@ for (const dialect of DIALECTS) {
         assert.equal(await storedDigest(id, format), digestOf(file));
       });
 
-      test(`of ${format} is continued by a client that was started again and knows its URL alone`, async () => {
+      test(`of ${format} can be continued by a restarted client that only knows its URL`, async () => {
         const id = `new-client-${format}`;
         const url = await createUpload(proxy, id, file.length, { format });
         proxy.cutAfter(3 * MIB);
         await assert.rejects(tusUpload(proxy, id, { format, file }, { uploadUrl: url }));
-        // The question may overtake the bytes that the server has yet to read.
+        // The request may overtake bytes that the server has not read yet.
         const offset = await eventually(async () => {
-          const told = await offsetOf(url);
-          assert.ok(told > 2 * MIB, `${told}`);
-          return told;
+          const reported = await offsetOf(url);
+          assert.ok(reported > 2 * MIB, `${reported}`);
+          return reported;
         });
         let firstSent: number | undefined;
         await tusUpload(
@@ -151,8 +149,8 @@ for (const dialect of DIALECTS) {
       });
     }
 
-    test('whose last answer is lost is found published by the client that asks', async () => {
-      const url = await createUpload(server, 'lost-answer', FILE.length);
+    test('whose last response was lost is found published when the client queries it', async () => {
+      const url = await createUpload(server, 'lost-response', FILE.length);
       const connection = await openConnection(server.url);
       await connection.send(
         requestHead('PATCH', new URL(url).pathname, {
@@ -171,46 +169,43 @@ for (const dialect of DIALECTS) {
           (
             await query(
               server,
-              `select id from resumable_uploads where artefact_id = 'lost-answer' and document is not null`,
+              `select id from resumable_uploads where artefact_id = 'lost-response' and document is not null`,
             )
           ).length,
           1,
         ),
       );
-      const { dataUpdatedAt } = await readDocument(server, 'lost-answer');
+      const { dataUpdatedAt } = await readDocument(server, 'lost-response');
       const before = proxy.sentBytes;
       await tusUpload(
         proxy,
-        'lost-answer',
+        'lost-response',
         { format: 'file', file: FILE },
         { uploadUrl: url.replace(server.url, proxy.url) },
       );
       assert.ok(proxy.sentBytes - before < 1000);
-      assert.equal((await readDocument(server, 'lost-answer')).dataUpdatedAt, dataUpdatedAt);
+      assert.equal((await readDocument(server, 'lost-response')).dataUpdatedAt, dataUpdatedAt);
     });
 
-    test(
-      'whose bytes arrive alone, without a request that publishes them, is published by the ' + 'next question',
-      async () => {
-        const url = await createUpload(server, 'unpublished', FILE.length);
-        await patchUpload(url, 0, FILE.subarray(0, -1));
-        // As a process leaves it that dies between the last byte and the commit.
-        const blobs = await query<{ storage_key: string }>(
-          server,
-          `select storage_key from resumable_uploads where artefact_id = 'unpublished'`,
-        );
-        await query(
-          server,
-          `update resumable_uploads set size = ${FILE.length - 1}, received = null where artefact_id = ` +
-            `'unpublished' returning id`,
-        );
-        assert.equal(blobs.length, 1);
-        assert.equal(await offsetOf(url), FILE.length - 1);
-        assert.equal((await readDocument(server, 'unpublished')).digest, digestOf(FILE.subarray(0, -1)));
-      },
-    );
+    test('is published by the next HEAD if its process died after the last byte', async () => {
+      const url = await createUpload(server, 'unpublished', FILE.length);
+      await patchUpload(url, 0, FILE.subarray(0, -1));
+      // The state that a process leaves when it dies between the last byte and the commit.
+      const blobs = await query<{ storage_key: string }>(
+        server,
+        `select storage_key from resumable_uploads where artefact_id = 'unpublished'`,
+      );
+      await query(
+        server,
+        `update resumable_uploads set size = ${FILE.length - 1}, received = null where artefact_id = ` +
+          `'unpublished' returning id`,
+      );
+      assert.equal(blobs.length, 1);
+      assert.equal(await offsetOf(url), FILE.length - 1);
+      assert.equal((await readDocument(server, 'unpublished')).digest, digestOf(FILE.subarray(0, -1)));
+    });
 
-    test('that the client gives up leaves nothing', async () => {
+    test('that the client cancels leaves nothing', async () => {
       const assertUntouched = await rememberStored(server);
       await new Promise<void>((resolve, reject) => {
         const upload = new Upload(FILE, {
@@ -228,7 +223,7 @@ for (const dialect of DIALECTS) {
       await assertUntouched();
     });
 
-    test('whose creation is cut while bytes come along leaves nothing, since nobody knows its URL', async () => {
+    test('whose creation with bytes is cut leaves nothing, since the client does not know its URL', async () => {
       const assertUntouched = await rememberStored(server);
       const connection = await openConnection(server.url);
       const headers = {
@@ -245,14 +240,14 @@ for (const dialect of DIALECTS) {
         }),
       );
       await connection.send(FILE.subarray(0, MIB));
-      const known = () => query(server, `select id from resumable_uploads where artefact_id = 'nameless'`);
-      await eventually(async () => assert.equal((await known()).length, 1));
+      const uploads = () => query(server, `select id from resumable_uploads where artefact_id = 'nameless'`);
+      await eventually(async () => assert.equal((await uploads()).length, 1));
       connection.end();
-      await eventually(async () => assert.deepEqual(await known(), []));
+      await eventually(async () => assert.deepEqual(await uploads(), []));
       await assertUntouched();
     });
 
-    test('of which ten are under way at once are ten artefacts', async () => {
+    test('does not interfere with nine concurrent ones', async () => {
       const files = Array.from({ length: 10 }, () => randomBytes(MIB));
       await Promise.all(
         files.map((file, index) =>
@@ -263,7 +258,7 @@ for (const dialect of DIALECTS) {
         assert.equal(await storedDigest(`many-${index}`, 'file'), digestOf(file));
     });
 
-    test('holds no file open between its requests, and none is left after all', async () => {
+    test('keeps no file open between its requests, and leaves none when it is cancelled', async () => {
       const url = await createUpload(server, 'closed', FILE.length, { format: 'file' });
       await patchUpload(url, 0, FILE.subarray(0, MIB));
       await eventually(async () => assert.deepEqual(await openFiles(`${server.dataDir}/blobs`), []));
@@ -271,7 +266,7 @@ for (const dialect of DIALECTS) {
       await assertTidy(server);
     });
 
-    test('says in the log nothing but its requests', () => {
+    test('logs nothing but its requests', () => {
       assert.deepEqual(server.logs, []);
     });
   });

@@ -1,4 +1,4 @@
-// Uploads through tus's own client, and single requests of its protocol for what that client does not say.
+// Uploads with tus-js-client, and single protocol requests for what that client does not send.
 
 import assert from 'node:assert/strict';
 import { DetailedError, Upload, type UploadOptions } from 'tus-js-client';
@@ -11,7 +11,7 @@ export interface TusForm {
   fields?: Record<string, string>;
 }
 
-/** What both kinds of servers in tests have. */
+/** A test server, in this process or its own. */
 export type WithUrl = Pick<TestServer, 'url'>;
 
 export const INTERNAL = { 'x-secret-key': 'internal-secret' };
@@ -19,8 +19,8 @@ export const INTERNAL = { 'x-secret-key': 'internal-secret' };
 export const endpointOf = ({ url }: WithUrl): string => `${url}/api/v1/uploads`;
 
 /**
- * Uploads with tus-js-client as an internal service, to the end or to the first failure that its options do not try
- * again. Returns the upload's URL.
+ * Uploads with tus-js-client as an internal service, to the end or to the first failure that its options do not retry.
+ * Returns the upload's URL.
  */
 export function tusUpload(
   server: WithUrl,
@@ -44,7 +44,7 @@ export function tusUpload(
   });
 }
 
-/** Uploads as `tusUpload`, which must be refused with this status and code. */
+/** Uploads like `tusUpload` and asserts that the server rejects it with this status and code. */
 export async function refusedTusUpload(
   server: WithUrl,
   id: string,
@@ -55,7 +55,7 @@ export async function refusedTusUpload(
 ): Promise<Problem> {
   const error = await tusUpload(server, id, form, options).then(
     () => undefined,
-    (it: unknown) => it,
+    (reason: unknown) => reason,
   );
   assert.ok(error instanceof DetailedError && error.originalResponse, `no refusal: ${String(error)}`);
   const problem = JSON.parse(error.originalResponse.getBody()) as Problem;
@@ -75,7 +75,7 @@ export interface TusRequest {
 }
 
 /**
- * Sends one request of the protocol, as an internal service unless told otherwise; a body goes with its content type.
+ * Sends one request of the protocol, by default as an internal service, with the media type of a body.
  */
 export function tusRequest(
   method: string,
@@ -100,6 +100,15 @@ export function metadataHeader(pairs: Record<string, string>): string {
     .join(',');
 }
 
+/** Builds the headers of a creation request. */
+export function creationHeaders(
+  id: string,
+  sizeBytes: number,
+  { format = 'file', fields = {} }: { format?: string; fields?: Record<string, string> } = {},
+): Record<string, string> {
+  return { 'upload-length': String(sizeBytes), 'upload-metadata': metadataHeader({ id, format, ...fields }) };
+}
+
 /** Creates an upload without bytes and returns its URL. */
 export async function createUpload(
   server: WithUrl,
@@ -113,13 +122,13 @@ export async function createUpload(
 ): Promise<string> {
   const response = await tusRequest('POST', endpointOf(server), {
     caller,
-    headers: { 'upload-length': String(sizeBytes), 'upload-metadata': metadataHeader({ id, format, ...fields }) },
+    headers: creationHeaders(id, sizeBytes, { format, fields }),
   });
   assert.equal(response.status, 201, await response.text());
   return urlOf(server, response);
 }
 
-/** The URL that an answer's `Location` names. */
+/** Resolves the URL in a response's `Location`. */
 export function urlOf(server: WithUrl, response: Response): string {
   return new URL(response.headers.get('location') ?? '', endpointOf(server)).href;
 }
@@ -133,7 +142,7 @@ export function patchUpload(
   return tusRequest('PATCH', url, { headers: { 'upload-offset': String(offset) }, body, ...(caller && { caller }) });
 }
 
-/** Where an upload stands. */
+/** Queries the offset of an upload. */
 export async function offsetOf(url: string, caller?: Record<string, string>): Promise<number> {
   const response = await tusRequest('HEAD', url, caller && { caller });
   assert.equal(response.status, 200);

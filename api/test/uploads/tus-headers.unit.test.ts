@@ -3,7 +3,7 @@ import { describe, test } from 'node:test';
 import {
   assertProtocol,
   formatMetadata,
-  methodMeant,
+  readMethodOverride,
   parseMetadata,
   readUploadLength,
   readUploadOffset,
@@ -14,7 +14,7 @@ const TUS = { 'tus-resumable': '1.0.0' };
 const BYTES = { 'content-type': 'application/offset+octet-stream' };
 
 describe('Upload-Metadata', () => {
-  test('is read pair by pair, with a space after a comma or without', () => {
+  test('is parsed into pairs, with or without a space after a comma', () => {
     const read = { id: '@acme/maps', format: 'file', title: '{"fr":"Côtes"}' };
     const [id, format, title] = Object.values(read).map((text) => Buffer.from(text).toString('base64'));
     for (const comma of [',', ', ']) {
@@ -22,12 +22,12 @@ describe('Upload-Metadata', () => {
     }
   });
 
-  test('may be missing, and a key may have no value, with its space or without', () => {
+  test('may be missing, and a key may have no value, with or without its space', () => {
     assert.deepEqual(parseMetadata({}), {});
     assert.deepEqual(metadata('a,b ,c eA=='), { a: '', b: '', c: 'x' });
   });
 
-  test('keeps names that objects have by themselves apart', () => {
+  test('may contain keys that are names of object properties', () => {
     const entries = Object.entries(metadata('constructor eA==,__proto__ eQ=='));
     assert.deepEqual(entries, [
       ['constructor', 'x'],
@@ -35,7 +35,7 @@ describe('Upload-Metadata', () => {
     ]);
   });
 
-  const refused = [
+  const malformed = [
     '',
     ',',
     'id eA==,',
@@ -48,20 +48,20 @@ describe('Upload-Metadata', () => {
     'clé eA==',
     'id eA==,id eA==',
   ];
-  for (const header of refused) {
-    test(`is refused where it says "${header}"`, () => {
+  for (const header of malformed) {
+    test(`is rejected when it is "${header}"`, () => {
       assert.throws(() => metadata(header), { code: 'tus_header_invalid' });
     });
   }
 
-  test('is written as it was read', () => {
+  test('is formatted as it was parsed', () => {
     for (const header of ['id QGFjbWUvbWFwcw==,format ZmlsZQ==', 'id eA==,category']) {
       assert.equal(formatMetadata(metadata(header)), header);
     }
   });
 });
 
-test('lengths and offsets are whole numbers in their usual form', () => {
+test('lengths and offsets are non-negative integers in canonical form', () => {
   for (const [text, number] of [
     ['0', 0],
     ['12', 12],
@@ -76,7 +76,7 @@ test('lengths and offsets are whole numbers in their usual form', () => {
   }
 });
 
-test('every request names the version of the protocol', () => {
+test('every request must state the protocol version', () => {
   assertProtocol('HEAD', TUS);
   const expected = { code: 'tus_version_unsupported', headers: { 'tus-version': '1.0.0' } };
   for (const headers of [{}, { 'tus-resumable': '0.2.2' }]) {
@@ -86,7 +86,7 @@ test('every request names the version of the protocol', () => {
   }
 });
 
-test('bytes come with the type of the protocol, and a creation without bytes with any', () => {
+test('a body must have the media type of the protocol; a creation without a body may have any', () => {
   const json = { ...TUS, 'content-type': 'application/json' };
   assertProtocol('PATCH', { ...TUS, ...BYTES });
   assertProtocol('POST', { ...TUS, ...BYTES, 'content-length': '1' });
@@ -110,7 +110,7 @@ test('bytes come with the type of the protocol, and a creation without bytes wit
   }
 });
 
-test('extensions that are not offered are refused', () => {
+test('unsupported extensions are rejected', () => {
   for (const headers of [{ 'upload-defer-length': '1' }, { 'upload-concat': 'partial' }]) {
     assert.throws(
       () => {
@@ -121,10 +121,10 @@ test('extensions that are not offered are refused', () => {
   }
 });
 
-test('a POST to an upload says which method is meant', () => {
-  assert.equal(methodMeant({ 'x-http-method-override': 'patch' }), 'PATCH');
-  assert.equal(methodMeant({ 'x-http-method-override': 'DELETE' }), 'DELETE');
+test('a POST to an upload must state the method to use', () => {
+  assert.equal(readMethodOverride({ 'x-http-method-override': 'patch' }), 'PATCH');
+  assert.equal(readMethodOverride({ 'x-http-method-override': 'DELETE' }), 'DELETE');
   for (const headers of [{}, { 'x-http-method-override': 'PUT' }]) {
-    assert.throws(() => methodMeant(headers), { code: 'tus_header_invalid' });
+    assert.throws(() => readMethodOverride(headers), { code: 'tus_header_invalid' });
   }
 });

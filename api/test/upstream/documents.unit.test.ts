@@ -6,14 +6,14 @@ function nested(depth: number): unknown {
   return JSON.parse('{"a":'.repeat(depth) + '1' + '}'.repeat(depth));
 }
 
-test('a document that nobody could write down again is refused as such, and one at the limit is taken', () => {
+test('a document with a schema nested too deeply to serialise is rejected, and one at the limit accepted', () => {
   const document = { _id: 'a', format: 'file', category: 'other', fileName: 'data.bin', size: 1 };
   for (const field of ['processingConfigSchema', 'applicationConfigSchema']) {
     assert.match(fingerprintOf(readUpstreamArtefact({ ...document, [field]: nested(100) })), /^[\w-]{43}$/);
     for (const depth of [101, 20_000]) {
       assert.throws(() => readUpstreamArtefact({ ...document, [field]: nested(depth) }), {
         code: 'remote_answer_invalid',
-        message: /nested more than 100 deep/,
+        message: /nested more than 100 levels deep/,
       });
     }
   }

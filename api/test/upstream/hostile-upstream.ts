@@ -1,14 +1,13 @@
-// A registry that would keep its mirrors waiting for ever: it writes to a raw socket, in every way in which an answer
-// can lack an end.
+// A registry that tries to block its mirrors for ever: it writes endless or stalled HTTP responses to a raw socket.
 
 import { once } from 'node:events';
 import net, { type AddressInfo } from 'node:net';
 
-/** How an answer goes wrong, and what the mirror says of it: slow is away for now, what breaks HTTP is of no use. */
+/** A kind of bad response, and the error of the mirror: slow ones count as unavailable, invalid HTTP as invalid. */
 export interface Attack {
   name: string;
   code: 'remote_unavailable' | 'remote_answer_invalid';
-  answer(this: void, socket: net.Socket, body: Buffer): void;
+  respond(this: void, socket: net.Socket, body: Buffer): void;
 }
 
 export interface HostileUpstream {
@@ -17,7 +16,7 @@ export interface HostileUpstream {
   close(): Promise<void>;
 }
 
-/** What a path is answered with: its body, in the way of an attack where there is one; undefined for 404. */
+/** Returns the body for a path, and the attack with which to send it, if any; undefined for 404. */
 export type Script = (path: string) => { body: Buffer; attack?: Attack | undefined } | undefined;
 
 const DRIP_MS = 30;
@@ -35,7 +34,7 @@ function chunk(body: Buffer): string {
   return `${body.length.toString(16)}\r\n${body.toString('latin1')}\r\n`;
 }
 
-/** Writes a piece now and again, for as long as somebody listens. */
+/** Writes a piece at each interval until the socket is closed or there is no more. */
 function repeat(socket: net.Socket, everyMs: number, next: () => string | undefined): void {
   const timer = setInterval(() => {
     const piece = next();
@@ -47,29 +46,29 @@ function repeat(socket: net.Socket, everyMs: number, next: () => string | undefi
   });
 }
 
-/** Writes what comes first at once, and the rest byte by byte. */
+/** Writes `first` immediately, and the rest byte by byte. */
 function drip(socket: net.Socket, first: string, rest: string): void {
   if (first !== '') socket.write(first, 'latin1');
   let at = 0;
   repeat(socket, DRIP_MS, () => rest[at++]);
 }
 
-/** Writes what comes first, then the same again and again: more than anybody should take, and on from there. */
+/** Writes `first`, then `again` repeatedly: FLOOD_BYTES immediately, then without end. */
 function flood(socket: net.Socket, first: string, again: string): void {
   socket.write(first + again.repeat(FLOOD_BYTES / again.length), 'latin1');
   repeat(socket, DRIP_MS, () => again);
 }
 
-type Answer = Attack['answer'];
+type Respond = Attack['respond'];
 
-/** What lasts too long may go better the next time. */
-function slow(name: string, answer: Answer): Attack {
-  return { name, code: 'remote_unavailable', answer };
+/** A response that takes too long: a transient failure. */
+function slow(name: string, respond: Respond): Attack {
+  return { name, code: 'remote_unavailable', respond };
 }
 
-/** What is more than HTTP has a use for will not. */
-function broken(name: string, answer: Answer): Attack {
-  return { name, code: 'remote_answer_invalid', answer };
+/** A response that violates HTTP or its limits: a permanent failure. */
+function broken(name: string, respond: Respond): Attack {
+  return { name, code: 'remote_answer_invalid', respond };
 }
 
 export const ATTACKS: readonly Attack[] = [
@@ -132,7 +131,7 @@ export const ATTACKS: readonly Attack[] = [
   }),
 ];
 
-/** Answers each request as the script says, until the caller closes it. */
+/** Starts a server that responds to each request according to the script. */
 export async function startHostileUpstream(script: Script): Promise<HostileUpstream> {
   const sockets = new Set<net.Socket>();
   const server = net.createServer((socket) => {
@@ -147,10 +146,10 @@ export async function startHostileUpstream(script: Script): Promise<HostileUpstr
       for (let end = received.indexOf('\r\n\r\n'); end !== -1; end = received.indexOf('\r\n\r\n')) {
         const path = received.split(' ', 2)[1] ?? '';
         received = received.slice(end + 4);
-        const answer = script(path);
-        if (!answer) socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}');
-        else if (answer.attack) answer.attack.answer(socket, answer.body);
-        else socket.write(sized(answer.body), 'latin1');
+        const scripted = script(path);
+        if (!scripted) socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\n{}');
+        else if (scripted.attack) scripted.attack.respond(socket, scripted.body);
+        else socket.write(sized(scripted.body), 'latin1');
       }
     });
   });

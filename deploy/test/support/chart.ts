@@ -1,5 +1,4 @@
-// The Helm chart without Helm, which cannot be had everywhere that the tests run: the same template engine
-// (render.go).
+// Renders the Helm chart without Helm, which is not available everywhere, with the same template engine (render.go).
 
 import { execFileSync } from 'node:child_process';
 import { globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -8,7 +7,7 @@ import { basename, join } from 'node:path';
 import { parse, parseAllDocuments } from 'yaml';
 import { repositoryRoot } from '../../../scripts/runtime.ts';
 
-/** Debian's Go libraries are in a folder of their own, and know no modules. */
+/** Debian's Go libraries are in their own GOPATH, and do not use modules. */
 const GO_ENV = { GOPATH: '/usr/share/gocode', GO111MODULE: 'off', CGO_ENABLED: '0' };
 export const CHART = join(repositoryRoot, 'deploy/helm/berth');
 
@@ -22,8 +21,8 @@ export interface Manifest {
 
 export interface Renderer {
   /**
-   * Renders with values over those of values.yaml, and returns the manifests by kind and NOTES.txt. Throws what a
-   * template fails with.
+   * Renders with values that override those of values.yaml. Returns the manifests by kind, and NOTES.txt.
+   * @throws Error with the message of a template that fails
    */
   render(values: Values): { manifests: Record<string, Manifest>; notes: string };
   close(): void;
@@ -75,7 +74,7 @@ export function createRenderer(): Renderer {
   };
 }
 
-/** As Helm does: objects field by field, all else replaced. */
+/** Merges as Helm does: objects recursively, everything else is replaced. */
 function merged(base: Values, over: Values): Values {
   const isObject = (value: unknown): value is Values =>
     typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,6 +1,6 @@
-// What an image would be and do, without a container engine: the instructions of a Dockerfile are carried out in
-// copies of this machine's root directory that nobody else sees (a mount namespace, overlayfs), and its entry point is
-// run there as its user, without privileges, on a read-only root. The base image's Node is the one that runs this.
+// Builds and runs an image without a container engine: executes the Dockerfile in private copies of the host's root
+// directory (mount namespace, overlayfs), and its entry point there as its user, unprivileged, on a read-only root.
+// The Node of the base image is the one that runs the tests.
 
 import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { once } from 'node:events';
@@ -8,16 +8,17 @@ import { promisify } from 'node:util';
 import { repositoryRoot } from '../../../scripts/runtime.ts';
 import { execForm, pairsOf, type Instruction, type Stage } from './dockerfile.ts';
 
-/** The rest of npm's variables leads to the folder in which `npm test` runs. */
-const NOT_HANDED_ON =
-  /^(npm_(package|lifecycle|command|execpath|node_execpath|config_(local_prefix|prefix|global_prefix)).*|NODE_TEST_CONTEXT|NODE_OPTIONS|INIT_CWD|PATH)$/i;
+/** Variables of `npm test` that would make the npm of the build use this checkout. */
+const NPM_VARIABLE =
+  'npm_(package|lifecycle|command|execpath|node_execpath|config_(local_prefix|prefix|global_prefix))';
+const NOT_INHERITED = new RegExp(`^(${NPM_VARIABLE}.*|NODE_TEST_CONTEXT|NODE_OPTIONS|INIT_CWD|PATH)$`, 'i');
 const ROOT = process.getuid?.() === 0 ? [] : ['sudo', '-n', '--preserve-env'];
 
 export interface Container {
   process: ChildProcessWithoutNullStreams;
-  /** Everything that was written so far. */
+  /** Returns everything that was written to stdout and stderr so far. */
   output(): string;
-  /** Runs a command beside the entry point, as `docker exec` does, and returns what it prints. */
+  /** Runs a command in the container, as `docker exec` does, and returns its stdout. */
   exec(words: string[]): Promise<string>;
   /** Sends a signal to the entry point, and resolves with its exit status. */
   stop(signal: NodeJS.Signals): Promise<number | null>;
@@ -25,9 +26,9 @@ export interface Container {
 
 export interface ContainerOptions {
   stages: Stage[];
-  /** Stages whose `npm ci` has been done: they get the node_modules of this checkout. */
+  /** Stages that get the node_modules of this checkout instead of running `npm ci`. */
   installedHere: string[];
-  /** Folder on the host that /data is. */
+  /** Host folder mounted as /data. */
   dataDirectory: string;
   /** Values of the Dockerfile's ARGs. */
   buildArguments: Record<string, string>;
@@ -59,7 +60,7 @@ export function runContainer(options: ContainerOptions): Container {
   ];
   const child = spawn(program, words, {
     env: {
-      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_HANDED_ON.test(name))),
+      ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !NOT_INHERITED.test(name))),
       PATH: pathOfHost(),
     },
   });
@@ -99,7 +100,7 @@ export function runContainer(options: ContainerOptions): Container {
   };
 }
 
-/** What the last stage sets, its ARGs filled in. */
+/** Returns the ENV of the last stage, with its ARGs filled in. */
 export function imageEnv({
   stages,
   buildArguments,
@@ -119,7 +120,7 @@ export function valueOf(stage: Stage, keyword: string): string {
   return stage.instructions.findLast((instruction) => instruction.keyword === keyword)?.text ?? '';
 }
 
-/** Everything is on a tmpfs of this namespace, and so goes away with its last process. */
+/** All files are on a tmpfs of this mount namespace, which disappears with its last process. */
 const PREPARE = `set -eu
 node=$1; checkout=$2; data=$3; stages=/mnt
 mount -t tmpfs tmpfs "$stages"
@@ -134,7 +135,8 @@ make_root() {
   cat /etc/hosts > "$stages/$1/root/etc/hosts"
 }
 copy() { # from, to
-  if [ -d "$1" ]; then mkdir -p "$2"; cp -a --no-preserve=ownership "$1/." "$2"; else mkdir -p "$2"; cp -a --no-preserve=ownership "$1" "$2"; fi
+  mkdir -p "$2"
+  if [ -d "$1" ]; then cp -a --no-preserve=ownership "$1/." "$2"; else cp -a --no-preserve=ownership "$1" "$2"; fi
 }`;
 
 function build(stage: Stage, { installedHere, buildArguments }: ContainerOptions): string {
@@ -180,10 +182,10 @@ function build(stage: Stage, { installedHere, buildArguments }: ContainerOptions
 function copies({ flags: { from }, text }: Instruction, root: string, directory: string): string[] {
   const words = text.split(/\s+/);
   const target = words.pop() ?? '';
-  return words.map(
-    (source) =>
-      `copy ${from === undefined ? `"$checkout"/${source}` : `"$stages/${from}/root"${source}`} ${root}${directory}/${target}`,
-  );
+  return words.map((source) => {
+    const path = from === undefined ? `"$checkout"/${source}` : `"$stages/${from}/root"${source}`;
+    return `copy ${path} ${root}${directory}/${target}`;
+  });
 }
 
 function start({ stages }: ContainerOptions, env: Record<string, string>): string {
@@ -222,7 +224,7 @@ function lastOf(stages: readonly Stage[]): Stage {
   return stage;
 }
 
-/** npm's own folders hold this repository's Node and tools; an image has none of them. */
+/** Removes the node_modules folders of npm, whose Node and tools an image does not have. */
 function pathOfHost(): string {
   return [
     '/usr/local/bin',

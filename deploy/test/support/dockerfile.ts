@@ -1,4 +1,4 @@
-// Reads a Dockerfile of few instructions; what it does not know it refuses, so that nothing goes untested.
+// Parses a Dockerfile. Throws on unsupported instructions, so that none of them goes untested.
 
 const KNOWN = new Set([
   'ARG',
@@ -19,7 +19,7 @@ export interface Instruction {
   keyword: string;
   /** `--from=build` is `{ from: 'build' }`. */
   flags: Record<string, string>;
-  /** What follows the flags, as written but on one line. */
+  /** The arguments after the flags, joined to one line. */
   text: string;
 }
 
@@ -29,10 +29,10 @@ export interface Stage {
   instructions: Instruction[];
 }
 
-/** Takes a Dockerfile apart into its stages; `ARG`s before the first are filled into its `FROM`s. */
+/** Splits a Dockerfile into its stages, and fills the `ARG`s before the first one into the `FROM`s. */
 export function parseDockerfile(source: string): Stage[] {
   const stages: Stage[] = [];
-  const argumentsOfAll: Record<string, string> = {};
+  const globalArguments: Record<string, string> = {};
   const lines = source
     .replaceAll(/^\s*#.*\n/gm, '')
     .replaceAll(/\\\n\s*/g, ' ')
@@ -44,21 +44,21 @@ export function parseDockerfile(source: string): Stage[] {
       const [image = '', , name = ''] = instruction.text.split(/\s+/);
       stages.push({
         name,
-        image: image.replaceAll(/\$\{(\w+)\}/g, (_, variable: string) => argumentsOfAll[variable] ?? ''),
+        image: image.replaceAll(/\$\{(\w+)\}/g, (_, variable: string) => globalArguments[variable] ?? ''),
         instructions: [],
       });
-    } else if (stages.length === 0) Object.assign(argumentsOfAll, pairsOf(instruction.text));
+    } else if (stages.length === 0) Object.assign(globalArguments, pairsOf(instruction.text));
     else stages.at(-1)?.instructions.push(instruction);
   }
   return stages;
 }
 
-/** The words of the exec form (`["node", "x.js"]`), or undefined for the shell form. */
+/** Returns the words of the exec form (`["node", "x.js"]`), or undefined for the shell form. */
 export function execForm(text: string): string[] | undefined {
   return text.startsWith('[') ? (JSON.parse(text) as string[]) : undefined;
 }
 
-/** `A=1 B="two words"` as an object. */
+/** Parses `A=1 B="two words"` into an object. */
 export function pairsOf(text: string): Record<string, string> {
   return Object.fromEntries(
     [...text.matchAll(/([\w.]+)=("[^"]*"|\S*)/g)].map(([, name = '', value = '']) => [
@@ -70,7 +70,7 @@ export function pairsOf(text: string): Record<string, string> {
 
 function parseLine(line: string): Instruction {
   const [, keyword = '', rest = ''] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
-  if (!KNOWN.has(keyword)) throw new Error(`this reader does not know ${keyword}`);
+  if (!KNOWN.has(keyword)) throw new Error(`unsupported instruction: ${keyword}`);
   const [flagText = ''] = /^(?:--\S+\s+)*/.exec(rest) ?? [];
   const flags = Object.fromEntries(
     [...flagText.matchAll(/--([\w-]+)=(\S+)/g)].map(([, name = '', value = '']) => [name, value]),

@@ -1,8 +1,8 @@
-// Renders the templates of a chart as Helm does: Go's text/template with the functions of sprig, which are Helm's own
-// engine, and the few that Helm adds. Built by chart.ts with Debian's packages.
+// Renders the templates of a chart as Helm does: Go's text/template with the functions of sprig and the few that Helm
+// adds. Built by chart.ts with Debian's packages.
 //
 // Standard input: {"templates": {"berth/templates/x.yaml": "…"}, "context": {"Values": …, "Release": …, "Chart": …}}.
-// Standard output: {"berth/templates/x.yaml": "…"}. What fails is said on the standard error, with status 1.
+// Standard output: {"berth/templates/x.yaml": "…"}. Errors go to standard error, with status 1.
 package main
 
 import (
@@ -35,7 +35,7 @@ func run() error {
 	if err := json.NewDecoder(os.Stdin).Decode(&in); err != nil {
 		return err
 	}
-	// As Helm does: a value that is missing renders as nothing, not as an error.
+	// As in Helm, a missing value renders as nothing instead of failing.
 	all := template.New("chart").Option("missingkey=zero")
 	functions := sprig.TxtFuncMap()
 	delete(functions, "env")

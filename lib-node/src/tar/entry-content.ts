@@ -1,20 +1,20 @@
-/** Takes the content of an entry, piece by piece. */
-export interface EntryContent {
-  /** The piece is only lent: it is a part of the chunk that the reader was given. */
-  write: (piece: Buffer) => void;
+/** Receives the content of an entry in chunks. */
+export interface EntrySink {
+  /** The chunk is only valid during the call: it is a view of the reader's input. */
+  write: (chunk: Buffer) => void;
   end: () => void;
 }
 
-/** Collects the first `sizeBytes` of a content that has at least so many, and hands them on once it has been read. */
-export function collectContent(sizeBytes: number, take: (content: Buffer) => void): EntryContent {
+/** Collects the first `sizeBytes` of a content that is at least as long, and passes them on at its end. */
+export function collectContent(sizeBytes: number, onContent: (content: Buffer) => void): EntrySink {
   const content = Buffer.allocUnsafe(sizeBytes);
   let filledBytes = 0;
   return {
-    write: (piece) => {
-      filledBytes += piece.copy(content, filledBytes);
+    write: (chunk) => {
+      filledBytes += chunk.copy(content, filledBytes);
     },
     end: () => {
-      take(content);
+      onContent(content);
     },
   };
 }

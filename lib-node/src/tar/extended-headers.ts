@@ -1,19 +1,19 @@
-// Headers that describe the entry after them: pax records and GNU long names. Whole and strict, since what one tar
-// program skips here another one unpacks. The headers of entries themselves are decoded by node-tar.
+// Parses headers that describe the entry after them: pax records and GNU long names. Strict, since an invalid record
+// that one tar program skips is used by another. node-tar decodes the headers of the entries themselves.
 
 import { TarError } from './tar-error.ts';
 
-/** As much as node-tar reads; it skips larger ones, and the names in them. */
+/** The limit of node-tar, which skips larger ones with the names in them. */
 export const MAX_EXTENDED_HEADER_BYTES = 1024 * 1024;
 
-/** What an extended header says in place of the entry's own header. */
+/** Values of an extended header that override the entry's own header. */
 export interface Overrides {
   path?: string;
   linkpath?: string;
   size?: number;
 }
 
-/** Reads the body of an extended header, for those kinds (by node-tar's names) that are understood. */
+/** Parsers of extended headers, by node-tar's name of the type. */
 export const extendedHeaderReaders: Partial<Record<string, (body: Buffer) => Overrides>> = {
   ExtendedHeader: readPaxRecords,
   OldExtendedHeader: readPaxRecords,
@@ -22,8 +22,8 @@ export const extendedHeaderReaders: Partial<Record<string, (body: Buffer) => Ove
   NextFileHasLongLinkpath: (body) => ({ linkpath: readLongName(body) }),
 };
 
-/** Joins what several extended headers say of one entry. @throws TarError `ambiguous` when they contradict */
-export function joinOverrides(known: Overrides, more: Overrides): Overrides {
+/** Merges the overrides of several extended headers of one entry. @throws TarError `ambiguous` if they conflict */
+export function mergeOverrides(known: Overrides, more: Overrides): Overrides {
   for (const key of ['path', 'linkpath', 'size'] as const) {
     if (known[key] !== undefined && more[key] !== undefined && known[key] !== more[key]) {
       throw new TarError('ambiguous', `two extended headers give one entry different values of ${key}`);
@@ -43,10 +43,10 @@ function readPaxRecords(body: Buffer): Overrides {
     const end = at + Number(body.toString('latin1', at, space));
     const equals = body.indexOf('=', space);
     const isRecord = space >= at && end > space && end <= body.length && body[end - 1] === 0x0a;
-    if (!isRecord || equals < space || equals >= end) throw unreadable();
+    if (!isRecord || equals < space || equals >= end) throw invalidHeader();
     const key = body.toString('utf8', space + 1, equals);
     const value = body.toString('utf8', equals + 1, end - 1);
-    if (key.startsWith('GNU.sparse.')) throw new TarError('unsupported', 'the archive holds a sparse file');
+    if (key.startsWith('GNU.sparse.')) throw new TarError('unsupported', 'the archive contains a sparse file');
     if (key === 'path' || key === 'linkpath') overrides[key] = value;
     if (key === 'size') overrides.size = readSize(value);
     at = end;
@@ -54,25 +54,25 @@ function readPaxRecords(body: Buffer): Overrides {
   return overrides;
 }
 
-/** Comments, from git archive, are harmless; one path or size for all entries is not. */
+/** Accepts comments, as of git archive, but no path or size that would apply to all entries. */
 function readGlobalRecords(body: Buffer): Overrides {
   if (Object.keys(readPaxRecords(body)).length > 0) {
-    throw new TarError('ambiguous', 'a global extended header names all entries alike');
+    throw new TarError('ambiguous', 'a global extended header sets a path or size for all entries');
   }
   return {};
 }
 
 function readSize(value: string): number {
   const sizeBytes = Number(value);
-  if (!/^\d+$/.test(value) || !Number.isSafeInteger(sizeBytes)) throw unreadable();
+  if (!/^\d+$/.test(value) || !Number.isSafeInteger(sizeBytes)) throw invalidHeader();
   return sizeBytes;
 }
 
-/** GNU tar ends the name with one zero byte, others fill up with them. */
+/** GNU tar terminates the name with one zero byte, others pad with them. */
 function readLongName(body: Buffer): string {
   return body.toString('utf8').replace(/\0+$/, '');
 }
 
-function unreadable(): TarError {
-  return new TarError('damaged', 'an extended header cannot be read');
+function invalidHeader(): TarError {
+  return new TarError('damaged', 'an extended header is invalid');
 }

@@ -1,51 +1,51 @@
-// Reads a tar archive as it streams by, synchronously. node-tar decodes the headers; its Parser is not used: it skips
-// what it cannot read, tells no offsets, breaks names of several bytes a character that span two chunks, and costs
-// more than the writing of small files. What entries mean is up to the callers.
+// Reads a tar archive as a stream, synchronously. node-tar decodes the headers. Its Parser is not used: it skips what
+// it cannot read, reports no offsets, breaks multi-byte characters in names that span two chunks, and takes longer
+// than writing small files does.
 
 import { Header } from 'tar/header';
 import type { EntryTypeName } from 'tar/types';
 import { collectContent } from './entry-content.ts';
-import type { EntryContent } from './entry-content.ts';
-import { extendedHeaderReaders, joinOverrides, MAX_EXTENDED_HEADER_BYTES } from './extended-headers.ts';
+import type { EntrySink } from './entry-content.ts';
+import { extendedHeaderReaders, mergeOverrides, MAX_EXTENDED_HEADER_BYTES } from './extended-headers.ts';
 import type { Overrides } from './extended-headers.ts';
 import { TarError } from './tar-error.ts';
 
 const BLOCK_BYTES = 512;
 
 export interface TarEntry {
-  /** As the archive has it, from an extended header where there is one. */
+  /** Raw path, from an extended header if there is one. */
   path: string;
   type: EntryTypeName;
   sizeBytes: number;
-  /** Permission bits, with set-user-id, set-group-id and sticky; undefined where the header has none. */
+  /** Permission bits with setuid, setgid and sticky; undefined if the header has none. */
   mode: number | undefined;
-  /** Of links, as the archive has it; else empty. */
+  /** Raw target of a link; empty for other types. */
   linkpath: string;
-  /** Where the content begins in the archive. */
+  /** Byte offset of the content in the archive. */
   offset: number;
 }
 
 export interface TarReader {
-  /** Reads on. @throws TarError, and what `onEntry` and contents throw; the reader is of no use afterwards */
+  /** Reads the next bytes. @throws TarError, or the error of `onEntry` or a sink; the reader is unusable afterwards */
   push: (chunk: Buffer) => void;
-  /** Ends the archive. Zero blocks at its end may be missing. @throws TarError */
+  /** Ends the archive, whose final zero blocks may be missing. @throws TarError */
   end: () => void;
 }
 
 /**
- * Makes a reader that holds, besides one block, only extended headers, of up to 1 MiB.
+ * Makes a reader that buffers only one block and extended headers of up to 1 MiB.
  *
- * @param onEntry told of each entry before its content, which goes to what it returns
+ * @param onEntry called with each entry before its content; returns the sink of the content, or undefined to skip it
  */
-export function createTarReader(onEntry: (entry: TarEntry) => EntryContent | undefined): TarReader {
+export function createTarReader(onEntry: (entry: TarEntry) => EntrySink | undefined): TarReader {
   const splitHeader = Buffer.alloc(BLOCK_BYTES);
   let splitHeaderBytes = 0;
   let positionBytes = 0;
-  let content: EntryContent | undefined;
+  let sink: EntrySink | undefined;
   let contentBytesLeft = 0;
   let paddingBytesLeft = 0;
   let overrides: Overrides = {};
-  let state: 'begun' | 'entries' | 'ended' = 'begun';
+  let state: 'start' | 'entries' | 'end' = 'start';
 
   function takeHeader(chunk: Buffer, at: number): number {
     const takenBytes = Math.min(BLOCK_BYTES - splitHeaderBytes, chunk.length - at);
@@ -63,13 +63,13 @@ export function createTarReader(onEntry: (entry: TarEntry) => EntryContent | und
   function readHeader(block: Buffer, at: number): void {
     const header = decodeHeader(block, at, overrides);
     if (header === undefined) {
-      throw state === 'begun'
-        ? noArchive()
+      throw state === 'start'
+        ? notAnArchive()
         : new TarError('damaged', `there is no tar header at byte ${positionBytes - BLOCK_BYTES} of the archive`);
     }
     if (header.nullBlock) {
-      if (hasOverrides()) throw cutShort();
-      state = 'ended';
+      if (hasOverrides()) throw truncated();
+      state = 'end';
       return;
     }
     state = 'entries';
@@ -84,14 +84,14 @@ export function createTarReader(onEntry: (entry: TarEntry) => EntryContent | und
       expectContent(
         sizeBytes,
         collectContent(sizeBytes, (body) => {
-          overrides = joinOverrides(overrides, readExtended(body));
+          overrides = mergeOverrides(overrides, readExtended(body));
         }),
       );
     }
   }
 
-  function expectContent(sizeBytes: number, taker: EntryContent | undefined): void {
-    content = taker;
+  function expectContent(sizeBytes: number, contentSink: EntrySink | undefined): void {
+    sink = contentSink;
     contentBytesLeft = sizeBytes;
     paddingBytesLeft = Math.ceil(sizeBytes / BLOCK_BYTES) * BLOCK_BYTES - sizeBytes;
     if (sizeBytes === 0) endContent();
@@ -99,7 +99,7 @@ export function createTarReader(onEntry: (entry: TarEntry) => EntryContent | und
 
   function takeContent(chunk: Buffer, at: number): number {
     const takenBytes = Math.min(contentBytesLeft, chunk.length - at);
-    content?.write(chunk.subarray(at, at + takenBytes));
+    sink?.write(chunk.subarray(at, at + takenBytes));
     positionBytes += takenBytes;
     contentBytesLeft -= takenBytes;
     if (contentBytesLeft === 0) endContent();
@@ -107,8 +107,8 @@ export function createTarReader(onEntry: (entry: TarEntry) => EntryContent | und
   }
 
   function endContent(): void {
-    content?.end();
-    content = undefined;
+    sink?.end();
+    sink = undefined;
   }
 
   function takePadding(chunk: Buffer, at: number): number {
@@ -120,7 +120,7 @@ export function createTarReader(onEntry: (entry: TarEntry) => EntryContent | und
 
   function takeEnd(chunk: Buffer, at: number): number {
     for (let index = at; index < chunk.length; index += 1) {
-      if (chunk[index] !== 0) throw new TarError('damaged', 'there is more after the end of the archive');
+      if (chunk[index] !== 0) throw new TarError('damaged', 'there is data after the end of the archive');
     }
     return chunk.length - at;
   }
@@ -134,29 +134,29 @@ export function createTarReader(onEntry: (entry: TarEntry) => EntryContent | und
       for (let at = 0; at < chunk.length;) {
         if (contentBytesLeft > 0) at += takeContent(chunk, at);
         else if (paddingBytesLeft > 0) at += takePadding(chunk, at);
-        else if (state === 'ended') at += takeEnd(chunk, at);
+        else if (state === 'end') at += takeEnd(chunk, at);
         else at += takeHeader(chunk, at);
       }
     },
     end: () => {
-      if (state === 'begun') throw noArchive();
-      if (contentBytesLeft + paddingBytesLeft + splitHeaderBytes > 0 || hasOverrides()) throw cutShort();
+      if (state === 'start') throw notAnArchive();
+      if (contentBytesLeft + paddingBytesLeft + splitHeaderBytes > 0 || hasOverrides()) throw truncated();
     },
   };
 }
 
-/** Undefined for a block that is no header, or not the same one to every tar program. */
+/** Decodes a header; undefined if the block is not one, or if tar programs would read it differently. */
 function decodeHeader(block: Buffer, at: number, overrides: Overrides): Header | undefined {
   try {
     const header = new Header(block, at, overrides);
     const isHeader = header.cksumValid && header.size !== undefined && !hasDisputedPrefix(block, at);
     return header.nullBlock || isHeader ? header : undefined;
   } catch {
-    return undefined; // A number that does not fit JavaScript's.
+    return undefined; // A number that exceeds JavaScript's range.
   }
 }
 
-/** GNU tar takes the name's prefix whatever the version after "ustar", node-tar only with version 00. */
+/** GNU tar uses the prefix of the name with any version after "ustar", node-tar only with version 00. */
 function hasDisputedPrefix(block: Buffer, at: number): boolean {
   return (
     block[at + 345] !== 0 &&
@@ -171,15 +171,15 @@ function toEntry(header: Header, overrides: Overrides, offset: number): TarEntry
   const linkpath = overrides.linkpath ?? header.linkpath ?? '';
   const isLink = type === 'Link' || type === 'SymbolicLink';
   if (isLink !== (linkpath !== '') || (isLink && sizeBytes > 0)) {
-    throw new TarError('ambiguous', 'is half a link and half a file', path);
+    throw new TarError('ambiguous', 'is a link with content, or a file with a link target', path);
   }
   return { path, type, sizeBytes, mode, linkpath, offset };
 }
 
-function noArchive(): TarError {
-  return new TarError('damaged', 'there is no tar archive in the file');
+function notAnArchive(): TarError {
+  return new TarError('damaged', 'the file is not a tar archive');
 }
 
-function cutShort(): TarError {
+function truncated(): TarError {
   return new TarError('truncated', 'the archive ends within an entry');
 }

@@ -1,20 +1,20 @@
 /**
  * What is wrong with an archive:
  *
- * - `damaged`: it is no tar, or not a whole one
+ * - `damaged`: it is not a valid tar archive
  * - `truncated`: it ends too early
  * - `ambiguous`: programs would read it differently
- * - `unsupported`: it is sound and uses what nobody here reads
+ * - `unsupported`: it is valid, but uses a feature that this reader does not support
  */
 export type TarErrorCode = 'damaged' | 'truncated' | 'ambiguous' | 'unsupported';
 
-/** An archive that is refused; whoever reads it turns this into an error of its own. */
+/** An archive that is refused. Callers turn it into an error of their own. */
 export class TarError extends Error {
   override readonly name = 'TarError';
   readonly code: TarErrorCode;
-  /** A clause to go on with; it follows the entry's name where there is one. */
+  /** A clause; with `entryPath`, its predicate. */
   readonly reason: string;
-  /** As the archive has it, control characters included. */
+  /** Raw path, which may contain control characters. */
   readonly entryPath: string | undefined;
 
   constructor(code: TarErrorCode, reason: string, entryPath?: string) {

@@ -1,4 +1,4 @@
-// Packages with a native add-on inside, from a C source, and what their builds tell about themselves.
+// Makes packages with a native add-on in C, and observes and pauses their builds.
 
 import { existsSync } from 'node:fs';
 import { readFile, rm, writeFile } from 'node:fs/promises';
@@ -9,21 +9,21 @@ import { makeDirectory } from './setting.ts';
 import { packPackage } from './tarballs.ts';
 import type { Tarball } from './tarballs.ts';
 
-/** Builds run without anything of the test's environment, so the package itself carries the path of its gate. */
+/** Observes and pauses builds. A build inherits no environment, so the package contains the path of its gate. */
 export interface Gate {
   directory: string;
-  /** How many builds have begun. */
+  /** Number of builds that have started. */
   countBuilds: () => Promise<number>;
-  /** Waits for that many. */
+  /** Waits until this many builds have started. */
   waitForBuilds: (count: number) => Promise<void>;
-  /** The environment of the last build. */
+  /** Environment of the last build. */
   readEnvironment: () => Promise<Record<string, string>>;
-  /** Lets builds that begin from now on wait, and go on. */
+  /** Makes builds wait, until `open`. */
   close: () => Promise<void>;
   open: () => Promise<void>;
 }
 
-/** Makes the gate that the builds of one test go through. */
+/** Makes the gate for the builds of one test. */
 export async function makeGate(t: TestContext): Promise<Gate> {
   const directory = await makeDirectory(t);
   const countBuilds = async (): Promise<number> =>
@@ -48,7 +48,7 @@ export async function makeGate(t: TestContext): Promise<Gate> {
   };
 }
 
-/** Packs a package whose bundled dependency `addon` runs these commands when it is installed. */
+/** Packs a package whose bundled dependency `addon` runs these commands in its install script. */
 export function packScripted(
   version: string,
   gate: Gate,
@@ -70,7 +70,7 @@ export function packScripted(
   return { ...tarball, hasNativeModules: true };
 }
 
-/** Packs a package whose add-on answers `value` when it is called; `value` may be any C expression. */
+/** Packs a package whose add-on returns `value`, any C expression. */
 export function packAddon(version: string, gate: Gate, value: string, declarations = ''): Tarball {
   const source = `
     #include <node_api.h>
@@ -98,7 +98,7 @@ export function callAddon(path: string): unknown {
   return answer();
 }
 
-/** Tells whether there is a built add-on. */
+/** Tells whether the package contains a built add-on. */
 export function isBuilt(path: string): boolean {
   return existsSync(join(path, 'node_modules/addon/build/Release/addon.node'));
 }

@@ -1,4 +1,4 @@
-// A real Berth in a process of its own: it needs a newer Node than the library, whose tests run on older ones too.
+// Runs a real server in a child process: it needs a newer Node than the library, whose tests also run on older ones.
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -16,7 +16,7 @@ type Api = (method: string, path: string, body?: unknown) => Promise<Record<stri
 
 export interface Berth {
   url: string;
-  /** Its secret of internal services. */
+  /** The secret of internal services. */
   secretKey: string;
   /** Sends JSON to a path below `/api/v1`. @throws Error on a refusal */
   asService: Api;
@@ -24,7 +24,7 @@ export interface Berth {
   close: () => Promise<void>;
 }
 
-/** Starts a Berth on an empty data directory and a free port, with settings beside its defaults. */
+/** Starts a server on an empty data directory and a free port, with additional settings. */
 export async function startBerth(env: Record<string, string> = {}): Promise<Berth> {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-lib-node-server-'));
   const secretKey = 'internal secret of these tests, in 42 bytes';
@@ -74,11 +74,9 @@ export async function startBerth(env: Record<string, string> = {}): Promise<Bert
   };
 }
 
-/**
- * Reads the log up to the line that tells the address, and the rest past caring: a full pipe would hold the server up.
- */
+/** Reads the address from the log. Goes on reading the rest, since a full pipe would block the server. */
 async function readAddress(child: ChildProcess): Promise<string> {
-  if (child.stdout === null) throw new Error('a child with a pipe has a stdout');
+  if (child.stdout === null) throw new Error('the child has no stdout');
   const lines = createInterface(child.stdout);
   return await new Promise((resolve, reject) => {
     lines.on('line', (line) => {
@@ -86,7 +84,7 @@ async function readAddress(child: ChildProcess): Promise<string> {
       if (url !== undefined) resolve(url);
     });
     lines.on('close', () => {
-      reject(new Error('the server has ended without an address'));
+      reject(new Error('the server exited before it logged its address'));
     });
   });
 }

@@ -1,4 +1,4 @@
-// Starts processes that use the library, to be waited for or killed.
+// Starts child processes that use the library, to wait for or to kill.
 
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -7,20 +7,20 @@ import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { EnsuredArtefact } from '../../dist/index.js';
 
-/** Beside this file, and compiled where this one is. */
+/** Next to this file, compiled if this one is. */
 const SCRIPT = fileURLToPath(new URL(`./ensure-child${extname(import.meta.url)}`, import.meta.url));
 
 export interface EnsureChild {
   process: ChildProcess;
-  /** What the child printed; rejects with its stderr when it failed. */
+  /** The result that the child printed; rejects with its stderr if it failed. */
   result: Promise<EnsuredArtefact>;
-  /** Kills without warning, if it still lives, and waits until the process is gone. */
+  /** Sends SIGKILL, and waits until the process is gone. */
   kill: () => Promise<void>;
 }
 
-/** Starts a process that calls ensureArtefact, or ensureArtefactFile. */
-export function startEnsure(options: object, verb = 'ensureArtefact'): EnsureChild {
-  const child = spawn(process.execPath, [SCRIPT, verb, JSON.stringify(options)], {
+/** Starts a process that calls ensureArtefact or ensureArtefactFile. */
+export function startEnsure(options: object, name = 'ensureArtefact'): EnsureChild {
+  const child = spawn(process.execPath, [SCRIPT, name, JSON.stringify(options)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const result = collect(child);

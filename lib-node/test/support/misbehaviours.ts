@@ -1,10 +1,10 @@
-// Ways in which a registry, or what is between it and us, lets its clients down.
+// Faults of a registry, or of the network in between, to inject into tests.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { sendProblem } from './registry-fixture.ts';
 import type { Misbehaviour } from './registry-fixture.ts';
 
-/** Limits a misbehaviour to the first `times` requests whose path ends with `suffix`, query left out. */
+/** Limits a misbehaviour to the first `times` requests whose path, without query, ends with `suffix`. */
 export function onRequests(suffix: string, times: number, misbehaviour: Misbehaviour): Misbehaviour {
   let left = times;
   return (request, response) => {
@@ -14,7 +14,7 @@ export function onRequests(suffix: string, times: number, misbehaviour: Misbehav
   };
 }
 
-/** Answers with an error. */
+/** Responds with an error. */
 export function failing(status: number, code: string, headers: Record<string, string> = {}): Misbehaviour {
   return (_request, response) => {
     sendProblem(response, status, code, headers);
@@ -22,7 +22,7 @@ export function failing(status: number, code: string, headers: Record<string, st
   };
 }
 
-/** Closes the connection without an answer. */
+/** Closes the connection without a response. */
 export function dropping(): Misbehaviour {
   return (request) => {
     request.socket.destroy();
@@ -30,12 +30,12 @@ export function dropping(): Misbehaviour {
   };
 }
 
-/** Never answers. */
+/** Never responds. */
 export function hanging(): Misbehaviour {
   return () => true;
 }
 
-/** Sends the right answer with the wrong body. */
+/** Sends the right headers with a changed body. */
 export function corrupting(change: (body: Buffer) => Buffer): Misbehaviour {
   return (_request, response) => {
     replaceEnd(response, (body, end) => {
@@ -57,7 +57,7 @@ export function cutting(bytes: number): Misbehaviour {
   };
 }
 
-/** Sends `bytes` of the body, tells, and then nothing until the returned function is called. */
+/** Sends `bytes` of the body, calls `onStalled`, and sends nothing until `proceed` is called. */
 export function stalling(bytes: number, onStalled: (proceed: () => void) => void): Misbehaviour {
   return (_request, response) => {
     replaceEnd(response, (body, end) => {
@@ -71,7 +71,7 @@ export function stalling(bytes: number, onStalled: (proceed: () => void) => void
   };
 }
 
-/** Redirects. */
+/** Redirects with 302. */
 export function redirecting(
   location: (request: IncomingMessage) => string,
   headers: Record<string, string> = {},

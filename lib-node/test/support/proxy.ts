@@ -1,23 +1,23 @@
-// A proxy before a real registry, or the storage of one, which sees the requests and breaks answers off.
+// A proxy in front of a real registry or its storage, which records requests and can cut responses.
 
 import { once } from 'node:events';
 import { createServer, request as httpRequest } from 'node:http';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
-import type { SeenRequest } from './registry-fixture.ts';
+import type { RecordedRequest } from './registry-fixture.ts';
 
 export interface Proxy {
   url: string;
-  requests: Omit<SeenRequest, 'body'>[];
+  requests: Omit<RecordedRequest, 'body'>[];
   /**
-   * Closes the connection of each of the next answers to paths that end so, query left out, after that many bytes of
-   * the body.
+   * For the next responses to paths that end with `suffix`, without query: closes the connection after this many bytes
+   * of the body, one number per response.
    */
   cut: (suffix: string, ...bytes: number[]) => void;
 }
 
-/** Starts a proxy before `target` that ends with the test. */
+/** Starts a proxy in front of `target`, stopped after the test. */
 export async function startProxy(t: TestContext, target: string): Promise<Proxy> {
   const requests: Proxy['requests'] = [];
   let cuts: { suffix: string; bytes: number[] } = { suffix: '', bytes: [] };
@@ -30,7 +30,7 @@ export async function startProxy(t: TestContext, target: string): Promise<Proxy>
       response.writeHead(answer.statusCode ?? 0, answer.headers);
       void relay(answer, response, limit ?? Infinity);
     });
-    // OpenStack Swift sends what belongs to no body behind its answer to a HEAD, and takes an announced body for one.
+    // OpenStack Swift sends stray bytes after its response to a HEAD, and waits for a body that the headers announce.
     onward.on('error', () => {
       if (!response.headersSent) response.destroy();
     });
@@ -57,10 +57,10 @@ export async function startProxy(t: TestContext, target: string): Promise<Proxy>
 async function relay(answer: IncomingMessage, response: ServerResponse, limit: number): Promise<void> {
   let left = limit;
   for await (const chunk of answer as AsyncIterable<Buffer>) {
-    const piece = chunk.subarray(0, left);
-    left -= piece.length;
+    const part = chunk.subarray(0, left);
+    left -= part.length;
     await new Promise((resolve) => {
-      response.write(piece, resolve);
+      response.write(part, resolve);
     });
     if (left === 0) {
       response.destroy();

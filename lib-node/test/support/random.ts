@@ -1,4 +1,4 @@
-// Chance that can be repeated: a test that fails names its seed.
+// Reproducible random numbers: a failing test prints its seed.
 
 /** Makes a source of numbers from 0 to 1 by xorshift32 (Marsaglia 2003). */
 export function createRandom(seed: number): () => number {

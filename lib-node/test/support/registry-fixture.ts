@@ -1,4 +1,4 @@
-// A small registry that speaks the wire contract from memory, and misbehaves when a test asks it to.
+// A small in-memory registry with the same HTTP API, into which tests can inject faults.
 
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -7,46 +7,46 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Tarball } from './tarballs.ts';
 
-export interface SeenRequest {
+export interface RecordedRequest {
   method: string;
-  /** Path and query as they came. */
+  /** Raw path and query. */
   url: string;
   headers: IncomingMessage['headers'];
   body: Buffer;
 }
 
-/** Answers a request in the registry's place when it returns true. */
+/** Handles a request instead of the registry if it returns true. */
 export type Misbehaviour = (request: IncomingMessage, response: ServerResponse) => boolean;
 
 export interface RegistryFixture {
-  /** Base URL, with the path that the registry was started with. */
+  /** Base URL, including `basePath`. */
   url: string;
   origin: string;
-  requests: SeenRequest[];
-  /** Puts tarballs into slots, replacing what they held; `document` overrides fields. */
+  requests: RecordedRequest[];
+  /** Publishes tarballs to slots, replacing all previous ones; `document` overrides fields. */
   publish: (id: string, slots: Record<string, Tarball>, document?: Record<string, unknown>) => void;
-  /** Puts a file, replacing what was there. */
+  /** Publishes a file, replacing the previous one. */
   publishFile: (id: string, file: Tarball, document?: Record<string, unknown>) => void;
   /** Changes metadata only. */
   edit: (id: string, document: Record<string, unknown>) => void;
   remove: (id: string) => void;
-  /** Sets what is asked before each request; the last one set counts. */
+  /** Sets the misbehaviour that each request is passed to first, replacing the previous one. */
   misbehave: (misbehaviour: Misbehaviour | undefined) => void;
-  /** Requests whose path ends so, query left out. */
+  /** Counts requests whose path, without query, ends with `suffix`. */
   countRequests: (suffix: string) => number;
   close: () => Promise<void>;
 }
 
 export interface FixtureOptions {
-  /** Path below which everything is served. */
+  /** Path prefix of all routes. */
   basePath?: string;
   /** Default: a free one. */
   port?: number;
-  /** `tarballs`: slots without digests, ETags and ranges; `single`: one tarball at the root of the document. */
+  /** Older versions: `tarballs` has slots without digests, ETags and ranges; `single` one tarball in the document. */
   age?: 'today' | 'tarballs' | 'single';
 }
 
-interface Stored {
+interface StoredArtefact {
   document: Record<string, unknown>;
   slots: Record<string, Tarball>;
 }
@@ -57,26 +57,26 @@ export async function startRegistry({
   port = 0,
   age = 'today',
 }: FixtureOptions = {}): Promise<RegistryFixture> {
-  const artefacts = new Map<string, Stored>();
-  const requests: SeenRequest[] = [];
+  const artefacts = new Map<string, StoredArtefact>();
+  const requests: RecordedRequest[] = [];
   let misbehaviour: Misbehaviour | undefined;
   let clockMs = Date.parse('2026-01-01T00:00:00.000Z');
   const tick = (): string => new Date((clockMs += 1)).toISOString();
 
   const server = createServer((request, response) => {
-    const seen: SeenRequest = {
+    const recorded: RecordedRequest = {
       method: request.method ?? '',
       url: request.url ?? '',
       headers: request.headers,
       body: Buffer.alloc(0),
     };
-    requests.push(seen);
+    requests.push(recorded);
     if (misbehaviour?.(request, response)) return;
-    const [path = '', query = ''] = seen.url.split('?');
+    const [path = '', query = ''] = recorded.url.split('?');
     const parts = path.slice(`${basePath}/api/v1/`.length).split('/').map(decodeURIComponent);
     if (!path.startsWith(`${basePath}/api/v1/artefacts`)) return sendProblem(response, 404, 'route_not_found');
     if (request.method === 'POST')
-      return void receive(request, seen).then(
+      return void receive(request, recorded).then(
         () => {
           sendJson(response, 201, { artefact: { _id: parts[2], format: parts[1] } });
         },
@@ -90,15 +90,15 @@ export async function startRegistry({
     const stored = artefacts.get(parts[1] ?? '');
     if (stored === undefined) return sendProblem(response, 404, 'artefact_not_found');
     if (parts.length === 2) return sendDocument(request, response, stored);
-    const asked = new URLSearchParams(query).get('architecture') ?? 'noarch';
-    const tarball = stored.slots[asked] ?? stored.slots.noarch;
+    const architecture = new URLSearchParams(query).get('architecture') ?? 'noarch';
+    const tarball = stored.slots[architecture] ?? stored.slots.noarch;
     const hasDownload = age === 'single' || stored.document.format === 'file';
     if (tarball === undefined || parts[2] !== (hasDownload ? 'download' : 'tarball'))
       return sendProblem(response, 404, 'slot_not_found');
     sendTarball(request, response, tarball);
   });
 
-  function sendDocument(request: IncomingMessage, response: ServerResponse, { document }: Stored): void {
+  function sendDocument(request: IncomingMessage, response: ServerResponse, { document }: StoredArtefact): void {
     const text = JSON.stringify(document);
     if (age !== 'today') return sendJson(response, 200, document);
     const etag = `"${createHash('sha256').update(text).digest('hex').slice(0, 20)}"`;
@@ -214,8 +214,8 @@ function sendJson(response: ServerResponse, status: number, body: unknown): void
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
 }
 
-async function receive(request: IncomingMessage, seen: SeenRequest): Promise<void> {
+async function receive(request: IncomingMessage, recorded: RecordedRequest): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of request) chunks.push(chunk as Buffer);
-  seen.body = Buffer.concat(chunks);
+  recorded.body = Buffer.concat(chunks);
 }

@@ -1,13 +1,13 @@
-// The S3 server that `npm test` starts, as settings of a registry.
+// Settings of a registry for the S3 server that `npm test` starts.
 
 import { randomBytes } from 'node:crypto';
 
-/** Where it is: `http://127.0.0.1:40123`. */
+/** Address of the server: `http://127.0.0.1:40123`. */
 export function s3Url(): string {
   return server().origin;
 }
 
-/** Settings of a registry that keeps its files there, in a folder of its own, and reaches it under the given URL. */
+/** Makes settings of a registry that stores its files there, in a folder of its own, through the given URL. */
 export function s3Settings(endpoint: string): Record<string, string> {
   const { username, password } = server();
   return {

@@ -1,4 +1,4 @@
-// What nearly every test needs: a registry and an empty cache, both gone afterwards.
+// Sets up what most tests need: a registry and an empty cache, removed after the test.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import type { FixtureOptions, RegistryFixture } from './registry-fixture.ts';
 
 export const ID = '@acme/sample@1';
 
-/** Makes a temporary directory that goes with the test. */
+/** Makes a temporary directory, removed after the test. */
 export async function makeDirectory(t: TestContext): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-lib-node-'));
   t.after(() => rm(directory, { recursive: true, force: true, maxRetries: 5 }));
@@ -25,7 +25,7 @@ export async function makeRegistry(t: TestContext, options?: FixtureOptions): Pr
 export interface Setting {
   registry: RegistryFixture;
   cacheDir: string;
-  /** Options of an ensureArtefact, or ensureArtefactFile, that finds the registry. */
+  /** Options of ensureArtefact or ensureArtefactFile. */
   options: { registryUrl: string; secretKey: string; artefactId: string; cacheDir: string; architecture?: string };
 }
 
@@ -39,7 +39,7 @@ export async function makeSetting(t: TestContext, options?: FixtureOptions): Pro
   };
 }
 
-/** The same for ensureArtefactFile, which knows no architectures. */
+/** As makeSetting, for ensureArtefactFile, which has no architectures. */
 export async function makeFileSetting(t: TestContext, artefactId: string, options?: FixtureOptions): Promise<Setting> {
   const registry = await makeRegistry(t, options);
   const cacheDir = await makeDirectory(t);

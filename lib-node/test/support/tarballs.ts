@@ -1,4 +1,4 @@
-// Tarballs made byte by byte, so that they can also be what no packer would make.
+// Makes tarballs byte by byte, including invalid ones that no packer would make.
 
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
@@ -31,11 +31,11 @@ export interface TarEntry {
 export interface Tarball {
   bytes: Buffer;
   digest: string;
-  /** What the registry has found in it. */
+  /** As reported by the registry. */
   hasNativeModules?: boolean;
 }
 
-/** Packs entries as they are given, gzipped. */
+/** Packs and gzips entries, unchanged. */
 export function packTarball(entries: TarEntry[]): Tarball {
   const blocks = entries.map((entry) => {
     const content = Buffer.from(entry.content ?? '');
@@ -44,7 +44,7 @@ export function packTarball(entries: TarEntry[]): Tarball {
   return describeTarball(gzipSync(Buffer.concat([...blocks, Buffer.alloc(2 * BLOCK)]), { level: 1 }));
 }
 
-/** Packs an npm package: the files below `package/`, with a manifest. */
+/** Packs an npm package: a manifest and files below `package/`. */
 export function packPackage(version: string, files: Record<string, string | Buffer> = {}): Tarball {
   const manifest = JSON.stringify({ name: '@acme/sample', version });
   return packTarball(
@@ -64,12 +64,12 @@ export function packManyFiles(count: number): Tarball {
   return packPackage('1.0.0', Object.fromEntries(files));
 }
 
-/** Makes content that does not compress, the same each time: the tarball is then about as large. */
+/** Makes deterministic content that does not compress, so that the tarball is about as large. */
 export function incompressible(sizeBytes: number, seed = 'seed'): Buffer {
-  const pieces: Buffer[] = [];
+  const chunks: Buffer[] = [];
   for (let index = 0; index * 32 < sizeBytes; index += 1)
-    pieces.push(createHash('sha256').update(`${seed}${index}`).digest());
-  return Buffer.concat(pieces).subarray(0, sizeBytes);
+    chunks.push(createHash('sha256').update(`${seed}${index}`).digest());
+  return Buffer.concat(chunks).subarray(0, sizeBytes);
 }
 
 export function describeTarball(bytes: Buffer): Tarball {

@@ -1,11 +1,11 @@
-// The repository as a user has just cloned and installed it: everything there but data, in a folder of its own.
+// A copy of the repository as after cloning and `npm ci`: a folder with links to everything but data and caches.
 
 import { mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repositoryRoot } from '../../runtime.ts';
 
-const NOT_CLONED = new Set(['data', '.git', '.cache']);
+const EXCLUDED = new Set(['data', '.git', '.cache']);
 
 export interface Clone {
   directory: string;
@@ -15,7 +15,7 @@ export interface Clone {
 export function makeClone(): Clone {
   const directory = mkdtempSync(join(tmpdir(), 'berth-clone-'));
   for (const name of readdirSync(repositoryRoot)) {
-    if (!NOT_CLONED.has(name)) symlinkSync(join(repositoryRoot, name), join(directory, name));
+    if (!EXCLUDED.has(name)) symlinkSync(join(repositoryRoot, name), join(directory, name));
   }
   return {
     directory,

@@ -1,4 +1,4 @@
-// A Berth below a path, with one public artefact, whose clients are to be installed.
+// A server below a base path, with one public artefact, from which tests install the clients.
 
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ export interface ServingBerth extends TestServer {
   address: string;
   /** Version of its clients. */
   version: string;
-  /** Where a client is, with the version in it. */
+  /** URL of a client, with its version. */
   addressOf(name: 'cli' | 'lib-node'): string;
 }
 

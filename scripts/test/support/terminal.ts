@@ -1,4 +1,4 @@
-// A command as it runs in a terminal: a shell in a process group of its own, which Ctrl-C reaches as a whole.
+// Runs a command like a terminal: a shell in its own process group, all of which receives Ctrl-C.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -6,19 +6,19 @@ import { once } from 'node:events';
 const WAIT_TIMEOUT_MS = 120_000;
 
 export interface TerminalCommand {
-  /** Everything that it has written so far, the errors too. */
+  /** The output so far, including errors. */
   output(): string;
-  /** Resolves once its output matches; rejects when it ends before that. */
+  /** Resolves once its output matches; rejects if it ends before that. */
   shows(pattern: RegExp): Promise<void>;
   /** Sends SIGINT to the whole group. */
   pressCtrlC(): void;
   /** Resolves with the exit status once it has ended. */
   ended: Promise<number | null>;
-  /** Ends whatever is left of the group. */
+  /** Kills the remaining processes of the group. */
   [Symbol.dispose](): void;
 }
 
-/** Starts a command line; `stdin` is what is typed into it. */
+/** Starts a command line; `stdin` is its input. */
 export function runInTerminal(
   command: string,
   { directory, env = {}, stdin = '' }: { directory: string; env?: Record<string, string>; stdin?: string },

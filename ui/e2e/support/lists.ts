@@ -1,10 +1,10 @@
-// Every page with a list, and pictures of it in the states that it is seldom in.
-// With BERTH_TEST_SCREENSHOTS=<folder> each is kept, to be looked at.
+// Every page with a list. With BERTH_TEST_SCREENSHOTS=<folder>, tests save screenshots of their rare states (loading,
+// empty, failed, very long) for review.
 
 import { join } from 'node:path';
-import type { Visitor } from './visitor.ts';
+import { suffixOf, type Visitor } from './visitor.ts';
 
-/** Address of each page by what its list is asked for. */
+/** Each page with the request of its list, and the message that it shows when the list is empty. */
 export const LISTS: Record<string, { page: string; route: string; emptyKey?: Parameters<Visitor['t']>[0] }> = {
   'browse': { page: '?view=table', route: '**/api/v1/artefacts?**', emptyKey: 'browse.empty' },
   'publishers': { page: 'admin/publishers', route: '**/api/v1/trusted-publishers', emptyKey: 'publishers.none' },
@@ -24,9 +24,8 @@ export const LISTS: Record<string, { page: string; route: string; emptyKey?: Par
   'sessions': { page: 'account/security', route: '**/api/v1/sessions' },
 };
 
-/** Keeps a picture of the page as it is now. */
-export async function keep({ page, variant }: Visitor, name: string): Promise<void> {
+/** Saves a screenshot of the page if BERTH_TEST_SCREENSHOTS is set. */
+export async function saveScreenshot({ page, variant }: Visitor, name: string): Promise<void> {
   const folder = process.env['BERTH_TEST_SCREENSHOTS'];
-  if (folder)
-    await page.screenshot({ path: join(folder, `${name}-${variant.language}-${variant.width}.png`), fullPage: true });
+  if (folder) await page.screenshot({ path: join(folder, `${name}-${suffixOf(variant)}.png`), fullPage: true });
 }

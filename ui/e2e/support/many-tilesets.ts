@@ -1,11 +1,8 @@
-// A registry with enough in it for several pages, and for filters to tell apart.
+// A registry with enough artefacts to test paging and filters.
 
 import { edit, publish, publishHello, startRegistry, type Registry } from './registry.ts';
 
-/**
- * Starts one with 30 tilesets, one of them deprecated, an artefact with long texts, and the sample plug-in: all
- * public.
- */
+/** Starts it with 30 tilesets (one deprecated), an artefact with long texts, and the sample plug-in, all public. */
 export async function startWithTilesets(): Promise<Registry> {
   const registry = await startRegistry();
   for (let index = 0; index < 30; index++) {

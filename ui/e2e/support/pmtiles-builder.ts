@@ -1,5 +1,5 @@
-// A PMTiles archive (https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md) of one vector tile: a square in
-// the middle of the world.
+// Builds a PMTiles archive (https://github.com/protomaps/PMTiles/blob/main/spec/v3/spec.md) of one vector tile: a
+// square in the middle of the world.
 
 const HEADER_BYTES = 127;
 const NO_COMPRESSION = 1;

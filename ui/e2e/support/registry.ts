@@ -1,4 +1,4 @@
-// A Berth for a browser: below a path of its own, with artefacts to look at.
+// Starts registries for browser tests, below a URL path, and fills them.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile } from 'node:fs/promises';
@@ -11,18 +11,18 @@ import { packSample } from '../../../scripts/sample.ts';
 export { ADMIN_EMAIL, ADMIN_PASSWORD } from '../../../api/test/support/test-server.ts';
 
 export interface Registry extends TestServer {
-  /** Where its pages are, with a slash at the end. */
+  /** Base URL of its pages, with a trailing slash. */
   pages: string;
 }
 
 export interface RegistryOptions {
-  /** Settings beside those of tests, by its public URL. */
+  /** Additional environment variables, given the public URL. */
   env?: (publicUrl: string) => Record<string, string>;
-  /** Default `/registry`. */
+  /** Path of the public URL; default `/registry`. */
   path?: string;
 }
 
-/** Starts one on a free port, below a path. */
+/** Starts a registry on a free port, below a path. */
 export async function startRegistry({
   env = () => ({}),
   path = '/registry',
@@ -37,7 +37,7 @@ export async function startRegistry({
 
 export const HELLO = '@data-fair/processing-hello-world@0';
 
-/** Uploads the real plug-in, public, with texts in both languages. */
+/** Publishes the sample plug-in, public, with texts in both languages. */
 export async function publishHello(registry: Registry, id = HELLO): Promise<void> {
   const file = await readFile(await packSample(await mkdtemp(join(tmpdir(), 'berth-hello-'))));
   await publish(registry, id, {
@@ -64,7 +64,7 @@ export async function edit(registry: Registry, id: string, changes: object): Pro
   assert.equal(response.status, 200, await response.text());
 }
 
-/** Sends as the superadmin, and returns what is answered. */
+/** Sends a request as the superadmin, and returns the body of the response. */
 export async function asAdmin<T = Record<string, unknown>>(
   registry: Registry,
   method: string,

@@ -1,5 +1,5 @@
-// Somebody with a browser, in one of the languages, at a desk or with a phone. Whatever a page reports as an error,
-// and whatever the content security policy stops, fails the test.
+// A visitor with a browser, in one language and one screen width. Errors on the console, including violations of the
+// content security policy, fail the test.
 
 import assert from 'node:assert/strict';
 import { after, before, test, type TestContext } from 'node:test';
@@ -31,9 +31,7 @@ const CROSSED: readonly Variant[] = [
   { language: 'en', width: 390 },
 ];
 
-/**
- * Those of a journey in this run: one that its name picks in `npm test`, each of the four once in `npm run test:full`.
- */
+/** Variants of a journey in this run: one chosen by its name in `npm test`, all four in `npm run test:full`. */
 export function variantsOf(journeyName: string): readonly Variant[] {
   const backends = process.env['BERTH_TEST_BACKENDS'];
   if (backends === 'straight') return STRAIGHT;
@@ -41,8 +39,13 @@ export function variantsOf(journeyName: string): readonly Variant[] {
   return [pick([...STRAIGHT, ...CROSSED], journeyName)];
 }
 
-/** A desk in English, for what does not depend on language and width. */
-export const AT_A_DESK: Variant = { language: 'en', width: 1440 };
+/** Distinguishes what a journey creates in one variant: `en-1440`. */
+export function suffixOf({ language, width }: Variant): string {
+  return `${language}-${width}`;
+}
+
+/** For tests that do not depend on language and width. */
+export const DESKTOP: Variant = { language: 'en', width: 1440 };
 
 const texts = { account, admin, artefact, browse, common, curation, publishers, remotes, signing };
 type Key = {
@@ -50,24 +53,24 @@ type Key = {
 }[keyof typeof texts];
 
 export interface Visitor {
-  /** What pages have reported as errors; a test that is about one takes it out. */
+  /** Errors that pages have reported; a test that expects one removes it. */
   problems: string[];
   page: Page;
   context: BrowserContext;
   variant: Variant;
-  /** A text of the pages in the visitor's language. */
+  /** Returns a message in the visitor's language. */
   t(key: Key, values?: Record<string, string>): string;
   /** Opens a page below the registry: `artefacts/x`. */
   open(path: string): Promise<void>;
-  /** Picks an option of a select field. */
+  /** Selects an option of a select field. */
   choose(label: string, option: string): Promise<void>;
-  /** Fails when axe finds anything on the page as it is now. */
+  /** Fails if axe finds a violation on the current page, or if the page is wider than the screen. */
   assertAccessible(): Promise<void>;
-  /** Responses with an error that this test is about. */
+  /** Allows responses with an error status. */
   expectFailures(): void;
 }
 
-/** Defines a test for each variant; each has a browser profile of its own. */
+/** Defines a test for each variant, each with its own browser context. */
 export function journey(
   name: string,
   registry: () => Registry,
@@ -81,7 +84,7 @@ export function journey(
     test(`${name} (${variant.language}, ${variant.width} px)`, async (t) => {
       const visitor = await visit(registry(), variant);
       try {
-        if (as === 'superadmin') await takeSession(visitor.context, registry());
+        if (as === 'superadmin') await useSuperadminSession(visitor.context, registry());
         await run(visitor, t);
         assert.deepEqual(visitor.problems, []);
       } catch (error) {
@@ -98,7 +101,7 @@ export function journey(
 
 let browser: Browser | undefined;
 
-/** Starts the browser before the tests of a file, and ends it after them. */
+/** Starts the browser before the tests of a suite, and closes it after them. */
 export function withBrowser(): void {
   before(async () => {
     browser = await chromium.launch({
@@ -117,10 +120,10 @@ export function withBrowser(): void {
   after(() => browser?.close());
 }
 
-/** A visit outside of `journey`, to be closed by whoever made it. */
+/** Opens a visit outside of `journey`; the caller closes its context. */
 export async function visit({ pages }: Pick<Registry, 'pages'>, variant: Variant): Promise<Visitor> {
   assert.ok(browser, 'withBrowser() comes first');
-  // Each comes from elsewhere: what is limited by address is not what most tests are about.
+  // A random client address for each visit, so that limits by address do not interfere.
   const address = `10.${[0, 0, 0].map(() => Math.floor(Math.random() * 256)).join('.')}`;
   const context = await browser.newContext({
     baseURL: pages,
@@ -137,7 +140,7 @@ export async function visit({ pages }: Pick<Registry, 'pages'>, variant: Variant
   page.on('pageerror', ({ message }) => problems.push(message));
   page.on('console', (message) => {
     if (message.type() !== 'error') return;
-    // An artefact without a README is no fault.
+    // An artefact without a README is not an error.
     const isExpected = expectsFailures || message.location().url.endsWith('/readme');
     if (!(isExpected && message.text().startsWith('Failed to load resource'))) problems.push(message.text());
   });
@@ -151,7 +154,7 @@ export async function visit({ pages }: Pick<Registry, 'pages'>, variant: Variant
       const pair = (texts[feature] as Record<string, readonly [string, string]>)[name];
       assert.ok(pair, key);
       return Object.entries(values).reduce(
-        (text, [hole, value]) => text.replace(`{${hole}}`, value),
+        (text, [placeholder, value]) => text.replace(`{${placeholder}}`, value),
         pair[variant.language === 'en' ? 0 : 1],
       );
     },
@@ -159,12 +162,12 @@ export async function visit({ pages }: Pick<Registry, 'pages'>, variant: Variant
       await page.goto(new URL(path, pages).href);
     },
     async choose(label, option) {
-      // Its input lies below what it shows.
+      // The displayed value covers the input.
       await page
         .getByRole('combobox', { name: label, exact: true })
         .locator('xpath=ancestor::*[contains(concat(" ", @class, " "), " v-field ")][1]')
         .click();
-      // By its key: a list that still finds its place may move from under a pointer.
+      // By keyboard: a list that is still being positioned may move away from the pointer.
       await page.getByRole('option', { name: option, exact: true }).press('Enter');
     },
     async assertAccessible() {
@@ -190,7 +193,7 @@ export async function visit({ pages }: Pick<Registry, 'pages'>, variant: Variant
 }
 
 /** Gives the browser the superadmin's session. */
-async function takeSession(context: BrowserContext, registry: Registry): Promise<void> {
+async function useSuperadminSession(context: BrowserContext, registry: Registry): Promise<void> {
   const { cookie = '' } = await registry.superadmin();
   await context.addCookies(
     cookie.split('; ').map((pair) => {
@@ -200,7 +203,7 @@ async function takeSession(context: BrowserContext, registry: Registry): Promise
   );
 }
 
-/** Gives the browser a session of a user without the page for it, for tests that are about something else. */
+/** Signs in over the API, for tests that are not about the sign-in page. */
 export async function signIn(
   context: BrowserContext,
   { pages }: Pick<Registry, 'pages'>,

@@ -1,24 +1,24 @@
-// The API, typed by its own description.
+// Client of the registry's API, typed by its OpenAPI document.
 
 import createClient from 'openapi-fetch';
 import type { paths } from './generated/schema.ts';
 
-/** Where this registry is: `https://example.org/registry/`. */
+/** Base URL of this registry, such as `https://example.org/registry/`. */
 export const registryUrl = new URL('./', document.baseURI);
 
-/** Answers with `{ data, error, response }`; `answerOf` makes data or an ApiProblem of it. */
+/** Calls resolve with `{ data, error, response }`; `answerOf` returns the data or throws an ApiProblem. */
 export const api = createClient<paths>({ baseUrl: registryUrl.href.replace(/\/$/, '') });
 
-/** A path below the registry, its parts encoded: `pathTo('api/v1/artefacts', id, 'download')`. */
+/** Returns a URL below the registry, with each part encoded: `pathTo('api/v1/artefacts', id, 'download')`. */
 export function pathTo(prefix: string, ...parts: string[]): string {
   return new URL([prefix, ...parts.map(encodeURIComponent)].join('/'), registryUrl).href;
 }
 
-/** A refusal, as the problem document that the API answers with. */
+/** A failed request, with the fields of the API's problem document. */
 export class ApiProblem extends Error {
-  /** HTTP status; 0 when no answer came. */
+  /** HTTP status; 0 without a response. */
   readonly status: number;
-  /** Stable code; `unreachable` when no answer came. */
+  /** Stable code; `unreachable` without a response. */
   readonly code: string;
   readonly errors: { path: string; message: string }[];
 
@@ -42,7 +42,7 @@ export class ApiProblem extends Error {
   }
 }
 
-/** @throws ApiProblem */
+/** Returns the data of an API call. @throws ApiProblem */
 export async function answerOf<T>(call: Promise<{ data?: T; error?: unknown; response: Response }>): Promise<T> {
   const { data, error, response } = await call.catch((cause: unknown) => {
     throw unreachable(cause);
@@ -51,7 +51,7 @@ export async function answerOf<T>(call: Promise<{ data?: T; error?: unknown; res
   return data as T;
 }
 
-/** For what `api` does not describe: text, uploads, signing in. @throws ApiProblem */
+/** Fetches what `api` does not cover: text, uploads, sign-in. @throws ApiProblem */
 export async function request(url: string, init: RequestInit = {}): Promise<Response> {
   const response = await fetch(url, init).catch((cause: unknown) => {
     throw unreachable(cause);

@@ -1,12 +1,10 @@
-// Short names of the wire shapes that several features speak of.
+// Short names for the wire types that several features use.
 
 import type { paths } from './generated/schema.ts';
 
 type Json<T> = T extends { content: { 'application/json': infer Body } } ? Body : never;
-type Get<Path extends keyof paths> = paths[Path] extends { get: { responses: { 200: infer Answer } } }
-  ? Json<Answer>
-  : never;
-type Item<T> = T extends { results: (infer One)[] } ? One : never;
+type Get<Path extends keyof paths> = paths[Path] extends { get: { responses: { 200: infer Ok } } } ? Json<Ok> : never;
+type Item<T> = T extends { results: (infer Result)[] } ? Result : never;
 
 export type Session = Get<'/api/v1/session'>;
 export type SignIn = Get<'/api/v1/sign-in'>;

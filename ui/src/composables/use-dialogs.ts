@@ -1,5 +1,4 @@
-// What the whole application shows over a page: a line that something was done or went wrong, and the question before
-// it is done.
+// Notifications and confirmation dialogs of the whole application.
 
 import { inject, shallowRef, type InjectionKey } from 'vue';
 import { useI18n } from 'vue-i18n';
@@ -8,7 +7,7 @@ import { useProblem } from './use-problem.ts';
 export interface Question {
   title: string;
   text: string;
-  /** What must be typed before it can be answered with yes; for what cannot be undone. */
+  /** Text that must be typed to confirm an action that cannot be undone. */
   phrase?: string;
   action: string;
 }
@@ -25,12 +24,13 @@ export function createDialogs() {
   return {
     notice,
     question,
-    tell(text: string, isError = false) {
+    notify(text: string, isError = false) {
       notice.value = { text, isError };
     },
-    confirm(asked: Question): Promise<boolean> {
+    /** Asks for confirmation; a question that is still open is answered with no. */
+    confirm(nextQuestion: Question): Promise<boolean> {
       settle?.(false);
-      question.value = asked;
+      question.value = nextQuestion;
       return new Promise((resolve) => {
         settle = resolve;
       });
@@ -48,20 +48,20 @@ export function useDialogs() {
   const describe = useProblem();
   const { t } = useI18n();
 
-  /** Runs what a button does; tells of a failure, and `done` of success. Resolves with whether it went well. */
-  const attempt = async (work: () => Promise<unknown>, done?: string): Promise<boolean> => {
+  /** Runs an action and reports a failure, or success with `successText`. Resolves with whether it succeeded. */
+  const attempt = async (work: () => Promise<unknown>, successText?: string): Promise<boolean> => {
     try {
       await work();
-      if (done) dialogs.tell(done);
+      if (successText) dialogs.notify(successText);
       return true;
     } catch (error) {
       if (error instanceof DOMException && error.name === 'AbortError') return false;
-      dialogs.tell(describe(error), true);
+      dialogs.notify(describe(error), true);
       return false;
     }
   };
-  /** Attempts what deletes something, once the reader is sure. Resolves with whether it is gone. */
-  const removeIfSure = async (question: Question, work: () => Promise<unknown>): Promise<boolean> =>
+  /** Runs a deletion once the user has confirmed it. Resolves with whether it succeeded. */
+  const confirmAndRemove = async (question: Question, work: () => Promise<unknown>): Promise<boolean> =>
     (await dialogs.confirm(question)) && (await attempt(work, t('common.deleted')));
-  return { ...dialogs, attempt, removeIfSure };
+  return { ...dialogs, attempt, confirmAndRemove };
 }

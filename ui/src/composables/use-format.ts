@@ -10,12 +10,12 @@ const AGES = [
   ['minute', 60],
 ] as const;
 
-/** Sizes, dates and texts in the reader's language. */
+/** Formats sizes, dates and texts in the user's language. */
 export function useFormat() {
   const { locale, t } = useI18n();
   const languages = () => (locale.value === 'fr' ? (['fr', 'en'] as const) : (['en', 'fr'] as const));
   return {
-    /** Decimal units, as disks are sold: `1.5 MB`, `1,5 Mo`. */
+    /** Decimal units: `1.5 MB`, `1,5 Mo`. */
     bytes(count: number): string {
       const step = Math.min(BYTE_UNITS.length - 1, count > 0 ? Math.floor(Math.log10(count) / 3) : 0);
       return new Intl.NumberFormat(locale.value, {
@@ -29,14 +29,14 @@ export function useFormat() {
     date: (iso: string): string =>
       new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium', timeStyle: 'short' }).format(new Date(iso)),
     day: (iso: string): string => new Intl.DateTimeFormat(locale.value, { dateStyle: 'medium' }).format(new Date(iso)),
-    /** `3 days ago`, `in 2 hours`; `never` where there is no time. */
+    /** `3 days ago`, `in 2 hours`; `never` without a time. */
     age(iso: string | undefined): string {
       if (iso === undefined) return t('common.never');
       const seconds = (Date.parse(iso) - Date.now()) / 1000;
       const [unit, length] = AGES.find(([, size]) => Math.abs(seconds) >= size) ?? (['second', 1] as const);
       return new Intl.RelativeTimeFormat(locale.value, { numeric: 'auto' }).format(Math.round(seconds / length), unit);
     },
-    /** The reader's language, else the other one. */
+    /** The text in the user's language, else in the other one. */
     localised: (text: LocalisedText | undefined): string | undefined =>
       languages()
         .map((language) => text?.[language])

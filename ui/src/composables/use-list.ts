@@ -4,15 +4,15 @@ import { useQuery } from './use-query.ts';
 
 export const PAGE_SIZE = 50;
 
-/** `count` is that of the whole list. */
-interface Listed<Item> {
+/** One page of results; `count` is that of the whole list. */
+interface ListResponse<Item> {
   results: Item[];
   count: number;
 }
 
-/** A list of the API, loaded whole or a page at a time. */
-export interface List<Item> extends Loaded<Listed<Item>> {
-  /** Counts from 1; a list that comes whole has none. */
+/** A list of the API, loaded at once or page by page. */
+export interface List<Item> extends Loaded<ListResponse<Item>> {
+  /** Counts from 1; undefined if the list is loaded at once. */
   page?: Ref<number>;
 }
 
@@ -22,8 +22,8 @@ export interface ListQuery {
   size: number;
 }
 
-/** Loads a list a page at a time; the page, and what is searched for, stand in the address. */
-export function useList<Item>(load: (signal: AbortSignal, query: ListQuery) => Promise<Listed<Item>>) {
+/** Loads a list page by page, with the page and the search text in the URL. */
+export function useList<Item>(load: (signal: AbortSignal, query: ListQuery) => Promise<ListResponse<Item>>) {
   const {
     fields: { q },
     page,

@@ -1,7 +1,7 @@
 import { onScopeDispose, ref, shallowRef, watchEffect, type Ref, type ShallowRef } from 'vue';
 
 export interface Loaded<T> {
-  /** What came last; stays while it is loaded again. */
+  /** Last result; kept while reloading. */
   data: ShallowRef<T | undefined>;
   error: ShallowRef<Error | undefined>;
   loading: Ref<boolean>;
@@ -9,27 +9,27 @@ export interface Loaded<T> {
 }
 
 /**
- * Loads now, and again whenever something reactive changes that `load` reads before its first await. An answer that
- * is overtaken by a later question is dropped.
+ * Loads now, and again whenever a reactive value changes that `load` reads before its first await. A new load aborts
+ * the previous one, and results of an aborted load are dropped.
  */
 export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T> {
   const data = shallowRef<T>();
   const error = shallowRef<Error>();
   const loading = ref(true);
-  const turn = ref(0);
+  const revision = ref(0);
   let current: AbortController | undefined;
 
   watchEffect(() => {
-    void turn.value;
+    void revision.value;
     current?.abort();
-    const mine = (current = new AbortController());
+    const controller = (current = new AbortController());
     loading.value = true;
-    load(mine.signal).then(
-      (answer) => {
-        if (!mine.signal.aborted) [data.value, error.value, loading.value] = [answer, undefined, false];
+    load(controller.signal).then(
+      (result) => {
+        if (!controller.signal.aborted) [data.value, error.value, loading.value] = [result, undefined, false];
       },
       (reason: unknown) => {
-        if (!mine.signal.aborted)
+        if (!controller.signal.aborted)
           [error.value, loading.value] = [reason instanceof Error ? reason : new Error(String(reason)), false];
       },
     );
@@ -40,7 +40,7 @@ export function useLoad<T>(load: (signal: AbortSignal) => Promise<T>): Loaded<T>
     error,
     loading,
     reload: () => {
-      turn.value++;
+      revision.value++;
     },
   };
 }

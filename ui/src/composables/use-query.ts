@@ -2,8 +2,8 @@ import { computed, type WritableComputedRef } from 'vue';
 import { useRoute, useRouter, type LocationQueryRaw } from 'vue-router';
 
 /**
- * What a page is asked for, kept in its address: one text for each name, '' when it is not there. What
- * changes takes the reader back to the first page, unless `keepPage`.
+ * Reads and writes query parameters of the page's URL, as text; '' if a parameter is absent. A change goes back to the
+ * first page, unless `keepPage`.
  */
 export function useQuery<const Name extends string>(...names: Name[]) {
   const route = useRoute();
@@ -11,8 +11,10 @@ export function useQuery<const Name extends string>(...names: Name[]) {
 
   function set(changes: Record<string, string>, { keepPage = 'page' in changes } = {}): void {
     const query: LocationQueryRaw = { ...route.query, ...(!keepPage && { page: '' }), ...changes };
-    const kept = Object.entries(query).filter(([name, value]) => value !== '' && !(name === 'page' && value === '1'));
-    void router.push({ query: Object.fromEntries(kept) });
+    const present = Object.entries(query).filter(
+      ([name, value]) => value !== '' && !(name === 'page' && value === '1'),
+    );
+    void router.push({ query: Object.fromEntries(present) });
   }
   const field = (name: string) =>
     computed({
@@ -38,7 +40,7 @@ export function useQuery<const Name extends string>(...names: Name[]) {
   };
 }
 
-/** Whether something is on, which the address then says. */
+/** A boolean query parameter. */
 export function useFlag(name: string): WritableComputedRef<boolean> {
   const flag = useQuery(name).fields[name]!;
   return computed({

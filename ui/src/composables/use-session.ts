@@ -7,7 +7,7 @@ const KEY: InjectionKey<SessionState> = Symbol('session');
 export type SessionState = ReturnType<typeof createSession>;
 export const sessionKey = KEY;
 
-/** Who is signed in and how one signs in here: one for the whole application. */
+/** The session and the sign-in mode of the registry: created once for the whole application. */
 export function createSession() {
   const session = shallowRef<Session>({ kind: 'anonymous', isAdmin: false, hasGrant: false });
   const signIn = shallowRef<SignIn>({ mode: 'local' });
@@ -16,7 +16,7 @@ export function createSession() {
     signIn,
     isSignedIn: computed(() => session.value.kind === 'user'),
     isAdmin: computed(() => session.value.isAdmin),
-    /** Whether users and organisations are the registry's own. */
+    /** Whether the registry manages users and organisations itself. */
     isLocal: computed(() => signIn.value.mode === 'local'),
 
     async refresh(): Promise<void> {
@@ -30,7 +30,7 @@ export function createSession() {
         api.PUT('/api/v1/session/account', { body: { type, id, ...(department && { department }) } }),
       );
     },
-    /** Resolves with where the identity provider wants to end its own session, when it has one. */
+    /** Resolves with the URL where the identity provider ends its own session, if it has one. */
     async signOut(): Promise<string | undefined> {
       const { url } = await auth<{ url?: string }>('sign-out', { callbackURL: '/' });
       session.value = { kind: 'anonymous', isAdmin: false, hasGrant: false };

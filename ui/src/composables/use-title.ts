@@ -1,6 +1,6 @@
 import { watchEffect } from 'vue';
 
-/** Names the page in the tab of the browser. */
+/** Sets the document title. */
 export function useTitle(title: () => string | undefined): void {
   watchEffect(() => {
     document.title = [title(), 'Berth'].filter(Boolean).join(' · ');

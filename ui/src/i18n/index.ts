@@ -1,5 +1,5 @@
 import { createI18n } from 'vue-i18n';
-import { keep, recall } from '../stored.ts';
+import { loadPreference, savePreference } from '../preferences.ts';
 import { account } from './messages/account.ts';
 import { admin } from './messages/admin.ts';
 import { artefact } from './messages/artefact.ts';
@@ -18,12 +18,13 @@ const texts = { common, browse, artefact, curation, signing, account, admin, pub
 type Messages = { [Feature in keyof typeof texts]: Record<keyof (typeof texts)[Feature], string> };
 
 declare module 'vue-i18n' {
-  // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- how the library is told which keys there are
+  // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- declares the message keys to vue-i18n
   export interface DefineLocaleMessage extends Messages {}
 }
 
-export function createTranslations(known?: string) {
-  const locale = chooseLanguage(known);
+/** @param sessionLanguage language of the signed-in user, as the identity service reports it */
+export function createTranslations(sessionLanguage?: string) {
+  const locale = chooseLanguage(sessionLanguage);
   document.documentElement.lang = locale;
   return createI18n({
     legacy: false,
@@ -34,29 +35,29 @@ export function createTranslations(known?: string) {
   });
 }
 
-/** Keeps what the reader chose for the next visit. */
+/** Saves the chosen language for the next visit. */
 export function storeLanguage(language: Language): void {
-  keep('berth-language', language);
+  savePreference('berth-language', language);
   document.documentElement.lang = language;
 }
 
-/** What the reader chose here, else what the platform knows of them, else the browser's. */
-function chooseLanguage(known: string | undefined): Language {
-  const candidates = [recall('berth-language'), known, ...navigator.languages];
+/** The saved preference, else the language of the session, else that of the browser. */
+function chooseLanguage(sessionLanguage: string | undefined): Language {
+  const candidates = [loadPreference('berth-language'), sessionLanguage, ...navigator.languages];
   return (
     candidates.map((candidate) => LANGUAGES.find((language) => candidate?.startsWith(language))).find(Boolean) ?? 'en'
   );
 }
 
 function messagesIn(index: 0 | 1): Messages {
-  const chosen = Object.entries(texts).map(([feature, entries]) => [
+  const messages = Object.entries(texts).map(([feature, entries]) => [
     feature,
     Object.fromEntries(Object.entries(entries as Texts).map(([key, pair]) => [key, escape(pair[index])])),
   ]);
-  return Object.fromEntries(chosen) as Messages;
+  return Object.fromEntries(messages) as Messages;
 }
 
-/** An `@` would refer to another text. */
+/** Escapes `@`, which vue-i18n reads as a link to another message. */
 function escape(text: string): string {
   return text.replaceAll('@', "{'@'}");
 }

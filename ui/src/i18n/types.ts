@@ -1,2 +1,2 @@
-/** Each text in English and in French, side by side. */
+/** Messages by key, each in English and in French. */
 export type Texts = Record<string, readonly [en: string, fr: string]>;

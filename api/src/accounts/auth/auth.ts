@@ -1,5 +1,5 @@
-// better-auth as Berth runs it, on the app's own database. Loading it costs 0.3 s and 40 MB, so gateway.ts does when
-// somebody first signs in. What of it can be reached from outside is in calls.ts, the check of a session in sessions/.
+// Configures better-auth on the app's own database. Loading it costs 0.3 s and 40 MB, so load-auth.ts does so on first
+// use. calls.ts lists the endpoints that are exposed; sessions/ checks sessions without better-auth.
 
 import { betterAuth } from 'better-auth';
 import { admin } from 'better-auth/plugins/admin';
@@ -9,48 +9,48 @@ import { twoFactor } from 'better-auth/plugins/two-factor';
 import type { Database } from '../../db/index.ts';
 import type { PasswordHashing } from '../password.ts';
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from '../schemas.ts';
-import { SESSION_LIFETIME_SECONDS, SESSION_PROLONG_AFTER_SECONDS } from '../sessions/authenticator.ts';
-import { addressesWithoutDot } from './addresses-without-dot.ts';
+import { SESSION_LIFETIME_SECONDS, SESSION_RENEW_AFTER_SECONDS } from '../sessions/authenticator.ts';
 import { CLIENT_ADDRESS_HEADER, REQUEST_ORIGIN_HEADER } from './calls.ts';
+import { dotlessDomains } from './dotless-domains.ts';
 
 export type Auth = ReturnType<typeof createAuth>;
 
 export interface AuthOptions {
   database: Database;
-  /** PUBLIC_URL without a trailing slash; https makes the cookies secure, its path is theirs. */
+  /** PUBLIC_URL without a trailing slash; cookies are secure under https and take its path. */
   publicUrl: string;
-  /** AUTH_SECRET, at least 32 characters: another one ends all sessions. */
+  /** AUTH_SECRET, at least 32 characters; changing it ends all sessions. */
   secret: string;
   passwords: PasswordHashing;
-  /** Sign-in attempts of one address in a minute. Default 20; every attempt counts, for all replicas together. */
+  /** Sign-in attempts per address and minute, across all replicas; successful ones count, too. Default 20. */
   signInsPerMinute?: number | undefined;
   /**
-   * Sends somebody the link to set another password; without it none can be asked for. Not awaited: how long a mail
-   * takes tells whether there is a user.
+   * Sends a password reset link; without it, none can be requested. Not awaited: the duration would reveal whether the
+   * user exists.
    */
   mailResetLink?: ((email: string, token: string) => void) | undefined;
-  /** An OpenID provider through which users sign in as well. */
+  /** OpenID provider through which users can also sign in. */
   oidc?: OidcProvider | undefined;
 }
 
 export interface OidcProvider {
-  /** Without a trailing slash; its configuration is at `/.well-known/openid-configuration` below. */
+  /** Without a trailing slash; the configuration is at `<issuer>/.well-known/openid-configuration`. */
   issuer: string;
   clientId: string;
   clientSecret: string;
   scopes: string[];
-  /** Told what the provider says of a user who signs in. */
+  /** Called with the profile of a user who signs in. */
   onProfile?: (profile: Record<string, unknown>) => void;
 }
 
-/** What better-auth and the callback's path call the provider. */
+/** ID of the provider in better-auth and in the callback path. */
 export const OIDC_PROVIDER_ID = 'oidc';
 
 const SIGN_INS_PER_MINUTE = 20;
-/** Of a link to set another password. */
+/** Lifetime of a password reset link. */
 const RESET_LIFETIME_SECONDS = 24 * 3600;
 
-/** Makes the instance; the tables are in db/migrations/0001-accounts.ts. */
+/** Creates the instance; db/migrations/0001-accounts.ts creates the tables. */
 export function createAuth({
   database,
   publicUrl,
@@ -66,7 +66,7 @@ export function createAuth({
     appName: 'Berth',
     baseURL: `${publicUrl}/api/auth`,
     secret,
-    // With transactions, passwords would be hashed while SQLite's only write lock is held.
+    // In a transaction, passwords would be hashed while holding SQLite's only write lock.
     database: { db: database.db, type: database.dialect, transaction: false },
     telemetry: { enabled: false },
     trustedOrigins: (request) => [origin, request?.headers.get(REQUEST_ORIGIN_HEADER)],
@@ -88,11 +88,11 @@ export function createAuth({
         },
       }),
     },
-    // Superadmins make users by address: whoever a provider knows under it, and has seen it work, is that user.
+    // Superadmins create users by address: a provider's user with that address, verified there, is linked to it.
     account: { accountLinking: { enabled: true, requireLocalEmailVerified: false } },
     session: {
       expiresIn: SESSION_LIFETIME_SECONDS,
-      updateAge: SESSION_PROLONG_AFTER_SECONDS,
+      updateAge: SESSION_RENEW_AFTER_SECONDS,
       cookieCache: { enabled: false },
     },
     rateLimit: {
@@ -115,21 +115,21 @@ export function createAuth({
       }),
       admin({ bannedUserMessage: 'This user is disabled: ask an administrator of the registry.' }),
       twoFactor({ issuer: 'Berth' }),
-      addressesWithoutDot(),
+      dotlessDomains(),
       ...(oidc ? [openIdProvider(oidc)] : []),
     ],
     advanced: {
       useSecureCookies: publicUrl.startsWith('https:'),
       defaultCookieAttributes: { path: pathname.replace(/\/$/, '') || '/', sameSite: 'lax', httpOnly: true },
       ipAddress: { ipAddressHeaders: [CLIENT_ADDRESS_HEADER] },
-      // assertSameOrigin of access/ is the rule; this one refuses programs, which send no Origin.
+      // access/ checks the origin (assertSameOrigin); better-auth would refuse programs, which send no Origin.
       disableCSRFCheck: true,
       disableOriginCheck: false,
-      // A test does it once and for all.
+      // better-auth-tables.unit.test.ts validates the schema instead.
       database: { validateSchema: false },
     },
     logger: { disabled: true },
-    // What is no answer to the client goes to the error handler of the app.
+    // Unexpected errors are thrown to the app's error handler.
     onAPIError: { throw: true, errorURL: `${publicUrl}/` },
   });
 }
@@ -147,7 +147,7 @@ function openIdProvider({ issuer, clientId, clientSecret, scopes, onProfile }: O
         overrideUserInfo: true,
         mapProfileToUser: (profile) => {
           onProfile?.(profile);
-          // Some providers know no name.
+          // Some providers send no name.
           return { name: profile.name ?? profile.email ?? undefined };
         },
       },

@@ -1,9 +1,9 @@
-// What of better-auth can be reached from outside; everything else of it is no path. Users and organisations are
-// changed through /api/v1 alone, where the policy, the last superadmin and the audit are minded.
+// The better-auth endpoints that are exposed; all others answer 404. Users and organisations are changed only through
+// /api/v1, which enforces the policy, protects the last superadmin and writes the audit log.
 
 import { Type, type TObject } from 'typebox';
 
-/** Headers that gateway.ts writes over whatever a client sent under these names. */
+/** Internal headers; gateway.ts overwrites whatever a client sends under these names. */
 export const CLIENT_ADDRESS_HEADER = 'x-berth-ip';
 export const REQUEST_ORIGIN_HEADER = 'x-berth-origin';
 
@@ -11,15 +11,15 @@ export interface AuthCall {
   method: 'GET' | 'POST';
   path: string;
   summary: string;
-  /** For the description: better-auth validates it. */
+  /** Documentation only: better-auth validates the body. */
   body?: TObject;
-  /** What the audit calls it; reading is not audited. */
+  /** Action in the audit log; undefined for reads, which are not audited. */
   action?: string;
 }
 
-/** What the audit calls signing in, whichever way. */
+/** Audit action of signing in, by password or provider. */
 export const SIGN_IN = 'session.sign-in';
-/** Its second half, and the first code of an app. */
+/** Audit action of verifying a code: at sign-in, or when the second factor is enabled. */
 export const SECOND_FACTOR = 'session.verify-second-factor';
 export const PASSWORD_SIGN_IN = '/sign-in/email';
 export const OIDC_SIGN_IN = '/sign-in/social';
@@ -37,7 +37,7 @@ export const AUTH_CALLS: readonly AuthCall[] = [
   {
     method: 'POST',
     path: '/change-password',
-    summary: "Change one's password",
+    summary: "Change the user's password",
     action: 'user.change-password',
     body: Type.Object({
       currentPassword: Type.String(),
@@ -48,69 +48,67 @@ export const AUTH_CALLS: readonly AuthCall[] = [
   {
     method: 'POST',
     path: '/request-password-reset',
-    summary:
-      'Have a link mailed with which to set another password; the answer is the same whether there is such a ' +
-      'user or not',
+    summary: 'Request a password reset link by mail; the response is the same whether the user exists or not',
     action: 'user.request-password-reset',
     body: Type.Object({ email: Type.String() }),
   },
   {
     method: 'POST',
     path: '/reset-password',
-    summary: 'Set another password with the token of a link, once; ends all sessions of the user',
+    summary: 'Set a new password with a single-use reset token; ends all sessions of the user',
     action: 'user.reset-password',
     body: Type.Object({ newPassword: Type.String(), token: Type.String() }),
   },
   {
     method: 'POST',
     path: '/two-factor/enable',
-    summary: 'Begin to ask for a second factor; verifying a first code makes it so',
+    summary: 'Start enabling the second factor; verifying the first code completes it',
     action: 'user.enable-second-factor',
     body: Type.Object({ password: Type.String() }),
   },
   {
     method: 'POST',
     path: '/two-factor/disable',
-    summary: 'Ask for no second factor any more',
+    summary: 'Disable the second factor',
     action: 'user.disable-second-factor',
     body: Type.Object({ password: Type.String() }),
   },
   {
     method: 'POST',
     path: '/two-factor/get-totp-uri',
-    summary: 'Show the secret to an app that makes codes',
+    summary: 'Get the secret for an authenticator app',
     action: 'user.show-second-factor',
     body: Type.Object({ password: Type.String() }),
   },
   {
     method: 'POST',
     path: '/two-factor/generate-backup-codes',
-    summary: 'Make new codes for when the app is lost; earlier ones are void',
+    summary: 'Generate new backup codes; earlier ones become invalid',
     action: 'user.make-backup-codes',
     body: Type.Object({ password: Type.String() }),
   },
   {
     method: 'POST',
     path: '/two-factor/verify-totp',
-    summary: 'Go on with a code of the app',
+    summary: 'Verify a code of the authenticator app',
     action: SECOND_FACTOR,
     body: Type.Object({ code: Type.String() }),
   },
   {
     method: 'POST',
     path: '/two-factor/verify-backup-code',
-    summary: 'Go on with a code that was kept for this',
+    summary: 'Verify a backup code',
     action: SECOND_FACTOR,
     body: Type.Object({ code: Type.String() }),
   },
 ];
 
-/** With an OpenID provider. */
+/** Endpoints that are exposed only with an OpenID provider. */
 export const OIDC_CALLS: readonly AuthCall[] = [
   {
     method: 'POST',
     path: OIDC_SIGN_IN,
-    summary: 'Begin to sign in through the OpenID provider; the answer says where to go on',
+    summary: 'Start signing in through the OpenID provider; the response contains its URL',
     body: Type.Object({
       provider: Type.Literal('oidc'),
       callbackURL: Type.Optional(Type.String()),
@@ -120,7 +118,7 @@ export const OIDC_CALLS: readonly AuthCall[] = [
   {
     method: 'GET',
     path: '/callback/oidc',
-    summary: 'Where the OpenID provider sends users back to; sets the session cookie',
+    summary: 'Callback of the OpenID provider; sets the session cookie',
     action: SIGN_IN,
   },
 ];

@@ -1,4 +1,4 @@
-// Hands a call to better-auth with the real address of the client, and audits what came of it.
+// Forwards calls to better-auth with the real client address, limits failed sign-ins, and audits the outcome.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { ANONYMOUS } from '../../access/index.ts';
@@ -6,7 +6,7 @@ import type { AttemptLimit } from '../../attempts/index.ts';
 import { appendAudit, type AuditEvent } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
 import { OidcUnavailableError } from '../errors.ts';
-import type { Profile, ProfileCarrier } from '../oidc/profile.ts';
+import type { Profile, ProfileContext } from '../oidc/profile.ts';
 import type { SyncClaims } from '../oidc/sync.ts';
 import { normalizeEmail } from '../operations.ts';
 import { MAX_EMAIL_LENGTH } from '../schemas.ts';
@@ -25,10 +25,10 @@ import {
 export interface AuthRequest {
   call: AuthCall;
   headers: IncomingHttpHeaders;
-  /** With its `?`, or empty. */
+  /** Query string including `?`, or empty. */
   search: string;
   body: Buffer | undefined;
-  /** Address of the client, forwarding headers of trusted proxies followed. */
+  /** IP address of the client, after the forwarding headers of trusted proxies. */
   ip: string;
   /** Origin that the client addressed. */
   origin: string;
@@ -44,10 +44,10 @@ export interface AuthGatewayOptions {
   publicUrl: string;
   loadAuth: () => Promise<Auth>;
   sessions: SessionAuthenticator;
-  /** Failed sign-ins to one account, from wherever they come. */
+  /** Limits failed sign-ins per account, from any address. */
   failedSignIns: AttemptLimit;
-  profiles: ProfileCarrier;
-  /** Follows the claims of an OpenID provider. */
+  profiles: ProfileContext;
+  /** Applies the claims of the OpenID provider to the user. */
   syncClaims?: SyncClaims | undefined;
 }
 
@@ -67,33 +67,33 @@ export function createAuthGateway({
   return {
     async handle(request) {
       const { action } = request.call;
-      const before = action === undefined ? undefined : await sessions.identify(request.headers);
-      const address = request.call.path === PASSWORD_SIGN_IN ? addressIn(request.body) : undefined;
-      // Known or not: who has no account here is told the same.
-      if (address !== undefined) await failedSignIns.assertFree(address);
+      const callerBefore = action === undefined ? undefined : await sessions.identify(request.headers);
+      const email = request.call.path === PASSWORD_SIGN_IN ? readEmail(request.body) : undefined;
+      // Unknown addresses count, too: the response must not reveal whether a user exists.
+      if (email !== undefined) await failedSignIns.assertAllowed(email);
       const auth = await loadAuth();
       const { result: response, profile } = await profiles.run(() => auth.handler(toFetchRequest(request, publicUrl)));
-      if (address !== undefined)
+      if (email !== undefined)
         await (response.ok
-          ? failedSignIns.forget(address)
+          ? failedSignIns.reset(email)
           : response.status === UNAUTHORIZED
-            ? failedSignIns.count(address)
+            ? failedSignIns.countFailure(email)
             : undefined);
-      // better-auth knows the provider once its configuration could be read, and looks again each time.
+      // better-auth answers 404 until it has read the provider's configuration; it retries on each call.
       if (request.call.path === OIDC_SIGN_IN && response.status === NOT_FOUND)
         throw new OidcUnavailableError(
           'The OpenID provider does not answer: try again in a moment, or sign in with a password.',
           { headers: { 'retry-after': '10' } },
         );
-      // Attempts over the limit would fill the log at the pace of whoever makes them.
+      // Not audited: attempts over the limit would flood the log.
       if (action === undefined || response.status === TOO_MANY_REQUESTS) return response;
-      const caller = begins(action) ? await sessions.identify({ cookie: cookiesOf(response) }) : before;
+      const caller = startsSession(action) ? await sessions.identify({ cookie: cookiesOf(response) }) : callerBefore;
       const actor = { caller: caller ?? ANONYMOUS, ip: request.ip, requestId: request.requestId };
       const target = caller
         ? { targetType: 'session' as const, targetId: caller.sessionId }
         : signInTarget(request, profile);
-      // A provider's callback leads on whatever came of it.
-      const isRefused = begins(action) && !caller && !isHalfWay(response);
+      // The provider's callback redirects even when the sign-in was refused.
+      const isRefused = startsSession(action) && !caller && !awaitsSecondFactor(response);
       if (target)
         await appendAudit(database.db, actor, {
           action,
@@ -120,7 +120,7 @@ function toFetchRequest({ call, headers, search, body, ip, origin }: AuthRequest
   });
 }
 
-/** What an answer sets, as the next request would send it. */
+/** Returns the cookies that a response sets, in the form of a Cookie header. */
 function cookiesOf(response: Response): string {
   return response.headers
     .getSetCookie()
@@ -132,34 +132,36 @@ function outcomeOf({ status }: Response): 'success' | 'refused' | 'failed' {
   return status < 400 ? 'success' : status < 500 ? 'refused' : 'failed';
 }
 
-/**
- * Whom somebody tried to sign in as; what is no address is not kept, since passwords are typed into the wrong field.
- */
+/** Returns the user of a sign-in attempt. Values that are not addresses are not recorded: they may be passwords. */
 function signInTarget(
   { call, body }: AuthRequest,
   profile: Profile | undefined,
 ): Pick<AuditEvent, 'targetType' | 'targetId'> | undefined {
-  if (!begins(call.action) && call.action !== 'user.request-password-reset' && call.action !== 'user.reset-password')
+  if (
+    !startsSession(call.action) &&
+    call.action !== 'user.request-password-reset' &&
+    call.action !== 'user.reset-password'
+  )
     return undefined;
-  return { targetType: 'user', targetId: toAddress(profile?.['email']) ?? addressIn(body) ?? 'unknown' };
+  return { targetType: 'user', targetId: toEmail(profile?.['email']) ?? readEmail(body) ?? 'unknown' };
 }
 
-/** Whether a session may come of it. */
-function begins(action: string | undefined): boolean {
+/** Tells whether a successful call of this action may start a session. */
+function startsSession(action: string | undefined): boolean {
   return action === SIGN_IN || action === SECOND_FACTOR;
 }
 
-function addressIn(body: Buffer | undefined): string | undefined {
+function readEmail(body: Buffer | undefined): string | undefined {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body?.toString('utf8') ?? '');
   } catch {
     return undefined;
   }
-  return typeof parsed === 'object' && parsed !== null && 'email' in parsed ? toAddress(parsed.email) : undefined;
+  return typeof parsed === 'object' && parsed !== null && 'email' in parsed ? toEmail(parsed.email) : undefined;
 }
 
-function toAddress(email: unknown): string | undefined {
+function toEmail(email: unknown): string | undefined {
   return typeof email === 'string' && email.includes('@')
     ? normalizeEmail(email)
         .replace(/\p{Cc}/gu, '')
@@ -167,7 +169,7 @@ function toAddress(email: unknown): string | undefined {
     : undefined;
 }
 
-/** The password was right, and a second factor is asked for. */
-function isHalfWay(response: Response): boolean {
+/** Tells whether the password was right and the second factor is still required. */
+function awaitsSecondFactor(response: Response): boolean {
   return response.ok && response.headers.getSetCookie().some((cookie) => cookie.includes('two_factor='));
 }

@@ -1,4 +1,4 @@
-// better-auth, loaded when it is first needed: see auth.ts for what it costs.
+// Loads better-auth on first use; auth.ts states the cost.
 
 import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
@@ -6,7 +6,7 @@ import type { Auth, AuthOptions } from './auth.ts';
 
 const RESET_TOKEN_BYTES = 32;
 
-/** Makes what gives the one instance; a load that failed is tried again. */
+/** Creates a function that returns the shared instance and loads it on first use; a failed load is retried. */
 export function createAuthLoader(options: AuthOptions): () => Promise<Auth> {
   let loading: Promise<Auth> | undefined;
   const load = async () => (await import('./auth.ts')).createAuth(options);
@@ -19,7 +19,7 @@ export function createAuthLoader(options: AuthOptions): () => Promise<Auth> {
   };
 }
 
-/** Makes the token of a link with which a user sets another password, once. */
+/** Creates the single-use token of a password reset link. */
 export async function createResetToken(
   auth: Auth,
   userId: string,
@@ -32,8 +32,8 @@ export async function createResetToken(
   return { token, expiresAt };
 }
 
-/** Prolongs a session; the `Set-Cookie` headers to send, or undefined when it ended meanwhile. */
-export async function prolongSession(auth: Auth, { cookie }: IncomingHttpHeaders): Promise<string[] | undefined> {
+/** Renews a session; returns the `Set-Cookie` headers to send, or undefined if it has ended meanwhile. */
+export async function renewSession(auth: Auth, { cookie }: IncomingHttpHeaders): Promise<string[] | undefined> {
   try {
     const { headers, response } = await auth.api.getSession({
       headers: new Headers({ cookie: cookie ?? '' }),

@@ -1,5 +1,5 @@
-// Signing in and out at /api/auth, which is better-auth's own API: its answers pass as they are, its errors become
-// problem documents that keep the `code` and `message` its clients read.
+// Routes of /api/auth, which expose better-auth's API. Responses pass unchanged; errors become problem documents that
+// keep the `code` and `message` that better-auth's clients read.
 
 import { STATUS_CODES } from 'node:http';
 import type { FastifyPluginCallback, FastifyReply, FastifyRequest } from 'fastify';
@@ -10,8 +10,8 @@ import type { AuthCall } from './calls.ts';
 import type { AuthGateway } from './gateway.ts';
 
 const BODY_LIMIT_BYTES = 64 * 1024;
-/** Left to the server: what describes the connection or the body as better-auth sent it. */
-const OWN_HEADERS = new Set(['set-cookie', 'content-length', 'transfer-encoding', 'connection']);
+/** Headers of better-auth's response that are not copied: the server sets its own. */
+const SKIPPED_HEADERS = new Set(['set-cookie', 'content-length', 'transfer-encoding', 'connection']);
 
 export function authRoutes(gateway: AuthGateway, calls: readonly AuthCall[]): FastifyPluginCallback {
   return (app, _options, done) => {
@@ -55,13 +55,16 @@ async function sendResponse(response: Response, request: FastifyRequest, reply: 
     response.status < 400
       ? Buffer.from(await response.arrayBuffer())
       : JSON.stringify(await toProblem(response, request.id));
-  for (const [name, value] of response.headers) if (!OWN_HEADERS.has(name)) reply.header(name, value);
+  for (const [name, value] of response.headers) if (!SKIPPED_HEADERS.has(name)) reply.header(name, value);
   for (const cookie of response.headers.getSetCookie()) reply.header('set-cookie', cookie);
   if (response.status >= 400) reply.type('application/problem+json');
   return reply.code(response.status).header('cache-control', 'no-store').send(body);
 }
 
-/** @throws too_many_attempts, and what the app's error handler makes of a failure inside better-auth */
+/**
+ * Converts an error response of better-auth into a problem document.
+ * @throws too_many_attempts; Error for a status from 500, which the app's error handler answers
+ */
 async function toProblem(response: Response, requestId: string): Promise<Record<string, unknown>> {
   const { status } = response;
   if (status === TooManyAttemptsError.status) {

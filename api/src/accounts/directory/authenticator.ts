@@ -1,4 +1,4 @@
-// From the cookies of the identity service to their caller, and the choice of the account that they act for.
+// Resolves the caller from the identity service's cookies, and the accounts that the caller may act for.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Account, UserCaller } from '../../access/index.ts';
@@ -9,7 +9,7 @@ import { createTokenCheck, type DirectoryPayload, type DirectoryTokenOptions } f
 
 export interface DirectoryAuthenticator extends AccountChoices {
   /**
-   * Resolves the caller; undefined without a session, or when it has expired.
+   * Resolves the caller; undefined without a session or with an expired one.
    * @throws session_invalid, directory_unavailable
    */
   authenticate(headers: IncomingHttpHeaders): Promise<UserCaller | undefined>;
@@ -21,7 +21,7 @@ export interface DirectoryAuthenticatorOptions extends DirectoryTokenOptions {
   hasGrant: (account: Account) => Promise<boolean>;
 }
 
-/** There is no session of ours to name: the identity service has it. */
+/** Placeholder: the sessions are the identity service's and have no ID here. */
 const SESSION_ID = 'directory';
 
 export function createDirectoryAuthenticator({

@@ -1,11 +1,11 @@
-// The cookies of the Data Fair identity service, which it and its services share on one host.
+// Cookies of the Data Fair identity service, which it shares with its services on one host.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import { readCookie } from '../sessions/session-cookie.ts';
 
 export interface DirectoryCookies {
   token: string | undefined;
-  /** Which of their memberships the user acts under; none: they act for themselves. */
+  /** Organisation that the user acts for; undefined if they act for themselves. */
   organization: string | undefined;
   department: string | undefined;
   role: string | undefined;
@@ -19,7 +19,7 @@ export function readDirectoryCookies({ cookie = '' }: IncomingHttpHeaders): Dire
   const [unsigned, signature] = [read('id_token'), read('id_token_sign')];
   const language = read('i18n_lang');
   return {
-    // Some deployments keep both parts in one cookie.
+    // Some deployments send the whole token in one cookie.
     token: unsigned === undefined ? undefined : signature === undefined ? unsigned : `${unsigned}.${signature}`,
     organization: read('id_token_org'),
     department: read('id_token_dep'),
@@ -29,8 +29,8 @@ export function readDirectoryCookies({ cookie = '' }: IncomingHttpHeaders): Dire
 }
 
 /**
- * Makes the cookies that choose a membership, as the identity service's own pages write them: readable by pages, below
- * the whole host.
+ * Formats the cookies that choose a membership, as the identity service's pages write them: readable by scripts, valid
+ * for the whole host.
  */
 export function formatAccountCookies(
   {

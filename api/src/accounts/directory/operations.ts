@@ -1,4 +1,4 @@
-// From what the identity service says of a user to the accounts that they may act for.
+// Converts the identity service's session payload to a user and the accounts that they may act for.
 
 import type { Account, UserCaller } from '../../access/index.ts';
 import type { AccountChoice } from '../sessions/operations.ts';
@@ -11,10 +11,7 @@ export type DirectoryUser = Pick<UserCaller, 'user' | 'isAdmin' | 'account' | 'a
 
 type Membership = NonNullable<DirectoryPayload['organizations']>[number];
 
-/**
- * Tells who the user is and, by their cookies, under which membership they act; without a membership of that name they
- * act for themselves.
- */
+/** Returns the user and the membership that the cookies choose; the user acts alone if there is no such membership. */
 export function toDirectoryUser(
   payload: DirectoryPayload,
   cookies: Omit<DirectoryCookies, 'token' | 'language'>,
@@ -23,7 +20,7 @@ export function toDirectoryUser(
   const membership = payload.organizations?.find((it) => isChosen(it, cookies));
   return {
     user: { id, name, email },
-    // Superadmin powers are taken up for a while, and laid down.
+    // A superadmin of the identity service is one here only while their admin mode is on.
     isAdmin: Boolean(payload.isAdmin) && Boolean(payload.adminMode),
     isReadOnly: Boolean(payload.pseudoSession),
     ...(membership
@@ -32,7 +29,7 @@ export function toDirectoryUser(
   };
 }
 
-/** Lists what the user may act for: themselves first. */
+/** Lists the accounts that the user may act for, their own first. */
 export function listDirectoryChoices({ id, name = id, organizations = [] }: DirectoryPayload): AccountChoice[] {
   return [
     { type: 'user', id, name, role: 'admin' },
@@ -44,13 +41,13 @@ export function listDirectoryChoices({ id, name = id, organizations = [] }: Dire
   ];
 }
 
-/** The membership for an account; of several, the one that administers it. */
+/** Returns the membership for an account, preferring one with the admin role. */
 export function membershipFor(
   { organizations = [] }: DirectoryPayload,
   { id, department }: Account,
 ): Membership | undefined {
-  const fitting = organizations.filter((it) => it.id === id && (it.department || undefined) === department);
-  return fitting.find((it) => roleOf(it) === 'admin') ?? fitting[0];
+  const matching = organizations.filter((it) => it.id === id && (it.department || undefined) === department);
+  return matching.find((it) => roleOf(it) === 'admin') ?? matching[0];
 }
 
 function isChosen(

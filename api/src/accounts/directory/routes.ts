@@ -1,7 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { AccountsInDirectoryError } from '../errors.ts';
 
-/** In place of the routes of users and organisations: says where they are managed. */
+/** Replaces the routes of users and organisations: answers that the identity service manages them. */
 export function externalAccountRoutes(directoryUrl: string): FastifyPluginCallbackTypebox {
   return (app, _options, done) => {
     for (const path of [

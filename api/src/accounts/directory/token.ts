@@ -1,10 +1,10 @@
-// The session of the Data Fair identity service: a JSON Web Token, cut in two cookies so that pages can read what it
-// says and not its signature.
+// Verifies sessions of the Data Fair identity service: a JSON Web Token, split into two cookies so that pages can read
+// the payload but not the signature.
 
 import { createRemoteJWKSet, errors, jwtVerify, type JWTVerifyGetKey } from 'jose';
 import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
-import { CLOCK_TOLERANCE_SECONDS, isTokenFault, SIGNATURE_ALGORITHMS } from '../../access/index.ts';
+import { CLOCK_TOLERANCE_SECONDS, isInvalidTokenError, SIGNATURE_ALGORITHMS } from '../../access/index.ts';
 import { DirectoryUnavailableError, SessionInvalidError } from '../errors.ts';
 
 const OrganizationSchema = Type.Object({
@@ -15,7 +15,7 @@ const OrganizationSchema = Type.Object({
   departmentName: Type.Optional(Type.Union([Type.String(), Type.Null()])),
 });
 
-/** What of the token's payload counts here. */
+/** The fields of the payload that are used here. */
 const PayloadSchema = Type.Object({
   id: Type.String({ minLength: 1 }),
   name: Type.Optional(Type.String()),
@@ -31,42 +31,43 @@ export type DirectoryPayload = Static<typeof PayloadSchema>;
 export interface DirectoryTokenOptions {
   /** PRIVATE_DIRECTORY_URL without a trailing slash. */
   directoryUrl: string;
-  /** How long its keys are taken without asking again. Default 10 min. */
-  keysLiveMs?: number;
-  /** For how long an unknown key does not make the keys be asked for again. Default 1 min. */
-  keysRestMs?: number;
-  /** How long the directory may take to answer. Default 5 s. */
+  /** How long fetched keys are cached. Default 10 min. */
+  keysMaxAgeMs?: number;
+  /** Minimum time between two fetches because of unknown keys. Default 1 min. */
+  keysCooldownMs?: number;
+  /** Timeout for fetching the keys. Default 5 s. */
   timeoutMs?: number;
 }
 
-/** Verified tokens that are remembered: verifying one costs as much as a request does besides. */
-const REMEMBERED_TOKENS = 1000;
+/** Cached verified tokens: a verification costs as much as the rest of a request. */
+const MAX_CACHED_TOKENS = 1000;
 
 /**
- * Makes the check of a token. Undefined stands for one that has expired: then nobody is signed in any more.
- * @throws session_invalid for one that the directory has not made; directory_unavailable while its keys cannot be had
+ * Creates the check of a token, which returns undefined for an expired one.
+ * @throws session_invalid for a token that the directory did not issue; directory_unavailable while its keys cannot be
+ *   fetched
  */
 export function createTokenCheck({
   directoryUrl,
-  keysLiveMs = 600_000,
-  keysRestMs = 60_000,
+  keysMaxAgeMs = 600_000,
+  keysCooldownMs = 60_000,
   timeoutMs = 5000,
 }: DirectoryTokenOptions): (token: string) => Promise<DirectoryPayload | undefined> {
   const keys = createRemoteJWKSet(new URL(`${directoryUrl}/.well-known/jwks.json`), {
-    cacheMaxAge: keysLiveMs,
-    cooldownDuration: keysRestMs,
+    cacheMaxAge: keysMaxAgeMs,
+    cooldownDuration: keysCooldownMs,
     timeoutDuration: timeoutMs,
   });
-  const remembered = new Map<string, { payload: DirectoryPayload; expiresAt: number; verifiedAt: number }>();
+  const cache = new Map<string, { payload: DirectoryPayload; expiresAt: number; verifiedAt: number }>();
   return async (token) => {
-    const known = remembered.get(token);
-    // A key that the directory has withdrawn counts no longer than its keys are taken without asking.
-    if (known && Date.now() < Math.min(known.expiresAt, known.verifiedAt + keysLiveMs)) return known.payload;
-    remembered.delete(token);
+    const cached = cache.get(token);
+    // Verified again after keysMaxAgeMs, so that a withdrawn key is not accepted for longer than the keys are cached.
+    if (cached && Date.now() < Math.min(cached.expiresAt, cached.verifiedAt + keysMaxAgeMs)) return cached.payload;
+    cache.delete(token);
     const verified = await verify(token, keys);
     if (!verified) return undefined;
-    if (remembered.size >= REMEMBERED_TOKENS) remembered.delete(remembered.keys().next().value ?? '');
-    remembered.set(token, { ...verified, verifiedAt: Date.now() });
+    if (cache.size >= MAX_CACHED_TOKENS) cache.delete(cache.keys().next().value ?? '');
+    cache.set(token, { ...verified, verifiedAt: Date.now() });
     return verified.payload;
   };
 }
@@ -87,16 +88,16 @@ async function verify(
   } catch (error) {
     if (error instanceof errors.JWTExpired) return undefined;
     if (error instanceof SessionInvalidError) throw error;
-    if (isTokenFault(error)) throw invalid(error);
+    if (isInvalidTokenError(error)) throw invalid(error);
     throw new DirectoryUnavailableError(
-      'The identity service does not answer, so nobody can be recognised: try again in a moment. You stay signed in.',
+      'The identity service does not respond, so sessions cannot be verified: try again soon. You stay signed in.',
       { cause: error, headers: { 'retry-after': '5' } },
     );
   }
 }
 
 function invalid(cause?: unknown): Error {
-  return new SessionInvalidError('The session cookies are not those that the identity service made: sign in again.', {
+  return new SessionInvalidError('The session cookies were not issued by the identity service: sign in again.', {
     cause,
   });
 }

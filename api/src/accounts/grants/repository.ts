@@ -1,4 +1,4 @@
-// Access grants: one row an account; an empty department stands for the organisation and all its departments.
+// Access grants: one row per account; an empty department means the organisation with all its departments.
 
 import type { AccessGrantsTable, Executor } from '../../db/index.ts';
 import type { Account } from '../../access/index.ts';
@@ -6,7 +6,7 @@ import { pageBounds, searchPatterns } from '../operations.ts';
 import type { Page, PageQuery } from '../schemas.ts';
 import { sql } from 'kysely';
 
-/** Inserts a grant; false when the account has one. */
+/** Inserts a grant; false if the account already has one. */
 export async function insertGrant(executor: Executor, grant: AccessGrantsTable): Promise<boolean> {
   const inserted = await executor
     .insertInto('access_grants')
@@ -21,7 +21,8 @@ export async function listGrants(executor: Executor, query: PageQuery): Promise<
   let matching = executor.selectFrom('access_grants');
   for (const pattern of searchPatterns(query.q)) {
     matching = matching.where(
-      sql<boolean>`lower(account_id || ' ' || coalesce(account_name, '') || ' ' || department) like ${pattern} escape '\\'`,
+      sql<boolean>`
+        lower(account_id || ' ' || coalesce(account_name, '') || ' ' || department) like ${pattern} escape '\\'`,
     );
   }
   const { offset, limit } = pageBounds(query);
@@ -36,7 +37,7 @@ export async function listGrants(executor: Executor, query: PageQuery): Promise<
   return { results, count };
 }
 
-/** The grant that covers an account, the wider one first; the same rule as `accountMatches`. */
+/** Finds the grant that covers an account, the wider one first; the same rule as `accountMatches`. */
 export function findGrantFor(executor: Executor, account: Account): Promise<AccessGrantsTable | undefined> {
   return executor
     .selectFrom('access_grants')
@@ -49,11 +50,12 @@ export function findGrantFor(executor: Executor, account: Account): Promise<Acce
     .executeTakeFirst();
 }
 
-export function takeGrant(executor: Executor, id: string): Promise<AccessGrantsTable | undefined> {
+/** Deletes a grant and returns it. */
+export function deleteGrant(executor: Executor, id: string): Promise<AccessGrantsTable | undefined> {
   return executor.deleteFrom('access_grants').where('id', '=', id).returningAll().executeTakeFirst();
 }
 
-/** Removes what an account that is gone was granted: with a department that one's grant, without all of them. */
+/** Deletes the grants of a deleted account: those of all departments, or only that of `department` if it is set. */
 export async function deleteGrantsOf(executor: Executor, account: Account): Promise<void> {
   await executor
     .deleteFrom('access_grants')
@@ -63,7 +65,7 @@ export async function deleteGrantsOf(executor: Executor, account: Account): Prom
     .execute();
 }
 
-/** The name under which an account is known here; undefined for accounts that live elsewhere. */
+/** Returns the name of an account that this registry manages; undefined for others. */
 export async function findAccountName(executor: Executor, { type, id }: Account): Promise<string | undefined> {
   const row = await executor.selectFrom(type).select('name').where('id', '=', id).executeTakeFirst();
   return row?.name;

@@ -52,7 +52,7 @@ export function grantRoutes(grants: GrantService): FastifyPluginCallbackTypebox 
       '/access-grants/:id',
       {
         schema: {
-          summary: 'Take an access grant back',
+          summary: 'Revoke an access grant',
           tags,
           params,
           response: { 204: Type.Null(), ...problems(400, 401, 403, 404) },

@@ -1,4 +1,4 @@
-// Access grants: which accounts may download. Who belongs to an account is the matter of users/ and organizations/.
+// Access grants: which accounts may download. users/ and organizations/ manage who belongs to an account.
 
 import { randomUUID } from 'node:crypto';
 import { accountOf, enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
@@ -6,23 +6,23 @@ import { appendAudit } from '../../audit/index.ts';
 import type { AccessGrantsTable, Database, Executor } from '../../db/index.ts';
 import { AccountInvalidError, GrantExistsError, GrantNotFoundError } from '../errors.ts';
 import type { Page, PageQuery } from '../schemas.ts';
-import { findAccountName, findGrantFor, insertGrant, listGrants, takeGrant } from './repository.ts';
+import { findAccountName, findGrantFor, insertGrant, listGrants, deleteGrant } from './repository.ts';
 import type { Grant } from './schemas.ts';
 
 export interface GrantService {
   /** Grants an account access to the registry. @throws account_invalid, grant_exists */
   create(actor: Actor, account: Account): Promise<Grant>;
-  /** Lists all grants, the newest first. */
+  /** Lists all grants, newest first. */
   list(caller: Caller, query: PageQuery): Promise<Page<Grant>>;
   /** Finds the grant that covers the account the caller acts for. @throws access_grant_not_found */
   findOwn(caller: Caller): Promise<Grant>;
-  /** Takes a grant back; downloads of the account end at once. @throws access_grant_not_found */
+  /** Revokes a grant; further downloads of the account are refused at once. @throws access_grant_not_found */
   remove(actor: Actor, id: string): Promise<void>;
-  /** Tells whether a grant covers an account: one without department covers all departments. */
+  /** Tells whether a grant covers an account; one without a department covers all departments. */
   hasGrant(account: Account, executor?: Executor): Promise<boolean>;
 }
 
-export function createGrantService(database: Database): GrantService {
+export function createGrantService({ database }: { database: Database }): GrantService {
   return {
     async create(actor, account) {
       enforce(policy.createGrant(actor.caller));
@@ -71,8 +71,8 @@ export function createGrantService(database: Database): GrantService {
     async remove(actor, id) {
       enforce(policy.deleteGrant(actor.caller));
       await database.transaction(async (tx) => {
-        const row = await takeGrant(tx, id);
-        if (!row) throw new GrantNotFoundError('There is no access grant with this id.');
+        const row = await deleteGrant(tx, id);
+        if (!row) throw new GrantNotFoundError('No access grant has this ID.');
         await appendAudit(tx, actor, {
           action: 'access-grant.delete',
           targetType: 'access-grant',

@@ -1,4 +1,4 @@
-// Invitations in better-auth's table; a department is its team, by id there and by slug on the wire.
+// Invitations in better-auth's table. A department is a team there, with its ID in the table and its slug on the wire.
 
 import type { Executor } from '../../db/index.ts';
 
@@ -47,9 +47,9 @@ export async function findTeamId(
   )?.id;
 }
 
-/** Those that nobody has accepted and that have not expired. */
+/** Lists the invitations that are neither accepted nor expired. */
 export function listInvitations(executor: Executor, organizationId: string, now: Date): Promise<InvitationRow[]> {
-  return pending(executor, now)
+  return selectPending(executor, now)
     .where('i.organizationId', '=', organizationId)
     .orderBy('i.email')
     .orderBy('i.id')
@@ -57,10 +57,10 @@ export function listInvitations(executor: Executor, organizationId: string, now:
 }
 
 export function findInvitation(executor: Executor, id: string, now: Date): Promise<InvitationRow | undefined> {
-  return pending(executor, now).where('i.id', '=', id).executeTakeFirst();
+  return selectPending(executor, now).where('i.id', '=', id).executeTakeFirst();
 }
 
-/** Ends an invitation; of all who try, one gets true. */
+/** Deletes an invitation; exactly one of several concurrent calls returns true. */
 export async function deleteInvitation(executor: Executor, id: string, organizationId?: string): Promise<boolean> {
   const deleted = await executor
     .deleteFrom('invitation')
@@ -71,7 +71,7 @@ export async function deleteInvitation(executor: Executor, id: string, organizat
   return deleted !== undefined;
 }
 
-/** Ends those of one address to one organisation: a new one takes their place. */
+/** Deletes the invitations of an address to an organisation, before a new one replaces them. */
 export async function deleteInvitationsOf(executor: Executor, organizationId: string, email: string): Promise<void> {
   await executor
     .deleteFrom('invitation')
@@ -80,7 +80,7 @@ export async function deleteInvitationsOf(executor: Executor, organizationId: st
     .execute();
 }
 
-function pending(executor: Executor, now: Date) {
+function selectPending(executor: Executor, now: Date) {
   return executor
     .selectFrom('invitation as i')
     .innerJoin('organization as o', 'o.id', 'i.organizationId')

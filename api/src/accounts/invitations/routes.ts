@@ -19,7 +19,7 @@ export function invitationRoutes(invitations: InvitationService): FastifyPluginC
       '/organizations/:id/invitations',
       {
         schema: {
-          summary: 'Invite somebody to an organisation',
+          summary: 'Invite a user to an organisation',
           tags,
           params,
           body: NewInvitationSchema,
@@ -34,7 +34,7 @@ export function invitationRoutes(invitations: InvitationService): FastifyPluginC
       '/organizations/:id/invitations',
       {
         schema: {
-          summary: 'List invitations that wait to be accepted',
+          summary: 'List pending invitations',
           tags,
           params,
           response: { 200: InvitationListSchema, ...problems(401, 403, 404) },
@@ -50,7 +50,7 @@ export function invitationRoutes(invitations: InvitationService): FastifyPluginC
       '/organizations/:id/invitations/:invitation',
       {
         schema: {
-          summary: 'Take an invitation back',
+          summary: 'Cancel an invitation',
           tags,
           params: Type.Object({ id: Type.String(), invitation: Type.String() }),
           response: { 204: Type.Null(), ...problems(401, 403, 404) },
@@ -66,7 +66,7 @@ export function invitationRoutes(invitations: InvitationService): FastifyPluginC
       '/invitations/:id',
       {
         schema: {
-          summary: 'Show an invitation to whoever holds its address',
+          summary: 'Get an invitation; its secret ID is the only credential',
           tags,
           params,
           response: { 200: InvitationViewSchema, ...problems(401, 404) },
@@ -79,7 +79,7 @@ export function invitationRoutes(invitations: InvitationService): FastifyPluginC
       '/invitations/:id/accept',
       {
         schema: {
-          summary: 'Accept an invitation: as the user with its address, or as a new one',
+          summary: 'Accept an invitation, as the user with its e-mail address or as a new user',
           tags,
           params,
           body: AcceptanceSchema,

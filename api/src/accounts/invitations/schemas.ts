@@ -21,24 +21,22 @@ export const InvitationSchema = Type.Object(
   {
     id: Type.String(),
     ...invitation,
-    url: Type.String({ description: 'What the one who is invited opens; give it to nobody else' }),
-    mailed: Type.Optional(
-      Type.Boolean({ description: 'Whether it was sent by mail; where not, give them the address' }),
-    ),
+    url: Type.String({ description: 'Link for the invited person; give it to nobody else' }),
+    mailed: Type.Optional(Type.Boolean({ description: 'Whether it was sent by mail; if not, pass on the link' })),
   },
   { title: 'Invitation' },
 );
 
 export const InvitationListSchema = Type.Object({ results: Type.Array(InvitationSchema), count: Type.Integer() });
 
-/** What whoever holds the address is shown. */
+/** View for the holder of the link. */
 export const InvitationViewSchema = Type.Object(
   {
     ...invitation,
     organization: Type.Object({ id: Type.String(), name: Type.String() }),
     hasUser: Type.Boolean({
       description:
-        'Whether there is a user with this address, who signs in to accept; else a name and a password make one',
+        'Whether a user with this address exists, who must sign in to accept; otherwise acceptance creates one',
     }),
   },
   { title: 'InvitationView' },

@@ -1,5 +1,5 @@
-// Invitations to organisations: superadmins and the organisation's admins write them, whoever holds the address of one
-// accepts it, once.
+// Invitations to organisations. Superadmins and admins of the organisation create them; the holder of the link accepts
+// it, once.
 
 import { randomBytes } from 'node:crypto';
 import { enforce, policy, UnauthenticatedError, type Actor, type Caller } from '../../access/index.ts';
@@ -31,18 +31,18 @@ import type { Acceptance, Invitation, InvitationView, NewInvitation } from './sc
 
 export interface InvitationService {
   /**
-   * Invites an address, in place of an earlier invitation of it, and mails it where there is a mail server.
+   * Invites an e-mail address, replaces its earlier invitation, and mails the link if there is a mail server.
    * @throws organization_not_found, department_not_found
    */
   create(actor: Actor, organizationId: string, invitation: NewInvitation): Promise<Invitation>;
-  /** Lists what waits to be accepted. @throws organization_not_found */
+  /** Lists pending invitations. @throws organization_not_found */
   list(caller: Caller, organizationId: string): Promise<Invitation[]>;
-  /** @throws invitation_not_found */
+  /** Deletes a pending invitation. @throws invitation_not_found */
   cancel(actor: Actor, organizationId: string, id: string): Promise<void>;
-  /** Shows an invitation to whoever holds its address. @throws invitation_not_found */
+  /** Finds an invitation for the holder of its link. @throws invitation_not_found */
   find(id: string): Promise<InvitationView>;
   /**
-   * Makes whoever was invited a member: the user with the address, who must be signed in, or a new one.
+   * Adds a member: the user with the invited address, who must be signed in, or a new user.
    * @throws invitation_not_found, unauthenticated, invitation_for_another, invitation_fields_invalid
    */
   accept(actor: Actor, id: string, acceptance: Acceptance): Promise<{ email: string }>;
@@ -74,11 +74,11 @@ export function createInvitationService({
     try {
       await mailer.send({
         to: [row.email],
-        subject: `You are invited to ${row.organizationName}`,
+        subject: `Invitation to ${row.organizationName}`,
         text:
           `You are invited to join ${row.organizationName} in the registry at ${publicUrl}.\n\nTo accept, ` +
-          `open this address before ${toIso(row.expiresAt)}:\n${urlOf(row.id)}\n\nIf you do not know why you get ` +
-          `this mail, there is nothing to do.\n`,
+          `open this link before ${toIso(row.expiresAt)}:\n${urlOf(row.id)}\n\nIf you did not expect this ` +
+          `invitation, ignore this mail.\n`,
       });
       return true;
     } catch (error) {
@@ -106,7 +106,7 @@ export function createInvitationService({
       const address = normalizeEmail(email);
       const row = await database.transaction(async (tx) => {
         if (!(await findOrganization(tx, organizationId)))
-          throw new OrganizationNotFoundError('There is no organisation with this id.');
+          throw new OrganizationNotFoundError('No organisation has this ID.');
         const teamId =
           department === undefined ? null : ((await findTeamId(tx, organizationId, department)) ?? undefined);
         if (teamId === undefined)
@@ -130,9 +130,9 @@ export function createInvitationService({
           targetId: organizationId,
           details: { email: address, role, department },
         });
-        const made = await findInvitation(tx, id, new Date());
-        if (!made) throw notFound();
-        return made;
+        const inserted = await findInvitation(tx, id, new Date());
+        if (!inserted) throw notFound();
+        return inserted;
       });
       return { ...toInvitation(row), mailed: await mail(row) };
     },
@@ -140,7 +140,7 @@ export function createInvitationService({
     async list(caller, organizationId) {
       enforce(policy.manageOrganization(caller, organizationId));
       if (!(await findOrganization(database.db, organizationId)))
-        throw new OrganizationNotFoundError('There is no organisation with this id.');
+        throw new OrganizationNotFoundError('No organisation has this ID.');
       return (await listInvitations(database.db, organizationId, new Date())).map(toInvitation);
     },
 
@@ -173,26 +173,29 @@ export function createInvitationService({
       if (await findUserByEmail(database.db, row.email)) {
         if (caller.kind !== 'user')
           throw new UnauthenticatedError(
-            `There is a user with the address ${row.email}: sign in as that user to accept.`,
+            `A user with the address ${row.email} exists: sign in as that user to accept.`,
           );
         if (normalizeEmail(caller.user.email) !== row.email)
-          throw new InvitationForAnotherError(`This invitation is for ${row.email}: sign out, and in as that user.`);
+          throw new InvitationForAnotherError(`This invitation is for ${row.email}: sign in as that user to accept.`);
         await database.transaction((tx) => join(tx, actor, row, caller.user.id));
         return { email: row.email };
       }
       if (name === undefined || password === undefined)
-        throw new InvitationFieldsError('Give a name and a password: there is no user with this address yet.', {
-          errors: (['name', 'password'] as const)
-            .filter((field) => ({ name, password })[field] === undefined)
-            .map((field) => ({ path: `/${field}`, message: 'must be given' })),
-        });
+        throw new InvitationFieldsError(
+          'No user with this address exists yet: give a name and a password to create one.',
+          {
+            errors: (['name', 'password'] as const)
+              .filter((field) => ({ name, password })[field] === undefined)
+              .map((field) => ({ path: `/${field}`, message: 'must be given' })),
+          },
+        );
       const passwordHash = await passwords.hash(password);
       await database.transaction(async (tx) => {
         const user = await insertUser(tx, { email: row.email, name: name.trim(), isAdmin: false, passwordHash });
-        // Made at this very moment by somebody else.
+        // Created concurrently.
         if (!user)
           throw new UnauthenticatedError(
-            `There is a user with the address ${row.email}: sign in as that user to accept.`,
+            `A user with the address ${row.email} exists: sign in as that user to accept.`,
           );
         await appendAudit(tx, actor, {
           action: 'user.create',
@@ -223,6 +226,6 @@ function fieldsOf({
 
 function notFound(): Error {
   return new InvitationNotFoundError(
-    'There is no such invitation: it has expired, was taken back, or was accepted already.',
+    'This invitation does not exist, has expired, was cancelled, or was already accepted: ask for a new one.',
   );
 }

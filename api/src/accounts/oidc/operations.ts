@@ -1,15 +1,15 @@
-// What an OpenID provider says of a user beyond their name: organisations, and whether they are a superadmin.
+// Reads the claims of an OpenID provider that decide a user's organisations and superadmin role.
 
 import { Value } from 'typebox/value';
 import { OrganizationIdSchema } from '../schemas.ts';
 
-/** Which claims count, by their names; a dot leads into an object. */
+/** Names of the claims; a dot separates the names of nested objects. */
 export interface ClaimNames {
-  /** Undefined: memberships are managed here. */
+  /** Undefined: the registry manages memberships. */
   organizations?: string | undefined;
-  /** Undefined: superadmins are made here. */
+  /** Undefined: the registry manages superadmins. */
   admin?: string | undefined;
-  /** What the claim must be, or hold, to make a superadmin. Undefined: `true`. */
+  /** Value that the claim must equal or contain for a superadmin. Default `true`. */
   adminValue?: string | undefined;
 }
 
@@ -19,30 +19,29 @@ export interface ClaimedOrganization {
   role: 'admin' | 'member';
 }
 
-/** Undefined stands for what the claims do not decide. */
-export interface Claimed {
+/** Access that the claims decide; undefined where they do not decide it. */
+export interface ClaimedAccess {
   organizations: ClaimedOrganization[] | undefined;
   isAdmin: boolean | undefined;
 }
 
 /**
- * Reads what counts of a profile. Organisations are a list, or one alone, of ids (`"acme"`), ids with a role
- * (`"acme:admin"`), or objects (`{ id, name?, role? }`); what is none of these, or no id of an organisation, is passed
- * over. /
+ * Reads the claims of a profile. Organisations are a list or a single value of IDs (`"acme"`), IDs with a role
+ * (`"acme:admin"`), or objects (`{ id, name?, role? }`). Anything else, and invalid organisation IDs, is ignored.
  */
-export function readClaims(profile: Record<string, unknown>, names: ClaimNames): Claimed {
+export function readClaims(profile: Record<string, unknown>, names: ClaimNames): ClaimedAccess {
   return {
     organizations:
-      names.organizations === undefined ? undefined : organizationsIn(claimOf(profile, names.organizations)),
+      names.organizations === undefined ? undefined : organizationsIn(readClaim(profile, names.organizations)),
     isAdmin:
       names.admin === undefined
         ? undefined
-        : listOf(claimOf(profile, names.admin)).some((value) => String(value) === (names.adminValue ?? 'true')),
+        : asList(readClaim(profile, names.admin)).some((value) => String(value) === (names.adminValue ?? 'true')),
   };
 }
 
-/** A name with dots may be the whole name of a claim: `https://example.org/groups`. */
-function claimOf(profile: Record<string, unknown>, name: string): unknown {
+/** Reads a claim by its full name first, since names may contain dots: `https://example.org/groups`. */
+function readClaim(profile: Record<string, unknown>, name: string): unknown {
   if (Object.hasOwn(profile, name)) return profile[name];
   let value: unknown = profile;
   for (const part of name.split('.')) value = isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined;
@@ -51,7 +50,7 @@ function claimOf(profile: Record<string, unknown>, name: string): unknown {
 
 function organizationsIn(claim: unknown): ClaimedOrganization[] {
   const byId = new Map<string, ClaimedOrganization>();
-  for (const item of listOf(claim)) {
+  for (const item of asList(claim)) {
     const organization = toOrganization(item);
     if (organization && byId.get(organization.id)?.role !== 'admin') byId.set(organization.id, organization);
   }
@@ -72,7 +71,7 @@ function toOrganization(item: unknown): ClaimedOrganization | undefined {
   };
 }
 
-function listOf(claim: unknown): unknown[] {
+function asList(claim: unknown): unknown[] {
   if (claim === undefined || claim === null) return [];
   return Array.isArray(claim) ? claim : [claim];
 }

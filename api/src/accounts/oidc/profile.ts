@@ -1,20 +1,20 @@
-// Carries what a provider says of a user from the depth of better-auth to whoever handles the call.
+// Passes the provider's profile from a callback inside better-auth to the handler of the call (AsyncLocalStorage).
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 export type Profile = Record<string, unknown>;
 
-export interface ProfileCarrier {
-  /** Keeps the profile that was read in this call. */
-  keep(profile: Profile): void;
-  /** Runs a call, and gives what it returned with the profile that it kept. */
+export interface ProfileContext {
+  /** Records the profile for the current call. */
+  record(profile: Profile): void;
+  /** Runs a call; returns its result and the profile recorded meanwhile. */
   run<T>(work: () => Promise<T>): Promise<{ result: T; profile: Profile | undefined }>;
 }
 
-export function createProfileCarrier(): ProfileCarrier {
+export function createProfileContext(): ProfileContext {
   const calls = new AsyncLocalStorage<{ profile?: Profile }>();
   return {
-    keep(profile) {
+    record(profile) {
       const call = calls.getStore();
       if (call) call.profile = profile;
     },

@@ -1,5 +1,4 @@
-// Makes the memberships and the superadmin's right of a user what their provider says, each time they sign in through
-// it.
+// Updates a user's memberships and superadmin role from the claims of the OpenID provider, at each sign-in through it.
 
 import type { Actor } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
@@ -19,7 +18,7 @@ export function createClaimSync({ database, names }: { database: Database; names
     userId: string,
     claimed: ClaimedOrganization[],
   ): Promise<void> {
-    const present = await listMembershipRoles(tx, userId);
+    const currentRoles = await listMembershipRoles(tx, userId);
     for (const { id, name, role } of claimed) {
       if (await insertOrganization(tx, { id, name }))
         await appendAudit(tx, actor, {
@@ -28,7 +27,7 @@ export function createClaimSync({ database, names }: { database: Database; names
           targetId: id,
           details: { name, by: 'oidc' },
         });
-      if (present.get(id) === role) continue;
+      if (currentRoles.get(id) === role) continue;
       await saveMember(tx, { organizationId: id, userId, role });
       await appendAudit(tx, actor, {
         action: 'organization.save-member',
@@ -37,7 +36,7 @@ export function createClaimSync({ database, names }: { database: Database; names
         details: { userId, role, by: 'oidc' },
       });
     }
-    for (const id of present.keys()) {
+    for (const id of currentRoles.keys()) {
       if (claimed.some((it) => it.id === id)) continue;
       await deleteMember(tx, id, userId);
       await appendAudit(tx, actor, {
@@ -52,7 +51,7 @@ export function createClaimSync({ database, names }: { database: Database; names
   async function syncAdmin(tx: Tx, actor: Actor, userId: string, isAdmin: boolean): Promise<void> {
     const user = await findUser(tx, userId);
     if (!user || isSuperadmin(user.role) === isAdmin) return;
-    // The last one stays, or nobody could put right what the provider says.
+    // The last superadmin is kept, so that someone can correct a wrong claim.
     if (!isAdmin && (await lockSuperadmins(tx, database.dialect)).every((id) => id === userId)) return;
     await updateUser(tx, userId, { isAdmin });
     await appendAudit(tx, actor, {

@@ -1,4 +1,4 @@
-// Members of an organisation and the departments that they are in.
+// Members of organisations and their departments, which are better-auth's teams.
 
 import { createHash, randomUUID } from 'node:crypto';
 import type { Executor } from '../../db/index.ts';
@@ -11,7 +11,7 @@ export interface MemberRow {
   departments: string[];
 }
 
-/** Lists the members of an organisation by e-mail address, or the one that is asked for. */
+/** Lists the members of an organisation, sorted by e-mail address; with `userId`, only that member. */
 export async function listMembers(executor: Executor, organizationId: string, userId?: string): Promise<MemberRow[]> {
   const rows = await executor
     .selectFrom('member as m')
@@ -34,7 +34,17 @@ export async function listMembers(executor: Executor, organizationId: string, us
   }));
 }
 
-/** Makes a user a member, or changes their role. */
+/** Finds a member of an organisation with their departments. */
+export async function findMember(
+  executor: Executor,
+  organizationId: string,
+  userId: string,
+): Promise<MemberRow | undefined> {
+  const [member] = await listMembers(executor, organizationId, userId);
+  return member;
+}
+
+/** Adds a member, or changes their role. */
 export async function saveMember(
   executor: Executor,
   member: { organizationId: string; userId: string; role: string },
@@ -46,7 +56,7 @@ export async function saveMember(
     .execute();
 }
 
-/** Replaces the departments that a member is in; those that the organisation does not have are returned. */
+/** Replaces the departments of a member; returns those that the organisation does not have. */
 export async function replaceDepartments(
   executor: Executor,
   organizationId: string,
@@ -78,14 +88,14 @@ export async function replaceDepartments(
   return departments.filter((department) => !teams.some(({ slug }) => slug === department));
 }
 
-/** Puts a member into one department more. */
+/** Adds a member to a department. */
 export async function addDepartment(
   executor: Executor,
   organizationId: string,
   userId: string,
   department: string,
 ): Promise<void> {
-  const present = await executor
+  const current = await executor
     .selectFrom('teamMember as tm')
     .innerJoin('team as t', 't.id', 'tm.teamId')
     .where('t.organizationId', '=', organizationId)
@@ -93,7 +103,7 @@ export async function addDepartment(
     .select('t.slug')
     .execute();
   await replaceDepartments(executor, organizationId, userId, [
-    ...new Set([...present.map(({ slug }) => slug), department]),
+    ...new Set([...current.map(({ slug }) => slug), department]),
   ]);
 }
 
@@ -118,14 +128,14 @@ async function leaveDepartments(executor: Executor, organizationId: string, user
     .execute();
 }
 
-/** What better-auth keeps a team free of doubles by. */
+/** Value of better-auth's unique column, which prevents duplicate memberships. */
 function membershipKeyOf(teamId: string, userId: string): string {
   return createHash('sha256')
     .update(JSON.stringify([teamId, userId]))
     .digest('base64url');
 }
 
-/** Roles of a user by the organisations that they are a member of. */
+/** Returns the roles of a user by organisation ID. */
 export async function listMembershipRoles(executor: Executor, userId: string): Promise<Map<string, string>> {
   const rows = await executor
     .selectFrom('member')

@@ -1,6 +1,6 @@
-// Members of organisations: their role and the departments that they are in.
+// Members of organisations, with their role and departments.
 
-import { enforce, policy, type Actor } from '../../access/index.ts';
+import { enforce, isAllowed, policy, type Actor } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
 import {
@@ -11,18 +11,18 @@ import {
 } from '../errors.ts';
 import { accountRoleOf } from '../sessions/operations.ts';
 import { findUser } from '../users/repository.ts';
-import { deleteMember, listMembers, replaceDepartments, saveMember, type MemberRow } from './member-repository.ts';
+import { deleteMember, findMember, replaceDepartments, saveMember, type MemberRow } from './member-repository.ts';
 import { findOrganization } from './repository.ts';
 import type { Member, Membership } from './schemas.ts';
 
 export interface MemberService {
   /**
-   * Makes a user a member with exactly this role and these departments.
-   * @throws organization_not_found, user_not_found, department_not_found
+   * Adds a member or changes one: sets exactly this role and these departments. Only superadmins can add users.
+   * @throws organization_not_found, member_not_found, user_not_found, department_not_found
    */
   save(actor: Actor, organizationId: string, userId: string, membership: Membership): Promise<Member>;
   /**
-   * Ends a membership; sessions that act for the organisation act for the user alone at once.
+   * Ends a membership; sessions that act for the organisation act for the user alone from the next request on.
    * @throws member_not_found
    */
   remove(actor: Actor, organizationId: string, userId: string): Promise<void>;
@@ -34,11 +34,12 @@ export function createMemberService(database: Database): MemberService {
       enforce(policy.manageOrganization(actor.caller, organizationId));
       return database.transaction(async (tx) => {
         if (!(await findOrganization(tx, organizationId)))
-          throw new OrganizationNotFoundError('There is no organisation with this id.');
-        // Organisation admins cannot add users by id; they send an invitation.
-        if (policy.manageAccounts(actor.caller) && !(await listMembers(tx, organizationId, userId))[0])
-          throw new MemberNotFoundError('The organisation has no such member: invite them.');
-        if (!(await findUser(tx, userId))) throw new UserNotFoundError('There is no user with this id.');
+          throw new OrganizationNotFoundError('No organisation has this ID.');
+        // Organisation admins can change existing members, but add new ones only by invitation.
+        const mayAddMember = isAllowed(policy.manageAccounts(actor.caller));
+        if (!mayAddMember && !(await findMember(tx, organizationId, userId)))
+          throw new MemberNotFoundError('This user is not a member of the organisation: send an invitation.');
+        if (!(await findUser(tx, userId))) throw new UserNotFoundError('No user has this ID.');
         await saveMember(tx, { organizationId, userId, role });
         const unknown = await replaceDepartments(tx, organizationId, userId, departments);
         if (unknown.length > 0)
@@ -51,9 +52,9 @@ export function createMemberService(database: Database): MemberService {
           targetId: organizationId,
           details: { userId, role, departments },
         });
-        const [member] = await listMembers(tx, organizationId, userId);
+        const member = await findMember(tx, organizationId, userId);
         if (!member)
-          throw new MemberNotFoundError('The user was removed from the organisation at this moment: try again.');
+          throw new MemberNotFoundError('The user was removed from the organisation in the meantime: try again.');
         return toMember(member);
       });
     },
@@ -62,7 +63,7 @@ export function createMemberService(database: Database): MemberService {
       enforce(policy.manageOrganization(actor.caller, organizationId));
       await database.transaction(async (tx) => {
         if (!(await deleteMember(tx, organizationId, userId)))
-          throw new MemberNotFoundError('The organisation has no such member.');
+          throw new MemberNotFoundError('This user is not a member of the organisation.');
         await appendAudit(tx, actor, {
           action: 'organization.delete-member',
           targetType: 'organization',

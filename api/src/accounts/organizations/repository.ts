@@ -1,5 +1,5 @@
-// Organisations and their departments, which are better-auth's teams: a department's id on the wire is the team's
-// slug, an organisation's is its id and slug at once. Members live in member-repository.ts.
+// Organisations and their departments, which are better-auth's teams. On the wire a department's ID is the team's
+// slug; an organisation's ID is also its slug. member-repository.ts holds the members.
 
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
@@ -11,7 +11,7 @@ import type { Department } from './schemas.ts';
 const COLUMNS = ['id', 'name', 'createdAt'] as const;
 export type OrganizationRow = Pick<Schema['organization'], (typeof COLUMNS)[number]>;
 
-/** Inserts an organisation; undefined when the id is taken. */
+/** Inserts an organisation; undefined if the ID is already in use. */
 export function insertOrganization(
   executor: Executor,
   { id, name }: { id: string; name: string },
@@ -46,7 +46,7 @@ export function renameOrganization(
   return executor.updateTable('organization').set({ name }).where('id', '=', id).returning(COLUMNS).executeTakeFirst();
 }
 
-/** Deletes an organisation with its departments, members and invitations, which refer to it with ON DELETE CASCADE. */
+/** Deletes an organisation; departments, members and invitations follow through ON DELETE CASCADE. */
 export async function deleteOrganization(executor: Executor, id: string): Promise<boolean> {
   return (
     (await executor.deleteFrom('organization').where('id', '=', id).returning('id').executeTakeFirst()) !== undefined
@@ -70,7 +70,7 @@ export async function saveDepartment(
   { id, name }: Department,
 ): Promise<void> {
   const now = new Date();
-  // better-auth counts members anew before it enforces a limit, and Berth sets none.
+  // memberCount is not maintained: better-auth recounts before it enforces a limit, and Berth sets no limit.
   await executor
     .insertInto('team')
     .values({ id: randomUUID(), slug: id, name, organizationId, memberCount: 0, createdAt: now, updatedAt: now })

@@ -54,7 +54,7 @@ export function organizationRoutes(
       '/organizations/:id',
       {
         schema: {
-          summary: 'Get an organisation, its departments and members',
+          summary: 'Get an organisation with its departments and members',
           tags,
           params,
           response: { 200: OrganizationDetailsSchema, ...problems(400, 401, 403, 404) },
@@ -97,7 +97,7 @@ export function organizationRoutes(
       '/organizations/:id/members/:userId',
       {
         schema: {
-          summary: 'Make a user a member, or change their role and departments',
+          summary: 'Add a member, or change their role and departments',
           tags,
           params: memberParams,
           body: MembershipSchema,
@@ -111,7 +111,7 @@ export function organizationRoutes(
       '/organizations/:id/members/:userId',
       {
         schema: {
-          summary: 'End a membership',
+          summary: 'Remove a member',
           tags,
           params: memberParams,
           response: { 204: Type.Null(), ...problems(400, 401, 403, 404) },
@@ -127,7 +127,7 @@ export function organizationRoutes(
       '/organizations/:id/departments/:department',
       {
         schema: {
-          summary: 'Create a department, or rename it',
+          summary: 'Create or rename a department',
           tags,
           params: departmentParams,
           body: NamedSchema,

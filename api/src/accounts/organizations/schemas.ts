@@ -40,7 +40,7 @@ export const MembershipSchema = Type.Object(
     departments: Type.Optional(
       Type.Array(DepartmentIdSchema, {
         uniqueItems: true,
-        description: 'Replaces the departments that the member is in; none when left out',
+        description: 'Replaces the departments of the member; none if left out',
       }),
     ),
   },

@@ -1,4 +1,4 @@
-// Organisations and their departments, made and managed by superadmins. Who is a member lives in members.ts.
+// Organisations and their departments, managed by superadmins. members.ts manages the members.
 
 import { enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
@@ -22,13 +22,13 @@ import {
 import type { Department, NewOrganization, Organization, OrganizationDetails } from './schemas.ts';
 
 export interface OrganizationService {
-  /** Creates an organisation; the superadmin who does becomes its first admin. @throws organization_exists */
+  /** Creates an organisation; the calling superadmin becomes its first admin. @throws organization_exists */
   create(actor: Actor, organization: NewOrganization): Promise<Organization>;
   /** Lists organisations by name. */
   list(caller: Caller, query: PageQuery): Promise<Page<Organization>>;
   /** Finds an organisation with its departments and members. @throws organization_not_found */
   find(caller: Caller, id: string): Promise<OrganizationDetails>;
-  /** Changes the name that is shown. @throws organization_not_found */
+  /** Changes the display name. @throws organization_not_found */
   rename(actor: Actor, id: string, name: string): Promise<Organization>;
   /** Deletes an organisation with its departments, memberships and access grants. @throws organization_not_found */
   remove(actor: Actor, id: string): Promise<void>;
@@ -40,7 +40,7 @@ export interface OrganizationService {
 
 export interface OrganizationServiceOptions {
   database: Database;
-  /** Removes what else belonged to an account, in the same transaction. */
+  /** Called in the transaction that deletes an account; deletes what else it owned. */
   onAccountDeleted: (tx: Tx, account: Account) => Promise<void>;
 }
 
@@ -53,7 +53,7 @@ export function createOrganizationService({
       enforce(policy.manageAccounts(actor.caller));
       return database.transaction(async (tx) => {
         const row = await insertOrganization(tx, { id, name: name.trim() });
-        if (!row) throw new OrganizationExistsError('There is an organisation with this id already.');
+        if (!row) throw new OrganizationExistsError('An organisation with this ID already exists.');
         if (actor.caller.kind === 'user')
           await saveMember(tx, { organizationId: id, userId: actor.caller.user.id, role: 'admin' });
         await appendAudit(tx, actor, {
@@ -74,7 +74,7 @@ export function createOrganizationService({
 
     async find(caller, id) {
       enforce(policy.manageOrganization(caller, id));
-      const organization = toOrganization(known(await findOrganization(database.db, id)));
+      const organization = toOrganization(requireOrganization(await findOrganization(database.db, id)));
       const members = await listMembers(database.db, id);
       return { ...organization, departments: await listDepartments(database.db, id), members: members.map(toMember) };
     },
@@ -82,7 +82,7 @@ export function createOrganizationService({
     async rename(actor, id, name) {
       enforce(policy.manageAccounts(actor.caller));
       return database.transaction(async (tx) => {
-        const row = known(await renameOrganization(tx, id, name.trim()));
+        const row = requireOrganization(await renameOrganization(tx, id, name.trim()));
         await appendAudit(tx, actor, {
           action: 'organization.update',
           targetType: 'organization',
@@ -96,7 +96,7 @@ export function createOrganizationService({
     async remove(actor, id) {
       enforce(policy.manageAccounts(actor.caller));
       await database.transaction(async (tx) => {
-        if (!(await deleteOrganization(tx, id))) throw unknownOrganization();
+        if (!(await deleteOrganization(tx, id))) throw organizationNotFound();
         await onAccountDeleted(tx, { type: 'organization', id });
         await appendAudit(tx, actor, { action: 'organization.delete', targetType: 'organization', targetId: id });
       });
@@ -105,7 +105,7 @@ export function createOrganizationService({
     async saveDepartment(actor, organizationId, { id, name }) {
       enforce(policy.manageAccounts(actor.caller));
       return database.transaction(async (tx) => {
-        known(await findOrganization(tx, organizationId));
+        requireOrganization(await findOrganization(tx, organizationId));
         const department = { id, name: name.trim() };
         await saveDepartment(tx, organizationId, department);
         await appendAudit(tx, actor, {
@@ -122,7 +122,7 @@ export function createOrganizationService({
       enforce(policy.manageAccounts(actor.caller));
       await database.transaction(async (tx) => {
         if (!(await deleteDepartment(tx, organizationId, department)))
-          throw new DepartmentNotFoundError('The organisation has no department with this id.');
+          throw new DepartmentNotFoundError('The organisation has no department with this ID.');
         await onAccountDeleted(tx, { type: 'organization', id: organizationId, department });
         await appendAudit(tx, actor, {
           action: 'organization.delete-department',
@@ -135,13 +135,13 @@ export function createOrganizationService({
   };
 }
 
-function known(row: OrganizationRow | undefined): OrganizationRow {
-  if (!row) throw unknownOrganization();
+function requireOrganization(row: OrganizationRow | undefined): OrganizationRow {
+  if (!row) throw organizationNotFound();
   return row;
 }
 
-function unknownOrganization(): Error {
-  return new OrganizationNotFoundError('There is no organisation with this id.');
+function organizationNotFound(): Error {
+  return new OrganizationNotFoundError('No organisation has this ID.');
 }
 
 function toOrganization(row: OrganizationRow): Organization {

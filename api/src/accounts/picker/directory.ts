@@ -1,9 +1,9 @@
-// The identity service's own search, asked in the name of whoever picks: it decides what they may find.
+// Searches accounts through the identity service with the user's cookie, so that it decides what the user may find.
 
 import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
 import { DirectoryUnavailableError } from '../errors.ts';
-import { MOST_FOUND, type FindAccounts } from './schemas.ts';
+import { MAX_RESULTS_PER_KIND, type FindAccounts } from './schemas.ts';
 
 const TIMEOUT_MS = 5000;
 
@@ -16,13 +16,14 @@ const OrganizationsSchema = Type.Object({
 });
 
 /**
- * @param directoryUrl where this server reaches it, without a trailing slash. The search throws directory_unavailable
+ * Creates the search, which throws directory_unavailable.
+ * @param directoryUrl URL at which this server reaches the identity service, without a trailing slash
  */
 export function findDirectoryAccounts(directoryUrl: string): FindAccounts {
   return async (q, cookie) => {
     const [organizations, users] = await Promise.all([
-      ask(directoryUrl, 'organizations', OrganizationsSchema, q, cookie),
-      ask(directoryUrl, 'users', UsersSchema, q, cookie),
+      search(directoryUrl, 'organizations', OrganizationsSchema, q, cookie),
+      search(directoryUrl, 'users', UsersSchema, q, cookie),
     ]);
     return [
       ...organizations.results.map(({ id, name = id, departments = [] }) => ({
@@ -41,26 +42,27 @@ export function findDirectoryAccounts(directoryUrl: string): FindAccounts {
   };
 }
 
-async function ask<Schema extends TSchema>(
+async function search<Schema extends TSchema>(
   directoryUrl: string,
   kind: string,
   schema: Schema,
   q: string,
   cookie = '',
 ): Promise<Static<Schema>> {
-  const query = new URLSearchParams({ ...(q && { q }), size: String(MOST_FOUND) });
+  const query = new URLSearchParams({ ...(q && { q }), size: String(MAX_RESULTS_PER_KIND) });
   try {
     const response = await fetch(`${directoryUrl}/api/${kind}?${query.toString()}`, {
       headers: { cookie, accept: 'application/json' },
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
-    const answer: unknown = await response.json();
-    if (!response.ok || !Value.Check(schema, answer)) throw new Error(`${kind} were answered with ${response.status}`);
-    return answer;
+    const body: unknown = await response.json();
+    if (!response.ok || !Value.Check(schema, body))
+      throw new Error(`unusable response to the search for ${kind}: ${response.status}`);
+    return body;
   } catch (error) {
     throw new DirectoryUnavailableError(
-      'The identity service could not be searched: try again, or give the id of the account.',
+      'The identity service could not be searched: try again, or enter the ID of the account.',
       { cause: error },
     );
   }

@@ -1,13 +1,13 @@
 import type { Executor } from '../../db/index.ts';
 import { listDepartments, listOrganizations } from '../organizations/repository.ts';
 import { listUsers } from '../users/repository.ts';
-import { MOST_FOUND, type FindAccounts } from './schemas.ts';
+import { MAX_RESULTS_PER_KIND, type FindAccounts } from './schemas.ts';
 
-/** Finds among the registry's own users and organisations. */
+/** Creates the search among the registry's own users and organisations. */
 export function findLocalAccounts(executor: Executor): FindAccounts {
   return async (q) => {
-    const organizations = await listOrganizations(executor, { q, size: MOST_FOUND });
-    const users = await listUsers(executor, { q, size: MOST_FOUND });
+    const organizations = await listOrganizations(executor, { q, size: MAX_RESULTS_PER_KIND });
+    const users = await listUsers(executor, { q, size: MAX_RESULTS_PER_KIND });
     return [
       ...(await Promise.all(
         organizations.results.map(async ({ id, name }) => ({

@@ -7,22 +7,24 @@ export const FoundAccountSchema = Type.Object({
   type: Type.Union([Type.Literal('user'), Type.Literal('organization')]),
   id: Type.String(),
   name: Type.String(),
-  email: Type.Optional(Type.String({ description: 'Of a user' })),
+  email: Type.Optional(Type.String({ description: 'Users only' })),
   departments: Type.Optional(
-    Type.Array(Type.Object({ id: Type.String(), name: Type.String() }), { description: 'Of an organisation' }),
+    Type.Array(Type.Object({ id: Type.String(), name: Type.String() }), { description: 'Organisations only' }),
   ),
 });
-/** Accounts of each kind that a search brings. */
-export const MOST_FOUND = 10;
+/** Limit of users and of organisations in a result. */
+export const MAX_RESULTS_PER_KIND = 10;
 
 export const FoundAccountsSchema = Type.Object({
-  results: Type.Array(FoundAccountSchema, { description: `Organisations first, at most ${MOST_FOUND} of each kind` }),
+  results: Type.Array(FoundAccountSchema, {
+    description: `Organisations first, at most ${MAX_RESULTS_PER_KIND} of each kind`,
+  }),
 });
 
 export type FoundAccount = Static<typeof FoundAccountSchema>;
 
 /**
- * Finds accounts by words of their names, for whoever picks one.
- * @param cookie of the session, which an identity service asks for
+ * Finds accounts by words of their names.
+ * @param cookie Cookie header of the request, which the identity service requires
  */
 export type FindAccounts = (q: string, cookie: string | undefined) => Promise<FoundAccount[]>;

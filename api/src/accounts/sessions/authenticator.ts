@@ -1,86 +1,86 @@
-// From a session cookie to its caller, by a join of our own at each request: a session, a membership or a
-// superadmin's right that ended is ended at once. better-auth is asked only when a session is to be prolonged.
+// Resolves the caller of a session cookie with one query per request, so that a change of session, membership or role
+// takes effect immediately. better-auth is called only to renew a session.
 
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Account, UserCaller } from '../../access/index.ts';
 import type { Database } from '../../db/index.ts';
 import { isSuperadmin } from '../operations.ts';
-import { accountRoleOf, mayActForDepartment, mayActForWhole } from './operations.ts';
+import { accountRoleOf, mayActForDepartment, mayActForOrganization } from './operations.ts';
 import { createFindSession, type SessionRow } from './repository.ts';
 import type { SessionCookies } from './session-cookie.ts';
 
-/** A session lives for a week after its last prolongation, which happens at most once a day. */
+/** A session expires a week after its last renewal; it is renewed at most once a day. */
 export const SESSION_LIFETIME_SECONDS = 7 * 24 * 3600;
-export const SESSION_PROLONG_AFTER_SECONDS = 24 * 3600;
+export const SESSION_RENEW_AFTER_SECONDS = 24 * 3600;
 
 export interface SessionAuthenticator {
   /**
-   * Resolves the caller of the session cookie; undefined when it is unknown, forged or expired, or its user disabled
-   * or deleted.
+   * Resolves the caller of the session cookie; undefined if the session is unknown, forged or expired, or its user is
+   * disabled or deleted.
    */
   identify(headers: IncomingHttpHeaders): Promise<UserCaller | undefined>;
-  /** The same, and prolongs the session when that is due. */
+  /** Like `identify`, and renews the session when due. */
   authenticate(headers: IncomingHttpHeaders): Promise<UserCaller | undefined>;
-  /** Makes the answers of a scope of the app carry the cookies of sessions that were prolonged. */
+  /** Adds a hook that sends the cookies of renewed sessions with the responses of an app scope. */
   register(app: FastifyInstance): void;
 }
 
 export interface SessionAuthenticatorOptions {
   database: Database;
   cookies: SessionCookies;
-  /** Prolongs the session through better-auth; the new `Set-Cookie` headers, or undefined when it ended meanwhile. */
-  prolong: (headers: IncomingHttpHeaders) => Promise<string[] | undefined>;
+  /** Renews the session through better-auth; returns `Set-Cookie` headers, or undefined if it has ended meanwhile. */
+  renew: (headers: IncomingHttpHeaders) => Promise<string[] | undefined>;
 }
 
 export function createSessionAuthenticator({
   database,
   cookies,
-  prolong,
+  renew,
 }: SessionAuthenticatorOptions): SessionAuthenticator {
   const findSession = createFindSession(database);
-  // By the headers object of the request, since that is all that authenticate() and the answer share.
-  const prolonged = new WeakMap<IncomingHttpHeaders, string[]>();
-  const findLive = async (headers: IncomingHttpHeaders): Promise<SessionRow | undefined> => {
+  // Keyed by the headers object, the only value that authenticate() and the response hook share.
+  const renewedCookies = new WeakMap<IncomingHttpHeaders, string[]>();
+  const findActive = async (headers: IncomingHttpHeaders): Promise<SessionRow | undefined> => {
     const token = cookies.readToken(headers);
     const row = token === undefined ? undefined : await findSession(token);
-    return row && isAlive(row, Date.now()) ? row : undefined;
+    return row && isActive(row, Date.now()) ? row : undefined;
   };
   return {
     async identify(headers) {
-      const row = await findLive(headers);
+      const row = await findActive(headers);
       return row && toCaller(row);
     },
 
     async authenticate(headers) {
-      const row = await findLive(headers);
+      const row = await findActive(headers);
       if (!row) return undefined;
-      if (isDue(row, Date.now()) && !cookies.isForgetful(headers)) {
-        const setCookies = await prolong(headers);
+      if (isRenewalDue(row, Date.now()) && !cookies.isBrowserSession(headers)) {
+        const setCookies = await renew(headers);
         if (!setCookies) return undefined;
-        prolonged.set(headers, setCookies);
+        renewedCookies.set(headers, setCookies);
       }
       return toCaller(row);
     },
 
     register(app) {
-      // Early, since answers that are sent past the framework's streams have no onSend.
+      // onRequest, because responses that bypass the framework's streams have no onSend.
       app.addHook('onRequest', (request, reply, done) => {
-        for (const cookie of prolonged.get(request.headers) ?? []) reply.header('set-cookie', cookie);
+        for (const cookie of renewedCookies.get(request.headers) ?? []) reply.header('set-cookie', cookie);
         done();
       });
     },
   };
 }
 
-function isAlive(row: SessionRow, now: number): boolean {
+function isActive(row: SessionRow, now: number): boolean {
   const isDisabled = row.banned && (row.banExpires === null || new Date(row.banExpires).getTime() > now);
   return !isDisabled && new Date(row.expiresAt).getTime() >= now;
 }
 
-/** The rule of better-auth itself. */
-function isDue(row: SessionRow, now: number): boolean {
-  return new Date(row.expiresAt).getTime() - (SESSION_LIFETIME_SECONDS - SESSION_PROLONG_AFTER_SECONDS) * 1000 <= now;
+/** The same rule as better-auth's. */
+function isRenewalDue(row: SessionRow, now: number): boolean {
+  return new Date(row.expiresAt).getTime() - (SESSION_LIFETIME_SECONDS - SESSION_RENEW_AFTER_SECONDS) * 1000 <= now;
 }
 
 function toCaller(row: SessionRow): UserCaller {
@@ -93,13 +93,13 @@ function toCaller(row: SessionRow): UserCaller {
   };
 }
 
-/** The account that the session names, where the user may still act for it; else the user alone. */
+/** Returns the account that the session names if the user may still act for it, otherwise the user's own account. */
 function activeAccount(row: SessionRow): Pick<UserCaller, 'account' | 'accountRole' | 'hasGrant'> {
   const { organizationId, organizationName, memberRole, department } = row;
   if (organizationId !== null && organizationName !== null && memberRole !== null) {
     const organization: Account = { type: 'organization', id: organizationId, name: organizationName };
     const accountRole = accountRoleOf(memberRole);
-    if (row.activeTeamId === null && mayActForWhole(memberRole, Boolean(row.isInDepartments))) {
+    if (row.activeTeamId === null && mayActForOrganization(memberRole, Boolean(row.isInAnyDepartment))) {
       return { account: organization, accountRole, hasGrant: Boolean(row.organizationGrant) };
     }
     if (department !== null && mayActForDepartment(memberRole, Boolean(row.isInDepartment))) {

@@ -1,5 +1,5 @@
-// Who may act for what: alone always; an organisation as a whole for its admins and for members who belong to
-// none of its departments; a department for its members and for the organisation's admins.
+// Which accounts a user may act for: always their own; an organisation as a whole if they administer it or belong to
+// none of its departments; a department if they belong to it or administer the organisation.
 
 import type { Account } from '../../access/index.ts';
 import { administersOrganization } from '../operations.ts';
@@ -16,31 +16,27 @@ export interface Membership {
   organization: { id: string; name: string };
   /** As better-auth stores it. */
   role: string;
-  /** All departments of the organisation, and whether the user is in them. */
+  /** All departments of the organisation; `isMember` tells whether the user is in them. */
   departments: { id: string; name: string; isMember: boolean }[];
 }
 
-/** Lists what a user may act for: themselves first. */
+/** Lists the accounts that a user may act for, their own first. */
 export function listChoices(user: { id: string; name: string }, memberships: Membership[]): AccountChoice[] {
   return [{ type: 'user', id: user.id, name: user.name, role: 'admin' }, ...memberships.flatMap(choicesIn)];
 }
 
 function choicesIn({ organization, role, departments }: Membership): AccountChoice[] {
   const whole = { type: 'organization' as const, ...organization, role: accountRoleOf(role) };
-  const own = departments.filter((department) => mayActForDepartment(role, department.isMember));
+  const isInAnyDepartment = departments.some(({ isMember }) => isMember);
+  const allowed = departments.filter((department) => mayActForDepartment(role, department.isMember));
   return [
-    ...(mayActForWhole(
-      role,
-      departments.some(({ isMember }) => isMember),
-    )
-      ? [whole]
-      : []),
-    ...own.map(({ id, name }) => ({ ...whole, department: id, departmentName: name })),
+    ...(mayActForOrganization(role, isInAnyDepartment) ? [whole] : []),
+    ...allowed.map(({ id, name }) => ({ ...whole, department: id, departmentName: name })),
   ];
 }
 
-export function mayActForWhole(role: string, isInDepartments: boolean): boolean {
-  return administersOrganization(role) || !isInDepartments;
+export function mayActForOrganization(role: string, isInAnyDepartment: boolean): boolean {
+  return administersOrganization(role) || !isInAnyDepartment;
 }
 
 export function mayActForDepartment(role: string, isMember: boolean): boolean {

@@ -13,7 +13,7 @@ export function ownSessionRoutes(sessions: OwnSessionService): FastifyPluginCall
       '/sessions',
       {
         schema: {
-          summary: "List one's sessions, the one used last first",
+          summary: "List the user's own sessions, most recently renewed first",
           tags,
           response: { 200: OwnSessionListSchema, ...problems(401, 403) },
         },
@@ -28,7 +28,7 @@ export function ownSessionRoutes(sessions: OwnSessionService): FastifyPluginCall
       '/sessions',
       {
         schema: {
-          summary: "End all of one's sessions but this one",
+          summary: "End all of the user's sessions except the current one",
           tags,
           response: { 204: NO_CONTENT, ...problems(401, 403) },
         },
@@ -43,7 +43,7 @@ export function ownSessionRoutes(sessions: OwnSessionService): FastifyPluginCall
       '/sessions/:id',
       {
         schema: {
-          summary: "End one of one's sessions, at once",
+          summary: "End one of the user's sessions, effective immediately",
           tags,
           params: Type.Object({ id: Type.String() }),
           response: { 204: NO_CONTENT, ...problems(401, 403, 404) },

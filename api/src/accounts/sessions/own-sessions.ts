@@ -1,4 +1,4 @@
-// The sessions of a user: on which devices they are signed in, and ending them.
+// Lists and ends a user's own sessions.
 
 import { enforce, policy, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
@@ -10,11 +10,11 @@ import type { OwnSession } from './schemas.ts';
 import { deleteSessionsOf } from '../users/repository.ts';
 
 export interface OwnSessionService {
-  /** Lists the sessions of the caller, the one used last first. */
+  /** Lists the sessions of the caller, most recently renewed first. */
   list(caller: Caller): Promise<OwnSession[]>;
-  /** Ends one of them, at once. @throws session_not_found, also for one of somebody else */
+  /** Ends one of them immediately. @throws session_not_found, also for a session of another user */
   end(actor: Actor, id: string): Promise<void>;
-  /** Ends all but the one that asks. */
+  /** Ends all but the caller's current session. */
   endOthers(actor: Actor): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export function createOwnSessionService({ database }: { database: Database }): O
       const { user } = actor.caller as UserCaller;
       await database.transaction(async (tx) => {
         if (!(await deleteSession(tx, user.id, id)))
-          throw new SessionNotFoundError('You have no session with this id: it may have ended already.');
+          throw new SessionNotFoundError('You have no session with this ID: it may have ended.');
         await appendAudit(tx, actor, { action: 'session.end', targetType: 'session', targetId: id });
       });
     },

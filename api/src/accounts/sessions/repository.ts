@@ -1,4 +1,4 @@
-// The session check as one query, compiled once, and what a user may act for.
+// The session check as one precompiled query, a user's memberships, and their list of sessions.
 
 import { sql, type RawBuilder } from 'kysely';
 import type { Database, Executor, Schema } from '../../db/index.ts';
@@ -6,7 +6,7 @@ import type { Membership } from './operations.ts';
 
 type Flag = number | boolean;
 
-/** A session with its user and the account that it names, as far as that still exists. */
+/** A session with its user and the account that it names, if that still exists. */
 export interface SessionRow {
   sessionId: string;
   expiresAt: Date | string;
@@ -23,13 +23,13 @@ export interface SessionRow {
   memberRole: string | null;
   department: string | null;
   isInDepartment: Flag;
-  isInDepartments: Flag;
+  isInAnyDepartment: Flag;
   userGrant: Flag;
   organizationGrant: Flag;
   departmentGrant: Flag;
 }
 
-/** In the order in which the query of the session check selects them. */
+/** In the order of the query's columns. */
 const COLUMNS = [
   'sessionId',
   'expiresAt',
@@ -46,13 +46,13 @@ const COLUMNS = [
   'memberRole',
   'department',
   'isInDepartment',
-  'isInDepartments',
+  'isInAnyDepartment',
   'userGrant',
   'organizationGrant',
   'departmentGrant',
 ] as const satisfies readonly (keyof SessionRow)[];
 
-/** Makes the query of the session check; a session that is unknown or whose user is gone gives nothing. */
+/** Prepares the query of the session check, which returns undefined for an unknown session. */
 export function createFindSession({
   db,
   prepareOne,
@@ -88,12 +88,11 @@ export function createFindSession({
     ])
     .select(['o.id as organizationId', 'o.name as organizationName', 'm.role as memberRole', 't.slug as department'])
     .select([
-      sql<Flag>`exists (select 1 from "teamMember" tm where tm."teamId" = t.id and tm."userId" = u.id)`.as(
-        'isInDepartment',
-      ),
-      sql<Flag>`exists (select 1 from "teamMember" tm join team own on own.id = tm."teamId" where own."organizationId" = m."organizationId" and tm."userId" = u.id)`.as(
-        'isInDepartments',
-      ),
+      sql<Flag>`
+        exists (select 1 from "teamMember" tm where tm."teamId" = t.id and tm."userId" = u.id)`.as('isInDepartment'),
+      sql<Flag>`
+        exists (select 1 from "teamMember" tm join team own on own.id = tm."teamId"
+          where own."organizationId" = m."organizationId" and tm."userId" = u.id)`.as('isInAnyDepartment'),
       hasGrant('user', 'u.id', sql.lit('')).as('userGrant'),
       hasGrant('organization', 'o.id', sql.lit('')).as('organizationGrant'),
       hasGrant('organization', 'o.id', sql.ref('t.slug')).as('departmentGrant'),
@@ -102,7 +101,7 @@ export function createFindSession({
   return prepareOne<SessionRow>(compiled, COLUMNS);
 }
 
-/** Everything that a user is a member of, organisations by name, departments by name. */
+/** Lists the memberships of a user, sorted by the names of organisations and departments. */
 export async function listMemberships(executor: Executor, userId: string): Promise<Membership[]> {
   const rows = await executor
     .selectFrom('member as m')
@@ -134,7 +133,7 @@ export async function listMemberships(executor: Executor, userId: string): Promi
   return [...memberships.values()];
 }
 
-/** Writes the account that a session acts for: ids of an organisation and of a department, or neither. */
+/** Sets the account that a session acts for: an organisation, one of its departments, or neither (the user). */
 export async function writeActiveAccount(
   executor: Executor,
   sessionId: string,
@@ -162,7 +161,7 @@ export type SessionListRow = Pick<
   'id' | 'createdAt' | 'updatedAt' | 'expiresAt' | 'ipAddress' | 'userAgent'
 >;
 
-/** Sessions of a user that still hold, the one prolonged last first. */
+/** Lists the unexpired sessions of a user, most recently renewed first. */
 export function listSessions(executor: Executor, userId: string, now: Date): Promise<SessionListRow[]> {
   return executor
     .selectFrom('session')
@@ -174,7 +173,7 @@ export function listSessions(executor: Executor, userId: string, now: Date): Pro
     .execute();
 }
 
-/** Ends a session of a user; false when they have none of this id. */
+/** Ends a session of a user; false if they have none with this ID. */
 export async function deleteSession(executor: Executor, userId: string, id: string): Promise<boolean> {
   return (
     (await executor

@@ -12,7 +12,7 @@ export function sessionRoutes(sessions: SessionService, signIn: SignIn): Fastify
       '/session',
       {
         schema: {
-          summary: 'Tell the caller who they are and what they may act for',
+          summary: 'Get the caller, and the accounts that they may act for',
           tags,
           response: { 200: SessionSchema, ...problems(400, 401) },
         },
@@ -23,7 +23,7 @@ export function sessionRoutes(sessions: SessionService, signIn: SignIn): Fastify
     app.get(
       '/sign-in',
       {
-        schema: { summary: 'Tell how one signs in', tags, response: { 200: SignInSchema, ...problems(400, 401) } },
+        schema: { summary: 'Get how users sign in', tags, response: { 200: SignInSchema, ...problems(400, 401) } },
       },
       () => signIn,
     );

@@ -5,14 +5,14 @@ const RoleSchema = Type.Union([Type.Literal('admin'), Type.Literal('member')], {
   description: 'Whether the user administers the account',
 });
 
-/** An account that the user may choose, with what a picker shows. */
+/** An account that the user may choose, with its display fields. */
 const ChoiceSchema = Type.Object({
   ...AccountSchema.properties,
   departmentName: Type.Optional(Type.String()),
   role: RoleSchema,
 });
 
-/** Who is asking, whichever way they came in. */
+/** The caller, however authenticated. */
 export const SessionSchema = Type.Object(
   {
     kind: Type.Union([
@@ -25,29 +25,27 @@ export const SessionSchema = Type.Object(
     user: Type.Optional(Type.Object({ id: Type.String(), name: Type.String(), email: Type.String() })),
     account: Type.Optional(AccountSchema),
     accountRole: Type.Optional(RoleSchema),
-    accounts: Type.Optional(Type.Array(ChoiceSchema, { description: 'What the user may act for' })),
+    accounts: Type.Optional(Type.Array(ChoiceSchema, { description: 'Accounts that the user may act for' })),
     isAdmin: Type.Boolean({ description: 'Superadmin' }),
-    hasGrant: Type.Boolean({ description: 'Whether the account may download what it sees' }),
+    hasGrant: Type.Boolean({ description: 'Whether the account has an access grant, which downloads require' }),
     isReadOnly: Type.Optional(
       Type.Boolean({
-        description: 'Whether somebody else looks through the eyes of the user, and may change nothing',
+        description: 'Whether another user impersonates this one; such a session is read-only',
       }),
     ),
-    language: Type.Optional(Type.String({ description: 'What the user reads, as the identity service knows it' })),
+    language: Type.Optional(Type.String({ description: 'Language of the user, as the identity service knows it' })),
   },
   { title: 'Session' },
 );
 
-/** How one signs in here. */
+/** How users sign in. */
 export const SignInSchema = Type.Object(
   {
     mode: Type.Union([Type.Literal('local'), Type.Literal('simple-directory')], {
       description: 'local: at /api/auth; simple-directory: at the identity service',
     }),
-    url: Type.Optional(Type.String({ description: 'Where the identity service is' })),
-    canResetPassword: Type.Optional(
-      Type.Boolean({ description: 'Whether a link to set another password can be mailed' }),
-    ),
+    url: Type.Optional(Type.String({ description: 'URL of the identity service' })),
+    canResetPassword: Type.Optional(Type.Boolean({ description: 'Whether password reset links can be mailed' })),
     oidc: Type.Optional(
       Type.Object({ name: Type.String() }, { description: 'An OpenID provider, at /api/auth/sign-in/social' }),
     ),
@@ -58,12 +56,12 @@ export const SignInSchema = Type.Object(
 export const OwnSessionSchema = Type.Object(
   {
     id: Type.String(),
-    isCurrent: Type.Boolean({ description: 'Whether it is the one that asks' }),
+    isCurrent: Type.Boolean({ description: 'Whether it is the session of this request' }),
     createdAt: Type.String({ format: 'date-time' }),
-    prolongedAt: Type.String({ format: 'date-time', description: 'Exact to the day' }),
+    prolongedAt: Type.String({ format: 'date-time', description: 'Last renewal; accurate to the day' }),
     expiresAt: Type.String({ format: 'date-time' }),
-    ip: Type.Optional(Type.String({ description: 'Address that it was begun from' })),
-    userAgent: Type.Optional(Type.String({ description: 'Browser that it was begun with' })),
+    ip: Type.Optional(Type.String({ description: 'IP address at sign-in' })),
+    userAgent: Type.Optional(Type.String({ description: 'Browser at sign-in' })),
   },
   { title: 'OwnSession' },
 );

@@ -1,5 +1,5 @@
-// Who the caller is and what they may act for. How a cookie becomes a caller lives in authenticator.ts, signing in in
-// auth/.
+// Describes the caller and switches the account that they act for. authenticator.ts resolves the session cookie; auth/
+// handles sign-in.
 
 import { enforce, policy, type Account, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
@@ -10,20 +10,20 @@ import { listMemberships, writeActiveAccount } from './repository.ts';
 import type { Session } from './schemas.ts';
 
 export interface SessionService {
-  /** Tells any caller who they are. */
+  /** Describes a caller of any kind. */
   describe(caller: Caller): Promise<Session>;
   /**
-   * Chooses the account that the session acts for from now on. `cookies` are to be set.
+   * Switches the account that the session acts for. `cookies` are the `Set-Cookie` headers to send.
    * @throws account_not_allowed
    */
   chooseAccount(actor: Actor, account: Account): Promise<{ session: Session; cookies: string[] }>;
 }
 
-/** What users may act for, and where their choice is kept. */
+/** The accounts that users may act for, and the storage of their choice. */
 export interface AccountChoices {
-  /** Lists what a user may act for: themselves first. */
+  /** Lists the accounts that a user may act for, their own first. */
   list(executor: Executor, caller: UserCaller): Promise<AccountChoice[]>;
-  /** Makes one of them the account that the session acts for; the `Set-Cookie` headers that this takes. */
+  /** Makes one of them the account that the session acts for; returns the `Set-Cookie` headers to send. */
   choose(executor: Executor, caller: UserCaller, account: Account): Promise<string[]>;
 }
 
@@ -33,7 +33,7 @@ export interface SessionServiceOptions {
   hasGrant: (account: Account, executor: Executor) => Promise<boolean>;
 }
 
-/** Choices of the users of this registry itself, kept with the session. */
+/** For users of this registry: their memberships, with the choice stored in the session. */
 export const LOCAL_CHOICES: AccountChoices = {
   list: async (executor, { user }) => listChoices(user, await listMemberships(executor, user.id)),
   async choose(executor, { sessionId }, { type, id, department }) {
@@ -58,14 +58,12 @@ export function createSessionService({ database, choices, hasGrant }: SessionSer
       enforce(policy.chooseAccount(actor.caller));
       const caller = actor.caller as UserCaller;
       return database.transaction(async (tx) => {
-        const offered = await choices.list(tx, caller);
-        const chosen = offered.find(
+        const available = await choices.list(tx, caller);
+        const chosen = available.find(
           (choice) => choice.type === type && choice.id === id && choice.department === department,
         );
         if (!chosen)
-          throw new AccountNotAllowedError(
-            'You may not act for this account: choose one of those that GET /session lists.',
-          );
+          throw new AccountNotAllowedError('You may not act for this account: choose one that GET /session lists.');
         const account: Account = {
           type,
           id,
@@ -82,7 +80,7 @@ export function createSessionService({ database, choices, hasGrant }: SessionSer
         return {
           session: toSession(
             { ...caller, account, accountRole: chosen.role, hasGrant: await hasGrant(account, tx) },
-            offered,
+            available,
           ),
           cookies,
         };

@@ -1,5 +1,5 @@
-// Users in better-auth's tables, as it writes them itself: `role` admin for superadmins, `banned` for disabled ones,
-// the password on an account of the provider `credential`.
+// Users in better-auth's tables and format: `role` is admin for superadmins, `banned` means disabled, and the password
+// belongs to an account of the provider `credential`.
 
 import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
@@ -13,7 +13,7 @@ export type UserRow = Pick<Schema['user'], (typeof COLUMNS)[number]>;
 const ADMIN_ROLE = 'admin';
 const USER_ROLE = 'user';
 
-/** Inserts a user who can sign in with a password; undefined when the address is taken. */
+/** Inserts a user with a password; undefined if the address is already in use. */
 export async function insertUser(
   executor: Executor,
   user: { email: string; name: string; isAdmin: boolean; passwordHash: string },
@@ -75,7 +75,7 @@ export function updateUser(
     .executeTakeFirst();
 }
 
-/** Sets the password of a user, who may have had none. */
+/** Sets the password of a user, with or without an existing one. */
 export async function writePassword(executor: Executor, userId: string, passwordHash: string): Promise<void> {
   const now = new Date();
   const updated = await executor
@@ -100,17 +100,17 @@ export async function writePassword(executor: Executor, userId: string, password
     .execute();
 }
 
-/** Ends the sessions of a user, but for the one given. */
+/** Ends the sessions of a user except the given one. */
 export async function deleteSessionsOf(executor: Executor, userId: string, exceptSessionId = ''): Promise<void> {
   await executor.deleteFrom('session').where('userId', '=', userId).where('id', '<>', exceptSessionId).execute();
 }
 
-/** Deletes a user with their sessions, passwords and memberships, which refer to the user with ON DELETE CASCADE. */
+/** Deletes a user; sessions, passwords and memberships follow through ON DELETE CASCADE. */
 export function deleteUser(executor: Executor, id: string): Promise<UserRow | undefined> {
   return executor.deleteFrom('user').where('id', '=', id).returning(COLUMNS).executeTakeFirst();
 }
 
-/** Addresses of the superadmins who can sign in. */
+/** Lists the addresses of the superadmins who can sign in. */
 export async function listSuperadminEmails(executor: Executor): Promise<string[]> {
   const rows = await executor
     .selectFrom('user')
@@ -122,7 +122,7 @@ export async function listSuperadminEmails(executor: Executor): Promise<string[]
   return rows.map(({ email }) => email);
 }
 
-/** Lists the superadmins who can sign in, and keeps others from changing who they are until the transaction ends. */
+/** Lists the superadmins who can sign in, and locks their rows until the transaction ends. */
 export async function lockSuperadmins(tx: Tx, dialect: DialectName): Promise<string[]> {
   const rows = await tx
     .selectFrom('user')
@@ -134,8 +134,8 @@ export async function lockSuperadmins(tx: Tx, dialect: DialectName): Promise<str
   return rows.map(({ id }) => id);
 }
 
-/** Tells whether there is no user at all, and keeps others from making one until the transaction ends. */
-export async function lockEmptyUsers(tx: Tx, dialect: DialectName): Promise<boolean> {
+/** Locks the table against new users until the transaction ends, and tells whether it is empty. */
+export async function lockUsersAndCheckEmpty(tx: Tx, dialect: DialectName): Promise<boolean> {
   if (dialect === 'postgres') await sql`lock table "user" in share row exclusive mode`.execute(tx);
   return (await tx.selectFrom('user').select('id').limit(1).executeTakeFirst()) === undefined;
 }

@@ -67,7 +67,7 @@ export function userRoutes(users: UserService): FastifyPluginCallbackTypebox {
       '/users/:id/password-link',
       {
         schema: {
-          summary: 'Make a link with which a user sets another password',
+          summary: 'Create a link with which a user sets a new password',
           tags,
           params,
           response: { 201: PasswordLinkSchema, ...problems(401, 403, 404) },
@@ -77,7 +77,7 @@ export function userRoutes(users: UserService): FastifyPluginCallbackTypebox {
         reply
           .code(201)
           .header('cache-control', 'no-store')
-          .send(await users.makePasswordLink(request.actor, request.params.id)),
+          .send(await users.createPasswordLink(request.actor, request.params.id)),
     );
 
     app.delete(

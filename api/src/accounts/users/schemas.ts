@@ -13,7 +13,7 @@ const user = {
   email: Type.String(),
   name: Type.String(),
   isAdmin: Type.Boolean({ description: 'Superadmin' }),
-  disabled: Type.Boolean({ description: 'May not sign in' }),
+  disabled: Type.Boolean({ description: 'Cannot sign in' }),
   createdAt: Type.String({ format: 'date-time' }),
 };
 
@@ -56,7 +56,7 @@ export const UserPatchSchema = Type.Object(
 
 export const PasswordLinkSchema = Type.Object(
   {
-    url: Type.String({ description: 'Give it to the user and to nobody else: shown this one time' }),
+    url: Type.String({ description: 'Give it only to the user: shown only once' }),
     expiresAt: Type.String({ format: 'date-time' }),
   },
   { title: 'PasswordLink' },

@@ -1,4 +1,4 @@
-// Users of this registry, made and managed by superadmins. Membership of organisations lives in organizations/.
+// Users of this registry, managed by superadmins. organizations/ manages their memberships.
 
 import { Value } from 'typebox/value';
 import { enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
@@ -16,7 +16,7 @@ import {
   findUser,
   insertUser,
   listUsers,
-  lockEmptyUsers,
+  lockUsersAndCheckEmpty,
   lockSuperadmins,
   updateUser,
   writePassword,
@@ -32,25 +32,25 @@ export interface UserService {
   /** Finds a user with their memberships. @throws user_not_found */
   find(caller: Caller, id: string): Promise<UserDetails>;
   /**
-   * Changes a user; disabling them and setting their password end their sessions, but never the one that asks.
+   * Changes a user. Disabling them or setting their password ends their sessions, except the caller's own.
    * @throws user_not_found, last_superadmin
    */
   update(actor: Actor, id: string, patch: UserPatch): Promise<User>;
   /**
-   * Makes a link with which the user sets another password, once, within a day; their sessions end when they do.
+   * Creates a single-use link, valid for a day, with which the user sets a new password; using it ends their sessions.
    * @throws user_not_found
    */
-  makePasswordLink(actor: Actor, id: string): Promise<PasswordLink>;
+  createPasswordLink(actor: Actor, id: string): Promise<PasswordLink>;
   /** Deletes a user with their sessions, memberships and access grant. @throws user_not_found, last_superadmin */
   remove(actor: Actor, id: string): Promise<void>;
   /**
-   * Creates the first superadmin; undefined when there is any user already. Any number of replicas may try.
+   * Creates the first superadmin; undefined if any user exists. Safe to call from several replicas at once.
    * @throws email_invalid
    */
   createFirstSuperadmin(admin: { email: string; password?: string | undefined }): Promise<FirstSuperadmin | undefined>;
 }
 
-/** `password` is there when it was generated: tell it once. */
+/** `password` is set only if it was generated; show it once. */
 export interface FirstSuperadmin {
   email: string;
   password?: string;
@@ -58,31 +58,31 @@ export interface FirstSuperadmin {
 
 export interface UserServiceOptions {
   database: Database;
-  /** Removes what else belonged to an account, in the same transaction. */
+  /** Called in the transaction that deletes an account; deletes what else it owned. */
   onAccountDeleted: (tx: Tx, account: Account) => Promise<void>;
   publicUrl: string;
   passwords: PasswordHashing;
-  /** Lets somebody sign in again who had failed too often. */
-  forgetFailures: (email: string) => Promise<void>;
+  /** Lifts the block on sign-in after too many failures. */
+  resetFailedSignIns: (email: string) => Promise<void>;
   createResetToken: (userId: string) => Promise<{ token: string; expiresAt: Date }>;
 }
 
 const FIRST_SUPERADMIN_NAME = 'Administrator';
-/** Who acts at the first start. */
-const THE_REGISTRY: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
+/** Actor of changes at the first start. */
+const SYSTEM_ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
 export function createUserService({
   database,
   onAccountDeleted,
   publicUrl,
   passwords,
-  forgetFailures,
+  resetFailedSignIns,
   createResetToken,
 }: UserServiceOptions): UserService {
-  const refuseLastSuperadmin = async (tx: Tx, id: string): Promise<void> => {
+  const assertNotLastSuperadmin = async (tx: Tx, id: string): Promise<void> => {
     const superadmins = await lockSuperadmins(tx, database.dialect);
     if (superadmins.length === 1 && superadmins[0] === id)
-      throw new LastSuperadminError('This is the last superadmin who can sign in: make another one first.');
+      throw new LastSuperadminError('This is the last superadmin who can sign in: appoint another one first.');
   };
   return {
     async create(actor, { email, name, password, isAdmin = false }) {
@@ -90,7 +90,7 @@ export function createUserService({
       const passwordHash = await passwords.hash(password);
       return database.transaction(async (tx) => {
         const row = await insertUser(tx, { email: normalizeEmail(email), name: name.trim(), isAdmin, passwordHash });
-        if (!row) throw new EmailTakenError('There is a user with this e-mail address already.');
+        if (!row) throw new EmailTakenError('A user with this e-mail address already exists.');
         await appendAudit(tx, actor, {
           action: 'user.create',
           targetType: 'user',
@@ -115,15 +115,15 @@ export function createUserService({
         role: accountRoleOf(role),
         departments: departments.filter(({ isMember }) => isMember).map((department) => department.id),
       }));
-      return { ...toUser(known(await findUser(database.db, id))), organizations };
+      return { ...toUser(requireUser(await findUser(database.db, id))), organizations };
     },
 
     async update(actor, id, { password, ...changes }) {
       enforce(policy.manageAccounts(actor.caller));
       const passwordHash = password === undefined ? undefined : await passwords.hash(password);
       const user = await database.transaction(async (tx) => {
-        if (changes.disabled === true || changes.isAdmin === false) await refuseLastSuperadmin(tx, id);
-        const row = known(await updateUser(tx, id, { ...changes, name: changes.name?.trim() }));
+        if (changes.disabled === true || changes.isAdmin === false) await assertNotLastSuperadmin(tx, id);
+        const row = requireUser(await updateUser(tx, id, { ...changes, name: changes.name?.trim() }));
         if (passwordHash !== undefined) await writePassword(tx, id, passwordHash);
         if (passwordHash !== undefined || changes.disabled === true)
           await deleteSessionsOf(tx, id, sessionIdOf(actor.caller));
@@ -135,13 +135,13 @@ export function createUserService({
         });
         return toUser(row);
       });
-      if (passwordHash !== undefined) await forgetFailures(user.email);
+      if (passwordHash !== undefined) await resetFailedSignIns(user.email);
       return user;
     },
 
-    async makePasswordLink(actor, id) {
+    async createPasswordLink(actor, id) {
       enforce(policy.manageAccounts(actor.caller));
-      known(await findUser(database.db, id));
+      requireUser(await findUser(database.db, id));
       const { token, expiresAt } = await createResetToken(id);
       await appendAudit(database.db, actor, {
         action: 'user.make-password-link',
@@ -155,8 +155,8 @@ export function createUserService({
     async remove(actor, id) {
       enforce(policy.manageAccounts(actor.caller));
       await database.transaction(async (tx) => {
-        await refuseLastSuperadmin(tx, id);
-        const row = known(await deleteUser(tx, id));
+        await assertNotLastSuperadmin(tx, id);
+        const row = requireUser(await deleteUser(tx, id));
         await onAccountDeleted(tx, { type: 'user', id });
         await appendAudit(tx, actor, {
           action: 'user.delete',
@@ -168,15 +168,15 @@ export function createUserService({
     },
 
     async createFirstSuperadmin({ email, password }) {
-      if (await findAnyUser(database)) return undefined;
+      if (await hasUsers(database)) return undefined;
       if (!Value.Check(EmailSchema, normalizeEmail(email)))
         throw new EmailInvalidError(
-          `The first superadmin cannot sign in with ${email}: give an e-mail address such as admin@example.org.`,
+          `The first superadmin cannot sign in with ${email}: use an e-mail address such as admin@example.org.`,
         );
       const generated = password === undefined ? generatePassword() : undefined;
       const passwordHash = await passwords.hash(password ?? generated ?? '');
       return database.transaction(async (tx) => {
-        if (!(await lockEmptyUsers(tx, database.dialect))) return undefined;
+        if (!(await lockUsersAndCheckEmpty(tx, database.dialect))) return undefined;
         const row = await insertUser(tx, {
           email: normalizeEmail(email),
           name: FIRST_SUPERADMIN_NAME,
@@ -184,7 +184,7 @@ export function createUserService({
           passwordHash,
         });
         if (!row) return undefined;
-        await appendAudit(tx, THE_REGISTRY, {
+        await appendAudit(tx, SYSTEM_ACTOR, {
           action: 'user.create',
           targetType: 'user',
           targetId: row.id,
@@ -196,12 +196,12 @@ export function createUserService({
   };
 }
 
-async function findAnyUser({ db }: Database): Promise<boolean> {
+async function hasUsers({ db }: Database): Promise<boolean> {
   return (await listUsers(db, { size: 0 })).count > 0;
 }
 
-function known(row: UserRow | undefined): UserRow {
-  if (!row) throw new UserNotFoundError('There is no user with this id.');
+function requireUser(row: UserRow | undefined): UserRow {
+  if (!row) throw new UserNotFoundError('No user has this ID.');
   return row;
 }
 

@@ -2,7 +2,7 @@
 
 const MAX_SPARE_BUFFERS = 16;
 
-/** Buffers of one size that nobody uses. */
+/** Keeps unused buffers of one size for reuse. */
 export class BufferPool {
   readonly #buffers: Uint8Array[] = [];
   readonly #make: () => Uint8Array;
@@ -11,12 +11,12 @@ export class BufferPool {
     this.#make = make;
   }
 
-  take(): Uint8Array {
+  acquire(): Uint8Array {
     return this.#buffers.pop() ?? this.#make();
   }
 
-  /** Takes back a buffer of `take` that nothing reads or writes any more. */
-  keep(buffer: Uint8Array): void {
+  /** Returns a buffer to the pool that nothing reads or writes any more. */
+  release(buffer: Uint8Array): void {
     if (this.#buffers.length < MAX_SPARE_BUFFERS) this.#buffers.push(buffer);
   }
 }

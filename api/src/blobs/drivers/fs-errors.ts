@@ -1,26 +1,26 @@
-// Where failures of the file system become failures of the store.
+// Maps file system errors to the store's errors.
 
 import { mapErrors, StorageFullError, StorageUnavailableError } from '../errors.ts';
 
-/** No block, no quota, or beyond the longest file that the process or the file system allows. */
+/** No free block, quota exceeded, or beyond the file size limit of the process or the file system. */
 const FULL_CODES = ['ENOSPC', 'EDQUOT', 'EFBIG'];
 
-/** Tells whether the file system failed with one of these codes, `'ENOENT'` for example. */
+/** Checks for a file system error with one of these codes, such as `'ENOENT'`. */
 export function failedWith(error: unknown, ...codes: string[]): boolean {
   return isSystemError(error) && codes.includes(error.code);
 }
 
-/** Lets a failure with one of these codes pass and throws any other: `await unlink(path).catch(ignore('ENOENT'))`. */
+/** Ignores an error with one of these codes and rethrows any other: `await unlink(path).catch(ignore('ENOENT'))`. */
 export function ignore(...codes: string[]): (error: unknown) => void {
   return (error) => {
     if (!failedWith(error, ...codes)) throw error;
   };
 }
 
-/** Waits for what is asked about a path, and gives undefined when nothing is there: `await unlessGone(stat(path))`. */
-export async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> {
+/** Resolves to undefined when the path does not exist: `await ifExists(stat(path))`. */
+export async function ifExists<T>(operation: Promise<T>): Promise<T | undefined> {
   try {
-    return await answer;
+    return await operation;
   } catch (error) {
     if (failedWith(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
@@ -28,18 +28,17 @@ export async function unlessGone<T>(answer: Promise<T>): Promise<T | undefined> 
 }
 
 /**
- * Turns a failure of the file system into `storage_full` or `storage_unavailable`, and gives back any other error as
- * it is.
+ * Turns a file system error into `storage_full` or `storage_unavailable`; returns any other error unchanged.
  */
 export function toStorageError(error: unknown): unknown {
   if (!isSystemError(error)) return error;
   if (FULL_CODES.includes(error.code))
-    return new StorageFullError('Nothing was stored. Try again when the operator has made room.', { cause: error });
-  return new StorageUnavailableError('Try again later; the operator finds the reason in the log.', { cause: error });
+    return new StorageFullError('Nothing was stored. Try again after the operator has freed space.', { cause: error });
+  return new StorageUnavailableError('Try again later. The log tells the operator the reason.', { cause: error });
 }
 
-/** Runs work on the file system, which fails as a store does. */
-export const asStorage = mapErrors(toStorageError);
+/** Runs work on the file system and maps its errors to the store's. */
+export const withStorageErrors = mapErrors(toStorageError);
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException & { code: string } {
   return error instanceof Error && 'syscall' in error && 'code' in error && typeof error.code === 'string';

@@ -1,4 +1,4 @@
-// The folders between the root and a file: made for the first blob in them, removed with the last one.
+// The folders between the root and a file: created for their first blob, removed with their last one.
 
 import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { mkdir, open, rmdir, stat } from 'node:fs/promises';
@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { ignore } from './fs-errors.ts';
 
 /**
- * Makes the root, mode 0700, durably, with the folders above it, unless it is there.
+ * Creates the root durably, mode 0700, including the folders above it, unless it exists.
  * @throws the file system's error
  */
 export function makeRoot(root: string): void {
@@ -22,57 +22,55 @@ export function makeRoot(root: string): void {
   }
 }
 
-/**
- * Makes the folders above a file, mode 0700, but never the root itself: where that is gone, a volume is not mounted.
- */
+/** Creates the folders above a file, mode 0700, but never the root: a missing root means an unmounted volume. */
 export async function makeFolders(root: string, file: string): Promise<void> {
   for (const folder of foldersAbove(root, file).reverse()) {
     if (folder !== root) await mkdir(folder, { mode: 0o700 }).catch(ignore('EEXIST'));
   }
 }
 
-/** Removes the folders above a file that hold nothing any more, up to the root, which stays. */
+/** Removes the empty folders above a file, up to but excluding the root. */
 export async function removeEmptyFolders(root: string, file: string): Promise<void> {
   for (const folder of foldersAbove(root, file)) {
     if (folder !== root) await rmdir(folder).catch(ignore('ENOTEMPTY', 'EEXIST', 'ENOENT', 'ENOTDIR'));
   }
 }
 
-/** Makes the names of files below one root durable. */
+/** Makes the directory entries of files below one root durable. */
 export class FolderSync {
   readonly #root: string;
-  /** By folder: its fsync underway, and the one that follows it. */
-  readonly #underway = new Map<string, Promise<void>>();
-  readonly #following = new Map<string, Promise<void>>();
+  /** Per folder: the fsync in progress, and the next one. */
+  readonly #inProgress = new Map<string, Promise<void>>();
+  readonly #queued = new Map<string, Promise<void>>();
 
   constructor(root: string) {
     this.#root = root;
   }
 
   /**
-   * Makes the name of a file durable: fsync of every folder above it. All of them each time, since another writer may
-   * have made the outer ones without having come to its own fsync; of a folder that did not change it costs 0.2 ms. /
+   * Makes the directory entry of a file durable: fsync of every folder above it. All of them each time, since another
+   * writer may have created the outer ones and not synced them yet; an unchanged folder costs 0.2 ms.
    */
   async sync(file: string): Promise<void> {
     await Promise.all(foldersAbove(this.#root, file).map((folder) => this.#syncFolder(folder)));
   }
 
-  /** Many who wait for the same folder share an fsync that began after each of them asked. */
+  /** Callers that wait for the same folder share one fsync, which starts after the last of them has called. */
   #syncFolder(folder: string): Promise<void> {
-    const shared = this.#following.get(folder);
+    const shared = this.#queued.get(folder);
     if (shared) return shared;
-    const before = this.#underway.get(folder) ?? Promise.resolve();
+    const before = this.#inProgress.get(folder) ?? Promise.resolve();
     const next = before
       .catch(() => undefined)
       .then(async () => {
-        this.#following.delete(folder);
+        this.#queued.delete(folder);
         const now = syncNow(folder);
-        this.#underway.set(folder, now);
+        this.#inProgress.set(folder, now);
         await now.finally(() => {
-          if (this.#underway.get(folder) === now) this.#underway.delete(folder);
+          if (this.#inProgress.get(folder) === now) this.#inProgress.delete(folder);
         });
       });
-    this.#following.set(folder, next);
+    this.#queued.set(folder, next);
     return next;
   }
 }
@@ -86,12 +84,12 @@ async function syncNow(folder: string): Promise<void> {
   }
 }
 
-/** Throws ENOENT or ENOTDIR when the root is gone, to tell a storage that is away from a file that is missing. */
-export async function requireFolder(root: string): Promise<void> {
+/** Throws ENOENT or ENOTDIR if the root is gone. Distinguishes an unavailable storage from a missing file. */
+export async function assertRootExists(root: string): Promise<void> {
   await stat(`${root}/`);
 }
 
-/** Innermost first, the root last. */
+/** Lists the folders above a file, innermost first, the root last. */
 function foldersAbove(root: string, file: string): string[] {
   const folders = [dirname(file)];
   while (folders.at(-1) !== root) folders.push(dirname(folders.at(-1)!));

@@ -1,79 +1,76 @@
-// The file that a writer fills: through the page cache at first, past it once the file turns out to be large.
+// The output file of a writer. Writes go through the page cache first, and bypass it once the file is large.
 
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import type { BufferPool } from './fs-buffer-pool.ts';
 import { failedWith } from './fs-errors.ts';
 
-/** With the 64 KiB of a request's body, a quarter of the system calls and half of the time. */
+/** Compared with the 64 KiB chunks of a request body: a quarter of the system calls and half of the time. */
 const WRITE_BYTES = 256 * 1024;
 
 /**
- * Without the page cache nothing joins writes any more. Each upload holds two of these: larger ones cost more memory
- * than they bring speed.
+ * Without the page cache, nothing merges small writes. Each upload holds two of these buffers; larger ones are not
+ * worth the memory.
  */
 const DIRECT_WRITE_BYTES = 512 * 1024;
 
-/** Makes a buffer for direct writes. A resizable one begins at a page, as V8 makes them of whole pages. */
+/** Allocates a buffer for direct writes. Resizable buffers are page-aligned, since V8 maps them as whole pages. */
 export function makeDirectBuffer(): Uint8Array {
   return new Uint8Array(new ArrayBuffer(DIRECT_WRITE_BYTES, { maxByteLength: DIRECT_WRITE_BYTES }));
 }
 
 /**
- * Smaller files stay in the page cache, since they are often asked for as soon as they are there; a multiple of both
+ * Smaller files stay in the page cache, because they are often downloaded right after the upload. A multiple of both
  * sizes above.
  */
 const DIRECT_FROM_BYTES = 8 * 1024 * 1024;
 
 /**
- * What direct writes have to begin and end at: no block of a disk and no page is larger but on rare systems, which
- * then refuse with EINVAL.
+ * Alignment of direct writes. Disk blocks and pages are rarely larger; systems where they are refuse with EINVAL.
  */
 const ALIGNMENT_BYTES = 4096;
 
 /**
- * Writes to an open file. Large files go to the disk directly (O_DIRECT, open(2)): that saves a copy of every byte and
- * a page for it, `sync` has nothing left to write at the end, and a huge upload does not push what others read out of
- * the page cache. A file system that has no such thing gets ordinary writes. Docs: decision 11. /
+ * Writes to an open file. Large files are written directly to the disk (O_DIRECT, open(2)). This saves copying every
+ * byte into the page cache, leaves nothing for `sync` to write at the end, and keeps a huge upload from evicting the
+ * pages that downloads need. File systems without O_DIRECT get ordinary writes. See decision 11.
  */
 export class FsOutput {
   readonly #handle: FileHandle;
   readonly #path: string;
-  readonly #spares: BufferPool | undefined;
+  readonly #pool: BufferPool | undefined;
   #direct: FileHandle | undefined;
   #directRefused = constants.O_DIRECT === undefined;
 
   /**
-   * @param handle open for writing, of the file at `path`; closed by `close`
-   * @param spares of the store, for direct writes
+   * @param handle the file at `path`, open for writing; closed by `close`
+   * @param pool the store's buffers for direct writes
    */
-  constructor(handle: FileHandle, path: string, spares?: BufferPool) {
+  constructor(handle: FileHandle, path: string, pool?: BufferPool) {
     this.#handle = handle;
     this.#path = path;
-    this.#spares = spares;
+    this.#pool = pool;
   }
 
-  /**
-   * Length that buffers for `write` should have, and where in the file they should begin and end: at multiples of it.
-   */
+  /** Length of a buffer for `write`; buffers should start and end at multiples of it in the file. */
   get bufferBytes(): number {
     return this.#direct ? DIRECT_WRITE_BYTES : WRITE_BYTES;
   }
 
-  /** Gives a buffer that fits. */
+  /** Returns a buffer of `bufferBytes`. */
   allocate(): Uint8Array {
     if (!this.#direct) return Buffer.allocUnsafeSlow(WRITE_BYTES);
-    return this.#spares?.take() ?? makeDirectBuffer();
+    return this.#pool?.acquire() ?? makeDirectBuffer();
   }
 
-  /** Takes back a buffer of `allocate` that no write uses any more. */
+  /** Returns a buffer from `allocate` that no write uses any more. */
   release(buffer: Uint8Array): void {
-    if (buffer.length === DIRECT_WRITE_BYTES) this.#spares?.keep(buffer);
+    if (buffer.length === DIRECT_WRITE_BYTES) this.#pool?.release(buffer);
   }
 
   /**
-   * Goes over to direct writes where the next one begins far enough in the file; says whether it did: buffers are
-   * another size then.
+   * Switches to direct writes once the position is far enough in the file. Returns whether it switched: buffers have a
+   * different size from then on.
    */
   async switchToDirectIo(position: number): Promise<boolean> {
     if (this.#direct || this.#directRefused || position < DIRECT_FROM_BYTES) return false;
@@ -81,7 +78,7 @@ export class FsOutput {
       this.#direct = await open(this.#path, constants.O_WRONLY | constants.O_DIRECT);
       return true;
     } catch {
-      // Whatever it is: the other handle tells it where it matters.
+      // Any error that matters also shows on the other handle.
       this.#directRefused = true;
       return false;
     }
@@ -99,7 +96,7 @@ export class FsOutput {
       try {
         return (await this.#direct.write(bytes, from, length, position)).bytesWritten;
       } catch (error) {
-        // The bytes are not where this disk wants them in memory, or it takes larger blocks only.
+        // The memory is not aligned as this disk requires, or its blocks are larger.
         if (!failedWith(error, 'EINVAL')) throw error;
       }
     }
@@ -110,7 +107,7 @@ export class FsOutput {
     return this.#handle.truncate(sizeBytes);
   }
 
-  /** Makes what was written durable, whichever way it went. */
+  /** Makes all writes durable, direct or not. */
   sync(): Promise<void> {
     return this.#handle.sync();
   }

@@ -1,4 +1,4 @@
-// Streams the bytes of an open file, or sends them from memory that is used again and again.
+// Reads an open file: as a stream, or passed to a function from reused buffers.
 
 import type { FileHandle } from 'node:fs/promises';
 import { Readable } from 'node:stream';
@@ -8,8 +8,8 @@ import { blobMissing } from '../errors.ts';
 import { toStorageError } from './fs-errors.ts';
 
 /**
- * Streams a range of a file and closes the handle at the end, or as soon as the stream is destroyed. A file that ends
- * before the range does destroys the stream with `blob_missing`, a failing disk with `storage_unavailable`. /
+ * Streams a range of a file and closes the handle at the end, or when the stream is destroyed. A file that ends before
+ * the range destroys the stream with `blob_missing`, a failing disk with `storage_unavailable`.
  */
 export function readFileRange(handle: FileHandle, range: ByteRange): Readable {
   let position = range.start;
@@ -49,21 +49,21 @@ export function readFileRange(handle: FileHandle, range: ByteRange): Readable {
 }
 
 /**
- * Hands a range of a file to `write`, a chunk at a time, reading ahead by one. The memory of a chunk is used again
- * once its `write` has settled: nothing is allocated on the way, which is what makes this quicker than a stream.
+ * Passes a range of a file to `write`, one chunk at a time, reading one chunk ahead. A chunk's memory is reused once
+ * its `write` has settled, so that nothing is allocated per chunk; this makes it faster than a stream.
  *
- * @param spares of READ_CHUNK_BYTES; what a failed `write` may still be reading does not go back there
- * @throws blob_missing when the file ends before the range does; storage_unavailable; whatever `write` throws /
+ * @param pool buffers of READ_CHUNK_BYTES; one that a failed `write` may still be reading is not returned to it
+ * @throws blob_missing when the file ends before the range; storage_unavailable; whatever `write` throws
  */
 export async function sendFileRange(
   handle: FileHandle,
   range: ByteRange,
   write: (chunk: Uint8Array) => Promise<void>,
-  spares: BufferPool,
+  pool: BufferPool,
 ): Promise<void> {
   const sizeBytes = range.end + 1 - range.start;
   const isSmall = sizeBytes < READ_CHUNK_BYTES / 2;
-  let reading = isSmall ? Buffer.allocUnsafeSlow(sizeBytes) : spares.take();
+  let reading = isSmall ? Buffer.allocUnsafeSlow(sizeBytes) : pool.acquire();
   let spare: Uint8Array | undefined;
   let writing: Promise<void> = Promise.resolve();
   for (let position = range.start; position <= range.end;) {
@@ -71,14 +71,14 @@ export async function sendFileRange(
     const [{ bytesRead }] = await Promise.all([readAt(handle, reading, wantedBytes, position), writing]);
     position += bytesRead;
     writing = write(reading.subarray(0, bytesRead));
-    // Awaited one turn later: until then a failure must not count as unhandled.
+    // Awaited in the next iteration; until then a rejection must not count as unhandled.
     writing.catch(() => undefined);
     if (position <= range.end)
-      [reading, spare] = [spare ?? (isSmall ? Buffer.allocUnsafeSlow(sizeBytes) : spares.take()), reading];
+      [reading, spare] = [spare ?? (isSmall ? Buffer.allocUnsafeSlow(sizeBytes) : pool.acquire()), reading];
   }
   await writing;
   if (isSmall) return;
-  for (const buffer of [reading, spare]) if (buffer) spares.keep(buffer);
+  for (const buffer of [reading, spare]) if (buffer) pool.release(buffer);
 }
 
 async function readAt(

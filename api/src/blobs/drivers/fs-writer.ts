@@ -1,4 +1,4 @@
-// Writes one file, from its first byte under an unfinished name to its durable, final one.
+// Writes one file: under an unfinished name first, then durably renamed to its final one.
 
 import { rename, stat, unlink, type FileHandle } from 'node:fs/promises';
 import type { BlobWriter } from '../blob-store.ts';
@@ -10,25 +10,25 @@ import {
   serialized,
 } from '../errors.ts';
 import type { BufferPool } from './fs-buffer-pool.ts';
-import { asStorage, failedWith, ignore, unlessGone } from './fs-errors.ts';
-import { removeEmptyFolders, requireFolder, type FolderSync } from './fs-folders.ts';
+import { withStorageErrors, failedWith, ignore, ifExists } from './fs-errors.ts';
+import { removeEmptyFolders, assertRootExists, type FolderSync } from './fs-folders.ts';
 import { FsOutput } from './fs-output.ts';
 
 export interface FsBlobWriterOptions {
   key: string;
   root: string;
-  /** Open for writing, of the file at `unfinishedPath`. */
+  /** The file at `unfinishedPath`, open for writing. */
   handle: FileHandle;
   unfinishedPath: string;
   finishedPath: string;
-  /** Bytes that the file holds. */
+  /** Current size of the file. */
   offset: number;
-  /** What the writers of a store share. */
+  /** Shared by all writers of a store. */
   folders: FolderSync;
-  spares: BufferPool;
+  pool: BufferPool;
 }
 
-/** Writes a blob as `BlobWriter` says; `createFsStore` tells why the file has two names. */
+/** Implements `BlobWriter` on a file; `createFsStore` explains why the file has two names. */
 export class FsBlobWriter implements BlobWriter {
   readonly key: string;
   readonly state = '';
@@ -36,25 +36,25 @@ export class FsBlobWriter implements BlobWriter {
   readonly #output: FsOutput;
   readonly #folders: FolderSync;
   readonly #finishedPath: string;
-  /** Where the bytes are now. */
+  /** Current path of the file. */
   #path: string;
   #offset: number;
-  /** Chunks are gathered here, and written while the next ones are gathered in the other one. */
+  /** Double buffering: one buffer collects chunks while the other one is being written. */
   #buffer: Uint8Array | undefined;
   #bufferedBytes = 0;
   #spareBuffer: Uint8Array | undefined;
-  /** Gathered bytes on their way to the file; `written` is undefined after a failure, until they are tried again. */
+  /** The buffer being written; `written` is undefined after a failure, until the write is retried. */
   #inFlight: { bytes: Uint8Array; position: number; written: Promise<void> | undefined } | undefined;
-  /** A failed append may have left bytes behind `offset`. */
-  #torn = false;
-  /** `failed`: only `abort` is left; `released`: the file is no longer this writer's. */
+  /** A failed append may have left bytes beyond `offset`. */
+  #hasTornWrite = false;
+  /** `failed`: only `abort` is allowed; `released`: this writer no longer owns the file. */
   #phase: 'open' | 'failed' | 'released' = 'open';
-  readonly #serialize = serialized(asStorage);
+  readonly #serialize = serialized(withStorageErrors);
 
   constructor(options: FsBlobWriterOptions) {
     this.key = options.key;
     this.#root = options.root;
-    this.#output = new FsOutput(options.handle, options.unfinishedPath, options.spares);
+    this.#output = new FsOutput(options.handle, options.unfinishedPath, options.pool);
     this.#folders = options.folders;
     this.#path = options.unfinishedPath;
     this.#finishedPath = options.finishedPath;
@@ -68,10 +68,10 @@ export class FsBlobWriter implements BlobWriter {
   append(offset: number, chunk: Uint8Array): Promise<void> {
     return this.#serialize(async () => {
       this.#requireOpen();
-      if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at byte ${this.#offset}.`);
+      if (offset !== this.#offset) throw new BlobOffsetMismatchError(`Continue at offset ${this.#offset}.`);
       if (!this.#buffer && (await this.#output.switchToDirectIo(offset))) this.#spareBuffer = undefined;
       if (chunk.length >= this.#output.bufferBytes) await this.#writeThrough(chunk);
-      else await this.#gather(chunk);
+      else await this.#collect(chunk);
       this.#offset += chunk.length;
     });
   }
@@ -80,9 +80,9 @@ export class FsBlobWriter implements BlobWriter {
     return this.#serialize(async () => {
       this.#requireOpen();
       this.#phase = 'failed';
-      await this.#settle();
+      await this.#makeDurable();
       await this.#output.close();
-      await this.#publish();
+      await this.#moveIntoPlace();
       this.#phase = 'released';
       return { sizeBytes: this.#offset };
     });
@@ -90,10 +90,10 @@ export class FsBlobWriter implements BlobWriter {
 
   suspend(): Promise<void> {
     return this.#serialize(async () => {
-      const unsettled = this.#phase === 'open';
+      const isOpen = this.#phase === 'open';
       this.#phase = 'released';
       try {
-        if (unsettled) await this.#settle();
+        if (isOpen) await this.#makeDurable();
       } finally {
         await this.#output.close();
       }
@@ -111,18 +111,15 @@ export class FsBlobWriter implements BlobWriter {
     });
   }
 
-  /**
-   * Gives the file its final name. Nothing can take that name meanwhile but a file that no store wrote: see
-   * `createFsStore`.
-   */
-  async #publish(): Promise<void> {
-    if (await unlessGone(stat(this.#finishedPath)))
-      throw new BlobExistsError('Something else put a file in its place.');
+  /** Renames the file to its final name. Only a file that no store wrote can have that name: see `createFsStore`. */
+  async #moveIntoPlace(): Promise<void> {
+    if (await ifExists(stat(this.#finishedPath)))
+      throw new BlobExistsError('The key is already taken by another file. Report this to the operator.');
     try {
       await rename(this.#path, this.#finishedPath);
     } catch (error) {
       if (!failedWith(error, 'ENOENT')) throw error;
-      await requireFolder(this.#root);
+      await assertRootExists(this.#root);
       throw blobMissing(error);
     }
     this.#path = this.#finishedPath;
@@ -130,20 +127,18 @@ export class FsBlobWriter implements BlobWriter {
   }
 
   /** Makes the file durable with exactly the bytes up to `offset`. */
-  async #settle(): Promise<void> {
+  async #makeDurable(): Promise<void> {
     await this.#flush();
     await this.#drain();
-    // Others can gather in them while this file is made durable.
+    // Other writers can use them while this file is being synced.
     for (const buffer of [this.#buffer, this.#spareBuffer]) if (buffer) this.#output.release(buffer);
     this.#buffer = this.#spareBuffer = undefined;
-    if (this.#torn) await this.#output.truncate(this.#offset);
+    if (this.#hasTornWrite) await this.#output.truncate(this.#offset);
     await this.#output.sync();
   }
 
-  /**
-   * Fills the buffer to its end before it is sent on its way: buffers begin and end where the output wants them to.
-   */
-  async #gather(chunk: Uint8Array): Promise<void> {
+  /** Collects a chunk in the buffer, which is written when it is full: writes then start and end aligned. */
+  async #collect(chunk: Uint8Array): Promise<void> {
     this.#buffer ??= this.#output.allocate();
     const room = this.#bufferEnd() - this.#offset;
     this.#buffer.set(chunk.subarray(0, room), this.#bufferedBytes);
@@ -151,54 +146,55 @@ export class FsBlobWriter implements BlobWriter {
       this.#bufferedBytes += chunk.length;
       return;
     }
-    // A failure leaves the buffer as it was: what was put behind its bytes does not count yet.
+    // A failure leaves the buffer unchanged: the bytes just copied do not count yet.
     await this.#drain();
     this.#bufferedBytes += room;
-    this.#sendBuffer(this.#offset + room);
+    this.#writeBuffer(this.#offset + room);
     if (await this.#output.switchToDirectIo(this.#offset + room)) this.#buffer = this.#spareBuffer = undefined;
     this.#buffer ??= this.#output.allocate();
     this.#buffer.set(chunk.subarray(room));
     this.#bufferedBytes = chunk.length - room;
   }
 
-  /** Where in the file the buffer ends. */
+  /** The position in the file at which the buffer ends. */
   #bufferEnd(): number {
     const start = this.#offset - this.#bufferedBytes;
     return start + this.#output.bufferBytes - (start % this.#output.bufferBytes);
   }
 
-  /** Writes a chunk that is worth it without gathering it. */
+  /** Writes a large chunk without copying it into the buffer. */
   async #writeThrough(chunk: Uint8Array): Promise<void> {
     await this.#flush();
-    // Never bytes behind bytes that are not there yet: a crash would leave a hole.
+    // Earlier bytes must be written first: otherwise a crash would leave a hole.
     await this.#drain();
     try {
       await this.#output.write(chunk, this.#offset);
     } catch (error) {
-      this.#torn = true;
+      this.#hasTornWrite = true;
       throw error;
     }
   }
 
-  /** Sends what is gathered on its way, once what was sent before has arrived. */
+  /** Starts writing the buffer, after the write in progress. */
   async #flush(): Promise<void> {
     await this.#drain();
-    if (this.#bufferedBytes > 0) this.#sendBuffer(this.#offset);
+    if (this.#bufferedBytes > 0) this.#writeBuffer(this.#offset);
   }
 
-  /** @param end where in the file the gathered bytes end */
-  #sendBuffer(end: number): void {
+  /** Starts writing the buffer. @param end the position in the file at which its bytes end */
+  #writeBuffer(end: number): void {
     if (!this.#buffer) return;
     const bytes = this.#buffer.subarray(0, this.#bufferedBytes);
     const position = end - this.#bufferedBytes;
     const written = this.#output.write(bytes, position);
-    // Awaited by the next call: until then a failure must not count as unhandled.
+    // Awaited by the next call; until then a rejection must not count as unhandled.
     written.catch(() => undefined);
     this.#inFlight = { bytes, position, written };
     [this.#buffer, this.#spareBuffer] = [this.#spareBuffer, this.#buffer];
     this.#bufferedBytes = 0;
   }
 
+  /** Waits for the write in progress; retries it if it has failed. */
   async #drain(): Promise<void> {
     if (!this.#inFlight) return;
     const { bytes, position, written = this.#output.write(bytes, position) } = this.#inFlight;

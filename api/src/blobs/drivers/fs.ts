@@ -1,5 +1,5 @@
-// Blobs as files below one folder. fs-writer.ts writes them, fs-reader.ts streams them, fs-folders.ts makes and
-// removes the folders between, fs-errors.ts turns the file system's failures into the store's.
+// File system driver: blobs as files below one root. fs-writer.ts writes them, fs-reader.ts reads them, fs-folders.ts
+// creates and removes the folders in between, fs-errors.ts maps errors.
 
 import { randomUUID } from 'node:crypto';
 import { open, readdir, readFile, stat, statfs, unlink, writeFile, type FileHandle } from 'node:fs/promises';
@@ -15,46 +15,45 @@ import {
   type ByteRange,
   type StoredBlob,
 } from '../blob-store.ts';
-import { blobMissing, keyTaken, StorageFullError } from '../errors.ts';
+import { blobMissing, blobExists, StorageFullError } from '../errors.ts';
 import { BufferPool } from './fs-buffer-pool.ts';
-import { asStorage, failedWith, ignore, toStorageError, unlessGone } from './fs-errors.ts';
-import { FolderSync, makeFolders, makeRoot, removeEmptyFolders, requireFolder } from './fs-folders.ts';
+import { withStorageErrors, failedWith, ignore, toStorageError, ifExists } from './fs-errors.ts';
+import { FolderSync, makeFolders, makeRoot, removeEmptyFolders, assertRootExists } from './fs-folders.ts';
 import { readFileRange, sendFileRange } from './fs-reader.ts';
 import { makeDirectBuffer } from './fs-output.ts';
 import { FsBlobWriter } from './fs-writer.ts';
 
-/** Marks an unfinished file; `~` is in no key. */
+/** Suffix of an unfinished file. No key contains `~`. */
 const UNFINISHED_SUFFIX = '~part';
 
 /**
- * A folder that was made can be removed by the end of its last blob before a file is in it: rare once, never ten times
- * in a row.
+ * A new folder may be removed with the last blob in it before a file is created there: rare once, never ten times in a
+ * row.
  */
 const CREATE_ATTEMPTS = 10;
 
 export interface FsStoreOptions {
   /**
-   * Folder of the blobs and of nothing else, on one file system; made with mode 0700 when it is missing, but never
-   * later on.
+   * Folder for the blobs only, on a single file system. Created with mode 0700 when the store is opened, never later.
    */
   root: string;
 }
 
 /**
- * Makes a store of files, mode 0600, in folders of mode 0700: a blob of the key `'3f/3fa9…'` is `<root>/3f/3fa9…`, and
- * `<root>/3f/3fa9…~part` until it is finished.
+ * Creates a store of files, mode 0600, in folders of mode 0700: the blob with the key `'3f/3fa9…'` is
+ * `<root>/3f/3fa9…`, and `<root>/3f/3fa9…~part` until it is finished.
  *
- * The unfinished file is the lock on its key: it is made with O_EXCL, only while no finished file is there, and goes
- * away by the rename that finishes it, so that a rename never meets a finished file and a kill at any moment leaves
- * one of the two names, never both. `link()` would refuse even files that no store wrote, but leaves both names when
- * killed between its two steps, and exFAT, SMB and some FUSE mounts have no hard links. Side by side in one folder,
- * both names are durable with the same fsync.
+ * The unfinished file locks its key. It is created with O_EXCL, only while no finished file exists, and disappears
+ * with the rename that finishes it. A rename therefore never replaces a finished file, and a kill at any moment leaves
+ * one of the two names, never both. `link()` would also refuse files that no store wrote, but leaves both names when
+ * killed between its two steps, and exFAT, SMB and some FUSE mounts have no hard links. Since both names are in the
+ * same folder, one fsync makes both durable.
  *
- * An upload that is resumed after a power cut relies on a file system that does not show the size before the data
- * (ext4 in its default mode, XFS, btrfs, ZFS) unless it was suspended. A deletion is not synced: what comes back after
- * a power cut is swept again.
+ * Resuming an upload after a power failure relies on a file system that does not expose the size before the data (ext4
+ * in its default mode, XFS, btrfs, ZFS), unless the upload was suspended. Deletions are not synced: a file that
+ * reappears after a power failure is swept again.
  *
- * @throws the file system's error when the root cannot be made /
+ * @throws the file system's error when the root cannot be created
  */
 export function createFsStore(options: FsStoreOptions): BlobStore {
   const root = resolve(options.root);
@@ -66,11 +65,11 @@ class FsBlobStore implements BlobStore {
   readonly kind = 'fs';
   readonly #root: string;
   readonly #readBuffers = new BufferPool(() => Buffer.allocUnsafeSlow(READ_CHUNK_BYTES));
-  readonly #shared: { folders: FolderSync; spares: BufferPool };
+  readonly #shared: { folders: FolderSync; pool: BufferPool };
 
   constructor(root: string) {
     this.#root = root;
-    this.#shared = { folders: new FolderSync(root), spares: new BufferPool(makeDirectBuffer) };
+    this.#shared = { folders: new FolderSync(root), pool: new BufferPool(makeDirectBuffer) };
   }
 
   readonly freeBytes = async (): Promise<number> => {
@@ -79,12 +78,12 @@ class FsBlobStore implements BlobStore {
   };
 
   create(key: string): Promise<BlobWriter> {
-    return asStorage(async () => {
+    return withStorageErrors(async () => {
       const paths = this.#paths(key);
       const handle = await this.#openNew(paths.unfinishedPath);
       const writer = new FsBlobWriter({ key, root: this.#root, handle, ...paths, offset: 0, ...this.#shared });
       try {
-        if (await unlessGone(stat(paths.finishedPath))) throw keyTaken();
+        if (await ifExists(stat(paths.finishedPath))) throw blobExists();
         return writer;
       } catch (error) {
         await writer.abort();
@@ -94,21 +93,21 @@ class FsBlobStore implements BlobStore {
   }
 
   resume(key: string): Promise<BlobWriter> {
-    return asStorage(async () => {
+    return withStorageErrors(async () => {
       const paths = this.#paths(key);
       try {
         const { size } = await stat(paths.unfinishedPath);
         const handle = await open(paths.unfinishedPath, 'r+');
         return new FsBlobWriter({ key, root: this.#root, handle, ...paths, offset: size, ...this.#shared });
       } catch (error) {
-        if (await unlessGone(stat(paths.finishedPath))) throw keyTaken(error);
+        if (await ifExists(stat(paths.finishedPath))) throw blobExists(error);
         return this.#missing(error);
       }
     });
   }
 
   stat(key: string): Promise<{ sizeBytes: number }> {
-    return asStorage(async () => {
+    return withStorageErrors(async () => {
       const stats = await stat(this.#paths(key).finishedPath).catch((error: unknown) => this.#missing(error));
       if (!stats.isFile()) throw blobMissing();
       return { sizeBytes: stats.size };
@@ -116,25 +115,25 @@ class FsBlobStore implements BlobStore {
   }
 
   read(key: string, range?: ByteRange): Promise<Readable> {
-    return asStorage(async () => {
+    return withStorageErrors(async () => {
       const opened = await this.#open(key, range);
       return readFileRange(opened.handle, opened.range);
     });
   }
 
   async send(key: string, range: ByteRange | undefined, write: (chunk: Uint8Array) => Promise<void>): Promise<void> {
-    const opened = await asStorage(() => this.#open(key, range));
+    const opened = await withStorageErrors(() => this.#open(key, range));
     try {
       await sendFileRange(opened.handle, opened.range, write, this.#readBuffers);
     } finally {
-      await asStorage(() => opened.handle.close());
+      await withStorageErrors(() => opened.handle.close());
     }
   }
 
   delete(key: string): Promise<void> {
-    return asStorage(async () => {
+    return withStorageErrors(async () => {
       const { finishedPath, unfinishedPath } = this.#paths(key);
-      await requireFolder(this.#root);
+      await assertRootExists(this.#root);
       for (const path of [unfinishedPath, finishedPath])
         await unlink(path).catch(ignore('ENOENT', 'ENOTDIR', 'EISDIR'));
       await removeEmptyFolders(this.#root, finishedPath);
@@ -143,7 +142,7 @@ class FsBlobStore implements BlobStore {
 
   async *list(): AsyncIterable<StoredBlob> {
     try {
-      await requireFolder(this.#root);
+      await assertRootExists(this.#root);
       yield* listFolder(this.#root, '');
     } catch (error) {
       throw toStorageError(error);
@@ -151,7 +150,7 @@ class FsBlobStore implements BlobStore {
   }
 
   check(): Promise<void> {
-    return asStorage(async () => {
+    return withStorageErrors(async () => {
       const probe = join(this.#root, `check-${randomUUID()}${UNFINISHED_SUFFIX}`);
       try {
         await writeFile(probe, 'x', { flag: 'wx', mode: 0o600 });
@@ -185,37 +184,37 @@ class FsBlobStore implements BlobStore {
   async #openNew(path: string): Promise<FileHandle> {
     for (let attempt = 1; ; attempt++) {
       try {
-        // The folder is mostly there.
+        // The folder usually exists.
         if (attempt > 1) await makeFolders(this.#root, path);
         return await open(path, 'wx', 0o600);
       } catch (error) {
-        if (failedWith(error, 'EEXIST')) throw keyTaken(error);
+        if (failedWith(error, 'EEXIST')) throw blobExists(error);
         if (failedWith(error, 'ENOTDIR')) {
-          await requireFolder(this.#root);
-          throw keyTaken(error);
+          await assertRootExists(this.#root);
+          throw blobExists(error);
         }
         if (!failedWith(error, 'ENOENT') || attempt === CREATE_ATTEMPTS) throw error;
       }
     }
   }
 
-  /** Throws `blob_missing` for a file that is not there, in a root that is. */
+  /** Throws `blob_missing` for a file that does not exist, provided that the root does. */
   async #missing(error: unknown): Promise<never> {
     if (!failedWith(error, 'ENOENT', 'ENOTDIR')) throw error;
-    await requireFolder(this.#root);
+    await assertRootExists(this.#root);
     throw blobMissing(error);
   }
 }
 
-/** Passes over what no store wrote (`lost+found`, `.DS_Store`): its name is not one of a key, nor of a part of it. */
+/** Skips files that no store wrote (`lost+found`, `.DS_Store`): their names are not keys, nor parts of keys. */
 async function* listFolder(folder: string, prefix: string): AsyncGenerator<StoredBlob> {
-  for (const entry of (await unlessGone(readdir(folder, { withFileTypes: true }))) ?? []) {
+  for (const entry of (await ifExists(readdir(folder, { withFileTypes: true }))) ?? []) {
     const path = join(folder, entry.name);
     const finished = entry.isDirectory() || !entry.name.endsWith(UNFINISHED_SUFFIX);
     const key = prefix + (finished ? entry.name : entry.name.slice(0, -UNFINISHED_SUFFIX.length));
     if (!isStorageKey(key)) continue;
     if (entry.isDirectory()) yield* listFolder(path, `${key}/`);
-    const stats = entry.isFile() ? await unlessGone(stat(path)) : undefined;
+    const stats = entry.isFile() ? await ifExists(stat(path)) : undefined;
     if (stats) yield { key, sizeBytes: stats.size, modifiedAt: stats.mtime, finished };
   }
 }

@@ -1,10 +1,9 @@
-// Makes the vendor's client. Its modules cost a third of a second, so that they are loaded only where files are kept
-// on S3.
+// Creates the S3 client. The SDK takes a third of a second to load, so it is imported only when S3 is used.
 
 import type { GetObjectCommandInput, S3 } from '@aws-sdk/client-s3';
 
 export interface S3ClientOptions {
-  /** Such as `https://s3.example.org`. Default: Amazon's of the region. */
+  /** Such as `https://s3.example.org`. Default: Amazon's endpoint of the region. */
   endpoint?: string;
   region: string;
   accessKeyId: string;
@@ -12,34 +11,31 @@ export interface S3ClientOptions {
   /** `https://s3.example.org/bucket` instead of `https://bucket.s3.example.org`. */
   forcePathStyle: boolean;
   /**
-   * `WHEN_SUPPORTED` adds a checksum to every request and checks those of answers, which servers beside Amazon's may
-   * refuse.
+   * `WHEN_SUPPORTED` adds a checksum to every request and verifies those of responses. Servers other than Amazon's may
+   * refuse that.
    */
   checksums: 'WHEN_REQUIRED' | 'WHEN_SUPPORTED';
   timeouts?: Partial<S3Timeouts>;
 }
 
 export interface S3Timeouts {
-  /** Until a connection stands. Default 5,000. */
+  /** For opening a connection. Default 5,000. */
   connectMs: number;
-  /** Longest silence on a connection, while a body is sent, an answer is awaited or a body is read. Default 30,000. */
-  silenceMs: number;
+  /** Idle timeout of a connection while a body is sent or read, or a response is awaited. Default 30,000. */
+  idleMs: number;
 }
 
-/** Signs the URL of one object, good for a while. */
+/** Creates a presigned URL for one object. */
 export type SignUrl = (object: GetObjectCommandInput, expirySeconds: number) => Promise<string>;
 
-const DEFAULT_TIMEOUTS: S3Timeouts = { connectMs: 5_000, silenceMs: 30_000 };
+const DEFAULT_TIMEOUTS: S3Timeouts = { connectMs: 5_000, idleMs: 30_000 };
 
-/**
- * The first try included. The SDK waits between them from 0.1 s on, longer each time; it does not repeat what was
- * refused for good.
- */
+/** Includes the first attempt. The SDK retries with back-off from 0.1 s, and does not retry permanent errors. */
 const MAX_ATTEMPTS = 4;
 
 export async function createS3Client(options: S3ClientOptions): Promise<S3> {
   const { S3 } = await import('@aws-sdk/client-s3');
-  const { connectMs, silenceMs } = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+  const { connectMs, idleMs } = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
   return new S3({
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
     region: options.region,
@@ -47,16 +43,16 @@ export async function createS3Client(options: S3ClientOptions): Promise<S3> {
     forcePathStyle: options.forcePathStyle,
     requestChecksumCalculation: options.checksums,
     responseChecksumValidation: options.checksums,
-    // Berth's own settings decide, never a profile in somebody's home directory.
+    // Set here, so that no AWS profile in a home directory overrides it.
     retryMode: 'standard',
     maxAttempts: MAX_ATTEMPTS,
-    // Else every long part would wait for a connection of its own; its bytes are in memory and can be sent again.
+    // Otherwise every long part would wait for a connection of its own. Its bytes are in memory and can be resent.
     expectContinueHeader: false,
     requestHandler: {
       connectionTimeout: connectMs,
-      socketTimeout: silenceMs,
-      // A download keeps its connection as long as its client reads: a limit would let slow clients stop everybody
-      // else.
+      socketTimeout: idleMs,
+      // A download holds its connection for as long as its client reads: with a limit, slow clients would block all
+      // others.
       httpAgent: { keepAlive: true, maxSockets: Infinity },
       httpsAgent: { keepAlive: true, maxSockets: Infinity },
     },

@@ -1,10 +1,10 @@
-// Where failures of S3 and of the way to it become failures of the store.
+// Maps S3 and network errors to the store's errors.
 
 import { BerthError } from '../../errors.ts';
 import { mapErrors, StorageFullError, StorageUnavailableError } from '../errors.ts';
 
 /**
- * A quota, by the names that radosgw, MinIO and OpenStack Swift have for it. Amazon has none.
+ * Error names for an exceeded quota in radosgw, MinIO and OpenStack Swift. Amazon has no quotas.
  * @see https://docs.ceph.com/en/latest/radosgw/s3/ and https://github.com/minio/minio/blob/master/cmd/api-errors.go
  */
 const FULL_NAMES = [
@@ -21,29 +21,29 @@ interface VendorError {
 }
 
 /**
- * An upload that was completed or aborted; Swift says the second of an upload that it forgets while it is looked at.
+ * An upload that was completed or aborted. Swift reports `NoSuchKey` for an upload that ends while it is being read.
  */
 const UPLOAD_GONE = ['NoSuchUpload', 'NoSuchKey'];
-/** An object that is not there; the answer to a HEAD has no body that could name it. */
+/** An object that does not exist. The response to a HEAD has no body, hence only `NotFound`. */
 const OBJECT_GONE = ['NoSuchKey', 'NotFound'];
 
-/** Tells whether S3 knows no such upload. */
+/** Checks for an upload that does not exist. */
 export function isUploadGone(error: unknown): boolean {
   return isNamed(error, UPLOAD_GONE);
 }
 
-/** Tells whether S3 has no such object. Of a HEAD it may be the bucket too. */
+/** Checks for an object that does not exist. After a HEAD, the bucket may be missing instead. */
 export function isObjectGone(error: unknown): boolean {
   return isNamed(error, OBJECT_GONE);
 }
 
-/** Tells whether a range lies behind the last byte of its object. */
+/** Checks for a range that starts after the last byte of the object. */
 export function isRangeInvalid(error: unknown): boolean {
   return isNamed(error, ['InvalidRange']);
 }
 
-/** Lets the failure of an upload that is gone pass and throws any other: `await abort().catch(unlessUploadGone)`. */
-export function unlessUploadGone(error: unknown): void {
+/** Ignores the error of an upload that does not exist and rethrows any other: `abort().catch(ignoreUploadGone)`. */
+export function ignoreUploadGone(error: unknown): void {
   if (!isUploadGone(error)) throw error;
 }
 
@@ -52,8 +52,8 @@ function isNamed(error: unknown, names: string[]): boolean {
 }
 
 /**
- * Turns a failure of S3 or of the network into `storage_full` or `storage_unavailable`, and gives back an error of
- * this interface, or one of programming, as it is. /
+ * Turns an S3 or network error into `storage_full` or `storage_unavailable`. Returns errors of this interface and
+ * programming errors unchanged.
  */
 export function toStorageError(error: unknown): unknown {
   if (
@@ -65,9 +65,9 @@ export function toStorageError(error: unknown): unknown {
     return error;
   const { name, $metadata } = error as VendorError;
   if (FULL_NAMES.includes(name) || $metadata?.httpStatusCode === 507)
-    return new StorageFullError('Nothing was stored. Try again when the operator has made room.', { cause: error });
-  return new StorageUnavailableError('Try again later; the operator finds the reason in the log.', { cause: error });
+    return new StorageFullError('Nothing was stored. Try again after the operator has freed space.', { cause: error });
+  return new StorageUnavailableError('Try again later. The log tells the operator the reason.', { cause: error });
 }
 
-/** Runs work on S3, which fails as a store does. */
-export const asStorage = mapErrors(toStorageError);
+/** Runs work on S3 and maps its errors to the store's. */
+export const withStorageErrors = mapErrors(toStorageError);

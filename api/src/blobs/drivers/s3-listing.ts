@@ -1,15 +1,14 @@
-// What lies in the bucket below a prefix: objects, unfinished uploads, parts of one. Pages are fetched as they are
-// needed.
+// Lists objects, unfinished uploads and their parts below a prefix. Pages are fetched on demand.
 
 import type { MultipartUpload, Part, _Object } from '@aws-sdk/client-s3';
-import { unlessUploadGone } from './s3-errors.ts';
-import type { S3Place } from './s3-place.ts';
+import { ignoreUploadGone } from './s3-errors.ts';
+import type { S3Location } from './s3-location.ts';
 
 export type ListedObject = _Object & { Key: string };
 export type ListedUpload = MultipartUpload & { Key: string; UploadId: string };
 export type ListedPart = Part & { PartNumber: number; ETag: string; Size: number };
 
-export async function* listObjects({ s3, bucket }: S3Place, prefix: string): AsyncGenerator<ListedObject> {
+export async function* listObjects({ s3, bucket }: S3Location, prefix: string): AsyncGenerator<ListedObject> {
   for (let next: string | undefined; ;) {
     const page = await s3.listObjectsV2({
       Bucket: bucket,
@@ -22,7 +21,7 @@ export async function* listObjects({ s3, bucket }: S3Place, prefix: string): Asy
   }
 }
 
-export async function* listUploads({ s3, bucket }: S3Place, prefix: string): AsyncGenerator<ListedUpload> {
+export async function* listUploads({ s3, bucket }: S3Location, prefix: string): AsyncGenerator<ListedUpload> {
   for (let next: { KeyMarker?: string; UploadIdMarker?: string } = {}; ;) {
     const page = await s3.listMultipartUploads({ Bucket: bucket, Prefix: prefix, ...next });
     for (const upload of page.Uploads ?? [])
@@ -36,17 +35,21 @@ export async function* listUploads({ s3, bucket }: S3Place, prefix: string): Asy
 }
 
 /** Aborts all unfinished uploads of a blob, except the one with this ID. */
-export async function abortUploads(place: S3Place, key: string, exceptId?: string): Promise<void> {
-  const object = place.object(key);
+export async function abortUploads(location: S3Location, key: string, exceptId?: string): Promise<void> {
+  const object = location.object(key);
   const ids = [];
-  for await (const { Key, UploadId } of listUploads(place, object.Key)) {
+  for await (const { Key, UploadId } of listUploads(location, object.Key)) {
     if (Key === object.Key && UploadId !== exceptId) ids.push(UploadId);
   }
-  for (const UploadId of ids) await place.s3.abortMultipartUpload({ ...object, UploadId }).catch(unlessUploadGone);
+  for (const UploadId of ids) await location.s3.abortMultipartUpload({ ...object, UploadId }).catch(ignoreUploadGone);
 }
 
-/** Lists the parts of an upload in the order of their numbers. @throws NoSuchUpload */
-export async function* listParts({ s3, object }: S3Place, key: string, uploadId: string): AsyncGenerator<ListedPart> {
+/** Lists the parts of an upload in part number order. @throws NoSuchUpload */
+export async function* listParts(
+  { s3, object }: S3Location,
+  key: string,
+  uploadId: string,
+): AsyncGenerator<ListedPart> {
   for (let next: string | undefined; ;) {
     const page = await s3.listParts({
       ...object(key),

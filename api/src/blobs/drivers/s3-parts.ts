@@ -1,11 +1,11 @@
-// How long the parts of an upload are. S3 takes at most 10,000, each but the last of 5 MiB to 5 GiB
+// Part sizes of a multipart upload. S3 accepts at most 10,000 parts, each but the last of 5 MiB to 5 GiB
 // (https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html).
 
 const MIB = 1024 * 1024;
 
 /**
- * Memory is held for whole parts, so they begin as short as they may be and grow late: 4.9 GiB in parts of 5 MiB, 20
- * GiB before one has 32 MiB, 208 GiB before one is longer. /
+ * Whole parts are buffered in memory, so they start as short as allowed and grow late: the first 4.9 GiB in parts of
+ * 5 MiB, up to 20 GiB in parts of 16 MiB, up to 208 GiB in parts of 32 MiB.
  */
 const STAGES = [
   { parts: 1_000, partBytes: 5 * MIB },
@@ -17,12 +17,12 @@ const STAGES = [
 /** Longest blob on S3: 458 GiB. */
 export const MAX_S3_BLOB_BYTES = STAGES.reduce((sum, { parts, partBytes }) => sum + parts * partBytes, 0);
 
-/** Tells the length of a part, counted from 1. @throws RangeError beyond the last */
+/** Returns the length of a part, counted from 1. @throws RangeError beyond the last part */
 export function partBytesOf(partNumber: number): number {
   let left = partNumber;
   for (const { parts, partBytes } of STAGES) {
     if (left <= parts) return partBytes;
     left -= parts;
   }
-  throw new RangeError(`an upload to S3 has no part ${partNumber}`);
+  throw new RangeError(`part number ${partNumber} is beyond the last part of an S3 upload`);
 }

@@ -1,5 +1,5 @@
 // better-auth's tables (core, organization with teams, admin, twoFactor, database rate limits) and access grants.
-// A test holds the former equal to what better-auth's own migration check expects.
+// A test compares the former with better-auth's own migration check.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';

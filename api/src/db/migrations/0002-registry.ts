@@ -100,7 +100,7 @@ async function createArtefacts(db: Executor, dialect: DialectName): Promise<void
     .addColumn('last_modified', int8, (c) => c.notNull())
     .addColumn('search_text', text, (c) => c.notNull())
     .execute();
-  // Each order of lists with all that filters look at, so that pages and counts stay inside an index.
+  // One index per sort order, with every column that filters use: pages and counts are read from the index alone.
   const filters = [
     'deprecated',
     'public',
@@ -190,20 +190,20 @@ async function createPostgresSearch(db: Executor): Promise<void> {
 }
 
 /**
- * An index without content of its own, kept equal to artefacts.search_text by triggers
+ * An external-content full-text index; triggers keep it equal to artefacts.search_text
  * (https://sqlite.org/fts5.html#external_content_tables).
  */
 async function createSqliteSearch(db: Executor): Promise<void> {
-  await sql`create virtual table artefact_search using fts5(search_text, content = 'artefacts', content_rowid = 'seq', tokenize = 'trigram case_sensitive 1', detail = 'full')`.execute(
-    db,
-  );
+  await sql`create virtual table artefact_search using fts5(
+    search_text, content = 'artefacts', content_rowid = 'seq',
+    tokenize = 'trigram case_sensitive 1', detail = 'full')`.execute(db);
   await sql`create trigger artefact_search_insert after insert on artefacts begin
     insert into artefact_search(rowid, search_text) values (new.seq, new.search_text); end`.execute(db);
   await sql`create trigger artefact_search_delete after delete on artefacts begin
-    insert into artefact_search(artefact_search, rowid, search_text) values ('delete', old.seq, old.search_text); end`.execute(
-    db,
-  );
-  await sql`create trigger artefact_search_update after update of search_text on artefacts when old.search_text <> new.search_text begin
+    insert into artefact_search(artefact_search, rowid, search_text)
+      values ('delete', old.seq, old.search_text); end`.execute(db);
+  await sql`create trigger artefact_search_update after update of search_text on artefacts
+    when old.search_text <> new.search_text begin
     insert into artefact_search(artefact_search, rowid, search_text) values ('delete', old.seq, old.search_text);
     insert into artefact_search(rowid, search_text) values (new.seq, new.search_text); end`.execute(db);
 }

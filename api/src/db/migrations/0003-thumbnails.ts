@@ -1,4 +1,4 @@
-// One image an artefact, small enough to live in the database and so to change with its document.
+// Thumbnails: one image per artefact, stored in the database so that it changes in one transaction with the document.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';

@@ -1,4 +1,4 @@
-// Uploads and downloads counted by day; rows outlive their artefact, so that history stays true.
+// Uploads and downloads per day. Rows outlive their artefact, so that the history stays correct.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';

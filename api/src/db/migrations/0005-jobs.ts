@@ -1,4 +1,4 @@
-// Leases, what due work needs to go on elsewhere, and since when a blob is wanted by nobody.
+// Leases, the state of jobs, and the time since when a blob is unreferenced.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';

@@ -1,5 +1,5 @@
-// Uploads that are continued over several requests. No reference to blob_writers: that row goes when the upload is
-// published, and this one stays for a while, so that a client whose last answer was lost can ask for it.
+// Resumable uploads. No foreign key to blob_writers: publishing deletes that row, while this one stays for a while, so
+// that a client that lost the last response can get it again.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';

@@ -1,5 +1,4 @@
-// Remote registries, what is mirrored from each and how that went last, and downloads that a cut or a restart has
-// interrupted.
+// Remote registries, their mirrored artefacts with the last result, and interrupted downloads that can be resumed.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';

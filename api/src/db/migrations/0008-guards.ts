@@ -1,5 +1,4 @@
-// Ways into the audit log besides time, keys that are replaced while the old one still holds, and attempts that
-// failed.
+// Further indexes of the audit log, rotated API keys whose old key stays valid for a while, and failed attempts.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';
@@ -10,7 +9,7 @@ export async function createGuards(db: Executor, dialect: DialectName): Promise<
   await db.schema.createIndex('audit_events_target_idx').on('audit_events').columns(['target_id', 'at']).execute();
   await db.schema.createIndex('audit_events_action_idx').on('audit_events').columns(['action', 'at']).execute();
 
-  // One column a statement: SQLite adds no more.
+  // SQLite adds only one column per statement.
   for (const column of ['previous_hash', 'previous_short_id', 'previous_until', 'rotated_at', 'expiry_announced_at']) {
     await db.schema.alterTable('api_keys').addColumn(column, text).execute();
   }

@@ -1,5 +1,4 @@
-// Pipelines that publish without a key: who they are, the short-lived keys that they get, and the tokens that they
-// have used.
+// Trusted publishers: pipelines that publish without a stored key, their short-lived keys, and used identity tokens.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';

@@ -1,17 +1,17 @@
-// The lists of files of tarballs, which were one JSON array in `tarball_scans`, in parts of some hundred files.
+// Splits the file indexes of tarballs, each one JSON array in `tarball_scans`, into parts of some hundred files.
 
 import { sql } from 'kysely';
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';
 
-/** Characters of a part, about. */
+/** Approximate length of a part, in characters. */
 const PART_LENGTH = 128 * 1024;
-/** Where one entry ends and the next begins: within a text, quotes are escaped. */
+/** Boundary between two entries; cannot occur inside a string, where quotes are escaped. */
 const SEPARATOR = '},{"';
-/** Lists in one transaction on SQLite. */
-const LISTS_AT_ONCE = 50;
+/** Indexes per transaction on SQLite. */
+const BATCH_SIZE = 50;
 
-/** On SQLite, where no transaction is around it, it begins anew when it was interrupted: the old lists go last. */
+/** On SQLite this runs without a transaction; after an interruption it starts again, since it drops `files` last. */
 export async function splitFileIndexes(db: Executor, dialect: DialectName): Promise<void> {
   const { text } = columnTypes(dialect);
   await db.schema
@@ -22,7 +22,7 @@ export async function splitFileIndexes(db: Executor, dialect: DialectName): Prom
     .addColumn('entries', text, (c) => c.notNull())
     .addPrimaryKeyConstraint('file_index_parts_pk', ['digest', 'part'])
     .execute();
-  if (!(await hasOldLists(db))) return;
+  if (!(await hasFilesColumn(db))) return;
   for (let digests = await nextDigests(db, ''); digests.length > 0; digests = await nextDigests(db, digests.at(-1)!)) {
     const splitAll = async (tx: Executor) => {
       for (const digest of digests) await split(tx, digest);
@@ -32,7 +32,7 @@ export async function splitFileIndexes(db: Executor, dialect: DialectName): Prom
   await db.schema.alterTable('tarball_scans').dropColumn('files').execute();
 }
 
-async function hasOldLists(db: Executor): Promise<boolean> {
+async function hasFilesColumn(db: Executor): Promise<boolean> {
   const tables = await db.introspection.getTables();
   const scans = tables.find(({ name }) => name === 'tarball_scans');
   return scans?.columns.some(({ name }) => name === 'files') === true;
@@ -40,7 +40,7 @@ async function hasOldLists(db: Executor): Promise<boolean> {
 
 async function nextDigests(db: Executor, after: string): Promise<string[]> {
   const { rows } = await sql<{ digest: string }>`select digest from tarball_scans where digest > ${after}
-    order by digest limit ${sql.lit(LISTS_AT_ONCE)}`.execute(db);
+    order by digest limit ${sql.lit(BATCH_SIZE)}`.execute(db);
   return rows.map(({ digest }) => digest);
 }
 

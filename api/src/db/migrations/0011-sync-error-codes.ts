@@ -1,4 +1,4 @@
-// A failed synchronisation has a code beside its sentence.
+// Error codes of failed synchronisations.
 
 import type { DialectName, Executor } from '../database.ts';
 import { columnTypes } from './columns.ts';

@@ -4,15 +4,15 @@ import { sql, type RawBuilder } from 'kysely';
 import type { DialectName } from '../database.ts';
 
 export interface ColumnTypes {
-  /** Text compared byte by byte, as SQLite does by default. */
+  /** Text that is compared byte by byte, as SQLite does by default. */
   text: RawBuilder<unknown>;
-  /** Whole numbers up to 2^53. */
+  /** Integers up to 2^53. */
   int8: RawBuilder<unknown>;
   bytes: RawBuilder<unknown>;
-  /** better-auth's own date and boolean. */
+  /** Date and boolean types of better-auth. */
   authDate: RawBuilder<unknown>;
   authBoolean: RawBuilder<unknown>;
-  /** A row number that the database hands out. */
+  /** A row number that the database assigns. */
   sequence: RawBuilder<unknown>;
 }
 

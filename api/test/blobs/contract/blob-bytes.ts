@@ -1,4 +1,4 @@
-// Bytes to store, and the comparison with what comes back.
+// Sample bytes, and helpers to write, read and compare blobs.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -8,7 +8,7 @@ import type { BlobStore, BlobWriter, ByteRange, StoredBlob } from '../../../src/
 export const KIB = 1024;
 export const MIB = 1024 * KIB;
 
-/** Gives bytes that do not repeat, the same ones for the same arguments. */
+/** Generates non-repeating bytes, deterministic for the same arguments. */
 export function sampleBytes(sizeBytes: number, seed = 'berth'): Buffer {
   return createHash('shake256', { outputLength: Math.max(sizeBytes, 1) })
     .update(seed)
@@ -16,7 +16,7 @@ export function sampleBytes(sizeBytes: number, seed = 'berth'): Buffer {
     .subarray(0, sizeBytes);
 }
 
-/** Appends where the writer stands, in chunks. */
+/** Appends bytes in chunks, at the writer's offset. */
 export async function appendAll(writer: BlobWriter, bytes: Uint8Array, chunkBytes = MIB): Promise<void> {
   for (let start = 0; start < bytes.length; start += chunkBytes) {
     await writer.append(writer.offset, bytes.subarray(start, start + chunkBytes));
@@ -43,7 +43,7 @@ export async function assertUnreadable(store: BlobStore, key: string): Promise<v
   await assert.rejects(store.read(key), { code: 'blob_missing' });
 }
 
-/** Lists all blobs in the order of their keys. */
+/** Lists all blobs, sorted by key. */
 export async function listBlobs(store: BlobStore): Promise<StoredBlob[]> {
   const blobs = [];
   for await (const blob of store.list()) blobs.push(blob);

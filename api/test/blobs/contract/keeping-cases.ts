@@ -3,13 +3,13 @@ import { createStorageKey, type BlobStore, type StoredBlob } from '../../../src/
 import type { DefineCase } from './fixture.ts';
 import { assertHolds, assertUnreadable, listBlobs, listKeys, MIB, sampleBytes, writeBlob } from './blob-bytes.ts';
 
-/** Clocks of this machine and of the storage may differ by less. */
+/** Tolerated difference between the clocks of this machine and of the storage. */
 const DAY_MS = 24 * 3600 * 1000;
 
 export function describeKeeping(it: DefineCase): void {
   const key = createStorageKey();
 
-  it('lists nothing at first', async (store) => {
+  it('lists nothing when empty', async (store) => {
     assert.deepEqual(await listKeys(store), []);
   });
 
@@ -48,39 +48,37 @@ export function describeKeeping(it: DefineCase): void {
     );
   });
 
-  it('lists what an earlier process wrote', async (store, fixture) => {
+  it('lists and reads blobs of an earlier process', async (store, fixture) => {
     await writeBlob(store, key, sampleBytes(3));
     assert.deepEqual(await listKeys(await fixture.open()), [key]);
     await assertHolds(await fixture.open(), key, sampleBytes(3));
   });
 
-  it('allows to delete each blob while it lists', async (store, fixture) => {
+  it('allows deleting blobs while listing', async (store, fixture) => {
     await Promise.all(Array.from({ length: 10 }, () => writeBlob(store, createStorageKey(), sampleBytes(3))));
     for await (const blob of store.list()) await store.delete(blob.key);
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
   for (const isFinished of [false, true]) {
-    it(
-      'leaves nothing of a deleted ' + `blob${isFinished ? ' that is known to be finished' : ''}`,
-      async (store, fixture) => {
-        await writeBlob(store, key, sampleBytes(3));
-        await store.delete(key, { isFinished });
-        await assertUnreadable(store, key);
-        assert.deepEqual(await listKeys(store), []);
-        assert.deepEqual(await fixture.leftovers(), []);
-      },
-    );
+    const blob = isFinished ? 'blob known to be finished' : 'blob';
+    it(`leaves nothing of a deleted ${blob}`, async (store, fixture) => {
+      await writeBlob(store, key, sampleBytes(3));
+      await store.delete(key, { isFinished });
+      await assertUnreadable(store, key);
+      assert.deepEqual(await listKeys(store), []);
+      assert.deepEqual(await fixture.leftovers(), []);
+    });
   }
 
-  it('leaves nothing of a deleted blob that was suspended', async (store, fixture) => {
+  it('leaves nothing of a deleted suspended blob', async (store, fixture) => {
     await suspendBlob(store, key, 6 * MIB);
     await store.delete(key);
     assert.deepEqual(await listKeys(store), []);
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
-  it('deletes nothing else', async (store) => {
+  it('deletes no other blob', async (store) => {
     const sibling = key.slice(0, -1) + (key.endsWith('0') ? '1' : '0');
     await writeBlob(store, key, sampleBytes(3));
     await writeBlob(store, sibling, sampleBytes(4));
@@ -88,7 +86,7 @@ export function describeKeeping(it: DefineCase): void {
     await assertHolds(store, sibling, sampleBytes(4));
   });
 
-  it('allows to delete twice, and what never was', async (store) => {
+  it('ignores the deletion of a blob that does not exist', async (store) => {
     await writeBlob(store, key, sampleBytes(3));
     await store.delete(key);
     await store.delete(key);
@@ -96,14 +94,14 @@ export function describeKeeping(it: DefineCase): void {
     assert.deepEqual(await listKeys(store), []);
   });
 
-  it('keeps other bytes under a key that was deleted', async (store) => {
+  it('stores new bytes under a deleted key', async (store) => {
     await writeBlob(store, key, sampleBytes(3, 'old'));
     await store.delete(key);
     await writeBlob(store, key, sampleBytes(5, 'new'));
     await assertHolds(store, key, sampleBytes(5, 'new'));
   });
 
-  it('passes its check again and again, and leaves nothing of it', async (store, fixture) => {
+  it('passes repeated and concurrent checks, which leave nothing behind', async (store, fixture) => {
     await store.check();
     await Promise.all([store.check(), store.check()]);
     assert.deepEqual(await fixture.leftovers(), []);
@@ -116,11 +114,11 @@ async function suspendBlob(store: BlobStore, key: string, sizeBytes: number): Pr
   await writer.suspend();
 }
 
-function assertUnfinished(blobs: StoredBlob[], mostBytes: number): void {
+function assertUnfinished(blobs: StoredBlob[], maxBytes: number): void {
   assert.deepEqual(
     blobs.map(({ finished }) => finished),
     [false],
   );
-  assert.ok(blobs[0]!.sizeBytes <= mostBytes);
+  assert.ok(blobs[0]!.sizeBytes <= maxBytes);
   assert.ok(Math.abs(blobs[0]!.modifiedAt.getTime() - Date.now()) < DAY_MS);
 }

@@ -43,7 +43,7 @@ const INVALID_KEYS = [
 
 export function describeKeys(it: DefineCase): void {
   for (const key of VALID_KEYS) {
-    it(`keeps a blob under the key '${key}'`, async (store, fixture) => {
+    it(`stores a blob under the key '${key}'`, async (store, fixture) => {
       await writeBlob(store, key, sampleBytes(9));
       await assertHolds(store, key, sampleBytes(9));
       assert.deepEqual(await listKeys(store), [key]);
@@ -52,15 +52,16 @@ export function describeKeys(it: DefineCase): void {
     });
   }
 
-  it('keeps all odd keys apart', async (store) => {
-    const keys = VALID_KEYS.filter((key) => key !== 'a').sort(); // 'a' is a folder of another one
+  it('distinguishes all valid keys', async (store) => {
+    // 'a' is a folder of another key.
+    const keys = VALID_KEYS.filter((key) => key !== 'a').sort();
     for (const key of keys) await writeBlob(store, key, sampleBytes(9, key));
     for (const key of keys) await assertHolds(store, key, sampleBytes(9, key));
     assert.deepEqual(await listKeys(store), keys);
   });
 
   for (const key of INVALID_KEYS) {
-    it(`refuses the key ${JSON.stringify(key)} in every method`, async (store, fixture) => {
+    it(`rejects the key ${JSON.stringify(key)} in every method`, async (store, fixture) => {
       const invalid = { code: 'blob_key_invalid', status: 500 };
       await assert.rejects(store.create(key), invalid);
       await assert.rejects(store.resume(key, ''), invalid);

@@ -11,18 +11,18 @@ const RANGES: Record<string, ByteRange> = {
   'the last byte': { start: SIZE - 1, end: SIZE - 1 },
   'the whole blob': { start: 0, end: SIZE - 1 },
   'bytes in the middle': { start: 1000, end: 4321 },
-  'bytes across the border of two chunks': { start: MIB - 1, end: MIB },
+  'bytes across the boundary of two chunks': { start: MIB - 1, end: MIB },
   'exactly one chunk': { start: MIB, end: 2 * MIB - 1 },
   'bytes across several chunks': { start: 5, end: SIZE - 5 },
-  'bytes up to an end that is beyond the last byte': { start: SIZE - 10, end: SIZE + 10 },
+  'bytes up to an end beyond the last byte': { start: SIZE - 10, end: SIZE + 10 },
 };
 
 const INVALID_RANGES: Record<string, ByteRange> = {
-  'starts right behind the last byte': { start: SIZE, end: SIZE },
-  'starts far behind the last byte': { start: SIZE + 5 * MIB, end: SIZE + 6 * MIB },
+  'starts right after the last byte': { start: SIZE, end: SIZE },
+  'starts far after the last byte': { start: SIZE + 5 * MIB, end: SIZE + 6 * MIB },
   'ends before its start': { start: 10, end: 9 },
   'starts below 0': { start: -1, end: 5 },
-  'is not made of whole numbers': { start: 0.5, end: 5 },
+  'is not made of integers': { start: 0.5, end: 5 },
 };
 
 export function describeReading(it: DefineCase): void {
@@ -45,7 +45,7 @@ export function describeReading(it: DefineCase): void {
   }
 
   for (const [what, range] of Object.entries(INVALID_RANGES)) {
-    it(`refuses a range that ${what}`, async (store) => {
+    it(`rejects a range that ${what}`, async (store) => {
       await writeBlob(store, key, sampleBytes(SIZE));
       await assert.rejects(store.read(key, range), { code: 'blob_range_invalid', status: 416 });
       await assert.rejects(
@@ -60,18 +60,18 @@ export function describeReading(it: DefineCase): void {
     await store.send(key, undefined, () => assert.fail('there is nothing to write'));
   });
 
-  it('sends chunks of at most 1 MiB, each after the one before was taken', async (store) => {
+  it('sends chunks of at most 1 MiB, one at a time', async (store) => {
     await writeBlob(store, key, sampleBytes(SIZE));
-    let underway = 0;
+    let inProgress = 0;
     await store.send(key, undefined, async (chunk) => {
       assert.ok(chunk.length > 0 && chunk.length <= READ_CHUNK_BYTES);
-      assert.equal(++underway, 1);
+      assert.equal(++inProgress, 1);
       await new Promise((resolve) => setImmediate(resolve));
-      underway--;
+      inProgress--;
     });
   });
 
-  it('sends nothing of a blob that is missing or not finished', async (store) => {
+  it('sends nothing of a missing or unfinished blob', async (store) => {
     const write = () => assert.fail('there is nothing to write');
     await assert.rejects(store.send(key, undefined, write), { code: 'blob_missing' });
     const writer = await store.create(key);
@@ -80,7 +80,7 @@ export function describeReading(it: DefineCase): void {
     await writer.abort();
   });
 
-  it('stops sending when a chunk is refused', async (store) => {
+  it('stops sending when the write of a chunk fails', async (store) => {
     await writeBlob(store, key, sampleBytes(SIZE));
     let chunks = 0;
     await assert.rejects(
@@ -90,19 +90,19 @@ export function describeReading(it: DefineCase): void {
     assert.equal(chunks, 1);
   });
 
-  it('refuses every range of an empty blob', async (store) => {
+  it('rejects every range of an empty blob', async (store) => {
     await writeBlob(store, key, sampleBytes(0));
     await assert.rejects(store.read(key, { start: 0, end: 0 }), { code: 'blob_range_invalid' });
   });
 
-  it('gives no chunk that is empty or longer than 1 MiB', async (store) => {
+  it('yields no chunk that is empty or longer than 1 MiB', async (store) => {
     await writeBlob(store, key, sampleBytes(SIZE));
     for await (const chunk of (await store.read(key)) as AsyncIterable<Buffer>) {
       assert.ok(chunk.length > 0 && chunk.length <= READ_CHUNK_BYTES);
     }
   });
 
-  it('serves several readers of one blob at once', async (store) => {
+  it('serves concurrent readers of one blob', async (store) => {
     await writeBlob(store, key, sampleBytes(SIZE));
     await Promise.all(Array.from({ length: 5 }, () => assertHolds(store, key, sampleBytes(SIZE))));
   });
@@ -113,7 +113,7 @@ export function describeReading(it: DefineCase): void {
     await assertHolds(store, key, sampleBytes(SIZE));
   });
 
-  it('does not let a blob be read before its finish', async (store) => {
+  it('does not serve a blob before it is finished', async (store) => {
     const writer = await store.create(key);
     await assertUnreadable(store, key);
     await writer.append(0, sampleBytes(2 * MIB));
@@ -122,13 +122,13 @@ export function describeReading(it: DefineCase): void {
     await assertHolds(store, key, sampleBytes(2 * MIB));
   });
 
-  it('says that a blob is missing before the first byte, with or without a range', async (store) => {
+  it('reports a missing blob before the first byte, with or without a range', async (store) => {
     await assert.rejects(store.stat(key), { code: 'blob_missing', status: 500 });
     await assert.rejects(store.read(key), { code: 'blob_missing', status: 500 });
     await assert.rejects(store.read(key, { start: 0, end: 0 }), { code: 'blob_missing', status: 500 });
   });
 
-  it('goes on as before when a reader stops early', async (store, fixture) => {
+  it('is not affected by a reader that stops early', async (store, fixture) => {
     await writeBlob(store, key, sampleBytes(SIZE));
     const stream = await store.read(key);
     await once(stream, 'readable');
@@ -139,7 +139,7 @@ export function describeReading(it: DefineCase): void {
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
-  it('goes on as before when a reader never starts', async (store) => {
+  it('is not affected by a reader that never starts', async (store) => {
     await writeBlob(store, key, sampleBytes(SIZE));
     const stream = await store.read(key);
     stream.destroy();

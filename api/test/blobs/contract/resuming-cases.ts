@@ -9,14 +9,14 @@ const LONG = 12 * MIB + 3;
 export function describeResuming(it: DefineCase): void {
   const key = createStorageKey();
 
-  for (const cut of [0, 1, 70 * KIB, 6 * MIB + 1, LONG]) {
-    it(`resumes at byte ${cut} where it was suspended, and finishes with identical bytes`, async (store) => {
+  for (const suspendedAt of [0, 1, 70 * KIB, 6 * MIB + 1, LONG]) {
+    it(`resumes a blob suspended at byte ${suspendedAt}, and finishes with identical bytes`, async (store) => {
       const first = await store.create(key);
-      await appendAll(first, sampleBytes(LONG).subarray(0, cut));
+      await appendAll(first, sampleBytes(LONG).subarray(0, suspendedAt));
       await first.suspend();
       const second = await store.resume(key, first.state);
       assert.equal(second.key, key);
-      assert.equal(second.offset, cut);
+      assert.equal(second.offset, suspendedAt);
       await finishWith(second, sampleBytes(LONG));
       await assertHolds(store, key, sampleBytes(LONG));
     });
@@ -33,13 +33,13 @@ export function describeResuming(it: DefineCase): void {
     await assertHolds(restarted, key, sampleBytes(LONG));
   });
 
-  it('keeps a true beginning of a blob whose writer was not suspended', async (store, fixture) => {
+  it('keeps a correct prefix of a blob whose writer was not suspended', async (store, fixture) => {
     const crashed = await store.create(key);
     await appendAll(crashed, sampleBytes(LONG).subarray(0, 11 * MIB + 5), 100 * KIB);
     const restarted = await fixture.open();
     const second = await eventually(async () => {
       const resumed = await restarted.resume(key, crashed.state);
-      // S3: the first part is still on its way.
+      // S3: the first part is still being sent.
       if (resumed.offset === 0) await resumed.suspend();
       assert.ok(resumed.offset > 0);
       return resumed;
@@ -50,7 +50,7 @@ export function describeResuming(it: DefineCase): void {
     await assertHolds(restarted, key, sampleBytes(LONG));
   });
 
-  it('begins with an empty state, and keeps that of the first suspension through all others', async (store) => {
+  it('starts with an empty state, and keeps the state of the first suspension', async (store) => {
     const first = await store.create(key);
     assert.equal(first.state, '');
     await first.suspend();
@@ -67,7 +67,7 @@ export function describeResuming(it: DefineCase): void {
     await assertHolds(store, key, sampleBytes(4));
   });
 
-  it('refuses an append at a wrong offset after it was resumed', async (store) => {
+  it('rejects an append at a wrong offset after resuming', async (store) => {
     const first = await store.create(key);
     await first.append(0, sampleBytes(10));
     await first.suspend();
@@ -77,21 +77,21 @@ export function describeResuming(it: DefineCase): void {
     await assertHolds(store, key, sampleBytes(10));
   });
 
-  it('does not let a suspended blob be read', async (store) => {
+  it('does not serve a suspended blob', async (store) => {
     const writer = await store.create(key);
     await writer.append(0, sampleBytes(10));
     await writer.suspend();
     await assertUnreadable(store, key);
   });
 
-  it('refuses to append or finish while it is suspended', async (store) => {
+  it('refuses to append to or finish a suspended blob', async (store) => {
     const writer = await store.create(key);
     await writer.suspend();
     await assert.rejects(writer.append(0, sampleBytes(1)), { code: 'blob_writer_closed' });
     await assert.rejects(writer.finish(), { code: 'blob_writer_closed' });
   });
 
-  it('takes a second suspension, and an abort after the first, as nothing', async (store) => {
+  it('ignores a second suspension, and an abort after the first', async (store) => {
     const first = await store.create(key);
     await first.append(0, sampleBytes(10));
     await first.suspend();
@@ -100,7 +100,7 @@ export function describeResuming(it: DefineCase): void {
     assert.equal(await resumedOffset(store.resume(key, first.state)), 10);
   });
 
-  it('takes a suspension after the finish as nothing', async (store) => {
+  it('ignores a suspension after the blob is finished', async (store) => {
     const writer = await store.create(key);
     await writer.append(0, sampleBytes(10));
     await writer.finish();
@@ -108,7 +108,7 @@ export function describeResuming(it: DefineCase): void {
     await assertHolds(store, key, sampleBytes(10));
   });
 
-  it('leaves nothing of a resumed blob that is aborted', async (store, fixture) => {
+  it('leaves nothing of an aborted resumed blob', async (store, fixture) => {
     const first = await store.create(key);
     await appendAll(first, sampleBytes(6 * MIB));
     await first.suspend();
@@ -117,17 +117,17 @@ export function describeResuming(it: DefineCase): void {
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
-  it('cannot resume what was never created', async (store) => {
+  it('cannot resume a blob that was never created', async (store) => {
     await assert.rejects(store.resume(key, ''), { code: 'blob_missing' });
   });
 
-  it('cannot resume what was aborted', async (store) => {
+  it('cannot resume an aborted blob', async (store) => {
     const writer = await store.create(key);
     await writer.abort();
     await assert.rejects(store.resume(key, writer.state), { code: 'blob_missing' });
   });
 
-  it('cannot resume what was deleted while it was suspended', async (store) => {
+  it('cannot resume a blob deleted while suspended', async (store) => {
     const writer = await store.create(key);
     await writer.append(0, sampleBytes(10));
     await writer.suspend();
@@ -135,13 +135,13 @@ export function describeResuming(it: DefineCase): void {
     await assert.rejects(store.resume(key, writer.state), { code: 'blob_missing' });
   });
 
-  it('says of a finished blob that it exists when it is resumed', async (store) => {
+  it('rejects resuming a finished blob, because it exists', async (store) => {
     const writer = await store.create(key);
     await writer.finish();
     await assert.rejects(store.resume(key, writer.state), { code: 'blob_exists' });
   });
 
-  it('keeps a suspended blob and a finished one apart', async (store) => {
+  it('keeps a suspended and a finished blob separate', async (store) => {
     const first = await store.create(key);
     await first.append(0, sampleBytes(10));
     await first.suspend();

@@ -1,4 +1,4 @@
-// Sizes around the length of a part, through every way in which a blob can end.
+// Blob sizes around the length of an S3 part, for every way in which a writer can end.
 
 import assert from 'node:assert/strict';
 import { createStorageKey, type BlobStore, type BlobWriter } from '../../../src/blobs/blob-store.ts';
@@ -10,12 +10,12 @@ const PART = 5 * MIB;
 const SIZES = {
   'no bytes': 0,
   'one byte': 1,
-  'a part less a byte': PART - 1,
+  'one part less a byte': PART - 1,
   'one part': PART,
-  'a part and a byte': PART + 1,
+  'one part and a byte': PART + 1,
   'two parts': 2 * PART,
 };
-/** Of a request body: parts end in the middle of a chunk. */
+/** Like the chunks of a request body: parts end in the middle of a chunk. */
 const CHUNK_BYTES = 300 * KIB;
 
 export function describeSizes(it: DefineCase): void {
@@ -24,12 +24,12 @@ export function describeSizes(it: DefineCase): void {
   for (const [size, sizeBytes] of Object.entries(SIZES)) {
     const bytes = sampleBytes(sizeBytes);
 
-    it(`keeps a blob of ${size} that is finished straight`, async (store, fixture) => {
-      await finish(await written(store, bytes), bytes);
-      await assertKeptAlone(store, fixture, bytes);
+    it(`stores a blob of ${size} without suspension`, async (store, fixture) => {
+      await finish(await writeAll(store, bytes), bytes);
+      await assertOnlyBlob(store, fixture, bytes);
     });
 
-    it(`keeps a blob of ${size} that is suspended half-way and at its end`, async (store, fixture) => {
+    it(`stores a blob of ${size} that is suspended midway and at its end`, async (store, fixture) => {
       let writer = await store.create(key);
       for (const cut of [Math.floor(sizeBytes / 2), sizeBytes]) {
         await appendAll(writer, bytes.subarray(writer.offset, cut), CHUNK_BYTES);
@@ -39,15 +39,15 @@ export function describeSizes(it: DefineCase): void {
         assert.equal(writer.offset, cut);
       }
       await finish(writer, bytes);
-      await assertKeptAlone(store, fixture, bytes);
+      await assertOnlyBlob(store, fixture, bytes);
     });
 
     for (const [moment, isResumed] of [
       ['', false],
-      [' after it was resumed', true],
+      [' after resuming', true],
     ] as const) {
       it(`leaves nothing of a blob of ${size} that is aborted${moment}`, async (store, fixture) => {
-        let writer = await written(store, bytes);
+        let writer = await writeAll(store, bytes);
         if (isResumed) {
           await writer.suspend();
           writer = await store.resume(key, writer.state);
@@ -58,12 +58,12 @@ export function describeSizes(it: DefineCase): void {
       });
     }
 
-    it(`continues with what is kept of a blob of ${size} whose process died`, async (store, fixture) => {
-      const crashed = await written(store, bytes);
+    it(`resumes a blob of ${size} whose process died, from the bytes that were stored`, async (store, fixture) => {
+      const crashed = await writeAll(store, bytes);
       const restarted = await fixture.open();
       await assertUnreadable(restarted, key);
       const resumed = await restarted.resume(key, crashed.state).catch((error: { code?: string }) => {
-        // Nothing of it is kept where nothing was sent yet.
+        // Nothing was sent yet.
         assert.equal(error.code, 'blob_missing');
         assert.ok(sizeBytes <= PART);
         return undefined;
@@ -80,7 +80,7 @@ export function describeSizes(it: DefineCase): void {
     });
   }
 
-  async function written(store: BlobStore, bytes: Uint8Array): Promise<BlobWriter> {
+  async function writeAll(store: BlobStore, bytes: Uint8Array): Promise<BlobWriter> {
     const writer = await store.create(key);
     await appendAll(writer, bytes, CHUNK_BYTES);
     return writer;
@@ -91,7 +91,7 @@ export function describeSizes(it: DefineCase): void {
     assert.deepEqual(await writer.finish(), { sizeBytes: whole.length });
   }
 
-  async function assertKeptAlone(store: BlobStore, fixture: BlobStoreFixture, bytes: Uint8Array): Promise<void> {
+  async function assertOnlyBlob(store: BlobStore, fixture: BlobStoreFixture, bytes: Uint8Array): Promise<void> {
     await assertHolds(store, key, bytes);
     assert.deepEqual(await listKeys(store), [key]);
     await store.delete(key);

@@ -9,17 +9,17 @@ const LONG = 11 * MIB + 7;
 export function describeWriting(it: DefineCase): void {
   const key = createStorageKey();
 
-  it('keeps a long blob that was given as one chunk', async (store) => {
+  it('stores a long blob written as one chunk', async (store) => {
     await writeBlob(store, key, sampleBytes(LONG), LONG);
     await assertHolds(store, key, sampleBytes(LONG));
   });
 
-  it('keeps a long blob that was given as chunks of a request body', async (store) => {
+  it('stores a long blob written in chunks of a request body', async (store) => {
     await writeBlob(store, key, sampleBytes(LONG), 64 * KIB);
     await assertHolds(store, key, sampleBytes(LONG));
   });
 
-  it('keeps the order of chunks of all sizes', async (store) => {
+  it('preserves the order of chunks of any size', async (store) => {
     const bytes = sampleBytes(LONG);
     const writer = await store.create(key);
     const sizes = [1, 100, 256 * KIB, 3, MIB, 64 * KIB, 256 * KIB - 1, 2, 256 * KIB + 1, 6 * MIB, 17];
@@ -29,7 +29,7 @@ export function describeWriting(it: DefineCase): void {
     await assertHolds(store, key, bytes);
   });
 
-  it('takes an empty chunk as nothing', async (store) => {
+  it('ignores empty chunks', async (store) => {
     const writer = await store.create(key);
     await writer.append(0, sampleBytes(0));
     assert.equal(writer.offset, 0);
@@ -39,7 +39,7 @@ export function describeWriting(it: DefineCase): void {
     await assertHolds(store, key, sampleBytes(5));
   });
 
-  it('counts the bytes that it took', async (store) => {
+  it('counts the accepted bytes', async (store) => {
     const writer = await store.create(key);
     assert.equal(writer.key, key);
     assert.equal(writer.offset, 0);
@@ -63,14 +63,14 @@ export function describeWriting(it: DefineCase): void {
     await assertHolds(store, key, bytes);
   });
 
-  it('writes nothing but the part of the memory that the chunk covers', async (store) => {
+  it('writes only the part of the memory that the chunk covers', async (store) => {
     const writer = await store.create(key);
     await writer.append(0, sampleBytes(MIB).subarray(1000, 2000));
     await writer.finish();
     await assertHolds(store, key, sampleBytes(MIB).subarray(1000, 2000));
   });
 
-  it('runs appends that were not waited for one after another', async (store) => {
+  it('serialises appends that were not awaited', async (store) => {
     const bytes = sampleBytes(4 * MIB);
     const writer = await store.create(key);
     await Promise.all([0, 1, 2, 3].map((n) => writer.append(n * MIB, bytes.subarray(n * MIB, (n + 1) * MIB))));
@@ -82,7 +82,7 @@ export function describeWriting(it: DefineCase): void {
     ['too low', 9],
     ['too high', 11],
   ] as const) {
-    it(`refuses an append at an offset that is ${wrong}, and goes on at the right one`, async (store) => {
+    it(`rejects an append at an offset that is ${wrong}, and continues at the right one`, async (store) => {
       const writer = await store.create(key);
       await writer.append(0, sampleBytes(20).subarray(0, 10));
       await assert.rejects(writer.append(offset, sampleBytes(5)), { code: 'blob_offset_mismatch', status: 409 });
@@ -93,7 +93,7 @@ export function describeWriting(it: DefineCase): void {
     });
   }
 
-  it('refuses to append after the finish', async (store) => {
+  it('refuses to append to a finished blob', async (store) => {
     const writer = await store.create(key);
     await writer.append(0, sampleBytes(3));
     await writer.finish();
@@ -117,7 +117,7 @@ export function describeWriting(it: DefineCase): void {
     await assertUnreadable(store, key);
   });
 
-  it('leaves nothing when the abort comes during an append', async (store, fixture) => {
+  it('leaves nothing when aborted during an append', async (store, fixture) => {
     const writer = await store.create(key);
     const append = writer.append(0, sampleBytes(LONG));
     await writer.abort();
@@ -125,7 +125,7 @@ export function describeWriting(it: DefineCase): void {
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
-  it('allows to abort twice', async (store, fixture) => {
+  it('allows aborting twice', async (store, fixture) => {
     const writer = await store.create(key);
     await writer.append(0, sampleBytes(3));
     await Promise.all([writer.abort(), writer.abort()]);
@@ -133,7 +133,7 @@ export function describeWriting(it: DefineCase): void {
     assert.deepEqual(await fixture.leftovers(), []);
   });
 
-  it('leaves a finished blob alone when its writer is aborted', async (store) => {
+  it('keeps a finished blob when its writer is aborted', async (store) => {
     const writer = await store.create(key);
     await writer.append(0, sampleBytes(3));
     await writer.finish();
@@ -141,13 +141,13 @@ export function describeWriting(it: DefineCase): void {
     await assertHolds(store, key, sampleBytes(3));
   });
 
-  it('gives the key free with an abort', async (store) => {
+  it('releases the key on abort', async (store) => {
     await (await store.create(key)).abort();
     await writeBlob(store, key, sampleBytes(3));
     await assertHolds(store, key, sampleBytes(3));
   });
 
-  it('keeps twenty blobs apart that are written at once', async (store) => {
+  it('keeps twenty concurrently written blobs separate', async (store) => {
     const blobs = Array.from({ length: 20 }, (_, n) => ({
       key: createStorageKey(),
       bytes: sampleBytes(MIB + n * 10_007, `blob ${n}`),

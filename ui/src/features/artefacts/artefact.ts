@@ -1,12 +1,12 @@
 import { pathTo } from '../../api/client.ts';
 import type { Artefact, Slot } from '../../api/types.ts';
 
-/** Address of an artefact's page; the id is one segment. */
+/** Path of an artefact's page; the ID is one segment. */
 export function artefactPage(id: string): string {
   return `/artefacts/${encodeURIComponent(id)}`;
 }
 
-/** A slot as the page lists it; a file has one without an architecture. */
+/** A slot as listed on the page; a file artefact has one without an architecture. */
 export type ListedSlot = Pick<Slot, 'size' | 'digest' | 'uploadedBy'> & {
   architecture?: string;
   version?: string;
@@ -15,7 +15,7 @@ export type ListedSlot = Pick<Slot, 'size' | 'digest' | 'uploadedBy'> & {
   hasInstallScripts?: boolean;
 };
 
-/** What can be downloaded of an artefact, by the names of its architectures. */
+/** The downloadable slots of an artefact, sorted by architecture. */
 export function slotsOf(artefact: Artefact): ListedSlot[] {
   if (artefact.format === 'file')
     return artefact.digest

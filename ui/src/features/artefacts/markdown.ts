@@ -1,5 +1,4 @@
-// READMEs are written by strangers: what becomes of them in a page is a short list of elements, without scripts,
-// styles, forms and ids.
+// Renders untrusted Markdown: the result has only allowed elements, without scripts, styles, forms or IDs.
 
 import DOMPurify from 'dompurify';
 import { marked } from 'marked';
@@ -39,15 +38,16 @@ const ELEMENTS = [
 const ATTRIBUTES = ['href', 'src', 'alt', 'title', 'align', 'start', 'open'];
 
 /**
- * Makes safe elements of Markdown, which are never turned into text and parsed again. Its headings begin below the
- * page's own and skip no level; of its pictures, links are left.
+ * Renders Markdown to sanitised elements, which are inserted as nodes and never serialised and parsed again. Headings
+ * start at `h2` and skip no level; images become links.
  */
 export async function renderMarkdown(markdown: string): Promise<DocumentFragment> {
-  let above = 1;
+  let previousDepth = 1;
   const html = await marked.parse(markdown, {
     async: true,
     walkTokens(token) {
-      if (token.type === 'heading') token['depth'] = above = Math.min(6, above + 1, Number(token['depth']) + 1);
+      if (token.type === 'heading')
+        token['depth'] = previousDepth = Math.min(6, previousDepth + 1, Number(token['depth']) + 1);
     },
   });
   const fragment = DOMPurify.sanitize(html, {
@@ -61,7 +61,7 @@ export async function renderMarkdown(markdown: string): Promise<DocumentFragment
     link.setAttribute('target', '_blank');
   }
   for (const image of fragment.querySelectorAll('img')) {
-    // Nothing of elsewhere is fetched for who only reads: a link says what the picture is.
+    // Reading a README must not send requests to third parties: an image becomes a link.
     const link = document.createElement('a');
     link.href = image.src;
     link.rel = 'noopener noreferrer nofollow';

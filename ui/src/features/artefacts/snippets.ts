@@ -3,29 +3,30 @@ import type { Artefact, Client } from '../../api/types.ts';
 
 const REGISTRY = registryUrl.href.replace(/\/$/, '');
 
-/** Quotes a text for a shell, where it needs that. */
-function quoted(text: string): string {
+/** Quotes a text for a shell if necessary. */
+function shellQuote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }
 
-/** Where a client is, below the address of this page; with the version, since npx keeps what it had for an address. */
-function addressOf(name: Client['name'], clients: Client[]): string {
-  return quoted(`${REGISTRY}/clients/${clients.find((it) => it.name === name)?.version}/${name}.tgz`);
+/** URL of a client, below that of this page. It has the version because npx caches packages by URL. */
+function clientUrl(name: Client['name'], clients: Client[]): string {
+  return shellQuote(`${REGISTRY}/clients/${clients.find((client) => client.name === name)?.version}/${name}.tgz`);
 }
 
 /**
- * What to copy to use or publish an artefact of this registry, ready to run.
+ * Returns commands and code that use or publish an artefact of this registry, ready to run.
  *
- * @param clients those that the registry serves
+ * @param clients the clients that the registry serves
  */
 export function snippetsOf({ _id: id, format }: Pick<Artefact, '_id' | 'format'>, clients: Client[]) {
   const url = `${REGISTRY}/api/v1/artefacts/${encodeURIComponent(id)}/download`;
-  // npm 12 asks to be allowed to install from an address.
-  const berth = `npx --yes --allow-remote=root --package=${addressOf('cli', clients)} berth`;
-  const publish = format === 'npm' ? `${berth} publish --id ${quoted(id)}` : `${berth} upload FILE --id ${quoted(id)}`;
+  // npm 12 installs from a URL only with this flag.
+  const berth = `npx --yes --allow-remote=root --package=${clientUrl('cli', clients)} berth`;
+  const publish =
+    format === 'npm' ? `${berth} publish --id ${shellQuote(id)}` : `${berth} upload FILE --id ${shellQuote(id)}`;
   return {
-    curl: `curl -fLOJ -H "x-api-key: $BERTH_API_KEY" ${quoted(url)}`,
-    install: `npm install --allow-remote=root ${addressOf('lib-node', clients)}`,
+    curl: `curl -fLOJ -H "x-api-key: $BERTH_API_KEY" ${shellQuote(url)}`,
+    install: `npm install --allow-remote=root ${clientUrl('lib-node', clients)}`,
     node: `import { ${format === 'file' ? 'ensureArtefactFile' : 'ensureArtefact'} } from '@berth-registry/lib-node';
 
 const { path } = await ${format === 'file' ? 'ensureArtefactFile' : 'ensureArtefact'}({
@@ -34,7 +35,7 @@ const { path } = await ${format === 'file' ? 'ensureArtefactFile' : 'ensureArtef
   artefactId: ${JSON.stringify(id)},
   cacheDir: 'data/artefacts',
 });`,
-    cli: `export BERTH_URL=${quoted(REGISTRY)}\n${berth} pull ${quoted(id)}`,
+    cli: `export BERTH_URL=${shellQuote(REGISTRY)}\n${berth} pull ${shellQuote(id)}`,
     github: `- run: ${publish}
   env:
     BERTH_URL: ${REGISTRY}

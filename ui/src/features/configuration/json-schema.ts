@@ -1,4 +1,4 @@
-/** What of a JSON schema a preview shows; schemas are written by strangers, so nothing of it is taken for granted. */
+/** A field of a JSON schema as the preview shows it. Schemas are untrusted, so every part of them is checked. */
 export interface SchemaField {
   key: string;
   title: string;
@@ -10,10 +10,10 @@ export interface SchemaField {
   fields: SchemaField[];
 }
 
-/** Beyond which a preview does not follow a schema; some refer to themselves. */
+/** Maximum depth of a preview: some schemas are recursive. */
 const MAX_DEPTH = 6;
 
-/** The fields of an object schema, those of its `allOf` included. */
+/** The fields of an object schema, including those of `allOf`, `oneOf` and `anyOf`. */
 export function fieldsOf(schema: unknown, depth = 0): SchemaField[] {
   if (!isRecord(schema) || depth > MAX_DEPTH) return [];
   const required = Array.isArray(schema.required) ? schema.required : [];
@@ -26,8 +26,8 @@ export function fieldsOf(schema: unknown, depth = 0): SchemaField[] {
   return [...own, ...parts.flatMap((part) => fieldsOf(part, depth + 1))];
 }
 
-function fieldOf(key: string, given: unknown, isRequired: boolean, depth: number): SchemaField {
-  const schema = isRecord(given) ? given : {};
+function fieldOf(key: string, property: unknown, isRequired: boolean, depth: number): SchemaField {
+  const schema = isRecord(property) ? property : {};
   const choices = choicesOf(schema);
   const fields = schema.type === 'array' ? fieldsOf(schema.items, depth + 1) : fieldsOf(schema, depth + 1);
   const value = schema.const ?? schema.default;

@@ -6,17 +6,17 @@ export interface FileToSend {
   id: string;
   format: 'npm' | 'file';
   category?: string;
-  /** Of an npm tarball; default `noarch`. */
+  /** Only for npm tarballs; default `noarch`. */
   architecture?: string;
 }
 
-/** One request each: a cut costs no more than this. */
+/** Size of one request, the most that an interruption loses. */
 const CHUNK_BYTES = 64 * 1024 * 1024;
 const RETRY_DELAYS_MS = [0, 1000, 3000, 10_000];
 
 /**
- * Sends a file in pieces; one that was cut, in this visit or an earlier one, goes on where it was.
- * @throws ApiProblem, an AbortError when it was left
+ * Uploads a file in chunks. An upload that was interrupted, in this visit or an earlier one, resumes where it stopped.
+ * @throws ApiProblem, or an AbortError if `signal` aborts
  */
 export async function sendFile(
   { file, id, format, category, architecture }: FileToSend,
@@ -64,7 +64,7 @@ export async function sendFile(
       'abort',
       () => {
         void upload.abort().then(() => {
-          reject(new DOMException('The upload was left.', 'AbortError'));
+          reject(new DOMException('The upload was aborted.', 'AbortError'));
         });
       },
       { once: true },
@@ -86,13 +86,13 @@ function toProblem(error: Error): Error {
   }
 }
 
-/** Guesses from a file's name what it is: npm names its tarballs `.tgz`. */
+/** Guesses the format from a file's name: npm names its tarballs `.tgz`. */
 export function formatOf(name: string): 'npm' | 'file' {
   return /\.(tgz|tar\.gz)$/i.test(name) ? 'npm' : 'file';
 }
 
-/** Proposes an id: `acme-import-1.2.3.tgz` stands for `acme-import@1`, another file for its name. */
+/** Proposes an ID: `acme-import@1` for `acme-import-1.2.3.tgz`; for other files the name without extension. */
 export function proposeId(name: string): string {
-  const packed = /^(.+?)-(\d+)\.\d+\.\d+.*\.(tgz|tar\.gz)$/i.exec(name);
-  return packed ? `${packed[1]}@${packed[2]}` : name.replace(/\.[^.]+$/, '');
+  const tarball = /^(.+?)-(\d+)\.\d+\.\d+.*\.(tgz|tar\.gz)$/i.exec(name);
+  return tarball ? `${tarball[1]}@${tarball[2]}` : name.replace(/\.[^.]+$/, '');
 }

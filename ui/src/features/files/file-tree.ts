@@ -9,8 +9,8 @@ export interface Entry {
 }
 
 /**
- * What lies directly in a folder of a package, folders first.
- * @param folder '' for the root, else without a slash at its end
+ * Lists the direct entries of a folder, folders first.
+ * @param folder '' for the root, else without a trailing slash
  */
 export function entriesIn(files: readonly PackedFile[], folder: string): Entry[] {
   const prefix = folder === '' ? '' : `${folder}/`;
@@ -26,7 +26,7 @@ export function entriesIn(files: readonly PackedFile[], folder: string): Entry[]
   return [...entries.values()].sort((a, b) => Number(b.isFolder) - Number(a.isFolder) || (a.name < b.name ? -1 : 1));
 }
 
-/** The folders above a path with their names, the root first. */
+/** Splits a path into breadcrumbs, from the first folder to the path itself. */
 export function crumbsOf(path: string): { name: string; path: string }[] {
   const names = path === '' ? [] : path.split('/');
   return names.map((name, index) => ({ name, path: names.slice(0, index + 1).join('/') }));

@@ -1,4 +1,4 @@
-/** What limits an upload key, as a form has it; empty: no limit. */
+/** Scopes of an upload key as form values; an empty value is no restriction. */
 export interface Scopes {
   allowedName: string;
   allowedNamePrefix: string;
@@ -6,15 +6,15 @@ export interface Scopes {
   allowedCategory: string | null;
 }
 
-export const noScopes = (): Scopes => ({
+export const emptyScopes = (): Scopes => ({
   allowedName: '',
   allowedNamePrefix: '',
   allowedPackageName: '',
   allowedCategory: null,
 });
 
-/** A form as the API takes it: without what is empty. */
-export function filledIn<Form extends object>(form: Form): Partial<Record<keyof Form, string>> {
+/** Returns the trimmed fields of a form, without the empty ones, as the API expects them. */
+export function nonEmptyFields<Form extends object>(form: Form): Partial<Record<keyof Form, string>> {
   return Object.fromEntries(
     Object.entries(form)
       .map(([field, value]) => [field, typeof value === 'string' ? value.trim() : undefined] as const)
@@ -22,7 +22,7 @@ export function filledIn<Form extends object>(form: Form): Partial<Record<keyof 
   ) as Partial<Record<keyof Form, string>>;
 }
 
-/** The scopes that are there, each with its name; undefined when there is none. */
+/** Describes the scopes that are set, each with its name; undefined without any. */
 export function scopesText(
   scopes: { [Scope in keyof Scopes]?: string | undefined },
   t: (key: string) => string,

@@ -11,10 +11,7 @@ import { PMTiles, Protocol, TileType } from 'pmtiles';
 const COLOURS = ['#0b5c7a', '#b3541e', '#1b6b3a', '#6b3a9b', '#8a5100', '#a02452'];
 const SOURCE = 'tileset';
 
-/**
- * Draws a PMTiles archive into an element, over the part of the world that it covers. Resolves with what takes the map
- * away.
- */
+/** Draws a PMTiles archive into an element, fitted to its bounds. Resolves with a function that removes the map. */
 export async function showTileset(container: HTMLElement, url: string): Promise<() => void> {
   setWorkerUrl(workerUrl);
   const protocol = new Protocol();
@@ -42,7 +39,7 @@ export async function showTileset(container: HTMLElement, url: string): Promise<
   };
 }
 
-/** Every layer that the archive names, as areas, lines and points in a colour of its own. */
+/** Styles every layer of the archive, with areas, lines and points in one colour per layer. */
 function vectorLayers(metadata: unknown): LayerSpecification[] {
   const layers = (metadata as { vector_layers?: { id: string }[] } | undefined)?.vector_layers ?? [];
   return layers.flatMap(({ id }, index): LayerSpecification[] => {

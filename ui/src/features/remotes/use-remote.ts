@@ -3,7 +3,7 @@ import { answerOf, api, pathTo } from '../../api/client.ts';
 import type { Remote } from '../../api/types.ts';
 import { useLoad, type Loaded } from '../../composables/use-load.ts';
 
-/** A remote registry as it stands, kept up to date by its server-sent events, whichever replica works on it. */
+/** Loads a remote registry and keeps it up to date by server-sent events, whichever replica synchronises it. */
 export function useRemote(id: string): Loaded<Remote> {
   const loaded = useLoad((signal) =>
     answerOf(api.GET('/api/v1/remote-registries/{id}', { signal, params: { path: { id } } })),

@@ -1,0 +1,34 @@
+// Settings of what may be published, and of the audit log.
+
+import { Type } from 'typebox';
+import { List } from './field-types.ts';
+
+const GIB = 1024 ** 3;
+
+export const artefactSettings = {
+  MAX_UPLOAD_BYTES: Type.Integer({
+    minimum: 1,
+    default: 200 * GIB,
+    description: 'Maximum size of an upload, in bytes (200 GiB)',
+  }),
+  MAX_UNPACKED_BYTES: Type.Integer({
+    minimum: 1,
+    default: 4 * GIB,
+    description: 'Maximum unpacked size of an npm tarball, in bytes (4 GiB)',
+  }),
+  MAX_TAR_ENTRIES: Type.Integer({
+    minimum: 1,
+    default: 200_000,
+    description: 'Maximum number of entries in an npm tarball',
+  }),
+  CATEGORIES: List({
+    default: ['processing', 'catalog', 'application', 'tileset', 'maplibre-style', 'other'],
+    description: 'Categories of artefacts; "other" is always included',
+  }),
+  AUDIT_RETENTION_DAYS: Type.Integer({
+    minimum: 1,
+    maximum: 36_500,
+    default: 365,
+    description: 'How long audit log events are kept',
+  }),
+};

@@ -1,0 +1,160 @@
+// Chooses the artefacts that a run looks at, and compares them with their local mirrors.
+
+import { matches } from '../patterns/index.ts';
+import { fingerprintOf, RemoteAnswerInvalidError, type Upstream, type UpstreamArtefact } from '../upstream/index.ts';
+import { hasShrunk } from './operations.ts';
+import type { ArtefactResult, Remote } from './remote.ts';
+import type { RemoteRepository } from './repository.ts';
+
+/** An artefact that a run looks at. */
+export interface Candidate {
+  id: string;
+  /** Undefined if the remote registry does not have it, or its document is unusable. */
+  artefact: UpstreamArtefact | undefined;
+  /** Why its document is unusable. */
+  unusable?: string;
+}
+
+/** Digests of local slots, by architecture. */
+export type LocalDigests = ReadonlyMap<string, string>;
+
+/** The remote registry has lost more than half of its artefacts or slots: a superadmin has to confirm the run. */
+export class TooManyRemovedError extends Error {
+  override readonly name = 'TooManyRemovedError';
+}
+
+/**
+ * Reads all artefacts that are selected by id or by pattern, and selects those that a pattern matches for the first
+ * time.
+ * @throws TooManyRemovedError when the list has lost more than half of its artefacts
+ */
+export async function readAllCandidates(
+  rows: RemoteRepository,
+  remote: Remote,
+  upstream: Upstream,
+  signal: AbortSignal,
+): Promise<Candidate[]> {
+  const { artefacts, unusable } = await upstream.all(signal);
+  const count = artefacts.length + unusable.size;
+  if (!remote.request?.confirmed) assertListNotShrunk(remote.upstreamCount ?? 0, count);
+  await rows.update(remote.id, { upstream_count: count });
+  const byId = new Map(artefacts.map((artefact) => [artefact.id, artefact]));
+  const knownIds = new Set((await rows.results(remote.id)).map(({ artefactId }) => artefactId));
+  const newIds = artefacts
+    .filter(
+      (artefact) =>
+        !knownIds.has(artefact.id) && remote.selectedPatterns.some((pattern) => matches(pattern, artefact)),
+    )
+    .map(({ id }) => id);
+  await rows.select(remote.id, newIds, false);
+  const candidates: Candidate[] = [];
+  for (const id of [...knownIds, ...newIds]) {
+    const reason = unusable.get(id);
+    const artefact = byId.get(id);
+    if (reason !== undefined) candidates.push({ id, artefact: undefined, unusable: reason });
+    // A list may omit artefacts whose documents are still served, such as deprecated ones of an older registry.
+    else candidates.push(artefact ? { id, artefact } : await readCandidate(upstream, id, signal));
+  }
+  return candidates;
+}
+
+export async function readCandidates(
+  upstream: Upstream,
+  ids: readonly string[],
+  signal: AbortSignal,
+): Promise<Candidate[]> {
+  const candidates: Candidate[] = [];
+  for (const id of ids) candidates.push(await readCandidate(upstream, id, signal));
+  return candidates;
+}
+
+/** Lists artefacts that are newly selected or due for a retry; with `onlyFailed` also all that failed. */
+export async function dueIds(rows: RemoteRepository, { id, request }: Remote, now: Date): Promise<string[]> {
+  return (await rows.results(id))
+    .filter(
+      ({ status, nextTryAt }) =>
+        (nextTryAt !== undefined && nextTryAt <= now.toISOString()) || (request?.onlyFailed && status === 'failed'),
+    )
+    .map(({ artefactId }) => artefactId);
+}
+
+async function readCandidate(upstream: Upstream, id: string, signal: AbortSignal): Promise<Candidate> {
+  try {
+    return { id, artefact: await upstream.artefact(id, signal) };
+  } catch (error) {
+    if (!(error instanceof RemoteAnswerInvalidError)) throw error;
+    return { id, artefact: undefined, unusable: error.message };
+  }
+}
+
+/** @throws TooManyRemovedError when the list has lost more than half of its artefacts */
+export function assertListNotShrunk(previousCount: number, count: number): void {
+  if (hasShrunk(previousCount, count))
+    throw new TooManyRemovedError(
+      `The list of the remote registry went from ${previousCount} artefacts to ${count}: nothing was changed here. ` +
+        'If that is right, synchronise with confirm=true.',
+    );
+}
+
+/** @throws TooManyRemovedError when more than half of all mirrored slots would be removed */
+export function assertSlotsNotShrunk(
+  candidates: readonly Candidate[],
+  localDigests: ReadonlyMap<string, LocalDigests>,
+): void {
+  let [slots, removed] = [0, 0];
+  for (const { id, artefact } of candidates) {
+    const local = localDigests.get(id);
+    if (!artefact || !local) continue;
+    slots += local.size;
+    removed += [...local.keys()].filter(
+      (architecture) => !artefact.slots.some((slot) => slot.architecture === architecture),
+    ).length;
+  }
+  if (removed > 1 && hasShrunk(slots, slots - removed))
+    throw new TooManyRemovedError(
+      `The remote registry has removed ${removed} of ${slots} mirrored slots: nothing was changed here. ` +
+        'If that is right, synchronise with confirm=true.',
+    );
+}
+
+/**
+ * Returns why an artefact must not be mirrored: its id is in use here by another artefact, or it originates from this
+ * registry.
+ * @param localOrigin origin of the local artefact with its id: '' for one of this registry, undefined for none
+ */
+export function conflictOf(
+  artefact: UpstreamArtefact,
+  localOrigin: string | undefined,
+  { remoteId, ownUrl }: { remoteId: string; ownUrl: string },
+): string | undefined {
+  if (artefact.origin === ownUrl) return 'The remote registry mirrors it from this one.';
+  if (localOrigin === undefined || localOrigin === remoteId) return undefined;
+  const owner = localOrigin === '' ? 'an artefact of this registry' : `a mirror of ${localOrigin}`;
+  return `The id is already in use here by ${owner}.`;
+}
+
+/** Compares metadata and digests; local bytes are read back by `verify` only. */
+export function isUpToDate(
+  artefact: UpstreamArtefact,
+  result: ArtefactResult | undefined,
+  local: LocalDigests | undefined,
+): boolean {
+  return (
+    local !== undefined &&
+    result?.upstreamState === fingerprintOf(artefact) &&
+    local.size === artefact.slots.length &&
+    artefact.slots.every(
+      ({ architecture, digest }) =>
+        local.has(architecture) && (digest === undefined || local.get(architecture) === digest),
+    )
+  );
+}
+
+/** Returns how many bytes an update has to fetch at most. */
+export function missingBytes({ slots }: UpstreamArtefact, local: LocalDigests | undefined): number {
+  const localDigests = new Set(local?.values() ?? []);
+  return slots.reduce(
+    (sum, { digest, sizeBytes }) => sum + (digest !== undefined && localDigests.has(digest) ? 0 : (sizeBytes ?? 0)),
+    0,
+  );
+}
