@@ -185,9 +185,11 @@ export function createFetcher({
         signal.throwIfAborted();
         if (into.sizeBytes + chunk.length > limit)
           throw new RemoteAnswerInvalidError(`The remote registry sent more than the announced ${limit} bytes.`);
+        const { length } = chunk;
         await into.write(chunk);
-        fetchedBytes += chunk.length;
-        onBytes(chunk.length);
+        freeMemory(chunk);
+        fetchedBytes += length;
+        onBytes(length);
       }
       if (bytes.sizeBytes !== undefined && into.sizeBytes < bytes.sizeBytes)
         throw new RemoteUnavailableError('The response of the remote registry was cut short.');
@@ -229,6 +231,14 @@ export async function releaseFetched(
   { ingested: { blob } }: FetchedSlot,
 ): Promise<void> {
   if ((await fetches.find(id))?.storageKey !== blob.storageKey) await blob.abort();
+}
+
+/**
+ * Frees the memory of a chunk that fills its buffer alone, as those of a socket do, so that the next one reuses it
+ * before the garbage collector runs.
+ */
+function freeMemory({ buffer, length }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
 }
 
 function valueOf<T>(settled: PromiseSettledResult<T>): T {

@@ -8,6 +8,8 @@ import type { BlobWriter } from '../../src/blobs/blob-store.ts';
 import { createFsStore } from '../../src/blobs/drivers/fs.ts';
 import { KIB, sampleBytes } from './contract/blob-bytes.ts';
 
+/** Larger than the writer's buffers, so that each chunk is written before it is accepted. */
+const LARGE_CHUNK_BYTES = 600 * KIB;
 const [root = '', scenario = ''] = process.argv.slice(2);
 const store = createFsStore({ root });
 
@@ -51,7 +53,7 @@ const scenarios: Record<string, () => Promise<unknown>> = {
   /** A chunk that did not fit is followed by one that does. */
   async smaller() {
     const writer = await store.create('aa/full');
-    const code = await fill(writer, 300 * KIB);
+    const code = await fill(writer, LARGE_CHUNK_BYTES);
     const { offset } = writer;
     await writer.append(offset, sampleBytes(offset + 10).subarray(offset));
     const { sizeBytes } = await writer.finish();
@@ -73,7 +75,7 @@ const scenarios: Record<string, () => Promise<unknown>> = {
   /** A blob is suspended on the full disk, and resumed. */
   async resume() {
     const writer = await store.create('aa/full');
-    const code = await fill(writer, 300 * KIB);
+    const code = await fill(writer, LARGE_CHUNK_BYTES);
     await writer.suspend();
     const resumed = await store.resume('aa/full', '');
     await resumed.abort();

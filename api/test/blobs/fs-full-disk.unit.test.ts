@@ -35,8 +35,8 @@ describe('fs store on a full disk', () => {
   });
 
   test('keeps no byte of a chunk that did not fit', async (t) => {
-    const offset = 300 * KIB;
-    assert.deepEqual(await runOnFullDisk(t, 'smaller', 512), {
+    const offset = 600 * KIB;
+    assert.deepEqual(await runOnFullDisk(t, 'smaller', 1000), {
       code: 'storage_full',
       offset,
       sizeBytes: offset + 10,
@@ -45,7 +45,7 @@ describe('fs store on a full disk', () => {
   });
 
   test('resumes a suspended blob at its offset', async (t) => {
-    assert.deepEqual(await runOnFullDisk(t, 'resume', 512), { code: 'storage_full', kept: true });
+    assert.deepEqual(await runOnFullDisk(t, 'resume', 1000), { code: 'storage_full', kept: true });
   });
 
   test('passes the check, since blobs can still be served', async (t) => {

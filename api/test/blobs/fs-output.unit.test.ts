@@ -9,7 +9,7 @@ import { FsOutput } from '../../src/blobs/drivers/fs-output.ts';
 import { assertHolds, KIB, MIB, sampleBytes } from './contract/blob-bytes.ts';
 
 /** Offset from which writes are direct. */
-const DIRECT_FROM = 8 * MIB;
+const DIRECT_FROM = 256 * KIB;
 const LONG = 11 * MIB + 7;
 
 async function makeDirectory(t: TestContext): Promise<string> {

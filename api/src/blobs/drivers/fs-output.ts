@@ -19,11 +19,8 @@ export function makeDirectBuffer(): Uint8Array {
   return new Uint8Array(new ArrayBuffer(DIRECT_WRITE_BYTES, { maxByteLength: DIRECT_WRITE_BYTES }));
 }
 
-/**
- * Smaller files stay in the page cache, because they are often downloaded right after the upload. A multiple of both
- * sizes above.
- */
-const DIRECT_FROM_BYTES = 8 * 1024 * 1024;
+/** After the first buffer: a smaller file gains nothing from a second file handle. */
+const DIRECT_FROM_BYTES = WRITE_BYTES;
 
 /**
  * Alignment of direct writes. Disk blocks and pages are rarely larger; systems where they are refuse with EINVAL.
