@@ -35,7 +35,7 @@ export function withResults(
 
 /** Returns the benchmark of a row: `upload` for `| upload: file of …`. */
 function benchOf(row: string): string {
-  return /^\| ([a-z0-9]+):/.exec(row)?.[1] ?? '';
+  return /^\| ([a-z0-9-]+):/.exec(row)?.[1] ?? '';
 }
 
 function toRow(cells: readonly string[]): string {

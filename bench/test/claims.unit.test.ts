@@ -55,7 +55,7 @@ test('contestants are measured in rotating order, after a warm-up round', async 
 });
 
 describe('the page', () => {
-  const ORDER = ['upload', 'list'];
+  const ORDER = ['upload-crash', 'list'];
   const measured = (claim: string, figure: number) => ({
     names: [claim.split(':', 1)[0] ?? ''],
     machine: '2 cores.',
@@ -64,7 +64,7 @@ describe('the page', () => {
 
   test('gets the rows of the measured benchmarks and keeps those of others', () => {
     const empty = 'Before\n<!-- results -->\nNothing yet.\n<!-- /results -->\nafter';
-    const once = withResults(withResults(empty, measured('list: a', 1), ORDER), measured('upload: b', 2), ORDER);
+    const once = withResults(withResults(empty, measured('list: a', 1), ORDER), measured('upload-crash: b', 2), ORDER);
     const page = withResults(once, measured('list: c', 3), ORDER);
     assert.deepEqual(page.split('\n'), [
       'Before',
@@ -73,7 +73,7 @@ describe('the page', () => {
       '',
       '| claim | ours | peer | ratio | bar | pass/fail |',
       '| --- | --- | --- | --- | --- | --- |',
-      '| upload: b | 2 ms | - | - | - | not judged |',
+      '| upload-crash: b | 2 ms | - | - | - | not judged |',
       '| list: c | 3 ms | - | - | - | not judged |',
       '<!-- /results -->',
       'after',
