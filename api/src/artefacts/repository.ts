@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto';
 import type { Account, Uploader } from '../access/index.ts';
 import {
   LIST_VERSION_SHARDS,
+  rowBatches,
   type ArtefactDocumentsTable,
   type ArtefactsTable,
   type Executor,
@@ -178,7 +179,6 @@ export function artefactRepository(executor: Executor | Tx) {
 
     async putPrivateAccess(artefactId: string, accounts: readonly Account[]): Promise<void> {
       await executor.deleteFrom('artefact_access').where('artefact_id', '=', artefactId).execute();
-      if (accounts.length === 0) return;
       const rows = accounts.map(({ type, id, name, department }) => ({
         artefact_id: artefactId,
         account_type: type,
@@ -186,11 +186,12 @@ export function artefactRepository(executor: Executor | Tx) {
         account_name: name ?? null,
         department: department ?? '',
       }));
-      await executor
-        .insertInto('artefact_access')
-        .values(rows)
-        .onConflict((conflict) => conflict.doNothing())
-        .execute();
+      for (const batch of rowBatches(rows))
+        await executor
+          .insertInto('artefact_access')
+          .values(batch)
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
     },
 
     /** Lists the artefacts shared with an account; for an organisation, also those shared with its departments. */

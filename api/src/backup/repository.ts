@@ -1,7 +1,7 @@
 // Reads and inserts the rows of any table, whatever its columns, and stores the marker of a restore in progress.
 
 import { sql, type Kysely } from 'kysely';
-import { streamRows, type Database, type DialectName, type Executor, type Tx } from '../db/index.ts';
+import { rowBatches, streamRows, type Database, type DialectName, type Executor, type Tx } from '../db/index.ts';
 import { BACKED_UP_TABLES, type BackedUpTable } from './tables.ts';
 
 export type Row = Record<string, unknown>;
@@ -10,8 +10,6 @@ type AnyTables = Kysely<Record<string, Row>>;
 
 /** Created by a restore before its first row and dropped after its last byte. Not part of any migration. */
 const MARK_TABLE = 'restore_incomplete';
-/** Per statement: SQLite allows 32,766 (https://sqlite.org/limits.html), PostgreSQL twice as many. */
-const MAX_PARAMETERS = 30_000;
 
 /** State of a restore in progress. */
 export interface RestoreMark {
@@ -112,12 +110,7 @@ export function restoreRepository(executor: Executor | Tx) {
     },
 
     async insertRows(table: string, rows: readonly Row[]): Promise<void> {
-      const rowsPerStatement = Math.floor(MAX_PARAMETERS / Object.keys(rows[0] ?? {}).length);
-      for (let from = 0; from < rows.length; from += rowsPerStatement)
-        await untyped(executor)
-          .insertInto(table)
-          .values(rows.slice(from, from + rowsPerStatement))
-          .execute();
+      for (const batch of rowBatches(rows)) await untyped(executor).insertInto(table).values(batch).execute();
     },
 
     /** Lists the blobs whose bytes are not restored yet. */

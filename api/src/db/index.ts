@@ -1,4 +1,4 @@
-export { batches } from './batches.ts';
+export { batches, rowBatches } from './batches.ts';
 export { databaseTime } from './clock.ts';
 export { createDatabase } from './database.ts';
 export type { Database, DatabaseOptions, DialectName, Executor, Tx } from './database.ts';

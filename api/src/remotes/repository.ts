@@ -1,5 +1,6 @@
 import {
   batches,
+  rowBatches,
   type Executor,
   type RemoteArtefactsTable,
   type RemoteRegistriesTable,
@@ -95,18 +96,18 @@ export function remoteRepository(executor: Executor | Tx) {
     async select(remoteId: string, ids: readonly string[], byId: boolean): Promise<void> {
       const now = new Date().toISOString();
       const selected = Number(byId);
-      for (const batch of batches(ids)) {
-        const rows = batch.map((artefactId) => ({
-          remote_id: remoteId,
-          artefact_id: artefactId,
-          selected,
-          status: 'pending',
-          attempts: 0,
-          next_try_at: now,
-        }));
+      const rows = ids.map((artefactId) => ({
+        remote_id: remoteId,
+        artefact_id: artefactId,
+        selected,
+        status: 'pending',
+        attempts: 0,
+        next_try_at: now,
+      }));
+      for (const batch of rowBatches(rows)) {
         await executor
           .insertInto('remote_artefacts')
-          .values(rows)
+          .values(batch)
           .onConflict((conflict) =>
             byId
               ? conflict.columns(['remote_id', 'artefact_id']).doUpdateSet({ selected, next_try_at: now })
