@@ -19,7 +19,7 @@ export async function startBerth(dataDir: string, env: Record<string, string> = 
   return startServer({
     program: process.execPath,
     // Same flag as npm start and berth serve.
-    parameters: ['--max-semi-space-size=2', SERVER],
+    parameters: ['--max-semi-space-size=2', '--no-parallel-scavenge', SERVER],
     env: {
       ...SECRETS,
       PORT: String(port),

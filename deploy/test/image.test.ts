@@ -77,7 +77,12 @@ describe('the Dockerfile', () => {
 
   test('runs as a numeric unprivileged user, with the server as its entry point', () => {
     assert.match(valueOf(image, 'USER'), /^[1-9]\d{3,}:[1-9]\d{3,}$/);
-    assert.deepEqual(execForm(valueOf(image, 'ENTRYPOINT')), ['node', '--max-semi-space-size=2', 'api/server.ts']);
+    assert.deepEqual(execForm(valueOf(image, 'ENTRYPOINT')), [
+      'node',
+      '--max-semi-space-size=2',
+      '--no-parallel-scavenge',
+      'api/server.ts',
+    ]);
     assert.equal(valueOf(image, 'VOLUME'), '/data');
     const { HOST, DATA_DIR, PORT } = imageEnv({ stages, buildArguments: {} });
     assert.deepEqual({ HOST, DATA_DIR, PORT }, { HOST: '0.0.0.0', DATA_DIR: '/data', PORT: '8080' });
