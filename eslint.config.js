@@ -26,6 +26,7 @@ export default ts.config(
   {
     rules: {
       'vue/require-default-prop': 'off',
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true }],
       '@typescript-eslint/require-await': 'off',
       '@typescript-eslint/unbound-method': 'off',
       '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [TEST_FUNCTIONS] }],

@@ -24,7 +24,7 @@ describe('my account in an organisation', () => {
     'invites and removes members of an organisation',
     () => registry,
     async (visitor) => {
-      const { page, t, variant, open, assertAccessible } = visitor;
+      const { page, t, variant, open, assertAccessible, confirmDialog } = visitor;
       await signInAsNewUser(registry, visitor, 'boss', { acme: 'admin' });
       const { id } = await asAdmin<{ id: string }>(registry, 'POST', '/users', {
         email: `hand-${suffixOf(variant)}@example.org`,
@@ -49,10 +49,7 @@ describe('my account in an organisation', () => {
         .first()
         .click();
       await page.getByRole('button', { name: `${t('account.removeMember')}: hand ${suffixOf(variant)}` }).click();
-      await page
-        .getByRole('dialog')
-        .getByRole('button', { name: t('account.removeMember') })
-        .click();
+      await confirmDialog(t('account.removeMember'));
       await page.getByText(`hand ${suffixOf(variant)}`).waitFor({ state: 'detached' });
       const { members } = await asAdmin<{ members: { user: { id: string } }[] }>(
         registry,
@@ -67,7 +64,7 @@ describe('my account in an organisation', () => {
     'creates, rotates and revokes a read key',
     () => registry,
     async (visitor) => {
-      const { page, t, variant, open, assertAccessible } = visitor;
+      const { page, t, variant, open, assertAccessible, confirmDialog } = visitor;
       await signInAsNewUser(registry, visitor, 'reader', { acme: 'admin', ungranted: 'admin' });
       const name = `tile server ${suffixOf(variant)}`;
       await visitor.context.request.put(`${registry.pages}api/v1/session/account`, {
@@ -89,10 +86,7 @@ describe('my account in an organisation', () => {
         (await registry.api('GET', '/artefacts/of-acme/download', { headers: { 'x-api-key': key } })).status;
       assert.equal(await status(first), 200);
       await page.getByRole('button', { name: `${t('account.rotate')}: ${name}` }).click();
-      await page
-        .getByRole('dialog')
-        .getByRole('button', { name: t('account.rotate') })
-        .click();
+      await confirmDialog(t('account.rotate'));
       await page.waitForFunction(
         ([label, before]) => document.querySelector(`[aria-label="${label}"]`)?.textContent?.trim() !== before,
         [t('account.theKey'), first],
@@ -100,10 +94,7 @@ describe('my account in an organisation', () => {
       const second = (await shown.innerText()).trim();
       assert.deepEqual([await status(first), await status(second)], [200, 200]);
       await page.getByRole('button', { name: `${t('account.revoke')}: ${name}` }).click();
-      await page
-        .getByRole('dialog')
-        .getByRole('button', { name: t('account.revoke') })
-        .click();
+      await confirmDialog(t('account.revoke'));
       await page.getByText(name).waitFor({ state: 'detached' });
       assert.deepEqual([await status(first), await status(second)], [401, 401]);
     },

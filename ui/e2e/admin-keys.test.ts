@@ -69,7 +69,7 @@ describe('administration of keys', () => {
   journey(
     'a trusted publisher is added and removed',
     () => registry,
-    async ({ page, t, variant, open, choose, assertAccessible }) => {
+    async ({ page, t, variant, open, choose, assertAccessible, confirmDialog }) => {
       const name = `gpkg ${suffixOf(variant)}`;
       await open('admin/publishers');
       await page.getByRole('button', { name: t('publishers.add') }).click();
@@ -96,10 +96,7 @@ describe('administration of keys', () => {
         allowedNamePrefix: '@acme/',
       });
       await page.getByRole('button', { name: `${t('publishers.remove')}: ${name}` }).click();
-      await page
-        .getByRole('dialog')
-        .getByRole('button', { name: t('publishers.remove') })
-        .click();
+      await confirmDialog(t('publishers.remove'));
       await row.waitFor({ state: 'detached' });
       assert.equal(await listed(), undefined);
     },

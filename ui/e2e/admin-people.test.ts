@@ -16,7 +16,7 @@ describe('administration of users, organisations and their access', () => {
   journey(
     'access is granted to an account found by name, and revoked once its ID is typed',
     () => registry,
-    async ({ page, t, variant, open, assertAccessible }) => {
+    async ({ page, t, variant, open, assertAccessible, confirmDialog }) => {
       const id = `grantee-${suffixOf(variant)}`;
       await asAdmin(registry, 'POST', '/organizations', { id, name: `Grantee ${suffixOf(variant)}` });
       await open('admin/grants');
@@ -28,14 +28,7 @@ describe('administration of users, organisations and their access', () => {
         .waitFor();
       await assertAccessible();
       await page.getByRole('button', { name: `${t('admin.revokeGrant')}: Grantee ${suffixOf(variant)}` }).click();
-      await page
-        .getByRole('dialog')
-        .getByLabel(t('common.typeToConfirm', { phrase: id }))
-        .fill(id);
-      await page
-        .getByRole('dialog')
-        .getByRole('button', { name: t('admin.revokeGrant') })
-        .click();
+      await confirmDialog(t('admin.revokeGrant'), id);
       await page
         .locator('.entries')
         .getByText(`Grantee ${suffixOf(variant)}`)
@@ -47,7 +40,7 @@ describe('administration of users, organisations and their access', () => {
   journey(
     'users are created, get a password reset link, are disabled and deleted',
     () => registry,
-    async ({ page, t, variant, open, assertAccessible }) => {
+    async ({ page, t, variant, open, assertAccessible, confirmDialog }) => {
       const name = `Sailor ${suffixOf(variant)}`;
       const email = `sailor-${suffixOf(variant)}@example.org`;
       await open('admin/users');
@@ -66,21 +59,11 @@ describe('administration of users, organisations and their access', () => {
       );
       await menu.click();
       await page.getByText(t('admin.disable'), { exact: true }).click();
-      await page
-        .getByRole('dialog')
-        .getByRole('button', { name: t('admin.disable') })
-        .click();
+      await confirmDialog(t('admin.disable'));
       await page.getByText(t('admin.disabled'), { exact: true }).first().waitFor();
       await menu.click();
       await page.getByText(t('common.delete'), { exact: true }).click();
-      await page
-        .getByRole('dialog')
-        .getByLabel(t('common.typeToConfirm', { phrase: email }))
-        .fill(email);
-      await page
-        .getByRole('dialog')
-        .getByRole('button', { name: t('common.delete') })
-        .click();
+      await confirmDialog(t('common.delete'), email);
       await page.getByText(name, { exact: true }).waitFor({ state: 'detached' });
     },
     { as },
@@ -89,7 +72,7 @@ describe('administration of users, organisations and their access', () => {
   journey(
     'organisations are created, get and lose departments, and are deleted',
     () => registry,
-    async ({ page, t, variant, open, assertAccessible }) => {
+    async ({ page, t, variant, open, assertAccessible, confirmDialog }) => {
       const id = `fleet-${suffixOf(variant)}`;
       await open('admin/organizations');
       await page.getByRole('button', { name: t('admin.newOrganization') }).click();
@@ -103,26 +86,12 @@ describe('administration of users, organisations and their access', () => {
       await page.getByRole('button', { name: t('admin.newDepartment') }).click();
       await page.getByText('The sea (sea)').waitFor();
       await page.getByRole('button', { name: t('curation.remove', { name: 'The sea' }) }).click();
-      await page
-        .getByRole('dialog')
-        .getByLabel(t('common.typeToConfirm', { phrase: 'sea' }))
-        .fill('sea');
-      await page
-        .getByRole('dialog')
-        .getByRole('button', { name: t('common.delete') })
-        .click();
+      await confirmDialog(t('common.delete'), 'sea');
       await page.getByText('The sea (sea)').waitFor({ state: 'detached' });
       await page.getByText('admin@example.org').waitFor();
       await assertAccessible();
       await page.getByRole('button', { name: t('common.delete'), exact: true }).click();
-      await page
-        .getByRole('dialog')
-        .getByLabel(t('common.typeToConfirm', { phrase: id }))
-        .fill(id);
-      await page
-        .getByRole('dialog')
-        .getByRole('button', { name: t('common.delete') })
-        .click();
+      await confirmDialog(t('common.delete'), id);
       await page.waitForURL(/admin\/organizations$/);
     },
     { as },

@@ -22,7 +22,7 @@ describe('administration of mirrors', () => {
   journey(
     'artefacts are mirrored by selection and by pattern, and failures are shown and retried',
     () => registry,
-    async ({ page, t, variant, open, assertAccessible }) => {
+    async ({ page, t, variant, open, assertAccessible, confirmDialog }) => {
       const key = await upstream.readKey({ type: 'organization', id: `mirror-${suffixOf(variant)}` });
       await open('admin/remotes');
       await page.getByRole('button', { name: t('remotes.add') }).click();
@@ -59,14 +59,7 @@ describe('administration of mirrors', () => {
       await page.getByText(t('remotes.unchanged'), { exact: true }).nth(2).waitFor();
       await page.getByText(t('remotes.success'), { exact: true }).waitFor();
       await page.getByRole('button', { name: t('remotes.remove') }).click();
-      await page
-        .getByRole('dialog')
-        .getByLabel(t('common.typeToConfirm', { phrase: 'Upstream' }))
-        .fill('Upstream');
-      await page
-        .getByRole('dialog')
-        .getByRole('button', { name: t('remotes.remove') })
-        .click();
+      await confirmDialog(t('remotes.remove'), 'Upstream');
       await page.waitForURL(/admin\/remotes$/);
       await page.getByText(t('remotes.none')).waitFor();
       for (const id of ['@up/one@1', '@up/two@1', '@up/broken@1'])

@@ -21,7 +21,7 @@ describe('removal', () => {
   journey(
     'deprecates an artefact, then deletes a slot and the artefact once their names are typed',
     () => registry,
-    async ({ page, t, variant, open, assertAccessible }) => {
+    async ({ page, t, variant, open, assertAccessible, confirmDialog }) => {
       const id = `doomed-${suffixOf(variant)}`;
       const file = await npmTarball({ name: 'doomed' });
       for (const architecture of ['noarch', 'x64']) await publish(registry, id, { file, fields: { architecture } });
@@ -35,14 +35,12 @@ describe('removal', () => {
       await dialog.getByLabel(t('common.typeToConfirm', { phrase: 'x64' })).fill('x6');
       assert.equal(await dialog.getByRole('button', { name: t('common.delete') }).isDisabled(), true);
       await assertAccessible();
-      await dialog.getByLabel(t('common.typeToConfirm', { phrase: 'x64' })).fill('x64');
-      await dialog.getByRole('button', { name: t('common.delete') }).click();
+      await confirmDialog(t('common.delete'), 'x64');
       await page.getByText('x64', { exact: true }).waitFor({ state: 'detached' });
       assert.deepEqual(Object.keys((await read(id)).tarballs ?? {}), ['noarch']);
       await page.getByRole('link', { name: t('artefact.manage') }).click();
       await page.getByRole('button', { name: t('curation.deleteArtefact') }).click();
-      await dialog.getByLabel(t('common.typeToConfirm', { phrase: id })).fill(id);
-      await dialog.getByRole('button', { name: t('common.delete') }).click();
+      await confirmDialog(t('common.delete'), id);
       await page.waitForURL((url) => url.pathname === '/registry/');
       assert.equal((await registry.api('GET', `/artefacts/${id}`, { headers: registry.internal })).status, 404);
     },

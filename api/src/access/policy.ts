@@ -112,23 +112,15 @@ export const policy = {
     return unlimitedOnly(caller, 'a superadmin or an internal service');
   },
 
-  listGroups(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
+  listGroups: superadminOnly,
 
-  createUploadKey(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
+  createUploadKey: superadminOnly,
 
   /** Creates a read key: superadmins and admins of the owner. The service also requires a grant of the owner. */
-  createReadKey(caller: Caller, owner: Account): Refusal {
-    return accountAdminOnly(caller, owner);
-  },
+  createReadKey: accountAdminOnly,
 
   /** Lists keys: every user. The service limits the result to their account. */
-  listKeys(caller: Caller): Refusal {
-    return sessionOnly(caller);
-  },
+  listKeys: sessionOnly,
 
   /** Revokes or rotates a key; `owner` is undefined for an upload key. */
   revokeKey(caller: Caller, owner: Account | undefined): Refusal {
@@ -136,59 +128,33 @@ export const policy = {
   },
 
   /** Manages the pipelines that may publish without a key. */
-  manageTrustedPublishers(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
+  manageTrustedPublishers: superadminOnly,
 
   createGrant(caller: Caller): Refusal {
     return unlimitedOnly(caller, 'a superadmin or an internal service');
   },
-  listGrants(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
-  deleteGrant(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
-  seeOwnGrant(caller: Caller): Refusal {
-    return sessionOnly(caller);
-  },
+  listGrants: superadminOnly,
+  deleteGrant: superadminOnly,
+  seeOwnGrant: sessionOnly,
 
-  chooseAccount(caller: Caller): Refusal {
-    return sessionOnly(caller);
-  },
+  chooseAccount: sessionOnly,
   /** Lists and ends the caller's own sessions. */
-  manageOwnSessions(caller: Caller): Refusal {
-    return sessionOnly(caller);
-  },
+  manageOwnSessions: sessionOnly,
   /** Manages users and organisations. */
-  manageAccounts(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
+  manageAccounts: superadminOnly,
   /** Manages the members and invitations of an organisation; its admins may, too, while they act for all of it. */
   manageOrganization(caller: Caller, id: string): Refusal {
     return accountAdminOnly(caller, { type: 'organization', id });
   },
   /** Searches for accounts to grant access to, share with, or make the owner of keys. */
-  findAccounts(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
-  seeServerInfo(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
-  seeAudit(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
-  seeStats(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
+  findAccounts: superadminOnly,
+  seeServerInfo: superadminOnly,
+  seeAudit: superadminOnly,
+  seeStats: superadminOnly,
   /** Reads storage figures and starts garbage collection and integrity checks. */
-  manageStorage(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
+  manageStorage: superadminOnly,
   /** Manages remote registries, their keys, and what is mirrored from them. */
-  manageRemotes(caller: Caller): Refusal {
-    return superadminOnly(caller);
-  },
+  manageRemotes: superadminOnly,
 } as const;
 
 /** Returns the same error for an artefact that does not exist and for one that the caller may not see. */

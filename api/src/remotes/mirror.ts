@@ -192,7 +192,8 @@ export function createMirror({
     async function commit(read: UpstreamArtefact, slots: MirroredSlot[]): Promise<void> {
       const { image, warning, isTransient } = await fetchThumbnail(read);
       const thumbnail = image && { id: image.id, width: image.width, height: image.height };
-      const fields = { ...mirroredFields(read), origin: run.remote.id, thumbnail };
+      const { slots: upstreamSlots, ...metadata } = read;
+      const fields = { ...metadata, origin: run.remote.id, thumbnail };
       const result = {
         status: 'updated',
         at: new Date().toISOString(),
@@ -244,39 +245,5 @@ export function createMirror({
         };
       }
     }
-  };
-}
-
-function mirroredFields({
-  id,
-  format,
-  packageName,
-  version,
-  licence,
-  category,
-  title,
-  description,
-  group,
-  documentation,
-  processingConfigSchema,
-  applicationConfigSchema,
-  deprecated,
-  dataUpdatedAt,
-}: UpstreamArtefact) {
-  return {
-    id,
-    format,
-    packageName,
-    version,
-    licence,
-    category,
-    title,
-    description,
-    group,
-    documentation,
-    processingConfigSchema,
-    applicationConfigSchema,
-    deprecated,
-    dataUpdatedAt,
   };
 }

@@ -25,6 +25,7 @@ export interface UpstreamBytes {
   etag: string | undefined;
   /** Digest of the complete slot according to the registry. */
   digest: Digest | undefined;
+  /** The consumer owns each chunk, and may free its memory. */
   chunks: AsyncIterable<Uint8Array>;
   end(): void;
 }

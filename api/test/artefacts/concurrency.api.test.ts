@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
+import { digestOf } from '../support/digests.ts';
 import { createTestDatabaseUrl } from '../support/postgres.ts';
 import { beginSlowUpload } from '../support/slow-upload.ts';
 import { assertTidy, query, readStoredState } from '../support/stored-state.ts';
@@ -17,7 +17,6 @@ const build = (index: number) =>
     manifest: { license: `L-${index}`, registry: { processingConfigSchema: { title: `S-${index}` } } },
   });
 const BUILDS = await Promise.all(Array.from({ length: 20 }, (_value, index) => build(index + 1)));
-const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 const DIGESTS = BUILDS.map(digestOf);
 
 for (const dialect of DIALECTS) {

@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
 import type { BlobWrite } from '../../src/blobs/index.ts';
+import { digestOf } from '../support/digests.ts';
 import { DIALECTS } from '../support/test-database.ts';
 import { sampleBytes } from './contract/blob-bytes.ts';
 import { makeWriteFixture, type WriteFixture } from './write-fixture.ts';
 
-const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 /** Samples of different sizes. */
 const [NEW, TWICE, KNOWN, DAMAGED] = [sampleBytes(1000), sampleBytes(2000), sampleBytes(3000), sampleBytes(4000)];
 

@@ -1,10 +1,10 @@
 // An upload's row and its bytes on S3, and what remains after its process dies.
 
 import assert from 'node:assert/strict';
-import { createHash } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { createBlobs, type Blobs, type BlobWrite } from '../../src/blobs/index.ts';
 import { createSweep } from '../../src/blobs/sweep.ts';
+import { digestOf } from '../support/digests.ts';
 import { eventually } from '../support/eventually.ts';
 import { openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { MIB, readBlob, sampleBytes } from './contract/blob-bytes.ts';
@@ -13,7 +13,6 @@ import { TOMORROW } from './write-fixture.ts';
 
 const PART = 5 * MIB;
 const LONG = sampleBytes(2 * PART + 7);
-const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 describe('an upload to S3', () => {
   let opened: TestDatabase;

@@ -2,9 +2,10 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { createScrub, type ScrubProgress } from '../../src/blobs/scrub.ts';
 import { StorageUnavailableError } from '../../src/blobs/errors.ts';
+import { digestOf } from '../support/digests.ts';
 import { DIALECTS } from '../support/test-database.ts';
 import { readBlob, sampleBytes } from './contract/blob-bytes.ts';
-import { digestOf, openStorage, type StorageFixture } from './storage-fixture.ts';
+import { openStorage, type StorageFixture } from './storage-fixture.ts';
 
 const BYTES = sampleBytes(5_000);
 const OTHER = sampleBytes(3_000_000);

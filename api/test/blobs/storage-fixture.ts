@@ -1,12 +1,12 @@
 // Fixture: blobs in a database and a file system store, their sweep and scrub, and artefacts that refer to them.
 
-import { createHash } from 'node:crypto';
 import { rm, truncate, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createBlobs, type Blobs, type BlobStore, type BlobWrite } from '../../src/blobs/index.ts';
 import { createScrub, type Scrub } from '../../src/blobs/scrub.ts';
 import { createSweep, type Sweep } from '../../src/blobs/sweep.ts';
 import type { Database, DialectName, Tx } from '../../src/db/index.ts';
+import { digestOf } from '../support/digests.ts';
 import { openTestDatabase } from '../support/test-database.ts';
 import { listBlobs } from './contract/blob-bytes.ts';
 import { makeFsStore } from './fs-fixture.ts';
@@ -37,8 +37,6 @@ export interface StorageFixture {
   clear(): Promise<void>;
   close(): Promise<void>;
 }
-
-export const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 export async function openStorage(dialect: DialectName): Promise<StorageFixture> {
   const opened = await openTestDatabase(dialect);

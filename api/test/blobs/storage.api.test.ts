@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import type { ScrubResult, SweepResult } from '../../index.ts';
+import { digestOf } from '../support/digests.ts';
 import { readEvents, type StreamedEvent } from '../support/event-stream.ts';
 import { eventually } from '../support/eventually.ts';
 import { readProblem } from '../support/problems.ts';
 import { query } from '../support/stored-state.ts';
 import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
-import { digestOf } from './storage-fixture.ts';
 
 interface JobDocument {
   running: boolean;

@@ -3,9 +3,10 @@ import { randomBytes } from 'node:crypto';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { createSweep, type Sweep } from '../../src/blobs/sweep.ts';
 import { createJobs } from '../../src/jobs/index.ts';
+import { digestOf } from '../support/digests.ts';
 import { DIALECTS } from '../support/test-database.ts';
 import { readBlob, sampleBytes } from './contract/blob-bytes.ts';
-import { digestOf, openStorage, type StorageFixture } from './storage-fixture.ts';
+import { openStorage, type StorageFixture } from './storage-fixture.ts';
 
 const HOUR_MS = 3_600_000;
 const GRACE_MS = 24 * HOUR_MS;

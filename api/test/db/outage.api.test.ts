@@ -1,11 +1,12 @@
 // A database outage of ten seconds under load. The server runs in its own process.
 
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startReplicas, type Replica, type Replicas } from '../replicas/replicas.ts';
 import { inThisRun } from '../support/combinations.ts';
+import { digestOf } from '../support/digests.ts';
 import { eventually } from '../support/eventually.ts';
 import { startPostgresCluster, type PostgresCluster } from '../support/postgres-cluster.ts';
 import { beginSlowUpload } from '../support/slow-upload.ts';
@@ -16,7 +17,6 @@ import { ADMIN_EMAIL, ADMIN_PASSWORD } from '../support/test-client.ts';
 const OUTAGE_MS = 10_000;
 const tarball = (content: Uint8Array = randomBytes(100_000)) =>
   npmTarball({ name: 'p', version: '1.0.0', files: { 'data.bin': content } });
-const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 let cluster: PostgresCluster;
 let replicas: Replicas;

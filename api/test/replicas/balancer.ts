@@ -17,7 +17,7 @@ export interface Balancer {
   close(): Promise<void>;
 }
 
-/** Starts it in front of servers such as `http://127.0.0.1:40123`. The response header `x-upstream` names the server. */
+/** Starts a balancer in front of these servers, by URL. The response header `x-upstream` names the server. */
 export async function startBalancer(upstreams: readonly string[]): Promise<Balancer> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-nginx-'));
   const port = await freePort();

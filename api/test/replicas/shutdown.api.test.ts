@@ -1,9 +1,10 @@
 // Replicas that stop or die under load through nginx.
 
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { times } from '../support/combinations.ts';
+import { digestOf } from '../support/digests.ts';
 import { eventually } from '../support/eventually.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { startBalancer, type Balancer } from './balancer.ts';
@@ -14,7 +15,6 @@ const WORKERS = 6;
 const REQUESTS = times({ often: 30, seldom: 12 });
 /** Enough for a few dozen requests on a busy machine. */
 const TIMEOUT_MS = 60_000;
-const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 let replicas: Replicas;
 let nginx: Balancer;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { readDocument, uploadArtefact } from '../artefacts/documents.ts';
+import { digestOf } from '../support/digests.ts';
 import { readProblem } from '../support/problems.ts';
 import { openConnection, requestHead } from '../support/raw-http.ts';
 import { query, rememberStored } from '../support/stored-state.ts';
@@ -22,7 +23,6 @@ import {
 
 const MAX_BYTES = 200_000;
 const FILE = randomBytes(100_000);
-const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 for (const dialect of DIALECTS) {
   describe(`the creation of a resumable upload on ${dialect}`, () => {

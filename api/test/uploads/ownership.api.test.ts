@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { readDocument } from '../artefacts/documents.ts';
+import { digestOf } from '../support/digests.ts';
 import { readProblem } from '../support/problems.ts';
 import {
   ADMIN_EMAIL,
@@ -14,7 +15,6 @@ import {
 import { createUpload, INTERNAL, offsetOf, patchUpload, tusRequest } from './tus-client.ts';
 
 const FILE = randomBytes(100_000);
-const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 for (const dialect of DIALECTS) {
   describe(`a resumable upload and its callers on ${dialect}`, () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readDocument } from '../artefacts/documents.ts';
 import { inThisRun } from '../support/combinations.ts';
+import { digestOf } from '../support/digests.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestDatabaseUrl } from '../support/postgres.ts';
 import { createTestS3, type TestS3 } from '../support/s3.ts';
@@ -19,7 +20,6 @@ import { createUpload, INTERNAL, offsetOf, patchUpload, tusRequest } from './tus
 const MIB = 1024 * 1024;
 const FILE = randomBytes(6 * MIB);
 const TARBALL = await npmTarball({ name: 'shared', files: { 'data': FILE, 'index.js': 'x' } });
-const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 for (const storage of inThisRun(['fs', 's3'] as const))
   describe(`two replicas on one PostgreSQL and one storage (${storage})`, () => {

@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inThisRun, times } from '../support/combinations.ts';
+import { digestOf } from '../support/digests.ts';
 import { eventually } from '../support/eventually.ts';
 import { createTestDatabaseUrl } from '../support/postgres.ts';
 import { openConnection, requestHead } from '../support/raw-http.ts';
@@ -23,7 +24,6 @@ const FORMS = {
 } as const;
 /** Upper bound: bytes in the process's buffers when it is killed. */
 const LOST_BY_A_KILL_BYTES = 768 * 1024;
-const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 const COMBINATIONS = [
   { dialect: 'sqlite', storage: 'fs' },

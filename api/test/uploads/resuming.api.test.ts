@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { createHash, randomBytes, randomInt } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { Upload } from 'tus-js-client';
 import { readDocument } from '../artefacts/documents.ts';
 import { openFiles } from '../blobs/fs-fixture.ts';
+import { digestOf } from '../support/digests.ts';
 import { eventually } from '../support/eventually.ts';
 import { openConnection, requestHead } from '../support/raw-http.ts';
 import { assertTidy, query, rememberStored } from '../support/stored-state.ts';
@@ -30,7 +31,6 @@ const TARBALL = await npmTarball({
 const FORMS = { file: FILE, npm: TARBALL } as const;
 /** Upper bound per cut: request headers, and bytes in the process's buffers when the connection broke. */
 const LOST_BY_A_CUT_BYTES = 256 * 1024;
-const digestOf = (bytes: Uint8Array) => `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
 
 for (const dialect of DIALECTS) {
   describe(`a resumable upload on ${dialect}`, () => {

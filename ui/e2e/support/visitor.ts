@@ -64,6 +64,8 @@ export interface Visitor {
   open(path: string): Promise<void>;
   /** Selects an option of a select field. */
   choose(label: string, option: string): Promise<void>;
+  /** Confirms the open dialog with this button, after typing the phrase if it asks for one. */
+  confirmDialog(button: string, phrase?: string): Promise<void>;
   /** Fails if axe finds a violation on the current page, or if the page is wider than the screen. */
   assertAccessible(): Promise<void>;
   /** Allows responses with an error status. */
@@ -144,20 +146,21 @@ export async function visit({ pages }: Pick<Registry, 'pages'>, variant: Variant
     const isExpected = expectsFailures || message.location().url.endsWith('/readme');
     if (!(isExpected && message.text().startsWith('Failed to load resource'))) problems.push(message.text());
   });
+  const t: Visitor['t'] = (key, values = {}) => {
+    const [feature, name] = key.split('.') as [keyof typeof texts, string];
+    const pair = (texts[feature] as Record<string, readonly [string, string]>)[name];
+    assert.ok(pair, key);
+    return Object.entries(values).reduce(
+      (text, [placeholder, value]) => text.replace(`{${placeholder}}`, value),
+      pair[variant.language === 'en' ? 0 : 1],
+    );
+  };
   return {
     page,
     context,
     variant,
     problems,
-    t(key, values = {}) {
-      const [feature, name] = key.split('.') as [keyof typeof texts, string];
-      const pair = (texts[feature] as Record<string, readonly [string, string]>)[name];
-      assert.ok(pair, key);
-      return Object.entries(values).reduce(
-        (text, [placeholder, value]) => text.replace(`{${placeholder}}`, value),
-        pair[variant.language === 'en' ? 0 : 1],
-      );
-    },
+    t,
     async open(path) {
       await page.goto(new URL(path, pages).href);
     },
@@ -169,6 +172,11 @@ export async function visit({ pages }: Pick<Registry, 'pages'>, variant: Variant
         .click();
       // By keyboard: a list that is still being positioned may move away from the pointer.
       await page.getByRole('option', { name: option, exact: true }).press('Enter');
+    },
+    async confirmDialog(button, phrase) {
+      const dialog = page.getByRole('dialog');
+      if (phrase !== undefined) await dialog.getByLabel(t('common.typeToConfirm', { phrase })).fill(phrase);
+      await dialog.getByRole('button', { name: button }).click();
     },
     async assertAccessible() {
       await page.getByRole('heading', { level: 1 }).waitFor();
