@@ -37,7 +37,9 @@ RUN npm ci --omit=dev --workspace=api --workspace=cli && rm -rf node_modules/vue
 
 FROM ${NODE_IMAGE}
 WORKDIR /app
-ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 DATA_DIR=/data NODE_COMPILE_CACHE=/app/.compile-cache
+# HOST is every address, so /metrics has a port of its own, which EXPOSE does not name: whoever publishes PORT does not
+# publish the metrics.
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 METRICS_PORT=9464 DATA_DIR=/data NODE_COMPILE_CACHE=/app/.compile-cache
 COPY --from=dependencies /app ./
 COPY --from=build /app/lib-node/dist lib-node/dist/
 COPY --from=build /app/cli/dist cli/dist/

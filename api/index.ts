@@ -19,12 +19,15 @@ import {
 } from './src/http/index.ts';
 import { assertRestoreComplete } from './src/open.ts';
 import { useProxies } from './src/outbound/index.ts';
+import { acceptSecrets } from './src/secret-check.ts';
+import { findSecrets } from './src/secrets.ts';
 import { closeAll, createServices, openInstance, type Opened } from './src/services.ts';
 import { explainStartFailure } from './src/start-failure.ts';
 
 export { ConfigError };
 export { backup, migrateDatabase, restore, scrub, sweep } from './src/maintenance.ts';
 export { exportArtefacts, importArtefacts } from './src/bundle-commands.ts';
+export { resetSecrets, type SecretsReport } from './src/secret-commands.ts';
 export type { BackupReport, MigrateReport, OperationOptions, RestoreReport } from './src/maintenance.ts';
 export type { BackupProgress, LostBlob } from './src/backup/index.ts';
 export type { Finding, ScrubProgress, ScrubResult, SweepProgress, SweepResult } from './src/blobs/index.ts';
@@ -136,7 +139,9 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
       app.log.error({ err: error }, 'background work failed');
     },
   };
-  const services = createServices(config, await openInstance(config, shared), { ...shared, passwords });
+  const secrets = findSecrets(config);
+  const instance = await openInstance(config, shared);
+  const services = createServices(config, instance, { ...shared, passwords, secrets: secrets.values });
   const { database, blobs, artefacts, accounts, jobs } = services;
   metrics.gauge('berth_slots', 'Number of slots', async () => (await artefacts.read.totals()).slots);
   metrics.gauge('berth_blobs', 'Number of stored blobs', async () => (await blobs.totals()).count);
@@ -172,6 +177,7 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
   });
   await assertRestoreComplete(database);
   await migrate(database);
+  await acceptSecrets(config, database, secrets);
   const address = await app.listen({ port: config.PORT, host: config.HOST });
   let firstSuperadmin: BerthServer['firstSuperadmin'];
   try {

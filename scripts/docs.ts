@@ -24,11 +24,20 @@ if (import.meta.main && process.argv.includes('--write')) {
 }
 
 function renderConfiguration(): string {
+  const secrets = configReference().filter(({ isSecret }) => isSecret);
   return `# Configuration
 
 Berth reads these environment variables once, on startup. \`BERTH_CONFIG\` may name a JSON or YAML file with the same
 names; the environment takes precedence. An invalid value, or an unknown key in the file, aborts the startup with a
-message that names the variable, its value and the permitted values.
+message that names the variable, its value and the permitted values; secrets are never shown.
+
+White space around a value is ignored, except in secrets: around those only line ends are ignored, and other white
+space is refused. No value may contain control characters.
+
+**Secrets in files.** A secret can be given in a file, such as a Docker or Kubernetes secret or a systemd credential:
+\`AUTH_SECRET_FILE=/run/secrets/auth\` makes the content of that file the value of \`AUTH_SECRET\`. It is refused if
+both variables are set, and if the file is empty or cannot be read. This applies to:
+${fill(secrets.map(({ name }) => code(name)).join(', '))}.
 
 ${table(
   ['variable', 'default', 'meaning'],
@@ -49,6 +58,11 @@ ${table(
   ['code', 'status', 'title'],
   errors.map((error) => [code(error.code), String(error.status), error.title]),
 )}`;
+}
+
+/** Breaks a text into lines of at most 119 characters. */
+function fill(text: string): string {
+  return text.replace(/(?=.{120}).{1,119}(?= )/g, (line) => `${line}\n`).replaceAll('\n ', '\n');
 }
 
 function table(head: string[], rows: string[][]): string {

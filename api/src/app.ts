@@ -29,6 +29,7 @@ import {
   registerOpenApiRoute,
   registerPrivateDocuments,
   registerStaticUi,
+  type EventStreamOptions,
   type HttpServerOptions,
   type Metrics,
   type ServerPhase,
@@ -60,6 +61,8 @@ export interface AppDependencies {
   /** Serve /metrics on the app itself. */
   serveMetrics: boolean;
   phaseNow: () => ServerPhase;
+  /** Of event streams. */
+  streams?: EventStreamOptions;
 }
 
 const UI_DIRECTORY = fileURLToPath(new URL('../../ui/dist', import.meta.url));
@@ -78,9 +81,12 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
 
   const authenticators = {
     internalSecret: deps.internalSecret,
+    publicUrl: deps.publicUrl,
     apiKey: deps.apiKeys.authenticate,
-    countUnknownKey: (ip: string) => deps.unknownKeys.countFailure(networkOf(ip)),
+    countUnknownKey: (ip: string) => deps.unknownKeys.count(networkOf(ip)),
     session: deps.accounts.authenticateSession,
+    reloadApiKey: deps.apiKeys.reload,
+    reloadSession: deps.accounts.reloadSession,
   };
   await app.register(
     async (v1) => {
@@ -96,9 +102,9 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
       await v1.register(deps.uploads.routes);
       await v1.register(contentRoutes(deps.artefacts));
       await v1.register(statsRoutes(deps.artefacts, deps.blobs));
-      await v1.register(storageRoutes(deps.storage));
+      await v1.register(storageRoutes(deps.storage, deps.streams));
       await v1.register(thumbnailRoutes(deps.thumbnails));
-      await v1.register(remoteRoutes(deps.remotes));
+      await v1.register(remoteRoutes(deps.remotes, deps.streams));
       await v1.register(auditRoutes(deps.audit));
     },
     { prefix: '/api/v1' },

@@ -1,8 +1,9 @@
 // Permissions of DATA_DIR: only Berth's own user may read it. They are restored at each start, since an earlier
 // version, a copy, or a restore by another program may have changed them.
 
+import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 
 /** Everything that Berth stores there. SQLite chooses the names of its own files beside the database. */
 const NAMES = [
@@ -29,9 +30,33 @@ const STICKY = 0o1000;
  * @throws the file system's error if the folder cannot be created
  */
 export async function prepareDataDir(directory: string): Promise<string[]> {
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await makeFolder(resolve(directory));
   const own = (await isOwn(directory)) ? [directory] : [];
   return restrictToOwner([...own, ...NAMES.map((name) => join(directory, name))]);
+}
+
+/**
+ * Creates a folder and its missing parents. Node's recursive mkdir never returns below /proc, and hides that a file
+ * system is read-only.
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && !existsSync(dirname(path))) {
+      await makeFolder(dirname(path));
+      await makeFolder(path);
+    } else if (!(await isFolder(path))) throw error;
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch {
+    return false;
+  }
 }
 
 /** Removes the permissions of group and others from existing paths. @returns the paths where that failed */

@@ -24,6 +24,7 @@ import { readBuildInfo } from './build-info.ts';
 import { ConfigError, readConfig, type Config } from './config/index.ts';
 import { prepareDataDir, restrictToOwner } from './data-dir.ts';
 import { appliedMigrations, migrate, assertCurrentSchema, type Database } from './db/index.ts';
+import { fingerprintRepository } from './fingerprints/index.ts';
 import type { Jobs } from './jobs/index.ts';
 import { graceMs, assertRestoreComplete, requireInstance } from './open.ts';
 import { restoreSecrets, secretsForBackup } from './secrets.ts';
@@ -82,7 +83,7 @@ export async function backup(
     await assertOwnSchema(database);
     // An earlier backup that was copied here may be readable by others; its snapshot is replaced anyway.
     await restrictToOwner(['manifest.json', 'blobs'].map((name) => join(directory, name)));
-    const result = await withoutSweep(jobs, options, (signal) =>
+    const result = await withoutSweep(jobs, options, async (signal) =>
       writeBackup({
         ...options,
         signal,
@@ -91,7 +92,7 @@ export async function backup(
         directory,
         verify,
         berthVersion: readBuildInfo(env).version,
-        secrets: secretsForBackup(config),
+        secrets: secretsForBackup(config, await fingerprintRepository(database.db).list()),
       }),
     );
     const summary = summarise(result.directory, result.manifest);

@@ -3,7 +3,7 @@
 import { extname, join } from 'node:path';
 import { createAccounts, type PasswordHashing } from './accounts/index.ts';
 import { createApiKeys, createExpiryNotices } from './api-keys/index.ts';
-import { createArtefacts, type ArtefactOptions } from './artefacts/index.ts';
+import { createArtefacts } from './artefacts/index.ts';
 import { createAttemptLimit, attemptCleanupJob } from './attempts/index.ts';
 import { createAuditLog } from './audit/index.ts';
 import type { BackgroundApi } from './background-worker.ts';
@@ -15,7 +15,7 @@ import { createMailer } from './mail/index.ts';
 import { graceMs, openDatabase, openStore, storeOptions } from './open.ts';
 import { createOutbound, type OutboundOptions } from './outbound/index.ts';
 import { createOfflineImport, createRemotes, createWorkerFetcher } from './remotes/index.ts';
-import { resolveSecrets } from './secrets.ts';
+import type { Secrets } from './secrets.ts';
 import { createTarballScanners } from './tarballs/index.ts';
 import { createThumbnails } from './thumbnails/index.ts';
 import { createTrustedPublisherService } from './trusted-publishers/index.ts';
@@ -75,11 +75,11 @@ export function outboundOptionsOf(config: Config): OutboundOptions {
   return { timeoutMs: config.REMOTE_TIMEOUT_SECONDS * 1000, proxies: proxiesOf(config) };
 }
 
-/** Creates artefacts and thumbnails. @param keyScopes looks up an upload key; by default no key is valid */
+/** Creates artefacts and thumbnails. */
 export function createContentServices(
   config: Config,
   { database, blobs, jobs }: Instance,
-  { opened, onError, keyScopes }: InstanceOptions & Partial<Pick<ArtefactOptions, 'keyScopes'>>,
+  { opened, onError }: InstanceOptions,
 ) {
   const limits = limitsOf(config);
   const worker = createWorker<BackgroundApi>({
@@ -97,7 +97,6 @@ export function createContentServices(
     scanners: createTarballScanners(worker),
     categories: config.CATEGORIES,
     accelRedirectPrefix: config.ACCEL_REDIRECT_PREFIX,
-    keyScopes: keyScopes ?? (() => Promise.resolve(undefined)),
   });
   opened.push(artefacts.counts);
   // Again, so that jobs are closed before the worker: running jobs still need it to clean up.
@@ -123,16 +122,16 @@ export function createImports(config: Config, instance: Instance, options: Insta
 export function createServices(
   config: Config,
   instance: Instance,
-  options: InstanceOptions & { passwords?: PasswordHashing | undefined },
+  options: InstanceOptions & { secrets: Secrets; passwords?: PasswordHashing | undefined },
 ) {
   const { database, store, blobs, jobs } = instance;
-  const { opened, onError, passwords } = options;
+  const { opened, onError, passwords, secrets } = options;
   const { PUBLIC_URL: publicUrl, CATEGORIES: categories, MAX_UPLOAD_BYTES: maxUploadBytes } = config;
-  const secrets = resolveSecrets(config);
   const mail = mailOf(config);
   const mailer = mail && createMailer(mail);
 
   const onAccountDeleted: NonNullable<Parameters<typeof createAccounts>[0]['onAccountDeleted']>[number][] = [];
+  const onUserTakenOver: typeof onAccountDeleted = [];
   const accounts = createAccounts({
     database,
     publicUrl,
@@ -140,10 +139,12 @@ export function createServices(
     passwords,
     onError,
     onAccountDeleted,
+    onUserTakenOver,
     secret: secrets.AUTH_SECRET,
     directory: directoryOf(config),
     oidc: oidcOf(config),
   });
+  opened.push(accounts);
   const apiKeys = createApiKeys({
     database,
     salt: secrets.API_KEYS_SALT,
@@ -152,16 +153,12 @@ export function createServices(
     onError,
   });
   opened.push(apiKeys);
-  const { worker, artefacts, thumbnails } = createContentServices(config, instance, {
-    ...options,
-    keyScopes: apiKeys.lockScopes,
-  });
-  onAccountDeleted.push(
-    async (tx, account) => {
-      await apiKeys.deleteKeysOf(tx, account);
-    },
-    (tx, account) => artefacts.edit.forgetAccount(tx, account),
-  );
+  const { worker, artefacts, thumbnails } = createContentServices(config, instance, options);
+  const deleteKeysOf: (typeof onAccountDeleted)[number] = async (tx, account) => {
+    await apiKeys.deleteKeysOf(tx, account);
+  };
+  onAccountDeleted.push(deleteKeysOf, (tx, account) => artefacts.edit.forgetAccount(tx, account));
+  onUserTakenOver.push(deleteKeysOf);
 
   const storage = createStorage({
     database,

@@ -1,6 +1,7 @@
 // Explains start failures whose cause is outside of the program: a port, a folder, a database, a bucket.
 // config/read-config.ts rejects invalid settings.
 
+import { relative } from 'node:path';
 import { toDatabaseError } from './db/index.ts';
 import { BerthError } from './errors.ts';
 
@@ -33,6 +34,8 @@ const FILE_ERRORS: Record<string, string> = {
   ENOSPC: 'the disk is full',
   ENOTDIR: 'a file is in the place of a folder',
   EEXIST: 'a file is in the place of a folder',
+  ENAMETOOLONG: 'that path is too long',
+  ELOOP: 'its symbolic links form a loop',
 };
 
 /**
@@ -53,7 +56,9 @@ export function explainStartFailure(error: unknown, settings: Settings): string 
     return `HOST is ${settings.HOST}, which is not an address of this machine.`;
   if (syscall === 'listen') return explainListening(code, port ?? settings.PORT, settings);
   const isRefused =
-    POSTGRES_REFUSALS.test(code) || (code === 'ERR_SQLITE_ERROR' && SQLITE_FILE_ERRORS.has(errcode % 256));
+    isCertificateError(error, settings) ||
+    POSTGRES_REFUSALS.test(code) ||
+    (code === 'ERR_SQLITE_ERROR' && SQLITE_FILE_ERRORS.has(errcode % 256));
   if (isRefused || toDatabaseError(error)) {
     const database =
       settings.DATABASE_URL === undefined
@@ -61,7 +66,8 @@ export function explainStartFailure(error: unknown, settings: Settings): string 
         : 'The database of DATABASE_URL';
     return `${database} cannot be used: ${firstLine(error.message) || code}.`;
   }
-  return FILE_ERRORS[code] && `DATA_DIR is ${settings.DATA_DIR}, but ${FILE_ERRORS[code]}.`;
+  const problem = code === 'ENOENT' && syscall === 'mkdir' ? 'Berth cannot create that folder' : FILE_ERRORS[code];
+  return problem && `DATA_DIR is ${settings.DATA_DIR}, but ${problem}.`;
 }
 
 /** Error names: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. */
@@ -112,6 +118,13 @@ function explainListening(code: string, port: number, { HOST, METRICS_PORT }: Se
     default:
       return undefined;
   }
+}
+
+/** Whether a certificate or key that DATABASE_URL names cannot be read or used. */
+function isCertificateError({ code = '', syscall = '', path }: StartError, settings: Settings): boolean {
+  if (settings.DATABASE_URL === undefined) return false;
+  const isForeignFile = path === undefined || relative(settings.DATA_DIR, path).startsWith('..');
+  return code.startsWith('ERR_OSSL') || (/^(open|read)$/.test(syscall) && isForeignFile);
 }
 
 const firstLine = (text: string) => text.split('\n', 1)[0]?.trim().replace(/[.:]$/, '') ?? '';

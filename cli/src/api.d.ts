@@ -84,6 +84,19 @@ export function importArtefacts(
 /** Migrates the database to the server's schema. */
 export function migrateDatabase(env: NodeJS.ProcessEnv): Promise<{ migrated: string[] }>;
 
+/** Adopts the present secrets after the previous ones were lost; only reports what would be lost unless `confirm`. */
+export function resetSecrets(
+  env: NodeJS.ProcessEnv,
+  options?: { confirm?: boolean },
+): Promise<{
+  adopted: boolean;
+  lost: string[];
+  sessions: number;
+  secondFactors: number;
+  apiKeys: number;
+  remoteRegistries: string[];
+}>;
+
 /** Garbage collection: deletes unreferenced content. */
 export function sweep(
   env: NodeJS.ProcessEnv,

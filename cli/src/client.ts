@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { RegistryOptions } from '@berth-registry/lib-node';
+import { readKey, readVariable } from './environment.ts';
 import { print, runInterruptibly } from './interruptible.ts';
 import type { Progress } from './progress.ts';
 
@@ -69,20 +70,28 @@ export function resolveRegistry(
   env: NodeJS.ProcessEnv = process.env,
 ): RegistryOptions {
   const saved = readSettings(settingsFile(env));
-  const address = url ?? env['BERTH_URL'] ?? saved.url;
+  const variable = url === undefined ? readVariable('BERTH_URL', env) : undefined;
+  const address = url ?? variable ?? saved.url;
   if (!address) throw new Error('missing registry: set --url or BERTH_URL, or run berth login');
-  const registryUrl = normaliseUrl(address);
+  const registryUrl = normaliseUrl(address, variable === undefined ? undefined : 'BERTH_URL');
   // A saved key is never sent to another registry.
   const savedKey = saved.url === undefined || registryUrl === saved.url ? saved.apiKey : undefined;
-  const key = apiKey ?? env['BERTH_API_KEY'] ?? savedKey;
+  const key = apiKey ?? readKey('BERTH_API_KEY', env) ?? savedKey;
   return { registryUrl, ...(key && { apiKey: key }) };
 }
 
-/** Normalises the address of a registry. @throws Error if it is not an HTTP URL */
-export function normaliseUrl(url: string): string {
-  if (!/^https?:\/\/[^/?#]+/.test(url))
-    throw new Error(`${url} is not the address of a registry: expected a URL such as https://registry.example.org`);
-  return url.replace(/\/+$/, '');
+/**
+ * Normalises the address of a registry; removes the path of its API.
+ * @param source the variable that the address comes from, if any
+ * @throws Error if it is not an HTTP URL
+ */
+export function normaliseUrl(url: string, source?: string): string {
+  const address = url.trim();
+  if (!/^https?:\/\/[^/?#\s]+[^?#\s]*$/.test(address) || !URL.canParse(address)) {
+    const given = source === undefined ? `${address} is` : `${source} is ${JSON.stringify(address)}, which is`;
+    throw new Error(`${given} not the address of a registry: expected a URL such as https://registry.example.org`);
+  }
+  return address.replace(/\/+$/, '').replace(/\/api(\/v1)?$/, '');
 }
 
 /** Runs the work until Ctrl-C; the result goes to standard output, progress to standard error. */

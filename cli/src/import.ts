@@ -8,6 +8,7 @@ import {
 } from '@berth-registry/lib-node';
 import { normaliseUrl } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
+import { readKey, readVariable } from './environment.ts';
 import { plural } from './format.ts';
 import { findPlugins, readGrants } from './import-directory.ts';
 import { copiesFrom } from './import-registry.ts';
@@ -59,7 +60,7 @@ key for --from is taken from BERTH_FROM_API_KEY.`,
   async run(values, directory) {
     if ((directory === undefined) === (values.from === undefined))
       throw new UsageError('expected either DIRECTORY or --from URL');
-    const target = { registryUrl: resolveUrl(values.url), secretKey: readSecret(process.env) };
+    const target = { registryUrl: resolveUrl(values.url), secretKey: readSecret() };
     const report = await runInterruptibly({
       name: 'import',
       isQuiet: values.quiet === true,
@@ -81,12 +82,13 @@ key for --from is taken from BERTH_FROM_API_KEY.`,
 });
 
 function resolveUrl(url: string | undefined): string {
-  const address = url ?? process.env['BERTH_URL'];
+  const address = url ?? readVariable('BERTH_URL');
   if (!address) throw new UsageError('missing registry: set --url or BERTH_URL');
-  return normaliseUrl(address);
+  return normaliseUrl(address, url === undefined ? 'BERTH_URL' : undefined);
 }
 
-function readSecret({ BERTH_SECRET_KEY: secret }: NodeJS.ProcessEnv): string {
+function readSecret(): string {
+  const secret = readKey('BERTH_SECRET_KEY');
   if (!secret) throw new Error('BERTH_SECRET_KEY is not set: it must hold the internal secret of the registry');
   return secret;
 }
@@ -101,7 +103,7 @@ async function copyAll(
   const count = countArtefacts(onProgress);
   for await (const copy of copiesFrom({
     registryUrl: from,
-    apiKey: process.env['BERTH_FROM_API_KEY'],
+    apiKey: readKey('BERTH_FROM_API_KEY') || undefined,
     signal: target.signal,
   })) {
     const result =

@@ -5,7 +5,7 @@ import { openAdminApi } from './admin.ts';
 import { ADMIN_OPTIONS, ADMIN_TEXTS, ABOUT_SESSION } from './client.ts';
 import { defineCommand, defineGroup, UsageError } from './command.ts';
 import { print } from './interruptible.ts';
-import { formatScopes, SCOPE_OPTIONS, SCOPE_TEXTS, scopeFields } from './scopes.ts';
+import { formatScopes, printWarnings, SCOPE_OPTIONS, SCOPE_TEXTS, scopeFields } from './scopes.ts';
 import { formatTable } from './table.ts';
 
 interface Key {
@@ -14,6 +14,7 @@ interface Key {
   name: string;
   shortId: string;
   key?: string;
+  warnings?: string[];
   owner?: { id: string; name?: string; department?: string };
   expiresAt?: string;
   lastUsedAt?: string;
@@ -52,6 +53,7 @@ ${ABOUT_SESSION}`,
     };
     const created = await openAdminApi(values).request<Key>('POST', '/api-keys', body);
     print(values.json ? JSON.stringify(created) : (created.key ?? ''));
+    printWarnings('keys', created);
   },
 });
 

@@ -6,6 +6,7 @@ import { text } from 'node:stream/consumers';
 import { requestJson, requestWithCookies } from './admin.ts';
 import { normaliseUrl, readSettings, settingsFile, type SavedSettings } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
+import { readKey, readVariable } from './environment.ts';
 import { print } from './interruptible.ts';
 
 /** By the kind of session that the registry reports for a key. */
@@ -48,8 +49,8 @@ BERTH_PASSWORD or standard input. With two-factor authentication, --code gives t
     const piped = process.stdin.isTTY ? '' : (await text(process.stdin)).trim();
     const result =
       values.email === undefined
-        ? await checkKey(registryUrl, values['api-key'] ?? process.env['BERTH_API_KEY'] ?? (piped || undefined))
-        : await signIn(registryUrl, values.email, process.env['BERTH_PASSWORD'] ?? piped, values.code);
+        ? await checkKey(registryUrl, values['api-key'] ?? readKey('BERTH_API_KEY') ?? (piped || undefined))
+        : await signIn(registryUrl, values.email, readVariable('BERTH_PASSWORD') ?? piped, values.code);
     // A key and a session of the same registry are both kept.
     const previous = readSettings(settingsFile());
     const { apiKey, session } = previous.url === registryUrl ? previous : {};

@@ -33,6 +33,7 @@ const GROUPS: Loaders[] = [
     scrub: async () => (await import('./scrub.ts')).scrub,
     gc: async () => (await import('./gc.ts')).gc,
     migrate: async () => (await import('./migrate.ts')).migrate,
+    secrets: async () => (await import('./secrets.ts')).secrets,
     remotes: async () => (await import('./remotes.ts')).remotes,
   },
   { completion: async () => (await import('./completion.ts')).createCompletion(() => load(COMMANDS)) },
@@ -57,11 +58,20 @@ export async function run(words: string[]): Promise<void> {
     if ((await command.run(parameters)) === 1) process.exitCode = 1;
   } catch (error) {
     const isUsage = error instanceof UsageError;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = withoutTlsTrace(error instanceof Error ? error.message : String(error));
     const hint = isUsage ? `; see berth ${loader ? `${name} ` : ''}--help` : '';
     process.stderr.write(`berth${loader ? ` ${name}` : ''}: ${reason}${hint}\n`);
     process.exitCode = isUsage ? 2 : 1;
   }
+}
+
+/** Shortens an error of OpenSSL, which names its source file and ends with a line break, to its reason. */
+function withoutTlsTrace(message: string): string {
+  return message.replaceAll(/(?:write EPROTO )?\w+:error:\w+:SSL routines:\w*:([^:]+):\S*\s*/g, (_, reason: string) =>
+    reason === 'wrong version number'
+      ? 'it does not use TLS there; is it http:// instead of https://?'
+      : `TLS: ${reason}`,
+  );
 }
 
 function subcommand({ commands = {} }: Command, name = ''): Command | undefined {

@@ -1,5 +1,7 @@
 // Scopes of an upload key or a trusted publisher: as command-line options, as fields of the API, and as text.
 
+import { warn } from './operation.ts';
+
 const FIELDS = {
   artefact: 'allowedName',
   prefix: 'allowedNamePrefix',
@@ -33,6 +35,11 @@ export function formatScopes(fields: Readonly<Record<string, unknown>>): string 
       .map((words) => words.join(' '))
       .join(', ') || 'any upload'
   );
+}
+
+/** Prints what the registry found to check about new scopes to standard error. */
+export function printWarnings(name: string, { warnings = [] }: { warnings?: string[] }): void {
+  for (const warning of warnings) warn(name, warning);
 }
 
 function definedScopes(valueOf: (scope: Scope) => unknown): [Scope, string][] {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, test } from 'node:test';
 import { ADMIN, startTestRegistry, type TestRegistry } from './test-registry.ts';
 
@@ -76,6 +77,12 @@ describe('berth keys and grants', () => {
       [refused.status, refused.stderr],
       [1, 'berth keys: No key has this ID: it may have been revoked.\n'],
     );
+    const open = await berth(['keys', 'create', 'open', '--prefix', '@acme/foo'], { env });
+    assert.match(open.stdout, /^reg_\S+\n$/);
+    assert.match(
+      open.stderr,
+      /^berth keys: The prefix @acme\/foo also covers longer names such as @acme\/foos: .+\n$/,
+    );
     assert.match(
       (await berth(['keys', 'create', 'x', '--category', 'nothing'], { env })).stderr,
       /^berth keys: .+allowedCategory must be one of .+\n$/,
@@ -94,9 +101,17 @@ describe('berth keys and grants', () => {
       '--repository-id',
       '42',
       '--workflow',
-      'publish.yml',
+      '.github/workflows/publish.yml',
+      '--branch',
+      'main',
+      '--tag',
+      'v*',
       '--environment',
       'production',
+      '--event',
+      'push',
+      '--event',
+      'release',
       '--package',
       '@acme/gpkg',
       '--json',
@@ -109,12 +124,16 @@ describe('berth keys and grants', () => {
       repository: 'acme/import-gpkg',
       repositoryId: '42',
       workflow: 'publish.yml',
+      branch: 'main',
+      tag: 'v*',
       environment: 'production',
+      events: ['push', 'release'],
       allowedPackageName: '@acme/gpkg',
     });
+    const jobs = 'branch main, tag v\\*, environment production, workflow publish\\.yml, event push\\|release';
     assert.match(
       await run(['publishers', 'ls']),
-      new RegExp(`^ID .+\\n${id} +gpkg +acme/import-gpkg +publish\\.yml +production +package @acme/gpkg +never$`),
+      new RegExp(`^ID .+\\n${id} +gpkg +acme/import-gpkg +42 +${jobs} +package @acme/gpkg +never$`),
     );
     assert.equal(await run(['publishers', 'remove', id]), `Removed ${id}.`);
     assert.equal(await run(['publishers', 'ls']), 'No trusted publishers.');
@@ -123,6 +142,37 @@ describe('berth keys and grants', () => {
       2,
     );
     assert.equal((await berth(['publishers', 'add', 'gpkg', '--provider', 'gitlab'], { env })).status, 2);
+  });
+
+  test('a trusted publisher needs a branch, a tag, an environment or --any-ref', async () => {
+    const add = ['publishers', 'add', 'gpkg', '--provider', 'gitlab', '--repository', 'acme/gpkg'];
+    const { status, stderr } = await berth(add, { env });
+    assert.equal(status, 2);
+    assert.match(stderr, /give --branch, --tag or --environment, or --any-ref to trust every branch/);
+    const refused = await berth([...add, '--any-ref', '--tag', 'v*'], { env });
+    assert.deepEqual(
+      [refused.status, refused.stderr],
+      [
+        1,
+        'berth publishers: The trusted publisher cannot be created from these fields: see errors. ' +
+          'anyRef contradicts branch and tag: leave it out, or both of them\n',
+      ],
+    );
+    const { _id: id, ...created } = JSON.parse(await run([...add, '--any-ref', '--json'])) as { _id: string };
+    assert.partialDeepStrictEqual(created, { anyRef: true });
+    const open = await berth([...add, '--tag', 'v*', '--prefix', '@acme/foo'], { env });
+    assert.match(open.stderr, /^berth publishers: The prefix @acme\/foo also covers longer names .+\n$/);
+    await run(['publishers', 'remove', /^Added (.+)\.\n$/.exec(open.stdout)?.[1] ?? '']);
+    assert.match(await run(['publishers', 'ls']), /gpkg +acme\/gpkg +- +any branch and tag +any upload +never$/);
+    // As an older version created it.
+    const database = new DatabaseSync(join(scratch, 'data/berth.db'));
+    database.exec('update trusted_publishers set any_ref = 0');
+    database.close();
+    assert.match(
+      await run(['publishers', 'ls']),
+      /gpkg +acme\/gpkg +- +loose +.+\n\nloose: whoever can push any branch/,
+    );
+    await run(['publishers', 'remove', id]);
   });
 
   test('create, list and revoke access grants', async () => {

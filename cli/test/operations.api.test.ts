@@ -86,6 +86,6 @@ describe('operations while the server runs', () => {
 
 test('the server exports what api.d.ts declares', async () => {
   const server: typeof declared = await import('../../api/index.ts');
-  for (const name of ['serve', 'backup', 'restore', 'migrateDatabase', 'sweep', 'scrub'] as const)
+  for (const name of ['serve', 'backup', 'restore', 'migrateDatabase', 'resetSecrets', 'sweep', 'scrub'] as const)
     assert.equal(typeof server[name], 'function');
 });

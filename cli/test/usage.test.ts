@@ -61,6 +61,12 @@ test('the help of each command lists its options and examples', () => {
   }
 });
 
+test('the help of berth secrets reset says what is lost', () => {
+  const { status, stdout } = berth(['secrets', 'reset', '--help']);
+  assert.equal(status, 0);
+  assert.match(stdout, /^Usage: berth secrets reset \[--confirm\][^]+second factors[^]+--confirm +\S/);
+});
+
 test('berth remotes dispatches to its subcommands', () => {
   assert.match(berth(['remotes', '--help']).stdout, /export .* write artefacts to a bundle file/);
   assert.match(berth(['remotes', 'export', '--help']).stdout, /^Usage: berth remotes export FILE PATTERN…/);

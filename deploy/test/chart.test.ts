@@ -6,7 +6,7 @@ import { Check } from 'typebox/schema';
 import { configReference } from '../../api/src/config/index.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 import { CHART, chartFile, createRenderer, type Manifest, type Values } from './support/chart.ts';
-import { valueOf } from './support/container.ts';
+import { imageEnv, valueOf } from './support/container.ts';
 import { parseDockerfile } from './support/dockerfile.ts';
 
 interface Probe {
@@ -23,13 +23,14 @@ interface Pod {
   containers: {
     image: string;
     envFrom: object[];
+    env?: object[];
     ports: { name: string; containerPort: number }[];
     startupProbe: Probe;
     livenessProbe: Probe;
     readinessProbe: Probe;
     securityContext: object;
     resources: object;
-    volumeMounts: { name: string; mountPath: string }[];
+    volumeMounts: { name: string; mountPath: string; readOnly?: boolean }[];
   }[];
 }
 
@@ -38,6 +39,7 @@ const renderer = createRenderer();
 after(() => {
   renderer.close();
 });
+const stages = parseDockerfile(readFileSync(join(repositoryRoot, 'Dockerfile'), 'utf8'));
 const schema = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as object;
 const isAllowed = (values: Values) => Check(schema, { ...chartFile('values.yaml'), publicUrl: PUBLIC_URL, ...values });
 const render = (values: Values = {}) => renderer.render({ publicUrl: PUBLIC_URL, ...values });
@@ -59,7 +61,7 @@ describe('the chart', () => {
   });
 
   test('selects its pods by labels that they have', () => {
-    const { manifests } = render({ serviceMonitor: { enabled: true } });
+    const { manifests } = render({ podMonitor: { enabled: true } });
     const spec = (kind: string) =>
       manifests[kind]?.['spec'] as { selector: { matchLabels?: Record<string, string> } & Record<string, string> };
     const { labels } = (
@@ -76,16 +78,13 @@ describe('the chart', () => {
       assert.ok(selector && Object.keys(selector).length === 2);
       for (const [name, value] of Object.entries(selector)) assert.equal(labels[name], value);
     }
-    assert.deepEqual(spec('ServiceMonitor').selector.matchLabels, spec('Deployment').selector.matchLabels);
+    assert.deepEqual(spec('PodMonitor').selector.matchLabels, spec('Deployment').selector.matchLabels);
   });
 
   test('runs the image as its user, without privileges, on a read-only root', () => {
     const pod = podOf(render().manifests);
     const [container] = pod.containers;
-    const [uid = '', gid = ''] = valueOf(
-      parseDockerfile(readFileSync(join(repositoryRoot, 'Dockerfile'), 'utf8')).at(-1)!,
-      'USER',
-    ).split(':');
+    const [uid = '', gid = ''] = valueOf(stages.at(-1)!, 'USER').split(':');
     assert.deepEqual(pod.securityContext, {
       runAsNonRoot: true,
       runAsUser: Number(uid),
@@ -151,6 +150,28 @@ describe('the chart', () => {
     );
   });
 
+  test('mounts secrets as files that the server knows, and then sets none of them as a variable', () => {
+    const guide = readFileSync(join(repositoryRoot, 'docs/guides/deployment.md'), 'utf8');
+    const names = /^secretFiles: \[(.*)\]$/m.exec(guide)?.[1]?.split(', ') ?? [];
+    const { containers, volumes } = podOf(render({ existingSecret: 'mine', secretFiles: names }).manifests);
+    const { envFrom, env, volumeMounts } = containers[0]!;
+    const folder = '/run/secrets/berth';
+    assert.deepEqual(envFrom, [{ configMapRef: { name: 'registry-berth' } }]);
+    assert.deepEqual(
+      env,
+      names.map((name) => ({ name: `${name}_FILE`, value: `${folder}/${name}` })),
+    );
+    assert.deepEqual(volumeMounts.at(-1), { name: 'secrets', mountPath: folder, readOnly: true });
+    const items = names.map((name) => ({ key: name, path: name }));
+    assert.deepEqual(volumes.at(-1), { name: 'secrets', secret: { secretName: 'mine', defaultMode: 0o440, items } });
+    const secrets = configReference().flatMap(({ name, isSecret }) => (isSecret ? [name] : []));
+    assert.deepEqual(
+      names.filter((name) => !secrets.includes(name)),
+      [],
+    );
+    assert.ok(isAllowed({ secretFiles: names }) && !isAllowed({ secretFiles: ['auth-secret'] }));
+  });
+
   test('restarts the pods when a setting or a secret changes', () => {
     const annotations = (values: Values) =>
       (render(values).manifests['Deployment']?.['spec'] as { template: { metadata: { annotations: Values } } })
@@ -193,17 +214,28 @@ describe('the chart', () => {
     assert.deepEqual([atRoot.tls, atRoot.rules[0]?.http.paths[0]?.path], [undefined, '/']);
   });
 
-  test('serves metrics on a separate port for Prometheus', () => {
-    const { manifests } = render({ serviceMonitor: { enabled: true, labels: { release: 'prometheus' } } });
-    assert.equal((manifests['ConfigMap']?.['data'] as Values)['METRICS_PORT'], '9090');
-    assert.deepEqual(podOf(manifests).containers[0]?.ports, [
-      { name: 'http', containerPort: 8080 },
-      { name: 'metrics', containerPort: 9090 },
-    ]);
-    assert.deepEqual((manifests['ServiceMonitor']?.['spec'] as Values)['endpoints'], [
-      { port: 'metrics', interval: '30s' },
-    ]);
-    assert.equal(manifests['ServiceMonitor']?.metadata.labels['release'], 'prometheus');
+  test('serves metrics on a separate port of the pods, which neither the service nor the ingress has', () => {
+    const { METRICS_PORT } = imageEnv({ stages, buildArguments: {} });
+    for (const type of ['ClusterIP', 'LoadBalancer']) {
+      const { manifests } = render({
+        service: { type },
+        ingress: { enabled: true },
+        podMonitor: { enabled: true, labels: { release: 'prometheus' } },
+      });
+      assert.deepEqual(podOf(manifests).containers[0]?.ports, [
+        { name: 'http', containerPort: 8080 },
+        { name: 'metrics', containerPort: Number(METRICS_PORT) },
+      ]);
+      assert.deepEqual((manifests['Service']?.['spec'] as Values)['ports'], [
+        { name: 'http', port: 80, targetPort: 'http' },
+      ]);
+      assert.doesNotMatch(JSON.stringify(manifests['Ingress']), /metrics|9464/);
+      assert.equal((manifests['ConfigMap']?.['data'] as Values)['METRICS_PORT'], undefined);
+      assert.deepEqual((manifests['PodMonitor']?.['spec'] as Values)['podMetricsEndpoints'], [
+        { port: 'metrics', interval: '30s' },
+      ]);
+      assert.equal(manifests['PodMonitor']?.metadata.labels['release'], 'prometheus');
+    }
   });
 
   test('stores the data of one replica on a volume, and rejects that for two', () => {
@@ -259,7 +291,7 @@ describe('values.schema.json', () => {
   });
 
   test('rejects secrets, and settings that the chart sets itself, in config', () => {
-    for (const name of ['DATABASE_URL', 'API_KEYS_SALT', 'AUTH_SECRET', 'PORT', 'DATA_DIR', 'SHUTDOWN_GRACE_SECONDS'])
+    for (const name of ['DATABASE_URL', 'API_KEYS_SALT', 'AUTH_SECRET', 'PORT', 'METRICS_PORT', 'DATA_DIR'])
       assert.ok(!isAllowed({ config: { [name]: 'x' } }), name);
   });
 });

@@ -223,13 +223,13 @@ describe('recipes for pipelines', () => {
         startTestServer({ env: { PORT: `${port}`, PUBLIC_URL: address } }),
         startTestProvider(address),
       ]);
-      for (const [of, repository] of [
-        ['github', 'acme/import-gpkg'],
-        ['gitlab', 'acme/geo/import-gpkg'],
-      ]) {
+      for (const [of, repository, ref] of [
+        ['github', 'acme/import-gpkg', { tag: 'v*' }],
+        ['gitlab', 'acme/geo/import-gpkg', { branch: 'main' }],
+      ] as const) {
         const made = await trusting.api('POST', '/trusted-publishers', {
           headers: await trusting.superadmin(),
-          body: { name: of, provider: of, issuer: provider.issuer, repository },
+          body: { name: of, provider: of, issuer: provider.issuer, repository, ...ref },
         });
         assert.equal(made.status, 201, await made.text());
       }

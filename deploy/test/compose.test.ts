@@ -25,6 +25,7 @@ interface Service {
   tmpfs?: string[];
   stop_grace_period?: string;
   ports?: unknown[];
+  secrets?: unknown[];
 }
 
 const EXAMPLE = readFileSync(join(repositoryRoot, 'deploy/berth.env.example'), 'utf8');
@@ -43,11 +44,11 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
     rmSync(directory, { recursive: true });
   });
 
-  async function readConfig(settings: string): Promise<string> {
+  async function readConfig(settings: string, more: string[] = []): Promise<string> {
     writeFileSync(join(directory, 'berth.env'), settings);
     const { stdout, stderr } = await promisify(execFile)(
       'docker-compose',
-      ['--env-file', 'berth.env', '-f', 'deploy/compose.yaml', 'config'],
+      ['--env-file', 'berth.env', '-f', 'deploy/compose.yaml', ...more, 'config'],
       { cwd: directory, env: { PATH: process.env.PATH } },
     );
     assert.equal(stderr, '');
@@ -67,6 +68,14 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
       services['berth']?.environment['S3_SECRET_ACCESS_KEY'],
       services['s3']?.environment['ROOT_SECRET_KEY'],
     );
+  });
+
+  test('leaves the metrics on the port of the image, which nginx does not forward', () => {
+    const { environment } = services['berth']!;
+    for (const name of ['PORT', 'METRICS_PORT', 'METRICS']) assert.equal(environment[name], undefined, name);
+    assert.deepEqual(readFileSync(join(repositoryRoot, 'deploy/nginx.conf'), 'utf8').match(/server [\d.]+:\d+/g), [
+      'server 127.0.0.1:8080',
+    ]);
   });
 
   test('starts each service once its dependencies are healthy', () => {
@@ -104,6 +113,26 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
         new RegExp(`Missing mandatory value.*${name}.*fill in berth.env`, 's'),
       );
     }
+  });
+
+  test('gives secrets in files, with the additions of the deployment guide', async () => {
+    const guide = readFileSync(join(repositoryRoot, 'docs/guides/deployment.md'), 'utf8');
+    const [, additions = ''] = /```yaml\n(services:\n[^]*?)```/.exec(guide) ?? [];
+    writeFileSync(join(directory, 'deploy/secrets.yaml'), additions);
+    writeFileSync(join(directory, 'deploy/auth_secret'), 'a secret');
+    const config = parse(
+      await readConfig(FILLED.replace(/^AUTH_SECRET=.*\n/m, ''), ['-f', 'deploy/secrets.yaml']),
+    ) as {
+      services: Record<string, Service>;
+      secrets: Record<string, { file: string }>;
+    };
+    const { environment = {}, secrets } = config.services['berth'] ?? {};
+    assert.deepEqual(
+      [environment['AUTH_SECRET'], environment['AUTH_SECRET_FILE']],
+      [undefined, '/run/secrets/auth_secret'],
+    );
+    assert.deepEqual(secrets, [{ source: 'auth_secret' }]);
+    assert.match(config.secrets['auth_secret']?.file ?? '', /\/auth_secret$/);
   });
 
   test('runs nginx with an adapted deploy/nginx.conf', () => {

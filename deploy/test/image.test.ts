@@ -84,8 +84,8 @@ describe('the Dockerfile', () => {
       'api/server.ts',
     ]);
     assert.equal(valueOf(image, 'VOLUME'), '/data');
-    const { HOST, DATA_DIR, PORT } = imageEnv({ stages, buildArguments: {} });
-    assert.deepEqual({ HOST, DATA_DIR, PORT }, { HOST: '0.0.0.0', DATA_DIR: '/data', PORT: '8080' });
+    const { HOST, DATA_DIR, PORT, METRICS_PORT } = imageEnv({ stages, buildArguments: {} });
+    assert.deepEqual([HOST, DATA_DIR, PORT, METRICS_PORT], ['0.0.0.0', '/data', '8080', '9464']);
     assert.equal(valueOf(image, 'EXPOSE'), PORT);
   });
 });
@@ -94,9 +94,11 @@ describe('the image of the Dockerfile', { timeout: 2 * START_TIMEOUT_MS }, () =>
   let directory: string;
   let container: Container;
   let url: string;
+  let metricsUrl: string;
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'berth-image-'));
-    const port = await freePort();
+    const [port, metricsPort] = [await freePort(), await freePort()];
+    metricsUrl = `http://127.0.0.1:${metricsPort}/metrics`;
     url = `http://127.0.0.1:${port}`;
     container = runContainer({
       stages,
@@ -106,6 +108,7 @@ describe('the image of the Dockerfile', { timeout: 2 * START_TIMEOUT_MS }, () =>
       // Unlike a Docker container, this one shares the network of the host.
       env: {
         PORT: String(port),
+        METRICS_PORT: String(metricsPort),
         HOST: '127.0.0.1',
         ADMIN_PASSWORD: 'correct horse battery',
         SECRET_INTERNAL_SERVICES: 'internal-secret',
@@ -125,6 +128,11 @@ describe('the image of the Dockerfile', { timeout: 2 * START_TIMEOUT_MS }, () =>
     assert.equal(await (await fetch(`${url}/api/ping`)).text(), 'ok');
     assert.match(await (await fetch(url)).text(), /<title>Berth/);
     assert.equal((await fetch(`${url}/api-docs`)).status, 200);
+  });
+
+  test('serves the metrics on their own port only', async () => {
+    assert.equal((await fetch(`${url}/metrics`)).status, 404);
+    assert.match(await (await fetch(metricsUrl)).text(), /^berth_slots \d+$/m);
   });
 
   test('serves its clients', async () => {

@@ -29,6 +29,18 @@ describe('deploy/berth.service', () => {
     assert.deepEqual([status, stdout, stderr], [0, '', '']);
   });
 
+  test('takes secrets as credentials, with the additions of the deployment guide', () => {
+    const guide = readFileSync(join(repositoryRoot, 'docs/guides/deployment.md'), 'utf8');
+    const [, additions = ''] = /```ini\n(\[Service\]\n[^]*?)```/.exec(guide) ?? [];
+    assert.match(additions, /^LoadCredential=([\w-]+):.*\nEnvironment=(\w+)_FILE=%d\/\1$/m);
+    const [, name = ''] = /(\w+)_FILE=/.exec(additions) ?? [];
+    assert.equal(configReference().find((setting) => setting.name === name)?.isSecret, true);
+    const withSecrets = join(directory, 'with-secrets.service');
+    writeFileSync(withSecrets, `${readFileSync(file, 'utf8')}\n${additions}`);
+    const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', withSecrets], { encoding: 'utf8' });
+    assert.deepEqual([status, stdout, stderr], [0, '', '']);
+  });
+
   test('is sandboxed well enough for the exposure limit', () => {
     execFileSync('systemd-analyze', ['security', '--offline=true', `--threshold=${MAX_EXPOSURE}`, file], {
       stdio: ['ignore', 'pipe', 'pipe'],

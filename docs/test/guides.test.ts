@@ -113,6 +113,8 @@ describe('the upgrading guide', () => {
     const folder = await mkdtemp(join(tmpdir(), 'berth-upgrade-'));
     const data = (name: string) => join(folder, name);
     let berth: TestServer | undefined = await startTestServer({ dataDir: data('present') });
+    const { API_KEYS_SALT = '', CIPHER_PASSWORD = '', AUTH_SECRET = '' } = berth.server.config;
+    const secrets = { API_KEYS_SALT, CIPHER_PASSWORD, AUTH_SECRET };
     try {
       assert.equal(
         (await berth.upload('@acme/hello@1', { file: await npmTarball({ name: '@acme/hello' }) })).status,
@@ -129,6 +131,7 @@ describe('the upgrading guide', () => {
         const env = {
           PATH: process.env['PATH'],
           HOME: folder,
+          ...secrets,
           DATA_DIR: data(words[0] === 'restore' ? 'earlier' : 'present'),
         };
         await promisify(execFile)(process.execPath, [join(repositoryRoot, 'cli/bin/berth.js'), ...words], {
@@ -138,7 +141,7 @@ describe('the upgrading guide', () => {
       }
       await berth.close();
       berth = undefined;
-      berth = await startTestServer({ dataDir: data('earlier') });
+      berth = await startTestServer({ dataDir: data('earlier'), env: secrets });
       const { results } = (await (await berth.api('GET', '/artefacts', { headers: berth.internal })).json()) as {
         results: { _id: string }[];
       };

@@ -41,9 +41,10 @@ describe('my account in an organisation', () => {
       await page.getByRole('button', { name: t('account.invite'), exact: true }).click();
       assert.match(
         await page.getByRole('region', { name: t('account.invitationLink') }).innerText(),
-        /\/registry\/invitations\//,
+        /\/registry\/invitation#token=/,
       );
-      await page.getByText(email).waitFor();
+      await page.getByText(t('account.invitationShown', { email })).waitFor();
+      await page.getByText(email, { exact: true }).waitFor();
       await page
         .getByRole('button', { name: t('account.cancelInvitation') })
         .first()

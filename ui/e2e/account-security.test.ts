@@ -61,7 +61,7 @@ describe('account security', () => {
         .locator('main')
         .getByRole('button', { name: t('common.signIn'), exact: true })
         .click();
-      await page.getByLabel(t('signing.code')).fill(codeOf(secret));
+      await page.getByLabel(t('signing.code')).fill(codeOf(secret, 1));
       await assertAccessible();
       await page.getByRole('button', { name: t('signing.verify') }).click();
       await page.waitForURL((url) => url.pathname === '/registry/account/security');

@@ -55,7 +55,7 @@ describe('administration of users, organisations and their access', () => {
       await page.getByText(t('admin.passwordLink'), { exact: true }).click();
       assert.match(
         await page.getByRole('region', { name: t('admin.passwordLink') }).innerText(),
-        /reset-password\?token=/,
+        /reset-password#token=/,
       );
       await menu.click();
       await page.getByText(t('admin.disable'), { exact: true }).click();
@@ -65,6 +65,29 @@ describe('administration of users, organisations and their access', () => {
       await page.getByText(t('common.delete'), { exact: true }).click();
       await confirmDialog(t('common.delete'), email);
       await page.getByText(name, { exact: true }).waitFor({ state: 'detached' });
+    },
+    { as },
+  );
+
+  journey(
+    'a superadmin confirms an address that nobody has proved',
+    () => registry,
+    async ({ page, t, variant, open, assertAccessible, confirmDialog }) => {
+      const name = `Doubtful ${suffixOf(variant)}`;
+      const email = `doubtful-${suffixOf(variant)}@example.org`;
+      const { id } = await asAdmin<{ id: string }>(registry, 'POST', '/users', {
+        name,
+        email,
+        password: 'a pass phrase',
+      });
+      await asAdmin(registry, 'PATCH', `/users/${id}`, { emailVerified: false });
+      await open(`admin/users?q=${email}`);
+      await page.getByText(t('account.unproved')).waitFor();
+      await assertAccessible();
+      await page.getByRole('button', { name: `${t('common.actions')}: ${name}` }).click();
+      await page.getByText(t('admin.vouch'), { exact: true }).click();
+      await confirmDialog(t('admin.vouch'));
+      await page.getByText(t('account.unproved')).waitFor({ state: 'detached' });
     },
     { as },
   );

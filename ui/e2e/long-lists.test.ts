@@ -45,6 +45,7 @@ describe('lists', () => {
       name: LONG_NAME,
       provider: 'gitlab',
       repository: `acme/${'geo/'.repeat(50)}x`,
+      branch: 'b'.repeat(250),
       environment: LONG_NAME,
       allowedNamePrefix: LONG_ID,
     });

@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe } from 'node:test';
 import { freePort } from '../../api/test/support/free-port.ts';
-import { providerSettings, startTestProvider, type TestProvider } from '../../api/test/support/openid-provider.ts';
+import {
+  Browser,
+  providerSettings,
+  signInThrough,
+  startTestProvider,
+  type TestProvider,
+} from '../../api/test/support/openid-provider.ts';
 import { signInByForm } from './support/sign-in-form.ts';
 import {
   ADMIN_EMAIL,
@@ -99,5 +105,51 @@ describe('signing in', () => {
       await page.waitForURL((url) => url.origin === provider.issuer);
       assert.ok(provider.signedOut > 0);
     },
+  );
+
+  journey(
+    'explains why a person from the provider is refused, and nothing that a link makes up',
+    () => registry,
+    async ({ page, context, t, variant, open, assertAccessible, expectFailures }) => {
+      expectFailures();
+      const email = `shared-${suffixOf(variant)}@example.org`;
+      const refusedAs = async (text: string) => {
+        // The provider remembers who has signed in.
+        await context.clearCookies();
+        await page.getByRole('button', { name: t('signing.with', { name: 'Harbour ID' }) }).click();
+        await page.waitForURL(/sign-in\?error=/);
+        await page.getByText(text).waitFor();
+        await assertAccessible();
+      };
+      await open('sign-in');
+      provider.user = { sub: `unverified-${suffixOf(variant)}`, email, email_verified: false, name: 'Unverified' };
+      await refusedAs(t('signing.unverifiedAddress'));
+      provider.user = { ...provider.user, sub: `first-${suffixOf(variant)}`, email_verified: true };
+      await signInThrough(registry.pages.slice(0, -1), new Browser());
+      provider.user = { ...provider.user, sub: `second-${suffixOf(variant)}` };
+      await refusedAs(t('signing.anotherSubject'));
+      await open('sign-in?error=made_up&error_description=Call+this+number');
+      await page.getByText(t('signing.providerFailed')).waitFor();
+      assert.equal(await page.getByText(/made_up|Call this number/).count(), 0);
+    },
+  );
+
+  journey(
+    'a superadmin unlinks a user from the provider',
+    () => registry,
+    async ({ page, t, variant, open, assertAccessible, confirmDialog }) => {
+      const sub = `linked-${suffixOf(variant)}`;
+      const name = `Linked ${suffixOf(variant)}`;
+      provider.user = { sub, email: `${sub}@example.org`, email_verified: true, name };
+      await signInThrough(registry.pages.slice(0, -1), new Browser());
+      await open(`admin/users?q=${sub}`);
+      await page.getByText(t('admin.linked')).waitFor();
+      await assertAccessible();
+      await page.getByRole('button', { name: `${t('common.actions')}: ${name}` }).click();
+      await page.getByText(t('admin.unlink'), { exact: true }).click();
+      await confirmDialog(t('admin.unlink'));
+      await page.getByText(t('admin.linked')).waitFor({ state: 'detached' });
+    },
+    { as: 'superadmin' },
   );
 });

@@ -1,6 +1,8 @@
 // Preferences that this browser keeps between visits. Where storage is blocked, as in a frame of another site, nothing
 // is saved or loaded.
 
+import { unlessBlocked } from './browser-storage.ts';
+
 type Preference = 'berth-language' | 'berth-theme';
 
 export function loadPreference(name: Preference): string | undefined {
@@ -11,13 +13,4 @@ export function savePreference(name: Preference, value: string): void {
   unlessBlocked(() => {
     localStorage.setItem(name, value);
   });
-}
-
-function unlessBlocked<T>(access: () => T): T | undefined {
-  try {
-    return access();
-  } catch (error) {
-    if (error instanceof DOMException) return undefined;
-    throw error;
-  }
 }

@@ -24,7 +24,7 @@ export function createPages(session: SessionState): Router {
       { path: '/artefacts/:id', component: () => import('./pages/artefact-page.vue') },
       { path: '/sign-in', component: () => import('./pages/sign-in-page.vue') },
       { path: '/reset-password', component: () => import('./pages/reset-password-page.vue') },
-      { path: '/invitations/:id', component: () => import('./pages/invitation-page.vue') },
+      { path: '/invitation', component: () => import('./pages/invitation-page.vue') },
       { path: '/welcome', component: () => import('./pages/welcome-page.vue'), meta: signedIn },
       { path: '/upload', component: () => import('./pages/upload-page.vue'), meta: superadmin },
       {

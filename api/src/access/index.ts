@@ -12,10 +12,12 @@ export type {
   UserCaller,
 } from './caller.ts';
 export { AccountSchema } from './schemas.ts';
-export { registerActor, type Actor } from './actor.ts';
-export { assertSameOrigin, cameThroughProxy, resolveCaller } from './resolve-caller.ts';
+export { registerActor, type Actor, type CurrentActor } from './actor.ts';
+export { changeAs, currentCaller, isStillAllowed, type Rule } from './change.ts';
+export { cameThroughProxy, resolveCaller } from './resolve-caller.ts';
 export type { Authenticators, CallerRequest } from './resolve-caller.ts';
+export { assertSameOrigin, type OriginRequest } from './same-origin.ts';
 export { CLOCK_TOLERANCE_SECONDS, isInvalidTokenError, SIGNATURE_ALGORITHMS } from './signed-token.ts';
-export { canSee, canSeeProvenance, enforce, isAllowed, notVisible, policy } from './policy.ts';
+export { areScopesDecided, canSee, canSeeProvenance, enforce, isAllowed, notVisible, policy } from './policy.ts';
 export type { DeclaredUpload, Refusal, Upload, Visibility } from './policy.ts';
 export { NoAccessGrantError, NotVisibleError, UnauthenticatedError, UploadNotFoundError } from './errors.ts';

@@ -48,6 +48,8 @@ export interface DeclaredUpload {
 /** The error that refuses an action; undefined if it is allowed. */
 export type Refusal = BerthError | undefined;
 
+const anyone: (caller: Caller) => Refusal = () => undefined;
+
 export const policy = {
   /** Reads metadata, thumbnail, README and licences. A refusal looks as if the artefact did not exist. */
   seeArtefact(caller: Caller, artefact: Visibility): Refusal {
@@ -129,6 +131,8 @@ export const policy = {
 
   /** Manages the pipelines that may publish without a key. */
   manageTrustedPublishers: superadminOnly,
+  /** Exchanges an identity token for a key: the token decides, not the caller. */
+  exchangeIdentityToken: anyone,
 
   createGrant(caller: Caller): Refusal {
     return unlimitedOnly(caller, 'a superadmin or an internal service');
@@ -146,6 +150,8 @@ export const policy = {
   manageOrganization(caller: Caller, id: string): Refusal {
     return accountAdminOnly(caller, { type: 'organization', id });
   },
+  /** Accepts an invitation: the service compares the caller with the invited address. */
+  acceptInvitation: anyone,
   /** Searches for accounts to grant access to, share with, or make the owner of keys. */
   findAccounts: superadminOnly,
   seeServerInfo: superadminOnly,
@@ -182,6 +188,15 @@ export function canSee(caller: Caller, artefact: Visibility): boolean {
 /** Tells whether the caller may see who uploaded an artefact and with whom it is shared. */
 export function canSeeProvenance(caller: Caller): boolean {
   return isUnlimited(caller) || caller.kind === 'internal';
+}
+
+/** Tells whether the declared fields decide all scopes of the caller, so that no content can violate them any more. */
+export function areScopesDecided(caller: Caller, { format, category }: DeclaredUpload): boolean {
+  const { allowedPackageName, allowedCategory } = caller.kind === 'upload-key' ? caller.scopes : {};
+  return (
+    (format === 'file' || allowedPackageName === undefined) &&
+    (category !== undefined || allowedCategory === undefined)
+  );
 }
 
 function nameScopes(scopes: KeyScopes, id: string): Refusal {

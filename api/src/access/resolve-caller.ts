@@ -3,6 +3,7 @@
 
 import { timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Executor } from '../db/index.ts';
 import {
   ANONYMOUS,
   type Account,
@@ -15,19 +16,16 @@ import {
 import {
   AccountHeaderInvalidError,
   ApiKeyInvalidError,
-  CrossOriginError,
   SecretKeyThroughProxyError,
   SecretKeyWrongError,
   SessionReadOnlyError,
 } from './errors.ts';
+import { forwardedParameter, headerValue } from './headers.ts';
+import { assertSameOrigin, SAFE_METHODS, type OriginRequest } from './same-origin.ts';
 import { ACCOUNT_FIELD_PATTERN, MAX_ACCOUNT_FIELD_LENGTH } from './schemas.ts';
 
 /** Parts of a request that determine its caller. */
-export interface CallerRequest {
-  method: string;
-  headers: IncomingHttpHeaders;
-  /** Host that the client addressed: as forwarded by a trusted proxy, else the `Host` header. */
-  host: string;
+export interface CallerRequest extends OriginRequest {
   /** IP address of the client, after the forwarding headers of trusted proxies. */
   ip: string;
 }
@@ -37,13 +35,18 @@ export interface Authenticators {
   apiKey: (rawKey: string) => Promise<UploadKeyCaller | ReadKeyCaller | undefined>;
   /** Resolves the caller of the session cookie; undefined without a valid session. */
   session: (headers: IncomingHttpHeaders) => Promise<UserCaller | undefined>;
+  /** Resolves the caller of a raw key as of now, see `Actor.reload`; undefined once it is no longer valid. */
+  reloadApiKey: (rawKey: string, executor: Executor) => Promise<UploadKeyCaller | ReadKeyCaller | undefined>;
+  /** The same for a user; undefined once the session has ended. Absent if an identity service keeps the sessions. */
+  reloadSession?: ((caller: UserCaller, executor: Executor) => Promise<UserCaller | undefined>) | undefined;
   /** Counts an unknown key against the address. @throws too_many_attempts */
   countUnknownKey: (ip: string) => Promise<void>;
   /** The internal secret; internal access is off if it is empty or undefined. */
   internalSecret: string | undefined;
+  /** PUBLIC_URL, whose pages may use the session. */
+  publicUrl: string;
 }
 
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 const ACCOUNT_FIELD = new RegExp(ACCOUNT_FIELD_PATTERN, 'u');
 
 /**
@@ -55,7 +58,7 @@ export async function resolveCaller(request: CallerRequest, authenticators: Auth
   const secretKey = headerValue(request.headers, 'x-secret-key');
   if (secretKey !== undefined) return resolveInternal(request, secretKey, authenticators.internalSecret);
 
-  const rawKey = headerValue(request.headers, 'x-api-key') ?? bearerToken(request.headers.authorization);
+  const rawKey = rawKeyOf(request.headers);
   if (rawKey !== undefined) {
     const caller = await authenticators.apiKey(rawKey);
     if (caller) return caller;
@@ -68,7 +71,7 @@ export async function resolveCaller(request: CallerRequest, authenticators: Auth
   if (request.headers.cookie === undefined) return ANONYMOUS;
   const caller = await authenticators.session(request.headers);
   if (!caller) return ANONYMOUS;
-  assertSameOrigin(request);
+  assertSameOrigin(request, authenticators.publicUrl);
   if (caller.isReadOnly && !SAFE_METHODS.has(request.method))
     throw new SessionReadOnlyError(
       'This session of another user is read-only: return to your own session to change anything.',
@@ -76,23 +79,9 @@ export async function resolveCaller(request: CallerRequest, authenticators: Auth
   return caller;
 }
 
-/**
- * Refuses a state-changing request that a page of another origin sent with the user's cookie (CSRF). A request without
- * `Origin` and `Sec-Fetch-Site` comes from a program, not from a page, and passes.
- * @throws cross_origin
- */
-export function assertSameOrigin({ method, headers, host }: Omit<CallerRequest, 'ip'>): void {
-  if (SAFE_METHODS.has(method)) return;
-  const site = headerValue(headers, 'sec-fetch-site');
-  const foreignSite = site !== undefined && site !== 'same-origin' && site !== 'none';
-  const { origin } = headers;
-  // Forwarded need not come from a trusted proxy: another origin's page cannot send it without a preflight request.
-  const foreignOrigin =
-    origin !== undefined && ![host, forwardedHost(headers) ?? host].some((own) => originMatchesHost(origin, own));
-  if (foreignSite || foreignOrigin)
-    throw new CrossOriginError(
-      "A session may change things only from the registry's own pages: open the registry itself, or use an API key.",
-    );
+/** Returns the API key that a request sends. */
+export function rawKeyOf(headers: IncomingHttpHeaders): string | undefined {
+  return headerValue(headers, 'x-api-key') ?? bearerToken(headers.authorization);
 }
 
 function resolveInternal({ headers }: CallerRequest, secretKey: string, expected: string | undefined): InternalCaller {
@@ -113,14 +102,7 @@ function resolveInternal({ headers }: CallerRequest, secretKey: string, expected
 
 /** Tells whether a public proxy forwarded the request; it then names the host that the client addressed. */
 export function cameThroughProxy(headers: IncomingHttpHeaders): boolean {
-  return headers['x-forwarded-host'] !== undefined || forwardedHost(headers) !== undefined;
-}
-
-/** Returns the first host of a `Forwarded` header (RFC 7239, section 4): that of the proxy nearest to the client. */
-function forwardedHost(headers: IncomingHttpHeaders): string | undefined {
-  const [, quoted, token] =
-    /(?:^|[;,\s])host\s*=\s*(?:"([^"]*)"|([^;,\s]*))/i.exec(headerValue(headers, 'forwarded') ?? '') ?? [];
-  return quoted ?? token;
+  return headers['x-forwarded-host'] !== undefined || forwardedParameter(headers, 'host') !== undefined;
 }
 
 /** Compares in constant time: the given text is cut or padded to the expected length first. */
@@ -165,20 +147,9 @@ function decodeHeader(header: string): string {
   return text.includes('\uFFFD') ? header : text;
 }
 
-function headerValue(headers: IncomingHttpHeaders, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value.join(', ') : value;
-}
-
 /** Returns whatever follows `Bearer`, so that a malformed key is refused instead of treated as anonymous. */
 function bearerToken(authorization: string | undefined): string | undefined {
   return authorization !== undefined && /^bearer(\s|$)/i.test(authorization)
     ? authorization.slice('bearer'.length).trim()
     : undefined;
-}
-
-/** Compares hosts in the form of the origin's scheme: lower case, without the default port. */
-function originMatchesHost(origin: string, host: string): boolean {
-  const url = URL.parse(origin);
-  return url !== null && url.host !== '' && url.host === URL.parse(`${url.protocol}//${host}`)?.host;
 }

@@ -5,13 +5,15 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { Account, UserCaller } from '../access/index.ts';
-import { createAttemptLimit } from '../attempts/index.ts';
 import type { Database, Executor, Tx } from '../db/index.ts';
 import type { Mailer } from '../mail/index.ts';
 import type { OidcProvider } from './auth/auth.ts';
 import { AUTH_CALLS, OIDC_CALLS } from './auth/calls.ts';
+import { createAuthCalls } from './auth/call-context.ts';
 import { createAuthGateway } from './auth/gateway.ts';
+import { createGuesses } from './auth/guesses.ts';
 import { createAuthLoader, createResetToken, renewSession } from './auth/load-auth.ts';
+import { createPasswordResets } from './auth/password-resets.ts';
 import { authRoutes } from './auth/routes.ts';
 import { createDirectoryAuthenticator } from './directory/authenticator.ts';
 import { externalAccountRoutes } from './directory/routes.ts';
@@ -21,11 +23,10 @@ import { createMemberService } from './organizations/members.ts';
 import { createOrganizationService } from './organizations/service.ts';
 import { invitationRoutes } from './invitations/routes.ts';
 import { createInvitationService } from './invitations/service.ts';
+import { createAdmission } from './oidc/admission.ts';
 import type { ClaimNames } from './oidc/operations.ts';
-import { createProfileContext } from './oidc/profile.ts';
 import { createClaimSync } from './oidc/sync.ts';
 import { organizationRoutes } from './organizations/routes.ts';
-import { passwordLink } from './operations.ts';
 import { findDirectoryAccounts } from './picker/directory.ts';
 import { findLocalAccounts } from './picker/local.ts';
 import { pickerRoutes } from './picker/routes.ts';
@@ -35,10 +36,12 @@ import { createOwnSessionService } from './sessions/own-sessions.ts';
 import { createSessionAuthenticator } from './sessions/authenticator.ts';
 import { createSessionService, LOCAL_CHOICES } from './sessions/service.ts';
 import { createSessionCookies } from './sessions/session-cookie.ts';
+import { createAddressProofs } from './users/address-proof.ts';
 import { listSuperadminEmails } from './users/repository.ts';
 import { userRoutes } from './users/routes.ts';
 import { SCRYPT, type PasswordHashing } from './password.ts';
-import { createUserService, type FirstSuperadmin } from './users/service.ts';
+import { createFirstSuperadmin, type FirstSuperadmin } from './users/first-superadmin.ts';
+import { createUserService } from './users/service.ts';
 
 export interface AccountsOptions {
   database: Database;
@@ -63,6 +66,11 @@ export interface AccountsOptions {
    * department, `department` is set; without it, an organisation is deleted with all its departments.
    */
   onAccountDeleted?: readonly ((tx: Tx, account: Account) => Promise<void>)[];
+  /**
+   * Called in the transaction that hands a user over to the owner of their address; deletes the keys and whatever else
+   * gives access on behalf of the user in other slices.
+   */
+  onUserTakenOver?: readonly ((tx: Tx, user: Account) => Promise<void>)[];
 }
 
 export interface OidcOptions extends OidcProvider {
@@ -76,11 +84,16 @@ export interface DirectoryOptions {
   url: string;
   /** URL at which this server reaches it, without a trailing slash. */
   privateUrl: string;
+  /** Issuer and audience that its session tokens must name, if any. */
+  issuer?: string | undefined;
+  audience?: string | undefined;
 }
 
 export interface Accounts {
   /** Resolves the caller of the session cookie and renews the session when due; undefined without a valid session. */
   authenticateSession: (headers: IncomingHttpHeaders) => Promise<UserCaller | undefined>;
+  /** See `Authenticators.reloadSession`. */
+  reloadSession?: (caller: UserCaller, executor: Executor) => Promise<UserCaller | undefined>;
   /** Adds a hook that sends the cookies of renewed sessions with the responses of an app scope. */
   registerSessionCookies: (app: FastifyInstance) => void;
   /** Allowed part of better-auth's API, for the prefix /api/auth. */
@@ -96,11 +109,11 @@ export interface Accounts {
   superadminEmails: () => Promise<string[]>;
   /** Tells whether a grant covers an account; one without a department covers all departments. */
   hasGrant: (account: Account, executor?: Executor) => Promise<boolean>;
+  /** Waits for mails that are under way. */
+  close: () => Promise<void>;
 }
 
-/** Failures per account until sign-in is blocked, for 15 minutes or until an administrator sets a new password. */
-const FAILED_SIGN_INS = { max: 20, windowMs: 15 * 60_000 };
-
+const SIGN_INS_PER_MINUTE = 20;
 const PASSWORD_LINK_LIFETIME_SECONDS = 24 * 3600;
 
 /** Creates the slice, with the registry's own users or those of an identity service. */
@@ -118,6 +131,8 @@ function createDirectoryAccounts(
 ): Accounts {
   const authenticator = createDirectoryAuthenticator({
     directoryUrl: directory.privateUrl,
+    issuer: directory.issuer,
+    audience: directory.audience,
     secure: publicUrl.startsWith('https:'),
     hasGrant: (account) => grants.hasGrant(account),
   });
@@ -144,6 +159,7 @@ function createDirectoryAccounts(
     createFirstSuperadmin: () => Promise.resolve(undefined),
     superadminEmails: () => Promise.resolve([]),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),
+    close: () => Promise.resolve(),
   };
 }
 
@@ -152,54 +168,74 @@ function createLocalAccounts(
     database,
     publicUrl,
     secret,
-    signInsPerMinute,
+    signInsPerMinute = SIGN_INS_PER_MINUTE,
     oidc,
     mailer,
     passwords = SCRYPT,
     onError = () => undefined,
     onAccountDeleted = [],
+    onUserTakenOver = [],
   }: AccountsOptions,
   grants: GrantService,
 ): Accounts {
-  const failedSignIns = createAttemptLimit({ database, name: 'sign-in', ...FAILED_SIGN_INS });
-  const profiles = createProfileContext();
-  const mailResetLink =
-    mailer &&
-    ((email: string, token: string) => {
-      mailer.send({ to: [email], subject: 'Reset your password', text: resetText(publicUrl, token) }).catch(onError);
-    });
+  const guesses = createGuesses({ database });
+  const authCalls = createAuthCalls();
+  const proofs = createAddressProofs({
+    database,
+    async onTakenOver(tx, id) {
+      for (const listener of onUserTakenOver) await listener(tx, { type: 'user', id });
+    },
+  });
   const loadAuth = createAuthLoader({
     database,
     publicUrl,
     secret,
     passwords,
     signInsPerMinute,
-    mailResetLink,
+    calls: authCalls,
+    onPasswordReset: (userId) => proofs.onPasswordReset(authCalls.current(), userId),
     oidc: oidc && {
       ...oidc,
-      onProfile: (profile) => {
-        profiles.record(profile);
-      },
+      admit: createAdmission({
+        database,
+        issuer: oidc.issuer,
+        verifiedClaim: oidc.claims.emailVerified,
+        calls: authCalls,
+        proofs,
+      }),
     },
   });
   const deleteOwnedByAccount = async (tx: Tx, account: Account): Promise<void> => {
     await deleteGrantsOf(tx, account);
     for (const listener of onAccountDeleted) await listener(tx, account);
   };
+  const createToken = (executor: Executor, userId: string, way: 'mailed' | 'handed-over') =>
+    createResetToken(executor, userId, way, PASSWORD_LINK_LIFETIME_SECONDS);
+  const passwordResets =
+    mailer &&
+    createPasswordResets({
+      database,
+      publicUrl,
+      mailer,
+      createToken: async (userId) => (await createToken(database.db, userId, 'mailed')).token,
+      requestsPerMinute: signInsPerMinute,
+      onError,
+    });
   const users = createUserService({
     database,
     publicUrl,
     passwords,
     onAccountDeleted: deleteOwnedByAccount,
-    resetFailedSignIns: (email) => failedSignIns.reset(email),
-    createResetToken: async (userId) => createResetToken(await loadAuth(), userId, PASSWORD_LINK_LIFETIME_SECONDS),
+    resetFailedSignIns: (email) => guesses.resetAddress(email),
+    createResetToken: (tx, userId) => createToken(tx, userId, 'handed-over'),
   });
   const invitations = createInvitationService({ database, publicUrl, passwords, mailer, onError });
   const organizations = createOrganizationService({ database, onAccountDeleted: deleteOwnedByAccount });
   const members = createMemberService(database);
+  const cookies = createSessionCookies({ secret, secure: publicUrl.startsWith('https:') });
   const authenticator = createSessionAuthenticator({
     database,
-    cookies: createSessionCookies({ secret, secure: publicUrl.startsWith('https:') }),
+    cookies,
     renew: async (headers) => renewSession(await loadAuth(), headers),
   });
   const sessions = createSessionService({
@@ -212,14 +248,17 @@ function createLocalAccounts(
     publicUrl,
     loadAuth,
     sessions: authenticator,
-    failedSignIns,
-    profiles,
+    cookies,
+    guesses,
+    passwordResets,
+    authCalls,
     syncClaims: oidc && createClaimSync({ database, names: oidc.claims }),
   });
   return {
     authenticateSession: (headers) => authenticator.authenticate(headers),
+    reloadSession: (caller, executor) => authenticator.reload(caller, executor),
     registerSessionCookies: (app) => authenticator.register(app),
-    authRoutes: authRoutes(gateway, [...AUTH_CALLS, ...(oidc ? OIDC_CALLS : [])]),
+    authRoutes: authRoutes(gateway, [...AUTH_CALLS, ...(oidc ? OIDC_CALLS : [])], publicUrl),
     routes: accountRoutes({
       sessions,
       grants,
@@ -232,16 +271,9 @@ function createLocalAccounts(
       ],
       signIn: { mode: 'local', canResetPassword: mailer !== undefined, ...(oidc && { oidc: { name: oidc.name } }) },
     }),
-    createFirstSuperadmin: (admin) => users.createFirstSuperadmin(admin),
+    createFirstSuperadmin: (admin) => createFirstSuperadmin({ database, passwords }, admin),
     superadminEmails: () => listSuperadminEmails(database.db),
     hasGrant: (account, executor) => grants.hasGrant(account, executor),
+    close: () => passwordResets?.close() ?? Promise.resolve(),
   };
-}
-
-function resetText(publicUrl: string, token: string): string {
-  return (
-    `Someone, probably you, asked to reset your password for the registry at ${publicUrl}.\n\nTo set a new ` +
-    `password, open this link within a day:\n${passwordLink(publicUrl, token)}\n\nIf it was not you, ignore this ` +
-    `mail: your password stays unchanged.\n`
-  );
 }

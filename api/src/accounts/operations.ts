@@ -2,6 +2,9 @@
 
 import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type PageQuery } from './schemas.ts';
 
+/** ID of the OpenID provider in better-auth and in the callback path. */
+export const OIDC_PROVIDER_ID = 'oidc';
+
 /** Formats a date from better-auth's tables: a `Date` on PostgreSQL, ISO text on SQLite. */
 export function toIso(date: Date | string): string {
   return new Date(date).toISOString();
@@ -30,9 +33,9 @@ export function pageBounds({ skip = 0, size = DEFAULT_PAGE_SIZE }: PageQuery): {
   return { offset: skip, limit: Math.min(size, MAX_PAGE_SIZE) };
 }
 
-/** Returns the URL at which a user sets a new password with a token. */
+/** Returns the URL at which a user sets a new password. The token is in the fragment, which is in no log. */
 export function passwordLink(publicUrl: string, token: string): string {
-  return `${publicUrl}/reset-password?token=${encodeURIComponent(token)}`;
+  return `${publicUrl}/reset-password#token=${encodeURIComponent(token)}`;
 }
 
 /** Tells whether a role of better-auth (a comma-separated list) includes superadmin. */

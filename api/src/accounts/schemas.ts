@@ -5,7 +5,7 @@ export const DEFAULT_PAGE_SIZE = 10;
 export const MAX_PAGE_SIZE = 1000;
 
 const MAX_QUERY_LENGTH = 200;
-const MAX_NAME_LENGTH = 200;
+export const MAX_NAME_LENGTH = 200;
 /** RFC 5321, section 4.5.3.1.3: a path has 256 characters, including its angle brackets. */
 export const MAX_EMAIL_LENGTH = 254;
 /** better-auth's limits; it refuses other lengths at sign-in. */

@@ -2,10 +2,9 @@
 // checks them; access/ reads them from requests and decides what their callers may do.
 
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
-import type { Account, KeyScopes, ReadKeyCaller, UploadKeyCaller } from '../access/index.ts';
+import type { Account, ReadKeyCaller, UploadKeyCaller } from '../access/index.ts';
 import type { Executor } from '../db/index.ts';
 import { createKeyAuthenticator } from './authenticate.ts';
-import { isExpired, scopesOf } from './operations.ts';
 import type { ApiKeysOptions } from './options.ts';
 import { apiKeyRepository } from './repository.ts';
 import { apiKeyRoutes } from './routes.ts';
@@ -16,10 +15,10 @@ export interface ApiKeys {
   /** Resolves the caller of a raw key; undefined if it is malformed, unknown, revoked or expired. Not cached. */
   authenticate: (rawKey: string) => Promise<UploadKeyCaller | ReadKeyCaller | undefined>;
   /**
-   * Returns the current scopes of an upload key; undefined if it was revoked or has expired. In a transaction it also
-   * locks the key, which blocks a revocation until the commit: a revoked key cannot commit anything.
+   * Resolves the caller of a raw key as of now; undefined as for `authenticate`. In a transaction it also locks the
+   * key, which blocks a revocation or rotation until the commit: a key that is no longer valid cannot commit anything.
    */
-  lockScopes: (executor: Executor, keyId: string) => Promise<KeyScopes | undefined>;
+  reload: (rawKey: string, executor: Executor) => Promise<UploadKeyCaller | ReadKeyCaller | undefined>;
   /** `/api-keys`. */
   routes: FastifyPluginCallbackTypebox;
   /** Deletes the read keys of a deleted account, including those of its departments, and returns how many. */
@@ -32,13 +31,8 @@ export interface ApiKeys {
 
 export function createApiKeys(options: ApiKeysOptions): ApiKeys {
   const settings = { now: () => new Date(), ...options };
-  const { database, now } = settings;
   return {
     ...createKeyAuthenticator(settings),
-    async lockScopes(executor, keyId) {
-      const key = await apiKeyRepository(executor).findAndLock(keyId, database.dialect);
-      return key?.type === 'upload' && !isExpired(key, now()) ? scopesOf(key) : undefined;
-    },
     routes: apiKeyRoutes(createApiKeyService(settings)),
     tokens: createUploadTokens(settings),
     deleteKeysOf: (executor, account) => apiKeyRepository(executor).deleteOf(account),

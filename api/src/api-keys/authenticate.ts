@@ -2,6 +2,7 @@
 // takes effect immediately.
 
 import type { ReadKeyCaller, UploadKeyCaller } from '../access/index.ts';
+import type { Executor } from '../db/index.ts';
 import { hashKey, isExpired, isRawKey, scopesOf } from './operations.ts';
 import type { ApiKeysOptions } from './options.ts';
 import { apiKeyRepository } from './repository.ts';
@@ -14,14 +15,14 @@ export function createKeyAuthenticator({ database, salt, accountHasGrant, onErro
   const keys = apiKeyRepository(database.db);
   const pendingWrites = new Map<string, Promise<void>>();
 
-  async function callerOf(key: ApiKey): Promise<UploadKeyCaller | ReadKeyCaller> {
+  async function callerOf(key: ApiKey, executor: Executor): Promise<UploadKeyCaller | ReadKeyCaller> {
     const identity = { id: key._id, name: key.name, shortId: key.shortId };
     if (!key.owner) return { kind: 'upload-key', key: identity, scopes: scopesOf(key) };
     return {
       kind: 'read-key',
       key: identity,
       account: key.owner,
-      hasGrant: await accountHasGrant(key.owner, database.db),
+      hasGrant: await accountHasGrant(key.owner, executor),
     };
   }
 
@@ -43,9 +44,17 @@ export function createKeyAuthenticator({ database, salt, accountHasGrant, onErro
       const at = now();
       const key = await keys.findByHash(hashKey(rawKey, salt), at.toISOString());
       if (!key || isExpired(key, at)) return undefined;
-      const caller = await callerOf(key);
+      const caller = await callerOf(key, database.db);
       recordUse(key, at);
       return caller;
+    },
+
+    async reload(rawKey: string, executor: Executor): Promise<UploadKeyCaller | ReadKeyCaller | undefined> {
+      const at = now();
+      const rows = apiKeyRepository(executor);
+      const locked = executor.isTransaction && database.dialect === 'postgres';
+      const key = await rows.findByHash(hashKey(rawKey, salt), at.toISOString(), { locked });
+      return key && !isExpired(key, at) ? callerOf(key, executor) : undefined;
     },
 
     async close(): Promise<void> {

@@ -44,6 +44,22 @@ export function scopesOf(key: KeyScopes): KeyScopes {
   return Object.fromEntries(SCOPES.flatMap((scope) => (key[scope] === undefined ? [] : [[scope, key[scope]]])));
 }
 
+/**
+ * Returns what the creator of the scopes should check, in sentences: a prefix that ends within a word also covers
+ * other artefacts. Nothing if there is nothing to check.
+ */
+export function scopeWarnings({ allowedNamePrefix: prefix }: KeyScopes): { warnings?: string[] } {
+  const [end] = /[\p{L}\p{N}]$/u.exec(prefix ?? '') ?? [];
+  if (prefix === undefined || end === undefined) return {};
+  const longer = `${prefix}${/\p{N}/u.test(end) ? '0' : 's'}`;
+  return {
+    warnings: [
+      `The prefix ${prefix} also covers longer names such as ${longer}: end it with a separator such as @, / or -, ` +
+        'or limit the uploads to one artefact instead.',
+    ],
+  };
+}
+
 /** Returns the `createdBy` of a key: the user, or nothing for an internal service. */
 export function creatorOf(caller: Caller): Pick<ApiKey, 'createdBy'> {
   return caller.kind === 'user' ? { createdBy: { userId: caller.user.id, userName: caller.user.name } } : {};

@@ -1,11 +1,20 @@
 import type { Account } from '../access/index.ts';
-import type { ApiKeysTable, DialectName, Executor, Tx } from '../db/index.ts';
+import type { ApiKeysTable, Executor, Tx } from '../db/index.ts';
 import type { ApiKey, ApiKeyList } from './schemas.ts';
 
 export interface ApiKeyFilter {
   type?: ApiKey['type'];
   /** Only keys of this account; without a department, also those of its departments. */
   owner?: Account;
+}
+
+export async function countApiKeys(executor: Executor): Promise<number> {
+  const { count } = await executor
+    .selectFrom('api_keys')
+    .where('publisher_id', 'is', null)
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow();
+  return count;
 }
 
 /** API keys, and the tokens of trusted publishers in the same table, which lists leave out. */
@@ -26,16 +35,20 @@ export function apiKeyRepository(executor: Executor | Tx) {
         .execute();
     },
 
-    /** Finds a key by its hash, or by the hash of its previous raw key while that is still valid. */
-    async findByHash(hash: string, at: string): Promise<ApiKey | undefined> {
+    /**
+     * Finds a key by its hash, or by the hash of its previous raw key while that is still valid.
+     * @param options `locked`: blocks its deletion and rotation until the transaction ends, on PostgreSQL; on SQLite
+     *   any write transaction does
+     */
+    async findByHash(hash: string, at: string, { locked = false } = {}): Promise<ApiKey | undefined> {
+      const keys = executor
+        .selectFrom('api_keys')
+        .selectAll()
+        // A rotation writes the unique column hash, so it conflicts with this lock; the time of last use does not.
+        .$if(locked, (query) => query.forKeyShare());
       const row =
-        (await executor.selectFrom('api_keys').selectAll().where('hash', '=', hash).executeTakeFirst()) ??
-        (await executor
-          .selectFrom('api_keys')
-          .selectAll()
-          .where('previous_hash', '=', hash)
-          .where('previous_until', '>', at)
-          .executeTakeFirst());
+        (await keys.where('hash', '=', hash).executeTakeFirst()) ??
+        (await keys.where('previous_hash', '=', hash).where('previous_until', '>', at).executeTakeFirst());
       return row && fromRow(row);
     },
 
@@ -93,17 +106,6 @@ export function apiKeyRepository(executor: Executor | Tx) {
         .selectAll()
         .where('id', '=', id)
         .where('publisher_id', 'is', null)
-        .executeTakeFirst();
-      return row && fromRow(row);
-    },
-
-    /** Reads a key and blocks its deletion until the transaction ends; on SQLite any write transaction does. */
-    async findAndLock(id: string, dialect: DialectName): Promise<ApiKey | undefined> {
-      const row = await executor
-        .selectFrom('api_keys')
-        .selectAll()
-        .where('id', '=', id)
-        .$if(dialect === 'postgres', (query) => query.forKeyShare())
         .executeTakeFirst();
       return row && fromRow(row);
     },

@@ -76,10 +76,18 @@ export const ApiKeySchema = Type.Object(
 
 export type ApiKey = Static<typeof ApiKeySchema>;
 
+/** Fields of the response to creating something with scopes. */
+export const warningFields = {
+  warnings: Type.Optional(
+    Type.Array(Type.String(), { description: 'What to check about the scopes, in sentences; left out if nothing' }),
+  ),
+};
+
 /** Response to creating or rotating a key: the only one that contains the raw key. */
 export const CreatedApiKeySchema = Type.Object(
   {
     ...ApiKeySchema.properties,
+    ...warningFields,
     key: Type.String({ description: 'The raw key: shown only once, stored only as a hash' }),
   },
   { title: 'CreatedApiKey' },

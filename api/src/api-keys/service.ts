@@ -4,6 +4,7 @@ import { randomUUID } from 'node:crypto';
 import {
   accountMatches,
   accountOf,
+  changeAs,
   enforce,
   isUnlimited,
   NoAccessGrantError,
@@ -21,6 +22,7 @@ import {
   isExpired,
   isKeyId,
   scopesOf,
+  scopeWarnings,
   parseExpiry,
 } from './operations.ts';
 import type { ApiKeysOptions } from './options.ts';
@@ -65,32 +67,33 @@ export function createApiKeyService({
     async create(actor, newKey) {
       const fields = checkFields(newKey, categories);
       const { owner } = fields;
-      enforce(owner ? policy.createReadKey(actor.caller, owner) : policy.createUploadKey(actor.caller));
-
+      const mayCreate = (caller: Caller) =>
+        owner ? policy.createReadKey(caller, owner) : policy.createUploadKey(caller);
       const { rawKey, shortId } = createRawKey();
       const hash = hashKey(rawKey, salt);
-      const key = {
-        _id: randomUUID(),
-        ...fields,
-        shortId,
-        createdAt: now().toISOString(),
-        ...creatorOf(actor.caller),
-      };
-      await database.transaction(async (tx) => {
+      const key = await changeAs(database, actor, mayCreate, async (tx, current) => {
         if (owner && !(await accountHasGrant(owner, tx))) {
           throw new NoAccessGrantError(
             'The owner of a read key needs an access grant for this registry: ask a superadmin to grant it first.',
           );
         }
-        await apiKeyRepository(tx).insert(key, hash);
-        await appendAudit(tx, actor, {
+        const created = {
+          _id: randomUUID(),
+          ...fields,
+          shortId,
+          createdAt: now().toISOString(),
+          ...creatorOf(current.caller),
+        };
+        await apiKeyRepository(tx).insert(created, hash);
+        await appendAudit(tx, current, {
           action: 'api-key.create',
           targetType: 'api-key',
-          targetId: key._id,
-          details: auditDetails(key),
+          targetId: created._id,
+          details: auditDetails(created),
         });
+        return created;
       });
-      return { ...key, key: rawKey };
+      return { ...key, ...scopeWarnings(key), key: rawKey };
     },
 
     list(caller, { type, skip = 0, size = MAX_PAGE_SIZE }) {
@@ -103,15 +106,14 @@ export function createApiKeyService({
     },
 
     async rotate(actor, id, { overlapSeconds = DEFAULT_OVERLAP_SECONDS, expiresAt }) {
-      enforce(policy.listKeys(actor.caller));
-      const newExpiry = typeof expiresAt === 'string' ? parseExpiry(expiresAt) : expiresAt;
       const { rawKey, shortId } = createRawKey();
       const at = now();
-      const key = await database.transaction(async (tx) => {
+      const key = await changeAs(database, actor, policy.listKeys, async (tx, current) => {
+        const newExpiry = typeof expiresAt === 'string' ? parseExpiry(expiresAt) : expiresAt;
         const keys = apiKeyRepository(tx);
-        const current = await findVisible(keys, actor.caller, id);
-        enforce(policy.revokeKey(actor.caller, current.owner));
-        if (newExpiry === undefined && isExpired(current, at))
+        const present = await findVisible(keys, current.caller, id);
+        enforce(policy.revokeKey(current.caller, present.owner));
+        if (newExpiry === undefined && isExpired(present, at))
           throw new ApiKeyFieldsError('This key has expired: set a new expiry.', {
             errors: [{ path: '/expiresAt', message: 'must be given, since the key has expired' }],
           });
@@ -124,11 +126,11 @@ export function createApiKeyService({
           expiresAt: newExpiry,
         });
         if (!rotated) throw notFound();
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'api-key.rotate',
           targetType: 'api-key',
           targetId: id,
-          details: { ...auditDetails(rotated), previousShortId: current.shortId, previousUntil },
+          details: { ...auditDetails(rotated), previousShortId: present.shortId, previousUntil },
         });
         return rotated;
       });
@@ -136,13 +138,12 @@ export function createApiKeyService({
     },
 
     async revoke(actor, id) {
-      enforce(policy.listKeys(actor.caller));
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, policy.listKeys, async (tx, current) => {
         const keys = apiKeyRepository(tx);
-        const key = await findVisible(keys, actor.caller, id);
-        enforce(policy.revokeKey(actor.caller, key.owner));
+        const key = await findVisible(keys, current.caller, id);
+        enforce(policy.revokeKey(current.caller, key.owner));
         if (!(await keys.delete(id))) throw notFound();
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'api-key.revoke',
           targetType: 'api-key',
           targetId: id,

@@ -1,6 +1,6 @@
 // Authorises reads of documents, downloads and tarball contents.
 
-import { enforce, notVisible, policy, type Account, type Caller } from '../access/index.ts';
+import { accountOf, enforce, notVisible, policy, type Account, type Caller } from '../access/index.ts';
 
 /** The right that a read needs: to see that the artefact exists, or to download its bytes. */
 export type ReadRight = 'seeArtefact' | 'downloadArtefact';
@@ -20,12 +20,11 @@ export async function authorizeRead<Row extends { public: boolean | number }>(
 ): Promise<Row> {
   const isPublic = Boolean(row?.public);
   const refusal = policy[right](caller, { public: isPublic, privateAccess: [] });
-  // Reads the access list only if the decision depends on it.
-  enforce(
-    refusal && row && !isPublic
-      ? policy[right](caller, { public: false, privateAccess: await artefacts.findPrivateAccess(id) })
-      : refusal,
-  );
+  if (refusal && !isPublic && accountOf(caller)) {
+    // For an absent artefact too: the duration of the same queries does not tell it from one that is not shared.
+    const privateAccess = await artefacts.findPrivateAccess(id);
+    enforce(policy[right](caller, { public: false, privateAccess }));
+  } else enforce(refusal);
   if (!row) throw notVisible();
   return row;
 }

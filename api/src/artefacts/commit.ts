@@ -1,28 +1,21 @@
 // Commits an upload, however it was received: one transaction turns it into a slot of an artefact.
 
-import {
-  enforce,
-  isUnlimited,
-  policy,
-  uploaderOf,
-  type Actor,
-  type Caller,
-  type KeyScopes,
-  type Uploader,
-} from '../access/index.ts';
+import { enforce, isUnlimited, policy, uploaderOf, type CurrentActor, type Uploader } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Tx } from '../db/index.ts';
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type Slot } from './artefact.ts';
 import { renderDocuments, renderReceipt } from './document.ts';
-import {
-  FormatConflictError,
-  KeyNoLongerValidError,
-  MirroredConflictError,
-  PackageNameConflictError,
-} from './errors.ts';
 import type { IngestResult } from './ingest.ts';
-import { assertArchitecture, assertCategory, assertFileName, filePath, nextDataDates, npmPath } from './operations.ts';
-import { artefactRepository, type StoredArtefact } from './repository.ts';
+import {
+  assertArchitecture,
+  assertCategory,
+  assertFileName,
+  conflictOf,
+  filePath,
+  nextDataDates,
+  npmPath,
+} from './operations.ts';
+import { artefactRepository } from './repository.ts';
 import { scanRepository } from './scan-repository.ts';
 import { parseLocalisedField } from './upload-fields.ts';
 
@@ -48,28 +41,29 @@ export interface ReceivedUpload extends IngestResult {
 
 export interface CommitOptions {
   categories: readonly string[];
-  /** Returns the current scopes of an upload key, or undefined if it was revoked or has expired. */
-  keyScopes: (tx: Tx, keyId: string) => Promise<KeyScopes | undefined>;
 }
 
 /**
- * Commits an upload in the caller's transaction, and returns the document as JSON, rendered for the uploader. Key
- * validity, scopes and conflicts are checked as of now, not as of the start of the upload.
+ * Commits an upload in the caller's transaction, and returns the document as JSON, rendered for the uploader.
+ * Scopes and conflicts are checked as of now, not as of the start of the upload.
+ * @param actor allowed by policy.startUpload
  */
 export async function commitUpload(
   tx: Tx,
-  actor: Actor,
+  actor: CurrentActor,
   target: Target,
   upload: ReceivedUpload,
   options: CommitOptions,
 ): Promise<string> {
   const artefacts = artefactRepository(tx);
-  const existing = await artefacts.lock(target.id);
-  assertNoConflict(existing, target.format, upload.scan?.manifest.name);
+  const stored = await artefacts.lock(target.id);
 
-  const caller = await refreshScopes(tx, actor.caller, options.keyScopes);
+  const caller = actor.caller as Parameters<typeof uploaderOf>[0];
+  const conflict = conflictOf(caller, stored?.artefact, target.format, upload.scan?.manifest.name);
+  // A conflicting artefact counts as absent until the upload has passed all other checks: a key must not learn of it
+  // by an upload that would have been refused anyway.
+  const existing = conflict ? undefined : stored;
   const { artefact, slot } = mergeUpload(existing?.artefact, target, upload, uploaderOf(caller));
-  assertCategory(artefact.category, target.format, options.categories);
   enforce(
     policy.commitUpload(caller, {
       ...target,
@@ -78,6 +72,8 @@ export async function commitUpload(
       ...(artefact.packageName !== undefined && { packageName: artefact.packageName }),
     }),
   );
+  assertCategory(artefact.category, target.format, options.categories);
+  if (conflict) throw conflict;
 
   const slots = [
     ...(existing?.slots ?? []).filter(({ architecture }) => architecture !== slot.architecture),
@@ -166,39 +162,4 @@ function mergeUpload(
       hasInstallScripts: scan.hasInstallScripts,
     },
   };
-}
-
-/** @throws mirrored, format_conflict, package_name_conflict */
-export function assertNoConflict(existing: StoredArtefact | undefined, format: Format, packageName?: string): void {
-  if (!existing) return;
-  const { artefact } = existing;
-  if (artefact.origin)
-    throw new MirroredConflictError(
-      `This artefact is a mirror of ${artefact.origin}: upload it there, or choose another id.`,
-    );
-  if (artefact.format !== format)
-    throw new FormatConflictError(
-      `The artefact with this id has the format ${artefact.format}: choose another id, or delete it first.`,
-    );
-  if (packageName !== undefined && artefact.packageName !== packageName) {
-    throw new PackageNameConflictError(
-      `The artefact with this id holds the package ${artefact.packageName ?? ''}, not ${packageName}: choose ` +
-        'another id.',
-    );
-  }
-}
-
-/** Reloads the scopes of an upload key, which may have been revoked or narrowed during its upload. */
-async function refreshScopes(
-  tx: Tx,
-  caller: Caller,
-  keyScopes: CommitOptions['keyScopes'],
-): Promise<Parameters<typeof uploaderOf>[0]> {
-  if (caller.kind === 'internal' || caller.kind === 'user') return caller;
-  const scopes = caller.kind === 'upload-key' ? await keyScopes(tx, caller.key.id) : undefined;
-  if (caller.kind !== 'upload-key' || !scopes)
-    throw new KeyNoLongerValidError(
-      'The key was revoked or expired during the upload, and nothing was stored: upload again with a valid key.',
-    );
-  return { ...caller, scopes };
 }

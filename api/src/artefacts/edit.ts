@@ -1,6 +1,14 @@
 // Curation: edits metadata and access, deletes slots and artefacts.
 
-import { accountMatches, enforce, NotVisibleError, policy, type Account, type Actor } from '../access/index.ts';
+import {
+  accountMatches,
+  changeAs,
+  NotVisibleError,
+  policy,
+  type Account,
+  type Actor,
+  type CurrentActor,
+} from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import type { Artefact, LocalisedText } from './artefact.ts';
@@ -29,8 +37,7 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
      * @throws artefact_not_found, mirrored_read_only, category_invalid
      */
     async patch(actor: Actor, id: string, patch: Patch): Promise<string> {
-      enforce(policy.editArtefact(actor.caller));
-      return database.transaction(async (tx) => {
+      return changeAs(database, actor, policy.editArtefact, async (tx, current) => {
         const { artefact, slots } = await lockExisting(tx, id);
         const fields = Object.keys(patch);
         if (fields.some((field) => !LOCAL_FIELDS.has(field))) assertNotMirror(artefact);
@@ -41,7 +48,7 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         const documents = renderDocuments(changed, slots);
         await artefacts.update(changed, documents);
         if ('privateAccess' in patch) await artefacts.putPrivateAccess(id, changed.privateAccess);
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'artefact.edit',
           targetType: 'artefact',
           targetId: id,
@@ -55,7 +62,7 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
      * Sets or removes the thumbnail of an artefact in the caller's transaction; returns the document as JSON.
      * @throws artefact_not_found, mirrored_read_only
      */
-    async setThumbnail(tx: Tx, actor: Actor, id: string, thumbnail: Artefact['thumbnail']): Promise<string> {
+    async setThumbnail(tx: Tx, actor: CurrentActor, id: string, thumbnail: Artefact['thumbnail']): Promise<string> {
       const { artefact, slots } = await lockExisting(tx, id);
       assertNotMirror(artefact);
       const changed = { ...artefact, thumbnail, updatedAt: monotonicDate(new Date(), artefact.updatedAt) };
@@ -88,13 +95,12 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
      * @throws artefact_not_found, mirrored_read_only
      */
     async delete(actor: Actor, id: string): Promise<void> {
-      enforce(policy.editArtefact(actor.caller));
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, policy.editArtefact, async (tx, current) => {
         const { artefact, slots } = await lockExisting(tx, id);
         assertNotMirror(artefact);
         for (const hook of onArtefactDeleted) await hook(tx, id);
         await artefactRepository(tx).delete(id);
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'artefact.delete',
           targetType: 'artefact',
           targetId: id,
@@ -105,8 +111,7 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
 
     /** Deletes one slot. @throws artefact_not_found, slot_not_found, mirrored_read_only */
     async deleteSlot(actor: Actor, id: string, architecture: string): Promise<void> {
-      enforce(policy.editArtefact(actor.caller));
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, policy.editArtefact, async (tx, current) => {
         const { artefact, slots } = await lockExisting(tx, id);
         assertNotMirror(artefact);
         const deleted = slots.find((slot) => slot.architecture === architecture);
@@ -124,7 +129,7 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
           ),
         );
         await artefacts.deleteSlot(id, architecture);
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'artefact.delete-slot',
           targetType: 'artefact',
           targetId: id,

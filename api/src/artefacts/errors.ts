@@ -1,6 +1,7 @@
 import { defineError } from '../errors.ts';
 
 export const ArtefactIdInvalidError = defineError('artefact_id_invalid', 400, 'Invalid artefact id');
+export const ArtefactIdTakenError = defineError('artefact_id_taken', 409, 'Artefact id in use');
 export const ArchitectureInvalidError = defineError('architecture_invalid', 400, 'Invalid architecture');
 export const CategoryInvalidError = defineError('category_invalid', 400, 'Invalid category');
 export const FieldInvalidError = defineError('field_invalid', 400, 'Invalid form field');
@@ -11,6 +12,5 @@ export const MirroredConflictError = defineError('mirrored', 409, 'Artefact is a
 export const MirroredReadOnlyError = defineError('mirrored_read_only', 403, 'Artefact is a mirror');
 export const SlotNotFoundError = defineError('slot_not_found', 404, 'Slot not found');
 export const NotATarballError = defineError('not_a_tarball', 400, 'Not an npm tarball');
-export const KeyNoLongerValidError = defineError('api_key_revoked', 401, 'API key revoked during the upload');
 export const ReadmeNotFoundError = defineError('readme_not_found', 404, 'README not found');
 export const FileNotFoundError = defineError('file_not_found', 404, 'File not found in the package');

@@ -1,7 +1,7 @@
 // Mirrors: artefacts of another registry. They are committed with all slots at once, and detached when they become
 // local. remotes/ decides what to fetch from where.
 
-import type { Actor } from '../access/index.ts';
+import type { CurrentActor } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import type { Digest } from '../digests/index.ts';
@@ -74,7 +74,7 @@ export interface Mirroring {
    * @returns the artefact as it was before
    * @throws mirrored if an artefact with this id has another origin, or none
    */
-  commit(tx: Tx, actor: Actor, mirror: MirroredArtefact): Promise<Artefact | undefined>;
+  commit(tx: Tx, actor: CurrentActor, mirror: MirroredArtefact): Promise<Artefact | undefined>;
   /** Turns mirrors of a registry into local artefacts: all, or those in `ids`. */
   detach(tx: Tx, origin: string, ids?: readonly string[]): Promise<void>;
 }

@@ -1,12 +1,19 @@
-// Rules for ids, slots, categories, dates and search, as pure functions.
+// Rules for ids, conflicts, slots, categories, dates and search, as pure functions.
 
+import { canSee, type Caller } from '../access/index.ts';
 import { hexOf } from '../digests/index.ts';
+import type { BerthError } from '../errors.ts';
+import { INVISIBLE } from '../tarballs/index.ts';
 import {
   ArchitectureInvalidError,
   ArtefactIdInvalidError,
+  ArtefactIdTakenError,
   CategoryInvalidError,
   FileNameInvalidError,
+  FormatConflictError,
+  MirroredConflictError,
   NotATarballError,
+  PackageNameConflictError,
   SlotNotFoundError,
 } from './errors.ts';
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type LocalisedText, type Slot } from './artefact.ts';
@@ -21,18 +28,25 @@ const MAX_FILE_NAME_BYTES = 255;
 const NPM_ONLY_CATEGORIES = new Set(['processing', 'catalog', 'application']);
 const PATH_DIGEST_LENGTH = 16;
 const MIN_TRIGRAM_LENGTH = 3;
-const CONTROL_CHARACTERS = /\p{Cc}/u;
+/** An id with one of these looks like another id: an invisible character, or white space at an end. */
+const UNSEEN_IN_IDS = new RegExp(`${INVISIBLE.source}|^\\s|\\s$`, 'u');
+/** Slashes, control characters, and those that reorder text, with which a name seems to end in another extension. */
+const UNSAFE_IN_FILE_NAMES = /[\p{Cc}\u202a-\u202e\u2066-\u2069/\\]/u;
 
-/** Rejects ids that are reserved, too long, or unsafe as a path. @throws artefact_id_invalid */
+/** Rejects ids that are reserved, too long, unsafe as a path, or look like another id. @throws artefact_id_invalid */
 export function assertArtefactId(id: string): void {
   if (RESERVED_IDS.has(id))
     throw new ArtefactIdInvalidError(`The id ${id} is reserved: choose another one, such as @acme/import-gpkg@1.`);
+  const [invisible] = UNSEEN_IN_IDS.exec(id) ?? [];
+  if (invisible !== undefined)
+    throw new ArtefactIdInvalidError(
+      `The id contains ${codePointName(invisible)} in a place where it cannot be seen: remove that character.`,
+    );
   const segments = id.split('/');
-  const unsafe = id.length > MAX_ID_LENGTH || CONTROL_CHARACTERS.test(id) || id.includes('\\') || !id.isWellFormed();
+  const unsafe = id.length > MAX_ID_LENGTH || id.includes('\\') || !id.isWellFormed();
   if (unsafe || segments.some((segment) => segment === '' || segment === '.' || segment === '..')) {
     throw new ArtefactIdInvalidError(
-      `An id has 1 to ${MAX_ID_LENGTH} characters, none of them a control character or a backslash, and no ` +
-        'empty, "." or ".." part between slashes.',
+      `An id has 1 to ${MAX_ID_LENGTH} characters, no backslash, and no empty, "." or ".." part between slashes.`,
     );
   }
 }
@@ -58,15 +72,11 @@ export function assertCategory(category: string, format: Format, categories: rea
 /** @throws file_name_invalid */
 export function assertFileName(fileName: string): void {
   const unsafe =
-    CONTROL_CHARACTERS.test(fileName) ||
-    /[/\\]/.test(fileName) ||
-    fileName === '.' ||
-    fileName === '..' ||
-    !fileName.isWellFormed();
+    UNSAFE_IN_FILE_NAMES.test(fileName) || fileName === '.' || fileName === '..' || !fileName.isWellFormed();
   if (fileName === '' || unsafe || Buffer.byteLength(fileName) > MAX_FILE_NAME_BYTES) {
     throw new FileNameInvalidError(
-      `A file name has 1 to ${MAX_FILE_NAME_BYTES} bytes and no slash, backslash or control character: set the ` +
-        'field "fileName".',
+      `A file name has 1 to ${MAX_FILE_NAME_BYTES} bytes and no slash, backslash, control character or character ` +
+        'that reorders text: set the field "fileName".',
     );
   }
 }
@@ -193,4 +203,48 @@ export function chooseSlot(
         `are ${slots.map((other) => other.architecture).join(', ') || 'none'}.`,
     );
   return slot;
+}
+
+/** Formats a character as `U+200B`. */
+function codePointName(character: string): string {
+  return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`;
+}
+
+/**
+ * Returns the error that refuses an upload to an existing artefact; undefined if there is none. To a caller that may
+ * not see the artefact, every conflict reads the same.
+ *
+ * @param packageName of an npm upload, once its content is known
+ * @returns artefact_id_taken, mirrored, format_conflict, package_name_conflict
+ */
+export function conflictOf(
+  caller: Caller,
+  artefact: Artefact | undefined,
+  format: Format,
+  packageName?: string,
+): BerthError | undefined {
+  const conflict = artefact && findConflict(artefact, format, packageName);
+  return conflict && !canSee(caller, artefact)
+    ? new ArtefactIdTakenError(
+        'This id is in use by an artefact that the key may not see and that does not accept this upload: choose ' +
+          'another id, or ask a superadmin of the registry, who can see it.',
+      )
+    : conflict;
+}
+
+function findConflict(artefact: Artefact, format: Format, packageName: string | undefined): BerthError | undefined {
+  if (artefact.origin)
+    return new MirroredConflictError(
+      `This artefact is a mirror of ${artefact.origin}: upload it there, or choose another id.`,
+    );
+  if (artefact.format !== format)
+    return new FormatConflictError(
+      `The artefact with this id has the format ${artefact.format}: choose another id, or delete it first.`,
+    );
+  if (packageName !== undefined && artefact.packageName !== packageName)
+    return new PackageNameConflictError(
+      `The artefact with this id holds the package ${artefact.packageName ?? ''}, not ${packageName}: choose ` +
+        'another id.',
+    );
+  return undefined;
 }

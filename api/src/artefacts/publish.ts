@@ -3,7 +3,7 @@
 
 import { Writable, type Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { enforce, policy, type Actor } from '../access/index.ts';
+import { areScopesDecided, canSee, changeAs, enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import { UploadTooLargeError, type FormPart } from '../http/index.ts';
@@ -11,7 +11,6 @@ import type { TarballLimits, TarballScanners } from '../tarballs/index.ts';
 import type { Format } from './artefact.ts';
 import {
   commitUpload,
-  assertNoConflict,
   type CommitOptions,
   type ReceivedUpload,
   type Target,
@@ -19,7 +18,7 @@ import {
   type UploadFields,
 } from './commit.ts';
 import { createIngest, type Ingest } from './ingest.ts';
-import { assertArchitecture, assertArtefactId, assertCategory, assertFileName } from './operations.ts';
+import { assertArchitecture, assertArtefactId, assertCategory, assertFileName, conflictOf } from './operations.ts';
 import { artefactRepository } from './repository.ts';
 import type { TransferCounts } from './transfer-counts.ts';
 import { parseLocalisedField } from './upload-fields.ts';
@@ -48,8 +47,9 @@ export interface Publishing {
    * Rejects an upload before its first byte, as far as it can be checked by then. The commit checks again.
    *
    * @param fields of protocols that send them before the bytes
-   * @throws the errors of policy.authorizeUpload, artefact_id_invalid, format_conflict, mirrored; for fields
-   *   category_invalid, architecture_invalid, file_name_invalid, field_invalid
+   * @throws the errors of policy.authorizeUpload, artefact_id_invalid; those of conflictOf, for an artefact that the
+   *   caller may see, or if no content can violate the scopes any more; for fields category_invalid,
+   *   architecture_invalid, file_name_invalid, field_invalid
    */
   authorize(actor: Actor, target: Target, fields?: UploadFields): Promise<void>;
   /** Opens an ingest for the bytes. @throws storage_full, storage_unavailable */
@@ -63,8 +63,8 @@ export interface Publishing {
    * throws, the upload is unchanged.
    *
    * @param alongside runs in the same transaction
-   * @throws the errors of policy.commitUpload, api_key_revoked, format_conflict, mirrored, package_name_conflict, and
-   *   for fields those of `authorize`
+   * @throws the errors of policy.commitUpload, session_ended, api_key_revoked, those of conflictOf, and for fields
+   *   those of `authorize`
    */
   commit(
     actor: Actor,
@@ -102,19 +102,22 @@ export function createPublishing(options: PublishingOptions): Publishing {
     async authorize({ caller }, target, fields) {
       enforce(policy.startUpload(caller, target.id));
       assertArtefactId(target.id);
-      const existing = await artefactRepository(database.db).find(target.id);
-      assertNoConflict(existing, target.format);
-      if (!fields) return;
-      assertFields(target, fields, categories);
-      const presentCategory = existing?.artefact.category;
-      const category = fields.category ?? (target.format === 'file' ? (presentCategory ?? 'other') : undefined);
+      if (fields) assertFields(target, fields, categories);
+      const existing = (await artefactRepository(database.db).find(target.id))?.artefact;
+      const conflict = conflictOf(caller, existing, target.format);
+      const presentCategory = conflict ? undefined : existing?.category;
+      const category =
+        fields?.category ?? (fields && target.format === 'file' ? (presentCategory ?? 'other') : undefined);
+      const declared = { ...target, ...(category !== undefined && { category }) };
+      // Of an artefact that it may not see, a key learns only once it is certain that its scopes allow the upload.
+      const isKnown = existing !== undefined && (canSee(caller, existing) || areScopesDecided(caller, declared));
       enforce(
         policy.authorizeUpload(caller, {
-          ...target,
-          ...(category !== undefined && { category }),
-          ...(presentCategory !== undefined && { presentCategory }),
+          ...declared,
+          ...(isKnown && presentCategory !== undefined && { presentCategory }),
         }),
       );
+      if (isKnown && conflict) throw conflict;
     },
 
     open: async (format) => createIngest(await blobs.begin(), format, options),
@@ -122,8 +125,9 @@ export function createPublishing(options: PublishingOptions): Publishing {
     discard: (storageKey) => blobs.discard(storageKey),
 
     async commit(actor, target, upload, alongside) {
-      const document = await database.transaction(async (tx) => {
-        const rendered = await commitUpload(tx, actor, target, upload, options);
+      const mayUpload = (caller: Caller) => policy.startUpload(caller, target.id);
+      const document = await changeAs(database, actor, mayUpload, async (tx, current) => {
+        const rendered = await commitUpload(tx, current, target, upload, options);
         await alongside?.(tx, rendered);
         return rendered;
       });

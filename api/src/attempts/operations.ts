@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 const GROUPS = 8;
 /** A subscriber usually gets a /64 prefix: 2^64 addresses. */
 const NETWORK_GROUPS = 4;
@@ -17,4 +19,9 @@ export function networkOf(ip: string): string {
     .slice(0, NETWORK_GROUPS)
     .map((group) => group.replace(/^0+(?=.)/, ''))
     .join(':')}::/64`;
+}
+
+/** Returns the stored key of a subject: hashed, since a subject has any length and may be personal data. */
+export function subjectKey(name: string, subject: string): string {
+  return `${name}:${createHash('sha256').update(subject).digest('base64url')}`;
 }

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
 import { databaseTime, type Database } from '../db/index.ts';
 
-/** Failures of one subject in its current window, which ends at `until`. */
-export interface Failures {
+/** Attempts of one subject in its current window, which ends at `until`. */
+export interface Attempts {
   count: number;
   until: string;
 }
@@ -10,7 +10,7 @@ export interface Failures {
 export function attemptRepository({ db, dialect }: Pick<Database, 'db' | 'dialect'>) {
   const now = databaseTime(dialect);
   return {
-    async find(subject: string): Promise<Failures | undefined> {
+    async find(subject: string): Promise<Attempts | undefined> {
       return db
         .selectFrom('failed_attempts')
         .select(['count', 'until'])
@@ -19,8 +19,8 @@ export function attemptRepository({ db, dialect }: Pick<Database, 'db' | 'dialec
         .executeTakeFirst();
     },
 
-    /** Counts a failure; the first one after the last window starts a new window. */
-    async add(subject: string, windowMs: number): Promise<Failures> {
+    /** Counts an attempt; the first one after the last window starts a new window. */
+    async add(subject: string, windowMs: number): Promise<Attempts> {
       return db
         .insertInto('failed_attempts')
         .values({ subject, count: 1, until: databaseTime(dialect, windowMs) })
@@ -33,6 +33,15 @@ export function attemptRepository({ db, dialect }: Pick<Database, 'db' | 'dialec
         )
         .returning(['count', 'until'])
         .executeTakeFirstOrThrow();
+    },
+
+    async subtract(subject: string): Promise<void> {
+      await db
+        .updateTable('failed_attempts')
+        .set(({ eb }) => ({ count: eb('count', '-', 1) }))
+        .where('subject', '=', subject)
+        .where('count', '>', 0)
+        .execute();
     },
 
     async remove(subject: string): Promise<void> {

@@ -1,7 +1,7 @@
 // Audit log: services append an event in the transaction of the change; superadmins read events; old ones are pruned.
 
 import { randomUUID } from 'node:crypto';
-import type { Actor, Caller } from '../access/index.ts';
+import type { Caller, CurrentActor } from '../access/index.ts';
 import type { AuditEventsTable, Executor } from '../db/index.ts';
 
 export interface AuditEvent {
@@ -25,8 +25,11 @@ export interface AuditEvent {
   details?: Record<string, unknown>;
 }
 
-/** Appends an event. Pass the transaction of the change, so that both are committed or neither is. */
-export async function appendAudit(executor: Executor, actor: Actor, event: AuditEvent): Promise<void> {
+/**
+ * Appends an event. Pass the transaction of the change, so that both are committed or neither is, and the actor that
+ * `changeAs` has read in it.
+ */
+export async function appendAudit(executor: Executor, actor: CurrentActor, event: AuditEvent): Promise<void> {
   await executor
     .insertInto('audit_events')
     .values({

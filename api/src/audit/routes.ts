@@ -38,7 +38,7 @@ export function auditRoutes(audit: AuditLog): FastifyPluginAsyncTypebox {
         },
       },
       async (request, reply) => {
-        const lines = audit.export(request.actor.caller, request.query);
+        const lines = audit.export(request.actor, request.query);
         return reply
           .type('application/x-ndjson; charset=utf-8')
           .header('content-disposition', 'attachment; filename="audit-events.jsonl"')

@@ -1,7 +1,7 @@
 // Audit service: lists, exports and prunes events. Services write them with `appendAudit`.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { enforce, policy, type Caller } from '../access/index.ts';
+import { currentCaller, enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import type { AuditEventsTable, Database } from '../db/index.ts';
 import type { Job } from '../jobs/index.ts';
 import { auditRepository, type AuditPosition } from './repository.ts';
@@ -16,8 +16,11 @@ import {
 export interface AuditLog {
   /** Lists events, newest first. */
   list(caller: Caller, query: AuditQuery): Promise<{ results: AuditEventView[]; count: number }>;
-  /** Streams all matching events as JSON Lines, oldest first; may include events appended meanwhile. */
-  export(caller: Caller, filter: AuditFilterQuery): AsyncGenerator<string>;
+  /**
+   * Streams all matching events as JSON Lines, oldest first; may include events appended meanwhile. Throws midway once
+   * the caller may no longer read them, so that an incomplete export does not pass for a whole one.
+   */
+  export(actor: Actor, filter: AuditFilterQuery): AsyncGenerator<string>;
   /** Job that deletes events past the retention period, in batches. */
   readonly pruning: Job<number, number>;
 }
@@ -39,8 +42,9 @@ const BATCH_PAUSE_MS = 20;
 export function createAuditLog({ database, retentionDays, batchSize = BATCH_SIZE }: AuditLogOptions): AuditLog {
   const rows = auditRepository(database.db);
 
-  async function* readAll(filter: AuditFilterQuery): AsyncGenerator<string> {
+  async function* readAll(actor: Actor, filter: AuditFilterQuery): AsyncGenerator<string> {
     for (let position: AuditPosition | undefined; ;) {
+      enforce(policy.seeAudit(await currentCaller(actor, database.db)));
       const batch = await rows.listAfter(filter, position, batchSize);
       if (batch.length > 0) yield batch.map((row) => `${JSON.stringify(toView(row))}\n`).join('');
       if (batch.length < batchSize) return;
@@ -54,9 +58,9 @@ export function createAuditLog({ database, retentionDays, batchSize = BATCH_SIZE
       const { rows: page, count } = await rows.list(filter, { offset: skip, limit: Math.min(size, MAX_PAGE_SIZE) });
       return { results: page.map(toView), count };
     },
-    export(caller, filter) {
-      enforce(policy.seeAudit(caller));
-      return readAll(filter);
+    export(actor, filter) {
+      enforce(policy.seeAudit(actor.caller));
+      return readAll(actor, filter);
     },
     pruning: {
       name: 'audit.prune',

@@ -39,8 +39,8 @@ export interface BackupOptions {
   /** Created if missing. An existing backup in it is updated. */
   directory: string;
   berthVersion: string;
-  /** Secrets that the instance stores itself, by name, and the names of those that its environment sets. */
-  secrets: { generated: Record<string, string>; configured: string[] };
+  /** Secrets that the instance stores itself, by name, and the names of the others that it needs. */
+  secrets: { generated: Record<string, string>; leftOut: string[] };
   /** Verify existing files by digest instead of by size only, and copy damaged ones again. */
   verify?: boolean;
   onProgress?: ((progress: BackupProgress) => void) | undefined;
@@ -127,7 +127,7 @@ async function writeSnapshot({
     secrets: {
       included,
       ...(included.length > 0 && { digest: await digestOfFile(secretsPath(directory, name)) }),
-      leftOut: secrets.configured,
+      leftOut: secrets.leftOut,
     },
   };
 }

@@ -49,7 +49,7 @@ export const ManifestSchema = Type.Object({
     /** Names of the secrets in secrets.json, whose digest follows. Empty if the environment sets all secrets. */
     included: Type.Array(Type.String()),
     digest: Type.Optional(Digest),
-    /** Names of the secrets that the instance's environment sets, to be kept elsewhere. */
+    /** Names of the other secrets that the instance needs, to be kept elsewhere. */
     leftOut: Type.Array(Type.String()),
   }),
 });

@@ -13,6 +13,7 @@ export interface BackedUpTable {
 
 /** In the order in which foreign keys allow them to be filled. */
 export const BACKED_UP_TABLES: readonly BackedUpTable[] = [
+  { name: 'secret_fingerprints', orderBy: ['name'] },
   { name: 'user', orderBy: ['id'] },
   { name: 'account', orderBy: ['id'] },
   { name: 'twoFactor', orderBy: ['id'] },

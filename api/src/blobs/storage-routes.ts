@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { eventStreams, problems, refuseNull } from '../http/index.ts';
+import { eventStreams, problems, refuseNull, type EventStreamOptions } from '../http/index.ts';
 import {
   ScrubJobSchema,
   ScrubRequestSchema,
@@ -14,9 +14,9 @@ import type { Storage } from './storage.ts';
 const tags = ['storage'];
 
 /** Storage administration for superadmins: totals, garbage collection (sweep) and integrity check (scrub). */
-export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
+export function storageRoutes(storage: Storage, streams: EventStreamOptions = {}): FastifyPluginAsyncTypebox {
   return async (app) => {
-    const openStream = eventStreams(app);
+    const openStream = eventStreams(app, streams);
 
     app.get(
       '/storage',
@@ -77,8 +77,8 @@ export function storageRoutes(storage: Storage): FastifyPluginAsyncTypebox {
         },
       },
       (request, reply) => {
-        const watch = storage.watcherFor(request.actor.caller);
-        const stream = openStream(reply);
+        const { watch, isAllowed } = storage.watcherFor(request.actor);
+        const stream = openStream(reply, isAllowed);
         stream.onClose(
           watch((job, state) => {
             stream.send(job, state);

@@ -1,6 +1,6 @@
 // Storage administration: totals, sweep (garbage collection) and scrub (integrity check), and watching both jobs.
 
-import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
+import { changeAs, enforce, isStillAllowed, policy, type Actor, type Caller } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Database } from '../db/index.ts';
 import type { Jobs, JobState } from '../jobs/index.ts';
@@ -43,11 +43,13 @@ export interface Storage {
   previewSweep(caller: Caller): Promise<SweepResult>;
   /** Schedules a sweep or a scrub to run now, in any replica. @throws job_running */
   begin(actor: Actor, job: StorageJob): Promise<JobState>;
-  /**
-   * Checks the caller's permission and returns a function that subscribes to the state of both jobs: called back at
-   * once and on every change. The subscription returns an unsubscribe function.
-   */
-  watcherFor(caller: Caller): (onState: (job: StorageJob, state: JobState) => void) => () => void;
+  /** Checks the caller's permission, and returns how to watch both jobs. */
+  watcherFor(actor: Actor): {
+    /** Calls back with the present states, then on every change. Returns a function that unsubscribes. */
+    watch: (onState: (job: StorageJob, state: JobState) => void) => () => void;
+    /** Tells whether the caller may still watch. */
+    isAllowed: () => Promise<boolean>;
+  };
   /** Runs a sweep in this process, for the command line. @throws job_running, storage_unavailable */
   sweep(options?: { dryRun?: boolean; onProgress?: (progress: SweepProgress) => void }): Promise<SweepResult>;
   /** Runs a scrub in this process, for the command line. @throws as `sweep` */
@@ -107,18 +109,22 @@ export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSec
       return sweeper.dryRun();
     },
     async begin(actor, job) {
-      enforce(policy.manageStorage(actor.caller));
-      await jobs.runNow(JOBS[job], (tx) =>
-        appendAudit(tx, actor, { action: `storage.${job}`, targetType: 'storage', targetId: job }),
-      );
+      await changeAs(database, actor, policy.manageStorage, async (tx, current) => {
+        await jobs.makeDue(tx, JOBS[job]);
+        await appendAudit(tx, current, { action: `storage.${job}`, targetType: 'storage', targetId: job });
+      });
+      jobs.wake(JOBS[job]);
       return view(job);
     },
-    watcherFor(caller) {
-      enforce(policy.manageStorage(caller));
-      return (onState) =>
-        jobs.watch(Object.values(JOBS), (state) => {
-          onState(state.name === SWEEP_JOB ? 'sweep' : 'scrub', state);
-        });
+    watcherFor(actor) {
+      enforce(policy.manageStorage(actor.caller));
+      return {
+        watch: (onState) =>
+          jobs.watch(Object.values(JOBS), (state) => {
+            onState(state.name === SWEEP_JOB ? 'sweep' : 'scrub', state);
+          }),
+        isAllowed: () => isStillAllowed(database, actor, policy.manageStorage),
+      };
     },
     async sweep({ dryRun = false, onProgress } = {}) {
       const options = onProgress && { onProgress: onProgress as (value: unknown) => void };

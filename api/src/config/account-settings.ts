@@ -1,7 +1,7 @@
 // Settings of users and sign-in, and the secrets that protect keys and sessions.
 
 import { Type } from 'typebox';
-import { HTTP_URL, List, OneOf, Secret } from './field-types.ts';
+import { HttpUrl, List, OneOf, Secret } from './field-types.ts';
 
 export const accountSettings = {
   AUTH_MODE: OneOf(['local', 'simple-directory'], {
@@ -10,29 +10,34 @@ export const accountSettings = {
       'Source of users and organisations: this registry (local), or the Data Fair identity service ' +
       '(simple-directory)',
   }),
-  DIRECTORY_URL: Type.Optional(
+  DIRECTORY_URL: HttpUrl({
+    examples: ['https://example.org/simple-directory'],
+    description: 'URL at which users sign in. Required with AUTH_MODE=simple-directory',
+  }),
+  PRIVATE_DIRECTORY_URL: HttpUrl({
+    examples: ['http://simple-directory:8080'],
+    description: 'URL at which Berth reaches the identity service. Default: DIRECTORY_URL',
+  }),
+  DIRECTORY_TOKEN_ISSUER: Type.Optional(
     Type.String({
-      pattern: HTTP_URL,
+      minLength: 1,
       examples: ['https://example.org/simple-directory'],
-      description: 'URL at which users sign in. Required with AUTH_MODE=simple-directory',
+      description: 'Issuer (iss) that session tokens of the identity service must name. Default: not checked',
     }),
   ),
-  PRIVATE_DIRECTORY_URL: Type.Optional(
+  DIRECTORY_TOKEN_AUDIENCE: Type.Optional(
     Type.String({
-      pattern: HTTP_URL,
-      examples: ['http://simple-directory:8080'],
-      description: 'URL at which Berth reaches the identity service. Default: DIRECTORY_URL',
+      minLength: 1,
+      examples: ['berth'],
+      description: 'Audience (aud) that session tokens of the identity service must name. Default: not checked',
     }),
   ),
-  OIDC_ISSUER: Type.Optional(
-    Type.String({
-      pattern: HTTP_URL,
-      examples: ['https://login.example.org/realms/acme'],
-      description:
-        'OpenID provider for single sign-on, in addition to passwords; must serve ' +
-        '/.well-known/openid-configuration below this URL',
-    }),
-  ),
+  OIDC_ISSUER: HttpUrl({
+    examples: ['https://login.example.org/realms/acme'],
+    description:
+      'OpenID provider for single sign-on, in addition to passwords; must serve ' +
+      '/.well-known/openid-configuration below this URL',
+  }),
   OIDC_CLIENT_ID: Type.Optional(
     Type.String({ minLength: 1, description: 'Client ID of Berth at the provider. Required with OIDC_ISSUER' }),
   ),
@@ -50,6 +55,15 @@ export const accountSettings = {
     description: 'Name of the provider on the sign-in page',
   }),
   OIDC_SCOPES: List({ default: ['openid', 'profile', 'email'], description: 'Scopes to request' }),
+  OIDC_EMAIL_VERIFIED_CLAIM: Type.Optional(
+    Type.String({
+      minLength: 1,
+      examples: ['xms_edov'],
+      description:
+        'Claim that says that an e-mail address is verified, without which nobody gets a user. Default: ' +
+        'email_verified',
+    }),
+  ),
   OIDC_ORGANIZATIONS_CLAIM: Type.Optional(
     Type.String({
       minLength: 1,
@@ -82,10 +96,16 @@ export const accountSettings = {
       description: 'Password of that superadmin. Default: generated and printed once',
     }),
   ),
-  SECRET_INTERNAL_SERVICES: Secret(
-    'Secret that internal services send as x-secret-key; empty disables internal access. Generated if unset with ' +
-      'SQLite',
-    0,
+  SECRET_INTERNAL_SERVICES: Type.Optional(
+    Type.String({
+      // What an HTTP header can carry (RFC 9110, section 5.5); a client could not send anything else.
+      pattern: '^([\\x21-\\x7e]([\\x20-\\x7e]*[\\x21-\\x7e])?)?$',
+      expected: 'printable ASCII, which an HTTP header can carry, without a space at either end',
+      secret: true,
+      description:
+        'Secret that internal services send as x-secret-key; empty disables internal access. Generated if unset ' +
+        'with SQLite',
+    }),
   ),
   API_KEYS_SALT: Secret('HMAC key under which API keys are hashed. Generated if unset with SQLite'),
   CIPHER_PASSWORD: Secret('Password that encrypts the keys of remote registries. Generated if unset with SQLite'),

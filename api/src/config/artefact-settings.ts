@@ -8,16 +8,19 @@ const GIB = 1024 ** 3;
 export const artefactSettings = {
   MAX_UPLOAD_BYTES: Type.Integer({
     minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
     default: 200 * GIB,
     description: 'Maximum size of an upload, in bytes (200 GiB)',
   }),
   MAX_UNPACKED_BYTES: Type.Integer({
     minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
     default: 4 * GIB,
     description: 'Maximum unpacked size of an npm tarball, in bytes (4 GiB)',
   }),
   MAX_TAR_ENTRIES: Type.Integer({
     minimum: 1,
+    maximum: Number.MAX_SAFE_INTEGER,
     default: 200_000,
     description: 'Maximum number of entries in an npm tarball',
   }),

@@ -22,10 +22,17 @@ export function directoryOf({
   AUTH_MODE,
   DIRECTORY_URL = '',
   PRIVATE_DIRECTORY_URL = DIRECTORY_URL,
-}: Config): { url: string; privateUrl: string } | undefined {
+  DIRECTORY_TOKEN_ISSUER,
+  DIRECTORY_TOKEN_AUDIENCE,
+}: Config) {
   const trim = (url: string) => url.replace(/\/+$/, '');
   return AUTH_MODE === 'simple-directory'
-    ? { url: trim(DIRECTORY_URL), privateUrl: trim(PRIVATE_DIRECTORY_URL) }
+    ? {
+        url: trim(DIRECTORY_URL),
+        privateUrl: trim(PRIVATE_DIRECTORY_URL),
+        issuer: DIRECTORY_TOKEN_ISSUER,
+        audience: DIRECTORY_TOKEN_AUDIENCE,
+      }
     : undefined;
 }
 
@@ -37,6 +44,7 @@ export function oidcOf(config: Config) {
     OIDC_CLIENT_SECRET = '',
     OIDC_NAME,
     OIDC_SCOPES,
+    OIDC_EMAIL_VERIFIED_CLAIM,
     OIDC_ORGANIZATIONS_CLAIM,
     OIDC_ADMIN_CLAIM,
     OIDC_ADMIN_VALUE,
@@ -49,7 +57,12 @@ export function oidcOf(config: Config) {
         clientId: OIDC_CLIENT_ID,
         clientSecret: OIDC_CLIENT_SECRET,
         scopes: OIDC_SCOPES,
-        claims: { organizations: OIDC_ORGANIZATIONS_CLAIM, admin: OIDC_ADMIN_CLAIM, adminValue: OIDC_ADMIN_VALUE },
+        claims: {
+          emailVerified: OIDC_EMAIL_VERIFIED_CLAIM,
+          organizations: OIDC_ORGANIZATIONS_CLAIM,
+          admin: OIDC_ADMIN_CLAIM,
+          adminValue: OIDC_ADMIN_VALUE,
+        },
       };
 }
 

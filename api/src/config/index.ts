@@ -1,3 +1,5 @@
 export { databaseUrl, directoryOf, mailOf, oidcOf, proxiesOf } from './connections.ts';
-export { ConfigError, readConfig } from './read-config.ts';
+export { ConfigError } from './config-error.ts';
+export { fileReason } from './config-file.ts';
+export { readConfig } from './read-config.ts';
 export { configReference, type Config } from './schema.ts';

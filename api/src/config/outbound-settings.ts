@@ -1,11 +1,14 @@
 // Settings of connections to other servers: mail, notices, remote registries, proxies, certificates.
 
+import { existsSync } from 'node:fs';
 import { Type } from 'typebox';
+import { isUrl } from './formats.ts';
 
 export const outboundSettings = {
   SMTP_URL: Type.Optional(
     Type.String({
       pattern: '^smtps?://',
+      accepts: isUrl,
       examples: ['smtps://berth:password@mail.example.org'],
       secret: true,
       description:
@@ -29,6 +32,7 @@ export const outboundSettings = {
   KEY_EXPIRY_WEBHOOK_URL: Type.Optional(
     Type.String({
       pattern: '^https?://[^/?#@]+(/.*)?$',
+      accepts: isUrl,
       examples: ['https://chat.example.org/hooks/berth'],
       secret: true,
       description: 'URL that receives a POST with { event, registry, key } for each API key that expires soon',
@@ -51,7 +55,8 @@ export const outboundSettings = {
   }),
   HTTP_PROXY: Type.Optional(
     Type.String({
-      pattern: '^https?://',
+      pattern: '^https?://[^/?#]+/?$',
+      accepts: isUrl,
       examples: ['http://proxy.example.org:3128'],
       secret: true,
       description:
@@ -61,7 +66,8 @@ export const outboundSettings = {
   ),
   HTTPS_PROXY: Type.Optional(
     Type.String({
-      pattern: '^https?://',
+      pattern: '^https?://[^/?#]+/?$',
+      accepts: isUrl,
       examples: ['http://proxy.example.org:3128'],
       secret: true,
       description: 'Proxy for https requests to the same servers. Default: HTTP_PROXY',
@@ -80,6 +86,8 @@ export const outboundSettings = {
     Type.String({
       minLength: 1,
       examples: ['/etc/berth/ca.pem'],
+      accepts: existsSync,
+      expected: 'the path of an existing file',
       description:
         'PEM file of additional certificate authorities to trust for every outbound connection. Node reads it, so ' +
         'set it in the environment of the process, not in the BERTH_CONFIG file',

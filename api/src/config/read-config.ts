@@ -1,21 +1,13 @@
-// Reads the configuration once at start: from the environment, then from the optional BERTH_CONFIG file.
+// Reads the configuration once at start; raw-values.ts finds the values.
 
-import { existsSync, readFileSync } from 'node:fs';
-import { Value } from 'typebox/value';
-import { parse as parseYaml } from 'yaml';
+import { ConfigError } from './config-error.ts';
+import { readRawValues } from './raw-values.ts';
 import { ConfigSchema, type Config, type Settings } from './schema.ts';
-import { defaultOf, describeExpected, describeValue, isSecret, parseText } from './schema-text.ts';
+import { defaultOf, describeExpected, describeValue, isSecret, isValid, parseText } from './schema-text.ts';
 
-/** Many systems set these in lower case. */
-const PROXY_NAMES = new Set(['HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY']);
 const REQUIRED_FOR_OIDC = ['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const;
 const NEED_OIDC_ISSUER = [...REQUIRED_FOR_OIDC, 'OIDC_ORGANIZATIONS_CLAIM', 'OIDC_ADMIN_CLAIM'] as const;
 const REQUIRED_FOR_S3 = ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
-
-/** An unusable setting. The message names the variable, its value and the values it accepts. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-}
 
 /**
  * Reads the configuration; the environment overrides the file.
@@ -23,17 +15,15 @@ export class ConfigError extends Error {
  * @throws ConfigError
  */
 export function readConfig(env: NodeJS.ProcessEnv): Config {
-  const file = env['BERTH_CONFIG'] ? readConfigFile(env['BERTH_CONFIG']) : {};
+  const given = readRawValues(env);
   const values: Record<string, unknown> = {};
   for (const [name, schema] of Object.entries(ConfigSchema.properties)) {
-    const raw = env[name] ?? (PROXY_NAMES.has(name) ? env[name.toLowerCase()] : undefined) ?? file[name];
-    const value =
-      raw === undefined || raw === null || (raw === '' && !isSecret(schema))
-        ? defaultOf(schema)
-        : parseText(schema, raw);
+    const { value: raw, label } = given.get(name) ?? { value: undefined, label: name };
+    const isUnset = raw === undefined || (isBlank(raw) && !isSecret(schema));
+    const value = isUnset ? defaultOf(schema) : parseText(schema, raw);
     if (value === undefined) continue;
-    if (!Value.Check(schema, value))
-      throw new ConfigError(`${name} ${describeValue(schema, raw)}, but it must be ${describeExpected(schema)}.`);
+    if (!isValid(schema, value))
+      throw new ConfigError(`${label} ${describeValue(schema, raw)}, but it must be ${describeExpected(schema)}.`);
     values[name] = value;
   }
   const settings = values as Settings;
@@ -44,6 +34,11 @@ export function readConfig(env: NodeJS.ProcessEnv): Config {
     ...(settings.S3_ROOT_DIR !== undefined && { S3_ROOT_DIR: settings.S3_ROOT_DIR.replace(/^\/|\/$/g, '') }),
     PUBLIC_URL: (settings.PUBLIC_URL ?? `http://localhost:${settings.PORT}`).replace(/\/+$/, ''),
   };
+}
+
+/** Whether a value is empty, as variables without a value are in many environment files. */
+function isBlank(raw: unknown): boolean {
+  return raw === '' || (Array.isArray(raw) && raw.length === 1 && raw[0] === '');
 }
 
 /** Rejects settings that depend on another one which is not set. */
@@ -57,8 +52,8 @@ function assertComplete(settings: Settings): void {
     assertSet(settings, REQUIRED_FOR_OIDC, 'OIDC_ISSUER');
   }
   if (settings.AUTH_MODE === 'simple-directory') assertSet(settings, ['DIRECTORY_URL'], 'AUTH_MODE=simple-directory');
-  if (settings.NODE_EXTRA_CA_CERTS !== undefined && !existsSync(settings.NODE_EXTRA_CA_CERTS))
-    throw new ConfigError(`NODE_EXTRA_CA_CERTS is ${settings.NODE_EXTRA_CA_CERTS}, but there is no such file.`);
+  if (settings.METRICS_PORT === settings.PORT)
+    throw new ConfigError(`METRICS_PORT is ${settings.METRICS_PORT}, but it must differ from PORT.`);
   if (settings.FILES_STORAGE === 's3') assertSet(settings, REQUIRED_FOR_S3, 'FILES_STORAGE=s3');
 }
 
@@ -68,27 +63,4 @@ function assertSet(settings: Settings, names: readonly (keyof Settings)[], requi
     throw new ConfigError(
       `${requiredBy} also requires ${missing.join(', ')}, which ${missing.length === 1 ? 'is' : 'are'} not set.`,
     );
-}
-
-function readConfigFile(path: string): Record<string, unknown> {
-  let parsed: unknown;
-  try {
-    parsed = parseYaml(readFileSync(path, 'utf8')); // JSON is YAML
-  } catch (error) {
-    throw new ConfigError(`BERTH_CONFIG is ${path}, which cannot be read as JSON or YAML: ${firstLineOf(error)}.`);
-  }
-  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
-    throw new ConfigError(`BERTH_CONFIG is ${path}, but that file does not contain an object of settings.`);
-  const names = Object.keys(ConfigSchema.properties);
-  const unknown = Object.keys(parsed).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new ConfigError(
-      `BERTH_CONFIG (${path}) has the unknown setting ${unknown}; known settings: ${names.join(', ')}.`,
-    );
-  return parsed as Record<string, unknown>;
-}
-
-/** Only the first line: a YAML error quotes the surrounding lines after it, which may contain secrets. */
-function firstLineOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).split('\n', 1)[0]?.replace(/:$/, '') ?? '';
 }

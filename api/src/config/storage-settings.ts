@@ -2,6 +2,7 @@
 
 import { Type } from 'typebox';
 import { OneOf } from './field-types.ts';
+import { isDatabaseUrl, isUrl } from './formats.ts';
 
 /** One or more path segments of characters that S3 and every proxy pass on unchanged; no `.` or `..` segment. */
 const S3_FOLDERS = "^/?(?!.*(?:^|/)\\.{1,2}(?:/|$))[\\w!*'().-]+(?:/[\\w!*'().-]+)*/?$";
@@ -15,7 +16,10 @@ export const storageSettings = {
   DATABASE_URL: Type.Optional(
     Type.String({
       pattern: '^postgres(ql)?://',
-      examples: ['postgres://berth:password@db.example.org/berth'],
+      accepts: isDatabaseUrl,
+      expected:
+        'of the form postgres://berth:password@db.example.org/berth, with special characters of the password ' +
+        'percent-encoded (# as %23, / as %2F)',
       secret: true,
       description: 'PostgreSQL database (postgres://…), required for several replicas. Default: SQLite in DATA_DIR',
     }),
@@ -35,22 +39,32 @@ export const storageSettings = {
   S3_ENDPOINT: Type.Optional(
     Type.String({
       pattern: '^https?://[^/?#@]+/?$',
+      accepts: isUrl,
       examples: ['https://s3.example.org'],
       description:
         'URL of the S3 server; clients must reach it too if downloads are redirected. Default: the Amazon endpoint ' +
         'of S3_REGION',
     }),
   ),
-  S3_REGION: Type.String({ minLength: 1, default: 'us-east-1', description: 'Region used to sign requests' }),
+  S3_REGION: Type.String({
+    pattern: '^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$',
+    examples: ['eu-west-3'],
+    default: 'us-east-1',
+    description: 'Region used to sign requests',
+  }),
   S3_BUCKET: Type.Optional(
     Type.String({
-      minLength: 3,
-      maxLength: 63,
+      pattern: '^[A-Za-z0-9][A-Za-z0-9._-]{1,61}[A-Za-z0-9]$',
+      expected: '3 to 63 letters, digits, dots and hyphens',
       description: 'Existing bucket. Required with FILES_STORAGE=s3',
     }),
   ),
   S3_ACCESS_KEY_ID: Type.Optional(
-    Type.String({ minLength: 1, description: 'Access key ID. Required with FILES_STORAGE=s3' }),
+    Type.String({
+      pattern: '^[\\x21-\\x7e]+$',
+      expected: 'printable ASCII without spaces',
+      description: 'Access key ID. Required with FILES_STORAGE=s3',
+    }),
   ),
   S3_SECRET_ACCESS_KEY: Type.Optional(
     Type.String({ minLength: 1, secret: true, description: 'Secret access key. Required with FILES_STORAGE=s3' }),

@@ -8,6 +8,7 @@ export interface AuthSchema {
     id: string;
     name: string;
     email: string;
+    /** Whether the owner of the address has proved it, or a superadmin has vouched for it. */
     emailVerified: number | boolean;
     image: string | null;
     createdAt: AuthDate;
@@ -34,6 +35,7 @@ export interface AuthSchema {
   /** Ways to sign in; a password has the provider `credential`. */
   account: {
     id: string;
+    /** The user's ID for a password; issuer and subject, separated by a space, for the OpenID provider. */
     accountId: string;
     providerId: string;
     userId: string;
@@ -76,6 +78,28 @@ export interface AuthSchema {
     expiresAt: AuthDate;
     createdAt: AuthDate;
     inviterId: string;
+    /** Whether only the invited person got the link, by mail, so that accepting it proves the address. */
+    mailed: number | boolean;
   };
   teamMember: { id: string; teamId: string; userId: string; membershipKey: string | null; createdAt: AuthDate | null };
+  twoFactor: {
+    id: string;
+    secret: string;
+    backupCodes: string;
+    userId: string;
+    verified: number | boolean | null;
+    failedVerificationCount: number | null;
+    lockedUntil: AuthDate | null;
+  };
+  /** Single-use tokens, trusted devices and steps of sign-ins. */
+  verification: {
+    id: string;
+    /** SHA-256 of the identifier. */
+    identifier: string;
+    /** ID of the user, except for steps of sign-ins whose user is not known yet. */
+    value: string;
+    expiresAt: AuthDate;
+    createdAt: AuthDate;
+    updatedAt: AuthDate;
+  };
 }

@@ -15,6 +15,9 @@ import { createGuards } from './migrations/0008-guards.ts';
 import { createTrustedPublishers } from './migrations/0009-trusted-publishers.ts';
 import { splitFileIndexes } from './migrations/0010-file-index.ts';
 import { addSyncErrorCodes } from './migrations/0011-sync-error-codes.ts';
+import { createIdentities } from './migrations/0012-identities.ts';
+import { restrictTrustedPublishers } from './migrations/0013-pipelines.ts';
+import { addSecretFingerprints } from './migrations/0014-secrets.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
@@ -31,6 +34,9 @@ const STEPS: Record<string, MigrationStep> = {
   '0009-trusted-publishers': createTrustedPublishers,
   '0010-file-index': splitFileIndexes,
   '0011-sync-error-codes': addSyncErrorCodes,
+  '0012-identities': createIdentities,
+  '0013-pipelines': restrictTrustedPublishers,
+  '0014-secrets': addSecretFingerprints,
 };
 
 /**

@@ -21,6 +21,7 @@ export interface Schema extends AuthSchema, RemoteSchema, TarballSchema {
   leases: LeasesTable;
   list_versions: ListVersionsTable;
   resumable_uploads: ResumableUploadsTable;
+  secret_fingerprints: SecretFingerprintsTable;
   slots: SlotsTable;
   thumbnails: ThumbnailsTable;
   trusted_publishers: TrustedPublishersTable;
@@ -68,6 +69,14 @@ export interface ApiKeysTable {
   publisher_id: string | null;
 }
 
+/** Recognises the secrets that other rows depend on. */
+export interface SecretFingerprintsTable {
+  /** Name of the setting, such as AUTH_SECRET. */
+  name: string;
+  /** HMAC-SHA-256 under the secret, hexadecimal. */
+  fingerprint: string;
+}
+
 export interface TrustedPublishersTable {
   id: string;
   name: string;
@@ -76,7 +85,11 @@ export interface TrustedPublishersTable {
   repository: string;
   repository_id: string | null;
   workflow: string | null;
+  branch: string | null;
+  tag: string | null;
   environment: string | null;
+  any_ref: number;
+  events: string | null;
   allowed_name: string | null;
   allowed_name_prefix: string | null;
   allowed_package_name: string | null;
@@ -95,7 +108,7 @@ export interface UsedIdentityTokensTable {
 }
 
 export interface FailedAttemptsTable {
-  /** The kind of attempt and a hash of the client. */
+  /** The kind of attempt and a hash of whom or what it is counted for. */
   subject: string;
   count: number;
   until: string;

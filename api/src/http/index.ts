@@ -20,4 +20,4 @@ export { registerStaticUi } from './static-ui.ts';
 export { isProxied } from './proxied.ts';
 export { registerPrivateDocuments } from './caching.ts';
 export { sendBytes, type ByteSource } from './send-bytes.ts';
-export { eventStreams, type EventStream, type OpenEventStream } from './events.ts';
+export { eventStreams, type EventStream, type EventStreamOptions, type OpenEventStream } from './events.ts';

@@ -30,12 +30,11 @@ export interface Jobs {
   /** Inserts the rows of new jobs and starts polling. */
   start(): Promise<void>;
   /**
-   * Makes a job due now: this replica tries to run it immediately, others within a second.
-   *
-   * @param alongside writes in the same transaction, such as an audit entry
+   * Makes a job due now, in the caller's transaction; call `wake` after the commit. Other replicas run it within a
+   * second.
    * @throws job_running while it is due or running, or its lease is held by something else
    */
-  runNow(name: string, alongside?: (tx: Tx) => Promise<void>): Promise<void>;
+  makeDue(tx: Tx, name: string): Promise<void>;
   /**
    * Runs a job to completion in this process, whether or not it is due and `start()` was called; for the command line.
    *
@@ -215,15 +214,10 @@ export function createJobs({
       await insertMissing();
       if (!stopping.signal.aborted) poll();
     },
-    async runNow(name, alongside) {
-      const job = find(name);
-      await database.transaction(async (tx) => {
-        const txRows = jobRepository(tx, database.dialect);
-        await txRows.insert(name, undefined);
-        if (!(await txRows.makeDue(name))) throw alreadyRunning(name);
-        await alongside?.(tx);
-      });
-      if (isStarted) startRun(job);
+    async makeDue(tx, name) {
+      const txRows = jobRepository(tx, database.dialect);
+      await txRows.insert(find(name).name, undefined);
+      if (!(await txRows.makeDue(name))) throw alreadyRunning(name);
     },
     async runHere(name, { onProgress } = {}) {
       const job = find(name);

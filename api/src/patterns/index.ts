@@ -1,1 +1,1 @@
-export { assertPattern, matches } from './patterns.ts';
+export { assertPattern, matches, matchesText } from './patterns.ts';

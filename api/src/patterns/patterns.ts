@@ -1,5 +1,5 @@
-// The pattern language that selects artefacts: ids with wildcards, or a category. Matching takes time proportional to
-// the length of the pattern times that of the id, so that no pattern can stall the server.
+// The pattern language: a text with wildcards, for artefact ids and names of branches, or a category. Matching takes
+// time proportional to the length of the pattern times that of the text, so that no pattern can stall the server.
 
 import { PatternInvalidError } from './errors.ts';
 
@@ -17,14 +17,20 @@ export function assertPattern(pattern: string): void {
   }
 }
 
-/** Checks whether a pattern selects an artefact: `*` matches any text without a slash, `**` any text. */
+/** Checks whether a pattern selects an artefact. */
 export function matches(pattern: string, { id, category }: { id: string; category: string }): boolean {
-  if (pattern.startsWith(CATEGORY_PREFIX)) return category === pattern.slice(CATEGORY_PREFIX.length);
+  return pattern.startsWith(CATEGORY_PREFIX)
+    ? category === pattern.slice(CATEGORY_PREFIX.length)
+    : matchesText(pattern, id);
+}
+
+/** Checks whether a pattern without a category matches a text: `*` any text without a slash, `**` any text. */
+export function matchesText(pattern: string, text: string): boolean {
   const tokens = pattern.match(/\*\*|[^]/gu) ?? [];
   const isWildcard = (at: number) => tokens[at] === '*' || tokens[at] === '**';
   // Simulates an NFA: the set of token positions that the characters read so far can reach. No backtracking.
   let positions = skipWildcards([0]);
-  for (const character of id) {
+  for (const character of text) {
     const next: number[] = [];
     for (const at of positions) {
       if (tokens[at] === '**' || (tokens[at] === '*' && character !== '/')) next.push(at);

@@ -8,5 +8,6 @@ export {
 } from './offline-import.ts';
 export type { FetchApi } from './fetch-worker.ts';
 export { createWorkerFetcher } from './fetcher.ts';
+export { listUnreadableKeys, markUnreadableKeys } from './lost-keys.ts';
 export { normaliseUrl } from './operations.ts';
 export type { SyncProgress } from './remote.ts';

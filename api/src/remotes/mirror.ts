@@ -1,6 +1,6 @@
 // Mirrors one artefact of a remote registry: fetches the slots that differ, then commits all in one transaction.
 
-import type { Actor } from '../access/index.ts';
+import type { CurrentActor } from '../access/index.ts';
 import type { MirroredSlot, Mirroring } from '../artefacts/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import { BerthError } from '../errors.ts';
@@ -32,7 +32,7 @@ export interface MirrorOptions {
 /** Shared by all artefacts of a run. */
 export interface MirrorRun {
   remote: Pick<Remote, 'id'>;
-  actor: Actor;
+  actor: CurrentActor;
   upstream: Upstream;
   signal: AbortSignal;
   /** @throws lease_lost when another replica has taken over */

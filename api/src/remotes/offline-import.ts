@@ -1,7 +1,7 @@
 // Mirrors artefacts from a source other than the network, such as a bundle, with the same checks, results and atomic
 // swap of all slots as a synchronisation.
 
-import type { Actor } from '../access/index.ts';
+import type { CurrentActor } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Upstream } from '../upstream/index.ts';
 import { createDiskSpaceCheck } from './disk-space.ts';
@@ -40,7 +40,7 @@ export type ImportOffline = (
 ) => Promise<OfflineImportReport>;
 
 /** The operator, on the command line. */
-const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
+const ACTOR: CurrentActor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
 /**
  * Creates the function that imports one source in this process, whether or not a server runs. Adds the registry that

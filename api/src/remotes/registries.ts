@@ -1,6 +1,6 @@
 // Lists, adds, changes and removes remote registries.
 
-import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
+import { changeAs, enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Database } from '../db/index.ts';
@@ -62,7 +62,7 @@ export function createRegistries({
       const effectiveSchedule = schedule === undefined ? defaultSchedule(id) : schedule;
       if (effectiveSchedule !== null) assertSchedule(effectiveSchedule);
       for (const pattern of selectedPatterns) assertPattern(pattern);
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, policy.manageRemotes, async (tx, current) => {
         const isNew = await remoteRepository(tx).insert({
           id,
           name,
@@ -74,7 +74,7 @@ export function createRegistries({
         });
         if (!isNew) throw new RemoteExistsError(`The registry ${id} exists already: change it, or remove it first.`);
         await jobs.schedule(tx, jobName(id), msUntil(nextFullAt(effectiveSchedule)));
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'remote.create',
           targetType: 'remote-registry',
           targetId: id,

@@ -1,6 +1,6 @@
 // One remote registry: finds it, renders its view, and changes it with an audit entry.
 
-import { enforce, policy, type Actor } from '../access/index.ts';
+import { changeAs, policy, type Actor } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import type { Jobs, JobState } from '../jobs/index.ts';
@@ -48,12 +48,11 @@ export function createRegistry({ database, jobs }: { database: Database; jobs: J
       { action, details }: Change,
       work: (tx: Tx, remote: Remote) => Promise<void>,
     ): Promise<void> {
-      enforce(policy.manageRemotes(actor.caller));
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, policy.manageRemotes, async (tx, current) => {
         const remote = await remoteRepository(tx).lock(normaliseId(id));
         if (!remote) throw notFound();
         await work(tx, remote);
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: `remote.${action}`,
           targetType: 'remote-registry',
           targetId: remote.id,

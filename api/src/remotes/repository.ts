@@ -46,6 +46,12 @@ export function remoteRepository(executor: Executor | Tx) {
       );
     },
 
+    /** Lists the encrypted keys of all registries that have one. */
+    async listKeys(): Promise<{ id: string; key: string }[]> {
+      const rows = await executor.selectFrom('remote_registries').select(['id', 'api_key']).orderBy('id').execute();
+      return rows.flatMap(({ id, api_key: key }) => (key === null ? [] : [{ id, key }]));
+    },
+
     /** Returns false if the id exists. */
     async insert(
       row: Pick<

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { eventStreams, problems } from '../http/index.ts';
+import { eventStreams, problems, type EventStreamOptions } from '../http/index.ts';
 import { SVG_CONTENT_SECURITY_POLICY, ThumbnailNotFoundError } from '../thumbnails/index.ts';
 import {
   CreateRemoteSchema,
@@ -22,9 +22,9 @@ const NO_CONTENT = Type.Null({ description: 'Done' });
 const IMAGE = { description: 'The image', content: { 'image/*': { schema: Type.String({ format: 'binary' }) } } };
 
 /** Routes of federation, for superadmins: remote registries, their selected artefacts and synchronisations. */
-export function remoteRoutes(remotes: Remotes): FastifyPluginAsyncTypebox {
+export function remoteRoutes(remotes: Remotes, streams: EventStreamOptions = {}): FastifyPluginAsyncTypebox {
   return async (app) => {
-    const openStream = eventStreams(app);
+    const openStream = eventStreams(app, streams);
 
     app.get(
       '/remote-registries',
@@ -196,8 +196,8 @@ export function remoteRoutes(remotes: Remotes): FastifyPluginAsyncTypebox {
         },
       },
       async (request, reply) => {
-        const watch = await remotes.watcherFor(request.actor.caller, request.params.id);
-        const stream = openStream(reply);
+        const { watch, isAllowed } = await remotes.watcherFor(request.actor, request.params.id);
+        const stream = openStream(reply, isAllowed);
         stream.onClose(
           watch((remote) => {
             stream.send('sync', remote);

@@ -1,6 +1,6 @@
 // Schedules synchronisations: registers their jobs, requests a run, and watches progress.
 
-import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
+import { enforce, isStillAllowed, policy, type Actor } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
 import type { JobContext, Jobs } from '../jobs/index.ts';
 import { SyncRunningError } from './errors.ts';
@@ -17,6 +17,16 @@ export interface SyncControlOptions {
   sync: (id: string, context: JobContext<SyncProgress>) => Promise<SyncReport>;
   /** Called with errors of background work. */
   onError: (error: unknown) => void;
+}
+
+export interface RemoteWatcher {
+  /**
+   * Calls back with the present state of the registry, then on each change, whichever replica runs the job. Returns a
+   * function that unsubscribes.
+   */
+  watch: (onView: (remote: RemoteView) => void) => () => void;
+  /** Tells whether the caller may still watch. */
+  isAllowed: () => Promise<boolean>;
 }
 
 /** Registers the synchronisation jobs, one per registry. */
@@ -47,25 +57,24 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
       return registry.wake(id);
     },
 
-    /**
-     * Returns a function that subscribes to a registry: its callback gets the present state, then each change,
-     * whichever replica runs the job. Subscribing returns a function that unsubscribes.
-     * @throws remote_not_found
-     */
-    async watcherFor(caller: Caller, id: string): Promise<(onView: (remote: RemoteView) => void) => () => void> {
-      enforce(policy.manageRemotes(caller));
+    /** Checks the caller's permission, and returns how to watch a registry. @throws remote_not_found */
+    async watcherFor(actor: Actor, id: string): Promise<RemoteWatcher> {
+      enforce(policy.manageRemotes(actor.caller));
       const { id: remoteId } = await registry.find(id);
-      return (onView) => {
-        let last = Promise.resolve();
-        return jobs.watch([jobName(remoteId)], (state) => {
-          // In sequence, so that views are sent in the order in which they were read.
-          last = last
-            .then(async () => {
-              const remote = await rows.find(remoteId);
-              if (remote) onView(await registry.view(remote, state));
-            })
-            .catch(onError);
-        });
+      return {
+        watch(onView) {
+          let last = Promise.resolve();
+          return jobs.watch([jobName(remoteId)], (state) => {
+            // In sequence, so that views are sent in the order in which they were read.
+            last = last
+              .then(async () => {
+                const remote = await rows.find(remoteId);
+                if (remote) onView(await registry.view(remote, state));
+              })
+              .catch(onError);
+          });
+        },
+        isAllowed: () => isStillAllowed(database, actor, policy.manageRemotes),
       };
     },
   };

@@ -1,7 +1,7 @@
 // One run for one remote registry: compares the candidates with their local mirrors (candidates.ts), mirrors those
 // that differ (mirror.ts) and records each result (result-recorder.ts).
 
-import type { Actor } from '../access/index.ts';
+import type { CurrentActor } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
@@ -53,7 +53,7 @@ interface ChangedArtefact {
 /** Enough to keep every connection busy (MAX_CONNECTIONS) while other artefacts wait for the disk or a commit. */
 const CONCURRENCY = 40;
 /** The registry itself. */
-const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
+const ACTOR: CurrentActor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
 /** Creates the function that runs one synchronisation. It throws if the remote cannot be read; the job is retried. */
 export function createSync({ database, mirroring, blobs, mirror, openUpstream, ownUrl, onError }: SyncOptions) {
@@ -68,10 +68,10 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     if (!found) throw new RemoteNotFoundError('The remote registry was removed.');
     // An offline run handles its own artefacts only: pending requests and the schedule stay as they are.
     const remote: Remote = offline ? { ...found, request: undefined, nextFullAt: undefined } : found;
-    const upstream = offline?.upstream ?? (await openUpstream(remote));
     const startedAt = new Date();
     context.progress({ startedAt: startedAt.toISOString(), done: 0, total: 0 });
     try {
+      const upstream = offline?.upstream ?? (await openUpstream(remote));
       const report = await run(remote, upstream, startedAt, context, offline?.ids);
       // Includes failures of earlier runs: success means that every selected artefact is up to date.
       const failed = await rows.countFailed(remoteId);

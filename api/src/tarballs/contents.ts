@@ -23,6 +23,8 @@ import type { ContentRequest, TarEntry } from './tar-reader.ts';
 import type { BundledPackage, EntryType, FileEntry } from './types.ts';
 
 const MANIFEST_PATH = 'package.json';
+/** Matches the manifest's name as file systems compare it that ignore case; `toScan` refuses a second spelling. */
+const ANY_MANIFEST_PATH = /^package\.json$/iu;
 /** Documented limit of `package/package.json`. */
 const MAX_MANIFEST_BYTES = 2 * 1024 * 1024;
 /** Real ones have a few KiB. A package with a larger package.json is listed by its folder name only. */
@@ -58,7 +60,7 @@ export interface Contents {
   add(entry: TarEntry): ContentRequest | undefined;
   /**
    * Validates the archive as a whole, after its last entry, and returns the result.
-   * @throws manifest_missing, tarball_unsafe_entry
+   * @throws manifest_missing, manifest_duplicate, tarball_unsafe_entry
    */
   toScan(): TarballScan;
 }
@@ -75,6 +77,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
   let unpackedSizeBytes = 0;
   let hasManifest = false;
   let manifest: Manifest | undefined;
+  let otherManifestPath: string | undefined;
   let readme: string | undefined;
   let readmeRank = README_PREFERENCE.length;
   let hasNativeModules = false;
@@ -154,12 +157,18 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
       unpackedSizeBytes += sizeBytes;
       hasNativeModules ||= isNativeCode(path, type);
       if (path === MANIFEST_PATH) return requestManifest(type, sizeBytes);
+      if (ANY_MANIFEST_PATH.test(path)) otherManifestPath = path;
       const folder = type === 'directory' ? undefined : bundledPackageAt(path);
       if (folder) return requestPackage(folder, file);
       return type === 'file' ? requestReadme(path) : undefined;
     },
     toScan() {
       if (!manifest) throw new ManifestMissingError('The tarball has no package/package.json: pack it with npm pack.');
+      if (otherManifestPath !== undefined)
+        throw new ManifestDuplicateError(
+          `${quoteName(`package/${otherManifestPath}`)} and package/package.json are the same file on some systems: ` +
+            'leave one of them out.',
+        );
       const unsafeLink = findUnsafeLink(files);
       if (unsafeLink) throw unsafe(unsafeLink.path, unsafeLink.reason);
       return {

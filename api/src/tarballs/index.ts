@@ -4,7 +4,7 @@ export { createTarballScanners, type TarballScanners, type IngestScanner } from 
 export { createScanApi, type ScanApi } from './scan-worker.ts';
 export { SCAN_VERSION, type TarballScan } from './scan.ts';
 export type { BundledPackage, FileEntry } from './types.ts';
-export { isDeeperThan, MAX_SCHEMA_DEPTH, type Manifest } from './manifest.ts';
+export { INVISIBLE, isDeeperThan, MAX_SCHEMA_DEPTH, type Manifest } from './manifest.ts';
 export {
   ManifestDuplicateError,
   ManifestInvalidError,

@@ -8,6 +8,8 @@ const MAX_NAME_LENGTH = 214;
 /** semver's limit for versions; no licence expression in use comes near it. */
 const MAX_TERM_LENGTH = 256;
 const MAX_URL_LENGTH = 2048;
+/** Characters that cannot be seen: with them, a name looks like another one. Also those that reorder text. */
+export const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 /** Far more than forms use. Serialising a schema that is nested thousands deep would overflow the stack. */
 export const MAX_SCHEMA_DEPTH = 100;
 const A_SCHEMA = `a JSON schema: an object, nested at most ${MAX_SCHEMA_DEPTH} deep`;
@@ -50,7 +52,7 @@ export function readManifest(json: JsonObject | undefined): Manifest {
   if (!isJsonObject(registry)) throw invalid('registry', 'an object');
   const licence = readLicence(json);
   return {
-    name: readField('name', json.name, readName, `a string of 1 to ${MAX_NAME_LENGTH} characters`),
+    name: readField('name', json.name, readName, `a string of 1 to ${MAX_NAME_LENGTH} visible characters`),
     version: readField('version', json.version, readVersion, 'a semver version such as 1.2.3'),
     ...(licence !== undefined && { licence }),
     ...('category' in registry && {
@@ -89,9 +91,10 @@ export function readLicence({ license, licence, licenses }: JsonObject): string 
   return readLicenceName(license) ?? readLicenceName(licence) ?? readTerm(alternatives.join(' OR '));
 }
 
-/** Reads a package name: 1 to 214 characters, no control characters, no surrounding white space. */
+/** Reads a package name: 1 to 214 characters, no control or invisible characters, no surrounding white space. */
 export function readName(value: unknown): string | undefined {
-  return readTerm(value, MAX_NAME_LENGTH);
+  const name = readTerm(value, MAX_NAME_LENGTH);
+  return name !== undefined && INVISIBLE.test(name) ? undefined : name;
 }
 
 /** Reads a short string of a manifest: not empty, no control characters, no surrounding white space. */

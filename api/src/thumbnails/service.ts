@@ -1,7 +1,7 @@
 // Thumbnails of artefacts. Each image has its own id, which changes with the image, so that it can be cached forever.
 
 import { randomBytes } from 'node:crypto';
-import { enforce, policy, type Actor, type Caller } from '../access/index.ts';
+import { changeAs, enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import type { ArtefactServices } from '../artefacts/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import { ThumbnailNotFoundError } from './errors.ts';
@@ -42,8 +42,8 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
       await artefacts.read.get(actor.caller, artefactId);
       const { contentType, data, width, height } = await toThumbnail(await readImage());
       const id = randomBytes(ID_BYTES).toString('base64url');
-      return database.transaction(async (tx) => {
-        const document = await artefacts.edit.setThumbnail(tx, actor, artefactId, { id, width, height });
+      return changeAs(database, actor, policy.editArtefact, async (tx, current) => {
+        const document = await artefacts.edit.setThumbnail(tx, current, artefactId, { id, width, height });
         await thumbnailRepository(tx).put({ id, artefact_id: artefactId, content_type: contentType, data });
         return document;
       });
@@ -53,8 +53,8 @@ export function createThumbnails({ database, artefacts }: ThumbnailOptions) {
     async delete(actor: Actor, artefactId: string): Promise<void> {
       enforce(policy.editArtefact(actor.caller));
       await thumbnailIdOf(actor.caller, artefactId);
-      await database.transaction(async (tx) => {
-        await artefacts.edit.setThumbnail(tx, actor, artefactId, undefined);
+      await changeAs(database, actor, policy.editArtefact, async (tx, current) => {
+        await artefacts.edit.setThumbnail(tx, current, artefactId, undefined);
         await thumbnailRepository(tx).deleteOf(artefactId);
       });
     },

@@ -27,12 +27,30 @@ export function publisherRepository(executor: Executor | Tx, dialect: DialectNam
       ).map(fromRow);
     },
 
-    /** Sets `lastUsedAt` and blocks deletion until the transaction ends; false if the publisher does not exist. */
-    async recordUse(id: string, at: string): Promise<boolean> {
+    /** Sets the number of a repository unless one is set; exactly one of several concurrent calls returns true. */
+    async setRepositoryId(id: string, repositoryId: string): Promise<boolean> {
+      const { numUpdatedRows } = await executor
+        .updateTable('trusted_publishers')
+        .set({ repository_id: repositoryId })
+        .where('id', '=', id)
+        .where('repository_id', 'is', null)
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
+    },
+
+    /**
+     * Sets `lastUsedAt` and blocks deletion until the transaction ends; false if the publisher does not exist or has
+     * another number.
+     */
+    async recordUse(
+      id: string,
+      { at, repositoryId }: { at: string; repositoryId?: string | undefined },
+    ): Promise<boolean> {
       const { numUpdatedRows } = await executor
         .updateTable('trusted_publishers')
         .set({ last_used_at: at })
         .where('id', '=', id)
+        .where('repository_id', 'is not distinct from', repositoryId ?? null)
         .executeTakeFirst();
       return numUpdatedRows === 1n;
     },
@@ -75,7 +93,11 @@ function toRow(publisher: Publisher): TrustedPublishersTable {
     repository: publisher.repository,
     repository_id: publisher.repositoryId ?? null,
     workflow: publisher.workflow ?? null,
+    branch: publisher.branch ?? null,
+    tag: publisher.tag ?? null,
     environment: publisher.environment ?? null,
+    any_ref: publisher.anyRef ? 1 : 0,
+    events: publisher.events ? JSON.stringify(publisher.events) : null,
     allowed_name: publisher.allowedName ?? null,
     allowed_name_prefix: publisher.allowedNamePrefix ?? null,
     allowed_package_name: publisher.allowedPackageName ?? null,
@@ -90,7 +112,11 @@ function fromRow(row: TrustedPublishersTable): Publisher {
   const optional = {
     repositoryId: row.repository_id,
     workflow: row.workflow,
+    branch: row.branch,
+    tag: row.tag,
     environment: row.environment,
+    anyRef: row.any_ref === 1 ? true : null,
+    events: row.events === null ? null : (JSON.parse(row.events) as string[]),
     allowedName: row.allowed_name,
     allowedNamePrefix: row.allowed_name_prefix,
     allowedPackageName: row.allowed_package_name,

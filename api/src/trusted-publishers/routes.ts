@@ -2,10 +2,10 @@ import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebo
 import { Type } from 'typebox';
 import { problems } from '../http/index.ts';
 import {
+  CreatedPublisherSchema,
   ExchangeSchema,
   NewPublisherSchema,
   PublisherListSchema,
-  PublisherSchema,
   UploadTokenSchema,
 } from './schemas.ts';
 import type { TrustedPublisherService } from './service.ts';
@@ -34,7 +34,7 @@ export function trustedPublisherRoutes(publishers: TrustedPublisherService): Fas
           summary: 'Trust a pipeline to publish without a key',
           tags,
           body: NewPublisherSchema,
-          response: { 201: PublisherSchema, ...problems(400, 401, 403) },
+          response: { 201: CreatedPublisherSchema, ...problems(400, 401, 403) },
         },
       },
       async (request, reply) => reply.code(201).send(await publishers.create(request.actor, request.body)),

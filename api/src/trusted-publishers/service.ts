@@ -1,22 +1,24 @@
 // Trusted publishers: pipelines that exchange an identity token for an upload key that is valid for an hour.
 
 import { randomUUID } from 'node:crypto';
-import { CLOCK_TOLERANCE_SECONDS, enforce, policy, type Actor, type Caller } from '../access/index.ts';
-import { scopesOf, type UploadTokens } from '../api-keys/index.ts';
+import { changeAs, CLOCK_TOLERANCE_SECONDS, enforce, policy, type Actor, type Caller } from '../access/index.ts';
+import { scopesOf, scopeWarnings, type UploadTokens } from '../api-keys/index.ts';
 import { networkOf, type AttemptLimit } from '../attempts/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Database } from '../db/index.ts';
 import {
   IdentityTokenInvalidError,
   IdentityTokenUsedError,
-  PublisherFieldsError,
   PublisherNotFoundError,
   PublisherNotTrustedError,
 } from './errors.ts';
-import { choosePublisher, issuerOf, jobDetails, matchesJob, tokenName } from './operations.ts';
+import { checkFields } from './new-publisher.ts';
+import { choosePublisher, differences, isLoose, jobDetails, readJob, tokenName } from './operations.ts';
+import { explainMismatch, explainUnknownIssuer } from './refusal.ts';
 import { publisherRepository } from './repository.ts';
 import {
   TOKEN_LIFETIME_SECONDS,
+  type CreatedPublisher,
   type Exchange,
   type IssuedToken,
   type NewPublisher,
@@ -38,7 +40,7 @@ export interface TrustedPublisherOptions {
 
 export interface TrustedPublisherService {
   /** @throws trusted_publisher_invalid */
-  create(actor: Actor, fields: NewPublisher): Promise<Publisher>;
+  create(actor: Actor, fields: NewPublisher): Promise<CreatedPublisher>;
   list(caller: Caller, page: { skip?: number; size?: number }): Promise<PublisherList>;
   /** Deletes a publisher and revokes its keys. @throws trusted_publisher_not_found */
   delete(actor: Actor, id: string): Promise<void>;
@@ -67,34 +69,30 @@ export function createTrustedPublisherService({
   async function identifyPublisher({ token, artefactId }: Exchange) {
     const issuer = readIssuer(token);
     const candidates = await publishers().listByIssuer(issuer);
-    if (candidates.length === 0)
-      throw new PublisherNotTrustedError(
-        'No trusted publisher has the issuer of this identity token: ask a superadmin to add one.',
-      );
+    if (candidates.length === 0) throw new PublisherNotTrustedError(explainUnknownIssuer(issuer));
     const checked = await check(token, issuer);
     const publisher = choosePublisher(
-      candidates.filter((it) => matchesJob(it, checked.claims)),
+      candidates.filter((it) => differences(it, readJob(it.provider, checked.claims)).length === 0),
       artefactId,
     );
-    if (!publisher)
-      throw new PublisherNotTrustedError(
-        'No trusted publisher matches this job: compare its repository, workflow and environment with those that a ' +
-          'superadmin has configured.',
-      );
-    return { ...checked, publisher };
+    if (!publisher) throw new PublisherNotTrustedError(explainMismatch(candidates, checked.claims));
+    return { ...checked, publisher, repositoryId: readJob(publisher.provider, checked.claims).repositoryId };
   }
 
-  async function issueKey(
-    actor: Actor,
-    { publisher, claims, digest, expiresAt: tokenExpiresAt }: Awaited<ReturnType<typeof identifyPublisher>>,
-  ): Promise<IssuedToken> {
-    return database.transaction(async (tx) => {
+  async function issueKey(actor: Actor, job: Awaited<ReturnType<typeof identifyPublisher>>): Promise<IssuedToken> {
+    const { publisher, repositoryId, claims } = job;
+    return changeAs(database, actor, policy.exchangeIdentityToken, async (tx, current) => {
       const rows = publishers(tx);
-      if (!(await rows.recordUse(publisher._id, new Date().toISOString())))
+      const target = { targetType: 'trusted-publisher', targetId: publisher._id } as const;
+      const isUnknown = publisher.repositoryId === undefined && repositoryId !== undefined;
+      if (isUnknown && (await rows.setRepositoryId(publisher._id, repositoryId)))
+        await appendAudit(tx, current, { action: 'trusted-publisher.update', ...target, details: { repositoryId } });
+      if (!(await rows.recordUse(publisher._id, { at: new Date().toISOString(), repositoryId })))
         throw new PublisherNotTrustedError(
-          'The trusted publisher was removed in the meantime: ask a superadmin to add it again.',
+          'The trusted publisher was removed in the meantime, or another repository of this name used it first: run ' +
+            'the job again to see which.',
         );
-      if (!(await rows.recordTokenUse(digest, tokenExpiresAt)))
+      if (!(await rows.recordTokenUse(job.digest, job.expiresAt)))
         throw new IdentityTokenUsedError(
           'This identity token was already used: request a new one from the pipeline, or use the key that was ' +
             'issued for it.',
@@ -105,10 +103,9 @@ export function createTrustedPublisherService({
         scopes: scopesOf(publisher),
         lifetimeSeconds: TOKEN_LIFETIME_SECONDS,
       });
-      await appendAudit(tx, actor, {
+      await appendAudit(tx, current, {
         action: 'trusted-publisher.exchange',
-        targetType: 'trusted-publisher',
-        targetId: publisher._id,
+        ...target,
         details: { apiKeyId: id, shortId, expiresAt, ...jobDetails(claims) },
       });
       return { key, expiresAt, publisher: { _id: publisher._id, name: publisher.name } };
@@ -118,52 +115,39 @@ export function createTrustedPublisherService({
   return {
     async create(actor, fields) {
       enforce(policy.manageTrustedPublishers(actor.caller));
-      const issuer = issuerOf(fields);
-      const errors = [
-        ...(issuer === undefined
-          ? [{ path: '/issuer', message: 'must be an https URL without credentials, query or fragment' }]
-          : []),
-        ...(fields.allowedCategory !== undefined && !categories.includes(fields.allowedCategory)
-          ? [{ path: '/allowedCategory', message: `must be one of ${categories.join(', ')}` }]
-          : []),
-      ];
-      if (issuer === undefined || errors.length > 0)
-        throw new PublisherFieldsError('The trusted publisher cannot be created from these fields: see errors.', {
-          errors,
-        });
-      const { caller } = actor;
-      const publisher: Publisher = {
-        _id: randomUUID(),
-        ...fields,
-        issuer,
-        createdAt: new Date().toISOString(),
-        ...(caller.kind === 'user' && { createdBy: { userId: caller.user.id, userName: caller.user.name } }),
-      };
-      await database.transaction(async (tx) => {
+      const checked = checkFields(fields, categories);
+      return changeAs(database, actor, policy.manageTrustedPublishers, async (tx, current) => {
+        const { caller } = current;
+        const publisher: Publisher = {
+          _id: randomUUID(),
+          ...checked,
+          createdAt: new Date().toISOString(),
+          ...(caller.kind === 'user' && { createdBy: { userId: caller.user.id, userName: caller.user.name } }),
+        };
         await publishers(tx).insert(publisher);
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'trusted-publisher.create',
           targetType: 'trusted-publisher',
           targetId: publisher._id,
-          details: { ...fields, issuer },
+          details: checked,
         });
+        return { ...publisher, ...scopeWarnings(publisher) };
       });
-      return publisher;
     },
 
-    list(caller, { skip = 0, size = MAX_PAGE_SIZE }) {
+    async list(caller, { skip = 0, size = MAX_PAGE_SIZE }) {
       enforce(policy.manageTrustedPublishers(caller));
-      return publishers().list({ skip, size: Math.min(size, MAX_PAGE_SIZE) });
+      const { results, count } = await publishers().list({ skip, size: Math.min(size, MAX_PAGE_SIZE) });
+      return { results: results.map((it) => (isLoose(it) ? { ...it, loose: true } : it)), count };
     },
 
     async delete(actor, id) {
-      enforce(policy.manageTrustedPublishers(actor.caller));
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, policy.manageTrustedPublishers, async (tx, current) => {
         const publisher = await publishers(tx).delete(id);
         if (!publisher)
           throw new PublisherNotFoundError('No trusted publisher has this ID: it may have been removed.');
         await tokens.deleteOf(tx, id);
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'trusted-publisher.delete',
           targetType: 'trusted-publisher',
           targetId: id,
@@ -181,7 +165,7 @@ export function createTrustedPublisherService({
           error instanceof IdentityTokenUsedError ||
           error instanceof PublisherNotTrustedError
         )
-          await refusals.countFailure(networkOf(actor.ip));
+          await refusals.count(networkOf(actor.ip));
         throw error;
       }
     },

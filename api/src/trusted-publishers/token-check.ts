@@ -100,6 +100,8 @@ function refusalFor(error: unknown, issuer: string, audience: string): Error {
     return invalid(
       `The ${error.claim} claim of this identity token is invalid: request a new token from the pipeline.`,
     );
+  // An expiry that is not a date.
+  if (error instanceof RangeError) return invalid('The exp claim of this identity token is invalid.');
   if (isInvalidTokenError(error)) return invalid(`This identity token was not signed by ${issuer}.`);
   return new IssuerUnavailableError(
     `The keys of ${issuer} cannot be fetched, so identity tokens cannot be verified: try again in a moment.`,

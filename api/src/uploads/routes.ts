@@ -1,14 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyRequest } from 'fastify';
-import {
-  acceptRawBody,
-  FormFileSchema,
-  problems,
-  readRawBody,
-  UploadAbortedError,
-  UploadTooLargeError,
-} from '../http/index.ts';
+import { acceptRawBody, FormFileSchema, problems, readRawBody, UploadTooLargeError } from '../http/index.ts';
 import { withClaim } from './claims.ts';
 import { TusExtensionError, UploadOffsetError } from './errors.ts';
 import { readMetadata, writeMetadata } from './operations.ts';
@@ -88,8 +81,7 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
           const inspected = await uploads.inspect(actor, claim);
           if (withBytes)
             await uploads.append(actor, inspected, claim, bodyOf(request)).catch(async (error: unknown) => {
-              // The client does not know the upload's URL yet.
-              if (error instanceof UploadAbortedError) await uploads.remove(claim);
+              await uploads.abandon(claim);
               throw error;
             });
           return inspected;
@@ -257,9 +249,9 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
       return { ...TUS, ...offsetHeader(upload), ...outcomeHeaders(upload) };
     }
 
-    async function remove({ headers, params }: UploadRequest): Promise<ResponseHeaders> {
+    async function remove({ actor, headers, params }: UploadRequest): Promise<ResponseHeaders> {
       assertProtocol('DELETE', headers);
-      await withClaim(await uploads.claim(params.uploadId), (claim) => uploads.remove(claim));
+      await withClaim(await uploads.claim(params.uploadId), (claim) => uploads.remove(actor, claim));
       return TUS;
     }
   };

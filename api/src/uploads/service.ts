@@ -2,7 +2,7 @@
 
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { enforce, identityOf, policy, type Actor } from '../access/index.ts';
+import { changeAs, enforce, identityOf, policy, type Actor, type Caller } from '../access/index.ts';
 import type { Ingest, Publishing, Target, UploadFields } from '../artefacts/index.ts';
 import { BlobMissingError } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
@@ -33,6 +33,7 @@ const ID_BYTES = 24;
 /** A client that is idle for this long while another request waits is considered disconnected. */
 const IDLE_MS = 1_000;
 const EXPIRED_BATCH = 100;
+const UNAUTHORIZED = 401;
 /**
  * A request that reads back a large upload, or waits for an unavailable storage, must not delay shutdown: its claim
  * expires by itself.
@@ -140,8 +141,12 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
       try {
         await ingest.suspend(keptUntil());
         const createdBy = identityOf(actor.caller) ?? '';
+        const mayUpload = (caller: Caller) => policy.startUpload(caller, target.id);
+        const upload = { id, storageKey: ingest.storageKey, target, fields, sizeBytes, createdBy };
         const claim = await claims.create(id, (token, ms) =>
-          rows.insert({ id, storageKey: ingest.storageKey, target, fields, sizeBytes, createdBy }, token, ms),
+          changeAs(database, actor, mayUpload, (tx) =>
+            uploadRepository(tx, database.dialect).insert(upload, token, ms),
+          ),
         );
         live.keep(id, ingest);
         return claim;
@@ -175,8 +180,9 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
      * Appends bytes and publishes the artefact after the last one. If the client disconnects, the received bytes are
      * kept.
      *
-     * @throws upload_aborted, upload_locked, upload_too_large, storage_full, storage_unavailable: the upload can be
-     *   continued. After any other problem, such as one of the tarball or the key's scope, the upload is discarded
+     * @throws upload_aborted, upload_locked, upload_too_large, storage_full, storage_unavailable, session_ended,
+     *   api_key_revoked: the upload can be continued, if need be with a new session or the rotated key. After any
+     *   other problem, such as one of the tarball or the key's scope, the upload is discarded
      */
     async append(actor: Actor, upload: TusUpload, claim: Claim, readBody: ReadBody): Promise<void> {
       if (upload.result) return;
@@ -212,12 +218,30 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
       upload.receivedBytes = ingest.sizeBytes;
     },
 
-    /** Deletes a claimed upload with its bytes. For a published one, only the upload's record is deleted. */
-    async remove(claim: Claim): Promise<void> {
-      live.take(claim.id)?.forget();
+    /**
+     * Deletes a claimed upload of the caller with its bytes. For a published one, only the upload's record is deleted.
+     * @throws as policy.continueUpload
+     */
+    async remove(actor: Actor, claim: Claim): Promise<void> {
       const upload = await rows.find(claim.id);
-      if (!upload || !(await rows.remove(claim))) return;
-      if (!upload.result) await publishing.discard(upload.storageKey);
+      const mayRemove = (caller: Caller) =>
+        policy.continueUpload(caller, upload && { id: upload.target.id, createdBy: upload.createdBy });
+      const isRemoved = await changeAs(database, actor, mayRemove, (tx) =>
+        uploadRepository(tx, database.dialect).remove(claim),
+      );
+      live.take(claim.id)?.forget();
+      if (upload && isRemoved && !upload.result) await publishing.discard(upload.storageKey);
+    },
+
+    /** Deletes an upload whose creation failed, and whose URL nobody knows. Does not throw. */
+    async abandon({ id, claim }: Claim): Promise<void> {
+      live.take(id)?.forget();
+      try {
+        const upload = await rows.find(id);
+        if (upload && (await rows.remove({ id, claim }))) await publishing.discard(upload.storageKey);
+      } catch (error) {
+        onError(error);
+      }
     },
 
     /** Deletes expired uploads and returns how many. */
@@ -247,9 +271,10 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
   };
 }
 
-/** Checks whether the same bytes would be rejected again. */
+/** Checks whether the same bytes would be rejected again, also with valid credentials of the same caller. */
 function isRejection(error: unknown): boolean {
-  return error instanceof BerthError && error.status < 500 && !(error instanceof UploadLockedError);
+  const isRefusal = error instanceof BerthError && error.status < 500;
+  return isRefusal && error.status !== UNAUTHORIZED && !(error instanceof UploadLockedError);
 }
 
 function takenOverError(): Error {

@@ -8,7 +8,9 @@ function startApp(t: TestContext) {
   const app = createHttpServer({ basePath: '', trustedProxies: ['10.0.0.0/8'], logLevel: 'silent' });
   registerActor(app, {
     internalSecret: 'secret',
+    publicUrl: 'https://berth.example',
     apiKey: () => Promise.resolve(undefined),
+    reloadApiKey: () => Promise.resolve(undefined),
     countUnknownKey: () => Promise.resolve(),
     session: () => Promise.resolve(userCaller()),
   });
@@ -40,17 +42,19 @@ test('refuses an unknown key with a problem document before parsing the body', a
   assert.deepEqual([response.statusCode, response.json<{ code: string }>().code], [401, 'api_key_invalid']);
 });
 
-test('compares the origin with a host forwarded by a trusted proxy, but not by another client', async (t) => {
+test('compares the origin with what the proxy forwards, trusted or not, else with the address used', async (t) => {
   const app = startApp(t);
-  const statusFrom = async (remoteAddress: string) => {
-    const headers = {
-      'cookie': 'session',
-      'origin': 'https://berth.example',
-      'x-forwarded-host': 'berth.example',
-      'host': 'inner:8080',
-    };
+  const statusFrom = async (remoteAddress: string, forwarded: Record<string, string>) => {
+    const headers = { cookie: 'session', origin: 'https://registry.example', host: 'inner:8080', ...forwarded };
     return (await app.inject({ method: 'POST', url: '/who', headers, remoteAddress })).statusCode;
   };
-  assert.equal(await statusFrom('10.0.0.7'), 200);
-  assert.equal(await statusFrom('192.0.2.9'), 403);
+  const forwarded = { 'x-forwarded-host': 'registry.example', 'x-forwarded-proto': 'https' };
+  for (const proxy of ['10.0.0.7', '192.0.2.9']) {
+    assert.equal(await statusFrom(proxy, forwarded), 200);
+    assert.equal(await statusFrom(proxy, { ...forwarded, 'x-forwarded-proto': 'http' }), 403);
+    assert.equal(await statusFrom(proxy, { ...forwarded, 'x-forwarded-host': 'other.example' }), 403);
+    assert.equal(await statusFrom(proxy, {}), 403);
+    assert.equal(await statusFrom(proxy, { origin: 'https://berth.example' }), 200);
+    assert.equal(await statusFrom(proxy, { origin: 'http://inner:8080' }), 200);
+  }
 });

@@ -11,14 +11,18 @@ export const key = uploadKeyCaller();
 
 export const authenticators: Authenticators = {
   internalSecret: SECRET,
+  publicUrl: 'https://berth.example',
   apiKey: (rawKey) => Promise.resolve(rawKey === KEY ? key : undefined),
+  reloadApiKey: unexpected,
   countUnknownKey: () => Promise.resolve(),
   session: ({ cookie }) => Promise.resolve(cookie === 'session=uma' ? user : undefined),
 };
 /** Fails the test if a key or a session is looked up. */
 export const secretOnly: Authenticators = {
   internalSecret: SECRET,
+  publicUrl: 'https://berth.example',
   apiKey: unexpected,
+  reloadApiKey: unexpected,
   countUnknownKey: unexpected,
   session: unexpected,
 };
@@ -31,6 +35,7 @@ export const requestWith = (headers: IncomingHttpHeaders, changes: Partial<Calle
   method: 'GET',
   headers,
   host: 'berth.example',
+  protocol: 'https',
   ip: '192.0.2.1',
   ...changes,
 });

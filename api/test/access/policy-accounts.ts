@@ -120,6 +120,31 @@ export const ACCOUNT_MATRICES: Record<string, Matrix> = {
       admin of another organisation | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403            | 403`,
   },
 
+  'what needs no right': {
+    actions: {
+      'exchange token': ['exchangeIdentityToken'],
+      'accept invitation': ['acceptInvitation'],
+    },
+    cells: `
+                                    | exchange token | accept invitation
+      anonymous                     | yes            | yes
+      internal                      | yes            | yes
+      internal for Acme             | yes            | yes
+      internal for Acme/geo         | yes            | yes
+      upload key                    | yes            | yes
+      read key of Acme              | yes            | yes
+      read key of Acme without grant| yes            | yes
+      read key of Acme/geo          | yes            | yes
+      superadmin                    | yes            | yes
+      admin of Acme                 | yes            | yes
+      admin of Acme/geo             | yes            | yes
+      member of Acme                | yes            | yes
+      member of Acme without grant  | yes            | yes
+      member of Acme/geo            | yes            | yes
+      Uma for herself               | yes            | yes
+      admin of another organisation | yes            | yes`,
+  },
+
   'managing an organisation and finding accounts': {
     actions: {
       'manage Acme': ['manageOrganization', 'acme'],

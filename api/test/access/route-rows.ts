@@ -94,6 +94,7 @@ export const ROWS: Row[] = [
   v1('GET', '/users/{id}', '404 user_not_found', SUPERADMIN, NOBODY),
   v1('PATCH', '/users/{id}', '404 user_not_found', SUPERADMIN, { ...NOBODY, body: { name: 'New' } }),
   v1('DELETE', '/users/{id}', '404 user_not_found', SUPERADMIN, NOBODY),
+  v1('DELETE', '/users/{id}/provider-link', '404 user_not_found', SUPERADMIN, { path: '/users/nobody/provider-link' }),
   v1('POST', '/users/{id}/password-link', '404 user_not_found', SUPERADMIN, { path: '/users/nobody/password-link' }),
   v1('GET', '/sessions', '200', SIGNED_IN),
   v1('DELETE', '/sessions', '204', SIGNED_IN),
@@ -106,11 +107,8 @@ export const ROWS: Row[] = [
   v1('DELETE', '/organizations/{id}/invitations/{invitation}', '404 invitation_not_found', OF_ACME, {
     path: '/organizations/acme/invitations/none',
   }),
-  v1('GET', '/invitations/{id}', '404 invitation_not_found', ALL, { path: '/invitations/none' }),
-  v1('POST', '/invitations/{id}/accept', '404 invitation_not_found', ALL, {
-    path: '/invitations/none/accept',
-    body: {},
-  }),
+  v1('POST', '/invitations/find', '404 invitation_not_found', ALL, { body: { token: 'none' } }),
+  v1('POST', '/invitations/accept', '404 invitation_not_found', ALL, { body: { token: 'none' } }),
 
   v1('POST', '/trusted-publishers', '400 trusted_publisher_invalid', SUPERADMIN, {
     body: { name: 'CI', provider: 'gitlab', issuer: 'http://example.org', repository: 'acme/gpkg' },

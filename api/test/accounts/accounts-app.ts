@@ -66,9 +66,12 @@ export async function createAccountsApp(
     async (v1) => {
       registerActor(v1, {
         session: accounts.authenticateSession,
+        reloadSession: accounts.reloadSession,
         apiKey: () => Promise.resolve(undefined),
+        reloadApiKey: () => Promise.resolve(undefined),
         countUnknownKey: () => Promise.resolve(),
         internalSecret: INTERNAL_SECRET,
+        publicUrl,
       });
       accounts.registerSessionCookies(v1);
       await v1.register(accounts.routes);
@@ -91,6 +94,7 @@ export async function createAccountsApp(
     admin: () => signIn(ADMIN.email, ADMIN.password),
     async close() {
       await app.close();
+      await accounts.close();
       await close();
     },
   };

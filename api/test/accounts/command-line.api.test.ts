@@ -63,7 +63,7 @@ describe('signing in on the command line with a second factor', () => {
   });
 
   test('accepts a code of the authenticator app', async () => {
-    const { status, stderr } = await login('--code', codeOf(secret));
+    const { status, stderr } = await login('--code', codeOf(secret, 1));
     assert.equal(status, 0, stderr);
     assert.equal((await run('keys', 'ls')).stdout, 'No API keys.\n');
   });

@@ -7,6 +7,31 @@ import { startTestServer, type TestServer } from '../support/test-server.ts';
 
 const UMA = { id: 'uma', name: 'Uma', email: 'uma@acme.example' };
 
+test('session tokens must name the issuer and the audience of the settings', async () => {
+  const directory = await startTestDirectory();
+  const server = await startTestServer({
+    env: {
+      AUTH_MODE: 'simple-directory',
+      DIRECTORY_URL: directory.url,
+      DIRECTORY_TOKEN_ISSUER: 'https://example.org/directory',
+      DIRECTORY_TOKEN_AUDIENCE: 'berth',
+    },
+  });
+  const claims = { iss: 'https://example.org/directory', aud: 'berth' };
+  for (const [changed, status] of [
+    [{}, 200],
+    [{ iss: undefined }, 401],
+    [{ aud: 'another service' }, 401],
+  ] as const) {
+    const headers = toHeaders(await directory.sign(UMA, { claims: { ...claims, ...changed } }));
+    const response = await server.api('GET', '/session', { headers });
+    assert.equal(response.status, status);
+    if (status === 401) assert.equal(((await response.json()) as { code: string }).code, 'session_invalid');
+  }
+  await server.close();
+  await directory.stop();
+});
+
 describe('the keys of the identity service', () => {
   let directory: TestDirectory;
   let server: TestServer;

@@ -196,22 +196,23 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('are read-only while impersonated', async () => {
-      const headers = await directory.cookies(
-        { ...UMA, pseudoSession: true, isAdmin: true, adminMode: true },
-        { org: 'acme' },
-      );
-      assert.equal((await ask('GET', '/artefacts/sea-charts', headers)).status, 200);
-      assert.equal((await session(headers))['isReadOnly'], true);
-      for (const [method, path, body] of [
-        ['PATCH', '/artefacts/sea-charts', { public: true }],
-        ['POST', '/api-keys', { type: 'upload', name: 'x' }],
-        ['PUT', '/session/account', { type: 'user', id: 'uma' }],
-      ] as const) {
-        const refused = await ask(method, path, headers, body);
-        assert.deepEqual([refused.status, refused.body['code']], [403, 'session_read_only'], path);
-      }
-    });
+    for (const impersonation of [{ pseudoSession: true }, { asAdmin: { id: 'root', name: 'Root' } }])
+      test(`are read-only while impersonated, as ${Object.keys(impersonation)[0]} says`, async () => {
+        const headers = await directory.cookies(
+          { ...UMA, ...impersonation, isAdmin: true, adminMode: true },
+          { org: 'acme' },
+        );
+        assert.equal((await ask('GET', '/artefacts/sea-charts', headers)).status, 200);
+        assert.equal((await session(headers))['isReadOnly'], true);
+        for (const [method, path, body] of [
+          ['PATCH', '/artefacts/sea-charts', { public: true }],
+          ['POST', '/api-keys', { type: 'upload', name: 'x' }],
+          ['PUT', '/session/account', { type: 'user', id: 'uma' }],
+        ] as const) {
+          const refused = await ask(method, path, headers, body);
+          assert.deepEqual([refused.status, refused.body['code']], [403, 'session_read_only'], path);
+        }
+      });
 
     test('cannot be impersonated with a token that the directory did not issue', async () => {
       const { privateKey } = await generateKeyPair('RS256');

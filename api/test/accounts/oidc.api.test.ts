@@ -144,7 +144,7 @@ for (const dialect of DIALECTS) {
       ).json()) as { id: string };
       const linked = { sub: 'provider|linked', email: 'linked@acme.example', name: 'Linked' };
       const refused = await signIn({ ...linked, email_verified: false });
-      assert.match(refused.at, /[?&]error=account_not_linked/);
+      assert.match(refused.at, /[?&]error=email_not_verified/);
       assert.equal((await session(refused.browser))['kind'], 'anonymous');
       const { browser } = await signIn({ ...linked, email_verified: true });
       assert.equal(((await session(browser))['user'] as { id: string }).id, id);

@@ -37,6 +37,7 @@ for (const dialect of DIALECTS) {
           id: people[name],
           name,
           email: `${name}@acme.example`,
+          emailVerified: true,
         })),
       ]);
       assert.deepEqual((await admin.get('/accounts?q=nobody+at+all')).body['results'], []);

@@ -42,7 +42,7 @@ for (const dialect of DIALECTS) {
     });
 
     const linkIn = (text: string) => /http:\/\/localhost\/\S+/.exec(text)?.[0] ?? assert.fail(text);
-    const tokenOf = (url: string) => new URL(url).searchParams.get('token') ?? '';
+    const tokenOf = (url: string) => new URLSearchParams(new URL(url).hash.slice(1)).get('token') ?? '';
     const kindOf = async (browser: Browser) => (await browser.get('/session')).body['kind'];
     const audited = async (action: string) => (await auditOf(it.database)).filter((event) => event.action === action);
 
@@ -164,7 +164,7 @@ for (const dialect of DIALECTS) {
       const withApp = await signIn();
       assert.equal((await withApp.send('POST', '/api/auth/two-factor/verify-totp', { code: '000000' })).status, 401);
       assert.equal(
-        (await withApp.send('POST', '/api/auth/two-factor/verify-totp', { code: codeOf(secret) })).status,
+        (await withApp.send('POST', '/api/auth/two-factor/verify-totp', { code: codeOf(secret, 1) })).status,
         200,
       );
       assert.equal(await kindOf(withApp), 'user');

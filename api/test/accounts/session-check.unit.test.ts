@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { createAuth, type Auth } from '../../src/accounts/auth/auth.ts';
+import { createAuthCalls } from '../../src/accounts/auth/call-context.ts';
 import { FAST_PASSWORDS } from '../support/fast-passwords.ts';
 import { DIALECTS } from '../support/test-database.ts';
 import { createAccountsApp, createUser, SECRET, type AccountsApp, type Browser } from './accounts-app.ts';
@@ -21,6 +22,8 @@ for (const dialect of DIALECTS) {
         publicUrl: 'http://localhost',
         secret: SECRET,
         passwords: FAST_PASSWORDS,
+        signInsPerMinute: 20,
+        calls: createAuthCalls(),
       });
       admin = await it.admin();
       await createUser(admin, 'ada@example.org');

@@ -83,7 +83,7 @@ for (const dialect of DIALECTS) {
     test('invalid requests get a problem document', async () => {
       assert.deepEqual(
         [(await signIn({ email: 1 })).body['code'], (await signIn({ ...ADA, email: 'no address' })).body['code']],
-        ['VALIDATION_ERROR', 'INVALID_EMAIL'],
+        ['request_invalid', 'INVALID_EMAIL'],
       );
       const malformed = await it.app.inject({
         method: 'POST',
@@ -91,9 +91,9 @@ for (const dialect of DIALECTS) {
         headers: { 'content-type': 'application/json' },
         payload: '{"email":',
       });
-      assert.deepEqual([malformed.statusCode, malformed.json<{ code: string }>().code], [400, 'BAD_REQUEST']);
+      assert.deepEqual([malformed.statusCode, malformed.json<{ code: string }>().code], [400, 'body_invalid']);
       const empty = await it.app.inject({ method: 'POST', url: SIGN_IN });
-      assert.deepEqual([empty.statusCode, empty.json<{ code: string }>().code], [400, 'VALIDATION_ERROR']);
+      assert.deepEqual([empty.statusCode, empty.json<{ code: string }>().code], [400, 'request_invalid']);
     });
 
     test('registration and changes of users and organisations are not exposed', async () => {

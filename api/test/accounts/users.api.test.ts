@@ -33,7 +33,16 @@ for (const dialect of DIALECTS) {
       assert.equal(status, 201);
       assert.deepEqual(
         { ...body, id: '', createdAt: '' },
-        { id: '', createdAt: '', email: 'ada@example.org', name: 'Ada', isAdmin: false, disabled: false },
+        {
+          id: '',
+          createdAt: '',
+          email: 'ada@example.org',
+          emailVerified: true,
+          name: 'Ada',
+          isAdmin: false,
+          disabled: false,
+          linked: false,
+        },
       );
       assert.match(String(body['createdAt']), /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
       const { body: session } = await (await it.signIn('ada@example.org')).get('/session');

@@ -23,7 +23,9 @@ export async function startApp(t: { after: (close: () => Promise<void>) => void 
   const app: FastifyInstance = createHttpServer({ basePath: '', trustedProxies: ['loopback'], logLevel: 'silent' });
   registerActor(app, {
     internalSecret: 'secret',
+    publicUrl: 'https://berth.example',
     apiKey: keys.authenticate,
+    reloadApiKey: keys.reload,
     countUnknownKey: () => Promise.resolve(),
     session: ({ cookie = '' }) => {
       const caller = CALLERS[decodeURIComponent(cookie) as CallerName];

@@ -28,6 +28,18 @@ describeOnBothDatabases('the API key routes', (fixture) => {
     });
   });
 
+  test('creating an upload key whose prefix covers siblings returns a warning, which is not stored', async (t) => {
+    const { as } = await startApp(t, fixture);
+    const created = (
+      await as('superadmin', 'POST', '/api-keys', { ...UPLOAD_KEY, allowedNamePrefix: '@acme/foo' })
+    ).json<{
+      warnings: string[];
+    }>();
+    assert.match(created.warnings.join(), /^The prefix @acme\/foo also covers longer names such as @acme\/foos: /);
+    const { results } = (await as('superadmin', 'GET', '/api-keys')).json<{ results: object[] }>();
+    assert.ok(results.length === 1 && !('warnings' in results[0]!));
+  });
+
   test('an admin creates a read key for their account, which has a grant', async (t) => {
     const { as } = await startApp(t, fixture);
     fixture.grants = [ACME];

@@ -149,66 +149,83 @@ describeOnBothDatabases('a raw key', (fixture) => {
   });
 });
 
-describeOnBothDatabases('a key at the commit of an upload', (fixture) => {
+describeOnBothDatabases('a key that is read again in a transaction', (fixture) => {
   const service = () => createApiKeyService(fixture.options);
-  const currentScopes = (id: string) => fixture.database.transaction((tx) => fixture.open().lockScopes(tx, id));
+  const create = (fields: Partial<NewApiKey> = {}) =>
+    service().create(superadmin, { type: 'upload', name: 'CI', ...fields });
+  const reload = (key: string) => fixture.database.transaction((tx) => fixture.open().reload(key, tx));
+  const rotate = (id: string, overlapSeconds: number) => service().rotate(superadmin, id, { overlapSeconds });
 
-  test('returns its current scopes', async () => {
-    const { _id: id } = await service().create(superadmin, { type: 'upload', name: 'CI', ...SCOPES });
-    assert.deepEqual(await currentScopes(id), SCOPES);
-    const bare = await service().create(superadmin, { type: 'upload', name: 'CI' });
-    assert.deepEqual(await currentScopes(bare._id), {});
+  test('resolves to the same caller, with its scopes and grant as of now', async () => {
+    const { key, _id: id } = await create(SCOPES);
+    assert.deepEqual(await reload(key), await fixture.open().authenticate(key));
+    await fixture.database.db.updateTable('api_keys').set({ allowed_name: 'other' }).where('id', '=', id).execute();
+    assert.partialDeepStrictEqual(await reload(key), { scopes: { ...SCOPES, allowedName: 'other' } });
+    fixture.grants = [ACME];
+    const { key: readKey } = await create({ type: 'read', owner: ACME });
+    assert.partialDeepStrictEqual(await reload(readKey), { kind: 'read-key', account: ACME, hasGrant: true });
+    fixture.grants = [];
+    assert.partialDeepStrictEqual(await reload(readKey), { hasGrant: false });
   });
 
-  test('is invalid if it has expired, was revoked or never existed', async () => {
-    const { _id: id } = await service().create(superadmin, {
-      type: 'upload',
-      name: 'CI',
-      expiresAt: noonPlus(1).toISOString(),
-    });
-    assert.deepEqual(await currentScopes(id), {});
+  test('is invalid if it has expired or was revoked', async () => {
+    const { key, _id: id } = await create({ expiresAt: noonPlus(1).toISOString() });
+    assert.ok(await reload(key));
     fixture.now = noonPlus(1);
-    assert.equal(await currentScopes(id), undefined);
+    assert.equal(await reload(key), undefined);
     fixture.now = noonPlus(0);
     await service().revoke(superadmin, id);
-    assert.equal(await currentScopes(id), undefined);
-    assert.equal(await currentScopes('no such key'), undefined);
+    assert.equal(await reload(key), undefined);
   });
 
-  test('is invalid if it is a read key', async () => {
-    fixture.grants = [ACME];
-    const { _id: id } = await service().create(superadmin, { type: 'read', name: 'mirror', owner: ACME });
-    assert.equal(await currentScopes(id), undefined);
+  test('is valid after a rotation for as long as the overlap', async () => {
+    const { key, _id: id } = await create();
+    const { key: second } = await rotate(id, 1);
+    assert.ok(await reload(key));
+    assert.ok(await reload(second));
+    fixture.now = noonPlus(1000);
+    assert.equal(await reload(key), undefined);
+    await rotate(id, 0);
+    assert.equal(await reload(second), undefined);
   });
 
-  test('cannot be revoked between the check and the commit', async () => {
-    const keys = fixture.open();
-    const { _id: id } = await service().create(superadmin, { type: 'upload', name: 'CI' });
-    const events: string[] = [];
-    let revoked: Promise<unknown> | undefined;
-    await fixture.database.transaction(async (tx) => {
-      assert.ok(await keys.lockScopes(tx, id));
-      revoked = service()
-        .revoke(superadmin, id)
-        .then(() => events.push('revoked'));
-      for (let round = 0; round < 50; round++) {
-        await apiKeyRepository(tx).find(id);
-        await setImmediate();
-      }
-      assert.ok(await apiKeyRepository(tx).find(id));
-      events.push('committed');
+  test('is not recorded as used', async () => {
+    const { key, _id: id } = await create();
+    await reload(key);
+    assert.equal((await apiKeyRepository(fixture.database.db).find(id))?.lastUsedAt, undefined);
+  });
+
+  for (const [change, end] of Object.entries({
+    revoked: (id: string) => service().revoke(superadmin, id),
+    rotated: (id: string) => rotate(id, 0),
+  })) {
+    test(`cannot be ${change} before the commit`, async () => {
+      const keys = fixture.open();
+      const { key, _id: id } = await create();
+      const events: string[] = [];
+      let ended: Promise<unknown> | undefined;
+      await fixture.database.transaction(async (tx) => {
+        assert.ok(await keys.reload(key, tx));
+        ended = end(id).then(() => events.push(change));
+        for (let round = 0; round < 50; round++) {
+          await apiKeyRepository(tx).find(id);
+          await setImmediate();
+        }
+        assert.ok(await keys.reload(key, tx));
+        events.push('committed');
+      });
+      await ended;
+      assert.deepEqual(events, ['committed', change]);
     });
-    await revoked;
-    assert.deepEqual(events, ['committed', 'revoked']);
-  });
+  }
 
   test('is invalid if an earlier, uncommitted revocation commits', async () => {
     const keys = fixture.open();
-    const { _id: id } = await service().create(superadmin, { type: 'upload', name: 'CI' });
+    const { key, _id: id } = await create();
     let checked: Promise<unknown> | undefined;
     await fixture.database.transaction(async (tx) => {
       await apiKeyRepository(tx).delete(id);
-      checked = fixture.database.transaction((other) => keys.lockScopes(other, id));
+      checked = fixture.database.transaction((other) => keys.reload(key, other));
       for (let round = 0; round < 50; round++) {
         await apiKeyRepository(tx).find(id);
         await setImmediate();

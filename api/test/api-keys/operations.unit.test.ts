@@ -8,6 +8,7 @@ import {
   isExpired,
   isRawKey,
   scopesOf,
+  scopeWarnings,
 } from '../../src/api-keys/operations.ts';
 import type { NewApiKey } from '../../src/api-keys/schemas.ts';
 import { BerthError } from '../../src/errors.ts';
@@ -164,4 +165,20 @@ describe('the fields of a new key', () => {
       assert.equal(checkFields({ ...upload, expiresAt: given }, CATEGORIES).expiresAt, normalized);
     });
   }
+});
+
+test('a prefix that ends within a word is worth a warning, with a name that it also covers', () => {
+  for (const [prefix, longer] of [
+    ['@acme/foo', '@acme/foos'],
+    ['@acme/foo@1', '@acme/foo@10'],
+    ['été', 'étés'],
+  ] as const) {
+    const { warnings } = scopeWarnings({ allowedNamePrefix: prefix });
+    assert.equal(warnings?.length, 1);
+    assert.ok(warnings[0]?.includes(`such as ${longer}:`), warnings[0]);
+    assert.ok(longer.startsWith(prefix));
+  }
+  for (const prefix of ['@acme/', '@acme/foo@', '@acme/foo-', '@acme/foo.', '@', 'a b '])
+    assert.deepEqual(scopeWarnings({ allowedNamePrefix: prefix }), {}, prefix);
+  assert.deepEqual(scopeWarnings({ allowedName: '@acme/foo', allowedPackageName: 'foo' }), {});
 });

@@ -32,7 +32,6 @@ describeOnBothDatabases('the key repository', (fixture) => {
     await insertAll(full);
     assert.deepEqual(await keys().find('full'), full);
     assert.deepEqual(await keys().findByHash('hash of full', new Date().toISOString()), full);
-    assert.deepEqual(await keys().findAndLock('full', fixture.database.dialect), full);
     assert.deepEqual(await keys().list({}, ALL), { results: [full], count: 1 });
   });
 
@@ -46,7 +45,6 @@ describeOnBothDatabases('the key repository', (fixture) => {
     await insertAll(full);
     assert.equal(await keys().find('other'), undefined);
     assert.equal(await keys().findByHash('full', new Date().toISOString()), undefined);
-    assert.equal(await keys().findAndLock('other', fixture.database.dialect), undefined);
   });
 
   test('two keys cannot have the same hash', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { Actor } from '../../src/access/index.ts';
+import type { CurrentActor } from '../../src/access/index.ts';
 import type { Artefact, Slot } from '../../src/artefacts/artefact.ts';
 import { createMirroring, type MirroredArtefact } from '../../src/artefacts/mirroring.ts';
 import { renderDocuments } from '../../src/artefacts/document.ts';
@@ -10,7 +10,7 @@ import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
 import { sampleArtefact, sampleSlot } from './samples.ts';
 
 const ORIGIN = 'https://registry.example';
-const ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
+const ACTOR: CurrentActor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 const NOW = Date.parse('2026-03-01T00:00:00.000Z');
 const LATER = '2026-02-01T00:00:00.000Z';
 const DIGESTS = ['a', 'b', 'c'].map((digit) => `sha256:${digit.repeat(64)}` as const);

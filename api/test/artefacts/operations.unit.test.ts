@@ -17,6 +17,7 @@ import {
   slotFor,
   slotForDownload,
 } from '../../src/artefacts/operations.ts';
+import type { BerthError } from '../../src/errors.ts';
 import { sampleArtefact, sampleSlot } from './samples.ts';
 
 const CATEGORIES = ['processing', 'catalog', 'application', 'tileset', 'maplibre-style', 'other'];
@@ -39,8 +40,29 @@ describe('an artefact id', () => {
       'a%2Fb',
       `'";--`,
       '😀',
+      'a\u00a0b',
+      'nai\u0308ve',
     ])
       assertArtefactId(id);
+  });
+
+  test('is rejected if it looks like another one, and the character is named', () => {
+    const invisible = Array.from({ length: 0x11_0000 }, (_value, code) => code)
+      .filter((code) => code < 0xd800 || code > 0xdfff)
+      .map((code) => String.fromCodePoint(code))
+      .filter((character) => /[\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}]/u.test(character));
+    assert.ok(invisible.includes('\u200b') && invisible.includes('\u202e') && invisible.length > 4000);
+    for (const character of invisible) {
+      const name = `U+${character.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0')}`;
+      for (const id of [`@acme/foo${character}@1`, `${character}a`, `a${character}`])
+        assert.throws(
+          () => assertArtefactId(id),
+          ({ code, message }: BerthError) => code === 'artefact_id_invalid' && message.includes(name),
+          name,
+        );
+    }
+    for (const id of [' a', 'a ', 'a\u00a0', '\u2003a', 'a\u3000'])
+      assert.throws(() => assertArtefactId(id), { code: 'artefact_id_invalid' }, JSON.stringify(id));
   });
 
   for (const [why, ids] of Object.entries({
@@ -81,7 +103,12 @@ test("a category is one of the registry's, and for a file not an executable one"
 
 test('a file name has no slash, backslash or control character, and at most 255 bytes', () => {
   for (const name of ['a', 'france.mbtiles', '.hidden', 'é'.repeat(127), 'with space']) assertFileName(name);
-  for (const name of ['', '.', '..', 'a/b', 'a\\b', 'a\0b', 'a\nb', 'é'.repeat(128), 'a\ud800']) {
+  // Right to left with a zero width joiner, as in Persian, or with its marks: the text is not reordered.
+  for (const name of ['\u0645\u06cc\u200c\u062e.pdf', '\u200f\u05d0.txt']) assertFileName(name);
+  for (const name of [
+    ...['', '.', '..', 'a/b', 'a\\b', 'a\0b', 'a\nb', 'é'.repeat(128), 'a\ud800'],
+    ...Array.from('\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069', (mark) => `a${mark}gpj.exe`),
+  ]) {
     assert.throws(() => assertFileName(name), { code: 'file_name_invalid', status: 400 }, JSON.stringify(name));
   }
 });

@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import type { Caller } from '../../src/access/index.ts';
+import type { Actor } from '../../src/access/index.ts';
 import { createAuditLog } from '../../src/audit/index.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { userCaller } from '../access/callers.ts';
 
 const DAY_MS = 86_400_000;
-const SUPERADMIN: Caller = userCaller({ isAdmin: true });
+const SUPERADMIN: Actor = { caller: userCaller({ isAdmin: true }), ip: '', requestId: '' };
 
 for (const dialect of DIALECTS) {
   describe(`pruning the audit log on ${dialect}`, () => {
@@ -92,6 +92,20 @@ for (const dialect of DIALECTS) {
         lines.map((line) => (JSON.parse(line) as { _id: string })._id),
         Array.from({ length: 8 }, (_unused, number) => `same-${number}`),
       );
+    });
+
+    test('an export ends with an error once its caller may no longer read the log', async () => {
+      const log = createAuditLog({ database: testDatabase.database, retentionDays: 30, batchSize: 3 });
+      let caller = SUPERADMIN.caller;
+      const chunks: string[] = [];
+      const read = async () => {
+        for await (const chunk of log.export({ ...SUPERADMIN, reload: () => Promise.resolve(caller) }, {})) {
+          chunks.push(chunk);
+          caller = userCaller();
+        }
+      };
+      await assert.rejects(read(), { code: 'forbidden' });
+      assert.equal(chunks.length, 1);
     });
   });
 }

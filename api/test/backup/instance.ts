@@ -77,7 +77,7 @@ export interface SampleData {
 
 /**
  * Fills an instance with sample data: artefacts of both formats, slots, equal bytes, access lists, thumbnails, keys,
- * users, departments, history.
+ * trusted publishers, users, departments, history.
  */
 export async function fill(server: TestServer): Promise<SampleData> {
   const callers = await createCallers(server);
@@ -153,6 +153,12 @@ export async function fill(server: TestServer): Promise<SampleData> {
   await expectOk(
     server.api('PUT', '/organizations/globex/departments/geo', { headers: admin, body: { name: 'Geo' } }),
   );
+  const publisher = { name: 'gpkg', provider: 'github', repository: 'acme/import-gpkg' };
+  for (const jobs of [
+    { branch: 'main', tag: 'v*', environment: 'production', events: ['push', 'release'], repositoryId: '42' },
+    { anyRef: true },
+  ])
+    await expectOk(server.api('POST', '/trusted-publishers', { headers: admin, body: { ...publisher, ...jobs } }));
   return { callers, uploadKey: await server.uploadKey({ allowedPackageName: '@acme/plugin' }) };
 }
 
@@ -215,6 +221,7 @@ export async function readEverything(server: TestServer, { callers }: SampleData
     '/access-grants',
     '/api-keys?type=upload',
     '/api-keys?type=read',
+    '/trusted-publishers',
     '/artefacts/groups?category=processing&locale=fr',
   ])
     await read('a superadmin', superadmin, path);

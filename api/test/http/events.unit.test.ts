@@ -11,17 +11,20 @@ describe('server-sent events', () => {
   let app: FastifyInstance;
   let url: string;
   let streams: EventStream[];
-  let closed: number;
+  /** Streams of the present app. */
+  let closed: EventStream[];
+  let isAllowed: () => Promise<boolean>;
 
   beforeEach(async () => {
     streams = [];
-    closed = 0;
+    const closedHere: EventStream[] = (closed = []);
+    isAllowed = () => Promise.resolve(true);
     app = createHttpServer({ basePath: '', trustedProxies: ['loopback'], logLevel: 'silent' });
     const open = eventStreams(app, { heartbeatMs: 10 });
     app.get('/', (_request, reply) => {
-      const stream = open(reply);
+      const stream = open(reply, () => isAllowed());
       stream.onClose(() => {
-        closed++;
+        closedHere.push(stream);
       });
       streams.push(stream);
     });
@@ -61,11 +64,39 @@ describe('server-sent events', () => {
     socket.destroy();
   });
 
+  test('end at a heartbeat once they are no longer allowed', async () => {
+    const reader = readEvents(await fetch(url), () => undefined);
+    isAllowed = () => Promise.resolve(false);
+    await reader.ended;
+    await eventually(async () => {
+      assert.deepEqual(closed, streams);
+    });
+    streams[0]!.send('sweep', {});
+  });
+
+  test('go on while it is not known whether they are allowed', async () => {
+    const events: StreamedEvent[] = [];
+    const reader = readEvents(await fetch(url), (event) => events.push(event));
+    let asked = 0;
+    isAllowed = () => {
+      asked++;
+      return Promise.reject(new Error('the database is unavailable'));
+    };
+    await eventually(async () => {
+      assert.ok(asked > 3);
+    });
+    streams[0]!.send('sweep', 1);
+    await eventually(async () => {
+      assert.deepEqual(events, [{ event: 'sweep', data: 1 }]);
+    });
+    await reader.cancel();
+  });
+
   test('end at the server when the client disconnects', async () => {
     const reader = readEvents(await fetch(url), () => undefined);
     await reader.cancel();
     await eventually(async () => {
-      assert.equal(closed, 1);
+      assert.deepEqual(closed, streams);
     });
     streams[0]!.send('sweep', {});
   });
@@ -74,7 +105,7 @@ describe('server-sent events', () => {
     const reader = readEvents(await fetch(url), () => undefined);
     await app.close();
     await reader.ended;
-    assert.equal(closed, 1);
+    assert.deepEqual(closed, streams);
   });
 
   test('are dropped, not buffered, for a client that does not read', async () => {

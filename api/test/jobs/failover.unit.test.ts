@@ -23,7 +23,7 @@ for (const dialect of DIALECTS) {
       const [first, second] = [manualJob(name), manualJob(name)];
       const stopping = replica(t, first.job);
       await stopping.start();
-      await stopping.runNow(name);
+      await replicas.runNow(stopping, name);
       (await first.started).progress({ done: 5 });
       await replica(t, second.job).start();
       await stopping.close();
@@ -54,7 +54,7 @@ for (const dialect of DIALECTS) {
       const [first, second] = [manualJob(name), manualJob(name)];
       const paused = replica(t, first.job);
       await paused.start();
-      await paused.runNow(name);
+      await replicas.runNow(paused, name);
       const { assertHeld, progress } = await first.started;
       await replicas.database.db
         .updateTable('leases')
@@ -84,7 +84,7 @@ for (const dialect of DIALECTS) {
       await jobs.start();
       const lease = await backup.leases.acquire(job.name);
       assert.ok(lease);
-      await assert.rejects(jobs.runNow(job.name), { code: 'job_running' });
+      await assert.rejects(replicas.runNow(jobs, job.name), { code: 'job_running' });
       await replicas.database.db
         .updateTable('job_runs')
         .set({ due_at: '2000-01-01T00:00:00.000Z' })
@@ -107,7 +107,7 @@ for (const dialect of DIALECTS) {
       await sleep(100);
       await sql`alter table job_runs_away rename to job_runs`.execute(replicas.database.db);
       assert.equal(failures.length, 1);
-      await replica(t, job).runNow(job.name);
+      await replicas.runNow(replica(t, job), job.name);
       await started;
     });
   });

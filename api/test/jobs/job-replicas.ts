@@ -12,6 +12,8 @@ export interface JobReplicas {
   database: Database;
   /** Creates a replica, which stops at the end of the test. */
   replica(t: TestContext, job?: Job, options?: Partial<JobsOptions>): Jobs;
+  /** Makes a job due, and wakes it in one replica. */
+  runNow(jobs: Jobs, name: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -35,6 +37,10 @@ export async function openJobReplicas(dialect: DialectName): Promise<JobReplicas
       t.after(() => jobs.close());
       if (job) jobs.register(job);
       return jobs;
+    },
+    async runNow(jobs, name) {
+      await database.transaction((tx) => jobs.makeDue(tx, name));
+      jobs.wake(name);
     },
     close,
   };

@@ -31,4 +31,5 @@ jobs.register<{ done: number }, void>({
   },
 });
 await jobs.start();
-await jobs.runNow(name);
+await database.transaction((tx) => jobs.makeDue(tx, name));
+jobs.wake(name);

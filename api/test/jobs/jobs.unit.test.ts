@@ -64,7 +64,7 @@ for (const dialect of DIALECTS) {
       const job = { name, run: async () => ({ removed: 3 }) };
       const [runner, other] = [replica(t, job, { pollMs: FAR_MS }), replica(t)];
       await runner.start();
-      await runner.runNow(name);
+      await replicas.runNow(runner, name);
       await eventually(async () => {
         assert.equal((await stateOf(other, name)).outcome, 'succeeded');
       });
@@ -77,9 +77,9 @@ for (const dialect of DIALECTS) {
       const { started, end, job } = manualJob(newName());
       const [runner, requester] = [replica(t, job), replica(t, job)];
       await runner.start();
-      await requester.runNow(job.name);
+      await replicas.runNow(requester, job.name);
       await started;
-      await assert.rejects(requester.runNow(job.name), { code: 'job_running', status: 409 });
+      await assert.rejects(replicas.runNow(requester, job.name), { code: 'job_running', status: 409 });
       end.resolve('done');
       await eventually(async () => {
         assert.equal((await stateOf(requester, job.name)).result, 'done');
@@ -90,7 +90,7 @@ for (const dialect of DIALECTS) {
       const { started, end, job } = manualJob(newName());
       const [running, watching] = [replica(t, job), replica(t)];
       await running.start();
-      await running.runNow(job.name);
+      await replicas.runNow(running, job.name);
       (await started).progress({ done: 1 });
       await eventually(async () => {
         assert.deepEqual((await stateOf(watching, job.name)).progress, { done: 1 });
@@ -120,7 +120,7 @@ for (const dialect of DIALECTS) {
       };
       const jobs = replica(t, job, { onError: (error) => failures.push((error as Error).message) });
       await jobs.start();
-      await jobs.runNow(name);
+      await replicas.runNow(jobs, name);
       await eventually(async () => {
         assert.equal((await stateOf(jobs, name)).outcome, 'succeeded');
       });
@@ -137,7 +137,7 @@ for (const dialect of DIALECTS) {
         { backOffMs: FAR_MS, onError: () => undefined },
       );
       await jobs.start();
-      await jobs.runNow(name);
+      await replicas.runNow(jobs, name);
       await eventually(async () => {
         assert.equal((await stateOf(jobs, name)).outcome, 'failed');
       });
@@ -170,7 +170,7 @@ for (const dialect of DIALECTS) {
       const [server, tool] = [replica(t, job), replica(t, { ...job, run: () => Promise.reject(new Error('broken')) })];
       await assert.rejects(tool.runHere(job.name), /broken/);
       await server.start();
-      await server.runNow(job.name);
+      await replicas.runNow(server, job.name);
       await started;
       await assert.rejects(tool.runHere(job.name), { code: 'job_running' });
       await server.close();

@@ -11,6 +11,7 @@ export interface DirectoryUser {
   organizations?: { id: string; name?: string; role: string; department?: string; departmentName?: string }[];
   isAdmin?: boolean;
   adminMode?: boolean;
+  asAdmin?: { id: string; name: string };
   pseudoSession?: boolean;
 }
 
@@ -84,7 +85,12 @@ export async function startTestDirectory(): Promise<TestDirectory> {
     user,
     { expiresIn = 3600, key = current.key, kid = current.kid, claims = {} } = {},
   ) =>
-    new SignJWT({ ...user, ...claims, ...(expiresIn !== null && { exp: Math.floor(Date.now() / 1000) + expiresIn }) })
+    new SignJWT({
+      organizations: [],
+      ...user,
+      ...claims,
+      ...(expiresIn !== null && { exp: Math.floor(Date.now() / 1000) + expiresIn }),
+    })
       .setProtectedHeader({ alg: 'RS256', kid })
       .setIssuedAt()
       .sign(key);

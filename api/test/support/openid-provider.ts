@@ -6,6 +6,9 @@ import { exportJWK, generateKeyPair, importJWK, SignJWT, decodeJwt, type JWK, ty
 import Provider from 'oidc-provider';
 import { ADMIN_EMAIL, type Headers, type People } from './people.ts';
 
+/** Codes with which Berth refuses a person, for tests of the pages that explain them. */
+export { REFUSALS as PERSON_REFUSALS } from '../../src/accounts/oidc/identity.ts';
+
 export interface ProviderUser {
   sub: string;
   email?: string;

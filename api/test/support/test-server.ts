@@ -1,7 +1,7 @@
 // A complete server in this process, on a temporary directory and a free port, for tests over real HTTP.
 // combinations.ts chooses database, storage and way to sign in.
 
-import { randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,7 +32,7 @@ export interface TestServerOptions {
   signIn?: SignInMode;
   /** An S3 root that close() keeps, so that another server can start on it. */
   s3?: TestS3;
-  /** Additional settings; the defaults have log level `warn` and random secrets. */
+  /** Additional settings; the defaults have log level `warn` and secrets that depend on the instance. */
   env?: Record<string, string>;
   /** A folder that close() keeps, so that another server can start on it. Default: a temporary one. */
   dataDir?: string;
@@ -63,7 +63,9 @@ export async function startTestServer({
   const port = signIn === 'oidc' ? await freePort() : 0;
   const publicUrl = signIn === 'oidc' ? `http://127.0.0.1:${port}` : 'http://localhost';
   const provider = signIn === 'oidc' ? await startTestProvider(publicUrl) : undefined;
-  const secret = () => randomBytes(32).toString('hex');
+  // The same for each server of an instance, since its data depends on them.
+  const instance = env['DATABASE_URL'] ?? database?.url ?? folder;
+  const secret = (name: string) => createHash('sha256').update(`${name} of ${instance}`).digest('hex');
   const logs: string[] = [];
   const settings: Record<string, string> = {
     PORT: `${port}`,
@@ -75,9 +77,9 @@ export async function startTestServer({
     // A body that a test leaves unread delays the shutdown by this time.
     SHUTDOWN_GRACE_SECONDS: '5',
     SECRET_INTERNAL_SERVICES: 'internal-secret',
-    API_KEYS_SALT: secret(),
-    CIPHER_PASSWORD: secret(),
-    AUTH_SECRET: secret(),
+    API_KEYS_SALT: secret('API_KEYS_SALT'),
+    CIPHER_PASSWORD: secret('CIPHER_PASSWORD'),
+    AUTH_SECRET: secret('AUTH_SECRET'),
     ...(database && { DATABASE_URL: database.url }),
     ...(s3 && { ...s3.env, S3_REDIRECT: 'false' }),
     ...(directory && { AUTH_MODE: 'simple-directory', DIRECTORY_URL: directory.url }),

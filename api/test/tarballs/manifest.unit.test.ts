@@ -181,6 +181,23 @@ test('a second manifest is rejected, in any spelling of its path', async () => {
   );
 });
 
+test('a second spelling of the manifest, which is the same file where case is ignored, is rejected', async () => {
+  for (const path of ['Package.json', 'PACKAGE.JSON', 'package.jSon', 'pac\u212aage.json', 'package.j\u017fon']) {
+    for (const entries of [
+      [MANIFEST, { ...MANIFEST, path: `package/${path}` }],
+      [{ ...MANIFEST, path: `package/${path}` }, MANIFEST],
+      [MANIFEST, { path: `package/${path}`, type: 'SymbolicLink', linkpath: 'other.json' } as const],
+    ])
+      await assert.rejects(scanManifests(...entries), { code: 'manifest_duplicate', status: 400 }, path);
+  }
+  assert.deepEqual(await scanManifests(MANIFEST, { ...MANIFEST, path: 'package/lib/Package.json' }), valid);
+});
+
+test('a package name with a character that cannot be seen is rejected', async () => {
+  for (const name of ['a\u200bb', 'a\u202eb', '\u00ada', 'a\u3164'])
+    await assert.rejects(readManifest({ ...valid, name }), { code: 'manifest_invalid' }, JSON.stringify(name));
+});
+
 test('a manifest that is a link or a directory is rejected', async () => {
   const other = { ...MANIFEST, path: 'package/other.json' };
   for (const entry of [

@@ -61,6 +61,7 @@ describeWithProvider('the command in a pipeline job', (fixture) => {
       provider: 'gitlab',
       repository: 'acme/geo/import-gpkg',
       workflow: undefined,
+      branch: 'main',
       environment: undefined,
       allowedNamePrefix: '@acme/',
       allowedPackageName: undefined,

@@ -69,6 +69,18 @@ describeWithProvider('publishing without a key', (fixture) => {
     'a workflow of another repository': {
       workflow_ref: 'mallory/import-gpkg/.github/workflows/publish.yml@refs/heads/main',
     },
+    'a workflow whose name goes on': {
+      workflow_ref: 'acme/import-gpkg/.github/workflows/publish.yml@x.yml@refs/tags/v1.2.0',
+    },
+    'a workflow of another ref': {
+      workflow_ref: 'acme/import-gpkg/.github/workflows/publish.yml@refs/heads/main',
+    },
+    'a pull request': {
+      event_name: 'pull_request',
+      ref: 'refs/pull/7/merge',
+      workflow_ref: 'acme/import-gpkg/.github/workflows/publish.yml@refs/pull/7/merge',
+    },
+    'a pull request that runs on the target': { event_name: 'pull_request_target' },
     'another environment': { environment: 'staging' },
     'no environment': { environment: undefined },
     'claims of GitLab': { repository: undefined, project_path: 'acme/import-gpkg' },
@@ -79,9 +91,19 @@ describeWithProvider('publishing without a key', (fixture) => {
     });
   }
 
-  test('a repository that took over a trusted name is refused by its ID', async () => {
-    await trust({ repositoryId: '4243' });
+  test('a publisher can allow pull requests by name, and then nothing else', async () => {
+    await trust({ events: ['pull_request_target'] });
     await readProblem(await exchange(await job()), 403, 'publisher_not_trusted');
+    await keyFor(await job({ event_name: 'pull_request_target' }));
+  });
+
+  test('only the branch and the tag that a publisher names get a key', async () => {
+    const onRef = (ref: string) =>
+      job({ ref, workflow_ref: `acme/import-gpkg/.github/workflows/publish.yml@${ref}`, environment: undefined });
+    await trust({ branch: 'main', tag: 'v*', environment: undefined });
+    for (const ref of ['refs/heads/main', 'refs/tags/v1.2.0']) await keyFor(await onRef(ref));
+    for (const ref of ['refs/heads/pwn', 'refs/heads/v1.2.0', 'refs/tags/main', 'refs/tags/v1/x', 'main'])
+      await readProblem(await exchange(await onRef(ref)), 403, 'publisher_not_trusted');
   });
 
   test('a token is accepted once, even if sent concurrently', async () => {

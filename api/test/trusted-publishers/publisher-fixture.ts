@@ -11,13 +11,29 @@ import { DIALECTS, startTestServer, type TestServer } from '../support/test-serv
 export const ID = '@acme/import-gpkg@1';
 const SCOPES = { allowedNamePrefix: '@acme/import-gpkg@', allowedPackageName: '@acme/import-gpkg' };
 
+export interface Publisher {
+  _id: string;
+  name: string;
+  provider: string;
+  repository: string;
+  repositoryId?: string;
+  workflow?: string;
+  branch?: string;
+  tag?: string;
+  environment?: string;
+  anyRef?: boolean;
+  events?: string[];
+  loose?: boolean;
+  lastUsedAt?: string;
+}
+
 export interface PublisherFixture {
   readonly berth: TestServer;
   readonly provider: TestProvider;
   /** Address of the registry, which is the audience of identity tokens. */
   readonly audience: string;
   asAdmin(method: string, path: string, body?: unknown): Promise<Response>;
-  list(): Promise<{ _id: string; name: string; lastUsedAt?: string }[]>;
+  list(): Promise<Publisher[]>;
   remove(id: string): Promise<Response>;
   /** Creates a trusted publisher for the GitHub job of `job()` and returns its ID. */
   trust(fields?: Record<string, unknown>): Promise<string>;
@@ -50,7 +66,7 @@ export function describeWithProvider(name: string, declareTests: (fixture: Publi
         asAdmin: async (method, path, body) => berth.api(method, path, { headers: await berth.superadmin(), body }),
         async list() {
           const response = await fixture.asAdmin('GET', '/trusted-publishers');
-          return ((await response.json()) as { results: Awaited<ReturnType<PublisherFixture['list']>> }).results;
+          return ((await response.json()) as { results: Publisher[] }).results;
         },
         remove: (id) => fixture.asAdmin('DELETE', `/trusted-publishers/${id}`),
         async trust(fields = {}) {

@@ -19,6 +19,10 @@ const FULL: Publisher = {
   provider: 'gitlab',
   repositoryId: '42',
   workflow: 'publish.yml',
+  branch: 'main',
+  tag: 'v*',
+  anyRef: true,
+  events: ['push', 'release'],
   environment: 'production',
   allowedName: 'a@1',
   allowedNamePrefix: 'a',
@@ -40,9 +44,23 @@ describeOnBothDatabases('the repository of trusted publishers', (fixture) => {
     assert.deepEqual(await rows().list({ skip: 1, size: 10 }), { results: [MINIMAL], count: 2 });
     assert.deepEqual(await rows().listByIssuer(MINIMAL.issuer), [FULL, MINIMAL]);
     assert.deepEqual(await rows().listByIssuer('https://other.example.org'), []);
-    assert.equal(await rows().recordUse('none', FULL.createdAt), false);
     assert.deepEqual(await rows().delete('full'), FULL);
     assert.equal(await rows().delete('full'), undefined);
+  });
+
+  test('sets the number of a repository once, and records uses by that number only', async () => {
+    await fixture.database.db.deleteFrom('trusted_publishers').execute();
+    await rows().insert(MINIMAL);
+    const at = FULL.createdAt;
+    assert.equal(await rows().recordUse('none', { at }), false);
+    assert.equal(await rows().recordUse('minimal', { at }), true);
+    assert.equal(await rows().recordUse('minimal', { at, repositoryId: '42' }), false);
+    const ids = ['42', '43', '44'];
+    const set = await Promise.all(ids.map((id) => rows().setRepositoryId('minimal', id)));
+    assert.deepEqual(set.filter(Boolean), [true]);
+    for (const [index, repositoryId] of ids.entries())
+      assert.equal(await rows().recordUse('minimal', { at, repositoryId }), set[index]);
+    assert.equal(await rows().recordUse('minimal', { at }), false);
   });
 
   test('keeps a used token for the clock tolerance after its expiry', async () => {

@@ -17,6 +17,7 @@ describeWithProvider('verification of identity tokens', (fixture) => {
     'without an audience': { aud: undefined },
     'that has expired': { exp: Math.floor(Date.now() / 1000) - 60 },
     'without an expiry': { exp: undefined },
+    'with an expiry that is no date': { exp: 1e300 },
     'that is not yet valid': { nbf: Math.floor(Date.now() / 1000) + 600 },
   })) {
     test(`a token ${what} is refused`, async () => {

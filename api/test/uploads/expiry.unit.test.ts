@@ -35,7 +35,6 @@ for (const dialect of DIALECTS) {
         scanners,
         limits,
         categories: ['other'],
-        keyScopes: () => Promise.resolve({}),
         onError,
       });
       uploads = createTusUploadService({ database, publishing: artefacts.publishing, onError });

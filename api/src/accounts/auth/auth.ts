@@ -7,11 +7,16 @@ import { genericOAuth } from 'better-auth/plugins/generic-oauth';
 import { organization } from 'better-auth/plugins/organization';
 import { twoFactor } from 'better-auth/plugins/two-factor';
 import type { Database } from '../../db/index.ts';
+import type { Admit } from '../oidc/admission.ts';
+import { keyOf } from '../oidc/identity.ts';
+import { OIDC_PROVIDER_ID } from '../operations.ts';
 import type { PasswordHashing } from '../password.ts';
 import { MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH } from '../schemas.ts';
 import { SESSION_LIFETIME_SECONDS, SESSION_RENEW_AFTER_SECONDS } from '../sessions/authenticator.ts';
+import type { AuthCalls } from './call-context.ts';
 import { CLIENT_ADDRESS_HEADER, REQUEST_ORIGIN_HEADER } from './calls.ts';
 import { dotlessDomains } from './dotless-domains.ts';
+import { createAuthLogger } from './provider-log.ts';
 
 export type Auth = ReturnType<typeof createAuth>;
 
@@ -22,15 +27,13 @@ export interface AuthOptions {
   /** AUTH_SECRET, at least 32 characters; changing it ends all sessions. */
   secret: string;
   passwords: PasswordHashing;
-  /** Sign-in attempts per address and minute, across all replicas; successful ones count, too. Default 20. */
-  signInsPerMinute?: number | undefined;
-  /**
-   * Sends a password reset link; without it, none can be requested. Not awaited: the duration would reveal whether the
-   * user exists.
-   */
-  mailResetLink?: ((email: string, token: string) => void) | undefined;
+  /** Sign-in attempts per address and minute, across all replicas; successful ones count, too. */
+  signInsPerMinute: number;
+  calls: AuthCalls;
+  /** Called after a user has set a password with a link. */
+  onPasswordReset?: ((userId: string) => Promise<void>) | undefined;
   /** OpenID provider through which users can also sign in. */
-  oidc?: OidcProvider | undefined;
+  oidc?: (OidcProvider & { admit: Admit }) | undefined;
 }
 
 export interface OidcProvider {
@@ -39,16 +42,7 @@ export interface OidcProvider {
   clientId: string;
   clientSecret: string;
   scopes: string[];
-  /** Called with the profile of a user who signs in. */
-  onProfile?: (profile: Record<string, unknown>) => void;
 }
-
-/** ID of the provider in better-auth and in the callback path. */
-export const OIDC_PROVIDER_ID = 'oidc';
-
-const SIGN_INS_PER_MINUTE = 20;
-/** Lifetime of a password reset link. */
-const RESET_LIFETIME_SECONDS = 24 * 3600;
 
 /** Creates the instance; db/migrations/0001-accounts.ts creates the tables. */
 export function createAuth({
@@ -56,8 +50,9 @@ export function createAuth({
   publicUrl,
   secret,
   passwords,
-  signInsPerMinute = SIGN_INS_PER_MINUTE,
-  mailResetLink,
+  signInsPerMinute,
+  calls,
+  onPasswordReset,
   oidc,
 }: AuthOptions) {
   const { origin, pathname } = new URL(publicUrl);
@@ -77,19 +72,34 @@ export function createAuth({
       maxPasswordLength: MAX_PASSWORD_LENGTH,
       password: {
         hash: (password) => passwords.hash(password),
-        verify: ({ password, hash }) => passwords.verify(password, hash),
-      },
-      resetPasswordTokenExpiresIn: RESET_LIFETIME_SECONDS,
-      revokeSessionsOnPasswordReset: true,
-      ...(mailResetLink && {
-        sendResetPassword: ({ user, token }: { user: { email: string }; token: string }) => {
-          mailResetLink(user.email, token);
-          return Promise.resolve();
+        verify: async ({ password, hash }) => {
+          const matches = await passwords.verify(password, hash);
+          if (matches) calls.current().matchedHash = hash;
+          return matches;
         },
-      }),
+      },
+      revokeSessionsOnPasswordReset: true,
+      onPasswordReset: ({ user }) => onPasswordReset?.(user.id) ?? Promise.resolve(),
     },
-    // Superadmins create users by address: a provider's user with that address, verified there, is linked to it.
-    account: { accountLinking: { enabled: true, requireLocalEmailVerified: false } },
+    // Users are linked and created before better-auth looks for them (oidc/admission.ts): here, others are refused.
+    // The account options make it ask in every case.
+    account: { accountLinking: { trustedProviders: [OIDC_PROVIDER_ID], requireLocalEmailVerified: false } },
+    user: {
+      validateUserInfo: ({ source }) => {
+        const { refusal } = calls.current();
+        if (refusal !== undefined) return { error: refusal };
+        return source.action === 'sign-in' ? undefined : { error: 'unable_to_link_account' };
+      },
+    },
+    verification: { storeIdentifier: 'hashed' },
+    // The ID token ends the session at the provider. Nothing uses the others, which give access to the provider.
+    databaseHooks: {
+      account: {
+        update: {
+          before: (account) => Promise.resolve({ data: { ...account, accessToken: null, refreshToken: null } }),
+        },
+      },
+    },
     session: {
       expiresIn: SESSION_LIFETIME_SECONDS,
       updateAge: SESSION_RENEW_AFTER_SECONDS,
@@ -128,13 +138,13 @@ export function createAuth({
       // better-auth-tables.unit.test.ts validates the schema instead.
       database: { validateSchema: false },
     },
-    logger: { disabled: true },
+    logger: createAuthLogger(calls, oidc?.clientSecret),
     // Unexpected errors are thrown to the app's error handler.
-    onAPIError: { throw: true, errorURL: `${publicUrl}/` },
+    onAPIError: { throw: true, errorURL: `${publicUrl}/sign-in` },
   });
 }
 
-function openIdProvider({ issuer, clientId, clientSecret, scopes, onProfile }: OidcProvider) {
+function openIdProvider({ issuer, clientId, clientSecret, scopes, admit }: OidcProvider & { admit: Admit }) {
   return genericOAuth({
     config: [
       {
@@ -144,12 +154,8 @@ function openIdProvider({ issuer, clientId, clientSecret, scopes, onProfile }: O
         clientId,
         clientSecret,
         scopes,
-        overrideUserInfo: true,
-        mapProfileToUser: (profile) => {
-          onProfile?.(profile);
-          // Some providers send no name.
-          return { name: profile.name ?? profile.email ?? undefined };
-        },
+        accountSubject: ({ profile }) => keyOf(issuer, profile.sub) ?? '',
+        mapProfileToUser: admit,
       },
     ],
   });

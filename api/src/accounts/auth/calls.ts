@@ -11,8 +11,15 @@ export interface AuthCall {
   method: 'GET' | 'POST';
   path: string;
   summary: string;
-  /** Documentation only: better-auth validates the body. */
+  /** Without further fields: better-auth gets only these. */
   body?: TObject;
+  /** Whether the body may be missing. Default false. */
+  hasOptionalBody?: boolean;
+  /**
+   * Whose password or code the call checks: that of the user with the `email` in the body, or that of the user of the
+   * session or of the sign-in in progress.
+   */
+  guesses?: 'address' | 'user';
   /** Action in the audit log; undefined for reads, which are not audited. */
   action?: string;
 }
@@ -22,7 +29,18 @@ export const SIGN_IN = 'session.sign-in';
 /** Audit action of verifying a code: at sign-in, or when the second factor is enabled. */
 export const SECOND_FACTOR = 'session.verify-second-factor';
 export const PASSWORD_SIGN_IN = '/sign-in/email';
+export const PASSWORD_CHANGE = '/change-password';
+export const PASSWORD_RESET_REQUEST = '/request-password-reset';
+export const CODE_VERIFICATION = '/two-factor/verify-totp';
 export const OIDC_SIGN_IN = '/sign-in/social';
+export const OIDC_CALLBACK = '/callback/oidc';
+
+const CallbackUrl = Type.Optional(
+  Type.String({ description: 'Path, or URL of this registry, where the browser goes next' }),
+);
+const DisableRedirect = Type.Optional(
+  Type.Boolean({ description: 'Whether `redirect` of the response is false, for clients that would follow it' }),
+);
 
 export const AUTH_CALLS: readonly AuthCall[] = [
   {
@@ -30,15 +48,31 @@ export const AUTH_CALLS: readonly AuthCall[] = [
     path: PASSWORD_SIGN_IN,
     summary: 'Sign in with a password; sets the session cookie',
     action: SIGN_IN,
-    body: Type.Object({ email: Type.String(), password: Type.String(), rememberMe: Type.Optional(Type.Boolean()) }),
+    guesses: 'address',
+    body: Type.Object({
+      email: Type.String(),
+      password: Type.String(),
+      rememberMe: Type.Optional(
+        Type.Boolean({ description: 'Whether the session outlives the browser. Default true' }),
+      ),
+      callbackURL: CallbackUrl,
+    }),
   },
-  { method: 'POST', path: '/sign-out', summary: 'End the session', action: 'session.sign-out' },
+  {
+    method: 'POST',
+    path: '/sign-out',
+    summary: 'End the session; the response may contain a URL that also ends it at the OpenID provider',
+    action: 'session.sign-out',
+    hasOptionalBody: true,
+    body: Type.Object({ callbackURL: CallbackUrl, disableRedirect: DisableRedirect }),
+  },
   { method: 'GET', path: '/get-session', summary: "Get the session as better-auth's clients read it" },
   {
     method: 'POST',
-    path: '/change-password',
+    path: PASSWORD_CHANGE,
     summary: "Change the user's password",
     action: 'user.change-password',
+    guesses: 'user',
     body: Type.Object({
       currentPassword: Type.String(),
       newPassword: Type.String(),
@@ -47,7 +81,7 @@ export const AUTH_CALLS: readonly AuthCall[] = [
   },
   {
     method: 'POST',
-    path: '/request-password-reset',
+    path: PASSWORD_RESET_REQUEST,
     summary: 'Request a password reset link by mail; the response is the same whether the user exists or not',
     action: 'user.request-password-reset',
     body: Type.Object({ email: Type.String() }),
@@ -64,6 +98,7 @@ export const AUTH_CALLS: readonly AuthCall[] = [
     path: '/two-factor/enable',
     summary: 'Start enabling the second factor; verifying the first code completes it',
     action: 'user.enable-second-factor',
+    guesses: 'user',
     body: Type.Object({ password: Type.String() }),
   },
   {
@@ -71,6 +106,7 @@ export const AUTH_CALLS: readonly AuthCall[] = [
     path: '/two-factor/disable',
     summary: 'Disable the second factor',
     action: 'user.disable-second-factor',
+    guesses: 'user',
     body: Type.Object({ password: Type.String() }),
   },
   {
@@ -78,6 +114,7 @@ export const AUTH_CALLS: readonly AuthCall[] = [
     path: '/two-factor/get-totp-uri',
     summary: 'Get the secret for an authenticator app',
     action: 'user.show-second-factor',
+    guesses: 'user',
     body: Type.Object({ password: Type.String() }),
   },
   {
@@ -85,20 +122,23 @@ export const AUTH_CALLS: readonly AuthCall[] = [
     path: '/two-factor/generate-backup-codes',
     summary: 'Generate new backup codes; earlier ones become invalid',
     action: 'user.make-backup-codes',
+    guesses: 'user',
     body: Type.Object({ password: Type.String() }),
   },
   {
     method: 'POST',
-    path: '/two-factor/verify-totp',
-    summary: 'Verify a code of the authenticator app',
+    path: CODE_VERIFICATION,
+    summary: 'Verify a code of the authenticator app, which serves once',
     action: SECOND_FACTOR,
+    guesses: 'user',
     body: Type.Object({ code: Type.String() }),
   },
   {
     method: 'POST',
     path: '/two-factor/verify-backup-code',
-    summary: 'Verify a backup code',
+    summary: 'Verify a backup code, which serves once',
     action: SECOND_FACTOR,
+    guesses: 'user',
     body: Type.Object({ code: Type.String() }),
   },
 ];
@@ -111,13 +151,14 @@ export const OIDC_CALLS: readonly AuthCall[] = [
     summary: 'Start signing in through the OpenID provider; the response contains its URL',
     body: Type.Object({
       provider: Type.Literal('oidc'),
-      callbackURL: Type.Optional(Type.String()),
-      errorCallbackURL: Type.Optional(Type.String()),
+      callbackURL: CallbackUrl,
+      errorCallbackURL: Type.Optional(Type.String({ description: 'Where to send the browser after a failure' })),
+      disableRedirect: DisableRedirect,
     }),
   },
   {
     method: 'GET',
-    path: '/callback/oidc',
+    path: OIDC_CALLBACK,
     summary: 'Callback of the OpenID provider; sets the session cookie',
     action: SIGN_IN,
   },

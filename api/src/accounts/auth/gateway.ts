@@ -1,39 +1,31 @@
 // Forwards calls to better-auth with the real client address, limits failed sign-ins, and audits the outcome.
 
-import type { IncomingHttpHeaders } from 'node:http';
-import { ANONYMOUS } from '../../access/index.ts';
-import type { AttemptLimit } from '../../attempts/index.ts';
+import { ANONYMOUS, type UserCaller } from '../../access/index.ts';
 import { appendAudit, type AuditEvent } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
 import { OidcUnavailableError } from '../errors.ts';
-import type { Profile, ProfileContext } from '../oidc/profile.ts';
 import type { SyncClaims } from '../oidc/sync.ts';
 import { normalizeEmail } from '../operations.ts';
 import { MAX_EMAIL_LENGTH } from '../schemas.ts';
 import type { SessionAuthenticator } from '../sessions/authenticator.ts';
+import type { SessionCookies } from '../sessions/session-cookie.ts';
 import type { Auth } from './auth.ts';
+import type { AuthCalls, Profile } from './call-context.ts';
 import {
-  CLIENT_ADDRESS_HEADER,
+  CODE_VERIFICATION,
+  OIDC_CALLBACK,
   OIDC_SIGN_IN,
-  PASSWORD_SIGN_IN,
-  REQUEST_ORIGIN_HEADER,
+  PASSWORD_CHANGE,
+  PASSWORD_RESET_REQUEST,
   SECOND_FACTOR,
   SIGN_IN,
-  type AuthCall,
 } from './calls.ts';
-
-export interface AuthRequest {
-  call: AuthCall;
-  headers: IncomingHttpHeaders;
-  /** Query string including `?`, or empty. */
-  search: string;
-  body: Buffer | undefined;
-  /** IP address of the client, after the forwarding headers of trusted proxies. */
-  ip: string;
-  /** Origin that the client addressed. */
-  origin: string;
-  requestId: string;
-}
+import { cookiesOf, SECOND_FACTOR_COOKIE, SESSION_COOKIE, toFetchRequest, type AuthRequest } from './fetch-request.ts';
+import { textOf } from './fields.ts';
+import { awaitsSecondFactor, type Guesses } from './guesses.ts';
+import { findPendingUser, isMailedToken } from './load-auth.ts';
+import type { PasswordResets } from './password-resets.ts';
+import { assertPasswordStands } from './session-guard.ts';
 
 export interface AuthGateway {
   handle(request: AuthRequest): Promise<Response>;
@@ -44,41 +36,68 @@ export interface AuthGatewayOptions {
   publicUrl: string;
   loadAuth: () => Promise<Auth>;
   sessions: SessionAuthenticator;
-  /** Limits failed sign-ins per account, from any address. */
-  failedSignIns: AttemptLimit;
-  profiles: ProfileContext;
+  cookies: SessionCookies;
+  guesses: Guesses;
+  /** Undefined without a mail server. */
+  passwordResets: PasswordResets | undefined;
+  authCalls: AuthCalls;
   /** Applies the claims of the OpenID provider to the user. */
   syncClaims?: SyncClaims | undefined;
 }
 
-const UNAUTHORIZED = 401;
+const OIDC_PATHS: ReadonlySet<string> = new Set([OIDC_SIGN_IN, OIDC_CALLBACK]);
 const NOT_FOUND = 404;
 const TOO_MANY_REQUESTS = 429;
+const RESET_REQUESTED = 'If a user has this address, a link to set a new password is on its way there.';
 
 export function createAuthGateway({
   database,
   publicUrl,
   loadAuth,
   sessions,
-  failedSignIns,
-  profiles,
+  cookies,
+  guesses,
+  passwordResets,
+  authCalls,
   syncClaims,
 }: AuthGatewayOptions): AuthGateway {
+  async function answer(request: AuthRequest, caller: UserCaller | undefined): Promise<Response> {
+    const { call, fields, headers, ip, later } = request;
+    if (call.path === PASSWORD_RESET_REQUEST && passwordResets) {
+      await passwordResets.request(textOf(fields, 'email'), ip, later);
+      return Response.json({ status: true, message: RESET_REQUESTED });
+    }
+    const auth = await loadAuth();
+    const forward = (...without: string[]) => auth.handler(toFetchRequest(request, publicUrl, without));
+    if (call.guesses === 'address') return guesses.ofAddress(textOf(fields, 'email'), forward);
+    if (call.guesses === undefined) return forward();
+    // better-auth gets only the cookie by which the user was found here: it must check the user whose guesses count.
+    if (caller) return ofUser(caller.user.id, () => forward(SECOND_FACTOR_COOKIE));
+    const pending = cookies.readPendingSignIn(headers);
+    const userId = pending === undefined ? undefined : await findPendingUser(auth, pending);
+    if (userId === undefined) return forward(SESSION_COOKIE, SECOND_FACTOR_COOKIE);
+    return ofUser(userId, () => forward(SESSION_COOKIE));
+
+    function ofUser(id: string, send: () => Promise<Response>): Promise<Response> {
+      return call.path === CODE_VERIFICATION
+        ? guesses.ofCode(id, textOf(fields, 'code'), send)
+        : guesses.ofUser(id, send);
+    }
+  }
+
   return {
     async handle(request) {
       const { action } = request.call;
       const callerBefore = action === undefined ? undefined : await sessions.identify(request.headers);
-      const email = request.call.path === PASSWORD_SIGN_IN ? readEmail(request.body) : undefined;
-      // Unknown addresses count, too: the response must not reveal whether a user exists.
-      if (email !== undefined) await failedSignIns.assertAllowed(email);
-      const auth = await loadAuth();
-      const { result: response, profile } = await profiles.run(() => auth.handler(toFetchRequest(request, publicUrl)));
-      if (email !== undefined)
-        await (response.ok
-          ? failedSignIns.reset(email)
-          : response.status === UNAUTHORIZED
-            ? failedSignIns.countFailure(email)
-            : undefined);
+      const { result: response, facts } = await authCalls.run(
+        { ip: request.ip, requestId: request.requestId, isMailedReset: isMailedToken(request.fields?.['token']) },
+        () => answer(request, callerBefore),
+      );
+      const { profile, failures, refusal } = facts;
+      const started = await sessions.identify({ cookie: cookiesOf(response) });
+      if (started) await assertPasswordStands(database, started, facts, request.call.path === PASSWORD_CHANGE);
+      if (OIDC_PATHS.has(request.call.path) && failures && !started && refusal === undefined)
+        request.log.warn(`a sign-in through the OpenID provider failed: ${[...failures].join('; ')}`);
       // better-auth answers 404 until it has read the provider's configuration; it retries on each call.
       if (request.call.path === OIDC_SIGN_IN && response.status === NOT_FOUND)
         throw new OidcUnavailableError(
@@ -87,7 +106,7 @@ export function createAuthGateway({
         );
       // Not audited: attempts over the limit would flood the log.
       if (action === undefined || response.status === TOO_MANY_REQUESTS) return response;
-      const caller = startsSession(action) ? await sessions.identify({ cookie: cookiesOf(response) }) : callerBefore;
+      const caller = startsSession(action) ? started : callerBefore;
       const actor = { caller: caller ?? ANONYMOUS, ip: request.ip, requestId: request.requestId };
       const target = caller
         ? { targetType: 'session' as const, targetId: caller.sessionId }
@@ -106,35 +125,13 @@ export function createAuthGateway({
   };
 }
 
-function toFetchRequest({ call, headers, search, body, ip, origin }: AuthRequest, publicUrl: string): Request {
-  const fetchHeaders = new Headers();
-  for (const [name, value] of Object.entries(headers)) {
-    if (value !== undefined) fetchHeaders.set(name, Array.isArray(value) ? value.join(', ') : value);
-  }
-  fetchHeaders.set(CLIENT_ADDRESS_HEADER, ip);
-  fetchHeaders.set(REQUEST_ORIGIN_HEADER, origin);
-  return new Request(`${publicUrl}/api/auth${call.path}${search}`, {
-    method: call.method,
-    headers: fetchHeaders,
-    ...(body?.length && { body: new Uint8Array(body) }),
-  });
-}
-
-/** Returns the cookies that a response sets, in the form of a Cookie header. */
-function cookiesOf(response: Response): string {
-  return response.headers
-    .getSetCookie()
-    .map((cookie) => cookie.split(';', 1)[0] ?? '')
-    .join('; ');
-}
-
 function outcomeOf({ status }: Response): 'success' | 'refused' | 'failed' {
   return status < 400 ? 'success' : status < 500 ? 'refused' : 'failed';
 }
 
 /** Returns the user of a sign-in attempt. Values that are not addresses are not recorded: they may be passwords. */
 function signInTarget(
-  { call, body }: AuthRequest,
+  { call, fields }: AuthRequest,
   profile: Profile | undefined,
 ): Pick<AuditEvent, 'targetType' | 'targetId'> | undefined {
   if (
@@ -143,22 +140,12 @@ function signInTarget(
     call.action !== 'user.reset-password'
   )
     return undefined;
-  return { targetType: 'user', targetId: toEmail(profile?.['email']) ?? readEmail(body) ?? 'unknown' };
+  return { targetType: 'user', targetId: toEmail(profile?.['email']) ?? toEmail(fields?.['email']) ?? 'unknown' };
 }
 
 /** Tells whether a successful call of this action may start a session. */
 function startsSession(action: string | undefined): boolean {
   return action === SIGN_IN || action === SECOND_FACTOR;
-}
-
-function readEmail(body: Buffer | undefined): string | undefined {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body?.toString('utf8') ?? '');
-  } catch {
-    return undefined;
-  }
-  return typeof parsed === 'object' && parsed !== null && 'email' in parsed ? toEmail(parsed.email) : undefined;
 }
 
 function toEmail(email: unknown): string | undefined {
@@ -167,9 +154,4 @@ function toEmail(email: unknown): string | undefined {
         .replace(/\p{Cc}/gu, '')
         .slice(0, MAX_EMAIL_LENGTH)
     : undefined;
-}
-
-/** Tells whether the password was right and the second factor is still required. */
-function awaitsSecondFactor(response: Response): boolean {
-  return response.ok && response.headers.getSetCookie().some((cookie) => cookie.includes('two_factor='));
 }

@@ -2,9 +2,13 @@
 
 import { randomBytes } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
+import type { Executor } from '../../db/index.ts';
+import { insertResetToken } from '../users/credential-repository.ts';
 import type { Auth, AuthOptions } from './auth.ts';
 
 const RESET_TOKEN_BYTES = 32;
+/** Starts the tokens that a superadmin passes on; no other token contains a dot. */
+const HANDED_OVER = 'link.';
 
 /** Creates a function that returns the shared instance and loads it on first use; a failed load is retried. */
 export function createAuthLoader(options: AuthOptions): () => Promise<Auth> {
@@ -19,17 +23,31 @@ export function createAuthLoader(options: AuthOptions): () => Promise<Auth> {
   };
 }
 
-/** Creates the single-use token of a password reset link. */
+/**
+ * Creates the single-use token of a password reset link.
+ * @param way how the link reaches the user: by mail to their address, or passed on by a superadmin
+ */
 export async function createResetToken(
-  auth: Auth,
+  executor: Executor,
   userId: string,
+  way: 'mailed' | 'handed-over',
   lifetimeSeconds: number,
 ): Promise<{ token: string; expiresAt: Date }> {
-  const token = randomBytes(RESET_TOKEN_BYTES).toString('base64url');
+  const token = `${way === 'handed-over' ? HANDED_OVER : ''}${randomBytes(RESET_TOKEN_BYTES).toString('base64url')}`;
   const expiresAt = new Date(Date.now() + lifetimeSeconds * 1000);
-  const { internalAdapter } = await auth.$context;
-  await internalAdapter.createVerificationValue({ identifier: `reset-password:${token}`, value: userId, expiresAt });
+  await insertResetToken(executor, { userId, token, expiresAt });
   return { token, expiresAt };
+}
+
+/** Tells whether a token, if it is valid, was sent by mail to the address of its user. */
+export function isMailedToken(token: unknown): boolean {
+  return typeof token === 'string' && !token.startsWith(HANDED_OVER);
+}
+
+/** Finds the user whose sign-in awaits the second factor. @param name see SessionCookies.readPendingSignIn */
+export async function findPendingUser(auth: Auth, name: string): Promise<string | undefined> {
+  const { internalAdapter } = await auth.$context;
+  return (await internalAdapter.findVerificationValue(name))?.value;
 }
 
 /** Renews a session; returns the `Set-Cookie` headers to send, or undefined if it has ended meanwhile. */

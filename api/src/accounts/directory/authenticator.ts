@@ -32,7 +32,7 @@ export function createDirectoryAuthenticator({
   const check = createTokenCheck(options);
   const payloads = new WeakMap<UserCaller, DirectoryPayload>();
   const payloadOf = (caller: UserCaller): DirectoryPayload =>
-    payloads.get(caller) ?? { id: caller.user.id, name: caller.user.name };
+    payloads.get(caller) ?? { id: caller.user.id, name: caller.user.name, organizations: [] };
   return {
     async authenticate(headers) {
       const { token, language, ...membership } = readDirectoryCookies(headers);

@@ -9,7 +9,7 @@ const ADMIN_ROLE = 'admin';
 
 export type DirectoryUser = Pick<UserCaller, 'user' | 'isAdmin' | 'account' | 'accountRole'> & { isReadOnly: boolean };
 
-type Membership = NonNullable<DirectoryPayload['organizations']>[number];
+type Membership = DirectoryPayload['organizations'][number];
 
 /** Returns the user and the membership that the cookies choose; the user acts alone if there is no such membership. */
 export function toDirectoryUser(
@@ -17,12 +17,12 @@ export function toDirectoryUser(
   cookies: Omit<DirectoryCookies, 'token' | 'language'>,
 ): DirectoryUser {
   const { id, name = id, email = '' } = payload;
-  const membership = payload.organizations?.find((it) => isChosen(it, cookies));
+  const membership = payload.organizations.find((it) => isChosen(it, cookies));
   return {
     user: { id, name, email },
     // A superadmin of the identity service is one here only while their admin mode is on.
     isAdmin: Boolean(payload.isAdmin) && Boolean(payload.adminMode),
-    isReadOnly: Boolean(payload.pseudoSession),
+    isReadOnly: Boolean(payload.pseudoSession) || Boolean(payload.asAdmin),
     ...(membership
       ? { account: accountOf(membership), accountRole: roleOf(membership) }
       : { account: { type: 'user', id, name }, accountRole: 'admin' }),
@@ -30,7 +30,7 @@ export function toDirectoryUser(
 }
 
 /** Lists the accounts that the user may act for, their own first. */
-export function listDirectoryChoices({ id, name = id, organizations = [] }: DirectoryPayload): AccountChoice[] {
+export function listDirectoryChoices({ id, name = id, organizations }: DirectoryPayload): AccountChoice[] {
   return [
     { type: 'user', id, name, role: 'admin' },
     ...organizations.map((it) => ({
@@ -43,7 +43,7 @@ export function listDirectoryChoices({ id, name = id, organizations = [] }: Dire
 
 /** Returns the membership for an account, preferring one with the admin role. */
 export function membershipFor(
-  { organizations = [] }: DirectoryPayload,
+  { organizations }: DirectoryPayload,
   { id, department }: Account,
 ): Membership | undefined {
   const matching = organizations.filter((it) => it.id === id && (it.department || undefined) === department);

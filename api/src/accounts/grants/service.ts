@@ -1,7 +1,7 @@
 // Access grants: which accounts may download. users/ and organizations/ manage who belongs to an account.
 
 import { randomUUID } from 'node:crypto';
-import { accountOf, enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
+import { accountOf, changeAs, enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { AccessGrantsTable, Database, Executor } from '../../db/index.ts';
 import { AccountInvalidError, GrantExistsError, GrantNotFoundError } from '../errors.ts';
@@ -25,10 +25,9 @@ export interface GrantService {
 export function createGrantService({ database }: { database: Database }): GrantService {
   return {
     async create(actor, account) {
-      enforce(policy.createGrant(actor.caller));
-      if (account.type === 'user' && account.department !== undefined)
-        throw new AccountInvalidError('A user has no departments: leave department out.');
-      return database.transaction(async (tx) => {
+      return changeAs(database, actor, policy.createGrant, async (tx, current) => {
+        if (account.type === 'user' && account.department !== undefined)
+          throw new AccountInvalidError('A user has no departments: leave department out.');
         const name = (await findAccountName(tx, account)) ?? account.name;
         const row = {
           id: randomUUID(),
@@ -36,12 +35,12 @@ export function createGrantService({ database }: { database: Database }): GrantS
           account_id: account.id,
           account_name: name ?? null,
           department: account.department ?? '',
-          granted_by: JSON.stringify(granterOf(actor.caller)),
+          granted_by: JSON.stringify(granterOf(current.caller)),
           granted_at: new Date().toISOString(),
         };
         if (!(await insertGrant(tx, row))) throw new GrantExistsError('This account already has an access grant.');
         const grant = toGrant(row);
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'access-grant.create',
           targetType: 'access-grant',
           targetId: row.id,
@@ -69,11 +68,10 @@ export function createGrantService({ database }: { database: Database }): GrantS
     },
 
     async remove(actor, id) {
-      enforce(policy.deleteGrant(actor.caller));
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, policy.deleteGrant, async (tx, current) => {
         const row = await deleteGrant(tx, id);
         if (!row) throw new GrantNotFoundError('No access grant has this ID.');
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'access-grant.delete',
           targetType: 'access-grant',
           targetId: id,

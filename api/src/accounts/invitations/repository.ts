@@ -3,6 +3,7 @@
 import type { Executor } from '../../db/index.ts';
 
 export interface InvitationRow {
+  /** SHA-256 of the secret token. */
   id: string;
   organizationId: string;
   organizationName: string;
@@ -10,6 +11,7 @@ export interface InvitationRow {
   role: string | null;
   department: string | null;
   expiresAt: Date | string;
+  mailed: number | boolean;
 }
 
 const PENDING = 'pending';
@@ -24,6 +26,7 @@ export async function insertInvitation(
     teamId: string | null;
     expiresAt: Date;
     inviterId: string;
+    mailed: boolean;
   },
 ): Promise<void> {
   await executor
@@ -71,12 +74,19 @@ export async function deleteInvitation(executor: Executor, id: string, organizat
   return deleted !== undefined;
 }
 
-/** Deletes the invitations of an address to an organisation, before a new one replaces them. */
-export async function deleteInvitationsOf(executor: Executor, organizationId: string, email: string): Promise<void> {
+/** Deletes the earlier invitations of the same address to the same organisation. */
+export async function deleteEarlierInvitations(
+  executor: Executor,
+  { id, organizationId, email }: Pick<InvitationRow, 'id' | 'organizationId' | 'email'>,
+): Promise<void> {
   await executor
     .deleteFrom('invitation')
     .where('organizationId', '=', organizationId)
     .where('email', '=', email)
+    .where('id', '<>', id)
+    .where('createdAt', '<=', (eb) =>
+      eb.selectFrom('invitation as own').select('own.createdAt').where('own.id', '=', id),
+    )
     .execute();
 }
 
@@ -93,6 +103,7 @@ function selectPending(executor: Executor, now: Date) {
       'i.role',
       't.slug as department',
       'i.expiresAt',
+      'i.mailed',
     ])
     .where('i.status', '=', PENDING)
     .where('i.expiresAt', '>', now);

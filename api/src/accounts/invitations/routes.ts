@@ -3,8 +3,9 @@ import { Type } from 'typebox';
 import { problems } from '../../http/index.ts';
 import {
   AcceptanceSchema,
+  CreatedInvitationSchema,
   InvitationListSchema,
-  InvitationSchema,
+  InvitationQuerySchema,
   InvitationViewSchema,
   NewInvitationSchema,
 } from './schemas.ts';
@@ -23,11 +24,14 @@ export function invitationRoutes(invitations: InvitationService): FastifyPluginC
           tags,
           params,
           body: NewInvitationSchema,
-          response: { 201: InvitationSchema, ...problems(400, 401, 403, 404) },
+          response: { 201: CreatedInvitationSchema, ...problems(400, 401, 403, 404, 429, 503) },
         },
       },
       async (request, reply) =>
-        reply.code(201).send(await invitations.create(request.actor, request.params.id, request.body)),
+        reply
+          .code(201)
+          .header('cache-control', 'no-store')
+          .send(await invitations.create(request.actor, request.params.id, request.body)),
     );
 
     app.get(
@@ -62,31 +66,30 @@ export function invitationRoutes(invitations: InvitationService): FastifyPluginC
       },
     );
 
-    app.get(
-      '/invitations/:id',
+    app.post(
+      '/invitations/find',
       {
         schema: {
-          summary: 'Get an invitation; its secret ID is the only credential',
+          summary: 'Get an invitation by the token of its link',
           tags,
-          params,
-          response: { 200: InvitationViewSchema, ...problems(401, 404) },
+          body: InvitationQuerySchema,
+          response: { 200: InvitationViewSchema, ...problems(400, 401, 404) },
         },
       },
-      (request) => invitations.find(request.params.id),
+      (request) => invitations.find(request.body.token),
     );
 
     app.post(
-      '/invitations/:id/accept',
+      '/invitations/accept',
       {
         schema: {
           summary: 'Accept an invitation, as the user with its e-mail address or as a new user',
           tags,
-          params,
           body: AcceptanceSchema,
           response: { 200: Type.Object({ email: Type.String() }), ...problems(400, 401, 403, 404) },
         },
       },
-      (request) => invitations.accept(request.actor, request.params.id, request.body),
+      (request) => invitations.accept(request.actor, request.body),
     );
     done();
   };

@@ -1,6 +1,9 @@
 import { Type, type Static } from 'typebox';
 import { DepartmentIdSchema, EmailSchema, NameSchema, OrganizationRoleSchema, PasswordSchema } from '../schemas.ts';
 
+/** Tokens have 43 characters. */
+const MAX_TOKEN_LENGTH = 200;
+
 export const NewInvitationSchema = Type.Object(
   {
     email: EmailSchema,
@@ -19,12 +22,26 @@ const invitation = {
 
 export const InvitationSchema = Type.Object(
   {
-    id: Type.String(),
+    id: Type.String({ description: 'Names the invitation; it is not its token' }),
     ...invitation,
-    url: Type.String({ description: 'Link for the invited person; give it to nobody else' }),
-    mailed: Type.Optional(Type.Boolean({ description: 'Whether it was sent by mail; if not, pass on the link' })),
+    mailed: Type.Boolean({
+      description: 'Whether it was sent by mail, and its link shown to nobody else: accepting it proves the address',
+    }),
   },
   { title: 'Invitation' },
+);
+
+export const CreatedInvitationSchema = Type.Object(
+  {
+    ...InvitationSchema.properties,
+    url: Type.Optional(
+      Type.String({
+        description:
+          'Link for the invited person, only without a mail server and only in this answer. Whoever has it can accept',
+      }),
+    ),
+  },
+  { title: 'CreatedInvitation' },
 );
 
 export const InvitationListSchema = Type.Object({ results: Type.Array(InvitationSchema), count: Type.Integer() });
@@ -42,8 +59,16 @@ export const InvitationViewSchema = Type.Object(
   { title: 'InvitationView' },
 );
 
+const token = Type.String({
+  maxLength: MAX_TOKEN_LENGTH,
+  description: 'Secret in the link: what follows `#token=`',
+});
+
+export const InvitationQuerySchema = Type.Object({ token }, { additionalProperties: false });
+
 export const AcceptanceSchema = Type.Object(
   {
+    token,
     name: Type.Optional(NameSchema),
     password: Type.Optional(PasswordSchema),
   },
@@ -52,5 +77,6 @@ export const AcceptanceSchema = Type.Object(
 
 export type NewInvitation = Static<typeof NewInvitationSchema>;
 export type Invitation = Static<typeof InvitationSchema>;
+export type CreatedInvitation = Static<typeof CreatedInvitationSchema>;
 export type InvitationView = Static<typeof InvitationViewSchema>;
 export type Acceptance = Static<typeof AcceptanceSchema>;

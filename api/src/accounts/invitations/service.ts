@@ -1,51 +1,44 @@
 // Invitations to organisations. Superadmins and admins of the organisation create them; the holder of the link accepts
-// it, once.
+// it, once (acceptance.ts).
 
 import { randomBytes } from 'node:crypto';
-import { enforce, policy, UnauthenticatedError, type Actor, type Caller } from '../../access/index.ts';
+import { changeAs, enforce, policy, type Actor, type Caller, type CurrentActor } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
 import type { Mailer } from '../../mail/index.ts';
-import {
-  DepartmentNotFoundError,
-  InvitationFieldsError,
-  InvitationForAnotherError,
-  InvitationNotFoundError,
-  OrganizationNotFoundError,
-} from '../errors.ts';
+import { DepartmentNotFoundError, InvitationNotMailedError, OrganizationNotFoundError } from '../errors.ts';
+import { createMailLimit } from '../mail-limit.ts';
 import { administersOrganization, normalizeEmail, toIso } from '../operations.ts';
-import { addDepartment, saveMember } from '../organizations/member-repository.ts';
 import { findOrganization } from '../organizations/repository.ts';
 import type { PasswordHashing } from '../password.ts';
-import { findUserByEmail, insertUser } from '../users/repository.ts';
+import { findUserByEmail } from '../users/repository.ts';
+import { createAcceptance, idOf, notFound, type Accept } from './acceptance.ts';
 import {
   deleteInvitation,
-  deleteInvitationsOf,
+  deleteEarlierInvitations,
   findInvitation,
   findTeamId,
   insertInvitation,
   listInvitations,
   type InvitationRow,
 } from './repository.ts';
-import type { Acceptance, Invitation, InvitationView, NewInvitation } from './schemas.ts';
+import type { CreatedInvitation, Invitation, InvitationView, NewInvitation } from './schemas.ts';
 
 export interface InvitationService {
   /**
-   * Invites an e-mail address, replaces its earlier invitation, and mails the link if there is a mail server.
-   * @throws organization_not_found, department_not_found
+   * Invites an e-mail address and replaces its earlier invitation. With a mail server, the link is mailed and shown to
+   * nobody, so that accepting it proves the address; without one, only this result contains it.
+   * @throws organization_not_found, department_not_found, too_many_attempts; invitation_not_mailed, with an earlier
+   *   invitation kept
    */
-  create(actor: Actor, organizationId: string, invitation: NewInvitation): Promise<Invitation>;
+  create(actor: Actor, organizationId: string, invitation: NewInvitation): Promise<CreatedInvitation>;
   /** Lists pending invitations. @throws organization_not_found */
   list(caller: Caller, organizationId: string): Promise<Invitation[]>;
   /** Deletes a pending invitation. @throws invitation_not_found */
   cancel(actor: Actor, organizationId: string, id: string): Promise<void>;
   /** Finds an invitation for the holder of its link. @throws invitation_not_found */
-  find(id: string): Promise<InvitationView>;
-  /**
-   * Adds a member: the user with the invited address, who must be signed in, or a new user.
-   * @throws invitation_not_found, unauthenticated, invitation_for_another, invitation_fields_invalid
-   */
-  accept(actor: Actor, id: string, acceptance: Acceptance): Promise<{ email: string }>;
+  find(token: string): Promise<InvitationView>;
+  accept: Accept;
 }
 
 export interface InvitationServiceOptions {
@@ -57,7 +50,7 @@ export interface InvitationServiceOptions {
 }
 
 const LIFETIME_MS = 7 * 24 * 3_600_000;
-const ID_BYTES = 32;
+const TOKEN_BYTES = 32;
 
 export function createInvitationService({
   database,
@@ -66,89 +59,90 @@ export function createInvitationService({
   mailer,
   onError,
 }: InvitationServiceOptions): InvitationService {
-  const urlOf = (id: string) => `${publicUrl}/invitations/${id}`;
-  const toInvitation = (row: InvitationRow): Invitation => ({ id: row.id, ...fieldsOf(row), url: urlOf(row.id) });
+  const mails = createMailLimit(database, 'invitation-mail');
+  // The token is in the fragment, which browsers do not send, so that no log has it.
+  const urlOf = (token: string) => `${publicUrl}/invitation#token=${token}`;
+  const manage = (organizationId: string) => (caller: Caller) => policy.manageOrganization(caller, organizationId);
 
-  async function mail(row: InvitationRow): Promise<boolean> {
-    if (!mailer) return false;
+  async function insert(
+    tx: Tx,
+    actor: CurrentActor,
+    id: string,
+    organizationId: string,
+    { email, role, department }: NewInvitation,
+  ): Promise<InvitationRow> {
+    if (!(await findOrganization(tx, organizationId)))
+      throw new OrganizationNotFoundError('No organisation has this ID.');
+    const teamId = department === undefined ? null : ((await findTeamId(tx, organizationId, department)) ?? undefined);
+    if (teamId === undefined)
+      throw new DepartmentNotFoundError(`The organisation has no department ${department ?? ''}: create it first.`);
+    await insertInvitation(tx, {
+      id,
+      organizationId,
+      email: normalizeEmail(email),
+      role,
+      teamId,
+      expiresAt: new Date(Date.now() + LIFETIME_MS),
+      inviterId: actor.caller.kind === 'user' ? actor.caller.user.id : '',
+      mailed: mailer !== undefined,
+    });
+    const row = await findInvitation(tx, id, new Date());
+    if (!row) throw notFound();
+    await appendAudit(tx, actor, {
+      action: 'organization.invite',
+      targetType: 'organization',
+      targetId: organizationId,
+      details: { email: row.email, role, department, mailed: mailer !== undefined },
+    });
+    return row;
+  }
+
+  async function mail({ id, email, organizationName, expiresAt }: InvitationRow, token: string): Promise<void> {
     try {
-      await mailer.send({
-        to: [row.email],
-        subject: `Invitation to ${row.organizationName}`,
+      await mailer?.send({
+        to: [email],
+        subject: `Invitation to ${organizationName}`,
         text:
-          `You are invited to join ${row.organizationName} in the registry at ${publicUrl}.\n\nTo accept, ` +
-          `open this link before ${toIso(row.expiresAt)}:\n${urlOf(row.id)}\n\nIf you did not expect this ` +
+          `You are invited to join ${organizationName} in the registry at ${publicUrl}.\n\nTo accept, ` +
+          `open this link before ${toIso(expiresAt)}:\n${urlOf(token)}\n\nIf you did not expect this ` +
           `invitation, ignore this mail.\n`,
       });
-      return true;
     } catch (error) {
       onError(error);
-      return false;
+      await mails.uncount(email);
+      await deleteInvitation(database.db, id);
+      throw new InvitationNotMailedError(
+        `The mail server did not accept the invitation for ${email}: check the address and try again. An ` +
+          'administrator of the registry finds the reason in the log.',
+        { cause: error },
+      );
     }
   }
 
-  async function join(tx: Tx, actor: Actor, row: InvitationRow, userId: string): Promise<void> {
-    if (!(await deleteInvitation(tx, row.id))) throw notFound();
-    await saveMember(tx, { organizationId: row.organizationId, userId, role: row.role ?? 'member' });
-    if (row.department !== null) await addDepartment(tx, row.organizationId, userId, row.department);
-    await appendAudit(tx, actor, {
-      action: 'organization.accept-invitation',
-      targetType: 'organization',
-      targetId: row.organizationId,
-      details: { userId, role: row.role, email: row.email },
-    });
-  }
-
   return {
-    async create(actor, organizationId, { email, role, department }) {
-      enforce(policy.manageOrganization(actor.caller, organizationId));
-      const id = randomBytes(ID_BYTES).toString('base64url');
-      const address = normalizeEmail(email);
-      const row = await database.transaction(async (tx) => {
-        if (!(await findOrganization(tx, organizationId)))
-          throw new OrganizationNotFoundError('No organisation has this ID.');
-        const teamId =
-          department === undefined ? null : ((await findTeamId(tx, organizationId, department)) ?? undefined);
-        if (teamId === undefined)
-          throw new DepartmentNotFoundError(
-            `The organisation has no department ${department ?? ''}: create it first.`,
-          );
-        const inviterId = actor.caller.kind === 'user' ? actor.caller.user.id : '';
-        await deleteInvitationsOf(tx, organizationId, address);
-        await insertInvitation(tx, {
-          id,
-          organizationId,
-          email: address,
-          role,
-          teamId,
-          expiresAt: new Date(Date.now() + LIFETIME_MS),
-          inviterId,
-        });
-        await appendAudit(tx, actor, {
-          action: 'organization.invite',
-          targetType: 'organization',
-          targetId: organizationId,
-          details: { email: address, role, department },
-        });
-        const inserted = await findInvitation(tx, id, new Date());
-        if (!inserted) throw notFound();
-        return inserted;
-      });
-      return { ...toInvitation(row), mailed: await mail(row) };
+    async create(actor, organizationId, invitation) {
+      enforce(manage(organizationId)(actor.caller));
+      if (mailer) await mails.count(normalizeEmail(invitation.email));
+      const token = randomBytes(TOKEN_BYTES).toString('base64url');
+      const row = await changeAs(database, actor, manage(organizationId), (tx, current) =>
+        insert(tx, current, idOf(token), organizationId, invitation),
+      );
+      await mail(row, token);
+      await deleteEarlierInvitations(database.db, row);
+      return { ...toInvitation(row), ...(!mailer && { url: urlOf(token) }) };
     },
 
     async list(caller, organizationId) {
-      enforce(policy.manageOrganization(caller, organizationId));
+      enforce(manage(organizationId)(caller));
       if (!(await findOrganization(database.db, organizationId)))
         throw new OrganizationNotFoundError('No organisation has this ID.');
       return (await listInvitations(database.db, organizationId, new Date())).map(toInvitation);
     },
 
     async cancel(actor, organizationId, id) {
-      enforce(policy.manageOrganization(actor.caller, organizationId));
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, manage(organizationId), async (tx, current) => {
         if (!(await deleteInvitation(tx, id, organizationId))) throw notFound();
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'organization.cancel-invitation',
           targetType: 'organization',
           targetId: organizationId,
@@ -156,8 +150,8 @@ export function createInvitationService({
       });
     },
 
-    async find(id) {
-      const row = await findInvitation(database.db, id, new Date());
+    async find(token) {
+      const row = await findInvitation(database.db, idOf(token), new Date());
       if (!row) throw notFound();
       return {
         ...fieldsOf(row),
@@ -166,48 +160,12 @@ export function createInvitationService({
       };
     },
 
-    async accept(actor, id, { name, password }) {
-      const row = await findInvitation(database.db, id, new Date());
-      if (!row) throw notFound();
-      const { caller } = actor;
-      if (await findUserByEmail(database.db, row.email)) {
-        if (caller.kind !== 'user')
-          throw new UnauthenticatedError(
-            `A user with the address ${row.email} exists: sign in as that user to accept.`,
-          );
-        if (normalizeEmail(caller.user.email) !== row.email)
-          throw new InvitationForAnotherError(`This invitation is for ${row.email}: sign in as that user to accept.`);
-        await database.transaction((tx) => join(tx, actor, row, caller.user.id));
-        return { email: row.email };
-      }
-      if (name === undefined || password === undefined)
-        throw new InvitationFieldsError(
-          'No user with this address exists yet: give a name and a password to create one.',
-          {
-            errors: (['name', 'password'] as const)
-              .filter((field) => ({ name, password })[field] === undefined)
-              .map((field) => ({ path: `/${field}`, message: 'must be given' })),
-          },
-        );
-      const passwordHash = await passwords.hash(password);
-      await database.transaction(async (tx) => {
-        const user = await insertUser(tx, { email: row.email, name: name.trim(), isAdmin: false, passwordHash });
-        // Created concurrently.
-        if (!user)
-          throw new UnauthenticatedError(
-            `A user with the address ${row.email} exists: sign in as that user to accept.`,
-          );
-        await appendAudit(tx, actor, {
-          action: 'user.create',
-          targetType: 'user',
-          targetId: user.id,
-          details: { email: user.email, isAdmin: false, by: 'invitation' },
-        });
-        await join(tx, actor, row, user.id);
-      });
-      return { email: row.email };
-    },
+    accept: createAcceptance({ database, passwords }),
   };
+}
+
+function toInvitation(row: InvitationRow): Invitation {
+  return { id: row.id, ...fieldsOf(row), mailed: Boolean(row.mailed) };
 }
 
 function fieldsOf({
@@ -222,10 +180,4 @@ function fieldsOf({
     expiresAt: toIso(expiresAt),
     ...(department !== null && { department }),
   };
-}
-
-function notFound(): Error {
-  return new InvitationNotFoundError(
-    'This invitation does not exist, has expired, was cancelled, or was already accepted: ask for a new one.',
-  );
 }

@@ -5,6 +5,8 @@ import { OrganizationIdSchema } from '../schemas.ts';
 
 /** Names of the claims; a dot separates the names of nested objects. */
 export interface ClaimNames {
+  /** Says that the e-mail address is verified. Default `email_verified`. */
+  emailVerified?: string | undefined;
   /** Undefined: the registry manages memberships. */
   organizations?: string | undefined;
   /** Undefined: the registry manages superadmins. */
@@ -41,7 +43,7 @@ export function readClaims(profile: Record<string, unknown>, names: ClaimNames):
 }
 
 /** Reads a claim by its full name first, since names may contain dots: `https://example.org/groups`. */
-function readClaim(profile: Record<string, unknown>, name: string): unknown {
+export function readClaim(profile: Record<string, unknown>, name: string): unknown {
   if (Object.hasOwn(profile, name)) return profile[name];
   let value: unknown = profile;
   for (const part of name.split('.')) value = isObject(value) && Object.hasOwn(value, part) ? value[part] : undefined;

@@ -1,6 +1,6 @@
 // Updates a user's memberships and superadmin role from the claims of the OpenID provider, at each sign-in through it.
 
-import type { Actor } from '../../access/index.ts';
+import type { CurrentActor } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
 import { deleteMember, listMembershipRoles, saveMember } from '../organizations/member-repository.ts';
@@ -9,12 +9,12 @@ import { isSuperadmin } from '../operations.ts';
 import { findUser, lockSuperadmins, updateUser } from '../users/repository.ts';
 import { readClaims, type ClaimedOrganization, type ClaimNames } from './operations.ts';
 
-export type SyncClaims = (actor: Actor, userId: string, profile: Record<string, unknown>) => Promise<void>;
+export type SyncClaims = (actor: CurrentActor, userId: string, profile: Record<string, unknown>) => Promise<void>;
 
 export function createClaimSync({ database, names }: { database: Database; names: ClaimNames }): SyncClaims {
   async function syncOrganizations(
     tx: Tx,
-    actor: Actor,
+    actor: CurrentActor,
     userId: string,
     claimed: ClaimedOrganization[],
   ): Promise<void> {
@@ -48,7 +48,7 @@ export function createClaimSync({ database, names }: { database: Database; names
     }
   }
 
-  async function syncAdmin(tx: Tx, actor: Actor, userId: string, isAdmin: boolean): Promise<void> {
+  async function syncAdmin(tx: Tx, actor: CurrentActor, userId: string, isAdmin: boolean): Promise<void> {
     const user = await findUser(tx, userId);
     if (!user || isSuperadmin(user.role) === isAdmin) return;
     // The last superadmin is kept, so that someone can correct a wrong claim.
@@ -65,8 +65,9 @@ export function createClaimSync({ database, names }: { database: Database; names
   return async (actor, userId, profile) => {
     const { organizations, isAdmin } = readClaims(profile, names);
     await database.transaction(async (tx) => {
-      if (organizations) await syncOrganizations(tx, actor, userId, organizations);
+      // The user before their memberships: in this order, a change of theirs locks both (sessions/repository.ts).
       if (isAdmin !== undefined) await syncAdmin(tx, actor, userId, isAdmin);
+      if (organizations) await syncOrganizations(tx, actor, userId, organizations);
     });
   };
 }

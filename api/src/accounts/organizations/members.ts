@@ -1,6 +1,6 @@
 // Members of organisations, with their role and departments.
 
-import { enforce, isAllowed, policy, type Actor } from '../../access/index.ts';
+import { changeAs, isAllowed, policy, type Actor, type Caller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
 import {
@@ -28,15 +28,16 @@ export interface MemberService {
   remove(actor: Actor, organizationId: string, userId: string): Promise<void>;
 }
 
+const mayManage = (organizationId: string) => (caller: Caller) => policy.manageOrganization(caller, organizationId);
+
 export function createMemberService(database: Database): MemberService {
   return {
     async save(actor, organizationId, userId, { role, departments = [] }) {
-      enforce(policy.manageOrganization(actor.caller, organizationId));
-      return database.transaction(async (tx) => {
+      return changeAs(database, actor, mayManage(organizationId), async (tx, current) => {
         if (!(await findOrganization(tx, organizationId)))
           throw new OrganizationNotFoundError('No organisation has this ID.');
         // Organisation admins can change existing members, but add new ones only by invitation.
-        const mayAddMember = isAllowed(policy.manageAccounts(actor.caller));
+        const mayAddMember = isAllowed(policy.manageAccounts(current.caller));
         if (!mayAddMember && !(await findMember(tx, organizationId, userId)))
           throw new MemberNotFoundError('This user is not a member of the organisation: send an invitation.');
         if (!(await findUser(tx, userId))) throw new UserNotFoundError('No user has this ID.');
@@ -46,7 +47,7 @@ export function createMemberService(database: Database): MemberService {
           throw new DepartmentNotFoundError(
             `The organisation has no department ${unknown.join(', ')}: create it first.`,
           );
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'organization.save-member',
           targetType: 'organization',
           targetId: organizationId,
@@ -60,11 +61,10 @@ export function createMemberService(database: Database): MemberService {
     },
 
     async remove(actor, organizationId, userId) {
-      enforce(policy.manageOrganization(actor.caller, organizationId));
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, mayManage(organizationId), async (tx, current) => {
         if (!(await deleteMember(tx, organizationId, userId)))
           throw new MemberNotFoundError('This user is not a member of the organisation.');
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'organization.delete-member',
           targetType: 'organization',
           targetId: organizationId,

@@ -1,6 +1,6 @@
 // Organisations and their departments, managed by superadmins. members.ts manages the members.
 
-import { enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
+import { changeAs, enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
 import { DepartmentNotFoundError, OrganizationExistsError, OrganizationNotFoundError } from '../errors.ts';
@@ -50,13 +50,12 @@ export function createOrganizationService({
 }: OrganizationServiceOptions): OrganizationService {
   return {
     async create(actor, { id, name }) {
-      enforce(policy.manageAccounts(actor.caller));
-      return database.transaction(async (tx) => {
+      return changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
         const row = await insertOrganization(tx, { id, name: name.trim() });
         if (!row) throw new OrganizationExistsError('An organisation with this ID already exists.');
-        if (actor.caller.kind === 'user')
-          await saveMember(tx, { organizationId: id, userId: actor.caller.user.id, role: 'admin' });
-        await appendAudit(tx, actor, {
+        if (current.caller.kind === 'user')
+          await saveMember(tx, { organizationId: id, userId: current.caller.user.id, role: 'admin' });
+        await appendAudit(tx, current, {
           action: 'organization.create',
           targetType: 'organization',
           targetId: id,
@@ -80,10 +79,9 @@ export function createOrganizationService({
     },
 
     async rename(actor, id, name) {
-      enforce(policy.manageAccounts(actor.caller));
-      return database.transaction(async (tx) => {
+      return changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
         const row = requireOrganization(await renameOrganization(tx, id, name.trim()));
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'organization.update',
           targetType: 'organization',
           targetId: id,
@@ -94,21 +92,19 @@ export function createOrganizationService({
     },
 
     async remove(actor, id) {
-      enforce(policy.manageAccounts(actor.caller));
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
         if (!(await deleteOrganization(tx, id))) throw organizationNotFound();
         await onAccountDeleted(tx, { type: 'organization', id });
-        await appendAudit(tx, actor, { action: 'organization.delete', targetType: 'organization', targetId: id });
+        await appendAudit(tx, current, { action: 'organization.delete', targetType: 'organization', targetId: id });
       });
     },
 
     async saveDepartment(actor, organizationId, { id, name }) {
-      enforce(policy.manageAccounts(actor.caller));
-      return database.transaction(async (tx) => {
+      return changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
         requireOrganization(await findOrganization(tx, organizationId));
         const department = { id, name: name.trim() };
         await saveDepartment(tx, organizationId, department);
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'organization.save-department',
           targetType: 'organization',
           targetId: organizationId,
@@ -119,12 +115,11 @@ export function createOrganizationService({
     },
 
     async removeDepartment(actor, organizationId, department) {
-      enforce(policy.manageAccounts(actor.caller));
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
         if (!(await deleteDepartment(tx, organizationId, department)))
           throw new DepartmentNotFoundError('The organisation has no department with this ID.');
         await onAccountDeleted(tx, { type: 'organization', id: organizationId, department });
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'organization.delete-department',
           targetType: 'organization',
           targetId: organizationId,

@@ -17,7 +17,13 @@ export function findLocalAccounts(executor: Executor): FindAccounts {
           departments: await listDepartments(executor, id),
         })),
       )),
-      ...users.results.map(({ id, name, email }) => ({ type: 'user' as const, id, name, email })),
+      ...users.results.map(({ id, name, email, emailVerified }) => ({
+        type: 'user' as const,
+        id,
+        name,
+        email,
+        emailVerified: Boolean(emailVerified),
+      })),
     ];
   };
 }

@@ -8,6 +8,9 @@ export const FoundAccountSchema = Type.Object({
   id: Type.String(),
   name: Type.String(),
   email: Type.Optional(Type.String({ description: 'Users only' })),
+  emailVerified: Type.Optional(
+    Type.Boolean({ description: 'Users of this registry only: false if nobody has proved to own the address' }),
+  ),
   departments: Type.Optional(
     Type.Array(Type.Object({ id: Type.String(), name: Type.String() }), { description: 'Organisations only' }),
   ),

@@ -4,10 +4,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Account, UserCaller } from '../../access/index.ts';
-import type { Database } from '../../db/index.ts';
+import type { Database, Executor } from '../../db/index.ts';
 import { isSuperadmin } from '../operations.ts';
 import { accountRoleOf, mayActForDepartment, mayActForOrganization } from './operations.ts';
-import { createFindSession, type SessionRow } from './repository.ts';
+import { createFindSession, findSessionById, lockSession, type SessionRow } from './repository.ts';
 import type { SessionCookies } from './session-cookie.ts';
 
 /** A session expires a week after its last renewal; it is renewed at most once a day. */
@@ -22,6 +22,8 @@ export interface SessionAuthenticator {
   identify(headers: IncomingHttpHeaders): Promise<UserCaller | undefined>;
   /** Like `identify`, and renews the session when due. */
   authenticate(headers: IncomingHttpHeaders): Promise<UserCaller | undefined>;
+  /** Resolves the caller of the same session as of now, as `Actor.reload` does; undefined if it has ended. */
+  reload(caller: UserCaller, executor: Executor): Promise<UserCaller | undefined>;
   /** Adds a hook that sends the cookies of renewed sessions with the responses of an app scope. */
   register(app: FastifyInstance): void;
 }
@@ -61,6 +63,12 @@ export function createSessionAuthenticator({
         renewedCookies.set(headers, setCookies);
       }
       return toCaller(row);
+    },
+
+    async reload({ sessionId }, executor) {
+      if (executor.isTransaction) await lockSession(executor, sessionId, database.dialect);
+      const row = await findSessionById(executor, sessionId);
+      return row && isActive(row, Date.now()) ? toCaller(row) : undefined;
     },
 
     register(app) {

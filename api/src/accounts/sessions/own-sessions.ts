@@ -1,6 +1,6 @@
 // Lists and ends a user's own sessions.
 
-import { enforce, policy, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
+import { changeAs, enforce, policy, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
 import { SessionNotFoundError } from '../errors.ts';
@@ -35,20 +35,18 @@ export function createOwnSessionService({ database }: { database: Database }): O
       }));
     },
     async end(actor, id) {
-      enforce(policy.manageOwnSessions(actor.caller));
-      const { user } = actor.caller as UserCaller;
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, policy.manageOwnSessions, async (tx, current) => {
+        const { user } = current.caller as UserCaller;
         if (!(await deleteSession(tx, user.id, id)))
           throw new SessionNotFoundError('You have no session with this ID: it may have ended.');
-        await appendAudit(tx, actor, { action: 'session.end', targetType: 'session', targetId: id });
+        await appendAudit(tx, current, { action: 'session.end', targetType: 'session', targetId: id });
       });
     },
     async endOthers(actor) {
-      enforce(policy.manageOwnSessions(actor.caller));
-      const { user, sessionId } = actor.caller as UserCaller;
-      await database.transaction(async (tx) => {
+      await changeAs(database, actor, policy.manageOwnSessions, async (tx, current) => {
+        const { user, sessionId } = current.caller as UserCaller;
         await deleteSessionsOf(tx, user.id, sessionId);
-        await appendAudit(tx, actor, { action: 'session.end-others', targetType: 'user', targetId: user.id });
+        await appendAudit(tx, current, { action: 'session.end-others', targetType: 'user', targetId: user.id });
       });
     },
   };

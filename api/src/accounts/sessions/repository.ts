@@ -1,7 +1,7 @@
-// The session check as one precompiled query, a user's memberships, and their list of sessions.
+// The session check as one query, a user's memberships, and their list of sessions.
 
 import { sql, type RawBuilder } from 'kysely';
-import type { Database, Executor, Schema } from '../../db/index.ts';
+import type { Database, DialectName, Executor, Schema } from '../../db/index.ts';
 import type { Membership } from './operations.ts';
 
 type Flag = number | boolean;
@@ -57,13 +57,48 @@ export function createFindSession({
   db,
   prepareOne,
 }: Pick<Database, 'db' | 'prepareOne'>): (token: string) => Promise<SessionRow | undefined> {
+  return prepareOne<SessionRow>(selectSession(db).where('s.token', '=', '').compile(), COLUMNS);
+}
+
+/** Finds a session as the session check does, by its ID. */
+export function findSessionById(executor: Executor, id: string): Promise<SessionRow | undefined> {
+  return selectSession(executor).where('s.id', '=', id).executeTakeFirst();
+}
+
+/**
+ * Keeps what decides about a session's rights from changing until the transaction ends: the session cannot be deleted,
+ * its user can be neither changed nor deleted, and neither can the membership that it names. On SQLite, every
+ * transaction keeps all others from writing.
+ */
+export async function lockSession(tx: Executor, id: string, dialect: DialectName): Promise<void> {
+  if (dialect === 'sqlite') return;
+  // The user before the session, in the order in which a user is changed or deleted.
+  const session = await tx
+    .selectFrom('session as s')
+    .innerJoin('user as u', 'u.id', 's.userId')
+    .select(['u.id as userId', 's.activeOrganizationId'])
+    .where('s.id', '=', id)
+    .forShare('u')
+    .forKeyShare('s')
+    .executeTakeFirst();
+  if (!session || session.activeOrganizationId === null) return;
+  await tx
+    .selectFrom('member')
+    .select('id')
+    .where('organizationId', '=', session.activeOrganizationId)
+    .where('userId', '=', session.userId)
+    .forShare()
+    .executeTakeFirst();
+}
+
+function selectSession(executor: Executor) {
   const hasGrant = (
     type: 'user' | 'organization',
     id: string,
     department: RawBuilder<unknown>,
   ) => sql<Flag>`exists (select 1 from access_grants g
     where g.account_type = ${sql.lit(type)} and g.account_id = ${sql.ref(id)} and g.department = ${department})`;
-  const compiled = db
+  return executor
     .selectFrom('session as s')
     .innerJoin('user as u', 'u.id', 's.userId')
     .leftJoin('member as m', (join) =>
@@ -73,7 +108,6 @@ export function createFindSession({
     .leftJoin('team as t', (join) =>
       join.onRef('t.id', '=', 's.activeTeamId').onRef('t.organizationId', '=', 'm.organizationId'),
     )
-    .where('s.token', '=', '')
     .select([
       's.id as sessionId',
       's.expiresAt',
@@ -96,9 +130,7 @@ export function createFindSession({
       hasGrant('user', 'u.id', sql.lit('')).as('userGrant'),
       hasGrant('organization', 'o.id', sql.lit('')).as('organizationGrant'),
       hasGrant('organization', 'o.id', sql.ref('t.slug')).as('departmentGrant'),
-    ])
-    .compile();
-  return prepareOne<SessionRow>(compiled, COLUMNS);
+    ]);
 }
 
 /** Lists the memberships of a user, sorted by the names of organisations and departments. */

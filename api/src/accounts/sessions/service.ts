@@ -1,7 +1,7 @@
 // Describes the caller and switches the account that they act for. authenticator.ts resolves the session cookie; auth/
 // handles sign-in.
 
-import { enforce, policy, type Account, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
+import { changeAs, policy, type Account, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database, Executor } from '../../db/index.ts';
 import { AccountNotAllowedError } from '../errors.ts';
@@ -55,9 +55,8 @@ export function createSessionService({ database, choices, hasGrant }: SessionSer
     },
 
     async chooseAccount(actor, { type, id, department }) {
-      enforce(policy.chooseAccount(actor.caller));
-      const caller = actor.caller as UserCaller;
-      return database.transaction(async (tx) => {
+      return changeAs(database, actor, policy.chooseAccount, async (tx, current) => {
+        const caller = current.caller as UserCaller;
         const available = await choices.list(tx, caller);
         const chosen = available.find(
           (choice) => choice.type === type && choice.id === id && choice.department === department,
@@ -71,7 +70,7 @@ export function createSessionService({ database, choices, hasGrant }: SessionSer
           ...(department !== undefined && { department }),
         };
         const cookies = await choices.choose(tx, caller, account);
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'session.choose-account',
           targetType: 'session',
           targetId: caller.sessionId,

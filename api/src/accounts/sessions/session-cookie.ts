@@ -6,6 +6,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 export interface SessionCookies {
   /** Reads the session token; undefined without a validly signed one. */
   readToken(headers: IncomingHttpHeaders): string | undefined;
+  /** Reads the name of a sign-in that awaits its second factor; undefined without a validly signed one. */
+  readPendingSignIn(headers: IncomingHttpHeaders): string | undefined;
   /** Tells whether the user chose not to be remembered: such a session ends with the browser and is never renewed. */
   isBrowserSession(headers: IncomingHttpHeaders): boolean;
 }
@@ -25,6 +27,7 @@ export function createSessionCookies({ secret, secure }: { secret: string; secur
   };
   return {
     readToken: (headers) => readSigned(headers, 'session_token'),
+    readPendingSignIn: (headers) => readSigned(headers, 'two_factor'),
     isBrowserSession: (headers) => readSigned(headers, 'dont_remember') !== undefined,
   };
 }

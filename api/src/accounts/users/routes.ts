@@ -81,6 +81,22 @@ export function userRoutes(users: UserService): FastifyPluginCallbackTypebox {
     );
 
     app.delete(
+      '/users/:id/provider-link',
+      {
+        schema: {
+          summary: 'Unlink a user from the OpenID provider',
+          tags,
+          params,
+          response: { 204: Type.Null(), ...problems(401, 403, 404) },
+        },
+      },
+      async (request, reply) => {
+        await users.unlink(request.actor, request.params.id);
+        return reply.code(204).send(null);
+      },
+    );
+
+    app.delete(
       '/users/:id',
       {
         schema: {

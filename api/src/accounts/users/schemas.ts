@@ -11,9 +11,13 @@ import {
 const user = {
   id: Type.String(),
   email: Type.String(),
+  emailVerified: Type.Boolean({
+    description: 'Whether the owner of the address has proved it, or a superadmin has vouched for it',
+  }),
   name: Type.String(),
   isAdmin: Type.Boolean({ description: 'Superadmin' }),
   disabled: Type.Boolean({ description: 'Cannot sign in' }),
+  linked: Type.Boolean({ description: 'Signs in through the OpenID provider' }),
   createdAt: Type.String({ format: 'date-time' }),
 };
 
@@ -49,6 +53,9 @@ export const UserPatchSchema = Type.Object(
     name: Type.Optional(NameSchema),
     disabled: Type.Optional(Type.Boolean({ description: 'Ends the sessions of the user' })),
     isAdmin: Type.Optional(Type.Boolean()),
+    emailVerified: Type.Optional(
+      Type.Boolean({ description: 'Set it to true only if you know that the user is the owner of the address' }),
+    ),
     password: Type.Optional(PasswordSchema),
   },
   { additionalProperties: false, minProperties: 1 },

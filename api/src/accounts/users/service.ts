@@ -1,13 +1,21 @@
 // Users of this registry, managed by superadmins. organizations/ manages their memberships.
 
-import { Value } from 'typebox/value';
-import { enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
+import {
+  changeAs,
+  enforce,
+  policy,
+  type Account,
+  type Actor,
+  type Caller,
+  type CurrentActor,
+} from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
-import { EmailInvalidError, EmailTakenError, LastSuperadminError, UserNotFoundError } from '../errors.ts';
+import { EmailTakenError, LastSuperadminError, UserNotFoundError } from '../errors.ts';
 import { isSuperadmin, normalizeEmail, passwordLink, toIso } from '../operations.ts';
-import { generatePassword, type PasswordHashing } from '../password.ts';
-import { EmailSchema, type Page, type PageQuery } from '../schemas.ts';
+import { deleteIdentities } from '../oidc/repository.ts';
+import type { PasswordHashing } from '../password.ts';
+import type { Page, PageQuery } from '../schemas.ts';
 import { accountRoleOf } from '../sessions/operations.ts';
 import { listMemberships } from '../sessions/repository.ts';
 import {
@@ -16,11 +24,10 @@ import {
   findUser,
   insertUser,
   listUsers,
-  lockUsersAndCheckEmpty,
   lockSuperadmins,
   updateUser,
   writePassword,
-  type UserRow,
+  type UserListRow,
 } from './repository.ts';
 import type { NewUser, PasswordLink, User, UserDetails, UserPatch } from './schemas.ts';
 
@@ -41,19 +48,14 @@ export interface UserService {
    * @throws user_not_found
    */
   createPasswordLink(actor: Actor, id: string): Promise<PasswordLink>;
+  /**
+   * Unlinks a user from their identity at the OpenID provider and ends their sessions; the next person whom the
+   * provider sends with the user's verified address is linked.
+   * @throws user_not_found
+   */
+  unlink(actor: Actor, id: string): Promise<void>;
   /** Deletes a user with their sessions, memberships and access grant. @throws user_not_found, last_superadmin */
   remove(actor: Actor, id: string): Promise<void>;
-  /**
-   * Creates the first superadmin; undefined if any user exists. Safe to call from several replicas at once.
-   * @throws email_invalid
-   */
-  createFirstSuperadmin(admin: { email: string; password?: string | undefined }): Promise<FirstSuperadmin | undefined>;
-}
-
-/** `password` is set only if it was generated; show it once. */
-export interface FirstSuperadmin {
-  email: string;
-  password?: string;
 }
 
 export interface UserServiceOptions {
@@ -64,12 +66,8 @@ export interface UserServiceOptions {
   passwords: PasswordHashing;
   /** Lifts the block on sign-in after too many failures. */
   resetFailedSignIns: (email: string) => Promise<void>;
-  createResetToken: (userId: string) => Promise<{ token: string; expiresAt: Date }>;
+  createResetToken: (tx: Tx, userId: string) => Promise<{ token: string; expiresAt: Date }>;
 }
-
-const FIRST_SUPERADMIN_NAME = 'Administrator';
-/** Actor of changes at the first start. */
-const SYSTEM_ACTOR: Actor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
 export function createUserService({
   database,
@@ -79,6 +77,8 @@ export function createUserService({
   resetFailedSignIns,
   createResetToken,
 }: UserServiceOptions): UserService {
+  /** Whoever changes a user may lock the row of any superadmin, the caller's own among them. */
+  const lockFirst = (tx: Tx) => lockSuperadmins(tx, database.dialect);
   const assertNotLastSuperadmin = async (tx: Tx, id: string): Promise<void> => {
     const superadmins = await lockSuperadmins(tx, database.dialect);
     if (superadmins.length === 1 && superadmins[0] === id)
@@ -88,16 +88,22 @@ export function createUserService({
     async create(actor, { email, name, password, isAdmin = false }) {
       enforce(policy.manageAccounts(actor.caller));
       const passwordHash = await passwords.hash(password);
-      return database.transaction(async (tx) => {
-        const row = await insertUser(tx, { email: normalizeEmail(email), name: name.trim(), isAdmin, passwordHash });
+      return changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
+        const row = await insertUser(tx, {
+          email: normalizeEmail(email),
+          name: name.trim(),
+          isAdmin,
+          isProved: true,
+          passwordHash,
+        });
         if (!row) throw new EmailTakenError('A user with this e-mail address already exists.');
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'user.create',
           targetType: 'user',
           targetId: row.id,
           details: { email: row.email, isAdmin },
         });
-        return toUser(row);
+        return toUser({ ...row, isLinked: false });
       });
     },
 
@@ -121,86 +127,66 @@ export function createUserService({
     async update(actor, id, { password, ...changes }) {
       enforce(policy.manageAccounts(actor.caller));
       const passwordHash = password === undefined ? undefined : await passwords.hash(password);
-      const user = await database.transaction(async (tx) => {
+      const write = async (tx: Tx, current: CurrentActor) => {
         if (changes.disabled === true || changes.isAdmin === false) await assertNotLastSuperadmin(tx, id);
-        const row = requireUser(await updateUser(tx, id, { ...changes, name: changes.name?.trim() }));
+        requireUser(await updateUser(tx, id, { ...changes, name: changes.name?.trim() }));
         if (passwordHash !== undefined) await writePassword(tx, id, passwordHash);
         if (passwordHash !== undefined || changes.disabled === true)
-          await deleteSessionsOf(tx, id, sessionIdOf(actor.caller));
-        await appendAudit(tx, actor, {
+          await deleteSessionsOf(tx, id, sessionIdOf(current.caller));
+        await appendAudit(tx, current, {
           action: 'user.update',
           targetType: 'user',
           targetId: id,
           details: { ...changes, ...(passwordHash !== undefined && { password: 'set' }) },
         });
-        return toUser(row);
-      });
+        return toUser(requireUser(await findUser(tx, id)));
+      };
+      const user = await changeAs(database, actor, policy.manageAccounts, write, { lockFirst });
       if (passwordHash !== undefined) await resetFailedSignIns(user.email);
       return user;
     },
 
     async createPasswordLink(actor, id) {
-      enforce(policy.manageAccounts(actor.caller));
-      requireUser(await findUser(database.db, id));
-      const { token, expiresAt } = await createResetToken(id);
-      await appendAudit(database.db, actor, {
-        action: 'user.make-password-link',
-        targetType: 'user',
-        targetId: id,
-        details: { expiresAt },
+      return changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
+        requireUser(await findUser(tx, id));
+        const { token, expiresAt } = await createResetToken(tx, id);
+        await appendAudit(tx, current, {
+          action: 'user.make-password-link',
+          targetType: 'user',
+          targetId: id,
+          details: { expiresAt },
+        });
+        return { url: passwordLink(publicUrl, token), expiresAt: toIso(expiresAt) };
       });
-      return { url: passwordLink(publicUrl, token), expiresAt: toIso(expiresAt) };
+    },
+
+    async unlink(actor, id) {
+      await changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
+        requireUser(await findUser(tx, id));
+        if (!(await deleteIdentities(tx, id))) return;
+        await deleteSessionsOf(tx, id, sessionIdOf(current.caller));
+        await appendAudit(tx, current, { action: 'user.unlink', targetType: 'user', targetId: id });
+      });
     },
 
     async remove(actor, id) {
-      enforce(policy.manageAccounts(actor.caller));
-      await database.transaction(async (tx) => {
+      const write = async (tx: Tx, current: CurrentActor) => {
         await assertNotLastSuperadmin(tx, id);
         const row = requireUser(await deleteUser(tx, id));
         await onAccountDeleted(tx, { type: 'user', id });
-        await appendAudit(tx, actor, {
+        await appendAudit(tx, current, {
           action: 'user.delete',
           targetType: 'user',
           targetId: id,
           details: { email: row.email },
         });
-      });
-    },
-
-    async createFirstSuperadmin({ email, password }) {
-      if (await hasUsers(database)) return undefined;
-      if (!Value.Check(EmailSchema, normalizeEmail(email)))
-        throw new EmailInvalidError(
-          `The first superadmin cannot sign in with ${email}: use an e-mail address such as admin@example.org.`,
-        );
-      const generated = password === undefined ? generatePassword() : undefined;
-      const passwordHash = await passwords.hash(password ?? generated ?? '');
-      return database.transaction(async (tx) => {
-        if (!(await lockUsersAndCheckEmpty(tx, database.dialect))) return undefined;
-        const row = await insertUser(tx, {
-          email: normalizeEmail(email),
-          name: FIRST_SUPERADMIN_NAME,
-          isAdmin: true,
-          passwordHash,
-        });
-        if (!row) return undefined;
-        await appendAudit(tx, SYSTEM_ACTOR, {
-          action: 'user.create',
-          targetType: 'user',
-          targetId: row.id,
-          details: { email: row.email, isAdmin: true, first: true },
-        });
-        return { email: row.email, ...(generated !== undefined && { password: generated }) };
-      });
+      };
+      await changeAs(database, actor, policy.manageAccounts, write, { lockFirst });
     },
   };
 }
 
-async function hasUsers({ db }: Database): Promise<boolean> {
-  return (await listUsers(db, { size: 0 })).count > 0;
-}
-
-function requireUser(row: UserRow | undefined): UserRow {
+function requireUser<Row>(row: Row | undefined): Row {
   if (!row) throw new UserNotFoundError('No user has this ID.');
   return row;
 }
@@ -209,13 +195,15 @@ function sessionIdOf(caller: Caller): string | undefined {
   return caller.kind === 'user' ? caller.sessionId : undefined;
 }
 
-function toUser(row: UserRow): User {
+function toUser(row: UserListRow): User {
   return {
     id: row.id,
     email: row.email,
+    emailVerified: Boolean(row.emailVerified),
     name: row.name,
     isAdmin: isSuperadmin(row.role),
     disabled: Boolean(row.banned),
+    linked: Boolean(row.isLinked),
     createdAt: toIso(row.createdAt),
   };
 }

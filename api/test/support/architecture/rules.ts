@@ -104,6 +104,13 @@ export const RULES = {
       ];
     }),
 
+  'work for the caller of a request runs in transactions of changeAs, which reads the caller again': (files) =>
+    server(files)
+      .filter(
+        ({ path, imports }) => sliceOf(path) !== 'access' && imports.some(({ names }) => names.includes('Actor')),
+      )
+      .flatMap((file) => file.transactions.map((line) => `${file.path}:${line} begins a transaction of its own`)),
+
   'the index.ts of a slice contains only named re-exports': (files) =>
     server(files)
       .filter((file) => layerOf(file.path) === 'face')

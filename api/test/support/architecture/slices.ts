@@ -8,7 +8,7 @@ import type { Import, SourceFile } from './source-files.ts';
  * highest, so no slice imports it.
  */
 export const SLICES = [
-  ['errors', 'db', 'digests', 'jobs', 'http', 'mail', 'outbound', 'patterns', 'workers'],
+  ['errors', 'db', 'digests', 'fingerprints', 'jobs', 'http', 'mail', 'outbound', 'patterns', 'workers'],
   ['access', 'clients'],
   ['audit', 'attempts'],
   ['blobs'],
@@ -63,6 +63,8 @@ export const startsTheProcess = (path: string) =>
     'api/src/bundle-commands.ts',
     'api/src/services.ts',
     'api/src/maintenance.ts',
+    'api/src/secret-check.ts',
+    'api/src/secret-commands.ts',
   ].includes(path);
 
 /** `errors` for `api/src/errors.ts`, `db` for `api/src/db/…`; undefined for files such as app.ts. */

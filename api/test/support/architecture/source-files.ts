@@ -27,6 +27,8 @@ export interface Import {
   file: string | undefined;
   /** Package name, for any other specifier: `kysely` of `kysely/migration`, `node:fs` of `node:fs/promises`. */
   library: string | undefined;
+  /** Names of an import declaration, as the other file exports them: `Actor` of `{ type Actor as It }`. */
+  names: string[];
   typeOnly: boolean;
   dynamic: boolean;
   line: number;
@@ -42,6 +44,8 @@ export interface SourceFile {
   imports: Import[];
   /** Lines that begin an SQL statement. */
   queries: number[];
+  /** Lines that begin a transaction. */
+  transactions: number[];
   /** Lines that read `process.env`. */
   environmentReads: number[];
   /** Lines of module-level `let` and `var`. */
@@ -75,6 +79,7 @@ function readSourceFile(path: string, packageName: PackageName, text: string): S
     lineCount: text.trimEnd().split('\n').length,
     imports: [],
     queries: [],
+    transactions: [],
     environmentReads: [],
     mutableState: source.statements.filter(isMutable).map(lineOf),
     logic: source.statements.filter((statement) => !isNamedReexport(statement)).map(lineOf),
@@ -85,6 +90,7 @@ function readSourceFile(path: string, packageName: PackageName, text: string): S
       file.imports.push({ ...imported, ...resolveSpecifier(imported.specifier, path), line: lineOf(node) });
     if (ts.isPropertyAccessExpression(node)) {
       if (QUERY_METHODS.has(node.name.text)) file.queries.push(lineOf(node.name));
+      if (node.name.text === 'transaction') file.transactions.push(lineOf(node.name));
       if (node.getText() === 'process.env') file.environmentReads.push(lineOf(node));
     }
     ts.forEachChild(node, visit);
@@ -105,14 +111,21 @@ function scriptOf(vue: string): string {
     .join('');
 }
 
-function importOf(node: ts.Node): Pick<Import, 'specifier' | 'typeOnly' | 'dynamic'> | undefined {
+function importOf(node: ts.Node): Pick<Import, 'specifier' | 'names' | 'typeOnly' | 'dynamic'> | undefined {
   if (ts.isImportDeclaration(node)) {
-    return { specifier: textOf(node.moduleSpecifier), typeOnly: isTypeOnly(node.importClause), dynamic: false };
+    const bindings = node.importClause?.namedBindings;
+    return {
+      specifier: textOf(node.moduleSpecifier),
+      names: bindings && ts.isNamedImports(bindings) ? bindings.elements.map(exportedName) : [],
+      typeOnly: isTypeOnly(node.importClause),
+      dynamic: false,
+    };
   }
   if (ts.isExportDeclaration(node) && node.moduleSpecifier) {
     const names = node.exportClause && ts.isNamedExports(node.exportClause) ? node.exportClause.elements : undefined;
     return {
       specifier: textOf(node.moduleSpecifier),
+      names: [],
       typeOnly: node.isTypeOnly || (names?.every((name) => name.isTypeOnly) ?? false),
       dynamic: false,
     };
@@ -120,6 +133,7 @@ function importOf(node: ts.Node): Pick<Import, 'specifier' | 'typeOnly' | 'dynam
   if (ts.isImportTypeNode(node)) {
     return {
       specifier: ts.isLiteralTypeNode(node.argument) ? textOf(node.argument.literal) : '',
+      names: [],
       typeOnly: true,
       dynamic: false,
     };
@@ -128,9 +142,13 @@ function importOf(node: ts.Node): Pick<Import, 'specifier' | 'typeOnly' | 'dynam
     ts.isCallExpression(node) &&
     (node.expression.kind === ts.SyntaxKind.ImportKeyword || node.expression.getText() === 'require')
   ) {
-    return { specifier: textOf(node.arguments[0]), typeOnly: false, dynamic: true };
+    return { specifier: textOf(node.arguments[0]), names: [], typeOnly: false, dynamic: true };
   }
   return undefined;
+}
+
+function exportedName({ propertyName, name }: ts.ImportSpecifier): string {
+  return (propertyName ?? name).text;
 }
 
 function isTypeOnly(clause: ts.ImportClause | undefined): boolean {

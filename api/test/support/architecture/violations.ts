@@ -169,6 +169,17 @@ export const VIOLATIONS: [rule: keyof typeof RULES, files: Tree, reported: strin
     ],
   ],
   [
+    'work for the caller of a request runs in transactions of changeAs, which reads the caller again',
+    {
+      'api/src/audit/service.ts': `import { enforce, type Actor as Who } from '../access/index.ts';
+        export const audit = (database: any, actor: Who) => [enforce(actor), database.
+          transaction(() => actor)];`,
+      'api/src/audit/list.ts': `import type { CurrentActor } from '../access/index.ts';
+        export const list = (database: any, actor: CurrentActor) => database.transaction(() => actor);`,
+    },
+    ['api/src/audit/service.ts:3 begins a transaction of its own'],
+  ],
+  [
     'the index.ts of a slice contains only named re-exports',
     {
       'api/src/audit/index.ts': `export * from './service.ts';

@@ -13,6 +13,12 @@ export const emptyScopes = (): Scopes => ({
   allowedCategory: null,
 });
 
+/** Returns a name that a prefix covers unexpectedly, since it ends within a word; undefined for other prefixes. */
+export function longerName(prefix: string): string | undefined {
+  const [end] = /[\p{L}\p{N}]$/u.exec(prefix.trim()) ?? [];
+  return end && `${prefix.trim()}${/\p{N}/u.test(end) ? '0' : 's'}`;
+}
+
 /** Returns the trimmed fields of a form, without the empty ones, as the API expects them. */
 export function nonEmptyFields<Form extends object>(form: Form): Partial<Record<keyof Form, string>> {
   return Object.fromEntries(

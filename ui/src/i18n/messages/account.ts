@@ -65,10 +65,15 @@ export const account = {
   departments: ['Departments', 'Départements'],
   invitations: ['Invitations', 'Invitations'],
   invite: ['Invite', 'Inviter'],
-  invited: [
-    'Invitation created. If the e-mail does not arrive, send this link instead.',
-    'Invitation créée. Si le courriel n’arrive pas, transmettez ce lien.',
+  invitationSent: ['An invitation was sent to {email}.', 'Une invitation a été envoyée à {email}.'],
+  invitationShown: [
+    'The registry cannot send e-mail: pass this link on to {email} yourself. It is shown only once. Whoever has it ' +
+      'can accept the invitation, so the address of the new user will count as unproved.',
+    'Le registre ne peut pas envoyer de courriel : transmettez vous-même ce lien à {email}. Il n’est affiché qu’une ' +
+      'fois. Toute personne qui l’a peut accepter l’invitation : l’adresse du nouvel utilisateur restera donc non ' +
+      'prouvée.',
   ],
+  unproved: ['Unproved address', 'Adresse non prouvée'],
   invitationLink: ['Invitation link', 'Lien d’invitation'],
   expires: ['Expires', 'Expiration'],
   cancelInvitation: ['Cancel invitation', 'Annuler l’invitation'],

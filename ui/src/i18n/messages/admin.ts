@@ -31,6 +31,10 @@ export const admin = {
   noScope: ['All artefacts', 'Tous les artefacts'],
   scopeId: ['Artefact ID', 'Identifiant de l’artefact'],
   scopePrefix: ['ID prefix', 'Préfixe de l’identifiant'],
+  scopePrefixOpen: [
+    'Also covers longer names, such as {example}. A separator at the end avoids that.',
+    'Couvre aussi des noms plus longs, comme {example}. Un séparateur à la fin l’évite.',
+  ],
   scopePackage: ['npm package', 'Paquet npm'],
   scopeCategory: ['Category', 'Catégorie'],
   scopeHelp: [
@@ -75,6 +79,23 @@ export const admin = {
   rightsText: [
     'A superadmin can do everything in this registry.',
     'Un super-administrateur peut tout faire dans ce registre.',
+  ],
+  vouch: ['Confirm address', 'Confirmer l’adresse'],
+  vouchTitle: ['Confirm that {email} belongs to {name}?', 'Confirmer que {email} appartient à {name} ?'],
+  vouchText: [
+    'Only if you know it: whoever set this user’s password keeps access when the owner of the address signs in ' +
+      'through a provider.',
+    'Seulement si vous le savez : la personne qui a choisi le mot de passe garde l’accès quand le propriétaire de ' +
+      'l’adresse se connecte par un fournisseur.',
+  ],
+  linked: ['Single sign-on', 'Authentification unique'],
+  unlink: ['Unlink from provider', 'Délier du fournisseur'],
+  unlinkTitle: ['Unlink {name} from the provider?', 'Délier {name} du fournisseur ?'],
+  unlinkText: [
+    'All sessions of this user end. The next person who signs in through the provider with the verified address ' +
+      '{email} becomes this user.',
+    'Toutes les sessions de cet utilisateur se terminent. La prochaine personne qui se connecte par le fournisseur ' +
+      'avec l’adresse vérifiée {email} devient cet utilisateur.',
   ],
   passwordLink: ['Password reset link', 'Lien de réinitialisation du mot de passe'],
   passwordLinkText: [

@@ -14,8 +14,40 @@ export const publishers = {
   repositoryGitlab: ['Path of the project', 'Chemin du projet'],
   repositoryId: ['Numeric repository ID', 'Identifiant numérique du dépôt'],
   repositoryIdHelp: [
-    'Keeps others from publishing if they take over the name of the repository',
-    'Empêche un tiers de publier s’il reprend le nom du dépôt',
+    'Keeps others from publishing if they take over the name of the repository; leave empty for that of the first job',
+    'Empêche un tiers de publier s’il reprend le nom du dépôt ; laissez vide pour celui de la première tâche',
+  ],
+  numbered: ['number {id}', 'numéro {id}'],
+  branch: ['Branch', 'Branche'],
+  branchHelp: [
+    'For example main; * stands for anything but a slash. Protect it on the platform',
+    'Par exemple main ; * remplace tout sauf une barre oblique. Protégez-la sur la plateforme',
+  ],
+  tag: ['Tag', 'Étiquette'],
+  tagHelp: [
+    'For example v*. If a branch is given too, either matches. Protect it on the platform',
+    'Par exemple v*. Si une branche est donnée aussi, l’une ou l’autre convient. Protégez-la sur la plateforme',
+  ],
+  anyRef: ['Any branch and tag', 'Toute branche et étiquette'],
+  anyRefHelp: [
+    'Whoever can push any branch of the repository can publish',
+    'Quiconque peut pousser une branche du dépôt peut publier',
+  ],
+  loose: ['Loose', 'Trop large'],
+  looseHelp: [
+    'Whoever can push any branch of the repository can publish. ' +
+      'Add it again with a branch, a tag or an environment, and remove this one.',
+    'Quiconque peut pousser une branche du dépôt peut publier. ' +
+      'Ajoutez-le à nouveau avec une branche, une étiquette ou un environnement, puis retirez celui-ci.',
+  ],
+  events: ['Events', 'Événements'],
+  eventsGithub: [
+    'For example push, release; leave empty to allow all but those of pull requests',
+    'Par exemple push, release ; laissez vide pour les autoriser tous, sauf ceux des pull requests',
+  ],
+  eventsGitlab: [
+    'For example push, web; leave empty to allow all but those of merge requests and child pipelines',
+    'Par exemple push, web ; laissez vide pour les autoriser tous, sauf ceux des merge requests et pipelines enfants',
   ],
   workflow: ['Workflow', 'Workflow'],
   workflowGithub: [
@@ -37,7 +69,6 @@ export const publishers = {
     'URL d’un GitLab ou GitHub auto-hébergé ; laissez vide pour gitlab.com ou github.com',
   ],
   jobs: ['Jobs', 'Tâches'],
-  anyJob: ['Any job', 'Toutes les tâches'],
   remove: ['Remove trust', 'Retirer la confiance'],
   removeTitle: ['Remove trust in {name}?', 'Retirer la confiance à {name} ?'],
   removeText: [

@@ -9,6 +9,45 @@ export const signing = {
   ],
   toDirectory: ['Continue to sign in', 'Continuer vers la connexion'],
   or: ['or', 'ou'],
+  noAddress: [
+    'The provider has sent no e-mail address. Ask its administrators to pass your address on to this registry.',
+    'Le fournisseur n’a transmis aucune adresse de courriel. Demandez à ses administrateurs de la transmettre à ce ' +
+      'registre.',
+  ],
+  unverifiedAddress: [
+    'The provider has not verified your e-mail address. Have it verified there, then sign in again.',
+    'Le fournisseur n’a pas vérifié votre adresse de courriel. Faites-la vérifier chez lui, puis reconnectez-vous.',
+  ],
+  addressOfAnother: [
+    'Your new e-mail address at the provider already belongs to another user of this registry. Ask a superadmin ' +
+      'to delete the user who is not needed any more.',
+    'Votre nouvelle adresse de courriel chez le fournisseur appartient déjà à un autre utilisateur de ce registre. ' +
+      'Demandez à un super-administrateur de supprimer l’utilisateur qui ne sert plus.',
+  ],
+  anotherSubject: [
+    'The user with your e-mail address belongs to another account at the provider. Ask a superadmin to unlink the ' +
+      'user if it is yours, or to delete it if it is someone else’s.',
+    'L’utilisateur qui a votre adresse de courriel est lié à un autre compte du fournisseur. Demandez à un ' +
+      'super-administrateur de le délier si c’est le vôtre, ou de le supprimer si c’est celui d’une autre personne.',
+  ],
+  userDisabled: [
+    'Your account in this registry is disabled. Ask a superadmin to enable it.',
+    'Votre compte dans ce registre est désactivé. Demandez à un super-administrateur de le réactiver.',
+  ],
+  providerRefused: [
+    'The provider has refused the sign-in, or you have cancelled it.',
+    'Le fournisseur a refusé la connexion, ou vous l’avez annulée.',
+  ],
+  startAgain: [
+    'The sign-in took too long, or began in another browser. Start again.',
+    'La connexion a pris trop de temps, ou a commencé dans un autre navigateur. Recommencez.',
+  ],
+  providerFailed: [
+    'Signing in through the provider has failed. Try again; if it goes on failing, an administrator of the registry ' +
+      'must check its settings for the provider.',
+    'La connexion par le fournisseur a échoué. Réessayez ; si l’échec persiste, un administrateur du registre doit ' +
+      'vérifier les paramètres du fournisseur.',
+  ],
   forgot: ['Forgot your password?', 'Mot de passe oublié ?'],
   forgotNoMail: [
     'Forgot your password? Ask a superadmin for a password reset link.',

@@ -1,0 +1,61 @@
+// An address counts once its owner has proved it. Whatever was set up for its user before may be somebody else's.
+
+import { ANONYMOUS } from '../../access/index.ts';
+import { appendAudit } from '../../audit/index.ts';
+import type { Database, Tx } from '../../db/index.ts';
+import type { AuthCallFacts } from '../auth/call-context.ts';
+import { deleteCredentials } from './credential-repository.ts';
+import { deleteSessionsOf, findUser, updateUser } from './repository.ts';
+
+export interface AddressProofs {
+  /**
+   * Hands a user over to the owner of their address: removes password, second factor, trusted devices, pending links,
+   * identities, sessions and keys, and marks the address as proved.
+   * @param keepPassword for one that the owner has just set
+   * @returns what there was to remove, for the audit log
+   */
+  takeOver(tx: Tx, userId: string, options?: { keepPassword?: boolean }): Promise<string[]>;
+  /**
+   * Completes a new password: ends the sessions that began meanwhile with the old one. One that was set through a
+   * mailed link proves the address.
+   */
+  onPasswordReset(call: AuthCallFacts, userId: string): Promise<void>;
+}
+
+export interface AddressProofOptions {
+  database: Database;
+  /** Called in the transaction of `takeOver`; deletes what gives access on behalf of the user in other slices. */
+  onTakenOver: (tx: Tx, userId: string) => Promise<void>;
+}
+
+export function createAddressProofs({ database, onTakenOver }: AddressProofOptions): AddressProofs {
+  const takeOver: AddressProofs['takeOver'] = async (tx, userId, options) => {
+    const removed = await deleteCredentials(tx, userId, options);
+    await deleteSessionsOf(tx, userId);
+    await onTakenOver(tx, userId);
+    await updateUser(tx, userId, { emailVerified: true });
+    return removed;
+  };
+  return {
+    takeOver,
+
+    async onPasswordReset({ ip, requestId, isMailedReset }, userId) {
+      await database.transaction(async (tx) => {
+        await deleteSessionsOf(tx, userId);
+        const user = await findUser(tx, userId);
+        if (!user || !isMailedReset || user.emailVerified) return;
+        const removed = await takeOver(tx, userId, { keepPassword: true });
+        await appendAudit(
+          tx,
+          { caller: ANONYMOUS, ip, requestId },
+          {
+            action: 'user.prove-address',
+            targetType: 'user',
+            targetId: userId,
+            details: { email: user.email, by: 'password-link', removed },
+          },
+        );
+      });
+    },
+  };
+}
