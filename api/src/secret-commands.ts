@@ -1,7 +1,7 @@
 // `berth secrets reset`: the way out when secrets that rows in the database depend on are lost.
 
 import { countAuthSecretUse, deleteAuthSecretUse } from './accounts/index.ts';
-import type { CurrentActor } from './access/index.ts';
+import { SYSTEM_ACTOR } from './access/index.ts';
 import { countApiKeys } from './api-keys/index.ts';
 import { appendAudit } from './audit/index.ts';
 import { readConfig } from './config/index.ts';
@@ -25,9 +25,6 @@ export interface SecretsReport {
   /** URLs of the remote registries whose key must be entered again. */
   remoteRegistries: string[];
 }
-
-/** The operator, on the command line. */
-const ACTOR: CurrentActor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
 /**
  * Adopts the present secrets in place of those that rows depend on, and generates missing ones with SQLite. Ends what
@@ -69,7 +66,7 @@ async function adopt(tx: Tx, { adopted: _, ...report }: SecretsReport, secrets: 
   await markUnreadableKeys(tx, report.remoteRegistries);
   await fingerprintRepository(tx).replace(fingerprintsOf(secrets));
   if (report.lost.length > 0)
-    await appendAudit(tx, ACTOR, {
+    await appendAudit(tx, SYSTEM_ACTOR, {
       action: 'secrets.reset',
       targetType: 'setting',
       targetId: 'secrets',

@@ -28,6 +28,9 @@ export interface CurrentActor extends Omit<Actor, 'reload'> {
   reload?: never;
 }
 
+/** The server itself, or its operator on the command line. */
+export const SYSTEM_ACTOR: CurrentActor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
+
 declare module 'fastify' {
   interface FastifyRequest {
     actor: Actor;

@@ -12,7 +12,7 @@ export type {
   UserCaller,
 } from './caller.ts';
 export { AccountSchema } from './schemas.ts';
-export { registerActor, type Actor, type CurrentActor } from './actor.ts';
+export { registerActor, SYSTEM_ACTOR, type Actor, type CurrentActor } from './actor.ts';
 export { changeAs, currentCaller, isStillAllowed, type Rule } from './change.ts';
 export { cameThroughProxy, resolveCaller } from './resolve-caller.ts';
 export type { Authenticators, CallerRequest } from './resolve-caller.ts';

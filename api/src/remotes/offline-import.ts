@@ -1,7 +1,7 @@
 // Mirrors artefacts from a source other than the network, such as a bundle, with the same checks, results and atomic
 // swap of all slots as a synchronisation.
 
-import type { CurrentActor } from '../access/index.ts';
+import { SYSTEM_ACTOR } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Upstream } from '../upstream/index.ts';
 import { createDiskSpaceCheck } from './disk-space.ts';
@@ -38,9 +38,6 @@ export type ImportOffline = (
   source: OfflineSource,
   onProgress?: (progress: SyncProgress) => void,
 ) => Promise<OfflineImportReport>;
-
-/** The operator, on the command line. */
-const ACTOR: CurrentActor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
 /**
  * Creates the function that imports one source in this process, whether or not a server runs. Adds the registry that
@@ -83,7 +80,7 @@ export function createOfflineImport(options: OfflineImportOptions): ImportOfflin
         next_full_at: null,
       });
       await rows.select(remoteId, ids, true);
-      await appendAudit(tx, ACTOR, {
+      await appendAudit(tx, SYSTEM_ACTOR, {
         action: 'remote.import',
         targetType: 'remote-registry',
         targetId: remoteId,

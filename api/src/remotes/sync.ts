@@ -1,7 +1,7 @@
 // One run for one remote registry: compares the candidates with their local mirrors (candidates.ts), mirrors those
 // that differ (mirror.ts) and records each result (result-recorder.ts).
 
-import type { CurrentActor } from '../access/index.ts';
+import { SYSTEM_ACTOR } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
@@ -52,8 +52,6 @@ interface ChangedArtefact {
 
 /** Enough to keep every connection busy (MAX_CONNECTIONS) while other artefacts wait for the disk or a commit. */
 const CONCURRENCY = 40;
-/** The registry itself. */
-const ACTOR: CurrentActor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
 /** Creates the function that runs one synchronisation. It throws if the remote cannot be read; the job is retried. */
 export function createSync({ database, mirroring, blobs, mirror, openUpstream, ownUrl, onError }: SyncOptions) {
@@ -130,7 +128,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     await recorder.unchanged(unchanged, startedAt);
 
     const storedFetches = await fetchRepository(database.db).allOf(remote.id);
-    const mirrorRun: MirrorRun = { remote, actor: ACTOR, upstream, signal, assertHeld: context.assertHeld };
+    const mirrorRun: MirrorRun = { remote, actor: SYSTEM_ACTOR, upstream, signal, assertHeld: context.assertHeld };
     await mirrorAll();
     return recorder.report;
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { CurrentActor } from '../../src/access/index.ts';
+import { SYSTEM_ACTOR } from '../../src/access/index.ts';
 import type { Artefact, Slot } from '../../src/artefacts/artefact.ts';
 import { createMirroring, type MirroredArtefact } from '../../src/artefacts/mirroring.ts';
 import { renderDocuments } from '../../src/artefacts/document.ts';
@@ -10,7 +10,6 @@ import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
 import { sampleArtefact, sampleSlot } from './samples.ts';
 
 const ORIGIN = 'https://registry.example';
-const ACTOR: CurrentActor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 const NOW = Date.parse('2026-03-01T00:00:00.000Z');
 const LATER = '2026-02-01T00:00:00.000Z';
 const DIGESTS = ['a', 'b', 'c'].map((digit) => `sha256:${digit.repeat(64)}` as const);
@@ -113,7 +112,7 @@ for (const dialect of DIALECTS) {
       const mirroring = createMirroring({ database });
       const previous = new Map<string, Artefact | undefined>();
       for (const mirror of INCOMING)
-        previous.set(mirror.fields.id, await database.transaction((tx) => mirroring.commit(tx, ACTOR, mirror)));
+        previous.set(mirror.fields.id, await database.transaction((tx) => mirroring.commit(tx, SYSTEM_ACTOR, mirror)));
       assert.deepEqual(
         [...previous]
           .filter(([, artefact]) => artefact)
@@ -158,7 +157,7 @@ for (const dialect of DIALECTS) {
       const before = await stateOf(database);
       const mirror = INCOMING.find(({ fields }) => fields.id === 'smaller')!;
       await assert.rejects(
-        database.transaction((tx) => createMirroring({ database }).commit(tx, ACTOR, mirror)),
+        database.transaction((tx) => createMirroring({ database }).commit(tx, SYSTEM_ACTOR, mirror)),
         { code: 'mirrored' },
       );
       assert.deepEqual(await stateOf(database), before);

@@ -1,7 +1,7 @@
 // Creates the first superadmin when the server starts without any user.
 
 import { Value } from 'typebox/value';
-import type { CurrentActor } from '../../access/index.ts';
+import { SYSTEM_ACTOR } from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
 import { EmailInvalidError } from '../errors.ts';
@@ -17,8 +17,6 @@ export interface FirstSuperadmin {
 }
 
 const NAME = 'Administrator';
-/** The server itself. */
-const ACTOR: CurrentActor = { caller: { kind: 'internal' }, ip: '', requestId: '' };
 
 /**
  * Creates the first superadmin; undefined if any user exists. Safe to call from several replicas at once.
@@ -45,7 +43,7 @@ export async function createFirstSuperadmin(
       passwordHash,
     });
     if (!row) return undefined;
-    await appendAudit(tx, ACTOR, {
+    await appendAudit(tx, SYSTEM_ACTOR, {
       action: 'user.create',
       targetType: 'user',
       targetId: row.id,
