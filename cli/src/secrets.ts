@@ -13,10 +13,9 @@ const reset = defineCommand({
 changed, with the secrets that are set now; missing ones are generated with SQLite. Without --confirm, only reports
 what would be lost, and the exit status is 1.
 
-What depends on a lost secret is lost: with AUTH_SECRET, all sessions, trusted devices, password links and second
-factors; with API_KEYS_SALT, all API keys, which stay listed, to be rotated or revoked; with CIPHER_PASSWORD, the keys
-of remote registries, to be entered again. First look for the secrets in a backup (secrets.json), and stop all
-servers.
+What depends on a lost secret is lost: with AUTH_SECRET, all sessions, password links and second factors; with
+API_KEYS_SALT, all API keys, which stay listed, to be rotated or revoked; with CIPHER_PASSWORD, the keys of remote
+registries, to be entered again. First look for the secrets in a backup (secrets.json), and stop all servers.
 
 ${ABOUT_SETTINGS}`,
   options: { ...OPERATION_OPTIONS, confirm: { type: 'boolean' } },

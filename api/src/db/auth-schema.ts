@@ -91,7 +91,7 @@ export interface AuthSchema {
     failedVerificationCount: number | null;
     lockedUntil: AuthDate | null;
   };
-  /** Single-use tokens, trusted devices and steps of sign-ins. */
+  /** Single-use tokens and steps of sign-ins. */
   verification: {
     id: string;
     /** SHA-256 of the identifier. */

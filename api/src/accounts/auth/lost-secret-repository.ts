@@ -1,5 +1,5 @@
-// What depends on AUTH_SECRET: sessions, trusted devices and sign-ins in progress, whose cookies it signs, and second
-// factors, which it encrypts.
+// What depends on AUTH_SECRET: sessions and sign-ins in progress, whose cookies it signs, and second factors, which it
+// encrypts.
 
 import type { Executor, Tx } from '../../db/index.ts';
 
@@ -20,7 +20,7 @@ export async function countAuthSecretUse(executor: Executor): Promise<AuthSecret
   return { sessions: await count('session'), secondFactors: await count('twoFactor') };
 }
 
-/** Ends all sessions, and removes all second factors, trusted devices, password links and sign-ins in progress. */
+/** Ends all sessions, and removes all second factors, password links and sign-ins in progress. */
 export async function deleteAuthSecretUse(tx: Tx): Promise<void> {
   await tx.deleteFrom('session').execute();
   await tx.deleteFrom('verification').execute();

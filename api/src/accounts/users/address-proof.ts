@@ -9,8 +9,8 @@ import { deleteSessionsOf, findUser, updateUser } from './repository.ts';
 
 export interface AddressProofs {
   /**
-   * Hands a user over to the owner of their address: removes password, second factor, trusted devices, pending links,
-   * identities, sessions and keys, and marks the address as proved.
+   * Hands a user over to the owner of their address: removes password, second factor, pending links, identities,
+   * sessions and keys, and marks the address as proved.
    * @param keepPassword for one that the owner has just set
    * @returns what there was to remove, for the audit log
    */

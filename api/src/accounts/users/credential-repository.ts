@@ -5,7 +5,7 @@ import type { Executor } from '../../db/index.ts';
 import { OIDC_PROVIDER_ID } from '../operations.ts';
 
 /**
- * Deletes a user's password, second factor, trusted devices, pending links and identities of the OpenID provider.
+ * Deletes a user's password, second factor, pending links and identities of the OpenID provider.
  * @returns those that there were, for the audit log
  */
 export async function deleteCredentials(
