@@ -159,7 +159,7 @@ async function runProgram(program: string, parameters: string[], env: Record<str
   return exitCode ?? 1;
 }
 
-/** Writes and prints the summary. @returns whether everything passed, nothing was skipped, and no file was too slow */
+/** Writes and prints the summary. @returns whether everything passed and nothing was skipped */
 function report(results: Map<string, Counts>, { isWhole, isEveryday, names }: Selection): boolean {
   const all = [...results.values()];
   const summary = summarise(all);
@@ -171,15 +171,10 @@ function report(results: Map<string, Counts>, { isWhole, isEveryday, names }: Se
   const skipped = names.length > 0 ? 0 : total('skipped');
   if (skipped > 0) console.log(`${skipped} skipped: a test that cannot run here must fail with the reason`);
   if (total('passed') + total('failed') === 0) console.log('No test has this name.');
-  const isQuick = !isWhole || !isEveryday || assertQuick(summary);
+  // Not a failure: how long a file takes depends on the machine and on what else it does.
+  if (isWhole && isEveryday)
+    for (const { file, seconds } of tooSlow(summary))
+      console.log(`${file} took ${seconds} s: aim for at most ${MAX_FILE_SECONDS} s per file.`);
   console.log(`${total('passed')} passed, ${total('failed')} failed`);
-  return total('passed') > 0 && total('failed') === 0 && skipped === 0 && isQuick;
-}
-
-/** Prints the files that took too long. @returns whether there are none */
-function assertQuick(summary: Summary): boolean {
-  const slow = tooSlow(summary);
-  for (const { file, seconds } of slow)
-    console.log(`${file} took ${seconds} s, more than the limit of ${MAX_FILE_SECONDS} s per file.`);
-  return slow.length === 0;
+  return total('passed') > 0 && total('failed') === 0 && skipped === 0;
 }
