@@ -58,21 +58,27 @@ describe('a right on PostgreSQL', () => {
   let app: MeanwhileApp;
   let changer: pg.Client;
   let blocker: pg.Client;
+  /** Begins no transaction, in which PostgreSQL would show the same statements again and again. */
+  let watcher: pg.Client;
   before(async () => {
     app = await startMeanwhileApp('postgres');
     await app.upload('it', { format: 'file', file: FILE });
   });
   beforeEach(async () => {
-    [changer, blocker] = [new pg.Client(app.databaseUrl), new pg.Client(app.databaseUrl)];
-    await Promise.all([changer.connect(), blocker.connect()]);
+    [changer, blocker, watcher] = [
+      new pg.Client(app.databaseUrl),
+      new pg.Client(app.databaseUrl),
+      new pg.Client(app.databaseUrl),
+    ];
+    await Promise.all([changer.connect(), blocker.connect(), watcher.connect()]);
   });
-  afterEach(() => Promise.all([changer.end(), blocker.end()]));
+  afterEach(() => Promise.all([changer.end(), blocker.end(), watcher.end()]));
   after(() => app.close());
 
   /** Waits until this many connections wait for a lock of another one. */
   const waiting = (count: number) =>
     eventually(async () => {
-      const { rows } = await changer.query<{ count: string }>(WAITING);
+      const { rows } = await watcher.query<{ count: string }>(WAITING);
       assert.equal(Number(rows[0]?.count), count);
     });
 
