@@ -38,8 +38,8 @@ export interface MeanwhileApp extends TestClient, WithStorage {
   key(): Promise<Person>;
   /** Prepares work to run once, before the first transaction of the request that is sent with these headers. */
   beforeTransaction(work: () => Promise<void>): { headers: Headers; hasRun(): boolean };
-  /** How often the work of a transaction has run, including retries after a conflict. */
-  transactionRuns(): number;
+  /** How often the work of a transaction has run again, after a conflict such as a deadlock. */
+  repeatedTransactions(): number;
   /** All rows as texts such as `artefacts|1|public|…`, except those that differ at any time. */
   dump(): Promise<string[]>;
   close(): Promise<void>;
@@ -86,7 +86,7 @@ export async function startMeanwhileApp(
 
   const requestIds = new AsyncLocalStorage<string | undefined>();
   const pending = new Map<string, () => Promise<void>>();
-  let runs = 0;
+  let repeated = 0;
   const preceded: Database = {
     ...database,
     async transaction(work) {
@@ -94,8 +94,9 @@ export async function startMeanwhileApp(
       const meanwhile = pending.get(id);
       pending.delete(id);
       await meanwhile?.();
+      let runs = 0;
       return database.transaction((tx) => {
-        runs++;
+        if (++runs > 1) repeated++;
         return work(tx);
       });
     },
@@ -199,7 +200,7 @@ export async function startMeanwhileApp(
       pending.set(id, work);
       return { headers: { [REQUEST_ID]: id }, hasRun: () => !pending.has(id) };
     },
-    transactionRuns: () => runs,
+    repeatedTransactions: () => repeated,
     async dump() {
       const selects = tables.map(({ name, columns }) => {
         const kept = columns.filter((column) => !VOLATILE_COLUMNS.test(column.name));
