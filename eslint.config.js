@@ -48,6 +48,21 @@ export default ts.config(
       'max-lines': ['error', 300],
     },
   },
+  // The error of a clean-up in `finally` would replace the first one, and hide it from clients and the log.
+  {
+    files: ['api/src/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector:
+            "TryStatement > BlockStatement.finalizer AwaitExpression:not([argument.callee.property.name='catch'])" +
+            ":not([argument.type='ChainExpression'])",
+          message: 'A clean-up that fails replaces the first error: use withCleanUp, or catch its error',
+        },
+      ],
+    },
+  },
   // A row of a table is one line, however long: its columns are what one reads.
   {
     files: ['**/test/**/*.ts'],

@@ -178,6 +178,7 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
   await assertRestoreComplete(database);
   await migrate(database);
   await acceptSecrets(config, database, secrets);
+  database.keepReserve();
   const address = await app.listen({ port: config.PORT, host: config.HOST });
   let firstSuperadmin: BerthServer['firstSuperadmin'];
   try {

@@ -17,13 +17,13 @@ const BROADEST_MS = 50;
 /** Requests before the measurement. */
 const WARM_UP_REQUESTS = 5;
 
-interface Sizes {
+export interface Sizes {
   runs: number;
   artefacts: number;
   requests: number;
 }
-type CallerName = 'anonymous' | 'account' | 'superadmin';
-interface Kind {
+export type CallerName = 'anonymous' | 'account' | 'superadmin';
+export interface Kind {
   name: string;
   caller: CallerName;
   barMs: number;
@@ -31,7 +31,7 @@ interface Kind {
   query: (index: number, sizes: Sizes) => Record<string, string>;
 }
 
-const KINDS: Kind[] = [
+export const KINDS: Kind[] = [
   { name: 'newest, anonymous', caller: 'anonymous', barMs: BROADEST_MS, query: () => ({}) },
   { name: 'newest, account', caller: 'account', barMs: BROADEST_MS, query: () => ({}) },
   { name: 'newest, superadmin', caller: 'superadmin', barMs: BROADEST_MS, query: () => ({}) },
@@ -120,7 +120,7 @@ async function measureDatabase(
 }
 
 /** Returns the p95 of the requests of one kind. */
-async function measureKind(
+export async function measureKind(
   berth: ServerProcess,
   { name, query }: Kind,
   headers: Record<string, string>,

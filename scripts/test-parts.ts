@@ -44,12 +44,14 @@ const CHAOS = ['bench/test/{crash,federation,publishers,resume,upkeep}.test.ts']
 const KILLS = [
   ...CHAOS,
   'api/test/backup/{interrupted,restore,under-load}.api.test.ts',
-  'api/test/blobs/faults.api.test.ts',
+  'api/test/blobs/{faults,hanging-s3}.api.test.ts',
   'api/test/db/outage.api.test.ts',
   'api/test/replicas/*.api.test.ts',
   'api/test/uploads/{replicas,restarts}.api.test.ts',
   'lib-node/test/{crash,stress}.test.ts',
 ];
+/** Also in `npm test`, with fewer archives. */
+const ARCHIVES = 'api/test/tarballs/differential.unit.test.ts';
 /** Deployment: image, systemd unit, packages. */
 const DEPLOY = ['deploy/test/*.test.ts', 'cli/test/packed.api.test.ts'];
 
@@ -85,6 +87,11 @@ export const PARTS: Readonly<Record<string, Part>> = {
     summary: 'hundreds of kills, outages and faults',
     needs: [],
     runs: [{ files: KILLS, backends: 'straight' }],
+  },
+  archives: {
+    summary: 'ten thousand generated archives, unpacked by lib-node, GNU tar and npm',
+    needs: [],
+    runs: [{ files: [ARCHIVES], backends: 'straight' }],
   },
   nodes: {
     summary: 'lib-node on older Node versions',

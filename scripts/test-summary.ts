@@ -35,8 +35,10 @@ export const MAX_FILE_SECONDS = 25;
 
 /** Files that may take longer, each with the reason. */
 export const SLOW_FILES: Readonly<Record<string, string>> = {
+  'api/test/access/failing-parts.api.test.ts': 'sends each writing route twice for each of four faults',
   'api/test/backup/interrupted.api.test.ts':
     'each of its kills starts a process, kills it and checks a complete instance',
+  'api/test/blobs/hanging-s3.api.test.ts': 'waits until requests to a stopped S3 server are given up',
   'api/test/blobs/s3-writing.unit.test.ts':
     'its cases store blobs of several parts on a real S3 server, one after the other',
   'api/test/blobs/s3.unit.test.ts': 'its cases store blobs of several parts on a real S3 server, one after the other',

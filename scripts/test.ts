@@ -33,7 +33,6 @@ import {
   tooSlow,
   writeSummary,
   type Counts,
-  type Summary,
 } from './test-summary.ts';
 
 /** Concurrent test files: one more than CPUs, since many tests wait for I/O. */

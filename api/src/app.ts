@@ -1,7 +1,7 @@
 // Registers every slice's routes under its URL prefix.
 
 import { fileURLToPath } from 'node:url';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { cameThroughProxy, enforce, policy, registerActor } from './access/index.ts';
@@ -65,6 +65,16 @@ export interface AppDependencies {
   streams?: EventStreamOptions;
 }
 
+/**
+ * Routes that lead to a deletion, besides those of DELETE: without the space that is reserved for deletions, nobody
+ * could make room on a full disk.
+ */
+const MAKING_ROOM = new Set([
+  '/api/auth/sign-in/email',
+  '/api/auth/two-factor/verify-totp',
+  '/api/auth/two-factor/verify-backup-code',
+  '/api/v1/storage/sweep',
+]);
 const UI_DIRECTORY = fileURLToPath(new URL('../../ui/dist', import.meta.url));
 const CLIENTS_DIRECTORY = fileURLToPath(new URL('../../clients/dist', import.meta.url));
 
@@ -72,6 +82,7 @@ const CLIENTS_DIRECTORY = fileURLToPath(new URL('../../clients/dist', import.met
 export async function createApp(deps: AppDependencies): Promise<FastifyInstance> {
   const app = createHttpServer(deps.http);
   deps.metrics.observe(app);
+  reserveRoomForDeletions(app, deps.database);
   await registerApiDescription(app, {
     title: 'Berth',
     version: deps.build.version,
@@ -115,7 +126,15 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
 
   await app.register(
     async (api) => {
-      registerHealth(api, { database: () => deps.database.check(), storage: () => deps.blobs.check() }, deps.phaseNow);
+      registerHealth(api, {
+        parts: {
+          database: { check: () => deps.database.check(), isRequired: true, gauge: 'berth_database_up' },
+          // Lists, documents and sign-in do not need it.
+          storage: { check: () => deps.blobs.check(), isRequired: false, gauge: 'berth_storage_up' },
+        },
+        phaseNow: deps.phaseNow,
+        metrics: deps.metrics,
+      });
       await api.register(deps.accounts.authRoutes, { prefix: '/auth' });
       await api.register(async (admin) => {
         registerPrivateDocuments(admin);
@@ -133,6 +152,16 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     basePath: deps.http.basePath,
   });
   return app;
+}
+
+function reserveRoomForDeletions(app: FastifyInstance, database: Database): void {
+  const enter: onRequestHookHandler = ({ method, routeOptions }, _reply, done) => {
+    if (method === 'DELETE' || MAKING_ROOM.has(routeOptions.url ?? '')) database.makingRoom(done);
+    else done();
+  };
+  app.addHook('onRequest', enter);
+  // Again, since the context of a request ends when its body is read.
+  app.addHook('preValidation', enter);
 }
 
 function infoRoute(build: BuildInfo): FastifyPluginAsyncTypebox {

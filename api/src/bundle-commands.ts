@@ -1,27 +1,31 @@
 // `berth remotes export` and `import`: write a bundle from this instance or another registry, import one.
 
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import {
   exportBundle,
   importBundle,
   type BundleProgress,
   type BundleSource,
   type ExportReport,
+  type SourceArtefact,
 } from './bundles/index.ts';
 import { ConfigError, readConfig, type Config } from './config/index.ts';
+import { BerthError, withCleanUp } from './errors.ts';
 import { assertOwnSchema, withInstance } from './maintenance.ts';
 import { requireInstance } from './open.ts';
-import { createOutbound } from './outbound/index.ts';
-import { assertPattern } from './patterns/index.ts';
+import { assertPattern, matches } from './patterns/index.ts';
 import { normaliseUrl, type OfflineImportReport, type SyncProgress } from './remotes/index.ts';
 import {
+  closeAll,
   createContentServices,
   createImports,
-  outboundOptionsOf,
+  createUpstreamReader,
   type Instance,
   type InstanceOptions,
+  type Opened,
 } from './services.ts';
-import { createUpstream } from './upstream/index.ts';
+import { readUpstreamArtefact, type Upstream, type UpstreamArtefact } from './upstream/index.ts';
 
 export interface ExportArtefactsOptions {
   /** IDs in which `*` matches anything but a slash, or `category:` followed by a category. */
@@ -32,7 +36,9 @@ export interface ExportArtefactsOptions {
   signal?: AbortSignal | undefined;
 }
 
-const PAGE_SIZE = 1000;
+const PAGE_SIZE = 100;
+/** A bundle is described by one document. No server runs in this process. */
+const BUNDLE_HEAP_MB = 512;
 
 /**
  * Writes the selected artefacts with their files into a bundle.
@@ -70,7 +76,9 @@ export async function importArtefacts(
     const stop = () => void instance.jobs.close();
     signal?.addEventListener('abort', stop);
     try {
-      return await importBundle(path, createImports(config, instance, options), onProgress);
+      const importOffline = createImports(config, instance, options);
+      const reader = createUpstreamReader(config, options, BUNDLE_HEAP_MB);
+      return await importBundle(path, { importOffline, reader }, onProgress);
     } catch (error) {
       signal?.throwIfAborted();
       throw isMissingFile(error)
@@ -87,16 +95,7 @@ function ownSource(config: Config, instance: Instance, options: InstanceOptions)
   const { artefacts, thumbnails } = createContentServices(config, instance, options);
   return {
     origin: normaliseUrl(config.PUBLIC_URL),
-    documents: () =>
-      readAll(
-        async (skip) =>
-          JSON.parse(
-            await artefacts.read.list(
-              { kind: 'internal' },
-              { skip, size: PAGE_SIZE, sort: 'name', includeDeprecated: true },
-            ),
-          ) as DocumentPage,
-      ),
+    artefacts: (patterns) => readOwn(artefacts, patterns, config.CATEGORIES),
     bytes: (_artefact, { digest = '' }) => instance.blobs.read(digest),
     thumbnail: async (id) => (await thumbnails.find(id)).data,
   };
@@ -108,40 +107,68 @@ async function withUpstream<T>(
   work: (source: BundleSource) => Promise<T>,
 ): Promise<T> {
   const origin = normaliseUrl(url);
-  const outbound = createOutbound(outboundOptionsOf(config));
-  const upstream = createUpstream({ url: origin, apiKey }, outbound);
+  const opened: Opened = [];
+  const upstream = createUpstreamReader(config, { opened, onError: () => undefined }).open({ url: origin, apiKey });
   const signal = new AbortController().signal;
+  return withCleanUp(
+    () =>
+      work({
+        origin,
+        artefacts: (patterns) => readRemote(upstream, patterns),
+        async bytes({ id }, slot) {
+          return (await upstream.open(id, slot, undefined, signal))?.chunks ?? Readable.from([]);
+        },
+        thumbnail: async (id) => (await upstream.thumbnail(id))?.bytes,
+      }),
+    () => closeAll(opened),
+  );
+}
+
+async function* readRemote(upstream: Upstream, patterns: readonly string[]): AsyncGenerator<SourceArtefact> {
+  for await (const page of upstream.pages({ patterns, form: 'artefact' })) {
+    yield* page.unusable;
+    for (const { id, isMatch, text: json } of page.artefacts) {
+      if (!isMatch) continue;
+      const artefact = json === undefined ? await upstream.artefact(id) : (JSON.parse(json) as UpstreamArtefact);
+      if (artefact) yield { artefact, isMatch };
+    }
+  }
+}
+
+async function* readOwn(
+  { read }: ReturnType<typeof createContentServices>['artefacts'],
+  patterns: readonly string[],
+  categories: readonly string[],
+): AsyncGenerator<SourceArtefact> {
+  for (let skip = 0, count = 1; skip < count;) {
+    const query = { skip, size: PAGE_SIZE, sort: 'name', includeDeprecated: true } as const;
+    const page = JSON.parse(await textOf(await read.list({ kind: 'internal' }, query))) as {
+      results: unknown[];
+      count: number;
+    };
+    if (page.results.length === 0) return;
+    for (const document of page.results) yield toSourceArtefact(document, patterns, categories);
+    skip += page.results.length;
+    ({ count } = page);
+  }
+}
+
+async function textOf(body: string | Readable): Promise<string> {
+  return typeof body === 'string' ? body : text(body);
+}
+
+function toSourceArtefact(
+  document: unknown,
+  patterns: readonly string[],
+  categories: readonly string[],
+): SourceArtefact {
   try {
-    return await work({
-      origin,
-      documents: () =>
-        readAll((skip) =>
-          upstream.page({ includeDeprecated: 'true', sort: 'name', size: String(PAGE_SIZE), skip: String(skip) }),
-        ),
-      async bytes({ id }, slot) {
-        return (await upstream.open(id, slot, undefined, signal))?.chunks ?? Readable.from([]);
-      },
-      thumbnail: async (id) => (await upstream.thumbnail(id))?.bytes,
-    });
-  } finally {
-    await outbound.close();
+    const artefact = readUpstreamArtefact(document, { categories });
+    return { artefact, isMatch: patterns.some((pattern) => matches(pattern, artefact)) };
+  } catch (error) {
+    if (!(error instanceof BerthError)) throw error;
+    return { id: String((document as { _id?: string } | null)?._id), reason: error.message };
   }
-}
-
-interface DocumentPage {
-  results: unknown[];
-  count: number;
-}
-
-async function readAll(readPage: (skip: number) => Promise<DocumentPage>): Promise<unknown[]> {
-  const all: unknown[] = [];
-  for (let count = 1; all.length < count;) {
-    const page = await readPage(all.length);
-    if (page.results.length === 0) break;
-    all.push(...page.results);
-    count = page.count;
-  }
-  return all;
 }
 
 function isMissingFile(error: unknown): error is Error {

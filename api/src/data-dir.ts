@@ -5,12 +5,15 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 
+/** Disk space held back for deletions, see db/reserve.ts. Nothing needs a copy of it. */
+export const RESERVE_NAME = 'reserve';
 /** Everything that Berth stores there. SQLite chooses the names of its own files beside the database. */
 const NAMES = [
   'berth.db',
   'berth.db-wal',
   'berth.db-shm',
   'berth.db-journal',
+  RESERVE_NAME,
   'secrets.json',
   'secrets.json.new',
   'blobs',

@@ -1,5 +1,5 @@
 // defineError: creates a class for every failure that clients see. Each slice lists its own in its errors.ts;
-// http/problem.ts renders them as problem documents.
+// http/problem.ts renders them as problem documents. withCleanUp keeps the first of two errors.
 
 export interface FieldError {
   path: string;
@@ -38,6 +38,7 @@ export interface BerthErrorClass {
   readonly code: string;
   readonly status: number;
   readonly title: string;
+  readonly retryAfterSeconds: number | undefined;
 }
 
 const defined = new Map<string, BerthErrorClass>();
@@ -48,18 +49,32 @@ const defined = new Map<string, BerthErrorClass>();
  * @param code stable machine-readable code in snake case, unique in the program: `artefact_not_found`
  * @param status HTTP status, 400 to 599
  * @param title short and constant; the specifics go into the instance's detail
+ * @param retryAfterSeconds when the same request may succeed; sent as `Retry-After` unless an instance has its own
  * @throws Error if the code is already defined
  */
-export function defineError(code: string, status: number, title: string): BerthErrorClass {
+export function defineError(
+  code: string,
+  status: number,
+  title: string,
+  { retryAfterSeconds }: { retryAfterSeconds?: number } = {},
+): BerthErrorClass {
   if (defined.has(code)) throw new Error(`the error code ${code} is defined twice`);
   const errorClass = class extends BerthError {
     static readonly code = code;
     static readonly status = status;
     static readonly title = title;
+    static readonly retryAfterSeconds = retryAfterSeconds;
     override readonly name = code;
 
-    constructor(detail: string, options?: BerthErrorOptions) {
-      super(code, status, title, detail, options);
+    constructor(detail: string, options: BerthErrorOptions = {}) {
+      const headers = retryAfterSeconds !== undefined && { 'retry-after': `${retryAfterSeconds}` };
+      super(
+        code,
+        status,
+        title,
+        detail,
+        headers ? { ...options, headers: { ...headers, ...options.headers } } : options,
+      );
     }
   };
   defined.set(code, errorClass);
@@ -94,4 +109,20 @@ export function errorOf({ message, code, status, title }: ErrorDescription): Err
   if (code !== undefined && status !== undefined && title !== undefined)
     return new BerthError(code, status, title, message);
   return Object.assign(new Error(message), code !== undefined && { code });
+}
+
+/**
+ * Runs work, then its clean-up, whether or not the work fails. If both fail, throws the error of the work: in
+ * `finally` or `catch`, that of the clean-up would replace it, and hide the cause from clients and the log.
+ */
+export async function withCleanUp<T>(work: () => Promise<T>, cleanUp: () => Promise<unknown>): Promise<T> {
+  let result: T;
+  try {
+    result = await work();
+  } catch (error) {
+    await cleanUp().catch(() => undefined);
+    throw error;
+  }
+  await cleanUp();
+  return result;
 }

@@ -177,7 +177,7 @@ export async function withInstance<T>(
     const reason = explainStartFailure(error, config);
     throw reason === undefined ? error : new ConfigError(reason, { cause: error });
   } finally {
-    await closeAll(options.opened);
+    await closeAll(options.opened).catch(() => undefined);
   }
 }
 
@@ -228,7 +228,8 @@ async function withoutSweep<T>(
   try {
     return await work(signal ? AbortSignal.any([signal, lease.signal]) : lease.signal);
   } finally {
-    await lease.release();
+    // It expires by itself.
+    await lease.release().catch(() => undefined);
   }
 }
 

@@ -5,11 +5,17 @@ import { join } from 'node:path';
 import { isRestoreIncomplete, RestoreIncompleteError } from './backup/index.ts';
 import { MAX_S3_BLOB_BYTES, openBlobStore, type BlobStore, type BlobStoreOptions } from './blobs/index.ts';
 import { ConfigError, databaseUrl, type Config } from './config/index.ts';
+import { RESERVE_NAME } from './data-dir.ts';
 import { createDatabase, type Database, type DatabaseOptions } from './db/index.ts';
 
 /** Opens the database; creates a missing SQLite file. */
 export function openDatabase(config: Config, options: Omit<DatabaseOptions, 'url'> = {}): Database {
-  return createDatabase({ url: databaseUrl(config), poolSize: config.DATABASE_POOL_SIZE, ...options });
+  return createDatabase({
+    url: databaseUrl(config),
+    poolSize: config.DATABASE_POOL_SIZE,
+    reserve: join(config.DATA_DIR, RESERVE_NAME),
+    ...options,
+  });
 }
 
 /** Returns the options of the configured storage. @throws ConfigError if MAX_UPLOAD_BYTES exceeds the limit of S3 */

@@ -1,7 +1,7 @@
 // The composition root: creates every service from the configuration, for the server and for the command line.
 
 import { extname, join } from 'node:path';
-import { createAccounts, type PasswordHashing } from './accounts/index.ts';
+import { accountCleanupJob, createAccounts, type PasswordHashing } from './accounts/index.ts';
 import { createApiKeys, createExpiryNotices } from './api-keys/index.ts';
 import { createArtefacts } from './artefacts/index.ts';
 import { createAttemptLimit, attemptCleanupJob } from './attempts/index.ts';
@@ -18,6 +18,7 @@ import { createOfflineImport, createRemotes, createWorkerFetcher } from './remot
 import type { Secrets } from './secrets.ts';
 import { createTarballScanners } from './tarballs/index.ts';
 import { createThumbnails } from './thumbnails/index.ts';
+import { createReader } from './upstream/index.ts';
 import { createTrustedPublisherService } from './trusted-publishers/index.ts';
 import { createTusUploads } from './uploads/index.ts';
 import { createWorker } from './workers/index.ts';
@@ -46,6 +47,9 @@ export type Services = ReturnType<typeof createServices>;
 const WORKER_PROGRAM = join(import.meta.dirname, `background-worker${extname(import.meta.filename)}`);
 /** A small young generation is collected often, which frees the memory of received chunks early (decision 7). */
 const WORKER_YOUNG_GENERATION_MB = 1;
+/** Of the thread that reads remote registries: a page of a list, and one document of it at a time, take a third. */
+const READER_HEAP_MB = 48;
+const READER_YOUNG_GENERATION_MB = 4;
 /** Leaves most of a disk and of a core to downloads. The command line has no limit. */
 const SCRUB_BYTES_PER_SECOND = 100 * 1024 * 1024;
 /** Attempts with unknown keys per client network; valid keys are always accepted. */
@@ -53,6 +57,7 @@ const UNKNOWN_KEYS = { max: 60, windowMs: 60_000 };
 /** Resumable uploads expire a day after their last byte, so an hour of delay does not matter. */
 const EXPIRE_UPLOADS_EVERY_MS = 3_600_000;
 const FORGET_TOKENS_EVERY_MS = 3_600_000;
+const DAY_MS = 86_400_000;
 
 export async function openInstance(config: Config, { opened, onError, onQuery }: InstanceOptions) {
   const database = openDatabase(config, onQuery && { onQuery });
@@ -72,7 +77,32 @@ export function limitsOf(config: Config) {
 }
 
 export function outboundOptionsOf(config: Config): OutboundOptions {
-  return { timeoutMs: config.REMOTE_TIMEOUT_SECONDS * 1000, proxies: proxiesOf(config) };
+  return {
+    timeoutMs: config.REMOTE_TIMEOUT_SECONDS * 1000,
+    proxies: proxiesOf(config),
+    privateNetworks: config.REMOTE_PRIVATE_NETWORKS ?? [],
+  };
+}
+
+/** Creates the reader of other registries, in a thread of its own. */
+export function createUpstreamReader(
+  config: Config,
+  { opened, onError }: Pick<InstanceOptions, 'opened' | 'onError'>,
+  heapMb = READER_HEAP_MB,
+) {
+  const options = outboundOptionsOf(config);
+  const worker = createWorker<BackgroundApi>({
+    program: WORKER_PROGRAM,
+    data: { outbound: options, categories: config.CATEGORIES },
+    resourceLimits: {
+      maxOldGenerationSizeMb: heapMb,
+      maxYoungGenerationSizeMb: READER_YOUNG_GENERATION_MB,
+    },
+    onError,
+  });
+  const outbound = createOutbound(options);
+  opened.push(worker, outbound);
+  return createReader({ worker, outbound });
 }
 
 /** Creates artefacts and thumbnails. */
@@ -165,12 +195,26 @@ export function createServices(
     store,
     jobs,
     graceMs: graceMs(config),
+    scrubEveryMs: config.SCRUB_EVERY_DAYS === 0 ? undefined : config.SCRUB_EVERY_DAYS * DAY_MS,
     scrubBytesPerSecond: SCRUB_BYTES_PER_SECOND,
   });
-  const uploads = createTusUploads({ database, publishing: artefacts.publishing, maxUploadBytes, onError });
+  const uploads = createTusUploads({
+    database,
+    publishing: artefacts.publishing,
+    freeBytes: () => blobs.freeBytes(),
+    maxUploadBytes,
+    onError,
+  });
   opened.push(uploads);
-  jobs.register({ name: 'uploads.expire', everyMs: EXPIRE_UPLOADS_EVERY_MS, run: () => uploads.expireUploads() });
+  jobs.register({
+    name: 'uploads.expire',
+    everyMs: EXPIRE_UPLOADS_EVERY_MS,
+    makesRoom: true,
+    run: () => uploads.expireUploads(),
+  });
   jobs.register(attemptCleanupJob(database));
+  jobs.register(accountCleanupJob(database));
+  jobs.register(artefacts.counts.compaction);
   const expiryNotices = createExpiryNotices({
     database,
     mailer,
@@ -195,17 +239,15 @@ export function createServices(
   });
   const audit = createAuditLog({ database, retentionDays: config.AUDIT_RETENTION_DAYS });
   jobs.register(audit.pruning);
-  const outbound = createOutbound(outboundOptionsOf(config));
-  opened.push(outbound);
   const remotes = createRemotes({
     database,
     jobs,
     blobs,
     thumbnails,
-    outbound,
     publicUrl,
     maxUploadBytes,
     onError,
+    reader: createUpstreamReader(config, options),
     fetcher: createWorkerFetcher({ database, blobs, worker, maxUploadBytes, onError }),
     mirroring: artefacts.mirroring,
     publishing: artefacts.publishing,

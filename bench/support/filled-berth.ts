@@ -1,6 +1,7 @@
 // Starts a server with many artefacts.
 
 import { startBerth } from './berth-process.ts';
+import { auditColumns, auditRows } from './audit-rows.ts';
 import { copyTemplates, uploadTemplates } from './catalogue.ts';
 import type { ServerProcess } from './processes.ts';
 import { postgresRows, sqliteRows } from './row-stores.ts';
@@ -8,11 +9,13 @@ import { postgresRows, sqliteRows } from './row-stores.ts';
 /**
  * Starts a server with that many artefacts on an empty data directory.
  * @param postgresUrl an empty PostgreSQL database; default: SQLite in the data directory
+ * @param auditEvents further events in its audit log; default none
  */
 export async function startFilledBerth(
   dataDir: string,
   artefacts: number,
   postgresUrl?: string,
+  auditEvents = 0,
 ): Promise<ServerProcess> {
   const env: Record<string, string> = postgresUrl === undefined ? {} : { DATABASE_URL: postgresUrl };
   {
@@ -20,6 +23,7 @@ export async function startFilledBerth(
     await uploadTemplates(berth);
   }
   using rows = postgresUrl === undefined ? sqliteRows(dataDir) : postgresRows(postgresUrl);
+  await rows.writeRows('audit_events', auditColumns, auditRows(auditEvents));
   await copyTemplates(rows, artefacts);
   return startBerth(dataDir, env);
 }

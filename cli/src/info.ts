@@ -5,6 +5,7 @@ import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './clien
 import { defineCommand } from './command.ts';
 import { formatBytes } from './format.ts';
 import { formatTable } from './table.ts';
+import { describeWarnings } from './tarball-warnings.ts';
 
 export const info = defineCommand({
   summary: 'show an artefact',
@@ -66,5 +67,9 @@ function describe(artefact: Artefact): string {
     slot.uploadedAt?.slice(0, 16).replace('T', ' ') ?? '-',
     slot.digest ?? '-',
   ]);
-  return `${formatTable(rows)}\n\n${formatTable([['SLOT', 'VERSION', 'SIZE', 'UPLOADED', 'DIGEST'], ...slots])}`;
+  const warnings = Object.entries(tarballs).flatMap(([architecture, slot]) =>
+    describeWarnings(slot).map((warning) => `\nwarning: ${architecture}: ${warning}`),
+  );
+  const table = formatTable([['SLOT', 'VERSION', 'SIZE', 'UPLOADED', 'DIGEST'], ...slots]);
+  return `${formatTable(rows)}\n\n${table}${warnings.join('')}`;
 }

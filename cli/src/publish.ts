@@ -3,10 +3,12 @@
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './client.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes } from './format.ts';
+import { warn } from './operation.ts';
 import { pack } from './pack.ts';
 import { artefactIdFor, findRef, parseRef } from './ref.ts';
 import { withUploadKey } from './pipeline.ts';
 import { send } from './send.ts';
+import { describeWarnings } from './tarball-warnings.ts';
 
 const NOARCH = 'noarch';
 
@@ -52,7 +54,7 @@ ${ABOUT_REGISTRY}`,
   },
   parameters: ['[DIRECTORY|TARBALL]'],
   async run(values, source = '.') {
-    await runClient({
+    const result = await runClient({
       name: 'publish',
       values,
       isOffline: values['dry-run'] === true,
@@ -87,6 +89,7 @@ ${ABOUT_REGISTRY}`,
           size: slot?.size ?? packed.sizeBytes,
           dataUpdatedAt: artefact.dataUpdatedAt,
           isPublished: true,
+          ...(slot?.warnings && { warnings: slot.warnings }),
         };
       },
       describe: (it) => {
@@ -96,5 +99,6 @@ ${ABOUT_REGISTRY}`,
         return `${verb} ${it.id} ${it.architecture}: ${details.join(', ')}`;
       },
     });
+    if ('warnings' in result) for (const warning of describeWarnings(result)) warn('publish', warning);
   },
 });

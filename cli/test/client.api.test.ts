@@ -160,7 +160,7 @@ describe('berth upload, ls, info and pull', () => {
     assert.match(stderr, /^berth upload: .+\n$/);
     assert.match(
       (await berth(['upload', file, '--id', 'x'], { env: { BERTH_URL: url } })).stderr,
-      /^berth upload: This requires an upload key.+\n$/,
+      /^berth upload: This requires a session or a key.+\n$/,
     );
   });
 

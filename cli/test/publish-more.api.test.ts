@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { NAME, createPlugIn, tag } from './plug-in.ts';
@@ -74,6 +74,29 @@ describe('berth publish: IDs, slots and errors', () => {
     assert.deepEqual([Object.keys(document.tarballs), document.category], [['arm64'], 'other']);
   });
 
+  test('warns of names that not all systems can unpack, and info shows them', async () => {
+    const tarball = join(scratch, 'odd.tgz');
+    mkdirSync(join(scratch, 'odd/package'), { recursive: true });
+    const files = { 'package.json': '{"name":"odd","version":"1.0.0"}', 'README.md': '', 'readme.md': '', 'a:b': '' };
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(scratch, 'odd/package', name), content);
+    const names = Object.keys(files).map((name) => `package/${name}`);
+    execFileSync('tar', ['czf', tarball, '-C', join(scratch, 'odd'), ...names]);
+    const { status, stderr } = await berth(['publish', tarball, '--id', 'odd', '--quiet'], { env: withKey() });
+    assert.deepEqual(
+      [status, stderr],
+      [
+        0,
+        'berth publish: names that are the same where case or the form of accents is ignored, as on macOS and ' +
+          'Windows: "README.md", "readme.md"\nberth publish: names that Windows cannot hold: "a:b"\n',
+      ],
+    );
+    const { warnings } = await json<{ warnings: object[] }>(['publish', tarball, '--id', 'odd']);
+    assert.equal(warnings.length, 2);
+    await show('odd');
+    const { stdout } = await berth(['info', 'odd'], { env: { BERTH_URL: url } });
+    assert.match(stdout, /^warning: noarch: names that Windows cannot hold: 1$/m);
+  });
+
   test('reports a failure in one line, and exits with status 1', async () => {
     const failure = async (words: string[], env: Record<string, string> = withKey()) => {
       const { status, stdout, stderr } = await berth(['publish', ...words], { env });
@@ -83,7 +106,7 @@ describe('berth publish: IDs, slots and errors', () => {
     assert.equal(await failure(['nowhere', '--ref', 'main']), 'berth publish: no package found at nowhere\n');
     assert.match(
       await failure([folder, '--ref', 'main'], { BERTH_URL: url }),
-      /^berth publish: .+requires an upload key.+\n$/,
+      /^berth publish: .+requires a session or a key.+\n$/,
     );
     assert.match(
       await failure([folder, '--ref', 'main'], { BERTH_URL: 'http://127.0.0.1:1', BERTH_API_KEY: key }),

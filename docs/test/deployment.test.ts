@@ -22,7 +22,7 @@ describe('the deployment guide', () => {
   });
 
   test('alerts only on existing metrics', () => {
-    const sources = read('api/src/http/metrics.ts') + read('api/index.ts');
+    const sources = read('api/src/http/metrics.ts') + read('api/src/app.ts') + read('api/index.ts');
     const [, section = ''] = /^## Monitoring$(.*?)^## /ms.exec(guide) ?? [];
     const named = [...section.matchAll(/`(berth_\w+?)(?:_count)?`/g)].map(([, name = '']) => name);
     assert.ok(named.length > 1);

@@ -17,20 +17,42 @@ export function splitPath(path: string): string[] {
 }
 
 /**
+ * How file systems compare names: exactly; or regardless of case (Windows, macOS by default), of the form in which
+ * Unicode composes accents (macOS), or of both.
+ */
+const COMPARISONS: ((name: string) => string)[] = [
+  (name) => name,
+  (name) => name.normalize('NFC'),
+  foldCase,
+  (name) => foldCase(name.normalize('NFC')).normalize('NFC'),
+];
+
+/**
  * Checks that every link resolves below the root with all the other links in place: `a/up -> ..` and `a/out -> up/..`
- * are harmless alone and lead outside together.
+ * are harmless alone and lead outside together. So may `a/out -> UP/..`, depending on the file system.
  *
- * @param links target of each link by its path, which is relative to the root; both with `/`
- * @throws ArchiveError `archive_unsafe` if a link leads outside or is circular
+ * @param links target of each link by its path, which is relative to the root; both with `/`. Of two links that a file
+ *   system takes for one, the last counts
+ * @throws ArchiveError `archive_unsafe` if a link leads outside or is circular, on any file system
  */
 export function checkLinks(links: ReadonlyMap<string, string>): void {
-  for (const [path, target] of links) {
-    if (!staysInside(path, links))
-      throw new ArchiveError(
-        'archive_unsafe',
-        `the link ${JSON.stringify(path)} -> ${JSON.stringify(target)} leads outside the archive`,
-      );
+  const texts = [...links].flat();
+  for (const fold of COMPARISONS) {
+    const foldedLinks = new Map([...links].map(([path, target]) => [fold(path), fold(target)]));
+    for (const [path, target] of links) {
+      if (!staysInside(fold(path), foldedLinks))
+        throw new ArchiveError(
+          'archive_unsafe',
+          `the link ${JSON.stringify(path)} -> ${JSON.stringify(target)} leads outside the archive`,
+        );
+    }
+    // Usually all names are the same in every comparison.
+    if (COMPARISONS.every((other) => texts.every((text) => other(text) === text))) return;
   }
+}
+
+function foldCase(name: string): string {
+  return name.toUpperCase().toLowerCase();
 }
 
 function staysInside(path: string, links: ReadonlyMap<string, string>): boolean {

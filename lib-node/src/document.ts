@@ -9,6 +9,9 @@ import type { RegistryResponse } from './response.ts';
 import { retrying } from './retry.ts';
 import type { Artefact, ArtefactList } from './types.ts';
 
+/** 1000 documents, the largest page of a list, of some 200 KiB each. */
+const MAX_LIST_BYTES = 256 * 1024 * 1024;
+
 export interface ReadDocument {
   document: Artefact;
   etag: string | undefined;
@@ -44,7 +47,7 @@ export async function listArtefacts(options: ListArtefactsOptions): Promise<Arte
   });
   return await retrying(registry.retries, signal, async () => {
     const response = await send(registry, url, { signal });
-    const list = await response.json();
+    const list = await response.json(MAX_LIST_BYTES);
     if (!Array.isArray(list.results) || typeof list.count !== 'number')
       throw response.unusable('is not a list of artefacts');
     return list as unknown as ArtefactList;

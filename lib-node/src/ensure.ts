@@ -57,7 +57,8 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
     const lookup = await revalidate(target, cached, signal);
     if (lookup.type === 'hit') return { entry: lookup.entry, downloaded: false };
     const { registry, store } = target;
-    const key = JSON.stringify([store.slot.directory, lookup.offer, lookup.etag, registry.url, registry.credentials]);
+    const { url, credentials } = registry;
+    const key = JSON.stringify([store.slot.directory, store.limits, lookup.offer, lookup.etag, url, credentials]);
     const { value, isFirst } = await sharedCalls.join(key, { signal, onProgress }, (sharedSignal, report) =>
       fillStore({
         ...target,
@@ -74,6 +75,7 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
     ensureArtefact: async (options) => {
       checkOptions('ensureArtefact', options, ensureRules);
       const { artefactId, cacheDir, architecture = process.arch, build = false, keep = 1 } = options;
+      const { maxUnpackedBytes, maxEntries } = options;
       if (build) builder ??= createBuilder(builderOptions);
       const store = createPackageStore({
         cacheDir,
@@ -82,6 +84,7 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
         keep,
         isInUse,
         builder: build ? builder : undefined,
+        limits: { maxUnpackedBytes, maxEntries },
       });
       const { entry, downloaded, stale } = await ensure(options, store);
       const { name, version, dataUpdatedAt, digest } = entry;

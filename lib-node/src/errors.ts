@@ -33,9 +33,12 @@ export class RegistryError extends Error {
   }
 }
 
-export type ArchiveErrorCode = 'archive_damaged' | 'archive_unsafe';
+export type ArchiveErrorCode = 'archive_damaged' | 'archive_unsafe' | 'archive_too_large';
 
-/** A tarball that cannot be unpacked (`archive_damaged`) or that would write or point outside (`archive_unsafe`). */
+/**
+ * A tarball that cannot be unpacked (`archive_damaged`), that would write or point outside (`archive_unsafe`), or that
+ * unpacks to more than the limits allow (`archive_too_large`).
+ */
 export class ArchiveError extends Error {
   override readonly name = 'ArchiveError';
   readonly code: ArchiveErrorCode;

@@ -23,8 +23,17 @@ export type {
 } from './options.ts';
 export { migratePlugins } from './migrate.ts';
 export { publishArtefact } from './publish.ts';
-export type { AccountRef, Artefact, ArtefactFormat, ArtefactList, ArtefactSlot, LocalisedText } from './types.ts';
+export type {
+  AccountRef,
+  Artefact,
+  ArtefactFormat,
+  ArtefactList,
+  ArtefactSlot,
+  LocalisedText,
+  TarballWarning,
+} from './types.ts';
 export { extractTarball } from './unpack.ts';
+export type { UnpackLimits } from './unpack.ts';
 
 /** One per process: its callers share the downloads in flight and the directories in use. */
 const cache = createArtefactCache();
@@ -36,7 +45,7 @@ const cache = createArtefactCache();
  * @throws TypeError if an option is unknown, missing or invalid
  * @throws RegistryError if the registry refuses (401, 403, 404), stays unreachable, or sends bytes that do not match
  *   its digest
- * @throws ArchiveError if the tarball is damaged, or contains a path or link that leads outside
+ * @throws ArchiveError if the tarball is damaged, contains a path or link that leads outside, or exceeds the limits
  * @throws BuildError if native modules cannot be built; directories that were returned before stay valid
  */
 export const ensureArtefact = cache.ensureArtefact;

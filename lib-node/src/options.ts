@@ -64,6 +64,13 @@ export interface EnsureArtefactOptions extends RegistryOptions {
   build?: boolean | undefined;
   /** Unpacked directories to keep, including the current one; default 1. The README says which are kept longer. */
   keep?: number | undefined;
+  /**
+   * Bytes that the package may unpack to; default 4 GiB, as registries accept by default. Set it if yours accepts more
+   * (MAX_UNPACKED_BYTES).
+   */
+  maxUnpackedBytes?: number | undefined;
+  /** Files, directories and links that the package may contain; default 200,000, as above (MAX_TAR_ENTRIES). */
+  maxEntries?: number | undefined;
   /** Return the cached copy if the registry cannot be reached at all; default false. */
   allowStale?: boolean | undefined;
   onProgress?: ((progress: Progress) => void) | undefined;

@@ -12,6 +12,7 @@ import type { StagingContext, Store } from './store.ts';
 import { chooseTarball } from './slots.ts';
 import { readState } from './state.ts';
 import { startUnpacking } from './unpack.ts';
+import type { UnpackLimits } from './unpack.ts';
 
 export interface PackageStoreOptions extends Retention {
   cacheDir: string;
@@ -20,6 +21,7 @@ export interface PackageStoreOptions extends Retention {
   architecture: string;
   /** Builds native modules before a directory gets its name. Built directories have a slot of their own. */
   builder?: Builder | undefined;
+  limits?: UnpackLimits | undefined;
 }
 
 /** Makes the store of one artefact, one requested architecture and, with a builder, one runtime. */
@@ -28,6 +30,7 @@ export function createPackageStore({
   artefactId,
   architecture,
   builder,
+  limits = {},
   ...retention
 }: PackageStoreOptions): Store {
   const slot = locateSlot(cacheDir, artefactId, architecture, builder?.runtime);
@@ -40,6 +43,7 @@ export function createPackageStore({
 
   return {
     slot,
+    limits,
     choose: (document) => chooseTarball(document, architecture),
     readCached: async () => {
       const state = readState(slot);
@@ -52,7 +56,7 @@ export function createPackageStore({
       await makeCurrent(slot, state, retention);
     },
     open: async (context) => {
-      const staging = await openStaging(slot, context);
+      const staging = await openStaging(slot, limits, context);
       return {
         ...staging,
         finish: async (digest, sizeBytes) => {
@@ -76,11 +80,11 @@ interface Staging extends Sink {
 }
 
 /** Creates a directory and starts the worker thread that unpacks into it; `abort` removes the directory. */
-async function openStaging(slot: CacheSlot, { report }: StagingContext): Promise<Staging> {
+async function openStaging(slot: CacheSlot, limits: UnpackLimits, { report }: StagingContext): Promise<Staging> {
   const directory = join(slot.directory, stagingName());
   let totalBytes = 0;
   await mkdir(directory);
-  const unpacking = startUnpacking(directory, (bytesDone) => {
+  const unpacking = startUnpacking(directory, limits, (bytesDone) => {
     if (totalBytes > 0) report({ phase: 'unpack', bytesDone, bytesTotal: totalBytes });
   });
   return {

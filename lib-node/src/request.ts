@@ -9,6 +9,8 @@ import type { Registry } from './registry.ts';
 import { RegistryResponse } from './response.ts';
 
 const MAX_REDIRECTS = 5;
+/** Problem documents have some hundred bytes; of other error pages, the beginning says enough. */
+const MAX_REFUSAL_BYTES = 64 * 1024;
 const REDIRECT_STATUS = new Set([301, 302, 303, 307, 308]);
 
 export interface RequestOptions {
@@ -77,7 +79,7 @@ async function throwIfRefused(response: RegistryResponse, artefactId: string | u
     status: response.status,
     contentType: response.headers.get('content-type'),
     retryAfter: response.headers.get('retry-after'),
-    text: await response.text(),
+    text: await response.text(MAX_REFUSAL_BYTES),
     artefactId,
   });
 }

@@ -4,6 +4,10 @@ import { readDigestHeaders } from './digest.ts';
 import { RegistryError } from './errors.ts';
 import type { IdleTimeout } from './idle-timeout.ts';
 
+const MIB = 1024 * 1024;
+/** The largest document of a registry has some 200 KiB. */
+export const MAX_DOCUMENT_BYTES = 16 * MIB;
+
 export interface ResponseContext {
   idleTimeout: IdleTimeout;
   signal: AbortSignal | undefined;
@@ -55,16 +59,23 @@ export class RegistryResponse {
     }
   }
 
-  async text(): Promise<string> {
+  /** Reads the body, up to about `maxBytes`; cancels the rest. */
+  async text(maxBytes: number): Promise<string> {
     const decoder = new TextDecoder();
     let text = '';
-    for await (const chunk of this.chunks()) text += decoder.decode(chunk, { stream: true });
+    let sizeBytes = 0;
+    for await (const chunk of this.chunks()) {
+      text += decoder.decode(chunk, { stream: true });
+      sizeBytes += chunk.length;
+      if (sizeBytes > maxBytes) break;
+    }
     return text + decoder.decode();
   }
 
-  /** Parses the body. @throws RegistryError `bad_answer` if it is not a JSON object */
-  async json(): Promise<Record<string, unknown>> {
-    const text = await this.text();
+  /** Parses the body. @throws RegistryError `bad_answer` if it is not a JSON object of at most `maxBytes` */
+  async json(maxBytes = MAX_DOCUMENT_BYTES): Promise<Record<string, unknown>> {
+    const text = await this.text(maxBytes);
+    if (Buffer.byteLength(text) > maxBytes) throw this.unusable(`is larger than ${maxBytes / MIB} MiB`);
     try {
       const value: unknown = JSON.parse(text);
       if (typeof value === 'object' && value !== null) return value as Record<string, unknown>;

@@ -35,6 +35,7 @@ const secret: Rule = {
   expected: 'printable ASCII without leading or trailing spaces',
   isValid: (value) => typeof value === 'string' && HEADER_SAFE.test(value),
 };
+const positive: Rule = { expected: 'an integer of at least 1', isValid: isIntegerFrom(1) };
 const callback: Rule = { expected: 'a function', isValid: isFunction };
 const localised: Rule = { expected: 'an object like { fr, en }', isValid: isObject };
 
@@ -49,7 +50,7 @@ const registryRules: Rules = {
   account: { expected: 'an object { type: "user" or "organization", id, department? }', isValid: isAccount },
   signal: { expected: 'an AbortSignal', isValid: (value) => value instanceof AbortSignal },
   retries: { expected: 'an integer of at least 0', isValid: isIntegerFrom(0) },
-  timeoutMs: { expected: 'an integer of at least 1', isValid: isIntegerFrom(1) },
+  timeoutMs: positive,
 };
 
 const artefactRules: Rules = {
@@ -80,14 +81,17 @@ const cacheRules: Rules = {
   onProgress: callback,
 };
 
+export const unpackRules: Rules = { maxUnpackedBytes: positive, maxEntries: positive };
+
 export const ensureRules: Rules = {
   ...cacheRules,
+  ...unpackRules,
   architecture: {
     expected: 'an architecture such as x64, or an empty string',
     isValid: (value) => value === '' || isArchitecture(value),
   },
   build: flag,
-  keep: { expected: 'an integer of at least 1', isValid: isIntegerFrom(1) },
+  keep: positive,
 };
 
 export const ensureFileRules: Rules = {

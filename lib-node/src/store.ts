@@ -7,10 +7,13 @@ import type { Progress } from './options.ts';
 import type { Offer } from './slots.ts';
 import type { CacheState } from './state.ts';
 import type { Artefact } from './types.ts';
+import type { UnpackLimits } from './unpack.ts';
 
 export interface Store {
   /** Location of its lock, its state and its partial downloads. */
   slot: CacheSlot;
+  /** Limits of what is unpacked. */
+  limits?: UnpackLimits;
   /** Chooses what to download from a document. @throws RegistryError if nothing in it fits this store */
   choose: (document: Artefact) => Offer;
   /** Reads the state of what can be handed out, if anything. Costs one small file and one `stat`. */

@@ -1,7 +1,17 @@
 // Writes the entries of a tarball below one directory. Synchronous: in a worker thread, a system call costs less than
 // a promise. Files keep their modes (umask applied, never setuid); nothing is written through a link.
 
-import { closeSync, linkSync, lstatSync, mkdirSync, openSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { checkLinks, splitPath } from './archive-path.ts';
 import { ArchiveError, isErrno } from './errors.ts';
 import type { EntrySink, TarEntry } from './tar/index.ts';
@@ -28,12 +38,21 @@ export function createTreeWriter(directory: string): TreeWriter {
 
   function relativePath(archivePath: string): string {
     const [first, ...parts] = splitPath(archivePath);
+    // The root of the archive itself, `./`.
+    if (first === undefined) return '';
     folder ??= first;
     if (first !== folder) throw unsafe(archivePath, 'is outside the top folder of the archive');
     return parts.join('/');
   }
 
   const targetOf = (path: string): string => `${directory}/${path}`;
+
+  /** Whether the disk has exactly this name. One that ignores case also finds it by others. */
+  function isOnDisk(path: string): boolean {
+    return path
+      .split('/')
+      .every((name, index, parts) => readdirSync(targetOf(parts.slice(0, index).join('/'))).includes(name));
+  }
 
   /** Creates a directory and its parents. Existing ones must be real directories, not links. */
   function makeDirectory(path: string): void {
@@ -58,6 +77,11 @@ export function createTreeWriter(directory: string): TreeWriter {
       return make(target);
     } catch (error) {
       if (!isErrno(error, 'EEXIST')) throw error;
+      if (!files.has(path) && !links.has(path) && !isOnDisk(path))
+        throw unsafe(
+          path,
+          'has the name of another one on this disk, which ignores case or accents: use another disk',
+        );
       unlinkSync(target);
       files.delete(path);
       links.delete(path);

@@ -27,6 +27,20 @@ export interface ArtefactSlot {
   uploadedBy?: unknown;
   hasNativeModules?: boolean;
   hasInstallScripts?: boolean;
+  /** Names in the tarball that not all systems can unpack; missing if there are none, or on older registries. */
+  warnings?: TarballWarning[];
+}
+
+export interface TarballWarning {
+  /**
+   * - `name_collision`: names that are the same where case or the form of accents is ignored, as on macOS and Windows
+   * - `windows_name`: names that Windows cannot hold
+   */
+  code: string;
+  /** Number of entries. */
+  count: number;
+  /** Up to four of them; only for superadmins, internal services and the uploader. */
+  paths?: string[];
 }
 
 /** The document of an artefact, as `GET /artefacts/:id` returns it. */

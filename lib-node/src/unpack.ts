@@ -4,9 +4,29 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { Worker } from 'node:worker_threads';
 import { ArchiveError } from './errors.ts';
+import { checkOptions, unpackRules } from './rules.ts';
 
 /** Backpressure limit: bytes queued for the worker, which receives them in one message when it reads again. */
 const MAX_QUEUED_BYTES = 1024 * 1024;
+
+/** Of what one archive may contain. */
+export interface UnpackLimits {
+  /** Bytes of the inflated archive, headers included; default 4 GiB, as registries accept by default. */
+  maxUnpackedBytes?: number | undefined;
+  /** Files, directories and links; default 200,000, as registries accept by default. */
+  maxEntries?: number | undefined;
+}
+
+/** What the worker thread gets. */
+export interface UnpackJob {
+  directory: string;
+  maxUnpackedBytes: number;
+  maxEntries: number;
+}
+
+/** The defaults of the registry's MAX_UNPACKED_BYTES and MAX_TAR_ENTRIES. */
+const MAX_UNPACKED_BYTES = 4 * 1024 ** 3;
+const MAX_ENTRIES = 200_000;
 
 export type UnpackMessage =
   | { type: 'consumed'; bytes: number }
@@ -27,9 +47,14 @@ export interface Unpacking {
  *
  * @param onConsumed called with the number of compressed bytes that have been unpacked
  */
-export function startUnpacking(directory: string, onConsumed: (bytes: number) => void = () => undefined): Unpacking {
+export function startUnpacking(
+  directory: string,
+  { maxUnpackedBytes = MAX_UNPACKED_BYTES, maxEntries = MAX_ENTRIES }: UnpackLimits,
+  onConsumed: (bytes: number) => void = () => undefined,
+): Unpacking {
+  const job: UnpackJob = { directory, maxUnpackedBytes, maxEntries };
   const worker = new Worker(new URL('./unpack-worker.js', import.meta.url), {
-    workerData: directory,
+    workerData: job,
     stdin: true,
     execArgv: [],
   });
@@ -73,12 +98,17 @@ export function startUnpacking(directory: string, onConsumed: (bytes: number) =>
  * Unpacks a gzipped npm tarball into `directory`, which is created if it is missing and should be empty. Drops the
  * leading `package/`, keeps file modes and links that stay inside, and does not set owners.
  *
- * @throws ArchiveError if the tarball is damaged, or contains a path or link that leads outside; files that were
- *   written before stay
+ * @throws ArchiveError if the tarball is damaged, contains a path or link that leads outside, or exceeds the limits;
+ *   files that were written before stay
  */
-export async function extractTarball(stream: AsyncIterable<Uint8Array>, directory: string): Promise<void> {
+export async function extractTarball(
+  stream: AsyncIterable<Uint8Array>,
+  directory: string,
+  limits: UnpackLimits = {},
+): Promise<void> {
+  checkOptions('extractTarball', limits, unpackRules);
   await mkdir(directory, { recursive: true });
-  const unpacking = startUnpacking(directory);
+  const unpacking = startUnpacking(directory, limits);
   try {
     for await (const chunk of stream) await unpacking.write(chunk);
     await unpacking.finish();
@@ -88,6 +118,7 @@ export async function extractTarball(stream: AsyncIterable<Uint8Array>, director
 }
 
 function revive({ code, message }: { code: string | undefined; message: string }): Error {
-  if (code === 'archive_damaged' || code === 'archive_unsafe') return new ArchiveError(code, message);
+  if (code === 'archive_damaged' || code === 'archive_unsafe' || code === 'archive_too_large')
+    return new ArchiveError(code, message);
   return Object.assign(new Error(message), code === undefined ? {} : { code });
 }

@@ -7,6 +7,7 @@ import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { RegistryError } from './errors.ts';
+import { MAX_DOCUMENT_BYTES } from './response.ts';
 
 /** A server that does not support 100-continue gets the body after this time, as with curl. */
 const CONTINUE_WAIT_MS = 1000;
@@ -78,7 +79,11 @@ async function receive(request: ClientRequest, responseStart: AbortController): 
     responseStart.abort();
     request.on('error', () => undefined);
     let text = '';
-    for await (const chunk of response.setEncoding('utf8')) text += chunk;
+    for await (const chunk of response.setEncoding('utf8')) {
+      text += chunk;
+      // What is cut is not JSON, which the callers report.
+      if (text.length > MAX_DOCUMENT_BYTES) break;
+    }
     return { status: response.statusCode ?? 0, headers: response.headers, text };
   } catch (cause) {
     throw new ConnectionError(cause instanceof Error ? cause.message : String(cause), { cause });

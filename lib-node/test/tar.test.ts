@@ -49,6 +49,21 @@ function withChecksum(archive: Buffer, at = 0): Buffer {
   return archive;
 }
 
+const withByte = (archive: Buffer, at: number, byte: number): Buffer => {
+  archive[at] = byte;
+  return archive;
+};
+const withText = (archive: Buffer, at: number, text: string): Buffer => {
+  archive.write(text, at, 'latin1');
+  return archive;
+};
+/** Sets the size in base 256. */
+const withSize = (archive: Buffer, sizeBytes: number): Buffer => {
+  archive.fill(0, 124, 136);
+  return withByte(withByte(archive, 124, 0x80), 135, sizeBytes);
+};
+const packed = (type: 'directory' | 'file'): Buffer => pack([{ path: 'package/d/', type }]);
+
 const record = (key: string, value: string): string => {
   const rest = ` ${key}=${value}\n`;
   const digits = String(Buffer.byteLength(rest) + 2).length;
@@ -173,11 +188,61 @@ test('damaged and ambiguous archives are refused', () => {
     'a link with a content': ['ambiguous', pack([{ ...FILE, type: 'symlink', linkpath: 'b', content: 'c' }])],
     'a link to nothing': ['ambiguous', pack([{ path: 'package/a', type: 'symlink' }])],
     'a file with a target': ['ambiguous', pack([{ path: 'package/a', linkpath: 'b' }])],
+    'two extended headers': ['ambiguous', pack([pax({ path: 'package/b' }), pax({ comment: 'x' }), FILE])],
+    'a file named as a directory': ['ambiguous', pack([pax({ path: 'package/d/.' }), FILE])],
+    'a hard link to what is named as a directory': [
+      'ambiguous',
+      pack([{ path: 'package/l', type: 'hardlink', linkpath: 'package/a/' }]),
+    ],
+    'a name that is not UTF-8': ['ambiguous', withChecksum(withByte(pack([FILE]), 8, 0xe9))],
+    'a prefix that is not UTF-8': ['ambiguous', withChecksum(withByte(pack([FILE]), 345, 0xe9))],
+    'a target that is not UTF-8': [
+      'ambiguous',
+      withChecksum(withByte(pack([{ path: 'package/l', type: 'symlink', linkpath: 'abc' }]), 158, 0xe9)),
+    ],
+    'a long name that is not UTF-8': [
+      'ambiguous',
+      pack([{ path: 'x', type: 'longPath', content: Buffer.from('package/caf\xe9\0', 'latin1') }, FILE]),
+    ],
+    'a pax name that is not UTF-8': [
+      'ambiguous',
+      pack([{ path: 'x', type: 'pax', content: Buffer.from('18 path=package/\xe9\n', 'latin1') }, FILE]),
+    ],
+    'a size that is not a number': ['damaged', withChecksum(withText(pack([FILE]), 124, '00000000089'))],
+    'a directory with a negative size': ['damaged', withChecksum(withByte(packed('directory'), 124, 0xff))],
+    'a mode that is not a number': ['damaged', withChecksum(withText(pack([FILE]), 100, 'rw-r--r'))],
     'a sparse file': ['unsupported', pack([pax({ 'GNU.sparse.map': '0,1' }), FILE])],
   };
   for (const [name, [code, archive]] of Object.entries(cases)) {
     assert.throws(() => read(archive), { name: 'TarError', code }, name);
   }
+});
+
+test('a directory may have a size of 0 in any form, and any owner and time', () => {
+  const archive = withText(withText(withSize(packed('directory'), 0), 108, ' '.repeat(8)), 136, 'yesterday   ');
+  assert.deepEqual(
+    read(withChecksum(archive)).map(({ path, type }) => [path, type]),
+    [['package/d/', 'Directory']],
+  );
+});
+
+test('what follows a directory is read as the next entry, whatever size it claims', () => {
+  const hidden = pack([{ path: 'package/d/hidden' }]).subarray(0, 512);
+  const archive = pack([{ path: 'package/d/', type: 'directory', content: hidden }, FILE]);
+  assert.deepEqual(
+    read(archive).map(({ path }) => path),
+    ['package/d/', 'package/d/hidden', 'package/a'],
+  );
+});
+
+test('a character that stands for unreadable bytes is a name like any other', () => {
+  assert.equal(read(pack([{ path: 'package/\ufffd' }]))[0]?.path, 'package/\ufffd');
+});
+
+test('the name that an extended header overrides may be cut in the middle of a character', () => {
+  const name = `package/${'é'.repeat(60)}`;
+  const archive = pack([pax({ path: name }), { path: name.slice(0, 55) }]);
+  assert.equal(read(archive)[0]?.path, name);
 });
 
 test('a global comment changes nothing', () => {

@@ -84,6 +84,11 @@ describe('the page of an artefact', () => {
       for (const text of ['x64', 'arm64', '2.0.1']) await page.getByText(text, { exact: true }).first().waitFor();
       await page.getByText(t('artefact.native'), { exact: true }).waitFor();
       await page.getByText(t('artefact.scripts'), { exact: true }).waitFor();
+      for (const [warning, count] of [
+        ['nameCollision', '2'],
+        ['windowsName', '1'],
+      ] as const)
+        await page.getByText(t(`artefact.${warning}`, { count })).waitFor();
       await page.getByText(t('artefact.noReadme')).waitFor();
       await assertAccessible();
       await page.getByRole('link', { name: t('artefact.packages') }).click();

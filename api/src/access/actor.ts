@@ -4,8 +4,9 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import type { Executor } from '../db/index.ts';
 import type { Caller } from './caller.ts';
-import { ApiKeyRevokedError, SessionEndedError } from './errors.ts';
+import { ApiKeyRevokedError, SessionEndedError, UnauthenticatedError } from './errors.ts';
 import { rawKeyOf, resolveCaller, type Authenticators } from './resolve-caller.ts';
+import { SAFE_METHODS } from './same-origin.ts';
 
 /** Caller of a request and where it came from; services take it and pass it to `changeAs`. */
 export interface Actor {
@@ -35,14 +36,23 @@ declare module 'fastify' {
   interface FastifyRequest {
     actor: Actor;
   }
+  interface FastifyContextConfig {
+    /** Anonymous callers may write through this route; it checks something else, such as a token in its body. */
+    anonymous?: boolean;
+  }
 }
 
-/** Resolves the caller before the body is read. An error of `resolveCaller` becomes the response. */
+/**
+ * Resolves the caller before the body is read, and refuses anonymous ones on routes that write, so that nobody unknown
+ * has a body parsed. An error of `resolveCaller` becomes the response.
+ */
 export function registerActor(app: FastifyInstance, authenticators: Authenticators): void {
   app.decorateRequest('actor');
   app.addHook('onRequest', async (request) => {
     const { method, headers, host, protocol, ip, id: requestId } = request;
     const caller = await resolveCaller({ method, headers, host, protocol, ip }, authenticators);
+    if (caller.kind === 'anonymous' && !SAFE_METHODS.has(method) && !request.routeOptions.config.anonymous)
+      throw new UnauthenticatedError('This requires a session or a key: sign in or send a key.');
     request.actor = { caller, ip, requestId, reload: reloadOf(caller, headers, authenticators) };
   });
 }

@@ -15,6 +15,7 @@ import { createGuesses } from './auth/guesses.ts';
 import { createAuthLoader, createResetToken, renewSession } from './auth/load-auth.ts';
 import { createPasswordResets } from './auth/password-resets.ts';
 import { authRoutes } from './auth/routes.ts';
+import { createStrangerEvents } from './auth/stranger-events.ts';
 import { createDirectoryAuthenticator } from './directory/authenticator.ts';
 import { externalAccountRoutes } from './directory/routes.ts';
 import { deleteGrantsOf } from './grants/repository.ts';
@@ -39,7 +40,7 @@ import { createSessionCookies } from './sessions/session-cookie.ts';
 import { createAddressProofs } from './users/address-proof.ts';
 import { listSuperadminEmails } from './users/repository.ts';
 import { userRoutes } from './users/routes.ts';
-import { SCRYPT, type PasswordHashing } from './password.ts';
+import { boundHashing, SCRYPT, type PasswordHashing } from './password.ts';
 import { createFirstSuperadmin, type FirstSuperadmin } from './users/first-superadmin.ts';
 import { createUserService } from './users/service.ts';
 
@@ -171,13 +172,14 @@ function createLocalAccounts(
     signInsPerMinute = SIGN_INS_PER_MINUTE,
     oidc,
     mailer,
-    passwords = SCRYPT,
+    passwords: hashing = SCRYPT,
     onError = () => undefined,
     onAccountDeleted = [],
     onUserTakenOver = [],
   }: AccountsOptions,
   grants: GrantService,
 ): Accounts {
+  const passwords = boundHashing(hashing);
   const guesses = createGuesses({ database });
   const authCalls = createAuthCalls();
   const proofs = createAddressProofs({
@@ -211,12 +213,14 @@ function createLocalAccounts(
   };
   const createToken = (executor: Executor, userId: string, way: 'mailed' | 'handed-over') =>
     createResetToken(executor, userId, way, PASSWORD_LINK_LIFETIME_SECONDS);
+  const strangers = createStrangerEvents({ database });
   const passwordResets =
     mailer &&
     createPasswordResets({
       database,
       publicUrl,
       mailer,
+      strangers,
       createToken: async (userId) => (await createToken(database.db, userId, 'mailed')).token,
       requestsPerMinute: signInsPerMinute,
       onError,
@@ -252,6 +256,7 @@ function createLocalAccounts(
     guesses,
     passwordResets,
     authCalls,
+    strangers,
     syncClaims: oidc && createClaimSync({ database, names: oidc.claims }),
   });
   return {

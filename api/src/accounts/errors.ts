@@ -16,9 +16,16 @@ export const SessionNotFoundError = defineError('session_not_found', 404, 'Sessi
 export const CodeUsedError = defineError('code_used', 401, 'Code already used');
 export const InvitationNotFoundError = defineError('invitation_not_found', 404, 'Invitation not found');
 export const InvitationForAnotherError = defineError('invitation_for_another', 403, 'Invitation for another user');
-export const InvitationNotMailedError = defineError('invitation_not_mailed', 503, 'Invitation not mailed');
+export const InvitationNotMailedError = defineError('invitation_not_mailed', 503, 'Invitation not mailed', {
+  retryAfterSeconds: 60,
+});
 export const InvitationFieldsError = defineError('invitation_fields_invalid', 400, 'Invalid acceptance fields');
 export const SessionInvalidError = defineError('session_invalid', 401, 'Invalid session');
-export const DirectoryUnavailableError = defineError('directory_unavailable', 503, 'Identity service unavailable');
-export const OidcUnavailableError = defineError('oidc_unavailable', 503, 'OpenID provider unavailable');
+export const SignInBusyError = defineError('sign_in_busy', 503, 'Too many sign-ins', { retryAfterSeconds: 3 });
+export const DirectoryUnavailableError = defineError('directory_unavailable', 503, 'Identity service unavailable', {
+  retryAfterSeconds: 5,
+});
+export const OidcUnavailableError = defineError('oidc_unavailable', 503, 'OpenID provider unavailable', {
+  retryAfterSeconds: 10,
+});
 export const AccountsInDirectoryError = defineError('accounts_in_directory', 404, 'Managed by the identity service');

@@ -1,3 +1,4 @@
+export { accountCleanupJob } from './cleanup.ts';
 export { createAccounts } from './accounts.ts';
 export type { Accounts, AccountsOptions } from './accounts.ts';
 export { countAuthSecretUse, deleteAuthSecretUse } from './auth/lost-secret-repository.ts';

@@ -2,6 +2,7 @@
 
 import type { Account, Uploader } from '../access/index.ts';
 import type { Digest } from '../digests/index.ts';
+import type { TarballWarning } from '../tarballs/index.ts';
 
 export type Format = 'npm' | 'file';
 export const FORMATS = ['npm', 'file'] as const satisfies Format[];
@@ -52,6 +53,8 @@ export interface Slot {
   uploadedBy: Uploader;
   hasNativeModules: boolean;
   hasInstallScripts: boolean;
+  /** Names in the tarball that not all systems can hold or tell apart; not stored with the slot, but with the scan. */
+  warnings: readonly TarballWarning[];
 }
 
 /** The slot of portable builds; the default. */

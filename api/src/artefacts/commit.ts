@@ -145,6 +145,7 @@ function mergeUpload(
         fileName: name,
         hasNativeModules: false,
         hasInstallScripts: false,
+        warnings: [],
       },
     };
   }
@@ -160,6 +161,7 @@ function mergeUpload(
       version: scan.manifest.version,
       hasNativeModules: scan.hasNativeModules,
       hasInstallScripts: scan.hasInstallScripts,
+      warnings: scan.warnings,
     },
   };
 }

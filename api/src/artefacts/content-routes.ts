@@ -50,12 +50,12 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
           response: { 200: PackageListSchema, ...problems(400, 401, 404) },
         },
       },
-      async (request) => {
-        const results = await contents.packages(request.actor.caller, {
+      async (request, reply) => {
+        const packages = await contents.packages(request.actor.caller, {
           ...request.params,
           architecture: request.query.architecture,
         });
-        return { results, count: results.length };
+        return reply.type('application/json; charset=utf-8').send(packages as never);
       },
     );
 
@@ -87,7 +87,7 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
           tags: ['contents'],
           params: IdParamsSchema,
           querystring: ArchitectureQuerySchema,
-          response: { 200: FILE, ...problems(400, 401, 403, 404) },
+          response: { 200: FILE, ...problems(400, 401, 403, 404, 503) },
         },
       },
       async (request, reply) => {
@@ -101,7 +101,12 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
         reply
           .headers({ 'content-length': String(sizeBytes), 'content-security-policy': "sandbox; default-src 'none'" })
           .type('text/plain; charset=utf-8');
-        return reply.send((request.method === 'HEAD' ? Readable.from([]) : await open()) as never);
+        if (request.method === 'HEAD') return reply.send(Readable.from([]) as never);
+        const gone = new AbortController();
+        reply.raw.once('close', () => {
+          gone.abort();
+        });
+        return reply.send((await open(gone.signal)) as never);
       },
     );
   };

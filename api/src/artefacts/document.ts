@@ -1,10 +1,12 @@
 // Renders artefacts as JSON documents. They are rendered once, in the transaction that changes them, and stored.
 
 import { createHash } from 'node:crypto';
+import type { TarballWarning } from '../tarballs/index.ts';
 import type { Artefact, Slot } from './artefact.ts';
 import { lastUploaded, slotForDownload } from './operations.ts';
 
-/** Who reads the document: `full` also includes the uploader and the access list. */
+/** Who reads the document: `full` also includes the uploader, the access list, and
+ * the paths of warnings. */
 export type Audience = 'full' | 'limited';
 
 export interface RenderedDocument {
@@ -84,7 +86,13 @@ function tarball(slot: Slot, audience: Audience): Record<string, unknown> {
     uploadedBy: audience === 'full' ? slot.uploadedBy : undefined,
     hasNativeModules: slot.hasNativeModules,
     hasInstallScripts: slot.hasInstallScripts,
+    warnings: slot.warnings.length > 0 ? slot.warnings.map((warning) => renderWarning(warning, audience)) : undefined,
   };
+}
+
+/** Like the list of files, the names are not for everybody who sees the artefact. */
+function renderWarning({ code, count, paths }: TarballWarning, audience: Audience): Record<string, unknown> {
+  return { code, count, paths: audience === 'full' ? paths : undefined };
 }
 
 function fileFields(slot: Slot | undefined): Record<string, unknown> {

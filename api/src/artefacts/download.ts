@@ -135,10 +135,15 @@ function commonHeaders(facts: DownloadFacts, slot: Slot, etag: string) {
     'repr-digest': toReprDigest(slot.digest),
     ...(facts.format === 'npm' && {
       'x-artefact-architecture': slot.architecture,
-      'x-artefact-version': slot.version ?? '',
+      'x-artefact-version': headerValueOf(slot.version),
       'x-artefact-has-native-modules': String(slot.hasNativeModules),
     }),
   };
+}
+
+/** Leaves out a version that no header can carry: older releases stored those of mirrors unchecked. */
+function headerValueOf(version = ''): string {
+  return /^[\x21-\x7e]*$/.test(version) ? version : '';
 }
 
 function fileNameOf(slot: Slot): string {

@@ -13,4 +13,7 @@ export const MirroredReadOnlyError = defineError('mirrored_read_only', 403, 'Art
 export const SlotNotFoundError = defineError('slot_not_found', 404, 'Slot not found');
 export const NotATarballError = defineError('not_a_tarball', 400, 'Not an npm tarball');
 export const ReadmeNotFoundError = defineError('readme_not_found', 404, 'README not found');
+export const TarballReadsBusyError = defineError('tarball_reads_busy', 503, 'Too many reads of tarballs', {
+  retryAfterSeconds: 5,
+});
 export const FileNotFoundError = defineError('file_not_found', 404, 'File not found in the package');

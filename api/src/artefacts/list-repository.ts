@@ -26,8 +26,14 @@ export interface ListPage {
   size: number;
 }
 export interface Listing {
-  documents: string[];
+  rows: ListedDocument[];
   count: number;
+}
+export interface ListedDocument {
+  id: string;
+  sizeBytes: number;
+  /** Undefined if it is larger than its share of PAGE_BYTES: to be read later. */
+  json: string | undefined;
 }
 
 type Sql = RawBuilder<unknown>;
@@ -46,6 +52,11 @@ const MIN_INDEXED_LENGTH = 3;
  * in list order.
  */
 const MAX_LOOKUPS = { sqlite: 5000, postgres: 1000 } as const;
+/**
+ * Bytes of documents that are read with their page, each up to its share: four times what ordinary ones have on a page
+ * of 1000. A document may have 200 KiB.
+ */
+export const PAGE_BYTES = 4 * 1024 * 1024;
 const ORDERS: Record<ListSort, Sql> = {
   'dataUpdatedAt': sql`data_updated_at desc, id`,
   'name': sql`id`,
@@ -56,7 +67,7 @@ export function listRepository(executor: Executor, dialect: DialectName) {
   const counts = createCountCache();
 
   return {
-    /** Returns the stored documents of one page, as JSON texts, and the count of all matches. */
+    /** Returns one page of stored documents, and the count of all matches. */
     async list(caller: Caller, filters: ListFilters, page: ListPage, audience: Audience): Promise<Listing> {
       // Read before the queries, so that the count is never older than this version.
       const listVersion = await version();
@@ -65,7 +76,19 @@ export function listRepository(executor: Executor, dialect: DialectName) {
       const source = sql`${from} where ${sql.join([sql`1 = 1`, ...where], sql` and `)}`;
       const viewer = isUnlimited(caller) || (accountOf(caller) ?? '');
       const total = counts.get(listVersion, JSON.stringify([viewer, filters]), () => count(source));
-      return { documents: await documents(source, page, audience), count: await total };
+      return { rows: await documents(source, page, audience), count: await total };
+    },
+
+    /** Returns documents by ID, as JSON texts; those that do not exist any more are missing. */
+    async documentsOf(ids: readonly string[], audience: Audience): Promise<Map<string, string>> {
+      const wanted =
+        dialect === 'postgres'
+          ? sql`unnest(${[...ids]}::text[]) as wanted_id`
+          : sql`(select value as wanted_id from json_each(${JSON.stringify(ids)}))`;
+      const { rows } = await sql<{ id: string; json: string }>`
+        select artefact_id as id, ${sql.ref(`${audience}_document`)} as json
+        from ${wanted} join artefact_documents on artefact_id = wanted_id`.execute(executor);
+      return new Map(rows.map(({ id, json }) => [id, json]));
     },
 
     /** Lists the distinct group names of a category in one language, in byte order. */
@@ -123,13 +146,20 @@ export function listRepository(executor: Executor, dialect: DialectName) {
     return sql`(select value as match_seq from json_each(${matches})) cross join artefacts on seq = match_seq`;
   }
 
-  /** Selects the page first, then joins the documents of its rows only. */
-  async function documents(source: Sql, { sort, skip, size }: ListPage, audience: Audience): Promise<string[]> {
+  /** Selects the page first, then joins the documents of its rows only, in one statement: none is missing. */
+  async function documents(
+    source: Sql,
+    { sort, skip, size }: ListPage,
+    audience: Audience,
+  ): Promise<ListedDocument[]> {
     const order = ORDERS[sort];
-    const { rows } = await sql<{ json: string }>`select ${sql.ref(`${audience}_document`)} as json
+    const json = sql.ref(`${audience}_document`);
+    const maxBytes = Math.floor(PAGE_BYTES / Math.max(size, 1));
+    const { rows } = await sql<{ id: string; size: number; json: string | null }>`
+      select id, octet_length(${json}) as size, case when octet_length(${json}) <= ${maxBytes} then ${json} end as json
       from (select id, data_updated_at from ${source} order by ${order} limit ${size} offset ${skip}) as page
       join artefact_documents on artefact_id = id order by ${order}`.execute(executor);
-    return rows.map(({ json }) => json);
+    return rows.map((row) => ({ id: row.id, sizeBytes: row.size, json: row.json ?? undefined }));
   }
 
   /** Changes with every committed change of any artefact, in any process. */

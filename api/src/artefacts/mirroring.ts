@@ -103,6 +103,11 @@ export function createMirroring({ database }: { database: Database }): Mirroring
         );
       const previous = stored?.artefact.format === fields.format ? stored : undefined;
       const { artefact, slots } = merge(stored?.artefact, fields, mirroredSlots);
+      // Bytes that were here already have been scanned before.
+      for (const slot of slots) {
+        const ingested = mirroredSlots.find(({ architecture }) => architecture === slot.architecture)?.ingested;
+        slot.warnings = ingested?.scan?.warnings ?? (await scanRepository(tx).findWarnings(slot.digest));
+      }
       const documents = renderDocuments(artefact, slots);
       if (stored && !previous) await artefacts.delete(fields.id);
       if (previous) await artefacts.update(artefact, documents, previous.artefact);
@@ -188,6 +193,7 @@ function merge(
       uploadedAt,
       hasNativeModules,
       hasInstallScripts,
+      warnings: [],
       uploadedBy: { internal: true },
       path:
         architecture === FILE_SLOT

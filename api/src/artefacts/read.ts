@@ -7,6 +7,7 @@ import { authorizeRead } from './authorize-read.ts';
 import type { Audience } from './document.ts';
 import { documentRepository, type DocumentRow } from './document-repository.ts';
 import { CategoryInvalidError } from './errors.ts';
+import { renderList, type ListBody } from './list-body.ts';
 import { listRepository, type ListFilters, type ListPage } from './list-repository.ts';
 import { searchPatterns } from './operations.ts';
 import { artefactRepository } from './repository.ts';
@@ -35,8 +36,8 @@ export function createRead({ database, categories }: { database: Database; categ
         .thumbnail;
     },
 
-    /** Returns `{ results, count }` as JSON. @throws category_invalid */
-    async list(caller: Caller, query: ListQuery): Promise<string> {
+    /** Returns `{ results, count }` as JSON; as a stream if it is long. @throws category_invalid */
+    async list(caller: Caller, query: ListQuery): Promise<ListBody> {
       if (query.category !== undefined) assertKnownCategory(query.category, categories);
       const {
         q = '',
@@ -60,8 +61,12 @@ export function createRead({ database, categories }: { database: Database; categ
         includeDeprecated,
       };
       const page: ListPage = { sort, skip, size: Math.min(size, MAX_PAGE_SIZE) };
-      const { documents, count } = await lists.list(caller, filters, page, audienceOf(caller));
-      return `{"results":[${documents.join(',')}],"count":${count}}`;
+      const audience = audienceOf(caller);
+      const readPage = () => lists.list(caller, filters, page, audience);
+      return renderList(await readPage(), {
+        documentsOf: (ids) => lists.documentsOf(ids, audience),
+        readAgain: readPage,
+      });
     },
 
     /** Lists the distinct group names of a category. @throws category_invalid */

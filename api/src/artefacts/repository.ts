@@ -1,20 +1,19 @@
 // Stores artefacts, slots and access entries. list-repository.ts lists them.
 
 import { createHash } from 'node:crypto';
-import type { Account, Uploader } from '../access/index.ts';
+import type { Account } from '../access/index.ts';
 import {
   LIST_VERSION_SHARDS,
   rowBatches,
   type ArtefactDocumentsTable,
   type ArtefactsTable,
   type Executor,
-  type SlotsTable,
   type Tx,
 } from '../db/index.ts';
-import type { Digest } from '../digests/index.ts';
 import type { Artefact, Format, Slot } from './artefact.ts';
 import type { Documents } from './document.ts';
 import { searchText } from './operations.ts';
+import { toSlot, toSlotRow, toSlots } from './slot-repository.ts';
 
 export interface StoredArtefact {
   artefact: Artefact;
@@ -53,7 +52,7 @@ export function artefactRepository(executor: Executor | Tx) {
       }));
     },
 
-    /** Reads the data for a download in one statement, so that it never mixes two states. */
+    /** Reads the data for a download in one statement, so that it never mixes two states; without warnings. */
     async findDownloadFacts(id: string): Promise<DownloadFacts | undefined> {
       const rows = await executor
         .selectFrom('artefacts')
@@ -77,7 +76,9 @@ export function artefactRepository(executor: Executor | Tx) {
     async findSlots(id: string): Promise<Slot[]> {
       const rows = await executor
         .selectFrom('slots')
-        .selectAll()
+        .leftJoin('tarball_scans', 'tarball_scans.digest', 'slots.digest')
+        .selectAll('slots')
+        .select('warnings')
         .where('artefact_id', '=', id)
         .orderBy('architecture')
         .execute();
@@ -88,7 +89,8 @@ export function artefactRepository(executor: Executor | Tx) {
       const rows = await executor
         .selectFrom('artefact_documents as documents')
         .leftJoin('slots', 'slots.artefact_id', 'documents.artefact_id')
-        .select('record')
+        .leftJoin('tarball_scans', 'tarball_scans.digest', 'slots.digest')
+        .select(['record', 'warnings'])
         .selectAll('slots')
         .select((eb) =>
           eb
@@ -258,41 +260,5 @@ function toDocumentColumns(
     limited_etag: limited.etag,
     full_document: full.json,
     full_etag: full.etag,
-  };
-}
-
-/** Converts the rows of a left join, whose columns are null if there are no slots. */
-function toSlots(rows: readonly { [Column in keyof SlotsTable]: SlotsTable[Column] | null }[]): Slot[] {
-  return rows.flatMap((row) => (row.artefact_id === null ? [] : [toSlot(row as SlotsTable)]));
-}
-
-function toSlot(row: SlotsTable): Slot {
-  return {
-    architecture: row.architecture,
-    digest: row.digest as Digest,
-    path: row.path,
-    sizeBytes: row.size,
-    version: row.version ?? undefined,
-    fileName: row.file_name ?? undefined,
-    uploadedAt: row.uploaded_at,
-    uploadedBy: JSON.parse(row.uploaded_by) as Uploader,
-    hasNativeModules: row.has_native_modules === 1,
-    hasInstallScripts: row.has_install_scripts === 1,
-  };
-}
-
-function toSlotRow(artefactId: string, slot: Slot): SlotsTable {
-  return {
-    artefact_id: artefactId,
-    architecture: slot.architecture,
-    digest: slot.digest,
-    path: slot.path,
-    size: slot.sizeBytes,
-    version: slot.version ?? null,
-    file_name: slot.fileName ?? null,
-    uploaded_at: slot.uploadedAt,
-    uploaded_by: JSON.stringify(slot.uploadedBy),
-    has_native_modules: Number(slot.hasNativeModules),
-    has_install_scripts: Number(slot.hasInstallScripts),
   };
 }

@@ -1,7 +1,8 @@
+import type { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
-import { isNotModified, problems } from '../http/index.ts';
+import { isNotModified, LARGE_BODY_LIMIT_BYTES, problems } from '../http/index.ts';
 import type { ArtefactServices } from './service.ts';
 import {
   ArtefactListSchema,
@@ -81,6 +82,7 @@ export function artefactRoutes({ read, edit }: ArtefactServices): FastifyPluginA
     app.patch(
       '/artefacts/:id',
       {
+        bodyLimit: LARGE_BODY_LIMIT_BYTES,
         schema: {
           summary: 'Change metadata and access',
           tags: ['artefacts'],
@@ -131,7 +133,7 @@ function sendNotModified(reply: FastifyReply): never {
   return reply.code(304).send() as never;
 }
 
-/** Sends a stored rendered document without serialising it again. */
-function sendDocument(reply: FastifyReply, json: string | Uint8Array): never {
+/** Sends stored rendered documents without serialising them again. */
+function sendDocument(reply: FastifyReply, json: string | Uint8Array | Readable): never {
   return reply.type('application/json; charset=utf-8').send(json) as never;
 }

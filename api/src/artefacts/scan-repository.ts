@@ -1,11 +1,11 @@
 // Stores tarball scans by digest: equal bytes share one scan.
 
 import type { Executor, Tx } from '../db/index.ts';
-import type { BundledPackage, TarballScan } from '../tarballs/index.ts';
+import type { TarballScan, TarballWarning } from '../tarballs/index.ts';
 import { putFileIndex } from './file-index-repository.ts';
 
 export function scanRepository(executor: Executor | Tx) {
-  const column = async (digest: string, name: 'readme' | 'packages') =>
+  const column = async (digest: string, name: 'readme' | 'packages' | 'warnings') =>
     (
       await executor
         .selectFrom('tarball_scans')
@@ -23,6 +23,7 @@ export function scanRepository(executor: Executor | Tx) {
         readme: scan.readme ?? null,
         packages: JSON.stringify(scan.packages),
         unpacked_size: scan.unpackedSizeBytes,
+        warnings: JSON.stringify(scan.warnings),
       };
       await executor
         .insertInto('tarball_scans')
@@ -33,7 +34,13 @@ export function scanRepository(executor: Executor | Tx) {
     },
 
     findReadme: async (digest: string): Promise<string | undefined> => (await column(digest, 'readme')) ?? undefined,
-    findPackages: async (digest: string): Promise<BundledPackage[]> =>
-      JSON.parse((await column(digest, 'packages')) ?? '[]') as BundledPackage[],
+    /** Returns the bundled packages as a JSON array. */
+    findPackages: async (digest: string): Promise<string> => (await column(digest, 'packages')) ?? '[]',
+    findWarnings: async (digest: string): Promise<TarballWarning[]> => parseWarnings(await column(digest, 'warnings')),
   };
+}
+
+/** Parses the column of a scan; absent and null, as of scans from before warnings, give none. */
+export function parseWarnings(warnings: string | null | undefined): TarballWarning[] {
+  return JSON.parse(warnings ?? '[]') as TarballWarning[];
 }

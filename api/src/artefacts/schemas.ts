@@ -30,6 +30,24 @@ const UploaderSchema = Type.Union(
 const Digest = Type.String({ pattern: '^sha256:[0-9a-f]{64}$' });
 const Timestamp = Type.String({ format: 'date-time', description: 'ISO 8601 UTC with milliseconds' });
 
+const TarballWarningSchema = Type.Object(
+  {
+    code: Type.Union([Type.Literal('name_collision'), Type.Literal('windows_name')], {
+      description:
+        'name_collision: names that are the same where case or the form of accents is ignored, as on macOS and ' +
+        'Windows; windows_name: names that Windows cannot hold',
+    }),
+    count: Type.Integer({ description: 'Number of entries' }),
+    paths: Type.Optional(
+      Type.Array(Type.String(), {
+        description:
+          'Up to four of them, below package/; visible to superadmins, internal services and the uploader only',
+      }),
+    ),
+  },
+  { title: 'TarballWarning', description: 'Names in the tarball that not all systems can unpack' },
+);
+
 const TarballSchema = Type.Object(
   {
     path: Type.String({ description: 'Identifies these bytes in this slot' }),
@@ -40,6 +58,7 @@ const TarballSchema = Type.Object(
     uploadedBy: Type.Optional(UploaderSchema),
     hasNativeModules: Type.Boolean(),
     hasInstallScripts: Type.Boolean(),
+    warnings: Type.Optional(Type.Array(TarballWarningSchema, { description: 'Left out if there are none' })),
   },
   { title: 'Tarball' },
 );
@@ -123,13 +142,19 @@ export const StatsQuerySchema = Type.Object(
         minimum: 1,
         maximum: MAX_STATS_DAYS,
         default: DEFAULT_STATS_DAYS,
-        description: 'Number of days, including today',
+        description: 'Number of days, including today; at least the last 400 are kept',
       }),
     ),
     artefact: Type.Optional(Type.String({ description: 'Id of one artefact' })),
   },
   { additionalProperties: false },
 );
+const transferSums = {
+  uploads: Type.Integer(),
+  uploadedBytes: Type.Integer(),
+  downloads: Type.Integer(),
+  downloadedBytes: Type.Integer(),
+};
 export const StatsSchema = Type.Object(
   {
     artefacts: Type.Integer(),
@@ -139,16 +164,12 @@ export const StatsSchema = Type.Object(
     referredBytes: Type.Integer({
       description: 'Bytes of all slots: the size of the storage without deduplication',
     }),
-    results: Type.Array(
-      Type.Object({
-        day: Type.String({ description: '2026-01-31, UTC' }),
-        uploads: Type.Integer(),
-        uploadedBytes: Type.Integer(),
-        downloads: Type.Integer(),
-        downloadedBytes: Type.Integer(),
-      }),
-      { description: 'Latest day first; days without transfers are omitted' },
-    ),
+    results: Type.Array(Type.Object({ day: Type.String({ description: '2026-01-31, UTC' }), ...transferSums }), {
+      description: 'Latest day first; days without transfers are omitted',
+    }),
+    months: Type.Array(Type.Object({ month: Type.String({ description: '2026-01' }), ...transferSums }), {
+      description: 'Whole months that ended more than 400 days ago, latest first; days are not kept that long',
+    }),
   },
   { title: 'Stats' },
 );

@@ -30,6 +30,7 @@ export function statsRoutes(
           blobs: blobTotals.count,
           storedBytes: blobTotals.sizeBytes,
           results: await counts.byDay({ days, artefactId: artefact }),
+          months: await counts.byMonth(artefact),
         };
       },
     );

@@ -2,14 +2,23 @@
 // requests.
 
 import { toDatabaseError, type Database } from '../db/index.ts';
-import { createBatcher } from '../jobs/index.ts';
-import { transferRepository, type DailyTransfers } from './transfer-repository.ts';
+import { createBatcher, inBatches, type Job } from '../jobs/index.ts';
+import {
+  transferRepository,
+  type DailyTransfers,
+  type MonthlyTransfers,
+  type TransferSums as Sums,
+} from './transfer-repository.ts';
 
 export interface TransferCounts {
   countUpload(artefactId: string, sizeBytes: number): void;
   countDownload(artefactId: string, sizeBytes: number): void;
   /** Sums the counts of all artefacts, or of one, by day, latest first. Omits days without transfers. */
   byDay(range: { days: number; artefactId?: string | undefined }): Promise<DailyTransfers[]>;
+  /** Sums older counts, of whole months, latest first. Omits months without transfers. */
+  byMonth(artefactId?: string): Promise<MonthlyTransfers[]>;
+  /** Job that sums the days of months that ended more than 400 days ago. */
+  readonly compaction: Job<number, number>;
   /** Writes the counts that are still in memory. */
   close(): Promise<void>;
 }
@@ -24,8 +33,8 @@ export interface TransferCountsOptions {
 
 const FLUSH_MS = 5_000;
 const DAY_MS = 86_400_000;
-
-type Sums = Omit<DailyTransfers, 'day'>;
+/** Days are kept until the whole month is older than this. */
+const KEPT_DAYS = 400;
 
 export function createTransferCounts({
   database,
@@ -65,6 +74,22 @@ export function createTransferCounts({
       await counts.flush();
       const since = new Date(Date.now() - (days - 1) * DAY_MS).toISOString().slice(0, 10);
       return transferRepository(database.db).byDay(since, artefactId);
+    },
+    byMonth: (artefactId) => transferRepository(database.db).byMonth(artefactId),
+    compaction: {
+      name: 'transfers.compact',
+      everyMs: DAY_MS,
+      run({ signal, progress }) {
+        const firstKept = `${new Date(Date.now() - KEPT_DAYS * DAY_MS).toISOString().slice(0, 'yyyy-mm'.length)}-01`;
+        const moveSome = (limit: number) =>
+          database.transaction(async (tx) => {
+            const rows = transferRepository(tx);
+            const days = await rows.daysBefore(firstKept, limit);
+            await rows.moveToMonths(days);
+            return days.length;
+          });
+        return inBatches(moveSome, { signal, onProgress: progress });
+      },
     },
     close: counts.flush,
   };

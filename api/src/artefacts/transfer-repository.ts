@@ -1,19 +1,36 @@
-import type { Executor, Tx } from '../db/index.ts';
+import { sql, type Selectable } from 'kysely';
+import type { Executor, Schema, Tx } from '../db/index.ts';
 
-export interface DailyTransfers {
-  day: string;
+export interface TransferSums {
   uploads: number;
   uploadedBytes: number;
   downloads: number;
   downloadedBytes: number;
 }
 
+export interface DailyTransfers extends TransferSums {
+  /** `2026-01-31`, UTC. */
+  day: string;
+}
+
+export interface MonthlyTransfers extends TransferSums {
+  /** `2026-01`. */
+  month: string;
+}
+
+/** Of `2026-01`. */
+const MONTH_LENGTH = 7;
+const SUMS = [
+  sql<number>`sum(uploads)`.as('uploads'),
+  sql<number>`sum(uploaded_bytes)`.as('uploadedBytes'),
+  sql<number>`sum(downloads)`.as('downloads'),
+  sql<number>`sum(downloaded_bytes)`.as('downloadedBytes'),
+];
+
 export function transferRepository(executor: Executor | Tx) {
   return {
     /** Adds counts to the rows of their days and artefacts. */
-    async add(
-      batch: readonly { day: string; artefactId: string; sums: Omit<DailyTransfers, 'day'> }[],
-    ): Promise<void> {
+    async add(batch: readonly { day: string; artefactId: string; sums: TransferSums }[]): Promise<void> {
       for (const { day, artefactId, sums } of batch) {
         const row = {
           day,
@@ -39,27 +56,73 @@ export function transferRepository(executor: Executor | Tx) {
     },
 
     async byDay(since: string, artefactId: string | undefined): Promise<DailyTransfers[]> {
-      const sums = executor
+      const rows = await executor
         .selectFrom('daily_transfers')
+        .select('day')
+        .select(SUMS)
         .where('day', '>=', since)
+        .$if(artefactId !== undefined, (query) => query.where('artefact_id', '=', artefactId ?? ''))
         .groupBy('day')
         .orderBy('day', 'desc')
-        .select(({ fn }) => [
-          'day',
-          fn.sum<number>('uploads').as('uploads'),
-          fn.sum<number>('uploaded_bytes').as('uploadedBytes'),
-          fn.sum<number>('downloads').as('downloads'),
-          fn.sum<number>('downloaded_bytes').as('downloadedBytes'),
-        ]);
-      const rows = await (artefactId === undefined ? sums : sums.where('artefact_id', '=', artefactId)).execute();
-      // PostgreSQL sums int8 as numeric, which arrives as text.
-      return rows.map((row) => ({
-        day: row.day,
-        uploads: Number(row.uploads),
-        uploadedBytes: Number(row.uploadedBytes),
-        downloads: Number(row.downloads),
-        downloadedBytes: Number(row.downloadedBytes),
-      }));
+        .execute();
+      return rows.map(({ day, ...sums }) => ({ day, ...toNumbers(sums) }));
     },
+
+    async byMonth(artefactId: string | undefined): Promise<MonthlyTransfers[]> {
+      const rows = await executor
+        .selectFrom('monthly_transfers')
+        .select('month')
+        .select(SUMS)
+        .$if(artefactId !== undefined, (query) => query.where('artefact_id', '=', artefactId ?? ''))
+        .groupBy('month')
+        .orderBy('month', 'desc')
+        .execute();
+      return rows.map(({ month, ...sums }) => ({ month, ...toNumbers(sums) }));
+    },
+
+    /** Finds the rows of days before this one, oldest first. */
+    daysBefore(day: string, limit: number) {
+      return executor
+        .selectFrom('daily_transfers')
+        .selectAll()
+        .where('day', '<', day)
+        .orderBy('day')
+        .orderBy('artefact_id')
+        .limit(limit)
+        .execute();
+    },
+
+    /** Adds the rows of days to those of their months, and deletes them. */
+    async moveToMonths(days: readonly Selectable<Schema['daily_transfers']>[]): Promise<void> {
+      for (const { day, ...row } of days) {
+        await executor
+          .insertInto('monthly_transfers')
+          .values({ month: day.slice(0, MONTH_LENGTH), ...row })
+          .onConflict((conflict) =>
+            conflict.columns(['month', 'artefact_id']).doUpdateSet((eb) => ({
+              uploads: eb('monthly_transfers.uploads', '+', row.uploads),
+              uploaded_bytes: eb('monthly_transfers.uploaded_bytes', '+', row.uploaded_bytes),
+              downloads: eb('monthly_transfers.downloads', '+', row.downloads),
+              downloaded_bytes: eb('monthly_transfers.downloaded_bytes', '+', row.downloaded_bytes),
+            })),
+          )
+          .execute();
+        await executor
+          .deleteFrom('daily_transfers')
+          .where('day', '=', day)
+          .where('artefact_id', '=', row.artefact_id)
+          .execute();
+      }
+    },
+  };
+}
+
+// PostgreSQL sums int8 as numeric, which arrives as text.
+function toNumbers(sums: TransferSums): TransferSums {
+  return {
+    uploads: Number(sums.uploads),
+    uploadedBytes: Number(sums.uploadedBytes),
+    downloads: Number(sums.downloads),
+    downloadedBytes: Number(sums.downloadedBytes),
   };
 }

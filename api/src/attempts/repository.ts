@@ -48,8 +48,14 @@ export function attemptRepository({ db, dialect }: Pick<Database, 'db' | 'dialec
       await db.deleteFrom('failed_attempts').where('subject', '=', subject).execute();
     },
 
-    async deleteExpired(): Promise<void> {
-      await db.deleteFrom('failed_attempts').where('until', '<=', now).execute();
+    /** Deletes up to `limit` counters whose window has ended, and returns how many. */
+    async deleteExpired(limit: number): Promise<number> {
+      const expired = db.selectFrom('failed_attempts').select('subject').where('until', '<=', now).limit(limit);
+      const { numDeletedRows } = await db
+        .deleteFrom('failed_attempts')
+        .where('subject', 'in', expired)
+        .executeTakeFirst();
+      return Number(numDeletedRows);
     },
   };
 }

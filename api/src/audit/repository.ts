@@ -1,8 +1,9 @@
-// Audit log: services append an event in the transaction of the change; superadmins read events; old ones are pruned.
+// Audit log: services append an event in the transaction of the change; old ones are pruned.
+// search-repository.ts reads them.
 
 import { randomUUID } from 'node:crypto';
 import type { Caller, CurrentActor } from '../access/index.ts';
-import type { AuditEventsTable, Executor } from '../db/index.ts';
+import type { Executor } from '../db/index.ts';
 
 export interface AuditEvent {
   /** `<slice>.<verb>`, such as `artefact.upload`. */
@@ -74,56 +75,8 @@ function actorColumns(caller: Caller): { actor_kind: string; actor_id: string | 
   }
 }
 
-/** Filter of the log; an event must match every field that is set. */
-export interface AuditFilter {
-  /** ID of a user or a key. */
-  actor?: string | undefined;
-  actorKind?: string | undefined;
-  /** An action such as `artefact.upload`, or a prefix that ends with a dot: `artefact.`. */
-  action?: string | undefined;
-  targetType?: string | undefined;
-  target?: string | undefined;
-  outcome?: string | undefined;
-  /** ISO 8601; both bounds are inclusive. */
-  from?: string | undefined;
-  to?: string | undefined;
-}
-
-/** Keyset cursor: the last event that a reader of the whole log received. */
-export type AuditPosition = Pick<AuditEventsTable, 'at' | 'id'>;
-
 export function auditRepository(executor: Executor) {
   return {
-    async list(
-      filter: AuditFilter,
-      { offset, limit }: { offset: number; limit: number },
-    ): Promise<{ rows: AuditEventsTable[]; count: number }> {
-      const rows = await matching(executor, filter)
-        .selectAll()
-        .orderBy('at', 'desc')
-        .orderBy('id', 'desc')
-        .limit(limit)
-        .offset(offset)
-        .execute();
-      const { count } = await matching(executor, filter)
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .executeTakeFirstOrThrow();
-      return { rows, count };
-    },
-
-    /** Lists the next events after a position, oldest first. */
-    listAfter(filter: AuditFilter, position: AuditPosition | undefined, limit: number): Promise<AuditEventsTable[]> {
-      return matching(executor, filter)
-        .selectAll()
-        .$if(position !== undefined, (query) =>
-          query.where((eb) => eb(eb.refTuple('at', 'id'), '>', eb.tuple(position?.at ?? '', position?.id ?? ''))),
-        )
-        .orderBy('at')
-        .orderBy('id')
-        .limit(limit)
-        .execute();
-    },
-
     /** Deletes up to `limit` events older than a time, oldest first, and returns how many. */
     async prune(before: string, limit: number): Promise<number> {
       const oldest = executor
@@ -140,23 +93,4 @@ export function auditRepository(executor: Executor) {
       return Number(numDeletedRows);
     },
   };
-}
-
-function matching(
-  executor: Executor,
-  { actor, actorKind, action, targetType, target, outcome, from, to }: AuditFilter,
-) {
-  let query = executor.selectFrom('audit_events');
-  if (actor !== undefined) query = query.where('actor_id', '=', actor);
-  if (actorKind !== undefined) query = query.where('actor_kind', '=', actorKind);
-  // Prefix search as a range, which can use the index: `/` is the character after `.`.
-  if (action?.endsWith('.'))
-    query = query.where('action', '>=', action).where('action', '<', `${action.slice(0, -1)}/`);
-  else if (action !== undefined) query = query.where('action', '=', action);
-  if (targetType !== undefined) query = query.where('target_type', '=', targetType);
-  if (target !== undefined) query = query.where('target_id', '=', target);
-  if (outcome !== undefined) query = query.where('outcome', '=', outcome);
-  if (from !== undefined) query = query.where('at', '>=', new Date(from).toISOString());
-  if (to !== undefined) query = query.where('at', '<=', new Date(to).toISOString());
-  return query;
 }

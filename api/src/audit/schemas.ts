@@ -61,7 +61,11 @@ export const AuditEventSchema = Type.Object(
 
 export const AuditPageSchema = Type.Object({
   results: Type.Array(AuditEventSchema),
-  count: Type.Integer({ description: 'Total number of matches' }),
+  count: Type.Integer({
+    description:
+      'Number of matches, exact up to 10,000; beyond, a lower bound that is higher than skip and size as long as ' +
+      'more events follow',
+  }),
 });
 
 export type AuditEventView = Static<typeof AuditEventSchema>;

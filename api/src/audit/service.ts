@@ -1,10 +1,9 @@
 // Audit service: lists, exports and prunes events. Services write them with `appendAudit`.
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import { currentCaller, enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import type { AuditEventsTable, Database } from '../db/index.ts';
-import type { Job } from '../jobs/index.ts';
-import { auditRepository, type AuditPosition } from './repository.ts';
+import { inBatches, type Job } from '../jobs/index.ts';
+import { auditRepository } from './repository.ts';
 import {
   DEFAULT_PAGE_SIZE,
   MAX_PAGE_SIZE,
@@ -12,6 +11,7 @@ import {
   type AuditFilterQuery,
   type AuditQuery,
 } from './schemas.ts';
+import { createAuditSearch } from './search-repository.ts';
 
 export interface AuditLog {
   /** Lists events, newest first. */
@@ -36,26 +36,23 @@ export interface AuditLogOptions {
 const DAY_MS = 86_400_000;
 const PRUNE_EVERY_MS = 3_600_000;
 const BATCH_SIZE = 500;
-/** Pause between two batches of pruning, which lets other writers in. */
-const BATCH_PAUSE_MS = 20;
 
 export function createAuditLog({ database, retentionDays, batchSize = BATCH_SIZE }: AuditLogOptions): AuditLog {
   const rows = auditRepository(database.db);
+  const search = createAuditSearch({ database });
 
   async function* readAll(actor: Actor, filter: AuditFilterQuery): AsyncGenerator<string> {
-    for (let position: AuditPosition | undefined; ;) {
-      enforce(policy.seeAudit(await currentCaller(actor, database.db)));
-      const batch = await rows.listAfter(filter, position, batchSize);
+    enforce(policy.seeAudit(await currentCaller(actor, database.db)));
+    for await (const batch of search.readAll(filter, batchSize)) {
       if (batch.length > 0) yield batch.map((row) => `${JSON.stringify(toView(row))}\n`).join('');
-      if (batch.length < batchSize) return;
-      position = batch.at(-1);
+      enforce(policy.seeAudit(await currentCaller(actor, database.db)));
     }
   }
 
   return {
     async list(caller, { skip = 0, size = DEFAULT_PAGE_SIZE, ...filter }) {
       enforce(policy.seeAudit(caller));
-      const { rows: page, count } = await rows.list(filter, { offset: skip, limit: Math.min(size, MAX_PAGE_SIZE) });
+      const { rows: page, count } = await search.list(filter, { skip, size: Math.min(size, MAX_PAGE_SIZE) });
       return { results: page.map(toView), count };
     },
     export(actor, filter) {
@@ -64,17 +61,11 @@ export function createAuditLog({ database, retentionDays, batchSize = BATCH_SIZE
     },
     pruning: {
       name: 'audit.prune',
+      makesRoom: true,
       everyMs: PRUNE_EVERY_MS,
-      async run({ signal, progress }) {
+      run({ signal, progress }) {
         const before = new Date(Date.now() - retentionDays * DAY_MS).toISOString();
-        for (let removed = 0; ;) {
-          signal.throwIfAborted();
-          const count = await rows.prune(before, batchSize);
-          removed += count;
-          if (count < batchSize) return removed;
-          progress(removed);
-          await sleep(BATCH_PAUSE_MS);
-        }
+        return inBatches((limit) => rows.prune(before, limit), { signal, batchSize, onProgress: progress });
       },
     },
   };

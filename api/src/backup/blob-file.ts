@@ -84,7 +84,7 @@ export async function* readBlobFile(directory: string, digest: string): AsyncGen
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
-    await file.close();
+    await file.close().catch(() => undefined);
   }
 }
 
@@ -120,7 +120,7 @@ async function write(
     await rename(partial, path);
     return 'copied';
   } finally {
-    await file.close();
-    await rm(partial, { force: true });
+    await file.close().catch(() => undefined);
+    await rm(partial, { force: true }).catch(() => undefined);
   }
 }

@@ -116,7 +116,7 @@ export async function writeDurably(path: string, content: string): Promise<void>
     await file.writeFile(content);
     await file.sync();
   } finally {
-    await file.close();
+    await file.close().catch(() => undefined);
   }
 }
 
@@ -126,7 +126,7 @@ export async function syncFolder(folder: string): Promise<void> {
   try {
     await handle.sync();
   } finally {
-    await handle.close();
+    await handle.close().catch(() => undefined);
   }
 }
 

@@ -1,6 +1,7 @@
 // Rebuilds an instance from a backup. Inserts the rows with every blob marked as missing, migrates the schema, then
 // sends each blob through the ordinary upload, which finds its row and repairs it.
 
+import { withCleanUp } from '../errors.ts';
 import type { Blobs, BlobStore } from '../blobs/index.ts';
 import { migrate, type Database } from '../db/index.ts';
 import { forEachConcurrently } from './concurrent.ts';
@@ -93,18 +94,19 @@ async function restoreBlob(
   report: ProgressReport,
 ): Promise<'damaged' | undefined> {
   const upload = await blobs.begin();
-  try {
-    for await (const chunk of readBlobFile(directory, digest)) {
-      signal?.throwIfAborted();
-      await upload.write(chunk);
-      report.addBytes(chunk.length);
-    }
-    const finished = await upload.finish();
-    if (finished.digest !== digest) return 'damaged';
-    await database.transaction((tx) => finished.adopt(tx));
-    await finished.settle();
-    return undefined;
-  } finally {
-    await upload.abort();
-  }
+  return withCleanUp(
+    async () => {
+      for await (const chunk of readBlobFile(directory, digest)) {
+        signal?.throwIfAborted();
+        await upload.write(chunk);
+        report.addBytes(chunk.length);
+      }
+      const finished = await upload.finish();
+      if (finished.digest !== digest) return 'damaged';
+      await database.transaction((tx) => finished.adopt(tx));
+      await finished.settle();
+      return undefined;
+    },
+    () => upload.abort(),
+  );
 }

@@ -44,7 +44,7 @@ export async function writeTableFile(path: string, rows: AsyncIterable<Row>, onR
     await flush();
     await file.sync();
   } finally {
-    await file.close();
+    await file.close().catch(() => undefined);
   }
   return { ...written, digest: digestOf(hash) };
 }

@@ -38,6 +38,7 @@ export const BACKED_UP_TABLES: readonly BackedUpTable[] = [
   { name: 'remote_registries', orderBy: ['id'] },
   { name: 'remote_artefacts', orderBy: ['remote_id', 'artefact_id'] },
   { name: 'daily_transfers', orderBy: ['day', 'artefact_id'] },
+  { name: 'monthly_transfers', orderBy: ['month', 'artefact_id'] },
 ];
 
 /** Tables that a backup does not contain, with the reason. */

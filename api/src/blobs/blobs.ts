@@ -68,10 +68,12 @@ export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStor
 
 export function createBlobs({ database, store }: { database: Database; store: BlobStore }): Blobs {
   const repository = blobRepository(database.db);
-  // Rows are inserted without a flush: if a power failure loses one, the sweep removes its orphaned object.
+  // Rows are inserted and deleted without a flush: if a power failure loses one, or brings it back, the sweep removes
+  // its object.
   const writeRows = {
     ...repository,
     beginWriter: (storageKey: string) => database.withoutFlush((db) => blobRepository(db).beginWriter(storageKey)),
+    endWriter: (storageKey: string) => database.withoutFlush((db) => blobRepository(db).endWriter(storageKey)),
   };
 
   async function find(digest: string): Promise<BlobRow> {

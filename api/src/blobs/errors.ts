@@ -3,10 +3,12 @@
 import { defineError, type BerthError } from '../errors.ts';
 
 /** No space left: on the disk, in its quota or within the file size limit (fs); in the bucket's quota (S3). */
-export const StorageFullError = defineError('storage_full', 507, 'Storage full');
+export const StorageFullError = defineError('storage_full', 507, 'Storage full', { retryAfterSeconds: 10 });
 
 /** The storage cannot be reached, is read-only or fails. */
-export const StorageUnavailableError = defineError('storage_unavailable', 503, 'Storage unavailable');
+export const StorageUnavailableError = defineError('storage_unavailable', 503, 'Storage unavailable', {
+  retryAfterSeconds: 5,
+});
 
 /**
  * No finished blob has this key, or no unfinished blob when a writer is resumed. The server refers to it, so this is a

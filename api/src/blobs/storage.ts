@@ -21,6 +21,8 @@ export interface StorageOptions {
   store: BlobStore;
   jobs: Jobs;
   graceMs: number;
+  /** Time between two scrubs. Default: on demand only. */
+  scrubEveryMs?: number | undefined;
   /** Read rate limit of a scrub. Default: unlimited. */
   scrubBytesPerSecond?: number;
 }
@@ -70,7 +72,14 @@ const NEVER_RAN: Omit<JobState, 'name'> = {
 };
 
 /** Registers the sweep and scrub jobs and creates the storage service. */
-export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSecond }: StorageOptions): Storage {
+export function createStorage({
+  database,
+  store,
+  jobs,
+  graceMs,
+  scrubEveryMs,
+  scrubBytesPerSecond,
+}: StorageOptions): Storage {
   const rows = storageRepository(database.db);
   const sweeper = createSweep({ database, store, graceMs });
   const scrub = createScrub({
@@ -81,10 +90,12 @@ export function createStorage({ database, store, jobs, graceMs, scrubBytesPerSec
   jobs.register<SweepProgress, SweepResult>({
     name: SWEEP_JOB,
     everyMs: SWEEP_INTERVAL_MS,
+    makesRoom: true,
     run: ({ signal, progress, assertHeld }) => sweeper.run({ signal, onProgress: progress, assertHeld }),
   });
   jobs.register<ScrubProgress, ScrubResult>({
     name: SCRUB_JOB,
+    ...(scrubEveryMs !== undefined && { everyMs: scrubEveryMs }),
     run: ({ signal, progress, assertHeld, interrupted }) =>
       scrub({ signal, onProgress: progress, assertHeld, from: interrupted }),
   });

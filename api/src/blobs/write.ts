@@ -51,7 +51,8 @@ export async function beginBlobWrite(rows: BlobWriteRows, store: BlobStore): Pro
   try {
     return new StreamedBlobWrite({ rows, store, storageKey }, await store.create(storageKey));
   } catch (error) {
-    await rows.endWriter(storageKey);
+    // A sweep ends it, too.
+    await rows.endWriter(storageKey).catch(() => undefined);
     throw error;
   }
 }
@@ -170,7 +171,7 @@ class StreamedBlobWrite implements BlobWrite {
       await this.#writer?.abort();
     } catch (error) {
       // Once the row is gone, a sweep removes the bytes that could not be deleted now.
-      await this.#rows.endWriter(this.storageKey);
+      await this.#rows.endWriter(this.storageKey).catch(() => undefined);
       throw error;
     }
     const isOwner = await this.#rows.endWriter(this.storageKey);

@@ -24,6 +24,9 @@ export interface BundleWriter {
 }
 
 const BLOCK_BYTES = 512;
+/** Far more than the blobs and thumbnails of all artefacts that a manifest can describe. */
+const MAX_ENTRIES = 1_000_000;
+export const DAMAGED = 'The file is damaged, or was not made by berth remotes export.';
 const TRUNCATED = 'The file is truncated: copy it again.';
 
 /** Creates a bundle, named `<path>.part` until it is complete. */
@@ -49,7 +52,7 @@ export async function createBundleFile(path: string): Promise<BundleWriter> {
         await append(Buffer.alloc(padding(sizeBytes)));
       } catch (error) {
         at = start;
-        await file.truncate(start);
+        await file.truncate(start).catch(() => undefined);
         throw error;
       }
     },
@@ -78,13 +81,14 @@ export async function indexBundle(file: FileHandle): Promise<Map<string, BundleE
   for (let at = 0; ;) {
     const { bytesRead } = await file.read(block, 0, BLOCK_BYTES, at);
     if (bytesRead < BLOCK_BYTES) throw new BundleInvalidError(TRUNCATED);
-    const header = new Header(block);
+    const header = readHeader(block);
     if (header.nullBlock) return entries;
-    if (!header.cksumValid || header.path === undefined || header.size === undefined) {
-      throw new BundleInvalidError('The file is damaged, or was not made by berth remotes export.');
-    }
-    const entry = { offset: at + BLOCK_BYTES, sizeBytes: header.size };
-    entries.set(header.path, entry);
+    const { cksumValid, path, size: sizeBytes, type } = header;
+    // Everything else would lead to a wrong place in the file, or back to an entry that was read before.
+    const isValid = cksumValid && path && type === 'File' && Number.isSafeInteger(sizeBytes) && sizeBytes! >= 0;
+    if (!isValid || entries.size === MAX_ENTRIES) throw new BundleInvalidError(DAMAGED);
+    const entry = { offset: at + BLOCK_BYTES, sizeBytes: sizeBytes! };
+    entries.set(path, entry);
     at = entry.offset + entry.sizeBytes + padding(entry.sizeBytes);
     if (at > size) throw new BundleInvalidError(TRUNCATED);
   }
@@ -107,6 +111,15 @@ export async function* readEntry(
     if (bytesRead === 0) throw new BundleInvalidError(TRUNCATED);
     yield buffer.subarray(0, bytesRead);
     done += bytesRead;
+  }
+}
+
+/** @throws bundle_invalid for a number that cannot be read */
+function readHeader(block: Buffer): Header {
+  try {
+    return new Header(block);
+  } catch (cause) {
+    throw new BundleInvalidError(DAMAGED, { cause });
   }
 }
 

@@ -3,8 +3,7 @@
 import { createHash } from 'node:crypto';
 import { digestOf } from '../digests/index.ts';
 import { BerthError } from '../errors.ts';
-import { matches } from '../patterns/index.ts';
-import { readUpstreamArtefact, type UpstreamArtefact, type UpstreamSlot } from '../upstream/index.ts';
+import { documentOf, type UpstreamArtefact, type UpstreamSlot } from '../upstream/index.ts';
 import { createBundleFile } from './bundle-file.ts';
 import { blobName, MANIFEST, thumbnailName, type Manifest } from './bundle.ts';
 import { BundleInvalidError } from './errors.ts';
@@ -13,11 +12,15 @@ import { BundleInvalidError } from './errors.ts';
 export interface BundleSource {
   /** Its base URL: the `origin` of the mirrors. */
   origin: string;
-  /** Reads the documents of all its artefacts, as its API returns them. */
-  documents(): Promise<unknown[]>;
+  /** Reads all its artefacts, and the reasons why some are unusable. */
+  artefacts(patterns: readonly string[]): AsyncIterable<SourceArtefact>;
   bytes(artefact: UpstreamArtefact, slot: UpstreamSlot): Promise<AsyncIterable<Uint8Array>>;
   thumbnail(id: string): Promise<Uint8Array | undefined>;
 }
+
+export type SourceArtefact =
+  | { artefact: UpstreamArtefact; /** Whether a pattern matches it. */ isMatch: boolean }
+  | { id: string; reason: string };
 
 export interface ExportOptions {
   source: BundleSource;
@@ -46,8 +49,8 @@ export interface ExportReport {
   failed: { id: string; reason: string }[];
 }
 
-/** Fields that belong to each registry and are not mirrored. */
-const LOCAL_FIELDS = ['public', 'privateAccess', 'uploadedBy', 'createdAt', 'updatedAt', 'origin'];
+/** Of all documents in a bundle: well below MAX_MANIFEST_BYTES, and little enough to hold in memory. */
+const MAX_DOCUMENTS_LENGTH = 64 * 1024 * 1024;
 
 /**
  * Writes the selected artefacts into one file. Each blob is written once, and its digest verified.
@@ -60,19 +63,7 @@ export async function exportBundle({
   onProgress,
   signal,
 }: ExportOptions): Promise<ExportReport> {
-  const failed: ExportReport['failed'] = [];
-  const selected = (await source.documents()).flatMap((document) => {
-    try {
-      const artefact = readUpstreamArtefact(document);
-      return patterns.some((pattern) => matches(pattern, artefact))
-        ? [{ document: withoutLocalFields(document), artefact }]
-        : [];
-    } catch (error) {
-      if (!(error instanceof BerthError)) throw error;
-      failed.push({ id: String((document as { _id?: string } | null)?._id), reason: error.message });
-      return [];
-    }
-  });
+  const { selected, failed } = await select(source, patterns);
   const writer = await createBundleFile(path);
   const writtenNames = new Set<string>();
   const exported: Record<string, unknown>[] = [];
@@ -82,17 +73,17 @@ export async function exportBundle({
     total: selected.length,
     bytesDone: 0,
     bytesTotal: selected.reduce(
-      (sum, { artefact }) => sum + artefact.slots.reduce((size, slot) => size + (slot.sizeBytes ?? 0), 0),
+      (sum, { slots }) => sum + slots.reduce((size, slot) => size + (slot.sizeBytes ?? 0), 0),
       0,
     ),
   };
   try {
-    for (const { document, artefact } of selected) {
+    for (const artefact of selected) {
       signal?.throwIfAborted();
       try {
         for (const slot of artefact.slots) await addSlot(artefact, slot);
         if (artefact.thumbnail) await addThumbnail(artefact.thumbnail.id);
-        exported.push(document);
+        exported.push(toDocument(artefact));
       } catch (error) {
         signal?.throwIfAborted();
         if (!(error instanceof BerthError)) throw error;
@@ -170,15 +161,24 @@ async function* verifyDigest(
     throw new BundleInvalidError('Its bytes are damaged, or changed during the export: export it again.');
 }
 
-function withoutLocalFields(document: unknown): Record<string, unknown> {
-  const { tarballs, ...fields } = document as { tarballs?: Record<string, Record<string, unknown>> };
-  const shared = Object.fromEntries(Object.entries(fields).filter(([name]) => !LOCAL_FIELDS.includes(name)));
-  return {
-    ...shared,
-    ...(tarballs && {
-      tarballs: Object.fromEntries(
-        Object.entries(tarballs).map(([name, slot]) => [name, { ...slot, uploadedBy: undefined }]),
-      ),
-    }),
-  };
+/** Collects the selected artefacts. @throws bundle_invalid if their documents do not fit into a bundle */
+async function select(source: BundleSource, patterns: readonly string[]) {
+  const failed: ExportReport['failed'] = [];
+  const selected: UpstreamArtefact[] = [];
+  let length = 0;
+  for await (const it of source.artefacts(patterns)) {
+    if ('reason' in it) failed.push({ id: it.id, reason: it.reason });
+    else if (it.isMatch) {
+      selected.push(it.artefact);
+      length += JSON.stringify(it.artefact).length;
+    }
+    if (length > MAX_DOCUMENTS_LENGTH)
+      throw new BundleInvalidError('The documents of these artefacts are too large for one file: export fewer.');
+  }
+  return { selected, failed };
+}
+
+/** The document without the origin: a bundle names its own. */
+function toDocument(artefact: UpstreamArtefact): Record<string, unknown> {
+  return documentOf({ ...artefact, origin: undefined });
 }

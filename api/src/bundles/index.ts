@@ -1,2 +1,8 @@
-export { exportBundle, type BundleProgress, type BundleSource, type ExportReport } from './export.ts';
+export {
+  exportBundle,
+  type BundleProgress,
+  type BundleSource,
+  type ExportReport,
+  type SourceArtefact,
+} from './export.ts';
 export { importBundle } from './import.ts';

@@ -2,6 +2,7 @@
 
 import { existsSync } from 'node:fs';
 import { Type } from 'typebox';
+import { isNetwork } from '../outbound/index.ts';
 import { isUrl } from './formats.ts';
 
 export const outboundSettings = {
@@ -53,6 +54,18 @@ export const outboundSettings = {
       'Time limit for a remote registry to accept a connection, to send the response headers, and to send each ' +
       '16 KiB of the body',
   }),
+  REMOTE_PRIVATE_NETWORKS: Type.Optional(
+    Type.Array(Type.String({ minLength: 1 }), {
+      minItems: 1,
+      accepts: isNetwork,
+      expected: 'a comma-separated list of CIDR ranges such as 10.1.0.0/16',
+      examples: ['10.1.0.0/16,fd12:3456::/32'],
+      description:
+        'Private networks that remote registries may redirect to, such as that of their storage, as CIDR ranges. ' +
+        'Redirects to other private, loopback and link-local addresses are refused, unless the registry itself has ' +
+        'such an address',
+    }),
+  ),
   HTTP_PROXY: Type.Optional(
     Type.String({
       pattern: '^https?://[^/?#]+/?$',

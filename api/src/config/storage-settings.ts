@@ -107,6 +107,14 @@ export const storageSettings = {
         'only with FILES_STORAGE=fs',
     }),
   ),
+  SCRUB_EVERY_DAYS: Type.Integer({
+    minimum: 0,
+    maximum: 3650,
+    default: 30,
+    description:
+      'How often all stored files are read back and compared with their digests, at 100 MB/s at most; 0: only on ' +
+      'demand (berth scrub, or the storage page)',
+  }),
   GC_GRACE_HOURS: Type.Integer({
     minimum: 0,
     maximum: 8760,

@@ -91,6 +91,14 @@ export interface AuthSchema {
     failedVerificationCount: number | null;
     lockedUntil: AuthDate | null;
   };
+  /** Requests by address and path. */
+  rateLimit: {
+    id: string;
+    key: string;
+    count: number;
+    /** Milliseconds since 1970. */
+    lastRequest: number;
+  };
   /** Single-use tokens and steps of sign-ins. */
   verification: {
     id: string;

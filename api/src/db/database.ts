@@ -5,7 +5,10 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { Kysely, sql, type CompiledQuery, type KyselyPlugin, type Transaction } from 'kysely';
+import { withCleanUp } from '../errors.ts';
+import { isDatabaseFull } from './errors.ts';
 import { openPostgres, postgresDialect } from './postgres.ts';
+import { createReserve } from './reserve.ts';
 import { createSqliteReader, type SqliteReader } from './sqlite-reader.ts';
 import { openSqlite, sqliteDialect } from './sqlite.ts';
 import type { Schema } from './schema.ts';
@@ -41,6 +44,13 @@ export interface Database {
     query: CompiledQuery<Row>,
     columns: readonly (keyof Row & string)[],
   ): (...parameters: readonly unknown[]) => Promise<Row | undefined>;
+  /**
+   * Runs work that deletes, or leads to deletions. When the disk of an embedded database is full, its statements and
+   * transactions get a part of the reserve and are tried again.
+   */
+  makingRoom<T>(work: () => T): T;
+  /** Keeps the reserve of an embedded database full until `close`. Only the server does: it needs room. */
+  keepReserve(): void;
   /** Throws if the database does not answer. */
   check(): Promise<void>;
   close(): Promise<void>;
@@ -53,6 +63,8 @@ export interface DatabaseOptions {
   poolSize?: number | undefined;
   /** Called after each query with its duration in seconds. */
   onQuery?: (seconds: number) => void;
+  /** Path of the reserve of a SQLite file, see `makingRoom`. Default: none. */
+  reserve?: string | undefined;
 }
 
 const MAX_ATTEMPTS = 4;
@@ -65,8 +77,11 @@ export function createDatabase(options: DatabaseOptions): Database {
   const dialectName: DialectName = /^postgres(ql)?:/.test(options.url) ? 'postgres' : 'sqlite';
   let reader: SqliteReader | undefined;
   const pool = dialectName === 'postgres' ? openPostgres(options) : undefined;
+  const reserve = pool || options.reserve === undefined ? undefined : createReserve({ path: options.reserve });
+  const insideMakingRoom = new AsyncLocalStorage<true>();
+  const makeRoom = () => insideMakingRoom.getStore() === true && reserve?.release() === true;
   const unguarded = new Kysely<Schema>({
-    dialect: pool ? postgresDialect(pool) : sqliteDialect(openSqlite(options.url)),
+    dialect: pool ? postgresDialect(pool) : sqliteDialect(openSqlite(options.url), makeRoom),
     log: ({ queryDurationMillis }) => {
       reader?.refresh();
       options.onQuery?.(queryDurationMillis / 1000);
@@ -118,7 +133,8 @@ export function createDatabase(options: DatabaseOptions): Database {
         try {
           return await unguarded.transaction().execute((tx) => insideTransaction.run(true, () => work(tx)));
         } catch (error) {
-          if (attempt === MAX_ATTEMPTS || !isConflict(error)) throw error;
+          if (isDatabaseFull(error) && makeRoom()) continue;
+          if (attempt >= MAX_ATTEMPTS || !isConflict(error)) throw error;
         }
       }
     },
@@ -127,30 +143,33 @@ export function createDatabase(options: DatabaseOptions): Database {
       const unlimited = new Kysely<Schema>({
         dialect: postgresDialect(openPostgres({ url: options.url, poolSize: UNLIMITED_POOL_SIZE, timeLimits: false })),
       });
-      try {
-        return await work(unlimited);
-      } finally {
-        await unlimited.destroy();
-      }
+      return withCleanUp(
+        () => work(unlimited),
+        () => unlimited.destroy(),
+      );
     },
     async withoutFlush(work) {
       assertOutsideTransaction();
       if (dialectName === 'postgres') return work(db);
       return unguarded.connection().execute(async (connection) => {
         await sql`pragma synchronous = normal`.execute(connection);
-        try {
-          return await work(connection);
-        } finally {
-          await sql`pragma synchronous = full`.execute(connection);
-        }
+        return withCleanUp(
+          () => work(connection),
+          () => sql`pragma synchronous = full`.execute(connection),
+        );
       });
     },
     prepareOne: <Row>(query: CompiledQuery<Row>, columns: readonly string[]) =>
       pool ? prepareOneOnPostgres(pool, query) : prepareOneOnSqlite<Row>(query, columns),
+    makingRoom: (work) => insideMakingRoom.run(true, work),
+    keepReserve() {
+      reserve?.keepFull();
+    },
     async check() {
       await sql`select 1`.execute(db);
     },
     async close() {
+      await reserve?.close();
       reader?.close();
       reader = undefined;
       await unguarded.destroy();

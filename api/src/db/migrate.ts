@@ -18,6 +18,9 @@ import { addSyncErrorCodes } from './migrations/0011-sync-error-codes.ts';
 import { createIdentities } from './migrations/0012-identities.ts';
 import { restrictTrustedPublishers } from './migrations/0013-pipelines.ts';
 import { addSecretFingerprints } from './migrations/0014-secrets.ts';
+import { addBounds } from './migrations/0015-bounds.ts';
+import { countUnendedRuns } from './migrations/0016-parked-runs.ts';
+import { addTarballWarnings } from './migrations/0017-portability.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
@@ -37,6 +40,9 @@ const STEPS: Record<string, MigrationStep> = {
   '0012-identities': createIdentities,
   '0013-pipelines': restrictTrustedPublishers,
   '0014-secrets': addSecretFingerprints,
+  '0015-bounds': addBounds,
+  '0016-parked-runs': countUnendedRuns,
+  '0017-portability': addTarballWarnings,
 };
 
 /**

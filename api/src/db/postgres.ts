@@ -1,7 +1,7 @@
 // PostgreSQL through a pool of `pg`, with the same value types as SQLite: int8 is read as a number. Every wait has a
 // time limit, so that requests fail with 503 instead of hanging if the server is unreachable, frozen or overloaded.
 
-import { PostgresDialect } from 'kysely';
+import { PostgresDialect, PostgresDriver, type Driver } from 'kysely';
 import pg from 'pg';
 import { isConnectionLost } from './errors.ts';
 
@@ -53,7 +53,28 @@ export function openPostgres({ url, poolSize = DEFAULT_POOL_SIZE, timeLimits = t
 }
 
 export function postgresDialect(pool: pg.Pool): PostgresDialect {
-  return new PostgresDialect({ pool });
+  return new RollbackSafeDialect(pool);
+}
+
+class RollbackSafeDialect extends PostgresDialect {
+  readonly #pool: pg.Pool;
+
+  constructor(pool: pg.Pool) {
+    super({ pool });
+    this.#pool = pool;
+  }
+
+  override createDriver(): Driver {
+    return new RollbackSafeDriver({ pool: this.#pool });
+  }
+}
+
+/** Keeps the error that ended a transaction if the rollback fails too, as it does on a lost connection. */
+class RollbackSafeDriver extends PostgresDriver {
+  override async rollbackTransaction(connection: Parameters<PostgresDriver['rollbackTransaction']>[0]): Promise<void> {
+    // The base class has marked the connection, so that the pool closes it: PostgreSQL then rolls back by itself.
+    await super.rollbackTransaction(connection).catch(() => undefined);
+  }
 }
 
 /** A pool that discards connections on which a query was lost. */

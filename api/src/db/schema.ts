@@ -1,12 +1,14 @@
 // Table types, the same on SQLite and PostgreSQL: times are ISO 8601 text, booleans 0 or 1, JSON is text.
-// migrations/ creates the tables. More tables: auth-schema.ts (better-auth), remote-schema.ts, tarball-schema.ts.
+// migrations/ creates the tables. More tables: auth-schema.ts (better-auth), remote-schema.ts, tarball-schema.ts,
+// transfer-schema.ts.
 
 import type { Generated } from 'kysely';
 import type { AuthSchema } from './auth-schema.ts';
 import type { RemoteSchema } from './remote-schema.ts';
 import type { TarballSchema } from './tarball-schema.ts';
+import type { TransferSchema } from './transfer-schema.ts';
 
-export interface Schema extends AuthSchema, RemoteSchema, TarballSchema {
+export interface Schema extends AuthSchema, RemoteSchema, TarballSchema, TransferSchema {
   access_grants: AccessGrantsTable;
   api_keys: ApiKeysTable;
   artefact_access: ArtefactAccessTable;
@@ -15,7 +17,6 @@ export interface Schema extends AuthSchema, RemoteSchema, TarballSchema {
   audit_events: AuditEventsTable;
   blob_writers: BlobWritersTable;
   blobs: BlobsTable;
-  daily_transfers: DailyTransfersTable;
   failed_attempts: FailedAttemptsTable;
   job_runs: JobRunsTable;
   leases: LeasesTable;
@@ -225,16 +226,6 @@ export interface ThumbnailsTable {
   data: Uint8Array;
 }
 
-export interface DailyTransfersTable {
-  /** `2026-01-31`, UTC. */
-  day: string;
-  artefact_id: string;
-  uploads: number;
-  uploaded_bytes: number;
-  downloads: number;
-  downloaded_bytes: number;
-}
-
 /** Mutual exclusion among all replicas; times are by the database's clock. */
 export interface LeasesTable {
   name: string;
@@ -262,6 +253,8 @@ export interface JobRunsTable {
   outcome: string | null;
   /** Failed runs since the last success. */
   failures: number;
+  /** Runs in a row that neither ended nor were stopped by a shutdown, including the current one. */
+  unended_runs: Generated<number>;
   /** Code or message of the last failure. */
   error: string | null;
   /** JSON; of the current or the last run. */
@@ -286,6 +279,8 @@ export interface ResumableUploadsTable {
   received: number | null;
   /** See identityOf in access/caller.ts. */
   created_by: string;
+  /** See networkOf in attempts/; empty for uploads from before it was stored. */
+  network: string;
   created_at: string;
   expires_at: string;
   /** Random name of the only request that may write; null if there is none. */

@@ -4,6 +4,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { sql, type SelectQueryBuilder } from 'kysely';
+import { withCleanUp } from '../errors.ts';
 import { createDatabase, type Database, type DialectName, type Executor } from './database.ts';
 
 /** Rows per fetch from PostgreSQL; a row with an image or a long README may have megabytes. */
@@ -35,17 +36,19 @@ export async function readSnapshot<T>(
       db.transaction().setIsolationLevel('repeatable read').setAccessMode('read only').execute(work),
     );
   const copy = join(scratchDirectory, 'snapshot.db');
-  try {
-    await vacuumInto(await fileOf(database), copy);
-    const snapshot = createDatabase({ url: copy });
-    try {
-      return await work(snapshot.db);
-    } finally {
-      await snapshot.close();
-    }
-  } finally {
-    for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(copy + suffix, { force: true });
-  }
+  return withCleanUp(
+    async () => {
+      await vacuumInto(await fileOf(database), copy);
+      const snapshot = createDatabase({ url: copy });
+      return withCleanUp(
+        () => work(snapshot.db),
+        () => snapshot.close(),
+      );
+    },
+    async () => {
+      for (const suffix of ['', '-wal', '-shm', '-journal']) await rm(copy + suffix, { force: true });
+    },
+  );
 }
 
 /** Yields every row of a query without parameters, with at most 64 rows in memory. */

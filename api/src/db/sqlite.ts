@@ -3,6 +3,7 @@
 
 import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { isDatabaseFull } from './errors.ts';
 import {
   CompiledQuery,
   SqliteDialect,
@@ -43,8 +44,9 @@ function createPrivateFile(file: string): void {
   }
 }
 
-export function sqliteDialect(database: DatabaseSync): SqliteDialect {
-  return new NodeSqliteDialect(new NodeSqlite(database));
+/** @param makeRoom called when the disk is full; returns whether there is more room now, to retry the statement */
+export function sqliteDialect(database: DatabaseSync, makeRoom: () => boolean): SqliteDialect {
+  return new NodeSqliteDialect(new NodeSqlite(database, makeRoom));
 }
 
 class NodeSqliteDialect extends SqliteDialect {
@@ -56,30 +58,72 @@ class NodeSqliteDialect extends SqliteDialect {
   }
 
   override createDriver(): Driver {
-    return new ImmediateDriver({ database: this.#database });
+    return new ImmediateDriver(this.#database);
   }
 }
 
-/** Begins transactions with the write lock, so that concurrent ones queue instead of failing half-way. */
+/**
+ * Begins transactions with the write lock, so that concurrent ones queue instead of failing half-way.
+ *
+ * SQLite itself rolls back a transaction in which the disk is full or fails. A ROLLBACK would then fail and hide the
+ * cause, and further statements of the transaction would be committed one by one: both are prevented.
+ */
 class ImmediateDriver extends SqliteDriver {
+  readonly #database: NodeSqlite;
+
+  constructor(database: NodeSqlite) {
+    super({ database });
+    this.#database = database;
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'));
+    this.#database.beginTransaction();
+  }
+
+  override async commitTransaction(connection: DatabaseConnection): Promise<void> {
+    await super.commitTransaction(connection);
+    this.#database.endTransaction();
+  }
+
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    this.#database.endTransaction();
+    // Also ends the transaction if it fails, and then it must not hide the cause.
+    if (this.#database.isInTransaction) await super.rollbackTransaction(connection).catch(() => undefined);
   }
 }
 
 /** Adapts node:sqlite to the interface that Kysely's driver uses, with an LRU cache of prepared statements. */
 class NodeSqlite implements SqliteDatabase {
   readonly #database: DatabaseSync;
+  readonly #makeRoom: () => boolean;
   readonly #statements = new Map<string, SqliteStatement>();
+  /** A transaction has begun and not ended here; SQLite may have rolled it back meanwhile. */
+  #expectsTransaction = false;
+  /** The error with which SQLite rolled back. */
+  #rolledBackBy: unknown = new Error('the transaction has ended');
 
-  constructor(database: DatabaseSync) {
+  constructor(database: DatabaseSync, makeRoom: () => boolean) {
     this.#database = database;
+    this.#makeRoom = makeRoom;
+  }
+
+  get isInTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
+  beginTransaction(): void {
+    this.#expectsTransaction = true;
+  }
+
+  endTransaction(): void {
+    this.#expectsTransaction = false;
   }
 
   prepare(sql: string): SqliteStatement {
     const cached = this.#statements.get(sql);
     if (cached) this.#statements.delete(sql);
-    const statement = cached ?? wrapStatement(this.#database.prepare(sql));
+    const statement = cached ?? this.#wrap(this.#database.prepare(sql));
     this.#statements.set(sql, statement);
     if (this.#statements.size > STATEMENT_CACHE_SIZE) {
       for (const oldest of this.#statements.keys()) {
@@ -94,16 +138,28 @@ class NodeSqlite implements SqliteDatabase {
     this.#statements.clear();
     this.#database.close();
   }
-}
 
-function wrapStatement(statement: StatementSync): SqliteStatement {
-  const reader = statement.columns().length > 0;
-  return {
-    reader,
-    all: (parameters) => statement.all(...parameters.map(toSqliteValue)),
-    run: (parameters) => statement.run(...parameters.map(toSqliteValue)),
-    iterate: (parameters) => statement.iterate(...parameters.map(toSqliteValue)),
-  };
+  #wrap(statement: StatementSync): SqliteStatement {
+    const reader = statement.columns().length > 0;
+    return {
+      reader,
+      all: (parameters) => this.#run(() => statement.all(...parameters.map(toSqliteValue))),
+      run: (parameters) => this.#run(() => statement.run(...parameters.map(toSqliteValue))),
+      iterate: (parameters) => statement.iterate(...parameters.map(toSqliteValue)),
+    };
+  }
+
+  #run<T>(execute: () => T): T {
+    if (this.#expectsTransaction && !this.isInTransaction) throw this.#rolledBackBy;
+    try {
+      return execute();
+    } catch (error) {
+      if (this.#expectsTransaction) {
+        if (!this.isInTransaction) this.#rolledBackBy = error;
+      } else if (isDatabaseFull(error) && this.#makeRoom()) return this.#run(execute);
+      throw error;
+    }
+  }
 }
 
 /** Converts booleans and dates, which node:sqlite cannot bind: a `Date` would silently become NULL. */

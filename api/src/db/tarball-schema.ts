@@ -12,6 +12,8 @@ export interface TarballScansTable {
   readme: string | null;
   packages: string;
   unpacked_size: number;
+  /** JSON, an array; null if the scan is from before warnings. */
+  warnings: string | null;
 }
 
 /** The file index of a tarball in archive order, in parts numbered from 0. */

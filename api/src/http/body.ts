@@ -1,17 +1,26 @@
-// Large request bodies: read only once the route starts them; after a refusal drained briefly, so that the client can
-// read the response.
+// Request bodies: limits of size and time. Large ones are read only once the route starts them; after a refusal they
+// are drained briefly, so that the client can read the response.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Writable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { BodyInvalidError, UploadAbortedError } from './errors.ts';
+import { BodyInvalidError, RequestTimeoutError, UploadAbortedError } from './errors.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route calls startBody itself, once it has decided to accept the body. */
     lateBody?: boolean;
   }
+  interface FastifyInstance {
+    /** Time that a body which is not an upload may take. */
+    bodyTimeoutMs: number;
+  }
 }
+
+/** Default limit of parsed bodies. Parsing nested arrays takes 0.3 s per MiB. */
+export const BODY_LIMIT_BYTES = 32 * 1024;
+/** `bodyLimit` of routes whose bodies contain lists of patterns or accounts. */
+export const LARGE_BODY_LIMIT_BYTES = 256 * 1024;
 
 /** How long the body of a refused upload is read and discarded, so that the client can read the response. */
 const LINGER_MS = 2_000;
@@ -19,16 +28,20 @@ const LINGER_MS = 2_000;
 const awaitingContinue = new WeakMap<IncomingMessage, ServerResponse>();
 
 /**
- * Sends `100 Continue` only once a body is accepted (RFC 9110, 10.1.1), and closes connections with an unread body
- * after draining them for 2 s.
+ * Sends `100 Continue` only once a body is accepted (RFC 9110, 10.1.1), answers 408 if a parsed body takes too long,
+ * and closes connections with an unread body after draining them for 2 s.
  */
-export function registerBodyHandling(app: FastifyInstance): void {
+export function registerBodyHandling(app: FastifyInstance, bodyTimeoutMs: number): void {
+  app.decorate('bodyTimeoutMs', bodyTimeoutMs);
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     awaitingContinue.set(request, response);
     app.server.emit('request', request, response);
   });
   app.addHook('preParsing', (request, _reply, _payload, done) => {
-    if (!request.routeOptions.config.lateBody) startBody(request);
+    if (!request.routeOptions.config.lateBody) {
+      startBody(request);
+      limitBodyTime(request, bodyTimeoutMs);
+    }
     done();
   });
   app.addHook('onSend', (request, reply, _payload, done) => {
@@ -42,6 +55,20 @@ export function registerBodyHandling(app: FastifyInstance): void {
  */
 export function refuseNull(request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void): void {
   done(request.body === null ? new BodyInvalidError('The body is null: send a JSON object, or nothing.') : undefined);
+}
+
+/** After this time, whoever reads the body gets an `error` event with request_timeout. */
+export function limitBodyTime({ raw }: FastifyRequest, timeoutMs: number): void {
+  if (!hasUnreadBody(raw)) return;
+  const timer = setTimeout(() => {
+    // Without a listener, the event would be thrown.
+    if (!raw.complete && raw.listenerCount('error') > 0)
+      raw.emit('error', new RequestTimeoutError('The body did not arrive in time: send the request again.'));
+  }, timeoutMs).unref();
+  const stop = () => {
+    clearTimeout(timer);
+  };
+  raw.once('end', stop).once('close', stop);
 }
 
 /** Sends `100 Continue` if the client waits for it. */

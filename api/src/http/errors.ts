@@ -12,5 +12,5 @@ export const UploadAbortedError = defineError('upload_aborted', 400, 'Upload abo
 export const HeadersTooLargeError = defineError('headers_too_large', 431, 'Headers too large');
 export const RequestTimeoutError = defineError('request_timeout', 408, 'Request timed out');
 export const InternalError = defineError('internal_error', 500, 'Internal error');
-export const ShuttingDownError = defineError('shutting_down', 503, 'Shutting down');
+export const ShuttingDownError = defineError('shutting_down', 503, 'Shutting down', { retryAfterSeconds: 2 });
 export const UiNotBuiltError = defineError('ui_not_built', 503, 'Web interface not built');

@@ -1,9 +1,23 @@
 // Liveness and readiness, for load balancers and orchestrators.
 
 import type { FastifyInstance } from 'fastify';
+import type { Metrics } from './metrics.ts';
 
-/** Checks that must pass for the server to be ready, by name. */
-export type HealthChecks = Record<string, () => Promise<void>>;
+/** Something that the server needs. */
+export interface HealthPart {
+  /** Throws if the part does not work. */
+  check: () => Promise<void>;
+  /**
+   * Whether the server is not ready without it. False for a part that all replicas share and whose loss leaves useful
+   * requests: taking every replica out of service would end those, too.
+   */
+  isRequired: boolean;
+  /** Name of its gauge, `berth_…_up`: 1 while it works, else 0. */
+  gauge: string;
+}
+
+/** The parts by the names that they have in the response. */
+export type HealthParts = Record<string, HealthPart>;
 
 /** A check that takes longer counts as failed. */
 const CHECK_TIMEOUT_MS = 3_000;
@@ -11,45 +25,68 @@ const CHECK_TIMEOUT_MS = 3_000;
 /** The server accepts requests in both phases. Before the first one it answers none. */
 export type ServerPhase = 'serving' | 'stopping';
 
-/** Registers `/ping`, `/health/live` and `/health/ready`; the last answers 503 with the unavailable parts. */
-export function registerHealth(app: FastifyInstance, checks: HealthChecks, phaseNow: () => ServerPhase): void {
+export interface HealthOptions {
+  parts: HealthParts;
+  phaseNow: () => ServerPhase;
+  metrics: Pick<Metrics, 'gauge'>;
+}
+
+/**
+ * Registers `/ping`, `/health/live` and `/health/ready`, which names the state of each part and answers 503 while the
+ * server stops or lacks a required one; and a gauge for each part.
+ */
+export function registerHealth(app: FastifyInstance, { parts, phaseNow, metrics }: HealthOptions): void {
+  const probes = Object.entries(parts).map(([name, { check, isRequired, gauge }]) => {
+    const probe = createProbe(check);
+    metrics.gauge(gauge, `1 while the ${name} works, else 0`, async () => ((await probe()) === undefined ? 1 : 0));
+    return { name, isRequired, probe };
+  });
   app.get('/ping', { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) =>
     reply.type('text/plain; charset=utf-8').send('ok'),
   );
   app.get('/health/live', { schema: { hide: true }, logLevel: 'warn' }, async () => ({ status: 'ok' }));
   app.get('/health/ready', { schema: { hide: true }, logLevel: 'warn' }, async (request, reply) => {
-    const results = await Promise.all(
-      Object.entries(checks).map(
-        async ([name, check]) =>
-          [
-            name,
-            await passes(check, (error) => request.log.error({ err: error }, `readiness check failed: ${name}`)),
-          ] as const,
-      ),
+    const states = await Promise.all(
+      probes.map(async ({ name, isRequired, probe }) => {
+        const error = await probe();
+        if (error) request.log.error({ err: error }, `readiness check failed: ${name}`);
+        return { name, isRequired, isUp: !error };
+      }),
     );
-    const parts = Object.fromEntries(results.map(([name, ok]) => [name, ok ? 'ok' : 'unavailable']));
     const phase = phaseNow();
-    const reachable = results.every(([, ok]) => ok);
-    const status = phase !== 'serving' ? phase : reachable ? 'ok' : 'unavailable';
+    const hasRequired = states.every(({ isRequired, isUp }) => isUp || !isRequired);
+    const status = phase !== 'serving' ? phase : hasRequired ? 'ok' : 'unavailable';
     return reply
       .code(status === 'ok' ? 200 : 503)
       .header('cache-control', 'no-store')
-      .send({ status, ...parts });
+      .send({ status, ...Object.fromEntries(states.map(({ name, isUp }) => [name, isUp ? 'ok' : 'unavailable'])) });
   });
 }
 
-async function passes(check: () => Promise<void>, onError: (error: unknown) => void): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const timeout = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`)), CHECK_TIMEOUT_MS);
-  });
-  try {
-    await Promise.race([check(), timeout]);
-    return true;
-  } catch (error) {
-    onError(error);
-    return false;
-  } finally {
-    clearTimeout(timer);
-  }
+/**
+ * Returns a function that runs a check and resolves to its error, if any. A check that hangs is not started again:
+ * each one on a disk that hangs would keep a thread of the pool that all requests need. Once it has timed out, it
+ * counts as failed at once.
+ */
+function createProbe(check: () => Promise<void>): () => Promise<Error | undefined> {
+  let current: Promise<Error | undefined> | undefined;
+  return () => {
+    if (current) return current;
+    let timer: NodeJS.Timeout | undefined;
+    const checked = check()
+      .then(
+        () => undefined,
+        (error: unknown) => (error instanceof Error ? error : new Error(String(error))),
+      )
+      .finally(() => {
+        clearTimeout(timer);
+        current = undefined;
+      });
+    const timedOut = new Promise<Error>((resolve) => {
+      timer = setTimeout(() => {
+        resolve(new Error(`no answer within ${CHECK_TIMEOUT_MS} ms`));
+      }, CHECK_TIMEOUT_MS);
+    });
+    return (current = Promise.race([checked, timedOut]));
+  };
 }

@@ -1,4 +1,4 @@
-export { acceptRawBody, readRawBody, refuseNull } from './body.ts';
+export { acceptRawBody, LARGE_BODY_LIMIT_BYTES, readRawBody, refuseNull } from './body.ts';
 export { acceptMultipart, readMultipart, readSmallFile } from './multipart.ts';
 export type { FormFile, FormPart } from './multipart.ts';
 export { answerTo, httpDate, isNotModified } from './conditional.ts';
@@ -14,7 +14,7 @@ export {
   UploadTooLargeError,
 } from './errors.ts';
 export { FormFileSchema, registerApiDescription, registerOpenApiRoute } from './api-description.ts';
-export { registerHealth, type HealthChecks, type ServerPhase } from './health.ts';
+export { registerHealth, type HealthParts, type ServerPhase } from './health.ts';
 export { createMetrics, registerMetricsRoute, type Metrics } from './metrics.ts';
 export { registerStaticUi } from './static-ui.ts';
 export { isProxied } from './proxied.ts';

@@ -4,16 +4,25 @@ import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { BerthError } from '../errors.ts';
 import { HeadersTooLargeError, RequestInvalidError, RequestTimeoutError } from './errors.ts';
+import { securityHeadersOf } from './security-headers.ts';
 
-/** Sends a problem document if the socket is still writable, and closes the connection. */
-export function answerMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
+/**
+ * Sends a problem document if the socket is still writable, and closes the connection.
+ * @param secure as of securityHeadersOf
+ */
+export function answerMalformed(error: NodeJS.ErrnoException, socket: Socket, secure: boolean): void {
   if (error.code !== 'ECONNRESET' && socket.writable) {
     const { status, title, message: detail, code } = toBerthError(error);
     const body = JSON.stringify({ status, title, detail, code });
-    socket.write(
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nContent-Type: application/problem+json\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-    );
+    const headers = {
+      ...securityHeadersOf(secure),
+      'content-type': 'application/problem+json',
+      'cache-control': 'no-store',
+      'content-length': Buffer.byteLength(body),
+      'connection': 'close',
+    };
+    const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+    socket.write(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`);
   }
   socket.destroy(error);
 }

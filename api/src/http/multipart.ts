@@ -2,8 +2,8 @@
 
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { BerthError } from '../errors.ts';
-import { startBody } from './body.ts';
+import { BerthError } from '../errors.ts';
+import { limitBodyTime, startBody } from './body.ts';
 import { MediaTypeError, MultipartInvalidError, UploadAbortedError, UploadTooLargeError } from './errors.ts';
 import { createMultipartParser, MalformedBodyError, type PartHandler } from './multipart-parser.ts';
 import type { PartHeaders } from './part-headers.ts';
@@ -27,6 +27,8 @@ const FILE_FIELD = 'file';
 const FILE_BUFFER_BYTES = 512 * 1024;
 /** Enough for title and description in two languages, 2,000 characters each. */
 const MAX_FIELD_BYTES = 64 * 1024;
+/** How much longer than other bodies a small file may take: 5 MiB in two minutes are 350 kbit/s. */
+const SMALL_FILE_TIMEOUT_FACTOR = 4;
 /** `"…"` or a token; RFC 2046 allows 70 characters. */
 const BOUNDARY = /;\s*boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))/i;
 /** A part of this type is a file even without a file name. */
@@ -50,9 +52,10 @@ export async function* readMultipart<Field extends string>(
   request: FastifyRequest,
   fields: readonly Field[],
 ): AsyncGenerator<FormPart<Field>, void> {
-  const parser = createMultipartParser(readBoundary(request.headers['content-type'] ?? ''), (headers) =>
-    isFile(headers) ? beginFile(headers) : beginField(headers.name),
-  );
+  const parser = createMultipartParser(readBoundary(request.headers['content-type'] ?? ''), (headers) => {
+    if (headers.encoding !== undefined) throw encodedPart(headers.name);
+    return isFile(headers) ? beginFile(headers) : beginField(headers.name);
+  });
   const body = request.raw;
   const receivedFields = new Set<string>();
   const parts: FormPart<Field>[] = [];
@@ -117,7 +120,7 @@ export async function* readMultipart<Field extends string>(
     changed.resolve();
   }
   function stop(): void {
-    body.off('data', onData).off('end', onEnd).off('close', onClose);
+    body.off('data', onData).off('end', onEnd).off('close', onClose).off('error', onError);
     body.resume();
   }
   function onData(chunk: Buffer): void {
@@ -137,6 +140,9 @@ export async function* readMultipart<Field extends string>(
       fail(error as Error);
     }
   }
+  function onError(error: Error): void {
+    fail(error instanceof BerthError ? error : connectionClosed());
+  }
   function onClose(): void {
     if (!body.complete) fail(connectionClosed());
   }
@@ -144,7 +150,7 @@ export async function* readMultipart<Field extends string>(
   try {
     // If the client disconnected before this call, no event will come any more.
     if (body.destroyed) fail(connectionClosed());
-    else body.on('data', onData).once('end', onEnd).once('close', onClose);
+    else body.on('data', onData).once('end', onEnd).once('close', onClose).once('error', onError);
     startBody(request);
     for (;;) {
       const part = parts.shift();
@@ -166,12 +172,13 @@ export async function* readMultipart<Field extends string>(
 }
 
 /**
- * Reads a form with only a file into memory, up to `maxBytes`.
- * @throws as readMultipart, and upload_too_large
+ * Reads a form with only a file into memory, up to `maxBytes`, within four times the time of other bodies.
+ * @throws as readMultipart, and upload_too_large, request_timeout
  */
 export async function readSmallFile(request: FastifyRequest, maxBytes: number): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let sizeBytes = 0;
+  limitBodyTime(request, SMALL_FILE_TIMEOUT_FACTOR * request.server.bodyTimeoutMs);
   for await (const { content } of readMultipart(request, []) as AsyncIterable<FormFile>) {
     for await (const chunk of content as AsyncIterable<Uint8Array>) {
       sizeBytes += chunk.length;
@@ -211,6 +218,14 @@ function fileAsText(): BerthError {
   return new MultipartInvalidError(
     'The field "file" is text, without a file name: send it as a file, as `curl -F file=@plugin.tgz` does.',
     { errors: [{ path: `/${FILE_FIELD}`, message: 'is not a file' }] },
+  );
+}
+
+/** RFC 7578, 4.7, deprecates encodings. Stored as they are, encoded bytes would not be those of the file. */
+function encodedPart(name: string): BerthError {
+  return new MultipartInvalidError(
+    'A part of the form has a Content-Transfer-Encoding other than binary, 8bit or 7bit: send it as it is.',
+    { errors: [{ path: `/${name}`, message: 'is encoded' }] },
   );
 }
 

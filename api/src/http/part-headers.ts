@@ -6,7 +6,12 @@ export interface PartHeaders {
   fileName: string | undefined;
   /** Lower case, without parameters; undefined if there is none. */
   contentType: string | undefined;
+  /** `Content-Transfer-Encoding` in lower case, if the bytes are not sent as they are. */
+  encoding?: string;
 }
+
+/** Transfer encodings that change nothing (RFC 2045, 6.2). */
+const IDENTITY_ENCODINGS = ['', 'binary', '8bit', '7bit'];
 
 /** One parameter: a token, or a quoted string in which a backslash escapes a quote. */
 const PARAMETER = /;\s*([^\s=;"]+)\s*=\s*(?:"((?:\\"|[^"])*)"|([^\s;"]*))\s*/gy;
@@ -26,11 +31,13 @@ export function readPartHeaders(text: string): PartHeaders | undefined {
   const parameters = readDisposition(headers.get('content-disposition') ?? '');
   const name = parameters?.get('name');
   if (parameters === undefined || name === undefined) return undefined;
+  const encoding = headers.get('content-transfer-encoding')?.toLowerCase();
   const fileName = readExtended(parameters.get('filename*')) ?? parameters.get('filename');
   return {
     name,
     fileName: fileName === undefined ? undefined : withoutPath(fileName),
     contentType: headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase(),
+    ...(encoding !== undefined && !IDENTITY_ENCODINGS.includes(encoding) && { encoding }),
   };
 }
 

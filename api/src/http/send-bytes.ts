@@ -21,8 +21,9 @@ export async function sendBytes(
 ): Promise<FastifyReply> {
   const { raw } = reply;
   const start = () => {
-    reply.hijack();
+    // First, since it throws for a value that no header may have: then the request is still answered with a problem.
     raw.writeHead(status, { ...(reply.getHeaders() as Record<string, string>), ...headers });
+    reply.hijack();
   };
   // The callback of a write may never be called if the connection closes, so 'close' rejects it.
   let rejectWrite: ((reason: Error) => void) | undefined;

@@ -3,12 +3,12 @@
 
 import { randomUUID } from 'node:crypto';
 import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { registerBodyHandling } from './body.ts';
+import { BODY_LIMIT_BYTES, registerBodyHandling } from './body.ts';
 import { waitForSlowHandlers } from './idle-connections.ts';
 import type { LogStream } from './log-output.ts';
 import { answerMalformed } from './malformed.ts';
 import { registerProblems, sendProblem, toBerthError } from './problem.ts';
-import { registerSecurityHeaders } from './security-headers.ts';
+import { addSecurityHeaders, registerSecurityHeaders } from './security-headers.ts';
 import { compileValidator } from './validation.ts';
 
 export interface HttpServerOptions {
@@ -21,6 +21,8 @@ export interface HttpServerOptions {
   logLevel: string;
   /** Default 120 s, see IDLE_TIMEOUT_MS. */
   idleTimeoutMs?: number;
+  /** Time that a body which is not an upload may take. Default 30 s, see BODY_TIMEOUT_MS. */
+  bodyTimeoutMs?: number;
   /** Destination of log lines. Default: standard output, unbuffered. */
   logStream?: LogStream;
   /** Requests wait until it resolves; if it rejects, their connections are closed. Default: requests do not wait. */
@@ -32,14 +34,15 @@ export interface HttpServerOptions {
  * is unlimited.
  */
 const IDLE_TIMEOUT_MS = 120_000;
+/** Enough for the largest body over a slow line. A byte now and then must not keep a connection for ever. */
+const BODY_TIMEOUT_MS = 30_000;
 /** Above the usual 60 s of proxies, so that the proxy closes idle connections first. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** Maximum length of a decoded ID in a path. */
 const MAX_PARAM_LENGTH = 1024;
-/** Limit of JSON bodies; uploads are streamed and have their own limit. */
-const JSON_BODY_LIMIT_BYTES = 1024 * 1024;
 
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
+  const { secure = false } = options;
   const app = Fastify({
     logger: {
       level: options.logLevel,
@@ -53,18 +56,21 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
     connectionTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: 0,
-    bodyLimit: JSON_BODY_LIMIT_BYTES,
+    bodyLimit: BODY_LIMIT_BYTES,
     forceCloseConnections: 'idle',
     // During shutdown, requests on open connections are still served: proxies do not repeat uploads.
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     rewriteUrl: (request) => withoutBasePath(request.url ?? '/', options.basePath),
-    clientErrorHandler: answerMalformed,
+    clientErrorHandler: (error, socket) => {
+      answerMalformed(error, socket, secure);
+    },
     frameworkErrors: (error, request, reply) => {
-      void sendProblem(toBerthError(error), request, reply.header('x-request-id', request.id));
+      void sendProblem(toBerthError(error), request, addSecurityHeaders(reply).header('x-request-id', request.id));
     },
   });
   app.setValidatorCompiler(compileValidator);
+  registerSecurityHeaders(app, { secure });
   if (options.ready) waitUntilReady(app, options.ready);
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
@@ -73,10 +79,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       return reply.redirect(`${options.basePath}/`, 308);
     done();
   });
-  registerSecurityHeaders(app, { secure: options.secure ?? false });
   waitForSlowHandlers(app);
   registerProblems(app);
-  registerBodyHandling(app);
+  registerBodyHandling(app, options.bodyTimeoutMs ?? BODY_TIMEOUT_MS);
   closeConnectionsOnShutdown(app);
   return app;
 }

@@ -3,5 +3,6 @@ export { JobRunningError, LeaseLostError } from './errors.ts';
 export type { JobState } from './job-repository.ts';
 export type { Lease, Leases } from './leases.ts';
 export type { Job, JobContext } from './run.ts';
+export { inBatches, type InBatchesOptions } from './in-batches.ts';
 export { createBatcher, type Batcher } from './batcher.ts';
 export { startHeartbeat, type Heartbeat } from './heartbeat.ts';

@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { sql, type Selectable } from 'kysely';
 import { databaseTime, type DialectName, type Executor, type JobRunsTable, type Tx } from '../db/index.ts';
 
 /** State of a job and of its present or last run. */
@@ -24,6 +24,8 @@ export interface JobState {
 export interface PreviousRun {
   /** Consecutive failures. */
   failures: number;
+  /** Runs in a row whose process died. */
+  deaths: number;
   /** Progress of the previous run if that one did not succeed. */
   interrupted: unknown;
 }
@@ -44,6 +46,24 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
         .values(row)
         .onConflict((conflict) => conflict.column('name').doNothing())
         .execute();
+    },
+
+    /**
+     * Brings the row of a job in line with its interval, which may be another one than at its last run.
+     * @param dueInMs undefined: on demand only
+     */
+    async reschedule(name: string, dueInMs: number | undefined): Promise<void> {
+      const row = executor.updateTable('job_runs').where('name', '=', name);
+      if (dueInMs !== undefined) {
+        const dueAt = databaseTime(dialect, dueInMs);
+        await row
+          .set({ due_at: dueAt })
+          .where((eb) => eb.or([eb('due_at', 'is', null), eb('due_at', '>', dueAt)]))
+          .execute();
+      } else {
+        // Retries of failed runs stay.
+        await row.set({ due_at: null }).where('due_at', '>', now).where('failures', '=', 0).execute();
+      }
     },
 
     /** Lists due jobs with these names, or with names that start with one of the prefixes. */
@@ -116,11 +136,33 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
       const interrupted = hasSucceeded ? null : previous.progress;
       const { numUpdatedRows } = await executor
         .updateTable('job_runs')
-        .set({ token, started_at: now, ended_at: null, progress: interrupted })
+        .set({
+          token,
+          started_at: now,
+          ended_at: null,
+          progress: interrupted,
+          unended_runs: previous.unended_runs + 1,
+        })
         .where('name', '=', name)
         .$if(onlyWhenDue, (query) => query.where('due_at', '<=', now))
         .executeTakeFirst();
-      return numUpdatedRows === 1n ? { failures: previous.failures, interrupted: fromJson(interrupted) } : undefined;
+      return numUpdatedRows === 1n
+        ? { failures: previous.failures, deaths: previous.unended_runs, interrupted: fromJson(interrupted) }
+        : undefined;
+    },
+
+    /** Records that a run is interrupted, but not by the death of its process. */
+    async suspend(name: string, token: number): Promise<void> {
+      await executor
+        .updateTable('job_runs')
+        .set((eb) => ({ unended_runs: eb('unended_runs', '-', 1) }))
+        .where('name', '=', name)
+        .where('token', '=', token)
+        .execute();
+    },
+
+    async resetDeaths(name: string): Promise<void> {
+      await executor.updateTable('job_runs').set({ unended_runs: 0 }).where('name', '=', name).execute();
     },
 
     /** Writes the progress of a run, unless a later one has started. */
@@ -145,6 +187,7 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
           ended_at: now,
           outcome: 'succeeded',
           failures: 0,
+          unended_runs: 0,
           error: null,
           result: JSON.stringify(result ?? null),
           due_at: eb.case().when('due_at', '>', eb.ref('started_at')).then(eb.ref('due_at')).else(nextAt).end(),
@@ -162,6 +205,7 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
           ended_at: now,
           outcome: 'failed',
           failures: eb('failures', '+', 1),
+          unended_runs: 0,
           error,
           due_at: nextInMs === undefined ? eb.ref('due_at') : databaseTime(dialect, nextInMs),
         }))
@@ -195,7 +239,7 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
   };
 }
 
-function toState(row: JobRunsTable, isHeld: boolean): JobState {
+function toState(row: Selectable<JobRunsTable>, isHeld: boolean): JobState {
   return {
     name: row.name,
     running: isHeld && row.ended_at === null,

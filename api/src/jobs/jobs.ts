@@ -20,6 +20,8 @@ export interface Jobs {
    * @param dueInMs undefined: on demand only
    */
   schedule(tx: Tx, name: string, dueInMs: number | undefined): Promise<void>;
+  /** Forgets the runs whose process died (`JobContext.deaths`), in the caller's transaction. */
+  resetDeaths(tx: Tx, name: string): Promise<void>;
   /**
    * Runs a job in this replica if it is due, without waiting for the next poll. Call it after the transaction that
    * scheduled the job has committed.
@@ -137,11 +139,9 @@ export function createJobs({
     if (running.has(job.name) || stopping.signal.aborted) return;
     running.set(
       job.name,
-      runDue(job)
-        .catch(onError)
-        .finally(() => {
-          running.delete(job.name);
-        }),
+      (job.makesRoom ? database.makingRoom(() => runDue(job)) : runDue(job)).catch(onError).finally(() => {
+        running.delete(job.name);
+      }),
     );
   }
 
@@ -183,13 +183,38 @@ export function createJobs({
   }
 
   async function insertMissing(): Promise<void> {
-    for (const { name, everyMs } of registered.values())
-      await rows.insert(name, everyMs === undefined ? undefined : withJitter(everyMs));
+    for (const { name, everyMs } of registered.values()) {
+      const dueInMs = everyMs === undefined ? undefined : withJitter(everyMs);
+      await rows.insert(name, dueInMs);
+      await rows.reschedule(name, dueInMs);
+    }
     for (const { prefix, keys } of families) {
       for (const key of await keys()) {
         const job = find(`${prefix}:${key}`);
         await rows.insert(job.name, await job.nextInMs?.());
       }
+    }
+  }
+
+  async function runHere(job: Job, { onProgress }: { onProgress?: (value: unknown) => void } = {}): Promise<unknown> {
+    const { name } = job;
+    await rows.insert(name, job.everyMs);
+    const lease = await leases.acquire(name, leaseTtlMs);
+    if (!lease) throw alreadyRunning(name);
+    const run = runUnderLease(database, job, lease, {
+      ...planFor(job),
+      onlyWhenDue: false,
+      afterFailureMs: () => undefined,
+      onProgress,
+    });
+    running.set(
+      name,
+      run.catch(() => undefined),
+    );
+    try {
+      return resultOf(await run);
+    } finally {
+      running.delete(name);
     }
   }
 
@@ -202,6 +227,7 @@ export function createJobs({
       families.push(family);
     },
     schedule: (tx, name, dueInMs) => jobRepository(tx, database.dialect).putDue(name, dueInMs),
+    resetDeaths: (tx, name) => jobRepository(tx, database.dialect).resetDeaths(name),
     wake(name) {
       if (isStarted)
         setTimeout(() => {
@@ -219,26 +245,9 @@ export function createJobs({
       await txRows.insert(find(name).name, undefined);
       if (!(await txRows.makeDue(name))) throw alreadyRunning(name);
     },
-    async runHere(name, { onProgress } = {}) {
+    runHere(name, options) {
       const job = find(name);
-      await rows.insert(name, job.everyMs);
-      const lease = await leases.acquire(name, leaseTtlMs);
-      if (!lease) throw alreadyRunning(name);
-      const run = runUnderLease(database, job, lease, {
-        ...planFor(job),
-        onlyWhenDue: false,
-        afterFailureMs: () => undefined,
-        onProgress,
-      });
-      running.set(
-        name,
-        run.catch(() => undefined),
-      );
-      try {
-        return resultOf(await run);
-      } finally {
-        running.delete(name);
-      }
+      return job.makesRoom ? database.makingRoom(() => runHere(job, options)) : runHere(job, options);
     },
     states,
     watch: watcher.watch,

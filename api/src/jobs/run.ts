@@ -4,7 +4,7 @@ import { BerthError } from '../errors.ts';
 import type { Database, Tx } from '../db/index.ts';
 import { LeaseLostError } from './errors.ts';
 import { createBatcher } from './batcher.ts';
-import { jobRepository } from './job-repository.ts';
+import { jobRepository, type PreviousRun } from './job-repository.ts';
 import type { Lease } from './leases.ts';
 
 export interface JobContext<Progress = unknown> {
@@ -15,6 +15,8 @@ export interface JobContext<Progress = unknown> {
   readonly signal: AbortSignal;
   /** Progress of the previous run if it failed or its process died: continue from there. */
   readonly interrupted: Progress | undefined;
+  /** Runs in a row before this one whose process died; shutdowns do not count. */
+  readonly deaths: number;
   /**
    * Publishes a JSON value to watchers in every replica, and stores it for a run that has to continue; written at most
    * once a second.
@@ -31,6 +33,8 @@ export interface Job<Progress = unknown, Result = unknown> {
   everyMs?: number;
   /** In place of `everyMs`, called after each successful run; undefined means on demand only. */
   nextInMs?: () => Promise<number | undefined>;
+  /** The job deletes: on a full disk, all that its runs write may use the reserve, see `Database.makingRoom`. */
+  makesRoom?: boolean;
   /** Does the work. Its result is stored as JSON; an error is recorded and the job retried with back-off. */
   run(context: JobContext<Progress>): Promise<Result>;
 }
@@ -75,7 +79,16 @@ export async function runUnderLease(database: Database, job: Job, lease: Lease, 
       plan.onProgress?.(value);
       stored.add(value);
     };
-    const end = await attempt(job, lease, previous.interrupted, progress, plan.stopping);
+    let suspending: Promise<void> | undefined;
+    // At once: a shutdown waits for a run only for a while.
+    const suspend = () => {
+      suspending ??= rows.suspend(job.name, lease.fencingToken).catch(() => undefined);
+    };
+    plan.stopping.addEventListener('abort', suspend, { once: true });
+    const end = await attempt(job, lease, previous, progress, plan.stopping);
+    plan.stopping.removeEventListener('abort', suspend);
+    if (end.outcome === 'interrupted') suspend();
+    await suspending;
     await stored.flush();
     if (end.outcome === 'succeeded')
       await rows.succeed(job.name, lease.fencingToken, end.result, await plan.afterSuccessMs());
@@ -83,20 +96,21 @@ export async function runUnderLease(database: Database, job: Job, lease: Lease, 
       await rows.fail(job.name, lease.fencingToken, codeOf(end.error), plan.afterFailureMs(previous.failures + 1));
     return end;
   } finally {
-    await lease.release();
+    // It expires by itself.
+    await lease.release().catch(() => undefined);
   }
 }
 
 async function attempt(
   job: Job,
   lease: Lease,
-  interrupted: unknown,
+  { interrupted, deaths }: PreviousRun,
   progress: (value: unknown) => void,
   stopping: AbortSignal,
 ): Promise<RunEnd> {
   const signal = AbortSignal.any([lease.signal, stopping]);
   try {
-    const result = await job.run({ signal, interrupted, progress, assertHeld: (tx) => lease.assertHeld(tx) });
+    const result = await job.run({ signal, interrupted, deaths, progress, assertHeld: (tx) => lease.assertHeld(tx) });
     return lease.signal.aborted ? { outcome: 'interrupted' } : { outcome: 'succeeded', result };
   } catch (error) {
     return signal.aborted || error instanceof LeaseLostError

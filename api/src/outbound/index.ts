@@ -1,10 +1,12 @@
 export {
   createOutbound,
   MAX_CONNECTIONS,
-  ResponseInvalidError,
   useProxies,
+  type GetOptions,
   type Outbound,
   type OutboundOptions,
   type OutboundResponse,
   type Proxies,
 } from './outbound.ts';
+export { isNetwork } from './addresses.ts';
+export { AddressRefusedError, ResponseInvalidError } from './response-errors.ts';

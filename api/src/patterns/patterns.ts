@@ -24,8 +24,11 @@ export function matches(pattern: string, { id, category }: { id: string; categor
     : matchesText(pattern, id);
 }
 
-/** Checks whether a pattern without a category matches a text: `*` any text without a slash, `**` any text. */
-export function matchesText(pattern: string, text: string): boolean {
+/**
+ * Checks whether a pattern without a category matches a text: `*` any text without a slash, `**` any text.
+ * @param onStep called for each position of the pattern that is compared with a character
+ */
+export function matchesText(pattern: string, text: string, onStep?: () => void): boolean {
   const tokens = pattern.match(/\*\*|[^]/gu) ?? [];
   const isWildcard = (at: number) => tokens[at] === '*' || tokens[at] === '**';
   // Simulates an NFA: the set of token positions that the characters read so far can reach. No backtracking.
@@ -33,6 +36,7 @@ export function matchesText(pattern: string, text: string): boolean {
   for (const character of text) {
     const next: number[] = [];
     for (const at of positions) {
+      onStep?.();
       if (tokens[at] === '**' || (tokens[at] === '*' && character !== '/')) next.push(at);
       else if (!isWildcard(at) && tokens[at] === character) next.push(at + 1);
     }

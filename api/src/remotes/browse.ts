@@ -2,13 +2,7 @@
 
 import { enforce, policy, type Caller } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
-import {
-  fingerprintOf,
-  readUpstreamArtefact,
-  RemoteAnswerInvalidError,
-  THUMBNAIL_ID,
-  type Upstream,
-} from '../upstream/index.ts';
+import { RemoteAnswerInvalidError, THUMBNAIL_ID, type Upstream } from '../upstream/index.ts';
 import { ThumbnailIdInvalidError } from './errors.ts';
 import type { ArtefactResult, Remote } from './remote.ts';
 import type { RemoteListQuery } from './schemas.ts';
@@ -20,11 +14,13 @@ export interface RemoteBrowserOptions {
   results: (remoteId: string) => Promise<ArtefactResult[]>;
 }
 
-export interface RemoteArtefactPage {
-  results: Record<string, unknown>[];
-  count: number;
-}
-
+/** As the list of a Berth: the size without a parameter, and the largest one. */
+const DEFAULT_SIZE = 10;
+const MAX_SIZE = 1000;
+/** Of one request to the remote registry. */
+const PAGE_SIZE = 100;
+/** Characters beyond which an answer ends early, with fewer results than were asked for. */
+const MAX_ANSWER_LENGTH = 16 * 1024 * 1024;
 const IMAGE_TYPES = new Set(['image/webp', 'image/svg+xml', 'image/png', 'image/jpeg', 'image/gif', 'image/avif']);
 
 export function createRemoteBrowser({ find, openUpstream, mirroring, results: resultsOf }: RemoteBrowserOptions) {
@@ -40,34 +36,48 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
 
   return {
     /**
-     * Reads one page of the remote's artefacts; includes deprecated ones only if they are selected.
+     * Reads one page of the remote's artefacts as JSON; includes deprecated ones only if they are selected.
      * @throws remote_not_found, remote_unavailable, remote_refused, remote_answer_invalid
      */
-    list: (caller: Caller, id: string, query: RemoteListQuery): Promise<RemoteArtefactPage> =>
+    list: (caller: Caller, id: string, query: RemoteListQuery): Promise<string> =>
       withUpstream(caller, id, async (upstream, remote) => {
-        const filters = Object.entries(query).map(([name, value]) => [name, String(value)] as const);
-        const page = await upstream.page({ includeDeprecated: 'true', ...Object.fromEntries(filters) });
+        const { size = DEFAULT_SIZE, skip = 0, ...filters } = query;
         const results = new Map((await resultsOf(remote.id)).map((result) => [result.artefactId, result]));
         const mirrors = await mirroring.overview(remote.id);
-        const listed = page.results.flatMap((document) => {
-          const artefact = tryRead(document);
-          const result = artefact && results.get(artefact.id);
-          if (!artefact || (artefact.deprecated && !result)) return [];
-          const mirror = mirrors.get(artefact.id);
-          const upToDate = mirror !== undefined && result?.upstreamState === fingerprintOf(artefact);
-          return [
-            {
-              ...(document as Record<string, unknown>),
-              local: {
-                synced: mirror !== undefined,
-                upToDate,
-                selected: result !== undefined,
-                ...(mirror && { dataUpdatedAt: mirror.dataUpdatedAt }),
-              },
+        const listed: string[] = [];
+        let length = 0;
+        for (let left = Math.min(size, MAX_SIZE); ;) {
+          const at = skip + Math.min(size, MAX_SIZE) - left;
+          const page = await upstream.page({
+            query: {
+              includeDeprecated: 'true',
+              ...filters,
+              skip: String(at),
+              size: String(Math.min(left, PAGE_SIZE)),
             },
-          ];
-        });
-        return { results: listed, count: page.count - (page.results.length - listed.length) };
+            form: 'document',
+          });
+          for (const artefact of page.artefacts) {
+            const result = results.get(artefact.id);
+            if (artefact.deprecated && !result) continue;
+            const mirror = mirrors.get(artefact.id);
+            const local = {
+              synced: mirror !== undefined,
+              upToDate: mirror !== undefined && result?.upstreamState === artefact.fingerprint,
+              selected: result !== undefined,
+              ...(mirror && { dataUpdatedAt: mirror.dataUpdatedAt }),
+            };
+            const json = `${(artefact.text ?? '{}').slice(0, -1)},"local":${JSON.stringify(local)}}`;
+            listed.push(json);
+            length += json.length;
+          }
+          left -= page.entries;
+          const isComplete = left <= 0 || page.entries === 0 || at + page.entries >= page.count;
+          if (isComplete || length > MAX_ANSWER_LENGTH) {
+            const hidden = Math.min(size, MAX_SIZE) - left - listed.length;
+            return `{"results":[${listed.join(',')}],"count":${Math.max(0, page.count - hidden)}}`;
+          }
+        }
       }),
 
     /** Reads a thumbnail; undefined if the remote has none with this id. @throws as `list`; thumbnail_id_invalid */
@@ -75,7 +85,7 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
       caller: Caller,
       id: string,
       thumbnailId: string,
-    ): Promise<{ bytes: Buffer; contentType: string } | undefined> {
+    ): Promise<{ bytes: Uint8Array; contentType: string } | undefined> {
       enforce(policy.manageRemotes(caller));
       if (!THUMBNAIL_ID.test(thumbnailId))
         throw new ThumbnailIdInvalidError('A thumbnail id has 1 to 64 characters of A-Z, a-z, 0-9, "_" and "-".');
@@ -85,14 +95,4 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
       return image;
     },
   };
-}
-
-/** Returns undefined for an invalid document: it cannot be selected either. */
-function tryRead(document: unknown): ReturnType<typeof readUpstreamArtefact> | undefined {
-  try {
-    return readUpstreamArtefact(document);
-  } catch (error) {
-    if (error instanceof RemoteAnswerInvalidError) return undefined;
-    throw error;
-  }
 }

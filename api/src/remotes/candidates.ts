@@ -1,7 +1,12 @@
 // Chooses the artefacts that a run looks at, and compares them with their local mirrors.
 
-import { matches } from '../patterns/index.ts';
-import { fingerprintOf, RemoteAnswerInvalidError, type Upstream, type UpstreamArtefact } from '../upstream/index.ts';
+import {
+  RemoteAnswerInvalidError,
+  toListed,
+  type ListedArtefact,
+  type Upstream,
+  type UpstreamArtefact,
+} from '../upstream/index.ts';
 import { hasShrunk } from './operations.ts';
 import type { ArtefactResult, Remote } from './remote.ts';
 import type { RemoteRepository } from './repository.ts';
@@ -10,7 +15,7 @@ import type { RemoteRepository } from './repository.ts';
 export interface Candidate {
   id: string;
   /** Undefined if the remote registry does not have it, or its document is unusable. */
-  artefact: UpstreamArtefact | undefined;
+  artefact: ListedArtefact | undefined;
   /** Why its document is unusable. */
   unusable?: string;
 }
@@ -23,6 +28,11 @@ export class TooManyRemovedError extends Error {
   override readonly name = 'TooManyRemovedError';
 }
 
+/** Characters of all documents that a run keeps; it reads the others again when it mirrors them. */
+const MAX_KEPT_TEXT = 8 * 1024 * 1024;
+/** Of all artefacts that a run compares: more than any registry has. */
+const MAX_COMPARED_SLOTS = 200_000;
+
 /**
  * Reads all artefacts that are selected by id or by pattern, and selects those that a pattern matches for the first
  * time.
@@ -34,18 +44,26 @@ export async function readAllCandidates(
   upstream: Upstream,
   signal: AbortSignal,
 ): Promise<Candidate[]> {
-  const { artefacts, unusable } = await upstream.all(signal);
-  const count = artefacts.length + unusable.size;
+  const knownIds = new Set((await rows.results(remote.id)).map(({ artefactId }) => artefactId));
+  const byId = new Map<string, ListedArtefact>();
+  const unusable = new Map<string, string>();
+  const keep = createTextBudget();
+  let count = 0;
+  let slots = 0;
+  for await (const page of upstream.pages({ patterns: remote.selectedPatterns, form: 'artefact' }, signal)) {
+    count += page.entries;
+    for (const artefact of page.artefacts) {
+      if (!artefact.isMatch && !knownIds.has(artefact.id)) continue;
+      byId.set(artefact.id, keep(artefact));
+      slots += artefact.slots.length;
+    }
+    if (slots > MAX_COMPARED_SLOTS)
+      throw new RemoteAnswerInvalidError(`The selected artefacts have more than ${MAX_COMPARED_SLOTS} slots.`);
+    for (const { id, reason } of page.unusable) if (knownIds.has(id)) unusable.set(id, reason);
+  }
   if (!remote.request?.confirmed) assertListNotShrunk(remote.upstreamCount ?? 0, count);
   await rows.update(remote.id, { upstream_count: count });
-  const byId = new Map(artefacts.map((artefact) => [artefact.id, artefact]));
-  const knownIds = new Set((await rows.results(remote.id)).map(({ artefactId }) => artefactId));
-  const newIds = artefacts
-    .filter(
-      (artefact) =>
-        !knownIds.has(artefact.id) && remote.selectedPatterns.some((pattern) => matches(pattern, artefact)),
-    )
-    .map(({ id }) => id);
+  const newIds = [...byId.keys()].filter((id) => !knownIds.has(id));
   await rows.select(remote.id, newIds, false);
   const candidates: Candidate[] = [];
   for (const id of [...knownIds, ...newIds]) {
@@ -53,7 +71,7 @@ export async function readAllCandidates(
     const artefact = byId.get(id);
     if (reason !== undefined) candidates.push({ id, artefact: undefined, unusable: reason });
     // A list may omit artefacts whose documents are still served, such as deprecated ones of an older registry.
-    else candidates.push(artefact ? { id, artefact } : await readCandidate(upstream, id, signal));
+    else candidates.push(artefact ? { id, artefact } : await readCandidate(upstream, id, keep, signal));
   }
   return candidates;
 }
@@ -63,9 +81,30 @@ export async function readCandidates(
   ids: readonly string[],
   signal: AbortSignal,
 ): Promise<Candidate[]> {
+  const keep = createTextBudget();
   const candidates: Candidate[] = [];
-  for (const id of ids) candidates.push(await readCandidate(upstream, id, signal));
+  for (const id of ids) candidates.push(await readCandidate(upstream, id, keep, signal));
   return candidates;
+}
+
+/** Reads the document of a candidate; undefined if the remote registry no longer has it. */
+export async function documentOf(
+  { id, text }: ListedArtefact,
+  upstream: Upstream,
+  signal: AbortSignal,
+): Promise<UpstreamArtefact | undefined> {
+  return text === undefined ? upstream.artefact(id, signal) : (JSON.parse(text) as UpstreamArtefact);
+}
+
+/** Returns a function that drops the texts of artefacts beyond MAX_KEPT_TEXT. */
+function createTextBudget(): (artefact: ListedArtefact) => ListedArtefact {
+  let keptLength = 0;
+  return (artefact) => {
+    const length = keptLength + (artefact.text?.length ?? 0);
+    if (length > MAX_KEPT_TEXT) return { ...artefact, text: undefined };
+    keptLength = length;
+    return artefact;
+  };
 }
 
 /** Lists artefacts that are newly selected or due for a retry; with `onlyFailed` also all that failed. */
@@ -78,9 +117,15 @@ export async function dueIds(rows: RemoteRepository, { id, request }: Remote, no
     .map(({ artefactId }) => artefactId);
 }
 
-async function readCandidate(upstream: Upstream, id: string, signal: AbortSignal): Promise<Candidate> {
+async function readCandidate(
+  upstream: Upstream,
+  id: string,
+  keep: (artefact: ListedArtefact) => ListedArtefact,
+  signal: AbortSignal,
+): Promise<Candidate> {
   try {
-    return { id, artefact: await upstream.artefact(id, signal) };
+    const artefact = await upstream.artefact(id, signal);
+    return { id, artefact: artefact && keep(toListed(artefact, false, 'artefact')) };
   } catch (error) {
     if (!(error instanceof RemoteAnswerInvalidError)) throw error;
     return { id, artefact: undefined, unusable: error.message };
@@ -123,7 +168,7 @@ export function assertSlotsNotShrunk(
  * @param localOrigin origin of the local artefact with its id: '' for one of this registry, undefined for none
  */
 export function conflictOf(
-  artefact: UpstreamArtefact,
+  artefact: ListedArtefact,
   localOrigin: string | undefined,
   { remoteId, ownUrl }: { remoteId: string; ownUrl: string },
 ): string | undefined {
@@ -135,13 +180,13 @@ export function conflictOf(
 
 /** Compares metadata and digests; local bytes are read back by `verify` only. */
 export function isUpToDate(
-  artefact: UpstreamArtefact,
+  artefact: ListedArtefact,
   result: ArtefactResult | undefined,
   local: LocalDigests | undefined,
 ): boolean {
   return (
     local !== undefined &&
-    result?.upstreamState === fingerprintOf(artefact) &&
+    result?.upstreamState === artefact.fingerprint &&
     local.size === artefact.slots.length &&
     artefact.slots.every(
       ({ architecture, digest }) =>
@@ -151,7 +196,7 @@ export function isUpToDate(
 }
 
 /** Returns how many bytes an update has to fetch at most. */
-export function missingBytes({ slots }: UpstreamArtefact, local: LocalDigests | undefined): number {
+export function missingBytes({ slots }: ListedArtefact, local: LocalDigests | undefined): number {
   const localDigests = new Set(local?.values() ?? []);
   return slots.reduce(
     (sum, { digest, sizeBytes }) => sum + (digest !== undefined && localDigests.has(digest) ? 0 : (sizeBytes ?? 0)),

@@ -13,4 +13,5 @@ export const AlreadySelectedError = defineError('already_selected', 409, 'Artefa
 export const NotSelectedError = defineError('not_selected', 404, 'Artefact not selected');
 export const SelectionConflictError = defineError('selection_conflict', 409, 'Artefact id already in use');
 export const SyncRunningError = defineError('sync_running', 409, 'Synchronisation in progress');
+export const SyncParkedError = defineError('sync_parked', 409, 'Synchronisation parked');
 export const ThumbnailIdInvalidError = defineError('thumbnail_id_invalid', 400, 'Invalid thumbnail id');

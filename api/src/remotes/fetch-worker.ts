@@ -110,7 +110,7 @@ export async function createFetchApi(
         if (error instanceof SlotChangedError) return { slotChanged: error.message };
         throw error;
       } finally {
-        await progress.flush();
+        await progress.flush().catch(() => undefined);
         aborts.delete(call);
       }
     },

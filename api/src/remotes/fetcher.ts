@@ -9,6 +9,7 @@ import { createDiskSpaceCheck } from './disk-space.ts';
 import type { FetchApi, FetchMainApi } from './fetch-worker.ts';
 import { fetchRepository } from './fetch-repository.ts';
 import { releaseFetched, type Fetcher } from './fetch.ts';
+import { createTurns } from './turns.ts';
 
 export interface WorkerFetcherOptions {
   database: Database;
@@ -29,9 +30,14 @@ export function createWorkerFetcher({
 }: WorkerFetcherOptions): Fetcher<Pick<Upstream, 'access'>> {
   const fetches = fetchRepository(database.db);
   const onBytesByCall = new Map<number, (bytes: number) => void>();
+  const turn = createTurns();
   let lastCall = 0;
   worker.expose({
     ...blobs.writeRows,
+    async endWriter(storageKey) {
+      await turn();
+      return blobs.writeRows.endWriter(storageKey);
+    },
     findFetch: fetches.find,
     putFetch: fetches.put,
     removeFetch: fetches.remove,

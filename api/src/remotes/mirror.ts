@@ -58,6 +58,9 @@ export class MirrorCancelledError extends Error {
  */
 export type MirrorArtefact = (task: MirrorTask) => Promise<void>;
 
+/** A thumbnail takes memory to fetch and to decode: each run handles one at a time. */
+type OneAtATime = <T>(work: () => Promise<T>) => Promise<T>;
+
 /** After that many changes during the fetch, the artefact is left for the next run. */
 const MAX_ATTEMPTS = 4;
 
@@ -68,6 +71,13 @@ export function createMirror({
   fetcher,
   assertFreeSpace,
 }: MirrorOptions): MirrorArtefact {
+  const queues = new WeakMap<MirrorRun, OneAtATime>();
+  const thumbnailsOf = (run: MirrorRun): OneAtATime => {
+    const queue = queues.get(run) ?? createQueue();
+    queues.set(run, queue);
+    return queue;
+  };
+
   return async (task) => {
     const { run } = task;
     const startedAt = performance.now();
@@ -232,10 +242,12 @@ export function createMirror({
         if (owner !== undefined && owner !== id) return { warning: 'its thumbnail id is in use by another artefact' };
         const existing = owner === id ? await thumbnails.findWithSize(thumbnail.id) : undefined;
         if (existing) return { image: existing };
-        const data = await run.upstream.thumbnail(thumbnail.id, run.signal);
-        return data
-          ? { image: { ...(await thumbnails.convert(data.bytes)), id: thumbnail.id } }
-          : { warning: 'its thumbnail is missing' };
+        return await thumbnailsOf(run)(async () => {
+          const data = await run.upstream.thumbnail(thumbnail.id, run.signal);
+          return data
+            ? { image: { ...(await thumbnails.convert(data.bytes)), id: thumbnail.id } }
+            : { warning: 'its thumbnail is missing' };
+        });
       } catch (error) {
         run.signal.throwIfAborted();
         if (!(error instanceof BerthError)) throw error;
@@ -245,5 +257,14 @@ export function createMirror({
         };
       }
     }
+  };
+}
+
+function createQueue(): OneAtATime {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const next = last.then(work, work);
+    last = next;
+    return next;
   };
 }

@@ -16,7 +16,7 @@ import type { RemotesOptions } from './service.ts';
 import { nextRunInMs } from './sync-control.ts';
 import { createSync } from './sync.ts';
 
-export type OfflineImportOptions = Omit<RemotesOptions, 'cipherPassword' | 'fetcher' | 'outbound'>;
+export type OfflineImportOptions = Omit<RemotesOptions, 'cipherPassword' | 'fetcher' | 'reader'>;
 
 export interface OfflineSource {
   /** Base URL of the registry that it was exported from. */

@@ -17,8 +17,8 @@ export interface Remote {
   lastSyncStatus: 'success' | 'error' | undefined;
   lastSyncError: string | undefined;
   /**
-   * `too_many_removed` if the run changed nothing and awaits confirmation, `artefacts_failed`, or the code of the
-   * error.
+   * `too_many_removed` if the run changed nothing and awaits confirmation, `artefacts_failed`, `sync_parked` if runs
+   * ended the server, or the code of the error.
    */
   lastSyncErrorCode: string | undefined;
 }

@@ -5,9 +5,12 @@ import { TooManyRemovedError } from './candidates.ts';
 import { retryDelayMs } from './operations.ts';
 import type { ArtefactResult, SyncReport } from './remote.ts';
 import type { RemoteRepository } from './repository.ts';
+import { createTurns } from './turns.ts';
 
 export interface ResultRecorderOptions {
   rows: RemoteRepository;
+  /** As `rows.put`, for failures: one that is lost with the power is found again by the next run. */
+  putFailure: RemoteRepository['put'];
   remoteId: string;
   /** Results of earlier runs, by artefact id. */
   previous: ReadonlyMap<string, ArtefactResult>;
@@ -18,13 +21,23 @@ export interface ResultRecorderOptions {
 
 export type ResultRecorder = ReturnType<typeof createResultRecorder>;
 
-export function createResultRecorder({ rows, remoteId, previous, startedAt, onError }: ResultRecorderOptions) {
+export function createResultRecorder({
+  rows,
+  putFailure,
+  remoteId,
+  previous,
+  startedAt,
+  onError,
+}: ResultRecorderOptions) {
   const report: SyncReport = { updated: 0, unchanged: 0, failed: 0, gone: 0 };
 
+  const turn = createTurns();
+
   async function failed(id: string, error: unknown): Promise<void> {
+    await turn();
     if (isInternal(error)) onError(error);
     const attempts = (previous.get(id)?.attempts ?? 0) + 1;
-    await rows.put(remoteId, id, {
+    await putFailure(remoteId, id, {
       status: 'failed',
       at: new Date().toISOString(),
       bytes: null,

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { eventStreams, problems, type EventStreamOptions } from '../http/index.ts';
+import { LARGE_BODY_LIMIT_BYTES, eventStreams, problems, type EventStreamOptions } from '../http/index.ts';
 import { SVG_CONTENT_SECURITY_POLICY, ThumbnailNotFoundError } from '../thumbnails/index.ts';
 import {
   CreateRemoteSchema,
@@ -41,6 +41,7 @@ export function remoteRoutes(remotes: Remotes, streams: EventStreamOptions = {})
     app.post(
       '/remote-registries',
       {
+        bodyLimit: LARGE_BODY_LIMIT_BYTES,
         schema: {
           summary: 'Add a remote registry',
           tags,
@@ -67,6 +68,7 @@ export function remoteRoutes(remotes: Remotes, streams: EventStreamOptions = {})
     app.patch(
       '/remote-registries/:id',
       {
+        bodyLimit: LARGE_BODY_LIMIT_BYTES,
         schema: {
           summary: 'Change a remote registry',
           tags,
@@ -106,7 +108,10 @@ export function remoteRoutes(remotes: Remotes, streams: EventStreamOptions = {})
           response: { 200: RemoteArtefactListSchema, ...problems(400, 401, 403, 404, 502) },
         },
       },
-      async (request) => (await remotes.browse.list(request.actor.caller, request.params.id, request.query)) as never,
+      async (request, reply) => {
+        const page = await remotes.browse.list(request.actor.caller, request.params.id, request.query);
+        return reply.type('application/json; charset=utf-8').send(page as never);
+      },
     );
 
     app.get(
@@ -129,7 +134,7 @@ export function remoteRoutes(remotes: Remotes, streams: EventStreamOptions = {})
         return reply
           .headers({ 'x-content-type-options': 'nosniff', 'content-security-policy': SVG_CONTENT_SECURITY_POLICY })
           .type(image.contentType)
-          .send(image.bytes as never);
+          .send(Buffer.from(image.bytes.buffer, image.bytes.byteOffset, image.bytes.length) as never);
       },
     );
 

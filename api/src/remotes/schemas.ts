@@ -128,6 +128,7 @@ export const RemoteSchema = Type.Object({
       description:
         '`too_many_removed`: nothing was changed, synchronise with `confirm` if the removals are right; ' +
         '`artefacts_failed`: see results; ' +
+        '`sync_parked`: the server ended during three runs in a row, the next one has to be requested; ' +
         'otherwise the code of the problem, such as `remote_unavailable`, or `internal_error`',
     }),
   ),

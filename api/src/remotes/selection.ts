@@ -1,5 +1,6 @@
 // Selects and unselects the artefacts of a remote registry to be mirrored.
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { enforce, policy, type Actor } from '../access/index.ts';
 import { assertArtefactId, type Mirroring, type Publishing } from '../artefacts/index.ts';
 import type { Tx } from '../db/index.ts';
@@ -20,6 +21,9 @@ export interface SelectionOptions {
   /** Called with errors of background work. */
   onError: (error: unknown) => void;
 }
+
+/** Artefacts that are compared with all patterns before other work has its turn. */
+const MATCHED_AT_ONCE = 20;
 
 export type Selection = ReturnType<typeof createSelection>;
 
@@ -42,7 +46,9 @@ export function createSelection({ registry, jobs, mirroring, publishing, onError
     async releaseUnmatched(tx: Tx, remoteId: string, patterns: readonly string[]): Promise<string[]> {
       const mirrors = await mirroring.overview(remoteId, tx);
       const unfinished: string[] = [];
-      for (const { artefactId, selected } of await remoteRepository(tx).results(remoteId)) {
+      const results = await remoteRepository(tx).results(remoteId);
+      for (const [at, { artefactId, selected }] of results.entries()) {
+        if (at % MATCHED_AT_ONCE === 0) await nextTurn();
         const artefact = { id: artefactId, category: mirrors.get(artefactId)?.category ?? '' };
         if (!selected && !patterns.some((pattern) => matches(pattern, artefact)))
           unfinished.push(...(await release(tx, remoteId, artefactId)));

@@ -5,9 +5,8 @@ import type { Mirroring, Publishing } from '../artefacts/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
 import type { Jobs } from '../jobs/index.ts';
-import type { Outbound } from '../outbound/index.ts';
 import type { ThumbnailService } from '../thumbnails/index.ts';
-import { createUpstream, type Upstream } from '../upstream/index.ts';
+import type { Upstream, UpstreamReader } from '../upstream/index.ts';
 import { createRemoteBrowser } from './browse.ts';
 import { createCipher } from './cipher.ts';
 import { createDiskSpaceCheck } from './disk-space.ts';
@@ -30,7 +29,7 @@ export interface RemotesOptions {
   blobs: Pick<Blobs, 'verify' | 'freeBytes'>;
   fetcher: Fetcher<Upstream>;
   thumbnails: ThumbnailService;
-  outbound: Pick<Outbound, 'get'>;
+  reader: Pick<UpstreamReader, 'open'>;
   /** CIPHER_PASSWORD. */
   cipherPassword: string;
   publicUrl: string;
@@ -43,7 +42,7 @@ export type Remotes = ReturnType<typeof createRemotes>;
 
 /** Creates the federation service and registers its jobs. */
 export function createRemotes(options: RemotesOptions) {
-  const { database, mirroring, outbound, publicUrl } = options;
+  const { database, mirroring, reader, publicUrl } = options;
   const rows = remoteRepository(database.db);
   const cipher = createCipher(options.cipherPassword);
   const ownUrl = normaliseUrl(publicUrl);
@@ -57,10 +56,7 @@ export function createRemotes(options: RemotesOptions) {
 
   async function openUpstream({ id }: Pick<Remote, 'id'>): Promise<Upstream> {
     const encrypted = await rows.findKey(id);
-    return createUpstream(
-      { url: id, apiKey: encrypted === undefined ? undefined : cipher.decrypt(encrypted, id) },
-      outbound,
-    );
+    return reader.open({ url: id, apiKey: encrypted === undefined ? undefined : cipher.decrypt(encrypted, id) });
   }
 
   return {

@@ -4,6 +4,7 @@ import { enforce, isStillAllowed, policy, type Actor } from '../access/index.ts'
 import type { Database } from '../db/index.ts';
 import type { JobContext, Jobs } from '../jobs/index.ts';
 import { SyncRunningError } from './errors.ts';
+import { isParked } from './parking.ts';
 import type { Registry } from './registry.ts';
 import { JOB_PREFIX, jobName, type SyncProgress, type SyncReport, type SyncRequest } from './remote.ts';
 import { remoteRepository } from './repository.ts';
@@ -53,6 +54,7 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
       await registry.change(actor, id, { action: 'sync', details: { ...request } }, async (tx, remote) => {
         await remoteRepository(tx).update(remote.id, { requested: JSON.stringify(request) });
         await jobs.schedule(tx, jobName(remote.id), 0);
+        await jobs.resetDeaths(tx, jobName(remote.id));
       });
       return registry.wake(id);
     },
@@ -82,12 +84,12 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
 
 /**
  * Returns the milliseconds until the next full run or the first retry of an artefact; undefined if neither is
- * scheduled.
+ * scheduled, or the registry is parked.
  */
 export async function nextRunInMs({ db }: Database, remoteId: string): Promise<number | undefined> {
   const rows = remoteRepository(db);
-  const dates = [(await rows.find(remoteId))?.nextFullAt, await rows.nextTryAt(remoteId)].filter(
-    (date) => date !== undefined,
-  );
+  const remote = await rows.find(remoteId);
+  if (remote && isParked(remote)) return undefined;
+  const dates = [remote?.nextFullAt, await rows.nextTryAt(remoteId)].filter((date) => date !== undefined);
   return dates.length === 0 ? undefined : Math.max(0, Math.min(...dates.map((date) => Date.parse(date))) - Date.now());
 }

@@ -1,15 +1,17 @@
 // One run for one remote registry: compares the candidates with their local mirrors (candidates.ts), mirrors those
 // that differ (mirror.ts) and records each result (result-recorder.ts).
 
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { SYSTEM_ACTOR } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
 import { LeaseLostError, type JobContext } from '../jobs/index.ts';
-import type { Upstream, UpstreamArtefact } from '../upstream/index.ts';
+import type { ListedArtefact, Upstream } from '../upstream/index.ts';
 import {
   assertSlotsNotShrunk,
   conflictOf,
+  documentOf,
   dueIds,
   isUpToDate,
   missingBytes,
@@ -22,6 +24,7 @@ import { RemoteNotFoundError } from './errors.ts';
 import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
 import { MirrorCancelledError, type MirrorArtefact, type MirrorRun } from './mirror.ts';
 import { nextFullAt } from './operations.ts';
+import { parkAfterDeaths } from './parking.ts';
 import type { ArtefactResult, Remote, SyncProgress, SyncReport } from './remote.ts';
 import { remoteRepository } from './repository.ts';
 import { codeOf, createResultRecorder, reasonOf } from './result-recorder.ts';
@@ -47,15 +50,20 @@ export interface OfflineRun {
 /** An artefact that differs from its mirror. */
 interface ChangedArtefact {
   id: string;
-  artefact: UpstreamArtefact;
+  artefact: ListedArtefact;
 }
 
 /** Enough to keep every connection busy (MAX_CONNECTIONS) while other artefacts wait for the disk or a commit. */
 const CONCURRENCY = 40;
+/** Artefacts that are compared before other work has its turn. */
+const COMPARED_AT_ONCE = 500;
+const NOTHING: SyncReport = { updated: 0, unchanged: 0, failed: 0, gone: 0 };
 
 /** Creates the function that runs one synchronisation. It throws if the remote cannot be read; the job is retried. */
 export function createSync({ database, mirroring, blobs, mirror, openUpstream, ownUrl, onError }: SyncOptions) {
   const rows = remoteRepository(database.db);
+  const putFailure: typeof rows.put = (...result) =>
+    database.withoutFlush((db) => remoteRepository(db).put(...result));
 
   return async function sync(
     remoteId: string,
@@ -66,6 +74,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     if (!found) throw new RemoteNotFoundError('The remote registry was removed.');
     // An offline run handles its own artefacts only: pending requests and the schedule stay as they are.
     const remote: Remote = offline ? { ...found, request: undefined, nextFullAt: undefined } : found;
+    if (!offline && (await parkAfterDeaths(database, remote, context))) return NOTHING;
     const startedAt = new Date();
     context.progress({ startedAt: startedAt.toISOString(), done: 0, total: 0 });
     try {
@@ -84,12 +93,13 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
       return report;
     } catch (error) {
       if (context.signal.aborted || error instanceof LeaseLostError) throw error;
-      await rows.update(remoteId, {
+      const failure = {
         last_sync_at: new Date().toISOString(),
         last_sync_status: 'error',
         last_sync_error: reasonOf(error),
         last_sync_error_code: codeOf(error),
-      });
+      };
+      await rows.update(remoteId, failure).catch(() => undefined);
       // A retry would not help: a superadmin has to confirm.
       if (error instanceof TooManyRemovedError) return await awaitConfirmation(remote, startedAt);
       throw error;
@@ -114,10 +124,18 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     const origins = await mirroring.origins(candidates.map(({ id }) => id));
     if (isFull && !request?.confirmed) assertSlotsNotShrunk(candidates, digests);
 
-    const recorder = createResultRecorder({ rows, remoteId: remote.id, previous: results, startedAt, onError });
+    const recorder = createResultRecorder({
+      rows,
+      putFailure,
+      remoteId: remote.id,
+      previous: results,
+      startedAt,
+      onError,
+    });
     const unchanged: string[] = [];
     const changed: ChangedArtefact[] = [];
-    for (const { id, artefact, unusable } of candidates) {
+    for (const [at, { id, artefact, unusable }] of candidates.entries()) {
+      if (at % COMPARED_AT_ONCE === 0) await nextTurn();
       const conflict = artefact && conflictOf(artefact, origins.get(id), { remoteId: remote.id, ownUrl });
       if (unusable !== undefined) await recorder.failed(id, new Error(unusable));
       else if (!artefact) await recorder.gone(id);
@@ -160,12 +178,14 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
       for (const worker of workers) if (worker.status === 'rejected') throw worker.reason;
     }
 
-    async function mirrorOne(id: string, artefact: UpstreamArtefact, onBytes: (count: number) => void): Promise<void> {
+    async function mirrorOne(id: string, listed: ListedArtefact, onBytes: (count: number) => void): Promise<void> {
       try {
-        if (request?.verify && (await isVerified(artefact, results.get(id), digests.get(id), signal))) {
+        if (request?.verify && (await isVerified(listed, results.get(id), digests.get(id), signal))) {
           await recorder.unchanged([id], new Date());
           return;
         }
+        const artefact = await documentOf(listed, upstream, signal);
+        if (!artefact) return await recorder.gone(id);
         await mirror({
           run: mirrorRun,
           artefact,
@@ -183,7 +203,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
 
   /** Reads the local bytes back, and returns whether they are undamaged and the mirror is up to date. */
   async function isVerified(
-    artefact: UpstreamArtefact,
+    artefact: ListedArtefact,
     result: ArtefactResult | undefined,
     local: LocalDigests | undefined,
     signal: AbortSignal,
@@ -218,7 +238,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
   async function awaitConfirmation(remote: Remote, startedAt: Date): Promise<SyncReport> {
     await rows.endRequest(remote);
     if (isFullRun(remote, startedAt)) await rows.update(remote.id, { next_full_at: nextFullAt(remote.schedule) });
-    return { updated: 0, unchanged: 0, failed: 0, gone: 0 };
+    return NOTHING;
   }
 }
 

@@ -9,7 +9,8 @@ import {
   TarballUnsafeEntryError,
 } from './errors.ts';
 import { parseJsonObject, readManifest, type Manifest } from './manifest.ts';
-import { findUnsafeLink, pathInsidePackage, quoteName, staysInsidePackage } from './operations.ts';
+import { findNameProblem, quoteName } from './names.ts';
+import { pathInsidePackage, staysInsidePackage } from './operations.ts';
 import {
   bundledPackageAt,
   callsNativeBuilder,
@@ -18,17 +19,22 @@ import {
   listInstallScripts,
   type PackageFolder,
 } from './packages.ts';
+import { findWarnings } from './portability.ts';
 import { SCAN_VERSION, type TarballScan } from './scan.ts';
 import type { ContentRequest, TarEntry } from './tar-reader.ts';
+import { findTreeProblem } from './tree.ts';
 import type { BundledPackage, EntryType, FileEntry } from './types.ts';
 
 const MANIFEST_PATH = 'package.json';
-/** Matches the manifest's name as file systems compare it that ignore case; `toScan` refuses a second spelling. */
-const ANY_MANIFEST_PATH = /^package\.json$/iu;
 /** Documented limit of `package/package.json`. */
 const MAX_MANIFEST_BYTES = 2 * 1024 * 1024;
 /** Real ones have a few KiB. A package with a larger package.json is listed by its folder name only. */
-const MAX_BUNDLED_MANIFEST_BYTES = 1024 * 1024;
+const MAX_BUNDLED_MANIFEST_BYTES = 128 * 1024;
+/**
+ * Bytes of package.json files parsed for one archive: ten times what the largest real ones have. Packages beyond are
+ * listed by their folder names only.
+ */
+const MAX_PARSED_BYTES = 32 * 1024 * 1024;
 /** Characters of all names and link targets in the index: 200,000 entries of 168. */
 const MAX_INDEX_LENGTH = 32 * 1024 * 1024;
 /** A longer README is truncated: it is only displayed. */
@@ -46,12 +52,14 @@ const README_PREFERENCE = [
 const ENTRY_BYTES = 160;
 
 const UNSAFE_NAME =
-  'would be unpacked outside package/, or differently on some systems: every name must begin with package/, have no ' +
-  '"..", backslash or control character, and at most 1,024 characters.';
+  'would be unpacked outside package/, or differently on some systems: every name must begin with package/, and ' +
+  'have no "..", backslash or control character.';
 
 export interface Contents {
   /** Approximate memory use, in bytes. */
   readonly heldBytes: number;
+  /** Bytes of package.json files that have been or are about to be parsed. */
+  readonly parsedBytes: number;
   /**
    * Adds the next entry. Returns a request for its content if that is needed.
    * @throws tarball_too_many_entries, tarball_unsafe_entry, manifest_duplicate, manifest_too_large; `onContent` of
@@ -75,9 +83,9 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
   let entries = 0;
   let indexLength = 0;
   let unpackedSizeBytes = 0;
+  let parsedBytes = 0;
   let hasManifest = false;
   let manifest: Manifest | undefined;
-  let otherManifestPath: string | undefined;
   let readme: string | undefined;
   let readmeRank = README_PREFERENCE.length;
   let hasNativeModules = false;
@@ -94,6 +102,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
         'package/package.json is larger than 2 MiB: move data that npm does not need into separate files.',
       );
     hasManifest = true;
+    parsedBytes += sizeBytes;
     return {
       maxBytes: sizeBytes,
       onContent(content) {
@@ -111,6 +120,8 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
     const original = type === 'link' ? packages.get(bundledPackageAt(target)?.path ?? '') : undefined;
     packages.set(folder.path, original ? { ...original, path: folder.path } : describePackage(folder));
     if (type !== 'file' || sizeBytes > MAX_BUNDLED_MANIFEST_BYTES) return undefined;
+    if (parsedBytes + sizeBytes > MAX_PARSED_BYTES) return undefined;
+    parsedBytes += sizeBytes;
     return {
       maxBytes: sizeBytes,
       onContent(content) {
@@ -139,6 +150,9 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
     get heldBytes() {
       return files.length * ENTRY_BYTES + indexLength * 2 + (readme?.length ?? 0) * 2;
     },
+    get parsedBytes() {
+      return parsedBytes;
+    },
     add(entry) {
       if (++entries > maxTarEntries)
         throw new TarballTooManyEntriesError(
@@ -157,20 +171,14 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
       unpackedSizeBytes += sizeBytes;
       hasNativeModules ||= isNativeCode(path, type);
       if (path === MANIFEST_PATH) return requestManifest(type, sizeBytes);
-      if (ANY_MANIFEST_PATH.test(path)) otherManifestPath = path;
       const folder = type === 'directory' ? undefined : bundledPackageAt(path);
       if (folder) return requestPackage(folder, file);
       return type === 'file' ? requestReadme(path) : undefined;
     },
     toScan() {
       if (!manifest) throw new ManifestMissingError('The tarball has no package/package.json: pack it with npm pack.');
-      if (otherManifestPath !== undefined)
-        throw new ManifestDuplicateError(
-          `${quoteName(`package/${otherManifestPath}`)} and package/package.json are the same file on some systems: ` +
-            'leave one of them out.',
-        );
-      const unsafeLink = findUnsafeLink(files);
-      if (unsafeLink) throw unsafe(unsafeLink.path, unsafeLink.reason);
+      const problem = findTreeProblem(files);
+      if (problem) throw unsafe(problem.path, problem.reason);
       return {
         scanVersion: SCAN_VERSION,
         manifest,
@@ -180,6 +188,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
         hasNativeModules,
         hasInstallScripts,
         unpackedSizeBytes,
+        warnings: findWarnings(files),
       };
     },
   };
@@ -190,6 +199,8 @@ function toFileEntry({ name, type, sizeBytes, mode, offset, target }: TarEntry):
   const path = pathInsidePackage(name);
   if (path === undefined || (path === '' && type !== 'directory'))
     throw new TarballUnsafeEntryError(`${quoteName(name)} ${UNSAFE_NAME}`);
+  const nameProblem = findNameProblem(name);
+  if (nameProblem !== undefined) throw new TarballUnsafeEntryError(`${quoteName(name)} ${nameProblem}`);
   if (path === '') return undefined;
   if (target === undefined) return { path, sizeBytes, mode, type, offset };
   const inside = type === 'link' ? pathInsidePackage(target) : staysInsidePackage(path, target) ? target : undefined;
@@ -197,6 +208,11 @@ function toFileEntry({ name, type, sizeBytes, mode, offset, target }: TarEntry):
     throw unsafe(
       path,
       `is a link to ${quoteName(target)}, which leads outside package/, or may do so through another link`,
+    );
+  const targetProblem = findNameProblem(target);
+  if (targetProblem !== undefined)
+    throw new TarballUnsafeEntryError(
+      `${quoteName(`package/${path}`)} is a link to ${quoteName(target)}, which ${targetProblem}`,
     );
   return { path, sizeBytes, mode, type, offset, target: inside };
 }

@@ -12,10 +12,12 @@ const INFLATED_CHUNK_BYTES = 64 * 1024;
  *
  * @param tarball the gzip tarball; destroyed once the range is read or the stream is destroyed
  * @param range offset of the first byte in the inflated tar, and number of bytes
+ * @param onReached called when the bytes before the range are inflated, and when the stream ends
  */
 export function readTarballBytes(
   tarball: Readable,
   { offset, sizeBytes }: { offset: number; sizeBytes: number },
+  onReached: () => void = () => undefined,
 ): Readable {
   const end = offset + sizeBytes;
   let position = 0;
@@ -26,12 +28,14 @@ export function readTarballBytes(
       inflated.resume();
     },
     destroy(error, done) {
+      onReached();
       inflated.destroy();
       done(error);
     },
   });
   inflated.on('data', (chunk: Buffer) => {
     const part = chunk.subarray(Math.max(0, offset - position), Math.max(0, end - position));
+    if (position <= offset && position + chunk.length > offset) onReached();
     position += chunk.length;
     if (part.length > 0 && !content.push(part)) inflated.pause();
     if (position >= end) {

@@ -3,8 +3,18 @@ export { createTarballScanner, type TarballLimits } from './scanner.ts';
 export { createTarballScanners, type TarballScanners, type IngestScanner } from './scanners.ts';
 export { createScanApi, type ScanApi } from './scan-worker.ts';
 export { SCAN_VERSION, type TarballScan } from './scan.ts';
+export type { TarballWarning } from './portability.ts';
 export type { BundledPackage, FileEntry } from './types.ts';
-export { INVISIBLE, isDeeperThan, MAX_SCHEMA_DEPTH, type Manifest } from './manifest.ts';
+export {
+  INVISIBLE,
+  MAX_SCHEMA_DEPTH,
+  readName,
+  readSchema,
+  readTerm,
+  readUrl,
+  readVersion,
+  type Manifest,
+} from './manifest.ts';
 export {
   ManifestDuplicateError,
   ManifestInvalidError,

@@ -12,7 +12,9 @@ const MAX_URL_LENGTH = 2048;
 export const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 /** Far more than forms use. Serialising a schema that is nested thousands deep would overflow the stack. */
 export const MAX_SCHEMA_DEPTH = 100;
-const A_SCHEMA = `a JSON schema: an object, nested at most ${MAX_SCHEMA_DEPTH} deep`;
+/** As JSON in UTF-8. Forms have a few KiB; lists contain the schemas of all their artefacts, up to 1000 on a page. */
+const MAX_SCHEMA_BYTES = 64 * 1024;
+const A_SCHEMA = `a JSON schema: an object, nested at most ${MAX_SCHEMA_DEPTH} deep, of at most 64 KiB`;
 
 export type JsonObject = Record<string, unknown>;
 
@@ -48,8 +50,8 @@ export function parseJsonObject(bytes: Buffer): JsonObject | undefined {
 export function readManifest(json: JsonObject | undefined): Manifest {
   if (!json)
     throw new ManifestInvalidError('package/package.json is not a JSON object in UTF-8: correct it and pack again.');
-  const { registry = {} } = json;
-  if (!isJsonObject(registry)) throw invalid('registry', 'an object');
+  // Berth's own fields are in an object. Other tools have a field of this name as well, such as jspm with a text.
+  const registry = isJsonObject(json.registry) ? json.registry : {};
   const licence = readLicence(json);
   return {
     name: readField('name', json.name, readName, `a string of 1 to ${MAX_NAME_LENGTH} visible characters`),
@@ -124,7 +126,7 @@ function invalid(field: string, expected: string): Error {
 }
 
 /** Stricter than semver's parser, which also accepts `v1.2.3`, `=1.2.3` and surrounding spaces. */
-function readVersion(value: unknown): string | undefined {
+export function readVersion(value: unknown): string | undefined {
   const version = readTerm(value);
   const parsed = parseVersion(version);
   return parsed && [parsed.version, ...(parsed.build.length ? [parsed.build.join('.')] : [])].join('+') === version
@@ -132,16 +134,21 @@ function readVersion(value: unknown): string | undefined {
     : undefined;
 }
 
-function readUrl(value: unknown): string | undefined {
+export function readUrl(value: unknown): string | undefined {
   const url = readTerm(value, MAX_URL_LENGTH);
   return url !== undefined && /^https?:/i.test(url) && URL.canParse(url) ? url : undefined;
 }
 
-function readSchema(value: unknown): JsonObject | undefined {
-  return isJsonObject(value) && !isDeeperThan(MAX_SCHEMA_DEPTH, value) ? value : undefined;
+export function readSchema(value: unknown): JsonObject | undefined {
+  return isJsonObject(value) && isBoundedSchema(value) ? value : undefined;
 }
 
-export function isDeeperThan(levels: number, value: unknown): boolean {
+/** Tells whether a value is within MAX_SCHEMA_DEPTH and MAX_SCHEMA_BYTES. */
+function isBoundedSchema(value: unknown): boolean {
+  return !isDeeperThan(MAX_SCHEMA_DEPTH, value) && Buffer.byteLength(JSON.stringify(value)) <= MAX_SCHEMA_BYTES;
+}
+
+function isDeeperThan(levels: number, value: unknown): boolean {
   return (
     typeof value === 'object' &&
     value !== null &&

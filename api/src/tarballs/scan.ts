@@ -1,10 +1,11 @@
 // The result of scanning a tarball. contents.ts collects it.
 
 import type { Manifest } from './manifest.ts';
+import type { TarballWarning } from './portability.ts';
 import type { BundledPackage, FileEntry } from './types.ts';
 
 /** Increase it when scans of the same bytes change, so that stale scans can be recognised and repeated. */
-export const SCAN_VERSION = 1;
+export const SCAN_VERSION = 2;
 
 export interface TarballScan {
   scanVersion: number;
@@ -24,4 +25,6 @@ export interface TarballScan {
   hasInstallScripts: boolean;
   /** The sum of the sizes of the files. */
   unpackedSizeBytes: number;
+  /** Names that not all systems can unpack; empty for most tarballs. */
+  warnings: TarballWarning[];
 }

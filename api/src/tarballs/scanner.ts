@@ -23,6 +23,17 @@ export interface TarballLimits {
   maxTarEntries: number;
 }
 
+/** What one scan may cost the thread that runs it. Beyond, `write` and `finish` throw ScanTooCostlyError. */
+export interface ScanBudget {
+  /** Bytes of the inflated archive. */
+  maxInflatedBytes: number;
+  /** Bytes of package.json files. */
+  maxParsedBytes: number;
+}
+
+/** The scan is to be repeated elsewhere; nothing is wrong with the tarball so far. */
+export class ScanTooCostlyError extends Error {}
+
 export interface TarballScanner {
   /** Approximate memory use, in bytes; grows with the file index. */
   readonly heldBytes: number;
@@ -45,10 +56,15 @@ export interface TarballScanner {
 
 /**
  * Creates the scanner of one tarball. Its memory use grows with the file index, not with the size of the tarball.
+ * @param budget default: no other limits than those of the tarball
  */
-export function createTarballScanner(limits: TarballLimits): TarballScanner {
+export function createTarballScanner(limits: TarballLimits, budget?: ScanBudget): TarballScanner {
   const contents = createContents(limits);
-  const reader = createTarReader((entry) => contents.add(entry));
+  const reader = createTarReader((entry) => {
+    const request = contents.add(entry);
+    if (budget && contents.parsedBytes > budget.maxParsedBytes) throw new ScanTooCostlyError();
+    return request;
+  });
   const gunzip = createGunzip({ chunkSize: INFLATED_CHUNK_BYTES });
   let receivedBytes = 0;
   let inflatedBytes = 0;
@@ -61,6 +77,14 @@ export function createTarballScanner(limits: TarballLimits): TarballScanner {
     rejectPending?.(failure);
   }
 
+  /** The inflater stops at zeros after the data, with which some programs pad. Anything else there is damage. */
+  function checkPadding(chunk: Uint8Array): void {
+    const unreadBytes = Math.min(receivedBytes - gunzip.bytesWritten, chunk.length);
+    if (unreadBytes > 0 && chunk.subarray(-unreadBytes).some((byte) => byte !== 0)) {
+      fail(new TarballNotGzipError(DAMAGED));
+    }
+  }
+
   gunzip.on('data', (chunk: Buffer) => {
     inflatedBytes += chunk.length;
     try {
@@ -70,6 +94,7 @@ export function createTarballScanner(limits: TarballLimits): TarballScanner {
             'to run it.',
         );
       }
+      if (budget && inflatedBytes > budget.maxInflatedBytes) throw new ScanTooCostlyError();
       reader.push(chunk);
     } catch (error) {
       fail(error instanceof Error ? error : new Error(String(error)));
@@ -77,9 +102,6 @@ export function createTarballScanner(limits: TarballLimits): TarballScanner {
   });
   gunzip.on('error', (error) => {
     fail(toTarballError(error, inflatedBytes));
-  });
-  gunzip.on('end', () => {
-    if (gunzip.bytesWritten < receivedBytes) fail(new TarballNotGzipError(DAMAGED));
   });
 
   return {
@@ -92,6 +114,7 @@ export function createTarballScanner(limits: TarballLimits): TarballScanner {
       return new Promise((resolve, reject) => {
         rejectPending = reject;
         gunzip.write(chunk, () => {
+          if (!failure) checkPadding(chunk);
           if (failure) reject(failure);
           else resolve();
         });
@@ -102,7 +125,8 @@ export function createTarballScanner(limits: TarballLimits): TarballScanner {
       if (failure) throw failure;
       await new Promise<void>((resolve, reject) => {
         rejectPending = reject;
-        gunzip.once('end', resolve).end();
+        if (gunzip.readableEnded) resolve();
+        else gunzip.once('end', resolve).end();
       });
       reader.end();
       return contents.toScan();

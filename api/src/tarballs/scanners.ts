@@ -1,8 +1,9 @@
-// Chooses where a tarball is scanned: small ones in the thread that receives them, large ones in the worker thread.
+// Chooses where a tarball is scanned: small ones in the thread that receives them, ones that are large, or costly to
+// scan, in the worker thread.
 
 import type { BackgroundWorker } from '../workers/index.ts';
 import type { ScanApi } from './scan-worker.ts';
-import { createTarballScanner, type TarballLimits, type TarballScanner } from './scanner.ts';
+import { createTarballScanner, ScanTooCostlyError, type TarballLimits, type TarballScanner } from './scanner.ts';
 import { WorkerScanner } from './worker-scanner.ts';
 
 /**
@@ -10,6 +11,11 @@ import { WorkerScanner } from './worker-scanner.ts';
  * buffered until it exceeds this size.
  */
 const MAX_IN_PLACE_BYTES = 256 * 1024;
+/**
+ * A tarball that inflates to more, or has more to parse, goes to the worker thread as well: a few kilobytes could keep
+ * this one busy for seconds. Plug-ins of 256 KiB inflate to some 1 MiB; deeply nested JSON takes 0.3 s per MiB.
+ */
+const IN_PLACE_BUDGET = { maxInflatedBytes: 2 * 1024 * 1024, maxParsedBytes: 256 * 1024 };
 
 export interface IngestScanner extends TarballScanner {
   /** Rejects with the first error as soon as it is found, even if all writes have resolved; else it stays pending. */
@@ -28,15 +34,31 @@ export function createTarballScanners(worker?: BackgroundWorker<ScanApi>): Tarba
   function create(limits: TarballLimits): IngestScanner {
     const { promise: failed, reject } = Promise.withResolvers<never>();
     failed.catch(() => undefined);
-    let scanner = createTarballScanner(limits);
+    let scanner = createTarballScanner(limits, worker && IN_PLACE_BUDGET);
+    /** The tarball so far, while it is scanned in place. */
     let buffered: Uint8Array[] | undefined = worker && [];
     let bufferedBytes = 0;
+    let isAborted = false;
 
     /** Starts the scan over in the worker thread: the state of an inflater cannot be moved. */
-    async function moveToWorker(to: BackgroundWorker<ScanApi>, chunks: Uint8Array[]): Promise<void> {
+    async function moveToWorker(to: BackgroundWorker<ScanApi>): Promise<void> {
+      const chunks = buffered ?? [];
+      buffered = undefined;
       scanner.abort();
       scanner = new WorkerScanner({ worker: to, id: ++lastId, limits, onFailure: reject });
+      if (isAborted) scanner.abort();
       for (const chunk of chunks) await scanner.write(chunk);
+    }
+
+    /** Runs a step in place; repeats the scan in the worker thread if it costs too much here. */
+    async function inPlace<T>(step: () => Promise<T>, afterMove: () => Promise<T>): Promise<T> {
+      try {
+        return await step();
+      } catch (error) {
+        if (!worker || !(error instanceof ScanTooCostlyError)) throw error;
+        await moveToWorker(worker);
+        return afterMove();
+      }
     }
 
     return {
@@ -45,20 +67,26 @@ export function createTarballScanners(worker?: BackgroundWorker<ScanApi>): Tarba
         return scanner.heldBytes + (buffered ? bufferedBytes : 0);
       },
       async write(chunk) {
-        if (worker && buffered) {
-          bufferedBytes += chunk.length;
-          if (bufferedBytes <= MAX_IN_PLACE_BYTES) {
-            buffered.push(new Uint8Array(chunk));
-          } else {
-            const chunks = buffered;
-            buffered = undefined;
-            await moveToWorker(worker, chunks);
-          }
+        if (!worker || !buffered) return scanner.write(chunk);
+        bufferedBytes += chunk.length;
+        if (bufferedBytes > MAX_IN_PLACE_BYTES) {
+          await moveToWorker(worker);
+          return scanner.write(chunk);
         }
-        await scanner.write(chunk);
+        buffered.push(new Uint8Array(chunk));
+        // Its copy is among the chunks that move.
+        await inPlace(
+          () => scanner.write(chunk),
+          () => Promise.resolve(),
+        );
       },
-      finish: () => scanner.finish(),
+      finish: () =>
+        inPlace(
+          () => scanner.finish(),
+          () => scanner.finish(),
+        ),
       abort: () => {
+        isAborted = true;
         scanner.abort();
       },
     };

@@ -8,7 +8,7 @@ import {
   type TarReader,
 } from '../../../lib-node/src/tar/index.ts';
 import { TarballNotTarError, TarballTruncatedError, TarballUnsafeEntryError } from './errors.ts';
-import { quoteName } from './operations.ts';
+import { quoteName } from './names.ts';
 import type { EntryType } from './types.ts';
 
 export interface TarEntry {

@@ -72,6 +72,7 @@ export function trustedPublisherRoutes(publishers: TrustedPublisherService): Fas
     app.post(
       '/upload-tokens',
       {
+        config: { anonymous: true },
         schema: {
           summary: 'Exchange the identity token of a pipeline for an upload key that is valid for an hour',
           tags,

@@ -105,6 +105,6 @@ function refusalFor(error: unknown, issuer: string, audience: string): Error {
   if (isInvalidTokenError(error)) return invalid(`This identity token was not signed by ${issuer}.`);
   return new IssuerUnavailableError(
     `The keys of ${issuer} cannot be fetched, so identity tokens cannot be verified: try again in a moment.`,
-    { cause: error, headers: { 'retry-after': '5' } },
+    { cause: error },
   );
 }

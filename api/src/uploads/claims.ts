@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { withCleanUp } from '../errors.ts';
 import { UploadNotFoundError } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
 import { startHeartbeat } from '../jobs/index.ts';
@@ -137,11 +138,10 @@ export function createClaims({ database, claimMs = CLAIM_MS }: ClaimsOptions): C
 
 /** Runs work under a claim and releases it before the response is sent, so that the next request gets it at once. */
 export async function withClaim<T>(claim: Claim, work: (claim: Claim) => Promise<T>): Promise<T> {
-  try {
-    return await work(claim);
-  } finally {
-    await claim.release();
-  }
+  return withCleanUp(
+    () => work(claim),
+    () => claim.release(),
+  );
 }
 
 function locked(): Error {

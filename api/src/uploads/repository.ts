@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { databaseTime, type DialectName, type Executor, type ResumableUploadsTable, type Tx } from '../db/index.ts';
 import type { Format, UploadFields } from '../artefacts/index.ts';
 import { EXPIRY_MS, type TusUpload, type UploadResult } from './upload.ts';
@@ -8,7 +9,24 @@ export interface ClaimId {
   claim: string;
 }
 
-export type NewUpload = Pick<TusUpload, 'id' | 'storageKey' | 'target' | 'fields' | 'sizeBytes' | 'createdBy'>;
+export type NewUpload = Pick<TusUpload, 'id' | 'storageKey' | 'target' | 'fields' | 'sizeBytes' | 'createdBy'> & {
+  /** Network of the client, see networkOf in attempts/. */
+  network: string;
+};
+
+export interface OpenUploads {
+  ofCreator: number;
+  ofNetwork: number;
+  /** Bytes that paused uploads have announced and not sent yet. */
+  pausedBytes: number;
+  /** Uploads that a request may be sending bytes of, with their announced sizes. */
+  receiving: { id: string; sizeBytes: number }[];
+}
+
+/** Any number that nothing else locks. */
+const CREATION_LOCK = 7_301_511;
+
+export type UploadRepository = ReturnType<typeof uploadRepository>;
 
 export function uploadRepository(executor: Executor | Tx, dialect: DialectName) {
   const now = databaseTime(dialect);
@@ -16,10 +34,30 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
   const claimed = ({ id, claim }: ClaimId) =>
     executor.updateTable('resumable_uploads').where('id', '=', id).where('claim', '=', claim);
 
+  const open = () =>
+    executor.selectFrom('resumable_uploads').where('document', 'is', null).where('expires_at', '>', now);
+
   return {
+    /** Lets the transactions that create uploads count and insert one after another; SQLite runs them so anyway. */
+    async lockOpenUploads(): Promise<void> {
+      if (dialect === 'postgres') await sql`select pg_advisory_xact_lock(${CREATION_LOCK})`.execute(executor);
+    },
+
+    async countOpen(createdBy: string, network: string): Promise<OpenUploads> {
+      const counts = await open()
+        .select([
+          sql<number>`count(case when created_by = ${createdBy} then 1 end)`.as('ofCreator'),
+          sql<number>`count(case when network = ${network} then 1 end)`.as('ofNetwork'),
+          sql<number | null>`sum(case when received is not null then size - received end)`.as('pausedBytes'),
+        ])
+        .executeTakeFirstOrThrow();
+      const receiving = await open().select(['id', 'size as sizeBytes']).where('received', 'is', null).execute();
+      return { ...counts, pausedBytes: Number(counts.pausedBytes ?? 0), receiving };
+    },
+
     /** Inserts an empty upload, claimed by the request that creates it. */
     async insert(
-      { id, storageKey, target, fields, sizeBytes, createdBy }: NewUpload,
+      { id, storageKey, target, fields, sizeBytes, createdBy, network }: NewUpload,
       claim: string,
       claimMs: number,
     ): Promise<void> {
@@ -34,6 +72,7 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
           size: sizeBytes,
           received: 0,
           created_by: createdBy,
+          network,
           created_at: now,
           expires_at: expiry,
           claim,

@@ -62,7 +62,7 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
           summary: 'Start a resumable upload',
           tags: TAGS,
           headers: RequestHeaders.creation,
-          response: { 201: Responses.created, ...problems(400, 401, 403, 409, 412, 413, 415, 501, 507) },
+          response: { 201: Responses.created, ...problems(400, 401, 403, 409, 412, 413, 415, 429, 501, 507) },
         },
       },
       async (request, reply) => {

@@ -3,20 +3,23 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { changeAs, enforce, identityOf, policy, type Actor, type Caller } from '../access/index.ts';
+import { networkOf } from '../attempts/index.ts';
 import type { Ingest, Publishing, Target, UploadFields } from '../artefacts/index.ts';
 import { BlobMissingError } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
-import { BerthError } from '../errors.ts';
-import { UploadTooLargeError } from '../http/index.ts';
 import { createClaims, type Claim } from './claims.ts';
-import { UploadGoneError, UploadLockedError } from './errors.ts';
+import { UploadGoneError } from './errors.ts';
 import { createLiveIngests } from './live-ingests.ts';
+import { createOpenUploadLimits } from './open-uploads.ts';
+import { goneError, isRejection, takenOverError, tooLargeError } from './refusals.ts';
 import { uploadRepository } from './repository.ts';
 import { EXPIRY_MS, type TusUpload } from './upload.ts';
 
 export interface TusUploadServiceOptions {
   database: Database;
   publishing: Publishing;
+  /** Free space of the storage in bytes; undefined if it does not report it. */
+  freeBytes: () => Promise<number | undefined>;
   /** Called with errors of background work. */
   onError: (error: unknown) => void;
   /** Time until the claim of a dead process expires; default see `ClaimsOptions`. */
@@ -33,15 +36,23 @@ const ID_BYTES = 24;
 /** A client that is idle for this long while another request waits is considered disconnected. */
 const IDLE_MS = 1_000;
 const EXPIRED_BATCH = 100;
-const UNAUTHORIZED = 401;
 /**
  * A request that reads back a large upload, or waits for an unavailable storage, must not delay shutdown: its claim
  * expires by itself.
  */
 const STOP_TIMEOUT_MS = 5_000;
 
-export function createTusUploadService({ database, publishing, onError, claimMs }: TusUploadServiceOptions) {
+export function createTusUploadService({
+  database,
+  publishing,
+  freeBytes,
+  onError,
+  claimMs,
+}: TusUploadServiceOptions) {
   const live = createLiveIngests();
+  /** Uploads that requests of this process are sending bytes of. */
+  const receiving = new Map<string, Pick<Ingest, 'sizeBytes'>>();
+  const limits = createOpenUploadLimits((id) => receiving.get(id)?.sizeBytes);
   const claims = createClaims({ database, ...(claimMs !== undefined && { claimMs }) });
   const rows = uploadRepository(database.db, database.dialect);
   const keptUntil = () => new Date(Date.now() + EXPIRY_MS);
@@ -131,22 +142,27 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
 
     newId: (): string => randomBytes(ID_BYTES).toString('base64url'),
 
-    /** Creates an upload and returns its claim. @throws as Publishing.authorize and Publishing.open */
+    /** Creates an upload, and returns its claim. @throws too_many_uploads; as Publishing.authorize and `open` */
     async create(
       actor: Actor,
       { id, target, fields, sizeBytes }: { id: string; target: Target; fields: UploadFields; sizeBytes: number },
     ): Promise<Claim> {
       await publishing.authorize(actor, target, fields);
+      const wanted = { createdBy: identityOf(actor.caller) ?? '', network: networkOf(actor.ip), sizeBytes };
+      const free = await freeBytes();
+      await limits.assertRoom(rows, wanted, free);
       const ingest = await publishing.open(target.format);
       try {
         await ingest.suspend(keptUntil());
-        const createdBy = identityOf(actor.caller) ?? '';
         const mayUpload = (caller: Caller) => policy.startUpload(caller, target.id);
-        const upload = { id, storageKey: ingest.storageKey, target, fields, sizeBytes, createdBy };
+        const upload = { id, storageKey: ingest.storageKey, target, fields, ...wanted };
         const claim = await claims.create(id, (token, ms) =>
-          changeAs(database, actor, mayUpload, (tx) =>
-            uploadRepository(tx, database.dialect).insert(upload, token, ms),
-          ),
+          changeAs(database, actor, mayUpload, async (tx) => {
+            const uploads = uploadRepository(tx, database.dialect);
+            await uploads.lockOpenUploads();
+            await limits.assertRoom(uploads, wanted, free);
+            await uploads.insert(upload, token, ms);
+          }),
         );
         live.keep(id, ingest);
         return claim;
@@ -194,6 +210,7 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
         if (performance.now() - lastByteAt > IDLE_MS) idle.abort(takenOverError());
       };
       try {
+        receiving.set(upload.id, ingest);
         if (!(await rows.beginReceiving(claim))) throw takenOverError();
         await readBody(
           async (chunk) => {
@@ -212,6 +229,7 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
         throw error;
       } finally {
         claim.onTakeoverRequest = undefined;
+        receiving.delete(upload.id);
       }
       if (ingest.sizeBytes === upload.sizeBytes) return publish(actor, upload, ingest, claim);
       await pause(ingest, claim);
@@ -269,22 +287,4 @@ export function createTusUploadService({ database, publishing, onError, claimMs 
       live.close();
     },
   };
-}
-
-/** Checks whether the same bytes would be rejected again, also with valid credentials of the same caller. */
-function isRejection(error: unknown): boolean {
-  const isRefusal = error instanceof BerthError && error.status < 500;
-  return isRefusal && error.status !== UNAUTHORIZED && !(error instanceof UploadLockedError);
-}
-
-function takenOverError(): Error {
-  return new UploadLockedError('Another request has taken over this upload. Query its offset with HEAD.');
-}
-
-function goneError(): Error {
-  return new UploadGoneError('The upload has expired or was ended. Start a new one.');
-}
-
-function tooLargeError(sizeBytes: number): Error {
-  return new UploadTooLargeError(`The request exceeds the ${sizeBytes} bytes announced by Upload-Length.`);
 }

@@ -1,6 +1,6 @@
 // HTTP client for one registry: follows redirects itself, so that credentials are sent to the registry only.
 
-import { ResponseInvalidError, type Outbound, type OutboundResponse } from '../outbound/index.ts';
+import { AddressRefusedError, ResponseInvalidError, type Outbound, type OutboundResponse } from '../outbound/index.ts';
 import { RemoteAnswerInvalidError, RemoteUnavailableError } from './errors.ts';
 
 /** Address of a registry, and the key to send to it. */
@@ -44,7 +44,10 @@ export function createUpstreamClient(
     let validators: OutboundResponse['headers'] | undefined;
     for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
       const isOwnOrigin = validators === undefined;
-      const response = await send(url, isOwnOrigin ? { ...requestHeaders, ...credentials } : requestHeaders, signal);
+      const response = await send(url, isOwnOrigin ? { ...requestHeaders, ...credentials } : requestHeaders, {
+        signal,
+        redirectedFrom: isOwnOrigin ? undefined : new URL(origin),
+      });
       if (!REDIRECTS.has(response.status)) return { ...response, validators: validators ?? response.headers };
       response.discard();
       url = redirectTarget(url, response.headers['location']);
@@ -59,13 +62,14 @@ export function createUpstreamClient(
   async function send(
     url: URL,
     headers: Record<string, string>,
-    signal: AbortSignal | undefined,
+    { signal, redirectedFrom }: { signal: AbortSignal | undefined; redirectedFrom: URL | undefined },
   ): Promise<OutboundResponse> {
     try {
       // A reverse proxy may compress; digests and ranges need the bytes as they are.
       const response = await outbound.get(url, {
         headers: { 'accept-encoding': 'identity', 'user-agent': 'Berth', ...headers },
         signal,
+        redirectedFrom,
       });
       return { ...response, chunks: translateFailures(response.chunks) };
     } catch (cause) {
@@ -77,17 +81,26 @@ export function createUpstreamClient(
   return { route: (...parts) => [`${baseUrl}/api/v1`, ...parts.map(encodeURIComponent)].join('/'), get };
 }
 
-/** Reads a complete body. @throws remote_answer_invalid beyond the limit; what `chunks` throws */
+const FIRST_BODY_BYTES = 64 * 1024;
+
+/**
+ * Reads a complete body, whose memory the caller owns.
+ * @throws remote_answer_invalid beyond the limit; what `chunks` throws
+ */
 export async function readBody({ chunks }: Pick<UpstreamResponse, 'chunks'>, limitBytes: number): Promise<Buffer> {
-  const parts: Uint8Array[] = [];
+  let bytes = new Uint8Array(FIRST_BODY_BYTES);
   let sizeBytes = 0;
   for await (const chunk of chunks) {
-    sizeBytes += chunk.length;
-    if (sizeBytes > limitBytes)
+    const neededBytes = sizeBytes + chunk.length;
+    if (neededBytes > limitBytes)
       throw new RemoteAnswerInvalidError(`The response of the remote registry exceeds ${limitBytes} bytes.`);
-    parts.push(chunk);
+    // Moves the memory instead of leaving it to the garbage collector.
+    if (neededBytes > bytes.length)
+      bytes = new Uint8Array(bytes.buffer.transfer(Math.min(limitBytes, Math.max(neededBytes, 2 * bytes.length))));
+    bytes.set(chunk, sizeBytes);
+    sizeBytes = neededBytes;
   }
-  return Buffer.concat(parts);
+  return Buffer.from(bytes.buffer, 0, sizeBytes);
 }
 
 async function* translateFailures(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
@@ -98,8 +111,14 @@ async function* translateFailures(chunks: AsyncIterable<Uint8Array>): AsyncGener
   }
 }
 
-/** Invalid HTTP is permanent; any other failure may be transient. */
+/** Invalid HTTP and a forbidden redirect are permanent; any other failure may be transient. */
 function failureOf(cause: unknown, what: string): Error {
+  if (cause instanceof AddressRefusedError)
+    return new RemoteAnswerInvalidError(
+      'The remote registry redirects to an address in a private network: if that is right, list the network in ' +
+        'REMOTE_PRIVATE_NETWORKS.',
+      { cause },
+    );
   if (cause instanceof ResponseInvalidError)
     return new RemoteAnswerInvalidError(`The response of the remote registry is not valid HTTP: ${cause.message}.`, {
       cause,
@@ -119,6 +138,8 @@ function redirectTarget(from: URL, location: string | undefined): URL {
   if (!url || !/^https?:$/.test(url.protocol) || url.username !== '' || url.password !== '') {
     throw new RemoteAnswerInvalidError('The remote registry redirects to an invalid URL.');
   }
+  if (from.protocol === 'https:' && url.protocol === 'http:')
+    throw new RemoteAnswerInvalidError('The remote registry redirects from https to http, which anybody could read.');
   return url;
 }
 

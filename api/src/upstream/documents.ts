@@ -1,19 +1,22 @@
 // Parses and validates a document of another registry, in any of three dialects: slots with digests, slots without
-// digests, or one tarball at the root. Documents are untrusted input.
+// digests, or one tarball at the root. Documents are untrusted: what an upload may not have, they may not either.
 
 import { createHash } from 'node:crypto';
+import { Value } from 'typebox/value';
 import {
   assertArchitecture,
   assertArtefactId,
+  assertCategory,
   assertFileName,
   FILE_SLOT,
+  LocalisedTextSchema,
   NOARCH,
   type Format,
   type LocalisedText,
 } from '../artefacts/index.ts';
 import { isDigest } from '../digests/index.ts';
 import { BerthError } from '../errors.ts';
-import { isDeeperThan, MAX_SCHEMA_DEPTH } from '../tarballs/index.ts';
+import { MAX_SCHEMA_DEPTH, readName, readSchema, readTerm, readUrl, readVersion } from '../tarballs/index.ts';
 import type { UpstreamSlot } from './bytes.ts';
 import { RemoteAnswerInvalidError } from './errors.ts';
 
@@ -38,47 +41,34 @@ export interface UpstreamArtefact {
   slots: UpstreamSlot[];
 }
 
+/** What documents are held to, beside the rules that are the same everywhere. */
+export interface DocumentRules {
+  /** CATEGORIES: those of this registry. */
+  categories: readonly string[];
+}
+
 export const THUMBNAIL_ID = /^[A-Za-z0-9_-]{1,64}$/;
-const MAX_TEXT_LENGTH = 2_000;
+/** Far more than there are architectures. */
+const MAX_SLOTS = 100;
+/** Of WebP, the widest thumbnails. */
+const MAX_IMAGE_PX = 16_383;
 const EPOCH = new Date(0).toISOString();
+/** The first time that needs a year of five digits, which neither HTTP dates nor comparisons of texts expect. */
+const END_OF_TIME = Date.UTC(10_000, 0);
 
 type Json = Record<string, unknown>;
 
 /** Parses a document. @throws remote_answer_invalid, whose detail says what is wrong */
-export function readUpstreamArtefact(value: unknown): UpstreamArtefact {
+export function readUpstreamArtefact(value: unknown, { categories }: DocumentRules): UpstreamArtefact {
   const document = object(value) ?? invalid('an artefact that is not an object');
   const id = text(document['_id']) ?? invalid('an artefact without an id');
   try {
     assertArtefactId(id);
-    const format =
-      document['format'] === 'file'
-        ? 'file'
-        : document['format'] === 'npm'
-          ? 'npm'
-          : invalid(`${id} with an unknown format`);
-    const dataUpdatedAt = date(document['dataUpdatedAt']) ?? date(document['updatedAt']) ?? EPOCH;
-    return {
-      id,
-      format,
-      dataUpdatedAt,
-      packageName: text(document['packageName']) ?? (format === 'npm' ? text(document['name']) : undefined),
-      version: text(document['version']),
-      licence: text(document['licence']),
-      category: text(document['category']) ?? 'other',
-      title: localised(document['title']),
-      description: localised(document['description']),
-      group: localised(document['group']),
-      documentation: text(document['documentation']),
-      processingConfigSchema: schema(document['processingConfigSchema']),
-      applicationConfigSchema: schema(document['applicationConfigSchema']),
-      thumbnail: thumbnail(document['thumbnail']),
-      deprecated: document['deprecated'] === true,
-      origin: text(document['origin']),
-      slots: format === 'npm' ? npmSlots(document, dataUpdatedAt) : [fileSlot(document, id, dataUpdatedAt)],
-    };
+    return readFields(id, document, categories);
   } catch (error) {
+    if (error instanceof FieldError) return invalid(`${shown(id)} with ${error.message}`);
     if (error instanceof RemoteAnswerInvalidError || !(error instanceof BerthError)) throw error;
-    return invalid(`${id}, which this registry cannot store: ${error.message}`);
+    return invalid(`${shown(id)}, which this registry cannot store: ${error.message}`);
   }
 }
 
@@ -87,26 +77,83 @@ export function fingerprintOf(artefact: UpstreamArtefact): string {
   return createHash('sha256').update(JSON.stringify(artefact)).digest('base64url');
 }
 
+function readFields(id: string, document: Json, categories: readonly string[]): UpstreamArtefact {
+  const { format } = document;
+  if (format !== 'file' && format !== 'npm') throw new FieldError('an unknown format');
+  const category = optional(document, 'category', readTerm, 'the name of a category') ?? 'other';
+  assertCategory(category, format, categories);
+  const dataUpdatedAt = date(document, 'dataUpdatedAt') ?? date(document, 'updatedAt') ?? EPOCH;
+  const name = optional(document, 'packageName', readName, A_NAME);
+  return {
+    id,
+    format,
+    dataUpdatedAt,
+    packageName: name ?? (format === 'npm' ? optional(document, 'name', readName, A_NAME) : undefined),
+    version: optional(document, 'version', readVersion, A_VERSION),
+    licence: optional(document, 'licence', readTerm, 'a term of at most 256 characters'),
+    category,
+    title: localised(document, 'title'),
+    description: localised(document, 'description'),
+    group: localised(document, 'group'),
+    documentation: optional(document, 'documentation', readUrl, 'an http or https URL'),
+    processingConfigSchema: optional(document, 'processingConfigSchema', readSchema, A_SCHEMA),
+    applicationConfigSchema: optional(document, 'applicationConfigSchema', readSchema, A_SCHEMA),
+    thumbnail: thumbnail(document['thumbnail']),
+    deprecated: document['deprecated'] === true,
+    origin: optional(document, 'origin', readUrl, 'an http or https URL'),
+    slots: format === 'npm' ? npmSlots(document, dataUpdatedAt) : [fileSlot(document, id, dataUpdatedAt)],
+  };
+}
+
+const A_NAME = 'a package name of at most 214 visible characters';
+const A_VERSION = 'a semver version such as 1.2.3';
+const A_SCHEMA = `a JSON schema nested at most ${MAX_SCHEMA_DEPTH} levels deep, of at most 64 KiB`;
+const A_TEXT = 'a text in fr and en of at most 2,000 characters each';
+
+/** A field does not hold to the rules; the message names it. */
+class FieldError extends Error {}
+
+/**
+ * Reads a field that may be missing, null or an empty text.
+ * @param read returns undefined for an invalid value
+ */
+function optional<T>(
+  document: Json,
+  name: string,
+  read: (value: unknown) => T | undefined,
+  expected: string,
+): T | undefined {
+  const value = document[name];
+  if (value === undefined || value === null || value === '') return undefined;
+  const result = isWellFormed(value) ? read(value) : undefined;
+  if (result === undefined) throw new FieldError(`the field ${name} that is not ${expected}`);
+  return result;
+}
+
 /** Reads the slots; an older registry has one tarball at the root, which it treats as independent of architecture. */
 function npmSlots(document: Json, dataUpdatedAt: string): UpstreamSlot[] {
-  const tarballs = object(document['tarballs']);
+  const tarballs = optional(document, 'tarballs', object, 'an object of slots');
+  const version = (slot: Json) => optional(slot, 'version', readVersion, A_VERSION);
   if (!tarballs)
     return [
       {
         ...slotFields(document, dataUpdatedAt),
         architecture: NOARCH,
-        version: text(document['version']),
+        version: version(document),
         fileName: undefined,
         route: 'download',
       },
     ];
-  return Object.entries(tarballs).map(([architecture, value]) => {
+  const slots = Object.entries(tarballs);
+  if (slots.length > MAX_SLOTS) throw new FieldError(`more than ${MAX_SLOTS} slots`);
+  return slots.map(([architecture, value]) => {
     assertArchitecture(architecture);
-    const slot = object(value) ?? invalid(`a slot ${architecture} that is not an object`);
+    const slot = object(value);
+    if (!slot) throw new FieldError(`a slot ${architecture} that is not an object`);
     return {
       ...slotFields(slot, dataUpdatedAt),
       architecture,
-      version: text(slot['version']),
+      version: version(slot),
       fileName: undefined,
       route: 'tarball' as const,
     };
@@ -114,7 +161,7 @@ function npmSlots(document: Json, dataUpdatedAt: string): UpstreamSlot[] {
 }
 
 function fileSlot(document: Json, id: string, dataUpdatedAt: string): UpstreamSlot {
-  const fileName = text(document['fileName']) ?? id;
+  const fileName = optional(document, 'fileName', text, 'a file name') ?? id;
   if (fileName !== id) assertFileName(fileName);
   return {
     ...slotFields(document, dataUpdatedAt),
@@ -129,36 +176,38 @@ function slotFields(
   slot: Json,
   dataUpdatedAt: string,
 ): Pick<UpstreamSlot, 'digest' | 'sizeBytes' | 'uploadedAt' | 'hasNativeModules' | 'hasInstallScripts'> {
-  const digest = text(slot['digest']);
-  const size = slot['size'];
   return {
-    digest: digest !== undefined && isDigest(digest) ? digest : undefined,
-    sizeBytes: typeof size === 'number' && Number.isSafeInteger(size) && size >= 0 ? size : undefined,
-    uploadedAt: date(slot['uploadedAt']) ?? dataUpdatedAt,
+    digest: optional(slot, 'digest', digest, 'a SHA-256 digest'),
+    sizeBytes: optional(slot, 'size', size, 'a number of bytes'),
+    uploadedAt: date(slot, 'uploadedAt') ?? dataUpdatedAt,
     hasNativeModules: flag(slot['hasNativeModules']),
     hasInstallScripts: flag(slot['hasInstallScripts']),
   };
 }
 
+/** A thumbnail that cannot be read is left out; its image is converted again, which determines its size. */
 function thumbnail(value: unknown): UpstreamArtefact['thumbnail'] {
   const it = object(value);
   const id = it && text(it['id']);
+  const pixels = (side: unknown) => Math.min(size(side) ?? 0, MAX_IMAGE_PX);
   return id !== undefined && THUMBNAIL_ID.test(id)
-    ? { id, width: Number(it?.['width']) || 0, height: Number(it?.['height']) || 0 }
+    ? { id, width: pixels(it?.['width']), height: pixels(it?.['height']) }
     : undefined;
 }
 
-function localised(value: unknown): LocalisedText | undefined {
-  // The oldest registries have a single string without a language.
-  const it = typeof value === 'string' ? { fr: value, en: value } : object(value);
-  const [fr, en] = [text(it?.['fr'])?.slice(0, MAX_TEXT_LENGTH), text(it?.['en'])?.slice(0, MAX_TEXT_LENGTH)];
-  return (fr ?? en) ? { ...(fr !== undefined && { fr }), ...(en !== undefined && { en }) } : undefined;
+function localised(document: Json, name: string): LocalisedText | undefined {
+  const texts = optional(document, name, readLocalised, A_TEXT);
+  return texts && Object.keys(texts).length > 0 ? texts : undefined;
 }
 
-function schema(value: unknown): unknown {
-  if (isDeeperThan(MAX_SCHEMA_DEPTH, value))
-    invalid(`a configuration schema that is nested more than ${MAX_SCHEMA_DEPTH} levels deep`);
-  return value ?? undefined;
+/** Reads `{ fr, en }`; the oldest registries have a single string without a language. */
+function readLocalised(value: unknown): LocalisedText | undefined {
+  const { fr, en } = typeof value === 'string' ? { fr: value, en: value } : (object(value) ?? { fr: value });
+  const texts = Object.fromEntries(
+    Object.entries({ fr, en }).filter(([, one]) => one !== undefined && one !== null && one !== ''),
+  );
+  const isValid = Value.Check(LocalisedTextSchema, texts) && Object.values(texts).every(isWellFormed);
+  return isValid ? texts : undefined;
 }
 
 function object(value: unknown): Json | undefined {
@@ -171,13 +220,34 @@ function text(value: unknown): string | undefined {
     : undefined;
 }
 
+function isWellFormed(value: unknown): boolean {
+  return typeof value !== 'string' || value.isWellFormed();
+}
+
 function flag(value: unknown): boolean | undefined {
   return typeof value === 'boolean' ? value : undefined;
 }
 
-function date(value: unknown): string | undefined {
+function digest(value: unknown): UpstreamSlot['digest'] {
+  return typeof value === 'string' && isDigest(value) ? value : undefined;
+}
+
+function size(value: unknown): number | undefined {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+}
+
+function date(document: Json, name: string): string | undefined {
+  return optional(document, name, readDate, 'a date such as 2026-01-31T12:00:00Z');
+}
+
+function readDate(value: unknown): string | undefined {
   const time = typeof value === 'string' ? Date.parse(value) : NaN;
-  return Number.isNaN(time) ? undefined : new Date(time).toISOString();
+  return time >= 0 && time < END_OF_TIME ? new Date(time).toISOString() : undefined;
+}
+
+/** A text for messages, without control characters. */
+function shown(id: string): string {
+  return id.slice(0, 256).replace(/\p{Cc}/gu, '\ufffd');
 }
 
 function invalid(what: string): never {

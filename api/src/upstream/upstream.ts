@@ -1,108 +1,104 @@
-// API client for another registry: lists, documents, bytes and thumbnails.
+// Main-thread side of reading other registries: calls the thread that parses their answers (read-worker.ts).
 
+import type { BackgroundWorker } from '../workers/index.ts';
 import type { Outbound } from '../outbound/index.ts';
-import { checkStatus, createSource, type UpstreamSource } from './bytes.ts';
-import { createUpstreamClient, readBody, type UpstreamAccess } from './client.ts';
-import { readUpstreamArtefact, type UpstreamArtefact } from './documents.ts';
+import { createSource, type UpstreamSource } from './bytes.ts';
+import { createUpstreamClient, type UpstreamAccess } from './client.ts';
+import type { UpstreamArtefact } from './documents.ts';
 import { RemoteAnswerInvalidError } from './errors.ts';
+import { MAX_LISTED_ARTEFACTS, type UpstreamPage } from './listed.ts';
+import type { FileList, FilePart, PageRequest, ReadApi, Thumbnail } from './read-worker.ts';
 
+/** A registry, or a bundle. Its methods throw remote_unavailable, remote_refused, remote_answer_invalid. */
 export interface Upstream extends UpstreamSource {
   /** For the worker thread to reach the same registry; undefined for a bundle. */
   readonly access?: UpstreamAccess;
-  /** Reads one page of its list, unparsed. */
-  page(query: Record<string, string>): Promise<{ results: unknown[]; count: number }>;
-  /** Lists all visible artefacts, deprecated ones too. `unusable` has the reason for each invalid document, by id. */
-  all(signal: AbortSignal): Promise<{ artefacts: UpstreamArtefact[]; unusable: Map<string, string> }>;
+  /** Reads one page of its list. */
+  page(request: PageRequest, signal?: AbortSignal): Promise<UpstreamPage>;
+  /** Lists all visible artefacts, deprecated ones too, page by page. */
+  pages(request: Omit<PageRequest, 'query'>, signal?: AbortSignal): AsyncIterable<UpstreamPage>;
   /** Undefined if it does not exist or is not visible. */
   artefact(id: string, signal?: AbortSignal): Promise<UpstreamArtefact | undefined>;
-  thumbnail(thumbnailId: string, signal?: AbortSignal): Promise<{ bytes: Buffer; contentType: string } | undefined>;
+  thumbnail(thumbnailId: string, signal?: AbortSignal): Promise<Thumbnail | undefined>;
 }
 
-const PAGE_SIZE = 1000;
-/** More than any registry has; protects the mirror against an endless list. */
-const MAX_LISTED_ARTEFACTS = 200_000;
-const MAX_JSON_BYTES = 256 * 1024 * 1024;
-const MAX_THUMBNAIL_BYTES = 5 * 1024 * 1024;
+export interface UpstreamReader {
+  open(access: UpstreamAccess): Upstream;
+  /** As ReadApi. @throws remote_answer_invalid */
+  readFileList(part: FilePart, key: string): Promise<FileList>;
+  readFileArtefact(part: FilePart): Promise<UpstreamArtefact>;
+}
 
-/** Creates the client of one registry. All methods throw remote_unavailable, remote_refused, remote_answer_invalid. */
-export function createUpstream(access: UpstreamAccess, outbound: Pick<Outbound, 'get'>): Upstream {
-  const client = createUpstreamClient(access, outbound);
-  const { route } = client;
+const PAGE_SIZE = 100;
 
-  /** @returns undefined for 404 */
-  async function json(target: string, signal?: AbortSignal): Promise<unknown> {
-    const response = await checkStatus(await client.get(target, { headers: { accept: 'application/json' }, signal }));
-    if (!response) return undefined;
+export interface ReaderOptions {
+  /** A thread that does nothing else: it may end at any time, which fails the calls in flight. */
+  worker: BackgroundWorker<ReadApi>;
+  /** For bytes that are read in this thread. */
+  outbound: Pick<Outbound, 'get'>;
+}
+
+export function createReader({ worker, outbound }: ReaderOptions): UpstreamReader {
+  let lastCall = 0;
+
+  async function call<T>(
+    work: (api: ReturnType<typeof worker.acquire>['api'], call: number) => Promise<T>,
+    signal?: AbortSignal,
+  ): Promise<T> {
+    signal?.throwIfAborted();
+    const number = ++lastCall;
+    const { api, hasCrashed, release } = worker.acquire();
+    const abort = () => {
+      api.abortRead.asEvent(number).catch(() => undefined);
+    };
+    signal?.addEventListener('abort', abort);
     try {
-      return JSON.parse((await readBody(response, MAX_JSON_BYTES)).toString('utf8'));
+      return await work(api, number);
     } catch (error) {
-      if (!(error instanceof SyntaxError)) throw error;
-      throw new RemoteAnswerInvalidError(
-        'The response of the remote registry is not JSON: check that its URL is the base URL of a registry.',
-        { cause: error },
-      );
+      signal?.throwIfAborted();
+      if (hasCrashed())
+        throw new RemoteAnswerInvalidError('The response of the remote registry takes too much memory to read.', {
+          cause: error,
+        });
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      release();
     }
   }
 
-  async function page(
-    query: Record<string, string>,
-    signal?: AbortSignal,
-  ): Promise<{ results: unknown[]; count: number }> {
-    const list = (await json(`${route('artefacts')}?${new URLSearchParams(query).toString()}`, signal)) as
-      { results?: unknown; count?: unknown } | undefined;
-    if (!list || !Array.isArray(list.results) || typeof list.count !== 'number')
-      throw new RemoteAnswerInvalidError(
-        'The response of the remote registry is not a list of artefacts: ' +
-          'check that its URL is the base URL of a registry.',
-      );
-    return { results: list.results, count: list.count };
-  }
-
   return {
-    access,
-    page,
-    open: createSource(client).open,
-    async all(signal) {
-      const byId = new Map<string, UpstreamArtefact>();
-      const unusable = new Map<string, string>();
-      for (let skip = 0; ;) {
-        const { results, count } = await page(
-          { includeDeprecated: 'true', sort: 'name', size: String(PAGE_SIZE), skip: String(skip) },
-          signal,
-        );
-        for (const document of results) {
-          try {
-            const artefact = readUpstreamArtefact(document);
-            byId.set(artefact.id, artefact);
-          } catch (error) {
-            if (!(error instanceof RemoteAnswerInvalidError)) throw error;
-            unusable.set(idIn(document), error.message);
-          }
-        }
-        skip += results.length;
-        if (skip > MAX_LISTED_ARTEFACTS) {
-          throw new RemoteAnswerInvalidError(`The remote registry lists more than ${MAX_LISTED_ARTEFACTS} artefacts.`);
-        }
-        if (results.length === 0 || skip >= count) return { artefacts: [...byId.values()], unusable };
-      }
+    open(access) {
+      const page: Upstream['page'] = (request, signal) =>
+        call((api, number) => api.readPage(number, access, request), signal);
+      return {
+        access,
+        page,
+        pages: (request, signal) => readPages((query) => page({ ...request, query }, signal)),
+        async artefact(id, signal) {
+          const text = await call((api, number) => api.readArtefact(number, access, id), signal);
+          return text === undefined ? undefined : (JSON.parse(text) as UpstreamArtefact);
+        },
+        open: createSource(createUpstreamClient(access, outbound)).open,
+        thumbnail: (id, signal) => call((api, number) => api.readThumbnail(number, access, id), signal),
+      };
     },
-    async artefact(id, signal) {
-      const document = await json(route('artefacts', id), signal);
-      return document === undefined ? undefined : readUpstreamArtefact(document);
-    },
-    async thumbnail(thumbnailId, signal) {
-      const response = await checkStatus(await client.get(route('thumbnails', thumbnailId, 'data'), { signal }));
-      return (
-        response && {
-          bytes: await readBody(response, MAX_THUMBNAIL_BYTES),
-          contentType: response.headers['content-type'] ?? '',
-        }
-      );
-    },
+    readFileList: (part, key) => call((api) => api.readFileList(part, key)),
+    readFileArtefact: async (part) => JSON.parse(await call((api) => api.readFileArtefact(part))) as UpstreamArtefact,
   };
 }
 
-function idIn(document: unknown): string {
-  const id = (document as { _id?: unknown } | null)?._id;
-  return typeof id === 'string' ? id : '';
+/** Reads all pages. @throws remote_answer_invalid beyond MAX_LISTED_ARTEFACTS */
+async function* readPages(
+  read: (query: Record<string, string>) => Promise<UpstreamPage>,
+): AsyncGenerator<UpstreamPage, void, undefined> {
+  for (let skip = 0, count = 1; skip < count;) {
+    const page = await read({ includeDeprecated: 'true', sort: 'name', size: String(PAGE_SIZE), skip: String(skip) });
+    if (page.entries === 0) return;
+    skip += page.entries;
+    ({ count } = page);
+    if (skip > MAX_LISTED_ARTEFACTS)
+      throw new RemoteAnswerInvalidError(`The remote registry lists more than ${MAX_LISTED_ARTEFACTS} artefacts.`);
+    yield page;
+  }
 }

@@ -21,7 +21,7 @@ export interface BackgroundWorker<Api> {
    * Gives access to the worker until `release`. The thread keeps the process alive only while it is acquired.
    * Calls fail once the thread has ended; the next `acquire` starts another one.
    */
-  acquire(): { api: Calls<Api>; release: () => void };
+  acquire(): { api: Calls<Api>; hasCrashed: () => boolean; release: () => void };
   /** Ends the thread; calls in flight fail. */
   close(): Promise<void>;
 }
@@ -30,6 +30,7 @@ interface RunningWorker<Api extends object> {
   worker: Worker;
   api: BirpcReturn<Api, object>;
   users: number;
+  hasCrashed: boolean;
 }
 
 export function createWorker<Api extends object>({
@@ -43,8 +44,9 @@ export function createWorker<Api extends object>({
 
   function start(): RunningWorker<Api> {
     const worker = new Worker(program, { execArgv: [], workerData: data, ...(resourceLimits && { resourceLimits }) });
-    const started = { worker, api: connectRpc<Api>(worker, exposed), users: 0 };
+    const started = { worker, api: connectRpc<Api>(worker, exposed), users: 0, hasCrashed: false };
     worker.on('error', (error) => {
+      started.hasCrashed = true;
       onError(error);
       end(started, error);
     });
@@ -69,6 +71,7 @@ export function createWorker<Api extends object>({
       let isReleased = false;
       return {
         api: acquired.api,
+        hasCrashed: () => acquired.hasCrashed,
         release() {
           if (isReleased) return;
           isReleased = true;

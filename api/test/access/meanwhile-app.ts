@@ -49,6 +49,8 @@ export interface MeanwhileOptions {
   heartbeatMs?: number;
   publicUrl?: string;
   port?: number;
+  /** Called with errors of background work. Default: throws them. */
+  onError?: (error: unknown) => void;
 }
 
 const REQUEST_ID = 'x-under-test';
@@ -57,9 +59,13 @@ const VOLATILE_TABLES = /^(blob_writers|daily_transfers|rateLimit|failed_attempt
 /** The same for columns: the last use of a key, and the progress of a resumable upload. */
 const VOLATILE_COLUMNS = /^(last_used_at|received|expires_at|claim|claimed_until|claim_wanted)$/;
 
+const fail = (error: unknown): never => {
+  throw error;
+};
+
 export async function startMeanwhileApp(
   dialect: DialectName,
-  { heartbeatMs, publicUrl = 'http://localhost', port = 0 }: MeanwhileOptions = {},
+  { heartbeatMs, publicUrl = 'http://localhost', port = 0, onError = fail }: MeanwhileOptions = {},
 ): Promise<MeanwhileApp> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-meanwhile-'));
   const created = dialect === 'postgres' ? await createTestDatabaseUrl({ migrated: true }) : undefined;
@@ -76,9 +82,7 @@ export async function startMeanwhileApp(
   const opened: Opened = [];
   const shared = {
     opened,
-    onError: (error: unknown) => {
-      throw error;
-    },
+    onError,
   };
   const instance = await openInstance(config, shared);
   const { database } = instance;

@@ -34,6 +34,7 @@ describeOnBothDatabases('expiry notices', (fixture) => {
     })?.run({
       signal: new AbortController().signal,
       interrupted: undefined,
+      deaths: 0,
       progress: () => undefined,
       assertHeld: () => Promise.resolve(),
     });

@@ -68,6 +68,12 @@ for (const dialect of DIALECTS) {
         ],
         count: 3,
       });
+      const odd = { name: '{"name":"{\\"name\\":', version: '{"name":1}', license: '[{"name":"x"},{"name":"y"}]' };
+      await uploadArtefact(server, 'odd', {
+        file: await npmTarball({ files: { 'node_modules/a/package.json': odd, 'node_modules/b/package.json': {} } }),
+      });
+      const { results, count } = await json<Package>(await get('/packages', server.internal, 'odd'));
+      assert.deepEqual([results[0]?.name, results.length, count], [odd.name, 2, 2]);
       await uploadArtefact(server, 'alone', { file: await npmTarball() });
       assert.deepEqual(await json(await get('/packages', server.internal, 'alone')), { results: [], count: 0 });
     });

@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { openFiles } from '../blobs/fs-fixture.ts';
 import { eventually } from '../support/eventually.ts';
+import { readProblem } from '../support/problems.ts';
 import { openConnection, requestHead } from '../support/raw-http.ts';
 import { buildTar } from '../support/tarball-builder.ts';
 import { DIALECTS, startTestServer, storageOf, type TestServer } from '../support/test-server.ts';
@@ -111,6 +112,26 @@ for (const dialect of DIALECTS) {
       await uploadArtefact(server, 'large', { file: gzipSync(tar, { level: 0 }) });
       assert.ok(LARGE.equals(Buffer.from(await (await file('large.bin', 'large')).arrayBuffer())));
       assert.equal(await (await file('behind.txt', 'large')).text(), 'behind');
+    });
+
+    test('far into a tarball is read by one request of a caller at a time, and few wait', async () => {
+      const tar = buildTar([
+        { path: 'package/package.json', content: MANIFEST },
+        { path: 'package/zeros', content: Buffer.alloc(200 * 1024 * 1024) },
+        { path: 'package/far.txt', content: 'far' },
+      ]);
+      await uploadArtefact(server, 'far', { file: gzipSync(tar, { level: 1 }) });
+      const responses = await Promise.all(Array.from({ length: 20 }, () => file('far.txt', 'far')));
+      for (const response of responses) {
+        if (response.status === 200) assert.equal(await response.text(), 'far');
+        else {
+          await readProblem(response, 503, 'tarball_reads_busy');
+          assert.equal(response.headers.get('retry-after'), '5');
+        }
+      }
+      const accepted = responses.filter(({ status }) => status === 200).length;
+      assert.ok(accepted >= 1 && accepted < 20, `${accepted}`);
+      assert.equal(await (await file('far.txt', 'far')).text(), 'far');
     });
 
     if (storageOf(dialect) === 'fs')

@@ -38,7 +38,9 @@ for (const dialect of DIALECTS) {
       caller: 'internal' | 'anonymous' = 'internal',
     ) => {
       const read = createRead({ database: opened.database, categories: ['processing'] });
-      const { results, count } = JSON.parse(await read.list(CALLERS[caller], query)) as Listing;
+      const body = await read.list(CALLERS[caller], query);
+      assert.equal(typeof body, 'string', 'ordinary pages are not streamed');
+      const { results, count } = JSON.parse(body as string) as Listing;
       return { ids: results.map(({ _id }) => _id), count };
     };
 

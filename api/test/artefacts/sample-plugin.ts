@@ -11,7 +11,7 @@ export const ODD_NAMES = [
   ' space ',
   '__proto__',
   '...',
-  `${'日'.repeat(99)}/`.repeat(10) + 'f'.repeat(16),
+  `${'日'.repeat(84)}/`.repeat(11) + 'f'.repeat(81),
 ];
 
 export function buildSamplePlugin(): Promise<Buffer> {

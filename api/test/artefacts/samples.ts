@@ -34,6 +34,7 @@ export function sampleSlot(changes: Partial<Slot> = {}): Slot {
     uploadedBy: { internal: true },
     hasNativeModules: false,
     hasInstallScripts: false,
+    warnings: [],
     ...changes,
   };
 }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { createTransferCounts } from '../../src/artefacts/transfer-counts.ts';
 import { eventually } from '../support/eventually.ts';
+import { jobContext } from '../support/job-context.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 
 for (const dialect of DIALECTS) {
@@ -78,6 +79,48 @@ for (const dialect of DIALECTS) {
       counts.countDownload('a', 1);
       await counts.close();
       assert.equal(errors.length, 1);
+    });
+
+    test('of months that ended more than 400 days ago are summed by month, in batches, and only once', async () => {
+      const { db } = opened.database;
+      const artefacts = Array.from({ length: 30 }, (_unused, n) => `artefact-${n}`);
+      const dayAgo = (days: number) => new Date(Date.now() - days * 86_400_000).toISOString().slice(0, 10);
+      const days = Array.from({ length: 500 }, (_unused, n) => dayAgo(n));
+      const rowsOf = (day: string) =>
+        artefacts.map((artefact_id) => ({
+          day,
+          artefact_id,
+          uploads: 1,
+          uploaded_bytes: 10,
+          downloads: 2,
+          downloaded_bytes: 2 ** 40,
+        }));
+      for (const day of days) await db.insertInto('daily_transfers').values(rowsOf(day)).execute();
+      const firstKept = `${dayAgo(400).slice(0, 7)}-01`;
+      const compacted = days.filter((day) => day < firstKept);
+      assert.ok(compacted.length > 50);
+
+      const counts = create();
+      const stopping = new AbortController();
+      const interrupted = counts.compaction.run(
+        jobContext<number>({ signal: stopping.signal, progress: () => stopping.abort() }),
+      );
+      await assert.rejects(async () => interrupted, { name: 'AbortError' });
+      await counts.compaction.run(jobContext<number>());
+      assert.equal(await counts.compaction.run(jobContext<number>()), 0);
+
+      const months = Object.entries(Object.groupBy(compacted, (day) => day.slice(0, 7)));
+      const sums = (count: number) => ({
+        uploads: count,
+        uploadedBytes: 10 * count,
+        downloads: 2 * count,
+        downloadedBytes: 2 ** 40 * count,
+      });
+      const expected = (perDay: number) =>
+        months.map(([month, all]) => ({ month, ...sums((all?.length ?? 0) * perDay) }));
+      assert.deepEqual(await counts.byMonth(), expected(artefacts.length));
+      assert.deepEqual(await counts.byMonth('artefact-7'), expected(1));
+      assert.equal((await counts.byDay({ days: 500 })).length, days.length - compacted.length);
     });
   });
 }

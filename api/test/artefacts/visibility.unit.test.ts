@@ -61,7 +61,7 @@ for (const dialect of DIALECTS) {
         { sort, skip: 0, size: 1000 },
         'limited',
       );
-      return { ids: listing.documents.map((json) => (JSON.parse(json) as { _id: string })._id), count: listing.count };
+      return { ids: listing.rows.map(({ id }) => id), count: listing.count };
     };
     const expected = (caller: Caller, matches: (artefact: Artefact) => boolean = () => true) =>
       artefacts

@@ -106,6 +106,7 @@ for (const dialect of DIALECTS) {
       await attemptCleanupJob(testDatabase.database).run({
         signal: new AbortController().signal,
         interrupted: undefined,
+        deaths: 0,
         progress: () => undefined,
         assertHeld: () => Promise.resolve(),
       });

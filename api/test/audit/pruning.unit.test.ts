@@ -43,6 +43,7 @@ for (const dialect of DIALECTS) {
       signal,
       progress,
       interrupted: undefined,
+      deaths: 0,
       assertHeld: () => Promise.resolve(),
     });
 

@@ -50,7 +50,11 @@ export async function makeS3StoreBehindProxy(
     await fixture.remove();
   });
   return {
-    store: await fixture.openWith({ endpoint: proxy.url, timeouts: { idleMs: IDLE_MS }, ...options }),
+    store: await fixture.openWith({
+      endpoint: proxy.url,
+      timeouts: { firstByteMs: IDLE_MS, sendIdleMs: IDLE_MS, idleMs: IDLE_MS },
+      ...options,
+    }),
     fixture,
     proxy,
   };

@@ -40,7 +40,7 @@ for (const dialect of DIALECTS) {
     let headers: Record<string, string>;
 
     before(async () => {
-      server = await startTestServer({ dialect, storage: 'fs', env: { GC_GRACE_HOURS: '0' } });
+      server = await startTestServer({ dialect, storage: 'fs', env: { GC_GRACE_HOURS: '0', SCRUB_EVERY_DAYS: '7' } });
       headers = await server.superadmin();
     });
     after(() => server.close());
@@ -87,10 +87,11 @@ for (const dialect of DIALECTS) {
       );
     });
 
-    test('schedules a sweep within the hour', async () => {
+    test('schedules a sweep within the hour, and a scrub by SCRUB_EVERY_DAYS', async () => {
       const inMs = Date.parse((await overview()).sweep.dueAt ?? '') - Date.now();
       assert.ok(inMs > 0.8 * 3_600_000 && inMs < 1.2 * 3_600_000, String(inMs));
-      assert.equal((await overview()).scrub.dueAt, undefined);
+      const inDays = (Date.parse((await overview()).scrub.dueAt ?? '') - Date.now()) / 86_400_000;
+      assert.ok(inDays > 6 && inDays < 8, String(inDays));
     });
 
     test('is swept on demand, with the result that a dry run predicts', async () => {

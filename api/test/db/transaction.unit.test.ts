@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { sql } from 'kysely';
-import type { Database, Tx } from '../../src/db/index.ts';
+import { toDatabaseError, type Database, type Tx } from '../../src/db/index.ts';
+import { createFailingDatabase } from '../support/failing-database.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
+
+/** SQLite writes what its page cache cannot hold before the commit. */
+const LARGER_THAN_THE_CACHE = 40_000_000;
+
+/** PostgreSQL closes the connection; SQLite ends the transaction, as it does when the disk is full. */
+const ENDS = { postgres: sql`select pg_terminate_backend(pg_backend_pid())`, sqlite: sql`rollback` };
 
 class ConflictError extends Error {
   readonly code: string;
@@ -56,6 +63,21 @@ for (const dialect of DIALECTS) {
         failure,
       );
       assert.ok(!(await exists('undone')));
+    });
+
+    test('reports the failure of its work even if the rollback fails, too', async () => {
+      const failure = new Error('the work failed');
+      await assert.rejects(
+        database.transaction(async (tx) => {
+          await begin(tx, 'lost');
+          await ENDS[dialect].execute(tx).catch(() => undefined);
+          throw failure;
+        }),
+        failure,
+      );
+      assert.ok(!(await exists('lost')));
+      await database.transaction((tx) => begin(tx, 'after the loss'));
+      assert.ok(await exists('after the loss'));
     });
 
     test('hides its writes until the commit', async () => {
@@ -145,6 +167,26 @@ for (const dialect of DIALECTS) {
     });
   });
 }
+
+test('a transaction on SQLite writes nothing after its disk has failed, even if work ignores the error', async () => {
+  const { database, close } = await openTestDatabase('sqlite');
+  const failing = await createFailingDatabase(database);
+  const begin = (tx: Tx, key: string) =>
+    tx.insertInto('blob_writers').values({ storage_key: key, state: '', created_at: '', heartbeat_at: '' }).execute();
+  const isUnavailable = (error: unknown) => toDatabaseError(error)?.code === 'database_unavailable';
+  await assert.rejects(
+    database.transaction(async (tx) => {
+      await begin(tx, 'before');
+      await failing.during('io-error', () =>
+        assert.rejects(begin(tx, 'x'.repeat(LARGER_THAN_THE_CACHE)), isUnavailable),
+      );
+      await assert.rejects(begin(tx, 'after'), isUnavailable);
+    }),
+    isUnavailable,
+  );
+  assert.deepEqual(await database.db.selectFrom('blob_writers').select('storage_key').execute(), []);
+  await close();
+});
 
 test('two deadlocked transactions on PostgreSQL both commit after a retry', async () => {
   const { database, close } = await openTestDatabase('postgres');

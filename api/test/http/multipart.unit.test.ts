@@ -27,6 +27,11 @@ interface Received {
   fileName: string | undefined;
 }
 
+const encoded = ({ headers, body }: RawPart, encoding: string): RawPart => ({
+  headers: [...headers, `Content-Transfer-Encoding: ${encoding}`],
+  body,
+});
+
 async function startReceiver(t: TestContext, onFile?: (file: FormFile) => Promise<void>) {
   const outcomes: unknown[] = [];
   const started = await startTestApp(t, {
@@ -109,6 +114,14 @@ describe('a form', () => {
   });
 });
 
+test('a part whose transfer encoding changes nothing is accepted', async (t) => {
+  const { post } = await startReceiver(t);
+  for (const encoding of ['binary', '8bit', '7BIT', '']) {
+    const { status, body } = await post(multipartBody([encoded(filePart('x'), encoding)]));
+    assert.deepEqual([status, body.file], [200, 'x'], encoding);
+  }
+});
+
 describe('a form is rejected', () => {
   const rejected: Record<string, [parts: RawPart[], path?: string]> = {
     'without a file': [[fieldPart('title', 'x')]],
@@ -121,6 +134,9 @@ describe('a form is rejected', () => {
     'with a field twice': [[fieldPart('title', 'x'), fieldPart('title', 'x'), filePart('x')]],
     'with a field over 64 KiB': [[fieldPart('title', 'x'.repeat(64 * 1024 + 1)), filePart('x')]],
     'with a part without a name': [[{ headers: ['content-disposition: form-data'], body: 'x' }, filePart('x')]],
+    'with a file in base64': [[encoded(filePart('aGVsbG8='), 'base64')], '/file'],
+    'with a file in another encoding': [[encoded(filePart('x'), 'Quoted-Printable ')], '/file'],
+    'with an encoded field': [[encoded(fieldPart('title', 'eA=='), 'BASE64'), filePart('x')], '/title'],
   };
   for (const [why, [parts, path]] of Object.entries(rejected)) {
     test(why, async (t) => {

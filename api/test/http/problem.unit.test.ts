@@ -175,7 +175,7 @@ describe('an invalid request', () => {
     ['a prototype pollution', '{"__proto__":{"x":1}}', 'application/json', 400, 'body_invalid'],
     ['of another type', '<a/>', 'application/xml', 415, 'media_type_unsupported'],
     ['a form', 'name=a', 'application/x-www-form-urlencoded', 415, 'media_type_unsupported'],
-    ['over 1 MiB', JSON.stringify({ name: 'x'.repeat(1024 * 1024) }), 'application/json', 413, 'body_too_large'],
+    ['over 32 KiB', JSON.stringify({ name: 'x'.repeat(32 * 1024) }), 'application/json', 413, 'body_too_large'],
   ] as const) {
     test(`gets ${code} if its body is ${why}`, async (t) => {
       const { post } = await startApp(t);

@@ -12,6 +12,7 @@ describe('responses that are sent chunk by chunk', () => {
   let app: FastifyInstance;
   let url: string;
   let source: ByteSource;
+  let headers: Record<string, string> = HEADERS;
   const logs: string[] = [];
 
   before(async () => {
@@ -21,7 +22,7 @@ describe('responses that are sent chunk by chunk', () => {
       logLevel: 'info',
       logStream: { write: (line) => void logs.push(line) },
     });
-    app.get('/', async (_request, reply) => sendBytes(reply, { status: 200, headers: HEADERS }, source));
+    app.get('/', async (_request, reply) => sendBytes(reply, { status: 200, headers }, source));
     url = await app.listen({ port: 0, host: '127.0.0.1' });
   });
   after(() => app.close());
@@ -83,6 +84,23 @@ describe('responses that are sent chunk by chunk', () => {
     await assert.rejects(response.arrayBuffer());
     await ended;
   });
+
+  for (const value of ['1.0.0\r\nset-cookie: a=b', '\u{1f6a2}', 'a\0b']) {
+    for (const chunks of [0, 2]) {
+      test(`become a problem document if ${JSON.stringify(value)} is a header, before ${chunks} chunks`, async () => {
+        source = async (write) => {
+          for (let chunk = 0; chunk < chunks; chunk++) await write(Buffer.from('abc'));
+        };
+        headers = { 'x-version': value };
+        const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
+        assert.deepEqual([response.status, response.headers.get('set-cookie')], [500, null]);
+        assert.equal(((await response.json()) as { code: string }).code, 'internal_error');
+        headers = HEADERS;
+        source = async (write) => write(Buffer.from('abcdef'));
+        assert.equal(await (await fetch(url)).text(), 'abcdef');
+      });
+    }
+  }
 
   test('may have no chunks', async () => {
     source = async () => undefined;

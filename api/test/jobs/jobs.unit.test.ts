@@ -37,6 +37,27 @@ for (const dialect of DIALECTS) {
       assert.equal(mostRunning, 1);
     });
 
+    test('are due by their present interval after a restart, also if it was another one before', async (t) => {
+      const name = newName();
+      const dueInMs = async () => {
+        const at = (await stateOf(replica(t), name))?.dueAt;
+        return at === undefined ? undefined : Date.parse(at) - Date.now();
+      };
+      const startWith = async (everyMs: number | undefined) => {
+        const jobs = replica(t, { name, ...(everyMs !== undefined && { everyMs }), run: () => Promise.resolve() });
+        await jobs.start();
+        return dueInMs();
+      };
+      assert.equal(await startWith(undefined), undefined);
+      const month = (await startWith(30 * FAR_MS)) ?? 0;
+      assert.ok(month > 26 * FAR_MS, `${month}`);
+      const day = (await startWith(FAR_MS)) ?? 0;
+      assert.ok(day > 0 && day < 1.2 * FAR_MS, `${day}`);
+      // A longer interval counts from the next run on.
+      assert.ok(((await startWith(30 * FAR_MS)) ?? 0) <= day);
+      assert.equal(await startWith(undefined), undefined);
+    });
+
     test('do not run before they are due', async (t) => {
       const [early, due] = [newName(), newName()];
       const runs: string[] = [];

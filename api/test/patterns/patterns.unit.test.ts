@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, test } from 'node:test';
-import { assertPattern, matches } from '../../src/patterns/index.ts';
+import { assertPattern, matches, matchesText } from '../../src/patterns/index.ts';
 
 describe('a pattern', () => {
   for (const [pattern, id, expected] of [
@@ -70,3 +70,19 @@ for (const [what, pattern] of [
     );
   });
 }
+
+/** Patterns and ids that take a matcher which tries one alternative after the other the longest. */
+const WORST_CASES = ['*-*-*-*@1', '**-**-**', '*'.repeat(256), '*a'.repeat(128), '**/**/**x', '*-'.repeat(60) + '@*'];
+
+test('the steps of a match are at most the length of the pattern times that of the id', () => {
+  const ids = ['-'.repeat(256), 'a'.repeat(255) + 'b', '-/'.repeat(128), '/'.repeat(256), '@acme/' + '-'.repeat(250)];
+  for (let round = 0; round < 300; round++)
+    ids.push(Array.from({ length: 256 }, () => 'a-/@x'[randomInt(5)]).join(''));
+  for (const pattern of WORST_CASES) {
+    for (const id of ids) {
+      let steps = 0;
+      matchesText(pattern, id, () => steps++);
+      assert.ok(steps <= (pattern.length + 1) * id.length, `${steps} steps for ${pattern} and ${id.slice(0, 20)}…`);
+    }
+  }
+});

@@ -10,6 +10,13 @@ import { startTestServer, type TestServer } from '../support/test-server.ts';
 import { addRemote, assertSameBytes, bytesOf, documentOf, resultOf, share, type RemoteClient } from './pair.ts';
 import { startTroubledProxy, type TroubledProxy } from './troubled-proxy.ts';
 
+/** Worker threads of this process that are started from now on. */
+function workersFromNow(): Worker[] {
+  const workers: Worker[] = [];
+  process.on('worker', (worker) => workers.push(worker));
+  return workers;
+}
+
 const MIB = 1024 * 1024;
 const FILE = randomBytes(12 * MIB);
 
@@ -46,14 +53,16 @@ test(
   'a crash of the worker thread fails the artefact without mirroring it, and the next run resumes the ' +
     'download in a new thread',
   async () => {
-    const started = once(process, 'worker') as Promise<[Worker]>;
+    const started = workersFromNow();
     assert.equal(resultOf(await remote.select('first'), 'first').status, 'updated');
     proxy.stallAfterBytes = 8 * MIB;
     const selecting = remote.select('second');
     await eventually(async () => {
       assert.ok(((await remote.get()).syncProgress?.bytesDone ?? 0) >= 4 * MIB);
     });
-    await (await started)[0].terminate();
+    // The first one reads documents.
+    assert.equal(started.length, 2);
+    await started[1]!.terminate();
     const { status, reason } = resultOf(await selecting, 'second');
     assert.deepEqual([status, reason], ['failed', 'The worker thread has ended.']);
     assert.equal(await documentOf(mirror, 'second'), undefined);
@@ -91,15 +100,15 @@ test('many small artefacts are each downloaded once, over keep-alive connections
 });
 
 test('closing the server suspends the downloads of the worker thread, then ends it', async () => {
-  const started = once(process, 'worker') as Promise<[Worker]>;
+  const started = workersFromNow();
   const other = await startTestServer();
   const otherRemote = await addRemote(other, proxy.url, key, { selectedPatterns: ['second'] });
   proxy.stallAfterBytes = 2 * MIB;
   await otherRemote.ask('POST', '/sync');
-  const ended = once((await started)[0], 'exit');
   await eventually(async () => {
     assert.ok(((await otherRemote.get()).syncProgress?.bytesDone ?? 0) > 0);
   });
+  const ended = Promise.all(started.map((worker) => once(worker, 'exit')));
   await other.server.close();
   await ended;
   const database = createDatabase({ url: databaseUrl(other.server.config) });

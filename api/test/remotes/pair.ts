@@ -9,6 +9,7 @@ import { eventually } from '../support/eventually.ts';
 import { TEST_BUCKET } from '../support/s3.ts';
 import { query } from '../support/stored-state.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
+import type { TestClient } from '../support/test-client.ts';
 import { startTestServer, type TestServer, type TestServerOptions } from '../support/test-server.ts';
 
 export type { RemoteView };
@@ -57,7 +58,7 @@ export async function startPair(dialect: DialectName, mirrorOptions: TestServerO
 
 /** Adds a remote registry without a schedule. */
 export async function addRemote(
-  mirror: TestServer,
+  mirror: TestClient,
   url: string,
   apiKey: string,
   more: Record<string, unknown> = {},
@@ -70,7 +71,7 @@ export async function addRemote(
   return remoteClient(mirror, ((await response.json()) as RemoteView)._id);
 }
 
-export function remoteClient(mirror: TestServer, id: string): RemoteClient {
+export function remoteClient(mirror: TestClient, id: string): RemoteClient {
   const path = `/remote-registries/${encodeURIComponent(id)}`;
   const ask: RemoteClient['ask'] = async (method, below = '', body) =>
     mirror.api(method, path + below, { headers: await mirror.superadmin(), ...(body !== undefined && { body }) });

@@ -127,7 +127,7 @@ for (const dialect of DIALECTS)
       const adopted = dialect === 'sqlite' ? {} : OTHER;
       await withServer(adopted, async (server) => {
         const client = { ...clientOf(server), server };
-        const remote = remoteClient(client as unknown as Parameters<typeof remoteClient>[0], upstream.url);
+        const remote = remoteClient(client, upstream.url);
         const lost = { lastSyncStatus: 'error', lastSyncErrorCode: 'remote_key_unreadable' };
         assert.partialDeepStrictEqual(await remote.get(), lost);
         const synced = await remote.sync();

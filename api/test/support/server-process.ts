@@ -20,12 +20,25 @@ export interface ServerProcessOptions {
   env: Record<string, string>;
   /** Shell commands that run first, in the same process: `ulimit -f 8192`. */
   limits?: string;
+  /** Program, with parameters, that executes the shell: `OWN_MOUNTS`. Default: none. */
+  within?: readonly string[];
 }
 
+/**
+ * Runs a process in which `mount` affects nobody else, and whose mounts end with it; its files are below
+ * `/proc/<pid>/root`. Without root, the kernel must allow user namespaces.
+ */
+export const OWN_MOUNTS = ['unshare', '--mount', ...(process.getuid?.() === 0 ? [] : ['--user', '--map-root-user'])];
+
 /** Starts it on a free port and returns once it listens. It ends when this process ends, even if that is killed. */
-export async function startServerProcess({ env, limits = ':' }: ServerProcessOptions): Promise<ServerProcess> {
+export async function startServerProcess({
+  env,
+  limits = ':',
+  within = [],
+}: ServerProcessOptions): Promise<ServerProcess> {
   const script = join(import.meta.dirname, 'berth-child.ts');
-  const child = spawn('bash', ['-c', `${limits}; exec "$@"`, 'bash', process.execPath, script], {
+  const [program = '', ...parameters] = [...within, 'bash', '-c', `${limits}; exec "$@"`, 'bash'];
+  const child = spawn(program, [...parameters, process.execPath, script], {
     env: { PATH: process.env.PATH, PORT: '0', ...env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });

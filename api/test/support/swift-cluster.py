@@ -176,7 +176,9 @@ try:
     pids = [fork(kind) for kind in (*ports, 'proxy')]
     await_all_servers()
     print('ready', flush=True)
-    sys.stdin.read()
+    for line in sys.stdin:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP if line.strip() == 'freeze' else signal.SIGCONT)
 finally:
     if memcached:
         memcached.kill()

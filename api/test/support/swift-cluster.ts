@@ -20,6 +20,8 @@ export interface SwiftCluster {
   readonly url: string;
   /** Folder of all its data. */
   readonly directory: string;
+  /** Makes the server accept connections and say nothing, or resumes it. */
+  become(state: 'freeze' | 'thaw'): void;
   /** Stops the server and removes its data. Happens automatically when this process ends, even if it is killed. */
   stop(): Promise<void>;
 }
@@ -70,6 +72,9 @@ export async function startSwiftCluster({ durable = false }: SwiftClusterOptions
   return {
     directory,
     url: `http://test%3Atester:testing@127.0.0.1:${ports[0]}`,
+    become(state) {
+      server.stdin.write(`${state}\n`);
+    },
     async stop() {
       if (server.exitCode !== null) return;
       server.ref();

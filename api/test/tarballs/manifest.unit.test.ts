@@ -108,13 +108,15 @@ test('a version that is not semver is rejected', async () => {
   }
 });
 
+test('a registry field that is no object belongs to another tool, and is ignored', async () => {
+  for (const registry of ['jspm', '', [], null, 7, true])
+    assert.deepEqual(await readManifest({ ...valid, registry }), valid, JSON.stringify(registry));
+});
+
 test('a field of package.json#registry of the wrong type is rejected, and named in the error', async () => {
   let deep: object = {};
   for (let level = 0; level < 200; level++) deep = { deep };
   const wrong: [unknown, string][] = [
-    ['text', 'registry'],
-    [[], 'registry'],
-    [null, 'registry'],
     [{ category: 7 }, 'registry.category'],
     [{ category: '' }, 'registry.category'],
     [{ category: null }, 'registry.category'],
@@ -130,6 +132,23 @@ test('a field of package.json#registry of the wrong type is rejected, and named 
     await assert.rejects(readManifest({ ...valid, registry }), {
       code: 'manifest_invalid',
       message: new RegExp(`^${field} in package/package.json must be `),
+    });
+  }
+});
+
+test('a configuration schema has at most 64 KiB as JSON, and the error names the one that is larger', async () => {
+  const empty = JSON.stringify({ a: '' }).length;
+  // The limit counts bytes, not characters, and not the layout of package.json.
+  const largest = { a: 'é'.repeat((64 * 1024 - empty) / 2) };
+  for (const name of ['processingConfigSchema', 'applicationConfigSchema'] as const) {
+    const spacious = JSON.stringify({ ...valid, registry: { [name]: largest } }, undefined, 2).replace(
+      '{',
+      '{'.padEnd(9999),
+    );
+    assert.deepEqual(await readManifest(spacious), { ...valid, [name]: largest });
+    await assert.rejects(readManifest({ ...valid, registry: { [name]: { a: `${largest.a}é` } } }), {
+      code: 'manifest_invalid',
+      message: new RegExp(`^registry.${name} in package/package.json must be .* of at most 64 KiB: `),
     });
   }
 });
@@ -181,16 +200,21 @@ test('a second manifest is rejected, in any spelling of its path', async () => {
   );
 });
 
-test('a second spelling of the manifest, which is the same file where case is ignored, is rejected', async () => {
+test('a second spelling of the manifest, which is the same file where case is ignored, is reported', async () => {
   for (const path of ['Package.json', 'PACKAGE.JSON', 'package.jSon', 'pac\u212aage.json', 'package.j\u017fon']) {
+    const other = { path: `package/${path}`, content: '{"name":"other","version":"9.9.9"}' };
     for (const entries of [
-      [MANIFEST, { ...MANIFEST, path: `package/${path}` }],
-      [{ ...MANIFEST, path: `package/${path}` }, MANIFEST],
-      [MANIFEST, { path: `package/${path}`, type: 'SymbolicLink', linkpath: 'other.json' } as const],
-    ])
-      await assert.rejects(scanManifests(...entries), { code: 'manifest_duplicate', status: 400 }, path);
+      [MANIFEST, other],
+      [other, MANIFEST],
+    ]) {
+      const { manifest, warnings } = await scanBytes(await buildTarball(entries));
+      assert.deepEqual(manifest, valid, path);
+      assert.deepEqual(
+        warnings.map(({ code, count, paths }) => ({ code, count, paths: paths.toSorted() })),
+        [{ code: 'name_collision', count: 2, paths: [path, 'package.json'].toSorted() }],
+      );
+    }
   }
-  assert.deepEqual(await scanManifests(MANIFEST, { ...MANIFEST, path: 'package/lib/Package.json' }), valid);
 });
 
 test('a package name with a character that cannot be seen is rejected', async () => {

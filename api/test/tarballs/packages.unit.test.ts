@@ -51,7 +51,7 @@ test('a package.json that is not at the root of a bundled package is ignored', a
 
 test('a bundled package with an invalid package.json is listed by its folder', async () => {
   const { packages } = await scanFiles({
-    'node_modules/@s/huge/package.json': JSON.stringify({ name: 'x', version: '1.0.0' }).padEnd(1024 * 1024 + 1),
+    'node_modules/@s/huge/package.json': JSON.stringify({ name: 'x', version: '1.0.0' }).padEnd(128 * 1024 + 1),
     'node_modules/broken/package.json': '{',
     'node_modules/odd/package.json': { name: ['a'], version: 7, license: false },
     'node_modules/unprintable/package.json': { name: 'a\0b', version: '1\n', license: 'x'.repeat(2000) },
@@ -64,6 +64,24 @@ test('a bundled package with an invalid package.json is listed by its folder', a
       ['odd', ''],
       ['unprintable', ''],
     ],
+  );
+});
+
+test('of many large package.json files, 32 MiB are read; packages beyond are listed by their folders', async () => {
+  const sizeBytes = 128 * 1024;
+  const count = (32 * 1024 * 1024) / sizeBytes + 3;
+  const content = JSON.stringify({ name: 'read', version: '1.0.0' }).padEnd(sizeBytes);
+  const { packages } = await scanEntries(
+    ...Array.from({ length: count }, (_unused, index) => ({
+      path: `package/node_modules/a${String(index).padStart(3, '0')}/package.json`,
+      content,
+    })),
+  );
+  assert.equal(packages.length, count);
+  // The package's own manifest counts as well.
+  assert.deepEqual(
+    packages.slice(-5).map(({ name, version }) => [name, version]),
+    [['read', '1.0.0'], ...[255, 256, 257, 258].map((index) => [`a${index}`, ''])],
   );
 });
 

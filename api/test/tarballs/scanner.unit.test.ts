@@ -106,17 +106,31 @@ test('damaged gzip data is rejected', async () => {
   }
 });
 
-test('data after the gzip stream is rejected, even zeros, in the same chunk or later', async () => {
+test('data after the gzip stream is rejected, in the same chunk or later', async () => {
   const tarball = await buildTarball([MANIFEST]);
-  for (const trailer of [Buffer.from('garbage'), Buffer.alloc(1), Buffer.alloc(600)]) {
+  const zeros = Buffer.alloc(600);
+  const trailers = {
+    'garbage': Buffer.from('garbage'),
+    'garbage after zeros': Buffer.concat([zeros, Buffer.from('x')]),
+  };
+  for (const [name, trailer] of Object.entries(trailers)) {
     const bytes = Buffer.concat([tarball, trailer]);
-    for (const chunkBytes of [1, tarball.length, bytes.length]) {
+    for (const chunkBytes of [1, tarball.length, tarball.length + 5, bytes.length - 1, bytes.length]) {
       await assert.rejects(
         scanBytes(bytes, { chunkBytes }),
         { code: 'tarball_not_gzip' },
-        `${trailer.length} bytes, chunks of ${chunkBytes}`,
+        `${name}, chunks of ${chunkBytes}`,
       );
     }
+  }
+});
+
+test('zeros after the gzip stream, which some programs pad with, are accepted', async () => {
+  const tarball = await buildTarball([MANIFEST]);
+  for (const zeros of [1, 5, 600, 70_000]) {
+    const bytes = Buffer.concat([tarball, Buffer.alloc(zeros)]);
+    for (const chunkBytes of [...(zeros < 1000 ? [1] : []), 64, tarball.length, tarball.length + 1, bytes.length])
+      assert.equal((await scanBytes(bytes, { chunkBytes })).files.length, 1, `${zeros}, chunks of ${chunkBytes}`);
   }
 });
 

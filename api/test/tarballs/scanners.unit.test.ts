@@ -124,6 +124,58 @@ describe('a large tarball', () => {
   });
 });
 
+/** JSON that takes long to parse for its size: arrays in arrays. */
+const nested = (bytes: number) => '['.repeat(bytes / 2) + ']'.repeat(bytes / 2);
+const bundled = (count: number, content: string) =>
+  Array.from({ length: count }, (_unused, index) => ({
+    path: `package/node_modules/a${index}/package.json`,
+    content,
+  }));
+
+describe('a small tarball', () => {
+  /** Scans with a worker; returns the result, and whether the worker was needed. */
+  async function scanSmall(tarball: Uint8Array, chunkBytes?: number): Promise<[TarballScan, boolean]> {
+    assert.ok(tarball.length <= 256 * KIB, `${tarball.length}`);
+    const worker = startWorker();
+    let isUsed = false;
+    const onWorker = () => (isUsed = true);
+    process.on('worker', onWorker);
+    try {
+      return [await scan(createTarballScanners(worker).create(LIMITS), tarball, chunkBytes), isUsed];
+    } finally {
+      process.off('worker', onWorker);
+      await worker.close();
+    }
+  }
+
+  const costly: Record<string, TarballEntry[]> = {
+    'that inflates to much': [MANIFEST, { path: 'package/zeros', content: Buffer.alloc(20 * MIB) }],
+    'with much to parse': [MANIFEST, ...bundled(8, nested(100 * KIB))],
+    'with a large manifest': [
+      { path: 'package/package.json', content: JSON.stringify({ name: 'a', version: '1.0.0', x: 'x'.repeat(MIB) }) },
+    ],
+  };
+  for (const [why, entries] of Object.entries(costly)) {
+    test(`${why} is scanned in the worker thread, with the same result`, async () => {
+      const tarball = gzipSync(buildTar(entries));
+      const expected = await scanBytes(tarball);
+      for (const chunkBytes of [100, 1000, tarball.length])
+        assert.deepEqual(await scanSmall(tarball, chunkBytes), [expected, true], `chunks of ${chunkBytes}`);
+    });
+  }
+
+  test('is scanned where it is received otherwise', async () => {
+    const ordinary = gzipSync(
+      buildTar([
+        MANIFEST,
+        ...bundled(50, JSON.stringify({ name: 'dep', version: '1.0.0', description: 'x'.repeat(2000) })),
+        { path: 'package/index.js', content: 'export {};\n'.repeat(50_000) },
+      ]),
+    );
+    assert.deepEqual(await scanSmall(ordinary), [await scanBytes(ordinary), false]);
+  });
+});
+
 test('an aborted scan rejects pending calls, and does not disturb other scans', async (t) => {
   const create = startScanners(t);
   const tarball = await buildTarball([MANIFEST, LARGE]);

@@ -13,6 +13,7 @@ const UPLOAD: NewUpload = {
   fields: {},
   sizeBytes: 10,
   createdBy: 'internal',
+  network: '192.0.2.1',
 };
 /** Renewed every 60 ms. */
 const CLAIM_MS = 300;

@@ -126,6 +126,30 @@ export const ATTACKS: readonly Attack[] = [
   slow('a body without a length byte by byte', (socket, body) => {
     drip(socket, `${OK}\r\n`, body.toString('latin1'));
   }),
+  broken('bytes behind the end of its body', (socket, body) => {
+    socket.write(`${sized(body)}x`, 'latin1');
+  }),
+  broken('bytes behind the end of its chunks', (socket, body) => {
+    socket.write(`${CHUNKED}${chunk(body)}${LAST_CHUNK}\r\nx`, 'latin1');
+  }),
+  broken('another response behind its end', (socket, body) => {
+    socket.write(sized(body) + sized(body), 'latin1');
+  }),
+  broken('two lengths', (socket, body) => {
+    socket.write(
+      `${OK}Content-Length: 1\r\nContent-Length: ${body.length}\r\n\r\n${body.toString('latin1')}`,
+      'latin1',
+    );
+  }),
+  broken('a negative length', (socket, body) => {
+    socket.write(`${OK}Content-Length: -1\r\n\r\n${body.toString('latin1')}`, 'latin1');
+  }),
+  broken('a length and chunks', (socket, body) => {
+    socket.write(
+      `${OK}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n${chunk(body)}${LAST_CHUNK}\r\n`,
+      'latin1',
+    );
+  }),
   slow('a body that stops', (socket, body) => {
     socket.write(sized(body).slice(0, -1), 'latin1');
   }),

@@ -2,6 +2,7 @@
 // that one tar program skips is used by another. node-tar decodes the headers of the entries themselves.
 
 import { TarError } from './tar-error.ts';
+import { assertUtf8 } from './utf8.ts';
 
 /** The limit of node-tar, which skips larger ones with the names in them. */
 export const MAX_EXTENDED_HEADER_BYTES = 1024 * 1024;
@@ -47,7 +48,10 @@ function readPaxRecords(body: Buffer): Overrides {
     const key = body.toString('utf8', space + 1, equals);
     const value = body.toString('utf8', equals + 1, end - 1);
     if (key.startsWith('GNU.sparse.')) throw new TarError('unsupported', 'the archive contains a sparse file');
-    if (key === 'path' || key === 'linkpath') overrides[key] = value;
+    if (key === 'path' || key === 'linkpath') {
+      assertUtf8(body.subarray(equals + 1, end - 1), value);
+      overrides[key] = value;
+    }
     if (key === 'size') overrides.size = readSize(value);
     at = end;
   }
@@ -70,7 +74,9 @@ function readSize(value: string): number {
 
 /** GNU tar terminates the name with one zero byte, others pad with them. */
 function readLongName(body: Buffer): string {
-  return body.toString('utf8').replace(/\0+$/, '');
+  const name = body.toString('utf8').replace(/\0+$/, '');
+  assertUtf8(body, name);
+  return name;
 }
 
 function invalidHeader(): TarError {

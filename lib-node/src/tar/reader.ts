@@ -2,28 +2,13 @@
 // it cannot read, reports no offsets, breaks multi-byte characters in names that span two chunks, and takes longer
 // than writing small files does.
 
-import { Header } from 'tar/header';
-import type { EntryTypeName } from 'tar/types';
 import { collectContent } from './entry-content.ts';
 import type { EntrySink } from './entry-content.ts';
 import { extendedHeaderReaders, mergeOverrides, MAX_EXTENDED_HEADER_BYTES } from './extended-headers.ts';
 import type { Overrides } from './extended-headers.ts';
+import { BLOCK_BYTES, decodeHeader, toEntry } from './header.ts';
+import type { TarEntry } from './header.ts';
 import { TarError } from './tar-error.ts';
-
-const BLOCK_BYTES = 512;
-
-export interface TarEntry {
-  /** Raw path, from an extended header if there is one. */
-  path: string;
-  type: EntryTypeName;
-  sizeBytes: number;
-  /** Permission bits with setuid, setgid and sticky; undefined if the header has none. */
-  mode: number | undefined;
-  /** Raw target of a link; empty for other types. */
-  linkpath: string;
-  /** Byte offset of the content in the archive. */
-  offset: number;
-}
 
 export interface TarReader {
   /** Reads the next bytes. @throws TarError, or the error of `onEntry` or a sink; the reader is unusable afterwards */
@@ -45,6 +30,7 @@ export function createTarReader(onEntry: (entry: TarEntry) => EntrySink | undefi
   let contentBytesLeft = 0;
   let paddingBytesLeft = 0;
   let overrides: Overrides = {};
+  let hasRecords = false;
   let state: 'start' | 'entries' | 'end' = 'start';
 
   function takeHeader(chunk: Buffer, at: number): number {
@@ -75,10 +61,15 @@ export function createTarReader(onEntry: (entry: TarEntry) => EntrySink | undefi
     state = 'entries';
     const readExtended = extendedHeaderReaders[header.type];
     if (readExtended === undefined) {
-      const entry = toEntry(header, overrides, positionBytes);
+      const entry = toEntry(header, block, at, overrides, positionBytes);
       overrides = {};
+      hasRecords = false;
       expectContent(entry.sizeBytes, onEntry(entry));
     } else {
+      // GNU tar uses only the last one, others use both.
+      const isRecords = header.type === 'ExtendedHeader' || header.type === 'OldExtendedHeader';
+      if (isRecords && hasRecords) throw new TarError('ambiguous', 'one entry has two extended headers');
+      hasRecords ||= isRecords;
       const sizeBytes = header.size ?? 0;
       if (sizeBytes > MAX_EXTENDED_HEADER_BYTES) throw new TarError('damaged', 'an extended header is over 1 MiB');
       expectContent(
@@ -143,37 +134,6 @@ export function createTarReader(onEntry: (entry: TarEntry) => EntrySink | undefi
       if (contentBytesLeft + paddingBytesLeft + splitHeaderBytes > 0 || hasOverrides()) throw truncated();
     },
   };
-}
-
-/** Decodes a header; undefined if the block is not one, or if tar programs would read it differently. */
-function decodeHeader(block: Buffer, at: number, overrides: Overrides): Header | undefined {
-  try {
-    const header = new Header(block, at, overrides);
-    const isHeader = header.cksumValid && header.size !== undefined && !hasDisputedPrefix(block, at);
-    return header.nullBlock || isHeader ? header : undefined;
-  } catch {
-    return undefined; // A number that exceeds JavaScript's range.
-  }
-}
-
-/** GNU tar uses the prefix of the name with any version after "ustar", node-tar only with version 00. */
-function hasDisputedPrefix(block: Buffer, at: number): boolean {
-  return (
-    block[at + 345] !== 0 &&
-    block.toString('latin1', at + 257, at + 263) === 'ustar\0' &&
-    block.toString('latin1', at + 263, at + 265) !== '00'
-  );
-}
-
-function toEntry(header: Header, overrides: Overrides, offset: number): TarEntry {
-  const { type, mode, size: sizeBytes = 0 } = header;
-  const path = overrides.path ?? header.path ?? '';
-  const linkpath = overrides.linkpath ?? header.linkpath ?? '';
-  const isLink = type === 'Link' || type === 'SymbolicLink';
-  if (isLink !== (linkpath !== '') || (isLink && sizeBytes > 0)) {
-    throw new TarError('ambiguous', 'is a link with content, or a file with a link target', path);
-  }
-  return { path, type, sizeBytes, mode, linkpath, offset };
 }
 
 function notAnArchive(): TarError {

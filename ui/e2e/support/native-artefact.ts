@@ -3,7 +3,7 @@
 import { npmTarball } from '../../../api/test/support/tarball-builder.ts';
 import { edit, publish, type Registry } from './registry.ts';
 
-/** Publishes `native@1`, public and deprecated, with the slots `x64` and `arm64`. */
+/** Publishes `native@1`, public and deprecated, with the slots `x64` and, with names for Linux only, `arm64`. */
 export async function publishNative(registry: Registry): Promise<void> {
   const schema = {
     type: 'object',
@@ -17,7 +17,11 @@ export async function publishNative(registry: Registry): Promise<void> {
   };
   await publish(registry, 'native@1', {
     fields: { architecture: 'arm64' },
-    file: await npmTarball({ name: '@acme/native', version: '2.0.1' }),
+    file: await npmTarball({
+      name: '@acme/native',
+      version: '2.0.1',
+      files: { 'index.js': '', 'Index.js': '', 'a:b': '' },
+    }),
   });
   await publish(registry, 'native@1', {
     fields: { architecture: 'x64' },

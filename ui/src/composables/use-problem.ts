@@ -9,7 +9,17 @@ export function useProblem(): (error: unknown) => string {
     if (!(error instanceof Error)) return String(error);
     if (!(error instanceof ApiProblem)) return error.message;
     if (error.code === 'unreachable') return t('common.unreachable');
-    const title = locale.value === 'fr' ? FRENCH_PROBLEMS[error.code] : undefined;
-    return title === undefined ? error.message : `${title}. (${error.message})`;
+    return withTitle(locale.value, error.code, error.message);
   };
+}
+
+/** Describes a failure that the registry has recorded. @param code undefined if it recorded none */
+export function useFailure(): (code: string | undefined, detail: string) => string {
+  const { locale } = useI18n();
+  return (code, detail) => withTitle(locale.value, code ?? '', detail);
+}
+
+function withTitle(locale: string, code: string, detail: string): string {
+  const title = locale === 'fr' ? FRENCH_PROBLEMS[code] : undefined;
+  return title === undefined ? detail : `${title}. (${detail})`;
 }

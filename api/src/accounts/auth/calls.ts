@@ -83,7 +83,6 @@ export const AUTH_CALLS: readonly AuthCall[] = [
     method: 'POST',
     path: PASSWORD_RESET_REQUEST,
     summary: 'Request a password reset link by mail; the response is the same whether the user exists or not',
-    action: 'user.request-password-reset',
     body: Type.Object({ email: Type.String() }),
   },
   {

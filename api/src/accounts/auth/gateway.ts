@@ -26,6 +26,7 @@ import { awaitsSecondFactor, type Guesses } from './guesses.ts';
 import { findPendingUser, isMailedToken } from './load-auth.ts';
 import type { PasswordResets } from './password-resets.ts';
 import { assertPasswordStands } from './session-guard.ts';
+import type { StrangerEvents } from './stranger-events.ts';
 
 export interface AuthGateway {
   handle(request: AuthRequest): Promise<Response>;
@@ -41,6 +42,7 @@ export interface AuthGatewayOptions {
   /** Undefined without a mail server. */
   passwordResets: PasswordResets | undefined;
   authCalls: AuthCalls;
+  strangers: StrangerEvents;
   /** Applies the claims of the OpenID provider to the user. */
   syncClaims?: SyncClaims | undefined;
 }
@@ -59,12 +61,13 @@ export function createAuthGateway({
   guesses,
   passwordResets,
   authCalls,
+  strangers,
   syncClaims,
 }: AuthGatewayOptions): AuthGateway {
   async function answer(request: AuthRequest, caller: UserCaller | undefined): Promise<Response> {
-    const { call, fields, headers, ip, later } = request;
+    const { call, fields, headers } = request;
     if (call.path === PASSWORD_RESET_REQUEST && passwordResets) {
-      await passwordResets.request(textOf(fields, 'email'), ip, later);
+      await passwordResets.request(textOf(fields, 'email'), request);
       return Response.json({ status: true, message: RESET_REQUESTED });
     }
     const auth = await loadAuth();
@@ -102,7 +105,6 @@ export function createAuthGateway({
       if (request.call.path === OIDC_SIGN_IN && response.status === NOT_FOUND)
         throw new OidcUnavailableError(
           'The OpenID provider does not answer: try again in a moment, or sign in with a password.',
-          { headers: { 'retry-after': '10' } },
         );
       // Not audited: attempts over the limit would flood the log.
       if (action === undefined || response.status === TOO_MANY_REQUESTS) return response;
@@ -113,7 +115,7 @@ export function createAuthGateway({
         : signInTarget(request, profile);
       // The provider's callback redirects even when the sign-in was refused.
       const isRefused = startsSession(action) && !caller && !awaitsSecondFactor(response);
-      if (target)
+      if (target && (caller !== undefined || (await strangers.isRecorded(target.targetId, request.log))))
         await appendAudit(database.db, actor, {
           action,
           ...target,
@@ -134,12 +136,7 @@ function signInTarget(
   { call, fields }: AuthRequest,
   profile: Profile | undefined,
 ): Pick<AuditEvent, 'targetType' | 'targetId'> | undefined {
-  if (
-    !startsSession(call.action) &&
-    call.action !== 'user.request-password-reset' &&
-    call.action !== 'user.reset-password'
-  )
-    return undefined;
+  if (!startsSession(call.action) && call.action !== 'user.reset-password') return undefined;
   return { targetType: 'user', targetId: toEmail(profile?.['email']) ?? toEmail(fields?.['email']) ?? 'unknown' };
 }
 

@@ -59,7 +59,7 @@ export function awaitsSecondFactor(response: Response): boolean {
 async function limited(limit: AttemptLimit, subject: string, call: () => Promise<Response>): Promise<Response> {
   await limit.count(subject);
   const response = await call().catch(async (error: unknown) => {
-    await limit.uncount(subject);
+    await limit.uncount(subject).catch(() => undefined);
     throw error;
   });
   if (response.ok && !awaitsSecondFactor(response)) await limit.reset(subject);

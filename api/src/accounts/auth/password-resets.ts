@@ -2,7 +2,9 @@
 // the database and the mail server take.
 
 import { Value } from 'typebox/value';
+import { ANONYMOUS } from '../../access/index.ts';
 import { createAttemptLimit, networkOf } from '../../attempts/index.ts';
+import { appendAudit } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
 import type { Mailer } from '../../mail/index.ts';
 import { EmailInvalidError } from '../errors.ts';
@@ -10,15 +12,19 @@ import { createMailLimit } from '../mail-limit.ts';
 import { passwordLink } from '../operations.ts';
 import { EmailSchema } from '../schemas.ts';
 import { findUserByEmail } from '../users/repository.ts';
+import type { AuthRequest } from './fetch-request.ts';
+import type { StrangerEvents } from './stranger-events.ts';
+
+export type ResetRequest = Pick<AuthRequest, 'ip' | 'requestId' | 'log' | 'later'>;
 
 export interface PasswordResets {
   /**
-   * Admits a request for a link, known or unknown the address, and mails it later.
+   * Admits a request for a link, known or unknown the address. What depends on the user follows after the response was
+   * sent (`later`): the mail, and the event in the audit log.
    * @param email normalised
-   * @param later runs its argument after the response was sent: its work must not delay the response
    * @throws email_invalid, too_many_attempts
    */
-  request(email: string, ip: string, later: (work: () => void) => void): Promise<void>;
+  request(email: string, request: ResetRequest): Promise<void>;
   /** Waits for mails that are under way. */
   close(): Promise<void>;
 }
@@ -27,6 +33,7 @@ export interface PasswordResetOptions {
   database: Database;
   publicUrl: string;
   mailer: Mailer;
+  strangers: StrangerEvents;
   /** Creates the token of a mailed link. */
   createToken: (userId: string) => Promise<string>;
   /** Requests per address of a client and minute. */
@@ -38,6 +45,7 @@ export function createPasswordResets({
   database,
   publicUrl,
   mailer,
+  strangers,
   createToken,
   requestsPerMinute,
   onError,
@@ -52,21 +60,24 @@ export function createPasswordResets({
   const mails = createMailLimit(database, 'reset-mail');
   const running = new Set<Promise<void>>();
 
-  async function mailLink(email: string): Promise<void> {
+  async function mailLink(email: string, { ip, requestId, log }: ResetRequest): Promise<void> {
     const user = await findUserByEmail(database.db, email);
+    const actor = { caller: ANONYMOUS, ip, requestId };
+    const event = { action: 'user.request-password-reset', targetType: 'user', targetId: email } as const;
+    if (user || (await strangers.isRecorded(email, log))) await appendAudit(database.db, actor, event);
     if (!user) return;
     const token = await createToken(user.id);
     await mailer.send({ to: [email], subject: 'Reset your password', text: resetText(publicUrl, token) });
   }
 
   return {
-    async request(email, ip, later) {
+    async request(email, request) {
       if (!Value.Check(EmailSchema, email))
         throw new EmailInvalidError('This is not an e-mail address: enter one such as uma@example.org.');
-      await requests.count(networkOf(ip));
+      await requests.count(networkOf(request.ip));
       await mails.count(email);
-      later(() => {
-        const work = mailLink(email)
+      request.later(() => {
+        const work = mailLink(email, request)
           .catch(onError)
           .finally(() => running.delete(work));
         running.add(work);

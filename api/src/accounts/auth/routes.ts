@@ -12,7 +12,6 @@ import type { AuthCall } from './calls.ts';
 import { readFields } from './fields.ts';
 import type { AuthGateway } from './gateway.ts';
 
-const BODY_LIMIT_BYTES = 64 * 1024;
 /** better-auth's code for a user with ten wrong codes in a row, and how long it then refuses all codes. */
 const CODES_LOCKED = 'ACCOUNT_TEMPORARILY_LOCKED';
 const CODES_LOCKED_SECONDS = 900;
@@ -37,7 +36,6 @@ export function authRoutes(
       app.route({
         method,
         url,
-        bodyLimit: BODY_LIMIT_BYTES,
         schema: {
           summary,
           tags: ['session'],

@@ -108,7 +108,7 @@ async function verify(
     if (isInvalidTokenError(error)) throw invalid(error);
     throw new DirectoryUnavailableError(
       'The identity service does not respond, so sessions cannot be verified: try again soon. You stay signed in.',
-      { cause: error, headers: { 'retry-after': '5' } },
+      { cause: error },
     );
   }
 }

@@ -69,6 +69,7 @@ export function invitationRoutes(invitations: InvitationService): FastifyPluginC
     app.post(
       '/invitations/find',
       {
+        config: { anonymous: true },
         schema: {
           summary: 'Get an invitation by the token of its link',
           tags,
@@ -82,6 +83,7 @@ export function invitationRoutes(invitations: InvitationService): FastifyPluginC
     app.post(
       '/invitations/accept',
       {
+        config: { anonymous: true },
         schema: {
           summary: 'Accept an invitation, as the user with its e-mail address or as a new user',
           tags,

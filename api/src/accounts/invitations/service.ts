@@ -109,8 +109,8 @@ export function createInvitationService({
       });
     } catch (error) {
       onError(error);
-      await mails.uncount(email);
-      await deleteInvitation(database.db, id);
+      await mails.uncount(email).catch(onError);
+      await deleteInvitation(database.db, id).catch(onError);
       throw new InvitationNotMailedError(
         `The mail server did not accept the invitation for ${email}: check the address and try again. An ` +
           'administrator of the registry finds the reason in the log.',

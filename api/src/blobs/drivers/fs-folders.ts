@@ -80,7 +80,7 @@ async function syncNow(folder: string): Promise<void> {
   try {
     await handle.sync();
   } finally {
-    await handle.close();
+    await handle.close().catch(() => undefined);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
+import { withCleanUp } from '../../errors.ts';
 import type { BufferPool } from './fs-buffer-pool.ts';
 import { failedWith } from './fs-errors.ts';
 
@@ -110,10 +111,9 @@ export class FsOutput {
   }
 
   async close(): Promise<void> {
-    try {
-      await this.#direct?.close();
-    } finally {
-      await this.#handle.close();
-    }
+    await withCleanUp(
+      async () => this.#direct?.close(),
+      () => this.#handle.close(),
+    );
   }
 }

@@ -1,6 +1,7 @@
 // Writes one file: under an unfinished name first, then durably renamed to its final one.
 
 import { rename, stat, unlink, type FileHandle } from 'node:fs/promises';
+import { withCleanUp } from '../../errors.ts';
 import type { BlobWriter } from '../blob-store.ts';
 import {
   BlobExistsError,
@@ -92,11 +93,12 @@ export class FsBlobWriter implements BlobWriter {
     return this.#serialize(async () => {
       const isOpen = this.#phase === 'open';
       this.#phase = 'released';
-      try {
-        if (isOpen) await this.#makeDurable();
-      } finally {
-        await this.#output.close();
-      }
+      await withCleanUp(
+        async () => {
+          if (isOpen) await this.#makeDurable();
+        },
+        () => this.#output.close(),
+      );
     });
   }
 

@@ -72,10 +72,11 @@ class FsBlobStore implements BlobStore {
     this.#shared = { folders: new FolderSync(root), pool: new BufferPool(makeDirectBuffer) };
   }
 
-  readonly freeBytes = async (): Promise<number> => {
-    const { bavail, bsize } = await statfs(this.#root);
-    return bavail * bsize;
-  };
+  readonly freeBytes = (): Promise<number> =>
+    withStorageErrors(async () => {
+      const { bavail, bsize } = await statfs(this.#root);
+      return bavail * bsize;
+    });
 
   create(key: string): Promise<BlobWriter> {
     return withStorageErrors(async () => {
@@ -86,7 +87,7 @@ class FsBlobStore implements BlobStore {
         if (await ifExists(stat(paths.finishedPath))) throw blobExists();
         return writer;
       } catch (error) {
-        await writer.abort();
+        await writer.abort().catch(() => undefined);
         throw error;
       }
     });
@@ -126,7 +127,7 @@ class FsBlobStore implements BlobStore {
     try {
       await sendFileRange(opened.handle, opened.range, write, this.#readBuffers);
     } finally {
-      await withStorageErrors(() => opened.handle.close());
+      await opened.handle.close().catch(() => undefined);
     }
   }
 
@@ -156,7 +157,8 @@ class FsBlobStore implements BlobStore {
         await writeFile(probe, 'x', { flag: 'wx', mode: 0o600 });
         await readFile(probe);
       } finally {
-        await unlink(probe).catch(ignore('ENOENT', 'ENOTDIR'));
+        // A sweep removes it, like any unfinished blob.
+        await unlink(probe).catch(() => undefined);
       }
     }).catch((error: unknown) => {
       if (!(error instanceof StorageFullError)) throw error;
@@ -170,7 +172,7 @@ class FsBlobStore implements BlobStore {
       if (!stats.isFile()) throw blobMissing();
       return { handle, range: resolveRange(stats.size, range) };
     } catch (error) {
-      await handle.close();
+      await handle.close().catch(() => undefined);
       throw error;
     }
   }

@@ -1,6 +1,7 @@
 // Creates the S3 client. The SDK takes a third of a second to load, so it is imported only when S3 is used.
 
 import type { GetObjectCommandInput, S3 } from '@aws-sdk/client-s3';
+import { createBoundedHandler } from './s3-handler.ts';
 
 export interface S3ClientOptions {
   /** Such as `https://s3.example.org`. Default: Amazon's endpoint of the region. */
@@ -18,24 +19,46 @@ export interface S3ClientOptions {
   timeouts?: Partial<S3Timeouts>;
 }
 
+/** How long a server may be silent. After the second attempt that times out, the request fails. */
 export interface S3Timeouts {
-  /** For opening a connection. Default 5,000. */
+  /** Until a connection is open. Default 5,000. */
   connectMs: number;
-  /** Idle timeout of a connection while a body is sent or read, or a response is awaited. Default 30,000. */
+  /** Until a response begins, unless the body of its request is large or it completes an upload. Default 5,000. */
+  firstByteMs: number;
+  /** While a large body is sent, and until its response begins. Default 10,000. */
+  sendIdleMs: number;
+  /** While the body of a response is read, and until an upload is completed. Default 30,000. */
   idleMs: number;
 }
 
 /** Creates a presigned URL for one object. */
 export type SignUrl = (object: GetObjectCommandInput, expirySeconds: number) => Promise<string>;
 
-const DEFAULT_TIMEOUTS: S3Timeouts = { connectMs: 5_000, idleMs: 30_000 };
+const DEFAULT_TIMEOUTS: S3Timeouts = { connectMs: 5_000, firstByteMs: 5_000, sendIdleMs: 10_000, idleMs: 30_000 };
 
-/** Includes the first attempt. The SDK retries with back-off from 0.1 s, and does not retry permanent errors. */
+/**
+ * Includes the first attempt. The SDK retries with back-off from 0.1 s, and does not retry permanent errors;
+ * `createBoundedHandler` makes the second timeout permanent.
+ */
 const MAX_ATTEMPTS = 4;
 
 export async function createS3Client(options: S3ClientOptions): Promise<S3> {
   const { S3 } = await import('@aws-sdk/client-s3');
-  const { connectMs, idleMs } = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+  // A client without requests: the package of the SDK's own handler is not one of ours.
+  const handlerOf = (socketTimeout: number) =>
+    new S3({
+      region: options.region,
+      requestHandler: {
+        connectionTimeout: timeouts.connectMs,
+        socketTimeout,
+        throwOnRequestTimeout: true,
+        // A download holds its connection for as long as its client reads: with a limit, slow clients would block all
+        // others.
+        httpAgent: { keepAlive: true, maxSockets: Infinity },
+        httpsAgent: { keepAlive: true, maxSockets: Infinity },
+      },
+    }).config.requestHandler;
   return new S3({
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
     region: options.region,
@@ -48,14 +71,11 @@ export async function createS3Client(options: S3ClientOptions): Promise<S3> {
     maxAttempts: MAX_ATTEMPTS,
     // Otherwise every long part would wait for a connection of its own. Its bytes are in memory and can be resent.
     expectContinueHeader: false,
-    requestHandler: {
-      connectionTimeout: connectMs,
-      socketTimeout: idleMs,
-      // A download holds its connection for as long as its client reads: with a limit, slow clients would block all
-      // others.
-      httpAgent: { keepAlive: true, maxSockets: Infinity },
-      httpsAgent: { keepAlive: true, maxSockets: Infinity },
-    },
+    requestHandler: createBoundedHandler({
+      reading: handlerOf(timeouts.idleMs),
+      sending: handlerOf(timeouts.sendIdleMs),
+      firstByteMs: timeouts.firstByteMs,
+    }),
   });
 }
 

@@ -10,7 +10,9 @@ import {
   serialized,
   StorageFullError,
 } from '../errors.ts';
-import { withStorageErrors, isObjectGone, isUploadGone, ignoreUploadGone } from './s3-errors.ts';
+import { completeUpload, putBlob } from './s3-completion.ts';
+import { withStorageErrors, isUploadGone, ignoreUploadGone } from './s3-errors.ts';
+import { isSilent } from './s3-handler.ts';
 import { abortUploads } from './s3-listing.ts';
 import { MAX_S3_BLOB_BYTES, partBytesOf } from './s3-parts.ts';
 import type { S3Location } from './s3-location.ts';
@@ -20,6 +22,12 @@ import type { S3Location } from './s3-location.ts';
  * is accepted.
  */
 const PARTS_IN_FLIGHT = 2;
+
+/**
+ * How long the abort of a blob waits for a server that has just been silent: whoever waits for the abort has waited
+ * long enough. A sweep removes what is left.
+ */
+const SILENT_ABORT_MS = 2_000;
 
 /** Metadata key under which a tail stores the number of bytes before it. */
 export const TAIL_OFFSET = 'offset';
@@ -63,6 +71,7 @@ export class S3BlobWriter implements BlobWriter {
   #overflow: Uint8Array | undefined;
   #spareBuffers: Buffer[] = [];
   #hasTail: boolean;
+  #wasSilent = false;
   /** Completion was requested, so the object may exist. */
   #completionRequested = false;
   /** `failed`: only `abort` is allowed; `released`: this writer no longer owns the upload. */
@@ -110,9 +119,10 @@ export class S3BlobWriter implements BlobWriter {
       if (this.#currentPartBytes > 0) this.#endPart();
       if (this.#state !== '') await this.#storeParts();
       this.#completionRequested = true;
-      if (this.#state === '') await this.#putObject(this.#pendingParts[0]?.bytes);
-      else if (this.#offset === 0) await this.#finishEmpty();
-      else await this.#complete();
+      await this.#requestCompletion().catch((error: unknown) => {
+        this.#wasSilent = isSilent(error);
+        throw error;
+      });
       this.#phase = 'released';
       // The blob is finished even if its tail cannot be removed; `delete` removes the tail later.
       if (this.#hasTail) await this.#deleteTail().catch(() => undefined);
@@ -147,7 +157,8 @@ export class S3BlobWriter implements BlobWriter {
       await Promise.allSettled(this.#pendingParts.flatMap(({ sending }) => sending ?? []));
       this.#pendingParts = [];
       if (this.#state !== '') await this.#abortUpload().catch(ignoreUploadGone);
-      if (this.#completionRequested) await this.#location.s3.deleteObject(this.#location.object(this.key));
+      if (this.#completionRequested)
+        await this.#location.s3.deleteObject(this.#location.object(this.key), this.#abortLimit());
       if (this.#hasTail) await this.#deleteTail();
       this.#phase = 'released';
     });
@@ -240,6 +251,7 @@ export class S3BlobWriter implements BlobWriter {
         },
         (error: unknown) => {
           part.sending = undefined;
+          this.#wasSilent = isSilent(error);
           throw isUploadGone(error) ? blobMissing(error) : error;
         },
       );
@@ -248,42 +260,34 @@ export class S3BlobWriter implements BlobWriter {
     return sending;
   }
 
+  async #requestCompletion(): Promise<void> {
+    if (this.#state === '') await putBlob(this.#location, this.key, this.#pendingParts[0]?.bytes);
+    else if (this.#offset === 0) await this.#finishEmpty();
+    else await this.#complete();
+  }
+
   /** Stores an empty object: an upload without parts cannot be completed. */
   async #finishEmpty(): Promise<void> {
     await this.#abortUpload().catch((error: unknown) => {
       throw isUploadGone(error) ? blobMissing(error) : error;
     });
-    await this.#putObject();
+    await putBlob(this.#location, this.key);
   }
 
-  /** Idempotent: a retry sends the same bytes, also after a lost response. */
-  async #putObject(bytes: Uint8Array = new Uint8Array()): Promise<void> {
-    await this.#location.s3.putObject({
-      ...this.#location.object(this.key),
-      Body: bytes,
-      ContentLength: bytes.length,
-    });
-  }
-
-  async #complete(): Promise<void> {
-    const Parts = this.#storedParts.sort((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0));
-    try {
-      const upload = { ...this.#location.object(this.key), UploadId: this.#state };
-      await this.#location.s3.completeMultipartUpload({ ...upload, MultipartUpload: { Parts } });
-    } catch (error) {
-      if (!isUploadGone(error)) throw error;
-      // Either the blob was deleted, or a response was lost and the SDK has retried a completion that had succeeded.
-      const { ContentLength } = await this.#location.s3
-        .headObject(this.#location.object(this.key))
-        .catch((cause: unknown) => {
-          throw isObjectGone(cause) ? blobMissing(error) : cause;
-        });
-      if (ContentLength !== this.#offset) throw blobMissing(error);
-    }
+  #complete(): Promise<void> {
+    const parts = this.#storedParts.sort((a, b) => (a.PartNumber ?? 0) - (b.PartNumber ?? 0));
+    return completeUpload(this.#location, this.key, this.#state, { parts, sizeBytes: this.#offset });
   }
 
   #abortUpload(): Promise<unknown> {
-    return this.#location.s3.abortMultipartUpload({ ...this.#location.object(this.key), UploadId: this.#state });
+    return this.#location.s3.abortMultipartUpload(
+      { ...this.#location.object(this.key), UploadId: this.#state },
+      this.#abortLimit(),
+    );
+  }
+
+  #abortLimit(): { abortSignal?: AbortSignal } {
+    return this.#wasSilent ? { abortSignal: AbortSignal.timeout(SILENT_ABORT_MS) } : {};
   }
 
   #deleteTail(): Promise<unknown> {

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Readable } from 'node:stream';
 import type { CompletedPart } from '@aws-sdk/client-s3';
+import { withCleanUp } from '../../errors.ts';
 import { assertStorageKey } from '../blob-store.ts';
 import type { BlobDeleteOptions, BlobStore, BlobWriter, ByteRange, StoredBlob } from '../blob-store.ts';
 import { blobMissing, blobExists, StorageFullError } from '../errors.ts';
@@ -149,12 +150,13 @@ class S3BlobStore implements BlobStore {
     return withStorageErrors(async () => {
       // Stored as a tail: if a crash leaves it behind, it is listed and swept like an unfinished blob.
       const probe = this.#location.tail(`check-${randomUUID()}`);
-      try {
-        await this.#location.s3.putObject({ ...probe, Body: 'x' }, stepTimeout());
-        await this.#location.s3.headObject(probe, stepTimeout());
-      } finally {
-        await this.#location.s3.deleteObject(probe, stepTimeout());
-      }
+      await withCleanUp(
+        async () => {
+          await this.#location.s3.putObject({ ...probe, Body: 'x' }, stepTimeout());
+          await this.#location.s3.headObject(probe, stepTimeout());
+        },
+        () => this.#location.s3.deleteObject(probe, stepTimeout()),
+      );
     }).catch((error: unknown) => {
       if (!(error instanceof StorageFullError)) throw error;
     });

@@ -13,6 +13,7 @@ export type ListedSlot = Pick<Slot, 'size' | 'digest' | 'uploadedBy'> & {
   uploadedAt: string;
   hasNativeModules?: boolean;
   hasInstallScripts?: boolean;
+  warnings?: Slot['warnings'];
 };
 
 /** The downloadable slots of an artefact, sorted by architecture. */

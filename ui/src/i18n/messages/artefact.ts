@@ -37,6 +37,19 @@ export const artefact = {
     'One of its packages has install scripts. The Berth client runs them only to build native code.',
     'Un de ses paquets a des scripts d’installation. Le client Berth ne les exécute que pour compiler du code natif.',
   ],
+  nameCollision: [
+    '{count} names differ only in case or accents',
+    '{count} noms ne diffèrent que par la casse ou les accents',
+  ],
+  nameCollisionHelp: [
+    'Where these are ignored, as on macOS and Windows, the tarball cannot be unpacked.',
+    'Là où elles sont ignorées, comme sur macOS et Windows, l’archive ne peut pas être extraite.',
+  ],
+  windowsName: ['Names that Windows cannot hold: {count}', 'Noms impossibles sous Windows : {count}'],
+  windowsNameHelp: [
+    'The tarball cannot be unpacked on Windows, or not under these names.',
+    'L’archive ne peut pas être extraite sous Windows, ou pas sous ces noms.',
+  ],
   deprecated: [
     'This artefact is deprecated: services that use it should move to another one.',
     'Cet artefact est obsolète : les services qui l’utilisent devraient passer à un autre.',
