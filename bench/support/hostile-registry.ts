@@ -70,8 +70,8 @@ export const ATTACKS: Attack[] = [
   },
   { name: '15 million levels', answer: streamed('', '['.repeat(MIB), 15, '') },
   {
-    name: 'a page of 30 entries that are nearly too large',
-    answer: pages((id) => `${JSON.stringify(document(id)).slice(0, -1)},"x":[${'[],'.repeat(170_000)}[]]}`, 30),
+    name: 'a page of 60 entries that are nearly too large',
+    answer: pages((id) => `${JSON.stringify(document(id)).slice(0, -1)},"x":[${'[],'.repeat(85_000)}[]]}`, 60),
   },
   { name: 'the largest documents, without an end', answer: pages(denseDocument, 1e15) },
   { name: 'artefacts without an end', answer: pages((id) => JSON.stringify(document(id)), 1e15) },

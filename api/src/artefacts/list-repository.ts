@@ -3,7 +3,7 @@
 
 import { sql, type RawBuilder } from 'kysely';
 import { accountOf, isUnlimited, type Caller } from '../access/index.ts';
-import type { DialectName, Executor } from '../db/index.ts';
+import type { Database } from '../db/index.ts';
 import { createCountCache } from './count-cache.ts';
 import type { Audience } from './document.ts';
 
@@ -63,7 +63,7 @@ const ORDERS: Record<ListSort, Sql> = {
   '-name': sql`id desc`,
 };
 
-export function listRepository(executor: Executor, dialect: DialectName) {
+export function listRepository({ db: executor, aside, dialect }: Pick<Database, 'db' | 'aside' | 'dialect'>) {
   const counts = createCountCache();
 
   return {
@@ -94,7 +94,7 @@ export function listRepository(executor: Executor, dialect: DialectName) {
     /** Lists the distinct group names of a category in one language, in byte order. */
     async groups(category: string, locale: 'fr' | 'en'): Promise<string[]> {
       const column = locale === 'fr' ? 'group_fr' : 'group_en';
-      const rows = await executor
+      const rows = await aside
         .selectFrom('artefacts')
         .select(`${column} as name`)
         .distinct()
@@ -107,7 +107,7 @@ export function listRepository(executor: Executor, dialect: DialectName) {
 
     /** Counts all artefacts and slots, regardless of visibility. */
     async totals(): Promise<{ artefacts: number; slots: number; referredBytes: number }> {
-      const slots = await executor
+      const slots = await aside
         .selectFrom('slots')
         .select((eb) => [eb.fn.countAll<number>().as('count'), eb.fn.sum<number | null>('size').as('size')])
         .executeTakeFirstOrThrow();
@@ -173,7 +173,7 @@ export function listRepository(executor: Executor, dialect: DialectName) {
   async function count(source: Sql): Promise<number> {
     const {
       rows: [row],
-    } = await sql<{ count: number }>`select count(*) as count from ${source}`.execute(executor);
+    } = await sql<{ count: number }>`select count(*) as count from ${source}`.execute(aside);
     return Number(row?.count);
   }
 }

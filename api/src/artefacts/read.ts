@@ -20,7 +20,7 @@ const DEFAULT_PAGE_SIZE = 10;
 export function createRead({ database, categories }: { database: Database; categories: readonly string[] }) {
   const artefacts = artefactRepository(database.db);
   const documents = documentRepository(database);
-  const lists = listRepository(database.db, database.dialect);
+  const lists = listRepository(database);
 
   async function get(caller: Caller, id: string): Promise<DocumentRow> {
     return authorizeRead(artefacts, caller, id, 'seeArtefact', await documents.find(id, audienceOf(caller)));

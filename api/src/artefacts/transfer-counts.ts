@@ -73,9 +73,9 @@ export function createTransferCounts({
     async byDay({ days, artefactId }) {
       await counts.flush();
       const since = new Date(Date.now() - (days - 1) * DAY_MS).toISOString().slice(0, 10);
-      return transferRepository(database.db).byDay(since, artefactId);
+      return transferRepository(database.aside).byDay(since, artefactId);
     },
-    byMonth: (artefactId) => transferRepository(database.db).byMonth(artefactId),
+    byMonth: (artefactId) => transferRepository(database.aside).byMonth(artefactId),
     compaction: {
       name: 'transfers.compact',
       everyMs: DAY_MS,

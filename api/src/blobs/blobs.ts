@@ -143,7 +143,7 @@ export function createBlobs({ database, store }: { database: Database; store: Bl
       return state;
     },
     freeBytes: async () => store.freeBytes?.(),
-    totals: () => repository.totals(),
+    totals: () => blobRepository(database.aside).totals(),
     check: () => store.check(),
   };
 }

@@ -80,7 +80,7 @@ export function createStorage({
   scrubEveryMs,
   scrubBytesPerSecond,
 }: StorageOptions): Storage {
-  const rows = storageRepository(database.db);
+  const rows = storageRepository(database.aside);
   const sweeper = createSweep({ database, store, graceMs });
   const scrub = createScrub({
     database,

@@ -6,6 +6,7 @@ import { createHash } from 'node:crypto';
 import type { Pool } from 'pg';
 import { Kysely, sql, type CompiledQuery, type KyselyPlugin, type Transaction } from 'kysely';
 import { withCleanUp } from '../errors.ts';
+import { AsideDialect } from './aside.ts';
 import { isDatabaseFull } from './errors.ts';
 import { openPostgres, postgresDialect } from './postgres.ts';
 import { createReserve } from './reserve.ts';
@@ -22,6 +23,11 @@ export interface Database {
   readonly dialect: DialectName;
   /** For statements outside a transaction. Throws inside one: build the repository from `tx` instead. */
   readonly db: Executor;
+  /**
+   * For queries that read many rows, such as counts: on SQLite in a thread of its own, one after another, so that they
+   * hold up nothing else; on PostgreSQL the same as `db`. Only reads, and only what is committed.
+   */
+  readonly aside: Executor;
   /** Runs SQL only (no I/O, no hashing) in one transaction; retries serialisation conflicts up to 3 times. */
   transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /**
@@ -94,6 +100,13 @@ export function createDatabase(options: DatabaseOptions): Database {
       throw new Error('the database was used inside a transaction: build the repository from tx');
   };
   const db = unguarded.withPlugin(beforeEachQuery(assertOutsideTransaction));
+  const aside =
+    dialectName === 'postgres'
+      ? db
+      : new Kysely<Schema>({
+          dialect: new AsideDialect(options.url),
+          log: ({ queryDurationMillis }) => options.onQuery?.(queryDurationMillis / 1000),
+        }).withPlugin(beforeEachQuery(assertOutsideTransaction));
 
   function prepareOneOnSqlite<Row>(
     query: CompiledQuery<Row>,
@@ -128,6 +141,7 @@ export function createDatabase(options: DatabaseOptions): Database {
   return {
     dialect: dialectName,
     db,
+    aside,
     async transaction(work) {
       for (let attempt = 1; ; attempt++) {
         try {
@@ -172,6 +186,7 @@ export function createDatabase(options: DatabaseOptions): Database {
       await reserve?.close();
       reader?.close();
       reader = undefined;
+      if (aside !== db) await aside.destroy();
       await unguarded.destroy();
     },
   };

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Format, Ingest, IngestResult } from '../artefacts/index.ts';
 import { BerthError } from '../errors.ts';
 import {
+  freeMemory,
   RemoteAnswerInvalidError,
   RemoteUnavailableError,
   SlotChangedError,
@@ -231,14 +232,6 @@ export async function releaseFetched(
   { ingested: { blob } }: FetchedSlot,
 ): Promise<void> {
   if ((await fetches.find(id))?.storageKey !== blob.storageKey) await blob.abort();
-}
-
-/**
- * Frees the memory of a chunk that fills its buffer alone, as those of a socket do, so that the next one reuses it
- * before the garbage collector runs.
- */
-function freeMemory({ buffer, length }: Uint8Array): void {
-  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
 }
 
 function valueOf<T>(settled: PromiseSettledResult<T>): T {

@@ -99,8 +99,17 @@ export async function readBody({ chunks }: Pick<UpstreamResponse, 'chunks'>, lim
       bytes = new Uint8Array(bytes.buffer.transfer(Math.min(limitBytes, Math.max(neededBytes, 2 * bytes.length))));
     bytes.set(chunk, sizeBytes);
     sizeBytes = neededBytes;
+    freeMemory(chunk);
   }
   return Buffer.from(bytes.buffer, 0, sizeBytes);
+}
+
+/**
+ * Frees the memory of a chunk that fills its buffer alone, as those of a socket do, so that the next one reuses it
+ * before the garbage collector runs.
+ */
+export function freeMemory({ buffer, length }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === length) buffer.transfer(0);
 }
 
 async function* translateFailures(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -11,3 +11,4 @@ export {
 export { documentOf, toListed, type ListedArtefact, type UpstreamPage } from './listed.ts';
 export type { FilePart, ReadApi } from './read-worker.ts';
 export { RemoteAnswerInvalidError, RemoteRefusedError, RemoteUnavailableError, SlotChangedError } from './errors.ts';
+export { freeMemory } from './client.ts';

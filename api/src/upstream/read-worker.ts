@@ -57,7 +57,7 @@ export interface Thumbnail {
 }
 
 /** As documents of a Berth may be, with a wide margin. */
-export const MAX_DOCUMENT_BYTES = 512 * 1024;
+export const MAX_DOCUMENT_BYTES = 256 * 1024;
 export const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 /** More than a Berth puts on a page. */
 export const MAX_PAGE_ENTRIES = 1000;

@@ -55,7 +55,7 @@ for (const dialect of DIALECTS) {
     after(() => opened.close());
 
     const list = async (caller: Caller, filters: Partial<ListFilters> = {}, sort: ListSort = 'name') => {
-      const listing = await listRepository(opened.database.db, dialect).list(
+      const listing = await listRepository(opened.database).list(
         caller,
         { patterns: [], includeDeprecated: true, ...filters },
         { sort, skip: 0, size: 1000 },
