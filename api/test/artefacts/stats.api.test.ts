@@ -197,7 +197,6 @@ for (const dialect of DIALECTS) {
     t.after(() => database?.drop());
     const first = await startTestServer({ dialect, ...(database && { env: { DATABASE_URL: database.url } }) });
     const { dataDir } = first;
-    t.after(() => rm(dataDir, { recursive: true, force: true }));
     await uploadArtefact(first, 'kept', { format: 'file', file: Buffer.from('12345') });
     await first.server.close();
     const second = await startTestServer({
@@ -205,7 +204,10 @@ for (const dialect of DIALECTS) {
       dataDir,
       ...(database && { env: { DATABASE_URL: database.url } }),
     });
-    t.after(() => second.close());
+    t.after(async () => {
+      await second.close();
+      await rm(dataDir, { recursive: true });
+    });
     const response = await second.api('GET', '/stats?artefact=kept', { headers: await second.superadmin() });
     const { results } = (await response.json()) as Stats;
     assert.deepEqual(

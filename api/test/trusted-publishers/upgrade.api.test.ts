@@ -17,7 +17,6 @@ const BEFORE = '0011-sync-error-codes';
 for (const dialect of DIALECTS) {
   test(`publishers of an older version keep matching and are listed as loose, on ${dialect}`, async (t) => {
     const dataDir = await mkdtemp(join(tmpdir(), 'berth-upgrade-'));
-    t.after(() => rm(dataDir, { recursive: true, force: true }));
     const created = dialect === 'postgres' ? await createTestDatabaseUrl() : undefined;
     t.after(() => created?.drop());
     const audience = `http://127.0.0.1:${await freePort()}`;
@@ -45,7 +44,10 @@ for (const dialect of DIALECTS) {
         ...(created && { DATABASE_URL: created.url }),
       },
     });
-    t.after(() => berth.close());
+    t.after(async () => {
+      await berth.close();
+      await rm(dataDir, { recursive: true });
+    });
     const list = async () =>
       (
         (await (await berth.api('GET', '/trusted-publishers', { headers: await berth.superadmin() })).json()) as {
