@@ -68,7 +68,7 @@ export function readUpstreamArtefact(value: unknown, { categories }: DocumentRul
   } catch (error) {
     if (error instanceof FieldError) return invalid(`${shown(id)} with ${error.message}`);
     if (error instanceof RemoteAnswerInvalidError || !(error instanceof BerthError)) throw error;
-    return invalid(`${shown(id)}, which this registry cannot store: ${error.message}`);
+    return invalid(`${shown(id)}, which this registry cannot store: ${error.message.replace(/\.$/, '')}`);
   }
 }
 
