@@ -19,7 +19,11 @@ for (const dialect of DIALECTS) {
     before(async () => {
       server = await startTestServer({
         dialect,
-        env: { TRUSTED_PROXIES: 'loopback', MAX_UPLOAD_BYTES: String(1000 * TIB) },
+        env: {
+          TRUSTED_PROXIES: 'loopback',
+          // S3 accepts no such objects.
+          ...(storageOf(dialect) === 'fs' && { MAX_UPLOAD_BYTES: String(1000 * TIB) }),
+        },
       });
     });
     after(() => server.close());
