@@ -19,8 +19,6 @@ const DEFAULT_SIZE = 10;
 const MAX_SIZE = 1000;
 /** Of one request to the remote registry. */
 const PAGE_SIZE = 100;
-/** Characters beyond which an answer ends early, with fewer results than were asked for. */
-const MAX_ANSWER_LENGTH = 16 * 1024 * 1024;
 const IMAGE_TYPES = new Set(['image/webp', 'image/svg+xml', 'image/png', 'image/jpeg', 'image/gif', 'image/avif']);
 
 export function createRemoteBrowser({ find, openUpstream, mirroring, results: resultsOf }: RemoteBrowserOptions) {
@@ -45,7 +43,6 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
         const results = new Map((await resultsOf(remote.id)).map((result) => [result.artefactId, result]));
         const mirrors = await mirroring.overview(remote.id);
         const listed: string[] = [];
-        let length = 0;
         for (let left = Math.min(size, MAX_SIZE); ;) {
           const at = skip + Math.min(size, MAX_SIZE) - left;
           const page = await upstream.page({
@@ -59,7 +56,7 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
           });
           for (const artefact of page.artefacts) {
             const result = results.get(artefact.id);
-            if (artefact.deprecated && !result) continue;
+            if (artefact.text === undefined || (artefact.deprecated && !result)) continue;
             const mirror = mirrors.get(artefact.id);
             const local = {
               synced: mirror !== undefined,
@@ -67,13 +64,10 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
               selected: result !== undefined,
               ...(mirror && { dataUpdatedAt: mirror.dataUpdatedAt }),
             };
-            const json = `${(artefact.text ?? '{}').slice(0, -1)},"local":${JSON.stringify(local)}}`;
-            listed.push(json);
-            length += json.length;
+            listed.push(`${artefact.text.slice(0, -1)},"local":${JSON.stringify(local)}}`);
           }
           left -= page.entries;
-          const isComplete = left <= 0 || page.entries === 0 || at + page.entries >= page.count;
-          if (isComplete || length > MAX_ANSWER_LENGTH) {
+          if (left <= 0 || page.entries === 0 || at + page.entries >= page.count) {
             const hidden = Math.min(size, MAX_SIZE) - left - listed.length;
             return `{"results":[${listed.join(',')}],"count":${Math.max(0, page.count - hidden)}}`;
           }

@@ -9,6 +9,7 @@ import type { BlobStoreFixture } from './contract/fixture.ts';
 
 /** Long enough for a response on a busy machine, short enough to wait for. */
 const IDLE_MS = 1500;
+const NEVER_MS = 600_000;
 
 export interface S3StoreFixture extends BlobStoreFixture {
   testS3: TestS3;
@@ -52,7 +53,7 @@ export async function makeS3StoreBehindProxy(
   return {
     store: await fixture.openWith({
       endpoint: proxy.url,
-      timeouts: { firstByteMs: IDLE_MS, sendIdleMs: IDLE_MS, idleMs: IDLE_MS },
+      timeouts: { firstByteMs: IDLE_MS, sendIdleMs: IDLE_MS, idleMs: IDLE_MS, watchMs: NEVER_MS },
       ...options,
     }),
     fixture,

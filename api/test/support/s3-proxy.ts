@@ -23,7 +23,7 @@ export type Fault =
 
 export interface Breaking {
   /** Matches the calls to break, such as `'PUT /bucket/key?partNumber=1&uploadId=…'`. */
-  calls: RegExp;
+  calls: Pick<RegExp, 'test'>;
   /** The first matching call to break, from 1; default 1. */
   nth?: number;
   /** Number of calls to break; default 1. */
@@ -53,7 +53,7 @@ export interface S3Proxy {
 export async function startS3Proxy(target: string): Promise<S3Proxy> {
   const calls: string[] = [];
   const headers: Record<string, unknown>[] = [];
-  let broken: { fault: Fault; calls: RegExp; wait: number; left: number } | undefined;
+  let broken: { fault: Fault; calls: Breaking['calls']; wait: number; left: number } | undefined;
   let pendingCalls = 0;
 
   const faultOf = (call: string): Fault | undefined => {

@@ -29,12 +29,20 @@ export interface S3Timeouts {
   sendIdleMs: number;
   /** While the body of a response is read, and until an upload is completed. Default 30,000. */
   idleMs: number;
+  /** How often a small request tells whether the server is silent, while a long one waits. Default 1,000. */
+  watchMs: number;
 }
 
 /** Creates a presigned URL for one object. */
 export type SignUrl = (object: GetObjectCommandInput, expirySeconds: number) => Promise<string>;
 
-const DEFAULT_TIMEOUTS: S3Timeouts = { connectMs: 5_000, firstByteMs: 5_000, sendIdleMs: 10_000, idleMs: 30_000 };
+const DEFAULT_TIMEOUTS: S3Timeouts = {
+  connectMs: 5_000,
+  firstByteMs: 5_000,
+  sendIdleMs: 10_000,
+  idleMs: 30_000,
+  watchMs: 1_000,
+};
 
 /**
  * Includes the first attempt. The SDK retries with back-off from 0.1 s, and does not retry permanent errors;
@@ -42,7 +50,8 @@ const DEFAULT_TIMEOUTS: S3Timeouts = { connectMs: 5_000, firstByteMs: 5_000, sen
  */
 const MAX_ATTEMPTS = 4;
 
-export async function createS3Client(options: S3ClientOptions): Promise<S3> {
+/** @param bucket that requests to find out whether the server answers name */
+export async function createS3Client(options: S3ClientOptions, bucket: string): Promise<S3> {
   const { S3 } = await import('@aws-sdk/client-s3');
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
   // A client without requests: the package of the SDK's own handler is not one of ours.
@@ -59,7 +68,7 @@ export async function createS3Client(options: S3ClientOptions): Promise<S3> {
         httpsAgent: { keepAlive: true, maxSockets: Infinity },
       },
     }).config.requestHandler;
-  return new S3({
+  const s3: S3 = new S3({
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
     region: options.region,
     credentials: { accessKeyId: options.accessKeyId, secretAccessKey: options.secretAccessKey },
@@ -75,8 +84,11 @@ export async function createS3Client(options: S3ClientOptions): Promise<S3> {
       reading: handlerOf(timeouts.idleMs),
       sending: handlerOf(timeouts.sendIdleMs),
       firstByteMs: timeouts.firstByteMs,
+      watchMs: timeouts.watchMs,
+      probe: () => s3.headBucket({ Bucket: bucket }),
     }),
   });
+  return s3;
 }
 
 export function createUrlSigner(s3: S3): SignUrl {

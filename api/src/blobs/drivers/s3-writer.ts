@@ -23,10 +23,7 @@ import type { S3Location } from './s3-location.ts';
  */
 const PARTS_IN_FLIGHT = 2;
 
-/**
- * How long the abort of a blob waits for a server that has just been silent: whoever waits for the abort has waited
- * long enough. A sweep removes what is left.
- */
+/** How long the abort of a blob waits for a server that has just been silent. A sweep removes what is left. */
 const SILENT_ABORT_MS = 2_000;
 
 /** Metadata key under which a tail stores the number of bytes before it. */
@@ -71,7 +68,8 @@ export class S3BlobWriter implements BlobWriter {
   #overflow: Uint8Array | undefined;
   #spareBuffers: Buffer[] = [];
   #hasTail: boolean;
-  #wasSilent = false;
+  /** The error of a server that has just been silent. */
+  #silence: Error | undefined;
   /** Completion was requested, so the object may exist. */
   #completionRequested = false;
   /** `failed`: only `abort` is allowed; `released`: this writer no longer owns the upload. */
@@ -120,7 +118,7 @@ export class S3BlobWriter implements BlobWriter {
       if (this.#state !== '') await this.#storeParts();
       this.#completionRequested = true;
       await this.#requestCompletion().catch((error: unknown) => {
-        this.#wasSilent = isSilent(error);
+        if (isSilent(error)) this.#silence = error;
         throw error;
       });
       this.#phase = 'released';
@@ -136,15 +134,16 @@ export class S3BlobWriter implements BlobWriter {
       const isOpen = this.#phase === 'open';
       this.#phase = 'released';
       if (!isOpen) return;
+      // Whoever waits for this has waited long enough: the client sends these bytes again.
+      if (this.#silence) throw this.#silence;
       await this.#createUpload();
       await this.#waitForRoom();
       await this.#storeParts();
       if (!this.#currentPart || this.#currentPartBytes === 0) return;
-      const before = this.#offset - this.#currentPartBytes;
       await this.#location.s3.putObject({
         ...this.#location.tail(this.key),
         Body: this.#currentPart.subarray(0, this.#currentPartBytes),
-        Metadata: { [TAIL_OFFSET]: String(before) },
+        Metadata: { [TAIL_OFFSET]: String(this.#offset - this.#currentPartBytes) },
       });
     });
   }
@@ -245,13 +244,14 @@ export class S3BlobWriter implements BlobWriter {
       )
       .then(
         ({ ETag }) => {
+          this.#silence = undefined;
           this.#storedParts.push({ PartNumber: number, ETag });
           this.#pendingParts.splice(this.#pendingParts.indexOf(part), 1);
           this.#spareBuffers = [...this.#spareBuffers, bytes].slice(-PARTS_IN_FLIGHT);
         },
         (error: unknown) => {
           part.sending = undefined;
-          this.#wasSilent = isSilent(error);
+          if (isSilent(error)) this.#silence = error;
           throw isUploadGone(error) ? blobMissing(error) : error;
         },
       );
@@ -287,7 +287,7 @@ export class S3BlobWriter implements BlobWriter {
   }
 
   #abortLimit(): { abortSignal?: AbortSignal } {
-    return this.#wasSilent ? { abortSignal: AbortSignal.timeout(SILENT_ABORT_MS) } : {};
+    return this.#silence ? { abortSignal: AbortSignal.timeout(SILENT_ABORT_MS) } : {};
   }
 
   #deleteTail(): Promise<unknown> {

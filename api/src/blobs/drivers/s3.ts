@@ -44,7 +44,7 @@ export interface S3StoreOptions extends S3ClientOptions {
  * @throws Error when the root is invalid
  */
 export async function openS3Store(options: S3StoreOptions): Promise<BlobStore> {
-  const s3 = await createS3Client(options);
+  const s3 = await createS3Client(options, options.bucket);
   const location = createS3Location({ s3, bucket: options.bucket, root: options.root });
   return new S3BlobStore(
     location,
