@@ -27,6 +27,17 @@ const SUMS = [
   sql<number>`sum(downloaded_bytes)`.as('downloadedBytes'),
 ];
 
+/** What an upsert sets, to add the new counts to those of the row. */
+function added(table: 'daily_transfers' | 'monthly_transfers') {
+  const sum = (column: string) => sql<number>`${sql.ref(`${table}.${column}`)} + ${sql.ref(`excluded.${column}`)}`;
+  return {
+    uploads: sum('uploads'),
+    uploaded_bytes: sum('uploaded_bytes'),
+    downloads: sum('downloads'),
+    downloaded_bytes: sum('downloaded_bytes'),
+  };
+}
+
 export function transferRepository(executor: Executor | Tx) {
   return {
     /** Adds counts to the rows of their days and artefacts. */
@@ -43,14 +54,7 @@ export function transferRepository(executor: Executor | Tx) {
         await executor
           .insertInto('daily_transfers')
           .values(row)
-          .onConflict((conflict) =>
-            conflict.columns(['day', 'artefact_id']).doUpdateSet((eb) => ({
-              uploads: eb('daily_transfers.uploads', '+', sums.uploads),
-              uploaded_bytes: eb('daily_transfers.uploaded_bytes', '+', sums.uploadedBytes),
-              downloads: eb('daily_transfers.downloads', '+', sums.downloads),
-              downloaded_bytes: eb('daily_transfers.downloaded_bytes', '+', sums.downloadedBytes),
-            })),
-          )
+          .onConflict((conflict) => conflict.columns(['day', 'artefact_id']).doUpdateSet(added('daily_transfers')))
           .execute();
       }
     },
@@ -98,14 +102,7 @@ export function transferRepository(executor: Executor | Tx) {
         await executor
           .insertInto('monthly_transfers')
           .values({ month: day.slice(0, MONTH_LENGTH), ...row })
-          .onConflict((conflict) =>
-            conflict.columns(['month', 'artefact_id']).doUpdateSet((eb) => ({
-              uploads: eb('monthly_transfers.uploads', '+', row.uploads),
-              uploaded_bytes: eb('monthly_transfers.uploaded_bytes', '+', row.uploaded_bytes),
-              downloads: eb('monthly_transfers.downloads', '+', row.downloads),
-              downloaded_bytes: eb('monthly_transfers.downloaded_bytes', '+', row.downloaded_bytes),
-            })),
-          )
+          .onConflict((conflict) => conflict.columns(['month', 'artefact_id']).doUpdateSet(added('monthly_transfers')))
           .execute();
         await executor
           .deleteFrom('daily_transfers')

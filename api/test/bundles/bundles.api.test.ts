@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { exportArtefacts, importArtefacts } from '../../index.ts';
-import { DIALECTS, startTestServer, type TestServer } from '../support/test-server.ts';
+import { DIALECTS, envOf, startTestServer, type TestServer } from '../support/test-server.ts';
 import { bytesOf, digestOf, documentOf, publish, remoteClient, resultOf } from '../remotes/pair.ts';
 
 const run = promisify(execFile);
@@ -38,12 +38,6 @@ for (const dialect of DIALECTS) {
       await rm(directory, { recursive: true });
     });
 
-    const envOf = ({ server: { config } }: TestServer) =>
-      Object.fromEntries(
-        Object.entries(config)
-          .filter(([, value]) => value !== undefined)
-          .map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : String(value)]),
-      );
     const exportTo = (name: string, patterns: string[]) =>
       exportArtefacts(envOf(source), join(directory, name), { patterns });
     const importFrom = (name: string) => importArtefacts(envOf(target), join(directory, name));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { exportArtefacts, importArtefacts } from '../../index.ts';
 import { indexBundle, readEntry } from '../../src/bundles/bundle-file.ts';
-import { startTestServer, type TestServer } from '../support/test-server.ts';
+import { envOf, startTestServer, type TestServer } from '../support/test-server.ts';
 import { documentOf, publish } from '../remotes/pair.ts';
 
 const BLOCK_BYTES = 512;
@@ -35,13 +35,6 @@ after(async () => {
   await Promise.all([source.close(), target.close()]);
   await rm(directory, { recursive: true });
 });
-
-const envOf = ({ server: { config } }: TestServer) =>
-  Object.fromEntries(
-    Object.entries(config)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : String(value)]),
-  );
 
 /** Makes the checksum of a header right again. */
 function sign(header: Buffer): void {

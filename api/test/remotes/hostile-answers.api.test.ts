@@ -18,7 +18,7 @@ import {
   withEntry,
   type BombRegistry,
 } from '../upstream/bombs.ts';
-import { addRemote, remoteClient, resultOf, type RemoteClient, type RemoteView } from './pair.ts';
+import { addRemote, remoteClient, resultOf, syncWhenIdle, type RemoteClient } from './pair.ts';
 
 const RUN_TIMEOUT_MS = 60_000;
 const SECRET = 'internal-secret';
@@ -54,18 +54,7 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-async function sync(): Promise<RemoteView> {
-  const { lastSyncAt } = await remote.get();
-  await eventually(async () => {
-    assert.equal((await remote.ask('POST', '/sync')).status, 202);
-  }, RUN_TIMEOUT_MS);
-  return eventually(async () => {
-    const view = await remote.get();
-    assert.notEqual(view.lastSyncAt, lastSyncAt);
-    assert.equal(view.syncState, 'idle');
-    return view;
-  }, RUN_TIMEOUT_MS);
-}
+const sync = () => syncWhenIdle(remote, RUN_TIMEOUT_MS);
 
 async function assertStillMirrors(): Promise<void> {
   registry.bomb = undefined;

@@ -7,7 +7,7 @@ import { someInThisRun } from '../support/combinations.ts';
 import { eventually } from '../support/eventually.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
 import { ATTACKS, startHostileUpstream, type Attack, type HostileUpstream } from '../upstream/hostile-upstream.ts';
-import { addRemote, bytesOf, resultOf, type RemoteClient, type RemoteView } from './pair.ts';
+import { addRemote, bytesOf, resultOf, syncWhenIdle, type RemoteClient } from './pair.ts';
 
 /** Four attempts of a second each, with back-off in between. */
 const RUN_TIMEOUT_MS = 30_000;
@@ -67,19 +67,7 @@ describe('a mirror of a hostile registry', () => {
     await Promise.all([mirror.close(), upstream.close()]);
   });
 
-  /** Requests a run, again while it is refused because another one is running, and waits for its end. */
-  async function sync(): Promise<RemoteView> {
-    const { lastSyncAt } = await remote.get();
-    await eventually(async () => {
-      assert.equal((await remote.ask('POST', '/sync')).status, 202);
-    }, RUN_TIMEOUT_MS);
-    return eventually(async () => {
-      const view = await remote.get();
-      assert.notEqual(view.lastSyncAt, lastSyncAt);
-      assert.equal(view.syncState, 'idle');
-      return view;
-    }, RUN_TIMEOUT_MS);
-  }
+  const sync = () => syncWhenIdle(remote, RUN_TIMEOUT_MS);
 
   async function assertMirrors(): Promise<void> {
     active = undefined;

@@ -71,6 +71,20 @@ export async function addRemote(
   return remoteClient(mirror, ((await response.json()) as RemoteView)._id);
 }
 
+/** Requests a run, again while it is refused because another one is running, and waits for its end. */
+export async function syncWhenIdle(remote: RemoteClient, timeoutMs: number): Promise<RemoteView> {
+  const { lastSyncAt } = await remote.get();
+  await eventually(async () => {
+    assert.equal((await remote.ask('POST', '/sync')).status, 202);
+  }, timeoutMs);
+  return eventually(async () => {
+    const view = await remote.get();
+    assert.notEqual(view.lastSyncAt, lastSyncAt);
+    assert.equal(view.syncState, 'idle');
+    return view;
+  }, timeoutMs);
+}
+
 export function remoteClient(mirror: TestClient, id: string): RemoteClient {
   const path = `/remote-registries/${encodeURIComponent(id)}`;
   const ask: RemoteClient['ask'] = async (method, below = '', body) =>

@@ -108,3 +108,12 @@ export async function startTestServer({
     },
   };
 }
+
+/** Returns the settings of a server as variables, for operations on its data. */
+export function envOf({ server: { config } }: Pick<TestServer, 'server'>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(config)
+      .filter(([, value]) => value !== undefined)
+      .map(([name, value]) => [name, Array.isArray(value) ? value.join(',') : String(value)]),
+  );
+}
