@@ -36,6 +36,23 @@ export const KINDS: Kind[] = [
   { name: 'newest, account', caller: 'account', barMs: BROADEST_MS, query: () => ({}) },
   { name: 'newest, superadmin', caller: 'superadmin', barMs: BROADEST_MS, query: () => ({}) },
   { name: 'by name', caller: 'superadmin', barMs: BROADEST_MS, query: () => ({ sort: 'name' }) },
+  ...['-dataUpdatedAt', '-name', 'version', '-version', 'group.fr', '-group.en', 'public', '-public'].flatMap(
+    (sort): Kind[] => [
+      { name: `sort=${sort}`, caller: 'superadmin', barMs: BROADEST_MS, query: () => ({ sort }) },
+      {
+        name: `sort=${sort}, of a category`,
+        caller: sort.endsWith('public') ? 'superadmin' : 'account',
+        barMs: BROADEST_MS,
+        query: (index) => ({ sort, category: CATEGORIES[index % CATEGORIES.length] ?? '' }),
+      },
+    ],
+  ),
+  {
+    name: 'sort=version, high offset',
+    caller: 'superadmin',
+    barMs: BROADEST_MS,
+    query: (index, { artefacts }) => ({ sort: 'version', skip: String(Math.floor(artefacts * 0.9) + (index % 50)) }),
+  },
   {
     name: 'high offset',
     caller: 'superadmin',

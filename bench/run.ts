@@ -19,6 +19,7 @@ const BENCHES = [
   'document',
   'list',
   'scale',
+  'renewal',
   'ensure',
   'start',
   'memory',

@@ -88,6 +88,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
     version: deps.build.version,
     description: 'Artefact registry for platforms that run plug-ins. An ID is one URL-encoded path segment.',
     publicUrl: deps.publicUrl,
+    frameAncestors: deps.frameAncestors,
   });
 
   const authenticators = {

@@ -215,6 +215,8 @@ export function createServices(
   jobs.register(attemptCleanupJob(database));
   jobs.register(accountCleanupJob(database));
   jobs.register(artefacts.counts.compaction);
+  jobs.register(artefacts.renewals.documents);
+  jobs.register(artefacts.renewals.scans);
   const expiryNotices = createExpiryNotices({
     database,
     mailer,

@@ -12,6 +12,8 @@ export interface RowStore extends Disposable {
   /** Reads the rows whose column contains the text. */
   readRows(table: string, column: string, text: string): Promise<Row[]>;
   writeRows(table: string, columns: string[], rows: Iterable<Row>): Promise<void>;
+  /** Runs a statement. */
+  run(statement: string): Promise<void>;
   /** Runs the maintenance that the database would do by itself later. */
   settle(): Promise<void>;
 }
@@ -165,9 +167,16 @@ function* copies(templates: Map<number, Row[]>, columns: string[], count: number
   for (let index = FIRST_COPY; index < count; index++) {
     for (const row of templates.get(index % TEMPLATES) ?? []) {
       const fill = filler(index);
-      yield Object.fromEntries(columns.map((name) => [name, fill(row[name] ?? null)]));
+      const copy = Object.fromEntries(columns.map((name) => [name, fill(row[name] ?? null)]));
+      // The documents keep the version of their template: only the order of the list depends on it.
+      yield 'version_key' in copy ? { ...copy, version_key: versionKey(1, index % 100, index) } : copy;
     }
   }
+}
+
+/** As api/src/db/version-key.ts. */
+function versionKey(...numbers: number[]): string {
+  return `${numbers.map((number) => `00${String(number).length}${number}`).join('')}~`;
 }
 
 /** Returns the names of the artefact with this number. */

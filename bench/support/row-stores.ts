@@ -29,6 +29,9 @@ export function sqliteRows(dataDir: string): RowStore {
       for (const row of rows) insert.run(...Object.values(row));
       database.exec('commit');
     },
+    run: async (statement) => {
+      database.exec(statement);
+    },
     settle: async () => {
       database.exec('pragma wal_checkpoint(truncate)');
     },
@@ -61,6 +64,9 @@ export function postgresRows(url: string): RowStore {
       const exited = once(copy, 'exit');
       await pipeline(Readable.from(csv(rows)), copy.stdin);
       if ((await exited)[0] !== 0) throw new Error(`copying rows to ${table} failed`);
+    },
+    run: async (statement) => {
+      await execute(statement);
     },
     settle: async () => {
       await execute('vacuum analyze');

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { RegistryOptions } from '@berth-registry/lib-node';
-import { readKey, readVariable } from './environment.ts';
+import { cleanKey, readKey, readVariable } from './environment.ts';
 import { print, runInterruptibly } from './interruptible.ts';
 import type { Progress } from './progress.ts';
 
@@ -69,14 +69,16 @@ export function resolveRegistry(
   { 'url': url, 'api-key': apiKey }: ClientValues,
   env: NodeJS.ProcessEnv = process.env,
 ): RegistryOptions {
-  const saved = readSettings(settingsFile(env));
+  const file = settingsFile(env);
+  const saved = readSettings(file);
   const variable = url === undefined ? readVariable('BERTH_URL', env) : undefined;
   const address = url ?? variable ?? saved.url;
   if (!address) throw new Error('missing registry: set --url or BERTH_URL, or run berth login');
   const registryUrl = normaliseUrl(address, variable === undefined ? undefined : 'BERTH_URL');
   // A saved key is never sent to another registry.
   const savedKey = saved.url === undefined || registryUrl === saved.url ? saved.apiKey : undefined;
-  const key = apiKey ?? readKey('BERTH_API_KEY', env) ?? savedKey;
+  const key =
+    cleanKey(apiKey, '--api-key') ?? readKey('BERTH_API_KEY', env) ?? cleanKey(savedKey, `the key in ${file}`);
   return { registryUrl, ...(key && { apiKey: key }) };
 }
 

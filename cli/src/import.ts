@@ -8,7 +8,7 @@ import {
 } from '@berth-registry/lib-node';
 import { normaliseUrl } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
-import { readKey, readVariable } from './environment.ts';
+import { readKey, readSecret, readVariable } from './environment.ts';
 import { plural } from './format.ts';
 import { findPlugins, readGrants } from './import-directory.ts';
 import { copiesFrom } from './import-registry.ts';
@@ -20,7 +20,8 @@ export const importPlugins = defineCommand({
   usage: 'import [DIRECTORY] [--from URL] [--url URL] [--json] [--quiet]',
   description: `Uploads the artefacts in DIRECTORY, or those that the registry at --from lists, with their
 metadata. Slots that already have content are skipped, so the command can be run again after an interruption, and
-at every start of a service. An artefact that fails does not stop the others; the exit status is then 1.
+at every start of a service. An artefact that fails does not stop the others; the exit status is then 1. Metadata
+that the registry does not accept is left out and reported.
 
 In DIRECTORY, a folder with a package.json is an installed plug-in, which is packed with everything in it; a .tgz
 file is a tarball; any other file is a file artefact. Metadata of x or x.tgz is read from x.berth.json, if it
@@ -60,7 +61,7 @@ key for --from is taken from BERTH_FROM_API_KEY.`,
   async run(values, directory) {
     if ((directory === undefined) === (values.from === undefined))
       throw new UsageError('expected either DIRECTORY or --from URL');
-    const target = { registryUrl: resolveUrl(values.url), secretKey: readSecret() };
+    const target = { registryUrl: resolveUrl(values.url), secretKey: requireSecret() };
     const report = await runInterruptibly({
       name: 'import',
       isQuiet: values.quiet === true,
@@ -87,8 +88,8 @@ function resolveUrl(url: string | undefined): string {
   return normaliseUrl(address, url === undefined ? 'BERTH_URL' : undefined);
 }
 
-function readSecret(): string {
-  const secret = readKey('BERTH_SECRET_KEY');
+function requireSecret(): string {
+  const secret = readSecret('BERTH_SECRET_KEY');
   if (!secret) throw new Error('BERTH_SECRET_KEY is not set: it must hold the internal secret of the registry');
   return secret;
 }
@@ -138,8 +139,12 @@ function describe({ results, grants }: MigrationReport): string {
     grants.length > 0
       ? ` ${plural(grants.filter(({ status }) => status !== 'failed').length, 'account')} may download.`
       : '';
+  const dropped = results.flatMap(({ artefactId, dropped: fields = [] }) =>
+    fields.map(({ field, reason }) => `  ${artefactId}: ${field}: ${reason}`),
+  );
   return [
     `Uploaded ${plural(count('uploaded'), 'slot')}; ${count('present')} already present.${granted}`,
+    ...(dropped.length > 0 ? ['Left out, since the registry does not accept it:', ...dropped] : []),
     ...(failed.length > 0 ? [`${failed.length} failed:`, ...failed] : []),
   ].join('\n');
 }

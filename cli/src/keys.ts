@@ -78,7 +78,7 @@ ${ABOUT_SESSION}`,
     print(
       results.length === 0
         ? 'No API keys.'
-        : formatTable([['ID', 'TYPE', 'NAME', 'PREFIX', 'SCOPE', 'EXPIRES', 'LAST USED'], ...results.map(rowOf)]),
+        : formatTable([['ID', 'TYPE', 'NAME', 'SHORT ID', 'SCOPE', 'EXPIRES', 'LAST USED'], ...results.map(rowOf)]),
     );
   },
 });

@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { requestJson, requestWithCookies } from './admin.ts';
 import { normaliseUrl, readSettings, settingsFile, type SavedSettings } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
-import { readKey, readVariable } from './environment.ts';
+import { cleanKey, readKey, readVariable } from './environment.ts';
 import { print } from './interruptible.ts';
 
 /** By the kind of session that the registry reports for a key. */
@@ -49,7 +49,7 @@ BERTH_PASSWORD or standard input. With two-factor authentication, --code gives t
     const piped = process.stdin.isTTY ? '' : (await text(process.stdin)).trim();
     const result =
       values.email === undefined
-        ? await checkKey(registryUrl, values['api-key'] ?? readKey('BERTH_API_KEY') ?? (piped || undefined))
+        ? await checkKey(registryUrl, findKey(values['api-key'], piped))
         : await signIn(registryUrl, values.email, readVariable('BERTH_PASSWORD') ?? piped, values.code);
     // A key and a session of the same registry are both kept.
     const previous = readSettings(settingsFile());
@@ -59,6 +59,11 @@ BERTH_PASSWORD or standard input. With two-factor authentication, --code gives t
     print(values.json ? JSON.stringify({ url: registryUrl, kind: result.kind }) : result.message);
   },
 });
+
+function findKey(option: string | undefined, piped: string): string | undefined {
+  const key = cleanKey(option, '--api-key') ?? readKey('BERTH_API_KEY') ?? cleanKey(piped, 'the key');
+  return key || undefined;
+}
 
 interface LoginResult {
   settings: SavedSettings;

@@ -1,17 +1,26 @@
 // Makes the tarball to publish, with npm: the package alone, or with its production dependencies bundled.
 
 import { execFile } from 'node:child_process';
-import { createReadStream } from 'node:fs';
+import { createReadStream, existsSync } from 'node:fs';
 import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { extractTarball } from '@berth-registry/lib-node';
+import { stageRoot, type PackageManifest } from './pack-root.ts';
 
-export interface PackedPackage {
-  path: string;
+interface Described {
   name: string;
   version: string;
+  /** `registry.category` and `registry.line` of package.json, whatever their type. */
+  category: unknown;
+  line: unknown;
+  /** Whether there is an index.html at the root, which an application is served from. */
+  hasIndexPage: boolean;
+}
+
+export interface PackedPackage extends Described {
+  path: string;
   sizeBytes: number;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -23,13 +32,8 @@ export interface PackOptions {
   bundle: boolean;
   /** Run install scripts while bundling. What they build makes the tarball specific to this architecture. */
   scripts: boolean;
-}
-
-interface Manifest {
-  name?: unknown;
-  version?: unknown;
-  dependencies?: Record<string, string>;
-  [field: string]: unknown;
+  /** Folder in `source` whose content is packed at the root, with the manifest of `source`. */
+  root?: string | undefined;
 }
 
 const LOCK_FILES = ['npm-shrinkwrap.json', 'package-lock.json'];
@@ -37,7 +41,7 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 const run = promisify(execFile);
 
 /** Packs into a temporary folder, which is removed when the result is disposed. @throws Error with npm's message */
-export async function pack({ source, bundle, scripts }: PackOptions): Promise<PackedPackage> {
+export async function pack({ source, bundle, scripts, root }: PackOptions): Promise<PackedPackage> {
   const path = resolve(source);
   const folder = await mkdtemp(join(tmpdir(), 'berth-publish-'));
   const remove = () => rm(folder, { recursive: true, force: true });
@@ -48,35 +52,52 @@ export async function pack({ source, bundle, scripts }: PackOptions): Promise<Pa
         throw new Error(`no package found at ${source}`);
       },
     );
-    if (isTarball && bundle) throw new Error('--bundle requires a folder: a tarball is published unchanged');
-    const packed = isTarball ? { ...(await describeTarball(path, folder)), path } : await packFolder(path, folder);
-    const result = bundle
-      ? await bundleDependencies({ tarball: packed.path, lockFrom: path, folder, scripts })
-      : packed;
-    return { ...result, sizeBytes: (await stat(result.path)).size, [Symbol.asyncDispose]: remove };
+    for (const [name, value] of Object.entries({ bundle: bundle || undefined, root })) {
+      if (isTarball && value !== undefined)
+        throw new Error(`--${name} requires a folder: a tarball is published unchanged`);
+    }
+    const tarball = isTarball
+      ? path
+      : root === undefined
+        ? await packFolder(path, folder)
+        : await packRoot(path, root, folder);
+    const packed = bundle ? await bundleDependencies({ tarball, lockFrom: path, folder, scripts }) : tarball;
+    return {
+      ...(await describeTarball(packed, folder)),
+      path: packed,
+      sizeBytes: (await stat(packed)).size,
+      [Symbol.asyncDispose]: remove,
+    };
   } catch (error) {
     await remove();
     throw error;
   }
 }
 
-async function packFolder(
-  directory: string,
-  destination: string,
-): Promise<{ path: string; name: string; version: string }> {
-  const [packed] = parseResult(await npm(['pack', '--json', '--pack-destination', destination], directory)) as {
-    filename: string;
-    name: string;
-    version: string;
-  }[];
+async function packFolder(directory: string, destination: string, words: string[] = []): Promise<string> {
+  const [packed] = parseResult(
+    await npm(['pack', '--json', '--pack-destination', destination, ...words], directory),
+  ) as { filename: string }[];
   if (!packed) throw new Error(`npm pack made no tarball of ${directory}`);
-  return { path: join(destination, packed.filename), name: packed.name, version: packed.version };
+  return join(destination, packed.filename);
 }
 
-async function describeTarball(path: string, folder: string): Promise<{ name: string; version: string }> {
+/** Packs the content of a build folder, after the scripts that npm runs before it packs a folder. */
+async function packRoot(directory: string, root: string, folder: string): Promise<string> {
+  for (const script of ['prepack', 'prepare']) await npm(['run', script, '--if-present', '--silent'], directory);
+  const tree = join(folder, 'root');
+  await stageRoot(directory, root, await readManifest(directory, directory), tree);
+  return packFolder(tree, folder, ['--ignore-scripts']);
+}
+
+async function describeTarball(path: string, folder: string): Promise<Described> {
   const unpacked = join(folder, 'described');
   await extractTarball(createReadStream(path), unpacked);
-  return identify(await readManifest(unpacked));
+  const { name, version, registry } = await readManifest(unpacked);
+  if (typeof name !== 'string' || typeof version !== 'string')
+    throw new Error('package.json must contain name and version');
+  const hasIndexPage = existsSync(join(unpacked, 'index.html'));
+  return { name, version, category: registry?.category, line: registry?.line, hasIndexPage };
 }
 
 /** Unpacks the tarball, installs the locked production dependencies into it, and packs it again. */
@@ -90,7 +111,7 @@ async function bundleDependencies({
   lockFrom: string;
   folder: string;
   scripts: boolean;
-}): Promise<{ path: string; name: string; version: string }> {
+}): Promise<string> {
   const tree = join(folder, 'bundled');
   await extractTarball(createReadStream(tarball), tree);
   const manifest = await readManifest(tree);
@@ -108,11 +129,7 @@ async function bundleDependencies({
     );
     await rm(join(tree, 'package-lock.json'), { force: true });
   }
-  const destination = await mkdtemp(join(folder, 'packed-'));
-  const [packed] = parseResult(
-    await npm(['pack', '--json', '--ignore-scripts', '--pack-destination', destination], tree),
-  ) as { filename: string }[];
-  return { path: join(destination, packed?.filename ?? ''), ...identify(manifest) };
+  return packFolder(tree, await mkdtemp(join(folder, 'packed-')), ['--ignore-scripts']);
 }
 
 async function copyLock(from: string, to: string): Promise<boolean> {
@@ -128,18 +145,13 @@ async function copyLock(from: string, to: string): Promise<boolean> {
   return false;
 }
 
-async function readManifest(directory: string): Promise<Manifest> {
+async function readManifest(directory: string, where = 'the tarball'): Promise<PackageManifest> {
   try {
-    return JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as Manifest;
+    return JSON.parse(await readFile(join(directory, 'package.json'), 'utf8')) as PackageManifest;
   } catch (error) {
-    throw new Error('the tarball contains no readable package/package.json', { cause: error });
+    const path = where === directory ? 'package.json' : 'package/package.json';
+    throw new Error(`${where} contains no readable ${path}`, { cause: error });
   }
-}
-
-function identify({ name, version }: Manifest): { name: string; version: string } {
-  if (typeof name !== 'string' || typeof version !== 'string')
-    throw new Error('package.json must contain name and version');
-  return { name, version };
 }
 
 /** Parses the JSON at the end of npm's output. Output of the package's scripts comes before it. */

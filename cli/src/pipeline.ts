@@ -3,6 +3,7 @@
 
 import type { RegistryOptions } from '@berth-registry/lib-node';
 import { requestJson } from './admin.ts';
+import { readKey } from './environment.ts';
 
 const TIMEOUT_MS = 30_000;
 
@@ -34,11 +35,8 @@ export async function withUploadKey(
  * registry, so another one refuses it.
  */
 async function identityToken(audience: string, env: NodeJS.ProcessEnv): Promise<string | undefined> {
-  const {
-    ACTIONS_ID_TOKEN_REQUEST_URL: requestUrl,
-    ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer,
-    BERTH_ID_TOKEN: gitlabToken,
-  } = env;
+  const { ACTIONS_ID_TOKEN_REQUEST_URL: requestUrl, ACTIONS_ID_TOKEN_REQUEST_TOKEN: bearer } = env;
+  const gitlabToken = readKey('BERTH_ID_TOKEN', env);
   if (gitlabToken) return gitlabToken;
   if (!requestUrl || !bearer) return undefined;
   const url = new URL(requestUrl);

@@ -31,20 +31,36 @@ export function findRef({ env, directory }: RefSource): Ref {
   throw new Error('missing ref: HEAD is neither a tag nor a branch; set --ref or --id');
 }
 
+/** The versions that share one artefact: all of `1`, or all of `1.2`. */
+export type Line = 'major' | 'minor';
+
 /**
- * Derives the artefact's ID: `<name>@<major>` on a tag `v1.2.3`, `<name>@<branch>` on a branch. A flat ID has `-` in
- * place of `/` and of the separating `@`.
+ * Chooses the line: the option's, else that of package.json, else `minor` for an application: each minor version has a
+ * configuration of its own.
+ * @throws UsageError, Error if the one that counts is neither major nor minor
+ */
+export function chooseLine(option: string | undefined, manifest: unknown, category: unknown): Line {
+  const line = option ?? manifest ?? (category === 'application' ? 'minor' : 'major');
+  if (line === 'major' || line === 'minor') return line;
+  if (option !== undefined) throw new UsageError('--line must be major or minor');
+  throw new Error('registry.line in package.json must be "major" or "minor"');
+}
+
+/**
+ * Derives the artefact's ID: `<name>@<major>` or `<name>@<major>.<minor>` on a tag `v1.2.3`, `<name>@<branch>` on a
+ * branch. A flat ID has `-` in place of `/` and of the separating `@`.
  * @throws Error if a version tag does not match the version
  */
 export function artefactIdFor(
   { name, version }: { name: string; version: string },
   ref: Ref,
-  isFlat: boolean,
+  { isFlat = false, line = 'major' }: { isFlat?: boolean; line?: Line },
 ): string {
   if (ref.type === 'tag' && VERSION_TAG.test(ref.name) && ref.name !== `v${version}`) {
     throw new Error(`tag ${ref.name} does not match version ${version} in package.json`);
   }
-  const suffix = ref.type === 'tag' && VERSION_TAG.test(ref.name) ? (version.split('.', 1)[0] ?? '') : ref.name;
+  const versionLine = version.split('.', line === 'minor' ? 2 : 1).join('.');
+  const suffix = ref.type === 'tag' && VERSION_TAG.test(ref.name) ? versionLine : ref.name;
   return isFlat ? `${name}-${suffix}`.replaceAll('/', '-') : `${name}@${suffix}`;
 }
 

@@ -2,7 +2,7 @@
 
 import { text } from 'node:stream/consumers';
 import type { AdminApi } from './admin.ts';
-import { readKey } from './environment.ts';
+import { cleanKey, readKey } from './environment.ts';
 
 export type ResultStatus = 'pending' | 'unchanged' | 'updated' | 'failed' | 'gone' | 'skipped';
 
@@ -63,8 +63,8 @@ export function remotePath({ _id }: Pick<Remote, '_id'>, ...parts: string[]): st
 
 /** Reads the key of a remote registry from the environment, else from standard input unless that is a terminal. */
 export async function readRemoteKey(env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
-  const key = readKey('BERTH_REMOTE_KEY', env) ?? (process.stdin.isTTY ? '' : (await text(process.stdin)).trim());
-  return key === '' ? undefined : key;
+  const piped = async () => (process.stdin.isTTY ? undefined : cleanKey(await text(process.stdin), 'the key'));
+  return (readKey('BERTH_REMOTE_KEY', env) ?? (await piped())) || undefined;
 }
 
 /** Tells a pattern from an ID. */

@@ -1,7 +1,7 @@
 // `berth remotes export, import`: mirrors artefacts offline, through a bundle file.
 
 import { defineCommand, UsageError } from './command.ts';
-import { readKey } from './environment.ts';
+import { cleanKey, readKey } from './environment.ts';
 import { formatBytes, plural } from './format.ts';
 import { ABOUT_LIVE_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation, warn } from './operation.ts';
 import { ABOUT_PATTERNS } from './remote.ts';
@@ -39,7 +39,7 @@ ${ABOUT_LIVE_SETTINGS}`,
     const from =
       values.from === undefined
         ? undefined
-        : { url: values.from, apiKey: values['api-key'] ?? readKey('BERTH_API_KEY') };
+        : { url: values.from, apiKey: cleanKey(values['api-key'], '--api-key') ?? readKey('BERTH_API_KEY') };
     const report = await runOperation({
       name: EXPORT,
       values,

@@ -69,20 +69,16 @@ ${ABOUT_SESSION}`,
       isQuiet: quiet,
       interruption: `stopped waiting; the synchronisation continues: see berth remotes show ${remote.name}`,
       work: async ({ onProgress, signal }) => {
-        const wait = (isDone: (state: Remote) => boolean) => pollUntil(isDone, { api, remote, onProgress, signal });
-        for (;;) {
-          // A run that is already under way may cover only part of the selection.
-          const { lastSyncAt } = await wait((state) => state.syncState !== 'running');
-          if (await startSync(api, path))
-            return wait((state) => state.syncState === 'idle' && state.lastSyncAt !== lastSyncAt);
-        }
+        // A run that has begun may cover only part of the selection.
+        while (!(await startSync(api, path))) await waitUntilIdle({ api, remote, onProgress, signal });
+        return waitUntilIdle({ api, remote, onProgress, signal });
       },
     });
     return report(finished, json);
   },
 });
 
-/** Starts a synchronisation; false if another one has started meanwhile. */
+/** Requests a synchronisation; false if another one has begun. */
 async function startSync(api: AdminApi, path: string): Promise<boolean> {
   try {
     await api.request('POST', path);
@@ -93,21 +89,21 @@ async function startSync(api: AdminApi, path: string): Promise<boolean> {
   }
 }
 
-interface PollOptions {
+interface WaitOptions {
   api: AdminApi;
   remote: Remote;
   onProgress: (progress: Progress) => void;
   signal: AbortSignal;
 }
 
-/** Polls the state: any replica may run the synchronisation, and another one takes over if that one dies. */
-async function pollUntil(
-  isDone: (state: Remote) => boolean,
-  { api, remote, onProgress, signal }: PollOptions,
-): Promise<Remote> {
+/**
+ * Polls the state until no synchronisation is due or in progress: any replica may run it, and another one takes over
+ * if that one dies.
+ */
+async function waitUntilIdle({ api, remote, onProgress, signal }: WaitOptions): Promise<Remote> {
   for (;;) {
     const state = await api.request<Remote>('GET', remotePath(remote));
-    if (isDone(state)) return state;
+    if (state.syncState === 'idle') return state;
     const { done = 0, total, currentArtefact, bytesDone, bytesTotal } = state.syncProgress ?? {};
     onProgress({ phase: currentArtefact ?? 'compare', done, total, bytesDone, bytesTotal });
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined);

@@ -64,7 +64,7 @@ describe('berth keys and grants', () => {
     assert.match(
       await run(['keys', 'ls']),
       new RegExp(
-        `^ID .+\\n(.+\\n)*${id} +upload +pipeline +${created.slice(0, 12)} +prefix @acme/, package @acme/gpkg ` +
+        `^ID .+\\n(.+\\n)*${id} +upload +pipeline +${created.slice('reg_'.length, 12)} +prefix @acme/, package @acme/gpkg ` +
           `+2099-12-31 +\\d{4}-`,
       ),
     );

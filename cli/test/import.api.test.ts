@@ -160,6 +160,24 @@ describe('berth import', () => {
     });
   });
 
+  test('reports metadata that the registry does not accept, and succeeds without it', async () => {
+    const folder = join(registry.scratch, 'awkward');
+    mkdirSync(folder);
+    writeFileSync(join(folder, 'awkward'), 'bytes');
+    const metadata = { title: { en: 'Awkward' }, documentation: 'see the wiki', category: 'old' };
+    writeFileSync(join(folder, 'awkward.berth.json'), JSON.stringify(metadata));
+    const { status, stdout } = await registry.berth(['import', folder, '--url', registry.url, '--quiet'], { env });
+    assert.equal(status, 0);
+    const [first, second, ...lines] = stdout.trim().split('\n');
+    assert.equal(first, 'Uploaded 1 slot; 0 already present.');
+    assert.equal(second, 'Left out, since the registry does not accept it:');
+    assert.equal(lines.length, 2);
+    assert.match(lines.join('\n'), /^ {2}awkward: category: .+\n {2}awkward: documentation: .+$/);
+    assert.deepEqual((await read('awkward')).title, { en: 'Awkward' });
+    const remove = { method: 'DELETE', headers: { 'x-secret-key': INTERNAL_SECRET } };
+    await fetch(`${registry.url}/api/v1/artefacts/awkward`, remove);
+  });
+
   test('a plug-in that was packed from a directory runs after a pull', async () => {
     const { status, stdout } = await registry.berth([
       'pull',

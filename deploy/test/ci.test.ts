@@ -7,40 +7,33 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
-import { parse } from 'yaml';
 import { freePort } from '../../api/test/support/free-port.ts';
 import { startTestProvider, type TestProvider } from '../../api/test/support/openid-provider.ts';
 import { gitlabJob, startJob } from '../../api/test/support/pipeline.ts';
 import { startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
 import { INTERNAL_SECRET, startTestRegistry, type TestRegistry } from '../../cli/test/test-registry.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
+import { createRecipes, readYaml, type Action } from './support/recipes.ts';
 
-interface Action {
-  inputs: Record<string, { default?: string; required?: boolean }>;
-  runs: { steps: { id: string; shell: string; env: Record<string, string>; run: string }[] };
-}
 interface Workflow {
   on: { push: { tags: string[]; branches: string[] } };
   jobs: Record<string, { if: string; environment: string; steps: { uses: string; with: Record<string, string> }[] }>;
 }
-interface Pipeline {
-  'variables': Record<string, string>;
-  '.berth-publish': { script: string[] };
-  [job: string]: unknown;
-}
-
-const ACTION = join(repositoryRoot, '.github/actions/publish-plugin');
 const run = promisify(execFile);
-const read = async <T>(path: string) => parse(await readFile(join(repositoryRoot, path), 'utf8')) as T;
 
 describe('recipes for pipelines', () => {
   let registry: TestRegistry;
   let key: string;
   let folder: string;
+  let { runAction, runPipeline } = {} as ReturnType<typeof createRecipes>;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'berth-ci-'));
     registry = await startTestRegistry();
     key = await registry.uploadKey();
+    const environment = Object.entries(registry.environment).filter(
+      (entry): entry is [string, string] => entry[1] !== undefined,
+    );
+    ({ runAction, runPipeline } = createRecipes(folder, Object.fromEntries(environment)));
     await cp(join(repositoryRoot, 'node_modules/@data-fair/processing-hello-world'), join(folder, 'plugin'), {
       recursive: true,
     });
@@ -67,66 +60,6 @@ describe('recipes for pipelines', () => {
         headers: { 'x-secret-key': INTERNAL_SECRET },
       })
     ).json()) as { version?: string; tarballs?: Record<string, { digest: string }> };
-  const environment = () => ({
-    ...Object.fromEntries(
-      Object.entries(registry.environment).filter((entry): entry is [string, string] => entry[1] !== undefined),
-    ),
-  });
-
-  /** Runs the action's step as GitHub's runner does: fills in expressions, and reads outputs from a file. */
-  async function runAction(
-    inputs: Record<string, string>,
-    env: Record<string, string>,
-  ): Promise<Record<string, string>> {
-    const {
-      inputs: declared,
-      runs: { steps },
-    } = await read<Action>('.github/actions/publish-plugin/action.yml');
-    const [step] = steps;
-    assert.ok(step);
-    const values = {
-      ...Object.fromEntries(Object.entries(declared).map(([name, input]) => [name, input.default])),
-      ...inputs,
-    };
-    for (const [name, input] of Object.entries(declared))
-      if (input.required) assert.ok(values[name], `${name} is required`);
-    const fill = (text: string) =>
-      text
-        .replace(/\$\{\{ inputs\.([\w-]+) \}\}/g, (_all, name: string) => {
-          assert.ok(name in values, `${name} is not an input`);
-          return values[name as keyof typeof values] ?? '';
-        })
-        .replace('${{ github.action_path }}', ACTION);
-    const output = join(folder, 'output');
-    await writeFile(output, '');
-    await run(step.shell, ['-e', '-c', fill(step.run)], {
-      cwd: join(folder, 'plugin'),
-      env: {
-        ...environment(),
-        ...env,
-        GITHUB_OUTPUT: output,
-        ...Object.fromEntries(Object.entries(step.env).map(([name, value]) => [name, fill(value)])),
-      },
-    });
-    return Object.fromEntries(
-      (await readFile(output, 'utf8'))
-        .trim()
-        .split('\n')
-        .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]),
-    );
-  }
-
-  async function runPipeline(env: Record<string, string>): Promise<void> {
-    const {
-      variables,
-      '.berth-publish': { script },
-    } = await read<Pipeline>('deploy/ci/gitlab.yml');
-    await run('bash', ['-e', '-c', script.join('\n')], {
-      cwd: join(folder, 'plugin'),
-      env: { ...environment(), ...variables, ...env },
-    });
-  }
-
   test('the action publishes a tag and a branch with bundled dependencies, and sets its outputs', async () => {
     const inputs = { 'url': `${registry.url}/`, 'api-key': key };
     const tag = await runAction(inputs, { GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: 'v0.13.0' });
@@ -212,6 +145,35 @@ describe('recipes for pipelines', () => {
     assert.equal((await document('@data-fair/processing-hello-world@develop')).version, '0.13.0');
   });
 
+  test('both publish the build output of an application, one artefact for each minor version', async () => {
+    const project = join(folder, 'application');
+    await mkdir(join(project, 'dist'), { recursive: true });
+    const manifest = { name: 'map', version: '2.4.1', registry: { category: 'application' } };
+    await writeFile(join(project, 'package.json'), JSON.stringify(manifest));
+    await writeFile(join(project, 'dist/index.html'), '<!doctype html>');
+    const inputs = { 'url': registry.url, 'api-key': key, 'root': 'dist' };
+    const github = { GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: 'v2.4.1' };
+    assert.equal((await runAction(inputs, github, project))['id'], 'map@2.4');
+    assert.equal((await runAction({ ...inputs, line: 'major' }, github, project))['id'], 'map@2');
+    const env = { BERTH_URL: registry.url, BERTH_API_KEY: key, BERTH_PUBLISH_ROOT: 'dist' };
+    await runPipeline({ ...env, BERTH_PUBLISH_OPTIONS: '--ref v2.5.0 --id map@2.5' }, project);
+    await runPipeline({ ...env, BERTH_PUBLISH_LINE: 'major', CI_COMMIT_BRANCH: 'next' }, project);
+    for (const id of ['map@2.4', 'map@2', 'map@2.5', 'map@next']) {
+      const path = `${registry.url}/api/v1/artefacts/${encodeURIComponent(id)}/files?path=index.html`;
+      const response = await fetch(path, { headers: { 'x-secret-key': INTERNAL_SECRET } });
+      assert.match(await response.text(), /"index\.html"/, id);
+    }
+  });
+
+  test('both accept an address and a key that were pasted with blanks and line breaks', async () => {
+    const pasted = { url: ` ${registry.url}/ \r\n`, key: `\n ${key}\t\n` };
+    const inputs = { 'url': pasted.url, 'api-key': pasted.key, 'bundle': 'false', 'id': 'pasted@0' };
+    assert.equal((await runAction(inputs, {}))['id'], 'pasted@0');
+    const env = { BERTH_URL: pasted.url, BERTH_API_KEY: pasted.key };
+    await runPipeline({ ...env, BERTH_PUBLISH_OPTIONS: '--id pasted@1' });
+    assert.equal((await document('pasted@1')).version, '0.13.0');
+  });
+
   describe('without a key, to a registry that trusts the job', () => {
     let trusting: TestServer;
     let provider: TestProvider;
@@ -264,7 +226,7 @@ describe('recipes for pipelines', () => {
   });
 
   test('tags go to production and a branch to staging, each with its own environment', async () => {
-    const { on, jobs } = await read<Workflow>('deploy/ci/github.yml');
+    const { on, jobs } = await readYaml<Workflow>('deploy/ci/github.yml');
     assert.deepEqual([on.push.tags, on.push.branches], [['v*'], ['main']]);
     assert.deepEqual(
       Object.entries(jobs).map(([name, job]) => [name, job.if, job.environment]),
@@ -273,14 +235,14 @@ describe('recipes for pipelines', () => {
         ['staging', "github.ref_type == 'branch'", 'staging'],
       ],
     );
-    const { inputs } = await read<Action>('.github/actions/publish-plugin/action.yml');
+    const { inputs } = await readYaml<Action>('.github/actions/publish-plugin/action.yml');
     for (const { steps } of Object.values(jobs)) {
       const step = steps.find(({ uses }) => uses.includes('/.github/actions/publish-plugin@'));
       assert.ok(step);
       for (const name of Object.keys(step.with)) assert.ok(name in inputs, name);
     }
     const pipeline =
-      await read<Record<string, { environment?: string; rules?: { if: string }[] }>>('deploy/ci/gitlab.yml');
+      await readYaml<Record<string, { environment?: string; rules?: { if: string }[] }>>('deploy/ci/gitlab.yml');
     assert.deepEqual(
       ['berth-production', 'berth-staging'].map((job) => [pipeline[job]?.environment, pipeline[job]?.rules?.[0]?.if]),
       [

@@ -41,12 +41,18 @@ describe('the publishing guide', () => {
 
   test('its commands publish, upload, list, show, pull and complete', async () => {
     const blocks = await blocksOf('publishing');
-    assert.equal(blocks.length, 5);
-    const [publish = '', install = '', upload = '', pull = '', completion = ''] = blocks;
+    assert.equal(blocks.length, 6);
+    const [publish = '', install = '', application = '', upload = '', pull = '', completion = ''] = blocks;
     const substitutions = { [EXAMPLE]: berth.url, 'reg_…': await berth.uploadKey() };
     assert.match(await user.type(publish, { substitutions, cwd: folder }), /@acme\/import-gpkg@1/);
     assert.match(install, /^npm install --global /);
     await user.installCommand(berth.url);
+    await mkdir(join(folder, 'dist'));
+    await writeFile(join(folder, 'dist/index.html'), '<!doctype html>');
+    assert.match(
+      await user.type(`${publish.split('\n', 1)[0]}\n${application}`, { substitutions, cwd: folder }),
+      /Published @acme\/import-gpkg@1\.2 noarch/,
+    );
     for (const id of ['@acme/import-gpkg@1', '@acme/france']) {
       if (id === '@acme/france')
         assert.match(

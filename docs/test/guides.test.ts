@@ -73,7 +73,7 @@ describe('the guide on running plug-ins', () => {
     assert.deepEqual(await run('run-plugin.mjs', '@acme/hello@1', 'initech'), {
       status: 1,
       stdout: '',
-      stderr: '@acme/hello@1: 404 artefact_not_found\n',
+      stderr: '@acme/hello@1: 403 not_shared\n',
     });
   });
 
@@ -159,7 +159,7 @@ describe('the upgrading guide', () => {
 describe('the access guide', async () => {
   const acme: Account = { type: 'organization', id: 'acme' };
   const other: Account = { type: 'organization', id: 'initech' };
-  const key = { id: 'key', name: 'key', shortId: 'reg_12345678' };
+  const key = { id: 'key', name: 'key', shortId: '12345678' };
   const reader = (account: Account, hasGrant: boolean): Caller => ({ kind: 'read-key', key, account, hasGrant });
   const callers: Record<string, Caller> = {
     'anonymous': { kind: 'anonymous' },

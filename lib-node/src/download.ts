@@ -1,5 +1,5 @@
 // Downloads one body in a single pass: hashes it, appends it to a partial file and writes it to a sink. Resumes after
-// a lost connection. fill.ts provides the sink, slots.ts says what to download.
+// a lost connection. fill.ts and fill-file.ts provide the sink and say what to download.
 
 import { createHash } from 'node:crypto';
 import { RegistryError } from './errors.ts';
@@ -20,16 +20,26 @@ export interface DownloadJob<S extends Sink> {
   registry: Registry;
   url: URL;
   artefactId: string;
-  /** Digest of the bytes according to the document. */
+  /** Digest of the bytes according to the document, if that was read. */
   digest: string | undefined;
   sizeBytes: number | undefined;
   part: PartFile;
+  /** Digest of the representation that the bytes in `part` are from. */
+  partDigest: string | undefined;
+  /** Conditions of each request, `if-none-match` and `if-modified-since`; without any, 304 is an error. */
+  conditions?: Record<string, string>;
+  /** A response that has arrived already, to be used instead of the first request. */
+  response?: RegistryResponse | undefined;
+  /** Called with each response before its bytes. */
+  onResponse?: (response: RegistryResponse) => Promise<void>;
   openSink: () => Promise<S>;
   onBytes: (bytesDone: number, bytesTotal: number | undefined) => void;
   signal: AbortSignal;
 }
 
 export interface DownloadResult<S extends Sink> {
+  /** The last response; undefined if all bytes were there. With status 304, there are no bytes. */
+  response: RegistryResponse | undefined;
   digest: string;
   sizeBytes: number;
   sink: S;
@@ -45,6 +55,7 @@ interface Transfer<S extends Sink> {
   etag: string | undefined;
   /** Digest according to the headers of the download itself. */
   headerDigest: string | undefined;
+  response: RegistryResponse | undefined;
 }
 
 /**
@@ -69,7 +80,13 @@ export async function download<S extends Sink>(job: DownloadJob<S>): Promise<Dow
     for (;;) {
       try {
         if (transfer.bytesDone !== transfer.bytesTotal) {
-          const response = await request(job, transfer);
+          const response = await nextResponse(job, transfer);
+          if (response.status === 304 && job.conditions !== undefined) return { ...describe(transfer), response };
+          if (isComplete(response, transfer)) {
+            await response.discard();
+            transfer.bytesTotal = transfer.bytesDone;
+            continue;
+          }
           if (differs(response.digest, job.digest)) {
             await response.discard();
             return undefined;
@@ -86,7 +103,7 @@ export async function download<S extends Sink>(job: DownloadJob<S>): Promise<Dow
         if (!differs(digest, transfer.headerDigest ?? job.digest)) {
           await job.part.flush();
           isDelivered = true;
-          return { digest, sizeBytes: transfer.bytesDone, sink: transfer.sink };
+          return describe(transfer);
         }
         const isDamaged = transfer.headerDigest !== undefined;
         transfer = await startOver(job, transfer);
@@ -118,12 +135,17 @@ async function beginTransfer<S extends Sink>(job: DownloadJob<S>): Promise<Trans
     bytesTotal: undefined,
     etag: undefined,
     headerDigest: undefined,
+    response: undefined,
   };
+}
+
+function describe<S extends Sink>({ sink, hash, bytesDone, response }: Transfer<S>): DownloadResult<S> {
+  return { digest: `sha256:${hash.copy().digest('hex')}`, sizeBytes: bytesDone, sink, response };
 }
 
 /** Reads the partial file of an earlier attempt. The ETag is the quoted digest. */
 async function resumePart<S extends Sink>(job: DownloadJob<S>, transfer: Transfer<S>): Promise<void> {
-  if (job.digest === undefined) {
+  if (job.partDigest === undefined) {
     await job.part.clear();
     return;
   }
@@ -131,13 +153,23 @@ async function resumePart<S extends Sink>(job: DownloadJob<S>, transfer: Transfe
     job.signal.throwIfAborted();
     await consume(transfer, chunk);
   }
-  Object.assign(transfer, { bytesTotal: job.sizeBytes, etag: `"${job.digest}"`, headerDigest: job.digest });
+  Object.assign(transfer, { bytesTotal: job.sizeBytes, etag: `"${job.partDigest}"`, headerDigest: job.partDigest });
 }
 
 async function startOver<S extends Sink>(job: DownloadJob<S>, transfer: Transfer<S>): Promise<Transfer<S>> {
   await transfer.sink.abort();
   await job.part.clear();
   return await beginTransfer(job);
+}
+
+/** Returns the response that has arrived already, at first, unless its bytes are there in part. */
+async function nextResponse<S extends Sink>(job: DownloadJob<S>, transfer: Transfer<S>): Promise<RegistryResponse> {
+  const { response } = job;
+  job.response = undefined;
+  if (response === undefined) return await request(job, transfer);
+  if (transfer.bytesDone === 0 || differs(response.digest, job.partDigest)) return response;
+  await response.discard();
+  return await request(job, transfer);
 }
 
 async function request<S extends Sink>(
@@ -147,6 +179,7 @@ async function request<S extends Sink>(
   const canResume = bytesDone > 0 && etag !== undefined;
   const headers = {
     'accept-encoding': 'identity',
+    ...job.conditions,
     ...(canResume && { 'range': `bytes=${bytesDone}-`, 'if-range': etag }),
   };
   return await send(job.registry, job.url, { headers, signal: job.signal, artefactId: job.artefactId });
@@ -158,6 +191,11 @@ function continues<S extends Sink>(response: RegistryResponse, { bytesDone }: Tr
   return response.status === 200 && bytesDone === 0;
 }
 
+/** Tells whether the range is refused because the partial file has all bytes. */
+function isComplete<S extends Sink>({ status, headers }: RegistryResponse, { bytesDone }: Transfer<S>): boolean {
+  return status === 416 && bytesDone > 0 && headers.get('content-range') === `bytes */${bytesDone}`;
+}
+
 async function receive<S extends Sink>(
   job: DownloadJob<S>,
   transfer: Transfer<S>,
@@ -167,6 +205,8 @@ async function receive<S extends Sink>(
   transfer.bytesTotal = response.status === 206 ? parseContentRange(response)?.total : parseLength(response);
   transfer.etag = response.etag?.startsWith('"') ? response.etag : undefined;
   transfer.headerDigest = response.digest;
+  transfer.response = response;
+  await job.onResponse?.(response);
   for await (const chunk of response.chunks()) {
     await Promise.all([job.part.append(chunk), consume(transfer, chunk)]);
     onAdvance();

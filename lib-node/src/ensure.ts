@@ -1,23 +1,25 @@
-// ensureArtefact and ensureArtefactFile: keep artefacts up to date in a cache that processes share. revalidate.ts asks
-// the registry, fill.ts downloads on a miss; package-store.ts and file-store.ts are the two kinds of places.
+// ensureArtefact and ensureArtefactFile: keep artefacts up to date in a cache that processes share. For packages,
+// revalidate.ts asks the registry and fill.ts downloads on a miss; for files, fill-file.ts does both.
 
 import { join } from 'node:path';
 import { createBuilder } from './build.ts';
 import type { Builder, BuilderOptions } from './build.ts';
 import { isUnreachable } from './errors.ts';
 import { createFileStore } from './file-store.ts';
+import { fillFile, readOwnState, refreshEntry, requestNewer } from './fill-file.ts';
+import type { FileTarget } from './fill-file.ts';
 import { fillStore } from './fill.ts';
 import type { FillResult } from './fill.ts';
-import { createSharedCalls } from './in-flight.ts';
+import { createHandover, createSharedCalls } from './in-flight.ts';
 import type { Waiter } from './in-flight.ts';
 import { isFileName } from './layout.ts';
 import type { EnsureArtefactFileOptions, EnsureArtefactOptions, EnsuredArtefact, EnsuredFile } from './options.ts';
 import { createPackageStore } from './package-store.ts';
 import { createRegistry } from './registry.ts';
+import type { Registry } from './registry.ts';
 import { revalidate } from './revalidate.ts';
 import type { CacheTarget } from './revalidate.ts';
 import { checkOptions, ensureFileRules, ensureRules } from './rules.ts';
-import type { Store } from './store.ts';
 import type { CacheState } from './state.ts';
 
 export interface ArtefactCache {
@@ -37,14 +39,17 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
   const useCounts = new Map<string, number>();
   const isInUse = (path: string): boolean => useCounts.has(path);
 
-  async function ensure(options: EnsureArtefactFileOptions, store: Store): Promise<EnsureResult> {
-    const { artefactId, allowStale = false } = options;
-    const target = { registry: createRegistry(options), artefactId, store };
-    const cached = await store.readCached();
+  /** Runs `update`; if the registry cannot be reached at all, returns what is cached from it, if that is wanted. */
+  async function orStale(
+    { allowStale = false }: { allowStale?: boolean | undefined },
+    registry: Registry,
+    cached: CacheState | undefined,
+    update: () => Promise<FillResult>,
+  ): Promise<EnsureResult> {
     try {
-      return { ...(await update(target, cached, options)), stale: false };
+      return { ...(await update()), stale: false };
     } catch (error) {
-      if (!allowStale || cached?.registryUrl !== target.registry.url || !isUnreachable(error)) throw error;
+      if (!allowStale || cached?.registryUrl !== registry.url || !isUnreachable(error)) throw error;
       return { entry: cached.current, downloaded: false, stale: true };
     }
   }
@@ -71,6 +76,31 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
     return { entry: value.entry, downloaded: value.downloaded && isFirst };
   }
 
+  /** Asks again after a download that another call began: that one may be older than an upload before this call. */
+  async function updateFile(target: FileTarget, waiter: Waiter): Promise<FillResult> {
+    for (;;) {
+      const knownState = await readOwnState(target);
+      const request = createHandover(waiter.signal);
+      try {
+        const response = knownState && (await requestNewer(target, knownState, request.signal));
+        if (knownState && response?.status === 304)
+          return { entry: refreshEntry(knownState.current, response), downloaded: false };
+        let isFirst = false;
+        const { url, credentials } = target.registry;
+        const key = JSON.stringify([target.store.slot.directory, target.artefactId, url, credentials]);
+        const filled = sharedCalls.join(key, waiter, (signal, report) => {
+          isFirst = true;
+          request.handOver(signal);
+          return fillFile({ ...target, knownState, response, signal, report });
+        });
+        const [{ value }] = await Promise.all([filled, isFirst ? undefined : response?.discard()]);
+        if (isFirst) return value;
+      } finally {
+        request.release();
+      }
+    }
+  }
+
   return {
     ensureArtefact: async (options) => {
       checkOptions('ensureArtefact', options, ensureRules);
@@ -86,7 +116,11 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
         builder: build ? builder : undefined,
         limits: { maxUnpackedBytes, maxEntries },
       });
-      const { entry, downloaded, stale } = await ensure(options, store);
+      const target = { registry: createRegistry(options), artefactId, store };
+      const cached = await store.readCached();
+      const { entry, downloaded, stale } = await orStale(options, target.registry, cached, () =>
+        update(target, cached, options),
+      );
       const { name, version, dataUpdatedAt, digest } = entry;
       const path = join(store.slot.directory, name);
       useCounts.set(path, (useCounts.get(path) ?? 0) + 1);
@@ -100,13 +134,13 @@ export function createArtefactCache(builderOptions: BuilderOptions = {}): Artefa
           `ensureArtefactFile: the id ${JSON.stringify(artefactId)} is not a valid path inside the cache: ` +
             'set fileName',
         );
-      const store = createFileStore({ cacheDir, artefactId, fileName });
-      const {
-        entry: { digest },
-        downloaded,
-        stale,
-      } = await ensure(options, store);
-      return { path: store.path, digest, downloaded, stale };
+      const store = createFileStore(cacheDir, fileName);
+      const target = { registry: createRegistry(options), artefactId, store };
+      const { entry, downloaded, stale } = await orStale(options, target.registry, await readOwnState(target), () =>
+        updateFile(target, options),
+      );
+      const { digest, dataUpdatedAt } = entry;
+      return { path: store.path, dataUpdatedAt, digest, downloaded, stale };
     },
     releaseArtefact: (path) => {
       const count = useCounts.get(path) ?? 0;

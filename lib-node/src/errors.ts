@@ -1,9 +1,17 @@
 // Errors of this library, besides the TypeError of an invalid option.
 
+/** A part of the request that the registry refused. */
+export interface FieldError {
+  /** JSON pointer into the body: `/title/fr`. */
+  path: string;
+  message: string;
+}
+
 export interface RegistryErrorDetails {
   status: number;
   code: string;
   artefactId?: string | undefined;
+  errors?: readonly FieldError[] | undefined;
   retryAfterMs?: number | undefined;
   cause?: unknown;
 }
@@ -21,6 +29,8 @@ export class RegistryError extends Error {
   readonly status: number;
   readonly code: string;
   readonly artefactId: string | undefined;
+  /** The parts of the request that were refused; empty if the registry named none. */
+  readonly errors: readonly FieldError[];
   /** The registry's `Retry-After`, in milliseconds. */
   readonly retryAfterMs: number | undefined;
 
@@ -29,6 +39,7 @@ export class RegistryError extends Error {
     this.status = details.status;
     this.code = details.code;
     this.artefactId = details.artefactId;
+    this.errors = details.errors ?? [];
     this.retryAfterMs = details.retryAfterMs;
   }
 }

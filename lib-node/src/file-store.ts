@@ -3,12 +3,11 @@
 
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, rename, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { mkdir, readdir, rename, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { isErrno } from './errors.ts';
-import { locateFile } from './layout.ts';
-import type { StagingContext, Store, Staged } from './store.ts';
-import { chooseFile } from './slots.ts';
+import { filePartName, locateFile, parseFilePart } from './layout.ts';
+import type { CacheSlot } from './layout.ts';
 import { readState, writeState } from './state.ts';
 import type { CacheState } from './state.ts';
 
@@ -20,14 +19,23 @@ interface FileState extends CacheState {
   before?: CacheState;
 }
 
-export interface FileStoreOptions {
-  cacheDir: string;
-  artefactId: string;
-  fileName: string;
+export interface FileStore {
+  path: string;
+  slot: CacheSlot;
+  /** Reads what is known of the file in place, of whatever artefact; undefined if it is missing or was modified. */
+  readPresent: () => Promise<CacheState | undefined>;
+  /** Hashes the file in place. @throws Error `EEXIST` if it is a directory */
+  digestPresent: () => Promise<string | undefined>;
+  /** Finds the partial download that can be resumed. */
+  findPart: () => Promise<string | undefined>;
+  /** Writes the state of the file in place, which it identifies. */
+  adopt: (describe: (name: string) => CacheState) => Promise<CacheState>;
+  /** Moves a complete download to its place. */
+  place: (partPath: string, describe: (name: string) => CacheState) => Promise<CacheState>;
 }
 
 /** Makes the store of one file name. Two artefacts with the same file name replace each other. */
-export function createFileStore({ cacheDir, artefactId, fileName }: FileStoreOptions): Store & { path: string } {
+export function createFileStore(cacheDir: string, fileName: string): FileStore {
   const { path, slot } = locateFile(cacheDir, fileName);
 
   async function readPresent(): Promise<CacheState | undefined> {
@@ -38,48 +46,35 @@ export function createFileStore({ cacheDir, artefactId, fileName }: FileStoreOpt
     return [current, before].find((one) => one?.current.name === name);
   }
 
-  async function place(partPath: string, state: CacheState): Promise<void> {
-    const before = await readPresent();
-    await writeState(slot, { ...state, ...(before && { before }) });
-    await rename(partPath, path);
+  async function writeFileState(state: FileState): Promise<void> {
+    await writeState(slot, state);
   }
 
   return {
     path,
     slot,
-    choose: chooseFile,
-    readCached: async () => {
-      const state = await readPresent();
-      return state?.artefactId === artefactId ? state : undefined;
-    },
-    find: async ({ digest, sizeBytes }) => {
-      const name = await fingerprint(path);
-      if (name === undefined || digest === undefined || sizeOf(name) !== sizeBytes) return undefined;
-      return (await digestFile(path)) === digest ? name : undefined;
-    },
-    makeCurrent: async (state) => {
+    readPresent,
+    digestPresent: async () => ((await fingerprint(path)) === undefined ? undefined : await digestFile(path)),
+    findPart: async () => (await readdir(slot.directory)).map(parseFilePart).find((digest) => digest !== undefined),
+    adopt: async (describe) => {
+      const state = describe((await fingerprint(path)) ?? '');
       await writeState(slot, state);
+      return state;
     },
-    open: async (context) => {
+    place: async (partPath, describe) => {
+      const before = await readPresent();
+      const state = describe((await fingerprint(partPath)) ?? '');
       await mkdir(dirname(path), { recursive: true });
-      return stage(context, place);
+      await writeFileState({ ...state, ...(before && { before }) });
+      await rename(partPath, path);
+      return state;
     },
   };
 }
 
-/** The partial download itself becomes the file: nothing else is written. */
-function stage({ partPath }: StagingContext, place: (partPath: string, state: CacheState) => Promise<void>): Staged {
-  const noop = async (): Promise<void> => {
-    await Promise.resolve();
-  };
-  return {
-    write: noop,
-    abort: noop,
-    finish: async () => (await fingerprint(partPath)) ?? '',
-    place: async (state) => {
-      await place(partPath, state);
-    },
-  };
+/** Locates the partial download of these bytes. */
+export function partPathOf({ slot }: FileStore, digest: string | undefined): string {
+  return join(slot.directory, filePartName(digest));
 }
 
 /**
@@ -102,10 +97,6 @@ async function fingerprint(path: string): Promise<string | undefined> {
     if (isErrno(error, 'ENOENT', 'ENOTDIR')) return undefined;
     throw error;
   }
-}
-
-function sizeOf(name: string): number {
-  return Number(name.split('-')[1]);
 }
 
 async function digestFile(path: string): Promise<string> {

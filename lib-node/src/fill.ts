@@ -1,4 +1,4 @@
-// Updates a store of the cache under its lock: one process downloads, the others wait and reuse its result.
+// Updates a package of the cache under its lock: one process downloads, the others wait and reuse its result.
 
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { sweepLeftovers } from './cache.ts';
 import { digestMismatch, download } from './download.ts';
 import { BuildError } from './errors.ts';
 import { partName } from './layout.ts';
-import { acquireLock } from './lock.ts';
+import { runLocked } from './lock.ts';
 import type { Lock } from './lock.ts';
 import type { Progress } from './options.ts';
 import { openPartFile } from './part-file.ts';
@@ -37,17 +37,7 @@ export interface FillResult {
 export async function fillStore(job: FillJob): Promise<FillResult> {
   const { slot } = job.store;
   await mkdir(slot.directory, { recursive: true });
-  for (;;) {
-    const lock = await acquireLock(slot.lockDirectory, job.signal);
-    try {
-      return await fillLocked(job, lock);
-    } catch (error) {
-      // If this process was suspended, another one may have taken over the lock and the download: wait for it.
-      if (job.signal.aborted || (await lock.isHeld())) throw error;
-    } finally {
-      await lock.release();
-    }
-  }
+  return await runLocked(slot.lockDirectory, job.signal, async (lock) => await fillLocked(job, lock));
 }
 
 async function fillLocked(job: FillJob, lock: Lock): Promise<FillResult> {
@@ -93,7 +83,8 @@ async function downloadOffer(
       digest: offer.digest,
       sizeBytes: offer.sizeBytes,
       part,
-      openSink: () => store.open({ offer, partPath, report, signal }),
+      partDigest: offer.digest,
+      openSink: () => store.open({ offer, report, signal }),
       onBytes: (bytesDone, bytesTotal) => {
         report({ phase: 'download', bytesDone, bytesTotal });
       },

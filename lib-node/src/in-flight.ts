@@ -88,3 +88,35 @@ export function createSharedCalls<T>(): SharedCalls<T> {
     },
   };
 }
+
+/**
+ * Makes a signal that follows one caller's until it is handed over to a shared call, from when on it follows that of
+ * the call: a request that a caller has begun then outlives this caller.
+ */
+export function createHandover(from: AbortSignal | undefined): {
+  signal: AbortSignal;
+  handOver: (to: AbortSignal) => void;
+  /** Stops following the caller's signal, which may live much longer. */
+  release: () => void;
+} {
+  const controller = new AbortController();
+  const follow = (signal: AbortSignal | undefined): (() => void) => {
+    const onAbort = (): void => {
+      controller.abort(signal?.reason);
+    };
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener('abort', onAbort, { once: true });
+    return () => {
+      signal?.removeEventListener('abort', onAbort);
+    };
+  };
+  const release = follow(from);
+  return {
+    signal: controller.signal,
+    release,
+    handOver: (to) => {
+      release();
+      follow(to);
+    },
+  };
+}

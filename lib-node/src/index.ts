@@ -4,8 +4,9 @@ import { createArtefactCache } from './ensure.ts';
 
 export { getArtefact, listArtefacts } from './document.ts';
 export { ArchiveError, BuildError, RegistryError } from './errors.ts';
-export type { ArchiveErrorCode, BuildErrorCode } from './errors.ts';
+export type { ArchiveErrorCode, BuildErrorCode, FieldError } from './errors.ts';
 export type {
+  DroppedMetadata,
   EnsureArtefactFileOptions,
   EnsureArtefactOptions,
   EnsuredArtefact,

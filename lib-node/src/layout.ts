@@ -3,7 +3,7 @@
 
 import { createHash, randomBytes } from 'node:crypto';
 import { join, resolve } from 'node:path';
-import { digestPrefix } from './digest.ts';
+import { digestPrefix, parseDigest } from './digest.ts';
 
 /** Limit of one part of a path on common file systems. */
 const MAX_NAME_BYTES = 255;
@@ -69,6 +69,16 @@ export function isEntryName(name: string): boolean {
 /** Names a partial download. Without a digest, its bytes cannot be identified, so it is never resumed. */
 export function partName(digest: string | undefined): string {
   return digest === undefined ? '.unknown.part' : `.${digestPrefix(digest)}.part`;
+}
+
+/** Names the partial download of a file. Only its name tells whose bytes it has, so it is the whole digest. */
+export function filePartName(digest: string | undefined): string {
+  return digest === undefined ? partName(digest) : `.${digest.replace(':', '-')}.part`;
+}
+
+/** Returns the digest in a name that `filePartName` made of one. */
+export function parseFilePart(name: string): string | undefined {
+  return parseDigest(/^\.(sha256-.+)\.part$/.exec(name)?.[1]?.replace('-', ':'));
 }
 
 /** Names a directory to unpack into, until it is complete. */

@@ -40,6 +40,26 @@ export async function acquireLock(directory: string, signal?: AbortSignal): Prom
   }
 }
 
+/**
+ * Runs `work` under the lock, again if another process has taken over the lock meanwhile: this process was suspended.
+ */
+export async function runLocked<T>(
+  directory: string,
+  signal: AbortSignal,
+  work: (lock: Lock) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const lock = await acquireLock(directory, signal);
+    try {
+      return await work(lock);
+    } catch (error) {
+      if (signal.aborted || (await lock.isHeld())) throw error;
+    } finally {
+      await lock.release();
+    }
+  }
+}
+
 function holdLock(directory: string, ownName: string): Lock {
   const path = join(directory, ownName);
   const heartbeat = setInterval(() => {

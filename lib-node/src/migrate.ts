@@ -5,9 +5,11 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create } from 'tar/create';
-import { sendJson, sendThumbnail } from './change.ts';
+import { sendJson } from './change.ts';
 import { readDocument } from './document.ts';
 import { RegistryError } from './errors.ts';
+import { cleanAccount, isRefusedContent, pickCategory, setMetadata, setThumbnail } from './migrate-metadata.ts';
+import type { MetadataTarget } from './migrate-metadata.ts';
 import type { MigratePluginsOptions, MigrationReport, MigrationResult, PluginToMigrate } from './options.ts';
 import { publishArtefact } from './publish.ts';
 import { createRegistry } from './registry.ts';
@@ -15,13 +17,13 @@ import type { Registry } from './registry.ts';
 import { checkOptions, migrateRules } from './rules.ts';
 import type { AccountRef, Artefact } from './types.ts';
 
-const METADATA = ['title', 'description', 'group', 'documentation', 'deprecated', 'public', 'privateAccess'] as const;
 const NOARCH = 'noarch';
 
 /**
  * Uploads plug-ins and files with their metadata, and grants access to accounts. Skips slots that already have
  * content; sets metadata only on artefacts that are unchanged since their first upload, and a thumbnail only if there
- * is none. A failure does not stop the others: the report has the result of each.
+ * is none. Metadata that the registry refuses is left out, and reported as `dropped`. A failure does not stop the
+ * others: the report has the result of each.
  *
  * @throws TypeError if an option is unknown, missing or invalid; the signal's reason
  */
@@ -46,29 +48,48 @@ async function migrate(
   options: Omit<MigratePluginsOptions, 'plugins'>,
 ): Promise<MigrationResult> {
   const { artefactId, format = 'npm', architecture = NOARCH } = plugin;
-  const metadata: string[] = [];
+  const target: MetadataTarget = { registry, artefactId, signal: options.signal, set: [], dropped: [] };
+  const describe = (status: MigrationResult['status']): MigrationResult => ({
+    artefactId,
+    status,
+    metadata: target.set,
+    ...(target.dropped.length > 0 && { dropped: target.dropped }),
+  });
   try {
     const existing = await find(registry, artefactId, options.signal);
     const isPresent =
       format === 'npm'
         ? existing?.tarballs?.[architecture] !== undefined
         : existing?.digest !== undefined || existing?.filePath !== undefined;
-    const document = existing && isPresent ? existing : await publish(plugin, options);
+    const document = existing && isPresent ? existing : await publish(plugin, options, target);
     // Later changes were made on purpose and are kept.
-    if (document.createdAt === document.updatedAt)
-      await setMetadata(registry, document, plugin, metadata, options.signal);
-    if (plugin.thumbnail !== undefined && !document.thumbnail) {
-      await sendThumbnail(registry, artefactId, plugin.thumbnail, options.signal);
-      metadata.push('thumbnail');
-    }
-    return { artefactId, status: isPresent ? 'present' : 'uploaded', metadata };
+    if (document.createdAt === document.updatedAt) await setMetadata(target, plugin);
+    if (plugin.thumbnail !== undefined && !document.thumbnail) await setThumbnail(target, plugin.thumbnail);
+    return describe(isPresent ? 'present' : 'uploaded');
   } catch (error) {
     options.signal?.throwIfAborted();
-    return { artefactId, status: 'failed', metadata, reason: error instanceof Error ? error.message : String(error) };
+    return { ...describe('failed'), reason: error instanceof Error ? error.message : String(error) };
   }
 }
 
+/** Uploads the content, without the category if the registry does not have it. */
 async function publish(
+  plugin: PluginToMigrate,
+  options: Omit<MigratePluginsOptions, 'plugins'>,
+  target: MetadataTarget,
+): Promise<Artefact> {
+  const category = pickCategory(target, plugin);
+  try {
+    return await publishContent({ ...plugin, category }, options);
+  } catch (error) {
+    if (category === undefined || !isRefusedContent(error) || !/category/.test(error.message + error.code))
+      throw error;
+    target.dropped.push({ field: 'category', reason: error.message });
+    return await publishContent({ ...plugin, category: undefined }, options);
+  }
+}
+
+async function publishContent(
   { artefactId, path, format = 'npm', architecture, category }: PluginToMigrate,
   options: Omit<MigratePluginsOptions, 'plugins'>,
 ): Promise<Artefact> {
@@ -107,29 +128,13 @@ async function pack(directory: string, file: string): Promise<void> {
   );
 }
 
-/** Sets all metadata of the plug-in in one request. @param setFields receives the names of the fields */
-async function setMetadata(
-  registry: Registry,
-  document: Artefact,
-  plugin: PluginToMigrate,
-  setFields: string[],
-  signal: AbortSignal | undefined,
-): Promise<void> {
-  const changes = Object.fromEntries(
-    METADATA.filter((name) => plugin[name] !== undefined).map((name) => [name, plugin[name]]),
-  );
-  if (Object.keys(changes).length === 0) return;
-  await sendJson(registry, 'PATCH', ['artefacts', document._id], changes, signal);
-  setFields.push(...Object.keys(changes));
-}
-
 async function grant(
   registry: Registry,
   account: AccountRef,
   signal: AbortSignal | undefined,
 ): Promise<MigrationReport['grants'][number]> {
   try {
-    await sendJson(registry, 'POST', ['access-grants'], { account }, signal);
+    await sendJson(registry, 'POST', ['access-grants'], { account: cleanAccount(account) }, signal);
     return { account, status: 'granted' };
   } catch (error) {
     signal?.throwIfAborted();

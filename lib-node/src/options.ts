@@ -103,6 +103,8 @@ export interface EnsuredArtefact {
 export interface EnsuredFile {
   /** Absolute path, `<cacheDir>/<fileName>`. A newer upload replaces it atomically: open files keep the old bytes. */
   path: string;
+  /** ISO 8601 UTC of the last upload, in whole seconds; undefined if the registry provides none. */
+  dataUpdatedAt: string | undefined;
   /** `sha256:<64 hex digits>` of the file; computed here if the registry provides none. */
   digest: string;
   /** Whether this call downloaded it. */
@@ -158,12 +160,21 @@ export interface MigratePluginsOptions extends RegistryOptions {
   onResult?: ((result: MigrationResult) => void) | undefined;
 }
 
+export interface DroppedMetadata {
+  /** `documentation`, or a part of a field: `title.fr`, `privateAccess.0`. */
+  field: string;
+  /** Why, in one sentence. */
+  reason: string;
+}
+
 export interface MigrationResult {
   artefactId: string;
   /** `present`: the slot already had content, which was not replaced. */
   status: 'uploaded' | 'present' | 'failed';
   /** Fields that were set, on failure those before it. */
   metadata: string[];
+  /** Metadata that the registry refuses, which was left out; missing if there is none. */
+  dropped?: DroppedMetadata[];
   /** Why it failed, in one sentence. */
   reason?: string;
 }

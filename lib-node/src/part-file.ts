@@ -1,13 +1,17 @@
 // A partial download in a file that survives the process.
 
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, rename } from 'node:fs/promises';
 
 const READ_BYTES = 1024 * 1024;
 /** Backpressure limit of bytes queued for the disk, which one system call then writes. */
 const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 
 export interface PartFile {
+  /** Where it is now. */
+  path: () => string;
+  /** Moves it, also while bytes are being written. */
+  move: (path: string) => Promise<void>;
   /** Reads the bytes of an earlier attempt. */
   read: () => AsyncIterable<Uint8Array>;
   /**
@@ -22,7 +26,8 @@ export interface PartFile {
 }
 
 /** Opens a partial file, new or existing. */
-export async function openPartFile(path: string): Promise<PartFile> {
+export async function openPartFile(initialPath: string): Promise<PartFile> {
+  let path = initialPath;
   const file = await open(path, 'a+');
   let queue: Uint8Array[] = [];
   let queuedBytes = 0;
@@ -50,6 +55,11 @@ export async function openPartFile(path: string): Promise<PartFile> {
   }
 
   return {
+    path: () => path,
+    move: async (target) => {
+      if (target !== path) await rename(path, target);
+      path = target;
+    },
     read: () => createReadStream(path, { highWaterMark: READ_BYTES }) as AsyncIterable<Buffer>,
     append: async (chunk) => {
       queue.push(chunk);

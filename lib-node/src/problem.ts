@@ -1,6 +1,7 @@
 // Turns an HTTP response of status 400 and above into a RegistryError.
 
 import { RegistryError } from './errors.ts';
+import type { FieldError } from './errors.ts';
 
 const MAX_MESSAGE_LENGTH = 1000;
 
@@ -26,6 +27,7 @@ export function refusalError(refusal: Refusal): RegistryError {
     status,
     code,
     artefactId,
+    errors: parseErrors(problem.errors),
     retryAfterMs: parseRetryAfter(refusal.retryAfter),
   });
 }
@@ -37,6 +39,12 @@ function parseObject(text: string): Record<string, unknown> {
   } catch {
     return {};
   }
+}
+
+function parseErrors(errors: unknown): FieldError[] {
+  return (Array.isArray(errors) ? (errors as (Partial<FieldError> | null)[]) : []).flatMap((error) =>
+    typeof error?.path === 'string' ? [{ path: error.path, message: String(error.message) }] : [],
+  );
 }
 
 /** Parses seconds or an HTTP date (RFC 9110 section 10.2.3) into milliseconds from now. */

@@ -6,7 +6,7 @@ import { startIdleTimeout } from './idle-timeout.ts';
 import type { IdleTimeout } from './idle-timeout.ts';
 import { refusalError } from './problem.ts';
 import type { Registry } from './registry.ts';
-import { RegistryResponse } from './response.ts';
+import { hasValidators, RegistryResponse } from './response.ts';
 
 const MAX_REDIRECTS = 5;
 /** Problem documents have some hundred bytes; of other error pages, the beginning says enough. */
@@ -98,11 +98,14 @@ function nextUrl(from: URL, response: RegistryResponse, artefactId: string | und
 }
 
 /**
- * Adapts a range request to another origin (an S3 storage), which does not know the registry's ETags. If the redirect
- * carries the expected ETag, the range is sent without If-Range; otherwise the whole body is requested.
+ * Adapts a request to another origin (an S3 storage), which does not know the registry's validators: it gets no
+ * conditions, unless the registry leaves the validators to it. If the redirect carries the expected ETag, the range is
+ * sent without If-Range; otherwise the whole body is requested.
  */
 function conditionsForOtherOrigin(headers: Record<string, string>, redirect: Headers): Record<string, string> {
-  const { 'if-range': etag, range, ...rest } = headers;
+  const { 'if-range': etag, range, 'if-none-match': match, 'if-modified-since': since, ...others } = headers;
+  const conditions = { ...(match && { 'if-none-match': match }), ...(since && { 'if-modified-since': since }) };
+  const rest = hasValidators(redirect) ? others : { ...others, ...conditions };
   return range !== undefined && etag !== undefined && redirect.get('etag') === etag ? { ...rest, range } : rest;
 }
 

@@ -16,6 +16,11 @@ export interface ResponseContext {
   redirect: Headers | undefined;
 }
 
+/** Tells whether a redirect says which bytes it leads to; if not, those of the storage count. */
+export function hasValidators(headers: Headers): boolean {
+  return headers.has('etag') || headers.has('last-modified');
+}
+
 export class RegistryResponse {
   readonly status: number;
   readonly headers: Headers;
@@ -23,14 +28,18 @@ export class RegistryResponse {
   readonly etag: string | undefined;
   /** The registry's digest of the whole representation. */
   readonly digest: string | undefined;
+  /** The registry's date of the whole representation. */
+  readonly lastModified: string | undefined;
   readonly #response: Response;
   readonly #context: ResponseContext;
 
   constructor(response: Response, context: ResponseContext) {
     this.status = response.status;
     this.headers = response.headers;
-    const validators = context.redirect ?? response.headers;
+    const { redirect } = context;
+    const validators = redirect !== undefined && hasValidators(redirect) ? redirect : response.headers;
     this.etag = validators.get('etag') ?? undefined;
+    this.lastModified = validators.get('last-modified') ?? undefined;
     this.digest = readDigestHeaders(validators) ?? readDigestHeaders(response.headers);
     this.#response = response;
     this.#context = context;

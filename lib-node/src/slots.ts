@@ -14,7 +14,7 @@ export interface Offer {
   sizeBytes: number | undefined;
   version: string | undefined;
   dataUpdatedAt: string | undefined;
-  /** Route below the artefact; files, and registries without slots, have `/download` only. */
+  /** Route below the artefact; registries without slots have `/download` only. */
   route: 'tarball' | 'download';
   /** Slot to request there. */
   architecture?: string;
@@ -41,17 +41,6 @@ export function chooseTarball(document: Artefact, architecture: string): Offer {
     throw refusal(document, 404, 'slot_not_found', `has no tarball for ${slotNames}`);
   }
   return describe(document, slot, { route: 'tarball', architecture: architecture === '' ? NOARCH : architecture });
-}
-
-/**
- * Chooses the file of a file artefact.
- *
- * @throws RegistryError `wrong_format` (400) for an npm artefact
- */
-export function chooseFile(document: Artefact): Offer {
-  if (document.format !== 'file')
-    throw refusal(document, 400, 'wrong_format', 'is an npm package, not a file: use ensureArtefact');
-  return describe(document, document, { route: 'download' });
 }
 
 function refusal({ _id }: Artefact, status: number, code: string, reason: string): RegistryError {

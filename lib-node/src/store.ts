@@ -1,5 +1,5 @@
-// The interface of one place in the cache, which fill.ts updates without knowing its content: unpacked packages
-// (package-store.ts) or one file (file-store.ts).
+// The interface of one place in the cache for unpacked packages, which fill.ts updates without knowing how they are
+// unpacked and built (package-store.ts).
 
 import type { Sink } from './download.ts';
 import type { CacheSlot } from './layout.ts';
@@ -28,8 +28,6 @@ export interface Store {
 
 export interface StagingContext {
   offer: Offer;
-  /** The file that holds the bytes downloaded so far. */
-  partPath: string;
   report: (progress: Progress) => void;
   signal: AbortSignal;
 }

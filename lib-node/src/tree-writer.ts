@@ -29,7 +29,13 @@ export interface TreeWriter {
   finish: () => void;
 }
 
-/** Makes the writer of one archive. Drops the folder that all entries share (`package/` in npm tarballs). */
+/** Root of archives of the content of a folder: `tar -C style .` names its entries `./style.json`. */
+const ROOT = '.';
+
+/**
+ * Makes the writer of one archive. Drops the folder that all entries share: `package/` in npm tarballs, which some
+ * programs name `./package/`, or ROOT.
+ */
 export function createTreeWriter(directory: string): TreeWriter {
   const directories = new Set<string>();
   const files = new Set<string>();
@@ -40,9 +46,11 @@ export function createTreeWriter(directory: string): TreeWriter {
     const [first, ...parts] = splitPath(archivePath);
     // The root of the archive itself, `./`.
     if (first === undefined) return '';
-    folder ??= first;
-    if (first !== folder) throw unsafe(archivePath, 'is outside the top folder of the archive');
-    return parts.join('/');
+    const isBelowRoot = archivePath.startsWith('./') && (folder === ROOT || first !== 'package');
+    const top = isBelowRoot ? ROOT : first;
+    folder ??= top;
+    if (top !== folder) throw unsafe(archivePath, 'is outside the top folder of the archive');
+    return (isBelowRoot ? [first, ...parts] : parts).join('/');
   }
 
   const targetOf = (path: string): string => `${directory}/${path}`;

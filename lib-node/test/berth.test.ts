@@ -139,13 +139,17 @@ test('an account with a non-ASCII name gets what is shared with it, and nothing 
   assert.equal((await ensureArtefact(options)).digest, ONE.digest);
   const other = { ...account, department: 'eau' };
   await assert.rejects(ensureArtefact({ ...options, account: other, cacheDir: await makeDirectory(t) }), {
-    status: 404,
-    code: 'artefact_not_found',
+    status: 403,
+    code: 'not_shared',
   });
   await assert.rejects(ensureArtefact({ ...options, artefactId: 'private' }), {
+    status: 403,
+    code: 'not_shared',
+    artefactId: 'private',
+  });
+  await assert.rejects(ensureArtefact({ ...options, artefactId: 'absent' }), {
     status: 404,
     code: 'artefact_not_found',
-    artefactId: 'private',
   });
   await assert.rejects(publish('shared', TWO, { account }), { status: 403, code: 'account_read_only' });
 });
@@ -242,8 +246,10 @@ test('a file is published, downloaded, resumed after a lost connection, and repl
   const { architecture, ...options } = { ...(await consumer(t, '@acme/europe.pmtiles')), registryUrl: proxy.url };
   proxy.cut('/download', 1_000_000);
   const first = await ensureArtefactFile(options);
+  assert.ok(Math.abs(Date.parse(first.dataUpdatedAt ?? '') - Date.now()) < 600_000);
   assert.deepEqual(first, {
     path: join(options.cacheDir, '@acme/europe.pmtiles'),
+    dataUpdatedAt: first.dataUpdatedAt,
     digest: one.digest,
     downloaded: true,
     stale: false,
@@ -254,7 +260,9 @@ test('a file is published, downloaded, resumed after a lost connection, and repl
   assert.deepEqual(await ensureArtefactFile(options), { ...first, downloaded: false });
   assert.equal(proxy.requests.length, 1);
   await publish('@acme/europe.pmtiles', two, { format: 'file' });
-  assert.deepEqual(await ensureArtefactFile(options), { ...first, digest: two.digest });
+  const second = await ensureArtefactFile(options);
+  assert.ok((second.dataUpdatedAt ?? '') > (first.dataUpdatedAt ?? ''));
+  assert.deepEqual(second, { ...first, dataUpdatedAt: second.dataUpdatedAt, digest: two.digest });
   assert.deepEqual(await readFile(first.path), two.bytes);
   await assert.rejects(ensureArtefact({ ...options, architecture }), { status: 400, code: 'wrong_format' });
 });

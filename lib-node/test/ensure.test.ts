@@ -19,7 +19,7 @@ test('the first call downloads, unpacks without package/ and returns the path', 
   const { dataUpdatedAt, ...result } = await ensureArtefact(options);
   const path = join(cacheDir, '%40acme%2Fsample%401', 'x64', ONE.digest.slice(7, 23));
   assert.deepEqual(result, { path, version: '1.0.0', digest: ONE.digest, downloaded: true, stale: false });
-  assert.equal(dataUpdatedAt, '2026-01-01T00:00:00.001Z');
+  assert.equal(dataUpdatedAt, '2026-01-01T00:00:01.000Z');
   assert.equal(await readFile(join(path, 'index.js'), 'utf8'), 'export default 1');
   assert.deepEqual(JSON.parse(await readFile(join(path, 'package.json'), 'utf8')), {
     name: '@acme/sample',

@@ -23,6 +23,8 @@ interface Setting {
   options: EnsureArtefactFileOptions & { secretKey: string };
   registry: Proxy;
   storage: Proxy;
+  /** Without the proxy. */
+  berthUrl: string;
 }
 
 /** Starts a registry with its files on S3, each behind a proxy that records requests. */
@@ -36,6 +38,7 @@ async function setUp(t: TestContext): Promise<Setting> {
   return {
     registry,
     storage,
+    berthUrl: berth.url,
     options: {
       registryUrl: registry.url,
       secretKey: berth.secretKey,
@@ -56,16 +59,30 @@ async function setUp(t: TestContext): Promise<Setting> {
   };
 }
 
+async function dateOf({ secretKey }: Setting['options'], berthUrl: string): Promise<string> {
+  const { headers } = await fetch(`${berthUrl}/api/v1/artefacts/${encodeURIComponent(ID)}/download`, {
+    method: 'HEAD',
+    headers: { 'x-secret-key': secretKey },
+  });
+  return new Date(headers.get('last-modified') ?? '').toISOString();
+}
+
 function describeFile(seed: string): Tarball {
   return describeTarball(incompressible(3_000_000, seed));
 }
 
 test('a file is downloaded from S3 without credentials and verified; cache hits only ask the registry', async (t) => {
-  const { publish, options, registry, storage } = await setUp(t);
+  const { publish, options, registry, storage, berthUrl } = await setUp(t);
   const one = describeFile('one');
   await publish(one);
   const first = await ensureArtefactFile(options);
-  assert.deepEqual(first, { path: join(options.cacheDir, ID), digest: one.digest, downloaded: true, stale: false });
+  assert.deepEqual(first, {
+    path: join(options.cacheDir, ID),
+    dataUpdatedAt: await dateOf(options, berthUrl),
+    digest: one.digest,
+    downloaded: true,
+    stale: false,
+  });
   assert.deepEqual(await readFile(first.path), one.bytes);
   assert.deepEqual(
     storage.requests.map(({ method }) => method),
@@ -78,14 +95,18 @@ test('a file is downloaded from S3 without credentials and verified; cache hits 
     );
     assert.ok(![url, ...Object.values(headers)].join().includes(options.secretKey));
   }
-  assert.equal(registry.requests.length, 2);
+  assert.equal(registry.requests.length, 1);
 
   assert.deepEqual(await ensureArtefactFile(options), { ...first, downloaded: false });
-  assert.deepEqual([registry.requests.length, storage.requests.length], [3, 1]);
+  assert.deepEqual([registry.requests.length, storage.requests.length], [2, 1]);
 
   const two = describeFile('two');
   await publish(two);
-  assert.deepEqual(await ensureArtefactFile(options), { ...first, digest: two.digest });
+  assert.deepEqual(await ensureArtefactFile(options), {
+    ...first,
+    dataUpdatedAt: await dateOf(options, berthUrl),
+    digest: two.digest,
+  });
   assert.deepEqual(await readFile(first.path), two.bytes);
 });
 

@@ -69,6 +69,22 @@ test('links that stay inside are kept', async (t) => {
   assert.equal((await stat(join(directory, 'hard.js'))).ino, (await stat(join(directory, 'a/b.js'))).ino);
 });
 
+test('an archive of the content of a folder is unpacked as it is', async (t) => {
+  const [source, directory] = [await makeDirectory(t), await makeDirectory(t)];
+  await mkdir(join(source, 'sprites'));
+  await writeFile(join(source, 'style.json'), '{}');
+  await writeFile(join(source, 'sprites/a.png'), 'a');
+  const archive = join(await makeDirectory(t), 'style.tgz');
+  execFileSync('tar', ['czf', archive, '-C', source, '.']);
+  await extractTarball(createReadStream(archive), join(directory, 'style'));
+  assert.equal(await readFile(join(directory, 'style/style.json'), 'utf8'), '{}');
+  assert.equal(await readFile(join(directory, 'style/sprites/a.png'), 'utf8'), 'a');
+  await assert.rejects(
+    extract([{ path: './style.json' }, { path: 'other/a.txt' }], join(directory, 'mixed')),
+    /outside the top folder/,
+  );
+});
+
 test('the later of two entries with one path wins', async (t) => {
   const directory = await makeDirectory(t);
   await extract(

@@ -104,6 +104,9 @@ describe('signing in', () => {
       await page.getByText(t('common.signOut')).click();
       await page.waitForURL((url) => url.origin === provider.issuer);
       assert.ok(provider.signedOut > 0);
+      // Not to the root of the host, where another service may be.
+      await page.getByRole('button', { name: 'Yes, sign me out' }).click();
+      await page.waitForURL(registry.pages);
     },
   );
 

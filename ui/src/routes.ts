@@ -1,8 +1,10 @@
 // Routes of all pages, with the role that each one requires.
 
-import { createRouter, createWebHistory, type Router } from 'vue-router';
+import { createRouter, createWebHistory, type Router, type RouteRecordRaw } from 'vue-router';
 import { registryUrl } from './api/client.ts';
+import type { Frame } from './composables/use-frame.ts';
 import type { SessionState } from './composables/use-session.ts';
+import { artefactPage } from './features/artefacts/artefact.ts';
 import BrowsePage from './pages/browse-page.vue';
 
 declare module 'vue-router' {
@@ -15,9 +17,23 @@ declare module 'vue-router' {
 const signedIn = { for: 'signed-in' } as const;
 const superadmin = { for: 'superadmin' } as const;
 
-export function createPages(session: SessionState): Router {
+/** Of the administration of registries that Berth replaces. */
+const formerAddresses: RouteRecordRaw[] = [
+  { path: '/artefacts', redirect: '/' },
+  { path: '/admin/artefacts', redirect: '/' },
+  { path: '/admin/artefacts/:id', redirect: ({ params }) => artefactPage(String(params.id)) },
+  { path: '/admin/api-keys', redirect: '/admin/keys' },
+  { path: '/admin/access-grants', redirect: '/admin/grants' },
+  { path: '/admin/remote-registries', redirect: '/admin/remotes' },
+  {
+    path: '/admin/remote-registries/:id',
+    redirect: ({ params }) => `/admin/remotes/${encodeURIComponent(String(params.id))}`,
+  },
+];
+
+export function createPages(session: SessionState, frame: Frame): Router {
   const router = createRouter({
-    history: createWebHistory(registryUrl.pathname),
+    history: frame.watchHistory(createWebHistory(registryUrl.pathname)),
     scrollBehavior: (to, from, saved) => saved ?? (to.path === from.path ? {} : { top: 0 }),
     routes: [
       { path: '/', component: BrowsePage },
@@ -56,6 +72,7 @@ export function createPages(session: SessionState): Router {
           { path: 'storage', component: () => import('./pages/admin/storage-page.vue') },
         ],
       },
+      ...formerAddresses,
       { path: '/:rest(.*)*', component: () => import('./pages/not-found-page.vue') },
     ],
   });
@@ -63,6 +80,7 @@ export function createPages(session: SessionState): Router {
     if (to.meta.for && !session.isSignedIn.value) return { path: '/sign-in', query: { redirect: to.fullPath } };
     return true;
   });
+  frame.onNavigation((path) => void router.replace(path));
   // After a server update, an open page may import chunks of the old build that are gone: reload, once for each path.
   router.onError((error, to) => {
     if (isMissingChunk(error) && (history.state as { berthReloaded?: string } | null)?.berthReloaded !== to.fullPath)

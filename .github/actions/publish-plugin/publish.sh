@@ -9,7 +9,7 @@ trap 'rm -rf "$tools"' EXIT
 
 # By default, the registry serves the command in its own version; npm requests that address on each run. npm 12 and
 # later install from an address only with --allow-remote.
-registry="$(sed 's:/*$::' <<< "$BERTH_URL")"
+registry="$(tr -d '[:space:]' <<< "$BERTH_URL" | sed 's:/*$::')"
 read -r -a packages <<< "${BERTH_CLI:-$registry/clients/cli.tgz}"
 
 # Only the registry gets the key: neither npm nor install scripts can read it.
@@ -18,7 +18,11 @@ env -u BERTH_API_KEY -u ACTIONS_ID_TOKEN_REQUEST_URL -u ACTIONS_ID_TOKEN_REQUEST
   --prefix "$tools" "${packages[@]}"
 
 parameters=(publish "$PLUGIN_DIRECTORY" --json)
+# The output of a build has its dependencies in it.
+[[ -z "$PLUGIN_BUNDLE" && -z "$PLUGIN_ROOT" ]] && PLUGIN_BUNDLE=true
 [[ "$PLUGIN_BUNDLE" == true ]] && parameters+=(--bundle)
+[[ -n "$PLUGIN_ROOT" ]] && parameters+=(--root "$PLUGIN_ROOT")
+[[ -n "$PLUGIN_LINE" ]] && parameters+=(--line "$PLUGIN_LINE")
 [[ "$PLUGIN_SCRIPTS" == true ]] && parameters+=(--scripts)
 [[ -n "$PLUGIN_ID" ]] && parameters+=(--id "$PLUGIN_ID")
 [[ -n "$PLUGIN_ARCHITECTURE" ]] && parameters+=(--architecture "$PLUGIN_ARCHITECTURE")

@@ -80,6 +80,16 @@ export function accountMatches(entry: Account, account: Account): boolean {
   );
 }
 
+/**
+ * Returns an account as clients name it in the form that is stored and compared: departments are of organisations, so
+ * that of a user, which some clients send, does not count.
+ */
+export function normaliseAccount<Named extends Account>(account: Named): Named {
+  if (account.type !== 'user' || account.department === undefined) return account;
+  const { department: _ofNoUser, ...user } = account;
+  return user as Named;
+}
+
 /** Returns the account whose rights apply to reads; undefined if the caller acts for no account. */
 export function accountOf(caller: Caller): Account | undefined {
   return 'account' in caller ? caller.account : undefined;

@@ -17,5 +17,6 @@ export const CrossOriginError = defineError('cross_origin', 403, 'Cross-origin r
 export const SessionReadOnlyError = defineError('session_read_only', 403, 'Read-only session');
 export const KeyScopeError = defineError('key_scope', 403, 'Outside the scope of the key');
 export const NoAccessGrantError = defineError('no_access_grant', 403, 'No access grant');
+export const NotSharedError = defineError('not_shared', 403, 'Not shared with the account');
 export const NotVisibleError = defineError('artefact_not_found', 404, 'Artefact not found');
 export const UploadNotFoundError = defineError('upload_not_found', 404, 'Upload not found');

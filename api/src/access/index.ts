@@ -1,4 +1,12 @@
-export { accountMatches, accountOf, ANONYMOUS, identityOf, isUnlimited, uploaderOf } from './caller.ts';
+export {
+  accountMatches,
+  accountOf,
+  ANONYMOUS,
+  identityOf,
+  isUnlimited,
+  normaliseAccount,
+  uploaderOf,
+} from './caller.ts';
 export type {
   Account,
   AnonymousCaller,

@@ -16,6 +16,7 @@ import {
   ForbiddenError,
   KeyScopeError,
   NoAccessGrantError,
+  NotSharedError,
   NotVisibleError,
   UnauthenticatedError,
   UploadNotFoundError,
@@ -51,9 +52,13 @@ export type Refusal = BerthError | undefined;
 const anyone: (caller: Caller) => Refusal = () => undefined;
 
 export const policy = {
-  /** Reads metadata, thumbnail, README and licences. A refusal looks as if the artefact did not exist. */
+  /**
+   * Reads metadata, thumbnail, README and licences of an artefact that exists. A refusal looks as if it did not, but
+   * to internal services, which may know of every artefact and tell their users why they cannot use it.
+   */
   seeArtefact(caller: Caller, artefact: Visibility): Refusal {
-    return canSee(caller, artefact) ? undefined : notVisible();
+    if (canSee(caller, artefact)) return undefined;
+    return caller.kind === 'internal' ? notShared() : notVisible();
   },
 
   /** Downloads the bytes of an artefact. */
@@ -74,6 +79,9 @@ export const policy = {
   seeProvenance(caller: Caller): Refusal {
     return canSeeProvenance(caller) ? undefined : forbidden(caller, 'a superadmin or an internal service');
   },
+
+  /** Sorts a list by what only superadmins compare; for others it has the default order. */
+  sortByAccess: superadminOnly,
 
   /** Uploads to this ID; checked before the body is read. */
   startUpload(caller: Caller, id: string): Refusal {
@@ -168,6 +176,12 @@ export function notVisible(): BerthError {
   return new NotVisibleError('No artefact has this ID, or it is not shared with you.');
 }
 
+function notShared(): BerthError {
+  return new NotSharedError(
+    'This artefact is neither public nor shared with the account of x-account: share it with the account first.',
+  );
+}
+
 /** Throws the refusal that the policy returned, if any. */
 export function enforce(refusal: Refusal): void {
   if (refusal) throw refusal;
@@ -185,9 +199,12 @@ export function canSee(caller: Caller, artefact: Visibility): boolean {
   return account !== undefined && artefact.privateAccess.some((entry) => accountMatches(entry, account));
 }
 
-/** Tells whether the caller may see who uploaded an artefact and with whom it is shared. */
+/**
+ * Tells whether the caller may see who uploaded an artefact and with whom it is shared. A service that acts for an
+ * account passes what it reads on to that account.
+ */
 export function canSeeProvenance(caller: Caller): boolean {
-  return isUnlimited(caller) || caller.kind === 'internal';
+  return isUnlimited(caller);
 }
 
 /** Tells whether the declared fields decide all scopes of the caller, so that no content can violate them any more. */

@@ -6,6 +6,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Executor } from '../db/index.ts';
 import {
   ANONYMOUS,
+  normaliseAccount,
   type Account,
   type Caller,
   type InternalCaller,
@@ -132,8 +133,7 @@ function parseAccount(header: string): Account {
     (department !== undefined && department !== null && !isText(department))
   )
     throw invalid;
-  if (type === 'user' && department) throw invalid;
-  return { type, id, ...(name ? { name } : {}), ...(department ? { department } : {}) };
+  return normaliseAccount({ type, id, ...(name ? { name } : {}), ...(department ? { department } : {}) });
 }
 
 function isText(value: unknown): value is string {

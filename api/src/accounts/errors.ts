@@ -9,7 +9,6 @@ export const OrganizationExistsError = defineError('organization_exists', 409, '
 export const MemberNotFoundError = defineError('member_not_found', 404, 'Member not found');
 export const DepartmentNotFoundError = defineError('department_not_found', 404, 'Department not found');
 export const AccountNotAllowedError = defineError('account_not_allowed', 403, 'Account not allowed');
-export const AccountInvalidError = defineError('account_invalid', 400, 'Invalid account');
 export const GrantNotFoundError = defineError('access_grant_not_found', 404, 'Access grant not found');
 export const GrantExistsError = defineError('grant_exists', 409, 'Access grant already exists');
 export const SessionNotFoundError = defineError('session_not_found', 404, 'Session not found');

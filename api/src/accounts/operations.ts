@@ -1,6 +1,6 @@
 // Conversions shared by the sub-folders: dates and roles of better-auth, searches, pages.
 
-import { DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE, type PageQuery } from './schemas.ts';
+import { DEFAULT_PAGE_SIZE, type PageQuery } from './schemas.ts';
 
 /** ID of the OpenID provider in better-auth and in the callback path. */
 export const OIDC_PROVIDER_ID = 'oidc';
@@ -28,9 +28,9 @@ export function searchPatterns(query: string | undefined): string[] {
   return words.map((word) => `%${word.replace(/[\\%_]/g, (special) => `\\${special}`).replace(/[^ -~]/gu, '_')}%`);
 }
 
-/** Returns offset and limit of a page; `size` is capped at MAX_PAGE_SIZE. */
+/** Returns offset and limit of a page. */
 export function pageBounds({ skip = 0, size = DEFAULT_PAGE_SIZE }: PageQuery): { offset: number; limit: number } {
-  return { offset: skip, limit: Math.min(size, MAX_PAGE_SIZE) };
+  return { offset: skip, limit: size };
 }
 
 /** Returns the URL at which a user sets a new password. The token is in the fragment, which is in no log. */

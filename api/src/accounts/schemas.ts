@@ -1,8 +1,7 @@
 import { Type, type TSchema } from 'typebox';
+import { pageFields } from '../http/index.ts';
 
-/** Default and largest page size. */
 export const DEFAULT_PAGE_SIZE = 10;
-export const MAX_PAGE_SIZE = 1000;
 
 const MAX_QUERY_LENGTH = 200;
 export const MAX_NAME_LENGTH = 200;
@@ -15,15 +14,7 @@ export const MAX_PASSWORD_LENGTH = 128;
 export const PageQuerySchema = Type.Object(
   {
     q: Type.Optional(Type.String({ maxLength: MAX_QUERY_LENGTH, description: 'Search words, in any order and case' })),
-    skip: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Items to skip at the start' }),
-    ),
-    size: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        description: `Page size: ${DEFAULT_PAGE_SIZE} by default, at most ${MAX_PAGE_SIZE}`,
-      }),
-    ),
+    ...pageFields(DEFAULT_PAGE_SIZE),
   },
   { additionalProperties: false },
 );

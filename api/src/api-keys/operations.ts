@@ -1,7 +1,7 @@
 // Raw form of keys and validation of their fields, as pure functions.
 
 import { createHmac, randomBytes } from 'node:crypto';
-import type { Caller, KeyScopes } from '../access/index.ts';
+import { normaliseAccount, type Caller, type KeyScopes } from '../access/index.ts';
 import type { FieldError } from '../errors.ts';
 import { ApiKeyFieldsError } from './errors.ts';
 import type { ApiKey, NewApiKey } from './schemas.ts';
@@ -13,10 +13,10 @@ const KEY_ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 const INVALID_TIME = 'must be an existing date and time, without leap seconds';
 const SCOPES = ['allowedName', 'allowedNamePrefix', 'allowedPackageName', 'allowedCategory'] as const;
 
-/** Creates a raw key, `reg_<8 characters>_<64 hexadecimal digits>`, and its `shortId`, `reg_<8 characters>`. */
+/** Creates a raw key, `reg_<8 characters>_<64 hexadecimal digits>`, and its `shortId`, the eight characters. */
 export function createRawKey(): { rawKey: string; shortId: string } {
-  const shortId = `reg_${randomBytes(SHORT_ID_BYTES).toString('hex')}`;
-  return { rawKey: `${shortId}_${randomBytes(SECRET_BYTES).toString('hex')}`, shortId };
+  const shortId = randomBytes(SHORT_ID_BYTES).toString('hex');
+  return { rawKey: `reg_${shortId}_${randomBytes(SECRET_BYTES).toString('hex')}`, shortId };
 }
 
 /** Tells whether a text has the form of a raw key. */
@@ -66,7 +66,8 @@ export function creatorOf(caller: Caller): Pick<ApiKey, 'createdBy'> {
 }
 
 /**
- * Validates what the schema cannot, and returns the fields with `expiresAt` in UTC with milliseconds.
+ * Validates what the schema cannot, and returns the fields with `expiresAt` in UTC with milliseconds and the owner as
+ * it is stored.
  * @throws api_key_fields_invalid with one entry per field
  */
 export function checkFields(fields: NewApiKey, categories: readonly string[]): NewApiKey {
@@ -75,7 +76,11 @@ export function checkFields(fields: NewApiKey, categories: readonly string[]): N
   if (expiresAt && Number.isNaN(expiresAt.getTime())) errors.push({ path: '/expiresAt', message: INVALID_TIME });
   if (errors.length > 0)
     throw new ApiKeyFieldsError('The key cannot be created from these fields: see errors.', { errors });
-  return { ...fields, ...(expiresAt && { expiresAt: expiresAt.toISOString() }) };
+  return {
+    ...fields,
+    ...(expiresAt && { expiresAt: expiresAt.toISOString() }),
+    ...(fields.owner && { owner: normaliseAccount(fields.owner) }),
+  };
 }
 
 /** Normalises an expiry to UTC with milliseconds. @throws api_key_fields_invalid */
@@ -94,8 +99,6 @@ function readKeyErrors({ owner, ...fields }: NewApiKey): FieldError[] {
     message: 'is a scope, and only upload keys have scopes',
   }));
   if (!owner) errors.push({ path: '/owner', message: 'must name the account that the read key belongs to' });
-  if (owner?.type === 'user' && owner.department !== undefined)
-    errors.push({ path: '/owner/department', message: 'must be left out: a user has no departments' });
   return errors;
 }
 

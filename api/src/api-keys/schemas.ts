@@ -1,8 +1,7 @@
 import { Type, type Static } from 'typebox';
 import { AccountSchema } from '../access/index.ts';
+import { MAX_PAGE_SIZE, pageFields } from '../http/index.ts';
 
-/** Default and largest page size: more keys than a registry usually has. */
-export const MAX_PAGE_SIZE = 1000;
 const MAX_NAME_LENGTH = 200;
 /** As long as the longest artefact id; npm's package names are shorter. */
 const MAX_SCOPE_LENGTH = 256;
@@ -58,7 +57,9 @@ export const ApiKeySchema = Type.Object(
   {
     _id: Type.String(),
     ...commonFields,
-    shortId: Type.String({ description: 'Identifies the key: the start of its raw form, `reg_1a2b3c4d`' }),
+    shortId: Type.String({
+      description: 'Identifies the key: the eight characters after `reg_` in its raw form, such as `1a2b3c4d`',
+    }),
     ...scopeFields,
     owner: Type.Optional(AccountSchema),
     createdAt: Type.String({ format: 'date-time' }),
@@ -124,16 +125,8 @@ export type Rotation = Static<typeof RotationSchema>;
 export const ApiKeyListQuerySchema = Type.Object(
   {
     type: Type.Optional(KeyTypeSchema),
-    skip: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Keys to skip at the start' }),
-    ),
-    size: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: Number.MAX_SAFE_INTEGER,
-        description: `Page size: at most ${MAX_PAGE_SIZE}, which is also the default`,
-      }),
-    ),
+    // More keys than a registry usually has.
+    ...pageFields(MAX_PAGE_SIZE),
   },
   { additionalProperties: false },
 );

@@ -13,6 +13,7 @@ import {
   type Caller,
 } from '../access/index.ts';
 import { appendAudit } from '../audit/index.ts';
+import { MAX_PAGE_SIZE } from '../http/index.ts';
 import { ApiKeyFieldsError, ApiKeyNotFoundError } from './errors.ts';
 import {
   checkFields,
@@ -29,7 +30,6 @@ import type { ApiKeysOptions } from './options.ts';
 import { apiKeyRepository } from './repository.ts';
 import {
   DEFAULT_OVERLAP_SECONDS,
-  MAX_PAGE_SIZE,
   type ApiKey,
   type ApiKeyList,
   type ApiKeyListQuery,
@@ -99,10 +99,7 @@ export function createApiKeyService({
     list(caller, { type, skip = 0, size = MAX_PAGE_SIZE }) {
       enforce(policy.listKeys(caller));
       const owner = isUnlimited(caller) ? undefined : accountOf(caller);
-      return apiKeyRepository(database.db).list(
-        { ...(type && { type }), ...(owner && { owner }) },
-        { skip, size: Math.min(size, MAX_PAGE_SIZE) },
-      );
+      return apiKeyRepository(database.db).list({ ...(type && { type }), ...(owner && { owner }) }, { skip, size });
     },
 
     async rotate(actor, id, { overlapSeconds = DEFAULT_OVERLAP_SECONDS, expiresAt }) {

@@ -2,7 +2,7 @@
 
 import type { Account, Uploader } from '../access/index.ts';
 import type { Digest } from '../digests/index.ts';
-import type { TarballWarning } from '../tarballs/index.ts';
+import type { PackageLinks, TarballWarning } from '../tarballs/index.ts';
 
 export type Format = 'npm' | 'file';
 export const FORMATS = ['npm', 'file'] as const satisfies Format[];
@@ -19,6 +19,10 @@ export interface Artefact {
   packageName?: string | undefined;
   version?: string | undefined;
   licence?: string | undefined;
+  /** From the manifest, like `keywords` and `links`; shown where there is no `description`. */
+  packageDescription?: string | undefined;
+  keywords?: string[] | undefined;
+  links?: PackageLinks | undefined;
   category: string;
   title?: LocalisedText | undefined;
   description?: LocalisedText | undefined;
@@ -55,6 +59,8 @@ export interface Slot {
   hasInstallScripts: boolean;
   /** Names in the tarball that not all systems can hold or tell apart; not stored with the slot, but with the scan. */
   warnings: readonly TarballWarning[];
+  /** Whether the package itself has native code; from the scan too, undefined while that is from before version 3. */
+  hasNativeCode?: boolean | undefined;
 }
 
 /** The slot of portable builds; the default. */

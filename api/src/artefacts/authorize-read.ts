@@ -8,8 +8,8 @@ export type ReadRight = 'seeArtefact' | 'downloadArtefact';
 /**
  * Returns the row of an artefact if the caller has the right.
  * @param row undefined if the artefact does not exist
- * @throws artefact_not_found if it does not exist or the caller may not see it; for `downloadArtefact` also
- *   unauthenticated, no_access_grant
+ * @throws artefact_not_found if it does not exist or the caller may not see it; not_shared if it exists and the caller
+ *   is an internal service; for `downloadArtefact` also unauthenticated, no_access_grant
  */
 export async function authorizeRead<Row extends { public: boolean | number }>(
   artefacts: { findPrivateAccess(id: string): Promise<Account[]> },
@@ -18,6 +18,7 @@ export async function authorizeRead<Row extends { public: boolean | number }>(
   right: ReadRight,
   row: Row | undefined,
 ): Promise<Row> {
+  if (!row && caller.kind === 'internal') throw notVisible();
   const isPublic = Boolean(row?.public);
   const refusal = policy[right](caller, { public: isPublic, privateAccess: [] });
   if (refusal && !isPublic && accountOf(caller)) {

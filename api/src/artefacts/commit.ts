@@ -123,6 +123,9 @@ function mergeUpload(
     packageName: manifest?.name,
     version: manifest?.version,
     licence: manifest?.licence,
+    packageDescription: manifest?.packageDescription,
+    keywords: manifest?.keywords,
+    links: manifest?.links,
     category: fields.category ?? manifest?.category ?? previous?.category ?? 'other',
     title: parseLocalisedField('title', fields.title) ?? previous?.title,
     description: parseLocalisedField('description', fields.description) ?? previous?.description,
@@ -162,6 +165,7 @@ function mergeUpload(
       hasNativeModules: scan.hasNativeModules,
       hasInstallScripts: scan.hasInstallScripts,
       warnings: scan.warnings,
+      hasNativeCode: scan.hasNativeCode,
     },
   };
 }

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
+import { digestFrom } from '../digests/index.ts';
 import { problems } from '../http/index.ts';
 import type { FileEntry } from '../tarballs/index.ts';
 import { ArchitectureQuerySchema, FileListSchema, IdParamsSchema, PackageListSchema } from './schemas.ts';
@@ -27,7 +28,7 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
           tags: ['contents'],
           params: IdParamsSchema,
           querystring: ArchitectureQuerySchema,
-          response: { 200: README, ...problems(400, 401, 404) },
+          response: { 200: README, ...problems(400, 401, 403, 404) },
         },
       },
       async (request, reply) => {
@@ -47,7 +48,7 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
           tags: ['contents'],
           params: IdParamsSchema,
           querystring: ArchitectureQuerySchema,
-          response: { 200: PackageListSchema, ...problems(400, 401, 404) },
+          response: { 200: PackageListSchema, ...problems(400, 401, 403, 404) },
         },
       },
       async (request, reply) => {
@@ -116,8 +117,8 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
 async function* renderFileList(files: AsyncIterable<FileEntry[]>): AsyncGenerator<string> {
   let count = 0;
   for await (const piece of files) {
-    const entries = piece.map(({ path, sizeBytes: size, mode, type, target }) =>
-      JSON.stringify({ path, size, mode, type, target }),
+    const entries = piece.map(({ path, sizeBytes: size, mode, type, target, sha256 }) =>
+      JSON.stringify({ path, size, mode, type, target, digest: sha256 && digestFrom(sha256) }),
     );
     yield (count === 0 ? '{"results":[' : ',') + entries.join(',');
     count += piece.length;

@@ -1,9 +1,16 @@
-// Renders artefacts as JSON documents. They are rendered once, in the transaction that changes them, and stored.
+// Renders artefacts as JSON documents. They are rendered once, in the transaction that changes them, and stored. Those
+// of an older DOCUMENT_VERSION are rendered for each request until render-job.ts has renewed them.
 
 import { createHash } from 'node:crypto';
 import type { TarballWarning } from '../tarballs/index.ts';
 import type { Artefact, Slot } from './artefact.ts';
 import { lastUploaded, slotForDownload } from './operations.ts';
+
+/**
+ * Increase it when documents of the same record change, or the columns that artefacts are listed by: what older
+ * versions have stored is then rendered anew.
+ */
+export const DOCUMENT_VERSION = 1;
 
 /** Who reads the document: `full` also includes the uploader, the access list, and
  * the paths of warnings. */
@@ -49,6 +56,9 @@ function toDocument(artefact: Artefact, slots: readonly Slot[], audience: Audien
     packageName: artefact.packageName,
     version: artefact.version,
     licence: artefact.licence,
+    packageDescription: artefact.packageDescription,
+    keywords: artefact.keywords,
+    links: artefact.links,
     category: artefact.category,
     ...(artefact.format === 'npm' ? npmFields(slots, audience) : fileFields(servedSlot)),
     path: servedSlot?.path,
@@ -85,6 +95,7 @@ function tarball(slot: Slot, audience: Audience): Record<string, unknown> {
     uploadedAt: slot.uploadedAt,
     uploadedBy: audience === 'full' ? slot.uploadedBy : undefined,
     hasNativeModules: slot.hasNativeModules,
+    hasNativeCode: slot.hasNativeCode,
     hasInstallScripts: slot.hasInstallScripts,
     warnings: slot.warnings.length > 0 ? slot.warnings.map((warning) => renderWarning(warning, audience)) : undefined,
   };

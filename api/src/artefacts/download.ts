@@ -86,13 +86,14 @@ export function createDownload({ database, blobs, counts, accelRedirectPrefix }:
       : undefined;
     if (location !== undefined) {
       count();
-      // The storage has its own ETags. Ours tells the client what it will fetch, and whether a resumed download still
-      // matches.
+      // The storage has its own ETags and dates. Ours tell the client what it will fetch, and whether a resumed
+      // download still matches.
       return {
         status: 302,
         headers: {
           location,
           'etag': headers.etag,
+          'last-modified': headers['last-modified'],
           'repr-digest': headers['repr-digest'],
           'cache-control': 'no-store',
         },

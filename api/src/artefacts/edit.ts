@@ -3,6 +3,7 @@
 import {
   accountMatches,
   changeAs,
+  normaliseAccount,
   NotVisibleError,
   policy,
   type Account,
@@ -175,7 +176,9 @@ function withoutEmptyTexts(text: LocalisedText | null): LocalisedText | undefine
 function uniqueAccounts(accounts: Account[]): Account[] {
   return [
     ...new Map(
-      accounts.map((account) => [JSON.stringify([account.type, account.id, account.department ?? '']), account]),
+      accounts
+        .map(normaliseAccount)
+        .map((account) => [JSON.stringify([account.type, account.id, account.department ?? '']), account]),
     ).values(),
   ];
 }

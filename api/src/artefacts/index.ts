@@ -3,7 +3,7 @@ export { artefactRoutes } from './routes.ts';
 export { statsRoutes } from './stats-routes.ts';
 export { transferRoutes } from './transfer-routes.ts';
 export { createArtefacts, type ArtefactOptions, type ArtefactServices } from './service.ts';
-export { ArtefactSchema, IdParamsSchema, LocalisedTextSchema } from './schemas.ts';
+export { ArtefactSchema, IdParamsSchema, LocalisedTextSchema, LongLocalisedTextSchema } from './schemas.ts';
 export { UPLOAD_FIELDS, type Publishing, type Target, type UploadFields } from './publish.ts';
 export type { Ingest, IngestResult } from './ingest.ts';
 export { FILE_SLOT, FORMATS, NOARCH, type Format, type LocalisedText } from './artefact.ts';

@@ -5,6 +5,7 @@ import { sql, type RawBuilder } from 'kysely';
 import { accountOf, isUnlimited, type Caller } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
 import { createCountCache } from './count-cache.ts';
+import { IS_OUTDATED } from './document-repository.ts';
 import type { Audience } from './document.ts';
 
 export interface ListFilters {
@@ -19,7 +20,18 @@ export interface ListFilters {
   includeDeprecated: boolean;
 }
 
-export type ListSort = 'dataUpdatedAt' | 'name' | '-name';
+/** What pages are sorted by, as in the indexes; rows with equal values are sorted by id. */
+const SORT_COLUMNS = {
+  'dataUpdatedAt': 'data_updated_at',
+  'name': 'id',
+  'version': 'version_key',
+  'group.fr': 'group_fr',
+  'group.en': 'group_en',
+  'public': '(public + 0)',
+} as const;
+type SortField = keyof typeof SORT_COLUMNS;
+/** A leading "-" reverses the order; `dataUpdatedAt` itself has the newest first. */
+export type ListSort = SortField | `-${SortField}`;
 export interface ListPage {
   sort: ListSort;
   skip: number;
@@ -32,7 +44,7 @@ export interface Listing {
 export interface ListedDocument {
   id: string;
   sizeBytes: number;
-  /** Undefined if it is larger than its share of PAGE_BYTES: to be read later. */
+  /** Undefined if it is larger than its share of PAGE_BYTES, or outdated: to be read later. */
   json: string | undefined;
 }
 
@@ -57,11 +69,6 @@ const MAX_LOOKUPS = { sqlite: 5000, postgres: 1000 } as const;
  * of 1000. A document may have 200 KiB.
  */
 export const PAGE_BYTES = 4 * 1024 * 1024;
-const ORDERS: Record<ListSort, Sql> = {
-  'dataUpdatedAt': sql`data_updated_at desc, id`,
-  'name': sql`id`,
-  '-name': sql`id desc`,
-};
 
 export function listRepository({ db: executor, aside, dialect }: Pick<Database, 'db' | 'aside' | 'dialect'>) {
   const counts = createCountCache();
@@ -79,16 +86,20 @@ export function listRepository({ db: executor, aside, dialect }: Pick<Database, 
       return { rows: await documents(source, page, audience), count: await total };
     },
 
-    /** Returns documents by ID, as JSON texts; those that do not exist any more are missing. */
-    async documentsOf(ids: readonly string[], audience: Audience): Promise<Map<string, string>> {
+    /**
+     * Returns documents by ID, as JSON texts; those that do not exist any more are missing. The text of an outdated
+     * one is undefined.
+     */
+    async documentsOf(ids: readonly string[], audience: Audience): Promise<Map<string, string | undefined>> {
       const wanted =
         dialect === 'postgres'
           ? sql`unnest(${[...ids]}::text[]) as wanted_id`
           : sql`(select value as wanted_id from json_each(${JSON.stringify(ids)}))`;
-      const { rows } = await sql<{ id: string; json: string }>`
-        select artefact_id as id, ${sql.ref(`${audience}_document`)} as json
+      const json = sql.ref(`${audience}_document`);
+      const { rows } = await sql<{ id: string; json: string | null }>`
+        select artefact_id as id, case when ${IS_OUTDATED} then null else ${json} end as json
         from ${wanted} join artefact_documents on artefact_id = wanted_id`.execute(executor);
-      return new Map(rows.map(({ id, json }) => [id, json]));
+      return new Map(rows.map(({ id, json }) => [id, json ?? undefined]));
     },
 
     /** Lists the distinct group names of a category in one language, in byte order. */
@@ -152,13 +163,15 @@ export function listRepository({ db: executor, aside, dialect }: Pick<Database, 
     { sort, skip, size }: ListPage,
     audience: Audience,
   ): Promise<ListedDocument[]> {
-    const order = ORDERS[sort];
+    const column = sql.raw(SORT_COLUMNS[fieldOf(sort)]);
+    const range = sql`limit ${size} offset ${skip}`;
     const json = sql.ref(`${audience}_document`);
     const maxBytes = Math.floor(PAGE_BYTES / Math.max(size, 1));
     const { rows } = await sql<{ id: string; size: number; json: string | null }>`
-      select id, octet_length(${json}) as size, case when octet_length(${json}) <= ${maxBytes} then ${json} end as json
-      from (select id, data_updated_at from ${source} order by ${order} limit ${size} offset ${skip}) as page
-      join artefact_documents on artefact_id = id order by ${order}`.execute(executor);
+      select id, octet_length(${json}) as size,
+        case when octet_length(${json}) <= ${maxBytes} and not ${IS_OUTDATED} then ${json} end as json
+      from (select id, ${column} as sort_key from ${source} order by ${orderBy(sort, column)} ${range}) as page
+      join artefact_documents on artefact_id = id order by ${orderBy(sort, sql`sort_key`)}`.execute(executor);
     return rows.map((row) => ({ id: row.id, sizeBytes: row.size, json: row.json ?? undefined }));
   }
 
@@ -176,6 +189,20 @@ export function listRepository({ db: executor, aside, dialect }: Pick<Database, 
     } = await sql<{ count: number }>`select count(*) as count from ${source}`.execute(aside);
     return Number(row?.count);
   }
+}
+
+function fieldOf(sort: ListSort): SortField {
+  return (sort.startsWith('-') ? sort.slice(1) : sort) as SortField;
+}
+
+/** One index per column gives both directions, of which one is exactly the reverse of the other. */
+function orderBy(sort: ListSort, column: Sql): Sql {
+  const field = fieldOf(sort);
+  const isReversed = field !== sort;
+  const isDescending = isReversed !== (field === 'dataUpdatedAt');
+  // Artefacts without a group come first, on both databases.
+  const nulls = !field.startsWith('group.') ? sql`` : isDescending ? sql`nulls last` : sql`nulls first`;
+  return sql`${column} ${isDescending ? sql`desc` : sql`asc`} ${nulls}, id ${isReversed ? sql`desc` : sql`asc`}`;
 }
 
 /**

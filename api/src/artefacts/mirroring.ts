@@ -22,6 +22,9 @@ export type MirroredFields = Pick<
   | 'packageName'
   | 'version'
   | 'licence'
+  | 'packageDescription'
+  | 'keywords'
+  | 'links'
   | 'category'
   | 'title'
   | 'description'
@@ -103,14 +106,15 @@ export function createMirroring({ database }: { database: Database }): Mirroring
         );
       const previous = stored?.artefact.format === fields.format ? stored : undefined;
       const { artefact, slots } = merge(stored?.artefact, fields, mirroredSlots);
-      // Bytes that were here already have been scanned before.
       for (const slot of slots) {
-        const ingested = mirroredSlots.find(({ architecture }) => architecture === slot.architecture)?.ingested;
-        slot.warnings = ingested?.scan?.warnings ?? (await scanRepository(tx).findWarnings(slot.digest));
+        const scan = mirroredSlots.find(({ architecture }) => architecture === slot.architecture)?.ingested?.scan;
+        // Bytes that were here already have been scanned before.
+        const { warnings, hasNativeCode } = scan ?? (await scanRepository(tx).findFacts(slot.digest));
+        Object.assign(slot, { warnings, hasNativeCode });
       }
       const documents = renderDocuments(artefact, slots);
       if (stored && !previous) await artefacts.delete(fields.id);
-      if (previous) await artefacts.update(artefact, documents, previous.artefact);
+      if (previous) await artefacts.update(artefact, documents, previous);
       else await artefacts.insert(artefact, documents);
       // Several slots may have the same bytes. Blobs are locked in the order of their digests, so that concurrent
       // commits cannot deadlock.
@@ -160,7 +164,7 @@ function merge(
   previous: Artefact | undefined,
   fields: MirroredFields,
   slots: readonly MirroredSlot[],
-): StoredArtefact {
+): Pick<StoredArtefact, 'artefact' | 'slots'> {
   const now = new Date();
   const seconds = Math.floor(Date.parse(fields.dataUpdatedAt) / 1000);
   const hasNewData = previous?.dataUpdatedAt !== fields.dataUpdatedAt;

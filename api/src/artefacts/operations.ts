@@ -19,8 +19,11 @@ import {
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type LocalisedText, type Slot } from './artefact.ts';
 
 const MAX_ID_LENGTH = 256;
-/** Taken by routes beside `/artefacts/:id`. */
-const RESERVED_IDS = new Set(['npm', 'file', 'groups']);
+/**
+ * Taken by routes beside `/artefacts/:id`, today or soon. An artefact that got such an id when it was free keeps it:
+ * it is read, edited and deleted like any other, but takes no uploads.
+ */
+export const RESERVED_IDS: ReadonlySet<string> = new Set(['npm', 'file', 'groups', 'scan-summary', 'facets']);
 const ARCHITECTURE = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 /** The limit of common file systems. */
 const MAX_FILE_NAME_BYTES = 255;
@@ -28,6 +31,8 @@ const MAX_FILE_NAME_BYTES = 255;
 const NPM_ONLY_CATEGORIES = new Set(['processing', 'catalog', 'application']);
 const PATH_DIGEST_LENGTH = 16;
 const MIN_TRIGRAM_LENGTH = 3;
+/** Of each language: the beginning says what an artefact is, and the index grows with all of it. */
+const SEARCHED_DESCRIPTION_LENGTH = 4000;
 /** An id with one of these looks like another id: an invisible character, or white space at an end. */
 const UNSEEN_IN_IDS = new RegExp(`${INVISIBLE.source}|^\\s|\\s$`, 'u');
 /** Slashes, control characters, and those that reorder text, with which a name seems to end in another extension. */
@@ -153,8 +158,12 @@ export function fold(text: string): string {
  * Returns the indexed text of an artefact: folded, with two spaces before each word, so that trigrams mark where words
  * begin.
  */
-export function searchText({ id, packageName, title, description }: Artefact): string {
-  const texts = [id, packageName, ...localised(title), ...localised(description)];
+export function searchText(artefact: Artefact): string {
+  const { id, packageName, title, description, packageDescription, keywords = [] } = artefact;
+  const descriptions = localised(description).map((text) =>
+    text?.slice(0, SEARCHED_DESCRIPTION_LENGTH).toWellFormed(),
+  );
+  const texts = [id, packageName, ...localised(title), ...descriptions, packageDescription, ...keywords];
   return spaceWords(fold(texts.filter((text) => text !== undefined).join('\n')));
 }
 

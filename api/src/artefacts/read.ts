@@ -1,29 +1,50 @@
 // Reads and lists the documents that a caller may see.
 
-import { canSeeProvenance, enforce, policy, type Caller } from '../access/index.ts';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { canSeeProvenance, enforce, isAllowed, notVisible, policy, type Caller } from '../access/index.ts';
 import type { Database } from '../db/index.ts';
 import type { Artefact } from './artefact.ts';
 import { authorizeRead } from './authorize-read.ts';
-import type { Audience } from './document.ts';
+import { renderDocument, type Audience, type RenderedDocument } from './document.ts';
 import { documentRepository, type DocumentRow } from './document-repository.ts';
 import { CategoryInvalidError } from './errors.ts';
 import { renderList, type ListBody } from './list-body.ts';
-import { listRepository, type ListFilters, type ListPage } from './list-repository.ts';
+import { listRepository, type ListFilters, type ListPage, type ListSort } from './list-repository.ts';
 import { searchPatterns } from './operations.ts';
 import { artefactRepository } from './repository.ts';
-import type { ListQuery } from './schemas.ts';
+import { DEFAULT_PAGE_SIZE, type ListQuery } from './schemas.ts';
 
-/** Larger page sizes are clamped. */
-const MAX_PAGE_SIZE = 1000;
-const DEFAULT_PAGE_SIZE = 10;
+/** Only superadmins sort by these; others get the default order instead of an error. */
+const RESTRICTED_SORTS: ReadonlySet<string> = new Set(['public', '-public', 'vulnerabilities']);
 
 export function createRead({ database, categories }: { database: Database; categories: readonly string[] }) {
   const artefacts = artefactRepository(database.db);
   const documents = documentRepository(database);
   const lists = listRepository(database);
 
-  async function get(caller: Caller, id: string): Promise<DocumentRow> {
-    return authorizeRead(artefacts, caller, id, 'seeArtefact', await documents.find(id, audienceOf(caller)));
+  async function get(caller: Caller, id: string): Promise<Pick<DocumentRow, 'json' | 'etag'>> {
+    const audience = audienceOf(caller);
+    const row = await authorizeRead(artefacts, caller, id, 'seeArtefact', await documents.find(id, audience));
+    const document = row.outdated ? await renderAgain(id, audience) : row;
+    if (!document) throw notVisible();
+    return document;
+  }
+
+  /** Renders a document that an older version of the program has stored; undefined if it does not exist any more. */
+  async function renderAgain(id: string, audience: Audience): Promise<RenderedDocument | undefined> {
+    const stored = await artefacts.find(id);
+    return stored && renderDocument(stored.artefact, stored.slots, audience);
+  }
+
+  /** Reads documents for a list; those that do not exist any more are missing. */
+  async function documentsOf(ids: readonly string[], audience: Audience): Promise<Map<string, string>> {
+    const texts = new Map<string, string>();
+    for (const [id, stored] of await lists.documentsOf(ids, audience)) {
+      if (stored === undefined) await nextTurn();
+      const text = stored ?? (await renderAgain(id, audience))?.json;
+      if (text !== undefined) texts.set(id, text);
+    }
+    return texts;
   }
 
   return {
@@ -60,11 +81,11 @@ export function createRead({ database, categories }: { database: Database; categ
         origin,
         includeDeprecated,
       };
-      const page: ListPage = { sort, skip, size: Math.min(size, MAX_PAGE_SIZE) };
+      const page: ListPage = { sort: sortFor(caller, sort), skip, size };
       const audience = audienceOf(caller);
       const readPage = () => lists.list(caller, filters, page, audience);
       return renderList(await readPage(), {
-        documentsOf: (ids) => lists.documentsOf(ids, audience),
+        documentsOf: (ids) => documentsOf(ids, audience),
         readAgain: readPage,
       });
     },
@@ -81,6 +102,12 @@ export function createRead({ database, categories }: { database: Database; categ
 
     totals: () => lists.totals(),
   };
+}
+
+/** Returns the order that the caller gets. Nothing is known about vulnerabilities yet. */
+function sortFor(caller: Caller, sort: NonNullable<ListQuery['sort']>): ListSort {
+  const isRestricted = RESTRICTED_SORTS.has(sort) && !isAllowed(policy.sortByAccess(caller));
+  return isRestricted || sort === 'vulnerabilities' ? 'dataUpdatedAt' : sort;
 }
 
 function audienceOf(caller: Caller): Audience {

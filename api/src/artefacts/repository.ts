@@ -5,19 +5,24 @@ import type { Account } from '../access/index.ts';
 import {
   LIST_VERSION_SHARDS,
   rowBatches,
+  versionKey,
   type ArtefactDocumentsTable,
   type ArtefactsTable,
   type Executor,
   type Tx,
 } from '../db/index.ts';
 import type { Artefact, Format, Slot } from './artefact.ts';
-import type { Documents } from './document.ts';
+import { IS_OUTDATED } from './document-repository.ts';
+import { DOCUMENT_VERSION, type Documents } from './document.ts';
 import { searchText } from './operations.ts';
-import { toSlot, toSlotRow, toSlots } from './slot-repository.ts';
+import { SCAN_FACTS } from './scan-repository.ts';
+import { toSlot, toSlotRow, toSlots, withShortId } from './slot-repository.ts';
 
 export interface StoredArtefact {
   artefact: Artefact;
   slots: Slot[];
+  /** Whether an older version of the program has rendered its documents and written its columns. */
+  isOutdated: boolean;
 }
 
 /** The data that determines the response to a download. */
@@ -52,7 +57,7 @@ export function artefactRepository(executor: Executor | Tx) {
       }));
     },
 
-    /** Reads the data for a download in one statement, so that it never mixes two states; without warnings. */
+    /** Reads the data for a download in one statement, so that it never mixes two states; without facts of scans. */
     async findDownloadFacts(id: string): Promise<DownloadFacts | undefined> {
       const rows = await executor
         .selectFrom('artefacts')
@@ -78,19 +83,22 @@ export function artefactRepository(executor: Executor | Tx) {
         .selectFrom('slots')
         .leftJoin('tarball_scans', 'tarball_scans.digest', 'slots.digest')
         .selectAll('slots')
-        .select('warnings')
+        .select([...SCAN_FACTS])
         .where('artefact_id', '=', id)
         .orderBy('architecture')
         .execute();
       return rows.map(toSlot);
     },
 
-    async find(id: string): Promise<StoredArtefact | undefined> {
+    find: async (id: string): Promise<StoredArtefact | undefined> => (await repository.findAll([id]))[0],
+
+    /** Reads the artefacts that exist, in the order of their IDs. */
+    async findAll(ids: readonly string[]): Promise<StoredArtefact[]> {
       const rows = await executor
         .selectFrom('artefact_documents as documents')
         .leftJoin('slots', 'slots.artefact_id', 'documents.artefact_id')
         .leftJoin('tarball_scans', 'tarball_scans.digest', 'slots.digest')
-        .select(['record', 'warnings'])
+        .select(['documents.artefact_id as id', 'record', ...SCAN_FACTS, IS_OUTDATED.as('is_outdated')])
         .selectAll('slots')
         .select((eb) =>
           eb
@@ -99,16 +107,24 @@ export function artefactRepository(executor: Executor | Tx) {
             .whereRef('artefact_access.artefact_id', '=', 'documents.artefact_id')
             .as('shared'),
         )
-        .where('documents.artefact_id', '=', id)
+        .where('documents.artefact_id', 'in', ids)
+        .orderBy('documents.artefact_id')
         .orderBy('architecture')
         .execute();
-      const [first] = rows;
-      if (!first) return undefined;
-      const record = JSON.parse(first.record) as Omit<Artefact, 'privateAccess'>;
-      return {
-        artefact: { ...record, privateAccess: first.shared ? await repository.findPrivateAccess(id) : [] },
-        slots: toSlots(rows),
-      };
+      return Promise.all(
+        [...Map.groupBy(rows, ({ id }) => id)].map(async ([id, [first, ...others]]) => {
+          const record = JSON.parse(first!.record) as Omit<Artefact, 'privateAccess'>;
+          return {
+            artefact: {
+              ...record,
+              uploadedBy: withShortId(record.uploadedBy),
+              privateAccess: first!.shared ? await repository.findPrivateAccess(id) : [],
+            },
+            slots: toSlots([first!, ...others]),
+            isOutdated: Boolean(first!.is_outdated),
+          };
+        }),
+      );
     },
 
     /** Locks the artefact until the transaction ends, and reads it. */
@@ -144,21 +160,15 @@ export function artefactRepository(executor: Executor | Tx) {
      * @param previous pass it if access entries do not change: cached list counts then stay valid unless a column that
      *   lists filter by differs
      */
-    async update(artefact: Artefact, documents: Documents, previous?: Artefact): Promise<void> {
-      const { id, ...columns } = toIndexRow(artefact);
-      const before = previous && toIndexRow(previous);
-      const changed = Object.fromEntries(
-        Object.entries(columns).filter(([column, value]) => value !== before?.[column as keyof typeof columns]),
-      );
-      if (!before || Object.keys(changed).some((column) => !UNFILTERED_COLUMNS.has(column)))
-        await raiseListVersion(id);
-      if (Object.keys(changed).length > 0)
-        await executor.updateTable('artefacts').set(changed).where('id', '=', id).execute();
-      await executor
-        .updateTable('artefact_documents')
-        .set(toDocumentColumns(artefact, documents))
-        .where('artefact_id', '=', id)
-        .execute();
+    update: (artefact: Artefact, documents: Documents, previous?: StoredArtefact): Promise<void> =>
+      write(artefact, documents, previous?.isOutdated === false ? toIndexRow(previous.artefact) : undefined),
+
+    /** Writes the columns and documents of unchanged artefacts anew; the transaction has locked them. */
+    async renew(artefacts: readonly { artefact: Artefact; documents: Documents }[]): Promise<void> {
+      const ids = artefacts.map(({ artefact }) => artefact.id);
+      const rows = await executor.selectFrom('artefacts').selectAll().where('id', 'in', ids).execute();
+      const stored = new Map(rows.map((row) => [row.id, row]));
+      for (const { artefact, documents } of artefacts) await write(artefact, documents, stored.get(artefact.id));
     },
 
     /** Inserts or replaces a slot. */
@@ -218,6 +228,25 @@ export function artefactRepository(executor: Executor | Tx) {
   };
   return repository;
 
+  async function write(
+    artefact: Artefact,
+    documents: Documents,
+    before: Omit<ArtefactsTable, 'seq'> | undefined,
+  ): Promise<void> {
+    const { id, ...columns } = toIndexRow(artefact);
+    const changed = Object.fromEntries(
+      Object.entries(columns).filter(([column, value]) => value !== before?.[column as keyof typeof columns]),
+    );
+    if (!before || Object.keys(changed).some((column) => !UNFILTERED_COLUMNS.has(column))) await raiseListVersion(id);
+    if (Object.keys(changed).length > 0)
+      await executor.updateTable('artefacts').set(changed).where('id', '=', id).execute();
+    await executor
+      .updateTable('artefact_documents')
+      .set(toDocumentColumns(artefact, documents))
+      .where('artefact_id', '=', id)
+      .execute();
+  }
+
   /** Invalidates the cached counts of lists. */
   async function raiseListVersion(id: string): Promise<void> {
     const shard = createHash('sha256').update(id).digest().readUInt8() % LIST_VERSION_SHARDS;
@@ -230,7 +259,11 @@ export function artefactRepository(executor: Executor | Tx) {
 }
 
 /** Columns that no list filters by. */
-const UNFILTERED_COLUMNS = new Set<string>(['data_updated_at', 'last_modified'] satisfies (keyof ArtefactsTable)[]);
+const UNFILTERED_COLUMNS = new Set<string>([
+  'data_updated_at',
+  'last_modified',
+  'version_key',
+] satisfies (keyof ArtefactsTable)[]);
 
 function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
   return {
@@ -244,6 +277,7 @@ function toIndexRow(artefact: Artefact): Omit<ArtefactsTable, 'seq'> {
     deprecated: Number(artefact.deprecated),
     origin: artefact.origin ?? null,
     data_updated_at: artefact.dataUpdatedAt,
+    version_key: versionKey(artefact.version),
     last_modified: artefact.lastModifiedSeconds,
     search_text: searchText(artefact),
   };
@@ -260,5 +294,7 @@ function toDocumentColumns(
     limited_etag: limited.etag,
     full_document: full.json,
     full_etag: full.etag,
+    document_version: DOCUMENT_VERSION,
+    versioned_etag: limited.etag,
   };
 }

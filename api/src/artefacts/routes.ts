@@ -2,7 +2,8 @@ import type { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply } from 'fastify';
 import { Type } from 'typebox';
-import { isNotModified, LARGE_BODY_LIMIT_BYTES, problems } from '../http/index.ts';
+import { enforce, policy } from '../access/index.ts';
+import { isNotModified, problems } from '../http/index.ts';
 import type { ArtefactServices } from './service.ts';
 import {
   ArtefactListSchema,
@@ -16,6 +17,8 @@ import {
   SlotParamsSchema,
 } from './schemas.ts';
 
+/** Descriptions of 20,000 characters in two languages are 480 KB if all are escaped; access lists add to them. */
+const PATCH_LIMIT_BYTES = 1024 * 1024;
 const NO_CONTENT = Type.Null({ description: 'Done' });
 
 /** Reads, lists, edits and deletes artefacts. transfer-routes.ts has uploads and downloads. */
@@ -68,7 +71,11 @@ export function artefactRoutes({ read, edit }: ArtefactServices): FastifyPluginA
           summary: 'Read an artefact',
           tags: ['artefacts'],
           params: IdParamsSchema,
-          response: { 200: ArtefactSchema, 304: Type.Null({ description: 'Not modified' }), ...problems(401, 404) },
+          response: {
+            200: ArtefactSchema,
+            304: Type.Null({ description: 'Not modified' }),
+            ...problems(401, 403, 404),
+          },
         },
       },
       async (request, reply) => {
@@ -82,7 +89,11 @@ export function artefactRoutes({ read, edit }: ArtefactServices): FastifyPluginA
     app.patch(
       '/artefacts/:id',
       {
-        bodyLimit: LARGE_BODY_LIMIT_BYTES,
+        bodyLimit: PATCH_LIMIT_BYTES,
+        // Before the body is parsed, which takes time: nobody else may send one as large.
+        onRequest: async ({ actor }) => {
+          enforce(policy.editArtefact(actor.caller));
+        },
         schema: {
           summary: 'Change metadata and access',
           tags: ['artefacts'],

@@ -2,21 +2,20 @@
 
 import { Type, type Static } from 'typebox';
 import { AccountSchema } from '../access/index.ts';
-import { FormFileSchema } from '../http/index.ts';
+import { FormFileSchema, pageFields } from '../http/index.ts';
 
 const MAX_TEXT_LENGTH = 2000;
+/** A page of documentation. Upload forms take MAX_TEXT_LENGTH. */
+const MAX_DESCRIPTION_LENGTH = 20_000;
 const MAX_QUERY_LENGTH = 500;
 
 /** PostgreSQL stores no NUL. */
-const Text = Type.String({ maxLength: MAX_TEXT_LENGTH, pattern: '^[^\\u0000]*$' });
+const text = (maxLength: number) => Type.Optional(Type.String({ maxLength, pattern: '^[^\\u0000]*$' }));
+const localised = (maxLength: number, title: string) =>
+  Type.Object({ fr: text(maxLength), en: text(maxLength) }, { additionalProperties: false, title });
 
-export const LocalisedTextSchema = Type.Object(
-  {
-    fr: Type.Optional(Text),
-    en: Type.Optional(Text),
-  },
-  { additionalProperties: false, title: 'LocalisedText' },
-);
+export const LocalisedTextSchema = localised(MAX_TEXT_LENGTH, 'LocalisedText');
+export const LongLocalisedTextSchema = localised(MAX_DESCRIPTION_LENGTH, 'LongLocalisedText');
 
 const UploaderSchema = Type.Union(
   [
@@ -56,7 +55,10 @@ const TarballSchema = Type.Object(
     version: Type.String(),
     uploadedAt: Timestamp,
     uploadedBy: Type.Optional(UploaderSchema),
-    hasNativeModules: Type.Boolean(),
+    hasNativeModules: Type.Boolean({ description: 'Whether bundled packages have native code' }),
+    hasNativeCode: Type.Optional(
+      Type.Boolean({ description: 'Whether the package itself has native code; left out until it is known' }),
+    ),
     hasInstallScripts: Type.Boolean(),
     warnings: Type.Optional(Type.Array(TarballWarningSchema, { description: 'Left out if there are none' })),
   },
@@ -72,6 +74,20 @@ export const ArtefactSchema = Type.Object(
     packageName: Type.Optional(Type.String()),
     version: Type.Optional(Type.String({ description: 'From the manifest, for display only' })),
     licence: Type.Optional(Type.String()),
+    packageDescription: Type.Optional(
+      Type.String({ description: 'package.json#description, trimmed, at most 2,000 characters' }),
+    ),
+    keywords: Type.Optional(Type.Array(Type.String(), { description: 'At most 20, of at most 50 characters each' })),
+    links: Type.Optional(
+      Type.Object(
+        {
+          repository: Type.Optional(Type.String()),
+          homepage: Type.Optional(Type.String()),
+          issues: Type.Optional(Type.String()),
+        },
+        { title: 'PackageLinks', description: 'From package.json: http or https URLs' },
+      ),
+    ),
     category: Type.String(),
     tarballs: Type.Optional(
       Type.Record(Type.String(), TarballSchema, { description: 'npm only: one slot per architecture' }),
@@ -83,7 +99,7 @@ export const ArtefactSchema = Type.Object(
     hasNativeModules: Type.Optional(Type.Boolean()),
     size: Type.Integer(),
     title: Type.Optional(LocalisedTextSchema),
-    description: Type.Optional(LocalisedTextSchema),
+    description: Type.Optional(LongLocalisedTextSchema),
     group: Type.Optional(LocalisedTextSchema),
     documentation: Type.Optional(Type.String()),
     processingConfigSchema: Type.Optional(Type.Unknown({ description: 'JSON schema' })),
@@ -128,6 +144,7 @@ export const FileListSchema = Type.Object({
       mode: Type.Integer({ description: 'Permission bits' }),
       type: Type.String({ description: 'file, directory, link or symlink' }),
       target: Type.Optional(Type.String()),
+      digest: Type.Optional({ ...Digest, description: 'Of a file; left out until it is known' }),
     }),
   ),
   count: Type.Integer(),
@@ -210,6 +227,23 @@ export const UploadFormSchemas = {
   }),
 };
 
+export const DEFAULT_PAGE_SIZE = 10;
+const SORT_KEYS = [
+  'dataUpdatedAt',
+  '-dataUpdatedAt',
+  'name',
+  '-name',
+  'version',
+  '-version',
+  'group.fr',
+  '-group.fr',
+  'group.en',
+  '-group.en',
+  'public',
+  '-public',
+  'vulnerabilities',
+] as const;
+
 export const ListQuerySchema = Type.Object({
   q: Type.Optional(
     Type.String({
@@ -224,12 +258,17 @@ export const ListQuerySchema = Type.Object({
   origin: Type.Optional(Type.String()),
   includeDeprecated: Type.Optional(Type.Boolean({ default: false })),
   sort: Type.Optional(
-    Type.Union([Type.Literal('dataUpdatedAt'), Type.Literal('name'), Type.Literal('-name')], {
+    Type.Unsafe<(typeof SORT_KEYS)[number]>({
+      type: 'string',
+      enum: [...SORT_KEYS],
       default: 'dataUpdatedAt',
+      description:
+        'dataUpdatedAt: newest first. version: as semver sorts, artefacts without one first. group.fr, group.en: ' +
+        'artefacts without a group first. public, vulnerabilities: for superadmins; the default order for others. ' +
+        'With "-", the reverse order',
     }),
   ),
-  skip: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, default: 0 })),
-  size: Type.Optional(Type.Integer({ minimum: 0, default: 10, description: 'Clamped to 1000' })),
+  ...pageFields(DEFAULT_PAGE_SIZE),
 });
 export type ListQuery = Static<typeof ListQuerySchema>;
 
@@ -247,7 +286,7 @@ const Nullable = <Schema extends Parameters<typeof Type.Union>[0][number]>(schem
 export const PatchSchema = Type.Object(
   {
     title: Nullable(LocalisedTextSchema),
-    description: Nullable(LocalisedTextSchema),
+    description: Nullable(LongLocalisedTextSchema),
     group: Nullable(LocalisedTextSchema),
     documentation: Nullable(Type.String({ format: 'uri', maxLength: MAX_TEXT_LENGTH, pattern: '^https?://' })),
     category: Nullable(Type.String()),

@@ -8,6 +8,8 @@ import { createEdit } from './edit.ts';
 import { createMirroring } from './mirroring.ts';
 import { createPublishing, type PublishingOptions } from './publish.ts';
 import { createRead } from './read.ts';
+import { createRenderJob } from './render-job.ts';
+import { createRescanJob } from './rescan-job.ts';
 import { createTransferCounts } from './transfer-counts.ts';
 
 export interface ArtefactOptions
@@ -28,6 +30,8 @@ export function createArtefacts(artefactOptions: ArtefactOptions) {
     edit: createEdit({ ...options, onArtefactDeleted: options.onArtefactDeleted ?? [] }),
     download: createDownload(options),
     contents: createContents(options),
+    /** Jobs that renew what older versions of the program have stored. */
+    renewals: { documents: createRenderJob(options), scans: createRescanJob(options) },
   };
 }
 

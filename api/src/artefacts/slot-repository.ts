@@ -1,13 +1,13 @@
 // The rows of slots; repository.ts reads and writes them with their artefact.
 
 import type { Uploader } from '../access/index.ts';
-import type { SlotsTable } from '../db/index.ts';
+import type { SlotsTable, TarballScansTable } from '../db/index.ts';
 import type { Digest } from '../digests/index.ts';
 import type { Slot } from './artefact.ts';
-import { parseWarnings } from './scan-repository.ts';
+import { SCAN_FACTS, toScanFacts } from './scan-repository.ts';
 
-/** A slot, with the warnings of its scan if they were selected. */
-type SlotRow = SlotsTable & { warnings?: string | null };
+/** A slot, with the facts of its scan if they were selected. */
+type SlotRow = SlotsTable & Partial<Pick<TarballScansTable, (typeof SCAN_FACTS)[number]>>;
 
 /** Converts the rows of a left join, whose columns are null if there are no slots. */
 export function toSlots(rows: readonly { [Column in keyof SlotRow]: SlotRow[Column] | null }[]): Slot[] {
@@ -23,11 +23,16 @@ export function toSlot(row: SlotRow): Slot {
     version: row.version ?? undefined,
     fileName: row.file_name ?? undefined,
     uploadedAt: row.uploaded_at,
-    uploadedBy: JSON.parse(row.uploaded_by) as Uploader,
+    uploadedBy: withShortId(JSON.parse(row.uploaded_by) as Uploader),
     hasNativeModules: row.has_native_modules === 1,
     hasInstallScripts: row.has_install_scripts === 1,
-    warnings: parseWarnings(row.warnings),
+    ...toScanFacts(row),
   };
+}
+
+/** Older versions stored the short id of a key with the prefix of keys: `reg_1a2b3c4d`. */
+export function withShortId(uploader: Uploader): Uploader {
+  return 'shortId' in uploader ? { ...uploader, shortId: uploader.shortId.replace(/^reg_/, '') } : uploader;
 }
 
 export function toSlotRow(artefactId: string, slot: Slot): SlotsTable {

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
-import { acceptMultipart, isProxied, problems, readMultipart, sendBytes } from '../http/index.ts';
+import { acceptRawBody, isProxied, problems, readMultipart, sendBytes } from '../http/index.ts';
 import { FORMATS } from './artefact.ts';
 import type { DownloadRequest } from './download.ts';
 import { UPLOAD_FIELDS } from './publish.ts';
@@ -11,7 +11,7 @@ import type { ArtefactServices } from './service.ts';
 /** Serves uploads and downloads. */
 export function transferRoutes({ publishing, download }: ArtefactServices): FastifyPluginAsyncTypebox {
   return async (app) => {
-    acceptMultipart(app);
+    acceptRawBody(app);
 
     for (const format of FORMATS) {
       app.post(
@@ -23,7 +23,7 @@ export function transferRoutes({ publishing, download }: ArtefactServices): Fast
             tags: ['artefacts'],
             consumes: ['multipart/form-data'],
             params: IdParamsSchema,
-            response: { 201: ReceiptSchema, ...problems(400, 401, 403, 409, 413, 415, 507) },
+            response: { 201: ReceiptSchema, ...problems(400, 401, 403, 409, 413, 507) },
           },
         },
         async (request, reply) => {

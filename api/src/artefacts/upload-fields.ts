@@ -10,7 +10,7 @@ import { LocalisedTextSchema } from './schemas.ts';
  * @throws field_invalid
  */
 export function parseLocalisedField(name: string, text: string | undefined): LocalisedText | undefined {
-  if (text === undefined || text === '') return undefined;
+  if (text === undefined) return undefined;
   let value: unknown;
   try {
     value = JSON.parse(text);

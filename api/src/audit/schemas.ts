@@ -1,8 +1,7 @@
 import { Type, type Static } from 'typebox';
+import { pageFields } from '../http/index.ts';
 
-/** Default and largest page size. */
 export const DEFAULT_PAGE_SIZE = 20;
-export const MAX_PAGE_SIZE = 1000;
 
 const MAX_TEXT_LENGTH = 512;
 const text = (description: string) =>
@@ -31,15 +30,7 @@ export const AuditFilterSchema = Type.Object(filter, { additionalProperties: fal
 export const AuditQuerySchema = Type.Object(
   {
     ...filter,
-    skip: Type.Optional(
-      Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'Events to skip at the start' }),
-    ),
-    size: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        description: `Page size: ${DEFAULT_PAGE_SIZE} by default, at most ${MAX_PAGE_SIZE}`,
-      }),
-    ),
+    ...pageFields(DEFAULT_PAGE_SIZE),
   },
   { additionalProperties: false },
 );

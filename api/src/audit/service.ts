@@ -4,13 +4,7 @@ import { currentCaller, enforce, policy, type Actor, type Caller } from '../acce
 import type { AuditEventsTable, Database } from '../db/index.ts';
 import { inBatches, type Job } from '../jobs/index.ts';
 import { auditRepository } from './repository.ts';
-import {
-  DEFAULT_PAGE_SIZE,
-  MAX_PAGE_SIZE,
-  type AuditEventView,
-  type AuditFilterQuery,
-  type AuditQuery,
-} from './schemas.ts';
+import { DEFAULT_PAGE_SIZE, type AuditEventView, type AuditFilterQuery, type AuditQuery } from './schemas.ts';
 import { createAuditSearch } from './search-repository.ts';
 
 export interface AuditLog {
@@ -52,7 +46,7 @@ export function createAuditLog({ database, retentionDays, batchSize = BATCH_SIZE
   return {
     async list(caller, { skip = 0, size = DEFAULT_PAGE_SIZE, ...filter }) {
       enforce(policy.seeAudit(caller));
-      const { rows: page, count } = await search.list(filter, { skip, size: Math.min(size, MAX_PAGE_SIZE) });
+      const { rows: page, count } = await search.list(filter, { skip, size });
       return { results: page.map(toView), count };
     },
     export(actor, filter) {

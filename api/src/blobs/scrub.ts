@@ -1,9 +1,9 @@
 // Integrity check: reads every blob back and compares its size and digest with its row, also while the server runs.
 
 import { createHash } from 'node:crypto';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, Tx } from '../db/index.ts';
 import { digestOf } from '../digests/index.ts';
+import { createThrottle } from '../jobs/index.ts';
 import type { BlobStore } from './blob-store.ts';
 import { BlobMissingError, StorageUnavailableError } from './errors.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
@@ -187,19 +187,4 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
       missing: all.filter(({ reason }) => reason === 'gone'),
     };
   }
-}
-
-/** Returns a function that delays its caller until the bytes so far are within the rate limit. */
-function createThrottle(
-  bytesPerSecond: number | undefined,
-  signal: AbortSignal | undefined,
-): (bytes: number) => Promise<void> {
-  const startedAt = performance.now();
-  let total = 0;
-  return async (bytes) => {
-    if (bytesPerSecond === undefined) return;
-    total += bytes;
-    const aheadMs = (total / bytesPerSecond) * 1000 - (performance.now() - startedAt);
-    if (aheadMs > 0) await sleep(aheadMs, undefined, { signal });
-  };
 }

@@ -63,6 +63,7 @@ const HOUR_MS = 3_600_000;
 const NEVER_RAN: Omit<JobState, 'name'> = {
   running: false,
   dueAt: undefined,
+  waiting: false,
   startedAt: undefined,
   endedAt: undefined,
   outcome: undefined,
@@ -70,6 +71,11 @@ const NEVER_RAN: Omit<JobState, 'name'> = {
   progress: undefined,
   result: undefined,
 };
+
+/** A job that was requested counts as running from then on, for whoever waits for its end. */
+function toShown(state: JobState): JobState {
+  return { ...state, running: state.running || state.waiting };
+}
 
 /** Registers the sweep and scrub jobs and creates the storage service. */
 export function createStorage({
@@ -102,7 +108,7 @@ export function createStorage({
 
   async function view(job: StorageJob): Promise<JobState> {
     const name = JOBS[job];
-    return (await jobs.states([name])).get(name) ?? { name, ...NEVER_RAN };
+    return toShown((await jobs.states([name])).get(name) ?? { name, ...NEVER_RAN });
   }
 
   return {
@@ -132,7 +138,7 @@ export function createStorage({
       return {
         watch: (onState) =>
           jobs.watch(Object.values(JOBS), (state) => {
-            onState(state.name === SWEEP_JOB ? 'sweep' : 'scrub', state);
+            onState(state.name === SWEEP_JOB ? 'sweep' : 'scrub', toShown(state));
           }),
         isAllowed: () => isStillAllowed(database, actor, policy.manageStorage),
       };

@@ -19,6 +19,8 @@ const READ_ONLY_SQLSTATE = '25006';
 const DISK_FULL_SQLSTATE = '53100';
 /** PostgreSQL cannot store NUL characters. */
 const CHARACTER_SQLSTATE = '22021';
+/** The columns of an index add up to more than the 2,704 bytes that a row of it holds. */
+const TOO_LONG_SQLSTATE = '54000';
 const UNAVAILABLE_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -58,6 +60,10 @@ export function toDatabaseError(error: unknown): BerthError | undefined {
     );
   if (code === CHARACTER_SQLSTATE)
     return new TextInvalidError('The request contains a NUL character, which cannot be stored: remove it.', {
+      cause: error,
+    });
+  if (code === TOO_LONG_SQLSTATE)
+    return new TextInvalidError('A name in the request is too long for an index of the database: shorten it.', {
       cause: error,
     });
   const isUnavailable =

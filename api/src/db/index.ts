@@ -1,4 +1,5 @@
 export { batches, rowBatches } from './batches.ts';
+export { versionKey } from './version-key.ts';
 export { databaseTime } from './clock.ts';
 export { createDatabase } from './database.ts';
 export type { Database, DatabaseOptions, DialectName, Executor, Tx } from './database.ts';

@@ -21,6 +21,8 @@ import { addSecretFingerprints } from './migrations/0014-secrets.ts';
 import { addBounds } from './migrations/0015-bounds.ts';
 import { countUnendedRuns } from './migrations/0016-parked-runs.ts';
 import { addTarballWarnings } from './migrations/0017-portability.ts';
+import { addListOrders } from './migrations/0018-list-orders.ts';
+import { versionStoredShapes } from './migrations/0019-stored-shapes.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
@@ -43,6 +45,8 @@ const STEPS: Record<string, MigrationStep> = {
   '0015-bounds': addBounds,
   '0016-parked-runs': countUnendedRuns,
   '0017-portability': addTarballWarnings,
+  '0018-list-orders': addListOrders,
+  '0019-stored-shapes': versionStoredShapes,
 };
 
 /**

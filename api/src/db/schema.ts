@@ -115,7 +115,7 @@ export interface FailedAttemptsTable {
   until: string;
 }
 
-/** The columns for filtering, sorting, searching and access checks; narrow, so that scans are fast. */
+/** The columns for filtering, sorting (version-key.ts), searching and access checks; narrow: scans are fast. */
 export interface ArtefactsTable {
   /** Row number: ties the row to its full-text entry on SQLite. */
   seq: Generated<number>;
@@ -129,6 +129,7 @@ export interface ArtefactsTable {
   deprecated: number;
   origin: string | null;
   data_updated_at: string;
+  version_key: string;
   /** Whole seconds since the epoch, strictly increasing: `Last-Modified` of downloads. */
   last_modified: number;
   /** Folded words of ID, package name, title and description. */
@@ -148,6 +149,10 @@ export interface ArtefactDocumentsTable {
   /** The wire document for superadmins and internal services, and its ETag. */
   full_document: string;
   full_etag: string;
+  /** DOCUMENT_VERSION of the program that rendered them; 0 if it had none. */
+  document_version: number;
+  /** `limited_etag` as `document_version` was set: it differs after a change by a program that knows no versions. */
+  versioned_etag: string;
 }
 
 /** Number of rows in list_versions. */

@@ -17,6 +17,11 @@ export function digestOf(hash: Hash): Digest {
   return `${PREFIX}${hash.digest('hex')}`;
 }
 
+/** Formats the 32 bytes of a hash, in base64url. */
+export function digestFrom(base64url: string): Digest {
+  return `${PREFIX}${Buffer.from(base64url, 'base64url').toString('hex')}`;
+}
+
 export function hexOf(digest: string): string {
   return digest.slice(PREFIX.length);
 }

@@ -1,1 +1,1 @@
-export { digestOf, fromReprDigest, hexOf, isDigest, toReprDigest, type Digest } from './digest.ts';
+export { digestFrom, digestOf, fromReprDigest, hexOf, isDigest, toReprDigest, type Digest } from './digest.ts';

@@ -2,7 +2,7 @@
 
 import swagger from '@fastify/swagger';
 import swaggerUi from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, onRequestHookHandler } from 'fastify';
 import { Type, type TSchema } from 'typebox';
 
 declare module 'fastify' {
@@ -17,7 +17,11 @@ export interface ApiDescriptionOptions {
   version: string;
   description: string;
   publicUrl: string;
+  /** Sites that may embed the page, as CSP sources. */
+  frameAncestors: string;
 }
+
+const PAGE = '/api-docs';
 
 /** A file field of a documented form. */
 export const FormFileSchema = Type.Unsafe<never>({ type: 'string', format: 'binary' });
@@ -25,7 +29,7 @@ export const FormFileSchema = Type.Unsafe<never>({ type: 'string', format: 'bina
 /** Serves the page at `/api-docs`. Register it before the routes that it documents. */
 export async function registerApiDescription(
   app: FastifyInstance,
-  { title, version, description, publicUrl }: ApiDescriptionOptions,
+  { title, version, description, publicUrl, frameAncestors }: ApiDescriptionOptions,
 ): Promise<void> {
   await app.register(swagger, {
     openapi: {
@@ -49,15 +53,31 @@ export async function registerApiDescription(
     },
   });
   await app.register(swaggerUi, {
-    routePrefix: '/api-docs',
+    routePrefix: PAGE,
     uiConfig: { docExpansion: 'list', deepLinking: true },
     theme: {
       title: `${title} API`,
       css: [{ filename: 'berth.css', content: '.swagger-ui .topbar { display: none }' }],
     },
-    staticCSP: true,
+    // Everything comes from this server. 'unsafe-inline' styles: the page inserts its icons and layout as such.
+    staticCSP:
+      "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
+      `connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors ${frameAncestors}`,
+    uiHooks: { onRequest: redirectToPage },
+    // The page calls the server that it came from, at whatever address. This URL is relative to that of the document.
+    transformSpecification: (document) => ({ ...document, servers: [{ url: '..', description: 'This registry' }] }),
+    transformSpecificationClone: false,
   });
 }
+
+/** Relative URLs in the page require the trailing slash; these redirects are relative too, to work below any path. */
+const redirectToPage: onRequestHookHandler = ({ url }, reply, done) => {
+  const path = url.split('?', 1)[0] ?? '';
+  if (path === PAGE) void reply.redirect(`.${PAGE}/`);
+  else if (path === `${PAGE}/` && url !== path) void reply.redirect('./');
+  else if (path === `${PAGE}/static/index.html`) void reply.redirect('../');
+  else done();
+};
 
 /** Serves the OpenAPI document at `openapi.json` below the app's prefix. */
 export function registerOpenApiRoute(app: FastifyInstance): void {

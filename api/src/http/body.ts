@@ -19,7 +19,7 @@ declare module 'fastify' {
 
 /** Default limit of parsed bodies. Parsing nested arrays takes 0.3 s per MiB. */
 export const BODY_LIMIT_BYTES = 32 * 1024;
-/** `bodyLimit` of routes whose bodies contain lists of patterns or accounts. */
+/** `bodyLimit` of routes whose bodies contain lists of patterns. */
 export const LARGE_BODY_LIMIT_BYTES = 256 * 1024;
 
 /** How long the body of a refused upload is read and discarded, so that the client can read the response. */
@@ -29,7 +29,8 @@ const awaitingContinue = new WeakMap<IncomingMessage, ServerResponse>();
 
 /**
  * Sends `100 Continue` only once a body is accepted (RFC 9110, 10.1.1), answers 408 if a parsed body takes too long,
- * and closes connections with an unread body after draining them for 2 s.
+ * and closes connections with an unread body after draining them for 2 s. A request without a body has no content type
+ * either: many clients name one with every POST.
  */
 export function registerBodyHandling(app: FastifyInstance, bodyTimeoutMs: number): void {
   app.decorate('bodyTimeoutMs', bodyTimeoutMs);
@@ -39,6 +40,7 @@ export function registerBodyHandling(app: FastifyInstance, bodyTimeoutMs: number
   });
   app.addHook('preParsing', (request, _reply, _payload, done) => {
     if (!request.routeOptions.config.lateBody) {
+      if (!announcesBody(request.raw)) delete request.headers['content-type'];
       startBody(request);
       limitBodyTime(request, bodyTimeoutMs);
     }
@@ -77,11 +79,27 @@ export function startBody(request: FastifyRequest): void {
   awaitingContinue.delete(request.raw);
 }
 
-/** Accepts bodies of any content type in this scope, unparsed; the routes have `lateBody` and check the type. */
+/**
+ * Accepts bodies of any content type in this scope, unparsed; the routes have `lateBody` and check the type, once they
+ * have authorised the caller.
+ */
 export function acceptRawBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => {
     done(null);
+  });
+  // Meanwhile hidden from Fastify, which refuses what is no content type at all before it asks for a parser.
+  const types = new WeakMap<FastifyRequest, string>();
+  app.addHook('preParsing', (request, _reply, _payload, done) => {
+    const { 'content-type': type } = request.headers;
+    if (type !== undefined) types.set(request, type);
+    delete request.headers['content-type'];
+    done();
+  });
+  app.addHook('preValidation', (request, _reply, done) => {
+    const type = types.get(request);
+    if (type !== undefined) request.headers['content-type'] = type;
+    done();
   });
 }
 
@@ -135,10 +153,12 @@ export async function readRawBody(
   raw.setTimeout(0);
 }
 
+function announcesBody({ headers }: IncomingMessage): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
 function hasUnreadBody(request: IncomingMessage): boolean {
-  const hasBody =
-    request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0;
-  return hasBody && !request.complete;
+  return announcesBody(request) && !request.complete;
 }
 
 /**

@@ -66,7 +66,8 @@ export function eventStreams(
       open.delete(end);
     });
     raw.write(`retry: ${RETRY_MS}\n\n`);
-    if (isClosing) end();
+    // HEAD has the headers only.
+    if (isClosing || reply.request.method === 'HEAD') end();
     return {
       send(event, data) {
         if (!raw.writableEnded && !raw.writableNeedDrain)

@@ -1,5 +1,5 @@
 export { acceptRawBody, LARGE_BODY_LIMIT_BYTES, readRawBody, refuseNull } from './body.ts';
-export { acceptMultipart, readMultipart, readSmallFile } from './multipart.ts';
+export { readMultipart, readSmallFile } from './multipart.ts';
 export type { FormFile, FormPart } from './multipart.ts';
 export { answerTo, httpDate, isNotModified } from './conditional.ts';
 export type { Answer, ByteRange, Representation } from './conditional.ts';
@@ -17,6 +17,7 @@ export { FormFileSchema, registerApiDescription, registerOpenApiRoute } from './
 export { registerHealth, type HealthParts, type ServerPhase } from './health.ts';
 export { createMetrics, registerMetricsRoute, type Metrics } from './metrics.ts';
 export { registerStaticUi } from './static-ui.ts';
+export { MAX_PAGE_SIZE, pageFields } from './page-query.ts';
 export { isProxied } from './proxied.ts';
 export { registerPrivateDocuments } from './caching.ts';
 export { sendBytes, type ByteSource } from './send-bytes.ts';

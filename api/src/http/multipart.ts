@@ -1,10 +1,10 @@
 // Reads a multipart/form-data body with exactly one file, as a stream, and small text fields, in any order.
 
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import { BerthError } from '../errors.ts';
 import { limitBodyTime, startBody } from './body.ts';
-import { MediaTypeError, MultipartInvalidError, UploadAbortedError, UploadTooLargeError } from './errors.ts';
+import { MultipartInvalidError, UploadAbortedError, UploadTooLargeError } from './errors.ts';
 import { createMultipartParser, MalformedBodyError, type PartHandler } from './multipart-parser.ts';
 import type { PartHeaders } from './part-headers.ts';
 
@@ -34,19 +34,13 @@ const BOUNDARY = /;\s*boundary=(?:"([^"]{1,200})"|([^\s;"]{1,200}))/i;
 /** A part of this type is a file even without a file name. */
 const BINARY_TYPE = 'application/octet-stream';
 
-/** Accepts multipart bodies in this scope, unparsed; the routes read them with readMultipart. */
-export function acceptMultipart(app: FastifyInstance): void {
-  app.addContentTypeParser('multipart/form-data', (_request, _payload, done) => {
-    done(null);
-  });
-}
-
 /**
  * Yields the parts of a form as they arrive; starts reading when the first one is requested. Backpressure: the body is
- * read no faster than the file. Unread content of the file is discarded when the next part is requested.
+ * read no faster than the file. Unread content of the file is discarded when the next part is requested. Empty text
+ * fields are left out: shells send them for variables that are not set.
  *
  * @param fields text fields that the route accepts; any other is rejected
- * @throws media_type_unsupported, multipart_invalid, upload_aborted; the file's stream fails with the same errors
+ * @throws multipart_invalid, upload_aborted; the file's stream fails with the same errors
  */
 export async function* readMultipart<Field extends string>(
   request: FastifyRequest,
@@ -104,7 +98,7 @@ export async function* readMultipart<Field extends string>(
         chunks.push(bytes);
       },
       end() {
-        add({ name: field, text: Buffer.concat(chunks).toString('utf8') });
+        if (sizeBytes > 0) add({ name: field, text: Buffer.concat(chunks).toString('utf8') });
       },
     };
   }
@@ -192,7 +186,7 @@ export async function readSmallFile(request: FastifyRequest, maxBytes: number): 
 
 function readBoundary(contentType: string): string {
   if (!/^multipart\/form-data\s*(;|$)/i.test(contentType))
-    throw new MediaTypeError('Send the upload as multipart/form-data with the file in the field "file".');
+    throw new MultipartInvalidError('Send the upload as multipart/form-data with the file in the field "file".');
   const [, quoted, token] = BOUNDARY.exec(contentType) ?? [];
   const boundary = quoted ?? token;
   if (boundary === undefined) throw new MultipartInvalidError('The content type lacks the multipart boundary.');

@@ -1,4 +1,4 @@
-// Serves the built web interface: one page for all of its URLs, below any base path.
+// Serves the built web interface: one page for all of its URLs, below the path of PUBLIC_URL.
 
 import fastifyStatic from '@fastify/static';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -18,6 +18,9 @@ export interface StaticUiOptions {
 
 /** Asset names contain a hash of the content. */
 const ASSET_MAX_AGE_MS = 365 * 24 * 3_600_000;
+/** Elements of `ui/index.html` whose values are known here only. */
+const BASE = '<base href="/">';
+const ANCESTORS = `<meta name="frame-ancestors" content="'none'">`;
 
 /** Serves the page for every other URL; URLs below `/api/`, and requests that do not accept HTML, get 404. */
 export async function registerStaticUi(
@@ -29,6 +32,10 @@ export async function registerStaticUi(
     `default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; ` +
     `img-src 'self' data: blob:; object-src 'none'; base-uri 'self'; form-action 'self'; ` +
     `frame-ancestors ${frameAncestors}`;
+
+  // Also for requests without the path, whether a proxy has cut it off or they are direct: cookies have this path.
+  const base = `<base href="${toAttribute(basePath)}/">`;
+  const ancestors = `<meta name="frame-ancestors" content="${toAttribute(frameAncestors)}">`;
 
   await app.register(fastifyStatic, {
     root: join(directory, 'assets'),
@@ -46,10 +53,9 @@ export async function registerStaticUi(
     return sendPage(request, reply);
   });
 
-  async function sendPage(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  async function sendPage(_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
     // Read each time: the interface may be rebuilt while the server runs.
     const page = await readPage(directory);
-    const base = request.originalUrl.startsWith(`${basePath}/`) ? `${basePath}/` : '/';
     return reply
       .headers({
         'content-security-policy': contentSecurityPolicy,
@@ -57,7 +63,7 @@ export async function registerStaticUi(
         'cache-control': 'no-cache',
       })
       .type('text/html; charset=utf-8')
-      .send(page.replace('<base href="/">', `<base href="${base}">`));
+      .send(page.replace(BASE, () => base).replace(ANCESTORS, () => ancestors));
   }
 }
 
@@ -70,4 +76,8 @@ async function readPage(directory: string): Promise<string> {
       cause: error,
     });
   }
+}
+
+function toAttribute(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('"', '&quot;').replaceAll('<', '&lt;');
 }

@@ -1,24 +1,6 @@
-import { sql, type Selectable } from 'kysely';
-import { databaseTime, type DialectName, type Executor, type JobRunsTable, type Tx } from '../db/index.ts';
-
-/** State of a job and of its present or last run. */
-export interface JobState {
-  name: string;
-  /** Whether any replica runs it now. */
-  running: boolean;
-  /** Undefined: on demand only. In the past while the job runs or waits for its lease. */
-  dueAt: string | undefined;
-  startedAt: string | undefined;
-  /** Undefined while it runs, and after its process died. */
-  endedAt: string | undefined;
-  outcome: 'succeeded' | 'failed' | undefined;
-  /** Code or message of the last failure; undefined after a success. */
-  error: string | undefined;
-  /** Latest progress of the present or last run. */
-  progress: unknown;
-  /** Result of the last successful run. */
-  result: unknown;
-}
+import { sql, type ExpressionBuilder } from 'kysely';
+import { databaseTime, type DialectName, type Executor, type Schema, type Tx } from '../db/index.ts';
+import { fromJson, REQUEST_DELAY_MS } from './job-state-repository.ts';
 
 /** What a new run continues from. */
 export interface PreviousRun {
@@ -32,6 +14,17 @@ export interface PreviousRun {
 
 export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
   const now = databaseTime(dialect);
+  /** Due date after a run: the given one, or an earlier one that was set since the run began. */
+  const nextDueAt = (eb: ExpressionBuilder<Schema, 'job_runs'>, nextInMs: number | undefined) => {
+    const nextAt = nextInMs === undefined ? sql<string | null>`null` : databaseTime(dialect, nextInMs);
+    const isEarlier = nextInMs === undefined ? eb.lit(true) : eb('due_at', '<', nextAt);
+    return eb
+      .case()
+      .when(eb.and([eb('due_at', '>', eb.ref('started_at')), isEarlier]))
+      .then(eb.ref('due_at'))
+      .else(nextAt)
+      .end();
+  };
   return {
     /** Inserts the row of a job if it is missing. @param dueInMs undefined: on demand only */
     async insert(name: string, dueInMs: number | undefined): Promise<void> {
@@ -84,18 +77,36 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
       return rows.map(({ name }) => name);
     },
 
+    /** Makes a job due now. A job that is running will run once more. Locks its row until the transaction ends. */
+    async putDueNow(name: string): Promise<void> {
+      const dueAt = databaseTime(dialect, REQUEST_DELAY_MS);
+      await executor
+        .insertInto('job_runs')
+        .values({ name, token: 0, failures: 0, due_at: dueAt })
+        .onConflict((conflict) => conflict.column('name').doUpdateSet({ due_at: dueAt }))
+        .execute();
+    },
+
     /**
-     * Sets when a job is due. A job that is running will run once more.
+     * Sets when a job is due next; one that is due already stays so.
      * @param dueInMs undefined: on demand only
      */
     async putDue(name: string, dueInMs: number | undefined): Promise<void> {
-      // At least 1 ms after a run that starts at this moment, so that `succeed` can tell the two apart.
-      const dueAt = dueInMs === undefined ? null : databaseTime(dialect, Math.max(1, dueInMs));
-      const row = { name, token: 0, failures: 0, due_at: dueAt };
+      const dueAt = dueInMs === undefined ? null : databaseTime(dialect, dueInMs);
       await executor
         .insertInto('job_runs')
-        .values(row)
-        .onConflict((conflict) => conflict.column('name').doUpdateSet({ due_at: dueAt }))
+        .values({ name, token: 0, failures: 0, due_at: dueAt })
+        .onConflict((conflict) =>
+          conflict
+            .column('name')
+            .doUpdateSet({ due_at: dueAt })
+            .where((eb) =>
+              eb.or([
+                eb('job_runs.due_at', 'is', null),
+                eb('job_runs.due_at', '>', databaseTime(dialect, REQUEST_DELAY_MS)),
+              ]),
+            ),
+        )
         .execute();
     },
 
@@ -176,11 +187,10 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
     },
 
     /**
-     * Records a success. A due date that was set during the run is kept.
+     * Records a success. An earlier due date that was set during the run is kept.
      * @param nextInMs undefined: on demand only
      */
     async succeed(name: string, token: number, result: unknown, nextInMs: number | undefined): Promise<void> {
-      const nextAt = nextInMs === undefined ? sql<string | null>`null` : databaseTime(dialect, nextInMs);
       await executor
         .updateTable('job_runs')
         .set((eb) => ({
@@ -190,14 +200,17 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
           unended_runs: 0,
           error: null,
           result: JSON.stringify(result ?? null),
-          due_at: eb.case().when('due_at', '>', eb.ref('started_at')).then(eb.ref('due_at')).else(nextAt).end(),
+          due_at: nextDueAt(eb, nextInMs),
         }))
         .where('name', '=', name)
         .where('token', '=', token)
         .execute();
     },
 
-    /** Records a failure. @param nextInMs undefined: keeps the due date */
+    /**
+     * Records a failure. An earlier due date that was set during the run is kept.
+     * @param nextInMs undefined: keeps the due date
+     */
     async fail(name: string, token: number, error: string, nextInMs: number | undefined): Promise<void> {
       await executor
         .updateTable('job_runs')
@@ -207,52 +220,11 @@ export function jobRepository(executor: Executor | Tx, dialect: DialectName) {
           failures: eb('failures', '+', 1),
           unended_runs: 0,
           error,
-          due_at: nextInMs === undefined ? eb.ref('due_at') : databaseTime(dialect, nextInMs),
+          due_at: nextInMs === undefined ? eb.ref('due_at') : nextDueAt(eb, nextInMs),
         }))
         .where('name', '=', name)
         .where('token', '=', token)
         .execute();
     },
-
-    async list(names: readonly string[]): Promise<JobState[]> {
-      const rows = await executor
-        .selectFrom('job_runs')
-        .selectAll()
-        .select((eb) =>
-          eb
-            .exists(
-              eb
-                .selectFrom('leases')
-                .select('leases.name')
-                .whereRef('leases.name', '=', 'job_runs.name')
-                .whereRef('leases.token', '=', 'job_runs.token')
-                .where('leases.holder', 'is not', null)
-                .where('leases.expires_at', '>', now),
-            )
-            .as('is_held'),
-        )
-        .where('name', 'in', names)
-        .orderBy('name')
-        .execute();
-      return rows.map((row) => toState(row, Boolean(row.is_held)));
-    },
   };
-}
-
-function toState(row: Selectable<JobRunsTable>, isHeld: boolean): JobState {
-  return {
-    name: row.name,
-    running: isHeld && row.ended_at === null,
-    dueAt: row.due_at ?? undefined,
-    startedAt: row.started_at ?? undefined,
-    endedAt: row.ended_at ?? undefined,
-    outcome: (row.outcome as JobState['outcome']) ?? undefined,
-    error: row.error ?? undefined,
-    progress: fromJson(row.progress),
-    result: fromJson(row.result),
-  };
-}
-
-function fromJson(text: string | null): unknown {
-  return text === null ? undefined : JSON.parse(text);
 }

@@ -4,10 +4,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, Tx } from '../db/index.ts';
 import { JobRunningError, LeaseLostError } from './errors.ts';
-import { jobRepository, type JobState } from './job-repository.ts';
+import { jobRepository } from './job-repository.ts';
+import { jobStateRepository, type JobState } from './job-state-repository.ts';
 import { createLeases, type Leases } from './leases.ts';
 import { createWatcher } from './watcher.ts';
-import { runUnderLease, type Job, type RunEnd, type RunPlan } from './run.ts';
+import { runUnderLease, type Job, type JobFamily, type RunEnd, type RunPlan } from './run.ts';
 
 export interface Jobs {
   readonly leases: Leases;
@@ -16,10 +17,16 @@ export interface Jobs {
   /** Registers a family of jobs, such as one per remote registry; call it before `start()`. */
   registerFamily<Progress, Result>(family: JobFamily<Progress, Result>): void;
   /**
-   * Sets when a job is due, in the caller's transaction. A job that is running will run once more.
+   * Sets when a job is due next, in the caller's transaction; one that is due already stays so.
    * @param dueInMs undefined: on demand only
    */
   schedule(tx: Tx, name: string, dueInMs: number | undefined): Promise<void>;
+  /**
+   * Makes a job due now, in the caller's transaction; call `wake` after the commit. A job that is running will run
+   * once more. No run begins before that transaction ends.
+   * @returns whether a run is in progress
+   */
+  request(tx: Tx, name: string): Promise<boolean>;
   /** Forgets the runs whose process died (`JobContext.deaths`), in the caller's transaction. */
   resetDeaths(tx: Tx, name: string): Promise<void>;
   /**
@@ -47,8 +54,9 @@ export interface Jobs {
   /**
    * Reads the states of jobs by name. A job that has no row yet has no entry.
    * @param names default: all registered jobs
+   * @param tx to read in the caller's transaction
    */
-  states(names?: readonly string[]): Promise<Map<string, JobState>>;
+  states(names?: readonly string[], tx?: Tx): Promise<Map<string, JobState>>;
   /**
    * Subscribes to the states of jobs: the present ones, then each change, whichever replica runs the job. All
    * subscribers share one query a second; without subscribers there is none.
@@ -58,15 +66,6 @@ export interface Jobs {
   watch(names: readonly string[], onState: (state: JobState) => void): () => void;
   /** Stops polling, interrupts running jobs, waits up to 5 s for them, and releases every lease. */
   close(): Promise<void>;
-}
-
-/** Jobs that differ in a key and are added and removed while the server runs; each is named `<prefix>:<key>`. */
-export interface JobFamily<Progress = unknown, Result = unknown> {
-  /** `<slice>.<work>`. */
-  prefix: string;
-  /** Lists the keys of all members, to insert missing rows at the start. */
-  keys(): Promise<string[]>;
-  job(key: string): Omit<Job<Progress, Result>, 'name' | 'everyMs'>;
 }
 
 export interface JobsOptions {
@@ -115,8 +114,10 @@ export function createJobs({
   let isPollFailing = false;
   let closing: Promise<void> | undefined;
 
-  const states = async (names: readonly string[] = [...registered.keys()]) =>
-    new Map(names.length === 0 ? [] : (await rows.list(names)).map((it) => [it.name, it]));
+  const states = async (names: readonly string[] = [...registered.keys()], tx?: Tx) => {
+    const reading = jobStateRepository(tx ?? database.db, database.dialect);
+    return new Map(names.length === 0 ? [] : (await reading.list(names)).map((it) => [it.name, it]));
+  };
   const watcher = createWatcher({ read: states, onError, intervalMs: pollMs });
 
   const planFor = (job: Job): RunPlan => ({
@@ -183,8 +184,8 @@ export function createJobs({
   }
 
   async function insertMissing(): Promise<void> {
-    for (const { name, everyMs } of registered.values()) {
-      const dueInMs = everyMs === undefined ? undefined : withJitter(everyMs);
+    for (const { name, everyMs, isDueAtStart } of registered.values()) {
+      const dueInMs = (await isDueAtStart?.()) ? 0 : everyMs === undefined ? undefined : withJitter(everyMs);
       await rows.insert(name, dueInMs);
       await rows.reschedule(name, dueInMs);
     }
@@ -227,6 +228,10 @@ export function createJobs({
       families.push(family);
     },
     schedule: (tx, name, dueInMs) => jobRepository(tx, database.dialect).putDue(name, dueInMs),
+    async request(tx, name) {
+      await jobRepository(tx, database.dialect).putDueNow(name);
+      return (await states([name], tx)).get(name)?.running === true;
+    },
     resetDeaths: (tx, name) => jobRepository(tx, database.dialect).resetDeaths(name),
     wake(name) {
       if (isStarted)

@@ -31,12 +31,23 @@ export interface Job<Progress = unknown, Result = unknown> {
   name: string;
   /** Time from the end of a run to the next one, with 10 % jitter. Undefined: on demand only. */
   everyMs?: number;
+  /** Whether there is work at the start of the process: the first run then does not wait for `everyMs`. */
+  isDueAtStart?: () => Promise<boolean>;
   /** In place of `everyMs`, called after each successful run; undefined means on demand only. */
   nextInMs?: () => Promise<number | undefined>;
   /** The job deletes: on a full disk, all that its runs write may use the reserve, see `Database.makingRoom`. */
   makesRoom?: boolean;
   /** Does the work. Its result is stored as JSON; an error is recorded and the job retried with back-off. */
   run(context: JobContext<Progress>): Promise<Result>;
+}
+
+/** Jobs that differ in a key and are added and removed while the server runs; each is named `<prefix>:<key>`. */
+export interface JobFamily<Progress = unknown, Result = unknown> {
+  /** `<slice>.<work>`. */
+  prefix: string;
+  /** Lists the keys of all members, to insert missing rows at the start. */
+  keys(): Promise<string[]>;
+  job(key: string): Omit<Job<Progress, Result>, 'name' | 'everyMs'>;
 }
 
 /** When a job may run, and when it is due after a run. */

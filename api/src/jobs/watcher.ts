@@ -1,6 +1,6 @@
 // Polls the states of watched jobs for all subscribers of this process: one query a second, none without subscribers.
 
-import type { JobState } from './job-repository.ts';
+import type { JobState } from './job-state-repository.ts';
 
 export interface Watcher {
   /** As Jobs.watch. */

@@ -3,6 +3,7 @@
 import { enforce, policy, type Caller } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
 import { RemoteAnswerInvalidError, THUMBNAIL_ID, type Upstream } from '../upstream/index.ts';
+import { readPage } from './browse-page.ts';
 import { ThumbnailIdInvalidError } from './errors.ts';
 import type { ArtefactResult, Remote } from './remote.ts';
 import type { RemoteListQuery } from './schemas.ts';
@@ -17,8 +18,6 @@ export interface RemoteBrowserOptions {
 /** As the list of a Berth: the size without a parameter, and the largest one. */
 const DEFAULT_SIZE = 10;
 const MAX_SIZE = 1000;
-/** Of one request to the remote registry. */
-const PAGE_SIZE = 100;
 const IMAGE_TYPES = new Set(['image/webp', 'image/svg+xml', 'image/png', 'image/jpeg', 'image/gif', 'image/avif']);
 
 export function createRemoteBrowser({ find, openUpstream, mirroring, results: resultsOf }: RemoteBrowserOptions) {
@@ -34,44 +33,32 @@ export function createRemoteBrowser({ find, openUpstream, mirroring, results: re
 
   return {
     /**
-     * Reads one page of the remote's artefacts as JSON; includes deprecated ones only if they are selected.
+     * Reads one page of the remote's artefacts as JSON, and counts those on all pages; includes deprecated ones only
+     * if they are selected.
      * @throws remote_not_found, remote_unavailable, remote_refused, remote_answer_invalid
      */
-    list: (caller: Caller, id: string, query: RemoteListQuery): Promise<string> =>
-      withUpstream(caller, id, async (upstream, remote) => {
-        const { size = DEFAULT_SIZE, skip = 0, ...filters } = query;
+    list: (caller: Caller, id: string, { skip = 0, size = DEFAULT_SIZE, ...filters }: RemoteListQuery) =>
+      withUpstream(caller, id, async (upstream, remote): Promise<string> => {
         const results = new Map((await resultsOf(remote.id)).map((result) => [result.artefactId, result]));
         const mirrors = await mirroring.overview(remote.id);
-        const listed: string[] = [];
-        for (let left = Math.min(size, MAX_SIZE); ;) {
-          const at = skip + Math.min(size, MAX_SIZE) - left;
-          const page = await upstream.page({
-            query: {
-              includeDeprecated: 'true',
-              ...filters,
-              skip: String(at),
-              size: String(Math.min(left, PAGE_SIZE)),
-            },
-            form: 'document',
-          });
-          for (const artefact of page.artefacts) {
-            const result = results.get(artefact.id);
-            if (artefact.text === undefined || (artefact.deprecated && !result)) continue;
-            const mirror = mirrors.get(artefact.id);
-            const local = {
-              synced: mirror !== undefined,
-              upToDate: mirror !== undefined && result?.upstreamState === artefact.fingerprint,
-              selected: result !== undefined,
-              ...(mirror && { dataUpdatedAt: mirror.dataUpdatedAt }),
-            };
-            listed.push(`${artefact.text.slice(0, -1)},"local":${JSON.stringify(local)}}`);
-          }
-          left -= page.entries;
-          if (left <= 0 || page.entries === 0 || at + page.entries >= page.count) {
-            const hidden = Math.min(size, MAX_SIZE) - left - listed.length;
-            return `{"results":[${listed.join(',')}],"count":${Math.max(0, page.count - hidden)}}`;
-          }
-        }
+        const { artefacts, count } = await readPage({
+          upstream,
+          filters,
+          selectedIds: new Set(results.keys()),
+          skip,
+          size: Math.min(size, MAX_SIZE),
+        });
+        const listed = artefacts.map(({ id: artefactId, fingerprint, text }) => {
+          const [mirror, result] = [mirrors.get(artefactId), results.get(artefactId)];
+          const local = {
+            synced: mirror !== undefined,
+            upToDate: mirror !== undefined && result?.upstreamState === fingerprint,
+            selected: result !== undefined,
+            ...(mirror && { dataUpdatedAt: mirror.dataUpdatedAt }),
+          };
+          return `${text.slice(0, -1)},"local":${JSON.stringify(local)}}`;
+        });
+        return `{"results":[${listed.join(',')}],"count":${count}}`;
       }),
 
     /** Reads a thumbnail; undefined if the remote has none with this id. @throws as `list`; thumbnail_id_invalid */

@@ -2,12 +2,14 @@
 
 import {
   RemoteAnswerInvalidError,
+  RemoteRefusedError,
+  RemoteUnavailableError,
   toListed,
   type ListedArtefact,
   type Upstream,
   type UpstreamArtefact,
 } from '../upstream/index.ts';
-import { hasShrunk } from './operations.ts';
+import { describeFailures, hasShrunk, NAMED_FAILURES } from './operations.ts';
 import type { ArtefactResult, Remote } from './remote.ts';
 import type { RemoteRepository } from './repository.ts';
 
@@ -28,23 +30,39 @@ export class TooManyRemovedError extends Error {
   override readonly name = 'TooManyRemovedError';
 }
 
+/** The remote registry could not be read, for the reason in `cause`: no artefact was compared. */
+export class UnreadError extends Error {
+  override readonly name = 'UnreadError';
+  override readonly cause: Error;
+
+  constructor(ids: readonly string[], cause: Error) {
+    const first = ids.slice(0, NAMED_FAILURES).map((artefactId) => ({ artefactId, reason: cause.message }));
+    super(ids.length === 0 ? cause.message : describeFailures(first, ids.length));
+    this.cause = cause;
+  }
+}
+
 /** Characters of all documents that a run keeps; it reads the others again when it mirrors them. */
 const MAX_KEPT_TEXT = 8 * 1024 * 1024;
 /** Of all artefacts that a run compares: more than any registry has. */
 const MAX_COMPARED_SLOTS = 200_000;
+
+export interface FullRead {
+  rows: RemoteRepository;
+  remote: Remote;
+  upstream: Upstream;
+  /** Artefacts that are selected by id, or that a pattern matched before. */
+  knownIds: ReadonlySet<string>;
+  signal: AbortSignal;
+}
 
 /**
  * Reads all artefacts that are selected by id or by pattern, and selects those that a pattern matches for the first
  * time.
  * @throws TooManyRemovedError when the list has lost more than half of its artefacts
  */
-export async function readAllCandidates(
-  rows: RemoteRepository,
-  remote: Remote,
-  upstream: Upstream,
-  signal: AbortSignal,
-): Promise<Candidate[]> {
-  const knownIds = new Set((await rows.results(remote.id)).map(({ artefactId }) => artefactId));
+export async function readAllCandidates({ rows, remote, upstream, knownIds, signal }: FullRead): Promise<Candidate[]> {
+  if (knownIds.size === 0 && remote.selectedPatterns.length === 0) return [];
   const byId = new Map<string, ListedArtefact>();
   const unusable = new Map<string, string>();
   const keep = createTextBudget();
@@ -105,6 +123,20 @@ function createTextBudget(): (artefact: ListedArtefact) => ListedArtefact {
     keptLength = length;
     return artefact;
   };
+}
+
+/** Tells whether a remote registry cannot be reached, refuses, or sends what is no valid answer. */
+export function isUpstreamError(error: unknown): error is Error {
+  return (
+    error instanceof RemoteUnavailableError ||
+    error instanceof RemoteRefusedError ||
+    error instanceof RemoteAnswerInvalidError
+  );
+}
+
+/** Lists all artefacts that are selected by id, or that a pattern matched before. */
+export async function selectedIds(rows: RemoteRepository, { id }: Remote): Promise<string[]> {
+  return (await rows.results(id)).map(({ artefactId }) => artefactId);
 }
 
 /** Lists artefacts that are newly selected or due for a retry; with `onlyFailed` also all that failed. */

@@ -90,7 +90,7 @@ export function createOfflineImport(options: OfflineImportOptions): ImportOfflin
     jobs.register<SyncProgress, SyncReport>({
       name: jobName(remoteId),
       run: (context) => sync(remoteId, context, { ids, upstream }),
-      nextInMs: () => nextRunInMs(database, remoteId),
+      nextInMs: () => nextRunInMs(database.db, remoteId),
     });
     const report = (await jobs.runHere(
       jobName(remoteId),

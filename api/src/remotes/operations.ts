@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { Cron } from 'croner';
 import { RemoteUrlInvalidError, ScheduleInvalidError } from './errors.ts';
+import type { ArtefactResult, SyncRequest } from './remote.ts';
 
 const SHORT_ID = /^reg_[^_]+(?=_)/;
 const SHORT_ID_LENGTH = 12;
@@ -72,6 +73,37 @@ export function nextFullAt(schedule: string | null | undefined): string | null {
  */
 export function retryDelayMs(attempts: number, chance = Math.random()): number {
   return Math.min(MAX_RETRY_MS, FIRST_RETRY_MS * 2 ** (attempts - 1)) * (0.8 + 0.4 * chance);
+}
+
+/** Returns the request of one run that does what both ask for: all artefacts, unless both ask for failed ones only. */
+export function mergeRequests(waiting: SyncRequest | undefined, added: SyncRequest): SyncRequest {
+  if (!waiting) return added;
+  return {
+    ...(waiting.onlyFailed && added.onlyFailed && { onlyFailed: true }),
+    ...((waiting.verify ?? added.verify) && { verify: true }),
+    ...((waiting.confirmed ?? added.confirmed) && { confirmed: true }),
+  };
+}
+
+/** Number of artefacts that an error of a run names. */
+export const NAMED_FAILURES = 3;
+const MAX_REASON_LENGTH = 300;
+
+/**
+ * Names failed artefacts in one line: `@acme/a@1: reason; @acme/b@1: reason; and 7 more.`
+ * @param first at most NAMED_FAILURES of them
+ * @param count of all
+ */
+export function describeFailures(
+  first: readonly Pick<ArtefactResult, 'artefactId' | 'reason'>[],
+  count: number,
+): string {
+  const named = first.map(({ artefactId, reason = '' }) => `${artefactId}: ${shorten(reason).replace(/\.$/, '')}`);
+  return `${[...named, ...(count > first.length ? [`and ${count - first.length} more`] : [])].join('; ')}.`;
+}
+
+function shorten(text: string): string {
+  return text.length > MAX_REASON_LENGTH ? `${text.slice(0, MAX_REASON_LENGTH)}…` : text;
 }
 
 /** Returns whether more than half is gone, so that a superadmin has to confirm the run. */

@@ -15,6 +15,7 @@ import { jobName } from './remote.ts';
 import { remoteRepository } from './repository.ts';
 import type { CreateRemote, PatchRemote, RemoteView } from './schemas.ts';
 import type { Selection } from './selection.ts';
+import { nextRunInMs } from './sync-control.ts';
 
 export interface RegistriesOptions {
   database: Database;
@@ -40,14 +41,15 @@ export function createRegistries({
   return {
     async list(caller: Caller): Promise<{ results: RemoteView[]; count: number }> {
       enforce(policy.manageRemotes(caller));
-      const results = await Promise.all((await rows.list()).map((remote) => registry.view(remote)));
+      const views = await Promise.all((await rows.list()).map(({ id }) => registry.view(id)));
+      const results = views.filter((view) => view !== undefined);
       return { results, count: results.length };
     },
 
     /** @throws remote_not_found */
     async get(caller: Caller, id: string): Promise<RemoteView> {
       enforce(policy.manageRemotes(caller));
-      return registry.view(await registry.find(id));
+      return registry.read(id);
     },
 
     /** @throws remote_url_invalid, schedule_invalid, pattern_invalid, remote_exists */
@@ -81,7 +83,7 @@ export function createRegistries({
           details: { name, schedule: effectiveSchedule, selectedPatterns },
         });
       });
-      return registry.view(await registry.find(id));
+      return registry.read(id);
     },
 
     /**
@@ -94,12 +96,12 @@ export function createRegistries({
       if (schedule) assertSchedule(schedule);
       for (const pattern of selectedPatterns ?? []) assertPattern(pattern);
       let unfinished: string[] = [];
-      await registry.change(
+      const view = await registry.change(
         actor,
         id,
         { action: 'edit', details: { fields: Object.keys(patch) } },
         async (tx, remote) => {
-          if (Object.keys(patch).length === 0) return;
+          if (Object.keys(patch).length === 0) return registry.viewIn(tx, remote.id);
           await remoteRepository(tx).update(remote.id, {
             ...(name !== undefined && { name }),
             ...(apiKey !== undefined && {
@@ -109,12 +111,13 @@ export function createRegistries({
             ...(schedule !== undefined && { schedule, next_full_at: nextFullAt(schedule) }),
             ...(selectedPatterns !== undefined && { selected_patterns: JSON.stringify(selectedPatterns) }),
           });
-          if (schedule !== undefined) await jobs.schedule(tx, jobName(remote.id), msUntil(nextFullAt(schedule)));
+          if (schedule !== undefined) await jobs.schedule(tx, jobName(remote.id), await nextRunInMs(tx, remote.id));
           if (selectedPatterns) unfinished = await selection.releaseUnmatched(tx, remote.id, selectedPatterns);
+          return registry.viewIn(tx, remote.id);
         },
       );
       await selection.discard(unfinished);
-      return registry.view(await registry.find(id));
+      return view;
     },
 
     /** Removes a registry; its mirrors become local artefacts. @throws remote_not_found */

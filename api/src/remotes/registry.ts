@@ -29,45 +29,68 @@ export function createRegistry({ database, jobs }: { database: Database; jobs: J
     return remote;
   }
 
+  const stateOf = async (id: string, tx?: Tx) => (await jobs.states([jobName(id)], tx)).get(jobName(id));
+
   return {
     find,
 
-    /** Renders a registry. @param state of its job; default: read from the database */
-    async view(remote: Remote, state?: JobState): Promise<RemoteView> {
-      const name = jobName(remote.id);
-      return toView(remote, state ?? (await jobs.states([name])).get(name), await rows.results(remote.id));
+    /** Renders a registry as it is at one moment; undefined if it does not exist. @param id normalised */
+    async view(id: string): Promise<RemoteView | undefined> {
+      for (let before = await stateOf(id); ;) {
+        const remote = await rows.find(id);
+        if (!remote) return undefined;
+        const results = await rows.results(id);
+        const after = await stateOf(id);
+        // Otherwise a run may have begun or ended, or become due, between these queries.
+        if (phaseOf(after) === phaseOf(before)) return toView(remote, after, results);
+        before = after;
+      }
+    },
+
+    /** As `view`. @param id as a client sent it @throws remote_not_found */
+    async read(id: string): Promise<RemoteView> {
+      const view = await this.view(normaliseId(id));
+      if (!view) throw notFound();
+      return view;
+    },
+
+    /** Renders a registry in a transaction that has locked its row. @throws remote_not_found */
+    async viewIn(tx: Tx, id: string): Promise<RemoteView> {
+      const remote = await remoteRepository(tx).find(id);
+      if (!remote) throw notFound();
+      return toView(remote, await stateOf(id, tx), await remoteRepository(tx).results(id));
     },
 
     /**
      * Runs `work` in a transaction that locks the registry's row, and appends an audit entry.
+     * @returns what `work` returns
      * @throws remote_not_found; forbidden unless the caller is a superadmin
      */
-    async change(
+    async change<T>(
       actor: Actor,
       id: string,
       { action, details }: Change,
-      work: (tx: Tx, remote: Remote) => Promise<void>,
-    ): Promise<void> {
-      await changeAs(database, actor, policy.manageRemotes, async (tx, current) => {
+      work: (tx: Tx, remote: Remote) => Promise<T>,
+    ): Promise<T> {
+      return changeAs(database, actor, policy.manageRemotes, async (tx, current) => {
         const remote = await remoteRepository(tx).lock(normaliseId(id));
         if (!remote) throw notFound();
-        await work(tx, remote);
+        const result = await work(tx, remote);
         await appendAudit(tx, current, {
           action: `remote.${action}`,
           targetType: 'remote-registry',
           targetId: remote.id,
           details,
         });
+        return result;
       });
     },
-
-    /** Starts its job if it is due, and returns the registry. @throws remote_not_found */
-    async wake(id: string): Promise<RemoteView> {
-      const remote = await find(id);
-      jobs.wake(jobName(remote.id));
-      return this.view(remote);
-    },
   };
+}
+
+/** What tells two states apart between which a run has begun or ended, or become due. */
+function phaseOf(state: JobState | undefined): string {
+  return JSON.stringify([state?.running, state?.waiting, state?.dueAt, state?.startedAt, state?.endedAt]);
 }
 
 /** Normalises an id that a client sent; one that is not a URL is returned as it is, and matches no registry. */

@@ -40,6 +40,9 @@ export interface SyncRequest {
 export const STATUSES = ['pending', 'unchanged', 'updated', 'failed', 'gone', 'skipped'] as const;
 export type ResultStatus = (typeof STATUSES)[number];
 
+/** `nextTryAt` of an artefact that is to be tried by the next run: in the past by the clock of every replica. */
+export const AT_ONCE = '1970-01-01T00:00:00.000Z';
+
 /** Last result of mirroring one artefact. */
 export interface ArtefactResult {
   artefactId: string;

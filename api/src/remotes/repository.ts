@@ -6,7 +6,7 @@ import {
   type RemoteRegistriesTable,
   type Tx,
 } from '../db/index.ts';
-import type { ArtefactResult, Remote, ResultStatus, SyncRequest } from './remote.ts';
+import { AT_ONCE, type ArtefactResult, type Remote, type ResultStatus, type SyncRequest } from './remote.ts';
 
 /** Columns of a result that an update may set. */
 type ResultChanges = Partial<Omit<RemoteArtefactsTable, 'remote_id' | 'artefact_id' | 'selected'>>;
@@ -100,7 +100,6 @@ export function remoteRepository(executor: Executor | Tx) {
      * @param byId also marks artefacts that a pattern matched before as selected by id, and makes them due
      */
     async select(remoteId: string, ids: readonly string[], byId: boolean): Promise<void> {
-      const now = new Date().toISOString();
       const selected = Number(byId);
       const rows = ids.map((artefactId) => ({
         remote_id: remoteId,
@@ -108,7 +107,7 @@ export function remoteRepository(executor: Executor | Tx) {
         selected,
         status: 'pending',
         attempts: 0,
-        next_try_at: now,
+        next_try_at: AT_ONCE,
       }));
       for (const batch of rowBatches(rows)) {
         await executor
@@ -116,7 +115,7 @@ export function remoteRepository(executor: Executor | Tx) {
           .values(batch)
           .onConflict((conflict) =>
             byId
-              ? conflict.columns(['remote_id', 'artefact_id']).doUpdateSet({ selected, next_try_at: now })
+              ? conflict.columns(['remote_id', 'artefact_id']).doUpdateSet({ selected, next_try_at: AT_ONCE })
               : conflict.doNothing(),
           )
           .execute();
@@ -154,6 +153,18 @@ export function remoteRepository(executor: Executor | Tx) {
       }
     },
 
+    /** Records for many artefacts that they could not be compared; their retries and mirrors stay as they are. */
+    async putAllFailed(remoteId: string, ids: readonly string[], reason: string, at: string): Promise<void> {
+      for (const batch of batches(ids)) {
+        await executor
+          .updateTable('remote_artefacts')
+          .set({ status: 'failed', at, bytes: null, seconds: null, reason })
+          .where('remote_id', '=', remoteId)
+          .where('artefact_id', 'in', batch)
+          .execute();
+      }
+    },
+
     /** Returns the earliest retry of any artefact; undefined if there is none. */
     async nextTryAt(remoteId: string): Promise<string | undefined> {
       const row = await executor
@@ -164,14 +175,15 @@ export function remoteRepository(executor: Executor | Tx) {
       return row?.at ?? undefined;
     },
 
-    async countFailed(remoteId: string): Promise<number> {
-      const row = await executor
-        .selectFrom('remote_artefacts')
+    /** Counts the artefacts that failed, and returns the first ones, by id. */
+    async failures(remoteId: string, limit: number): Promise<{ count: number; first: ArtefactResult[] }> {
+      const failed = resultsOf(remoteId).where('status', '=', 'failed');
+      const { count } = await failed
+        .clearSelect()
         .select((eb) => eb.fn.countAll<number>().as('count'))
-        .where('remote_id', '=', remoteId)
-        .where('status', '=', 'failed')
         .executeTakeFirstOrThrow();
-      return row.count;
+      const rows = count === 0 ? [] : await failed.orderBy('artefact_id').limit(limit).execute();
+      return { count: Number(count), first: rows.map(toResult) };
     },
   };
 }

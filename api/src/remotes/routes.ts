@@ -102,6 +102,7 @@ export function remoteRoutes(remotes: Remotes, streams: EventStreamOptions = {})
       {
         schema: {
           summary: 'List the artefacts of a remote registry',
+          description: 'Each with the state of its mirror here; deprecated ones only if they are selected.',
           tags,
           params: RemoteParamsSchema,
           querystring: RemoteListQuerySchema,
@@ -143,6 +144,7 @@ export function remoteRoutes(remotes: Remotes, streams: EventStreamOptions = {})
       {
         schema: {
           summary: 'Select an artefact, to be mirrored in the background',
+          description: 'By a run that begins now, or straight after the one in progress: see `syncState`.',
           tags,
           params: RemoteParamsSchema,
           body: SelectSchema,
@@ -174,6 +176,9 @@ export function remoteRoutes(remotes: Remotes, streams: EventStreamOptions = {})
       {
         schema: {
           summary: 'Synchronise now',
+          description:
+            'Merged into a run that is due and has not begun, which then does what both requests ask for; 409 ' +
+            '`sync_running` once a run has begun.',
           tags,
           params: RemoteParamsSchema,
           querystring: SyncQuerySchema,

@@ -1,6 +1,7 @@
 // Wire format of federation: schemas for validation and for openapi.json.
 
 import { Type, type Static } from 'typebox';
+import { pageFields } from '../http/index.ts';
 import { STATUSES } from './remote.ts';
 
 const MAX_NAME_LENGTH = 200;
@@ -75,8 +76,7 @@ export const RemoteListQuerySchema = Type.Object(
     q: Type.Optional(Type.String()),
     category: Type.Optional(Type.String()),
     format: Type.Optional(Type.String()),
-    skip: Type.Optional(Type.Integer({ minimum: 0 })),
-    size: Type.Optional(Type.Integer({ minimum: 0 })),
+    ...pageFields(10),
   },
   { additionalProperties: false },
 );
@@ -114,15 +114,24 @@ export const RemoteSchema = Type.Object({
   name: Type.String(),
   apiKeyShortId: Type.Optional(Type.String()),
   schedule: Schedule,
-  nextSyncAt: Type.Optional(Time),
+  nextSyncAt: Type.Optional(
+    Type.String({ description: 'ISO 8601, UTC: the next scheduled run or retry, while `idle`' }),
+  ),
   selectedArtefacts: Type.Array(Type.String()),
   selectedPatterns: Type.Array(Type.String()),
   createdAt: Time,
-  syncState: Type.Union([Type.Literal('running'), Type.Literal('interrupted'), Type.Literal('idle')]),
+  syncState: Type.Union([Type.Literal('running'), Type.Literal('interrupted'), Type.Literal('idle')], {
+    description:
+      '`running`: a run is due or in progress, from the response to the request that makes it due until no further ' +
+      'run is due; `interrupted`: the replica that ran it shut down or died, another one continues; `idle`: nothing ' +
+      'is due now',
+  }),
   syncProgress: Type.Optional(ProgressSchema),
   lastSyncAt: Type.Optional(Time),
   lastSyncStatus: Type.Optional(Type.Union([Type.Literal('success'), Type.Literal('error')])),
-  lastSyncError: Type.Optional(Type.String()),
+  lastSyncError: Type.Optional(
+    Type.String({ description: 'Names the first artefacts that failed, as `<id>: <reason>`, and counts the others' }),
+  ),
   lastSyncErrorCode: Type.Optional(
     Type.String({
       description:
@@ -153,5 +162,5 @@ export const RemoteArtefactListSchema = Type.Object({
       { additionalProperties: true },
     ),
   ),
-  count: Type.Number(),
+  count: Type.Number({ description: 'On all pages; deprecated artefacts count only if they are selected' }),
 });

@@ -9,6 +9,7 @@ import { matches } from '../patterns/index.ts';
 import { AlreadySelectedError, NotSelectedError, SelectionConflictError } from './errors.ts';
 import { fetchRepository } from './fetch-repository.ts';
 import type { Registry } from './registry.ts';
+import { isParked } from './parking.ts';
 import { jobName } from './remote.ts';
 import { remoteRepository } from './repository.ts';
 import type { RemoteView } from './schemas.ts';
@@ -57,26 +58,34 @@ export function createSelection({ registry, jobs, mirroring, publishing, onError
     },
 
     /**
-     * Selects an artefact by id and makes the job due: it is mirrored now, or after the run in progress.
+     * Selects an artefact by id and makes the job due: it is mirrored now, or after the run in progress; in a parked
+     * registry by the run that a superadmin requests.
      * @throws remote_not_found, already_selected, selection_conflict, artefact_id_invalid
      */
     async select(actor: Actor, id: string, artefactId: string): Promise<RemoteView> {
       enforce(policy.manageRemotes(actor.caller));
       assertArtefactId(artefactId);
-      await registry.change(actor, id, { action: 'select', details: { artefactId } }, async (tx, remote) => {
-        if ((await remoteRepository(tx).findResult(remote.id, artefactId))?.selected)
-          throw new AlreadySelectedError(`${artefactId} is already selected from this registry.`);
-        const origin = await mirroring.originOf(tx, artefactId);
-        if (origin !== undefined && origin !== remote.id) {
-          const owner = origin === '' ? 'an artefact of this registry' : `a mirror of ${origin}`;
-          throw new SelectionConflictError(
-            `The id ${artefactId} is already in use here by ${owner}: delete that first, or do not select this one.`,
-          );
-        }
-        await remoteRepository(tx).select(remote.id, [artefactId], true);
-        await jobs.schedule(tx, jobName(remote.id), 0);
-      });
-      return registry.wake(id);
+      const view = await registry.change(
+        actor,
+        id,
+        { action: 'select', details: { artefactId } },
+        async (tx, remote) => {
+          if ((await remoteRepository(tx).findResult(remote.id, artefactId))?.selected)
+            throw new AlreadySelectedError(`${artefactId} is already selected from this registry.`);
+          const origin = await mirroring.originOf(tx, artefactId);
+          if (origin !== undefined && origin !== remote.id) {
+            const owner = origin === '' ? 'an artefact of this registry' : `a mirror of ${origin}`;
+            throw new SelectionConflictError(
+              `The id ${artefactId} is already in use here by ${owner}: delete that first, or do not select this one.`,
+            );
+          }
+          await remoteRepository(tx).select(remote.id, [artefactId], true);
+          if (!isParked(remote)) await jobs.request(tx, jobName(remote.id));
+          return registry.viewIn(tx, remote.id);
+        },
+      );
+      jobs.wake(jobName(view._id));
+      return view;
     },
 
     /** Unselects an artefact; its mirror becomes local. @throws remote_not_found, not_selected */

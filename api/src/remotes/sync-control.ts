@@ -1,9 +1,10 @@
 // Schedules synchronisations: registers their jobs, requests a run, and watches progress.
 
 import { enforce, isStillAllowed, policy, type Actor } from '../access/index.ts';
-import type { Database } from '../db/index.ts';
+import type { Database, Executor, Tx } from '../db/index.ts';
 import type { JobContext, Jobs } from '../jobs/index.ts';
 import { SyncRunningError } from './errors.ts';
+import { mergeRequests } from './operations.ts';
 import { isParked } from './parking.ts';
 import type { Registry } from './registry.ts';
 import { JOB_PREFIX, jobName, type SyncProgress, type SyncReport, type SyncRequest } from './remote.ts';
@@ -36,11 +37,14 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
   jobs.registerFamily<SyncProgress, SyncReport>({
     prefix: JOB_PREFIX,
     keys: async () => (await rows.list()).map(({ id }) => id),
-    job: (id) => ({ run: (context) => sync(id, context), nextInMs: () => nextRunInMs(database, id) }),
+    job: (id) => ({ run: (context) => sync(id, context), nextInMs: () => nextRunInMs(database.db, id) }),
   });
 
   return {
-    /** Requests a run now. @throws remote_not_found, sync_running */
+    /**
+     * Requests a run now. If one is due that has not begun, that one does what both requests ask for.
+     * @throws remote_not_found; sync_running once a run has begun
+     */
     async sync(actor: Actor, id: string, { only, verify, confirm }: SyncQuery): Promise<RemoteView> {
       enforce(policy.manageRemotes(actor.caller));
       const request: SyncRequest = {
@@ -48,15 +52,22 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
         ...(verify && { verify }),
         ...(confirm && { confirmed: true }),
       };
-      const name = jobName((await registry.find(id)).id);
-      if ((await jobs.states([name])).get(name)?.running)
-        throw new SyncRunningError('This registry is being synchronised: wait until that run has ended.');
-      await registry.change(actor, id, { action: 'sync', details: { ...request } }, async (tx, remote) => {
-        await remoteRepository(tx).update(remote.id, { requested: JSON.stringify(request) });
-        await jobs.schedule(tx, jobName(remote.id), 0);
-        await jobs.resetDeaths(tx, jobName(remote.id));
-      });
-      return registry.wake(id);
+      const view = await registry.change(
+        actor,
+        id,
+        { action: 'sync', details: { ...request } },
+        async (tx, remote) => {
+          if (await jobs.request(tx, jobName(remote.id)))
+            throw new SyncRunningError('This registry is being synchronised: wait until that run has ended.');
+          await remoteRepository(tx).update(remote.id, {
+            requested: JSON.stringify(mergeRequests(remote.request, request)),
+          });
+          await jobs.resetDeaths(tx, jobName(remote.id));
+          return registry.viewIn(tx, remote.id);
+        },
+      );
+      jobs.wake(jobName(view._id));
+      return view;
     },
 
     /** Checks the caller's permission, and returns how to watch a registry. @throws remote_not_found */
@@ -66,12 +77,12 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
       return {
         watch(onView) {
           let last = Promise.resolve();
-          return jobs.watch([jobName(remoteId)], (state) => {
+          return jobs.watch([jobName(remoteId)], () => {
             // In sequence, so that views are sent in the order in which they were read.
             last = last
               .then(async () => {
-                const remote = await rows.find(remoteId);
-                if (remote) onView(await registry.view(remote, state));
+                const view = await registry.view(remoteId);
+                if (view) onView(view);
               })
               .catch(onError);
           });
@@ -83,13 +94,14 @@ export function createSyncControl({ database, jobs, registry, sync, onError }: S
 }
 
 /**
- * Returns the milliseconds until the next full run or the first retry of an artefact; undefined if neither is
- * scheduled, or the registry is parked.
+ * Returns the milliseconds until the next full run or the first retry of an artefact, 0 if a run was requested that
+ * has not taken place; undefined if there is none of these, or the registry is parked.
  */
-export async function nextRunInMs({ db }: Database, remoteId: string): Promise<number | undefined> {
-  const rows = remoteRepository(db);
+export async function nextRunInMs(executor: Executor | Tx, remoteId: string): Promise<number | undefined> {
+  const rows = remoteRepository(executor);
   const remote = await rows.find(remoteId);
   if (remote && isParked(remote)) return undefined;
+  if (remote?.request) return 0;
   const dates = [remote?.nextFullAt, await rows.nextTryAt(remoteId)].filter((date) => date !== undefined);
   return dates.length === 0 ? undefined : Math.max(0, Math.min(...dates.map((date) => Date.parse(date))) - Date.now());
 }

@@ -14,16 +14,19 @@ import {
   documentOf,
   dueIds,
   isUpToDate,
+  isUpstreamError,
   missingBytes,
   readAllCandidates,
   readCandidates,
+  selectedIds,
   TooManyRemovedError,
+  UnreadError,
   type LocalDigests,
 } from './candidates.ts';
 import { RemoteNotFoundError } from './errors.ts';
 import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
 import { MirrorCancelledError, type MirrorArtefact, type MirrorRun } from './mirror.ts';
-import { nextFullAt } from './operations.ts';
+import { describeFailures, NAMED_FAILURES, nextFullAt } from './operations.ts';
 import { parkAfterDeaths } from './parking.ts';
 import type { ArtefactResult, Remote, SyncProgress, SyncReport } from './remote.ts';
 import { remoteRepository } from './repository.ts';
@@ -81,22 +84,17 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
       const upstream = offline?.upstream ?? (await openUpstream(remote));
       const report = await run(remote, upstream, startedAt, context, offline?.ids);
       // Includes failures of earlier runs: success means that every selected artefact is up to date.
-      const failed = await rows.countFailed(remoteId);
-      await finish(
-        remote,
-        startedAt,
-        failed === 0
-          ? undefined
-          : { code: 'artefacts_failed', text: `${failed} of the selected artefacts failed: see results.` },
-        context,
-      );
+      const { count, first } = await rows.failures(remoteId, NAMED_FAILURES);
+      const text = count === 0 ? undefined : describeFailures(first, count);
+      await finish(remote, startedAt, text === undefined ? undefined : { code: 'artefacts_failed', text }, context);
       return report;
-    } catch (error) {
-      if (context.signal.aborted || error instanceof LeaseLostError) throw error;
+    } catch (thrown) {
+      if (context.signal.aborted || thrown instanceof LeaseLostError) throw thrown;
+      const error = thrown instanceof UnreadError ? thrown.cause : thrown;
       const failure = {
         last_sync_at: new Date().toISOString(),
         last_sync_status: 'error',
-        last_sync_error: reasonOf(error),
+        last_sync_error: thrown instanceof UnreadError ? thrown.message : reasonOf(error),
         last_sync_error_code: codeOf(error),
       };
       await rows.update(remoteId, failure).catch(() => undefined);
@@ -116,9 +114,14 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     const { signal } = context;
     const { request } = remote;
     const isFull = !ids && isFullRun(remote, startedAt);
-    const candidates = isFull
-      ? await readAllCandidates(rows, remote, upstream, signal)
-      : await readCandidates(upstream, ids ?? (await dueIds(rows, remote, startedAt)), signal);
+    const knownIds = isFull ? await selectedIds(rows, remote) : (ids ?? (await dueIds(rows, remote, startedAt)));
+    const reading = isFull
+      ? readAllCandidates({ rows, remote, upstream, knownIds: new Set(knownIds), signal })
+      : readCandidates(upstream, knownIds, signal);
+    const candidates = await reading.catch(async (error: unknown) => {
+      signal.throwIfAborted();
+      throw isUpstreamError(error) ? await failAll(remote, knownIds, error, startedAt, context) : error;
+    });
     const results = new Map((await rows.results(remote.id)).map((result) => [result.artefactId, result]));
     const digests = await mirroring.digests(remote.id);
     const origins = await mirroring.origins(candidates.map(({ id }) => id));
@@ -215,6 +218,19 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     return true;
   }
 
+  /** Records that nothing could be compared, for each artefact of the run. @returns the error that names them */
+  async function failAll(
+    { id }: Remote,
+    ids: readonly string[],
+    cause: Error,
+    startedAt: Date,
+    { progress }: JobContext<SyncProgress>,
+  ): Promise<UnreadError> {
+    await rows.putAllFailed(id, ids, cause.message, new Date().toISOString());
+    progress({ startedAt: startedAt.toISOString(), done: ids.length, total: ids.length });
+    return new UnreadError(ids, cause);
+  }
+
   async function finish(
     remote: Remote,
     startedAt: Date,
@@ -223,13 +239,15 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
   ): Promise<void> {
     await database.transaction(async (tx) => {
       await assertHeld(tx);
+      // Its schedule may have changed during the run.
+      const current = await remoteRepository(tx).lock(remote.id);
       await remoteRepository(tx).endRequest(remote);
       await remoteRepository(tx).update(remote.id, {
         last_sync_at: new Date().toISOString(),
         last_sync_status: error === undefined ? 'success' : 'error',
         last_sync_error: error?.text ?? null,
         last_sync_error_code: error?.code ?? null,
-        ...(isFullRun(remote, startedAt) && { next_full_at: nextFullAt(remote.schedule) }),
+        ...(isFullRun(remote, startedAt) && { next_full_at: nextFullAt(current?.schedule) }),
       });
     });
   }

@@ -1,6 +1,7 @@
 // Collects the metadata of a tarball from its streamed entries, and rejects invalid archives. Names and links are
 // checked by operations.ts, package.json files are read by manifest.ts and packages.ts.
 
+import { createDependencyCollector } from './dependencies.ts';
 import {
   ManifestDuplicateError,
   ManifestMissingError,
@@ -8,20 +9,22 @@ import {
   TarballTooManyEntriesError,
   TarballUnsafeEntryError,
 } from './errors.ts';
-import { parseJsonObject, readManifest, type Manifest } from './manifest.ts';
+import { parseJsonObject } from './json-fields.ts';
+import { readManifest, type Manifest } from './manifest.ts';
 import { findNameProblem, quoteName } from './names.ts';
 import { pathInsidePackage, staysInsidePackage } from './operations.ts';
 import {
   bundledPackageAt,
   callsNativeBuilder,
   describePackage,
+  isBundled,
   isNativeCode,
   listInstallScripts,
   type PackageFolder,
 } from './packages.ts';
 import { findWarnings } from './portability.ts';
 import { SCAN_VERSION, type TarballScan } from './scan.ts';
-import type { ContentRequest, TarEntry } from './tar-reader.ts';
+import type { ContentRequest, EntryRequest, TarEntry } from './tar-reader.ts';
 import { findTreeProblem } from './tree.ts';
 import type { BundledPackage, EntryType, FileEntry } from './types.ts';
 
@@ -48,8 +51,8 @@ const README_PREFERENCE = [
   /^readme[^/]*$/i,
 ];
 
-/** Memory of an index entry without its names, as measured with Node 24. */
-const ENTRY_BYTES = 160;
+/** Memory of an index entry with its digest but without its names, as measured with Node 24. */
+const ENTRY_BYTES = 270;
 
 const UNSAFE_NAME =
   'would be unpacked outside package/, or differently on some systems: every name must begin with package/, and ' +
@@ -61,16 +64,16 @@ export interface Contents {
   /** Bytes of package.json files that have been or are about to be parsed. */
   readonly parsedBytes: number;
   /**
-   * Adds the next entry. Returns a request for its content if that is needed.
+   * Adds the next entry. Returns what is needed of its content.
    * @throws tarball_too_many_entries, tarball_unsafe_entry, manifest_duplicate, manifest_too_large; `onContent` of
    *   the request throws manifest_invalid
    */
-  add(entry: TarEntry): ContentRequest | undefined;
+  add(entry: TarEntry): EntryRequest;
   /**
    * Validates the archive as a whole, after its last entry, and returns the result.
    * @throws manifest_missing, manifest_duplicate, tarball_unsafe_entry
    */
-  toScan(): TarballScan;
+  toScan(): Omit<TarballScan, 'integrity' | 'shasum'>;
 }
 
 /**
@@ -80,6 +83,7 @@ export interface Contents {
 export function createContents({ maxTarEntries }: { maxTarEntries: number }): Contents {
   const files: FileEntry[] = [];
   const packages = new Map<string, BundledPackage>();
+  const dependencies = createDependencyCollector();
   let entries = 0;
   let indexLength = 0;
   let unpackedSizeBytes = 0;
@@ -89,6 +93,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
   let readme: string | undefined;
   let readmeRank = README_PREFERENCE.length;
   let hasNativeModules = false;
+  let hasNativeCode = false;
   let hasInstallScripts = false;
 
   function requestManifest(type: EntryType, sizeBytes: number): ContentRequest {
@@ -108,7 +113,10 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
       onContent(content) {
         const json = parseJsonObject(content);
         manifest = readManifest(json);
-        hasInstallScripts ||= listInstallScripts(json ?? {}).length > 0;
+        const scripts = listInstallScripts(json ?? {});
+        dependencies.declare('', json ?? {});
+        hasInstallScripts ||= scripts.length > 0;
+        hasNativeCode ||= scripts.some(callsNativeBuilder);
       },
     };
   }
@@ -119,6 +127,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
   ): ContentRequest | undefined {
     const original = type === 'link' ? packages.get(bundledPackageAt(target)?.path ?? '') : undefined;
     packages.set(folder.path, original ? { ...original, path: folder.path } : describePackage(folder));
+    if (original) dependencies.copy(folder.path, original.path);
     if (type !== 'file' || sizeBytes > MAX_BUNDLED_MANIFEST_BYTES) return undefined;
     if (parsedBytes + sizeBytes > MAX_PARSED_BYTES) return undefined;
     parsedBytes += sizeBytes;
@@ -128,6 +137,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
         const json = parseJsonObject(content) ?? {};
         const scripts = listInstallScripts(json);
         packages.set(folder.path, describePackage(folder, json));
+        dependencies.declare(folder.path, json);
         hasInstallScripts ||= scripts.length > 0;
         hasNativeModules ||= scripts.some(callsNativeBuilder);
       },
@@ -146,6 +156,14 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
     };
   }
 
+  function requestContent(file: FileEntry): ContentRequest | undefined {
+    const { path, type, sizeBytes } = file;
+    if (path === MANIFEST_PATH) return requestManifest(type, sizeBytes);
+    const folder = type === 'directory' ? undefined : bundledPackageAt(path);
+    if (folder) return requestPackage(folder, file);
+    return type === 'file' ? requestReadme(path) : undefined;
+  }
+
   return {
     get heldBytes() {
       return files.length * ENTRY_BYTES + indexLength * 2 + (readme?.length ?? 0) * 2;
@@ -159,7 +177,7 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
           `The tarball has more than ${maxTarEntries} entries: leave out files that are not needed to run it.`,
         );
       const file = toFileEntry(entry);
-      if (!file) return undefined;
+      if (!file) return {};
       const { path, type, sizeBytes } = file;
       indexLength += file.path.length + (file.target?.length ?? 0);
       if (indexLength > MAX_INDEX_LENGTH)
@@ -169,11 +187,18 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
         );
       files.push(file);
       unpackedSizeBytes += sizeBytes;
-      hasNativeModules ||= isNativeCode(path, type);
-      if (path === MANIFEST_PATH) return requestManifest(type, sizeBytes);
-      const folder = type === 'directory' ? undefined : bundledPackageAt(path);
-      if (folder) return requestPackage(folder, file);
-      return type === 'file' ? requestReadme(path) : undefined;
+      if (isNativeCode(path, type)) {
+        if (isBundled(path)) hasNativeModules = true;
+        else hasNativeCode = true;
+      }
+      const content = requestContent(file);
+      if (type !== 'file') return { content };
+      return {
+        content,
+        onDigest(sha256) {
+          file.sha256 = sha256;
+        },
+      };
     },
     toScan() {
       if (!manifest) throw new ManifestMissingError('The tarball has no package/package.json: pack it with npm pack.');
@@ -185,7 +210,9 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
         ...(readme !== undefined && { readme }),
         files,
         packages: [...packages.values()].sort((one, other) => (one.path < other.path ? -1 : 1)),
+        dependencies: dependencies.resolve(new Set(packages.keys()), files),
         hasNativeModules,
+        hasNativeCode,
         hasInstallScripts,
         unpackedSizeBytes,
         warnings: findWarnings(files),

@@ -2,21 +2,16 @@
 
 import parseVersion from 'semver/functions/parse.js';
 import { ManifestInvalidError } from './errors.ts';
+import { INVISIBLE, isJsonObject, readTerm, readUrl, type JsonObject } from './json-fields.ts';
+import { readPackageInfo, type PackageLinks } from './package-info.ts';
 
 /** npm's limit for package names. */
 const MAX_NAME_LENGTH = 214;
-/** semver's limit for versions; no licence expression in use comes near it. */
-const MAX_TERM_LENGTH = 256;
-const MAX_URL_LENGTH = 2048;
-/** Characters that cannot be seen: with them, a name looks like another one. Also those that reorder text. */
-export const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/u;
 /** Far more than forms use. Serialising a schema that is nested thousands deep would overflow the stack. */
 export const MAX_SCHEMA_DEPTH = 100;
 /** As JSON in UTF-8. Forms have a few KiB; lists contain the schemas of all their artefacts, up to 1000 on a page. */
 const MAX_SCHEMA_BYTES = 64 * 1024;
 const A_SCHEMA = `a JSON schema: an object, nested at most ${MAX_SCHEMA_DEPTH} deep, of at most 64 KiB`;
-
-export type JsonObject = Record<string, unknown>;
 
 export interface Manifest {
   name: string;
@@ -30,16 +25,10 @@ export interface Manifest {
   documentation?: string;
   processingConfigSchema?: JsonObject;
   applicationConfigSchema?: JsonObject;
-}
-
-/** Parses a JSON object in UTF-8; returns undefined for anything else. */
-export function parseJsonObject(bytes: Buffer): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  /** From `description`; for display. */
+  packageDescription?: string;
+  keywords?: string[];
+  links?: PackageLinks;
 }
 
 /**
@@ -53,6 +42,7 @@ export function readManifest(json: JsonObject | undefined): Manifest {
   // Berth's own fields are in an object. Other tools have a field of this name as well, such as jspm with a text.
   const registry = isJsonObject(json.registry) ? json.registry : {};
   const licence = readLicence(json);
+  const { description, keywords, links } = readPackageInfo(json);
   return {
     name: readField('name', json.name, readName, `a string of 1 to ${MAX_NAME_LENGTH} visible characters`),
     version: readField('version', json.version, readVersion, 'a semver version such as 1.2.3'),
@@ -79,6 +69,9 @@ export function readManifest(json: JsonObject | undefined): Manifest {
         A_SCHEMA,
       ),
     }),
+    ...(description !== undefined && { packageDescription: description }),
+    ...(keywords && { keywords }),
+    ...(links && { links }),
   };
 }
 
@@ -93,28 +86,6 @@ export function readLicence({ license, licence, licenses }: JsonObject): string 
   return readLicenceName(license) ?? readLicenceName(licence) ?? readTerm(alternatives.join(' OR '));
 }
 
-/** Reads a package name: 1 to 214 characters, no control or invisible characters, no surrounding white space. */
-export function readName(value: unknown): string | undefined {
-  const name = readTerm(value, MAX_NAME_LENGTH);
-  return name !== undefined && INVISIBLE.test(name) ? undefined : name;
-}
-
-/** Reads a short string of a manifest: not empty, no control characters, no surrounding white space. */
-export function readTerm(value: unknown, maxLength = MAX_TERM_LENGTH): string | undefined {
-  const isTerm =
-    typeof value === 'string' &&
-    value !== '' &&
-    value.length <= maxLength &&
-    value.trim() === value &&
-    !/\p{Cc}/u.test(value);
-  return isTerm ? value : undefined;
-}
-
-/** Checks whether a parsed JSON value is an object: not an array, not null. */
-export function isJsonObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 function readField<T>(field: string, value: unknown, read: (value: unknown) => T | undefined, expected: string): T {
   const result = read(value);
   if (result === undefined) throw invalid(field, expected);
@@ -125,6 +96,12 @@ function invalid(field: string, expected: string): Error {
   return new ManifestInvalidError(`${field} in package/package.json must be ${expected}: correct it and pack again.`);
 }
 
+/** Reads a package name: 1 to 214 characters, no control or invisible characters, no surrounding white space. */
+export function readName(value: unknown): string | undefined {
+  const name = readTerm(value, MAX_NAME_LENGTH);
+  return name !== undefined && INVISIBLE.test(name) ? undefined : name;
+}
+
 /** Stricter than semver's parser, which also accepts `v1.2.3`, `=1.2.3` and surrounding spaces. */
 export function readVersion(value: unknown): string | undefined {
   const version = readTerm(value);
@@ -132,11 +109,6 @@ export function readVersion(value: unknown): string | undefined {
   return parsed && [parsed.version, ...(parsed.build.length ? [parsed.build.join('.')] : [])].join('+') === version
     ? version
     : undefined;
-}
-
-export function readUrl(value: unknown): string | undefined {
-  const url = readTerm(value, MAX_URL_LENGTH);
-  return url !== undefined && /^https?:/i.test(url) && URL.canParse(url) ? url : undefined;
 }
 
 export function readSchema(value: unknown): JsonObject | undefined {

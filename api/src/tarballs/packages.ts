@@ -1,6 +1,7 @@
 // Packages bundled in a tarball: their names and licences, native code, and the scripts that npm runs at installation.
 
-import { isJsonObject, readLicence, readName, readTerm, type JsonObject } from './manifest.ts';
+import { isJsonObject, readTerm, type JsonObject } from './json-fields.ts';
+import { readLicence, readName } from './manifest.ts';
 import type { BundledPackage, EntryType } from './types.ts';
 
 /** Path of a package below `package/`, and the name that its folder gives it. */
@@ -34,11 +35,18 @@ export function describePackage(folder: PackageFolder, json: JsonObject = {}): B
   };
 }
 
-/** Checks by its path whether an entry is native code of a bundled dependency, built or to be built. */
+/** Checks by its path whether an entry is native code, built or to be built. */
 export function isNativeCode(path: string, type: EntryType): boolean {
-  if (!path.startsWith('node_modules/')) return false;
-  if (path.includes('/prebuilds/')) return true;
-  return type === 'directory' ? path.endsWith('/prebuilds') : path.endsWith('.node') || path.endsWith('/binding.gyp');
+  const rooted = `/${path}`;
+  if (rooted.includes('/prebuilds/')) return true;
+  return type === 'directory'
+    ? rooted.endsWith('/prebuilds')
+    : rooted.endsWith('.node') || rooted.endsWith('/binding.gyp');
+}
+
+/** Checks whether an entry belongs to a bundled dependency, and not to the package itself. */
+export function isBundled(path: string): boolean {
+  return path.startsWith('node_modules/');
 }
 
 /** Lists the commands of a package.json that npm runs when it installs the package. */

@@ -1,6 +1,7 @@
 // Scans an npm tarball in one streaming pass: inflates it, reads the tar and collects its metadata (contents.ts).
-// Writes nothing: hashing and storing are up to the caller.
+// Writes nothing: storing, and the digest by which Berth knows the bytes, are up to the caller.
 
+import { createHash } from 'node:crypto';
 import { createGunzip } from 'node:zlib';
 import { createContents } from './contents.ts';
 import { TarballNotGzipError, TarballTooLargeUnpackedError, TarballTruncatedError } from './errors.ts';
@@ -65,6 +66,9 @@ export function createTarballScanner(limits: TarballLimits, budget?: ScanBudget)
     if (budget && contents.parsedBytes > budget.maxParsedBytes) throw new ScanTooCostlyError();
     return request;
   });
+  // For npm clients, which know no other digests.
+  const sha512 = createHash('sha512');
+  const sha1 = createHash('sha1');
   const gunzip = createGunzip({ chunkSize: INFLATED_CHUNK_BYTES });
   let receivedBytes = 0;
   let inflatedBytes = 0;
@@ -118,6 +122,9 @@ export function createTarballScanner(limits: TarballLimits, budget?: ScanBudget)
           if (failure) reject(failure);
           else resolve();
         });
+        // While a thread of the pool inflates the chunk.
+        sha512.update(chunk);
+        sha1.update(chunk);
       });
     },
     async finish() {
@@ -129,7 +136,11 @@ export function createTarballScanner(limits: TarballLimits, budget?: ScanBudget)
         else gunzip.once('end', resolve).end();
       });
       reader.end();
-      return contents.toScan();
+      return {
+        ...contents.toScan(),
+        integrity: `sha512-${sha512.digest('base64')}`,
+        shasum: sha1.digest('hex'),
+      };
     },
     abort() {
       fail(new Error('The scan was aborted'));

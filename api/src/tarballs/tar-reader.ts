@@ -1,10 +1,12 @@
 // Adapts lib-node's tar reader for the server: accepts only files, directories and links, and maps errors to those of
 // the API. Server and library share the reader, so that both reject the same archives (decision 26).
 
+import { createHash } from 'node:crypto';
 import {
   collectContent,
   createTarReader as createReader,
   TarError,
+  type EntrySink,
   type TarReader,
 } from '../../../lib-node/src/tar/index.ts';
 import { TarballNotTarError, TarballTruncatedError, TarballUnsafeEntryError } from './errors.ts';
@@ -22,6 +24,13 @@ export interface TarEntry {
   target?: string;
   /** Offset of the content in the inflated archive, in bytes. */
   offset: number;
+}
+
+/** What is wanted of an entry. */
+export interface EntryRequest {
+  content?: ContentRequest | undefined;
+  /** Called with the SHA-256 of the content in base64url. */
+  onDigest?: ((sha256: string) => void) | undefined;
 }
 
 /**
@@ -47,7 +56,7 @@ const ENTRY_TYPES: Partial<Record<string, EntryType>> = {
  * errors of `onEntry` and `onContent`.
  * @param onEntry called with each header, before the content
  */
-export function createTarReader(onEntry: (entry: TarEntry) => ContentRequest | undefined): TarReader {
+export function createTarReader(onEntry: (entry: TarEntry) => EntryRequest): TarReader {
   const reader = createReader(({ path: name, type: typeName, sizeBytes, mode = 0, linkpath, offset }) => {
     const type = ENTRY_TYPES[typeName];
     if (!type) {
@@ -55,13 +64,13 @@ export function createTarReader(onEntry: (entry: TarEntry) => ContentRequest | u
       throw new TarballUnsafeEntryError(`${quoteName(name)} ${reason}`);
     }
     const target = linkpath === '' ? {} : { target: linkpath };
-    const request = onEntry({ name, type, sizeBytes, mode: mode & 0o7777, offset, ...target });
-    return (
-      request &&
-      collectContent(Math.min(sizeBytes, request.maxBytes), (content) => {
-        request.onContent(content);
-      })
-    );
+    const { content, onDigest } = onEntry({ name, type, sizeBytes, mode: mode & 0o7777, offset, ...target });
+    const collected =
+      content &&
+      collectContent(Math.min(sizeBytes, content.maxBytes), (bytes) => {
+        content.onContent(bytes);
+      });
+    return onDigest ? hashContent(onDigest, collected) : collected;
   });
   return {
     push: (chunk) => {
@@ -73,6 +82,21 @@ export function createTarReader(onEntry: (entry: TarEntry) => ContentRequest | u
       mapErrors(() => {
         reader.end();
       });
+    },
+  };
+}
+
+/** Hashes a content, and passes it on. */
+function hashContent(onDigest: (sha256: string) => void, next: EntrySink | undefined): EntrySink {
+  const hash = createHash('sha256');
+  return {
+    write(chunk) {
+      hash.update(chunk);
+      next?.write(chunk);
+    },
+    end() {
+      onDigest(hash.digest('base64url'));
+      next?.end();
     },
   };
 }

@@ -11,6 +11,8 @@ export interface FileEntry {
   type: EntryType;
   /** Offset of the content in the inflated archive, in bytes. */
   offset: number;
+  /** Regular files: SHA-256 of the content in base64url. Missing if the scan is from before version 3. */
+  sha256?: string;
   /** Hard links: path of the file, below `package/`. Symbolic links: the text of the link. */
   target?: string;
 }

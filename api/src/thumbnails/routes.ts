@@ -2,7 +2,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { ArtefactSchema, IdParamsSchema } from '../artefacts/index.ts';
-import { acceptMultipart, FormFileSchema, isNotModified, problems, readSmallFile } from '../http/index.ts';
+import { acceptRawBody, FormFileSchema, isNotModified, problems, readSmallFile } from '../http/index.ts';
 import type { ThumbnailData, ThumbnailService } from './service.ts';
 
 const MAX_IMAGE_BYTES = 5 * 1024 * 1024;
@@ -20,7 +20,7 @@ const ThumbnailParamsSchema = Type.Object({
 /** Reads, sets and deletes the thumbnail of an artefact, for callers who may see or edit the artefact. */
 export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyncTypebox {
   return async (app) => {
-    acceptMultipart(app);
+    acceptRawBody(app);
 
     app.post(
       '/artefacts/:id/thumbnail',
@@ -31,7 +31,7 @@ export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyn
           tags: ['thumbnails'],
           consumes: ['multipart/form-data'],
           params: IdParamsSchema,
-          response: { 201: ArtefactSchema, ...problems(400, 401, 403, 404, 413, 415) },
+          response: { 201: ArtefactSchema, ...problems(400, 401, 403, 404, 413) },
         },
       },
       async (request, reply) => {
@@ -68,7 +68,7 @@ export function thumbnailRoutes(thumbnails: ThumbnailService): FastifyPluginAsyn
           summary: 'Get the thumbnail of an artefact',
           tags: ['thumbnails'],
           params: IdParamsSchema,
-          response: { 200: IMAGE, ...problems(401, 404) },
+          response: { 200: IMAGE, ...problems(401, 403, 404) },
         },
       },
       async (request, reply) =>

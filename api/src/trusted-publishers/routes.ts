@@ -1,6 +1,6 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
-import { problems } from '../http/index.ts';
+import { MAX_PAGE_SIZE, pageFields, problems } from '../http/index.ts';
 import {
   CreatedPublisherSchema,
   ExchangeSchema,
@@ -11,19 +11,7 @@ import {
 import type { TrustedPublisherService } from './service.ts';
 
 const tags = ['trusted publishers'];
-const PageSchema = Type.Object(
-  {
-    skip: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })),
-    size: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: Number.MAX_SAFE_INTEGER,
-        description: 'Page size: at most 1000, which is also the default',
-      }),
-    ),
-  },
-  { additionalProperties: false },
-);
+const PageSchema = Type.Object(pageFields(MAX_PAGE_SIZE), { additionalProperties: false });
 
 export function trustedPublisherRoutes(publishers: TrustedPublisherService): FastifyPluginCallbackTypebox {
   return (app, _options, done) => {

@@ -6,6 +6,7 @@ import { scopesOf, scopeWarnings, type UploadTokens } from '../api-keys/index.ts
 import { networkOf, type AttemptLimit } from '../attempts/index.ts';
 import { appendAudit } from '../audit/index.ts';
 import type { Database } from '../db/index.ts';
+import { MAX_PAGE_SIZE } from '../http/index.ts';
 import {
   IdentityTokenInvalidError,
   IdentityTokenUsedError,
@@ -52,8 +53,6 @@ export interface TrustedPublisherService {
   /** Deletes expired keys, and records of used tokens that have expired. */
   deleteExpired(): Promise<void>;
 }
-
-const MAX_PAGE_SIZE = 1000;
 
 export function createTrustedPublisherService({
   database,
@@ -137,7 +136,7 @@ export function createTrustedPublisherService({
 
     async list(caller, { skip = 0, size = MAX_PAGE_SIZE }) {
       enforce(policy.manageTrustedPublishers(caller));
-      const { results, count } = await publishers().list({ skip, size: Math.min(size, MAX_PAGE_SIZE) });
+      const { results, count } = await publishers().list({ skip, size });
       return { results: results.map((it) => (isLoose(it) ? { ...it, loose: true } : it)), count };
     },
 

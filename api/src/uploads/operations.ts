@@ -9,7 +9,7 @@ import type { TusUpload } from './upload.ts';
 const CLIENT_KEYS = ['filename', 'filetype', 'name', 'type', 'relativePath'];
 
 /**
- * Reads the target and the form fields of an upload.
+ * Reads the target and the form fields of an upload. Empty values count as absent, as in a form.
  * @throws upload_metadata_invalid
  */
 export function readMetadata(metadata: Metadata): { target: Target; fields: UploadFields } {
@@ -29,7 +29,8 @@ export function readMetadata(metadata: Metadata): { target: Target; fields: Uplo
     throw new UploadMetadataInvalidError(detail, { errors });
   }
   const fileName = format === 'file' && rest['filename'];
-  return { target: { id, format }, fields: { ...(fileName && { fileName }), ...Object.fromEntries(fields) } };
+  const given = Object.fromEntries(fields.filter(([, value]) => value !== ''));
+  return { target: { id, format }, fields: { ...(fileName && { fileName }), ...given } };
 }
 
 /** Builds the metadata for HEAD responses: as sent by the client, without the ignored keys. */

@@ -10,13 +10,25 @@ import {
   assertFileName,
   FILE_SLOT,
   LocalisedTextSchema,
+  LongLocalisedTextSchema,
   NOARCH,
   type Format,
   type LocalisedText,
 } from '../artefacts/index.ts';
 import { isDigest } from '../digests/index.ts';
 import { BerthError } from '../errors.ts';
-import { MAX_SCHEMA_DEPTH, readName, readSchema, readTerm, readUrl, readVersion } from '../tarballs/index.ts';
+import {
+  MAX_SCHEMA_DEPTH,
+  pickLinks,
+  readDescription,
+  readKeywords,
+  readName,
+  readSchema,
+  readTerm,
+  readUrl,
+  readVersion,
+  type PackageLinks,
+} from '../tarballs/index.ts';
 import type { UpstreamSlot } from './bytes.ts';
 import { RemoteAnswerInvalidError } from './errors.ts';
 
@@ -26,6 +38,9 @@ export interface UpstreamArtefact {
   packageName: string | undefined;
   version: string | undefined;
   licence: string | undefined;
+  packageDescription: string | undefined;
+  keywords: string[] | undefined;
+  links: PackageLinks | undefined;
   category: string;
   title: LocalisedText | undefined;
   description: LocalisedText | undefined;
@@ -91,9 +106,12 @@ function readFields(id: string, document: Json, categories: readonly string[]): 
     packageName: name ?? (format === 'npm' ? optional(document, 'name', readName, A_NAME) : undefined),
     version: optional(document, 'version', readVersion, A_VERSION),
     licence: optional(document, 'licence', readTerm, 'a term of at most 256 characters'),
+    packageDescription: readDescription(document['packageDescription']),
+    keywords: readKeywords(document['keywords']),
+    links: readDocumentLinks(document['links']),
     category,
     title: localised(document, 'title'),
-    description: localised(document, 'description'),
+    description: localised(document, 'description', LongLocalisedTextSchema, '20,000'),
     group: localised(document, 'group'),
     documentation: optional(document, 'documentation', readUrl, 'an http or https URL'),
     processingConfigSchema: optional(document, 'processingConfigSchema', readSchema, A_SCHEMA),
@@ -108,7 +126,6 @@ function readFields(id: string, document: Json, categories: readonly string[]): 
 const A_NAME = 'a package name of at most 214 visible characters';
 const A_VERSION = 'a semver version such as 1.2.3';
 const A_SCHEMA = `a JSON schema nested at most ${MAX_SCHEMA_DEPTH} levels deep, of at most 64 KiB`;
-const A_TEXT = 'a text in fr and en of at most 2,000 characters each';
 
 /** A field does not hold to the rules; the message names it. */
 class FieldError extends Error {}
@@ -195,18 +212,30 @@ function thumbnail(value: unknown): UpstreamArtefact['thumbnail'] {
     : undefined;
 }
 
-function localised(document: Json, name: string): LocalisedText | undefined {
-  const texts = optional(document, name, readLocalised, A_TEXT);
+/** Like those of a manifest, links that are invalid are left out. */
+function readDocumentLinks(value: unknown): PackageLinks | undefined {
+  return pickLinks(object(value) ?? {});
+}
+
+/** @param schema of the field in a patch */
+function localised(
+  document: Json,
+  name: string,
+  schema = LocalisedTextSchema,
+  limit = '2,000',
+): LocalisedText | undefined {
+  const expected = `a text in fr and en of at most ${limit} characters each`;
+  const texts = optional(document, name, (value) => readLocalised(value, schema), expected);
   return texts && Object.keys(texts).length > 0 ? texts : undefined;
 }
 
 /** Reads `{ fr, en }`; the oldest registries have a single string without a language. */
-function readLocalised(value: unknown): LocalisedText | undefined {
+function readLocalised(value: unknown, schema: typeof LocalisedTextSchema): LocalisedText | undefined {
   const { fr, en } = typeof value === 'string' ? { fr: value, en: value } : (object(value) ?? { fr: value });
   const texts = Object.fromEntries(
     Object.entries({ fr, en }).filter(([, one]) => one !== undefined && one !== null && one !== ''),
   );
-  const isValid = Value.Check(LocalisedTextSchema, texts) && Object.values(texts).every(isWellFormed);
+  const isValid = Value.Check(schema, texts) && Object.values(texts).every(isWellFormed);
   return isValid ? texts : undefined;
 }
 

@@ -8,7 +8,7 @@ export {
   type DocumentRules,
   type UpstreamArtefact,
 } from './documents.ts';
-export { documentOf, toListed, type ListedArtefact, type UpstreamPage } from './listed.ts';
+export { documentOf, MAX_LISTED_ARTEFACTS, toListed, type ListedArtefact, type UpstreamPage } from './listed.ts';
 export type { FilePart, ReadApi } from './read-worker.ts';
 export { RemoteAnswerInvalidError, RemoteRefusedError, RemoteUnavailableError, SlotChangedError } from './errors.ts';
 export { freeMemory } from './client.ts';

@@ -56,8 +56,11 @@ export interface Thumbnail {
   contentType: string;
 }
 
-/** As documents of a Berth may be, with a wide margin. */
-export const MAX_DOCUMENT_BYTES = 256 * 1024;
+/**
+ * More than a document of a Berth can have: descriptions of 20,000 characters in two languages are 160 KB, 480 KB from
+ * a registry that escapes them; two schemas are 128 KiB.
+ */
+export const MAX_DOCUMENT_BYTES = 1024 * 1024;
 export const MAX_PAGE_BYTES = 16 * 1024 * 1024;
 /** More than a Berth puts on a page. */
 export const MAX_PAGE_ENTRIES = 1000;

@@ -39,7 +39,7 @@ test('users, read keys and internal services with x-account have an account', ()
 });
 
 test('an uploader is recorded as a key, as internal, or as a user', () => {
-  assert.deepEqual(uploaderOf(uploadKeyCaller()), { apiKeyId: 'key-1', apiKeyName: 'CI', shortId: 'reg_0000000a' });
+  assert.deepEqual(uploaderOf(uploadKeyCaller()), { apiKeyId: 'key-1', apiKeyName: 'CI', shortId: '0000000a' });
   assert.deepEqual(uploaderOf(CALLERS.internal), { internal: true });
   assert.deepEqual(uploaderOf(userCaller()), { userId: 'uma', userName: 'Uma' });
 });

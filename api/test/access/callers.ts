@@ -31,13 +31,13 @@ export function userCaller(changes: Partial<UserCaller> = {}): UserCaller {
 }
 
 export function uploadKeyCaller(scopes: KeyScopes = {}): UploadKeyCaller {
-  return { kind: 'upload-key', key: { id: 'key-1', name: 'CI', shortId: 'reg_0000000a' }, scopes };
+  return { kind: 'upload-key', key: { id: 'key-1', name: 'CI', shortId: '0000000a' }, scopes };
 }
 
 export function readKeyCaller(changes: Partial<ReadKeyCaller> = {}): ReadKeyCaller {
   return {
     kind: 'read-key',
-    key: { id: 'key-2', name: 'mirror', shortId: 'reg_0000000b' },
+    key: { id: 'key-2', name: 'mirror', shortId: '0000000b' },
     account: ACME,
     hasGrant: true,
     ...changes,

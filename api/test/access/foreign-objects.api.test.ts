@@ -78,8 +78,9 @@ for (const dialect of DIALECTS) {
       }
     });
 
-    test('is indistinguishable from one that does not exist', async () => {
+    test('is indistinguishable from one that does not exist, but to services, which see all', async () => {
       for (const [caller, headers] of Object.entries(callers)) {
+        if (caller.startsWith('an internal service')) continue;
         for (const rest of [
           '',
           '/tarball',

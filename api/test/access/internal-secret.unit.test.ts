@@ -100,6 +100,10 @@ describe('x-account', () => {
       '{"type":"organization","id":"acme","name":null,"department":""}',
       { type: 'organization', id: 'acme' },
     ],
+    'a department of a user, which is ignored': [
+      '{"type":"user","id":"uma","department":"geo"}',
+      { type: 'user', id: 'uma' },
+    ],
     'an empty department of a user': ['{"type":"user","id":"uma","department":""}', { type: 'user', id: 'uma' }],
     'unknown fields, which are ignored': ['{"type":"user","id":"uma","isAdmin":true}', { type: 'user', id: 'uma' }],
     'a name in UTF-8': [
@@ -133,7 +137,6 @@ describe('x-account', () => {
     '{"type":"user","id":null}',
     '{"type":"user","id":"a","name":7}',
     '{"type":"organization","id":"a","department":["geo"]}',
-    '{"type":"user","id":"uma","department":"geo"}',
     '{"type":"user","id":"a\\u0000"}',
     '{"type":"organization","id":"a","department":"a\\nb"}',
     `{"type":"user","id":"${'u'.repeat(257)}"}`,

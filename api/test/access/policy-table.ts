@@ -8,6 +8,7 @@ export const OUTCOMES = {
   '401': { code: 'unauthenticated', status: 401 },
   '403': { code: 'forbidden', status: 403 },
   '404': { code: 'artefact_not_found', status: 404 },
+  'not shared': { code: 'not_shared', status: 403 },
   'unknown': { code: 'upload_not_found', status: 404 },
   'no grant': { code: 'no_access_grant', status: 403 },
   'read only': { code: 'account_read_only', status: 403 },

@@ -25,6 +25,7 @@ export const REFUSALS = {
   acting: '403 account_read_only',
   grant: '403 no_access_grant',
   hidden: '404 artefact_not_found',
+  unshared: '403 not_shared',
 } as const;
 
 export interface Row {
@@ -52,7 +53,7 @@ const OF_ACME = 'unauth forbid forbid forbid forbid forbid forbid ok forbid ok';
 const SEE = {
   public: ALL,
   shared: 'hidden ok ok hidden ok hidden ok ok hidden ok',
-  private: 'hidden ok hidden hidden hidden hidden hidden hidden hidden ok',
+  private: 'hidden ok unshared hidden hidden hidden hidden hidden hidden ok',
 };
 const DOWNLOAD = { public: 'unauth ok ok unauth ok grant ok ok grant ok', shared: SEE.shared, private: SEE.private };
 

@@ -77,7 +77,6 @@ for (const dialect of DIALECTS) {
     });
 
     test('invalid accounts are refused', async () => {
-      assert.equal((await grant({ type: 'user', id: 'x', department: 'y' })).body['code'], 'account_invalid');
       for (const account of [
         { type: 'user', id: 'x\0' },
         { type: 'user', id: 'x', name: '\0' },

@@ -93,7 +93,7 @@ for (const dialect of DIALECTS) {
       });
       assert.deepEqual([malformed.statusCode, malformed.json<{ code: string }>().code], [400, 'body_invalid']);
       const empty = await it.app.inject({ method: 'POST', url: SIGN_IN });
-      assert.deepEqual([empty.statusCode, empty.json<{ code: string }>().code], [400, 'request_invalid']);
+      assert.deepEqual([empty.statusCode, empty.json<{ code: string }>().code], [400, 'body_invalid']);
     });
 
     test('registration and changes of users and organisations are not exposed', async () => {

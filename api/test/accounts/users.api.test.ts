@@ -107,7 +107,6 @@ for (const dialect of DIALECTS) {
       assert.deepEqual(await emails('q=list.example&skip=1&size=1'), [3, ['yan_x@list.example']]);
       assert.deepEqual(await emails('q=list.example&size=0'), [3, []]);
       assert.equal((await admin.get('/users?size=5000')).status, 200);
-      assert.equal((await admin.get('/users?skip=-1')).body['code'], 'request_invalid');
       assert.equal((await admin.get('/users?colour=blue')).body['code'], 'request_invalid');
     });
 

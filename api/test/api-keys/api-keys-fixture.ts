@@ -92,7 +92,7 @@ export function actorOf(caller: Caller): Actor {
 
 /** Creates a key for the repository. */
 export function sampleKey(changes: Partial<ApiKey> & { _id: string }): ApiKey {
-  return { type: 'upload', name: 'CI', shortId: 'reg_0123abcd', createdAt: NOON.toISOString(), ...changes };
+  return { type: 'upload', name: 'CI', shortId: '0123abcd', createdAt: NOON.toISOString(), ...changes };
 }
 
 /** Returns the start time of each test plus an offset, which may be negative. */

@@ -17,7 +17,7 @@ describeOnBothDatabases('the API key routes', (fixture) => {
     assert.equal(response.headers['cache-control'], 'no-store');
     const { _id, key, shortId, ...rest } = response.json<Record<string, string>>();
     assert.match(key!, /^reg_[^_]{8}_[0-9a-f]{64}$/);
-    assert.equal(shortId, key!.slice(0, 12));
+    assert.equal(shortId, key!.slice(4, 12));
     assert.ok(_id);
     assert.deepEqual(rest, {
       ...UPLOAD_KEY,

@@ -53,7 +53,7 @@ describeOnBothDatabases('a raw key', (fixture) => {
   test('that is malformed, unknown, or stored under another salt resolves to undefined', async () => {
     const { key, shortId } = await create();
     const keys = fixture.open();
-    for (const other of ['', 'x', shortId, `${key} `, `${shortId}_${'0'.repeat(64)}`, key.repeat(10_000)])
+    for (const other of ['', 'x', shortId, `${key} `, `reg_${shortId}_${'0'.repeat(64)}`, key.repeat(10_000)])
       assert.equal(await keys.authenticate(other), undefined);
     assert.equal(await fixture.open({ salt: 'another' }).authenticate(key), undefined);
   });

@@ -18,7 +18,7 @@ describeOnBothDatabases('expiry notices', (fixture) => {
         _id: id,
         type: 'upload',
         name: `key ${id}`,
-        shortId: 'reg_0000000a',
+        shortId: '0000000a',
         createdAt: new Date().toISOString(),
         ...(days !== undefined && { expiresAt: new Date(Date.now() + days * DAY_MS).toISOString() }),
       },
@@ -49,11 +49,11 @@ describeOnBothDatabases('expiry notices', (fixture) => {
         [mail.mails[0]?.to, mail.mails[0]?.subject],
         [['admin@example.org', 'ops@example.org'], 'An API key expires soon'],
       );
-      assert.ok(mail.mails[0]?.text.includes('key soon (reg_0000000a, upload key)'));
+      assert.ok(mail.mails[0]?.text.includes('key soon (0000000a, upload key)'));
       assert.equal(await run({ mailer }), 0);
       await apiKeyRepository(fixture.database.db).rotate('soon', {
         hash: 'new',
-        shortId: 'reg_0000000b',
+        shortId: '0000000b',
         at: new Date().toISOString(),
         previousUntil: new Date().toISOString(),
         expiresAt: new Date(Date.now() + 10 * DAY_MS).toISOString(),

@@ -42,7 +42,7 @@ describeOnBothDatabases('the key service', (fixture) => {
       createdBy: { userId: 'uma', userName: 'Uma' },
     });
     assert.match(_id, /^[0-9a-f-]{36}$/);
-    assert.ok(key.startsWith(`${shortId}_`));
+    assert.ok(key.startsWith(`reg_${shortId}_`));
   });
 
   test('stores neither the raw key nor its secret part', async () => {
@@ -223,17 +223,15 @@ describeOnBothDatabases('the key service', (fixture) => {
     assert.deepEqual([results.map((key) => key.name), count], [['of Acme', 'of Acme/geo'], 6]);
   });
 
-  test('limits a page to 1000 keys and counts all', async () => {
+  test('has 1000 keys on a page by default and counts all', async () => {
     const { _id } = await service().create(superadmin, upload);
     const [row] = await storedKeys();
     await fixture.database.db
       .insertInto('api_keys')
       .values(Array.from({ length: 1000 }, (_, index) => ({ ...row!, id: `${_id} ${index}`, hash: String(index) })))
       .execute();
-    for (const query of [{}, { size: 1_000_000 }]) {
-      const { results, count } = await service().list(CALLERS.superadmin, query);
-      assert.deepEqual([results.length, count], [1000, 1001]);
-    }
+    const { results, count } = await service().list(CALLERS.superadmin, {});
+    assert.deepEqual([results.length, count], [1000, 1001]);
   });
 
   test('two concurrent revocations of a key get one 204 and one 404', async () => {

@@ -56,7 +56,7 @@ describeOnBothDatabases('upload tokens', (fixture) => {
         _id: 'not-a-token',
         type: 'upload',
         name: 'CI',
-        shortId: 'reg_12345678',
+        shortId: '12345678',
         createdAt: noonPlus(0).toISOString(),
         expiresAt: noonPlus(1).toISOString(),
       },

@@ -31,10 +31,6 @@ describeOnBothDatabases('validation of the API key routes', (fixture) => {
     'an owner without id': [{ ...READ_KEY, owner: { type: 'user', id: '' } }, '/owner/id'],
     'an owner with a NUL': [{ ...READ_KEY, owner: { type: 'user', id: 'a\0' } }, '/owner/id'],
     'an owner with an unknown field': [{ ...READ_KEY, owner: { ...ACME, role: 'admin' } }, '/owner/role'],
-    'a user with a department as owner': [
-      { ...READ_KEY, owner: { type: 'user', id: 'uma', department: 'geo' } },
-      '/owner/department',
-    ],
     'an expiry that is not a date': [{ ...UPLOAD_KEY, expiresAt: 'tomorrow' }, '/expiresAt'],
     'an expiry without a time zone': [{ ...UPLOAD_KEY, expiresAt: '2031-01-01T00:00:00' }, '/expiresAt'],
     'an expiry on a day that does not exist': [{ ...UPLOAD_KEY, expiresAt: '2031-02-30' }, '/expiresAt'],
@@ -60,16 +56,7 @@ describeOnBothDatabases('validation of the API key routes', (fixture) => {
     assert.deepEqual(await fixture.database.db.selectFrom('api_keys').selectAll().execute(), []);
   });
 
-  for (const query of [
-    'type=admin',
-    'type=',
-    'type=upload&type=read',
-    'q=x',
-    'size=-1',
-    'skip=x',
-    'skip=1e30',
-    'size=1e30',
-  ]) {
+  for (const query of ['type=admin', 'type=upload&type=read', 'q=x']) {
     test(`the query ${query} is refused with 400`, async (t) => {
       const { as } = await startApp(t, fixture);
       const response = await as('superadmin', 'GET', `/api-keys?${query}`);

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { createCallers, type CallerName, type Callers } from '../support/callers.ts';
 import { readProblem } from '../support/problems.ts';
@@ -17,6 +18,7 @@ interface File {
   mode: number;
   type: string;
   target?: string;
+  digest?: string;
 }
 interface Package {
   name: string;
@@ -82,6 +84,13 @@ for (const dialect of DIALECTS) {
       const { results, count } = await json<File>(await get('/files'));
       assert.equal(count, 12 + ODD_NAMES.length);
       assert.equal(results.length, count);
+      const digestOf = (content: string) => `sha256:${createHash('sha256').update(content).digest('hex')}`;
+      const contents: Record<string, string> = { 'package.json': MANIFEST, 'bin/run': '#!/bin/sh\n', 'empty': '' };
+      for (const { path, type, digest } of results) {
+        assert.equal(digest !== undefined, type === 'file', path);
+        if (Object.hasOwn(contents, path)) assert.equal(digest, digestOf(contents[path] ?? ''));
+      }
+      for (const entry of results) delete entry.digest;
       assert.deepEqual(results.slice(0, 7), [
         { path: 'package.json', size: MANIFEST.length, mode: 0o644, type: 'file' },
         { path: 'README.md', size: 35, mode: 0o644, type: 'file' },
@@ -151,7 +160,12 @@ for (const dialect of DIALECTS) {
           { type: 'organization', id: 'initech' },
         ],
       });
-      const problem = { artefact_not_found: 404, unauthenticated: 401, no_access_grant: 403 } as const;
+      const problem = {
+        artefact_not_found: 404,
+        unauthenticated: 401,
+        no_access_grant: 403,
+        not_shared: 403,
+      } as const;
       const assertRights = async (
         refusals: Partial<Record<CallerName, { see?: keyof typeof problem; download: keyof typeof problem }>>,
       ) => {
@@ -175,7 +189,7 @@ for (const dialect of DIALECTS) {
       await assertRights({
         'anonymous': invisible,
         'an upload key': invisible,
-        'an internal service for globex': invisible,
+        'an internal service for globex': { see: 'not_shared', download: 'not_shared' },
         'a read key of globex': invisible,
         'a member of initech': ungranted,
       });

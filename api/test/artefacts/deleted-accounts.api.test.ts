@@ -88,11 +88,7 @@ for (const dialect of DIALECTS) {
       );
       assert.deepEqual(await rowsOf(umbrella), { keys: 0, grants: 0, entries: 0 });
       const forAccount = { ...server.internal, 'x-account': JSON.stringify(umbrella) };
-      await readProblem(
-        await server.api('GET', artefactPath(SHARED), { headers: forAccount }),
-        404,
-        'artefact_not_found',
-      );
+      await readProblem(await server.api('GET', artefactPath(SHARED), { headers: forAccount }), 403, 'not_shared');
     });
 
     test('keeps what belongs to the organisation and other departments if it is a department', async () => {

@@ -4,8 +4,8 @@ import type { Artefact, Slot } from '../../src/artefacts/artefact.ts';
 import { renderDocument, renderReceipt, type Audience } from '../../src/artefacts/document.ts';
 import { sampleArtefact, sampleSlot } from './samples.ts';
 
-const KEY = { apiKeyId: 'key-1', apiKeyName: 'CI', shortId: 'reg_0000000a' };
-const OTHER_KEY = { apiKeyId: 'key-2', apiKeyName: 'other', shortId: 'reg_0000000b' };
+const KEY = { apiKeyId: 'key-1', apiKeyName: 'CI', shortId: '0000000a' };
+const OTHER_KEY = { apiKeyId: 'key-2', apiKeyName: 'other', shortId: '0000000b' };
 const NOARCH = sampleSlot({
   path: 'npm/p/noarch-1.tgz',
   sizeBytes: 1,

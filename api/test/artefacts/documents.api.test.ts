@@ -198,7 +198,7 @@ for (const dialect of DIALECTS) {
       'a title that is a string': { title: 'x' },
       'a title in another language': { title: { de: 'x' } },
       'a title over 2,000 characters': { title: { en: 'x'.repeat(2001) } },
-      'a description over 2,000 characters': { description: { fr: 'x'.repeat(2001) } },
+      'a description over 20,000 characters': { description: { fr: 'x'.repeat(20_001) } },
       'a group with a NUL': { group: { fr: 'a\0b' } },
       'a title with a NUL': { title: { fr: 'a\0b' } },
       'a documentation URL of another scheme': { documentation: 'javascript:alert(1)' },
@@ -213,7 +213,6 @@ for (const dialect of DIALECTS) {
       'an access list that is not an array': { privateAccess: ACME },
       'an array as body': [],
       'a string as body': '"x"',
-      'null as body': 'null',
     })) {
       test(`a patch is rejected and changes nothing: ${why}`, async () => {
         const { id, document } = await make();
@@ -225,7 +224,7 @@ for (const dialect of DIALECTS) {
     test('an invalid category or a malformed body changes nothing', async () => {
       const { id, document } = await make();
       await readProblem(await patch(id, { category: 'plugin', title: { en: 'lost' } }), 400, 'category_invalid');
-      await readProblem(await patch(id, '{"title":'), 400, 'body_invalid');
+      for (const body of ['{"title":', 'null', '']) await readProblem(await patch(id, body), 400, 'body_invalid');
       await uploadArtefact(server, 'a-file', { format: 'file', file: TARBALL });
       await readProblem(await patch('a-file', { category: 'processing' }), 400, 'category_invalid');
       assert.deepEqual(await readDocument(server, id), document);

@@ -73,7 +73,7 @@ for (const dialect of DIALECTS) {
         const { results, count } = await listArtefacts(server, '?sort=name', headers);
         assert.deepEqual([results.map(({ _id }) => _id), count], [visible, visible.length]);
         for (const id of ALL) {
-          const expected = visible.includes(id) ? 200 : 404;
+          const expected = visible.includes(id) ? 200 : 403;
           assert.deepEqual(
             [
               await status(id, '', headers),
@@ -86,6 +86,18 @@ for (const dialect of DIALECTS) {
         }
       });
     }
+
+    test('for an account gets what that account may know, and is told what is not there', async () => {
+      const headers = acting({ type: 'organization', id: 'acme' });
+      for (const document of [
+        await readDocument(server, 'to-acme', headers),
+        (await listArtefacts(server, '', headers)).results[0],
+      ]) {
+        assert.deepEqual(document?.privateAccess, []);
+        assert.doesNotMatch(JSON.stringify(document), /uploadedBy/);
+      }
+      await readProblem(await server.api('GET', '/artefacts/absent', { headers }), 404, 'artefact_not_found');
+    });
 
     test('for an account is read-only', async () => {
       const headers = acting({ type: 'organization', id: 'acme' });
@@ -126,7 +138,6 @@ for (const dialect of DIALECTS) {
         '{"type":"organization"}',
         '{"type":"team","id":"x"}',
         '{"type":"organization","id":""}',
-        '{"type":"user","id":"uma","department":"geo"}',
       ]) {
         for (const path of ['/artefacts', '/artefacts/public', '/artefacts/public/tarball'])
           await readProblem(

@@ -152,19 +152,13 @@ for (const dialect of DIALECTS) {
 
     for (const [search, code] of [
       ['category=plugin', 'category_invalid'],
-      ['category=', 'category_invalid'],
       ['category=Processing', 'category_invalid'],
       ['format=branch', 'request_invalid'],
-      ['format=', 'request_invalid'],
       ['sort=updatedAt', 'request_invalid'],
-      ['skip=-1', 'request_invalid'],
-      ['skip=x', 'request_invalid'],
-      ['size=-1', 'request_invalid'],
       ['includeDeprecated=maybe', 'request_invalid'],
       ['q=a&q=b', 'request_invalid'],
       ['category=other&category=catalog', 'request_invalid'],
       [`q=${'x'.repeat(501)}`, 'request_invalid'],
-      ['skip=99999999999999999999999', 'request_invalid'],
     ] as const) {
       test(`${search.slice(0, 40)} is rejected`, async () => {
         await readProblem(await server.api('GET', `/artefacts?${search}`), 400, code);

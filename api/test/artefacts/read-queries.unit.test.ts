@@ -92,6 +92,7 @@ for (const dialect of DIALECTS) {
     test('answers alike, after as many queries, if it is absent and if the caller may not see it', async () => {
       assert.ok(routes.length > 8, JSON.stringify(routes));
       for (const [name, caller] of Object.entries(CALLERS)) {
+        if (caller.kind === 'internal') continue;
         const hidden = ARTEFACTS.filter((artefact) => !canSee(caller, artefact));
         for (const { method, url } of routes) {
           for (const headers of [{}, { 'if-none-match': '*' }, { range: 'bytes=0-1' }]) {
@@ -103,6 +104,22 @@ for (const dialect of DIALECTS) {
                 expected,
                 `${name}: ${method} ${url} of ${id}`,
               );
+          }
+        }
+      }
+    });
+
+    test('tells an internal service for an account whether it is absent or not shared', async () => {
+      for (const [name, caller] of Object.entries(CALLERS)) {
+        if (caller.kind !== 'internal') continue;
+        for (const { method, url } of routes) {
+          for (const artefact of [...ARTEFACTS, undefined]) {
+            const expected: number | undefined = !artefact ? 404 : canSee(caller, artefact) ? undefined : 403;
+            const { statusCode, body } = await ask(name as CallerName, method, url, artefact?.id ?? ABSENT);
+            const what = `${name}: ${method} ${url} of ${artefact?.id}`;
+            if (expected === undefined) assert.notEqual(statusCode, 403, what);
+            else assert.equal(statusCode, expected, what);
+            if (method === 'GET') assert.equal(body.includes('"not_shared"'), expected === 403, what);
           }
         }
       }

@@ -100,7 +100,7 @@ for (const dialect of DIALECTS) {
       const { results } = (await (
         await server.api('GET', '/api-keys', { headers: await server.superadmin() })
       ).json()) as { results: { _id: string; shortId: string }[] };
-      const id = results.find(({ shortId }) => key?.startsWith(shortId))?._id ?? '';
+      const id = results.find(({ shortId }) => key?.startsWith(`reg_${shortId}_`))?._id ?? '';
       assert.equal(
         (await server.api('DELETE', `/api-keys/${id}`, { headers: await server.superadmin() })).status,
         204,

@@ -52,6 +52,7 @@ for (const dialect of DIALECTS) {
             uploadedBy: { internal: true },
             hasNativeModules: false,
             hasInstallScripts: false,
+            hasNativeCode: false,
           },
         },
         path,
@@ -107,7 +108,7 @@ for (const dialect of DIALECTS) {
         file: await npmTarball(),
         headers: { 'x-api-key': key },
       });
-      const shortId = key.slice(0, 'reg_00000000'.length);
+      const shortId = key.slice('reg_'.length, 'reg_00000000'.length);
       assert.deepEqual({ ...uploadedBy, apiKeyId: '' }, { apiKeyId: '', apiKeyName: 'CI', shortId });
       assert.deepEqual(tarballs?.['noarch']?.uploadedBy, uploadedBy);
       await server.api('PATCH', `/artefacts/${id}`, { headers: server.internal, body: { public: true } });

@@ -106,7 +106,8 @@ for (const dialect of DIALECTS) {
             () => 'read',
             (error: unknown) => (error as { code: string }).code,
           );
-          assert.equal(outcome, visible.has(id) ? 'read' : 'artefact_not_found', `${JSON.stringify(caller)} ${id}`);
+          const refusal = caller.kind === 'internal' ? 'not_shared' : 'artefact_not_found';
+          assert.equal(outcome, visible.has(id) ? 'read' : refusal, `${JSON.stringify(caller)} ${id}`);
         }
       }
     });

@@ -110,7 +110,7 @@ for (const dialect of DIALECTS) {
     });
 
     test('refuses an invalid query', async () => {
-      for (const query of ['from=yesterday', 'actorKind=robot', 'outcome=maybe', 'colour=red', 'skip=-1', 'target=']) {
+      for (const query of ['from=yesterday', 'actorKind=robot', 'outcome=maybe', 'colour=red']) {
         await readProblem(
           await server.api('GET', `/audit-events?${query}`, { headers: superadmin }),
           400,

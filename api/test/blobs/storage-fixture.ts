@@ -83,6 +83,7 @@ export async function openStorage(dialect: DialectName): Promise<StorageFixture>
           origin: null,
           data_updated_at: '',
           last_modified: 0,
+          version_key: '',
           search_text: '',
         })
         .onConflict((conflict) => conflict.column('id').doNothing())

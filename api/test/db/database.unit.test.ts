@@ -196,6 +196,7 @@ function artefactRow() {
     deprecated: 0,
     data_updated_at: BLOB.created_at,
     last_modified: 1,
+    version_key: '',
     search_text: 'a',
   };
 }

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { AsyncResource } from 'node:async_hooks';
+import { randomInt } from 'node:crypto';
 import { createServer, type AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { sql } from 'kysely';
+import { renderDocuments } from '../../src/artefacts/document.ts';
+import { artefactRepository } from '../../src/artefacts/repository.ts';
 import { createDatabase, toDatabaseError } from '../../src/db/index.ts';
+import { sampleArtefact } from '../artefacts/samples.ts';
 import { eventually } from '../support/eventually.ts';
 import { freePort } from '../support/free-port.ts';
 import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
@@ -84,6 +88,16 @@ test('a text that PostgreSQL cannot store is a client error', async () => {
     await failureOf(() => database.db.selectFrom('artefacts').select('id').where('id', '=', 'a\0b').execute()),
   );
   assert.equal(error?.code, 'text_invalid');
+  await close();
+});
+
+test('a name that is too long for an index of PostgreSQL is a client error', async () => {
+  const { database, close } = await openTestDatabase('postgres');
+  // Random characters: PostgreSQL compresses others.
+  const text = Array.from({ length: 2000 }, () => String.fromCodePoint(0x4e00 + randomInt(20_000))).join('');
+  const artefact = sampleArtefact({ group: { fr: text, en: text } });
+  const error = await failureOf(() => artefactRepository(database.db).insert(artefact, renderDocuments(artefact, [])));
+  assert.equal(toDatabaseError(error)?.code, 'text_invalid');
   await close();
 });
 

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { describe, test, type TestContext } from 'node:test';
 import { Type } from 'typebox';
 import { defineError } from '../../src/errors.ts';
-import { acceptMultipart, readMultipart } from '../../src/http/index.ts';
+import { acceptRawBody, readMultipart } from '../../src/http/index.ts';
 import { filePart, multipartBody, MULTIPART_TYPE, openConnection, requestHead } from '../support/raw-http.ts';
 import { startTestApp } from './test-app.ts';
 
@@ -16,12 +16,14 @@ const EXPECT = { expect: '100-continue' };
 async function startApp(t: TestContext) {
   const started = await startTestApp(t, {
     routes(app) {
-      acceptMultipart(app);
-      app.post('/upload/:id', { config: { lateBody: true } }, async (request) => {
-        if ((request.params as { id: string }).id === 'refused') throw new UnwantedError('Not this one.');
-        for await (const part of readMultipart(request, []))
-          if ('content' in part) await part.content.resume().toArray();
-        return {};
+      void app.register(async (uploads) => {
+        acceptRawBody(uploads);
+        uploads.post('/upload/:id', { config: { lateBody: true } }, async (request) => {
+          if ((request.params as { id: string }).id === 'refused') throw new UnwantedError('Not this one.');
+          for await (const part of readMultipart(request, []))
+            if ('content' in part) await part.content.resume().toArray();
+          return {};
+        });
       });
       app.post('/json', { schema: { body: Type.Object({ a: Type.Number() }) } }, async (request) => request.body);
       app.post(

@@ -51,6 +51,12 @@ describe('server-sent events', () => {
     for (const reader of readers) await reader.cancel();
   });
 
+  test('end at once for HEAD, which asks for the headers only', async () => {
+    const response = await fetch(url, { method: 'HEAD' });
+    assert.equal(response.headers.get('content-type'), 'text/event-stream');
+    await eventually(async () => assert.deepEqual(closed, streams));
+  });
+
   test('have heartbeat comments between them', async () => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1').setEncoding('utf8');
     socket.write('GET / HTTP/1.1\r\nhost: localhost\r\n\r\n');

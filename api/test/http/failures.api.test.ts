@@ -93,7 +93,7 @@ for (const dialect of DIALECTS) {
       assert.doesNotMatch(detail, /artefact_access/);
       assertLogged(requestId, /artefact_access/);
       await query(server, 'alter table artefact_access_away rename to artefact_access');
-      await readProblem(await get(), 404, 'artefact_not_found');
+      await readProblem(await get(), 403, 'not_shared');
     });
   });
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { acceptMultipart, createHttpServer, readMultipart } from '../../src/http/index.ts';
+import { acceptRawBody, createHttpServer, readMultipart } from '../../src/http/index.ts';
 
 const WHOLE = '--b\r\ncontent-disposition: form-data; name="file"; filename="x"\r\n\r\nx\r\n--b--\r\n';
 
@@ -11,7 +11,7 @@ for (const [what, sent] of [
 ] as const) {
   test(`a client that disconnects after sending ${what}, before it is read, fails as upload_aborted`, async () => {
     const app = createHttpServer({ basePath: '', trustedProxies: ['loopback'], logLevel: 'silent' });
-    acceptMultipart(app);
+    acceptRawBody(app);
     const failure = Promise.withResolvers<unknown>();
     const arrived = Promise.withResolvers<void>();
     app.post('/', { config: { lateBody: true } }, async (request) => {

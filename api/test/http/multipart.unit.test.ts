@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { setImmediate as tick } from 'node:timers/promises';
 import { describe, test, type TestContext } from 'node:test';
 import { defineError } from '../../src/errors.ts';
-import { acceptMultipart, readMultipart, type FormFile } from '../../src/http/index.ts';
+import { acceptRawBody, readMultipart, type FormFile } from '../../src/http/index.ts';
 import { eventually } from '../support/eventually.ts';
 import {
   BOUNDARY,
@@ -36,7 +36,7 @@ async function startReceiver(t: TestContext, onFile?: (file: FormFile) => Promis
   const outcomes: unknown[] = [];
   const started = await startTestApp(t, {
     routes(app) {
-      acceptMultipart(app);
+      acceptRawBody(app);
       app.post('/form', { config: { lateBody: true } }, async (request): Promise<Received> => {
         let received: Pick<Received, 'file' | 'fileName'> = { file: '', fileName: '' };
         const keep = async ({ content, fileName }: FormFile) => {
@@ -182,7 +182,7 @@ describe('a form is rejected', () => {
       'application/octet-stream',
     ]) {
       const { status, body } = await post(Buffer.from('{}'), type);
-      assert.deepEqual([status, body.code], [415, 'media_type_unsupported'], type);
+      assert.deepEqual([status, body.code], [400, 'multipart_invalid'], type);
     }
   });
 });

@@ -39,23 +39,38 @@ describe('the web interface', () => {
       await mkdir(join(directory, 'assets'));
       await writeFile(
         join(directory, 'index.html'),
-        '<!doctype html><base href="/"><script src="./assets/index-abc.js"></script>',
+        `<!doctype html><base href="/"><meta name="frame-ancestors" content="'none'">` +
+          '<script src="./assets/index-abc.js"></script>',
       );
       await writeFile(join(directory, 'assets/index-abc.js'), SCRIPT);
       await writeFile(join(directory, 'assets/index-abc.js.br'), brotliCompressSync(SCRIPT));
     });
 
-    test('serves one page for every URL, with the base path of the request', async () => {
-      for (const path of ['/', '/artefacts/@acme%2Fplugin@1', '/admin/keys?new=true']) {
-        const { statusCode, headers, body } = await get(`/registry${path}`);
-        assert.deepEqual(
-          [statusCode, headers['content-type'], headers['cache-control']],
-          [200, 'text/html; charset=utf-8', 'no-cache'],
-          path,
-        );
-        assert.match(body, /<base href="\/registry\/">/);
-        assert.match((await get(path)).body, /<base href="\/">/);
-      }
+    test('serves one page for every URL, with the path of PUBLIC_URL, whether or not the request has it', async () => {
+      for (const prefix of ['/registry', ''])
+        for (const path of ['/', '/artefacts/@acme%2Fplugin@1', '/admin/keys?new=true', '/admin/api-keys']) {
+          for (const proxied of [{}, { 'x-forwarded-host': 'example.org', 'x-forwarded-prefix': '/evil' }]) {
+            const { statusCode, headers, body } = await get(prefix + path, { ...HTML, ...proxied });
+            assert.deepEqual(
+              [statusCode, headers['content-type'], headers['cache-control']],
+              [200, 'text/html; charset=utf-8', 'no-cache'],
+              path,
+            );
+            assert.match(body, /<base href="\/registry\/">/);
+          }
+        }
+    });
+
+    test('tells the page which sites may embed it, whatever characters their list has', async () => {
+      assert.ok(
+        (await get('/')).body.includes(`<meta name="frame-ancestors" content="'self' https://platform.example">`),
+      );
+      const other = createHttpServer({ basePath: '', trustedProxies: [], logLevel: 'silent' });
+      await registerStaticUi(other, { directory, basePath: '', frameAncestors: `a"><script>&amp; $& $'` });
+      const { body } = await other.inject({ url: '/', headers: HTML });
+      assert.ok(body.includes(`content="a&quot;>&lt;script>&amp;amp; $&amp; $'"`), body);
+      assert.match(body, /<base href="\/">/);
+      await other.close();
     });
 
     test('forbids inline scripts, and allows the configured sites to embed it', async () => {

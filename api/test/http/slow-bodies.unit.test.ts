@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, test, type TestContext } from 'node:test';
 import { Type } from 'typebox';
-import { acceptMultipart, readMultipart, readSmallFile } from '../../src/http/index.ts';
+import { acceptRawBody, readMultipart, readSmallFile } from '../../src/http/index.ts';
 import { MULTIPART_TYPE, openConnection, requestHead, type RawConnection } from '../support/raw-http.ts';
 import { startTestApp } from './test-app.ts';
 
@@ -12,16 +12,18 @@ async function startApp(t: TestContext, bodyTimeoutMs = BODY_TIMEOUT_MS) {
   return startTestApp(t, {
     bodyTimeoutMs,
     routes(app) {
-      acceptMultipart(app);
       app.post('/json', { schema: { body: Type.Object({ a: Type.Number() }) } }, async (request) => request.body);
       app.delete('/nothing', async () => ({}));
-      app.post('/small-file', { config: { lateBody: true } }, async (request) => ({
-        sizeBytes: (await readSmallFile(request, 1024)).length,
-      }));
-      app.post('/upload', { config: { lateBody: true } }, async (request) => {
-        for await (const part of readMultipart(request, []))
-          if ('content' in part) await part.content.resume().toArray();
-        return { stored: true };
+      void app.register(async (uploads) => {
+        acceptRawBody(uploads);
+        uploads.post('/small-file', { config: { lateBody: true } }, async (request) => ({
+          sizeBytes: (await readSmallFile(request, 1024)).length,
+        }));
+        uploads.post('/upload', { config: { lateBody: true } }, async (request) => {
+          for await (const part of readMultipart(request, []))
+            if ('content' in part) await part.content.resume().toArray();
+          return { stored: true };
+        });
       });
     },
   });

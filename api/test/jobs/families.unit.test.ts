@@ -40,7 +40,10 @@ for (const dialect of DIALECTS) {
       return { jobs, nameOf: (key) => `${prefix}:${key}` };
     }
     const schedule = (jobs: Jobs, name: string, inMs: number | undefined) =>
-      database.transaction((tx) => jobs.schedule(tx, name, inMs));
+      database.transaction(async (tx) => {
+        if (inMs === 0) await jobs.request(tx, name);
+        else await jobs.schedule(tx, name, inMs);
+      });
     const stateOf = async (jobs: Jobs, name: string) => (await jobs.states([name])).get(name);
 
     test('runs each due member with its key, which may contain any characters', async (t) => {

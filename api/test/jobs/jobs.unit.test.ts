@@ -58,6 +58,33 @@ for (const dialect of DIALECTS) {
       assert.equal(await startWith(undefined), undefined);
     });
 
+    test('run at the start if there is work then, and else at their interval', async (t) => {
+      const name = newName();
+      let runs = 0;
+      let hasWork = false;
+      const restart = async () => {
+        const jobs = replica(t, {
+          name,
+          everyMs: FAR_MS,
+          isDueAtStart: () => Promise.resolve(hasWork),
+          run: async () => {
+            runs++;
+          },
+        });
+        await jobs.start();
+        return Date.parse((await stateOf(jobs, name))?.dueAt ?? '') - Date.now();
+      };
+      assert.ok((await restart()) > FAR_MS / 2);
+      hasWork = true;
+      await restart();
+      await eventually(async () => {
+        assert.equal(runs, 1);
+      });
+      hasWork = false;
+      assert.ok((await restart()) > FAR_MS / 2);
+      assert.equal(runs, 1);
+    });
+
     test('do not run before they are due', async (t) => {
       const [early, due] = [newName(), newName()];
       const runs: string[] = [];

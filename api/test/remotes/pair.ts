@@ -32,8 +32,8 @@ export interface RemoteClient {
   select(...ids: string[]): Promise<RemoteView>;
   /** Requests a run and waits for its end. */
   sync(query?: string): Promise<RemoteView>;
-  /** Waits until no run is in progress and no artefact is pending. */
-  settled(): Promise<RemoteView>;
+  /** Waits until no run is due or in progress: then no artefact is pending. */
+  settled(timeoutMs?: number): Promise<RemoteView>;
 }
 
 /** Giving up on an upstream that sends byte by byte takes nine seconds. */
@@ -71,18 +71,12 @@ export async function addRemote(
   return remoteClient(mirror, ((await response.json()) as RemoteView)._id);
 }
 
-/** Requests a run, again while it is refused because another one is running, and waits for its end. */
+/** Requests a run, again while a retry is in progress, and waits for its end. */
 export async function syncWhenIdle(remote: RemoteClient, timeoutMs: number): Promise<RemoteView> {
-  const { lastSyncAt } = await remote.get();
   await eventually(async () => {
     assert.equal((await remote.ask('POST', '/sync')).status, 202);
   }, timeoutMs);
-  return eventually(async () => {
-    const view = await remote.get();
-    assert.notEqual(view.lastSyncAt, lastSyncAt);
-    assert.equal(view.syncState, 'idle');
-    return view;
-  }, timeoutMs);
+  return remote.settled(timeoutMs);
 }
 
 export function remoteClient(mirror: TestClient, id: string): RemoteClient {
@@ -105,25 +99,22 @@ export function remoteClient(mirror: TestClient, id: string): RemoteClient {
       return client.settled();
     },
     async sync(query = '') {
-      const { lastSyncAt } = await client.get();
       const response = await ask('POST', `/sync${query}`);
       assert.equal(response.status, 202, await response.clone().text());
-      return eventually(async () => {
-        const view = await client.settled();
-        assert.notEqual(view.lastSyncAt, lastSyncAt);
-        return view;
-      }, SETTLED_MS);
+      return client.settled();
     },
-    settled: () =>
-      eventually(async () => {
-        const view = await client.get();
-        assert.equal(view.syncState, 'idle');
-        assert.ok(
-          view.results.every(({ status }) => status !== 'pending'),
-          'no artefact is pending',
-        );
-        return view;
-      }, SETTLED_MS),
+    async settled(timeoutMs = SETTLED_MS) {
+      const view = await eventually(async () => {
+        const now = await client.get();
+        assert.equal(now.syncState, 'idle');
+        return now;
+      }, timeoutMs);
+      assert.ok(
+        view.results.every(({ status }) => status !== 'pending'),
+        'no artefact is pending',
+      );
+      return view;
+    },
   };
   return client;
 }

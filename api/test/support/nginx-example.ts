@@ -22,11 +22,20 @@ export interface ExampleNginx {
   close(): Promise<string>;
 }
 
+/**
+ * What a proxy does with the path of PUBLIC_URL: it keeps it, cuts it off, or cuts it off and sends it in
+ * `X-Forwarded-Prefix`, also for the path without its slash, as Traefik's StripPrefix does.
+ */
+export type ProxyKind = 'keeps' | 'cuts' | 'cuts and names';
+export const PROXY_KINDS: readonly ProxyKind[] = ['keeps', 'cuts', 'cuts and names'];
+
 export interface ExampleOptions {
   /** URLs of the servers behind it, such as `http://127.0.0.1:40123`. */
   upstreams: string[];
   /** Folder that /internal-blobs/ serves. */
   blobsDirectory?: string;
+  /** Serves Berth below a path, such as `/registry`. */
+  below?: { path: string; proxy: ProxyKind };
   /** Further replacements in the file: `{ 'location / {': 'location /registry/ {' }`. */
   changes?: Record<string, string>;
 }
@@ -38,6 +47,7 @@ export interface ExampleOptions {
 export async function startExampleNginx({
   upstreams,
   blobsDirectory,
+  below,
   changes = {},
 }: ExampleOptions): Promise<ExampleNginx> {
   const directory = await mkdtemp(join(tmpdir(), 'berth-nginx-'));
@@ -47,6 +57,7 @@ export async function startExampleNginx({
     'server 127.0.0.1:8080;': servers,
     'listen 80;': `listen 127.0.0.1:${port};`,
     ...(blobsDirectory !== undefined && { '/var/lib/berth/blobs/': `${blobsDirectory}/` }),
+    ...(below && changesBelow(below)),
     ...changes,
   });
   await writeFile(join(directory, 'site.conf'), site);
@@ -86,10 +97,25 @@ export async function startExampleNginx({
   };
 }
 
+/** The changes for a path that docs/guides/deployment.md describes. */
+function changesBelow({ path, proxy }: { path: string; proxy: ProxyKind }): Record<string, string> {
+  const location = `location ${path}/ {`;
+  if (proxy === 'keeps') return { 'location / {': location };
+  const withoutSlash =
+    proxy === 'cuts and names'
+      ? `proxy_set_header X-Forwarded-Prefix ${path}; location = ${path} { proxy_pass http://berth/; }`
+      : '';
+  return {
+    'upstream berth {': `map $request_uri $berth_path { "~^${path}(?<rest>/.*)$" $rest; }\nupstream berth {`,
+    'proxy_pass http://berth;': 'proxy_pass http://berth$berth_path;',
+    'location / {': `${withoutSlash} ${location}`,
+  };
+}
+
 function replaceAll(example: string, changes: Record<string, string>): string {
   return Object.entries(changes).reduce((text, [from, to]) => {
     assert.ok(text.includes(from), `deploy/nginx.conf has no ${from}`);
-    return text.replace(from, to);
+    return text.replaceAll(from, () => to);
   }, example);
 }
 

@@ -118,21 +118,30 @@ test('native code is found in built files, sources to build and prebuilds of bun
   assert.equal((await scanEntries({ path: 'package/node_modules/a/prebuilds/' })).hasNativeModules, true);
 });
 
-test("files that only resemble native code, and the package's own, do not count", async () => {
-  const { hasNativeModules } = await scanFiles(
+test("the package's own native code is told apart from that of bundled packages", async () => {
+  for (const path of ['build/Release/own.node', 'binding.gyp', 'deps/binding.gyp', 'prebuilds/linux-x64/own.txt']) {
+    const scan = await scanFiles({ [path]: '' });
+    assert.deepEqual([scan.hasNativeCode, scan.hasNativeModules], [true, false], path);
+  }
+  const built = await scanFiles({}, { scripts: { install: 'node-gyp rebuild' } });
+  assert.deepEqual([built.hasNativeCode, built.hasNativeModules], [true, false]);
+  const bundled = await scanFiles({ 'node_modules/a/binding.gyp': '' });
+  assert.deepEqual([bundled.hasNativeCode, bundled.hasNativeModules], [false, true]);
+});
+
+test('files that only resemble native code do not count', async () => {
+  const { hasNativeModules, hasNativeCode } = await scanFiles(
     {
-      'build/Release/own.node': '',
-      'binding.gyp': '',
-      'prebuilds/linux-x64/own.node': '',
-      'lib/node_modules_/a.node': '',
+      'my-prebuilds/own.txt': '',
+      'own.node.js': '',
       'node_modules/a/prebuilds': 'a file',
       'node_modules/a/my-binding.gyp': '',
       'node_modules/a/a.node.js': '',
       'node_modules/a.node/index.js': '',
     },
-    { scripts: { install: 'node-gyp rebuild' } },
+    { scripts: { test: 'node-gyp rebuild' } },
   );
-  assert.equal(hasNativeModules, false);
+  assert.deepEqual([hasNativeModules, hasNativeCode], [false, false]);
 });
 
 test('an install script that calls a native builder counts as native code', async () => {

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { execFileSync } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { brotliCompressSync, deflateSync, gzipSync } from 'node:zlib';
 import { createTarballScanner, SCAN_VERSION } from '../../src/tarballs/index.ts';
@@ -43,6 +47,34 @@ test('a package packed by npm is read completely', async () => {
   );
   assert.equal(scan.hasNativeModules, false);
   assert.equal(scan.hasInstallScripts, false);
+});
+
+test('files and the tarball have the digests that are known of them elsewhere', async (context) => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-pack-'));
+  context.after(() => {
+    rmSync(folder, { recursive: true });
+  });
+  const files: Record<string, string | Buffer> = {
+    'package.json': '{"name":"@acme/plugin","version":"1.0.0"}',
+    'README.md': '# Plug-in',
+    'data.bin': randomBytes(300_000),
+    'empty.txt': '',
+    'lib/index.js': 'export {};',
+  };
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, path)), { recursive: true });
+    writeFileSync(join(folder, path), content);
+  }
+  const output = execFileSync('npm', ['pack', '--json', '--pack-destination', folder], { cwd: folder });
+  const [packed] = JSON.parse(output.toString()) as [{ filename: string; integrity: string; shasum: string }];
+  const scan = await scanBytes(readFileSync(join(folder, packed.filename)), { chunkBytes: 1000 });
+  assert.equal(scan.integrity, packed.integrity);
+  assert.equal(scan.shasum, packed.shasum);
+  const digestOf = (content: string | Buffer) => createHash('sha256').update(content).digest('base64url');
+  assert.deepEqual(
+    Object.fromEntries(scan.files.map(({ path, sha256 }) => [path, sha256])),
+    Object.fromEntries(Object.entries(files).map(([path, content]) => [path, digestOf(content)])),
+  );
 });
 
 test('a scan gives the same result for any chunk size', async () => {

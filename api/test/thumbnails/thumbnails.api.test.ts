@@ -190,8 +190,8 @@ for (const dialect of DIALECTS) {
         await readProblem(await postThumbnail(server, 'unharmed', file), status, code);
       await readProblem(
         await server.api('POST', thumbnailPath('unharmed'), { headers: server.internal, body: {} }),
-        415,
-        'media_type_unsupported',
+        400,
+        'multipart_invalid',
       );
       const form = new FormData();
       form.set('file', 'text');

@@ -39,7 +39,7 @@ describeWithProvider('publishing without a key', (fixture) => {
       'key_scope',
     );
     const { results } = (await (await asAdmin('GET', '/api-keys')).json()) as { results: { shortId: string }[] };
-    assert.ok(results.every(({ shortId }) => !key.startsWith(shortId)));
+    assert.ok(results.every(({ shortId }) => !key.startsWith(`reg_${shortId}_`)));
   });
 
   const gitlabToken = (changes?: JobClaims) =>

@@ -4,13 +4,14 @@ import assert from 'node:assert/strict';
 import { randomInt } from 'node:crypto';
 import { describe, test } from 'node:test';
 import { inspect } from 'node:util';
-import { parseLocalisedField } from '../../src/artefacts/upload-fields.ts';
+import { Value } from 'typebox/value';
 import {
   assertArchitecture,
   assertArtefactId,
   assertCategory,
   assertFileName,
 } from '../../src/artefacts/operations.ts';
+import { PatchSchema } from '../../src/artefacts/schemas.ts';
 import { readManifest } from '../../src/tarballs/manifest.ts';
 import { documentOf, readUpstreamArtefact, type UpstreamArtefact } from '../../src/upstream/index.ts';
 
@@ -71,7 +72,7 @@ const HOSTILE: unknown[] = [
   ...['1.0.0', 'v1.0.0', '=1.0.0', '1.0', '1.0.0-a.1+b', '1.0.0\n', '1.0.0-\u00e9', '99999999999999999.0.0'],
   ...['http://x', 'https://example.org/a', 'javascript:alert(1)', 'HTTP://X', 'http:', 'data:text/html,x', 'ftp://x'],
   ...['processing', 'tileset', 'unknown', 'x64', 'X64', 'noarch', 'npm', '__proto__', 'a/b', 'a\\b', 'a//b'],
-  ...[214, 215, 255, 256, 257, 2000, 2001, 2048, 2049, 100_000].map((length) => 'x'.repeat(length)),
+  ...[214, 215, 255, 256, 257, 2000, 2001, 2048, 2049, 20_000, 20_001, 100_000].map((length) => 'x'.repeat(length)),
   ...[2040, 2041].map((length) => `http://${'x'.repeat(length)}`),
 ];
 
@@ -112,10 +113,14 @@ const manifestField = (name: 'processingConfigSchema' | 'applicationConfigSchema
   upload: (value) => readManifest({ ...MANIFEST, registry: { [name]: value } }),
   stored: (artefact) => artefact[name],
 });
+/** Compared with a patch: upload forms have no group, and shorter descriptions. */
 const localisedField = (name: 'title' | 'description' | 'group'): Field => ({
   name,
   document: (value) => ({ ...NPM, [name]: value }),
-  upload: (value) => parseLocalisedField(name, JSON.stringify(value)),
+  upload: (value) => {
+    assert.ok(Value.Check(PatchSchema, { [name]: value }));
+    return value;
+  },
   stored: (artefact) => artefact[name],
 });
 
@@ -152,6 +157,30 @@ const FIELDS: Field[] = [
     },
     stored: ({ licence }) => licence,
   },
+  {
+    name: 'packageDescription',
+    document: (value) => ({ ...NPM, packageDescription: value }),
+    upload: (value) => {
+      assert.equal(readManifest({ ...MANIFEST, description: value }).packageDescription, value);
+    },
+    stored: ({ packageDescription }) => packageDescription,
+  },
+  {
+    name: 'keywords',
+    document: (value) => ({ ...NPM, keywords: value }),
+    upload: (value) => {
+      assert.deepEqual(readManifest({ ...MANIFEST, keywords: value }).keywords, value);
+    },
+    stored: ({ keywords }) => keywords,
+  },
+  ...(['repository', 'homepage', 'issues'] as const).map((link) => ({
+    name: `the link to the ${link}`,
+    document: (value: unknown) => ({ ...NPM, links: { [link]: value } }),
+    upload: (value: unknown) => {
+      assert.equal(readManifest({ ...MANIFEST, homepage: value }).links?.homepage, value);
+    },
+    stored: ({ links }: UpstreamArtefact) => links?.[link],
+  })),
   ...(['npm', 'file'] as const).map((format) => ({
     name: `category of format ${format}`,
     document: (value: unknown) => ({ ...(format === 'npm' ? NPM : FILE), category: value }),
@@ -230,14 +259,8 @@ describe('sizes, digests, dates and flags of a mirror are safe:', () => {
   });
 
   test('dates', () => {
-    for (const date of [
-      'x',
-      1,
-      {},
-      '+275760-09-13T00:00:00.000Z',
-      '-000001-01-01T00:00:00Z',
-      '1969-12-31T00:00:00Z',
-    ]) {
+    const tooEarlyOrLate = ['+275760-09-13T00:00:00.000Z', '-000001-01-01T00:00:00Z', '1969-12-31T00:00:00Z'];
+    for (const date of ['x', 1, {}, ...tooEarlyOrLate]) {
       for (const field of ['dataUpdatedAt', 'updatedAt'])
         assert.throws(
           () => read({ ...FILE, [field]: date, ...(field === 'updatedAt' && { dataUpdatedAt: null }) }),
@@ -266,6 +289,7 @@ test('an artefact survives being rendered as a document and read again', () => {
     { ...NPM, title, processingConfigSchema: schema, thumbnail: { id: 'x', width: 1, height: 2 }, deprecated: true },
     { ...NPM, tarballs: { x64: SLOT, arm64: { ...SLOT, hasNativeModules: true } }, origin: 'https://example.org' },
     { _id: 'b', format: 'npm', name: '@acme/b', version: '1.0.0', size: 3, hasNativeModules: true },
+    { ...NPM, packageDescription: 'x', keywords: ['a'], links: { homepage: 'https://example.org' } },
     { ...FILE, uploadedAt: '2026-01-01T00:00:00.000Z', description: title },
   ]) {
     const artefact = read(document);

@@ -30,6 +30,8 @@ export interface RegistryFixture {
   /** Changes metadata only. */
   edit: (id: string, document: Record<string, unknown>) => void;
   remove: (id: string) => void;
+  /** The artefact's dataUpdatedAt. */
+  dateOf: (id: string) => string;
   /** Sets the misbehaviour that each request is passed to first, replacing the previous one. */
   misbehave: (misbehaviour: Misbehaviour | undefined) => void;
   /** Counts requests whose path, without query, ends with `suffix`. */
@@ -61,7 +63,7 @@ export async function startRegistry({
   const requests: RecordedRequest[] = [];
   let misbehaviour: Misbehaviour | undefined;
   let clockMs = Date.parse('2026-01-01T00:00:00.000Z');
-  const tick = (): string => new Date((clockMs += 1)).toISOString();
+  const tick = (): string => new Date((clockMs += 1000)).toISOString();
 
   const server = createServer((request, response) => {
     const recorded: RecordedRequest = {
@@ -92,9 +94,11 @@ export async function startRegistry({
     if (parts.length === 2) return sendDocument(request, response, stored);
     const architecture = new URLSearchParams(query).get('architecture') ?? 'noarch';
     const tarball = stored.slots[architecture] ?? stored.slots.noarch;
-    const hasDownload = age === 'single' || stored.document.format === 'file';
-    if (tarball === undefined || parts[2] !== (hasDownload ? 'download' : 'tarball'))
+    const isTarballRoute = parts[2] === 'tarball' && age !== 'single' && stored.document.format === 'npm';
+    if (tarball === undefined || (parts[2] !== 'download' && !isTarballRoute))
       return sendProblem(response, 404, 'slot_not_found');
+    if (stored.document.format === 'npm') response.setHeader('x-artefact-has-native-modules', 'false');
+    response.setHeader('last-modified', new Date(String(stored.document.dataUpdatedAt)).toUTCString());
     sendTarball(request, response, tarball);
   });
 
@@ -108,10 +112,15 @@ export async function startRegistry({
   }
 
   function sendTarball(request: IncomingMessage, response: ServerResponse, { bytes, digest }: Tarball): void {
-    if (age !== 'today') return void response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
+    if (age !== 'today') {
+      if (request.headers['if-modified-since'] === response.getHeader('last-modified'))
+        return void response.writeHead(304).end();
+      return void response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
+    }
     const etag = `"${digest}"`;
     response.setHeader('etag', etag);
     response.setHeader('repr-digest', `sha-256=:${Buffer.from(digest.slice(7), 'hex').toString('base64')}:`);
+    if (request.headers['if-none-match']?.split(', ').includes(etag)) return void response.writeHead(304).end();
     const start = /^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1];
     if (start === undefined || (request.headers['if-range'] ?? etag) !== etag)
       return void response.writeHead(200, { 'content-length': bytes.length }).end(bytes);
@@ -187,6 +196,7 @@ export async function startRegistry({
     remove: (id) => {
       artefacts.delete(id);
     },
+    dateOf: (id) => String(artefacts.get(id)?.document.dataUpdatedAt),
     misbehave: (next) => {
       misbehaviour = next;
     },

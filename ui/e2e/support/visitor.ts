@@ -44,6 +44,9 @@ export function suffixOf({ language, width }: Variant): string {
   return `${language}-${width}`;
 }
 
+/** A host name of this machine that browsers do not take for a local one. */
+export const NAMED_HOST = 'berth.test';
+
 /** For tests that do not depend on language and width. */
 export const DESKTOP: Variant = { language: 'en', width: 1440 };
 
@@ -114,6 +117,7 @@ export function withBrowser(): void {
         '--disable-background-networking',
         '--disable-component-update',
         '--disable-quic',
+        `--host-resolver-rules=MAP ${NAMED_HOST} 127.0.0.1`,
         '--use-gl=swiftshader',
         '--enable-unsafe-swiftshader',
       ],

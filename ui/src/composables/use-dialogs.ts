@@ -2,6 +2,7 @@
 
 import { inject, shallowRef, type InjectionKey } from 'vue';
 import { useI18n } from 'vue-i18n';
+import type { Frame } from './use-frame.ts';
 import { useProblem } from './use-problem.ts';
 
 export interface Question {
@@ -17,7 +18,8 @@ const KEY: InjectionKey<Dialogs> = Symbol('dialogs');
 export type Dialogs = ReturnType<typeof createDialogs>;
 export const dialogsKey = KEY;
 
-export function createDialogs() {
+/** @param frame shows the notices instead, if there is one */
+export function createDialogs(frame: Pick<Frame, 'notify'>) {
   const notice = shallowRef<{ text: string; isError: boolean }>();
   const question = shallowRef<Question>();
   let settle: ((yes: boolean) => void) | undefined;
@@ -25,6 +27,9 @@ export function createDialogs() {
     notice,
     question,
     notify(text: string, isError = false) {
+      const [title = '', ...rest] = text.split('\n');
+      const detail = rest.length > 0 ? { detail: rest.join('\n') } : {};
+      if (frame.notify({ type: isError ? 'error' : 'success', title, ...detail })) return;
       notice.value = { text, isError };
     },
     /** Asks for confirmation; a question that is still open is answered with no. */

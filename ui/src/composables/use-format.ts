@@ -1,5 +1,5 @@
 import { useI18n } from 'vue-i18n';
-import type { LocalisedText, Uploader } from '../api/types.ts';
+import type { Artefact, LocalisedText, Uploader } from '../api/types.ts';
 
 const BYTE_UNITS = ['byte', 'kilobyte', 'megabyte', 'gigabyte', 'terabyte'] as const;
 const AGES = [
@@ -14,6 +14,10 @@ const AGES = [
 export function useFormat() {
   const { locale, t } = useI18n();
   const languages = () => (locale.value === 'fr' ? (['fr', 'en'] as const) : (['en', 'fr'] as const));
+  const localised = (text: LocalisedText | undefined): string | undefined =>
+    languages()
+      .map((language) => text?.[language])
+      .find(Boolean);
   return {
     /** Decimal units: `1.5 MB`, `1,5 Mo`. */
     bytes(count: number): string {
@@ -37,10 +41,10 @@ export function useFormat() {
       return new Intl.RelativeTimeFormat(locale.value, { numeric: 'auto' }).format(Math.round(seconds / length), unit);
     },
     /** The text in the user's language, else in the other one. */
-    localised: (text: LocalisedText | undefined): string | undefined =>
-      languages()
-        .map((language) => text?.[language])
-        .find(Boolean),
+    localised,
+    /** What a curator wrote, else what the package says of itself. */
+    description: (artefact: Pick<Artefact, 'description' | 'packageDescription'>): string | undefined =>
+      localised(artefact.description) ?? artefact.packageDescription,
     uploader(by: Uploader | undefined): string {
       if (!by) return '';
       if ('internal' in by) return t('common.internalService');

@@ -1,5 +1,5 @@
 import { computed, inject, shallowRef, type InjectionKey } from 'vue';
-import { answerOf, api, auth } from '../api/client.ts';
+import { answerOf, api, auth, registryUrl } from '../api/client.ts';
 import type { Account, Session, SignIn } from '../api/types.ts';
 
 const KEY: InjectionKey<SessionState> = Symbol('session');
@@ -32,7 +32,7 @@ export function createSession() {
     },
     /** Resolves with the URL where the identity provider ends its own session, if it has one. */
     async signOut(): Promise<string | undefined> {
-      const { url } = await auth<{ url?: string }>('sign-out', { callbackURL: '/' });
+      const { url } = await auth<{ url?: string }>('sign-out', { callbackURL: registryUrl.href });
       session.value = { kind: 'anonymous', isAdmin: false, hasGrant: false };
       return url;
     },

@@ -4,7 +4,6 @@
 export const FRENCH_PROBLEMS: Readonly<Record<string, string>> = {
   access_grant_not_found: 'Droit d’accès introuvable',
   account_header_invalid: 'En-tête x-account mal formé',
-  account_invalid: 'Compte invalide',
   account_not_allowed: 'Vous ne pouvez pas agir pour ce compte',
   account_read_only: 'Écriture impossible pour ce compte',
   accounts_in_directory: 'Géré par le service d’identité',
@@ -79,6 +78,7 @@ export const FRENCH_PROBLEMS: Readonly<Record<string, string>> = {
   no_access_grant: 'Ce compte n’a pas de droit d’accès',
   not_a_tarball: 'Cet artefact n’est pas une archive npm',
   not_selected: 'Cet artefact n’est pas sélectionné',
+  not_shared: 'Non partagé avec le compte',
   oidc_unavailable: 'Le fournisseur OpenID est indisponible',
   organization_exists: 'Cette organisation existe déjà',
   organization_not_found: 'Organisation introuvable',

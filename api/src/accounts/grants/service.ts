@@ -1,16 +1,25 @@
 // Access grants: which accounts may download. users/ and organizations/ manage who belongs to an account.
 
 import { randomUUID } from 'node:crypto';
-import { accountOf, changeAs, enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
+import {
+  accountOf,
+  changeAs,
+  enforce,
+  normaliseAccount,
+  policy,
+  type Account,
+  type Actor,
+  type Caller,
+} from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { AccessGrantsTable, Database, Executor } from '../../db/index.ts';
-import { AccountInvalidError, GrantExistsError, GrantNotFoundError } from '../errors.ts';
+import { GrantExistsError, GrantNotFoundError } from '../errors.ts';
 import type { Page, PageQuery } from '../schemas.ts';
 import { findAccountName, findGrantFor, insertGrant, listGrants, deleteGrant } from './repository.ts';
 import type { Grant } from './schemas.ts';
 
 export interface GrantService {
-  /** Grants an account access to the registry. @throws account_invalid, grant_exists */
+  /** Grants an account access to the registry. @throws grant_exists */
   create(actor: Actor, account: Account): Promise<Grant>;
   /** Lists all grants, newest first. */
   list(caller: Caller, query: PageQuery): Promise<Page<Grant>>;
@@ -26,15 +35,13 @@ export function createGrantService({ database }: { database: Database }): GrantS
   return {
     async create(actor, account) {
       return changeAs(database, actor, policy.createGrant, async (tx, current) => {
-        if (account.type === 'user' && account.department !== undefined)
-          throw new AccountInvalidError('A user has no departments: leave department out.');
-        const name = (await findAccountName(tx, account)) ?? account.name;
+        const { type, id, name, department = '' } = normaliseAccount(account);
         const row = {
           id: randomUUID(),
-          account_type: account.type,
-          account_id: account.id,
-          account_name: name ?? null,
-          department: account.department ?? '',
+          account_type: type,
+          account_id: id,
+          account_name: (await findAccountName(tx, account)) ?? name ?? null,
+          department,
           granted_by: JSON.stringify(granterOf(current.caller)),
           granted_at: new Date().toISOString(),
         };

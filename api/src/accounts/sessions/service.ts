@@ -1,7 +1,15 @@
 // Describes the caller and switches the account that they act for. authenticator.ts resolves the session cookie; auth/
 // handles sign-in.
 
-import { changeAs, policy, type Account, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
+import {
+  changeAs,
+  normaliseAccount,
+  policy,
+  type Account,
+  type Actor,
+  type Caller,
+  type UserCaller,
+} from '../../access/index.ts';
 import { appendAudit } from '../../audit/index.ts';
 import type { Database, Executor } from '../../db/index.ts';
 import { AccountNotAllowedError } from '../errors.ts';
@@ -54,7 +62,8 @@ export function createSessionService({ database, choices, hasGrant }: SessionSer
       };
     },
 
-    async chooseAccount(actor, { type, id, department }) {
+    async chooseAccount(actor, wanted) {
+      const { type, id, department } = normaliseAccount(wanted);
       return changeAs(database, actor, policy.chooseAccount, async (tx, current) => {
         const caller = current.caller as UserCaller;
         const available = await choices.list(tx, caller);

@@ -39,6 +39,7 @@ export const remotes = {
   unchanged: ['Unchanged', 'Inchangé'],
   updated: ['Updated', 'Mis à jour'],
   failed: ['Failed', 'Échec'],
+  artefactsFailed: ['Some artefacts failed', 'Certains artefacts sont en échec'],
   gone: ['Removed from remote', 'Retiré du registre distant'],
   skipped: ['Skipped', 'Ignoré'],
   details: ['Details', 'Détails'],
