@@ -69,7 +69,6 @@ test('an interrupted migration of file indexes on SQLite starts again', async ()
   `.execute(database.db);
   await sql`create view holds_column as select files from tarball_scans`.execute(database.db);
   await assert.rejects(migrate(database));
-  assert.deepEqual(await readLists(database), LISTS);
   await sql`drop view holds_column`.execute(database.db);
   await assert.rejects(migrate(database), /interrupted/);
   await sql`drop trigger refuse`.execute(database.db);

@@ -1,8 +1,23 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
 import { sql } from 'kysely';
 import { createDatabase, migrate, type Database } from '../../src/db/index.ts';
 import { DIALECTS, openTestDatabase } from '../support/test-database.ts';
+
+const INTERRUPTED_EVERY = 9;
+const DEATH = 77;
+/** Migrates a database, and dies after a number of statements. */
+const DYING_PROGRAM = `
+  import { createDatabase, migrate } from '${new URL('../../src/db/index.ts', import.meta.url).href}';
+  let statements = 0;
+  const onQuery = () => {
+    if (++statements === Number(process.env.STATEMENT)) process.exit(${DEATH});
+  };
+  const database = createDatabase({ url: process.env.DATABASE, onQuery });
+  await migrate(database);
+  await database.close();
+`;
 
 /** Tables and their columns, both sorted by name. */
 async function listColumns({ db }: Database): Promise<Record<string, string[]>> {
@@ -19,6 +34,27 @@ async function listMigrations({ db }: Database): Promise<string[]> {
   const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db);
   return rows.map(({ name }) => name);
 }
+
+// On PostgreSQL, Kysely itself runs all migrations in one transaction.
+test('migrations on SQLite that are interrupted, at any statement, are run again at the next start', async () => {
+  const { database: complete, close: closeComplete } = await openTestDatabase('sqlite');
+  const columns = await listColumns(complete);
+  await closeComplete();
+  let interruptions = 0;
+  for (let statement = 1, isInterrupted = true; isInterrupted; statement += INTERRUPTED_EVERY) {
+    const { database, url, close } = await openTestDatabase('sqlite', { migrated: false });
+    const { status } = spawnSync(process.execPath, ['--input-type=module', '-e', DYING_PROGRAM], {
+      env: { ...process.env, DATABASE: url, STATEMENT: String(statement) },
+    });
+    isInterrupted = status === DEATH;
+    if (isInterrupted) interruptions++;
+    else assert.equal(status, 0);
+    await migrate(database);
+    assert.deepEqual(await listColumns(database), columns, `interrupted at statement ${statement}`);
+    await close();
+  }
+  assert.ok(interruptions > 10, `${interruptions}`);
+});
 
 for (const dialect of DIALECTS) {
   describe(`migrations on ${dialect}`, () => {

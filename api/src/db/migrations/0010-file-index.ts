@@ -11,7 +11,10 @@ const SEPARATOR = '},{"';
 /** Indexes per transaction on SQLite. */
 const BATCH_SIZE = 50;
 
-/** On SQLite this runs without a transaction; after an interruption it starts again, since it drops `files` last. */
+/**
+ * Earlier versions ran this without a transaction on SQLite; after an interruption it starts again, since it drops
+ * `files` last.
+ */
 export async function splitFileIndexes(db: Executor, dialect: DialectName): Promise<void> {
   const { text } = columnTypes(dialect);
   await db.schema
