@@ -207,7 +207,8 @@ export const RULES: readonly Rule[] = [
     code: 'manifest_missing',
     text: 'there is a `package/package.json`',
     message: /has no package\/package\.json/,
-    isBrokenBy: ({ entries }) => !entries.some(isManifest),
+    // An archive that is cut between two entries is whole without the later ones.
+    isBrokenBy: (archive) => !archive.entries.some(isManifest) || traits('cut archive')(archive),
   },
   {
     code: 'manifest_duplicate',
