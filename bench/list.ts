@@ -8,7 +8,7 @@ import { ACCOUNT, CATEGORIES, COMMON_SHORT_WORD, COMMON_WORD, FIRST_COPY, nameOf
 import type { Claim } from './support/claims.ts';
 import { startFilledBerth } from './support/filled-berth.ts';
 import { startPings } from './support/ping-probe.ts';
-import { startPostgres } from './support/postgres.ts';
+import { onBothDatabases } from './support/both-databases.ts';
 import type { ServerProcess } from './support/processes.ts';
 import { percentile } from './support/statistics.ts';
 
@@ -94,12 +94,7 @@ export const KINDS: Kind[] = [
   },
 ];
 
-if (import.meta.main) await runBench(measureLists);
-
-async function measureLists(bench: Bench): Promise<Claim[]> {
-  await using postgres = await startPostgres();
-  return [...(await measureDatabase(bench, 'SQLite')), ...(await measureDatabase(bench, 'PostgreSQL', postgres.url))];
-}
+if (import.meta.main) await runBench((bench) => onBothDatabases(bench, measureDatabase));
 
 async function measureDatabase(
   { directory, sizes, log }: Bench,

@@ -10,7 +10,7 @@ import { FIRST_COPY, nameOf } from './support/catalogue.ts';
 import type { Claim } from './support/claims.ts';
 import { startFilledBerth } from './support/filled-berth.ts';
 import { startPings } from './support/ping-probe.ts';
-import { startPostgres } from './support/postgres.ts';
+import { onBothDatabases } from './support/both-databases.ts';
 import type { ServerProcess } from './support/processes.ts';
 import { postgresRows, sqliteRows } from './support/row-stores.ts';
 
@@ -37,14 +37,7 @@ interface Answers {
   wrong: number;
 }
 
-if (import.meta.main)
-  await runBench(async (bench) => {
-    await using postgres = await startPostgres();
-    return [
-      ...(await measureDatabase(bench, 'SQLite')),
-      ...(await measureDatabase(bench, 'PostgreSQL', postgres.url)),
-    ];
-  });
+if (import.meta.main) await runBench((bench) => onBothDatabases(bench, measureDatabase));
 
 async function measureDatabase(
   { directory, sizes, log }: Bench,

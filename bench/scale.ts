@@ -10,7 +10,7 @@ import { ACCOUNT } from './support/catalogue.ts';
 import type { Claim } from './support/claims.ts';
 import { startFilledBerth } from './support/filled-berth.ts';
 import { startPings } from './support/ping-probe.ts';
-import { startPostgres } from './support/postgres.ts';
+import { onBothDatabases } from './support/both-databases.ts';
 import type { ServerProcess } from './support/processes.ts';
 import { percentile } from './support/statistics.ts';
 
@@ -58,14 +58,7 @@ const AUDIT_QUERIES = (events: number): Record<string, string>[] => [
   { actor: 'actor7', target: '@bench/plugin-31@1', action: 'artefact.delete' },
 ];
 
-if (import.meta.main)
-  await runBench(async (bench) => {
-    await using postgres = await startPostgres();
-    return [
-      ...(await measureDatabase(bench, 'SQLite')),
-      ...(await measureDatabase(bench, 'PostgreSQL', postgres.url)),
-    ];
-  });
+if (import.meta.main) await runBench((bench) => onBothDatabases(bench, measureDatabase));
 
 async function measureDatabase(
   { directory, sizes, log }: Bench,

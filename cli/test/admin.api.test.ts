@@ -61,10 +61,11 @@ describe('berth keys and grants', () => {
       JSON.parse(await run(['keys', 'ls', '--type', 'upload', '--json'])) as { _id: string; name: string }[]
     ).filter(({ name }) => name === 'pipeline');
     const id = key?._id ?? '';
+    const shortId = created.slice('reg_'.length, 12);
     assert.match(
       await run(['keys', 'ls']),
       new RegExp(
-        `^ID .+\\n(.+\\n)*${id} +upload +pipeline +${created.slice('reg_'.length, 12)} +prefix @acme/, package @acme/gpkg ` +
+        `^ID .+\\n(.+\\n)*${id} +upload +pipeline +${shortId} +prefix @acme/, package @acme/gpkg ` +
           `+2099-12-31 +\\d{4}-`,
       ),
     );

@@ -1,7 +1,7 @@
 // Serves the built web interface: one page for all of its URLs, below the path of PUBLIC_URL.
 
 import fastifyStatic from '@fastify/static';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UiNotBuiltError } from './errors.ts';
@@ -46,14 +46,14 @@ export async function registerStaticUi(
     immutable: true,
     maxAge: ASSET_MAX_AGE_MS,
   });
-  app.get('/', { schema: { hide: true } }, sendPage);
+  app.get('/', { schema: { hide: true } }, (_request, reply) => sendPage(reply));
   app.get('/*', { schema: { hide: true } }, (request, reply) => {
     if (request.url.startsWith('/api/') || !request.headers.accept?.includes('text/html'))
       throw routeNotFound(request);
-    return sendPage(request, reply);
+    return sendPage(reply);
   });
 
-  async function sendPage(_request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+  async function sendPage(reply: FastifyReply): Promise<FastifyReply> {
     // Read each time: the interface may be rebuilt while the server runs.
     const page = await readPage(directory);
     return reply

@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { SYSTEM_ACTOR } from '../../src/access/index.ts';
-import { renderDocuments } from '../../src/artefacts/document.ts';
+import { DOCUMENT_VERSION, renderDocuments } from '../../src/artefacts/document.ts';
 import { createArtefacts } from '../../src/artefacts/index.ts';
 import { artefactRepository } from '../../src/artefacts/repository.ts';
 import { createBlobs, type Blobs } from '../../src/blobs/index.ts';
@@ -103,12 +103,14 @@ export async function publishSamples(shapes: StoredShapes): Promise<void> {
   const files = { ...native, 'README.md': '# Import' };
   const manifest = { ...described, dependencies: { a: '1' } };
   await publish(shapes, 'described@1', await npmTarball({ name: 'described', manifest, files }));
-  const slot = async (architecture: string, description: string) => {
-    const file = await npmTarball({ name: 'slots', manifest: { description }, files: { 'arch.txt': architecture } });
-    return publish(shapes, 'slots@1', file, { architecture });
-  };
-  await slot('x64', 'Uploaded first');
-  await slot('arm64', 'Uploaded last');
+  const build = (architecture: string) => ({
+    architecture,
+    file: npmTarball({ name: 'slots', manifest: { description: architecture }, files: { 'arch.txt': architecture } }),
+  });
+  const slots = [build('x64'), build('arm64')];
+  // In both orders: the manifest of the last upload counts, whichever tarball is scanned last.
+  for (const [id, order] of [['slots@1', slots] as const, ['slots@2', slots.toReversed()] as const])
+    for (const { architecture, file } of order) await publish(shapes, id, await file, { architecture });
   await publish(shapes, 'world', Buffer.from('tiles'), { format: 'file' });
   await publish(shapes, 'mirror@1', await npmTarball({ name: 'mirror', manifest: described }));
   await database.transaction(async (tx) => {
@@ -144,7 +146,7 @@ export async function ageDocuments({ db }: Database, id?: string): Promise<void>
     const aged = agedDocuments(row);
     await db
       .updateTable('artefact_documents')
-      .set({ ...aged, document_version: 0, versioned_etag: '' })
+      .set({ ...aged, document_version: DOCUMENT_VERSION - 1, versioned_etag: aged.limited_etag })
       .where('artefact_id', '=', row.artefact_id)
       .execute();
     const columns = { search_text: 'aged', version_key: '' };

@@ -3,18 +3,14 @@ import { after, before, describe, test } from 'node:test';
 import { readProblem } from '../support/problems.ts';
 import { openConnection, requestHead } from '../support/raw-http.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
+import { readWritingOperations, type WritingOperation } from './writing-operations.ts';
 
-interface Operation {
-  /** `POST /api/v1/api-keys`. */
-  route: string;
-  method: string;
-  path: string;
+interface Operation extends WritingOperation {
   takesJson: boolean;
 }
 
 const KIB = 1024;
 const JSON_TYPE = 'application/json';
-const WRITING = ['post', 'put', 'patch', 'delete'];
 /** Routes for callers whom nothing identifies yet. */
 const ANONYMOUS = ['POST /api/v1/upload-tokens', 'POST /api/v1/invitations/find', 'POST /api/v1/invitations/accept'];
 /** Routes whose bodies contain lists of patterns: 256 KiB. Others: 32 KiB. */
@@ -96,17 +92,6 @@ describe('the body of a request to any route that writes', () => {
 });
 
 async function readOperations(server: TestServer): Promise<Operation[]> {
-  const { paths } = (await (await server.api('GET', '/openapi.json')).json()) as {
-    paths: Record<string, Record<string, { requestBody?: { content?: Record<string, unknown> } }>>;
-  };
-  return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods)
-      .filter(([method]) => WRITING.includes(method))
-      .map(([method, { requestBody }]) => ({
-        route: `${method.toUpperCase()} ${path}`,
-        method: method.toUpperCase(),
-        path: path.replaceAll(/\{[^}]+\}/g, 'present'),
-        takesJson: requestBody?.content?.[JSON_TYPE] !== undefined,
-      })),
-  );
+  const operations = await readWritingOperations(server, 'present');
+  return operations.map((operation) => ({ ...operation, takesJson: operation.types.includes(JSON_TYPE) }));
 }

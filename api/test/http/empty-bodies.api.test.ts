@@ -4,13 +4,11 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { openConnection, requestHead } from '../support/raw-http.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
+import { readWritingOperations, type WritingOperation } from './writing-operations.ts';
 
 /** `sign-in`: better-auth's own routes, which would end the session. */
 type Body = 'none' | 'optional' | 'json' | 'form' | 'bytes' | 'sign-in';
-interface Operation {
-  route: string;
-  method: string;
-  path: string;
+interface Operation extends WritingOperation {
   body: Body;
 }
 
@@ -25,7 +23,6 @@ const CONTENT_TYPES = [
   'nonsense',
 ];
 const LENGTHS = [{ 'content-length': 0 }, {}];
-const WRITING = ['post', 'put', 'patch', 'delete'];
 /** Their body is JSON, which may be left out. */
 const OPTIONAL = ['POST /api/v1/api-keys/{id}/rotate', 'POST /api/v1/storage/sweep', 'POST /api/v1/storage/scrub'];
 /** Of a route that refuses something else, such as an object that does not exist. */
@@ -74,22 +71,8 @@ describe('a request without a body', () => {
 });
 
 async function readOperations(server: TestServer): Promise<Operation[]> {
-  const { paths } = (await (await server.api('GET', '/openapi.json')).json()) as {
-    paths: Record<string, Record<string, { requestBody?: { content?: Record<string, unknown> } }>>;
-  };
-  return Object.entries(paths).flatMap(([path, methods]) =>
-    Object.entries(methods)
-      .filter(([method]) => WRITING.includes(method))
-      .map(([method, { requestBody }]) => {
-        const route = `${method.toUpperCase()} ${path}`;
-        return {
-          route,
-          method: method.toUpperCase(),
-          path: path.replaceAll(/\{[^}]+\}/g, 'absent'),
-          body: bodyOf(route, Object.keys(requestBody?.content ?? {})),
-        };
-      }),
-  );
+  const operations = await readWritingOperations(server, 'absent');
+  return operations.map((operation) => ({ ...operation, body: bodyOf(operation.route, operation.types) }));
 }
 
 function bodyOf(route: string, types: string[]): Body {
