@@ -69,7 +69,7 @@ function readLinks(json: JsonObject): PackageLinks | undefined {
 export function pickLinks({ repository, homepage, issues }: Record<string, unknown>): PackageLinks | undefined {
   const links = { repository: readLink(repository), homepage: readLink(homepage), issues: readLink(issues) };
   const known = Object.entries(links).filter(([, url]) => url !== undefined);
-  return known.length === 0 ? undefined : (Object.fromEntries(known));
+  return known.length === 0 ? undefined : Object.fromEntries(known);
 }
 
 /** npm allows `{ url }` beside a plain string. */
