@@ -1,6 +1,8 @@
 // Shared by the administration commands: the session of berth login --email, and JSON requests to the API.
 
+import { describeConnectionFailure, describeOtherAnswer, fetchDirectly } from '@berth-registry/lib-node';
 import { readSettings, resolveRegistry, settingsFile, type ClientValues } from './client.ts';
+import { escapeValues } from './terminal.ts';
 
 export interface AdminApi {
   /** Sends a request to a path below /api/v1. @throws ApiError if the registry refuses it */
@@ -21,7 +23,11 @@ export class ApiError extends Error {
 
 const TIMEOUT_MS = 30_000;
 
-/** Opens the API with the saved session. @throws Error if there is none for this registry */
+/**
+ * Opens the API with the saved session. What it returns is to be shown to people, unless `values` ask for JSON: then
+ * it is unchanged.
+ * @throws Error if there is none for this registry
+ */
 export function openAdminApi(values: ClientValues): AdminApi {
   const { registryUrl } = resolveRegistry(values);
   const saved = readSettings(settingsFile());
@@ -29,7 +35,10 @@ export function openAdminApi(values: ClientValues): AdminApi {
   if (session === undefined)
     throw new Error(`this command requires a session: run berth login ${registryUrl} --email you@example.org`);
   return {
-    request: (method, path, body) => requestJson(registryUrl, method, `/api/v1${path}`, { cookie: session }, body),
+    async request<Body>(method: string, path: string, body?: unknown) {
+      const answer = await requestJson<Body>(registryUrl, method, `/api/v1${path}`, { cookie: session }, body);
+      return values.json ? answer : escapeValues(answer);
+    },
   };
 }
 
@@ -55,23 +64,25 @@ export async function requestWithCookies<Body>(
   headers: Record<string, string>,
   body?: unknown,
 ): Promise<{ body: Body; cookies: string }> {
+  const url = new URL(`${registryUrl}${path}`);
   let response: Response;
+  let text: string;
   try {
-    response = await fetch(`${registryUrl}${path}`, {
+    response = await fetchDirectly(url, {
       method,
-      redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_MS),
       headers: { ...headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
-      ...(body !== undefined && { body: JSON.stringify(body) }),
+      body: body === undefined ? undefined : JSON.stringify(body),
     });
+    text = await response.text();
   } catch (error) {
-    const reason = error instanceof Error && error.cause instanceof Error ? error.cause.message : String(error);
-    throw new Error(`the registry at ${registryUrl} cannot be reached: ${reason}`, { cause: error });
+    throw new Error(describeConnectionFailure(url, error, registryUrl), { cause: error });
   }
-  const content = parse(await response.text());
-  if (!response.ok)
+  const content = parse(text);
+  if (!response.ok || (content === undefined && text !== ''))
     throw new ApiError(
-      problemMessage(content) ?? `the registry at ${registryUrl} responded with status ${response.status}`,
+      problemMessage(content) ??
+        `${registryUrl} responded with status ${response.status}: ${describeOtherAnswer(url, response.status, text)}`,
       (content as { code?: string } | undefined)?.code,
     );
   const cookies = response.headers
@@ -89,11 +100,12 @@ function parse(text: string): unknown {
   }
 }
 
-/** Formats the detail of a problem document with its errors by field; undefined if the content is not one. */
+/** Formats the detail of a problem document with its errors by field, in one line; undefined if it is not one. */
 function problemMessage(content: unknown): string | undefined {
-  const { detail, errors } = (content ?? {}) as { detail?: unknown; errors?: { path: string; message: string }[] };
+  const { detail, errors } = (content ?? {}) as { detail?: unknown; errors?: unknown };
   if (typeof detail !== 'string') return undefined;
-  return Array.isArray(errors)
-    ? `${detail} ${errors.map(({ path, message }) => `${path.replace(/^\//, '')} ${message}`).join('; ')}`
-    : detail;
+  const fields = (Array.isArray(errors) ? (errors as { path?: unknown; message?: unknown }[]) : []).map(
+    ({ path, message }) => `${String(path).replace(/^\//, '')} ${String(message)}`,
+  );
+  return [detail, ...(fields.length > 0 ? [fields.join('; ')] : [])].join(' ').replace(/\s+/g, ' ');
 }

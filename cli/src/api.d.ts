@@ -42,14 +42,14 @@ export function backup(
   }
 >;
 
-/** Restores a backup into an empty instance. */
+/** Restores a backup into an empty instance, or only copies its blobs there. */
 export function restore(
   env: NodeJS.ProcessEnv,
   directory: string,
-  options?: Hooks & { allowLost?: boolean },
+  options?: Hooks & { allowLost?: boolean; blobsOnly?: boolean },
 ): Promise<
   BackupSummary & {
-    blobs: { count: number; sizeBytes: number; restored: number };
+    blobs: { count: number; sizeBytes: number; restored: number; kept: number };
   }
 >;
 

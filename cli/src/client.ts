@@ -3,9 +3,10 @@
 import { readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { RegistryOptions } from '@berth-registry/lib-node';
+import { RegistryError, type RegistryOptions } from '@berth-registry/lib-node';
 import { cleanKey, readKey, readVariable } from './environment.ts';
-import { print, runInterruptibly } from './interruptible.ts';
+import { runInterruptibly } from './interruptible.ts';
+import { escapeValues, print } from './terminal.ts';
 import type { Progress } from './progress.ts';
 
 /** Options of each of these commands. */
@@ -110,9 +111,18 @@ export async function runClient<Result>({
     isQuiet: values.quiet === true,
     interruption: 'interrupted',
     work: ({ onProgress, signal }) => work({ ...registry, signal }, onProgress),
+  }).catch((error: unknown) => {
+    throw isHiddenWithoutKey(error, registry) ? new Error(`${error.message} ${WITHOUT_KEY}`, { cause: error }) : error;
   });
-  print(values.json ? JSON.stringify(result) : describe(result));
+  print(values.json ? JSON.stringify(result) : describe(escapeValues(result)));
   return result;
+}
+
+/** A session serves the administration commands alone. */
+const WITHOUT_KEY = 'No API key was sent, and without one only public artefacts are found: set BERTH_API_KEY.';
+
+function isHiddenWithoutKey(error: unknown, { apiKey }: RegistryOptions): error is RegistryError {
+  return apiKey === undefined && error instanceof RegistryError && error.code === 'artefact_not_found';
 }
 
 /** Reads the saved settings; empty if there are none. @throws Error if the file is not valid JSON */

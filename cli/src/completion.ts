@@ -1,7 +1,7 @@
 // `berth completion`: prints a script that completes commands and options in a shell, and file names elsewhere.
 
 import { defineCommand, UsageError, type Command } from './command.ts';
-import { print } from './interruptible.ts';
+import { print } from './terminal.ts';
 
 type Commands = Readonly<Record<string, Command>>;
 

@@ -4,7 +4,7 @@ import { formatAccount, parseAccount, type AccountText } from './account.ts';
 import { openAdminApi } from './admin.ts';
 import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS } from './client.ts';
 import { defineCommand, defineGroup } from './command.ts';
-import { print } from './interruptible.ts';
+import { print } from './terminal.ts';
 import { formatTable } from './table.ts';
 
 interface Grant {

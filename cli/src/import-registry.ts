@@ -7,9 +7,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { listArtefacts, type Artefact, type PluginToMigrate, type RegistryOptions } from '@berth-registry/lib-node';
+import {
+  describeConnectionFailure,
+  describeOtherAnswer,
+  fetchDirectly,
+  listArtefacts,
+  type Artefact,
+  type PluginToMigrate,
+  type RegistryOptions,
+} from '@berth-registry/lib-node';
 
 const PAGE_SIZE = 100;
+const MAX_REDIRECTS = 5;
 const IMAGE_TYPES: Record<string, string> = {
   'image/svg+xml': '.svg',
   'image/webp': '.webp',
@@ -122,17 +131,29 @@ async function fetchImage(source: RegistryOptions, id: string, folder: string): 
 
 /** Sends a GET. The key goes to the registry only, not to a storage that it redirects to. */
 async function get({ registryUrl, apiKey, signal }: RegistryOptions, route: string): Promise<Response> {
-  const init = { signal: signal ?? null, redirect: 'manual' } as const;
-  const first = await fetch(`${registryUrl}/api/v1/${route}`, {
-    ...init,
-    headers: apiKey === undefined ? {} : { 'x-api-key': apiKey },
-  });
-  const location = first.status >= 300 && first.status < 400 ? first.headers.get('location') : null;
-  const response =
-    location === null
-      ? first
-      : await fetch(new URL(location, first.url || registryUrl), { ...init, redirect: 'follow' });
-  if (response.ok) return response;
-  const problem = (await response.json().catch(() => undefined)) as { detail?: string } | undefined;
-  throw new Error(problem?.detail ?? `${registryUrl} responded with status ${response.status}`);
+  let url = new URL(`${registryUrl}/api/v1/${route}`);
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+    const headers: Record<string, string> = apiKey === undefined || hops > 0 ? {} : { 'x-api-key': apiKey };
+    const response = await fetchDirectly(url, { headers, signal }).catch((error: unknown) => {
+      signal?.throwIfAborted();
+      throw new Error(describeConnectionFailure(url, error), { cause: error });
+    });
+    if (response.ok) return response;
+    const location = response.status >= 300 && response.status < 400 ? response.headers.get('location') : null;
+    if (location === null) throw new Error(await refusalOf(response, url));
+    await response.body?.cancel();
+    url = new URL(location, url);
+  }
+  throw new Error(`more than ${MAX_REDIRECTS} redirects from ${registryUrl}`);
+}
+
+async function refusalOf(response: Response, url: URL): Promise<string> {
+  const text = await response.text();
+  try {
+    const { detail } = JSON.parse(text) as { detail?: unknown };
+    if (typeof detail === 'string') return detail.replace(/\s+/g, ' ');
+  } catch {
+    // Not a problem document.
+  }
+  return `${url.origin} responded with status ${response.status}: ${describeOtherAnswer(url, response.status, text)}`;
 }

@@ -12,7 +12,8 @@ import { readKey, readSecret, readVariable } from './environment.ts';
 import { plural } from './format.ts';
 import { findPlugins, readGrants } from './import-directory.ts';
 import { copiesFrom } from './import-registry.ts';
-import { print, runInterruptibly } from './interruptible.ts';
+import { runInterruptibly } from './interruptible.ts';
+import { escapeValues, print } from './terminal.ts';
 import type { Progress } from './progress.ts';
 
 export const importPlugins = defineCommand({
@@ -77,7 +78,7 @@ key for --from is taken from BERTH_FROM_API_KEY.`,
               onResult: countArtefacts(onProgress),
             }),
     });
-    print(values.json ? JSON.stringify(report) : describe(report));
+    print(values.json ? JSON.stringify(report) : describe(escapeValues(report)));
     return report.isComplete ? undefined : 1;
   },
 });

@@ -32,8 +32,3 @@ export async function runInterruptibly<Result>({
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.off(signal, interrupt);
   }
 }
-
-/** Prints the result of a command to standard output. */
-export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
-}

@@ -4,7 +4,7 @@ import { parseAccount } from './account.ts';
 import { openAdminApi } from './admin.ts';
 import { ADMIN_OPTIONS, ADMIN_TEXTS, ABOUT_SESSION } from './client.ts';
 import { defineCommand, defineGroup, UsageError } from './command.ts';
-import { print } from './interruptible.ts';
+import { print } from './terminal.ts';
 import { formatScopes, printWarnings, SCOPE_OPTIONS, SCOPE_TEXTS, scopeFields } from './scopes.ts';
 import { formatTable } from './table.ts';
 

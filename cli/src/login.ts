@@ -7,7 +7,7 @@ import { requestJson, requestWithCookies } from './admin.ts';
 import { normaliseUrl, readSettings, settingsFile, type SavedSettings } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
 import { cleanKey, readKey, readVariable } from './environment.ts';
-import { print } from './interruptible.ts';
+import { escapeValue, print } from './terminal.ts';
 
 /** By the kind of session that the registry reports for a key. */
 const DESCRIPTIONS: Record<string, string> = {
@@ -56,7 +56,7 @@ BERTH_PASSWORD or standard input. With two-factor authentication, --code gives t
     const { apiKey, session } = previous.url === registryUrl ? previous : {};
     const others = values.email === undefined ? { session } : { apiKey };
     writeSettings(settingsFile(), { url: registryUrl, ...others, ...result.settings });
-    print(values.json ? JSON.stringify({ url: registryUrl, kind: result.kind }) : result.message);
+    print(values.json ? JSON.stringify({ url: registryUrl, kind: result.kind }) : escapeValue(result.message));
   },
 });
 

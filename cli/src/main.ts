@@ -3,6 +3,7 @@
 import { UsageError, type Command } from './command.ts';
 import { formatRows } from './help.ts';
 import { readManifest } from './manifest.ts';
+import { print, warn } from './terminal.ts';
 
 type Loaders = Readonly<Record<string, () => Promise<Command>>>;
 
@@ -60,7 +61,7 @@ export async function run(words: string[]): Promise<void> {
     const isUsage = error instanceof UsageError;
     const reason = withoutTlsTrace(error instanceof Error ? error.message : String(error));
     const hint = isUsage ? `; see berth ${loader ? `${name} ` : ''}--help` : '';
-    process.stderr.write(`berth${loader ? ` ${name}` : ''}: ${reason}${hint}\n`);
+    warn(loader ? name : '', `${reason}${hint}`);
     process.exitCode = isUsage ? 2 : 1;
   }
 }
@@ -68,9 +69,7 @@ export async function run(words: string[]): Promise<void> {
 /** Shortens an error of OpenSSL, which names its source file and ends with a line break, to its reason. */
 function withoutTlsTrace(message: string): string {
   return message.replaceAll(/(?:write EPROTO )?\w+:error:\w+:SSL routines:\w*:([^:]+):\S*\s*/g, (_, reason: string) =>
-    reason === 'wrong version number'
-      ? 'it does not use TLS there; is it http:// instead of https://?'
-      : `TLS: ${reason}`,
+    reason === 'wrong version number' ? 'it answers no TLS; did you mean http://?' : `TLS: ${reason}`,
   );
 }
 
@@ -98,8 +97,4 @@ async function load(loaders: Loaders): Promise<Record<string, Command>> {
       Object.entries(loaders).map(async ([name, loader]): Promise<[string, Command]> => [name, await loader()]),
     ),
   );
-}
-
-function print(text: string): void {
-  process.stdout.write(`${text}\n`);
 }

@@ -1,7 +1,8 @@
 // Shared by the commands that work on the server's own data: loads the server, shows progress, stops on Ctrl-C and
 // prints the result.
 
-import { print, runInterruptibly } from './interruptible.ts';
+import { runInterruptibly } from './interruptible.ts';
+import { print } from './terminal.ts';
 import { loadServer, type Server } from './load-server.ts';
 import type { Progress } from './progress.ts';
 
@@ -19,25 +20,28 @@ export interface Operation<Result> {
   /** Name of the command; prefix of each line of progress. */
   name: string;
   values: { json?: boolean | undefined; quiet?: boolean | undefined };
+  /** Message after Ctrl-C. Default: that the command continues if it is run again. */
+  interruption?: string;
   work(server: Server, hooks: { onProgress: (progress: Progress) => void; signal: AbortSignal }): Promise<Result>;
   /** Formats the result for people. */
   describe(result: Result): string;
 }
 
 /** Runs an operation and prints its result to standard output; progress goes to standard error. */
-export async function runOperation<Result>({ name, values, work, describe }: Operation<Result>): Promise<Result> {
+export async function runOperation<Result>({
+  name,
+  values,
+  interruption = 'interrupted: run the command again to continue',
+  work,
+  describe,
+}: Operation<Result>): Promise<Result> {
   const server = await loadServer();
   const result = await runInterruptibly({
     name,
     isQuiet: values.quiet === true,
-    interruption: 'interrupted: run the command again to continue',
+    interruption,
     work: (hooks) => work(server, hooks),
   });
   print(values.json ? JSON.stringify(result) : describe(result));
   return result;
-}
-
-/** Prints a warning to standard error. */
-export function warn(name: string, text: string): void {
-  process.stderr.write(`berth ${name}: ${text}\n`);
 }

@@ -1,7 +1,7 @@
 // Publishing without a stored key: exchanges the identity token (OIDC) of a pipeline job for an upload key that is
 // valid for an hour.
 
-import type { RegistryOptions } from '@berth-registry/lib-node';
+import { fetchDirectly, type RegistryOptions } from '@berth-registry/lib-node';
 import { requestJson } from './admin.ts';
 import { readKey } from './environment.ts';
 
@@ -43,8 +43,7 @@ async function identityToken(audience: string, env: NodeJS.ProcessEnv): Promise<
   url.searchParams.set('audience', audience);
   let value: unknown;
   try {
-    const response = await fetch(url, {
-      redirect: 'error',
+    const response = await fetchDirectly(url, {
       headers: { authorization: `Bearer ${bearer}` },
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

@@ -2,6 +2,7 @@
 
 import { styleText } from 'node:util';
 import { formatBytes, formatCount } from './format.ts';
+import { escapeValue } from './terminal.ts';
 
 /** Progress of an operation. Without any total, no bar is drawn. */
 export interface Progress {
@@ -65,7 +66,9 @@ function describe({ phase, done, total, bytesDone, bytesTotal }: Progress): stri
   const count =
     total === undefined ? (done > 0 ? formatCount(done) : '') : `${formatCount(done)} of ${formatCount(total)}`;
   const bytes = bytesTotal === undefined ? '' : `${formatBytes(bytesDone ?? 0)} of ${formatBytes(bytesTotal)}`;
-  return [phase, [count, bytes].filter((part) => part !== '').join(', ')].filter((part) => part !== '').join(': ');
+  return [escapeValue(phase), [count, bytes].filter((part) => part !== '').join(', ')]
+    .filter((part) => part !== '')
+    .join(': ');
 }
 
 /** Formats one line that fits the terminal, with a bar if there is room. */

@@ -3,7 +3,7 @@
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, runClient } from './client.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes } from './format.ts';
-import { warn } from './operation.ts';
+import { escapeValue, warn } from './terminal.ts';
 import { pack } from './pack.ts';
 import { artefactIdFor, chooseLine, findRef, parseRef } from './ref.ts';
 import { withUploadKey } from './pipeline.ts';
@@ -21,10 +21,10 @@ export const publish = defineCommand({
   description: `Packs DIRECTORY (default: the current one) with npm pack, or takes an existing TARBALL, and
 publishes it.
 
-The artefact is <name>@<major> on a tag such as v1.2.3, which must match the version in package.json, and
-<name>@<branch> otherwise. With --line minor, as for applications, a tag is <name>@<major>.<minor>. Tag and branch
-are read from the environment of the CI (GitHub, GitLab), or from git. A pipeline that is a trusted publisher needs
-no key.
+The artefact is <name>@<major> on a tag, which must be that of the version in package.json: v1.2.3, 1.2.3 or
+<name>@1.2.3. On a branch, it is <name>@<branch>. With --line minor, as for applications, a tag is
+<name>@<major>.<minor>. Tag and branch are read from the environment of the CI (GitHub, GitLab), or from git. A
+pipeline that is a trusted publisher needs no key.
 
 ${ABOUT_REGISTRY}`,
   options: {
@@ -85,8 +85,8 @@ ${ABOUT_REGISTRY}`,
           artefactIdFor(
             packed,
             values.ref === undefined
-              ? findRef({ env: process.env, directory: source.endsWith('.tgz') ? '.' : source })
-              : parseRef(values.ref),
+              ? findRef({ env: process.env, directory: source.endsWith('.tgz') ? '.' : source }, packed)
+              : parseRef(values.ref, packed),
             { isFlat: values.flat === true, line },
           );
         const architecture = values.architecture ?? NOARCH;
@@ -122,6 +122,6 @@ ${ABOUT_REGISTRY}`,
         return `${verb} ${it.id} ${it.architecture}: ${details.join(', ')}`;
       },
     });
-    if ('warnings' in result) for (const warning of describeWarnings(result)) warn('publish', warning);
+    if ('warnings' in result) for (const warning of describeWarnings(result)) warn('publish', escapeValue(warning));
   },
 });

@@ -3,7 +3,7 @@
 import { openAdminApi } from './admin.ts';
 import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS } from './client.ts';
 import { defineCommand, defineGroup, UsageError } from './command.ts';
-import { print } from './interruptible.ts';
+import { print } from './terminal.ts';
 import { formatScopes, printWarnings, SCOPE_OPTIONS, SCOPE_TEXTS, scopeFields } from './scopes.ts';
 import { formatTable } from './table.ts';
 
@@ -86,7 +86,7 @@ ${ABOUT_SESSION}`,
     if (repository === undefined) throw new UsageError('missing option --repository');
     if ([branch, tag, environment, anyRef].every((value) => value === undefined))
       throw new UsageError('give --branch, --tag or --environment, or --any-ref to trust every branch');
-    const publisher = await openAdminApi({ url }).request<Publisher>('POST', '/trusted-publishers', {
+    const publisher = await openAdminApi({ url, json }).request<Publisher>('POST', '/trusted-publishers', {
       name,
       provider,
       repository,

@@ -3,7 +3,8 @@
 import { defineCommand, UsageError } from './command.ts';
 import { cleanKey, readKey } from './environment.ts';
 import { formatBytes, plural } from './format.ts';
-import { ABOUT_LIVE_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation, warn } from './operation.ts';
+import { ABOUT_LIVE_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation } from './operation.ts';
+import { warn } from './terminal.ts';
 import { ABOUT_PATTERNS } from './remote.ts';
 
 const EXPORT = 'remotes export';
@@ -43,10 +44,17 @@ ${ABOUT_LIVE_SETTINGS}`,
     const report = await runOperation({
       name: EXPORT,
       values,
+      interruption: 'interrupted: FILE was not written; run the command again to begin anew',
       work: (server, hooks) => server.exportArtefacts(process.env, path, { ...hooks, patterns, from }),
       describe: (it) =>
         `Exported ${plural(it.artefacts, 'artefact')} of ${it.origin} (${formatBytes(it.sizeBytes)}) to ${it.path}.`,
     });
+    if (isLocal(report.origin))
+      warn(
+        EXPORT,
+        `the bundle names ${report.origin} as its registry, an address that every machine has: set PUBLIC_URL as ` +
+          'for the server, and export again, or the other site cannot tell its registry from this one',
+      );
     return warnAboutFailures(EXPORT, 'could not be exported', report.failed);
   },
 });
@@ -81,6 +89,11 @@ ${ABOUT_LIVE_SETTINGS}`,
     return warnAboutFailures(IMPORT, 'could not be mirrored', report.problems);
   },
 });
+
+/** Whether a URL leads to the machine that uses it. */
+function isLocal(url: string): boolean {
+  return /^(localhost|127\..*|\[::1\])$/.test(new URL(url).hostname);
+}
 
 function warnAboutFailures(
   name: string,

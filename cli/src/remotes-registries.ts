@@ -4,7 +4,7 @@ import { openAdminApi } from './admin.ts';
 import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS, normaliseUrl } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
 import { formatBytes, plural } from './format.ts';
-import { print } from './interruptible.ts';
+import { print } from './terminal.ts';
 import { findRemote, formatTime, readRemoteKey, remotePath, type Remote, type RemoteResult } from './remote.ts';
 import { formatTable } from './table.ts';
 

@@ -4,7 +4,7 @@ import { openAdminApi, type AdminApi } from './admin.ts';
 import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS } from './client.ts';
 import { defineCommand } from './command.ts';
 import { plural } from './format.ts';
-import { print } from './interruptible.ts';
+import { print } from './terminal.ts';
 import { ABOUT_PATTERNS, findRemote, formatTime, isPattern, remotePath, type Remote } from './remote.ts';
 import { formatTable } from './table.ts';
 

@@ -5,8 +5,8 @@ import { ApiError, openAdminApi, type AdminApi } from './admin.ts';
 import { ABOUT_SESSION, ADMIN_OPTIONS, ADMIN_TEXTS, CLIENT_TEXTS } from './client.ts';
 import { defineCommand } from './command.ts';
 import { formatBytes, plural } from './format.ts';
-import { print, runInterruptibly } from './interruptible.ts';
-import { warn } from './operation.ts';
+import { runInterruptibly } from './interruptible.ts';
+import { print, warn } from './terminal.ts';
 import type { Progress } from './progress.ts';
 import { findRemote, remotePath, type Remote } from './remote.ts';
 import { formatResults } from './remotes-registries.ts';
@@ -48,7 +48,7 @@ ${ABOUT_SESSION}`,
     { failed = false, verify = false, confirm = false, detach = false, quiet = false, json = false, url },
     nameOrUrl = '',
   ) {
-    const api = openAdminApi({ url });
+    const api = openAdminApi({ url, json });
     const remote = await findRemote(api, nameOrUrl);
     const query = new URLSearchParams({
       ...(failed && { only: 'failed' }),

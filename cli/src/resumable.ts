@@ -2,7 +2,7 @@
 // registry's offset after a lost connection. Only this module loads tus-js-client, and only when it is needed.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Artefact } from '@berth-registry/lib-node';
+import { proxyOptions, type Artefact } from '@berth-registry/lib-node';
 import type { DetailedError, HttpResponse, HttpStack } from 'tus-js-client';
 import { isTransient, openSource, problemMessage, withIdleTimeout } from './tus-transport.ts';
 
@@ -30,7 +30,11 @@ const RETRY_DELAYS_MS = [0, 1000, 3000, 10_000, 30_000];
  */
 export async function sendResumably(upload: ResumableUpload): Promise<Artefact> {
   const { DefaultHttpStack } = await import('tus-js-client');
-  const httpStack = withIdleTimeout(new DefaultHttpStack({ signal: upload.signal }));
+  const httpStack = withIdleTimeout({
+    getName: () => 'berth',
+    createRequest: (method, url) =>
+      new DefaultHttpStack({ ...proxyOptions(new URL(url)), signal: upload.signal }).createRequest(method, url),
+  });
   try {
     return await fetchArtefact(upload, httpStack, await send(upload, httpStack));
   } catch (error) {
@@ -90,15 +94,15 @@ async function fetchArtefact(upload: ResumableUpload, httpStack: HttpStack, url:
     const request = httpStack.createRequest('GET', url);
     for (const [name, value] of Object.entries(headersOf(upload))) request.setHeader(name, value);
     const response = await request.send(null).catch((error: unknown) => error as Error);
-    if (!(response instanceof Error) && !isTransient(response)) return parseArtefact(response);
+    if (!(response instanceof Error) && !isTransient(response)) return parseArtefact(response, url);
     const delay = RETRY_DELAYS_MS[failures];
-    if (delay === undefined) throw response instanceof Error ? response : new Error(problemMessage(response));
+    if (delay === undefined) throw response instanceof Error ? response : new Error(problemMessage(response, url));
     await sleep(delay, undefined, upload.signal && { signal: upload.signal });
   }
 }
 
-function parseArtefact(response: HttpResponse): Artefact {
-  if (response.getStatus() >= 400) throw new Error(problemMessage(response));
+function parseArtefact(response: HttpResponse, url: string): Artefact {
+  if (response.getStatus() >= 400) throw new Error(problemMessage(response, url));
   const { artefact } = JSON.parse(response.getBody()) as { artefact?: Artefact };
   if (!artefact) throw new Error('the upload completed, but the response of the registry contains no artefact');
   return artefact;
@@ -118,7 +122,7 @@ function toError(error: Error | DetailedError, registryUrl: string): Error {
   const { originalResponse: response, causingError } = error as Partial<DetailedError>;
   if (!response) return causingError ?? error;
   const status = response.getStatus();
-  if (status >= 400) return new Error(problemMessage(response), { cause: error });
+  if (status >= 400) return new Error(problemMessage(response, registryUrl), { cause: error });
   const detail = `${registryUrl} does not support resumable uploads (status ${status}): is it a registry?`;
   return new Error(detail, { cause: error });
 }

@@ -1,6 +1,6 @@
 // Scopes of an upload key or a trusted publisher: as command-line options, as fields of the API, and as text.
 
-import { warn } from './operation.ts';
+import { escapeValue, warn } from './terminal.ts';
 
 const FIELDS = {
   artefact: 'allowedName',
@@ -39,7 +39,7 @@ export function formatScopes(fields: Readonly<Record<string, unknown>>): string 
 
 /** Prints what the registry found to check about new scopes to standard error. */
 export function printWarnings(name: string, { warnings = [] }: { warnings?: string[] }): void {
-  for (const warning of warnings) warn(name, warning);
+  for (const warning of warnings) warn(name, escapeValue(warning));
 }
 
 function definedScopes(valueOf: (scope: Scope) => unknown): [Scope, string][] {

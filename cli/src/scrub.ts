@@ -3,7 +3,8 @@
 import { defineCommand } from './command.ts';
 import { formatBytes, plural } from './format.ts';
 import { formatDamagedBlobs } from './damaged-blobs.ts';
-import { ABOUT_LIVE_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation, warn } from './operation.ts';
+import { ABOUT_LIVE_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation } from './operation.ts';
+import { warn } from './terminal.ts';
 
 const NAME = 'scrub';
 

@@ -2,7 +2,8 @@
 
 import { defineCommand, defineGroup } from './command.ts';
 import { plural } from './format.ts';
-import { ABOUT_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation, warn } from './operation.ts';
+import { ABOUT_SETTINGS, OPERATION_OPTIONS, OPERATION_TEXTS, runOperation } from './operation.ts';
+import { warn } from './terminal.ts';
 
 const NAME = 'secrets reset';
 

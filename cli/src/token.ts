@@ -2,7 +2,7 @@
 
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, resolveRegistry } from './client.ts';
 import { defineCommand } from './command.ts';
-import { print } from './interruptible.ts';
+import { escapeValue, print } from './terminal.ts';
 import { withUploadKey } from './pipeline.ts';
 
 export const token = defineCommand({
@@ -28,6 +28,6 @@ ${ABOUT_REGISTRY}`,
         'no identity token found: on GitHub the job needs permissions: id-token: write, on GitLab id_tokens: ' +
           'BERTH_ID_TOKEN',
       );
-    print(json ? JSON.stringify({ key: apiKey }) : apiKey);
+    print(json ? JSON.stringify({ key: apiKey }) : escapeValue(apiKey));
   },
 });

@@ -2,6 +2,7 @@
 
 import { createReadStream, type ReadStream } from 'node:fs';
 import type { ClientRequest, IncomingMessage } from 'node:http';
+import { describeConnectionFailure, describeOtherAnswer } from '@berth-registry/lib-node';
 import type { FileSource, HttpResponse, HttpStack } from 'tus-js-client';
 
 /** Larger than a stream's default, whose overhead per chunk exceeds the cost of reading. */
@@ -53,12 +54,11 @@ export function withIdleTimeout(stack: HttpStack): HttpStack {
           incoming.on('error', reject);
         });
         const response = await Promise.race([responded, truncated]).catch((cause: Error) => {
-          const reason = cause.message || String(cause);
-          throw new Error(`the connection to ${new URL(url).hostname} failed: ${reason}`, { cause });
+          throw new Error(describeConnectionFailure(new URL(url), cause), { cause });
         });
         if (!raw.writableEnded) raw.destroy();
         // tus-js-client takes every error of HEAD but 423 to mean that the upload no longer exists.
-        if (method === 'HEAD' && isTransient(response)) throw new Error(problemMessage(response));
+        if (method === 'HEAD' && isTransient(response)) throw new Error(problemMessage(response, url));
         return response;
       };
       return request;
@@ -76,12 +76,13 @@ export function isTransient(response: HttpResponse): boolean {
 }
 
 /** Returns the detail of a problem document, else a sentence with the status. */
-export function problemMessage(response: HttpResponse): string {
+export function problemMessage(response: HttpResponse, url: string): string {
   try {
     const { detail } = JSON.parse(response.getBody()) as { detail?: unknown };
-    if (typeof detail === 'string') return detail;
+    if (typeof detail === 'string') return detail.replace(/\s+/g, ' ');
   } catch {
     // Not a problem document.
   }
-  return `the registry responded with status ${response.getStatus()}`;
+  const answer = describeOtherAnswer(new URL(url), response.getStatus(), response.getBody());
+  return `the registry responded with status ${response.getStatus()}: ${answer}`;
 }

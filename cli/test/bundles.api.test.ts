@@ -38,6 +38,10 @@ describe('berth remotes export and import', () => {
       PUBLIC_URL: 'https://production.example.org',
     }) as { artefacts: number; failed: unknown[] };
     assert.deepEqual([exported.artefacts, exported.failed], [1, []]);
+    assert.match(
+      berth(['remotes', 'export', join(scratch, 'local.tar'), 'bundled']).stderr,
+      /the bundle names http:\/\/localhost:\d+ as its registry, an address that every machine has: set PUBLIC_URL/,
+    );
     assert.match(berth(['remotes', 'import', file], target).stderr, /contains no berth\.db/);
     berth(['backup', directory]);
     berth(['restore', directory, '--allow-lost'], target);

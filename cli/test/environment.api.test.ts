@@ -117,7 +117,10 @@ describe('environment variables of the command', () => {
     ]) {
       const { status, stderr } = await registry.berth(words);
       assert.equal(status, 1);
-      assert.match(stderr, /^[^\n]+ cannot be reached: it does not use TLS there; is it http:\/\/ [^\n]+\n$/);
+      assert.match(
+        stderr,
+        /^[^\n]+ cannot be reached: it answers no TLS; did you mean http:\/\/127\.0\.0\.1:\d+\?\n$/,
+      );
     }
     plain.close();
   });

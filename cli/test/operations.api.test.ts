@@ -23,6 +23,22 @@ describe('operations while the server runs', () => {
     assert.deepEqual([blobs, lost], [{ count: 2, sizeBytes: 10_000, copied: 0, kept: 2, removed: 0 }, []]);
   });
 
+  test('restore --blobs-only copies the blobs ahead of a restore, and says how to go on', () => {
+    const other = { DATA_DIR: join(scratch, 'ahead') };
+    const copy = () => berth(['restore', directory, '--blobs-only'], other).stdout;
+    assert.match(
+      copy(),
+      /^Copied (\d+) blobs? of the backup of [^\n]+, in addition to 0 copied before\. Run berth restore /,
+    );
+    assert.match(copy(), /^Copied 0 blobs of the backup of [^\n]+, in addition to [1-9]\d* copied before\./);
+    assert.match(
+      berth(['gc'], other).stderr,
+      /^berth gc: The restore into this database and storage is not complete\./,
+    );
+    assert.match(berth(['restore', directory], other).stdout, /^Restored /);
+    assert.equal(berth(['gc'], other).status, 0);
+  });
+
   test('restore fills an empty instance, and refuses one that is not empty', () => {
     const other = { DATA_DIR: join(scratch, 'restored') };
     const { status, stdout } = berth(['restore', directory], other);

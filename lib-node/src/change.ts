@@ -59,6 +59,7 @@ async function sendChange(
     const response = await upload({ ...request, headers: { ...registry.credentials, ...headers }, body: body() });
     if (response.status >= 300)
       throw refusalError({
+        url: request.url,
         status: response.status,
         contentType: response.headers['content-type'],
         retryAfter: response.headers['retry-after'],

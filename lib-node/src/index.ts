@@ -34,6 +34,10 @@ export type {
   TarballWarning,
 } from './types.ts';
 export { extractTarball } from './unpack.ts';
+// For the command, which sends other requests as well.
+export { describeConnectionFailure } from './connection-failure.ts';
+export { describeOtherAnswer } from './problem.ts';
+export { fetchDirectly, proxyOptions } from './proxy.ts';
 export type { UnpackLimits } from './unpack.ts';
 
 /** One per process: its callers share the downloads in flight and the directories in use. */

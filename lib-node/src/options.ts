@@ -14,9 +14,12 @@ export interface Progress {
 
 /** The registry, the caller's credentials, retries and timeouts. */
 export interface RegistryOptions {
-  /** Base URL of the registry, without `/api/v1`; it may have a path: `https://example.org/registry`. */
+  /** Base URL of the registry; it may have a path: `https://example.org/registry`. A final `/api/v1` does not count. */
   registryUrl: string;
-  /** Secret of internal services, sent as `x-secret-key`. At most one of `secretKey` and `apiKey`. */
+  /**
+   * Secret of internal services, sent as `x-secret-key`, without blanks and line breaks around it. At most one of
+   * `secretKey` and `apiKey`.
+   */
   secretKey?: string | undefined;
   /** API key `reg_…`, sent as `x-api-key`. Without key and secret, the call is anonymous. */
   apiKey?: string | undefined;

@@ -1,11 +1,13 @@
 // Turns an HTTP response of status 400 and above into a RegistryError.
 
 import { RegistryError } from './errors.ts';
+import { toOneLine } from './connection-failure.ts';
 import type { FieldError } from './errors.ts';
 
 const MAX_MESSAGE_LENGTH = 1000;
 
 export interface Refusal {
+  url: URL;
   status: number;
   contentType: string | null | undefined;
   retryAfter: string | null | undefined;
@@ -18,11 +20,15 @@ export function refusalError(refusal: Refusal): RegistryError {
   const { status, artefactId } = refusal;
   const problem = /\bjson\b/.test(refusal.contentType ?? '') ? parseObject(refusal.text) : {};
   const code = typeof problem.code === 'string' ? problem.code : `http_${status}`;
-  const reason = [problem.detail, problem.title, problem.message, refusal.text, code].find(
+  const reason = [problem.detail, problem.title, problem.message].find(
     (text): text is string => typeof text === 'string' && text !== '',
   );
   const subject = artefactId === undefined ? '' : ` for ${artefactId}`;
-  const message = `the registry responded with ${status}${subject}: ${reason?.slice(0, MAX_MESSAGE_LENGTH)}`;
+  const said = toOneLine(reason ?? describeOtherAnswer(refusal.url, status, refusal.text)).slice(
+    0,
+    MAX_MESSAGE_LENGTH,
+  );
+  const message = `the registry responded with ${status}${subject}: ${said}`;
   return new RegistryError(message, {
     status,
     code,
@@ -30,6 +36,23 @@ export function refusalError(refusal: Refusal): RegistryError {
     errors: parseErrors(problem.errors),
     retryAfterMs: parseRetryAfter(refusal.retryAfter),
   });
+}
+
+/** What servers with TLS say to a request without: nginx, Apache, Go. */
+const WANTS_TLS = /plain HTTP request was sent to HTTPS|speaking plain HTTP to an SSL|HTTP request to an HTTPS/i;
+
+/**
+ * Describes a response that is no problem document, as of a proxy, of an older registry or of another server: in its
+ * own words, if it has any beside markup.
+ */
+export function describeOtherAnswer(url: URL, status: number, text: string): string {
+  if (url.protocol === 'http:' && WANTS_TLS.test(text)) return `it requires TLS; did you mean https://${url.host}?`;
+  const isHtml = /^\s*<(!doctype html|html|head|body|title|h\d)\b/i.test(text);
+  const [, title = ''] = /<(?:title|h1)[^>]*>([^<]*)</i.exec(text) ?? [];
+  const page = `an HTML page${toOneLine(title) === '' ? '' : ` (${toOneLine(title)})`}`;
+  if (!isHtml && text.trim() !== '') return text;
+  const question = status < 500 ? `; is ${url.origin} the address of a registry?` : '';
+  return `${isHtml ? page : 'nothing more'}${question}`;
 }
 
 function parseObject(text: string): Record<string, unknown> {

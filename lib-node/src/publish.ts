@@ -65,8 +65,9 @@ async function post(registry: Registry, options: PublishArtefactOptions, source:
     fileName: source.fileName,
     sizeBytes: source.sizeBytes,
   });
+  const url = routeUrl(registry, ['artefacts', format, artefactId]);
   const response = await upload({
-    url: routeUrl(registry, ['artefacts', format, artefactId]),
+    url,
     headers: {
       ...registry.credentials,
       'content-type': form.contentType,
@@ -78,6 +79,7 @@ async function post(registry: Registry, options: PublishArtefactOptions, source:
   });
   if (response.status >= 400) {
     throw refusalError({
+      url,
       status: response.status,
       contentType: response.headers['content-type'],
       retryAfter: response.headers['retry-after'],

@@ -7,7 +7,7 @@ export const DEFAULT_RETRIES = 5;
 export const DEFAULT_TIMEOUT_MS = 30_000;
 
 export interface Registry {
-  /** Base URL without a trailing slash. */
+  /** Base URL without a trailing slash, and without the path of the API. */
   url: string;
   /** Authentication headers, which are sent to this registry's origin only. */
   credentials: Record<string, string>;
@@ -17,13 +17,13 @@ export interface Registry {
 
 type QueryValue = string | number | boolean | undefined;
 
-/** Makes a registry from validated options. */
+/** Makes a registry from validated options. Keys from files and variables often end with a line break. */
 export function createRegistry(options: RegistryOptions): Registry {
   return {
-    url: new URL(options.registryUrl).href.replace(/\/+$/, ''),
+    url: new URL(options.registryUrl).href.replace(/\/+$/, '').replace(/\/api(\/v1)?$/, ''),
     credentials: {
-      ...(options.secretKey !== undefined && { 'x-secret-key': options.secretKey }),
-      ...(options.apiKey !== undefined && { 'x-api-key': options.apiKey }),
+      ...(options.secretKey !== undefined && { 'x-secret-key': options.secretKey.trim() }),
+      ...(options.apiKey !== undefined && { 'x-api-key': options.apiKey.trim() }),
       ...(options.account !== undefined && { 'x-account': encodeAccount(options.account) }),
     },
     retries: options.retries ?? DEFAULT_RETRIES,

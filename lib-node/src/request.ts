@@ -1,10 +1,12 @@
-// Sends a GET with the platform's fetch: follows redirects itself, limits idle time, and turns every failure into a
-// RegistryError. Retries are up to the callers (retry.ts).
+// Sends a GET with the platform's fetch, or through a proxy: follows redirects itself, limits idle time, and turns
+// every failure into a RegistryError. Retries are up to the callers (retry.ts).
 
+import { describeConnectionFailure } from './connection-failure.ts';
 import { RegistryError } from './errors.ts';
 import { startIdleTimeout } from './idle-timeout.ts';
 import type { IdleTimeout } from './idle-timeout.ts';
 import { refusalError } from './problem.ts';
+import { fetchDirectly } from './proxy.ts';
 import type { Registry } from './registry.ts';
 import { hasValidators, RegistryResponse } from './response.ts';
 
@@ -38,7 +40,7 @@ export async function send(registry: Registry, target: URL, options: RequestOpti
     const sentHeaders = isOwnOrigin ? { ...headers, ...registry.credentials } : headers;
     const context = { idleTimeout, signal, artefactId, redirect };
     const response = new RegistryResponse(await fetchOnce(url, sentHeaders, idleTimeout, options), context);
-    if (!REDIRECT_STATUS.has(response.status)) return await throwIfRefused(response, artefactId);
+    if (!REDIRECT_STATUS.has(response.status)) return await throwIfRefused(response, url, artefactId);
     await response.discard();
     url = nextUrl(url, response, artefactId);
     if (isOwnOrigin && url.origin !== registryOrigin) {
@@ -60,11 +62,11 @@ async function fetchOnce(
   { signal, artefactId }: RequestOptions,
 ): Promise<Response> {
   try {
-    return await fetch(url, { headers, redirect: 'manual', signal: idleTimeout.signal });
+    return await fetchDirectly(url, { headers, signal: idleTimeout.signal });
   } catch (cause) {
     idleTimeout.stop();
     signal?.throwIfAborted();
-    throw new RegistryError(`the registry at ${url.origin} cannot be reached: ${reasonOf(cause)}`, {
+    throw new RegistryError(describeConnectionFailure(url, cause), {
       status: 0,
       code: 'unreachable',
       artefactId,
@@ -73,9 +75,14 @@ async function fetchOnce(
   }
 }
 
-async function throwIfRefused(response: RegistryResponse, artefactId: string | undefined): Promise<RegistryResponse> {
+async function throwIfRefused(
+  response: RegistryResponse,
+  url: URL,
+  artefactId: string | undefined,
+): Promise<RegistryResponse> {
   if (response.status < 400 || response.status === 416) return response;
   throw refusalError({
+    url,
     status: response.status,
     contentType: response.headers.get('content-type'),
     retryAfter: response.headers.get('retry-after'),
@@ -107,12 +114,4 @@ function conditionsForOtherOrigin(headers: Record<string, string>, redirect: Hea
   const conditions = { ...(match && { 'if-none-match': match }), ...(since && { 'if-modified-since': since }) };
   const rest = hasValidators(redirect) ? others : { ...others, ...conditions };
   return range !== undefined && etag !== undefined && redirect.get('etag') === etag ? { ...rest, range } : rest;
-}
-
-/** Returns the message of the deepest cause (`connect ECONNREFUSED …`); the outermost is only "fetch failed". */
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error
-    ? reasonOf(error.cause)
-    : error.message || ('code' in error ? String(error.code) : error.name);
 }

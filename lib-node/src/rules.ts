@@ -32,8 +32,8 @@ const oneOf =
 const text: Rule = { expected: 'a non-empty string', isValid: isText };
 const flag: Rule = { expected: 'true or false', isValid: (value) => typeof value === 'boolean' };
 const secret: Rule = {
-  expected: 'printable ASCII without leading or trailing spaces',
-  isValid: (value) => typeof value === 'string' && HEADER_SAFE.test(value),
+  expected: 'printable ASCII in one line',
+  isValid: (value) => typeof value === 'string' && HEADER_SAFE.test(value.trim()),
 };
 const positive: Rule = { expected: 'an integer of at least 1', isValid: isIntegerFrom(1) };
 const callback: Rule = { expected: 'a function', isValid: isFunction };

@@ -6,7 +6,9 @@ import { request as httpRequest } from 'node:http';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { describeConnectionFailure } from './connection-failure.ts';
 import { RegistryError } from './errors.ts';
+import { proxyOptions } from './proxy.ts';
 import { MAX_DOCUMENT_BYTES } from './response.ts';
 
 /** A server that does not support 100-continue gets the body after this time, as with curl. */
@@ -46,7 +48,13 @@ export async function upload({
 }: Upload): Promise<UploadResponse> {
   signal?.throwIfAborted();
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
-  const request = send(url, { method, headers: { ...headers, expect: '100-continue' }, ...(signal && { signal }) });
+  const proxied = proxyOptions(url);
+  const request = send(url, {
+    ...proxied,
+    method,
+    headers: { ...headers, ...proxied?.headers, expect: '100-continue' },
+    ...(signal && { signal }),
+  });
   request.setTimeout(IDLE_TIMEOUT_MS, () => {
     request.destroy(new Error(`no data for ${IDLE_TIMEOUT_MS} ms`));
   });
@@ -58,7 +66,7 @@ export async function upload({
   } catch (cause) {
     signal?.throwIfAborted();
     if (!(cause instanceof ConnectionError)) throw cause;
-    throw new RegistryError(`the upload to ${url.origin} failed: ${cause.message}`, {
+    throw new RegistryError(describeConnectionFailure(url, cause.cause), {
       status: 0,
       code: 'unreachable',
       artefactId,
