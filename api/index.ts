@@ -1,12 +1,14 @@
 // Public interface of the server: createServer, serve, and the operations that the command line runs.
 
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { PasswordHashing } from './src/accounts/index.ts';
 import { createApp } from './src/app.ts';
 import { readBuildInfo } from './src/build-info.ts';
-import { ConfigError, proxiesOf, readConfig, type Config } from './src/config/index.ts';
-import { prepareDataDir } from './src/data-dir.ts';
-import { migrate, untilReachable } from './src/db/index.ts';
+import { ConfigError, configWarnings, proxiesOf, readConfig, type Config } from './src/config/index.ts';
+import { LOCK_NAME, prepareDataDir } from './src/data-dir.ts';
+import { migrate, takeServerLock, untilReachable } from './src/db/index.ts';
 import { BerthError } from './src/errors.ts';
 import {
   createHttpServer,
@@ -17,6 +19,7 @@ import {
   type Metrics,
   type ServerPhase,
 } from './src/http/index.ts';
+import { registerInstanceMetrics } from './src/instance-metrics.ts';
 import { assertRestoreComplete } from './src/open.ts';
 import { useProxies } from './src/outbound/index.ts';
 import { acceptSecrets } from './src/secret-check.ts';
@@ -60,6 +63,10 @@ export interface ServerOptions {
 }
 
 const DATABASE_TIMEOUT_MS = 30_000;
+/** How long a start waits for a server on the same DATA_DIR that is just ending. */
+const LOCK_TIMEOUT_MS = 5_000;
+const END_TURN_MS = 5;
+const MAX_END_TURNS = 100;
 
 /**
  * Starts a server and resolves once it serves. A failed start closes everything and answers no request.
@@ -79,8 +86,8 @@ export async function createServer(options: ServerOptions): Promise<BerthServer>
 }
 
 /**
- * Runs a server in this process until SIGTERM or SIGINT, then exits with status 0. If the start fails, prints the
- * reason in one sentence to standard error and exits with status 1.
+ * Runs a server in this process until SIGTERM, SIGINT or SIGHUP, then exits with status 0. If the start fails, prints
+ * the reason in one sentence to standard error and exits with status 1.
  * Sets the umask of the process, so that other users of this machine cannot read the files that it writes.
  */
 export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
@@ -94,7 +101,8 @@ export async function serve(env: NodeJS.ProcessEnv): Promise<void> {
   });
   let stopped: Promise<never> | undefined;
   // Ctrl-C reaches a child of npm twice: from the terminal and from npm.
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+  // SIGHUP: its terminal was closed.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const)
     process.on(signal, () => {
       stopped ??= started.then((server) => server.close()).then(() => process.exit(0));
     });
@@ -127,8 +135,12 @@ function announce({ config, firstSuperadmin }: Pick<BerthServer, 'config' | 'fir
 async function start(config: Config, options: ServerOptions, opened: Opened): Promise<BerthServer> {
   const { env, logStream, passwords, databaseTimeoutMs = DATABASE_TIMEOUT_MS, onReady } = options;
   const log = logStream ?? openLogOutput(opened);
+  // Closed after everything else that writes to the log.
+  let logEnd = async () => {};
+  opened.push({ close: () => logEnd() });
   const metrics = createMetrics();
   const exposedPaths = await prepareDataDir(config.DATA_DIR);
+  if (config.DATABASE_URL === undefined) opened.push(await lockDataDir(config.DATA_DIR));
   let phase: ServerPhase = 'serving';
   const ready = Promise.withResolvers<void>();
 
@@ -136,16 +148,15 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
     opened,
     onQuery: metrics.onQuery,
     onError: (error: unknown) => {
-      app.log.error({ err: error }, 'background work failed');
+      app.log.error({ err: app.limitStack(error, kindOf(error)) }, 'background work failed');
     },
   };
   const secrets = findSecrets(config);
   const instance = await openInstance(config, shared);
   const services = createServices(config, instance, { ...shared, passwords, secrets: secrets.values });
-  const { database, blobs, artefacts, accounts, jobs } = services;
-  metrics.gauge('berth_slots', 'Number of slots', async () => (await artefacts.read.totals()).slots);
-  metrics.gauge('berth_blobs', 'Number of stored blobs', async () => (await blobs.totals()).count);
-  metrics.gauge('berth_blob_bytes', 'Size of all stored blobs in bytes', async () => (await blobs.totals()).sizeBytes);
+  const { database, accounts, jobs } = services;
+  const build = readBuildInfo(env);
+  registerInstanceMetrics({ metrics, dataDir: config.DATA_DIR, build, services });
   if (config.METRICS && config.METRICS_PORT !== undefined)
     opened.push(await serveMetrics(metrics, config.HOST, config.METRICS_PORT));
 
@@ -160,13 +171,14 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
     },
     publicUrl: config.PUBLIC_URL,
     frameAncestors: config.FRAME_ANCESTORS,
-    build: readBuildInfo(env),
+    build,
     ...services,
     metrics,
     serveMetrics: config.METRICS && config.METRICS_PORT === undefined,
     phaseNow: () => phase,
   });
   opened.push(app);
+  for (const warning of configWarnings(env, config)) app.log.warn(`check the settings: ${warning}`);
   if (exposedPaths.length > 0)
     app.log.warn({ paths: exposedPaths }, 'other users of this machine can read these paths: restrict their mode');
   await untilReachable(database, {
@@ -203,13 +215,41 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
     firstSuperadmin,
     async close() {
       phase = 'stopping';
-      const timer = setTimeout(() => app.server.closeAllConnections(), config.SHUTDOWN_GRACE_SECONDS * 1000);
+      const requests = app.requestsInProgress();
+      let cut = 0;
+      app.log.info({ requests }, `stopping, requests in progress: ${requests}`);
+      logEnd = async () => {
+        // A connection that was cut has its line a moment after the server has closed.
+        for (let turn = 0; turn < MAX_END_TURNS && app.requestsInProgress() > 0; turn++) await sleep(END_TURN_MS);
+        app.log.info({ cut }, `stopped, requests cut: ${cut}`);
+      };
+      const timer = setTimeout(() => {
+        cut = app.requestsInProgress();
+        app.server.closeAllConnections();
+      }, config.SHUTDOWN_GRACE_SECONDS * 1000);
       // Not after the last request: another replica can then take over the jobs immediately.
       void jobs.close();
       await closeAll(opened);
       clearTimeout(timer);
     },
   };
+}
+
+/** Errors of one kind have one stack in the log, see `limitStack`. */
+function kindOf(error: unknown): string | undefined {
+  return error instanceof BerthError ? error.code : undefined;
+}
+
+/** Two servers with the embedded database would not know of each other's changes. @throws ConfigError */
+async function lockDataDir(directory: string): Promise<{ close(): Promise<void> }> {
+  // What keeps the file from being opened keeps the database from it, too, and that says what it is.
+  const lock = await takeServerLock(join(directory, LOCK_NAME), LOCK_TIMEOUT_MS).catch(() => undefined);
+  if (lock && 'heldBy' in lock)
+    throw new ConfigError(
+      `DATA_DIR (${directory}) is in use by another server (${lock.heldBy}): stop that one first, or set another ` +
+        'DATA_DIR for this one.',
+    );
+  return lock ?? { close: async () => undefined };
 }
 
 function openLogOutput(opened: Opened): LogStream {

@@ -7,6 +7,8 @@ import { dirname, join, resolve } from 'node:path';
 
 /** Disk space held back for deletions, see db/reserve.ts. Nothing needs a copy of it. */
 export const RESERVE_NAME = 'reserve';
+/** Held by the server that uses the folder, see db/server-lock.ts. */
+export const LOCK_NAME = 'server.lock';
 /** Everything that Berth stores there. SQLite chooses the names of its own files beside the database. */
 const NAMES = [
   'berth.db',
@@ -14,6 +16,8 @@ const NAMES = [
   'berth.db-shm',
   'berth.db-journal',
   RESERVE_NAME,
+  LOCK_NAME,
+  `${LOCK_NAME}-journal`,
   'secrets.json',
   'secrets.json.new',
   'blobs',

@@ -1,5 +1,14 @@
 // defineError: creates a class for every failure that clients see. Each slice lists its own in its errors.ts;
-// http/problem.ts renders them as problem documents. withCleanUp keeps the first of two errors.
+// http/problem.ts renders them as problem documents. quote is for their messages, withCleanUp
+// keeps the first of two errors.
+
+const MAX_QUOTED_LENGTH = 100;
+
+/** Quotes what a client has sent, for a message: at most 100 characters, on one line, without invisible ones. */
+export function quote(text: string): string {
+  const shown = text.slice(0, MAX_QUOTED_LENGTH).replaceAll(/[\p{C}\p{Zl}\p{Zp}]/gu, '');
+  return `"${shown}${text.length > MAX_QUOTED_LENGTH ? '…' : ''}"`;
+}
 
 export interface FieldError {
   path: string;

@@ -25,8 +25,8 @@ import { ConfigError, readConfig, type Config } from './config/index.ts';
 import { prepareDataDir, restrictToOwner } from './data-dir.ts';
 import { appliedMigrations, migrate, assertCurrentSchema, type Database } from './db/index.ts';
 import { fingerprintRepository } from './fingerprints/index.ts';
-import type { Jobs } from './jobs/index.ts';
-import { graceMs, assertRestoreComplete, requireInstance } from './open.ts';
+import { recordRun, type Jobs } from './jobs/index.ts';
+import { BACKUP_RUN, graceMs, assertRestoreComplete, requireInstance } from './open.ts';
 import { restoreSecrets, secretsForBackup } from './secrets.ts';
 import { closeAll, openInstance, type Instance, type InstanceOptions } from './services.ts';
 import { explainStartFailure } from './start-failure.ts';
@@ -59,7 +59,7 @@ export interface BackupReport extends BackupSummary {
 }
 
 export interface RestoreReport extends BackupSummary {
-  blobs: { count: number; sizeBytes: number; restored: number };
+  blobs: { count: number; sizeBytes: number; restored: number; kept: number };
 }
 
 export interface MigrateReport {
@@ -83,17 +83,19 @@ export async function backup(
     await assertOwnSchema(database);
     // An earlier backup that was copied here may be readable by others; its snapshot is replaced anyway.
     await restrictToOwner(['manifest.json', 'blobs'].map((name) => join(directory, name)));
-    const result = await withoutSweep(jobs, options, async (signal) =>
-      writeBackup({
-        ...options,
-        signal,
-        database,
-        blobs,
-        directory,
-        verify,
-        berthVersion: readBuildInfo(env).version,
-        secrets: secretsForBackup(config, await fingerprintRepository(database.db).list()),
-      }),
+    const result = await withoutSweep(jobs, options, (signal, token) =>
+      recordRun(database, { name: BACKUP_RUN, token, signal }, async () =>
+        writeBackup({
+          ...options,
+          signal,
+          database,
+          blobs,
+          directory,
+          verify,
+          berthVersion: readBuildInfo(env).version,
+          secrets: secretsForBackup(config, await fingerprintRepository(database.db).list()),
+        }),
+      ),
     );
     const summary = summarise(result.directory, result.manifest);
     return { ...summary, blobs: { ...summary.blobs, ...result.blobs } };
@@ -101,22 +103,22 @@ export async function backup(
 }
 
 /**
- * Restores a backup and its secrets into an empty instance, see `restoreBackup`.
+ * Restores a backup and its secrets into an empty instance, or copies its blobs ahead; see `restoreBackup`.
  * @param env settings of the new instance
  * @throws ConfigError; and what `restoreBackup` throws
  */
 export async function restore(
   env: NodeJS.ProcessEnv,
   directory: string,
-  { allowLost = false, ...options }: OperationOptions & { allowLost?: boolean } = {},
+  options: OperationOptions & { allowLost?: boolean; blobsOnly?: boolean } = {},
 ): Promise<RestoreReport> {
   const config = readConfig(env);
   const checked = await checkBackup(directory);
-  return withInstance(config, async ({ database, blobs, store }) => {
+  return withInstance(config, async ({ database, store }) => {
     restoreSecrets(config, checked);
-    const result = await restoreBackup({ ...options, database, blobs, store, directory, allowLost });
+    const { blobs, lost, ...result } = await restoreBackup({ ...options, database, store, directory });
     const summary = summarise(result.directory, result.manifest);
-    return { ...summary, blobs: { ...summary.blobs, restored: result.blobs.restored }, lost: result.lost };
+    return { ...summary, blobs: { ...summary.blobs, restored: blobs.restored, kept: blobs.kept }, lost };
   });
 }
 
@@ -217,7 +219,7 @@ export async function assertOwnSchema(database: Database): Promise<void> {
 async function withoutSweep<T>(
   { leases }: Jobs,
   { onProgress, signal }: OperationOptions,
-  work: (signal: AbortSignal) => Promise<T>,
+  work: (signal: AbortSignal, token: number) => Promise<T>,
 ): Promise<T> {
   let lease = await leases.acquire(SWEEP_JOB);
   while (!lease) {
@@ -226,7 +228,7 @@ async function withoutSweep<T>(
     lease = await leases.acquire(SWEEP_JOB);
   }
   try {
-    return await work(signal ? AbortSignal.any([signal, lease.signal]) : lease.signal);
+    return await work(signal ? AbortSignal.any([signal, lease.signal]) : lease.signal, lease.fencingToken);
   } finally {
     // It expires by itself.
     await lease.release().catch(() => undefined);

@@ -31,8 +31,9 @@ export function storeOptions(config: Config): BlobStoreOptions {
     region: config.S3_REGION,
     bucket: config.S3_BUCKET ?? '',
     root: `${config.S3_ROOT_DIR ?? ''}/blobs`.replace(/^\//, ''),
-    accessKeyId: config.S3_ACCESS_KEY_ID ?? '',
-    secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '',
+    ...(config.S3_ACCESS_KEY_ID !== undefined && {
+      keys: { accessKeyId: config.S3_ACCESS_KEY_ID, secretAccessKey: config.S3_SECRET_ACCESS_KEY ?? '' },
+    }),
     forcePathStyle: config.S3_FORCE_PATH_STYLE,
     checksums: config.S3_CHECKSUMS,
     ...(config.S3_REDIRECT && { linkExpirySeconds: config.S3_DOWNLOAD_URL_EXPIRY_SECONDS }),
@@ -50,6 +51,9 @@ export async function openStore(config: Config): Promise<BlobStore> {
   if (options.kind !== 'fs') await store.check();
   return store;
 }
+
+/** The name under which backups are recorded among the jobs. */
+export const BACKUP_RUN = 'backup.write';
 
 /** How long unreferenced data is kept. */
 export function graceMs(config: Config): number {
@@ -70,7 +74,7 @@ export function requireInstance(config: Config): void {
 export async function assertRestoreComplete(database: Database): Promise<void> {
   if (await isRestoreIncomplete(database))
     throw new RestoreIncompleteError(
-      'A previous restore did not finish. Run berth restore again with the same backup, or start over with an ' +
-        'empty database and storage.',
+      'The restore into this database and storage is not complete. Run berth restore with the same backup or a ' +
+        'newer one, or start over with an empty database and storage.',
     );
 }

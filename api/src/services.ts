@@ -9,7 +9,7 @@ import { createAuditLog } from './audit/index.ts';
 import type { BackgroundApi } from './background-worker.ts';
 import { createBlobs, createStorage } from './blobs/index.ts';
 import { directoryOf, mailOf, oidcOf, proxiesOf, type Config } from './config/index.ts';
-import type { DatabaseOptions } from './db/index.ts';
+import { shrink, type DatabaseOptions } from './db/index.ts';
 import { createJobs } from './jobs/index.ts';
 import { createMailer } from './mail/index.ts';
 import { graceMs, openDatabase, openStore, storeOptions } from './open.ts';
@@ -57,6 +57,7 @@ const UNKNOWN_KEYS = { max: 60, windowMs: 60_000 };
 /** Resumable uploads expire a day after their last byte, so an hour of delay does not matter. */
 const EXPIRE_UPLOADS_EVERY_MS = 3_600_000;
 const FORGET_TOKENS_EVERY_MS = 3_600_000;
+const SHRINK_EVERY_MS = 3_600_000;
 const DAY_MS = 86_400_000;
 
 export async function openInstance(config: Config, { opened, onError, onQuery }: InstanceOptions) {
@@ -212,6 +213,12 @@ export function createServices(
     makesRoom: true,
     run: () => uploads.expireUploads(),
   });
+  if (database.dialect === 'sqlite')
+    jobs.register({
+      name: 'database.shrink',
+      everyMs: SHRINK_EVERY_MS,
+      run: ({ signal }) => shrink(database, { signal }),
+    });
   jobs.register(attemptCleanupJob(database));
   jobs.register(accountCleanupJob(database));
   jobs.register(artefacts.counts.compaction);

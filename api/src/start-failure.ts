@@ -28,14 +28,14 @@ const POSTGRES_REFUSALS = /^(28...|3D000|42501)$/;
 /** SQLITE_READONLY, SQLITE_CORRUPT, SQLITE_NOTADB (https://sqlite.org/rescode.html). */
 const SQLITE_FILE_ERRORS = new Set([8, 11, 26]);
 const FILE_ERRORS: Record<string, string> = {
-  EACCES: 'Berth has no permission to write there',
-  EPERM: 'Berth has no permission to write there',
-  EROFS: 'the file system is read-only',
-  ENOSPC: 'the disk is full',
-  ENOTDIR: 'a file is in the place of a folder',
-  EEXIST: 'a file is in the place of a folder',
-  ENAMETOOLONG: 'that path is too long',
-  ELOOP: 'its symbolic links form a loop',
+  EACCES: 'Berth has no permission to write there: give the folder to the user who runs it',
+  EPERM: 'Berth has no permission to write there: give the folder to the user who runs it',
+  EROFS: 'the file system is read-only: mount it for writing, or choose another folder',
+  ENOSPC: 'the disk is full: free some space, or choose another folder',
+  ENOTDIR: 'a file is in the place of a folder: move the file away, or choose another folder',
+  EEXIST: 'a file is in the place of a folder: move the file away, or choose another folder',
+  ENAMETOOLONG: 'that path is too long: choose a shorter one',
+  ELOOP: 'its symbolic links form a loop: choose another folder',
 };
 
 /**
@@ -66,28 +66,36 @@ export function explainStartFailure(error: unknown, settings: Settings): string 
         : 'The database of DATABASE_URL';
     return `${database} cannot be used: ${firstLine(error.message) || code}.`;
   }
-  const problem = code === 'ENOENT' && syscall === 'mkdir' ? 'Berth cannot create that folder' : FILE_ERRORS[code];
+  const problem =
+    code === 'ENOENT' && syscall === 'mkdir' ? 'Berth cannot create that folder: create it' : FILE_ERRORS[code];
   return problem && `DATA_DIR is ${settings.DATA_DIR}, but ${problem}.`;
 }
 
 /** Error names: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. */
 function explainS3(
   cause: unknown,
-  { S3_ENDPOINT, S3_REGION, S3_BUCKET = '', S3_ACCESS_KEY_ID = '' }: Settings,
+  { S3_ENDPOINT, S3_REGION, S3_BUCKET = '', S3_ACCESS_KEY_ID }: Settings,
 ): string | undefined {
   if (!(cause instanceof Error)) return undefined;
+  const key =
+    S3_ACCESS_KEY_ID === undefined
+      ? 'S3_ACCESS_KEY_ID is not set, so the environment gives the access key'
+      : `S3_ACCESS_KEY_ID is ${S3_ACCESS_KEY_ID}`;
   switch (cause.name) {
+    case 'S3CredentialsError':
+      return (
+        'S3_ACCESS_KEY_ID and S3_SECRET_ACCESS_KEY are not set, and the environment gives no credentials ' +
+        `(${firstLine(cause.message)}): set both, or give this container, service account or machine a role.`
+      );
     case 'NoSuchBucket':
       return `S3_BUCKET is ${S3_BUCKET}, which does not exist: create it, or choose another bucket.`;
     case 'InvalidAccessKeyId':
-      return `S3_ACCESS_KEY_ID is ${S3_ACCESS_KEY_ID}, which the S3 server does not know.`;
+      return `${key}, which the S3 server does not know.`;
     case 'SignatureDoesNotMatch':
+      if (S3_ACCESS_KEY_ID === undefined) return `${key}, whose secret the S3 server refuses.`;
       return `S3_SECRET_ACCESS_KEY (not shown) is not the secret of S3_ACCESS_KEY_ID (${S3_ACCESS_KEY_ID}).`;
     case 'AccessDenied':
-      return (
-        `S3_ACCESS_KEY_ID is ${S3_ACCESS_KEY_ID}, which lacks permission to write, read and delete in the ` +
-        `bucket ${S3_BUCKET}.`
-      );
+      return `${key}, which lacks permission to write, read and delete in the bucket ${S3_BUCKET}.`;
     case 'AuthorizationHeaderMalformed':
     case 'PermanentRedirect':
       return `S3_REGION is ${S3_REGION}, but the bucket ${S3_BUCKET} is in another region.`;

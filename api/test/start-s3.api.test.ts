@@ -40,8 +40,8 @@ describe('a failed start with S3 storage names the setting to correct in one sen
   test('for missing settings', async () => {
     assert.equal(await refusal({ S3_BUCKET: '' }), 'FILES_STORAGE=s3 also requires S3_BUCKET, which is not set.');
     assert.equal(
-      await refusal({ S3_BUCKET: '', S3_ACCESS_KEY_ID: '' }),
-      'FILES_STORAGE=s3 also requires S3_BUCKET, S3_ACCESS_KEY_ID, which are not set.',
+      await refusal({ S3_ACCESS_KEY_ID: '' }),
+      'S3_SECRET_ACCESS_KEY also requires S3_ACCESS_KEY_ID, which is not set.',
     );
   });
 

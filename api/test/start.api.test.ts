@@ -100,7 +100,7 @@ describe('a failed start names the setting to correct in one sentence', () => {
     await writeFile(settingsFile, '');
     assert.match(
       await refusal({ DATA_DIR: settingsFile }),
-      /^DATA_DIR is .+, but a file is in the place of a folder\.$/,
+      /^DATA_DIR is .+, but a file is in the place of a folder: move the file away, or choose another folder\.$/,
     );
     const dataDir = await mkdtemp(join(directory, 'other-'));
     await writeFile(join(dataDir, 'berth.db'), 'a text file, not a database');

@@ -54,7 +54,15 @@ export function registerActor(app: FastifyInstance, authenticators: Authenticato
     if (caller.kind === 'anonymous' && !SAFE_METHODS.has(method) && !request.routeOptions.config.anonymous)
       throw new UnauthenticatedError('This requires a session or a key: sign in or send a key.');
     request.actor = { caller, ip, requestId, reload: reloadOf(caller, headers, authenticators) };
+    request.loggedActor = describe(caller);
   });
+}
+
+/** For the log: neither names nor addresses, which the audit log keeps only as long as it should. */
+function describe(caller: Caller): { kind: string; id?: string } | null {
+  if (caller.kind === 'anonymous') return null;
+  const id = caller.kind === 'user' ? caller.user.id : 'key' in caller ? caller.key.id : undefined;
+  return { kind: caller.kind, ...(id !== undefined && { id }) };
 }
 
 function reloadOf(

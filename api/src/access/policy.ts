@@ -216,12 +216,16 @@ export function areScopesDecided(caller: Caller, { format, category }: DeclaredU
   );
 }
 
+const OTHER_KEY = 'use another key, or have one created with this scope';
+
 function nameScopes(scopes: KeyScopes, id: string): Refusal {
   if (scopes.allowedName !== undefined && scopes.allowedName !== id) {
-    return new KeyScopeError(`This key may upload only to the ID ${scopes.allowedName}.`);
+    return new KeyScopeError(`This key may upload only to the ID ${scopes.allowedName}, not to ${id}: ${OTHER_KEY}.`);
   }
   if (scopes.allowedNamePrefix !== undefined && !id.startsWith(scopes.allowedNamePrefix)) {
-    return new KeyScopeError(`This key may upload only to IDs that start with ${scopes.allowedNamePrefix}.`);
+    return new KeyScopeError(
+      `This key may upload only to IDs that start with ${scopes.allowedNamePrefix}, not to ${id}: ${OTHER_KEY}.`,
+    );
   }
   return undefined;
 }
@@ -236,7 +240,10 @@ function contentScopes(scopes: KeyScopes, upload: Upload): Refusal {
 
 function packageScope(scopes: KeyScopes, packageName: string | undefined): Refusal {
   if (scopes.allowedPackageName === undefined || scopes.allowedPackageName === packageName) return undefined;
-  return new KeyScopeError(`This key may upload only the npm package ${scopes.allowedPackageName}.`);
+  const found = packageName === undefined ? 'no files of other formats' : `not ${packageName}`;
+  return new KeyScopeError(
+    `This key may upload only the npm package ${scopes.allowedPackageName}, ${found}: ${OTHER_KEY}.`,
+  );
 }
 
 /** Checks the category of the upload and the current one of the artefact, as far as they are known. */
@@ -246,7 +253,9 @@ function categoryScope(
 ): Refusal {
   const categories = [category, presentCategory].filter((it) => it !== undefined);
   if (scopes.allowedCategory !== undefined && categories.some((category) => category !== scopes.allowedCategory)) {
-    return new KeyScopeError(`This key may upload only to artefacts in the category ${scopes.allowedCategory}.`);
+    return new KeyScopeError(
+      `This key may upload only to artefacts in the category ${scopes.allowedCategory}, not in another: ${OTHER_KEY}.`,
+    );
   }
   return undefined;
 }

@@ -38,7 +38,9 @@ export function assertSameOrigin(request: OriginRequest, publicUrl: string): voi
   const site = headerValue(request.headers, 'sec-fetch-site');
   if (site !== undefined && site !== 'same-origin' && site !== 'none')
     throw new CrossOriginError(
-      "A session may change things only from the registry's own pages: open the registry itself, or use an API key.",
+      "A session may change things only from the registry's own pages, but this request came from a page of " +
+        `another site (Sec-Fetch-Site: ${site.slice(0, MAX_SHOWN_LENGTH)}): open the registry at ` +
+        `${own.join(' or ')}, or use an API key.`,
     );
 }
 

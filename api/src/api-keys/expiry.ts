@@ -3,6 +3,7 @@
 import type { Database } from '../db/index.ts';
 import type { Job } from '../jobs/index.ts';
 import type { Mailer } from '../mail/index.ts';
+import { traceHeaders } from '../tracing/index.ts';
 import { apiKeyRepository } from './repository.ts';
 import type { ApiKey } from './schemas.ts';
 
@@ -72,7 +73,7 @@ async function post(url: string, key: ApiKey, registry: string, signal: AbortSig
     method: 'POST',
     redirect: 'error',
     signal: AbortSignal.any([signal, AbortSignal.timeout(WEBHOOK_TIMEOUT_MS)]),
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...traceHeaders() },
     body: JSON.stringify({ event: 'api-key.expiring', registry, key }),
   });
   await response.body?.cancel();

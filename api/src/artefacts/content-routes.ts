@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import { Type } from 'typebox';
 import { digestFrom } from '../digests/index.ts';
-import { problems } from '../http/index.ts';
+import { contentDisposition, problems } from '../http/index.ts';
 import type { FileEntry } from '../tarballs/index.ts';
 import { ArchitectureQuerySchema, FileListSchema, IdParamsSchema, PackageListSchema } from './schemas.ts';
 import type { ArtefactServices } from './service.ts';
@@ -36,7 +36,10 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
           ...request.params,
           architecture: request.query.architecture,
         });
-        return reply.type('text/markdown; charset=utf-8').send(readme);
+        return reply
+          .header('content-disposition', contentDisposition('inline', 'README.md'))
+          .type('text/markdown; charset=utf-8')
+          .send(readme);
       },
     );
 
@@ -100,7 +103,11 @@ export function contentRoutes({ contents }: ArtefactServices): FastifyPluginAsyn
           path,
         );
         reply
-          .headers({ 'content-length': String(sizeBytes), 'content-security-policy': "sandbox; default-src 'none'" })
+          .headers({
+            'content-length': String(sizeBytes),
+            'content-disposition': contentDisposition('inline', path.slice(path.lastIndexOf('/') + 1)),
+            'content-security-policy': "sandbox; default-src 'none'",
+          })
           .type('text/plain; charset=utf-8');
         if (request.method === 'HEAD') return reply.send(Readable.from([]) as never);
         const gone = new AbortController();

@@ -6,7 +6,7 @@ import type { Caller } from '../access/index.ts';
 import type { Blobs } from '../blobs/index.ts';
 import type { Database } from '../db/index.ts';
 import { toReprDigest } from '../digests/index.ts';
-import { answerTo, httpDate, RangeNotSatisfiableError, type ByteSource } from '../http/index.ts';
+import { answerTo, contentDisposition, httpDate, RangeNotSatisfiableError, type ByteSource } from '../http/index.ts';
 import type { Slot } from './artefact.ts';
 import { authorizeRead } from './authorize-read.ts';
 import { createAccelRedirect, type AccelRedirectOptions } from './x-accel-redirect.ts';
@@ -132,7 +132,7 @@ function commonHeaders(facts: DownloadFacts, slot: Slot, etag: string) {
     'cache-control': 'no-cache',
     'x-content-type-options': 'nosniff',
     'content-type': facts.format === 'npm' ? 'application/gzip' : 'application/octet-stream',
-    'content-disposition': `attachment; filename*=UTF-8''${encodeExtendedValue(fileNameOf(slot))}`,
+    'content-disposition': contentDisposition('attachment', fileNameOf(slot)),
     'repr-digest': toReprDigest(slot.digest),
     ...(facts.format === 'npm' && {
       'x-artefact-architecture': slot.architecture,
@@ -149,12 +149,4 @@ function headerValueOf(version = ''): string {
 
 function fileNameOf(slot: Slot): string {
   return (slot.fileName ?? slot.path.replace(/^npm\//, '').replace(/-[0-9a-f]+\.tgz$/, '.tgz')).replaceAll('/', '-');
-}
-
-/** Percent-encodes characters that are not an attr-char (RFC 8187, 3.2.1). */
-function encodeExtendedValue(text: string): string {
-  return encodeURIComponent(text).replace(
-    /['()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }

@@ -2,7 +2,7 @@
 
 import { canSee, type Caller } from '../access/index.ts';
 import { hexOf } from '../digests/index.ts';
-import type { BerthError } from '../errors.ts';
+import { quote, type BerthError } from '../errors.ts';
 import { INVISIBLE } from '../tarballs/index.ts';
 import {
   ArchitectureInvalidError,
@@ -51,7 +51,8 @@ export function assertArtefactId(id: string): void {
   const unsafe = id.length > MAX_ID_LENGTH || id.includes('\\') || !id.isWellFormed();
   if (unsafe || segments.some((segment) => segment === '' || segment === '.' || segment === '..')) {
     throw new ArtefactIdInvalidError(
-      `An id has 1 to ${MAX_ID_LENGTH} characters, no backslash, and no empty, "." or ".." part between slashes.`,
+      `The id ${quote(id)} is not valid: it must have 1 to ${MAX_ID_LENGTH} characters, no backslash, and no empty, ` +
+        '"." or ".." part between slashes.',
     );
   }
 }
@@ -60,8 +61,8 @@ export function assertArtefactId(id: string): void {
 export function assertArchitecture(architecture: string): void {
   if (!ARCHITECTURE.test(architecture))
     throw new ArchitectureInvalidError(
-      'An architecture is 1 to 64 characters of a-z, 0-9, ".", "_" and "-", and starts with a letter or digit, ' +
-        'such as x64, arm64 or noarch.',
+      `The architecture ${quote(architecture)} is not valid: it must be 1 to 64 characters of a-z, 0-9, ".", "_" ` +
+        'and "-", and begin with a letter or digit, such as x64, arm64 or noarch.',
     );
 }
 
@@ -70,7 +71,8 @@ export function assertCategory(category: string, format: Format, categories: rea
   const allowed = format === 'npm' ? categories : categories.filter((name) => !NPM_ONLY_CATEGORIES.has(name));
   if (!allowed.includes(category))
     throw new CategoryInvalidError(
-      `The category of ${format === 'npm' ? 'an npm' : 'a file'} artefact is one of ${allowed.join(', ')}.`,
+      `The category ${quote(category)} is not one of ${format === 'npm' ? 'npm' : 'file'} artefacts: use one of ` +
+        `${allowed.join(', ')}.`,
     );
 }
 
@@ -80,8 +82,8 @@ export function assertFileName(fileName: string): void {
     UNSAFE_IN_FILE_NAMES.test(fileName) || fileName === '.' || fileName === '..' || !fileName.isWellFormed();
   if (fileName === '' || unsafe || Buffer.byteLength(fileName) > MAX_FILE_NAME_BYTES) {
     throw new FileNameInvalidError(
-      `A file name has 1 to ${MAX_FILE_NAME_BYTES} bytes and no slash, backslash, control character or character ` +
-        'that reorders text: set the field "fileName".',
+      `The file name ${quote(fileName)} is not valid: it must have 1 to ${MAX_FILE_NAME_BYTES} bytes, and no slash, ` +
+        'backslash, control character or character that reorders text: set the field "fileName".',
     );
   }
 }

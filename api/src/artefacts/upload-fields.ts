@@ -1,6 +1,7 @@
 // Parses form fields that contain JSON.
 
 import { Value } from 'typebox/value';
+import { quote } from '../errors.ts';
 import type { LocalisedText } from './artefact.ts';
 import { FieldInvalidError } from './errors.ts';
 import { LocalisedTextSchema } from './schemas.ts';
@@ -19,7 +20,8 @@ export function parseLocalisedField(name: string, text: string | undefined): Loc
   }
   if (Value.Check(LocalisedTextSchema, value)) return value;
   throw new FieldInvalidError(
-    `The field ${name} must be JSON such as {"fr":"…","en":"…"}, with at most 2,000 characters per language.`,
+    `The field ${name} is ${quote(text)}, but it must be JSON such as {"fr":"…","en":"…"}, with at most ` +
+      '2,000 characters per language.',
     { errors: [{ path: `/${name}`, message: 'must be an object of texts in fr and en' }] },
   );
 }

@@ -6,7 +6,7 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Blobs } from '../blobs/index.ts';
 import { readSnapshot, assertCurrentSchema, type Database } from '../db/index.ts';
-import { forEachConcurrently } from './concurrent.ts';
+import { BLOB_LIMIT, forEachConcurrently } from './concurrent.ts';
 import { copyBlob } from './blob-file.ts';
 import {
   withDirectoryErrors,
@@ -54,9 +54,6 @@ export interface BackupResult {
   manifest: Manifest;
   blobs: { copied: number; kept: number; removed: number };
 }
-
-/** Concurrent copies: hides the latency of S3 and of the fsync of each file. */
-const BLOB_CONCURRENCY = 4;
 
 /**
  * Writes a consistent copy: a snapshot of every table, and every blob that a slot refers to, verified while it is
@@ -153,7 +150,7 @@ async function copyBlobs(
     manifest.blobs.sizeBytes += sizeBytes;
   }
   report.begin('blobs', { total: manifest.blobs.count, bytesTotal: manifest.blobs.sizeBytes });
-  await forEachConcurrently(listBlobs({ directory, manifest }), BLOB_CONCURRENCY, async (blob) => {
+  await forEachConcurrently(listBlobs({ directory, manifest }), BLOB_LIMIT, async (blob) => {
     signal?.throwIfAborted();
     const outcome = await copyBlob(blob, { blobs, directory, verify, onBytes: report.addBytes, signal });
     if (outcome === 'copied' || outcome === 'kept') {

@@ -11,6 +11,8 @@ import { digestOfFile } from './table-file.ts';
 
 export interface BackupBlob {
   digest: string;
+  /** Where the original instance stores it. */
+  storageKey: string;
   sizeBytes: number;
   /** A scrub has found the blob damaged; its bytes are no longer served. */
   isKnownDamaged?: boolean;
@@ -65,7 +67,10 @@ export async function copyBlob(
 }
 
 /** Checks whether the backup has a file of this digest and size. */
-export async function hasBlobFile(directory: string, { digest, sizeBytes }: BackupBlob): Promise<boolean> {
+export async function hasBlobFile(
+  directory: string,
+  { digest, sizeBytes }: Pick<BackupBlob, 'digest' | 'sizeBytes'>,
+): Promise<boolean> {
   const stats = await stat(blobPath(directory, digest)).catch((error: unknown) => {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
@@ -74,12 +79,15 @@ export async function hasBlobFile(directory: string, { digest, sizeBytes }: Back
 }
 
 /** Yields the bytes of a file in the backup in chunks. All chunks share the same memory. */
-export async function* readBlobFile(directory: string, digest: string): AsyncGenerator<Uint8Array> {
+export async function* readBlobFile(
+  directory: string,
+  { digest, sizeBytes }: Pick<BackupBlob, 'digest' | 'sizeBytes'>,
+): AsyncGenerator<Uint8Array> {
   const file = await open(blobPath(directory, digest), 'r');
   try {
-    const buffer = Buffer.allocUnsafeSlow(READ_BYTES);
+    const buffer = Buffer.allocUnsafeSlow(Math.min(Math.max(sizeBytes, 1), READ_BYTES));
     for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, READ_BYTES);
+      const { bytesRead } = await file.read(buffer, 0, buffer.length);
       if (bytesRead === 0) return;
       yield buffer.subarray(0, bytesRead);
     }

@@ -20,7 +20,7 @@ export interface CheckedBackup {
 }
 
 /** Concurrent file lookups. */
-const FILE_CONCURRENCY = 4;
+const LOOKUP_LIMIT = { total: 4, weightOf: () => 1 };
 /** Artefacts named in an error message. */
 const MAX_NAMED_ARTEFACTS = 5;
 
@@ -54,7 +54,7 @@ export async function findLost(backup: CheckedBackup, report: ProgressReport): P
   const { directory, manifest } = backup;
   report.begin('checking', { total: manifest.blobs.count });
   const lost: BackupBlob[] = [];
-  await forEachConcurrently(listBlobs(backup), FILE_CONCURRENCY, async (blob) => {
+  await forEachConcurrently(listBlobs(backup), LOOKUP_LIMIT, async (blob) => {
     if (!(await hasBlobFile(directory, blob))) lost.push(blob);
     report.add(1);
   });

@@ -11,8 +11,13 @@ interface Backup {
 
 /** Yields every blob that a slot refers to. */
 export async function* listBlobs({ directory, manifest }: Backup): AsyncGenerator<BackupBlob> {
-  for await (const { digest, size, state } of readTableFile(tablePath(directory, manifest.snapshot, 'blobs'))) {
-    yield { digest: digest as string, sizeBytes: size as number, isKnownDamaged: state === 'damaged' };
+  for await (const row of readTableFile(tablePath(directory, manifest.snapshot, 'blobs'))) {
+    yield {
+      digest: row['digest'] as string,
+      storageKey: row['storage_key'] as string,
+      sizeBytes: row['size'] as number,
+      isKnownDamaged: row['state'] === 'damaged',
+    };
   }
 }
 

@@ -1,7 +1,15 @@
 // Reads and inserts the rows of any table, whatever its columns, and stores the marker of a restore in progress.
 
 import { sql, type Kysely } from 'kysely';
-import { rowBatches, streamRows, type Database, type DialectName, type Executor, type Tx } from '../db/index.ts';
+import {
+  batches,
+  rowBatches,
+  streamRows,
+  type Database,
+  type DialectName,
+  type Executor,
+  type Tx,
+} from '../db/index.ts';
 import { BACKED_UP_TABLES, type BackedUpTable } from './tables.ts';
 
 export type Row = Record<string, unknown>;
@@ -11,11 +19,14 @@ type AnyTables = Kysely<Record<string, Row>>;
 /** Created by a restore before its first row and dropped after its last byte. Not part of any migration. */
 const MARK_TABLE = 'restore_incomplete';
 
+/** Parameters of one statement. */
+const MARKED_AT_ONCE = 500;
+
 /** State of a restore in progress. */
 export interface RestoreMark {
   /** Name of the snapshot being restored. */
   snapshot: string;
-  /** All rows are restored; only blobs remain. */
+  /** All rows are restored; only blobs may be missing. */
   rowsDone: boolean;
 }
 
@@ -113,15 +124,10 @@ export function restoreRepository(executor: Executor | Tx) {
       for (const batch of rowBatches(rows)) await untyped(executor).insertInto(table).values(batch).execute();
     },
 
-    /** Lists the blobs whose bytes are not restored yet. */
-    async listMissingBlobs(): Promise<{ digest: string; sizeBytes: number }[]> {
-      const rows = await executor
-        .selectFrom('blobs')
-        .select(['digest', 'size'])
-        .where('state', '<>', 'sound')
-        .orderBy('digest')
-        .execute();
-      return rows.map(({ digest, size }) => ({ digest, sizeBytes: size }));
+    /** Records which blobs could not be restored. */
+    async markMissing(digests: readonly string[]): Promise<void> {
+      for (const batch of batches(digests, MARKED_AT_ONCE))
+        await executor.updateTable('blobs').set({ state: 'missing' }).where('digest', 'in', batch).execute();
     },
   };
 

@@ -1,6 +1,5 @@
 // Inserts the rows of a backup into an empty database, table by table, in the schema version of the backup.
 
-import { randomUUID } from 'node:crypto';
 import type { BlobStore } from '../blobs/index.ts';
 import { appliedMigrations, migrate, type Database } from '../db/index.ts';
 import type { CheckedBackup } from './check.ts';
@@ -14,35 +13,41 @@ import { readTableFile } from './table-file.ts';
 const BATCH_ROWS = 500;
 const BATCH_LENGTH = 4 * 1024 * 1024;
 
-interface RowsOptions extends CheckedBackup {
+interface Target extends CheckedBackup {
   database: Database;
   store: BlobStore;
-  report: ProgressReport;
-  signal?: AbortSignal | undefined;
 }
 
 /**
- * Marks the instance as incompletely restored and fills its tables. Rows left by an interrupted restore are deleted
- * first.
+ * Marks an empty instance as incompletely restored, so that no server starts on it; accepts one that is marked.
+ * @returns whether all rows of this backup are restored already
  * @throws restore_target_not_empty
  */
-export async function restoreRows({
-  database,
-  store,
-  directory,
-  manifest,
-  report,
-  signal,
-}: RowsOptions): Promise<void> {
+export async function claimTarget({ database, store, manifest }: Target): Promise<{ rowsDone: boolean }> {
   const repository = restoreRepository(database.db);
   const mark = await repository.findMark();
-  if (mark?.snapshot === manifest.snapshot && mark.rowsDone) return;
+  if (mark?.snapshot === manifest.snapshot && mark.rowsDone) return { rowsDone: true };
   const newer = (await appliedMigrations(database.db)).filter((name) => !manifest.migrations.includes(name));
   if (newer.length > 0)
     throw new RestoreTargetNotEmptyError(
       `The database schema is newer than the backup (${newer.join(', ')}). Restore into an empty database.`,
     );
-  await (mark ? repository.deleteRows() : assertTargetEmpty(database, store));
+  if (!mark) {
+    await assertTargetEmpty(database, store);
+    await repository.putMark({ snapshot: manifest.snapshot, rowsDone: false });
+  }
+  return { rowsDone: false };
+}
+
+interface RowsOptions extends Target {
+  report: ProgressReport;
+  signal?: AbortSignal | undefined;
+}
+
+/** Fills the tables of a claimed instance, after deleting the rows of an interrupted restore. */
+export async function restoreRows({ database, directory, manifest, report, signal }: RowsOptions): Promise<void> {
+  const repository = restoreRepository(database.db);
+  await repository.deleteRows();
   await repository.putMark({ snapshot: manifest.snapshot, rowsDone: false });
   await migrate(database, { upTo: manifest.migrations.at(-1)! });
   report.begin('rows', { total: manifest.tables.reduce((sum, table) => sum + table.rows, 0) });
@@ -50,7 +55,7 @@ export async function restoreRows({
     const booleanColumns = await repository.findBooleanColumns(name);
     for await (const batch of inBatches(readTableFile(tablePath(directory, manifest.snapshot, name)))) {
       signal?.throwIfAborted();
-      const rows = batch.map((row) => (name === 'blobs' ? withoutBytes(row) : withBooleans(row, booleanColumns)));
+      const rows = batch.map((row) => (name === 'blobs' ? asSound(row) : withBooleans(row, booleanColumns)));
       await database.transaction((tx) => restoreRepository(tx).insertRows(name, rows));
       report.add(rows.length);
     }
@@ -73,9 +78,9 @@ async function assertTargetEmpty({ db }: Database, store: BlobStore): Promise<vo
     );
 }
 
-/** Marks a blob as missing, under a key without an object. Its bytes are uploaded later, under a new key. */
-function withoutBytes(row: Row): Row {
-  return { ...row, state: 'missing', storage_key: `restoring/${randomUUID()}` };
+/** Whatever the original instance had, the backup has bytes of this digest, or the blob is marked at the end. */
+function asSound(row: Row): Row {
+  return { ...row, state: 'sound' };
 }
 
 function withBooleans(row: Row, booleanColumns: ReadonlySet<string>): Row {

@@ -10,6 +10,12 @@ export const StorageUnavailableError = defineError('storage_unavailable', 503, '
   retryAfterSeconds: 5,
 });
 
+/** Details of the two for errors of the file system and of S3. */
+export const NO_SPACE =
+  'No space is left in the storage, so nothing was stored: try again after its operator has freed some.';
+export const NO_STORAGE =
+  'The storage does not answer, or fails: try again later. The log tells the operator the reason.';
+
 /**
  * No finished blob has this key, or no unfinished blob when a writer is resumed. The server refers to it, so this is a
  * server error.

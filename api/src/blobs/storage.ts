@@ -41,6 +41,8 @@ export interface StorageOverview {
 
 export interface Storage {
   overview(caller: Caller): Promise<StorageOverview>;
+  /** What the storage contains, for the metrics. Reads every row of `blobs`, aside. */
+  totals(): Promise<Pick<StorageOverview, 'blobs' | 'storedBytes' | 'sharedBytes' | 'unsoundBlobs'>>;
   /** Reports what a sweep would remove now. */
   previewSweep(caller: Caller): Promise<SweepResult>;
   /** Schedules a sweep or a scrub to run now, in any replica. @throws job_running */
@@ -67,6 +69,7 @@ const NEVER_RAN: Omit<JobState, 'name'> = {
   startedAt: undefined,
   endedAt: undefined,
   outcome: undefined,
+  failures: 0,
   error: undefined,
   progress: undefined,
   result: undefined,
@@ -121,6 +124,7 @@ export function createStorage({
         scrub: await view('scrub'),
       };
     },
+    totals: () => rows.totals(),
     async previewSweep(caller) {
       enforce(policy.manageStorage(caller));
       return sweeper.dryRun();

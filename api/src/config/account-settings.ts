@@ -98,9 +98,12 @@ export const accountSettings = {
   ),
   SECRET_INTERNAL_SERVICES: Type.Optional(
     Type.String({
-      // What an HTTP header can carry (RFC 9110, section 5.5); a client could not send anything else.
-      pattern: '^([\\x21-\\x7e]([\\x20-\\x7e]*[\\x21-\\x7e])?)?$',
-      expected: 'printable ASCII, which an HTTP header can carry, without a space at either end',
+      // What an HTTP header can carry (RFC 9110, section 5.5); a client could not send anything else. Shorter secrets
+      // could be guessed, and whoever has this one may do almost everything.
+      pattern: '^([\\x21-\\x7e][\\x20-\\x7e]{10,}[\\x21-\\x7e])?$',
+      expected:
+        'empty, or at least 12 characters of printable ASCII, which an HTTP header can carry, without a space at ' +
+        'either end',
       secret: true,
       description:
         'Secret that internal services send as x-secret-key; empty disables internal access. Generated if unset ' +

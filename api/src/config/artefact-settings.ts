@@ -26,6 +26,8 @@ export const artefactSettings = {
   }),
   CATEGORIES: List({
     default: ['processing', 'catalog', 'application', 'tileset', 'maplibre-style', 'other'],
+    accepts: (name) => /^[a-z0-9][a-z0-9._-]{0,63}$/i.test(name),
+    expected: 'a comma-separated list of names of letters, digits, dots, underscores and hyphens (at most 64 each)',
     description: 'Categories of artefacts; "other" is always included',
   }),
   AUDIT_RETENTION_DAYS: Type.Integer({

@@ -53,7 +53,7 @@ export function oidcOf(config: Config) {
     ? undefined
     : {
         name: OIDC_NAME,
-        issuer: OIDC_ISSUER.replace(/\/+$/, ''),
+        issuer: OIDC_ISSUER.replace(/\/+$/, '').replace(/\/+\.well-known\/openid-configuration$/, ''),
         clientId: OIDC_CLIENT_ID,
         clientSecret: OIDC_CLIENT_SECRET,
         scopes: OIDC_SCOPES,

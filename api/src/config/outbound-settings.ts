@@ -43,6 +43,7 @@ export const outboundSettings = {
     Type.Array(Type.String({ pattern: '^[^\\s@]+@[^\\s@]+$' }), {
       minItems: 1,
       examples: ['ops@example.org'],
+      expected: 'a comma-separated list of e-mail addresses such as ops@example.org',
       description: 'Recipients of notices. Default: the superadmins of this registry',
     }),
   ),

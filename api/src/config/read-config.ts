@@ -6,8 +6,14 @@ import { ConfigSchema, type Config, type Settings } from './schema.ts';
 import { defaultOf, describeExpected, describeValue, isSecret, isValid, parseText } from './schema-text.ts';
 
 const REQUIRED_FOR_OIDC = ['OIDC_CLIENT_ID', 'OIDC_CLIENT_SECRET'] as const;
-const NEED_OIDC_ISSUER = [...REQUIRED_FOR_OIDC, 'OIDC_ORGANIZATIONS_CLAIM', 'OIDC_ADMIN_CLAIM'] as const;
-const REQUIRED_FOR_S3 = ['S3_BUCKET', 'S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
+const NEED_OIDC_ISSUER = [
+  ...REQUIRED_FOR_OIDC,
+  'OIDC_EMAIL_VERIFIED_CLAIM',
+  'OIDC_ORGANIZATIONS_CLAIM',
+  'OIDC_ADMIN_CLAIM',
+  'OIDC_ADMIN_VALUE',
+] as const;
+const S3_KEYS = ['S3_ACCESS_KEY_ID', 'S3_SECRET_ACCESS_KEY'] as const;
 
 /**
  * Reads the configuration; the environment overrides the file.
@@ -50,11 +56,16 @@ function assertComplete(settings: Settings): void {
     if (settings.AUTH_MODE !== 'local')
       throw new ConfigError(`OIDC_ISSUER requires AUTH_MODE=local, but AUTH_MODE is "${settings.AUTH_MODE}".`);
     assertSet(settings, REQUIRED_FOR_OIDC, 'OIDC_ISSUER');
+    if (settings.OIDC_ADMIN_VALUE !== undefined) assertSet(settings, ['OIDC_ADMIN_CLAIM'], 'OIDC_ADMIN_VALUE');
   }
   if (settings.AUTH_MODE === 'simple-directory') assertSet(settings, ['DIRECTORY_URL'], 'AUTH_MODE=simple-directory');
   if (settings.METRICS_PORT === settings.PORT)
     throw new ConfigError(`METRICS_PORT is ${settings.METRICS_PORT}, but it must differ from PORT.`);
-  if (settings.FILES_STORAGE === 's3') assertSet(settings, REQUIRED_FOR_S3, 'FILES_STORAGE=s3');
+  if (settings.FILES_STORAGE === 's3') {
+    assertSet(settings, ['S3_BUCKET'], 'FILES_STORAGE=s3');
+    const key = S3_KEYS.find((name) => settings[name] !== undefined);
+    if (key !== undefined) assertSet(settings, S3_KEYS, key);
+  }
 }
 
 function assertSet(settings: Settings, names: readonly (keyof Settings)[], requiredBy: string): void {

@@ -63,11 +63,13 @@ export const storageSettings = {
     Type.String({
       pattern: '^[\\x21-\\x7e]+$',
       expected: 'printable ASCII without spaces',
-      description: 'Access key ID. Required with FILES_STORAGE=s3',
+      description:
+        'Access key ID. Default: the credentials that the environment gives, such as those of an IAM role (AWS_… ' +
+        'variables, container or instance metadata)',
     }),
   ),
   S3_SECRET_ACCESS_KEY: Type.Optional(
-    Type.String({ minLength: 1, secret: true, description: 'Secret access key. Required with FILES_STORAGE=s3' }),
+    Type.String({ minLength: 1, secret: true, description: 'Secret access key. Required with S3_ACCESS_KEY_ID' }),
   ),
   S3_FORCE_PATH_STYLE: Type.Boolean({
     default: false,
@@ -90,7 +92,8 @@ export const storageSettings = {
     minimum: 1,
     maximum: 604_800,
     default: 900,
-    description: 'Lifetime of a signed URL; a download that started in time may finish later',
+    description:
+      'Lifetime of a signed URL; a download that started in time may finish later. Ends with temporary credentials',
   }),
   S3_CHECKSUMS: OneOf(['WHEN_REQUIRED', 'WHEN_SUPPORTED'], {
     default: 'WHEN_REQUIRED',

@@ -3,6 +3,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Pool } from 'pg';
 import { Kysely, sql, type CompiledQuery, type KyselyPlugin, type Transaction } from 'kysely';
 import { withCleanUp } from '../errors.ts';
@@ -57,9 +58,20 @@ export interface Database {
   makingRoom<T>(work: () => T): T;
   /** Keeps the reserve of an embedded database full until `close`. Only the server does: it needs room. */
   keepReserve(): void;
+  /** Gives free pages of a SQLite file back, in one transaction; see shrink.ts. */
+  vacuum(pages: number): Promise<void>;
+  /** The connections of the pool to PostgreSQL, and the statements that wait for one; undefined with SQLite. */
+  pool(): PoolState | undefined;
   /** Throws if the database does not answer. */
   check(): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface PoolState {
+  used: number;
+  idle: number;
+  max: number;
+  waiting: number;
 }
 
 export interface DatabaseOptions {
@@ -83,11 +95,12 @@ export function createDatabase(options: DatabaseOptions): Database {
   const dialectName: DialectName = /^postgres(ql)?:/.test(options.url) ? 'postgres' : 'sqlite';
   let reader: SqliteReader | undefined;
   const pool = dialectName === 'postgres' ? openPostgres(options) : undefined;
+  let sqlite: DatabaseSync | undefined;
   const reserve = pool || options.reserve === undefined ? undefined : createReserve({ path: options.reserve });
   const insideMakingRoom = new AsyncLocalStorage<true>();
   const makeRoom = () => insideMakingRoom.getStore() === true && reserve?.release() === true;
   const unguarded = new Kysely<Schema>({
-    dialect: pool ? postgresDialect(pool) : sqliteDialect(openSqlite(options.url), makeRoom),
+    dialect: pool ? postgresDialect(pool) : sqliteDialect((sqlite = openSqlite(options.url)), makeRoom),
     log: ({ queryDurationMillis }) => {
       reader?.refresh();
       options.onQuery?.(queryDurationMillis / 1000);
@@ -179,6 +192,19 @@ export function createDatabase(options: DatabaseOptions): Database {
     keepReserve() {
       reserve?.keepFull();
     },
+    vacuum: (pages) =>
+      // Kysely would only begin the statement, which has no result. Alone, as no transaction may be open.
+      unguarded.connection().execute(async () => {
+        sqlite?.exec(`pragma incremental_vacuum(${pages})`);
+        reader?.refresh();
+      }),
+    pool: () =>
+      pool && {
+        used: pool.totalCount - pool.idleCount,
+        idle: pool.idleCount,
+        max: pool.options.max,
+        waiting: pool.waitingCount,
+      },
     async check() {
       await sql`select 1`.execute(db);
     },

@@ -12,6 +12,8 @@ export {
   toDatabaseError,
 } from './errors.ts';
 export { appliedMigrations, knownMigrations, migrate, assertCurrentSchema } from './migrate.ts';
+export { shrink } from './shrink.ts';
+export { takeServerLock } from './server-lock.ts';
 export { LIST_VERSION_SHARDS } from './schema.ts';
 export { readSnapshot, streamRows } from './snapshot.ts';
 export type * from './remote-schema.ts';

@@ -27,6 +27,8 @@ const PAGE_CACHE_KIB = 16_384;
 export function openSqlite(file: string): DatabaseSync {
   if (file !== IN_MEMORY) createPrivateFile(file);
   const database = new DatabaseSync(file, { timeout: BUSY_TIMEOUT_MS, enableForeignKeyConstraints: true });
+  // Only for a new file, and before anything is written to it; see shrink.ts.
+  database.exec('pragma auto_vacuum = incremental');
   database.exec(`
     pragma journal_mode = wal;
     pragma synchronous = full;
@@ -37,7 +39,7 @@ export function openSqlite(file: string): DatabaseSync {
 }
 
 /** SQLite would create it with the mode of the umask. The files that it creates beside it get the mode of this one. */
-function createPrivateFile(file: string): void {
+export function createPrivateFile(file: string): void {
   try {
     closeSync(openSync(file, 'ax', 0o600));
   } catch {

@@ -157,7 +157,8 @@ function announcesBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-function hasUnreadBody(request: IncomingMessage): boolean {
+/** Whether the request has a body that has not arrived completely. */
+export function hasUnreadBody(request: IncomingMessage): boolean {
   return announcesBody(request) && !request.complete;
 }
 

@@ -44,6 +44,7 @@ export function eventStreams(
 
   return (reply, isAllowed) => {
     reply.hijack();
+    reply.request.endsWithConnection = true;
     const { raw } = reply;
     raw.writeHead(200, {
       ...(reply.getHeaders() as Record<string, string>),

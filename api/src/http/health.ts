@@ -41,6 +41,17 @@ export function registerHealth(app: FastifyInstance, { parts, phaseNow, metrics 
     metrics.gauge(gauge, `1 while the ${name} works, else 0`, async () => ((await probe()) === undefined ? 1 : 0));
     return { name, isRequired, probe };
   });
+  const statusOf = (states: readonly { isRequired: boolean; isUp: boolean }[]) => {
+    const phase = phaseNow();
+    const hasRequired = states.every(({ isRequired, isUp }) => isUp || !isRequired);
+    return phase !== 'serving' ? phase : hasRequired ? 'ok' : 'unavailable';
+  };
+  metrics.gauge('berth_ready', '1 while /api/health/ready answers 200, else 0', async () => {
+    const states = await Promise.all(
+      probes.map(async ({ isRequired, probe }) => ({ isRequired, isUp: (await probe()) === undefined })),
+    );
+    return statusOf(states) === 'ok' ? 1 : 0;
+  });
   app.get('/ping', { schema: { hide: true }, logLevel: 'warn' }, async (_request, reply) =>
     reply.type('text/plain; charset=utf-8').send('ok'),
   );
@@ -49,13 +60,11 @@ export function registerHealth(app: FastifyInstance, { parts, phaseNow, metrics 
     const states = await Promise.all(
       probes.map(async ({ name, isRequired, probe }) => {
         const error = await probe();
-        if (error) request.log.error({ err: error }, `readiness check failed: ${name}`);
+        if (error) request.log.error({ err: app.limitStack(error, name) }, `readiness check failed: ${name}`);
         return { name, isRequired, isUp: !error };
       }),
     );
-    const phase = phaseNow();
-    const hasRequired = states.every(({ isRequired, isUp }) => isUp || !isRequired);
-    const status = phase !== 'serving' ? phase : hasRequired ? 'ok' : 'unavailable';
+    const status = statusOf(states);
     return reply
       .code(status === 'ok' ? 200 : 503)
       .header('cache-control', 'no-store')

@@ -2,7 +2,7 @@
 
 import { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
-import { BerthError } from '../errors.ts';
+import { BerthError, quote } from '../errors.ts';
 import { limitBodyTime, startBody } from './body.ts';
 import { MultipartInvalidError, UploadAbortedError, UploadTooLargeError } from './errors.ts';
 import { createMultipartParser, MalformedBodyError, type PartHandler } from './multipart-parser.ts';
@@ -48,6 +48,7 @@ export async function* readMultipart<Field extends string>(
 ): AsyncGenerator<FormPart<Field>, void> {
   const parser = createMultipartParser(readBoundary(request.headers['content-type'] ?? ''), (headers) => {
     if (headers.encoding !== undefined) throw encodedPart(headers.name);
+    if (headers.unreadableName !== undefined) throw unreadableName(headers.unreadableName);
     return isFile(headers) ? beginFile(headers) : beginField(headers.name);
   });
   const body = request.raw;
@@ -186,10 +187,16 @@ export async function readSmallFile(request: FastifyRequest, maxBytes: number): 
 
 function readBoundary(contentType: string): string {
   if (!/^multipart\/form-data\s*(;|$)/i.test(contentType))
-    throw new MultipartInvalidError('Send the upload as multipart/form-data with the file in the field "file".');
+    throw new MultipartInvalidError(
+      `The content type is ${contentType === '' ? 'missing' : quote(contentType)}: send the upload as ` +
+        'multipart/form-data with the file in the field "file".',
+    );
   const [, quoted, token] = BOUNDARY.exec(contentType) ?? [];
   const boundary = quoted ?? token;
-  if (boundary === undefined) throw new MultipartInvalidError('The content type lacks the multipart boundary.');
+  if (boundary === undefined)
+    throw new MultipartInvalidError(
+      `The content type ${quote(contentType)} lacks the boundary: let the HTTP client set this header.`,
+    );
   return boundary;
 }
 
@@ -215,6 +222,14 @@ function fileAsText(): BerthError {
   );
 }
 
+function unreadableName(value: string): BerthError {
+  return new MultipartInvalidError(
+    `The name of the file cannot be read, filename*=${quote(value)}: send it as filename="…" in UTF-8, or as ` +
+      "filename*=UTF-8''… with percent-encoded UTF-8.",
+    { errors: [{ path: `/${FILE_FIELD}`, message: 'has a name that cannot be read' }] },
+  );
+}
+
 /** RFC 7578, 4.7, deprecates encodings. Stored as they are, encoded bytes would not be those of the file. */
 function encodedPart(name: string): BerthError {
   return new MultipartInvalidError(
@@ -225,7 +240,7 @@ function encodedPart(name: string): BerthError {
 
 function unknownField(name: string, known: readonly string[]): BerthError {
   return new MultipartInvalidError(
-    `The form has an unknown field: this route accepts ${[FILE_FIELD, ...known].join(', ')}.`,
+    `The form has the unknown field ${quote(name)}: this route accepts ${[FILE_FIELD, ...known].join(', ')}.`,
     { errors: [{ path: `/${name}`, message: 'is not a field of this route' }] },
   );
 }

@@ -4,6 +4,8 @@ export interface PartHeaders {
   name: string;
   /** Name of a file, without any path; empty if it was sent empty, undefined for a text field. */
   fileName: string | undefined;
+  /** The value of `filename*`, if it cannot be decoded and there is no other name. */
+  unreadableName?: string;
   /** Lower case, without parameters; undefined if there is none. */
   contentType: string | undefined;
   /** `Content-Transfer-Encoding` in lower case, if the bytes are not sent as they are. */
@@ -32,10 +34,12 @@ export function readPartHeaders(text: string): PartHeaders | undefined {
   const name = parameters?.get('name');
   if (parameters === undefined || name === undefined) return undefined;
   const encoding = headers.get('content-transfer-encoding')?.toLowerCase();
-  const fileName = readExtended(parameters.get('filename*')) ?? parameters.get('filename');
+  const extended = parameters.get('filename*');
+  const fileName = readExtended(extended) ?? parameters.get('filename');
   return {
     name,
     fileName: fileName === undefined ? undefined : withoutPath(fileName),
+    ...(extended !== undefined && fileName === undefined && { unreadableName: extended }),
     contentType: headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase(),
     ...(encoding !== undefined && !IDENTITY_ENCODINGS.includes(encoding) && { encoding }),
   };

@@ -12,6 +12,7 @@ import {
   RequestInvalidError,
   RouteNotFoundError,
 } from './errors.ts';
+import { describeUnknownRoute, isWithSlashAtEnd, rememberRoutes } from './near-misses.ts';
 
 /** The problem document of RFC 9457, with a stable machine code. */
 export const ProblemSchema = Type.Object(
@@ -39,22 +40,28 @@ export function problems<const Status extends number>(...statuses: Status[]): Pr
 
 /** Answers every error and every unknown path of the app with a problem document. */
 export function registerProblems(app: FastifyInstance): void {
+  rememberRoutes(app);
   app.setErrorHandler((error, request, reply) => sendProblem(toBerthError(error), request, reply));
   app.setNotFoundHandler((request, reply) => sendProblem(routeNotFound(request), request, reply));
   // Before the body is checked: an unknown path must not be answered with an error about the body.
   app.addHook('onRequest', (request, _reply, done) => {
-    done(request.is404 ? routeNotFound(request) : undefined);
+    done(request.is404 || isWithSlashAtEnd(request) ? routeNotFound(request) : undefined);
   });
 }
 
 /** The error for an unknown path. */
-export function routeNotFound({ method, url }: FastifyRequest): BerthError {
-  return new RouteNotFoundError(`There is no route ${method} ${pathOf(url)}: see /api-docs for the API.`);
+export function routeNotFound(request: FastifyRequest): BerthError {
+  return new RouteNotFoundError(describeUnknownRoute(request));
 }
 
 /** Answers a request with the problem document of an error. */
 export function sendProblem(error: BerthError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  if (error.status >= 500) request.log.error({ err: error.cause ?? error, code: error.code }, error.message);
+  if (error.status >= 500) {
+    // Every request fails in its own way only if the cause is a mistake of the program.
+    const kind = error.status === 500 ? undefined : error.code;
+    const err = request.server.limitStack(error.cause ?? error, kind);
+    request.log.error({ err, code: error.code }, error.message);
+  }
   const body = {
     status: error.status,
     title: error.title,
@@ -122,8 +129,4 @@ function fieldErrors(validation: NonNullable<FastifyFailure['validation']>): Fie
     const names = Array.isArray(named) ? named.join(', ') : '';
     return { path: instancePath, message: names === '' ? message : `${message}: ${names}` };
   });
-}
-
-function pathOf(url: string): string {
-  return url.split('?', 1)[0] ?? '';
 }

@@ -46,8 +46,11 @@ export async function sendBytes(
     });
   } catch (error) {
     if (!raw.headersSent && !(error instanceof ClientDisconnectedError)) throw error;
-    if (raw.destroyed || error instanceof ClientDisconnectedError) reply.log.info('download aborted by client');
-    else reply.log.error({ err: error }, 'download failed half-way');
+    if (!raw.destroyed && !reply.request.raw.socket.destroyed && !(error instanceof ClientDisconnectedError)) {
+      // For the log and the metrics: the client has got the other status.
+      raw.statusCode = 500;
+      reply.log.error({ err: reply.server.limitStack(error) }, 'download failed half-way');
+    }
     reply.hijack();
     raw.destroy();
     return reply;

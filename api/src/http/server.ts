@@ -1,15 +1,26 @@
 // Creates the Fastify instance: routing below PUBLIC_URL's path, proxies, timeouts, one log line per request.
 // app.ts registers the routes.
 
-import { randomUUID } from 'node:crypto';
-import Fastify, { LogController, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { hostname } from 'node:os';
+import Fastify, { LogController, type FastifyInstance } from 'fastify';
 import { BODY_LIMIT_BYTES, registerBodyHandling } from './body.ts';
 import { waitForSlowHandlers } from './idle-connections.ts';
+import { createStackLimit, describeError, type StackLimit } from './log-errors.ts';
 import type { LogStream } from './log-output.ts';
 import { answerMalformed } from './malformed.ts';
 import { registerProblems, sendProblem, toBerthError } from './problem.ts';
+import { logRequest, observeRequestEnds } from './request-end.ts';
 import { addSecurityHeaders, registerSecurityHeaders } from './security-headers.ts';
+import { continueTraces, requestIdOf, traceOf } from './tracing.ts';
+import { createProxyCheck } from './trusted-proxies.ts';
 import { compileValidator } from './validation.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What to log as `err`, in place of an error that requests share. */
+    limitStack: StackLimit;
+  }
+}
 
 export interface HttpServerOptions {
   /** Path of PUBLIC_URL without a trailing slash, `''` or `/registry`. Routes work with and without this prefix. */
@@ -43,16 +54,22 @@ const MAX_PARAM_LENGTH = 1024;
 
 export function createHttpServer(options: HttpServerOptions): FastifyInstance {
   const { secure = false } = options;
+  const isTrusted = createProxyCheck(options.trustedProxies);
   const app = Fastify({
     logger: {
       level: options.logLevel,
-      base: null,
+      // Tells replicas apart.
+      base: { hostname: hostname() },
       serializers: { err: describeError },
       ...(options.logStream && { stream: options.logStream }),
     },
-    logController: new OneLinePerRequest(),
-    genReqId: () => randomUUID(),
-    trustProxy: options.trustedProxies,
+    logController: new OwnLines({ requestIdLogLabel: 'requestId' }),
+    genReqId: (request) => requestIdOf(request, isTrusted),
+    childLoggerFactory(logger, bindings, childOptions, request) {
+      const traceId = traceOf(request, isTrusted)?.id;
+      return logger.child({ ...bindings, ...(traceId !== undefined && { trace_id: traceId }) }, childOptions);
+    },
+    trustProxy: isTrusted,
     connectionTimeout: options.idleTimeoutMs ?? IDLE_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: 0,
@@ -69,6 +86,9 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       void sendProblem(toBerthError(error), request, addSecurityHeaders(reply).header('x-request-id', request.id));
     },
   });
+  app.decorate('limitStack', createStackLimit());
+  observeRequestEnds(app);
+  app.onRequestEnd(logRequest);
   app.setValidatorCompiler(compileValidator);
   registerSecurityHeaders(app, { secure });
   if (options.ready) waitUntilReady(app, options.ready);
@@ -79,6 +99,7 @@ export function createHttpServer(options: HttpServerOptions): FastifyInstance {
       return reply.redirect(`${options.basePath}/`, 308);
     done();
   });
+  continueTraces(app, isTrusted);
   waitForSlowHandlers(app);
   registerProblems(app);
   registerBodyHandling(app, options.bodyTimeoutMs ?? BODY_TIMEOUT_MS);
@@ -132,34 +153,18 @@ function withoutBasePath(url: string, basePath: string): string {
   return rest.startsWith('/') ? rest : url;
 }
 
-/** Serialises messages, stacks and causes; never other fields, which may contain secrets. */
-function describeError(error: Error): { type: string; message: string; stack: string; code?: string; cause?: string } {
-  const code = 'code' in error && typeof error.code === 'string' ? { code: error.code } : {};
-  const cause = error.cause instanceof Error ? { cause: error.cause.stack ?? error.cause.message } : {};
-  return { type: error.name, message: error.message, stack: error.stack ?? '', ...code, ...cause };
-}
-
-class OneLinePerRequest extends LogController {
+class OwnLines extends LogController {
   override incomingRequest(): void {
-    /* requestCompleted logs all of it */
+    /* request-end.ts logs all of it */
   }
   override defaultErrorLog(): void {
     /* problem.ts logs errors */
   }
   override routeNotFound(): void {
-    /* logged by requestCompleted, like any 404 */
+    /* logged like any 404 */
   }
 
-  override requestCompleted(_error: Error | null | undefined, request: FastifyRequest, reply: FastifyReply): void {
-    reply.log.info(
-      {
-        method: request.method,
-        path: request.url.split('?', 1)[0],
-        status: reply.statusCode,
-        durationMs: Math.round(reply.elapsedTime * 10) / 10,
-        ip: request.ip,
-      },
-      'request',
-    );
+  override requestCompleted(): void {
+    /* also requests that are not completed: request-end.ts */
   }
 }

@@ -16,6 +16,8 @@ export interface JobState {
   /** Undefined while it runs, and after its process died. */
   endedAt: string | undefined;
   outcome: 'succeeded' | 'failed' | undefined;
+  /** Failed runs since the last success. */
+  failures: number;
   /** Code or message of the last failure; undefined after a success. */
   error: string | undefined;
   /** Latest progress of the present or last run. */
@@ -83,6 +85,7 @@ function toState(
     startedAt: row.started_at ?? undefined,
     endedAt: row.ended_at ?? undefined,
     outcome: (row.outcome as JobState['outcome']) ?? undefined,
+    failures: row.failures,
     error: row.error ?? undefined,
     progress: fromJson(row.progress),
     result: fromJson(row.result),

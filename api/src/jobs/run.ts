@@ -2,6 +2,7 @@
 
 import { BerthError } from '../errors.ts';
 import type { Database, Tx } from '../db/index.ts';
+import { newTrace, withTrace } from '../tracing/index.ts';
 import { LeaseLostError } from './errors.ts';
 import { createBatcher } from './batcher.ts';
 import { jobRepository, type PreviousRun } from './job-repository.ts';
@@ -121,7 +122,8 @@ async function attempt(
 ): Promise<RunEnd> {
   const signal = AbortSignal.any([lease.signal, stopping]);
   try {
-    const result = await job.run({ signal, interrupted, deaths, progress, assertHeld: (tx) => lease.assertHeld(tx) });
+    const context = { signal, interrupted, deaths, progress, assertHeld: (tx: Tx) => lease.assertHeld(tx) };
+    const result = await withTrace(newTrace(), () => job.run(context));
     return lease.signal.aborted ? { outcome: 'interrupted' } : { outcome: 'succeeded', result };
   } catch (error) {
     return signal.aborted || error instanceof LeaseLostError

@@ -4,6 +4,7 @@
 import { lookup } from 'node:dns';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { EnvHttpProxyAgent, errors, Pool, request, setGlobalDispatcher, type Dispatcher } from 'undici';
+import { traceHeaders } from '../tracing/index.ts';
 import type { Networks } from './addresses.ts';
 import { createConnections, type Resolve } from './connections.ts';
 import { AddressRefusedError, ResponseInvalidError } from './response-errors.ts';
@@ -119,7 +120,7 @@ export function createOutbound(
     try {
       return await request(url, {
         dispatcher,
-        headers,
+        headers: { ...traceHeaders(), ...headers },
         ...timeouts,
         signal: signal ? AbortSignal.any([signal, refusal.signal]) : refusal.signal,
         // Each interim response restarts undici's own headers timeout.

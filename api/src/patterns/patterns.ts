@@ -1,6 +1,7 @@
 // The pattern language: a text with wildcards, for artefact ids and names of branches, or a category. Matching takes
 // time proportional to the length of the pattern times that of the text, so that no pattern can stall the server.
 
+import { quote } from '../errors.ts';
 import { PatternInvalidError } from './errors.ts';
 
 const MAX_PATTERN_LENGTH = 256;
@@ -11,8 +12,9 @@ export function assertPattern(pattern: string): void {
   const text = pattern.startsWith(CATEGORY_PREFIX) ? pattern.slice(CATEGORY_PREFIX.length) : pattern;
   if (text === '' || pattern.length > MAX_PATTERN_LENGTH || /\p{Cc}/u.test(pattern)) {
     throw new PatternInvalidError(
-      'A pattern is an id in which * matches anything but a slash, such as @acme/*@1, or "category:" followed by a ' +
-        `category, such as category:tileset. It has at most ${MAX_PATTERN_LENGTH} characters.`,
+      `The pattern ${quote(pattern)} is not valid: it must be an id in which * matches anything but a slash, such ` +
+        'as @acme/*@1, or "category:" followed by a category, such as category:tileset, and have at most ' +
+        `${MAX_PATTERN_LENGTH} characters.`,
     );
   }
 }

@@ -9,5 +9,6 @@ export {
 export type { FetchApi } from './fetch-worker.ts';
 export { createWorkerFetcher } from './fetcher.ts';
 export { listUnreadableKeys, markUnreadableKeys } from './lost-keys.ts';
+export type { RemoteSummary } from './metrics-repository.ts';
 export { normaliseUrl } from './operations.ts';
-export type { SyncProgress } from './remote.ts';
+export { STATUSES, type SyncProgress } from './remote.ts';

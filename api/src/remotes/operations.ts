@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto';
 import { Cron } from 'croner';
+import { quote } from '../errors.ts';
 import { RemoteUrlInvalidError, ScheduleInvalidError } from './errors.ts';
 import type { ArtefactResult, SyncRequest } from './remote.ts';
 
@@ -48,8 +49,8 @@ export function defaultSchedule(remoteId: string): string {
 export function assertSchedule(schedule: string): void {
   if (nextRun(schedule) === undefined)
     throw new ScheduleInvalidError(
-      'A schedule is null or a cron expression in UTC that has a next date, such as "30 3 * * *" for every day ' +
-        'at 3:30.',
+      `The schedule ${quote(schedule)} is not valid: it must be null, or a cron expression in UTC that has a next ` +
+        'date, such as "30 3 * * *" for every day at 3:30.',
     );
 }
 

@@ -188,7 +188,7 @@ export function remoteRepository(executor: Executor | Tx) {
   };
 }
 
-function toRemote(row: RemoteRegistriesTable): Remote {
+export function toRemote(row: RemoteRegistriesTable): Remote {
   return {
     id: row.id,
     name: row.name,

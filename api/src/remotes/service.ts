@@ -12,6 +12,7 @@ import { createCipher } from './cipher.ts';
 import { createDiskSpaceCheck } from './disk-space.ts';
 import type { Fetcher } from './fetch.ts';
 import { createMirror } from './mirror.ts';
+import { remoteMetricsRepository } from './metrics-repository.ts';
 import { normaliseUrl } from './operations.ts';
 import { createRegistries } from './registries.ts';
 import { createRegistry } from './registry.ts';
@@ -60,6 +61,8 @@ export function createRemotes(options: RemotesOptions) {
   }
 
   return {
+    /** The registries and their artefacts, for the metrics. */
+    summaries: () => remoteMetricsRepository(database.aside).summaries(),
     browse: createRemoteBrowser({ find: registry.find, openUpstream, mirroring, results: rows.results }),
     ...createRegistries({ ...options, cipher, registry, selection, ownUrl }),
     select: selection.select,

@@ -4,12 +4,13 @@
 import { createDependencyCollector } from './dependencies.ts';
 import {
   ManifestDuplicateError,
+  ManifestInvalidError,
   ManifestMissingError,
   ManifestTooLargeError,
   TarballTooManyEntriesError,
   TarballUnsafeEntryError,
 } from './errors.ts';
-import { parseJsonObject } from './json-fields.ts';
+import { findJsonProblem, parseJsonObject } from './json-fields.ts';
 import { readManifest, type Manifest } from './manifest.ts';
 import { findNameProblem, quoteName } from './names.ts';
 import { pathInsidePackage, staysInsidePackage } from './operations.ts';
@@ -112,9 +113,13 @@ export function createContents({ maxTarEntries }: { maxTarEntries: number }): Co
       maxBytes: sizeBytes,
       onContent(content) {
         const json = parseJsonObject(content);
+        if (!json)
+          throw new ManifestInvalidError(
+            `package/package.json ${findJsonProblem(content)}: correct it and pack again.`,
+          );
         manifest = readManifest(json);
-        const scripts = listInstallScripts(json ?? {});
-        dependencies.declare('', json ?? {});
+        const scripts = listInstallScripts(json);
+        dependencies.declare('', json);
         hasInstallScripts ||= scripts.length > 0;
         hasNativeCode ||= scripts.some(callsNativeBuilder);
       },

@@ -3,6 +3,7 @@
 import parseVersion from 'semver/functions/parse.js';
 import { ManifestInvalidError } from './errors.ts';
 import { INVISIBLE, isJsonObject, readTerm, readUrl, type JsonObject } from './json-fields.ts';
+import { MAX_QUOTED_LENGTH, quoteName } from './names.ts';
 import { readPackageInfo, type PackageLinks } from './package-info.ts';
 
 /** npm's limit for package names. */
@@ -33,12 +34,10 @@ export interface Manifest {
 
 /**
  * Reads the manifest of a tarball.
- * @param json the content of `package/package.json`; undefined when it is not a JSON object
- * @throws manifest_invalid, naming the field to correct
+ * @param json the content of `package/package.json`
+ * @throws manifest_invalid, naming the field to correct, and what it holds
  */
-export function readManifest(json: JsonObject | undefined): Manifest {
-  if (!json)
-    throw new ManifestInvalidError('package/package.json is not a JSON object in UTF-8: correct it and pack again.');
+export function readManifest(json: JsonObject): Manifest {
   // Berth's own fields are in an object. Other tools have a field of this name as well, such as jspm with a text.
   const registry = isJsonObject(json.registry) ? json.registry : {};
   const licence = readLicence(json);
@@ -88,12 +87,26 @@ export function readLicence({ license, licence, licenses }: JsonObject): string 
 
 function readField<T>(field: string, value: unknown, read: (value: unknown) => T | undefined, expected: string): T {
   const result = read(value);
-  if (result === undefined) throw invalid(field, expected);
+  if (result === undefined)
+    throw new ManifestInvalidError(
+      `${field} in package/package.json is ${describeValue(value)}, but it must be ${expected}: correct it and pack ` +
+        'again.',
+    );
   return result;
 }
 
-function invalid(field: string, expected: string): Error {
-  return new ManifestInvalidError(`${field} in package/package.json must be ${expected}: correct it and pack again.`);
+/** Describes a value of any size in a few words. */
+function describeValue(value: unknown): string {
+  if (value === undefined) return 'missing';
+  if (typeof value === 'string')
+    return value.length > MAX_QUOTED_LENGTH
+      ? `${quoteName(value)}, a text of ${value.length} characters`
+      : quoteName(value);
+  if (Array.isArray(value)) return 'a list';
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  return isDeeperThan(MAX_SCHEMA_DEPTH, value)
+    ? `an object that is nested more than ${MAX_SCHEMA_DEPTH} deep`
+    : `an object of ${Buffer.byteLength(JSON.stringify(value))} bytes`;
 }
 
 /** Reads a package name: 1 to 214 characters, no control or invisible characters, no surrounding white space. */

@@ -11,7 +11,8 @@ const MAX_PART_BYTES = 255;
 const INVISIBLE = /[\p{Bidi_Control}\p{Zl}\p{Zp}[\p{Default_Ignorable_Code_Point}--\p{M}]]/v;
 /** Emojis such as flags and families contain characters that are invisible elsewhere. */
 const EMOJI = /\p{RGI_Emoji}/gv;
-const MAX_QUOTED_LENGTH = 100;
+/** A longer name is quoted up to here. */
+export const MAX_QUOTED_LENGTH = 100;
 /** Characters that a terminal would act on or hide, and those that the quotation itself uses. */
 const UNPRINTABLE = /[\p{C}\p{Zl}\p{Zp}"\\]/gu;
 /** Parts reserved on Windows, with any extension; characters that no name has there; endings that it drops. */

@@ -13,6 +13,10 @@ const INFLATED_CHUNK_BYTES = 64 * 1024;
 
 const UPLOAD_TGZ = 'upload the .tgz file that npm pack writes';
 const DAMAGED = `The gzip file is damaged or followed by other data: ${UPLOAD_TGZ}.`;
+const GZIP_MAGIC = Buffer.from([0x1f, 0x8b]);
+/** A gzip file ends with the size of its content, 32 bits. */
+const SIZE_BYTES = 4;
+const SIZE_MODULUS = 2 ** 32;
 
 /** The inflater's window and buffers, and one file content that is being collected. */
 const INFLATER_BYTES = 256 * 1024;
@@ -70,6 +74,9 @@ export function createTarballScanner(limits: TarballLimits, budget?: ScanBudget)
   const sha512 = createHash('sha512');
   const sha1 = createHash('sha1');
   const gunzip = createGunzip({ chunkSize: INFLATED_CHUNK_BYTES });
+  /** The first two bytes of the file, and its last five. */
+  let head = Buffer.alloc(0);
+  let tail = Buffer.alloc(0);
   let receivedBytes = 0;
   let inflatedBytes = 0;
   let failure: Error | undefined;
@@ -105,8 +112,25 @@ export function createTarballScanner(limits: TarballLimits, budget?: ScanBudget)
     }
   });
   gunzip.on('error', (error) => {
-    fail(toTarballError(error, inflatedBytes));
+    fail(toTarballError(error));
   });
+
+  function toTarballError(error: Error & { code?: string }): Error {
+    const options = { cause: error };
+    if (error.code === 'Z_DATA_ERROR' || (error.code === 'Z_BUF_ERROR' && hasOneByteMore()))
+      return new TarballNotGzipError(
+        head.equals(GZIP_MAGIC) ? DAMAGED : `The file is not gzip: ${UPLOAD_TGZ}.`,
+        options,
+      );
+    if (error.code === 'Z_BUF_ERROR')
+      return new TarballTruncatedError('The gzip file is truncated: upload the complete file again.', options);
+    return error;
+  }
+
+  /** A single byte after the file, such as a line end, is the beginning of another one to the inflater. */
+  function hasOneByteMore(): boolean {
+    return inflatedBytes > 0 && tail.length > SIZE_BYTES && tail.readUInt32LE() === inflatedBytes % SIZE_MODULUS;
+  }
 
   return {
     get heldBytes() {
@@ -115,6 +139,9 @@ export function createTarballScanner(limits: TarballLimits, budget?: ScanBudget)
     write(chunk) {
       if (failure) return Promise.reject(failure);
       receivedBytes += chunk.length;
+      // Copied, since the chunk changes afterwards.
+      head = Buffer.concat([head, chunk.subarray(0, GZIP_MAGIC.length - head.length)]);
+      tail = Buffer.concat([tail, chunk.subarray(-SIZE_BYTES - 1)]).subarray(-SIZE_BYTES - 1);
       return new Promise((resolve, reject) => {
         rejectPending = reject;
         gunzip.write(chunk, () => {
@@ -146,19 +173,4 @@ export function createTarballScanner(limits: TarballLimits, budget?: ScanBudget)
       fail(new Error('The scan was aborted'));
     },
   };
-}
-
-function toTarballError(error: Error & { code?: string }, inflatedBytes: number): Error {
-  switch (error.code) {
-    case 'Z_BUF_ERROR':
-      return new TarballTruncatedError('The gzip file is truncated: upload the complete file again.', {
-        cause: error,
-      });
-    case 'Z_DATA_ERROR':
-      return new TarballNotGzipError(inflatedBytes === 0 ? `The file is not gzip: ${UPLOAD_TGZ}.` : DAMAGED, {
-        cause: error,
-      });
-    default:
-      return error;
-  }
 }

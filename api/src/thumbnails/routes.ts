@@ -2,7 +2,14 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { ArtefactSchema, IdParamsSchema } from '../artefacts/index.ts';
-import { acceptRawBody, FormFileSchema, isNotModified, problems, readSmallFile } from '../http/index.ts';
+import {
+  acceptRawBody,
+  contentDisposition,
+  FormFileSchema,
+  isNotModified,
+  problems,
+  readSmallFile,
+} from '../http/index.ts';
 import type { ThumbnailData, ThumbnailService } from './service.ts';
 
 const MAX_IMAGE_BYTES = 5 * 1024 * 1024;
@@ -108,7 +115,12 @@ function sendImage(
   { id, contentType, data }: ThumbnailData,
 ): FastifyReply {
   const etag = `"${id}"`;
-  reply.headers({ etag, 'x-content-type-options': 'nosniff' });
+  const extension = contentType === 'image/svg+xml' ? 'svg' : 'webp';
+  reply.headers({
+    etag,
+    'x-content-type-options': 'nosniff',
+    'content-disposition': contentDisposition('inline', `${id}.${extension}`),
+  });
   if (contentType === 'image/svg+xml') reply.header('content-security-policy', SVG_CONTENT_SECURITY_POLICY);
   if (isNotModified(headers, { etag })) return reply.code(304).send();
   return reply.type(contentType).send(Buffer.from(data.buffer, data.byteOffset, data.length));

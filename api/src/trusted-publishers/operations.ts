@@ -69,9 +69,11 @@ const CHECKS = {
     publisher.workflow === undefined || workflowFiles(publisher, job).includes(publisher.workflow),
 } as const satisfies Record<string, (publisher: Publisher, job: Job) => boolean>;
 
+export type Difference = keyof typeof CHECKS;
+
 /** Lists in what a job differs from those that a publisher describes; empty if it matches. */
-export function differences(publisher: Publisher, job: Job): (keyof typeof CHECKS)[] {
-  return (Object.keys(CHECKS) as (keyof typeof CHECKS)[]).filter((field) => !CHECKS[field](publisher, job));
+export function differences(publisher: Publisher, job: Job): Difference[] {
+  return (Object.keys(CHECKS) as Difference[]).filter((field) => !CHECKS[field](publisher, job));
 }
 
 /** Tells whether a publisher was created before it had to name what protects it: jobs of every branch match. */

@@ -1,7 +1,15 @@
 // The sentences of a refused exchange: they say what the token says, so that its owner sees what differs.
 
 import { isProposal } from './events.ts';
-import { differences, printable, readJob, workflowFiles, type Claims, type Job } from './operations.ts';
+import {
+  differences,
+  printable,
+  readJob,
+  workflowFiles,
+  type Claims,
+  type Difference,
+  type Job,
+} from './operations.ts';
 import type { Publisher } from './schemas.ts';
 
 /** @param issuer of an unverified token */
@@ -13,39 +21,69 @@ export function explainUnknownIssuer(issuer: string): string {
 }
 
 /**
- * Explains why no publisher matches a job, by the claims of its verified token. Of the publishers it reveals only that
- * one has the repository of the job, or its number.
+ * Explains why no publisher matches a job, by the claims of its verified token. What a publisher expects is only told
+ * to jobs of its own repository: anybody with an account at the platform can get a token of the issuer. Others learn
+ * no more than that there is one with the number of their repository.
  * @param publishers of the issuer, at least one
  */
 export function explainMismatch(publishers: readonly Publisher[], claims: Claims): string {
   const compared = publishers.map((publisher) => {
     const job = readJob(publisher.provider, claims);
-    return { publisher, job, differing: differences(publisher, job).join() };
+    return { publisher, job, differing: differences(publisher, job) };
   });
+  const own = compared
+    .filter(({ differing }) => !differing.includes('repository') && !differing.includes('repositoryId'))
+    .sort((one, other) => one.differing.length - other.differing.length);
   const { publisher, job, differing } =
-    compared.find((it) => ['repositoryId', 'event'].includes(it.differing)) ??
-    compared.find((it) => it.differing === 'repository' && it.publisher.repositoryId !== undefined) ??
+    own[0] ??
+    compared.find((it) => it.differing.join() === 'repositoryId') ??
+    compared.find((it) => it.differing.join() === 'repository' && it.publisher.repositoryId !== undefined) ??
     compared[0]!;
+  const isOnly = (field: Difference) => differing.length === 1 && differing[0] === field;
   return `No trusted publisher matches this job. Its token says: ${describeJob(publisher, job)}. ${advise()}`;
 
   function advise(): string {
-    if (differing === 'repositoryId')
+    if (isOnly('repositoryId'))
       return (
         'The trusted publisher of this repository has another number: the repository was created anew, or another ' +
         'one has taken its name. If it is meant to publish, ask a superadmin to remove the publisher and to add it ' +
         'again.'
       );
-    if (differing === 'repository' && publisher.repositoryId !== undefined)
+    if (isOnly('repository') && publisher.repositoryId !== undefined)
       return (
         `The trusted publisher with this number has the name ${publisher.repository}: the repository was renamed or ` +
         'moved. Ask a superadmin to remove the publisher and to add it again with the new name.'
       );
-    if (differing === 'event' && publisher.events === undefined && isProposal(job.event ?? '', job.ref))
+    if (isOnly('event') && publisher.events === undefined && isProposal(job.event ?? '', job.ref))
       return (
         'Jobs of this event can run what somebody merely proposes, so they publish only if the trusted publisher ' +
         'names the event: publish from a branch or a tag instead.'
       );
-    return 'Compare this with the trusted publishers that a superadmin has configured.';
+    if (own.length === 0) return 'Compare this with the trusted publishers that a superadmin has configured.';
+    const expected = differing.map((field) => describeExpected(publisher, field)).join(', ');
+    return (
+      `The trusted publisher of this repository that is nearest to it expects: ${expected}. Change the job, or ask ` +
+      'a superadmin to add a publisher for it.'
+    );
+  }
+}
+
+function describeExpected(publisher: Publisher, field: Difference): string {
+  const { branch, tag, events, environment, workflow } = publisher;
+  switch (field) {
+    case 'ref':
+      return Object.entries({ branch, tag })
+        .flatMap(([name, pattern]) => (pattern === undefined ? [] : [`${name} ${printable(pattern)}`]))
+        .join(' or ');
+    case 'event':
+      return `event ${events ? printable(events.join(' or ')) : 'of a branch or a tag'}`;
+    case 'environment':
+      return `environment ${printable(environment ?? '')}`;
+    case 'workflow':
+      return `workflow ${printable(workflow ?? '')}`;
+    case 'repository':
+    case 'repositoryId':
+      return 'another repository';
   }
 }
 

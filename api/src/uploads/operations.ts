@@ -1,12 +1,29 @@
 // Converts Upload-Metadata pairs to an upload's target and form fields, and back.
 
 import { FORMATS, UPLOAD_FIELDS, type Format, type Target, type UploadFields } from '../artefacts/index.ts';
+import { quote } from '../errors.ts';
 import { UploadMetadataInvalidError } from './errors.ts';
 import type { Metadata } from './tus-headers.ts';
 import type { TusUpload } from './upload.ts';
 
-/** Keys that Uppy and other clients always send. The file name of a file artefact is used, the rest is ignored. */
-const CLIENT_KEYS = ['filename', 'filetype', 'name', 'type', 'relativePath'];
+/**
+ * Keys that Uppy, tus-js-client and other clients send by default or by custom. The name of a file artefact is used,
+ * the rest is passed over.
+ */
+export const CLIENT_KEYS = [
+  'filename',
+  'name',
+  'filetype',
+  'type',
+  'relativePath',
+  'caption',
+  'license',
+  'filesize',
+  'size',
+  'mimetype',
+  'contentType',
+  'lastModified',
+];
 
 /**
  * Reads the target and the form fields of an upload. Empty values count as absent, as in a form.
@@ -15,20 +32,26 @@ const CLIENT_KEYS = ['filename', 'filetype', 'name', 'type', 'relativePath'];
 export function readMetadata(metadata: Metadata): { target: Target; fields: UploadFields } {
   const { id, format, ...rest } = metadata;
   if (!id)
-    throw new UploadMetadataInvalidError('Upload-Metadata must contain the artefact id in "id".', missing('id'));
+    throw new UploadMetadataInvalidError(
+      'Upload-Metadata has no id: send that of the artefact in "id".',
+      missing('id'),
+    );
   if (!isFormat(format)) {
-    const detail = `Upload-Metadata must contain "format", one of ${FORMATS.join(', ')}.`;
+    const found = format ? `has the format ${quote(format)}` : 'has no format';
+    const detail = `Upload-Metadata ${found}: send one of ${FORMATS.join(', ')} in "format", as Base64.`;
     throw new UploadMetadataInvalidError(detail, missing('format'));
   }
   const known: readonly string[] = UPLOAD_FIELDS[format];
   const fields = Object.entries(rest).filter(([key]) => !CLIENT_KEYS.includes(key));
   for (const [key] of fields) {
     if (known.includes(key)) continue;
-    const detail = `Upload-Metadata has an unknown key. Keys for ${format}: id, format, ${known.join(', ')}.`;
+    const detail =
+      `Upload-Metadata has the unknown key ${quote(key)}: the keys of an upload of the format ${format} are ` +
+      `id, format, ${known.join(', ')}.`;
     const errors = [{ path: `/${key}`, message: 'is not a key of this format' }];
     throw new UploadMetadataInvalidError(detail, { errors });
   }
-  const fileName = format === 'file' && rest['filename'];
+  const fileName = format === 'file' && (rest['filename'] || rest['name']);
   const given = Object.fromEntries(fields.filter(([, value]) => value !== ''));
   return { target: { id, format }, fields: { ...(fileName && { fileName }), ...given } };
 }

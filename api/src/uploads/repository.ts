@@ -38,6 +38,14 @@ export function uploadRepository(executor: Executor | Tx, dialect: DialectName) 
     executor.selectFrom('resumable_uploads').where('document', 'is', null).where('expires_at', '>', now);
 
   return {
+    /** Number of uploads that are not complete. */
+    async countIncomplete(): Promise<number> {
+      const { count } = await open()
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow();
+      return count;
+    },
+
     /** Lets the transactions that create uploads count and insert one after another; SQLite runs them so anyway. */
     async lockOpenUploads(): Promise<void> {
       if (dialect === 'postgres') await sql`select pg_advisory_xact_lock(${CREATION_LOCK})`.execute(executor);

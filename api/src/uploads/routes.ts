@@ -32,72 +32,51 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
   return async (app) => {
     acceptRawBody(app);
 
-    app.options(
-      '/uploads',
-      {
-        schema: {
-          summary: 'Get the supported tus version and extensions',
-          tags: TAGS,
-          response: { 204: Responses.options },
+    // The addresses of most tus servers end with a slash, and so do many settings of clients.
+    for (const path of ['/uploads', '/uploads/']) {
+      const hide = path.endsWith('/');
+      app.options(
+        path,
+        {
+          schema: {
+            hide,
+            summary: 'Get the supported tus version and extensions',
+            tags: TAGS,
+            response: { 204: Responses.options },
+          },
         },
-      },
-      async (_request, reply) =>
-        reply
-          .code(204)
-          .headers({
-            ...TUS,
-            'tus-version': TUS_VERSION,
-            'tus-extension': TUS_EXTENSIONS.join(','),
-            'tus-max-size': maxUploadBytes,
-          })
-          .send(null),
-    );
-
-    app.post(
-      '/uploads',
-      {
-        config: { lateBody: true, form: FormFileSchema },
-        schema: {
-          consumes: [BODY_TYPE],
-          summary: 'Start a resumable upload',
-          tags: TAGS,
-          headers: RequestHeaders.creation,
-          response: { 201: Responses.created, ...problems(400, 401, 403, 409, 412, 413, 415, 429, 501, 507) },
+        async (_request, reply) =>
+          reply
+            .code(204)
+            .headers({
+              ...TUS,
+              'tus-version': TUS_VERSION,
+              'tus-extension': TUS_EXTENSIONS.join(','),
+              'tus-max-size': maxUploadBytes,
+            })
+            .send(null),
+      );
+      app.post(
+        path,
+        {
+          config: { lateBody: true, form: FormFileSchema },
+          schema: {
+            hide,
+            consumes: [BODY_TYPE],
+            summary: 'Start a resumable upload',
+            tags: TAGS,
+            headers: RequestHeaders.creation,
+            response: { 201: Responses.created, ...problems(400, 401, 403, 409, 412, 413, 415, 429, 501, 507) },
+          },
         },
-      },
-      async (request, reply) => {
-        const { actor, headers } = request;
-        assertProtocol('POST', headers);
-        const sizeBytes = readUploadLength(headers);
-        const metadata = parseMetadata(headers);
-        if (sizeBytes > maxUploadBytes) {
-          throw new UploadTooLargeError(`This registry accepts uploads of at most ${maxUploadBytes} bytes.`);
-        }
-        assertFits(headers, 0, sizeBytes);
-        const withBytes = headers['content-type'] === BODY_TYPE;
-        const id = uploads.newId();
-        const created = await uploads.create(actor, { id, sizeBytes, ...readMetadata(metadata) });
-        const upload = await withClaim(created, async (claim) => {
-          const inspected = await uploads.inspect(actor, claim);
-          if (withBytes)
-            await uploads.append(actor, inspected, claim, bodyOf(request)).catch(async (error: unknown) => {
-              await uploads.abandon(claim);
-              throw error;
-            });
-          return inspected;
-        });
-        return reply
-          .code(201)
-          .headers({
-            // Relative to the request's URL: behind a proxy only the client knows the absolute one.
-            ...TUS,
-            location: `uploads/${id}`,
-            ...(withBytes && offsetHeader(upload)),
-            ...outcomeHeaders(upload),
-          })
-          .send(null);
-      },
-    );
+        // Relative to the request's URL: behind a proxy only the client knows the absolute one.
+        async (request, reply) =>
+          reply
+            .code(201)
+            .headers(await create(request, hide ? '' : 'uploads/'))
+            .send(null),
+      );
+    }
 
     app.head(
       '/uploads/:uploadId',
@@ -222,6 +201,39 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
       },
     );
 
+    /** Returns the response headers. @param folder of uploads, relative to the URL of the request */
+    async function create(request: FastifyRequest, folder: string): Promise<ResponseHeaders> {
+      const { actor, headers } = request;
+      assertProtocol('POST', headers);
+      const sizeBytes = readUploadLength(headers);
+      const metadata = parseMetadata(headers);
+      if (sizeBytes > maxUploadBytes) {
+        throw new UploadTooLargeError(
+          `The upload announces ${sizeBytes} bytes, but this registry accepts at most ${maxUploadBytes} ` +
+            '(MAX_UPLOAD_BYTES).',
+        );
+      }
+      assertFits(headers, 0, sizeBytes);
+      const withBytes = headers['content-type'] === BODY_TYPE;
+      const id = uploads.newId();
+      const created = await uploads.create(actor, { id, sizeBytes, ...readMetadata(metadata) });
+      const upload = await withClaim(created, async (claim) => {
+        const inspected = await uploads.inspect(actor, claim);
+        if (withBytes)
+          await uploads.append(actor, inspected, claim, bodyOf(request)).catch(async (error: unknown) => {
+            await uploads.abandon(claim);
+            throw error;
+          });
+        return inspected;
+      });
+      return {
+        ...TUS,
+        location: `${folder}${id}`,
+        ...(withBytes && offsetHeader(upload)),
+        ...outcomeHeaders(upload),
+      };
+    }
+
     /** Rejects uploads of other callers before anything else is checked. */
     async function assertCreator({ actor, params }: UploadRequest): Promise<void> {
       await uploads.find(actor, params.uploadId);
@@ -236,7 +248,8 @@ export function uploadRoutes(uploads: TusUploadService, maxUploadBytes: number):
         const inspected = await uploads.inspect(actor, claim);
         if (offset !== inspected.receivedBytes) {
           throw new UploadOffsetError(
-            'Upload-Offset does not match the offset of the upload. Query it with HEAD and continue there.',
+            `Upload-Offset is ${offset}, but the upload has ${inspected.receivedBytes ?? 0} bytes: query its ` +
+              'offset with HEAD and continue there.',
           );
         }
         if (headers['upload-length'] !== undefined) {

@@ -2,6 +2,7 @@
 // claims.ts ensures a single writer. artefacts/ turns the bytes into an artefact, blobs/ stores them.
 
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
+import { uploadRepository } from './repository.ts';
 import { uploadRoutes } from './routes.ts';
 import { createTusUploadService, type TusUploadServiceOptions } from './service.ts';
 
@@ -13,6 +14,8 @@ export interface Uploads {
   routes: FastifyPluginAsyncTypebox;
   /** Removes expired uploads and returns how many. To be called about every hour. */
   expireUploads(): Promise<number>;
+  /** Number of uploads that are not complete, for the metrics. */
+  countIncomplete(): Promise<number>;
   /** Waits, for a limited time, until running requests have stored their bytes. */
   close(): Promise<void>;
 }
@@ -22,6 +25,7 @@ export function createTusUploads(options: UploadsOptions): Uploads {
   return {
     routes: uploadRoutes(service, options.maxUploadBytes),
     expireUploads: () => service.expire(),
+    countIncomplete: () => uploadRepository(options.database.aside, options.database.dialect).countIncomplete(),
     close: () => service.close(),
   };
 }

@@ -2,6 +2,7 @@
 
 import { createBirpc, type BirpcFn, type BirpcReturn } from 'birpc';
 import { describeError, errorOf, type ErrorDescription } from '../errors.ts';
+import { currentTrace, withTrace, type Trace } from '../tracing/index.ts';
 
 /** One end of a channel: a Worker, or the parentPort in it. */
 export interface Port {
@@ -14,6 +15,8 @@ export type Calls<Api> = { [Name in keyof Api]: BirpcFn<Api[Name]> };
 
 interface Message {
   e?: unknown;
+  /** Of the call, for the requests that it makes to other servers. */
+  trace?: Trace;
 }
 
 /**
@@ -22,11 +25,16 @@ interface Message {
  */
 export function connectRpc<Remote extends object>(port: Port, local: object): BirpcReturn<Remote, object> {
   return createBirpc<Remote, object>(local, {
-    post: (message) => {
-      port.postMessage(message);
+    post: (message: Message) => {
+      const trace = currentTrace();
+      port.postMessage(trace ? { ...message, trace } : message);
     },
     on: (listener) => {
-      port.on('message', listener);
+      port.on('message', (message) => {
+        withTrace((message as Message).trace, () => {
+          listener(message);
+        });
+      });
     },
     serialize: (message: Message) => (message.e === undefined ? message : { ...message, e: describeError(message.e) }),
     deserialize: (message: Message) =>

@@ -156,6 +156,19 @@ describe('the same-origin rule', () => {
     }
   });
 
+  test('the refusal names the site that the browser says, at bounded length, and the address of the registry', () => {
+    const headers = { 'sec-fetch-site': `cross-site${'x'.repeat(5000)}` };
+    assert.throws(
+      () => {
+        assertSameOrigin({ method: 'POST', host: 'b.example', protocol: 'http', headers }, 'https://berth.example');
+      },
+      ({ message }: Error) =>
+        ['Sec-Fetch-Site: cross-site', 'https://berth.example or http://b.example'].every((it) =>
+          message.includes(it),
+        ) && message.length < 600,
+    );
+  });
+
   test('the refusal names both origins and the settings to look at', () => {
     const request = { host: 'registry.corp', protocol: 'http', headers: { origin: 'https://registry.corp' } };
     assert.throws(

@@ -10,7 +10,7 @@ const WARNING = 40;
 
 const warningsIn = (logs: string[]) =>
   logs
-    .map((line) => JSON.parse(line) as { level: number; msg: string; reqId?: string })
+    .map((line) => JSON.parse(line) as { level: number; msg: string; requestId?: string })
     .filter(({ level }) => level === WARNING);
 
 test('a provider without a configuration at the issuer is logged', async () => {
@@ -52,7 +52,7 @@ test('a refusal of the token endpoint is logged with what the provider said, wit
       const warnings = warningsIn(server.logs);
       assert.equal(warnings.length, 1, server.logs.join(''));
       assert.match(warnings[0]?.msg ?? '', /OpenID provider failed: .*authorization code.*401.*invalid_client/);
-      assert.ok(warnings[0]?.reqId);
+      assert.ok(warnings[0]?.requestId);
       return Promise.resolve();
     });
     assert.ok(!server.logs.join('').includes(secret));

@@ -48,7 +48,7 @@ for (const dialect of DIALECTS) {
       assert.deepEqual([response.status, response.headers.get('content-type')], [200, 'application/octet-stream']);
       assert.equal(
         response.headers.get('content-disposition'),
-        `attachment; filename*=UTF-8''l%27%C3%A9t%C3%A9.mbtiles`,
+        `attachment; filename="l'ete.mbtiles"; filename*=UTF-8''l%27%C3%A9t%C3%A9.mbtiles`,
       );
       assert.ok((await bytesOf(response)).equals(FILE));
     });

@@ -12,6 +12,7 @@ import { StorageUnavailableError } from '../../src/blobs/errors.ts';
 const BYTES = Buffer.from('a blob');
 const BLOB: BackupBlob = {
   digest: `sha256:${createHash('sha256').update(BYTES).digest('hex')}`,
+  storageKey: 'aa/aabb',
   sizeBytes: BYTES.length,
 };
 

@@ -166,23 +166,28 @@ describe('a restore refuses, before it changes anything,', () => {
   });
 });
 
-test('a restore refuses an instance that is not empty', async () => {
-  await withTarget(async (target) => {
-    await (await target.start()).close();
-    await assert.rejects(restore(target.env, whole), {
-      code: 'restore_target_not_empty',
-      message: /^The database is not empty \(\w+ has rows\)/,
+for (const blobsOnly of [false, true]) {
+  test(`a restore ${blobsOnly ? 'of the blobs ' : ''}refuses an instance that is not empty`, async () => {
+    await withTarget(async (target) => {
+      await (await target.start()).close();
+      await assert.rejects(restore(target.env, whole, { blobsOnly }), {
+        code: 'restore_target_not_empty',
+        message: /^The database is not empty \(\w+ has rows\)/,
+      });
+      await (await target.start()).close();
+    });
+    // Also the storage of the original instance itself, whose keys are those of the backup.
+    await withTarget(async (target) => {
+      await cp(join(instance.env['DATA_DIR'] ?? '', 'blobs'), join(target.env['DATA_DIR'] ?? '', 'blobs'), {
+        recursive: true,
+      });
+      await assert.rejects(restore(target.env, whole, { blobsOnly }), {
+        code: 'restore_target_not_empty',
+        message: /^The storage is not empty/,
+      });
     });
   });
-  await withTarget(async (target) => {
-    await mkdir(join(target.env['DATA_DIR'] ?? '', 'blobs/aa'), { recursive: true });
-    await writeFile(join(target.env['DATA_DIR'] ?? '', 'blobs/aa/aabb'), 'x');
-    await assert.rejects(restore(target.env, whole), {
-      code: 'restore_target_not_empty',
-      message: /^The storage is not empty/,
-    });
-  });
-});
+}
 
 for (const dialect of DIALECTS) {
   test(`a backup of an older schema is restored unchanged and then migrated, on ${dialect}`, async () => {

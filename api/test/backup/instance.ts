@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import type { DialectName } from '../../src/db/index.ts';
 import { createCallers, type Callers } from '../support/callers.ts';
 import { createTestDatabaseUrl } from '../support/postgres.ts';
-import { createTestS3 } from '../support/s3.ts';
+import { createTestS3, type TestS3 } from '../support/s3.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { startTestServer, type TestServer } from '../support/test-server.ts';
 import { makeRaster } from '../thumbnails/images.ts';
@@ -39,6 +39,7 @@ export interface TestInstance {
   combination: Combination;
   /** Settings of the instance. */
   env: Record<string, string>;
+  s3: TestS3 | undefined;
   /** Starts its server. Closing the server keeps the data. */
   start: () => Promise<TestServer>;
   remove: () => Promise<void>;
@@ -60,6 +61,7 @@ export async function createTestInstance(combination: Combination): Promise<Test
   return {
     combination,
     env,
+    s3: bucket,
     start: () => startTestServer({ ...combination, signIn: 'local', env, dataDir }),
     remove: async () => {
       await database?.drop();

@@ -71,7 +71,7 @@ for (const combination of inThisRun([EMBEDDED, CLUSTER])) {
           assert.equal(await runOperation('restore', whole, { ...target, killAt }), undefined);
           await assert.rejects(createServer({ env: { ...target.env, PORT: '0' } }), {
             code: 'restore_incomplete',
-            message: /Run berth restore again/,
+            message: /Run berth restore with the same backup/,
           });
           await restore(target.env, whole);
           const server = await target.start();

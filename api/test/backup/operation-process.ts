@@ -10,6 +10,8 @@ export interface OperationProcess {
   env: Record<string, string>;
   /** The process kills itself at this step, counted from 1: the start of a phase, or progress of rows or blobs. */
   killAt?: number;
+  /** The process kills itself once it has copied this many bytes of blobs. */
+  killAtBytes?: number;
   /** Shell commands to run first in the same process: `ulimit -f 1024`. */
   limits?: string;
 }
@@ -23,11 +25,16 @@ export type Outcome =
 export async function runOperation(
   name: 'backup' | 'restore',
   directory: string,
-  { env, killAt, limits = ':' }: OperationProcess,
+  { env, killAt, killAtBytes, limits = ':' }: OperationProcess,
 ): Promise<Outcome> {
   const script = join(import.meta.dirname, 'operation-child.ts');
   const child = spawn('bash', ['-c', `${limits}; exec "$@"`, 'bash', process.execPath, script, name, directory], {
-    env: { PATH: process.env.PATH, ...env, ...(killAt !== undefined && { KILL_AT: String(killAt) }) },
+    env: {
+      PATH: process.env.PATH,
+      ...env,
+      ...(killAt !== undefined && { KILL_AT: String(killAt) }),
+      ...(killAtBytes !== undefined && { KILL_AT_BYTES: String(killAtBytes) }),
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);

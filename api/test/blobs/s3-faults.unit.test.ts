@@ -105,7 +105,9 @@ describe('an S3 store', { concurrency: CONCURRENCY }, () => {
     proxy.break({ status: 403, name: 'AccessDenied' }, { calls: /./, times: Infinity });
     await assertUnavailable(store);
     await assertUnavailable(await fixture.openWith({ bucket: 'no-such-bucket' }));
-    await assertUnavailable(await fixture.openWith({ secretAccessKey: 'wrong' }));
+    await assertUnavailable(
+      await fixture.openWith({ keys: { accessKeyId: 'test:tester', secretAccessKey: 'wrong' } }),
+    );
     await assertUnavailable(await fixture.openWith({ endpoint: 'http://127.0.0.1:1' }));
     proxy.heal();
     await store.check();

@@ -25,8 +25,10 @@ export async function makeS3Store(): Promise<S3StoreFixture> {
       bucket: TEST_BUCKET,
       root: testS3.root,
       forcePathStyle: true,
-      accessKeyId: testS3.env['S3_ACCESS_KEY_ID'] ?? '',
-      secretAccessKey: testS3.env['S3_SECRET_ACCESS_KEY'] ?? '',
+      keys: {
+        accessKeyId: testS3.env['S3_ACCESS_KEY_ID'] ?? '',
+        secretAccessKey: testS3.env['S3_SECRET_ACCESS_KEY'] ?? '',
+      },
       checksums: 'WHEN_REQUIRED',
       ...options,
     });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -68,6 +68,27 @@ for (const dialect of DIALECTS) {
         [view.selectedArtefacts, view.schedule, view.apiKeyShortId, view.lastSyncStatus],
         [['@acme/a@1', '@acme/b@1'], null, undefined, 'success'],
       );
+    });
+
+    test('come from a file that a stopped export does not touch, whatever a killed one left', async () => {
+      const path = join(directory, 'first.tar');
+      const before = await readFile(path);
+      await writeFile(`${path}.part`, before.subarray(0, 5000));
+      const stop = new AbortController();
+      await assert.rejects(
+        exportArtefacts(envOf(source), path, {
+          patterns: ['@acme/*'],
+          onProgress: () => stop.abort(new Error('stopped')),
+          signal: stop.signal,
+        }),
+        /stopped/,
+      );
+      assert.deepEqual(await readFile(path), before);
+      await assert.rejects(access(`${path}.part`));
+      await writeFile(`${path}.part`, Buffer.alloc(before.length * 2, 'x'));
+      await exportTo('first.tar', ['@acme/*']);
+      assert.equal((await readFile(path)).length, before.length);
+      await assert.rejects(access(`${path}.part`));
     });
 
     test('are updated only where a later bundle differs', async () => {

@@ -22,13 +22,15 @@ const VALID: Record<string, string> = {
   NODE_EXTRA_CA_CERTS: import.meta.filename,
   DATABASE_URL: 'postgres://berth:hush%23@127.0.0.1:1/berth',
 };
+/** What a setting requires besides. */
+const OTHERS: Record<string, Record<string, string>> = { OIDC_ADMIN_VALUE: { OIDC_ADMIN_CLAIM: 'groups' } };
 const OIDC = { OIDC_ISSUER: 'https://login.example.org', OIDC_CLIENT_ID: 'berth', OIDC_CLIENT_SECRET: 'a secret' };
 
 export const SETTINGS: Setting[] = Object.entries(ConfigSchema.properties).map(([name, schema]) => {
   const { examples } = schema as TSchema & { examples?: string[] };
   const preset = defaultOf(schema) as string | number | boolean | string[] | undefined;
   const value = VALID[name] ?? preset?.toString() ?? examples?.[0] ?? 'hush-'.repeat(8);
-  const others: Record<string, string> = name.startsWith('OIDC_') ? OIDC : {};
+  const others: Record<string, string> = { ...(name.startsWith('OIDC_') && OIDC), ...OTHERS[name] };
   return { name, isSecret: isSecret(schema), valid: value, others: { ...others, [name]: '' } };
 });
 

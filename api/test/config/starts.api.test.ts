@@ -114,3 +114,17 @@ for (const [names, others] of TOGETHER)
 for (const [name, value, others = {}] of ALONE)
   test(`${value.slice(0, 80)} as ${name}: a server serves, or is refused`, () =>
     startOrRefuse([name], { ...others, [name]: value }));
+
+test('a start logs what is probably wrong with its settings', async () => {
+  const lines: string[] = [];
+  const server = await createServer({
+    env: { PORT: '0', DATA_DIR: join(scratch, String(++last)), LOG_LEVEL: 'warn', MAX_UPLOAD_BYTE: '1' },
+    passwords: FAST_PASSWORDS,
+    logStream: { write: (line) => lines.push(line) },
+  });
+  await server.close();
+  assert.deepEqual(
+    lines.map((line) => (JSON.parse(line) as { msg: string }).msg),
+    ['check the settings: MAX_UPLOAD_BYTE is not a setting: did you mean MAX_UPLOAD_BYTES?'],
+  );
+});

@@ -12,7 +12,7 @@ const BYTES = randomBytes(3_000_000);
 
 interface LogLine {
   level: number;
-  reqId: string;
+  requestId: string;
   err?: { message: string };
 }
 
@@ -40,7 +40,10 @@ for (const dialect of DIALECTS) {
     };
     const assertLogged = (requestId: string, message: RegExp) => {
       const lines = server.logs.map((line) => JSON.parse(line) as LogLine);
-      assert.match(lines.find(({ reqId, level }) => reqId === requestId && level === 50)?.err?.message ?? '', message);
+      assert.match(
+        lines.find((line) => line.requestId === requestId && line.level === 50)?.err?.message ?? '',
+        message,
+      );
     };
 
     test('is ready before the failures', async () => {

@@ -145,6 +145,13 @@ describe('the headers of a part', () => {
     });
   }
 
+  test('may have an encoded file name that cannot be read, unless there is another one', () => {
+    for (const name of ["iso-8859-1'en'%A3", "UTF-8''%E5%8A", "utf-8''%", 'x', '']) {
+      const { fileName, unreadableName } = onePart(`form-data; name="file"; filename*=${name}`) ?? {};
+      assert.deepEqual([fileName, unreadableName], [undefined, name]);
+    }
+  });
+
   test('have the content type without its parameters', () => {
     assert.equal(onePart('form-data; name="a"', 'CONTENT-TYPE: Text/Plain; charset=utf-8')?.contentType, 'text/plain');
   });

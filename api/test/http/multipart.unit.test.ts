@@ -114,6 +114,23 @@ describe('a form', () => {
   });
 });
 
+test('a file whose encoded name cannot be read is rejected with that name, on one bounded line', async (t) => {
+  const { post } = await startReceiver(t);
+  for (const [name, shown] of [
+    ["iso-8859-1'en'%A3", "iso-8859-1'en'%A3"],
+    ["UTF-8''%E5%8A", "UTF-8''%E5%8A"],
+    [`"UTF-8''%zz\u202e${'x'.repeat(5000)}"`, `UTF-8''%zz${'x'.repeat(89)}…`],
+  ] as const) {
+    const { status, body } = await post(
+      multipartBody([{ headers: [`Content-Disposition: form-data; name="file"; filename*=${name}`], body: 'x' }]),
+    );
+    assert.deepEqual([status, body.code, body.errors?.[0]?.path], [400, 'multipart_invalid', '/file']);
+    const { detail = '' } = body as { detail?: string };
+    assert.match(detail, /^The name of the file cannot be read, filename\*=[^\p{C}]{1,300}percent-encoded UTF-8\.$/u);
+    assert.ok(detail.includes(`="${shown}"`), detail);
+  }
+});
+
 test('a part whose transfer encoding changes nothing is accepted', async (t) => {
   const { post } = await startReceiver(t);
   for (const encoding of ['binary', '8bit', '7BIT', '']) {

@@ -103,7 +103,7 @@ test('an unexpected error is hidden from the client and logged completely', asyn
   assert.deepEqual([response.status, problem.code, problem.title], [500, 'internal_error', 'Internal error']);
   assert.doesNotMatch(JSON.stringify(problem), /select|hunter2|EBROKEN|\/var\/lib|at /);
   const line = logs.find(({ level }) => level === 50);
-  assert.equal(line?.['reqId'], problem.requestId);
+  assert.equal(line?.['requestId'], problem.requestId);
   assert.match(JSON.stringify(line), /hunter2.*\/var\/lib\/berth/);
 });
 

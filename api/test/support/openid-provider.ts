@@ -25,6 +25,8 @@ export interface TestProvider {
   user: ProviderUser;
   /** Changes the payload of issued identity tokens, which are then signed again with the provider's key. */
   tamper: ((payload: JWTPayload) => JWTPayload) | undefined;
+  /** Answers in place of the provider, by path: `/token`, `/me`, `/jwks`, `/.well-known/openid-configuration`. */
+  answers: Map<string, (response: ServerResponse) => void>;
   /** Number of sign-outs at the provider. */
   signedOut: number;
   /** Signs a token, such as that of a CI job, with the provider's key. */
@@ -89,6 +91,11 @@ export async function startTestProvider(publicUrl: string, port = 0): Promise<Te
         { mergeWithLastSubmission: false },
       );
     }
+    const answer = test.answers.get(pathname);
+    if (answer) {
+      answer(response);
+      return;
+    }
     if (pathname === '/session/end') test.signedOut++;
     if (pathname === '/token' && test.tamper)
       tamperWith(response, async (body) => ({ ...body, id_token: await resign(body['id_token'] as string) }));
@@ -108,6 +115,7 @@ export async function startTestProvider(publicUrl: string, port = 0): Promise<Te
     ...CLIENT,
     user: { sub: 'nobody' },
     tamper: undefined,
+    answers: new Map(),
     signedOut: 0,
     sign,
     async stop() {

@@ -56,6 +56,22 @@ describeWithProvider('the command in a pipeline job', (fixture) => {
     }
   });
 
+  test('prints what the token of a refused job says, and what the nearest publisher expects', async () => {
+    await trust({ environment: 'staging' });
+    const githubJobRun = await startJob(fixture.provider);
+    try {
+      await writeFile(join(folder, 'plugin.tgz'), await npmTarball({ name: '@acme/import-gpkg', version: '1.2.0' }));
+      const { status, stderr } = await run(['publish', 'plugin.tgz'], githubJobRun.env);
+      assert.notEqual(status, 0);
+      assert.match(
+        stderr,
+        /Its token says: repository acme\/import-gpkg, .+, environment production\. .+ expects: environment staging\./,
+      );
+    } finally {
+      await githubJobRun.stop();
+    }
+  });
+
   test('exchanges the GitLab token for a key and uploads a file with it', async () => {
     await trust({
       provider: 'gitlab',

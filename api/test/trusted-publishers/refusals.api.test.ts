@@ -1,26 +1,54 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { JobClaims } from '../support/pipeline.ts';
 import { readProblem } from '../support/problems.ts';
 import { describeWithProvider } from './publisher-fixture.ts';
+
+const workflowAt = (ref: string, file = 'publish.yml') => `acme/import-gpkg/.github/workflows/${file}@${ref}`;
 
 describeWithProvider('refused jobs', (fixture) => {
   const { exchange, job, trust } = fixture;
   const detailOf = async (token: string) =>
     (await readProblem(await exchange(token), 403, 'publisher_not_trusted')).detail;
 
-  test('learn what their token says, and nothing of the publishers', async () => {
-    await trust({ name: 'secret name', tag: 'secret-tag', environment: 'secret-environment', workflow: 'secret.yml' });
+  test('of the repository of a publisher learn what it expects instead, and only that', async () => {
+    await trust({ name: 'secret name', tag: 'other-*', environment: 'staging', workflow: 'release.yml' });
+    await trust({ name: 'secret name', tag: 'v*', environment: 'staging', workflow: 'publish.yml' });
     assert.equal(
       await detailOf(await job()),
       'No trusted publisher matches this job. Its token says: repository acme/import-gpkg, number 4242, ' +
-        'workflow publish.yml, ref refs/tags/v1.2.0, event push, environment production. Compare this with the ' +
-        'trusted publishers that a superadmin has configured.',
+        'workflow publish.yml, ref refs/tags/v1.2.0, event push, environment production. The trusted publisher of ' +
+        'this repository that is nearest to it expects: environment staging. Change the job, or ask a superadmin to ' +
+        'add a publisher for it.',
     );
+    const cases: [JobClaims, string][] = [
+      [{ environment: 'staging', ref: 'refs/heads/x', workflow_ref: workflowAt('refs/heads/x') }, 'tag v*'],
+      [{ environment: 'staging', workflow_ref: workflowAt('refs/tags/v1.2.0', 'ci.yml') }, 'workflow publish.yml'],
+      [{ environment: undefined, event_name: 'pull_request' }, 'event of a branch or a tag, environment staging'],
+      [{ repository: 'Acme/Import-GPKG', ref: 'refs/tags/x' }, 'tag v*, environment staging, workflow publish.yml'],
+    ];
+    for (const [changes, expected] of cases) {
+      const detail = await detailOf(await job(changes));
+      assert.ok(detail.includes(` expects: ${expected}. Change`), detail);
+      assert.doesNotMatch(detail, /secret name|other-|release\.yml/);
+    }
+  });
+
+  test('of other repositories learn what their token says, and nothing of the publishers', async () => {
+    await trust({ name: 'secret name', tag: 'secret-tag', environment: 'secret-environment', workflow: 'secret.yml' });
+    await trust({ repository: 'acme/secret', branch: 'secret', environment: undefined });
+    for (const repository of ['mallory/x', 'acme/import', 'acme/import-gpkg2', 'acme', '', undefined, '*'])
+      for (const repository_id of ['4242', '7', undefined]) {
+        const detail = await detailOf(await job({ repository, repository_id }));
+        assert.match(detail, /Compare this with the trusted publishers that a superadmin has configured\.$/);
+        assert.doesNotMatch(detail, /secret|expects/);
+        const token = `repository ${repository}, number ${repository_id ?? ''}`;
+        if (repository && repository_id) assert.ok(detail.includes(token), detail);
+      }
     assert.match(
       await detailOf(await job({ environment: undefined, workflow_ref: 'acme/ci/.github/workflows/x.yml@main' })),
       /, workflow acme\/ci\/\.github\/workflows\/x\.yml@main, .+, no environment\. /,
     );
-    assert.doesNotMatch(await detailOf(await job({ repository: 'mallory/x' })), /secret/);
   });
 
   test('of pull requests learn why', async () => {

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import { readDocument, uploadArtefact } from '../artefacts/documents.ts';
+import { CLIENT_KEYS } from '../../src/uploads/operations.ts';
 import { digestOf } from '../support/digests.ts';
 import { readProblem } from '../support/problems.ts';
 import { openConnection, requestHead } from '../support/raw-http.ts';
@@ -93,7 +94,7 @@ for (const dialect of DIALECTS) {
         'tus_extension_unsupported',
       );
       await readProblem(await create({ 'upload-length': '10' }), 400, 'upload_metadata_invalid');
-      for (const header of ['id', 'id !', 'id eA==,id eA==', '__proto__ eA=='])
+      for (const header of ['id', ',', 'id !', 'id eA==,id eA==', '__proto__ eA=='])
         assert.equal((await create({ 'upload-length': '10', 'upload-metadata': header })).status, 400, header);
       await readProblem(await create(metadata({ format: 'file' })), 400, 'upload_metadata_invalid');
       await readProblem(await create(metadata({ id: 'x' })), 400, 'upload_metadata_invalid');
@@ -157,6 +158,50 @@ for (const dialect of DIALECTS) {
       const { status, interim } = await connection.answer();
       assert.deepEqual([status, interim], [409, []]);
       connection.end();
+    });
+
+    test('accepts what clients send by custom, one by one: uses the file name, passes over the rest', async () => {
+      for (const key of CLIENT_KEYS)
+        for (const format of ['npm', 'file'] as const) {
+          const id = `${format}-${key}`;
+          const url = await createUpload(server, id, 3, { format, fields: { [key]: 'a.bin' } });
+          const isName = format === 'file' && ['name', 'filename'].includes(key);
+          assert.equal(
+            (await tusRequest('HEAD', url)).headers.get('upload-metadata'),
+            metadataHeader({ id, format, ...(isName && { fileName: 'a.bin' }) }),
+          );
+          await tusRequest('DELETE', url);
+        }
+    });
+
+    test('names a key that it does not know', async () => {
+      const key = `titel${'x'.repeat(500)}`;
+      const response = await create(announce('x', 10, { [key]: 'Maps' }));
+      const { detail } = await readProblem(response, 400, 'upload_metadata_invalid');
+      assert.match(detail, /^Upload-Metadata has the unknown key "titelx{95}…": the keys of .+, title, /);
+      assert.match(
+        (await readProblem(await create(announce('x', 10, { format: 'zip\n' })), 400, 'upload_metadata_invalid'))
+          .detail,
+        /^Upload-Metadata has the format "zip": send one of npm, file in "format", as Base64\.$/,
+      );
+    });
+
+    test('works at an address that ends with a slash, also below a path prefix', async () => {
+      const below = await startTestServer({ env: { PUBLIC_URL: 'https://example.org/registry' } });
+      try {
+        for (const prefix of ['/registry', '']) {
+          const endpoint = `${below.url}${prefix}/api/v1/uploads/`;
+          const options = await fetch(endpoint, { method: 'OPTIONS' });
+          assert.deepEqual([options.status, options.headers.get('tus-version')], [204, '1.0.0']);
+          assert.match(
+            await tusUpload(below, 'slash', { format: 'file', file: FILE }, { endpoint, chunkSize: 50_000 }),
+            new RegExp(`^${endpoint}[\\w-]{32}$`),
+          );
+        }
+        assert.equal((await readDocument(below, 'slash')).digest, digestOf(FILE));
+      } finally {
+        await below.close();
+      }
     });
 
     test('accepts the metadata that Uppy always sends: uses the file name, ignores the rest', async () => {

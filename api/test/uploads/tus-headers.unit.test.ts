@@ -17,9 +17,17 @@ describe('Upload-Metadata', () => {
   test('is parsed into pairs, with or without a space after a comma', () => {
     const read = { id: '@acme/maps', format: 'file', title: '{"fr":"Côtes"}' };
     const [id, format, title] = Object.values(read).map((text) => Buffer.from(text).toString('base64'));
-    for (const comma of [',', ', ']) {
-      assert.deepEqual(metadata([`id ${id}`, `format ${format}`, `title ${title}`].join(comma)), read);
-    }
+    // Two headers are joined with a comma and a space; empty elements of a list do not count (RFC 9110, 5.6.1).
+    for (const comma of [',', ', ', ' ,', ' , ', '\t,\t', ',,', ', ,'])
+      for (const [start, end] of [
+        ['', ''],
+        [' ', ' '],
+        [',', ','],
+      ]) {
+        const header = [`id ${id}`, `format ${format}`, `title ${title}`].join(comma);
+        assert.deepEqual(metadata(`${start}${header}${end}`), read);
+      }
+    for (const header of ['', ',', ' , ']) assert.deepEqual(metadata(header), {});
   });
 
   test('may be missing, and a key may have no value, with or without its space', () => {
@@ -35,24 +43,21 @@ describe('Upload-Metadata', () => {
     ]);
   });
 
-  const malformed = [
-    '',
-    ',',
-    'id eA==,',
-    'id !',
-    'id eA',
-    'id eA=',
-    'id e===',
-    'id  eA==',
-    'id eA== eA==',
-    'clé eA==',
-    'id eA==,id eA==',
-  ];
+  const malformed = ['id !', 'id eA', 'id eA=', 'id e===', 'id  eA==', 'id eA== eA==', 'clé eA==', 'id eA==,id eA=='];
   for (const header of malformed) {
     test(`is rejected when it is "${header}"`, () => {
       assert.throws(() => metadata(header), { code: 'tus_header_invalid' });
     });
   }
+
+  test('is rejected with the pair that is wrong, at bounded length', () => {
+    const cases: [string, RegExp][] = [
+      ['id eA==, format npm', /^Pair 2 of Upload-Metadata, "format npm", is not /],
+      [`id ${'x'.repeat(10_001)}`, /^Pair 1 of Upload-Metadata, "id x{97}…", is not /],
+      [`id eA==,${'x'.repeat(1000)},${'x'.repeat(1000)}`, /^Upload-Metadata has the key "x{100}…" twice: /],
+    ];
+    for (const [header, message] of cases) assert.throws(() => metadata(header), { message });
+  });
 
   test('is formatted as it was parsed', () => {
     for (const header of ['id QGFjbWUvbWFwcw==,format ZmlsZQ==', 'id eA==,category']) {

@@ -18,7 +18,7 @@ export interface AuthRequest {
   requestId: string;
   /** Runs work once the response was sent, or the client has gone. */
   later: (work: () => void) => void;
-  log: { warn(message: string): void };
+  log: { warn(message: string): void; info(message: string): void };
 }
 
 export const SESSION_COOKIE = 'session_token';

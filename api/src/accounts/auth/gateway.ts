@@ -25,6 +25,8 @@ import { textOf } from './fields.ts';
 import { awaitsSecondFactor, type Guesses } from './guesses.ts';
 import { findPendingUser, isMailedToken } from './load-auth.ts';
 import type { PasswordResets } from './password-resets.ts';
+import { providerText } from './provider-log.ts';
+import { collectFailedRequests } from './provider-requests.ts';
 import { assertPasswordStands } from './session-guard.ts';
 import type { StrangerEvents } from './stranger-events.ts';
 
@@ -48,6 +50,9 @@ export interface AuthGatewayOptions {
 }
 
 const OIDC_PATHS: ReadonlySet<string> = new Set([OIDC_SIGN_IN, OIDC_CALLBACK]);
+/** better-auth's code for a provider whose answers lack a person. */
+const NO_PROFILE = 'unable_to_get_user_info';
+const MAX_LOGGED = 1500;
 const NOT_FOUND = 404;
 const TOO_MANY_REQUESTS = 429;
 const RESET_REQUESTED = 'If a user has this address, a link to set a new password is on its way there.';
@@ -92,19 +97,32 @@ export function createAuthGateway({
     async handle(request) {
       const { action } = request.call;
       const callerBefore = action === undefined ? undefined : await sessions.identify(request.headers);
+      const isOfProvider = OIDC_PATHS.has(request.call.path);
+      const failedRequests: string[] = [];
+      const send = () =>
+        answer(request, callerBefore).catch((error: unknown) => {
+          // better-auth expects an answer to each of its requests.
+          if (request.call.path !== OIDC_CALLBACK || failedRequests.length === 0) throw error;
+          return new Response(null, {
+            status: 302,
+            headers: { location: `${publicUrl}/sign-in?error=${NO_PROFILE}` },
+          });
+        });
       const { result: response, facts } = await authCalls.run(
         { ip: request.ip, requestId: request.requestId, isMailedReset: isMailedToken(request.fields?.['token']) },
-        () => answer(request, callerBefore),
+        () => (isOfProvider ? collectFailedRequests(failedRequests, send) : send()),
       );
-      const { profile, failures, refusal } = facts;
+      const { profile, refusal } = facts;
+      const failures = [...new Set([...providerErrorIn(request), ...failedRequests, ...(facts.failures ?? [])])];
       const started = await sessions.identify({ cookie: cookiesOf(response) });
       if (started) await assertPasswordStands(database, started, facts, request.call.path === PASSWORD_CHANGE);
-      if (OIDC_PATHS.has(request.call.path) && failures && !started && refusal === undefined)
-        request.log.warn(`a sign-in through the OpenID provider failed: ${[...failures].join('; ')}`);
+      if (isOfProvider && failures.length > 0 && !started && refusal === undefined)
+        request.log.warn(`a sign-in through the OpenID provider failed: ${failures.join('; ')}`.slice(0, MAX_LOGGED));
       // better-auth answers 404 until it has read the provider's configuration; it retries on each call.
       if (request.call.path === OIDC_SIGN_IN && response.status === NOT_FOUND)
         throw new OidcUnavailableError(
-          'The OpenID provider does not answer: try again in a moment, or sign in with a password.',
+          'The OpenID provider does not answer, or not as one: try again in a moment, or sign in with a password. ' +
+            'If it goes on failing, an administrator of the registry finds the reason in its log.',
         );
       // Not audited: attempts over the limit would flood the log.
       if (action === undefined || response.status === TOO_MANY_REQUESTS) return response;
@@ -121,10 +139,23 @@ export function createAuthGateway({
           ...target,
           outcome: isRefused && response.status < 400 ? 'refused' : outcomeOf(response),
         });
-      if (profile && caller) await syncClaims?.(actor, caller.user.id, profile);
+      if (profile && caller) {
+        const ignored = await syncClaims?.(actor, caller.user.id, profile);
+        if (ignored !== undefined) request.log.info(ignored);
+      }
       return response;
     },
   };
+}
+
+/** Returns what the provider says in the address that it sends the browser to (RFC 6749, section 4.1.2.1). */
+function providerErrorIn({ call, search }: AuthRequest): string[] {
+  if (call.path !== OIDC_CALLBACK) return [];
+  const parameters = new URLSearchParams(search);
+  const [error, description] = ['error', 'error_description'].map((name) => parameters.get(name));
+  if (!error) return [];
+  const reason = description ? ` (${providerText(description)})` : '';
+  return [`the provider answered ${providerText(error)}${reason}`];
 }
 
 function outcomeOf({ status }: Response): 'success' | 'refused' | 'failed' {

@@ -15,7 +15,7 @@ import { findUserByEmail } from '../users/repository.ts';
 import type { AuthRequest } from './fetch-request.ts';
 import type { StrangerEvents } from './stranger-events.ts';
 
-export type ResetRequest = Pick<AuthRequest, 'ip' | 'requestId' | 'log' | 'later'>;
+export type ResetRequest = Pick<AuthRequest, 'ip' | 'requestId' | 'later'> & { log: Pick<AuthRequest['log'], 'warn'> };
 
 export interface PasswordResets {
   /**

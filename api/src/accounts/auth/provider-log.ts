@@ -21,11 +21,20 @@ export function createAuthLogger(
   };
 }
 
+/** A text of the provider on one line of bounded length, without what looks like a token. */
+export function providerText(text: string): string {
+  return text
+    .slice(0, MAX_LENGTH)
+    .replaceAll(/[\p{C}\p{Zl}\p{Zp}\s]+/gu, ' ')
+    .replaceAll(/[\w.~+/=-]{32,}/g, '***');
+}
+
 /** The message of an error, or the fields of an OAuth error response (RFC 6749, section 5.2) with its status. */
 function describe(detail: unknown): string {
   if (typeof detail !== 'object' || detail === null) return '';
   const { status, error, error_description: description, message } = detail as Record<string, unknown>;
   return [status, error, description, message]
     .filter((part) => typeof part === 'string' || typeof part === 'number')
+    .map((part) => providerText(String(part)))
     .join(' ');
 }

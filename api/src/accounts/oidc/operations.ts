@@ -1,7 +1,10 @@
 // Reads the claims of an OpenID provider that decide a user's organisations and superadmin role.
 
 import { Value } from 'typebox/value';
+import { quote } from '../../errors.ts';
 import { OrganizationIdSchema } from '../schemas.ts';
+
+const MAX_SHOWN_ITEMS = 10;
 
 /** Names of the claims; a dot separates the names of nested objects. */
 export interface ClaimNames {
@@ -24,17 +27,21 @@ export interface ClaimedOrganization {
 /** Access that the claims decide; undefined where they do not decide it. */
 export interface ClaimedAccess {
   organizations: ClaimedOrganization[] | undefined;
+  /** What was passed over in the claim of the organisations, in one sentence; undefined if it was nothing. */
+  ignored?: string | undefined;
   isAdmin: boolean | undefined;
 }
 
 /**
  * Reads the claims of a profile. Organisations are a list or a single value of IDs (`"acme"`), IDs with a role
- * (`"acme:admin"`), or objects (`{ id, name?, role? }`). Anything else, and invalid organisation IDs, is ignored.
+ * (`"acme:admin"`), or objects (`{ id, name?, role? }`). An ID may begin with a slash, like the paths of Keycloak's
+ * groups. Anything else, and invalid organisation IDs, is ignored.
  */
 export function readClaims(profile: Record<string, unknown>, names: ClaimNames): ClaimedAccess {
+  const claim = names.organizations === undefined ? undefined : readClaim(profile, names.organizations);
   return {
-    organizations:
-      names.organizations === undefined ? undefined : organizationsIn(readClaim(profile, names.organizations)),
+    organizations: names.organizations === undefined ? undefined : organizationsIn(claim),
+    ignored: names.organizations === undefined ? undefined : describeIgnored(names.organizations, claim),
     isAdmin:
       names.admin === undefined
         ? undefined
@@ -59,12 +66,31 @@ function organizationsIn(claim: unknown): ClaimedOrganization[] {
   return [...byId.values()];
 }
 
+function describeIgnored(name: string, claim: unknown): string | undefined {
+  if (claim === undefined || claim === null)
+    return `the profile of the OpenID provider has no claim ${name}: the user has no organisations`;
+  const ignored = asList(claim).filter((item) => !toOrganization(item));
+  if (ignored.length === 0) return undefined;
+  const shown = ignored.slice(0, MAX_SHOWN_ITEMS).map(describeItem);
+  const more = ignored.length > shown.length ? ` and ${ignored.length - shown.length} more` : '';
+  return (
+    `the claim ${name} of the OpenID provider has values that are not IDs of organisations, and are passed over: ` +
+    `${shown.join(', ')}${more}`
+  );
+}
+
+function describeItem(item: unknown): string {
+  const text = isObject(item) ? item['id'] : item;
+  return typeof text === 'string' ? quote(text) : typeof text;
+}
+
 function toOrganization(item: unknown): ClaimedOrganization | undefined {
-  const [id, role, name] = isObject(item)
+  const [path, role, name] = isObject(item)
     ? [item['id'], item['role'], item['name']]
     : typeof item === 'string'
       ? item.split(':')
       : [];
+  const id = typeof path === 'string' ? path.replace(/^\//, '') : path;
   if (!Value.Check(OrganizationIdSchema, id)) return undefined;
   return {
     id,

@@ -9,7 +9,12 @@ import { isSuperadmin } from '../operations.ts';
 import { findUser, lockSuperadmins, updateUser } from '../users/repository.ts';
 import { readClaims, type ClaimedOrganization, type ClaimNames } from './operations.ts';
 
-export type SyncClaims = (actor: CurrentActor, userId: string, profile: Record<string, unknown>) => Promise<void>;
+/** @returns what was passed over, in one sentence for the log; undefined if it was nothing */
+export type SyncClaims = (
+  actor: CurrentActor,
+  userId: string,
+  profile: Record<string, unknown>,
+) => Promise<string | undefined>;
 
 export function createClaimSync({ database, names }: { database: Database; names: ClaimNames }): SyncClaims {
   async function syncOrganizations(
@@ -63,11 +68,12 @@ export function createClaimSync({ database, names }: { database: Database; names
   }
 
   return async (actor, userId, profile) => {
-    const { organizations, isAdmin } = readClaims(profile, names);
+    const { organizations, isAdmin, ignored } = readClaims(profile, names);
     await database.transaction(async (tx) => {
       // The user before their memberships: in this order, a change of theirs locks both (sessions/repository.ts).
       if (isAdmin !== undefined) await syncAdmin(tx, actor, userId, isAdmin);
       if (organizations) await syncOrganizations(tx, actor, userId, organizations);
     });
+    return ignored;
   };
 }

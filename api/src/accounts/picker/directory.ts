@@ -2,6 +2,7 @@
 
 import { Type, type Static, type TSchema } from 'typebox';
 import { Value } from 'typebox/value';
+import { traceHeaders } from '../../tracing/index.ts';
 import { DirectoryUnavailableError } from '../errors.ts';
 import { MAX_RESULTS_PER_KIND, type FindAccounts } from './schemas.ts';
 
@@ -52,7 +53,7 @@ async function search<Schema extends TSchema>(
   const query = new URLSearchParams({ ...(q && { q }), size: String(MAX_RESULTS_PER_KIND) });
   try {
     const response = await fetch(`${directoryUrl}/api/${kind}?${query.toString()}`, {
-      headers: { cookie, accept: 'application/json' },
+      headers: { cookie, accept: 'application/json', ...traceHeaders() },
       redirect: 'error',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });

@@ -1,6 +1,6 @@
 // Maps file system errors to the store's errors.
 
-import { mapErrors, StorageFullError, StorageUnavailableError } from '../errors.ts';
+import { mapErrors, NO_SPACE, NO_STORAGE, StorageFullError, StorageUnavailableError } from '../errors.ts';
 
 /** No free block, quota exceeded, or beyond the file size limit of the process or the file system. */
 const FULL_CODES = ['ENOSPC', 'EDQUOT', 'EFBIG'];
@@ -32,9 +32,8 @@ export async function ifExists<T>(operation: Promise<T>): Promise<T | undefined>
  */
 export function toStorageError(error: unknown): unknown {
   if (!isSystemError(error)) return error;
-  if (FULL_CODES.includes(error.code))
-    return new StorageFullError('Nothing was stored. Try again after the operator has freed space.', { cause: error });
-  return new StorageUnavailableError('Try again later. The log tells the operator the reason.', { cause: error });
+  if (FULL_CODES.includes(error.code)) return new StorageFullError(NO_SPACE, { cause: error });
+  return new StorageUnavailableError(NO_STORAGE, { cause: error });
 }
 
 /** Runs work on the file system and maps its errors to the store's. */

@@ -1,14 +1,15 @@
 // Creates the S3 client. The SDK takes a third of a second to load, so it is imported only when S3 is used.
 
 import type { GetObjectCommandInput, S3 } from '@aws-sdk/client-s3';
+import { boundedCredentials } from './s3-credentials.ts';
 import { createBoundedHandler } from './s3-handler.ts';
 
 export interface S3ClientOptions {
   /** Such as `https://s3.example.org`. Default: Amazon's endpoint of the region. */
   endpoint?: string;
   region: string;
-  accessKeyId: string;
-  secretAccessKey: string;
+  /** Default: the credentials that the environment gives, such as those of a role. */
+  keys?: { accessKeyId: string; secretAccessKey: string };
   /** `https://s3.example.org/bucket` instead of `https://bucket.s3.example.org`. */
   forcePathStyle: boolean;
   /**
@@ -29,6 +30,8 @@ export interface S3Timeouts {
   sendIdleMs: number;
   /** While the body of a response is read, and until an upload is completed. Default 30,000. */
   idleMs: number;
+  /** Until the environment has given credentials, if no keys are configured. Default 10,000. */
+  credentialsMs: number;
   /** How often a small request tells whether the server is silent, while a long one waits. Default 1,000. */
   watchMs: number;
 }
@@ -41,6 +44,7 @@ const DEFAULT_TIMEOUTS: S3Timeouts = {
   firstByteMs: 5_000,
   sendIdleMs: 10_000,
   idleMs: 30_000,
+  credentialsMs: 10_000,
   watchMs: 1_000,
 };
 
@@ -54,8 +58,8 @@ const MAX_ATTEMPTS = 4;
 export async function createS3Client(options: S3ClientOptions, bucket: string): Promise<S3> {
   const { S3 } = await import('@aws-sdk/client-s3');
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-  // A client without requests: the package of the SDK's own handler is not one of ours.
-  const handlerOf = (socketTimeout: number) =>
+  // Clients without requests: the packages of the SDK's own handler and credentials are not ours.
+  const configOf = (socketTimeout: number) =>
     new S3({
       region: options.region,
       requestHandler: {
@@ -67,11 +71,12 @@ export async function createS3Client(options: S3ClientOptions, bucket: string): 
         httpAgent: { keepAlive: true, maxSockets: Infinity },
         httpsAgent: { keepAlive: true, maxSockets: Infinity },
       },
-    }).config.requestHandler;
+    }).config;
   const s3: S3 = new S3({
     ...(options.endpoint !== undefined && { endpoint: options.endpoint }),
     region: options.region,
-    credentials: { accessKeyId: options.accessKeyId, secretAccessKey: options.secretAccessKey },
+    credentials:
+      options.keys ?? boundedCredentials(configOf(timeouts.firstByteMs).credentials, timeouts.credentialsMs),
     forcePathStyle: options.forcePathStyle,
     requestChecksumCalculation: options.checksums,
     responseChecksumValidation: options.checksums,
@@ -81,8 +86,8 @@ export async function createS3Client(options: S3ClientOptions, bucket: string): 
     // Otherwise every long part would wait for a connection of its own. Its bytes are in memory and can be resent.
     expectContinueHeader: false,
     requestHandler: createBoundedHandler({
-      reading: handlerOf(timeouts.idleMs),
-      sending: handlerOf(timeouts.sendIdleMs),
+      reading: configOf(timeouts.idleMs).requestHandler,
+      sending: configOf(timeouts.sendIdleMs).requestHandler,
       firstByteMs: timeouts.firstByteMs,
       watchMs: timeouts.watchMs,
       probe: () => s3.headBucket({ Bucket: bucket }),

@@ -1,7 +1,7 @@
 // Maps S3 and network errors to the store's errors.
 
 import { BerthError } from '../../errors.ts';
-import { mapErrors, StorageFullError, StorageUnavailableError } from '../errors.ts';
+import { mapErrors, NO_SPACE, NO_STORAGE, StorageFullError, StorageUnavailableError } from '../errors.ts';
 
 /**
  * Error names for an exceeded quota in radosgw, MinIO and OpenStack Swift. Amazon has no quotas.
@@ -65,8 +65,8 @@ export function toStorageError(error: unknown): unknown {
     return error;
   const { name, $metadata } = error as VendorError;
   if (FULL_NAMES.includes(name) || $metadata?.httpStatusCode === 507)
-    return new StorageFullError('Nothing was stored. Try again after the operator has freed space.', { cause: error });
-  return new StorageUnavailableError('Try again later. The log tells the operator the reason.', { cause: error });
+    return new StorageFullError(NO_SPACE, { cause: error });
+  return new StorageUnavailableError(NO_STORAGE, { cause: error });
 }
 
 /** Runs work on S3 and maps its errors to the store's. */

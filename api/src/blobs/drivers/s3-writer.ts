@@ -14,6 +14,7 @@ import { completeUpload, putBlob } from './s3-completion.ts';
 import { withStorageErrors, isUploadGone, ignoreUploadGone } from './s3-errors.ts';
 import { isSilent } from './s3-handler.ts';
 import { abortUploads } from './s3-listing.ts';
+import { PartBuffer } from './s3-part-buffer.ts';
 import { MAX_S3_BLOB_BYTES, partBytesOf } from './s3-parts.ts';
 import type { S3Location } from './s3-location.ts';
 
@@ -60,8 +61,7 @@ export class S3BlobWriter implements BlobWriter {
   #hasTriedToCreateUpload = false;
   #offset: number;
   #nextPartNumber: number;
-  #currentPart: Buffer | undefined;
-  #currentPartBytes = 0;
+  #currentPart: PartBuffer | undefined;
   /** Full parts that are not stored yet, in order. */
   #pendingParts: FullPart[] = [];
   /** The rest of a chunk that did not fit into the buffered parts. */
@@ -114,7 +114,7 @@ export class S3BlobWriter implements BlobWriter {
       this.#requireOpen();
       this.#phase = 'failed';
       await this.#waitForRoom();
-      if (this.#currentPartBytes > 0) this.#endPart();
+      this.#endPart();
       if (this.#state !== '') await this.#storeParts();
       this.#completionRequested = true;
       await this.#requestCompletion().catch((error: unknown) => {
@@ -139,11 +139,12 @@ export class S3BlobWriter implements BlobWriter {
       await this.#createUpload();
       await this.#waitForRoom();
       await this.#storeParts();
-      if (!this.#currentPart || this.#currentPartBytes === 0) return;
+      if (!this.#currentPart) return;
+      const { bytes } = this.#currentPart;
       await this.#location.s3.putObject({
         ...this.#location.tail(this.key),
-        Body: this.#currentPart.subarray(0, this.#currentPartBytes),
-        Metadata: { [TAIL_OFFSET]: String(this.#offset - this.#currentPartBytes) },
+        Body: bytes,
+        Metadata: { [TAIL_OFFSET]: String(this.#offset - bytes.length) },
       });
     });
   }
@@ -198,32 +199,19 @@ export class S3BlobWriter implements BlobWriter {
   #fill(bytes: Uint8Array): Uint8Array {
     let rest = bytes;
     while (rest.length > 0 && this.#pendingParts.length < PARTS_IN_FLIGHT) {
-      this.#currentPart ??= this.#bufferFor(partBytesOf(this.#nextPartNumber));
-      const fitting = rest.subarray(0, this.#currentPart.length - this.#currentPartBytes);
-      this.#currentPart.set(fitting, this.#currentPartBytes);
-      this.#currentPartBytes += fitting.length;
-      rest = rest.subarray(fitting.length);
-      if (this.#currentPartBytes === this.#currentPart.length) this.#endPart();
+      this.#currentPart ??= new PartBuffer(partBytesOf(this.#nextPartNumber), this.#spareBuffers.pop());
+      rest = this.#currentPart.fill(rest);
+      if (this.#currentPart.isFull) this.#endPart();
     }
     // Not awaited: the next call that needs the parts does. Without an upload the first part may be the whole blob.
     if (this.#state !== '') void this.#sendParts();
     return rest;
   }
 
-  #bufferFor(sizeBytes: number): Buffer {
-    const spare = this.#spareBuffers.pop();
-    return spare?.length === sizeBytes ? spare : Buffer.allocUnsafeSlow(sizeBytes);
-  }
-
   #endPart(): void {
     if (!this.#currentPart) return;
-    this.#pendingParts.push({
-      number: this.#nextPartNumber++,
-      bytes: this.#currentPart.subarray(0, this.#currentPartBytes),
-      sending: undefined,
-    });
+    this.#pendingParts.push({ number: this.#nextPartNumber++, bytes: this.#currentPart.bytes, sending: undefined });
     this.#currentPart = undefined;
-    this.#currentPartBytes = 0;
   }
 
   /** Sends full parts, at most PARTS_IN_FLIGHT at a time, and retries failed ones. Returns the requests in flight. */

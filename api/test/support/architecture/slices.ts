@@ -8,6 +8,7 @@ import type { Import, SourceFile } from './source-files.ts';
  * highest, so no slice imports it.
  */
 export const SLICES = [
+  ['tracing'],
   ['errors', 'db', 'digests', 'fingerprints', 'jobs', 'http', 'mail', 'outbound', 'patterns', 'workers'],
   ['access', 'clients'],
   ['audit', 'attempts'],

@@ -1,0 +1,1 @@
+export { currentTrace, newTrace, parseTraceparent, traceHeaders, withTrace, type Trace } from './trace.ts';
