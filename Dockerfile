@@ -1,5 +1,6 @@
 # The image of Berth: the server and the command berth, without anything that only builds or tests them.
-# It runs as user 10001 on a read-only root file system; only /data and /tmp are written to.
+# It runs as user 10001 on a read-only root file system; only /data and /tmp are written to. /backup is a place for a
+# volume with backups, which Docker then gives to that user.
 
 # The same Node as package.json pins; a test holds them equal.
 ARG NODE_IMAGE=node:24.21.0-bookworm-slim
@@ -32,8 +33,11 @@ COPY bench/package.json bench/
 COPY cli/package.json cli/
 COPY lib-node/package.json lib-node/
 COPY ui/package.json ui/
-# better-auth has parts for Vue, and npm takes Vue along where the web interface has it; nothing here loads it.
-RUN npm ci --omit=dev --workspace=api --workspace=cli && rm -rf node_modules/vue node_modules/@vue node_modules/typescript node_modules/@typescript node_modules/@types
+# better-auth has parts for Vue, and npm takes Vue along where the web interface has it; nothing here loads it. Node
+# loads no TypeScript below node_modules, and no source maps.
+RUN npm ci --omit=dev --workspace=api --workspace=cli \
+  && rm -rf node_modules/vue node_modules/@vue node_modules/@babel node_modules/typescript node_modules/@typescript node_modules/@types \
+  && find node_modules -type f -regex ".*\.\([cm]?ts\|map\)" -delete
 
 FROM ${NODE_IMAGE}
 WORKDIR /app
@@ -50,7 +54,7 @@ COPY api/index.ts api/server.ts api/
 COPY api/src api/src/
 # The tar reader, which the server and the library share.
 COPY lib-node/src/tar lib-node/src/tar/
-RUN install -d -o 10001 -g 10001 -m 700 /data /app/.compile-cache && ln -s /app/cli/bin/berth.js /usr/local/bin/berth
+RUN install -d -o 10001 -g 10001 -m 700 /data /backup /app/.compile-cache && ln -s /app/cli/bin/berth.js /usr/local/bin/berth
 USER 10001:10001
 # Starts once, so that later starts find their modules compiled.
 COPY deploy/warm-up.js deploy/

@@ -36,14 +36,14 @@ const WHOLE_SERVERS = 'api/test/**/*.api.test.ts';
 const LIB_NODE = 'lib-node/test/*.test.ts';
 /** Tests of what depends on the Node version: requests and streams, files and threads, add-ons. */
 const LIB_NODE_VERSION_DEPENDENT =
-  'lib-node/test/{build,download,ensure,file-download,lock,publish,requests,runtime,unpack}.test.ts';
+  'lib-node/test/{build,connection-failures,*download,ensure,lock,proxies,publish,requests,runtime,unpack}.test.ts';
 
 /** Hundreds of kills: minutes each. */
 const CHAOS = ['bench/test/{crash,federation,publishers,resume,upkeep}.test.ts'];
 /** Kills, outages and faults. All but CHAOS also run in `npm test`, on one combination and with fewer rounds. */
 const KILLS = [
   ...CHAOS,
-  'api/test/backup/{interrupted,restore,under-load}.api.test.ts',
+  'api/test/backup/{ahead,interrupted,restore,under-load}.api.test.ts',
   'api/test/blobs/{faults,hanging-s3}.api.test.ts',
   'api/test/db/outage.api.test.ts',
   'api/test/replicas/*.api.test.ts',
@@ -52,8 +52,8 @@ const KILLS = [
 ];
 /** Also in `npm test`, with fewer archives. */
 const ARCHIVES = 'api/test/tarballs/differential.unit.test.ts';
-/** Deployment: image, systemd unit, packages. */
-const DEPLOY = ['deploy/test/*.test.ts', 'cli/test/packed.api.test.ts'];
+/** Deployment: image, systemd unit, packages; workspaces of npm and pnpm. */
+const DEPLOY = ['deploy/test/*.test.ts', 'cli/test/packed.api.test.ts', 'cli/test/workspaces.test.ts'];
 
 /** Parts by name; `everyday` is what `npm test` runs. */
 export const PARTS: Readonly<Record<string, Part>> = {
@@ -99,7 +99,8 @@ export const PARTS: Readonly<Record<string, Part>> = {
     runs: [{ files: [LIB_NODE], backends: 'straight', nodes: OLDER_NODES }],
   },
   deploy: {
-    summary: 'the image, the packages, Compose, the Helm chart, the systemd unit and the recipes for CI',
+    summary:
+      'the image, packages, workspaces, Compose, the Helm chart, the systemd unit, the alerts and the recipes for CI',
     needs: ['deploy'],
     runs: [{ files: DEPLOY }],
   },

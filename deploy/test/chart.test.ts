@@ -6,8 +6,7 @@ import { Check } from 'typebox/schema';
 import { configReference } from '../../api/src/config/index.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 import { CHART, chartFile, createRenderer, type Manifest, type Values } from './support/chart.ts';
-import { imageEnv, valueOf } from './support/container.ts';
-import { parseDockerfile } from './support/dockerfile.ts';
+import { imageEnv, parseDockerfile, valueOf } from './support/dockerfile.ts';
 
 interface Probe {
   httpGet: { path: string; port: string };
@@ -48,7 +47,7 @@ const podOf = ({ Deployment }: Record<string, Manifest>) =>
 
 describe('the chart', () => {
   test('renders two replicas with a service and a disruption budget', () => {
-    const { manifests } = render({ existingSecret: 'berth-secrets' });
+    const { Pod: _, ...manifests } = render({ existingSecret: 'berth-secrets' }).manifests;
     assert.deepEqual(Object.keys(manifests).toSorted(), ['ConfigMap', 'Deployment', 'PodDisruptionBudget', 'Service']);
     assert.equal((manifests['Deployment']?.['spec'] as { replicas: number }).replicas, 2);
     for (const { metadata } of Object.values(manifests)) {
@@ -215,7 +214,7 @@ describe('the chart', () => {
   });
 
   test('serves metrics on a separate port of the pods, which neither the service nor the ingress has', () => {
-    const { METRICS_PORT } = imageEnv({ stages, buildArguments: {} });
+    const { METRICS_PORT } = imageEnv(stages);
     for (const type of ['ClusterIP', 'LoadBalancer']) {
       const { manifests } = render({
         service: { type },

@@ -13,6 +13,9 @@ import { repositoryRoot } from '../../scripts/runtime.ts';
 interface Service {
   image: string;
   command?: string[];
+  entrypoint?: string[];
+  restart?: string;
+  profiles?: string[];
   environment: Record<string, string>;
   depends_on?: Record<string, { condition: string }>;
   healthcheck?: object;
@@ -56,7 +59,8 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
   }
 
   test('has two replicas on PostgreSQL and S3, and only nginx publishes a port', () => {
-    assert.deepEqual(Object.keys(services).toSorted(), ['berth', 'bucket', 'nginx', 'postgres', 's3']);
+    const started = Object.keys(services).filter((name) => !services[name]?.profiles);
+    assert.deepEqual(started.toSorted(), ['berth', 'bucket', 'nginx', 'postgres', 's3']);
     assert.equal(services['berth']?.deploy?.replicas, 2);
     assert.deepEqual(
       Object.keys(services).filter((name) => services[name]?.ports !== undefined),
@@ -113,6 +117,19 @@ describe('deploy/compose.yaml, as docker-compose reads it', () => {
         new RegExp(`Missing mandatory value.*${name}.*fill in berth.env`, 's'),
       );
     }
+  });
+
+  test('backs up on demand, with the settings of the server, into a volume of its own', async () => {
+    const config = parse(await readConfig(FILLED, ['--profile', 'backup'])) as { services: Record<string, Service> };
+    const { berth, backup } = config.services;
+    assert.deepEqual(backup?.environment, berth?.environment);
+    assert.deepEqual([backup?.entrypoint, backup?.command], [['berth', 'backup', '/backup/berth'], ['--quiet']]);
+    assert.deepEqual(backup?.volumes, ['backup:/backup:rw']);
+    assert.deepEqual([backup.deploy?.replicas, backup.restart], [undefined, 'no']);
+    for (const name of ['read_only', 'cap_drop', 'security_opt', 'depends_on'] as const)
+      assert.deepEqual(backup[name], berth?.[name], name);
+    // Docker gives a new volume to the owner of its folder in the image.
+    assert.match(readFileSync(join(repositoryRoot, 'Dockerfile'), 'utf8'), /install -d -o 10001 .* \/backup /);
   });
 
   test('gives secrets in files, with the additions of the deployment guide', async () => {

@@ -51,10 +51,8 @@ describe('deploy/berth.service', () => {
     const { scripts } = JSON.parse(readFileSync(join(repositoryRoot, 'package.json'), 'utf8')) as {
       scripts: { start: string };
     };
-    assert.equal(
-      valueOf('ExecStart'),
-      scripts.start.replace(/^.*exec node/, '/usr/bin/node').replace(' --import ./scripts/check-runtime.js', ''),
-    );
+    // It also checks the version of Node, which may be another one than that of `npm ci`.
+    assert.equal(valueOf('ExecStart'), scripts.start.replace(/^.*exec node/, '/usr/bin/node'));
   });
 
   test('stores its data where nginx.conf expects the blobs', () => {
@@ -66,5 +64,44 @@ describe('deploy/berth.service', () => {
   test('gives the server more time to stop than its shutdown grace period', () => {
     const graceSeconds = configReference().find(({ name }) => name === 'SHUTDOWN_GRACE_SECONDS')?.default;
     assert.ok(Number(valueOf('TimeoutStopSec')) > Number(graceSeconds));
+  });
+});
+
+describe('deploy/berth-backup.service and its timer', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'berth-backup-units-'));
+  after(() => {
+    rmSync(directory, { recursive: true });
+  });
+  const read = (name: string) => readFileSync(join(repositoryRoot, 'deploy', name), 'utf8');
+  const [service, server] = [read('berth-backup.service'), read('berth.service')];
+  // systemd checks that the program exists.
+  writeFileSync(join(directory, 'berth-backup.service'), service.replaceAll('/opt/berth', repositoryRoot));
+  writeFileSync(join(directory, 'berth-backup.timer'), read('berth-backup.timer'));
+  const linesOf = (text: string, pattern: RegExp) => text.split('\n').filter((line) => pattern.test(line));
+
+  test('are valid according to systemd', () => {
+    for (const name of ['berth-backup.service', 'berth-backup.timer']) {
+      const { status, stdout, stderr } = spawnSync('systemd-analyze', ['verify', join(directory, name)], {
+        encoding: 'utf8',
+      });
+      assert.deepEqual([status, stdout, stderr], [0, '', ''], name);
+    }
+  });
+
+  test('have the sandbox and the settings of the server', () => {
+    const sandbox =
+      /^(User|Group|EnvironmentFile|Capabilit|Lock|NoNew|Private|Protect|Remove|Restrict|SystemCall|UMask)/;
+    const ofServer = linesOf(server, sandbox).filter((line) => !line.startsWith('Restart'));
+    assert.ok(ofServer.length > 20);
+    assert.deepEqual(linesOf(service, sandbox), ofServer);
+    const variables = (text: string) => /^Environment=(.*)$/m.exec(text)?.[1]?.split(' ') ?? [];
+    for (const variable of variables(service)) assert.ok(variables(server).includes(variable), variable);
+  });
+
+  test('write the backup into the folder that the guide prepares', () => {
+    const [, folder = ''] = /^ExecStart=\S+ (\S+)/m.exec(service) ?? [];
+    assert.match(service, new RegExp(`^ReadWritePaths=/var/lib/berth ${folder}$`, 'm'));
+    const guide = readFileSync(join(repositoryRoot, 'docs/guides/backup.md'), 'utf8');
+    assert.ok(guide.includes(`\ninstall -d -o berth -g berth -m 700 ${folder}\n`));
   });
 });

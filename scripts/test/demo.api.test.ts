@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { makeClone } from './support/clone.ts';
@@ -32,10 +34,25 @@ test('the demo publishes, consumes and runs a plug-in, keeps running, and stops 
   assert.equal(statSync(join(clone.directory, 'data/demo/superadmin.json')).mode & 0o777, 0o600);
 
   await assertPrintedCommandsWork(output);
-  await assertSecondDemoSuggestsAnotherPort();
+  await assertSecondDemoIsRefused();
   demo.pressCtrlC();
   assert.equal(await demo.ended, 0);
   assert.equal(await isServing(), false);
+});
+
+test('the demo suggests another port if something else uses the port', async () => {
+  const other = createServer().listen(port, '127.0.0.1');
+  await once(other, 'listening');
+  try {
+    using demo = startDemo();
+    assert.equal(await demo.ended, 1);
+    assert.match(
+      demo.output(),
+      new RegExp(`^Berth cannot start: PORT is ${port}, .+\nFor the demo: PORT=${port + 1} npm run demo$`, 'm'),
+    );
+  } finally {
+    other.close();
+  }
 });
 
 test('the demo continues with the data of a previous run, and stops on Ctrl-C while the plug-in runs', async () => {
@@ -56,11 +73,8 @@ async function assertPrintedCommandsWork(output: string): Promise<void> {
   assert.match(shell.output(), /"artefact":{"_id":"@data-fair\/processing-hello-world@0"/);
 }
 
-async function assertSecondDemoSuggestsAnotherPort(): Promise<void> {
+async function assertSecondDemoIsRefused(): Promise<void> {
   using second = startDemo();
   assert.equal(await second.ended, 1);
-  assert.match(
-    second.output(),
-    new RegExp(`^Berth cannot start: PORT is ${port}, .+\nFor the demo: PORT=${port + 1} npm run demo$`, 'm'),
-  );
+  assert.match(second.output(), /^Berth cannot start: DATA_DIR \(data\/demo\) is in use by another server/m);
 }

@@ -21,10 +21,11 @@ export interface Manifest {
 
 export interface Renderer {
   /**
-   * Renders with values that override those of values.yaml. Returns the manifests by kind, and NOTES.txt.
+   * Renders with values that override those of values.yaml. Returns all manifests, the last one of each kind, and
+   * NOTES.txt.
    * @throws Error with the message of a template that fails
    */
-  render(values: Values): { manifests: Record<string, Manifest>; notes: string };
+  render(values: Values): { all: Manifest[]; manifests: Record<string, Manifest>; notes: string };
   close(): void;
 }
 
@@ -38,10 +39,14 @@ export function createRenderer(): Renderer {
     cwd: directory,
     env: { ...process.env, ...GO_ENV, GOCACHE: join(repositoryRoot, '.cache/go'), GOFLAGS: '' },
   });
-  const names = globSync('templates/*', { cwd: CHART }).sort();
-  const templates = Object.fromEntries(
-    names.map((name) => [`berth/${name}`, readFileSync(join(CHART, name), 'utf8')]),
-  );
+  const read = (pattern: string, prefix = '') =>
+    Object.fromEntries(
+      globSync(pattern, { cwd: CHART })
+        .sort()
+        .map((name) => [prefix + name, readFileSync(join(CHART, name), 'utf8')]),
+    );
+  const templates = read('templates/**/*.*', 'berth/');
+  const files = read('files/*');
   const { name, version, appVersion } = chartFile('Chart.yaml');
   return {
     render(values) {
@@ -52,21 +57,22 @@ export function createRenderer(): Renderer {
       };
       const rendered = JSON.parse(
         execFileSync(program, {
-          input: JSON.stringify({ templates, context }),
+          input: JSON.stringify({ templates, files, context }),
           encoding: 'utf8',
           stdio: ['pipe', 'pipe', 'pipe'],
         }),
       ) as Record<string, string>;
-      const manifests = Object.entries(rendered)
+      const all = Object.entries(rendered)
         .filter(([path]) => path.endsWith('.yaml'))
         .flatMap(([path, text]) =>
           parseAllDocuments(text).flatMap((document) => {
             if (document.errors[0]) throw new Error(`${basename(path)}: ${document.errors[0].message}\n${text}`);
             const manifest = document.toJS() as Manifest | null;
-            return manifest ? [[manifest.kind, manifest] as const] : [];
+            return manifest ? [manifest] : [];
           }),
         );
-      return { manifests: Object.fromEntries(manifests), notes: rendered['berth/templates/NOTES.txt'] ?? '' };
+      const manifests = Object.fromEntries(all.map((manifest) => [manifest.kind, manifest]));
+      return { all, manifests, notes: rendered['berth/templates/NOTES.txt'] ?? '' };
     },
     close: () => {
       rmSync(directory, { recursive: true });
@@ -74,17 +80,15 @@ export function createRenderer(): Renderer {
   };
 }
 
-/** Merges as Helm does: objects recursively, everything else is replaced. */
-function merged(base: Values, over: Values): Values {
+/** Merges as Helm does: objects recursively, null removes, everything else is replaced. */
+export function merged(base: Values, over: Values): Values {
   const isObject = (value: unknown): value is Values =>
     typeof value === 'object' && value !== null && !Array.isArray(value);
-  return {
-    ...base,
-    ...Object.fromEntries(
-      Object.entries(over).map(([name, value]) => [
-        name,
-        isObject(value) && isObject(base[name]) ? merged(base[name], value) : value,
-      ]),
-    ),
-  };
+  const entries = Object.entries(over).map(([name, value]): [string, unknown] => [
+    name,
+    isObject(value) && isObject(base[name]) ? merged(base[name], value) : value,
+  ]);
+  return Object.fromEntries(
+    Object.entries({ ...base, ...Object.fromEntries(entries) }).filter(([, value]) => value !== null),
+  );
 }

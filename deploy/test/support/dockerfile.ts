@@ -68,6 +68,19 @@ export function pairsOf(text: string): Record<string, string> {
   );
 }
 
+/** Returns the last instruction of this kind. */
+export function valueOf(stage: Stage, keyword: string): string {
+  return stage.instructions.findLast((instruction) => instruction.keyword === keyword)?.text ?? '';
+}
+
+/** Returns the ENV of the last stage; its ARGs are empty. */
+export function imageEnv(stages: readonly Stage[]): Record<string, string> {
+  const pairs = (stages.at(-1)?.instructions ?? [])
+    .filter(({ keyword }) => keyword === 'ENV')
+    .map(({ text }) => pairsOf(text.replaceAll(/\$\{\w+\}/g, '')));
+  return Object.assign({}, ...pairs) as Record<string, string>;
+}
+
 function parseLine(line: string): Instruction {
   const [, keyword = '', rest = ''] = /^(\S+)\s+(.*)$/.exec(line) ?? [];
   if (!KNOWN.has(keyword)) throw new Error(`unsupported instruction: ${keyword}`);

@@ -1,7 +1,8 @@
 // Renders the templates of a chart as Helm does: Go's text/template with the functions of sprig and the few that Helm
 // adds. Built by chart.ts with Debian's packages.
 //
-// Standard input: {"templates": {"berth/templates/x.yaml": "…"}, "context": {"Values": …, "Release": …, "Chart": …}}.
+// Standard input: {"templates": {"berth/templates/x.yaml": "…"}, "files": {"files/x.yaml": "…"}, "context": {"Values": …,
+// "Release": …, "Chart": …}}.
 // Standard output: {"berth/templates/x.yaml": "…"}. Errors go to standard error, with status 1.
 package main
 
@@ -20,8 +21,14 @@ import (
 
 type input struct {
 	Templates map[string]string
+	Files     files
 	Context   map[string]interface{}
 }
+
+// The chart's other files, as .Files.
+type files map[string]string
+
+func (f files) Get(name string) string { return f[name] }
 
 func main() {
 	if err := run(); err != nil {
@@ -61,6 +68,7 @@ func run() error {
 		if strings.HasPrefix(path.Base(name), "_") {
 			continue
 		}
+		in.Context["Files"] = in.Files
 		in.Context["Template"] = map[string]interface{}{"Name": name, "BasePath": path.Dir(name)}
 		var text strings.Builder
 		if err := all.ExecuteTemplate(&text, name, in.Context); err != nil {
