@@ -24,6 +24,7 @@ const BENCHES = [
   'start',
   'memory',
   's3',
+  'restore',
   'publishers',
   'crash',
   'upkeep',

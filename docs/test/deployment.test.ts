@@ -20,27 +20,4 @@ describe('the deployment guide', () => {
       [],
     );
   });
-
-  test('alerts only on existing metrics', () => {
-    const sources = read('api/src/http/metrics.ts') + read('api/src/app.ts') + read('api/index.ts');
-    const [, section = ''] = /^## Monitoring$(.*?)^## /ms.exec(guide) ?? [];
-    const named = [...section.matchAll(/`(berth_\w+?)(?:_count)?`/g)].map(([, name = '']) => name);
-    assert.ok(named.length > 1);
-    assert.deepEqual(
-      named.filter((name) => !sources.includes(`'${name}'`)),
-      [],
-    );
-  });
-
-  test('names only existing error codes', () => {
-    const [, section = ''] = /^## Troubleshooting$(.*)/ms.exec(guide) ?? [];
-    const named = [...section.matchAll(/`(?:\d{3} )?([a-z]+(?:_[a-z]+)+)`/g)].map(([, name = '']) => name);
-    const errors = read('docs/reference/errors.md');
-    const nginxDirectives = ['client_max_body_size', 'proxy_request_buffering'];
-    assert.ok(named.length > 3);
-    assert.deepEqual(
-      named.filter((name) => !errors.includes(`\`${name}\``) && !nginxDirectives.includes(name)),
-      [],
-    );
-  });
 });

@@ -230,7 +230,7 @@ describe('the architecture page', async () => {
   }
 
   test('orders all slices by their dependencies, as the architecture test does', () => {
-    const [order = ''] = /^errors +db [^`]*/m.exec(text) ?? [];
+    const [order = ''] = /^tracing [^`]*/m.exec(text) ?? [];
     const levels = order.split('←').map((level) => level.trim().split(/\s+/));
     assert.deepEqual(
       levels

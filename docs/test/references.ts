@@ -13,6 +13,9 @@ export interface BrokenReference {
   names: string;
 }
 
+/** Language of blocks that show what a program prints. */
+const OUTPUT = 'text';
+
 /** Lists the Markdown files below `root`, except installed and generated ones. */
 export function listMarkdown(root: string): string[] {
   return globSync('**/*.md', { cwd: root, exclude: (path) => GENERATED.has(basename(path)) }).sort();
@@ -23,6 +26,7 @@ export function listMarkdown(root: string): string[] {
  * `npm run …` without a script, `berth …` without a command, and paths that begin with a folder or file of the
  * repository or of the package around `path`. A `*` in a path is a wildcard; text with `<…>` or `…` is an example. A
  * file that the page tells its reader to create (a line that starts with "New file" and its path) need not exist.
+ * Blocks of `text` show output, and are not read.
  */
 export function findBrokenReferences(
   root: string,
@@ -34,12 +38,15 @@ export function findBrokenReferences(
   const scripts = readScripts(root, dirname(file));
   const markdown = readFileSync(file, 'utf8');
   const created = new Set([...markdown.matchAll(/^New file `([^`]+)`/gm)].map((match) => match[1]));
-  let isFenced = false;
+  let fence: string | undefined;
   return markdown.split('\n').flatMap((text, index) => {
-    if (/^\s*(```|~~~)/.test(text)) {
-      isFenced = !isFenced;
+    const [, language] = /^\s*(?:```|~~~)(\w*)/.exec(text) ?? [];
+    if (language !== undefined) {
+      fence = fence === undefined ? language : undefined;
       return [];
     }
+    if (fence === OUTPUT) return [];
+    const isFenced = fence !== undefined;
     const commands = isFenced ? [text] : [...text.matchAll(/`([^`]+)`/g)].map((match) => match[1] ?? '');
     const links = isFenced
       ? []
