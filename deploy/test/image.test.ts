@@ -266,6 +266,7 @@ describe('the image of the Dockerfile', { timeout: BUILD_TIMEOUT_MS }, () => {
     });
     try {
       await untilReady(replica, publicUrl);
+      provider.user = { sub: 'uma', email: 'uma@example.org', email_verified: true, name: 'Uma' };
       assert.equal(await signInThrough(publicUrl, new Browser()), `${publicUrl}/signed-in`);
       // Above 256 KiB a worker thread scans it; above 5 MiB it has several parts.
       const tarball = await npmTarball({ files: { 'data.bin': randomBytes(6_000_000) } });

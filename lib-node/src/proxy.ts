@@ -1,5 +1,5 @@
 // Outbound proxies, from the usual environment variables. Node 20 supports none, and later versions only for a whole
-// process, which is not for a library to change.
+// process, which is not for a library to change. Decision 30 compares the alternatives.
 
 import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';

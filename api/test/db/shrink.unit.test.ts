@@ -57,6 +57,13 @@ test('all but a tenth is given back, if that is worth it', async (t) => {
   assert.ok((await fileBytes()) < 8 * MEBIBYTE);
 });
 
+test('less free space than is worth the work stays', async (t) => {
+  const { database, fileBytes } = await start(t);
+  const before = await fileBytes();
+  assert.deepEqual(await shrink(database, { minFreeBytes: 64 * MEBIBYTE }), { freedBytes: 0 });
+  assert.equal(await fileBytes(), before);
+});
+
 test('it stops when the server does', async (t) => {
   const { database } = await start(t);
   await assert.rejects(shrink(database, { signal: AbortSignal.abort(new Error('stopping')) }), /stopping/);
