@@ -4,7 +4,7 @@
 import { hostname } from 'node:os';
 import Fastify, { LogController, type FastifyInstance } from 'fastify';
 import { BODY_LIMIT_BYTES, registerBodyHandling } from './body.ts';
-import { waitForSlowHandlers } from './idle-connections.ts';
+import { closeConnectionsOnShutdown, waitForSlowHandlers } from './idle-connections.ts';
 import { createStackLimit, describeError, type StackLimit } from './log-errors.ts';
 import type { LogStream } from './log-output.ts';
 import { answerMalformed } from './malformed.ts';
@@ -127,22 +127,6 @@ function waitUntilReady(app: FastifyInstance, ready: Promise<void>): void {
           request.raw.destroy();
         },
       );
-  });
-}
-
-/** During shutdown, closes each connection after its last response: keep-alive would delay the shutdown. */
-function closeConnectionsOnShutdown(app: FastifyInstance): void {
-  let stopping = false;
-  app.addHook('preClose', (done) => {
-    stopping = true;
-    done();
-  });
-  app.addHook('onResponse', (_request, _reply, done) => {
-    if (stopping)
-      setImmediate(() => {
-        app.server.closeIdleConnections();
-      });
-    done();
   });
 }
 

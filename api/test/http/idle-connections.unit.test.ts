@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { test } from 'node:test';
+import { eventually } from '../support/eventually.ts';
 import { openConnection, requestHead } from '../support/raw-http.ts';
 import { startTestApp, type TestAppOptions } from './test-app.ts';
 
@@ -52,4 +53,15 @@ test('the connection of a client that does not read its response is closed', asy
     await connection.closed();
     assert.ok(receivedBytes < LARGE);
   });
+});
+
+test('a connection on which no request has begun does not delay a shutdown', { timeout: 30_000 }, async (t) => {
+  const { app, url } = await startTestApp(t);
+  const connection = await openConnection(url);
+  await eventually(async () => {
+    const open = await new Promise((done) => app.server.getConnections((_error, count) => done(count)));
+    assert.equal(open, 1);
+  });
+  await app.close();
+  await connection.closed();
 });
