@@ -8,6 +8,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { repositoryRoot } from '../../scripts/runtime.ts';
+import { ensureYarn } from '../../scripts/test-programs.ts';
 import { messageOf, npmInstall, packInto, writeFiles } from './packages.ts';
 
 const PNPM = 'pnpm@10.34.9';
@@ -150,6 +152,32 @@ describe('--bundle with pnpm', () => {
     const { versions } = await packInto(next(), { source, bundle: true });
     assert.deepEqual(versions, { 'is-number': '6.0.0', 'is-odd': '3.0.1' });
   });
+});
+
+test('a plug-in in a workspace of yarn is published without --bundle, with the settings of the guide', async () => {
+  const guide = readFileSync(join(repositoryRoot, 'docs/guides/monorepos.md'), 'utf8');
+  const settings = JSON.parse(/```json\n([^]*?)```/.exec(guide)?.[1] ?? '') as object;
+  const files = workspaceFiles('workspace:*');
+  const root = writeFiles(next(), {
+    'package.json': files['package.json'],
+    '.yarnrc.yml': 'nodeLinker: node-modules\nenableScripts: false\n',
+    'yarn.lock': '',
+    'packages/plugin/package.json': {
+      name: '@acme/plugin',
+      version: '1.0.0',
+      dependencies: { 'is-odd': '3.0.1', 'semver': '5.7.1' },
+      devDependencies: { ms: '2.1.3' },
+      ...settings,
+    },
+    'packages/plugin/index.js': `module.exports = [require('semver/package.json').version, require('is-odd')(3)];`,
+  });
+  const registry = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim();
+  const env = { ...process.env, YARN_NPM_REGISTRY_SERVER: registry, YARN_ENABLE_IMMUTABLE_INSTALLS: 'false' };
+  await run(process.execPath, [await ensureYarn(), 'install'], { cwd: root, env });
+  const target = next();
+  const { versions } = await packInto(target, { source: join(root, 'packages/plugin') });
+  assert.deepEqual(versions, { 'is-number': '6.0.0', 'is-odd': '3.0.1', 'semver': '5.7.1' });
+  assert.deepEqual(requirePlugin(target), ['5.7.1', true]);
 });
 
 test('--bundle in a workspace of yarn says how to do without', async () => {

@@ -4,13 +4,15 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, matchesGlob } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
+import { parse } from 'yaml';
 import { freePort } from '../../api/test/support/free-port.ts';
 import { startTestProvider, type TestProvider } from '../../api/test/support/openid-provider.ts';
 import { gitlabJob, startJob } from '../../api/test/support/pipeline.ts';
 import { startTestServer, type TestServer } from '../../api/test/support/test-server.ts';
+import { npmInstall, writeFiles } from '../../cli/test/packages.ts';
 import { INTERNAL_SECRET, startTestRegistry, type TestRegistry } from '../../cli/test/test-registry.ts';
 import { repositoryRoot } from '../../scripts/runtime.ts';
 import { createRecipes, readYaml, type Action } from './support/recipes.ts';
@@ -163,6 +165,34 @@ describe('recipes for pipelines', () => {
       const response = await fetch(path, { headers: { 'x-secret-key': INTERNAL_SECRET } });
       assert.match(await response.text(), /"index\.html"/, id);
     }
+  });
+
+  test('both publish a package of a monorepo by its tag, with what the guide adds to them', async () => {
+    const guide = await readFile(join(repositoryRoot, 'docs/guides/monorepos.md'), 'utf8');
+    const [workflow, [step], gitlab] = [...guide.matchAll(/```yaml\n([^]*?)```/g)].map(([, text = '']): unknown =>
+      parse(text),
+    ) as [
+      Pick<Workflow, 'on'>,
+      [{ with: Record<string, string> }],
+      Record<string, { rules: { if: string }[]; before_script: string[] }>,
+    ];
+    const project = writeFiles(join(folder, 'monorepo'), {
+      'package.json': { name: 'monorepo', private: true, workspaces: ['packages/*'] },
+      'packages/plugin/package.json': { name: '@acme/plugin', version: '1.2.3', dependencies: { ms: '2.1.3' } },
+    });
+    await npmInstall(project);
+    const tag = '@acme/plugin@1.2.3';
+    assert.ok(matchesGlob(tag, workflow.on.push.tags[0] ?? ''));
+    const inputs = { ...step.with, 'url': registry.url, 'api-key': key };
+    const github = { GITHUB_REF_TYPE: 'tag', GITHUB_REF_NAME: tag };
+    assert.equal((await runAction(inputs, github, project))['id'], '@acme/plugin@1');
+
+    const { rules, before_script: before } = gitlab['berth-production'] ?? { rules: [], before_script: [] };
+    const [, pattern = ''] = /^\$CI_COMMIT_TAG =~ \/(.+)\/$/.exec(rules[0]?.if ?? '') ?? [];
+    assert.match(tag, new RegExp(pattern));
+    const env = { BERTH_URL: registry.url, BERTH_API_KEY: key, CI_COMMIT_TAG: tag };
+    await runPipeline({ ...env, BERTH_PUBLISH_OPTIONS: '--bundle --flat' }, project, before);
+    for (const id of ['@acme/plugin@1', '@acme-plugin-1']) assert.equal((await document(id)).version, '1.2.3', id);
   });
 
   test('both accept an address and a key that were pasted with blanks and line breaks', async () => {

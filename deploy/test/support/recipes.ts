@@ -72,11 +72,16 @@ export function createRecipes(folder: string, environment: Record<string, string
     );
   }
 
-  async function runPipeline(env: Record<string, string>, cwd = join(folder, 'plugin')): Promise<void> {
+  /** Runs the script of the GitLab jobs, after the commands of a `before_script`. */
+  async function runPipeline(
+    env: Record<string, string>,
+    cwd = join(folder, 'plugin'),
+    before: string[] = [],
+  ): Promise<void> {
     const {
       '.berth-publish': { script },
     } = await readYaml<Pipeline>('deploy/ci/gitlab.yml');
-    await run('bash', ['-e', '-c', script.join('\n')], {
+    await run('bash', ['-e', '-c', [...before, ...script].join('\n')], {
       cwd,
       env: { ...environment, ...env },
     });
