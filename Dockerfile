@@ -36,7 +36,8 @@ COPY ui/package.json ui/
 # better-auth has parts for Vue, and npm takes Vue along where the web interface has it; nothing here loads it. Node
 # loads no TypeScript below node_modules, and no source maps.
 RUN npm ci --omit=dev --workspace=api --workspace=cli \
-  && rm -rf node_modules/vue node_modules/@vue node_modules/@babel node_modules/typescript node_modules/@typescript node_modules/@types \
+  && rm -rf node_modules/vue node_modules/@vue node_modules/@babel \
+    node_modules/typescript node_modules/@typescript node_modules/@types \
   && find node_modules -type f -regex ".*\.\([cm]?ts\|map\)" -delete
 
 FROM ${NODE_IMAGE}
@@ -54,7 +55,8 @@ COPY api/index.ts api/server.ts api/
 COPY api/src api/src/
 # The tar reader, which the server and the library share.
 COPY lib-node/src/tar lib-node/src/tar/
-RUN install -d -o 10001 -g 10001 -m 700 /data /backup /app/.compile-cache && ln -s /app/cli/bin/berth.js /usr/local/bin/berth
+RUN install -d -o 10001 -g 10001 -m 700 /data /backup /app/.compile-cache \
+  && ln -s /app/cli/bin/berth.js /usr/local/bin/berth
 USER 10001:10001
 # Starts once, so that later starts find their modules compiled.
 COPY deploy/warm-up.js deploy/

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Backs up Berth into DIRECTORY/current, with the settings in the environment, and keeps a copy of each of the last
-# days: DIRECTORY/2026-01-31. Copies share unchanged files (hard links): `berth backup` never writes into existing ones.
+# days: DIRECTORY/2026-01-31. Copies share unchanged files (hard links), into which `berth backup` never writes.
 # On Sundays, it also reads back what earlier backups have copied.
 #
 # berth-backup.sh DIRECTORY [COPIES], by default 14. As `berth backup`, it also fails if bytes are missing or damaged;

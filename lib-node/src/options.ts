@@ -14,7 +14,7 @@ export interface Progress {
 
 /** The registry, the caller's credentials, retries and timeouts. */
 export interface RegistryOptions {
-  /** Base URL of the registry; it may have a path: `https://example.org/registry`. A final `/api/v1` does not count. */
+  /** Base URL of the registry; it may have a path (`https://example.org/registry`). A final `/api/v1` is ignored. */
   registryUrl: string;
   /**
    * Secret of internal services, sent as `x-secret-key`, without blanks and line breaks around it. At most one of

@@ -1,8 +1,8 @@
 // Renders the templates of a chart as Helm does: Go's text/template with the functions of sprig and the few that Helm
 // adds. Built by chart.ts with Debian's packages.
 //
-// Standard input: {"templates": {"berth/templates/x.yaml": "…"}, "files": {"files/x.yaml": "…"}, "context": {"Values": …,
-// "Release": …, "Chart": …}}.
+// Standard input: {"templates": {"berth/templates/x.yaml": "…"}, "files": {"files/x.yaml": "…"},
+// "context": {"Values": …, "Release": …, "Chart": …}}.
 // Standard output: {"berth/templates/x.yaml": "…"}. Errors go to standard error, with status 1.
 package main
 

@@ -56,15 +56,18 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- define "berth.validate" -}}
 {{- $several := or .Values.autoscaling.enabled (gt (int .Values.replicaCount) 1) -}}
 {{- if and .Values.persistence.enabled $several -}}
-{{- fail "persistence supports a single replica: set replicaCount to 1 and disable autoscaling, or use PostgreSQL and S3" -}}
+{{- fail (print "persistence supports a single replica: set replicaCount to 1 and disable autoscaling, "
+  "or use PostgreSQL and S3") -}}
 {{- end -}}
 {{- if and $several (ne (default "fs" .Values.config.FILES_STORAGE) "s3") -}}
-{{- fail "several replicas need a storage that they share: set config.FILES_STORAGE to s3, or replicaCount to 1 without autoscaling" -}}
+{{- fail (print "several replicas need a storage that they share: set config.FILES_STORAGE to s3, "
+  "or replicaCount to 1 without autoscaling") -}}
 {{- end -}}
 {{- if and .Values.autoscaling.enabled (not .Values.existingSecret) (not .Values.secret.DATABASE_URL) -}}
 {{- fail "autoscaling needs PostgreSQL: set DATABASE_URL in secret, or in the Secret that existingSecret names" -}}
 {{- end -}}
-{{- if and .Values.autoscaling.enabled (lt (int .Values.autoscaling.maxReplicas) (int .Values.autoscaling.minReplicas)) -}}
+{{- $scaling := .Values.autoscaling -}}
+{{- if and $scaling.enabled (lt (int $scaling.maxReplicas) (int $scaling.minReplicas)) -}}
 {{- fail "autoscaling.maxReplicas must not be less than autoscaling.minReplicas" -}}
 {{- end -}}
 {{- if and .Values.httpRoute.enabled (not .Values.httpRoute.parentRefs) -}}
