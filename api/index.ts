@@ -154,7 +154,7 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
   const secrets = findSecrets(config);
   const instance = await openInstance(config, shared);
   const services = createServices(config, instance, { ...shared, passwords, secrets: secrets.values });
-  const { database, accounts, jobs } = services;
+  const { database, accounts, events, jobs } = services;
   const build = readBuildInfo(env);
   registerInstanceMetrics({ metrics, dataDir: config.DATA_DIR, build, services });
   if (config.METRICS && config.METRICS_PORT !== undefined)
@@ -189,6 +189,7 @@ async function start(config: Config, options: ServerOptions, opened: Opened): Pr
   });
   await assertRestoreComplete(database);
   await migrate(database);
+  await events.adopt();
   await acceptSecrets(config, database, secrets);
   database.keepReserve();
   const address = await app.listen({ port: config.PORT, host: config.HOST });

@@ -20,6 +20,7 @@ import { storageRoutes, type Blobs, type Storage } from './blobs/index.ts';
 import type { BuildInfo } from './build-info.ts';
 import { clientRoutes, createClients } from './clients/index.ts';
 import type { Database } from './db/index.ts';
+import { eventRoutes, type Events } from './events/index.ts';
 import {
   createHttpServer,
   problems,
@@ -56,6 +57,7 @@ export interface AppDependencies {
   thumbnails: ThumbnailService;
   remotes: Remotes;
   audit: AuditLog;
+  events: Events;
   uploads: Uploads;
   metrics: Metrics;
   /** Serve /metrics on the app itself. */
@@ -118,6 +120,7 @@ export async function createApp(deps: AppDependencies): Promise<FastifyInstance>
       await v1.register(thumbnailRoutes(deps.thumbnails));
       await v1.register(remoteRoutes(deps.remotes, deps.streams));
       await v1.register(auditRoutes(deps.audit));
+      await v1.register(eventRoutes(deps.events, deps.streams));
     },
     { prefix: '/api/v1' },
   );

@@ -11,7 +11,7 @@ export interface InstanceMetricsOptions {
   metrics: Metrics;
   dataDir: string;
   build: BuildInfo;
-  services: Pick<Services, 'database' | 'artefacts' | 'storage' | 'uploads' | 'jobs' | 'remotes'>;
+  services: Pick<Services, 'database' | 'artefacts' | 'storage' | 'uploads' | 'jobs' | 'remotes' | 'events'>;
 }
 
 /** What reads many rows is read at most this often. */
@@ -28,7 +28,8 @@ export function registerInstanceMetrics(options: InstanceMetricsOptions): void {
 }
 
 /** What differs between replicas. */
-function registerProcess({ metrics, dataDir, build, services: { database } }: InstanceMetricsOptions): void {
+function registerProcess({ metrics, dataDir, build, services }: InstanceMetricsOptions): void {
+  const { database, events } = services;
   const { version, commit = '' } = build;
   metrics.gauges({ berth_build_info: { help: 'Always 1', labels: ['version', 'commit'] } }, async () => ({
     berth_build_info: [{ labels: { version, commit }, value: 1 }],
@@ -44,6 +45,7 @@ function registerProcess({ metrics, dataDir, build, services: { database } }: In
     },
     MAX_AGE_MS,
   );
+  metrics.gauge('berth_event_streams', 'Open streams of events', () => Promise.resolve(events.openStreams()));
   if (database.pool())
     metrics.gauges(
       {

@@ -3,9 +3,9 @@
 import { countAuthSecretUse, deleteAuthSecretUse } from './accounts/index.ts';
 import { SYSTEM_ACTOR } from './access/index.ts';
 import { countApiKeys } from './api-keys/index.ts';
-import { appendAudit } from './audit/index.ts';
 import { readConfig } from './config/index.ts';
 import type { Tx } from './db/index.ts';
+import { recordChange } from './events/index.ts';
 import { fingerprintRepository } from './fingerprints/index.ts';
 import { assertOwnSchema, withInstance } from './maintenance.ts';
 import { requireInstance } from './open.ts';
@@ -66,7 +66,7 @@ async function adopt(tx: Tx, { adopted: _, ...report }: SecretsReport, secrets: 
   await markUnreadableKeys(tx, report.remoteRegistries);
   await fingerprintRepository(tx).replace(fingerprintsOf(secrets));
   if (report.lost.length > 0)
-    await appendAudit(tx, SYSTEM_ACTOR, {
+    await recordChange(tx, SYSTEM_ACTOR, {
       action: 'secrets.reset',
       targetType: 'setting',
       targetId: 'secrets',

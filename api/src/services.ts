@@ -2,7 +2,7 @@
 
 import { extname, join } from 'node:path';
 import { accountCleanupJob, createAccounts, type PasswordHashing } from './accounts/index.ts';
-import { createApiKeys, createExpiryNotices } from './api-keys/index.ts';
+import { createApiKeys, createExpiryEvents, createExpiryNotices } from './api-keys/index.ts';
 import { createArtefacts } from './artefacts/index.ts';
 import { createAttemptLimit, attemptCleanupJob } from './attempts/index.ts';
 import { createAuditLog } from './audit/index.ts';
@@ -10,6 +10,7 @@ import type { BackgroundApi } from './background-worker.ts';
 import { createBlobs, createStorage } from './blobs/index.ts';
 import { directoryOf, mailOf, oidcOf, proxiesOf, type Config } from './config/index.ts';
 import { shrink, type DatabaseOptions } from './db/index.ts';
+import { createEvents } from './events/index.ts';
 import { createJobs } from './jobs/index.ts';
 import { createMailer } from './mail/index.ts';
 import { graceMs, openDatabase, openStore, storeOptions } from './open.ts';
@@ -185,11 +186,8 @@ export function createServices(
   });
   opened.push(apiKeys);
   const { worker, artefacts, thumbnails } = createContentServices(config, instance, options);
-  const deleteKeysOf: (typeof onAccountDeleted)[number] = async (tx, account) => {
-    await apiKeys.deleteKeysOf(tx, account);
-  };
-  onAccountDeleted.push(deleteKeysOf, (tx, account) => artefacts.edit.forgetAccount(tx, account));
-  onUserTakenOver.push(deleteKeysOf);
+  onAccountDeleted.push(apiKeys.deleteKeysOf, artefacts.edit.forgetAccount);
+  onUserTakenOver.push(apiKeys.deleteKeysOf);
 
   const storage = createStorage({
     database,
@@ -233,6 +231,7 @@ export function createServices(
     recipients: async () => config.NOTICE_EMAILS ?? accounts.superadminEmails(),
   });
   if (expiryNotices) jobs.register(expiryNotices);
+  jobs.register(createExpiryEvents({ database, daysBefore: config.KEY_EXPIRY_NOTICE_DAYS }));
   const unknownKeys = createAttemptLimit({ database, name: 'api-key', ...UNKNOWN_KEYS });
   const trustedPublishers = createTrustedPublisherService({
     database,
@@ -248,6 +247,9 @@ export function createServices(
   });
   const audit = createAuditLog({ database, retentionDays: config.AUDIT_RETENTION_DAYS });
   jobs.register(audit.pruning);
+  const events = createEvents({ database, publicUrl, retentionDays: config.EVENTS_DAYS, onError });
+  opened.push(events);
+  jobs.register(events.pruning);
   const remotes = createRemotes({
     database,
     jobs,
@@ -274,6 +276,7 @@ export function createServices(
     unknownKeys,
     trustedPublishers,
     audit,
+    events,
     remotes,
     internalSecret: secrets.SECRET_INTERNAL_SERVICES,
   };

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { backup } from '../index.ts';
+import { follow } from './events/event-readers.ts';
 import { eventually } from './support/eventually.ts';
 import { freePort } from './support/free-port.ts';
 import { DIALECTS, envOf, startTestServer, type TestServer } from './support/test-server.ts';
@@ -68,6 +69,7 @@ for (const dialect of DIALECTS)
         'berth_resumable_uploads': 0,
         'berth_http_requests_in_progress': 1,
         'berth_http_uploads_in_progress': 0,
+        'berth_event_streams': 0,
         'berth_job_failures{name="backup.write"}': 0,
         'berth_job_running{name="backup.write"}': 0,
         'berth_job_failures{name="storage.scrub"}': 0,
@@ -92,6 +94,23 @@ for (const dialect of DIALECTS)
       isRecent(`berth_remote_last_sync_timestamp_seconds{${label}}`);
       assert.ok((value('berth_data_dir_free_bytes') ?? 0) < (value('berth_data_dir_size_bytes') ?? 0));
       assert.ok((value('berth_job_due_timestamp_seconds{name="storage.sweep"}') ?? 0) > Date.now() / 1000);
+    });
+
+    test('count the open streams of events', async () => {
+      const open = async () => {
+        const text = await (await fetch(`${server.url}/metrics`)).text();
+        return Number(/^berth_event_streams (\d+)$/m.exec(text)?.[1]);
+      };
+      const streams = await Promise.all([follow(server, server.internal), follow(server, server.internal)]);
+      await eventually(async () => {
+        assert.equal(await open(), 2);
+      });
+      for (const [index, stream] of streams.entries()) {
+        await stream.close();
+        await eventually(async () => {
+          assert.equal(await open(), 1 - index);
+        });
+      }
     });
 
     test('a failed backup counts as a failure', async () => {

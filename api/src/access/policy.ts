@@ -164,6 +164,17 @@ export const policy = {
   findAccounts: superadminOnly,
   seeServerInfo: superadminOnly,
   seeAudit: superadminOnly,
+  /** Reads events: of artefacts, those that `canSee` allows. */
+  readEvents(caller: Caller): Refusal {
+    const isReader = caller.kind !== 'anonymous' && caller.kind !== 'upload-key';
+    return isReader ? undefined : forbidden(caller, 'a session, a read key or the internal secret');
+  },
+  /** Reads the events of keys, mirrors and the storage. */
+  seeOperationalEvents(caller: Caller): Refusal {
+    return isUnlimited(caller)
+      ? undefined
+      : forbidden(caller, 'a superadmin, or an internal service without x-account');
+  },
   seeStats: superadminOnly,
   /** Reads storage figures and starts garbage collection and integrity checks. */
   manageStorage: superadminOnly,

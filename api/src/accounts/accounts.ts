@@ -4,7 +4,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyInstance, FastifyPluginCallback } from 'fastify';
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox';
-import type { Account, UserCaller } from '../access/index.ts';
+import type { Account, CurrentActor, UserCaller } from '../access/index.ts';
 import type { Database, Executor, Tx } from '../db/index.ts';
 import type { Mailer } from '../mail/index.ts';
 import type { OidcProvider } from './auth/auth.ts';
@@ -66,12 +66,12 @@ export interface AccountsOptions {
    * Called in the transaction that deletes an account, after its grants; deletes what it owned in other slices. For a
    * department, `department` is set; without it, an organisation is deleted with all its departments.
    */
-  onAccountDeleted?: readonly ((tx: Tx, account: Account) => Promise<void>)[];
+  onAccountDeleted?: readonly ((tx: Tx, actor: CurrentActor, account: Account) => Promise<void>)[];
   /**
    * Called in the transaction that hands a user over to the owner of their address; deletes the keys and whatever else
    * gives access on behalf of the user in other slices.
    */
-  onUserTakenOver?: readonly ((tx: Tx, user: Account) => Promise<void>)[];
+  onUserTakenOver?: readonly ((tx: Tx, actor: CurrentActor, user: Account) => Promise<void>)[];
 }
 
 export interface OidcOptions extends OidcProvider {
@@ -184,8 +184,8 @@ function createLocalAccounts(
   const authCalls = createAuthCalls();
   const proofs = createAddressProofs({
     database,
-    async onTakenOver(tx, id) {
-      for (const listener of onUserTakenOver) await listener(tx, { type: 'user', id });
+    async onTakenOver(tx, actor, id) {
+      for (const listener of onUserTakenOver) await listener(tx, actor, { type: 'user', id });
     },
   });
   const loadAuth = createAuthLoader({
@@ -207,9 +207,9 @@ function createLocalAccounts(
       }),
     },
   });
-  const deleteOwnedByAccount = async (tx: Tx, account: Account): Promise<void> => {
+  const deleteOwnedByAccount = async (tx: Tx, actor: CurrentActor, account: Account): Promise<void> => {
     await deleteGrantsOf(tx, account);
-    for (const listener of onAccountDeleted) await listener(tx, account);
+    for (const listener of onAccountDeleted) await listener(tx, actor, account);
   };
   const createToken = (executor: Executor, userId: string, way: 'mailed' | 'handed-over') =>
     createResetToken(executor, userId, way, PASSWORD_LINK_LIFETIME_SECONDS);

@@ -2,13 +2,13 @@
 // checks them; access/ reads them from requests and decides what their callers may do.
 
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox';
-import type { Account, ReadKeyCaller, UploadKeyCaller } from '../access/index.ts';
-import type { Executor } from '../db/index.ts';
+import type { Account, CurrentActor, ReadKeyCaller, UploadKeyCaller } from '../access/index.ts';
+import type { Executor, Tx } from '../db/index.ts';
 import { createKeyAuthenticator } from './authenticate.ts';
 import type { ApiKeysOptions } from './options.ts';
 import { apiKeyRepository } from './repository.ts';
 import { apiKeyRoutes } from './routes.ts';
-import { createApiKeyService } from './service.ts';
+import { createApiKeyService, recordRevocation } from './service.ts';
 import { createUploadTokens, type UploadTokens } from './upload-tokens.ts';
 
 export interface ApiKeys {
@@ -21,8 +21,8 @@ export interface ApiKeys {
   reload: (rawKey: string, executor: Executor) => Promise<UploadKeyCaller | ReadKeyCaller | undefined>;
   /** `/api-keys`. */
   routes: FastifyPluginCallbackTypebox;
-  /** Deletes the read keys of a deleted account, including those of its departments, and returns how many. */
-  deleteKeysOf: (executor: Executor, account: Account) => Promise<number>;
+  /** Deletes the read keys of a deleted account, including those of its departments. */
+  deleteKeysOf: (tx: Tx, actor: CurrentActor, account: Account) => Promise<void>;
   /** Short-lived upload keys issued to trusted publishers. */
   tokens: UploadTokens;
   /** Waits for pending writes; the database may be closed afterwards. */
@@ -35,6 +35,8 @@ export function createApiKeys(options: ApiKeysOptions): ApiKeys {
     ...createKeyAuthenticator(settings),
     routes: apiKeyRoutes(createApiKeyService(settings)),
     tokens: createUploadTokens(settings),
-    deleteKeysOf: (executor, account) => apiKeyRepository(executor).deleteOf(account),
+    async deleteKeysOf(tx, actor, account) {
+      for (const key of await apiKeyRepository(tx).deleteOf(account)) await recordRevocation(tx, actor, key);
+    },
   };
 }

@@ -1,6 +1,8 @@
-// Sends expiry notices for API keys: by mail to the administrators and to a webhook.
+// Tells of keys that expire soon: by mail to the administrators, to a webhook, and in an event.
 
-import type { Database } from '../db/index.ts';
+import { SYSTEM_ACTOR } from '../access/index.ts';
+import type { Database, Tx } from '../db/index.ts';
+import { recordChange } from '../events/index.ts';
 import type { Job } from '../jobs/index.ts';
 import type { Mailer } from '../mail/index.ts';
 import { traceHeaders } from '../tracing/index.ts';
@@ -44,11 +46,7 @@ export function createExpiryNotices({
     everyMs: EVERY_MS,
     async run({ signal }) {
       const now = new Date();
-      const keys = await rows.listExpiring(
-        now.toISOString(),
-        new Date(now.getTime() + daysBefore * DAY_MS).toISOString(),
-        MAX_KEYS,
-      );
+      const keys = await rows.listExpiring('expiry_announced_at', soon(now, daysBefore));
       const to = mailer && keys.length > 0 ? await recipients() : [];
       // Without a recipient the keys stay unannounced, so that a later run can announce them.
       if (keys.length === 0 || (webhookUrl === undefined && to.length === 0)) return 0;
@@ -66,6 +64,40 @@ export function createExpiryNotices({
       return keys.length;
     },
   };
+}
+
+/** Creates the job that records an event for each key that expires soon: once, and again after its expiry changes. */
+export function createExpiryEvents({
+  database,
+  daysBefore,
+}: Pick<ExpiryNoticeOptions, 'database' | 'daysBefore'>): Job<never, number> {
+  return {
+    name: 'api-keys.record-expiry',
+    everyMs: EVERY_MS,
+    async run() {
+      const now = new Date();
+      const keys = await apiKeyRepository(database.db).listExpiring('expiry_recorded_at', soon(now, daysBefore));
+      for (const key of keys) await database.transaction((tx) => recordExpiry(tx, key, now));
+      return keys.length;
+    },
+  };
+}
+
+async function recordExpiry(tx: Tx, key: ApiKey, now: Date): Promise<void> {
+  const { _id: id, type, name, shortId, expiresAt = '' } = key;
+  if (!(await apiKeyRepository(tx).markRecorded(key, now.toISOString()))) return;
+  await recordChange(tx, SYSTEM_ACTOR, {
+    action: 'api-key.expiring',
+    targetType: 'api-key',
+    targetId: id,
+    details: { type, name, shortId, expiresAt },
+    events: [{ type: 'key.expiring', subject: id, data: { type, name, shortId, expiresAt } }],
+  });
+}
+
+function soon(now: Date, days: number) {
+  const before = new Date(now.getTime() + days * DAY_MS).toISOString();
+  return { after: now.toISOString(), before, limit: MAX_KEYS };
 }
 
 async function post(url: string, key: ApiKey, registry: string, signal: AbortSignal): Promise<void> {

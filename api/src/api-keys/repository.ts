@@ -72,7 +72,11 @@ export function apiKeyRepository(executor: Executor | Tx) {
           hash,
           short_id: shortId,
           rotated_at: at,
-          ...(expiresAt !== undefined && { expires_at: expiresAt, expiry_announced_at: null }),
+          ...(expiresAt !== undefined && {
+            expires_at: expiresAt,
+            expiry_announced_at: null,
+            expiry_recorded_at: null,
+          }),
         }))
         .where('id', '=', id)
         .returningAll()
@@ -80,14 +84,17 @@ export function apiKeyRepository(executor: Executor | Tx) {
       return row && fromRow(row);
     },
 
-    /** Lists keys that expire within a period and have not been announced. */
-    async listExpiring(after: string, before: string, limit: number): Promise<ApiKey[]> {
+    /** Lists keys that expire within a period and have not been announced, or recorded as an event. */
+    async listExpiring(
+      missing: 'expiry_announced_at' | 'expiry_recorded_at',
+      { after, before, limit }: { after: string; before: string; limit: number },
+    ): Promise<ApiKey[]> {
       const rows = await executor
         .selectFrom('api_keys')
         .selectAll()
         .where('expires_at', '>', after)
         .where('expires_at', '<=', before)
-        .where('expiry_announced_at', 'is', null)
+        .where(missing, 'is', null)
         .where('publisher_id', 'is', null)
         .orderBy('expires_at')
         .orderBy('id')
@@ -98,6 +105,18 @@ export function apiKeyRepository(executor: Executor | Tx) {
 
     async markAnnounced(ids: readonly string[], at: string): Promise<void> {
       await executor.updateTable('api_keys').set({ expiry_announced_at: at }).where('id', 'in', ids).execute();
+    },
+
+    /** Returns false if another process did so first, or the expiry has changed meanwhile. */
+    async markRecorded({ _id, expiresAt }: ApiKey, at: string): Promise<boolean> {
+      const { numUpdatedRows } = await executor
+        .updateTable('api_keys')
+        .set({ expiry_recorded_at: at })
+        .where('id', '=', _id)
+        .where('expires_at', '=', expiresAt ?? null)
+        .where('expiry_recorded_at', 'is', null)
+        .executeTakeFirst();
+      return numUpdatedRows === 1n;
     },
 
     async find(id: string): Promise<ApiKey | undefined> {
@@ -140,13 +159,14 @@ export function apiKeyRepository(executor: Executor | Tx) {
       return numDeletedRows === 1n;
     },
 
-    /** Deletes the keys of an account and returns how many. */
-    async deleteOf(owner: Account): Promise<number> {
-      const { numDeletedRows } = await executor
+    /** Deletes the keys of an account, and returns them. */
+    async deleteOf(owner: Account): Promise<ApiKey[]> {
+      const rows = await executor
         .deleteFrom('api_keys')
         .where('id', 'in', matching({ owner }).select('id'))
-        .executeTakeFirst();
-      return Number(numDeletedRows);
+        .returningAll()
+        .execute();
+      return rows.map(fromRow);
     },
 
     async deleteTokensOf(publisherId: string): Promise<void> {
@@ -187,6 +207,7 @@ function toRow(key: ApiKey, hash: string, publisherId: string | undefined): ApiK
     previous_until: null,
     rotated_at: null,
     expiry_announced_at: null,
+    expiry_recorded_at: null,
     publisher_id: publisherId ?? null,
   };
 }

@@ -11,8 +11,10 @@ import {
   policy,
   type Actor,
   type Caller,
+  type CurrentActor,
 } from '../access/index.ts';
-import { appendAudit } from '../audit/index.ts';
+import type { Tx } from '../db/index.ts';
+import { recordChange } from '../events/index.ts';
 import { MAX_PAGE_SIZE } from '../http/index.ts';
 import { ApiKeyFieldsError, ApiKeyNotFoundError } from './errors.ts';
 import {
@@ -85,7 +87,7 @@ export function createApiKeyService({
           ...creatorOf(current.caller),
         };
         await apiKeyRepository(tx).insert(created, hash);
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'api-key.create',
           targetType: 'api-key',
           targetId: created._id,
@@ -123,7 +125,7 @@ export function createApiKeyService({
           expiresAt: newExpiry,
         });
         if (!rotated) throw notFound();
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'api-key.rotate',
           targetType: 'api-key',
           targetId: id,
@@ -140,15 +142,22 @@ export function createApiKeyService({
         const key = await findVisible(keys, current.caller, id);
         enforce(policy.revokeKey(current.caller, key.owner));
         if (!(await keys.delete(id))) throw notFound();
-        await appendAudit(tx, current, {
-          action: 'api-key.revoke',
-          targetType: 'api-key',
-          targetId: id,
-          details: auditDetails(key),
-        });
+        await recordRevocation(tx, current, key);
       });
     },
   };
+}
+
+/** Records that a key was deleted, in the transaction that deletes it. */
+export async function recordRevocation(tx: Tx, actor: CurrentActor, key: ApiKey): Promise<void> {
+  const { _id: id, type, name, shortId } = key;
+  await recordChange(tx, actor, {
+    action: 'api-key.revoke',
+    targetType: 'api-key',
+    targetId: id,
+    details: auditDetails(key),
+    events: [{ type: 'key.revoked', subject: id, data: { type, name, shortId } }],
+  });
 }
 
 /** Finds a key that the caller may see. @throws api_key_not_found */

@@ -1,8 +1,9 @@
 // Commits an upload, however it was received: one transaction turns it into a slot of an artefact.
 
 import { enforce, isUnlimited, policy, uploaderOf, type CurrentActor, type Uploader } from '../access/index.ts';
-import { appendAudit } from '../audit/index.ts';
 import type { Tx } from '../db/index.ts';
+import { recordChange } from '../events/index.ts';
+import { contentEvent } from './artefact-events.ts';
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type Slot } from './artefact.ts';
 import { renderDocuments, renderReceipt } from './document.ts';
 import type { IngestResult } from './ingest.ts';
@@ -87,7 +88,7 @@ export async function commitUpload(
   await upload.blob.adopt(tx);
   if (upload.scan) await scanRepository(tx).put(slot.digest, upload.scan, upload.fileIndex);
   await artefacts.putSlot(artefact.id, slot);
-  await appendAudit(tx, actor, {
+  await recordChange(tx, actor, {
     action: 'artefact.upload',
     targetType: 'artefact',
     targetId: artefact.id,
@@ -98,6 +99,7 @@ export async function commitUpload(
       version: slot.version,
       category: artefact.category,
     },
+    events: [contentEvent(existing ? 'artefact.updated' : 'artefact.created', artefact, [slot])],
   });
   return isUnlimited(caller) ? documents.full.json : renderReceipt(artefact, slots, slot);
 }

@@ -10,8 +10,9 @@ import {
   type Actor,
   type CurrentActor,
 } from '../access/index.ts';
-import { appendAudit } from '../audit/index.ts';
 import type { Database, Tx } from '../db/index.ts';
+import { forgetAudience, recordChange } from '../events/index.ts';
+import { audienceOf, editEvents, slotRemovedEvent } from './artefact-events.ts';
 import type { Artefact, LocalisedText } from './artefact.ts';
 import { renderDocument, renderDocuments } from './document.ts';
 import { MirroredReadOnlyError, SlotNotFoundError } from './errors.ts';
@@ -49,11 +50,12 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         const documents = renderDocuments(changed, slots);
         await artefacts.update(changed, documents);
         if ('privateAccess' in patch) await artefacts.putPrivateAccess(id, changed.privateAccess);
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'artefact.edit',
           targetType: 'artefact',
           targetId: id,
           details: { fields, public: changed.public, privateAccess: changed.privateAccess },
+          events: editEvents(artefact, changed),
         });
         return documents.full.json;
       });
@@ -69,16 +71,17 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
       const changed = { ...artefact, thumbnail, updatedAt: monotonicDate(new Date(), artefact.updatedAt) };
       const documents = renderDocuments(changed, slots);
       await artefactRepository(tx).update(changed, documents);
-      await appendAudit(tx, actor, {
+      await recordChange(tx, actor, {
         action: thumbnail ? 'artefact.set-thumbnail' : 'artefact.delete-thumbnail',
         targetType: 'artefact',
         targetId: id,
+        events: editEvents(artefact, changed),
       });
       return documents.full.json;
     },
 
     /** Removes a deleted account from all access lists, so that a later account with its id inherits no access. */
-    async forgetAccount(tx: Tx, account: Account): Promise<void> {
+    async forgetAccount(tx: Tx, actor: CurrentActor, account: Account): Promise<void> {
       const artefacts = artefactRepository(tx);
       for (const id of await artefacts.findSharedWith(account)) {
         const stored = await artefacts.lock(id);
@@ -88,7 +91,15 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         const changed = { ...artefact, privateAccess, updatedAt: monotonicDate(new Date(), artefact.updatedAt) };
         await artefacts.update(changed, renderDocuments(changed, slots));
         await artefacts.putPrivateAccess(id, privateAccess);
+        await recordChange(tx, actor, {
+          action: 'artefact.edit',
+          targetType: 'artefact',
+          targetId: id,
+          details: { fields: ['privateAccess'], public: changed.public, privateAccess },
+          events: editEvents(artefact, changed),
+        });
       }
+      await forgetAudience(tx, account);
     },
 
     /**
@@ -101,11 +112,13 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
         assertNotMirror(artefact);
         for (const hook of onArtefactDeleted) await hook(tx, id);
         await artefactRepository(tx).delete(id);
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'artefact.delete',
           targetType: 'artefact',
           targetId: id,
           details: { digests: slots.map(({ digest }) => digest) },
+          events: [{ type: 'artefact.deleted', subject: id, data: { format: artefact.format } }],
+          audience: audienceOf(artefact),
         });
       });
     },
@@ -130,11 +143,12 @@ export function createEdit({ database, categories, onArtefactDeleted }: EditOpti
           ),
         );
         await artefacts.deleteSlot(id, architecture);
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'artefact.delete-slot',
           targetType: 'artefact',
           targetId: id,
           details: { architecture, digest: deleted.digest },
+          events: [slotRemovedEvent(changed, deleted)],
         });
       });
     },

@@ -2,9 +2,10 @@
 // local. remotes/ decides what to fetch from where.
 
 import type { CurrentActor } from '../access/index.ts';
-import { appendAudit } from '../audit/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import type { Digest } from '../digests/index.ts';
+import { recordChange } from '../events/index.ts';
+import { editEvents, mirrorEvents } from './artefact-events.ts';
 import { FILE_SLOT, type Artefact, type Slot } from './artefact.ts';
 import { renderDocuments } from './document.ts';
 import { MirroredConflictError } from './errors.ts';
@@ -79,7 +80,7 @@ export interface Mirroring {
    */
   commit(tx: Tx, actor: CurrentActor, mirror: MirroredArtefact): Promise<Artefact | undefined>;
   /** Turns mirrors of a registry into local artefacts: all, or those in `ids`. */
-  detach(tx: Tx, origin: string, ids?: readonly string[]): Promise<void>;
+  detach(tx: Tx, actor: CurrentActor, origin: string, ids?: readonly string[]): Promise<void>;
 }
 
 export function createMirroring({ database }: { database: Database }): Mirroring {
@@ -131,7 +132,7 @@ export function createMirroring({ database }: { database: Database }): Mirroring
       }
       // Replacing the artefact deleted its access list.
       if (stored && !previous) await artefacts.putPrivateAccess(artefact.id, artefact.privateAccess);
-      await appendAudit(tx, actor, {
+      await recordChange(tx, actor, {
         action: 'artefact.mirror',
         targetType: 'artefact',
         targetId: artefact.id,
@@ -140,11 +141,12 @@ export function createMirroring({ database }: { database: Database }): Mirroring
           dataUpdatedAt: artefact.dataUpdatedAt,
           digests: Object.fromEntries(slots.map((slot) => [slot.architecture, slot.digest])),
         },
+        events: mirrorEvents(stored, { artefact, slots }),
       });
       return stored?.artefact;
     },
 
-    async detach(tx, origin, ids) {
+    async detach(tx, actor, origin, ids) {
       const artefacts = artefactRepository(tx);
       for (const id of await mirrorRepository(tx).ids(origin, ids)) {
         const stored = await artefacts.lock(id);
@@ -155,6 +157,13 @@ export function createMirroring({ database }: { database: Database }): Mirroring
           updatedAt: monotonicDate(new Date(), stored.artefact.updatedAt),
         };
         await artefacts.update(artefact, renderDocuments(artefact, stored.slots));
+        await recordChange(tx, actor, {
+          action: 'artefact.detach',
+          targetType: 'artefact',
+          targetId: id,
+          details: { origin },
+          events: editEvents(stored.artefact, artefact),
+        });
       }
     },
   };

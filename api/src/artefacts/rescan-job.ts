@@ -2,7 +2,7 @@
 // version did not look for. Each is read once: what is done is in the database, so that any replica can continue.
 
 import { createHash } from 'node:crypto';
-import { BlobMissingError, type Blobs } from '../blobs/index.ts';
+import { BlobMissingError, referenceRepository, type Blobs } from '../blobs/index.ts';
 import type { Database, Tx } from '../db/index.ts';
 import { digestOf } from '../digests/index.ts';
 import { BerthError } from '../errors.ts';
@@ -119,7 +119,7 @@ export function createRescanJob({
       await assertHeld(tx);
       if (outcome instanceof BerthError) return scanRepository(tx).putError(digest, outcome.code);
       const artefacts = artefactRepository(tx);
-      const ids = await scanRepository(tx).artefactsOf(digest);
+      const ids = await referenceRepository(tx).listArtefacts(digest);
       // Before the scan, in the order of uploads: otherwise they could deadlock.
       for (const id of ids) await artefacts.lock(id);
       await scanRepository(tx).put(digest, outcome, fileIndex);

@@ -95,18 +95,6 @@ export function scanRepository(executor: Executor | Tx) {
         .where('digest', '=', digest)
         .execute();
     },
-
-    /** Lists the artefacts that have a slot with these bytes. */
-    async artefactsOf(digest: string): Promise<string[]> {
-      const rows = await executor
-        .selectFrom('slots')
-        .select('artefact_id')
-        .distinct()
-        .where('digest', '=', digest)
-        .orderBy('artefact_id')
-        .execute();
-      return rows.map((row) => row.artefact_id);
-    },
   };
 }
 

@@ -1,9 +1,8 @@
 // Audit log: services append an event in the transaction of the change; old ones are pruned.
 // search-repository.ts reads them.
 
-import { randomUUID } from 'node:crypto';
 import type { Caller, CurrentActor } from '../access/index.ts';
-import type { Executor } from '../db/index.ts';
+import { createUuidV7, type Executor } from '../db/index.ts';
 
 export interface AuditEvent {
   /** `<slice>.<verb>`, such as `artefact.upload`. */
@@ -26,16 +25,14 @@ export interface AuditEvent {
   details?: Record<string, unknown>;
 }
 
-/**
- * Appends an event. Pass the transaction of the change, so that both are committed or neither is, and the actor that
- * `changeAs` has read in it.
- */
-export async function appendAudit(executor: Executor, actor: CurrentActor, event: AuditEvent): Promise<void> {
+/** Appends an event, and returns its time. `recordChange` of events/ calls this for every change. */
+export async function appendAudit(executor: Executor, actor: CurrentActor, event: AuditEvent): Promise<string> {
+  const at = new Date().toISOString();
   await executor
     .insertInto('audit_events')
     .values({
       id: createUuidV7(),
-      at: new Date().toISOString(),
+      at,
       ...actorColumns(actor.caller),
       action: event.action,
       target_type: event.targetType,
@@ -46,21 +43,7 @@ export async function appendAudit(executor: Executor, actor: CurrentActor, event
       details: event.details ? JSON.stringify(event.details) : null,
     })
     .execute();
-}
-
-/**
- * Creates a UUIDv7 whose `rand_a` counts 4,096ths of a millisecond (RFC 9562, section 6.2, method 3), which keeps
- * events of one process within the same millisecond in order.
- */
-function createUuidV7(): string {
-  const nowMs = performance.timeOrigin + performance.now();
-  const time = Math.floor(nowMs).toString(16).padStart(12, '0');
-  const fraction = Math.floor((nowMs % 1) * 4096)
-    .toString(16)
-    .padStart(3, '0');
-  // The variant and the random bits come from a UUIDv4.
-  const rest = randomUUID().slice(19);
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${fraction}-${rest}`;
+  return at;
 }
 
 function actorColumns(caller: Caller): { actor_kind: string; actor_id: string | null; actor_name: string | null } {

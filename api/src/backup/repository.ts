@@ -1,6 +1,7 @@
 // Reads and inserts the rows of any table, whatever its columns, and stores the marker of a restore in progress.
 
 import { sql, type Kysely } from 'kysely';
+import { isReferredTo } from '../blobs/index.ts';
 import {
   batches,
   rowBatches,
@@ -37,15 +38,7 @@ export async function* readRows(
   { name, orderBy, generated = [], blobColumn }: BackedUpTable,
 ): AsyncGenerator<Row> {
   let query = untyped(snapshot).selectFrom(name).selectAll();
-  if (blobColumn !== undefined)
-    query = query.where((eb) =>
-      eb.exists(
-        eb
-          .selectFrom('slots')
-          .select(sql`1`.as('it'))
-          .whereRef('slots.digest', '=', `${name}.${blobColumn}`),
-      ),
-    );
+  if (blobColumn !== undefined) query = query.where(isReferredTo(`${name}.${blobColumn}`));
   for (const column of orderBy) query = query.orderBy(column);
   for await (const row of streamRows<Row>(snapshot, dialect, query)) {
     for (const column of generated) delete row[column];

@@ -27,6 +27,7 @@ export const BACKED_UP_TABLES: readonly BackedUpTable[] = [
   { name: 'trusted_publishers', orderBy: ['id'] },
   { name: 'used_identity_tokens', orderBy: ['digest'] },
   { name: 'audit_events', orderBy: ['at', 'id'] },
+  { name: 'events', orderBy: ['tx_id', 'seq'], generated: ['tx_id', 'seq'] },
   { name: 'blobs', orderBy: ['digest'], blobColumn: 'digest' },
   { name: 'tarball_scans', orderBy: ['digest'], blobColumn: 'digest' },
   { name: 'file_index_parts', orderBy: ['digest', 'part'], blobColumn: 'digest' },

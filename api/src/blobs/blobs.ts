@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 import type { Database } from '../db/index.ts';
 import { digestOf } from '../digests/index.ts';
 import type { BlobLinkHeaders, BlobStore, ByteRange } from './blob-store.ts';
+import { recordState } from './damage.ts';
 import { createFsStore, type FsStoreOptions } from './drivers/fs.ts';
 import { openS3Store, type S3StoreOptions } from './drivers/s3.ts';
 import { BlobMissingError, BlobRangeInvalidError } from './errors.ts';
@@ -67,7 +68,11 @@ export async function openBlobStore(options: BlobStoreOptions): Promise<BlobStor
 }
 
 export function createBlobs({ database, store }: { database: Database; store: BlobStore }): Blobs {
-  const repository = blobRepository(database.db);
+  const repository = {
+    ...blobRepository(database.db),
+    mark: (row: Pick<BlobRow, 'digest' | 'storageKey'>, state: BlobRow['state']) =>
+      database.transaction((tx) => recordState(tx, row, state)),
+  };
   // Rows are inserted and deleted without a flush: if a power failure loses one, or brings it back, the sweep removes
   // its object.
   const writeRows = {

@@ -4,6 +4,7 @@ export type { BlobWrite, BlobWriteRows } from './write.ts';
 export type { BlobLinkHeaders, BlobStore } from './blob-store.ts';
 export { MAX_S3_BLOB_BYTES } from './drivers/s3.ts';
 export { BlobMissingError, StorageFullError } from './errors.ts';
+export { isReferredTo, referenceRepository } from './reference-repository.ts';
 export { createStorage, SCRUB_JOB, SWEEP_JOB, type Storage, type StorageOptions } from './storage.ts';
 export { storageRoutes } from './storage-routes.ts';
 export type { Finding, FindingReason, ScrubProgress, ScrubResult } from './scrub.ts';

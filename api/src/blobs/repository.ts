@@ -55,7 +55,10 @@ export function blobRepository(executor: Executor | Tx) {
         .execute();
     },
 
-    /** Records the state of an object; returns false when the row is gone or refers to another object by now. */
+    /**
+     * Changes the state of an object; returns false if it has this state already, or the row is gone or refers to
+     * another object by now. `recordState` calls this.
+     */
     async mark(
       { digest, storageKey }: Pick<BlobRow, 'digest' | 'storageKey'>,
       state: BlobRow['state'],
@@ -65,6 +68,7 @@ export function blobRepository(executor: Executor | Tx) {
         .set({ state })
         .where('digest', '=', digest)
         .where('storage_key', '=', storageKey)
+        .where('state', '<>', state)
         .executeTakeFirst();
       return numUpdatedRows === 1n;
     },

@@ -5,9 +5,11 @@ import type { Database, Tx } from '../db/index.ts';
 import { digestOf } from '../digests/index.ts';
 import { createThrottle } from '../jobs/index.ts';
 import type { BlobStore } from './blob-store.ts';
+import { recordState } from './damage.ts';
 import { BlobMissingError, StorageUnavailableError } from './errors.ts';
 import { blobRepository, type BlobRow } from './repository.ts';
-import { scrubRepository, type SlotOfBlob } from './scrub-repository.ts';
+import { referenceRepository, type SlotOfBlob } from './reference-repository.ts';
+import { scrubRepository } from './scrub-repository.ts';
 
 /**
  * `size`, `digest`: the stored bytes differ; `unreadable`: the storage works, but cannot read this blob; `gone`: the
@@ -99,7 +101,7 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
         const verdict = await examine(row);
         const state = verdict === 'sound' ? 'sound' : verdict === 'gone' ? 'missing' : 'damaged';
         const isMarked =
-          state === row.state || (await inTransaction((tx) => blobRepository(tx).mark({ digest, storageKey }, state)));
+          state === row.state || (await inTransaction((tx) => recordState(tx, { digest, storageKey }, state)));
         if (isMarked && (state === 'sound' || (await isCurrent(row)))) return record(row, verdict);
         // Repaired, adopted or swept while it was read: check its current row instead.
         row = await blobRepository(database.db).find(digest);
@@ -175,7 +177,7 @@ export function createScrub({ database, store, bytesPerSecond }: ScrubOptions): 
     missingBlobs,
     recoveredBlobs,
   }: ScrubProgress): Promise<ScrubResult> {
-    const artefacts = await rows.listSlots(findings.map(({ digest }) => digest));
+    const artefacts = await referenceRepository(database.db).listSlots(findings.map(({ digest }) => digest));
     const all = findings.map((finding) => ({ ...finding, artefacts: artefacts.get(finding.digest) ?? [] }));
     return {
       checkedBlobs,

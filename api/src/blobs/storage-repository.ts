@@ -1,4 +1,5 @@
 import type { Executor } from '../db/index.ts';
+import { referenceRepository } from './reference-repository.ts';
 
 export function storageRepository(executor: Executor) {
   return {
@@ -12,21 +13,11 @@ export function storageRepository(executor: Executor) {
         .select(({ fn }) => fn.countAll<number>().as('count'))
         .where('state', '<>', 'sound')
         .executeTakeFirstOrThrow();
-      const repeated = executor
-        .selectFrom('slots')
-        .select(['digest', 'size', ({ fn }) => fn.countAll<number>().as('count')])
-        .groupBy(['digest', 'size'])
-        .having(({ fn }) => fn.countAll(), '>', 1)
-        .as('repeated');
-      const shared = await executor
-        .selectFrom(repeated)
-        .select((eb) => eb.fn.sum<number | null>(eb('size', '*', eb.parens(eb('count', '-', 1)))).as('size'))
-        .executeTakeFirstOrThrow();
       // PostgreSQL sums int8 as numeric, which arrives as text.
       return {
         blobs: stored.count,
         storedBytes: Number(stored.size ?? 0),
-        sharedBytes: Number(shared.size ?? 0),
+        sharedBytes: await referenceRepository(executor).sharedBytes(),
         unsoundBlobs: unsound.count,
       };
     },

@@ -78,10 +78,10 @@ export function storageRoutes(storage: Storage, streams: EventStreamOptions = {}
       },
       (request, reply) => {
         const { watch, isAllowed } = storage.watcherFor(request.actor);
-        const stream = openStream(reply, isAllowed);
+        const stream = openStream(reply, { isAllowed });
         stream.onClose(
           watch((job, state) => {
-            stream.send(job, state);
+            stream.send({ event: job, data: JSON.stringify(state) });
           }),
         );
       },

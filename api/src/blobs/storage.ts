@@ -1,8 +1,8 @@
 // Storage administration: totals, sweep (garbage collection) and scrub (integrity check), and watching both jobs.
 
 import { changeAs, enforce, isStillAllowed, policy, type Actor, type Caller } from '../access/index.ts';
-import { appendAudit } from '../audit/index.ts';
 import type { Database } from '../db/index.ts';
+import { recordChange } from '../events/index.ts';
 import type { Jobs, JobState } from '../jobs/index.ts';
 import type { BlobStore } from './blob-store.ts';
 import { createScrub, type ScrubProgress, type ScrubResult } from './scrub.ts';
@@ -132,7 +132,7 @@ export function createStorage({
     async begin(actor, job) {
       await changeAs(database, actor, policy.manageStorage, async (tx, current) => {
         await jobs.makeDue(tx, JOBS[job]);
-        await appendAudit(tx, current, { action: `storage.${job}`, targetType: 'storage', targetId: job });
+        await recordChange(tx, current, { action: `storage.${job}`, targetType: 'storage', targetId: job });
       });
       jobs.wake(JOBS[job]);
       return view(job);

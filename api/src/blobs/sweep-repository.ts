@@ -1,7 +1,7 @@
-import { sql } from 'kysely';
 import { databaseTime, type DialectName, type Executor, type Tx } from '../db/index.ts';
+import { isReferredTo } from './reference-repository.ts';
 
-/** A blob that no slot refers to. */
+/** A blob that nothing refers to. */
 export interface UnreferencedBlob {
   digest: string;
   storageKey: string;
@@ -12,7 +12,7 @@ export interface UnreferencedBlob {
 export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
   const columns = ['digest', 'storage_key as storageKey', 'size as sizeBytes'] as const;
   const olderThan = (graceMs: number) => databaseTime(dialect, -graceMs);
-  const referenced = sql<boolean>`exists (select 1 from slots where slots.digest = blobs.digest)`;
+  const referenced = isReferredTo('blobs.digest');
 
   return {
     /** Finds where the next window of blobs after a digest ends, in digest order; undefined after the last blob. */
@@ -31,7 +31,7 @@ export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
       return last === null ? undefined : { last, count };
     },
 
-    /** Lists the blobs of a window that no slot refers to and that are not marked yet. */
+    /** Lists the blobs of a window that nothing refers to and that are not marked yet. */
     async listNewlyUnreferenced(after: string, last: string): Promise<UnreferencedBlob[]> {
       return executor
         .selectFrom('blobs')
@@ -72,7 +72,7 @@ export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
           .execute();
     },
 
-    /** Marks those locked rows that no slot refers to. */
+    /** Marks those locked rows that nothing refers to. */
     async markUnreferenced(digests: readonly string[]): Promise<void> {
       await executor
         .updateTable('blobs')
@@ -83,7 +83,7 @@ export function sweepRepository(executor: Executor | Tx, dialect: DialectName) {
         .execute();
     },
 
-    /** Deletes those locked rows that no slot refers to and whose grace period is over; returns the deleted rows. */
+    /** Deletes those locked rows that nothing refers to and whose grace period is over; returns the deleted rows. */
     async deleteUnreferenced(digests: readonly string[], graceMs: number): Promise<UnreferencedBlob[]> {
       return executor
         .deleteFrom('blobs')

@@ -1,4 +1,4 @@
-// Settings of what may be published, and of the audit log.
+// Settings of what may be published, of the audit log and of events.
 
 import { Type } from 'typebox';
 import { List } from './field-types.ts';
@@ -35,5 +35,11 @@ export const artefactSettings = {
     maximum: 36_500,
     default: 365,
     description: 'How long audit log events are kept',
+  }),
+  EVENTS_DAYS: Type.Integer({
+    minimum: 1,
+    maximum: 3_650,
+    default: 30,
+    description: 'How many days events are kept for consumers that were away',
   }),
 };

@@ -23,6 +23,7 @@ import { countUnendedRuns } from './migrations/0016-parked-runs.ts';
 import { addTarballWarnings } from './migrations/0017-portability.ts';
 import { addListOrders } from './migrations/0018-list-orders.ts';
 import { versionStoredShapes } from './migrations/0019-stored-shapes.ts';
+import { createEvents } from './migrations/0020-events.ts';
 
 type MigrationStep = (db: Executor, dialect: DialectName) => Promise<void>;
 
@@ -47,6 +48,7 @@ const STEPS: Record<string, MigrationStep> = {
   '0017-portability': addTarballWarnings,
   '0018-list-orders': addListOrders,
   '0019-stored-shapes': versionStoredShapes,
+  '0020-events': createEvents,
 };
 
 /**

@@ -1,20 +1,20 @@
 // Table types, the same on SQLite and PostgreSQL: times are ISO 8601 text, booleans 0 or 1, JSON is text.
-// migrations/ creates the tables. More tables: auth-schema.ts (better-auth), remote-schema.ts, tarball-schema.ts,
-// transfer-schema.ts.
+// migrations/ creates the tables. More tables: auth-schema.ts (better-auth), event-schema.ts, remote-schema.ts,
+// tarball-schema.ts, transfer-schema.ts.
 
 import type { Generated } from 'kysely';
 import type { AuthSchema } from './auth-schema.ts';
+import type { EventSchema } from './event-schema.ts';
 import type { RemoteSchema } from './remote-schema.ts';
 import type { TarballSchema } from './tarball-schema.ts';
 import type { TransferSchema } from './transfer-schema.ts';
 
-export interface Schema extends AuthSchema, RemoteSchema, TarballSchema, TransferSchema {
+export interface Schema extends AuthSchema, EventSchema, RemoteSchema, TarballSchema, TransferSchema {
   access_grants: AccessGrantsTable;
   api_keys: ApiKeysTable;
   artefact_access: ArtefactAccessTable;
   artefact_documents: ArtefactDocumentsTable;
   artefacts: ArtefactsTable;
-  audit_events: AuditEventsTable;
   blob_writers: BlobWritersTable;
   blobs: BlobsTable;
   failed_attempts: FailedAttemptsTable;
@@ -66,6 +66,8 @@ export interface ApiKeysTable {
   rotated_at: string | null;
   /** When the expiry notice was sent. */
   expiry_announced_at: string | null;
+  /** When the event about its expiry was written. */
+  expiry_recorded_at: string | null;
   /** Trusted publisher of a short-lived key that a pipeline got for its identity token. */
   publisher_id: string | null;
 }
@@ -206,22 +208,6 @@ export interface BlobWritersTable {
   state: string;
   created_at: string;
   heartbeat_at: string;
-}
-
-export interface AuditEventsTable {
-  id: string;
-  at: string;
-  actor_kind: string;
-  actor_id: string | null;
-  actor_name: string | null;
-  action: string;
-  target_type: string;
-  target_id: string;
-  outcome: string;
-  ip: string | null;
-  request_id: string | null;
-  /** JSON. */
-  details: string | null;
 }
 
 export interface ThumbnailsTable {

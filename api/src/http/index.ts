@@ -22,4 +22,10 @@ export { MAX_PAGE_SIZE, pageFields } from './page-query.ts';
 export { isProxied } from './proxied.ts';
 export { registerPrivateDocuments } from './caching.ts';
 export { sendBytes, type ByteSource } from './send-bytes.ts';
-export { eventStreams, type EventStream, type EventStreamOptions, type OpenEventStream } from './events.ts';
+export {
+  eventStreams,
+  type EventStream,
+  type EventStreamOptions,
+  type OpenEventStream,
+  type ServerSentEvent,
+} from './events.ts';

@@ -2,6 +2,7 @@
 
 import type { Executor, Tx } from '../db/index.ts';
 import { createCipher, unreadableKey, type Cipher } from './cipher.ts';
+import { recordOutcome } from './outcome.ts';
 import { remoteRepository } from './repository.ts';
 
 /** Lists the registries whose key cannot be decrypted, by URL. @param cipherPassword CIPHER_PASSWORD */
@@ -14,12 +15,7 @@ export async function listUnreadableKeys(executor: Executor, cipherPassword: str
 /** Shows for registries that their key must be entered again, as their next synchronisation would. */
 export async function markUnreadableKeys(tx: Tx, ids: readonly string[]): Promise<void> {
   const { message, code } = unreadableKey();
-  for (const id of ids)
-    await remoteRepository(tx).update(id, {
-      last_sync_status: 'error',
-      last_sync_error: message,
-      last_sync_error_code: code,
-    });
+  for (const id of ids) await recordOutcome(tx, id, { code, text: message });
 }
 
 function isReadable(cipher: Cipher, key: string, id: string): boolean {

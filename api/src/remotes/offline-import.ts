@@ -2,7 +2,7 @@
 // swap of all slots as a synchronisation.
 
 import { SYSTEM_ACTOR } from '../access/index.ts';
-import { appendAudit } from '../audit/index.ts';
+import { recordChange } from '../events/index.ts';
 import type { Upstream } from '../upstream/index.ts';
 import { createDiskSpaceCheck } from './disk-space.ts';
 import { RemoteUrlInvalidError } from './errors.ts';
@@ -80,7 +80,7 @@ export function createOfflineImport(options: OfflineImportOptions): ImportOfflin
         next_full_at: null,
       });
       await rows.select(remoteId, ids, true);
-      await appendAudit(tx, SYSTEM_ACTOR, {
+      await recordChange(tx, SYSTEM_ACTOR, {
         action: 'remote.import',
         targetType: 'remote-registry',
         targetId: remoteId,

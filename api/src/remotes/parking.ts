@@ -4,6 +4,7 @@
 import type { Database } from '../db/index.ts';
 import type { JobContext } from '../jobs/index.ts';
 import { SyncParkedError } from './errors.ts';
+import { recordOutcome } from './outcome.ts';
 import type { Remote, SyncProgress } from './remote.ts';
 import { remoteRepository } from './repository.ts';
 
@@ -29,12 +30,7 @@ export async function parkAfterDeaths(
   await database.transaction(async (tx) => {
     await assertHeld(tx);
     await remoteRepository(tx).endRequest(remote);
-    await remoteRepository(tx).update(remote.id, {
-      last_sync_at: new Date().toISOString(),
-      last_sync_status: 'error',
-      last_sync_error: message,
-      last_sync_error_code: code,
-    });
+    await recordOutcome(tx, remote.id, { code, text: message });
   });
   return true;
 }

@@ -2,8 +2,8 @@
 
 import { changeAs, enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import type { Mirroring } from '../artefacts/index.ts';
-import { appendAudit } from '../audit/index.ts';
 import type { Database } from '../db/index.ts';
+import { recordChange } from '../events/index.ts';
 import type { Jobs } from '../jobs/index.ts';
 import { assertPattern } from '../patterns/index.ts';
 import type { Cipher } from './cipher.ts';
@@ -76,7 +76,7 @@ export function createRegistries({
         });
         if (!isNew) throw new RemoteExistsError(`The registry ${id} exists already: change it, or remove it first.`);
         await jobs.schedule(tx, jobName(id), msUntil(nextFullAt(effectiveSchedule)));
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'remote.create',
           targetType: 'remote-registry',
           targetId: id,
@@ -100,7 +100,7 @@ export function createRegistries({
         actor,
         id,
         { action: 'edit', details: { fields: Object.keys(patch) } },
-        async (tx, remote) => {
+        async (tx, remote, current) => {
           if (Object.keys(patch).length === 0) return registry.viewIn(tx, remote.id);
           await remoteRepository(tx).update(remote.id, {
             ...(name !== undefined && { name }),
@@ -112,7 +112,8 @@ export function createRegistries({
             ...(selectedPatterns !== undefined && { selected_patterns: JSON.stringify(selectedPatterns) }),
           });
           if (schedule !== undefined) await jobs.schedule(tx, jobName(remote.id), await nextRunInMs(tx, remote.id));
-          if (selectedPatterns) unfinished = await selection.releaseUnmatched(tx, remote.id, selectedPatterns);
+          if (selectedPatterns)
+            unfinished = await selection.releaseUnmatched(tx, current, remote.id, selectedPatterns);
           return registry.viewIn(tx, remote.id);
         },
       );
@@ -123,8 +124,8 @@ export function createRegistries({
     /** Removes a registry; its mirrors become local artefacts. @throws remote_not_found */
     async delete(actor: Actor, id: string): Promise<void> {
       let unfinished: string[] = [];
-      await registry.change(actor, id, { action: 'delete', details: {} }, async (tx, remote) => {
-        await mirroring.detach(tx, remote.id);
+      await registry.change(actor, id, { action: 'delete', details: {} }, async (tx, remote, current) => {
+        await mirroring.detach(tx, current, remote.id);
         unfinished = await fetchRepository(tx).removeOf(remote.id);
         await remoteRepository(tx).delete(remote.id);
         await jobs.remove(tx, jobName(remote.id));

@@ -1,8 +1,8 @@
 // One remote registry: finds it, renders its view, and changes it with an audit entry.
 
-import { changeAs, policy, type Actor } from '../access/index.ts';
-import { appendAudit } from '../audit/index.ts';
+import { changeAs, policy, type Actor, type CurrentActor } from '../access/index.ts';
 import type { Database, Tx } from '../db/index.ts';
+import { recordChange } from '../events/index.ts';
 import type { Jobs, JobState } from '../jobs/index.ts';
 import { RemoteNotFoundError } from './errors.ts';
 import { normaliseUrl } from './operations.ts';
@@ -70,13 +70,13 @@ export function createRegistry({ database, jobs }: { database: Database; jobs: J
       actor: Actor,
       id: string,
       { action, details }: Change,
-      work: (tx: Tx, remote: Remote) => Promise<T>,
+      work: (tx: Tx, remote: Remote, actor: CurrentActor) => Promise<T>,
     ): Promise<T> {
       return changeAs(database, actor, policy.manageRemotes, async (tx, current) => {
         const remote = await remoteRepository(tx).lock(normaliseId(id));
         if (!remote) throw notFound();
-        const result = await work(tx, remote);
-        await appendAudit(tx, current, {
+        const result = await work(tx, remote, current);
+        await recordChange(tx, current, {
           action: `remote.${action}`,
           targetType: 'remote-registry',
           targetId: remote.id,

@@ -207,10 +207,10 @@ export function remoteRoutes(remotes: Remotes, streams: EventStreamOptions = {})
       },
       async (request, reply) => {
         const { watch, isAllowed } = await remotes.watcherFor(request.actor, request.params.id);
-        const stream = openStream(reply, isAllowed);
+        const stream = openStream(reply, { isAllowed });
         stream.onClose(
           watch((remote) => {
-            stream.send('sync', remote);
+            stream.send({ event: 'sync', data: JSON.stringify(remote) });
           }),
         );
         return reply;

@@ -1,7 +1,7 @@
 // Selects and unselects the artefacts of a remote registry to be mirrored.
 
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { enforce, policy, type Actor } from '../access/index.ts';
+import { enforce, policy, type Actor, type CurrentActor } from '../access/index.ts';
 import { assertArtefactId, type Mirroring, type Publishing } from '../artefacts/index.ts';
 import type { Tx } from '../db/index.ts';
 import type { Jobs } from '../jobs/index.ts';
@@ -30,9 +30,9 @@ export type Selection = ReturnType<typeof createSelection>;
 
 export function createSelection({ registry, jobs, mirroring, publishing, onError }: SelectionOptions) {
   /** Makes a mirror local. @returns storage keys of unfinished downloads, to discard after the commit */
-  async function release(tx: Tx, remoteId: string, artefactId: string): Promise<string[]> {
+  async function release(tx: Tx, actor: CurrentActor, remoteId: string, artefactId: string): Promise<string[]> {
     await remoteRepository(tx).unselect(remoteId, artefactId);
-    await mirroring.detach(tx, remoteId, [artefactId]);
+    await mirroring.detach(tx, actor, remoteId, [artefactId]);
     return fetchRepository(tx).removeOf(remoteId, [artefactId]);
   }
 
@@ -44,7 +44,12 @@ export function createSelection({ registry, jobs, mirroring, publishing, onError
     discard,
 
     /** Releases, as `release` does, mirrors that no pattern matches and that are not selected by id. */
-    async releaseUnmatched(tx: Tx, remoteId: string, patterns: readonly string[]): Promise<string[]> {
+    async releaseUnmatched(
+      tx: Tx,
+      actor: CurrentActor,
+      remoteId: string,
+      patterns: readonly string[],
+    ): Promise<string[]> {
       const mirrors = await mirroring.overview(remoteId, tx);
       const unfinished: string[] = [];
       const results = await remoteRepository(tx).results(remoteId);
@@ -52,7 +57,7 @@ export function createSelection({ registry, jobs, mirroring, publishing, onError
         if (at % MATCHED_AT_ONCE === 0) await nextTurn();
         const artefact = { id: artefactId, category: mirrors.get(artefactId)?.category ?? '' };
         if (!selected && !patterns.some((pattern) => matches(pattern, artefact)))
-          unfinished.push(...(await release(tx, remoteId, artefactId)));
+          unfinished.push(...(await release(tx, actor, remoteId, artefactId)));
       }
       return unfinished;
     },
@@ -91,11 +96,16 @@ export function createSelection({ registry, jobs, mirroring, publishing, onError
     /** Unselects an artefact; its mirror becomes local. @throws remote_not_found, not_selected */
     async unselect(actor: Actor, id: string, artefactId: string): Promise<void> {
       let unfinished: string[] = [];
-      await registry.change(actor, id, { action: 'unselect', details: { artefactId } }, async (tx, remote) => {
-        if (!(await remoteRepository(tx).findResult(remote.id, artefactId)))
-          throw new NotSelectedError(`${artefactId} is not selected from this registry.`);
-        unfinished = await release(tx, remote.id, artefactId);
-      });
+      await registry.change(
+        actor,
+        id,
+        { action: 'unselect', details: { artefactId } },
+        async (tx, remote, current) => {
+          if (!(await remoteRepository(tx).findResult(remote.id, artefactId)))
+            throw new NotSelectedError(`${artefactId} is not selected from this registry.`);
+          unfinished = await release(tx, current, remote.id, artefactId);
+        },
+      );
       await discard(unfinished);
     },
   };

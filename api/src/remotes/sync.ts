@@ -27,6 +27,7 @@ import { RemoteNotFoundError } from './errors.ts';
 import { fetchRepository, type StoredFetch } from './fetch-repository.ts';
 import { MirrorCancelledError, type MirrorArtefact, type MirrorRun } from './mirror.ts';
 import { describeFailures, NAMED_FAILURES, nextFullAt } from './operations.ts';
+import { recordOutcome, type Outcome } from './outcome.ts';
 import { parkAfterDeaths } from './parking.ts';
 import type { ArtefactResult, Remote, SyncProgress, SyncReport } from './remote.ts';
 import { remoteRepository } from './repository.ts';
@@ -86,18 +87,18 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
       // Includes failures of earlier runs: success means that every selected artefact is up to date.
       const { count, first } = await rows.failures(remoteId, NAMED_FAILURES);
       const text = count === 0 ? undefined : describeFailures(first, count);
-      await finish(remote, startedAt, text === undefined ? undefined : { code: 'artefacts_failed', text }, context);
+      await finish(remote, startedAt, text === undefined ? { report } : { code: 'artefacts_failed', text }, context);
       return report;
     } catch (thrown) {
       if (context.signal.aborted || thrown instanceof LeaseLostError) throw thrown;
       const error = thrown instanceof UnreadError ? thrown.cause : thrown;
-      const failure = {
-        last_sync_at: new Date().toISOString(),
-        last_sync_status: 'error',
-        last_sync_error: thrown instanceof UnreadError ? thrown.message : reasonOf(error),
-        last_sync_error_code: codeOf(error),
-      };
-      await rows.update(remoteId, failure).catch(() => undefined);
+      const text = thrown instanceof UnreadError ? thrown.message : reasonOf(error);
+      await database
+        .transaction(async (tx) => {
+          await context.assertHeld(tx);
+          await recordOutcome(tx, remoteId, { code: codeOf(error), text });
+        })
+        .catch(() => undefined);
       // A retry would not help: a superadmin has to confirm.
       if (error instanceof TooManyRemovedError) return await awaitConfirmation(remote, startedAt);
       throw error;
@@ -231,24 +232,18 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
     return new UnreadError(ids, cause);
   }
 
-  async function finish(
-    remote: Remote,
-    startedAt: Date,
-    error: { code: string; text: string } | undefined,
-    { assertHeld }: JobContext,
-  ): Promise<void> {
+  async function finish(remote: Remote, startedAt: Date, outcome: Outcome, { assertHeld }: JobContext): Promise<void> {
     await database.transaction(async (tx) => {
       await assertHeld(tx);
       // Its schedule may have changed during the run.
       const current = await remoteRepository(tx).lock(remote.id);
       await remoteRepository(tx).endRequest(remote);
-      await remoteRepository(tx).update(remote.id, {
-        last_sync_at: new Date().toISOString(),
-        last_sync_status: error === undefined ? 'success' : 'error',
-        last_sync_error: error?.text ?? null,
-        last_sync_error_code: error?.code ?? null,
-        ...(isFullRun(remote, startedAt) && { next_full_at: nextFullAt(current?.schedule) }),
-      });
+      await recordOutcome(
+        tx,
+        remote.id,
+        outcome,
+        isFullRun(remote, startedAt) ? { next_full_at: nextFullAt(current?.schedule) } : {},
+      );
     });
   }
 

@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { changeAs, CLOCK_TOLERANCE_SECONDS, enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import { scopesOf, scopeWarnings, type UploadTokens } from '../api-keys/index.ts';
 import { networkOf, type AttemptLimit } from '../attempts/index.ts';
-import { appendAudit } from '../audit/index.ts';
 import type { Database } from '../db/index.ts';
+import { recordChange } from '../events/index.ts';
 import { MAX_PAGE_SIZE } from '../http/index.ts';
 import {
   IdentityTokenInvalidError,
@@ -85,7 +85,7 @@ export function createTrustedPublisherService({
       const target = { targetType: 'trusted-publisher', targetId: publisher._id } as const;
       const isUnknown = publisher.repositoryId === undefined && repositoryId !== undefined;
       if (isUnknown && (await rows.setRepositoryId(publisher._id, repositoryId)))
-        await appendAudit(tx, current, { action: 'trusted-publisher.update', ...target, details: { repositoryId } });
+        await recordChange(tx, current, { action: 'trusted-publisher.update', ...target, details: { repositoryId } });
       if (!(await rows.recordUse(publisher._id, { at: new Date().toISOString(), repositoryId })))
         throw new PublisherNotTrustedError(
           'The trusted publisher was removed in the meantime, or another repository of this name used it first: run ' +
@@ -102,7 +102,7 @@ export function createTrustedPublisherService({
         scopes: scopesOf(publisher),
         lifetimeSeconds: TOKEN_LIFETIME_SECONDS,
       });
-      await appendAudit(tx, current, {
+      await recordChange(tx, current, {
         action: 'trusted-publisher.exchange',
         ...target,
         details: { apiKeyId: id, shortId, expiresAt, ...jobDetails(claims) },
@@ -124,7 +124,7 @@ export function createTrustedPublisherService({
           ...(caller.kind === 'user' && { createdBy: { userId: caller.user.id, userName: caller.user.name } }),
         };
         await publishers(tx).insert(publisher);
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'trusted-publisher.create',
           targetType: 'trusted-publisher',
           targetId: publisher._id,
@@ -146,7 +146,7 @@ export function createTrustedPublisherService({
         if (!publisher)
           throw new PublisherNotFoundError('No trusted publisher has this ID: it may have been removed.');
         await tokens.deleteOf(tx, id);
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'trusted-publisher.delete',
           targetType: 'trusted-publisher',
           targetId: id,

@@ -5,6 +5,7 @@ import { createHmac, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { sql } from 'kysely';
 import { createApp } from '../../src/app.ts';
 import { readConfig } from '../../src/config/index.ts';
@@ -38,6 +39,8 @@ export interface MeanwhileApp extends TestClient, WithStorage {
   key(): Promise<Person>;
   /** Prepares work to run once, before the first transaction of the request that is sent with these headers. */
   beforeTransaction(work: () => Promise<void>): { headers: Headers; hasRun(): boolean };
+  /** Number of connections to the server. */
+  connections(): Promise<number>;
   /** How often the work of a transaction has run again, after a conflict such as a deadlock. */
   repeatedTransactions(): number;
   /** All rows as texts such as `artefacts|1|public|…`, except those that differ at any time. */
@@ -47,6 +50,7 @@ export interface MeanwhileApp extends TestClient, WithStorage {
 
 export interface MeanwhileOptions {
   heartbeatMs?: number;
+  stallMs?: number;
   publicUrl?: string;
   port?: number;
   /** Called with errors of background work. Default: throws them. */
@@ -65,7 +69,7 @@ const fail = (error: unknown): never => {
 
 export async function startMeanwhileApp(
   dialect: DialectName,
-  { heartbeatMs, publicUrl = 'http://localhost', port = 0, onError = fail }: MeanwhileOptions = {},
+  { heartbeatMs, stallMs, publicUrl = 'http://localhost', port = 0, onError = fail }: MeanwhileOptions = {},
 ): Promise<MeanwhileApp> {
   const folder = await mkdtemp(join(tmpdir(), 'berth-meanwhile-'));
   const created = dialect === 'postgres' ? await createTestDatabaseUrl({ migrated: true }) : undefined;
@@ -119,7 +123,7 @@ export async function startMeanwhileApp(
     metrics: createMetrics(),
     serveMetrics: false,
     phaseNow: () => 'serving',
-    streams: { heartbeatMs },
+    streams: { heartbeatMs, stallMs },
   });
   opened.push(app);
   app.server.prependListener('request', ({ headers }) => {
@@ -204,6 +208,7 @@ export async function startMeanwhileApp(
       pending.set(id, work);
       return { headers: { [REQUEST_ID]: id }, hasRun: () => !pending.has(id) };
     },
+    connections: promisify(app.server.getConnections.bind(app.server)),
     repeatedTransactions: () => repeated,
     async dump() {
       const selects = tables.map(({ name, columns }) => {

@@ -120,6 +120,31 @@ export const ACCOUNT_MATRICES: Record<string, Matrix> = {
       admin of another organisation | yes            | yes            | 403             | 403             | 403       | 403       | 403            | 403            | 403`,
   },
 
+  'events': {
+    actions: {
+      read: ['readEvents'],
+      operational: ['seeOperationalEvents'],
+    },
+    cells: `
+                                    | read | operational
+      anonymous                     | 401  | 401
+      internal                      | yes  | yes
+      internal for Acme             | yes  | 403
+      internal for Acme/geo         | yes  | 403
+      upload key                    | 403  | 403
+      read key of Acme              | yes  | 403
+      read key of Acme without grant| yes  | 403
+      read key of Acme/geo          | yes  | 403
+      superadmin                    | yes  | yes
+      admin of Acme                 | yes  | 403
+      admin of Acme/geo             | yes  | 403
+      member of Acme                | yes  | 403
+      member of Acme without grant  | yes  | 403
+      member of Acme/geo            | yes  | 403
+      Uma for herself               | yes  | 403
+      admin of another organisation | yes  | 403`,
+  },
+
   'what needs no right': {
     actions: {
       'exchange token': ['exchangeIdentityToken'],

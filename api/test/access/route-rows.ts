@@ -47,6 +47,10 @@ const SIGNED_IN = 'unauth forbid forbid forbid forbid forbid ok ok ok ok';
 const SUPERADMIN = 'unauth forbid forbid forbid forbid forbid forbid forbid forbid ok';
 const CURATORS = 'unauth ok acting forbid forbid forbid forbid forbid forbid ok';
 const UPLOADERS = 'unauth ok acting ok forbid forbid forbid forbid forbid ok';
+/** Whoever may see artefacts of an account. */
+const READERS = 'unauth ok ok forbid ok ok ok ok ok ok';
+/** Of these, who reads what is of no artefact. */
+const UNLIMITED = 'unauth ok forbid forbid forbid forbid forbid forbid forbid ok';
 const OF_ACME = 'unauth forbid forbid forbid forbid forbid forbid ok forbid ok';
 
 /** Cells for an artefact that is public, shared with acme, or private. */
@@ -217,6 +221,12 @@ export const ROWS: Row[] = [
   v1('GET', '/stats', '200', SUPERADMIN),
   v1('GET', '/audit-events', '200', SUPERADMIN),
   v1('GET', '/audit-events/export', '200', SUPERADMIN),
+  ...['', '/stream'].flatMap((rest) => [
+    v1('GET', `/events${rest}`, '200', READERS),
+    v1('GET', `/events${rest}`, '200', READERS, { path: `/events${rest}?types=artefact.,key.&artefact=private` }),
+    v1('GET', `/events${rest}`, '200', UNLIMITED, { path: `/events${rest}?types=artefact.created,key.revoked` }),
+    v1('GET', `/events${rest}`, '410 events_gone', READERS, { path: `/events${rest}?after=nothing` }),
+  ]),
   v1('GET', '/sign-in', '200', ALL),
   v1('GET', '/storage', '200', SUPERADMIN),
   v1('GET', '/storage/events', '200', SUPERADMIN),

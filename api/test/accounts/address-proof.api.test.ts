@@ -30,7 +30,7 @@ for (const dialect of DIALECTS) {
       it = await createAccountsApp(dialect, {
         mailer: createMailer({ url: mail.url, from: 'berth@example.org' }),
         onUserTakenOver: [
-          (_tx, { id }) => {
+          (_tx, _actor, { id }) => {
             takenOver.push(id);
             return Promise.resolve();
           },

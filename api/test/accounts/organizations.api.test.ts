@@ -21,7 +21,7 @@ for (const dialect of DIALECTS) {
     before(async () => {
       it = await createAccountsApp(dialect, {
         onAccountDeleted: [
-          (_tx, account) => {
+          (_tx, _actor, account) => {
             deleted.push(account);
             return refuseDeletion ? Promise.reject(new Error('not now')) : Promise.resolve();
           },

@@ -5,6 +5,7 @@ import { apiKeyRepository } from '../../src/api-keys/repository.ts';
 import { createApiKeyService } from '../../src/api-keys/service.ts';
 import type { NewApiKey } from '../../src/api-keys/schemas.ts';
 import { createDatabase } from '../../src/db/index.ts';
+import { SYSTEM_ACTOR } from '../../src/access/index.ts';
 import { ACME, ACME_GEO, ACME_SEA, CALLERS } from '../access/callers.ts';
 import { actorOf, describeOnBothDatabases, failingAt, noonPlus } from './api-keys-fixture.ts';
 
@@ -98,7 +99,7 @@ describeOnBothDatabases('a raw key', (fixture) => {
       await create({ type: 'read', owner: ACME_GEO }),
       await create({ type: 'read', owner: ACME_SEA }),
     ];
-    assert.equal(await fixture.database.transaction((tx) => keys.deleteKeysOf(tx, ACME_GEO)), 1);
+    await fixture.database.transaction((tx) => keys.deleteKeysOf(tx, SYSTEM_ACTOR, ACME_GEO));
     assert.equal(await keys.authenticate(geo.key), undefined);
     assert.ok(await keys.authenticate(sea.key));
   });

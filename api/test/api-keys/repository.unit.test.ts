@@ -106,7 +106,7 @@ describeOnBothDatabases('the key repository', (fixture) => {
   for (const [name, owner, remaining] of deletions) {
     test(`deletes the keys of ${name}`, async () => {
       await insertAll(...owned);
-      assert.equal(await keys().deleteOf(owner), owned.length - remaining.length);
+      assert.equal((await keys().deleteOf(owner)).length, owned.length - remaining.length);
       assert.deepEqual(await idsOf({}), remaining);
     });
   }

@@ -37,7 +37,9 @@ describeOnBothDatabases('upload tokens', (fixture) => {
     const rows = apiKeyRepository(fixture.database.db);
     assert.deepEqual(await rows.list({}, { skip: 0, size: 10 }), { results: [], count: 0 });
     assert.equal(await rows.find(id), undefined);
-    assert.deepEqual(await rows.listExpiring(noonPlus(0).toISOString(), noonPlus(2 * HOUR_MS).toISOString(), 10), []);
+    const soon = { after: noonPlus(0).toISOString(), before: noonPlus(2 * HOUR_MS).toISOString(), limit: 10 };
+    for (const missing of ['expiry_announced_at', 'expiry_recorded_at'] as const)
+      assert.deepEqual(await rows.listExpiring(missing, soon), []);
   });
 
   test('are revoked with their publisher, without affecting others', async () => {

@@ -60,6 +60,10 @@ describe('a query', () => {
     const response = await fetch(`${server.url}${path}?${[...required, query].filter(Boolean).join('&')}`, {
       headers,
     });
+    if (response.headers.get('content-type') === 'text/event-stream') {
+      await response.body?.cancel();
+      return `${response.status} stream`;
+    }
     return `${response.status} ${(await response.text()).replaceAll(VOLATILE, '')}`;
   }
 
@@ -85,7 +89,8 @@ describe('a query', () => {
       const size = operation.parameters.find(({ name }) => name === 'size');
       assert.deepEqual([size?.schema.minimum, size?.schema.maximum], [0, 1000], operation.route);
       assert.equal(await ask(operation, `size=${size?.schema.default}`), await ask(operation, ''), operation.route);
-      for (const [parameter, value, same] of PAGES)
+      const own = PAGES.filter(([parameter]) => operation.parameters.some(({ name }) => name === parameter));
+      for (const [parameter, value, same] of own)
         assert.equal(
           await ask(operation, `${parameter}=${value}`),
           await ask(operation, same === undefined ? '' : `${parameter}=${same}`),

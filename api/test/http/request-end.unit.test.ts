@@ -39,7 +39,7 @@ async function startApp(t: TestContext) {
       );
       app.get('/slow', () => waiting.promise);
       app.get('/events', (_request, reply) => {
-        open(reply, () => Promise.resolve(true)).send('state', {});
+        open(reply, { isAllowed: () => Promise.resolve(true) }).send({ event: 'state', data: '{}' });
       });
     },
   });

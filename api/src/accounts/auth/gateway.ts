@@ -1,8 +1,9 @@
 // Forwards calls to better-auth with the real client address, limits failed sign-ins, and audits the outcome.
 
 import { ANONYMOUS, type UserCaller } from '../../access/index.ts';
-import { appendAudit, type AuditEvent } from '../../audit/index.ts';
+import type { AuditEvent } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import { OidcUnavailableError } from '../errors.ts';
 import type { SyncClaims } from '../oidc/sync.ts';
 import { normalizeEmail } from '../operations.ts';
@@ -134,7 +135,7 @@ export function createAuthGateway({
       // The provider's callback redirects even when the sign-in was refused.
       const isRefused = startsSession(action) && !caller && !awaitsSecondFactor(response);
       if (target && (caller !== undefined || (await strangers.isRecorded(target.targetId, request.log))))
-        await appendAudit(database.db, actor, {
+        await recordChange(database.db, actor, {
           action,
           ...target,
           outcome: isRefused && response.status < 400 ? 'refused' : outcomeOf(response),

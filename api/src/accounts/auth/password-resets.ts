@@ -4,8 +4,8 @@
 import { Value } from 'typebox/value';
 import { ANONYMOUS } from '../../access/index.ts';
 import { createAttemptLimit, networkOf } from '../../attempts/index.ts';
-import { appendAudit } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import type { Mailer } from '../../mail/index.ts';
 import { EmailInvalidError } from '../errors.ts';
 import { createMailLimit } from '../mail-limit.ts';
@@ -64,7 +64,7 @@ export function createPasswordResets({
     const user = await findUserByEmail(database.db, email);
     const actor = { caller: ANONYMOUS, ip, requestId };
     const event = { action: 'user.request-password-reset', targetType: 'user', targetId: email } as const;
-    if (user || (await strangers.isRecorded(email, log))) await appendAudit(database.db, actor, event);
+    if (user || (await strangers.isRecorded(email, log))) await recordChange(database.db, actor, event);
     if (!user) return;
     const token = await createToken(user.id);
     await mailer.send({ to: [email], subject: 'Reset your password', text: resetText(publicUrl, token) });

@@ -11,8 +11,8 @@ import {
   type Actor,
   type Caller,
 } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
 import type { AccessGrantsTable, Database, Executor } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import { GrantExistsError, GrantNotFoundError } from '../errors.ts';
 import type { Page, PageQuery } from '../schemas.ts';
 import { findAccountName, findGrantFor, insertGrant, listGrants, deleteGrant } from './repository.ts';
@@ -47,7 +47,7 @@ export function createGrantService({ database }: { database: Database }): GrantS
         };
         if (!(await insertGrant(tx, row))) throw new GrantExistsError('This account already has an access grant.');
         const grant = toGrant(row);
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'access-grant.create',
           targetType: 'access-grant',
           targetId: row.id,
@@ -78,7 +78,7 @@ export function createGrantService({ database }: { database: Database }): GrantS
       await changeAs(database, actor, policy.deleteGrant, async (tx, current) => {
         const row = await deleteGrant(tx, id);
         if (!row) throw new GrantNotFoundError('No access grant has this ID.');
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'access-grant.delete',
           targetType: 'access-grant',
           targetId: id,

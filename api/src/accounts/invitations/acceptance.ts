@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto';
 import { changeAs, policy, UnauthenticatedError, type Actor, type CurrentActor } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import { InvitationFieldsError, InvitationForAnotherError, InvitationNotFoundError } from '../errors.ts';
 import { normalizeEmail } from '../operations.ts';
 import { addDepartment, saveMember } from '../organizations/member-repository.ts';
@@ -59,7 +59,7 @@ async function join(tx: Tx, actor: CurrentActor, row: InvitationRow, userId: str
   if (!(await deleteInvitation(tx, row.id))) throw notFound();
   await saveMember(tx, { organizationId: row.organizationId, userId, role: row.role ?? 'member' });
   if (row.department !== null) await addDepartment(tx, row.organizationId, userId, row.department);
-  await appendAudit(tx, actor, {
+  await recordChange(tx, actor, {
     action: 'organization.accept-invitation',
     targetType: 'organization',
     targetId: row.organizationId,
@@ -76,7 +76,7 @@ async function joinAsUser(tx: Tx, actor: CurrentActor, row: InvitationRow): Prom
   if (!row.mailed || (await findUserByEmail(tx, row.email))?.emailVerified) return;
   await updateUser(tx, caller.user.id, { emailVerified: true });
   await deleteSessionsOf(tx, caller.user.id, caller.sessionId);
-  await appendAudit(tx, actor, {
+  await recordChange(tx, actor, {
     action: 'user.prove-address',
     targetType: 'user',
     targetId: caller.user.id,
@@ -94,7 +94,7 @@ async function joinAsNewUser(
   const created = await insertUser(tx, { ...user, email: row.email, isAdmin: false, isProved });
   // Created concurrently.
   if (!created) throw mustSignIn(row);
-  await appendAudit(tx, actor, {
+  await recordChange(tx, actor, {
     action: 'user.create',
     targetType: 'user',
     targetId: created.id,

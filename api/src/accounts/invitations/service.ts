@@ -3,8 +3,8 @@
 
 import { randomBytes } from 'node:crypto';
 import { changeAs, enforce, policy, type Actor, type Caller, type CurrentActor } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import type { Mailer } from '../../mail/index.ts';
 import { DepartmentNotFoundError, InvitationNotMailedError, OrganizationNotFoundError } from '../errors.ts';
 import { createMailLimit } from '../mail-limit.ts';
@@ -88,7 +88,7 @@ export function createInvitationService({
     });
     const row = await findInvitation(tx, id, new Date());
     if (!row) throw notFound();
-    await appendAudit(tx, actor, {
+    await recordChange(tx, actor, {
       action: 'organization.invite',
       targetType: 'organization',
       targetId: organizationId,
@@ -142,7 +142,7 @@ export function createInvitationService({
     async cancel(actor, organizationId, id) {
       await changeAs(database, actor, manage(organizationId), async (tx, current) => {
         if (!(await deleteInvitation(tx, id, organizationId))) throw notFound();
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'organization.cancel-invitation',
           targetType: 'organization',
           targetId: organizationId,

@@ -2,8 +2,8 @@
 // rules of identity.ts demand happens in one transaction; afterwards it finds the user, or refuses.
 
 import { ANONYMOUS, type CurrentActor } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import type { AuthCalls, Profile } from '../auth/call-context.ts';
 import type { AddressProofs } from '../users/address-proof.ts';
 import {
@@ -95,7 +95,7 @@ export function createAdmission({ database, issuer, verifiedClaim, calls, proofs
     // The address was taken since it was looked for.
     if (!user) return admit(tx, actor, identity);
     await insertIdentity(tx, user.id, key);
-    await appendAudit(tx, actor, {
+    await recordChange(tx, actor, {
       action: 'user.create',
       targetType: 'user',
       targetId: user.id,
@@ -112,7 +112,7 @@ export function createAdmission({ database, issuer, verifiedClaim, calls, proofs
     };
     if (Object.keys(changes).length === 0) return;
     await updateUser(tx, userId, changes);
-    await appendAudit(tx, actor, {
+    await recordChange(tx, actor, {
       action: 'user.update',
       targetType: 'user',
       targetId: userId,
@@ -127,14 +127,14 @@ export function createAdmission({ database, issuer, verifiedClaim, calls, proofs
     { action, userId }: LinkDecision,
   ): Promise<void> {
     let removed: string[] = [];
-    if (action === 'take-over') removed = await proofs.takeOver(tx, userId);
+    if (action === 'take-over') removed = await proofs.takeOver(tx, actor, userId);
     else {
       await deleteIdentities(tx, userId, keysOfUnknownIssuer(await listIdentities(tx, userId)));
       await deleteSessionsOf(tx, userId);
     }
     await updateUser(tx, userId, { email, name });
     await insertIdentity(tx, userId, key);
-    await appendAudit(tx, actor, {
+    await recordChange(tx, actor, {
       action: 'user.link',
       targetType: 'user',
       targetId: userId,

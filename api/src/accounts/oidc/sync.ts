@@ -1,8 +1,8 @@
 // Updates a user's memberships and superadmin role from the claims of the OpenID provider, at each sign-in through it.
 
 import type { CurrentActor } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import { deleteMember, listMembershipRoles, saveMember } from '../organizations/member-repository.ts';
 import { insertOrganization } from '../organizations/repository.ts';
 import { isSuperadmin } from '../operations.ts';
@@ -26,7 +26,7 @@ export function createClaimSync({ database, names }: { database: Database; names
     const currentRoles = await listMembershipRoles(tx, userId);
     for (const { id, name, role } of claimed) {
       if (await insertOrganization(tx, { id, name }))
-        await appendAudit(tx, actor, {
+        await recordChange(tx, actor, {
           action: 'organization.create',
           targetType: 'organization',
           targetId: id,
@@ -34,7 +34,7 @@ export function createClaimSync({ database, names }: { database: Database; names
         });
       if (currentRoles.get(id) === role) continue;
       await saveMember(tx, { organizationId: id, userId, role });
-      await appendAudit(tx, actor, {
+      await recordChange(tx, actor, {
         action: 'organization.save-member',
         targetType: 'organization',
         targetId: id,
@@ -44,7 +44,7 @@ export function createClaimSync({ database, names }: { database: Database; names
     for (const id of currentRoles.keys()) {
       if (claimed.some((it) => it.id === id)) continue;
       await deleteMember(tx, id, userId);
-      await appendAudit(tx, actor, {
+      await recordChange(tx, actor, {
         action: 'organization.delete-member',
         targetType: 'organization',
         targetId: id,
@@ -59,7 +59,7 @@ export function createClaimSync({ database, names }: { database: Database; names
     // The last superadmin is kept, so that someone can correct a wrong claim.
     if (!isAdmin && (await lockSuperadmins(tx, database.dialect)).every((id) => id === userId)) return;
     await updateUser(tx, userId, { isAdmin });
-    await appendAudit(tx, actor, {
+    await recordChange(tx, actor, {
       action: 'user.update',
       targetType: 'user',
       targetId: userId,

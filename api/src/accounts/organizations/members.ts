@@ -1,8 +1,8 @@
 // Members of organisations, with their role and departments.
 
 import { changeAs, isAllowed, policy, type Actor, type Caller } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import {
   DepartmentNotFoundError,
   MemberNotFoundError,
@@ -47,7 +47,7 @@ export function createMemberService(database: Database): MemberService {
           throw new DepartmentNotFoundError(
             `The organisation has no department ${unknown.join(', ')}: create it first.`,
           );
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'organization.save-member',
           targetType: 'organization',
           targetId: organizationId,
@@ -64,7 +64,7 @@ export function createMemberService(database: Database): MemberService {
       await changeAs(database, actor, mayManage(organizationId), async (tx, current) => {
         if (!(await deleteMember(tx, organizationId, userId)))
           throw new MemberNotFoundError('This user is not a member of the organisation.');
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'organization.delete-member',
           targetType: 'organization',
           targetId: organizationId,

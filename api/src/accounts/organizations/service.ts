@@ -1,8 +1,16 @@
 // Organisations and their departments, managed by superadmins. members.ts manages the members.
 
-import { changeAs, enforce, policy, type Account, type Actor, type Caller } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
+import {
+  changeAs,
+  enforce,
+  policy,
+  type Account,
+  type Actor,
+  type Caller,
+  type CurrentActor,
+} from '../../access/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import { DepartmentNotFoundError, OrganizationExistsError, OrganizationNotFoundError } from '../errors.ts';
 import { toIso } from '../operations.ts';
 import type { Page, PageQuery } from '../schemas.ts';
@@ -41,7 +49,7 @@ export interface OrganizationService {
 export interface OrganizationServiceOptions {
   database: Database;
   /** Called in the transaction that deletes an account; deletes what else it owned. */
-  onAccountDeleted: (tx: Tx, account: Account) => Promise<void>;
+  onAccountDeleted: (tx: Tx, actor: CurrentActor, account: Account) => Promise<void>;
 }
 
 export function createOrganizationService({
@@ -55,7 +63,7 @@ export function createOrganizationService({
         if (!row) throw new OrganizationExistsError('An organisation with this ID already exists.');
         if (current.caller.kind === 'user')
           await saveMember(tx, { organizationId: id, userId: current.caller.user.id, role: 'admin' });
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'organization.create',
           targetType: 'organization',
           targetId: id,
@@ -81,7 +89,7 @@ export function createOrganizationService({
     async rename(actor, id, name) {
       return changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
         const row = requireOrganization(await renameOrganization(tx, id, name.trim()));
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'organization.update',
           targetType: 'organization',
           targetId: id,
@@ -94,8 +102,8 @@ export function createOrganizationService({
     async remove(actor, id) {
       await changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
         if (!(await deleteOrganization(tx, id))) throw organizationNotFound();
-        await onAccountDeleted(tx, { type: 'organization', id });
-        await appendAudit(tx, current, { action: 'organization.delete', targetType: 'organization', targetId: id });
+        await onAccountDeleted(tx, current, { type: 'organization', id });
+        await recordChange(tx, current, { action: 'organization.delete', targetType: 'organization', targetId: id });
       });
     },
 
@@ -104,7 +112,7 @@ export function createOrganizationService({
         requireOrganization(await findOrganization(tx, organizationId));
         const department = { id, name: name.trim() };
         await saveDepartment(tx, organizationId, department);
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'organization.save-department',
           targetType: 'organization',
           targetId: organizationId,
@@ -118,8 +126,8 @@ export function createOrganizationService({
       await changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
         if (!(await deleteDepartment(tx, organizationId, department)))
           throw new DepartmentNotFoundError('The organisation has no department with this ID.');
-        await onAccountDeleted(tx, { type: 'organization', id: organizationId, department });
-        await appendAudit(tx, current, {
+        await onAccountDeleted(tx, current, { type: 'organization', id: organizationId, department });
+        await recordChange(tx, current, {
           action: 'organization.delete-department',
           targetType: 'organization',
           targetId: organizationId,

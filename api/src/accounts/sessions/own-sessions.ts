@@ -1,8 +1,8 @@
 // Lists and ends a user's own sessions.
 
 import { changeAs, enforce, policy, type Actor, type Caller, type UserCaller } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import { SessionNotFoundError } from '../errors.ts';
 import { toIso } from '../operations.ts';
 import { deleteSession, listSessions } from './repository.ts';
@@ -39,14 +39,14 @@ export function createOwnSessionService({ database }: { database: Database }): O
         const { user } = current.caller as UserCaller;
         if (!(await deleteSession(tx, user.id, id)))
           throw new SessionNotFoundError('You have no session with this ID: it may have ended.');
-        await appendAudit(tx, current, { action: 'session.end', targetType: 'session', targetId: id });
+        await recordChange(tx, current, { action: 'session.end', targetType: 'session', targetId: id });
       });
     },
     async endOthers(actor) {
       await changeAs(database, actor, policy.manageOwnSessions, async (tx, current) => {
         const { user, sessionId } = current.caller as UserCaller;
         await deleteSessionsOf(tx, user.id, sessionId);
-        await appendAudit(tx, current, { action: 'session.end-others', targetType: 'user', targetId: user.id });
+        await recordChange(tx, current, { action: 'session.end-others', targetType: 'user', targetId: user.id });
       });
     },
   };

@@ -10,8 +10,8 @@ import {
   type Caller,
   type UserCaller,
 } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
 import type { Database, Executor } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import { AccountNotAllowedError } from '../errors.ts';
 import { listChoices, type AccountChoice } from './operations.ts';
 import { listMemberships, writeActiveAccount } from './repository.ts';
@@ -79,7 +79,7 @@ export function createSessionService({ database, choices, hasGrant }: SessionSer
           ...(department !== undefined && { department }),
         };
         const cookies = await choices.choose(tx, caller, account);
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'session.choose-account',
           targetType: 'session',
           targetId: caller.sessionId,

@@ -1,8 +1,8 @@
 // An address counts once its owner has proved it. Whatever was set up for its user before may be somebody else's.
 
-import { ANONYMOUS } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
+import { ANONYMOUS, type CurrentActor } from '../../access/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import type { AuthCallFacts } from '../auth/call-context.ts';
 import { deleteCredentials } from './credential-repository.ts';
 import { deleteSessionsOf, findUser, updateUser } from './repository.ts';
@@ -14,7 +14,7 @@ export interface AddressProofs {
    * @param keepPassword for one that the owner has just set
    * @returns what there was to remove, for the audit log
    */
-  takeOver(tx: Tx, userId: string, options?: { keepPassword?: boolean }): Promise<string[]>;
+  takeOver(tx: Tx, actor: CurrentActor, userId: string, options?: { keepPassword?: boolean }): Promise<string[]>;
   /**
    * Completes a new password: ends the sessions that began meanwhile with the old one. One that was set through a
    * mailed link proves the address.
@@ -25,14 +25,14 @@ export interface AddressProofs {
 export interface AddressProofOptions {
   database: Database;
   /** Called in the transaction of `takeOver`; deletes what gives access on behalf of the user in other slices. */
-  onTakenOver: (tx: Tx, userId: string) => Promise<void>;
+  onTakenOver: (tx: Tx, actor: CurrentActor, userId: string) => Promise<void>;
 }
 
 export function createAddressProofs({ database, onTakenOver }: AddressProofOptions): AddressProofs {
-  const takeOver: AddressProofs['takeOver'] = async (tx, userId, options) => {
+  const takeOver: AddressProofs['takeOver'] = async (tx, actor, userId, options) => {
     const removed = await deleteCredentials(tx, userId, options);
     await deleteSessionsOf(tx, userId);
-    await onTakenOver(tx, userId);
+    await onTakenOver(tx, actor, userId);
     await updateUser(tx, userId, { emailVerified: true });
     return removed;
   };
@@ -44,17 +44,14 @@ export function createAddressProofs({ database, onTakenOver }: AddressProofOptio
         await deleteSessionsOf(tx, userId);
         const user = await findUser(tx, userId);
         if (!user || !isMailedReset || user.emailVerified) return;
-        const removed = await takeOver(tx, userId, { keepPassword: true });
-        await appendAudit(
-          tx,
-          { caller: ANONYMOUS, ip, requestId },
-          {
-            action: 'user.prove-address',
-            targetType: 'user',
-            targetId: userId,
-            details: { email: user.email, by: 'password-link', removed },
-          },
-        );
+        const actor = { caller: ANONYMOUS, ip, requestId };
+        const removed = await takeOver(tx, actor, userId, { keepPassword: true });
+        await recordChange(tx, actor, {
+          action: 'user.prove-address',
+          targetType: 'user',
+          targetId: userId,
+          details: { email: user.email, by: 'password-link', removed },
+        });
       });
     },
   };

@@ -2,8 +2,8 @@
 
 import { Value } from 'typebox/value';
 import { SYSTEM_ACTOR } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
 import type { Database } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import { EmailInvalidError } from '../errors.ts';
 import { normalizeEmail } from '../operations.ts';
 import { generatePassword, type PasswordHashing } from '../password.ts';
@@ -43,7 +43,7 @@ export async function createFirstSuperadmin(
       passwordHash,
     });
     if (!row) return undefined;
-    await appendAudit(tx, SYSTEM_ACTOR, {
+    await recordChange(tx, SYSTEM_ACTOR, {
       action: 'user.create',
       targetType: 'user',
       targetId: row.id,

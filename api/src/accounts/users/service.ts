@@ -9,8 +9,8 @@ import {
   type Caller,
   type CurrentActor,
 } from '../../access/index.ts';
-import { appendAudit } from '../../audit/index.ts';
 import type { Database, Tx } from '../../db/index.ts';
+import { recordChange } from '../../events/index.ts';
 import { EmailTakenError, LastSuperadminError, UserNotFoundError } from '../errors.ts';
 import { isSuperadmin, normalizeEmail, passwordLink, toIso } from '../operations.ts';
 import { deleteIdentities } from '../oidc/repository.ts';
@@ -61,7 +61,7 @@ export interface UserService {
 export interface UserServiceOptions {
   database: Database;
   /** Called in the transaction that deletes an account; deletes what else it owned. */
-  onAccountDeleted: (tx: Tx, account: Account) => Promise<void>;
+  onAccountDeleted: (tx: Tx, actor: CurrentActor, account: Account) => Promise<void>;
   publicUrl: string;
   passwords: PasswordHashing;
   /** Lifts the block on sign-in after too many failures. */
@@ -97,7 +97,7 @@ export function createUserService({
           passwordHash,
         });
         if (!row) throw new EmailTakenError('A user with this e-mail address already exists.');
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'user.create',
           targetType: 'user',
           targetId: row.id,
@@ -133,7 +133,7 @@ export function createUserService({
         if (passwordHash !== undefined) await writePassword(tx, id, passwordHash);
         if (passwordHash !== undefined || changes.disabled === true)
           await deleteSessionsOf(tx, id, sessionIdOf(current.caller));
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'user.update',
           targetType: 'user',
           targetId: id,
@@ -150,7 +150,7 @@ export function createUserService({
       return changeAs(database, actor, policy.manageAccounts, async (tx, current) => {
         requireUser(await findUser(tx, id));
         const { token, expiresAt } = await createResetToken(tx, id);
-        await appendAudit(tx, current, {
+        await recordChange(tx, current, {
           action: 'user.make-password-link',
           targetType: 'user',
           targetId: id,
@@ -165,7 +165,7 @@ export function createUserService({
         requireUser(await findUser(tx, id));
         if (!(await deleteIdentities(tx, id))) return;
         await deleteSessionsOf(tx, id, sessionIdOf(current.caller));
-        await appendAudit(tx, current, { action: 'user.unlink', targetType: 'user', targetId: id });
+        await recordChange(tx, current, { action: 'user.unlink', targetType: 'user', targetId: id });
       });
     },
 
@@ -173,8 +173,8 @@ export function createUserService({
       const write = async (tx: Tx, current: CurrentActor) => {
         await assertNotLastSuperadmin(tx, id);
         const row = requireUser(await deleteUser(tx, id));
-        await onAccountDeleted(tx, { type: 'user', id });
-        await appendAudit(tx, current, {
+        await onAccountDeleted(tx, current, { type: 'user', id });
+        await recordChange(tx, current, {
           action: 'user.delete',
           targetType: 'user',
           targetId: id,

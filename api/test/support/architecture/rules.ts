@@ -111,6 +111,11 @@ export const RULES = {
       )
       .flatMap((file) => file.transactions.map((line) => `${file.path}:${line} begins a transaction of its own`)),
 
+  'changes are recorded by recordChange, for the audit log and for consumers': (files) =>
+    server(files)
+      .filter(({ path }) => sliceOf(path) !== 'audit' && path !== 'api/src/events/record.ts')
+      .flatMap((file) => file.imports.filter(({ names }) => names.includes('appendAudit')).map(at(file))),
+
   'the index.ts of a slice contains only named re-exports': (files) =>
     server(files)
       .filter((file) => layerOf(file.path) === 'face')

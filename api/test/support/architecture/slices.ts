@@ -12,6 +12,7 @@ export const SLICES = [
   ['errors', 'db', 'digests', 'fingerprints', 'jobs', 'http', 'mail', 'outbound', 'patterns', 'workers'],
   ['access', 'clients'],
   ['audit', 'attempts'],
+  ['events'],
   ['blobs'],
   ['accounts'],
   ['api-keys'],

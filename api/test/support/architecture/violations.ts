@@ -180,6 +180,14 @@ export const VIOLATIONS: [rule: keyof typeof RULES, files: Tree, reported: strin
     ['api/src/audit/service.ts:3 begins a transaction of its own'],
   ],
   [
+    'changes are recorded by recordChange, for the audit log and for consumers',
+    {
+      'api/src/artefacts/edit.ts': `import { appendAudit as append } from '../audit/index.ts';
+        export const edit = [append];`,
+    },
+    ['api/src/artefacts/edit.ts:1 imports ../audit/index.ts'],
+  ],
+  [
     'the index.ts of a slice contains only named re-exports',
     {
       'api/src/audit/index.ts': `export * from './service.ts';
