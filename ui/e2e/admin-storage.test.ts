@@ -74,4 +74,28 @@ describe('administration of storage and the audit log', () => {
     },
     { as },
   );
+
+  journey(
+    'progress goes on after a proxy has answered in place of a registry that restarts',
+    () => registry,
+    async ({ page, t, open, expectFailures }) => {
+      expectFailures();
+      let refusals = 0;
+      await page.route(
+        '**/api/v1/storage/events',
+        async (route) => {
+          refusals++;
+          await route.fulfill({ status: 502 });
+        },
+        { times: 2 },
+      );
+      await open('admin/storage');
+      await page.getByRole('button', { name: t('admin.dryRun') }).waitFor();
+      await page.waitForResponse((response) => response.url().endsWith('/storage/events') && response.ok());
+      assert.equal(refusals, 2);
+      await page.getByRole('button', { name: `${t('admin.scrub')}: ${t('admin.run')}` }).click();
+      await page.getByText(t('admin.sound')).waitFor();
+    },
+    { as },
+  );
 });
