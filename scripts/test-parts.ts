@@ -35,11 +35,13 @@ const JOURNEYS = 'ui/e2e/*.test.ts';
 const WHOLE_SERVERS = 'api/test/**/*.api.test.ts';
 const LIB_NODE = 'lib-node/test/*.test.ts';
 /** Tests of what depends on the Node version: requests and streams, files and threads, add-ons. */
-const LIB_NODE_VERSION_DEPENDENT =
-  'lib-node/test/{build,connection-failures,*download,ensure,lock,proxies,publish,requests,runtime,unpack}.test.ts';
+const LIB_NODE_VERSION_DEPENDENT = [
+  'lib-node/test/{build,connection-failures,*download,ensure,lock,proxies,publish,requests,runtime,unpack}.test.ts',
+  'lib-node/test/*-stream.test.ts',
+];
 
 /** Hundreds of kills: minutes each. */
-const CHAOS = ['bench/test/{crash,federation,publishers,resume,upkeep}.test.ts'];
+const CHAOS = ['bench/test/{crash,events,federation,publishers,resume,upkeep}.test.ts'];
 /** Kills, outages and faults. All but CHAOS also run in `npm test`, on one combination and with fewer rounds. */
 const KILLS = [
   ...CHAOS,
@@ -62,7 +64,7 @@ export const PARTS: Readonly<Record<string, Part>> = {
     needs: ['chromium', 'shells'],
     runs: [
       { files: [TEST_FILES, JOURNEYS], except: [...CHAOS, ...DEPLOY] },
-      { files: [LIB_NODE_VERSION_DEPENDENT], nodes: ['20.20.2'] },
+      { files: LIB_NODE_VERSION_DEPENDENT, nodes: ['20.20.2'] },
     ],
   },
   straight: {

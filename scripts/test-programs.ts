@@ -40,6 +40,8 @@ const SHELLS: DebianProgram[] = [
   { program: '/usr/bin/zsh', debianPackage: 'zsh' },
   { program: '/usr/bin/fish', debianPackage: 'fish' },
 ];
+/** What the shell programs of the guide on events need, besides curl. */
+const JSON_PROGRAMS: DebianProgram[] = [{ program: '/usr/bin/jq', debianPackage: 'jq' }];
 /** The programs that test the files of deploy/. */
 const DEPLOY_PROGRAMS: DebianProgram[] = [
   { program: '/usr/bin/buildah', debianPackage: 'buildah' },
@@ -122,6 +124,11 @@ export async function ensureDeployPrograms(): Promise<void> {
 /** Installs the shells for the tests of completion, like `ensureDeployPrograms`. */
 export async function ensureShells(): Promise<void> {
   await ensureDebianPrograms(SHELLS);
+}
+
+/** Installs jq, like `ensureDeployPrograms`. */
+export async function ensureJq(): Promise<void> {
+  await ensureDebianPrograms(JSON_PROGRAMS);
 }
 
 async function ensureDebianPrograms(programs: readonly DebianProgram[]): Promise<void> {

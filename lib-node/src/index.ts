@@ -5,12 +5,16 @@ import { createArtefactCache } from './ensure.ts';
 export { getArtefact, listArtefacts } from './document.ts';
 export { ArchiveError, BuildError, RegistryError } from './errors.ts';
 export type { ArchiveErrorCode, BuildErrorCode, FieldError } from './errors.ts';
+export { followEvents } from './follow.ts';
 export type {
+  ArtefactUpdate,
+  ArtefactWatch,
   DroppedMetadata,
   EnsureArtefactFileOptions,
   EnsureArtefactOptions,
   EnsuredArtefact,
   EnsuredFile,
+  FollowEventsOptions,
   GetArtefactOptions,
   ListArtefactsOptions,
   MigratePluginsOptions,
@@ -21,6 +25,8 @@ export type {
   PublishArtefactOptions,
   RegistryOptions,
   UploadSource,
+  WatchArtefactsOptions,
+  WatchErrorContext,
 } from './options.ts';
 export { migratePlugins } from './migrate.ts';
 export { publishArtefact } from './publish.ts';
@@ -30,10 +36,12 @@ export type {
   ArtefactFormat,
   ArtefactList,
   ArtefactSlot,
+  BerthEvent,
   LocalisedText,
   TarballWarning,
 } from './types.ts';
 export { extractTarball } from './unpack.ts';
+export { watchArtefacts } from './watch.ts';
 // For the command, which sends other requests as well.
 export { describeConnectionFailure } from './connection-failure.ts';
 export { describeOtherAnswer } from './problem.ts';

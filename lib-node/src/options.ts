@@ -1,6 +1,7 @@
 // Options and results of the public functions. rules.ts validates the options.
 
-import type { AccountRef, ArtefactFormat, LocalisedText } from './types.ts';
+import type { RegistryError } from './errors.ts';
+import type { AccountRef, Artefact, ArtefactFormat, LocalisedText } from './types.ts';
 
 /**
  * Progress of a transfer. `bytesTotal` is undefined if the size is not known in advance. A build reports only its
@@ -51,6 +52,89 @@ export interface ListArtefactsOptions extends RegistryOptions {
   skip?: number | undefined;
   /** Results per page; the registry's default is 10, its maximum 1000. */
   size?: number | undefined;
+}
+
+export interface FollowEventsOptions extends RegistryOptions {
+  /**
+   * Types to yield, with or without `berth.`: `artefact.updated`. One that ends with a dot stands for all that begin
+   * with it: `artefact.`. Default: all.
+   */
+  types?: readonly string[] | undefined;
+  /** Artefacts whose events to yield. Default: all events that the caller may see. */
+  artefactIds?: readonly string[] | undefined;
+  /** Where to begin: after the event with this id, with the `oldest` that is kept, or after the `latest` (default). */
+  after?: string | undefined;
+  /**
+   * Milliseconds after which the connection counts as lost if not even one of the registry's heartbeats arrives, which
+   * it sends every 15 seconds; default 45,000.
+   */
+  streamTimeoutMs?: number | undefined;
+  /** Called when the connection is lost, and when another attempt to connect again has failed. */
+  onInterruption?: ((error: RegistryError) => void) | undefined;
+  /** Called when a new connection goes on after an interruption. */
+  onResumption?: (() => void) | undefined;
+}
+
+/** State of a watched artefact. */
+export type ArtefactUpdate =
+  | {
+      id: string;
+      state: 'available';
+      artefact: Artefact;
+      /** Whether `ensureArtefact` may return something else than after the previous update of this id. */
+      dataChanged: boolean;
+    }
+  | {
+      id: string;
+      /**
+       * `not_found`: it does not exist, or the caller may not know that it does; `not_shared`: it exists, but not for
+       * the `account`.
+       */
+      state: 'not_found' | 'not_shared';
+      artefact: undefined;
+      dataChanged: false;
+    };
+
+/** What has failed. All of it is tried again. */
+export interface WatchErrorContext {
+  /** The stream of events, so that updates take up to `pollIntervalMs`; a read; or the callback `onUpdate`. */
+  during: 'stream' | 'read' | 'update';
+  /** The artefact; undefined for the stream. */
+  id: string | undefined;
+}
+
+export interface WatchArtefactsOptions extends RegistryOptions {
+  /** Artefacts to watch, whether they exist yet or not. */
+  ids: readonly string[];
+  /**
+   * Called with the state of each id at the start, and whenever it has changed. Never twice at once for one id; for
+   * all ids, up to 32 times at once. If it throws or rejects, it is called again after a second, then after longer
+   * delays up to `pollIntervalMs`, with the state of that time.
+   */
+  onUpdate: (update: ArtefactUpdate) => unknown;
+  /**
+   * Called with each failure to read an artefact and each error of `onUpdate`, and with the first failure of each kind
+   * of the stream. Its own errors are ignored.
+   */
+  onError?: ((error: unknown, context: WatchErrorContext) => unknown) | undefined;
+  /** Ends the watch like `close`. */
+  signal?: AbortSignal | undefined;
+  /** Milliseconds between two reads of all artefacts while there is no stream of events; default 30,000. */
+  pollIntervalMs?: number | undefined;
+  /**
+   * Milliseconds between two reads of all artefacts while there is one; default 300,000. Only these notice that an
+   * artefact is not shared any more. Also the delay before a registry without events is asked for them again.
+   */
+  refreshIntervalMs?: number | undefined;
+  /** As of `followEvents`; default 45,000. */
+  streamTimeoutMs?: number | undefined;
+}
+
+export interface ArtefactWatch {
+  /** Resolves once `onUpdate` has succeeded for each id, or when the watch ends. Never rejects. */
+  ready: Promise<void>;
+  /** Ends the watch: no callback starts after this call; one that is running is not waited for. */
+  close: () => Promise<void>;
 }
 
 export interface EnsureArtefactOptions extends RegistryOptions {

@@ -13,22 +13,35 @@ const MAX_RETRY_AFTER_MS = 60_000;
 export interface Backoff {
   /** Waits before the next attempt. @throws the error itself if it is permanent or the retries are used up */
   wait: (error: unknown) => Promise<void>;
+  /** Counts a failure, and returns how long to wait after it, in milliseconds. */
+  delayAfter: (error: unknown) => number;
   /** Resets the number of failures, after the transfer has made progress. */
   reset: () => void;
 }
 
-/** Makes the back-off of one transfer: exponential, with up to half of each delay as jitter. */
-export function createBackoff(retries: number, signal: AbortSignal | undefined): Backoff {
+/**
+ * Makes the back-off of one transfer: exponential, with up to half of each delay as jitter.
+ * @param delays upper bounds of the first delay and of all; read before each one, so that they can be changed
+ */
+export function createBackoff(
+  retries: number,
+  signal: AbortSignal | undefined,
+  delays = { firstMs: FIRST_DELAY_MS, maxMs: MAX_DELAY_MS },
+): Backoff {
   let failures = 0;
+  const delayAfter = (error: unknown): number => {
+    const ceilingMs = Math.min(delays.maxMs, delays.firstMs * 2 ** failures);
+    failures += 1;
+    return retryAfterOf(error) ?? (ceilingMs / 2) * (1 + Math.random());
+  };
   return {
+    delayAfter,
     reset: () => {
       failures = 0;
     },
     wait: async (error) => {
       if (failures >= retries || !isTransient(error)) throw error;
-      const ceilingMs = Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** failures);
-      failures += 1;
-      await pause(retryAfterOf(error) ?? (ceilingMs / 2) * (1 + Math.random()), signal);
+      await pause(delayAfter(error), signal);
     },
   };
 }
@@ -59,7 +72,8 @@ export async function pause(delayMs: number, signal: AbortSignal | undefined): P
   }
 }
 
-function isTransient(error: unknown): boolean {
+/** Tells whether the same request may succeed later. */
+export function isTransient(error: unknown): boolean {
   if (!(error instanceof RegistryError)) return false;
   return TRANSIENT_STATUS.has(error.status) || error.status >= 500 || error.code === 'digest_mismatch';
 }

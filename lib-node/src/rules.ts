@@ -74,6 +74,41 @@ export const listRules: Rules = {
   size: { expected: 'an integer of at least 0', isValid: isIntegerFrom(0) },
 };
 
+/** Node fires later timers at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+const interval: Rule = {
+  expected: `an integer from 1 to ${MAX_TIMER_MS}`,
+  isValid: (value) => isIntegerFrom(1)(value) && Number(value) <= MAX_TIMER_MS,
+};
+
+const texts: Rule = {
+  expected: 'an array of non-empty strings',
+  isValid: (value) => Array.isArray(value) && value.every(isText),
+};
+
+export const followRules: Rules = {
+  ...registryRules,
+  types: texts,
+  artefactIds: {
+    expected: 'an array of at least one artefact id',
+    isValid: (value) => isArtefactIds(value) && value.length > 0,
+  },
+  after: { expected: 'the id of an event, oldest or latest', isValid: isCursor },
+  streamTimeoutMs: interval,
+  onInterruption: callback,
+  onResumption: callback,
+};
+
+export const watchRules: Rules = {
+  ...registryRules,
+  ids: { required: true, expected: 'an array of artefact ids', isValid: isArtefactIds },
+  onUpdate: { ...callback, required: true },
+  onError: callback,
+  pollIntervalMs: interval,
+  refreshIntervalMs: interval,
+  streamTimeoutMs: interval,
+};
+
 const cacheRules: Rules = {
   ...artefactRules,
   cacheDir: { ...text, required: true },
@@ -164,6 +199,15 @@ function isRegistryUrl(value: unknown): boolean {
 /** `.` and `..` would change the route; a lone surrogate cannot be encoded. */
 function isArtefactId(value: unknown): boolean {
   return typeof value === 'string' && !['', '.', '..'].includes(value) && !/\p{Surrogate}/u.test(value);
+}
+
+function isArtefactIds(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(isArtefactId);
+}
+
+/** It becomes a header. */
+function isCursor(value: unknown): boolean {
+  return typeof value === 'string' && /^[\x21-\x7e]{1,256}$/.test(value);
 }
 
 function isArchitecture(value: unknown): boolean {

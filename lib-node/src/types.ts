@@ -84,3 +84,20 @@ export interface ArtefactList {
   results: Artefact[];
   count: number;
 }
+
+/** An event of a registry: a CloudEvent 1.0. Later registries may have more types, and more fields in `data`. */
+export interface BerthEvent {
+  specversion: '1.0';
+  /** Place in the events, to go on from (`after`). */
+  id: string;
+  /** The registry's public URL. */
+  source: string;
+  /** `berth.artefact.updated`, …: the guide on events lists all. */
+  type: string;
+  /** Id of what the event is about: of an artefact, for types that begin with `berth.artefact.` or `berth.slot.`. */
+  subject?: string;
+  /** ISO 8601 UTC. */
+  time: string;
+  datacontenttype?: string;
+  data: Record<string, unknown>;
+}

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -21,6 +21,8 @@ export interface Berth {
   /** Sends JSON to a path below `/api/v1`. @throws Error on a refusal */
   asService: Api;
   asSuperadmin: Api;
+  /** Stops the server, and starts it again at the same address, on its data or on none. */
+  restart: (options?: { keepData: boolean }) => Promise<void>;
   close: () => Promise<void>;
 }
 
@@ -28,18 +30,25 @@ export interface Berth {
 export async function startBerth(env: Record<string, string> = {}): Promise<Berth> {
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-lib-node-server-'));
   const secretKey = 'internal secret of these tests, in 42 bytes';
-  const child = spawn(process.env.BERTH_TEST_NODE ?? process.execPath, [SERVER], {
-    env: {
-      PATH: process.env.PATH,
-      PORT: '0',
-      DATA_DIR: dataDir,
-      SECRET_INTERNAL_SERVICES: secretKey,
-      ADMIN_EMAIL: ADMIN.email,
-      ADMIN_PASSWORD: ADMIN.password,
-      ...env,
-    },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
+  const start = (port = '0'): ChildProcess =>
+    spawn(process.env.BERTH_TEST_NODE ?? process.execPath, [SERVER], {
+      env: {
+        PATH: process.env.PATH,
+        PORT: port,
+        DATA_DIR: dataDir,
+        SECRET_INTERNAL_SERVICES: secretKey,
+        ADMIN_EMAIL: ADMIN.email,
+        ADMIN_PASSWORD: ADMIN.password,
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+  const stop = async (): Promise<void> => {
+    const exited = once(child, 'exit');
+    child.kill();
+    await exited;
+  };
+  let child = start();
   const url = await readAddress(child);
   let session: Promise<string> | undefined;
 
@@ -65,10 +74,18 @@ export async function startBerth(env: Record<string, string> = {}): Promise<Bert
     asService: async (method, path, body) => await request(method, path, { 'x-secret-key': secretKey }, body),
     asSuperadmin: async (method, path, body) =>
       await request(method, path, { cookie: await (session ??= signIn(url)) }, body),
+    restart: async ({ keepData } = { keepData: true }) => {
+      await stop();
+      if (!keepData) {
+        await rm(dataDir, { recursive: true });
+        await mkdir(dataDir);
+      }
+      session = undefined;
+      child = start(new URL(url).port);
+      await readAddress(child);
+    },
     close: async () => {
-      const exited = once(child, 'exit');
-      child.kill();
-      await exited;
+      await stop();
       await rm(dataDir, { recursive: true });
     },
   };
