@@ -18,6 +18,7 @@ const GROUPS: Loaders[] = [
     pull: async () => (await import('./pull.ts')).pull,
     ls: async () => (await import('./ls.ts')).ls,
     info: async () => (await import('./info.ts')).info,
+    events: async () => (await import('./events.ts')).events,
     login: async () => (await import('./login.ts')).login,
     token: async () => (await import('./token.ts')).token,
   },

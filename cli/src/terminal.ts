@@ -36,6 +36,20 @@ export function print(text: string): void {
   process.stdout.write(`${escapeControls(text)}\n`);
 }
 
+const ignore = () => undefined;
+
+/** As above, for output without an end. Rejects if it cannot be written: with EPIPE if nobody reads on (`| head`). */
+export async function printNext(text: string): Promise<void> {
+  // The callback has the error, too.
+  process.stdout.off('error', ignore).on('error', ignore);
+  await new Promise<void>((resolve, reject) =>
+    process.stdout.write(`${escapeControls(text)}\n`, (error) => {
+      if (error) reject(error);
+      else resolve();
+    }),
+  );
+}
+
 /** Prints a line, or several, to standard error. @param name the command; empty for `berth` itself */
 export function warn(name: string, text: string): void {
   process.stderr.write(`berth${name === '' ? '' : ` ${name}`}: ${escapeControls(text)}\n`);

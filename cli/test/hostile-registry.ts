@@ -20,7 +20,7 @@ function document(depth = 2): Record<string, unknown> {
     'tag', 'environment', 'artefactId', 'status', 'reason', 'at', 'nextTryAt', 'apiKeyShortId', 'schedule',
     'nextSyncAt', 'lastSyncAt', 'lastSyncStatus', 'lastSyncError', 'lastSyncErrorCode', 'allowedName',
     'allowedNamePrefix', 'allowedPackageName', 'allowedCategory', 'expiresAt', 'lastUsedAt', 'grantedAt', 'detail',
-    'title', 'code', 'message', 'architecture', 'uploadedAt', 'id',
+    'title', 'code', 'message', 'architecture', 'uploadedAt', 'id', 'subject', 'time', 'next',
   ]; // prettier-ignore
   const texts = Object.fromEntries(names.map((name) => [name, HOSTILE]));
   if (depth === 0) return texts;
@@ -30,6 +30,7 @@ function document(depth = 2): Record<string, unknown> {
     ...texts,
     title: { en: HOSTILE, fr: HOSTILE },
     description: { en: HOSTILE },
+    data: inner,
     account: inner,
     owner: inner,
     digest: HOSTILE,

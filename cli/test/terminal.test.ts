@@ -18,6 +18,7 @@ const COMMANDS: Record<string, string[][]> = {
   pull: [['pull', 'x', '--dir', 'cache']],
   ls: [['ls']],
   info: [['info', 'x']],
+  events: [['events'], ['events', '--follow']],
   login: [['login', 'URL'], ['login', 'URL', '--email', 'a@example.org']],
   token: [['token']],
   keys: [['keys', 'create', 'x'], ['keys', 'ls'], ['keys', 'rotate', 'x'], ['keys', 'revoke', 'x']],

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import { policy, type Account, type Caller } from '../../api/src/access/index.ts';
@@ -75,6 +77,34 @@ describe('the guide on running plug-ins', () => {
       stdout: '',
       stderr: '@acme/hello@1: 403 not_shared\n',
     });
+  });
+
+  test('its program fetches builds when they are published', async () => {
+    const env = {
+      PATH: process.env['PATH'],
+      REGISTRY_URL: berth.url,
+      SECRET_REGISTRY: berth.internal['x-secret-key'],
+      CACHE_DIR: join(folder, 'watched'),
+    };
+    const child = spawn(process.execPath, ['watch-plugins.mjs', '@acme/watched@1'], { cwd: folder, env });
+    const exited = once(child, 'exit');
+    const lines = createInterface(child.stdout)[Symbol.asyncIterator]();
+    const nextLine = async () => (await lines.next()).value;
+    const publish = async (version: string) => {
+      const file = await npmTarball({ name: '@acme/watched', version });
+      assert.equal((await berth.upload('@acme/watched@1', { file })).status, 201);
+    };
+    try {
+      assert.equal(await nextLine(), '@acme/watched@1: not_found');
+      for (const version of ['1.0.0', '1.1.0']) {
+        await publish(version);
+        assert.equal(await nextLine(), `@acme/watched@1: ${version} is in the cache`);
+      }
+      child.kill('SIGTERM');
+      assert.deepEqual(await exited, [0, null]);
+    } finally {
+      child.kill('SIGKILL');
+    }
   });
 
   test('its program fetches a file once', async () => {
@@ -218,7 +248,7 @@ describe('the architecture page', async () => {
   });
 
   for (const [flow, maxFiles] of [
-    ['an upload', 35],
+    ['an upload', 38],
     ['a synchronisation', 22],
   ] as const) {
     test(`follows ${flow} through at most ${maxFiles} files`, () => {

@@ -49,6 +49,15 @@ export const CONSUMING: Situations = {
     return pull(stage, ID, '--architecture', 'x64');
   },
 
+  'Events are not known any more': async (stage) => {
+    const registry = await stage.registry();
+    const env = {
+      BERTH_URL: registry.url,
+      BERTH_API_KEY: await registry.readKey({ type: 'organization', id: 'acme' }),
+    };
+    return stage.berth(['events', '--after', '01a230ad-beaf-780d-b052-47996a5b1eb5'], { env });
+  },
+
   'npm does not find the client': async (stage) => {
     const { url } = await stage.registry();
     return stage.answer(await fetch(`${url}/clients/0.3.0/lib-node.tgz`));
