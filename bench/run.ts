@@ -28,6 +28,8 @@ const BENCHES = [
   'publishers',
   'crash',
   'upkeep',
+  'events',
+  'events-crash',
   'federation',
   'federation-crash',
   'hostile-upstream',

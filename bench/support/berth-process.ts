@@ -13,13 +13,20 @@ export const SECRETS: Record<string, string> = Object.fromEntries(
 /** Headers of an internal service, for every server that is started here. */
 export const INTERNAL = { 'x-secret-key': 'bench-internal-secret' };
 
-/** Starts a server on a data directory, on `PORT` or a free port, and resolves when it is ready. */
-export async function startBerth(dataDir: string, env: Record<string, string> = {}): Promise<ServerProcess> {
+/**
+ * Starts a server on a data directory, on `PORT` or a free port, and resolves when it is ready.
+ * @param server program of another version. Default: that of this checkout
+ */
+export async function startBerth(
+  dataDir: string,
+  env: Record<string, string> = {},
+  server = SERVER,
+): Promise<ServerProcess> {
   const port = env['PORT'] === undefined ? await freePort() : Number(env['PORT']);
   return startServer({
     program: process.execPath,
     // Same flag as npm start and berth serve.
-    parameters: ['--max-semi-space-size=2', '--no-parallel-scavenge', SERVER],
+    parameters: ['--max-semi-space-size=2', '--no-parallel-scavenge', server],
     env: {
       ...SECRETS,
       PORT: String(port),

@@ -2,7 +2,7 @@
 
 import { median } from './statistics.ts';
 
-export type Unit = 'points' | 'MB/s' | 'requests/s' | 'blobs/s' | 's' | 'ms' | 'MiB' | '%' | 'broken';
+export type Unit = 'points' | 'MB/s' | 'requests/s' | 'blobs/s' | 's' | 'ms' | 'MiB' | '%' | 'requests' | 'broken';
 export type Bar = { atLeast: number } | { atMost: number };
 
 export interface Claim {

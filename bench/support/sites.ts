@@ -46,18 +46,32 @@ export async function openEmbeddedSite(): Promise<Site> {
         database.exec(statement);
       });
     },
-    sizeOf: (storageKey) =>
-      stat(join(dataDir, 'blobs', storageKey)).then(
-        (file) => file.size,
-        () => -1,
-      ),
+    sizeOf: sizeOfFile(dataDir),
     [Symbol.asyncDispose]: () => rm(dataDir, { recursive: true, force: true }),
   };
 }
 
 /** PostgreSQL and S3, both flushed to disk, for any number of replicas. */
 export async function openClusterSite(): Promise<Site> {
-  const [postgres, swift] = await Promise.all([startPostgres(), startSwift()]);
+  const [site, swift] = await Promise.all([openReplicasSite(), startSwift()]);
+  return {
+    ...site,
+    env: { ...swift.env, ...site.env },
+    sizeOf: (storageKey) =>
+      swift.s3.headObject({ Bucket: swift.bucket, Key: `${swift.env['S3_ROOT_DIR']}/blobs/${storageKey}` }).then(
+        ({ ContentLength = -1 }) => ContentLength,
+        () => -1,
+      ),
+    async [Symbol.asyncDispose]() {
+      await site[Symbol.asyncDispose]();
+      await swift[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** PostgreSQL, and files in a directory that any number of replicas share. */
+export async function openReplicasSite(): Promise<Site> {
+  const postgres = await startPostgres();
   const dataDir = await mkdtemp(join(tmpdir(), 'berth-site-'));
   const psql = requireTool('psql', 'postgresql');
   const execute = async (statement: string) =>
@@ -68,7 +82,7 @@ export async function openClusterSite(): Promise<Site> {
     ).stdout;
   return {
     dataDir,
-    env: { ...swift.env, DATABASE_URL: postgres.url },
+    env: { DATABASE_URL: postgres.url },
     async query<Row extends object>(select: string) {
       const lines = await execute(`select row_to_json(it) from (${select}) as it`);
       return lines
@@ -79,15 +93,18 @@ export async function openClusterSite(): Promise<Site> {
     execute: async (statement) => {
       await execute(statement);
     },
-    sizeOf: (storageKey) =>
-      swift.s3.headObject({ Bucket: swift.bucket, Key: `${swift.env['S3_ROOT_DIR']}/blobs/${storageKey}` }).then(
-        ({ ContentLength = -1 }) => ContentLength,
-        () => -1,
-      ),
+    sizeOf: sizeOfFile(dataDir),
     async [Symbol.asyncDispose]() {
       await postgres[Symbol.asyncDispose]();
-      await swift[Symbol.asyncDispose]();
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+function sizeOfFile(dataDir: string): Site['sizeOf'] {
+  return (storageKey) =>
+    stat(join(dataDir, 'blobs', storageKey)).then(
+      (file) => file.size,
+      () => -1,
+    );
 }
