@@ -10,7 +10,10 @@ export interface Feed {
    * @returns the next of them, at least one; undefined once `signal` is aborted or the feed is closed
    */
   next(after: Position, signal: AbortSignal): Promise<StoredEvent[] | undefined>;
-  /** Aborted when places are no longer valid: those who follow must find theirs again, by its ID. */
+  /**
+   * Aborted after an outage, in which the database may have lost commits or moved to another server: those who follow
+   * must find their places again, by the ID.
+   */
   readonly lifetime: AbortSignal;
   close(): void;
 }
@@ -18,8 +21,8 @@ export interface Feed {
 export interface FeedOptions {
   /** Reads the next events behind a place, at most `limit`. */
   read: (after: Position, limit: number) => Promise<StoredEvent[]>;
-  /** Asked after an outage: the database may have been moved to another server meanwhile. */
-  isCurrent: (position: Position) => Promise<boolean>;
+  /** Called after each outage, before anybody reads. */
+  recover: () => Promise<void>;
   /** Called once for each outage of the database. */
   onError: (error: unknown) => void;
   /** Default 250 ms. */
@@ -34,7 +37,7 @@ const RETRY_MS = 1000;
 /** Events per query: some 60 kB for each stream. */
 const BATCH_SIZE = 100;
 
-export function createFeed({ read, isCurrent, onError, intervalMs = INTERVAL_MS }: FeedOptions): Feed {
+export function createFeed({ read, recover, onError, intervalMs = INTERVAL_MS }: FeedOptions): Feed {
   const waiting = new Set<Waiter>();
   /** What has been read for those who wait; undefined while nobody does. */
   let end: Position | undefined;
@@ -63,14 +66,13 @@ export function createFeed({ read, isCurrent, onError, intervalMs = INTERVAL_MS 
   /** Undefined while the database fails. */
   async function readOrReport(after: Position): Promise<StoredEvent[] | undefined> {
     try {
-      if (isFailing && !(await isCurrent(after))) {
+      if (isFailing) {
+        await recover();
         isFailing = false;
         restart();
         return undefined;
       }
-      const rows = await read(after, BATCH_SIZE);
-      isFailing = false;
-      return rows;
+      return await read(after, BATCH_SIZE);
     } catch (error) {
       if (!isFailing && !isClosed) onError(error);
       isFailing = true;

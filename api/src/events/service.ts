@@ -73,10 +73,7 @@ export function createEvents({ database, publicUrl, retentionDays, onError }: Ev
   const rows = eventRepository(database);
   const feed = createFeed({
     read: (after, limit) => rows.readAfter(after, limit),
-    async isCurrent({ id, txId }) {
-      await rows.adopt();
-      return id === OLDEST.id || (await rows.find(id))?.txId === txId;
-    },
+    recover: () => rows.adopt(),
     onError,
   });
 

@@ -12,8 +12,8 @@ import { DIALECTS, startTestServer, type TestServer } from '../support/test-serv
 import { startMeanwhileApp } from '../access/meanwhile-app.ts';
 import { publish, startPair, type Pair } from '../remotes/pair.ts';
 import { checkEvents } from './event-schemas.ts';
-import { readAll, readPage, type CloudEvent } from './event-readers.ts';
-import { untilReadable } from './outbox-fixture.ts';
+import { presentCursor, readAll, type CloudEvent } from './event-readers.ts';
+import { HELD_MS, untilReadable } from './outbox-fixture.ts';
 
 const DAY_MS = 86_400_000;
 const CONTEXT = {
@@ -46,13 +46,13 @@ for (const dialect of DIALECTS) {
       pair.upstream.api('PATCH', `/artefacts/${id}`, { headers: pair.upstream.internal, body });
     /** Runs until these are the events, since a run goes on a moment after its end is visible. */
     const expectEvents = async (work: () => Promise<unknown>, expected: string[]) => {
-      const { next } = await readPage(pair.mirror, pair.mirror.internal, { after: 'latest' });
+      const next = await presentCursor(pair.mirror, pair.mirror.internal);
       await work();
       await eventually(async () => {
         const events = await readAll(pair.mirror, pair.mirror.internal, { after: next });
         await checkEvents(pair.mirror, events);
         assert.deepEqual(describeAll(events), expected);
-      });
+      }, HELD_MS);
     };
 
     test('are those of its artefacts, and of the runs that are news', async () => {
@@ -111,13 +111,13 @@ for (const dialect of DIALECTS) {
         await server.upload(id, { format: 'file', file: Buffer.from(id) });
         await server.api('PATCH', `/artefacts/${id}`, { headers, body: { privateAccess: [account] } });
       }
-      const { next } = await readPage(server, server.internal, { after: 'latest' });
+      const next = await presentCursor(server, server.internal);
       assert.ok((await server.api('DELETE', '/organizations/acme', { headers })).ok);
       const events = await eventually(async () => {
         const found = await readAll(server, server.internal, { after: next });
         assert.equal(found.length, 3);
         return found;
-      });
+      }, HELD_MS);
       await checkEvents(server, events);
       assert.deepEqual(events.map(({ type }) => type).sort(), [
         'berth.artefact.access_changed',
@@ -136,7 +136,7 @@ for (const dialect of BOTH) {
     const run = () => createExpiryEvents({ database, daysBefore: 14 }).run(CONTEXT);
     const expiresIn = (days: number) => new Date(Date.now() + days * DAY_MS).toISOString();
     try {
-      const { next } = await readPage(server, server.internal, { after: 'latest' });
+      const next = await presentCursor(server, server.internal);
       const insert = (id: string, days: number) =>
         apiKeyRepository(database.db).insert(
           {

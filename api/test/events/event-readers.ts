@@ -1,8 +1,11 @@
 // Reads events as consumers do: page after page, or as a stream.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { eventually } from '../support/eventually.ts';
 import type { Headers } from '../support/people.ts';
 import type { TestClient } from '../support/test-client.ts';
+import { HELD_MS } from './outbox-fixture.ts';
 
 export interface CloudEvent {
   specversion: string;
@@ -55,6 +58,20 @@ export async function readAll(client: Api, headers: Headers, query: Query = {}):
     after = next;
   }
   return assert.fail('`next` moves on for ever');
+}
+
+/**
+ * Returns a cursor behind all that is committed. On PostgreSQL, transactions of other tests may still hold back some
+ * of it, so the cursor is that of an event which comes after everything else.
+ */
+export async function presentCursor(client: Pick<TestClient, 'api' | 'upload'>, headers: Headers): Promise<string> {
+  const artefact = `cursor-${randomUUID()}`;
+  assert.equal((await client.upload(artefact, { format: 'file', file: Buffer.from(artefact) })).status, 201);
+  return eventually(async () => {
+    const [event] = (await readPage(client, headers, { artefact })).results;
+    assert.ok(event);
+    return event.id;
+  }, HELD_MS);
 }
 
 export interface Follower {

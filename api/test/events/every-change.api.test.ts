@@ -111,6 +111,8 @@ for (const dialect of DIALECTS) {
               .executeTakeFirstOrThrow()
           ).n,
         );
+      // What came before may be held back by other tests.
+      await untilReadable(app.database);
       const [known, before] = [await readAll(app, app.internal, { size: 1000 }), await lines()];
       await work();
       await untilReadable(app.database);

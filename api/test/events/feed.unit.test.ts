@@ -24,25 +24,26 @@ describe('the feed of events', () => {
   let reads: number;
   let errors: unknown[];
   let failure: Error | undefined;
-  /** The last event that the database still has after an outage. */
-  let kept: number;
+  /** Whether the feed was told of the end of the last outage. */
+  let isRecovered: boolean;
   /** Runs during each read, after its rows were chosen. */
   let duringRead: () => Promise<void>;
 
   beforeEach(() => {
-    [count, reads, errors, failure, kept] = [0, 0, [], undefined, Infinity];
+    [count, reads, errors, failure, isRecovered] = [0, 0, [], undefined, true];
     duringRead = () => nextTurn();
     feed = createFeed({
       intervalMs: INTERVAL_MS,
       onError: (error) => errors.push(error),
-      async isCurrent({ seq }) {
+      recover() {
         reads++;
-        if (failure) throw failure;
-        return Promise.resolve(seq <= kept);
+        isRecovered = failure === undefined;
+        return failure ? Promise.reject(failure) : Promise.resolve();
       },
       async read(after, limit) {
         reads++;
         if (failure) throw failure;
+        assert.ok(isRecovered);
         const rows = numbers(after.seq, Math.min(after.seq + limit, count)).map(toEvent);
         await duringRead();
         return rows;
@@ -112,6 +113,25 @@ describe('the feed of events', () => {
     await assertIdle();
   });
 
+  test('gives a follower what others got while their own read found nothing yet', LIMIT, async () => {
+    const held = Promise.withResolvers<void>();
+    duringRead = () => (reads === 1 ? held.promise : nextTurn());
+    const slow = follow(0);
+    const other = follow(0);
+    await eventually(async () => {
+      assert.ok(reads > 3);
+    });
+    count = 1;
+    await eventually(async () => {
+      assert.deepEqual(other.seen, [1]);
+    });
+    held.resolve();
+    await eventually(async () => {
+      assert.deepEqual(slow.seen, [1]);
+    });
+    for (const { abort } of [slow, other]) abort.abort();
+  });
+
   test('ends for a follower who leaves while events are read for them', async () => {
     const abort = new AbortController();
     duringRead = async () => {
@@ -126,64 +146,37 @@ describe('the feed of events', () => {
     await assertIdle();
   });
 
-  test('reports an outage once, and goes on after it', async () => {
-    const [waiting, behind] = [follow(0), follow(0)];
-    await eventually(async () => {
-      assert.ok(reads > 5);
-    });
+  test('reports an outage once, and ends for all after it: they find their places again', LIMIT, async () => {
     for (const outage of ['first', 'second']) {
-      failure = new Error(outage);
+      count = 10;
+      const waiting = [follow(10), follow(9), follow(0)];
+      await eventually(async () => {
+        for (const { seen } of waiting) assert.equal(seen.at(-1) ?? 10, 10);
+      });
+      [failure, isRecovered] = [new Error(outage), false];
+      await eventually(async () => {
+        assert.equal(String(errors.at(-1)), `Error: ${outage}`);
+      });
+      const behind = [follow(0), follow(10)];
       const before = reads;
       await eventually(async () => {
         assert.ok(reads > before + 5);
       });
-      count += 150;
-      const begun = follow(0);
+      // The newest events are lost, and others take their numbers.
+      [failure, count] = [undefined, 9];
+      for (const { ended } of [...waiting, ...behind]) await ended;
+      for (const { seen } of behind) assert.deepEqual(seen, []);
+      const resumed = follow(9);
+      count = 12;
       await eventually(async () => {
-        assert.ok(reads > before + 15);
+        assert.deepEqual(resumed.seen, [10, 11, 12]);
       });
-      failure = undefined;
-      await eventually(async () => {
-        for (const { seen } of [waiting, behind, begun]) assert.deepEqual(seen, numbers(0, count));
-      });
-      begun.abort.abort();
-      await begun.ended;
+      resumed.abort.abort();
+      await resumed.ended;
     }
     assert.deepEqual(errors.map(String), ['Error: first', 'Error: second']);
-    for (const { abort, ended } of [waiting, behind]) {
-      abort.abort();
-      await ended;
-    }
+    await assertIdle();
   });
-
-  for (const behind of [0, 5, 10])
-    test(
-      `ends for all after an outage that lost the newest place, first noticed behind event ${behind}`,
-      LIMIT,
-      async () => {
-        count = 10;
-        const waiting = follow(10);
-        await eventually(async () => {
-          assert.ok(reads > 5);
-        });
-        failure = new Error('fail-over');
-        await eventually(async () => {
-          assert.equal(errors.length, 1);
-        });
-        [kept, count, failure] = [9, 9, undefined];
-        // Asks first, before the one who waits.
-        const other = follow(behind);
-        await waiting.ended;
-        other.abort.abort();
-        // Whoever comes back is at a known place.
-        const resumed = follow(9);
-        count = 12;
-        await eventually(async () => {
-          assert.deepEqual(resumed.seen, [10, 11, 12]);
-        });
-        resumed.abort.abort();
-      },
-    );
 
   test('ends for all when it is closed', async () => {
     const followers = [follow(0), follow(0)];
