@@ -68,6 +68,8 @@ export function mirrorEvents(
 ): NewEvent[] {
   const { artefact, slots } = after;
   if (!before) return [contentEvent('artefact.created', artefact, slots)];
+  if (before.artefact.format !== artefact.format)
+    return [contentEvent('artefact.updated', artefact, slots), ...editEvents(before.artefact, artefact)];
   const oldSlots = new Map(before.slots.map((slot) => [slot.architecture, slot]));
   const isNew = ({ architecture, digest, uploadedAt }: Slot) => {
     const old = oldSlots.get(architecture);
@@ -76,9 +78,7 @@ export function mirrorEvents(
   const newSlots = slots.filter(isNew);
   const removed = before.slots.filter((old) => slots.every(({ architecture }) => architecture !== old.architecture));
   const hasContent =
-    newSlots.length > 0 ||
-    (removed.length === 0 && before.artefact.dataUpdatedAt !== artefact.dataUpdatedAt) ||
-    before.artefact.format !== artefact.format;
+    newSlots.length > 0 || (removed.length === 0 && before.artefact.dataUpdatedAt !== artefact.dataUpdatedAt);
   return [
     ...removed.map((slot) => slotRemovedEvent(artefact, slot)),
     ...(hasContent ? [contentEvent('artefact.updated', artefact, newSlots.length > 0 ? newSlots : slots)] : []),

@@ -3,7 +3,7 @@
 import { enforce, isUnlimited, policy, uploaderOf, type CurrentActor, type Uploader } from '../access/index.ts';
 import type { Tx } from '../db/index.ts';
 import { recordChange } from '../events/index.ts';
-import { contentEvent } from './artefact-events.ts';
+import { contentEvent, editEvents } from './artefact-events.ts';
 import { FILE_SLOT, NOARCH, type Artefact, type Format, type Slot } from './artefact.ts';
 import { renderDocuments, renderReceipt } from './document.ts';
 import type { IngestResult } from './ingest.ts';
@@ -99,7 +99,9 @@ export async function commitUpload(
       version: slot.version,
       category: artefact.category,
     },
-    events: [contentEvent(existing ? 'artefact.updated' : 'artefact.created', artefact, [slot])],
+    events: existing
+      ? [contentEvent('artefact.updated', artefact, [slot]), ...editEvents(existing.artefact, artefact)]
+      : [contentEvent('artefact.created', artefact, [slot])],
   });
   return isUnlimited(caller) ? documents.full.json : renderReceipt(artefact, slots, slot);
 }

@@ -1,4 +1,4 @@
-// Audit log: services append an event in the transaction of the change; old ones are pruned.
+// Audit log: `recordChange` of events/ appends an event in the transaction of the change; old ones are pruned.
 // search-repository.ts reads them.
 
 import type { Caller, CurrentActor } from '../access/index.ts';

@@ -1,4 +1,4 @@
-// Audit service: lists, exports and prunes events. Services write them with `appendAudit`.
+// Audit service: lists, exports and prunes events. Services write them with `recordChange` of events/.
 
 import { currentCaller, enforce, policy, type Actor, type Caller } from '../access/index.ts';
 import type { AuditEventsTable, Database } from '../db/index.ts';

@@ -26,7 +26,7 @@ export interface AuditEventsTable {
 /** The outbox: what happened, for consumers. Read in the order of (`tx_id`, `seq`). */
 export interface EventsTable {
   seq: Generated<number>;
-  /** On PostgreSQL the ID of its transaction or of a later one, see 0020-events.ts; otherwise 0. */
+  /** PostgreSQL: the ID of its transaction or of a later one (0020-events.ts); below 0 for one of another server. */
   tx_id: Generated<number>;
   /** UUID: `id` of the CloudEvent, and the cursor behind it. */
   id: string;

@@ -100,7 +100,7 @@ export const EVENT_TYPES = {
   },
   'key.revoked': {
     audience: 'unlimited',
-    description: 'An API key was revoked, or deleted with its owner',
+    description: 'An API key was revoked, or deleted with its owner; not the short-lived ones of pipelines',
     data: data(Key),
   },
   'storage.damaged': {

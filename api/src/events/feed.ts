@@ -68,8 +68,9 @@ export function createFeed({ read, recover, onError, intervalMs = INTERVAL_MS }:
     try {
       if (isFailing) {
         await recover();
+        // Another reader may have been first.
+        if (isFailing) restart();
         isFailing = false;
-        restart();
         return undefined;
       }
       return await read(after, BATCH_SIZE);

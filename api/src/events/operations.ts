@@ -54,10 +54,25 @@ export function isWanted(caller: Caller, { types, artefacts }: EventFilter, row:
   return row.visibility !== undefined && canSee(caller, row.visibility);
 }
 
-/** Renders an event as the caller may see it, as JSON on one line. */
-export function renderEvent(caller: Caller, row: StoredEvent, source: string): string {
-  const { id, type, subject, time, data, actor } = row;
-  const by = actor !== null && canSeeProvenance(caller) ? { by: JSON.parse(actor) as unknown } : {};
+/**
+ * Returns a function that renders an event as the caller may see it, as JSON on one line: once with and once without
+ * who did it, however many streams send it.
+ * @param source PUBLIC_URL
+ */
+export function createRenderer(source: string): (caller: Caller, event: StoredEvent) => string {
+  const rendered = new WeakMap<StoredEvent, { full?: string; limited?: string }>();
+  return (caller, event) => {
+    const texts = rendered.get(event) ?? {};
+    rendered.set(event, texts);
+    return canSeeProvenance(caller)
+      ? (texts.full ??= render(event, source, true))
+      : (texts.limited ??= render(event, source, false));
+  };
+}
+
+function render(event: StoredEvent, source: string, isFull: boolean): string {
+  const { id, type, subject, time, data, actor } = event;
+  const by = actor !== null && isFull ? { by: JSON.parse(actor) as unknown } : {};
   return JSON.stringify({
     specversion: '1.0',
     id,

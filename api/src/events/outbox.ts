@@ -27,7 +27,7 @@ export interface StoredEvent {
 }
 
 /** Before all events that are kept. */
-export const OLDEST: Position = { txId: 0, seq: 0, id: 'oldest' };
+export const OLDEST: Position = { txId: Number.MIN_SAFE_INTEGER, seq: 0, id: 'oldest' };
 
 export function isBefore(one: Position, other: Position): boolean {
   return one.txId < other.txId || (one.txId === other.txId && one.seq < other.seq);

@@ -1,5 +1,5 @@
-// The outbox. Rows are read in the order of (tx_id, seq), and only once no transaction is open that may still commit
-// one further ahead: on PostgreSQL, those below the IDs of all transactions in progress.
+// The outbox. On PostgreSQL, rows are read in the order of (tx_id, seq), and only those below the IDs of all
+// transactions in progress, so that none is committed further ahead later. On SQLite, seq is the order of commits.
 
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Account, Visibility } from '../access/index.ts';
@@ -31,6 +31,10 @@ export async function appendEvents(
 
 export function eventRepository({ db, dialect }: Pick<Database, 'db' | 'dialect'>) {
   const isSettled = settled(dialect);
+  const columns = dialect === 'postgres' ? (['tx_id', 'seq'] as const) : (['seq'] as const);
+  /** SQLite uses no index for a pair of columns of which one is the row number. */
+  const behind = ({ txId, seq }: Position) =>
+    dialect === 'postgres' ? sql<SqlBool>`(tx_id, seq) > (${txId}, ${seq})` : sql<SqlBool>`seq > ${seq}`;
   return {
     /** Finds the place behind an event that a client has been given. */
     async find(id: string): Promise<Position | undefined> {
@@ -40,39 +44,30 @@ export function eventRepository({ db, dialect }: Pick<Database, 'db' | 'dialect'
 
     /** Returns the place behind the newest event; OLDEST if there is none. */
     async latest(): Promise<Position> {
-      const row = await db
-        .selectFrom('events')
-        .select(['tx_id', 'seq', 'id'])
-        .where(isSettled)
-        .orderBy('tx_id', 'desc')
-        .orderBy('seq', 'desc')
-        .limit(1)
-        .executeTakeFirst();
+      let query = db.selectFrom('events').select(['tx_id', 'seq', 'id']).where(isSettled).limit(1);
+      for (const column of columns) query = query.orderBy(column, 'desc');
+      const row = await query.executeTakeFirst();
       return row ? toPosition(row) : OLDEST;
     },
 
     /** Reads the next events behind a place, at most `limit`, with who may see them. */
-    async readAfter({ txId, seq }: Position, limit: number, subjects?: readonly string[]): Promise<StoredEvent[]> {
-      let query = db
-        .selectFrom('events')
-        .selectAll()
-        .where(isSettled)
-        .where((eb) => eb(eb.refTuple('tx_id', 'seq'), '>', eb.tuple(txId, seq)));
+    async readAfter(after: Position, limit: number, subjects?: readonly string[]): Promise<StoredEvent[]> {
+      let query = db.selectFrom('events').selectAll().where(isSettled).where(behind(after)).limit(limit);
       if (subjects) query = query.where('subject', 'in', subjects);
-      const rows = await query.orderBy('tx_id').orderBy('seq').limit(limit).execute();
+      for (const column of columns) query = query.orderBy(column);
+      const rows = await query.execute();
       const visibilityOf = await readVisibilities(db, rows);
       return rows.map((row) => ({ ...row, position: toPosition(row), visibility: visibilityOf(row) }));
     },
 
     /** Deletes up to `limit` events older than a time, the oldest first, and returns how many; the newest stays. */
     async prune(before: string, limit: number): Promise<number> {
-      const oldest = await db
+      let query = db
         .selectFrom('events')
         .select(['seq', 'time'])
-        .orderBy('tx_id')
-        .orderBy('seq')
-        .limit(limit + 1)
-        .execute();
+        .limit(limit + 1);
+      for (const column of columns) query = query.orderBy(column);
+      const oldest = await query.execute();
       // The newest tells that nothing has been missed since.
       const candidates = oldest.slice(0, -1);
       const firstKept = candidates.findIndex(({ time }) => time >= before);
@@ -83,20 +78,27 @@ export function eventRepository({ db, dialect }: Pick<Database, 'db' | 'dialect'
 
     /**
      * Puts the events of another PostgreSQL server, from which the database was copied, before those of this one,
-     * whose transactions may have lower IDs.
+     * whose transactions may have lower IDs. Their order stays.
      */
     async adopt(): Promise<void> {
       if (dialect === 'sqlite') return;
-      await db
-        .updateTable('events')
-        .set({ tx_id: 0 })
-        .where('seq', '<=', (eb) =>
-          eb
-            .selectFrom('events')
-            .select(({ fn }) => fn.max('seq').as('seq'))
-            .where('tx_id', '>=', UNASSIGNED),
-        )
-        .execute();
+      const { last } = await db
+        .selectFrom('events')
+        .select(({ fn }) => fn.max<number | null>('seq').as('last'))
+        .where('tx_id', '>=', UNASSIGNED)
+        .executeTakeFirstOrThrow();
+      if (last !== null)
+        await db
+          .updateTable('events')
+          .set((eb) => ({
+            tx_id: eb(
+              'tx_id',
+              '-',
+              eb.selectFrom('events').select(({ fn }) => fn.max<number>('tx_id').as('highest')),
+            ),
+          }))
+          .where('seq', '<=', last)
+          .execute();
     },
   };
 }

@@ -59,12 +59,15 @@ export function eventRoutes(events: Events, streams: EventStreamOptions = {}): F
         const follower = await events.follow(request.actor, request.query, lastEventId);
         let { position } = follower;
         const stream = openStream(reply, { isAllowed: follower.isAllowed, position: () => position });
-        for await (const part of follower.parts(stream.signal)) {
-          for (const { id, json } of part.events) stream.send({ id, data: json });
-          ({ position } = part);
-          await stream.drained();
+        try {
+          for await (const part of follower.parts(stream.signal)) {
+            for (const { id, json } of part.events) stream.send({ id, data: json });
+            ({ position } = part);
+            await stream.drained();
+          }
+        } finally {
+          stream.end();
         }
-        stream.end();
         return reply;
       },
     );

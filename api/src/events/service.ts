@@ -6,7 +6,7 @@ import { inBatches, type Job } from '../jobs/index.ts';
 import { EventsGoneError } from './errors.ts';
 import { createFeed } from './feed.ts';
 import { createOpenStreams } from './open-streams.ts';
-import { isWanted, renderEvent, toFilter } from './operations.ts';
+import { createRenderer, isWanted, toFilter } from './operations.ts';
 import { isBefore, OLDEST, type Position, type StoredEvent } from './outbox.ts';
 import { eventRepository } from './repository.ts';
 import { DEFAULT_PAGE_SIZE, type EventsQuery, type StreamQuery } from './schemas.ts';
@@ -78,6 +78,7 @@ export function createEvents({ database, publicUrl, retentionDays, onError }: Ev
   });
 
   const openStreams = createOpenStreams();
+  const render = createRenderer(publicUrl);
 
   /** Finds the place of a cursor. @throws events_gone */
   async function find(cursor: string): Promise<Position> {
@@ -110,7 +111,7 @@ export function createEvents({ database, publicUrl, retentionDays, onError }: Ev
             break;
           }
           position = row.position;
-          if (isWanted(caller, filter, row)) results.push(renderEvent(caller, row, publicUrl));
+          if (isWanted(caller, filter, row)) results.push(render(caller, row));
         }
       }
       if (isAtEnd && isBefore(position, end)) position = end;
@@ -125,8 +126,8 @@ export function createEvents({ database, publicUrl, retentionDays, onError }: Ev
       // An empty header counts as absent.
       const start = await find(lastEventId || after);
       openStreams.assertRoom(caller);
-      const render = (row: StoredEvent) =>
-        isWanted(caller, filter, row) ? [{ id: row.id, json: renderEvent(caller, row, publicUrl) }] : [];
+      const toSent = (event: StoredEvent) =>
+        isWanted(caller, filter, event) ? [{ id: event.id, json: render(caller, event) }] : [];
       return {
         position: start.id,
         isAllowed: () =>
@@ -142,7 +143,7 @@ export function createEvents({ database, publicUrl, retentionDays, onError }: Ev
               const batch = await feed.next(position, signal);
               if (!batch) return;
               position = batch.at(-1)?.position ?? position;
-              yield { events: batch.flatMap(render), position: position.id };
+              yield { events: batch.flatMap(toSent), position: position.id };
             }
           } finally {
             close();

@@ -12,7 +12,7 @@ export type Outcome = { code: string; text: string } | { report: SyncReport };
 /**
  * Records the outcome of a run. A success is an event if it brought something or follows a failure; a failure, if the
  * run before did not fail in the same way.
- * @param changes further columns
+ * @param changes further columns, such as when the run ended
  */
 export async function recordOutcome(
   tx: Tx,
@@ -25,7 +25,6 @@ export async function recordOutcome(
   if (!previous) return; // Removed meanwhile
   const error = 'code' in outcome ? outcome : undefined;
   await rows.update(remoteId, {
-    last_sync_at: new Date().toISOString(),
     last_sync_status: error ? 'error' : 'success',
     last_sync_error: error?.text ?? null,
     last_sync_error_code: error?.code ?? null,

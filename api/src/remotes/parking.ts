@@ -30,7 +30,7 @@ export async function parkAfterDeaths(
   await database.transaction(async (tx) => {
     await assertHeld(tx);
     await remoteRepository(tx).endRequest(remote);
-    await recordOutcome(tx, remote.id, { code, text: message });
+    await recordOutcome(tx, remote.id, { code, text: message }, { last_sync_at: new Date().toISOString() });
   });
   return true;
 }

@@ -96,7 +96,7 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
       await database
         .transaction(async (tx) => {
           await context.assertHeld(tx);
-          await recordOutcome(tx, remoteId, { code: codeOf(error), text });
+          await recordOutcome(tx, remoteId, { code: codeOf(error), text }, { last_sync_at: new Date().toISOString() });
         })
         .catch(() => undefined);
       // A retry would not help: a superadmin has to confirm.
@@ -238,12 +238,10 @@ export function createSync({ database, mirroring, blobs, mirror, openUpstream, o
       // Its schedule may have changed during the run.
       const current = await remoteRepository(tx).lock(remote.id);
       await remoteRepository(tx).endRequest(remote);
-      await recordOutcome(
-        tx,
-        remote.id,
-        outcome,
-        isFullRun(remote, startedAt) ? { next_full_at: nextFullAt(current?.schedule) } : {},
-      );
+      await recordOutcome(tx, remote.id, outcome, {
+        last_sync_at: new Date().toISOString(),
+        ...(isFullRun(remote, startedAt) && { next_full_at: nextFullAt(current?.schedule) }),
+      });
     });
   }
 

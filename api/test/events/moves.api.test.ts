@@ -71,17 +71,24 @@ for (const older of [0, 3])
         await database.transaction((tx) => write(tx, subject));
         await untilReadable(database);
       };
-      const names = ['a', 'b', 'c', 'd', 'e', 'f'];
-      for (const name of names) await writeOne(name);
-      const cursors = ['oldest'];
-      for (let at = 0; at < names.length; at++) cursors.push((await page(cursors.at(-1)!, 1)).next);
+      for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await writeOne(name);
       const rows = await database.db.selectFrom('events').select('seq').orderBy('seq').execute();
       for (const [at, { seq }] of rows.entries())
         await database.db
           .updateTable('events')
-          .set({ tx_id: at < older ? 0 : 1e15 + at })
+          // The last two had their numbers in another order than their transactions.
+          .set({ tx_id: at < older ? at - older : 1e15 + (at < 4 ? at : 9 - at) })
           .where('seq', '=', seq)
           .execute();
+      const ordered = await database.db
+        .selectFrom('events')
+        .select(['id', 'subject'])
+        .orderBy('tx_id')
+        .orderBy('seq')
+        .execute();
+      const names = ordered.map(({ subject }) => subject);
+      assert.deepEqual(names.slice(4), ['f', 'e']);
+      const cursors = ['oldest', ...ordered.map(({ id }) => id)];
       await events.adopt();
       for (const [at, cursor] of cursors.entries())
         assert.deepEqual((await page(cursor, 100)).subjects, names.slice(at));

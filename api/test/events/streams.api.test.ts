@@ -127,7 +127,9 @@ for (const dialect of DIALECTS) {
       const follower = await follow(app, person.headers);
       await app.upload('open', { format: 'file', file: Buffer.from('x') });
       await app.api('PATCH', '/artefacts/open', { headers: app.internal, body: { public: true } });
-      await until(follower, 'open');
+      await eventually(async () => {
+        assert.equal(follower.events.at(-1)?.type, 'berth.artefact.access_changed');
+      }, HELD_MS);
       assert.ok(follower.events.every(({ data }) => 'by' in data));
       await CHANGES['a superadmin']['demoted']!.make(app, person);
       await untilReread(follower);
@@ -135,11 +137,10 @@ for (const dialect of DIALECTS) {
       await writeAll(fresh(1));
       await app.uploadKey();
       await app.api('PATCH', '/artefacts/open', { headers: app.internal, body: { title: { en: 'x' } } });
-      await until(follower, 'open');
       await eventually(async () => {
-        assert.equal(follower.events.length, length + 1);
-      });
-      assert.deepEqual(follower.events.at(-1)?.data, { fields: ['title'] });
+        assert.deepEqual(follower.events.at(-1)?.data, { fields: ['title'] });
+      }, HELD_MS);
+      assert.equal(follower.events.length, length + 1);
       await follower.close();
     });
 
@@ -214,7 +215,6 @@ for (const dialect of DIALECTS) {
     }
 
     test('end after an outage of the database, and go on without a gap; it is reported once', async () => {
-      const before = errors.length;
       const followers = [await follow(app, root), await follow(app, root)];
       await duringOutage(async () => {
         for (const follower of followers) await untilReread(follower);
@@ -228,14 +228,13 @@ for (const dialect of DIALECTS) {
         assert.deepEqual(subjectsOf(follower), subjects);
         await follower.close();
       }
-      assert.equal(errors.length, before + 1);
+      assert.equal(errors.length, 1);
     });
 
     test('end after an outage in which their place was lost, as by a fail-over', { timeout: 30_000 }, async () => {
       await writeAll(fresh(1));
       await untilReadable(app.database);
       const follower = await follow(app, root);
-      await until(follower, undefined);
       await duringOutage(() =>
         sql.raw('delete from gone where seq = (select max(seq) from gone)').execute(app.database.db),
       );

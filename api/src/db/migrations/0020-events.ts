@@ -30,8 +30,19 @@ export async function createEvents(db: Executor, dialect: DialectName): Promise<
     .addColumn('actor', text)
     .addColumn('audience', text)
     .execute();
-  await db.schema.createIndex('events_position').on('events').columns(['tx_id', 'seq']).execute();
-  await db.schema.createIndex('events_subject').on('events').columns(['subject', 'tx_id', 'seq']).execute();
+  // SQLite reads by the row number.
+  const order = dialect === 'postgres' ? (['tx_id', 'seq'] as const) : (['seq'] as const);
+  if (dialect === 'postgres')
+    await db.schema
+      .createIndex('events_position')
+      .on('events')
+      .columns([...order])
+      .execute();
+  await db.schema
+    .createIndex('events_subject')
+    .on('events')
+    .columns(['subject', ...order])
+    .execute();
   await sql`create index events_audience on events (subject, seq) where audience is not null`.execute(db);
 
   await db.schema.alterTable('api_keys').addColumn('expiry_recorded_at', text).execute();
