@@ -1,11 +1,16 @@
 // `berth events`: lists what has happened in a registry, or follows it.
 
-import { followEvents, RegistryError, type BerthEvent, type RegistryOptions } from '@berth-registry/lib-node';
+import {
+  followEvents,
+  listEvents,
+  RegistryError,
+  type BerthEvent,
+  type ListEventsOptions,
+} from '@berth-registry/lib-node';
 import { ABOUT_REGISTRY, CLIENT_OPTIONS, CLIENT_TEXTS, resolveRegistry, type ClientValues } from './client.ts';
 import { defineCommand, UsageError } from './command.ts';
 import { readSecret } from './environment.ts';
 import { formatEvent } from './event-line.ts';
-import { listEvents, type EventSelection } from './event-pages.ts';
 import { runInterruptibly } from './interruptible.ts';
 import { print, printNext, warn } from './terminal.ts';
 
@@ -57,19 +62,20 @@ all artefacts, and those of keys, mirrors and the storage.`,
     if (artefactIds.length > MAX_ARTEFACTS)
       throw new UsageError(`--artefact can be given at most ${MAX_ARTEFACTS} times`);
     if (artefactIds.includes('')) throw new UsageError('--artefact must be an ID');
-    const selection: EventSelection = {
+    const registry = resolveReader(values);
+    const selection = {
+      ...registry,
       types: (values.types ?? '').split(',').flatMap((type) => type.trim() || []),
-      artefactIds,
+      ...(artefactIds.length > 0 && { artefactIds }),
       after: values.after ?? (follow ? 'latest' : 'oldest'),
     };
-    const registry = resolveReader(values);
     const count = await runInterruptibly({
       name: NAME,
       isQuiet: true,
       interruption: 'interrupted',
       work: ({ signal }) => {
-        const source = { ...registry, signal };
-        const found = follow ? followLoudly(source, selection, values.quiet === true) : listEvents(source, selection);
+        const source = { ...selection, signal };
+        const found = follow ? followLoudly(source, values.quiet === true) : listEvents(source);
         return printAll(found, json ? JSON.stringify : formatEvent).catch((error: unknown) => {
           // Following has no other end.
           if ((follow && signal.aborted) || isClosedOutput(error)) return undefined;
@@ -82,26 +88,19 @@ all artefacts, and those of keys, mirrors and the storage.`,
 });
 
 /** The registry, with the internal secret or a key. */
-function resolveReader(values: ClientValues): RegistryOptions {
+function resolveReader(values: ClientValues): Pick<ListEventsOptions, 'registryUrl' | 'apiKey' | 'secretKey'> {
   const registry = resolveRegistry(values);
   const secretKey = values['api-key'] === undefined ? readSecret('BERTH_SECRET_KEY') : undefined;
   return secretKey ? { registryUrl: registry.registryUrl, secretKey } : registry;
 }
 
-function followLoudly(
-  source: RegistryOptions,
-  { types, artefactIds, after }: EventSelection,
-  isQuiet: boolean,
-): AsyncGenerator<BerthEvent> {
+function followLoudly(source: ListEventsOptions, isQuiet: boolean): AsyncGenerator<BerthEvent> {
   let isLost = false;
   const tell = (text: string) => {
     if (!isQuiet) warn(NAME, text);
   };
   return followEvents({
     ...source,
-    types,
-    ...(artefactIds.length > 0 && { artefactIds }),
-    after,
     onInterruption: ({ message }) => {
       if (!isLost) tell(`connection lost, trying to connect again: ${message}`);
       isLost = true;
@@ -129,7 +128,7 @@ function isClosedOutput(error: unknown): boolean {
 }
 
 /** Says what to do, in the words of this command. */
-function explain(error: unknown, { apiKey, secretKey }: RegistryOptions): unknown {
+function explain(error: unknown, { apiKey, secretKey }: Pick<ListEventsOptions, 'apiKey' | 'secretKey'>): unknown {
   if (!(error instanceof RegistryError)) return error;
   const hasKey = apiKey !== undefined || secretKey !== undefined;
   if (!Object.hasOwn(REFUSALS, error.code) || (error.code === 'unauthenticated' && hasKey)) return error;

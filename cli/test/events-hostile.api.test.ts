@@ -187,11 +187,11 @@ describe('berth events of another registry', () => {
       const more = () => {
         while (response.write('x'.repeat(1024 * 1024)));
       };
-      response.writeHead(200).on('drain', more);
+      response.writeHead(200, { 'content-type': 'application/json' }).on('drain', more);
       more();
     };
     const { status, stderr } = await run([]);
     assert.equal(status, 1);
-    assert.match(stderr, /^berth events: [^\n]+ more than 67108864 bytes\n$/);
+    assert.match(stderr, /^berth events: [^\n]+ is larger than 64 MiB; [^\n]+\n$/);
   });
 });

@@ -1,4 +1,4 @@
-// Reads a registry's stream of events over one connection.
+// Requests a registry's events, and reads their stream over one connection.
 
 import { createEventStreamParser, MAX_MESSAGE_LENGTH } from './event-stream.ts';
 import type { StreamMessage } from './event-stream.ts';
@@ -51,7 +51,7 @@ export async function* readEvents(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<StreamItem, never, void> {
   const resumedAt = isWord(query.after) ? undefined : query.after;
-  const response = await send({ ...registry, timeoutMs: idleMs }, streamUrl(registry, query), {
+  const response = await send({ ...registry, timeoutMs: idleMs }, eventsUrl(registry, ['events', 'stream'], query), {
     headers: { accept: 'text/event-stream', ...(resumedAt !== undefined && { 'last-event-id': resumedAt }) },
     signal,
   });
@@ -64,17 +64,17 @@ export async function* readEvents(
     const event = message.data === undefined ? undefined : parseEvent(message.data, response);
     cursor = message.id ?? cursor;
     if (cursor !== undefined && !CURSOR.test(cursor)) throw response.unusable('has an event with an invalid id');
-    const isWanted = query.artefactIds === undefined || query.artefactIds.has(event?.subject ?? '');
-    yield { cursor, retryMs: message.retryMs, event: isWanted ? event : undefined };
+    const isYielded = event !== undefined && isWanted(event, query.artefactIds);
+    yield { cursor, retryMs: message.retryMs, event: isYielded ? event : undefined };
   }
   throw new RegistryError('the registry ended the stream of events', { status: 0, code: 'body_cut' });
 }
 
-/** Asks for the artefacts by name only if they are few; of all events, `readEvents` selects theirs. */
-function streamUrl(registry: Registry, { types, artefactIds, after }: EventQuery): URL {
-  const url = routeUrl(registry, ['events', 'stream'], {
+/** Asks for the artefacts by name only if they are few: of all events, `isWanted` selects theirs. */
+export function eventsUrl(registry: Registry, route: string[], { types, artefactIds, after }: EventQuery): URL {
+  const url = routeUrl(registry, route, {
     types: types.length === 0 ? undefined : types.join(','),
-    // Beside the header, which a proxy may drop: the stream would begin at the end, without a word.
+    // For a stream beside the header, which a proxy may drop: it would begin at the end, without a word.
     after,
   });
   if (artefactIds === undefined || artefactIds.size > MAX_ARTEFACTS) return url;
@@ -84,6 +84,11 @@ function streamUrl(registry: Registry, { types, artefactIds, after }: EventQuery
     narrow.searchParams.append('artefact', id);
   }
   return narrow.href.length > MAX_URL_LENGTH ? url : narrow;
+}
+
+/** Tells whether an event is of one of these artefacts; undefined for all events. */
+export function isWanted({ subject = '' }: BerthEvent, artefactIds: ReadonlySet<string> | undefined): boolean {
+  return artefactIds === undefined || artefactIds.has(subject);
 }
 
 const isWord = (after: string | undefined): boolean => after === 'oldest' || after === 'latest';
@@ -105,13 +110,18 @@ async function* readMessages(response: RegistryResponse): AsyncGenerator<StreamM
 
 function parseEvent(data: string, response: RegistryResponse): BerthEvent {
   try {
-    const event = JSON.parse(data) as Partial<BerthEvent> | null;
-    if (typeof event?.id === 'string' && typeof event.type === 'string' && isObject(event.data))
-      return event as BerthEvent;
+    const event: unknown = JSON.parse(data);
+    if (isEvent(event)) return event;
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
   }
   throw response.unusable('has an event that is not a CloudEvent in JSON');
+}
+
+/** Tells whether what a registry has sent can be used as an event. */
+export function isEvent(value: unknown): value is BerthEvent {
+  const event = value as Partial<BerthEvent> | null;
+  return typeof event?.id === 'string' && typeof event.type === 'string' && isObject(event.data);
 }
 
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -6,6 +6,7 @@ export { getArtefact, listArtefacts } from './document.ts';
 export { ArchiveError, BuildError, RegistryError } from './errors.ts';
 export type { ArchiveErrorCode, BuildErrorCode, FieldError } from './errors.ts';
 export { followEvents } from './follow.ts';
+export { listEvents } from './list-events.ts';
 export type {
   ArtefactUpdate,
   ArtefactWatch,
@@ -17,6 +18,7 @@ export type {
   FollowEventsOptions,
   GetArtefactOptions,
   ListArtefactsOptions,
+  ListEventsOptions,
   MigratePluginsOptions,
   MigrationReport,
   MigrationResult,

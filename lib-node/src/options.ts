@@ -54,7 +54,7 @@ export interface ListArtefactsOptions extends RegistryOptions {
   size?: number | undefined;
 }
 
-export interface FollowEventsOptions extends RegistryOptions {
+export interface ListEventsOptions extends RegistryOptions {
   /**
    * Types to yield, with or without `berth.`: `artefact.updated`. One that ends with a dot stands for all that begin
    * with it: `artefact.`. Default: all.
@@ -62,6 +62,11 @@ export interface FollowEventsOptions extends RegistryOptions {
   types?: readonly string[] | undefined;
   /** Artefacts whose events to yield. Default: all events that the caller may see. */
   artefactIds?: readonly string[] | undefined;
+  /** Where to begin: after the event with this id, or with the `oldest` that is kept (default). */
+  after?: string | undefined;
+}
+
+export interface FollowEventsOptions extends ListEventsOptions {
   /** Where to begin: after the event with this id, with the `oldest` that is kept, or after the `latest` (default). */
   after?: string | undefined;
   /**

@@ -86,7 +86,7 @@ const texts: Rule = {
   isValid: (value) => Array.isArray(value) && value.every(isText),
 };
 
-export const followRules: Rules = {
+export const listEventsRules: Rules = {
   ...registryRules,
   types: texts,
   artefactIds: {
@@ -94,6 +94,10 @@ export const followRules: Rules = {
     isValid: (value) => isArtefactIds(value) && value.length > 0,
   },
   after: { expected: 'the id of an event, oldest or latest', isValid: isCursor },
+};
+
+export const followRules: Rules = {
+  ...listEventsRules,
   streamTimeoutMs: interval,
   onInterruption: callback,
   onResumption: callback,
