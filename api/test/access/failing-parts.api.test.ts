@@ -7,15 +7,21 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createFailingDatabase, type FailingDatabase } from '../support/failing-database.ts';
 import { withFault } from '../support/failing-fs.ts';
-import { freePort } from '../support/free-port.ts';
-import { startTestProvider, type TestProvider } from '../support/openid-provider.ts';
 import { ADMIN_EMAIL, ADMIN_PASSWORD } from '../support/people.ts';
 import { DIALECTS } from '../support/test-server.ts';
 import { ACCOUNT_ROWS } from './meanwhile-account-rows.ts';
-import { startMeanwhileApp, type MeanwhileApp, type Person } from './meanwhile-app.ts';
+import type { MeanwhileApp, Person } from './meanwhile-app.ts';
 import { createCaller } from './meanwhile-changes.ts';
 import { CONTENT_ROWS } from './meanwhile-content-rows.ts';
-import { ROOT, row, type WriteRow } from './meanwhile-row.ts';
+import {
+  ROOT,
+  row,
+  sendRow,
+  startWrittenApp,
+  type WriteRequest,
+  type WriteRow,
+  type WrittenApp,
+} from './meanwhile-row.ts';
 
 /** Routes of better-auth, which meanwhile.api.test.ts leaves out. */
 const AUTH_ROWS: WriteRow[] = [
@@ -70,42 +76,25 @@ for (const dialect of DIALECTS) {
   describe(`a writing request on ${dialect}`, () => {
     let app: MeanwhileApp;
     let database: FailingDatabase;
-    let provider: TestProvider;
-    let audience: string;
+    let written: WrittenApp;
     before(async () => {
-      const port = await freePort();
-      audience = `http://127.0.0.1:${port}`;
-      [app, provider] = await Promise.all([
-        startMeanwhileApp(dialect, { port, publicUrl: audience, onError: () => undefined }),
-        startTestProvider(audience),
-      ]);
+      written = await startWrittenApp(dialect, { onError: () => undefined });
+      ({ app } = written);
       database = await createFailingDatabase(app.database);
     });
-    after(async () => {
-      await app.close();
-      await provider.stop();
-    });
+    after(() => written.close());
 
     async function prepare(row: WriteRow): Promise<() => Promise<string>> {
       // A job that is due already is refused.
       await app.database.db.deleteFrom('job_runs').execute();
       const person = await createCaller(app, row.by[0] ?? 'a superadmin');
-      const request = await row.prepare({ app, provider, audience }, person);
+      const request = await row.prepare(written, person);
       return () => send(row, person, request);
     }
 
     /** Sends the request; returns the status, code and Retry-After of a problem. */
-    async function send(
-      { route }: WriteRow,
-      { headers }: Person,
-      request: Awaited<ReturnType<WriteRow['prepare']>>,
-    ): Promise<string> {
-      const isJson = request.body && !(request.body instanceof Buffer) && !(request.body instanceof FormData);
-      const response = await fetch(`${app.url}/api/v1${request.path}`, {
-        method: route.split(' ')[0] ?? '',
-        headers: { ...headers, ...(isJson && { 'content-type': 'application/json' }), ...request.headers },
-        ...(request.body && { body: isJson ? JSON.stringify(request.body) : (request.body as FormData) }),
-      });
+    async function send(row: WriteRow, person: Person, request: WriteRequest): Promise<string> {
+      const response = await sendRow(app, row, person, request);
       const text = await response.text();
       if (response.ok) return 'success';
       const { code } = JSON.parse(text) as { code: string };

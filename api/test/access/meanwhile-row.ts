@@ -2,8 +2,10 @@
 
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { TestProvider } from '../support/openid-provider.ts';
-import type { MeanwhileApp, Person } from './meanwhile-app.ts';
+import type { DialectName } from '../../src/db/index.ts';
+import { freePort } from '../support/free-port.ts';
+import { startTestProvider, type TestProvider } from '../support/openid-provider.ts';
+import { startMeanwhileApp, type MeanwhileApp, type MeanwhileOptions, type Person } from './meanwhile-app.ts';
 import type { CallerKind } from './meanwhile-changes.ts';
 
 export interface WriteRequest {
@@ -32,6 +34,45 @@ export interface Prepared {
   provider: TestProvider;
   /** PUBLIC_URL. */
   audience: string;
+}
+
+/** The app, and a provider of identity tokens for it. */
+export interface WrittenApp extends Prepared {
+  close(): Promise<void>;
+}
+
+export async function startWrittenApp(
+  dialect: DialectName,
+  options: Pick<MeanwhileOptions, 'onError'> = {},
+): Promise<WrittenApp> {
+  const port = await freePort();
+  const audience = `http://127.0.0.1:${port}`;
+  const [app, provider] = await Promise.all([
+    startMeanwhileApp(dialect, { port, publicUrl: audience, ...options }),
+    startTestProvider(audience),
+  ]);
+  return {
+    ...{ app, provider, audience },
+    async close() {
+      await app.close();
+      await provider.stop();
+    },
+  };
+}
+
+/** Sends the request of a row. */
+export function sendRow(
+  { url }: Pick<MeanwhileApp, 'url'>,
+  { route }: Pick<WriteRow, 'route'>,
+  { headers }: Pick<Person, 'headers'>,
+  request: WriteRequest,
+): Promise<Response> {
+  const isJson = request.body && !(request.body instanceof Buffer) && !(request.body instanceof FormData);
+  return fetch(`${url}/api/v1${request.path}`, {
+    method: route.split(' ')[0] ?? '',
+    headers: { ...headers, ...(isJson && { 'content-type': 'application/json' }), ...request.headers },
+    ...(request.body && { body: isJson ? JSON.stringify(request.body) : (request.body as FormData) }),
+  });
 }
 
 export const ROOT: CallerKind[] = ['a superadmin'];

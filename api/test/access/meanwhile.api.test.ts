@@ -2,14 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { freePort } from '../support/free-port.ts';
-import { startTestProvider, type TestProvider } from '../support/openid-provider.ts';
 import { DIALECTS } from '../support/test-database.ts';
 import { ACCOUNT_ROWS } from './meanwhile-account-rows.ts';
-import { startMeanwhileApp, type MeanwhileApp, type Person } from './meanwhile-app.ts';
+import type { MeanwhileApp, Person } from './meanwhile-app.ts';
 import { CHANGES, createCaller, type Change } from './meanwhile-changes.ts';
 import { CONTENT_ROWS } from './meanwhile-content-rows.ts';
-import type { WriteRequest, WriteRow } from './meanwhile-row.ts';
+import { sendRow, startWrittenApp, type WriteRequest, type WriteRow, type WrittenApp } from './meanwhile-row.ts';
 
 const ROWS = [...ACCOUNT_ROWS, ...CONTENT_ROWS];
 const METHODS = new Set(['post', 'put', 'patch', 'delete']);
@@ -19,35 +17,22 @@ const READING = new Set(['POST /invitations/find']);
 for (const dialect of DIALECTS) {
   describe(`a caller who loses a right during a request, on ${dialect}`, () => {
     let app: MeanwhileApp;
-    let provider: TestProvider;
-    let audience: string;
+    let written: WrittenApp;
     before(async () => {
-      const port = await freePort();
-      audience = `http://127.0.0.1:${port}`;
-      [app, provider] = await Promise.all([
-        startMeanwhileApp(dialect, { port, publicUrl: audience }),
-        startTestProvider(audience),
-      ]);
+      written = await startWrittenApp(dialect);
+      ({ app } = written);
     });
-    after(async () => {
-      await app.close();
-      await provider.stop();
-    });
+    after(() => written.close());
 
     /** Sends the request; returns the status, with the code of a problem. */
-    async function send(row: WriteRow, { headers }: Person, request: WriteRequest): Promise<string> {
-      const isJson = request.body && !(request.body instanceof Buffer) && !(request.body instanceof FormData);
-      const response = await fetch(`${app.url}/api/v1${request.path}`, {
-        method: row.route.split(' ')[0] ?? '',
-        headers: { ...headers, ...(isJson && { 'content-type': 'application/json' }), ...request.headers },
-        ...(request.body && { body: isJson ? JSON.stringify(request.body) : (request.body as FormData) }),
-      });
+    async function send(row: WriteRow, person: Person, request: WriteRequest): Promise<string> {
+      const response = await sendRow(app, row, person, request);
       const text = await response.text();
       return response.ok ? 'success' : `${response.status} ${(JSON.parse(text) as { code: string }).code}`;
     }
 
     async function sendAndChange(row: WriteRow, person: Person, change: Change) {
-      const request = await row.prepare({ app, provider, audience }, person);
+      const request = await row.prepare(written, person);
       let between: string[] = [];
       const { headers, hasRun } = app.beforeTransaction(async () => {
         await change.make(app, person);
@@ -78,7 +63,7 @@ for (const dialect of DIALECTS) {
 
         test(`${row.route} by ${kind}: allowed otherwise, and changes something`, async () => {
           const person = await createCaller(app, kind);
-          const request = await row.prepare({ app, provider, audience }, person);
+          const request = await row.prepare(written, person);
           const before = await app.dump();
           assert.equal(await send(row, person, request), 'success');
           assert.notDeepEqual(await app.dump(), before);

@@ -3,15 +3,19 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { sql } from 'kysely';
-import { freePort } from '../support/free-port.ts';
-import { startTestProvider, type TestProvider } from '../support/openid-provider.ts';
 import { npmTarball } from '../support/tarball-builder.ts';
 import { DIALECTS } from '../support/test-database.ts';
 import { ACCOUNT_ROWS } from '../access/meanwhile-account-rows.ts';
-import { startMeanwhileApp, type MeanwhileApp, type Person } from '../access/meanwhile-app.ts';
+import type { MeanwhileApp, Person } from '../access/meanwhile-app.ts';
 import { createCaller } from '../access/meanwhile-changes.ts';
 import { CONTENT_ROWS } from '../access/meanwhile-content-rows.ts';
-import type { WriteRequest, WriteRow } from '../access/meanwhile-row.ts';
+import {
+  sendRow,
+  startWrittenApp,
+  type WriteRequest,
+  type WriteRow,
+  type WrittenApp,
+} from '../access/meanwhile-row.ts';
 import { readAll, type CloudEvent } from './event-readers.ts';
 import { untilReadable } from './outbox-fixture.ts';
 
@@ -76,28 +80,15 @@ function goingOn({ headers, body, ...request }: WriteRequest): WriteRequest {
 for (const dialect of DIALECTS) {
   describe(`events of changes, on ${dialect}`, () => {
     let app: MeanwhileApp;
-    let provider: TestProvider;
-    let audience: string;
+    let written: WrittenApp;
     before(async () => {
-      const port = await freePort();
-      audience = `http://127.0.0.1:${port}`;
-      [app, provider] = await Promise.all([
-        startMeanwhileApp(dialect, { port, publicUrl: audience }),
-        startTestProvider(audience),
-      ]);
+      written = await startWrittenApp(dialect);
+      ({ app } = written);
     });
-    after(async () => {
-      await app.close();
-      await provider.stop();
-    });
+    after(() => written.close());
 
-    async function send(row: Pick<WriteRow, 'route'>, { headers }: Pick<Person, 'headers'>, request: WriteRequest) {
-      const isJson = request.body && !(request.body instanceof Buffer) && !(request.body instanceof FormData);
-      const response = await fetch(`${app.url}/api/v1${request.path}`, {
-        method: row.route.split(' ')[0] ?? '',
-        headers: { ...headers, ...(isJson && { 'content-type': 'application/json' }), ...request.headers },
-        ...(request.body && { body: isJson ? JSON.stringify(request.body) : (request.body as FormData) }),
-      });
+    async function send(row: WriteRow, person: Pick<Person, 'headers'>, request: WriteRequest): Promise<number> {
+      const response = await sendRow(app, row, person, request);
       await response.text();
       return response.status;
     }
@@ -142,7 +133,7 @@ for (const dialect of DIALECTS) {
       for (const kind of row.by) {
         const prepare = async () => {
           const person = await createCaller(app, kind);
-          return { person, request: await row.prepare({ app, provider, audience }, person) };
+          return { person, request: await row.prepare(written, person) };
         };
         test(`${row.route} by ${kind}: ${expected || 'none'}`, async () => {
           const { person, request } = await prepare();
@@ -173,7 +164,7 @@ for (const dialect of DIALECTS) {
 
       if (expected !== '')
         test(`${row.route}: none if it is refused`, async () => {
-          const request = await row.prepare({ app, provider, audience }, await createCaller(app, row.by[0]!));
+          const request = await row.prepare(written, await createCaller(app, row.by[0]!));
           let status = 0;
           const { events, lines } = await during(
             async () => (status = await send(row, await app.user('user'), request)),
