@@ -7,6 +7,7 @@ import { renderDocuments } from '../../src/artefacts/document.ts';
 import { artefactRepository } from '../../src/artefacts/repository.ts';
 import { createRead } from '../../src/artefacts/read.ts';
 import { ACME, ACME_GEO, ACME_SEA, CALLERS, OTHER, readKeyCaller, UMA, userCaller } from '../access/callers.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { DIALECTS, openTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { sampleArtefact } from './samples.ts';
 
@@ -115,7 +116,7 @@ for (const dialect of DIALECTS) {
 }
 
 function randomArtefacts(seed: number): Artefact[] {
-  const random = pseudoRandom(seed);
+  const random = seededRandom(seed);
   const chance = (probability: number) => random() < probability;
   return Array.from({ length: ARTEFACTS_PER_SEED }, (_value, index) =>
     sampleArtefact({
@@ -128,15 +129,4 @@ function randomArtefacts(seed: number): Artefact[] {
       privateAccess: ACCOUNTS.filter(() => chance(0.12)),
     }),
   );
-}
-
-/** Mulberry32: the same seed always gives the same numbers. */
-function pseudoRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }

@@ -6,6 +6,7 @@ import { SYSTEM_ACTOR } from '../../src/access/index.ts';
 import { recordChange, type NewEvent } from '../../src/events/index.ts';
 import { times } from '../support/combinations.ts';
 import { eventually } from '../support/eventually.ts';
+import { seededRandom } from '../support/seeded-random.ts';
 import { DIALECTS } from '../support/test-database.ts';
 import { follow, getPage, readAll, toQuery, type CloudEvent, type Query } from './event-readers.ts';
 import { createWorld, REFUSED, UNLIMITED, type Step, type World } from './event-world.ts';
@@ -209,7 +210,7 @@ for (const dialect of DIALECTS) {
 
     test('of random histories are those that each caller may see', async () => {
       const seed = Number(process.env['BERTH_TEST_SEED'] ?? Date.now() % 1_000_000);
-      const random = createRandom(seed);
+      const random = seededRandom(seed);
       const pick = <T>(items: readonly T[]) => items[Math.floor(random() * items.length)]!;
       for (let round = 0; round < times({ often: 10, seldom: 2 }); round++) {
         const exists = new Set<string>();
@@ -236,15 +237,4 @@ for (const dialect of DIALECTS) {
       }
     });
   });
-}
-
-/** Numbers from 0 to 1 that depend on the seed alone (mulberry32). */
-function createRandom(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
 }
