@@ -65,7 +65,12 @@ function registerProcess({ metrics, dataDir, build, services }: InstanceMetricsO
 }
 
 function registerContents({ metrics, services }: InstanceMetricsOptions): void {
-  const { artefacts, storage, uploads } = services;
+  const { artefacts, events, storage, uploads } = services;
+  metrics.gauge(
+    'berth_events_held_seconds',
+    `Age of the oldest event that a transaction in progress holds back ${OF_ALL}`,
+    () => events.heldSeconds(),
+  );
   metrics.gauges(
     {
       berth_artefacts: { help: `Artefacts ${OF_ALL}` },

@@ -60,6 +60,17 @@ export function eventRepository({ db, dialect }: Pick<Database, 'db' | 'dialect'
       return rows.map((row) => ({ ...row, position: toPosition(row), visibility: visibilityOf(row) }));
     },
 
+    /** Returns the time of the oldest event that a transaction in progress holds back; undefined if none does. */
+    async heldSince(): Promise<string | undefined> {
+      if (dialect === 'sqlite') return undefined;
+      const { time } = await db
+        .selectFrom('events')
+        .select(({ fn }) => fn.min<string | null>('time').as('time'))
+        .where('tx_id', '>=', IN_PROGRESS)
+        .executeTakeFirstOrThrow();
+      return time ?? undefined;
+    },
+
     /** Deletes up to `limit` events older than a time, the oldest first, and returns how many; the newest stays. */
     async prune(before: string, limit: number): Promise<number> {
       let query = db

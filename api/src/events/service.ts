@@ -46,6 +46,8 @@ export interface Events {
   follow(actor: Actor, query: StreamQuery, lastEventId: string | undefined): Promise<EventFollower>;
   /** Number of streams that are open in this process. */
   openStreams(): number;
+  /** For how long transactions in progress have been holding events back, in seconds. */
+  heldSeconds(): Promise<number>;
   /** Makes events readable that were copied from another PostgreSQL server with their database. */
   adopt(): Promise<void>;
   /** Job that deletes events past their retention, in batches. */
@@ -153,6 +155,11 @@ export function createEvents({ database, publicUrl, retentionDays, onError }: Ev
     },
 
     openStreams: () => openStreams.total(),
+
+    async heldSeconds() {
+      const since = await rows.heldSince();
+      return since === undefined ? 0 : Math.max(0, (Date.now() - Date.parse(since)) / 1000);
+    },
 
     async adopt() {
       await rows.adopt();

@@ -96,10 +96,15 @@ describe('events of open transactions on PostgreSQL', () => {
       for (const subject of ['one', 'two']) await database.transaction((tx) => write(tx, subject));
       const held = await page('oldest');
       assert.deepEqual(held, { subjects: [], next: 'oldest' });
+      const before = await events.heldSeconds();
+      await eventually(async () => {
+        assert.ok((await events.heldSeconds()) > before && before >= 0);
+      });
       await other.rollBack();
       await eventually(async () => {
         assert.deepEqual((await page('oldest')).subjects, ['one', 'two']);
         assert.deepEqual(follower.received, ['one', 'two']);
+        assert.equal(await events.heldSeconds(), 0);
       }, HELD_MS);
       await follower.stop();
     }));
